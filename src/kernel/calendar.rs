@@ -1,0 +1,232 @@
+//! Days, weeks and the clocks of marketplaces.
+//!
+//! A day is an `i32` counting from 1970-01-01, an instant an `i64` of UTC microseconds. Time zones
+//! come from the database compiled in, never from the host. Every function is total; instants
+//! outside the tabulated years keep the nearest tabulated offset.
+
+use chrono::{Datelike, NaiveDate, Offset, TimeZone, Utc};
+
+/// Days since 1970-01-01 in some calendar.
+pub type Day = i32;
+/// Microseconds since 1970-01-01T00:00 UTC.
+pub type Micros = i64;
+
+/// Microseconds in a day without clock changes.
+pub const DAY_MICROS: Micros = 86_400_000_000;
+
+/// The first day whose shipments are judged; anything earlier is a damaged date.
+pub const FIRST_DAY: Day = 12_784; // 2005-01-01
+
+/// The day of a civil date.
+pub fn day_from_date(date: NaiveDate) -> Day {
+    date.num_days_from_ce() - 719_163
+}
+
+/// The civil date of a day; days beyond chrono's range are clamped to its ends.
+pub fn date_from_day(day: Day) -> NaiveDate {
+    let last = if day < 0 { NaiveDate::MIN } else { NaiveDate::MAX };
+    day.checked_add(719_163).and_then(NaiveDate::from_num_days_from_ce_opt).unwrap_or(last)
+}
+
+/// The Monday of the ISO week that a day lies in.
+pub fn monday(day: Day) -> Day {
+    day - (day + 3).rem_euclid(7)
+}
+
+/// The ISO week label of a day, such as `2025-W01`.
+pub fn iso_week(day: Day) -> String {
+    let week = date_from_day(day).iso_week();
+    format!("{:04}-W{:02}", week.year(), week.week())
+}
+
+/// The Monday named by an ISO week label such as `2025-W03`.
+pub fn monday_from_iso_week(label: &str) -> Option<Day> {
+    let (year, week) = label.split_once("-W").or_else(|| label.split_once("-w"))?;
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if year.len() != 4 || week.len() != 2 || !digits(year) || !digits(week) {
+        return None;
+    }
+    let monday = NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, chrono::Weekday::Mon)?;
+    Some(day_from_date(monday))
+}
+
+/// The last day on which a shipment can plausibly lie: `as_of` plus two years (29 February gives 28).
+pub fn last_plausible_day(as_of: Day) -> Day {
+    let date = date_from_day(as_of);
+    let later = date.with_year(date.year() + 2).or_else(|| NaiveDate::from_ymd_opt(date.year() + 2, 2, 28));
+    day_from_date(later.unwrap_or(date))
+}
+
+/// Whether figures up to and including `last_day` can still move on the day `as_of`.
+pub fn provisional(last_day: Day, latency_days: i32, as_of: Day) -> bool {
+    last_day.saturating_add(latency_days) >= as_of
+}
+
+/// A time zone as a table of its offset changes from 1990 to 2100.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    name: String,
+    /// Start of each stretch of constant offset, UTC microseconds, ascending; the first is `MIN`.
+    starts: Vec<Micros>,
+    /// Offset from UTC in microseconds, one for each stretch.
+    offsets: Vec<Micros>,
+}
+
+impl Zone {
+    /// UTC itself.
+    pub fn utc() -> Zone {
+        Zone { name: "UTC".into(), starts: vec![Micros::MIN], offsets: vec![0] }
+    }
+
+    /// The zone of an IANA name such as `Europe/Berlin`; `None` if the database lacks it.
+    pub fn named(name: &str) -> Option<Zone> {
+        let zone: chrono_tz::Tz = name.parse().ok()?;
+        let offset = |second: i64| -> i64 {
+            let instant = chrono::DateTime::<Utc>::from_timestamp(second, 0).unwrap_or_default();
+            i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
+        };
+        const WEEK: i64 = 7 * 86_400;
+        let first = i64::from(day_from_date(NaiveDate::from_ymd_opt(1990, 1, 1)?)) * 86_400;
+        let last = i64::from(day_from_date(NaiveDate::from_ymd_opt(2100, 1, 1)?)) * 86_400;
+        let mut current = offset(first);
+        let (mut starts, mut offsets) = (vec![Micros::MIN], vec![current * 1_000_000]);
+        let mut from = first;
+        // No zone changes twice within a week, so a step of one cannot miss a change.
+        while from < last {
+            let to = from + WEEK;
+            let next = offset(to);
+            if next != current {
+                let (mut before, mut after) = (from, to);
+                while after - before > 1 {
+                    let middle = before + (after - before) / 2;
+                    if offset(middle) == current { before = middle } else { after = middle }
+                }
+                starts.push(after * 1_000_000);
+                offsets.push(next * 1_000_000);
+                current = next;
+            }
+            from = to;
+        }
+        Some(Zone { name: name.into(), starts, offsets })
+    }
+
+    /// Its IANA name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Microseconds to add to UTC at an instant.
+    pub fn offset_at(&self, instant: Micros) -> Micros {
+        let stretch = self.starts.partition_point(|start| *start <= instant);
+        self.offsets[stretch.saturating_sub(1)]
+    }
+
+    /// The local calendar day of an instant.
+    pub fn day_at(&self, instant: Micros) -> Day {
+        let local = instant.saturating_add(self.offset_at(instant));
+        let day = local.div_euclid(DAY_MICROS);
+        day.clamp(i64::from(Day::MIN), i64::from(Day::MAX)) as Day
+    }
+
+    /// The instant of a local wall-clock time. A time in a gap is read with the offset before the
+    /// gap, one that occurs twice is the earlier instant.
+    pub fn instant_of(&self, local: Micros) -> Micros {
+        // The stretch that the local time would lie in by its offset; the earliest such wins.
+        let near =
+            self.starts.partition_point(|start| *start <= local.saturating_sub(2 * DAY_MICROS)).saturating_sub(1);
+        let mut before_gap = local.saturating_sub(self.offsets[near]);
+        for stretch in near..self.starts.len() {
+            let instant = local.saturating_sub(self.offsets[stretch]);
+            let end = self.starts.get(stretch + 1).copied().unwrap_or(Micros::MAX);
+            if instant < self.starts[stretch] {
+                break; // the local time falls between the previous stretch and this one
+            }
+            if instant < end {
+                return instant;
+            }
+            before_gap = instant;
+        }
+        before_gap
+    }
+
+    /// The first instant of a local calendar day.
+    pub fn first_instant(&self, day: Day) -> Micros {
+        self.instant_of(i64::from(day).saturating_mul(DAY_MICROS))
+    }
+
+    /// The last microsecond of a local calendar day.
+    pub fn last_instant(&self, day: Day) -> Micros {
+        self.first_instant(day.saturating_add(1)).saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        day_from_date(text.parse().unwrap())
+    }
+
+    fn micros(text: &str) -> Micros {
+        chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros()
+    }
+
+    #[test]
+    fn weeks_are_iso_weeks() {
+        assert_eq!(iso_week(day("2024-12-30")), "2025-W01");
+        assert_eq!(monday(day("2025-01-05")), day("2024-12-30"));
+        assert_eq!(iso_week(day("2027-01-03")), "2026-W53");
+        assert_eq!(monday_from_iso_week("2025-W01"), Some(day("2024-12-30")));
+        assert_eq!(monday_from_iso_week("2025-W53"), None);
+        assert_eq!(monday_from_iso_week("2025-W1"), None);
+        assert_eq!(day("2005-01-01"), FIRST_DAY);
+    }
+
+    #[test]
+    fn two_years_after_a_leap_day_is_the_28th() {
+        assert_eq!(last_plausible_day(day("2024-02-29")), day("2026-02-28"));
+        assert_eq!(last_plausible_day(day("2025-03-01")), day("2027-03-01"));
+    }
+
+    #[test]
+    fn a_week_is_final_only_when_its_latency_has_passed() {
+        assert!(provisional(day("2025-01-05"), 14, day("2025-01-19")));
+        assert!(!provisional(day("2025-01-05"), 14, day("2025-01-20")));
+    }
+
+    #[test]
+    fn local_days_follow_the_zone_not_the_host() {
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        assert_eq!(berlin.day_at(micros("2025-01-14T22:59:59Z")), day("2025-01-14"));
+        assert_eq!(berlin.day_at(micros("2025-01-14T23:00:00Z")), day("2025-01-15"));
+        assert_eq!(berlin.day_at(micros("2025-07-14T22:00:00Z")), day("2025-07-15"));
+        assert!(Zone::named("Europe/Atlantis").is_none());
+    }
+
+    #[test]
+    fn gaps_take_the_offset_before_and_overlaps_the_earlier_instant() {
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        let local = |text: &str| micros(&format!("{text}Z"));
+        assert_eq!(berlin.instant_of(local("2025-03-30T02:30:00")), micros("2025-03-30T01:30:00Z"));
+        assert_eq!(berlin.instant_of(local("2025-10-26T02:30:00")), micros("2025-10-26T00:30:00Z"));
+        assert_eq!(berlin.first_instant(day("2025-03-30")), micros("2025-03-29T23:00:00Z"));
+        // Cairo moved its clock forward at midnight: the day began at 01:00.
+        let cairo = Zone::named("Africa/Cairo").unwrap();
+        assert_eq!(cairo.first_instant(day("2024-04-26")), micros("2024-04-25T22:00:00Z"));
+        assert_eq!(cairo.day_at(cairo.first_instant(day("2024-04-26"))), day("2024-04-26"));
+    }
+
+    #[test]
+    fn the_table_agrees_with_the_database_hour_by_hour() {
+        for name in ["Europe/London", "America/Los_Angeles", "Africa/Cairo", "Australia/Sydney", "America/Sao_Paulo"] {
+            let (table, zone) = (Zone::named(name).unwrap(), name.parse::<chrono_tz::Tz>().unwrap());
+            for hour in 0..(25 * 366 * 24) {
+                let second = i64::from(FIRST_DAY) * 86_400 + hour * 3_600;
+                let instant = chrono::DateTime::<Utc>::from_timestamp(second, 0).unwrap();
+                let want = i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc());
+                assert_eq!(table.offset_at(second * 1_000_000), want * 1_000_000, "{name} {instant}");
+            }
+        }
+    }
+}

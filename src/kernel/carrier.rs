@@ -1,0 +1,325 @@
+//! Carriers: what a typed name is taken for, and whether a number is one of theirs.
+//!
+//! The question is always "does it fit the declared carrier?", never "whose is it?". Names are
+//! resolved once per distinct name; numbers are tried by length, the declared carrier's own shapes
+//! first. All look-ups are total.
+
+use crate::number::{Alphabet, MAX_LENGTH, Shape};
+use crate::policy::Source;
+use crate::text;
+use std::collections::HashMap;
+use unicode_script::{Script, UnicodeScript};
+
+/// Index of a known carrier in the book; ids ascend with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CarrierId(pub u16);
+
+/// What the carrier field of one shipment says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Carrier {
+    /// Nothing, or a name without any letter or digit.
+    Missing,
+    /// A name that the book does not know.
+    Unknown,
+    /// A carrier of the book.
+    Known(CarrierId),
+}
+
+impl Carrier {
+    /// A code for keys: 0 missing, 1 unknown, 2 and up the known ones.
+    pub fn code(self) -> u16 {
+        match self {
+            Carrier::Missing => 0,
+            Carrier::Unknown => 1,
+            Carrier::Known(id) => id.0 + 2,
+        }
+    }
+
+    /// The carrier of a code.
+    pub fn from_code(code: u16) -> Carrier {
+        match code {
+            0 => Carrier::Missing,
+            1 => Carrier::Unknown,
+            known => Carrier::Known(CarrierId(known - 2)),
+        }
+    }
+}
+
+/// A name as typed, folded: all but the marketplace's say in bare names like `DHL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CarrierName {
+    meaning: Meaning,
+    /// Whether the name holds a Chinese character.
+    pub han: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meaning {
+    Same(Carrier),
+    /// An index into the names that mean another carrier in each marketplace.
+    ByMarketplace(u16),
+}
+
+/// A set of carriers: bits by id, and whether everything else is in it too.
+#[derive(Clone, Debug, Default)]
+pub struct CarrierSet {
+    pub(crate) bits: Vec<u64>,
+    pub(crate) any: bool,
+}
+
+impl CarrierSet {
+    pub(crate) fn insert(&mut self, id: CarrierId) {
+        let word = usize::from(id.0 / 64);
+        if self.bits.len() <= word {
+            self.bits.resize(word + 1, 0);
+        }
+        self.bits[word] |= 1 << (id.0 % 64);
+    }
+
+    /// Whether a carrier is in it; unknown and missing ones only if all are.
+    pub fn contains(&self, carrier: Carrier) -> bool {
+        self.any || matches!(carrier, Carrier::Known(id) if self.has(id))
+    }
+
+    fn has(&self, id: CarrierId) -> bool {
+        self.bits.get(usize::from(id.0 / 64)).is_some_and(|word| word >> (id.0 % 64) & 1 == 1)
+    }
+
+    /// The known carriers in it, by id.
+    pub fn ids(&self) -> impl Iterator<Item = CarrierId> + '_ {
+        let words = self.bits.iter().enumerate();
+        words.flat_map(|(word, bits)| {
+            (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| CarrierId((word * 64 + bit) as u16))
+        })
+    }
+}
+
+/// One carrier of the book.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its id, as in every table.
+    pub id: String,
+    /// Its name, for people.
+    pub name: String,
+    /// The family it belongs to.
+    pub family: Option<String>,
+    /// Whether its shapes are all there are.
+    pub closed: bool,
+    /// Spellings that mean it, beside id and name.
+    pub aliases: Vec<String>,
+    /// Its own shapes, in the order of its file.
+    pub shapes: Vec<Shape>,
+    /// Where all this was read.
+    pub sources: Vec<Source>,
+    /// Itself, its family and its partners.
+    pub(crate) friends: CarrierSet,
+}
+
+/// A shape's variant: carrier, shape, variant.
+type Place = (u16, u16, u16);
+
+/// All carriers of a book, and the indexes that make names and numbers quick.
+#[derive(Clone, Debug, Default)]
+pub struct Carriers {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) by_key: HashMap<String, KeyMeaning>,
+    /// For each name that depends on the marketplace: the carrier in each marketplace, by index.
+    pub(crate) by_marketplace: Vec<Vec<Carrier>>,
+    longest_key: usize,
+    pub(crate) alphabet: Alphabet,
+    /// For each carrier and length, the variants of friends that may fit, own ones first.
+    friends_by_length: Vec<Vec<Vec<Place>>>,
+    /// For each length, the variants that may claim a number for their carrier.
+    strict_by_length: Vec<Vec<Place>>,
+}
+
+/// What an alias key stands for while the book is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyMeaning {
+    Carrier(CarrierId),
+    ByMarketplace(u16),
+}
+
+impl Carriers {
+    /// Builds the indexes once all entries stand.
+    pub(crate) fn prepare(&mut self) {
+        let places = |carrier: usize, length: usize| -> Vec<Place> {
+            let mut places = Vec::new();
+            for (index, shape) in self.entries[carrier].shapes.iter().enumerate() {
+                for (variant, _) in shape.variants.iter().enumerate().filter(|(_, variant)| variant.length() == length)
+                {
+                    places.push((carrier as u16, index as u16, variant as u16));
+                }
+            }
+            places
+        };
+        let lengths = 0..=MAX_LENGTH;
+        let mut friends_by_length = Vec::with_capacity(self.entries.len());
+        for (index, entry) in self.entries.iter().enumerate() {
+            let others = || entry.friends.ids().map(|id| usize::from(id.0)).filter(|other| *other != index);
+            let of = |length| [index].into_iter().chain(others()).flat_map(|carrier| places(carrier, length)).collect();
+            friends_by_length.push(lengths.clone().map(of).collect());
+        }
+        self.strict_by_length = lengths
+            .map(|length| {
+                let all = (0..self.entries.len()).flat_map(|carrier| places(carrier, length));
+                all.filter(|(carrier, shape, _)| self.entries[usize::from(*carrier)].shapes[usize::from(*shape)].strict)
+                    .collect()
+            })
+            .collect();
+        self.friends_by_length = friends_by_length;
+        self.longest_key = self.by_key.keys().map(String::len).max().unwrap_or(0);
+    }
+
+    /// The entry of a carrier.
+    pub fn entry(&self, id: CarrierId) -> &Entry {
+        &self.entries[usize::from(id.0)]
+    }
+
+    /// All entries, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (CarrierId, &Entry)> {
+        self.entries.iter().enumerate().map(|(index, entry)| (CarrierId(index as u16), entry))
+    }
+
+    /// How many carriers the book knows.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether the book knows none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The carrier of an id as it stands in the book.
+    pub fn by_id(&self, id: &str) -> Option<CarrierId> {
+        self.entries.binary_search_by(|entry| entry.id.as_str().cmp(id)).ok().map(|index| CarrierId(index as u16))
+    }
+
+    /// The name in tables: the id, `other` for an unknown name, `(none)` for a missing one.
+    pub fn label(&self, carrier: Carrier) -> &str {
+        match carrier {
+            Carrier::Missing => "(none)",
+            Carrier::Unknown => "other",
+            Carrier::Known(id) => &self.entry(id).id,
+        }
+    }
+
+    /// Folds a name as typed: the longest run of its first words that is a known key decides.
+    pub fn resolve(&self, name: Option<&str>) -> CarrierName {
+        let name = name.unwrap_or_default();
+        let han = name.chars().any(|c| c.script() == Script::Han);
+        let words = text::words(name);
+        if words.is_empty() {
+            return CarrierName { meaning: Meaning::Same(Carrier::Missing), han };
+        }
+        let (mut key, mut meaning) = (String::new(), Meaning::Same(Carrier::Unknown));
+        for word in &words {
+            key.push_str(word);
+            if key.len() > self.longest_key {
+                break;
+            }
+            match self.by_key.get(&key) {
+                Some(KeyMeaning::Carrier(id)) => meaning = Meaning::Same(Carrier::Known(*id)),
+                Some(KeyMeaning::ByMarketplace(index)) => meaning = Meaning::ByMarketplace(*index),
+                None => {}
+            }
+        }
+        CarrierName { meaning, han }
+    }
+
+    /// The carrier that a folded name means in a marketplace; `None` is no marketplace.
+    pub fn in_marketplace(&self, name: CarrierName, marketplace: Option<crate::policy::MarketplaceId>) -> Carrier {
+        match name.meaning {
+            Meaning::Same(carrier) => carrier,
+            Meaning::ByMarketplace(index) => {
+                let carriers = &self.by_marketplace[usize::from(index)];
+                // The last place is what the name means where no marketplace is known: its default.
+                let place = marketplace.map_or(carriers.len() - 1, |id| usize::from(id.0));
+                carriers.get(place).copied().unwrap_or(Carrier::Unknown)
+            }
+        }
+    }
+
+    /// Whether one carrier's numbers may be printed by the other: itself, its family, its partners.
+    pub fn are_friends(&self, a: CarrierId, b: CarrierId) -> bool {
+        self.entry(a).friends.has(b)
+    }
+
+    fn shape(&self, place: Place) -> &Shape {
+        &self.entries[usize::from(place.0)].shapes[usize::from(place.1)]
+    }
+
+    /// Whether the pattern of a place fits, and if so whether its check does.
+    fn try_place(&self, place: Place, number: &[u8]) -> Option<bool> {
+        let shape = self.shape(place);
+        let variant = &shape.variants[usize::from(place.2)];
+        variant.matches(&self.alphabet, number).then(|| shape.check.passes(variant.part(number)))
+    }
+
+    /// Whether the pattern of one shape fits a cleaned number, and if so whether its check passes.
+    pub fn try_shape(&self, carrier: CarrierId, shape: usize, number: &[u8]) -> Option<bool> {
+        let variants = self.entries.get(usize::from(carrier.0))?.shapes.get(shape)?.variants.len();
+        let tried =
+            (0..variants).filter_map(|variant| self.try_place((carrier.0, shape as u16, variant as u16), number));
+        tried.reduce(|one, other| one || other)
+    }
+
+    fn friend_places(&self, carrier: CarrierId, number: &[u8]) -> &[Place] {
+        self.friends_by_length[usize::from(carrier.0)].get(number.len()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether any shape of the carrier, its family or its partners fits: pattern, and the check
+    /// where it is hard.
+    pub fn fits(&self, carrier: CarrierId, number: &[u8]) -> bool {
+        self.friend_places(carrier, number)
+            .iter()
+            .any(|place| self.try_place(*place, number).is_some_and(|passed| passed || !self.shape(*place).hard))
+    }
+
+    /// The shape of the carrier, its family or its partners that the number has with a right check,
+    /// hard or not; own shapes first.
+    pub fn well_formed(&self, carrier: CarrierId, number: &[u8]) -> Option<&Shape> {
+        let place =
+            self.friend_places(carrier, number).iter().find(|place| self.try_place(**place, number) == Some(true))?;
+        Some(self.shape(*place))
+    }
+
+    /// The first of the carrier's own shapes, in the order of its file, whose pattern fits: its index.
+    pub fn own_pattern(&self, carrier: CarrierId, number: &[u8]) -> Option<usize> {
+        let own = self.friend_places(carrier, number).iter().take_while(|place| place.0 == carrier.0);
+        own.filter(|place| self.try_place(**place, number).is_some()).map(|place| usize::from(place.1)).min()
+    }
+
+    /// Whether the number opens like one of the carrier's own strict shapes.
+    pub fn opens_like_own_signature(&self, carrier: CarrierId, number: &[u8]) -> bool {
+        let mut shapes = self.entry(carrier).shapes.iter();
+        shapes.any(|shape| shape.strict && !shape.prefix.is_empty() && number.starts_with(shape.prefix.as_bytes()))
+    }
+
+    /// The carrier that the number certainly belongs to, and its shape's index, if that is neither
+    /// the declared one nor of its family or partners. If any that matches is a friend: `None`.
+    pub fn strict_owner(&self, declared: CarrierId, number: &[u8]) -> Option<(CarrierId, usize)> {
+        let mut owner = None;
+        for place in self.strict_by_length.get(number.len()).map_or(&[][..], Vec::as_slice) {
+            if self.try_place(*place, number) == Some(true) {
+                let carrier = CarrierId(place.0);
+                if self.are_friends(declared, carrier) {
+                    return None;
+                }
+                owner = owner.or(Some((carrier, usize::from(place.1))));
+            }
+        }
+        owner
+    }
+
+    /// Every strict signature that the number matches, for explanations.
+    pub fn signatures(&self, number: &[u8]) -> impl Iterator<Item = (CarrierId, &Shape)> {
+        let places = self.strict_by_length.get(number.len()).map_or(&[][..], Vec::as_slice).to_vec();
+        let number = number.to_vec();
+        places
+            .into_iter()
+            .filter(move |place| self.try_place(*place, &number) == Some(true))
+            .map(|place| (CarrierId(place.0), self.shape(place)))
+    }
+}

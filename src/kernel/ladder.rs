@@ -1,0 +1,356 @@
+//! The ladder: one rung after the other, the first that speaks decides.
+//!
+//! [`judge`] is total and allocates nothing. It reads codes, bits and borrowed bytes; it must not
+//! read a clock, and it never asks whose number something is before it has asked whether the
+//! number fits the declared carrier.
+
+use crate::calendar::{Day, FIRST_DAY, Zone, last_plausible_day};
+use crate::carrier::{Carrier, CarrierId};
+use crate::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
+use crate::instant::Moment;
+use crate::lane::{Asked, CarrierRule, Lane, Otherwise, Value};
+use crate::money::Rates;
+use crate::policy::{Book, Market, Marketplace, MarketplaceId, ProgrammeId, RuleId, SelectedBy, Version};
+use crate::reason::Reason;
+
+/// What a run judges by.
+#[derive(Clone, Copy, Debug)]
+pub enum Evidence {
+    /// Scans decide.
+    Scans,
+    /// The number alone decides; scans are not looked at.
+    Format,
+}
+
+impl Evidence {
+    /// The name in tables, jobs and manifests.
+    pub fn name(self) -> &'static str {
+        match self {
+            Evidence::Scans => "scans",
+            Evidence::Format => "format",
+        }
+    }
+}
+
+/// The terms of a run: everything beside the facts that a verdict depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    /// The rules.
+    pub book: &'a Book,
+    /// Exchange rates.
+    pub rates: &'a Rates,
+    /// The last day (UTC) of which anything is known.
+    pub as_of: Day,
+    /// What is judged by.
+    pub evidence: Evidence,
+}
+
+/// What becomes of a shipment, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// The reason; its class follows from it.
+    pub reason: Reason,
+    /// The rule that decided.
+    pub rule: RuleId,
+    /// The marketplace day that places it in time.
+    pub day: Day,
+    /// What the carrier field was taken for.
+    pub carrier: Carrier,
+    /// The programme it is judged in.
+    pub programme: ProgrammeId,
+    /// For a mismatch, whose number it certainly is.
+    pub likely_carrier: Option<CarrierId>,
+    /// Whether a rule asked for a value that could not be compared.
+    pub unpriced: bool,
+}
+
+/// The clock of a marketplace: which date counts first, and in which zone.
+fn clock<'a>(book: &'a Book, marketplace: Marketplace, utc: &'a Zone) -> (SelectedBy, &'a Zone) {
+    match marketplace {
+        Marketplace::None => (SelectedBy::PromisedDelivery, utc),
+        Marketplace::Known(id) => (book.market(id).selected_by, &book.market(id).zone),
+    }
+}
+
+/// The zone that places a marketplace's days; UTC for what is no marketplace.
+pub fn zone<'a>(book: &'a Book, marketplace: Marketplace, utc: &'a Zone) -> &'a Zone {
+    clock(book, marketplace, utc).1
+}
+
+/// The day that selects the version and places the shipment in time; `None` without any date.
+pub fn selecting_day(
+    book: &Book,
+    marketplace: Marketplace,
+    promised: Option<Moment>,
+    shipped: Option<Moment>,
+    utc: &Zone,
+) -> Option<Day> {
+    let (selected_by, zone) = clock(book, marketplace, utc);
+    let moment = match selected_by {
+        SelectedBy::PromisedDelivery => promised.or(shipped),
+        SelectedBy::Shipped => shipped.or(promised),
+    };
+    moment.map(|moment| moment.day(zone))
+}
+
+/// Whether a date cannot be meant: before 2005 or more than two years after `as_of`.
+pub fn is_implausible(day: Day, as_of: Day) -> bool {
+    day < FIRST_DAY || day > last_plausible_day(as_of)
+}
+
+/// The rules that a shipment falls under, for judging and for explaining.
+pub struct Selected<'a> {
+    /// The marketplace.
+    pub market: &'a Market,
+    /// The version in force on the selecting day.
+    pub version: Option<&'a Version>,
+    /// The first lane of the version that fits.
+    pub lane: Option<&'a Lane>,
+    /// The carrier list in force for the lane.
+    pub carriers: Option<&'a CarrierRule>,
+}
+
+/// The version and lane of a shipment on a day.
+pub fn select<'a>(facts: &Facts, book: &'a Book, id: MarketplaceId, day: Day) -> Selected<'a> {
+    let market = book.market(id);
+    let version = market.version(day);
+    let origin = facts.origin.unwrap_or(market.country);
+    let destination = facts.destination.unwrap_or(market.country);
+    let lane = version.and_then(|version| {
+        version.lanes.iter().find(|lane| lane.from.contains(origin) && lane.to.contains(destination))
+    });
+    let carriers = version.map(|version| lane.and_then(|lane| lane.carriers.as_ref()).unwrap_or(&version.carriers));
+    Selected { market, version, lane, carriers }
+}
+
+fn programme(facts: &Facts, selected: &Selected) -> ProgrammeId {
+    let of_lane = selected.lane.and_then(|lane| lane.programme);
+    let of_column = facts.programme.filter(|programme| {
+        selected.version.is_some_and(|version| version.programmes.iter().any(|known| known.id == *programme))
+    });
+    of_lane.or(of_column).unwrap_or(ProgrammeId::STANDARD)
+}
+
+/// Judges one shipment on the day that [`selecting_day`] gave for it.
+pub fn judge(facts: &Facts, day: Day, terms: &Terms) -> Verdict {
+    let book = terms.book;
+    let known = match facts.marketplace {
+        Marketplace::None => None,
+        Marketplace::Known(id) => Some(id),
+    };
+    let (carrier, name) = match facts.carrier {
+        CarrierField::NoColumn => (Carrier::Missing, None),
+        CarrierField::Name(name) => (book.carriers.in_marketplace(name, known), Some(name)),
+    };
+    let mut verdict = Verdict {
+        reason: Reason::NotOnMarketplace,
+        rule: book.rule_of_reason(Reason::NotOnMarketplace),
+        day,
+        carrier,
+        programme: ProgrammeId::STANDARD,
+        likely_carrier: None,
+        unpriced: false,
+    };
+    let Some(id) = known else { return verdict };
+    let selected = select(facts, book, id, day);
+    verdict.programme = programme(facts, &selected);
+    let mut say = |reason: Reason, rule: RuleId| {
+        verdict.reason = reason;
+        verdict.rule = rule;
+    };
+
+    if facts.fulfilled_by == FulfilledBy::Marketplace {
+        say(Reason::FulfilledByMarketplace, book.rule_of_reason(Reason::FulfilledByMarketplace));
+        return verdict;
+    }
+    if facts.state == OrderState::Canceled {
+        say(Reason::Canceled, book.rule_of_reason(Reason::Canceled));
+        return verdict;
+    }
+    let (Some(version), Some(carriers)) = (selected.version, selected.carriers) else {
+        say(Reason::NoPolicy, book.rule_of_market(id));
+        return verdict;
+    };
+    let Some(lane) = selected.lane else {
+        say(Reason::LaneNotMeasured, version.id);
+        return verdict;
+    };
+    let currency = match facts.currency {
+        CurrencyField::Marketplaces => Some(selected.market.currency),
+        CurrencyField::Code(code) => Some(code),
+        CurrencyField::Unknown => None,
+    };
+    let asked = Asked {
+        carrier,
+        name,
+        integrated: carriers.is_integrated(carrier),
+        service: book.services.class_of(facts.service, carrier),
+        buy_shipping: facts.buy_shipping,
+        value: Value { amount: facts.value, currency, rates: terms.rates, day },
+        number: match facts.tracking {
+            Tracking::Number(number) => Some(number),
+            Tracking::NoColumn | Tracking::Missing => None,
+        },
+    };
+    let mut unpriced = false;
+    let (reason, rule, owner) =
+        lane_rungs(facts, terms, lane, version, carriers, &asked, &selected.market.zone, &mut unpriced);
+    Verdict { reason, rule, likely_carrier: owner, unpriced, ..verdict }
+}
+
+/// Rungs 6 to 19, once version and lane are known.
+#[allow(clippy::too_many_arguments)] // one call, all of them different things
+fn lane_rungs(
+    facts: &Facts,
+    terms: &Terms,
+    lane: &Lane,
+    version: &Version,
+    carriers: &CarrierRule,
+    asked: &Asked,
+    zone: &Zone,
+    unpriced: &mut bool,
+) -> (Reason, RuleId, Option<CarrierId>) {
+    let book = terms.book;
+    if let Some(exemption) = lane.exempt.iter().find(|exemption| exemption.matches(asked, unpriced)) {
+        return (Reason::Exempt, exemption.id, None);
+    }
+    match facts.tracking {
+        Tracking::NoColumn => {}
+        Tracking::Missing => return (Reason::TrackingMissing, lane.id, None),
+        Tracking::Number(number) => {
+            if let Some(placeholder) = book.placeholders.find(number, facts.order_id) {
+                return (Reason::TrackingPlaceholder, book.rule_of_placeholder(placeholder), None);
+            }
+        }
+    }
+    let has_carrier_column = facts.carrier != CarrierField::NoColumn;
+    if has_carrier_column {
+        if asked.carrier == Carrier::Missing {
+            return (Reason::CarrierMissing, lane.id, None);
+        }
+        if let CarrierRule::Integrated(_, otherwise) = carriers
+            && !asked.integrated
+        {
+            let reason = match otherwise {
+                Otherwise::NotMeasured => Reason::CarrierNotMeasured,
+                Otherwise::NotAccepted => Reason::CarrierNotAccepted,
+            };
+            return (reason, version.id, None);
+        }
+        if let Some(refusal) = lane.refuse.iter().find(|refusal| refusal.matches(asked, unpriced)) {
+            return (Reason::NumberRefused, refusal.id, None);
+        }
+    }
+    let number = NumberTest::of(asked, book);
+    if let Some((owner, shape)) = number.owner() {
+        return (Reason::CarrierMismatch, book.rule_of_shape(owner, shape), Some(owner));
+    }
+    let scans = match terms.evidence {
+        Evidence::Scans => {
+            let seen = Scanned::of(facts, terms.as_of);
+            if seen.added_after_delivery(facts, terms.as_of, zone) {
+                return (Reason::AddedAfterDelivery, lane.id, None);
+            }
+            let needed = lane.scans.needed(&asked.value, unpriced);
+            if seen.count >= needed {
+                return (Reason::Scanned, lane.id, None);
+            }
+            seen.count
+        }
+        Evidence::Format => 0,
+    };
+    match number.fault() {
+        Some(Fault::CheckDigit(carrier, shape)) => {
+            return (Reason::CheckDigitFailed, book.rule_of_shape(carrier, shape), None);
+        }
+        Some(Fault::Form(carrier)) => return (Reason::NumberMalformed, book.rule_of_carrier(carrier), None),
+        None => {}
+    }
+    let reason = match terms.evidence {
+        Evidence::Scans if scans > 0 => Reason::DeliveryScanMissing,
+        Evidence::Scans => Reason::ScanMissing,
+        Evidence::Format if number.is_well_formed() => Reason::WellFormed,
+        Evidence::Format => Reason::Unverified,
+    };
+    (reason, lane.id, None)
+}
+
+/// What is wrong with a number that does not fit its carrier.
+enum Fault {
+    /// Own pattern fits, its hard check fails: carrier and the shape's index.
+    CheckDigit(CarrierId, usize),
+    /// No form of the carrier.
+    Form(CarrierId),
+}
+
+/// A number held against its declared carrier. Nothing is said of a missing number, nor of a
+/// carrier that the book does not know: it may hand over to anyone.
+struct NumberTest<'a> {
+    book: &'a Book,
+    number: &'a [u8],
+    carrier: Option<CarrierId>,
+    fits: bool,
+}
+
+impl<'a> NumberTest<'a> {
+    fn of(asked: &Asked<'a>, book: &'a Book) -> NumberTest<'a> {
+        let number = asked.number.map(str::as_bytes);
+        let carrier = match asked.carrier {
+            Carrier::Known(id) if number.is_some() => Some(id),
+            _ => None,
+        };
+        let number = number.unwrap_or_default();
+        let fits = carrier.is_none_or(|id| book.carriers.fits(id, number));
+        NumberTest { book, number, carrier, fits }
+    }
+
+    fn owner(&self) -> Option<(CarrierId, usize)> {
+        self.carrier.filter(|_| !self.fits).and_then(|id| self.book.carriers.strict_owner(id, self.number))
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        let id = self.carrier.filter(|_| !self.fits)?;
+        let carriers = &self.book.carriers;
+        if let Some(shape) = carriers.own_pattern(id, self.number) {
+            return Some(Fault::CheckDigit(id, shape));
+        }
+        let malformed = carriers.entry(id).closed || carriers.opens_like_own_signature(id, self.number);
+        malformed.then_some(Fault::Form(id))
+    }
+
+    fn is_well_formed(&self) -> bool {
+        self.carrier.is_some_and(|id| self.book.carriers.well_formed(id, self.number).is_some())
+    }
+}
+
+/// The scans known on the `as_of` day.
+pub struct Scanned {
+    /// How many they count as, 0 to 2.
+    pub count: u8,
+    /// The delivery scan, if it had happened.
+    pub delivery: Option<Moment>,
+}
+
+impl Scanned {
+    /// Counts the scans of a shipment; one in the future has not happened yet.
+    pub fn of(facts: &Facts, as_of: Day) -> Scanned {
+        let known = |moment: Option<Moment>| moment.filter(|moment| !moment.is_after(as_of));
+        let (first, delivery) = (known(facts.first_scan), known(facts.delivery_scan));
+        let count = match facts.scan_columns {
+            ScanColumns::Both => u8::from(first.is_some()) + u8::from(delivery.is_some()),
+            // A source that can only know one kind of scan cannot be asked for two.
+            ScanColumns::FirstOnly => 2 * u8::from(first.is_some()),
+            ScanColumns::DeliveryOnly => 2 * u8::from(delivery.is_some()),
+            ScanColumns::Neither => 0,
+        };
+        Scanned { count, delivery }
+    }
+
+    fn added_after_delivery(&self, facts: &Facts, as_of: Day, zone: &Zone) -> bool {
+        let added = facts.tracking_added.filter(|moment| !moment.is_after(as_of));
+        added.zip(self.delivery).is_some_and(|(added, delivered)| added.earliest(zone) > delivered.latest(zone))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! Lanes: from where to where, with how many scans, and what is exempt or refused there.
+//!
+//! Compiled from a policy file; matching compares codes and bits only. A condition whose value or
+//! rate is unknown does not match, and says that it could not be answered.
+
+use crate::amount::Amount;
+use crate::calendar::Day;
+use crate::carrier::{Carrier, CarrierName, CarrierSet};
+use crate::money::{Currency, Money, Rates};
+use crate::policy::{ProgrammeId, RuleId};
+use crate::service::ServiceClass;
+
+/// A country code of two letters as a number, or text that is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Country(u16);
+
+const LETTERS: u16 = 26;
+
+impl Country {
+    /// Text that is no country code; it fits only `*`.
+    pub const UNKNOWN: Country = Country(LETTERS * LETTERS);
+
+    /// Reads trimmed text of two ASCII letters in any case; `UK` is `GB`.
+    pub fn read(text: &str) -> Country {
+        match text.as_bytes() {
+            [a, b] if a.is_ascii_alphabetic() && b.is_ascii_alphabetic() => {
+                let (a, b) = (a.to_ascii_uppercase(), b.to_ascii_uppercase());
+                let (a, b) = if (a, b) == (b'U', b'K') { (b'G', b'B') } else { (a, b) };
+                Country(u16::from(a - b'A') * LETTERS + u16::from(b - b'A'))
+            }
+            _ => Country::UNKNOWN,
+        }
+    }
+
+    /// The code, or `??`.
+    pub fn code(self) -> String {
+        if self == Country::UNKNOWN {
+            return "??".into();
+        }
+        [self.0 / LETTERS, self.0 % LETTERS].map(|letter| char::from(b'A' + letter as u8)).iter().collect()
+    }
+}
+
+/// A set of countries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CountrySet([u64; 11]);
+
+impl CountrySet {
+    /// No country.
+    pub const NONE: CountrySet = CountrySet([0; 11]);
+    /// Every text, country or not.
+    pub const ALL: CountrySet = CountrySet([u64::MAX; 11]);
+
+    /// Every country code, but not unknown text.
+    pub fn every_code() -> CountrySet {
+        let mut set = CountrySet::ALL;
+        set.0[usize::from(Country::UNKNOWN.0 / 64)] &= !(1 << (Country::UNKNOWN.0 % 64));
+        set
+    }
+
+    /// Adds a country.
+    pub fn insert(&mut self, country: Country) {
+        self.0[usize::from(country.0 / 64)] |= 1 << (country.0 % 64);
+    }
+
+    /// Takes a country out.
+    pub fn remove(&mut self, country: Country) {
+        self.0[usize::from(country.0 / 64)] &= !(1 << (country.0 % 64));
+    }
+
+    /// Adds all of another set.
+    pub fn extend(&mut self, other: &CountrySet) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, more)| *word |= more);
+    }
+
+    /// Whether a country is in it.
+    pub fn contains(&self, country: Country) -> bool {
+        self.0[usize::from(country.0 / 64)] >> (country.0 % 64) & 1 == 1
+    }
+}
+
+/// What becomes of packages whose carrier is not integrated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// Left out of the rate.
+    NotMeasured,
+    /// Counted as untracked.
+    NotAccepted,
+}
+
+/// Which carriers a rule takes.
+#[derive(Clone, Debug)]
+pub enum CarrierRule {
+    /// All of them.
+    Any,
+    /// Those integrated with the marketplace, and what becomes of the others.
+    Integrated(CarrierSet, Otherwise),
+}
+
+impl CarrierRule {
+    /// Whether a carrier is integrated; without a list every carrier is.
+    pub fn is_integrated(&self, carrier: Carrier) -> bool {
+        match self {
+            CarrierRule::Any => true,
+            CarrierRule::Integrated(set, _) => set.contains(carrier),
+        }
+    }
+}
+
+/// How many scans a lane asks for.
+#[derive(Clone, Copy, Debug)]
+pub enum Scans {
+    /// The same for every package.
+    Always(u8),
+    /// Below a value this many, otherwise that many; an unknown value asks for the higher number.
+    Split {
+        /// The limit, strict.
+        below: Money,
+        /// Below it.
+        then: u8,
+        /// At or above it.
+        otherwise: u8,
+    },
+}
+
+/// What an exemption or refusal asks; every key that stands must match.
+#[derive(Clone, Debug)]
+pub struct Condition {
+    /// The rule of the verdicts it decides.
+    pub id: RuleId,
+    /// Known carriers it holds for.
+    pub carriers: Option<CarrierSet>,
+    /// Service classes it holds for, a bit each.
+    pub services: Option<u32>,
+    /// Whether the label was bought through the marketplace.
+    pub buy_shipping: Option<bool>,
+    /// Strict upper limit of the package's value.
+    pub value_below: Option<Money>,
+    /// Whether the carrier is on the list in force for the lane.
+    pub integrated: Option<bool>,
+    /// Refusals only: the cleaned number does not end so.
+    pub number_not_ending: Option<String>,
+    /// Refusals only: the carrier's name as typed holds a Chinese character.
+    pub carrier_script_han: bool,
+}
+
+/// A lane of a version.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// Its id.
+    pub id: RuleId,
+    /// Origins it fits.
+    pub from: CountrySet,
+    /// Destinations it fits.
+    pub to: CountrySet,
+    /// Scans asked for.
+    pub scans: Scans,
+    /// Carriers, where they differ from the version's.
+    pub carriers: Option<CarrierRule>,
+    /// The programme its packages are judged in, whatever their column says.
+    pub programme: Option<ProgrammeId>,
+    /// Exemptions in order.
+    pub exempt: Vec<Condition>,
+    /// Refusals in order.
+    pub refuse: Vec<Condition>,
+}
+
+/// What conditions may ask of a shipment.
+pub(crate) struct Asked<'a> {
+    pub carrier: Carrier,
+    pub name: Option<CarrierName>,
+    pub integrated: bool,
+    pub service: Option<ServiceClass>,
+    pub buy_shipping: bool,
+    pub value: Value<'a>,
+    /// Cleaned; `None` where the source has no such column.
+    pub number: Option<&'a str>,
+}
+
+/// The package's value and what it takes to compare it.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'a> {
+    pub amount: Option<Amount>,
+    /// `None` where the currency is no known code.
+    pub currency: Option<Currency>,
+    pub rates: &'a Rates,
+    pub day: Day,
+}
+
+impl Value<'_> {
+    /// Whether it is strictly below a limit; `None` without value, currency or rate.
+    pub fn is_below(&self, limit: &Money) -> Option<bool> {
+        Money { amount: self.amount?, currency: self.currency? }.is_below(limit, self.rates, self.day)
+    }
+}
+
+impl Condition {
+    /// Whether every key matches; `unpriced` is set where only an unknown value stood in the way.
+    pub(crate) fn matches(&self, asked: &Asked, unpriced: &mut bool) -> bool {
+        let services = |set: u32| asked.service.is_some_and(|class| set >> class.0 & 1 == 1);
+        let ending = |ending: &String| asked.number.is_some_and(|number| !number.ends_with(ending.as_str()));
+        let fits = self.carriers.as_ref().is_none_or(|set| set.contains(asked.carrier))
+            && self.services.is_none_or(services)
+            && self.buy_shipping.is_none_or(|bought| bought == asked.buy_shipping)
+            && self.integrated.is_none_or(|integrated| integrated == asked.integrated)
+            && self.number_not_ending.as_ref().is_none_or(ending)
+            && (!self.carrier_script_han || asked.name.is_some_and(|name| name.han));
+        // The value comes last, so that only packages which hang on it count as unpriced.
+        fits && self.value_below.as_ref().is_none_or(|limit| {
+            asked.value.is_below(limit).unwrap_or_else(|| {
+                *unpriced = true;
+                false
+            })
+        })
+    }
+}
+
+impl Scans {
+    /// How many scans a package of this value needs.
+    pub(crate) fn needed(&self, value: &Value, unpriced: &mut bool) -> u8 {
+        match self {
+            Scans::Always(count) => *count,
+            Scans::Split { below, then, otherwise } => match value.is_below(below) {
+                Some(true) => *then,
+                Some(false) => *otherwise,
+                None => {
+                    *unpriced = true;
+                    (*then).max(*otherwise)
+                }
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn countries_are_two_letters_and_uk_is_gb() {
+        assert_eq!(Country::read("uk"), Country::read("GB"));
+        assert_eq!(Country::read("ZZ").code(), "ZZ");
+        for text in ["", "D", "DEU", "D1", "é"] {
+            assert_eq!(Country::read(text), Country::UNKNOWN, "{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_text_fits_only_the_star() {
+        assert!(CountrySet::ALL.contains(Country::UNKNOWN));
+        let mut all_but = CountrySet::every_code();
+        all_but.remove(Country::read("AE"));
+        assert!(!all_but.contains(Country::UNKNOWN) && !all_but.contains(Country::read("AE")));
+        assert!(all_but.contains(Country::read("CN")) && all_but.contains(Country::read("ZZ")));
+    }
+}

@@ -1,0 +1,28 @@
+//! The kernel: what a shipment is worth under the rules in force on its day.
+//!
+//! Pure and total. It knows no files, clock, Arrow, polars or logging; everything that can move a
+//! verdict lives here or in `book/`. Loading a [`Book`] may fail, with every problem named at once;
+//! judging never fails and never panics.
+
+pub mod amount;
+pub mod calendar;
+pub mod carrier;
+pub mod check_digit;
+pub mod facts;
+pub mod instant;
+pub mod ladder;
+pub mod lane;
+pub mod load;
+pub mod money;
+pub mod number;
+pub mod placeholder;
+pub mod policy;
+pub mod reason;
+pub mod service;
+pub mod tally;
+pub mod text;
+
+pub use facts::Facts;
+pub use ladder::{Verdict, judge};
+pub use policy::Book;
+pub use reason::{Class, Reason};

@@ -1,0 +1,290 @@
+//! Names that files use of each other: carriers, groups, families, service classes, marketplaces,
+//! programmes; and the ids of rules, each of which stands once in a book.
+//!
+//! Collected before anything else is read, so that a fault in one file does not make its name
+//! unknown in all others. It never decides what a name is good for.
+
+use super::Shelf;
+use super::reader::{Document, Node, Report, Text, did_you_mean};
+use crate::carrier::{CarrierId, CarrierSet};
+use crate::placeholder::Placeholder;
+use crate::policy::{FixedRules, MarketplaceId, ProgrammeId, RuleId};
+use crate::reason::Reason;
+use std::collections::{BTreeMap, HashMap};
+
+/// More carriers or marketplaces than this would leave no code for the unknown ones.
+const MAX_IDS: usize = 60_000;
+
+/// What `families.toml` is asked for.
+const MEMBERS: &str = "[\"royal_mail\", \"parcelforce\"]";
+
+/// A bare name that means another carrier in each marketplace.
+pub(super) struct BareName<'a> {
+    pub name: Text<'a>,
+    pub default: Option<CarrierId>,
+    pub exceptions: Vec<(MarketplaceId, CarrierId)>,
+}
+
+/// What may be referred to.
+pub(super) struct Names<'a> {
+    carriers: BTreeMap<&'a str, CarrierId>,
+    /// Marketplaces by name.
+    pub markets: BTreeMap<&'a str, MarketplaceId>,
+    /// The members of each family, with the places where they are named.
+    pub families: BTreeMap<&'a str, Vec<(CarrierId, Text<'a>)>>,
+    groups: BTreeMap<&'a str, CarrierSet>,
+    /// Names that depend on the marketplace.
+    pub bare: Vec<BareName<'a>>,
+    classes: Vec<String>,
+    /// `standard` first, the others in order.
+    pub programmes: Vec<String>,
+    /// Whether the lists of groups and classes are whole; what is not whole makes nothing unknown.
+    sound: bool,
+    /// The same of marketplaces.
+    sound_markets: bool,
+    report: &'a Report,
+}
+
+impl<'a> Names<'a> {
+    pub fn collect(shelf: &Shelf<'a>, report: &'a Report) -> Names<'a> {
+        let sound = |document: Option<&Document>| document.is_some_and(|document| document.sound);
+        let carriers = ids(&shelf.carriers, "id", "carrier id", report);
+        let markets = ids(&shelf.policies, "marketplace", "marketplace", report);
+        let mut names = Names {
+            carriers: carriers.into_iter().zip(0..).map(|(id, index)| (id, CarrierId(index))).collect(),
+            markets: markets.into_iter().zip(0..).map(|(name, index)| (name, MarketplaceId(index))).collect(),
+            families: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            bare: Vec::new(),
+            classes: shelf.services.map(classes).unwrap_or_default(),
+            programmes: programmes(&shelf.policies),
+            sound: sound(shelf.services) && sound(shelf.families),
+            sound_markets: shelf.policies.iter().all(|document| document.sound),
+            report,
+        };
+        if let Some(document) = shelf.families.filter(|document| document.sound) {
+            names.read_families(document);
+        }
+        names
+    }
+
+    fn read_families(&mut self, document: &'a Document<'a>) {
+        let root = document.root(self.report);
+        if let Some(families) = root.need("families", "[families] with its keys").and_then(Node::table) {
+            for (family, members) in families.entries(MEMBERS) {
+                let members = members.some_texts().unwrap_or_default();
+                let members = members.into_iter().filter_map(|id| Some((self.carrier(id)?, id))).collect();
+                self.families.insert(family.text, members);
+            }
+        }
+        if let Some(groups) = root.need("groups", "[groups] with its keys").and_then(Node::table) {
+            for (group, members) in groups.entries(MEMBERS) {
+                let mut set = CarrierSet::default();
+                let members = members.some_texts().unwrap_or_default();
+                members.into_iter().filter_map(|id| self.carrier(id)).for_each(|id| set.insert(id));
+                self.groups.insert(group.text, set);
+            }
+        }
+        let bare = root.need("by_marketplace", "[by_marketplace] with its keys").and_then(Node::table);
+        for (name, table) in bare.iter().flat_map(|bare| bare.entries("{ default = \"dhl_express\" }")) {
+            let Some(table) = table.table() else { continue };
+            let mut bare = BareName { name, default: None, exceptions: Vec::new() };
+            for (market, carrier) in table.entries("\"dhl_express\"") {
+                let carrier = carrier.text().and_then(|id| self.carrier(id));
+                if market.text == "default" {
+                    bare.default = carrier;
+                } else if let Some(market) = self.market(market) {
+                    bare.exceptions.extend(carrier.map(|carrier| (market, carrier)));
+                }
+            }
+            self.bare.push(bare);
+        }
+        root.finish();
+    }
+
+    /// A carrier by its id.
+    pub fn carrier(&self, id: Text) -> Option<CarrierId> {
+        let known = self.carriers.get(id.text).copied();
+        if known.is_none() {
+            let hint = did_you_mean(id.text, self.carriers.keys().copied());
+            self.report.add(id.at, format!("no carrier has the id `{}`{hint}", id.text));
+        }
+        known
+    }
+
+    /// How many carriers have a file of their own.
+    pub fn carrier_count(&self) -> usize {
+        self.carriers.len()
+    }
+
+    /// Carrier ids in order.
+    pub fn carrier_ids(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.carriers.keys().copied()
+    }
+
+    /// A list of ids and `@groups`.
+    pub fn carrier_set(&self, list: &[Text]) -> CarrierSet {
+        let mut set = CarrierSet::default();
+        for item in list {
+            match item.text.strip_prefix('@') {
+                None => self.carrier(*item).into_iter().for_each(|id| set.insert(id)),
+                Some(group) => match self.groups.get(group) {
+                    Some(members) => members.ids().for_each(|id| set.insert(id)),
+                    None if !self.sound => {}
+                    None => {
+                        let hint = did_you_mean(group, self.groups.keys().copied());
+                        self.report.add(item.at, format!("families.toml has no group `{group}`{hint}"));
+                    }
+                },
+            }
+        }
+        set
+    }
+
+    fn market(&self, name: Text) -> Option<MarketplaceId> {
+        let known = self.markets.get(name.text).copied();
+        if known.is_none() && self.sound_markets {
+            let hint = did_you_mean(name.text, self.markets.keys().copied().chain(["default"]));
+            self.report.add(name.at, format!("no marketplace has the name `{}`{hint}", name.text));
+        }
+        known
+    }
+
+    /// A list of service classes as bits.
+    pub fn class_bits(&self, list: &[Text]) -> u32 {
+        let mut bits = 0;
+        for item in list {
+            match self.classes.iter().position(|name| name == item.text) {
+                Some(index) => bits |= 1u32.checked_shl(index as u32).unwrap_or(0),
+                None if !self.sound => {}
+                None => {
+                    let hint = did_you_mean(item.text, self.classes.iter().map(String::as_str));
+                    self.report.add(item.at, format!("services.toml has no class `{}`{hint}", item.text));
+                }
+            }
+        }
+        bits
+    }
+
+    /// A programme that some version judges apart, or `standard`.
+    pub fn programme(&self, name: &str) -> Option<ProgrammeId> {
+        self.programmes.iter().position(|known| known == name).map(|index| ProgrammeId(index as u16))
+    }
+}
+
+/// The texts of a key that every file of a kind has, in order; one that stands twice is reported.
+fn ids<'a>(documents: &[&'a Document<'a>], key: &str, what: &str, report: &Report) -> Vec<&'a str> {
+    let mut met: BTreeMap<&str, Text> = BTreeMap::new();
+    // A damaged file without a readable id most likely has the one that it is called by.
+    let called = |document: &&'a Document<'a>| {
+        let stem = document.name.rsplit('/').next()?.strip_suffix(".toml")?;
+        (!document.sound).then_some(Text { text: stem, at: document.place(0) })
+    };
+    for id in documents.iter().filter_map(|document| document.peek(key).or_else(|| called(document))) {
+        match met.get(id.text) {
+            Some(first) => {
+                report.add(id.at, format!("the {what} `{}` is taken at {}; write one of your own", id.text, first.at));
+            }
+            None if met.len() == MAX_IDS => report.add(id.at, format!("a book holds at most {MAX_IDS} of these")),
+            None => {
+                met.insert(id.text, id);
+            }
+        }
+    }
+    met.into_keys().collect()
+}
+
+/// The names of the service classes in their order, without any report.
+fn classes(document: &Document) -> Vec<String> {
+    let silent = Report::default();
+    let root = document.root(&silent);
+    let classes = root.may("class", "").and_then(Node::tables).unwrap_or_default();
+    let name =
+        |class: &super::reader::Table| class.may("name", "").and_then(Node::text).map(|name| name.text.to_owned());
+    // A class without a name keeps its place, for the bits of those that follow.
+    classes.iter().map(|class| name(class).unwrap_or_default()).collect()
+}
+
+/// `standard` and the names of all programmes that versions judge apart, without any report.
+fn programmes(documents: &[&Document]) -> Vec<String> {
+    let silent = Report::default();
+    let mut names = Vec::new();
+    for document in documents {
+        let root = document.root(&silent);
+        for version in root.may("version", "").and_then(Node::tables).unwrap_or_default() {
+            for programme in version.may("programme", "").and_then(Node::tables).unwrap_or_default() {
+                names.extend(programme.may("name", "").and_then(Node::text).map(|name| name.text.to_owned()));
+            }
+        }
+    }
+    names.sort();
+    names.dedup();
+    names.retain(|name| name != "standard");
+    names.insert(0, "standard".into());
+    names
+}
+
+/// The ids of rules, each of which a verdict may name.
+pub(super) struct Rules<'a> {
+    texts: Vec<String>,
+    met: HashMap<String, String>,
+    report: &'a Report,
+}
+
+impl<'a> Rules<'a> {
+    /// The rules that no file names come first.
+    pub fn new(names: &Names, report: &'a Report) -> (Rules<'a>, FixedRules) {
+        let mut rules = Rules { texts: Vec::new(), met: HashMap::new(), report };
+        let fixed = FixedRules {
+            no_marketplace: rules.fixed(["no_marketplace"]),
+            fulfilled_by_marketplace: rules.fixed([Reason::FulfilledByMarketplace.name()]),
+            canceled: rules.fixed([Reason::Canceled.name()]),
+            markets: rules.fixed(names.markets.keys().copied()),
+            placeholders: rules.fixed(Placeholder::ALL.map(Placeholder::name)),
+            carriers: rules.fixed(names.carrier_ids()),
+            shapes: Vec::new(),
+        };
+        (rules, fixed)
+    }
+
+    /// Adds rules that need no file; the index of the first.
+    fn fixed<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) -> u32 {
+        let first = self.next();
+        for text in texts {
+            self.texts.push(text.to_owned());
+            self.met.insert(text.to_owned(), "a rule, carrier or marketplace of its own".to_owned());
+        }
+        first
+    }
+
+    /// The index of the rule that is added next.
+    pub fn next(&self) -> u32 {
+        self.texts.len() as u32
+    }
+
+    /// Adds the rule of an id.
+    pub fn add(&mut self, id: Text) -> RuleId {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if !id.text.chars().all(plain) {
+            let message = format!("the id `{}` holds more than a-z, 0-9, - and _; write those only", id.text);
+            self.report.add(id.at, message);
+        }
+        if let Some(first) = self.met.get(id.text) {
+            let message = format!("the id `{}` is taken: {first}; write another, ids stand in verdicts", id.text);
+            self.report.add(id.at, message);
+        }
+        let index = self.next();
+        self.texts.push(id.text.to_owned());
+        self.met.entry(id.text.to_owned()).or_insert_with(|| id.at.to_string());
+        RuleId(index)
+    }
+
+    /// The text of a rule's id.
+    pub fn text(&self, rule: RuleId) -> &str {
+        &self.texts[rule.0 as usize]
+    }
+
+    pub fn into_texts(self) -> Vec<String> {
+        self.texts
+    }
+}

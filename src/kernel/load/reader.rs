@@ -1,0 +1,284 @@
+//! Reading a TOML file key by key, with the line of everything that is wrong.
+//!
+//! Values are walked by hand, because a derived reader stops at its first complaint and knows no
+//! lines. A question that cannot be answered is reported and answered with `None`; readers go on
+//! with the next key, so that one load names everything. It knows nothing of what keys mean.
+
+use super::{BookFile, Problem};
+use crate::calendar::{Day, day_from_date};
+use std::cell::RefCell;
+use std::ops::RangeInclusive;
+use toml::de::{DeTable, DeValue};
+
+/// Where something stands.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub file: &'a str,
+    pub line: usize,
+}
+
+impl std::fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Everything found wrong so far.
+#[derive(Default)]
+pub(super) struct Report(RefCell<Vec<Problem>>);
+
+impl Report {
+    pub fn add(&self, at: Place, message: impl Into<String>) {
+        self.0.borrow_mut().push(Problem { file: at.file.to_owned(), line: at.line, message: message.into() });
+    }
+
+    /// All problems by file and line; none means that every question was answered.
+    pub fn into_problems(self) -> Vec<Problem> {
+        let mut problems = self.0.into_inner();
+        problems.sort();
+        problems.dedup();
+        problems
+    }
+}
+
+/// A parsed file.
+pub(super) struct Document<'a> {
+    pub name: &'a str,
+    root: DeTable<'a>,
+    newlines: Vec<usize>,
+    /// Whether all of it is TOML. What was saved of a damaged file still tells its id, so that the
+    /// damage does not make everything that names it unknown.
+    pub sound: bool,
+}
+
+impl<'a> Document<'a> {
+    pub fn parse(file: &'a BookFile, report: &Report) -> Document<'a> {
+        let (root, errors) = DeTable::parse_recoverable(&file.text);
+        let newlines = file.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
+        let document = Document { name: &file.name, root: root.into_inner(), newlines, sound: errors.is_empty() };
+        for error in errors {
+            let at = document.place(error.span().map_or(0, |span| span.start));
+            report.add(at, format!("this is not TOML: {}", error.message().replace('\n', ", ")));
+        }
+        document
+    }
+
+    pub fn place(&self, offset: usize) -> Place<'_> {
+        Place { file: self.name, line: self.newlines.partition_point(|newline| *newline < offset) + 1 }
+    }
+
+    pub fn root<'d>(&'d self, report: &'d Report) -> Table<'d> {
+        Table { values: &self.root, document: self, report, at: self.place(0), asked: RefCell::default() }
+    }
+
+    /// A text at the top of the file, without any report.
+    pub fn peek(&self, key: &str) -> Option<Text<'_>> {
+        let (_, value) = self.root.iter().find(|(known, _)| known.get_ref() == key)?;
+        let text = value.get_ref().as_str().filter(|text| !text.is_empty())?;
+        Some(Text { text, at: self.place(value.span().start) })
+    }
+}
+
+/// A text and where it stands.
+#[derive(Clone, Copy)]
+pub(super) struct Text<'a> {
+    pub text: &'a str,
+    pub at: Place<'a>,
+}
+
+/// A table that keeps account of which keys were asked for.
+pub(super) struct Table<'a> {
+    values: &'a DeTable<'a>,
+    document: &'a Document<'a>,
+    report: &'a Report,
+    pub at: Place<'a>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Table<'a> {
+    /// The value of a key that may be left out; `example` is what one writes there.
+    pub fn may(&self, key: &'static str, example: &'static str) -> Option<Node<'a>> {
+        self.asked.borrow_mut().push(key);
+        let (name, value) = self.values.iter().find(|(known, _)| known.get_ref() == key)?;
+        Some(self.node(name.get_ref(), example, value))
+    }
+
+    /// The value of a key that must stand.
+    pub fn need(&self, key: &'static str, example: &'static str) -> Option<Node<'a>> {
+        let node = self.may(key, example);
+        if node.is_none() {
+            self.report.add(self.at, format!("`{key}` is missing; write {}", assignment(key, example)));
+        }
+        node
+    }
+
+    /// Every key with its value, for tables whose keys are names.
+    pub fn entries(&self, example: &'static str) -> Vec<(Text<'a>, Node<'a>)> {
+        let entry = |(key, value): (&'a toml::Spanned<_>, _)| {
+            let key: &'a std::borrow::Cow<'a, str> = key.get_ref();
+            let node = self.node(key, example, value);
+            (Text { text: key, at: node.at }, node)
+        };
+        self.values.iter().map(entry).collect()
+    }
+
+    fn node(&self, key: &'a str, example: &'static str, value: &'a toml::Spanned<DeValue<'a>>) -> Node<'a> {
+        let at = self.document.place(value.span().start);
+        Node { key, example, value: value.get_ref(), document: self.document, report: self.report, at }
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub fn finish(&self) {
+        let asked = self.asked.borrow();
+        for (key, _) in self.values.iter().filter(|(key, _)| !asked.iter().any(|known| known == key.get_ref())) {
+            let at = self.document.place(key.span().start);
+            let hint = did_you_mean(key.get_ref(), asked.iter().copied());
+            self.report.add(at, format!("the key `{}` means nothing here{hint}", key.get_ref()));
+        }
+    }
+}
+
+/// How a key is written; tables have headers instead of values.
+fn assignment(key: &str, example: &str) -> String {
+    if example.starts_with("[") && example.ends_with("] with its keys") {
+        example.to_owned()
+    } else {
+        format!("{key} = {example}")
+    }
+}
+
+/// The value of a key.
+#[derive(Clone, Copy)]
+pub(super) struct Node<'a> {
+    pub key: &'a str,
+    example: &'static str,
+    value: &'a DeValue<'a>,
+    document: &'a Document<'a>,
+    report: &'a Report,
+    pub at: Place<'a>,
+}
+
+impl<'a> Node<'a> {
+    /// Reports what is wrong with the value, and what is written instead.
+    pub fn refuse<T>(&self, what: impl std::fmt::Display) -> Option<T> {
+        self.report.add(self.at, format!("`{}` {what}; write {}", self.key, assignment(self.key, self.example)));
+        None
+    }
+
+    fn wrong_type<T>(&self) -> Option<T> {
+        let kind = match self.value {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Boolean(_) => "a true or false",
+            DeValue::Datetime(_) => "a date or time",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.refuse(format!("cannot be {kind}"))
+    }
+
+    pub fn text(self) -> Option<Text<'a>> {
+        match self.value {
+            DeValue::String(text) if text.trim().is_empty() => self.refuse("is empty"),
+            DeValue::String(text) if text.trim() != text => self.refuse("has blanks at an end"),
+            DeValue::String(text) => Some(Text { text, at: self.at }),
+            _ => self.wrong_type(),
+        }
+    }
+
+    /// One of a few words, and what it stands for.
+    pub fn choice<T: Clone>(self, choices: &[(&str, T)]) -> Option<T> {
+        let text = self.text()?;
+        let known = choices.iter().find(|(word, _)| *word == text.text);
+        if known.is_none() {
+            let hint = did_you_mean(text.text, choices.iter().map(|(word, _)| *word));
+            self.report.add(self.at, format!("`{}` cannot be {:?}{hint}", self.key, text.text));
+        }
+        known.map(|(_, meaning)| meaning.clone())
+    }
+
+    pub fn flag(self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(flag) => Some(*flag),
+            _ => self.wrong_type(),
+        }
+    }
+
+    pub fn whole(self, range: RangeInclusive<i32>) -> Option<i32> {
+        let DeValue::Integer(integer) = self.value else { return self.wrong_type() };
+        let value = i32::from_str_radix(integer.as_str(), integer.radix()).ok();
+        match value.filter(|value| range.contains(value)) {
+            None => self.refuse(format!("must lie between {} and {}", range.start(), range.end())),
+            value => value,
+        }
+    }
+
+    pub fn is_whole(&self) -> bool {
+        matches!(self.value, DeValue::Integer(_))
+    }
+
+    pub fn is_text(&self) -> bool {
+        matches!(self.value, DeValue::String(_))
+    }
+
+    pub fn date(self) -> Option<Day> {
+        let DeValue::Datetime(moment) = self.value else { return self.wrong_type() };
+        match (moment.date, moment.time) {
+            (Some(date), None) => {
+                let (year, month, day) = (i32::from(date.year), u32::from(date.month), u32::from(date.day));
+                match chrono::NaiveDate::from_ymd_opt(year, month, day) {
+                    None => self.refuse("is no day of the calendar"),
+                    date => date.map(day_from_date),
+                }
+            }
+            _ => self.refuse("is a date without a time"),
+        }
+    }
+
+    /// The texts of a list, without the broken ones.
+    pub fn texts(self) -> Option<Vec<Text<'a>>> {
+        let DeValue::Array(array) = self.value else { return self.wrong_type() };
+        let text = |value: &'a toml::Spanned<DeValue<'a>>| {
+            Node { value: value.get_ref(), at: self.document.place(value.span().start), ..self }.text()
+        };
+        Some(array.iter().filter_map(text).collect())
+    }
+
+    /// The texts of a list that must hold one at least.
+    pub fn some_texts(self) -> Option<Vec<Text<'a>>> {
+        let texts = self.texts()?;
+        if texts.is_empty() { self.refuse("is an empty list, which nothing fits") } else { Some(texts) }
+    }
+
+    pub fn table(self) -> Option<Table<'a>> {
+        let (document, report, at) = (self.document, self.report, self.at);
+        match self.value {
+            DeValue::Table(values) => Some(Table { values, document, report, at, asked: RefCell::default() }),
+            _ => self.wrong_type(),
+        }
+    }
+
+    pub fn tables(self) -> Option<Vec<Table<'a>>> {
+        let DeValue::Array(array) = self.value else { return self.wrong_type() };
+        let table = |value: &'a toml::Spanned<DeValue<'a>>| {
+            Node { value: value.get_ref(), at: self.document.place(value.span().start), ..self }.table()
+        };
+        Some(array.iter().filter_map(table).collect())
+    }
+}
+
+/// What to write instead of a word that is none of the known ones: the nearest, or all if they are few.
+pub(super) fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let likeness = |candidate: &str| strsim::normalized_damerau_levenshtein(word, candidate);
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    match nearest.filter(|nearest| likeness(nearest) >= 0.6) {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None if known.is_empty() || known.len() > 16 => String::new(),
+        None => {
+            let list: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+            format!("; known are {}", list.join(", "))
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! Versions of a policy and their lanes.
+
+use super::conditions::{self, Kind};
+use super::names::{Names, Rules};
+use super::reader::{Node, Report, Table, Text, did_you_mean};
+use crate::amount::Amount;
+use crate::lane::{CarrierRule, Country, CountrySet, Lane, Otherwise};
+use crate::policy::{Confidence, Per, Programme, ProgrammeId, Source, Version};
+use crate::tally::{Target, TargetKind};
+use std::collections::BTreeMap;
+
+/// What versions and lanes may refer to.
+pub(super) struct Context<'c, 'a> {
+    pub names: &'c Names<'a>,
+    /// The marketplace's groups of countries.
+    pub groups: &'c BTreeMap<&'a str, Vec<Country>>,
+    pub report: &'a Report,
+}
+
+/// One version. `None` only beside a problem.
+pub(super) fn version(table: &Table, context: &Context, rules: &mut Rules) -> Option<Version> {
+    let id = table.need("id", "\"gb-2025-01-15\"").and_then(Node::text).map(|id| rules.add(id));
+    let from = table.may("from", "2025-01-15").and_then(Node::date);
+    let until = table.may("until", "2026-01-15").and_then(Node::date);
+    let target = target(table);
+    let per = per(table);
+    let programmes = table.may("programme", "[[version.programme]] with its keys").and_then(Node::tables);
+    let programmes = programmes.map(|tables| programmes_apart(&tables, context)).unwrap_or_default();
+    let carriers = table.need("carriers", ANY_CARRIER).and_then(|node| carrier_rule(node, context));
+    let levels = [
+        ("confirmed", Confidence::Confirmed),
+        ("single_source", Confidence::SingleSource),
+        ("unsure", Confidence::Unsure),
+    ];
+    let confidence = table.need("confidence", "\"confirmed\"").and_then(|node| node.choice(&levels));
+    let checked_on = table.need("checked_on", "2026-11-22").and_then(Node::date);
+    let sources = sources(table);
+    let lanes = table.may("lane", "[[version.lane]] with its keys").and_then(Node::tables).unwrap_or_default();
+    let lanes = lanes.iter().filter_map(|table| lane(table, &programmes, carriers.as_ref(), context, rules)).collect();
+    table.finish();
+    Some(Version {
+        id: id?,
+        from,
+        until,
+        target: target?,
+        per: per?,
+        carriers: carriers?,
+        programmes,
+        lanes,
+        confidence: confidence?,
+        checked_on: crate::calendar::date_from_day(checked_on?).to_string(),
+        sources: sources?,
+    })
+}
+
+const ANY_CARRIER: &str = "\"any\" or { integrated = [\"royal_mail\"], otherwise = \"not_measured\" }";
+
+/// `source = [{ title = ..., url = ... }]`
+pub(super) fn sources(table: &Table) -> Option<Vec<Source>> {
+    let tables = table.need("source", "[{ title = \"...\", url = \"https://...\" }]").and_then(Node::tables)?;
+    let source = |table: &Table| {
+        let title = table.need("title", "\"Help page\"").and_then(Node::text);
+        let url = table.need("url", "\"https://...\"").and_then(Node::text);
+        table.finish();
+        Some(Source { title: title?.text.to_owned(), url: url?.text.to_owned() })
+    };
+    Some(tables.iter().filter_map(source).collect())
+}
+
+fn per(table: &Table) -> Option<Per> {
+    let choices = [("category", Per::Category), ("account", Per::Account)];
+    table.need("per", "\"category\"").and_then(|node| node.choice(&choices))
+}
+
+/// Shares are texts, because a number with a fraction would be rounded.
+fn target(table: &Table) -> Option<Target> {
+    const EXAMPLE: &str = "{ at_least = \"0.95\" } or { more_than = \"0.95\" }";
+    let node = table.need("target", EXAMPLE)?;
+    let inner = node.table()?;
+    let at_least = inner.may("at_least", "\"0.95\"");
+    let more_than = inner.may("more_than", "\"0.95\"");
+    inner.finish();
+    let (kind, share) = match (at_least, more_than) {
+        (Some(share), None) => (TargetKind::AtLeast, share),
+        (None, Some(share)) => (TargetKind::MoreThan, share),
+        _ => return node.refuse("needs one of at_least and more_than"),
+    };
+    let target = Amount::read(share.text()?.text, b'.').ok().and_then(|amount| Target::new(kind, amount));
+    if target.is_none() { share.refuse("is no share from 0 to 1 with at most nine decimals") } else { target }
+}
+
+fn programmes_apart(tables: &[Table], context: &Context) -> Vec<Programme> {
+    let mut programmes: Vec<Programme> = Vec::new();
+    for table in tables {
+        let name = table.need("name", "\"premium\"").and_then(Node::text);
+        let (target, per) = (target(table), per(table));
+        table.finish();
+        let Some(name) = name else { continue };
+        let id = context.names.programme(name.text).unwrap_or(ProgrammeId::STANDARD);
+        if id == ProgrammeId::STANDARD {
+            let message = "`standard` is what no programme is; its target is the version's own, so leave this out";
+            context.report.add(name.at, message);
+        }
+        if name.text != crate::text::lower(name.text) {
+            let message = format!("programmes are written in lower case: `{}`", crate::text::lower(name.text));
+            context.report.add(name.at, message);
+        }
+        if programmes.iter().any(|known| known.id == id) {
+            context
+                .report
+                .add(name.at, format!("the version names the programme `{}` twice; write one of them", name.text));
+        }
+        programmes.extend(target.zip(per).map(|(target, per)| Programme { id, target, per }));
+    }
+    programmes
+}
+
+/// `"any"`, or the carriers integrated and what becomes of the others.
+fn carrier_rule(node: Node, context: &Context) -> Option<CarrierRule> {
+    if node.is_text() {
+        return node.choice(&[("any", CarrierRule::Any)]);
+    }
+    let table = node.table()?;
+    let integrated = table.need("integrated", "[\"royal_mail\"]").and_then(Node::some_texts);
+    let choices = [("not_measured", Otherwise::NotMeasured), ("not_accepted", Otherwise::NotAccepted)];
+    let otherwise = table.need("otherwise", "\"not_measured\"").and_then(|node| node.choice(&choices));
+    table.finish();
+    let integrated = context.names.carrier_set(&integrated?);
+    Some(CarrierRule::Integrated(integrated, otherwise?))
+}
+
+fn lane(
+    table: &Table,
+    programmes: &[Programme],
+    of_version: Option<&CarrierRule>,
+    context: &Context,
+    rules: &mut Rules,
+) -> Option<Lane> {
+    let id = table.need("id", "\"gb-domestic\"").and_then(Node::text).map(|id| rules.add(id));
+    let from = table.need("from", "[\"GB\"]").and_then(|node| countries(node, context));
+    let to = table.need("to", "[\"GB\"]").and_then(|node| countries(node, context));
+    let scans = table.need("scans", conditions::SCANS).and_then(conditions::scans);
+    let own = table.may("carriers", ANY_CARRIER);
+    let carriers = own.and_then(|node| carrier_rule(node, context));
+    let programme = table.may("programme", "\"premium\"").and_then(Node::text);
+    let programme = programme.and_then(|name| programme_of_lane(name, programmes, context));
+    let exempt =
+        table.may("exempt", "[[version.lane.exempt]] with its keys").and_then(Node::tables).unwrap_or_default();
+    let refuse =
+        table.may("refuse", "[[version.lane.refuse]] with its keys").and_then(Node::tables).unwrap_or_default();
+    table.finish();
+    // A list that could not be read counts as one, so that it is complained of once.
+    let in_force = if own.is_some() { carriers.as_ref() } else { of_version };
+    let has_list = !matches!(in_force, Some(CarrierRule::Any));
+    let mut read = |tables: &[Table], kind| {
+        tables.iter().filter_map(|table| conditions::condition(table, kind, has_list, context, rules)).collect()
+    };
+    let (exempt, refuse) = (read(&exempt, Kind::Exemption), read(&refuse, Kind::Refusal));
+    Some(Lane { id: id?, from: from?, to: to?, scans: scans?, carriers, programme, exempt, refuse })
+}
+
+fn programme_of_lane(name: Text, programmes: &[Programme], context: &Context) -> Option<ProgrammeId> {
+    let known = |id: &ProgrammeId| *id == ProgrammeId::STANDARD || programmes.iter().any(|known| known.id == *id);
+    let id = context.names.programme(name.text).filter(known);
+    if id.is_none() {
+        let text =
+            |programme: &Programme| context.names.programmes.get(usize::from(programme.id.0)).map(String::as_str);
+        let hint = did_you_mean(name.text, programmes.iter().filter_map(text));
+        let message = format!("no [[version.programme]] of this version has the name `{}`{hint}", name.text);
+        context.report.add(name.at, message);
+    }
+    id
+}
+
+/// A country code as the book writes it: two capitals.
+pub(super) fn country(text: &str) -> Option<Country> {
+    let country = Country::read(text);
+    (country != Country::UNKNOWN && text.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(country)
+}
+
+/// Countries and `@groups`; or all but some, `!XX`; or `*`, all and what is no country too.
+fn countries(node: Node, context: &Context) -> Option<CountrySet> {
+    let list = node.some_texts()?;
+    let (mut named, mut all_but) = (CountrySet::NONE, CountrySet::every_code());
+    let mut kinds = [false; 3];
+    for item in &list {
+        let unknown = |code: &str| {
+            let message = format!(
+                "`{code}` is no country; write two capitals such as \"GB\", \"@group\", \"!GB\" (all but it) or \"*\" (all)"
+            );
+            context.report.add(item.at, message);
+        };
+        if item.text == "*" {
+            kinds[2] = true;
+        } else if let Some(group) = item.text.strip_prefix('@') {
+            kinds[0] = true;
+            match context.groups.get(group) {
+                Some(members) => members.iter().for_each(|country| named.insert(*country)),
+                None => {
+                    let hint = did_you_mean(group, context.groups.keys().copied());
+                    let message = format!("[groups] of this marketplace has no `{group}`{hint}");
+                    context.report.add(item.at, message);
+                }
+            }
+        } else if let Some(code) = item.text.strip_prefix('!') {
+            kinds[1] = true;
+            country(code).map_or_else(|| unknown(code), |country| all_but.remove(country));
+        } else {
+            kinds[0] = true;
+            country(item.text).map_or_else(|| unknown(item.text), |country| named.insert(country));
+        }
+    }
+    match kinds {
+        [true, false, false] => Some(named),
+        [false, true, false] => Some(all_but),
+        [false, false, true] => Some(CountrySet::ALL),
+        _ => node.refuse("mixes countries, exceptions (!XX) and *, of which a list holds one kind"),
+    }
+}

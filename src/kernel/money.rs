@@ -1,0 +1,157 @@
+//! Currencies and the exchange rates of a job.
+//!
+//! Rates come as the text of the European Central Bank's `eurofxref-hist.csv`; where the file lies
+//! is the caller's business. Looking a rate up is total: a missing rate is `None`.
+
+use crate::amount::Amount;
+use crate::calendar::{Day, day_from_date};
+use std::collections::BTreeMap;
+
+/// An ISO 4217 code of three letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Currency([u8; 3]);
+
+impl Currency {
+    /// The euro, the base of all rates.
+    pub const EUR: Currency = Currency(*b"EUR");
+
+    /// Reads three ASCII letters in any case; `None` for anything else.
+    pub fn read(text: &str) -> Option<Currency> {
+        let letters: [u8; 3] = text.as_bytes().try_into().ok()?;
+        letters.iter().all(u8::is_ascii_alphabetic).then(|| Currency(letters.map(|b| b.to_ascii_uppercase())))
+    }
+
+    /// The code in upper case.
+    pub fn code(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// Units of each currency to the euro, by day.
+#[derive(Clone, Debug, Default)]
+pub struct Rates {
+    /// For each currency its days in ascending order.
+    series: BTreeMap<Currency, Vec<(Day, Amount)>>,
+}
+
+impl Rates {
+    /// Reads the layout of `eurofxref-hist.csv`: `Date,USD,JPY,...`, then a line a day, `N/A` or
+    /// nothing where there is no rate.
+    ///
+    /// # Errors
+    /// Every line that does not read, with its number.
+    pub fn read(text: &str) -> Result<Rates, Vec<String>> {
+        let mut lines =
+            text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let Some((_, heading)) = lines.next() else {
+            return Err(vec!["the rates file is empty; it needs a heading line `Date,USD,...`".into()]);
+        };
+        let mut columns = heading.split(',').map(str::trim);
+        if !columns.next().is_some_and(|first| first.eq_ignore_ascii_case("date")) {
+            return Err(vec!["line 1: the first heading of a rates file is `Date`".into()]);
+        }
+        let currencies: Vec<Option<Currency>> = columns.map(Currency::read).collect();
+        let (mut series, mut problems) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
+        for (index, line) in lines {
+            let number = index + 1;
+            let mut cells = line.split(',').map(str::trim);
+            let Some(date) = cells.next().and_then(|cell| cell.parse::<chrono::NaiveDate>().ok()) else {
+                problems.push(format!("line {number}: the first cell is no date like 2025-01-15"));
+                continue;
+            };
+            for (currency, cell) in currencies.iter().zip(cells) {
+                let Some(currency) = currency else { continue };
+                if cell.is_empty() || cell == "N/A" {
+                    continue;
+                }
+                match Amount::read(cell, b'.') {
+                    Ok(rate) if rate.mantissa > 0 => {
+                        series.entry(*currency).or_default().push((day_from_date(date), rate))
+                    }
+                    _ => problems.push(format!("line {number}: `{cell}` is no positive rate for {}", currency.code())),
+                }
+            }
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        for days in series.values_mut() {
+            days.sort_by_key(|(day, _)| *day);
+        }
+        Ok(Rates { series })
+    }
+
+    /// The latest rate on or before a day, however old; the euro's is 1.
+    pub fn on(&self, currency: Currency, day: Day) -> Option<Amount> {
+        if currency == Currency::EUR {
+            return Some(crate::amount::ONE);
+        }
+        let days = self.series.get(&currency)?;
+        let after = days.partition_point(|(known, _)| *known <= day);
+        after.checked_sub(1).map(|index| days[index].1)
+    }
+}
+
+/// A package's value: `None` where it or its currency is unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Money {
+    /// How much.
+    pub amount: Amount,
+    /// Of what.
+    pub currency: Currency,
+}
+
+impl Money {
+    /// Whether this is strictly below a limit, converted at the rates of a day; `None` without a rate.
+    pub fn is_below(&self, limit: &Money, rates: &Rates, day: Day) -> Option<bool> {
+        if self.currency == limit.currency {
+            return Some(self.amount.is_below(crate::amount::ONE, limit.amount, crate::amount::ONE));
+        }
+        // amount * rate(rule) / rate(package) < limit, with the division multiplied out.
+        let (own, rule) = (rates.on(self.currency, day)?, rates.on(limit.currency, day)?);
+        Some(self.amount.is_below(rule, limit.amount, own))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str =
+        "Date,USD,GBP,XXX,\n2025-01-15,1.0300,0.8430,N/A,\n2025-01-13,1.0200,,N/A,\n2025-01-10,1.0300,0.8380,N/A,\n";
+
+    fn money(text: &str, currency: &str) -> Money {
+        Money { amount: Amount::read(text, b'.').unwrap(), currency: Currency::read(currency).unwrap() }
+    }
+
+    #[test]
+    fn each_currency_keeps_its_own_latest_rate() {
+        let rates = Rates::read(FILE).unwrap();
+        let on = |code: &str, day: &str| {
+            rates.on(Currency::read(code).unwrap(), day_from_date(day.parse().unwrap())).map(|rate| rate.mantissa)
+        };
+        assert_eq!(on("GBP", "2025-01-14"), Some(8380));
+        assert_eq!(on("USD", "2025-01-14"), Some(10200));
+        assert_eq!(on("GBP", "2025-01-09"), None);
+        assert_eq!(on("XXX", "2025-01-15"), None);
+        assert_eq!(on("EUR", "1990-01-01"), Some(1));
+    }
+
+    #[test]
+    fn a_limit_converts_without_rounding() {
+        let (rates, day) = (Rates::read(FILE).unwrap(), day_from_date("2025-01-15".parse().unwrap()));
+        let limit = money("20", "EUR");
+        assert_eq!(money("16.86", "GBP").is_below(&limit, &rates, day), Some(false));
+        assert_eq!(money("16.85", "GBP").is_below(&limit, &rates, day), Some(true));
+        assert_eq!(money("19.99", "EUR").is_below(&limit, &Rates::default(), day), Some(true));
+        assert_eq!(money("1", "GBP").is_below(&limit, &Rates::default(), day), None);
+    }
+
+    #[test]
+    fn problems_name_their_lines() {
+        let problems = Rates::read("Date,USD\n2025-01-15,x\nbad,1\n").unwrap_err();
+        assert_eq!(problems.len(), 2);
+        assert!(problems[0].starts_with("line 2") && problems[1].starts_with("line 3"));
+        assert!(Rates::read("").is_err() && Rates::read("USD\n").is_err());
+    }
+}

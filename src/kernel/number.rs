@@ -1,0 +1,334 @@
+//! Tracking numbers: cleaning, and the shapes that carriers give them.
+//!
+//! A shape's pattern is taken apart when the book is loaded into variants of fixed length, so that
+//! matching is one pass over the bytes with a table look-up each and never backtracks. Whose
+//! number it is, or what follows from that, is decided elsewhere.
+
+use crate::check_digit::Check;
+use regex_syntax::hir::{Class, Hir, HirKind};
+
+/// The longest number that a shape can describe, in bytes.
+pub const MAX_LENGTH: usize = 64;
+
+/// Patterns may differ in at most this many classes of characters over the whole book.
+const MAX_CLASSES: usize = 128;
+
+/// Writes the cleaned form of a number as typed: white space, hyphens and dots out, full-width
+/// characters folded, ASCII upper case; all else stays. Clears `cleaned` first.
+pub fn clean_into(raw: &str, cleaned: &mut String) {
+    cleaned.clear();
+    if raw.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+        cleaned.push_str(raw);
+        return;
+    }
+    cleaned.extend(raw.chars().filter_map(cleaned_char));
+}
+
+/// What cleaning makes of one character; `None` if it vanishes.
+pub fn cleaned_char(c: char) -> Option<char> {
+    match c {
+        'A'..='Z' | '0'..='9' => Some(c),
+        'a'..='z' => Some(c.to_ascii_uppercase()),
+        '-'
+        | '.'
+        | '\u{ad}'
+        | '\u{2010}'..='\u{2015}'
+        | '\u{2212}'
+        | '\u{ff0d}'
+        | '\u{ff0e}'
+        | '\u{200b}'
+        | '\u{feff}' => None,
+        '\u{ff10}'..='\u{ff19}' | '\u{ff21}'..='\u{ff3a}' => char::from_u32(c as u32 - 0xfee0),
+        '\u{ff41}'..='\u{ff5a}' => char::from_u32(c as u32 - 0xfee0).map(|c| c.to_ascii_uppercase()),
+        c if c.is_whitespace() => None,
+        c => Some(c),
+    }
+}
+
+/// A shape: one form of one carrier's numbers.
+#[derive(Clone, Debug)]
+pub struct Shape {
+    /// Its id, the rule of the verdicts it decides.
+    pub id: String,
+    /// Its pattern, as written.
+    pub pattern: String,
+    /// The test on its characters.
+    pub check: Check,
+    /// Whether a failed check can fail a number.
+    pub hard: bool,
+    /// Whether it may claim a number for its carrier against another.
+    pub strict: bool,
+    /// The literal characters every number of this shape opens with; empty unless at least two.
+    pub prefix: String,
+    /// How sure its sources are: `high`, `medium` or `low`; commentary.
+    pub confidence: String,
+    pub(crate) variants: Vec<Variant>,
+}
+
+/// One fixed-length alternative of a pattern.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant {
+    /// Class of each character, an index into [`Alphabet`].
+    classes: Vec<u8>,
+    /// The part that the check runs over.
+    part: std::ops::Range<usize>,
+}
+
+impl Variant {
+    pub(crate) fn length(&self) -> usize {
+        self.classes.len()
+    }
+
+    pub(crate) fn matches(&self, alphabet: &Alphabet, number: &[u8]) -> bool {
+        number.len() == self.classes.len()
+            && number.iter().zip(&self.classes).all(|(byte, class)| alphabet.members[*byte as usize] >> class & 1 == 1)
+    }
+
+    pub(crate) fn part<'a>(&self, number: &'a [u8]) -> &'a [u8] {
+        number.get(self.part.clone()).unwrap_or(number)
+    }
+}
+
+/// The classes of characters that the book's patterns use, as a bit set for each byte.
+#[derive(Clone)]
+pub struct Alphabet {
+    members: [u128; 256],
+    classes: Vec<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Alphabet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Alphabet({} classes)", self.classes.len())
+    }
+}
+
+impl Default for Alphabet {
+    fn default() -> Self {
+        Alphabet { members: [0; 256], classes: Vec::new() }
+    }
+}
+
+impl Alphabet {
+    fn class(&mut self, bytes: Vec<u8>) -> Result<u8, String> {
+        if let Some(known) = self.classes.iter().position(|class| *class == bytes) {
+            return Ok(known as u8);
+        }
+        let index = self.classes.len();
+        if index == MAX_CLASSES {
+            return Err(format!("the book uses more than {MAX_CLASSES} different classes of characters"));
+        }
+        for byte in &bytes {
+            self.members[*byte as usize] |= 1 << index;
+        }
+        self.classes.push(bytes);
+        Ok(index as u8)
+    }
+
+    /// Takes a pattern apart into its variants and its literal prefix.
+    ///
+    /// # Errors
+    /// Says what in the pattern is not understood: anything but ASCII literals, classes, counts,
+    /// alternatives and groups, a number over [`MAX_LENGTH`], or too many variants.
+    pub(crate) fn compile(&mut self, pattern: &str) -> Result<(Vec<Variant>, String), String> {
+        let hir = regex_syntax::ParserBuilder::new()
+            .unicode(false)
+            .utf8(false)
+            .build()
+            .parse(pattern)
+            .map_err(|error| format!("the pattern does not parse: {}", error.to_string().replace('\n', " ")))?;
+        let sequences = expand(&hir)?;
+        let mut variants = Vec::with_capacity(sequences.len());
+        for sequence in &sequences {
+            let classes: Result<Vec<u8>, String> =
+                sequence.places.iter().map(|bytes| self.class(bytes.clone())).collect();
+            let part = sequence.part.clone().unwrap_or(0..sequence.places.len());
+            variants.push(Variant { classes: classes?, part });
+        }
+        let literal: Vec<u8> = leading_literals(&hir);
+        let prefix = if literal.len() >= 2 { String::from_utf8_lossy(&literal).into_owned() } else { String::new() };
+        Ok((variants, prefix))
+    }
+}
+
+/// The literal characters that stand at the head of the pattern.
+fn leading_literals(hir: &Hir) -> Vec<u8> {
+    match hir.kind() {
+        HirKind::Literal(literal) => literal.0.to_vec(),
+        HirKind::Capture(capture) => leading_literals(&capture.sub),
+        HirKind::Concat(parts) => {
+            let mut literals = Vec::new();
+            for part in parts {
+                match part.kind() {
+                    HirKind::Literal(literal) => literals.extend_from_slice(&literal.0),
+                    HirKind::Capture(capture)
+                        if matches!(capture.sub.kind(), HirKind::Concat(_) | HirKind::Literal(_)) =>
+                    {
+                        let inner = leading_literals(&capture.sub);
+                        let whole = matches!(capture.sub.kind(), HirKind::Literal(_));
+                        literals.extend(inner);
+                        if !whole {
+                            break;
+                        }
+                    }
+                    _ => break,
+                }
+            }
+            literals
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A run of character classes, and which of them the group `n` spans.
+#[derive(Clone, Default)]
+struct Sequence {
+    places: Vec<Vec<u8>>,
+    part: Option<std::ops::Range<usize>>,
+}
+
+impl Sequence {
+    fn then(&self, next: &Sequence) -> Sequence {
+        let shift = self.places.len();
+        let part = self.part.clone().or_else(|| next.part.as_ref().map(|part| part.start + shift..part.end + shift));
+        Sequence { places: [self.places.as_slice(), next.places.as_slice()].concat(), part }
+    }
+}
+
+/// Other characters would never match, which is always a mistake.
+fn cleaned_byte(byte: u8) -> Result<(), String> {
+    let can_stand = byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    can_stand
+        .then_some(())
+        .ok_or_else(|| "numbers are compared cleaned; only A-Z and 0-9 can stand in a pattern".into())
+}
+
+const MAX_VARIANTS: usize = 4_096;
+
+fn expand(hir: &Hir) -> Result<Vec<Sequence>, String> {
+    let limited = |sequences: Vec<Sequence>| {
+        if sequences.len() > MAX_VARIANTS {
+            Err(format!("the pattern has more than {MAX_VARIANTS} variants"))
+        } else if sequences.iter().any(|sequence| sequence.places.len() > MAX_LENGTH) {
+            Err(format!("the pattern fits numbers of more than {MAX_LENGTH} characters"))
+        } else {
+            Ok(sequences)
+        }
+    };
+    let append = |heads: &[Sequence], tails: &[Sequence]| {
+        if heads.len().saturating_mul(tails.len()) > MAX_VARIANTS {
+            return Err(format!("the pattern has more than {MAX_VARIANTS} variants"));
+        }
+        limited(heads.iter().flat_map(|head| tails.iter().map(|tail| head.then(tail))).collect())
+    };
+    match hir.kind() {
+        HirKind::Empty => Ok(vec![Sequence::default()]),
+        HirKind::Literal(literal) => {
+            literal.0.iter().try_for_each(|byte| cleaned_byte(*byte))?;
+            Ok(vec![Sequence { places: literal.0.iter().map(|byte| vec![*byte]).collect(), part: None }])
+        }
+        HirKind::Class(class) => {
+            let bytes: Vec<u8> = match class {
+                Class::Bytes(class) => class.ranges().iter().flat_map(|range| range.start()..=range.end()).collect(),
+                Class::Unicode(_) => return Err("only ASCII characters can stand in a pattern".into()),
+            };
+            bytes.iter().try_for_each(|byte| cleaned_byte(*byte))?;
+            Ok(vec![Sequence { places: vec![bytes], part: None }])
+        }
+        HirKind::Capture(capture) => {
+            let mut inner = expand(&capture.sub)?;
+            match capture.name.as_deref() {
+                Some("n") => inner.iter_mut().for_each(|sequence| sequence.part = Some(0..sequence.places.len())),
+                Some(other) => {
+                    return Err(format!("the group `{other}` means nothing; only `n` (the checked part) does"));
+                }
+                None => {}
+            }
+            Ok(inner)
+        }
+        HirKind::Repetition(repetition) => {
+            let Some(most) = repetition.max else {
+                return Err("a count needs an upper bound: write {2,9}, not {2,} or *".into());
+            };
+            let inner = expand(&repetition.sub)?;
+            let (mut run, mut all) = (vec![Sequence::default()], Vec::new());
+            for count in 0..=most {
+                if count >= repetition.min {
+                    all.extend(run.iter().cloned());
+                }
+                if count < most {
+                    run = append(&run, &inner)?;
+                }
+            }
+            limited(all)
+        }
+        HirKind::Concat(parts) => {
+            parts.iter().try_fold(vec![Sequence::default()], |heads, part| append(&heads, &expand(part)?))
+        }
+        HirKind::Alternation(parts) => {
+            let mut all = Vec::new();
+            for part in parts {
+                all.extend(expand(part)?);
+            }
+            limited(all)
+        }
+        HirKind::Look(_) => Err("patterns are anchored at both ends by themselves; leave out ^ and $".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fits(pattern: &str, number: &str) -> bool {
+        let mut alphabet = Alphabet::default();
+        let (variants, _) = alphabet.compile(pattern).unwrap();
+        variants.iter().any(|variant| variant.matches(&alphabet, number.as_bytes()))
+    }
+
+    #[test]
+    fn cleaning_keeps_what_it_does_not_know() {
+        let mut cleaned = String::new();
+        clean_into(" 1z-999.aa１０\u{200b}é\u{2013}", &mut cleaned);
+        assert_eq!(cleaned, "1Z999AA10é");
+    }
+
+    #[test]
+    fn patterns_become_variants() {
+        assert!(fits("(420([0-9]{5}|[0-9]{9}))?(?<n>9[2345][0-9]{2})", "420123459412"));
+        assert!(fits("(420([0-9]{5}|[0-9]{9}))?(?<n>9[2345][0-9]{2})", "9412"));
+        assert!(!fits("(420([0-9]{5}|[0-9]{9}))?(?<n>9[2345][0-9]{2})", "42012345678"));
+        assert!(fits("J?JD000[0-9]{3}", "JJD000123") && fits("J?JD000[0-9]{3}", "JD000123"));
+        assert!(!fits("[A-Z]{2}", "A\u{e9}"));
+    }
+
+    #[test]
+    fn the_checked_part_is_the_named_group() {
+        let mut alphabet = Alphabet::default();
+        let (variants, _) = alphabet.compile("(420[0-9]{5})?(?<n>9[0-9]{3})").unwrap();
+        let parts: Vec<&[u8]> = variants
+            .iter()
+            .filter_map(|variant| {
+                let number: &[u8] = if variant.length() == 4 { b"9123" } else { b"420123459123" };
+                variant.matches(&alphabet, number).then(|| variant.part(number))
+            })
+            .collect();
+        assert_eq!(parts, [b"9123", b"9123"]);
+    }
+
+    #[test]
+    fn prefixes_are_the_leading_literals() {
+        let prefix = |pattern: &str| Alphabet::default().compile(pattern).unwrap().1;
+        assert_eq!(prefix("1Z[0-9A-Z]{15}[0-9]"), "1Z");
+        assert_eq!(prefix("003404[0-9]{14}"), "003404");
+        assert_eq!(prefix("(1[01]|96)[0-9]{4}"), "");
+        assert_eq!(prefix("H[0-9]{19}"), "");
+        assert_eq!(prefix("(?<n>JJD1[0-9]{4})"), "JJD1");
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said() {
+        for pattern in ["^A", "A*", "A{2,}", "[a-z]", "1z", "\\bA", "(?<x>A)", "(A", "A{65}", "é"] {
+            assert!(Alphabet::default().compile(pattern).is_err(), "{pattern}");
+        }
+    }
+}

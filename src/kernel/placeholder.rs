@@ -1,0 +1,229 @@
+//! What is typed where a tracking number should be, and is none.
+//!
+//! The tests run on the cleaned number, in the book's order; the first that fits names the rule.
+//! They come before any check digit, because zeros pass most of those.
+
+use crate::number::cleaned_char;
+use crate::text;
+
+/// Which test fitted; its name is the verdict's rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // the names of the keys in placeholders.toml say it
+pub enum Placeholder {
+    Words,
+    Numbers,
+    Repeated,
+    Counting,
+    OrderId,
+    OrderIdSuffixes,
+    NoDigit,
+    MinLength,
+}
+
+impl Placeholder {
+    /// All tests in the order in which they are tried.
+    pub const ALL: [Placeholder; 8] = [
+        Placeholder::Words,
+        Placeholder::Numbers,
+        Placeholder::Repeated,
+        Placeholder::Counting,
+        Placeholder::OrderId,
+        Placeholder::OrderIdSuffixes,
+        Placeholder::NoDigit,
+        Placeholder::MinLength,
+    ];
+
+    /// Its key in `placeholders.toml`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Placeholder::Words => "words",
+            Placeholder::Numbers => "numbers",
+            Placeholder::Repeated => "repeated",
+            Placeholder::Counting => "counting",
+            Placeholder::OrderId => "order_id",
+            Placeholder::OrderIdSuffixes => "order_id_suffixes",
+            Placeholder::NoDigit => "no_digit",
+            Placeholder::MinLength => "min_length",
+        }
+    }
+}
+
+/// The shortest order id and counting run that are taken seriously.
+const SHORTEST: usize = 5;
+
+/// The tests of a book.
+#[derive(Clone, Debug, Default)]
+pub struct Placeholders {
+    /// Alias keys of the words, sorted.
+    pub(crate) words: Vec<String>,
+    /// Cleaned numbers, sorted.
+    pub(crate) numbers: Vec<String>,
+    pub(crate) repeated: bool,
+    pub(crate) counting: bool,
+    pub(crate) order_id: bool,
+    /// Cleaned.
+    pub(crate) order_id_suffixes: Vec<String>,
+    pub(crate) no_digit: bool,
+    pub(crate) min_length: usize,
+    /// Lower case without outer blanks, sorted.
+    pub(crate) no_marketplace: Vec<String>,
+    /// For each length in bytes, which first bytes a word or number of that length has.
+    pub(crate) starts: Vec<[u128; 2]>,
+}
+
+impl Placeholders {
+    pub(crate) fn prepare(&mut self) {
+        self.words.sort();
+        self.words.dedup();
+        self.numbers.sort();
+        self.numbers.dedup();
+        self.no_marketplace.sort();
+        let longest = self.words.iter().chain(&self.numbers).map(String::len).max().unwrap_or(0);
+        self.starts = vec![[0; 2]; longest + 1];
+        for text in self.words.iter().chain(&self.numbers) {
+            let Some(first) = text.bytes().next() else { continue };
+            for byte in [first.to_ascii_uppercase(), first.to_ascii_lowercase()] {
+                self.starts[text.len()][usize::from(byte >> 7)] |= 1 << (byte & 127);
+            }
+        }
+    }
+
+    /// Whether a sales channel or marketplace name is none of the measured marketplaces.
+    pub fn is_no_marketplace(&self, name: &str) -> bool {
+        self.no_marketplace.binary_search(&text::lower(name)).is_ok()
+    }
+
+    /// The first test that the cleaned number fits, if any; `order_id` is as typed.
+    pub fn find(&self, number: &str, order_id: &str) -> Option<Placeholder> {
+        if self.may_be_listed(number) {
+            if self.is_word(number) {
+                return Some(Placeholder::Words);
+            }
+            if self.numbers.binary_search_by(|known| known.as_str().cmp(number)).is_ok() {
+                return Some(Placeholder::Numbers);
+            }
+        }
+        let bytes = number.as_bytes();
+        if self.repeated && is_repeated(number) {
+            return Some(Placeholder::Repeated);
+        }
+        if self.counting && is_counting(bytes) {
+            return Some(Placeholder::Counting);
+        }
+        if let Some(rest) = after_cleaned(order_id, number) {
+            if self.order_id && rest.is_empty() {
+                return Some(Placeholder::OrderId);
+            }
+            if self.order_id_suffixes.iter().any(|suffix| suffix == rest) {
+                return Some(Placeholder::OrderIdSuffixes);
+            }
+        }
+        if self.no_digit && !bytes.iter().any(u8::is_ascii_digit) {
+            return Some(Placeholder::NoDigit);
+        }
+        (number.chars().take(self.min_length).count() < self.min_length).then_some(Placeholder::MinLength)
+    }
+
+    fn may_be_listed(&self, number: &str) -> bool {
+        if !number.is_ascii() {
+            return true; // folding may shorten it to anything
+        }
+        // Punctuation other than hyphens and dots survives cleaning but not an alias key.
+        if number.bytes().any(|byte| !byte.is_ascii_alphanumeric()) {
+            return true;
+        }
+        let first = number.bytes().next().unwrap_or(0);
+        self.starts.get(number.len()).is_some_and(|starts| starts[0] >> (first & 127) & 1 == 1)
+    }
+
+    fn is_word(&self, number: &str) -> bool {
+        if number.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            let lower = |byte: u8| byte.to_ascii_lowercase();
+            return self.words.binary_search_by(|word| word.bytes().cmp(number.bytes().map(lower))).is_ok();
+        }
+        self.words.binary_search(&text::alias_key(number)).is_ok()
+    }
+}
+
+fn is_repeated(number: &str) -> bool {
+    let mut chars = number.chars();
+    chars.next().is_some_and(|first| chars.all(|c| c == first))
+}
+
+fn is_counting(bytes: &[u8]) -> bool {
+    if bytes.len() < SHORTEST || !bytes[0].is_ascii_digit() || !bytes[1].is_ascii_digit() {
+        return false;
+    }
+    let step = (bytes[1] + 10 - bytes[0]) % 10;
+    (step == 1 || step == 9)
+        && bytes.windows(2).all(|pair| pair[1].is_ascii_digit() && (pair[1] + 10 - pair[0]) % 10 == step)
+}
+
+/// What follows the cleaned order id in a cleaned number that opens with it; `None` if it does not,
+/// or the cleaned order id is shorter than [`SHORTEST`].
+fn after_cleaned<'a>(order_id: &str, number: &'a str) -> Option<&'a str> {
+    let mut rest = number.chars();
+    let mut length = 0;
+    for c in order_id.chars().filter_map(cleaned_char) {
+        if rest.next() != Some(c) {
+            return None;
+        }
+        length += 1;
+    }
+    (length >= SHORTEST).then_some(rest.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placeholders() -> Placeholders {
+        let mut placeholders = Placeholders {
+            words: vec!["na".into(), "notracking".into(), "1stclass".into(), "未発送".into()],
+            numbers: vec!["1Z999AA10123456784".into()],
+            repeated: true,
+            counting: true,
+            order_id: true,
+            order_id_suffixes: vec!["INVALIDID".into()],
+            no_digit: true,
+            min_length: 5,
+            no_marketplace: vec!["non-amazon".into()],
+            starts: Vec::new(),
+        };
+        placeholders.prepare();
+        placeholders
+    }
+
+    #[test]
+    fn each_test_names_itself_in_order() {
+        let find = |number: &str| placeholders().find(number, "302-1234567-7654321").map(Placeholder::name);
+        assert_eq!(find("N/A"), Some("words"));
+        assert_eq!(find("NOTRACKING"), Some("words"));
+        assert_eq!(find("1STCLASS"), Some("words"));
+        assert_eq!(find("未発送"), Some("words"));
+        assert_eq!(find("1Z999AA10123456784"), Some("numbers"));
+        assert_eq!(find("0000"), Some("repeated"));
+        assert_eq!(find("XXXXXXXXX"), Some("repeated"));
+        assert_eq!(find("89012345"), Some("counting"));
+        assert_eq!(find("54321"), Some("counting"));
+        assert_eq!(find("1234"), Some("min_length"));
+        assert_eq!(find("30212345677654321"), Some("order_id"));
+        assert_eq!(find("30212345677654321INVALIDID"), Some("order_id_suffixes"));
+        assert_eq!(find("UNTERWEGS"), Some("no_digit"));
+        assert_eq!(find("12A4"), Some("min_length"));
+        assert_eq!(find("00340434161094022115"), None);
+        assert_eq!(find("302123456776543210"), None);
+    }
+
+    #[test]
+    fn a_short_order_id_is_no_evidence() {
+        assert_eq!(placeholders().find("70317", "7031"), None);
+        assert_eq!(placeholders().find("70315", "7031-5"), Some(Placeholder::OrderId));
+    }
+
+    #[test]
+    fn channels_that_are_no_marketplace() {
+        assert!(placeholders().is_no_marketplace(" Non-Amazon "));
+        assert!(!placeholders().is_no_marketplace("Amazon.de"));
+    }
+}

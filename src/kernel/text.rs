@@ -1,0 +1,95 @@
+//! Text as sellers type it: trimming, alias keys, words, flags.
+//!
+//! It decides when two spellings mean the same, and nothing else. Every function is total.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+/// Cuts outer Unicode white space; an empty result is `None` (null).
+pub fn trim(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    // Most cells have nothing to trim and are ASCII at both ends.
+    if let (Some(&first), Some(&last)) = (bytes.first(), bytes.last())
+        && first.is_ascii_graphic()
+        && last.is_ascii_graphic()
+    {
+        return Some(text);
+    }
+    let trimmed = text.trim();
+    (!trimmed.is_empty()).then_some(trimmed)
+}
+
+/// Compatibility-decomposed, lower-case characters without combining marks.
+fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
+    text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase)
+}
+
+/// The key under which spellings are equal: NFKD, lower case, letters and digits only.
+pub fn alias_key(text: &str) -> String {
+    folded(text).filter(|c| c.is_alphanumeric()).collect()
+}
+
+/// The folded words of a name: maximal runs of letters and digits.
+pub fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in folded(text) {
+        match words.last_mut() {
+            Some(word) if c.is_alphanumeric() => word.push(c),
+            Some(word) if !word.is_empty() => words.push(String::new()),
+            _ => {}
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// A flag as text: true/false/1/0/yes/no/y/n/t/f in any case; `None` for anything else.
+pub fn flag(text: &str) -> Option<bool> {
+    const TRUE: [&str; 5] = ["true", "1", "yes", "y", "t"];
+    const FALSE: [&str; 5] = ["false", "0", "no", "n", "f"];
+    if TRUE.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        Some(true)
+    } else if FALSE.iter().any(|word| text.eq_ignore_ascii_case(word)) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// Whether two texts are equal in any case (Unicode lower case), outer blanks ignored.
+pub fn same_in_any_case(a: &str, b: &str) -> bool {
+    lower(a) == lower(b)
+}
+
+/// Lower case without outer blanks: the form in which aliases and channels are compared.
+pub fn lower(text: &str) -> String {
+    text.trim().to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_and_words_fold_what_people_vary() {
+        assert_eq!(alias_key("ROYAL_MAIL"), alias_key("Royal Mail"));
+        assert_eq!(alias_key("Transaragonés"), "transaragones");
+        assert_eq!(words("  Royal-Mail Tracked 48®"), ["royal", "mail", "tracked", "48"]);
+        assert_eq!(words("ヤマト運輸"), ["ヤマト運輸"]);
+        assert!(words("--").is_empty());
+    }
+
+    #[test]
+    fn trimming_is_unicode_and_empty_is_null() {
+        assert_eq!(trim("\u{3000}0042 \u{a0}"), Some("0042"));
+        assert_eq!(trim(" \t\u{2003}"), None);
+        assert_eq!(trim(""), None);
+    }
+
+    #[test]
+    fn flags_are_a_closed_list() {
+        assert_eq!(flag("YES"), Some(true));
+        assert_eq!(flag("f"), Some(false));
+        assert_eq!(flag("on"), None);
+    }
+}
