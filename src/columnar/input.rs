@@ -1,0 +1,253 @@
+//! The canonical columns: names, order, and the Arrow types each can be read from.
+//!
+//! The order is that of the contract and decides which fault of a row is the first.
+
+use arrow::datatypes::{DataType, TimeUnit};
+use vtr_kernel::instant::TimeFormat;
+use vtr_kernel::text::trim;
+
+/// A column that a shipment can have.
+#[repr(u8)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // NAMES documents them
+pub enum Column {
+    SellerId,
+    Marketplace,
+    OrderId,
+    PackageId,
+    FulfillmentChannel,
+    OrderStatus,
+    Carrier,
+    ShipService,
+    BuyShipping,
+    TrackingNumber,
+    ShipFromCountry,
+    ShipToCountry,
+    PackageValue,
+    Currency,
+    ProductCategory,
+    Programme,
+    PromisedDeliveryAt,
+    ShippedAt,
+    TrackingAddedAt,
+    FirstScanAt,
+    DeliveryScanAt,
+    UpdatedAt,
+}
+
+/// How a column's cells are typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Text that repeats: worth a dictionary.
+    Label,
+    /// Text that differs from row to row.
+    Text,
+    /// A flag.
+    Flag,
+    /// An exact decimal.
+    Amount,
+    /// A timestamp or a date.
+    Time,
+}
+
+impl Column {
+    /// All columns, in the order of the contract.
+    pub const ALL: [Column; 22] = [
+        Column::SellerId,
+        Column::Marketplace,
+        Column::OrderId,
+        Column::PackageId,
+        Column::FulfillmentChannel,
+        Column::OrderStatus,
+        Column::Carrier,
+        Column::ShipService,
+        Column::BuyShipping,
+        Column::TrackingNumber,
+        Column::ShipFromCountry,
+        Column::ShipToCountry,
+        Column::PackageValue,
+        Column::Currency,
+        Column::ProductCategory,
+        Column::Programme,
+        Column::PromisedDeliveryAt,
+        Column::ShippedAt,
+        Column::TrackingAddedAt,
+        Column::FirstScanAt,
+        Column::DeliveryScanAt,
+        Column::UpdatedAt,
+    ];
+
+    /// The canonical name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Column::SellerId => "seller_id",
+            Column::Marketplace => "marketplace",
+            Column::OrderId => "order_id",
+            Column::PackageId => "package_id",
+            Column::FulfillmentChannel => "fulfillment_channel",
+            Column::OrderStatus => "order_status",
+            Column::Carrier => "carrier",
+            Column::ShipService => "ship_service",
+            Column::BuyShipping => "buy_shipping",
+            Column::TrackingNumber => "tracking_number",
+            Column::ShipFromCountry => "ship_from_country",
+            Column::ShipToCountry => "ship_to_country",
+            Column::PackageValue => "package_value",
+            Column::Currency => "currency",
+            Column::ProductCategory => "product_category",
+            Column::Programme => "programme",
+            Column::PromisedDeliveryAt => "promised_delivery_at",
+            Column::ShippedAt => "shipped_at",
+            Column::TrackingAddedAt => "tracking_added_at",
+            Column::FirstScanAt => "first_scan_at",
+            Column::DeliveryScanAt => "delivery_scan_at",
+            Column::UpdatedAt => "updated_at",
+        }
+    }
+
+    /// The column of a canonical name.
+    pub fn from_name(name: &str) -> Option<Column> {
+        Column::ALL.into_iter().find(|column| column.name() == name)
+    }
+
+    /// How its cells are typed.
+    pub fn kind(self) -> Kind {
+        match self {
+            Column::OrderId | Column::PackageId | Column::TrackingNumber => Kind::Text,
+            Column::BuyShipping => Kind::Flag,
+            Column::PackageValue => Kind::Amount,
+            Column::PromisedDeliveryAt
+            | Column::ShippedAt
+            | Column::TrackingAddedAt
+            | Column::FirstScanAt
+            | Column::DeliveryScanAt
+            | Column::UpdatedAt => Kind::Time,
+            _ => Kind::Label,
+        }
+    }
+
+    /// Whether a shipment cannot be judged without it.
+    pub fn is_needed(self) -> bool {
+        matches!(self, Column::SellerId | Column::Marketplace | Column::OrderId)
+    }
+
+    /// The type to read a source's column as, so that the fold can take it.
+    ///
+    /// # Errors
+    /// What is wrong with the source's type, and what to do.
+    pub fn read_as(self, source: &DataType) -> Result<DataType, String> {
+        let text = is_text(source);
+        let refused = |wanted: &str| Err(format!("column `{}` is {source}; it must be {wanted}", self.name()));
+        match self.kind() {
+            Kind::Label | Kind::Text if text && self.kind() == Kind::Label => Ok(label_type()),
+            Kind::Label | Kind::Text if text => Ok(DataType::Utf8View),
+            Kind::Label | Kind::Text if source.is_integer() && self == Column::SellerId => {
+                refused("text: as a number it has lost its leading zeros. Export it as text")
+            }
+            Kind::Label | Kind::Text if source.is_integer() || *source == DataType::Null => Ok(source.clone()),
+            Kind::Label | Kind::Text => refused("text"),
+            Kind::Flag if text || matches!(source, DataType::Boolean | DataType::Null) => self.text_or(source),
+            Kind::Flag => refused("a boolean, or text such as true, false, yes, no"),
+            Kind::Amount if text || source.is_integer() || source.is_floating() || is_decimal(source) => self.text_or(source),
+            Kind::Amount if *source == DataType::Null => Ok(source.clone()),
+            Kind::Amount => refused("a decimal, an integer, a float or text"),
+            Kind::Time
+                if text
+                    || matches!(
+                        source,
+                        DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 | DataType::Null
+                    ) =>
+            {
+                self.text_or(source)
+            }
+            Kind::Time => refused("a timestamp, a date or text such as 2025-01-15T10:20:00Z"),
+        }
+    }
+
+    fn text_or(self, source: &DataType) -> Result<DataType, String> {
+        Ok(if is_text(source) { DataType::Utf8View } else { source.clone() })
+    }
+}
+
+/// Dictionary-encoded text, as label columns are read.
+pub fn label_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+fn is_text(source: &DataType) -> bool {
+    match source {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        _ => false,
+    }
+}
+
+fn is_decimal(source: &DataType) -> bool {
+    matches!(
+        source,
+        DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..)
+    )
+}
+
+/// Microseconds in one unit of a timestamp, or how many units make a microsecond.
+pub(crate) fn micros_per(unit: TimeUnit) -> (i64, i64) {
+    match unit {
+        TimeUnit::Second => (1_000_000, 1),
+        TimeUnit::Millisecond => (1_000, 1),
+        TimeUnit::Microsecond => (1, 1),
+        TimeUnit::Nanosecond => (1, 1_000),
+    }
+}
+
+/// How the cells of one input are read.
+#[derive(Clone, Debug)]
+pub struct CellRules {
+    /// Texts that mean null, compared after trimming.
+    pub nulls: Vec<String>,
+    /// The decimal mark.
+    pub decimal_mark: u8,
+    /// How times are written.
+    pub times: TimeFormat,
+}
+
+impl Default for CellRules {
+    fn default() -> Self {
+        CellRules { nulls: Vec::new(), decimal_mark: b'.', times: TimeFormat::default() }
+    }
+}
+
+impl CellRules {
+    /// Cuts outer white space; empty text and the declared nulls are `None`.
+    pub fn trim<'a>(&self, text: &'a str) -> Option<&'a str> {
+        trim(text).filter(|text| !self.nulls.iter().any(|null| null == text))
+    }
+}
+
+/// A set of columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ColumnSet(u32);
+
+impl ColumnSet {
+    /// Adds a column.
+    pub fn insert(&mut self, column: Column) {
+        self.0 |= 1 << column as u8;
+    }
+
+    /// Whether a column is in it.
+    pub fn contains(self, column: Column) -> bool {
+        self.0 >> column as u8 & 1 == 1
+    }
+
+    /// The columns in it, in order.
+    pub fn iter(self) -> impl Iterator<Item = Column> {
+        Column::ALL.into_iter().filter(move |column| self.contains(*column))
+    }
+}
+
+impl FromIterator<Column> for ColumnSet {
+    fn from_iter<I: IntoIterator<Item = Column>>(columns: I) -> Self {
+        let mut set = ColumnSet::default();
+        columns.into_iter().for_each(|column| set.insert(column));
+        set
+    }
+}

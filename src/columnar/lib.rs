@@ -1,0 +1,11 @@
+//! Arrow batches of shipments to verdicts and partial counts.
+//!
+//! Renames nothing and judges nothing itself: it types cells, resolves each distinct text once,
+//! calls the kernel for each row and adds up. It knows kernel and Arrow only, no files; a cell that
+//! cannot be typed becomes a [`Reject`](fold::Reject), never a null.
+
+pub mod fold;
+pub mod input;
+pub mod keys;
+pub mod partial;
+pub mod resolve;

@@ -1,0 +1,389 @@
+//! Cells of one batch: each column behind an accessor that gives null, a typed value or a fault.
+//!
+//! Label columns are resolved once per distinct dictionary value and remembered from batch to
+//! batch; other cells are typed when they are asked for. A cell that cannot be typed is a
+//! [`Cell::Fault`], never a null.
+
+use crate::input::{CellRules, Column, Kind, label_type, micros_per};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, PrimitiveArray, StringArray, StringViewArray,
+};
+use arrow::buffer::NullBuffer;
+use arrow::compute::cast;
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type,
+    Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType, UInt64Type,
+};
+use vtr_kernel::amount::Amount;
+use vtr_kernel::calendar::Micros;
+use vtr_kernel::instant::Moment;
+use vtr_kernel::text;
+
+/// What stands in a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cell<T> {
+    Null,
+    Value(T),
+    Fault,
+}
+
+impl<T> Cell<T> {
+    fn of(value: Option<T>) -> Cell<T> {
+        value.map_or(Cell::Null, Cell::Value)
+    }
+
+    fn or_fault<E>(value: Result<T, E>) -> Cell<T> {
+        value.map_or(Cell::Fault, Cell::Value)
+    }
+
+    /// The value; a fault reads as null here because the row it stands in is rejected before.
+    pub(crate) fn value(self) -> Option<T> {
+        match self {
+            Cell::Value(value) => Some(value),
+            Cell::Null | Cell::Fault => None,
+        }
+    }
+}
+
+/// Where the cells of a column come from.
+pub(crate) enum Origin<'a> {
+    Absent,
+    Constant(&'a str),
+    Array(&'a ArrayRef),
+}
+
+/// A label column: per row a code into the resolved values.
+pub(crate) struct Labels<T> {
+    keys: Option<(DictionaryArray<Int32Type>, Option<NullBuffer>)>,
+    values: Vec<T>,
+    null: T,
+}
+
+impl<T: Copy> Labels<T> {
+    #[inline]
+    pub(crate) fn get(&self, row: usize) -> T {
+        match &self.keys {
+            Some((array, nulls)) => {
+                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                    return self.null;
+                }
+                self.values[array.keys().values()[row] as usize]
+            }
+            None => self.null,
+        }
+    }
+}
+
+/// The remembered values of one label column.
+pub(crate) struct Resolver<T> {
+    seen: Option<StringArray>,
+    values: Vec<T>,
+}
+
+impl<T> Default for Resolver<T> {
+    fn default() -> Self {
+        Resolver { seen: None, values: Vec::new() }
+    }
+}
+
+impl<T: Copy> Resolver<T> {
+    /// Resolves a column of a batch; `resolve` maps trimmed text, or null, to a value.
+    pub(crate) fn labels(
+        &mut self,
+        origin: &Origin,
+        cells: &CellRules,
+        mut resolve: impl FnMut(Option<&str>) -> T,
+    ) -> Result<Labels<T>, String> {
+        let array = match origin {
+            Origin::Absent => return Ok(Labels { keys: None, values: Vec::new(), null: resolve(None) }),
+            Origin::Constant(text) => {
+                return Ok(Labels { keys: None, values: Vec::new(), null: resolve(cells.trim(text)) });
+            }
+            Origin::Array(array) => as_labels(array)?,
+        };
+        let values = array.values().as_string::<i32>().clone();
+        if !self.seen.as_ref().is_some_and(|seen| is_same(seen, &values)) {
+            let texts = (0..values.len()).map(|index| if values.is_null(index) { None } else { Some(values.value(index)) });
+            self.values = texts.map(|text| resolve(text.and_then(|text| cells.trim(text)))).collect();
+            self.seen = Some(values);
+        }
+        let nulls = array.nulls().cloned().filter(|nulls| nulls.null_count() > 0);
+        // The values are moved out for the batch and handed back by `keep`.
+        Ok(Labels { keys: Some((array, nulls)), values: std::mem::take(&mut self.values), null: resolve(None) })
+    }
+
+    /// Takes the values back after a batch.
+    pub(crate) fn keep(&mut self, labels: Labels<T>) {
+        if labels.keys.is_some() {
+            self.values = labels.values;
+        }
+    }
+}
+
+/// Whether two arrays are the same memory; holding the first keeps its addresses from being reused.
+fn is_same(a: &StringArray, b: &StringArray) -> bool {
+    a.len() == b.len()
+        && a.value_data().as_ptr() == b.value_data().as_ptr()
+        && a.value_offsets().as_ptr() == b.value_offsets().as_ptr()
+        && a.null_count() == b.null_count()
+}
+
+fn as_labels(array: &ArrayRef) -> Result<DictionaryArray<Int32Type>, String> {
+    let cast = if *array.data_type() == label_type() {
+        array.clone()
+    } else {
+        let text = cast(array, &DataType::Utf8).map_err(|error| error.to_string())?;
+        cast(&text, &label_type()).map_err(|error| error.to_string())?
+    };
+    cast.as_dictionary_opt::<Int32Type>().cloned().ok_or_else(|| "a label column is no dictionary".to_owned())
+}
+
+/// A text column.
+pub(crate) enum Texts<'a> {
+    Absent,
+    Constant(Option<&'a str>),
+    View(StringViewArray),
+}
+
+impl Texts<'_> {
+    pub(crate) fn new<'a>(origin: &Origin<'a>, cells: &CellRules) -> Result<Texts<'a>, String> {
+        Ok(match origin {
+            Origin::Absent => Texts::Absent,
+            Origin::Constant(text) => Texts::Constant(cells.trim(text)),
+            Origin::Array(array) => {
+                let view = cast(array, &DataType::Utf8View).map_err(|error| error.to_string())?;
+                Texts::View(view.as_string_view().clone())
+            }
+        })
+    }
+
+    #[inline]
+    pub(crate) fn get<'b>(&'b self, row: usize, cells: &CellRules) -> Option<&'b str> {
+        match self {
+            Texts::Absent => None,
+            Texts::Constant(text) => *text,
+            Texts::View(array) => {
+                if array.is_null(row) {
+                    return None;
+                }
+                cells.trim(array.value(row))
+            }
+        }
+    }
+}
+
+/// A flag column.
+pub(crate) enum Flags {
+    Constant(Cell<bool>),
+    Typed(BooleanArray),
+    Text(StringViewArray),
+}
+
+fn read_flag(text: &str, cells: &CellRules) -> Cell<bool> {
+    cells.trim(text).map_or(Cell::Null, |text| Cell::or_fault(text::flag(text).ok_or(())))
+}
+
+impl Flags {
+    pub(crate) fn new(origin: &Origin, cells: &CellRules) -> Result<Flags, String> {
+        Ok(match origin {
+            Origin::Absent => Flags::Constant(Cell::Null),
+            Origin::Constant(text) => Flags::Constant(read_flag(text, cells)),
+            Origin::Array(array) => match array.data_type() {
+                DataType::Null => Flags::Constant(Cell::Null),
+                DataType::Boolean => Flags::Typed(array.as_boolean().clone()),
+                _ => Flags::Text(as_view(array)?),
+            },
+        })
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Cell<bool> {
+        match self {
+            Flags::Constant(cell) => *cell,
+            Flags::Typed(array) => Cell::of((!array.is_null(row)).then(|| array.value(row))),
+            Flags::Text(array) if array.is_null(row) => Cell::Null,
+            Flags::Text(array) => read_flag(array.value(row), cells),
+        }
+    }
+}
+
+fn as_view(array: &ArrayRef) -> Result<StringViewArray, String> {
+    let view = cast(array, &DataType::Utf8View).map_err(|error| error.to_string())?;
+    Ok(view.as_string_view().clone())
+}
+
+fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef, wanted: &DataType) -> Result<PrimitiveArray<T>, String> {
+    let array = cast(array, wanted).map_err(|error| error.to_string())?;
+    array.as_primitive_opt::<T>().cloned().ok_or_else(|| format!("a column is not {wanted}"))
+}
+
+/// An amount column.
+pub(crate) enum Amounts {
+    Constant(Cell<Amount>),
+    Signed(PrimitiveArray<Int64Type>),
+    Unsigned(PrimitiveArray<UInt64Type>),
+    Double(PrimitiveArray<Float64Type>),
+    /// A float of 32 bits, whose shortest decimal is not that of the double it widens to.
+    Single(ArrayRef),
+    Decimal(PrimitiveArray<Decimal128Type>, i8),
+    Wide(PrimitiveArray<Decimal256Type>, i8),
+    Text(StringViewArray),
+}
+
+fn read_amount(text: &str, cells: &CellRules) -> Cell<Amount> {
+    cells.trim(text).map_or(Cell::Null, |text| Cell::or_fault(Amount::read(text, cells.decimal_mark)))
+}
+
+fn scaled(mantissa: i128, scale: i8) -> Cell<Amount> {
+    match u8::try_from(scale) {
+        Ok(scale) => Cell::Value(Amount { mantissa, scale }),
+        Err(_) => {
+            let power = 10i128.checked_pow(u32::from(scale.unsigned_abs()));
+            let mantissa = power.and_then(|power| mantissa.checked_mul(power)).ok_or(());
+            Cell::or_fault(mantissa.map(|mantissa| Amount { mantissa, scale: 0 }))
+        }
+    }
+}
+
+impl Amounts {
+    pub(crate) fn new(origin: &Origin, cells: &CellRules) -> Result<Amounts, String> {
+        let array = match origin {
+            Origin::Absent => return Ok(Amounts::Constant(Cell::Null)),
+            Origin::Constant(text) => return Ok(Amounts::Constant(read_amount(text, cells))),
+            Origin::Array(array) => *array,
+        };
+        Ok(match array.data_type() {
+            DataType::Null => Amounts::Constant(Cell::Null),
+            DataType::UInt64 => Amounts::Unsigned(primitive(array, &DataType::UInt64)?),
+            kind if kind.is_integer() => Amounts::Signed(primitive(array, &DataType::Int64)?),
+            DataType::Float64 => Amounts::Double(primitive(array, &DataType::Float64)?),
+            DataType::Float16 | DataType::Float32 => {
+                Amounts::Single(cast(array, &DataType::Float32).map_err(|error| error.to_string())?)
+            }
+            DataType::Decimal256(_, scale) => Amounts::Wide(primitive(array, array.data_type())?, *scale),
+            DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) => {
+                Amounts::Decimal(primitive(array, &DataType::Decimal128(38, *scale))?, *scale)
+            }
+            _ => Amounts::Text(as_view(array)?),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Cell<Amount> {
+        match self {
+            Amounts::Constant(cell) => *cell,
+            _ if self.is_null(row) => Cell::Null,
+            Amounts::Signed(array) => Cell::Value(Amount::whole(array.value(row))),
+            Amounts::Unsigned(array) => Cell::Value(Amount { mantissa: i128::from(array.value(row)), scale: 0 }),
+            Amounts::Double(array) => Cell::or_fault(Amount::from_f64(array.value(row))),
+            Amounts::Single(array) => {
+                let value = array.as_primitive::<arrow::datatypes::Float32Type>().value(row);
+                Cell::or_fault(Amount::read(&value.to_string(), b'.'))
+            }
+            Amounts::Decimal(array, scale) => scaled(array.value(row), *scale),
+            Amounts::Wide(array, scale) => {
+                array.value(row).to_i128().map_or(Cell::Fault, |mantissa| scaled(mantissa, *scale))
+            }
+            Amounts::Text(array) => read_amount(array.value(row), cells),
+        }
+    }
+
+    fn is_null(&self, row: usize) -> bool {
+        match self {
+            Amounts::Constant(_) => false,
+            Amounts::Signed(array) => array.is_null(row),
+            Amounts::Unsigned(array) => array.is_null(row),
+            Amounts::Double(array) => array.is_null(row),
+            Amounts::Single(array) => array.is_null(row),
+            Amounts::Decimal(array, _) => array.is_null(row),
+            Amounts::Wide(array, _) => array.is_null(row),
+            Amounts::Text(array) => array.is_null(row),
+        }
+    }
+}
+
+/// A time column.
+pub(crate) enum Times {
+    Constant(Cell<Moment>),
+    Stamps {
+        values: PrimitiveArray<Int64Type>,
+        multiply: i64,
+        divide: i64,
+    },
+    Days(PrimitiveArray<Date32Type>),
+    Text(StringViewArray),
+}
+
+fn read_time(text: &str, cells: &CellRules) -> Cell<Moment> {
+    cells.trim(text).map_or(Cell::Null, |text| Cell::or_fault(cells.times.read(text)))
+}
+
+/// Raw counts of a timestamp array, whatever its unit.
+fn stamps(array: &ArrayRef, unit: TimeUnit) -> PrimitiveArray<Int64Type> {
+    fn raw<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef) -> PrimitiveArray<Int64Type> {
+        let array = array.as_primitive::<T>();
+        PrimitiveArray::new(array.values().clone(), array.nulls().cloned())
+    }
+    match unit {
+        TimeUnit::Second => raw::<TimestampSecondType>(array),
+        TimeUnit::Millisecond => raw::<TimestampMillisecondType>(array),
+        TimeUnit::Microsecond => raw::<TimestampMicrosecondType>(array),
+        TimeUnit::Nanosecond => raw::<TimestampNanosecondType>(array),
+    }
+}
+
+impl Times {
+    pub(crate) fn new(origin: &Origin, cells: &CellRules) -> Result<Times, String> {
+        let array = match origin {
+            Origin::Absent => return Ok(Times::Constant(Cell::Null)),
+            Origin::Constant(text) => return Ok(Times::Constant(read_time(text, cells))),
+            Origin::Array(array) => *array,
+        };
+        Ok(match array.data_type() {
+            DataType::Null => Times::Constant(Cell::Null),
+            DataType::Timestamp(unit, _) => {
+                let (multiply, divide) = micros_per(*unit);
+                Times::Stamps { values: stamps(array, *unit), multiply, divide }
+            }
+            DataType::Date32 => Times::Days(primitive(array, &DataType::Date32)?),
+            DataType::Date64 => Times::Days(days_of_millis(array.as_primitive::<Date64Type>())),
+            _ => Times::Text(as_view(array)?),
+        })
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Cell<Moment> {
+        match self {
+            Times::Constant(cell) => *cell,
+            Times::Stamps { values, multiply, divide } => {
+                if values.is_null(row) {
+                    return Cell::Null;
+                }
+                let value: Micros = values.value(row);
+                match value.checked_mul(*multiply) {
+                    Some(micros) => Cell::Value(Moment::Instant(micros.div_euclid(*divide))),
+                    None => Cell::Fault,
+                }
+            }
+            Times::Days(array) => Cell::of((!array.is_null(row)).then(|| Moment::Date(array.value(row)))),
+            Times::Text(array) if array.is_null(row) => Cell::Null,
+            Times::Text(array) => read_time(array.value(row), cells),
+        }
+    }
+}
+
+/// Whole days; a day beyond an `i32` is clamped and so fails the plausibility of dates.
+fn days_of_millis(array: &PrimitiveArray<Date64Type>) -> PrimitiveArray<Date32Type> {
+    array.unary(|millis| millis.div_euclid(86_400_000).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32)
+}
+
+/// What is wrong with a cell of this column that cannot be typed.
+pub(crate) fn fault_text(column: Column) -> &'static str {
+    match column.kind() {
+        Kind::Flag => "not a boolean: write true or false",
+        Kind::Amount => "not a number in the declared notation",
+        Kind::Time => "not a timestamp or date in any declared form",
+        Kind::Label | Kind::Text => "not text",
+    }
+}
