@@ -1,0 +1,33 @@
+# The commands a person needs; `make help` lists them.
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+PROFILE := --release --locked
+
+.PHONY: help run test check build foreign deny docs clean
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## the program, target/release/vtr (cold: about 8 minutes on 2 cores)
+	$(CARGO) build $(PROFILE)
+
+run: build ## build, then judge the sample history by jobs/weekly.toml and show the accounts' health
+	target/release/vtr run jobs/weekly.toml
+	target/release/vtr health out/weekly
+
+test: ## every test (the same build profile as `make run`, so nothing is compiled twice)
+	$(CARGO) test $(PROFILE) --workspace
+
+check: ## formatting and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy $(PROFILE) --workspace --all-targets -- -D warnings
+
+foreign: build ## DuckDB and pyarrow, from pip into a venv of their own, read what we publish
+	tests/foreign/run.sh
+
+deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
+	$(CARGO) deny check bans licenses sources
+
+clean: ## remove what was built and published
+	$(CARGO) clean
+	rm -rf out
