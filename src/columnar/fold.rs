@@ -328,6 +328,25 @@ struct Row<'a> {
     day: Day,
 }
 
+/// What becomes of one row.
+pub enum Fate<'a> {
+    /// It cannot be judged.
+    Rejected(Reject),
+    /// It is not there yet on the `as_of` day.
+    AfterAsOf(Day),
+    /// It was judged.
+    Judged {
+        /// What was judged.
+        facts: &'a Facts<'a>,
+        /// The verdict.
+        verdict: &'a Verdict,
+        /// Its package.
+        package: &'a str,
+        /// What makes it a copy of another; `None` if copies are not sought.
+        copy: Option<Copy>,
+    },
+}
+
 /// Folds batches on one thread.
 pub struct Folder<'a> {
     settings: &'a Settings<'a>,
@@ -372,6 +391,41 @@ impl<'a> Folder<'a> {
             }
         }
         self.cleaned = cleaned;
+        self.keep(columns);
+        Ok(())
+    }
+
+    /// Tells the fate of each row of a batch instead of counting it.
+    ///
+    /// # Errors
+    /// As [`Folder::batch`].
+    pub fn explain(
+        &mut self,
+        source: &FileSource,
+        batch: &RecordBatch,
+        records: &Records,
+        tell: &mut dyn FnMut(usize, Fate),
+    ) -> Result<(), String> {
+        let columns = self.columns(source, batch)?;
+        let mut cleaned = String::new();
+        for row in 0..batch.num_rows() {
+            let Some(read) = self.read(&columns, source, row) else {
+                tell(row, Fate::Rejected(self.first_fault(&columns, source, batch, records, row)));
+                continue;
+            };
+            if self.is_later(&read) {
+                tell(row, Fate::AfterAsOf(read.day));
+                continue;
+            }
+            clean_into(columns.tracking.get(row, source.cells).unwrap_or_default(), &mut cleaned);
+            let facts = facts(&columns, source, row, &read, &cleaned);
+            let verdict = judge(&facts, read.day, &self.settings.terms);
+            let package = columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
+            let clock = zone(self.settings.terms.book, read.marketplace, &self.utc);
+            let identity = self.settings.identity;
+            let copy = identity.map(|identity| copy(identity, source.file, records.number(row), &read, package, clock));
+            tell(row, Fate::Judged { facts: &facts, verdict: &verdict, package, copy });
+        }
         self.keep(columns);
         Ok(())
     }
@@ -497,8 +551,7 @@ impl<'a> Folder<'a> {
     fn place(&mut self, columns: &Columns, source: &FileSource, row: usize, read: &Row, records: &Records, cleaned: &mut String) {
         let settings = self.settings;
         self.out.tally.see(read.day);
-        let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(settings.terms.as_of));
-        if !settings.keep_later_rows && (later(read.updated) || later(read.shipped)) {
+        if self.is_later(read) {
             self.out.tally.after_as_of += 1;
             return;
         }
@@ -517,10 +570,7 @@ impl<'a> Folder<'a> {
         };
         self.count(&cells, 1);
         self.out.unpriced += u64::from(verdict.unpriced);
-        let package = || columns.package.get(row, source.cells).unwrap_or(match facts.tracking {
-            Tracking::Number(number) => number,
-            Tracking::NoColumn | Tracking::Missing => "",
-        });
+        let package = || columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
         let record = records.number(row);
         if let Some(identity) = settings.identity {
             let copy = copy(identity, source.file, record, read, package(), zone(settings.terms.book, read.marketplace, &self.utc));
@@ -533,6 +583,12 @@ impl<'a> Folder<'a> {
             let defect = DefectRow { typed, package_id: package(), tracking: raw.unwrap_or_default(), mendable: !delivered };
             self.defects.push(source.file, record, read, &verdict, &defect);
         }
+    }
+
+    /// Whether a row is not there yet on the `as_of` day.
+    fn is_later(&self, read: &Row) -> bool {
+        let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.settings.terms.as_of));
+        !self.settings.keep_later_rows && (later(read.updated) || later(read.shipped))
     }
 
     fn cells(&self, marketplace: Marketplace, verdict: &Verdict) -> RowCells {
@@ -591,6 +647,9 @@ impl<'a> Folder<'a> {
             return (Column::PackageValue, fault_text(Column::PackageValue));
         }
         let clock = zone(self.settings.terms.book, marketplace, &self.utc);
+        if columns.promised.get(row, cells) == Cell::Null && columns.shipped.get(row, cells) == Cell::Null {
+            return (Column::PromisedDeliveryAt, "empty, and shipped_at too: one of the two is needed");
+        }
         let times = [
             (Column::PromisedDeliveryAt, &columns.promised),
             (Column::ShippedAt, &columns.shipped),
@@ -610,7 +669,15 @@ impl<'a> Folder<'a> {
                 _ => {}
             }
         }
-        (Column::PromisedDeliveryAt, "empty, and shipped_at too: one of the two is needed")
+        unreachable!("a row is asked for its fault only if it has one")
+    }
+}
+
+/// The cleaned number, empty if there is none: what stands in for a missing package id.
+fn number_of<'a>(facts: &Facts<'a>) -> &'a str {
+    match facts.tracking {
+        Tracking::Number(number) => number,
+        Tracking::NoColumn | Tracking::Missing => "",
     }
 }
 

@@ -110,8 +110,8 @@ impl Placeholders {
         if self.counting && is_counting(bytes) {
             return Some(Placeholder::Counting);
         }
-        if let Some(rest) = after_cleaned(order_id, number) {
-            if self.order_id && rest.is_empty() {
+        if let Some((length, rest)) = after_cleaned(order_id, number) {
+            if self.order_id && rest.is_empty() && length >= SHORTEST {
                 return Some(Placeholder::OrderId);
             }
             if self.order_id_suffixes.iter().any(|suffix| suffix == rest) {
@@ -159,9 +159,9 @@ fn is_counting(bytes: &[u8]) -> bool {
         && bytes.windows(2).all(|pair| pair[1].is_ascii_digit() && (pair[1] + 10 - pair[0]) % 10 == step)
 }
 
-/// What follows the cleaned order id in a cleaned number that opens with it; `None` if it does not,
-/// or the cleaned order id is shorter than [`SHORTEST`].
-fn after_cleaned<'a>(order_id: &str, number: &'a str) -> Option<&'a str> {
+/// The length of the cleaned order id and what follows it in a cleaned number that opens with it;
+/// `None` if it does not.
+fn after_cleaned<'a>(order_id: &str, number: &'a str) -> Option<(usize, &'a str)> {
     let mut rest = number.chars();
     let mut length = 0;
     for c in order_id.chars().filter_map(cleaned_char) {
@@ -170,7 +170,7 @@ fn after_cleaned<'a>(order_id: &str, number: &'a str) -> Option<&'a str> {
         }
         length += 1;
     }
-    (length >= SHORTEST).then_some(rest.as_str())
+    Some((length, rest.as_str()))
 }
 
 #[cfg(test)]
@@ -219,6 +219,7 @@ mod tests {
     fn a_short_order_id_is_no_evidence() {
         assert_eq!(placeholders().find("70317", "7031"), None);
         assert_eq!(placeholders().find("70315", "7031-5"), Some(Placeholder::OrderId));
+        assert_eq!(placeholders().find("7031INVALIDID", "7031"), Some(Placeholder::OrderIdSuffixes));
     }
 
     #[test]

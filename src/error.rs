@@ -1,0 +1,56 @@
+//! What can go wrong, by what the caller can do about it.
+//!
+//! Each variant is an exit code; a message says what, where (file, key, record) and what to do.
+
+use std::fmt;
+
+/// Why a verb did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Exit 1: something failed that neither job nor inputs are to blame for.
+    #[error("{what}")]
+    Failed {
+        /// What was being done, and to which file.
+        what: String,
+        /// What the system said.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+    /// Exit 2: the command line, the job or the book is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Exit 3: an input is missing, has the wrong columns or types, or cannot be trusted.
+    #[error("{0}")]
+    Input(String),
+    /// Exit 4: a gate tripped; nothing was published.
+    #[error("{0}")]
+    Gate(String),
+    /// Exit 5: another publication came first; safe to retry.
+    #[error("{0}")]
+    Conflict(String),
+    /// Exit 128 + signal: stopped by a signal, with nothing half done.
+    #[error("stopped by signal {0}; nothing was published")]
+    Stopped(i32),
+}
+
+impl Error {
+    /// A failure of the system: what was being done, and its own words.
+    pub fn failed(what: impl fmt::Display, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Failed { what: what.to_string(), source: Some(source.into()) }
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> i32 {
+        match self {
+            Error::Failed { .. } => 1,
+            Error::Usage(_) => 2,
+            Error::Input(_) => 3,
+            Error::Gate(_) => 4,
+            Error::Conflict(_) => 5,
+            Error::Stopped(signal) => 128 + signal,
+        }
+    }
+}
+
+/// What verbs return.
+pub type Result<T> = std::result::Result<T, Error>;

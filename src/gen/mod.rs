@@ -1,0 +1,159 @@
+//! Synthetic histories with known truth, for trials, tests and benchmarks.
+//!
+//! The route: a [`world`] (marketplaces, lanes, recipes) and [`sellers`] are made from the book and
+//! the seed, the [`layout`] says which file holds which rows, a [`package::Factory`] makes each row
+//! on its own, and [`write`] writes files on several threads. The bytes depend on the options only,
+//! never on threads, clock or host; it fails with what could not be written, or with the rule of the
+//! book for which it has no recipe.
+
+mod carriers;
+mod columns;
+mod dice;
+mod labels;
+mod layout;
+mod numbers;
+mod package;
+mod places;
+mod recipes;
+mod rows;
+mod sample;
+mod sellers;
+mod world;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use chrono::NaiveDate;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use vtr_kernel::Book;
+
+pub use sample::sample;
+
+/// How a history is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Apache Parquet, zstd, a million rows a row group.
+    Parquet,
+    /// Comma-separated UTF-8 text with headings.
+    Csv,
+}
+
+/// What to generate.
+#[derive(Clone, Debug)]
+pub struct GenOptions {
+    /// Rows in all files together, copies included.
+    pub rows: u64,
+    /// The same seed gives the same bytes.
+    pub seed: u64,
+    /// Folder that gets `shipments/` and `truth/`.
+    pub out: PathBuf,
+    /// How it is written.
+    pub format: Format,
+    /// Files of equal size; `None`: a file a month.
+    pub files: Option<usize>,
+    /// First day of shipping.
+    pub from: NaiveDate,
+    /// Last day of shipping.
+    pub to: NaiveDate,
+    /// Sellers; `None`: one for about 2,000 rows.
+    pub sellers: Option<usize>,
+    /// Whether the truth is written, too.
+    pub truth: bool,
+    /// Whether rows stand in order of the day they were shipped.
+    pub sorted: bool,
+    /// Rows that cannot be judged, in 10,000.
+    pub dirt: u32,
+    /// Threads, at least 1.
+    pub threads: usize,
+}
+
+/// What was generated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generated {
+    /// Rows in all files.
+    pub rows: u64,
+    /// Data files, in order.
+    pub files: Vec<PathBuf>,
+    /// The earliest `as_of` at which all of it is known.
+    pub as_of: NaiveDate,
+}
+
+/// Days after the last day of shipping within which everything has happened.
+const SETTLED_DAYS: i32 = 31;
+
+/// Generates a history.
+///
+/// # Errors
+/// Options that make no sense, a rule of the book without a recipe, or a file that cannot be written.
+pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
+    let (from, to) = (world::day(options.from), world::day(options.to));
+    if from > to {
+        return Err(Error::Usage(format!(
+            "--from {} is after --to {}; give the earlier day first",
+            options.from, options.to
+        )));
+    }
+    if options.rows == 0 {
+        return Err(Error::Usage("--rows 0 gives no history; ask for at least 1 row".into()));
+    }
+    let mut world = world::World::build(book, from, to)?;
+    let sellers = options.sellers.unwrap_or((options.rows / 2_000).clamp(20, 200_000) as usize).max(1);
+    let sellers = sellers::Sellers::make(&mut world, options.seed, sellers);
+    let cut = options.files.map_or(layout::Cut::Months, layout::Cut::Files);
+    let slices = layout::cut(options.rows, from, to, cut);
+    let factory = package::Factory {
+        world: &world,
+        sellers: &sellers,
+        slices: &slices,
+        seed: options.seed,
+        sorted: options.sorted,
+        dirt: options.dirt,
+        as_text: options.format == Format::Csv,
+        converts: false,
+    };
+    let files = write_all(options, &factory)?;
+    Ok(Generated { rows: slices.iter().map(layout::Slice::rows).sum(), files, as_of: world::date(to + SETTLED_DAYS) })
+}
+
+/// Writes every file, a thread taking the next one that nobody has; what a file holds follows from
+/// its number alone.
+fn write_all(options: &GenOptions, factory: &package::Factory) -> Result<Vec<PathBuf>> {
+    let (data, truth) = (options.out.join("shipments"), options.out.join("truth"));
+    let folders = [Some(&data), options.truth.then_some(&truth)];
+    for folder in folders.into_iter().flatten() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::failed(format!("cannot make the folder {}", folder.display()), error))?;
+    }
+    let suffix = match options.format {
+        Format::Parquet => "parquet",
+        Format::Csv => "csv",
+    };
+    let dictionaries = columns::Dictionaries::of(factory.world);
+    let (next, failure) = (AtomicUsize::new(0), Mutex::new(None));
+    let work = || {
+        while let index = next.fetch_add(1, Ordering::Relaxed)
+            && let Some(slice) = factory.slices.get(index)
+        {
+            let shown = format!("{}.{suffix}", slice.name);
+            let (data, truth) = (data.join(&shown), truth.join(format!("{}.parquet", slice.name)));
+            let shown = format!("shipments/{shown}");
+            let target = write::Target { data: &data, shown: &shown, truth: options.truth.then_some(truth.as_path()) };
+            if let Err(error) = write::file(factory, &dictionaries, index, options.format, &target) {
+                next.store(factory.slices.len(), Ordering::Relaxed);
+                failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..options.threads.max(1)).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
+    match failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+        Some(error) => Err(error),
+        None => Ok(factory.slices.iter().map(|slice| data.join(format!("{}.{suffix}", slice.name))).collect()),
+    }
+}

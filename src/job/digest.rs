@@ -1,0 +1,101 @@
+//! The digest by which two runs are the same job.
+//!
+//! It covers every key that can move a figure, the rules, the rates and the revision of what the
+//! program writes; it must not cover what only moves cost or place: threads, memory, pruning, gates,
+//! the output's path. `as_of` and the week range are facts of a run, not of its job, and stand
+//! beside it in the manifest. It cannot fail.
+
+use super::plan::{Identity, Plan};
+use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, RollingSpec};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Raised whenever the same job on the same inputs would publish other bytes than before.
+pub const OUTPUT_REVISION: u32 = 1;
+
+/// All that can move a figure; its JSON is what is hashed, so fields are never renamed lightly.
+#[derive(Serialize)]
+struct Figures<'a> {
+    output_revision: u32,
+    book: &'a str,
+    rates: Option<String>,
+    as_of_mode: AsOfModeSpec,
+    evidence: EvidenceSpec,
+    identity: Option<&'static str>,
+    copies_within_days: i32,
+    inputs: Vec<InputFigures<'a>>,
+    tables: Vec<&'static str>,
+    rolling: RollingSpec,
+    max_rejected_rows_kept: usize,
+    max_field_bytes: usize,
+    max_record_bytes: usize,
+}
+
+#[derive(Serialize)]
+struct InputFigures<'a> {
+    paths: Vec<String>,
+    format: Option<FormatSpec>,
+    columns: BTreeMap<&'static str, &'a str>,
+    constants: BTreeMap<&'static str, &'a str>,
+    from_path: Option<&'a str>,
+    delimiter: Option<u8>,
+    quote: Option<u8>,
+    encoding: &'static str,
+    header_line: usize,
+    nulls: &'a [String],
+    decimal_mark: u8,
+    timestamps: &'a [String],
+    time_zone: &'a str,
+}
+
+/// The digest of a plan and the spec it was made of, in hex; `rates` is the text of the rates file.
+pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>) -> String {
+    let figures = Figures {
+        output_revision: OUTPUT_REVISION,
+        book: plan.book.digest(),
+        rates: rates.map(|text| sha256_hex(text.as_bytes())),
+        as_of_mode: spec.as_of_mode,
+        evidence: spec.evidence,
+        identity: plan.identity.map(|identity| match identity {
+            Identity::Package => "package",
+            Identity::Order => "order",
+        }),
+        copies_within_days: plan.copies_within_days,
+        inputs: plan.inputs.iter().zip(&spec.input).map(|(input, spec)| input_figures(input, spec)).collect(),
+        tables: plan.output.tables.iter().map(|table| table.name()).collect(),
+        rolling: spec.output.rolling,
+        max_rejected_rows_kept: plan.limits.max_rejected_rows_kept,
+        max_field_bytes: plan.limits.max_field_bytes,
+        max_record_bytes: plan.limits.max_record_bytes,
+    };
+    let json = serde_json::to_vec(&figures).expect("texts and numbers have a JSON form");
+    sha256_hex(&json)
+}
+
+fn input_figures<'a>(input: &'a super::plan::Input, spec: &'a InputSpec) -> InputFigures<'a> {
+    InputFigures {
+        paths: input.paths.clone(),
+        format: spec.format,
+        columns: input.columns.iter().map(|(column, heading)| (column.name(), heading.as_str())).collect(),
+        constants: input.constants.iter().map(|(column, value)| (column.name(), value.as_str())).collect(),
+        from_path: input.from_path.as_ref().map(regex::Regex::as_str),
+        delimiter: input.dialect.delimiter,
+        quote: input.dialect.quote,
+        encoding: input.dialect.encoding.name(),
+        header_line: input.dialect.header_line,
+        nulls: &input.cells.nulls,
+        decimal_mark: input.cells.decimal_mark,
+        timestamps: &spec.csv.timestamps,
+        time_zone: &spec.csv.time_zone,
+    }
+}
+
+/// SHA-256 in hex.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}

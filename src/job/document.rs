@@ -1,0 +1,386 @@
+//! A job as text: a tree of keys, each of which knows the line or the option it came from.
+//!
+//! It reads TOML, lays options over it, and holds the tree against the JSON Schema of the spec; it
+//! knows no key by name. Everything wrong is reported with its place, and what is wrong is taken
+//! out, so that one reading names all of it.
+
+use crate::suggest::did_you_mean;
+use serde_json::{Map, Value};
+use std::cell::RefCell;
+use toml::de::{DeTable, DeValue};
+
+/// Where something was written.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Origin {
+    /// A line of the job file, from 1.
+    Line(usize),
+    /// An option or a variable of the environment, as a person would find it.
+    Given(String),
+}
+
+/// Everything found wrong so far.
+pub struct Report {
+    file: String,
+    problems: RefCell<Vec<(Origin, String)>>,
+}
+
+impl Report {
+    /// Nothing wrong yet in this file.
+    pub fn new(file: String) -> Report {
+        Report { file, problems: RefCell::default() }
+    }
+
+    /// Adds a problem.
+    pub fn add(&self, at: &Origin, message: impl Into<String>) {
+        self.problems.borrow_mut().push((at.clone(), message.into()));
+    }
+
+    /// Whether nothing is wrong so far.
+    pub fn is_empty(&self) -> bool {
+        self.problems.borrow().is_empty()
+    }
+
+    /// All problems by place, a line each; `None` if there is none.
+    pub fn into_text(self) -> Option<String> {
+        let mut problems = self.problems.into_inner();
+        problems.sort();
+        problems.dedup();
+        let line = |(at, message): &(Origin, String)| match at {
+            Origin::Line(line) => format!("{}:{line}: {message}", self.file),
+            Origin::Given(option) => format!("{option}: {message}"),
+        };
+        (!problems.is_empty()).then(|| problems.iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// A key's value and where it was written.
+#[derive(Clone, Debug)]
+struct Node {
+    at: Origin,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    /// A text, number or flag; of an option also how it was typed.
+    Leaf(Value, Option<String>),
+    List(Vec<Node>),
+    Table(Vec<(String, Node)>),
+}
+
+/// A job file with the options laid over it.
+#[derive(Clone, Debug)]
+pub struct Document {
+    root: Node,
+}
+
+impl Document {
+    /// Reads TOML; of a damaged file what can be saved.
+    pub fn parse(text: &str, report: &Report) -> Document {
+        let line_of = |offset: usize| text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
+        let (root, errors) = DeTable::parse_recoverable(text);
+        for error in errors {
+            let at = Origin::Line(line_of(error.span().map_or(0, |span| span.start)));
+            report.add(&at, format!("this is not TOML: {}", error.message().replace('\n', ", ")));
+        }
+        Document { root: Node { at: Origin::Line(1), content: table(root.get_ref(), &line_of) } }
+    }
+
+    /// Sets a key by its dotted path (`output.path`, `input.0.path`) to a value written as TOML, or
+    /// else to that text.
+    ///
+    /// # Errors
+    /// Why there can be no such key.
+    pub fn set(&mut self, path: &str, typed: &str, option: &str) -> Result<(), String> {
+        let at = Origin::Given(option.to_owned());
+        let mut node = &mut self.root;
+        let parts: Vec<&str> = path.split('.').map(str::trim).collect();
+        if parts.iter().any(|part| part.is_empty()) {
+            return Err(format!("`{path}` is no key; write it as in `output.path` or `input.0.path`"));
+        }
+        for (index, part) in parts.iter().enumerate() {
+            let next_is_index = parts.get(index + 1).is_some_and(|next| next.parse::<usize>().is_ok());
+            let empty = if next_is_index { Content::List(Vec::new()) } else { Content::Table(Vec::new()) };
+            let fresh = || Node { at: at.clone(), content: empty };
+            node = match &mut node.content {
+                Content::Table(entries) => {
+                    let known = entries.iter().position(|(key, _)| key == part);
+                    let place = known.unwrap_or_else(|| {
+                        entries.push(((*part).to_owned(), fresh()));
+                        entries.len() - 1
+                    });
+                    &mut entries[place].1
+                }
+                Content::List(items) => {
+                    let here = parts[..index].join(".");
+                    let place = part.parse::<usize>().ok().filter(|place| *place <= items.len()).ok_or_else(|| {
+                        format!("`{here}` is a list of {}; write `{here}.0` for its first", items.len())
+                    })?;
+                    if place == items.len() {
+                        items.push(fresh());
+                    }
+                    &mut items[place]
+                }
+                Content::Leaf(..) => return Err(format!("`{}` is a value and has no keys", parts[..index].join("."))),
+            };
+        }
+        *node = typed_value(typed, &at);
+        Ok(())
+    }
+
+    /// Sets a key to a text or number, whatever TOML would make of it.
+    pub fn give(&mut self, key: &str, value: Value, option: &str) {
+        let typed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if self.set(key, "", option).is_ok()
+            && let Some(node) = self.find_mut(key)
+        {
+            node.content = Content::Leaf(value, Some(typed));
+        }
+    }
+
+    /// Where a key was written; of one that was not, where the table it belongs to was.
+    pub fn origin(&self, path: &str) -> Origin {
+        let mut node = &self.root;
+        for part in path.split('.') {
+            let next = match &node.content {
+                Content::Table(entries) => entries.iter().find(|(key, _)| key == part).map(|(_, node)| node),
+                Content::List(items) => part.parse::<usize>().ok().and_then(|index| items.get(index)),
+                Content::Leaf(..) => None,
+            };
+            match next {
+                Some(next) => node = next,
+                None => break,
+            }
+        }
+        node.at.clone()
+    }
+
+    fn find_mut(&mut self, path: &str) -> Option<&mut Node> {
+        path.split('.').try_fold(&mut self.root, |node, part| match &mut node.content {
+            Content::Table(entries) => entries.iter_mut().find(|(key, _)| key == part).map(|(_, node)| node),
+            Content::List(items) => part.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
+            Content::Leaf(..) => None,
+        })
+    }
+
+    /// Holds the tree against a schema without references, takes out what does not fit, and gives
+    /// the rest; `None` where a key that must stand does not.
+    pub fn fitted(&mut self, schema: &Value, report: &Report) -> Option<Value> {
+        let fits = fit(&mut self.root, schema, "", report);
+        fits.then(|| plain(&self.root))
+    }
+}
+
+fn table(values: &DeTable, line_of: &dyn Fn(usize) -> usize) -> Content {
+    let entry = |(key, value): (&toml::Spanned<std::borrow::Cow<str>>, &toml::Spanned<DeValue>)| {
+        let at = Origin::Line(line_of(key.span().start));
+        (key.get_ref().to_string(), Node { at, content: content(value.get_ref(), line_of) })
+    };
+    Content::Table(values.iter().map(entry).collect())
+}
+
+fn content(value: &DeValue, line_of: &dyn Fn(usize) -> usize) -> Content {
+    let leaf = |value: Value| Content::Leaf(value, None);
+    match value {
+        DeValue::String(text) => leaf(Value::from(text.as_ref())),
+        DeValue::Boolean(flag) => leaf(Value::from(*flag)),
+        // A number beyond 64 bits fits no key; as null it is refused like any wrong type.
+        DeValue::Integer(number) => {
+            let digits = number.as_str().replace('_', "");
+            leaf(i64::from_str_radix(&digits, number.radix()).map_or(Value::Null, Value::from))
+        }
+        DeValue::Float(number) => {
+            leaf(number.as_str().replace('_', "").parse::<f64>().map_or(Value::Null, Value::from))
+        }
+        DeValue::Datetime(moment) => leaf(Value::from(moment.to_string())),
+        DeValue::Array(items) => {
+            let node = |item: &toml::Spanned<DeValue>| Node {
+                at: Origin::Line(line_of(item.span().start)),
+                content: content(item.get_ref(), line_of),
+            };
+            Content::List(items.iter().map(node).collect())
+        }
+        DeValue::Table(values) => table(values, line_of),
+    }
+}
+
+/// A value as typed on a command line: TOML if it is that, else the text itself.
+fn typed_value(typed: &str, at: &Origin) -> Node {
+    let whole = format!("v = {typed}");
+    let (root, errors) = DeTable::parse_recoverable(&whole);
+    let text = || Content::Leaf(Value::from(typed), None);
+    let content = match root.get_ref().get("v") {
+        Some(value) if errors.is_empty() && root.get_ref().len() == 1 => match content(value.get_ref(), &|_| 1) {
+            Content::Leaf(value, _) => Content::Leaf(value, Some(typed.to_owned())),
+            other => other,
+        },
+        _ => text(),
+    };
+    let mut node = Node { at: at.clone(), content };
+    stamp(&mut node, at);
+    node
+}
+
+fn stamp(node: &mut Node, at: &Origin) {
+    node.at = at.clone();
+    match &mut node.content {
+        Content::List(items) => items.iter_mut().for_each(|node| stamp(node, at)),
+        Content::Table(entries) => entries.iter_mut().for_each(|(_, node)| stamp(node, at)),
+        Content::Leaf(..) => {}
+    }
+}
+
+fn plain(node: &Node) -> Value {
+    match &node.content {
+        Content::Leaf(value, _) => value.clone(),
+        Content::List(items) => Value::Array(items.iter().map(plain).collect()),
+        Content::Table(entries) => {
+            Value::Object(entries.iter().map(|(key, node)| (key.clone(), plain(node))).collect::<Map<_, _>>())
+        }
+    }
+}
+
+/// The forms that a schema allows; null is none, since TOML cannot write it.
+fn forms(schema: &Value) -> Vec<&Value> {
+    let choices = ["anyOf", "oneOf"].iter().find_map(|key| schema.get(key)).and_then(Value::as_array);
+    match choices {
+        Some(choices) => choices.iter().flat_map(forms).collect(),
+        None if schema.get("type").is_some_and(|kind| kind == "null") => Vec::new(),
+        None => vec![schema],
+    }
+}
+
+fn has_type(form: &Value, kind: &str) -> bool {
+    match form.get("type") {
+        Some(Value::String(known)) => known == kind,
+        Some(Value::Array(known)) => known.iter().any(|known| known == kind),
+        _ => false,
+    }
+}
+
+/// The words that a form allows, if only certain ones are.
+fn words(form: &Value) -> Option<Vec<&str>> {
+    if let Some(word) = form.get("const").and_then(Value::as_str) {
+        return Some(vec![word]);
+    }
+    form.get("enum").and_then(Value::as_array).map(|words| words.iter().filter_map(Value::as_str).collect())
+}
+
+/// Whether a node fits a schema; what stands in it and does not is reported and taken out.
+fn fit(node: &mut Node, schema: &Value, path: &str, report: &Report) -> bool {
+    let forms = forms(schema);
+    // On a command line `--set name=2025` means the text, whatever TOML makes of it.
+    if let Content::Leaf(value, Some(typed)) = &mut node.content
+        && !value.is_string()
+        && forms.iter().all(|form| has_type(form, "string"))
+    {
+        *value = Value::from(typed.as_str());
+    }
+    let kind = kind_of(node);
+    let fitting: Vec<&Value> = forms.iter().copied().filter(|form| has_type(form, kind)).collect();
+    let Some(form) = fitting.first() else {
+        report.add(&node.at, format!("`{path}` must be {}, not {}", wanted(&forms), said(kind)));
+        return false;
+    };
+    match &mut node.content {
+        Content::Leaf(Value::String(text), _) => {
+            let known: Option<Vec<&str>> =
+                fitting.iter().map(|form| words(form)).collect::<Option<Vec<_>>>().map(|w| w.concat());
+            match known {
+                Some(known) if !known.contains(&text.as_str()) => {
+                    report.add(&node.at, format!("`{path}` cannot be {text:?}{}", did_you_mean(text, known)));
+                    false
+                }
+                _ => true,
+            }
+        }
+        Content::Leaf(value, _) => {
+            let too_small = form.get("minimum").and_then(Value::as_i64).filter(|least| value.as_i64() < Some(*least));
+            if let Some(least) = too_small.filter(|_| value.is_i64() || value.is_u64()) {
+                report.add(&node.at, format!("`{path}` must be at least {least}"));
+                return false;
+            }
+            let most = form.get("maximum").and_then(Value::as_i64);
+            if let Some(most) = most.filter(|most| value.as_i64() > Some(*most)) {
+                report.add(&node.at, format!("`{path}` must be at most {most}"));
+                return false;
+            }
+            true
+        }
+        Content::List(items) => {
+            let Some(schema) = form.get("items") else { return true };
+            let mut all = true;
+            for (index, item) in items.iter_mut().enumerate() {
+                all &= fit(item, schema, &join(path, &index.to_string()), report);
+            }
+            all
+        }
+        Content::Table(_) => fit_table(node, form, path, report),
+    }
+}
+
+fn fit_table(node: &mut Node, form: &Value, path: &str, report: &Report) -> bool {
+    let Node { at, content: Content::Table(entries) } = node else { return true };
+    let empty = Map::new();
+    let known = form.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+    let others = form.get("additionalProperties").filter(|others| others.is_object());
+    let required = form.get("required").and_then(Value::as_array);
+    let is_required = |key: &str| required.is_some_and(|required| required.iter().any(|name| name == key));
+    let whose = if path.is_empty() { "a job".to_owned() } else { format!("`{path}`") };
+    // Keys that must stand and did not fit: reported once is enough.
+    let mut broken: Vec<String> = Vec::new();
+    entries.retain_mut(|(key, node)| match known.get(key.as_str()).or(others) {
+        Some(schema) => {
+            let fits = fit(node, schema, &join(path, key), report);
+            if !fits && is_required(key) {
+                broken.push(key.clone());
+            }
+            fits
+        }
+        None => {
+            let hint = did_you_mean(key, known.keys().map(String::as_str));
+            report.add(&node.at, format!("{whose} has no key `{key}`{hint}"));
+            false
+        }
+    });
+    let mut whole = broken.is_empty();
+    for key in required.into_iter().flatten().filter_map(Value::as_str) {
+        if !entries.iter().any(|(name, _)| name == key) && !broken.iter().any(|name| name == key) {
+            report.add(at, format!("{whose} lacks the key `{key}`"));
+            whole = false;
+        }
+    }
+    whole
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn kind_of(node: &Node) -> &'static str {
+    match &node.content {
+        Content::Leaf(Value::String(_), _) => "string",
+        Content::Leaf(Value::Bool(_), _) => "boolean",
+        Content::Leaf(Value::Number(number), _) if number.is_i64() || number.is_u64() => "integer",
+        Content::Leaf(..) => "number",
+        Content::List(_) => "array",
+        Content::Table(_) => "object",
+    }
+}
+
+fn said(kind: &str) -> &'static str {
+    match kind {
+        "string" => "a text",
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "number" => "a number with a fraction or out of range",
+        "array" => "a list",
+        _ => "a table",
+    }
+}
+
+fn wanted(forms: &[&Value]) -> String {
+    const KINDS: [&str; 5] = ["string", "boolean", "integer", "array", "object"];
+    let kinds = KINDS.iter().filter(|kind| forms.iter().any(|form| has_type(form, kind)));
+    kinds.map(|kind| if *kind == "string" { "a text in quotes" } else { said(kind) }).collect::<Vec<_>>().join(" or ")
+}

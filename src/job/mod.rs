@@ -1,0 +1,206 @@
+//! Jobs: what a person writes becomes a [`plan::Plan`], the only thing later stages see.
+//!
+//! Options go over the environment, that over the job file, that over the defaults. Only here are
+//! clock, environment and machine asked, once. It fails with everything that is wrong, each with
+//! file and line or the option it came from.
+
+pub mod digest;
+mod document;
+mod inputs;
+pub mod plan;
+mod quantity;
+mod range;
+mod resolve;
+pub mod shelf;
+pub mod spec;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use chrono::{DateTime, SecondsFormat, Utc};
+use document::{Document, Origin, Report};
+use plan::Plan;
+use resolve::{Machine, Surroundings, Written};
+use serde_json::Value;
+use spec::JobSpec;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+use vtr_kernel::calendar::Day;
+
+pub use quantity::share;
+pub use range::week;
+pub use resolve::MEMORY_FLOOR_BYTES;
+
+/// What the command line says about a job. Paths start from the working folder.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// First week: `2025-W03` or a date.
+    pub from: Option<String>,
+    /// Last week, included.
+    pub to: Option<String>,
+    /// So many weeks up to and including that of `as_of`.
+    pub last: Option<u32>,
+    /// `today` or a date.
+    pub as_of: Option<String>,
+    /// The book's folder.
+    pub book: Option<PathBuf>,
+    /// The output's folder or URI.
+    pub out: Option<String>,
+    /// Worker threads.
+    pub threads: Option<usize>,
+    /// Memory, such as `2 GiB`.
+    pub memory: Option<String>,
+    /// Any keys of the job, each `key=value`; paths in them start from the job's folder.
+    pub set: Vec<String>,
+}
+
+/// Reads a job file and makes its plan.
+///
+/// # Errors
+/// [`Error::Usage`] with all that is wrong with job, options, book and rates, a line each.
+pub fn load(path: &Path, flags: &Overrides, now: SystemTime) -> Result<Plan> {
+    load_with(path, flags, &|name| std::env::var(name).ok(), now)
+}
+
+/// [`load`] with the environment as a function.
+fn load_with(
+    path: &Path,
+    flags: &Overrides,
+    environment: &dyn Fn(&str) -> Option<String>,
+    now: SystemTime,
+) -> Result<Plan> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Error::Usage(format!(
+            "cannot read the job {}: {error}; give the path of a job file such as jobs/weekly.toml",
+            path.display()
+        ))
+    })?;
+    let report = Report::new(path.display().to_string());
+    let mut document = Document::parse(&text, &report);
+    let sound = report.is_empty();
+    lay_over(&mut document, flags, environment, &report);
+    // Of a file that is no TOML only that is said; keys that seem to lack may stand behind the damage.
+    let fitted = if sound { document.fitted(&spec::schema(), &report) } else { None };
+    let plan = fitted.map(serde_json::from_value::<JobSpec>).and_then(|spec| {
+        // What fits the schema fits the types it was made of; if not, the types say why.
+        let spec = spec.map_err(|error| report.add(&Origin::Line(1), error.to_string())).ok()?;
+        let root =
+            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
+        let weeks = weeks(flags, environment, &report);
+        let (began_at, run_id) = (rfc3339(now), run_id(now));
+        let around = Surroundings { root, today: utc_day(now), began_at, run_id, weeks, machine: machine() };
+        resolve::plan(&spec, Written { document: &document, report: &report }, around)
+    });
+    match (report.into_text(), plan) {
+        (None, Some(plan)) => Ok(plan),
+        (problems, _) => {
+            Err(Error::Usage(problems.unwrap_or_else(|| format!("the job {} cannot be used", path.display()))))
+        }
+    }
+}
+
+/// Lays environment and options over the job, the stronger later.
+fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) {
+    // Where these are given, paths start from the working folder, not from the job's.
+    let here = |path: String| {
+        if path.contains("://") || path.is_empty() {
+            return path;
+        }
+        std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned())
+    };
+    const VARIABLES: [(&str, &str); 5] = [
+        ("VTR_AS_OF", "as_of"),
+        ("VTR_BOOK", "book"),
+        ("VTR_OUT", "output.path"),
+        ("VTR_THREADS", "threads"),
+        ("VTR_MEMORY", "memory"),
+    ];
+    for (variable, key) in VARIABLES {
+        let Some(value) = environment(variable).filter(|value| !value.is_empty()) else { continue };
+        let value = if matches!(key, "book" | "output.path") { here(value) } else { value };
+        let value = match value.parse::<u64>() {
+            Ok(number) if key == "threads" => Value::from(number),
+            _ => Value::from(value),
+        };
+        document.give(key, value, variable);
+    }
+    for set in &flags.set {
+        let option = format!("--set {set}");
+        let done = match set.split_once('=') {
+            Some((key, value)) => document.set(key.trim(), value.trim(), &option),
+            None => Err("write a key and its value, as in --set output.path=out".into()),
+        };
+        done.unwrap_or_else(|message| report.add(&Origin::Given(option), message));
+    }
+    let book = flags.book.as_ref().map(|path| here(path.to_string_lossy().into_owned()));
+    let options = [
+        ("--as-of", "as_of", flags.as_of.clone().map(Value::from)),
+        ("--book", "book", book.map(Value::from)),
+        ("--out", "output.path", flags.out.clone().map(here).map(Value::from)),
+        ("--threads", "threads", flags.threads.map(Value::from)),
+        ("--memory", "memory", flags.memory.clone().map(Value::from)),
+    ];
+    for (option, key, value) in options {
+        if let Some(value) = value {
+            document.give(key, value, option);
+        }
+    }
+}
+
+/// The weeks asked for: by options, or if there are none by the environment.
+fn weeks(flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) -> range::Asked {
+    let asked = range::Asked { from: flags.from.clone(), to: flags.to.clone(), last: flags.last };
+    if !asked.is_nothing() {
+        return asked;
+    }
+    let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let last = variable("VTR_LAST").and_then(|text| {
+        let count = text.parse().ok();
+        if count.is_none() {
+            report.add(&Origin::Given("VTR_LAST".into()), format!("{text:?} is no number of weeks"));
+        }
+        count
+    });
+    range::Asked { from: variable("VTR_FROM"), to: variable("VTR_TO"), last }
+}
+
+/// The UTC day of a moment.
+fn utc_day(now: SystemTime) -> Day {
+    let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    Day::try_from(seconds / 86_400).unwrap_or(Day::MAX)
+}
+
+/// A moment in UTC, to the second.
+fn rfc3339(now: SystemTime) -> String {
+    DateTime::<Utc>::from(now).to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// A name for the run: when it began, and a little of what tells two that begin in one second apart.
+fn run_id(now: SystemTime) -> String {
+    let nanos = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let seed = format!("{nanos} {} {host}", std::process::id());
+    let digest = digest::sha256_hex(seed.as_bytes());
+    format!("{}-{}", DateTime::<Utc>::from(now).format("%Y%m%dT%H%M%SZ"), &digest[..8])
+}
+
+/// What this machine offers: its processors, and 2 GiB or half of its memory.
+fn machine() -> Machine {
+    const MOST: u64 = 2 << 30;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let memory_bytes =
+        [physical_memory(), container_memory()].into_iter().flatten().min().map_or(MOST, |bytes| (bytes / 2).min(MOST));
+    Machine { threads, memory_bytes: memory_bytes.max(MEMORY_FLOOR_BYTES) }
+}
+
+/// Memory of the machine, where the system tells.
+fn physical_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
+}
+
+/// Memory that a container may use, where there is a limit.
+fn container_memory() -> Option<u64> {
+    std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
+}

@@ -1,0 +1,205 @@
+//! The plan of a run: a job that was checked, with its dates resolved and its book loaded.
+//!
+//! Every later stage takes `&Plan` and never the job file; only here are clock and environment
+//! read, once.
+
+use regex::Regex;
+use std::path::PathBuf;
+use std::sync::Arc;
+use vtr_columnar::input::Column;
+pub use vtr_columnar::input::CellRules;
+use vtr_kernel::Book;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::money::Rates;
+
+/// Everything a run needs to know.
+pub struct Plan {
+    /// The job's name.
+    pub name: String,
+    /// The folder that relative paths start from: the job file's.
+    pub root: PathBuf,
+    /// Names this run in temporary files, reports and manifests; no figure depends on it.
+    pub run_id: String,
+    /// When the run began, RFC 3339 in UTC.
+    pub began_at: String,
+    /// The last day (UTC) of which anything is known.
+    pub as_of: Day,
+    /// What becomes of rows that are newer than `as_of`.
+    pub as_of_mode: AsOfMode,
+    /// What shall be judged by.
+    pub evidence: EvidenceWanted,
+    /// Whether and how superseded copies are found.
+    pub identity: Option<Identity>,
+    /// The weeks asked for; `None` is the whole history.
+    pub range: Option<WeekRange>,
+    /// How far apart in days copies of one package may lie; only ranged runs need it.
+    pub copies_within_days: i32,
+    /// Whether row groups may be left out by their statistics.
+    pub prune: bool,
+    /// The rules.
+    pub book: Arc<Book>,
+    /// Exchange rates; empty without a file.
+    pub rates: Arc<Rates>,
+    /// The inputs, in the order of the job.
+    pub inputs: Vec<Input>,
+    /// Where and what is published.
+    pub output: Output,
+    /// What a run may cost and bear.
+    pub limits: Limits,
+    /// Checks of the tables before they are published.
+    pub checks: Vec<super::spec::CheckSpec>,
+    /// Worker threads, at least 1.
+    pub threads: usize,
+    /// Bytes of memory that the run should keep to.
+    pub memory: u64,
+    /// SHA-256 in hex of every key that can move a figure, of the book and of the output revision.
+    pub job_digest: String,
+}
+
+impl Plan {
+    /// First and last day that a week or rolling window asked for can hold; `None`: all.
+    pub fn days_counted(&self) -> Option<(Day, Day)> {
+        let range = self.range?;
+        let longest = self.book.markets().map(|(_, market)| market.window_days).max().unwrap_or(1);
+        let (_, last_end) = crate::tables::rolling::ends_of_range(self, range);
+        Some((range.first - (longest - 1), last_end))
+    }
+
+    /// The days that must be read so that the counted ones are exact: copies of a package may lie
+    /// some days apart. `None`: all.
+    pub fn days_read(&self) -> Option<(Day, Day)> {
+        let slack = if self.identity.is_some() { self.copies_within_days } else { 0 };
+        self.days_counted().map(|(first, last)| (first - slack, last + slack))
+    }
+
+    /// Whether every day that `account_health` depends on is counted.
+    pub fn counts_health_span(&self) -> bool {
+        let Some((first, last)) = self.days_counted() else { return true };
+        let spans = self.book.markets().map(|(_, market)| crate::tables::health::span(market, self.as_of));
+        spans.into_iter().all(|(from, to)| first <= from && to <= last)
+    }
+}
+
+/// What becomes of rows that are newer than `as_of`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOfMode {
+    /// They are not there yet.
+    Rows,
+    /// They are kept; only later scans are blanked.
+    Scans,
+}
+
+/// What a job asks to be judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EvidenceWanted {
+    /// What the inputs can bear.
+    Auto,
+    /// Scans; inputs without are refused.
+    Scans,
+    /// The number alone.
+    Format,
+}
+
+/// What makes two rows copies of each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The same package: the newest row counts.
+    Package,
+    /// The same order: the rows of its newest file count.
+    Order,
+}
+
+/// A range of whole ISO weeks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WeekRange {
+    /// Monday of the first week.
+    pub first: Day,
+    /// Monday of the last week.
+    pub last: Day,
+}
+
+impl WeekRange {
+    /// First and last day.
+    pub fn days(&self) -> (Day, Day) {
+        (self.first, self.last + 6)
+    }
+}
+
+/// One `[[input]]`.
+pub struct Input {
+    /// Files, folders, globs or URIs, as written in the job.
+    pub paths: Vec<String>,
+    /// How the files are written; `None`: by suffix.
+    pub format: Option<Format>,
+    /// Heading in the source of each mapped column.
+    pub columns: Vec<(Column, String)>,
+    /// Columns that have one value for all rows.
+    pub constants: Vec<(Column, String)>,
+    /// Columns whose value is a named group over the shown path.
+    pub from_path: Option<Regex>,
+    /// How CSV text is cut into cells.
+    pub dialect: Dialect,
+    /// How cells are read.
+    pub cells: CellRules,
+}
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Apache Parquet.
+    Parquet,
+    /// Delimited text.
+    Csv,
+}
+
+/// How delimited text is cut into cells.
+#[derive(Clone, Debug)]
+pub struct Dialect {
+    /// `None`: by suffix, tab for `.tsv` and `.txt`, else comma.
+    pub delimiter: Option<u8>,
+    /// `None`: no quoting.
+    pub quote: Option<u8>,
+    /// The declared encoding.
+    pub encoding: &'static encoding_rs::Encoding,
+    /// Physical line of the headings, from 1.
+    pub header_line: usize,
+}
+
+/// Where and what is published.
+pub struct Output {
+    /// Folder or URI, resolved against the job's folder.
+    pub path: String,
+    /// Tables to make, in canonical order.
+    pub tables: Vec<crate::tables::columns::Table>,
+    /// Days on which rolling windows end.
+    pub rolling: Rolling,
+}
+
+/// Days on which rolling windows end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rolling {
+    /// Sundays.
+    Weekly,
+    /// Every day.
+    Daily,
+}
+
+/// What a run may cost and bear.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Share of rejected rows above which nothing is published: `rejected * .1 > read * .0` trips,
+    /// as an exact fraction.
+    pub max_rejected: (u64, u64),
+    /// Rejected rows kept in the table.
+    pub max_rejected_rows_kept: usize,
+    /// CSV: bytes of a cell.
+    pub max_field_bytes: usize,
+    /// CSV: bytes of a record.
+    pub max_record_bytes: usize,
+    /// Columns of a file.
+    pub max_columns: usize,
+    /// Compressed text: bytes of a file once inflated.
+    pub max_inflated_bytes: u64,
+    /// Compressed text: how many times its size a file may inflate to, once 64 MiB are out.
+    pub max_inflated_ratio: u64,
+}

@@ -1,0 +1,142 @@
+//! Which weeks a run is asked for, and the day that it knows up to.
+//!
+//! Dates only; it knows no files. It fails with what is contradictory and what to write instead.
+
+use super::plan::WeekRange;
+use vtr_kernel::calendar::{
+    Day, FIRST_DAY, date_from_day, day_from_date, last_plausible_day, monday, monday_from_iso_week,
+};
+
+/// Weeks as asked for: by option or by environment.
+#[derive(Clone, Debug, Default)]
+pub struct Asked {
+    /// First week.
+    pub from: Option<String>,
+    /// Last week.
+    pub to: Option<String>,
+    /// So many weeks up to that of `as_of`.
+    pub last: Option<u32>,
+}
+
+impl Asked {
+    /// Whether nothing was asked for: the whole history.
+    pub fn is_nothing(&self) -> bool {
+        self.from.is_none() && self.to.is_none() && self.last.is_none()
+    }
+
+    /// The weeks, both ends included. An open end is that of all plausible dates.
+    ///
+    /// # Errors
+    /// What is no week, and which options contradict each other.
+    pub fn weeks(&self, as_of: Day) -> Result<Option<WeekRange>, String> {
+        if self.is_nothing() {
+            return Ok(None);
+        }
+        let (earliest, latest) = (monday(FIRST_DAY), monday(last_plausible_day(as_of)));
+        if let Some(count) = self.last {
+            if self.from.is_some() || self.to.is_some() {
+                return Err("--last counts back from the week of as_of; it cannot stand beside --from or --to".into());
+            }
+            if count == 0 {
+                return Err("--last 0 asks for no week; write 1 or more".into());
+            }
+            let back = i32::try_from(count - 1).ok().and_then(|weeks| weeks.checked_mul(7)).unwrap_or(i32::MAX);
+            let last = monday(as_of);
+            return Ok(Some(WeekRange { first: last.saturating_sub(back).max(earliest), last }));
+        }
+        let week = |option: &str, text: &Option<String>| text.as_deref().map(|text| week(option, text)).transpose();
+        let (from, to) = (week("--from", &self.from)?, week("--to", &self.to)?);
+        if let (Some(from), Some(to)) = (from, to)
+            && from > to
+        {
+            return Err(format!("--from {} lies after --to {}", date_from_day(from), date_from_day(to)));
+        }
+        if from.is_some_and(|from| from > latest) {
+            return Err(format!(
+                "--from lies more than two years after as_of ({}), where nothing is judged",
+                date_from_day(as_of)
+            ));
+        }
+        if to.is_some_and(|to| to < earliest) {
+            return Err("--to lies before 2005, where nothing is judged".into());
+        }
+        let (first, last) = (from.unwrap_or(earliest).max(earliest), to.unwrap_or(latest).min(latest));
+        Ok(Some(WeekRange { first, last }))
+    }
+}
+
+/// The Monday of a week written as `2025-W03` or as any of its days.
+///
+/// # Errors
+/// What is no week, and how weeks are written.
+pub fn week(option: &str, text: &str) -> Result<Day, String> {
+    let day = || text.parse().ok().map(day_from_date).map(monday);
+    monday_from_iso_week(text)
+        .or_else(day)
+        .ok_or_else(|| format!("{option} {text:?} is no week; write 2025-W03, or a date such as 2025-01-13"))
+}
+
+/// The day that `as_of` means when it is `today`.
+///
+/// # Errors
+/// What is no date.
+pub fn as_of(text: &str, today: Day) -> Result<Day, String> {
+    if text == "today" {
+        return Ok(today);
+    }
+    let day = text.parse().ok().map(day_from_date);
+    let day =
+        day.ok_or_else(|| format!("`as_of` cannot be {text:?}; write \"today\", or a date such as 2025-01-31"))?;
+    let plausible = FIRST_DAY..=last_plausible_day(today);
+    plausible.contains(&day).then_some(day).ok_or_else(|| {
+        format!("`as_of` {text} lies before 2005 or more than two years ahead; write \"today\", or a date such as 2025-01-31")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        day_from_date(text.parse().unwrap())
+    }
+
+    fn asked(from: &str, to: &str, last: u32) -> Result<Option<(String, String)>, String> {
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let asked = Asked { from: text(from), to: text(to), last: (last > 0).then_some(last) };
+        let shown = |range: WeekRange| (date_from_day(range.first).to_string(), date_from_day(range.last).to_string());
+        asked.weeks(day("2025-02-05")).map(|range| range.map(shown))
+    }
+
+    #[test]
+    fn weeks_by_label_by_date_and_by_count() {
+        let weeks = |first: &str, last: &str| Ok(Some((first.to_owned(), last.to_owned())));
+        assert_eq!(asked("", "", 0), Ok(None));
+        assert_eq!(asked("2025-W03", "2025-01-26", 0), weeks("2025-01-13", "2025-01-20"));
+        assert_eq!(asked("2024-12-30", "2025-W01", 0), weeks("2024-12-30", "2024-12-30"));
+        assert_eq!(asked("", "", 1), weeks("2025-02-03", "2025-02-03"));
+        assert_eq!(asked("", "", 4), weeks("2025-01-13", "2025-02-03"));
+        assert_eq!(asked("2025-W03", "", 0), weeks("2025-01-13", "2027-02-01"));
+        assert_eq!(asked("", "2025-W03", 0), weeks("2004-12-27", "2025-01-13"));
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (from, to, last) in
+            [("2025-W04", "2025-W03", 0), ("2025-W03", "", 2), ("2025-W54", "", 0), ("2030-W01", "", 0)]
+        {
+            assert!(asked(from, to, last).is_err(), "{from} {to} {last}");
+        }
+        assert!(Asked { last: Some(0), ..Asked::default() }.weeks(0).is_err());
+    }
+
+    #[test]
+    fn as_of_is_today_or_a_date() {
+        let today = day("2025-02-05");
+        assert_eq!(as_of("today", today), Ok(today));
+        assert_eq!(as_of("2024-12-31", today), Ok(day("2024-12-31")));
+        for wrong in ["yesterday", "2025-02-30", "1999-01-01", "2099-01-01", "2025-01-01T00:00:00Z"] {
+            assert!(as_of(wrong, today).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! From what was written to what is meant: a spec becomes a plan.
+//!
+//! It checks every value against what it stands for, and reports all that is wrong with its place.
+//! Apart from the book and the rates file it touches no files; it reads neither clock nor
+//! environment, both of which it is given.
+
+use super::document::{Document, Report};
+use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
+use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
+use super::{digest, inputs, quantity, range, shelf};
+use crate::error::Error;
+use crate::tables::columns::Table;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use vtr_kernel::Book;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::money::Rates;
+
+/// Runs with less memory than this are refused: buffers alone would take it.
+pub const MEMORY_FLOOR_BYTES: u64 = 64 << 20;
+
+/// What is known beside the job.
+pub struct Surroundings {
+    /// The job file's folder.
+    pub root: PathBuf,
+    /// The UTC day on which the run starts.
+    pub today: Day,
+    /// When it starts, RFC 3339 in UTC.
+    pub began_at: String,
+    /// What names it.
+    pub run_id: String,
+    /// The weeks asked for.
+    pub weeks: range::Asked,
+    /// Threads and bytes of memory that the machine offers.
+    pub machine: Machine,
+}
+
+/// What the machine offers.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    /// Threads that can run at once.
+    pub threads: usize,
+    /// Memory of a run that does not say otherwise.
+    pub memory_bytes: u64,
+}
+
+/// A spec, and how to complain about it.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'a> {
+    pub document: &'a Document,
+    pub report: &'a Report,
+}
+
+impl Written<'_> {
+    /// Reports what is wrong with a key.
+    pub fn refuse(&self, key: &str, message: impl Into<String>) {
+        self.report.add(&self.document.origin(key), message);
+    }
+
+    /// The value, or a report of what is wrong with the key.
+    pub fn good<T>(&self, key: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|message| self.refuse(key, message)).ok()
+    }
+
+    /// Whether a path is one of this machine; object stores are not read yet.
+    pub fn is_local(&self, key: &str, path: &str) -> bool {
+        if path.trim().is_empty() {
+            self.refuse(key, format!("`{key}` is empty; write a path relative to the job file"));
+        } else if let Some((scheme, _)) = path.split_once("://") {
+            let message =
+                format!("`{key}`: this version reads and writes local files only; {scheme}:// comes with a later one");
+            self.refuse(key, message);
+        } else {
+            return true;
+        }
+        false
+    }
+}
+
+/// Makes the plan; `None` only beside a report.
+pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Option<Plan> {
+    let name = job_name(spec, written);
+    let as_of = written.good("as_of", range::as_of(&spec.as_of, around.today));
+    let weeks = as_of.and_then(|as_of| week_range(&around, as_of, written.report));
+    let book = book(spec, &around.root, written);
+    let rates = rates(spec, &around.root, written);
+    let inputs = inputs::inputs(spec, written);
+    let output = output(&spec.output, &around.root, written);
+    let limits = limits(&spec.limits, written);
+    let memory = memory(spec.memory.as_ref(), around.machine.memory_bytes, written);
+    refuse_checks(spec, written);
+    let (rates_text, rates) = rates?;
+    let plan = Plan {
+        name: name?,
+        root: around.root,
+        run_id: around.run_id,
+        began_at: around.began_at,
+        as_of: as_of?,
+        as_of_mode: match spec.as_of_mode {
+            AsOfModeSpec::Rows => AsOfMode::Rows,
+            AsOfModeSpec::Scans => AsOfMode::Scans,
+        },
+        evidence: match spec.evidence {
+            EvidenceSpec::Auto => EvidenceWanted::Auto,
+            EvidenceSpec::Scans => EvidenceWanted::Scans,
+            EvidenceSpec::Format => EvidenceWanted::Format,
+        },
+        identity: spec.deduplicate.then_some(match spec.identity {
+            IdentitySpec::Package => Identity::Package,
+            IdentitySpec::Order => Identity::Order,
+        }),
+        range: weeks?,
+        copies_within_days: spec.copies_within,
+        prune: spec.prune,
+        book: book?,
+        rates: Arc::new(rates),
+        inputs: inputs?,
+        output: output?,
+        limits: limits?,
+        checks: spec.check.clone(),
+        threads: spec.threads.unwrap_or(around.machine.threads).max(1),
+        memory: memory?,
+        job_digest: String::new(),
+    };
+    let job_digest = digest::of(&plan, spec, rates_text.as_deref());
+    Some(Plan { job_digest, ..plan })
+}
+
+fn job_name(spec: &JobSpec, written: Written) -> Option<String> {
+    let sound = !spec.name.trim().is_empty() && !spec.name.chars().any(char::is_control);
+    if !sound {
+        written.refuse("name", "`name` must be a text of one line, such as \"weekly\"");
+    }
+    sound.then(|| spec.name.clone())
+}
+
+/// `Some(None)` is the whole history.
+fn week_range(around: &Surroundings, as_of: Day, report: &Report) -> Option<Option<WeekRange>> {
+    let weeks = around.weeks.weeks(as_of);
+    weeks.map_err(|message| report.add(&super::document::Origin::Given("weeks".into()), message)).ok()
+}
+
+fn book(spec: &JobSpec, root: &Path, written: Written) -> Option<Arc<Book>> {
+    let folder = spec.book.as_ref().map(|folder| root.join(folder));
+    match shelf::book(folder.as_deref()) {
+        Ok(book) => Some(book),
+        Err(Error::Usage(problems)) => {
+            written.refuse("book", format!("the book cannot be used:\n{}", indented(&problems)));
+            None
+        }
+        Err(other) => {
+            written.refuse("book", other.to_string());
+            None
+        }
+    }
+}
+
+/// The rates file's text and what it says; without a file no text and no rates.
+fn rates(spec: &JobSpec, root: &Path, written: Written) -> Option<(Option<String>, Rates)> {
+    let Some(path) = &spec.rates else { return Some((None, Rates::default())) };
+    if !written.is_local("rates", path) {
+        return None;
+    }
+    let path = root.join(path);
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        format!(
+            "cannot read the rates file {}: {error}; give the ECB's eurofxref-hist.csv, or take `rates` out",
+            path.display()
+        )
+    });
+    let text = written.good("rates", text)?;
+    let rates = Rates::read(&text).map_err(|problems| {
+        let lines =
+            problems.iter().map(|problem| format!("{}: {problem}", path.display())).collect::<Vec<_>>().join("\n");
+        format!("the rates file cannot be used:\n{}", indented(&lines))
+    });
+    written.good("rates", rates).map(|rates| (Some(text), rates))
+}
+
+/// Lines under a heading; of very many the first few, because they tend to have one cause.
+fn indented(lines: &str) -> String {
+    const SHOWN: usize = 30;
+    let count = lines.lines().count();
+    let mut shown: Vec<String> = lines.lines().take(SHOWN).map(|line| format!("  {line}")).collect();
+    if count > SHOWN {
+        shown.push(format!("  ... and {} more", count - SHOWN));
+    }
+    shown.join("\n")
+}
+
+fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
+    let local = written.is_local("output.path", &spec.path);
+    let tables: Vec<Table> = match &spec.tables {
+        None => Table::ALL.to_vec(),
+        Some(names) => Table::ALL.into_iter().filter(|table| names.iter().any(|name| name == table.name())).collect(),
+    };
+    if tables.is_empty() {
+        written.refuse("output.tables", "`output.tables` is empty; name a table, or take the key out to make all");
+    }
+    let rolling = match spec.rolling {
+        RollingSpec::Weekly => Rolling::Weekly,
+        RollingSpec::Daily => Rolling::Daily,
+    };
+    let path = root.join(&spec.path).to_string_lossy().into_owned();
+    (local && !tables.is_empty()).then_some(Output { path, tables, rolling })
+}
+
+fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
+    let max_rejected = written.good("limits.max_rejected", quantity::share(&spec.max_rejected));
+    let size =
+        |key: &str, size: &Size| written.good(key, size.bytes().map_err(|message| format!("`{key}`: {message}")));
+    let field = size("limits.max_field_bytes", &spec.max_field_bytes);
+    let record = size("limits.max_record_bytes", &spec.max_record_bytes);
+    let inflated = size("limits.max_inflated_bytes", &spec.max_inflated_bytes);
+    if let (Some(field), Some(record)) = (field, record)
+        && field > record
+    {
+        let message = "`limits.max_field_bytes` is more than `limits.max_record_bytes`; a record holds its fields";
+        written.refuse("limits.max_field_bytes", message);
+    }
+    Some(Limits {
+        max_rejected: max_rejected?,
+        max_rejected_rows_kept: spec.max_rejected_rows_kept,
+        max_field_bytes: usize::try_from(field?).ok()?,
+        max_record_bytes: usize::try_from(record?).ok()?,
+        max_columns: spec.max_columns,
+        max_inflated_bytes: inflated?,
+        max_inflated_ratio: spec.max_inflated_ratio,
+    })
+}
+
+fn memory(size: Option<&Size>, default: u64, written: Written) -> Option<u64> {
+    let Some(size) = size else { return Some(default) };
+    let bytes = written.good("memory", size.bytes().map_err(|message| format!("`memory`: {message}")))?;
+    if bytes < MEMORY_FLOOR_BYTES {
+        let message =
+            format!("`memory` must be at least {} MiB; below that not even the buffers fit", MEMORY_FLOOR_BYTES >> 20);
+        written.refuse("memory", message);
+        return None;
+    }
+    Some(bytes)
+}
+
+/// The kinds are named so that jobs can be written for them, but nothing runs them yet; a check that
+/// silently never ran would be worse than none.
+fn refuse_checks(spec: &JobSpec, written: Written) {
+    for (index, check) in spec.check.iter().enumerate() {
+        let message = format!(
+            "the check {:?} cannot be run: this version has the gates of [limits] only, checks against the published \
+             version come with a later one; take the [[check]] out",
+            check.name
+        );
+        written.refuse(&format!("check.{index}"), message);
+    }
+}

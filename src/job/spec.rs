@@ -1,0 +1,379 @@
+//! The job file, exactly as it is written.
+//!
+//! These types are the one list of its keys: reading, the JSON Schema and the digest are made from
+//! them. They hold what was written and resolve nothing; a wrong key or type never gets here.
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use vtr_columnar::input::Column;
+
+/// A job of `vtr`: what is read, how it is judged, and what is published where.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// The job's name; an output belongs to one job.
+    pub name: String,
+    /// The last day (UTC) of which anything is known: "today", or a date such as 2025-01-31.
+    #[serde(default = "today")]
+    pub as_of: String,
+    /// What becomes of rows that are newer than `as_of`.
+    #[serde(default)]
+    pub as_of_mode: AsOfModeSpec,
+    /// What packages are judged by.
+    #[serde(default)]
+    pub evidence: EvidenceSpec,
+    /// Whether superseded copies of a package are left out.
+    #[serde(default = "yes")]
+    pub deduplicate: bool,
+    /// What makes two rows copies of each other.
+    #[serde(default)]
+    pub identity: IdentitySpec,
+    /// Days that copies of one package may lie apart; a run over a range of weeks reads that much more.
+    #[serde(default = "copies_within")]
+    #[schemars(range(min = 0, max = 3660))]
+    pub copies_within: i32,
+    /// Whether Parquet row groups may be left out by their statistics.
+    #[serde(default = "yes")]
+    pub prune: bool,
+    /// Exchange rates in the layout of the ECB's eurofxref-hist.csv, relative to the job file.
+    pub rates: Option<String>,
+    /// A folder with the rules to judge by, relative to the job file; default: those in the program.
+    pub book: Option<String>,
+    /// Worker threads; default: as many as the machine has processors.
+    #[schemars(range(min = 1, max = 1024))]
+    pub threads: Option<usize>,
+    /// Memory that the run keeps to, such as "2 GiB"; default: 2 GiB or half of the machine's, the smaller.
+    pub memory: Option<Size>,
+    /// What is read.
+    pub input: Vec<InputSpec>,
+    /// What is published, and where.
+    pub output: OutputSpec,
+    /// What the run may cost and bear.
+    #[serde(default)]
+    pub limits: LimitsSpec,
+    /// Checks of the tables before they are published.
+    #[serde(default)]
+    pub check: Vec<CheckSpec>,
+}
+
+/// What becomes of rows that are newer than `as_of`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AsOfModeSpec {
+    /// They are not there yet.
+    #[default]
+    Rows,
+    /// They are kept; only later scans are blanked.
+    Scans,
+}
+
+/// What packages are judged by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EvidenceSpec {
+    /// Scans where the inputs have them, else the number alone.
+    #[default]
+    Auto,
+    /// Scans; an input without them is refused.
+    Scans,
+    /// The number alone; scans are not looked at.
+    Format,
+}
+
+/// What makes two rows copies of each other.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdentitySpec {
+    /// The same package: the newest row counts.
+    #[default]
+    Package,
+    /// The same order: the rows of its newest file count.
+    Order,
+}
+
+/// One source of shipments.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// What the rows are; `shipments` is the only role there is now.
+    #[serde(default = "shipments")]
+    pub role: String,
+    /// File, folder or glob, or a list of them, relative to the job file.
+    pub path: OneOrMany,
+    /// How the files are written; default: by suffix.
+    pub format: Option<FormatSpec>,
+    /// Canonical name = heading of the source.
+    #[serde(default)]
+    #[schemars(schema_with = "headings")]
+    pub columns: BTreeMap<String, String>,
+    /// Canonical name = the value of all rows, for what the source does not say.
+    #[serde(default)]
+    #[schemars(schema_with = "constants")]
+    pub constants: BTreeMap<String, Scalar>,
+    /// Columns that the file's path says.
+    pub from_path: Option<FromPathSpec>,
+    /// How delimited text is written.
+    #[serde(default)]
+    pub csv: CsvSpec,
+}
+
+/// One text, or a list of them.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// All of them.
+    pub fn to_vec(&self) -> Vec<String> {
+        match self {
+            OneOrMany::One(text) => vec![text.clone()],
+            OneOrMany::Many(texts) => texts.clone(),
+        }
+    }
+}
+
+/// A value for all rows.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Scalar {
+    /// A text, as it would stand in a cell.
+    Text(String),
+    /// A flag.
+    Flag(bool),
+    /// A whole number.
+    Whole(i64),
+}
+
+impl Scalar {
+    /// As it would stand in a cell.
+    pub fn to_text(&self) -> String {
+        match self {
+            Scalar::Text(text) => text.clone(),
+            Scalar::Flag(flag) => flag.to_string(),
+            Scalar::Whole(number) => number.to_string(),
+        }
+    }
+}
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FormatSpec {
+    /// Apache Parquet.
+    Parquet,
+    /// Delimited text.
+    Csv,
+}
+
+/// Columns that the file's path says.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FromPathSpec {
+    /// A regular expression over the path as `input_files` shows it, its groups named as columns: `exports/(?<seller_id>[^/]+)/`.
+    pub pattern: String,
+}
+
+/// How delimited text is written.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CsvSpec {
+    /// One character; default: tab for .tsv and .txt, else comma.
+    pub delimiter: Option<String>,
+    /// One character, or "" for none.
+    pub quote: String,
+    /// The encoding by its WHATWG label: utf-8, utf-16, windows-1252, shift_jis ... It is never guessed.
+    pub encoding: String,
+    /// The line on which the headings stand, from 1.
+    #[schemars(range(min = 1, max = 1000))]
+    pub header_line: usize,
+    /// Texts that mean null.
+    pub nulls: Vec<String>,
+    /// The decimal mark, "." or ",".
+    pub decimal: String,
+    /// How times are written (strftime), beside RFC 3339 and %Y-%m-%d.
+    pub timestamps: Vec<String>,
+    /// The IANA time zone of times without an offset.
+    pub time_zone: String,
+}
+
+impl Default for CsvSpec {
+    fn default() -> Self {
+        CsvSpec {
+            delimiter: None,
+            quote: "\"".into(),
+            encoding: "utf-8".into(),
+            header_line: 1,
+            nulls: Vec::new(),
+            decimal: ".".into(),
+            timestamps: Vec::new(),
+            time_zone: "UTC".into(),
+        }
+    }
+}
+
+/// What is published, and where.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OutputSpec {
+    /// The folder, relative to the job file.
+    pub path: String,
+    /// The tables to make; default: all.
+    #[serde(default)]
+    #[schemars(schema_with = "tables")]
+    pub tables: Option<Vec<String>>,
+    /// On which days rolling windows end.
+    #[serde(default)]
+    pub rolling: RollingSpec,
+}
+
+/// On which days rolling windows end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RollingSpec {
+    /// On Sundays.
+    #[default]
+    Weekly,
+    /// On every day.
+    Daily,
+}
+
+/// What a run may cost and bear. Sizes are bytes, or texts such as "64 KiB".
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsSpec {
+    /// Share of the rows read that may be rejected, such as "0.1%"; above it nothing is published.
+    pub max_rejected: String,
+    /// Rejected rows that the table `rejects` keeps.
+    #[schemars(range(min = 0))]
+    pub max_rejected_rows_kept: usize,
+    /// Largest cell of delimited text.
+    pub max_field_bytes: Size,
+    /// Largest record of delimited text.
+    pub max_record_bytes: Size,
+    /// Most columns of a file.
+    #[schemars(range(min = 1, max = 100000))]
+    pub max_columns: usize,
+    /// Largest compressed text file once inflated.
+    pub max_inflated_bytes: Size,
+    /// How many times its size a compressed text file may inflate to, once 64 MiB are out.
+    #[schemars(range(min = 1))]
+    pub max_inflated_ratio: u64,
+}
+
+impl Default for LimitsSpec {
+    fn default() -> Self {
+        LimitsSpec {
+            max_rejected: "0.1%".into(),
+            max_rejected_rows_kept: 100_000,
+            max_field_bytes: Size::Text("64 KiB".into()),
+            max_record_bytes: Size::Text("1 MiB".into()),
+            max_columns: 1_000,
+            max_inflated_bytes: Size::Text("64 GiB".into()),
+            max_inflated_ratio: 5_000,
+        }
+    }
+}
+
+/// A number of bytes, or a text such as "64 KiB".
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Size {
+    /// Bytes.
+    Bytes(u64),
+    /// With a unit.
+    Text(String),
+}
+
+/// A check of the tables before they are published.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckSpec {
+    /// Its name, as reports show it.
+    pub name: String,
+    /// What is checked.
+    pub kind: CheckKind,
+    /// What follows if it does not hold.
+    #[serde(default)]
+    pub level: CheckLevel,
+    /// The most that is borne, such as "5%" or 0; what it counts depends on the kind.
+    pub at_most: Option<Scalar>,
+}
+
+/// What a check looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckKind {
+    /// How far the number of judged packages moved against the published version.
+    RowTotals,
+    /// Sellers of the published version that are no longer there.
+    SellersVanished,
+    /// How far a seller's rate moved against the published version.
+    RateJump,
+    /// Weeks without data between the first and the last.
+    WeeksMissing,
+    /// Share of packages whose carrier the book does not know.
+    UnknownCarriers,
+}
+
+/// What follows if a check does not hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckLevel {
+    /// Nothing is published.
+    #[default]
+    Fail,
+    /// It is said, and published all the same.
+    Warn,
+}
+
+fn today() -> String {
+    "today".into()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn copies_within() -> i32 {
+    60
+}
+
+fn shipments() -> String {
+    "shipments".into()
+}
+
+/// A table whose keys are the canonical columns.
+fn by_column(of: &Schema) -> Schema {
+    let columns: Map<String, Value> =
+        Column::ALL.iter().map(|column| (column.name().into(), of.clone().into())).collect();
+    json_schema!({ "type": "object", "properties": columns, "additionalProperties": false })
+}
+
+fn headings(generator: &mut SchemaGenerator) -> Schema {
+    by_column(&generator.subschema_for::<String>())
+}
+
+fn constants(generator: &mut SchemaGenerator) -> Schema {
+    by_column(&generator.subschema_for::<Scalar>())
+}
+
+fn tables(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<&str> = crate::tables::columns::Table::ALL.iter().map(|table| table.name()).collect();
+    json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
+}
+
+/// The JSON Schema of a job file, without references, so that an editor or the reader can walk it.
+pub fn schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<JobSpec>();
+    schema.insert("title".into(), "vtr job".into());
+    schema.to_value()
+}

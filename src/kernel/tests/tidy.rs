@@ -1,0 +1,327 @@
+//! The house rules that a compiler does not check: who may use what, how long things are, what no
+//! tracked file says.
+//!
+//! It reads the sources of the whole repository as text, so that it needs none of them built. It
+//! fails with every place at once.
+
+use std::path::{Path, PathBuf};
+
+/// Files stay below about this many lines, tests and tables of data aside.
+const FILE_LINES: usize = 620;
+/// And functions below about this many.
+const FUNCTION_LINES: usize = 75;
+/// Files that are longer and must not grow: whoever splits one takes it off the list.
+const LONGER: [(&str, usize); 1] = [("src/columnar/fold.rs", 960)];
+/// The program's entry only parses, runs and prints.
+const MAIN_LINES: usize = 60;
+
+fn repository() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    path.canonicalize().expect("the kernel lies in the repository's src")
+}
+
+/// A tracked file: its path inside the repository, with `/`, and its text.
+struct File {
+    path: String,
+    text: String,
+}
+
+impl File {
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    fn is_test(&self) -> bool {
+        let name = self.path.rsplit('/').next().unwrap_or_default();
+        self.path.contains("tests/") || name == "tests.rs" || name == "fixture.rs" || self.path.contains("/benches/")
+    }
+
+    /// The lines before the unit tests, without comments and with the texts of literals kept.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.text.lines().enumerate().map(|(index, line)| (index + 1, line));
+        let lines = lines.take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
+        lines.map(|(number, line)| (number, without_comment(line))).filter(|(_, line)| !line.trim().is_empty())
+    }
+}
+
+/// A line up to `//`, unless that stands in a text such as an address.
+fn without_comment(line: &str) -> &str {
+    let mut quoted = false;
+    let bytes = line.as_bytes();
+    for index in 0..bytes.len() {
+        match bytes[index] {
+            b'"' if index == 0 || bytes[index - 1] != b'\\' => quoted = !quoted,
+            b'/' if !quoted && bytes.get(index + 1) == Some(&b'/') => return &line[..index],
+            _ => {}
+        }
+    }
+    line
+}
+
+/// Every text file of the repository that is, or will be, tracked.
+fn files() -> Vec<File> {
+    const SKIPPED: [&str; 4] = [".git", "target", "out", "node_modules"];
+    let root = repository();
+    let (mut folders, mut files) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_symlink() || SKIPPED.contains(&name.as_str()) {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let inside = path.strip_prefix(&root).unwrap();
+                let inside = inside.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+                files.push(File { path: inside, text });
+            }
+        }
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+fn assert_none(what: &str, places: Vec<String>) {
+    assert!(places.is_empty(), "{what}:\n{}", places.join("\n"));
+}
+
+/// Where a word stands in the code of these files.
+fn uses(files: &[File], of: impl Fn(&File) -> bool, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files.iter().filter(|file| file.is_rust() && of(file)) {
+        for (number, line) in file.code() {
+            found.extend(
+                words.iter().filter(|word| line.contains(**word)).map(|word| format!("{}:{number}: {word}", file.path)),
+            );
+        }
+    }
+    found
+}
+
+/// The names under `[dependencies]`.
+fn dependencies(files: &[File], manifest: &str) -> Vec<String> {
+    let text = &files.iter().find(|file| file.path == manifest).unwrap_or_else(|| panic!("no {manifest}")).text;
+    let manifest: toml::Table = text.parse().unwrap();
+    manifest["dependencies"].as_table().unwrap().keys().cloned().collect()
+}
+
+fn is_kernel(file: &File) -> bool {
+    file.path.starts_with("src/kernel/") && !file.is_test() && !file.path.ends_with("/build.rs")
+}
+
+#[test]
+fn the_kernel_is_pure() {
+    let files = files();
+    const IMPURE: [&str; 22] = [
+        "std::fs",
+        "std::io",
+        "std::time",
+        "std::env",
+        "std::net",
+        "std::process",
+        "std::thread",
+        "std::path",
+        "println!",
+        "eprintln!",
+        "print!(",
+        "dbg!",
+        "tracing",
+        "log::",
+        "arrow::",
+        "parquet::",
+        "polars::",
+        "Utc::now",
+        "Local::now",
+        "SystemTime",
+        "Instant::now",
+        "static mut",
+    ];
+    assert_none("the kernel reaches outside", uses(&files, is_kernel, &IMPURE));
+    const ALLOWED: [&str; 9] = [
+        "chrono",
+        "chrono-tz",
+        "regex-syntax",
+        "serde",
+        "sha2",
+        "strsim",
+        "toml",
+        "unicode-normalization",
+        "unicode-script",
+    ];
+    let others =
+        dependencies(&files, "src/kernel/Cargo.toml").into_iter().filter(|name| !ALLOWED.contains(&name.as_str()));
+    assert_none("the kernel depends on more than small pure crates", others.collect());
+}
+
+#[test]
+fn the_columnar_crate_knows_kernel_and_arrow_only() {
+    let files = files();
+    const ALLOWED: [&str; 5] = ["arrow", "hashbrown", "rustc-hash", "siphasher", "vtr-kernel"];
+    let others =
+        dependencies(&files, "src/columnar/Cargo.toml").into_iter().filter(|name| !ALLOWED.contains(&name.as_str()));
+    assert_none("vtr-columnar depends on more", others.collect());
+    let of = |file: &File| file.path.starts_with("src/columnar/") && !file.is_test();
+    const IMPURE: [&str; 9] =
+        ["std::fs", "std::io", "std::time", "std::env", "std::process", "println!", "eprintln!", "dbg!", "tracing"];
+    assert_none("vtr-columnar reaches outside", uses(&files, of, &IMPURE));
+}
+
+#[test]
+fn polars_sees_folded_counts_only() {
+    let of = |file: &File| file.path.starts_with("src/") && !file.path.starts_with("src/tables/") && !file.is_test();
+    assert_none("polars outside of src/tables", uses(&files(), of, &["polars::", "use polars"]));
+}
+
+/// Who reads the clock or the environment, and why.
+const CLOCK_AND_ENVIRONMENT: [(&str, &str); 9] = [
+    ("src/job/", "the plan is made there, once"),
+    ("src/main.rs", "hands the clock to the verbs"),
+    ("src/verbs/", "hand the clock to the job, to gc and to the book; gen times itself"),
+    ("src/cli.rs", "VTR_* variables"),
+    ("src/progress.rs", "rows a second"),
+    ("src/report.rs", "times of the run"),
+    ("src/lib.rs", "times of the run"),
+    ("src/signals.rs", "what a terminal is"),
+    ("src/publish/", "ages of temporary files, the id of the run"),
+];
+
+#[test]
+fn one_place_reads_clock_and_environment() {
+    let of = |file: &File| {
+        let allowed = CLOCK_AND_ENVIRONMENT.iter().any(|(path, _)| file.path.starts_with(path));
+        file.path.starts_with("src/") && !file.is_test() && !file.path.ends_with("/build.rs") && !allowed
+    };
+    const READS: [&str; 7] =
+        ["SystemTime::now", "Instant::now", "Utc::now", "Local::now", "env::var", "env::vars", "env::current_dir"];
+    assert_none("clock or environment is read", uses(&files(), of, &READS));
+}
+
+#[test]
+fn nothing_is_unsafe() {
+    let places = uses(&files(), |_| true, &["unsafe ", "unsafe{"]);
+    assert_none(
+        "unsafe code",
+        places.into_iter().filter(|place| !place.starts_with("src/kernel/tests/tidy.rs")).collect(),
+    );
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let mut long = Vec::new();
+    for file in files().iter().filter(|file| file.is_rust() && !file.is_test() && file.path.starts_with("src/")) {
+        // Tables of data are one row a line.
+        let is_table = |line: &str| line.trim_start().starts_with(['"', '(']) && line.trim_end().ends_with(',');
+        let lines = file
+            .text
+            .lines()
+            .take_while(|line| !line.starts_with("#[cfg(test)]"))
+            .filter(|line| !is_table(line))
+            .count();
+        let longer = LONGER.iter().find(|(path, _)| *path == file.path).map(|(_, lines)| *lines);
+        if longer.is_some() && lines <= FILE_LINES {
+            long.push(format!("{}: {lines} lines; take it off the list of longer files", file.path));
+        }
+        if lines > longer.unwrap_or(FILE_LINES) {
+            long.push(format!("{}: {lines} lines", file.path));
+        }
+        if file.path == "src/main.rs" && lines >= MAIN_LINES {
+            long.push(format!("{}: {lines} lines, must stay below {MAIN_LINES}", file.path));
+        }
+        long.extend(long_functions(file));
+    }
+    assert_none("too long", long);
+}
+
+/// Functions end with the brace that stands as deep as they begin: rustfmt sees to that.
+fn long_functions(file: &File) -> Vec<String> {
+    let lines: Vec<&str> = file.text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).collect();
+    let mut found = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let starts = ["fn ", "pub fn ", "pub(crate) fn ", "pub(super) fn ", "const fn ", "pub const fn "];
+        if !starts.iter().any(|start| code.starts_with(start)) {
+            continue;
+        }
+        let end = format!("{}}}", &line[..line.len() - code.len()]);
+        let length = lines[index..].iter().position(|line| *line == end).map_or(1, |last| last + 1);
+        if length > FUNCTION_LINES {
+            found.push(format!("{}:{}: a function of {length} lines", file.path, index + 1));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_module_says_what_it_is() {
+    let of = |file: &&File| file.is_rust() && file.path.starts_with("src/");
+    let silent = |file: &&File| !file.text.starts_with("//! ");
+    assert_none("no head", files().iter().filter(of).filter(silent).map(|file| file.path.clone()).collect());
+}
+
+#[test]
+fn every_policy_and_carrier_names_its_sources() {
+    let mut bare = Vec::new();
+    for file in files().iter().filter(|file| file.path.starts_with("src/kernel/book/") && file.path.ends_with(".toml"))
+    {
+        let table: toml::Table = file.text.parse().unwrap();
+        let has = |table: &toml::Table| {
+            let sources = table.get("source").and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let whole = |source: &toml::Value| {
+                ["title", "url"]
+                    .iter()
+                    .all(|key| source.get(key).and_then(toml::Value::as_str).is_some_and(|text| !text.is_empty()))
+            };
+            !sources.is_empty() && sources.iter().all(whole)
+        };
+        if file.path.contains("/carriers/") && !has(&table) {
+            bare.push(file.path.clone());
+        }
+        for version in table.get("version").and_then(toml::Value::as_array).into_iter().flatten() {
+            if !has(version.as_table().unwrap()) {
+                bare.push(format!("{}: {}", file.path, version["id"]));
+            }
+        }
+    }
+    assert_none("without sources", bare);
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    // Put together here, so that this file does not find itself.
+    let words =
+        [["TO", "DO"], ["FIX", "ME"], ["XX", "X:"], ["unimpl", "emented!"], ["to", "do!("]].map(|parts| parts.concat());
+    let mut found = Vec::new();
+    for file in files().iter().filter(|file| file.path != "Cargo.lock") {
+        for (index, line) in file.text.lines().enumerate() {
+            found.extend(
+                words
+                    .iter()
+                    .filter(|word| line.contains(*word))
+                    .map(|word| format!("{}:{}: {word}", file.path, index + 1)),
+            );
+        }
+    }
+    assert_none("left undone", found);
+}
+
+#[test]
+fn no_file_names_a_machine() {
+    let homes = [["/ho", "me/"], ["/wo", "rk/"], ["/ro", "ot/"], ["/Us", "ers/"], ["C:\\", "Users"]]
+        .map(|parts| parts.concat());
+    let hosts = [["crates", ".io"], ["static.crates", ".io"], ["127.0", ".0.1:"], ["local", "host:"], ["pypi", ".org"]]
+        .map(|parts| parts.concat());
+    let mut found = Vec::new();
+    for file in files() {
+        // A lock file names the registry as such, not a host that a machine was told to use.
+        if file.path == "Cargo.lock" {
+            continue;
+        }
+        for (index, line) in file.text.lines().enumerate() {
+            let words = homes.iter().chain(&hosts).filter(|word| line.contains(*word));
+            found.extend(words.map(|word| format!("{}:{}: {word}", file.path, index + 1)));
+        }
+    }
+    assert_none("a machine is named", found);
+}

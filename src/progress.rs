@@ -1,0 +1,194 @@
+//! What a person sees while a run goes: a bar on a terminal, plain log lines elsewhere.
+//!
+//! Everything goes to stderr; data never passes here. It must not slow the run: workers add to one
+//! number. It cannot fail; a stderr that is gone is nobody's loss.
+
+use crate::cli::{GlobalOptions, LogFormat};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// How often a bar is drawn.
+const DRAWN_EVERY: Duration = Duration::from_millis(200);
+/// How often a line is logged where there is no terminal.
+const LOGGED_EVERY: Duration = Duration::from_secs(5);
+
+/// The bar on the screen, so that lines can be written above it.
+static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Sends log lines to stderr: warnings only if quiet, more if `VTR_LOG` says so.
+pub fn start_log(options: &GlobalOptions) {
+    let level = if options.quiet { LevelFilter::WARN } else { LevelFilter::INFO };
+    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("VTR_LOG").from_env_lossy();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(AboveBar);
+    // A second start, as in tests, keeps the first.
+    let _ = match options.log_format {
+        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
+    };
+}
+
+/// Writes a line to stderr, above the bar if there is one.
+pub fn say(line: &str) {
+    let _ = writeln!(AboveBar, "{line}");
+}
+
+/// Stderr, with the bar out of the way while something is written.
+#[derive(Clone, Copy)]
+pub struct AboveBar;
+
+impl Write for AboveBar {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let write = || std::io::stderr().write_all(bytes).map(|()| bytes.len());
+        match bar {
+            Some(bar) => bar.suspend(write),
+            None => write(),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+impl MakeWriter<'_> for AboveBar {
+    type Writer = AboveBar;
+
+    fn make_writer(&self) -> AboveBar {
+        AboveBar
+    }
+}
+
+/// How much is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Visibility {
+    /// A bar, or log lines where there is no terminal.
+    Shown,
+    /// Nothing.
+    Quiet,
+}
+
+/// The progress of one stage over a known or estimated number of rows. Ends when dropped.
+pub struct Progress {
+    shared: Arc<Shared>,
+    watcher: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    stage: &'static str,
+    total: u64,
+    done: AtomicU64,
+    begun: Instant,
+    ended: Mutex<bool>,
+    wake: Condvar,
+}
+
+impl Progress {
+    /// Begins to show a stage over `total` rows; 0 if nobody knows.
+    pub fn begin(stage: &'static str, total: u64, visibility: Visibility) -> Progress {
+        let shared = Arc::new(Shared {
+            stage,
+            total,
+            done: AtomicU64::new(0),
+            begun: Instant::now(),
+            ended: Mutex::new(false),
+            wake: Condvar::new(),
+        });
+        let watcher = (visibility == Visibility::Shown).then(|| {
+            let shared = Arc::clone(&shared);
+            std::thread::spawn(move || if std::io::stderr().is_terminal() { shared.draw() } else { shared.log() })
+        });
+        Progress { shared, watcher }
+    }
+
+    /// Counts rows as done; any thread may.
+    pub fn add(&self, rows: u64) {
+        self.shared.done.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Rows done so far.
+    pub fn done(&self) -> u64 {
+        self.shared.done.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        *self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.shared.wake.notify_all();
+        if let Some(watcher) = self.watcher.take() {
+            let _ = watcher.join();
+        }
+    }
+}
+
+impl Shared {
+    /// Waits; whether the stage goes on.
+    fn goes_on(&self, pause: Duration) -> bool {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ended, _) =
+            self.wake.wait_timeout_while(ended, pause, |ended| !*ended).unwrap_or_else(PoisonError::into_inner);
+        !*ended
+    }
+
+    fn draw(&self) {
+        let template = "{msg} [{bar:30}] {human_pos}/{human_len} rows, {per_sec}, {eta} left";
+        let plain = "{msg} {human_pos} rows, {per_sec}";
+        let style = ProgressStyle::with_template(if self.total > 0 { template } else { plain });
+        let bar = ProgressBar::new(self.total).with_message(self.stage);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        while self.goes_on(DRAWN_EVERY) {
+            let done = self.done.load(Ordering::Relaxed);
+            // An estimate may be too low; a bar never runs over its end.
+            bar.set_length(self.total.max(done));
+            bar.set_position(done);
+        }
+        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        bar.finish_and_clear();
+    }
+
+    fn log(&self) {
+        while self.goes_on(LOGGED_EVERY) {
+            let line = line(self.done.load(Ordering::Relaxed), self.total, self.begun.elapsed());
+            tracing::info!("{}: {line}", self.stage);
+        }
+    }
+}
+
+/// `1200000 of 5000000 rows, 240000 rows/s, 16 s left`.
+fn line(done: u64, total: u64, elapsed: Duration) -> String {
+    let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
+    if total <= done {
+        return format!("{done} rows, {rate:.0} rows/s");
+    }
+    let left = if done == 0 { "unknown time".into() } else { format!("{:.0} s", (total - done) as f64 / rate) };
+    format!("{done} of {total} rows, {rate:.0} rows/s, {left} left")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_far_how_fast_and_how_long() {
+        let seconds = Duration::from_secs;
+        assert_eq!(line(1_200_000, 5_000_000, seconds(5)), "1200000 of 5000000 rows, 240000 rows/s, 16 s left");
+        assert_eq!(line(0, 10, seconds(5)), "0 of 10 rows, 0 rows/s, unknown time left");
+        assert_eq!(line(20, 10, seconds(5)), "20 rows, 4 rows/s");
+    }
+
+    #[test]
+    fn rows_are_counted_from_any_thread() {
+        let progress = Progress::begin("reading", 10, Visibility::Quiet);
+        std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(|| progress.add(2)))));
+        assert_eq!(progress.done(), 8);
+    }
+}

@@ -1,0 +1,185 @@
+//! What tools look at without reading the log: `current/`, hard links to the files of the highest
+//! manifest, and `views.sql`.
+//!
+//! Both are hints made after the commit; the log is the truth, and neither is ever read back to decide
+//! anything. If making them fails the publication stands, and the next run mends them.
+
+use crate::error::{Error, Result};
+use crate::tables::columns::Table;
+use arrow::datatypes::DataType;
+use std::fmt::Write;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::local::Local;
+use super::log::{self, DataFile, Manifest};
+
+/// The folder of the snapshots, below the output.
+pub const SNAPSHOTS: &str = "_snapshots";
+/// The link to the newest snapshot.
+pub const CURRENT: &str = "current";
+/// The views.
+pub const VIEWS: &str = "views.sql";
+
+/// Brings `current` and `views.sql` up to the highest manifest.
+pub fn refresh(store: &Local, run_id: &str) -> Result<()> {
+    store.make_folder(SNAPSHOTS)?;
+    let _alone = store.guard_alone(SNAPSHOTS)?;
+    while let Some(manifest) = log::latest(store)? {
+        snapshot(store, &manifest, run_id)?;
+        swap(store, manifest.version, run_id)?;
+        write_views(store, &manifest, run_id)?;
+        drop_old(store)?;
+        // Where there are no locks, whoever published meanwhile may have swapped before us; then we have
+        // turned it back.
+        if log::versions(store)?.last() == Some(&manifest.version) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Where a file of a manifest lies in its snapshot.
+fn in_snapshot(file: &DataFile) -> &str {
+    file.path.strip_prefix("data/").unwrap_or(&file.path)
+}
+
+fn snapshot(store: &Local, manifest: &Manifest, run_id: &str) -> Result<()> {
+    let version = manifest.version.to_string();
+    let folder = store.locate(SNAPSHOTS).join(&version);
+    let whole = |file: &DataFile| same_file(&store.locate(&file.path), &folder.join(in_snapshot(file)));
+    if folder.is_dir() && manifest.all_files().all(whole) {
+        return Ok(());
+    }
+    let temporary = store.locate(SNAPSHOTS).join(Local::temporary(run_id, &version));
+    let made = build(store, manifest, &temporary).and_then(|()| {
+        if folder.exists() {
+            let aside = store.locate(SNAPSHOTS).join(Local::temporary(run_id, &format!("{version}-damaged")));
+            fs::rename(&folder, &aside)?;
+            fs::rename(&temporary, &folder)?;
+            return fs::remove_dir_all(&aside);
+        }
+        fs::rename(&temporary, &folder)
+    });
+    made.map_err(|error| {
+        let _ = fs::remove_dir_all(&temporary);
+        Error::failed(format!("{}: making the snapshot", folder.display()), error)
+    })
+}
+
+fn build(store: &Local, manifest: &Manifest, folder: &Path) -> io::Result<()> {
+    if folder.exists() {
+        fs::remove_dir_all(folder)?;
+    }
+    fs::create_dir_all(folder)?;
+    for file in manifest.all_files() {
+        let link = folder.join(in_snapshot(file));
+        link.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::hard_link(store.locate(&file.path), link)?;
+    }
+    Ok(())
+}
+
+/// Whether two names lead to one file.
+#[cfg(unix)]
+fn same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let identity = |path: &Path| fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    identity(one).is_some_and(|one| identity(other) == Some(one))
+}
+
+#[cfg(not(unix))]
+fn same_file(one: &Path, other: &Path) -> bool {
+    let size = |path: &Path| fs::metadata(path).ok().map(|metadata| metadata.len());
+    size(one).is_some_and(|one| size(other) == Some(one))
+}
+
+#[cfg(unix)]
+fn swap(store: &Local, version: u64, run_id: &str) -> Result<()> {
+    let (current, wanted) = (store.locate(CURRENT), format!("{SNAPSHOTS}/{version}"));
+    if fs::read_link(&current).is_ok_and(|target| target == Path::new(&wanted)) {
+        return Ok(());
+    }
+    let temporary = store.locate(&Local::temporary(run_id, CURRENT));
+    let _ = fs::remove_file(&temporary);
+    let swapped = std::os::unix::fs::symlink(&wanted, &temporary).and_then(|()| fs::rename(&temporary, &current));
+    swapped.map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        Error::failed(format!("{}: pointing the link at {wanted}", current.display()), error)
+    })
+}
+
+#[cfg(not(unix))]
+fn swap(_: &Local, _: u64, _: &str) -> Result<()> {
+    Ok(()) // no symbolic links for ordinary users there; the snapshots and the log remain
+}
+
+/// Removes all snapshots but the newest two: a tool that followed the link just before it was swapped
+/// still finds its files.
+fn drop_old(store: &Local) -> Result<()> {
+    let mut versions: Vec<u64> = store.list(SNAPSHOTS)?.iter().filter_map(|name| name.parse().ok()).collect();
+    versions.sort_unstable();
+    for version in versions.iter().rev().skip(2) {
+        let folder = store.locate(SNAPSHOTS).join(version.to_string());
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::failed(format!("{}: removing the old snapshot", folder.display()), error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn write_views(store: &Local, manifest: &Manifest, run_id: &str) -> Result<()> {
+    let root = store.locate("");
+    let root =
+        fs::canonicalize(&root).map_err(|error| Error::failed(format!("{}: finding it", root.display()), error))?;
+    let text = views(&root, manifest);
+    if store.size(VIEWS) == Some(text.len() as u64) && store.read(VIEWS)? == text.as_bytes() {
+        return Ok(());
+    }
+    store.put(VIEWS, text.as_bytes(), run_id)
+}
+
+/// The tables of a manifest as DuckDB views. Paths are absolute, so that the views work from anywhere.
+fn views(root: &Path, manifest: &Manifest) -> String {
+    let mut text = format!(
+        "-- DuckDB views of version {} of job {}. Every publication writes this file anew.\n",
+        manifest.version,
+        manifest.job.name.replace(['\n', '\r'], " ")
+    );
+    for (name, files) in &manifest.tables {
+        if files.is_empty() {
+            if let Some(table) = Table::from_name(name) {
+                let _ = write!(text, "\nCREATE OR REPLACE VIEW {name} AS SELECT {} WHERE false;\n", no_rows(table));
+            }
+            continue;
+        }
+        let quoted = |file: &DataFile| format!("    '{}'", root.join(&file.path).to_string_lossy().replace('\'', "''"));
+        let files: Vec<String> = files.iter().map(quoted).collect();
+        let files = files.join(",\n");
+        let _ = write!(
+            text,
+            "\nCREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([\n{files}\n], hive_partitioning = false);\n"
+        );
+    }
+    text
+}
+
+/// The columns of a table that has no file to take them from.
+fn no_rows(table: Table) -> String {
+    let column = |field: &arrow::datatypes::FieldRef| {
+        let kind = match field.data_type() {
+            DataType::Int64 => "BIGINT",
+            DataType::Float64 => "DOUBLE",
+            DataType::Boolean => "BOOLEAN",
+            DataType::Date32 => "DATE",
+            _ => "VARCHAR",
+        };
+        format!("NULL::{kind} AS {}", field.name())
+    };
+    let columns: Vec<String> = table.schema().fields().iter().map(column).collect();
+    columns.join(", ")
+}

@@ -1,0 +1,262 @@
+//! The gates before publishing: sums that must hold whatever the inputs were, and the job's limits.
+//!
+//! They compare figures that were counted apart from each other and never repair any; a gate reads no
+//! files. A gate that trips names the figures, and nothing is published.
+
+use crate::error::{Error, Result};
+use crate::tables::Piece;
+use crate::tables::columns::Table;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use vtr_kernel::Class;
+use vtr_kernel::calendar::Day;
+
+use super::log::day_text;
+
+/// Where the rows of a file, or of all files, ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sums {
+    /// Rows read, counted where they were read and nowhere else.
+    pub read: u64,
+    /// Rows of row groups that were never read; counted beside.
+    pub rows_pruned: u64,
+    /// Rows that cannot be judged.
+    pub rejected: u64,
+    /// Rows that were not yet there on the `as_of` day.
+    pub after_as_of: u64,
+    /// Older copies.
+    pub superseded: u64,
+    /// Rows outside the weeks asked for.
+    pub outside_range: u64,
+    /// Judged: not part of the measure.
+    pub out_of_scope: u64,
+    /// Judged: left out by an exemption.
+    pub exempt: u64,
+    /// Judged: valid.
+    pub valid: u64,
+    /// Judged: defect.
+    pub defect: u64,
+}
+
+impl Sums {
+    /// The judged rows by class, in the order of [`Class::ALL`].
+    pub fn classes(&self) -> [u64; 4] {
+        [self.out_of_scope, self.exempt, self.valid, self.defect]
+    }
+
+    /// The fates that must add up to the rows read, by name.
+    fn fates(&self) -> [(&'static str, u64); 8] {
+        [
+            ("rejected", self.rejected),
+            ("after_as_of", self.after_as_of),
+            ("superseded", self.superseded),
+            ("outside_range", self.outside_range),
+            ("out_of_scope", self.out_of_scope),
+            ("exempt", self.exempt),
+            ("valid", self.valid),
+            ("defect", self.defect),
+        ]
+    }
+
+    fn plus(mut self, other: &Sums) -> Sums {
+        self.read += other.read;
+        self.rows_pruned += other.rows_pruned;
+        self.rejected += other.rejected;
+        self.after_as_of += other.after_as_of;
+        self.superseded += other.superseded;
+        self.outside_range += other.outside_range;
+        self.out_of_scope += other.out_of_scope;
+        self.exempt += other.exempt;
+        self.valid += other.valid;
+        self.defect += other.defect;
+        self
+    }
+}
+
+/// Every row read ended in exactly one place: in each file, in total, and the files add up to the total.
+pub fn identity<'a>(files: impl IntoIterator<Item = (&'a str, &'a Sums)>, total: &Sums) -> Result<()> {
+    let mut added = Sums::default();
+    for (file, sums) in files {
+        ends_once(file, sums)?;
+        added = added.plus(sums);
+    }
+    ends_once("all inputs", total)?;
+    if added != *total {
+        return Err(broken(format!("the files add up to {added:?}, but the run counted {total:?}")));
+    }
+    Ok(())
+}
+
+fn ends_once(place: &str, sums: &Sums) -> Result<()> {
+    let ended: u64 = sums.fates().iter().map(|(_, rows)| rows).sum();
+    if ended == sums.read {
+        return Ok(());
+    }
+    let fates: Vec<String> = sums.fates().iter().map(|(name, rows)| format!("{name} {rows}")).collect();
+    Err(broken(format!("{place}: {} rows read, but {} = {ended}", sums.read, fates.join(" + "))))
+}
+
+fn broken(what: String) -> Error {
+    Error::Gate(format!(
+        "the counts do not agree: {what}; nothing was published; this is a fault of the program, report it"
+    ))
+}
+
+/// No more rows were rejected than the job bears: `share` of the rows read, an exact fraction.
+pub fn max_rejected(share: (u64, u64), sums: &Sums) -> Result<()> {
+    let (numerator, denominator) = share;
+    if u128::from(sums.rejected) * u128::from(denominator) <= u128::from(sums.read) * u128::from(numerator) {
+        return Ok(());
+    }
+    Err(Error::Gate(format!(
+        "{} of {} rows were rejected, more than `limits.max_rejected` allows ({numerator} in {denominator}); nothing was \
+         published; read the rejects that the run kept, mend the inputs or raise the limit",
+        sums.rejected, sums.read
+    )))
+}
+
+/// What the tables say of each week, taken from the very rows that are written.
+#[derive(Debug, Default)]
+pub struct Audit {
+    /// By table and Monday, in the order of [`Class::ALL`].
+    weeks: BTreeMap<(&'static str, Day), [u64; 4]>,
+}
+
+impl Audit {
+    /// Adds up a piece.
+    ///
+    /// # Panics
+    /// If a weekly table lacks a count column, or a count is negative.
+    pub fn add(&mut self, piece: &Piece) {
+        let Some(week) = piece.week else { return };
+        let total =
+            |column: &str| -> u64 { piece.batches.iter().map(|batch| column_sum(piece.table, batch, column)).sum() };
+        let counts = match piece.table {
+            Table::VtrWeekly | Table::VtrWeeklyCategory => ["out_of_scope", "exempt", "valid", "defects"].map(total),
+            Table::CarrierNames => [total("shipments"), 0, 0, 0],
+            Table::Defects => [0, 0, 0, piece.batches.iter().map(|batch| batch.num_rows() as u64).sum()],
+            _ => return,
+        };
+        let sums = self.weeks.entry((piece.table.name(), week)).or_default();
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// The tables made agree, week by week, with what was counted apart from them, and the weeks add up
+    /// to the total.
+    pub fn weeks(&self, made: &[Table], counted: &BTreeMap<Day, [u64; 4]>, total: &Sums) -> Result<()> {
+        let added = counted.values().fold([0; 4], |sum, week| std::array::from_fn(|class| sum[class] + week[class]));
+        if added != total.classes() {
+            let (added, total) = (classes(added), classes(total.classes()));
+            return Err(broken(format!("the weeks add up to {added}, but the files to {total}")));
+        }
+        for table in made {
+            let expected = |classes: [u64; 4]| match table {
+                Table::VtrWeekly | Table::VtrWeeklyCategory => Some(classes),
+                Table::CarrierNames => Some([classes.iter().sum(), 0, 0, 0]),
+                Table::Defects => Some([0, 0, 0, classes[3]]),
+                _ => None,
+            };
+            let of_table = self.weeks.keys().filter(|(name, _)| *name == table.name()).map(|(_, week)| week);
+            for week in of_table.chain(counted.keys()) {
+                let Some(expected) = expected(counted.get(week).copied().unwrap_or_default()) else { break };
+                let found = self.weeks.get(&(table.name(), *week)).copied().unwrap_or_default();
+                if found != expected {
+                    let (name, week) = (table.name(), day_text(*week));
+                    let (found, expected) = match table {
+                        Table::CarrierNames => (format!("{} judged", found[0]), format!("{} judged", expected[0])),
+                        _ => (classes(found), classes(expected)),
+                    };
+                    return Err(broken(format!(
+                        "{name}, week of {week}: the table says {found}, the run counted {expected}"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn classes(counts: [u64; 4]) -> String {
+    let named: Vec<String> =
+        Class::ALL.iter().zip(counts).map(|(class, count)| format!("{} {count}", class.name())).collect();
+    named.join(", ")
+}
+
+fn column_sum(table: Table, batch: &arrow::record_batch::RecordBatch, column: &str) -> u64 {
+    let (table, found) = (table.name(), batch.column_by_name(column));
+    let counts = found.and_then(|array| array.as_primitive_opt::<Int64Type>());
+    let counts = counts.unwrap_or_else(|| panic!("{table} has no Int64 column `{column}`"));
+    let count = |count: i64| u64::try_from(count).unwrap_or_else(|_| panic!("{table}.{column} holds a negative count"));
+    counts.iter().flatten().map(count).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray};
+    use arrow::datatypes::DataType;
+    use arrow::record_batch::RecordBatch;
+    use std::sync::Arc;
+
+    fn sums(read: u64, rejected: u64, valid: u64, defect: u64) -> Sums {
+        Sums { read, rejected, valid, defect, ..Sums::default() }
+    }
+
+    fn says(result: Result<()>, words: &[&str]) {
+        let Err(Error::Gate(message)) = result else { panic!("the gate did not trip: {result:?}") };
+        words.iter().for_each(|word| assert!(message.contains(word), "{message}"));
+    }
+
+    #[test]
+    fn rows_end_once_in_each_file_and_in_total() {
+        let (a, b) = (sums(10, 1, 7, 2), sums(5, 0, 5, 0));
+        identity([("a", &a), ("b", &b)], &sums(15, 1, 12, 2)).unwrap();
+        says(identity([("a.csv", &sums(10, 1, 7, 1))], &sums(10, 1, 7, 2)), &["a.csv", "10 rows read", "= 9"]);
+        says(identity([("a", &a)], &sums(15, 1, 12, 2)), &["read: 10", "read: 15"]);
+        // Two faults that cancel each other out in the total are still faults of their files.
+        says(identity([("a", &sums(10, 0, 9, 0)), ("b", &sums(5, 0, 6, 0))], &sums(15, 0, 15, 0)), &["a: 10 rows"]);
+    }
+
+    #[test]
+    fn the_limit_of_rejects_is_exact() {
+        max_rejected((1, 1000), &sums(3000, 3, 2997, 0)).unwrap();
+        says(max_rejected((1, 1000), &sums(2999, 3, 2996, 0)), &["3 of 2999", "1 in 1000"]);
+        max_rejected((0, 1), &sums(10, 0, 10, 0)).unwrap();
+        says(max_rejected((0, 1), &sums(u64::MAX, 1, 0, 0)), &["1 of"]);
+    }
+
+    /// A piece of one row whose counts are all `count`.
+    fn piece(table: Table, count: i64) -> Piece {
+        let schema = table.schema();
+        let column = |field: &arrow::datatypes::FieldRef| match field.data_type() {
+            DataType::Int64 => Arc::new(Int64Array::from(vec![count])) as ArrayRef,
+            DataType::Utf8 => Arc::new(StringArray::from(vec!["x"])),
+            other => arrow::compute::cast(&Int64Array::from(vec![1_i64]), other)
+                .or_else(|_| arrow::compute::cast(&Int32Array::from(vec![1]), other))
+                .unwrap(),
+        };
+        let columns = schema.fields().iter().map(column).collect();
+        Piece { table, week: Some(4), batches: vec![RecordBatch::try_new(schema.clone(), columns).unwrap()] }
+    }
+
+    #[test]
+    fn every_table_with_weeks_is_held_to_the_count() {
+        let mut audit = Audit::default();
+        let tables = [Table::VtrWeekly, Table::VtrWeeklyCategory, Table::Defects, Table::CarrierNames];
+        for (table, count) in tables.into_iter().zip([1, 1, 0, 4]) {
+            audit.add(&piece(table, count));
+        }
+        let total = Sums { out_of_scope: 1, exempt: 1, ..sums(4, 0, 1, 1) };
+        audit.weeks(&tables, &BTreeMap::from([(4, [1; 4])]), &total).unwrap();
+        let more = Sums { defect: 2, ..total };
+        for table in tables {
+            says(audit.weeks(&[table], &BTreeMap::from([(4, [1, 1, 1, 2])]), &more), &[table.name(), "1970-01-05"]);
+            // A week that only one side knows of.
+            says(audit.weeks(&[table], &BTreeMap::from([(11, [1; 4])]), &total), &[table.name()]);
+        }
+        says(audit.weeks(&tables, &BTreeMap::from([(4, [1; 4])]), &more), &["defect 1", "defect 2"]);
+        audit.weeks(&[Table::Rejects, Table::VtrRolling], &BTreeMap::from([(4, [1; 4])]), &total).unwrap();
+    }
+}

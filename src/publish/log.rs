@@ -1,0 +1,337 @@
+//! The log: one numbered manifest per publication, the highest of which is the truth.
+//!
+//! It knows what a manifest says and how it is named, read and compared; it must not touch data
+//! files, and no manifest is ever changed or deleted. A manifest that cannot be read stops the verb:
+//! guessing at a published state would be worse than none.
+
+use crate::error::{Error, Result};
+use crate::tables::columns::Table;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use vtr_kernel::calendar::Day;
+
+use super::gates::Sums;
+use super::local::Local;
+
+/// The folder of the manifests, below the output.
+pub const FOLDER: &str = "_log";
+
+/// The shape of the manifests written here; readers refuse a greater one.
+pub const FORMAT: u32 = 1;
+
+/// What one publication says. Everything but `run_id` follows from inputs, job, book and `as_of`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The shape of this manifest.
+    pub format: u32,
+    /// Its number, from 1; also its file name.
+    pub version: u64,
+    /// The run that published it.
+    pub run_id: String,
+    /// The program and its version.
+    pub program: String,
+    /// The job.
+    pub job: Job,
+    /// SHA-256 of the book.
+    pub book: String,
+    /// `scans` or `format`.
+    pub evidence: String,
+    /// The last day (UTC) of which anything was known.
+    #[serde(with = "day")]
+    pub as_of: Day,
+    /// The `as_of` of the run that made `account_health`; `None` while there is none.
+    #[serde(with = "day::optional")]
+    pub health_as_of: Option<Day>,
+    /// What was read, in the order of the shown path.
+    pub inputs: Vec<InputFile>,
+    /// Where every row of the inputs ended.
+    pub sums: Sums,
+    /// Judged packages to which a value rule applied whose value could not be compared.
+    pub unpriced: u64,
+    /// The largest distance in days between copies of one package; `None` where none was sought.
+    pub copies_apart_days: Option<i64>,
+    /// What could not be judged, and why, in sentences.
+    pub not_judged: Vec<String>,
+    /// What a reader should know, in sentences.
+    pub warnings: Vec<String>,
+    /// What this publication put into the place of what.
+    pub replaced: Replaced,
+    /// The files of every table, by the table's name; within it by week and path.
+    pub tables: BTreeMap<String, Vec<DataFile>>,
+}
+
+/// The job of a publication.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// SHA-256 of everything in it, in the book and in the program that can move a figure.
+    pub digest: String,
+}
+
+/// One input file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputFile {
+    /// Its path as shown in `input_files`.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of the content (CSV) or of size and footer (Parquet).
+    pub digest: String,
+}
+
+/// What a publication put into the place of what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Replaced {
+    /// The version it stands on; what it did not replace was carried over from there.
+    pub base: Option<u64>,
+    /// The span of each table that was computed anew.
+    pub tables: BTreeMap<String, Span>,
+    /// Files of the base that are no longer named.
+    pub files: Vec<String>,
+}
+
+/// A part of a table that is replaced as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Span {
+    /// All of it.
+    All,
+    /// These weeks, whether or not they hold rows.
+    Weeks {
+        /// Monday of the first week.
+        #[serde(with = "day")]
+        first: Day,
+        /// Monday of the last week.
+        #[serde(with = "day")]
+        last: Day,
+    },
+}
+
+impl Span {
+    /// Whether a file of this week (`None`: of an unpartitioned table) lies in the span.
+    pub fn covers(&self, week: Option<Day>) -> bool {
+        match (self, week) {
+            (Span::All, _) => true,
+            (Span::Weeks { first, last }, Some(week)) => (*first..=*last).contains(&week),
+            (Span::Weeks { .. }, None) => false,
+        }
+    }
+
+    /// Whether two spans of one table share a week.
+    pub fn overlaps(&self, other: &Span) -> bool {
+        match (self, other) {
+            (Span::Weeks { first, last }, Span::Weeks { first: from, last: to }) => first <= to && from <= last,
+            _ => true,
+        }
+    }
+}
+
+/// One immutable data file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Its path below the output, with `/`.
+    pub path: String,
+    /// SHA-256 of its bytes, in hex; also its name.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
+    /// Its rows.
+    pub rows: u64,
+    /// The Monday of its week; `None` in an unpartitioned table.
+    #[serde(with = "day::optional")]
+    pub week: Option<Day>,
+    /// The version whose run last computed this week: its manifest tells job, book and inputs.
+    pub judged_by: u64,
+}
+
+impl Manifest {
+    /// The files of a table, by week and path; none for a table that was not published.
+    pub fn files(&self, table: Table) -> &[DataFile] {
+        self.tables.get(table.name()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a table was published, be it without rows.
+    pub fn has(&self, table: Table) -> bool {
+        self.tables.contains_key(table.name())
+    }
+
+    /// All files of all tables.
+    pub fn all_files(&self) -> impl Iterator<Item = &DataFile> {
+        self.tables.values().flatten()
+    }
+
+    /// Whether another manifest says the same: same job, book, inputs and `as_of`, same figures, the
+    /// same span computed. Who published it, as what and upon what, does not count.
+    pub fn says_the_same(&self, other: &Manifest) -> bool {
+        let bare = |manifest: &Manifest| {
+            let mut bare = manifest.clone();
+            (bare.version, bare.replaced.base) = (0, None);
+            bare.run_id.clear();
+            bare.program.clear();
+            bare.replaced.files.clear();
+            bare.tables.values_mut().flatten().for_each(|file| file.judged_by = 0);
+            bare
+        };
+        bare(self) == bare(other)
+    }
+
+    fn parse(bytes: &[u8], shown: &Path) -> Result<Manifest> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let damaged = |error: serde_json::Error| {
+            Error::failed(format!("{}: the manifest is damaged; restore it from a backup", shown.display()), error)
+        };
+        let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
+        if head.format > FORMAT {
+            let (path, format) = (shown.display(), head.format);
+            return Err(Error::Usage(format!(
+                "{path}: written by a newer program (manifest format {format}, this program reads up to {FORMAT}); \
+                 use the newer program"
+            )));
+        }
+        serde_json::from_slice(bytes).map_err(damaged)
+    }
+}
+
+/// The file name of a version, below the log's folder.
+pub fn file_name(version: u64) -> String {
+    format!("{version:020}.json")
+}
+
+/// The version that a file name of the log's folder stands for; `None` for anything else.
+pub fn version_of(file_name: &str) -> Option<u64> {
+    let digits = file_name.strip_suffix(".json")?;
+    let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}
+
+/// All versions of an output, ascending; none if nothing was published.
+pub fn versions(store: &Local) -> Result<Vec<u64>> {
+    let mut versions: Vec<u64> = store.list(FOLDER)?.iter().filter_map(|name| version_of(name)).collect();
+    versions.sort_unstable();
+    Ok(versions)
+}
+
+/// One version.
+pub fn read(store: &Local, version: u64) -> Result<Manifest> {
+    let path = format!("{FOLDER}/{}", file_name(version));
+    Manifest::parse(&store.read(&path)?, &store.locate(&path))
+}
+
+/// The highest version, if anything was published.
+pub fn latest(store: &Local) -> Result<Option<Manifest>> {
+    versions(store)?.last().map(|version| read(store, *version)).transpose()
+}
+
+/// The published state of an output: its highest manifest, or the one asked for.
+pub fn open(out: &Path, version: Option<u64>) -> Result<Manifest> {
+    let store = Local::new(out);
+    let versions = versions(&store)?;
+    let Some(highest) = versions.last() else {
+        let out = out.display();
+        return Err(Error::Input(format!("{out}: nothing is published there; name the output folder of a `vtr run`")));
+    };
+    match version {
+        Some(version) if !versions.contains(&version) => {
+            let (out, lowest) = (out.display(), versions[0]);
+            Err(Error::Usage(format!("{out}: there is no version {version}; the log holds {lowest} to {highest}")))
+        }
+        asked => read(&store, asked.unwrap_or(*highest)),
+    }
+}
+
+/// Where a file of a manifest lies.
+pub fn locate(out: &Path, file: &DataFile) -> PathBuf {
+    Local::new(out).locate(&file.path)
+}
+
+/// A day as text, such as `2025-01-13`.
+pub fn day_text(day: Day) -> String {
+    vtr_kernel::calendar::date_from_day(day).to_string()
+}
+
+/// Days in manifests are ISO dates.
+mod day {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use vtr_kernel::calendar::{Day, day_from_date};
+
+    pub fn serialize<S: Serializer>(day: &Day, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::day_text(*day))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Day, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(day_from_date).map_err(|_| D::Error::custom(format!("`{text}` is no date like 2025-01-13")))
+    }
+
+    pub mod optional {
+        use super::*;
+
+        pub fn serialize<S: Serializer>(day: &Option<Day>, serializer: S) -> Result<S::Ok, S::Error> {
+            match day {
+                Some(day) => super::serialize(day, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Day>, D::Error> {
+            #[derive(Deserialize)]
+            struct Wrapped(#[serde(with = "super")] Day);
+            Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|wrapped| wrapped.0))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_twenty_digits_and_nothing_else_is_a_version() {
+        assert_eq!(file_name(42), "00000000000000000042.json");
+        assert_eq!(version_of(&file_name(u64::MAX)), Some(u64::MAX));
+        for other in
+            ["42.json", ".tmp-r-00000000000000000042", "00000000000000000042.json.bak", "+0000000000000000042.json"]
+        {
+            assert_eq!(version_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn spans_overlap_on_shared_weeks_only() {
+        let weeks = |first, last| Span::Weeks { first, last };
+        assert!(weeks(4, 18).overlaps(&weeks(18, 25)));
+        assert!(!weeks(4, 18).overlaps(&weeks(25, 32)));
+        assert!(weeks(4, 4).overlaps(&Span::All) && Span::All.overlaps(&weeks(4, 4)));
+        assert!(weeks(4, 18).covers(Some(11)) && !weeks(4, 18).covers(None) && !weeks(4, 18).covers(Some(25)));
+    }
+
+    #[test]
+    fn a_newer_shape_is_refused_and_a_torn_one_is_damage() {
+        let at = Path::new("out/_log/1");
+        assert!(matches!(Manifest::parse(br#"{"format": 2}"#, at), Err(Error::Usage(_))));
+        assert!(matches!(Manifest::parse(br#"{"format": 1, "ver"#, at), Err(Error::Failed { .. })));
+    }
+
+    #[test]
+    fn days_are_written_as_dates() {
+        let file = DataFile {
+            path: "p".into(),
+            sha256: "s".into(),
+            bytes: 1,
+            rows: 2,
+            week: Some(vtr_kernel::calendar::monday(20_000)),
+            judged_by: 3,
+        };
+        let text = serde_json::to_string(&file).unwrap();
+        assert!(text.contains(r#""week":"2024-09-30""#), "{text}");
+        assert_eq!(serde_json::from_str::<DataFile>(&text).unwrap(), file);
+        let unpartitioned = DataFile { week: None, ..file };
+        let text = serde_json::to_string(&unpartitioned).unwrap();
+        assert_eq!(serde_json::from_str::<DataFile>(&text).unwrap(), unpartitioned);
+    }
+}

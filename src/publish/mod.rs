@@ -1,0 +1,415 @@
+//! Publication: data files named by their content, then one numbered manifest for all tables, which
+//! appears in one atomic step; that step is the only commit point.
+//!
+//! Whole weeks are replaced and nothing is ever appended, overwritten or deleted here; a reader that
+//! opens one manifest sees exactly its files. A gate that trips, a conflict or any other failure before
+//! the commit point leaves the old version in force; unnamed data files stay for `gc`.
+
+pub mod current;
+pub mod encode;
+pub mod gates;
+pub mod gc;
+pub mod local;
+pub mod log;
+mod target;
+#[cfg(test)]
+mod tests;
+
+pub use gates::Sums;
+pub use log::{DataFile, InputFile, Manifest, Span, locate, open};
+
+use crate::error::{Error, Result};
+use crate::job::plan::Plan;
+use crate::signals;
+use crate::tables::Piece;
+use crate::tables::columns::Table;
+use local::{Guard, Linked, Local};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
+use target::Target;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::ladder::Evidence;
+
+/// A publication under way. Begin it before the inputs are read: what others publish between then and
+/// the commit is checked for conflicts.
+pub struct Publication {
+    target: Target,
+    store: Local,
+    run_id: String,
+    /// The highest version when the run began.
+    base: Option<Manifest>,
+    /// New files by table; they become part of the output only by the commit.
+    files: BTreeMap<Table, Vec<DataFile>>,
+    /// Pieces written, those without rows too.
+    pieces: BTreeSet<(Table, Option<Day>)>,
+    audit: gates::Audit,
+    /// Folders whose entries must be made durable before the commit.
+    folders: BTreeSet<String>,
+    _guard: Guard,
+}
+
+/// What the manifest says beside the files.
+pub struct ManifestFacts {
+    /// What was judged by.
+    pub evidence: Evidence,
+    /// Every input file with its own sums, in the order of the shown path.
+    pub inputs: Vec<(InputFile, Sums)>,
+    /// The sums of the whole run, counted apart from those of the files.
+    pub sums: Sums,
+    /// Judged packages within the range by Monday and class (order of `Class::ALL`), counted apart from
+    /// the tables.
+    pub weeks: BTreeMap<Day, [u64; 4]>,
+    /// Packages to which a value rule applied whose value could not be compared.
+    pub unpriced: u64,
+    /// The largest distance in days between copies of one package, where copies were sought.
+    pub copies_apart_days: Option<i64>,
+    /// Whether the run read all days that `account_health` needs; if not, the published one stays.
+    pub health_span_read: bool,
+    /// What could not be judged, in sentences that do not change between equal runs.
+    pub not_judged: Vec<String>,
+    /// What a reader should know, in sentences that do not change between equal runs.
+    pub warnings: Vec<String>,
+}
+
+/// What a table holds of new files so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The table.
+    pub table: Table,
+    /// Its new files.
+    pub files: usize,
+    /// Their rows.
+    pub rows: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The end of a publication.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The version that holds now.
+    pub version: u64,
+    /// The same was published already, and nothing was written.
+    pub unchanged: bool,
+    /// Files that the manifest names.
+    pub files: usize,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// What went wrong after the commit point: `current` or `views.sql` may be old.
+    pub warnings: Vec<String>,
+}
+
+/// What a run of a plan replaces of each table that it makes.
+pub fn spans(plan: &Plan) -> Vec<(Table, Span)> {
+    let last_end = plan.days_counted().map_or(Day::MAX, |(_, last)| last);
+    plan.output.tables.iter().map(|table| (*table, target::span(*table, plan.range, last_end))).collect()
+}
+
+/// Refuses a published version of another job or of other evidence, without beginning anything.
+pub fn refuse_other(plan: &Plan, published: Option<&Manifest>, evidence: Evidence) -> Result<()> {
+    published.map_or(Ok(()), |published| Target::of(plan)?.refuse_other(published, Some(evidence)))
+}
+
+/// Begins a publication of a plan. Refuses an output that another job, or other evidence, published to.
+pub fn begin(plan: &Plan, run_id: String) -> Result<Publication> {
+    Publication::to(Target::of(plan)?, run_id)
+}
+
+impl Publication {
+    fn to(target: Target, run_id: String) -> Result<Publication> {
+        assert!(!run_id.is_empty() && !run_id.contains(['/', '.']), "a run id is part of file names: `{run_id}`");
+        let store = Local::new(&target.out);
+        store.make_root()?;
+        store.make_folder(log::FOLDER)?;
+        let guard = store.guard_run(log::FOLDER)?;
+        let base = log::latest(&store)?;
+        if let Some(base) = &base {
+            target.refuse_other(base, target.evidence)?;
+        }
+        Ok(Publication {
+            target,
+            store,
+            run_id,
+            base,
+            files: BTreeMap::new(),
+            pieces: BTreeSet::new(),
+            audit: gates::Audit::default(),
+            folders: BTreeSet::new(),
+            _guard: guard,
+        })
+    }
+
+    /// The version in force when the run began.
+    pub fn base(&self) -> Option<&Manifest> {
+        self.base.as_ref()
+    }
+
+    /// Where the run keeps its report, and its rejects if a gate trips.
+    pub fn run_folder(&self) -> PathBuf {
+        self.store.locate(&format!("_runs/{}", self.run_id))
+    }
+
+    /// Refuses evidence other than that of the published version; the commit asks again.
+    pub fn expect(&self, evidence: Evidence) -> Result<()> {
+        self.base.as_ref().map_or(Ok(()), |base| self.target.refuse_other(base, Some(evidence)))
+    }
+
+    /// The weeks of a table that this run replaces; a piece of any other week must not be written.
+    /// `None` for a table that the job does not make.
+    pub fn span(&self, table: Table) -> Option<Span> {
+        self.target.spans.get(&table).copied()
+    }
+
+    /// Puts a piece of a table in place as one file; a week without rows has none.
+    ///
+    /// # Panics
+    /// If the piece lies outside the run's span, was written before, or lacks its table's schema.
+    pub fn write(&mut self, piece: Piece) -> Result<()> {
+        let (table, week) = (piece.table, piece.week);
+        let name = table.name();
+        assert!(table.is_partitioned() == week.is_some(), "{name}: a piece has a week if its table has weeks");
+        assert!(
+            self.span(table).is_some_and(|span| span.covers(week)),
+            "{name}: {week:?} is not for this run to replace"
+        );
+        assert!(self.pieces.insert((table, week)), "{name}: {week:?} was written twice");
+        self.audit.add(&piece);
+        let rows: u64 = piece.batches.iter().map(|batch| batch.num_rows() as u64).sum();
+        if rows == 0 && week.is_some() {
+            return Ok(());
+        }
+        let bytes = encode::parquet(&piece)?;
+        let sha256 = local::hex(&Sha256::digest(&bytes));
+        let folder = match week {
+            Some(week) => format!("data/{name}/week={}", log::day_text(week)),
+            None => format!("data/{name}"),
+        };
+        let path = format!("{folder}/{sha256}.parquet");
+        if !self.is_in_place(&path, &sha256) {
+            self.store.put(&path, &bytes, &self.run_id)?;
+            self.remember_folders(&folder);
+        }
+        let file = DataFile { path, sha256, bytes: bytes.len() as u64, rows, week, judged_by: 0 };
+        self.files.entry(table).or_default().push(file);
+        Ok(())
+    }
+
+    /// Whether the base names a file and it is whole. What the base does not name is put anew even if it
+    /// is there, so that `gc` does not find it old.
+    fn is_in_place(&self, path: &str, sha256: &str) -> bool {
+        let named = self.base.as_ref().is_some_and(|base| base.all_files().any(|file| file.path == path));
+        named && local::hash_file(&self.store.locate(path)).is_ok_and(|found| found == sha256)
+    }
+
+    fn remember_folders(&mut self, folder: &str) {
+        let mut folder = folder;
+        while self.folders.insert(folder.to_owned()) {
+            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+
+    /// What was written so far, in the order of the tables.
+    pub fn written(&self) -> Vec<Written> {
+        let written = |(table, files): (&Table, &Vec<DataFile>)| Written {
+            table: *table,
+            files: files.len(),
+            rows: files.iter().map(|file| file.rows).sum(),
+            bytes: files.iter().map(|file| file.bytes).sum(),
+        };
+        self.files.iter().map(written).collect()
+    }
+
+    /// Judges the gates and publishes. Ends with the version that holds: a new one, or the published one
+    /// if that says the same. Another publication of the same weeks that came first is a conflict.
+    ///
+    /// # Panics
+    /// If an unpartitioned table of the job was not written.
+    pub fn commit(self, facts: ManifestFacts) -> Result<Published> {
+        if let Err(tripped) = self.judge_gates(&facts) {
+            self.keep_rejects()?;
+            return Err(tripped);
+        }
+        for folder in self.folders.iter().map(String::as_str).chain([log::FOLDER, ""]) {
+            self.store.sync_folder(folder)?;
+        }
+        loop {
+            let base = log::latest(&self.store)?;
+            if let Some(base) = &base {
+                self.target.refuse_other(base, Some(facts.evidence))?;
+            }
+            let manifest = self.manifest(&facts, base.as_ref());
+            if let Some(base) = base.filter(|base| manifest.says_the_same(base)) {
+                return Ok(self.published(base, true));
+            }
+            self.refuse_overlap(&manifest)?;
+            self.refuse_missing(&manifest)?;
+            // Past this line a signal finds the new version published.
+            signals::check()?;
+            if self.appeared(&manifest)? {
+                self.store.sync_folder(log::FOLDER).map_err(|error| {
+                    let version = manifest.version;
+                    Error::failed(
+                        format!("version {version} is published, but a power loss now could undo it; run again"),
+                        error,
+                    )
+                })?;
+                return Ok(self.published(manifest, false));
+            }
+        }
+    }
+
+    /// Gives up: nothing was published. Rejects already written are kept beside the run's report; says
+    /// where.
+    pub fn abandon(self) -> Result<Option<PathBuf>> {
+        self.keep_rejects()
+    }
+
+    fn judge_gates(&self, facts: &ManifestFacts) -> Result<()> {
+        gates::identity(facts.inputs.iter().map(|(input, sums)| (input.file.as_str(), sums)), &facts.sums)?;
+        let made: Vec<Table> = self.target.spans.keys().copied().collect();
+        self.audit.weeks(&made, &facts.weeks, &facts.sums)?;
+        gates::max_rejected(self.target.max_rejected, &facts.sums)
+    }
+
+    /// Makes the manifest visible; `false` if its number is somebody else's. Whatever the system said
+    /// about the attempt, the log tells whether it succeeded.
+    fn appeared(&self, manifest: &Manifest) -> Result<bool> {
+        let path = format!("{}/{}", log::FOLDER, log::file_name(manifest.version));
+        let mut text =
+            serde_json::to_vec_pretty(manifest).map_err(|error| Error::failed("writing the manifest", error))?;
+        text.push(b'\n');
+        let linked = self.store.link_new(&path, &text, &self.run_id);
+        if matches!(linked, Ok(Linked::Done)) {
+            return Ok(true);
+        }
+        let ours = self.store.size(&path).is_some() && log::read(&self.store, manifest.version)?.run_id == self.run_id;
+        if ours { Ok(true) } else { linked.map(|_| false) }
+    }
+
+    /// The publication stands; what follows are hints.
+    fn published(&self, manifest: Manifest, unchanged: bool) -> Published {
+        let mut warnings = Vec::new();
+        if let Err(error) = current::refresh(&self.store, &self.run_id) {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            warnings
+                .push(format!("version {} is published, but {error}{cause}; the next run mends it", manifest.version));
+        }
+        Published { version: manifest.version, unchanged, files: manifest.all_files().count(), manifest, warnings }
+    }
+
+    fn keep_rejects(&self) -> Result<Option<PathBuf>> {
+        let Some(rejects) = self.files.get(&Table::Rejects).and_then(|files| files.first()) else { return Ok(None) };
+        self.store.make_folder(&format!("_runs/{}", self.run_id))?;
+        let (from, kept) = (self.store.locate(&rejects.path), self.run_folder().join("rejects.parquet"));
+        fs::copy(&from, &kept)
+            .map_err(|error| Error::failed(format!("{}: keeping the rejects", kept.display()), error))?;
+        Ok(Some(kept))
+    }
+
+    /// The manifest that follows a base: new files within the spans of this run, the base's elsewhere.
+    fn manifest(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> Manifest {
+        let version = base.map_or(0, |base| base.version) + 1;
+        let published = base.and_then(|base| base.health_as_of);
+        let takes_health = facts.health_span_read && published.is_none_or(|published| self.target.as_of >= published);
+        let mut spans = self.target.spans.clone();
+        if !takes_health {
+            spans.remove(&Table::AccountHealth);
+        }
+        let makes_health = spans.contains_key(&Table::AccountHealth);
+        let tables = self.tables(base, &spans, version);
+        let named: BTreeSet<&str> = tables.values().flatten().map(|file| file.path.as_str()).collect();
+        let dropped = base.into_iter().flat_map(Manifest::all_files).map(|file| &file.path);
+        let dropped = dropped.filter(|path| !named.contains(path.as_str())).cloned().collect();
+        Manifest {
+            format: log::FORMAT,
+            version,
+            run_id: self.run_id.clone(),
+            program: format!("vtr {}", env!("CARGO_PKG_VERSION")),
+            job: self.target.job.clone(),
+            book: self.target.book.clone(),
+            evidence: facts.evidence.name().to_owned(),
+            as_of: self.target.as_of,
+            health_as_of: if makes_health { Some(self.target.as_of) } else { published },
+            inputs: facts.inputs.iter().map(|(input, _)| input.clone()).collect(),
+            sums: facts.sums,
+            unpriced: facts.unpriced,
+            copies_apart_days: facts.copies_apart_days,
+            not_judged: facts.not_judged.clone(),
+            warnings: facts.warnings.clone(),
+            replaced: log::Replaced {
+                base: base.map(|base| base.version),
+                tables: spans.iter().map(|(table, span)| (table.name().to_owned(), *span)).collect(),
+                files: dropped,
+            },
+            tables,
+        }
+    }
+
+    fn tables(
+        &self,
+        base: Option<&Manifest>,
+        spans: &BTreeMap<Table, Span>,
+        version: u64,
+    ) -> BTreeMap<String, Vec<DataFile>> {
+        let mut tables = base.map(|base| base.tables.clone()).unwrap_or_default();
+        // These two describe the last publication; those of an older one would mislead.
+        for table in [Table::Rejects, Table::InputFiles] {
+            tables.remove(table.name());
+        }
+        for (table, span) in spans {
+            let name = table.name();
+            let written = table.is_partitioned() || self.pieces.contains(&(*table, None));
+            assert!(written, "{name} is to be replaced, but was not written");
+            let files = tables.entry(name.to_owned()).or_default();
+            files.retain(|file| !span.covers(file.week));
+            let new = self.files.get(table).into_iter().flatten().cloned();
+            files.extend(new.map(|file| DataFile { judged_by: version, ..file }));
+            files.sort_by(|a, b| (a.week, &a.path).cmp(&(b.week, &b.path)));
+        }
+        tables
+    }
+
+    /// Refuses to publish over weeks that somebody else published since this run began, or beside
+    /// figures of another job or book that appeared since then.
+    fn refuse_overlap(&self, manifest: &Manifest) -> Result<()> {
+        let began = self.base.as_ref().map_or(0, |base| base.version);
+        for version in
+            log::versions(&self.store)?.into_iter().filter(|version| (began + 1..manifest.version).contains(version))
+        {
+            let other = log::read(&self.store, version)?;
+            let (run, out) = (&other.run_id, self.target.out.display());
+            if (&other.job, &other.book) != (&manifest.job, &manifest.book) {
+                return Err(Error::Conflict(format!(
+                    "{out}: run {run} published version {version} from another state of the job or the book while this run was \
+                     at work; nothing was published; run again"
+                )));
+            }
+            let mut weekly = self.target.spans.iter().filter(|(table, _)| table.is_partitioned());
+            let overlaps = |(table, span): &(&Table, &Span)| {
+                other.replaced.tables.get(table.name()).is_some_and(|theirs| theirs.overlaps(span))
+            };
+            if let Some((table, _)) = weekly.find(overlaps) {
+                let table = table.name();
+                return Err(Error::Conflict(format!(
+                    "{out}: run {run} published version {version} with weeks of {table} that this run replaces too; nothing was \
+                     published; run again"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses to name a file that is not there.
+    fn refuse_missing(&self, manifest: &Manifest) -> Result<()> {
+        match manifest.all_files().find(|file| self.store.size(&file.path) != Some(file.bytes)) {
+            None => Ok(()),
+            Some(file) => {
+                let path = self.store.locate(&file.path);
+                let what = "the file is missing or has another size; a run without a week range writes all files anew";
+                Err(Error::Failed { what: format!("{}: {what}", path.display()), source: None })
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! What a plan says of its publication: where, under whose name, and which weeks it replaces.
+//!
+//! It reads the plan and nothing else. It fails for an output that this program cannot publish to, or
+//! that belongs to another job.
+
+use crate::error::{Error, Result};
+use crate::job::plan::{EvidenceWanted, Plan, WeekRange};
+use crate::tables::columns::Table;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use vtr_kernel::calendar::{Day, monday};
+use vtr_kernel::ladder::Evidence;
+
+use super::log::{Job, Manifest, Span};
+
+/// What a plan says of its publication.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The output's folder.
+    pub out: PathBuf,
+    /// The job.
+    pub job: Job,
+    /// SHA-256 of the book.
+    pub book: String,
+    /// The last day of which anything is known.
+    pub as_of: Day,
+    /// The evidence that the job demands; `None`: what the inputs can bear.
+    pub evidence: Option<Evidence>,
+    /// The tables made, each with what is replaced of it.
+    pub spans: BTreeMap<Table, Span>,
+    /// The share of rejected rows that the job bears.
+    pub max_rejected: (u64, u64),
+}
+
+impl Target {
+    /// Of a plan.
+    pub fn of(plan: &Plan) -> Result<Target> {
+        let out = &plan.output.path;
+        if out.contains("://") {
+            return Err(Error::Usage(format!("output.path: `{out}` is not on this machine; name a local folder")));
+        }
+        Ok(Target {
+            out: PathBuf::from(out),
+            job: Job { name: plan.name.clone(), digest: plan.job_digest.clone() },
+            book: plan.book.digest().to_owned(),
+            as_of: plan.as_of,
+            evidence: match plan.evidence {
+                EvidenceWanted::Auto => None,
+                EvidenceWanted::Scans => Some(Evidence::Scans),
+                EvidenceWanted::Format => Some(Evidence::Format),
+            },
+            spans: super::spans(plan).into_iter().collect(),
+            max_rejected: plan.limits.max_rejected,
+        })
+    }
+
+    /// Refuses a published version of another job or of other evidence.
+    pub fn refuse_other(&self, published: &Manifest, evidence: Option<Evidence>) -> Result<()> {
+        let (out, theirs, ours) = (self.out.display(), &published.job.name, &self.job.name);
+        if theirs != ours {
+            return Err(Error::Usage(format!(
+                "{out}: belongs to job `{theirs}`, not to `{ours}`; give this job an output.path of its own"
+            )));
+        }
+        match evidence {
+            Some(evidence) if evidence.name() != published.evidence => Err(Error::Usage(format!(
+                "{out}: holds rates on `{}` evidence, this run judges on `{}`; the two are never mixed: give it an output.path \
+                 of its own",
+                published.evidence,
+                evidence.name()
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What a run replaces of a table. A ranged one replaces the rolling windows that overlap the range, of
+/// which the last ends on `last_end`: a later window would be dropped without being made anew.
+pub fn span(table: Table, range: Option<WeekRange>, last_end: Day) -> Span {
+    match range {
+        Some(range) if table == Table::VtrRolling => Span::Weeks { first: range.first, last: monday(last_end) },
+        Some(range) if table.is_partitioned() => Span::Weeks { first: range.first, last: range.last },
+        _ => Span::All,
+    }
+}

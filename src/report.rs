@@ -1,0 +1,249 @@
+//! The report of a run: times, rates, sums; all that is not reproducible.
+//!
+//! It repeats what stages measured and decides nothing. The same numbers go to a person on stderr,
+//! to a program on stdout (`--json`) and to `_runs/<run id>/report.json`; only the last can fail.
+
+use crate::error::{Error, Result};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Everything worth knowing about a run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunReport {
+    /// The run's id, as in temporary names and manifests.
+    pub run_id: String,
+    /// The program's version.
+    pub program: String,
+    /// The job's name.
+    pub job: String,
+    /// The digest of all that moves a figure.
+    pub job_digest: String,
+    /// The book's digest.
+    pub book_digest: String,
+    /// The last day of which anything was known.
+    pub as_of: String,
+    /// `scans` or `format`.
+    pub evidence: String,
+    /// First and last day of the weeks asked for; absent for the whole history.
+    pub range: Option<[String; 2]>,
+    /// When the run began, RFC 3339 in UTC.
+    pub began_at: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The version published or found unchanged.
+    pub version: Option<u64>,
+    /// The accounting identity.
+    pub counts: Counts,
+    /// Packages for which a rule asked for a value that could not be compared.
+    pub unpriced: u64,
+    /// Input files read.
+    pub files: u64,
+    /// Bytes read from them.
+    pub bytes_read: u64,
+    /// The stages in order.
+    pub stages: Vec<Stage>,
+    /// From the first stage to the last.
+    pub seconds: f64,
+    /// Rows read in a second of the whole run.
+    pub rows_per_s: f64,
+    /// Peak resident memory; absent where the system does not tell.
+    pub peak_rss_bytes: Option<u64>,
+    /// Worker threads.
+    pub threads: usize,
+    /// The memory that the run was to keep to.
+    pub memory_bytes: u64,
+    /// What was written.
+    pub tables: Vec<TableRows>,
+    /// What a person should know: dropped shares, windows too small, columns not judged.
+    pub warnings: Vec<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A new version stands.
+    Published,
+    /// The same was published before; nothing was written.
+    Unchanged,
+    /// Nothing was published.
+    #[default]
+    Failed,
+}
+
+/// Where every row read ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// All data records seen.
+    pub read: u64,
+    /// Could not be judged at all.
+    pub rejected: u64,
+    /// Not yet there on the `as_of` day.
+    pub after_as_of: u64,
+    /// Another copy won.
+    pub superseded: u64,
+    /// Outside the weeks asked for.
+    pub outside_range: u64,
+    /// Not part of the measure.
+    pub out_of_scope: u64,
+    /// Left out of both sides of the rate.
+    pub exempt: u64,
+    /// In numerator and denominator.
+    pub valid: u64,
+    /// In the denominator only.
+    pub defect: u64,
+    /// Beside the sum: rows of row groups that were never read.
+    pub rows_pruned: u64,
+}
+
+impl Counts {
+    /// What all rows that ended somewhere add up to; must be `read`.
+    pub fn ended(&self) -> u64 {
+        let judged = self.out_of_scope + self.exempt + self.valid + self.defect;
+        self.rejected + self.after_as_of + self.superseded + self.outside_range + judged
+    }
+}
+
+/// How long a stage took.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Stage {
+    /// Its name in the route.
+    pub name: &'static str,
+    /// Wall time.
+    pub seconds: f64,
+}
+
+/// How much a table holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TableRows {
+    /// Its name.
+    pub table: String,
+    /// Rows written by this run.
+    pub rows: u64,
+    /// Files written by this run.
+    pub files: u64,
+}
+
+impl RunReport {
+    /// Does a stage and notes how long it took, also if it fails.
+    pub fn stage<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let begun = Instant::now();
+        let result = work();
+        self.stages.push(Stage { name, seconds: begun.elapsed().as_secs_f64() });
+        result
+    }
+
+    /// Fills in what follows from the rest: total time, rate, peak memory.
+    pub fn finish(&mut self) {
+        self.program = env!("CARGO_PKG_VERSION").into();
+        self.seconds = self.stages.iter().map(|stage| stage.seconds).sum();
+        self.rows_per_s = if self.seconds > 0.0 { self.counts.read as f64 / self.seconds } else { 0.0 };
+        self.peak_rss_bytes = peak_rss_bytes();
+    }
+
+    /// A few lines for a person.
+    pub fn summary(&self) -> String {
+        let counts = &self.counts;
+        let eligible = counts.valid + counts.defect;
+        let mut lines =
+            vec![format!("{}: {}, as of {}, judged on {}", self.job, self.ending(), self.as_of, self.evidence)];
+        lines.push(format!(
+            "{} rows read = {} valid + {} defect + {} exempt + {} out of scope + {} superseded + {} after as_of + {} outside the range + {} rejected",
+            grouped(counts.read),
+            grouped(counts.valid),
+            grouped(counts.defect),
+            grouped(counts.exempt),
+            grouped(counts.out_of_scope),
+            grouped(counts.superseded),
+            grouped(counts.after_as_of),
+            grouped(counts.outside_range),
+            grouped(counts.rejected),
+        ));
+        let tally = vtr_kernel::tally::Tally { valid: counts.valid, eligible };
+        if eligible > 0 {
+            lines.push(format!("valid tracking rate {} of {} eligible packages", tally.percent(), grouped(eligible)));
+        }
+        let memory = self.peak_rss_bytes.map_or_else(String::new, |bytes| format!(", {} MiB at most", bytes >> 20));
+        let files = grouped(self.files);
+        lines.push(format!("{files} files, {:.1} s, {} rows/s{memory}", self.seconds, grouped(self.rows_per_s as u64)));
+        let tables = self.tables.iter().map(|table| format!("{} {}", table.table, grouped(table.rows)));
+        if !self.tables.is_empty() {
+            lines.push(format!("rows written: {}", tables.collect::<Vec<_>>().join(", ")));
+        }
+        lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
+        lines.join("\n")
+    }
+
+    fn ending(&self) -> String {
+        let version = self.version.map_or_else(String::new, |version| format!(" version {version}"));
+        match self.outcome {
+            Outcome::Published => format!("published{version}"),
+            Outcome::Unchanged => format!("unchanged since{version}"),
+            Outcome::Failed => "nothing published".into(),
+        }
+    }
+
+    /// The report as one JSON object.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("texts and finite numbers have a JSON form")
+    }
+
+    /// Writes `_runs/<run id>/report.json` under the output's folder and gives its path.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with the path that could not be written.
+    pub fn write(&self, out: &Path) -> Result<PathBuf> {
+        let folder = out.join("_runs").join(&self.run_id);
+        let path = folder.join("report.json");
+        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, self.to_json() + "\n"));
+        written.map_err(|error| Error::failed(format!("cannot write the run's report {}", path.display()), error))?;
+        Ok(path)
+    }
+}
+
+/// The most memory that was resident, where the system tells.
+pub fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
+}
+
+/// A count with commas: `1,234,567`.
+pub fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped_and_add_up() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        let counts =
+            Counts { read: 10, rejected: 1, superseded: 2, valid: 3, defect: 4, rows_pruned: 9, ..Counts::default() };
+        assert_eq!(counts.ended(), 10);
+    }
+
+    #[test]
+    fn a_report_is_written_beside_the_output() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut report = RunReport { run_id: "r1".into(), job: "weekly".into(), ..RunReport::default() };
+        assert_eq!(report.stage("plan", || 7), 7);
+        report.finish();
+        let path = report.write(folder.path()).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        assert_eq!((json["job"].as_str(), json["outcome"].as_str()), (Some("weekly"), Some("failed")));
+        assert_eq!(json["stages"][0]["name"], "plan");
+        assert!(report.summary().starts_with("weekly: nothing published"));
+    }
+}

@@ -1,0 +1,159 @@
+//! The bytes of a delimited file: as stored, hashed while read, inflated under limits.
+//!
+//! It knows nothing of text. It fails, with the reason only, on what cannot be read or inflated to
+//! the end and on a file that inflates beyond the limits; the caller names the file.
+
+use super::files::Packing;
+use crate::job::plan::Limits;
+use flate2::bufread::MultiGzDecoder;
+use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+/// Inflated bytes up to which the ratio is not looked at: small files of little content inflate much.
+const RATIO_FROM: u64 = 64 << 20;
+/// The largest window of a Zstandard frame, as a power of two: what decoding may hold in memory.
+const WINDOW_LOG_MAX: u32 = 26;
+const BUFFER: usize = 128 << 10;
+
+/// Stored bytes, counted and hashed as they pass.
+struct Stored {
+    file: File,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Read for Stored {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(into)?;
+        self.hash.update(&into[..read]);
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+enum Inflating {
+    Plain(BufReader<Stored>),
+    Gzip(Box<MultiGzDecoder<BufReader<Stored>>>),
+    Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Stored>>>),
+}
+
+/// The content of one file.
+pub(super) struct Content {
+    inflating: Inflating,
+    stored: u64,
+    inflated: u64,
+    max_inflated: u64,
+    max_ratio: u64,
+}
+
+impl Content {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is not packed as its name says.
+    pub fn open(path: &Path, packing: Packing, limits: &Limits) -> Result<Content, String> {
+        let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+        let stored = file.metadata().map_err(|error| format!("cannot be looked at: {error}"))?.len();
+        let mut bytes = BufReader::with_capacity(BUFFER, Stored { file, hash: Sha256::new(), bytes: 0 });
+        let head = bytes.fill_buf().map_err(|error| format!("cannot be read: {error}"))?;
+        if packing == Packing::Plain {
+            not_packed(head)?;
+        } else if head.is_empty() {
+            return Err("is empty, but its name says that it is compressed".to_owned());
+        }
+        let inflating = match packing {
+            Packing::Plain => Inflating::Plain(bytes),
+            Packing::Gzip => Inflating::Gzip(Box::new(MultiGzDecoder::new(bytes))),
+            Packing::Zstd => {
+                let decoder = zstd::stream::read::Decoder::with_buffer(bytes).and_then(|mut decoder| {
+                    decoder.window_log_max(WINDOW_LOG_MAX)?;
+                    Ok(decoder)
+                });
+                Inflating::Zstd(Box::new(decoder.map_err(|error| format!("cannot be inflated: {error}"))?))
+            }
+        };
+        let (max_inflated, max_ratio) = (limits.max_inflated_bytes, limits.max_inflated_ratio);
+        Ok(Content { inflating, stored, inflated: 0, max_inflated, max_ratio })
+    }
+
+    /// Reads on; 0 is the end.
+    ///
+    /// # Errors
+    /// The data are damaged or cut off, or a limit is passed.
+    pub fn read(&mut self, into: &mut [u8]) -> Result<usize, String> {
+        let read = match &mut self.inflating {
+            Inflating::Plain(bytes) => bytes.read(into).map_err(|error| format!("cannot be read: {error}"))?,
+            Inflating::Gzip(decoder) => decoder
+                .read(into)
+                .map_err(|error| damaged("gzip", "corrupt, cut off, or followed by something else", &error))?,
+            Inflating::Zstd(decoder) => decoder.read(into).map_err(|error| {
+                damaged("zstd", "corrupt, cut off, or made with a window of more than 64 MiB (--long=27)", &error)
+            })?,
+        };
+        self.inflated += read as u64;
+        self.check_limits()?;
+        Ok(read)
+    }
+
+    fn check_limits(&self) -> Result<(), String> {
+        if matches!(self.inflating, Inflating::Plain(_)) {
+            return Ok(());
+        }
+        if self.inflated > self.max_inflated {
+            let max = self.max_inflated;
+            return Err(format!(
+                "inflates to more than {max} bytes; if that is right, raise [limits] max_inflated_bytes"
+            ));
+        }
+        if self.inflated > RATIO_FROM && self.inflated > self.stored.saturating_mul(self.max_ratio) {
+            let (stored, max) = (self.stored, self.max_ratio);
+            return Err(format!(
+                "inflates to more than {max} times its {stored} bytes; if that is right, raise [limits] max_inflated_ratio"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Reads what is left as stored; the bytes of the file and their SHA-256 in hex.
+    ///
+    /// # Errors
+    /// The rest cannot be read.
+    pub fn finish(self) -> Result<(u64, String), String> {
+        let mut bytes = match self.inflating {
+            Inflating::Plain(bytes) => bytes,
+            Inflating::Gzip(decoder) => decoder.into_inner(),
+            Inflating::Zstd(decoder) => decoder.finish(),
+        };
+        loop {
+            let left = bytes.fill_buf().map_err(|error| format!("cannot be read: {error}"))?.len();
+            if left == 0 {
+                break;
+            }
+            bytes.consume(left);
+        }
+        let stored = bytes.into_inner();
+        Ok((stored.bytes, super::hex(&stored.hash.finalize())))
+    }
+}
+
+fn damaged(kind: &str, why: &str, error: &std::io::Error) -> String {
+    format!("the {kind} data cannot be inflated to the end ({error}): they are {why}. Get the file again")
+}
+
+/// Refuses compressed or columnar content under a plain name: as text it would be nonsense.
+fn not_packed(head: &[u8]) -> Result<(), String> {
+    let kind = if head.starts_with(&[0x1f, 0x8b]) {
+        "gzip data; name it with .gz"
+    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        "Zstandard data; name it with .zst"
+    } else if head.starts_with(b"PK\x03\x04") {
+        "a ZIP archive or an Excel workbook; unpack it, or export it as CSV"
+    } else if head.starts_with(b"PAR1") {
+        "a Parquet file; name it with .parquet, or set `format = \"parquet\"`"
+    } else {
+        return Ok(());
+    };
+    Err(format!("is not text but {kind}"))
+}

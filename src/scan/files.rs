@@ -1,0 +1,316 @@
+//! Which files a run reads: paths, folders and globs of a job to a list in the order of shown paths.
+//!
+//! It opens nothing and looks at names and kinds only. A path that names nothing, or a file whose
+//! format its name does not tell, is refused; all of them are named at once.
+
+use crate::error::{Error, Result};
+use crate::job::plan::{Format, Input, Plan};
+use globset::GlobBuilder;
+use std::collections::HashSet;
+use std::path::{Component, Path, PathBuf};
+use walkdir::WalkDir;
+
+/// How a file is compressed as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// Not at all.
+    Plain,
+    /// gzip, one or more members.
+    Gzip,
+    /// Zstandard, one or more frames.
+    Zstd,
+}
+
+/// A file to read.
+#[derive(Debug)]
+pub(super) struct Listed {
+    /// Its path as tables and messages show it.
+    pub shown: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Index of the input that names it.
+    pub input: usize,
+    /// How it is written.
+    pub format: Format,
+    /// How it is compressed.
+    pub packing: Packing,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// Lists the files of all inputs, bytewise by shown path, each once.
+///
+/// # Errors
+/// Every path that names no file, and every file that is none or whose format is unknown.
+pub(super) fn list(plan: &Plan) -> Result<Vec<Listed>> {
+    let mut found = Found { root: &plan.root, files: Vec::new(), refused: Vec::new() };
+    for (index, input) in plan.inputs.iter().enumerate() {
+        for written in &input.paths {
+            let before = found.count();
+            found.expand(index, input, written);
+            if found.count() == before {
+                let why = nothing_found(&plan.root, input, written);
+                found.refused.push(format!("`{written}` names no file: {why}"));
+            }
+        }
+    }
+    if !found.refused.is_empty() {
+        found.refused.dedup();
+        return Err(Error::Input(format!("paths of the job are refused:\n  {}", found.refused.join("\n  "))));
+    }
+    let mut files = found.files;
+    // Stable: of two inputs that name the same file the first one keeps it.
+    files.sort_by(|a, b| a.shown.as_bytes().cmp(b.shown.as_bytes()));
+    let mut seen = HashSet::new();
+    files.retain(|file| seen.insert(file.path.canonicalize().unwrap_or_else(|_| file.path.clone())));
+    Ok(files)
+}
+
+/// What the listing of all paths adds to.
+struct Found<'a> {
+    root: &'a Path,
+    files: Vec<Listed>,
+    refused: Vec<String>,
+}
+
+impl Found<'_> {
+    fn count(&self) -> usize {
+        self.files.len() + self.refused.len()
+    }
+
+    /// Adds what one written path names.
+    fn expand(&mut self, index: usize, input: &Input, written: &str) {
+        if let Some((scheme, _)) = written.split_once("://") {
+            let what =
+                format!("`{written}`: `{scheme}://` cannot be read; copy the files to a local folder and name that");
+            return self.refused.push(what);
+        }
+        let (path, from_root) = (self.root.join(written), written.starts_with('/'));
+        // A file may well have brackets in its name: what exists as written is meant as written.
+        if path.is_dir() {
+            for relative in self.walk(&path) {
+                let format = by_suffix(&relative).map(|(format, _)| format);
+                let wanted = format.is_some() && input.format.is_none_or(|wanted| Some(wanted) == format);
+                if wanted && !relative.split('/').any(hides) {
+                    self.add(index, input, path.join(&relative), from_root);
+                }
+            }
+        } else if path.exists() {
+            self.add(index, input, path, from_root);
+        } else if is_glob(written) {
+            self.expand_glob(index, input, written);
+        }
+    }
+
+    fn expand_glob(&mut self, index: usize, input: &Input, written: &str) {
+        let (base, pattern) = split_glob(written);
+        let glob = GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
+        let Ok(matcher) = glob.map(|glob| glob.compile_matcher()) else {
+            let help = "write * ? [a-z] {a,b} or **, and \\ before a sign meant as it is";
+            return self.refused.push(format!("`{written}` is no valid glob; {help}"));
+        };
+        let asks_for_hidden = pattern.split('/').any(hides);
+        let base = self.root.join(base);
+        for relative in self.walk(&base) {
+            if matcher.is_match(&relative) && (asks_for_hidden || !relative.split('/').any(hides)) {
+                self.add(index, input, base.join(&relative), written.starts_with('/'));
+            }
+        }
+    }
+
+    /// All that lies in a folder and is no folder, as paths relative to it with `/`.
+    fn walk(&mut self, base: &Path) -> Vec<String> {
+        let mut found = Vec::new();
+        if !base.is_dir() {
+            return found;
+        }
+        for entry in WalkDir::new(base).follow_links(true).sort_by_file_name() {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) => match entry.path().strip_prefix(base).ok().and_then(Path::to_str) {
+                    Some(relative) => found.push(relative.to_owned()),
+                    None => {
+                        let name = entry.path().to_string_lossy().escape_debug().to_string();
+                        self.refused.push(format!("`{name}`: its name is no UTF-8; rename it"));
+                    }
+                },
+                Err(error) => self.refused.push(format!("`{}`: {error}", base.display())),
+            }
+        }
+        found
+    }
+
+    fn add(&mut self, index: usize, input: &Input, path: PathBuf, from_root: bool) {
+        let shown = shown(self.root, &path, from_root);
+        let metadata = match path.metadata() {
+            Ok(metadata) => metadata,
+            Err(error) => return self.refused.push(format!("`{shown}`: {error}")),
+        };
+        if !metadata.is_file() {
+            return self.refused.push(format!("`{shown}` is no ordinary file; pipes and devices cannot be read twice"));
+        }
+        let name = shown.rsplit('/').next().unwrap_or(&shown);
+        let (format, packing) = match (input.format, by_suffix(name)) {
+            (None, None) => {
+                let help = "its name does not tell its format: set `format` to \"csv\" or \"parquet\" in its [[input]]";
+                return self.refused.push(format!("`{shown}`: {help}"));
+            }
+            (None, Some(told)) => told,
+            (Some(Format::Parquet), _) => (Format::Parquet, Packing::Plain),
+            (Some(Format::Csv), _) => (Format::Csv, packing(&name.to_ascii_lowercase())),
+        };
+        self.files.push(Listed { shown, path, input: index, format, packing, bytes: metadata.len() });
+    }
+}
+
+/// A path relative to the job's folder, with `/` and without `.` and needless `..`; one that was
+/// written from `/` and lies outside that folder stays as it is.
+fn shown(root: &Path, path: &Path, written_from_root: bool) -> String {
+    let (root, path) = (tidy(root), tidy(path));
+    let text = |part: Component| part.as_os_str().to_string_lossy().into_owned();
+    let (base, parts): (Vec<_>, Vec<_>) =
+        (root.components().map(text).collect(), path.components().map(text).collect());
+    let common = base.iter().zip(&parts).take_while(|(a, b)| a == b).count();
+    let up = base.len() - common;
+    if up > 0 && (written_from_root || base[common..].iter().any(|part| part == "..")) {
+        return path.to_string_lossy().into_owned();
+    }
+    let mut shown = vec![".."; up];
+    shown.extend(parts[common..].iter().map(String::as_str));
+    shown.join("/")
+}
+
+/// Lexically without `.` and `name/..`.
+fn tidy(path: &Path) -> PathBuf {
+    let mut tidy = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(tidy.components().next_back(), Some(Component::Normal(_))) => {
+                tidy.pop();
+            }
+            _ => tidy.push(part),
+        }
+    }
+    tidy
+}
+
+fn is_glob(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{'])
+}
+
+/// Folders up to the first one with a glob sign, and the pattern from there.
+fn split_glob(written: &str) -> (String, String) {
+    let parts: Vec<&str> = written.split('/').collect();
+    let fixed = parts.iter().take_while(|part| !is_glob(part)).count();
+    let base = if fixed == 1 && parts[0].is_empty() { "/".to_owned() } else { parts[..fixed].join("/") };
+    (base, parts[fixed..].join("/"))
+}
+
+/// Names that tools keep to themselves: `.git`, `_SUCCESS`, `_temporary`.
+fn hides(part: &str) -> bool {
+    part.starts_with(['.', '_'])
+}
+
+fn packing(lower: &str) -> Packing {
+    if lower.ends_with(".gz") {
+        Packing::Gzip
+    } else if lower.ends_with(".zst") {
+        Packing::Zstd
+    } else {
+        Packing::Plain
+    }
+}
+
+/// What a file's name says.
+fn by_suffix(name: &str) -> Option<(Format, Packing)> {
+    let lower = name.to_ascii_lowercase();
+    let packing = packing(&lower);
+    let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
+    if inner.ends_with(".parquet") && packing == Packing::Plain {
+        Some((Format::Parquet, packing))
+    } else if [".csv", ".tsv", ".txt"].iter().any(|suffix| inner.ends_with(suffix)) {
+        Some((Format::Csv, packing))
+    } else {
+        None
+    }
+}
+
+/// Tab for `.tsv` and `.txt`, else comma.
+pub(super) fn delimiter_by_suffix(shown: &str) -> u8 {
+    let lower = shown.to_ascii_lowercase();
+    let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
+    if inner.ends_with(".tsv") || inner.ends_with(".txt") { b'\t' } else { b',' }
+}
+
+fn nothing_found(root: &Path, input: &Input, written: &str) -> String {
+    let folder = root.display();
+    if root.join(written).is_dir() {
+        let wanted = match input.format {
+            Some(Format::Parquet) => ".parquet",
+            Some(Format::Csv) => ".csv, .tsv or .txt (or these with .gz or .zst)",
+            None => ".parquet, .csv, .tsv or .txt (the last three also with .gz or .zst)",
+        };
+        format!("the folder holds nothing that ends in {wanted}")
+    } else if is_glob(written) {
+        format!("nothing below {folder} matches the pattern")
+    } else {
+        format!("there is no such file or folder below {folder}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{input, plan};
+    use super::*;
+    use std::fs;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"x").unwrap();
+        }
+        folder
+    }
+
+    fn listed(folder: &Path, paths: &[&str]) -> Vec<String> {
+        list(&plan(folder, vec![input(paths)])).unwrap().into_iter().map(|file| file.shown).collect()
+    }
+
+    #[test]
+    fn files_come_bytewise_and_each_once() {
+        let folder =
+            folder(&["in/b.csv", "in/B.csv", "in/a-1.csv", "in/a/x.parquet", "in/_SUCCESS", "in/.x.csv", "in/n.md"]);
+        let all = ["in/B.csv", "in/a-1.csv", "in/a/x.parquet", "in/b.csv"];
+        assert_eq!(listed(folder.path(), &["in"]), all);
+        assert_eq!(listed(folder.path(), &["in/**/*.{csv,parquet}", "in/./a/../b.csv", "in"]), all);
+        assert_eq!(listed(folder.path(), &["in/*.csv"]), ["in/B.csv", "in/a-1.csv", "in/b.csv"]);
+        let absolute = folder.path().join("in/b.csv");
+        assert_eq!(listed(folder.path(), &[absolute.to_str().unwrap()]), ["in/b.csv"]);
+        assert_eq!(listed(&folder.path().join("in/a"), &["../b.csv"]), ["../b.csv"]);
+        assert_eq!(listed(&folder.path().join("in/a"), &[absolute.to_str().unwrap()]), [absolute.to_str().unwrap()]);
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused_by_name() {
+        let folder = folder(&["in/x.dat", "in/y.parquet.gz"]);
+        let error =
+            list(&plan(folder.path(), vec![input(&["in/*.csv", "gone.csv", "in/x.dat", "s3://b/x.csv", "in"])]))
+                .unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        for part in ["`in/*.csv`", "`gone.csv`", "in/x.dat", "s3://", "`in` names no file"] {
+            assert!(error.to_string().contains(part), "{part}: {error}");
+        }
+    }
+
+    #[test]
+    fn suffixes_tell_format_packing_and_delimiter() {
+        assert_eq!(by_suffix("A.CSV.GZ"), Some((Format::Csv, Packing::Gzip)));
+        assert_eq!(by_suffix("a.parquet"), Some((Format::Parquet, Packing::Plain)));
+        assert_eq!(by_suffix("a.parquet.gz"), None);
+        assert_eq!(delimiter_by_suffix("a.txt.zst"), b'\t');
+        assert_eq!(delimiter_by_suffix("a.csv"), b',');
+    }
+}

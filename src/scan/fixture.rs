@@ -1,0 +1,56 @@
+//! Plans and files for the tests of this module.
+
+use crate::job::plan::{AsOfMode, CellRules, Dialect, EvidenceWanted, Input, Limits, Output, Plan, Rolling};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use vtr_kernel::Book;
+use vtr_kernel::money::Rates;
+
+static BOOK: LazyLock<Arc<Book>> = LazyLock::new(|| Arc::new(vtr_kernel::load::embedded().unwrap()));
+
+/// An input of these paths, all defaults.
+pub(in crate::scan) fn input(paths: &[&str]) -> Input {
+    Input {
+        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        format: None,
+        columns: Vec::new(),
+        constants: Vec::new(),
+        from_path: None,
+        dialect: Dialect { delimiter: None, quote: Some(b'"'), encoding: encoding_rs::UTF_8, header_line: 1 },
+        cells: CellRules::default(),
+    }
+}
+
+/// A plan of these inputs below a folder.
+pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
+    Plan {
+        name: "test".into(),
+        root: root.into(),
+        as_of: 20_500,
+        as_of_mode: AsOfMode::Rows,
+        evidence: EvidenceWanted::Auto,
+        identity: None,
+        range: None,
+        copies_within_days: 0,
+        prune: true,
+        book: BOOK.clone(),
+        rates: Arc::new(Rates::default()),
+        inputs,
+        output: Output { path: "out".into(), tables: Vec::new(), rolling: Rolling::Weekly },
+        limits: Limits {
+            max_rejected: (1, 1000),
+            max_rejected_rows_kept: 1000,
+            max_field_bytes: 64 << 10,
+            max_record_bytes: 1 << 20,
+            max_columns: 1000,
+            max_inflated_bytes: 64 << 30,
+            max_inflated_ratio: 5000,
+        },
+        checks: Vec::new(),
+        threads: 1,
+        memory: 1 << 30,
+        job_digest: String::new(),
+        began_at: String::new(),
+        run_id: String::new(),
+    }
+}

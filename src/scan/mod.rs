@@ -1,0 +1,299 @@
+//! From the paths of a job to Arrow batches with canonical column names.
+//!
+//! `survey` looks at every file before any work: its columns, types, evidence and, for Parquet, its
+//! footer; `read` then gives one unit after the other. It renames, cuts and decodes; it neither trims
+//! nor judges, and it never turns what it cannot read into a null: records become rejects, files are
+//! refused, all that are bad at once.
+
+mod content;
+mod csv;
+mod decode;
+mod files;
+#[cfg(test)]
+mod fixture;
+mod footer;
+mod headings;
+mod labels;
+mod parquet;
+mod prune;
+mod records;
+
+use crate::error::{Error, Result};
+use crate::job::plan::{EvidenceWanted, Format, Plan};
+use arrow::array::RecordBatch;
+use files::{Listed, Packing};
+use headings::Mapping;
+use std::path::PathBuf;
+use vtr_columnar::fold::{Records, Reject};
+use vtr_columnar::input::{Column, ColumnSet};
+use vtr_kernel::ladder::Evidence;
+
+/// What a run will read.
+pub struct Survey {
+    /// All files, bytewise by their shown paths.
+    pub files: Vec<SourceFile>,
+    /// What there is to read, biggest first.
+    pub units: Vec<Unit>,
+    /// What all files are judged by.
+    pub evidence: Evidence,
+    /// What the absence of columns leaves unjudged.
+    pub not_judged: Vec<NotJudged>,
+    /// How each file is read, in the order of `files`.
+    sources: Vec<Source>,
+}
+
+/// A file of a run.
+#[derive(Clone, Debug)]
+pub struct SourceFile {
+    /// Its path relative to the job's folder, with `/`.
+    pub shown: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Index of its input in the plan.
+    pub input: usize,
+    /// How it is written.
+    pub format: Format,
+    /// Its size.
+    pub bytes: u64,
+    /// Parquet: SHA-256 in hex of size and footer. CSV: `None` until it was read.
+    pub digest: Option<String>,
+    /// Rows by the footer; CSV: not known before it was read.
+    pub rows: Option<u64>,
+    /// Rows of row groups that are not read because no day asked for can be in them.
+    pub rows_pruned: u64,
+    /// Columns that it has, constants and those from its path included.
+    pub columns: ColumnSet,
+    /// Columns with one value: constants and those from its path.
+    pub constants: Vec<(Column, String)>,
+}
+
+/// A piece of a file that is read by one thread.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    /// Index of its file in the survey.
+    pub file: u32,
+    /// Which part of it.
+    pub part: Part,
+    /// Number of its first data record, from 1.
+    pub first_record: u64,
+    /// Rows, known or estimated: for order and progress only.
+    pub rows: u64,
+    /// Stored bytes to read.
+    pub bytes: u64,
+}
+
+/// A part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A row group of a Parquet file, by index.
+    RowGroup(usize),
+    /// All of it.
+    Whole,
+}
+
+/// What a column's absence means for the verdicts on a file's shipments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotJudged {
+    /// The absent column.
+    pub column: Column,
+    /// What follows.
+    pub consequence: &'static str,
+    /// Indices of the files without it, ascending.
+    pub files: Vec<u32>,
+}
+
+/// Rows of a unit.
+pub struct Chunk {
+    /// Mapped columns by canonical name, typed as [`Column::read_as`] says.
+    pub batch: RecordBatch,
+    /// Which records its rows are.
+    pub records: Records,
+    /// Records among and around them that could not be cut, in order.
+    pub rejects: Vec<Reject>,
+}
+
+/// What a unit came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitEnd {
+    /// Data records seen, rejected ones included.
+    pub rows_read: u64,
+    /// Stored bytes read.
+    pub bytes_read: u64,
+    /// CSV: SHA-256 in hex of the content as stored.
+    pub digest: Option<String>,
+}
+
+/// How a file is read.
+enum Source {
+    Parquet(parquet::Source),
+    Csv(Packing, Mapping),
+}
+
+/// Looks at every file of a plan without reading its data.
+///
+/// # Errors
+/// All files that are refused, each with every reason.
+pub fn survey(plan: &Plan) -> Result<Survey> {
+    let listed = files::list(plan)?;
+    let count = listed.len();
+    let (mut files, mut units, mut sources, mut refused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (index, listed) in listed.into_iter().enumerate() {
+        let looked = match listed.format {
+            Format::Parquet => parquet::survey(plan, &listed, index as u32),
+            Format::Csv => survey_csv(plan, &listed, index as u32),
+        };
+        match looked {
+            Ok(looked) => {
+                files.push(looked.file);
+                units.extend(looked.units);
+                sources.push(looked.source);
+            }
+            Err(faults) => refused.push(format!("{}: {}", listed.shown, faults.join("\n    "))),
+        }
+    }
+    if !refused.is_empty() {
+        let bad = refused.len();
+        return Err(Error::Input(format!("{bad} of {count} input files refused:\n  {}", refused.join("\n  "))));
+    }
+    let evidence = evidence(plan.evidence, &files)?;
+    units.sort_by(|a: &Unit, b| {
+        b.bytes.cmp(&a.bytes).then(a.file.cmp(&b.file)).then(a.first_record.cmp(&b.first_record))
+    });
+    let not_judged = not_judged(&files);
+    Ok(Survey { files, units, evidence, not_judged, sources })
+}
+
+/// Reads one unit, chunk by chunk.
+///
+/// # Errors
+/// The file cannot be read to the end or is not what its footer says; or `each` failed.
+pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> {
+    let file = &survey.files[unit.file as usize];
+    let end = match &survey.sources[unit.file as usize] {
+        Source::Parquet(source) => parquet::read(source, file, unit, each)?,
+        Source::Csv(packing, mapping) => {
+            text(plan, &file.path, &file.shown, file.input, *packing).read(mapping, each)?
+        }
+    };
+    end.map_err(|refused| Error::Input(format!("{}: {refused}", file.shown)))
+}
+
+/// What looking at a file gave.
+struct Looked {
+    file: SourceFile,
+    units: Vec<Unit>,
+    source: Source,
+}
+
+fn text<'a>(
+    plan: &'a Plan,
+    path: &'a std::path::Path,
+    shown: &'a str,
+    input: usize,
+    packing: Packing,
+) -> csv::Text<'a> {
+    csv::Text { path, shown, packing, dialect: &plan.inputs[input].dialect, limits: &plan.limits }
+}
+
+fn survey_csv(plan: &Plan, listed: &Listed, index: u32) -> std::result::Result<Looked, Vec<String>> {
+    let text = text(plan, &listed.path, &listed.shown, listed.input, listed.packing);
+    let (_, headings) = text.open().map_err(|fault| vec![fault])?;
+    let (mapping, faults) = headings::map(&plan.inputs[listed.input], &listed.shown, &headings);
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    // A row of a shipment report is some 150 bytes, and packs to a fifth; only the order of work
+    // and the progress bar depend on it.
+    let rows = listed.bytes / if listed.packing == Packing::Plain { 150 } else { 30 } + 1;
+    let unit = Unit { file: index, part: Part::Whole, first_record: 1, rows, bytes: listed.bytes };
+    let file = source_file(listed, &mapping);
+    Ok(Looked { file, units: vec![unit], source: Source::Csv(listed.packing, mapping) })
+}
+
+fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
+    SourceFile {
+        shown: listed.shown.clone(),
+        path: listed.path.clone(),
+        input: listed.input,
+        format: listed.format,
+        bytes: listed.bytes,
+        digest: None,
+        rows: None,
+        rows_pruned: 0,
+        columns: mapping.present(),
+        constants: mapping.constants.clone(),
+    }
+}
+
+/// What all files can be judged by, or why they cannot.
+fn evidence(wanted: EvidenceWanted, files: &[SourceFile]) -> Result<Evidence> {
+    let has_scans = |file: &&SourceFile| {
+        file.columns.contains(Column::FirstScanAt) || file.columns.contains(Column::DeliveryScanAt)
+    };
+    let (with, without): (Vec<_>, Vec<_>) = files.iter().partition(has_scans);
+    let names = |files: &[&SourceFile]| files.iter().map(|file| format!("\n  {}", file.shown)).collect::<String>();
+    match (wanted, with.is_empty(), without.is_empty()) {
+        (EvidenceWanted::Format, ..) | (EvidenceWanted::Auto, true, _) => Ok(Evidence::Format),
+        (_, _, true) => Ok(Evidence::Scans),
+        (EvidenceWanted::Scans, ..) => Err(Error::Input(format!(
+            "the job demands evidence = \"scans\", but these files have neither `first_scan_at` nor `delivery_scan_at`:{}\n\
+             Map a scan column, leave the files out, or set evidence = \"format\"",
+            names(&without)
+        ))),
+        (EvidenceWanted::Auto, false, false) => Err(Error::Input(format!(
+            "some files have scan columns and some have none; they cannot be judged in one run.\nWith:{}\nWithout:{}\n\
+             Run them apart, map `first_scan_at` or `delivery_scan_at`, or set evidence = \"format\"",
+            names(&with),
+            names(&without)
+        ))),
+    }
+}
+
+fn not_judged(files: &[SourceFile]) -> Vec<NotJudged> {
+    let absent = |column: Column| {
+        let without = files.iter().enumerate().filter(|(_, file)| !file.columns.contains(column));
+        let files: Vec<u32> = without.map(|(index, _)| index as u32).collect();
+        let consequence = consequence(column)?;
+        (!files.is_empty()).then_some(NotJudged { column, consequence, files })
+    };
+    Column::ALL.into_iter().filter_map(absent).collect()
+}
+
+/// What a column's absence leaves unjudged; `None` where a file without it is refused.
+fn consequence(column: Column) -> Option<&'static str> {
+    Some(match column {
+        Column::SellerId | Column::Marketplace | Column::OrderId => return None,
+        Column::PackageId => "packages of an order are told apart by their tracking numbers",
+        Column::FulfillmentChannel => "every package counts as shipped by the seller",
+        Column::OrderStatus => "cancelled packages are not recognised",
+        Column::Carrier => "nothing that depends on the carrier is judged",
+        Column::ShipService => "exemptions by service class do not apply",
+        Column::BuyShipping => "no package counts as bought through Buy Shipping",
+        Column::TrackingNumber => "nothing that depends on the tracking number is judged",
+        Column::ShipFromCountry => "every package counts as sent from the marketplace's country",
+        Column::ShipToCountry => "every package counts as sent to the marketplace's country",
+        Column::PackageValue => {
+            "conditions on the value do not match, and a split by value asks for the higher number of scans"
+        }
+        Column::Currency => "values count as in the marketplace's currency",
+        Column::ProductCategory => "every package is of the category (none)",
+        Column::Programme => "every package is of the programme standard",
+        Column::PromisedDeliveryAt => "shipments are placed in time by `shipped_at`",
+        Column::ShippedAt => {
+            "shipments without a promise are rejected, and those shipped after `as_of` are not told apart"
+        }
+        Column::TrackingAddedAt => "numbers added after the delivery are not recognised",
+        Column::FirstScanAt => "a delivery scan alone counts as two scans",
+        Column::DeliveryScanAt => {
+            "a first scan alone counts as two scans, and no number is known to be added after the delivery"
+        }
+        Column::UpdatedAt => "the newer copy of a package is told by file and row only",
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! Parquet files: footers to units of work, row groups to batches.
+//!
+//! It decodes only mapped columns, keeps dictionaries, and trusts no row count that it has not seen:
+//! what the footer says is compared with what was decoded. Nested or wrong types, encrypted and
+//! damaged files are refused with the reason only; a panic of the decoder is such a reason.
+
+use super::files::Listed;
+use super::headings::{self, Mapping};
+use super::prune::{DateColumn, can_leave_out};
+use super::{Chunk, Looked, Part, SourceFile, Unit, UnitEnd, footer, source_file};
+use crate::job::plan::{Input, Plan};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::basic::Type as PhysicalType;
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetStatisticsPolicy, RowGroupMetaData};
+use std::fmt::Display;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use vtr_columnar::fold::Records;
+use vtr_columnar::input::Column;
+
+/// Rows of a batch.
+const BATCH_ROWS: usize = 16_384;
+
+/// How a file is decoded.
+pub(super) struct Source {
+    metadata: ArrowReaderMetadata,
+    /// Top-level fields that are decoded, ascending.
+    roots: Vec<usize>,
+    /// For each field of `schema`, its place in `roots`.
+    places: Vec<usize>,
+    /// Canonical names and the types that the fold takes.
+    schema: SchemaRef,
+}
+
+/// Calls the decoder; a panic of it is an error.
+pub(super) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Err(format!("the decoder gave up: {text}"))
+        }
+    }
+}
+
+/// Looks at a file's footer.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub(super) fn survey(plan: &Plan, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
+    let one = |fault: String| vec![fault];
+    let needed = plan.days_read().filter(|_| plan.prune);
+    let mut file = File::open(&listed.path).map_err(|error| one(format!("cannot be opened: {error}")))?;
+    let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
+    options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    if needed.is_none() {
+        options.set_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    }
+    let footer = footer::read(&mut file, listed.bytes, &options).map_err(one)?;
+    let metadata = Arc::new(footer.metadata);
+    let plain = plain(&metadata).map_err(|error| one(format!("its columns cannot be understood: {error}")))?;
+    let names: Vec<String> = plain.schema().fields().iter().map(|field| field.name().clone()).collect();
+    if names.len() > plan.limits.max_columns {
+        let (count, max) = (names.len(), plan.limits.max_columns);
+        return Err(one(format!("has {count} columns, more than {max}; if that is right, raise [limits] max_columns")));
+    }
+    let input = &plan.inputs[listed.input];
+    let (mapping, mut faults) = headings::map(input, &listed.shown, &names);
+    let source = source(&plain, &mapping, input, &mut faults);
+    let leaves = leaves(&metadata, &source.roots);
+    faults.extend(check(&metadata, &leaves, listed.bytes, plan.limits.max_field_bytes).err());
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let dates = date_columns(&plain, &mapping);
+    let mut looked = SourceFile { digest: Some(footer.digest), ..source_file(listed, &mapping) };
+    let (mut units, mut rows) = (Vec::new(), 0);
+    for (group_index, group) in metadata.row_groups().iter().enumerate() {
+        let group_rows = group.num_rows() as u64;
+        if needed.is_some_and(|days| can_leave_out(group, &dates, days)) {
+            looked.rows_pruned += group_rows;
+        } else if group_rows > 0 {
+            let bytes = leaves.iter().map(|leaf| group.column(*leaf).compressed_size() as u64).sum();
+            let part = Part::RowGroup(group_index);
+            units.push(Unit { file: index, part, first_record: rows + 1, rows: group_rows, bytes });
+        }
+        rows += group_rows;
+    }
+    looked.rows = Some(rows);
+    Ok(Looked { file: looked, units, source: super::Source::Parquet(source) })
+}
+
+/// The columns as the file describes them; an embedded Arrow schema that does not fit is left aside.
+fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, String> {
+    let read = |options: ArrowReaderOptions| guarded(|| ArrowReaderMetadata::try_new(metadata.clone(), options));
+    read(ArrowReaderOptions::new()).or_else(|_| read(ArrowReaderOptions::new().with_skip_arrow_metadata(true)))
+}
+
+/// Settles the type that every mapped column is decoded as, and names those of a wrong one.
+fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, input: &Input, faults: &mut Vec<String>) -> Source {
+    let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
+    let mut canonical = Vec::new();
+    for (column, place) in &mapping.columns {
+        let found = found_type(plain, *place);
+        match column.read_as(&found) {
+            Ok(wanted) => {
+                fields[*place] = Arc::new(fields[*place].as_ref().clone().with_data_type(wanted.clone()));
+                canonical.push(Field::new(column.name(), wanted, true));
+            }
+            Err(fault) => {
+                let heading = input.columns.iter().find(|(mapped, _)| mapped == column);
+                let heading = heading.map_or(String::new(), |(_, heading)| format!(" (heading `{heading}`)"));
+                faults.push(format!("{fault}{heading}"));
+            }
+        }
+    }
+    let mut roots: Vec<usize> = mapping.columns.iter().map(|(_, place)| *place).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let place = |(_, root): &(Column, usize)| roots.binary_search(root).expect("every mapped field is a root");
+    let places = mapping.columns.iter().map(place).collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    // What the decoder will not give directly is cast afterwards, batch by batch.
+    let metadata =
+        guarded(|| ArrowReaderMetadata::try_new(plain.metadata().clone(), options)).unwrap_or_else(|_| plain.clone());
+    Source { metadata, roots, places, schema: Arc::new(Schema::new(canonical)) }
+}
+
+/// The type of a top-level field, dictionaries of anything but text looked through.
+fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType {
+    let root = &plain.parquet_schema().root_schema().get_fields()[place];
+    if root.is_primitive() && root.get_physical_type() == PhysicalType::INT96 {
+        // As nanoseconds, its default, years after 2262 would wrap around.
+        return DataType::Timestamp(TimeUnit::Microsecond, None);
+    }
+    match plain.schema().field(place).data_type() {
+        DataType::Dictionary(_, values) => values.as_ref().clone(),
+        other => other.clone(),
+    }
+}
+
+fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> {
+    let schema = metadata.file_metadata().schema_descr();
+    (0..schema.num_columns()).filter(|leaf| roots.contains(&schema.get_column_root_idx(*leaf))).collect()
+}
+
+fn date_columns(plain: &ArrowReaderMetadata, mapping: &Mapping) -> Vec<DateColumn> {
+    let schema = plain.parquet_schema();
+    let dates =
+        mapping.columns.iter().filter(|(column, _)| matches!(column, Column::PromisedDeliveryAt | Column::ShippedAt));
+    dates
+        .map(|(_, place)| DateColumn {
+            leaf: (0..schema.num_columns())
+                .find(|leaf| schema.get_column_root_idx(*leaf) == *place)
+                .unwrap_or(usize::MAX),
+            arrow: found_type(plain, *place),
+        })
+        .collect()
+}
+
+/// Compares what the footer says with itself and with the file's size.
+fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, max_value: usize) -> Result<(), String> {
+    let total = metadata.file_metadata().num_rows();
+    let mut rows = 0i64;
+    for (index, group) in metadata.row_groups().iter().enumerate() {
+        if group.num_rows() < 0 {
+            return Err(format!("row group {index} has {} rows; the footer is damaged", group.num_rows()));
+        }
+        rows = rows.saturating_add(group.num_rows());
+        for leaf in leaves {
+            check_chunk(group, *leaf, size, max_value).map_err(|fault| format!("row group {index}, {fault}"))?;
+        }
+    }
+    if rows == total {
+        Ok(())
+    } else {
+        Err(format!("its row groups have {rows} rows, but the footer says {total}; it is damaged"))
+    }
+}
+
+fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, max_value: usize) -> Result<(), String> {
+    let Some(column) = group.columns().get(leaf) else {
+        return Err("a column is missing; the footer is damaged".to_owned());
+    };
+    let name = column.column_path().string();
+    if column.num_values() != group.num_rows() {
+        let (values, rows) = (column.num_values(), group.num_rows());
+        return Err(format!("column `{name}`: {values} values in {rows} rows; the footer is damaged"));
+    }
+    let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+    let end = start.checked_add(column.compressed_size());
+    if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > size) {
+        return Err(format!("column `{name}`: lies outside the file; the footer is damaged or the file is cut off"));
+    }
+    let most = (max_value as u64).saturating_mul(column.num_values() as u64).saturating_add(1 << 20);
+    if column.uncompressed_size() < 0 || column.uncompressed_size() as u64 > most {
+        let (bytes, values) = (column.uncompressed_size(), column.num_values());
+        return Err(format!(
+            "column `{name}`: {bytes} bytes in {values} values, more than {max_value} each; \
+             if that is right, raise [limits] max_field_bytes"
+        ));
+    }
+    Ok(())
+}
+
+/// Decodes a row group.
+///
+/// # Errors
+/// The inner one: what is wrong with the file. The outer one: what `each` failed with.
+pub(super) fn read(
+    source: &Source,
+    file: &SourceFile,
+    unit: &Unit,
+    each: &mut dyn FnMut(Chunk) -> crate::error::Result<()>,
+) -> crate::error::Result<Result<UnitEnd, String>> {
+    let mut reader = match open(source, file, unit) {
+        Ok(reader) => reader,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let mut rows_read = 0;
+    loop {
+        let batch = match guarded(|| reader.next().transpose()) {
+            Ok(Some(batch)) => batch,
+            Ok(None) => break,
+            Err(error) => return Ok(Err(damaged(unit, &error))),
+        };
+        let rows = batch.num_rows() as u64;
+        let batch = match canonical(source, &batch) {
+            Ok(batch) => batch,
+            Err(error) => return Ok(Err(damaged(unit, &error))),
+        };
+        each(Chunk { batch, records: Records::From(unit.first_record + rows_read), rejects: Vec::new() })?;
+        rows_read += rows;
+    }
+    if rows_read != unit.rows {
+        return Ok(Err(damaged(unit, &format!("{rows_read} rows were decoded, but the footer says {}", unit.rows))));
+    }
+    Ok(Ok(UnitEnd { rows_read, bytes_read: unit.bytes, digest: None }))
+}
+
+fn open(
+    source: &Source,
+    file: &SourceFile,
+    unit: &Unit,
+) -> Result<impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>, String> {
+    let data = File::open(&file.path).map_err(|error| format!("cannot be opened: {error}"))?;
+    if data.metadata().map(|metadata| metadata.len()).ok() != Some(file.bytes) {
+        return Err("has changed since the run looked at it; run again".to_owned());
+    }
+    let Part::RowGroup(group) = unit.part else {
+        unreachable!("a Parquet file is read by row groups");
+    };
+    let mask = ProjectionMask::roots(source.metadata.parquet_schema(), source.roots.iter().copied());
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(data, source.metadata.clone());
+    guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS).build())
+        .map_err(|error| damaged(unit, &error))
+}
+
+fn damaged(unit: &Unit, error: &str) -> String {
+    match unit.part {
+        Part::RowGroup(group) => format!("row group {group} cannot be decoded ({error}); write the file again"),
+        Part::Whole => format!("cannot be decoded ({error}); write the file again"),
+    }
+}
+
+/// The batch under canonical names and in the types that the fold takes.
+fn canonical(source: &Source, batch: &RecordBatch) -> Result<RecordBatch, String> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let typed = |(field, place): (&Arc<Field>, &usize)| -> Result<ArrayRef, String> {
+        let array = batch.column(*place);
+        if array.data_type() == field.data_type() {
+            return Ok(array.clone());
+        }
+        cast_with_options(array, field.data_type(), &strict)
+            .map_err(|error| format!("column `{}`: {error}", field.name()))
+    };
+    let arrays = source.schema.fields().iter().zip(&source.places).map(typed).collect::<Result<Vec<_>, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    RecordBatch::try_new_with_options(source.schema.clone(), arrays, &options).map_err(|error| error.to_string())
+}

@@ -1,0 +1,356 @@
+//! Text to records and cells: a reader that holds one record at a time and loses none.
+//!
+//! It cuts; it neither trims nor types nor knows what a column means. A record that cannot be cut is
+//! a [`Fault`] and reading goes on at the next physical line, so that one stray quote costs one line
+//! and never swallows those after it; only what cannot be read at all is an error.
+
+use super::content::Content;
+use super::decode::Decoding;
+
+/// How the text is cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cutting {
+    /// Between cells.
+    pub delimiter: u8,
+    /// Around cells; `None`: quotes are text.
+    pub quote: Option<u8>,
+    /// Bytes of a record.
+    pub max_record: usize,
+    /// Cells that are kept of a record; more are counted only.
+    pub max_cells: usize,
+}
+
+/// A cell: where it lies in [`RecordReader::bytes`], without its quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    /// First byte.
+    pub start: usize,
+    /// Past the last byte.
+    pub end: usize,
+    /// Whether quotes within stand doubled.
+    pub doubled: bool,
+}
+
+/// Why a physical line is no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A quote opens and is never closed.
+    Unterminated,
+    /// Something other than a delimiter follows a closing quote.
+    AfterQuote,
+    /// More bytes than a record may have.
+    Oversize,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// A record; `fields` counts those beyond `max_cells` too.
+    Record { fields: usize },
+    /// A physical line that is no record.
+    Fault(Fault),
+    /// The end of the file.
+    End,
+}
+
+const STEP: usize = 256 << 10;
+
+/// Records of one file, one after the other.
+pub(super) struct RecordReader {
+    decoding: Decoding,
+    cutting: Cutting,
+    classes: [Class; 256],
+    /// Decoded text: `start..end` is unread.
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+    at_end: bool,
+    /// Decoded bytes before `buffer[0]`.
+    before: u64,
+    /// Physical line of `buffer[start]`, from 1.
+    line: u64,
+    record: Place,
+    cells: Vec<Cell>,
+}
+
+/// Where the current record lies.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    start: usize,
+    end: usize,
+    line: u64,
+    offset: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Text,
+    Delimiter,
+    LineEnd,
+}
+
+/// What looking at the unread text gave.
+enum Cut {
+    /// A record: its bytes without and with the line end, how many lines it spans, its fields.
+    Record {
+        text: usize,
+        whole: usize,
+        lines: u64,
+        fields: usize,
+    },
+    /// A line end where a record could begin.
+    Empty {
+        whole: usize,
+    },
+    /// More text is needed.
+    Short,
+    Fault(Fault),
+}
+
+impl RecordReader {
+    /// Reads content in a declared encoding.
+    ///
+    /// # Errors
+    /// The content cannot be read, or begins with the mark of another encoding.
+    pub fn new(
+        content: Content,
+        encoding: &'static encoding_rs::Encoding,
+        cutting: Cutting,
+    ) -> Result<RecordReader, String> {
+        let mut classes = [Class::Text; 256];
+        classes[usize::from(cutting.delimiter)] = Class::Delimiter;
+        classes[usize::from(b'\r')] = Class::LineEnd;
+        classes[usize::from(b'\n')] = Class::LineEnd;
+        Ok(RecordReader {
+            decoding: Decoding::new(content, encoding)?,
+            cutting,
+            classes,
+            buffer: Vec::new(),
+            start: 0,
+            end: 0,
+            at_end: false,
+            before: 0,
+            line: 1,
+            record: Place::default(),
+            cells: Vec::new(),
+        })
+    }
+
+    /// Passes over one physical line; false at the end of the file.
+    pub fn skip_line(&mut self) -> Result<bool, String> {
+        if self.start == self.end && !self.fill()? {
+            return Ok(false);
+        }
+        self.to_next_line()?;
+        Ok(true)
+    }
+
+    /// The next record or fault. Empty lines are neither.
+    ///
+    /// # Errors
+    /// The content cannot be read on.
+    pub fn next(&mut self) -> Result<Next, String> {
+        loop {
+            match self.cut() {
+                Cut::Short => {
+                    if self.end - self.start > self.cutting.max_record {
+                        return self.fault(Fault::Oversize);
+                    }
+                    if !self.fill()? && self.start == self.end {
+                        return Ok(Next::End);
+                    }
+                }
+                Cut::Empty { whole } => {
+                    self.start += whole;
+                    self.line += 1;
+                }
+                Cut::Record { text, .. } if text > self.cutting.max_record => return self.fault(Fault::Oversize),
+                Cut::Record { text, whole, lines, fields } => {
+                    self.place(text);
+                    self.start += whole;
+                    self.line += lines;
+                    return Ok(Next::Record { fields });
+                }
+                Cut::Fault(fault) => return self.fault(fault),
+            }
+        }
+    }
+
+    /// The bytes of the current record, without its line end.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.record.start..self.record.end]
+    }
+
+    /// The cells of the current record.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// Physical line on which the current record begins, from 1.
+    pub fn line(&self) -> u64 {
+        self.record.line
+    }
+
+    /// Byte offset in the inflated file at which the current record begins.
+    pub fn offset(&self) -> u64 {
+        self.record.offset
+    }
+
+    /// Bytes of the file as stored and their SHA-256.
+    ///
+    /// # Errors
+    /// The rest of the file cannot be read.
+    pub fn finish(self) -> Result<(u64, String), String> {
+        self.decoding.finish()
+    }
+
+    fn place(&mut self, text: usize) {
+        let offset = self.decoding.source_offset(self.before + self.start as u64);
+        self.record = Place { start: self.start, end: self.start + text, line: self.line, offset };
+    }
+
+    /// Gives the physical line up as a record and goes on behind it.
+    fn fault(&mut self, fault: Fault) -> Result<Next, String> {
+        self.place(0);
+        self.cells.clear();
+        let Place { line, offset, .. } = self.record;
+        self.to_next_line()?;
+        self.record = Place { line, offset, ..Place::default() };
+        Ok(Next::Fault(fault))
+    }
+
+    fn to_next_line(&mut self) -> Result<(), String> {
+        loop {
+            let unread = &self.buffer[self.start..self.end];
+            let found = unread.iter().position(|byte| self.classes[usize::from(*byte)] == Class::LineEnd);
+            let Some(at) = found else {
+                self.start = self.end;
+                if !self.fill()? {
+                    return Ok(());
+                }
+                continue;
+            };
+            self.start += at;
+            if self.buffer[self.start] == b'\r' && self.start + 1 == self.end {
+                self.fill()?;
+            }
+            let unread = &self.buffer[self.start..self.end];
+            self.start += if unread.starts_with(b"\r\n") { 2 } else { 1 };
+            self.line += 1;
+            return Ok(());
+        }
+    }
+
+    /// Reads more text behind the unread; false if there is none.
+    fn fill(&mut self) -> Result<bool, String> {
+        if self.at_end {
+            return Ok(false);
+        }
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.before += self.start as u64;
+        self.end -= self.start;
+        self.start = 0;
+        self.buffer.truncate(self.end);
+        // Places of lines passed are not wanted any more.
+        self.decoding.source_offset(self.before);
+        // Doubling keeps the cost of looking again at a long record linear.
+        let more = self.decoding.read(&mut self.buffer, STEP.max(self.end))?;
+        self.end = self.buffer.len();
+        self.at_end = !more;
+        Ok(more)
+    }
+
+    /// Looks for one record at the start of the unread text.
+    fn cut(&mut self) -> Cut {
+        let text = &self.buffer[self.start..self.end];
+        self.cells.clear();
+        let (mut at, mut fields, mut lines) = (0, 0, 0);
+        let Some(first) = text.first() else { return Cut::Short };
+        if self.classes[usize::from(*first)] == Class::LineEnd {
+            return match line_end(text, 0, self.at_end) {
+                Some(whole) => Cut::Empty { whole },
+                None => Cut::Short,
+            };
+        }
+        loop {
+            let cell = if self.cutting.quote.is_some_and(|quote| text.get(at) == Some(&quote)) {
+                match quoted(text, at, self.at_end) {
+                    Quoted::Cell { cell, lines: within } => {
+                        lines += within;
+                        cell
+                    }
+                    Quoted::Short => return Cut::Short,
+                    Quoted::Unterminated => return Cut::Fault(Fault::Unterminated),
+                }
+            } else {
+                let mut end = at;
+                while end < text.len() && self.classes[usize::from(text[end])] == Class::Text {
+                    end += 1;
+                }
+                Cell { start: at, end, doubled: false }
+            };
+            let closing = usize::from(cell.start > at);
+            at = cell.end + closing;
+            fields += 1;
+            if fields <= self.cutting.max_cells {
+                self.cells.push(cell);
+            }
+            match text.get(at).map(|byte| self.classes[usize::from(*byte)]) {
+                None if !self.at_end => return Cut::Short,
+                None => return Cut::Record { text: at, whole: at, lines, fields },
+                Some(Class::Delimiter) => at += 1,
+                Some(Class::LineEnd) => {
+                    return match line_end(text, at, self.at_end) {
+                        Some(length) => Cut::Record { text: at, whole: at + length, lines: lines + 1, fields },
+                        None => Cut::Short,
+                    };
+                }
+                Some(Class::Text) => return Cut::Fault(Fault::AfterQuote),
+            }
+        }
+    }
+}
+
+/// Bytes of the line end at a place: CR, LF or both; `None` if what follows a CR is not there yet.
+fn line_end(text: &[u8], at: usize, at_end: bool) -> Option<usize> {
+    match (text[at], text.get(at + 1)) {
+        (b'\r', Some(b'\n')) => Some(2),
+        (b'\r', None) if !at_end => None,
+        _ => Some(1),
+    }
+}
+
+enum Quoted {
+    Cell { cell: Cell, lines: u64 },
+    Short,
+    Unterminated,
+}
+
+/// Cuts the quoted cell that opens at a place.
+fn quoted(text: &[u8], open: usize, at_end: bool) -> Quoted {
+    let quote = text[open];
+    let (mut at, mut doubled, mut lines) = (open + 1, false, 0);
+    loop {
+        match text.get(at) {
+            None if at_end => return Quoted::Unterminated,
+            None => return Quoted::Short,
+            Some(byte) if *byte == quote => match text.get(at + 1) {
+                Some(next) if *next == quote => {
+                    doubled = true;
+                    at += 2;
+                }
+                None if !at_end => return Quoted::Short,
+                _ => return Quoted::Cell { cell: Cell { start: open + 1, end: at, doubled }, lines },
+            },
+            Some(b'\n') => {
+                lines += 1;
+                at += 1;
+            }
+            Some(b'\r') => {
+                lines += u64::from(text.get(at + 1) != Some(&b'\n'));
+                at += 1;
+            }
+            Some(_) => at += 1,
+        }
+    }
+}

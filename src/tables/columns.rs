@@ -1,0 +1,508 @@
+//! The published tables as data: names, columns, types, keys and meanings.
+//!
+//! Builders, documentation and tests all read from here, so that a table cannot differ from what is
+//! said about it. It must not hold figures or logic; a change of grain or meaning is a new table.
+//! Nothing in it fails.
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use std::fmt::Write;
+use std::sync::{Arc, LazyLock};
+use vtr_kernel::Reason;
+
+/// A published table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // `meaning` documents them
+pub enum Table {
+    VtrWeekly,
+    VtrWeeklyCategory,
+    VtrRolling,
+    AccountHealth,
+    Defects,
+    CarrierNames,
+    Rejects,
+    InputFiles,
+}
+
+/// What the cells of a column are; it decides the Arrow type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Ids, names and texts: Utf8.
+    Text,
+    /// Counts, bytes and record numbers: Int64.
+    Count,
+    /// Rates, interval bounds and targets: Float64.
+    Share,
+    /// Calendar days: Date32.
+    Day,
+    /// Yes or no: Boolean.
+    Flag,
+}
+
+impl Kind {
+    /// The Arrow type of its columns.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Kind::Text => DataType::Utf8,
+            Kind::Count => DataType::Int64,
+            Kind::Share => DataType::Float64,
+            Kind::Day => DataType::Date32,
+            Kind::Flag => DataType::Boolean,
+        }
+    }
+
+    /// The type's name in the documentation.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Text => "string",
+            Kind::Count => "int64",
+            Kind::Share => "double",
+            Kind::Day => "date",
+            Kind::Flag => "boolean",
+        }
+    }
+}
+
+/// What is known about one column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ColumnFacts {
+    /// Its name.
+    pub name: &'static str,
+    /// What its cells are.
+    pub kind: Kind,
+    /// Whether a cell may be null.
+    pub nullable: bool,
+    /// What it says, for a person.
+    pub meaning: &'static str,
+}
+
+const fn column(name: &'static str, kind: Kind, meaning: &'static str) -> ColumnFacts {
+    ColumnFacts { name, kind, nullable: false, meaning }
+}
+
+const fn nullable(name: &'static str, kind: Kind, meaning: &'static str) -> ColumnFacts {
+    ColumnFacts { name, kind, nullable: true, meaning }
+}
+
+/// One entry of a table's list of columns.
+enum Part {
+    One(ColumnFacts),
+    /// One count for each defect reason, in ladder order.
+    DefectReasons,
+}
+
+use Kind::{Count, Day, Flag, Share, Text};
+use Part::{DefectReasons, One};
+
+const SELLER: Part = One(column("seller_id", Text, "the seller account, as written in the source"));
+const MARKETPLACE: Part = One(column(
+    "marketplace",
+    Text,
+    "ISO country of the store, such as `DE` or `GB`; `(none)` for sales outside any marketplace",
+));
+const STORE: Part = One(column("marketplace", Text, "ISO country of the store, such as `DE` or `GB`"));
+const PROGRAMME: Part =
+    One(column("programme", Text, "`standard`, or a programme that the marketplace judges apart under its own target"));
+const CATEGORY: Part = One(column("product_category", Text, "as in the source; `(none)` where the source names none"));
+const CATEGORY_OR_ALL: Part = One(column(
+    "product_category",
+    Text,
+    "as in the source, `(none)` where the source names none; `(all)` is the sum of all categories",
+));
+const CARRIER: Part =
+    One(column("carrier", Text, "id of the known carrier; `other` for an unknown name, `(none)` for a missing one"));
+const WEEK_START: Part = One(column("week_start", Day, "Monday of the ISO week, in days of the marketplace"));
+const ISO_WEEK: Part = One(column("iso_week", Text, "label of the week, such as `2025-W01`"));
+const SHIPMENTS: Part = One(column("shipments", Count, "judged packages: out of scope, exempt and eligible ones"));
+const OUT_OF_SCOPE: Part = One(column("out_of_scope", Count, "packages that are not part of the measure"));
+const EXEMPT: Part = One(column("exempt", Count, "packages that a rule leaves out of both sides of the rate"));
+const ELIGIBLE: Part = One(column("eligible", Count, "packages that count in the rate: valid ones and defects"));
+const VALID: Part = One(column("valid", Count, "packages with a valid tracking number"));
+const DEFECTS: Part = One(column("defects", Count, "packages without one"));
+const VTR: Part = One(nullable("vtr", Share, "valid / eligible; null where nothing is eligible"));
+const VTR_LOW: Part = One(nullable("vtr_low", Share, "lower bound of the Wilson 95 % interval"));
+const VTR_HIGH: Part = One(nullable("vtr_high", Share, "upper bound of the Wilson 95 % interval"));
+const TARGET_OF_WEEK: Part =
+    One(nullable("target", Share, "share asked for by the version in force on the week's last day; null without one"));
+const TARGET_OF_WINDOW: Part =
+    One(nullable("target", Share, "share asked for by the version in force on `window_end`; null without one"));
+const TARGET_KIND: Part =
+    One(nullable("target_kind", Text, "`at_least`: the target itself is enough; `more_than`: the rate must exceed it"));
+const MEETS_TARGET: Part = One(nullable(
+    "meets_target",
+    Flag,
+    "whether the counts meet the target, compared on integers; null where nothing is eligible or there is no target",
+));
+const DEFECT_BUDGET: Part = One(nullable(
+    "defect_budget",
+    Count,
+    "how many more defects the same eligible count could hold and still meet the target; negative: how many too many",
+));
+const PROVISIONAL_WEEK: Part = One(column(
+    "provisional",
+    Flag,
+    "whether figures can still move: the marketplace's latency after the week's last day has not passed on `as_of`",
+));
+const PROVISIONAL_WINDOW: Part = One(column(
+    "provisional",
+    Flag,
+    "whether figures can still move: the marketplace's latency after `window_end` has not passed on `as_of`",
+));
+const WINDOW_START: Part = One(column("window_start", Day, "first day of the trailing window"));
+const WINDOW_END: Part = One(column("window_end", Day, "last day of the trailing window"));
+const FILE: Part = One(column("file", Text, "path of the input file, relative to the job's folder"));
+const EVIDENCE: Part = One(column("evidence", Text, "what was judged by: `scans`, or `format` (the number alone)"));
+
+static VTR_WEEKLY: &[Part] = &[
+    SELLER,
+    MARKETPLACE,
+    PROGRAMME,
+    CARRIER,
+    WEEK_START,
+    ISO_WEEK,
+    SHIPMENTS,
+    OUT_OF_SCOPE,
+    EXEMPT,
+    ELIGIBLE,
+    VALID,
+    DEFECTS,
+    DefectReasons,
+    VTR,
+    VTR_LOW,
+    VTR_HIGH,
+    TARGET_OF_WEEK,
+    TARGET_KIND,
+    MEETS_TARGET,
+    PROVISIONAL_WEEK,
+    EVIDENCE,
+];
+
+static VTR_WEEKLY_CATEGORY: &[Part] = &[
+    SELLER,
+    MARKETPLACE,
+    PROGRAMME,
+    CATEGORY,
+    WEEK_START,
+    ISO_WEEK,
+    SHIPMENTS,
+    OUT_OF_SCOPE,
+    EXEMPT,
+    ELIGIBLE,
+    VALID,
+    DEFECTS,
+    DefectReasons,
+    VTR,
+    VTR_LOW,
+    VTR_HIGH,
+    TARGET_OF_WEEK,
+    TARGET_KIND,
+    MEETS_TARGET,
+    PROVISIONAL_WEEK,
+    EVIDENCE,
+];
+
+static VTR_ROLLING: &[Part] = &[
+    SELLER,
+    STORE,
+    PROGRAMME,
+    CATEGORY_OR_ALL,
+    WINDOW_END,
+    WINDOW_START,
+    ELIGIBLE,
+    VALID,
+    DEFECTS,
+    VTR,
+    VTR_LOW,
+    VTR_HIGH,
+    TARGET_OF_WINDOW,
+    TARGET_KIND,
+    MEETS_TARGET,
+    DEFECT_BUDGET,
+    PROVISIONAL_WINDOW,
+    EVIDENCE,
+];
+
+static ACCOUNT_HEALTH: &[Part] = &[
+    SELLER,
+    STORE,
+    PROGRAMME,
+    CATEGORY_OR_ALL,
+    WINDOW_START,
+    WINDOW_END,
+    ELIGIBLE,
+    VALID,
+    DEFECTS,
+    VTR,
+    VTR_LOW,
+    VTR_HIGH,
+    TARGET_OF_WINDOW,
+    TARGET_KIND,
+    One(column(
+        "status",
+        Text,
+        "`good`; `at_risk`: meets the target, but the interval's lower bound or the window's last 7 days do not; \
+         `breach`: misses the target; `no_data`: nothing eligible, or no version in force",
+    )),
+    DEFECT_BUDGET,
+    One(nullable(
+        "valid_needed",
+        Count,
+        "the fewest further valid packages that bring the rate back to target; 0 if it meets it, null where no number does",
+    )),
+    One(nullable("vtr_7_days_before", Share, "the rate of the window that ended 7 days earlier")),
+    One(nullable("leading_reason", Text, "the most frequent defect reason of the window; the earlier rung on ties")),
+    One(nullable("leading_carrier", Text, "the carrier with the most defects in the window; the smaller id on ties")),
+    One(column("as_of", Day, "the last day (UTC) of which anything was known")),
+    EVIDENCE,
+];
+
+static DEFECT_LIST: &[Part] = &[
+    SELLER,
+    MARKETPLACE,
+    One(column("order_id", Text, "the order, as in the source")),
+    One(column(
+        "package_id",
+        Text,
+        "the package within the order; the cleaned tracking number where the source names none",
+    )),
+    One(column("day", Day, "the day that places the package in time, in the marketplace's time zone")),
+    WEEK_START,
+    One(column("carrier_typed", Text, "the carrier as the seller typed it; empty where missing")),
+    CARRIER,
+    One(column("tracking_number", Text, "the number as the seller typed it; empty where missing")),
+    One(column("reason", Text, "why it is a defect: the rung of the ladder that spoke")),
+    One(column("rule", Text, "id of the rule that decided")),
+    One(column("meaning", Text, "the reason in a sentence")),
+    One(column("suggested_fix", Text, "what to do about it")),
+    One(nullable("likely_carrier", Text, "whose number it certainly is, where it belongs to another carrier")),
+    One(column("mendable", Flag, "whether it can still be mended: not delivered on `as_of`")),
+    EVIDENCE,
+];
+
+static CARRIER_NAMES: &[Part] = &[
+    MARKETPLACE,
+    One(column("carrier_typed", Text, "the carrier as sellers typed it; empty where missing")),
+    WEEK_START,
+    CARRIER,
+    One(nullable(
+        "integrated",
+        Flag,
+        "whether it is on the list of the version in force on `as_of`; null without a version or a list",
+    )),
+    One(column("shipments", Count, "judged packages with this name")),
+    EVIDENCE,
+];
+
+static REJECTS: &[Part] = &[
+    FILE,
+    One(column("record", Count, "number of the data record in the file, from 1")),
+    One(nullable("line", Count, "physical line at which the record begins, from 1; null for Parquet")),
+    One(nullable("byte_offset", Count, "byte at which the record begins, from 0; null for Parquet")),
+    One(column("column", Text, "the column at fault; empty where it is the record as a whole")),
+    One(column("reason", Text, "what is wrong")),
+    One(nullable("value", Text, "the offending value, escaped and at most 200 characters long")),
+    EVIDENCE,
+];
+
+static INPUT_FILES: &[Part] = &[
+    FILE,
+    One(column("bytes", Count, "size of the file as stored")),
+    One(column("rows_read", Count, "data records seen; the sum of the counts from `rejected` to `defect`")),
+    One(column("rows_pruned", Count, "rows of row groups that were never read, because no row in them could count")),
+    One(column("rejected", Count, "records that cannot be judged at all")),
+    One(column("after_as_of", Count, "rows that were not yet there on `as_of`")),
+    One(column("superseded", Count, "rows of which a newer copy counts")),
+    One(column("outside_range", Count, "rows outside the weeks asked for")),
+    OUT_OF_SCOPE,
+    EXEMPT,
+    VALID,
+    One(column("defect", Count, "packages without a valid tracking number")),
+    One(nullable("first_day", Day, "first day of the rows that were not rejected")),
+    One(nullable("last_day", Day, "last day of the rows that were not rejected")),
+    One(column("digest", Text, "SHA-256 in hex: of the content for CSV, of size and footer for Parquet")),
+    EVIDENCE,
+];
+
+static SCHEMAS: LazyLock<Vec<SchemaRef>> = LazyLock::new(|| Table::ALL.into_iter().map(make_schema).collect());
+
+fn make_schema(table: Table) -> SchemaRef {
+    let columns = table.columns();
+    let fields = columns.iter().map(|facts| Field::new(facts.name, facts.kind.data_type(), facts.nullable));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+impl Table {
+    /// All tables, in canonical order.
+    pub const ALL: [Table; 8] = [
+        Table::VtrWeekly,
+        Table::VtrWeeklyCategory,
+        Table::VtrRolling,
+        Table::AccountHealth,
+        Table::Defects,
+        Table::CarrierNames,
+        Table::Rejects,
+        Table::InputFiles,
+    ];
+
+    /// Its name in jobs and folders.
+    pub fn name(self) -> &'static str {
+        match self {
+            Table::VtrWeekly => "vtr_weekly",
+            Table::VtrWeeklyCategory => "vtr_weekly_category",
+            Table::VtrRolling => "vtr_rolling",
+            Table::AccountHealth => "account_health",
+            Table::Defects => "defects",
+            Table::CarrierNames => "carrier_names",
+            Table::Rejects => "rejects",
+            Table::InputFiles => "input_files",
+        }
+    }
+
+    /// The table of a name.
+    pub fn from_name(name: &str) -> Option<Table> {
+        Table::ALL.into_iter().find(|table| table.name() == name)
+    }
+
+    /// Whether it is published week by week.
+    pub fn is_partitioned(self) -> bool {
+        !matches!(self, Table::AccountHealth | Table::Rejects | Table::InputFiles)
+    }
+
+    /// What one row is, for a person.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Table::VtrWeekly => "The rate by carrier and ISO week.",
+            Table::VtrWeeklyCategory => "The rate by product category and ISO week.",
+            Table::VtrRolling => {
+                "The rate over the policy's trailing window, by product category: the figure that the marketplace judges. \
+                 Windows end on every Sunday, or on every day with `rolling = \"daily\"`; \
+                 a file holds the windows that end in its week."
+            }
+            Table::AccountHealth => {
+                "The last window whose figures are final, with its status and what is needed to meet the target."
+            }
+            Table::Defects => "Every package without a valid tracking number, why, and what to do about it.",
+            Table::CarrierNames => "What each carrier name was taken for.",
+            Table::Rejects => "Records that could not be judged at all, of the last publication.",
+            Table::InputFiles => "What was read and what became of it, of the last publication.",
+        }
+    }
+
+    /// The columns that identify a row, in the order that rows are sorted by.
+    pub fn key(self) -> &'static [&'static str] {
+        match self {
+            Table::VtrWeekly => &["seller_id", "marketplace", "programme", "carrier", "week_start"],
+            Table::VtrWeeklyCategory => &["seller_id", "marketplace", "programme", "product_category", "week_start"],
+            Table::VtrRolling => &["seller_id", "marketplace", "programme", "product_category", "window_end"],
+            Table::AccountHealth => &["seller_id", "marketplace", "programme", "product_category"],
+            Table::Defects => &["seller_id", "marketplace", "order_id", "package_id"],
+            Table::CarrierNames => &["marketplace", "carrier_typed", "week_start"],
+            Table::Rejects => &["file", "record"],
+            Table::InputFiles => &["file"],
+        }
+    }
+
+    fn parts(self) -> &'static [Part] {
+        match self {
+            Table::VtrWeekly => VTR_WEEKLY,
+            Table::VtrWeeklyCategory => VTR_WEEKLY_CATEGORY,
+            Table::VtrRolling => VTR_ROLLING,
+            Table::AccountHealth => ACCOUNT_HEALTH,
+            Table::Defects => DEFECT_LIST,
+            Table::CarrierNames => CARRIER_NAMES,
+            Table::Rejects => REJECTS,
+            Table::InputFiles => INPUT_FILES,
+        }
+    }
+
+    /// Its columns, in order.
+    pub fn columns(self) -> Vec<ColumnFacts> {
+        let mut columns = Vec::new();
+        for part in self.parts() {
+            match part {
+                One(facts) => columns.push(*facts),
+                DefectReasons => {
+                    columns
+                        .extend(Reason::defects().map(|reason| column(reason.name(), Count, reason.entry().meaning)));
+                }
+            }
+        }
+        columns
+    }
+
+    /// Its Arrow schema.
+    pub fn schema(self) -> SchemaRef {
+        SCHEMAS[self as usize].clone()
+    }
+}
+
+/// The documentation of all tables, as Markdown: of each a heading, its grain and its columns.
+pub fn markdown() -> String {
+    let mut text = String::new();
+    for table in Table::ALL {
+        let key: Vec<String> = table.key().iter().map(|name| format!("`{name}`")).collect();
+        let files = if table.is_partitioned() { "One file a week." } else { "One file." };
+        let (name, meaning, key) = (table.name(), table.meaning(), key.join(", "));
+        let _ = writeln!(text, "### `{name}`\n\n{meaning} {files} Key and sort order: {key}.\n");
+        let _ = writeln!(text, "| column | type | nulls | meaning |\n|---|---|---|---|");
+        for facts in table.columns() {
+            let nulls = if facts.nullable { "yes" } else { "" };
+            let _ = writeln!(text, "| `{}` | {} | {nulls} | {} |", facts.name, facts.kind.name(), facts.meaning);
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_are_found_by_name_and_stand_in_canonical_order() {
+        for (index, table) in Table::ALL.into_iter().enumerate() {
+            assert_eq!(table as usize, index);
+            assert_eq!(Table::from_name(table.name()), Some(table));
+        }
+        assert_eq!(Table::from_name("vtr_daily"), None);
+    }
+
+    #[test]
+    fn keys_are_columns_that_are_never_null_and_evidence_stands_last() {
+        for table in Table::ALL {
+            let columns = table.columns();
+            for key in table.key() {
+                let facts = columns.iter().find(|facts| facts.name == *key);
+                assert!(facts.is_some_and(|facts| !facts.nullable), "{} {key}", table.name());
+            }
+            assert_eq!(columns.last().map(|facts| facts.name), Some("evidence"));
+            for (index, facts) in columns.iter().enumerate() {
+                assert!(columns[..index].iter().all(|other| other.name != facts.name), "{} twice", facts.name);
+                assert!(!facts.meaning.contains('|') && !facts.meaning.is_empty(), "{}", facts.name);
+            }
+        }
+        let health = Table::AccountHealth.columns();
+        assert_eq!(health[health.len() - 2].name, "as_of");
+    }
+
+    #[test]
+    fn weekly_columns_are_these() {
+        let names: Vec<&str> = Table::VtrWeekly.columns().iter().map(|facts| facts.name).collect();
+        let want = "seller_id marketplace programme carrier week_start iso_week shipments out_of_scope exempt eligible \
+                    valid defects tracking_missing tracking_placeholder carrier_missing carrier_not_accepted \
+                    number_refused carrier_mismatch added_after_delivery number_malformed check_digit_failed \
+                    delivery_scan_missing scan_missing vtr vtr_low vtr_high target target_kind meets_target \
+                    provisional evidence";
+        assert_eq!(names, want.split_whitespace().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn the_documentation_names_every_column() {
+        let text = markdown();
+        for table in Table::ALL {
+            assert!(text.contains(&format!("### `{}`", table.name())));
+            assert!(table.columns().iter().all(|facts| text.contains(&format!("| `{}` | ", facts.name))));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Tallies of many rows to the rate columns that tables share.
+//!
+//! Targets are looked up for the last day of a week or window and handed to the kernel's tally,
+//! which alone divides and compares. Nothing in it fails.
+
+use super::frames::{NONE, Space};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
+use std::sync::Arc;
+use vtr_kernel::Book;
+use vtr_kernel::calendar::{self, Day};
+use vtr_kernel::policy::{Market, ProgrammeId};
+use vtr_kernel::tally::{Tally, Target};
+
+/// Marketplaces and programmes of a marginal's keys by code. Sellers are the first key column,
+/// marketplaces the second and programmes the third in every marginal that has rates.
+pub struct Rules<'a> {
+    markets: Vec<Option<&'a Market>>,
+    programmes: Vec<ProgrammeId>,
+}
+
+impl<'a> Rules<'a> {
+    /// What the book knows about the keys.
+    pub fn of(book: &'a Book, space: &Space) -> Rules<'a> {
+        let market = |name: &str| {
+            let market = book.markets().find(|(_, market)| market.name == name).map(|(_, market)| market);
+            assert!(market.is_some() || name == NONE, "the book knows the marketplace `{name}` that it resolved");
+            market
+        };
+        Rules {
+            markets: space.texts(1).map(market).collect(),
+            programmes: space
+                .texts(2)
+                .map(|name| book.resolve_programme(name).unwrap_or(ProgrammeId::STANDARD))
+                .collect(),
+        }
+    }
+
+    /// The marketplace of a code; `None` outside any.
+    pub fn market(&self, code: u32) -> Option<&'a Market> {
+        self.markets[code as usize]
+    }
+
+    /// The target of the version in force on a day.
+    pub fn target(&self, market: u32, programme: u32, day: Day) -> Option<Target> {
+        Some(self.market(market)?.version(day)?.target(self.programmes[programme as usize]))
+    }
+
+    /// Whether figures up to a day can still move; outside any marketplace nothing comes late.
+    pub fn provisional(&self, market: u32, last_day: Day, as_of: Day) -> bool {
+        calendar::provisional(last_day, self.market(market).map_or(0, |market| market.latency_days), as_of)
+    }
+}
+
+/// What the rate columns of one row are made from.
+#[derive(Clone, Copy)]
+pub struct Rate {
+    /// The counts.
+    pub tally: Tally,
+    /// The share asked for, if any.
+    pub target: Option<Target>,
+}
+
+impl Rate {
+    /// Whether the counts meet the target.
+    pub fn meets(&self) -> Option<bool> {
+        self.tally.meets(self.target?)
+    }
+}
+
+fn shares(rates: &[Rate], of: impl Fn(&Rate) -> Option<f64>) -> ArrayRef {
+    Arc::new(Float64Array::from_iter(rates.iter().map(of)))
+}
+
+/// `vtr`, `vtr_low`, `vtr_high`, `target`, `target_kind`.
+pub fn vtr_and_target(rates: &[Rate]) -> [ArrayRef; 5] {
+    [
+        shares(rates, |rate| rate.tally.rate()),
+        shares(rates, |rate| rate.tally.wilson().map(|(low, _)| low)),
+        shares(rates, |rate| rate.tally.wilson().map(|(_, high)| high)),
+        shares(rates, |rate| rate.target.map(|target| target.share())),
+        Arc::new(StringArray::from_iter(rates.iter().map(|rate| rate.target.map(|target| target.kind.name())))),
+    ]
+}
+
+/// `meets_target`.
+pub fn meets_target(rates: &[Rate]) -> ArrayRef {
+    Arc::new(BooleanArray::from_iter(rates.iter().map(Rate::meets)))
+}
+
+/// `defect_budget`.
+pub fn defect_budget(rates: &[Rate]) -> ArrayRef {
+    Arc::new(Int64Array::from_iter(rates.iter().map(|rate| rate.tally.defect_budget(rate.target?))))
+}
+
+/// `valid_needed`.
+pub fn valid_needed(rates: &[Rate]) -> ArrayRef {
+    Arc::new(Int64Array::from_iter(rates.iter().map(|rate| rate.tally.valid_needed(rate.target?))))
+}

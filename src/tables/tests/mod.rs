@@ -1,0 +1,324 @@
+//! Tables from small, invented packages: what they must show, worked out by hand or naively.
+
+mod health;
+mod rates;
+mod row_tables;
+
+use super::columns::Table;
+use super::{FileRow, Piece, TablesInput, build, time_axis};
+use crate::job::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
+use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
+use arrow::record_batch::RecordBatch;
+use arrow::util::display::array_value_to_string;
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use vtr_columnar::fold::Reject;
+use vtr_columnar::partial::Marginals;
+use vtr_kernel::calendar::{self, Day};
+use vtr_kernel::ladder::Evidence;
+use vtr_kernel::load::BookFile;
+use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::{Book, load};
+
+/// GB: windows of 30 days, final after 14; more than 94 % until 2025-01-14, at least 95 % afterwards.
+const GB: &str = r#"marketplace = "GB"
+name = "Shop GB"
+ids = ["ID-GB"]
+aliases = ["UK"]
+currency = "GBP"
+time_zone = "Europe/London"
+selected_by = "promised_delivery"
+window_days = 30
+latency_days = 14
+
+[[version]]
+id = "gb-old"
+until = 2025-01-15
+target = { more_than = "0.94" }
+per = "account"
+carriers = { integrated = ["red"], otherwise = "not_measured" }
+confidence = "unsure"
+checked_on = 2025-06-01
+source = []
+
+[[version.lane]]
+id = "gb-old-any"
+from = ["*"]
+to = ["*"]
+scans = 1
+
+[[version]]
+id = "gb-new"
+from = 2025-01-15
+target = { at_least = "0.95" }
+per = "category"
+carriers = "any"
+confidence = "confirmed"
+checked_on = 2025-06-01
+source = []
+
+[[version.programme]]
+name = "premium"
+target = { at_least = "0.99" }
+per = "account"
+
+[[version.lane]]
+id = "gb-any"
+from = ["*"]
+to = ["*"]
+scans = 1
+"#;
+
+/// FR: windows of 10 days, final after 3; at least half.
+const FR: &str = r#"marketplace = "FR"
+name = "Shop FR"
+ids = ["ID-FR"]
+aliases = []
+currency = "EUR"
+time_zone = "Europe/Paris"
+selected_by = "shipped"
+window_days = 10
+latency_days = 3
+
+[[version]]
+id = "fr-all"
+target = { at_least = "0.5" }
+per = "account"
+carriers = { integrated = ["red"], otherwise = "not_accepted" }
+confidence = "confirmed"
+checked_on = 2025-06-01
+source = []
+
+[[version.lane]]
+id = "fr-any"
+from = ["*"]
+to = ["*"]
+scans = 1
+"#;
+
+/// DE: never had a version.
+const DE: &str = r#"marketplace = "DE"
+name = "Shop DE"
+ids = ["ID-DE"]
+aliases = []
+currency = "EUR"
+time_zone = "Europe/Berlin"
+selected_by = "shipped"
+window_days = 30
+latency_days = 14
+"#;
+
+const RED: &str = "id = \"red\"\nname = \"Red\"\naliases = []\nclosed = false\nsource = []\n";
+const BLUE: &str = "id = \"blue\"\nname = \"Blue\"\naliases = []\nclosed = false\nsource = []\n";
+const FAMILIES: &str = "[families]\n\n[groups]\n\n[by_marketplace]\n";
+const SERVICES: &str = "[[class]]\nname = \"letter\"\nphrases = [\"letter\"]\ncarriers = [\"*\"]\nexcept = []\n";
+const PLACEHOLDERS: &str = r#"words = ["none"]
+numbers = []
+repeated = true
+counting = true
+order_id = true
+order_id_suffixes = ["InvalidId"]
+no_digit = true
+min_length = 5
+no_marketplace = ["Non-Shop"]
+"#;
+
+static BOOK: LazyLock<Arc<Book>> = LazyLock::new(|| {
+    let files = [
+        ("policies/gb.toml", GB),
+        ("policies/fr.toml", FR),
+        ("policies/de.toml", DE),
+        ("carriers/red.toml", RED),
+        ("carriers/blue.toml", BLUE),
+        ("families.toml", FAMILIES),
+        ("services.toml", SERVICES),
+        ("placeholders.toml", PLACEHOLDERS),
+    ];
+    let files = files.map(|(name, text)| BookFile { name: name.into(), text: text.into() });
+    Arc::new(load::load(&files).unwrap_or_else(|problems| panic!("{problems:?}")))
+});
+
+fn day(text: &str) -> Day {
+    calendar::day_from_date(text.parse().unwrap())
+}
+
+fn plan(as_of: &str, tables: &[Table]) -> Plan {
+    Plan {
+        name: "test".into(),
+        root: ".".into(),
+        run_id: "run".into(),
+        began_at: "2025-01-01T00:00:00Z".into(),
+        as_of: day(as_of),
+        as_of_mode: AsOfMode::Rows,
+        evidence: EvidenceWanted::Auto,
+        identity: Some(Identity::Package),
+        range: None,
+        copies_within_days: 60,
+        prune: true,
+        book: BOOK.clone(),
+        rates: Arc::default(),
+        inputs: Vec::new(),
+        output: Output { path: "out".into(), tables: tables.to_vec(), rolling: Rolling::Weekly },
+        limits: Limits {
+            max_rejected: (1, 1000),
+            max_rejected_rows_kept: 3,
+            max_field_bytes: 1 << 20,
+            max_record_bytes: 1 << 20,
+            max_columns: 100,
+            max_inflated_bytes: 1 << 30,
+            max_inflated_ratio: 100,
+        },
+        checks: Vec::new(),
+        threads: 1,
+        memory: 1 << 30,
+        job_digest: String::new(),
+    }
+}
+
+fn weeks(first: &str, last: &str) -> Option<WeekRange> {
+    Some(WeekRange { first: calendar::monday(day(first)), last: calendar::monday(day(last)) })
+}
+
+/// Equal packages, judged.
+#[derive(Clone, Copy, Debug)]
+struct Judged {
+    day: Day,
+    seller: &'static str,
+    market: &'static str,
+    programme: &'static str,
+    category: &'static str,
+    carrier: &'static str,
+    reason: Reason,
+    count: i64,
+}
+
+/// Packages of seller `S` in GB, standard, category `Toys`, carrier `red`.
+fn judged(on: &str, reason: Reason, count: i64) -> Judged {
+    let (seller, market, programme) = ("S", "GB", "standard");
+    Judged { day: day(on), seller, market, programme, category: "Toys", carrier: "red", reason, count }
+}
+
+/// One row of a marginal: time, keys, reason, count.
+type Counted = (Day, Vec<&'static str>, Option<Reason>, i64);
+
+/// Batches by time, with one dictionary for each key column.
+fn marginal(names: &[&str], rows: &[Counted]) -> BTreeMap<Day, RecordBatch> {
+    let texts = |column: usize| {
+        let mut texts: Vec<&str> = rows.iter().map(|row| row.1[column]).collect();
+        texts.sort_unstable();
+        texts.dedup();
+        texts
+    };
+    let texts: Vec<Vec<&str>> = (0..names.len()).map(texts).collect();
+    let values: Vec<ArrayRef> =
+        texts.iter().map(|texts| Arc::new(StringArray::from(texts.clone())) as ArrayRef).collect();
+    let mut by_time: BTreeMap<Day, Vec<&Counted>> = BTreeMap::new();
+    rows.iter().for_each(|row| by_time.entry(row.0).or_default().push(row));
+    let batch = |rows: Vec<&Counted>| {
+        let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
+        for (column, name) in names.iter().enumerate() {
+            let code = |row: &&Counted| texts[column].binary_search(&row.1[column]).unwrap() as u32;
+            let keys = UInt32Array::from_iter_values(rows.iter().map(code));
+            columns.push((name, Arc::new(DictionaryArray::new(keys, values[column].clone()))));
+        }
+        if rows[0].2.is_some() {
+            columns
+                .push(("reason", Arc::new(UInt8Array::from_iter_values(rows.iter().map(|row| row.2.unwrap() as u8)))));
+        }
+        columns.push(("count", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.3)))));
+        RecordBatch::try_from_iter(columns).unwrap()
+    };
+    by_time.into_iter().map(|(time, rows)| (time, batch(rows))).collect()
+}
+
+/// What the fold would count.
+fn marginals(plan: &Plan, packages: &[Judged]) -> Marginals {
+    let axis = time_axis(plan);
+    let week = |p: &Judged| calendar::monday(p.day);
+    let in_range = |p: &&Judged| plan.range.is_none_or(|range| (range.first..=range.last).contains(&week(p)));
+    let is_counted = |p: &&Judged| plan.days_counted().is_none_or(|(first, last)| (first..=last).contains(&p.day));
+    let is_culprit = |p: &&Judged| {
+        let market = plan.book.markets().find(|(_, market)| market.name == p.market);
+        let in_window = market.is_some_and(|(_, market)| {
+            let (first, last) = super::health::window(market, plan.as_of);
+            (first..=last).contains(&p.day)
+        });
+        in_window && p.reason.class() == Class::Defect
+    };
+    let account = |p: &Judged| vec![p.seller, p.market, p.programme];
+    let with = |mut keys: Vec<&'static str>, more: &[&'static str]| {
+        keys.extend(more);
+        keys
+    };
+    let weekly: Vec<Counted> = packages
+        .iter()
+        .filter(in_range)
+        .map(|p| (week(p), with(account(p), &[p.carrier]), Some(p.reason), p.count))
+        .collect();
+    let category: Vec<Counted> = packages
+        .iter()
+        .filter(is_counted)
+        .map(|p| (axis.first_day(axis.segment(p.day)), with(account(p), &[p.category]), Some(p.reason), p.count))
+        .collect();
+    let names: Vec<Counted> = packages
+        .iter()
+        .filter(in_range)
+        .map(|p| (week(p), vec![p.market, p.carrier, p.carrier], None, p.count))
+        .collect();
+    let culprits: Vec<Counted> = packages
+        .iter()
+        .filter(is_culprit)
+        .map(|p| (0, with(account(p), &[p.category, p.carrier]), None, p.count))
+        .collect();
+    let account = ["seller_id", "marketplace", "programme"];
+    Marginals {
+        weekly: marginal(&[&account[..], &["carrier"]].concat(), &weekly),
+        category: marginal(&[&account[..], &["product_category"]].concat(), &category),
+        names: marginal(&["marketplace", "carrier_typed", "carrier"], &names),
+        culprits: marginal(&[&account[..], &["product_category", "carrier"]].concat(), &culprits).remove(&0),
+    }
+}
+
+/// All pieces, after checks that hold for every table: schema, order and uniqueness of keys, weeks.
+fn pieces(input: &TablesInput) -> Vec<Piece> {
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut take = |piece: Piece| {
+        assert_eq!(piece.week.is_some(), piece.table.is_partitioned());
+        assert!(piece.batches.iter().all(|batch| batch.schema() == piece.table.schema() && batch.num_rows() > 0));
+        assert!(!piece.table.is_partitioned() || !piece.batches.is_empty());
+        if let Some(last) = pieces.last().filter(|last| last.table == piece.table) {
+            assert!(last.week < piece.week, "weeks ascend");
+        }
+        let rows = cells(&piece, piece.table.key());
+        let is_unique = piece.table != Table::Defects;
+        assert!(rows.windows(2).all(|pair| pair[0] < pair[1] || !is_unique && pair[0] == pair[1]), "{rows:?}");
+        pieces.push(piece);
+        Ok(())
+    };
+    build(input, &mut take).unwrap();
+    pieces
+}
+
+fn tables(plan: &Plan, packages: &[Judged]) -> Vec<Piece> {
+    let marginals = marginals(plan, packages);
+    let evidence = Evidence::Scans;
+    pieces(&TablesInput { plan, marginals: &marginals, defects: &[], rejects: &[], files: &[], evidence })
+}
+
+/// Some columns of a piece as texts; null is empty. Numbers are padded, so that they sort as texts.
+fn cells(piece: &Piece, columns: &[&str]) -> Vec<Vec<String>> {
+    let cell = |batch: &RecordBatch, name: &str, row: usize| {
+        let text = array_value_to_string(&batch[name], row).unwrap();
+        if name == "record" { format!("{text:>9}") } else { text }
+    };
+    let rows = |batch: &RecordBatch| -> Vec<Vec<String>> {
+        (0..batch.num_rows()).map(|row| columns.iter().map(|name| cell(batch, name, row)).collect()).collect()
+    };
+    piece.batches.iter().flat_map(rows).collect()
+}
+
+/// Some columns of all pieces, each row as one text.
+fn rows(pieces: &[Piece], columns: &str) -> Vec<String> {
+    let columns: Vec<&str> = columns.split(' ').collect();
+    pieces.iter().flat_map(|piece| cells(piece, &columns)).map(|row| row.join(" ")).collect()
+}

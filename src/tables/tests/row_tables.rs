@@ -1,0 +1,163 @@
+//! `defects`, `carrier_names`, `rejects`, `input_files`, and the time axis.
+
+use super::*;
+use arrow::array::{BooleanArray, Date32Array};
+
+/// A batch as the fold hands it on: file, record, order, package, day, reason, likely carrier.
+fn defects(rows: &[(u32, i64, &str, &str, &str, Reason, Option<&str>)]) -> RecordBatch {
+    let text =
+        |of: &dyn Fn(usize) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values((0..rows.len()).map(of))) };
+    let columns: Vec<(&str, ArrayRef, bool)> = vec![
+        ("file", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.0))), false),
+        ("record", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1))), false),
+        ("seller_id", text(&|_| "S".into()), false),
+        ("marketplace", text(&|_| "GB".into()), false),
+        ("order_id", text(&|row| rows[row].2.into()), false),
+        ("package_id", text(&|row| rows[row].3.into()), false),
+        ("day", Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| day(row.4)))), false),
+        ("carrier_typed", text(&|_| "Red!".into()), false),
+        ("carrier", text(&|_| "red".into()), false),
+        ("tracking_number", text(&|row| format!("N{row}")), false),
+        ("reason", Arc::new(UInt8Array::from_iter_values(rows.iter().map(|row| row.5 as u8))), false),
+        ("rule", text(&|_| "gb-any".into()), false),
+        ("likely_carrier", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.6))), true),
+        ("mendable", Arc::new(BooleanArray::from(vec![true; rows.len()])), false),
+    ];
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
+fn input<'a>(plan: &'a Plan, marginals: &'a Marginals) -> TablesInput<'a> {
+    TablesInput { plan, marginals, defects: &[], rejects: &[], files: &[], evidence: Evidence::Format }
+}
+
+#[test]
+fn defects_are_sorted_by_week_and_key_and_explained() {
+    let mut plan = plan("2025-03-01", &[Table::Defects]);
+    let batches = [
+        defects(&[
+            (1, 7, "2", "a", "2025-01-14", Reason::CarrierMismatch, Some("blue")),
+            (0, 5, "10", "", "2025-01-19", Reason::TrackingMissing, None),
+            (0, 6, "1", "", "2025-01-12", Reason::TrackingMissing, None),
+        ]),
+        defects(&[
+            (0, 9, "2", "a", "2025-01-13", Reason::ScanMissing, None),
+            (0, 1, "1", "", "2025-01-20", Reason::TrackingMissing, None),
+        ]),
+    ];
+    let marginals = Marginals::default();
+    let columns = "order_id package_id day week_start reason likely_carrier tracking_number";
+    let all = pieces(&TablesInput { defects: &batches, ..input(&plan, &marginals) });
+    assert_eq!(
+        rows(&all, columns),
+        [
+            "1  2025-01-12 2025-01-06 tracking_missing  N2",
+            "10  2025-01-19 2025-01-13 tracking_missing  N1",
+            "2 a 2025-01-13 2025-01-13 scan_missing  N0",
+            "2 a 2025-01-14 2025-01-13 carrier_mismatch blue N0",
+            "1  2025-01-20 2025-01-20 tracking_missing  N1",
+        ]
+    );
+    let said = rows(&all, "rule meaning suggested_fix mendable evidence");
+    assert!(said[0].starts_with("gb-any no tracking number was given Use a tracked service"), "{}", said[0]);
+    assert!(said[0].ends_with(" true format"));
+    plan.range = weeks("2025-01-13", "2025-01-13");
+    assert_eq!(pieces(&TablesInput { defects: &batches, ..input(&plan, &marginals) }).len(), 1);
+}
+
+#[test]
+fn carrier_names_say_what_holds_on_as_of() {
+    let packages = [
+        Judged { market: "FR", carrier: "red", ..judged("2025-01-14", Reason::Scanned, 2) },
+        Judged { market: "FR", carrier: "red", ..judged("2025-01-15", Reason::ScanMissing, 3) },
+        Judged { market: "FR", carrier: "other", ..judged("2025-01-15", Reason::Scanned, 1) },
+        Judged { market: "FR", carrier: "(none)", ..judged("2025-01-15", Reason::Scanned, 1) },
+        Judged { market: "(none)", ..judged("2025-01-15", Reason::NotOnMarketplace, 1) },
+        Judged { market: "DE", ..judged("2025-01-15", Reason::NoPolicy, 1) },
+        judged("2025-01-15", Reason::Scanned, 1),
+    ];
+    let columns = "marketplace carrier_typed week_start carrier integrated shipments";
+    let now = tables(&plan("2025-03-01", &[Table::CarrierNames]), &packages);
+    assert_eq!(
+        rows(&now, columns),
+        [
+            "(none) red 2025-01-13 red  1",
+            "DE red 2025-01-13 red  1",
+            "FR (none) 2025-01-13 (none) false 1",
+            "FR other 2025-01-13 other false 1",
+            "FR red 2025-01-13 red true 5",
+            "GB red 2025-01-13 red  1",
+        ]
+    );
+    let before = tables(&plan("2025-01-14", &[Table::CarrierNames]), &packages);
+    assert_eq!(rows(&before, columns)[5], "GB red 2025-01-13 red true 1");
+}
+
+#[test]
+fn rejects_and_files_are_sorted_by_name_and_capped() {
+    let plan = plan("2025-03-01", &[Table::Rejects, Table::InputFiles]);
+    let file = |name: &str| FileRow {
+        file: name.into(),
+        bytes: 10,
+        rows_read: 28,
+        rows_pruned: 1,
+        rejected: 2,
+        after_as_of: 3,
+        superseded: 4,
+        outside_range: 5,
+        classes: [6, 7, 8, 9],
+        first_day: Some(0),
+        last_day: None,
+        digest: "00ff".into(),
+    };
+    let files = [file("b.csv"), file("a.csv")];
+    let reject = |record, column: Option<&str>| Reject {
+        record,
+        line: Some(record + 1),
+        byte_offset: None,
+        column: column.map(String::from),
+        reason: "wrong".into(),
+        value: column.map(|_| "x".into()),
+    };
+    let rejects = [(0, reject(10, None)), (0, reject(2, Some("carrier"))), (1, reject(5, None)), (0, reject(11, None))];
+    let marginals = Marginals::default();
+    let pieces = pieces(&TablesInput { rejects: &rejects, files: &files, ..input(&plan, &marginals) });
+    let columns = "file record line byte_offset column reason value evidence";
+    assert_eq!(
+        rows(&pieces[..1], columns),
+        [
+            "a.csv         5 6   wrong  format",
+            "b.csv         2 3  carrier wrong x format",
+            "b.csv        10 11   wrong  format"
+        ]
+    );
+    let columns: Vec<&str> = Table::InputFiles.columns().iter().map(|facts| facts.name).collect();
+    assert_eq!(rows(&pieces[1..], &columns.join(" "))[0], "a.csv 10 28 1 2 3 4 5 6 7 8 9 1970-01-01  00ff format");
+}
+
+#[test]
+fn the_axis_is_cut_where_weeks_and_windows_begin_and_end() {
+    let starts = |plan: &Plan| -> Vec<Day> {
+        let axis = time_axis(plan);
+        (0..axis.len()).map(|segment| axis.first_day(segment)).collect()
+    };
+    let within = |days: Vec<Day>, first: &str, last: &str| -> Vec<String> {
+        let days = days.into_iter().filter(|start| (day(first)..=day(last)).contains(start));
+        days.map(|start| calendar::date_from_day(start).to_string()).collect()
+    };
+    let mut plan = plan("2025-06-17", &[Table::VtrWeekly]);
+    assert_eq!(within(starts(&plan), "2025-01-06", "2025-01-19"), ["2025-01-06", "2025-01-13"]);
+    assert_eq!(time_axis(&plan).first_day(0), day("2004-12-27"));
+    plan.output.tables = vec![Table::VtrRolling];
+    // Windows of 30 days begin on Saturdays, those of 10 days on Fridays.
+    assert_eq!(
+        within(starts(&plan), "2025-01-06", "2025-01-13"),
+        ["2025-01-06", "2025-01-10", "2025-01-11", "2025-01-13"]
+    );
+    plan.output.rolling = Rolling::Daily;
+    assert_eq!(within(starts(&plan), "2025-01-06", "2025-01-13").len(), 8);
+    plan.output = Output { tables: vec![Table::AccountHealth], rolling: Rolling::Weekly, path: String::new() };
+    let all = within(starts(&plan), "2025-03-01", "2025-06-30");
+    let gb = ["2025-03-11", "2025-04-27", "2025-05-04", "2025-05-27", "2025-06-03"];
+    let fr = ["2025-03-22", "2025-05-28", "2025-06-04", "2025-06-07", "2025-06-14"];
+    assert!(gb.iter().chain(&fr).all(|border| all.iter().any(|start| start == border)), "{all:?}");
+}

@@ -1,0 +1,223 @@
+//! What changed between two books.
+//!
+//! Books are compared as they are written, key by key, so that also one which does not load can be;
+//! tables with an id are matched by it, lists as sets. A file that is no TOML is compared as a text.
+//! It cannot fail.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use toml::Value;
+use vtr_kernel::load::BookFile;
+
+/// Keys by which the tables of a list are told apart.
+const IDS: [&str; 3] = ["id", "name", "title"];
+
+/// A value somewhere in a book.
+#[derive(Clone, Debug, PartialEq)]
+enum Fact {
+    /// A single value, as TOML writes it.
+    One(String),
+    /// The texts of a list, whose order means nothing.
+    Set(Vec<String>),
+    /// The ids of tables, whose order decides which fits first.
+    Order(Vec<String>),
+}
+
+/// The differences, a line each, by file.
+pub fn text(old: &[BookFile], new: &[BookFile]) -> String {
+    let (old, new) = (by_name(old), by_name(new));
+    let mut names: Vec<&str> = old.keys().chain(new.keys()).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut text = String::new();
+    for name in names {
+        let lines = match (old.get(name), new.get(name)) {
+            (Some(old), Some(new)) if old == new => continue,
+            (Some(old), Some(new)) => of_file(old, new),
+            (Some(_), None) => vec!["the file is gone".into()],
+            _ => vec!["the file is new".into()],
+        };
+        let _ = writeln!(text, "{name}");
+        if lines.is_empty() {
+            text += "  comments or layout only\n";
+        }
+        lines.iter().for_each(|line| {
+            let _ = writeln!(text, "  {line}");
+        });
+    }
+    if text.is_empty() { "the books are the same\n".into() } else { text }
+}
+
+fn by_name(files: &[BookFile]) -> BTreeMap<&str, &str> {
+    files
+        .iter()
+        .filter(|file| file.name.ends_with(".toml"))
+        .map(|file| (file.name.as_str(), file.text.as_str()))
+        .collect()
+}
+
+fn of_file(old: &str, new: &str) -> Vec<String> {
+    let (Some(old), Some(new)) = (facts(old), facts(new)) else {
+        return vec!["changed; one of the two is no TOML".into()];
+    };
+    let mut lines = Vec::new();
+    let mut paths: Vec<&String> = old.keys().chain(new.keys()).collect();
+    paths.sort();
+    paths.dedup();
+    // What is new or gone as a whole is said once, not key by key.
+    let mut whole: Vec<String> = Vec::new();
+    for path in paths {
+        if whole.iter().any(|gone| path.starts_with(gone.as_str())) {
+            continue;
+        }
+        match (old.get(path), new.get(path)) {
+            (Some(old), Some(new)) if old == new => {}
+            (Some(Fact::Set(old)), Some(Fact::Set(new))) => lines.push(format!("{path}: {}", set_change(old, new))),
+            (Some(Fact::Order(old)), Some(Fact::Order(new))) => {
+                let said = order_change(path, old, new, &mut whole);
+                lines.extend(said);
+            }
+            (Some(old), Some(new)) => lines.push(format!("{path}: {} -> {}", shown(old), shown(new))),
+            (Some(Fact::Order(ids)), None) => lines.extend(members(path, ids, "gone", &mut whole)),
+            (None, Some(Fact::Order(ids))) => lines.extend(members(path, ids, "new", &mut whole)),
+            (Some(old), None) => lines.push(format!("{path}: {} is gone", shown(old))),
+            (None, Some(new)) => lines.push(format!("{path}: {} is new", shown(new))),
+            (None, None) => {}
+        }
+    }
+    lines
+}
+
+fn set_change(old: &[String], new: &[String]) -> String {
+    let added = new.iter().filter(|item| !old.contains(item)).map(|item| format!("+{item}"));
+    let removed = old.iter().filter(|item| !new.contains(item)).map(|item| format!("-{item}"));
+    let changes: Vec<String> = removed.chain(added).collect();
+    if changes.is_empty() { "in another order".into() } else { changes.join(" ") }
+}
+
+/// `path` is that of the list without any id: `version`, `version gb-2025 > lane`.
+fn members(path: &str, ids: &[String], what: &str, whole: &mut Vec<String>) -> Vec<String> {
+    let member = |id: &String| {
+        whole.push(format!("{path} {id} > "));
+        format!("{path} {id} is {what}")
+    };
+    ids.iter().map(member).collect()
+}
+
+fn order_change(path: &str, old: &[String], new: &[String], whole: &mut Vec<String>) -> Vec<String> {
+    let only = |a: &[String], b: &[String]| a.iter().filter(|id| !b.contains(id)).cloned().collect::<Vec<_>>();
+    let mut lines = members(path, &only(old, new), "gone", whole);
+    lines.extend(members(path, &only(new, old), "new", whole));
+    let common = |a: &[String], b: &[String]| a.iter().filter(|id| b.contains(id)).cloned().collect::<Vec<_>>();
+    if common(old, new) != common(new, old) {
+        lines.push(format!("{path}: in another order: {}", new.join(", ")));
+    }
+    lines
+}
+
+fn shown(fact: &Fact) -> String {
+    match fact {
+        Fact::One(text) => text.clone(),
+        Fact::Set(items) | Fact::Order(items) => format!("[{}]", items.join(", ")),
+    }
+}
+
+/// Every value of a file under its path; `None` if it is no TOML.
+fn facts(text: &str) -> Option<BTreeMap<String, Fact>> {
+    let table: toml::Table = text.parse().ok()?;
+    let mut facts = BTreeMap::new();
+    collect(&table, "", &mut facts);
+    Some(facts)
+}
+
+fn collect(table: &toml::Table, path: &str, facts: &mut BTreeMap<String, Fact>) {
+    for (key, value) in table {
+        let here = format!("{path}{key}");
+        match value {
+            Value::Table(inner) => collect(inner, &format!("{here} > "), facts),
+            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_table) => {
+                let tables: Vec<&toml::Table> = items.iter().filter_map(Value::as_table).collect();
+                let ids: Vec<String> = tables.iter().enumerate().map(|(index, table)| id(table, index)).collect();
+                for (table, id) in tables.iter().zip(&ids) {
+                    collect(table, &format!("{here} {id} > "), facts);
+                }
+                facts.insert(here, Fact::Order(ids));
+            }
+            Value::Array(items) => {
+                facts.insert(here, Fact::Set(items.iter().map(ToString::to_string).collect()));
+            }
+            single => {
+                facts.insert(here, Fact::One(single.to_string()));
+            }
+        }
+    }
+}
+
+fn id(table: &toml::Table, index: usize) -> String {
+    let id = IDS.iter().find_map(|key| table.get(*key)).and_then(Value::as_str);
+    id.map_or_else(|| format!("#{}", index + 1), str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book(gb: &str) -> Vec<BookFile> {
+        vec![BookFile { name: "policies/gb.toml".into(), text: gb.into() }]
+    }
+
+    const OLD: &str = r#"
+name = "Amazon.co.uk"
+aliases = ["GB", "UK"]
+[[version]]
+id = "gb-1"
+target = { at_least = "0.95" }
+[[version.lane]]
+id = "a"
+scans = 1
+[[version.lane]]
+id = "b"
+scans = 1
+"#;
+
+    #[test]
+    fn changes_are_named_by_their_place() {
+        let new = r#"
+name = "Amazon.co.uk"
+aliases = ["GB", "Amazon.co.uk"]
+[[version]]
+id = "gb-1"
+target = { at_least = "0.97" }
+[[version.lane]]
+id = "b"
+scans = 2
+[[version.lane]]
+id = "a"
+scans = 1
+[[version.lane]]
+id = "c"
+scans = 1
+[[version]]
+id = "gb-2"
+target = { at_least = "0.95" }
+"#;
+        let expected = "\
+policies/gb.toml
+  aliases: -\"UK\" +\"Amazon.co.uk\"
+  version gb-2 is new
+  version gb-1 > lane c is new
+  version gb-1 > lane: in another order: b, a, c
+  version gb-1 > lane b > scans: 1 -> 2
+  version gb-1 > target > at_least: \"0.95\" -> \"0.97\"
+";
+        assert_eq!(text(&book(OLD), &book(new)), expected);
+    }
+
+    #[test]
+    fn the_same_book_and_new_files() {
+        assert_eq!(text(&book(OLD), &book(OLD)), "the books are the same\n");
+        assert_eq!(text(&book(OLD), &book(&format!("# note\n{OLD}"))), "policies/gb.toml\n  comments or layout only\n");
+        assert_eq!(text(&[], &book(OLD)), "policies/gb.toml\n  the file is new\n");
+        assert_eq!(text(&book(OLD), &book("no toml")), "policies/gb.toml\n  changed; one of the two is no TOML\n");
+    }
+}

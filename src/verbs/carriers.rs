@@ -1,0 +1,253 @@
+//! `vtr carriers`: what a carrier's name is taken for, and what is wrong with a number declared for it.
+//!
+//! It asks the kernel the questions that the ladder asks and tells the answers; it knows no rule of
+//! its own. It fails if the marketplace is unknown or the book cannot be used; a wrong number is an
+//! answer, not a failure.
+
+use crate::cli::CarriersArgs;
+use crate::error::Result;
+use crate::job::shelf;
+use crate::suggest::nearest;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use vtr_kernel::Book;
+use vtr_kernel::carrier::{Carrier, CarrierId};
+use vtr_kernel::facts::Tracking;
+use vtr_kernel::number;
+use vtr_kernel::policy::MarketplaceId;
+
+/// Answers on stdout.
+///
+/// # Errors
+/// `Error::Usage` for an unknown marketplace or a book that cannot be used.
+pub fn run(args: &CarriersArgs) -> Result<()> {
+    let book = shelf::book(args.book.as_deref())?;
+    let marketplace = args.marketplace.as_deref().map(|text| super::book::marketplace(&book, text)).transpose()?;
+    super::print(answer(&book, args.name.as_deref(), args.number.as_deref(), marketplace))
+}
+
+fn answer(book: &Book, name: Option<&str>, number: Option<&str>, marketplace: Option<MarketplaceId>) -> String {
+    match (name, number) {
+        (None, None) => list(book),
+        (None, Some(number)) => of_number(book, number),
+        (Some(name), number) => {
+            let (mut text, carriers) = meaning(book, name, marketplace);
+            if let Some(number) = number {
+                for carrier in carriers {
+                    text += "\n";
+                    text += &held_against(book, carrier, number);
+                }
+            }
+            text
+        }
+    }
+}
+
+/// All known carriers, a line each.
+fn list(book: &Book) -> String {
+    let mut text = String::new();
+    for (_, entry) in book.carriers.iter() {
+        let shapes = match (entry.shapes.len(), entry.closed) {
+            (0, _) => "no known shape".to_owned(),
+            (count, true) => format!("{count} shapes, which are all there are"),
+            (count, false) => format!("{count} shapes"),
+        };
+        let _ = writeln!(text, "{:<28} {} ({shapes})", entry.id, entry.name);
+    }
+    text
+}
+
+/// What a name is taken for, and the carriers that it may mean.
+fn meaning(book: &Book, name: &str, marketplace: Option<MarketplaceId>) -> (String, Vec<Carrier>) {
+    let folded = book.carriers.resolve(Some(name));
+    if let Some(id) = marketplace {
+        let carrier = book.carriers.in_marketplace(folded, Some(id));
+        let text = format!("{name:?} in {} is {}\n", book.market(id).name, described(book, carrier, name));
+        return (text, vec![carrier]);
+    }
+    let elsewhere = book.carriers.in_marketplace(folded, None);
+    let mut by_carrier: BTreeMap<Carrier, Vec<&str>> = BTreeMap::new();
+    for (id, market) in book.markets() {
+        by_carrier.entry(book.carriers.in_marketplace(folded, Some(id))).or_default().push(&market.name);
+    }
+    if by_carrier.keys().all(|carrier| *carrier == elsewhere) {
+        return (format!("{name:?} is {}\n", described(book, elsewhere, name)), vec![elsewhere]);
+    }
+    let mut text = format!("{name:?} means another carrier in each marketplace:\n");
+    for (carrier, markets) in &by_carrier {
+        let _ = writeln!(text, "  {}: {}", markets.join(", "), described(book, *carrier, name));
+    }
+    (text, by_carrier.into_keys().collect())
+}
+
+fn described(book: &Book, carrier: Carrier, name: &str) -> String {
+    match carrier {
+        Carrier::Missing => "a missing carrier: it has no letter or digit".into(),
+        Carrier::Unknown => {
+            let names = book
+                .carriers
+                .iter()
+                .flat_map(|(_, entry)| entry.aliases.iter().map(String::as_str).chain([entry.name.as_str()]));
+            let hint =
+                nearest(name, names).map_or_else(String::new, |known| format!("; the nearest known name is {known:?}"));
+            format!("no known carrier (`other` in the tables){hint}")
+        }
+        Carrier::Known(id) => {
+            let entry = book.carriers.entry(id);
+            format!("{} (`{}`)", entry.name, entry.id)
+        }
+    }
+}
+
+/// A cleaned number, or what is wrong before any carrier is asked.
+fn cleaned(book: &Book, raw: &str) -> std::result::Result<String, String> {
+    let mut cleaned = String::new();
+    number::clean_into(raw, &mut cleaned);
+    if Tracking::of_cleaned(&cleaned) == Tracking::Missing {
+        return Err(format!("{raw:?} is nothing but blanks and punctuation: tracking_missing\n"));
+    }
+    if let Some(placeholder) = book.placeholders.find(&cleaned, "") {
+        return Err(format!("{raw:?} is a filler, no number: tracking_placeholder (rule `{}`)\n", placeholder.name()));
+    }
+    Ok(cleaned)
+}
+
+/// What is wrong with a number declared for a carrier.
+fn held_against(book: &Book, carrier: Carrier, raw: &str) -> String {
+    let cleaned = match cleaned(book, raw) {
+        Ok(cleaned) => cleaned,
+        Err(fault) => return fault,
+    };
+    let bytes = cleaned.as_bytes();
+    let mut text = format!("number {cleaned}, declared for {}\n", book.carriers.label(carrier));
+    match carrier {
+        Carrier::Missing => text += "  a number without a carrier: carrier_missing\n",
+        Carrier::Unknown => text += "  nothing is known against it: an unknown carrier may hand over to anyone\n",
+        Carrier::Known(id) => {
+            let _ = writeln!(text, "  {}", verdict(book, id, bytes));
+            for line in shapes_that_fit(book, id, bytes) {
+                let _ = writeln!(text, "  {line}");
+            }
+        }
+    }
+    text + &signatures(book, bytes, carrier)
+}
+
+/// Rungs 13, 16 and 17 of the ladder on one number.
+fn verdict(book: &Book, id: CarrierId, number: &[u8]) -> String {
+    let carriers = &book.carriers;
+    let entry = carriers.entry(id);
+    if carriers.fits(id, number) {
+        return match carriers.well_formed(id, number) {
+            Some(shape) => format!("it is well formed: shape `{}`", shape.id),
+            None => {
+                "a shape fits, though its check digit is wrong; carriers break that one, so it does not count".into()
+            }
+        };
+    }
+    if let Some((owner, shape)) = carriers.strict_owner(id, number) {
+        let owner = carriers.entry(owner);
+        return format!(
+            "it certainly belongs to {} (`{}`, shape `{}`): carrier_mismatch",
+            owner.name, owner.id, owner.shapes[shape].id
+        );
+    }
+    if let Some(shape) = carriers.own_pattern(id, number) {
+        return format!("its check digit is wrong for shape `{}`: check_digit_failed", entry.shapes[shape].id);
+    }
+    if carriers.opens_like_own_signature(id, number) {
+        return format!("it opens like a number of {}, but the rest is wrong: number_malformed", entry.name);
+    }
+    if entry.closed {
+        return format!("no shape of {} fits, and these are all there are: number_malformed", entry.name);
+    }
+    if entry.shapes.is_empty() {
+        return format!("no shape of {} is known, so nothing is said against it", entry.name);
+    }
+    format!("no known shape of {} fits, but there may be others: nothing is said against it", entry.name)
+}
+
+/// Shapes of the declared carrier, its family and its partners whose pattern fits.
+fn shapes_that_fit(book: &Book, id: CarrierId, number: &[u8]) -> Vec<String> {
+    let carriers = &book.carriers;
+    let friends = carriers.iter().filter(|(other, _)| *other == id || carriers.are_friends(id, *other));
+    let mut lines = Vec::new();
+    for (other, entry) in friends {
+        let Some(first) = carriers.own_pattern(other, number) else { continue };
+        let whose = if other == id { "its own".to_owned() } else { format!("its partner {}'s", entry.name) };
+        lines.push(format!("fits the pattern of {whose} shape `{}`", entry.shapes[first].id));
+    }
+    lines
+}
+
+fn signatures(book: &Book, number: &[u8], declared: Carrier) -> String {
+    let mut text = String::new();
+    for (owner, shape) in book.carriers.signatures(number).filter(|(owner, _)| Carrier::Known(*owner) != declared) {
+        let owner = book.carriers.entry(owner);
+        let _ = writeln!(text, "  carries the signature of {} (`{}`, shape `{}`)", owner.name, owner.id, shape.id);
+    }
+    text
+}
+
+/// Whose a number may be, without any declared carrier.
+fn of_number(book: &Book, raw: &str) -> String {
+    let cleaned = match cleaned(book, raw) {
+        Ok(cleaned) => cleaned,
+        Err(fault) => return fault,
+    };
+    let bytes = cleaned.as_bytes();
+    let mut text = format!("number {cleaned}\n") + &signatures(book, bytes, Carrier::Missing);
+    for (id, entry) in book.carriers.iter() {
+        if let Some(shape) = book.carriers.own_pattern(id, bytes) {
+            let _ = writeln!(
+                text,
+                "  fits the pattern of {} (`{}`, shape `{}`)",
+                entry.name, entry.id, entry.shapes[shape].id
+            );
+        }
+    }
+    text + "A number rarely says whose it is; give the declared carrier to learn whether it fits.\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(name: &str, number: Option<&str>, marketplace: Option<&str>) -> String {
+        let book = shelf::book(None).unwrap();
+        let marketplace = marketplace.map(|text| crate::verbs::book::marketplace(&book, text).unwrap());
+        answer(&book, (!name.is_empty()).then_some(name), number, marketplace)
+    }
+
+    #[test]
+    fn a_name_is_explained_and_a_near_one_named() {
+        assert!(ask("Royal Mail Tracked 48", None, None).contains("`royal_mail`"));
+        assert!(
+            ask("Ryal Mail", None, None)
+                .contains("no known carrier (`other` in the tables); the nearest known name is")
+        );
+        assert!(ask("--", None, None).contains("missing carrier"));
+    }
+
+    #[test]
+    fn a_bare_name_depends_on_the_marketplace() {
+        assert!(ask("DHL", None, None).contains("another carrier in each marketplace"));
+        assert!(ask("DHL", None, Some("de")).contains("in DE is"));
+    }
+
+    #[test]
+    fn a_number_is_held_against_its_declared_carrier() {
+        assert!(ask("UPS", Some("1Z 8A4W21 0315764208"), None).contains("well formed"));
+        assert!(ask("UPS", Some("1Z8A4W210315764209"), None).contains("check_digit_failed"));
+        assert!(ask("UPS", Some("1Z8A4W210315764"), None).contains("number_malformed"));
+        assert!(ask("Hermes", Some("1Z8A4W210315764208"), Some("GB")).contains("carrier_mismatch"));
+        assert!(ask("UPS", Some("..."), None).contains("tracking_missing"));
+        assert!(ask("UPS", Some("00000000"), None).contains("tracking_placeholder"));
+        assert!(ask("", Some("1Z8A4W210315764208"), None).contains("signature of UPS"));
+    }
+
+    #[test]
+    fn without_a_name_all_carriers_are_listed() {
+        assert!(ask("", None, None).lines().count() > 60);
+    }
+}

@@ -1,0 +1,71 @@
+//! `vtr gen`: a synthetic history with known truth, or the sample.
+//!
+//! It turns options into [`GenOptions`] and says what was made; the making is in `gen/`. Options that
+//! contradict each other are refused before anything is written.
+
+use crate::cli::{GenArgs, GenFormat, GenOrder, GlobalOptions};
+use crate::error::{Error, Result};
+use crate::r#gen::{self, Format, GenOptions, Generated};
+use chrono::NaiveDate;
+use std::time::Instant;
+use vtr_kernel::{Book, load};
+
+/// Rows that cannot be judged with `--dirt`, in 10,000: below what a run bears by default.
+const DIRT: u32 = 5;
+
+/// Generates what is asked for, and prints what was made and the `as_of` to judge it at.
+///
+/// # Errors
+/// [`Error::Usage`] for dates that do not read, [`Error::Failed`] for files that cannot be written.
+pub fn run(args: &GenArgs, global: &GlobalOptions) -> Result<()> {
+    let book = book()?;
+    let started = Instant::now();
+    let made = if args.sample { r#gen::sample(&args.out, &book)? } else { r#gen::generate(&options(args)?, &book)? };
+    let seconds = started.elapsed().as_secs_f64();
+    if !global.quiet {
+        let (rows, rate) = (made.rows, made.rows as f64 / seconds.max(1e-3));
+        crate::progress::say(&format!("{rows} rows in {seconds:.1} s ({rate:.0} rows/s)"));
+    }
+    super::print(said(&made))
+}
+
+/// The files, and the day at which all of it has happened.
+fn said(made: &Generated) -> String {
+    let mut text = String::new();
+    for file in &made.files {
+        text += &format!("{}\n", file.display());
+    }
+    text + &format!("as_of = \"{}\"\n", made.as_of)
+}
+
+fn options(args: &GenArgs) -> Result<GenOptions> {
+    let date = |option: &str, text: &str| {
+        let wrong = |_| Error::Usage(format!("{option} `{text}` is no date; write it like 2024-01-31"));
+        text.parse::<NaiveDate>().map_err(wrong)
+    };
+    let here = std::thread::available_parallelism().map_or(1, usize::from);
+    Ok(GenOptions {
+        rows: args.rows.ok_or_else(|| Error::Usage("say how many rows: --rows 1000000".into()))?,
+        seed: args.seed,
+        out: args.out.clone(),
+        format: match args.format {
+            GenFormat::Parquet => Format::Parquet,
+            GenFormat::Csv => Format::Csv,
+        },
+        files: args.files,
+        from: date("--from", &args.from)?,
+        to: date("--to", &args.to)?,
+        sellers: args.sellers,
+        truth: args.truth,
+        sorted: args.sorted == GenOrder::Date,
+        dirt: if args.dirt { DIRT } else { 0 },
+        threads: args.threads.unwrap_or(here),
+    })
+}
+
+fn book() -> Result<Book> {
+    load::embedded().map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Error::Usage(format!("the book in the program does not load:\n{}", problems.join("\n")))
+    })
+}

@@ -1,0 +1,276 @@
+//! `vtr health`: where each account stands, worst first, and an exit code for schedulers.
+//!
+//! It shows the published `account_health` as it is and computes nothing new but the percentages
+//! shown, which are cut and not rounded. It fails where the table cannot be read, and with
+//! `fail_on` where an account stands that badly.
+
+use super::listing::{self, Cell, Format, Listing};
+use crate::error::{Error, Result};
+use crate::tables::columns::Table;
+use crate::tables::health::Status;
+use arrow::array::AsArray;
+use arrow::record_batch::RecordBatch;
+use std::io::Write;
+use std::path::PathBuf;
+use vtr_kernel::tally::Tally;
+
+/// What is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Only this seller, exactly as published.
+    pub seller: Option<String>,
+    /// Only this marketplace: its ISO country, in any case.
+    pub marketplace: Option<String>,
+    /// How rows are shown.
+    pub format: Format,
+    /// Exit code 4 if a row shown is at least that bad: `AtRisk` or `Breach`.
+    pub fail_on: Option<Status>,
+}
+
+/// The columns of the terminal table; the other formats show all that are published.
+const SHOWN: [&str; 13] = [
+    "seller",
+    "marketplace",
+    "programme",
+    "category",
+    "window ends",
+    "status",
+    "vtr",
+    "target",
+    "eligible",
+    "defects",
+    "budget",
+    "needed",
+    "mostly",
+];
+
+/// A row of `account_health`.
+struct Row<'a> {
+    batch: &'a RecordBatch,
+    row: usize,
+    status: Status,
+}
+
+impl<'a> Row<'a> {
+    fn cell(&self, name: &str) -> Cell<'a> {
+        Cell::of(self.batch[name].as_ref(), self.row)
+    }
+
+    fn text(&self, name: &str) -> &'a str {
+        self.batch[name].as_string::<i32>().value(self.row)
+    }
+
+    fn count(&self, name: &str) -> Option<i64> {
+        match self.cell(name) {
+            Cell::Count(count) => Some(count),
+            _ => None,
+        }
+    }
+
+    fn percent(&self) -> String {
+        let count = |name| self.count(name).and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
+        Tally { valid: count("valid"), eligible: count("eligible") }.percent()
+    }
+
+    fn target(&self) -> String {
+        let Cell::Share(share) = self.cell("target") else { return String::new() };
+        let sign = if self.text("target_kind") == "more_than" { ">" } else { "≥" };
+        // Targets have few decimals; multiplying the double must not show more of them.
+        format!("{sign} {} %", (share * 1e9).round() / 1e7)
+    }
+
+    fn mostly(&self) -> Cell<'a> {
+        match (self.cell("leading_reason"), self.cell("leading_carrier")) {
+            (Cell::Text(reason), Cell::Text(carrier)) => Cell::text(format!("{reason}, {carrier}")),
+            (reason, _) => reason,
+        }
+    }
+
+    fn shown(&self) -> [Cell<'a>; 13] {
+        let head = ["seller_id", "marketplace", "programme", "product_category", "window_end", "status"];
+        let [seller, marketplace, programme, category, window_end, status] = head.map(|name| self.cell(name));
+        let [eligible, defects, budget, needed] =
+            ["eligible", "defects", "defect_budget", "valid_needed"].map(|name| self.cell(name));
+        let [vtr, target] = [self.percent(), self.target()].map(Cell::text);
+        let mostly = self.mostly();
+        [
+            seller,
+            marketplace,
+            programme,
+            category,
+            window_end,
+            status,
+            vtr,
+            target,
+            eligible,
+            defects,
+            budget,
+            needed,
+            mostly,
+        ]
+    }
+}
+
+/// Shows the rows of the published files of `account_health`.
+///
+/// # Errors
+/// A file cannot be read; writing fails; [`Error::Gate`] by `fail_on`.
+pub fn run(files: &[PathBuf], query: &Query, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+    let mut batches = Vec::new();
+    for path in files {
+        listing::read_published(Table::AccountHealth, path, &mut |batch| {
+            batches.push(batch.clone());
+            Ok(true)
+        })?;
+    }
+    let rows = select(&batches, query)?;
+    listing::unless_pipe_closed(show(&rows, query.format, out, notes))?;
+    query.fail_on.map_or(Ok(()), |worst| gate(&rows, worst))
+}
+
+/// The rows asked for, worst first.
+fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>> {
+    let mut rows = Vec::new();
+    for batch in batches {
+        for row in 0..batch.num_rows() {
+            let name = batch["status"].as_string::<i32>().value(row);
+            let status = Status::from_name(name).ok_or_else(|| {
+                Error::Input(format!(
+                    "account_health holds the status `{name}`, which this version does not know; run the job again"
+                ))
+            })?;
+            let row = Row { batch, row, status };
+            let is_seller = query.seller.as_ref().is_none_or(|seller| row.text("seller_id") == seller);
+            let is_market =
+                query.marketplace.as_ref().is_none_or(|asked| listing::is_marketplace(row.text("marketplace"), asked));
+            if is_seller && is_market {
+                rows.push(row);
+            }
+        }
+    }
+    // The sort is stable: rows that are equally bad keep the order of the table's key.
+    rows.sort_by_key(|row| (std::cmp::Reverse(row.status), row.count("defect_budget").unwrap_or(i64::MAX)));
+    Ok(rows)
+}
+
+fn show(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+    if rows.is_empty() {
+        // Nobody needs to hear why where nobody listens.
+        let _ = writeln!(notes, "no row of account_health matches");
+    }
+    if format == Format::Table {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut listing = Listing::begin(format, &SHOWN, out)?;
+        for row in rows {
+            listing.row(&row.shown())?;
+        }
+        return listing.finish(notes);
+    }
+    let heads: Vec<&'static str> = Table::AccountHealth.columns().iter().map(|facts| facts.name).collect();
+    let mut listing = Listing::begin(format, &heads, out)?;
+    for row in rows {
+        let cells: Vec<Cell> = heads.iter().map(|name| row.cell(name)).collect();
+        listing.row(&cells)?;
+    }
+    listing.finish(notes)
+}
+
+fn gate(rows: &[Row], worst: Status) -> Result<()> {
+    let bad: Vec<&Row> = rows.iter().filter(|row| row.status >= worst).collect();
+    let Some(first) = bad.first() else { return Ok(()) };
+    Err(Error::Gate(format!(
+        "--fail-on {}: {} of {} rows stand that badly, first of all {} in {}, {}, {}: {} with {} of {} valid",
+        worst.name(),
+        bad.len(),
+        rows.len(),
+        first.text("seller_id"),
+        first.text("marketplace"),
+        first.text("programme"),
+        first.text("product_category"),
+        first.status.name(),
+        first.count("valid").unwrap_or_default(),
+        first.count("eligible").unwrap_or_default(),
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verbs::listing::tests::{filler, published};
+
+    /// Seller, marketplace, valid, eligible, status, budget.
+    fn accounts(rows: &[(&'static str, &'static str, i64, i64, &'static str, Option<i64>)]) -> tempfile::TempPath {
+        published(Table::AccountHealth, rows.len(), |row, name| {
+            let (seller, marketplace, valid, eligible, status, budget) = rows[row];
+            match name {
+                "seller_id" => Cell::text(seller),
+                "marketplace" => Cell::text(marketplace),
+                "product_category" => Cell::text("(all)"),
+                "status" => Cell::text(status),
+                "valid" => Cell::Count(valid),
+                "eligible" => Cell::Count(eligible),
+                "defect_budget" => budget.map_or(Cell::Null, Cell::Count),
+                "target" => Cell::Share(0.95),
+                "target_kind" => Cell::text("at_least"),
+                "leading_reason" | "leading_carrier" | "vtr_7_days_before" => Cell::Null,
+                _ => filler(Table::AccountHealth, name),
+            }
+        })
+    }
+
+    fn shown(query: &Query) -> (Result<()>, String, String) {
+        let file = accounts(&[
+            ("A", "GB", 99, 100, "good", Some(4)),
+            ("B", "GB", 90, 100, "breach", Some(-5)),
+            ("C", "DE", 94_996, 100_000, "breach", Some(-4)),
+            ("D", "DE", 0, 0, "no_data", None),
+            ("E", "DE", 95, 100, "at_risk", Some(0)),
+        ]);
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        let result = run(&[file.to_path_buf()], query, &mut out, &mut notes);
+        (result, String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
+    }
+
+    fn sellers(csv: &str) -> Vec<&str> {
+        csv.lines().skip(1).map(|line| &line[..1]).collect()
+    }
+
+    #[test]
+    fn the_worst_come_first() {
+        let (result, out, notes) = shown(&Query { format: Format::Csv, ..Query::default() });
+        assert!(result.is_ok() && notes.is_empty());
+        assert_eq!(sellers(&out), ["B", "C", "E", "A", "D"]);
+        assert!(out.starts_with("seller_id,marketplace,programme,product_category,window_start,"));
+    }
+
+    #[test]
+    fn the_terminal_table_cuts_percentages() {
+        let (_, out, _) = shown(&Query::default());
+        assert!(out.contains(" 94.99 % ") && !out.contains("95.00 %\u{a0}"), "{out}");
+        assert!(out.contains("≥ 95 %"), "{out}");
+        let no_data = out.lines().find(|line| line.contains("no_data")).unwrap();
+        assert!(no_data.contains(" - "), "{no_data}");
+    }
+
+    #[test]
+    fn filters_narrow_and_the_gate_looks_at_what_is_left() {
+        let of = |marketplace: &str, fail_on| Query {
+            marketplace: Some(marketplace.into()),
+            fail_on: Some(fail_on),
+            format: Format::Csv,
+            ..Query::default()
+        };
+        let (result, out, _) = shown(&of("uk", Status::Breach));
+        assert_eq!(sellers(&out), ["B", "A"]);
+        let error = result.unwrap_err();
+        assert_eq!(error.exit_code(), 4);
+        assert!(error.to_string().contains("1 of 2 rows stand that badly, first of all B in GB"), "{error}");
+        assert!(shown(&of("de", Status::AtRisk)).0.unwrap_err().to_string().contains("2 of 3 rows"));
+        let good = Query { seller: Some("A".into()), fail_on: Some(Status::AtRisk), ..Query::default() };
+        assert!(shown(&good).0.is_ok());
+        let (result, out, notes) = shown(&Query { seller: Some("a".into()), ..Query::default() });
+        assert!(result.is_ok() && out.is_empty() && notes.contains("no row"));
+    }
+}

@@ -1,0 +1,382 @@
+//! Rows of a published table for people and programs: a terminal table, CSV or JSON.
+//!
+//! Values come as they were published; only the terminal table may shorten what it shows. Cells are
+//! text from the outside: CSV defuses what a spreadsheet would run as a formula, the terminal table
+//! escapes control characters. It fails where a file is no such table or writing fails.
+
+use crate::error::{Error, Result};
+use crate::tables::columns::Table;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
+use arrow::record_batch::RecordBatch;
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::str::FromStr;
+use vtr_kernel::calendar::{self, Day};
+
+/// How rows are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people, as wide as the terminal.
+    #[default]
+    Table,
+    /// For spreadsheets: with headings, formulas defused.
+    Csv,
+    /// For programs: one array of objects.
+    Json,
+}
+
+impl Format {
+    /// The names of all formats.
+    pub const NAMES: [&'static str; 3] = ["table", "csv", "json"];
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> std::result::Result<Format, String> {
+        match name {
+            "table" => Ok(Format::Table),
+            "csv" => Ok(Format::Csv),
+            "json" => Ok(Format::Json),
+            other => Err(format!("`{other}` is no format; write table, csv or json")),
+        }
+    }
+}
+
+/// One value of a published table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// Nothing.
+    Null,
+    /// A text.
+    Text(Cow<'a, str>),
+    /// A count.
+    Count(i64),
+    /// A rate or a target.
+    Share(f64),
+    /// Yes or no.
+    Flag(bool),
+    /// A day.
+    Day(Day),
+}
+
+impl<'a> Cell<'a> {
+    /// A text of its own.
+    pub fn text(text: impl Into<Cow<'a, str>>) -> Cell<'a> {
+        Cell::Text(text.into())
+    }
+
+    /// The value of a row of a column.
+    pub fn of(column: &'a dyn Array, row: usize) -> Cell<'a> {
+        if column.is_null(row) {
+            return Cell::Null;
+        }
+        match column.data_type() {
+            DataType::Utf8 => Cell::text(column.as_string::<i32>().value(row)),
+            DataType::Int64 => Cell::Count(column.as_primitive::<Int64Type>().value(row)),
+            DataType::Float64 => Cell::Share(column.as_primitive::<Float64Type>().value(row)),
+            DataType::Boolean => Cell::Flag(column.as_boolean().value(row)),
+            DataType::Date32 => Cell::Day(column.as_primitive::<Date32Type>().value(row)),
+            other => unreachable!("published tables have no column of type {other}"),
+        }
+    }
+
+    /// As plain text; null is empty.
+    fn plain(&self) -> String {
+        match self {
+            Cell::Null => String::new(),
+            Cell::Text(text) => text.to_string(),
+            Cell::Count(count) => count.to_string(),
+            Cell::Share(share) => share.to_string(),
+            Cell::Flag(flag) => flag.to_string(),
+            Cell::Day(day) => calendar::date_from_day(*day).to_string(),
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        match self {
+            Cell::Null => serde_json::Value::Null,
+            Cell::Count(count) => (*count).into(),
+            Cell::Share(share) => (*share).into(),
+            Cell::Flag(flag) => (*flag).into(),
+            Cell::Text(_) | Cell::Day(_) => self.plain().into(),
+        }
+    }
+}
+
+/// Rows on their way out.
+pub struct Listing<'w> {
+    heads: Vec<&'static str>,
+    sink: Sink<'w>,
+    rows: usize,
+    defused: usize,
+}
+
+enum Sink<'w> {
+    Table(comfy_table::Table, &'w mut dyn Write),
+    Csv(Box<csv::Writer<&'w mut dyn Write>>),
+    Json(&'w mut dyn Write),
+}
+
+fn unwritten(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::failed("writing the rows", error)
+}
+
+impl<'w> Listing<'w> {
+    /// A listing with these columns.
+    pub fn begin(format: Format, heads: &[&'static str], out: &'w mut dyn Write) -> Result<Listing<'w>> {
+        let sink = match format {
+            Format::Table => {
+                let mut table = comfy_table::Table::new();
+                table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+                table.set_header(heads);
+                Sink::Table(table, out)
+            }
+            Format::Csv => {
+                let mut writer = csv::Writer::from_writer(out);
+                writer.write_record(heads).map_err(unwritten)?;
+                Sink::Csv(Box::new(writer))
+            }
+            Format::Json => {
+                write!(out, "[").map_err(unwritten)?;
+                Sink::Json(out)
+            }
+        };
+        Ok(Listing { heads: heads.to_vec(), sink, rows: 0, defused: 0 })
+    }
+
+    /// Adds a row, one cell for each column.
+    pub fn row(&mut self, cells: &[Cell]) -> Result<()> {
+        match &mut self.sink {
+            Sink::Table(table, _) => {
+                table.add_row(cells.iter().map(|cell| {
+                    let alignment = if matches!(cell, Cell::Count(_) | Cell::Share(_)) {
+                        CellAlignment::Right
+                    } else {
+                        CellAlignment::Left
+                    };
+                    comfy_table::Cell::new(printable(&cell.plain())).set_alignment(alignment)
+                }));
+            }
+            Sink::Csv(writer) => {
+                for cell in cells {
+                    let plain = cell.plain();
+                    let is_formula = matches!(cell, Cell::Text(_)) && would_run(&plain);
+                    self.defused += usize::from(is_formula);
+                    let field = if is_formula { format!("'{plain}") } else { plain };
+                    writer.write_field(field).map_err(unwritten)?;
+                }
+                writer.write_record(None::<&[u8]>).map_err(unwritten)?;
+            }
+            Sink::Json(out) => {
+                let separator = if self.rows == 0 { "\n  {" } else { ",\n  {" };
+                let members = self.heads.iter().zip(cells);
+                let members: Vec<String> = members.map(|(head, cell)| format!("\"{head}\": {}", cell.json())).collect();
+                write!(out, "{separator}{}}}", members.join(", ")).map_err(unwritten)?;
+            }
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// Writes what is left, and says on `notes` what was changed.
+    pub fn finish(self, notes: &mut dyn Write) -> Result<()> {
+        match self.sink {
+            Sink::Table(table, out) => {
+                writeln!(out, "{}", table.trim_fmt()).and_then(|()| out.flush()).map_err(unwritten)?
+            }
+            Sink::Csv(mut writer) => writer.flush().map_err(unwritten)?,
+            Sink::Json(out) => {
+                let end = if self.rows == 0 { "]" } else { "\n]" };
+                writeln!(out, "{end}").and_then(|()| out.flush()).map_err(unwritten)?;
+            }
+        }
+        if self.defused > 0 {
+            let cells = if self.defused == 1 { "1 cell begins" } else { &format!("{} cells begin", self.defused) };
+            let note = format!(
+                "{cells} like a spreadsheet formula and got a leading apostrophe; --format json leaves cells as they are"
+            );
+            writeln!(notes, "{note}").map_err(unwritten)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a spreadsheet would take a text for a formula.
+fn would_run(text: &str) -> bool {
+    let rest = text.trim_start();
+    let blanks = &text[..text.len() - rest.len()];
+    blanks.contains(['\t', '\r']) || rest.starts_with(['=', '+', '-', '@'])
+}
+
+/// The text with control characters escaped, so that it cannot steer a terminal.
+fn printable(text: &str) -> String {
+    let is_hidden =
+        |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
+    text.chars().fold(String::with_capacity(text.len()), |mut printable, c| {
+        if is_hidden(c) {
+            printable.extend(c.escape_unicode())
+        } else {
+            printable.push(c)
+        }
+        printable
+    })
+}
+
+/// Whether a marketplace of a table is the one asked for; `UK` and `GB` are one.
+pub fn is_marketplace(name: &str, asked: &str) -> bool {
+    let asked = if asked.eq_ignore_ascii_case("uk") { "GB" } else { asked };
+    name.eq_ignore_ascii_case(asked)
+}
+
+/// Reads a published file of a table, batch by batch, until `each` says false.
+///
+/// # Errors
+/// The file cannot be read, or is no file of that table.
+pub fn read_published(table: Table, path: &Path, each: &mut dyn FnMut(&RecordBatch) -> Result<bool>) -> Result<bool> {
+    let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
+        Error::failed(format!("reading {}; `vtr verify` tells whether the output is damaged", path.display()), error)
+    };
+    let file = File::open(path).map_err(|error| unreadable(error.into()))?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(error.into()))?;
+    let found: Vec<_> =
+        builder.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
+    let wanted: Vec<_> = table.columns().iter().map(|facts| (facts.name.to_string(), facts.kind.data_type())).collect();
+    if found != wanted {
+        return Err(Error::Input(format!(
+            "{} has not the columns of `{}`; it was published by another version of this program: run the job again",
+            path.display(),
+            table.name()
+        )));
+    }
+    for batch in builder.build().map_err(|error| unreadable(error.into()))? {
+        if !each(&batch.map_err(|error| unreadable(error.into()))?)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// A reader that closes its end early (`vtr defects OUT | head`) has what it wanted: no failure.
+pub fn unless_pipe_closed(result: Result<()>) -> Result<()> {
+    match result {
+        Err(Error::Failed { source: Some(source), .. }) if is_closed_pipe(source.as_ref()) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_closed_pipe(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let of_csv = error.downcast_ref::<csv::Error>().and_then(|error| match error.kind() {
+        csv::ErrorKind::Io(error) => Some(error.kind()),
+        _ => None,
+    });
+    of_csv.or_else(|| error.downcast_ref::<io::Error>().map(io::Error::kind)) == Some(io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::tables::columns::Kind;
+    use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
+    use std::sync::Arc;
+
+    /// What stands in a column that a test does not care for.
+    pub fn filler(table: Table, name: &str) -> Cell<'static> {
+        match table.columns().iter().find(|facts| facts.name == name).unwrap().kind {
+            Kind::Text => Cell::text("x"),
+            Kind::Count => Cell::Count(1),
+            Kind::Share => Cell::Share(0.5),
+            Kind::Flag => Cell::Flag(true),
+            Kind::Day => Cell::Day(20_000),
+        }
+    }
+
+    /// A published file of a table with these cells.
+    pub fn published(table: Table, rows: usize, cell: impl Fn(usize, &str) -> Cell<'static>) -> tempfile::TempPath {
+        let column = |name: &str, kind: Kind| -> ArrayRef {
+            let cells = (0..rows).map(|row| cell(row, name));
+            match kind {
+                Kind::Text => Arc::new(StringArray::from_iter(
+                    cells.map(|cell| if let Cell::Text(text) = cell { Some(text) } else { None }),
+                )),
+                Kind::Count => Arc::new(Int64Array::from_iter(
+                    cells.map(|cell| if let Cell::Count(count) = cell { Some(count) } else { None }),
+                )),
+                Kind::Share => Arc::new(Float64Array::from_iter(
+                    cells.map(|cell| if let Cell::Share(share) = cell { Some(share) } else { None }),
+                )),
+                Kind::Flag => Arc::new(BooleanArray::from_iter(
+                    cells.map(|cell| if let Cell::Flag(flag) = cell { Some(flag) } else { None }),
+                )),
+                Kind::Day => Arc::new(Date32Array::from_iter(
+                    cells.map(|cell| if let Cell::Day(day) = cell { Some(day) } else { None }),
+                )),
+            }
+        };
+        let columns = table.columns().iter().map(|facts| column(facts.name, facts.kind)).collect();
+        let batch = RecordBatch::try_new(table.schema(), columns).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(file.reopen().unwrap(), table.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        file.into_temp_path()
+    }
+
+    #[test]
+    fn files_of_other_tables_are_refused() {
+        let file = published(Table::InputFiles, 1, |_, name| filler(Table::InputFiles, name));
+        let error = read_published(Table::Defects, &file, &mut |_| Ok(true)).unwrap_err();
+        assert!(
+            matches!(error, Error::Input(_)) && error.to_string().contains("has not the columns of `defects`"),
+            "{error}"
+        );
+        assert!(read_published(Table::Defects, Path::new("nowhere.parquet"), &mut |_| Ok(true)).is_err());
+    }
+
+    fn listed(format: Format, rows: &[Vec<Cell>]) -> (String, String) {
+        let (mut out, mut notes) = (Vec::new(), Vec::new());
+        let mut listing = Listing::begin(format, &["a", "b"], &mut out).unwrap();
+        rows.iter().for_each(|row| listing.row(row).unwrap());
+        listing.finish(&mut notes).unwrap();
+        (String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
+    }
+
+    #[test]
+    fn spreadsheets_get_no_formulas() {
+        for text in ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "  =1", " \t x", "\u{a0}=1"] {
+            let (out, notes) = listed(Format::Csv, &[vec![Cell::text(text), Cell::Count(-3)]]);
+            assert!(out.contains(&format!("'{text}")), "{text:?} {out:?}");
+            assert!(out.trim_end().ends_with(",-3"), "numbers stay: {out:?}");
+            assert!(notes.starts_with("1 cell begins like a spreadsheet formula"), "{notes}");
+        }
+        let (out, notes) = listed(Format::Csv, &[vec![Cell::text("a=b, \"c\""), Cell::Null]]);
+        assert_eq!((out.as_str(), notes.as_str()), ("a,b\n\"a=b, \"\"c\"\"\",\n", ""));
+    }
+
+    #[test]
+    fn json_is_an_array_whose_members_keep_their_order() {
+        assert_eq!(listed(Format::Json, &[]).0, "[]\n");
+        let rows = [vec![Cell::text("=\"x\""), Cell::Share(0.5)], vec![Cell::Day(0), Cell::Null]];
+        let want = "[\n  {\"a\": \"=\\\"x\\\"\", \"b\": 0.5},\n  {\"a\": \"1970-01-01\", \"b\": null}\n]\n";
+        assert_eq!(listed(Format::Json, &rows).0, want);
+    }
+
+    #[test]
+    fn terminals_are_not_steered() {
+        let (out, _) = listed(Format::Table, &[vec![Cell::text("\u{1b}[2Jred\u{202e}"), Cell::Flag(true)]]);
+        assert!(out.contains("\\u{1b}[2Jred\\u{202e}") && !out.contains('\u{1b}'), "{out}");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let closed = || io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(unless_pipe_closed(Err(unwritten(closed()))).is_ok());
+        assert!(unless_pipe_closed(Err(unwritten(csv::Error::from(closed())))).is_ok());
+        assert!(unless_pipe_closed(Err(unwritten(io::Error::from(io::ErrorKind::StorageFull)))).is_err());
+    }
+}

@@ -1,0 +1,84 @@
+//! The verbs: one function each, chosen here.
+//!
+//! It turns the command line into plain arguments and must do no work of its own. What a verb says
+//! to a program goes through [`print`], which is where a reader that went away is noticed.
+
+pub mod book;
+pub mod carriers;
+pub mod completions;
+pub mod defects;
+pub mod explain;
+pub mod gc;
+pub mod r#gen;
+pub mod health;
+pub mod job;
+pub mod listing;
+pub mod man;
+pub mod plan;
+mod published;
+pub mod resolve;
+pub mod run;
+pub mod verify;
+
+use crate::cli::{Cli, JobOptions, RangeOptions, Verb};
+use crate::error::{Error, Result};
+use crate::job::Overrides;
+use crate::publish::gc::Mode;
+use std::io::Write;
+use std::time::SystemTime;
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// Those of the verb.
+pub fn run(cli: Cli) -> Result<()> {
+    let global = &cli.global;
+    match &cli.verb {
+        Verb::Run(args) => run::run(args, global),
+        Verb::Plan(args) => plan::run(args, global),
+        Verb::Explain(args) => explain::run(args, global),
+        Verb::Defects(args) => published::defects(args),
+        Verb::Health(args) => published::health(args),
+        Verb::Carriers(args) => carriers::run(args),
+        Verb::Book(verb) => book::run(verb, SystemTime::now()),
+        Verb::Gen(args) => r#gen::run(args, global),
+        Verb::Verify(args) => verify::run(&args.out, args.version, args.json),
+        Verb::Resolve(args) => resolve::run(&args.out, args.table.as_deref(), args.version, args.json),
+        Verb::Gc(args) => {
+            let mode = if args.dry_run { Mode::Count } else { Mode::Delete };
+            gc::run(&args.out, args.keep, mode, SystemTime::now(), args.json)
+        }
+        Verb::Inspect(_) => {
+            Err(Error::Usage("`vtr inspect` is not part of this version; it comes with a later one".into()))
+        }
+        Verb::Job(verb) => job::run(*verb),
+        Verb::Completions(args) => completions::run(args.shell),
+        Verb::Man(args) => man::run(args.verb.as_deref()),
+    }
+}
+
+/// What options say about a job.
+pub fn overrides(job: &JobOptions, range: &RangeOptions) -> Overrides {
+    Overrides {
+        from: range.from.clone(),
+        to: range.to.clone(),
+        last: range.last,
+        as_of: job.as_of.clone(),
+        book: job.book.clone(),
+        out: job.out.clone(),
+        threads: job.threads,
+        memory: job.memory.clone(),
+        set: job.set.clone(),
+    }
+}
+
+/// Writes data to stdout.
+///
+/// # Errors
+/// [`Error::Failed`] if stdout does not take it; a broken pipe among them, which the program then
+/// leaves unsaid.
+pub fn print(data: impl AsRef<[u8]>) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(data.as_ref()).and_then(|()| stdout.flush());
+    written.map_err(|error| Error::failed("cannot write to stdout", error))
+}

@@ -1,0 +1,99 @@
+//! `vtr plan`: what a run would read and replace, and why, without doing it.
+//!
+//! It checks job, book, paths and schemas as a run does, and looks at footers only. It writes
+//! nothing, and fails where a run would fail before it reads data.
+
+use crate::cli::{GlobalOptions, PlanArgs};
+use crate::error::Result;
+use crate::job::{self, plan::Plan};
+use crate::publish::{Manifest, Span, log};
+use crate::report::grouped;
+use crate::scan::{self, Survey};
+use std::fmt::Write;
+use std::path::Path;
+use std::time::SystemTime;
+use vtr_kernel::calendar::{Day, date_from_day, iso_week};
+
+/// Plans the job.
+pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
+    let plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
+    let survey = scan::survey(&plan)?;
+    let base = base(&plan)?;
+    crate::publish::refuse_other(&plan, base.as_ref(), survey.evidence)?;
+    let mut text = String::new();
+    job_lines(&plan, &survey, &mut text);
+    input_lines(&plan, &survey, &mut text);
+    output_lines(&plan, base.as_ref(), &mut text);
+    super::print(text)
+}
+
+fn base(plan: &Plan) -> Result<Option<Manifest>> {
+    let out = Path::new(&plan.output.path);
+    if !out.join(log::FOLDER).is_dir() {
+        return Ok(None);
+    }
+    log::latest(&crate::publish::local::Local::new(out))
+}
+
+fn put(text: &mut String, head: &str, line: &str) {
+    writeln!(text, "{head:<10} {line}").expect("a string takes everything");
+}
+
+fn job_lines(plan: &Plan, survey: &Survey, text: &mut String) {
+    put(text, "job", &plan.name);
+    put(text, "as of", &format!("{}", date_from_day(plan.as_of)));
+    put(text, "weeks", &plan.range.map_or("all that the inputs hold".into(), |range| weeks(range.first, range.last)));
+    put(text, "evidence", survey.evidence.name());
+    put(text, "copies", match plan.identity {
+        Some(job::plan::Identity::Package) => "the newest row of each package counts",
+        Some(job::plan::Identity::Order) => "of each order the rows of its newest file count",
+        None => "every row counts: deduplicate = false",
+    });
+    put(text, "book", plan.book.digest());
+}
+
+fn weeks(first: Day, last: Day) -> String {
+    format!("{} to {} ({} to {})", iso_week(first), iso_week(last), date_from_day(first), date_from_day(last + 6))
+}
+
+fn input_lines(plan: &Plan, survey: &Survey, text: &mut String) {
+    let bytes: u64 = survey.files.iter().map(|file| file.bytes).sum();
+    put(text, "reads", &format!("{} files of {} MiB in {} pieces", grouped(survey.files.len() as u64), grouped(bytes >> 20), grouped(survey.units.len() as u64)));
+    for (index, input) in plan.inputs.iter().enumerate() {
+        let files: Vec<_> = survey.files.iter().filter(|file| file.input == index).collect();
+        let rows: Option<u64> = files.iter().map(|file| file.rows).sum();
+        let pruned: u64 = files.iter().map(|file| file.rows_pruned).sum();
+        let rows = rows.map_or("rows not known before reading".into(), |rows| format!("{} rows, {} of them pruned by date", grouped(rows), grouped(pruned)));
+        put(text, "  input", &format!("{}: {} files, {rows}", input.paths.join(", "), grouped(files.len() as u64)));
+    }
+    for absent in &survey.not_judged {
+        put(text, "  absent", &crate::not_judged(absent, survey.files.len()));
+    }
+}
+
+fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut String) {
+    put(text, "publishes", &plan.output.path);
+    match base {
+        Some(base) => {
+            let changed = |ours: &str, theirs: &str| if ours == theirs { "the same" } else { "changed since" };
+            let line = format!(
+                "version {} of {}, as of {}; job {}, book {}",
+                base.version,
+                base.program,
+                date_from_day(base.as_of),
+                changed(&plan.job_digest, &base.job.digest),
+                changed(plan.book.digest(), &base.book)
+            );
+            put(text, "  stands", &line);
+        }
+        None => put(text, "  stands", "nothing yet"),
+    }
+    for (table, span) in crate::publish::spans(plan) {
+        let replaced = base.map_or(0, |base| base.files(table).iter().filter(|file| span.covers(file.week)).count());
+        let what = match span {
+            Span::All => "all of it".to_owned(),
+            Span::Weeks { first, last } => weeks(first, last),
+        };
+        put(text, "  replaces", &format!("{}: {what}, {replaced} files", table.name()));
+    }
+}

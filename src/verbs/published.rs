@@ -1,0 +1,81 @@
+//! From the command line to the lists of a published output: which files, which filters.
+//!
+//! It opens the manifest, once, and hands its files on; it reads no table itself. It fails where the
+//! output has no publication or lacks the table, or a filter is not understood.
+
+use super::listing::Format;
+use super::{defects, health};
+use crate::cli::{DefectsArgs, FailOn, HealthArgs, ListFormat};
+use crate::error::{Error, Result};
+use crate::job;
+use crate::publish::{self, Manifest, locate};
+use crate::tables::columns::Table;
+use crate::tables::health::Status;
+use std::io::{stderr, stdout};
+use std::path::Path;
+
+/// `vtr defects`.
+///
+/// # Errors
+/// Those of the manifest and of the list; [`Error::Usage`] for a filter.
+pub fn defects(args: &DefectsArgs) -> Result<()> {
+    if args.category.is_some() {
+        let message = "--category: the defects table has no product category; filter by --seller, --marketplace, --carrier or --reason";
+        return Err(Error::Usage(message.into()));
+    }
+    let week = |option: &str, text: &Option<String>| {
+        text.as_deref().map(|text| job::week(option, text)).transpose().map_err(Error::Usage)
+    };
+    let query = defects::Query {
+        seller: args.seller.clone(),
+        marketplace: args.marketplace.clone(),
+        carrier: args.carrier.clone(),
+        reason: args.reason.clone(),
+        from: week("--from", &args.from)?,
+        to: week("--to", &args.to)?.map(|monday| monday + 6),
+        limit: args.limit,
+        format: format(args.format),
+    };
+    let manifest = open(&args.out, Table::Defects)?;
+    let files = manifest.files(Table::Defects).iter();
+    let files: Vec<defects::WeekFile> = files
+        .filter_map(|file| file.week.map(|week| defects::WeekFile { week, path: locate(&args.out, file) }))
+        .collect();
+    defects::run(&files, &query, &mut stdout().lock(), &mut stderr())
+}
+
+/// `vtr health`.
+///
+/// # Errors
+/// Those of the manifest and of the list; [`Error::Gate`] by `--fail-on`.
+pub fn health(args: &HealthArgs) -> Result<()> {
+    let query = health::Query {
+        seller: args.seller.clone(),
+        marketplace: args.marketplace.clone(),
+        format: format(args.format),
+        fail_on: args.fail_on.map(|status| match status {
+            FailOn::Breach => Status::Breach,
+            FailOn::AtRisk => Status::AtRisk,
+        }),
+    };
+    let manifest = open(&args.out, Table::AccountHealth)?;
+    let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| locate(&args.out, file)).collect();
+    health::run(&files, &query, &mut stdout().lock(), &mut stderr())
+}
+
+fn open(out: &Path, table: Table) -> Result<Manifest> {
+    let manifest = publish::open(out, None)?;
+    if manifest.has(table) {
+        return Ok(manifest);
+    }
+    let (out, name) = (out.display(), table.name());
+    Err(Error::Usage(format!("{out} holds no table {name}; publish it with a job whose [output] `tables` names it")))
+}
+
+fn format(format: ListFormat) -> Format {
+    match format {
+        ListFormat::Table => Format::Table,
+        ListFormat::Csv => Format::Csv,
+        ListFormat::Json => Format::Json,
+    }
+}

@@ -1,0 +1,85 @@
+//! `vtr resolve`: the version of an output and the files of its tables.
+//!
+//! It reads the log only and opens no data file. An output without a publication, or a version or table
+//! that it lacks, is refused.
+
+use crate::error::{Error, Result};
+use crate::publish::{self, DataFile, Manifest, log};
+use crate::tables::columns::Table;
+use serde_json::json;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+/// Prints to stdout the highest version, or the one asked for, and the files of all tables or of one.
+pub fn run(out: &Path, table: Option<&str>, version: Option<u64>, as_json: bool) -> Result<()> {
+    let manifest = publish::open(out, version)?;
+    let tables = choose(&manifest, table)?;
+    let printed = match as_json {
+        true => print_json(&mut io::stdout().lock(), out, &manifest, &tables),
+        false => print_text(&mut io::stdout().lock(), out, &manifest, &tables),
+    };
+    match printed {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        printed => printed.map_err(|error| Error::failed("writing to stdout", error)),
+    }
+}
+
+type Tables<'a> = Vec<(&'a str, &'a [DataFile])>;
+
+fn choose<'a>(manifest: &'a Manifest, table: Option<&str>) -> Result<Tables<'a>> {
+    let known: Vec<&str> = Table::ALL.iter().map(|table| table.name()).collect();
+    if let Some(asked) = table
+        && !manifest.tables.contains_key(asked)
+    {
+        let (version, holds) = (manifest.version, manifest.tables.keys().cloned().collect::<Vec<_>>().join(", "));
+        let which = if known.contains(&asked) { "is not part of" } else { "is no table; of" };
+        return Err(Error::Usage(format!("--table: `{asked}` {which} version {version}, which holds {holds}")));
+    }
+    let place = |name: &str| known.iter().position(|known| *known == name).unwrap_or(known.len());
+    let tables = manifest.tables.iter().map(|(name, files)| (name.as_str(), files.as_slice()));
+    let mut tables: Tables = tables.filter(|(name, _)| table.is_none_or(|asked| asked == *name)).collect();
+    tables.sort_by_key(|(name, _)| place(name));
+    Ok(tables)
+}
+
+/// One line a file: table, week, rows, bytes, path.
+fn print_text(to: &mut dyn Write, out: &Path, manifest: &Manifest, tables: &Tables) -> io::Result<()> {
+    writeln!(to, "version {}", manifest.version)?;
+    for (name, files) in tables {
+        for file in *files {
+            let week = file.week.map_or("-".to_owned(), log::day_text);
+            let path = publish::locate(out, file);
+            writeln!(to, "{name}\t{week}\t{}\t{}\t{}", file.rows, file.bytes, path.display())?;
+        }
+    }
+    to.flush()
+}
+
+fn print_json(to: &mut dyn Write, out: &Path, manifest: &Manifest, tables: &Tables) -> io::Result<()> {
+    let of_table = |(name, files): &(&str, &[DataFile])| {
+        let files: Vec<_> = files
+            .iter()
+            .map(|file| {
+                json!({
+                    "path": publish::locate(out, file).to_string_lossy(),
+                    "sha256": file.sha256,
+                    "bytes": file.bytes,
+                    "rows": file.rows,
+                    "week": file.week.map(log::day_text),
+                    "judged_by": file.judged_by,
+                })
+            })
+            .collect();
+        json!({ "table": name, "files": files })
+    };
+    let document = json!({
+        "version": manifest.version,
+        "run_id": manifest.run_id,
+        "job": manifest.job.name,
+        "as_of": log::day_text(manifest.as_of),
+        "evidence": manifest.evidence,
+        "tables": tables.iter().map(of_table).collect::<Vec<_>>(),
+    });
+    writeln!(to, "{document:#}")?;
+    to.flush()
+}

@@ -1,0 +1,27 @@
+//! `vtr run`: the main job.
+//!
+//! It makes the plan, runs it, and says what came of it: a summary on stderr or JSON on stdout, and
+//! always the report under the output. It fails as the run does.
+
+use crate::cli::{GlobalOptions, RunArgs};
+use crate::error::Result;
+use crate::job;
+use crate::progress::{Visibility, say};
+use std::path::Path;
+use std::time::SystemTime;
+
+/// Runs the job.
+pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
+    let plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
+    let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
+    let (report, result) = crate::run(&plan, visibility);
+    // An output that was refused or never begun gets no report of ours.
+    let kept = if Path::new(&plan.output.path).join("_log").is_dir() { report.write(Path::new(&plan.output.path)).map(drop) } else { Ok(()) };
+    if args.json {
+        super::print(report.to_json() + "\n")?;
+    }
+    if !global.quiet {
+        say(&report.summary());
+    }
+    result.and(kept)
+}

@@ -1,0 +1,85 @@
+//! `vtr verify`: whether a published version is what it was.
+//!
+//! It re-hashes every file that the manifest names and compares the rows with the footer; it repairs
+//! nothing. Damage is listed whole, then the verb fails.
+
+use crate::error::{Error, Result};
+use crate::publish::{self, DataFile, Manifest, encode, local};
+use serde_json::json;
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+/// One damaged file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Its path below the output.
+    pub path: String,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// Checks the highest version, or the one asked for, and prints the result to stdout. Fails if anything
+/// is damaged.
+pub fn run(out: &Path, version: Option<u64>, as_json: bool) -> Result<()> {
+    let manifest = publish::open(out, version)?;
+    let damaged = damages(out, &manifest);
+    match print(&mut io::stdout().lock(), &manifest, &damaged, as_json) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(Error::failed("writing to stdout", error)),
+        _ => {}
+    }
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let (out, count, version) = (out.display(), damaged.len(), manifest.version);
+    let what =
+        format!("{out}: {count} files of version {version} are damaged; a run without a week range writes them anew");
+    Err(Error::Failed { what, source: None })
+}
+
+/// Every file of a version that is not what its manifest says.
+pub fn damages(out: &Path, manifest: &Manifest) -> Vec<Damage> {
+    let damage = |file: &DataFile| damage(out, file).map(|what| Damage { path: file.path.clone(), what });
+    manifest.all_files().filter_map(damage).collect()
+}
+
+fn damage(out: &Path, file: &DataFile) -> Option<String> {
+    let path = publish::locate(out, file);
+    let bytes = match fs::metadata(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Some("missing".to_owned()),
+        Err(error) => return Some(format!("unreadable: {error}")),
+        Ok(metadata) => metadata.len(),
+    };
+    if bytes != file.bytes {
+        return Some(format!("changed: {bytes} bytes, not {}", file.bytes));
+    }
+    match local::hash_file(&path) {
+        Err(error) => return Some(format!("unreadable: {error}")),
+        Ok(found) if found != file.sha256 => return Some(format!("changed: its SHA-256 is {found}")),
+        Ok(_) => {}
+    }
+    match encode::rows(&path) {
+        Err(error) => Some(format!("unreadable: {error}")),
+        Ok(rows) if rows != file.rows => {
+            Some(format!("its footer tells of {rows} rows, the manifest of {}", file.rows))
+        }
+        Ok(_) => None,
+    }
+}
+
+fn print(to: &mut dyn Write, manifest: &Manifest, damaged: &[Damage], as_json: bool) -> io::Result<()> {
+    let (version, files) = (manifest.version, manifest.all_files().count());
+    if as_json {
+        let damaged: Vec<_> =
+            damaged.iter().map(|damage| json!({ "path": damage.path, "what": damage.what })).collect();
+        let document = json!({ "version": version, "files": files, "damaged": damaged });
+        writeln!(to, "{document:#}")?;
+        return to.flush();
+    }
+    for damage in damaged {
+        writeln!(to, "{}\t{}", damage.path, damage.what)?;
+    }
+    let bytes: u64 = manifest.all_files().map(|file| file.bytes).sum();
+    writeln!(to, "version {version}: {files} files, {bytes} bytes, {} damaged", damaged.len())?;
+    to.flush()
+}

@@ -1,0 +1,7 @@
+//! The program as a user runs it: one binary, because linking Polars once is enough.
+
+mod cli;
+mod golden;
+mod invariance;
+mod support;
+mod truth;
