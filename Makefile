@@ -8,15 +8,15 @@ PROFILE := --release --locked
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-build: ## the program, target/release/vtr (cold: about 8 minutes on 2 cores)
+build: ## the program, target/release/vtr (cold: some minutes, see the README)
 	$(CARGO) build $(PROFILE)
 
 run: build ## build, then judge the sample history by jobs/weekly.toml and show the accounts' health
 	target/release/vtr run jobs/weekly.toml
-	target/release/vtr health out/weekly
+	target/release/vtr health out/weekly --limit 8
 
 test: ## every test (the same build profile as `make run`, so nothing is compiled twice)
-	$(CARGO) test $(PROFILE) --workspace
+	$(CARGO) test $(PROFILE) --workspace --no-fail-fast
 
 check: ## formatting and lints
 	$(CARGO) fmt --all --check

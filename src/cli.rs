@@ -242,6 +242,9 @@ pub struct HealthArgs {
     /// How the list is written
     #[arg(long, value_enum, default_value_t = ListFormat::Table)]
     pub format: ListFormat,
+    /// At most so many rows, the worst; default: all
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
     /// Exit with 4 if any account is this bad or worse
     #[arg(long, value_enum, value_name = "STATUS")]
     pub fail_on: Option<FailOn>,

@@ -140,8 +140,15 @@ mod tests {
 
     #[test]
     fn the_newest_copy_of_a_package_wins_then_the_later_file_then_the_later_row() {
-        let records =
-            [copy(1, 10, 1, 1), copy(1, 20, 0, 2), copy(2, 5, 0, 3), copy(2, 5, 1, 4), copy(3, i64::MIN, 0, 5), copy(3, i64::MIN, 0, 6), copy(4, 1, 0, 7)];
+        let records = [
+            copy(1, 10, 1, 1),
+            copy(1, 20, 0, 2),
+            copy(2, 5, 0, 3),
+            copy(2, 5, 1, 4),
+            copy(3, i64::MIN, 0, 5),
+            copy(3, i64::MIN, 0, 6),
+            copy(4, 1, 0, 7),
+        ];
         assert_eq!(losers(Unit::Package, &records), [(0, 3), (0, 5), (1, 1)]);
     }
 

@@ -74,7 +74,13 @@ struct Gathered {
 }
 
 /// Reads and folds all units of a survey.
-pub fn fold(plan: &Plan, survey: &Survey, axis: &TimeAxis, progress: &Progress, report: &mut RunReport) -> Result<Folded> {
+pub fn fold(
+    plan: &Plan,
+    survey: &Survey,
+    axis: &TimeAxis,
+    progress: &Progress,
+    report: &mut RunReport,
+) -> Result<Folded> {
     let settings = settings(plan, survey, axis);
     let shared = SharedKeys::default();
     let gathered = report.stage("read, judge and fold", || read_all(plan, survey, &settings, &shared, progress))?;
@@ -141,7 +147,13 @@ pub fn settings<'a>(plan: &'a Plan, survey: &Survey, axis: &'a TimeAxis) -> Sett
     }
 }
 
-fn read_all(plan: &Plan, survey: &Survey, settings: &Settings, keys: &SharedKeys, progress: &Progress) -> Result<Vec<Gathered>> {
+fn read_all(
+    plan: &Plan,
+    survey: &Survey,
+    settings: &Settings,
+    keys: &SharedKeys,
+    progress: &Progress,
+) -> Result<Vec<Gathered>> {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let failure: Mutex<Option<Error>> = Mutex::new(None);
     let work = || {
@@ -160,7 +172,10 @@ fn read_all(plan: &Plan, survey: &Survey, settings: &Settings, keys: &SharedKeys
     };
     let gathered = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     });
     match failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
         Some(error) => Err(error),
@@ -255,8 +270,14 @@ impl Gathered {
             return;
         }
         for batch in &mut self.defects {
-            let (files, records) = (batch.column(0).as_primitive::<UInt32Type>(), batch.column(1).as_primitive::<Int64Type>());
-            let stays: BooleanArray = files.values().iter().zip(records.values()).map(|(file, record)| Some(!gone.contains(&(*file, *record)))).collect();
+            let (files, records) =
+                (batch.column(0).as_primitive::<UInt32Type>(), batch.column(1).as_primitive::<Int64Type>());
+            let stays: BooleanArray = files
+                .values()
+                .iter()
+                .zip(records.values())
+                .map(|(file, record)| Some(!gone.contains(&(*file, *record))))
+                .collect();
             *batch = filter_record_batch(batch, &stays).expect("the filter is as long as its batch");
         }
     }

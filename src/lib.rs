@@ -74,7 +74,8 @@ fn publish(
     facts: ManifestFacts,
     report: &mut RunReport,
 ) -> Result<()> {
-    let files: Vec<FileRow> = survey.files.iter().zip(&folded.files).map(|(file, counts)| file_row(file, counts)).collect();
+    let files: Vec<FileRow> =
+        survey.files.iter().zip(&folded.files).map(|(file, counts)| file_row(file, counts)).collect();
     let input = TablesInput {
         plan,
         marginals: &folded.marginals,
@@ -93,7 +94,15 @@ fn publish(
         publication.abandon()?;
         return Err(error);
     }
-    report.tables = publication.written().iter().map(|written| TableRows { table: written.table.name().into(), rows: written.rows, files: written.files as u64 }).collect();
+    report.tables = publication
+        .written()
+        .iter()
+        .map(|written| TableRows {
+            table: written.table.name().into(),
+            rows: written.rows,
+            files: written.files as u64,
+        })
+        .collect();
     let published = report.stage("publish", || publication.commit(facts))?;
     report.version = Some(published.version);
     report.outcome = if published.unchanged { Outcome::Unchanged } else { Outcome::Published };
@@ -156,7 +165,13 @@ fn sums(file: &scan::SourceFile, counts: &FileCounts) -> Sums {
 }
 
 /// What the manifest says, and the report with it.
-fn facts(plan: &Plan, survey: &Survey, folded: &Folded, published_apart: Option<i64>, report: &mut RunReport) -> ManifestFacts {
+fn facts(
+    plan: &Plan,
+    survey: &Survey,
+    folded: &Folded,
+    published_apart: Option<i64>,
+    report: &mut RunReport,
+) -> ManifestFacts {
     let mut inputs = Vec::new();
     let mut total = Sums::default();
     for (file, counts) in survey.files.iter().zip(&folded.files) {
@@ -228,7 +243,9 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
         ));
     }
     if !plan.counts_health_span() && plan.output.tables.contains(&tables::columns::Table::AccountHealth) {
-        warnings.push("account_health was left as it is: the weeks asked for do not hold all the days that it needs".to_owned());
+        warnings.push(
+            "account_health was left as it is: the weeks asked for do not hold all the days that it needs".to_owned(),
+        );
     }
     if plan.range.is_some()
         && let Some(apart) = apart

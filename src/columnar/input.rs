@@ -148,7 +148,9 @@ impl Column {
             Kind::Label | Kind::Text => refused("text"),
             Kind::Flag if text || matches!(source, DataType::Boolean | DataType::Null) => self.text_or(source),
             Kind::Flag => refused("a boolean, or text such as true, false, yes, no"),
-            Kind::Amount if text || source.is_integer() || source.is_floating() || is_decimal(source) => self.text_or(source),
+            Kind::Amount if text || source.is_integer() || source.is_floating() || is_decimal(source) => {
+                self.text_or(source)
+            }
             Kind::Amount if *source == DataType::Null => Ok(source.clone()),
             Kind::Amount => refused("a decimal, an integer, a float or text"),
             Kind::Time

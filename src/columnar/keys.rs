@@ -236,7 +236,9 @@ mod tests {
 
     #[test]
     fn marketplaces_survive_the_round_trip() {
-        for marketplace in [Marketplace::None, Marketplace::Known(MarketplaceId(0)), Marketplace::Known(MarketplaceId(23))] {
+        for marketplace in
+            [Marketplace::None, Marketplace::Known(MarketplaceId(0)), Marketplace::Known(MarketplaceId(23))]
+        {
             assert_eq!(market_from_code(market_code(marketplace)), marketplace);
         }
     }

@@ -4,8 +4,13 @@
 //! calls the kernel for each row and adds up. It knows kernel and Arrow only, no files; a cell that
 //! cannot be typed becomes a [`Reject`](fold::Reject), never a null.
 
+mod copies;
+mod defects;
 pub mod fold;
 pub mod input;
 pub mod keys;
 pub mod partial;
-pub mod resolve;
+mod reject;
+mod resolve;
+mod settings;
+mod tallies;

@@ -184,28 +184,61 @@ impl Partial {
         let texts = Texts::new(keys, book);
         let account = |code: u32| {
             let account = keys.accounts[code as usize];
-            [texts.sellers.rank(account.seller), texts.markets.rank(u32::from(account.market)), texts.programmes.rank(u32::from(account.programme))]
+            [
+                texts.sellers.rank(account.seller),
+                texts.markets.rank(u32::from(account.market)),
+                texts.programmes.rank(u32::from(account.programme)),
+            ]
         };
         let by_account = ["seller_id", "marketplace", "programme"];
         let accounts = [&texts.sellers, &texts.markets, &texts.programmes];
-        let weekly = pieces(self.weekly, week_monday, &[by_account.as_slice(), &["carrier"]].concat(), &[accounts.as_slice(), &[&texts.carriers]].concat(), true, |id| {
-            let (code, carrier) = keys.cells[id as usize];
-            let [seller, market, programme] = account(code);
-            [seller, market, programme, texts.carriers.rank(u32::from(carrier))]
-        });
-        let category = pieces(self.category, |segment| axis.first_day(usize::from(segment)), &[by_account.as_slice(), &["product_category"]].concat(), &[accounts.as_slice(), &[&texts.categories]].concat(), true, |id| {
-            let (code, category) = keys.pairs[id as usize];
-            let [seller, market, programme] = account(code);
-            [seller, market, programme, texts.categories.rank(category)]
-        });
-        let names = pieces(self.names, week_monday, &["marketplace", "carrier_typed", "carrier"], &[&texts.markets, &texts.typed, &texts.carriers], false, |id| {
-            let name = keys.names[id as usize];
-            [texts.markets.rank(u32::from(name.market)), texts.typed.rank(name.typed), texts.carriers.rank(u32::from(name.carrier))]
-        });
+        let weekly = pieces(
+            self.weekly,
+            week_monday,
+            &[by_account.as_slice(), &["carrier"]].concat(),
+            &[accounts.as_slice(), &[&texts.carriers]].concat(),
+            true,
+            |id| {
+                let (code, carrier) = keys.cells[id as usize];
+                let [seller, market, programme] = account(code);
+                [seller, market, programme, texts.carriers.rank(u32::from(carrier))]
+            },
+        );
+        let category = pieces(
+            self.category,
+            |segment| axis.first_day(usize::from(segment)),
+            &[by_account.as_slice(), &["product_category"]].concat(),
+            &[accounts.as_slice(), &[&texts.categories]].concat(),
+            true,
+            |id| {
+                let (code, category) = keys.pairs[id as usize];
+                let [seller, market, programme] = account(code);
+                [seller, market, programme, texts.categories.rank(category)]
+            },
+        );
+        let names = pieces(
+            self.names,
+            week_monday,
+            &["marketplace", "carrier_typed", "carrier"],
+            &[&texts.markets, &texts.typed, &texts.carriers],
+            false,
+            |id| {
+                let name = keys.names[id as usize];
+                [
+                    texts.markets.rank(u32::from(name.market)),
+                    texts.typed.rank(name.typed),
+                    texts.carriers.rank(u32::from(name.carrier)),
+                ]
+            },
+        );
         let rows = self.culprits.into_iter().filter(|(_, count)| *count != 0).map(|(key, count)| {
             let (code, category) = keys.pairs[(key >> 16) as usize];
             let [seller, market, programme] = account(code);
-            ([seller, market, programme, texts.categories.rank(category), texts.carriers.rank(key as u32 & 0xffff)], 0, count)
+            (
+                [seller, market, programme, texts.categories.rank(category), texts.carriers.rank(key as u32 & 0xffff)],
+                0,
+                count,
+            )
         });
         let columns = [accounts.as_slice(), &[&texts.categories, &texts.carriers]].concat();
         let heads = [by_account.as_slice(), &["product_category", "carrier"]].concat();
@@ -253,7 +286,8 @@ struct Texts {
 impl Texts {
     fn new(keys: &Keys, book: &Book) -> Texts {
         let markets = (0..=book.markets().count() as u16).map(|code| book.marketplace_label(market_from_code(code)));
-        let programmes = (0..book.programme_count()).map(|index| book.programme(vtr_kernel::policy::ProgrammeId(index as u16)));
+        let programmes =
+            (0..book.programme_count()).map(|index| book.programme(vtr_kernel::policy::ProgrammeId(index as u16)));
         let carriers = (0..book.carriers.len() as u16 + 2).map(|code| book.carriers.label(Carrier::from_code(code)));
         Texts {
             sellers: Ranked::new(keys.sellers.iter().map(AsRef::as_ref)),
@@ -285,14 +319,20 @@ fn pieces<const N: usize>(
     by_time.into_iter().map(|(time, rows)| (day(time), batch(heads, columns, with_reason, rows))).collect()
 }
 
-fn batch<const N: usize>(heads: &[&str], columns: &[&Ranked], with_reason: bool, mut rows: Vec<([u32; N], u8, i64)>) -> RecordBatch {
+fn batch<const N: usize>(
+    heads: &[&str],
+    columns: &[&Ranked],
+    with_reason: bool,
+    mut rows: Vec<([u32; N], u8, i64)>,
+) -> RecordBatch {
     rows.sort_unstable();
     let kind = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
     let mut fields: Vec<Field> = heads.iter().map(|head| Field::new(*head, kind.clone(), false)).collect();
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(N + 2);
     for (place, ranked) in columns.iter().enumerate() {
         let keys = UInt32Array::from_iter_values(rows.iter().map(|row| row.0[place]));
-        let array = DictionaryArray::<UInt32Type>::try_new(keys, ranked.values.clone()).expect("ranks index their values");
+        let array =
+            DictionaryArray::<UInt32Type>::try_new(keys, ranked.values.clone()).expect("ranks index their values");
         arrays.push(Arc::new(array));
     }
     if with_reason {

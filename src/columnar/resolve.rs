@@ -104,7 +104,8 @@ impl<T: Copy> Resolver<T> {
         };
         let values = array.values().as_string::<i32>().clone();
         if !self.seen.as_ref().is_some_and(|seen| is_same(seen, &values)) {
-            let texts = (0..values.len()).map(|index| if values.is_null(index) { None } else { Some(values.value(index)) });
+            let texts =
+                (0..values.len()).map(|index| if values.is_null(index) { None } else { Some(values.value(index)) });
             self.values = texts.map(|text| resolve(text.and_then(|text| cells.trim(text)))).collect();
             self.seen = Some(values);
         }
@@ -306,11 +307,7 @@ impl Amounts {
 /// A time column.
 pub(crate) enum Times {
     Constant(Cell<Moment>),
-    Stamps {
-        values: PrimitiveArray<Int64Type>,
-        multiply: i64,
-        divide: i64,
-    },
+    Stamps { values: PrimitiveArray<Int64Type>, multiply: i64, divide: i64 },
     Days(PrimitiveArray<Date32Type>),
     Text(StringViewArray),
 }

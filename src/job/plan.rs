@@ -6,8 +6,8 @@
 use regex::Regex;
 use std::path::PathBuf;
 use std::sync::Arc;
-use vtr_columnar::input::Column;
 pub use vtr_columnar::input::CellRules;
+use vtr_columnar::input::Column;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::money::Rates;

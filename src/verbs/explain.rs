@@ -12,11 +12,10 @@ use crate::tables;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
-use arrow::util::display::array_value_to_string;
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::SystemTime;
-use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings};
+use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings, shown_cell};
 use vtr_columnar::input::Column;
 use vtr_columnar::keys::SharedKeys;
 use vtr_kernel::calendar::{date_from_day, iso_week};
@@ -48,7 +47,8 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     }
     let mut copies = Copies::default();
     copies.add(stories.iter().filter_map(|story| story.copy).collect());
-    let losers = plan.identity.map_or(Vec::new(), |identity| dedup::superseded(vec![copies], dedup::unit(identity), 1).losers);
+    let losers =
+        plan.identity.map_or(Vec::new(), |identity| dedup::superseded(vec![copies], dedup::unit(identity), 1).losers);
     let rows = if stories.len() == 1 { "1 row".to_owned() } else { format!("{} rows", stories.len()) };
     let mut text = format!("Seller {}, order {}: {rows}\n", args.seller, args.order);
     for story in &stories {
@@ -70,7 +70,12 @@ fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs
     for unit in units {
         let mut folder = Folder::new(settings, &keys);
         let file = &survey.files[unit.file as usize];
-        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &plan.inputs[file.input].cells };
+        let source = FileSource {
+            file: unit.file,
+            columns: file.columns,
+            constants: &file.constants,
+            cells: &plan.inputs[file.input].cells,
+        };
         scan::read(plan, survey, unit, &mut |chunk| {
             crate::signals::check()?;
             let refuse = |reason: String| Error::Input(format!("{}: {reason}", file.shown));
@@ -95,7 +100,11 @@ fn number(records: &Records, row: usize) -> u64 {
 }
 
 /// The rows of a chunk whose columns hold these texts, and their record numbers.
-fn rows_of(chunk: &scan::Chunk, source: &FileSource, wanted: &[(Column, &str)]) -> std::result::Result<Option<(RecordBatch, Records)>, String> {
+fn rows_of(
+    chunk: &scan::Chunk,
+    source: &FileSource,
+    wanted: &[(Column, &str)],
+) -> std::result::Result<Option<(RecordBatch, Records)>, String> {
     let rows = chunk.batch.num_rows();
     let mut stays = vec![true; rows];
     for (column, text) in wanted {
@@ -108,7 +117,10 @@ fn rows_of(chunk: &scan::Chunk, source: &FileSource, wanted: &[(Column, &str)]) 
         };
         let texts = cast(array, &DataType::Utf8View).map_err(|error| error.to_string())?;
         let texts = texts.as_string_view();
-        stays.iter_mut().enumerate().for_each(|(row, stays)| *stays &= !texts.is_null(row) && texts.value(row).trim() == *text);
+        stays
+            .iter_mut()
+            .enumerate()
+            .for_each(|(row, stays)| *stays &= !texts.is_null(row) && texts.value(row).trim() == *text);
     }
     if !stays.contains(&true) {
         return Ok(None);
@@ -117,7 +129,9 @@ fn rows_of(chunk: &scan::Chunk, source: &FileSource, wanted: &[(Column, &str)]) 
     let record: Vec<u64> = kept().map(|row| number(&chunk.records, row)).collect();
     let (line, byte_offset) = match &chunk.records {
         Records::From(_) => (Vec::new(), Vec::new()),
-        Records::Listed { line, byte_offset, .. } => (kept().map(|row| line[row]).collect(), kept().map(|row| byte_offset[row]).collect()),
+        Records::Listed { line, byte_offset, .. } => {
+            (kept().map(|row| line[row]).collect(), kept().map(|row| byte_offset[row]).collect())
+        }
     };
     let batch = filter_record_batch(&chunk.batch, &BooleanArray::from(stays)).map_err(|error| error.to_string())?;
     Ok(Some((batch, Records::Listed { record, line, byte_offset })))
@@ -136,7 +150,11 @@ fn story(plan: &Plan, settings: &Settings, place: &str, batch: &RecordBatch, row
         Fate::AfterAsOf(day) => {
             let as_of = date_from_day(plan.as_of);
             line(&mut body, "day", &date_from_day(day).to_string());
-            line(&mut body, "verdict", &format!("after_as_of: it was updated or shipped after {as_of}, so on that day it was not yet there"));
+            line(
+                &mut body,
+                "verdict",
+                &format!("after_as_of: it was updated or shipped after {as_of}, so on that day it was not yet there"),
+            );
         }
         Fate::Judged { facts, verdict, package, copy: found } => {
             title = format!("Package {} ({place})", if package.is_empty() { "without id or number" } else { package });
@@ -152,10 +170,10 @@ fn line(body: &mut String, head: &str, text: &str) {
 }
 
 fn facts_as_typed(batch: &RecordBatch, row: usize, body: &mut String) {
-    let typed = batch.schema().fields().iter().zip(batch.columns()).filter(|(_, array)| array.is_valid(row)).map(|(field, array)| {
-        format!("{} = {}", field.name(), array_value_to_string(array, row).unwrap_or_else(|error| error.to_string()))
-    }).collect::<Vec<_>>();
-    line(body, "facts", &typed.join("\n             "));
+    let schema = batch.schema();
+    let cells = schema.fields().iter().zip(batch.columns());
+    let typed = cells.filter_map(|(field, array)| Some(format!("{} = {}", field.name(), shown_cell(array, row)?)));
+    line(body, "facts", &typed.collect::<Vec<_>>().join("\n             "));
 }
 
 fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, body: &mut String) {
@@ -164,15 +182,30 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
     if let Marketplace::Known(id) = facts.marketplace {
         let selected = select(facts, book, id, verdict.day);
         let market = selected.market;
-        line(body, "day", &format!("{day} in {} ({}), which selects the rules", market.zone.name(), iso_week(verdict.day)));
+        line(
+            body,
+            "day",
+            &format!("{day} in {} ({}), which selects the rules", market.zone.name(), iso_week(verdict.day)),
+        );
         line(body, "rules", &rules(book, market, selected.version, verdict));
         if let Some(lane) = selected.lane {
             let country = |country: Option<vtr_kernel::lane::Country>| country.unwrap_or(market.country).code();
             let scans = match &lane.scans {
                 Scans::Always(count) => format!("{count}"),
-                Scans::Split { below, then, otherwise } => format!("{then} below {} {}, otherwise {otherwise}", decimal(&below.amount), below.currency.code()),
+                Scans::Split { below, then, otherwise } => {
+                    format!("{then} below {} {}, otherwise {otherwise}", decimal(&below.amount), below.currency.code())
+                }
             };
-            line(body, "lane", &format!("{}: {} to {}, scans asked for: {scans}", book.rule(lane.id), country(facts.origin), country(facts.destination)));
+            line(
+                body,
+                "lane",
+                &format!(
+                    "{}: {} to {}, scans asked for: {scans}",
+                    book.rule(lane.id),
+                    country(facts.origin),
+                    country(facts.destination)
+                ),
+            );
         }
         line(body, "carrier", &carrier(book, facts, verdict, selected.carriers));
     } else {
@@ -188,9 +221,17 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
         line(body, "scans", "not looked at: judged on the number alone");
     }
     let entry = verdict.reason.entry();
-    let passed: Vec<String> = TABLE.iter().filter(|other| other.rung < entry.rung && !silent(other.rung, settings)).map(|other| format!("{} {}", other.rung, other.name)).collect();
+    let passed: Vec<String> = TABLE
+        .iter()
+        .filter(|other| other.rung < entry.rung && !silent(other.rung, settings))
+        .map(|other| format!("{} {}", other.rung, other.name))
+        .collect();
     line(body, "passed", &if passed.is_empty() { "no rung before".to_owned() } else { passed.join(", ") });
-    line(body, "verdict", &format!("{}: {} (rung {}), rule {}", entry.class.name(), entry.name, entry.rung, book.rule(verdict.rule)));
+    line(
+        body,
+        "verdict",
+        &format!("{}: {} (rung {}), rule {}", entry.class.name(), entry.name, entry.rung, book.rule(verdict.rule)),
+    );
     line(body, "meaning", entry.meaning);
     if let Some(owner) = verdict.likely_carrier {
         line(body, "likely", &format!("{} ({})", book.carriers.entry(owner).name, book.carriers.entry(owner).id));
@@ -220,10 +261,10 @@ fn rules(book: &vtr_kernel::Book, market: &Market, version: Option<&Version>, ve
     let until = version.until.map_or(String::new(), |day| format!(" until before {}", date_from_day(day)));
     let target = version.target(verdict.programme);
     format!(
-        "{}, in force since {from}{until}; target {} {} in programme {}",
+        "{}, in force since {from}{until}; target: {} {} % in programme {}",
         book.rule(version.id),
-        target.kind.name(),
-        target.share(),
+        target.kind.name().replace('_', " "),
+        target.share() * 100.0,
         book.programme(verdict.programme)
     )
 }

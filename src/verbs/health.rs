@@ -23,7 +23,9 @@ pub struct Query {
     pub marketplace: Option<String>,
     /// How rows are shown.
     pub format: Format,
-    /// Exit code 4 if a row shown is at least that bad: `AtRisk` or `Breach`.
+    /// How many rows are shown, the worst; `None`: all.
+    pub limit: Option<usize>,
+    /// Exit code 4 if a row asked for is at least that bad: `AtRisk` or `Breach`.
     pub fail_on: Option<Status>,
 }
 
@@ -124,7 +126,11 @@ pub fn run(files: &[PathBuf], query: &Query, out: &mut dyn Write, notes: &mut dy
         })?;
     }
     let rows = select(&batches, query)?;
-    listing::unless_pipe_closed(show(&rows, query.format, out, notes))?;
+    let shown = &rows[..rows.len().min(query.limit.unwrap_or(usize::MAX))];
+    listing::unless_pipe_closed(show(shown, query.format, out, notes))?;
+    if shown.len() < rows.len() {
+        let _ = writeln!(notes, "the worst {} of {} rows; --limit raises the number", shown.len(), rows.len());
+    }
     query.fail_on.map_or(Ok(()), |worst| gate(&rows, worst))
 }
 

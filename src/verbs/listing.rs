@@ -133,7 +133,7 @@ impl<'w> Listing<'w> {
         let sink = match format {
             Format::Table => {
                 let mut table = comfy_table::Table::new();
-                table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+                table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
                 table.set_header(heads);
                 Sink::Table(table, out)
             }
@@ -279,7 +279,7 @@ fn is_closed_pipe(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bo
 }
 
 #[cfg(test)]
-pub mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::tables::columns::Kind;
     use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};

@@ -9,6 +9,7 @@ use crate::job::{self, plan::Plan};
 use crate::publish::{Manifest, Span, log};
 use crate::report::grouped;
 use crate::scan::{self, Survey};
+use crate::tables::columns::Table;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::SystemTime;
@@ -44,11 +45,15 @@ fn job_lines(plan: &Plan, survey: &Survey, text: &mut String) {
     put(text, "as of", &format!("{}", date_from_day(plan.as_of)));
     put(text, "weeks", &plan.range.map_or("all that the inputs hold".into(), |range| weeks(range.first, range.last)));
     put(text, "evidence", survey.evidence.name());
-    put(text, "copies", match plan.identity {
-        Some(job::plan::Identity::Package) => "the newest row of each package counts",
-        Some(job::plan::Identity::Order) => "of each order the rows of its newest file count",
-        None => "every row counts: deduplicate = false",
-    });
+    put(
+        text,
+        "copies",
+        match plan.identity {
+            Some(job::plan::Identity::Package) => "the newest row of each package counts",
+            Some(job::plan::Identity::Order) => "of each order the rows of its newest file count",
+            None => "every row counts: deduplicate = false",
+        },
+    );
     put(text, "book", plan.book.digest());
 }
 
@@ -58,12 +63,23 @@ fn weeks(first: Day, last: Day) -> String {
 
 fn input_lines(plan: &Plan, survey: &Survey, text: &mut String) {
     let bytes: u64 = survey.files.iter().map(|file| file.bytes).sum();
-    put(text, "reads", &format!("{} files of {} MiB in {} pieces", grouped(survey.files.len() as u64), grouped(bytes >> 20), grouped(survey.units.len() as u64)));
+    put(
+        text,
+        "reads",
+        &format!(
+            "{} files of {} MiB in {} pieces",
+            grouped(survey.files.len() as u64),
+            grouped(bytes >> 20),
+            grouped(survey.units.len() as u64)
+        ),
+    );
     for (index, input) in plan.inputs.iter().enumerate() {
         let files: Vec<_> = survey.files.iter().filter(|file| file.input == index).collect();
         let rows: Option<u64> = files.iter().map(|file| file.rows).sum();
         let pruned: u64 = files.iter().map(|file| file.rows_pruned).sum();
-        let rows = rows.map_or("rows not known before reading".into(), |rows| format!("{} rows, {} of them pruned by date", grouped(rows), grouped(pruned)));
+        let rows = rows.map_or("rows not known before reading".into(), |rows| {
+            format!("{} rows, {} of them pruned by date", grouped(rows), grouped(pruned))
+        });
         put(text, "  input", &format!("{}: {} files, {rows}", input.paths.join(", "), grouped(files.len() as u64)));
     }
     for absent in &survey.not_judged {
@@ -94,6 +110,11 @@ fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut String) {
             Span::All => "all of it".to_owned(),
             Span::Weeks { first, last } => weeks(first, last),
         };
-        put(text, "  replaces", &format!("{}: {what}, {replaced} files", table.name()));
+        let line = if table == Table::AccountHealth && !plan.counts_health_span() {
+            "account_health: nothing; the weeks asked for do not hold all the days that it needs".to_owned()
+        } else {
+            format!("{}: {what}, {replaced} files", table.name())
+        };
+        put(text, "  replaces", &line);
     }
 }

@@ -53,6 +53,7 @@ pub fn health(args: &HealthArgs) -> Result<()> {
         seller: args.seller.clone(),
         marketplace: args.marketplace.clone(),
         format: format(args.format),
+        limit: args.limit,
         fail_on: args.fail_on.map(|status| match status {
             FailOn::Breach => Status::Breach,
             FailOn::AtRisk => Status::AtRisk,

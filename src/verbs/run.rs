@@ -16,7 +16,11 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
     let (report, result) = crate::run(&plan, visibility);
     // An output that was refused or never begun gets no report of ours.
-    let kept = if Path::new(&plan.output.path).join("_log").is_dir() { report.write(Path::new(&plan.output.path)).map(drop) } else { Ok(()) };
+    let kept = if Path::new(&plan.output.path).join("_log").is_dir() {
+        report.write(Path::new(&plan.output.path)).map(drop)
+    } else {
+        Ok(())
+    };
     if args.json {
         super::print(report.to_json() + "\n")?;
     }

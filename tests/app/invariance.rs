@@ -4,7 +4,8 @@ use crate::support::{Row, cell, contents, count, files, ok, read, table};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const JOB: &str = "name = \"job\"\nas_of = \"2025-06-30\"\n[[input]]\npath = \"history/shipments/*\"\n[output]\npath = \"out\"\n";
+const JOB: &str =
+    "name = \"job\"\nas_of = \"2025-06-30\"\n[[input]]\npath = \"history/shipments/*\"\n[output]\npath = \"out\"\n";
 
 fn history(folder: &Path, extra: &[&str]) {
     let out = folder.join("history").display().to_string();
@@ -33,9 +34,9 @@ fn threads_and_repetition_change_no_byte() {
     assert!(one.len() > 100, "every week of every table: {}", one.len());
     assert_eq!(one, four);
     assert_eq!(run(folder.path(), "four", &[]), four);
-    let log = std::fs::read_dir(folder.path().join("four/_log")).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().path().extension().is_some_and(|suffix| suffix == "json")
-    });
+    let log = std::fs::read_dir(folder.path().join("four/_log"))
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|suffix| suffix == "json"));
     assert_eq!(log.count(), 1, "publishing the same again writes nothing");
 }
 
@@ -55,7 +56,10 @@ fn weeks_of_a_range_are_those_of_the_whole_history() {
     }
     assert!(seen >= 4 * 4, "four weeks of the weekly tables and their windows: {seen}");
     let weeks = |out: &str| {
-        let mut weeks: Vec<String> = table(&folder.path().join(out), "vtr_weekly").iter().map(|row| cell(row, "week_start").to_owned()).collect();
+        let mut weeks: Vec<String> = table(&folder.path().join(out), "vtr_weekly")
+            .iter()
+            .map(|row| cell(row, "week_start").to_owned())
+            .collect();
         weeks.sort();
         weeks.dedup();
         weeks
@@ -73,7 +77,10 @@ fn a_ranged_run_replaces_its_weeks_and_leaves_the_others() {
     let data = |paths: &[String]| paths.iter().filter(|path| path.contains("week=")).cloned().collect::<Vec<_>>();
     assert_eq!(data(&again), data(&whole), "the same weeks are the same files");
     let rows = |out: &str| table(&folder.path().join(out), "vtr_weekly").len();
-    assert_eq!(rows("out"), files(&folder.path().join("out/data/vtr_weekly")).iter().map(|path| read(path).len()).sum::<usize>());
+    assert_eq!(
+        rows("out"),
+        files(&folder.path().join("out/data/vtr_weekly")).iter().map(|path| read(path).len()).sum::<usize>()
+    );
 }
 
 #[test]
@@ -84,7 +91,10 @@ fn windows_are_the_sums_of_their_days() {
     run(folder.path(), "weekly", &[]);
     let by_end = |out: &str| -> BTreeMap<Vec<String>, Row> {
         let keys = ["seller_id", "marketplace", "programme", "product_category", "window_end"];
-        table(&folder.path().join(out), "vtr_rolling").into_iter().map(|row| (keys.map(|key| cell(&row, key).to_owned()).to_vec(), row)).collect()
+        table(&folder.path().join(out), "vtr_rolling")
+            .into_iter()
+            .map(|row| (keys.map(|key| cell(&row, key).to_owned()).to_vec(), row))
+            .collect()
     };
     let (daily, weekly) = (by_end("daily"), by_end("weekly"));
     assert!(weekly.len() > 1_000 && daily.len() > 5 * weekly.len(), "{} {}", weekly.len(), daily.len());
@@ -92,23 +102,33 @@ fn windows_are_the_sums_of_their_days() {
         assert_eq!(daily.get(key), Some(row), "{key:?}");
     }
     // Twenty-eight days of whole weeks and two days before: bounded by four and five weeks of counts.
-    let weeks: BTreeMap<(String, String), i64> = table(&folder.path().join("weekly"), "vtr_weekly").iter().fold(BTreeMap::new(), |mut sums, row| {
-        *sums.entry((cell(row, "marketplace").to_owned(), cell(row, "week_start").to_owned())).or_default() += count(row, "eligible");
-        sums
-    });
+    let weeks: BTreeMap<(String, String), i64> =
+        table(&folder.path().join("weekly"), "vtr_weekly").iter().fold(BTreeMap::new(), |mut sums, row| {
+            *sums.entry((cell(row, "marketplace").to_owned(), cell(row, "week_start").to_owned())).or_default() +=
+                count(row, "eligible");
+            sums
+        });
     let mut windows: BTreeMap<(String, String), i64> = BTreeMap::new();
     for row in weekly.values().filter(|row| cell(row, "product_category") == "(all)") {
-        *windows.entry((cell(row, "marketplace").to_owned(), cell(row, "window_end").to_owned())).or_default() += count(row, "eligible");
+        *windows.entry((cell(row, "marketplace").to_owned(), cell(row, "window_end").to_owned())).or_default() +=
+            count(row, "eligible");
     }
     let day = |text: &str| text.parse::<chrono::NaiveDate>().unwrap();
     let mut compared = 0;
     for ((marketplace, end), eligible) in &windows {
         let within = |weeks_back: i64| {
             let first = day(end) - chrono::Duration::days(7 * weeks_back - 1);
-            let of = |(market, week): &(String, String)| market == marketplace && day(week) >= first && day(week) <= day(end);
+            let of = |(market, week): &(String, String)| {
+                market == marketplace && day(week) >= first && day(week) <= day(end)
+            };
             weeks.iter().filter(|(key, _)| of(key)).map(|(_, eligible)| eligible).sum::<i64>()
         };
-        assert!(within(4) <= *eligible && *eligible <= within(5), "{marketplace} {end}: {} {eligible} {}", within(4), within(5));
+        assert!(
+            within(4) <= *eligible && *eligible <= within(5),
+            "{marketplace} {end}: {} {eligible} {}",
+            within(4),
+            within(5)
+        );
         compared += 1;
     }
     assert!(compared > 100);

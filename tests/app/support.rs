@@ -55,8 +55,18 @@ pub fn read(path: &Path) -> Vec<Row> {
     for batch in reader {
         let batch = batch.unwrap();
         for row in 0..batch.num_rows() {
-            let cell = |column: &std::sync::Arc<dyn Array>| column.is_valid(row).then(|| array_value_to_string(column, row).unwrap());
-            rows.push(batch.schema().fields().iter().zip(batch.columns()).map(|(field, column)| (field.name().clone(), cell(column))).collect());
+            let cell = |column: &std::sync::Arc<dyn Array>| {
+                column.is_valid(row).then(|| array_value_to_string(column, row).unwrap())
+            };
+            rows.push(
+                batch
+                    .schema()
+                    .fields()
+                    .iter()
+                    .zip(batch.columns())
+                    .map(|(field, column)| (field.name().clone(), cell(column)))
+                    .collect(),
+            );
         }
     }
     rows

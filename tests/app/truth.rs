@@ -69,7 +69,8 @@ fn write_job(folder: &Path, as_of: &str) {
 fn holds(format: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let said = ok(&["gen", "--rows", "60000", "--seed", "42", "--dirt", "--truth", "--format", format, &path("history")]);
+    let said =
+        ok(&["gen", "--rows", "60000", "--seed", "42", "--dirt", "--truth", "--format", format, &path("history")]);
     let as_of = said.lines().find_map(|line| line.strip_prefix("as_of = \"")).unwrap().trim_end_matches('"');
     write_job(folder.path(), as_of);
     ok(&["run", &path("job.toml"), "--quiet"]);
@@ -93,7 +94,10 @@ fn holds(format: &str) {
 
     // The rows of defects are the truth's, one by one.
     let listed = |rows: &[Row]| {
-        let mut keys: Vec<_> = rows.iter().map(|row| key(row, &["seller_id", "marketplace", "order_id", "package_id", "reason", "day"])).collect();
+        let mut keys: Vec<_> = rows
+            .iter()
+            .map(|row| key(row, &["seller_id", "marketplace", "order_id", "package_id", "reason", "day"]))
+            .collect();
         keys.sort();
         keys
     };
@@ -102,7 +106,9 @@ fn holds(format: &str) {
 
     // Every other row ended where the truth says, file by file.
     let mut places: Counts<(String, String)> = Counts::new();
-    truth.iter().for_each(|row| *places.entry((cell(row, "file").to_owned(), cell(row, "place").to_owned())).or_default() += 1);
+    truth
+        .iter()
+        .for_each(|row| *places.entry((cell(row, "file").to_owned(), cell(row, "place").to_owned())).or_default() += 1);
     for row in table(&out, "input_files") {
         let file = cell(&row, "file").trim_start_matches("history/").to_owned();
         for place in ["rejected", "superseded", "out_of_scope", "exempt", "valid", "defect"] {

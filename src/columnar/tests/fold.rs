@@ -13,6 +13,7 @@ use vtr_columnar::fold::{FileSource, Folder, Identity, Records, Settings, Unit};
 use vtr_columnar::input::{CellRules, Column, ColumnSet};
 use vtr_columnar::keys::SharedKeys;
 use vtr_columnar::partial::{Partial, TimeAxis, Wants};
+use vtr_kernel::Book;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, monday};
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
@@ -21,7 +22,6 @@ use vtr_kernel::ladder::{Evidence, Terms, judge, selecting_day};
 use vtr_kernel::lane::Country;
 use vtr_kernel::money::Rates;
 use vtr_kernel::number::clean_into;
-use vtr_kernel::Book;
 
 /// A small deterministic source of choices.
 struct Dice(u64);
@@ -68,13 +68,44 @@ fn lines(seed: u64, count: usize) -> Vec<Line> {
             let promised = some(&mut dice, 10).then(|| at(day, dice.roll(86_400)));
             Line {
                 seller: dice.pick(&["A1", "A2", "0042", " A1 ", ""]),
-                marketplace: dice.pick(&["DE", "amazon.co.uk", "A1F83G8C2ARO7P", "Amazon.com", "Non-Amazon", "JP", "ES", "Narnia", "IE"]),
+                marketplace: dice.pick(&[
+                    "DE",
+                    "amazon.co.uk",
+                    "A1F83G8C2ARO7P",
+                    "Amazon.com",
+                    "Non-Amazon",
+                    "JP",
+                    "ES",
+                    "Narnia",
+                    "IE",
+                ]),
                 order: if some(&mut dice, 50) { format!("302-{index:07}-0000001") } else { " ".into() },
-                carrier: some(&mut dice, 12).then(|| dice.pick(&["DHL", "Royal Mail Tracked 48", "UPS", "usps", "Bob's vans", "--", "Hermes", "YAMATO TRANSPORT"])),
-                tracking: some(&mut dice, 12).then(|| {
-                    dice.pick(&["1Z999AA10123456784", "00340434161094022115", "N/A", "RB123456785GB", "1z 5r89 390 357567127", "000000", "9400 1118 9922 3100 0012 34", "é"])
+                carrier: some(&mut dice, 12).then(|| {
+                    dice.pick(&[
+                        "DHL",
+                        "Royal Mail Tracked 48",
+                        "UPS",
+                        "usps",
+                        "Bob's vans",
+                        "--",
+                        "Hermes",
+                        "YAMATO TRANSPORT",
+                    ])
                 }),
-                service: some(&mut dice, 2).then(|| dice.pick(&["1st Class Letter", "Tracked 24", "Standardbrief", "Paket"])),
+                tracking: some(&mut dice, 12).then(|| {
+                    dice.pick(&[
+                        "1Z999AA10123456784",
+                        "00340434161094022115",
+                        "N/A",
+                        "RB123456785GB",
+                        "1z 5r89 390 357567127",
+                        "000000",
+                        "9400 1118 9922 3100 0012 34",
+                        "é",
+                    ])
+                }),
+                service: some(&mut dice, 2)
+                    .then(|| dice.pick(&["1st Class Letter", "Tracked 24", "Standardbrief", "Paket"])),
                 from: some(&mut dice, 2).then(|| dice.pick(&["CN", "gb", "US", "Mars", "FR"])),
                 value: some(&mut dice, 4).then(|| dice.pick(&["4.99", "5", "19.99", "20.00", "1500"])),
                 category: some(&mut dice, 4).then(|| dice.pick(&["Toys", "Books"])),
@@ -103,7 +134,9 @@ fn batch(lines: &[Line], style: usize) -> RecordBatch {
         // Lines are made on whole seconds, so that every unit can hold them.
         match style % 3 {
             0 => Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")),
-            1 => Arc::new(TimestampMillisecondArray::from_iter(times.into_iter().map(|time| time.map(|time| time / 1_000)))),
+            1 => Arc::new(TimestampMillisecondArray::from_iter(
+                times.into_iter().map(|time| time.map(|time| time / 1_000)),
+            )),
             _ => {
                 let text = |micros: i64| format!("{:?}", chrono(micros));
                 Arc::new(StringArray::from_iter(times.into_iter().map(|time| time.map(text))))
@@ -115,9 +148,11 @@ fn batch(lines: &[Line], style: usize) -> RecordBatch {
         0 => Arc::new(StringArray::from_iter(amounts())),
         1 => Arc::new(Float64Array::from_iter(amounts().map(|text| text.map(|text| text.parse::<f64>().unwrap())))),
         _ => Arc::new(
-            Decimal128Array::from_iter(amounts().map(|text| text.map(|text| (text.parse::<f64>().unwrap() * 100.0).round() as i128)))
-                .with_precision_and_scale(12, 2)
-                .unwrap(),
+            Decimal128Array::from_iter(
+                amounts().map(|text| text.map(|text| (text.parse::<f64>().unwrap() * 100.0).round() as i128)),
+            )
+            .with_precision_and_scale(12, 2)
+            .unwrap(),
         ),
     };
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -155,7 +190,15 @@ fn chrono(micros: i64) -> impl std::fmt::Debug {
 }
 
 fn source(cells: &CellRules) -> FileSource<'_> {
-    let absent = [Column::PackageId, Column::FulfillmentChannel, Column::OrderStatus, Column::ShipToCountry, Column::Currency, Column::Programme, Column::UpdatedAt];
+    let absent = [
+        Column::PackageId,
+        Column::FulfillmentChannel,
+        Column::OrderStatus,
+        Column::ShipToCountry,
+        Column::Currency,
+        Column::Programme,
+        Column::UpdatedAt,
+    ];
     let columns: ColumnSet = Column::ALL.into_iter().filter(|column| !absent.contains(column)).collect();
     FileSource { file: 0, columns, constants: &[], cells }
 }
@@ -247,7 +290,8 @@ fn cells(weekly: &BTreeMap<Day, RecordBatch>) -> Cells {
         for row in 0..batch.num_rows() {
             let reason = batch.column(4).as_primitive::<UInt8Type>().value(row);
             let count = batch.column(5).as_primitive::<Int64Type>().value(row);
-            let key = (*day, text(batch, 0, row), text(batch, 1, row), text(batch, 2, row), text(batch, 3, row), reason);
+            let key =
+                (*day, text(batch, 0, row), text(batch, 1, row), text(batch, 2, row), text(batch, 3, row), reason);
             assert!(cells.insert(key, count).is_none(), "a cell stands once");
         }
     }
@@ -262,11 +306,16 @@ fn axis() -> TimeAxis {
 #[test]
 fn any_split_order_and_typing_gives_the_naive_counts() {
     let book = vtr_kernel::load::embedded().unwrap();
-    let (rates, axis, rules) = (Rates::default(), axis(), CellRules { times: TimeFormat::default(), ..CellRules::default() });
+    let (rates, axis, rules) =
+        (Rates::default(), axis(), CellRules { times: TimeFormat::default(), ..CellRules::default() });
     let settings = settings(&book, &rates, &axis);
     let lines = lines(1, 6_000);
     let (want, rejected, later) = naive(&lines, &book);
-    assert!(rejected > 100 && later > 10 && want.len() > 500, "the lines reach every place: {rejected} {later} {}", want.len());
+    assert!(
+        rejected > 100 && later > 10 && want.len() > 500,
+        "the lines reach every place: {rejected} {later} {}",
+        want.len()
+    );
     for style in 0..12 {
         let shared = SharedKeys::default();
         let mut dice = Dice(style as u64);
@@ -293,7 +342,8 @@ fn any_split_order_and_typing_gives_the_naive_counts() {
         for (day, batch) in &marginals.category {
             for row in 0..batch.num_rows() {
                 let reason = batch.column(4).as_primitive::<UInt8Type>().value(row);
-                *by_category.entry((monday(*day), reason)).or_default() += batch.column(5).as_primitive::<Int64Type>().value(row);
+                *by_category.entry((monday(*day), reason)).or_default() +=
+                    batch.column(5).as_primitive::<Int64Type>().value(row);
             }
         }
         let mut by_week: BTreeMap<(Day, u8), i64> = BTreeMap::new();
@@ -316,12 +366,19 @@ fn faults_are_named_in_column_order_with_their_value() {
         ("promised_delivery_at", text(["x", "x", "x", "2004-12-31", "", "2025-01-15"])),
     ])
     .unwrap();
-    let columns = [Column::SellerId, Column::Marketplace, Column::OrderId, Column::PackageValue, Column::PromisedDeliveryAt].into_iter().collect();
+    let columns =
+        [Column::SellerId, Column::Marketplace, Column::OrderId, Column::PackageValue, Column::PromisedDeliveryAt]
+            .into_iter()
+            .collect();
     let shared = SharedKeys::default();
     let mut folder = Folder::new(&settings, &shared);
     folder.batch(&FileSource { file: 0, columns, constants: &[], cells: &rules }, &batch, &Records::From(11)).unwrap();
     let out = folder.take();
-    let found: Vec<_> = out.rejects.iter().map(|reject| (reject.record, reject.column.as_deref().unwrap(), reject.value.as_deref())).collect();
+    let found: Vec<_> = out
+        .rejects
+        .iter()
+        .map(|reject| (reject.record, reject.column.as_deref().unwrap(), reject.value.as_deref()))
+        .collect();
     assert_eq!(
         found,
         [

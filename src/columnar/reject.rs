@@ -1,0 +1,83 @@
+//! Rows that cannot be judged, and where in their file they stand.
+//!
+//! A reject says the first thing that is wrong and shows the value, escaped and cut. Nothing here
+//! decides what is wrong. It cannot fail.
+
+use arrow::array::{Array, ArrayRef};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use arrow::util::display::array_value_to_string;
+
+/// Which records of the file the rows of a batch are.
+#[derive(Clone, Debug)]
+pub enum Records {
+    /// Consecutive ones from this number.
+    From(u64),
+    /// These, with the physical line and the byte offset at which each begins.
+    Listed {
+        /// Record numbers, from 1.
+        record: Vec<u64>,
+        /// Line numbers, from 1.
+        line: Vec<u64>,
+        /// Byte offsets.
+        byte_offset: Vec<u64>,
+    },
+}
+
+impl Records {
+    pub(crate) fn number(&self, row: usize) -> u64 {
+        match self {
+            Records::From(first) => first + row as u64,
+            Records::Listed { record, .. } => record.get(row).copied().unwrap_or(0),
+        }
+    }
+
+    pub(crate) fn place(&self, row: usize) -> (Option<u64>, Option<u64>) {
+        match self {
+            Records::From(_) => (None, None),
+            Records::Listed { line, byte_offset, .. } => (line.get(row).copied(), byte_offset.get(row).copied()),
+        }
+    }
+}
+
+/// A row that cannot be judged at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// Record number in the file, from 1.
+    pub record: u64,
+    /// Physical line, where there are lines.
+    pub line: Option<u64>,
+    /// Byte offset of the record, where it is known.
+    pub byte_offset: Option<u64>,
+    /// The first column at fault; `None`: the record as a whole.
+    pub column: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+    /// The offending value, escaped and cut; `None`: there is none.
+    pub value: Option<String>,
+}
+
+/// The longest value that a reject shows, in characters.
+const VALUE_CHARS: usize = 200;
+
+/// A value as rejects show it: control characters escaped, at most 200 characters.
+pub fn shown_value(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
+        .take(VALUE_CHARS)
+        .collect()
+}
+
+/// A cell as text; a timestamp with a time zone is shown in UTC.
+pub fn shown_cell(array: &ArrayRef, row: usize) -> Option<String> {
+    if array.is_null(row) {
+        return None;
+    }
+    let DataType::Timestamp(unit, Some(_)) = array.data_type() else {
+        return array_value_to_string(array, row).ok();
+    };
+    // The same instants without the zone, which Arrow shows without a time zone database.
+    let plain =
+        cast(&array.slice(row, 1), &DataType::Int64).and_then(|raw| cast(&raw, &DataType::Timestamp(*unit, None)));
+    plain.and_then(|plain| array_value_to_string(&plain, 0)).ok().map(|text| text + "Z")
+}

@@ -1,0 +1,64 @@
+//! Counts kept apart from the marginals: by file, and by week and class.
+//!
+//! They say what the marginals must add up to, so they share no code with them. They cannot fail.
+
+use vtr_kernel::calendar::Day;
+use vtr_kernel::reason::Class;
+
+/// What a file's rows came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileTally {
+    /// Rows that cannot be judged.
+    pub rejected: u64,
+    /// Rows not yet there on `as_of`.
+    pub after_as_of: u64,
+    /// Judged rows outside the range.
+    pub outside_range: u64,
+    /// Judged rows by class.
+    pub classes: [u64; 4],
+    /// First day of a row not rejected.
+    pub first_day: Option<Day>,
+    /// Last day of a row not rejected.
+    pub last_day: Option<Day>,
+}
+
+impl FileTally {
+    /// Adds another part of the same file.
+    pub fn merge(&mut self, other: &FileTally) {
+        self.rejected += other.rejected;
+        self.after_as_of += other.after_as_of;
+        self.outside_range += other.outside_range;
+        self.classes.iter_mut().zip(other.classes).for_each(|(own, other)| *own += other);
+        self.first_day = self.first_day.into_iter().chain(other.first_day).min();
+        self.last_day = self.last_day.into_iter().chain(other.last_day).max();
+    }
+
+    pub(crate) fn see(&mut self, day: Day) {
+        self.first_day = Some(self.first_day.map_or(day, |first| first.min(day)));
+        self.last_day = Some(self.last_day.map_or(day, |last| last.max(day)));
+    }
+}
+
+/// Judged rows in range by week index and class: the independent counter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Weeks(pub Vec<[i64; 4]>);
+
+impl Weeks {
+    pub(crate) fn add(&mut self, week: u16, class: Class, by: i64) {
+        let week = usize::from(week);
+        if self.0.len() <= week {
+            self.0.resize(week + 1, [0; 4]);
+        }
+        self.0[week][class as usize] += by;
+    }
+
+    /// Adds another counter.
+    pub fn merge(&mut self, other: &Weeks) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), [0; 4]);
+        }
+        for (own, other) in self.0.iter_mut().zip(&other.0) {
+            own.iter_mut().zip(other).for_each(|(own, other)| *own += other);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Golden jobs: small histories whose published tables were worked out by hand.
+//!
+//! `tests/golden/<case>/` holds `job.toml`, what it reads, and `expected/<table>.csv`. With
+//! `VTR_BLESS=1` the expectations are written anew, to be read in the diff.
+
+use crate::support::{Row, ok, root, table};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Columns that follow from the machine or from digests, never from the figures.
+const VOLATILE: [&str; 2] = ["bytes", "digest"];
+
+fn as_csv(rows: &[Row], columns: &[String]) -> String {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(columns).unwrap();
+    for row in rows {
+        writer.write_record(columns.iter().map(|column| row[column].as_deref().unwrap_or("null"))).unwrap();
+    }
+    String::from_utf8(writer.into_inner().unwrap()).unwrap()
+}
+
+fn columns(name: &str) -> Vec<String> {
+    let table = vtr::tables::columns::Table::from_name(name).unwrap();
+    let names = table.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
+    names.into_iter().filter(|name| !VOLATILE.contains(&name.as_str())).collect()
+}
+
+fn check(case: &Path) -> Vec<String> {
+    let out = tempfile::tempdir().unwrap();
+    let target = out.path().join("out");
+    ok(&["run", &case.join("job.toml").display().to_string(), "--quiet", "--out", &target.display().to_string()]);
+    let mut found = BTreeMap::new();
+    for table_of in vtr::tables::columns::Table::ALL {
+        let name = table_of.name();
+        found.insert(name, as_csv(&table(&target, name), &columns(name)));
+    }
+    let expected = case.join("expected");
+    let mut faults = Vec::new();
+    for (name, text) in found {
+        let path = expected.join(format!("{name}.csv"));
+        if std::env::var_os("VTR_BLESS").is_some() {
+            std::fs::create_dir_all(&expected).unwrap();
+            std::fs::write(&path, &text).unwrap();
+        }
+        let want = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        if want != text {
+            faults.push(format!("{} differs; found:\n{text}", path.display()));
+        }
+    }
+    faults
+}
+
+#[test]
+fn every_golden_job_publishes_what_was_worked_out() {
+    let mut cases: Vec<_> =
+        std::fs::read_dir(root().join("tests/golden")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(!cases.is_empty());
+    let faults: Vec<String> = cases.iter().flat_map(|case| check(case)).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
