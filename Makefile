@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign deny docs clean
+.PHONY: help run test check build foreign truth deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ check: ## formatting and lints
 
 foreign: build ## DuckDB and pyarrow, from pip into a venv of their own, read what we publish
 	tests/foreign/run.sh
+
+truth: build ## a generated history of ROWS (10000000) rows against its known truth, compared by DuckDB
+	tests/foreign/truth.sh
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources
