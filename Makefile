@@ -24,6 +24,7 @@ check: ## formatting and lints
 
 foreign: build ## DuckDB and pyarrow, from pip into a venv of their own, read what we publish
 	tests/foreign/run.sh
+	ROWS=200000 tests/foreign/truth.sh
 
 truth: build ## a generated history of ROWS (10000000) rows against its known truth, compared by DuckDB
 	tests/foreign/truth.sh
