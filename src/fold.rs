@@ -193,12 +193,8 @@ fn read_unit(
     stop: &AtomicBool,
 ) -> Result<()> {
     let file = &survey.files[unit.file as usize];
-    let source = FileSource {
-        file: unit.file,
-        columns: file.columns,
-        constants: &file.constants,
-        cells: &plan.inputs[file.input].cells,
-    };
+    let cells = plan.cells(file.input, file.format);
+    let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
     let end = scan::read(plan, survey, unit, &mut |chunk| {
         crate::signals::check()?;
         if stop.load(Ordering::SeqCst) {

@@ -38,6 +38,7 @@ use progress::{Progress, Visibility};
 use publish::{InputFile, ManifestFacts, Publication, Sums};
 use report::{Counts, Outcome, RunReport, TableRows};
 use scan::Survey;
+use tables::columns::Table;
 use tables::{FileRow, TablesInput};
 use vtr_kernel::calendar::date_from_day;
 
@@ -52,8 +53,8 @@ pub fn run(plan: &Plan, visibility: Visibility) -> (RunReport, Result<()>) {
 
 /// The route: one stage after the other.
 fn route(plan: &Plan, visibility: Visibility, report: &mut RunReport) -> Result<()> {
-    let publication = publish::begin(plan, plan.run_id.clone())?;
     let survey = report.stage("survey", || scan::survey(plan))?;
+    let publication = publish::begin(plan, plan.run_id.clone())?;
     publication.expect(survey.evidence)?;
     note_survey(&survey, report);
     let axis = tables::time_axis(plan);
@@ -105,6 +106,13 @@ fn publish(
         .collect();
     let published = report.stage("publish", || publication.commit(facts))?;
     report.version = Some(published.version);
+    if let Some(day) = published.manifest.health_as_of.filter(|day| *day > plan.as_of) {
+        report.tables.retain(|table| table.table != Table::AccountHealth.name());
+        report.warnings.push(format!(
+            "account_health was left as it is: it was published as of {}, later than this run; use --out for a past day",
+            date_from_day(day)
+        ));
+    }
     report.outcome = if published.unchanged { Outcome::Unchanged } else { Outcome::Published };
     report.warnings.extend(published.warnings);
     Ok(())
@@ -206,6 +214,7 @@ fn facts(
     let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
     let warnings = warnings(plan, &total, folded, apart);
     report.warnings.extend(warnings.iter().cloned());
+    report.warnings.extend(rejects_shown(survey, folded));
     ManifestFacts {
         evidence: survey.evidence,
         inputs,
@@ -217,6 +226,15 @@ fn facts(
         not_judged: survey.not_judged.iter().map(|absent| not_judged(absent, survey.files.len())).collect(),
         warnings,
     }
+}
+
+/// The first rejected rows, without their values: those stand in the table.
+fn rejects_shown(survey: &Survey, folded: &Folded) -> Vec<String> {
+    let shown = folded.rejects.iter().take(3).map(|(file, reject)| {
+        let (file, column) = (&survey.files[*file as usize].shown, reject.column.as_deref().unwrap_or("the record"));
+        format!("rejected: {file}, record {}: {column}: {}", reject.record, reject.reason)
+    });
+    shown.collect()
 }
 
 /// What the absence of a column means, in a sentence.
@@ -242,9 +260,9 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
             folded.unpriced
         ));
     }
-    if !plan.counts_health_span() && plan.output.tables.contains(&tables::columns::Table::AccountHealth) {
+    if !plan.counts_health_span() && plan.output.tables.contains(&Table::AccountHealth) {
         warnings.push(
-            "account_health was left as it is: the weeks asked for do not hold all the days that it needs".to_owned(),
+            "account_health was left as it is: the weeks asked for do not hold all the days that it needs, about 16 weeks before as_of".to_owned(),
         );
     }
     if plan.range.is_some()

@@ -137,7 +137,7 @@ impl RunReport {
     /// Fills in what follows from the rest: total time, rate, peak memory.
     pub fn finish(&mut self) {
         self.program = env!("CARGO_PKG_VERSION").into();
-        self.seconds = self.stages.iter().map(|stage| stage.seconds).sum();
+        self.seconds = self.stages.iter().fold(0.0, |sum, stage| sum + stage.seconds);
         self.rows_per_s = if self.seconds > 0.0 { self.counts.read as f64 / self.seconds } else { 0.0 };
         self.peak_rss_bytes = peak_rss_bytes();
     }
@@ -146,6 +146,9 @@ impl RunReport {
     pub fn summary(&self) -> String {
         let counts = &self.counts;
         let eligible = counts.valid + counts.defect;
+        if self.counts.read == 0 && self.outcome == Outcome::Failed {
+            return format!("{}: {}", self.job, self.ending());
+        }
         let mut lines =
             vec![format!("{}: {}, as of {}, judged on {}", self.job, self.ending(), self.as_of, self.evidence)];
         lines.push(format!(
@@ -168,7 +171,7 @@ impl RunReport {
         let files = grouped(self.files);
         lines.push(format!("{files} files, {:.1} s, {} rows/s{memory}", self.seconds, grouped(self.rows_per_s as u64)));
         let tables = self.tables.iter().map(|table| format!("{} {}", table.table, grouped(table.rows)));
-        if !self.tables.is_empty() {
+        if !self.tables.is_empty() && self.outcome == Outcome::Published {
             lines.push(format!("rows written: {}", tables.collect::<Vec<_>>().join(", ")));
         }
         lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));

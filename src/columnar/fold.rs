@@ -19,13 +19,14 @@ use crate::partial::{Partial, RowCells};
 use crate::resolve::{Amounts, Cell, Flags, Labels, Origin, Resolver, Texts, Times, fault_text};
 use crate::settings::row_cells;
 use arrow::array::RecordBatch;
-use vtr_kernel::calendar::{Day, FIRST_DAY, Zone};
+use std::ops::RangeInclusive;
+use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, last_plausible_day};
 use vtr_kernel::carrier::CarrierName;
 use vtr_kernel::facts::{
     CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking, category_label,
 };
 use vtr_kernel::instant::Moment;
-use vtr_kernel::ladder::{Evidence, Scanned, Verdict, is_implausible, judge, selecting_day, zone};
+use vtr_kernel::ladder::{Evidence, Scanned, Verdict, judge, selecting_day, zone};
 use vtr_kernel::lane::Country;
 use vtr_kernel::number::clean_into;
 use vtr_kernel::policy::{Marketplace, ProgrammeId};
@@ -161,6 +162,8 @@ pub struct Folder<'a> {
     partial: Partial,
     cleaned: String,
     utc: Zone,
+    /// Days that a promise or a shipment can lie on.
+    plausible: RangeInclusive<Day>,
     out: Yield,
     defects: DefectRows,
 }
@@ -175,6 +178,7 @@ impl<'a> Folder<'a> {
             partial: Partial::default(),
             cleaned: String::new(),
             utc: Zone::utc(),
+            plausible: FIRST_DAY..=last_plausible_day(settings.terms.as_of),
             out: Yield::default(),
             defects: DefectRows::default(),
         }
@@ -350,8 +354,7 @@ impl<'a> Folder<'a> {
         let terms = &self.settings.terms;
         let day = selecting_day(terms.book, marketplace, promised, shipped, &self.utc)?;
         let clock = zone(terms.book, marketplace, &self.utc);
-        let wrong =
-            |moment: Option<Moment>| moment.is_some_and(|moment| is_implausible(moment.day(clock), terms.as_of));
+        let wrong = |moment: Option<Moment>| moment.is_some_and(|moment| !self.plausible.contains(&moment.day(clock)));
         if wrong(promised) || wrong(shipped) {
             return None;
         }
@@ -388,7 +391,8 @@ impl<'a> Folder<'a> {
             ..self.cells(read.marketplace, &verdict)
         };
         self.count(&cells, 1);
-        self.out.unpriced += u64::from(verdict.unpriced);
+        let unpriced = verdict.unpriced && cells.in_range;
+        self.out.unpriced += u64::from(unpriced);
         let package = || columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
         let record = records.number(row);
         if let Some(identity) = settings.identity {
@@ -400,14 +404,8 @@ impl<'a> Folder<'a> {
                 package(),
                 zone(settings.terms.book, read.marketplace, &self.utc),
             );
-            let rest = Copy {
-                pair: cells.pair,
-                name: cells.name,
-                day: verdict.day,
-                reason: verdict.reason,
-                unpriced: verdict.unpriced,
-                ..copy
-            };
+            let rest =
+                Copy { pair: cells.pair, name: cells.name, day: verdict.day, reason: verdict.reason, unpriced, ..copy };
             self.out.copies.push(rest);
         }
         if settings.wants_defects && cells.in_range && verdict.reason.class() == Class::Defect {
@@ -506,7 +504,7 @@ impl<'a> Folder<'a> {
                 Cell::Value(moment) if limited && moment.day(clock) < FIRST_DAY => {
                     return (column, "before 2005-01-01");
                 }
-                Cell::Value(moment) if limited && is_implausible(moment.day(clock), self.settings.terms.as_of) => {
+                Cell::Value(moment) if limited && !self.plausible.contains(&moment.day(clock)) => {
                     return (column, "more than two years after as_of");
                 }
                 _ => {}

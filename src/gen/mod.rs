@@ -123,6 +123,14 @@ pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
 /// its number alone.
 fn write_all(options: &GenOptions, factory: &package::Factory) -> Result<Vec<PathBuf>> {
     let (data, truth) = (options.out.join("shipments"), options.out.join("truth"));
+    for folder in [&data, &truth] {
+        if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+            let folder = folder.display();
+            return Err(Error::Usage(format!(
+                "{folder} holds files already, and histories do not mix; name a new folder"
+            )));
+        }
+    }
     let folders = [Some(&data), options.truth.then_some(&truth)];
     for folder in folders.into_iter().flatten() {
         std::fs::create_dir_all(folder)

@@ -110,6 +110,7 @@ pub fn file(
     let rows = factory.slices[index].rows();
     let (mut parcels, mut lines) = (Vec::new(), Vec::new());
     for first in (0..rows).step_by(BATCH as usize) {
+        crate::signals::check()?;
         parcels.clear();
         parcels.extend((first..rows.min(first + BATCH)).map(|row| factory.row(index, row)));
         if let Some(parquet) = &mut parquet {

@@ -66,7 +66,7 @@ impl Source<'_> {
         let role = self.role();
         let paths = self.paths();
         let columns = self.columns();
-        let from_path = self.from_path();
+        let from_path = self.path_pattern();
         let (dialect, cells) = (self.dialect(), self.cells());
         let constants = self.constants(cells.as_ref().unwrap_or(&CellRules::default()));
         self.refuse_doubles(from_path.as_ref().and_then(Option::as_ref));
@@ -145,7 +145,7 @@ impl Source<'_> {
     }
 
     /// `Some(None)` without a pattern.
-    fn from_path(&self) -> Option<Option<Regex>> {
+    fn path_pattern(&self) -> Option<Option<Regex>> {
         let Some(spec) = &self.spec.from_path else { return Some(None) };
         const KEY: &str = "from_path.pattern";
         let pattern = match Regex::new(&spec.pattern) {

@@ -57,6 +57,14 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How the cells of a file are read: what an input says of its text holds for CSV only.
+    pub fn cells(&self, input: usize, format: Format) -> CellRules {
+        match format {
+            Format::Parquet => CellRules::default(),
+            Format::Csv => self.inputs[input].cells.clone(),
+        }
+    }
+
     /// First and last day that a week or rolling window asked for can hold; `None`: all.
     pub fn days_counted(&self) -> Option<(Day, Day)> {
         let range = self.range?;
@@ -190,6 +198,8 @@ pub struct Limits {
     /// Share of rejected rows above which nothing is published: `rejected * .1 > read * .0` trips,
     /// as an exact fraction.
     pub max_rejected: (u64, u64),
+    /// Published weeks that may be left without any row.
+    pub max_vanished_weeks: u64,
     /// Rejected rows kept in the table.
     pub max_rejected_rows_kept: usize,
     /// CSV: bytes of a cell.

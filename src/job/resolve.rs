@@ -220,6 +220,7 @@ fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
     }
     Some(Limits {
         max_rejected: max_rejected?,
+        max_vanished_weeks: spec.max_vanished_weeks,
         max_rejected_rows_kept: spec.max_rejected_rows_kept,
         max_field_bytes: usize::try_from(field?).ok()?,
         max_record_bytes: usize::try_from(record?).ok()?,

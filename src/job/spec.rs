@@ -251,6 +251,9 @@ pub enum RollingSpec {
 pub struct LimitsSpec {
     /// Share of the rows read that may be rejected, such as "0.1%"; above it nothing is published.
     pub max_rejected: String,
+    /// Published weeks that may be left without any row; if more would vanish, nothing is published.
+    #[schemars(range(min = 0))]
+    pub max_vanished_weeks: u64,
     /// Rejected rows that the table `rejects` keeps.
     #[schemars(range(min = 0))]
     pub max_rejected_rows_kept: usize,
@@ -272,6 +275,7 @@ impl Default for LimitsSpec {
     fn default() -> Self {
         LimitsSpec {
             max_rejected: "0.1%".into(),
+            max_vanished_weeks: 0,
             max_rejected_rows_kept: 100_000,
             max_field_bytes: Size::Text("64 KiB".into()),
             max_record_bytes: Size::Text("1 MiB".into()),

@@ -202,7 +202,8 @@ impl Condition {
         let fits = self.carriers.as_ref().is_none_or(|set| set.contains(asked.carrier))
             && self.services.is_none_or(services)
             && self.buy_shipping.is_none_or(|bought| bought == asked.buy_shipping)
-            && self.integrated.is_none_or(|integrated| integrated == asked.integrated)
+            // Of a missing carrier nothing is known: neither answer fits.
+            && self.integrated.is_none_or(|integrated| asked.carrier != Carrier::Missing && integrated == asked.integrated)
             && self.number_not_ending.as_ref().is_none_or(ending)
             && (!self.carrier_script_han || asked.name.is_some_and(|name| name.han));
         // The value comes last, so that only packages which hang on it count as unpriced.

@@ -9,7 +9,7 @@ use crate::tables::columns::Table;
 use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vtr_kernel::Class;
 use vtr_kernel::calendar::Day;
 
@@ -112,8 +112,24 @@ pub fn max_rejected(share: (u64, u64), sums: &Sums) -> Result<()> {
     }
     Err(Error::Gate(format!(
         "{} of {} rows were rejected, more than `limits.max_rejected` allows ({numerator} in {denominator}); nothing was \
-         published; read the rejects that the run kept, mend the inputs or raise the limit",
+         published; mend the inputs or raise the limit",
         sums.rejected, sums.read
+    )))
+}
+
+/// No more published weeks lose all their rows than the job bears: an input that is gone, or cut
+/// short, must not empty what dashboards show.
+pub fn max_vanished(most: u64, weeks: &BTreeSet<Day>) -> Result<()> {
+    let (Some(first), Some(last)) = (weeks.first(), weeks.last()) else { return Ok(()) };
+    if weeks.len() as u64 <= most {
+        return Ok(());
+    }
+    Err(Error::Gate(format!(
+        "{} published weeks would vanish, {} to {}; nothing was published; bring their inputs back, publish to another \
+         place (--out), or raise `limits.max_vanished_weeks`",
+        weeks.len(),
+        day_text(*first),
+        day_text(*last)
     )))
 }
 

@@ -228,8 +228,12 @@ impl Publication {
     /// If an unpartitioned table of the job was not written.
     pub fn commit(self, facts: ManifestFacts) -> Result<Published> {
         if let Err(tripped) = self.judge_gates(&facts) {
-            self.keep_rejects()?;
-            return Err(tripped);
+            return Err(match (tripped, self.keep_rejects()?) {
+                (Error::Gate(what), Some(path)) if facts.sums.rejected > 0 => {
+                    Error::Gate(format!("{what}\n  the rejected rows are kept in {}", path.display()))
+                }
+                (tripped, _) => tripped,
+            });
         }
         for folder in self.folders.iter().map(String::as_str).chain([log::FOLDER, ""]) {
             self.store.sync_folder(folder)?;
@@ -270,7 +274,25 @@ impl Publication {
         gates::identity(facts.inputs.iter().map(|(input, sums)| (input.file.as_str(), sums)), &facts.sums)?;
         let made: Vec<Table> = self.target.spans.keys().copied().collect();
         self.audit.weeks(&made, &facts.weeks, &facts.sums)?;
-        gates::max_rejected(self.target.max_rejected, &facts.sums)
+        gates::max_rejected(self.target.max_rejected, &facts.sums)?;
+        gates::max_vanished(self.target.max_vanished_weeks, &self.vanished_weeks())
+    }
+
+    /// Mondays that the published weekly tables have and this run, which replaces them, has not.
+    fn vanished_weeks(&self) -> BTreeSet<Day> {
+        let weekly = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter();
+        let of_table = |table: Table| {
+            let (span, base) = (self.span(table)?, self.base.as_ref()?);
+            let made: BTreeSet<Option<Day>> =
+                self.files.get(&table).into_iter().flatten().map(|file| file.week).collect();
+            let gone = base
+                .files(table)
+                .iter()
+                .map(|file| file.week)
+                .filter(|week| span.covers(*week) && !made.contains(week));
+            Some(gone.flatten().collect::<Vec<Day>>())
+        };
+        weekly.filter_map(of_table).flatten().collect()
     }
 
     /// Makes the manifest visible; `false` if its number is somebody else's. Whatever the system said

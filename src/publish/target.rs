@@ -30,6 +30,8 @@ pub struct Target {
     pub spans: BTreeMap<Table, Span>,
     /// The share of rejected rows that the job bears.
     pub max_rejected: (u64, u64),
+    /// How many published weeks may be left without any row.
+    pub max_vanished_weeks: u64,
 }
 
 impl Target {
@@ -51,6 +53,7 @@ impl Target {
             },
             spans: super::spans(plan).into_iter().collect(),
             max_rejected: plan.limits.max_rejected,
+            max_vanished_weeks: plan.limits.max_vanished_weeks,
         })
     }
 

@@ -50,6 +50,7 @@ struct Run {
     weeks: Vec<(Day, i64)>,
     health_span_read: bool,
     input_digest: &'static str,
+    may_vanish: u64,
 }
 
 impl Run {
@@ -64,6 +65,7 @@ impl Run {
             weeks: weeks.to_vec(),
             health_span_read: true,
             input_digest: "one",
+            may_vanish: 5,
         }
     }
 
@@ -82,6 +84,7 @@ impl Run {
             evidence: None,
             spans: tables.into_iter().map(|table| (table, target::span(table, self.range, WEEKS[4]))).collect(),
             max_rejected: (1, 10),
+            max_vanished_weeks: self.may_vanish,
         };
         Publication::to(target, self.id.to_owned())
     }

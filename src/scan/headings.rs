@@ -121,7 +121,7 @@ fn check_needed(mapping: &Mapping, named: ColumnSet, headings: &[String], faults
 fn nearest(wanted: &str, headings: &[String]) -> String {
     let score = |heading: &String| (strsim::jaro_winkler(wanted, &key(heading)) * 1000.0) as u32;
     let mut ranked: Vec<(u32, &String)> = headings.iter().map(|heading| (score(heading), heading)).collect();
-    ranked.sort_by(|a, b| b.0.cmp(&a.0));
+    ranked.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
     let named = |(_, heading): &(u32, &String)| format!("`{}`", shown_heading(heading));
     let near: Vec<String> = ranked.iter().take(3).filter(|(score, _)| *score >= 600).map(named).collect();
     match (near.is_empty(), headings.len()) {

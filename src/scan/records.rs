@@ -141,7 +141,7 @@ impl RecordReader {
         if self.start == self.end && !self.fill()? {
             return Ok(false);
         }
-        self.to_next_line()?;
+        self.skip_to_next_line()?;
         Ok(true)
     }
 
@@ -214,12 +214,12 @@ impl RecordReader {
         self.place(0);
         self.cells.clear();
         let Place { line, offset, .. } = self.record;
-        self.to_next_line()?;
+        self.skip_to_next_line()?;
         self.record = Place { line, offset, ..Place::default() };
         Ok(Next::Fault(fault))
     }
 
-    fn to_next_line(&mut self) -> Result<(), String> {
+    fn skip_to_next_line(&mut self) -> Result<(), String> {
         loop {
             let unread = &self.buffer[self.start..self.end];
             let found = unread.iter().position(|byte| self.classes[usize::from(*byte)] == Class::LineEnd);

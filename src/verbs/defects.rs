@@ -118,7 +118,8 @@ fn show(files: &[WeekFile], query: &Query, out: &mut dyn Write, notes: &mut dyn 
     if has_more {
         let _ = writeln!(
             notes,
-            "more defects match than the {shown} shown; --limit raises the number, --format csv gives all"
+            "more defects match than the {shown} shown; --limit raises the number{}",
+            if query.format == Format::Table { ", --format csv gives all" } else { "" }
         );
     } else if shown == 0 {
         let _ = writeln!(notes, "no defect matches");

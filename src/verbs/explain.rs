@@ -23,7 +23,7 @@ use vtr_kernel::facts::{CarrierField, Facts, Tracking};
 use vtr_kernel::ladder::{Evidence, Scanned, Verdict, select};
 use vtr_kernel::lane::{CarrierRule, Scans};
 use vtr_kernel::policy::{Market, Marketplace, Version};
-use vtr_kernel::reason::TABLE;
+use vtr_kernel::reason::{Reason, TABLE};
 
 /// One row's story, and what tells whether it is superseded.
 struct Story {
@@ -41,7 +41,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let stories = stories(&plan, &survey, &settings, args)?;
     if stories.is_empty() {
         return Err(Error::Input(format!(
-            "no row of seller `{}` and order `{}` stands in the job's inputs; both must be as in the source, blanks around them aside",
+            "no row of seller `{}` and order `{}` stands in the job's inputs; both must be as in the source, blanks around them aside, or the row was rejected before its order could be read",
             args.seller, args.order
         )));
     }
@@ -70,12 +70,8 @@ fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs
     for unit in units {
         let mut folder = Folder::new(settings, &keys);
         let file = &survey.files[unit.file as usize];
-        let source = FileSource {
-            file: unit.file,
-            columns: file.columns,
-            constants: &file.constants,
-            cells: &plan.inputs[file.input].cells,
-        };
+        let cells = plan.cells(file.input, file.format);
+        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
         scan::read(plan, survey, unit, &mut |chunk| {
             crate::signals::check()?;
             let refuse = |reason: String| Error::Input(format!("{}: {reason}", file.shown));
@@ -83,7 +79,7 @@ fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs
             let Some((batch, records)) = rows_of(&chunk, &source, &wanted).map_err(refuse)? else { return Ok(()) };
             let mut tell = |row: usize, fate: Fate| {
                 let title = format!("{}, record {}", file.shown, number(&records, row));
-                let story = story(plan, settings, &title, &batch, row, fate);
+                let story = story(plan, settings, &title, (&batch, &file.constants), row, fate);
                 found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(story);
             };
             folder.explain(&source, &batch, &records, &mut tell).map_err(refuse)
@@ -137,11 +133,18 @@ fn rows_of(
     Ok(Some((batch, Records::Listed { record, line, byte_offset })))
 }
 
-fn story(plan: &Plan, settings: &Settings, place: &str, batch: &RecordBatch, row: usize, fate: Fate) -> Story {
+fn story(
+    plan: &Plan,
+    settings: &Settings,
+    place: &str,
+    (batch, constants): (&RecordBatch, &[(Column, String)]),
+    row: usize,
+    fate: Fate,
+) -> Story {
     let mut body = String::new();
     let mut copy = None;
     let mut title = format!("Row in {place}");
-    facts_as_typed(batch, row, &mut body);
+    facts_as_typed(batch, row, constants, &mut body);
     match fate {
         Fate::Rejected(reject) => {
             let column = reject.column.as_deref().unwrap_or("the record");
@@ -169,11 +172,13 @@ fn line(body: &mut String, head: &str, text: &str) {
     writeln!(body, "  {head:<10} {text}").expect("a string takes everything");
 }
 
-fn facts_as_typed(batch: &RecordBatch, row: usize, body: &mut String) {
+fn facts_as_typed(batch: &RecordBatch, row: usize, constants: &[(Column, String)], body: &mut String) {
     let schema = batch.schema();
     let cells = schema.fields().iter().zip(batch.columns());
     let typed = cells.filter_map(|(field, array)| Some(format!("{} = {}", field.name(), shown_cell(array, row)?)));
-    line(body, "facts", &typed.collect::<Vec<_>>().join("\n             "));
+    let said = constants.iter().filter(|(column, _)| batch.column_by_name(column.name()).is_none());
+    let said = said.map(|(column, text)| format!("{} = {text} (for the whole file)", column.name()));
+    line(body, "facts", &said.chain(typed).collect::<Vec<_>>().join("\n             "));
 }
 
 fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, body: &mut String) {
@@ -223,7 +228,7 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
     let entry = verdict.reason.entry();
     let passed: Vec<String> = TABLE
         .iter()
-        .filter(|other| other.rung < entry.rung && !silent(other.rung, settings))
+        .filter(|other| other.rung < entry.rung && !silent(other.reason, settings))
         .map(|other| format!("{} {}", other.rung, other.name))
         .collect();
     line(body, "passed", &if passed.is_empty() { "no rung before".to_owned() } else { passed.join(", ") });
@@ -244,9 +249,13 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
     }
 }
 
-/// Rungs that cannot speak on the run's evidence.
-fn silent(rung: u8, settings: &Settings) -> bool {
-    matches!(settings.terms.evidence, Evidence::Format) && matches!(rung, 14 | 15 | 18 | 19)
+/// Whether a reason cannot be given on the run's evidence.
+fn silent(reason: Reason, settings: &Settings) -> bool {
+    let by_number = matches!(reason, Reason::WellFormed | Reason::Unverified);
+    match settings.terms.evidence {
+        Evidence::Scans => by_number,
+        Evidence::Format => matches!(reason.entry().rung, 14 | 15 | 18 | 19),
+    }
 }
 
 fn decimal(amount: &vtr_kernel::amount::Amount) -> String {

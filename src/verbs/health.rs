@@ -184,6 +184,10 @@ fn show(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write
 }
 
 fn gate(rows: &[Row], worst: Status) -> Result<()> {
+    if rows.is_empty() {
+        let what = "no account matches, so nothing is known to be well; leave the filters out, or run the job with a later as_of";
+        return Err(Error::Gate(format!("--fail-on {}: {what}", worst.name())));
+    }
     let bad: Vec<&Row> = rows.iter().filter(|row| row.status >= worst).collect();
     let Some(first) = bad.first() else { return Ok(()) };
     Err(Error::Gate(format!(
@@ -207,7 +211,9 @@ mod tests {
     use crate::verbs::listing::tests::{filler, published};
 
     /// Seller, marketplace, valid, eligible, status, budget.
-    fn accounts(rows: &[(&'static str, &'static str, i64, i64, &'static str, Option<i64>)]) -> tempfile::TempPath {
+    type Account = (&'static str, &'static str, i64, i64, &'static str, Option<i64>);
+
+    fn accounts(rows: &[Account]) -> tempfile::TempPath {
         published(Table::AccountHealth, rows.len(), |row, name| {
             let (seller, marketplace, valid, eligible, status, budget) = rows[row];
             match name {

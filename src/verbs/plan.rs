@@ -67,9 +67,9 @@ fn input_lines(plan: &Plan, survey: &Survey, text: &mut String) {
         text,
         "reads",
         &format!(
-            "{} files of {} MiB in {} pieces",
+            "{} files of {} KiB in {} pieces",
             grouped(survey.files.len() as u64),
-            grouped(bytes >> 20),
+            grouped(bytes >> 10),
             grouped(survey.units.len() as u64)
         ),
     );

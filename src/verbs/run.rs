@@ -24,7 +24,9 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     if args.json {
         super::print(report.to_json() + "\n")?;
     }
-    if !global.quiet {
+    if global.quiet {
+        report.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+    } else {
         say(&report.summary());
     }
     result.and(kept)

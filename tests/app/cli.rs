@@ -173,3 +173,36 @@ fn help_completions_man_and_schema_are_there() {
     assert!(schema["properties"]["input"].is_object());
     assert!(String::from_utf8_lossy(&vtr(&["--version"]).stdout).starts_with("vtr "));
 }
+
+#[test]
+fn published_weeks_do_not_vanish_unnoticed() {
+    let (folder, job, out) =
+        job(&format!("{GOOD}A1,DE,305-9,DHL,00340434161094022122,2025-06-12,2025-06-10T10:00:00Z\n"), "");
+    ok(&["run", &job, "--quiet"]);
+    assert_eq!(table(Path::new(&out), "vtr_weekly").len(), 2);
+    fs::write(folder.path().join("in.csv"), format!("{HEADINGS}{GOOD}")).unwrap();
+    let said = fails(4, &["run", &job, "--quiet"]);
+    assert!(said.contains("1 published weeks would vanish, 2025-06-09"), "{said}");
+    assert_eq!(table(Path::new(&out), "vtr_weekly").len(), 2, "the old version stays");
+    ok(&["run", &job, "--quiet", "--set", "limits.max_vanished_weeks=1"]);
+    assert_eq!(table(Path::new(&out), "vtr_weekly").len(), 1);
+}
+
+#[test]
+fn a_gap_in_the_data_costs_a_ranged_run_no_window() {
+    let days = ["2025-01-06", "2025-01-13", "2025-02-10", "2025-03-31", "2025-04-07"];
+    let lines: String =
+        days.iter().map(|day| format!("A1,DE,305-{day},DHL,00340434161094022115,{day},{day}T01:00:00Z\n")).collect();
+    let (_folder, job, out) = job(&lines, "");
+    ok(&["run", &job, "--quiet"]);
+    let whole = crate::support::contents(Path::new(&out));
+    ok(&["run", &job, "--quiet", "--from", "2025-W07", "--to", "2025-W07"]);
+    let windows = |out: &str| files(&Path::new(out).join("current/vtr_rolling")).len();
+    assert_eq!(windows(&out), 11, "nine Sundays around the first three packages, two around the last");
+    let weeks = |paths: &[String]| paths.iter().filter(|path| path.contains("week=")).cloned().collect::<Vec<_>>();
+    assert_eq!(
+        weeks(&crate::support::contents(Path::new(&out))),
+        weeks(&whole),
+        "no file that the full run had not made"
+    );
+}

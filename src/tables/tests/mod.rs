@@ -161,6 +161,7 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         output: Output { path: "out".into(), tables: tables.to_vec(), rolling: Rolling::Weekly },
         limits: Limits {
             max_rejected: (1, 1000),
+            max_vanished_weeks: 0,
             max_rejected_rows_kept: 3,
             max_field_bytes: 1 << 20,
             max_record_bytes: 1 << 20,

@@ -3,8 +3,10 @@
 use super::*;
 use arrow::array::{BooleanArray, Date32Array};
 
-/// A batch as the fold hands it on: file, record, order, package, day, reason, likely carrier.
-fn defects(rows: &[(u32, i64, &str, &str, &str, Reason, Option<&str>)]) -> RecordBatch {
+/// A defect as the fold hands it on: file, record, seller, order, package, reason, likely carrier.
+type Defect<'a> = (u32, i64, &'a str, &'a str, &'a str, Reason, Option<&'a str>);
+
+fn defects(rows: &[Defect]) -> RecordBatch {
     let text =
         |of: &dyn Fn(usize) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values((0..rows.len()).map(of))) };
     let columns: Vec<(&str, ArrayRef, bool)> = vec![
