@@ -36,7 +36,7 @@ use fold::{FileCounts, Folded};
 use job::plan::{AsOfMode, Plan};
 use progress::{Progress, Visibility};
 use publish::{InputFile, ManifestFacts, Publication, Sums};
-use report::{Counts, Outcome, RunReport, TableRows};
+use report::{Outcome, RunReport, TableRows};
 use scan::Survey;
 use tables::columns::Table;
 use tables::{FileRow, TablesInput};
@@ -184,30 +184,10 @@ fn facts(
     let mut total = Sums::default();
     for (file, counts) in survey.files.iter().zip(&folded.files) {
         let own = sums(file, counts);
-        total.read += own.read;
-        total.rows_pruned += own.rows_pruned;
-        total.rejected += own.rejected;
-        total.after_as_of += own.after_as_of;
-        total.superseded += own.superseded;
-        total.outside_range += own.outside_range;
-        total.out_of_scope += own.out_of_scope;
-        total.exempt += own.exempt;
-        total.valid += own.valid;
-        total.defect += own.defect;
+        total = total.plus(&own);
         inputs.push((InputFile { file: file.shown.clone(), bytes: file.bytes, digest: counts.digest.clone() }, own));
     }
-    report.counts = Counts {
-        read: total.read,
-        rejected: total.rejected,
-        after_as_of: total.after_as_of,
-        superseded: total.superseded,
-        outside_range: total.outside_range,
-        out_of_scope: total.out_of_scope,
-        exempt: total.exempt,
-        valid: total.valid,
-        defect: total.defect,
-        rows_pruned: total.rows_pruned,
-    };
+    report.counts = total;
     report.unpriced = folded.unpriced;
     report.bytes_read = folded.bytes_read;
     // A ranged run cannot know better than the full run before it.

@@ -60,7 +60,8 @@ impl Sums {
         ]
     }
 
-    fn plus(mut self, other: &Sums) -> Sums {
+    /// Both added up.
+    pub fn plus(mut self, other: &Sums) -> Sums {
         self.read += other.read;
         self.rows_pruned += other.rows_pruned;
         self.rejected += other.rejected;

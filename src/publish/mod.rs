@@ -56,7 +56,7 @@ pub struct ManifestFacts {
     pub evidence: Evidence,
     /// Every input file with its own sums, in the order of the shown path.
     pub inputs: Vec<(InputFile, Sums)>,
-    /// The sums of the whole run, counted apart from those of the files.
+    /// The sums of the whole run: those of the files added up.
     pub sums: Sums,
     /// Judged packages within the range by Monday and class (order of `Class::ALL`), counted apart from
     /// the tables.
