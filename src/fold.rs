@@ -4,6 +4,7 @@
 //! crate's business, which rows are superseded `dedup`'s. It fails on the first input that cannot be
 //! read to its end, and when the run is told to stop.
 
+use crate::counts::Counted;
 use crate::dedup::{self, Copies};
 use crate::error::{Error, Result};
 use crate::job::plan::{AsOfMode, Plan};
@@ -23,16 +24,14 @@ use vtr_columnar::fold::{
     Copy, FileSource, FileTally, Folder, Identity, Reject, Settings, Subtractor, Weeks, Yield, defects_as_text,
 };
 use vtr_columnar::keys::SharedKeys;
-use vtr_columnar::partial::{Marginals, Partial, TimeAxis, Wants, week_monday};
+use vtr_columnar::partial::{Partial, TimeAxis, Wants, week_monday};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Terms;
 
 /// Everything that a run learned from its inputs.
 pub struct Folded {
-    /// The folded counts, superseded rows taken out.
-    pub marginals: Marginals,
-    /// Rows of defects, superseded ones left out; schema of `defects_as_text`.
-    pub defects: Vec<RecordBatch>,
+    /// The folded counts and the rows of defects, superseded rows taken out.
+    pub counted: Counted,
     /// Rejected rows by file and record, the first ones up to the limit.
     pub rejects: Vec<(u32, Reject)>,
     /// What became of each file's rows, in the order of the survey's files.
@@ -109,10 +108,13 @@ pub fn fold(
             counts.digest.clone_from(digest);
         }
     }
-    let marginals = report.stage("sort counts", || whole.partial.into_marginals(&keys, axis, &plan.book));
+    let counted = report.stage("sort counts", || {
+        let marginals = whole.partial.into_marginals(&keys, axis, &plan.book);
+        let defects = whole.defects.iter().map(|batch| defects_as_text(batch, &keys, &plan.book)).collect();
+        Counted::in_memory(marginals, defects)
+    });
     Ok(Folded {
-        marginals,
-        defects: whole.defects.iter().map(|batch| defects_as_text(batch, &keys, &plan.book)).collect(),
+        counted,
         rejects: whole.rejects,
         files,
         weeks: by_monday(&whole.weeks),

@@ -17,6 +17,7 @@
 //! * A published file never changes; one numbered manifest makes a version visible.
 
 pub mod cli;
+pub mod counts;
 pub mod dedup;
 pub mod error;
 pub mod fold;
@@ -79,8 +80,7 @@ fn publish(
         survey.files.iter().zip(&folded.files).map(|(file, counts)| file_row(file, counts)).collect();
     let input = TablesInput {
         plan,
-        marginals: &folded.marginals,
-        defects: &folded.defects,
+        counted: &folded.counted,
         rejects: &folded.rejects,
         files: &files,
         evidence: survey.evidence,

@@ -5,6 +5,7 @@
 //! order is that of the texts, so sorting keys sorts rows. It fails only if polars does; keys that
 //! break the marginals' promise of sorted, shared dictionaries panic.
 
+use crate::counts::Marginal;
 use crate::error::{Error, Result};
 use arrow::array::{Array, AsArray, PrimitiveArray, StringArray};
 use arrow::datatypes::{Int64Type, UInt8Type, UInt32Type};
@@ -126,8 +127,8 @@ struct Total {
 
 impl Space {
     /// The keys that a marginal's batches share.
-    pub fn of(batch: &RecordBatch, names: &[&'static str]) -> Space {
-        let texts = names.iter().map(|name| dictionary(batch, name).1.clone()).collect::<Vec<_>>();
+    pub fn of(marginal: &Marginal, names: &[&'static str]) -> Space {
+        let texts = names.iter().map(|name| marginal.texts(name)).collect::<Vec<_>>();
         for (name, texts) in names.iter().zip(&texts) {
             let ascending = (1..texts.len()).all(|index| texts.value(index - 1) < texts.value(index));
             assert!(ascending, "the dictionary of `{name}` ascends, so that codes compare as texts do");

@@ -95,14 +95,12 @@ pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> 
         return Ok(());
     }
     let mut piece = Piece { table: Table::AccountHealth, week: None, batches: Vec::new() };
-    if let Some(batch) = input.marginals.category.values().next() {
-        let space = Space::of(batch, &CATEGORY_KEYS).with_total();
-        let rules = Rules::of(&input.plan.book, &space);
-        if let Some(sums) = sums(input, &space, &rules)? {
-            let culprits = leading_carriers(input)?;
-            let sheet = Sheet { input, space: &space, rules: &rules, sums: &sums, culprits: &culprits };
-            piece.batches = batches(sums.height(), |rows| sheet.batch(rows))?;
-        }
+    let space = Space::of(&input.counted.category, &CATEGORY_KEYS).with_total();
+    let rules = Rules::of(&input.plan.book, &space);
+    if let Some(sums) = sums(input, &space, &rules)? {
+        let culprits = leading_carriers(input)?;
+        let sheet = Sheet { input, space: &space, rules: &rules, sums: &sums, culprits: &culprits };
+        piece.batches = batches(sums.height(), |rows| sheet.batch(rows))?;
     }
     each(piece)
 }
@@ -152,10 +150,13 @@ fn sums(input: &TablesInput, space: &Space, rules: &Rules) -> Result<Option<Data
     for (start, end) in distinct {
         let first = (end - ROW_DAYS + 1).min(start - WEEK_DAYS);
         let has_this_window = |codes: Codes| windows[codes[1] as usize] == Some((start, end));
-        for (day, batch) in input.marginals.category.range(first..=end) {
-            let zones = zones(*day, start, end);
+        let segments = &input.counted.category;
+        for day in segments.days().into_iter().filter(|day| (first..=end).contains(day)) {
+            let zones = zones(day, start, end);
             let detail = if zones & zone::WINDOW == 0 { Detail::Classes } else { Detail::Reasons };
-            adder.add(space.frame(batch, zones, detail, has_this_window)?)?;
+            for batch in segments.sorted(day)? {
+                adder.add(space.frame(&batch?, zones, detail, has_this_window)?)?;
+            }
         }
     }
     match adder.finish()? {
@@ -165,48 +166,33 @@ fn sums(input: &TablesInput, space: &Space, rules: &Rules) -> Result<Option<Data
 }
 
 /// Seller, marketplace, programme and category of a row.
-type Key<'a> = [&'a str; 4];
+type Key = [String; 4];
 
 /// The carrier with the most defects in each row's window; the smaller id on ties.
-fn leading_carriers<'a>(input: &TablesInput<'a>) -> Result<HashMap<Key<'a>, &'a str>> {
-    let Some(batch) = &input.marginals.culprits else { return Ok(HashMap::new()) };
-    let texts = Texts::of(batch);
+fn leading_carriers(input: &TablesInput) -> Result<HashMap<Key, String>> {
+    let culprits = &input.counted.culprits;
+    let Some(day) = culprits.days().first().copied() else { return Ok(HashMap::new()) };
     let names = ["seller_id", "marketplace", "programme", "product_category", "carrier"];
-    let space = Space::of(batch, &names);
-    let sums = frames::sum(vec![space.frame(batch, 0, Detail::Reasons, |_| true)?])?;
+    let space = Space::of(culprits, &names);
+    let frames = culprits.sorted(day)?.map(|batch| space.frame(&batch?, 0, Detail::Reasons, |_| true));
+    let sums = frames::sum(frames.collect::<Result<_>>()?)?;
     let sums = frames::pivot(&sums, &[Measure::judged("defects")])?;
     // Codes ascend with ids, so of equal counts the first seen has the smaller id.
     let mut by_row: BTreeMap<Key, BTreeMap<u32, i64>> = BTreeMap::new();
     for (cell, count) in frames::cells(&sums)?.iter().zip(frames::counts(&sums, "defects")?) {
         let codes = space.codes(*cell);
-        let [seller, marketplace, programme, category] = [0, 1, 2, 3].map(|column| texts.text(column, codes[column]));
+        let [seller, marketplace, programme, category] = [0, 1, 2, 3].map(|column| space.text(column, codes[column]));
         let detail = (category != ALL).then_some(category);
         for category in detail.into_iter().chain([ALL]) {
-            *by_row.entry([seller, marketplace, programme, category]).or_default().entry(codes[4]).or_default() +=
-                count;
+            let key = [seller, marketplace, programme, category].map(String::from);
+            *by_row.entry(key).or_default().entry(codes[4]).or_default() += count;
         }
     }
     let leading = by_row.into_iter().filter_map(|(key, carriers)| {
         let (carrier, _) = carriers.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
-        Some((key, texts.text(4, carrier)))
+        Some((key, space.text(4, carrier).to_owned()))
     });
     Ok(leading.collect())
-}
-
-/// The dictionaries of the culprits, borrowed for as long as the marginals live.
-struct Texts<'a>([&'a StringArray; 5]);
-
-impl<'a> Texts<'a> {
-    fn of(batch: &'a RecordBatch) -> Texts<'a> {
-        Texts(
-            ["seller_id", "marketplace", "programme", "product_category", "carrier"]
-                .map(|name| frames::dictionary(batch, name).1),
-        )
-    }
-
-    fn text(&self, column: usize, code: u32) -> &'a str {
-        self.0[column].value(code as usize)
-    }
 }
 
 /// The summed rows, to be written out.
@@ -215,7 +201,7 @@ struct Sheet<'a> {
     space: &'a Space,
     rules: &'a Rules<'a>,
     sums: &'a DataFrame,
-    culprits: &'a HashMap<Key<'a>, &'a str>,
+    culprits: &'a HashMap<Key, String>,
 }
 
 impl Sheet<'_> {
@@ -239,8 +225,8 @@ impl Sheet<'_> {
     }
 
     fn leading_carrier(&self, codes: &Codes, tally: Tally) -> Option<&str> {
-        let key = [0, 1, 2, 3].map(|column| self.space.text(column, codes[column]));
-        (tally.eligible > tally.valid).then(|| self.culprits.get(&key).copied()).flatten()
+        let key = [0, 1, 2, 3].map(|column| self.space.text(column, codes[column]).to_owned());
+        (tally.eligible > tally.valid).then(|| self.culprits.get(&key).map(String::as_str)).flatten()
     }
 
     fn batch(&self, rows: Range<usize>) -> Result<RecordBatch> {

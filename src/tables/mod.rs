@@ -16,6 +16,7 @@ mod weekly;
 #[cfg(test)]
 mod tests;
 
+use crate::counts::{BATCH_ROWS, Counted};
 use crate::error::Result;
 use crate::job::plan::{Plan, Rolling};
 use arrow::array::{ArrayRef, Date32Array, StringArray};
@@ -24,15 +25,12 @@ use columns::Table;
 use std::ops::Range;
 use std::sync::Arc;
 use vtr_columnar::fold::Reject;
-use vtr_columnar::partial::{Marginals, TimeAxis};
+use vtr_columnar::partial::TimeAxis;
 use vtr_kernel::calendar::{self, Day, FIRST_DAY};
 use vtr_kernel::ladder::Evidence;
 
-/// The key columns of `Marginals::category`.
+/// The key columns of `Counted::category`.
 const CATEGORY_KEYS: [&str; 4] = ["seller_id", "marketplace", "programme", "product_category"];
-
-/// Rows of a batch that is handed on.
-const BATCH_ROWS: usize = 65_536;
 
 /// A week of a table, or all of one that is not partitioned.
 #[derive(Clone, Debug)]
@@ -79,12 +77,8 @@ pub struct FileRow {
 pub struct TablesInput<'a> {
     /// The plan of the run.
     pub plan: &'a Plan,
-    /// The folded counts.
-    pub marginals: &'a Marginals,
-    /// Defects in any order: `file` UInt32, `record` Int64, `seller_id`, `marketplace`, `order_id`,
-    /// `package_id` Utf8, `day` Date32, `carrier_typed`, `carrier`, `tracking_number` Utf8, `reason`
-    /// UInt8, `rule` Utf8, `likely_carrier` Utf8 (nullable), `mendable` Boolean.
-    pub defects: &'a [RecordBatch],
+    /// The folded counts and the rows of defects.
+    pub counted: &'a Counted,
     /// Rejected records in any order, each with the index of its file in `files`.
     pub rejects: &'a [(u32, Reject)],
     /// The input files.

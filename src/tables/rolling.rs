@@ -8,12 +8,13 @@ use super::columns::Table;
 use super::frames::{self, Codes, Detail, Measure, Space};
 use super::rates::{self, Rate, Rules};
 use super::{CATEGORY_KEYS, Piece, TablesInput, batches, day_column, text_column};
+use crate::counts::Marginal;
 use crate::error::Result;
 use crate::job::plan::{Plan, Rolling, WeekRange};
 use arrow::array::{ArrayRef, BooleanArray, Int64Array};
 use arrow::record_batch::RecordBatch;
 use polars::prelude::DataFrame;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::iter::Peekable;
 use std::sync::Arc;
 use vtr_kernel::calendar::{self, Day};
@@ -40,11 +41,10 @@ pub fn ends_of_range(plan: &Plan, range: WeekRange) -> (Day, Day) {
 /// `vtr_rolling`, week by week of window ends.
 pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
     let plan = input.plan;
-    let segments = &input.marginals.category;
-    let (Some((first, batch)), Some((last, _))) = (segments.first_key_value(), segments.last_key_value()) else {
-        return Ok(());
-    };
-    let space = Space::of(batch, &CATEGORY_KEYS).with_total();
+    let segments = &input.counted.category;
+    let days = segments.days();
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(()) };
+    let space = Space::of(segments, &CATEGORY_KEYS).with_total();
     let rules = Rules::of(&plan.book, &space);
     let (mut first_end, mut last_end) = (calendar::monday(*first), calendar::monday(*last) + 6);
     if let Some(range) = plan.range {
@@ -88,12 +88,11 @@ struct Row {
     tally: Tally,
 }
 
-type Segments<'a> = std::collections::btree_map::Range<'a, Day, RecordBatch>;
-
 /// The window of one length, moving along the time axis.
 struct Trail<'a> {
     window_days: i32,
-    ahead: Peekable<Segments<'a>>,
+    segments: &'a Marginal,
+    ahead: Peekable<std::vec::IntoIter<Day>>,
     /// What is in the window, by first day of the segment.
     inside: VecDeque<(Day, DataFrame)>,
     /// The sum of what is inside; cells without a judged package are not in it.
@@ -101,9 +100,10 @@ struct Trail<'a> {
 }
 
 impl<'a> Trail<'a> {
-    fn new(window_days: i32, segments: &'a BTreeMap<Day, RecordBatch>, first_end: Day) -> Trail<'a> {
-        let ahead = segments.range(first_end - window_days + 1..).peekable();
-        Trail { window_days, ahead, inside: VecDeque::new(), total: None }
+    fn new(window_days: i32, segments: &'a Marginal, first_end: Day) -> Trail<'a> {
+        let mut days = segments.days();
+        days.retain(|day| *day > first_end - window_days);
+        Trail { window_days, segments, ahead: days.into_iter().peekable(), inside: VecDeque::new(), total: None }
     }
 
     /// Moves the window's last day to `end`.
@@ -111,10 +111,12 @@ impl<'a> Trail<'a> {
         let has_this_length =
             |codes: Codes| rules.market(codes[1]).is_some_and(|market| market.window_days.max(1) == self.window_days);
         let mut parts: Vec<DataFrame> = self.total.take().into_iter().collect();
-        while let Some((day, batch)) = self.ahead.next_if(|(day, _)| **day <= end) {
-            let frame = frames::sum(vec![space.frame(batch, 0, Detail::Classes, has_this_length)?])?;
+        while let Some(day) = self.ahead.next_if(|day| *day <= end) {
+            let batches = self.segments.sorted(day)?;
+            let frames = batches.map(|batch| space.frame(&batch?, 0, Detail::Classes, has_this_length));
+            let frame = frames::sum(frames.collect::<Result<_>>()?)?;
             parts.push(frame.clone());
-            self.inside.push_back((*day, frame));
+            self.inside.push_back((day, frame));
         }
         let start = end - self.window_days + 1;
         while let Some((_, frame)) = self.inside.front().filter(|(day, _)| *day < start) {

@@ -5,16 +5,15 @@
 //! that break the fold's promise panic.
 
 use super::columns::Table;
-use super::frames::{self, NONE, dictionary};
+use super::frames::{NONE, dictionary};
 use super::{Piece, TablesInput, batches, day_column, text_column};
 use crate::error::Result;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringArray};
-use arrow::datatypes::{Date32Type, Int64Type, UInt8Type, UInt32Type};
+use arrow::datatypes::{Date32Type, UInt8Type};
 use arrow::record_batch::RecordBatch;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_columnar::fold::Reject;
-use vtr_kernel::calendar::{self, Day};
+use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::{Book, Reason};
@@ -25,13 +24,9 @@ fn counts(counts: impl Iterator<Item = u64>) -> ArrayRef {
 
 /// The columns of a batch of defects.
 struct Defects<'a> {
-    file: &'a [u32],
-    record: &'a [i64],
     day: &'a [Day],
     reason: &'a [u8],
     texts: [&'a StringArray; 8],
-    likely_carrier: &'a StringArray,
-    mendable: &'a BooleanArray,
 }
 
 /// The text columns of a batch of defects; the first four are the table's key.
@@ -41,13 +36,9 @@ const TEXTS: [&str; 8] =
 impl<'a> Defects<'a> {
     fn of(batch: &'a RecordBatch) -> Defects<'a> {
         Defects {
-            file: batch["file"].as_primitive::<UInt32Type>().values(),
-            record: batch["record"].as_primitive::<Int64Type>().values(),
             day: batch["day"].as_primitive::<Date32Type>().values(),
             reason: batch["reason"].as_primitive::<UInt8Type>().values(),
             texts: TEXTS.map(|name| batch[name].as_string::<i32>()),
-            likely_carrier: batch["likely_carrier"].as_string::<i32>(),
-            mendable: batch["mendable"].as_boolean(),
         }
     }
 
@@ -61,50 +52,28 @@ impl<'a> Defects<'a> {
     }
 }
 
-/// Where a defect stands: batch and row.
-type Place = (u32, u32);
-
 /// `defects`, week by week.
 pub fn defects(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    let found: Vec<Defects> = input.defects.iter().map(Defects::of).collect();
-    let mut weeks: BTreeMap<Day, Vec<Place>> = BTreeMap::new();
-    for (batch, defects) in found.iter().enumerate() {
-        for (row, day) in defects.day.iter().enumerate() {
-            let week = calendar::monday(*day);
-            if input.in_range(week) {
-                weeks.entry(week).or_default().push((batch as u32, row as u32));
-            }
-        }
-    }
-    for (week, mut places) in weeks {
-        places.sort_unstable_by(|a, b| {
-            let key = |(batch, row): &Place| {
-                let (defects, row) = (&found[*batch as usize], *row as usize);
-                let texts = [0, 1, 2, 3].map(|column| defects.text(column, row));
-                (texts, defects.file[row], defects.record[row])
-            };
-            key(a).cmp(&key(b))
-        });
-        let batches = batches(places.len(), |rows| Ok(defect_batch(input, &found, week, &places[rows])))?;
+    let defects = &input.counted.defects;
+    for week in defects.weeks().into_iter().filter(|week| input.in_range(*week)) {
+        let batches =
+            defects.sorted(week)?.map(|batch| Ok(defect_batch(input, week, &batch?))).collect::<Result<_>>()?;
         each(Piece { table: Table::Defects, week: Some(week), batches })?;
     }
     Ok(())
 }
 
-fn defect_batch(input: &TablesInput, found: &[Defects], week: Day, places: &[Place]) -> RecordBatch {
-    let rows = || places.iter().map(|(batch, row)| (&found[*batch as usize], *row as usize));
-    let text = |column: usize| text_column(rows().map(move |(defects, row)| defects.text(column, row)));
-    let said = |of: fn(Reason) -> &'static str| text_column(rows().map(move |(defects, row)| of(defects.reason(row))));
-    let likely =
-        rows().map(|(defects, row)| defects.likely_carrier.is_valid(row).then(|| defects.likely_carrier.value(row)));
-    let mendable = rows().map(|(defects, row)| Some(defects.mendable.value(row)));
+fn defect_batch(input: &TablesInput, week: Day, batch: &RecordBatch) -> RecordBatch {
+    let (defects, rows) = (Defects::of(batch), batch.num_rows());
+    let text = |column: usize| text_column((0..rows).map(|row| defects.text(column, row)));
+    let said = |of: fn(Reason) -> &'static str| text_column((0..rows).map(|row| of(defects.reason(row))));
     let columns: Vec<ArrayRef> = vec![
         text(0),
         text(1),
         text(2),
         text(3),
-        day_column(rows().map(|(defects, row)| defects.day[row])),
-        day_column(rows().map(|_| week)),
+        day_column(defects.day.iter().copied()),
+        day_column(std::iter::repeat_n(week, rows)),
         text(4),
         text(5),
         text(6),
@@ -112,43 +81,40 @@ fn defect_batch(input: &TablesInput, found: &[Defects], week: Day, places: &[Pla
         text(7),
         said(|reason| reason.entry().meaning),
         said(|reason| reason.entry().fix),
-        Arc::new(StringArray::from_iter(likely)),
-        Arc::new(BooleanArray::from_iter(mendable)),
-        input.evidence_column(places.len()),
+        batch["likely_carrier"].clone(),
+        batch["mendable"].clone(),
+        input.evidence_column(rows),
     ];
     input.batch(Table::Defects, columns)
 }
 
 /// `carrier_names`, week by week.
 pub fn carrier_names(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    for (week, batch) in input.marginals.names.iter().filter(|(week, _)| input.in_range(**week)) {
-        let columns = ["marketplace", "carrier_typed", "carrier"].map(|name| dictionary(batch, name));
-        let shipments = batch["count"].as_primitive::<Int64Type>().values();
-        let mut names: BTreeMap<[&str; 3], i64> = BTreeMap::new();
-        for (row, count) in shipments.iter().enumerate() {
-            let key = columns.map(|(keys, texts)| texts.value(keys.value(row) as usize));
-            *names.entry(key).or_default() += count;
-        }
-        let names: Vec<([&str; 3], i64)> = names.into_iter().collect();
-        let batches = batches(names.len(), |rows| Ok(name_batch(input, *week, &names[rows])))?;
-        if !batches.is_empty() {
-            each(Piece { table: Table::CarrierNames, week: Some(*week), batches })?;
-        }
+    let names = &input.counted.names;
+    for week in names.days().into_iter().filter(|week| input.in_range(*week)) {
+        let batches = names.sorted(week)?.map(|batch| Ok(name_batch(input, week, &batch?))).collect::<Result<_>>()?;
+        each(Piece { table: Table::CarrierNames, week: Some(week), batches })?;
     }
     Ok(())
 }
 
-fn name_batch(input: &TablesInput, week: Day, names: &[([&str; 3], i64)]) -> RecordBatch {
-    let text = |column: usize| text_column(names.iter().map(move |(key, _)| key[column]));
-    let integrated = names.iter().map(|(key, _)| is_integrated(&input.plan.book, key[0], key[2], input.plan.as_of));
+fn name_batch(input: &TablesInput, week: Day, names: &RecordBatch) -> RecordBatch {
+    let rows = names.num_rows();
+    let columns = ["marketplace", "carrier_typed", "carrier"].map(|name| dictionary(names, name));
+    let text = |column: usize, row: usize| {
+        let (keys, texts) = columns[column];
+        texts.value(keys.value(row) as usize)
+    };
+    let texts = |column: usize| text_column((0..rows).map(move |row| text(column, row)));
+    let integrated = (0..rows).map(|row| is_integrated(&input.plan.book, text(0, row), text(2, row), input.plan.as_of));
     let columns: Vec<ArrayRef> = vec![
-        text(0),
-        text(1),
-        day_column(names.iter().map(|_| week)),
-        text(2),
+        texts(0),
+        texts(1),
+        day_column(std::iter::repeat_n(week, rows)),
+        texts(2),
         Arc::new(BooleanArray::from_iter(integrated)),
-        counts(names.iter().map(|(_, count)| frames::unsigned(*count))),
-        input.evidence_column(names.len()),
+        names["count"].clone(),
+        input.evidence_column(rows),
     ];
     input.batch(Table::CarrierNames, columns)
 }

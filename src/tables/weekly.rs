@@ -18,7 +18,7 @@ use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::reason::Class;
 use vtr_kernel::tally::Tally;
 
-/// The key columns of `Marginals::weekly`.
+/// The key columns of `Counted::weekly`.
 const CARRIER_KEYS: [&str; 4] = ["seller_id", "marketplace", "programme", "carrier"];
 
 fn measures() -> Vec<Measure> {
@@ -34,26 +34,27 @@ fn measures() -> Vec<Measure> {
 
 /// `vtr_weekly`, week by week.
 pub fn by_carrier(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    let weekly = &input.marginals.weekly;
-    let Some(first) = weekly.values().next() else { return Ok(()) };
-    let space = Space::of(first, &CARRIER_KEYS);
-    for (week, batch) in weekly.iter().filter(|(week, _)| input.in_range(**week)) {
-        publish(input, Table::VtrWeekly, &space, *week, &[batch], each)?;
+    let weekly = &input.counted.weekly;
+    let space = Space::of(weekly, &CARRIER_KEYS);
+    for week in weekly.days().into_iter().filter(|week| input.in_range(*week)) {
+        let batches: Vec<RecordBatch> = weekly.sorted(week)?.collect::<Result<_>>()?;
+        publish(input, Table::VtrWeekly, &space, week, &batches, each)?;
     }
     Ok(())
 }
 
 /// `vtr_weekly_category`, week by week.
 pub fn by_category(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    let segments = &input.marginals.category;
-    let Some(first) = segments.values().next() else { return Ok(()) };
-    let space = Space::of(first, &CATEGORY_KEYS);
-    let mut rest = segments.iter().peekable();
-    while let Some((day, batch)) = rest.next() {
-        let week = calendar::monday(*day);
-        let mut of_week = vec![batch];
-        while let Some((_, batch)) = rest.next_if(|(day, _)| calendar::monday(**day) == week) {
-            of_week.push(batch);
+    let segments = &input.counted.category;
+    let space = Space::of(segments, &CATEGORY_KEYS);
+    let mut rest = segments.days().into_iter().peekable();
+    while let Some(day) = rest.next() {
+        let week = calendar::monday(day);
+        let mut of_week: Vec<RecordBatch> = segments.sorted(day)?.collect::<Result<_>>()?;
+        while let Some(day) = rest.next_if(|day| calendar::monday(*day) == week) {
+            for batch in segments.sorted(day)? {
+                of_week.push(batch?);
+            }
         }
         if input.in_range(week) {
             publish(input, Table::VtrWeeklyCategory, &space, week, &of_week, each)?;
@@ -68,7 +69,7 @@ fn publish(
     table: Table,
     space: &Space,
     week: Day,
-    counted: &[&RecordBatch],
+    counted: &[RecordBatch],
     each: &mut dyn FnMut(Piece) -> Result<()>,
 ) -> Result<()> {
     let frames: Result<Vec<DataFrame>> =

@@ -202,7 +202,7 @@ fn judged(on: &str, reason: Reason, count: i64) -> Judged {
 /// One row of a marginal: time, keys, reason, count.
 type Counted = (Day, Vec<&'static str>, Option<Reason>, i64);
 
-/// Batches by time, with one dictionary for each key column.
+/// Batches by time, sorted and added up, with one dictionary for each key column.
 fn marginal(names: &[&str], rows: &[Counted]) -> BTreeMap<Day, RecordBatch> {
     let texts = |column: usize| {
         let mut texts: Vec<&str> = rows.iter().map(|row| row.1[column]).collect();
@@ -216,24 +216,29 @@ fn marginal(names: &[&str], rows: &[Counted]) -> BTreeMap<Day, RecordBatch> {
     let mut by_time: BTreeMap<Day, Vec<&Counted>> = BTreeMap::new();
     rows.iter().for_each(|row| by_time.entry(row.0).or_default().push(row));
     let batch = |rows: Vec<&Counted>| {
+        let mut sums: BTreeMap<(Vec<&str>, Option<u8>), i64> = BTreeMap::new();
+        for (_, keys, reason, count) in rows {
+            *sums.entry((keys.clone(), reason.map(|reason| reason as u8))).or_default() += count;
+        }
+        let rows: Vec<((Vec<&str>, Option<u8>), i64)> = sums.into_iter().collect();
         let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
         for (column, name) in names.iter().enumerate() {
-            let code = |row: &&Counted| texts[column].binary_search(&row.1[column]).unwrap() as u32;
+            let code = |row: &((Vec<&str>, _), _)| texts[column].binary_search(&row.0.0[column]).unwrap() as u32;
             let keys = UInt32Array::from_iter_values(rows.iter().map(code));
             columns.push((name, Arc::new(DictionaryArray::new(keys, values[column].clone()))));
         }
-        if rows[0].2.is_some() {
-            columns
-                .push(("reason", Arc::new(UInt8Array::from_iter_values(rows.iter().map(|row| row.2.unwrap() as u8)))));
+        if rows[0].0.1.is_some() {
+            let reasons = rows.iter().map(|((_, reason), _)| reason.unwrap());
+            columns.push(("reason", Arc::new(UInt8Array::from_iter_values(reasons))));
         }
-        columns.push(("count", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.3)))));
+        columns.push(("count", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1)))));
         RecordBatch::try_from_iter(columns).unwrap()
     };
     by_time.into_iter().map(|(time, rows)| (time, batch(rows))).collect()
 }
 
 /// What the fold would count.
-fn marginals(plan: &Plan, packages: &[Judged]) -> Marginals {
+fn counted(plan: &Plan, packages: &[Judged]) -> crate::counts::Counted {
     let axis = time_axis(plan);
     let week = |p: &Judged| calendar::monday(p.day);
     let in_range = |p: &&Judged| plan.range.is_none_or(|range| (range.first..=range.last).contains(&week(p)));
@@ -272,12 +277,13 @@ fn marginals(plan: &Plan, packages: &[Judged]) -> Marginals {
         .map(|p| (0, with(account(p), &[p.category, p.carrier]), None, p.count))
         .collect();
     let account = ["seller_id", "marketplace", "programme"];
-    Marginals {
+    let marginals = Marginals {
         weekly: marginal(&[&account[..], &["carrier"]].concat(), &weekly),
         category: marginal(&[&account[..], &["product_category"]].concat(), &category),
         names: marginal(&["marketplace", "carrier_typed", "carrier"], &names),
         culprits: marginal(&[&account[..], &["product_category", "carrier"]].concat(), &culprits).remove(&0),
-    }
+    };
+    crate::counts::Counted::in_memory(marginals, Vec::new())
 }
 
 /// All pieces, after checks that hold for every table: schema, order and uniqueness of keys, weeks.
@@ -301,9 +307,9 @@ fn pieces(input: &TablesInput) -> Vec<Piece> {
 }
 
 fn tables(plan: &Plan, packages: &[Judged]) -> Vec<Piece> {
-    let marginals = marginals(plan, packages);
+    let counted = counted(plan, packages);
     let evidence = Evidence::Scans;
-    pieces(&TablesInput { plan, marginals: &marginals, defects: &[], rejects: &[], files: &[], evidence })
+    pieces(&TablesInput { plan, counted: &counted, rejects: &[], files: &[], evidence })
 }
 
 /// Some columns of a piece as texts; null is empty. Numbers are padded, so that they sort as texts.

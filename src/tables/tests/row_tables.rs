@@ -28,14 +28,14 @@ fn defects(rows: &[Defect]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns).unwrap()
 }
 
-fn input<'a>(plan: &'a Plan, marginals: &'a Marginals) -> TablesInput<'a> {
-    TablesInput { plan, marginals, defects: &[], rejects: &[], files: &[], evidence: Evidence::Format }
+fn input<'a>(plan: &'a Plan, counted: &'a crate::counts::Counted) -> TablesInput<'a> {
+    TablesInput { plan, counted, rejects: &[], files: &[], evidence: Evidence::Format }
 }
 
 #[test]
 fn defects_are_sorted_by_week_and_key_and_explained() {
     let mut plan = plan("2025-03-01", &[Table::Defects]);
-    let batches = [
+    let batches = vec![
         defects(&[
             (1, 7, "2", "a", "2025-01-14", Reason::CarrierMismatch, Some("blue")),
             (0, 5, "10", "", "2025-01-19", Reason::TrackingMissing, None),
@@ -46,9 +46,9 @@ fn defects_are_sorted_by_week_and_key_and_explained() {
             (0, 1, "1", "", "2025-01-20", Reason::TrackingMissing, None),
         ]),
     ];
-    let marginals = Marginals::default();
+    let counted = crate::counts::Counted::in_memory(Marginals::default(), batches);
     let columns = "order_id package_id day week_start reason likely_carrier tracking_number";
-    let all = pieces(&TablesInput { defects: &batches, ..input(&plan, &marginals) });
+    let all = pieces(&input(&plan, &counted));
     assert_eq!(
         rows(&all, columns),
         [
@@ -63,7 +63,7 @@ fn defects_are_sorted_by_week_and_key_and_explained() {
     assert!(said[0].starts_with("gb-any no tracking number was given Use a tracked service"), "{}", said[0]);
     assert!(said[0].ends_with(" true format"));
     plan.range = weeks("2025-01-13", "2025-01-13");
-    assert_eq!(pieces(&TablesInput { defects: &batches, ..input(&plan, &marginals) }).len(), 1);
+    assert_eq!(pieces(&input(&plan, &counted)).len(), 1);
 }
 
 #[test]
@@ -121,8 +121,8 @@ fn rejects_and_files_are_sorted_by_name_and_capped() {
         value: column.map(|_| "x".into()),
     };
     let rejects = [(0, reject(10, None)), (0, reject(2, Some("carrier"))), (1, reject(5, None)), (0, reject(11, None))];
-    let marginals = Marginals::default();
-    let pieces = pieces(&TablesInput { rejects: &rejects, files: &files, ..input(&plan, &marginals) });
+    let counted = crate::counts::Counted::default();
+    let pieces = pieces(&TablesInput { rejects: &rejects, files: &files, ..input(&plan, &counted) });
     let columns = "file record line byte_offset column reason value evidence";
     assert_eq!(
         rows(&pieces[..1], columns),
