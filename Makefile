@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth deny clean
+.PHONY: help run test check build foreign truth fuzz deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ foreign: build ## DuckDB and pyarrow, from pip into a venv of their own, read wh
 
 truth: build ## a generated history of ROWS (10000000) rows against its known truth, compared by DuckDB
 	tests/foreign/truth.sh
+
+fuzz: ## each fuzz target for SECONDS (60), needs cargo-fuzz; says how often each ran
+	tests/fuzz/run.sh $(or $(SECONDS),60)
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources

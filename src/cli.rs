@@ -34,6 +34,9 @@ pub struct GlobalOptions {
     /// No progress and no log lines below warnings
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Show what stood in rejected cells on stderr; else only where they stand and what is wrong
+    #[arg(long, global = true)]
+    pub show_values: bool,
     /// How log lines on stderr are written
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,

@@ -41,7 +41,9 @@ use report::{Outcome, RunReport, TableRows};
 use scan::Survey;
 use tables::columns::Table;
 use tables::{FileRow, TablesInput};
+use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::date_from_day;
+use vtr_kernel::text::shown;
 
 /// Runs a plan: reads, judges, counts and publishes. The report says how far it came, whatever the
 /// result.
@@ -194,7 +196,9 @@ fn facts(
     let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
     let warnings = warnings(plan, &total, folded, apart);
     report.warnings.extend(warnings.iter().cloned());
-    report.warnings.extend(rejects_shown(survey, folded));
+    report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
+    report.rejected_values =
+        rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
     ManifestFacts {
         evidence: survey.evidence,
         inputs,
@@ -208,13 +212,13 @@ fn facts(
     }
 }
 
-/// The first rejected rows, without their values: those stand in the table.
-fn rejects_shown(survey: &Survey, folded: &Folded) -> Vec<String> {
-    let shown = folded.rejects.iter().take(3).map(|(file, reject)| {
+/// Something about each of the first rejected rows; their values are for those who ask.
+fn rejects_shown(survey: &Survey, folded: &Folded, what: &dyn Fn(&Reject) -> Option<String>) -> Vec<String> {
+    let line = |(file, reject): &(u32, Reject)| {
         let (file, column) = (&survey.files[*file as usize].shown, reject.column.as_deref().unwrap_or("the record"));
-        format!("rejected: {file}, record {}: {column}: {}", reject.record, reject.reason)
-    });
-    shown.collect()
+        Some(format!("rejected: {}, record {}: {column}{}", shown(file), reject.record, what(reject)?))
+    };
+    folded.rejects.iter().take(3).filter_map(line).collect()
 }
 
 /// What the absence of a column means, in a sentence.

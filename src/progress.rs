@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
+use vtr_kernel::text::shown;
 
 /// How often a bar is drawn.
 const DRAWN_EVERY: Duration = Duration::from_millis(200);
@@ -34,9 +35,14 @@ pub fn start_log(options: &GlobalOptions) {
     };
 }
 
-/// Writes a line to stderr, above the bar if there is one.
-pub fn say(line: &str) {
-    let _ = writeln!(AboveBar, "{line}");
+/// Writes lines to stderr, above the bar if there is one. Whatever they quote cannot steer a terminal.
+pub fn say(lines: &str) {
+    let _ = writeln!(AboveBar, "{}", shown_lines(lines));
+}
+
+/// Lines for people, each as [`shown`]; what must stay on one line is escaped where it is quoted.
+pub fn shown_lines(lines: &str) -> String {
+    lines.split('\n').map(shown).collect::<Vec<_>>().join("\n")
 }
 
 /// Stderr, with the bar out of the way while something is written.
@@ -183,6 +189,11 @@ mod tests {
         assert_eq!(line(1_200_000, 5_000_000, seconds(5)), "1200000 of 5000000 rows, 240000 rows/s, 16 s left");
         assert_eq!(line(0, 10, seconds(5)), "0 of 10 rows, 0 rows/s, unknown time left");
         assert_eq!(line(20, 10, seconds(5)), "20 rows, 4 rows/s");
+    }
+
+    #[test]
+    fn lines_stay_and_nothing_steers() {
+        assert_eq!(shown_lines("a\nb\u{1b}[2J\r\n\u{202e}c"), "a\nb\\u{1b}[2J\\r\n\\u{202e}c");
     }
 
     #[test]

@@ -58,6 +58,9 @@ pub struct RunReport {
     pub tables: Vec<TableRows>,
     /// What a person should know: dropped shares, windows too small, columns not judged.
     pub warnings: Vec<String>,
+    /// What stood in the rejected cells that warnings name: for a person who asks, never in a file.
+    #[serde(skip)]
+    pub rejected_values: Vec<String>,
 }
 
 /// How a run ended.

@@ -7,6 +7,7 @@ use arrow::array::{Array, ArrayRef};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
+use vtr_kernel::text::shown;
 
 /// Which records of the file the rows of a batch are.
 #[derive(Clone, Debug)]
@@ -60,12 +61,11 @@ pub struct Reject {
 /// The longest value that a reject shows, in characters.
 const VALUE_CHARS: usize = 200;
 
-/// A value as rejects show it: control characters escaped, at most 200 characters.
+/// A value as rejects show it: what is hidden is escaped, at most 200 characters.
 pub fn shown_value(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] })
-        .take(VALUE_CHARS)
-        .collect()
+    // No character is shown by less than itself, so the rest cannot be seen.
+    let end = text.char_indices().nth(VALUE_CHARS).map_or(text.len(), |(at, _)| at);
+    shown(&text[..end]).chars().take(VALUE_CHARS).collect()
 }
 
 /// A cell as text; a timestamp with a time zone is shown in UTC.

@@ -154,9 +154,10 @@ impl Zone {
         self.instant_of(i64::from(day).saturating_mul(DAY_MICROS))
     }
 
-    /// The last microsecond of a local calendar day.
+    /// The last microsecond of a local calendar day; of a day that a zone left out, as Samoa did when
+    /// it crossed the date line, the instant at which it would have begun.
     pub fn last_instant(&self, day: Day) -> Micros {
-        self.first_instant(day.saturating_add(1)).saturating_sub(1)
+        self.first_instant(day.saturating_add(1)).saturating_sub(1).max(self.first_instant(day))
     }
 }
 

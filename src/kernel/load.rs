@@ -39,13 +39,13 @@ pub struct Problem {
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong and what to write instead.
+    /// What is wrong and what to write instead; what it quotes is escaped.
     pub message: String,
 }
 
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.message)
+        write!(f, "{}:{}: {}", crate::text::shown(&self.file), self.line, self.message)
     }
 }
 

@@ -1,7 +1,9 @@
-//! Text as sellers type it: trimming, alias keys, words, flags.
+//! Text as sellers type it: trimming, alias keys, words, flags; and how it is shown.
 //!
-//! It decides when two spellings mean the same, and nothing else. Every function is total.
+//! It decides when two spellings mean the same, and what of a text could deceive the eye or steer a
+//! terminal. Every function is total.
 
+use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -66,6 +68,33 @@ pub fn lower(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
+/// Whether a character is not seen, or makes others be seen elsewhere: control characters, line and
+/// paragraph separators, marks of direction, blanks without width, tags.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
+        || ('\u{2028}'..='\u{202e}').contains(&c)
+        || ('\u{2060}'..='\u{206f}').contains(&c)
+        || ('\u{fff9}'..='\u{fffb}').contains(&c)
+        || ('\u{e0000}'..='\u{e007f}').contains(&c)
+}
+
+/// A text as messages show it, on one line: what is hidden is escaped as in Rust, all else stays.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let escaped = text.chars().fold(String::with_capacity(text.len() + 16), |mut shown, c| {
+        if is_hidden(c) {
+            shown.extend(c.escape_default())
+        } else {
+            shown.push(c)
+        }
+        shown
+    });
+    Cow::Owned(escaped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,5 +120,13 @@ mod tests {
         assert_eq!(flag("YES"), Some(true));
         assert_eq!(flag("f"), Some(false));
         assert_eq!(flag("on"), None);
+    }
+
+    #[test]
+    fn what_deceives_the_eye_is_shown() {
+        assert_eq!(shown("Transaragonés 顺丰 👩‍🚀 a\\b"), "Transaragonés 顺丰 👩‍🚀 a\\b");
+        assert_eq!(shown("\u{1b}[2J\u{9b}2J\r\n\tx"), "\\u{1b}[2J\\u{9b}2J\\r\\n\\tx");
+        assert_eq!(shown("gnp\u{202e}exe\u{2066}\u{feff}\u{200b}"), "gnp\\u{202e}exe\\u{2066}\\u{feff}\\u{200b}");
+        assert!("\0\u{7f}\u{85}\u{2028}\u{2029}\u{200f}\u{61c}\u{e0041}".chars().all(is_hidden));
     }
 }

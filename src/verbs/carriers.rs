@@ -23,7 +23,7 @@ use vtr_kernel::policy::MarketplaceId;
 pub fn run(args: &CarriersArgs) -> Result<()> {
     let book = shelf::book(args.book.as_deref())?;
     let marketplace = args.marketplace.as_deref().map(|text| super::book::marketplace(&book, text)).transpose()?;
-    super::print(answer(&book, args.name.as_deref(), args.number.as_deref(), marketplace))
+    super::print_lines(&answer(&book, args.name.as_deref(), args.number.as_deref(), marketplace))
 }
 
 fn answer(book: &Book, name: Option<&str>, number: Option<&str>, marketplace: Option<MarketplaceId>) -> String {

@@ -24,6 +24,7 @@ use vtr_kernel::ladder::{Evidence, Scanned, Verdict, select};
 use vtr_kernel::lane::{CarrierRule, Scans};
 use vtr_kernel::policy::{Market, Marketplace, Version};
 use vtr_kernel::reason::{Reason, TABLE};
+use vtr_kernel::text::shown;
 
 /// One row's story, and what tells whether it is superseded.
 struct Story {
@@ -50,7 +51,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let losers =
         plan.identity.map_or(Vec::new(), |identity| dedup::superseded(vec![copies], dedup::unit(identity), 1).losers);
     let rows = if stories.len() == 1 { "1 row".to_owned() } else { format!("{} rows", stories.len()) };
-    let mut text = format!("Seller {}, order {}: {rows}\n", args.seller, args.order);
+    let mut text = format!("Seller {}, order {}: {rows}\n", shown(&args.seller), shown(&args.order));
     for story in &stories {
         let superseded = story.copy.is_some_and(|copy| losers.iter().any(|loser| loser.position == copy.position));
         write!(text, "\n{}\n", story.title).expect("a string takes everything");
@@ -59,7 +60,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
         }
         text.push_str(&story.body);
     }
-    super::print(text)
+    super::print_lines(&text)
 }
 
 fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs) -> Result<Vec<Story>> {
@@ -78,7 +79,7 @@ fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs
             let wanted = [(Column::SellerId, args.seller.as_str()), (Column::OrderId, args.order.as_str())];
             let Some((batch, records)) = rows_of(&chunk, &source, &wanted).map_err(refuse)? else { return Ok(()) };
             let mut tell = |row: usize, fate: Fate| {
-                let title = format!("{}, record {}", file.shown, number(&records, row));
+                let title = format!("{}, record {}", shown(&file.shown), number(&records, row));
                 let story = story(plan, settings, &title, (&batch, &file.constants), row, fate);
                 found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(story);
             };
@@ -160,7 +161,10 @@ fn story(
             );
         }
         Fate::Judged { facts, verdict, package, copy: found } => {
-            title = format!("Package {} ({place})", if package.is_empty() { "without id or number" } else { package });
+            title = format!(
+                "Package {} ({place})",
+                if package.is_empty() { "without id or number".into() } else { shown(package) }
+            );
             copy = found;
             judged(plan, settings, facts, verdict, &mut body);
         }
@@ -175,9 +179,10 @@ fn line(body: &mut String, head: &str, text: &str) {
 fn facts_as_typed(batch: &RecordBatch, row: usize, constants: &[(Column, String)], body: &mut String) {
     let schema = batch.schema();
     let cells = schema.fields().iter().zip(batch.columns());
-    let typed = cells.filter_map(|(field, array)| Some(format!("{} = {}", field.name(), shown_cell(array, row)?)));
+    let typed =
+        cells.filter_map(|(field, array)| Some(format!("{} = {}", field.name(), shown(&shown_cell(array, row)?))));
     let said = constants.iter().filter(|(column, _)| batch.column_by_name(column.name()).is_none());
-    let said = said.map(|(column, text)| format!("{} = {text} (for the whole file)", column.name()));
+    let said = said.map(|(column, text)| format!("{} = {} (for the whole file)", column.name(), shown(text)));
     line(body, "facts", &said.chain(typed).collect::<Vec<_>>().join("\n             "));
 }
 
@@ -217,7 +222,7 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
         line(body, "day", &format!("{day} in UTC ({})", iso_week(verdict.day)));
     }
     if let Tracking::Number(number) = facts.tracking {
-        line(body, "number", &format!("{number} once cleaned"));
+        line(body, "number", &format!("{} once cleaned", shown(number)));
     }
     if matches!(settings.terms.evidence, Evidence::Scans) {
         let seen = Scanned::of(facts, plan.as_of);

@@ -17,6 +17,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::str::FromStr;
 use vtr_kernel::calendar::{self, Day};
+use vtr_kernel::text::{is_hidden, shown};
 
 /// How rows are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -160,7 +161,7 @@ impl<'w> Listing<'w> {
                     } else {
                         CellAlignment::Left
                     };
-                    comfy_table::Cell::new(printable(&cell.plain())).set_alignment(alignment)
+                    comfy_table::Cell::new(shown(&cell.plain())).set_alignment(alignment)
                 }));
             }
             Sink::Csv(writer) => {
@@ -207,25 +208,12 @@ impl<'w> Listing<'w> {
     }
 }
 
-/// Whether a spreadsheet would take a text for a formula.
+/// Whether a spreadsheet would take a text for a formula: `=`, `+`, `-` or `@`, also full-width as
+/// East Asian keyboards have them, behind blanks and what is not seen; or a tab or line end among these.
 fn would_run(text: &str) -> bool {
-    let rest = text.trim_start();
+    let rest = text.trim_start_matches(|c: char| c.is_whitespace() || is_hidden(c));
     let blanks = &text[..text.len() - rest.len()];
-    blanks.contains(['\t', '\r']) || rest.starts_with(['=', '+', '-', '@'])
-}
-
-/// The text with control characters escaped, so that it cannot steer a terminal.
-fn printable(text: &str) -> String {
-    let is_hidden =
-        |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c) || ('\u{2066}'..='\u{2069}').contains(&c);
-    text.chars().fold(String::with_capacity(text.len()), |mut printable, c| {
-        if is_hidden(c) {
-            printable.extend(c.escape_unicode())
-        } else {
-            printable.push(c)
-        }
-        printable
-    })
+    blanks.contains(['\t', '\r', '\n']) || rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
 
 /// Whether a marketplace of a table is the one asked for; `UK` and `GB` are one.
@@ -348,7 +336,9 @@ pub(super) mod tests {
 
     #[test]
     fn spreadsheets_get_no_formulas() {
-        for text in ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "  =1", " \t x", "\u{a0}=1"] {
+        for text in
+            ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "  =1", " \t x", "\u{a0}=1", "\u{feff}=1", "\0=1", "＝1", "\nx"]
+        {
             let (out, notes) = listed(Format::Csv, &[vec![Cell::text(text), Cell::Count(-3)]]);
             assert!(out.contains(&format!("'{text}")), "{text:?} {out:?}");
             assert!(out.trim_end().ends_with(",-3"), "numbers stay: {out:?}");

@@ -72,6 +72,14 @@ pub fn overrides(job: &JobOptions, range: &RangeOptions) -> Overrides {
     }
 }
 
+/// Writes lines for people to stdout: nothing that they quote can steer a terminal.
+///
+/// # Errors
+/// As [`print`].
+pub fn print_lines(lines: &str) -> Result<()> {
+    print(crate::progress::shown_lines(lines))
+}
+
 /// Writes data to stdout.
 ///
 /// # Errors

@@ -25,7 +25,7 @@ pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
     job_lines(&plan, &survey, &mut text);
     input_lines(&plan, &survey, &mut text);
     output_lines(&plan, base.as_ref(), &mut text);
-    super::print(text)
+    super::print_lines(&text)
 }
 
 fn base(plan: &Plan) -> Result<Option<Manifest>> {

@@ -29,5 +29,8 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     } else {
         say(&report.summary());
     }
+    if global.show_values {
+        report.rejected_values.iter().for_each(|value| say(value));
+    }
     result.and(kept)
 }

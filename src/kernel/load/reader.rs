@@ -6,6 +6,7 @@
 
 use super::{BookFile, Problem};
 use crate::calendar::{Day, day_from_date};
+use crate::text::shown;
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use toml::de::{DeTable, DeValue};
@@ -28,8 +29,10 @@ impl std::fmt::Display for Place<'_> {
 pub(super) struct Report(RefCell<Vec<Problem>>);
 
 impl Report {
-    pub fn add(&self, at: Place, message: impl Into<String>) {
-        self.0.borrow_mut().push(Problem { file: at.file.to_owned(), line: at.line, message: message.into() });
+    /// Messages quote keys and values of the files, which may hold anything.
+    pub fn add(&self, at: Place, message: impl AsRef<str>) {
+        let message = shown(message.as_ref()).into_owned();
+        self.0.borrow_mut().push(Problem { file: at.file.to_owned(), line: at.line, message });
     }
 
     /// All problems by file and line; none means that every question was answered.

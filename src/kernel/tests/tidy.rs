@@ -287,7 +287,7 @@ fn nothing_is_left_undone() {
     let words =
         [["TO", "DO"], ["FIX", "ME"], ["XX", "X:"], ["unimpl", "emented!"], ["to", "do!("]].map(|parts| parts.concat());
     let mut found = Vec::new();
-    for file in files().iter().filter(|file| file.path != "Cargo.lock") {
+    for file in files().iter().filter(|file| !file.path.ends_with("Cargo.lock")) {
         for (index, line) in file.text.lines().enumerate() {
             found.extend(
                 words
@@ -309,7 +309,7 @@ fn no_file_names_a_machine() {
     let mut found = Vec::new();
     for file in files() {
         // A lock file names the registry as such, not a host that a machine was told to use.
-        if file.path == "Cargo.lock" {
+        if file.path.ends_with("Cargo.lock") {
             continue;
         }
         for (index, line) in file.text.lines().enumerate() {

@@ -1,0 +1,7 @@
+//! A book's files: a book, or all their problems.
+#![no_main]
+
+#[path = "../bodies/book.rs"]
+mod book;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| book::run(data));

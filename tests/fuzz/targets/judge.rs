@@ -1,0 +1,7 @@
+//! One shipment under the book that the program carries.
+#![no_main]
+
+#[path = "../bodies/judge.rs"]
+mod judge;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| judge::run(data));
