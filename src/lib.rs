@@ -74,7 +74,7 @@ fn publish(
     plan: &Plan,
     survey: &Survey,
     folded: &Folded,
-    mut publication: Publication,
+    publication: Publication,
     facts: ManifestFacts,
     report: &mut RunReport,
 ) -> Result<()> {

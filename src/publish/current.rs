@@ -140,7 +140,7 @@ fn write_views(store: &Local, manifest: &Manifest, run_id: &str) -> Result<()> {
     if store.size(VIEWS) == Some(text.len() as u64) && store.read(VIEWS)? == text.as_bytes() {
         return Ok(());
     }
-    store.put(VIEWS, text.as_bytes(), run_id)
+    store.put(VIEWS, &mut text.as_bytes(), run_id)
 }
 
 /// The tables of a manifest as DuckDB views. Paths are absolute, so that the views work from anywhere.

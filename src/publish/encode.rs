@@ -1,19 +1,26 @@
 //! A piece of a table as the bytes of one Parquet file, and back.
 //!
 //! The same rows give the same bytes on every machine, however they were cut into batches: nothing of
-//! time, host or run goes in, and the program's name stands there without its version. Only a broken
-//! invariant, such as a batch of another schema, stops the writing.
+//! time, host or run goes in, and the program's name stands there without its version. Rows stream
+//! through: no more than a row group is held, and a file that grows lies on disk, where no name leads
+//! to it. It fails if making the rows does, or if the disk is full.
 
 use crate::error::{Error, Result};
 use crate::tables::Piece;
+use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use sha2::{Digest, Sha256};
 use std::fs::File;
+use std::io::{self, Seek, Write};
 use std::path::Path;
+use tempfile::SpooledTempFile;
+
+use super::local::hex;
 
 /// Rows handed to the writer at a time. Page borders fall where writes end, so a fixed size keeps the
 /// bytes apart from how the rows arrived; changing it changes the bytes of every file.
@@ -22,39 +29,89 @@ const ROWS_AT_A_TIME: usize = 65_536;
 /// Rows of a row group.
 const ROWS_OF_A_GROUP: usize = 1 << 20;
 
-/// The bytes of one Parquet file.
+/// Bytes of a file that are kept in memory; a longer one goes to disk.
+const BYTES_IN_MEMORY: usize = 8 << 20;
+
+/// One Parquet file that is not yet in place.
+#[derive(Debug)]
+pub struct Encoded {
+    /// Its bytes, to be read from where it stands: the beginning.
+    pub content: SpooledTempFile,
+    /// Their SHA-256 in hex.
+    pub sha256: String,
+    /// How many they are.
+    pub bytes: u64,
+    /// The rows that they hold.
+    pub rows: u64,
+}
+
+/// Makes the bytes of one Parquet file; `pass` sees every batch that goes in.
+///
+/// # Errors
+/// What making the rows says, or the system where the file does not fit into memory.
 ///
 /// # Panics
 /// If a batch does not have the schema of its table.
-pub fn parquet(piece: &Piece) -> Result<Vec<u8>> {
-    let name = piece.table.name();
-    try_parquet(piece).map_err(|error| Error::failed(format!("{name}: making its Parquet file"), error))
+pub fn parquet(piece: Piece, pass: &mut dyn FnMut(&RecordBatch)) -> Result<Encoded> {
+    let (table, schema) = (piece.table, piece.table.schema());
+    let failed = |error: ParquetError| Error::failed(format!("{}: making its Parquet file", table.name()), error);
+    let file = Hashing { file: SpooledTempFile::new(BYTES_IN_MEMORY), hash: Sha256::new(), bytes: 0 };
+    let properties = properties().map_err(failed)?;
+    let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(failed)?;
+    let mut waiting = BatchCoalescer::new(schema.clone(), ROWS_AT_A_TIME);
+    let mut rows = 0;
+    for batch in piece.batches {
+        let batch = batch?;
+        let name = table.name();
+        assert!(batch.schema().fields() == schema.fields(), "a batch of {name} has another schema than its table");
+        pass(&batch);
+        rows += batch.num_rows() as u64;
+        waiting.push_batch(batch).map_err(ParquetError::from).map_err(failed)?;
+        write(&mut writer, &mut waiting).map_err(failed)?;
+    }
+    waiting.finish_buffered_batch().map_err(ParquetError::from).map_err(failed)?;
+    write(&mut writer, &mut waiting).map_err(failed)?;
+    let Hashing { mut file, hash, bytes } = writer.into_inner().map_err(failed)?;
+    file.rewind().map_err(ParquetError::from).map_err(failed)?;
+    Ok(Encoded { content: file, sha256: hex(&hash.finalize()), bytes, rows })
 }
 
-fn try_parquet(piece: &Piece) -> std::result::Result<Vec<u8>, ParquetError> {
-    let schema = piece.table.schema();
-    let properties = WriterProperties::builder()
+fn properties() -> std::result::Result<WriterProperties, ParquetError> {
+    Ok(WriterProperties::builder()
         .set_created_by("vtr".to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
         .set_dictionary_enabled(true)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROWS_OF_A_GROUP))
-        .build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))?;
-    let mut rows = BatchCoalescer::new(schema.clone(), ROWS_AT_A_TIME);
-    for batch in &piece.batches {
-        let name = piece.table.name();
-        assert!(batch.schema().fields() == schema.fields(), "a batch of {name} has another schema than its table");
-        rows.push_batch(batch.clone())?;
-        while let Some(batch) = rows.next_completed_batch() {
-            writer.write(&batch)?;
-        }
-    }
-    rows.finish_buffered_batch()?;
-    while let Some(batch) = rows.next_completed_batch() {
+        .build())
+}
+
+/// Writes the rows that make whole pages.
+fn write(writer: &mut ArrowWriter<Hashing>, waiting: &mut BatchCoalescer) -> std::result::Result<(), ParquetError> {
+    while let Some(batch) = waiting.next_completed_batch() {
         writer.write(&batch)?;
     }
-    writer.into_inner()
+    Ok(())
+}
+
+/// A file whose bytes are hashed as they are written.
+struct Hashing {
+    file: SpooledTempFile,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 /// Opens a published file for reading.

@@ -4,9 +4,8 @@
 //! files. A gate that trips names the figures, and nothing is published.
 
 use crate::error::{Error, Result};
-use crate::tables::Piece;
 use crate::tables::columns::Table;
-use arrow::array::AsArray;
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -142,21 +141,29 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Adds up a piece.
+    /// Adds up rows of a piece.
     ///
     /// # Panics
     /// If a weekly table lacks a count column, or a count is negative.
-    pub fn add(&mut self, piece: &Piece) {
-        let Some(week) = piece.week else { return };
-        let total =
-            |column: &str| -> u64 { piece.batches.iter().map(|batch| column_sum(piece.table, batch, column)).sum() };
-        let counts = match piece.table {
+    pub fn add(&mut self, table: Table, week: Option<Day>, rows: &RecordBatch) {
+        let Some(week) = week else { return };
+        let total = |column: &str| column_sum(table, rows, column);
+        let counts = match table {
             Table::VtrWeekly | Table::VtrWeeklyCategory => ["out_of_scope", "exempt", "valid", "defects"].map(total),
             Table::CarrierNames => [total("shipments"), 0, 0, 0],
-            Table::Defects => [0, 0, 0, piece.batches.iter().map(|batch| batch.num_rows() as u64).sum()],
+            Table::Defects => [0, 0, 0, rows.num_rows() as u64],
             _ => return,
         };
-        let sums = self.weeks.entry((piece.table.name(), week)).or_default();
+        self.add_counts((table.name(), week), counts);
+    }
+
+    /// Adds what another audit saw.
+    pub fn merge(&mut self, other: Audit) {
+        other.weeks.into_iter().for_each(|(week, counts)| self.add_counts(week, counts));
+    }
+
+    fn add_counts(&mut self, week: (&'static str, Day), counts: [u64; 4]) {
+        let sums = self.weeks.entry(week).or_default();
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
 
@@ -201,7 +208,7 @@ fn classes(counts: [u64; 4]) -> String {
     named.join(", ")
 }
 
-fn column_sum(table: Table, batch: &arrow::record_batch::RecordBatch, column: &str) -> u64 {
+fn column_sum(table: Table, batch: &RecordBatch, column: &str) -> u64 {
     let (table, found) = (table.name(), batch.column_by_name(column));
     let counts = found.and_then(|array| array.as_primitive_opt::<Int64Type>());
     let counts = counts.unwrap_or_else(|| panic!("{table} has no Int64 column `{column}`"));
@@ -214,7 +221,6 @@ mod tests {
     use super::*;
     use arrow::array::{ArrayRef, Int32Array, Int64Array, StringArray};
     use arrow::datatypes::DataType;
-    use arrow::record_batch::RecordBatch;
     use std::sync::Arc;
 
     fn sums(read: u64, rejected: u64, valid: u64, defect: u64) -> Sums {
@@ -244,8 +250,8 @@ mod tests {
         says(max_rejected((0, 1), &sums(u64::MAX, 1, 0, 0)), &["1 of"]);
     }
 
-    /// A piece of one row whose counts are all `count`.
-    fn piece(table: Table, count: i64) -> Piece {
+    /// One row whose counts are all `count`.
+    fn row(table: Table, count: i64) -> RecordBatch {
         let schema = table.schema();
         let column = |field: &arrow::datatypes::FieldRef| match field.data_type() {
             DataType::Int64 => Arc::new(Int64Array::from(vec![count])) as ArrayRef,
@@ -255,7 +261,7 @@ mod tests {
                 .unwrap(),
         };
         let columns = schema.fields().iter().map(column).collect();
-        Piece { table, week: Some(4), batches: vec![RecordBatch::try_new(schema.clone(), columns).unwrap()] }
+        RecordBatch::try_new(schema.clone(), columns).unwrap()
     }
 
     #[test]
@@ -263,7 +269,9 @@ mod tests {
         let mut audit = Audit::default();
         let tables = [Table::VtrWeekly, Table::VtrWeeklyCategory, Table::Defects, Table::CarrierNames];
         for (table, count) in tables.into_iter().zip([1, 1, 0, 4]) {
-            audit.add(&piece(table, count));
+            let mut apart = Audit::default();
+            apart.add(table, Some(4), &row(table, count));
+            audit.merge(apart);
         }
         let total = Sums { out_of_scope: 1, exempt: 1, ..sums(4, 0, 1, 1) };
         audit.weeks(&tables, &BTreeMap::from([(4, [1; 4])]), &total).unwrap();

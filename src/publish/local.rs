@@ -97,12 +97,12 @@ impl Local {
 
     /// Puts a whole file in place, over one of that name if need be: content-named files are the same
     /// then, only younger, which keeps `gc` off them. Its folder is not yet synced.
-    pub fn put(&self, path: &str, bytes: &[u8], run_id: &str) -> Result<()> {
+    pub fn put(&self, path: &str, content: &mut dyn Read, run_id: &str) -> Result<()> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         self.make_folder(folder)?;
         let target = self.locate(path);
         let temporary = target.with_file_name(Local::temporary(run_id, name.split('.').next().unwrap_or(name)));
-        let put = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, &target));
+        let put = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, &target));
         put.map_err(|error| {
             let _ = fs::remove_file(&temporary);
             Error::failed(format!("{}: writing it", target.display()), error)
@@ -111,12 +111,12 @@ impl Local {
 
     /// Makes a file visible under a name that must be free, whole and in one step. The link may have
     /// been made although the system reported a failure: the caller reads back to know.
-    pub fn link_new(&self, path: &str, bytes: &[u8], run_id: &str) -> Result<Linked> {
+    pub fn link_new(&self, path: &str, mut bytes: &[u8], run_id: &str) -> Result<Linked> {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         self.make_folder(folder)?;
         let target = self.locate(path);
         let temporary = target.with_file_name(Local::temporary(run_id, name.split('.').next().unwrap_or(name)));
-        let linked = write_synced(&temporary, bytes).and_then(|()| fs::hard_link(&temporary, &target));
+        let linked = write_synced(&temporary, &mut bytes).and_then(|()| fs::hard_link(&temporary, &target));
         let _ = fs::remove_file(&temporary);
         match linked {
             Ok(()) => Ok(Linked::Done),
@@ -176,12 +176,12 @@ fn sync(folder: &Path) -> Result<()> {
 }
 
 /// Writes a file that must not be seen yet, makes it durable and reads it back.
-fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_synced(path: &Path, content: &mut dyn Read) -> io::Result<()> {
     let mut file = File::create(path)?;
-    file.write_all(bytes)?;
+    let written = copy_hashed(content, &mut file)?;
     file.sync_all()?;
     drop(file);
-    if hash_file(path)? != hex(&Sha256::digest(bytes)) {
+    if hash_file(path)? != written {
         return Err(io::Error::other("the file system gave back other bytes than were written"));
     }
     Ok(())
@@ -189,11 +189,19 @@ fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// SHA-256 of a file's bytes, in hex, with little memory.
 pub fn hash_file(path: &Path) -> io::Result<String> {
-    let (mut file, mut hash, mut buffer) = (File::open(path)?, Sha256::new(), vec![0; 1 << 18]);
+    copy_hashed(&mut File::open(path)?, &mut io::sink())
+}
+
+/// Copies to the end; SHA-256 of the bytes, in hex.
+fn copy_hashed(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<String> {
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
     loop {
-        match file.read(&mut buffer) {
+        match from.read(&mut buffer) {
             Ok(0) => return Ok(hex(&hash.finalize())),
-            Ok(length) => hash.update(&buffer[..length]),
+            Ok(length) => {
+                hash.update(&buffer[..length]);
+                to.write_all(&buffer[..length])?;
+            }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -223,8 +231,8 @@ mod tests {
     fn put_replaces_whole_files_and_leaves_nothing_beside() {
         let folder = tempfile::tempdir().unwrap();
         let store = Local::new(folder.path());
-        store.put("data/t/x.parquet", b"old", "a").unwrap();
-        store.put("data/t/x.parquet", b"new", "a").unwrap();
+        store.put("data/t/x.parquet", &mut b"old".as_slice(), "a").unwrap();
+        store.put("data/t/x.parquet", &mut b"new".as_slice(), "a").unwrap();
         assert_eq!(store.read("data/t/x.parquet").unwrap(), b"new");
         assert_eq!(store.list("data/t").unwrap(), ["x.parquet"]);
         assert_eq!((store.size("data/t/x.parquet"), store.size("data/t")), (Some(3), None));
@@ -245,7 +253,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Local::new(folder.path());
         store.make_folder("data/t/x.parquet/in-the-way").unwrap();
-        assert!(store.put("data/t/x.parquet", b"new", "a").is_err());
+        assert!(store.put("data/t/x.parquet", &mut b"new".as_slice(), "a").is_err());
         assert_eq!(store.list("data/t").unwrap(), ["x.parquet"]);
     }
 }

@@ -24,10 +24,10 @@ use crate::signals;
 use crate::tables::Piece;
 use crate::tables::columns::Table;
 use local::{Guard, Linked, Local};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard};
 use target::Target;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
@@ -40,6 +40,13 @@ pub struct Publication {
     run_id: String,
     /// The highest version when the run began.
     base: Option<Manifest>,
+    made: Mutex<Made>,
+    _guard: Guard,
+}
+
+/// What a publication has written; its threads share it.
+#[derive(Default)]
+struct Made {
     /// New files by table; they become part of the output only by the commit.
     files: BTreeMap<Table, Vec<DataFile>>,
     /// Pieces written, those without rows too.
@@ -47,7 +54,6 @@ pub struct Publication {
     audit: gates::Audit,
     /// Folders whose entries must be made durable before the commit.
     folders: BTreeSet<String>,
-    _guard: Guard,
 }
 
 /// What the manifest says beside the files.
@@ -117,6 +123,15 @@ pub fn begin(plan: &Plan, run_id: String) -> Result<Publication> {
     Publication::to(Target::of(plan)?, run_id)
 }
 
+impl Made {
+    fn remember_folders(&mut self, folder: &str) {
+        let mut folder = folder;
+        while self.folders.insert(folder.to_owned()) {
+            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+}
+
 impl Publication {
     fn to(target: Target, run_id: String) -> Result<Publication> {
         assert!(!run_id.is_empty() && !run_id.contains(['/', '.']), "a run id is part of file names: `{run_id}`");
@@ -128,17 +143,7 @@ impl Publication {
         if let Some(base) = &base {
             target.refuse_other(base, target.evidence)?;
         }
-        Ok(Publication {
-            target,
-            store,
-            run_id,
-            base,
-            files: BTreeMap::new(),
-            pieces: BTreeSet::new(),
-            audit: gates::Audit::default(),
-            folders: BTreeSet::new(),
-            _guard: guard,
-        })
+        Ok(Publication { target, store, run_id, base, made: Mutex::default(), _guard: guard })
     }
 
     /// The version in force when the run began.
@@ -162,11 +167,16 @@ impl Publication {
         self.target.spans.get(&table).copied()
     }
 
-    /// Puts a piece of a table in place as one file; a week without rows has none.
+    fn made(&self) -> MutexGuard<'_, Made> {
+        self.made.lock().expect("no thread panics while it notes what was written")
+    }
+
+    /// Puts a piece of a table in place as one file; a week without rows has none. Several threads may
+    /// write at once.
     ///
     /// # Panics
     /// If the piece lies outside the run's span, was written before, or lacks its table's schema.
-    pub fn write(&mut self, piece: Piece) -> Result<()> {
+    pub fn write(&self, piece: Piece) -> Result<()> {
         let (table, week) = (piece.table, piece.week);
         let name = table.name();
         assert!(table.is_partitioned() == week.is_some(), "{name}: a piece has a week if its table has weeks");
@@ -174,25 +184,26 @@ impl Publication {
             self.span(table).is_some_and(|span| span.covers(week)),
             "{name}: {week:?} is not for this run to replace"
         );
-        assert!(self.pieces.insert((table, week)), "{name}: {week:?} was written twice");
-        self.audit.add(&piece);
-        let rows: u64 = piece.batches.iter().map(|batch| batch.num_rows() as u64).sum();
-        if rows == 0 && week.is_some() {
+        let is_first = self.made().pieces.insert((table, week));
+        assert!(is_first, "{name}: {week:?} was written twice");
+        let mut audit = gates::Audit::default();
+        let mut encoded = encode::parquet(piece, &mut |rows| audit.add(table, week, rows))?;
+        self.made().audit.merge(audit);
+        if encoded.rows == 0 && week.is_some() {
             return Ok(());
         }
-        let bytes = encode::parquet(&piece)?;
-        let sha256 = local::hex(&Sha256::digest(&bytes));
+        let sha256 = encoded.sha256;
         let folder = match week {
             Some(week) => format!("data/{name}/week={}", log::day_text(week)),
             None => format!("data/{name}"),
         };
         let path = format!("{folder}/{sha256}.parquet");
         if !self.is_in_place(&path, &sha256) {
-            self.store.put(&path, &bytes, &self.run_id)?;
-            self.remember_folders(&folder);
+            self.store.put(&path, &mut encoded.content, &self.run_id)?;
+            self.made().remember_folders(&folder);
         }
-        let file = DataFile { path, sha256, bytes: bytes.len() as u64, rows, week, judged_by: 0 };
-        self.files.entry(table).or_default().push(file);
+        let file = DataFile { path, sha256, bytes: encoded.bytes, rows: encoded.rows, week, judged_by: 0 };
+        self.made().files.entry(table).or_default().push(file);
         Ok(())
     }
 
@@ -203,13 +214,6 @@ impl Publication {
         named && local::hash_file(&self.store.locate(path)).is_ok_and(|found| found == sha256)
     }
 
-    fn remember_folders(&mut self, folder: &str) {
-        let mut folder = folder;
-        while self.folders.insert(folder.to_owned()) {
-            folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
-        }
-    }
-
     /// What was written so far, in the order of the tables.
     pub fn written(&self) -> Vec<Written> {
         let written = |(table, files): (&Table, &Vec<DataFile>)| Written {
@@ -218,7 +222,7 @@ impl Publication {
             rows: files.iter().map(|file| file.rows).sum(),
             bytes: files.iter().map(|file| file.bytes).sum(),
         };
-        self.files.iter().map(written).collect()
+        self.made().files.iter().map(written).collect()
     }
 
     /// Judges the gates and publishes. Ends with the version that holds: a new one, or the published one
@@ -235,7 +239,7 @@ impl Publication {
                 (tripped, _) => tripped,
             });
         }
-        for folder in self.folders.iter().map(String::as_str).chain([log::FOLDER, ""]) {
+        for folder in self.made().folders.iter().map(String::as_str).chain([log::FOLDER, ""]) {
             self.store.sync_folder(folder)?;
         }
         loop {
@@ -273,7 +277,7 @@ impl Publication {
     fn judge_gates(&self, facts: &ManifestFacts) -> Result<()> {
         gates::identity(facts.inputs.iter().map(|(input, sums)| (input.file.as_str(), sums)), &facts.sums)?;
         let made: Vec<Table> = self.target.spans.keys().copied().collect();
-        self.audit.weeks(&made, &facts.weeks, &facts.sums)?;
+        self.made().audit.weeks(&made, &facts.weeks, &facts.sums)?;
         gates::max_rejected(self.target.max_rejected, &facts.sums)?;
         gates::max_vanished(self.target.max_vanished_weeks, &self.vanished_weeks())
     }
@@ -284,7 +288,7 @@ impl Publication {
         let of_table = |table: Table| {
             let (span, base) = (self.span(table)?, self.base.as_ref()?);
             let made: BTreeSet<Option<Day>> =
-                self.files.get(&table).into_iter().flatten().map(|file| file.week).collect();
+                self.made().files.get(&table).into_iter().flatten().map(|file| file.week).collect();
             let gone = base
                 .files(table)
                 .iter()
@@ -322,7 +326,8 @@ impl Publication {
     }
 
     fn keep_rejects(&self) -> Result<Option<PathBuf>> {
-        let Some(rejects) = self.files.get(&Table::Rejects).and_then(|files| files.first()) else { return Ok(None) };
+        let rejects = self.made().files.get(&Table::Rejects).and_then(|files| files.first().cloned());
+        let Some(rejects) = rejects else { return Ok(None) };
         self.store.make_folder(&format!("_runs/{}", self.run_id))?;
         let (from, kept) = (self.store.locate(&rejects.path), self.run_folder().join("rejects.parquet"));
         fs::copy(&from, &kept)
@@ -375,6 +380,7 @@ impl Publication {
         spans: &BTreeMap<Table, Span>,
         version: u64,
     ) -> BTreeMap<String, Vec<DataFile>> {
+        let made = self.made();
         let mut tables = base.map(|base| base.tables.clone()).unwrap_or_default();
         // These two describe the last publication; those of an older one would mislead.
         for table in [Table::Rejects, Table::InputFiles] {
@@ -382,11 +388,11 @@ impl Publication {
         }
         for (table, span) in spans {
             let name = table.name();
-            let written = table.is_partitioned() || self.pieces.contains(&(*table, None));
+            let written = table.is_partitioned() || made.pieces.contains(&(*table, None));
             assert!(written, "{name} is to be replaced, but was not written");
             let files = tables.entry(name.to_owned()).or_default();
             files.retain(|file| !span.covers(file.week));
-            let new = self.files.get(table).into_iter().flatten().cloned();
+            let new = made.files.get(table).into_iter().flatten().cloned();
             files.extend(new.map(|file| DataFile { judged_by: version, ..file }));
             files.sort_by(|a, b| (a.week, &a.path).cmp(&(b.week, &b.path)));
         }

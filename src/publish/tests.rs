@@ -34,8 +34,8 @@ fn batch(table: Table, rows: usize, mark: i64) -> RecordBatch {
     RecordBatch::try_new(schema.clone(), schema.fields().iter().map(column).collect()).unwrap()
 }
 
-fn piece(table: Table, week: Option<Day>, rows: usize, mark: i64) -> Piece {
-    Piece { table, week, batches: vec![batch(table, rows, mark)] }
+fn piece(table: Table, week: Option<Day>, rows: usize, mark: i64) -> Piece<'static> {
+    Piece::of(table, week, vec![batch(table, rows, mark)])
 }
 
 /// One run: its weeks, each with the valid packages of its one row.
@@ -89,7 +89,7 @@ impl Run {
         Publication::to(target, self.id.to_owned())
     }
 
-    fn write(&self, publication: &mut Publication) {
+    fn write(&self, publication: &Publication) {
         for (week, valid) in &self.weeks {
             publication.write(piece(Table::VtrWeekly, Some(*week), 1, *valid)).unwrap();
         }
@@ -116,8 +116,8 @@ impl Run {
     }
 
     fn publish(&self, out: &Path) -> Result<Published> {
-        let mut publication = self.begin(out)?;
-        self.write(&mut publication);
+        let publication = self.begin(out)?;
+        self.write(&publication);
         let published = publication.commit(self.facts())?;
         assert!(published.warnings.is_empty(), "{:?}", published.warnings);
         Ok(published)
@@ -243,8 +243,8 @@ fn disjoint_weeks_both_land_and_shared_ones_conflict() {
         Run::ranged("b", WEEKS[1], WEEKS[1], &[(WEEKS[1], 20)]),
         Run::ranged("c", WEEKS[0], WEEKS[1], &[(WEEKS[0], 30)]),
     ];
-    let mut publications: Vec<Publication> = runs.iter().map(|run| run.begin(&out).unwrap()).collect();
-    runs.iter().zip(&mut publications).for_each(|(run, publication)| run.write(publication));
+    let publications: Vec<Publication> = runs.iter().map(|run| run.begin(&out).unwrap()).collect();
+    runs.iter().zip(&publications).for_each(|(run, publication)| run.write(publication));
     let mut publications = publications.into_iter();
     let mut commit = |run: &Run| publications.next().unwrap().commit(run.facts());
     assert_eq!(commit(&runs[0]).unwrap().version, 2);
@@ -275,8 +275,8 @@ fn figures_of_another_state_of_the_job_are_not_mixed_in_flight() {
     let (_folder, out) = folder();
     Run::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 2)]).publish(&out).unwrap();
     let late = Run::ranged("late", WEEKS[1], WEEKS[1], &[(WEEKS[1], 20)]);
-    let mut publication = late.begin(&out).unwrap();
-    late.write(&mut publication);
+    let publication = late.begin(&out).unwrap();
+    late.write(&publication);
     Run { digest: "job, changed", ..Run::ranged("new", WEEKS[0], WEEKS[0], &[(WEEKS[0], 10)]) }.publish(&out).unwrap();
     assert!(matches!(publication.commit(late.facts()), Err(Error::Conflict(_))));
 }
@@ -292,8 +292,8 @@ fn threads_that_race_for_a_number_all_land_once() {
             let (out, barrier) = (&out, &barrier);
             scope.spawn(move || {
                 let run = Run::ranged(id, week, week, &[(week, 100)]);
-                let mut publication = run.begin(out).unwrap();
-                run.write(&mut publication);
+                let publication = run.begin(out).unwrap();
+                run.write(&publication);
                 barrier.wait();
                 let published = publication.commit(run.facts()).unwrap();
                 assert!(published.warnings.is_empty(), "{:?}", published.warnings);
@@ -341,8 +341,8 @@ fn a_run_that_gives_up_leaves_the_old_version_and_its_rejects() {
     let run = Run::new("r1", &[(WEEKS[0], 8)]);
     run.publish(&out).unwrap();
     let next = Run { id: "r2", ..run.clone() };
-    let mut publication = next.begin(&out).unwrap();
-    next.write(&mut publication);
+    let publication = next.begin(&out).unwrap();
+    next.write(&publication);
     let mut facts = next.facts();
     facts.sums.rejected = 2;
     facts.sums.read += 2;
@@ -351,7 +351,7 @@ fn a_run_that_gives_up_leaves_the_old_version_and_its_rejects() {
     assert!(message.contains("2 of 10"), "{message}");
     assert_eq!(encode::rows(&out.join("_runs/r2/rejects.parquet")).unwrap(), 0);
     assert_eq!(open(&out, None).unwrap().version, 1);
-    let mut publication = Run { id: "r3", ..run }.begin(&out).unwrap();
+    let publication = Run { id: "r3", ..run }.begin(&out).unwrap();
     publication.write(piece(Table::Rejects, None, 3, 1)).unwrap();
     assert_eq!(encode::rows(&publication.abandon().unwrap().unwrap()).unwrap(), 3);
     no_temporary_files(&out);
@@ -361,8 +361,8 @@ fn a_run_that_gives_up_leaves_the_old_version_and_its_rejects() {
 fn tables_that_disagree_with_the_count_are_not_published() {
     let (_folder, out) = folder();
     let run = Run::new("r1", &[(WEEKS[0], 8), (WEEKS[1], 2)]);
-    let mut publication = run.begin(&out).unwrap();
-    run.write(&mut publication);
+    let publication = run.begin(&out).unwrap();
+    run.write(&publication);
     let mut facts = run.facts();
     facts.weeks.insert(WEEKS[0], [0, 0, 7, 0]);
     facts.weeks.insert(WEEKS[1], [0, 0, 3, 0]);
@@ -445,6 +445,16 @@ fn current_and_views_follow_the_log_and_are_mended() {
     assert_eq!((in_current().len(), fs::read_to_string(out.join(current::VIEWS)).unwrap()), (1, views));
 }
 
+/// The bytes of a piece's file, which must be what was said of them.
+fn bytes(piece: Piece) -> Vec<u8> {
+    let (mut bytes, mut passed) = (Vec::new(), 0);
+    let mut encoded = encode::parquet(piece, &mut |rows| passed += rows.num_rows() as u64).unwrap();
+    std::io::Read::read_to_end(&mut encoded.content, &mut bytes).unwrap();
+    assert_eq!((bytes.len() as u64, passed), (encoded.bytes, encoded.rows));
+    assert_eq!(local::hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)), encoded.sha256);
+    bytes
+}
+
 #[test]
 fn a_file_depends_on_its_rows_and_not_on_their_batches() {
     let whole = batch(Table::VtrWeekly, 66_000, 3);
@@ -458,14 +468,13 @@ fn a_file_depends_on_its_rows_and_not_on_their_batches() {
                 break;
             }
         }
-        encode::parquet(&Piece { table: Table::VtrWeekly, week: Some(WEEKS[0]), batches }).unwrap()
+        bytes(Piece::of(Table::VtrWeekly, Some(WEEKS[0]), batches))
     };
-    let bytes = cut(&[66_000]);
-    assert!(cut(&[1_000, 7, 30_001]) == bytes);
+    let whole_bytes = cut(&[66_000]);
+    assert!(cut(&[1_000, 7, 30_001]) == whole_bytes);
     // No batches at all is a file without rows.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.parquet");
-    fs::write(&path, encode::parquet(&Piece { table: Table::Rejects, week: None, batches: Vec::new() }).unwrap())
-        .unwrap();
+    fs::write(&path, bytes(Piece::of(Table::Rejects, None, Vec::new()))).unwrap();
     assert_eq!((encode::rows(&path).unwrap(), encode::open(&path).unwrap().count()), (0, 0));
 }

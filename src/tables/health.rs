@@ -94,15 +94,15 @@ pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> 
     if !input.plan.counts_health_span() {
         return Ok(());
     }
-    let mut piece = Piece { table: Table::AccountHealth, week: None, batches: Vec::new() };
+    let mut rows = Vec::new();
     let space = Space::of(&input.counted.category, &CATEGORY_KEYS).with_total();
     let rules = Rules::of(&input.plan.book, &space);
     if let Some(sums) = sums(input, &space, &rules)? {
         let culprits = leading_carriers(input)?;
         let sheet = Sheet { input, space: &space, rules: &rules, sums: &sums, culprits: &culprits };
-        piece.batches = batches(sums.height(), |rows| sheet.batch(rows))?;
+        rows = batches(sums.height(), |rows| sheet.batch(rows))?;
     }
-    each(piece)
+    each(Piece::of(Table::AccountHealth, None, rows))
 }
 
 /// Zones of time around a window, as bits: a segment can lie in several.

@@ -16,7 +16,7 @@ mod weekly;
 #[cfg(test)]
 mod tests;
 
-use crate::counts::{BATCH_ROWS, Counted};
+use crate::counts::{BATCH_ROWS, Batches, Counted};
 use crate::error::Result;
 use crate::job::plan::{Plan, Rolling};
 use arrow::array::{ArrayRef, Date32Array, StringArray};
@@ -33,15 +33,21 @@ use vtr_kernel::ladder::Evidence;
 const CATEGORY_KEYS: [&str; 4] = ["seller_id", "marketplace", "programme", "product_category"];
 
 /// A week of a table, or all of one that is not partitioned.
-#[derive(Clone, Debug)]
-pub struct Piece {
+pub struct Piece<'a> {
     /// Which table.
     pub table: Table,
     /// Monday; `None` for tables that are not partitioned.
     pub week: Option<Day>,
-    /// The rows in the table's schema, sorted by its key over all batches. A week's piece has rows;
-    /// of a table that is not partitioned there may be none.
-    pub batches: Vec<RecordBatch>,
+    /// The rows in the table's schema, sorted by its key over all batches, made as they are asked for.
+    /// There may be none.
+    pub batches: Batches<'a>,
+}
+
+impl Piece<'_> {
+    /// Of rows that are there already.
+    pub fn of(table: Table, week: Option<Day>, batches: Vec<RecordBatch>) -> Piece<'static> {
+        Piece { table, week, batches: Box::new(batches.into_iter().map(Ok)) }
+    }
 }
 
 /// What became of the rows of one input file.

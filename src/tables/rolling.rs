@@ -73,7 +73,7 @@ pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> 
         let sheet = Sheet { input, space: &space, rules: &rules };
         let batches = batches(rows.len(), |range| Ok(sheet.batch(&rows[range])))?;
         if !batches.is_empty() {
-            each(Piece { table: Table::VtrRolling, week: Some(week), batches })?;
+            each(Piece::of(Table::VtrRolling, Some(week), batches))?;
         }
         week += 7;
     }

@@ -58,7 +58,7 @@ pub fn defects(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -
     for week in defects.weeks().into_iter().filter(|week| input.in_range(*week)) {
         let batches =
             defects.sorted(week)?.map(|batch| Ok(defect_batch(input, week, &batch?))).collect::<Result<_>>()?;
-        each(Piece { table: Table::Defects, week: Some(week), batches })?;
+        each(Piece::of(Table::Defects, Some(week), batches))?;
     }
     Ok(())
 }
@@ -93,7 +93,7 @@ pub fn carrier_names(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<
     let names = &input.counted.names;
     for week in names.days().into_iter().filter(|week| input.in_range(*week)) {
         let batches = names.sorted(week)?.map(|batch| Ok(name_batch(input, week, &batch?))).collect::<Result<_>>()?;
-        each(Piece { table: Table::CarrierNames, week: Some(week), batches })?;
+        each(Piece::of(Table::CarrierNames, Some(week), batches))?;
     }
     Ok(())
 }
@@ -140,7 +140,7 @@ pub fn rejects(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -
     rejects.sort_by_key(|(file, reject)| (*file, reject.record));
     rejects.truncate(input.plan.limits.max_rejected_rows_kept);
     let batches = batches(rejects.len(), |rows| Ok(reject_batch(input, &rejects[rows])))?;
-    each(Piece { table: Table::Rejects, week: None, batches })
+    each(Piece::of(Table::Rejects, None, batches))
 }
 
 fn reject_batch(input: &TablesInput, rejects: &[(&str, &Reject)]) -> RecordBatch {
@@ -192,5 +192,5 @@ pub fn input_files(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()
         ];
         Ok(input.batch(Table::InputFiles, columns))
     })?;
-    each(Piece { table: Table::InputFiles, week: None, batches })
+    each(Piece::of(Table::InputFiles, None, batches))
 }

@@ -77,7 +77,7 @@ fn publish(
     let sums = frames::pivot(&frames::sum(frames?)?, &measures())?;
     let sheet = Sheet { input, table, space, rules: &Rules::of(&input.plan.book, space), sums: &sums, week };
     let batches = batches(sums.height(), |rows| sheet.batch(rows))?;
-    if batches.is_empty() { Ok(()) } else { each(Piece { table, week: Some(week), batches }) }
+    if batches.is_empty() { Ok(()) } else { each(Piece::of(table, Some(week), batches)) }
 }
 
 /// The sums of one week, to be written out.

@@ -286,10 +286,18 @@ fn counted(plan: &Plan, packages: &[Judged]) -> crate::counts::Counted {
     crate::counts::Counted::in_memory(marginals, Vec::new())
 }
 
+/// A piece with all its rows.
+struct Made {
+    table: Table,
+    week: Option<Day>,
+    batches: Vec<RecordBatch>,
+}
+
 /// All pieces, after checks that hold for every table: schema, order and uniqueness of keys, weeks.
-fn pieces(input: &TablesInput) -> Vec<Piece> {
-    let mut pieces: Vec<Piece> = Vec::new();
+fn pieces(input: &TablesInput) -> Vec<Made> {
+    let mut pieces: Vec<Made> = Vec::new();
     let mut take = |piece: Piece| {
+        let piece = Made { table: piece.table, week: piece.week, batches: piece.batches.collect::<Result<_, _>>()? };
         assert_eq!(piece.week.is_some(), piece.table.is_partitioned());
         assert!(piece.batches.iter().all(|batch| batch.schema() == piece.table.schema() && batch.num_rows() > 0));
         assert!(!piece.table.is_partitioned() || !piece.batches.is_empty());
@@ -306,14 +314,14 @@ fn pieces(input: &TablesInput) -> Vec<Piece> {
     pieces
 }
 
-fn tables(plan: &Plan, packages: &[Judged]) -> Vec<Piece> {
+fn tables(plan: &Plan, packages: &[Judged]) -> Vec<Made> {
     let counted = counted(plan, packages);
     let evidence = Evidence::Scans;
     pieces(&TablesInput { plan, counted: &counted, rejects: &[], files: &[], evidence })
 }
 
 /// Some columns of a piece as texts; null is empty. Numbers are padded, so that they sort as texts.
-fn cells(piece: &Piece, columns: &[&str]) -> Vec<Vec<String>> {
+fn cells(piece: &Made, columns: &[&str]) -> Vec<Vec<String>> {
     let cell = |batch: &RecordBatch, name: &str, row: usize| {
         let text = array_value_to_string(&batch[name], row).unwrap();
         if name == "record" { format!("{text:>9}") } else { text }
@@ -325,7 +333,7 @@ fn cells(piece: &Piece, columns: &[&str]) -> Vec<Vec<String>> {
 }
 
 /// Some columns of all pieces, each row as one text.
-fn rows(pieces: &[Piece], columns: &str) -> Vec<String> {
+fn rows(pieces: &[Made], columns: &str) -> Vec<String> {
     let columns: Vec<&str> = columns.split(' ').collect();
     pieces.iter().flat_map(|piece| cells(piece, &columns)).map(|row| row.join(" ")).collect()
 }
