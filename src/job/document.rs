@@ -40,7 +40,7 @@ impl Report {
         self.problems.borrow().is_empty()
     }
 
-    /// All problems by place, a line each; `None` if there is none.
+    /// All problems by place, a line each, what they quote escaped; `None` if there is none.
     pub fn into_text(self) -> Option<String> {
         let mut problems = self.problems.into_inner();
         problems.sort();
@@ -49,7 +49,8 @@ impl Report {
             Origin::Line(line) => format!("{}:{line}: {message}", self.file),
             Origin::Given(option) => format!("{option}: {message}"),
         };
-        (!problems.is_empty()).then(|| problems.iter().map(line).collect::<Vec<_>>().join("\n"))
+        let lines = || problems.iter().map(line).collect::<Vec<_>>().join("\n");
+        (!problems.is_empty()).then(|| crate::progress::shown_lines(&lines()))
     }
 }
 

@@ -127,7 +127,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
 }
 
 fn job_name(spec: &JobSpec, written: Written) -> Option<String> {
-    let sound = !spec.name.trim().is_empty() && !spec.name.chars().any(char::is_control);
+    let sound = !spec.name.trim().is_empty() && !spec.name.contains(vtr_kernel::text::is_hidden);
     if !sound {
         written.refuse("name", "`name` must be a text of one line, such as \"weekly\"");
     }

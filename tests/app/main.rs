@@ -1,6 +1,7 @@
 //! The program as a user runs it: one binary, because linking Polars once is enough.
 
 mod cli;
+mod fuzzed;
 mod golden;
 mod invariance;
 mod readme;

@@ -1,0 +1,18 @@
+//! Delimited text through survey and reader.
+#![no_main]
+
+#[path = "../bodies/csv.rs"]
+mod csv;
+
+use std::sync::LazyLock;
+
+static BODY: LazyLock<csv::Csv> = LazyLock::new(|| {
+    // In memory where there is such a place; written anew by every run, and by one process only.
+    let memory = std::path::Path::new("/dev/shm");
+    let base = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
+    let folder = base.join(format!("vtr-fuzz-csv-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+    csv::Csv::new(folder)
+});
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| BODY.run(data));
