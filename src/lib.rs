@@ -106,7 +106,12 @@ fn publish(
             files: written.files as u64,
         })
         .collect();
-    let published = report.stage("publish", || publication.commit(facts))?;
+    let mut checked = Vec::new();
+    let published = report.stage("publish", || publication.commit(facts, &mut checked));
+    let borne = checked.iter().filter(|check| !check.holds && !check.stops());
+    report.warnings.extend(borne.map(|check| format!("check {}: {}", check.name, check.found)));
+    report.checks = checked;
+    let published = published?;
     report.version = Some(published.version);
     if let Some(day) = published.manifest.health_as_of.filter(|day| *day > plan.as_of) {
         report.tables.retain(|table| table.table != Table::AccountHealth.name());

@@ -4,7 +4,7 @@
 //! to a program on stdout (`--json`) and to `_runs/<run id>/report.json`; only the last can fail.
 
 use crate::error::{Error, Result};
-use crate::publish::Sums;
+use crate::publish::{Checked, Sums};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -56,6 +56,8 @@ pub struct RunReport {
     pub memory_bytes: u64,
     /// What was written.
     pub tables: Vec<TableRows>,
+    /// What came of every gate and check.
+    pub checks: Vec<Checked>,
     /// What a person should know: dropped shares, windows too small, columns not judged.
     pub warnings: Vec<String>,
     /// What stood in the rejected cells that warnings name: for a person who asks, never in a file.

@@ -4,6 +4,7 @@
 //! clock, environment and machine asked, once. It fails with everything that is wrong, each with
 //! file and line or the option it came from.
 
+mod checks;
 pub mod digest;
 mod document;
 mod inputs;

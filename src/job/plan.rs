@@ -3,6 +3,7 @@
 //! Every later stage takes `&Plan` and never the job file; only here are clock and environment
 //! read, once.
 
+pub use super::spec::{CheckKind, CheckLevel};
 use regex::Regex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ pub struct Plan {
     /// What a run may cost and bear.
     pub limits: Limits,
     /// Checks of the tables before they are published.
-    pub checks: Vec<super::spec::CheckSpec>,
+    pub checks: Vec<Check>,
     /// Worker threads, at least 1.
     pub threads: usize,
     /// Bytes of memory that the run should keep to.
@@ -181,6 +182,30 @@ pub struct Output {
     pub tables: Vec<crate::tables::columns::Table>,
     /// Days on which rolling windows end.
     pub rolling: Rolling,
+}
+
+/// A `[[check]]`: a figure of the tables, and the most that is borne of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Its name, as reports show it.
+    pub name: String,
+    /// What is checked.
+    pub kind: CheckKind,
+    /// What follows if it does not hold.
+    pub level: CheckLevel,
+    /// The most that is borne.
+    pub at_most: Most,
+    /// For `rate_jump`: eligible packages below which a seller is left out.
+    pub min_eligible: u64,
+}
+
+/// The most that a check bears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Most {
+    /// So many.
+    Count(u64),
+    /// A share, as an exact fraction.
+    Share(u64, u64),
 }
 
 /// Days on which rolling windows end.

@@ -7,7 +7,7 @@
 use super::document::{Document, Report};
 use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
 use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
-use super::{digest, inputs, quantity, range, shelf};
+use super::{checks, digest, inputs, quantity, range, shelf};
 use crate::error::Error;
 use crate::tables::columns::Table;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
     let output = output(&spec.output, &around.root, written);
     let limits = limits(&spec.limits, written);
     let memory = memory(spec.memory.as_ref(), around.machine.memory_bytes, written);
-    refuse_checks(spec, written);
+    let checks = checks::checks(&spec.check, output.as_ref(), written);
     let (rates_text, rates) = rates?;
     let plan = Plan {
         name: name?,
@@ -117,7 +117,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
         inputs: inputs?,
         output: output?,
         limits: limits?,
-        checks: spec.check.clone(),
+        checks: checks?,
         threads: spec.threads.unwrap_or(around.machine.threads).max(1),
         memory: memory?,
         job_digest: String::new(),
@@ -240,17 +240,4 @@ fn memory(size: Option<&Size>, default: u64, written: Written) -> Option<u64> {
         return None;
     }
     Some(bytes)
-}
-
-/// The kinds are named so that jobs can be written for them, but nothing runs them yet; a check that
-/// silently never ran would be worse than none.
-fn refuse_checks(spec: &JobSpec, written: Written) {
-    for (index, check) in spec.check.iter().enumerate() {
-        let message = format!(
-            "the check {:?} cannot be run: this version has the gates of [limits] only, checks against the published \
-             version come with a later one; take the [[check]] out",
-            check.name
-        );
-        written.refuse(&format!("check.{index}"), message);
-    }
 }

@@ -307,24 +307,40 @@ pub struct CheckSpec {
     /// What follows if it does not hold.
     #[serde(default)]
     pub level: CheckLevel,
-    /// The most that is borne, such as "5%" or 0; what it counts depends on the kind.
+    /// The most that is borne, such as "5%" or 0; what it counts, and the default, depend on the kind.
     pub at_most: Option<Scalar>,
+    /// For `rate_jump`: sellers with fewer eligible packages in a marketplace, before or after, are left out; default: 1.
+    #[schemars(range(min = 1))]
+    pub min_eligible: Option<u64>,
 }
 
 /// What a check looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckKind {
-    /// How far the number of judged packages moved against the published version.
+    /// How far the number of judged packages of the published weeks moved, as a share of the published number; default: "20%".
     RowTotals,
-    /// Sellers of the published version that are no longer there.
+    /// Sellers of the published weeks that would no longer be there, as a number or a share; default: 0.
     SellersVanished,
-    /// How far a seller's rate moved against the published version.
+    /// How far a seller's rate in a marketplace over the published weeks moved, in points of percent; default: "10%".
     RateJump,
-    /// Weeks without data between the first and the last.
+    /// Weeks without data between the first and the last; default: 0.
     WeeksMissing,
-    /// Share of packages whose carrier the book does not know.
+    /// Share of judged packages whose carrier the book does not know; default: "5%".
     UnknownCarriers,
+}
+
+impl CheckKind {
+    /// Its name in jobs and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            CheckKind::RowTotals => "row_totals",
+            CheckKind::SellersVanished => "sellers_vanished",
+            CheckKind::RateJump => "rate_jump",
+            CheckKind::WeeksMissing => "weeks_missing",
+            CheckKind::UnknownCarriers => "unknown_carriers",
+        }
+    }
 }
 
 /// What follows if a check does not hold.

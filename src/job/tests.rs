@@ -185,6 +185,7 @@ max_columns = 1.5
 [[check]]
 name = "no seller vanished"
 kind = "sellers_vanished"
+at_most = "few"
 "#;
     let problems = Case::new(job).problems();
     let expected = [
@@ -208,7 +209,7 @@ kind = "sellers_vanished"
         "job.toml:24: `output.tables.0` cannot be \"vtr_week\"; did you mean `vtr_weekly`?",
         "job.toml:27: \"1000%\" is no share",
         "job.toml:28: `limits.max_columns` must be a whole number",
-        "job.toml:30: the check \"no seller vanished\" cannot be run",
+        "job.toml:33: \"few\" is no number of sellers and no share of them",
     ];
     for (line, start) in problems.lines().zip(expected) {
         assert!(line.starts_with(start), "{line}\n  instead of {start}\nin\n{problems}");

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::tables::Piece;
 use arrow::array::RecordBatch;
 use arrow::compute::BatchCoalescer;
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -118,6 +118,17 @@ impl Write for Hashing {
 pub fn open(path: &Path) -> Result<ParquetRecordBatchReader> {
     let failed = |error: ParquetError| Error::failed(format!("{}: reading it", path.display()), error);
     builder(path)?.build().map_err(failed)
+}
+
+/// Reads some columns of a published file, batch by batch.
+pub fn read_columns(path: &Path, names: &[&str], take: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+    let builder = builder(path)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
+    let failed = |error: ParquetError| Error::failed(format!("{}: reading it", path.display()), error);
+    for batch in builder.with_projection(mask).build().map_err(failed)? {
+        take(&batch.map_err(|error| Error::failed(format!("{}: reading it", path.display()), error))?)?;
+    }
+    Ok(())
 }
 
 /// The rows that a published file's footer tells of.

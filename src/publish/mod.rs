@@ -5,6 +5,7 @@
 //! opens one manifest sees exactly its files. A gate that trips, a conflict or any other failure before
 //! the commit point leaves the old version in force; unnamed data files stay for `gc`.
 
+pub mod checks;
 pub mod current;
 pub mod encode;
 pub mod gates;
@@ -15,6 +16,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 
+pub use checks::Checked;
 pub use gates::Sums;
 pub use log::{DataFile, InputFile, Manifest, Span, locate, open};
 
@@ -23,6 +25,7 @@ use crate::job::plan::Plan;
 use crate::signals;
 use crate::tables::Piece;
 use crate::tables::columns::Table;
+use arrow::record_batch::RecordBatch;
 use local::{Guard, Linked, Local};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -41,6 +44,7 @@ pub struct Publication {
     /// The highest version when the run began.
     base: Option<Manifest>,
     made: Mutex<Made>,
+    checks: Mutex<checks::Checks>,
     _guard: Guard,
 }
 
@@ -143,7 +147,9 @@ impl Publication {
         if let Some(base) = &base {
             target.refuse_other(base, target.evidence)?;
         }
-        Ok(Publication { target, store, run_id, base, made: Mutex::default(), _guard: guard })
+        let weeks = base.iter().flat_map(|base| base.files(Table::VtrWeekly)).filter_map(|file| file.week);
+        let checks = Mutex::new(checks::Checks::new(&target.checks, weeks));
+        Ok(Publication { target, store, run_id, base, made: Mutex::default(), checks, _guard: guard })
     }
 
     /// The version in force when the run began.
@@ -171,6 +177,10 @@ impl Publication {
         self.made.lock().expect("no thread panics while it notes what was written")
     }
 
+    fn checks(&self) -> MutexGuard<'_, checks::Checks> {
+        self.checks.lock().expect("no thread panics while it notes what was written")
+    }
+
     /// Puts a piece of a table in place as one file; a week without rows has none. Several threads may
     /// write at once.
     ///
@@ -187,7 +197,12 @@ impl Publication {
         let is_first = self.made().pieces.insert((table, week));
         assert!(is_first, "{name}: {week:?} was written twice");
         let mut audit = gates::Audit::default();
-        let mut encoded = encode::parquet(piece, &mut |rows| audit.add(table, week, rows))?;
+        let mut encoded = encode::parquet(piece, &mut |rows| {
+            audit.add(table, week, rows);
+            if let (Table::VtrWeekly, Some(week)) = (table, week) {
+                self.checks().add(week, rows);
+            }
+        })?;
         self.made().audit.merge(audit);
         if encoded.rows == 0 && week.is_some() {
             return Ok(());
@@ -226,12 +241,13 @@ impl Publication {
     }
 
     /// Judges the gates and publishes. Ends with the version that holds: a new one, or the published one
-    /// if that says the same. Another publication of the same weeks that came first is a conflict.
+    /// if that says the same. Another publication of the same weeks that came first is a conflict. What
+    /// came of every gate stands in `checked`, whatever the end.
     ///
     /// # Panics
     /// If an unpartitioned table of the job was not written.
-    pub fn commit(self, facts: ManifestFacts) -> Result<Published> {
-        if let Err(tripped) = self.judge_gates(&facts) {
+    pub fn commit(self, facts: ManifestFacts, checked: &mut Vec<Checked>) -> Result<Published> {
+        if let Err(tripped) = self.judge_gates(&facts, self.base.as_ref(), checked) {
             return Err(match (tripped, self.keep_rejects()?) {
                 (Error::Gate(what), Some(path)) if facts.sums.rejected > 0 => {
                     Error::Gate(format!("{what}\n  the rejected rows are kept in {}", path.display()))
@@ -274,19 +290,40 @@ impl Publication {
         self.keep_rejects()
     }
 
-    fn judge_gates(&self, facts: &ManifestFacts) -> Result<()> {
-        gates::identity(facts.inputs.iter().map(|(input, sums)| (input.file.as_str(), sums)), &facts.sums)?;
+    /// Judges every gate against a base; the first that trips is the failure, all of them are told.
+    fn judge_gates(&self, facts: &ManifestFacts, base: Option<&Manifest>, checked: &mut Vec<Checked>) -> Result<()> {
         let made: Vec<Table> = self.target.spans.keys().copied().collect();
-        self.made().audit.weeks(&made, &facts.weeks, &facts.sums)?;
-        gates::max_rejected(self.target.max_rejected, &facts.sums)?;
-        gates::max_vanished(self.target.max_vanished_weeks, &self.vanished_weeks())
+        let files = facts.inputs.iter().map(|(input, sums)| (input.file.as_str(), sums));
+        let identity = gates::identity(files, &facts.sums)
+            .and_then(|()| self.made().audit.weeks(&made, &facts.weeks, &facts.sums));
+        let rejected = gates::max_rejected(self.target.max_rejected, &facts.sums);
+        let vanished = gates::max_vanished(self.target.max_vanished_weeks, &self.vanished_weeks(base));
+        let own = [("identity", identity), ("max_rejected", rejected), ("max_vanished_weeks", vanished)];
+        checked.clear();
+        checked.extend(own.iter().map(|(kind, result)| Checked::of_gate(kind, result)));
+        let results = self.judge_checks(base)?;
+        let failed: Vec<&Checked> = results.iter().filter(|check| check.stops()).collect();
+        let tripped = (!failed.is_empty()).then(|| checks::tripped(&failed));
+        checked.extend(results.iter().cloned());
+        own.into_iter().try_for_each(|(_, result)| result)?;
+        tripped.map_or(Ok(()), Err)
+    }
+
+    /// What comes of the job's checks against a base.
+    fn judge_checks(&self, base: Option<&Manifest>) -> Result<Vec<Checked>> {
+        let open = |file: &DataFile, take: &mut dyn FnMut(&RecordBatch) -> Result<()>| {
+            encode::read_columns(&self.store.locate(&file.path), &checks::COLUMNS, take)
+        };
+        let Some(span) = self.span(Table::VtrWeekly) else { return Ok(Vec::new()) };
+        let files = base.map_or(&[][..], |base| base.files(Table::VtrWeekly));
+        self.checks().judge(&checks::Published { files, span, open: &open })
     }
 
     /// Mondays that the published weekly tables have and this run, which replaces them, has not.
-    fn vanished_weeks(&self) -> BTreeSet<Day> {
+    fn vanished_weeks(&self, base: Option<&Manifest>) -> BTreeSet<Day> {
         let weekly = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter();
         let of_table = |table: Table| {
-            let (span, base) = (self.span(table)?, self.base.as_ref()?);
+            let (span, base) = (self.span(table)?, base?);
             let made: BTreeSet<Option<Day>> =
                 self.made().files.get(&table).into_iter().flatten().map(|file| file.week).collect();
             let gone = base

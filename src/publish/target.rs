@@ -4,7 +4,7 @@
 //! that belongs to another job.
 
 use crate::error::{Error, Result};
-use crate::job::plan::{EvidenceWanted, Plan, WeekRange};
+use crate::job::plan::{Check, EvidenceWanted, Plan, WeekRange};
 use crate::tables::columns::Table;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -32,6 +32,8 @@ pub struct Target {
     pub max_rejected: (u64, u64),
     /// How many published weeks may be left without any row.
     pub max_vanished_weeks: u64,
+    /// The checks of the job.
+    pub checks: Vec<Check>,
 }
 
 impl Target {
@@ -54,6 +56,7 @@ impl Target {
             spans: super::spans(plan).into_iter().collect(),
             max_rejected: plan.limits.max_rejected,
             max_vanished_weeks: plan.limits.max_vanished_weeks,
+            checks: plan.checks.clone(),
         })
     }
 

@@ -85,6 +85,7 @@ impl Run {
             spans: tables.into_iter().map(|table| (table, target::span(table, self.range, WEEKS[4]))).collect(),
             max_rejected: (1, 10),
             max_vanished_weeks: self.may_vanish,
+            checks: Vec::new(),
         };
         Publication::to(target, self.id.to_owned())
     }
@@ -118,7 +119,7 @@ impl Run {
     fn publish(&self, out: &Path) -> Result<Published> {
         let publication = self.begin(out)?;
         self.write(&publication);
-        let published = publication.commit(self.facts())?;
+        let published = publication.commit(self.facts(), &mut Vec::new())?;
         assert!(published.warnings.is_empty(), "{:?}", published.warnings);
         Ok(published)
     }
@@ -246,7 +247,7 @@ fn disjoint_weeks_both_land_and_shared_ones_conflict() {
     let publications: Vec<Publication> = runs.iter().map(|run| run.begin(&out).unwrap()).collect();
     runs.iter().zip(&publications).for_each(|(run, publication)| run.write(publication));
     let mut publications = publications.into_iter();
-    let mut commit = |run: &Run| publications.next().unwrap().commit(run.facts());
+    let mut commit = |run: &Run| publications.next().unwrap().commit(run.facts(), &mut Vec::new());
     assert_eq!(commit(&runs[0]).unwrap().version, 2);
     let second = commit(&runs[1]).unwrap();
     assert_eq!((second.version, second.manifest.replaced.base), (3, Some(2)));
@@ -265,8 +266,8 @@ fn two_runs_that_say_the_same_are_one_publication() {
     let (mut first, mut second) = (a.begin(&out).unwrap(), b.begin(&out).unwrap());
     a.write(&mut first);
     b.write(&mut second);
-    assert!(!first.commit(a.facts()).unwrap().unchanged);
-    let second = second.commit(b.facts()).unwrap();
+    assert!(!first.commit(a.facts(), &mut Vec::new()).unwrap().unchanged);
+    let second = second.commit(b.facts(), &mut Vec::new()).unwrap();
     assert_eq!((second.version, second.unchanged, second.manifest.run_id.as_str()), (1, true, "a"));
 }
 
@@ -278,7 +279,7 @@ fn figures_of_another_state_of_the_job_are_not_mixed_in_flight() {
     let publication = late.begin(&out).unwrap();
     late.write(&publication);
     Run { digest: "job, changed", ..Run::ranged("new", WEEKS[0], WEEKS[0], &[(WEEKS[0], 10)]) }.publish(&out).unwrap();
-    assert!(matches!(publication.commit(late.facts()), Err(Error::Conflict(_))));
+    assert!(matches!(publication.commit(late.facts(), &mut Vec::new()), Err(Error::Conflict(_))));
 }
 
 #[test]
@@ -295,7 +296,7 @@ fn threads_that_race_for_a_number_all_land_once() {
                 let publication = run.begin(out).unwrap();
                 run.write(&publication);
                 barrier.wait();
-                let published = publication.commit(run.facts()).unwrap();
+                let published = publication.commit(run.facts(), &mut Vec::new()).unwrap();
                 assert!(published.warnings.is_empty(), "{:?}", published.warnings);
             });
         }
@@ -347,7 +348,7 @@ fn a_run_that_gives_up_leaves_the_old_version_and_its_rejects() {
     facts.sums.rejected = 2;
     facts.sums.read += 2;
     facts.inputs[0].1 = facts.sums;
-    let Err(Error::Gate(message)) = publication.commit(facts) else { panic!("2 of 10 rejected") };
+    let Err(Error::Gate(message)) = publication.commit(facts, &mut Vec::new()) else { panic!("2 of 10 rejected") };
     assert!(message.contains("2 of 10"), "{message}");
     assert_eq!(encode::rows(&out.join("_runs/r2/rejects.parquet")).unwrap(), 0);
     assert_eq!(open(&out, None).unwrap().version, 1);
@@ -366,7 +367,7 @@ fn tables_that_disagree_with_the_count_are_not_published() {
     let mut facts = run.facts();
     facts.weeks.insert(WEEKS[0], [0, 0, 7, 0]);
     facts.weeks.insert(WEEKS[1], [0, 0, 3, 0]);
-    let Err(Error::Gate(message)) = publication.commit(facts) else { panic!("published") };
+    let Err(Error::Gate(message)) = publication.commit(facts, &mut Vec::new()) else { panic!("published") };
     let week = log::day_text(WEEKS[0]);
     assert!(message.contains(&week) && message.contains("valid 8") && message.contains("valid 7"), "{message}");
     assert!(matches!(open(&out, None), Err(Error::Input(_))));

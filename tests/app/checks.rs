@@ -1,0 +1,167 @@
+//! `[[check]]`s as a scheduler meets them: exit codes, what stays published, what the report says.
+
+use crate::support::{count, fails, files, ok, table, text, vtr};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+const HEADINGS: &str = "seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at,first_scan_at\n";
+
+/// Packages of a seller on a day, of which so many were scanned.
+fn packages(seller: &str, day: &str, carrier: &str, scanned: usize, all: usize) -> String {
+    let scan = |index: usize| if index < scanned { format!("{day}T10:00:00Z") } else { String::new() };
+    (0..all)
+        .map(|index| format!("{seller},DE,{day}-{index},{carrier},0034{index:010},{day},{}\n", scan(index)))
+        .collect()
+}
+
+struct Case {
+    folder: tempfile::TempDir,
+}
+
+impl Case {
+    /// A published history of two sellers and two weeks, and a job with one check.
+    fn new(check: &str) -> Case {
+        let case = Case { folder: tempfile::tempdir().unwrap() };
+        let job = format!(
+            "name = \"checked\"\nas_of = \"2025-06-30\"\n[[input]]\npath = \"in.csv\"\n[output]\npath = \"out\"\n[[check]]\nname = \"the check\"\n{check}"
+        );
+        fs::write(case.folder.path().join("job.toml"), job).unwrap();
+        case.feed(&[BOTH, LATER]);
+        case
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    fn feed(&self, parts: &[fn() -> String]) {
+        let lines: String = parts.iter().map(|part| part()).collect();
+        fs::write(self.folder.path().join("in.csv"), format!("{HEADINGS}{lines}")).unwrap();
+    }
+
+    fn publish(&self) {
+        ok(&["run", &self.path("job.toml"), "--quiet"]);
+    }
+
+    /// The check's entry of the last run's report, by the exit code.
+    fn checked(&self, code: i32, extra: &[&str]) -> Value {
+        let job = self.path("job.toml");
+        let output = vtr(&[&["run", &job, "--quiet", "--json"], extra].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        assert_eq!(checks.len(), 4, "three gates of every job and the check: {checks:?}");
+        assert_eq!(checks[3]["holds"], code == 0 && !extra.iter().any(|option| option.contains("warn")));
+        let kept = self.folder.path().join("out/_runs").join(report["run_id"].as_str().unwrap()).join("report.json");
+        let kept: Value = serde_json::from_slice(&fs::read(kept).unwrap()).unwrap();
+        assert_eq!(kept["checks"], report["checks"], "the report is kept");
+        checks[3].clone()
+    }
+
+    fn found(&self, code: i32) -> String {
+        self.checked(code, &[])["found"].as_str().unwrap().to_owned()
+    }
+}
+
+const BOTH: fn() -> String =
+    || packages("A1", "2025-06-04", "DHL", 20, 20) + &packages("B2", "2025-06-04", "DHL", 20, 20);
+const LATER: fn() -> String = || packages("A1", "2025-06-11", "DHL", 20, 20);
+/// The first week as before for A1; B2 lost one scan in ten.
+const WORSE: fn() -> String =
+    || packages("A1", "2025-06-04", "DHL", 20, 20) + &packages("B2", "2025-06-04", "DHL", 18, 20);
+const ONE: fn() -> String = || packages("A1", "2025-06-04", "DHL", 20, 20);
+const NEXT: fn() -> String = || packages("C3", "2025-06-18", "DHL", 0, 200);
+const STRANGE: fn() -> String = || packages("A1", "2025-06-18", "Kaffee Express", 20, 20);
+
+#[test]
+fn a_jump_of_a_rate_is_exact_and_leaves_the_old_version() {
+    let case = Case::new("kind = \"rate_jump\"\nat_most = \"9.99%\"\n");
+    case.publish();
+    // Another seller's bad week that was not published before is no jump of anything.
+    case.feed(&[BOTH, LATER, NEXT]);
+    case.publish();
+    case.feed(&[WORSE, LATER, NEXT]);
+    let found = case.found(4);
+    assert!(
+        found.contains("rates of 1 of 3 sellers") && found.contains("B2 in DE from 100.00 % to 90.00 %"),
+        "{found}"
+    );
+    assert!(found.contains("10.00 points"), "{found}");
+    let said = fails(4, &["run", &case.path("job.toml"), "--quiet"]);
+    assert!(said.contains("the check (rate_jump)") && said.contains("B2 in DE"), "{said}");
+    let out = case.folder.path().join("out");
+    let valid: i64 = table(&out, "vtr_weekly").iter().map(|row| count(row, "valid")).sum();
+    assert_eq!(valid, 60, "the old version stays");
+    assert!(files(&out.join("_runs")).len() >= 2, "the rejects of runs that tripped are kept");
+    case.checked(0, &["--set", "check.0.at_most=10%"]);
+}
+
+#[test]
+fn a_check_that_only_warns_publishes_and_says_so() {
+    let case = Case::new("kind = \"rate_jump\"\nat_most = \"5%\"\n");
+    case.publish();
+    case.feed(&[WORSE, LATER]);
+    case.checked(4, &[]);
+    let checked = case.checked(0, &["--set", "check.0.level=warn"]);
+    assert_eq!(checked["level"], "warn");
+    case.feed(&[BOTH, LATER]);
+    let output = vtr(&["run", &case.path("job.toml"), "--quiet", "--set", "check.0.level=warn"]);
+    assert!(text(&output.stderr).contains("warning: check the check: the rates of 1"), "{}", text(&output.stderr));
+    // Small sellers can be left out.
+    case.feed(&[WORSE, LATER]);
+    case.checked(0, &["--set", "check.0.min_eligible=21"]);
+}
+
+#[test]
+fn sellers_do_not_vanish() {
+    let case = Case::new("kind = \"sellers_vanished\"\n");
+    case.publish();
+    case.feed(&[ONE, LATER]);
+    let found = case.found(4);
+    assert!(found.contains("1 of 2 published sellers would vanish (B2)"), "{found}");
+    // Within the weeks that a run replaces: the second week never had B2.
+    case.checked(0, &["--from", "2025-W24", "--to", "2025-W24"]);
+    case.checked(4, &["--set", "check.0.at_most=49%"]);
+    case.checked(0, &["--set", "check.0.at_most=50%"]);
+}
+
+#[test]
+fn row_totals_compare_published_weeks_only() {
+    let case = Case::new("kind = \"row_totals\"\nat_most = \"33.3%\"\n");
+    assert!(case.found(0).contains("nothing published yet"));
+    case.feed(&[BOTH, LATER, NEXT]);
+    case.checked(0, &[]);
+    case.feed(&[BOTH, LATER]);
+    case.checked(4, &["--set", "limits.max_vanished_weeks=1"]);
+    case.checked(0, &["--set", "limits.max_vanished_weeks=1", "--set", "check.0.at_most=80%"]);
+    case.feed(&[ONE, LATER]);
+    let found = case.found(4);
+    assert!(found.contains("40 judged packages in 2 published weeks, 60 before; at most 33.3 %"), "{found}");
+    case.checked(0, &["--set", "check.0.at_most=33.4%"]);
+}
+
+#[test]
+fn weeks_missing_and_unknown_carriers_need_no_published_version() {
+    let case = Case::new("kind = \"weeks_missing\"\n");
+    case.feed(&[ONE, NEXT]);
+    assert!(case.found(4).contains("1 weeks have no data (2025-06-09)"));
+    case.checked(0, &["--set", "check.0.at_most=1"]);
+    // A gap that is not among a run's weeks is not its to fill.
+    case.checked(0, &["--from", "2025-W25", "--to", "2025-W25"]);
+    case.checked(4, &["--from", "2025-W24", "--to", "2025-W25"]);
+
+    let case = Case::new("kind = \"unknown_carriers\"\nat_most = \"25%\"\n");
+    case.feed(&[BOTH, LATER, STRANGE]);
+    assert!(case.checked(0, &[])["found"].as_str().unwrap().starts_with("20 of 80 judged packages"));
+    case.checked(4, &["--set", "check.0.at_most=24.9%"]);
+}
+
+#[test]
+fn checks_need_the_table_that_they_are_judged_on() {
+    let case = Case::new("kind = \"weeks_missing\"\n");
+    let said = fails(2, &["run", &case.path("job.toml"), "--set", "output.tables=[\"defects\"]"]);
+    assert!(said.contains("vtr_weekly") && said.contains("defects"), "{said}");
+    assert!(fails(2, &["run", &case.path("job.toml"), "--set", "check.0.min_eligible=5"]).contains("rate_jump"));
+    assert!(Path::new(&case.path("job.toml")).exists());
+}
