@@ -126,7 +126,8 @@ fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&st
         document.give(key, value, variable);
     }
     for set in &flags.set {
-        let option = format!("--set {set}");
+        // Values are not repeated: problems go to logs.
+        let option = format!("--set {}", set.split_once('=').map_or(set.as_str(), |(key, _)| key.trim()));
         let done = match set.split_once('=') {
             Some((key, value)) => document.set(key.trim(), value.trim(), &option),
             None => Err("write a key and its value, as in --set output.path=out".into()),

@@ -5,6 +5,7 @@ mod cli;
 mod fuzzed;
 mod golden;
 mod invariance;
+mod privacy;
 mod readme;
 mod support;
 mod truth;
