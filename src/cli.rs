@@ -91,9 +91,10 @@ pub enum Verb {
     /// Delete what no kept version of an output names
     #[command(after_help = "Example:\n  vtr gc out --keep 10 --dry-run")]
     Gc(GcArgs),
-    /// First look at any CSV or Parquet file
-    // Hidden until it is there; asking for it says so.
-    #[command(hide = true, after_help = "Example:\n  vtr inspect report.txt")]
+    /// First look at any CSV or Parquet file: rows, columns, types, what is wrong, headings that map
+    #[command(
+        after_help = "Examples:\n  vtr inspect report.txt\n  vtr inspect confirmations.txt --encoding shift_jis --header-line 3"
+    )]
     Inspect(InspectArgs),
     /// About job files
     #[command(subcommand, after_help = "Example:\n  vtr job schema > job.schema.json")]
@@ -420,8 +421,50 @@ pub struct GcArgs {
 /// `vtr inspect`.
 #[derive(Clone, Debug, Args)]
 pub struct InspectArgs {
-    /// A CSV or Parquet file
+    /// A CSV or Parquet file, also with .gz or .zst
     pub file: PathBuf,
+    /// How it is written; default: by suffix, else by its first bytes
+    #[arg(long, value_enum)]
+    pub format: Option<InspectFormat>,
+    /// One character, or \t; default: tab for .tsv and .txt, else comma
+    #[arg(long, value_name = "C")]
+    pub delimiter: Option<String>,
+    /// One character, or "" for none
+    #[arg(long, value_name = "C")]
+    pub quote: Option<String>,
+    /// The encoding by its WHATWG label: utf-8, utf-16, windows-1252, shift_jis ...
+    #[arg(long, value_name = "LABEL")]
+    pub encoding: Option<String>,
+    /// The line on which the headings stand, from 1
+    #[arg(long, value_name = "N")]
+    pub header_line: Option<usize>,
+    /// A text that means null; may be repeated
+    #[arg(long = "null", value_name = "TEXT")]
+    pub nulls: Vec<String>,
+    /// The decimal mark, "." or ","
+    #[arg(long, value_name = "MARK")]
+    pub decimal: Option<String>,
+    /// How times are written, such as "%d.%m.%Y %H:%M"; may be repeated
+    #[arg(long = "timestamp", value_name = "FORMAT")]
+    pub timestamps: Vec<String>,
+    /// A limit of a job, such as `limits.max_columns=5000`; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Show a few values of each column, which are never shown otherwise
+    #[arg(long)]
+    pub show_values: bool,
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How an inspected file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InspectFormat {
+    /// Delimited text
+    Csv,
+    /// Apache Parquet
+    Parquet,
 }
 
 /// `vtr job`.

@@ -199,7 +199,8 @@ fn facts(
     report.bytes_read = folded.bytes_read;
     // A ranged run cannot know better than the full run before it.
     let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
-    let warnings = warnings(plan, &total, folded, apart);
+    let mut warnings = warnings(plan, &total, folded, apart);
+    warnings.extend(survey.warnings());
     report.warnings.extend(warnings.iter().cloned());
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
     report.rejected_values =

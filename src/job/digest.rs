@@ -6,7 +6,7 @@
 //! beside it in the manifest. It cannot fail.
 
 use super::plan::{Identity, Plan};
-use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, RollingSpec};
+use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, OnBadFileSpec, RollingSpec};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -48,6 +48,9 @@ struct InputFigures<'a> {
     decimal_mark: u8,
     timestamps: &'a [String],
     time_zone: &'a str,
+    /// Absent unless files may be left out, so that older digests still hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_bad_file: Option<OnBadFileSpec>,
 }
 
 /// The digest of a plan and the spec it was made of, in hex; `rates` is the text of the rates file.
@@ -89,6 +92,7 @@ fn input_figures<'a>(input: &'a super::plan::Input, spec: &'a InputSpec) -> Inpu
         decimal_mark: input.cells.decimal_mark,
         timestamps: &spec.csv.timestamps,
         time_zone: &spec.csv.time_zone,
+        on_bad_file: (spec.on_bad_file != OnBadFileSpec::Fail).then_some(spec.on_bad_file),
     }
 }
 

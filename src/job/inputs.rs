@@ -3,9 +3,9 @@
 //! It checks what can be checked without opening a file: names of columns, encodings, formats of
 //! times, patterns, the constants' own values. What is wrong is reported with its place.
 
-use super::plan::{CellRules, Dialect, Format, Input};
+use super::plan::{CellRules, Dialect, Format, Input, OnBadFile, Trial};
 use super::resolve::Written;
-use super::spec::{CsvSpec, FormatSpec, InputSpec, JobSpec};
+use super::spec::{CsvSpec, FormatSpec, InputSpec, JobSpec, OnBadFileSpec};
 use crate::suggest::did_you_mean;
 use regex::Regex;
 use vtr_columnar::input::{Column, Kind};
@@ -83,6 +83,11 @@ impl Source<'_> {
             from_path: from_path?,
             dialect: dialect?,
             cells: cells?,
+            on_bad_file: match self.spec.on_bad_file {
+                OnBadFileSpec::Fail => OnBadFile::Fail,
+                OnBadFileSpec::Skip => OnBadFile::Skip,
+            },
+            trial: if self.spec.isolate { Trial::Isolated } else { Trial::None },
         })
     }
 

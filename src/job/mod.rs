@@ -63,6 +63,38 @@ pub fn load(path: &Path, flags: &Overrides, now: SystemTime) -> Result<Plan> {
     load_with(path, flags, &|name| std::env::var(name).ok(), now)
 }
 
+/// What an `[[input]]` and `[limits]` say that are given by options alone: key of the input or of
+/// `[limits]`, value as typed, option it came from.
+///
+/// # Errors
+/// [`Error::Usage`] with all that is wrong, by option.
+pub fn input_of(path: &Path, options: &[(&str, String, String)]) -> Result<(plan::Input, plan::Limits)> {
+    let report = Report::new("options".to_owned());
+    let mut document = Document::parse("name = \"look\"\n[[input]]\n[output]\npath = \"out\"\n", &report);
+    document.give("input.0.path", Value::from(path.to_string_lossy().into_owned()), "FILE");
+    for (key, value, option) in options {
+        let list = value.starts_with('[') && key.ends_with(['s', ']']);
+        let key = if key.starts_with("limits.") { (*key).to_owned() } else { format!("input.0.{key}") };
+        let number = value.parse::<i64>().ok().filter(|_| !key.ends_with("delimiter") && !key.ends_with("quote"));
+        if list || key.starts_with("limits.") {
+            document
+                .set(&key, value, option)
+                .unwrap_or_else(|message| report.add(&Origin::Given(option.clone()), message));
+        } else {
+            document.give(&key, number.map_or_else(|| Value::from(value.as_str()), Value::from), option);
+        }
+    }
+    let spec = document.fitted(&spec::schema(), &report).map(serde_json::from_value::<JobSpec>);
+    let both = spec.and_then(std::result::Result::ok).and_then(|spec| {
+        let written = Written { document: &document, report: &report };
+        Some((inputs::inputs(&spec, written)?.pop()?, resolve::limits(&spec.limits, written)?))
+    });
+    match (report.into_text(), both) {
+        (None, Some(both)) => Ok(both),
+        (problems, _) => Err(Error::Usage(problems.unwrap_or_else(|| "the options cannot be used".into()))),
+    }
+}
+
 /// [`load`] with the environment as a function.
 fn load_with(
     path: &Path,

@@ -5,6 +5,7 @@
 
 pub use super::spec::{CheckKind, CheckLevel};
 use regex::Regex;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 pub use vtr_columnar::input::CellRules;
@@ -150,6 +151,28 @@ pub struct Input {
     pub dialect: Dialect,
     /// How cells are read.
     pub cells: CellRules,
+    /// What becomes of the run if a file cannot be read to its end.
+    pub on_bad_file: OnBadFile,
+    /// How a file is tried before it is read.
+    pub trial: Trial,
+}
+
+/// What becomes of the run if a file cannot be read to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBadFile {
+    /// It fails.
+    Fail,
+    /// It goes on without the file.
+    Skip,
+}
+
+/// How a file is tried before it is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trial {
+    /// Not at all.
+    None,
+    /// It is decoded whole by a process of its own.
+    Isolated,
 }
 
 /// A file format.
@@ -218,7 +241,7 @@ pub enum Rolling {
 }
 
 /// What a run may cost and bear.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Share of rejected rows above which nothing is published: `rejected * .1 > read * .0` trips,
     /// as an exact fraction.
@@ -227,7 +250,7 @@ pub struct Limits {
     pub max_vanished_weeks: u64,
     /// Rejected rows kept in the table.
     pub max_rejected_rows_kept: usize,
-    /// CSV: bytes of a cell.
+    /// Bytes of a cell.
     pub max_field_bytes: usize,
     /// CSV: bytes of a record.
     pub max_record_bytes: usize,
@@ -235,6 +258,14 @@ pub struct Limits {
     pub max_columns: usize,
     /// Compressed text: bytes of a file once inflated.
     pub max_inflated_bytes: u64,
-    /// Compressed text: how many times its size a file may inflate to, once 64 MiB are out.
+    /// How many times its size a compressed text or a Parquet column may inflate to, once 64 MiB are out.
     pub max_inflated_ratio: u64,
+    /// Parquet: bytes of a page once inflated.
+    pub max_page_bytes: u64,
+    /// Parquet: rows of a row group.
+    pub max_row_group_rows: u64,
+    /// Bytes of memory of a process that tries a file.
+    pub max_isolated_bytes: u64,
+    /// Processor seconds of a process that tries a file.
+    pub max_isolated_seconds: u64,
 }

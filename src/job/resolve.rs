@@ -205,13 +205,15 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
     (local && !tables.is_empty()).then_some(Output { path, tables, rolling })
 }
 
-fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
+pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
     let max_rejected = written.good("limits.max_rejected", quantity::share(&spec.max_rejected));
     let size =
         |key: &str, size: &Size| written.good(key, size.bytes().map_err(|message| format!("`{key}`: {message}")));
     let field = size("limits.max_field_bytes", &spec.max_field_bytes);
     let record = size("limits.max_record_bytes", &spec.max_record_bytes);
     let inflated = size("limits.max_inflated_bytes", &spec.max_inflated_bytes);
+    let page = size("limits.max_page_bytes", &spec.max_page_bytes);
+    let isolated = size("limits.max_isolated_bytes", &spec.max_isolated_bytes);
     if let (Some(field), Some(record)) = (field, record)
         && field > record
     {
@@ -227,6 +229,10 @@ fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
         max_columns: spec.max_columns,
         max_inflated_bytes: inflated?,
         max_inflated_ratio: spec.max_inflated_ratio,
+        max_page_bytes: page?,
+        max_row_group_rows: spec.max_row_group_rows,
+        max_isolated_bytes: isolated?,
+        max_isolated_seconds: spec.max_isolated_seconds,
     })
 }
 

@@ -118,6 +118,23 @@ pub struct InputSpec {
     /// How delimited text is written.
     #[serde(default)]
     pub csv: CsvSpec,
+    /// What becomes of the run if a file cannot be read to its end.
+    #[serde(default)]
+    pub on_bad_file: OnBadFileSpec,
+    /// Whether each file is first decoded whole by a process of its own under limits of memory and time, so that no file can take the run down; it reads every file twice.
+    #[serde(default)]
+    pub isolate: bool,
+}
+
+/// What becomes of the run if a file cannot be read to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBadFileSpec {
+    /// It fails, and names every bad file.
+    #[default]
+    Fail,
+    /// It goes on without the file, of which nothing counts, and warns.
+    Skip,
 }
 
 /// One text, or a list of them.
@@ -257,7 +274,7 @@ pub struct LimitsSpec {
     /// Rejected rows that the table `rejects` keeps.
     #[schemars(range(min = 0))]
     pub max_rejected_rows_kept: usize,
-    /// Largest cell of delimited text.
+    /// Largest cell.
     pub max_field_bytes: Size,
     /// Largest record of delimited text.
     pub max_record_bytes: Size,
@@ -266,9 +283,19 @@ pub struct LimitsSpec {
     pub max_columns: usize,
     /// Largest compressed text file once inflated.
     pub max_inflated_bytes: Size,
-    /// How many times its size a compressed text file may inflate to, once 64 MiB are out.
+    /// How many times its size a compressed text file, or a column of a Parquet row group, may inflate to, once 64 MiB are out.
     #[schemars(range(min = 1))]
     pub max_inflated_ratio: u64,
+    /// Largest page of a Parquet file once inflated.
+    pub max_page_bytes: Size,
+    /// Most rows of a Parquet row group.
+    #[schemars(range(min = 1))]
+    pub max_row_group_rows: u64,
+    /// Memory of the process that tries a file of an input with `isolate = true`.
+    pub max_isolated_bytes: Size,
+    /// Processor seconds of the process that tries a file of an input with `isolate = true`.
+    #[schemars(range(min = 1))]
+    pub max_isolated_seconds: u64,
 }
 
 impl Default for LimitsSpec {
@@ -282,6 +309,10 @@ impl Default for LimitsSpec {
             max_columns: 1_000,
             max_inflated_bytes: Size::Text("64 GiB".into()),
             max_inflated_ratio: 5_000,
+            max_page_bytes: Size::Text("128 MiB".into()),
+            max_row_group_rows: 100_000_000,
+            max_isolated_bytes: Size::Text("2 GiB".into()),
+            max_isolated_seconds: 600,
         }
     }
 }

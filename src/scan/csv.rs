@@ -298,7 +298,7 @@ impl Chunker {
 }
 
 /// Doubled quotes to single ones.
-fn undouble(text: &str, quote: u8, into: &mut String) {
+pub(super) fn undouble(text: &str, quote: u8, into: &mut String) {
     into.clear();
     let quote = char::from(quote);
     let mut rest = text;

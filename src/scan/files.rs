@@ -223,7 +223,7 @@ fn packing(lower: &str) -> Packing {
 }
 
 /// What a file's name says.
-fn by_suffix(name: &str) -> Option<(Format, Packing)> {
+pub(super) fn by_suffix(name: &str) -> Option<(Format, Packing)> {
     let lower = name.to_ascii_lowercase();
     let packing = packing(&lower);
     let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);

@@ -1,6 +1,8 @@
 //! Plans and files for the tests of this module.
 
-use crate::job::plan::{AsOfMode, CellRules, Dialect, EvidenceWanted, Input, Limits, Output, Plan, Rolling};
+use crate::job::plan::{
+    AsOfMode, CellRules, Dialect, EvidenceWanted, Input, Limits, OnBadFile, Output, Plan, Rolling, Trial,
+};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use vtr_kernel::Book;
@@ -18,6 +20,8 @@ pub(in crate::scan) fn input(paths: &[&str]) -> Input {
         from_path: None,
         dialect: Dialect { delimiter: None, quote: Some(b'"'), encoding: encoding_rs::UTF_8, header_line: 1 },
         cells: CellRules::default(),
+        on_bad_file: OnBadFile::Fail,
+        trial: Trial::None,
     }
 }
 
@@ -46,6 +50,10 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
             max_columns: 1000,
             max_inflated_bytes: 64 << 30,
             max_inflated_ratio: 5000,
+            max_page_bytes: 128 << 20,
+            max_row_group_rows: 100_000_000,
+            max_isolated_bytes: 2 << 30,
+            max_isolated_seconds: 60,
         },
         checks: Vec::new(),
         threads: 1,

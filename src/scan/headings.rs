@@ -69,7 +69,7 @@ pub(super) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
 }
 
 /// The form in which headings are compared.
-fn key(heading: &str) -> String {
+pub(super) fn key(heading: &str) -> String {
     heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_lowercase()
 }
 
@@ -136,7 +136,7 @@ fn nearest(wanted: &str, headings: &[String]) -> String {
 }
 
 /// A heading as messages show it: escaped, at most 60 characters.
-fn shown_heading(heading: &str) -> String {
+pub(super) fn shown_heading(heading: &str) -> String {
     let trimmed = heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     trimmed.escape_debug().take(60).collect()
 }

@@ -7,6 +7,7 @@
 
 mod content;
 mod csv;
+mod damage;
 mod decode;
 mod files;
 #[cfg(test)]
@@ -14,18 +15,22 @@ mod fixture;
 mod footer;
 mod headings;
 mod labels;
+pub mod look;
+mod pages;
 mod parquet;
 mod prune;
 mod records;
+mod thrift;
 
 use crate::error::{Error, Result};
-use crate::job::plan::{EvidenceWanted, Format, Plan};
+use crate::job::plan::{EvidenceWanted, Format, Input, Limits, Plan};
 use arrow::array::RecordBatch;
 use files::{Listed, Packing};
 use headings::Mapping;
 use std::path::PathBuf;
 use vtr_columnar::fold::{Records, Reject};
 use vtr_columnar::input::{Column, ColumnSet};
+use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
 
 /// What a run will read.
@@ -40,6 +45,15 @@ pub struct Survey {
     pub not_judged: Vec<NotJudged>,
     /// How each file is read, in the order of `files`.
     sources: Vec<Source>,
+    /// What reading met in identifiers.
+    damage: damage::Damage,
+}
+
+impl Survey {
+    /// What reading met that rejects nothing and should be known, in sentences.
+    pub fn warnings(&self) -> Vec<String> {
+        self.damage.warnings()
+    }
 }
 
 /// A file of a run.
@@ -138,9 +152,11 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
     let count = listed.len();
     let (mut files, mut units, mut sources, mut refused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, listed) in listed.into_iter().enumerate() {
+        let needed = plan.days_read().filter(|_| plan.prune);
+        let reading = Reading { input: &plan.inputs[listed.input], limits: &plan.limits, needed };
         let looked = match listed.format {
-            Format::Parquet => parquet::survey(plan, &listed, index as u32),
-            Format::Csv => survey_csv(plan, &listed, index as u32),
+            Format::Parquet => parquet::survey(&reading, &listed, index as u32),
+            Format::Csv => survey_csv(&reading, &listed, index as u32),
         };
         match looked {
             Ok(looked) => {
@@ -160,7 +176,7 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
         b.bytes.cmp(&a.bytes).then(a.file.cmp(&b.file)).then(a.first_record.cmp(&b.first_record))
     });
     let not_judged = not_judged(&files);
-    Ok(Survey { files, units, evidence, not_judged, sources })
+    Ok(Survey { files, units, evidence, not_judged, sources, damage: damage::Damage::default() })
 }
 
 /// Reads one unit, chunk by chunk.
@@ -169,10 +185,14 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
 /// The file cannot be read to the end or is not what its footer says; or `each` failed.
 pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> {
     let file = &survey.files[unit.file as usize];
+    let each = &mut |chunk: Chunk| {
+        survey.damage.count(&chunk.batch);
+        each(chunk)
+    };
     let end = match &survey.sources[unit.file as usize] {
         Source::Parquet(source) => parquet::read(source, file, unit, each)?,
         Source::Csv(packing, mapping) => {
-            text(plan, &file.path, &file.shown, file.input, *packing).read(mapping, each)?
+            text(&plan.inputs[file.input], &plan.limits, &file.path, &file.shown, *packing).read(mapping, each)?
         }
     };
     end.map_err(|refused| Error::Input(format!("{}: {refused}", file.shown)))
@@ -185,20 +205,30 @@ struct Looked {
     source: Source,
 }
 
-fn text<'a>(
-    plan: &'a Plan,
-    path: &'a std::path::Path,
-    shown: &'a str,
-    input: usize,
-    packing: Packing,
-) -> csv::Text<'a> {
-    csv::Text { path, shown, packing, dialect: &plan.inputs[input].dialect, limits: &plan.limits }
+/// What a file is looked at with.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    input: &'a Input,
+    limits: &'a Limits,
+    /// First and last day that must be read; `None`: all.
+    needed: Option<(Day, Day)>,
 }
 
-fn survey_csv(plan: &Plan, listed: &Listed, index: u32) -> std::result::Result<Looked, Vec<String>> {
-    let text = text(plan, &listed.path, &listed.shown, listed.input, listed.packing);
-    let (_, headings) = text.open().map_err(|fault| vec![fault])?;
-    let (mapping, faults) = headings::map(&plan.inputs[listed.input], &listed.shown, &headings);
+fn text<'a>(
+    input: &'a Input,
+    limits: &'a Limits,
+    path: &'a std::path::Path,
+    shown: &'a str,
+    packing: Packing,
+) -> csv::Text<'a> {
+    csv::Text { path, shown, packing, dialect: &input.dialect, limits }
+}
+
+fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Result<Looked, Vec<String>> {
+    let Reading { input, limits, .. } = *reading;
+    let (_, headings) =
+        text(input, limits, &listed.path, &listed.shown, listed.packing).open().map_err(|fault| vec![fault])?;
+    let (mapping, faults) = headings::map(input, &listed.shown, &headings);
     if !faults.is_empty() {
         return Err(faults);
     }

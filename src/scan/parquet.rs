@@ -7,24 +7,34 @@
 use super::files::Listed;
 use super::headings::{self, Mapping};
 use super::prune::{DateColumn, can_leave_out};
-use super::{Chunk, Looked, Part, SourceFile, Unit, UnitEnd, footer, source_file};
-use crate::job::plan::{Input, Plan};
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use super::{Chunk, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
+use crate::job::plan::Limits;
+use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Type as PhysicalType;
+use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetStatisticsPolicy, RowGroupMetaData};
+use parquet::file::reader::ChunkReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+use std::cell::Cell;
 use std::fmt::Display;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use vtr_columnar::fold::Records;
 use vtr_columnar::input::Column;
 
 /// Rows of a batch.
-const BATCH_ROWS: usize = 16_384;
+pub(super) const BATCH_ROWS: usize = 16_384;
+/// What the texts of a batch may come to where they can be longer than what stands for them, and
+/// the rows that are decoded at once in any case.
+const EXPANDED_BYTES: u64 = 256 << 20;
+const LEAST_ROWS: u64 = 64;
+/// Rows up to which it is not asked how few bytes they take.
+const ROWS_FROM: u64 = 4 << 20;
 
 /// How a file is decoded.
 pub(super) struct Source {
@@ -33,13 +43,35 @@ pub(super) struct Source {
     roots: Vec<usize>,
     /// For each field of `schema`, its place in `roots`.
     places: Vec<usize>,
+    /// Leaves below those fields.
+    leaves: Vec<usize>,
     /// Canonical names and the types that the fold takes.
     schema: SchemaRef,
+    /// What a page, a value and a row group may cost.
+    limits: Limits,
+}
+
+thread_local! {
+    /// Whether this thread is in the decoder.
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Calls the decoder; a panic of it is an error.
 pub(super) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    static HUSH: Once = Once::new();
+    // What is caught here is said as an error; a trace on stderr would read like a crash.
+    HUSH.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if !GUARDED.get() {
+                before(info);
+            }
+        }));
+    });
+    let outer = GUARDED.replace(true);
+    let caught = catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(outer);
+    match caught {
         Ok(result) => result.map_err(|error| error.to_string()),
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -53,9 +85,9 @@ pub(super) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Res
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(super) fn survey(plan: &Plan, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
+pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
     let one = |fault: String| vec![fault];
-    let needed = plan.days_read().filter(|_| plan.prune);
+    let Reading { input, limits, needed } = *reading;
     let mut file = File::open(&listed.path).map_err(|error| one(format!("cannot be opened: {error}")))?;
     let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
     options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
@@ -66,15 +98,14 @@ pub(super) fn survey(plan: &Plan, listed: &Listed, index: u32) -> Result<Looked,
     let metadata = Arc::new(footer.metadata);
     let plain = plain(&metadata).map_err(|error| one(format!("its columns cannot be understood: {error}")))?;
     let names: Vec<String> = plain.schema().fields().iter().map(|field| field.name().clone()).collect();
-    if names.len() > plan.limits.max_columns {
-        let (count, max) = (names.len(), plan.limits.max_columns);
+    if names.len() > limits.max_columns {
+        let (count, max) = (names.len(), limits.max_columns);
         return Err(one(format!("has {count} columns, more than {max}; if that is right, raise [limits] max_columns")));
     }
-    let input = &plan.inputs[listed.input];
     let (mapping, mut faults) = headings::map(input, &listed.shown, &names);
-    let source = source(&plain, &mapping, input, &mut faults);
-    let leaves = leaves(&metadata, &source.roots);
-    faults.extend(check(&metadata, &leaves, listed.bytes, plan.limits.max_field_bytes).err());
+    let source = source(&plain, &mapping, reading, &mut faults);
+    let leaves = &source.leaves;
+    faults.extend(check(&metadata, leaves, listed.bytes, limits).err());
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -97,13 +128,13 @@ pub(super) fn survey(plan: &Plan, listed: &Listed, index: u32) -> Result<Looked,
 }
 
 /// The columns as the file describes them; an embedded Arrow schema that does not fit is left aside.
-fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, String> {
+pub(super) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, String> {
     let read = |options: ArrowReaderOptions| guarded(|| ArrowReaderMetadata::try_new(metadata.clone(), options));
     read(ArrowReaderOptions::new()).or_else(|_| read(ArrowReaderOptions::new().with_skip_arrow_metadata(true)))
 }
 
 /// Settles the type that every mapped column is decoded as, and names those of a wrong one.
-fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, input: &Input, faults: &mut Vec<String>) -> Source {
+fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, faults: &mut Vec<String>) -> Source {
     let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
     let mut canonical = Vec::new();
     for (column, place) in &mapping.columns {
@@ -114,7 +145,7 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, input: &Input, faults:
                 canonical.push(Field::new(column.name(), wanted, true));
             }
             Err(fault) => {
-                let heading = input.columns.iter().find(|(mapped, _)| mapped == column);
+                let heading = reading.input.columns.iter().find(|(mapped, _)| mapped == column);
                 let heading = heading.map_or(String::new(), |(_, heading)| format!(" (heading `{heading}`)"));
                 faults.push(format!("{fault}{heading}"));
             }
@@ -129,11 +160,12 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, input: &Input, faults:
     // What the decoder will not give directly is cast afterwards, batch by batch.
     let metadata =
         guarded(|| ArrowReaderMetadata::try_new(plain.metadata().clone(), options)).unwrap_or_else(|_| plain.clone());
-    Source { metadata, roots, places, schema: Arc::new(Schema::new(canonical)) }
+    let leaves = leaves(plain.metadata(), &roots);
+    Source { metadata, roots, places, leaves, schema: Arc::new(Schema::new(canonical)), limits: reading.limits.clone() }
 }
 
 /// The type of a top-level field, dictionaries of anything but text looked through.
-fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType {
+pub(super) fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType {
     let root = &plain.parquet_schema().root_schema().get_fields()[place];
     if root.is_primitive() && root.get_physical_type() == PhysicalType::INT96 {
         // As nanoseconds, its default, years after 2262 would wrap around.
@@ -145,7 +177,7 @@ fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType {
     }
 }
 
-fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> {
+pub(super) fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> {
     let schema = metadata.file_metadata().schema_descr();
     (0..schema.num_columns()).filter(|leaf| roots.contains(&schema.get_column_root_idx(*leaf))).collect()
 }
@@ -165,7 +197,7 @@ fn date_columns(plain: &ArrowReaderMetadata, mapping: &Mapping) -> Vec<DateColum
 }
 
 /// Compares what the footer says with itself and with the file's size.
-fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, max_value: usize) -> Result<(), String> {
+pub(super) fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, limits: &Limits) -> Result<(), String> {
     let total = metadata.file_metadata().num_rows();
     let mut rows = 0i64;
     for (index, group) in metadata.row_groups().iter().enumerate() {
@@ -173,23 +205,43 @@ fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, max_value: usi
             return Err(format!("row group {index} has {} rows; the footer is damaged", group.num_rows()));
         }
         rows = rows.saturating_add(group.num_rows());
+        let mut stored = 0u64;
         for leaf in leaves {
-            check_chunk(group, *leaf, size, max_value).map_err(|fault| format!("row group {index}, {fault}"))?;
+            check_chunk(group, *leaf, size, limits).map_err(|fault| format!("row group {index}, {fault}"))?;
+            stored = stored.saturating_add(group.column(*leaf).compressed_size() as u64);
         }
+        check_rows(group.num_rows() as u64, stored, limits).map_err(|fault| format!("row group {index} {fault}"))?;
     }
-    if rows == total {
+    // Some writers leave the sum at 0; what the row groups say is held against what is decoded.
+    if rows == total || total == 0 {
         Ok(())
     } else {
         Err(format!("its row groups have {rows} rows, but the footer says {total}; it is damaged"))
     }
 }
 
-fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, max_value: usize) -> Result<(), String> {
+/// Rows cost time, however few bytes they take.
+fn check_rows(rows: u64, stored: u64, limits: &Limits) -> Result<(), String> {
+    let max = limits.max_row_group_rows;
+    if rows > max {
+        return Err(format!("has {rows} rows, more than {max}; if that is right, raise [limits] max_row_group_rows"));
+    }
+    let ratio = limits.max_inflated_ratio;
+    if stored > 0 && rows > ROWS_FROM && rows > stored.saturating_mul(ratio) {
+        return Err(format!(
+            "has {rows} rows in {stored} bytes, more than {ratio} a byte; if that is right, raise [limits] max_inflated_ratio"
+        ));
+    }
+    Ok(())
+}
+
+fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, limits: &Limits) -> Result<(), String> {
     let Some(column) = group.columns().get(leaf) else {
         return Err("a column is missing; the footer is damaged".to_owned());
     };
     let name = column.column_path().string();
-    if column.num_values() != group.num_rows() {
+    let repeats = column.column_descr().max_rep_level() > 0;
+    if column.num_values() < 0 || !repeats && column.num_values() != group.num_rows() {
         let (values, rows) = (column.num_values(), group.num_rows());
         return Err(format!("column `{name}`: {values} values in {rows} rows; the footer is damaged"));
     }
@@ -198,6 +250,7 @@ fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, max_value: usiz
     if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > size) {
         return Err(format!("column `{name}`: lies outside the file; the footer is damaged or the file is cut off"));
     }
+    let max_value = limits.max_field_bytes;
     let most = (max_value as u64).saturating_mul(column.num_values() as u64).saturating_add(1 << 20);
     if column.uncompressed_size() < 0 || column.uncompressed_size() as u64 > most {
         let (bytes, values) = (column.uncompressed_size(), column.num_values());
@@ -231,7 +284,7 @@ pub(super) fn read(
             Err(error) => return Ok(Err(damaged(unit, &error))),
         };
         let rows = batch.num_rows() as u64;
-        let batch = match canonical(source, &batch) {
+        let batch = match canonical(source, &batch).and_then(|batch| short_enough(source, batch)) {
             Ok(batch) => batch,
             Err(error) => return Ok(Err(damaged(unit, &error))),
         };
@@ -256,10 +309,89 @@ fn open(
     let Part::RowGroup(group) = unit.part else {
         unreachable!("a Parquet file is read by row groups");
     };
+    let data = Arc::new(data);
+    let rows = batch_rows(&data, source.metadata.metadata().row_group(group), &source.leaves, &source.limits)
+        .map_err(|fault| format!("row group {group}, {fault}"))?;
     let mask = ProjectionMask::roots(source.metadata.parquet_schema(), source.roots.iter().copied());
+    let data = Arc::into_inner(data).expect("nothing kept the file");
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(data, source.metadata.clone());
-    guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(BATCH_ROWS).build())
+    guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build())
         .map_err(|error| damaged(unit, &error))
+}
+
+/// Rows that can be decoded at once: fewer where a value can be much longer than what stands for it.
+/// Walks over the headers of all pages, and refuses those that ask for too much.
+pub(super) fn batch_rows<R: ChunkReader + 'static>(
+    data: &Arc<R>,
+    group: &RowGroupMetaData,
+    leaves: &[usize],
+    limits: &Limits,
+) -> Result<usize, String> {
+    let mut rows = BATCH_ROWS;
+    for leaf in leaves {
+        let chunk = group.column(*leaf);
+        let pages = pages::walk(data.as_ref(), chunk, limits)?;
+        let longest = if pages.builds_on_the_last {
+            pages.largest
+        } else if pages.leaves_its_dictionary && chunk.column_type() == PhysicalType::BYTE_ARRAY {
+            longest_in_dictionary(data, group, *leaf, limits)?
+        } else {
+            continue;
+        };
+        rows = rows.min((EXPANDED_BYTES / longest.max(1)).max(LEAST_ROWS) as usize);
+    }
+    Ok(rows)
+}
+
+/// The longest text of a dictionary, which may be written out once for every row.
+fn longest_in_dictionary<R: ChunkReader + 'static>(
+    data: &Arc<R>,
+    group: &RowGroupMetaData,
+    leaf: usize,
+    limits: &Limits,
+) -> Result<u64, String> {
+    let chunk = group.column(leaf);
+    let rows = group.num_rows() as usize;
+    let page = guarded(|| SerializedPageReader::new(data.clone(), chunk, rows, None)?.get_next_page());
+    let name = chunk.column_path().string();
+    let Some(Page::DictionaryPage { buf, .. }) = page.map_err(|error| format!("column `{name}`: {error}"))? else {
+        return Ok(0);
+    };
+    let (mut rest, mut longest) = (buf.as_ref(), 0);
+    while let Some((length, texts)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length);
+        longest = longest.max(u64::from(length));
+        rest = texts.get(length as usize..).unwrap_or_default();
+    }
+    if longest > limits.max_field_bytes as u64 {
+        return Err(format!("column `{name}`: {}", too_long(longest, limits)));
+    }
+    Ok(longest)
+}
+
+fn too_long(bytes: u64, limits: &Limits) -> String {
+    let max = limits.max_field_bytes;
+    format!("a value of {bytes} bytes, more than {max}; if that is right, raise [limits] max_field_bytes")
+}
+
+/// The batch, if no text in it is longer than a cell may be.
+fn short_enough(source: &Source, batch: RecordBatch) -> Result<RecordBatch, String> {
+    let max = source.limits.max_field_bytes as u64;
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        let longest = match field.data_type() {
+            // The low half of a view's first word is the text's length.
+            DataType::Utf8View => column.as_string_view().views().iter().map(|view| u64::from(*view as u32)).max(),
+            DataType::Dictionary(..) => {
+                let values = column.as_any_dictionary().values().as_string_opt::<i32>();
+                values.and_then(|values| values.offsets().windows(2).map(|pair| (pair[1] - pair[0]) as u64).max())
+            }
+            _ => None,
+        };
+        if let Some(longest) = longest.filter(|longest| *longest > max) {
+            return Err(format!("column `{}`: {}", field.name(), too_long(longest, &source.limits)));
+        }
+    }
+    Ok(batch)
 }
 
 fn damaged(unit: &Unit, error: &str) -> String {

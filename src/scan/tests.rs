@@ -1,6 +1,7 @@
 //! What the module promises as a whole, on small files written here.
 
 mod csv;
+mod look;
 mod parquet;
 
 use super::fixture::{input, plan};

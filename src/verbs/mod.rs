@@ -11,6 +11,7 @@ pub mod explain;
 pub mod gc;
 pub mod r#gen;
 pub mod health;
+pub mod inspect;
 pub mod job;
 pub mod listing;
 pub mod man;
@@ -48,9 +49,7 @@ pub fn run(cli: Cli) -> Result<()> {
             let mode = if args.dry_run { Mode::Count } else { Mode::Delete };
             gc::run(&args.out, args.keep, mode, SystemTime::now(), args.json)
         }
-        Verb::Inspect(_) => {
-            Err(Error::Usage("`vtr inspect` is not part of this version; it comes with a later one".into()))
-        }
+        Verb::Inspect(args) => inspect::run(args),
         Verb::Job(verb) => job::run(*verb),
         Verb::Completions(args) => completions::run(args.shell),
         Verb::Man(args) => man::run(args.verb.as_deref()),

@@ -164,7 +164,9 @@ fn carriers_says_what_a_name_is_taken_for_and_what_is_wrong_with_a_number() {
 
 #[test]
 fn help_completions_man_and_schema_are_there() {
-    for verb in ["run", "plan", "explain", "defects", "health", "carriers", "book", "gen", "resolve", "verify", "gc"] {
+    for verb in
+        ["run", "plan", "explain", "defects", "health", "carriers", "book", "gen", "resolve", "verify", "gc", "inspect"]
+    {
         assert!(ok(&["help", verb]).contains("Example"), "{verb}");
     }
     assert!(ok(&["completions", "bash"]).contains("vtr"));

@@ -1,0 +1,261 @@
+//! A look at a Parquet file: its schema, and every value of every column decoded once.
+//!
+//! One column after the other is decoded, so that memory holds one page and not one of each; what
+//! the pages hold is compared with what the footer says, column by column. Nested columns are
+//! decoded and named as such. It fails as a run does on what is damaged, encrypted or too large.
+
+use super::profile::Profile;
+use super::{ColumnLook, Finding, Look, ParquetLook, Request, Values, shown_heading, suggest, text};
+use crate::scan::{footer, pages, parquet as reading};
+use arrow::array::{Array, ArrayRef, AsArray, downcast_primitive_array};
+use arrow::datatypes::{DataType, Field, Schema, ToByteSlice};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetStatisticsPolicy};
+use parquet::schema::types::Type;
+use std::fs::File;
+use std::sync::Arc;
+use vtr_columnar::fold::shown_cell;
+use vtr_columnar::input::Column;
+
+/// Values of a nested column's row group up to which it is put together, and not only its pages read.
+const NESTED_VALUES: i64 = 4 << 20;
+/// Rows of a nested column decoded at once: each can hold many values.
+const NESTED_ROWS: usize = 256;
+
+pub(super) fn look(request: &Request, look: &mut Look) -> Result<(), String> {
+    let mut file = File::open(request.path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
+    options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    options.set_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
+    let metadata = Arc::new(footer::read(&mut file, look.bytes, &options)?.metadata);
+    let plain = reading::plain(&metadata).map_err(|error| format!("its columns cannot be understood: {error}"))?;
+    let names: Vec<String> = plain.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let (count, max) = (names.len(), request.limits.max_columns);
+    if count > max {
+        return Err(format!(
+            "has {count} columns, more than {max}; if that is right, look again with --set limits.max_columns={count}"
+        ));
+    }
+    let leaves: Vec<usize> = (0..metadata.file_metadata().schema_descr().num_columns()).collect();
+    reading::check(&metadata, &leaves, look.bytes, &request.limits)?;
+    look.rows = metadata.row_groups().iter().map(|group| group.num_rows().unsigned_abs()).sum();
+    look.mapping = suggest::mapping(&names);
+    let mut decoding = Decoding { request, metadata: &metadata, plain: &plain, file: Arc::new(file), largest: 0 };
+    let mut columns = Vec::new();
+    for place in 0..count {
+        columns.push(decoding.column(place, look)?);
+    }
+    look.columns = columns;
+    look.parquet = Some(ParquetLook {
+        created_by: metadata.file_metadata().created_by().map(shown_heading),
+        row_groups: metadata.num_row_groups(),
+        compression: codecs(&metadata),
+        largest_page_bytes: decoding.largest,
+    });
+    look.findings.extend(text::doubled(&names));
+    look.snippet = suggest::snippet(look, &[]);
+    Ok(())
+}
+
+fn codecs(metadata: &ParquetMetaData) -> Vec<String> {
+    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns());
+    let mut codecs: Vec<String> = chunks
+        .map(|chunk| chunk.compression().to_string().split('(').next().unwrap_or_default().to_lowercase())
+        .collect();
+    codecs.sort();
+    codecs.dedup();
+    codecs
+}
+
+struct Decoding<'a> {
+    request: &'a Request<'a>,
+    metadata: &'a Arc<ParquetMetaData>,
+    plain: &'a ArrowReaderMetadata,
+    file: Arc<File>,
+    largest: u64,
+}
+
+impl Decoding<'_> {
+    /// Decodes a top-level column through all row groups.
+    fn column(&mut self, place: usize, look: &mut Look) -> Result<ColumnLook, String> {
+        let field = self.plain.schema().field(place).clone();
+        let leaves = reading::leaves(self.metadata, &[place]);
+        let nested = field.data_type().is_nested();
+        let mut profile = Profile::new(self.request.values == Values::Shown);
+        let mut nul = 0;
+        let options = ArrowReaderOptions::new().with_schema(self.with_views(place));
+        let metadata = reading::guarded(|| ArrowReaderMetadata::try_new(self.metadata.clone(), options))
+            .unwrap_or_else(|_| self.plain.clone());
+        for (index, group) in self.metadata.row_groups().iter().enumerate() {
+            let said = |what: String| format!("row group {index}, column `{}`: {what}", shown_heading(field.name()));
+            for leaf in &leaves {
+                let pages = pages::walk(self.file.as_ref(), group.column(*leaf), &self.request.limits)
+                    .map_err(|fault| format!("row group {index}, {fault}"))?;
+                self.largest = self.largest.max(pages.largest);
+            }
+            if nested && leaves.iter().any(|leaf| group.column(*leaf).num_values() > NESTED_VALUES) {
+                continue;
+            }
+            let rows = reading::batch_rows(&self.file, group, &leaves, &self.request.limits)
+                .map_err(|fault| format!("row group {index}, {fault}"))?;
+            let rows = if nested { rows.min(NESTED_ROWS) } else { rows };
+            let mut reader = self.reader(&metadata, index, place, rows).map_err(said)?;
+            let mut decoded = 0;
+            while let Some(batch) = reading::guarded(|| reader.next().transpose())
+                .map_err(|error| said(format!("cannot be decoded ({error}); write the file again")))?
+            {
+                decoded += batch.num_rows() as u64;
+                nul += take(batch.column(0), nested, &mut profile);
+            }
+            if decoded != group.num_rows().unsigned_abs() {
+                let told = group.num_rows();
+                return Err(said(format!(
+                    "{decoded} rows were decoded, but the footer says {told}; write the file again"
+                )));
+            }
+        }
+        let mapped = look.mapping.columns.iter().find(|mapped| mapped.heading == field.name().trim());
+        let maps_to = mapped.map(|mapped| mapped.column);
+        self.findings(place, &field, maps_to, &profile, nul, &mut look.findings);
+        Ok(self.finished(place, &field, maps_to, profile))
+    }
+
+    /// The schema in which the texts of a column are views, so that a dictionary is never written out.
+    fn with_views(&self, place: usize) -> Arc<Schema> {
+        let mut fields: Vec<Arc<Field>> = self.plain.schema().fields().iter().cloned().collect();
+        let view = match fields[place].data_type() {
+            DataType::Utf8 | DataType::LargeUtf8 => Some(DataType::Utf8View),
+            DataType::Dictionary(_, values) if matches!(values.as_ref(), DataType::Utf8 | DataType::LargeUtf8) => {
+                Some(DataType::Utf8View)
+            }
+            DataType::Binary | DataType::LargeBinary => Some(DataType::BinaryView),
+            _ => None,
+        };
+        if let Some(view) = view {
+            fields[place] = Arc::new(fields[place].as_ref().clone().with_data_type(view));
+        }
+        Arc::new(Schema::new(fields))
+    }
+
+    fn reader(
+        &self,
+        metadata: &ArrowReaderMetadata,
+        group: usize,
+        place: usize,
+        rows: usize,
+    ) -> Result<ParquetRecordBatchReader, String> {
+        let file = self.file.try_clone().map_err(|error| format!("cannot be read: {error}"))?;
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), [place]);
+        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
+        reading::guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build())
+            .map_err(|error| format!("cannot be decoded ({error}); write the file again"))
+    }
+
+    fn findings(
+        &self,
+        place: usize,
+        field: &Field,
+        maps_to: Option<&'static str>,
+        profile: &Profile,
+        nul: u64,
+        findings: &mut Vec<Finding>,
+    ) {
+        let name = shown_heading(field.name());
+        let mut add = |kind, count, says| findings.push(Finding { kind, count, says, first: Vec::new() });
+        if nul > 0 {
+            add("nul", nul, format!("values of `{name}` with a NUL character"));
+        }
+        let Some(column) = maps_to.and_then(Column::from_name) else { return };
+        if let Err(fault) = column.read_as(&reading::found_type(self.plain, place)) {
+            add("wrong_type", 1, fault);
+        }
+        if profile.damaged > 0 && crate::scan::damage::IDENTIFIERS.contains(&column) {
+            add("spreadsheet_damage", profile.damaged, crate::scan::damage::sentence(&name, profile.damaged));
+        }
+    }
+
+    fn finished(&self, place: usize, field: &Field, maps_to: Option<&'static str>, profile: Profile) -> ColumnLook {
+        let nested = field.data_type().is_nested();
+        let (distinct, distinct_is_exact) = profile.distinct.count();
+        let is_text = matches!(
+            field.data_type(),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Dictionary(..)
+        ) || matches!(field.data_type(), DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+        let root = &self.plain.parquet_schema().root_schema().get_fields()[place];
+        ColumnLook {
+            name: shown_heading(field.name()),
+            kind: kind(root, field.data_type()),
+            values: profile.values,
+            nulls: profile.nulls,
+            distinct: (!nested).then_some(distinct),
+            distinct_is_exact,
+            longest_bytes: (is_text && !nested).then_some(profile.longest),
+            maps_to,
+            note: nested.then(|| "nested: no job can map it".to_owned()),
+            examples: profile.examples,
+        }
+    }
+}
+
+/// Physical and logical type: `int64, Timestamp(µs)`.
+fn kind(root: &Type, arrow: &DataType) -> String {
+    let arrow = match arrow {
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => "List".to_owned(),
+        DataType::Struct(_) => "Struct".to_owned(),
+        DataType::Map(..) => "Map".to_owned(),
+        other => other.to_string(),
+    };
+    if root.is_group() {
+        return arrow;
+    }
+    format!("{}, {arrow}", root.get_physical_type().to_string().to_lowercase())
+}
+
+/// Takes the values of a batch; how many of them hold a NUL.
+fn take(array: &ArrayRef, nested: bool, profile: &mut Profile) -> u64 {
+    let nulls = array.logical_null_count() as u64;
+    profile.nulls += nulls;
+    if nested {
+        profile.values += array.len() as u64 - nulls;
+        return 0;
+    }
+    show(array, profile);
+    let mut nul = 0;
+    match array.data_type() {
+        DataType::Utf8View => {
+            for value in array.as_string_view().iter().flatten() {
+                nul += u64::from(value.as_bytes().contains(&0));
+                profile.value(value.as_bytes());
+                profile.damaged += u64::from(crate::scan::damage::is_damaged(value.as_bytes()));
+            }
+        }
+        DataType::BinaryView => array.as_binary_view().iter().flatten().for_each(|value| profile.value(value)),
+        DataType::FixedSizeBinary(_) => {
+            array.as_fixed_size_binary().iter().flatten().for_each(|value| profile.value(value));
+        }
+        DataType::Boolean => array.as_boolean().iter().flatten().for_each(|value| profile.value(&[u8::from(value)])),
+        DataType::Null => {}
+        _ => {
+            let values: &dyn Array = array.as_ref();
+            downcast_primitive_array!(
+                values => values.iter().flatten().for_each(|value| profile.value(value.to_byte_slice())),
+                _ => profile.values += array.len() as u64 - nulls,
+            );
+        }
+    }
+    nul
+}
+
+/// Keeps some values, if they are to be shown.
+fn show(array: &ArrayRef, profile: &mut Profile) {
+    for row in 0..array.len().min(16) {
+        if profile.shows()
+            && let Some(value) = shown_cell(array, row)
+        {
+            profile.example(&value);
+        }
+    }
+}

@@ -1,0 +1,336 @@
+//! A first look at one file: what it holds, what is wrong with it, and how a job would read it.
+//!
+//! Every value is read and none is kept: memory does not grow with the file, and no content of a
+//! cell leaves here unless it was asked for. What cannot be read to its end is refused, as a run
+//! would refuse it; nothing is guessed without saying so.
+
+mod columnar;
+mod known;
+mod profile;
+mod suggest;
+mod text;
+
+use super::files::{Packing, by_suffix};
+use crate::error::{Error, Result};
+use crate::job::plan::{Format, Input, Limits};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// What to look at, and how.
+pub struct Request<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// How it is written and cut, as far as it was declared.
+    pub input: Input,
+    /// What of that was declared.
+    pub declared: Declared,
+    /// What the file may cost.
+    pub limits: Limits,
+    /// Whether values are shown.
+    pub values: Values,
+}
+
+/// What a person declared, so that nothing else stands in for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Declared {
+    /// The encoding.
+    pub encoding: bool,
+    /// The line of the headings.
+    pub header_line: bool,
+}
+
+/// Whether contents of cells are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Values {
+    /// Never.
+    Hidden,
+    /// A few of each column.
+    Shown,
+}
+
+/// What was seen.
+#[derive(Debug, Serialize)]
+pub struct Look {
+    /// The file as it was named.
+    pub file: String,
+    /// Its size.
+    pub bytes: u64,
+    /// `csv` or `parquet`.
+    pub format: &'static str,
+    /// `none`, `gzip` or `zstd`.
+    pub packing: &'static str,
+    /// Data rows; for text the records behind the headings, those that cannot be cut included.
+    pub rows: u64,
+    /// What only text has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<TextLook>,
+    /// What only Parquet has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parquet: Option<ParquetLook>,
+    /// The columns in their order.
+    pub columns: Vec<ColumnLook>,
+    /// What is wrong or wants attention.
+    pub findings: Vec<Finding>,
+    /// What to declare, and what was assumed.
+    pub hints: Vec<String>,
+    /// Which heading is which column of a shipment.
+    pub mapping: Mapping,
+    /// The part of a job that reads the file.
+    pub snippet: String,
+    /// Why no run should read the file as it stands; absent if nothing speaks against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+}
+
+/// How text is cut.
+#[derive(Debug, Serialize)]
+pub struct TextLook {
+    /// The encoding it was read in.
+    pub encoding: String,
+    /// Whether a byte order mark begins it.
+    pub byte_order_mark: bool,
+    /// Between cells.
+    pub delimiter: char,
+    /// Around cells.
+    pub quote: Option<char>,
+    /// `LF`, `CRLF`, `CR`, `mixed` or `none`, by the first 64 KiB.
+    pub line_ends: &'static str,
+    /// Physical line of the headings.
+    pub header_line: u64,
+    /// Records, the headings among them.
+    pub records: u64,
+    /// Records with more or fewer fields than there are headings.
+    pub ragged: u64,
+    /// Offset in the (inflated) file of the first bytes that are not in the encoding; for other
+    /// encodings than UTF-8 that of their record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecodable_at: Option<u64>,
+}
+
+/// How a Parquet file is laid out.
+#[derive(Debug, Serialize)]
+pub struct ParquetLook {
+    /// What wrote it.
+    pub created_by: Option<String>,
+    /// Its row groups.
+    pub row_groups: usize,
+    /// Codecs in use.
+    pub compression: Vec<String>,
+    /// The largest page once inflated.
+    pub largest_page_bytes: u64,
+}
+
+/// One column.
+#[derive(Debug, Serialize)]
+pub struct ColumnLook {
+    /// Its heading; what looks like a value stands as `(column 3)`.
+    pub name: String,
+    /// What all its values are; for Parquet how they are stored.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Values that are there.
+    pub values: u64,
+    /// Nulls; for text empty cells and declared nulls.
+    pub nulls: u64,
+    /// How many different values, about; absent for nested columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distinct: Option<u64>,
+    /// Whether that number is exact.
+    pub distinct_is_exact: bool,
+    /// Bytes of the longest text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub longest_bytes: Option<u64>,
+    /// The shipment's column that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub maps_to: Option<&'static str>,
+    /// What else is to be said of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Some values, escaped and cut, if they were asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}
+
+/// Something wrong, with where it stands first.
+#[derive(Debug, Serialize)]
+pub struct Finding {
+    /// Its name.
+    pub kind: &'static str,
+    /// How often.
+    pub count: u64,
+    /// What it means.
+    pub says: String,
+    /// The first places.
+    pub first: Vec<Spot>,
+}
+
+/// A place in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Spot {
+    /// Number of the data record, from 1; 0 is the headings.
+    pub record: u64,
+    /// Physical line, from 1; 0 where there are none.
+    pub line: u64,
+    /// Byte offset.
+    pub byte_offset: u64,
+    /// Fields of the record, where that is what is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<u64>,
+}
+
+/// Which heading is which column of a shipment.
+#[derive(Debug, Default, Serialize)]
+pub struct Mapping {
+    /// Column and heading, in the order of the contract.
+    pub columns: Vec<Mapped>,
+    /// Columns that every shipment needs and no heading gives.
+    pub missing: Vec<&'static str>,
+    /// Headings of personal data: no job needs them, and what is not mapped is never read.
+    pub personal: Vec<String>,
+    /// Headings that are known and say nothing that a verdict needs, or that another says better.
+    pub unused: Vec<Unused>,
+}
+
+/// A heading that is a column.
+#[derive(Debug, Serialize)]
+pub struct Mapped {
+    /// The column.
+    pub column: &'static str,
+    /// The heading.
+    pub heading: String,
+    /// What to look at before trusting it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub caution: Option<&'static str>,
+}
+
+/// A heading that is left alone, and why.
+#[derive(Debug, Serialize)]
+pub struct Unused {
+    /// The heading.
+    pub heading: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Looks at a file.
+///
+/// # Errors
+/// [`Error::Input`] with what is wrong, if it cannot be read to its end.
+pub fn look(request: &Request) -> Result<Look> {
+    let shown = request.path.display().to_string();
+    let refused = |what: String| Error::Input(format!("{shown}: {what}"));
+    let metadata = request.path.metadata().map_err(|error| refused(format!("cannot be opened: {error}")))?;
+    if metadata.is_dir() {
+        return Err(refused("is a folder; name one of its files".to_owned()));
+    }
+    if !metadata.is_file() {
+        return Err(refused("is no ordinary file; pipes and devices cannot be read twice".to_owned()));
+    }
+    let mut hints = Vec::new();
+    let (format, packing) = kind(request, &mut hints).map_err(refused)?;
+    let mut look = Look {
+        file: shown.clone(),
+        bytes: metadata.len(),
+        format: if format == Format::Parquet { "parquet" } else { "csv" },
+        packing: match packing {
+            Packing::Plain => "none",
+            Packing::Gzip => "gzip",
+            Packing::Zstd => "zstd",
+        },
+        rows: 0,
+        text: None,
+        parquet: None,
+        columns: Vec::new(),
+        findings: Vec::new(),
+        hints,
+        mapping: Mapping::default(),
+        snippet: String::new(),
+        refused: None,
+    };
+    let done = match format {
+        Format::Parquet => columnar::look(request, &mut look),
+        Format::Csv => text::look(request, packing, &mut look),
+    };
+    done.map_err(|what| Error::Input(format!("{shown}: {what}")))?;
+    look.findings.retain(|finding| finding.count > 0);
+    Ok(look)
+}
+
+/// Format and packing: as declared, by the name, else by the first bytes, which is said.
+fn kind(request: &Request, hints: &mut Vec<String>) -> std::result::Result<(Format, Packing), String> {
+    let name = request.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let told = by_suffix(&name);
+    let mut head = Vec::new();
+    let mut file = File::open(request.path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let unread = |error: std::io::Error| format!("cannot be read: {error}");
+    file.by_ref().take(1024).read_to_end(&mut head).map_err(unread)?;
+    let mut tail = [0; 4];
+    let has_tail = file.seek(SeekFrom::End(-4)).and_then(|_| file.read_exact(&mut tail)).is_ok();
+    let packing = match head.as_slice() {
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstd,
+        _ => Packing::Plain,
+    };
+    let marks: [&[u8]; 2] = [b"PAR1", b"PARE"];
+    let is_parquet = marks.iter().any(|mark| head.starts_with(mark) || has_tail && tail == **mark);
+    let by_magic = if is_parquet { Format::Parquet } else { Format::Csv };
+    match (request.input.format, told) {
+        (Some(Format::Parquet), _) => Ok((Format::Parquet, Packing::Plain)),
+        (Some(Format::Csv), Some((_, told))) => Ok((Format::Csv, told)),
+        (None, Some(told)) => Ok(told),
+        (Some(Format::Csv), None) => Ok((Format::Csv, packing)),
+        (None, None) if !is_parquet && packing == Packing::Plain && !reads_as_text(&head) => Err(
+            "is neither text nor Parquet by its first bytes, and its name does not tell; give --format csv or --format parquet"
+                .to_owned(),
+        ),
+        (None, None) => {
+            let format = if by_magic == Format::Parquet { "parquet" } else { "csv" };
+            hints.push(format!(
+                "the name does not tell the format; by its first bytes it is read as {format}{}: a job needs `format = \"{format}\"`",
+                match packing {
+                    Packing::Plain => "",
+                    Packing::Gzip => " in gzip",
+                    Packing::Zstd => " in Zstandard",
+                }
+            ));
+            Ok((by_magic, packing))
+        }
+    }
+}
+
+/// Whether bytes may be text: no control characters beyond white space, unless they come in pairs of
+/// which one is zero.
+fn reads_as_text(head: &[u8]) -> bool {
+    let is_control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n' | 0x0c);
+    let wide = suggest::by_mark(head).is_some() || suggest::likely_wide(head).is_some();
+    wide || head.starts_with(b"PK") || head.iter().filter(|byte| is_control(byte)).count() * 50 <= head.len()
+}
+
+/// A heading as it is shown: trimmed, escaped, at most 60 characters.
+fn shown_heading(heading: &str) -> String {
+    super::headings::shown_heading(heading)
+}
+
+/// The first few places of something.
+#[derive(Default)]
+struct Spots {
+    count: u64,
+    first: Vec<Spot>,
+}
+
+impl Spots {
+    const SHOWN: usize = 5;
+
+    fn add(&mut self, spot: Spot) {
+        self.count += 1;
+        if self.first.len() < Spots::SHOWN {
+            self.first.push(spot);
+        }
+    }
+
+    fn finding(self, kind: &'static str, says: impl Into<String>) -> Finding {
+        Finding { kind, count: self.count, says: says.into(), first: self.first }
+    }
+}

@@ -1,0 +1,215 @@
+//! From headings to the part of a job that reads them, and from bytes to what should be declared.
+//!
+//! It only proposes: nothing is read by what stands here. Headings are matched as the job would
+//! match them. It cannot fail.
+
+use super::known::{Meaning, meaning};
+use super::{Look, Mapped, Mapping, Unused, shown_heading};
+use encoding_rs::{Encoding, SHIFT_JIS};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use vtr_columnar::input::Column;
+
+/// Which heading is which column.
+pub(super) fn mapping(headings: &[String]) -> Mapping {
+    let mut best: BTreeMap<Column, (usize, &String, Option<&'static str>)> = BTreeMap::new();
+    let mut mapping = Mapping::default();
+    for heading in headings {
+        match meaning(heading) {
+            Some((Meaning::Is(column, caution), rank)) => {
+                let known = best.get(&column);
+                if known.is_none_or(|(known, ..)| rank < *known) {
+                    best.insert(column, (rank, heading, caution));
+                }
+            }
+            Some((Meaning::Personal, _)) => mapping.personal.push(shown_heading(heading)),
+            Some((Meaning::Useless(why), _)) => {
+                mapping.unused.push(Unused { heading: shown_heading(heading), why: why.to_owned() });
+            }
+            None => {}
+        }
+    }
+    for heading in headings {
+        if let Some((Meaning::Is(column, _), _)) = meaning(heading)
+            && let Some((_, used, _)) = best.get(&column)
+            && *used != heading
+        {
+            let why = format!("`{}` is the better source of `{}`", shown_heading(used), column.name());
+            mapping.unused.push(Unused { heading: shown_heading(heading), why });
+        }
+    }
+    let has = |column: Column| best.contains_key(&column);
+    mapping.missing =
+        Column::ALL.into_iter().filter(|column| column.is_needed() && !has(*column)).map(Column::name).collect();
+    if !has(Column::PromisedDeliveryAt) && !has(Column::ShippedAt) {
+        mapping.missing.push("promised_delivery_at or shipped_at");
+    }
+    mapping.columns = best
+        .into_iter()
+        .map(|(column, (_, heading, caution))| Mapped {
+            column: column.name(),
+            heading: trimmed(heading).to_owned(),
+            caution,
+        })
+        .collect();
+    mapping
+}
+
+/// How many headings of a line are known: what tells a line of headings from one above it.
+pub(super) fn known_headings(headings: &[String]) -> usize {
+    headings.iter().filter(|heading| meaning(heading).is_some()).count()
+}
+
+fn trimmed(heading: &str) -> &str {
+    heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
+
+/// The part of a job that reads a file; `csv` are keys of its `[input.csv]`.
+pub(super) fn snippet(look: &Look, csv: &[(&str, String)]) -> String {
+    let mut text = String::from("[[input]]\n");
+    let _ = writeln!(text, "path = {}", quoted(&look.file));
+    let suffix_tells = super::by_suffix(&look.file).is_some();
+    if !suffix_tells {
+        let _ = writeln!(text, "format = \"{}\"", look.format);
+    }
+    let (own, others): (Vec<&Mapped>, Vec<&Mapped>) =
+        look.mapping.columns.iter().partition(|mapped| super::super::headings::key(&mapped.heading) == mapped.column);
+    text += "\n[input.columns]\n";
+    for mapped in others {
+        let caution = mapped.caution.map_or_else(String::new, |caution| format!("  # {caution}"));
+        let _ = writeln!(text, "{} = {}{caution}", mapped.column, quoted(&mapped.heading));
+    }
+    if !own.is_empty() {
+        let names: Vec<&str> = own.iter().map(|mapped| mapped.column).collect();
+        let _ = writeln!(text, "# by their own names: {}", names.join(", "));
+    }
+    for missing in &look.mapping.missing {
+        let where_else = if missing.contains(" or ") { "" } else { ", or give its value in [input.constants]" };
+        let _ = writeln!(text, "# {missing}: no heading is known for it; write yours here{where_else}");
+    }
+    let constants: Vec<&&str> = look.mapping.missing.iter().filter(|name| !name.contains(" or ")).collect();
+    if !constants.is_empty() {
+        text += "\n[input.constants]\n";
+        for name in constants {
+            let example = if *name == "marketplace" { "DE" } else { "..." };
+            let _ = writeln!(text, "# {name} = \"{example}\"");
+        }
+    }
+    if !csv.is_empty() {
+        text += "\n[input.csv]\n";
+        for (key, value) in csv {
+            let _ = writeln!(text, "{key} = {value}");
+        }
+    }
+    text
+}
+
+/// A delimiter as TOML writes it.
+pub(super) fn quoted_delimiter(delimiter: u8) -> String {
+    quoted(&char::from(delimiter).to_string())
+}
+
+/// The encoding that bytes which are no UTF-8 are likely in.
+pub(super) fn likely_encoding(bytes: &[u8]) -> &'static str {
+    if let Some(wide) = likely_wide(bytes) {
+        return wide;
+    }
+    let (text, had_errors) = SHIFT_JIS.decode_without_bom_handling(bytes);
+    // What is cut off at the end of a sample is no error of it.
+    let errors = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
+    let is_cut = errors == 1 && text.ends_with(char::REPLACEMENT_CHARACTER);
+    if (!had_errors || is_cut) && reads_japanese(&text) { "shift_jis" } else { "windows-1252" }
+}
+
+/// UTF-16 without a mark: every other byte of mostly ASCII text is zero.
+pub(super) fn likely_wide(bytes: &[u8]) -> Option<&'static str> {
+    let pairs = bytes.chunks_exact(2);
+    let (count, zeros) =
+        (pairs.len(), |at: usize| pairs.clone().filter(|pair| pair[at] == 0 && pair[1 - at] != 0).count());
+    if count >= 4 && zeros(1) * 10 >= count * 7 {
+        Some("utf-16le")
+    } else if count >= 4 && zeros(0) * 10 >= count * 7 {
+        Some("utf-16be")
+    } else {
+        None
+    }
+}
+
+/// Whether the characters beyond ASCII are Japanese and stand together, as they do in words; accented
+/// letters of another encoding come one by one.
+fn reads_japanese(text: &str) -> bool {
+    let is_japanese =
+        |c: char| matches!(c, '\u{3000}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}' | '\u{ff00}'..='\u{ff9f}');
+    let (mut run, mut together, mut foreign) = (0usize, 0usize, 0usize);
+    for c in text.chars().chain(std::iter::once('\n')) {
+        if is_japanese(c) {
+            run += 1;
+            continue;
+        }
+        together += if run > 1 { run } else { 0 };
+        foreign += usize::from(run == 1) + usize::from(!c.is_ascii());
+        run = 0;
+    }
+    together > 0 && together >= 2 * foreign
+}
+
+/// A delimiter that cuts the first lines alike where the given one does not cut at all.
+pub(super) fn likely_delimiter(head: &[u8], given: u8) -> Option<u8> {
+    let lines: Vec<&[u8]> =
+        head.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty()).take(5).collect();
+    let count = |line: &[u8], byte: u8| line.iter().filter(|other| **other == byte).count();
+    let first = lines.first()?;
+    if count(first, given) > 0 {
+        return None;
+    }
+    let others = *b"\t;|,";
+    let cuts = |byte: u8| {
+        let wanted = count(first, byte);
+        wanted > 0 && lines.iter().skip(1).filter(|line| count(line, byte) >= wanted).count() * 2 >= lines.len() - 1
+    };
+    others.into_iter().filter(|byte| *byte != given && cuts(*byte)).max_by_key(|byte| count(first, *byte))
+}
+
+/// The encoding by a mark at the beginning, if it is not UTF-8's.
+pub(super) fn by_mark(head: &[u8]) -> Option<&'static Encoding> {
+    Encoding::for_bom(head).map(|(encoding, _)| encoding).filter(|encoding| *encoding != encoding_rs::UTF_8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_are_told_by_what_reads_as_words() {
+        let (japanese, _, _) = SHIFT_JIS.encode("注文番号\t出荷日\tヤマト運輸");
+        assert_eq!(likely_encoding(&japanese), "shift_jis");
+        for western in ["Müller", "caf\u{e9},1", "Andr\u{e9}e", "Señor Ñandú", "Größe", "à côté"] {
+            let (bytes, _, _) = encoding_rs::WINDOWS_1252.encode(western);
+            assert_eq!(likely_encoding(&bytes), "windows-1252", "{western}");
+        }
+        let wide: Vec<u8> = "order-id,carrier".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(likely_encoding(&wide), "utf-16le");
+    }
+
+    #[test]
+    fn a_delimiter_is_proposed_where_the_given_one_cuts_nothing() {
+        assert_eq!(likely_delimiter(b"a;b;c\n1;2;3\n", b','), Some(b';'));
+        assert_eq!(likely_delimiter(b"a,b;c\n", b','), None);
+        assert_eq!(likely_delimiter(b"a\n1\n", b','), None);
+    }
+
+    #[test]
+    fn the_better_of_two_headings_is_mapped() {
+        let headings = ["order-id", "carrier-code", "carrier-name", "ship-date"].map(str::to_owned);
+        let mapping = mapping(&headings);
+        let columns: Vec<_> = mapping.columns.iter().map(|mapped| (mapped.column, mapped.heading.as_str())).collect();
+        assert_eq!(columns, [("order_id", "order-id"), ("carrier", "carrier-name"), ("shipped_at", "ship-date")]);
+        assert_eq!(mapping.missing, ["seller_id", "marketplace"]);
+        assert!(mapping.unused[0].why.contains("`carrier-name` is the better source"));
+    }
+}

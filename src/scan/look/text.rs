@@ -1,0 +1,468 @@
+//! A look at delimited text: its records, what cannot be cut or decoded, and its columns.
+//!
+//! It reads by the same reader as a run, record by record. What is no record is counted with its
+//! first places; it fails where the content cannot be read to its end, and where there are no
+//! headings.
+
+use super::profile::Profile;
+use super::{ColumnLook, Finding, Look, Request, Spot, Spots, TextLook, Values, shown_heading, suggest};
+use crate::job::plan::Dialect;
+use crate::scan::content::Content;
+use crate::scan::csv::undouble;
+use crate::scan::damage;
+use crate::scan::files::{Packing, delimiter_by_suffix};
+use crate::scan::records::{Cell, Cutting, Fault, Next, RecordReader};
+use encoding_rs::UTF_8;
+use vtr_columnar::input::{Column, Kind};
+use vtr_kernel::amount::Amount;
+
+/// Bytes looked at for line ends, delimiter and encoding.
+const HEAD: usize = 64 << 10;
+/// First records that are asked whether they read like headings.
+const FIRST_RECORDS: usize = 10;
+
+pub(super) fn look(request: &Request, packing: Packing, look: &mut Look) -> Result<(), String> {
+    let head = head(request, packing)?;
+    let dialect = settle(request, &head, look);
+    let delimiter = dialect.delimiter.expect("a delimiter was settled");
+    let cutting = Cutting {
+        delimiter,
+        quote: dialect.quote,
+        max_record: request.limits.max_record_bytes,
+        max_cells: request.limits.max_columns,
+    };
+    let content = Content::open(request.path, packing, &request.limits)?;
+    let mut records = RecordReader::new(content, dialect.encoding, cutting)?;
+    for line in 1..dialect.header_line {
+        if !records.skip_line()? {
+            let at = dialect.header_line;
+            return Err(format!("has {} lines, but its headings should stand on line {at}", line - 1));
+        }
+    }
+    let mut seen = Seen::new(request, &dialect);
+    loop {
+        match records.next()? {
+            Next::End => break,
+            Next::Fault(fault) => seen.fault(&records, fault),
+            Next::Record { fields } => seen.record(&records, fields)?,
+        }
+    }
+    seen.into_look(request, &dialect, &head, look)
+}
+
+/// The first bytes, inflated.
+fn head(request: &Request, packing: Packing) -> Result<Vec<u8>, String> {
+    let mut content = Content::open(request.path, packing, &request.limits)?;
+    let mut head = vec![0; HEAD];
+    let mut filled = 0;
+    while filled < HEAD {
+        match content.read(&mut head[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
+    }
+    head.truncate(filled);
+    Ok(head)
+}
+
+/// How the file is cut: as declared; a mark or a `sep=` line that says otherwise is followed and said.
+fn settle(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
+    let mut dialect = request.input.dialect.clone();
+    if let Some(encoding) = suggest::by_mark(head).filter(|_| !request.declared.encoding) {
+        dialect.encoding = encoding;
+        look.hints.push(format!(
+            "begins with the mark of {}, so it is read in that: a job needs `encoding = \"utf-16\"`",
+            encoding.name().to_ascii_lowercase()
+        ));
+    } else if let Some(wide) = suggest::likely_wide(head).filter(|_| !request.declared.encoding) {
+        look.hints.push(format!("every other byte is zero: look again with --encoding {wide}"));
+    }
+    let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    if let Some([delimiter, b'\r' | b'\n', ..]) = start.strip_prefix(b"sep=").or(start.strip_prefix(b"SEP="))
+        && delimiter.is_ascii()
+        && !request.declared.header_line
+    {
+        dialect.header_line = 2;
+        let delimiter = *dialect.delimiter.get_or_insert(*delimiter);
+        look.hints.push(format!(
+            "line 1 tells a spreadsheet the delimiter; the headings follow it: a job needs `header_line = 2` and \
+             `delimiter = {}`",
+            suggest::quoted_delimiter(delimiter)
+        ));
+    }
+    let delimiter = *dialect.delimiter.get_or_insert_with(|| delimiter_by_suffix(&look.file));
+    if let Some(likely) = suggest::likely_delimiter(head, delimiter) {
+        look.hints.push(format!(
+            "the delimiter {} cuts nothing; look again with --delimiter {}",
+            suggest::quoted_delimiter(delimiter),
+            suggest::quoted_delimiter(likely)
+        ));
+    }
+    dialect
+}
+
+/// What reading gathers.
+struct Seen<'a> {
+    request: &'a Request<'a>,
+    dialect: &'a Dialect,
+    headings: Option<Vec<String>>,
+    heading_line: u64,
+    profiles: Vec<Profile>,
+    /// All records, and of those the ones behind the headings.
+    records: u64,
+    rows: u64,
+    ragged: Spots,
+    unterminated: Spots,
+    after_quote: Spots,
+    oversize: Spots,
+    long_cells: Spots,
+    nul: Spots,
+    undecodable: Spots,
+    /// Bytes of records that are not in the encoding.
+    undecoded: Vec<u8>,
+    /// Lines and cells of the first records.
+    first: Vec<(u64, Vec<String>)>,
+    unquoted: String,
+}
+
+impl<'a> Seen<'a> {
+    fn new(request: &'a Request<'a>, dialect: &'a Dialect) -> Seen<'a> {
+        Seen {
+            request,
+            dialect,
+            headings: None,
+            heading_line: 0,
+            profiles: Vec::new(),
+            records: 0,
+            rows: 0,
+            ragged: Spots::default(),
+            unterminated: Spots::default(),
+            after_quote: Spots::default(),
+            oversize: Spots::default(),
+            long_cells: Spots::default(),
+            nul: Spots::default(),
+            undecodable: Spots::default(),
+            undecoded: Vec::new(),
+            first: Vec::new(),
+            unquoted: String::new(),
+        }
+    }
+
+    /// Counts a record and says where it stands.
+    fn spot(&mut self, records: &RecordReader) -> Spot {
+        self.records += 1;
+        self.rows += u64::from(self.headings.is_some());
+        Spot { record: self.rows, line: records.line(), byte_offset: records.offset(), fields: None }
+    }
+
+    fn fault(&mut self, records: &RecordReader, fault: Fault) {
+        let spot = self.spot(records);
+        match fault {
+            Fault::Unterminated => self.unterminated.add(spot),
+            Fault::AfterQuote => self.after_quote.add(spot),
+            Fault::Oversize => self.oversize.add(spot),
+        }
+    }
+
+    fn record(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
+        let spot = self.spot(records);
+        let bytes = records.bytes();
+        let decoded = std::str::from_utf8(bytes);
+        if let Err(error) = &decoded {
+            let within = if self.dialect.encoding == UTF_8 { error.valid_up_to() as u64 } else { 0 };
+            self.undecodable.add(Spot { byte_offset: spot.byte_offset + within, ..spot });
+            let room = HEAD.saturating_sub(self.undecoded.len());
+            self.undecoded.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        }
+        if bytes.contains(&0) {
+            self.nul.add(spot);
+        }
+        if self.first.len() < FIRST_RECORDS {
+            self.first.push((spot.line, self.texts(records)));
+        }
+        let Some(headings) = &self.headings else { return self.head(records, fields) };
+        if fields != headings.len() {
+            self.ragged.add(Spot { fields: Some(fields as u64), ..spot });
+            return Ok(());
+        }
+        if records.cells().iter().any(|cell| cell.end - cell.start > self.request.limits.max_field_bytes) {
+            self.long_cells.add(spot);
+            return Ok(());
+        }
+        let Ok(text) = decoded else { return Ok(()) };
+        for (cell, profile) in records.cells().iter().zip(&mut self.profiles) {
+            let mut value = &text[cell.start..cell.end];
+            if cell.doubled {
+                undouble(value, bytes[cell.start - 1], &mut self.unquoted);
+                value = &self.unquoted;
+            }
+            profile.cell(value, &self.request.input.cells);
+        }
+        Ok(())
+    }
+
+    /// Takes the first record for the headings.
+    fn head(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
+        let max = self.request.limits.max_columns;
+        if fields > max {
+            return Err(format!(
+                "has {fields} columns, more than {max}; if that is right, look again with --set limits.max_columns={fields}"
+            ));
+        }
+        self.heading_line = records.line();
+        let shows = self.request.values == Values::Shown;
+        self.profiles = (0..fields).map(|_| Profile::new(shows)).collect();
+        self.headings = Some(self.texts(records));
+        Ok(())
+    }
+
+    fn texts(&self, records: &RecordReader) -> Vec<String> {
+        let bytes = records.bytes();
+        let text = |cell: &Cell| {
+            let text = String::from_utf8_lossy(&bytes[cell.start..cell.end]);
+            let quote = self.dialect.quote.map_or('"', char::from);
+            if cell.doubled { text.replace(&format!("{quote}{quote}"), &quote.to_string()) } else { text.into_owned() }
+        };
+        records.cells().iter().map(text).collect()
+    }
+
+    fn into_look(mut self, request: &Request, dialect: &Dialect, head: &[u8], look: &mut Look) -> Result<(), String> {
+        let Some(headings) = self.headings.take() else {
+            let at = dialect.header_line;
+            return Err(if self.records == 0 {
+                format!("has no headings: line {at} and all that follow are empty")
+            } else {
+                "has no headings: no line of it is a record".to_owned()
+            });
+        };
+        self.say_of_headings(&headings, look);
+        self.say_of_encoding(look);
+        look.rows = self.rows;
+        look.mapping = suggest::mapping(&headings);
+        let uncut = self.unterminated.count + self.after_quote.count + self.oversize.count;
+        if uncut > 0 {
+            look.refused = Some(format!(
+                "{uncut} of {} records cannot be cut, and where they end is uncertain; a run rejects each such line. \
+                 Export the file again, or declare its dialect: another --quote, or --quote \"\" for none",
+                self.records
+            ));
+        }
+        look.text = Some(TextLook {
+            encoding: dialect.encoding.name().to_ascii_lowercase(),
+            byte_order_mark: encoding_rs::Encoding::for_bom(head).is_some(),
+            delimiter: char::from(dialect.delimiter.unwrap_or(b',')),
+            quote: dialect.quote.map(char::from),
+            line_ends: line_ends(head),
+            header_line: self.heading_line,
+            records: self.records,
+            ragged: self.ragged.count,
+            undecodable_at: self.undecodable.first.first().map(|spot| spot.byte_offset),
+        });
+        let profiles = std::mem::take(&mut self.profiles);
+        look.columns = columns(&headings, &profiles, look);
+        let csv = csv_keys(request, dialect, self.heading_line, &headings, &profiles, look);
+        look.findings = self.findings(&headings, &profiles, look);
+        look.snippet = suggest::snippet(look, &csv);
+        Ok(())
+    }
+
+    fn say_of_headings(&self, headings: &[String], look: &mut Look) {
+        let known = suggest::known_headings(headings);
+        let better = self
+            .first
+            .iter()
+            .filter(|(line, _)| *line != self.heading_line)
+            .map(|(line, cells)| (suggest::known_headings(cells), *line))
+            .max_by_key(|(known, line)| (*known, std::cmp::Reverse(*line)));
+        if let Some((others, line)) = better
+            && others > known + 1
+        {
+            look.hints.push(format!(
+                "line {line} reads more like headings, {others} of its cells are known ones; look again with \
+                 --header-line {line}"
+            ));
+        } else if headings.iter().any(|heading| is_value(heading)) {
+            look.hints.push(format!(
+                "line {} may be no headings: some of its cells look like values, and are not shown; a job needs a line of \
+                 headings",
+                self.heading_line
+            ));
+        }
+        if self.heading_line > self.dialect.header_line as u64 {
+            let (line, declared) = (self.heading_line, self.dialect.header_line);
+            look.hints.push(format!(
+                "there are no headings on line {declared}, the first record stands on line {line}: a job needs \
+                 `header_line = {line}`"
+            ));
+        }
+    }
+
+    fn say_of_encoding(&self, look: &mut Look) {
+        if self.undecodable.count > 0 && !self.request.declared.encoding {
+            let likely = suggest::likely_encoding(&self.undecoded);
+            look.hints.push(format!("it is not UTF-8; look again with --encoding {likely}, which its bytes may be"));
+        }
+    }
+
+    fn findings(self, headings: &[String], profiles: &[Profile], look: &Look) -> Vec<Finding> {
+        let (width, limits) = (headings.len(), &self.request.limits);
+        let encoding = self.dialect.encoding.name().to_ascii_lowercase();
+        let mut findings = vec![
+            self.undecodable
+                .finding("undecodable", format!("records with bytes that are not {encoding}; a run rejects each")),
+            self.unterminated
+                .finding("unterminated_quote", "lines with a quote that opens a field and is never closed"),
+            self.after_quote.finding("text_after_quote", "lines with text behind the closing quote of a field"),
+            self.oversize.finding("oversize_record", format!("lines longer than {} bytes", limits.max_record_bytes)),
+            self.ragged.finding(
+                "ragged",
+                format!("records with more or fewer fields than the {width} headings; a run rejects each"),
+            ),
+            self.long_cells.finding(
+                "oversize_field",
+                format!("records with a field longer than {} bytes; a run rejects each", limits.max_field_bytes),
+            ),
+            self.nul.finding("nul", "records with a NUL character; a run rejects each"),
+        ];
+        findings.extend(doubled(headings));
+        for (column, profile) in look.columns.iter().zip(profiles) {
+            let is_id = damage::IDENTIFIERS.iter().any(|id| Some(id.name()) == column.maps_to);
+            if profile.damaged > 0 && is_id {
+                let says = damage::sentence(&column.name, profile.damaged);
+                findings.push(Finding { kind: "spreadsheet_damage", count: profile.damaged, says, first: Vec::new() });
+            }
+        }
+        findings
+    }
+}
+
+/// Headings that stand twice, which a job cannot tell apart.
+pub(super) fn doubled(headings: &[String]) -> Vec<Finding> {
+    let keys: Vec<String> = headings.iter().map(|heading| crate::scan::headings::key(heading)).collect();
+    let mut findings = Vec::new();
+    for (index, key) in keys.iter().enumerate() {
+        let same: Vec<usize> = (0..keys.len()).filter(|other| keys[*other] == *key).collect();
+        if same.len() > 1 && same[0] == index && !key.is_empty() {
+            let places: Vec<String> = same.iter().map(|place| (place + 1).to_string()).collect();
+            let says = format!(
+                "the heading `{}` stands in columns {}; case and outer blanks make no difference, and a job that maps it \
+                 is refused",
+                shown_name(index, &headings[index]),
+                places.join(" and ")
+            );
+            findings.push(Finding { kind: "doubled_heading", count: same.len() as u64, says, first: Vec::new() });
+        }
+    }
+    findings
+}
+
+/// Whether a heading is rather a value, which is not to be shown.
+fn is_value(heading: &str) -> bool {
+    let text = heading.trim();
+    let rules = vtr_columnar::input::CellRules::default();
+    !text.is_empty()
+        && (text.contains('@')
+            || Amount::read(text, b'.').is_ok()
+            || rules.times.read(text).is_ok()
+            || text.bytes().filter(u8::is_ascii_digit).count() * 2 > text.len())
+}
+
+fn shown_name(index: usize, heading: &str) -> String {
+    let shown = shown_heading(heading);
+    if shown.is_empty() || is_value(heading) { format!("(column {})", index + 1) } else { shown }
+}
+
+fn columns(headings: &[String], profiles: &[Profile], look: &Look) -> Vec<ColumnLook> {
+    let column = |(index, (heading, profile)): (usize, (&String, &Profile))| {
+        let name = heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+        let mapped = look.mapping.columns.iter().find(|mapped| mapped.heading == name);
+        let (distinct, distinct_is_exact) = profile.distinct.count();
+        let formats = profile.time_formats();
+        let note = match formats.as_slice() {
+            [] => None,
+            [one] => Some(format!("times as {one}")),
+            several => Some(format!("times as {}: say which", several.join(" or "))),
+        };
+        ColumnLook {
+            name: shown_name(index, heading),
+            kind: profile.kind().to_owned(),
+            values: profile.values,
+            nulls: profile.nulls,
+            distinct: Some(distinct),
+            distinct_is_exact,
+            longest_bytes: Some(profile.longest),
+            maps_to: mapped.map(|mapped| mapped.column),
+            note,
+            examples: profile.examples.clone(),
+        }
+    };
+    headings.iter().zip(profiles).enumerate().map(column).collect()
+}
+
+/// The keys of `[input.csv]` that the file needs beside the defaults.
+fn csv_keys(
+    request: &Request,
+    dialect: &Dialect,
+    header_line: u64,
+    headings: &[String],
+    profiles: &[Profile],
+    look: &Look,
+) -> Vec<(&'static str, String)> {
+    let mut keys = Vec::new();
+    let delimiter = dialect.delimiter.unwrap_or(b',');
+    if delimiter != delimiter_by_suffix(&look.file) {
+        keys.push(("delimiter", suggest::quoted_delimiter(delimiter)));
+    }
+    match dialect.quote {
+        Some(b'"') => {}
+        None => keys.push(("quote", "\"\"".to_owned())),
+        Some(quote) => keys.push(("quote", suggest::quoted_delimiter(quote))),
+    }
+    if dialect.encoding != UTF_8 {
+        let name = dialect.encoding.name().to_ascii_lowercase();
+        let is_wide_by_mark = name.starts_with("utf-16") && !request.declared.encoding;
+        keys.push(("encoding", format!("\"{}\"", if is_wide_by_mark { "utf-16" } else { &name })));
+    }
+    if header_line != 1 {
+        keys.push(("header_line", header_line.to_string()));
+    }
+    if !request.input.cells.nulls.is_empty() {
+        keys.push(("nulls", format!("{:?}", request.input.cells.nulls)));
+    }
+    if request.input.cells.decimal_mark != b'.' {
+        keys.push(("decimal", "\",\"".to_owned()));
+    }
+    let is_time = |heading: &str| {
+        let mapped = look.mapping.columns.iter().find(|mapped| mapped.heading == heading.trim());
+        mapped.and_then(|mapped| Column::from_name(mapped.column)).is_some_and(|column| column.kind() == Kind::Time)
+    };
+    let mut formats: Vec<&str> = Vec::new();
+    for (_, profile) in headings.iter().zip(profiles).filter(|(heading, _)| is_time(heading)) {
+        for format in profile.time_formats() {
+            if !formats.contains(&format) {
+                formats.push(format);
+            }
+        }
+    }
+    if let [format] = formats.as_slice() {
+        keys.push(("timestamps", format!("[\"{format}\"]")));
+    } else if !formats.is_empty() {
+        keys.push(("# timestamps", format!("{formats:?}  # keep the one that is meant")));
+    }
+    keys
+}
+
+fn line_ends(head: &[u8]) -> &'static str {
+    let head = if head.len() == HEAD { head.strip_suffix(b"\r").unwrap_or(head) } else { head };
+    // Of UTF-16 the zero bytes are left aside.
+    let bytes: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
+    let both = bytes.windows(2).filter(|pair| *pair == b"\r\n").count();
+    let count = |wanted: u8| bytes.iter().filter(|byte| **byte == wanted).count();
+    match (count(b'\n') - both, count(b'\r') - both, both) {
+        (0, 0, 0) => "none",
+        (_, 0, 0) => "LF",
+        (0, _, 0) => "CR",
+        (0, 0, _) => "CRLF",
+        _ => "mixed",
+    }
+}

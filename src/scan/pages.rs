@@ -1,0 +1,162 @@
+//! What the headers of a column chunk's pages say, before any of it is believed.
+//!
+//! The decoder reserves the memory that a header asks for; here every header is walked first, with
+//! a seek over each page's body, and held against the footer and the limits. It decodes nothing, and
+//! fails with the reason only.
+
+use super::thrift::{Fields, STRUCT, Thrift};
+use crate::job::plan::Limits;
+use parquet::basic::Compression;
+use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::file::reader::ChunkReader;
+
+/// Bytes read for a header at first, then with statistics in it, at most.
+const HEADER_STEPS: [u64; 3] = [128, 8 << 10, 1 << 20];
+/// Inflated bytes up to which the ratio is not looked at.
+pub(super) const RATIO_FROM: u64 = 64 << 20;
+
+/// What the pages of a chunk can cost its reader.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Pages {
+    /// Values in all data pages.
+    pub values: u64,
+    /// Bytes of the largest page once inflated.
+    pub largest: u64,
+    /// Whether values are built upon the one before, so that a page can hold far more than its bytes.
+    pub builds_on_the_last: bool,
+    /// Whether a dictionary is given up half way, which makes its reader write the texts out.
+    pub leaves_its_dictionary: bool,
+}
+
+#[derive(Default)]
+struct Header {
+    kind: i64,
+    inflated: i64,
+    stored: i64,
+    values: i64,
+    encoding: i64,
+    length: u64,
+}
+
+const DATA: i64 = 0;
+const INDEX: i64 = 1;
+const DICTIONARY: i64 = 2;
+const DATA_V2: i64 = 3;
+const DELTA_BYTE_ARRAY: i64 = 7;
+const ENCODED_BY_DICTIONARY: [i64; 2] = [2, 8];
+
+/// Walks over the pages of a chunk.
+///
+/// # Errors
+/// A header that is damaged, asks for more than the limits, or does not agree with the footer.
+pub(super) fn walk(data: &impl ChunkReader, chunk: &ColumnChunkMetaData, limits: &Limits) -> Result<Pages, String> {
+    let name = chunk.column_path().string();
+    let said = |what: String| format!("column `{name}`: {what}");
+    let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+    let (Ok(start), Ok(stored)) = (u64::try_from(start), u64::try_from(chunk.compressed_size())) else {
+        return Err(said("lies outside the file".to_owned()));
+    };
+    let (mut at, end) = (start, start.saturating_add(stored));
+    let (mut pages, mut inflated) = (Pages::default(), 0u64);
+    let (mut has_dictionary, mut has_others) = (false, false);
+    while at < end {
+        let header = header(data, at, end).map_err(said)?;
+        check(&header, chunk, end - at - header.length, limits).map_err(said)?;
+        at += header.length + header.stored as u64;
+        inflated += header.inflated as u64;
+        pages.largest = pages.largest.max(header.inflated as u64);
+        match header.kind {
+            DICTIONARY => has_dictionary = true,
+            INDEX => {}
+            _ => {
+                pages.values += header.values as u64;
+                pages.builds_on_the_last |= header.encoding == DELTA_BYTE_ARRAY;
+                has_others |= !ENCODED_BY_DICTIONARY.contains(&header.encoding);
+            }
+        }
+    }
+    pages.leaves_its_dictionary = has_dictionary && has_others;
+    if i64::try_from(pages.values) != Ok(chunk.num_values()) {
+        let (seen, told) = (pages.values, chunk.num_values());
+        return Err(said(format!("its pages hold {seen} values, but the footer says {told}")));
+    }
+    if inflated > RATIO_FROM && inflated > stored.saturating_mul(limits.max_inflated_ratio) {
+        let max = limits.max_inflated_ratio;
+        return Err(said(format!(
+            "inflates to more than {max} times its {stored} bytes; if that is right, raise [limits] max_inflated_ratio"
+        )));
+    }
+    Ok(pages)
+}
+
+fn check(header: &Header, chunk: &ColumnChunkMetaData, left: u64, limits: &Limits) -> Result<(), String> {
+    let damaged = |what: &str| Err(format!("{what}; the page header is damaged"));
+    if ![DATA, INDEX, DICTIONARY, DATA_V2].contains(&header.kind) {
+        return damaged(&format!("a page of unknown kind {}", header.kind));
+    }
+    if header.inflated < 0 || header.stored < 0 || header.values < 0 || header.stored as u64 > left {
+        return damaged("a page with sizes that cannot be");
+    }
+    if header.inflated as u64 > limits.max_page_bytes {
+        let (bytes, max) = (header.inflated, limits.max_page_bytes);
+        return Err(format!(
+            "a page of {bytes} bytes once inflated, more than {max}; if that is right, raise [limits] max_page_bytes"
+        ));
+    }
+    if chunk.compression() == Compression::UNCOMPRESSED && header.stored != header.inflated {
+        return damaged("a page that is not compressed and yet has two sizes");
+    }
+    if header.kind == DICTIONARY && header.values > header.inflated.max(1) {
+        return damaged("a dictionary of more values than bytes");
+    }
+    if matches!(header.kind, DATA | DATA_V2) && header.values > chunk.num_values() {
+        return damaged("a page of more values than its column");
+    }
+    Ok(())
+}
+
+/// The header at a place.
+fn header(data: &impl ChunkReader, at: u64, end: u64) -> Result<Header, String> {
+    for step in HEADER_STEPS {
+        let length = step.min(end - at);
+        let bytes = data.get_bytes(at, length as usize).map_err(|error| format!("cannot be read: {error}"))?;
+        if let Some(header) = parse(&bytes) {
+            return Ok(header);
+        }
+        if length < step {
+            break;
+        }
+    }
+    Err(format!("a page header is damaged (byte {at})"))
+}
+
+fn parse(bytes: &[u8]) -> Option<Header> {
+    let mut thrift = Thrift::new(bytes);
+    let (mut fields, mut header) =
+        (Fields::default(), Header { kind: -1, inflated: -1, stored: -1, ..Header::default() });
+    while let Some((field, kind)) = fields.next(&mut thrift)? {
+        match field {
+            1 => header.kind = thrift.zigzag()?,
+            2 => header.inflated = thrift.zigzag()?,
+            3 => header.stored = thrift.zigzag()?,
+            5 | 7 | 8 if kind == STRUCT => of_kind(&mut thrift, field, &mut header)?,
+            _ => thrift.skip_field(kind)?,
+        }
+    }
+    header.length = thrift.walked() as u64;
+    Some(header)
+}
+
+/// The part of a header that depends on the page's kind: values first, then the encoding.
+fn of_kind(thrift: &mut Thrift, part: i64, header: &mut Header) -> Option<()> {
+    let encoding = if part == 8 { 4 } else { 2 };
+    let mut fields = Fields::default();
+    while let Some((field, kind)) = fields.next(thrift)? {
+        match field {
+            1 => header.values = thrift.zigzag()?,
+            _ if field == encoding => header.encoding = thrift.zigzag()?,
+            _ => thrift.skip_field(kind)?,
+        }
+    }
+    Some(())
+}

@@ -1,0 +1,142 @@
+//! Thrift's compact protocol, as far as it takes to walk over Parquet's headers.
+//!
+//! It allocates nothing and follows no length beyond the bytes at hand, which is what the decoder
+//! cannot be trusted with. Every step fails with `None` where the bytes end or are no such thing.
+
+/// Bytes that are walked over.
+pub(super) struct Thrift<'a> {
+    bytes: &'a [u8],
+    whole: usize,
+}
+
+const BOOLS: [u8; 2] = [1, 2];
+const BYTE: u8 = 3;
+const INTEGERS: [u8; 3] = [4, 5, 6];
+const DOUBLE: u8 = 7;
+const BINARY: u8 = 8;
+const MAP: u8 = 11;
+/// The kind of a structure.
+pub(super) const STRUCT: u8 = 12;
+const UUID: u8 = 13;
+/// Nesting beyond this is nothing that a header holds.
+const DEPTH: u8 = 16;
+
+/// Whether a kind is a list or a set.
+pub(super) fn is_list(kind: u8) -> bool {
+    matches!(kind, 9 | 10)
+}
+
+/// The fields of one structure, one after the other.
+#[derive(Default)]
+pub(super) struct Fields {
+    last: i64,
+}
+
+impl Fields {
+    /// Number and kind of the next field; the inner `None` is the structure's end.
+    pub fn next(&mut self, thrift: &mut Thrift) -> Option<Option<(i64, u8)>> {
+        let head = thrift.byte()?;
+        if head == 0 {
+            return Some(None);
+        }
+        self.last = if head >> 4 == 0 { thrift.zigzag()? } else { self.last + i64::from(head >> 4) };
+        Some(Some((self.last, head & 15)))
+    }
+}
+
+impl<'a> Thrift<'a> {
+    /// Begins at the first byte.
+    pub fn new(bytes: &'a [u8]) -> Thrift<'a> {
+        Thrift { bytes, whole: bytes.len() }
+    }
+
+    /// Bytes walked over so far.
+    pub fn walked(&self) -> usize {
+        self.whole - self.bytes.len()
+    }
+
+    /// Passes over a field's value. Flags stand in the field's head.
+    pub fn skip_field(&mut self, kind: u8) -> Option<()> {
+        if BOOLS.contains(&kind) { Some(()) } else { self.skip(kind) }
+    }
+
+    /// Passes over a value in a list.
+    pub fn skip(&mut self, kind: u8) -> Option<()> {
+        self.skip_to(kind, DEPTH)
+    }
+
+    /// Kind and number of a list's values.
+    pub fn list(&mut self) -> Option<(u8, u64)> {
+        let head = self.byte()?;
+        let length = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
+        // Every value takes a byte at least.
+        (length <= self.bytes.len() as u64).then_some((head & 15, length))
+    }
+
+    /// A signed number.
+    pub fn zigzag(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
+    }
+
+    fn skip_to(&mut self, kind: u8, depth: u8) -> Option<()> {
+        let depth = depth.checked_sub(1)?;
+        match kind {
+            BYTE => self.pass(1),
+            _ if BOOLS.contains(&kind) => self.pass(1),
+            _ if INTEGERS.contains(&kind) => self.varint().map(|_| ()),
+            DOUBLE => self.pass(8),
+            UUID => self.pass(16),
+            BINARY => {
+                let length = self.varint()?;
+                self.pass(length)
+            }
+            _ if is_list(kind) => {
+                let (kind, length) = self.list()?;
+                (0..length).try_for_each(|_| self.skip_to(kind, depth))
+            }
+            MAP => {
+                let length = self.varint()?;
+                if length == 0 {
+                    return Some(());
+                }
+                let kinds = self.byte()?;
+                (0..length)
+                    .try_for_each(|_| self.skip_to(kinds >> 4, depth).and_then(|()| self.skip_to(kinds & 15, depth)))
+            }
+            STRUCT => {
+                let mut fields = Fields::default();
+                while let Some((_, kind)) = fields.next(self)? {
+                    if !BOOLS.contains(&kind) {
+                        self.skip_to(kind, depth)?;
+                    }
+                }
+                Some(())
+            }
+            _ => None,
+        }
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some(*first)
+    }
+
+    fn pass(&mut self, length: u64) -> Option<()> {
+        self.bytes = self.bytes.get(usize::try_from(length).ok()?..)?;
+        Some(())
+    }
+
+    fn varint(&mut self) -> Option<u64> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+}
