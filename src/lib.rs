@@ -16,6 +16,7 @@
 //! * Polars sees folded counts only: it reads no input and writes no output.
 //! * A published file never changes; one numbered manifest makes a version visible.
 
+pub mod blob;
 pub mod cli;
 pub mod counts;
 pub mod dedup;
@@ -25,6 +26,7 @@ pub mod r#gen;
 pub mod job;
 pub mod progress;
 pub mod publish;
+pub mod remote;
 pub mod report;
 pub mod scan;
 pub mod signals;
@@ -58,6 +60,7 @@ pub fn run(plan: &Plan, visibility: Visibility) -> (RunReport, Result<()>) {
 fn route(plan: &Plan, visibility: Visibility, report: &mut RunReport) -> Result<()> {
     let survey = report.stage("survey", || scan::survey(plan))?;
     let publication = publish::begin(plan, plan.run_id.clone())?;
+    report.begun = true;
     publication.expect(survey.evidence)?;
     note_survey(&survey, report);
     let axis = tables::time_axis(plan);

@@ -3,10 +3,10 @@
 //! It repeats what stages measured and decides nothing. The same numbers go to a person on stderr,
 //! to a program on stdout (`--json`) and to `_runs/<run id>/report.json`; only the last can fail.
 
-use crate::error::{Error, Result};
-use crate::publish::{Checked, Sums};
+use crate::error::Result;
+use crate::publish::store::{Content, Store};
+use crate::publish::{Checked, RUNS, Sums};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Everything worth knowing about a run.
@@ -30,6 +30,9 @@ pub struct RunReport {
     pub range: Option<[String; 2]>,
     /// When the run began, RFC 3339 in UTC.
     pub began_at: String,
+    /// Whether a publication was begun: an output that was refused gets no report.
+    #[serde(skip)]
+    pub begun: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// The version published or found unchanged.
@@ -165,16 +168,14 @@ impl RunReport {
         serde_json::to_string_pretty(self).expect("texts and finite numbers have a JSON form")
     }
 
-    /// Writes `_runs/<run id>/report.json` under the output's folder and gives its path.
+    /// Puts `_runs/<run id>/report.json` into the output and says where.
     ///
     /// # Errors
-    /// [`Error::Failed`] with the path that could not be written.
-    pub fn write(&self, out: &Path) -> Result<PathBuf> {
-        let folder = out.join("_runs").join(&self.run_id);
-        let path = folder.join("report.json");
-        let written = std::fs::create_dir_all(&folder).and_then(|()| std::fs::write(&path, self.to_json() + "\n"));
-        written.map_err(|error| Error::failed(format!("cannot write the run's report {}", path.display()), error))?;
-        Ok(path)
+    /// [`crate::error::Error::Failed`] with the path that could not be written.
+    pub fn write(&self, store: &dyn Store) -> Result<String> {
+        let path = format!("{RUNS}/{}/report.json", self.run_id);
+        store.put(&path, Content::of((self.to_json() + "\n").as_bytes()), &self.run_id)?;
+        Ok(store.shown(&path))
     }
 }
 
@@ -213,7 +214,7 @@ mod tests {
         let mut report = RunReport { run_id: "r1".into(), job: "weekly".into(), ..RunReport::default() };
         assert_eq!(report.stage("plan", || 7), 7);
         report.finish();
-        let path = report.write(folder.path()).unwrap();
+        let path = report.write(&crate::publish::local::Local::new(folder.path())).unwrap();
         let json: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert_eq!((json["job"].as_str(), json["outcome"].as_str()), (Some("weekly"), Some("failed")));
         assert_eq!(json["stages"][0]["name"], "plan");

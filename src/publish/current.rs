@@ -14,6 +14,7 @@ use std::path::Path;
 
 use super::local::Local;
 use super::log::{self, DataFile, Manifest};
+use super::store::{self, Content, Store};
 
 /// The folder of the snapshots, below the output.
 pub const SNAPSHOTS: &str = "_snapshots";
@@ -22,15 +23,25 @@ pub const CURRENT: &str = "current";
 /// The views.
 pub const VIEWS: &str = "views.sql";
 
-/// Brings `current` and `views.sql` up to the highest manifest.
-pub fn refresh(store: &Local, run_id: &str) -> Result<()> {
-    store.make_folder(SNAPSHOTS)?;
-    let _alone = store.guard_alone(SNAPSHOTS)?;
+/// Brings `views.sql`, and on a local disk `current`, up to the highest manifest.
+pub fn refresh(store: &dyn Store, run_id: &str) -> Result<()> {
+    let local = store.local();
+    let _alone = match local {
+        Some(local) => {
+            local.make_folder(SNAPSHOTS)?;
+            Some(local.guard_alone(SNAPSHOTS)?)
+        }
+        None => None,
+    };
     while let Some(manifest) = log::latest(store)? {
-        snapshot(store, &manifest, run_id)?;
-        swap(store, manifest.version, run_id)?;
+        if let Some(local) = local {
+            snapshot(local, &manifest, run_id)?;
+            swap(local, manifest.version, run_id)?;
+        }
         write_views(store, &manifest, run_id)?;
-        drop_old(store)?;
+        if let Some(local) = local {
+            drop_old(local)?;
+        }
         // Where there are no locks, whoever published meanwhile may have swapped before us; then we have
         // turned it back.
         if log::versions(store)?.last() == Some(&manifest.version) {
@@ -118,7 +129,7 @@ fn swap(_: &Local, _: u64, _: &str) -> Result<()> {
 /// Removes all snapshots but the newest two: a tool that followed the link just before it was swapped
 /// still finds its files.
 fn drop_old(store: &Local) -> Result<()> {
-    let mut versions: Vec<u64> = store.list(SNAPSHOTS)?.iter().filter_map(|name| name.parse().ok()).collect();
+    let mut versions: Vec<u64> = store.names(SNAPSHOTS)?.iter().filter_map(|name| name.parse().ok()).collect();
     versions.sort_unstable();
     for version in versions.iter().rev().skip(2) {
         let folder = store.locate(SNAPSHOTS).join(version.to_string());
@@ -132,19 +143,25 @@ fn drop_old(store: &Local) -> Result<()> {
     Ok(())
 }
 
-fn write_views(store: &Local, manifest: &Manifest, run_id: &str) -> Result<()> {
-    let root = store.locate("");
-    let root =
-        fs::canonicalize(&root).map_err(|error| Error::failed(format!("{}: finding it", root.display()), error))?;
+fn write_views(store: &dyn Store, manifest: &Manifest, run_id: &str) -> Result<()> {
+    let root = match store.local() {
+        None => store.shown(""),
+        Some(local) => {
+            let root = local.locate("");
+            let root = fs::canonicalize(&root)
+                .map_err(|error| Error::failed(format!("{}: finding it", root.display()), error))?;
+            root.to_string_lossy().into_owned()
+        }
+    };
     let text = views(&root, manifest);
-    if store.size(VIEWS) == Some(text.len() as u64) && store.read(VIEWS)? == text.as_bytes() {
+    if store::read(store, VIEWS)?.is_some_and(|there| there == text.as_bytes()) {
         return Ok(());
     }
-    store.put(VIEWS, &mut text.as_bytes(), run_id)
+    store.put(VIEWS, Content::of(text.as_bytes()), run_id)
 }
 
 /// The tables of a manifest as DuckDB views. Paths are absolute, so that the views work from anywhere.
-fn views(root: &Path, manifest: &Manifest) -> String {
+fn views(root: &str, manifest: &Manifest) -> String {
     let mut text = format!(
         "-- DuckDB views of version {} of job {}. Every publication writes this file anew.\n",
         manifest.version,
@@ -157,7 +174,7 @@ fn views(root: &Path, manifest: &Manifest) -> String {
             }
             continue;
         }
-        let quoted = |file: &DataFile| format!("    '{}'", root.join(&file.path).to_string_lossy().replace('\'', "''"));
+        let quoted = |file: &DataFile| format!("    '{}'", format!("{root}/{}", file.path).replace('\'', "''"));
         let files: Vec<String> = files.iter().map(quoted).collect();
         let files = files.join(",\n");
         let _ = write!(

@@ -5,6 +5,7 @@
 //! through: no more than a row group is held, and a file that grows lies on disk, where no name leads
 //! to it. It fails if making the rows does, or if the disk is full.
 
+use crate::blob::{Blob, hex};
 use crate::error::{Error, Result};
 use crate::tables::Piece;
 use arrow::array::RecordBatch;
@@ -15,12 +16,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::path::Path;
 use tempfile::SpooledTempFile;
-
-use super::local::hex;
 
 /// Rows handed to the writer at a time. Page borders fall where writes end, so a fixed size keeps the
 /// bytes apart from how the rows arrived; changing it changes the bytes of every file.
@@ -114,30 +111,35 @@ impl Write for Hashing {
     }
 }
 
-/// Opens a published file for reading.
-pub fn open(path: &Path) -> Result<ParquetRecordBatchReader> {
-    let failed = |error: ParquetError| Error::failed(format!("{}: reading it", path.display()), error);
-    builder(path)?.build().map_err(failed)
+/// Opens a published file for reading; `shown` names it in messages.
+pub fn open(blob: Blob, shown: &str) -> Result<ParquetRecordBatchReader> {
+    let failed = |error: ParquetError| Error::failed(format!("{shown}: reading it"), error);
+    builder(blob, shown)?.build().map_err(failed)
 }
 
 /// Reads some columns of a published file, batch by batch.
-pub fn read_columns(path: &Path, names: &[&str], take: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
-    let builder = builder(path)?;
+pub fn read_columns(
+    blob: Blob,
+    shown: &str,
+    names: &[&str],
+    take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let builder = builder(blob, shown)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
-    let failed = |error: ParquetError| Error::failed(format!("{}: reading it", path.display()), error);
+    let failed = |error: ParquetError| Error::failed(format!("{shown}: reading it"), error);
     for batch in builder.with_projection(mask).build().map_err(failed)? {
-        take(&batch.map_err(|error| Error::failed(format!("{}: reading it", path.display()), error))?)?;
+        take(&batch.map_err(|error| Error::failed(format!("{shown}: reading it"), error))?)?;
     }
     Ok(())
 }
 
 /// The rows that a published file's footer tells of.
-pub fn rows(path: &Path) -> Result<u64> {
-    Ok(builder(path)?.metadata().file_metadata().num_rows().unsigned_abs())
+pub fn rows(blob: Blob, shown: &str) -> Result<u64> {
+    Ok(builder(blob, shown)?.metadata().file_metadata().num_rows().unsigned_abs())
 }
 
-fn builder(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>> {
-    let file = File::open(path).map_err(|error| Error::failed(format!("{}: opening it", path.display()), error))?;
-    ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|error| Error::failed(format!("{}: reading its footer", path.display()), error))
+/// A published file, ready to be read in whole or in part.
+pub fn builder(blob: Blob, shown: &str) -> Result<ParquetRecordBatchReaderBuilder<Blob>> {
+    ParquetRecordBatchReaderBuilder::try_new(blob)
+        .map_err(|error| Error::failed(format!("{shown}: reading its footer"), error))
 }

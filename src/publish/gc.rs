@@ -6,15 +6,22 @@
 //! cannot be deleted.
 
 use crate::error::{Error, Result};
+use crate::signals;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-use std::fs::{self, Metadata};
-use std::path::Path;
-use std::time::{Duration, SystemTime};
-use walkdir::WalkDir;
+use std::fs;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::current::SNAPSHOTS;
 use super::local::{Local, TEMPORARY};
 use super::log;
+use super::store::{self, Content, Entry, Store};
+
+/// The folder where a cleaning under way says what it deletes, below the output.
+pub const FOLDER: &str = "_gc";
+
+/// What a cleaning said holds for so long: no request to delete is under way for longer.
+const INTENT_LIVES: Duration = Duration::from_secs(86_400);
 
 /// How old a file must be before it may go: longer than any run takes.
 pub const GRACE: Duration = Duration::from_secs(7 * 86_400);
@@ -48,91 +55,159 @@ pub enum Mode {
     Count,
 }
 
-/// Cleans an output, keeping the files of the newest `keep` versions (at least one).
-pub fn collect(out: &Path, keep: u64, now: SystemTime, mode: Mode) -> Result<Collected> {
-    let store = Local::new(out);
-    let newest = log::open(out, None)?.version;
-    let Some(_guard) = store.guard_cleaning(log::FOLDER)? else {
-        let out = out.display();
-        return Err(Error::Conflict(format!("{out}: a run is publishing there now; clean again when it has ended")));
+/// Cleans an output, keeping the files of the newest `keep` versions (at least one), and of those that
+/// were the newest within the grace time: whoever reads or builds on one of them has begun since then.
+pub fn collect(store: &dyn Store, keep: u64, now: SystemTime, mode: Mode) -> Result<Collected> {
+    let newest = log::open(store, None)?.version;
+    let _guard = match store.local() {
+        None => None,
+        Some(local) => match local.guard_cleaning(log::FOLDER)? {
+            Some(guard) => Some(guard),
+            None => {
+                let out = store.shown("");
+                return Err(Error::Conflict(format!(
+                    "{out}: a run is publishing there now; clean again when it has ended"
+                )));
+            }
+        },
     };
-    let versions = log::versions(&store)?;
-    let kept = &versions[versions.len().saturating_sub(usize::try_from(keep.max(1)).unwrap_or(usize::MAX))..];
-    let mut named = BTreeSet::new();
-    for version in kept {
-        named.extend(log::read(&store, *version)?.all_files().map(|file| file.path.clone()));
+    let sweep = Sweep { store, now, mode };
+    let all = store.list("data")?;
+    let (oldest_kept, named) = sweep.named(keep)?;
+    let mut collected = Collected { oldest_kept, newest, ..Collected::default() };
+    let mut doomed = Vec::new();
+    for entry in all {
+        let name = entry.path.rsplit('/').next().unwrap_or_default();
+        let (unfinished, ours) = (name.starts_with(TEMPORARY), is_content_name(name));
+        if named.contains(&entry.path) || !(unfinished || ours) {
+            continue;
+        }
+        match sweep.is_old(entry.modified) {
+            true => doomed.push(entry),
+            false => collected.too_young += u64::from(ours),
+        }
     }
-    let sweep = Sweep { now, mode };
-    let mut collected =
-        Collected { oldest_kept: kept.first().copied().unwrap_or(newest), newest, ..Collected::default() };
-    sweep.data(&store, &named, &mut collected)?;
-    for folder in ["", log::FOLDER, SNAPSHOTS] {
-        sweep.temporary(&store, folder, &mut collected)?;
+    sweep.delete(doomed, keep, &mut collected)?;
+    if let Some(local) = store.local() {
+        for folder in ["", log::FOLDER, SNAPSHOTS] {
+            sweep.temporary(local, folder, &mut collected)?;
+        }
     }
     Ok(collected)
 }
 
-struct Sweep {
+/// Refuses to publish files that a `gc` at work may be about to delete. Whoever puts a file anew asks
+/// this afterwards, and whoever deletes says so before it looks at a file's age: one of the two sees the
+/// other, even where there are no locks.
+pub fn refuse_doomed(store: &dyn Store, files: &BTreeSet<&str>, now: SystemTime) -> Result<()> {
+    for entry in store.list(FOLDER)? {
+        if now.duration_since(entry.modified).is_ok_and(|age| age > INTENT_LIVES) {
+            continue;
+        }
+        let Some(text) = store::read(store, &entry.path)? else { continue };
+        let Ok(intent) = serde_json::from_slice::<Intent>(&text) else { continue };
+        if let Some(path) = intent.deletes.iter().find(|path| files.contains(path.as_str())) {
+            let path = store.shown(path);
+            return Err(Error::Conflict(format!(
+                "{path}: a `vtr gc` is about to delete it, and this run needs it; nothing was published; run again"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What a `gc` is about to delete.
+#[derive(Serialize, Deserialize)]
+struct Intent {
+    deletes: Vec<String>,
+}
+
+struct Sweep<'a> {
+    store: &'a dyn Store,
     now: SystemTime,
     mode: Mode,
 }
 
-impl Sweep {
-    fn data(&self, store: &Local, named: &BTreeSet<String>, collected: &mut Collected) -> Result<()> {
-        let data = store.locate("data");
-        for entry in WalkDir::new(&data).sort_by_file_name() {
-            let entry = match entry {
-                Err(_) if !data.exists() => return Ok(()),
-                entry => entry.map_err(|error| Error::failed(format!("{}: listing it", data.display()), error))?,
-            };
-            let Ok(below) = entry.path().strip_prefix(store.locate("")) else { continue };
-            let parts: Vec<_> = below.components().map(|part| part.as_os_str().to_string_lossy()).collect();
-            let (path, name) = (parts.join("/"), entry.file_name().to_string_lossy());
-            let unfinished = name.starts_with(TEMPORARY);
-            if !entry.file_type().is_file() || named.contains(&path) || !(unfinished || is_content_name(&name)) {
-                continue;
-            }
-            let metadata = entry.metadata().map_err(|error| Error::failed(format!("{path}: looking at it"), error))?;
-            if !self.is_old(&metadata) {
-                collected.too_young += u64::from(!unfinished);
-                continue;
-            }
-            self.delete(entry.path(), false)?;
-            if unfinished {
-                collected.temporary += 1;
-            } else {
+impl Sweep<'_> {
+    /// The lowest version whose files remain, and all files that remain.
+    fn named(&self, keep: u64) -> Result<(u64, BTreeSet<String>)> {
+        let mut log: Vec<(u64, SystemTime)> = Vec::new();
+        for entry in self.store.list(log::FOLDER)? {
+            let name = entry.path.rsplit('/').next().unwrap_or_default();
+            log.extend(log::version_of(name).map(|version| (version, entry.modified)));
+        }
+        log.sort_unstable();
+        let first = log.len().saturating_sub(usize::try_from(keep.max(1)).unwrap_or(usize::MAX));
+        // A version stops being the newest when the next one appears.
+        let until = |at: usize| log.get(at + 1).map(|(_, appeared)| *appeared);
+        let young = |at: &usize| until(*at).is_some_and(|until| !self.is_old(until));
+        let first = (0..first).find(young).unwrap_or(first);
+        let mut named = BTreeSet::new();
+        for (version, _) in &log[first..] {
+            named.extend(log::read(self.store, *version)?.all_files().map(|file| file.path.clone()));
+        }
+        Ok((log.get(first).map_or(0, |(version, _)| *version), named))
+    }
+
+    /// Deletes what is still old and unnamed once everybody could know of it.
+    fn delete(&self, doomed: Vec<Entry>, keep: u64, collected: &mut Collected) -> Result<()> {
+        let count = |entry: &Entry, collected: &mut Collected| {
+            if entry.path.rsplit('/').next().is_some_and(is_content_name) {
                 collected.files += 1;
-                collected.bytes += metadata.len();
+                collected.bytes += entry.bytes;
+            } else {
+                collected.temporary += 1;
             }
+        };
+        if self.mode == Mode::Count || doomed.is_empty() {
+            doomed.iter().for_each(|entry| count(entry, collected));
+            return Ok(());
+        }
+        let nanos = self.now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
+        let intent = Intent { deletes: doomed.iter().map(|entry| entry.path.clone()).collect() };
+        let said = serde_json::to_vec(&intent).map_err(|error| Error::failed("saying what will be deleted", error))?;
+        let id = format!("gc-{nanos}-{}", std::process::id());
+        let path = format!("{FOLDER}/{id}.json");
+        self.store.put(&path, Content::of(&said), &id)?;
+        let (_, named) = self.named(keep)?;
+        for entry in doomed {
+            signals::check()?;
+            let found = self.store.look(&entry.path)?.filter(|found| self.is_old(found.modified));
+            if found.is_some() && !named.contains(&entry.path) {
+                self.store.delete(&entry.path)?;
+                count(&entry, collected);
+            }
+        }
+        // Only now: a request to delete that failed may still be under way, and is remembered then.
+        self.store.delete(&path)?;
+        for left in self.store.list(FOLDER)?.iter().filter(|left| self.is_old(left.modified)) {
+            self.store.delete(&left.path)?;
         }
         Ok(())
     }
 
     /// What runs that died left behind in one folder.
-    fn temporary(&self, store: &Local, folder: &str, collected: &mut Collected) -> Result<()> {
-        for name in store.list(folder)?.iter().filter(|name| name.starts_with(TEMPORARY)) {
-            let path = store.locate(folder).join(name);
+    fn temporary(&self, local: &Local, folder: &str, collected: &mut Collected) -> Result<()> {
+        for name in local.names(folder)?.iter().filter(|name| name.starts_with(TEMPORARY)) {
+            let path = local.locate(folder).join(name);
             let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-            if self.is_old(&metadata) {
-                self.delete(&path, metadata.is_dir())?;
-                collected.temporary += 1;
+            if !metadata.modified().is_ok_and(|written| self.is_old(written)) {
+                continue;
             }
+            let deleted = match self.mode {
+                Mode::Count => Ok(()),
+                Mode::Delete if metadata.is_dir() => fs::remove_dir_all(&path),
+                Mode::Delete => fs::remove_file(&path),
+            };
+            deleted.map_err(|error| Error::failed(format!("{}: deleting it", path.display()), error))?;
+            collected.temporary += 1;
         }
         Ok(())
     }
 
     /// A file from the future is young: its clock cannot be trusted.
-    fn is_old(&self, metadata: &Metadata) -> bool {
-        metadata.modified().is_ok_and(|written| self.now.duration_since(written).is_ok_and(|age| age > GRACE))
-    }
-
-    fn delete(&self, path: &Path, is_folder: bool) -> Result<()> {
-        let deleted = match self.mode {
-            Mode::Count => return Ok(()),
-            Mode::Delete if is_folder => fs::remove_dir_all(path),
-            Mode::Delete => fs::remove_file(path),
-        };
-        deleted.map_err(|error| Error::failed(format!("{}: deleting it", path.display()), error))
+    fn is_old(&self, written: SystemTime) -> bool {
+        self.now.duration_since(written).is_ok_and(|age| age > GRACE)
     }
 }
 

@@ -5,11 +5,15 @@
 //! half a file; it must not overwrite a manifest or delete data. A failure leaves no temporary file of
 //! a living run behind, and nothing that a manifest names is touched.
 
+use crate::blob::{Blob, hash};
 use crate::error::{Error, Result};
-use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, SeekFrom};
 use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+use super::store::{Content, Created, Entry, Store};
 
 /// How the names of unfinished files begin; the run id follows.
 pub const TEMPORARY: &str = ".tmp-";
@@ -18,15 +22,6 @@ pub const TEMPORARY: &str = ".tmp-";
 #[derive(Clone, Debug)]
 pub struct Local {
     root: PathBuf,
-}
-
-/// What came of an attempt to make a numbered file visible.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Linked {
-    /// It is there now, and it is ours.
-    Done,
-    /// Somebody else's was there before.
-    Taken,
 }
 
 /// A lock on a folder: keeps `gc` away while a run lives, runs away while `gc` works, and those who make
@@ -72,7 +67,7 @@ impl Local {
     }
 
     /// The names of the entries of a folder, in no order; none if there is no such folder.
-    pub fn list(&self, path: &str) -> Result<Vec<String>> {
+    pub fn names(&self, path: &str) -> Result<Vec<String>> {
         let folder = self.locate(path);
         let failed = |error| Error::failed(format!("{}: listing the folder", folder.display()), error);
         let entries = match fs::read_dir(&folder) {
@@ -84,56 +79,11 @@ impl Local {
         entries.map(name).collect::<io::Result<_>>().map_err(failed)
     }
 
-    /// The bytes of a file.
-    pub fn read(&self, path: &str) -> Result<Vec<u8>> {
-        let path = self.locate(path);
-        fs::read(&path).map_err(|error| Error::failed(format!("{}: reading it", path.display()), error))
-    }
-
-    /// The size of a file; `None` if there is none.
-    pub fn size(&self, path: &str) -> Option<u64> {
-        fs::metadata(self.locate(path)).ok().filter(fs::Metadata::is_file).map(|metadata| metadata.len())
-    }
-
-    /// Puts a whole file in place, over one of that name if need be: content-named files are the same
-    /// then, only younger, which keeps `gc` off them. Its folder is not yet synced.
-    pub fn put(&self, path: &str, content: &mut dyn Read, run_id: &str) -> Result<()> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        self.make_folder(folder)?;
+    /// The temporary file that stands for a path until it is whole.
+    fn beside(&self, path: &str, run_id: &str) -> PathBuf {
         let target = self.locate(path);
-        let temporary = target.with_file_name(Local::temporary(run_id, name.split('.').next().unwrap_or(name)));
-        let put = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, &target));
-        put.map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            Error::failed(format!("{}: writing it", target.display()), error)
-        })
-    }
-
-    /// Makes a file visible under a name that must be free, whole and in one step. The link may have
-    /// been made although the system reported a failure: the caller reads back to know.
-    pub fn link_new(&self, path: &str, mut bytes: &[u8], run_id: &str) -> Result<Linked> {
-        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-        self.make_folder(folder)?;
-        let target = self.locate(path);
-        let temporary = target.with_file_name(Local::temporary(run_id, name.split('.').next().unwrap_or(name)));
-        let linked = write_synced(&temporary, &mut bytes).and_then(|()| fs::hard_link(&temporary, &target));
-        let _ = fs::remove_file(&temporary);
-        match linked {
-            Ok(()) => Ok(Linked::Done),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Linked::Taken),
-            Err(error) => {
-                let path = target.display();
-                Err(Error::failed(
-                    format!("{path}: publishing it by a hard link (the file system must allow them)"),
-                    error,
-                ))
-            }
-        }
-    }
-
-    /// Makes the entries of a folder durable.
-    pub fn sync_folder(&self, path: &str) -> Result<()> {
-        sync(&self.locate(path))
+        let name = target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        target.with_file_name(Local::temporary(run_id, &name))
     }
 
     /// Holds `gc` off for as long as the guard lives; waits for one that is at work.
@@ -164,6 +114,111 @@ impl Local {
         let folder = self.locate(path);
         File::open(&folder).map_err(|error| Error::failed(format!("{}: opening the folder", folder.display()), error))
     }
+
+    fn entry(&self, path: &Path, metadata: &fs::Metadata) -> io::Result<Option<Entry>> {
+        let Some(path) = path.strip_prefix(&self.root).ok().filter(|_| metadata.is_file()) else { return Ok(None) };
+        let parts: Vec<_> = path.components().map(|part| part.as_os_str().to_string_lossy()).collect();
+        Ok(Some(Entry { path: parts.join("/"), bytes: metadata.len(), modified: metadata.modified()? }))
+    }
+}
+
+impl Store for Local {
+    fn shown(&self, path: &str) -> String {
+        if path.is_empty() { self.root.display().to_string() } else { self.locate(path).display().to_string() }
+    }
+
+    fn prepare(&self) -> Result<()> {
+        self.make_root()
+    }
+
+    fn list(&self, folder: &str) -> Result<Vec<Entry>> {
+        let folder = self.locate(folder);
+        let mut entries = Vec::new();
+        for entry in WalkDir::new(&folder).sort_by_file_name() {
+            let found = entry.map_err(io::Error::from).and_then(|entry| {
+                let metadata = entry.metadata().map_err(io::Error::from)?;
+                self.entry(entry.path(), &metadata)
+            });
+            match found {
+                Ok(found) => entries.extend(found),
+                // Others may take files away, or the folder is not there.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(Error::failed(format!("{}: listing it", folder.display()), error)),
+            }
+        }
+        Ok(entries)
+    }
+
+    fn look(&self, path: &str) -> Result<Option<Entry>> {
+        let path = self.locate(path);
+        match fs::metadata(&path).and_then(|metadata| self.entry(&path, &metadata)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            found => found.map_err(|error| Error::failed(format!("{}: looking at it", path.display()), error)),
+        }
+    }
+
+    fn open(&self, path: &str) -> Result<Option<Blob>> {
+        let path = self.locate(path);
+        match File::open(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::failed(format!("{}: opening it", path.display()), error)),
+            Ok(file) => Ok(Some(Blob::File(file))),
+        }
+    }
+
+    /// Its folder is not yet synced. A file of that name is the same, only older: replacing it keeps `gc`
+    /// off it.
+    fn put(&self, path: &str, content: Content, run_id: &str) -> Result<()> {
+        self.make_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
+        let (target, temporary) = (self.locate(path), self.beside(path, run_id));
+        let put = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, &target));
+        put.map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            Error::failed(format!("{}: writing it", target.display()), error)
+        })
+    }
+
+    fn create(&self, path: &str, bytes: &[u8], run_id: &str) -> Result<Created> {
+        self.make_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
+        let (target, temporary) = (self.locate(path), self.beside(path, run_id));
+        let linked = write_synced(&temporary, Content::of(bytes)).and_then(|()| fs::hard_link(&temporary, &target));
+        let _ = fs::remove_file(&temporary);
+        match linked {
+            Ok(()) => Ok(Created::Done),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(Created::Taken),
+            Err(error) => {
+                let path = target.display();
+                Err(Error::failed(
+                    format!("{path}: publishing it by a hard link (the file system must allow them)"),
+                    error,
+                ))
+            }
+        }
+    }
+
+    fn delete(&self, path: &str) -> Result<()> {
+        let path = self.locate(path);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::failed(format!("{}: deleting it", path.display()), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Disks forget and people edit: only the bytes themselves tell.
+    fn holds(&self, path: &str, bytes: u64, sha256: &str) -> Result<bool> {
+        let found = fs::metadata(self.locate(path)).is_ok_and(|metadata| metadata.len() == bytes);
+        Ok(found && hash_file(&self.locate(path)).is_ok_and(|found| found == sha256))
+    }
+
+    fn settle(&self, folders: &BTreeSet<String>) -> Result<()> {
+        folders.iter().try_for_each(|folder| sync(&self.locate(folder)))
+    }
+
+    fn local(&self) -> Option<&Local> {
+        Some(self)
+    }
 }
 
 /// Makes the entries of a folder durable.
@@ -176,12 +231,13 @@ fn sync(folder: &Path) -> Result<()> {
 }
 
 /// Writes a file that must not be seen yet, makes it durable and reads it back.
-fn write_synced(path: &Path, content: &mut dyn Read) -> io::Result<()> {
+fn write_synced(path: &Path, mut content: Content) -> io::Result<()> {
     let mut file = File::create(path)?;
-    let written = copy_hashed(content, &mut file)?;
+    content.reader.seek(SeekFrom::Start(0))?;
+    io::copy(&mut content.reader, &mut file)?;
     file.sync_all()?;
     drop(file);
-    if hash_file(path)? != written {
+    if hash_file(path)? != content.sha256 {
         return Err(io::Error::other("the file system gave back other bytes than were written"));
     }
     Ok(())
@@ -189,28 +245,7 @@ fn write_synced(path: &Path, content: &mut dyn Read) -> io::Result<()> {
 
 /// SHA-256 of a file's bytes, in hex, with little memory.
 pub fn hash_file(path: &Path) -> io::Result<String> {
-    copy_hashed(&mut File::open(path)?, &mut io::sink())
-}
-
-/// Copies to the end; SHA-256 of the bytes, in hex.
-fn copy_hashed(from: &mut dyn Read, to: &mut dyn Write) -> io::Result<String> {
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(hex(&hash.finalize())),
-            Ok(length) => {
-                hash.update(&buffer[..length]);
-                to.write_all(&buffer[..length])?;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-/// Bytes in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash(&mut File::open(path)?)
 }
 
 #[cfg(test)]
@@ -221,22 +256,24 @@ mod tests {
     fn a_number_is_taken_once_and_keeps_its_first_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let store = Local::new(folder.path());
-        assert_eq!(store.link_new("_log/1.json", b"first", "a").unwrap(), Linked::Done);
-        assert_eq!(store.link_new("_log/1.json", b"second", "b").unwrap(), Linked::Taken);
-        assert_eq!(store.read("_log/1.json").unwrap(), b"first");
-        assert_eq!(store.list("_log").unwrap(), ["1.json"], "no temporary file is left");
+        assert_eq!(store.create("_log/1.json", b"first", "a").unwrap(), Created::Done);
+        assert_eq!(store.create("_log/1.json", b"second", "b").unwrap(), Created::Taken);
+        assert_eq!(fs::read(store.locate("_log/1.json")).unwrap(), b"first");
+        assert_eq!(store.names("_log").unwrap(), ["1.json"], "no temporary file is left");
     }
 
     #[test]
     fn put_replaces_whole_files_and_leaves_nothing_beside() {
         let folder = tempfile::tempdir().unwrap();
         let store = Local::new(folder.path());
-        store.put("data/t/x.parquet", &mut b"old".as_slice(), "a").unwrap();
-        store.put("data/t/x.parquet", &mut b"new".as_slice(), "a").unwrap();
-        assert_eq!(store.read("data/t/x.parquet").unwrap(), b"new");
-        assert_eq!(store.list("data/t").unwrap(), ["x.parquet"]);
-        assert_eq!((store.size("data/t/x.parquet"), store.size("data/t")), (Some(3), None));
-        assert!(store.list("nowhere").unwrap().is_empty());
+        store.put("data/t/x.parquet", Content::of(b"old"), "a").unwrap();
+        store.put("data/t/x.parquet", Content::of(b"new"), "a").unwrap();
+        assert_eq!(fs::read(store.locate("data/t/x.parquet")).unwrap(), b"new");
+        assert_eq!(store.names("data/t").unwrap(), ["x.parquet"]);
+        assert_eq!(store.sizes(&["data/t/x.parquet", "data/t"]).unwrap(), [Some(3), None]);
+        let listed: Vec<String> = store.list("data").unwrap().into_iter().map(|entry| entry.path).collect();
+        assert_eq!(listed, ["data/t/x.parquet"]);
+        assert!(store.list("nowhere").unwrap().is_empty() && store.names("nowhere").unwrap().is_empty());
     }
 
     #[test]
@@ -253,7 +290,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Local::new(folder.path());
         store.make_folder("data/t/x.parquet/in-the-way").unwrap();
-        assert!(store.put("data/t/x.parquet", &mut b"new".as_slice(), "a").is_err());
-        assert_eq!(store.list("data/t").unwrap(), ["x.parquet"]);
+        assert!(store.put("data/t/x.parquet", Content::of(b"new"), "a").is_err());
+        assert_eq!(store.names("data/t").unwrap(), ["x.parquet"]);
     }
 }

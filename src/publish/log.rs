@@ -8,11 +8,10 @@ use crate::error::{Error, Result};
 use crate::tables::columns::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use vtr_kernel::calendar::Day;
 
 use super::gates::Sums;
-use super::local::Local;
+use super::store::{self, Store};
 
 /// The folder of the manifests, below the output.
 pub const FOLDER: &str = "_log";
@@ -177,19 +176,19 @@ impl Manifest {
         bare(self) == bare(other)
     }
 
-    fn parse(bytes: &[u8], shown: &Path) -> Result<Manifest> {
+    fn parse(bytes: &[u8], shown: &str) -> Result<Manifest> {
         #[derive(Deserialize)]
         struct Head {
             format: u32,
         }
         let damaged = |error: serde_json::Error| {
-            Error::failed(format!("{}: the manifest is damaged; restore it from a backup", shown.display()), error)
+            Error::failed(format!("{shown}: the manifest is damaged; restore it from a backup"), error)
         };
         let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
         if head.format > FORMAT {
-            let (path, format) = (shown.display(), head.format);
+            let format = head.format;
             return Err(Error::Usage(format!(
-                "{path}: written by a newer program (manifest format {format}, this program reads up to {FORMAT}); \
+                "{shown}: written by a newer program (manifest format {format}, this program reads up to {FORMAT}); \
                  use the newer program"
             )));
         }
@@ -209,44 +208,52 @@ pub fn version_of(file_name: &str) -> Option<u64> {
     if plain { digits.parse().ok() } else { None }
 }
 
+/// The path of a version's manifest below the output.
+pub fn path(version: u64) -> String {
+    format!("{FOLDER}/{}", file_name(version))
+}
+
 /// All versions of an output, ascending; none if nothing was published.
-pub fn versions(store: &Local) -> Result<Vec<u64>> {
-    let mut versions: Vec<u64> = store.list(FOLDER)?.iter().filter_map(|name| version_of(name)).collect();
+pub fn versions(store: &dyn Store) -> Result<Vec<u64>> {
+    let entries = store.list(FOLDER)?;
+    let names = entries.iter().filter_map(|entry| entry.path.strip_prefix(FOLDER)?.strip_prefix('/'));
+    let mut versions: Vec<u64> = names.filter_map(version_of).collect();
     versions.sort_unstable();
     Ok(versions)
 }
 
-/// One version.
-pub fn read(store: &Local, version: u64) -> Result<Manifest> {
-    let path = format!("{FOLDER}/{}", file_name(version));
-    Manifest::parse(&store.read(&path)?, &store.locate(&path))
+/// One version; `None` if there is none of that number.
+pub fn find(store: &dyn Store, version: u64) -> Result<Option<Manifest>> {
+    let path = path(version);
+    store::read(store, &path)?.map(|bytes| Manifest::parse(&bytes, &store.shown(&path))).transpose()
+}
+
+/// One version that is there.
+pub fn read(store: &dyn Store, version: u64) -> Result<Manifest> {
+    find(store, version)?.ok_or_else(|| {
+        let what = format!("{}: the manifest is gone; restore it from a backup", store.shown(&path(version)));
+        Error::Failed { what, source: None }
+    })
 }
 
 /// The highest version, if anything was published.
-pub fn latest(store: &Local) -> Result<Option<Manifest>> {
+pub fn latest(store: &dyn Store) -> Result<Option<Manifest>> {
     versions(store)?.last().map(|version| read(store, *version)).transpose()
 }
 
 /// The published state of an output: its highest manifest, or the one asked for.
-pub fn open(out: &Path, version: Option<u64>) -> Result<Manifest> {
-    let store = Local::new(out);
-    let versions = versions(&store)?;
+pub fn open(store: &dyn Store, version: Option<u64>) -> Result<Manifest> {
+    let (versions, out) = (versions(store)?, store.shown(""));
     let Some(highest) = versions.last() else {
-        let out = out.display();
-        return Err(Error::Input(format!("{out}: nothing is published there; name the output folder of a `vtr run`")));
+        return Err(Error::Input(format!("{out}: nothing is published there; name the output of a `vtr run`")));
     };
     match version {
         Some(version) if !versions.contains(&version) => {
-            let (out, lowest) = (out.display(), versions[0]);
+            let lowest = versions[0];
             Err(Error::Usage(format!("{out}: there is no version {version}; the log holds {lowest} to {highest}")))
         }
-        asked => read(&store, asked.unwrap_or(*highest)),
+        asked => read(store, asked.unwrap_or(*highest)),
     }
-}
-
-/// Where a file of a manifest lies.
-pub fn locate(out: &Path, file: &DataFile) -> PathBuf {
-    Local::new(out).locate(&file.path)
 }
 
 /// A day as text, such as `2025-01-13`.
@@ -312,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_newer_shape_is_refused_and_a_torn_one_is_damage() {
-        let at = Path::new("out/_log/1");
+        let at = "out/_log/1";
         assert!(matches!(Manifest::parse(br#"{"format": 2}"#, at), Err(Error::Usage(_))));
         assert!(matches!(Manifest::parse(br#"{"format": 1, "ver"#, at), Err(Error::Failed { .. })));
     }

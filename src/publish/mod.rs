@@ -12,13 +12,16 @@ pub mod gates;
 pub mod gc;
 pub mod local;
 pub mod log;
-mod target;
+pub mod object;
+pub mod store;
+pub mod target;
 #[cfg(test)]
 mod tests;
 
 pub use checks::Checked;
 pub use gates::Sums;
-pub use log::{DataFile, InputFile, Manifest, Span, locate, open};
+pub use log::{DataFile, InputFile, Manifest, Span, open};
+pub use store::at;
 
 use crate::error::{Error, Result};
 use crate::job::plan::Plan;
@@ -26,26 +29,28 @@ use crate::signals;
 use crate::tables::Piece;
 use crate::tables::columns::Table;
 use arrow::record_batch::RecordBatch;
-use local::{Guard, Linked, Local};
+use local::Guard;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
+use store::{Content, Created, Store};
 use target::Target;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
+
+/// The folder of what runs leave beside the tables, below the output.
+pub const RUNS: &str = "_runs";
 
 /// A publication under way. Begin it before the inputs are read: what others publish between then and
 /// the commit is checked for conflicts.
 pub struct Publication {
     target: Target,
-    store: Local,
+    store: Arc<dyn Store>,
     run_id: String,
     /// The highest version when the run began.
     base: Option<Manifest>,
     made: Mutex<Made>,
     checks: Mutex<checks::Checks>,
-    _guard: Guard,
+    _guard: Option<Guard>,
 }
 
 /// What a publication has written; its threads share it.
@@ -124,7 +129,9 @@ pub fn refuse_other(plan: &Plan, published: Option<&Manifest>, evidence: Evidenc
 
 /// Begins a publication of a plan. Refuses an output that another job, or other evidence, published to.
 pub fn begin(plan: &Plan, run_id: String) -> Result<Publication> {
-    Publication::to(Target::of(plan)?, run_id)
+    let target = Target::of(plan)?;
+    let store = at(&target.out)?;
+    Publication::to(store, target, run_id)
 }
 
 impl Made {
@@ -137,13 +144,24 @@ impl Made {
 }
 
 impl Publication {
-    fn to(target: Target, run_id: String) -> Result<Publication> {
+    /// Begins a publication at a place.
+    ///
+    /// # Errors
+    /// The place cannot be published to, or belongs to another job or other evidence.
+    ///
+    /// # Panics
+    /// If the run id cannot be part of a file name.
+    pub fn to(store: Arc<dyn Store>, target: Target, run_id: String) -> Result<Publication> {
         assert!(!run_id.is_empty() && !run_id.contains(['/', '.']), "a run id is part of file names: `{run_id}`");
-        let store = Local::new(&target.out);
-        store.make_root()?;
-        store.make_folder(log::FOLDER)?;
-        let guard = store.guard_run(log::FOLDER)?;
-        let base = log::latest(&store)?;
+        store.prepare()?;
+        let guard = match store.local() {
+            None => None,
+            Some(local) => {
+                local.make_folder(log::FOLDER)?;
+                Some(local.guard_run(log::FOLDER)?)
+            }
+        };
+        let base = log::latest(store.as_ref())?;
         if let Some(base) = &base {
             target.refuse_other(base, target.evidence)?;
         }
@@ -155,11 +173,6 @@ impl Publication {
     /// The version in force when the run began.
     pub fn base(&self) -> Option<&Manifest> {
         self.base.as_ref()
-    }
-
-    /// Where the run keeps its report, and its rejects if a gate trips.
-    pub fn run_folder(&self) -> PathBuf {
-        self.store.locate(&format!("_runs/{}", self.run_id))
     }
 
     /// Refuses evidence other than that of the published version; the commit asks again.
@@ -207,26 +220,27 @@ impl Publication {
         if encoded.rows == 0 && week.is_some() {
             return Ok(());
         }
-        let sha256 = encoded.sha256;
         let folder = match week {
             Some(week) => format!("data/{name}/week={}", log::day_text(week)),
             None => format!("data/{name}"),
         };
-        let path = format!("{folder}/{sha256}.parquet");
-        if !self.is_in_place(&path, &sha256) {
-            self.store.put(&path, &mut encoded.content, &self.run_id)?;
+        let path = format!("{folder}/{}.parquet", encoded.sha256);
+        if !self.is_in_place(&path, encoded.bytes, &encoded.sha256)? {
+            let content = Content::spooled(&mut encoded.content, encoded.bytes, &encoded.sha256);
+            self.store.put(&path, content, &self.run_id)?;
             self.made().remember_folders(&folder);
         }
-        let file = DataFile { path, sha256, bytes: encoded.bytes, rows: encoded.rows, week, judged_by: 0 };
+        let file =
+            DataFile { path, sha256: encoded.sha256, bytes: encoded.bytes, rows: encoded.rows, week, judged_by: 0 };
         self.made().files.entry(table).or_default().push(file);
         Ok(())
     }
 
     /// Whether the base names a file and it is whole. What the base does not name is put anew even if it
     /// is there, so that `gc` does not find it old.
-    fn is_in_place(&self, path: &str, sha256: &str) -> bool {
+    fn is_in_place(&self, path: &str, bytes: u64, sha256: &str) -> Result<bool> {
         let named = self.base.as_ref().is_some_and(|base| base.all_files().any(|file| file.path == path));
-        named && local::hash_file(&self.store.locate(path)).is_ok_and(|found| found == sha256)
+        Ok(named && self.store.holds(path, bytes, sha256)?)
     }
 
     /// What was written so far, in the order of the tables.
@@ -247,32 +261,31 @@ impl Publication {
     /// # Panics
     /// If an unpartitioned table of the job was not written.
     pub fn commit(self, facts: ManifestFacts, checked: &mut Vec<Checked>) -> Result<Published> {
-        if let Err(tripped) = self.judge_gates(&facts, self.base.as_ref(), checked) {
-            return Err(match (tripped, self.keep_rejects()?) {
-                (Error::Gate(what), Some(path)) if facts.sums.rejected > 0 => {
-                    Error::Gate(format!("{what}\n  the rejected rows are kept in {}", path.display()))
-                }
-                (tripped, _) => tripped,
-            });
-        }
-        for folder in self.made().folders.iter().map(String::as_str).chain([log::FOLDER, ""]) {
-            self.store.sync_folder(folder)?;
-        }
+        // That the entries of folders are durable is part of what a manifest promises.
+        let mut folders = std::mem::take(&mut self.made().folders);
+        folders.extend([log::FOLDER, ""].map(String::from));
+        self.store.settle(&folders)?;
+        let mut taken = 0;
         loop {
-            let base = log::latest(&self.store)?;
+            let base = self.newest(taken)?;
             if let Some(base) = &base {
                 self.target.refuse_other(base, Some(facts.evidence))?;
             }
+            let judged = self.judge_gates(&facts, base.as_ref(), checked);
+            let judged = judged.map_err(|tripped| self.with_rejects(tripped, &facts));
             let manifest = self.manifest(&facts, base.as_ref());
             if let Some(base) = base.filter(|base| manifest.says_the_same(base)) {
+                judged?;
                 return Ok(self.published(base, true));
             }
+            // Against weeks that somebody else has just published the gates would say nothing of worth.
             self.refuse_overlap(&manifest)?;
+            judged?;
             self.refuse_missing(&manifest)?;
             // Past this line a signal finds the new version published.
             signals::check()?;
             if self.appeared(&manifest)? {
-                self.store.sync_folder(log::FOLDER).map_err(|error| {
+                self.store.settle(&BTreeSet::from([log::FOLDER.to_owned()])).map_err(|error| {
                     let version = manifest.version;
                     Error::failed(
                         format!("version {version} is published, but a power loss now could undo it; run again"),
@@ -281,12 +294,22 @@ impl Publication {
                 })?;
                 return Ok(self.published(manifest, false));
             }
+            // Somebody else's: what they published is the new base, and the gates are judged against it.
+            taken = manifest.version;
+        }
+    }
+
+    /// The highest version; at least `known`, whatever a list that lags behind says.
+    fn newest(&self, known: u64) -> Result<Option<Manifest>> {
+        match log::versions(self.store.as_ref())?.last().copied().unwrap_or(0).max(known) {
+            0 => Ok(None),
+            version => log::read(self.store.as_ref(), version).map(Some),
         }
     }
 
     /// Gives up: nothing was published. Rejects already written are kept beside the run's report; says
     /// where.
-    pub fn abandon(self) -> Result<Option<PathBuf>> {
+    pub fn abandon(self) -> Result<Option<String>> {
         self.keep_rejects()
     }
 
@@ -312,11 +335,27 @@ impl Publication {
     /// What comes of the job's checks against a base.
     fn judge_checks(&self, base: Option<&Manifest>) -> Result<Vec<Checked>> {
         let open = |file: &DataFile, take: &mut dyn FnMut(&RecordBatch) -> Result<()>| {
-            encode::read_columns(&self.store.locate(&file.path), &checks::COLUMNS, take)
+            let shown = self.store.shown(&file.path);
+            let Some(blob) = self.store.open(&file.path)? else {
+                let what = format!("{shown}: the file is missing; a run without a week range writes all files anew");
+                return Err(Error::Failed { what, source: None });
+            };
+            encode::read_columns(blob, &shown, &checks::COLUMNS, take)
         };
         let Some(span) = self.span(Table::VtrWeekly) else { return Ok(Vec::new()) };
         let files = base.map_or(&[][..], |base| base.files(Table::VtrWeekly));
         self.checks().judge(&checks::Published { files, span, open: &open })
+    }
+
+    /// A gate that tripped, with the place where the rejects are.
+    fn with_rejects(&self, tripped: Error, facts: &ManifestFacts) -> Error {
+        match (tripped, self.keep_rejects()) {
+            (Error::Gate(what), Ok(Some(kept))) if facts.sums.rejected > 0 => {
+                Error::Gate(format!("{what}\n  the rejected rows are kept in {kept}"))
+            }
+            (Error::Gate(what), Err(error)) => Error::Gate(format!("{what}\n  the rejects could not be kept: {error}")),
+            (tripped, _) => tripped,
+        }
     }
 
     /// Mondays that the published weekly tables have and this run, which replaces them, has not.
@@ -336,25 +375,46 @@ impl Publication {
         weekly.filter_map(of_table).flatten().collect()
     }
 
-    /// Makes the manifest visible; `false` if its number is somebody else's. Whatever the system said
-    /// about the attempt, the log tells whether it succeeded.
+    /// Makes the manifest visible; `false` if its number is somebody else's. Whatever the place said
+    /// about the attempt, the log tells whether it succeeded: a lost answer, a repeated request and a lost
+    /// race look the same.
     fn appeared(&self, manifest: &Manifest) -> Result<bool> {
-        let path = format!("{}/{}", log::FOLDER, log::file_name(manifest.version));
+        const ATTEMPTS: usize = 4;
+        let version = manifest.version;
         let mut text =
             serde_json::to_vec_pretty(manifest).map_err(|error| Error::failed("writing the manifest", error))?;
         text.push(b'\n');
-        let linked = self.store.link_new(&path, &text, &self.run_id);
-        if matches!(linked, Ok(Linked::Done)) {
-            return Ok(true);
+        let mut attempt = 1;
+        loop {
+            let created = self.store.create(&log::path(version), &text, &self.run_id);
+            if matches!(created, Ok(Created::Done)) {
+                return Ok(true);
+            }
+            let there = log::find(self.store.as_ref(), version).map_err(|error| {
+                let cause = created.as_ref().err().map(|cause| format!(" ({cause})")).unwrap_or_default();
+                Error::failed(
+                    format!("whether version {version} was published is not known{cause}; run again: that is harmless"),
+                    error,
+                )
+            })?;
+            match (there, created) {
+                (Some(there), _) => return Ok(there.run_id == self.run_id),
+                (None, Err(error)) => return Err(error),
+                // A store may say so of a name for which two requests only met.
+                (None, Ok(_)) if attempt < ATTEMPTS => attempt += 1,
+                (None, Ok(_)) => {
+                    let path = self.store.shown(&log::path(version));
+                    let what = format!("{path}: the place says that it exists, and has it not; run again");
+                    return Err(Error::Failed { what, source: None });
+                }
+            }
         }
-        let ours = self.store.size(&path).is_some() && log::read(&self.store, manifest.version)?.run_id == self.run_id;
-        if ours { Ok(true) } else { linked.map(|_| false) }
     }
 
     /// The publication stands; what follows are hints.
     fn published(&self, manifest: Manifest, unchanged: bool) -> Published {
         let mut warnings = Vec::new();
-        if let Err(error) = current::refresh(&self.store, &self.run_id) {
+        if let Err(error) = current::refresh(self.store.as_ref(), &self.run_id) {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             warnings
                 .push(format!("version {} is published, but {error}{cause}; the next run mends it", manifest.version));
@@ -362,14 +422,13 @@ impl Publication {
         Published { version: manifest.version, unchanged, files: manifest.all_files().count(), manifest, warnings }
     }
 
-    fn keep_rejects(&self) -> Result<Option<PathBuf>> {
+    fn keep_rejects(&self) -> Result<Option<String>> {
         let rejects = self.made().files.get(&Table::Rejects).and_then(|files| files.first().cloned());
         let Some(rejects) = rejects else { return Ok(None) };
-        self.store.make_folder(&format!("_runs/{}", self.run_id))?;
-        let (from, kept) = (self.store.locate(&rejects.path), self.run_folder().join("rejects.parquet"));
-        fs::copy(&from, &kept)
-            .map_err(|error| Error::failed(format!("{}: keeping the rejects", kept.display()), error))?;
-        Ok(Some(kept))
+        let Some(bytes) = store::read(self.store.as_ref(), &rejects.path)? else { return Ok(None) };
+        let kept = format!("{RUNS}/{}/rejects.parquet", self.run_id);
+        self.store.put(&kept, Content::of(&bytes), &self.run_id)?;
+        Ok(Some(self.store.shown(&kept)))
     }
 
     /// The manifest that follows a base: new files within the spans of this run, the base's elsewhere.
@@ -440,11 +499,12 @@ impl Publication {
     /// figures of another job or book that appeared since then.
     fn refuse_overlap(&self, manifest: &Manifest) -> Result<()> {
         let began = self.base.as_ref().map_or(0, |base| base.version);
-        for version in
-            log::versions(&self.store)?.into_iter().filter(|version| (began + 1..manifest.version).contains(version))
+        for version in log::versions(self.store.as_ref())?
+            .into_iter()
+            .filter(|version| (began + 1..manifest.version).contains(version))
         {
-            let other = log::read(&self.store, version)?;
-            let (run, out) = (&other.run_id, self.target.out.display());
+            let other = log::read(self.store.as_ref(), version)?;
+            let (run, out) = (&other.run_id, self.store.shown(""));
             if (&other.job, &other.book) != (&manifest.job, &manifest.book) {
                 return Err(Error::Conflict(format!(
                     "{out}: run {run} published version {version} from another state of the job or the book while this run was \
@@ -466,14 +526,20 @@ impl Publication {
         Ok(())
     }
 
-    /// Refuses to name a file that is not there.
+    /// Refuses to name a file that is not there, or may not be there much longer.
     fn refuse_missing(&self, manifest: &Manifest) -> Result<()> {
-        match manifest.all_files().find(|file| self.store.size(&file.path) != Some(file.bytes)) {
+        let made = self.made();
+        let ours: BTreeSet<&str> = made.files.values().flatten().map(|file| file.path.as_str()).collect();
+        gc::refuse_doomed(self.store.as_ref(), &ours, std::time::SystemTime::now())?;
+        let files: Vec<&DataFile> = manifest.all_files().collect();
+        let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
+        let sizes = self.store.sizes(&paths)?;
+        match files.iter().zip(sizes).find(|(file, size)| *size != Some(file.bytes)) {
             None => Ok(()),
-            Some(file) => {
-                let path = self.store.locate(&file.path);
+            Some((file, _)) => {
+                let path = self.store.shown(&file.path);
                 let what = "the file is missing or has another size; a run without a week range writes all files anew";
-                Err(Error::Failed { what: format!("{}: {what}", path.display()), source: None })
+                Err(Error::Failed { what: format!("{path}: {what}"), source: None })
             }
         }
     }

@@ -16,7 +16,7 @@ use super::log::{Job, Manifest, Span};
 /// What a plan says of its publication.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The output's folder.
+    /// The output: a folder, or a URI.
     pub out: PathBuf,
     /// The job.
     pub job: Job,
@@ -39,12 +39,8 @@ pub struct Target {
 impl Target {
     /// Of a plan.
     pub fn of(plan: &Plan) -> Result<Target> {
-        let out = &plan.output.path;
-        if out.contains("://") {
-            return Err(Error::Usage(format!("output.path: `{out}` is not on this machine; name a local folder")));
-        }
         Ok(Target {
-            out: PathBuf::from(out),
+            out: PathBuf::from(&plan.output.path),
             job: Job { name: plan.name.clone(), digest: plan.job_digest.clone() },
             book: plan.book.digest().to_owned(),
             as_of: plan.as_of,

@@ -1,13 +1,15 @@
 //! Publications end to end on a folder: what replaces what, what is refused, what readers see.
 
 use super::gc::{GRACE, Mode};
+use super::local::Local;
 use super::*;
 use crate::job::plan::WeekRange;
 use crate::verbs::{resolve, verify};
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tempfile::TempDir;
@@ -87,7 +89,7 @@ impl Run {
             max_vanished_weeks: self.may_vanish,
             checks: Vec::new(),
         };
-        Publication::to(target, self.id.to_owned())
+        Publication::to(at(out)?, target, self.id.to_owned())
     }
 
     fn write(&self, publication: &Publication) {
@@ -125,10 +127,30 @@ impl Run {
     }
 }
 
+/// The published state of a place.
+fn open(out: &Path, version: Option<u64>) -> Result<Manifest> {
+    super::open(at(out)?.as_ref(), version)
+}
+
+fn damages(out: &Path, manifest: &Manifest) -> Vec<verify::Damage> {
+    verify::damages(at(out).unwrap().as_ref(), manifest).unwrap()
+}
+
+fn locate(out: &Path, file: &DataFile) -> PathBuf {
+    out.join(&file.path)
+}
+
+/// The rows of a Parquet file of this machine.
+fn rows(path: &Path) -> u64 {
+    encode::rows(crate::blob::Blob::File(fs::File::open(path).unwrap()), "the file").unwrap()
+}
+
 /// The weeks of `vtr_weekly` with the valid packages read back from its files.
 fn weekly(out: &Path, manifest: &Manifest) -> Vec<(Day, i64)> {
     let read = |file: &DataFile| {
-        let batch = encode::open(&locate(out, file)).unwrap().next().unwrap().unwrap();
+        let store = at(out).unwrap();
+        let blob = store.open(&file.path).unwrap().unwrap();
+        let batch = encode::open(blob, &file.path).unwrap().next().unwrap().unwrap();
         let column = batch.column_by_name("valid").unwrap().clone();
         (file.week.unwrap(), column.as_any().downcast_ref::<Int64Array>().unwrap().value(0))
     };
@@ -321,7 +343,7 @@ fn readers_see_whole_versions_only() {
             while !ended {
                 ended = done.load(std::sync::atomic::Ordering::SeqCst);
                 let manifest = open(&out, None).unwrap();
-                assert!(verify::damages(&out, &manifest).is_empty());
+                assert!(damages(&out, &manifest).is_empty());
                 let weeks = weekly(&out, &manifest);
                 assert!(weeks.len() == 2 && weeks[0].1 == weeks[1].1, "{weeks:?}");
                 seen.insert(manifest.version);
@@ -350,11 +372,11 @@ fn a_run_that_gives_up_leaves_the_old_version_and_its_rejects() {
     facts.inputs[0].1 = facts.sums;
     let Err(Error::Gate(message)) = publication.commit(facts, &mut Vec::new()) else { panic!("2 of 10 rejected") };
     assert!(message.contains("2 of 10"), "{message}");
-    assert_eq!(encode::rows(&out.join("_runs/r2/rejects.parquet")).unwrap(), 0);
+    assert_eq!(rows(&out.join("_runs/r2/rejects.parquet")), 0);
     assert_eq!(open(&out, None).unwrap().version, 1);
     let publication = Run { id: "r3", ..run }.begin(&out).unwrap();
     publication.write(piece(Table::Rejects, None, 3, 1)).unwrap();
-    assert_eq!(encode::rows(&publication.abandon().unwrap().unwrap()).unwrap(), 3);
+    assert_eq!(rows(Path::new(&publication.abandon().unwrap().unwrap())), 3);
     no_temporary_files(&out);
 }
 
@@ -378,19 +400,19 @@ fn verify_finds_a_flipped_byte_and_the_next_run_mends_it() {
     let (_folder, out) = folder();
     let run = Run::new("r1", &[(WEEKS[0], 8), (WEEKS[1], 2)]);
     let manifest = run.publish(&out).unwrap().manifest;
-    assert!(verify::damages(&out, &manifest).is_empty());
+    assert!(damages(&out, &manifest).is_empty());
     let (flipped, lost) = (&manifest.files(Table::VtrWeekly)[0], &manifest.files(Table::VtrWeekly)[1]);
     let mut bytes = fs::read(locate(&out, flipped)).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(locate(&out, flipped), bytes).unwrap();
     fs::remove_file(locate(&out, lost)).unwrap();
-    let damages = verify::damages(&out, &manifest);
-    assert_eq!(damages.len(), 2, "{damages:?}");
-    assert!(damages[0].what.contains("SHA-256") && damages[1].what == "missing", "{damages:?}");
+    let found = damages(&out, &manifest);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[0].what.contains("SHA-256") && found[1].what == "missing", "{found:?}");
     assert_eq!(verify::run(&out, None, false).unwrap_err().exit_code(), 1);
     assert!(Run { id: "r2", ..run }.publish(&out).unwrap().unchanged);
-    assert!(verify::damages(&out, &manifest).is_empty());
+    assert!(damages(&out, &manifest).is_empty());
     let in_current = out.join(current::CURRENT).join(flipped.path.strip_prefix("data/").unwrap());
     assert_eq!(local::hash_file(&in_current).unwrap(), flipped.sha256, "current is mended too");
 }
@@ -403,16 +425,17 @@ fn gc_deletes_what_is_unnamed_and_old_and_nothing_else() {
     fs::write(out.join("data/vtr_weekly/notes.txt"), "mine").unwrap();
     fs::write(out.join("data/vtr_weekly/.tmp-dead-abc"), "half").unwrap();
     let now = SystemTime::now();
-    let gc = |keep, now| gc::collect(&out, keep, now, Mode::Delete);
+    let gc = |keep, now| gc::collect(&Local::new(&out), keep, now, Mode::Delete);
     let young = gc(1, now).unwrap();
-    assert_eq!((young.files, young.temporary, young.too_young), (0, 0, 2));
+    // What was the newest within the grace time is kept, because somebody may still read it.
+    assert_eq!((young.files, young.temporary, young.too_young, young.oldest_kept), (0, 0, 0, 1));
     let old = now + GRACE + std::time::Duration::from_secs(60);
-    let counted = gc::collect(&out, 1, old, Mode::Count).unwrap();
+    let counted = gc::collect(&Local::new(&out), 1, old, Mode::Count).unwrap();
     assert_eq!(gc(2, old).unwrap().files, 1);
-    assert!(verify::damages(&out, &versions[1]).is_empty() && verify::damages(&out, &versions[2]).is_empty());
-    assert_eq!(verify::damages(&out, &versions[0]).len(), 1);
+    assert!(damages(&out, &versions[1]).is_empty() && damages(&out, &versions[2]).is_empty());
+    assert_eq!(damages(&out, &versions[0]).len(), 1);
     assert_eq!((gc(0, old).unwrap().files, counted.files, counted.temporary), (1, 2, 1), "keep is at least one");
-    assert!(verify::damages(&out, &versions[2]).is_empty());
+    assert!(damages(&out, &versions[2]).is_empty());
     assert!(out.join("data/vtr_weekly/notes.txt").exists() && !out.join("data/vtr_weekly/.tmp-dead-abc").exists());
     assert_eq!(log::versions(&Local::new(&out)).unwrap(), [1, 2, 3]);
     crate::verbs::gc::run(&out, 1, Mode::Count, now, true).unwrap();
@@ -433,7 +456,7 @@ fn current_and_views_follow_the_log_and_are_mended() {
     let first = in_current();
     (2..=4).for_each(|mark| assert!(run(mark).publish(&out).unwrap().version == mark.unsigned_abs()));
     assert!(in_current().len() == 1 && in_current() != first);
-    let mut snapshots: Vec<_> = Local::new(&out).list(current::SNAPSHOTS).unwrap();
+    let mut snapshots: Vec<_> = Local::new(&out).names(current::SNAPSHOTS).unwrap();
     snapshots.sort();
     assert_eq!(snapshots, ["3", "4"]);
     let views = fs::read_to_string(out.join(current::VIEWS)).unwrap();
@@ -452,7 +475,7 @@ fn bytes(piece: Piece) -> Vec<u8> {
     let mut encoded = encode::parquet(piece, &mut |rows| passed += rows.num_rows() as u64).unwrap();
     std::io::Read::read_to_end(&mut encoded.content, &mut bytes).unwrap();
     assert_eq!((bytes.len() as u64, passed), (encoded.bytes, encoded.rows));
-    assert_eq!(local::hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)), encoded.sha256);
+    assert_eq!(crate::blob::hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)), encoded.sha256);
     bytes
 }
 
@@ -477,5 +500,5 @@ fn a_file_depends_on_its_rows_and_not_on_their_batches() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.parquet");
     fs::write(&path, bytes(Piece::of(Table::Rejects, None, Vec::new()))).unwrap();
-    assert_eq!((encode::rows(&path).unwrap(), encode::open(&path).unwrap().count()), (0, 0));
+    assert_eq!(rows(&path), 0);
 }

@@ -6,12 +6,12 @@
 
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
+use crate::publish::store::Store;
 use crate::tables::columns::Table;
 use arrow::array::{AsArray, StringArray};
 use arrow::datatypes::Date32Type;
 use arrow::record_batch::RecordBatch;
 use std::io::Write;
-use std::path::PathBuf;
 use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::Class;
@@ -59,19 +59,25 @@ const SHOWN: [&str; 10] = [
 pub struct WeekFile {
     /// Monday of its week.
     pub week: Day,
-    /// Where it lies.
-    pub path: PathBuf,
+    /// Its path below the output.
+    pub path: String,
 }
 
 /// Shows the rows of the published files of `defects` that match, in order of weeks and keys.
 ///
 /// # Errors
 /// [`Error::Usage`] for an unknown reason; a file cannot be read; writing fails.
-pub fn run(files: &[WeekFile], query: &Query, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+pub fn run(
+    store: &dyn Store,
+    files: &[WeekFile],
+    query: &Query,
+    out: &mut dyn Write,
+    notes: &mut dyn Write,
+) -> Result<()> {
     if let Some(reason) = &query.reason {
         check_reason(reason)?;
     }
-    listing::unless_pipe_closed(show(files, query, out, notes))
+    listing::unless_pipe_closed(show(store, files, query, out, notes))
 }
 
 fn check_reason(name: &str) -> Result<()> {
@@ -82,7 +88,13 @@ fn check_reason(name: &str) -> Result<()> {
     Err(Error::Usage(format!("--reason: `{name}` is no reason of a defect; there are {}", names.join(", "))))
 }
 
-fn show(files: &[WeekFile], query: &Query, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+fn show(
+    store: &dyn Store,
+    files: &[WeekFile],
+    query: &Query,
+    out: &mut dyn Write,
+    notes: &mut dyn Write,
+) -> Result<()> {
     let all: Vec<&'static str> = Table::Defects.columns().iter().map(|facts| facts.name).collect();
     let heads: &[&'static str] = if query.format == Format::Table { &SHOWN } else { &all };
     let default_limit = if query.format == Format::Table { TABLE_ROWS } else { usize::MAX };
@@ -94,7 +106,7 @@ fn show(files: &[WeekFile], query: &Query, out: &mut dyn Write, notes: &mut dyn 
     let mut shown = 0;
     let mut has_more = false;
     for file in weeks {
-        let goes_on = listing::read_published(Table::Defects, &file.path, &mut |batch| {
+        let goes_on = listing::read_published(store, Table::Defects, &file.path, &mut |batch| {
             let filter = Filter::of(batch, query);
             for row in (0..batch.num_rows()).filter(|row| filter.lets_pass(*row)) {
                 if shown == limit {
@@ -171,8 +183,14 @@ impl<'a> Filter<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::publish::local::Local;
     use crate::verbs::listing::tests::{filler, published};
     use vtr_kernel::calendar::monday;
+
+    /// Paths of any folder of this machine.
+    fn local() -> Local {
+        Local::new(std::path::Path::new("/"))
+    }
 
     const FIRST: Day = 20_101; // 2025-01-13, a Monday
 
@@ -185,14 +203,14 @@ mod tests {
             "likely_carrier" => Cell::Null,
             _ => filler(Table::Defects, name),
         });
-        (WeekFile { week: monday, path: file.to_path_buf() }, file)
+        (WeekFile { week: monday, path: file.to_string_lossy().into_owned() }, file)
     }
 
     fn shown(query: &Query) -> (String, String) {
         let (second, _second) = week(FIRST + 7, &[("3", FIRST + 7, "scan_missing"), ("4", FIRST + 13, "scan_missing")]);
         let (first, _first) = week(FIRST, &[("1", FIRST, "tracking_missing"), ("2", FIRST + 6, "scan_missing")]);
         let (mut out, mut notes) = (Vec::new(), Vec::new());
-        run(&[second, first], query, &mut out, &mut notes).unwrap();
+        run(&local(), &[second, first], query, &mut out, &mut notes).unwrap();
         (String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
     }
 
@@ -232,13 +250,13 @@ mod tests {
         let nowhere = WeekFile { week: FIRST, path: "does-not-exist.parquet".into() };
         let (mut out, mut notes) = (Vec::new(), Vec::new());
         let query = Query { from: Some(FIRST + 7), ..Query::default() };
-        assert!(run(&[nowhere], &query, &mut out, &mut notes).is_ok());
+        assert!(run(&local(), &[nowhere], &query, &mut out, &mut notes).is_ok());
     }
 
     #[test]
     fn unknown_reasons_are_named() {
         let query = Query { reason: Some("scanned".into()), ..Query::default() };
-        let error = run(&[], &query, &mut Vec::new(), &mut Vec::new()).unwrap_err();
+        let error = run(&local(), &[], &query, &mut Vec::new(), &mut Vec::new()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("tracking_placeholder, carrier_missing"), "{error}");
     }

@@ -4,6 +4,7 @@
 //! a run is publishing to the output.
 
 use crate::error::{Error, Result};
+use crate::publish;
 use crate::publish::gc::{self, Collected, Mode};
 use serde_json::json;
 use std::io::{self, ErrorKind, Write};
@@ -12,7 +13,8 @@ use std::time::SystemTime;
 
 /// Deletes, or with [`Mode::Count`] only counts, and prints to stdout what went.
 pub fn run(out: &Path, keep: u64, mode: Mode, now: SystemTime, as_json: bool) -> Result<()> {
-    let collected = gc::collect(out, keep, now, mode)?;
+    let store = publish::at(out)?;
+    let collected = gc::collect(store.as_ref(), keep, now, mode)?;
     match print(&mut io::stdout().lock(), &collected, mode, as_json) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::failed("writing to stdout", error)),
         _ => Ok(()),

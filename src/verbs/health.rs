@@ -6,12 +6,12 @@
 
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
+use crate::publish::store::Store;
 use crate::tables::columns::Table;
 use crate::tables::health::Status;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use std::io::Write;
-use std::path::PathBuf;
 use vtr_kernel::tally::Tally;
 
 /// What is asked for.
@@ -117,10 +117,16 @@ impl<'a> Row<'a> {
 ///
 /// # Errors
 /// A file cannot be read; writing fails; [`Error::Gate`] by `fail_on`.
-pub fn run(files: &[PathBuf], query: &Query, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+pub fn run(
+    store: &dyn Store,
+    files: &[String],
+    query: &Query,
+    out: &mut dyn Write,
+    notes: &mut dyn Write,
+) -> Result<()> {
     let mut batches = Vec::new();
     for path in files {
-        listing::read_published(Table::AccountHealth, path, &mut |batch| {
+        listing::read_published(store, Table::AccountHealth, path, &mut |batch| {
             batches.push(batch.clone());
             Ok(true)
         })?;
@@ -241,7 +247,8 @@ mod tests {
             ("E", "DE", 95, 100, "at_risk", Some(0)),
         ]);
         let (mut out, mut notes) = (Vec::new(), Vec::new());
-        let result = run(&[file.to_path_buf()], query, &mut out, &mut notes);
+        let store = crate::publish::local::Local::new(std::path::Path::new("/"));
+        let result = run(&store, &[file.to_string_lossy().into_owned()], query, &mut out, &mut notes);
         (result, String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
     }
 

@@ -5,16 +5,15 @@
 //! escapes control characters. It fails where a file is no such table or writing fails.
 
 use crate::error::{Error, Result};
+use crate::publish::encode;
+use crate::publish::store::Store;
 use crate::tables::columns::Table;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::borrow::Cow;
-use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
 use std::str::FromStr;
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::text::{is_hidden, shown};
@@ -226,19 +225,24 @@ pub fn is_marketplace(name: &str, asked: &str) -> bool {
 ///
 /// # Errors
 /// The file cannot be read, or is no file of that table.
-pub fn read_published(table: Table, path: &Path, each: &mut dyn FnMut(&RecordBatch) -> Result<bool>) -> Result<bool> {
+pub fn read_published(
+    store: &dyn Store,
+    table: Table,
+    path: &str,
+    each: &mut dyn FnMut(&RecordBatch) -> Result<bool>,
+) -> Result<bool> {
+    let shown = store.shown(path);
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Error::failed(format!("reading {}; `vtr verify` tells whether the output is damaged", path.display()), error)
+        Error::failed(format!("reading {shown}; `vtr verify` tells whether the output is damaged"), error)
     };
-    let file = File::open(path).map_err(|error| unreadable(error.into()))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| unreadable(error.into()))?;
+    let blob = store.open(path)?.ok_or_else(|| unreadable("the file is missing".into()))?;
+    let builder = encode::builder(blob, &shown)?;
     let found: Vec<_> =
         builder.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
     let wanted: Vec<_> = table.columns().iter().map(|facts| (facts.name.to_string(), facts.kind.data_type())).collect();
     if found != wanted {
         return Err(Error::Input(format!(
-            "{} has not the columns of `{}`; it was published by another version of this program: run the job again",
-            path.display(),
+            "{shown} has not the columns of `{}`; it was published by another version of this program: run the job again",
             table.name()
         )));
     }
@@ -269,9 +273,15 @@ fn is_closed_pipe(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bo
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::publish::local::Local;
     use crate::tables::columns::Kind;
     use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
     use std::sync::Arc;
+
+    /// Paths of any folder of this machine.
+    fn local() -> Local {
+        Local::new(std::path::Path::new("/"))
+    }
 
     /// What stands in a column that a test does not care for.
     pub fn filler(table: Table, name: &str) -> Cell<'static> {
@@ -318,12 +328,12 @@ pub(super) mod tests {
     #[test]
     fn files_of_other_tables_are_refused() {
         let file = published(Table::InputFiles, 1, |_, name| filler(Table::InputFiles, name));
-        let error = read_published(Table::Defects, &file, &mut |_| Ok(true)).unwrap_err();
+        let error = read_published(&local(), Table::Defects, file.to_str().unwrap(), &mut |_| Ok(true)).unwrap_err();
         assert!(
             matches!(error, Error::Input(_)) && error.to_string().contains("has not the columns of `defects`"),
             "{error}"
         );
-        assert!(read_published(Table::Defects, Path::new("nowhere.parquet"), &mut |_| Ok(true)).is_err());
+        assert!(read_published(&local(), Table::Defects, "nowhere.parquet", &mut |_| Ok(true)).is_err());
     }
 
     fn listed(format: Format, rows: &[Vec<Cell>]) -> (String, String) {

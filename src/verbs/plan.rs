@@ -29,11 +29,7 @@ pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
 }
 
 fn base(plan: &Plan) -> Result<Option<Manifest>> {
-    let out = Path::new(&plan.output.path);
-    if !out.join(log::FOLDER).is_dir() {
-        return Ok(None);
-    }
-    log::latest(&crate::publish::local::Local::new(out))
+    log::latest(crate::publish::at(Path::new(&plan.output.path))?.as_ref())
 }
 
 fn put(text: &mut String, head: &str, line: &str) {

@@ -8,11 +8,11 @@ use super::{defects, health};
 use crate::cli::{DefectsArgs, FailOn, HealthArgs, ListFormat};
 use crate::error::{Error, Result};
 use crate::job;
-use crate::publish::{self, Manifest, locate};
+use crate::publish::store::Store;
+use crate::publish::{self, Manifest};
 use crate::tables::columns::Table;
 use crate::tables::health::Status;
 use std::io::{stderr, stdout};
-use std::path::Path;
 
 /// `vtr defects`.
 ///
@@ -36,12 +36,12 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
         limit: args.limit,
         format: format(args.format),
     };
-    let manifest = open(&args.out, Table::Defects)?;
+    let store = publish::at(&args.out)?;
+    let manifest = open(store.as_ref(), Table::Defects)?;
     let files = manifest.files(Table::Defects).iter();
-    let files: Vec<defects::WeekFile> = files
-        .filter_map(|file| file.week.map(|week| defects::WeekFile { week, path: locate(&args.out, file) }))
-        .collect();
-    defects::run(&files, &query, &mut stdout().lock(), &mut stderr())
+    let files: Vec<defects::WeekFile> =
+        files.filter_map(|file| file.week.map(|week| defects::WeekFile { week, path: file.path.clone() })).collect();
+    defects::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())
 }
 
 /// `vtr health`.
@@ -59,17 +59,18 @@ pub fn health(args: &HealthArgs) -> Result<()> {
             FailOn::AtRisk => Status::AtRisk,
         }),
     };
-    let manifest = open(&args.out, Table::AccountHealth)?;
-    let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| locate(&args.out, file)).collect();
-    health::run(&files, &query, &mut stdout().lock(), &mut stderr())
+    let store = publish::at(&args.out)?;
+    let manifest = open(store.as_ref(), Table::AccountHealth)?;
+    let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
+    health::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())
 }
 
-fn open(out: &Path, table: Table) -> Result<Manifest> {
-    let manifest = publish::open(out, None)?;
+fn open(store: &dyn Store, table: Table) -> Result<Manifest> {
+    let manifest = publish::open(store, None)?;
     if manifest.has(table) {
         return Ok(manifest);
     }
-    let (out, name) = (out.display(), table.name());
+    let (out, name) = (store.shown(""), table.name());
     Err(Error::Usage(format!("{out} holds no table {name}; publish it with a job whose [output] `tables` names it")))
 }
 

@@ -4,6 +4,7 @@
 //! that it lacks, is refused.
 
 use crate::error::{Error, Result};
+use crate::publish::store::Store;
 use crate::publish::{self, DataFile, Manifest, log};
 use crate::tables::columns::Table;
 use serde_json::json;
@@ -12,11 +13,13 @@ use std::path::Path;
 
 /// Prints to stdout the highest version, or the one asked for, and the files of all tables or of one.
 pub fn run(out: &Path, table: Option<&str>, version: Option<u64>, as_json: bool) -> Result<()> {
-    let manifest = publish::open(out, version)?;
+    let store = publish::at(out)?;
+    let store = store.as_ref();
+    let manifest = publish::open(store, version)?;
     let tables = choose(&manifest, table)?;
     let printed = match as_json {
-        true => print_json(&mut io::stdout().lock(), out, &manifest, &tables),
-        false => print_text(&mut io::stdout().lock(), out, &manifest, &tables),
+        true => print_json(&mut io::stdout().lock(), store, &manifest, &tables),
+        false => print_text(&mut io::stdout().lock(), store, &manifest, &tables),
     };
     match printed {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -43,25 +46,25 @@ fn choose<'a>(manifest: &'a Manifest, table: Option<&str>) -> Result<Tables<'a>>
 }
 
 /// One line a file: table, week, rows, bytes, path.
-fn print_text(to: &mut dyn Write, out: &Path, manifest: &Manifest, tables: &Tables) -> io::Result<()> {
+fn print_text(to: &mut dyn Write, store: &dyn Store, manifest: &Manifest, tables: &Tables) -> io::Result<()> {
     writeln!(to, "version {}", manifest.version)?;
     for (name, files) in tables {
         for file in *files {
             let week = file.week.map_or("-".to_owned(), log::day_text);
-            let path = publish::locate(out, file);
-            writeln!(to, "{name}\t{week}\t{}\t{}\t{}", file.rows, file.bytes, path.display())?;
+            let path = store.shown(&file.path);
+            writeln!(to, "{name}\t{week}\t{}\t{}\t{path}", file.rows, file.bytes)?;
         }
     }
     to.flush()
 }
 
-fn print_json(to: &mut dyn Write, out: &Path, manifest: &Manifest, tables: &Tables) -> io::Result<()> {
+fn print_json(to: &mut dyn Write, store: &dyn Store, manifest: &Manifest, tables: &Tables) -> io::Result<()> {
     let of_table = |(name, files): &(&str, &[DataFile])| {
         let files: Vec<_> = files
             .iter()
             .map(|file| {
                 json!({
-                    "path": publish::locate(out, file).to_string_lossy(),
+                    "path": store.shown(&file.path),
                     "sha256": file.sha256,
                     "bytes": file.bytes,
                     "rows": file.rows,

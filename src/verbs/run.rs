@@ -7,6 +7,8 @@ use crate::cli::{GlobalOptions, RunArgs};
 use crate::error::Result;
 use crate::job;
 use crate::progress::{Visibility, say};
+use crate::publish;
+use crate::report::Outcome;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -15,9 +17,9 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     let plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
     let (report, result) = crate::run(&plan, visibility);
-    // An output that was refused or never begun gets no report of ours.
-    let kept = if Path::new(&plan.output.path).join("_log").is_dir() {
-        report.write(Path::new(&plan.output.path)).map(drop)
+    // Of a run that changed nothing nothing is written, and an output that was refused is not ours.
+    let kept = if report.begun && report.outcome != Outcome::Unchanged {
+        publish::at(Path::new(&plan.output.path)).and_then(|store| report.write(store.as_ref())).map(drop)
     } else {
         Ok(())
     };

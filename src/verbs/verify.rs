@@ -4,9 +4,11 @@
 //! nothing. Damage is listed whole, then the verb fails.
 
 use crate::error::{Error, Result};
-use crate::publish::{self, DataFile, Manifest, encode, local};
+use crate::publish::store::Store;
+use crate::publish::{self, DataFile, Manifest, encode};
+use crate::signals;
+use parquet::file::reader::Length;
 use serde_json::json;
-use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -22,8 +24,9 @@ pub struct Damage {
 /// Checks the highest version, or the one asked for, and prints the result to stdout. Fails if anything
 /// is damaged.
 pub fn run(out: &Path, version: Option<u64>, as_json: bool) -> Result<()> {
-    let manifest = publish::open(out, version)?;
-    let damaged = damages(out, &manifest);
+    let store = publish::at(out)?;
+    let manifest = publish::open(store.as_ref(), version)?;
+    let damaged = damages(store.as_ref(), &manifest)?;
     match print(&mut io::stdout().lock(), &manifest, &damaged, as_json) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(Error::failed("writing to stdout", error)),
         _ => {}
@@ -31,34 +34,41 @@ pub fn run(out: &Path, version: Option<u64>, as_json: bool) -> Result<()> {
     if damaged.is_empty() {
         return Ok(());
     }
-    let (out, count, version) = (out.display(), damaged.len(), manifest.version);
+    let (out, count, version) = (store.shown(""), damaged.len(), manifest.version);
     let what =
         format!("{out}: {count} files of version {version} are damaged; a run without a week range writes them anew");
     Err(Error::Failed { what, source: None })
 }
 
 /// Every file of a version that is not what its manifest says.
-pub fn damages(out: &Path, manifest: &Manifest) -> Vec<Damage> {
-    let damage = |file: &DataFile| damage(out, file).map(|what| Damage { path: file.path.clone(), what });
-    manifest.all_files().filter_map(damage).collect()
+///
+/// # Errors
+/// A signal came.
+pub fn damages(store: &dyn Store, manifest: &Manifest) -> Result<Vec<Damage>> {
+    let mut damages = Vec::new();
+    for file in manifest.all_files() {
+        signals::check()?;
+        damages.extend(damage(store, file).map(|what| Damage { path: file.path.clone(), what }));
+    }
+    Ok(damages)
 }
 
-fn damage(out: &Path, file: &DataFile) -> Option<String> {
-    let path = publish::locate(out, file);
-    let bytes = match fs::metadata(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Some("missing".to_owned()),
+fn damage(store: &dyn Store, file: &DataFile) -> Option<String> {
+    let blob = match store.open(&file.path) {
         Err(error) => return Some(format!("unreadable: {error}")),
-        Ok(metadata) => metadata.len(),
+        Ok(None) => return Some("missing".to_owned()),
+        Ok(Some(blob)) => blob,
     };
+    let bytes = blob.len();
     if bytes != file.bytes {
         return Some(format!("changed: {bytes} bytes, not {}", file.bytes));
     }
-    match local::hash_file(&path) {
+    match blob.hash() {
         Err(error) => return Some(format!("unreadable: {error}")),
         Ok(found) if found != file.sha256 => return Some(format!("changed: its SHA-256 is {found}")),
         Ok(_) => {}
     }
-    match encode::rows(&path) {
+    match encode::rows(blob, &store.shown(&file.path)) {
         Err(error) => Some(format!("unreadable: {error}")),
         Ok(rows) if rows != file.rows => {
             Some(format!("its footer tells of {rows} rows, the manifest of {}", file.rows))

@@ -173,7 +173,7 @@ fn polars_sees_folded_counts_only() {
 }
 
 /// Who reads the clock or the environment, and why.
-const CLOCK_AND_ENVIRONMENT: [(&str, &str); 9] = [
+const CLOCK_AND_ENVIRONMENT: [(&str, &str); 10] = [
     ("src/job/", "the plan is made there, once"),
     ("src/main.rs", "hands the clock to the verbs"),
     ("src/verbs/", "hand the clock to the job, to gc and to the book; gen times itself"),
@@ -182,6 +182,7 @@ const CLOCK_AND_ENVIRONMENT: [(&str, &str); 9] = [
     ("src/report.rs", "times of the run"),
     ("src/lib.rs", "times of the run"),
     ("src/signals.rs", "what a terminal is"),
+    ("src/remote.rs", "what must not be said of credentials; how long a signal waits"),
     ("src/publish/", "ages of temporary files, the id of the run"),
 ];
 

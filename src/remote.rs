@@ -1,0 +1,550 @@
+//! Object stores: from a URI to a connection, blocking calls on it, and files read by ranges.
+//!
+//! Credentials come from the standard environment of each store and nowhere else; a URI that carries one
+//! is refused. Throttling and broken connections are retried with back-off; what remains is told with the
+//! URI and a remedy and never with a secret, and a signal ends any wait.
+
+use crate::error::Error;
+use crate::signals;
+use bytes::Bytes;
+use futures_util::future::try_join_all;
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::path::Path;
+use object_store::{BackoffConfig, ClientConfigKey, GetOptions, ObjectMeta, ObjectStore, RetryConfig};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io::{self, Read};
+use std::ops::Range;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
+
+/// How often a wait looks whether a signal came.
+const LOOK_AFTER: Duration = Duration::from_millis(100);
+/// A request that takes longer is given up and tried again.
+const TIMEOUT: &str = "120 seconds";
+/// A host that does not answer sooner is not there.
+const CONNECT_TIMEOUT: &str = "5 seconds";
+/// Bytes of a request when a file is read from its beginning to its end.
+const STEP: usize = 8 << 20;
+/// Bytes of a request, at least, when a file is read here and there.
+const WINDOW: usize = 1 << 20;
+/// Windows of a file that are kept, unless its layout says better.
+const WINDOWS: usize = 48;
+/// Ranges that lie closer than this are fetched as one.
+const GAP: u64 = 256 << 10;
+
+/// One thread at a time drives the connections of all that wait.
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    Builder::new_current_thread().enable_all().build().expect("a runtime needs a few file descriptors only")
+});
+
+/// Connections by scheme and bucket.
+static CONNECTIONS: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
+
+/// Why a store did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Trouble {
+    /// What a caller may act on.
+    pub kind: Kind,
+    text: String,
+}
+
+/// What a caller may act on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// There is no such object.
+    Missing,
+    /// The name is taken, or the store says so.
+    Taken,
+    /// The object is not the one that was looked at before.
+    Changed,
+    /// A signal came.
+    Stopped(i32),
+    /// Anything else.
+    Other,
+}
+
+impl From<Trouble> for Error {
+    fn from(trouble: Trouble) -> Error {
+        match trouble.kind {
+            Kind::Stopped(signal) => Error::Stopped(signal),
+            _ => Error::Failed { what: trouble.text, source: None },
+        }
+    }
+}
+
+impl From<Trouble> for io::Error {
+    fn from(trouble: Trouble) -> io::Error {
+        io::Error::other(trouble)
+    }
+}
+
+/// Whether a path names a place on an object store.
+pub fn is_uri(path: &str) -> bool {
+    path.contains("://")
+}
+
+/// Scheme, bucket and path of a URI; says what is wrong with it without repeating a secret.
+pub fn parts(uri: &str) -> Result<(&str, &str, &str), String> {
+    let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
+    let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let azure = matches!(scheme, "az" | "azure" | "adl" | "abfs" | "abfss");
+    if !azure && !matches!(scheme, "s3" | "s3a" | "gs") {
+        return Err(format!("`{scheme}://` is no store that can be reached; write s3://, gs:// or az://"));
+    }
+    let user = bucket.split_once('@').map_or("", |(user, _)| user);
+    if user.contains(':') || (!azure && bucket.contains('@')) || bucket.contains('?') {
+        return Err(format!("{scheme}://: a URI must not hold credentials; give them in the environment"));
+    }
+    if bucket.is_empty() {
+        return Err(format!("`{uri}` names no bucket; write {scheme}://BUCKET/PATH"));
+    }
+    Ok((scheme, bucket, path))
+}
+
+/// A place on an object store: a bucket and a path in it.
+#[derive(Clone, Debug)]
+pub struct Place {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    /// The URI, without a slash at its end.
+    shown: String,
+}
+
+impl Place {
+    /// The place at a URI. Nothing is asked of the store yet.
+    ///
+    /// # Errors
+    /// The URI, or what the environment says of the store, is wrong.
+    pub fn at(uri: &str) -> Result<Place, Trouble> {
+        let (scheme, bucket, path) = parts(uri).map_err(|text| Trouble { kind: Kind::Other, text })?;
+        let store = connect(scheme, bucket)?;
+        Place::on(store, &format!("{scheme}://{bucket}"), path)
+    }
+
+    /// A place on a store that is there already, shown under a root such as `s3://bucket`.
+    ///
+    /// # Errors
+    /// The path is none.
+    pub fn on(store: Arc<dyn ObjectStore>, root: &str, path: &str) -> Result<Place, Trouble> {
+        let shown = format!("{root}/{path}").trim_end_matches('/').to_owned();
+        let prefix = Path::parse(path.trim_matches('/')).map_err(|error| Trouble {
+            kind: Kind::Other,
+            text: format!("{shown}: its path is none that an object store knows: {error}"),
+        })?;
+        Ok(Place { store, prefix, shown })
+    }
+
+    /// How a path below the place is shown to people.
+    pub fn shown(&self, path: &str) -> String {
+        if path.is_empty() { self.shown.clone() } else { format!("{}/{path}", self.shown) }
+    }
+
+    /// The store, for calls with [`wait`].
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The store's name of a path below the place.
+    ///
+    /// # Errors
+    /// The path is none.
+    pub fn key(&self, path: &str) -> Result<Path, Trouble> {
+        let (below, prefix) = (path.trim_matches('/'), self.prefix.as_ref());
+        let whole = if below.is_empty() || prefix.is_empty() {
+            format!("{prefix}{below}")
+        } else {
+            format!("{prefix}/{below}")
+        };
+        Path::parse(&whole).map_err(|error| Trouble {
+            kind: Kind::Other,
+            text: format!("{}: its path is none that an object store knows: {error}", self.shown(path)),
+        })
+    }
+
+    /// A path below the place from the store's name of it.
+    pub fn below(&self, key: &Path) -> Option<String> {
+        let rest = key.as_ref().strip_prefix(self.prefix.as_ref())?;
+        Some(rest.trim_start_matches('/').to_owned())
+    }
+
+    /// Asks something of the store about a path, to the end or until a signal.
+    ///
+    /// # Errors
+    /// The store's, in our words; a signal.
+    pub fn ask<T>(
+        &self,
+        doing: &str,
+        path: &str,
+        work: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<T, Trouble> {
+        wait(work, Duration::ZERO)?.map_err(|error| self.explain(doing, path, &error))
+    }
+
+    /// What a store's error means, with the URI and a remedy and without secrets.
+    pub fn explain(&self, doing: &str, path: &str, error: &object_store::Error) -> Trouble {
+        use object_store::Error as Store;
+        let (shown, said) = (self.shown(path), said(error));
+        let (kind, text) = match error {
+            Store::NotFound { .. } if said.contains("Bucket") || said.contains("ContainerNotFound") => {
+                (Kind::Other, format!("{doing}: there is no such bucket ({said}); make it, or check its name"))
+            }
+            Store::NotFound { .. } => (Kind::Missing, format!("{doing}: there is no such object ({said})")),
+            Store::AlreadyExists { .. } => (Kind::Taken, format!("{doing}: the store says that it exists ({said})")),
+            Store::Precondition { .. } | Store::NotModified { .. } => {
+                (Kind::Changed, format!("{doing}: it has changed since it was looked at ({said}); run again"))
+            }
+            Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
+                (Kind::Other, format!("{doing}: access is refused ({said}); {}", self.credentials()))
+            }
+            Store::NotImplemented { .. } | Store::NotSupported { .. } => {
+                (Kind::Other, format!("{doing}: the store cannot do that ({said})"))
+            }
+            _ => (
+                Kind::Other,
+                format!("{doing}: {said}; check network and endpoint, and that {}", self.credentials_are_given()),
+            ),
+        };
+        Trouble { kind, text: format!("{shown}: {text}") }
+    }
+
+    fn credentials(&self) -> &'static str {
+        match self.shown.split(':').next() {
+            Some("gs") => "give GOOGLE_SERVICE_ACCOUNT or GOOGLE_APPLICATION_CREDENTIALS an account that may use it",
+            Some("s3" | "s3a") => {
+                "give AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, or the machine a role, that may use it"
+            }
+            _ => "give AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY, or an identity, that may use it",
+        }
+    }
+
+    fn credentials_are_given(&self) -> &'static str {
+        match self.shown.split(':').next() {
+            Some("gs") => "GOOGLE_* names the account",
+            Some("s3" | "s3a") => "AWS_* names credentials and region (AWS_ENDPOINT_URL for a store of another maker)",
+            _ => "AZURE_* names account and key",
+        }
+    }
+
+    /// All objects below a path, in no order.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>, Trouble> {
+        use futures_util::TryStreamExt;
+        let key = self.key(folder)?;
+        let prefix = (!key.as_ref().is_empty()).then_some(&key);
+        self.ask("listing it", folder, self.store.list(prefix).try_collect())
+    }
+
+    /// What is known of an object; `None` if there is none.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn look(&self, path: &str) -> Result<Option<ObjectMeta>, Trouble> {
+        let key = self.key(path)?;
+        let options = GetOptions { head: true, ..GetOptions::default() };
+        let looked = async { self.store.get_opts(&key, options).await.map(|found| found.meta) };
+        match self.ask("looking at it", path, looked) {
+            Err(trouble) if trouble.kind == Kind::Missing => Ok(None),
+            looked => looked.map(Some),
+        }
+    }
+
+    /// An object, to be read by ranges.
+    pub fn open(&self, path: &str, meta: &ObjectMeta) -> Remote {
+        Remote {
+            object: Arc::new(Object {
+                place: self.clone(),
+                path: path.to_owned(),
+                key: meta.location.clone(),
+                bytes: meta.size,
+                etag: meta.e_tag.clone(),
+            }),
+            cache: Arc::new(Mutex::new(Cache { windows: Vec::new(), most: WINDOWS, step: WINDOW })),
+        }
+    }
+}
+
+/// Waits for a store; a signal ends the wait after some time of grace.
+///
+/// # Errors
+/// [`Kind::Stopped`].
+pub fn wait<T>(work: impl Future<Output = T>, grace: Duration) -> Result<T, Trouble> {
+    RUNTIME.block_on(async {
+        let mut work = pin!(work);
+        let mut stopped: Option<(i32, Instant)> = None;
+        loop {
+            if let Ok(done) = tokio::time::timeout(LOOK_AFTER, work.as_mut()).await {
+                return Ok(done);
+            }
+            if let (None, Err(Error::Stopped(signal))) = (stopped, signals::check()) {
+                stopped = Some((signal, Instant::now()));
+            }
+            if let Some((signal, since)) = stopped
+                && since.elapsed() >= grace
+            {
+                return Err(Trouble { kind: Kind::Stopped(signal), text: format!("stopped by signal {signal}") });
+            }
+        }
+    })
+}
+
+/// The connection to a bucket; made once.
+fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Trouble> {
+    let root = format!("{scheme}://{bucket}");
+    let mut connections = CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(store) = connections.get(&root) {
+        return Ok(store.clone());
+    }
+    let retry = || RetryConfig {
+        backoff: BackoffConfig {
+            init_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(10),
+            base: 2.0,
+        },
+        max_retries: 8,
+        retry_timeout: Duration::from_secs(90),
+    };
+    let [whole, connecting] = [ClientConfigKey::Timeout, ClientConfigKey::ConnectTimeout];
+    let made: object_store::Result<Arc<dyn ObjectStore>> = match scheme {
+        "s3" | "s3a" => AmazonS3Builder::from_env()
+            .with_url(&root)
+            .with_config(AmazonS3ConfigKey::Client(whole), TIMEOUT)
+            .with_config(AmazonS3ConfigKey::Client(connecting), CONNECT_TIMEOUT)
+            .with_retry(retry())
+            .build()
+            .map(|store| Arc::new(store) as _),
+        "gs" => GoogleCloudStorageBuilder::from_env()
+            .with_url(&root)
+            .with_config(GoogleConfigKey::Client(whole), TIMEOUT)
+            .with_config(GoogleConfigKey::Client(connecting), CONNECT_TIMEOUT)
+            .with_retry(retry())
+            .build()
+            .map(|store| Arc::new(store) as _),
+        _ => MicrosoftAzureBuilder::from_env()
+            .with_url(&root)
+            .with_config(AzureConfigKey::Client(whole), TIMEOUT)
+            .with_config(AzureConfigKey::Client(connecting), CONNECT_TIMEOUT)
+            .with_retry(retry())
+            .build()
+            .map(|store| Arc::new(store) as _),
+    };
+    let store = made.map_err(|error| Trouble {
+        kind: Kind::Other,
+        text: format!("{root}: the store cannot be set up ({}); check its variables in the environment", said(&error)),
+    })?;
+    connections.insert(root, store.clone());
+    Ok(store)
+}
+
+/// What a store said, in a line without secrets.
+fn said(error: &object_store::Error) -> String {
+    let text = error.to_string();
+    let tag = |name: &str| {
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        rest.split_once("</").map(|(inner, _)| inner.to_owned())
+    };
+    let text = match (tag("Code"), tag("Message")) {
+        (Some(code), Some(message)) => format!("{code}: {}", message.lines().next().unwrap_or_default()),
+        (Some(code), None) => code,
+        _ => text.clone(),
+    };
+    let line: String = without_secrets(&text).split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut cut: String = line.chars().take(240).collect();
+    if cut.len() < line.len() {
+        cut.push_str(" ...");
+    }
+    cut
+}
+
+/// Without what the environment keeps secret and without the queries of addresses, which may be signed.
+fn without_secrets(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (name, value) in std::env::vars_os() {
+        let (name, value) = (name.to_string_lossy().to_ascii_uppercase(), value.to_string_lossy().into_owned());
+        let of_a_store = ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|prefix| name.starts_with(prefix));
+        let secret = ["KEY", "SECRET", "TOKEN", "SAS", "PASSWORD", "CREDENTIAL", "ACCOUNT"];
+        if of_a_store && value.len() > 7 && secret.iter().any(|word| name.contains(word)) && !name.ends_with("_NAME") {
+            text = text.replace(&value, "***");
+        }
+    }
+    let words = text.split(' ').map(|word| match word.split_once('?') {
+        Some((address, _)) if address.contains("://") => format!("{address}?***"),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// An object to read.
+#[derive(Debug)]
+struct Object {
+    place: Place,
+    path: String,
+    key: Path,
+    bytes: u64,
+    /// What a store calls this very content; reading another is refused.
+    etag: Option<String>,
+}
+
+impl Object {
+    async fn range(&self, range: Range<u64>) -> object_store::Result<Bytes> {
+        let options = GetOptions { if_match: self.etag.clone(), range: Some(range.into()), ..GetOptions::default() };
+        self.place.store.get_opts(&self.key, options).await?.bytes().await
+    }
+
+    fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Trouble> {
+        let all = try_join_all(ranges.iter().map(|range| self.range(range.clone())));
+        let fetched = self.place.ask("reading it", &self.path, all)?;
+        for (range, bytes) in ranges.iter().zip(&fetched) {
+            if bytes.len() as u64 != range.end - range.start {
+                let (shown, got, wanted) = (self.place.shown(&self.path), bytes.len(), range.end - range.start);
+                let text = format!("{shown}: the store sent {got} bytes of {wanted}; has it changed? Run again");
+                return Err(Trouble { kind: Kind::Changed, text });
+            }
+        }
+        Ok(fetched)
+    }
+}
+
+/// Pieces of an object that were fetched, the last used one last.
+#[derive(Debug)]
+struct Cache {
+    windows: Vec<(u64, Bytes)>,
+    most: usize,
+    step: usize,
+}
+
+impl Cache {
+    fn find(&mut self, start: u64, length: usize) -> Option<Bytes> {
+        let holds = |(from, bytes): &(u64, Bytes)| *from <= start && start + length as u64 <= from + bytes.len() as u64;
+        let at = self.windows.iter().position(holds)?;
+        let window = self.windows.remove(at);
+        let from = (start - window.0) as usize;
+        let found = window.1.slice(from..from + length);
+        self.windows.push(window);
+        Some(found)
+    }
+
+    fn keep(&mut self, start: u64, bytes: Bytes) {
+        if self.windows.len() >= self.most {
+            self.windows.remove(0);
+        }
+        self.windows.push((start, bytes));
+    }
+}
+
+/// An object that is read by ranges, in pieces of which the last used are kept.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    object: Arc<Object>,
+    cache: Arc<Mutex<Cache>>,
+}
+
+impl Remote {
+    /// The object's size.
+    pub fn bytes(&self) -> u64 {
+        self.object.bytes
+    }
+
+    /// Fetches the beginnings of these ranges, near ones together, and sets the size of later pieces so
+    /// that all ranges read side by side keep to some memory.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn prefetch(&self, ranges: &[Range<u64>], memory: usize) -> Result<(), Trouble> {
+        let step = (memory / ranges.len().max(1)).clamp(WINDOW / 4, 16 << 20);
+        let mut wanted: Vec<Range<u64>> =
+            ranges.iter().map(|range| range.start..range.end.min(range.start + step as u64)).collect();
+        wanted.sort_by_key(|range| range.start);
+        let mut joined: Vec<Range<u64>> = Vec::new();
+        for range in wanted {
+            match joined.last_mut() {
+                Some(last) if range.start <= last.end + GAP => last.end = last.end.max(range.end),
+                _ => joined.push(range),
+            }
+        }
+        let fetched = self.object.fetch(&joined)?;
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        (cache.step, cache.most) = (step, ranges.len() + 4);
+        cache.windows = joined.into_iter().map(|range| range.start).zip(fetched).collect();
+        Ok(())
+    }
+
+    /// Bytes from a place on.
+    ///
+    /// # Errors
+    /// They lie outside of the object; those of the store.
+    pub fn get(&self, start: u64, length: usize) -> io::Result<Bytes> {
+        let end = start.checked_add(length as u64).filter(|end| *end <= self.bytes());
+        if end.is_none() {
+            let (bytes, shown) = (self.bytes(), self.object.place.shown(&self.object.path));
+            let text = format!("{shown}: {length} bytes from {start} on lie outside of its {bytes}");
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
+        }
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = cache.find(start, length) {
+            return Ok(found);
+        }
+        let until = self.bytes().min(start + length.max(cache.step) as u64);
+        let fetched = self.object.fetch(&[start..until])?.remove(0);
+        cache.keep(start, fetched.clone());
+        Ok(fetched.slice(..length))
+    }
+
+    /// Reads on from a place, through the pieces kept.
+    pub fn read_from(&self, start: u64) -> RemoteRead {
+        RemoteRead { remote: self.clone(), at: start }
+    }
+
+    /// Reads from the beginning to the end in big steps.
+    pub fn stream(&self) -> RemoteStream {
+        RemoteStream { object: self.object.clone(), at: 0, step: Bytes::new() }
+    }
+}
+
+/// Reads on from a place of a [`Remote`].
+#[derive(Debug)]
+pub struct RemoteRead {
+    remote: Remote,
+    at: u64,
+}
+
+impl Read for RemoteRead {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let left = self.remote.bytes().saturating_sub(self.at);
+        let length = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        if length == 0 {
+            return Ok(0);
+        }
+        into[..length].copy_from_slice(&self.remote.get(self.at, length)?);
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+/// Reads an object from its beginning to its end.
+#[derive(Debug)]
+pub struct RemoteStream {
+    object: Arc<Object>,
+    at: u64,
+    step: Bytes,
+}
+
+impl Read for RemoteStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.step.is_empty() && self.at < self.object.bytes {
+            let until = self.object.bytes.min(self.at + STEP as u64);
+            self.step = self.object.fetch(&[self.at..until])?.remove(0);
+            self.at = until;
+        }
+        let length = into.len().min(self.step.len());
+        into[..length].copy_from_slice(&self.step.split_to(length));
+        Ok(length)
+    }
+}
