@@ -4,15 +4,13 @@
 //! that was never counted in is a broken invariant and panics.
 
 use crate::fold::Row;
-use crate::keys::{Keys, market_code, market_from_code};
-use crate::partial::{Partial, RowCells};
-use crate::settings::{Identity, Settings, Unit, row_cells};
+use crate::keys::{Layout, time};
+use crate::partial::{Partial, week_monday};
+use crate::settings::{Identity, Settings, Unit, row_keys};
 use crate::tallies::{FileTally, Weeks};
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
-use vtr_kernel::calendar::{Day, Zone};
+use vtr_kernel::calendar::{Day, Zone, monday};
 use vtr_kernel::reason::Reason;
 
 /// What is known of a row that may be a copy of another: all it takes to choose among the copies
@@ -23,49 +21,89 @@ pub struct Copy {
     pub hash: (u64, u64),
     /// Package unit: `updated_at` in microseconds. Order unit: hash of the package.
     pub version: i64,
-    /// File in the upper 24 bits, record in the lower 40.
-    pub position: u64,
-    /// Code of account and category.
-    pub pair: u32,
-    /// Code of the carrier's name.
-    pub name: u32,
+    /// Index of its file.
+    pub file: u32,
+    /// Its record number.
+    pub record: u64,
+    /// Key of its cell by carrier and week, which holds all its codes but the two that follow.
+    pub cell: u64,
+    /// Code of its category.
+    pub category: u32,
+    /// Code of the carrier's name as typed.
+    pub typed: u32,
     /// Its day.
     pub day: Day,
-    /// Its reason.
-    pub reason: Reason,
     /// Whether a value it hung on was unknown.
     pub unpriced: bool,
 }
 
-/// The bits of a position that hold the record.
+/// The bits of a packed position that hold the record.
 const RECORD_BITS: u32 = 40;
+/// And those that hold day of the week and flag.
+const SMALL_BITS: u32 = 4;
+/// So many files, and no more, can be told apart.
+pub const MOST_FILES: usize = 1 << (64 - RECORD_BITS - SMALL_BITS);
 
 impl Copy {
-    /// The file that the row stands in.
-    pub fn file(&self) -> u32 {
-        (self.position >> RECORD_BITS) as u32
+    /// Bytes of one on disk.
+    pub const BYTES: usize = 48;
+
+    /// Its reason.
+    ///
+    /// # Panics
+    /// If its cell is none that the fold gave.
+    pub fn reason(&self) -> Reason {
+        Reason::from_code((self.cell & 31) as u8).expect("the fold packs codes of reasons")
     }
 
-    /// The row's record number.
-    pub fn record(&self) -> u64 {
-        self.position & ((1 << RECORD_BITS) - 1)
+    /// As bytes for a spill file.
+    pub fn to_bytes(&self) -> [u8; Copy::BYTES] {
+        let small = u64::from(self.unpriced) << 3 | (self.day - monday(self.day)) as u64;
+        let position = (u64::from(self.file) << RECORD_BITS | self.record) << SMALL_BITS | small;
+        let beside = u64::from(self.category) << 32 | u64::from(self.typed);
+        let words = [self.hash.0, self.hash.1, self.version as u64, position, self.cell, beside];
+        let mut bytes = [0; Copy::BYTES];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// From bytes that [`Copy::to_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8; Copy::BYTES]) -> Copy {
+        let word = |place: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[8 * place..8 * place + 8]);
+            u64::from_le_bytes(word)
+        };
+        let (position, cell, beside) = (word(3), word(4), word(5));
+        Copy {
+            hash: (word(0), word(1)),
+            version: word(2) as i64,
+            file: (position >> (RECORD_BITS + SMALL_BITS)) as u32,
+            record: position >> SMALL_BITS & ((1 << RECORD_BITS) - 1),
+            cell,
+            category: (beside >> 32) as u32,
+            typed: beside as u32,
+            day: week_monday(time(cell)) + (position & 7) as Day,
+            unpriced: position >> 3 & 1 == 1,
+        }
     }
 }
 
 /// Takes the counts of superseded rows out again.
 pub struct Subtractor<'a> {
     settings: &'a Settings<'a>,
-    keys: &'a Keys,
-    cells: HashMap<(u32, u16), u32, FxBuildHasher>,
+    layout: Layout,
     partial: Partial,
     weeks: Weeks,
 }
 
 impl<'a> Subtractor<'a> {
     /// Nothing taken out yet.
-    pub fn new(settings: &'a Settings<'a>, keys: &'a Keys) -> Subtractor<'a> {
-        let cells = keys.cells.iter().enumerate().map(|(code, cell)| (*cell, code as u32)).collect();
-        Subtractor { settings, keys, cells, partial: Partial::default(), weeks: Weeks::default() }
+    pub fn new(settings: &'a Settings<'a>) -> Subtractor<'a> {
+        let layout = Layout::of(settings.terms.book);
+        Subtractor { settings, layout, partial: Partial::default(), weeks: Weeks::default() }
     }
 
     /// Takes out one row, also from its file's counts.
@@ -73,19 +111,21 @@ impl<'a> Subtractor<'a> {
     /// # Panics
     /// If the row was never counted.
     pub fn take_out(&mut self, copy: &Copy, tally: &mut FileTally) {
-        let (account, _) = self.keys.pairs[copy.pair as usize];
-        let name = self.keys.names[copy.name as usize];
-        let at = row_cells(self.settings, market_from_code(name.market), name.known_as(), copy.day, copy.reason);
-        let cell = self.cells[&(account, name.carrier)];
-        let cells = RowCells { cell, pair: copy.pair, name: copy.name, ..at };
-        self.partial.count(&cells, self.settings.wants, -1);
-        let class = copy.reason.class();
-        if cells.in_range {
+        let codes = self.layout.of_weekly(copy.cell);
+        let keys = row_keys(self.settings, self.layout, &codes, copy.day, copy.category, copy.typed);
+        self.partial.count(&keys, self.settings.wants, -1);
+        let class = copy.reason().class();
+        if keys.in_range {
             tally.classes[class as usize] -= 1;
-            self.weeks.add(cells.week, class, -1);
+            self.weeks.add(codes.time, class, -1);
         } else {
             tally.outside_range -= 1;
         }
+    }
+
+    /// The negative counts so far, to be spilled when they are many.
+    pub fn partial(&mut self) -> &mut Partial {
+        &mut self.partial
     }
 
     /// The negative counts, to be merged with the folded ones.
@@ -94,39 +134,73 @@ impl<'a> Subtractor<'a> {
     }
 }
 
-pub(crate) fn hash(identity: Option<Identity>, bytes: &[u8]) -> (u64, u64) {
-    let (a, b) = identity.map_or((0, 0), |identity| identity.key);
-    let mut hasher = SipHasher13::new_with_keys(a, b);
+fn hash(identity: Identity, bytes: &[u8]) -> (u64, u64) {
+    let mut hasher = SipHasher13::new_with_keys(identity.key.0, identity.key.1);
     hasher.write(bytes);
     let hash = hasher.finish128();
     (hash.h1, hash.h2)
 }
 
-/// The identity of a row; its counts are filled in by the caller.
-pub(crate) fn copy(identity: Identity, file: u32, record: u64, read: &Row, package: &str, clock: &Zone) -> Copy {
-    let mut hasher = SipHasher13::new_with_keys(identity.key.0, identity.key.1);
-    hasher.write_u64(read.seller.hash.0);
-    hasher.write_u64(read.seller.hash.1);
-    hasher.write_u16(market_code(read.marketplace));
-    hasher.write(read.order_id.as_bytes());
+/// The identity of a row; its cell is filled in by the caller. `buffer` is scratch.
+pub(crate) fn copy(
+    identity: Identity,
+    (file, record): (u32, u64),
+    read: &Row,
+    package: &str,
+    clock: &Zone,
+    buffer: &mut Vec<u8>,
+) -> Copy {
+    buffer.clear();
+    buffer.extend_from_slice(&read.seller.to_le_bytes());
+    buffer.extend_from_slice(&read.market.to_le_bytes());
+    buffer.extend_from_slice(read.order_id.as_bytes());
     let version = match identity.unit {
         Unit::Package => {
             // 0xff stands in no UTF-8 text, so no order and package run into each other.
-            hasher.write_u8(0xff);
-            hasher.write(package.as_bytes());
+            buffer.push(0xff);
+            buffer.extend_from_slice(package.as_bytes());
             read.updated.map_or(i64::MIN, |moment| moment.earliest(clock))
         }
-        Unit::Order => hash(Some(identity), package.as_bytes()).0 as i64,
+        Unit::Order => hash(identity, package.as_bytes()).0 as i64,
     };
-    let hash = hasher.finish128();
     Copy {
-        hash: (hash.h1, hash.h2),
+        hash: hash(identity, buffer),
         version,
-        position: u64::from(file) << RECORD_BITS | record,
-        pair: 0,
-        name: 0,
+        file,
+        record,
+        cell: 0,
+        category: 0,
+        typed: 0,
         day: read.day,
-        reason: Reason::Scanned,
         unpriced: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vtr_kernel::carrier::Carrier;
+    use vtr_kernel::policy::ProgrammeId;
+
+    #[test]
+    fn copies_survive_the_disk() {
+        let layout = Layout::of(&vtr_kernel::load::embedded().unwrap());
+        let account = layout.account(99, 3, ProgrammeId(1));
+        for day in 20_000..20_007 {
+            let week = crate::partial::week_index(day);
+            let copy = Copy {
+                hash: (u64::MAX, 3),
+                version: -5,
+                file: MOST_FILES as u32 - 1,
+                record: (1 << RECORD_BITS) - 1,
+                cell: layout.weekly(week, account, Carrier::Unknown, Reason::ScanMissing as u8),
+                category: 7,
+                typed: u32::MAX,
+                day,
+                unpriced: day % 2 == 0,
+            };
+            assert_eq!(Copy::from_bytes(&copy.to_bytes()), copy);
+            assert_eq!(copy.reason(), Reason::ScanMissing);
+        }
     }
 }

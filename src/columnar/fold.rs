@@ -5,22 +5,22 @@
 //! It fails only on a column of a type that [`Column::read_as`](crate::input::Column::read_as)
 //! refuses.
 
-pub use crate::copies::{Copy, Subtractor};
-pub use crate::defects::defects_as_text;
+pub use crate::copies::{Copy, MOST_FILES, Subtractor};
 pub use crate::reject::{Records, Reject, shown_cell, shown_value};
 pub use crate::settings::{Identity, Settings, Unit};
 pub use crate::tallies::{FileTally, Weeks};
 
-use crate::copies::{copy, hash};
+use crate::copies::copy;
 use crate::defects::{DefectRow, DefectRows};
 use crate::input::{CellRules, Column, ColumnSet};
-use crate::keys::{Account, LocalKeys, Name, SharedKeys, market_code};
-use crate::partial::{Partial, RowCells};
+use crate::keys::{Codes, Layout, SharedKeys, market_code};
+use crate::partial::{Partial, RowKeys, week_index};
 use crate::resolve::{Amounts, Cell, Flags, Labels, Origin, Resolver, Texts, Times, fault_text};
-use crate::settings::row_cells;
+use crate::settings::row_keys;
 use arrow::array::RecordBatch;
 use std::ops::RangeInclusive;
-use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, last_plausible_day};
+use vtr_kernel::amount::Amount;
+use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
 use vtr_kernel::carrier::CarrierName;
 use vtr_kernel::facts::{
     CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking, category_label,
@@ -28,7 +28,7 @@ use vtr_kernel::facts::{
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Scanned, Verdict, judge, selecting_day, zone};
 use vtr_kernel::lane::Country;
-use vtr_kernel::number::clean_into;
+use vtr_kernel::number::cleaned;
 use vtr_kernel::policy::{Marketplace, ProgrammeId};
 use vtr_kernel::reason::Class;
 use vtr_kernel::service::Service;
@@ -54,7 +54,10 @@ pub struct Yield {
     pub rejects: Vec<Reject>,
     /// A record for every row that may have copies.
     pub copies: Vec<Copy>,
-    /// Rows of defects in the asked range; see [`defects_as_text`].
+    /// Rows of defects in the asked range, in no order. Columns: `file` (UInt32), `record` (Int64),
+    /// `seller_id`, `marketplace`, `order_id`, `package_id` (Utf8), `day` (Date32), `carrier_typed`,
+    /// `carrier`, `tracking_number` (Utf8), `reason` (UInt8), `rule` (Utf8), `likely_carrier` (Utf8,
+    /// nullable), `mendable` (Boolean).
     pub defects: Option<RecordBatch>,
     /// Judged rows by week and class, counted apart from the marginals.
     pub weeks: Weeks,
@@ -70,13 +73,6 @@ enum MarketCell {
 }
 
 #[derive(Clone, Copy)]
-pub(crate) struct SellerCell {
-    /// `None`: null.
-    code: Option<u32>,
-    pub hash: (u64, u64),
-}
-
-#[derive(Clone, Copy)]
 struct CarrierCell {
     name: CarrierName,
     typed: u32,
@@ -84,7 +80,8 @@ struct CarrierCell {
 
 #[derive(Default)]
 struct Resolvers {
-    seller: Resolver<SellerCell>,
+    /// `None`: null.
+    seller: Resolver<Option<u32>>,
     market: Resolver<MarketCell>,
     fulfilled: Resolver<FulfilledBy>,
     state: Resolver<OrderState>,
@@ -99,7 +96,7 @@ struct Resolvers {
 
 /// The columns of one batch, ready to be asked row by row.
 struct Columns<'a> {
-    seller: Labels<SellerCell>,
+    seller: Labels<Option<u32>>,
     market: Labels<MarketCell>,
     fulfilled: Labels<FulfilledBy>,
     state: Labels<OrderState>,
@@ -125,14 +122,19 @@ struct Columns<'a> {
 
 /// A row whose cells all read.
 pub(crate) struct Row<'a> {
-    pub seller: SellerCell,
-    pub seller_code: u32,
+    pub seller: u32,
     pub marketplace: Marketplace,
+    pub market: u16,
     pub order_id: &'a str,
-    promised: Option<Moment>,
-    shipped: Option<Moment>,
     pub updated: Option<Moment>,
     pub day: Day,
+    promised: Option<Moment>,
+    shipped: Option<Moment>,
+    added: Option<Moment>,
+    first_scan: Option<Moment>,
+    delivery_scan: Option<Moment>,
+    buy_shipping: bool,
+    value: Option<Amount>,
 }
 
 /// What becomes of one row.
@@ -154,18 +156,46 @@ pub enum Fate<'a> {
     },
 }
 
+/// Scratch space that rows share.
+#[derive(Default)]
+struct Scratch {
+    cleaned: String,
+    identity: Vec<u8>,
+}
+
 /// Folds batches on one thread.
 pub struct Folder<'a> {
     settings: &'a Settings<'a>,
-    keys: LocalKeys<'a>,
+    keys: &'a SharedKeys,
+    layout: Layout,
     resolvers: Resolvers,
     partial: Partial,
-    cleaned: String,
     utc: Zone,
-    /// Days that a promise or a shipment can lie on.
-    plausible: RangeInclusive<Day>,
+    plausible: Plausible,
     out: Yield,
     defects: DefectRows,
+}
+
+/// Days that a promise or a shipment can lie on.
+struct Plausible {
+    days: RangeInclusive<Day>,
+    /// Instants that lie on such a day in every time zone.
+    instants: std::ops::Range<Micros>,
+}
+
+impl Plausible {
+    fn of(as_of: Day) -> Plausible {
+        let last = last_plausible_day(as_of);
+        let instants = i64::from(FIRST_DAY + 1) * DAY_MICROS..i64::from(last) * DAY_MICROS;
+        Plausible { days: FIRST_DAY..=last, instants }
+    }
+
+    fn contains(&self, moment: Moment, clock: &Zone) -> bool {
+        match moment {
+            Moment::Instant(instant) if self.instants.contains(&instant) => true,
+            moment => self.days.contains(&moment.day(clock)),
+        }
+    }
 }
 
 impl<'a> Folder<'a> {
@@ -173,12 +203,12 @@ impl<'a> Folder<'a> {
     pub fn new(settings: &'a Settings<'a>, keys: &'a SharedKeys) -> Folder<'a> {
         Folder {
             settings,
-            keys: LocalKeys::new(keys),
+            keys,
+            layout: Layout::of(settings.terms.book),
             resolvers: Resolvers::default(),
             partial: Partial::default(),
-            cleaned: String::new(),
             utc: Zone::utc(),
-            plausible: FIRST_DAY..=last_plausible_day(settings.terms.as_of),
+            plausible: Plausible::of(settings.terms.as_of),
             out: Yield::default(),
             defects: DefectRows::default(),
         }
@@ -187,20 +217,21 @@ impl<'a> Folder<'a> {
     /// Folds the rows of a batch whose fields are named by canonical columns.
     ///
     /// # Errors
-    /// A column whose type cannot be read; nothing of the batch is counted then.
+    /// A column whose type cannot be read, or more different texts than fit; nothing of the batch is
+    /// counted then.
     pub fn batch(&mut self, source: &FileSource, batch: &RecordBatch, records: &Records) -> Result<(), String> {
         let columns = self.columns(source, batch)?;
-        let mut cleaned = std::mem::take(&mut self.cleaned);
+        self.keys.check()?;
+        let mut scratch = Scratch::default();
         for row in 0..batch.num_rows() {
             match self.read(&columns, source, row) {
-                Some(read) => self.place(&columns, source, row, &read, records, &mut cleaned),
+                Some(read) => self.place(&columns, source, row, &read, records, &mut scratch),
                 None => {
                     let reject = self.first_fault(&columns, source, batch, records, row);
                     self.reject(reject);
                 }
             }
         }
-        self.cleaned = cleaned;
         self.keep(columns);
         Ok(())
     }
@@ -217,7 +248,7 @@ impl<'a> Folder<'a> {
         tell: &mut dyn FnMut(usize, Fate),
     ) -> Result<(), String> {
         let columns = self.columns(source, batch)?;
-        let mut cleaned = String::new();
+        let mut scratch = Scratch::default();
         for row in 0..batch.num_rows() {
             let Some(read) = self.read(&columns, source, row) else {
                 tell(row, Fate::Rejected(self.first_fault(&columns, source, batch, records, row)));
@@ -227,13 +258,16 @@ impl<'a> Folder<'a> {
                 tell(row, Fate::AfterAsOf(read.day));
                 continue;
             }
-            clean_into(columns.tracking.get(row, source.cells).unwrap_or_default(), &mut cleaned);
-            let facts = facts(&columns, source, row, &read, &cleaned);
+            let number = cleaned(columns.tracking.get(row, source.cells).unwrap_or_default(), &mut scratch.cleaned);
+            let facts = facts(&columns, source, row, &read, number);
             let verdict = judge(&facts, read.day, &self.settings.terms);
             let package = columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
             let clock = zone(self.settings.terms.book, read.marketplace, &self.utc);
-            let identity = self.settings.identity;
-            let copy = identity.map(|identity| copy(identity, source.file, records.number(row), &read, package, clock));
+            let place = (source.file, records.number(row));
+            let copy = self
+                .settings
+                .identity
+                .map(|identity| copy(identity, place, &read, package, clock, &mut scratch.identity));
             tell(row, Fate::Judged { facts: &facts, verdict: &verdict, package, copy });
         }
         self.keep(columns);
@@ -249,7 +283,7 @@ impl<'a> Folder<'a> {
     /// What was handed on since the last call; to be asked for between files.
     pub fn take(&mut self) -> Yield {
         let mut out = std::mem::take(&mut self.out);
-        out.defects = self.defects.finish();
+        out.defects = self.take_defects(1);
         out
     }
 
@@ -258,7 +292,20 @@ impl<'a> Folder<'a> {
         std::mem::take(&mut self.out.copies)
     }
 
-    /// The counts of everything folded.
+    /// The rows of defects handed on since the last call, once there are so many.
+    pub fn take_defects(&mut self, at_least: usize) -> Option<RecordBatch> {
+        if self.defects.len() < at_least {
+            return None;
+        }
+        self.defects.finish(self.keys, self.settings.terms.book)
+    }
+
+    /// The counts so far; to be asked for their size often, and taken when they are too many.
+    pub fn partial(&mut self) -> &mut Partial {
+        &mut self.partial
+    }
+
+    /// The counts of everything folded and not yet taken.
     pub fn finish(self) -> Partial {
         self.partial
     }
@@ -271,14 +318,11 @@ impl<'a> Folder<'a> {
                 None => Origin::Absent,
             },
         };
-        let (cells, keys, book) = (source.cells, &self.keys, self.settings.terms.book);
+        let (cells, keys, book) = (source.cells, self.keys, self.settings.terms.book);
         let r = &mut self.resolvers;
         let country = |text: Option<&str>| text.map(Country::read);
         Ok(Columns {
-            seller: r.seller.labels(&origin(Column::SellerId), cells, |text| SellerCell {
-                code: text.map(|text| keys.seller(text)),
-                hash: text.map_or((0, 0), |text| hash(self.settings.identity, text.as_bytes())),
-            })?,
+            seller: r.seller.labels(&origin(Column::SellerId), cells, |text| text.map(|text| keys.seller(text)))?,
             market: r.market.labels(&origin(Column::Marketplace), cells, |text| match text {
                 None => MarketCell::Null,
                 Some(text) => book.resolve_marketplace(text).map_or(MarketCell::Unknown, MarketCell::Known),
@@ -332,36 +376,44 @@ impl<'a> Folder<'a> {
     #[inline]
     fn read<'b>(&self, columns: &'b Columns, source: &FileSource, row: usize) -> Option<Row<'b>> {
         let cells = source.cells;
-        let seller = columns.seller.get(row);
-        let seller_code = seller.code?;
+        let seller = columns.seller.get(row)?;
         let MarketCell::Known(marketplace) = columns.market.get(row) else { return None };
         let order_id = columns.order.get(row, cells)?;
-        let fault = |cell: Cell<Moment>| cell == Cell::Fault;
-        if columns.buy_shipping.get(row, cells) == Cell::Fault
-            || columns.value.get(row, cells) == Cell::Fault
-            || fault(columns.added.get(row, cells))
-            || fault(columns.first_scan.get(row, cells))
-            || fault(columns.delivery_scan.get(row, cells))
-        {
-            return None;
-        }
-        let (promised, shipped) = (columns.promised.get(row, cells), columns.shipped.get(row, cells));
-        let updated = columns.updated.get(row, cells);
-        if fault(promised) || fault(shipped) || fault(updated) {
-            return None;
-        }
-        let (promised, shipped, updated) = (promised.value(), shipped.value(), updated.value());
+        let buy_shipping = columns.buy_shipping.get(row, cells).sound()?.unwrap_or(false);
+        let value = columns.value.get(row, cells).sound()?;
+        let added = columns.added.get(row, cells).sound()?;
+        let first_scan = columns.first_scan.get(row, cells).sound()?;
+        let delivery_scan = columns.delivery_scan.get(row, cells).sound()?;
+        let updated = columns.updated.get(row, cells).sound()?;
+        let promised = columns.promised.get(row, cells).sound()?;
+        let shipped = columns.shipped.get(row, cells).sound()?;
         let terms = &self.settings.terms;
         let day = selecting_day(terms.book, marketplace, promised, shipped, &self.utc)?;
         let clock = zone(terms.book, marketplace, &self.utc);
-        let wrong = |moment: Option<Moment>| moment.is_some_and(|moment| !self.plausible.contains(&moment.day(clock)));
+        let wrong = |moment: Option<Moment>| moment.is_some_and(|moment| !self.plausible.contains(moment, clock));
         if wrong(promised) || wrong(shipped) {
             return None;
         }
-        Some(Row { seller, seller_code, marketplace, order_id, promised, shipped, updated, day })
+        let market = market_code(marketplace);
+        Some(Row {
+            seller,
+            marketplace,
+            market,
+            order_id,
+            updated,
+            day,
+            promised,
+            shipped,
+            added,
+            first_scan,
+            delivery_scan,
+            buy_shipping,
+            value,
+        })
     }
 
     /// Counts a row that reads where it belongs.
+    #[inline]
     fn place(
         &mut self,
         columns: &Columns,
@@ -369,7 +421,7 @@ impl<'a> Folder<'a> {
         row: usize,
         read: &Row,
         records: &Records,
-        cleaned: &mut String,
+        scratch: &mut Scratch,
     ) {
         let settings = self.settings;
         self.out.tally.see(read.day);
@@ -378,42 +430,44 @@ impl<'a> Folder<'a> {
             return;
         }
         let raw = columns.tracking.get(row, source.cells);
-        clean_into(raw.unwrap_or_default(), cleaned);
-        let facts = facts(columns, source, row, read, cleaned);
-        let verdict = judge(&facts, read.day, &settings.terms);
-        let carrier = columns.carrier.get(row);
-        let market = market_code(read.marketplace);
-        let account = self.keys.account(Account { seller: read.seller_code, market, programme: verdict.programme.0 });
-        let cells = RowCells {
-            cell: self.keys.cell(account, verdict.carrier),
-            pair: self.keys.pair(account, columns.category.get(row)),
-            name: self.keys.name(Name { market, carrier: verdict.carrier.code(), typed: carrier.typed }),
-            ..self.cells(read.marketplace, &verdict)
+        let package = if settings.identity.is_some() { columns.package.get(row, source.cells) } else { None };
+        // The first rungs do not look at the number; cleaning it would be in vain.
+        let is_looked_at = read.marketplace != Marketplace::None
+            && columns.fulfilled.get(row) == FulfilledBy::Seller
+            && columns.state.get(row) == OrderState::Live;
+        let number = if is_looked_at || package.is_none() && settings.identity.is_some() {
+            cleaned(raw.unwrap_or_default(), &mut scratch.cleaned)
+        } else {
+            ""
         };
-        self.count(&cells, 1);
-        let unpriced = verdict.unpriced && cells.in_range;
+        let facts = facts(columns, source, row, read, number);
+        let verdict = judge(&facts, read.day, &settings.terms);
+        let typed = columns.carrier.get(row).typed;
+        let codes = Codes {
+            time: week_index(read.day),
+            seller: read.seller,
+            market: read.market,
+            programme: verdict.programme.0,
+            carrier: verdict.carrier.code(),
+            reason: verdict.reason as u8,
+        };
+        let keys = row_keys(settings, self.layout, &codes, read.day, columns.category.get(row), typed);
+        self.count(&keys, codes.time, verdict.reason.class());
+        let unpriced = verdict.unpriced && keys.in_range;
         self.out.unpriced += u64::from(unpriced);
-        let package = || columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
         let record = records.number(row);
         if let Some(identity) = settings.identity {
-            let copy = copy(
-                identity,
-                source.file,
-                record,
-                read,
-                package(),
-                zone(settings.terms.book, read.marketplace, &self.utc),
-            );
-            let rest =
-                Copy { pair: cells.pair, name: cells.name, day: verdict.day, reason: verdict.reason, unpriced, ..copy };
-            self.out.copies.push(rest);
+            let clock = zone(settings.terms.book, read.marketplace, &self.utc);
+            let package = package.unwrap_or(number_of(&facts));
+            let copy = copy(identity, (source.file, record), read, package, clock, &mut scratch.identity);
+            self.out.copies.push(Copy { cell: keys.weekly, category: keys.category_code, typed, unpriced, ..copy });
         }
-        if settings.wants_defects && cells.in_range && verdict.reason.class() == Class::Defect {
+        if settings.wants_defects && keys.in_range && verdict.reason.class() == Class::Defect {
             let delivered = matches!(settings.terms.evidence, Evidence::Scans)
                 && Scanned::of(&facts, settings.terms.as_of).delivery.is_some();
-            let typed = carrier.typed;
+            let package_id = columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
             let defect =
-                DefectRow { typed, package_id: package(), tracking: raw.unwrap_or_default(), mendable: !delivered };
+                DefectRow { typed, package_id, tracking: raw.unwrap_or_default(), mendable: !delivered };
             self.defects.push(source.file, record, read, &verdict, &defect);
         }
     }
@@ -424,17 +478,12 @@ impl<'a> Folder<'a> {
         !self.settings.keep_later_rows && (later(read.updated) || later(read.shipped))
     }
 
-    fn cells(&self, marketplace: Marketplace, verdict: &Verdict) -> RowCells {
-        let settings = self.settings;
-        row_cells(settings, marketplace, verdict.carrier, verdict.day, verdict.reason)
-    }
-
-    fn count(&mut self, cells: &RowCells, by: i64) {
-        self.partial.count(cells, self.settings.wants, by);
-        let class = cells.reason.class();
-        if cells.in_range {
+    #[inline]
+    fn count(&mut self, keys: &RowKeys, week: u16, class: Class) {
+        self.partial.count(keys, self.settings.wants, 1);
+        if keys.in_range {
             self.out.tally.classes[class as usize] += 1;
-            self.out.weeks.add(cells.week, class, by);
+            self.out.weeks.add(week, class, 1);
         } else {
             self.out.tally.outside_range += 1;
         }
@@ -468,7 +517,7 @@ impl<'a> Folder<'a> {
     fn fault(&self, columns: &Columns, source: &FileSource, row: usize) -> (Column, &'static str) {
         let cells = source.cells;
         const EMPTY: &str = "empty, but needed";
-        if columns.seller.get(row).code.is_none() {
+        if columns.seller.get(row).is_none() {
             return (Column::SellerId, EMPTY);
         }
         let marketplace = match columns.market.get(row) {
@@ -504,7 +553,7 @@ impl<'a> Folder<'a> {
                 Cell::Value(moment) if limited && moment.day(clock) < FIRST_DAY => {
                     return (column, "before 2005-01-01");
                 }
-                Cell::Value(moment) if limited && !self.plausible.contains(&moment.day(clock)) => {
+                Cell::Value(moment) if limited && !self.plausible.contains(moment, clock) => {
                     return (column, "more than two years after as_of");
                 }
                 _ => {}
@@ -524,8 +573,7 @@ fn number_of<'a>(facts: &Facts<'a>) -> &'a str {
 
 /// The facts of a row that reads.
 #[inline]
-fn facts<'b>(columns: &Columns, source: &FileSource, row: usize, read: &Row<'b>, cleaned: &'b str) -> Facts<'b> {
-    let cells = source.cells;
+fn facts<'b>(columns: &Columns, source: &FileSource, row: usize, read: &Row<'b>, number: &'b str) -> Facts<'b> {
     let has = |column| source.columns.contains(column);
     Facts {
         marketplace: read.marketplace,
@@ -538,18 +586,18 @@ fn facts<'b>(columns: &Columns, source: &FileSource, row: usize, read: &Row<'b>,
             CarrierField::NoColumn
         },
         service: columns.service.get(row),
-        buy_shipping: columns.buy_shipping.get(row, cells).value().unwrap_or(false),
-        tracking: if has(Column::TrackingNumber) { Tracking::of_cleaned(cleaned) } else { Tracking::NoColumn },
+        buy_shipping: read.buy_shipping,
+        tracking: if has(Column::TrackingNumber) { Tracking::of_cleaned(number) } else { Tracking::NoColumn },
         origin: columns.from.get(row),
         destination: columns.to.get(row),
-        value: columns.value.get(row, cells).value(),
+        value: read.value,
         currency: columns.currency.get(row),
         programme: columns.programme.get(row),
         promised: read.promised,
         shipped: read.shipped,
-        tracking_added: columns.added.get(row, cells).value(),
-        first_scan: columns.first_scan.get(row, cells).value(),
-        delivery_scan: columns.delivery_scan.get(row, cells).value(),
+        tracking_added: read.added,
+        first_scan: read.first_scan,
+        delivery_scan: read.delivery_scan,
         scan_columns: match (has(Column::FirstScanAt), has(Column::DeliveryScanAt)) {
             (true, true) => ScanColumns::Both,
             (true, false) => ScanColumns::FirstOnly,

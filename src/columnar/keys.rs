@@ -1,40 +1,20 @@
-//! Codes for what cells are keyed by: sellers, categories, names, and their combinations.
+//! Codes for texts that repeat, and how codes are packed into the keys of cells.
 //!
-//! Codes are handed out by one shared table and remembered by each thread, so that a text or a
-//! combination is looked up under the lock once per thread. They mean nothing outside a run and
-//! their order depends on threads; whatever is published is sorted by text.
+//! Texts get one code for the whole run, handed out under a lock once per distinct value of a
+//! dictionary; a cell's key needs no table of its own, for all its parts fit one number. Codes mean
+//! nothing outside a run and their order depends on threads; whatever is published is sorted by text.
 
-use rustc_hash::FxBuildHasher;
-use std::hash::Hash;
-use std::sync::{Mutex, PoisonError};
+use arrow::array::{Array, StringArray};
+use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use hashbrown::HashTable;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use vtr_kernel::Book;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::policy::{Marketplace, MarketplaceId, ProgrammeId};
 
-type Map<K> = hashbrown::HashMap<K, u32, FxBuildHasher>;
-
-/// A seller in a marketplace and programme.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Account {
-    /// Code of the seller's id.
-    pub seller: u32,
-    /// 0: no marketplace; else the marketplace's index plus one.
-    pub market: u16,
-    /// The programme's index.
-    pub programme: u16,
-}
-
-/// A name as typed in a marketplace, and what it was taken for there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Name {
-    /// As in [`Account`].
-    pub market: u16,
-    /// Code of the carrier's code.
-    pub carrier: u16,
-    /// Code of the typed text.
-    pub typed: u32,
-}
-
-/// The marketplace as a small number.
+/// The marketplace as a small number: 0 is none, else its index plus one.
 pub fn market_code(marketplace: Marketplace) -> u16 {
     match marketplace {
         Marketplace::None => 0,
@@ -47,171 +27,336 @@ pub fn market_from_code(code: u16) -> Marketplace {
     code.checked_sub(1).map_or(Marketplace::None, |index| Marketplace::Known(MarketplaceId(index)))
 }
 
-impl Name {
-    /// What the name was taken for.
-    pub fn known_as(&self) -> Carrier {
-        Carrier::from_code(self.carrier)
+/// Bits of a key below the time.
+const TIME_SHIFT: u32 = 50;
+/// Bits of a reason.
+const REASON_BITS: u32 = 5;
+
+/// How the codes of a cell lie in its key, which depends on how much the book knows. From the high
+/// bits down: time, seller, marketplace, programme, carrier, reason; a marginal leaves out what it
+/// does not count by. Categories and typed names stand beside the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    market_bits: u32,
+    programme_bits: u32,
+    carrier_bits: u32,
+}
+
+/// The codes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Codes {
+    pub time: u16,
+    pub seller: u32,
+    pub market: u16,
+    pub programme: u16,
+    pub carrier: u16,
+    pub reason: u8,
+}
+
+fn bits(count: usize) -> u32 {
+    usize::BITS - count.saturating_sub(1).leading_zeros()
+}
+
+fn low(key: u64, bits: u32) -> u64 {
+    key & ((1 << bits) - 1)
+}
+
+impl Layout {
+    /// The layout for a book.
+    ///
+    /// # Panics
+    /// If the book knows so many carriers that a million sellers would not fit beside them.
+    pub fn of(book: &Book) -> Layout {
+        let layout = Layout {
+            market_bits: bits(book.markets().count() + 1),
+            programme_bits: bits(book.programme_count()),
+            carrier_bits: bits(book.carriers.len() + 2),
+        };
+        assert!(layout.seller_bits() >= 20, "a book's marketplaces, programmes and carriers leave room for sellers");
+        layout
     }
-}
 
-impl Account {
-    /// The programme.
-    pub fn programme(&self) -> ProgrammeId {
-        ProgrammeId(self.programme)
+    fn below_account(self) -> u32 {
+        self.carrier_bits + REASON_BITS
     }
-}
 
-/// Things in the order in which they were first met, and their codes.
-#[derive(Debug)]
-struct Table<K> {
-    codes: Map<K>,
-    things: Vec<K>,
-}
-
-impl<K> Default for Table<K> {
-    fn default() -> Self {
-        Table { codes: Map::default(), things: Vec::new() }
+    fn seller_bits(self) -> u32 {
+        TIME_SHIFT.saturating_sub(self.market_bits + self.programme_bits + self.below_account())
     }
-}
 
-impl<K: Clone + Eq + Hash> Table<K> {
-    fn code<Q: Hash + hashbrown::Equivalent<K> + ?Sized>(&mut self, thing: &Q, own: impl FnOnce(&Q) -> K) -> u32 {
-        if let Some(code) = self.codes.get(thing) {
-            return *code;
+    /// How many sellers fit.
+    pub(crate) fn max_sellers(self) -> usize {
+        1 << self.seller_bits()
+    }
+
+    /// A seller in a marketplace and programme.
+    pub(crate) fn account(self, seller: u32, market: u16, programme: ProgrammeId) -> u64 {
+        (u64::from(seller) << self.market_bits | u64::from(market)) << self.programme_bits | u64::from(programme.0)
+    }
+
+    /// The key of a cell by carrier and week.
+    pub(crate) fn weekly(self, week: u16, account: u64, carrier: Carrier, reason: u8) -> u64 {
+        let cell = account << self.carrier_bits | u64::from(carrier.code());
+        u64::from(week) << TIME_SHIFT | cell << REASON_BITS | u64::from(reason)
+    }
+
+    /// The key of a cell by category and segment; the category stands beside it.
+    pub(crate) fn category(self, segment: u16, account: u64, reason: u8) -> u64 {
+        u64::from(segment) << TIME_SHIFT | account << REASON_BITS | u64::from(reason)
+    }
+
+    /// The key of a typed name in a week; the name stands beside it.
+    pub(crate) fn name(self, week: u16, market: u16, carrier: Carrier) -> u64 {
+        u64::from(week) << TIME_SHIFT | u64::from(market) << self.carrier_bits | u64::from(carrier.code())
+    }
+
+    /// The key of an account's defects with a carrier; the category stands beside it.
+    pub(crate) fn culprit(self, account: u64, carrier: Carrier) -> u64 {
+        account << self.carrier_bits | u64::from(carrier.code())
+    }
+
+    pub(crate) fn of_weekly(self, key: u64) -> Codes {
+        let cell = low(key, TIME_SHIFT) >> REASON_BITS;
+        Codes { time: time(key), reason: low(key, REASON_BITS) as u8, ..self.of_culprit(cell) }
+    }
+
+    pub(crate) fn of_category(self, key: u64) -> Codes {
+        let account = low(key, TIME_SHIFT) >> REASON_BITS;
+        Codes { time: time(key), reason: low(key, REASON_BITS) as u8, ..self.of_culprit(account << self.carrier_bits) }
+    }
+
+    pub(crate) fn of_name(self, key: u64) -> Codes {
+        let cell = low(key, TIME_SHIFT);
+        Codes {
+            time: time(key),
+            seller: 0,
+            market: (cell >> self.carrier_bits) as u16,
+            programme: 0,
+            carrier: low(cell, self.carrier_bits) as u16,
+            reason: 0,
         }
-        let code = u32::try_from(self.things.len()).expect("fewer than 2^32 distinct keys fit in memory");
-        let thing = own(thing);
-        self.things.push(thing.clone());
-        self.codes.insert(thing, code);
-        code
+    }
+
+    pub(crate) fn of_culprit(self, cell: u64) -> Codes {
+        let account = cell >> self.carrier_bits;
+        let of_seller = account >> self.programme_bits;
+        Codes {
+            time: 0,
+            seller: (of_seller >> self.market_bits) as u32,
+            market: low(of_seller, self.market_bits) as u16,
+            programme: low(account, self.programme_bits) as u16,
+            carrier: low(cell, self.carrier_bits) as u16,
+            reason: 0,
+        }
     }
 }
+
+/// The piece of time that a key lies in.
+pub(crate) fn time(key: u64) -> u16 {
+    (key >> TIME_SHIFT) as u16
+}
+
+/// Texts in the order in which they were first met, each once, end to end.
+#[derive(Debug, Default)]
+struct Texts {
+    bytes: String,
+    ends: Vec<u32>,
+    codes: HashTable<u32>,
+}
+
+impl Texts {
+    fn text(&self, code: u32) -> &str {
+        let start = code.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
+        &self.bytes[start as usize..self.ends[code as usize] as usize]
+    }
+
+    /// The code of a text, and the bytes that a new one takes.
+    fn code(&mut self, text: &str, hasher: &RandomState) -> (u32, usize) {
+        let hash = hasher.hash_one(text);
+        if let Some(code) = self.codes.find(hash, |code| self.text(*code) == text) {
+            return (*code, 0);
+        }
+        let code = self.ends.len() as u32;
+        self.bytes.push_str(text);
+        self.ends.push(self.bytes.len() as u32);
+        let Texts { bytes, ends, codes } = self;
+        codes.insert_unique(hash, code, |code| {
+            let start = code.checked_sub(1).map_or(0, |before| ends[before as usize]);
+            hasher.hash_one(&bytes[start as usize..ends[*code as usize] as usize])
+        });
+        (code, text.len() + BYTES_BESIDE)
+    }
+}
+
+/// What a text takes beside its bytes: its end, its place in the table, and its place among the
+/// sorted ones later.
+const BYTES_BESIDE: usize = 24;
+
+/// The most bytes of texts of one kind: Arrow counts them in 31 bits.
+const MOST_BYTES: usize = i32::MAX as usize;
 
 /// The codes of a run, shared by its threads.
-#[derive(Debug, Default)]
-pub struct SharedKeys {
-    sellers: Mutex<Table<Box<str>>>,
-    categories: Mutex<Table<Box<str>>>,
-    typed: Mutex<Table<Box<str>>>,
-    accounts: Mutex<Table<Account>>,
-    /// Account and carrier code.
-    cells: Mutex<Table<(u32, u16)>>,
-    /// Account and category.
-    pairs: Mutex<Table<(u32, u32)>>,
-    names: Mutex<Table<Name>>,
-}
-
-fn shared<K: Clone + Eq + Hash, Q: Hash + hashbrown::Equivalent<K> + ?Sized>(
-    table: &Mutex<Table<K>>,
-    thing: &Q,
-    own: impl FnOnce(&Q) -> K,
-) -> u32 {
-    // A panic elsewhere cannot leave a table half changed: it is changed by one push and one insert.
-    table.lock().unwrap_or_else(PoisonError::into_inner).code(thing, own)
-}
-
-/// One thread's view of the codes.
 #[derive(Debug)]
-pub struct LocalKeys<'a> {
-    shared: &'a SharedKeys,
-    accounts: Map<Account>,
-    cells: Map<(u32, u16)>,
-    pairs: Map<(u32, u32)>,
-    names: Map<Name>,
+pub struct SharedKeys {
+    hasher: RandomState,
+    sellers: Mutex<Texts>,
+    categories: Mutex<Texts>,
+    typed: Mutex<Texts>,
+    most_sellers: usize,
+    most_bytes: usize,
+    bytes: AtomicUsize,
+    is_full: AtomicBool,
 }
 
-fn local<K: Copy + Eq + Hash>(cache: &mut Map<K>, table: &Mutex<Table<K>>, thing: K) -> u32 {
-    if let Some(code) = cache.get(&thing) {
-        return *code;
-    }
-    let code = shared(table, &thing, |thing| *thing);
-    cache.insert(thing, code);
-    code
-}
-
-impl<'a> LocalKeys<'a> {
-    /// A view without memories.
-    pub fn new(shared: &'a SharedKeys) -> LocalKeys<'a> {
-        LocalKeys {
-            shared,
-            accounts: Map::default(),
-            cells: Map::default(),
-            pairs: Map::default(),
-            names: Map::default(),
+impl SharedKeys {
+    /// No codes yet; `most_bytes` is what all texts may take in memory.
+    pub fn new(layout: Layout, most_bytes: usize) -> SharedKeys {
+        SharedKeys {
+            hasher: RandomState::new(),
+            sellers: Mutex::default(),
+            categories: Mutex::default(),
+            typed: Mutex::default(),
+            most_sellers: layout.max_sellers(),
+            most_bytes,
+            bytes: AtomicUsize::new(0),
+            is_full: AtomicBool::new(false),
         }
+    }
+
+    fn code(&self, texts: &Mutex<Texts>, text: &str) -> u32 {
+        // A panic elsewhere cannot leave the texts half changed in a way that matters: the run ends with it.
+        let mut texts = texts.lock().unwrap_or_else(PoisonError::into_inner);
+        if texts.bytes.len() + text.len() > MOST_BYTES {
+            self.is_full.store(true, Ordering::Relaxed);
+            return 0;
+        }
+        let (code, more) = texts.code(text, &self.hasher);
+        if more > 0 && self.bytes.fetch_add(more, Ordering::Relaxed) + more > self.most_bytes {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
+        code
     }
 
     /// The code of a seller's id.
     pub fn seller(&self, text: &str) -> u32 {
-        shared(&self.shared.sellers, text, |text: &str| text.into())
+        let code = self.code(&self.sellers, text);
+        if code as usize >= self.most_sellers {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
+        code
     }
 
     /// The code of a category.
     pub fn category(&self, text: &str) -> u32 {
-        shared(&self.shared.categories, text, |text: &str| text.into())
+        self.code(&self.categories, text)
     }
 
     /// The code of a carrier's name as typed.
     pub fn typed(&self, text: &str) -> u32 {
-        shared(&self.shared.typed, text, |text: &str| text.into())
+        self.code(&self.typed, text)
     }
 
-    /// The code of an account.
-    pub fn account(&mut self, account: Account) -> u32 {
-        local(&mut self.accounts, &self.shared.accounts, account)
+    /// Refuses to go on once there are more texts than fit.
+    ///
+    /// # Errors
+    /// How many of each kind there are, and what to do.
+    pub fn check(&self) -> Result<(), String> {
+        if !self.is_full.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let count = |texts: &Mutex<Texts>| texts.lock().unwrap_or_else(PoisonError::into_inner).ends.len();
+        Err(format!(
+            "{} seller ids, {} categories and {} carrier names have been met so far, more different ones than may be held \
+             at once ({} MiB for them); raise --memory, or run parts of the inputs apart",
+            count(&self.sellers),
+            count(&self.categories),
+            count(&self.typed),
+            self.most_bytes >> 20
+        ))
     }
 
-    /// The code of an account's packages with one carrier.
-    pub fn cell(&mut self, account: u32, carrier: Carrier) -> u32 {
-        local(&mut self.cells, &self.shared.cells, (account, carrier.code()))
+    /// Bytes that the texts take now.
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
     }
 
-    /// The code of an account's packages in one category.
-    pub fn pair(&mut self, account: u32, category: u32) -> u32 {
-        local(&mut self.pairs, &self.shared.pairs, (account, category))
+    /// Calls `with` with the text of each seller's and typed name's code.
+    pub(crate) fn texts<T>(&self, with: impl FnOnce(&dyn Fn(u32) -> String, &dyn Fn(u32) -> String) -> T) -> T {
+        let sellers = self.sellers.lock().unwrap_or_else(PoisonError::into_inner);
+        let typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
+        with(&|code| sellers.text(code).to_owned(), &|code| typed.text(code).to_owned())
     }
 
-    /// The code of a name in a marketplace.
-    pub fn name(&mut self, name: Name) -> u32 {
-        local(&mut self.names, &self.shared.names, name)
+    /// The texts in order, once no more codes are handed out.
+    pub fn freeze(self, book: &Book) -> Keys {
+        let ranked = |texts: Mutex<Texts>| Ranked::of(texts.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let markets = (0..=book.markets().count() as u16).map(|code| book.marketplace_label(market_from_code(code)));
+        let programmes = (0..book.programme_count()).map(|index| book.programme(ProgrammeId(index as u16)));
+        let carriers = (0..book.carriers.len() as u16 + 2).map(|code| book.carriers.label(Carrier::from_code(code)));
+        Keys {
+            layout: Layout::of(book),
+            markets: Ranked::of_labels(markets),
+            programmes: Ranked::of_labels(programmes),
+            carriers: Ranked::of_labels(carriers),
+            sellers: ranked(self.sellers),
+            categories: ranked(self.categories),
+            typed: ranked(self.typed),
+        }
     }
 }
 
 /// All codes of a run, once no more are handed out.
 #[derive(Debug)]
 pub struct Keys {
-    /// Seller ids.
-    pub sellers: Vec<Box<str>>,
-    /// Categories.
-    pub categories: Vec<Box<str>>,
-    /// Carrier names as typed.
-    pub typed: Vec<Box<str>>,
-    /// Accounts.
-    pub accounts: Vec<Account>,
-    /// Account and carrier code.
-    pub cells: Vec<(u32, u16)>,
-    /// Account and category.
-    pub pairs: Vec<(u32, u32)>,
-    /// Names.
-    pub names: Vec<Name>,
+    pub(crate) layout: Layout,
+    pub(crate) sellers: Ranked,
+    pub(crate) markets: Ranked,
+    pub(crate) programmes: Ranked,
+    pub(crate) carriers: Ranked,
+    pub(crate) categories: Ranked,
+    pub(crate) typed: Ranked,
 }
 
-fn things<K>(table: Mutex<Table<K>>) -> Vec<K> {
-    table.into_inner().unwrap_or_else(PoisonError::into_inner).things
+/// Texts in ascending order, and the place of each code's text in it.
+#[derive(Debug)]
+pub(crate) struct Ranked {
+    pub values: Arc<StringArray>,
+    ranks: Vec<u32>,
 }
 
-impl SharedKeys {
-    /// The tables, without the way in.
-    pub fn freeze(self) -> Keys {
-        Keys {
-            sellers: things(self.sellers),
-            categories: things(self.categories),
-            typed: things(self.typed),
-            accounts: things(self.accounts),
-            cells: things(self.cells),
-            pairs: things(self.pairs),
-            names: things(self.names),
+impl Ranked {
+    /// Labels may repeat; equal ones share a place.
+    fn of_labels<'a>(labels: impl Iterator<Item = &'a str>) -> Ranked {
+        let mut texts = Texts::default();
+        let hasher = RandomState::new();
+        let codes: Vec<u32> = labels.map(|label| texts.code(label, &hasher).0).collect();
+        let ranked = Ranked::of(texts);
+        Ranked { ranks: codes.iter().map(|code| ranked.rank(*code)).collect(), values: ranked.values }
+    }
+
+    fn of(texts: Texts) -> Ranked {
+        let mut order: Vec<u32> = (0..texts.ends.len() as u32).collect();
+        order.sort_unstable_by(|a, b| texts.text(*a).cmp(texts.text(*b)));
+        let mut ranks = vec![0; order.len()];
+        let mut bytes: Vec<u8> = Vec::with_capacity(texts.bytes.len());
+        let mut offsets: Vec<i32> = Vec::with_capacity(order.len() + 1);
+        offsets.push(0);
+        for (rank, code) in order.into_iter().enumerate() {
+            ranks[code as usize] = rank as u32;
+            bytes.extend_from_slice(texts.text(code).as_bytes());
+            offsets.push(bytes.len() as i32);
         }
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
+        Ranked { values: Arc::new(StringArray::new(offsets, Buffer::from_vec(bytes), None)), ranks }
+    }
+
+    pub fn rank(&self, code: u32) -> u32 {
+        self.ranks[code as usize]
+    }
+
+    /// How many bits a rank takes.
+    pub fn bits(&self) -> u32 {
+        bits(self.values.len())
     }
 }
 
@@ -219,19 +364,50 @@ impl SharedKeys {
 mod tests {
     use super::*;
 
+    fn layout() -> Layout {
+        Layout::of(&vtr_kernel::load::embedded().unwrap())
+    }
+
     #[test]
-    fn threads_agree_on_codes() {
-        let shared = SharedKeys::default();
-        let (mut a, mut b) = (LocalKeys::new(&shared), LocalKeys::new(&shared));
-        let account = |seller| Account { seller, market: 1, programme: 0 };
-        let (x, y) = (a.seller("0042"), b.seller("42"));
-        assert_ne!(x, y);
-        assert_eq!(a.account(account(x)), b.account(account(x)));
-        assert_ne!(a.account(account(x)), b.account(account(y)));
-        assert_eq!(a.cell(0, Carrier::Missing), b.cell(0, Carrier::Missing));
-        let keys = shared.freeze();
-        assert_eq!(keys.sellers.len(), 2);
-        assert_eq!(keys.accounts.len(), 2);
+    fn threads_agree_on_codes_and_texts_come_back_sorted() {
+        let shared = SharedKeys::new(layout(), 1 << 20);
+        let codes: Vec<u32> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| [shared.seller("42"), shared.seller("0042")])).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(codes[..2], codes[2..]);
+        assert_ne!(codes[0], codes[1]);
+        let keys = shared.freeze(&vtr_kernel::load::embedded().unwrap());
+        assert_eq!(keys.sellers.values.value(keys.sellers.rank(codes[0]) as usize), "42");
+        assert_eq!(keys.sellers.values.value(0), "0042");
+    }
+
+    #[test]
+    fn keys_give_their_codes_back_and_sort_by_time_first() {
+        let layout = layout();
+        let account = layout.account(123_456, 7, ProgrammeId(1));
+        let carrier = Carrier::from_code(300);
+        let key = layout.weekly(1_100, account, carrier, 18);
+        let codes = Codes { time: 1_100, seller: 123_456, market: 7, programme: 1, carrier: 300, reason: 18 };
+        assert_eq!(layout.of_weekly(key), codes);
+        assert_eq!(layout.of_category(layout.category(8_000, account, 3)), Codes { time: 8_000, carrier: 0, reason: 3, ..codes });
+        assert_eq!(layout.of_culprit(layout.culprit(account, carrier)), Codes { time: 0, reason: 0, ..codes });
+        let name = layout.of_name(layout.name(1_100, 7, carrier));
+        assert_eq!((name.time, name.market, name.carrier), (1_100, 7, 300));
+        let last = layout.account(layout.max_sellers() as u32 - 1, 24, ProgrammeId(0));
+        assert!(layout.weekly(1, last, carrier, 31) < layout.weekly(2, 0, Carrier::Missing, 0));
+    }
+
+    #[test]
+    fn too_many_texts_are_refused_with_their_counts() {
+        let shared = SharedKeys::new(layout(), 100);
+        shared.seller("A");
+        shared.check().unwrap();
+        (0..10).for_each(|index| {
+            shared.category(&format!("category {index}"));
+        });
+        let refused = shared.check().unwrap_err();
+        assert!(refused.contains("1 seller ids, 10 categories") && refused.contains("--memory"), "{refused}");
     }
 
     #[test]

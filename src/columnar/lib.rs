@@ -9,6 +9,7 @@ mod defects;
 pub mod fold;
 pub mod input;
 pub mod keys;
+pub mod marginals;
 pub mod partial;
 mod reject;
 mod resolve;

@@ -8,7 +8,7 @@ use crate::input::{CellRules, Column, Kind, label_type, micros_per};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, PrimitiveArray, StringArray, StringViewArray,
 };
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type,
@@ -37,11 +37,13 @@ impl<T> Cell<T> {
         value.map_or(Cell::Fault, Cell::Value)
     }
 
-    /// The value; a fault reads as null here because the row it stands in is rejected before.
-    pub(crate) fn value(self) -> Option<T> {
+    /// The value or null; `None` for a fault.
+    #[inline]
+    pub(crate) fn sound(self) -> Option<Option<T>> {
         match self {
-            Cell::Value(value) => Some(value),
-            Cell::Null | Cell::Fault => None,
+            Cell::Value(value) => Some(Some(value)),
+            Cell::Null => Some(None),
+            Cell::Fault => None,
         }
     }
 }
@@ -55,21 +57,26 @@ pub(crate) enum Origin<'a> {
 
 /// A label column: per row a code into the resolved values.
 pub(crate) struct Labels<T> {
-    keys: Option<(DictionaryArray<Int32Type>, Option<NullBuffer>)>,
+    /// Empty where every row has the one value.
+    keys: ScalarBuffer<i32>,
+    nulls: Option<NullBuffer>,
     values: Vec<T>,
     null: T,
 }
 
 impl<T: Copy> Labels<T> {
+    /// The same for every row.
+    fn one(value: T) -> Labels<T> {
+        Labels { keys: Vec::new().into(), nulls: None, values: Vec::new(), null: value }
+    }
+
     #[inline]
     pub(crate) fn get(&self, row: usize) -> T {
-        match &self.keys {
-            Some((array, nulls)) => {
-                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                    return self.null;
-                }
-                self.values[array.keys().values()[row] as usize]
-            }
+        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+            return self.null;
+        }
+        match self.keys.get(row) {
+            Some(key) => self.values[*key as usize],
             None => self.null,
         }
     }
@@ -96,10 +103,8 @@ impl<T: Copy> Resolver<T> {
         mut resolve: impl FnMut(Option<&str>) -> T,
     ) -> Result<Labels<T>, String> {
         let array = match origin {
-            Origin::Absent => return Ok(Labels { keys: None, values: Vec::new(), null: resolve(None) }),
-            Origin::Constant(text) => {
-                return Ok(Labels { keys: None, values: Vec::new(), null: resolve(cells.trim(text)) });
-            }
+            Origin::Absent => return Ok(Labels::one(resolve(None))),
+            Origin::Constant(text) => return Ok(Labels::one(resolve(cells.trim(text)))),
             Origin::Array(array) => as_labels(array)?,
         };
         let values = array.values().as_string::<i32>().clone();
@@ -111,12 +116,13 @@ impl<T: Copy> Resolver<T> {
         }
         let nulls = array.nulls().cloned().filter(|nulls| nulls.null_count() > 0);
         // The values are moved out for the batch and handed back by `keep`.
-        Ok(Labels { keys: Some((array, nulls)), values: std::mem::take(&mut self.values), null: resolve(None) })
+        let keys = array.keys().values().clone();
+        Ok(Labels { keys, nulls, values: std::mem::take(&mut self.values), null: resolve(None) })
     }
 
     /// Takes the values back after a batch.
     pub(crate) fn keep(&mut self, labels: Labels<T>) {
-        if labels.keys.is_some() {
+        if !labels.values.is_empty() {
             self.values = labels.values;
         }
     }
@@ -307,6 +313,8 @@ impl Amounts {
 /// A time column.
 pub(crate) enum Times {
     Constant(Cell<Moment>),
+    /// Microseconds.
+    Micros { values: ScalarBuffer<i64>, nulls: Option<NullBuffer> },
     Stamps { values: PrimitiveArray<Int64Type>, multiply: i64, divide: i64 },
     Days(PrimitiveArray<Date32Type>),
     Text(StringViewArray),
@@ -341,7 +349,12 @@ impl Times {
             DataType::Null => Times::Constant(Cell::Null),
             DataType::Timestamp(unit, _) => {
                 let (multiply, divide) = micros_per(*unit);
-                Times::Stamps { values: stamps(array, *unit), multiply, divide }
+                let values = stamps(array, *unit);
+                if *unit == TimeUnit::Microsecond {
+                    let nulls = values.nulls().cloned().filter(|nulls| nulls.null_count() > 0);
+                    return Ok(Times::Micros { values: values.values().clone(), nulls });
+                }
+                Times::Stamps { values, multiply, divide }
             }
             DataType::Date32 => Times::Days(primitive(array, &DataType::Date32)?),
             DataType::Date64 => Times::Days(days_of_millis(array.as_primitive::<Date64Type>())),
@@ -353,6 +366,13 @@ impl Times {
     pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Cell<Moment> {
         match self {
             Times::Constant(cell) => *cell,
+            // An own arm: dividing by one would still be a division.
+            Times::Micros { values, nulls } => {
+                if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
+                    return Cell::Null;
+                }
+                Cell::Value(Moment::Instant(values[row]))
+            }
             Times::Stamps { values, multiply, divide } => {
                 if values.is_null(row) {
                     return Cell::Null;

@@ -1,13 +1,14 @@
 //! What a run folds by: terms, spans of days, and which counts are wanted.
 //!
-//! Plain data, made once a run by whoever plans it, and the one question that it answers: where in
-//! time a judged row is counted. It cannot fail.
+//! Plain data, made once a run by whoever plans it, and the one question that it answers: in which
+//! cells a judged row is counted. It cannot fail.
 
-use crate::partial::{RowCells, TimeAxis, Wants, week_index};
+use crate::keys::{Codes, Layout, market_from_code};
+use crate::partial::{RowKeys, TimeAxis, Wants};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::ladder::Terms;
-use vtr_kernel::policy::Marketplace;
+use vtr_kernel::policy::{Marketplace, ProgrammeId};
 use vtr_kernel::reason::{Class, Reason};
 
 /// What a run folds by.
@@ -50,31 +51,36 @@ pub enum Unit {
     Order,
 }
 
-/// Where in time a judged row is counted; its codes are filled in by the caller.
-pub(crate) fn row_cells(
+/// The cells of a judged row, given its codes, its day, and the codes of its category and typed name.
+#[inline]
+pub(crate) fn row_keys(
     settings: &Settings,
-    marketplace: Marketplace,
-    carrier: Carrier,
+    layout: Layout,
+    codes: &Codes,
     day: Day,
-    reason: Reason,
-) -> RowCells {
+    category_code: u32,
+    typed: u32,
+) -> RowKeys {
     let within = |span: Option<(Day, Day)>| span.is_none_or(|(first, last)| first <= day && day <= last);
-    let in_health = match marketplace {
+    let account = layout.account(codes.seller, codes.market, ProgrammeId(codes.programme));
+    let carrier = Carrier::from_code(codes.carrier);
+    let in_health = match market_from_code(codes.market) {
         Marketplace::None => false,
         Marketplace::Known(id) => {
             settings.health.get(usize::from(id.0)).is_some_and(|(first, last)| *first <= day && day <= *last)
         }
     };
-    RowCells {
-        cell: 0,
-        pair: 0,
-        name: 0,
-        carrier,
-        week: week_index(day),
-        segment: settings.axis.segment(day).min(usize::from(u16::MAX)) as u16,
-        reason,
+    let is_defect = Reason::from_code(codes.reason).is_some_and(|reason| reason.class() == Class::Defect);
+    let segment = if settings.wants.category { settings.axis.segment(day) } else { 0 };
+    RowKeys {
+        weekly: layout.weekly(codes.time, account, carrier, codes.reason),
+        category: layout.category(segment, account, codes.reason),
+        name: layout.name(codes.time, codes.market, carrier),
+        culprit: layout.culprit(account, carrier),
+        category_code,
+        typed,
         in_range: within(settings.range),
         in_windows: within(settings.windows),
-        is_culprit: in_health && reason.class() == Class::Defect,
+        is_culprit: in_health && is_defect,
     }
 }

@@ -70,12 +70,27 @@ pub struct Zone {
     starts: Vec<Micros>,
     /// Offset from UTC in microseconds, one for each stretch.
     offsets: Vec<Micros>,
+    /// The stretch at the beginning of each slot of time, so that none is searched for.
+    slots: Vec<u16>,
 }
+
+/// A slot is 2^42 microseconds, some 51 days: few stretches are shorter.
+const SLOT_SHIFT: u32 = 42;
+/// The slot of 1990-01-01, the first tabulated year's.
+const FIRST_SLOT: i64 = 7_305 * DAY_MICROS >> SLOT_SHIFT;
+/// The slot of 2100-01-01.
+const LAST_SLOT: i64 = 47_482 * DAY_MICROS >> SLOT_SHIFT;
 
 impl Zone {
     /// UTC itself.
     pub fn utc() -> Zone {
-        Zone { name: "UTC".into(), starts: vec![Micros::MIN], offsets: vec![0] }
+        Zone::of("UTC", vec![Micros::MIN], vec![0])
+    }
+
+    fn of(name: &str, starts: Vec<Micros>, offsets: Vec<Micros>) -> Zone {
+        let stretch = |slot: i64| starts.partition_point(|start| *start <= slot << SLOT_SHIFT).saturating_sub(1);
+        let slots = (FIRST_SLOT..=LAST_SLOT).map(|slot| stretch(slot) as u16).collect();
+        Zone { name: name.into(), starts, offsets, slots }
     }
 
     /// The zone of an IANA name such as `Europe/Berlin`; `None` if the database lacks it.
@@ -107,7 +122,7 @@ impl Zone {
             }
             from = to;
         }
-        Some(Zone { name: name.into(), starts, offsets })
+        Some(Zone::of(name, starts, offsets))
     }
 
     /// Its IANA name.
@@ -117,8 +132,16 @@ impl Zone {
 
     /// Microseconds to add to UTC at an instant.
     pub fn offset_at(&self, instant: Micros) -> Micros {
-        let stretch = self.starts.partition_point(|start| *start <= instant);
-        self.offsets[stretch.saturating_sub(1)]
+        let slot = (instant >> SLOT_SHIFT) - FIRST_SLOT;
+        let Some(first) = usize::try_from(slot).ok().and_then(|slot| self.slots.get(slot)) else {
+            let stretch = self.starts.partition_point(|start| *start <= instant);
+            return self.offsets[stretch.saturating_sub(1)];
+        };
+        let mut stretch = usize::from(*first);
+        while self.starts.get(stretch + 1).is_some_and(|start| *start <= instant) {
+            stretch += 1;
+        }
+        self.offsets[stretch]
     }
 
     /// The local calendar day of an instant.

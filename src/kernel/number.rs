@@ -24,6 +24,16 @@ pub fn clean_into(raw: &str, cleaned: &mut String) {
     cleaned.extend(raw.chars().filter_map(cleaned_char));
 }
 
+/// The cleaned form of a number as typed: itself where it is clean, else made in `buffer`.
+#[inline]
+pub fn cleaned<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
+    if raw.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+        return raw;
+    }
+    clean_into(raw, buffer);
+    buffer
+}
+
 /// What cleaning makes of one character; `None` if it vanishes.
 pub fn cleaned_char(c: char) -> Option<char> {
     match c {

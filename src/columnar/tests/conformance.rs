@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use vtr_columnar::fold::{FileSource, Folder, Records, Settings, defects_as_text};
+use vtr_columnar::fold::{FileSource, Folder, Records, Settings};
 use vtr_columnar::input::{CellRules, Column, ColumnSet};
-use vtr_columnar::keys::SharedKeys;
+use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_columnar::partial::{TimeAxis, Wants};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, date_from_day, day_from_date, iso_week, monday, provisional};
@@ -369,7 +369,7 @@ fn folded(setting: &Setting) -> Outcome {
     let columns: Vec<_> = setting.present.iter().map(|column| (column.name(), array(column), true)).collect();
     let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
     let source = FileSource { file: 0, columns: setting.present, constants: &[], cells: &setting.rules };
-    let shared = SharedKeys::default();
+    let shared = SharedKeys::new(Layout::of(setting.book), 1 << 20);
     let mut folder = Folder::new(&settings, &shared);
     folder.batch(&source, &batch, &Records::From(1)).unwrap();
     let out = folder.take();
@@ -386,8 +386,7 @@ fn folded(setting: &Setting) -> Outcome {
     if judged == 0 {
         return outcome;
     }
-    let keys = shared.freeze();
-    let marginals = partial.into_marginals(&keys, axis, setting.book);
+    let marginals = shared.freeze(setting.book).marginals(partial, axis);
     let ((monday, weekly), (day, category)) =
         (marginals.weekly.iter().next().unwrap(), marginals.category.iter().next().unwrap());
     let reason = Reason::from_code(weekly.column(4).as_primitive::<UInt8Type>().value(0)).unwrap();
@@ -407,7 +406,7 @@ fn folded(setting: &Setting) -> Outcome {
     }
     outcome.tell("category", label(category, 3));
     outcome.tell("unpriced", out.unpriced == 1);
-    match out.defects.map(|batch| defects_as_text(&batch, &keys, setting.book)) {
+    match out.defects {
         Some(defect) => {
             let text = |name: &str| defect.column_by_name(name).unwrap().as_string::<i32>().clone();
             outcome.tell("rule", text("rule").value(0));

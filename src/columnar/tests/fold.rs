@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_columnar::fold::{FileSource, Folder, Identity, Records, Settings, Unit};
 use vtr_columnar::input::{CellRules, Column, ColumnSet};
-use vtr_columnar::keys::SharedKeys;
+use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_columnar::partial::{Partial, TimeAxis, Wants};
 use vtr_kernel::Book;
 use vtr_kernel::amount::Amount;
@@ -317,7 +317,7 @@ fn any_split_order_and_typing_gives_the_naive_counts() {
         want.len()
     );
     for style in 0..12 {
-        let shared = SharedKeys::default();
+        let shared = SharedKeys::new(Layout::of(&book), 1 << 20);
         let mut dice = Dice(style as u64);
         let mut shuffled = lines.clone();
         (1..shuffled.len()).for_each(|last| shuffled.swap(last, dice.roll(last + 1)));
@@ -335,7 +335,7 @@ fn any_split_order_and_typing_gives_the_naive_counts() {
             whole.merge(folder.finish());
         }
         assert_eq!(tally, [rejected, later, want.values().sum::<i64>() as u64]);
-        let marginals = whole.into_marginals(&shared.freeze(), &axis, &book);
+        let marginals = shared.freeze(&book).marginals(whole, &axis);
         assert_eq!(cells(&marginals.weekly), want, "style {style}");
         // Categories by day add up to the same packages by week and reason.
         let mut by_category: BTreeMap<(Day, u8), i64> = BTreeMap::new();
@@ -370,7 +370,7 @@ fn faults_are_named_in_column_order_with_their_value() {
         [Column::SellerId, Column::Marketplace, Column::OrderId, Column::PackageValue, Column::PromisedDeliveryAt]
             .into_iter()
             .collect();
-    let shared = SharedKeys::default();
+    let shared = SharedKeys::new(Layout::of(&book), 1 << 20);
     let mut folder = Folder::new(&settings, &shared);
     folder.batch(&FileSource { file: 0, columns, constants: &[], cells: &rules }, &batch, &Records::From(11)).unwrap();
     let out = folder.take();

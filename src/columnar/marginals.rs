@@ -1,0 +1,238 @@
+//! Counts on their way out: packed entries to Arrow batches with texts, week, reason and count.
+//!
+//! Whatever their number and order, the entries of one time give one sorted batch without doubles, so
+//! that workers who share no codes can add theirs up. Nothing here fails.
+
+use crate::keys::{Codes, Keys, Ranked};
+use crate::partial::{Entry, Partial, Run, TimeAxis, week_monday};
+use arrow::array::{ArrayRef, DictionaryArray, Int64Array, UInt8Array, UInt32Array};
+use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
+use arrow::record_batch::RecordBatch;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vtr_kernel::calendar::Day;
+
+/// The folded counts of a run, in strings and days. Dictionary columns are `Dictionary(UInt32, Utf8)`
+/// with values in ascending byte order, so that keys compare as strings do; every batch of a marginal
+/// shares the same values. Rows are sorted by their keys and reason, each cell once.
+#[derive(Debug, Default)]
+pub struct Marginals {
+    /// By Monday. Columns: `seller_id`, `marketplace`, `programme`, `carrier` (dictionaries),
+    /// `reason` (UInt8, the code of `vtr_kernel::Reason`), `count` (Int64, positive).
+    /// Only weeks of the asked range.
+    pub weekly: BTreeMap<Day, RecordBatch>,
+    /// By first day of the segment (see [`TimeAxis`]); days outside the range included where a
+    /// window needs them. Columns: `seller_id`, `marketplace`, `programme`, `product_category`
+    /// (dictionaries), `reason`, `count`.
+    pub category: BTreeMap<Day, RecordBatch>,
+    /// By Monday. Columns: `marketplace`, `carrier_typed`, `carrier` (dictionaries), `count`:
+    /// judged shipments. Only weeks of the asked range.
+    pub names: BTreeMap<Day, RecordBatch>,
+    /// Defects in each marketplace's health window, by carrier. Columns: `seller_id`,
+    /// `marketplace`, `programme`, `product_category`, `carrier` (dictionaries), `count`.
+    pub culprits: Option<RecordBatch>,
+}
+
+/// The marginals of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// By carrier and week.
+    Weekly,
+    /// By category and segment.
+    Category,
+    /// By typed name and week.
+    Names,
+    /// Defects of the health windows by carrier.
+    Culprits,
+}
+
+impl Kind {
+    /// The day that a time stands for.
+    pub fn day(self, time: u16, axis: &TimeAxis) -> Day {
+        match self {
+            Kind::Weekly | Kind::Names => week_monday(time),
+            Kind::Category => axis.first_day(time),
+            Kind::Culprits => 0,
+        }
+    }
+}
+
+impl Keys {
+    /// The entries of one time as one batch; see [`Marginals`] for its columns.
+    pub fn batch(&self, kind: Kind, entries: impl Iterator<Item = Entry>) -> RecordBatch {
+        let layout = self.layout;
+        let Keys { sellers, markets, programmes, carriers, categories, typed, .. } = self;
+        match kind {
+            Kind::Weekly => {
+                let ranks = |entry: &Entry| {
+                    let codes = layout.of_weekly(entry.key);
+                    let [seller, market, programme] = self.account(&codes);
+                    ([seller, market, programme, carriers.rank(u32::from(codes.carrier))], codes.reason)
+                };
+                let columns = [sellers, markets, programmes, carriers];
+                batch(["seller_id", "marketplace", "programme", "carrier"], columns, true, entries, ranks)
+            }
+            Kind::Category => {
+                let ranks = |entry: &Entry| {
+                    let codes = layout.of_category(entry.key);
+                    let [seller, market, programme] = self.account(&codes);
+                    ([seller, market, programme, categories.rank(entry.beside)], codes.reason)
+                };
+                let columns = [sellers, markets, programmes, categories];
+                batch(["seller_id", "marketplace", "programme", "product_category"], columns, true, entries, ranks)
+            }
+            Kind::Names => {
+                let ranks = |entry: &Entry| {
+                    let codes = layout.of_name(entry.key);
+                    let (market, carrier) = (u32::from(codes.market), u32::from(codes.carrier));
+                    ([markets.rank(market), typed.rank(entry.beside), carriers.rank(carrier)], 0)
+                };
+                batch(
+                    ["marketplace", "carrier_typed", "carrier"],
+                    [markets, typed, carriers],
+                    false,
+                    entries,
+                    ranks,
+                )
+            }
+            Kind::Culprits => {
+                let ranks = |entry: &Entry| {
+                    let codes = layout.of_culprit(entry.key);
+                    let [seller, market, programme] = self.account(&codes);
+                    let (category, carrier) = (categories.rank(entry.beside), carriers.rank(u32::from(codes.carrier)));
+                    ([seller, market, programme, category, carrier], 0)
+                };
+                let columns = [sellers, markets, programmes, categories, carriers];
+                let heads = ["seller_id", "marketplace", "programme", "product_category", "carrier"];
+                batch(heads, columns, false, entries, ranks)
+            }
+        }
+    }
+
+    fn account(&self, codes: &Codes) -> [u32; 3] {
+        [
+            self.sellers.rank(codes.seller),
+            self.markets.rank(u32::from(codes.market)),
+            self.programmes.rank(u32::from(codes.programme)),
+        ]
+    }
+
+    /// All counts of a partial, for those who hold them in memory.
+    pub fn marginals(&self, mut partial: Partial, axis: &TimeAxis) -> Marginals {
+        let runs = partial.take();
+        let pieces = |kind: Kind, run: &Run| -> BTreeMap<Day, RecordBatch> {
+            let mut from = 0;
+            let mut pieces = BTreeMap::new();
+            for (time, count) in &run.times {
+                let entries = run.entries[from..from + count].iter().copied();
+                pieces.insert(kind.day(*time, axis), self.batch(kind, entries));
+                from += count;
+            }
+            pieces
+        };
+        Marginals {
+            weekly: pieces(Kind::Weekly, &runs.weekly),
+            category: pieces(Kind::Category, &runs.category),
+            names: pieces(Kind::Names, &runs.names),
+            culprits: Some(self.batch(Kind::Culprits, runs.culprits.entries.into_iter())),
+        }
+    }
+}
+
+/// Ranks as one number that sorts as they do, and back.
+struct Packing<const N: usize> {
+    shifts: [u32; N],
+    masks: [u128; N],
+}
+
+impl<const N: usize> Packing<N> {
+    fn of(columns: [&Ranked; N]) -> Packing<N> {
+        let (mut shifts, mut masks, mut shift) = ([0; N], [0; N], 8);
+        for place in (0..N).rev() {
+            let bits = columns[place].bits();
+            (shifts[place], masks[place]) = (shift, (1 << bits) - 1);
+            shift += bits;
+        }
+        Packing { shifts, masks }
+    }
+
+    fn pack(&self, ranks: [u32; N], reason: u8) -> u128 {
+        (0..N).fold(u128::from(reason), |key, place| key | u128::from(ranks[place]) << self.shifts[place])
+    }
+
+    fn rank(&self, key: u128, place: usize) -> u32 {
+        (key >> self.shifts[place] & self.masks[place]) as u32
+    }
+
+    /// Whether keys fit 64 bits.
+    fn is_small(&self) -> bool {
+        N == 0 || self.masks[0] << self.shifts[0] <= u128::from(u64::MAX)
+    }
+}
+
+/// Adds up the counts of equal keys and leaves zeros out.
+fn summed<K: Ord + Copy>(mut rows: Vec<(K, i64)>) -> Vec<(K, i64)> {
+    rows.sort_unstable_by_key(|row| row.0);
+    let mut kept = 0;
+    let mut row = 0;
+    while row < rows.len() {
+        let (key, mut count) = rows[row];
+        row += 1;
+        while let Some((_, more)) = rows.get(row).filter(|next| next.0 == key) {
+            count += more;
+            row += 1;
+        }
+        if count != 0 {
+            rows[kept] = (key, count);
+            kept += 1;
+        }
+    }
+    rows.truncate(kept);
+    rows
+}
+
+fn batch<const N: usize>(
+    heads: [&str; N],
+    columns: [&Ranked; N],
+    with_reason: bool,
+    entries: impl Iterator<Item = Entry>,
+    ranks: impl Fn(&Entry) -> ([u32; N], u8),
+) -> RecordBatch {
+    let packing = Packing::of(columns);
+    let packed = entries.map(|entry| {
+        let (ranks, reason) = ranks(&entry);
+        (packing.pack(ranks, reason), i64::from(entry.count))
+    });
+    if packing.is_small() {
+        let rows = summed(packed.map(|(key, count)| (key as u64, count)).collect());
+        spread(heads, columns, with_reason, &packing, &rows, u128::from)
+    } else {
+        spread(heads, columns, with_reason, &packing, &summed(packed.collect()), |key| key)
+    }
+}
+
+/// Summed rows as columns.
+fn spread<const N: usize, K: Copy>(
+    heads: [&str; N],
+    columns: [&Ranked; N],
+    with_reason: bool,
+    packing: &Packing<N>,
+    rows: &[(K, i64)],
+    wide: impl Fn(K) -> u128,
+) -> RecordBatch {
+    let kind = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
+    let mut fields: Vec<Field> = heads.iter().map(|head| Field::new(*head, kind.clone(), false)).collect();
+    let mut arrays: Vec<ArrayRef> = Vec::with_capacity(N + 2);
+    for (place, ranked) in columns.iter().enumerate() {
+        let keys = UInt32Array::from_iter_values(rows.iter().map(|row| packing.rank(wide(row.0), place)));
+        let array = DictionaryArray::<UInt32Type>::try_new(keys, ranked.values.clone());
+        arrays.push(Arc::new(array.expect("ranks index their values")));
+    }
+    if with_reason {
+        fields.push(Field::new("reason", DataType::UInt8, false));
+        arrays.push(Arc::new(UInt8Array::from_iter_values(rows.iter().map(|row| wide(row.0) as u8))));
+    }
+    fields.push(Field::new("count", DataType::Int64, false));
+    arrays.push(Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1))));
+    RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).expect("columns are as long as the rows")
+}
