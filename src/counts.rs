@@ -5,13 +5,21 @@
 //! memory or in spilled runs is this module's own business, and only reading those can fail.
 
 use crate::error::Result;
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::interleave;
-use arrow::datatypes::{Date32Type, Int64Type, UInt32Type};
+use crate::spill::{Place, Spill};
+#[cfg(test)]
+use arrow::array::AsArray;
+use arrow::array::{RecordBatch, StringArray};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
-use vtr_columnar::partial::Marginals;
-use vtr_kernel::calendar::{self, Day};
+use vtr_columnar::keys::Keys;
+use vtr_columnar::marginals::Kind;
+use vtr_columnar::partial::{Entry, Partial, TimeAxis};
+use vtr_kernel::calendar::Day;
+
+mod defects;
+
+pub use defects::{DefectRuns, Defects, Gone};
 
 /// Most rows of a batch that is handed out.
 pub const BATCH_ROWS: usize = 65_536;
@@ -40,16 +48,134 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Of counts and defects that lie in memory; defects in any order, in the schema of
-    /// `vtr_columnar::fold::defects_as_text`.
-    pub fn in_memory(marginals: Marginals, defects: Vec<RecordBatch>) -> Counted {
-        let culprits = marginals.culprits.map(|batch| (0, batch));
+    /// Of runs that were kept, and what gives their codes texts.
+    pub fn of_runs(runs: Runs, keys: Keys, axis: &TimeAxis, defects: Defects) -> Counted {
+        let keys = Arc::new(keys);
+        let Runs([weekly, category, names, culprits]) = runs;
+        let marginal = |kind: Kind, times: Times| Marginal {
+            days: times
+                .into_iter()
+                // A cell is never negative, so a time without rows has no cell with any.
+                .filter(|(_, pieces)| pieces.rows != 0)
+                .map(|(time, pieces)| (kind.day(time, axis), pieces.held))
+                .collect(),
+            of: Some((kind, keys.clone())),
+            #[cfg(test)]
+            batches: BTreeMap::new(),
+        };
         Counted {
-            weekly: Marginal::in_memory(marginals.weekly),
-            category: Marginal::in_memory(marginals.category),
-            names: Marginal::in_memory(marginals.names),
-            culprits: Marginal::in_memory(culprits.into_iter().collect()),
+            weekly: marginal(Kind::Weekly, weekly),
+            category: marginal(Kind::Category, category),
+            names: marginal(Kind::Names, names),
+            culprits: marginal(Kind::Culprits, culprits),
+            defects,
+        }
+    }
+
+    /// Of batches, for tests; defects in any order, in the schema of `vtr_columnar::fold::Yield`.
+    #[cfg(test)]
+    pub fn in_memory(marginals: vtr_columnar::marginals::Marginals, defects: Vec<RecordBatch>) -> Counted {
+        let culprits = marginals.culprits.map(|batch| (0, batch));
+        let marginal = |mut batches: BTreeMap<Day, RecordBatch>| {
+            batches.retain(|_, batch| batch.num_rows() > 0);
+            Marginal { batches, ..Marginal::default() }
+        };
+        Counted {
+            weekly: marginal(marginals.weekly),
+            category: marginal(marginals.category),
+            names: marginal(marginals.names),
+            culprits: marginal(culprits.into_iter().collect()),
             defects: Defects::in_memory(defects),
+        }
+    }
+}
+
+/// The pieces of one time, by run, and how many rows they count together.
+#[derive(Debug, Default)]
+struct Pieces {
+    rows: i64,
+    held: Vec<Held>,
+}
+
+type Times = BTreeMap<u16, Pieces>;
+
+/// Entries of one time in one run.
+#[derive(Debug)]
+enum Held {
+    Memory(Arc<Vec<Entry>>, Range<usize>),
+    Spilled(Arc<Spill>, Place),
+}
+
+impl Held {
+    fn read(&self, into: &mut Vec<Entry>) -> Result<()> {
+        match self {
+            Held::Memory(entries, range) => into.extend_from_slice(&entries[range.clone()]),
+            Held::Spilled(spill, place) => {
+                let mut bytes = vec![0; STEP * Entry::BYTES];
+                for from in (0..place.len()).step_by(bytes.len()) {
+                    let bytes = &mut bytes[..(place.len() - from).min(STEP * Entry::BYTES)];
+                    spill.read(*place, from, bytes)?;
+                    into.extend(bytes.as_chunks().0.iter().map(Entry::from_bytes));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Entries that are written or read at once.
+const STEP: usize = 16_384;
+
+/// The runs of a thread, or of several, by marginal and time.
+#[derive(Debug, Default)]
+pub struct Runs([Times; 4]);
+
+impl Runs {
+    /// Keeps counts in memory.
+    pub fn keep(&mut self, partial: &mut Partial) {
+        let runs = partial.take();
+        for (times, run) in self.0.iter_mut().zip([runs.weekly, runs.category, runs.names, runs.culprits]) {
+            let entries = Arc::new(run.entries);
+            let mut from = 0;
+            for stretch in run.times {
+                let pieces = times.entry(stretch.time).or_default();
+                pieces.rows += stretch.rows;
+                pieces.held.push(Held::Memory(entries.clone(), from..from + stretch.entries));
+                from += stretch.entries;
+            }
+        }
+    }
+
+    /// Sets counts aside on disk.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn spill(&mut self, partial: &mut Partial, spill: &Arc<Spill>) -> Result<()> {
+        let runs = partial.take();
+        for (times, run) in self.0.iter_mut().zip([runs.weekly, runs.category, runs.names, runs.culprits]) {
+            let mut entries = run.entries.as_slice();
+            let mut bytes = Vec::new();
+            for stretch in run.times {
+                let (own, rest) = entries.split_at(stretch.entries);
+                bytes.clear();
+                own.iter().for_each(|entry| bytes.extend_from_slice(&entry.to_bytes()));
+                let pieces = times.entry(stretch.time).or_default();
+                pieces.rows += stretch.rows;
+                pieces.held.push(Held::Spilled(spill.clone(), spill.put(&bytes)?));
+                entries = rest;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds another thread's runs.
+    pub fn merge(&mut self, other: Runs) {
+        for (times, others) in self.0.iter_mut().zip(other.0) {
+            for (time, mut more) in others {
+                let pieces = times.entry(time).or_default();
+                pieces.rows += more.rows;
+                pieces.held.append(&mut more.held);
+            }
         }
     }
 }
@@ -62,24 +188,31 @@ impl Counted {
 /// texts do.
 #[derive(Debug, Default)]
 pub struct Marginal {
-    days: BTreeMap<Day, RecordBatch>,
+    days: BTreeMap<Day, Vec<Held>>,
+    /// Which marginal it is, and the texts of its codes; `None` where nothing was counted.
+    of: Option<(Kind, Arc<Keys>)>,
+    #[cfg(test)]
+    batches: BTreeMap<Day, RecordBatch>,
 }
 
 impl Marginal {
-    fn in_memory(mut days: BTreeMap<Day, RecordBatch>) -> Marginal {
-        days.retain(|_, batch| batch.num_rows() > 0);
-        Marginal { days }
-    }
-
     /// The pieces of time that hold counts, by first day, ascending.
     pub fn days(&self) -> Vec<Day> {
+        #[cfg(test)]
+        if !self.batches.is_empty() {
+            return self.batches.keys().copied().collect();
+        }
         self.days.keys().copied().collect()
     }
 
     /// The texts of a key column, by code; none where nothing was counted.
     pub fn texts(&self, column: &str) -> StringArray {
-        let Some(batch) = self.days.values().next() else { return StringArray::new_null(0) };
-        batch[column].as_dictionary::<UInt32Type>().values().as_string::<i32>().clone()
+        #[cfg(test)]
+        if let Some(batch) = self.batches.values().next() {
+            return batch[column].as_dictionary::<arrow::datatypes::UInt32Type>().values().as_string::<i32>().clone();
+        }
+        let texts = self.of.as_ref().and_then(|(_, keys)| keys.texts(column));
+        texts.cloned().unwrap_or_else(|| StringArray::new_null(0))
     }
 
     /// The counts of a piece of time, ascending by the codes of the keys in their order and then by
@@ -88,88 +221,20 @@ impl Marginal {
     /// # Errors
     /// What reading spilled counts says.
     pub fn sorted(&self, day: Day) -> Result<Batches<'_>> {
-        let Some(batch) = self.days.get(&day) else { return Ok(Box::new(std::iter::empty())) };
-        let rows = batch.num_rows();
-        let cut = move |start| Ok(batch.slice(start, BATCH_ROWS.min(rows - start)));
-        Ok(Box::new((0..rows).step_by(BATCH_ROWS).map(cut)))
+        let batch = self.batch(day)?;
+        let rows = batch.as_ref().map_or(0, RecordBatch::num_rows);
+        let cut = move |start| Ok(batch.as_ref().map(|batch| batch.slice(start, BATCH_ROWS.min(rows - start))));
+        Ok(Box::new((0..rows).step_by(BATCH_ROWS).map(cut).filter_map(Result::transpose)))
     }
-}
 
-/// The rows of defects.
-#[derive(Debug, Default)]
-pub struct Defects {
-    batches: Vec<RecordBatch>,
-    /// Where the rows of each week stand: batch and row.
-    weeks: BTreeMap<Day, Vec<(u32, u32)>>,
-}
-
-/// The text columns that defects are sorted by; file and record follow.
-const DEFECT_KEYS: [&str; 4] = ["seller_id", "marketplace", "order_id", "package_id"];
-
-impl Defects {
-    fn in_memory(batches: Vec<RecordBatch>) -> Defects {
-        let mut weeks: BTreeMap<Day, Vec<(u32, u32)>> = BTreeMap::new();
-        for (index, batch) in batches.iter().enumerate() {
-            for (row, day) in batch["day"].as_primitive::<Date32Type>().values().iter().enumerate() {
-                weeks.entry(calendar::monday(*day)).or_default().push((index as u32, row as u32));
-            }
+    fn batch(&self, day: Day) -> Result<Option<RecordBatch>> {
+        #[cfg(test)]
+        if let Some(batch) = self.batches.get(&day) {
+            return Ok(Some(batch.clone()));
         }
-        Defects { batches, weeks }
-    }
-
-    /// The Mondays of the weeks that hold defects, ascending; of all weeks read, whatever was asked for.
-    pub fn weeks(&self) -> Vec<Day> {
-        self.weeks.keys().copied().collect()
-    }
-
-    /// The defects of a week in the schema of `vtr_columnar::fold::defects_as_text`, sorted by
-    /// `seller_id`, `marketplace`, `order_id`, `package_id`, `file`, `record`, in batches of at most
-    /// [`BATCH_ROWS`] rows.
-    ///
-    /// # Errors
-    /// What reading spilled rows says.
-    pub fn sorted(&self, week: Day) -> Result<Batches<'_>> {
-        let mut places = self.weeks.get(&week).cloned().unwrap_or_default();
-        let keys: Vec<DefectKeys> = self.batches.iter().map(DefectKeys::of).collect();
-        places.sort_unstable_by(|a, b| {
-            let key = |(batch, row): &(u32, u32)| keys[*batch as usize].key(*row as usize);
-            key(a).cmp(&key(b))
-        });
-        let starts = (0..places.len()).step_by(BATCH_ROWS);
-        Ok(Box::new(starts.map(move |start| Ok(self.gather(&places[start..places.len().min(start + BATCH_ROWS)])))))
-    }
-
-    fn gather(&self, places: &[(u32, u32)]) -> RecordBatch {
-        let places: Vec<(usize, usize)> = places.iter().map(|(batch, row)| (*batch as usize, *row as usize)).collect();
-        let schema = self.batches[0].schema();
-        let column = |index: usize| -> ArrayRef {
-            let columns: Vec<&dyn Array> = self.batches.iter().map(|batch| batch.column(index).as_ref()).collect();
-            interleave(&columns, &places).expect("batches of defects share their types")
-        };
-        let columns = (0..schema.fields().len()).map(column).collect();
-        RecordBatch::try_new(Arc::clone(&schema), columns).expect("every column was gathered from the same rows")
-    }
-}
-
-/// What a batch of defects is sorted by.
-struct DefectKeys<'a> {
-    texts: [&'a StringArray; 4],
-    file: &'a [u32],
-    record: &'a [i64],
-}
-
-impl<'a> DefectKeys<'a> {
-    fn of(batch: &'a RecordBatch) -> DefectKeys<'a> {
-        DefectKeys {
-            texts: DEFECT_KEYS.map(|name| batch[name].as_string::<i32>()),
-            file: batch["file"].as_primitive::<UInt32Type>().values(),
-            record: batch["record"].as_primitive::<Int64Type>().values(),
-        }
-    }
-
-    /// Null and empty texts are the same here.
-    fn key(&self, row: usize) -> ([&'a str; 4], u32, i64) {
-        let text = |texts: &'a StringArray| if texts.is_null(row) { "" } else { texts.value(row) };
-        (self.texts.map(text), self.file[row], self.record[row])
+        let (Some(held), Some((kind, keys))) = (self.days.get(&day), &self.of) else { return Ok(None) };
+        let mut entries = Vec::new();
+        held.iter().try_for_each(|held| held.read(&mut entries))?;
+        Ok(Some(keys.batch(*kind, entries.into_iter())))
     }
 }

@@ -1,41 +1,76 @@
-//! Which rows are superseded by a newer copy of themselves: exact, up to a keyed 128-bit hash.
+//! Which rows are superseded by a newer copy of themselves: exact, up to a keyed 128-bit hash, and
+//! within the memory given.
 //!
-//! The fold counts every row and leaves a [`Copy`] of what it takes to choose among copies; here the
-//! losers are found, part by part of the hash space, so that their counts can be taken out again.
-//! The records lie in memory, 48 bytes a row; nothing here can fail.
+//! The fold counts every row and leaves a [`Copy`] of what it takes to choose among copies. The copies
+//! are kept by part of the hash space, on disk once they are many; part by part the losers are found
+//! and handed on, so that their counts can be taken out again. It fails only if the disk does or the
+//! run is told to stop.
 
+use crate::error::Result;
 use crate::job::plan;
-use std::sync::Mutex;
+use crate::signals;
+use crate::spill::{Place, Spill};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_columnar::fold::{Copy, Unit};
 
 /// Parts of the hash space, by its top bits.
-const PARTS: usize = 256;
+const PARTS: usize = 1 << PART_BITS;
+const PART_BITS: u32 = 10;
 
-/// The records of one thread, by part of the hash space.
-pub struct Copies(Vec<Vec<Copy>>);
-
-impl Default for Copies {
-    fn default() -> Self {
-        Copies((0..PARTS).map(|_| Vec::new()).collect())
-    }
+/// The copies of one thread, by part of the hash space.
+pub struct Copies {
+    held: Vec<Vec<u8>>,
+    held_bytes: usize,
+    most_bytes: usize,
+    /// What each part has on disk.
+    spilled: Vec<Vec<Place>>,
+    spill: Spill,
 }
 
 impl Copies {
-    /// Takes records over.
-    pub fn add(&mut self, copies: Vec<Copy>) {
-        for copy in copies {
-            self.0[(copy.hash.0 >> 56) as usize].push(copy);
-        }
+    /// None yet; those that take more than `most_bytes` in memory go to disk.
+    pub fn new(most_bytes: usize, spill: Spill) -> Copies {
+        let held = (0..PARTS).map(|_| Vec::new()).collect();
+        Copies { held, held_bytes: 0, most_bytes, spilled: vec![Vec::new(); PARTS], spill }
     }
-}
 
-/// What the search for copies came to.
-#[derive(Debug, Default)]
-pub struct Superseded {
-    /// The rows that lost to a newer copy, by file and record.
-    pub losers: Vec<Copy>,
-    /// The largest distance in days between two copies.
-    pub apart_days: i64,
+    /// Takes copies over.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn add(&mut self, copies: &[Copy]) -> Result<()> {
+        for copy in copies {
+            self.held[(copy.hash.0 >> (u64::BITS - PART_BITS)) as usize].extend_from_slice(&copy.to_bytes());
+        }
+        self.held_bytes += copies.len() * Copy::BYTES;
+        if self.held_bytes > self.most_bytes { self.spill() } else { Ok(()) }
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        for (bytes, places) in self.held.iter_mut().zip(&mut self.spilled) {
+            if !bytes.is_empty() {
+                places.push(self.spill.put(bytes)?);
+                bytes.clear();
+            }
+        }
+        self.held_bytes = 0;
+        signals::check()
+    }
+
+    /// Bytes that went to disk.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spill.bytes()
+    }
+
+    fn read(&self, part: usize, into: &mut Vec<u8>) -> Result<()> {
+        into.extend_from_slice(&self.held[part]);
+        for place in &self.spilled[part] {
+            let from = into.len();
+            into.resize(from + place.len(), 0);
+            self.spill.read(*place, 0, &mut into[from..])?;
+        }
+        Ok(())
+    }
 }
 
 /// The unit of identity that a plan asks for.
@@ -46,95 +81,154 @@ pub fn unit(identity: plan::Identity) -> Unit {
     }
 }
 
-/// Finds the superseded rows among the records of all threads.
-pub fn superseded(copies: Vec<Copies>, unit: Unit, threads: usize) -> Superseded {
-    let mut parts: Vec<Vec<Vec<Copy>>> = (0..PARTS).map(|_| Vec::new()).collect();
-    for thread in copies {
-        for (part, records) in parts.iter_mut().zip(thread.0) {
-            part.push(records);
-        }
-    }
-    let waiting = Mutex::new(parts);
-    let next = || waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-    let found = Mutex::new(Superseded::default());
-    std::thread::scope(|scope| {
-        for _ in 0..threads.max(1) {
-            scope.spawn(|| {
-                let mut own = Superseded::default();
-                while let Some(part) = next() {
-                    search(part.concat(), unit, &mut own);
-                }
-                let mut found = found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                found.losers.append(&mut own.losers);
-                found.apart_days = found.apart_days.max(own.apart_days);
-            });
-        }
-    });
-    let mut found = found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    found.losers.sort_unstable_by_key(|copy| copy.position);
-    found
+/// What looks for superseded rows: the copies of all threads, and which part comes next.
+pub struct Search {
+    copies: Vec<Copies>,
+    unit: Unit,
+    next: AtomicUsize,
 }
 
-/// Searches one part of the hash space.
-fn search(mut part: Vec<Copy>, unit: Unit, found: &mut Superseded) {
+impl Search {
+    /// A search among the copies of all threads.
+    pub fn new(copies: Vec<Copies>, unit: Unit) -> Search {
+        Search { copies, unit, next: AtomicUsize::new(0) }
+    }
+
+    /// Searches parts until none is left, alone or beside other threads, and hands on every row that
+    /// lost to a newer copy. Gives the largest distance in days between two copies.
+    ///
+    /// # Errors
+    /// The disk fails, the run is told to stop, or what `lost` says.
+    pub fn run(&self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
+        let (mut apart_days, mut bytes, mut places) = (0, Vec::new(), Vec::new());
+        loop {
+            let part = self.next.fetch_add(1, Ordering::Relaxed);
+            if part >= PARTS {
+                return Ok(apart_days);
+            }
+            signals::check()?;
+            bytes.clear();
+            self.copies.iter().try_for_each(|copies| copies.read(part, &mut bytes))?;
+            apart_days = apart_days.max(search(&bytes, self.unit, &mut places, lost)?);
+        }
+    }
+}
+
+/// Searches copies that share a part of the hash space.
+fn search(
+    bytes: &[u8],
+    unit: Unit,
+    places: &mut Vec<(u64, u32)>,
+    lost: &mut dyn FnMut(&Copy) -> Result<()>,
+) -> Result<i64> {
+    let (copies, _) = bytes.as_chunks::<{ Copy::BYTES }>();
+    places.clear();
+    // Most rows have no copy: only hashes are sorted, and only those that meet again are unpacked.
+    places.extend(copies.iter().enumerate().map(|(place, copy)| {
+        let (hash, _) = copy.as_chunks::<8>();
+        (u64::from_le_bytes(hash[0]), place as u32)
+    }));
+    places.sort_unstable();
+    let mut apart_days = 0;
+    for alike in places.chunk_by(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
+        let group: Vec<Copy> = alike.iter().map(|(_, place)| Copy::from_bytes(&copies[*place as usize])).collect();
+        apart_days = apart_days.max(choose(group, unit, lost)?);
+    }
+    Ok(apart_days)
+}
+
+/// Hands on those of some copies that lost; the largest distance in days between two.
+fn choose(mut copies: Vec<Copy>, unit: Unit, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
     match unit {
         // Later `updated_at`, then later file, then later row: the last of each hash wins.
-        Unit::Package => part.sort_unstable_by_key(|copy| (copy.hash, copy.version, copy.position)),
+        Unit::Package => copies.sort_unstable_by_key(|copy| (copy.hash, copy.version, copy.file, copy.record)),
         // Newer files last; within a file the rows of one package beside each other.
-        Unit::Order => part.sort_unstable_by_key(|copy| (copy.hash, copy.file(), copy.version, copy.position)),
+        Unit::Order => copies.sort_unstable_by_key(|copy| (copy.hash, copy.file, copy.version, copy.record)),
     }
-    for group in part.chunk_by(|a, b| a.hash == b.hash) {
-        let Some(last) = group.last() else { continue };
-        if group.len() == 1 {
-            continue;
-        }
+    let mut apart_days = 0;
+    for group in copies.chunk_by(|a, b| a.hash == b.hash).filter(|group| group.len() > 1) {
+        let newest = group[group.len() - 1].file;
         for (index, copy) in group.iter().enumerate() {
             let loses = match unit {
                 Unit::Package => index + 1 < group.len(),
                 Unit::Order => {
                     let next = group.get(index + 1);
-                    copy.file() != last.file() || next.is_some_and(|next| next.version == copy.version)
+                    copy.file != newest || next.is_some_and(|next| next.version == copy.version)
                 }
             };
             if loses {
-                found.losers.push(*copy);
+                lost(copy)?;
             }
         }
         let days = || group.iter().map(|copy| i64::from(copy.day));
-        let apart = days().max().zip(days().min()).map_or(0, |(last, first)| last - first);
-        found.apart_days = found.apart_days.max(apart);
+        apart_days = apart_days.max(days().max().zip(days().min()).map_or(0, |(last, first)| last - first));
     }
+    Ok(apart_days)
+}
+
+/// The losers among a few copies, for those who hold them in memory.
+///
+/// # Errors
+/// None: nothing is read.
+pub fn losers(copies: Vec<Copy>, unit: Unit) -> Result<Vec<Copy>> {
+    let mut losers = Vec::new();
+    choose(copies, unit, &mut |copy| {
+        losers.push(*copy);
+        Ok(())
+    })?;
+    Ok(losers)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::Path;
     use vtr_kernel::Reason;
+    use vtr_kernel::calendar::FIRST_DAY;
 
-    fn copy(hash: u64, version: i64, file: u64, record: u64) -> Copy {
+    fn copy(hash: u64, version: i64, file: u32, record: u64) -> Copy {
+        let day = FIRST_DAY + 2 + record as i32; // a Monday, and the days after it
+        let week = (day - (FIRST_DAY - 5)) as u64 / 7;
         Copy {
             hash: (hash << 50, hash),
             version,
-            position: file << 40 | record,
-            pair: 0,
-            name: 0,
-            day: record as i32,
-            reason: Reason::Scanned,
+            file,
+            record,
+            cell: week << 50 | Reason::Scanned as u64,
+            category: 0,
+            typed: 0,
+            day,
             unpriced: false,
         }
     }
 
-    fn losers(unit: Unit, records: &[Copy]) -> Vec<(u32, u64)> {
-        // Every way to cut the records over two threads gives the same.
+    fn searched(unit: Unit, threads: Vec<&[Copy]>, most_bytes: usize) -> (Vec<(u32, u64)>, i64) {
+        let copies = threads.into_iter().map(|own| {
+            let mut copies = Copies::new(most_bytes, Spill::below(Path::new(&std::env::temp_dir())));
+            own.iter().for_each(|copy| copies.add(std::slice::from_ref(copy)).unwrap());
+            assert_eq!(copies.spilled_bytes() > 0, most_bytes == 0 && !own.is_empty());
+            copies
+        });
+        let search = Search::new(copies.collect(), unit);
+        let mut lost = Vec::new();
+        let apart = search.run(&mut |copy| {
+            lost.push((copy.file, copy.record));
+            Ok(())
+        });
+        lost.sort_unstable();
+        (lost, apart.unwrap())
+    }
+
+    fn losers_of(unit: Unit, records: &[Copy]) -> Vec<(u32, u64)> {
+        // Every way to cut the records over two threads gives the same, in memory and from disk.
         let results: Vec<Vec<(u32, u64)>> = (0..=records.len())
-            .map(|cut| {
-                let (mut a, mut b) = (Copies::default(), Copies::default());
-                a.add(records[..cut].to_vec());
-                b.add(records[cut..].to_vec());
-                superseded(vec![a, b], unit, 2).losers.iter().map(|copy| (copy.file(), copy.record())).collect()
-            })
+            .flat_map(|cut| [0, 1 << 20].map(|most| searched(unit, vec![&records[..cut], &records[cut..]], most).0))
             .collect();
         assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
+        let mut few: Vec<_> =
+            losers(records.to_vec(), unit).unwrap().iter().map(|copy| (copy.file, copy.record)).collect();
+        few.sort_unstable();
+        assert_eq!(few, results[0]);
         results[0].clone()
     }
 
@@ -149,20 +243,19 @@ mod tests {
             copy(3, i64::MIN, 0, 6),
             copy(4, 1, 0, 7),
         ];
-        assert_eq!(losers(Unit::Package, &records), [(0, 3), (0, 5), (1, 1)]);
+        assert_eq!(losers_of(Unit::Package, &records), [(0, 3), (0, 5), (1, 1)]);
     }
 
     #[test]
     fn of_an_order_only_the_newest_file_counts_and_each_package_of_it_once() {
         // File 0 knew packages 7 and 8, file 1 knows 8 (twice) and 9.
         let records = [copy(1, 7, 0, 1), copy(1, 8, 0, 2), copy(1, 8, 1, 3), copy(1, 9, 1, 4), copy(1, 8, 1, 5)];
-        assert_eq!(losers(Unit::Order, &records), [(0, 1), (0, 2), (1, 3)]);
+        assert_eq!(losers_of(Unit::Order, &records), [(0, 1), (0, 2), (1, 3)]);
     }
 
     #[test]
     fn the_distance_between_copies_is_kept() {
-        let mut copies = Copies::default();
-        copies.add(vec![copy(1, 1, 0, 3), copy(1, 2, 0, 40), copy(2, 1, 0, 500)]);
-        assert_eq!(superseded(vec![copies], Unit::Package, 1).apart_days, 37);
+        let records = [copy(1, 1, 0, 3), copy(1, 2, 0, 40), copy(2, 1, 0, 500)];
+        assert_eq!(searched(Unit::Package, vec![&records], 1 << 20).1, 37);
     }
 }

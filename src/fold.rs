@@ -4,26 +4,24 @@
 //! crate's business, which rows are superseded `dedup`'s. It fails on the first input that cannot be
 //! read to its end, and when the run is told to stop.
 
-use crate::counts::Counted;
-use crate::dedup::{self, Copies};
+use crate::counts::{Counted, DefectRuns, Defects, Gone, Runs};
+use crate::dedup::{self, Copies, Search};
 use crate::error::{Error, Result};
 use crate::job::plan::{AsOfMode, Plan};
 use crate::progress::Progress;
 use crate::report::RunReport;
 use crate::scan::{self, Survey};
+use crate::spill::Spill;
 use crate::tables::columns::Table;
 use crate::tables::health;
-use arrow::array::{AsArray, BooleanArray, RecordBatch};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::{Int64Type, UInt32Type};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::fold::{
-    Copy, FileSource, FileTally, Folder, Identity, Reject, Settings, Subtractor, Weeks, Yield, defects_as_text,
+    FileSource, FileTally, Folder, Identity, MOST_FILES, Reject, Settings, Subtractor, Weeks, Yield,
 };
-use vtr_columnar::keys::SharedKeys;
+use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_columnar::partial::{Partial, TimeAxis, Wants, week_monday};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Terms;
@@ -44,6 +42,8 @@ pub struct Folded {
     pub copies_apart_days: Option<i64>,
     /// Bytes read from the inputs.
     pub bytes_read: u64,
+    /// Bytes that did not fit in memory and went to disk.
+    pub spilled_bytes: u64,
 }
 
 /// What became of one file's rows.
@@ -59,20 +59,114 @@ pub struct FileCounts {
     pub digest: String,
 }
 
+/// How the run's memory is shared out. What is left is for decoding, sorting and the tables.
+struct Shares {
+    /// Texts of all threads.
+    texts: usize,
+    /// Counts of one thread: a table that grows is there twice for a moment, and once more as a run.
+    counts: usize,
+    /// Copies of one thread: their lists grow by doubling.
+    copies: usize,
+    /// Rows of defects of one thread.
+    defects: usize,
+}
+
+impl Shares {
+    fn of(plan: &Plan) -> Shares {
+        let (memory, threads) = (usize::try_from(plan.memory).unwrap_or(usize::MAX), plan.threads.max(1));
+        Shares {
+            texts: memory / 4,
+            counts: memory / 8 / threads,
+            copies: memory / 8 / threads,
+            defects: memory / 32 / threads,
+        }
+    }
+}
+
+/// Rows of defects that are gathered before they are made readable.
+const DEFECT_ROWS: usize = 16_384;
+
 /// What one thread gathers.
-#[derive(Default)]
 struct Gathered {
-    partial: Partial,
+    runs: Runs,
     files: BTreeMap<u32, FileCounts>,
     rejects: Vec<(u32, Reject)>,
     copies: Copies,
-    defects: Vec<RecordBatch>,
+    defects: DefectRuns,
     weeks: Weeks,
     unpriced: u64,
     bytes_read: u64,
+    most_counts: usize,
+    most_rejects: usize,
+    spill: Arc<Spill>,
+}
+
+impl Gathered {
+    fn new(plan: &Plan) -> Gathered {
+        let (shares, spill) = (Shares::of(plan), Arc::new(Spill::below(&plan.temp)));
+        Gathered {
+            runs: Runs::default(),
+            files: BTreeMap::new(),
+            rejects: Vec::new(),
+            copies: Copies::new(shares.copies, Spill::below(&plan.temp)),
+            defects: DefectRuns::new(shares.defects, spill.clone()),
+            weeks: Weeks::default(),
+            unpriced: 0,
+            bytes_read: 0,
+            most_counts: shares.counts,
+            most_rejects: plan.limits.max_rejected_rows_kept,
+            spill,
+        }
+    }
+
+    /// Takes over what a folder holds too much of; to be called after every batch.
+    fn relieve(&mut self, folder: &mut Folder) -> Result<()> {
+        self.copies.add(&folder.take_copies())?;
+        if let Some(defects) = folder.take_defects(DEFECT_ROWS) {
+            self.defects.add(defects)?;
+        }
+        self.relieve_counts(folder.partial())
+    }
+
+    fn relieve_counts(&mut self, partial: &mut Partial) -> Result<()> {
+        if partial.bytes() > self.most_counts { self.runs.spill(partial, &self.spill) } else { Ok(()) }
+    }
+
+    fn add(&mut self, file: u32, out: Yield, rows_read: u64, digest: Option<String>) -> Result<()> {
+        let counts = self.files.entry(file).or_default();
+        counts.rows_read += rows_read;
+        counts.tally.merge(&out.tally);
+        counts.digest = digest.unwrap_or_default();
+        self.weeks.merge(&out.weeks);
+        self.unpriced += out.unpriced;
+        self.rejects.extend(out.rejects.into_iter().map(|reject| (file, reject)));
+        if self.rejects.len() > 2 * self.most_rejects {
+            keep_first(&mut self.rejects, self.most_rejects);
+        }
+        self.copies.add(&out.copies)?;
+        out.defects.map_or(Ok(()), |defects| self.defects.add(defects))
+    }
+}
+
+/// What all threads gathered.
+#[derive(Default)]
+struct Whole {
+    runs: Runs,
+    files: Vec<FileCounts>,
+    rejects: Vec<(u32, Reject)>,
+    defects: Vec<DefectRuns>,
+    gone: Gone,
+    weeks: Weeks,
+    unpriced: u64,
+    bytes_read: u64,
+    spilled_bytes: u64,
 }
 
 /// Reads and folds all units of a survey.
+///
+/// # Errors
+/// An input that cannot be read to its end, more different texts than fit, a disk that fails, or the
+/// word to stop.
 pub fn fold(
     plan: &Plan,
     survey: &Survey,
@@ -80,47 +174,32 @@ pub fn fold(
     progress: &Progress,
     report: &mut RunReport,
 ) -> Result<Folded> {
+    if survey.files.len() > MOST_FILES {
+        let count = survey.files.len();
+        return Err(Error::Input(format!(
+            "{count} input files are more than a run can tell apart ({MOST_FILES}); join some"
+        )));
+    }
     let settings = settings(plan, survey, axis);
-    let shared = SharedKeys::default();
+    let shared = SharedKeys::new(Layout::of(&plan.book), Shares::of(plan).texts);
     let gathered = report.stage("read, judge and fold", || read_all(plan, survey, &settings, &shared, progress))?;
-    let keys = shared.freeze();
-    let mut whole = Gathered::default();
-    let mut copies = Vec::new();
-    report.stage("merge", || {
-        for mut thread in gathered {
-            copies.push(std::mem::take(&mut thread.copies));
-            whole.merge(thread, plan.limits.max_rejected_rows_kept);
-        }
-    });
+    let (mut whole, copies) = Whole::of(gathered, survey);
     let unit = plan.identity.map(dedup::unit);
-    let superseded = report.stage("deduplicate", || unit.map(|unit| dedup::superseded(copies, unit, plan.threads)));
-    let mut apart = None;
-    if let Some(superseded) = superseded {
-        apart = Some(superseded.apart_days);
-        report.stage("take superseded rows out", || whole.take_out(&superseded.losers, &settings, &keys));
-    }
-    let mut files = vec![FileCounts::default(); survey.files.len()];
-    for (index, counts) in std::mem::take(&mut whole.files) {
-        files[index as usize] = counts;
-    }
-    for (counts, file) in files.iter_mut().zip(&survey.files) {
-        if let Some(digest) = &file.digest {
-            counts.digest.clone_from(digest);
-        }
-    }
-    let counted = report.stage("sort counts", || {
-        let marginals = whole.partial.into_marginals(&keys, axis, &plan.book);
-        let defects = whole.defects.iter().map(|batch| defects_as_text(batch, &keys, &plan.book)).collect();
-        Counted::in_memory(marginals, defects)
+    let apart = report.stage("deduplicate", || {
+        unit.map(|unit| whole.take_superseded_out(plan, &settings, Search::new(copies, unit))).transpose()
+    })?;
+    let counted = report.stage("sort texts", || {
+        Counted::of_runs(whole.runs, shared.freeze(&plan.book), axis, Defects::of(whole.defects, whole.gone))
     });
     Ok(Folded {
         counted,
         rejects: whole.rejects,
-        files,
+        files: whole.files,
         weeks: by_monday(&whole.weeks),
         unpriced: whole.unpriced,
         copies_apart_days: apart,
         bytes_read: whole.bytes_read,
+        spilled_bytes: whole.spilled_bytes,
     })
 }
 
@@ -149,6 +228,32 @@ pub fn settings<'a>(plan: &'a Plan, survey: &Survey, axis: &'a TimeAxis) -> Sett
     }
 }
 
+/// Does work on as many threads as the plan has; the first error is the reason that all stop.
+fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result<T> + Sync) -> Result<Vec<T>> {
+    let failure: Mutex<Option<Error>> = Mutex::new(None);
+    let guarded = || {
+        let done = work();
+        done.map_err(|error| {
+            // First the reason, then the word to stop: what the others stop with is never the reason.
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            stop.store(true, Ordering::SeqCst);
+        })
+        .ok()
+    };
+    let done: Vec<Option<T>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(guarded)).collect();
+        let join = |thread: std::thread::ScopedJoinHandle<_>| match thread.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        threads.into_iter().map(join).collect()
+    });
+    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(done.into_iter().flatten().collect()),
+    }
+}
+
 fn read_all(
     plan: &Plan,
     survey: &Survey,
@@ -157,32 +262,16 @@ fn read_all(
     progress: &Progress,
 ) -> Result<Vec<Gathered>> {
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let failure: Mutex<Option<Error>> = Mutex::new(None);
-    let work = || {
+    on_threads(plan, &stop, || {
         let mut folder = Folder::new(settings, keys);
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::new(plan);
         while !stop.load(Ordering::SeqCst) {
             let Some(unit) = survey.units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            if let Err(error) = read_unit(plan, survey, unit, &mut folder, &mut gathered, progress, &stop) {
-                // First the reason, then the word to stop: what the others stop with is never the reason.
-                failure.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
-                stop.store(true, Ordering::SeqCst);
-            }
+            read_unit(plan, survey, unit, &mut folder, &mut gathered, progress, &stop)?;
         }
-        gathered.partial = folder.finish();
-        gathered
-    };
-    let gathered = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(work)).collect();
-        threads
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    });
-    match failure.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
-        Some(error) => Err(error),
-        None => Ok(gathered),
-    }
+        gathered.runs.keep(folder.partial());
+        Ok(gathered)
+    })
 }
 
 fn read_unit(
@@ -207,77 +296,77 @@ fn read_unit(
         folder
             .batch(&source, &chunk.batch, &chunk.records)
             .map_err(|reason| Error::Input(format!("{}: {reason}", file.shown)))?;
-        gathered.copies.add(folder.take_copies());
+        gathered.relieve(folder)?;
         progress.add(rows as u64);
         Ok(())
     })?;
     gathered.bytes_read += end.bytes_read;
-    let out = folder.take();
-    gathered.add(unit.file, out, end.rows_read, end.digest, plan.limits.max_rejected_rows_kept);
-    Ok(())
+    gathered.add(unit.file, folder.take(), end.rows_read, end.digest)
 }
 
-impl Gathered {
-    fn add(&mut self, file: u32, out: Yield, rows_read: u64, digest: Option<String>, most_rejects: usize) {
-        let counts = self.files.entry(file).or_default();
-        counts.rows_read += rows_read;
-        counts.tally.merge(&out.tally);
-        counts.digest = digest.unwrap_or_default();
-        self.copies.add(out.copies);
-        self.defects.extend(out.defects);
-        self.weeks.merge(&out.weeks);
-        self.unpriced += out.unpriced;
-        self.rejects.extend(out.rejects.into_iter().map(|reject| (file, reject)));
-        if self.rejects.len() > 2 * most_rejects {
-            keep_first(&mut self.rejects, most_rejects);
+impl Whole {
+    /// Brings together what the threads gathered; the copies apart.
+    fn of(threads: Vec<Gathered>, survey: &Survey) -> (Whole, Vec<Copies>) {
+        let mut whole = Whole { files: vec![FileCounts::default(); survey.files.len()], ..Whole::default() };
+        let mut copies = Vec::new();
+        for thread in threads {
+            whole.runs.merge(thread.runs);
+            for (file, counts) in thread.files {
+                let own = &mut whole.files[file as usize];
+                own.rows_read += counts.rows_read;
+                own.tally.merge(&counts.tally);
+                if !counts.digest.is_empty() {
+                    own.digest = counts.digest;
+                }
+            }
+            whole.rejects.extend(thread.rejects);
+            keep_first(&mut whole.rejects, thread.most_rejects);
+            whole.weeks.merge(&thread.weeks);
+            whole.unpriced += thread.unpriced;
+            whole.bytes_read += thread.bytes_read;
+            whole.spilled_bytes += thread.spill.bytes() + thread.copies.spilled_bytes();
+            whole.defects.push(thread.defects);
+            copies.push(thread.copies);
         }
-    }
-
-    fn merge(&mut self, other: Gathered, most_rejects: usize) {
-        self.partial.merge(other.partial);
-        for (file, counts) in other.files {
-            let own = self.files.entry(file).or_default();
-            own.rows_read += counts.rows_read;
-            own.tally.merge(&counts.tally);
-            if !counts.digest.is_empty() {
-                own.digest = counts.digest;
+        for (counts, file) in whole.files.iter_mut().zip(&survey.files) {
+            if let Some(digest) = &file.digest {
+                counts.digest.clone_from(digest);
             }
         }
-        self.defects.extend(other.defects);
-        self.weeks.merge(&other.weeks);
-        self.unpriced += other.unpriced;
-        self.bytes_read += other.bytes_read;
-        self.rejects.extend(other.rejects);
-        keep_first(&mut self.rejects, most_rejects);
+        (whole, copies)
     }
 
-    /// Takes superseded rows out of every count and list that they entered.
-    fn take_out(&mut self, losers: &[Copy], settings: &Settings, keys: &vtr_columnar::keys::Keys) {
-        let mut subtractor = Subtractor::new(settings, keys);
-        for copy in losers {
-            let counts = self.files.entry(copy.file()).or_default();
-            subtractor.take_out(copy, &mut counts.tally);
-            counts.superseded += 1;
-            self.unpriced -= u64::from(copy.unpriced);
+    /// Takes superseded rows out of every count and list that they entered; gives the largest distance
+    /// in days between two copies.
+    fn take_superseded_out(&mut self, plan: &Plan, settings: &Settings, search: Search) -> Result<i64> {
+        let found = on_threads(plan, &AtomicBool::new(false), || {
+            let mut subtractor = Subtractor::new(settings);
+            let (mut gone, mut gathered) = (Gone::default(), Gathered::new(plan));
+            let apart = search.run(&mut |copy| {
+                if subtractor.take_out(copy) {
+                    gone.insert(copy.file, copy.record);
+                }
+                gathered.relieve_counts(&mut subtractor.taken().partial)
+            })?;
+            let taken = std::mem::take(subtractor.taken());
+            Ok((taken, gone, gathered, apart))
+        })?;
+        let mut apart_days = 0;
+        for (mut taken, gone, mut gathered, apart) in found {
+            gathered.runs.keep(&mut taken.partial);
+            self.runs.merge(gathered.runs);
+            self.spilled_bytes += gathered.spill.bytes();
+            self.weeks.merge(&taken.weeks);
+            self.unpriced -= taken.unpriced;
+            self.gone.merge(gone);
+            for (file, (tally, rows)) in taken.files {
+                let counts = &mut self.files[file as usize];
+                counts.tally.take_out(&tally);
+                counts.superseded += rows;
+            }
+            apart_days = apart_days.max(apart);
         }
-        let (partial, weeks) = subtractor.finish();
-        self.partial.merge(partial);
-        self.weeks.merge(&weeks);
-        let gone: HashSet<(u32, i64)> = losers.iter().map(|copy| (copy.file(), copy.record() as i64)).collect();
-        if gone.is_empty() {
-            return;
-        }
-        for batch in &mut self.defects {
-            let (files, records) =
-                (batch.column(0).as_primitive::<UInt32Type>(), batch.column(1).as_primitive::<Int64Type>());
-            let stays: BooleanArray = files
-                .values()
-                .iter()
-                .zip(records.values())
-                .map(|(file, record)| Some(!gone.contains(&(*file, *record))))
-                .collect();
-            *batch = filter_record_batch(batch, &stays).expect("the filter is as long as its batch");
-        }
+        Ok(apart_days)
     }
 }
 

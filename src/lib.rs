@@ -30,6 +30,7 @@ pub mod remote;
 pub mod report;
 pub mod scan;
 pub mod signals;
+pub mod spill;
 pub mod suggest;
 pub mod tables;
 pub mod verbs;
@@ -200,6 +201,7 @@ fn facts(
     report.counts = total;
     report.unpriced = folded.unpriced;
     report.bytes_read = folded.bytes_read;
+    report.spilled_bytes = folded.spilled_bytes;
     // A ranged run cannot know better than the full run before it.
     let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
     let mut warnings = warnings(plan, &total, folded, apart);

@@ -45,6 +45,8 @@ pub struct RunReport {
     pub files: u64,
     /// Bytes read from them.
     pub bytes_read: u64,
+    /// Bytes that did not fit in memory and went to temporary files.
+    pub spilled_bytes: u64,
     /// The stages in order.
     pub stages: Vec<Stage>,
     /// From the first stage to the last.

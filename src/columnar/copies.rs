@@ -1,7 +1,7 @@
 //! Copies of a row: what identifies it, and taking the counts of the losers out again.
 //!
-//! It does not choose among copies; whoever holds the records of all threads does. A row taken out
-//! that was never counted in is a broken invariant and panics.
+//! It does not choose among copies; whoever holds the records of all threads does. A record that
+//! the fold did not give is a broken invariant and panics.
 
 use crate::fold::Row;
 use crate::keys::{Layout, time};
@@ -9,9 +9,10 @@ use crate::partial::{Partial, week_monday};
 use crate::settings::{Identity, Settings, Unit, row_keys};
 use crate::tallies::{FileTally, Weeks};
 use siphasher::sip128::{Hasher128, SipHasher13};
+use std::collections::BTreeMap;
 use std::hash::Hasher;
 use vtr_kernel::calendar::{Day, Zone, monday};
-use vtr_kernel::reason::Reason;
+use vtr_kernel::reason::{Class, Reason};
 
 /// What is known of a row that may be a copy of another: all it takes to choose among the copies
 /// and to take a loser's counts out again.
@@ -95,42 +96,49 @@ impl Copy {
 pub struct Subtractor<'a> {
     settings: &'a Settings<'a>,
     layout: Layout,
-    partial: Partial,
-    weeks: Weeks,
+    taken: Taken,
+}
+
+/// What was taken out.
+#[derive(Default)]
+pub struct Taken {
+    /// The counts, negative.
+    pub partial: Partial,
+    /// Judged rows by week and class, negative.
+    pub weeks: Weeks,
+    /// The rows of each file, to be taken out of its tally; and how many they are.
+    pub files: BTreeMap<u32, (FileTally, u64)>,
+    /// Rows whose verdict hung on an unknown value.
+    pub unpriced: u64,
 }
 
 impl<'a> Subtractor<'a> {
     /// Nothing taken out yet.
     pub fn new(settings: &'a Settings<'a>) -> Subtractor<'a> {
-        let layout = Layout::of(settings.terms.book);
-        Subtractor { settings, layout, partial: Partial::default(), weeks: Weeks::default() }
+        Subtractor { settings, layout: Layout::of(settings.terms.book), taken: Taken::default() }
     }
 
-    /// Takes out one row, also from its file's counts.
-    ///
-    /// # Panics
-    /// If the row was never counted.
-    pub fn take_out(&mut self, copy: &Copy, tally: &mut FileTally) {
+    /// Takes out one row; whether the list of defects holds it.
+    pub fn take_out(&mut self, copy: &Copy) -> bool {
         let codes = self.layout.of_weekly(copy.cell);
         let keys = row_keys(self.settings, self.layout, &codes, copy.day, copy.category, copy.typed);
-        self.partial.count(&keys, self.settings.wants, -1);
+        self.taken.partial.count(&keys, self.settings.wants, -1);
+        let (tally, rows) = self.taken.files.entry(copy.file).or_default();
         let class = copy.reason().class();
+        *rows += 1;
         if keys.in_range {
-            tally.classes[class as usize] -= 1;
-            self.weeks.add(codes.time, class, -1);
+            tally.classes[class as usize] += 1;
+            self.taken.weeks.add(codes.time, class, -1);
         } else {
-            tally.outside_range -= 1;
+            tally.outside_range += 1;
         }
+        self.taken.unpriced += u64::from(copy.unpriced);
+        self.settings.wants_defects && keys.in_range && class == Class::Defect
     }
 
-    /// The negative counts so far, to be spilled when they are many.
-    pub fn partial(&mut self) -> &mut Partial {
-        &mut self.partial
-    }
-
-    /// The negative counts, to be merged with the folded ones.
-    pub fn finish(self) -> (Partial, Weeks) {
-        (self.partial, self.weeks)
+    /// What was taken out so far.
+    pub fn taken(&mut self) -> &mut Taken {
+        &mut self.taken
     }
 }
 

@@ -5,7 +5,7 @@
 //! It fails only on a column of a type that [`Column::read_as`](crate::input::Column::read_as)
 //! refuses.
 
-pub use crate::copies::{Copy, MOST_FILES, Subtractor};
+pub use crate::copies::{Copy, MOST_FILES, Subtractor, Taken};
 pub use crate::reject::{Records, Reject, shown_cell, shown_value};
 pub use crate::settings::{Identity, Settings, Unit};
 pub use crate::tallies::{FileTally, Weeks};
@@ -466,8 +466,7 @@ impl<'a> Folder<'a> {
             let delivered = matches!(settings.terms.evidence, Evidence::Scans)
                 && Scanned::of(&facts, settings.terms.as_of).delivery.is_some();
             let package_id = columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
-            let defect =
-                DefectRow { typed, package_id, tracking: raw.unwrap_or_default(), mendable: !delivered };
+            let defect = DefectRow { typed, package_id, tracking: raw.unwrap_or_default(), mendable: !delivered };
             self.defects.push(source.file, record, read, &verdict, &defect);
         }
     }

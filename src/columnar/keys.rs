@@ -372,7 +372,8 @@ mod tests {
     fn threads_agree_on_codes_and_texts_come_back_sorted() {
         let shared = SharedKeys::new(layout(), 1 << 20);
         let codes: Vec<u32> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| [shared.seller("42"), shared.seller("0042")])).collect();
+            let threads: Vec<_> =
+                (0..2).map(|_| scope.spawn(|| [shared.seller("42"), shared.seller("0042")])).collect();
             threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(codes[..2], codes[2..]);
@@ -390,7 +391,10 @@ mod tests {
         let key = layout.weekly(1_100, account, carrier, 18);
         let codes = Codes { time: 1_100, seller: 123_456, market: 7, programme: 1, carrier: 300, reason: 18 };
         assert_eq!(layout.of_weekly(key), codes);
-        assert_eq!(layout.of_category(layout.category(8_000, account, 3)), Codes { time: 8_000, carrier: 0, reason: 3, ..codes });
+        assert_eq!(
+            layout.of_category(layout.category(8_000, account, 3)),
+            Codes { time: 8_000, carrier: 0, reason: 3, ..codes }
+        );
         assert_eq!(layout.of_culprit(layout.culprit(account, carrier)), Codes { time: 0, reason: 0, ..codes });
         let name = layout.of_name(layout.name(1_100, 7, carrier));
         assert_eq!((name.time, name.market, name.carrier), (1_100, 7, 300));

@@ -5,7 +5,7 @@
 
 use crate::keys::{Codes, Keys, Ranked};
 use crate::partial::{Entry, Partial, Run, TimeAxis, week_monday};
-use arrow::array::{ArrayRef, DictionaryArray, Int64Array, UInt8Array, UInt32Array};
+use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
@@ -87,13 +87,7 @@ impl Keys {
                     let (market, carrier) = (u32::from(codes.market), u32::from(codes.carrier));
                     ([markets.rank(market), typed.rank(entry.beside), carriers.rank(carrier)], 0)
                 };
-                batch(
-                    ["marketplace", "carrier_typed", "carrier"],
-                    [markets, typed, carriers],
-                    false,
-                    entries,
-                    ranks,
-                )
+                batch(["marketplace", "carrier_typed", "carrier"], [markets, typed, carriers], false, entries, ranks)
             }
             Kind::Culprits => {
                 let ranks = |entry: &Entry| {
@@ -107,6 +101,20 @@ impl Keys {
                 batch(heads, columns, false, entries, ranks)
             }
         }
+    }
+
+    /// The texts of a key column of a marginal, ascending; its codes in batches are places here.
+    pub fn texts(&self, column: &str) -> Option<&StringArray> {
+        let ranked = match column {
+            "seller_id" => &self.sellers,
+            "marketplace" => &self.markets,
+            "programme" => &self.programmes,
+            "carrier" => &self.carriers,
+            "product_category" => &self.categories,
+            "carrier_typed" => &self.typed,
+            _ => return None,
+        };
+        Some(&ranked.values)
     }
 
     fn account(&self, codes: &Codes) -> [u32; 3] {
@@ -123,10 +131,10 @@ impl Keys {
         let pieces = |kind: Kind, run: &Run| -> BTreeMap<Day, RecordBatch> {
             let mut from = 0;
             let mut pieces = BTreeMap::new();
-            for (time, count) in &run.times {
-                let entries = run.entries[from..from + count].iter().copied();
-                pieces.insert(kind.day(*time, axis), self.batch(kind, entries));
-                from += count;
+            for stretch in &run.times {
+                let entries = run.entries[from..from + stretch.entries].iter().copied();
+                pieces.insert(kind.day(stretch.time, axis), self.batch(kind, entries));
+                from += stretch.entries;
             }
             pieces
         };

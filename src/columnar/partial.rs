@@ -96,6 +96,26 @@ pub struct Entry {
     pub count: i32,
 }
 
+impl Entry {
+    /// Bytes of one on disk.
+    pub const BYTES: usize = 16;
+
+    /// As bytes for a spill file.
+    pub fn to_bytes(&self) -> [u8; Entry::BYTES] {
+        let mut bytes = [0; Entry::BYTES];
+        bytes[..8].copy_from_slice(&self.key.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.beside.to_le_bytes());
+        bytes[12..].copy_from_slice(&self.count.to_le_bytes());
+        bytes
+    }
+
+    /// From bytes that [`Entry::to_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8; Entry::BYTES]) -> Entry {
+        let whole = u128::from_le_bytes(*bytes);
+        Entry { key: whole as u64, beside: (whole >> 64) as u32, count: (whole >> 96) as u32 as i32 }
+    }
+}
+
 /// Bytes of an entry in a table, its share of the free places included.
 const BYTES_PER_PLACE: usize = 17;
 
@@ -150,7 +170,7 @@ impl Counts {
 
     fn take(&mut self) -> Run {
         let Counts { table, aside } = std::mem::take(self);
-        Run::of(table.into_iter().chain(aside).filter(|entry| entry.count != 0).collect())
+        Run::of(|| table.iter().chain(&aside).filter(|entry| entry.count != 0))
     }
 }
 
@@ -159,24 +179,40 @@ impl Counts {
 pub struct Run {
     /// The entries.
     pub entries: Vec<Entry>,
-    /// Each time that there are entries of, ascending, and how many.
-    pub times: Vec<(u16, usize)>,
+    /// Each time that there are entries of, ascending.
+    pub times: Vec<Stretch>,
+}
+
+/// The entries of one time in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stretch {
+    /// The time.
+    pub time: u16,
+    /// How many entries.
+    pub entries: usize,
+    /// How many rows they count, those taken out negative.
+    pub rows: i64,
 }
 
 impl Run {
-    fn of(entries: Vec<Entry>) -> Run {
-        let mut counts = vec![0usize; 1 << 14];
-        entries.iter().for_each(|entry| counts[usize::from(time(entry.key))] += 1);
-        let times: Vec<(u16, usize)> =
-            counts.iter().enumerate().filter(|(_, count)| **count > 0).map(|(time, count)| (time as u16, *count)).collect();
-        let mut next = 0;
-        for count in &mut counts {
-            next += std::mem::replace(count, next);
+    /// Entries in any order, asked for twice: once to count them, once to put them in their places.
+    fn of<'a, I: Iterator<Item = &'a Entry>>(entries: impl Fn() -> I) -> Run {
+        let mut places = vec![Stretch::default(); 1 << 14];
+        for entry in entries() {
+            let place = &mut places[usize::from(time(entry.key))];
+            place.entries += 1;
+            place.rows += i64::from(entry.count);
         }
-        let mut grouped = entries.clone();
-        for entry in entries {
-            let place = &mut counts[usize::from(time(entry.key))];
-            grouped[*place] = entry;
+        let times = places.iter().enumerate().filter(|(_, place)| place.entries > 0);
+        let times = times.map(|(time, place)| Stretch { time: time as u16, ..*place }).collect();
+        let mut next = 0;
+        for place in &mut places {
+            next += std::mem::replace(&mut place.entries, next);
+        }
+        let mut grouped = vec![Entry { key: 0, beside: 0, count: 0 }; next];
+        for entry in entries() {
+            let place = &mut places[usize::from(time(entry.key))].entries;
+            grouped[*place] = *entry;
             *place += 1;
         }
         Run { entries: grouped, times }
@@ -288,9 +324,11 @@ mod tests {
         counts.add(3 << 50, 1, -1);
         counts.add(2 << 50, 9, -4);
         let run = counts.take();
-        assert_eq!(run.times, [(2, 1), (7, 3)]);
+        let stretch = |time, entries, rows| Stretch { time, entries, rows };
+        assert_eq!(run.times, [stretch(2, 1, -4), stretch(7, 3, 3 * i64::from(i32::MAX))]);
         assert_eq!(run.entries[0], Entry { key: 2 << 50, beside: 9, count: -4 });
         assert_eq!(run.entries[1..].iter().map(|entry| i64::from(entry.count)).sum::<i64>(), 3 * i64::from(i32::MAX));
         assert_eq!(counts.bytes(), 0);
+        assert!(run.entries.iter().all(|entry| Entry::from_bytes(&entry.to_bytes()) == *entry));
     }
 }

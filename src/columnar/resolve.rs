@@ -314,8 +314,15 @@ impl Amounts {
 pub(crate) enum Times {
     Constant(Cell<Moment>),
     /// Microseconds.
-    Micros { values: ScalarBuffer<i64>, nulls: Option<NullBuffer> },
-    Stamps { values: PrimitiveArray<Int64Type>, multiply: i64, divide: i64 },
+    Micros {
+        values: ScalarBuffer<i64>,
+        nulls: Option<NullBuffer>,
+    },
+    Stamps {
+        values: PrimitiveArray<Int64Type>,
+        multiply: i64,
+        divide: i64,
+    },
     Days(PrimitiveArray<Date32Type>),
     Text(StringViewArray),
 }

@@ -33,6 +33,18 @@ impl FileTally {
         self.last_day = self.last_day.into_iter().chain(other.last_day).max();
     }
 
+    /// Takes judged rows out again that another counts.
+    ///
+    /// # Panics
+    /// If more are taken out than were counted.
+    pub fn take_out(&mut self, other: &FileTally) {
+        let less = |own: &mut u64, by: u64| {
+            *own = own.checked_sub(by).expect("no more rows are taken out than were counted in");
+        };
+        less(&mut self.outside_range, other.outside_range);
+        self.classes.iter_mut().zip(other.classes).for_each(|(own, other)| less(own, other));
+    }
+
     pub(crate) fn see(&mut self, day: Day) {
         self.first_day = Some(self.first_day.map_or(day, |first| first.min(day)));
         self.last_day = Some(self.last_day.map_or(day, |last| last.max(day)));

@@ -121,7 +121,8 @@ fn load_with(
             path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         let weeks = weeks(flags, environment, &report);
         let (began_at, run_id) = (rfc3339(now), run_id(now));
-        let around = Surroundings { root, today: utc_day(now), began_at, run_id, weeks, machine: machine() };
+        let temp = std::env::temp_dir();
+        let around = Surroundings { root, today: utc_day(now), began_at, run_id, weeks, machine: machine(), temp };
         resolve::plan(&spec, Written { document: &document, report: &report }, around)
     });
     match (report.into_text(), plan) {

@@ -52,8 +52,10 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// Worker threads, at least 1.
     pub threads: usize,
-    /// Bytes of memory that the run should keep to.
+    /// Bytes of memory that the run keeps to.
     pub memory: u64,
+    /// Folder for what does not fit in memory.
+    pub temp: PathBuf,
     /// SHA-256 in hex of every key that can move a figure, of the book and of the output revision.
     pub job_digest: String,
 }

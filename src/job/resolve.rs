@@ -16,8 +16,8 @@ use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::money::Rates;
 
-/// Runs with less memory than this are refused: buffers alone would take it.
-pub const MEMORY_FLOOR_BYTES: u64 = 64 << 20;
+/// Runs with less memory than this are refused: the rules and the buffers of the readers take most of it.
+pub const MEMORY_FLOOR_BYTES: u64 = 256 << 20;
 
 /// What is known beside the job.
 pub struct Surroundings {
@@ -33,6 +33,8 @@ pub struct Surroundings {
     pub weeks: range::Asked,
     /// Threads and bytes of memory that the machine offers.
     pub machine: Machine,
+    /// The system's folder for temporary files.
+    pub temp: PathBuf,
 }
 
 /// What the machine offers.
@@ -90,6 +92,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
     let memory = memory(spec.memory.as_ref(), around.machine.memory_bytes, written);
     let checks = checks::checks(&spec.check, output.as_ref(), written);
     let (rates_text, rates) = rates?;
+    let temp = spec.temp.as_ref().map_or(around.temp, |temp| around.root.join(temp));
     let plan = Plan {
         name: name?,
         root: around.root,
@@ -120,6 +123,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
         checks: checks?,
         threads: spec.threads.unwrap_or(around.machine.threads).max(1),
         memory: memory?,
+        temp,
         job_digest: String::new(),
     };
     let job_digest = digest::of(&plan, spec, rates_text.as_deref());

@@ -47,6 +47,8 @@ pub struct JobSpec {
     pub threads: Option<usize>,
     /// Memory that the run keeps to, such as "2 GiB"; default: 2 GiB or half of the machine's, the smaller.
     pub memory: Option<Size>,
+    /// Folder for what does not fit in memory, relative to the job file; default: the system's (TMPDIR).
+    pub temp: Option<String>,
     /// What is read.
     pub input: Vec<InputSpec>,
     /// What is published, and where.

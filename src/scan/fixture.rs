@@ -58,6 +58,7 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         checks: Vec::new(),
         threads: 1,
         memory: 1 << 30,
+        temp: std::env::temp_dir(),
         job_digest: String::new(),
         began_at: String::new(),
         run_id: String::new(),

@@ -4,7 +4,7 @@
 //! is counted or published. It fails if the job or its inputs are refused, and if no row is found.
 
 use crate::cli::{ExplainArgs, GlobalOptions};
-use crate::dedup::{self, Copies};
+use crate::dedup;
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
 use crate::scan::{self, Survey};
@@ -17,7 +17,7 @@ use std::sync::Mutex;
 use std::time::SystemTime;
 use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings, shown_cell};
 use vtr_columnar::input::Column;
-use vtr_columnar::keys::SharedKeys;
+use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_kernel::calendar::{date_from_day, iso_week};
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
 use vtr_kernel::ladder::{Evidence, Scanned, Verdict, select};
@@ -46,14 +46,14 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
             args.seller, args.order
         )));
     }
-    let mut copies = Copies::default();
-    copies.add(stories.iter().filter_map(|story| story.copy).collect());
-    let losers =
-        plan.identity.map_or(Vec::new(), |identity| dedup::superseded(vec![copies], dedup::unit(identity), 1).losers);
+    let copies: Vec<Copy> = stories.iter().filter_map(|story| story.copy).collect();
+    let losers = plan.identity.map_or(Ok(Vec::new()), |identity| dedup::losers(copies, dedup::unit(identity)))?;
     let rows = if stories.len() == 1 { "1 row".to_owned() } else { format!("{} rows", stories.len()) };
     let mut text = format!("Seller {}, order {}: {rows}\n", shown(&args.seller), shown(&args.order));
     for story in &stories {
-        let superseded = story.copy.is_some_and(|copy| losers.iter().any(|loser| loser.position == copy.position));
+        let superseded = story
+            .copy
+            .is_some_and(|copy| losers.iter().any(|loser| (loser.file, loser.record) == (copy.file, copy.record)));
         write!(text, "\n{}\n", story.title).expect("a string takes everything");
         if superseded {
             text.push_str("  superseded: a newer copy of it counts; by itself it would come to this:\n");
@@ -66,7 +66,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
 fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs) -> Result<Vec<Story>> {
     let mut units: Vec<&scan::Unit> = survey.units.iter().collect();
     units.sort_by_key(|unit| (unit.file, unit.first_record));
-    let keys = SharedKeys::default();
+    let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
     let found = Mutex::new(Vec::new());
     for unit in units {
         let mut folder = Folder::new(settings, &keys);

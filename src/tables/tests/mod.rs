@@ -13,7 +13,7 @@ use arrow::util::display::array_value_to_string;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use vtr_columnar::fold::Reject;
-use vtr_columnar::partial::Marginals;
+use vtr_columnar::marginals::Marginals;
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::ladder::Evidence;
 use vtr_kernel::load::BookFile;
@@ -176,6 +176,7 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         checks: Vec::new(),
         threads: 1,
         memory: 1 << 30,
+        temp: std::env::temp_dir(),
         job_digest: String::new(),
     }
 }

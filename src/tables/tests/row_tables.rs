@@ -140,7 +140,7 @@ fn rejects_and_files_are_sorted_by_name_and_capped() {
 fn the_axis_is_cut_where_weeks_and_windows_begin_and_end() {
     let starts = |plan: &Plan| -> Vec<Day> {
         let axis = time_axis(plan);
-        (0..axis.len()).map(|segment| axis.first_day(segment)).collect()
+        (0..axis.len()).map(|segment| axis.first_day(segment as u16)).collect()
     };
     let within = |days: Vec<Day>, first: &str, last: &str| -> Vec<String> {
         let days = days.into_iter().filter(|start| (day(first)..=day(last)).contains(start));

@@ -1,0 +1,112 @@
+//! Spill: what does not fit in memory, in temporary files that have no name.
+//!
+//! A file is unlinked as soon as it is open, so that nothing is left behind however the process ends.
+//! It knows neither rows nor counts, only bytes and where they went. It fails when the disk does, and
+//! names the folder.
+
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Bytes that were set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    offset: u64,
+    length: u64,
+}
+
+impl Place {
+    /// How many bytes.
+    pub fn len(&self) -> usize {
+        self.length as usize
+    }
+}
+
+/// One temporary file, made when the first bytes come; several threads may share it.
+#[derive(Debug)]
+pub struct Spill {
+    folder: PathBuf,
+    file: Mutex<Option<std::sync::Arc<File>>>,
+    end: AtomicU64,
+}
+
+impl Spill {
+    /// A spill below a folder; nothing is written yet.
+    pub fn below(folder: &Path) -> Spill {
+        Spill { folder: folder.to_path_buf(), file: Mutex::new(None), end: AtomicU64::new(0) }
+    }
+
+    fn failed(&self, what: &str, error: std::io::Error) -> Error {
+        let folder = self.folder.display();
+        Error::failed(
+            format!(
+                "{folder}: {what} a temporary file; give it room, set `temp` in the job (or TMPDIR) to a folder that has, or \
+                 raise --memory"
+            ),
+            error,
+        )
+    }
+
+    fn file(&self) -> Result<std::sync::Arc<File>> {
+        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(file) = &*file {
+            return Ok(file.clone());
+        }
+        let made = tempfile::tempfile_in(&self.folder).map_err(|error| self.failed("making", error))?;
+        Ok(file.insert(made.into()).clone())
+    }
+
+    /// Sets bytes aside.
+    ///
+    /// # Errors
+    /// The folder is full, gone, or not to be written to.
+    pub fn put(&self, bytes: &[u8]) -> Result<Place> {
+        let place =
+            Place { offset: self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed), length: bytes.len() as u64 };
+        self.file()?.write_all_at(bytes, place.offset).map_err(|error| self.failed("writing to", error))?;
+        Ok(place)
+    }
+
+    /// Reads a part of bytes that were set aside.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn read(&self, place: Place, from: usize, into: &mut [u8]) -> Result<()> {
+        self.file()?.read_exact_at(into, place.offset + from as u64).map_err(|error| self.failed("reading back", error))
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.end.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_back_and_the_folder_stays_empty() {
+        let folder = tempfile::tempdir().unwrap();
+        let spill = Spill::below(folder.path());
+        let (a, b) = (spill.put(b"first").unwrap(), spill.put(b"second").unwrap());
+        let mut bytes = [0; 3];
+        spill.read(b, 3, &mut bytes).unwrap();
+        assert_eq!(&bytes, b"ond");
+        let mut bytes = vec![0; a.len()];
+        spill.read(a, 0, &mut bytes).unwrap();
+        assert_eq!(bytes, b"first");
+        assert_eq!(spill.bytes(), 11);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a spill file has no name");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_named() {
+        let spill = Spill::below(Path::new("/nowhere/at/all"));
+        let error = spill.put(b"x").unwrap_err().to_string();
+        assert!(error.contains("/nowhere/at/all") && error.contains("TMPDIR"), "{error}");
+    }
+}
