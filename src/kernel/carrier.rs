@@ -4,7 +4,8 @@
 //! resolved once per distinct name; numbers are tried by length, the declared carrier's own shapes
 //! first. All look-ups are total.
 
-use crate::number::{Alphabet, MAX_LENGTH, Shape};
+use crate::check_digit::Check;
+use crate::number::{Alphabet, MAX_LENGTH, Shape, Variant, place};
 use crate::policy::Source;
 use crate::text;
 use std::collections::HashMap;
@@ -115,8 +116,23 @@ pub struct Entry {
     pub(crate) friends: CarrierSet,
 }
 
-/// A shape's variant: carrier, shape, variant.
-type Place = (u16, u16, u16);
+/// One variant of one shape, to be tried on numbers of its length: all it takes, side by side.
+#[derive(Clone, Debug)]
+struct Trial {
+    carrier: u16,
+    /// The shape's index among the carrier's.
+    shape: u16,
+    /// First and last characters that it allows, as bits; most numbers fail here.
+    ends: [u64; 2],
+    variant: Variant,
+    check: Check,
+    hard: bool,
+}
+
+/// The ends of a number as bits of [`Trial::ends`].
+fn ends(number: &[u8]) -> [u64; 2] {
+    [number.first(), number.last()].map(|byte| byte.map_or(0, |byte| 1 << place(*byte)))
+}
 
 /// All carriers of a book, and the indexes that make names and numbers quick.
 #[derive(Clone, Debug, Default)]
@@ -128,9 +144,9 @@ pub struct Carriers {
     longest_key: usize,
     pub(crate) alphabet: Alphabet,
     /// For each carrier and length, the variants of friends that may fit, own ones first.
-    friends_by_length: Vec<Vec<Vec<Place>>>,
+    friends_by_length: Vec<Vec<Vec<Trial>>>,
     /// For each length, the variants that may claim a number for their carrier.
-    strict_by_length: Vec<Vec<Place>>,
+    strict_by_length: Vec<Vec<Trial>>,
 }
 
 /// What an alias key stands for while the book is loaded.
@@ -143,28 +159,33 @@ pub(crate) enum KeyMeaning {
 impl Carriers {
     /// Builds the indexes once all entries stand.
     pub(crate) fn prepare(&mut self) {
-        let places = |carrier: usize, length: usize| -> Vec<Place> {
-            let mut places = Vec::new();
+        let trials = |carrier: usize, length: usize| -> Vec<Trial> {
+            let mut trials = Vec::new();
             for (index, shape) in self.entries[carrier].shapes.iter().enumerate() {
-                for (variant, _) in shape.variants.iter().enumerate().filter(|(_, variant)| variant.length() == length)
-                {
-                    places.push((carrier as u16, index as u16, variant as u16));
+                for variant in shape.variants.iter().filter(|variant| variant.length() == length) {
+                    trials.push(Trial {
+                        carrier: carrier as u16,
+                        shape: index as u16,
+                        ends: variant.ends(&self.alphabet),
+                        variant: variant.clone(),
+                        check: shape.check,
+                        hard: shape.hard,
+                    });
                 }
             }
-            places
+            trials
         };
         let lengths = 0..=MAX_LENGTH;
         let mut friends_by_length = Vec::with_capacity(self.entries.len());
         for (index, entry) in self.entries.iter().enumerate() {
             let others = || entry.friends.ids().map(|id| usize::from(id.0)).filter(|other| *other != index);
-            let of = |length| [index].into_iter().chain(others()).flat_map(|carrier| places(carrier, length)).collect();
+            let of = |length| [index].into_iter().chain(others()).flat_map(|carrier| trials(carrier, length)).collect();
             friends_by_length.push(lengths.clone().map(of).collect());
         }
         self.strict_by_length = lengths
             .map(|length| {
-                let all = (0..self.entries.len()).flat_map(|carrier| places(carrier, length));
-                all.filter(|(carrier, shape, _)| self.entries[usize::from(*carrier)].shapes[usize::from(*shape)].strict)
-                    .collect()
+                let all = (0..self.entries.len()).flat_map(|carrier| trials(carrier, length));
+                all.filter(|trial| self.shape(trial).strict).collect()
             })
             .collect();
         self.friends_by_length = friends_by_length;
@@ -246,49 +267,55 @@ impl Carriers {
         self.entry(a).friends.has(b)
     }
 
-    fn shape(&self, place: Place) -> &Shape {
-        &self.entries[usize::from(place.0)].shapes[usize::from(place.1)]
+    fn shape(&self, trial: &Trial) -> &Shape {
+        &self.entries[usize::from(trial.carrier)].shapes[usize::from(trial.shape)]
     }
 
-    /// Whether the pattern of a place fits, and if so whether its check does.
-    fn try_place(&self, place: Place, number: &[u8]) -> Option<bool> {
-        let shape = self.shape(place);
-        let variant = &shape.variants[usize::from(place.2)];
-        variant.matches(&self.alphabet, number).then(|| shape.check.passes(variant.part(number)))
+    /// Whether the pattern of a trial fits, and if so whether its check does.
+    #[inline]
+    fn try_it(&self, trial: &Trial, ends: [u64; 2], number: &[u8]) -> Option<bool> {
+        if trial.ends[0] & ends[0] == 0 || trial.ends[1] & ends[1] == 0 {
+            return None;
+        }
+        let variant = &trial.variant;
+        variant.matches(&self.alphabet, number).then(|| trial.check.passes(variant.part(number)))
     }
 
     /// Whether the pattern of one shape fits a cleaned number, and if so whether its check passes.
     pub fn try_shape(&self, carrier: CarrierId, shape: usize, number: &[u8]) -> Option<bool> {
-        let variants = self.entries.get(usize::from(carrier.0))?.shapes.get(shape)?.variants.len();
-        let tried =
-            (0..variants).filter_map(|variant| self.try_place((carrier.0, shape as u16, variant as u16), number));
+        let own = self.friends(carrier, number).iter().take_while(|trial| trial.carrier == carrier.0);
+        let tried = own
+            .filter(|trial| usize::from(trial.shape) == shape)
+            .filter_map(|trial| self.try_it(trial, ends(number), number));
         tried.reduce(|one, other| one || other)
     }
 
-    fn friend_places(&self, carrier: CarrierId, number: &[u8]) -> &[Place] {
-        self.friends_by_length[usize::from(carrier.0)].get(number.len()).map_or(&[], Vec::as_slice)
+    fn friends(&self, carrier: CarrierId, number: &[u8]) -> &[Trial] {
+        let of_carrier = self.friends_by_length.get(usize::from(carrier.0));
+        of_carrier.and_then(|lengths| lengths.get(number.len())).map_or(&[], Vec::as_slice)
     }
 
     /// Whether any shape of the carrier, its family or its partners fits: pattern, and the check
     /// where it is hard.
     pub fn fits(&self, carrier: CarrierId, number: &[u8]) -> bool {
-        self.friend_places(carrier, number)
-            .iter()
-            .any(|place| self.try_place(*place, number).is_some_and(|passed| passed || !self.shape(*place).hard))
+        let ends = ends(number);
+        let mut friends = self.friends(carrier, number).iter();
+        friends.any(|trial| self.try_it(trial, ends, number).is_some_and(|passed| passed || !trial.hard))
     }
 
     /// The shape of the carrier, its family or its partners that the number has with a right check,
     /// hard or not; own shapes first.
     pub fn well_formed(&self, carrier: CarrierId, number: &[u8]) -> Option<&Shape> {
-        let place =
-            self.friend_places(carrier, number).iter().find(|place| self.try_place(**place, number) == Some(true))?;
-        Some(self.shape(*place))
+        let ends = ends(number);
+        let mut friends = self.friends(carrier, number).iter();
+        friends.find(|trial| self.try_it(trial, ends, number) == Some(true)).map(|trial| self.shape(trial))
     }
 
     /// The first of the carrier's own shapes, in the order of its file, whose pattern fits: its index.
     pub fn own_pattern(&self, carrier: CarrierId, number: &[u8]) -> Option<usize> {
-        let own = self.friend_places(carrier, number).iter().take_while(|place| place.0 == carrier.0);
-        own.filter(|place| self.try_place(**place, number).is_some()).map(|place| usize::from(place.1)).min()
+        let ends = ends(number);
+        let own = self.friends(carrier, number).iter().take_while(|trial| trial.carrier == carrier.0);
+        own.filter(|trial| self.try_it(trial, ends, number).is_some()).map(|trial| usize::from(trial.shape)).min()
     }
 
     /// Whether the number opens like one of the carrier's own strict shapes.
@@ -301,25 +328,26 @@ impl Carriers {
     /// the declared one nor of its family or partners. If any that matches is a friend: `None`.
     pub fn strict_owner(&self, declared: CarrierId, number: &[u8]) -> Option<(CarrierId, usize)> {
         let mut owner = None;
-        for place in self.strict_by_length.get(number.len()).map_or(&[][..], Vec::as_slice) {
-            if self.try_place(*place, number) == Some(true) {
-                let carrier = CarrierId(place.0);
+        for trial in self.strict(number) {
+            if self.try_it(trial, ends(number), number) == Some(true) {
+                let carrier = CarrierId(trial.carrier);
                 if self.are_friends(declared, carrier) {
                     return None;
                 }
-                owner = owner.or(Some((carrier, usize::from(place.1))));
+                owner = owner.or(Some((carrier, usize::from(trial.shape))));
             }
         }
         owner
     }
 
+    fn strict(&self, number: &[u8]) -> &[Trial] {
+        self.strict_by_length.get(number.len()).map_or(&[], Vec::as_slice)
+    }
+
     /// Every strict signature that the number matches, for explanations.
-    pub fn signatures(&self, number: &[u8]) -> impl Iterator<Item = (CarrierId, &Shape)> {
-        let places = self.strict_by_length.get(number.len()).map_or(&[][..], Vec::as_slice).to_vec();
-        let number = number.to_vec();
-        places
-            .into_iter()
-            .filter(move |place| self.try_place(*place, &number) == Some(true))
-            .map(|place| (CarrierId(place.0), self.shape(place)))
+    pub fn signatures<'a>(&'a self, number: &'a [u8]) -> impl Iterator<Item = (CarrierId, &'a Shape)> {
+        let matching =
+            self.strict(number).iter().filter(|trial| self.try_it(trial, ends(number), number) == Some(true));
+        matching.map(|trial| (CarrierId(trial.carrier), self.shape(trial)))
     }
 }

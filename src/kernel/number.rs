@@ -6,6 +6,7 @@
 
 use crate::check_digit::Check;
 use regex_syntax::hir::{Class, Hir, HirKind};
+use std::sync::Arc;
 
 /// The longest number that a shape can describe, in bytes.
 pub const MAX_LENGTH: usize = 64;
@@ -79,7 +80,7 @@ pub struct Shape {
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {
     /// Class of each character, an index into [`Alphabet`].
-    classes: Vec<u8>,
+    classes: Arc<[u8]>,
     /// The part that the check runs over.
     part: std::ops::Range<usize>,
 }
@@ -91,11 +92,29 @@ impl Variant {
 
     pub(crate) fn matches(&self, alphabet: &Alphabet, number: &[u8]) -> bool {
         number.len() == self.classes.len()
-            && number.iter().zip(&self.classes).all(|(byte, class)| alphabet.members[*byte as usize] >> class & 1 == 1)
+            && number.iter().zip(&*self.classes).all(|(byte, class)| alphabet.members[*byte as usize] >> class & 1 == 1)
+    }
+
+    /// The characters that a number of this variant can begin and end with, as bits of [`place`].
+    pub(crate) fn ends(&self, alphabet: &Alphabet) -> [u64; 2] {
+        [self.classes.first(), self.classes.last()].map(|class| match class {
+            Some(class) => alphabet.classes[usize::from(*class)].iter().fold(0, |bits, byte| bits | 1 << place(*byte)),
+            None => 0,
+        })
     }
 
     pub(crate) fn part<'a>(&self, number: &'a [u8]) -> &'a [u8] {
         number.get(self.part.clone()).unwrap_or(number)
+    }
+}
+
+/// The place of a character of a cleaned number among those that patterns know; 63 for any other.
+#[inline]
+pub(crate) fn place(byte: u8) -> u32 {
+    match byte {
+        b'0'..=b'9' => u32::from(byte - b'0'),
+        b'A'..=b'Z' => u32::from(byte - b'A') + 10,
+        _ => 63,
     }
 }
 
@@ -152,7 +171,7 @@ impl Alphabet {
             let classes: Result<Vec<u8>, String> =
                 sequence.places.iter().map(|bytes| self.class(bytes.clone())).collect();
             let part = sequence.part.clone().unwrap_or(0..sequence.places.len());
-            variants.push(Variant { classes: classes?, part });
+            variants.push(Variant { classes: classes?.into(), part });
         }
         let literal: Vec<u8> = leading_literals(&hir);
         let prefix = if literal.len() >= 2 { String::from_utf8_lossy(&literal).into_owned() } else { String::new() };

@@ -95,7 +95,8 @@ impl Placeholders {
 
     /// The first test that the cleaned number fits, if any; `order_id` is as typed.
     pub fn find(&self, number: &str, order_id: &str) -> Option<Placeholder> {
-        if self.may_be_listed(number) {
+        let look = Look::at(number.as_bytes());
+        if self.may_be_listed(number, &look) {
             if self.is_word(number) {
                 return Some(Placeholder::Words);
             }
@@ -103,11 +104,10 @@ impl Placeholders {
                 return Some(Placeholder::Numbers);
             }
         }
-        let bytes = number.as_bytes();
-        if self.repeated && is_repeated(number) {
+        if self.repeated && if look.is_plain { look.is_repeated } else { is_repeated(number) } {
             return Some(Placeholder::Repeated);
         }
-        if self.counting && is_counting(bytes) {
+        if self.counting && is_counting(number.as_bytes()) {
             return Some(Placeholder::Counting);
         }
         if let Some((length, rest)) = after_cleaned(order_id, number) {
@@ -118,18 +118,21 @@ impl Placeholders {
                 return Some(Placeholder::OrderIdSuffixes);
             }
         }
-        if self.no_digit && !bytes.iter().any(u8::is_ascii_digit) {
+        if self.no_digit && !look.has_digit {
             return Some(Placeholder::NoDigit);
         }
-        (number.chars().take(self.min_length).count() < self.min_length).then_some(Placeholder::MinLength)
+        let is_short = if look.is_plain {
+            number.len() < self.min_length
+        } else {
+            number.chars().take(self.min_length).count() < self.min_length
+        };
+        is_short.then_some(Placeholder::MinLength)
     }
 
-    fn may_be_listed(&self, number: &str) -> bool {
-        if !number.is_ascii() {
-            return true; // folding may shorten it to anything
-        }
-        // Punctuation other than hyphens and dots survives cleaning but not an alias key.
-        if number.bytes().any(|byte| !byte.is_ascii_alphanumeric()) {
+    fn may_be_listed(&self, number: &str, look: &Look) -> bool {
+        // Folding may shorten what is not ASCII to anything, and punctuation other than hyphens and dots
+        // survives cleaning but not an alias key.
+        if !look.is_plain {
             return true;
         }
         let first = number.bytes().next().unwrap_or(0);
@@ -142,6 +145,28 @@ impl Placeholders {
             return self.words.binary_search_by(|word| word.bytes().cmp(number.bytes().map(lower))).is_ok();
         }
         self.words.binary_search(&text::alias_key(number)).is_ok()
+    }
+}
+
+/// What one pass over the bytes of a number tells.
+struct Look {
+    /// Nothing but ASCII letters and digits.
+    is_plain: bool,
+    has_digit: bool,
+    /// One byte, repeated.
+    is_repeated: bool,
+}
+
+impl Look {
+    fn at(number: &[u8]) -> Look {
+        let first = number.first().copied().unwrap_or(0);
+        let mut look = Look { is_plain: true, has_digit: false, is_repeated: !number.is_empty() };
+        for byte in number {
+            look.is_plain &= byte.is_ascii_alphanumeric();
+            look.has_digit |= byte.is_ascii_digit();
+            look.is_repeated &= *byte == first;
+        }
+        look
     }
 }
 
