@@ -11,6 +11,7 @@ use crate::job::plan::{AsOfMode, Plan};
 use crate::progress::Progress;
 use crate::report::RunReport;
 use crate::scan::{self, Survey};
+use crate::sellers::Sellers;
 use crate::spill::Spill;
 use crate::tables::columns::Table;
 use crate::tables::health;
@@ -21,6 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::fold::{
     FileSource, FileTally, Folder, Identity, MOST_FILES, Reject, Settings, Subtractor, Weeks, Yield,
 };
+use vtr_columnar::input::Column;
 use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_columnar::partial::{Partial, TimeAxis, Wants, week_monday};
 use vtr_kernel::calendar::Day;
@@ -32,6 +34,10 @@ pub struct Folded {
     pub counted: Counted,
     /// Rejected rows by file and record, the first ones up to the limit.
     pub rejects: Vec<(u32, Reject)>,
+    /// Whose rows were rejected.
+    pub sellers: Sellers,
+    /// Rows that arrived at the fold, counted over all files by nobody else.
+    pub rows_taken: u64,
     /// What became of each file's rows, in the order of the survey's files.
     pub files: Vec<FileCounts>,
     /// Judged rows in range by Monday and class, counted apart from the marginals.
@@ -91,6 +97,7 @@ struct Gathered {
     runs: Runs,
     files: BTreeMap<u32, FileCounts>,
     rejects: Vec<(u32, Reject)>,
+    sellers: Sellers,
     copies: Copies,
     defects: DefectRuns,
     weeks: Weeks,
@@ -108,6 +115,7 @@ impl Gathered {
             runs: Runs::default(),
             files: BTreeMap::new(),
             rejects: Vec::new(),
+            sellers: Sellers::default(),
             copies: Copies::new(shares.copies, Spill::below(&plan.temp)),
             defects: DefectRuns::new(shares.defects, spill.clone()),
             weeks: Weeks::default(),
@@ -119,8 +127,17 @@ impl Gathered {
         }
     }
 
-    /// Takes over what a folder holds too much of; to be called after every batch.
-    fn relieve(&mut self, folder: &mut Folder) -> Result<()> {
+    /// Takes over what a folder holds too much of; to be called after every batch of a file.
+    fn relieve(&mut self, file: u32, seller: Option<&str>, folder: &mut Folder) -> Result<()> {
+        for reject in folder.take_rejects() {
+            if let Some(seller) = reject.seller.as_deref().or(seller) {
+                self.sellers.add(seller, 1);
+            }
+            self.rejects.push((file, reject));
+        }
+        if self.rejects.len() > 2 * self.most_rejects {
+            keep_first(&mut self.rejects, self.most_rejects);
+        }
         self.copies.add(&folder.take_copies())?;
         if let Some(defects) = folder.take_defects(DEFECT_ROWS) {
             self.defects.add(defects)?;
@@ -139,10 +156,6 @@ impl Gathered {
         counts.digest = digest.unwrap_or_default();
         self.weeks.merge(&out.weeks);
         self.unpriced += out.unpriced;
-        self.rejects.extend(out.rejects.into_iter().map(|reject| (file, reject)));
-        if self.rejects.len() > 2 * self.most_rejects {
-            keep_first(&mut self.rejects, self.most_rejects);
-        }
         self.copies.add(&out.copies)?;
         out.defects.map_or(Ok(()), |defects| self.defects.add(defects))
     }
@@ -154,6 +167,7 @@ struct Whole {
     runs: Runs,
     files: Vec<FileCounts>,
     rejects: Vec<(u32, Reject)>,
+    sellers: Sellers,
     defects: Vec<DefectRuns>,
     gone: Gone,
     weeks: Weeks,
@@ -172,6 +186,7 @@ pub fn fold(
     survey: &Survey,
     axis: &TimeAxis,
     progress: &Progress,
+    reader: &scan::Reader,
     report: &mut RunReport,
 ) -> Result<Folded> {
     if survey.files.len() > MOST_FILES {
@@ -182,7 +197,8 @@ pub fn fold(
     }
     let settings = settings(plan, survey, axis);
     let shared = SharedKeys::new(Layout::of(&plan.book), Shares::of(plan).texts);
-    let gathered = report.stage("read, judge and fold", || read_all(plan, survey, &settings, &shared, progress))?;
+    let reading = Reading { plan, survey, reader, progress, stop: AtomicBool::new(false) };
+    let gathered = report.stage("read, judge and fold", || reading.all(&settings, &shared))?;
     let (mut whole, copies) = Whole::of(gathered, survey);
     let unit = plan.identity.map(dedup::unit);
     let apart = report.stage("deduplicate", || {
@@ -194,6 +210,8 @@ pub fn fold(
     Ok(Folded {
         counted,
         rejects: whole.rejects,
+        sellers: whole.sellers,
+        rows_taken: progress.done(),
         files: whole.files,
         weeks: by_monday(&whole.weeks),
         unpriced: whole.unpriced,
@@ -254,54 +272,53 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
     }
 }
 
-fn read_all(
-    plan: &Plan,
-    survey: &Survey,
-    settings: &Settings,
-    keys: &SharedKeys,
-    progress: &Progress,
-) -> Result<Vec<Gathered>> {
-    let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    on_threads(plan, &stop, || {
-        let mut folder = Folder::new(settings, keys);
-        let mut gathered = Gathered::new(plan);
-        while !stop.load(Ordering::SeqCst) {
-            let Some(unit) = survey.units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-            read_unit(plan, survey, unit, &mut folder, &mut gathered, progress, &stop)?;
-        }
-        gathered.runs.keep(folder.partial());
-        Ok(gathered)
-    })
+/// What the threads that read have in common.
+struct Reading<'a> {
+    plan: &'a Plan,
+    survey: &'a Survey,
+    reader: &'a scan::Reader<'a>,
+    progress: &'a Progress,
+    stop: AtomicBool,
 }
 
-fn read_unit(
-    plan: &Plan,
-    survey: &Survey,
-    unit: &scan::Unit,
-    folder: &mut Folder,
-    gathered: &mut Gathered,
-    progress: &Progress,
-    stop: &AtomicBool,
-) -> Result<()> {
-    let file = &survey.files[unit.file as usize];
-    let cells = plan.cells(file.input, file.format);
-    let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
-    let end = scan::read(plan, survey, unit, &mut |chunk| {
-        crate::signals::check()?;
-        if stop.load(Ordering::SeqCst) {
-            return Err(Error::Gate("another thread failed".to_owned()));
-        }
-        let rows = chunk.batch.num_rows() + chunk.rejects.len();
-        chunk.rejects.into_iter().for_each(|reject| folder.reject(reject));
-        folder
-            .batch(&source, &chunk.batch, &chunk.records)
-            .map_err(|reason| Error::Input(format!("{}: {reason}", file.shown)))?;
-        gathered.relieve(folder)?;
-        progress.add(rows as u64);
-        Ok(())
-    })?;
-    gathered.bytes_read += end.bytes_read;
-    gathered.add(unit.file, folder.take(), end.rows_read, end.digest)
+impl Reading<'_> {
+    fn all(&self, settings: &Settings, keys: &SharedKeys) -> Result<Vec<Gathered>> {
+        let next = AtomicUsize::new(0);
+        on_threads(self.plan, &self.stop, || {
+            let mut folder = Folder::new(settings, keys);
+            let mut gathered = Gathered::new(self.plan);
+            while !self.stop.load(Ordering::SeqCst) {
+                let Some(unit) = self.survey.units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                self.unit(unit, &mut folder, &mut gathered)?;
+            }
+            gathered.runs.keep(folder.partial());
+            Ok(gathered)
+        })
+    }
+
+    fn unit(&self, unit: &scan::Unit, folder: &mut Folder, gathered: &mut Gathered) -> Result<()> {
+        let file = &self.survey.files[unit.file as usize];
+        let cells = self.plan.cells(file.input, file.format);
+        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
+        let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
+        let seller = seller.map(|(_, text)| text.as_str());
+        let end = (self.reader)(self.plan, self.survey, unit, &mut |chunk| {
+            crate::signals::check()?;
+            if self.stop.load(Ordering::SeqCst) {
+                return Err(Error::Gate("another thread failed".to_owned()));
+            }
+            let rows = chunk.batch.num_rows() + chunk.rejects.len();
+            chunk.rejects.into_iter().for_each(|reject| folder.reject(reject));
+            folder
+                .batch(&source, &chunk.batch, &chunk.records)
+                .map_err(|reason| Error::Input(format!("{}: {reason}", file.shown)))?;
+            gathered.relieve(unit.file, seller, folder)?;
+            self.progress.add(rows as u64);
+            Ok(())
+        })?;
+        gathered.bytes_read += end.bytes_read;
+        gathered.add(unit.file, folder.take(), end.rows_read, end.digest)
+    }
 }
 
 impl Whole {
@@ -321,6 +338,7 @@ impl Whole {
             }
             whole.rejects.extend(thread.rejects);
             keep_first(&mut whole.rejects, thread.most_rejects);
+            whole.sellers.merge(thread.sellers);
             whole.weeks.merge(&thread.weeks);
             whole.unpriced += thread.unpriced;
             whole.bytes_read += thread.bytes_read;

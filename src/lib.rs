@@ -29,6 +29,7 @@ pub mod publish;
 pub mod remote;
 pub mod report;
 pub mod scan;
+pub mod sellers;
 pub mod signals;
 pub mod spill;
 pub mod suggest;
@@ -51,14 +52,19 @@ use vtr_kernel::text::shown;
 /// Runs a plan: reads, judges, counts and publishes. The report says how far it came, whatever the
 /// result.
 pub fn run(plan: &Plan, visibility: Visibility) -> (RunReport, Result<()>) {
+    run_by(plan, visibility, &scan::read)
+}
+
+/// [`run`] with the inputs given by another reader.
+pub fn run_by(plan: &Plan, visibility: Visibility, reader: &scan::Reader) -> (RunReport, Result<()>) {
     let mut report = begin_report(plan);
-    let result = route(plan, visibility, &mut report);
+    let result = route(plan, visibility, reader, &mut report);
     report.finish();
     (report, result)
 }
 
 /// The route: one stage after the other.
-fn route(plan: &Plan, visibility: Visibility, report: &mut RunReport) -> Result<()> {
+fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mut RunReport) -> Result<()> {
     let survey = report.stage("survey", || scan::survey(plan))?;
     let publication = publish::begin(plan, plan.run_id.clone())?;
     report.begun = true;
@@ -66,7 +72,7 @@ fn route(plan: &Plan, visibility: Visibility, report: &mut RunReport) -> Result<
     note_survey(&survey, report);
     let axis = tables::time_axis(plan);
     let progress = Progress::begin("reading", survey.units.iter().map(|unit| unit.rows).sum(), visibility);
-    let folded = fold::fold(plan, &survey, &axis, &progress, report)?;
+    let folded = fold::fold(plan, &survey, &axis, &progress, reader, report)?;
     drop(progress);
     let apart = publication.base().and_then(|base| base.copies_apart_days);
     let facts = facts(plan, &survey, &folded, apart, report);
@@ -91,16 +97,18 @@ fn publish(
         files: &files,
         evidence: survey.evidence,
     };
+    let judged = sellers::Judged::of(&folded.sellers, &plan.output.tables);
     let built = report.stage("tables", || {
         tables::build(&input, &mut |piece| {
             signals::check()?;
-            publication.write(piece)
+            publication.write(judged.watch(piece))
         })
     });
     if let Err(error) = built {
         publication.abandon()?;
         return Err(error);
     }
+    report.warnings.extend(judged.warning(plan.limits.max_rejected));
     report.tables = publication
         .written()
         .iter()
@@ -198,6 +206,10 @@ fn facts(
         total = total.plus(&own);
         inputs.push((InputFile { file: file.shown.clone(), bytes: file.bytes, digest: counts.digest.clone() }, own));
     }
+    // Of the total, what can be told without the files is: rows as they arrived, classes as the weeks add up.
+    total.read = folded.rows_taken;
+    let classes = folded.weeks.values().fold([0; 4], |sum, week| std::array::from_fn(|class| sum[class] + week[class]));
+    [total.out_of_scope, total.exempt, total.valid, total.defect] = classes;
     report.counts = total;
     report.unpriced = folded.unpriced;
     report.bytes_read = folded.bytes_read;

@@ -292,6 +292,11 @@ impl<'a> Folder<'a> {
         std::mem::take(&mut self.out.copies)
     }
 
+    /// The rejected rows handed on since the last call; to be asked for often, for all could be.
+    pub fn take_rejects(&mut self) -> Vec<Reject> {
+        std::mem::take(&mut self.out.rejects)
+    }
+
     /// The rows of defects handed on since the last call, once there are so many.
     pub fn take_defects(&mut self, at_least: usize) -> Option<RecordBatch> {
         if self.defects.len() < at_least {
@@ -498,7 +503,7 @@ impl<'a> Folder<'a> {
         row: usize,
     ) -> Reject {
         let (column, reason) = self.fault(columns, source, row);
-        let shown = match batch.column_by_name(column.name()) {
+        let typed = |column: Column| match batch.column_by_name(column.name()) {
             Some(array) => shown_cell(array, row),
             None => source.constants.iter().find(|(constant, _)| *constant == column).map(|(_, text)| text.clone()),
         };
@@ -509,7 +514,8 @@ impl<'a> Folder<'a> {
             byte_offset,
             column: Some(column.name().to_owned()),
             reason: reason.to_owned(),
-            value: shown.map(|text| shown_value(&text)),
+            value: typed(column).map(|text| shown_value(&text)),
+            seller: typed(Column::SellerId).and_then(|text| source.cells.trim(&text).map(str::to_owned)),
         }
     }
 

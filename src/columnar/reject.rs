@@ -56,6 +56,8 @@ pub struct Reject {
     pub reason: String,
     /// The offending value, escaped and cut; `None`: there is none.
     pub value: Option<String>,
+    /// Whose it is, as typed; `None`: that could not be read.
+    pub seller: Option<String>,
 }
 
 /// The longest value that a reject shows, in characters.

@@ -215,6 +215,7 @@ impl Chunker {
             column: column.map(|column| column.name().to_owned()),
             reason,
             value,
+            seller: None,
         });
     }
 

@@ -117,6 +117,7 @@ pub struct NotJudged {
 }
 
 /// Rows of a unit.
+#[derive(Clone)]
 pub struct Chunk {
     /// Mapped columns by canonical name, typed as [`Column::read_as`] says.
     pub batch: RecordBatch,
@@ -178,6 +179,10 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
     let not_judged = not_judged(&files);
     Ok(Survey { files, units, evidence, not_judged, sources, damage: damage::Damage::default() })
 }
+
+/// What gives the chunks of a unit, one after the other, and tells how it ended: [`read`], or what
+/// stands in its place. The second, counted apart from the first, must agree with it.
+pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> + Sync + 'a;
 
 /// Reads one unit, chunk by chunk.
 ///

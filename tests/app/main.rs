@@ -4,6 +4,7 @@ mod checks;
 mod cli;
 mod fuzzed;
 mod golden;
+mod identity;
 mod invariance;
 mod privacy;
 mod readme;

@@ -119,6 +119,7 @@ fn rejects_and_files_are_sorted_by_name_and_capped() {
         column: column.map(String::from),
         reason: "wrong".into(),
         value: column.map(|_| "x".into()),
+        seller: None,
     };
     let rejects = [(0, reject(10, None)), (0, reject(2, Some("carrier"))), (1, reject(5, None)), (0, reject(11, None))];
     let counted = crate::counts::Counted::default();

@@ -1,0 +1,164 @@
+//! Whose rows were rejected: a warning that names the sellers with more than the limit allows a run.
+//!
+//! It counts rejected rows by seller in bounded memory, and takes the judged ones of just these sellers
+//! from a weekly table while that is written. It gates nothing: a run is refused by the share of all its
+//! rows. It cannot fail.
+
+use crate::tables::Piece;
+use crate::tables::columns::Table;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use vtr_kernel::tally::Tally;
+use vtr_kernel::text::shown;
+
+/// Sellers that are told apart; rows of further ones are counted together.
+const MOST: usize = 10_000;
+/// Sellers that the warning names.
+const NAMED: usize = 5;
+
+/// Rejected rows by seller.
+#[derive(Clone, Debug, Default)]
+pub struct Sellers {
+    rejected: BTreeMap<String, u64>,
+    further: u64,
+}
+
+impl Sellers {
+    /// Counts rejected rows of a seller.
+    pub fn add(&mut self, seller: &str, rows: u64) {
+        if let Some(known) = self.rejected.get_mut(seller) {
+            *known += rows;
+        } else if self.rejected.len() < MOST {
+            self.rejected.insert(seller.to_owned(), rows);
+        } else {
+            self.further += rows;
+        }
+    }
+
+    /// Adds what another thread counted.
+    pub fn merge(&mut self, other: Sellers) {
+        other.rejected.into_iter().for_each(|(seller, rows)| self.add(&seller, rows));
+        self.further += other.further;
+    }
+}
+
+/// Judged rows of the sellers with rejected ones.
+pub struct Judged<'a> {
+    sellers: &'a Sellers,
+    /// The table that tells them; a job may make none.
+    table: Option<Table>,
+    judged: Mutex<BTreeMap<&'a str, u64>>,
+}
+
+impl<'a> Judged<'a> {
+    /// Nothing seen yet of these tables.
+    pub fn of(sellers: &'a Sellers, tables: &[Table]) -> Judged<'a> {
+        let tells = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter().find(|table| tables.contains(table));
+        let table = tells.filter(|_| !sellers.rejected.is_empty());
+        Judged { sellers, table, judged: Mutex::default() }
+    }
+
+    /// The piece, whose rows are counted as they are made.
+    pub fn watch<'p>(&'p self, piece: Piece<'p>) -> Piece<'p> {
+        if self.table != Some(piece.table) {
+            return piece;
+        }
+        let batches = piece.batches.inspect(|batch| batch.iter().for_each(|batch| self.see(batch)));
+        Piece { batches: Box::new(batches), ..piece }
+    }
+
+    fn see(&self, batch: &RecordBatch) {
+        let [seller, shipments] = ["seller_id", "shipments"].map(|name| &batch[name]);
+        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        for (seller, rows) in seller.as_string::<i32>().iter().zip(shipments.as_primitive::<Int64Type>().values()) {
+            if let Some((seller, _)) = seller.and_then(|seller| self.sellers.rejected.get_key_value(seller)) {
+                *judged.entry(seller).or_default() += rows.unsigned_abs();
+            }
+        }
+    }
+
+    /// Names the sellers of whose rows, rejected and judged, more were rejected than this share; the
+    /// worst first.
+    pub fn warning(&self, (numerator, denominator): (u64, u64)) -> Option<String> {
+        self.table?;
+        let judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let share = |(seller, rejected): (&'a String, &u64)| {
+            let rows = rejected + judged.get(seller.as_str()).copied().unwrap_or(0);
+            (seller, *rejected, rows)
+        };
+        let is_above = |(_, rejected, rows): &(&String, u64, u64)| {
+            u128::from(*rejected) * u128::from(denominator) > u128::from(*rows) * u128::from(numerator)
+        };
+        let mut above: Vec<_> = self.sellers.rejected.iter().map(share).filter(is_above).collect();
+        above.sort_by(|a, b| {
+            let cross = |a: u64, b: u64| u128::from(a) * u128::from(b);
+            cross(b.1, a.2).cmp(&cross(a.1, b.2)).then(b.1.cmp(&a.1)).then(a.0.cmp(b.0))
+        });
+        let named = |(seller, rejected, rows): &(&String, u64, u64)| {
+            format!(
+                "{} {rejected} of {rows} ({})",
+                shown(seller),
+                Tally { valid: *rejected, eligible: *rows }.percent()
+            )
+        };
+        let worst: Vec<String> = above.iter().take(NAMED).map(named).collect();
+        let more = above.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let further = match self.sellers.further {
+            0 => String::new(),
+            rows => format!("; {rows} rejected rows of further sellers were not told apart"),
+        };
+        (!worst.is_empty()).then(|| {
+            format!(
+                "of these sellers' rows a larger share was rejected than `limits.max_rejected` allows a run ({numerator} in \
+                 {denominator}): {}{more}{further}",
+                worst.join(", ")
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
+    use std::sync::Arc;
+
+    fn piece(rows: &[(&str, i64)]) -> Piece<'static> {
+        let sellers = StringArray::from_iter_values(rows.iter().map(|(seller, _)| *seller));
+        let shipments = Int64Array::from_iter_values(rows.iter().map(|(_, rows)| *rows));
+        let columns: [(&str, ArrayRef); 2] = [("seller_id", Arc::new(sellers)), ("shipments", Arc::new(shipments))];
+        Piece::of(Table::VtrWeekly, Some(4), vec![RecordBatch::try_from_iter(columns).unwrap()])
+    }
+
+    fn warned(sellers: &Sellers, rows: &[(&str, i64)], share: (u64, u64)) -> Option<String> {
+        let judged = Judged::of(sellers, &[Table::VtrWeekly]);
+        assert_eq!(judged.watch(piece(rows)).batches.count(), 1);
+        judged.warning(share)
+    }
+
+    #[test]
+    fn the_worst_are_named_exactly_and_first() {
+        let mut sellers = Sellers::default();
+        [("A", 1), ("B", 2), ("\u{1b}C", 7), ("D", 1)].into_iter().for_each(|(seller, rows)| sellers.add(seller, rows));
+        // A and D stand at the limit and just above it.
+        let rows = [("A", 9), ("B", 3), ("B", 3), ("D", 8), ("E", 1)];
+        let said = warned(&sellers, &rows, (1, 10)).unwrap();
+        assert!(said.ends_with(": \\u{1b}C 7 of 7 (100.00 %), B 2 of 8 (25.00 %), D 1 of 9 (11.11 %)"), "{said}");
+        assert_eq!(warned(&sellers, &rows, (1, 1)), None);
+        assert_eq!(warned(&Sellers::default(), &rows, (0, 1)), None);
+    }
+
+    #[test]
+    fn many_sellers_cost_no_more_than_some() {
+        let mut sellers = Sellers::default();
+        (0..MOST + 3).for_each(|index| sellers.add(&format!("S{index:06}"), 1));
+        let mut twice = sellers.clone();
+        twice.merge(sellers);
+        assert_eq!((twice.rejected.len(), twice.further), (MOST, 6));
+        let said = warned(&twice, &[], (0, 1)).unwrap();
+        assert!(said.contains("and 9995 more; 6 rejected rows of further sellers"), "{said}");
+    }
+}
