@@ -34,7 +34,7 @@ pub struct GlobalOptions {
     /// No progress and no log lines below warnings
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Show what stood in rejected cells on stderr; else only where they stand and what is wrong
+    /// Show contents of cells: on stderr what stood in rejected ones, in `inspect` a few of each column
     #[arg(long, global = true)]
     pub show_values: bool,
     /// How log lines on stderr are written
@@ -450,9 +450,6 @@ pub struct InspectArgs {
     /// A limit of a job, such as `limits.max_columns=5000`; may be repeated
     #[arg(long, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Show a few values of each column, which are never shown otherwise
-    #[arg(long)]
-    pub show_values: bool,
     /// As JSON
     #[arg(long)]
     pub json: bool,

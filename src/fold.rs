@@ -27,6 +27,7 @@ use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_columnar::partial::{Partial, TimeAxis, Wants, week_monday};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Terms;
+use vtr_kernel::text::shown;
 
 /// Everything that a run learned from its inputs.
 pub struct Folded {
@@ -311,7 +312,7 @@ impl Reading<'_> {
             chunk.rejects.into_iter().for_each(|reject| folder.reject(reject));
             folder
                 .batch(&source, &chunk.batch, &chunk.records)
-                .map_err(|reason| Error::Input(format!("{}: {reason}", file.shown)))?;
+                .map_err(|reason| Error::Input(format!("{}: {reason}", shown(&file.shown))))?;
             gathered.relieve(unit.file, seller, folder)?;
             self.progress.add(rows as u64);
             Ok(())

@@ -77,9 +77,9 @@ pub struct Zone {
 /// A slot is 2^42 microseconds, some 51 days: few stretches are shorter.
 const SLOT_SHIFT: u32 = 42;
 /// The slot of 1990-01-01, the first tabulated year's.
-const FIRST_SLOT: i64 = 7_305 * DAY_MICROS >> SLOT_SHIFT;
+const FIRST_SLOT: i64 = (7_305 * DAY_MICROS) >> SLOT_SHIFT;
 /// The slot of 2100-01-01.
-const LAST_SLOT: i64 = 47_482 * DAY_MICROS >> SLOT_SHIFT;
+const LAST_SLOT: i64 = (47_482 * DAY_MICROS) >> SLOT_SHIFT;
 
 impl Zone {
     /// UTC itself.

@@ -8,6 +8,7 @@ use crate::job::plan::{Format, Input, Plan};
 use globset::GlobBuilder;
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
+use vtr_kernel::text;
 use walkdir::WalkDir;
 
 /// How a file is compressed as a whole.
@@ -142,18 +143,21 @@ impl Found<'_> {
 
     fn add(&mut self, index: usize, input: &Input, path: PathBuf, from_root: bool) {
         let shown = shown(self.root, &path, from_root);
+        let quoted = text::shown(&shown).into_owned();
         let metadata = match path.metadata() {
             Ok(metadata) => metadata,
-            Err(error) => return self.refused.push(format!("`{shown}`: {error}")),
+            Err(error) => return self.refused.push(format!("`{quoted}`: {error}")),
         };
         if !metadata.is_file() {
-            return self.refused.push(format!("`{shown}` is no ordinary file; pipes and devices cannot be read twice"));
+            return self
+                .refused
+                .push(format!("`{quoted}` is no ordinary file; pipes and devices cannot be read twice"));
         }
         let name = shown.rsplit('/').next().unwrap_or(&shown);
         let (format, packing) = match (input.format, by_suffix(name)) {
             (None, None) => {
                 let help = "its name does not tell its format: set `format` to \"csv\" or \"parquet\" in its [[input]]";
-                return self.refused.push(format!("`{shown}`: {help}"));
+                return self.refused.push(format!("`{quoted}`: {help}"));
             }
             (None, Some(told)) => told,
             (Some(Format::Parquet), _) => (Format::Parquet, Packing::Plain),

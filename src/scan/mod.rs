@@ -32,6 +32,7 @@ use vtr_columnar::fold::{Records, Reject};
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
+use vtr_kernel::text::shown as quoted;
 
 /// What a run will read.
 pub struct Survey {
@@ -165,7 +166,7 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
                 units.extend(looked.units);
                 sources.push(looked.source);
             }
-            Err(faults) => refused.push(format!("{}: {}", listed.shown, faults.join("\n    "))),
+            Err(faults) => refused.push(format!("{}: {}", quoted(&listed.shown), faults.join("\n    "))),
         }
     }
     if !refused.is_empty() {
@@ -200,7 +201,7 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
             text(&plan.inputs[file.input], &plan.limits, &file.path, &file.shown, *packing).read(mapping, each)?
         }
     };
-    end.map_err(|refused| Error::Input(format!("{}: {refused}", file.shown)))
+    end.map_err(|refused| Error::Input(format!("{}: {refused}", quoted(&file.shown))))
 }
 
 /// What looking at a file gave.
@@ -266,7 +267,8 @@ fn evidence(wanted: EvidenceWanted, files: &[SourceFile]) -> Result<Evidence> {
         file.columns.contains(Column::FirstScanAt) || file.columns.contains(Column::DeliveryScanAt)
     };
     let (with, without): (Vec<_>, Vec<_>) = files.iter().partition(has_scans);
-    let names = |files: &[&SourceFile]| files.iter().map(|file| format!("\n  {}", file.shown)).collect::<String>();
+    let names =
+        |files: &[&SourceFile]| files.iter().map(|file| format!("\n  {}", quoted(&file.shown))).collect::<String>();
     match (wanted, with.is_empty(), without.is_empty()) {
         (EvidenceWanted::Format, ..) | (EvidenceWanted::Auto, true, _) => Ok(Evidence::Format),
         (_, _, true) => Ok(Evidence::Scans),

@@ -75,7 +75,7 @@ fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs
         let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
         scan::read(plan, survey, unit, &mut |chunk| {
             crate::signals::check()?;
-            let refuse = |reason: String| Error::Input(format!("{}: {reason}", file.shown));
+            let refuse = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
             let wanted = [(Column::SellerId, args.seller.as_str()), (Column::OrderId, args.order.as_str())];
             let Some((batch, records)) = rows_of(&chunk, &source, &wanted).map_err(refuse)? else { return Ok(()) };
             let mut tell = |row: usize, fate: Fate| {

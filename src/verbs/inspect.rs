@@ -4,12 +4,13 @@
 //! to. It fails on a file that cannot be read to its end, and, after printing, on one whose records
 //! cannot be told apart.
 
-use crate::cli::{InspectArgs, InspectFormat};
+use crate::cli::{GlobalOptions, InspectArgs, InspectFormat};
 use crate::error::{Error, Result};
 use crate::report::grouped;
 use crate::scan::look::{self, ColumnLook, Declared, Finding, Look, Request, Values};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
+use vtr_kernel::text::shown;
 
 /// Columns and headings of a kind that are listed for a person.
 const LISTED: usize = 12;
@@ -18,19 +19,19 @@ const LISTED: usize = 12;
 ///
 /// # Errors
 /// Wrong options; a file that cannot be read to its end, or be cut into records.
-pub fn run(args: &InspectArgs) -> Result<()> {
+pub fn run(args: &InspectArgs, global: &GlobalOptions) -> Result<()> {
     let (input, limits) = crate::job::input_of(&args.file, &options(args)?)?;
     let declared = Declared { encoding: args.encoding.is_some(), header_line: args.header_line.is_some() };
-    let values = if args.show_values { Values::Shown } else { Values::Hidden };
+    let values = if global.show_values { Values::Shown } else { Values::Hidden };
     let look = look::look(&Request { path: &args.file, input, declared, limits, values })?;
     if args.json {
         let json = serde_json::to_string_pretty(&look).expect("texts and numbers have a JSON form");
         super::print(json + "\n")?;
     } else {
-        super::print(text(&look, values))?;
+        super::print_lines(&text(&look, values))?;
     }
     match look.refused {
-        Some(why) => Err(Error::Input(format!("{}: {why}", look.file))),
+        Some(why) => Err(Error::Input(format!("{}: {why}", shown(&look.file)))),
         None => Ok(()),
     }
 }
@@ -113,7 +114,7 @@ fn line(text: &mut String, head: &str, said: &str) {
 fn head(look: &Look, text: &mut String) {
     let packing = if look.packing == "none" { String::new() } else { format!(", {}", look.packing) };
     let is = if look.format == "csv" { "delimited text" } else { "Parquet" };
-    line(text, "file", &format!("{}: {is}{packing}, {} bytes", look.file, grouped(look.bytes)));
+    line(text, "file", &format!("{}: {is}{packing}, {} bytes", shown(&look.file), grouped(look.bytes)));
     let columns = look.columns.len();
     line(text, "rows", &format!("{} in {columns} column{}", grouped(look.rows), if columns == 1 { "" } else { "s" }));
     if let Some(csv) = &look.text {

@@ -49,7 +49,7 @@ pub fn run(cli: Cli) -> Result<()> {
             let mode = if args.dry_run { Mode::Count } else { Mode::Delete };
             gc::run(&args.out, args.keep, mode, SystemTime::now(), args.json)
         }
-        Verb::Inspect(args) => inspect::run(args),
+        Verb::Inspect(args) => inspect::run(args, global),
         Verb::Job(verb) => job::run(*verb),
         Verb::Completions(args) => completions::run(args.shell),
         Verb::Man(args) => man::run(args.verb.as_deref()),
