@@ -164,6 +164,7 @@ fn file_row(file: &scan::SourceFile, counts: &FileCounts) -> FileRow {
         bytes: file.bytes,
         rows_read: counts.rows_read,
         rows_pruned: file.rows_pruned,
+        pruned_to: file.pruned_to,
         rejected: counts.tally.rejected,
         after_as_of: counts.tally.after_as_of,
         superseded: counts.superseded,

@@ -4,6 +4,7 @@
 //! read, once.
 
 pub use super::spec::{CheckKind, CheckLevel};
+use crate::tables::columns::Table;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub struct Plan {
     pub identity: Option<Identity>,
     /// The weeks asked for; `None` is the whole history.
     pub range: Option<WeekRange>,
+    /// All weeks of the backfill that this run is a batch of.
+    pub backfill: Option<WeekRange>,
     /// How far apart in days copies of one package may lie; only ranged runs need it.
     pub copies_within_days: i32,
     /// Whether row groups may be left out by their statistics.
@@ -69,12 +72,30 @@ impl Plan {
         }
     }
 
-    /// First and last day that a week or rolling window asked for can hold; `None`: all.
+    /// First and last day that a week or window of the tables asked for can hold; `None`: all. Days that
+    /// only windows need count where there are windows.
     pub fn days_counted(&self) -> Option<(Day, Day)> {
         let range = self.range?;
-        let longest = self.book.markets().map(|(_, market)| market.window_days).max().unwrap_or(1);
-        let (_, last_end) = crate::tables::rolling::ends_of_range(self, range);
-        Some((range.first - (longest - 1), last_end))
+        let (mut first, mut last) = range.days();
+        if self.output.tables.contains(&Table::VtrRolling) {
+            let longest = self.book.markets().map(|(_, market)| market.window_days).max().unwrap_or(1);
+            first -= longest - 1;
+            last = crate::tables::rolling::ends_of_range(self, range).1;
+        }
+        let (from, to) = self.health_span();
+        let asked = self.output.tables.contains(&Table::AccountHealth);
+        let holds = |range: WeekRange| asked && range.days().0 <= from && to <= range.days().1;
+        // Of batches the one with the last day of the span counts the days before it too.
+        if self.backfill.is_some_and(holds) && (range.days().0..=range.days().1).contains(&to) {
+            (first, last) = (first.min(from), last.max(to));
+        }
+        Some((first, last))
+    }
+
+    /// First and last day that `account_health` speaks of, over all marketplaces.
+    fn health_span(&self) -> (Day, Day) {
+        let spans = self.book.markets().map(|(_, market)| crate::tables::health::span(market, self.as_of));
+        spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((self.as_of, self.as_of))
     }
 
     /// The days that must be read so that the counted ones are exact: copies of a package may lie
@@ -87,8 +108,8 @@ impl Plan {
     /// Whether every day that `account_health` depends on is counted.
     pub fn counts_health_span(&self) -> bool {
         let Some((first, last)) = self.days_counted() else { return true };
-        let spans = self.book.markets().map(|(_, market)| crate::tables::health::span(market, self.as_of));
-        spans.into_iter().all(|(from, to)| first <= from && to <= last)
+        let (from, to) = self.health_span();
+        first <= from && to <= last
     }
 }
 
@@ -204,7 +225,7 @@ pub struct Output {
     /// Folder or URI, resolved against the job's folder.
     pub path: String,
     /// Tables to make, in canonical order.
-    pub tables: Vec<crate::tables::columns::Table>,
+    pub tables: Vec<Table>,
     /// Days on which rolling windows end.
     pub rolling: Rolling,
 }

@@ -113,6 +113,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
             IdentitySpec::Order => Identity::Order,
         }),
         range: weeks?,
+        backfill: None,
         copies_within_days: spec.copies_within,
         prune: spec.prune,
         book: book?,

@@ -35,6 +35,7 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         evidence: EvidenceWanted::Auto,
         identity: None,
         range: None,
+        backfill: None,
         copies_within_days: 0,
         prune: true,
         book: BOOK.clone(),

@@ -23,7 +23,7 @@ mod records;
 mod thrift;
 
 use crate::error::{Error, Result};
-use crate::job::plan::{EvidenceWanted, Format, Input, Limits, Plan};
+use crate::job::plan::{AsOfMode, EvidenceWanted, Format, Input, Limits, Plan};
 use arrow::array::RecordBatch;
 use files::{Listed, Packing};
 use headings::Mapping;
@@ -76,6 +76,10 @@ pub struct SourceFile {
     pub rows: Option<u64>,
     /// Rows of row groups that are not read because no day asked for can be in them.
     pub rows_pruned: u64,
+    /// The last day on which a row of those row groups can lie that is there on the `as_of` day.
+    pub pruned_to: Option<Day>,
+    /// First and last day that the rows of each row group can lie on; `None`: not known before reading.
+    pub days: Option<Vec<(Day, Day)>>,
     /// Columns that it has, constants and those from its path included.
     pub columns: ColumnSet,
     /// Columns with one value: constants and those from its path.
@@ -155,7 +159,8 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
     let (mut files, mut units, mut sources, mut refused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (index, listed) in listed.into_iter().enumerate() {
         let needed = plan.days_read().filter(|_| plan.prune);
-        let reading = Reading { input: &plan.inputs[listed.input], limits: &plan.limits, needed };
+        let as_of = (plan.as_of_mode == AsOfMode::Rows).then_some(plan.as_of);
+        let reading = Reading { input: &plan.inputs[listed.input], limits: &plan.limits, needed, as_of };
         let looked = match listed.format {
             Format::Parquet => parquet::survey(&reading, &listed, index as u32),
             Format::Csv => survey_csv(&reading, &listed, index as u32),
@@ -218,6 +223,8 @@ struct Reading<'a> {
     limits: &'a Limits,
     /// First and last day that must be read; `None`: all.
     needed: Option<(Day, Day)>,
+    /// The day after which a row is not there yet; `None`: every row is.
+    as_of: Option<Day>,
 }
 
 fn text<'a>(
@@ -256,6 +263,8 @@ fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
         digest: None,
         rows: None,
         rows_pruned: 0,
+        pruned_to: None,
+        days: None,
         columns: mapping.present(),
         constants: mapping.constants.clone(),
     }

@@ -6,7 +6,7 @@
 
 use super::files::Listed;
 use super::headings::{self, Mapping};
-use super::prune::{DateColumn, can_leave_out};
+use super::prune::{Clock, TimeColumn};
 use super::{Chunk, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
 use crate::job::plan::Limits;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
@@ -87,13 +87,10 @@ pub(super) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Res
 /// Everything that is wrong with it.
 pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
     let one = |fault: String| vec![fault];
-    let Reading { input, limits, needed } = *reading;
+    let Reading { input, limits, needed, .. } = *reading;
     let mut file = File::open(&listed.path).map_err(|error| one(format!("cannot be opened: {error}")))?;
     let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
     options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    if needed.is_none() {
-        options.set_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    }
     let footer = footer::read(&mut file, listed.bytes, &options).map_err(one)?;
     let metadata = Arc::new(footer.metadata);
     let plain = plain(&metadata).map_err(|error| one(format!("its columns cannot be understood: {error}")))?;
@@ -109,20 +106,28 @@ pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     if !faults.is_empty() {
         return Err(faults);
     }
-    let dates = date_columns(&plain, &mapping);
+    let clock = clock(reading, &plain, &mapping);
     let mut looked = SourceFile { digest: Some(footer.digest), ..source_file(listed, &mapping) };
-    let (mut units, mut rows) = (Vec::new(), 0);
+    let (mut units, mut rows, mut days) = (Vec::new(), 0, Some(Vec::new()));
     for (group_index, group) in metadata.row_groups().iter().enumerate() {
         let group_rows = group.num_rows() as u64;
-        if needed.is_some_and(|days| can_leave_out(group, &dates, days)) {
+        let group_days = clock.days(group);
+        if needed.is_some_and(|days| clock.can_leave_out(group, days)) {
             looked.rows_pruned += group_rows;
+            let last = group_days.flatten().map(|(_, last)| last).filter(|_| !clock.is_later(group));
+            looked.pruned_to = looked.pruned_to.max(last);
         } else if group_rows > 0 {
             let bytes = leaves.iter().map(|leaf| group.column(*leaf).compressed_size() as u64).sum();
             let part = Part::RowGroup(group_index);
             units.push(Unit { file: index, part, first_record: rows + 1, rows: group_rows, bytes });
         }
         rows += group_rows;
+        match (&mut days, group_days) {
+            (Some(days), Some(group_days)) => days.extend(group_days),
+            _ => days = None,
+        }
     }
+    looked.days = days;
     looked.rows = Some(rows);
     Ok(Looked { file: looked, units, source: super::Source::Parquet(source) })
 }
@@ -182,18 +187,20 @@ pub(super) fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> 
     (0..schema.num_columns()).filter(|leaf| roots.contains(&schema.get_column_root_idx(*leaf))).collect()
 }
 
-fn date_columns(plain: &ArrowReaderMetadata, mapping: &Mapping) -> Vec<DateColumn> {
+/// What tells the days of the file's rows.
+fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> Clock {
     let schema = plain.parquet_schema();
-    let dates =
-        mapping.columns.iter().filter(|(column, _)| matches!(column, Column::PromisedDeliveryAt | Column::ShippedAt));
-    dates
-        .map(|(_, place)| DateColumn {
-            leaf: (0..schema.num_columns())
-                .find(|leaf| schema.get_column_root_idx(*leaf) == *place)
-                .unwrap_or(usize::MAX),
-            arrow: found_type(plain, *place),
-        })
-        .collect()
+    let of = |wanted: &[Column]| {
+        // A date that is the same for all rows, or stands in the path, is in no statistics.
+        let is_elsewhere = mapping.constants.iter().any(|(column, _)| wanted.contains(column));
+        let columns = mapping.columns.iter().filter(|(column, _)| wanted.contains(column) && !is_elsewhere);
+        let leaf = |place: usize| (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == place);
+        let time =
+            |place: usize| TimeColumn { leaf: leaf(place).unwrap_or(usize::MAX), arrow: found_type(plain, place) };
+        columns.map(|(_, place)| time(*place)).collect::<Vec<_>>()
+    };
+    let later = reading.as_of.map(|as_of| (of(&[Column::ShippedAt, Column::UpdatedAt]), as_of));
+    Clock { dates: of(&[Column::PromisedDeliveryAt, Column::ShippedAt]), later }
 }
 
 /// Compares what the footer says with itself and with the file's size.

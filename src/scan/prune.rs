@@ -1,37 +1,80 @@
-//! Which row groups cannot hold a day that is asked for.
+//! Which days the rows of a row group can lie on, and so which groups need not be read.
 //!
-//! It trusts a column's statistics only where no null is among its values, and leaves a row group out
-//! only if neither date column reaches the days asked for; in doubt a row group is read. It never
-//! fails.
+//! A row lies on the day of one of its date columns, and whichever it is, that value is not null: the
+//! least and greatest values of both columns bound the days of all rows, however many nulls stand among
+//! them. Statistics are trusted only where the number of nulls is known, as writers that count them also
+//! order values as we do; in doubt a row group is read. It never fails.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
 use vtr_kernel::calendar::Day;
 
-/// A date column: the index of its leaf, and the type it is read as.
-pub(super) struct DateColumn {
+/// A time column: the index of its leaf, and the type it is read as.
+pub(super) struct TimeColumn {
     /// Leaf of the Parquet schema.
     pub leaf: usize,
     /// Its Arrow type.
     pub arrow: DataType,
 }
 
-/// Whether a row group can be left out. A row lies by one of its date columns, which of them depends
-/// on the marketplace, and its days by UTC are off by up to one from those of the marketplace.
-pub(super) fn can_leave_out(group: &RowGroupMetaData, dates: &[DateColumn], (first, last): (Day, Day)) -> bool {
-    let outside = |date: &DateColumn| {
-        let statistics = group.columns().get(date.leaf).and_then(|column| column.statistics());
-        statistics
-            .and_then(|statistics| days(statistics, &date.arrow))
-            .is_some_and(|(low, high)| high.saturating_add(1) < first || low.saturating_sub(1) > last)
-    };
-    !dates.is_empty() && dates.iter().all(outside)
+/// First and last day.
+type Days = (Day, Day);
+
+/// The columns of a file that place its rows in time.
+pub(super) struct Clock {
+    /// Promise and shipment, as far as the file has them; none if one of them is not read from it.
+    pub dates: Vec<TimeColumn>,
+    /// Columns of which a value after this day means that the row is not there yet.
+    pub later: Option<(Vec<TimeColumn>, Day)>,
 }
 
-/// The first and last day by UTC that a column holds, if that is certain.
-fn days(statistics: &Statistics, arrow: &DataType) -> Option<(Day, Day)> {
-    if statistics.null_count_opt() != Some(0) || statistics.is_min_max_deprecated() {
+impl Clock {
+    /// The days that the rows of a group can lie on by any marketplace's clock; `Some(None)`: no row has
+    /// a date. `None` if that is not certain.
+    pub fn days(&self, group: &RowGroupMetaData) -> Option<Option<Days>> {
+        let columns: Option<Vec<Option<Days>>> = self.dates.iter().map(|date| days_of(group, date)).collect();
+        let columns = columns.filter(|columns| !columns.is_empty())?;
+        let known = columns.into_iter().flatten();
+        Some(known.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))))
+    }
+
+    /// Whether a row group holds no row of the days asked for.
+    pub fn can_leave_out(&self, group: &RowGroupMetaData, (first, last): Days) -> bool {
+        // Each column by itself: promises after the days and shipments before them are both outside.
+        let outside = |date: &TimeColumn| {
+            days_of(group, date).is_some_and(|days| days.is_none_or(|(low, high)| high < first || low > last))
+        };
+        !self.dates.is_empty() && self.dates.iter().all(outside)
+    }
+
+    /// Whether no row of a group is there yet on the `as_of` day.
+    pub fn is_later(&self, group: &RowGroupMetaData) -> bool {
+        let Some((columns, as_of)) = &self.later else { return false };
+        let all_later = |time: &TimeColumn| {
+            let nulls = statistics(group, time).and_then(Statistics::null_count_opt);
+            nulls == Some(0) && days_of(group, time).flatten().is_some_and(|(low, _)| low > *as_of)
+        };
+        columns.iter().any(all_later)
+    }
+}
+
+fn statistics<'a>(group: &'a RowGroupMetaData, time: &TimeColumn) -> Option<&'a Statistics> {
+    group.columns().get(time.leaf).and_then(|column| column.statistics())
+}
+
+fn days_of(group: &RowGroupMetaData, time: &TimeColumn) -> Option<Option<Days>> {
+    days(statistics(group, time)?, group.num_rows().unsigned_abs(), &time.arrow)
+}
+
+/// The first and last day that values of a column of so many rows lie on in any time zone; `Some(None)`:
+/// nothing but nulls. `None` if that is not certain.
+fn days(statistics: &Statistics, rows: u64, arrow: &DataType) -> Option<Option<Days>> {
+    let nulls = statistics.null_count_opt()?;
+    if nulls == rows {
+        return Some(None);
+    }
+    if nulls > rows || statistics.is_min_max_deprecated() {
         return None;
     }
     let (low, high) = match statistics {
@@ -40,7 +83,8 @@ fn days(statistics: &Statistics, arrow: &DataType) -> Option<(Day, Day)> {
         _ => return None,
     };
     let units_per_day = match (statistics, arrow) {
-        (Statistics::Int32(_), DataType::Date32 | DataType::Date64) => 1,
+        // A bare date is that day on every clock.
+        (Statistics::Int32(_), DataType::Date32 | DataType::Date64) => return in_order(low, high),
         (Statistics::Int64(_), DataType::Date64) => 86_400_000,
         (Statistics::Int64(_), DataType::Timestamp(unit, _)) => match unit {
             TimeUnit::Second => 86_400,
@@ -50,8 +94,16 @@ fn days(statistics: &Statistics, arrow: &DataType) -> Option<(Day, Day)> {
         },
         _ => return None,
     };
-    let day = |units: i64| Day::try_from(units.div_euclid(units_per_day)).ok();
-    (low <= high).then_some((day(low)?, day(high)?))
+    // No clock is more than 12 hours behind UTC, none more than 14 before it.
+    let by = |units: i64, hours: i64| units.saturating_add(units_per_day / 24 * hours).div_euclid(units_per_day);
+    if low > high {
+        return None;
+    }
+    in_order(by(low, -12), by(high, 14))
+}
+
+fn in_order(low: i64, high: i64) -> Option<Option<Days>> {
+    (low <= high).then_some(Some((Day::try_from(low).ok()?, Day::try_from(high).ok()?)))
 }
 
 #[cfg(test)]
@@ -65,15 +117,20 @@ mod tests {
     }
 
     #[test]
-    fn days_are_floored_and_trusted_only_without_nulls() {
+    fn days_are_floored_and_trusted_where_nulls_are_counted() {
         let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        assert_eq!(days(&micros(-HOUR, 25 * HOUR, Some(0)), &time), Some((-1, 1)));
+        let days = |statistics: &Statistics, arrow: &DataType| days(statistics, 10, arrow);
+        assert_eq!(days(&micros(12 * HOUR, 33 * HOUR, Some(0)), &time), Some(Some((0, 1))));
+        assert_eq!(days(&micros(12 * HOUR - 1, 34 * HOUR, Some(9)), &time), Some(Some((-1, 2))), "nulls lie on no day");
+        assert_eq!(days(&Statistics::int64(None, None, None, Some(10), false), &time), Some(None));
         assert_eq!(days(&micros(0, HOUR, None), &time), None);
-        assert_eq!(days(&micros(0, HOUR, Some(1)), &time), None);
+        assert_eq!(days(&micros(0, HOUR, Some(11)), &time), None);
         assert_eq!(days(&micros(HOUR, 0, Some(0)), &time), None);
         assert_eq!(days(&Statistics::int64(Some(0), None, None, Some(0), false), &time), None);
+        assert_eq!(days(&Statistics::int64(None, None, None, Some(0), false), &time), None);
         assert_eq!(days(&Statistics::int64(Some(0), Some(1), None, Some(0), true), &time), None);
-        assert_eq!(days(&Statistics::int32(Some(3), Some(4), None, Some(0), false), &DataType::Date32), Some((3, 4)));
+        let date = Statistics::int32(Some(3), Some(4), None, Some(0), false);
+        assert_eq!(days(&date, &DataType::Date32), Some(Some((3, 4))));
         assert_eq!(days(&micros(0, 1, Some(0)), &DataType::Utf8View), None);
     }
 }

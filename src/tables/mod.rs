@@ -61,6 +61,8 @@ pub struct FileRow {
     pub rows_read: u64,
     /// Rows of row groups that were never read.
     pub rows_pruned: u64,
+    /// The last day on which rows that were never read can lie and count; no column tells it.
+    pub pruned_to: Option<Day>,
     /// Records that cannot be judged.
     pub rejected: u64,
     /// Rows that are not yet there.

@@ -51,7 +51,7 @@ pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> 
         let (first_of_range, last_of_range) = ends_of_range(plan, range);
         first_end = first_end.max(first_of_range);
         // Days beyond the windows are not counted, but they tell how far the data reach.
-        let reach = input.files.iter().filter_map(|file| file.last_day).max();
+        let reach = input.files.iter().filter_map(|file| file.last_day.max(file.pruned_to)).max();
         last_end = last_end.max(reach.map_or(last_end, |day| calendar::monday(day) + 6)).min(last_of_range);
     }
     let mut trails: Vec<Trail> =

@@ -7,6 +7,7 @@ mod golden;
 mod identity;
 mod invariance;
 mod privacy;
+mod ranges;
 mod readme;
 mod support;
 mod truth;

@@ -204,12 +204,39 @@ fn row_groups_beyond_the_days_asked_for_are_left_out() {
     assert!(got.survey.files[0].rows_pruned >= 80, "{}", got.survey.files[0].rows_pruned);
     assert!(got.rows.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "records keep their numbers");
     assert_eq!(run(&same, false).survey.files[0].rows_pruned, 0);
-    // A null, or no statistics for one of the dates: everything is read.
-    let null: ArrayRef =
-        Arc::new(Date32Array::from((0..200).map(|row| (row % 10 > 0).then(|| day(row))).collect::<Vec<_>>()));
-    assert_eq!(run(&build(null), true).survey.files[0].rows_pruned, 0);
+    // Where one date is null the other one places the row: nulls, be they few or all, change nothing.
+    for every in [10, 3, 1] {
+        let nulls = (0..200).map(|row| (row % every > 0).then(|| day(row))).collect::<Vec<_>>();
+        let some = run(&build(Arc::new(Date32Array::from(nulls))), true);
+        assert_eq!(some.survey.files[0].rows_pruned, got.survey.files[0].rows_pruned, "every {every}th");
+    }
+    // One promise far away in a row group is a day of that group.
+    let mut promises: Vec<i32> = days.clone();
+    promises[195] = day(100);
+    let far = run(&build(dates(&promises)), true);
+    assert_eq!(far.survey.files[0].rows_pruned, got.survey.files[0].rows_pruned - 10);
+    // No statistics for one of the dates: everything is read.
     let written: Vec<String> = days.iter().map(|day| vtr_kernel::calendar::date_from_day(*day).to_string()).collect();
     assert_eq!(run(&build(Arc::new(StringArray::from(written))), true).survey.files[0].rows_pruned, 0);
+}
+
+#[test]
+fn a_date_that_is_no_column_of_the_file_prunes_nothing() {
+    let days: Vec<i32> = (0..200).map(|row| 20_000 + row * 3).collect();
+    let text = |value: &str| texts(&vec![value; 200]);
+    let columns = vec![
+        ("seller_id", text("007")),
+        ("marketplace", text("DE")),
+        ("order_id", text("1")),
+        ("shipped_at", dates(&days)),
+    ];
+    let (_folder, mut plan) = one_file("a.parquet", &file(columns, 10), |input| {
+        input.constants = vec![(Column::PromisedDeliveryAt, "2025-06-05".to_owned())];
+    });
+    let monday = vtr_kernel::calendar::monday(days[100]);
+    plan.range = Some(WeekRange { first: monday, last: monday });
+    let survey = survey(&plan).unwrap();
+    assert_eq!((survey.files[0].rows_pruned, &survey.files[0].days), (0, &None));
 }
 
 #[test]

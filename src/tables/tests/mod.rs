@@ -153,6 +153,7 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         evidence: EvidenceWanted::Auto,
         identity: Some(Identity::Package),
         range: None,
+        backfill: None,
         copies_within_days: 60,
         prune: true,
         book: BOOK.clone(),

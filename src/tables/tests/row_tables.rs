@@ -98,6 +98,7 @@ fn carrier_names_say_what_holds_on_as_of() {
 fn rejects_and_files_are_sorted_by_name_and_capped() {
     let plan = plan("2025-03-01", &[Table::Rejects, Table::InputFiles]);
     let file = |name: &str| FileRow {
+        pruned_to: None,
         file: name.into(),
         bytes: 10,
         rows_read: 28,
