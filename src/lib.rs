@@ -43,6 +43,7 @@ use progress::{Progress, Visibility};
 use publish::{InputFile, ManifestFacts, Publication, Sums};
 use report::{Outcome, RunReport, TableRows};
 use scan::Survey;
+use std::collections::BTreeSet;
 use tables::columns::Table;
 use tables::{FileRow, TablesInput};
 use vtr_columnar::fold::Reject;
@@ -236,13 +237,15 @@ fn facts(
     }
 }
 
-/// Something about each of the first rejected rows; their values are for those who ask.
+/// Something about the first rejected rows of different faults; their values are for those who ask.
 fn rejects_shown(survey: &Survey, folded: &Folded, what: &dyn Fn(&Reject) -> Option<String>) -> Vec<String> {
     let line = |(file, reject): &(u32, Reject)| {
         let (file, column) = (&survey.files[*file as usize].shown, reject.column.as_deref().unwrap_or("the record"));
         Some(format!("rejected: {}, record {}: {column}{}", shown(file), reject.record, what(reject)?))
     };
-    folded.rejects.iter().take(3).filter_map(line).collect()
+    let mut seen = BTreeSet::new();
+    let mut is_new = |reject: &Reject| seen.insert((reject.column.clone(), reject.reason.clone()));
+    folded.rejects.iter().filter(|(_, reject)| is_new(reject)).take(3).filter_map(line).collect()
 }
 
 /// What the absence of a column means, in a sentence.

@@ -147,8 +147,9 @@ fn content(dialect: &Dialect, moved: u8, rest: &[u8]) -> Vec<u8> {
         Headings::Wide => headings.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         Headings::InTheInput => return rest.to_vec(),
     };
-    if moved >= 0xc0 && dialect.headings == Headings::Given {
-        content.resize(BUFFER - 2 * usize::from(moved - 0xc0), b'\n');
+    // Seldom, because it costs much.
+    if moved >= 0xf0 && dialect.headings == Headings::Given {
+        content.resize(BUFFER - 3 * usize::from(moved - 0xf0), b'\n');
     }
     content.extend_from_slice(rest);
     content
