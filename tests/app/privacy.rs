@@ -6,17 +6,48 @@
 use crate::support::{files, read, table, text};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
 /// Stands in cells that nobody asked for.
 const BUYER: &str = "CANARY-Jane-Doe-4711";
-/// Stands in the environment.
-const SECRET: &str = "CANARYsecretKey0815";
+/// Stands in the environment; a key of some stores must be Base64.
+const SECRET: &str = "CANARYsecretKey08155";
 
 /// Runs the program as loudly as it can be, with credentials around it.
 fn loud(folder: &Path, args: &[&str]) -> Output {
+    loud_at(folder, args, "")
+}
+
+/// A store that refuses every request and repeats it word for word, headers and all.
+fn telltale() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
+            while !request.windows(4).any(|window| window == b"\r\n\r\n") {
+                match stream.read(&mut buffer) {
+                    Ok(read) if read > 0 => request.extend_from_slice(&buffer[..read]),
+                    _ => break,
+                }
+            }
+            let said = text(&request).replace(['<', '>'], "").replace("\r\n", " ");
+            let body = format!("<Error><Code>AccessDenied</Code><Message>{SECRET} {said}</Message></Error>");
+            let length = body.len();
+            let head = format!("HTTP/1.1 403 Forbidden\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+            let _ = stream.write_all((head + &body).as_bytes());
+        }
+    });
+    format!("http://{address}")
+}
+
+/// [`loud`] with all stores at one address, if there is one.
+fn loud_at(folder: &Path, args: &[&str], stores: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vtr"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VTR_")) {
         command.env_remove(name);
@@ -33,6 +64,11 @@ fn loud(folder: &Path, args: &[&str]) -> Output {
         "HTTPS_PROXY_PASSWORD",
     ] {
         command.env(name, SECRET);
+    }
+    command.env("AWS_REGION", "eu-central-1").env("AZURE_STORAGE_ACCOUNT_NAME", "account");
+    if !stores.is_empty() {
+        command.env("AWS_ENDPOINT_URL", stores).env("AWS_ALLOW_HTTP", "true");
+        command.env("AZURE_ENDPOINT", stores).env("AZURE_ALLOW_HTTP", "true");
     }
     command.output().expect("the program starts")
 }
@@ -195,6 +231,7 @@ fn credentials_of_the_host_are_said_and_written_nowhere() {
     for (name, job) in &jobs {
         fs::write(at.join(name), job).unwrap();
     }
+    let stores = telltale();
     let printed = [
         loud(at, &["run", "job.toml", "--json", "--log-format", "json"]),
         loud(at, &["run", "wrong.toml"]),
@@ -202,10 +239,18 @@ fn credentials_of_the_host_are_said_and_written_nowhere() {
         loud(at, &["run", "gate.toml", "--out", "other"]),
         loud(at, &["run", "job.toml", "--set", &format!("secret={SECRET}")]),
         loud(at, &["verify", "nowhere"]),
+        // What is said of a refused request must not hold what signed it, though the store repeats it.
+        loud_at(at, &["verify", "s3://bucket/out"], &stores),
+        loud_at(at, &["gc", "s3://bucket/out"], &stores),
+        loud_at(at, &["verify", "az://container/out"], &stores),
     ];
     let codes: Vec<Option<i32>> = printed.iter().map(|output| output.status.code()).collect();
     assert_eq!(codes[..5], [0, 2, 3, 4, 2].map(Some), "{}", text(&printed[1].stderr));
     assert!(text(&printed[1].stderr).contains("aws_secret_access_key"));
+    for output in &printed[6..] {
+        let said = text(&output.stderr);
+        assert!(!output.status.success() && said.contains("AccessDenied"), "the store was asked: {said}");
+    }
     fs::remove_file(at.join("wrong.toml")).unwrap();
     assert_eq!(found(SECRET, &printed, at), Vec::<String>::new());
 }
