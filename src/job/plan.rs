@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::Arc;
 pub use vtr_columnar::input::CellRules;
-use vtr_columnar::input::Column;
+use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::money::Rates;
@@ -70,6 +70,15 @@ impl Plan {
             Format::Parquet => CellRules::default(),
             Format::Csv => self.inputs[input].cells.clone(),
         }
+    }
+
+    /// Columns that no figure of the tables asked for depends on.
+    pub fn unused(&self) -> ColumnSet {
+        let asks_for = |tables: &[Table]| tables.iter().any(|table| self.output.tables.contains(table));
+        let by_category = asks_for(&[Table::VtrWeeklyCategory, Table::VtrRolling, Table::AccountHealth]);
+        let by_package = self.identity.is_some() || asks_for(&[Table::Defects]);
+        let used = [(Column::ProductCategory, by_category), (Column::PackageId, by_package)];
+        used.into_iter().filter(|(_, is_used)| !is_used).map(|(column, _)| column).collect()
     }
 
     /// First and last day that a week or window of the tables asked for can hold; `None`: all. Days that

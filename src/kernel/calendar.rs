@@ -29,6 +29,7 @@ pub fn date_from_day(day: Day) -> NaiveDate {
 }
 
 /// The Monday of the ISO week that a day lies in.
+#[inline]
 pub fn monday(day: Day) -> Day {
     day - (day + 3).rem_euclid(7)
 }
@@ -131,6 +132,7 @@ impl Zone {
     }
 
     /// Microseconds to add to UTC at an instant.
+    #[inline]
     pub fn offset_at(&self, instant: Micros) -> Micros {
         let slot = (instant >> SLOT_SHIFT) - FIRST_SLOT;
         let Some(first) = usize::try_from(slot).ok().and_then(|slot| self.slots.get(slot)) else {
@@ -145,6 +147,7 @@ impl Zone {
     }
 
     /// The local calendar day of an instant.
+    #[inline]
     pub fn day_at(&self, instant: Micros) -> Day {
         let local = instant.saturating_add(self.offset_at(instant));
         let day = local.div_euclid(DAY_MICROS);

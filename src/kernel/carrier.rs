@@ -297,6 +297,7 @@ impl Carriers {
 
     /// Whether any shape of the carrier, its family or its partners fits: pattern, and the check
     /// where it is hard.
+    #[inline]
     pub fn fits(&self, carrier: CarrierId, number: &[u8]) -> bool {
         let ends = ends(number);
         let mut friends = self.friends(carrier, number).iter();

@@ -66,6 +66,7 @@ pub enum Tracking<'a> {
 
 impl<'a> Tracking<'a> {
     /// Classifies a cleaned number.
+    #[inline]
     pub fn of_cleaned(cleaned: &'a str) -> Tracking<'a> {
         let first = cleaned.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         if first || cleaned.chars().any(char::is_alphanumeric) { Tracking::Number(cleaned) } else { Tracking::Missing }

@@ -18,6 +18,7 @@ pub enum Moment {
 
 impl Moment {
     /// The calendar day in a zone.
+    #[inline]
     pub fn day(self, zone: &Zone) -> Day {
         match self {
             Moment::Instant(instant) => zone.day_at(instant),
@@ -26,6 +27,7 @@ impl Moment {
     }
 
     /// Whether this had not yet happened at the end of the day `as_of` (UTC).
+    #[inline]
     pub fn is_after(self, as_of: Day) -> bool {
         match self {
             Moment::Instant(instant) => instant >= (i64::from(as_of) + 1).saturating_mul(DAY_MICROS),
@@ -34,6 +36,7 @@ impl Moment {
     }
 
     /// As an instant; a bare date is the first instant of its day.
+    #[inline]
     pub fn earliest(self, zone: &Zone) -> Micros {
         match self {
             Moment::Instant(instant) => instant,
@@ -42,6 +45,7 @@ impl Moment {
     }
 
     /// As an instant; a bare date is the last microsecond of its day.
+    #[inline]
     pub fn latest(self, zone: &Zone) -> Micros {
         match self {
             Moment::Instant(instant) => instant,

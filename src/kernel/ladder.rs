@@ -65,6 +65,7 @@ pub struct Verdict {
 }
 
 /// The clock of a marketplace: which date counts first, and in which zone.
+#[inline]
 fn clock<'a>(book: &'a Book, marketplace: Marketplace, utc: &'a Zone) -> (SelectedBy, &'a Zone) {
     match marketplace {
         Marketplace::None => (SelectedBy::PromisedDelivery, utc),
@@ -73,11 +74,13 @@ fn clock<'a>(book: &'a Book, marketplace: Marketplace, utc: &'a Zone) -> (Select
 }
 
 /// The zone that places a marketplace's days; UTC for what is no marketplace.
+#[inline]
 pub fn zone<'a>(book: &'a Book, marketplace: Marketplace, utc: &'a Zone) -> &'a Zone {
     clock(book, marketplace, utc).1
 }
 
 /// The day that selects the version and places the shipment in time; `None` without any date.
+#[inline]
 pub fn selecting_day(
     book: &Book,
     marketplace: Marketplace,
@@ -132,6 +135,7 @@ fn programme(facts: &Facts, selected: &Selected) -> ProgrammeId {
 }
 
 /// Judges one shipment on the day that [`selecting_day`] gave for it.
+#[inline]
 pub fn judge(facts: &Facts, day: Day, terms: &Terms) -> Verdict {
     let book = terms.book;
     let known = match facts.marketplace {

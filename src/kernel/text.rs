@@ -8,6 +8,7 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
 /// Cuts outer Unicode white space; an empty result is `None` (null).
+#[inline]
 pub fn trim(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     // Most cells have nothing to trim and are ASCII at both ends.

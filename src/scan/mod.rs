@@ -160,7 +160,8 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
     for (index, listed) in listed.into_iter().enumerate() {
         let needed = plan.days_read().filter(|_| plan.prune);
         let as_of = (plan.as_of_mode == AsOfMode::Rows).then_some(plan.as_of);
-        let reading = Reading { input: &plan.inputs[listed.input], limits: &plan.limits, needed, as_of };
+        let (input, limits, unused) = (&plan.inputs[listed.input], &plan.limits, plan.unused());
+        let reading = Reading { input, limits, needed, as_of, unused };
         let looked = match listed.format {
             Format::Parquet => parquet::survey(&reading, &listed, index as u32),
             Format::Csv => survey_csv(&reading, &listed, index as u32),
@@ -225,6 +226,8 @@ struct Reading<'a> {
     needed: Option<(Day, Day)>,
     /// The day after which a row is not there yet; `None`: every row is.
     as_of: Option<Day>,
+    /// Columns that need not be decoded.
+    unused: ColumnSet,
 }
 
 fn text<'a>(

@@ -141,11 +141,14 @@ pub(super) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetada
 /// Settles the type that every mapped column is decoded as, and names those of a wrong one.
 fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, faults: &mut Vec<String>) -> Source {
     let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
-    let mut canonical = Vec::new();
+    let (mut canonical, mut used) = (Vec::new(), Vec::new());
     for (column, place) in &mapping.columns {
         let found = found_type(plain, *place);
         match column.read_as(&found) {
+            // Of the wrong type it would be refused all the same, so that no job turns bad by one more table.
+            Ok(_) if reading.unused.contains(*column) => {}
             Ok(wanted) => {
+                used.push(*place);
                 fields[*place] = Arc::new(fields[*place].as_ref().clone().with_data_type(wanted.clone()));
                 canonical.push(Field::new(column.name(), wanted, true));
             }
@@ -156,11 +159,11 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
             }
         }
     }
-    let mut roots: Vec<usize> = mapping.columns.iter().map(|(_, place)| *place).collect();
+    let mut roots = used.clone();
     roots.sort_unstable();
     roots.dedup();
-    let place = |(_, root): &(Column, usize)| roots.binary_search(root).expect("every mapped field is a root");
-    let places = mapping.columns.iter().map(place).collect();
+    let place = |root: &usize| roots.binary_search(root).expect("every used field is a root");
+    let places = used.iter().map(place).collect();
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     // What the decoder will not give directly is cast afterwards, batch by batch.
     let metadata =

@@ -8,7 +8,7 @@ use crate::dedup;
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
 use crate::scan::{self, Survey};
-use crate::tables;
+use crate::tables::{self, columns::Table};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
@@ -35,7 +35,9 @@ struct Story {
 
 /// Explains the order.
 pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
-    let plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
+    let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
+    // The story tells every fact, whatever tables the job makes.
+    plan.output.tables = Table::ALL.to_vec();
     let survey = scan::survey(&plan)?;
     let axis = tables::time_axis(&plan);
     let settings = crate::fold::settings(&plan, &survey, &axis);

@@ -6,6 +6,7 @@ mod fuzzed;
 mod golden;
 mod identity;
 mod invariance;
+mod memory;
 mod privacy;
 mod ranges;
 mod readme;
