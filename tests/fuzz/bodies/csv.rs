@@ -242,8 +242,11 @@ fn lines_in(text: &[u8]) -> u64 {
     ends.filter(|(at, byte)| **byte == b'\n' || **byte == b'\r' && text.get(at + 1) != Some(&b'\n')).count() as u64
 }
 
-/// The fields of a record, each raw and unquoted, and where it ends; `None` if it cannot be cut.
-fn record(text: &[u8], from: usize, cut: Cut) -> Option<(Vec<(usize, Vec<u8>)>, usize)> {
+/// Bytes of a field as it stands without its quotes, and the field unquoted.
+type Field = (usize, Vec<u8>);
+
+/// The fields of a record and where it ends; `None` if it cannot be cut.
+fn record(text: &[u8], from: usize, cut: Cut) -> Option<(Vec<Field>, usize)> {
     let (mut at, mut fields) = (from, Vec::new());
     loop {
         let (mut field, begun) = (Vec::new(), at);
@@ -280,11 +283,11 @@ fn record(text: &[u8], from: usize, cut: Cut) -> Option<(Vec<(usize, Vec<u8>)>, 
 }
 
 /// The mapped cells of a record that is not rejected.
-fn accepted(fields: &[(usize, Vec<u8>)], text: &[u8], cut: Cut) -> Option<Vec<String>> {
+fn accepted(fields: &[Field], text: &[u8], cut: Cut) -> Option<Vec<String>> {
     let sound = std::str::from_utf8(text).is_ok()
         && !text.contains(&0)
         && fields.len() == COLUMNS.len() + 1
         && fields.iter().all(|(raw, _)| *raw <= cut.max_field);
-    let text = |(_, field): &(usize, Vec<u8>)| String::from_utf8_lossy(field).into_owned();
+    let text = |(_, field): &Field| String::from_utf8_lossy(field).into_owned();
     sound.then(|| fields.iter().take(COLUMNS.len()).map(text).collect())
 }
