@@ -183,9 +183,9 @@ impl Runs {
 /// Counts by key and piece of time.
 ///
 /// Its batches have a `Dictionary(UInt32, Utf8)` column for each key, `reason` (UInt8, the code of
-/// `vtr_kernel::Reason`) where told apart, and `count` (Int64, positive). All batches share one
-/// dictionary for each key, whose texts ascend bytewise without repetition, so that codes compare as
-/// texts do.
+/// `vtr_kernel::Reason`) where told apart, and `count` (Int64, positive). All batches of all marginals
+/// share one dictionary for each key, whose texts ascend bytewise without repetition, so that codes
+/// compare as texts do and a code means the same wherever it stands.
 #[derive(Debug, Default)]
 pub struct Marginal {
     days: BTreeMap<Day, Vec<Held>>,

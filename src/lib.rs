@@ -77,7 +77,7 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     drop(progress);
     let apart = publication.base().and_then(|base| base.copies_apart_days);
     let facts = facts(plan, &survey, &folded, apart, report);
-    publish(plan, &survey, &folded, publication, facts, report)
+    publish(plan, &survey, &folded, publication, facts, report, visibility)
 }
 
 /// Makes the tables, hands them to the publication piece by piece, and commits.
@@ -88,6 +88,7 @@ fn publish(
     publication: Publication,
     facts: ManifestFacts,
     report: &mut RunReport,
+    visibility: Visibility,
 ) -> Result<()> {
     let files: Vec<FileRow> =
         survey.files.iter().zip(&folded.files).map(|(file, counts)| file_row(file, counts)).collect();
@@ -99,12 +100,10 @@ fn publish(
         evidence: survey.evidence,
     };
     let judged = sellers::Judged::of(&folded.sellers, &plan.output.tables);
-    let built = report.stage("tables", || {
-        tables::build(&input, &mut |piece| {
-            signals::check()?;
-            publication.write(judged.watch(piece))
-        })
-    });
+    let progress = Progress::begin("writing tables", 0, visibility);
+    let write = |piece: tables::Piece| publication.write(judged.watch(piece));
+    let built = report.stage("tables", || tables::build(&input, &progress, &write));
+    drop(progress);
     if let Err(error) = built {
         publication.abandon()?;
         return Err(error);

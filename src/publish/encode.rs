@@ -8,8 +8,8 @@
 use crate::blob::{Blob, hex};
 use crate::error::{Error, Result};
 use crate::tables::Piece;
-use arrow::array::RecordBatch;
-use arrow::compute::BatchCoalescer;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::concat_batches;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
@@ -17,11 +17,17 @@ use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use sha2::{Digest, Sha256};
 use std::io::{self, Seek, Write};
+use std::ops::Range;
 use tempfile::SpooledTempFile;
 
-/// Rows handed to the writer at a time. Page borders fall where writes end, so a fixed size keeps the
-/// bytes apart from how the rows arrived; changing it changes the bytes of every file.
+/// Rows handed to the writer at a time. Page borders fall where writes end, so these are told by the
+/// rows alone and not by how they arrived; changing it changes the bytes of every long file.
 const ROWS_AT_A_TIME: usize = 65_536;
+
+/// Bytes of texts after which fewer rows are handed over, and the rows at whose multiples that is asked.
+const BYTES_AT_A_TIME: usize = 64 << 20;
+/// See [`BYTES_AT_A_TIME`].
+const ROWS_OF_A_STEP: usize = 1_024;
 
 /// Rows of a row group.
 const ROWS_OF_A_GROUP: usize = 1 << 20;
@@ -55,7 +61,7 @@ pub fn parquet(piece: Piece, pass: &mut dyn FnMut(&RecordBatch)) -> Result<Encod
     let file = Hashing { file: SpooledTempFile::new(BYTES_IN_MEMORY), hash: Sha256::new(), bytes: 0 };
     let properties = properties().map_err(failed)?;
     let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(failed)?;
-    let mut waiting = BatchCoalescer::new(schema.clone(), ROWS_AT_A_TIME);
+    let mut steps = Steps { writer: &mut writer, waiting: Vec::new(), rows: 0, bytes: 0 };
     let mut rows = 0;
     for batch in piece.batches {
         let batch = batch?;
@@ -63,11 +69,9 @@ pub fn parquet(piece: Piece, pass: &mut dyn FnMut(&RecordBatch)) -> Result<Encod
         assert!(batch.schema().fields() == schema.fields(), "a batch of {name} has another schema than its table");
         pass(&batch);
         rows += batch.num_rows() as u64;
-        waiting.push_batch(batch).map_err(ParquetError::from).map_err(failed)?;
-        write(&mut writer, &mut waiting).map_err(failed)?;
+        steps.write(batch).map_err(failed)?;
     }
-    waiting.finish_buffered_batch().map_err(ParquetError::from).map_err(failed)?;
-    write(&mut writer, &mut waiting).map_err(failed)?;
+    steps.write_waiting().map_err(failed)?;
     let Hashing { mut file, hash, bytes } = writer.into_inner().map_err(failed)?;
     file.rewind().map_err(ParquetError::from).map_err(failed)?;
     Ok(Encoded { content: file, sha256: hex(&hash.finalize()), bytes, rows })
@@ -83,12 +87,49 @@ fn properties() -> std::result::Result<WriterProperties, ParquetError> {
         .build())
 }
 
-/// Writes the rows that make whole pages.
-fn write(writer: &mut ArrowWriter<Hashing>, waiting: &mut BatchCoalescer) -> std::result::Result<(), ParquetError> {
-    while let Some(batch) = waiting.next_completed_batch() {
-        writer.write(&batch)?;
+/// A writer that is given equal steps, however rows arrive.
+struct Steps<'w> {
+    writer: &'w mut ArrowWriter<Hashing>,
+    /// What is to be written next, its rows and the bytes of its texts.
+    waiting: Vec<RecordBatch>,
+    rows: usize,
+    bytes: usize,
+}
+
+impl Steps<'_> {
+    fn write(&mut self, batch: RecordBatch) -> std::result::Result<(), ParquetError> {
+        let (mut from, mut to) = (0, 0);
+        while to < batch.num_rows() {
+            let next = batch.num_rows().min(to + ROWS_OF_A_STEP - self.rows % ROWS_OF_A_STEP);
+            self.rows += next - to;
+            self.bytes += text_bytes(&batch, to..next);
+            to = next;
+            let is_long = self.bytes >= BYTES_AT_A_TIME && self.rows.is_multiple_of(ROWS_OF_A_STEP);
+            if self.rows == ROWS_AT_A_TIME || is_long {
+                self.waiting.push(batch.slice(from, to - from));
+                self.write_waiting()?;
+                from = to;
+            }
+        }
+        if from < to {
+            self.waiting.push(batch.slice(from, to - from));
+        }
+        Ok(())
     }
-    Ok(())
+
+    fn write_waiting(&mut self) -> std::result::Result<(), ParquetError> {
+        (self.rows, self.bytes) = (0, 0);
+        match std::mem::take(&mut self.waiting).as_slice() {
+            [] => Ok(()),
+            [whole] => self.writer.write(whole),
+            parts => self.writer.write(&concat_batches(&parts[0].schema(), parts)?),
+        }
+    }
+}
+
+fn text_bytes(batch: &RecordBatch, rows: Range<usize>) -> usize {
+    let texts = batch.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
+    texts.map(|texts| (texts.value_offsets()[rows.end] - texts.value_offsets()[rows.start]) as usize).sum()
 }
 
 /// A file whose bytes are hashed as they are written.

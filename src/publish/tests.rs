@@ -495,7 +495,7 @@ fn a_file_depends_on_its_rows_and_not_on_their_batches() {
         bytes(Piece::of(Table::VtrWeekly, Some(WEEKS[0]), batches))
     };
     let whole_bytes = cut(&[66_000]);
-    assert!(cut(&[1_000, 7, 30_001]) == whole_bytes);
+    assert!(cut(&[1_000, 7, 30_001]) == whole_bytes && cut(&[512, 512]) == whole_bytes);
     // No batches at all is a file without rows.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.parquet");

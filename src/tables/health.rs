@@ -1,25 +1,28 @@
 //! `account_health`: where each seller stands in the last window whose figures are final.
 //!
 //! The window is set by the calendar, whether or not data reach it. It is made only where the run
-//! counted all the days it speaks of; a ranged run that did not leaves the published one alone. It
-//! fails only if polars does.
+//! counted all the days it speaks of; a ranged run that did not leaves the published one alone. It is
+//! added up in chunks of some accounts, and fails only if polars or reading the counts does.
 
 use super::columns::Table;
-use super::frames::{self, ALL, Codes, Detail, Measure, Space};
-use super::rates::{self, Rate, Rules};
-use super::{CATEGORY_KEYS, Piece, TablesInput, batches, day_column, text_column};
+use super::frames::{Counts, Detail, Measure, Sums, slot};
+use super::merge::Merge;
+use super::rates::{self, Rate, Rules, Targets};
+use super::space::{MARKETPLACE, PROGRAMME, Space};
+use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, text_column, unsigned};
+use crate::counts::Batches;
 use crate::error::Result;
-use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
-use arrow::record_batch::RecordBatch;
-use polars::prelude::DataFrame;
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Range;
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::policy::Market;
 use vtr_kernel::reason::Class;
 use vtr_kernel::tally::Tally;
+
+/// Counts after which a chunk of accounts is added up.
+const COUNTS_OF_A_CHUNK: usize = 65_536;
 
 /// Days up to the window's end within which a package makes its seller a row.
 const ROW_DAYS: i32 = 84;
@@ -90,19 +93,11 @@ pub fn borders(market: &Market, as_of: Day) -> [Day; 5] {
 }
 
 /// `account_health`, as one piece, if the run can speak of all of it.
-pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     if !input.plan.counts_health_span() {
-        return Ok(());
+        return Vec::new();
     }
-    let mut rows = Vec::new();
-    let space = Space::of(&input.counted.category, &CATEGORY_KEYS).with_total();
-    let rules = Rules::of(&input.plan.book, &space);
-    if let Some(sums) = sums(input, &space, &rules)? {
-        let culprits = leading_carriers(input)?;
-        let sheet = Sheet { input, space: &space, rules: &rules, sums: &sums, culprits: &culprits };
-        rows = batches(sums.height(), |rows| sheet.batch(rows))?;
-    }
-    each(Piece::of(Table::AccountHealth, None, rows))
+    vec![Task::of(Table::AccountHealth, None, move || Ok(Box::new(Health::of(input)?) as Batches))]
 }
 
 /// Zones of time around a window, as bits: a segment can lie in several.
@@ -113,147 +108,200 @@ mod zone {
     pub const BEFORE: u8 = 8;
 }
 
-/// The zones of a segment that begins on `day`, for a window.
-fn zones(day: Day, start: Day, end: Day) -> u8 {
+/// The zones of a piece of time that begins on `day`, around a marketplace's window: borders of zones
+/// are borders of pieces.
+fn zones(day: Day, market: &Market, as_of: Day) -> u8 {
+    let (start, end) = window(market, as_of);
     let bits = [
         (zone::ROWS, day > end - ROW_DAYS),
         (zone::WINDOW, day >= start),
         (zone::LAST_DAYS, day > end - WEEK_DAYS),
         (zone::BEFORE, (start - WEEK_DAYS..=end - WEEK_DAYS).contains(&day)),
     ];
-    bits.into_iter().filter(|(_, is_in)| *is_in).fold(0, |zones, (bit, _)| zones | bit)
+    bits.into_iter().filter(|(_, is_in)| *is_in && day <= end).fold(0, |zones, (bit, _)| zones | bit)
 }
 
 fn measures() -> Vec<Measure> {
+    let is_valid = |reason: Reason| reason.class() == Class::Valid;
+    let is_eligible = |reason: Reason| matches!(reason.class(), Class::Valid | Class::Defect);
     let mut measures = vec![
-        Measure::judged("judged").in_zones_with(zone::ROWS),
-        Measure::class("valid", Class::Valid).in_zones_with(zone::WINDOW),
-        Measure::eligible("eligible").in_zones_with(zone::WINDOW),
-        Measure::class("valid_last_days", Class::Valid).in_zones_with(zone::LAST_DAYS),
-        Measure::eligible("eligible_last_days").in_zones_with(zone::LAST_DAYS),
-        Measure::class("valid_before", Class::Valid).in_zones_with(zone::BEFORE),
-        Measure::eligible("eligible_before").in_zones_with(zone::BEFORE),
+        Measure::of("judged", zone::ROWS, |_| true),
+        Measure::of("valid", zone::WINDOW, is_valid),
+        Measure::of("eligible", zone::WINDOW, is_eligible),
+        Measure::of("valid_last_days", zone::LAST_DAYS, is_valid),
+        Measure::of("eligible_last_days", zone::LAST_DAYS, is_eligible),
+        Measure::of("valid_before", zone::BEFORE, is_valid),
+        Measure::of("eligible_before", zone::BEFORE, is_eligible),
     ];
-    measures.extend(Reason::defects().map(|reason| Measure::reason(reason).in_zones_with(zone::WINDOW)));
+    let reasons = Reason::defects();
+    measures.extend(reasons.map(|reason| Measure::of(reason.name(), zone::WINDOW, move |other| other == reason)));
     measures
 }
 
-/// The sums of every row, totals included; `None` without any.
-fn sums(input: &TablesInput, space: &Space, rules: &Rules) -> Result<Option<DataFrame>> {
-    let as_of = input.plan.as_of;
-    let windows: Vec<Option<(Day, Day)>> =
-        (0..space.texts(1).count()).map(|code| rules.market(code as u32).map(|market| window(market, as_of))).collect();
-    let mut distinct: Vec<(Day, Day)> = windows.iter().flatten().copied().collect();
-    distinct.sort_unstable();
-    distinct.dedup();
-    let mut adder = frames::Adder::default();
-    for (start, end) in distinct {
-        let first = (end - ROW_DAYS + 1).min(start - WEEK_DAYS);
-        let has_this_window = |codes: Codes| windows[codes[1] as usize] == Some((start, end));
-        let segments = &input.counted.category;
-        for day in segments.days().into_iter().filter(|day| (first..=end).contains(day)) {
-            let zones = zones(day, start, end);
-            let detail = if zones & zone::WINDOW == 0 { Detail::Classes } else { Detail::Reasons };
-            for batch in segments.sorted(day)? {
-                adder.add(space.frame(&batch?, zones, detail, has_this_window)?)?;
+/// The table, to be read batch by batch.
+struct Health<'a> {
+    input: &'a TablesInput<'a>,
+    space: Arc<Space>,
+    rules: Rules<'a>,
+    /// Of each marketplace's window.
+    targets: Targets,
+    measures: Vec<Measure>,
+    /// By piece of time and marketplace: the zones that the piece lies in; none outside any marketplace.
+    zones: Vec<Vec<u8>>,
+    merge: Merge<'a>,
+    culprits: Merge<'a>,
+    carriers: StringArray,
+    chunk: Chunk,
+}
+
+/// The sums of some accounts.
+struct Chunk {
+    /// Ascending, totals included.
+    cells: Vec<u64>,
+    sums: Sums,
+    /// The carrier with the most defects in each cell's window.
+    leading_carriers: Vec<Option<u32>>,
+    /// The rows to be written, and how many of them are.
+    rows: Vec<usize>,
+    written: usize,
+}
+
+impl<'a> Health<'a> {
+    fn of(input: &'a TablesInput<'a>) -> Result<Health<'a>> {
+        let (counted, as_of) = (input.counted, input.plan.as_of);
+        let space = Arc::new(Space::of(&counted.category, &CATEGORY_KEYS).with_total());
+        let rules = Rules::of(&input.plan.book, &space);
+        let zones_of = |day: Day| -> Vec<u8> {
+            let market = |code: usize| rules.market(code as u32).map_or(0, |market| zones(day, market, as_of));
+            (0..rules.markets()).map(market).collect()
+        };
+        let days: Vec<(Day, Vec<u8>)> = counted.category.days().into_iter().map(|day| (day, zones_of(day))).collect();
+        let (days, zones): (Vec<Day>, Vec<Vec<u8>>) =
+            days.into_iter().filter(|(_, zones)| zones.iter().any(|zones| *zones != 0)).unzip();
+        let measures = measures();
+        let sums = Sums::of(Counts::default(), 0, &measures)?;
+        Ok(Health {
+            input,
+            targets: rules.targets_on(|market| window(market, as_of).1),
+            zones,
+            merge: Merge::of(&counted.category, &days, &space)?,
+            culprits: Merge::of(&counted.culprits, &counted.culprits.days(), &space)?,
+            carriers: counted.culprits.texts("carrier"),
+            chunk: Chunk { cells: Vec::new(), sums, leading_carriers: Vec::new(), rows: Vec::new(), written: 0 },
+            measures,
+            space,
+            rules,
+        })
+    }
+
+    /// Adds up the next accounts: their categories, and among them their totals.
+    fn next_chunk(&mut self) -> Result<()> {
+        let mut found: Vec<(u64, u64, i64)> = Vec::new();
+        let mut cells: Vec<u64> = Vec::new();
+        let mut account = None;
+        while let Some(cell) = self.merge.peek() {
+            let total = self.space.total_of(cell);
+            if account != Some(total) && found.len() >= COUNTS_OF_A_CHUNK {
+                break;
+            }
+            account = Some(total);
+            let (market, zones) = (self.space.code(cell, MARKETPLACE) as usize, &self.zones);
+            let before = found.len();
+            self.merge.next(|count| {
+                let zones = zones[count.source][market];
+                let detail = if zones & zone::WINDOW == 0 { Detail::Classes } else { Detail::Reasons };
+                if zones != 0 {
+                    found.push((cell, slot(zones, count.code, detail), count.count));
+                }
+            })?;
+            if found.len() > before {
+                cells.extend([cell, total]);
             }
         }
-    }
-    match adder.finish()? {
-        Some(sums) => frames::above_zero(frames::pivot(&space.add_totals(&sums)?, &measures())?, "judged").map(Some),
-        None => Ok(None),
-    }
-}
-
-/// Seller, marketplace, programme and category of a row.
-type Key = [String; 4];
-
-/// The carrier with the most defects in each row's window; the smaller id on ties.
-fn leading_carriers(input: &TablesInput) -> Result<HashMap<Key, String>> {
-    let culprits = &input.counted.culprits;
-    let Some(day) = culprits.days().first().copied() else { return Ok(HashMap::new()) };
-    let names = ["seller_id", "marketplace", "programme", "product_category", "carrier"];
-    let space = Space::of(culprits, &names);
-    let frames = culprits.sorted(day)?.map(|batch| space.frame(&batch?, 0, Detail::Reasons, |_| true));
-    let sums = frames::sum(frames.collect::<Result<_>>()?)?;
-    let sums = frames::pivot(&sums, &[Measure::judged("defects")])?;
-    // Codes ascend with ids, so of equal counts the first seen has the smaller id.
-    let mut by_row: BTreeMap<Key, BTreeMap<u32, i64>> = BTreeMap::new();
-    for (cell, count) in frames::cells(&sums)?.iter().zip(frames::counts(&sums, "defects")?) {
-        let codes = space.codes(*cell);
-        let [seller, marketplace, programme, category] = [0, 1, 2, 3].map(|column| space.text(column, codes[column]));
-        let detail = (category != ALL).then_some(category);
-        for category in detail.into_iter().chain([ALL]) {
-            let key = [seller, marketplace, programme, category].map(String::from);
-            *by_row.entry(key).or_default().entry(codes[4]).or_default() += count;
-        }
-    }
-    let leading = by_row.into_iter().filter_map(|(key, carriers)| {
-        let (carrier, _) = carriers.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best })?;
-        Some((key, space.text(4, carrier).to_owned()))
-    });
-    Ok(leading.collect())
-}
-
-/// The summed rows, to be written out.
-struct Sheet<'a> {
-    input: &'a TablesInput<'a>,
-    space: &'a Space,
-    rules: &'a Rules<'a>,
-    sums: &'a DataFrame,
-    culprits: &'a HashMap<Key, String>,
-}
-
-impl Sheet<'_> {
-    fn tallies(&self, valid: &str, eligible: &str, rows: &Range<usize>) -> Result<Vec<Tally>> {
-        let [valid, eligible] = [frames::counts(self.sums, valid)?, frames::counts(self.sums, eligible)?];
-        let tally = |row| Tally { valid: frames::unsigned(valid[row]), eligible: frames::unsigned(eligible[row]) };
-        Ok(rows.clone().map(tally).collect())
-    }
-
-    /// The most frequent defect reason of each row; the earlier rung on ties.
-    fn leading_reasons(&self, rows: &Range<usize>) -> Result<Vec<Option<&'static str>>> {
-        let mut leading: Vec<(i64, Option<&'static str>)> = vec![(0, None); rows.len()];
-        for reason in Reason::defects() {
-            for (best, count) in leading.iter_mut().zip(&frames::counts(self.sums, reason.name())?[rows.clone()]) {
-                if *count > best.0 {
-                    *best = (*count, Some(reason.name()));
+        cells.sort_unstable();
+        cells.dedup();
+        let place = |cell: u64| cells.binary_search(&cell).expect("every cell found has a row");
+        let mut counts = Counts::default();
+        for of_cell in found.chunk_by(|a, b| a.0 == b.0) {
+            let (cell, total) = (of_cell[0].0, self.space.total_of(of_cell[0].0));
+            let (detail, whole) = (place(cell), place(total));
+            for (_, slot, count) in of_cell {
+                counts.push(whole, *slot, *count);
+                // What is called like the total could not be told from it, and is in it.
+                if cell != total {
+                    counts.push(detail, *slot, *count);
                 }
             }
         }
-        Ok(leading.into_iter().map(|(_, reason)| reason).collect())
+        let sums = Sums::of(counts, cells.len(), &self.measures)?;
+        let leading_carriers = self.leading_carriers(&cells, account)?;
+        let rows = (0..cells.len()).filter(|row| sums.column("judged")[*row] > 0).collect();
+        self.chunk = Chunk { cells, sums, leading_carriers, rows, written: 0 };
+        Ok(())
     }
 
-    fn leading_carrier(&self, codes: &Codes, tally: Tally) -> Option<&str> {
-        let key = [0, 1, 2, 3].map(|column| self.space.text(column, codes[column]).to_owned());
-        (tally.eligible > tally.valid).then(|| self.culprits.get(&key).map(String::as_str)).flatten()
-    }
-
-    fn batch(&self, rows: Range<usize>) -> Result<RecordBatch> {
-        let as_of = self.input.plan.as_of;
-        let codes: Vec<Codes> =
-            frames::cells(self.sums)?[rows.clone()].iter().map(|cell| self.space.codes(*cell)).collect();
-        let market = |codes: &Codes| self.rules.market(codes[1]).expect("rows without marketplace have no health");
-        let windows: Vec<(Day, Day)> = codes.iter().map(|codes| window(market(codes), as_of)).collect();
-        let tallies = self.tallies("valid", "eligible", &rows)?;
-        let last_days = self.tallies("valid_last_days", "eligible_last_days", &rows)?;
-        let before = self.tallies("valid_before", "eligible_before", &rows)?;
-        let rates: Vec<Rate> = (0..rows.len())
-            .map(|row| Rate {
-                tally: tallies[row],
-                target: self.rules.target(codes[row][1], codes[row][2], windows[row].1),
-            })
-            .collect();
-        let statuses = rates.iter().zip(&last_days).map(|(rate, last_days)| Status::of(rate, *last_days).name());
-        let carriers = codes.iter().zip(&tallies).map(|(codes, tally)| self.leading_carrier(codes, *tally));
-        let count = |of: fn(&Tally) -> u64| -> ArrayRef {
-            Arc::new(Int64Array::from_iter_values(tallies.iter().map(|tally| of(tally) as i64)))
+    /// The carrier with the most defects in each cell's window, up to the last account of a chunk; the
+    /// smaller id on ties.
+    fn leading_carriers(&mut self, cells: &[u64], last_account: Option<u64>) -> Result<Vec<Option<u32>>> {
+        // Codes ascend with ids, so of equal counts the first seen has the smaller id.
+        let leading = |carriers: BTreeMap<u32, i64>| {
+            let best = carriers.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+            best.map(|(carrier, _)| carrier)
         };
+        let mut found = vec![None; cells.len()];
+        while let Some(first) = self.culprits.peek() {
+            let total = self.space.total_of(first);
+            if last_account.is_none_or(|last| total > last) {
+                break;
+            }
+            let mut whole: BTreeMap<u32, i64> = BTreeMap::new();
+            while let Some(cell) = self.culprits.peek().filter(|cell| self.space.total_of(*cell) == total) {
+                let mut detail: BTreeMap<u32, i64> = BTreeMap::new();
+                self.culprits.next(|count| {
+                    *detail.entry(count.code).or_default() += count.count;
+                    *whole.entry(count.code).or_default() += count.count;
+                })?;
+                if let (true, Ok(row)) = (cell != total, cells.binary_search(&cell)) {
+                    found[row] = leading(detail);
+                }
+            }
+            if let Ok(row) = cells.binary_search(&total) {
+                found[row] = leading(whole);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The next rows of the chunk, none if all are written.
+    fn rows(&mut self) -> Vec<usize> {
+        let Chunk { rows, written, .. } = &mut self.chunk;
+        let next = &rows[*written..rows.len().min(*written + self.space.rows_of_a_batch())];
+        *written += next.len();
+        next.to_vec()
+    }
+
+    fn batch(&self, rows: &[usize]) -> RecordBatch {
+        let as_of = self.input.plan.as_of;
+        let cells: Vec<u64> = rows.iter().map(|row| self.chunk.cells[*row]).collect();
+        let sums = self.chunk.sums.rows(rows);
+        let markets: Vec<u32> = cells.iter().map(|cell| self.space.code(*cell, MARKETPLACE)).collect();
+        let market = |code: &u32| self.rules.market(*code).expect("rows without marketplace have no health");
+        let windows: Vec<(Day, Day)> = markets.iter().map(|code| window(market(code), as_of)).collect();
+        let last_days = tallies(&sums, "valid_last_days", "eligible_last_days");
+        let before = tallies(&sums, "valid_before", "eligible_before");
+        let tallies = tallies(&sums, "valid", "eligible");
+        let target = |row: usize| self.targets.of(markets[row], self.space.code(cells[row], PROGRAMME));
+        let rates: Vec<Rate> =
+            tallies.iter().enumerate().map(|(row, tally)| Rate { tally: *tally, target: target(row) }).collect();
+        let statuses = rates.iter().zip(&last_days).map(|(rate, last_days)| Status::of(rate, *last_days).name());
+        let carriers = rows.iter().zip(&tallies).map(|(row, tally)| {
+            let carrier = self.chunk.leading_carriers[*row].filter(|_| tally.eligible > tally.valid);
+            carrier.map(|carrier| self.carriers.value(carrier as usize))
+        });
+        let count = |of: fn(&Tally) -> u64| count_column(tallies.iter().map(|tally| of(tally) as i64).collect());
 
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(22);
-        for column in 0..4 {
-            columns.push(text_column(codes.iter().map(|codes| self.space.text(column, codes[column]))));
-        }
+        columns.extend(self.space.text_columns(&cells));
         columns.push(day_column(windows.iter().map(|(start, _)| *start)));
         columns.push(day_column(windows.iter().map(|(_, end)| *end)));
         columns.push(count(|tally| tally.eligible));
@@ -264,10 +312,45 @@ impl Sheet<'_> {
         columns.push(rates::defect_budget(&rates));
         columns.push(rates::valid_needed(&rates));
         columns.push(Arc::new(Float64Array::from_iter(before.iter().map(Tally::rate))));
-        columns.push(Arc::new(StringArray::from_iter(self.leading_reasons(&rows)?)));
+        columns.push(Arc::new(StringArray::from_iter(leading_reasons(&sums, rows.len()))));
         columns.push(Arc::new(StringArray::from_iter(carriers)));
-        columns.push(day_column(rows.clone().map(|_| as_of)));
+        columns.push(day_column(std::iter::repeat_n(as_of, rows.len())));
         columns.push(self.input.evidence_column(rows.len()));
-        Ok(self.input.batch(Table::AccountHealth, columns))
+        self.input.batch(Table::AccountHealth, columns)
     }
+}
+
+impl Iterator for Health<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        loop {
+            let rows = self.rows();
+            if !rows.is_empty() {
+                return Some(Ok(self.batch(&rows)));
+            }
+            self.merge.peek()?;
+            if let Err(error) = self.next_chunk() {
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+fn tallies(sums: &Sums, valid: &str, eligible: &str) -> Vec<Tally> {
+    let counts = sums.column(valid).iter().zip(sums.column(eligible));
+    counts.map(|(valid, eligible)| Tally { valid: unsigned(*valid), eligible: unsigned(*eligible) }).collect()
+}
+
+/// The most frequent defect reason of each row; the earlier rung on ties.
+fn leading_reasons(sums: &Sums, rows: usize) -> impl Iterator<Item = Option<&'static str>> {
+    let mut leading: Vec<(i64, Option<&'static str>)> = vec![(0, None); rows];
+    for reason in Reason::defects() {
+        for (best, count) in leading.iter_mut().zip(sums.column(reason.name())) {
+            if *count > best.0 {
+                *best = (*count, Some(reason.name()));
+            }
+        }
+    }
+    leading.into_iter().map(|(_, reason)| reason)
 }

@@ -1,34 +1,42 @@
-//! What is published: folded counts and rows become tables, week by week.
+//! What is published: counts and rows become tables, week by week.
 //!
-//! Rate tables are made in polars from the marginals, row tables straight through Arrow; each piece
-//! handed on is a week of a table, or a whole one, sorted by its key and the same bytes on every run.
-//! Nothing here judges, reads or writes a file. It fails if polars does or if the taker does; counts
-//! that contradict each other panic.
+//! Each piece is a week of a table, or a whole one, sorted by its key and the same bytes on every run,
+//! whatever the number of threads; its rows are made from sorted counts as they are asked for, so that
+//! memory does not grow with weeks or sellers. Plain loops add up what arrives sorted, polars the
+//! chunks of `account_health`. Nothing here judges, reads or writes a file. It fails if reading the
+//! counts, polars or the taker does; counts that contradict each other panic.
 
 pub mod columns;
 mod frames;
 pub mod health;
+mod merge;
 mod rates;
 pub mod rolling;
 mod rows;
+mod space;
 mod weekly;
 
 #[cfg(test)]
 mod tests;
 
-use crate::counts::{BATCH_ROWS, Batches, Counted};
-use crate::error::Result;
+use crate::counts::{Batches, Counted};
+use crate::error::{Error, Result};
 use crate::job::plan::{Plan, Rolling};
-use arrow::array::{ArrayRef, Date32Array, StringArray};
+use crate::progress::Progress;
+use crate::signals;
+use arrow::array::{ArrayRef, Date32Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
 use columns::Table;
-use std::ops::Range;
-use std::sync::Arc;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::fold::Reject;
 use vtr_columnar::partial::TimeAxis;
 use vtr_kernel::calendar::{self, Day, FIRST_DAY};
 use vtr_kernel::ladder::Evidence;
 
+/// The key columns of `Counted::weekly`.
+const CARRIER_KEYS: [&str; 4] = ["seller_id", "marketplace", "programme", "carrier"];
 /// The key columns of `Counted::category`.
 const CATEGORY_KEYS: [&str; 4] = ["seller_id", "marketplace", "programme", "product_category"];
 
@@ -102,7 +110,7 @@ impl TablesInput<'_> {
     }
 
     fn evidence_column(&self, rows: usize) -> ArrayRef {
-        text_column(std::iter::repeat_n(self.evidence.name(), rows))
+        repeated(self.evidence.name(), rows)
     }
 
     fn batch(&self, table: Table, columns: Vec<ArrayRef>) -> RecordBatch {
@@ -114,36 +122,92 @@ fn text_column<'t>(texts: impl Iterator<Item = &'t str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(texts))
 }
 
+fn repeated(text: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::new_repeated(text, rows))
+}
+
 fn day_column(days: impl Iterator<Item = Day>) -> ArrayRef {
     Arc::new(Date32Array::from_iter_values(days))
 }
 
-/// So many rows as batches of a fixed size.
-fn batches(rows: usize, batch: impl Fn(Range<usize>) -> Result<RecordBatch>) -> Result<Vec<RecordBatch>> {
-    (0..rows).step_by(BATCH_ROWS).map(|start| batch(start..rows.min(start + BATCH_ROWS))).collect()
+fn count_column(counts: Vec<i64>) -> ArrayRef {
+    Arc::new(Int64Array::from(counts))
 }
 
-/// Makes the tables that the plan asks for, one after the other and each week by week, oldest first.
+/// A count as the kernel takes it; sums of judged packages are never negative.
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).expect("a sum of counts is not negative")
+}
+
+/// A piece that can be made by itself.
+struct Task<'a> {
+    table: Table,
+    week: Option<Day>,
+    make: Box<dyn FnOnce() -> Result<Batches<'a>> + Send + 'a>,
+}
+
+impl<'a> Task<'a> {
+    fn of(table: Table, week: Option<Day>, make: impl FnOnce() -> Result<Batches<'a>> + Send + 'a) -> Task<'a> {
+        Task { table, week, make: Box::new(make) }
+    }
+}
+
+/// Makes the tables that the plan asks for on the plan's threads and hands each piece to `each`, which
+/// several threads call at once; a piece's rows are made, and counted as progress, while `each` takes
+/// them.
 ///
 /// A run with a range gives no week outside it, but for `vtr_rolling`, whose windows end up to a
 /// window's length later; `account_health` comes only where the run counted all its days.
 ///
 /// # Errors
-/// What polars or `each` say.
-pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    for table in &input.plan.output.tables {
-        match table {
-            Table::VtrWeekly => weekly::by_carrier(input, each)?,
-            Table::VtrWeeklyCategory => weekly::by_category(input, each)?,
-            Table::VtrRolling => rolling::build(input, each)?,
-            Table::AccountHealth => health::build(input, each)?,
-            Table::Defects => rows::defects(input, each)?,
-            Table::CarrierNames => rows::carrier_names(input, each)?,
-            Table::Rejects => rows::rejects(input, each)?,
-            Table::InputFiles => rows::input_files(input, each)?,
+/// The first thing that polars, reading the counts or `each` say.
+pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> Result<()> + Sync)) -> Result<()> {
+    let tables = input.plan.output.tables.iter();
+    let mut tasks: Vec<Task> = tables
+        .flat_map(|table| match table {
+            Table::VtrWeekly => weekly::by_carrier(input),
+            Table::VtrWeeklyCategory => weekly::by_category(input),
+            Table::VtrRolling => rolling::build(input),
+            Table::AccountHealth => health::build(input),
+            Table::Defects => rows::defects(input),
+            Table::CarrierNames => rows::carrier_names(input),
+            Table::Rejects => rows::rejects(input),
+            Table::InputFiles => rows::input_files(input),
+        })
+        .collect();
+    // What is one piece takes longest and begins first, so that no thread is left alone with it.
+    tasks.sort_by_key(|task| task.week.is_some());
+    let (tasks, stop) = (Mutex::new(tasks.into_iter()), AtomicBool::new(false));
+    let work = || {
+        loop {
+            let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let Some(task) = task.filter(|_| !stop.load(Ordering::SeqCst)) else { return Ok(()) };
+            let made = make(task, &stop, progress, each);
+            if made.is_err() {
+                // What the others stop with is never the reason.
+                return if stop.swap(true, Ordering::SeqCst) { Ok(()) } else { made };
+            }
         }
-    }
-    Ok(())
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..input.plan.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        ends.collect::<Vec<Result<()>>>().into_iter().collect()
+    })
+}
+
+/// Makes one piece, unless the run is told to stop or another thread failed.
+fn make(task: Task, stop: &AtomicBool, progress: &Progress, each: &(dyn Fn(Piece) -> Result<()> + Sync)) -> Result<()> {
+    let goes_on = || match stop.load(Ordering::SeqCst) {
+        true => Err(Error::Gate("another thread failed".to_owned())),
+        false => signals::check(),
+    };
+    goes_on()?;
+    let batches = (task.make)()?.map(move |batch| {
+        goes_on()?;
+        batch.inspect(|batch| progress.add(batch.num_rows() as u64))
+    });
+    each(Piece { table: task.table, week: task.week, batches: Box::new(batches) })
 }
 
 /// The time axis that the plan's tables need, cut wherever a week or a window begins or ends, from

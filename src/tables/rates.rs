@@ -3,16 +3,15 @@
 //! Targets are looked up for the last day of a week or window and handed to the kernel's tally,
 //! which alone divides and compares. Nothing in it fails.
 
-use super::frames::{NONE, Space};
+use super::space::{MARKETPLACE, NONE, PROGRAMME, Space};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use std::sync::Arc;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{self, Day};
-use vtr_kernel::policy::{Market, ProgrammeId};
+use vtr_kernel::policy::{Market, ProgrammeId, Version};
 use vtr_kernel::tally::{Tally, Target};
 
-/// Marketplaces and programmes of a marginal's keys by code. Sellers are the first key column,
-/// marketplaces the second and programmes the third in every marginal that has rates.
+/// Marketplaces and programmes of a marginal's keys by code.
 pub struct Rules<'a> {
     markets: Vec<Option<&'a Market>>,
     programmes: Vec<ProgrammeId>,
@@ -27,9 +26,9 @@ impl<'a> Rules<'a> {
             market
         };
         Rules {
-            markets: space.texts(1).map(market).collect(),
+            markets: space.texts(MARKETPLACE).map(market).collect(),
             programmes: space
-                .texts(2)
+                .texts(PROGRAMME)
                 .map(|name| book.resolve_programme(name).unwrap_or(ProgrammeId::STANDARD))
                 .collect(),
         }
@@ -40,14 +39,43 @@ impl<'a> Rules<'a> {
         self.markets[code as usize]
     }
 
-    /// The target of the version in force on a day.
-    pub fn target(&self, market: u32, programme: u32, day: Day) -> Option<Target> {
-        Some(self.market(market)?.version(day)?.target(self.programmes[programme as usize]))
+    /// How many marketplaces there are.
+    pub fn markets(&self) -> usize {
+        self.markets.len()
+    }
+
+    /// The targets of the versions in force on a day.
+    pub fn targets(&self, day: Day) -> Targets {
+        self.targets_on(|_| day)
+    }
+
+    /// The targets of the versions in force on a day of each marketplace's own.
+    pub fn targets_on(&self, day: impl Fn(&Market) -> Day) -> Targets {
+        let version = |market: &Option<&'a Market>| market.and_then(|market| market.version(day(market)));
+        let target = |version: Option<&Version>, programme| version.map(|version| version.target(programme));
+        let of_market = |version| self.programmes.iter().map(move |programme| target(version, *programme));
+        Targets {
+            programmes: self.programmes.len(),
+            targets: self.markets.iter().map(version).flat_map(of_market).collect(),
+        }
     }
 
     /// Whether figures up to a day can still move; outside any marketplace nothing comes late.
     pub fn provisional(&self, market: u32, last_day: Day, as_of: Day) -> bool {
         calendar::provisional(last_day, self.market(market).map_or(0, |market| market.latency_days), as_of)
+    }
+}
+
+/// The target of every marketplace and programme.
+pub struct Targets {
+    programmes: usize,
+    targets: Vec<Option<Target>>,
+}
+
+impl Targets {
+    /// The target by codes; `None` where no version is in force.
+    pub fn of(&self, market: u32, programme: u32) -> Option<Target> {
+        self.targets[market as usize * self.programmes + programme as usize]
     }
 }
 
@@ -73,10 +101,12 @@ fn shares(rates: &[Rate], of: impl Fn(&Rate) -> Option<f64>) -> ArrayRef {
 
 /// `vtr`, `vtr_low`, `vtr_high`, `target`, `target_kind`.
 pub fn vtr_and_target(rates: &[Rate]) -> [ArrayRef; 5] {
+    let (low, high): (Vec<Option<f64>>, Vec<Option<f64>>) =
+        rates.iter().map(|rate| rate.tally.wilson()).map(Option::unzip).unzip();
     [
         shares(rates, |rate| rate.tally.rate()),
-        shares(rates, |rate| rate.tally.wilson().map(|(low, _)| low)),
-        shares(rates, |rate| rate.tally.wilson().map(|(_, high)| high)),
+        Arc::new(Float64Array::from(low)),
+        Arc::new(Float64Array::from(high)),
         shares(rates, |rate| rate.target.map(|target| target.share())),
         Arc::new(StringArray::from_iter(rates.iter().map(|rate| rate.target.map(|target| target.kind.name())))),
     ]

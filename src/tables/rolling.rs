@@ -1,24 +1,24 @@
 //! `vtr_rolling`: the rate over the policy's trailing window, the figure that a marketplace judges.
 //!
-//! A window's counts follow from those of the window before: what came in is added, what fell out is
-//! taken out again, exactly. It publishes whole weeks of window ends and never reads beyond what the
-//! marginals hold. It fails only if polars does.
+//! Each week of window ends is made by itself from the pieces of time that its windows reach into,
+//! cell by cell; besides a batch of each piece it holds the categories of one account, whose total
+//! stands among them. It publishes whole weeks of window ends and never reads beyond what was counted.
+//! It fails only if reading the counts does.
 
 use super::columns::Table;
-use super::frames::{self, Codes, Detail, Measure, Space};
-use super::rates::{self, Rate, Rules};
-use super::{CATEGORY_KEYS, Piece, TablesInput, batches, day_column, text_column};
-use crate::counts::Marginal;
+use super::merge::Merge;
+use super::rates::{self, Rate, Rules, Targets};
+use super::space::{MARKETPLACE, PROGRAMME, Space};
+use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, unsigned};
+use crate::counts::Batches;
 use crate::error::Result;
 use crate::job::plan::{Plan, Rolling, WeekRange};
-use arrow::array::{ArrayRef, BooleanArray, Int64Array};
-use arrow::record_batch::RecordBatch;
-use polars::prelude::DataFrame;
-use std::collections::{BTreeSet, VecDeque};
-use std::iter::Peekable;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use vtr_kernel::calendar::{self, Day};
-use vtr_kernel::reason::Class;
+use vtr_kernel::reason::{Class, TABLE};
 use vtr_kernel::tally::Tally;
 
 /// The lengths of the book's windows.
@@ -39,13 +39,10 @@ pub fn ends_of_range(plan: &Plan, range: WeekRange) -> (Day, Day) {
 }
 
 /// `vtr_rolling`, week by week of window ends.
-pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let plan = input.plan;
-    let segments = &input.counted.category;
-    let days = segments.days();
-    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(()) };
-    let space = Space::of(segments, &CATEGORY_KEYS).with_total();
-    let rules = Rules::of(&plan.book, &space);
+    let days = input.counted.category.days();
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Vec::new() };
     let (mut first_end, mut last_end) = (calendar::monday(*first), calendar::monday(*last) + 6);
     if let Some(range) = plan.range {
         let (first_of_range, last_of_range) = ends_of_range(plan, range);
@@ -54,133 +51,180 @@ pub fn build(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> 
         let reach = input.files.iter().filter_map(|file| file.last_day.max(file.pruned_to)).max();
         last_end = last_end.max(reach.map_or(last_end, |day| calendar::monday(day) + 6)).min(last_of_range);
     }
-    let mut trails: Vec<Trail> =
-        window_lengths(plan).into_iter().map(|days| Trail::new(days, segments, first_end)).collect();
-    let mut week = calendar::monday(first_end);
-    while week <= last_end {
+    let space = Arc::new(Space::of(&input.counted.category, &CATEGORY_KEYS).with_total());
+    let rules = Arc::new(Rules::of(&plan.book, &space));
+    let weeks = (calendar::monday(first_end)..=last_end).step_by(7);
+    let task = |week: Day| {
         let ends = match plan.output.rolling {
             Rolling::Weekly => week + 6..=week + 6,
             Rolling::Daily => week..=week + 6,
         };
-        let mut rows = Vec::new();
-        for end in ends.filter(|end| (first_end..=last_end).contains(end)) {
-            for trail in &mut trails {
-                trail.advance(&space, &rules, end)?;
-                trail.rows(&space, end, &mut rows)?;
-            }
-        }
-        rows.sort_unstable_by_key(|row| (row.cell, row.end));
-        let sheet = Sheet { input, space: &space, rules: &rules };
-        let batches = batches(rows.len(), |range| Ok(sheet.batch(&rows[range])))?;
-        if !batches.is_empty() {
-            each(Piece::of(Table::VtrRolling, Some(week), batches))?;
-        }
-        week += 7;
-    }
-    Ok(())
+        let ends: Vec<Day> = ends.filter(|end| (first_end..=last_end).contains(end)).collect();
+        let (space, rules, days) = (Arc::clone(&space), Arc::clone(&rules), days.clone());
+        Task::of(Table::VtrRolling, Some(week), move || {
+            Ok(Box::new(Week::of(input, space, rules, &days, ends)?) as Batches)
+        })
+    };
+    weeks.map(task).collect()
 }
 
-/// One window of one cell.
+/// Packages of a window.
+#[derive(Clone, Copy, Default)]
+struct Window {
+    judged: i64,
+    valid: i64,
+    defects: i64,
+}
+
+impl Window {
+    fn add(&mut self, class: Class, count: i64) {
+        self.judged += count;
+        match class {
+            Class::Valid => self.valid += count,
+            Class::Defect => self.defects += count,
+            Class::OutOfScope | Class::Exempt => {}
+        }
+    }
+
+    fn plus(&mut self, other: &Window) {
+        self.judged += other.judged;
+        self.valid += other.valid;
+        self.defects += other.defects;
+    }
+}
+
+/// One window of one cell, to be written.
 struct Row {
     cell: u64,
-    end: Day,
-    window_days: i32,
-    tally: Tally,
+    /// The place of its last day.
+    end: usize,
+    window: Window,
 }
 
-/// The window of one length, moving along the time axis.
-struct Trail<'a> {
-    window_days: i32,
-    segments: &'a Marginal,
-    ahead: Peekable<std::vec::IntoIter<Day>>,
-    /// What is in the window, by first day of the segment.
-    inside: VecDeque<(Day, DataFrame)>,
-    /// The sum of what is inside; cells without a judged package are not in it.
-    total: Option<DataFrame>,
-}
-
-impl<'a> Trail<'a> {
-    fn new(window_days: i32, segments: &'a Marginal, first_end: Day) -> Trail<'a> {
-        let mut days = segments.days();
-        days.retain(|day| *day > first_end - window_days);
-        Trail { window_days, segments, ahead: days.into_iter().peekable(), inside: VecDeque::new(), total: None }
-    }
-
-    /// Moves the window's last day to `end`.
-    fn advance(&mut self, space: &Space, rules: &Rules, end: Day) -> Result<()> {
-        let has_this_length =
-            |codes: Codes| rules.market(codes[1]).is_some_and(|market| market.window_days.max(1) == self.window_days);
-        let mut parts: Vec<DataFrame> = self.total.take().into_iter().collect();
-        while let Some(day) = self.ahead.next_if(|day| *day <= end) {
-            let batches = self.segments.sorted(day)?;
-            let frames = batches.map(|batch| space.frame(&batch?, 0, Detail::Classes, has_this_length));
-            let frame = frames::sum(frames.collect::<Result<_>>()?)?;
-            parts.push(frame.clone());
-            self.inside.push_back((day, frame));
-        }
-        let start = end - self.window_days + 1;
-        while let Some((_, frame)) = self.inside.front().filter(|(day, _)| *day < start) {
-            parts.push(frames::negative(frame)?);
-            self.inside.pop_front();
-        }
-        self.total = match parts.len() {
-            0 => None,
-            1 => parts.pop(),
-            _ => Some(frames::not_zero(frames::sum(parts)?)?),
-        };
-        Ok(())
-    }
-
-    /// The rows of the window as it stands, totals over the categories included.
-    fn rows(&self, space: &Space, end: Day, rows: &mut Vec<Row>) -> Result<()> {
-        let Some(total) = &self.total else { return Ok(()) };
-        let measures = [Measure::class("valid", Class::Valid), Measure::class("defects", Class::Defect)];
-        let sums = frames::pivot(&space.add_totals(total)?, &measures)?;
-        let [valid, defects] = [frames::counts(&sums, "valid")?, frames::counts(&sums, "defects")?];
-        for (row, cell) in frames::cells(&sums)?.iter().enumerate() {
-            let [valid, defects] = [frames::unsigned(valid[row]), frames::unsigned(defects[row])];
-            let tally = Tally { valid, eligible: valid + defects };
-            rows.push(Row { cell: *cell, end, window_days: self.window_days, tally });
-        }
-        Ok(())
-    }
-}
-
-/// The rows of one week of window ends, to be written out.
-struct Sheet<'a> {
+/// One week of window ends, to be read batch by batch.
+struct Week<'a> {
     input: &'a TablesInput<'a>,
-    space: &'a Space,
-    rules: &'a Rules<'a>,
+    space: Arc<Space>,
+    rules: Arc<Rules<'a>>,
+    ends: Vec<Day>,
+    /// By window end.
+    targets: Vec<Targets>,
+    /// By piece of time and marketplace: the places of the window ends whose windows hold the piece.
+    /// Nothing outside any marketplace has windows.
+    holds: Vec<Vec<Range<usize>>>,
+    merge: Merge<'a>,
+    rows: VecDeque<Row>,
 }
 
-impl Sheet<'_> {
+impl<'a> Week<'a> {
+    fn of(
+        input: &'a TablesInput<'a>,
+        space: Arc<Space>,
+        rules: Arc<Rules<'a>>,
+        days: &[Day],
+        ends: Vec<Day>,
+    ) -> Result<Week<'a>> {
+        let lengths: Vec<i32> = (0..rules.markets())
+            .map(|code| rules.market(code as u32).map_or(0, |market| market.window_days.max(1)))
+            .collect();
+        // Borders of windows are borders of pieces, so a piece lies in a window if its first day does.
+        let holds = |day: Day| -> Vec<Range<usize>> {
+            let ends =
+                |length: &i32| ends.partition_point(|end| *end < day)..ends.partition_point(|end| *end < day + length);
+            lengths.iter().map(ends).collect()
+        };
+        let held: BTreeMap<Day, Vec<Range<usize>>> = days
+            .iter()
+            .map(|day| (*day, holds(*day)))
+            .filter(|(_, holds)| holds.iter().any(|ends| !ends.is_empty()))
+            .collect();
+        let days: Vec<Day> = held.keys().copied().collect();
+        let merge = Merge::of(&input.counted.category, &days, &space)?;
+        let targets = ends.iter().map(|end| rules.targets(*end)).collect();
+        let holds = held.into_values().collect();
+        Ok(Week { input, space, rules, ends, targets, holds, merge, rows: VecDeque::new() })
+    }
+
+    /// Adds up the next account: its categories, and among them its total.
+    fn next_account(&mut self) -> Result<()> {
+        let Some(first) = self.merge.peek() else { return Ok(()) };
+        let (total, market) = (self.space.total_of(first), self.space.code(first, MARKETPLACE) as usize);
+        let mut whole = vec![Window::default(); self.ends.len()];
+        let mut details: Vec<Row> = Vec::new();
+        while self.merge.peek().is_some_and(|cell| self.space.total_of(cell) == total) {
+            let mut windows = [Window::default(); 7];
+            let holds = &self.holds;
+            let cell = self.merge.next(|count| {
+                let class = TABLE[count.code as usize].class;
+                windows[holds[count.source][market].clone()]
+                    .iter_mut()
+                    .for_each(|window| window.add(class, count.count));
+            })?;
+            let Some(cell) = cell else { break };
+            for (end, (window, whole)) in windows.into_iter().zip(&mut whole).enumerate() {
+                whole.plus(&window);
+                // What is called like the total could not be told from it, and is in it.
+                if window.judged > 0 && cell != total {
+                    details.push(Row { cell, end, window });
+                }
+            }
+        }
+        let place = details.partition_point(|row| row.cell < total);
+        let after = details.split_off(place);
+        let totals = whole.into_iter().enumerate().map(|(end, window)| Row { cell: total, end, window });
+        self.rows.extend(details);
+        self.rows.extend(totals.filter(|row| row.window.judged > 0));
+        self.rows.extend(after);
+        Ok(())
+    }
+
+    fn next_rows(&mut self) -> Result<Vec<Row>> {
+        let most = self.space.rows_of_a_batch();
+        while self.rows.len() < most && self.merge.peek().is_some() {
+            self.next_account()?;
+        }
+        Ok(self.rows.drain(..self.rows.len().min(most)).collect())
+    }
+
     fn batch(&self, rows: &[Row]) -> RecordBatch {
-        let codes: Vec<Codes> = rows.iter().map(|row| self.space.codes(row.cell)).collect();
-        let rate = |(row, codes): (&Row, &Codes)| Rate {
-            tally: row.tally,
-            target: self.rules.target(codes[1], codes[2], row.end),
+        let cells: Vec<u64> = rows.iter().map(|row| row.cell).collect();
+        let markets: Vec<u32> = cells.iter().map(|cell| self.space.code(*cell, MARKETPLACE)).collect();
+        let market = |row: usize| self.rules.market(markets[row]).expect("nothing outside any marketplace has windows");
+        let end = |row: usize| self.ends[rows[row].end];
+        let start = |row: usize| end(row) - market(row).window_days.max(1) + 1;
+        let rate = |row: usize| {
+            let Row { cell, end, window } = &rows[row];
+            let tally = Tally { valid: unsigned(window.valid), eligible: unsigned(window.valid + window.defects) };
+            Rate { tally, target: self.targets[*end].of(markets[row], self.space.code(*cell, PROGRAMME)) }
         };
-        let rates: Vec<Rate> = rows.iter().zip(&codes).map(rate).collect();
+        let rates: Vec<Rate> = (0..rows.len()).map(rate).collect();
         let as_of = self.input.plan.as_of;
-        let provisional = rows.iter().zip(&codes).map(|(row, codes)| self.rules.provisional(codes[1], row.end, as_of));
-        let count = |of: fn(&Tally) -> u64| -> ArrayRef {
-            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| of(&row.tally) as i64)))
-        };
+        let provisional = (0..rows.len()).map(|row| Some(self.rules.provisional(markets[row], end(row), as_of)));
+        let count = |of: fn(&Window) -> i64| count_column(rows.iter().map(|row| of(&row.window)).collect());
 
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(18);
-        for column in 0..4 {
-            columns.push(text_column(codes.iter().map(|codes| self.space.text(column, codes[column]))));
-        }
-        columns.push(day_column(rows.iter().map(|row| row.end)));
-        columns.push(day_column(rows.iter().map(|row| row.end - row.window_days + 1)));
-        columns.push(count(|tally| tally.eligible));
-        columns.push(count(|tally| tally.valid));
-        columns.push(count(|tally| tally.eligible - tally.valid));
+        columns.extend(self.space.text_columns(&cells));
+        columns.push(day_column((0..rows.len()).map(end)));
+        columns.push(day_column((0..rows.len()).map(start)));
+        columns.push(count(|window| window.valid + window.defects));
+        columns.push(count(|window| window.valid));
+        columns.push(count(|window| window.defects));
         columns.extend(rates::vtr_and_target(&rates));
         columns.push(rates::meets_target(&rates));
         columns.push(rates::defect_budget(&rates));
-        columns.push(Arc::new(BooleanArray::from_iter(provisional.map(Some))));
+        columns.push(Arc::new(BooleanArray::from_iter(provisional)));
         columns.push(self.input.evidence_column(rows.len()));
         self.input.batch(Table::VtrRolling, columns)
+    }
+}
+
+impl Iterator for Week<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        match self.next_rows() {
+            Ok(rows) if rows.is_empty() => None,
+            rows => Some(rows.map(|rows| self.batch(&rows))),
+        }
     }
 }

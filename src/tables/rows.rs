@@ -5,9 +5,9 @@
 //! that break the fold's promise panic.
 
 use super::columns::Table;
-use super::frames::{NONE, dictionary};
-use super::{Piece, TablesInput, batches, day_column, text_column};
-use crate::error::Result;
+use super::space::{NONE, dictionary};
+use super::{FileRow, TablesInput, Task, day_column, text_column};
+use crate::counts::Batches;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringArray};
 use arrow::datatypes::{Date32Type, UInt8Type};
 use arrow::record_batch::RecordBatch;
@@ -17,6 +17,9 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::{Book, Reason};
+
+/// Rows of a batch: few, since texts as sources write them can be long.
+const ROWS_OF_A_BATCH: usize = 8_192;
 
 fn counts(counts: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX))))
@@ -53,14 +56,15 @@ impl<'a> Defects<'a> {
 }
 
 /// `defects`, week by week.
-pub fn defects(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+pub fn defects<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let defects = &input.counted.defects;
-    for week in defects.weeks().into_iter().filter(|week| input.in_range(*week)) {
-        let batches =
-            defects.sorted(week)?.map(|batch| Ok(defect_batch(input, week, &batch?))).collect::<Result<_>>()?;
-        each(Piece::of(Table::Defects, Some(week), batches))?;
-    }
-    Ok(())
+    let task = |week: Day| {
+        Task::of(Table::Defects, Some(week), move || {
+            let batches = defects.sorted(week)?;
+            Ok(Box::new(batches.map(move |batch| Ok(defect_batch(input, week, &batch?)))) as Batches)
+        })
+    };
+    defects.weeks().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
 }
 
 fn defect_batch(input: &TablesInput, week: Day, batch: &RecordBatch) -> RecordBatch {
@@ -89,13 +93,15 @@ fn defect_batch(input: &TablesInput, week: Day, batch: &RecordBatch) -> RecordBa
 }
 
 /// `carrier_names`, week by week.
-pub fn carrier_names(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
+pub fn carrier_names<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let names = &input.counted.names;
-    for week in names.days().into_iter().filter(|week| input.in_range(*week)) {
-        let batches = names.sorted(week)?.map(|batch| Ok(name_batch(input, week, &batch?))).collect::<Result<_>>()?;
-        each(Piece::of(Table::CarrierNames, Some(week), batches))?;
-    }
-    Ok(())
+    let task = |week: Day| {
+        Task::of(Table::CarrierNames, Some(week), move || {
+            let batches = names.sorted(week)?;
+            Ok(Box::new(batches.map(move |batch| Ok(name_batch(input, week, &batch?)))) as Batches)
+        })
+    };
+    names.days().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
 }
 
 fn name_batch(input: &TablesInput, week: Day, names: &RecordBatch) -> RecordBatch {
@@ -133,14 +139,22 @@ fn is_integrated(book: &Book, marketplace: &str, carrier: &str, as_of: Day) -> O
     book.is_integrated(Marketplace::Known(market), carrier, as_of)
 }
 
+/// Batches of rows that lie in memory.
+fn cut<'a, T: Copy + 'a>(rows: Vec<T>, batch: impl Fn(&[T]) -> RecordBatch + 'a) -> Batches<'a> {
+    let starts = (0..rows.len()).step_by(ROWS_OF_A_BATCH);
+    Box::new(starts.map(move |start| Ok(batch(&rows[start..rows.len().min(start + ROWS_OF_A_BATCH)]))))
+}
+
 /// `rejects`: the first of them, up to the job's cap.
-pub fn rejects(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    let mut rejects: Vec<(&str, &Reject)> =
-        input.rejects.iter().map(|(file, reject)| (input.files[*file as usize].file.as_str(), reject)).collect();
-    rejects.sort_by_key(|(file, reject)| (*file, reject.record));
-    rejects.truncate(input.plan.limits.max_rejected_rows_kept);
-    let batches = batches(rejects.len(), |rows| Ok(reject_batch(input, &rejects[rows])))?;
-    each(Piece::of(Table::Rejects, None, batches))
+pub fn rejects<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+    let make = move || {
+        let mut rejects: Vec<(&str, &Reject)> =
+            input.rejects.iter().map(|(file, reject)| (input.files[*file as usize].file.as_str(), reject)).collect();
+        rejects.sort_by_key(|(file, reject)| (*file, reject.record));
+        rejects.truncate(input.plan.limits.max_rejected_rows_kept);
+        Ok(cut(rejects, move |rejects| reject_batch(input, rejects)))
+    };
+    vec![Task::of(Table::Rejects, None, make)]
 }
 
 fn reject_batch(input: &TablesInput, rejects: &[(&str, &Reject)]) -> RecordBatch {
@@ -163,34 +177,37 @@ fn reject_batch(input: &TablesInput, rejects: &[(&str, &Reject)]) -> RecordBatch
 }
 
 /// `input_files`.
-pub fn input_files(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    let mut files: Vec<_> = input.files.iter().collect();
-    files.sort_by(|a, b| a.file.cmp(&b.file));
-    let batches = batches(files.len(), |rows| {
-        let files = &files[rows];
-        let day = |of: fn(&super::FileRow) -> Option<Day>| -> ArrayRef {
-            Arc::new(Date32Array::from_iter(files.iter().map(|file| of(file))))
-        };
-        let count = |of: fn(&super::FileRow) -> u64| counts(files.iter().map(|file| of(file)));
-        let columns: Vec<ArrayRef> = vec![
-            text_column(files.iter().map(|file| file.file.as_str())),
-            count(|file| file.bytes),
-            count(|file| file.rows_read),
-            count(|file| file.rows_pruned),
-            count(|file| file.rejected),
-            count(|file| file.after_as_of),
-            count(|file| file.superseded),
-            count(|file| file.outside_range),
-            count(|file| file.classes[0]),
-            count(|file| file.classes[1]),
-            count(|file| file.classes[2]),
-            count(|file| file.classes[3]),
-            day(|file| file.first_day),
-            day(|file| file.last_day),
-            text_column(files.iter().map(|file| file.digest.as_str())),
-            input.evidence_column(files.len()),
-        ];
-        Ok(input.batch(Table::InputFiles, columns))
-    })?;
-    each(Piece::of(Table::InputFiles, None, batches))
+pub fn input_files<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+    let make = move || {
+        let mut files: Vec<&FileRow> = input.files.iter().collect();
+        files.sort_by(|a, b| a.file.cmp(&b.file));
+        Ok(cut(files, move |files| file_batch(input, files)))
+    };
+    vec![Task::of(Table::InputFiles, None, make)]
+}
+
+fn file_batch(input: &TablesInput, files: &[&FileRow]) -> RecordBatch {
+    let day = |of: fn(&FileRow) -> Option<Day>| -> ArrayRef {
+        Arc::new(Date32Array::from_iter(files.iter().map(|file| of(file))))
+    };
+    let count = |of: fn(&FileRow) -> u64| counts(files.iter().map(|file| of(file)));
+    let columns: Vec<ArrayRef> = vec![
+        text_column(files.iter().map(|file| file.file.as_str())),
+        count(|file| file.bytes),
+        count(|file| file.rows_read),
+        count(|file| file.rows_pruned),
+        count(|file| file.rejected),
+        count(|file| file.after_as_of),
+        count(|file| file.superseded),
+        count(|file| file.outside_range),
+        count(|file| file.classes[0]),
+        count(|file| file.classes[1]),
+        count(|file| file.classes[2]),
+        count(|file| file.classes[3]),
+        day(|file| file.first_day),
+        day(|file| file.last_day),
+        text_column(files.iter().map(|file| file.digest.as_str())),
+        input.evidence_column(files.len()),
+    ];
+    input.batch(Table::InputFiles, columns)
 }

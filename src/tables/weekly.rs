@@ -1,133 +1,134 @@
 //! `vtr_weekly` and `vtr_weekly_category`: the rate by ISO week.
 //!
-//! Both are sums of one marginal over a week, so that they cannot disagree with each other. They
-//! hold every judged week of the asked range and no other day. They fail only if polars does.
+//! Both add up one marginal over a week, cell by cell, so that they cannot disagree with each other
+//! and hold no more than a batch of rows. They hold every judged week of the asked range and no other
+//! day. They fail only if reading the counts does.
 
 use super::columns::Table;
-use super::frames::{self, Codes, Detail, Measure, Space};
-use super::rates::{self, Rate, Rules};
-use super::{CATEGORY_KEYS, Piece, TablesInput, batches, day_column, text_column};
+use super::merge::Merge;
+use super::rates::{self, Rate, Rules, Targets};
+use super::space::{MARKETPLACE, PROGRAMME, Space};
+use super::{CARRIER_KEYS, CATEGORY_KEYS, TablesInput, Task, count_column, day_column, repeated, unsigned};
+use crate::counts::{Batches, Marginal};
 use crate::error::Result;
-use arrow::array::{ArrayRef, BooleanArray, Int64Array};
-use arrow::record_batch::RecordBatch;
-use polars::prelude::DataFrame;
-use std::ops::Range;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use std::sync::Arc;
 use vtr_kernel::Reason;
 use vtr_kernel::calendar::{self, Day};
-use vtr_kernel::reason::Class;
+use vtr_kernel::reason::{Class, TABLE};
 use vtr_kernel::tally::Tally;
 
-/// The key columns of `Counted::weekly`.
-const CARRIER_KEYS: [&str; 4] = ["seller_id", "marketplace", "programme", "carrier"];
-
-fn measures() -> Vec<Measure> {
-    let mut measures = vec![
-        Measure::class("out_of_scope", Class::OutOfScope),
-        Measure::class("exempt", Class::Exempt),
-        Measure::class("valid", Class::Valid),
-        Measure::class("defects", Class::Defect),
-    ];
-    measures.extend(Reason::defects().map(Measure::reason));
-    measures
-}
-
 /// `vtr_weekly`, week by week.
-pub fn by_carrier(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    let weekly = &input.counted.weekly;
-    let space = Space::of(weekly, &CARRIER_KEYS);
-    for week in weekly.days().into_iter().filter(|week| input.in_range(*week)) {
-        let batches: Vec<RecordBatch> = weekly.sorted(week)?.collect::<Result<_>>()?;
-        publish(input, Table::VtrWeekly, &space, week, &batches, each)?;
-    }
-    Ok(())
+pub fn by_carrier<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+    tasks(input, Table::VtrWeekly, &input.counted.weekly, &CARRIER_KEYS)
 }
 
 /// `vtr_weekly_category`, week by week.
-pub fn by_category(input: &TablesInput, each: &mut dyn FnMut(Piece) -> Result<()>) -> Result<()> {
-    let segments = &input.counted.category;
-    let space = Space::of(segments, &CATEGORY_KEYS);
-    let mut rest = segments.days().into_iter().peekable();
-    while let Some(day) = rest.next() {
-        let week = calendar::monday(day);
-        let mut of_week: Vec<RecordBatch> = segments.sorted(day)?.collect::<Result<_>>()?;
-        while let Some(day) = rest.next_if(|day| calendar::monday(*day) == week) {
-            for batch in segments.sorted(day)? {
-                of_week.push(batch?);
-            }
-        }
-        if input.in_range(week) {
-            publish(input, Table::VtrWeeklyCategory, &space, week, &of_week, each)?;
-        }
-    }
-    Ok(())
+pub fn by_category<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+    tasks(input, Table::VtrWeeklyCategory, &input.counted.category, &CATEGORY_KEYS)
 }
 
-/// One week of either table.
-fn publish(
-    input: &TablesInput,
-    table: Table,
-    space: &Space,
-    week: Day,
-    counted: &[RecordBatch],
-    each: &mut dyn FnMut(Piece) -> Result<()>,
-) -> Result<()> {
-    let frames: Result<Vec<DataFrame>> =
-        counted.iter().map(|batch| space.frame(batch, 0, Detail::Reasons, |_| true)).collect();
-    let sums = frames::pivot(&frames::sum(frames?)?, &measures())?;
-    let sheet = Sheet { input, table, space, rules: &Rules::of(&input.plan.book, space), sums: &sums, week };
-    let batches = batches(sums.height(), |rows| sheet.batch(rows))?;
-    if batches.is_empty() { Ok(()) } else { each(Piece::of(table, Some(week), batches)) }
-}
-
-/// The sums of one week, to be written out.
-struct Sheet<'a> {
+fn tasks<'a>(
     input: &'a TablesInput<'a>,
     table: Table,
-    space: &'a Space,
-    rules: &'a Rules<'a>,
-    sums: &'a DataFrame,
-    week: Day,
+    marginal: &'a Marginal,
+    names: &[&'static str; 4],
+) -> Vec<Task<'a>> {
+    let space = Arc::new(Space::of(marginal, names));
+    let rules = Arc::new(Rules::of(&input.plan.book, &space));
+    let days = marginal.days();
+    let weeks = days.chunk_by(|a, b| calendar::monday(*a) == calendar::monday(*b));
+    let weeks = weeks.map(|days| (calendar::monday(days[0]), days.to_vec()));
+    let task = |(week, days): (Day, Vec<Day>)| {
+        let (space, rules) = (Arc::clone(&space), Arc::clone(&rules));
+        Task::of(table, Some(week), move || {
+            let merge = Merge::of(marginal, &days, &space)?;
+            let targets = rules.targets(week + 6);
+            Ok(Box::new(Week { input, table, space, rules, targets, week, merge }) as Batches)
+        })
+    };
+    weeks.filter(|(week, _)| input.in_range(*week)).map(task).collect()
 }
 
-impl Sheet<'_> {
-    fn counts(&self, name: &str, rows: &Range<usize>) -> Result<&[i64]> {
-        Ok(&frames::counts(self.sums, name)?[rows.clone()])
-    }
+/// Counted cells: a column for each class and one for each defect reason.
+#[derive(Default)]
+struct Sums {
+    cells: Vec<u64>,
+    classes: [Vec<i64>; 4],
+    /// In ladder order.
+    reasons: Vec<Vec<i64>>,
+}
 
-    fn batch(&self, rows: Range<usize>) -> Result<RecordBatch> {
-        let last_day = self.week + 6;
-        let codes: Vec<Codes> =
-            frames::cells(self.sums)?[rows.clone()].iter().map(|cell| self.space.codes(*cell)).collect();
-        let [out_of_scope, exempt] = [self.counts("out_of_scope", &rows)?, self.counts("exempt", &rows)?];
-        let [valid, defects] = [self.counts("valid", &rows)?, self.counts("defects", &rows)?];
-        let eligible: Vec<i64> = valid.iter().zip(defects).map(|(valid, defects)| valid + defects).collect();
-        let shipments = (0..rows.len()).map(|row| out_of_scope[row] + exempt[row] + eligible[row]);
-        let rates: Vec<Rate> = (0..rows.len())
-            .map(|row| Rate {
-                tally: Tally { valid: frames::unsigned(valid[row]), eligible: frames::unsigned(eligible[row]) },
-                target: self.rules.target(codes[row][1], codes[row][2], last_day),
-            })
-            .collect();
-        let provisional = codes.iter().map(|codes| self.rules.provisional(codes[1], last_day, self.input.plan.as_of));
-        let count = |counts: &[i64]| -> ArrayRef { Arc::new(Int64Array::from(counts.to_vec())) };
+impl Sums {
+    /// Adds up the next cells of a merge, as many as `most`.
+    fn next(merge: &mut Merge, most: usize) -> Result<Sums> {
+        let mut sums = Sums { reasons: Reason::defects().map(|_| Vec::new()).collect(), ..Sums::default() };
+        while sums.cells.len() < most {
+            let mut by_reason = [0; TABLE.len()];
+            let Some(cell) = merge.next(|count| by_reason[count.code as usize] += count.count)? else { break };
+            sums.cells.push(cell);
+            let mut by_class = [0; 4];
+            let mut reasons = sums.reasons.iter_mut();
+            for (entry, count) in TABLE.iter().zip(by_reason) {
+                by_class[entry.class as usize] += count;
+                if entry.class == Class::Defect {
+                    reasons.next().expect("every defect reason has a column").push(count);
+                }
+            }
+            sums.classes.iter_mut().zip(by_class).for_each(|(column, count)| column.push(count));
+        }
+        Ok(sums)
+    }
+}
+
+/// One week of either table, to be read batch by batch.
+struct Week<'a> {
+    input: &'a TablesInput<'a>,
+    table: Table,
+    space: Arc<Space>,
+    rules: Arc<Rules<'a>>,
+    targets: Targets,
+    week: Day,
+    merge: Merge<'a>,
+}
+
+impl Iterator for Week<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        match Sums::next(&mut self.merge, self.space.rows_of_a_batch()) {
+            Ok(sums) if sums.cells.is_empty() => None,
+            sums => Some(sums.map(|sums| self.batch(sums))),
+        }
+    }
+}
+
+impl Week<'_> {
+    fn batch(&self, Sums { cells, classes, reasons }: Sums) -> RecordBatch {
+        let (rows, last_day) = (cells.len(), self.week + 6);
+        let [out_of_scope, exempt, valid, defects] = classes;
+        let eligible: Vec<i64> = valid.iter().zip(&defects).map(|(valid, defects)| valid + defects).collect();
+        let shipments = (0..rows).map(|row| out_of_scope[row] + exempt[row] + eligible[row]).collect();
+        let markets: Vec<u32> = cells.iter().map(|cell| self.space.code(*cell, MARKETPLACE)).collect();
+        let rate = |row: usize| Rate {
+            tally: Tally { valid: unsigned(valid[row]), eligible: unsigned(eligible[row]) },
+            target: self.targets.of(markets[row], self.space.code(cells[row], PROGRAMME)),
+        };
+        let rates: Vec<Rate> = (0..rows).map(rate).collect();
+        let as_of = self.input.plan.as_of;
+        let provisional = markets.iter().map(|market| Some(self.rules.provisional(*market, last_day, as_of)));
 
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.table.columns().len());
-        for column in 0..4 {
-            columns.push(text_column(codes.iter().map(|codes| self.space.text(column, codes[column]))));
-        }
-        columns.push(day_column(codes.iter().map(|_| self.week)));
-        let iso_week = calendar::iso_week(self.week);
-        columns.push(text_column(codes.iter().map(|_| iso_week.as_str())));
-        columns.push(Arc::new(Int64Array::from_iter_values(shipments)));
-        columns.extend([out_of_scope, exempt, &eligible, valid, defects].map(count));
-        for reason in Reason::defects() {
-            columns.push(count(self.counts(reason.name(), &rows)?));
-        }
+        columns.extend(self.space.text_columns(&cells));
+        columns.push(day_column(std::iter::repeat_n(self.week, rows)));
+        columns.push(repeated(&calendar::iso_week(self.week), rows));
+        columns.push(count_column(shipments));
+        columns.extend([out_of_scope, exempt, eligible, valid, defects].map(count_column));
+        columns.extend(reasons.into_iter().map(count_column));
         columns.extend(rates::vtr_and_target(&rates));
         columns.push(rates::meets_target(&rates));
-        columns.push(Arc::new(BooleanArray::from_iter(provisional.map(Some))));
-        columns.push(self.input.evidence_column(rows.len()));
-        Ok(self.input.batch(self.table, columns))
+        columns.push(Arc::new(BooleanArray::from_iter(provisional)));
+        columns.push(self.input.evidence_column(rows));
+        self.input.batch(self.table, columns)
     }
 }

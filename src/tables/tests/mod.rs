@@ -1,17 +1,19 @@
 //! Tables from small, invented packages: what they must show, worked out by hand or naively.
 
 mod health;
+mod large;
 mod rates;
 mod row_tables;
 
 use super::columns::Table;
 use super::{FileRow, Piece, TablesInput, build, time_axis};
 use crate::job::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
+use crate::progress::{Progress, Visibility};
 use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
-use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, LazyLock, Mutex};
 use vtr_columnar::fold::Reject;
 use vtr_columnar::marginals::Marginals;
 use vtr_kernel::calendar::{self, Day};
@@ -208,25 +210,40 @@ fn judged(on: &str, reason: Reason, count: i64) -> Judged {
 /// One row of a marginal: time, keys, reason, count.
 type Counted = (Day, Vec<&'static str>, Option<Reason>, i64);
 
-/// Batches by time, sorted and added up, with one dictionary for each key column.
-fn marginal(names: &[&str], rows: &[Counted]) -> BTreeMap<Day, RecordBatch> {
-    let texts = |column: usize| {
-        let mut texts: Vec<&str> = rows.iter().map(|row| row.1[column]).collect();
-        texts.sort_unstable();
-        texts.dedup();
-        texts
+/// The texts of each key column, ascending; marginals share them.
+type Dictionaries = BTreeMap<&'static str, Vec<&'static str>>;
+
+fn dictionaries(packages: &[Judged]) -> Dictionaries {
+    let texts = |of: fn(&Judged) -> &'static str| {
+        let texts: BTreeSet<&str> = packages.iter().map(of).collect();
+        texts.into_iter().collect()
     };
-    let texts: Vec<Vec<&str>> = (0..names.len()).map(texts).collect();
+    BTreeMap::from([
+        ("seller_id", texts(|p| p.seller)),
+        ("marketplace", texts(|p| p.market)),
+        ("programme", texts(|p| p.programme)),
+        ("product_category", texts(|p| p.category)),
+        ("carrier", texts(|p| p.carrier)),
+        ("carrier_typed", texts(|p| p.carrier)),
+    ])
+}
+
+/// The keys and the reason's code of a row of a marginal.
+type Key<'a> = (Vec<&'a str>, Option<u8>);
+
+/// Batches by time, sorted and added up, with one dictionary for each key column.
+fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BTreeMap<Day, RecordBatch> {
+    let texts: Vec<&[&str]> = names.iter().map(|name| dictionaries[name].as_slice()).collect();
     let values: Vec<ArrayRef> =
-        texts.iter().map(|texts| Arc::new(StringArray::from(texts.clone())) as ArrayRef).collect();
+        texts.iter().map(|texts| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef).collect();
     let mut by_time: BTreeMap<Day, Vec<&Counted>> = BTreeMap::new();
     rows.iter().for_each(|row| by_time.entry(row.0).or_default().push(row));
     let batch = |rows: Vec<&Counted>| {
-        let mut sums: BTreeMap<(Vec<&str>, Option<u8>), i64> = BTreeMap::new();
+        let mut sums: BTreeMap<Key, i64> = BTreeMap::new();
         for (_, keys, reason, count) in rows {
             *sums.entry((keys.clone(), reason.map(|reason| reason as u8))).or_default() += count;
         }
-        let rows: Vec<((Vec<&str>, Option<u8>), i64)> = sums.into_iter().collect();
+        let rows: Vec<(Key, i64)> = sums.into_iter().collect();
         let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
         for (column, name) in names.iter().enumerate() {
             let code = |row: &((Vec<&str>, _), _)| texts[column].binary_search(&row.0.0[column]).unwrap() as u32;
@@ -282,12 +299,12 @@ fn counted(plan: &Plan, packages: &[Judged]) -> crate::counts::Counted {
         .filter(is_culprit)
         .map(|p| (0, with(account(p), &[p.category, p.carrier]), None, p.count))
         .collect();
-    let account = ["seller_id", "marketplace", "programme"];
+    let (account, texts) = (["seller_id", "marketplace", "programme"], dictionaries(packages));
     let marginals = Marginals {
-        weekly: marginal(&[&account[..], &["carrier"]].concat(), &weekly),
-        category: marginal(&[&account[..], &["product_category"]].concat(), &category),
-        names: marginal(&["marketplace", "carrier_typed", "carrier"], &names),
-        culprits: marginal(&[&account[..], &["product_category", "carrier"]].concat(), &culprits).remove(&0),
+        weekly: marginal(&[&account[..], &["carrier"]].concat(), &texts, &weekly),
+        category: marginal(&[&account[..], &["product_category"]].concat(), &texts, &category),
+        names: marginal(&["marketplace", "carrier_typed", "carrier"], &texts, &names),
+        culprits: marginal(&[&account[..], &["product_category", "carrier"]].concat(), &texts, &culprits).remove(&0),
     };
     crate::counts::Counted::in_memory(marginals, Vec::new())
 }
@@ -299,24 +316,27 @@ struct Made {
     batches: Vec<RecordBatch>,
 }
 
-/// All pieces, after checks that hold for every table: schema, order and uniqueness of keys, weeks.
+/// All pieces that have rows or must come, in order, after checks that hold for every table: schema,
+/// order and uniqueness of keys, weeks.
 fn pieces(input: &TablesInput) -> Vec<Made> {
-    let mut pieces: Vec<Made> = Vec::new();
-    let mut take = |piece: Piece| {
+    let pieces = Mutex::new(Vec::new());
+    let take = |piece: Piece| {
         let piece = Made { table: piece.table, week: piece.week, batches: piece.batches.collect::<Result<_, _>>()? };
         assert_eq!(piece.week.is_some(), piece.table.is_partitioned());
         assert!(piece.batches.iter().all(|batch| batch.schema() == piece.table.schema() && batch.num_rows() > 0));
-        assert!(!piece.table.is_partitioned() || !piece.batches.is_empty());
-        if let Some(last) = pieces.last().filter(|last| last.table == piece.table) {
-            assert!(last.week < piece.week, "weeks ascend");
-        }
         let rows = cells(&piece, piece.table.key());
         let is_unique = piece.table != Table::Defects;
         assert!(rows.windows(2).all(|pair| pair[0] < pair[1] || !is_unique && pair[0] == pair[1]), "{rows:?}");
-        pieces.push(piece);
+        if !piece.batches.is_empty() || !piece.table.is_partitioned() {
+            pieces.lock().unwrap().push(piece);
+        }
         Ok(())
     };
-    build(input, &mut take).unwrap();
+    build(input, &Progress::begin("", 0, Visibility::Quiet), &take).unwrap();
+    let mut pieces = pieces.into_inner().unwrap();
+    pieces.sort_by_key(|piece| (piece.table, piece.week));
+    let twice = pieces.windows(2).find(|pair| (pair[0].table, pair[0].week) == (pair[1].table, pair[1].week));
+    assert!(twice.is_none(), "a week of a table comes once");
     pieces
 }
 
