@@ -156,7 +156,13 @@ pub struct RunArgs {
     /// The weeks.
     #[command(flatten)]
     pub range: RangeOptions,
-    /// The run's summary as JSON on stdout
+    /// So many weeks at a time, one publication each: a long backfill in bounded memory that goes on where it was stopped
+    #[arg(long, value_name = "WEEKS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: Option<u32>,
+    /// Only the weeks that inputs, job, book or latency have outdated; `vtr plan` names them
+    #[arg(long)]
+    pub stale: bool,
+    /// The run's summary as JSON on stdout, one object for each publication
     #[arg(long)]
     pub json: bool,
 }

@@ -32,6 +32,7 @@ pub mod scan;
 pub mod sellers;
 pub mod signals;
 pub mod spill;
+pub mod stale;
 pub mod suggest;
 pub mod tables;
 pub mod verbs;

@@ -133,6 +133,11 @@ fn load_with(
     }
 }
 
+/// Makes the plan that of the next batch of weeks: a run of its own.
+pub fn restart(plan: &mut Plan, range: plan::WeekRange, now: SystemTime) {
+    (plan.range, plan.began_at, plan.run_id) = (Some(range), rfc3339(now), run_id(now));
+}
+
 /// Lays environment and options over the job, the stronger later.
 fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) {
     // Where these are given, paths start from the working folder, not from the job's.

@@ -9,6 +9,7 @@ use crate::job::{self, plan::Plan};
 use crate::publish::{Manifest, Span, log};
 use crate::report::grouped;
 use crate::scan::{self, Survey};
+use crate::stale::{self, Stale};
 use crate::tables::columns::Table;
 use std::fmt::Write;
 use std::path::Path;
@@ -25,6 +26,7 @@ pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
     job_lines(&plan, &survey, &mut text);
     input_lines(&plan, &survey, &mut text);
     output_lines(&plan, base.as_ref(), &mut text);
+    stale_lines(&plan, &survey, base.as_ref(), &mut text)?;
     super::print_lines(&text)
 }
 
@@ -113,4 +115,32 @@ fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut String) {
         };
         put(text, "  replaces", &line);
     }
+}
+
+/// The published weeks that are outdated, and those that would be gone, as far as inputs tell.
+fn stale_lines(plan: &Plan, survey: &Survey, base: Option<&Manifest>, text: &mut String) -> Result<()> {
+    let Some(base) = base else { return Ok(()) };
+    let store = crate::publish::at(Path::new(&plan.output.path))?;
+    match stale::stale(plan, survey, store.as_ref())? {
+        Stale::Everything(why) => put(text, "stale", &format!("all weeks: {why}")),
+        Stale::Weeks(stale) if stale.is_empty() => put(text, "stale", "no week"),
+        Stale::Weeks(stale) => {
+            let reasons: std::collections::BTreeSet<&String> = stale.values().collect();
+            for reason in reasons {
+                let of_reason = stale.iter().filter(|(_, why)| *why == reason);
+                for range in stale::ranges(of_reason.map(|(week, _)| *week)) {
+                    put(text, "stale", &format!("{}: {reason}", weeks(range.first, range.last)));
+                }
+            }
+        }
+    }
+    match stale::vanishing(plan, survey, base, store.as_ref())? {
+        None => put(text, "vanishes", "not known before reading"),
+        Some(gone) => {
+            for range in stale::ranges(gone) {
+                put(text, "vanishes", &format!("{}: no input can hold a day of it", weeks(range.first, range.last)));
+            }
+        }
+    }
+    Ok(())
 }

@@ -1,22 +1,98 @@
 //! `vtr run`: the main job.
 //!
-//! It makes the plan, runs it, and says what came of it: a summary on stderr or JSON on stdout, and
-//! always the report under the output. It fails as the run does.
+//! It makes the plan, runs it, as a whole or in batches of weeks, and says what came of each: a summary
+//! on stderr or JSON on stdout, and always the report under the output. It fails as the run does; of
+//! batches those before stay published, and the next start goes on behind them.
 
 use crate::cli::{GlobalOptions, RunArgs};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job;
+use crate::job::plan::{Plan, WeekRange};
 use crate::progress::{Visibility, say};
 use crate::publish;
 use crate::report::Outcome;
+use crate::stale::{self, Stale};
 use std::path::Path;
 use std::time::SystemTime;
 
 /// Runs the job.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
-    let plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
+    let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
+    if args.batch.is_none() && !args.stale {
+        return one(&plan, args, global);
+    }
+    let asked = plan.range;
+    if asked.is_none() && !args.stale {
+        return Err(Error::Usage("--batch needs the weeks of the backfill: give --from and --to, or --last".into()));
+    }
+    let tell = |line: String| {
+        if !global.quiet {
+            say(&line)
+        }
+    };
+    let weeks = match outdated(&plan)? {
+        Stale::Weeks(weeks) => weeks,
+        Stale::Everything(why) => match (asked, args.batch) {
+            (Some(range), Some(_)) => whole(range, why),
+            _ => {
+                tell(format!("stale: all weeks asked for: {why}"));
+                return one(&plan, args, global);
+            }
+        },
+    };
+    let at_most = args.batch.and_then(|weeks| i32::try_from(weeks).ok()).unwrap_or(i32::MAX / 14);
+    let batches: Vec<WeekRange> = match (asked, args.stale) {
+        (Some(range), false) => cut(range, at_most),
+        _ => stale::ranges(weeks.keys().copied()).into_iter().flat_map(|range| cut(range, at_most)).collect(),
+    };
+    plan.backfill = asked.filter(|_| args.batch.is_some());
+    for (index, batch) in batches.iter().enumerate() {
+        let (first, last) = (batch.days().0, batch.days().1);
+        let named = format!(
+            "batch {} of {}, {} to {}",
+            index + 1,
+            batches.len(),
+            vtr_kernel::calendar::iso_week(first),
+            vtr_kernel::calendar::iso_week(last)
+        );
+        let Some((_, why)) = weeks.range(first..=last).next() else {
+            tell(format!("{named}: stands as it would be published"));
+            continue;
+        };
+        tell(format!("{named}: {why}"));
+        job::restart(&mut plan, *batch, SystemTime::now());
+        one(&plan, args, global)?;
+    }
+    if batches.is_empty() {
+        tell(format!("{}: no week is stale", plan.name));
+    }
+    Ok(())
+}
+
+fn outdated(plan: &Plan) -> Result<Stale> {
+    let survey = crate::scan::survey(plan)?;
+    let store = publish::at(Path::new(&plan.output.path))?;
+    if let Some(base) = publish::log::latest(store.as_ref())? {
+        publish::refuse_other(plan, Some(&base), survey.evidence)?;
+    }
+    stale::stale(plan, &survey, store.as_ref())
+}
+
+/// Every week of a range, for one reason.
+fn whole(range: WeekRange, why: String) -> std::collections::BTreeMap<vtr_kernel::calendar::Day, String> {
+    (range.first..=range.last).step_by(7).map(|week| (week, why.clone())).collect()
+}
+
+/// A range in pieces of so many weeks.
+fn cut(range: WeekRange, weeks: i32) -> Vec<WeekRange> {
+    let starts = (range.first..=range.last).step_by(weeks.max(1) as usize * 7);
+    starts.map(|first| WeekRange { first, last: range.last.min(first.saturating_add(7 * (weeks - 1))) }).collect()
+}
+
+/// One publication.
+fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
-    let (report, result) = crate::run(&plan, visibility);
+    let (report, result) = crate::run(plan, visibility);
     // Of a run that changed nothing nothing is written, and an output that was refused is not ours.
     let kept = if report.begun && report.outcome != Outcome::Unchanged {
         publish::at(Path::new(&plan.output.path)).and_then(|store| report.write(store.as_ref())).map(drop)

@@ -1,7 +1,8 @@
 //! Ranges on a generated history: a backfill in batches is the full run, and a week reads its share.
 
-use crate::support::ok;
+use crate::support::{ok, text, vtr};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -41,7 +42,76 @@ fn a_scheduled_week_reads_its_share_of_a_long_history() {
     history(folder.path(), "60000", "208");
     let job = job(folder.path(), "");
     let lean = ["--set", "deduplicate=false", "--set", "output.tables=[\"vtr_weekly\"]", "--set", "name=lean"];
-    let weeks = ["2025-W45", "2025-W45"];
+    let weeks = ["2025-W40", "2025-W40"];
+    // An ordinary week; before Christmas a week has up to twice the rows of one, and reads as much more.
     let bare = share(&job, folder.path(), weeks, &lean);
     assert!(bare < 0.05, "vtr_weekly alone without deduplication: {bare}");
+}
+
+/// The current files of the tables that hold weeks, and of `account_health`, by name: names are digests.
+fn published(out: &Path) -> BTreeSet<String> {
+    let current = out.join("current");
+    let files = crate::support::files(&current).into_iter();
+    let files = files.map(|path| path.strip_prefix(&current).unwrap().display().to_string());
+    files.filter(|path| path.contains("week=") || path.starts_with("account_health")).collect()
+}
+
+#[test]
+fn a_backfill_in_batches_is_the_full_run_byte_for_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    history(folder.path(), "20000", "52");
+    let job = job(folder.path(), "");
+    let range = ["--from", "2024-W01", "--to", "2026-W04", "--batch", "9"];
+    for rolling in ["weekly", "daily"] {
+        let set = format!("output.rolling={rolling}");
+        let out = |kind: &str| folder.path().join(format!("{kind}-{rolling}"));
+        let target = |kind: &str| out(kind).display().to_string();
+        ok(&["run", &job, "--quiet", "--out", &target("whole"), "--set", &set]);
+        // The first batches, then all of them: it goes on behind those that stand.
+        let first = ["--from", "2024-W01", "--to", "2024-W18", "--batch", "9"];
+        ok(&[&["run", &job, "--quiet", "--out", &target("cut"), "--set", &set], &first[..]].concat());
+        let all = vtr(&[&["run", &job, "--out", &target("cut"), "--set", &set], &range[..]].concat());
+        let said = text(&all.stderr);
+        assert!(all.status.success() && said.contains("batch 1 of 12, 2024-W01 to 2024-W09: stands"), "{said}");
+        assert!(said.contains("batch 2 of 12") && said.contains("batch 12 of 12"), "{said}");
+        let (whole, cut) = (published(&out("whole")), published(&out("cut")));
+        assert!(whole.len() > 500, "{}", whole.len());
+        assert_eq!(cut.symmetric_difference(&whole).collect::<Vec<_>>(), Vec::<&String>::new(), "{rolling}");
+        let again = vtr(&[&["run", &job, "--out", &target("cut"), "--set", &set], &range[..]].concat());
+        assert_eq!(text(&again.stderr).matches(": stands as it would be published").count(), 12);
+    }
+}
+
+#[test]
+fn changed_inputs_make_their_weeks_stale_and_only_those_are_run() {
+    let folder = tempfile::tempdir().unwrap();
+    history(folder.path(), "20000", "52");
+    let job = job(folder.path(), "copies_within = 10");
+    let out = folder.path().join("out").display().to_string();
+    ok(&["run", &job, "--quiet", "--out", &out]);
+    assert!(ok(&["plan", &job, "--out", &out]).contains("stale      no week"));
+    // One file less, and a published week has no input.
+    let shipments = folder.path().join("history/shipments");
+    let last = crate::support::files(&shipments).pop().unwrap();
+    fs::rename(&last, folder.path().join("apart.parquet")).unwrap();
+    let planned = ok(&["plan", &job, "--out", &out]);
+    assert!(planned.contains("vanishes   2026-W0"), "{planned}");
+    let stale: Vec<&str> = planned.lines().filter(|line| line.starts_with("stale")).collect();
+    assert!(
+        stale.len() == 1 && stale[0].contains("inputs have changed") && stale[0].contains("2025-W49 to"),
+        "{stale:?}"
+    );
+    let fresh = folder.path().join("fresh").display().to_string();
+    ok(&["run", &job, "--quiet", "--out", &fresh]);
+    let run = vtr(&["run", &job, "--out", &out, "--stale", "--set", "limits.max_vanished_weeks=9"]);
+    assert!(run.status.success(), "{}", text(&run.stderr));
+    let weeks =
+        |out: &str| published(Path::new(out)).into_iter().filter(|path| path.contains("week=")).collect::<Vec<_>>();
+    assert_eq!(weeks(&out), weeks(&fresh), "what is stale is all that a full run would change");
+    let none = vtr(&["run", &job, "--out", &out, "--stale"]);
+    assert!(text(&none.stderr).contains("no week is stale"), "{}", text(&none.stderr));
+    // Another book, another day.
+    let later = ok(&["plan", &job, "--out", &out, "--as-of", "2026-02-20"]);
+    assert!(later.contains("left out what was known later"), "{later}");
+    assert!(ok(&["plan", &job, "--out", &out, "--set", "identity=order"]).contains("the job has changed"));
 }
