@@ -96,6 +96,9 @@ pub enum Verb {
         after_help = "Examples:\n  vtr inspect report.txt\n  vtr inspect confirmations.txt --encoding shift_jis --header-line 3"
     )]
     Inspect(InspectArgs),
+    /// Decode one file whole under limits, for a run with `isolate = true`; what to do stands on stdin
+    #[command(hide = true, after_help = "Example:\n  vtr try-file < trial.json")]
+    TryFile,
     /// About job files
     #[command(subcommand, after_help = "Example:\n  vtr job schema > job.schema.json")]
     Job(JobVerb),

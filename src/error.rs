@@ -22,6 +22,9 @@ pub enum Error {
     /// Exit 3: an input is missing, has the wrong columns or types, or cannot be trusted.
     #[error("{0}")]
     Input(String),
+    /// Exit 3: files that turned out bad while they were read: index in the survey, name and reason.
+    #[error("{}", refused(.0))]
+    BadFiles(Vec<(u32, String)>),
     /// Exit 4: a gate tripped; nothing was published.
     #[error("{0}")]
     Gate(String),
@@ -44,11 +47,19 @@ impl Error {
         match self {
             Error::Failed { .. } => 1,
             Error::Usage(_) => 2,
-            Error::Input(_) => 3,
+            Error::Input(_) | Error::BadFiles(_) => 3,
             Error::Gate(_) => 4,
             Error::Conflict(_) => 5,
             Error::Stopped(signal) => 128 + signal,
         }
+    }
+}
+
+fn refused(bad: &[(u32, String)]) -> String {
+    let lines: Vec<&str> = bad.iter().map(|(_, what)| what.as_str()).collect();
+    match lines.as_slice() {
+        [one] => (*one).to_owned(),
+        _ => format!("{} input files refused:\n  {}", lines.len(), lines.join("\n  ")),
     }
 }
 

@@ -1,8 +1,8 @@
 //! Threads over units of work: read, judge, count, and bring the threads' counts together.
 //!
 //! Every row that a reader saw ends in one counted place of its file; which place is the columnar
-//! crate's business, which rows are superseded `dedup`'s. It fails on the first input that cannot be
-//! read to its end, and when the run is told to stop.
+//! crate's business, which rows are superseded `dedup`'s. It fails on inputs that cannot be read to
+//! their end, once all such are known, and when the run is told to stop.
 
 use crate::counts::{Counted, DefectRuns, Defects, Gone, Runs};
 use crate::dedup::{self, Copies, Search};
@@ -285,16 +285,28 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn all(&self, settings: &Settings, keys: &SharedKeys) -> Result<Vec<Gathered>> {
         let next = AtomicUsize::new(0);
-        on_threads(self.plan, &self.stop, || {
+        // Once a file turned out bad nothing that is gathered counts; the rest is read so that all such are named.
+        let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
+        let gathered = on_threads(self.plan, &self.stop, || {
             let mut folder = Folder::new(settings, keys);
             let mut gathered = Gathered::new(self.plan);
             while !self.stop.load(Ordering::SeqCst) {
                 let Some(unit) = self.survey.units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                self.unit(unit, &mut folder, &mut gathered)?;
+                if bad.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&unit.file) {
+                    continue;
+                }
+                match self.unit(unit, &mut folder, &mut gathered) {
+                    Err(Error::BadFiles(one)) => bad.lock().unwrap_or_else(PoisonError::into_inner).extend(one),
+                    done => done?,
+                }
             }
             gathered.runs.keep(folder.partial());
             Ok(gathered)
-        })
+        })?;
+        match bad.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            bad if bad.is_empty() => Ok(gathered),
+            bad => Err(Error::BadFiles(bad.into_iter().collect())),
+        }
     }
 
     fn unit(&self, unit: &scan::Unit, folder: &mut Folder, gathered: &mut Gathered) -> Result<()> {
@@ -303,7 +315,9 @@ impl Reading<'_> {
         let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
         let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
         let seller = seller.map(|(_, text)| text.as_str());
-        let end = (self.reader)(self.plan, self.survey, unit, &mut |chunk| {
+        // What fails behind the reader is not the file's fault.
+        let sound = std::cell::Cell::new(true);
+        let mut take = |chunk: scan::Chunk| {
             crate::signals::check()?;
             if self.stop.load(Ordering::SeqCst) {
                 return Err(Error::Gate("another thread failed".to_owned()));
@@ -316,6 +330,13 @@ impl Reading<'_> {
             gathered.relieve(unit.file, seller, folder)?;
             self.progress.add(rows as u64);
             Ok(())
+        };
+        let read = (self.reader)(self.plan, self.survey, unit, &mut |chunk| {
+            take(chunk).inspect_err(|_: &Error| sound.set(false))
+        });
+        let end = read.map_err(|error| match error {
+            Error::Input(why) if sound.get() => Error::BadFiles(vec![(unit.file, why)]),
+            other => other,
         })?;
         gathered.bytes_read += end.bytes_read;
         gathered.add(unit.file, folder.take(), end.rows_read, end.digest)

@@ -37,7 +37,7 @@ pub mod suggest;
 pub mod tables;
 pub mod verbs;
 
-use error::Result;
+use error::{Error, Result};
 use fold::{FileCounts, Folded};
 use job::plan::{AsOfMode, Plan};
 use progress::{Progress, Visibility};
@@ -67,15 +67,21 @@ pub fn run_by(plan: &Plan, visibility: Visibility, reader: &scan::Reader) -> (Ru
 
 /// The route: one stage after the other.
 fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mut RunReport) -> Result<()> {
-    let survey = report.stage("survey", || scan::survey(plan))?;
+    let mut survey = report.stage("survey", || scan::survey_and_try(plan))?;
     let publication = publish::begin(plan, plan.run_id.clone())?;
     report.begun = true;
     publication.expect(survey.evidence)?;
-    note_survey(&survey, report);
     let axis = tables::time_axis(plan);
-    let progress = Progress::begin("reading", survey.units.iter().map(|unit| unit.rows).sum(), visibility);
-    let folded = fold::fold(plan, &survey, &axis, &progress, reader, report)?;
-    drop(progress);
+    let folded = loop {
+        let progress = Progress::begin("reading", survey.units.iter().map(|unit| unit.rows).sum(), visibility);
+        match fold::fold(plan, &survey, &axis, &progress, reader, report) {
+            // Nothing of a file that turns out bad half way may count: what was folded is dropped, and the rest folded anew.
+            Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,
+            folded => break folded?,
+        }
+        publication.expect(survey.evidence)?;
+    };
+    note_survey(&survey, report);
     let apart = publication.base().and_then(|base| base.copies_apart_days);
     let facts = facts(plan, &survey, &folded, apart, report);
     publish(plan, &survey, &folded, publication, facts, report, visibility)

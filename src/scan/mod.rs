@@ -14,6 +14,7 @@ mod files;
 mod fixture;
 mod footer;
 mod headings;
+pub mod isolate;
 mod labels;
 pub mod look;
 mod pages;
@@ -23,10 +24,11 @@ mod records;
 mod thrift;
 
 use crate::error::{Error, Result};
-use crate::job::plan::{AsOfMode, EvidenceWanted, Format, Input, Limits, Plan};
+use crate::job::plan::{AsOfMode, EvidenceWanted, Format, Input, Limits, OnBadFile, Plan};
 use arrow::array::RecordBatch;
 use files::{Listed, Packing};
 use headings::Mapping;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use vtr_columnar::fold::{Records, Reject};
 use vtr_columnar::input::{Column, ColumnSet};
@@ -48,12 +50,40 @@ pub struct Survey {
     sources: Vec<Source>,
     /// What reading met in identifiers.
     damage: damage::Damage,
+    /// Files that the job allows to be left out, and why they are.
+    left_out: Vec<String>,
 }
 
 impl Survey {
     /// What reading met that rejects nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
-        self.damage.warnings()
+        let left_out = self.left_out.iter().map(|what| format!("left out, on_bad_file = \"skip\": {what}"));
+        left_out.chain(self.damage.warnings()).collect()
+    }
+
+    /// What is left to read without files that turned out bad.
+    ///
+    /// # Errors
+    /// A bad file may not be left out, or no file stays.
+    pub fn without(self, plan: &Plan, bad: Vec<(u32, String)>) -> Result<Survey> {
+        let input = |file: u32| &plan.inputs[self.files[file as usize].input];
+        if bad.iter().any(|(file, _)| input(*file).on_bad_file == OnBadFile::Fail) {
+            return Err(Error::BadFiles(bad));
+        }
+        let gone: HashSet<u32> = bad.iter().map(|(file, _)| *file).collect();
+        let mut left_out = self.left_out;
+        left_out.extend(bad.into_iter().map(|(_, what)| what));
+        let (mut looked, mut places) = (Vec::new(), Vec::new());
+        for (index, (file, source)) in (0..).zip(self.files.into_iter().zip(self.sources)) {
+            places.push(looked.len() as u32);
+            if !gone.contains(&index) {
+                looked.push((file, source));
+            }
+        }
+        let stays = self.units.into_iter().filter(|unit| !gone.contains(&unit.file));
+        let units = stays.map(|unit| Unit { file: places[unit.file as usize], ..unit }).collect();
+        let (files, sources) = looked.into_iter().unzip();
+        finished(plan, files, units, sources, left_out)
     }
 }
 
@@ -154,15 +184,32 @@ enum Source {
 /// # Errors
 /// All files that are refused, each with every reason.
 pub fn survey(plan: &Plan) -> Result<Survey> {
+    look_at(plan, files::list(plan)?, &HashMap::new())
+}
+
+/// [`survey`], once the files of inputs that ask for it were decoded whole in processes of their own.
+///
+/// # Errors
+/// Those of [`survey`]; among them files whose process was ended, or refused them.
+pub fn survey_and_try(plan: &Plan) -> Result<Survey> {
     let listed = files::list(plan)?;
+    let refused = isolate::try_all(plan, &listed)?;
+    look_at(plan, listed, &refused)
+}
+
+/// Looks at files, of which some were tried and refused.
+fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> Result<Survey> {
     let count = listed.len();
-    let (mut files, mut units, mut sources, mut refused) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (index, listed) in listed.into_iter().enumerate() {
+    let (mut files, mut units, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut refused, mut left_out) = (Vec::new(), Vec::new());
+    for (place, listed) in listed.into_iter().enumerate() {
+        let index = files.len();
         let needed = plan.days_read().filter(|_| plan.prune);
         let as_of = (plan.as_of_mode == AsOfMode::Rows).then_some(plan.as_of);
         let (input, limits, unused) = (&plan.inputs[listed.input], &plan.limits, plan.unused());
         let reading = Reading { input, limits, needed, as_of, unused };
         let looked = match listed.format {
+            _ if tried.contains_key(&place) => Err(vec![tried[&place].clone()]),
             Format::Parquet => parquet::survey(&reading, &listed, index as u32),
             Format::Csv => survey_csv(&reading, &listed, index as u32),
         };
@@ -172,19 +219,39 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
                 units.extend(looked.units);
                 sources.push(looked.source);
             }
-            Err(faults) => refused.push(format!("{}: {}", quoted(&listed.shown), faults.join("\n    "))),
+            Err(faults) => {
+                let skips = reading.input.on_bad_file == OnBadFile::Skip;
+                let whose = if skips { &mut left_out } else { &mut refused };
+                whose.push(format!("{}: {}", quoted(&listed.shown), faults.join("\n    ")));
+            }
         }
     }
     if !refused.is_empty() {
+        refused.append(&mut left_out);
         let bad = refused.len();
         return Err(Error::Input(format!("{bad} of {count} input files refused:\n  {}", refused.join("\n  "))));
+    }
+    finished(plan, files, units, sources, left_out)
+}
+
+/// The survey of files that can be read.
+fn finished(
+    plan: &Plan,
+    files: Vec<SourceFile>,
+    mut units: Vec<Unit>,
+    sources: Vec<Source>,
+    left_out: Vec<String>,
+) -> Result<Survey> {
+    if files.is_empty() {
+        let what = left_out.join("\n  ");
+        return Err(Error::Input(format!("every input file was refused, so none can be left out:\n  {what}")));
     }
     let evidence = evidence(plan.evidence, &files)?;
     units.sort_by(|a: &Unit, b| {
         b.bytes.cmp(&a.bytes).then(a.file.cmp(&b.file)).then(a.first_record.cmp(&b.first_record))
     });
     let not_judged = not_judged(&files);
-    Ok(Survey { files, units, evidence, not_judged, sources, damage: damage::Damage::default() })
+    Ok(Survey { files, units, evidence, not_judged, sources, damage: damage::Damage::default(), left_out })
 }
 
 /// What gives the chunks of a unit, one after the other, and tells how it ended: [`read`], or what

@@ -1,6 +1,7 @@
 //! What the module promises as a whole, on small files written here.
 
 mod csv;
+mod forged;
 mod look;
 mod parquet;
 
@@ -127,4 +128,31 @@ fn absent_columns_are_told_with_what_follows() {
     );
     assert_eq!(survey.files[0].constants, [(Column::Carrier, "UPS".to_owned())]);
     assert_eq!(survey.not_judged[0].files, [0]);
+}
+
+#[test]
+fn bad_files_are_left_out_where_the_job_allows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("b.csv"), format!("{HEADINGS}\nS,DE,1,T,2025-01-01\n")).unwrap();
+    fs::write(folder.path().join("a.csv"), "").unwrap();
+    fs::write(folder.path().join("c.csv"), format!("{HEADINGS}\nS,DE,2,T,2025-01-01\n")).unwrap();
+    let mut skips = input(&["*"]);
+    skips.on_bad_file = OnBadFile::Skip;
+    let plan_of = |input: Input| plan(folder.path(), vec![input]);
+    let plan = plan_of(skips);
+    let survey = survey(&plan).unwrap();
+    assert_eq!(survey.files.iter().map(|file| file.shown.as_str()).collect::<Vec<_>>(), ["b.csv", "c.csv"]);
+    assert!(survey.warnings()[0].contains("left out") && survey.warnings()[0].contains("a.csv: has no headings"));
+    // One of the others turns out bad while it is read.
+    let rest = survey.without(&plan, vec![(0, "b.csv: cut off".into())]).unwrap();
+    assert_eq!((rest.files[0].shown.as_str(), rest.units[0].file, rest.units.len()), ("c.csv", 0, 1));
+    assert_eq!(rest.warnings().len(), 2);
+    let none = rest.without(&plan, vec![(0, "c.csv: cut off".into())]).err().unwrap();
+    assert!(none.to_string().contains("every input file was refused"), "{none}");
+    // Where the job does not allow it, all of them are named.
+    let strict = plan_of(input(&["b.csv", "c.csv"]));
+    let strict_survey = super::survey(&strict).unwrap();
+    let error = strict_survey.without(&strict, vec![(0, "b.csv: x".into()), (1, "c.csv: y".into())]).err().unwrap();
+    assert_eq!(error.exit_code(), 3);
+    assert_eq!(error.to_string(), "2 input files refused:\n  b.csv: x\n  c.csv: y");
 }

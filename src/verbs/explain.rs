@@ -38,7 +38,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
     // The story tells every fact, whatever tables the job makes.
     plan.output.tables = Table::ALL.to_vec();
-    let survey = scan::survey(&plan)?;
+    let survey = scan::survey_and_try(&plan)?;
     let axis = tables::time_axis(&plan);
     let settings = crate::fold::settings(&plan, &survey, &axis);
     let stories = stories(&plan, &survey, &settings, args)?;

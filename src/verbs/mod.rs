@@ -50,6 +50,7 @@ pub fn run(cli: Cli) -> Result<()> {
             gc::run(&args.out, args.keep, mode, SystemTime::now(), args.json)
         }
         Verb::Inspect(args) => inspect::run(args, global),
+        Verb::TryFile => crate::scan::isolate::answer(&mut std::io::stdin().lock()),
         Verb::Job(verb) => job::run(*verb),
         Verb::Completions(args) => completions::run(args.shell),
         Verb::Man(args) => man::run(args.verb.as_deref()),

@@ -1,0 +1,180 @@
+//! Bad files: named, left out, or tried in a process of their own; and the first look at a file.
+
+use crate::support::{cell, fails, ok, table, text, vtr_in};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use flate2::{Compression, write::GzEncoder};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression as Codec, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+const HEADINGS: &str = "seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at\n";
+
+fn row(order: &str) -> String {
+    format!("A1,DE,{order},DHL,00340434161094022115,2025-06-05\n")
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A folder with a good file, two that are cut off behind their headings and one without any.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |name: &str, content: &[u8]| fs::write(folder.path().join(name), content).unwrap();
+    put("good.csv", format!("{HEADINGS}{}", row("1")).as_bytes());
+    let rows: String = (0..2_000).map(|order| row(&format!("{}", order * 7_919))).collect();
+    for name in ["cut-a.csv.gz", "cut-b.csv.gz"] {
+        let whole = packed(&format!("{HEADINGS}{rows}"));
+        put(name, &whole[..whole.len() - 9]);
+    }
+    folder
+}
+
+fn job(folder: &Path, paths: &str, input: &str, limits: &str) -> String {
+    let text = format!(
+        "name = \"test\"\nas_of = \"2025-06-30\"\n[[input]]\npath = {paths}\n{input}\n[output]\npath = \"out\"\n[limits]\n{limits}\n"
+    );
+    let path = folder.join("job.toml");
+    fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn every_bad_file_is_named_and_nothing_published() {
+    let folder = folder();
+    let job = job(folder.path(), "\"*.{csv,gz}\"", "", "");
+    let said = fails(3, &["run", &job, "--quiet"]);
+    assert!(
+        said.contains("2 input files refused") && said.contains("cut-a.csv.gz: ") && said.contains("cut-b.csv.gz: "),
+        "{said}"
+    );
+    assert!(!folder.path().join("out/current").exists());
+}
+
+#[test]
+fn a_file_left_out_counts_nothing_and_is_warned_of() {
+    let folder = folder();
+    fs::write(folder.path().join("empty.csv"), "").unwrap();
+    let skipping = job(folder.path(), "\"*.{csv,gz}\"", "on_bad_file = \"skip\"", "");
+    let report: serde_json::Value = serde_json::from_str(&ok(&["run", &skipping, "--quiet", "--json"])).unwrap();
+    assert_eq!((report["counts"]["read"].as_u64(), report["files"].as_u64()), (Some(1), Some(1)));
+    let warnings = report["warnings"].to_string();
+    for name in ["cut-a.csv.gz", "cut-b.csv.gz", "empty.csv"] {
+        assert!(warnings.contains(&format!("left out, on_bad_file = \\\"skip\\\": {name}")), "{name}: {warnings}");
+    }
+    let files = table(&folder.path().join("out"), "input_files");
+    assert_eq!(files.iter().map(|row| cell(row, "file")).collect::<Vec<_>>(), ["good.csv"]);
+    let log = fs::read_to_string(folder.path().join("out/_log/00000000000000000001.json")).unwrap();
+    assert!(log.contains("left out") && log.contains("cut-a.csv.gz"), "the manifest says it too");
+    assert!(
+        fails(3, &["run", &job(folder.path(), "\"cut-*\"", "on_bad_file = \"skip\"", ""), "--quiet"])
+            .contains("every input file")
+    );
+}
+
+/// A Parquet file whose order ids take some 100 MiB in one page, and next to nothing on disk.
+fn wide_page() -> Vec<u8> {
+    let rows = 1_800;
+    let column = |text: &str| Arc::new(StringArray::from(vec![text; rows])) as ArrayRef;
+    let batch = RecordBatch::try_from_iter([
+        ("seller_id", column("A1")),
+        ("marketplace", column("DE")),
+        ("order_id", column(&"x".repeat(60_000))),
+        ("promised_delivery_at", column("2025-06-05")),
+    ])
+    .unwrap();
+    let properties = WriterProperties::builder()
+        .set_dictionary_enabled(false)
+        .set_compression(Codec::ZSTD(ZstdLevel::try_new(1).unwrap()))
+        .set_data_page_size_limit(1 << 30)
+        .set_write_batch_size(rows)
+        .build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn a_file_that_takes_the_decoder_s_memory_ends_its_process_and_not_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("wide.parquet"), wide_page()).unwrap();
+    fs::write(folder.path().join("good.csv"), format!("{HEADINGS}{}", row("1"))).unwrap();
+    let small = "max_isolated_bytes = \"200 MiB\"\nmax_inflated_ratio = 1000000";
+    let paths = "[\"wide.parquet\", \"good.csv\"]";
+    let strict = job(folder.path(), paths, "isolate = true", small);
+    let said = fails(3, &["run", &strict, "--quiet"]);
+    assert!(said.contains("wide.parquet: ended the process that tried it with signal"), "{said}");
+    assert!(said.contains("max_isolated_bytes") && !said.contains("good.csv"), "{said}");
+    // With memory enough it is an ordinary file.
+    let roomy = small.replace("200 MiB", "2 GiB");
+    ok(&[
+        "run",
+        &job(folder.path(), "\"wide.parquet\"", "isolate = true", &roomy),
+        "--quiet",
+        "--out",
+        &folder.path().join("roomy").display().to_string(),
+    ]);
+    let skipping = job(folder.path(), paths, "isolate = true\non_bad_file = \"skip\"", small);
+    ok(&["run", &skipping, "--quiet"]);
+    let files = table(&folder.path().join("out"), "input_files");
+    assert_eq!(files.iter().map(|row| cell(row, "file")).collect::<Vec<_>>(), ["good.csv"]);
+}
+
+#[test]
+fn an_isolated_file_is_refused_for_the_reason_that_its_process_found() {
+    let folder = folder();
+    let said = fails(
+        3,
+        &["run", &job(folder.path(), "[\"cut-a.csv.gz\", \"cut-b.csv.gz\"]", "isolate = true", ""), "--quiet"],
+    );
+    assert!(said.contains("2 of 2 input files refused") && said.contains("cut-b.csv.gz: the gzip data"), "{said}");
+    ok(&["run", &job(folder.path(), "\"good.csv\"", "isolate = true", ""), "--quiet"]);
+}
+
+#[test]
+fn inspect_proposes_a_job_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = "Order ID;Carrier Name;Tracking ID;latest-delivery-date;buyer-name\n1;DHL;00340434161094022115;05.06.2025;Jane Doe\n2;DHL;9.2E+21;06.06.2025;Jo Roe\n";
+    fs::write(folder.path().join("export.csv"), lines).unwrap();
+    let run = |args: &[&str]| {
+        let output = vtr_in(folder.path(), args);
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, said, _) = run(&["inspect", "export.csv"]);
+    assert!(code == Some(0) && said.contains("look again with --delimiter \";\""), "{said}");
+    let (code, said, _) = run(&["inspect", "export.csv", "--delimiter", ";"]);
+    assert!(
+        code == Some(0) && said.contains("buyer-name") && !said.contains("Jane") && said.contains("9.2E+21"),
+        "{said}"
+    );
+    let snippet = said
+        .split_once("For a job:")
+        .unwrap()
+        .1
+        .replace("# seller_id = \"...\"", "seller_id = \"A1\"")
+        .replace("# marketplace = ", "marketplace = ");
+    let job = format!("name = \"test\"\nas_of = \"2025-06-30\"\n{snippet}\n[output]\npath = \"out\"\n");
+    fs::write(folder.path().join("job.toml"), job).unwrap();
+    let (code, report, said) = run(&["run", "job.toml", "--quiet", "--json"]);
+    assert_eq!(code, Some(0), "{said}");
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!((report["counts"]["read"].as_u64(), report["counts"]["rejected"].as_u64()), (Some(2), Some(0)));
+    assert!(report["warnings"].to_string().contains("`tracking_number` holds 1 values such as 9.2E+21"), "{report}");
+    let (code, _, said) = run(&["inspect", "export.csv", "--delimiter", "::"]);
+    assert!(code == Some(2) && said.contains("--delimiter"), "{said}");
+    let (code, json, _) = run(&["inspect", "export.csv", "--delimiter", ";", "--json", "--show-values"]);
+    let look: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(code == Some(0) && look["columns"][4]["examples"][0] == "Jane Doe", "{json}");
+    fs::write(folder.path().join("bad.csv"), "a,b\n1,\"x\n").unwrap();
+    let (code, said, why) = run(&["inspect", "bad.csv"]);
+    assert!(
+        code == Some(3) && said.contains("never closed") && why.contains("bad.csv: 1 of 2 records cannot be cut"),
+        "{said}{why}"
+    );
+}
