@@ -78,9 +78,9 @@ fn a_file_left_out_counts_nothing_and_is_warned_of() {
     );
 }
 
-/// A Parquet file whose order ids take some 100 MiB in one page, and next to nothing on disk.
+/// A Parquet file whose order ids take 180 MB in one page, and next to nothing on disk.
 fn wide_page() -> Vec<u8> {
-    let rows = 1_800;
+    let rows = 3_000;
     let column = |text: &str| Arc::new(StringArray::from(vec![text; rows])) as ArrayRef;
     let batch = RecordBatch::try_from_iter([
         ("seller_id", column("A1")),
@@ -105,7 +105,7 @@ fn a_file_that_takes_the_decoder_s_memory_ends_its_process_and_not_the_run() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("wide.parquet"), wide_page()).unwrap();
     fs::write(folder.path().join("good.csv"), format!("{HEADINGS}{}", row("1"))).unwrap();
-    let small = "max_isolated_bytes = \"200 MiB\"\nmax_inflated_ratio = 1000000";
+    let small = "max_isolated_bytes = \"200 MiB\"\nmax_inflated_ratio = 1000000\nmax_page_bytes = \"256 MiB\"";
     let paths = "[\"wide.parquet\", \"good.csv\"]";
     let strict = job(folder.path(), paths, "isolate = true", small);
     let said = fails(3, &["run", &strict, "--quiet"]);
