@@ -71,6 +71,7 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     let publication = publish::begin(plan, plan.run_id.clone())?;
     report.begun = true;
     publication.expect(survey.evidence)?;
+    note_survey(&survey, report);
     let axis = tables::time_axis(plan);
     let folded = loop {
         let progress = Progress::begin("reading", survey.units.iter().map(|unit| unit.rows).sum(), visibility);
@@ -80,8 +81,8 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
             folded => break folded?,
         }
         publication.expect(survey.evidence)?;
+        note_survey(&survey, report);
     };
-    note_survey(&survey, report);
     let apart = publication.base().and_then(|base| base.copies_apart_days);
     let facts = facts(plan, &survey, &folded, apart, report);
     publish(plan, &survey, &folded, publication, facts, report, visibility)

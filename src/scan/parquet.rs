@@ -222,8 +222,7 @@ pub(super) fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, lim
         }
         check_rows(group.num_rows() as u64, stored, limits).map_err(|fault| format!("row group {index} {fault}"))?;
     }
-    // Some writers leave the sum at 0; what the row groups say is held against what is decoded.
-    if rows == total || total == 0 {
+    if rows == total {
         Ok(())
     } else {
         Err(format!("its row groups have {rows} rows, but the footer says {total}; it is damaged"))
