@@ -18,7 +18,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use vtr_columnar::input::Column;
+use vtr_columnar::input::{Column, ColumnSet};
 
 /// How long to wait between looks at a process.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -173,7 +173,8 @@ impl Task {
         let packing = PACKINGS[usize::from(self.packing) % PACKINGS.len()];
         let (path, shown) = (self.path.clone(), self.shown.clone());
         let listed = Listed { shown, path, input: 0, format, packing, bytes: self.bytes };
-        let reading = Reading { input: &input, limits: &self.limits, needed: None };
+        let reading =
+            Reading { input: &input, limits: &self.limits, needed: None, as_of: None, unused: ColumnSet::default() };
         let looked = match format {
             Format::Parquet => parquet::survey(&reading, &listed, 0),
             Format::Csv => survey_csv(&reading, &listed, 0),
