@@ -144,7 +144,7 @@ impl Placeholders {
             let lower = |byte: u8| byte.to_ascii_lowercase();
             return self.words.binary_search_by(|word| word.bytes().cmp(number.bytes().map(lower))).is_ok();
         }
-        self.words.binary_search(&text::alias_key(number)).is_ok()
+        self.words.binary_search_by(|word| word.chars().cmp(text::alias_chars(number))).is_ok()
     }
 }
 

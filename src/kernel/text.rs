@@ -29,7 +29,12 @@ fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
 
 /// The key under which spellings are equal: NFKD, lower case, letters and digits only.
 pub fn alias_key(text: &str) -> String {
-    folded(text).filter(|c| c.is_alphanumeric()).collect()
+    alias_chars(text).collect()
+}
+
+/// The characters of [`alias_key`], for comparing without allocation.
+pub(crate) fn alias_chars(text: &str) -> impl Iterator<Item = char> + '_ {
+    folded(text).filter(|c| c.is_alphanumeric())
 }
 
 /// The folded words of a name: maximal runs of letters and digits.
