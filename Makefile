@@ -3,10 +3,10 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth fuzz deny clean
+.PHONY: help run test check build foreign truth bench bench-micro fuzz deny clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the program, target/release/vtr (cold: some minutes, see the README)
 	$(CARGO) build $(PROFILE)
@@ -31,6 +31,9 @@ truth: build ## a generated history of ROWS (10000000) rows against its known tr
 
 fuzz: ## each fuzz target for SECONDS (60), needs cargo-fuzz; says how often each ran
 	tests/fuzz/run.sh $(or $(SECONDS),60)
+
+bench: build ## beside DuckDB, Polars, chDB and DataFusion: wall, CPU, memory, cells compared (ROWS, REPEAT, JOBS, PEERS)
+	tests/bench/run.sh
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources

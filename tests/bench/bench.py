@@ -1,0 +1,164 @@
+"""`make bench`: every engine does every job in turn, interleaved; cells are compared, and what each took is kept.
+
+Options stand in the environment (see run.sh). Numbers go to results.json in the work folder, a table to stdout, a plot
+and, with KEEP set, docs/benchmarks.md is written from them. It fails if an engine disagrees with `vtr` in one cell.
+"""
+
+import datetime
+import glob
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+
+import measure
+from prepare import Work
+from report import jobs_table, markdown, plot
+
+ENGINES = "duckdb polars chdb datafusion".split()
+# A comparison: which history, and whether numbers have shapes.
+COMPARED = {"full": ("parquet", True), "scan": ("parquet", False), "csv": ("csv", False)}
+ALONE = "default dedup threads scaling week".split()
+
+
+class Bench:
+    def __init__(self, environment):
+        ask = lambda name, default: environment.get(name) or default
+        self.rows, self.csv_rows = int(ask("ROWS", "10000000")), int(ask("CSV_ROWS", ask("ROWS", "10000000")))
+        self.repeat, self.threads, self.limit_s = int(ask("REPEAT", "3")), int(ask("THREADS", str(os.cpu_count()))), int(ask("LIMIT_S", "900"))
+        self.jobs, self.peers = ask("JOBS", " ".join([*COMPARED, *ALONE])).split(), ask("PEERS", " ".join(ENGINES)).split()
+        self.scales = [int(rows) for rows in ask("SCALES", f"1000000 {self.rows}").split()]
+        self.work = Work(ask("WORK", "target/bench"), os.path.abspath(ask("VTR", "target/release/vtr")))
+        self.keep = ask("KEEP", "")
+        self.results = {"runs": []}
+
+    def say(self, text):
+        print(text, file=sys.stderr, flush=True)
+
+    def vtr(self, job, out, *more):
+        """One run of `vtr` into an empty folder, with its own report."""
+        shutil.rmtree(out, ignore_errors=True)
+        taken = measure.run([self.work.vtr, "run", job, "--out", out, "--quiet", *more], self.limit_s)
+        reports = glob.glob(f"{out}/_runs/*/report.json")
+        if reports:
+            report = json.load(open(reports[0]))
+            taken["report"] = {key: report.get(key) for key in ("stages", "bytes_read", "counts", "peak_rss_bytes")}
+        return taken
+
+    def note(self, job, engine, rows, taken, **more):
+        self.results["runs"].append({"job": job, "engine": engine, "rows": rows, **taken, **more})
+        told = taken.get("failed") or f"{taken['wall_s']:.1f} s, {taken['cpu_s']:.1f} s CPU, {taken['peak_bytes'] / 1e6:.0f} MB"
+        self.say(f"  {job}: {engine}: {told}" + (f", {more['cells']} cells, {more['differ']} differ" if "cells" in more else ""))
+
+    def history(self, form):
+        rows = self.rows if form == "parquet" else self.csv_rows
+        self.say(f"history of {rows} rows as {form}")
+        return self.work.history(rows, form, files=64 if form == "csv" else None)
+
+    def compare(self, job):
+        """All engines on one job, interleaved; the cells of each are held against `vtr`'s in the first repetition."""
+        form, shapes = COMPARED[job]
+        history = self.history(form)
+        book = [] if shapes else ["--book", self.work.book_without_shapes()]
+        task_file = self.work.job(history, ["vtr_weekly"], deduplicate=False)
+        tasks = {engine: self.task(engine, job, history) for engine in self.peers}
+        out = self.work.path("out", job)
+        for repetition in range(self.repeat):
+            taken = self.vtr(task_file, out, "--threads", str(self.threads), *book)
+            self.note(job, "vtr", history["rows"], taken)
+            for engine, (path, cells) in list(tasks.items()):
+                if os.path.exists(cells):
+                    os.remove(cells)
+                taken = measure.run([sys.executable, "tests/bench/peer.py", path], self.limit_s)
+                found = self.differences(out, cells) if "failed" not in taken and repetition == 0 else {}
+                self.note(job, engine, history["rows"], taken, **found)
+                if "failed" in taken:
+                    del tasks[engine]  # said once is enough
+
+    def task(self, engine, job, history):
+        made = subprocess.run([sys.executable, "tests/bench/prepare.py", self.work.folder, self.work.vtr, engine, "full" if job == "full" else "scan",
+                               history["name"], str(self.threads)], check=True, stdout=subprocess.PIPE, text=True)
+        path, cells = made.stdout.split()
+        return path, cells
+
+    def differences(self, out, cells):
+        said = subprocess.run([sys.executable, "tests/bench/compare.py", out, cells], check=True, stdout=subprocess.PIPE, text=True)
+        return json.loads(said.stdout)
+
+    # What `vtr` does alone.
+
+    def repeatedly(self, job, variants):
+        for _ in range(self.repeat):
+            for name, history, task_file, more in variants:
+                taken = self.vtr(task_file, self.work.path("out", "alone"), *more)
+                self.note(job, name, history["rows"], taken)
+
+    def default(self):
+        history = self.history("parquet")
+        self.repeatedly("default", [("all tables, deduplicated", history, self.work.job(history), ["--threads", str(self.threads)])])
+
+    def dedup(self):
+        history, threads = self.history("parquet"), ["--threads", str(self.threads)]
+        self.repeatedly("dedup", [(name, history, self.work.job(history, ["vtr_weekly"], on), threads) for name, on in (("off", False), ("on", True))])
+
+    def thread_counts(self):
+        history = self.history("parquet")
+        task_file = self.work.job(history, ["vtr_weekly"], deduplicate=False)
+        self.repeatedly("threads", [(str(count), history, task_file, ["--threads", str(count)]) for count in (1, 2)])
+
+    def scaling(self):
+        for rows in self.scales:
+            history = self.work.history(rows)
+            for name, task_file in (("vtr_weekly", self.work.job(history, ["vtr_weekly"], False)), ("default", self.work.job(history))):
+                self.note("scaling", name, rows, self.vtr(task_file, self.work.path("out", "alone"), "--threads", str(self.threads)))
+
+    def week(self):
+        """One week of a history of 104, sorted by date: the share of the input's bytes that is read."""
+        history = self.history("parquet")
+        for name, task_file in (("vtr_weekly", self.work.job(history, ["vtr_weekly"], False)), ("default", self.work.job(history))):
+            out = self.work.path("out", "week")
+            taken = self.vtr(task_file, out, "--from", "2025-W20", "--to", "2025-W20")
+            read = (taken.get("report") or {}).get("bytes_read")
+            self.note("week", name, history["rows"], taken, bytes=history["bytes"], bytes_read=read)
+            self.say(f"    {read} of {history['bytes']} bytes: {100 * (read or 0) / history['bytes']:.2f} %")
+
+    def run(self):
+        version = subprocess.run([self.work.vtr, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+        self.results |= {
+            "date": datetime.date.today().isoformat(), "rows": self.rows, "csv_rows": self.csv_rows, "repeat": self.repeat, "threads": self.threads,
+            "machine": {"cpu": cpu(), "cores": os.cpu_count(), "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+                        "system": f"{platform.system()} {platform.release()}"},
+            "versions": {"vtr": version, "python": platform.python_version(), **{engine: importlib.metadata.version(engine) for engine in ENGINES}}}
+        alone = {"default": self.default, "dedup": self.dedup, "threads": self.thread_counts, "scaling": self.scaling, "week": self.week}
+        for job in self.jobs:
+            if job in COMPARED:
+                self.compare(job)
+            elif job in alone:
+                alone[job]()
+            else:
+                sys.exit(f"there is no job `{job}`; there are: {' '.join([*COMPARED, *ALONE])}")
+            with open(self.work.path("results.json"), "w") as file:
+                json.dump(self.results, file, indent=1)
+        plot(self.results, self.work.path("results.svg"))
+        print(jobs_table(self.results))
+        if self.keep:
+            with open("docs/benchmarks.md", "w", encoding="utf-8") as file:
+                file.write(markdown(self.results))
+            shutil.copy(self.work.path("results.svg"), "docs/benchmarks.svg")
+        wrong = [run for run in self.results["runs"] if run.get("differ")]
+        if wrong:
+            sys.exit("; ".join(f"{run['engine']} differs in {run['differ']} of {run['cells']} cells of {run['job']}" for run in wrong))
+
+
+def cpu():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor() or "unknown"
+
+
+if __name__ == "__main__":
+    Bench(os.environ).run()

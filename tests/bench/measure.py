@@ -1,0 +1,37 @@
+"""Runs one child process and tells what it took: wall, CPU and the most memory it held, as the kernel counts them.
+
+The child is started by a small process of its own (this file as a program), because a process begins with the memory of
+the one that starts it, and a comparison in between would be counted as the next engine's peak.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+
+def run(command, limit_s=1800):
+    """Wall and CPU seconds and peak resident bytes of a command; a failure carries what it said."""
+    said = subprocess.run([sys.executable, "-S", __file__, str(limit_s), *command], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(said.stdout)
+
+
+def watched(limit_s, command):
+    begun = time.monotonic()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    signal.signal(signal.SIGALRM, lambda *_: child.kill())
+    signal.alarm(limit_s)
+    said = child.stderr.read().decode(errors="replace")
+    _, status, usage = os.wait4(child.pid, 0)
+    taken = {"wall_s": time.monotonic() - begun, "cpu_s": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
+    code = os.waitstatus_to_exitcode(status)
+    if code != 0:
+        lines = " ".join(said.split())
+        taken["failed"] = f"ended with {code}: {lines if len(lines) < 800 else lines[:400] + ' ... ' + lines[-400:]}"
+    return taken
+
+
+if __name__ == "__main__":
+    print(json.dumps(watched(int(sys.argv[1]), sys.argv[2:])))
