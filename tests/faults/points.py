@@ -1,0 +1,65 @@
+"""Where a run can be hit: every system call of its publish phase, by kind and number.
+
+The counters of `strace -e inject` are per thread and per kind, so each kind is counted apart, in the trace of a run
+without faults. The phase is from the first call that names the output to the end of the process.
+"""
+
+import re
+import subprocess
+from collections import Counter
+
+# Their number differs from run to run, and no file is the other for being killed there.
+UNSTEADY = {"futex", "sched_yield"}
+LINE = re.compile(r"^(\d+)\s+(\w+)\((.*)")
+
+
+def can_trace():
+    """Why system calls cannot be hit here, or nothing."""
+    try:
+        tried = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "inject=getpid:retval=1", "true"], capture_output=True)
+    except FileNotFoundError:
+        return "strace is not installed"
+    return None if tried.returncode == 0 else f"strace cannot trace: {tried.stderr.decode(errors='replace').strip()}"
+
+
+def inject(kind, what, log="/dev/null"):
+    # Not with --seccomp-bpf, which is quicker but never delivers the signal.
+    return ["strace", "-f", "-o", log, "-e", f"trace={kind}", "-e", f"inject={kind}:{what}"]
+
+
+def leave_out(kinds, when):
+    """The calls are not made, and the program is told that they went well."""
+    return ["strace", "-f", "-o", "/dev/null", "-e", f"trace={kinds}", "-e", f"inject={kinds}:retval=0{when}"]
+
+
+def phase(slot, mounted=False):
+    """The calls of the publish phase as (kind, number, what it names), in their order, of every thread that names the
+    output; where a file system will be mounted there, its folder is there before the run."""
+    trace = slot.folder / "trace"
+    slot.reset()
+    if mounted:
+        slot.out.mkdir(exist_ok=True)
+    code, _, said = slot.run(prefix=["strace", "-f", "-y", "-s", "300", "-o", trace])
+    assert code == 0, f"a traced run ended with {code}: {said}"
+    counts, begun, found = {}, set(), []
+    for line in trace.read_text(errors="replace").splitlines():
+        match = LINE.match(line)
+        if not match:
+            continue
+        thread, kind, rest = match.groups()
+        counter = counts.setdefault(thread, Counter())
+        counter[kind] += 1
+        if kind != "execve" and str(slot.out) in rest:
+            begun.add(thread)
+        if thread in begun and kind not in UNSTEADY:
+            found.append((kind, counter[kind], rest))
+    trace.unlink()
+    return found
+
+
+def spread(points, most):
+    """At most so many of the points, evenly spread; the last is always among them."""
+    if most is None or len(points) <= most:
+        return points
+    step = len(points) / most
+    return [points[len(points) - 1 - int(index * step)] for index in range(most)][::-1]
