@@ -2,6 +2,7 @@
 //!
 //! Each variant is an exit code; a message says what, where (file, key, record) and what to do.
 
+use crate::signals::Standing;
 use std::fmt;
 
 /// Why a verb did not do what was asked.
@@ -32,8 +33,13 @@ pub enum Error {
     #[error("{0}")]
     Conflict(String),
     /// Exit 128 + signal: stopped by a signal, with nothing half done.
-    #[error("stopped by signal {0}; nothing was published")]
-    Stopped(i32),
+    #[error("stopped by signal {signal}{standing}")]
+    Stopped {
+        /// Its number.
+        signal: i32,
+        /// How far the publication had come.
+        standing: Standing,
+    },
 }
 
 impl Error {
@@ -50,7 +56,7 @@ impl Error {
             Error::Input(_) | Error::BadFiles(_) => 3,
             Error::Gate(_) => 4,
             Error::Conflict(_) => 5,
-            Error::Stopped(signal) => 128 + signal,
+            Error::Stopped { signal, .. } => 128 + signal,
         }
     }
 }

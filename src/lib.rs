@@ -67,6 +67,7 @@ pub fn run_by(plan: &Plan, visibility: Visibility, reader: &scan::Reader) -> (Ru
 
 /// The route: one stage after the other.
 fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mut RunReport) -> Result<()> {
+    signals::begun();
     let mut survey = report.stage("survey", || scan::survey_and_try(plan))?;
     let publication = publish::begin(plan, plan.run_id.clone())?;
     report.begun = true;

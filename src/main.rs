@@ -10,7 +10,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     vtr::signals::install();
     vtr::progress::start_log(&cli.global);
-    match vtr::verbs::run(cli) {
+    let ended = vtr::verbs::run(cli);
+    vtr::signals::ending();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has enough of it: `vtr defects out | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -283,8 +283,9 @@ impl Publication {
             judged?;
             self.refuse_missing(&manifest)?;
             // Past this line a signal finds the new version published.
-            signals::check()?;
+            let attempt = signals::attempt(manifest.version)?;
             if self.appeared(&manifest)? {
+                attempt.published(manifest.version);
                 self.store.settle(&BTreeSet::from([log::FOLDER.to_owned()])).map_err(|error| {
                     let version = manifest.version;
                     Error::failed(
@@ -414,7 +415,9 @@ impl Publication {
     /// The publication stands; what follows are hints.
     fn published(&self, manifest: Manifest, unchanged: bool) -> Published {
         let mut warnings = Vec::new();
-        if let Err(error) = current::refresh(self.store.as_ref(), &self.run_id) {
+        let refreshed = current::refresh(self.store.as_ref(), &self.run_id);
+        signals::complete(manifest.version);
+        if let Err(error) = refreshed {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
             warnings
                 .push(format!("version {} is published, but {error}{cause}; the next run mends it", manifest.version));

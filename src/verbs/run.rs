@@ -92,13 +92,17 @@ fn cut(range: WeekRange, weeks: i32) -> Vec<WeekRange> {
 /// One publication.
 fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
-    let (report, result) = crate::run(plan, visibility);
+    let (mut report, result) = crate::run(plan, visibility);
     // Of a run that changed nothing nothing is written, and an output that was refused is not ours.
-    let kept = if report.begun && report.outcome != Outcome::Unchanged {
-        publish::at(Path::new(&plan.output.path)).and_then(|store| report.write(store.as_ref())).map(drop)
-    } else {
-        Ok(())
-    };
+    if report.begun
+        && report.outcome != Outcome::Unchanged
+        && let Err(error) =
+            publish::at(Path::new(&plan.output.path)).and_then(|store| report.write(store.as_ref()))
+    {
+        // What was published stands, and what failed has its own error.
+        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+        report.warnings.push(format!("{error}{cause}"));
+    }
     if args.json {
         super::print(report.to_json() + "\n")?;
     }
@@ -110,5 +114,5 @@ fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     if global.show_values {
         report.rejected_values.iter().for_each(|value| say(value));
     }
-    result.and(kept)
+    result.and_then(|()| crate::signals::check())
 }
