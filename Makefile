@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro fuzz deny clean
+.PHONY: help run test check build foreign truth bench bench-micro fuzz faults deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ fuzz: ## each fuzz target for SECONDS (60), needs cargo-fuzz; says how often eac
 
 bench: build ## beside DuckDB, Polars, chDB and DataFusion: wall, CPU, memory, cells compared (ROWS, REPEAT, JOBS, PEERS)
 	tests/bench/run.sh
+
+faults: build ## kills, refusals, full disks, power loss, races and signals against the program (wants strace and root)
+	tests/faults/run.sh
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources
