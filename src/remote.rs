@@ -72,7 +72,7 @@ pub enum Kind {
 impl From<Trouble> for Error {
     fn from(trouble: Trouble) -> Error {
         match trouble.kind {
-            Kind::Stopped(signal) => Error::Stopped(signal),
+            Kind::Stopped(signal) => signals::stopped(signal),
             _ => Error::Failed { what: trouble.text, source: None },
         }
     }
@@ -283,7 +283,7 @@ pub fn wait<T>(work: impl Future<Output = T>, grace: Duration) -> Result<T, Trou
             if let Ok(done) = tokio::time::timeout(LOOK_AFTER, work.as_mut()).await {
                 return Ok(done);
             }
-            if let (None, Err(Error::Stopped(signal))) = (stopped, signals::check()) {
+            if let (None, Err(Error::Stopped { signal, .. })) = (stopped, signals::check()) {
                 stopped = Some((signal, Instant::now()));
             }
             if let Some((signal, since)) = stopped

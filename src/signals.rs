@@ -105,8 +105,13 @@ pub fn ending() {
 pub fn check() -> Result<()> {
     match CAME.load(Ordering::Relaxed) {
         0 => Ok(()),
-        signal => Err(Error::Stopped { signal: signal as i32, standing: *standing() }),
+        signal => Err(stopped(signal as i32)),
     }
+}
+
+/// What a signal that came means now.
+pub fn stopped(signal: i32) -> Error {
+    Error::Stopped { signal, standing: *standing() }
 }
 
 /// A publication begins. What the process published before still stands.

@@ -96,8 +96,7 @@ fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     // Of a run that changed nothing nothing is written, and an output that was refused is not ours.
     if report.begun
         && report.outcome != Outcome::Unchanged
-        && let Err(error) =
-            publish::at(Path::new(&plan.output.path)).and_then(|store| report.write(store.as_ref()))
+        && let Err(error) = publish::at(Path::new(&plan.output.path)).and_then(|store| report.write(store.as_ref()))
     {
         // What was published stands, and what failed has its own error.
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
