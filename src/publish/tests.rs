@@ -1,5 +1,7 @@
 //! Publications end to end on a folder: what replaces what, what is refused, what readers see.
 
+mod seeded;
+
 use super::gc::{GRACE, Mode};
 use super::local::Local;
 use super::*;
@@ -76,9 +78,9 @@ impl Run {
         Run { range, health_span_read: false, ..Run::new(id, weeks) }
     }
 
-    fn begin(&self, out: &Path) -> Result<Publication> {
+    fn target(&self, out: &Path) -> Target {
         let tables = [Table::VtrWeekly, Table::AccountHealth, Table::Rejects, Table::InputFiles];
-        let target = Target {
+        Target {
             out: out.to_path_buf(),
             job: log::Job { name: self.job.into(), digest: self.digest.into() },
             book: "book".into(),
@@ -88,17 +90,22 @@ impl Run {
             max_rejected: (1, 10),
             max_vanished_weeks: self.may_vanish,
             checks: Vec::new(),
-        };
-        Publication::to(at(out)?, target, self.id.to_owned())
+        }
+    }
+
+    fn begin(&self, out: &Path) -> Result<Publication> {
+        Publication::to(at(out)?, self.target(out), self.id.to_owned())
+    }
+
+    fn pieces(&self) -> Vec<Piece<'static>> {
+        let weeks = self.weeks.iter().map(|(week, valid)| piece(Table::VtrWeekly, Some(*week), 1, *valid));
+        let whole =
+            [(Table::AccountHealth, 2, i64::from(self.as_of)), (Table::Rejects, 0, 0), (Table::InputFiles, 1, 0)];
+        weeks.chain(whole.map(|(table, rows, mark)| piece(table, None, rows, mark))).collect()
     }
 
     fn write(&self, publication: &Publication) {
-        for (week, valid) in &self.weeks {
-            publication.write(piece(Table::VtrWeekly, Some(*week), 1, *valid)).unwrap();
-        }
-        publication.write(piece(Table::AccountHealth, None, 2, i64::from(self.as_of))).unwrap();
-        publication.write(piece(Table::Rejects, None, 0, 0)).unwrap();
-        publication.write(piece(Table::InputFiles, None, 1, 0)).unwrap();
+        self.pieces().into_iter().for_each(|piece| publication.write(piece).unwrap());
     }
 
     fn facts(&self) -> ManifestFacts {

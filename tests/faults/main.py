@@ -121,8 +121,20 @@ def pools(folder):
     return {"over a base": pool("base", True), "first publication": pool("first", False)}
 
 
+def seeds(tally):
+    """The same commit code over a place in memory that misbehaves, in orders that seeds decide."""
+    if BOUNDED:
+        tally.skip("seeds", "the bounded form leaves them to `make test`, which tries a thousand")
+        return
+    command = ["cargo", "test", "--release", "--locked", "-p", "vtr", "--lib", "publish::tests::seeded", "--", "--nocapture"]
+    tried = subprocess.run(command, cwd=world.ROOT, env=os.environ | {"FAULT_SEEDS": "100000"}, capture_output=True, text=True)
+    counted = [line for line in tried.stdout.splitlines() if "seeds: " in line]
+    print("\n".join(counted), flush=True)
+    tally.must(tried.returncode == 0 and counted, (tried.stdout + tried.stderr)[-2000:])
+
+
 def main(asked):
-    sweeps_known = ["kill", "errors", "full", "power", "race", "signals"]
+    sweeps_known = ["kill", "errors", "full", "power", "race", "seeds", "signals"]
     unknown = [name for name in asked if name not in sweeps_known]
     if unknown:
         sys.exit(f"no such sweep: {', '.join(unknown)}; there are {', '.join(sweeps_known)}")
@@ -144,6 +156,8 @@ def main(asked):
             tally.skip("power", untraceable) if untraceable else power.sweep(slots, tally, few(16))
         if "race" in asked:
             race.sweep(folder, tally, 30 if BOUNDED else 200)
+        if "seeds" in asked:
+            seeds(tally)
         if "signals" in asked:
             signals.sweep(folder, slots, tally, untraceable, BOUNDED)
     finally:
