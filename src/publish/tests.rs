@@ -292,9 +292,9 @@ fn disjoint_weeks_both_land_and_shared_ones_conflict() {
 fn two_runs_that_say_the_same_are_one_publication() {
     let (_folder, out) = folder();
     let (a, b) = (Run::new("a", &[(WEEKS[0], 1)]), Run::new("b", &[(WEEKS[0], 1)]));
-    let (mut first, mut second) = (a.begin(&out).unwrap(), b.begin(&out).unwrap());
-    a.write(&mut first);
-    b.write(&mut second);
+    let (first, second) = (a.begin(&out).unwrap(), b.begin(&out).unwrap());
+    a.write(&first);
+    b.write(&second);
     assert!(!first.commit(a.facts(), &mut Vec::new()).unwrap().unchanged);
     let second = second.commit(b.facts(), &mut Vec::new()).unwrap();
     assert_eq!((second.version, second.unchanged, second.manifest.run_id.as_str()), (1, true, "a"));

@@ -430,8 +430,7 @@ fn seed(seed: u64) -> Counts {
         }
     }
     replay(&world);
-    let counts = world.state().counts;
-    counts
+    world.state().counts
 }
 
 #[test]
