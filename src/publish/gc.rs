@@ -89,8 +89,10 @@ pub fn collect(store: &dyn Store, keep: u64, now: SystemTime, mode: Mode) -> Res
     }
     sweep.delete(doomed, keep, &mut collected)?;
     if let Some(local) = store.local() {
-        for folder in ["", log::FOLDER, SNAPSHOTS] {
-            sweep.temporary(local, folder, &mut collected)?;
+        let runs = local.names(super::RUNS)?.into_iter().map(|run| format!("{}/{run}", super::RUNS));
+        let runs = runs.filter(|folder| local.locate(folder).is_dir());
+        for folder in ["", log::FOLDER, SNAPSHOTS, FOLDER].into_iter().map(str::to_owned).chain(runs) {
+            sweep.temporary(local, &folder, &mut collected)?;
         }
     }
     Ok(collected)
