@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro fuzz faults deny clean
+.PHONY: help run test check build foreign truth bench bench-micro fuzz faults stores deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: build ## beside DuckDB, Polars, chDB and DataFusion: wall, CPU, memory, c
 
 faults: build ## kills, refusals, full disks, power loss, races and signals against the program (wants strace and root)
 	tests/faults/run.sh
+
+stores: build ## S3 and Azure servers of this machine, from pip and npm: inputs and output there
+	tests/stores/run.sh
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources

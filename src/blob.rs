@@ -49,6 +49,15 @@ impl Blob {
         }
     }
 
+    /// Reads from the beginning to the end; of a file on disk from where it stands.
+    pub fn into_reader(self) -> Box<dyn Read + Send> {
+        match self {
+            Blob::File(file) => Box::new(file),
+            Blob::Memory(bytes) => Box::new(bytes.reader()),
+            Blob::Remote(remote) => Box::new(remote.stream()),
+        }
+    }
+
     /// SHA-256 of the bytes, in hex, with little memory.
     pub fn hash(&self) -> io::Result<String> {
         hash(&mut self.reader())

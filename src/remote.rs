@@ -46,7 +46,7 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 static CONNECTIONS: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
 
 /// Why a store did not do what was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Trouble {
     /// What a caller may act on.
@@ -191,7 +191,7 @@ impl Place {
         use object_store::Error as Store;
         let (shown, said) = (self.shown(path), said(error));
         let (kind, text) = match error {
-            Store::NotFound { .. } if said.contains("Bucket") || said.contains("ContainerNotFound") => {
+            _ if said.contains("NoSuchBucket") || said.contains("ContainerNotFound") => {
                 (Kind::Other, format!("{doing}: there is no such bucket ({said}); make it, or check its name"))
             }
             Store::NotFound { .. } => (Kind::Missing, format!("{doing}: there is no such object ({said})")),
@@ -265,8 +265,9 @@ impl Place {
                 key: meta.location.clone(),
                 bytes: meta.size,
                 etag: meta.e_tag.clone(),
+                trouble: Mutex::new(None),
             }),
-            cache: Arc::new(Mutex::new(Cache { windows: Vec::new(), most: WINDOWS, step: WINDOW })),
+            cache: Arc::default(),
         }
     }
 }
@@ -390,6 +391,8 @@ struct Object {
     bytes: u64,
     /// What a store calls this very content; reading another is refused.
     etag: Option<String>,
+    /// The last thing that went wrong between us and the store.
+    trouble: Mutex<Option<Trouble>>,
 }
 
 impl Object {
@@ -400,7 +403,11 @@ impl Object {
 
     fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Trouble> {
         let all = try_join_all(ranges.iter().map(|range| self.range(range.clone())));
-        let fetched = self.place.ask("reading it", &self.path, all)?;
+        let fetched = self.place.ask("reading it", &self.path, all).inspect_err(|trouble| {
+            if trouble.kind != Kind::Changed {
+                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble.clone());
+            }
+        })?;
         for (range, bytes) in ranges.iter().zip(&fetched) {
             if bytes.len() as u64 != range.end - range.start {
                 let (shown, got, wanted) = (self.place.shown(&self.path), bytes.len(), range.end - range.start);
@@ -418,6 +425,12 @@ struct Cache {
     windows: Vec<(u64, Bytes)>,
     most: usize,
     step: usize,
+}
+
+impl Default for Cache {
+    fn default() -> Cache {
+        Cache { windows: Vec::new(), most: WINDOWS, step: WINDOW }
+    }
 }
 
 impl Cache {
@@ -452,6 +465,21 @@ impl Remote {
         self.object.bytes
     }
 
+    /// How it is shown to people.
+    pub fn shown(&self) -> String {
+        self.object.place.shown(&self.object.path)
+    }
+
+    /// The same object with nothing of it kept.
+    pub fn anew(&self) -> Remote {
+        Remote { object: self.object.clone(), cache: Arc::default() }
+    }
+
+    /// The last thing that went wrong between us and the store; a changed object is none.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.object.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Fetches the beginnings of these ranges, near ones together, and sets the size of later pieces so
     /// that all ranges read side by side keep to some memory.
     ///
@@ -483,7 +511,7 @@ impl Remote {
     pub fn get(&self, start: u64, length: usize) -> io::Result<Bytes> {
         let end = start.checked_add(length as u64).filter(|end| *end <= self.bytes());
         if end.is_none() {
-            let (bytes, shown) = (self.bytes(), self.object.place.shown(&self.object.path));
+            let (bytes, shown) = (self.bytes(), self.shown());
             let text = format!("{shown}: {length} bytes from {start} on lie outside of its {bytes}");
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }

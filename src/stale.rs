@@ -197,9 +197,11 @@ impl<'a> Known<'a> {
 }
 
 fn digest_of(file: &SourceFile) -> Result<String> {
-    let failed = |error: std::io::Error| crate::error::Error::failed(format!("{}: reading it", file.shown), error);
-    let mut content = std::fs::File::open(&file.path).map_err(failed)?;
-    crate::blob::hash(&mut content).map_err(failed)
+    let read = || file.origin.open()?.hash().map_err(|error| error.to_string());
+    read().map_err(|why| {
+        let refused = || crate::error::Error::Input(format!("{}: {why}", file.shown));
+        file.origin.trouble().unwrap_or_else(refused)
+    })
 }
 
 /// The days that a publication found in its inputs, by file and digest; of files that it did not read

@@ -107,8 +107,8 @@ impl Source<'_> {
         if paths.is_empty() {
             return self.refuse("path", "`path` is an empty list; name a file, a folder or a glob");
         }
-        let local = paths.iter().filter(|path| self.written.is_local(&self.key("path"), path)).count();
-        (local == paths.len()).then_some(paths)
+        let sound = paths.iter().filter(|path| self.written.is_path(&self.key("path"), path)).count();
+        (sound == paths.len()).then_some(paths)
     }
 
     fn columns(&self) -> Option<Vec<(Column, String)>> {

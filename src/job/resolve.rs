@@ -9,6 +9,7 @@ use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Roll
 use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
 use super::{checks, digest, inputs, quantity, range, shelf};
 use crate::error::Error;
+use crate::remote::{self, is_uri};
 use crate::tables::columns::Table;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,18 +65,27 @@ impl Written<'_> {
         result.map_err(|message| self.refuse(key, message)).ok()
     }
 
-    /// Whether a path is one of this machine; object stores are not read yet.
-    pub fn is_local(&self, key: &str, path: &str) -> bool {
+    /// Whether a path can be one: something of this machine, or a URI of a store that can be reached.
+    pub fn is_path(&self, key: &str, path: &str) -> bool {
         if path.trim().is_empty() {
-            self.refuse(key, format!("`{key}` is empty; write a path relative to the job file"));
-        } else if let Some((scheme, _)) = path.split_once("://") {
-            let message =
-                format!("`{key}`: this version reads and writes local files only; {scheme}:// comes with a later one");
-            self.refuse(key, message);
+            self.refuse(key, format!("`{key}` is empty; write a path relative to the job file, or a URI"));
+        } else if is_uri(path)
+            && let Err(fault) = remote::parts(path)
+        {
+            self.refuse(key, format!("`{key}`: {fault}"));
         } else {
             return true;
         }
         false
+    }
+
+    /// Whether a path is one of this machine.
+    pub fn is_local(&self, key: &str, path: &str) -> bool {
+        if let Some((scheme, _)) = path.split_once("://") {
+            self.refuse(key, format!("`{key}` must be a local file, not one at {scheme}://; copy it here"));
+            return false;
+        }
+        self.is_path(key, path)
     }
 }
 
@@ -194,7 +204,7 @@ fn indented(lines: &str) -> String {
 }
 
 fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
-    let local = written.is_local("output.path", &spec.path);
+    let sound = written.is_path("output.path", &spec.path);
     let tables: Vec<Table> = match &spec.tables {
         None => Table::ALL.to_vec(),
         Some(names) => Table::ALL.into_iter().filter(|table| names.iter().any(|name| name == table.name())).collect(),
@@ -206,8 +216,9 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
         RollingSpec::Weekly => Rolling::Weekly,
         RollingSpec::Daily => Rolling::Daily,
     };
-    let path = root.join(&spec.path).to_string_lossy().into_owned();
-    (local && !tables.is_empty()).then_some(Output { path, tables, rolling })
+    let path =
+        if is_uri(&spec.path) { spec.path.clone() } else { root.join(&spec.path).to_string_lossy().into_owned() };
+    (sound && !tables.is_empty()).then_some(Output { path, tables, rolling })
 }
 
 pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {

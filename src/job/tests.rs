@@ -175,7 +175,7 @@ time_zone = "Berlin"
 header_line = 0
 
 [output]
-path = "s3://bucket/out"
+path = "ftp://bucket/out"
 tables = ["vtr_week"]
 
 [limits]
@@ -205,7 +205,7 @@ at_most = "few"
         "job.toml:18: the format \"%Q\" is not understood",
         "job.toml:19: `time_zone` cannot be \"Berlin\"",
         "job.toml:20: `input.0.csv.header_line` must be at least 1",
-        "job.toml:23: `output.path`: this version reads and writes local files only",
+        "job.toml:23: `output.path`: `ftp://` is no store that can be reached",
         "job.toml:24: `output.tables.0` cannot be \"vtr_week\"; did you mean `vtr_weekly`?",
         "job.toml:27: \"1000%\" is no share",
         "job.toml:28: `limits.max_columns` must be a whole number",
@@ -230,10 +230,10 @@ fn what_must_stand_is_asked_for() {
 }
 
 #[test]
-fn other_roles_and_stores_are_said_to_come_later() {
-    let problems = Case::new(JOB).set("input.0.role=orders").set("input.0.path=gs://b/x").problems();
+fn other_roles_come_later_and_credentials_stay_out_of_uris() {
+    let problems = Case::new(JOB).set("input.0.role=orders").set("input.0.path=gs://k:s@b/x").problems();
     assert!(problems.contains("`role` cannot be \"orders\"") && problems.contains("later version"), "{problems}");
-    assert!(problems.contains("--set input.0.path: `input.0.path`: this version"), "{problems}");
+    assert!(problems.contains("`input.0.path`: gs://: a URI must not hold credentials"), "{problems}");
 }
 
 #[test]

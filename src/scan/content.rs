@@ -4,12 +4,11 @@
 //! the end and on a file that inflates beyond the limits; the caller names the file.
 
 use super::files::Packing;
+use super::store::Origin;
 use crate::job::plan::Limits;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
 
 /// Inflated bytes up to which the ratio is not looked at: small files of little content inflate much.
 const RATIO_FROM: u64 = 64 << 20;
@@ -19,7 +18,7 @@ const BUFFER: usize = 128 << 10;
 
 /// Stored bytes, counted and hashed as they pass.
 struct Stored {
-    file: File,
+    file: Box<dyn Read + Send>,
     hash: Sha256,
     bytes: u64,
 }
@@ -53,9 +52,8 @@ impl Content {
     ///
     /// # Errors
     /// It cannot be opened, or is not packed as its name says.
-    pub fn open(path: &Path, packing: Packing, limits: &Limits) -> Result<Content, String> {
-        let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-        let stored = file.metadata().map_err(|error| format!("cannot be looked at: {error}"))?.len();
+    pub fn open(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
+        let (file, stored) = (origin.open()?.into_reader(), origin.bytes());
         let mut bytes = BufReader::with_capacity(BUFFER, Stored { file, hash: Sha256::new(), bytes: 0 });
         let head = bytes.fill_buf().map_err(|error| format!("cannot be read: {error}"))?;
         if packing == Packing::Plain {

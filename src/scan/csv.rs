@@ -9,11 +9,11 @@ use super::files::{Packing, delimiter_by_suffix};
 use super::headings::Mapping;
 use super::labels::LabelBuilder;
 use super::records::{Cutting, Fault, Next, RecordReader};
+use super::store::Origin;
 use super::{Chunk, UnitEnd};
 use crate::job::plan::{Dialect, Limits};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use std::path::Path;
 use std::sync::Arc;
 use vtr_columnar::fold::{Records, Reject, shown_value};
 use vtr_columnar::input::{Column, Kind, label_type};
@@ -25,7 +25,7 @@ const CHUNK_BYTES: usize = 16 << 20;
 /// A file of delimited text and how to read it.
 pub(super) struct Text<'a> {
     /// Where it is.
-    pub path: &'a Path,
+    pub origin: &'a Origin,
     /// Its path as shown.
     pub shown: &'a str,
     /// How it is compressed.
@@ -43,7 +43,7 @@ impl Text<'_> {
     /// It cannot be read, or there are no headings where they should be.
     pub fn open(&self) -> Result<(RecordReader, Vec<String>), String> {
         let (dialect, limits) = (self.dialect, self.limits);
-        let content = Content::open(self.path, self.packing, limits)?;
+        let content = Content::open(self.origin, self.packing, limits)?;
         let cutting = Cutting {
             delimiter: dialect.delimiter.unwrap_or_else(|| delimiter_by_suffix(self.shown)),
             quote: dialect.quote,

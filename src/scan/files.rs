@@ -5,11 +5,14 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Input, Plan};
-use globset::GlobBuilder;
+use crate::remote::is_uri;
+use globset::{GlobBuilder, GlobMatcher};
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 use vtr_kernel::text;
 use walkdir::WalkDir;
+
+use super::store::{self, Named, Origin};
 
 /// How a file is compressed as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +31,7 @@ pub(super) struct Listed {
     /// Its path as tables and messages show it.
     pub shown: String,
     /// Where it is.
-    pub path: PathBuf,
+    pub origin: Origin,
     /// Index of the input that names it.
     pub input: usize,
     /// How it is written.
@@ -63,7 +66,7 @@ pub(super) fn list(plan: &Plan) -> Result<Vec<Listed>> {
     // Stable: of two inputs that name the same file the first one keeps it.
     files.sort_by(|a, b| a.shown.as_bytes().cmp(b.shown.as_bytes()));
     let mut seen = HashSet::new();
-    files.retain(|file| seen.insert(file.path.canonicalize().unwrap_or_else(|_| file.path.clone())));
+    files.retain(|file| seen.insert(file.origin.identity()));
     Ok(files)
 }
 
@@ -81,18 +84,14 @@ impl Found<'_> {
 
     /// Adds what one written path names.
     fn expand(&mut self, index: usize, input: &Input, written: &str) {
-        if let Some((scheme, _)) = written.split_once("://") {
-            let what =
-                format!("`{written}`: `{scheme}://` cannot be read; copy the files to a local folder and name that");
-            return self.refused.push(what);
+        if is_uri(written) {
+            return self.expand_uri(index, input, written);
         }
         let (path, from_root) = (self.root.join(written), written.starts_with('/'));
         // A file may well have brackets in its name: what exists as written is meant as written.
         if path.is_dir() {
             for relative in self.walk(&path) {
-                let format = by_suffix(&relative).map(|(format, _)| format);
-                let wanted = format.is_some() && input.format.is_none_or(|wanted| Some(wanted) == format);
-                if wanted && !relative.split('/').any(hides) {
+                if wanted(input, &relative) {
                     self.add(index, input, path.join(&relative), from_root);
                 }
             }
@@ -105,16 +104,36 @@ impl Found<'_> {
 
     fn expand_glob(&mut self, index: usize, input: &Input, written: &str) {
         let (base, pattern) = split_glob(written);
-        let glob = GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(true).build();
-        let Ok(matcher) = glob.map(|glob| glob.compile_matcher()) else {
-            let help = "write * ? [a-z] {a,b} or **, and \\ before a sign meant as it is";
-            return self.refused.push(format!("`{written}` is no valid glob; {help}"));
+        let matcher = match matcher(written, &pattern) {
+            Ok(matcher) => matcher,
+            Err(refused) => return self.refused.push(refused),
         };
         let asks_for_hidden = pattern.split('/').any(hides);
         let base = self.root.join(base);
         for relative in self.walk(&base) {
             if matcher.is_match(&relative) && (asks_for_hidden || !relative.split('/').any(hides)) {
                 self.add(index, input, base.join(&relative), written.starts_with('/'));
+            }
+        }
+    }
+
+    fn expand_uri(&mut self, index: usize, input: &Input, written: &str) {
+        match store::named(written) {
+            Err(refused) => self.refused.push(refused),
+            Ok(Named::Object(remote)) => self.push(index, input, remote.shown(), Origin::Store(remote)),
+            Ok(Named::Folder(found)) => {
+                for (relative, remote) in found.into_iter().filter(|(relative, _)| wanted(input, relative)) {
+                    debug_assert!(!relative.is_empty());
+                    self.push(index, input, remote.shown(), Origin::Store(remote));
+                }
+            }
+            Ok(Named::Glob(pattern, found)) => {
+                let asks_for_hidden = pattern.split('/').any(hides);
+                for (_, remote) in
+                    found.into_iter().filter(|(relative, _)| asks_for_hidden || !relative.split('/').any(hides))
+                {
+                    self.push(index, input, remote.shown(), Origin::Store(remote));
+                }
             }
         }
     }
@@ -153,6 +172,11 @@ impl Found<'_> {
                 .refused
                 .push(format!("`{quoted}` is no ordinary file; pipes and devices cannot be read twice"));
         }
+        self.push(index, input, shown, Origin::disk(path, &metadata));
+    }
+
+    fn push(&mut self, index: usize, input: &Input, shown: String, origin: Origin) {
+        let quoted = text::shown(&shown).into_owned();
         let name = shown.rsplit('/').next().unwrap_or(&shown);
         let (format, packing) = match (input.format, by_suffix(name)) {
             (None, None) => {
@@ -163,8 +187,28 @@ impl Found<'_> {
             (Some(Format::Parquet), _) => (Format::Parquet, Packing::Plain),
             (Some(Format::Csv), _) => (Format::Csv, packing(&name.to_ascii_lowercase())),
         };
-        self.files.push(Listed { shown, path, input: index, format, packing, bytes: metadata.len() });
+        let bytes = origin.bytes();
+        self.files.push(Listed { shown, origin, input: index, format, packing, bytes });
     }
+}
+
+/// Whether a file that lies in a folder named by an input is meant.
+fn wanted(input: &Input, relative: &str) -> bool {
+    let format = by_suffix(relative).map(|(format, _)| format);
+    let fits = format.is_some() && input.format.is_none_or(|wanted| Some(wanted) == format);
+    fits && !relative.split('/').any(hides)
+}
+
+/// What fits a glob.
+///
+/// # Errors
+/// It is no valid one.
+pub(super) fn matcher(written: &str, pattern: &str) -> std::result::Result<GlobMatcher, String> {
+    let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
+    glob.map(|glob| glob.compile_matcher()).map_err(|_| {
+        let help = "write * ? [a-z] {a,b} or **, and \\ before a sign meant as it is";
+        format!("`{written}` is no valid glob; {help}")
+    })
 }
 
 /// A path relative to the job's folder, with `/` and without `.` and needless `..`; one that was
@@ -199,12 +243,12 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-fn is_glob(text: &str) -> bool {
+pub(super) fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
 /// Folders up to the first one with a glob sign, and the pattern from there.
-fn split_glob(written: &str) -> (String, String) {
+pub(super) fn split_glob(written: &str) -> (String, String) {
     let parts: Vec<&str> = written.split('/').collect();
     let fixed = parts.iter().take_while(|part| !is_glob(part)).count();
     let base = if fixed == 1 && parts[0].is_empty() { "/".to_owned() } else { parts[..fixed].join("/") };
@@ -249,6 +293,10 @@ pub(super) fn delimiter_by_suffix(shown: &str) -> u8 {
 
 fn nothing_found(root: &Path, input: &Input, written: &str) -> String {
     let folder = root.display();
+    if is_uri(written) {
+        return "nothing that can be read lies at it or below it; check the path, and the suffixes of the files"
+            .to_owned();
+    }
     if root.join(written).is_dir() {
         let wanted = match input.format {
             Some(Format::Parquet) => ".parquet",
@@ -301,10 +349,10 @@ mod tests {
     fn what_names_nothing_is_refused_by_name() {
         let folder = folder(&["in/x.dat", "in/y.parquet.gz"]);
         let error =
-            list(&plan(folder.path(), vec![input(&["in/*.csv", "gone.csv", "in/x.dat", "s3://b/x.csv", "in"])]))
+            list(&plan(folder.path(), vec![input(&["in/*.csv", "gone.csv", "in/x.dat", "ftp://b/x.csv", "in"])]))
                 .unwrap_err();
         assert_eq!(error.exit_code(), 3);
-        for part in ["`in/*.csv`", "`gone.csv`", "in/x.dat", "s3://", "`in` names no file"] {
+        for part in ["`in/*.csv`", "`gone.csv`", "in/x.dat", "ftp://", "`in` names no file"] {
             assert!(error.to_string().contains(part), "{part}: {error}");
         }
     }

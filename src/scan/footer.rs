@@ -4,10 +4,10 @@
 //! It fails, with the reason only, on what is no Parquet file, is cut off or is encrypted.
 
 use super::thrift::{self, Fields, Thrift};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader};
+use parquet::file::reader::ChunkReader;
 use sha2::{Digest, Sha256};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 const ENCRYPTED: &[u8; 4] = b"PARE";
@@ -22,12 +22,26 @@ pub(super) struct Footer {
     pub digest: String,
 }
 
+/// Whether the first bytes are looked at although the last ones are sound.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Head {
+    /// They are.
+    Looked,
+    /// They are not: that would be a request of its own.
+    Left,
+}
+
 /// Reads the footer of a file.
 ///
 /// # Errors
 /// Why it is none.
-pub(super) fn read(file: &mut File, size: u64, options: &ParquetMetaDataOptions) -> Result<Footer, String> {
-    let bytes = bytes(file, size).map_err(|error| match error {
+pub(super) fn read(
+    file: &impl ChunkReader,
+    size: u64,
+    head: Head,
+    options: &ParquetMetaDataOptions,
+) -> Result<Footer, String> {
+    let bytes = bytes(file, size, head).map_err(|error| match error {
         Trouble::Says(what) => what,
         Trouble::Io(error) => format!("cannot be read: {error}"),
     })?;
@@ -50,46 +64,39 @@ pub(super) fn read(file: &mut File, size: u64, options: &ParquetMetaDataOptions)
 
 enum Trouble {
     Says(String),
-    Io(std::io::Error),
+    Io(ParquetError),
 }
 
-impl From<std::io::Error> for Trouble {
-    fn from(error: std::io::Error) -> Self {
+impl From<ParquetError> for Trouble {
+    fn from(error: ParquetError) -> Self {
         Trouble::Io(error)
     }
 }
 
 /// The metadata with length and magic behind.
-fn bytes(file: &mut File, size: u64) -> Result<Vec<u8>, Trouble> {
+fn bytes(file: &impl ChunkReader, size: u64, looked: Head) -> Result<Vec<u8>, Trouble> {
     let says = |what: &str| Err(Trouble::Says(what.to_owned()));
     if size < TAIL + MAGIC.len() as u64 {
         return says("is too short for a Parquet file: it is empty or cut off");
     }
-    let mut head = [0; 4];
-    file.seek(SeekFrom::Start(0))?;
-    file.read_exact(&mut head)?;
-    let mut tail = [0; TAIL as usize];
-    file.seek(SeekFrom::Start(size - TAIL))?;
-    file.read_exact(&mut tail)?;
+    let tail = file.get_bytes(size - TAIL, TAIL as usize)?;
+    let head = || file.get_bytes(0, MAGIC.len());
     let (length, magic) = tail.split_at(4);
     if magic == ENCRYPTED {
         return says("is encrypted; write it without encryption");
     }
     if magic != MAGIC {
         let cut = "has no Parquet mark at its end: it was cut off, or its writer did not finish. Get it again";
-        return says(if head == *MAGIC { cut } else { "is no Parquet file" });
+        return says(if head()? == MAGIC.as_slice() { cut } else { "is no Parquet file" });
     }
-    if head != *MAGIC {
+    if looked == Head::Looked && head()? != MAGIC.as_slice() {
         return says("has no Parquet mark at its beginning: it is damaged. Get it again");
     }
     let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));
     if length + TAIL + MAGIC.len() as u64 > size {
         return says("names a footer longer than the file: it is damaged or cut off. Get it again");
     }
-    let mut bytes = vec![0; (length + TAIL) as usize];
-    file.seek(SeekFrom::Start(size - TAIL - length))?;
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
+    Ok(file.get_bytes(size - TAIL - length, (length + TAIL) as usize)?.to_vec())
 }
 
 /// Whose fields are walked.

@@ -5,6 +5,7 @@
 //! file's refusal; only a process that cannot be started is a failure of the run.
 
 use super::files::{Listed, Packing};
+use super::store::Origin;
 use super::{Reading, Source, parquet, survey_csv, text};
 use crate::error::{Error, Result};
 use crate::job::plan::{CellRules, Dialect, Format, Input, Limits, OnBadFile, Plan, Trial};
@@ -50,6 +51,13 @@ const PACKINGS: [Packing; 3] = [Packing::Plain, Packing::Gzip, Packing::Zstd];
 pub(super) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, String>> {
     let wanted: Vec<usize> =
         (0..listed.len()).filter(|place| plan.inputs[listed[*place].input].trial == Trial::Isolated).collect();
+    // A trial is bounded in memory and has no network: it could not fetch what it should try.
+    if let Some(place) = wanted.iter().find(|place| listed[**place].origin.path().is_none()) {
+        return Err(Error::Usage(format!(
+            "{}: `isolate = true` is for files of this machine; take it out of this [[input]], or copy the files here",
+            listed[*place].shown
+        )));
+    }
     let (next, done) = (AtomicUsize::new(0), Mutex::new((HashMap::new(), None)));
     let work = || {
         while let Some(place) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -150,7 +158,7 @@ impl Task {
             pairs.iter().map(|(column, text)| (column.name().to_owned(), text.clone())).collect()
         };
         Task {
-            path: listed.path.clone(),
+            path: listed.origin.path().map(std::path::Path::to_path_buf).unwrap_or_default(),
             shown: listed.shown.clone(),
             bytes: listed.bytes,
             parquet: listed.format == Format::Parquet,
@@ -171,8 +179,9 @@ impl Task {
         let input = self.input();
         let format = if self.parquet { Format::Parquet } else { Format::Csv };
         let packing = PACKINGS[usize::from(self.packing) % PACKINGS.len()];
-        let (path, shown) = (self.path.clone(), self.shown.clone());
-        let listed = Listed { shown, path, input: 0, format, packing, bytes: self.bytes };
+        let metadata = self.path.metadata().map_err(|error| format!("cannot be opened: {error}"))?;
+        let (origin, shown) = (Origin::disk(self.path.clone(), &metadata), self.shown.clone());
+        let listed = Listed { shown, origin, input: 0, format, packing, bytes: self.bytes };
         let reading =
             Reading { input: &input, limits: &self.limits, needed: None, as_of: None, unused: ColumnSet::default() };
         let looked = match format {
@@ -184,7 +193,7 @@ impl Task {
             let end = match &looked.source {
                 Source::Parquet(source) => parquet::read(source, &looked.file, unit, &mut |_| Ok(())),
                 Source::Csv(packing, mapping) => {
-                    text(&input, &self.limits, &self.path, &self.shown, *packing).read(mapping, &mut |_| Ok(()))
+                    text(&input, &self.limits, &listed.origin, &self.shown, *packing).read(mapping, &mut |_| Ok(()))
                 }
             };
             end.map_err(|error| error.to_string())??;

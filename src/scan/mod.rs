@@ -21,6 +21,7 @@ mod pages;
 mod parquet;
 mod prune;
 mod records;
+mod store;
 mod thrift;
 
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ use arrow::array::RecordBatch;
 use files::{Listed, Packing};
 use headings::Mapping;
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+pub use store::Origin;
 use vtr_columnar::fold::{Records, Reject};
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::calendar::Day;
@@ -93,7 +94,7 @@ pub struct SourceFile {
     /// Its path relative to the job's folder, with `/`.
     pub shown: String,
     /// Where it is.
-    pub path: PathBuf,
+    pub origin: Origin,
     /// Index of its input in the plan.
     pub input: usize,
     /// How it is written.
@@ -220,6 +221,10 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
                 sources.push(looked.source);
             }
             Err(faults) => {
+                // What lies between us and a store is no fault of the file.
+                if let Some(trouble) = listed.origin.trouble() {
+                    return Err(trouble);
+                }
                 let skips = reading.input.on_bad_file == OnBadFile::Skip;
                 let whose = if skips { &mut left_out } else { &mut refused };
                 whose.push(format!("{}: {}", quoted(&listed.shown), faults.join("\n    ")));
@@ -271,10 +276,13 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
     let end = match &survey.sources[unit.file as usize] {
         Source::Parquet(source) => parquet::read(source, file, unit, each)?,
         Source::Csv(packing, mapping) => {
-            text(&plan.inputs[file.input], &plan.limits, &file.path, &file.shown, *packing).read(mapping, each)?
+            text(&plan.inputs[file.input], &plan.limits, &file.origin, &file.shown, *packing).read(mapping, each)?
         }
     };
-    end.map_err(|refused| Error::Input(format!("{}: {refused}", quoted(&file.shown))))
+    end.map_err(|refused| {
+        let refused = || Error::Input(format!("{}: {refused}", quoted(&file.shown)));
+        file.origin.trouble().unwrap_or_else(refused)
+    })
 }
 
 /// What looking at a file gave.
@@ -300,17 +308,17 @@ struct Reading<'a> {
 fn text<'a>(
     input: &'a Input,
     limits: &'a Limits,
-    path: &'a std::path::Path,
+    origin: &'a Origin,
     shown: &'a str,
     packing: Packing,
 ) -> csv::Text<'a> {
-    csv::Text { path, shown, packing, dialect: &input.dialect, limits }
+    csv::Text { origin, shown, packing, dialect: &input.dialect, limits }
 }
 
 fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Result<Looked, Vec<String>> {
     let Reading { input, limits, .. } = *reading;
     let (_, headings) =
-        text(input, limits, &listed.path, &listed.shown, listed.packing).open().map_err(|fault| vec![fault])?;
+        text(input, limits, &listed.origin, &listed.shown, listed.packing).open().map_err(|fault| vec![fault])?;
     let (mapping, faults) = headings::map(input, &listed.shown, &headings);
     if !faults.is_empty() {
         return Err(faults);
@@ -326,7 +334,7 @@ fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Re
 fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
     SourceFile {
         shown: listed.shown.clone(),
-        path: listed.path.clone(),
+        origin: listed.origin.clone(),
         input: listed.input,
         format: listed.format,
         bytes: listed.bytes,

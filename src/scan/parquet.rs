@@ -8,6 +8,7 @@ use super::files::Listed;
 use super::headings::{self, Mapping};
 use super::prune::{Clock, TimeColumn};
 use super::{Chunk, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
+use crate::blob::Blob;
 use crate::job::plan::Limits;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -21,7 +22,6 @@ use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
 use std::cell::Cell;
 use std::fmt::Display;
-use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 use vtr_columnar::fold::Records;
@@ -35,6 +35,12 @@ const EXPANDED_BYTES: u64 = 256 << 20;
 const LEAST_ROWS: u64 = 64;
 /// Rows up to which it is not asked how few bytes they take.
 const ROWS_FROM: u64 = 4 << 20;
+
+/// Bytes at the end of an object that are fetched at once, in the hope that they hold the footer.
+const TAIL: u64 = 64 << 10;
+
+/// Bytes of an object that a row group's columns may hold ready while they are decoded.
+const READY: usize = 128 << 20;
 
 /// How a file is decoded.
 pub(super) struct Source {
@@ -88,10 +94,19 @@ pub(super) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Res
 pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
     let one = |fault: String| vec![fault];
     let Reading { input, limits, needed, .. } = *reading;
-    let mut file = File::open(&listed.path).map_err(|error| one(format!("cannot be opened: {error}")))?;
+    let file = listed.origin.open().map_err(one)?;
+    let head = match &file {
+        Blob::Remote(remote) => {
+            // Most footers come with the first request.
+            let tail = listed.bytes.saturating_sub(TAIL)..listed.bytes;
+            remote.prefetch(&[tail], 1).map_err(|trouble| one(trouble.to_string()))?;
+            footer::Head::Left
+        }
+        _ => footer::Head::Looked,
+    };
     let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
     options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    let footer = footer::read(&mut file, listed.bytes, &options).map_err(one)?;
+    let footer = footer::read(&file, listed.bytes, head, &options).map_err(one)?;
     let metadata = Arc::new(footer.metadata);
     let plain = plain(&metadata).map_err(|error| one(format!("its columns cannot be understood: {error}")))?;
     let names: Vec<String> = plain.schema().fields().iter().map(|field| field.name().clone()).collect();
@@ -311,13 +326,19 @@ fn open(
     file: &SourceFile,
     unit: &Unit,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>, String> {
-    let data = File::open(&file.path).map_err(|error| format!("cannot be opened: {error}"))?;
-    if data.metadata().map(|metadata| metadata.len()).ok() != Some(file.bytes) {
-        return Err("has changed since the run looked at it; run again".to_owned());
-    }
+    let data = file.origin.open()?;
     let Part::RowGroup(group) = unit.part else {
         unreachable!("a Parquet file is read by row groups");
     };
+    if let Blob::Remote(remote) = &data {
+        let group = source.metadata.metadata().row_group(group);
+        let range = |leaf: &usize| {
+            let (start, length) = group.column(*leaf).byte_range();
+            start..start + length
+        };
+        let ranges: Vec<_> = source.leaves.iter().map(range).collect();
+        remote.prefetch(&ranges, READY).map_err(|trouble| trouble.to_string())?;
+    }
     let data = Arc::new(data);
     let rows = batch_rows(&data, source.metadata.metadata().row_group(group), &source.leaves, &source.limits)
         .map_err(|fault| format!("row group {group}, {fault}"))?;

@@ -26,11 +26,11 @@ const NESTED_VALUES: i64 = 4 << 20;
 const NESTED_ROWS: usize = 256;
 
 pub(super) fn look(request: &Request, look: &mut Look) -> Result<(), String> {
-    let mut file = File::open(request.path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let file = File::open(request.path).map_err(|error| format!("cannot be opened: {error}"))?;
     let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
     options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
     options.set_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    let metadata = Arc::new(footer::read(&mut file, look.bytes, &options)?.metadata);
+    let metadata = Arc::new(footer::read(&file, look.bytes, footer::Head::Looked, &options)?.metadata);
     let plain = reading::plain(&metadata).map_err(|error| format!("its columns cannot be understood: {error}"))?;
     let names: Vec<String> = plain.schema().fields().iter().map(|field| field.name().clone()).collect();
     let (count, max) = (names.len(), request.limits.max_columns);

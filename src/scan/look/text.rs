@@ -12,6 +12,7 @@ use crate::scan::csv::undouble;
 use crate::scan::damage;
 use crate::scan::files::{Packing, delimiter_by_suffix};
 use crate::scan::records::{Cell, Cutting, Fault, Next, RecordReader};
+use crate::scan::store::Origin;
 use encoding_rs::UTF_8;
 use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::amount::Amount;
@@ -31,7 +32,7 @@ pub(super) fn look(request: &Request, packing: Packing, look: &mut Look) -> Resu
         max_record: request.limits.max_record_bytes,
         max_cells: request.limits.max_columns,
     };
-    let content = Content::open(request.path, packing, &request.limits)?;
+    let content = Content::open(&origin(request)?, packing, &request.limits)?;
     let mut records = RecordReader::new(content, dialect.encoding, cutting)?;
     for line in 1..dialect.header_line {
         if !records.skip_line()? {
@@ -50,9 +51,15 @@ pub(super) fn look(request: &Request, packing: Packing, look: &mut Look) -> Resu
     seen.into_look(request, &dialect, &head, look)
 }
 
+/// The file as it is now.
+fn origin(request: &Request) -> Result<Origin, String> {
+    let metadata = request.path.metadata().map_err(|error| format!("cannot be looked at: {error}"))?;
+    Ok(Origin::disk(request.path.to_path_buf(), &metadata))
+}
+
 /// The first bytes, inflated.
 fn head(request: &Request, packing: Packing) -> Result<Vec<u8>, String> {
-    let mut content = Content::open(request.path, packing, &request.limits)?;
+    let mut content = Content::open(&origin(request)?, packing, &request.limits)?;
     let mut head = vec![0; HEAD];
     let mut filled = 0;
     while filled < HEAD {

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# The program against real servers on this machine: S3 (moto, from pip) and Azure (azurite, from npm), both
+# installed into a temporary folder and stopped at the end. What cannot be installed is a failure, not a skip.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+work=$(mktemp -d)
+servers=()
+finish() {
+  for server in "${servers[@]}"; do kill "$server" 2>/dev/null || true; done
+  wait 2>/dev/null || true
+  rm -rf "$work"
+}
+trap finish EXIT
+fail() {
+  echo "FAILED: $1" >&2
+  exit 1
+}
+command -v npm >/dev/null || fail "npm is needed to install azurite"
+python3 -m venv "$work/venv" || fail "python3 cannot make a venv"
+"$work/venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server]' azure-storage-blob &
+pip=$!
+npm install --silent --no-audit --no-fund --prefix "$work/node" azurite ||
+  fail "npm cannot install azurite"
+wait "$pip" || fail "pip cannot install moto[server] and azure-storage-blob"
+
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+s3=$(free_port)
+azure=$(free_port)
+"$work/venv/bin/moto_server" -H 127.0.0.1 -p "$s3" >"$work/moto.log" 2>&1 &
+servers+=($!)
+node "$work/node/node_modules/azurite/dist/src/blob/main.js" --silent --disableTelemetry --skipApiVersionCheck --inMemoryPersistence \
+  --blobHost 127.0.0.1 --blobPort "$azure" >"$work/azurite.log" 2>&1 &
+servers+=($!)
+"$work/venv/bin/python" tests/stores/check.py "${VTR:-target/release/vtr}" "$s3" "$azure" "$work/scratch"
