@@ -9,9 +9,9 @@ use crate::spill::{Place, Spill};
 #[cfg(test)]
 use arrow::array::AsArray;
 use arrow::array::{RecordBatch, StringArray};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use vtr_columnar::keys::Keys;
 use vtr_columnar::marginals::Kind;
 use vtr_columnar::partial::{Entry, Partial, TimeAxis};
@@ -60,6 +60,7 @@ impl Counted {
                 .map(|(time, pieces)| (kind.day(time, axis), pieces.held))
                 .collect(),
             of: Some((kind, keys.clone())),
+            ready: Mutex::default(),
             #[cfg(test)]
             batches: BTreeMap::new(),
         };
@@ -112,8 +113,8 @@ impl Held {
             Held::Memory(entries, range) => into.extend_from_slice(&entries[range.clone()]),
             Held::Spilled(spill, place) => {
                 let mut bytes = vec![0; STEP * Entry::BYTES];
-                for from in (0..place.len()).step_by(bytes.len()) {
-                    let bytes = &mut bytes[..(place.len() - from).min(STEP * Entry::BYTES)];
+                for from in (0..place.bytes()).step_by(bytes.len()) {
+                    let bytes = &mut bytes[..(place.bytes() - from).min(STEP * Entry::BYTES)];
                     spill.read(*place, from, bytes)?;
                     into.extend(bytes.as_chunks().0.iter().map(Entry::from_bytes));
                 }
@@ -180,6 +181,15 @@ impl Runs {
     }
 }
 
+/// A piece as batches of at most [`BATCH_ROWS`] rows; as long as they are asked for, the slot is held.
+fn cut<'a>(batch: RecordBatch, slot: Arc<Slot>) -> Batches<'a> {
+    let rows = batch.num_rows();
+    Box::new((0..rows).step_by(BATCH_ROWS).map(move |start| {
+        let _held = &slot;
+        Ok(batch.slice(start, BATCH_ROWS.min(rows - start)))
+    }))
+}
+
 /// Counts by key and piece of time.
 ///
 /// Its batches have a `Dictionary(UInt32, Utf8)` column for each key, `reason` (UInt8, the code of
@@ -191,9 +201,28 @@ pub struct Marginal {
     days: BTreeMap<Day, Vec<Held>>,
     /// Which marginal it is, and the texts of its codes; `None` where nothing was counted.
     of: Option<(Kind, Arc<Keys>)>,
+    ready: Mutex<Ready>,
     #[cfg(test)]
     batches: BTreeMap<Day, RecordBatch>,
 }
+
+/// Pieces that were sorted lately: windows ask for each of them several times.
+#[derive(Debug, Default)]
+struct Ready {
+    /// Those that somebody still holds.
+    slots: BTreeMap<Day, Weak<Slot>>,
+    /// Those that are held here, and the bytes of each.
+    kept: VecDeque<(Arc<Slot>, usize)>,
+    kept_bytes: usize,
+}
+
+/// A piece of time, sorted by whoever asks first.
+type Slot = Mutex<Option<RecordBatch>>;
+
+/// What pieces may take that nobody works on.
+const KEPT_BYTES: usize = 32 << 20;
+/// Bytes of a row of counts: five codes, a reason and a count at most.
+const ROW_BYTES: usize = 29;
 
 impl Marginal {
     /// The pieces of time that hold counts, by first day, ascending.
@@ -221,17 +250,35 @@ impl Marginal {
     /// # Errors
     /// What reading spilled counts says.
     pub fn sorted(&self, day: Day) -> Result<Batches<'_>> {
-        let batch = self.batch(day)?;
-        let rows = batch.as_ref().map_or(0, RecordBatch::num_rows);
-        let cut = move |start| Ok(batch.as_ref().map(|batch| batch.slice(start, BATCH_ROWS.min(rows - start))));
-        Ok(Box::new((0..rows).step_by(BATCH_ROWS).map(cut).filter_map(Result::transpose)))
+        #[cfg(test)]
+        if let Some(batch) = self.batches.get(&day) {
+            return Ok(cut(batch.clone(), Arc::default()));
+        }
+        let slot = {
+            let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            let slot = ready.slots.get(&day).and_then(Weak::upgrade).unwrap_or_default();
+            ready.slots.insert(day, Arc::downgrade(&slot));
+            slot
+        };
+        let mut sorted = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(batch) = &*sorted {
+            return Ok(cut(batch.clone(), slot.clone()));
+        }
+        let Some(batch) = self.batch(day)? else { return Ok(Box::new(std::iter::empty())) };
+        *sorted = Some(batch.clone());
+        drop(sorted);
+        let bytes = batch.num_rows() * ROW_BYTES;
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        ready.kept_bytes += bytes;
+        ready.kept.push_back((slot.clone(), bytes));
+        while ready.kept_bytes > KEPT_BYTES {
+            let Some((_, bytes)) = ready.kept.pop_front() else { break };
+            ready.kept_bytes -= bytes;
+        }
+        Ok(cut(batch, slot))
     }
 
     fn batch(&self, day: Day) -> Result<Option<RecordBatch>> {
-        #[cfg(test)]
-        if let Some(batch) = self.batches.get(&day) {
-            return Ok(Some(batch.clone()));
-        }
         let (Some(held), Some((kind, keys))) = (self.days.get(&day), &self.of) else { return Ok(None) };
         let mut entries = Vec::new();
         held.iter().try_for_each(|held| held.read(&mut entries))?;

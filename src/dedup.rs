@@ -66,7 +66,7 @@ impl Copies {
         into.extend_from_slice(&self.held[part]);
         for place in &self.spilled[part] {
             let from = into.len();
-            into.resize(from + place.len(), 0);
+            into.resize(from + place.bytes(), 0);
             self.spill.read(*place, 0, &mut into[from..])?;
         }
         Ok(())

@@ -520,7 +520,7 @@ impl Remote {
             return Ok(found);
         }
         let until = self.bytes().min(start + length.max(cache.step) as u64);
-        let fetched = self.object.fetch(&[start..until])?.remove(0);
+        let fetched = self.object.fetch(std::slice::from_ref(&(start..until)))?.remove(0);
         cache.keep(start, fetched.clone());
         Ok(fetched.slice(..length))
     }
@@ -568,7 +568,7 @@ impl Read for RemoteStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.step.is_empty() && self.at < self.object.bytes {
             let until = self.object.bytes.min(self.at + STEP as u64);
-            self.step = self.object.fetch(&[self.at..until])?.remove(0);
+            self.step = self.object.fetch(std::slice::from_ref(&(self.at..until)))?.remove(0);
             self.at = until;
         }
         let length = into.len().min(self.step.len());

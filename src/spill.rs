@@ -20,7 +20,7 @@ pub struct Place {
 
 impl Place {
     /// How many bytes.
-    pub fn len(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.length as usize
     }
 }
@@ -96,7 +96,7 @@ mod tests {
         let mut bytes = [0; 3];
         spill.read(b, 3, &mut bytes).unwrap();
         assert_eq!(&bytes, b"ond");
-        let mut bytes = vec![0; a.len()];
+        let mut bytes = vec![0; a.bytes()];
         spill.read(a, 0, &mut bytes).unwrap();
         assert_eq!(bytes, b"first");
         assert_eq!(spill.bytes(), 11);

@@ -183,7 +183,7 @@ struct PlaceReader<'a> {
 
 impl Read for PlaceReader<'_> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
-        let length = into.len().min(self.place.len() - self.read);
+        let length = into.len().min(self.place.bytes() - self.read);
         self.spill.read(self.place, self.read, &mut into[..length]).map_err(std::io::Error::other)?;
         self.read += length;
         Ok(length)

@@ -434,12 +434,23 @@ fn naughty(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'
     Ok("READ")
 }
 
+/// What became of the files so far.
+#[derive(Default)]
+struct Seen {
+    /// How many ended in which way.
+    ends: BTreeMap<&'static str, u64>,
+    /// Those that ended otherwise than they should.
+    bad: Vec<String>,
+    peak_bytes: u64,
+    longest: Duration,
+}
+
 #[test]
 fn every_file_of_the_hostile_corpus_ends_as_its_manifest_says() {
     let Some(corpus) = corpus() else { return };
     let entries = entries(&corpus);
     let next = AtomicUsize::new(0);
-    let seen: Mutex<(BTreeMap<&str, u64>, Vec<String>, u64, Duration)> = Mutex::default();
+    let seen: Mutex<Seen> = Mutex::default();
     let work = || {
         while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mut ended = None;
@@ -452,17 +463,17 @@ fn every_file_of_the_hostile_corpus_ends_as_its_manifest_says() {
             };
             let mut seen = seen.lock().unwrap();
             if let Some(ended) = ended {
-                seen.2 = seen.2.max(ended.peak_bytes);
-                seen.3 = seen.3.max(ended.took);
+                seen.peak_bytes = seen.peak_bytes.max(ended.peak_bytes);
+                seen.longest = seen.longest.max(ended.took);
             }
             match result {
-                Ok(happened) => *seen.0.entry(happened).or_default() += 1,
-                Err(why) => seen.1.push(format!("{}: {why}", entry.path)),
+                Ok(happened) => *seen.ends.entry(happened).or_default() += 1,
+                Err(why) => seen.bad.push(format!("{}: {why}", entry.path)),
             }
         }
     };
     std::thread::scope(|scope| (0..AT_ONCE).for_each(|_| drop(scope.spawn(work))));
-    let (ends, bad, peak, longest) = seen.into_inner().unwrap();
+    let Seen { ends, bad, peak_bytes: peak, longest } = seen.into_inner().unwrap();
     let count = |name: &str| ends.get(name).copied().unwrap_or(0);
     say(&format!(
         "hostile corpus: {} files tried, {} read, {} read with rows to reject, {} refused, {} otherwise than they should; \
