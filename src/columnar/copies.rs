@@ -122,7 +122,7 @@ impl<'a> Subtractor<'a> {
     pub fn take_out(&mut self, copy: &Copy) -> bool {
         let codes = self.layout.of_weekly(copy.cell);
         let keys = row_keys(self.settings, self.layout, &codes, copy.day, copy.category, copy.typed);
-        self.taken.partial.count(&keys, self.settings.wants, -1);
+        self.taken.partial.take_out(&keys, self.settings.wants);
         let (tally, rows) = self.taken.files.entry(copy.file).or_default();
         let class = copy.reason().class();
         *rows += 1;

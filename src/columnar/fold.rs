@@ -484,7 +484,7 @@ impl<'a> Folder<'a> {
 
     #[inline]
     fn count(&mut self, keys: &RowKeys, week: u16, class: Class) {
-        self.partial.count(keys, self.settings.wants, 1);
+        self.partial.count(keys, self.settings.wants);
         if keys.in_range {
             self.out.tally.classes[class as usize] += 1;
             self.out.weeks.add(week, class, 1);

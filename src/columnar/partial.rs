@@ -123,6 +123,9 @@ const BYTES_PER_PLACE: usize = 17;
 #[derive(Debug, Default)]
 struct Counts {
     table: HashTable<Entry>,
+    /// Rows not yet counted: looked up many at a time, so that the processor need not wait for the
+    /// memory of one before it asks for that of the next.
+    pending: Vec<(u64, u32)>,
     /// Counts that had to be set aside because their cell's would have overflown.
     aside: Vec<Entry>,
 }
@@ -133,7 +136,26 @@ fn hash(key: u64, beside: u32) -> u64 {
     mixed ^ mixed >> 32
 }
 
+/// Rows that wait to be counted.
+const PENDING: usize = 1_024;
+
 impl Counts {
+    /// Counts one row in, soon.
+    #[inline]
+    fn note(&mut self, key: u64, beside: u32) {
+        self.pending.push((key, beside));
+        if self.pending.len() >= PENDING {
+            self.settle();
+        }
+    }
+
+    /// Counts what is pending.
+    fn settle(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        pending.drain(..).for_each(|(key, beside)| self.add(key, beside, 1));
+        self.pending = pending;
+    }
+
     #[inline]
     fn add(&mut self, key: u64, beside: u32, by: i32) {
         let is_it = |entry: &Entry| entry.key == key && entry.beside == beside;
@@ -154,7 +176,9 @@ impl Counts {
         }
     }
 
-    fn merge(&mut self, other: Counts) {
+    fn merge(&mut self, mut other: Counts) {
+        other.settle();
+        self.settle();
         if self.table.is_empty() {
             self.table = other.table;
         } else {
@@ -169,7 +193,8 @@ impl Counts {
     }
 
     fn take(&mut self) -> Run {
-        let Counts { table, aside } = std::mem::take(self);
+        self.settle();
+        let Counts { table, aside, .. } = std::mem::take(self);
         Run::of(|| table.iter().chain(&aside).filter(|entry| entry.count != 0))
     }
 }
@@ -261,20 +286,36 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Counts a row in (`by` = 1) or takes it out again (`by` = -1).
+    /// Counts a row in.
     #[inline]
-    pub(crate) fn count(&mut self, row: &RowKeys, wants: Wants, by: i32) {
+    pub(crate) fn count(&mut self, row: &RowKeys, wants: Wants) {
         if wants.weekly && row.in_range {
-            self.weekly.add(row.weekly, 0, by);
+            self.weekly.note(row.weekly, 0);
         }
         if wants.category && (row.in_range || row.in_windows) {
-            self.category.add(row.category, row.category_code, by);
+            self.category.note(row.category, row.category_code);
         }
         if wants.names && row.in_range {
-            self.names.add(row.name, row.typed, by);
+            self.names.note(row.name, row.typed);
         }
         if wants.culprits && row.is_culprit {
-            self.culprits.add(row.culprit, row.category_code, by);
+            self.culprits.note(row.culprit, row.category_code);
+        }
+    }
+
+    /// Takes a row out again.
+    pub(crate) fn take_out(&mut self, row: &RowKeys, wants: Wants) {
+        if wants.weekly && row.in_range {
+            self.weekly.add(row.weekly, 0, -1);
+        }
+        if wants.category && (row.in_range || row.in_windows) {
+            self.category.add(row.category, row.category_code, -1);
+        }
+        if wants.names && row.in_range {
+            self.names.add(row.name, row.typed, -1);
+        }
+        if wants.culprits && row.is_culprit {
+            self.culprits.add(row.culprit, row.category_code, -1);
         }
     }
 

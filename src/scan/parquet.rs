@@ -28,7 +28,7 @@ use vtr_columnar::fold::Records;
 use vtr_columnar::input::Column;
 
 /// Rows of a batch.
-pub(super) const BATCH_ROWS: usize = 16_384;
+pub(super) const BATCH_ROWS: usize = 4_096;
 /// What the texts of a batch may come to where they can be longer than what stands for them, and
 /// the rows that are decoded at once in any case.
 const EXPANDED_BYTES: u64 = 256 << 20;
