@@ -5,7 +5,7 @@
 
 use super::thrift::{self, Fields, Thrift};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader};
+use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
 use sha2::{Digest, Sha256};
 
@@ -56,10 +56,27 @@ pub(super) fn read(
     let mut hash = Sha256::new();
     hash.update(size.to_le_bytes());
     hash.update(&bytes);
-    Ok(Footer {
-        metadata: decoded.map_err(|error| format!("has a damaged footer ({error}); write the file again"))?,
-        digest: super::hex(&hash.finalize()),
-    })
+    let metadata = decoded.map_err(|error| format!("has a damaged footer ({error}); write the file again"))?;
+    Ok(Footer { metadata: with_total(metadata), digest: super::hex(&hash.finalize()) })
+}
+
+/// Some writers leave the total of rows at 0 beside row groups that have some, and the decoder would
+/// believe it. The row groups tell what it should be; each of them is compared with what is decoded.
+fn with_total(metadata: ParquetMetaData) -> ParquetMetaData {
+    let file = metadata.file_metadata();
+    let rows = metadata.row_groups().iter().fold(0i64, |sum, group| sum.saturating_add(group.num_rows()));
+    if file.num_rows() != 0 || rows <= 0 {
+        return metadata;
+    }
+    let filled = FileMetaData::new(
+        file.version(),
+        rows,
+        file.created_by().map(str::to_owned),
+        file.key_value_metadata().cloned(),
+        file.schema_descr_ptr(),
+        file.column_orders().cloned(),
+    );
+    ParquetMetaData::new(filled, metadata.row_groups().to_vec())
 }
 
 enum Trouble {
