@@ -39,42 +39,33 @@ def regex_by_form(facts, tell):
     return f"^(?:{'|'.join(told)})$"
 
 
-def digits(wholes):
-    for whole, length in wholes:
-        for place in reversed(range(length)):
-            yield whole % 10 if place == 0 else whole // 10**place % 10
-
-
-def right(kind, wholes):
-    """Whether the last of the digits in integers is the check digit of the others; null where they are."""
-    *body, last = digits(wholes)
-    weighted = lambda weights: sum((digit * weight for weight, digit in zip(weights, body)), start=pl.lit(0))
-    if kind == "s10":
-        rest = weighted([8, 6, 4, 2, 3, 5, 9, 7]) % 11
-        return pl.when(rest == 0).then(5).when(rest == 1).then(0).otherwise(11 - rest) == last
-    if kind == "gs1":
-        return (10 - weighted([3 if (len(body) - place) % 2 else 1 for place in range(len(body))]) % 10) % 10 == last
-    if kind == "mod7":
-        [(whole, _)] = wholes
-        return whole // 10 % 7 == last
-    if kind == "fedex_12":
-        return weighted([(3, 1, 7)[place % 3] for place in range(len(body))]) % 11 % 10 == last
-    if kind == "ups":
-        return (10 - weighted([1 + place % 2 for place in range(len(body))]) % 10) % 10 == last
-    raise NotImplementedError(kind)
+def weighted(number, start, weights):
+    """The sum of digits times weights over all numbers at once, as bytes in arrays; null where numbers are."""
+    kind = pl.Array(pl.UInt8, len(weights))
+    digits = number.str.slice(start, len(weights)).cast(pl.Binary).bin.reinterpret(dtype=kind, endianness="little") - 48
+    return (digits * pl.lit(pl.Series([weights], dtype=kind)).first()).arr.sum().cast(pl.Int64)
 
 
 def passes(kind, part, number):
     """Whether numbers, null where they do not matter, have the check digit of a kind; all have its form."""
     start, end = part
+    body, last = end - start - 1, number.str.slice(end - 1, 1).cast(pl.Int64)
     if kind == "s10":
-        start, end = start + 2, start + 11
-    if kind == "ups":
-        start, number = start + 2, number.str.replace_many(list(LETTERS), [str((2 + at) % 10) for at in range(26)])
-    length = end - start
-    cuts = [0, length] if length <= 18 else [0, length // 2, length]
-    whole = lambda a, b: number.str.slice(start + a, b - a).cast(pl.Int64, strict=False)
-    return right(kind, [(whole(a, b), b - a) for a, b in zip(cuts, cuts[1:])]).fill_null(False)
+        rest, last = weighted(number, start + 2, [8, 6, 4, 2, 3, 5, 9, 7]) % 11, number.str.slice(start + 10, 1).cast(pl.Int64)
+        right = pl.when(rest == 0).then(5).when(rest == 1).then(0).otherwise(11 - rest) == last
+    elif kind == "gs1":
+        right = weighted(number, start, [3 if (body - place) % 2 else 1 for place in range(body)] + [1]) % 10 == 0
+    elif kind == "mod7":
+        right = number.str.slice(start, body).cast(pl.Int64) % 7 == last
+    elif kind == "fedex_12":
+        right = weighted(number, start, [(3, 1, 7)[place % 3] for place in range(body)]) % 11 % 10 == last
+    elif kind == "ups":
+        # A is 2, B is 3, ..., H is 9, I is 0 and so on; the leading 1Z does not count.
+        digits = number.str.replace_many(list(LETTERS), [str((2 + at) % 10) for at in range(26)])
+        right = weighted(digits, start + 2, [1 + place % 2 for place in range(body - 2)] + [1]) % 10 == 0
+    else:
+        raise NotImplementedError(kind)
+    return right.fill_null(False)
 
 
 def misfits(facts, frame):
