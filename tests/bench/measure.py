@@ -29,7 +29,7 @@ def watched(limit_s, command):
     code = os.waitstatus_to_exitcode(status)
     if code != 0:
         lines = " ".join(said.split())
-        taken["failed"] = f"ended with {code}: {lines if len(lines) < 800 else lines[:400] + ' ... ' + lines[-400:]}"
+        taken["failed"] = f"ended with {code}: {lines[-600:]}"
     return taken
 
 

@@ -47,6 +47,10 @@ class DuckDb:
     def value(self, column):
         return column
 
+    def joined(self, big, *tables):
+        """A large table with small ones joined to it: (kind of join, table and alias, condition) each."""
+        return big + "".join(f" {kind} join {table} on {on}" for kind, table, on in tables)
+
 
 class ClickHouse(DuckDb):
     integer = "Int64"
@@ -85,6 +89,15 @@ class ClickHouse(DuckDb):
 
 
 class DataFusion(DuckDb):
+    def joined(self, big, *tables):
+        # It hashes what stands on the left, and takes the history for the small side if it may choose (peer.py).
+        for kind, table, on in tables:
+            big = f"{table} {'right' if kind == 'left' else kind} join ({big}) on {on}"
+        return big
+
+    def number(self, text, start, length):
+        return f"try_cast(substr({text}, {start + 1}, {length}) as bigint)"
+
     def regex(self, text, pattern):
         return f"regexp_like({text}, '^(?:{pattern})$')"
 
@@ -200,6 +213,24 @@ def placeholder(d, facts):
     return "(" + " or ".join(tests) + ")"
 
 
+def number_steps(d, facts):
+    """The steps that tell, as `t`, whether a number fits nothing that its carrier may print; what they stand around is t4."""
+    groups = hard_groups(facts)
+    form = by_form(facts, lambda friends, *_: hard_form(d, groups, friends), "0")
+    return (f"""select *, case when {passes(d, groups)} then 0 else 1 end as t
+      from (
+        select *, {piece(d, groups, 0)} as pa, {piece(d, groups, 1)} as pb
+        from (
+          select *, case when r < 0 and k >= 2 then {form} else -1 end as w
+          from (""", """) t4
+        ) form
+      ) piece""")
+
+
+def text_of(column):
+    return f"coalesce({column}, '')"
+
+
 def query(d, facts, source, table, job):
     """The cells: seller, marketplace, programme, carrier, week, measure, count."""
     micros, end = d.micros, facts.end
@@ -210,21 +241,47 @@ def query(d, facts, source, table, job):
         f"buy{slot} >= 0 and (buy{slot} = 2 or buy{slot} = bought) and (in{slot} = '' or in{slot} = cur and package_value < below{slot})"
         for slot in range(facts.exempt_slots))
     sets = ", ".join(f"{column}{slot}" for slot in range(facts.exempt_slots) for column in ("buy", "below", "in"))
-    clean = f"upper({d.translate(chr(99) + chr(111) + 'alesce(tracking_number, ' + chr(39) * 2 + ')', ' -.', '')})"
-    reached = "r < 0 and k >= 2" if job != "scan" else "1 = 0"
-    groups = hard_groups(facts)
-    form = f"case when {reached} then {by_form(facts, lambda friends, *_: hard_form(d, groups, friends), '0')} else -1 end"
+    clean = f"upper({d.translate(text_of('h.tracking_number'), ' -.', '')})"
     own = by_form(facts, lambda _, own, *__: d.regex("c", shapes.regex(own)) if own else d.false)
     malformed = by_form(facts, lambda _, __, closed, prefixes: d.true if closed else
                         " or ".join(d.starts("c", text) for text in prefixes) or d.false)
-    number_rungs, form_rungs = "", ""
+    dated = f"""(
+              select *, v0 + {cuts or '0'} as v
+              from (
+                select *, {d.divide(f'(us + o0 + {steps or 0})', DAY_MICROS)} as day
+                from (
+                  select h.seller_id as seller_id, h.programme as programme, mk.m as m, mk.v0 as v0, mk.o0 as o0, sv.s as s,
+                    {', '.join(f'mk.t{i} as t{i}, mk.d{i} as d{i}' for i in range(facts.change_slots))},
+                    {''.join(f'mk.c{i} as c{i}, ' for i in range(facts.cut_slots))}
+                    {us} as us, coalesce(h.carrier, '') as typed, {clean} as c, {d.translate(text_of('h.order_id'), '-', '')} as o,
+                    coalesce(h.ship_from_country, '') as origin, coalesce(h.ship_to_country, '') as destination,
+                    coalesce(h.currency, mk.home) as cur, {d.value('h.package_value')} as package_value,
+                    case when {d.flag('h.buy_shipping')} then 1 else 0 end as bought,
+                    upper(coalesce(h.fulfillment_channel, '')) as channel, upper(coalesce(h.order_status, '')) as status,
+                    {micros('h.tracking_added_at')} as added, {micros('h.first_scan_at')} as seen_first, {micros('h.delivery_scan_at')} as delivered
+                  from {d.joined(f'{source} h',
+                      ('inner', table('markets') + ' mk', 'h.marketplace = mk.marketplace'),
+                      ('inner', table('services') + ' sv', "coalesce(h.ship_service, '') = sv.ship_service"))}
+                  where coalesce({micros('h.updated_at')}, 0) < {end} and coalesce({micros('h.shipped_at')}, 0) < {end}
+                ) t1
+              ) t2
+            ) a"""
+    resolved = d.joined(dated,
+                        ("inner", f"{table('lanes')} l", "a.v = l.of_v and a.origin = l.of_origin and a.destination = l.of_destination"),
+                        ("inner", f"{table('names')} k", "a.m = k.of_m and a.typed = k.name"))
+    placed = f"""(
+            select a.*, l.lane as lane, k.k as k, k.f as f, k.han as han,
+              (cast(l.lane as bigint) * {facts.carrier_count} + k.k) * {facts.service_count} + a.s as rule_key
+            from {resolved}
+          ) b"""
+    ruled = d.joined(placed, ("left", f"{table('rules')} x", "b.rule_key = x.rule"),
+                     ("left", f"{table('programmes')} g", "b.v = g.of_v and b.programme = g.spelt"))
+    number_rungs, form_rungs, told_open, told_close = "", "", "select * from (", ") t4"
     if job != "scan":
+        told_open, told_close = number_steps(d, facts)
         number_rungs = f"when t = 1 and {any_form(d, facts.signatures, 'c')} then {CODE['carrier_mismatch']}"
         form_rungs = f"when t = 1 and {own} then {CODE['check_digit_failed']} when t = 1 and {malformed} then {CODE['number_malformed']}"
-    return f"""
-select seller_id, lm.label as marketplace, lp.label as programme, lc.label as carrier,
-       {d.date(d.divide('q', 64 * 128 * 16 * 16))} as week_start, ls.label as measure, n
-from (
+    counted = f"""(
   select seller_id, q, cast(count(*) as bigint) as n
   from (
     select seller_id, (((cast(week as bigint) * 64 + m) * 128 + k) * 16 + p) * 16 + case
@@ -234,12 +291,7 @@ from (
       when seen > 0 then {CODE['delivery_scan_missing']}
       else {CODE['scan_missing']} end as q
     from (
-      select *, case when {passes(d, groups)} then 0 else 1 end as t
-      from (
-        select *, {piece(d, groups, 0)} as pa, {piece(d, groups, 1)} as pb
-        from (
-        select *, {form} as w
-        from (
+      {told_open}
         select seller_id, m, k, f, p, day - (day + 3) % 7 as week, c, added, delivered, cast({end} as bigint) as end_us,
           case when seen_first < {end} then 1 else 0 end + case when delivered < {end} then 1 else 0 end as seen,
           case when split = 0 then below_needs when package_value is null or split_in <> cur then unknown_needs
@@ -259,45 +311,18 @@ from (
                  coalesce(x.not_cn, {d.false}) as not_cn, coalesce(x.not_han, {d.false}) as not_han,
                  coalesce(x.split, 0) as split, x.split_in as split_in, x.below_needs as below_needs, x.else_needs as else_needs,
                  x.unknown_needs as unknown_needs, {', '.join('x.' + one + ' as ' + one for one in sets.split(', '))}
-          from (
-            select a.*, l.lane as lane, k.k as k, k.f as f, k.han as han,
-              (cast(l.lane as bigint) * {facts.carrier_count} + k.k) * {facts.service_count} + a.s as rule_key
-            from (
-              select *, v0 + {cuts or '0'} as v
-              from (
-                select *, {d.divide(f'(us + o0 + {steps or 0})', DAY_MICROS)} as day
-                from (
-                  select h.seller_id as seller_id, h.programme as programme, mk.m as m, mk.v0 as v0, mk.o0 as o0, sv.s as s,
-                    {', '.join(f'mk.t{i} as t{i}, mk.d{i} as d{i}' for i in range(facts.change_slots))},
-                    {''.join(f'mk.c{i} as c{i}, ' for i in range(facts.cut_slots))}
-                    {us} as us, coalesce(h.carrier, '') as typed, {clean} as c, {d.translate('coalesce(h.order_id, ' + chr(39) * 2 + ')', '-', '')} as o,
-                    coalesce(h.ship_from_country, '') as origin, coalesce(h.ship_to_country, '') as destination,
-                    coalesce(h.currency, mk.home) as cur, {d.value('h.package_value')} as package_value,
-                    case when {d.flag('h.buy_shipping')} then 1 else 0 end as bought,
-                    upper(coalesce(h.fulfillment_channel, '')) as channel, upper(coalesce(h.order_status, '')) as status,
-                    {micros('h.tracking_added_at')} as added, {micros('h.first_scan_at')} as seen_first, {micros('h.delivery_scan_at')} as delivered
-                  from {source} h
-                  join {table('markets')} mk on h.marketplace = mk.marketplace
-                  join {table('services')} sv on coalesce(h.ship_service, '') = sv.ship_service
-                  where coalesce({micros('h.updated_at')}, 0) < {end} and coalesce({micros('h.shipped_at')}, 0) < {end}
-                ) t1
-              ) t2
-            ) a
-            join {table('lanes')} l on a.v = l.of_v and a.origin = l.of_origin and a.destination = l.of_destination
-            join {table('names')} k on a.m = k.of_m and a.typed = k.name
-          ) b
-          left join {table('rules')} x on b.rule_key = x.rule
-          left join {table('programmes')} g on b.v = g.of_v and b.programme = g.spelt
+          from {ruled}
         ) t3
-        ) t4
-        ) form
-      ) piece
+      {told_close}
     ) t5
   ) t6
   group by seller_id, q
-) cells
-join {table('label_market')} lm on {d.divide('q', 128 * 16 * 16)} % 64 = lm.code
-join {table('label_carrier')} lc on {d.divide('q', 16 * 16)} % 128 = lc.code
-join {table('label_programme')} lp on {d.divide('q', 16)} % 16 = lp.code
-join {table('label_measure')} ls on q % 16 = ls.code
+) cells"""
+    labels = (("market", "lm", f"{d.divide('q', 128 * 16 * 16)} % 64"), ("carrier", "lc", f"{d.divide('q', 16 * 16)} % 128"),
+              ("programme", "lp", f"{d.divide('q', 16)} % 16"), ("measure", "ls", "q % 16"))
+    labelled = DuckDb.joined(d, counted, *(("inner", f"{table('label_' + name)} {alias}", f"{code} = {alias}.code") for name, alias, code in labels))
+    return f"""
+select seller_id, lm.label as marketplace, lp.label as programme, lc.label as carrier,
+       {d.date(d.divide('q', 64 * 128 * 16 * 16))} as week_start, ls.label as measure, n
+from {labelled}
 """
