@@ -21,7 +21,7 @@ from report import jobs_table, markdown, plot
 ENGINES = "duckdb polars chdb datafusion".split()
 # A comparison: which history, and whether numbers have shapes.
 COMPARED = {"full": ("parquet", True), "scan": ("parquet", False), "csv": ("csv", False)}
-ALONE = "default dedup threads scaling week".split()
+ALONE = "default dedup threads scaling week floor".split()
 
 
 class Bench:
@@ -32,6 +32,7 @@ class Bench:
         self.jobs, self.peers = ask("JOBS", " ".join([*COMPARED, *ALONE])).split(), ask("PEERS", " ".join(ENGINES)).split()
         self.scales = [int(rows) for rows in ask("SCALES", f"1000000 {self.rows}").split()]
         self.work = Work(ask("WORK", "target/bench"), os.path.abspath(ask("VTR", "target/release/vtr")))
+        self.bare = os.path.join(os.path.dirname(self.work.vtr), "examples", "bare_decode")
         self.keep = ask("KEEP", "")
         self.results = {"runs": []}
 
@@ -112,18 +113,29 @@ class Bench:
     def scaling(self):
         for rows in self.scales:
             history = self.work.history(rows)
-            for name, task_file in (("vtr_weekly", self.work.job(history, ["vtr_weekly"], False)), ("default", self.work.job(history))):
+            jobs = (("vtr_weekly", self.work.job(history, ["vtr_weekly"], False)), ("vtr_weekly, deduplicated", self.work.job(history, ["vtr_weekly"], True)),
+                    ("default", self.work.job(history)))
+            for name, task_file in jobs:
                 self.note("scaling", name, rows, self.vtr(task_file, self.work.path("out", "alone"), "--threads", str(self.threads)))
 
     def week(self):
         """One week of a history of 104, sorted by date: the share of the input's bytes that is read."""
-        history = self.history("parquet")
+        history = self.work.history(max(self.scales))
         for name, task_file in (("vtr_weekly", self.work.job(history, ["vtr_weekly"], False)), ("default", self.work.job(history))):
             out = self.work.path("out", "week")
             taken = self.vtr(task_file, out, "--from", "2025-W20", "--to", "2025-W20")
             read = (taken.get("report") or {}).get("bytes_read")
             self.note("week", name, history["rows"], taken, bytes=history["bytes"], bytes_read=read)
             self.say(f"    {read} of {history['bytes']} bytes: {100 * (read or 0) / history['bytes']:.2f} %")
+
+    def floor(self):
+        """Decoding the same columns and nothing else, beside the run that judges and publishes."""
+        history = self.history("parquet")
+        files = sorted(glob.glob(history["files"]))
+        for _ in range(self.repeat):
+            for threads in (1, self.threads):
+                taken = measure.run([self.bare, str(threads), *files], self.limit_s)
+                self.note("floor", f"bare decode, threads: {threads}", history["rows"], taken)
 
     def run(self):
         version = subprocess.run([self.work.vtr, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
@@ -132,7 +144,7 @@ class Bench:
             "machine": {"cpu": cpu(), "cores": os.cpu_count(), "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
                         "system": f"{platform.system()} {platform.release()}"},
             "versions": {"vtr": version, "python": platform.python_version(), **{engine: importlib.metadata.version(engine) for engine in ENGINES}}}
-        alone = {"default": self.default, "dedup": self.dedup, "threads": self.thread_counts, "scaling": self.scaling, "week": self.week}
+        alone = {"default": self.default, "dedup": self.dedup, "threads": self.thread_counts, "scaling": self.scaling, "week": self.week, "floor": self.floor}
         for job in self.jobs:
             if job in COMPARED:
                 self.compare(job)

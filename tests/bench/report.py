@@ -12,6 +12,7 @@ JOBS = {
     "dedup": "deduplication off and on, `vtr_weekly` alone",
     "threads": "threads, `vtr_weekly` alone, no deduplication",
     "scaling": "1 to 100 million rows, default memory budget",
+    "floor": "the floor: decoding the same columns with dictionaries kept, and nothing else",
     "week": "one week of a history sorted by date",
 }
 SHOWN = {"vtr": "vtr", "duckdb": "DuckDB", "polars": "Polars", "chdb": "chDB (ClickHouse)", "datafusion": "DataFusion"}
