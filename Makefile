@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro fuzz faults stores deny clean
+.PHONY: help run test check build foreign truth bench fuzz faults stores deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -27,7 +27,8 @@ fn opened(path: &str) -> (ArrowReaderMetadata, Vec<String>) {
     });
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields.collect::<Vec<_>>())));
     let typed = ArrowReaderMetadata::try_new(plain.metadata().clone(), options).expect("labels can be dictionaries");
-    let names = plain.schema().fields().iter().filter(|field| column(field).is_some()).map(|field| field.name().clone());
+    let names =
+        plain.schema().fields().iter().filter(|field| column(field).is_some()).map(|field| field.name().clone());
     (typed, names.collect())
 }
 

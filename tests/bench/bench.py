@@ -16,7 +16,7 @@ import sys
 
 import measure
 from prepare import Work
-from report import jobs_table, markdown, plot
+from report import jobs_table, keep, plot
 
 ENGINES = "duckdb polars chdb datafusion".split()
 # A comparison: which history, and whether numbers have shapes.
@@ -157,9 +157,7 @@ class Bench:
         plot(self.results, self.work.path("results.svg"))
         print(jobs_table(self.results))
         if self.keep:
-            with open("docs/benchmarks.md", "w", encoding="utf-8") as file:
-                file.write(markdown(self.results))
-            shutil.copy(self.work.path("results.svg"), "docs/benchmarks.svg")
+            keep(self.results, "docs/benchmarks.svg")
         wrong = [run for run in self.results["runs"] if run.get("differ")]
         if wrong:
             sys.exit("; ".join(f"{run['engine']} differs in {run['differ']} of {run['cells']} cells of {run['job']}" for run in wrong))

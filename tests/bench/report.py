@@ -1,6 +1,7 @@
 """Tables, a plot and docs/benchmarks.md out of results.json; every number there is one that a run gave."""
 
 import json
+import os
 import statistics
 import sys
 
@@ -82,6 +83,48 @@ def jobs_table(results):
     return "\n\n".join(told)
 
 
+def goals(results):
+    """What was aimed at beside what was measured, where the runs needed for it were made."""
+    lines = ["| goal | aimed at | measured | |", "|---|---|---|---|"]
+
+    def goal(name, aim, measured, met, shown="{:.2f}"):
+        lines.append(f"| {name} | {aim} | {shown.format(measured)} | {'met' if met else '**not met**'} |")
+
+    for job, aim in (("full", 1 / 6), ("scan", 2 / 5), ("csv", 2 / 5)):
+        found = {engine: runs for (engine, _), runs in groups(results, job).items() if not any("failed" in run for run in runs)}
+        ours, peers = found.pop("vtr", None), [runs for engine, runs in found.items() if engine != "datafusion"]
+        if not ours or not peers:
+            continue
+        for what, unit in (("wall_s", "wall"), ("cpu_s", "CPU")):
+            ratio = least(ours, what) / min(least(runs, what) for runs in peers)
+            goal(f"J-{job}: {unit}, part of the fastest other", f"at most {aim:.2f}", ratio, ratio <= aim)
+        peak = max(run["peak_bytes"] for run in ours) / min(max(run["peak_bytes"] for run in runs) for runs in peers)
+        goal(f"J-{job}: peak memory, part of the leanest other", "at most 0.50", peak, peak <= 0.5)
+    threads = {engine: runs for (engine, _), runs in groups(results, "threads").items()}
+    floor = {engine: runs for (engine, _), runs in groups(results, "floor").items()}
+    if {"1", "2"} <= set(threads):
+        ratio = least(threads["1"], "wall_s") / least(threads["2"], "wall_s")
+        goal("two threads beside one, wall", "at least 1.80", ratio, ratio >= 1.8)
+    if "1" in threads and floor:
+        stage = min(stage["seconds"] for run in threads["1"] for stage in run["report"]["stages"] if stage["name"].startswith("read"))
+        ratio = stage / least(floor["bare decode, threads: 1"], "wall_s")
+        goal("reading, judging and folding on one thread, beside bare decoding", "at most 3.00", ratio, ratio <= 3)
+    dedup = {engine: runs for (engine, _), runs in groups(results, "dedup").items()}
+    if {"on", "off"} <= set(dedup):
+        ratio = least(dedup["on"], "wall_s") / least(dedup["off"], "wall_s")
+        goal("deduplication on beside off, wall", "at most 2.00", ratio, ratio <= 2)
+    scaling = groups(results, "scaling")
+    for (name, rows), runs in scaling.items():
+        if rows == max(rows for _, rows in scaling) and "failed" not in runs[0]:
+            peak = max(run["peak_bytes"] for run in runs) / 2**30
+            goal(f"peak at {rows:,} rows, {name}, GiB", "at most 2.00", peak, peak <= 2)
+    for (name, _), [run, *_] in groups(results, "week").items():
+        aim = 0.05 if name == "vtr_weekly" else 0.20
+        share = (run["bytes_read"] or 0) / run["bytes"]
+        goal(f"one week of 104, {name}: share of bytes read", f"under {aim:.2f}", share, share < aim, "{:.4f}")
+    return "\n".join(lines)
+
+
 def markdown(results):
     machine, versions = results["machine"], results["versions"]
     return f"""# Benchmarks
@@ -96,8 +139,21 @@ stands in [`tests/bench/README.md`](../tests/bench/README.md).
 
 ![Wall seconds by job and engine](benchmarks.svg)
 
+## Goals
+
+{goals(results)}
+
+{notes()}
+## Runs
+
 {jobs_table(results)}
 """
+
+
+def notes():
+    """What was seen and thought about the last kept numbers; written by hand."""
+    with open(os.path.join(os.path.dirname(__file__), "notes.md"), encoding="utf-8") as file:
+        return file.read()
 
 
 def plot(results, path):
@@ -124,5 +180,15 @@ def plot(results, path):
                    f'<rect width="680" height="{y}" fill="white"/>{"".join(bars)}</svg>\n')
 
 
+def keep(results, drawn):
+    with open("docs/benchmarks.md", "w", encoding="utf-8") as file:
+        file.write(markdown(results))
+    plot(results, drawn)
+
+
 if __name__ == "__main__":
-    print(markdown(json.load(open(sys.argv[1]))))
+    # Results of several runs on one machine are kept together: report.py RESULTS.json...
+    first, *more = (json.load(open(path)) for path in sys.argv[1:])
+    for other in more:
+        first["runs"] += other["runs"]
+    keep(first, "docs/benchmarks.svg")
