@@ -189,8 +189,11 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
             }
         }
     };
+    if input.plan.threads <= 1 {
+        return work();
+    }
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..input.plan.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..input.plan.threads).map(|_| scope.spawn(work)).collect();
         let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         ends.collect::<Vec<Result<()>>>().into_iter().collect()
     })
