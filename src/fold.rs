@@ -78,9 +78,13 @@ struct Shares {
     defects: usize,
 }
 
+/// What a run takes whatever it reads: the program, the rules, the readers' and writers' buffers.
+const BASE_BYTES: u64 = 96 << 20;
+
 impl Shares {
     fn of(plan: &Plan) -> Shares {
-        let (memory, threads) = (usize::try_from(plan.memory).unwrap_or(usize::MAX), plan.threads.max(1));
+        let memory = usize::try_from(plan.memory.saturating_sub(BASE_BYTES)).unwrap_or(usize::MAX);
+        let threads = plan.threads.max(1);
         Shares {
             texts: memory / 4,
             counts: memory / 8 / threads,
