@@ -22,7 +22,7 @@ check: ## formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(PROFILE) --workspace --all-targets -- -D warnings
 
-foreign: build ## DuckDB and pyarrow, from pip into a venv of their own, read what we publish
+foreign: build ## DuckDB, pyarrow and the clients of OpenLineage and Prometheus, from pip, read what we write
 	tests/foreign/run.sh
 	ROWS=200000 tests/foreign/truth.sh
 

@@ -37,7 +37,7 @@ pub struct GlobalOptions {
     /// Show contents of cells: on stderr what stood in rejected ones, in `inspect` a few of each column
     #[arg(long, global = true)]
     pub show_values: bool,
-    /// How log lines on stderr are written
+    /// How stderr is written: log lines, summaries, warnings, errors
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     pub log_format: LogFormat,
 }
@@ -168,6 +168,12 @@ pub struct RunArgs {
     /// The run's summary as JSON on stdout, one object for each publication
     #[arg(long)]
     pub json: bool,
+    /// Write the figures of the run, also of a failed one, as a Prometheus text file
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Option<PathBuf>,
+    /// Append OpenLineage events of each publication, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub lineage: Option<PathBuf>,
 }
 
 /// `vtr plan`.

@@ -48,6 +48,17 @@ impl Error {
         Error::Failed { what: what.to_string(), source: Some(source.into()) }
     }
 
+    /// The error and its causes, each on a line of its own.
+    pub fn told(&self) -> String {
+        let mut text = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            text += &format!("\n  because: {cause}");
+            source = cause.source();
+        }
+        text
+    }
+
     /// The process's exit code.
     pub fn exit_code(&self) -> i32 {
         match self {

@@ -24,6 +24,8 @@ pub mod error;
 pub mod fold;
 pub mod r#gen;
 pub mod job;
+pub mod lineage;
+pub mod metrics;
 pub mod progress;
 pub mod publish;
 pub mod remote;
@@ -146,7 +148,7 @@ fn publish(
     Ok(())
 }
 
-fn begin_report(plan: &Plan) -> RunReport {
+pub(crate) fn begin_report(plan: &Plan) -> RunReport {
     let date = |day| date_from_day(day).to_string();
     RunReport {
         run_id: plan.run_id.clone(),

@@ -17,7 +17,7 @@ fn main() -> ExitCode {
         // Whoever read our output has enough of it: `vtr defects out | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            report(&error);
+            vtr::progress::fail(&error.told(), error.exit_code());
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
         }
     }
@@ -32,15 +32,4 @@ fn is_broken_pipe(error: &Error) -> bool {
         source = cause.source();
     }
     false
-}
-
-/// The error and its causes, each on a line of its own.
-fn report(error: &Error) {
-    let mut text = format!("error: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text += &format!("\n  because: {cause}");
-        source = cause.source();
-    }
-    vtr::progress::say(&text);
 }

@@ -4,9 +4,11 @@
 //! number. It cannot fail; a stderr that is gone is nobody's loss.
 
 use crate::cli::{GlobalOptions, LogFormat};
+use chrono::{SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 use std::io::{IsTerminal, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -23,21 +25,56 @@ const LOGGED_EVERY: Duration = Duration::from_secs(5);
 /// The bar on the screen, so that lines can be written above it.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
+/// Whether what is said is JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+
 /// Sends log lines to stderr: warnings only if quiet, more if `VTR_LOG` says so.
 pub fn start_log(options: &GlobalOptions) {
+    JSON.store(options.log_format == LogFormat::Json, Ordering::Relaxed);
     let level = if options.quiet { LevelFilter::WARN } else { LevelFilter::INFO };
     let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("VTR_LOG").from_env_lossy();
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(AboveBar);
     // A second start, as in tests, keeps the first.
     let _ = match options.log_format {
-        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
     };
 }
 
 /// Writes lines to stderr, above the bar if there is one. Whatever they quote cannot steer a terminal.
 pub fn say(lines: &str) {
-    let _ = writeln!(AboveBar, "{}", shown_lines(lines));
+    put("INFO", "", lines, None);
+}
+
+/// As [`say`], of what a person should look at.
+pub fn warn(lines: &str) {
+    put("WARN", "warning: ", lines, None);
+}
+
+/// As [`say`], of how something ended, with the exit code that this means.
+pub fn conclude(lines: &str, code: i32) {
+    put("INFO", "", lines, Some(code));
+}
+
+/// As [`say`], of why the program ends with an exit code.
+pub fn fail(lines: &str, code: i32) {
+    put("ERROR", "error: ", lines, Some(code));
+}
+
+/// Lines for people, or one JSON object like those of the log.
+fn put(level: &str, opening: &str, lines: &str, code: Option<i32>) {
+    let mut said = if JSON.load(Ordering::Relaxed) {
+        let now = Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true);
+        let mut object = json!({ "timestamp": now, "level": level, "message": shown_lines(lines) });
+        if let Some(code) = code {
+            object["code"] = code.into();
+        }
+        object.to_string()
+    } else {
+        shown_lines(&format!("{opening}{lines}"))
+    };
+    said.push('\n');
+    let _ = AboveBar.write_all(said.as_bytes());
 }
 
 /// Lines for people, each as [`shown`]; what must stay on one line is escaped where it is quoted.
@@ -109,7 +146,9 @@ impl Progress {
         });
         let watcher = (visibility == Visibility::Shown).then(|| {
             let shared = Arc::clone(&shared);
-            std::thread::spawn(move || if std::io::stderr().is_terminal() { shared.draw() } else { shared.log() })
+            // A bar between JSON objects is for nobody.
+            let draws = std::io::stderr().is_terminal() && !JSON.load(Ordering::Relaxed);
+            std::thread::spawn(move || if draws { shared.draw() } else { shared.log() })
         });
         Progress { shared, watcher }
     }

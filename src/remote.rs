@@ -98,7 +98,10 @@ pub fn parts(uri: &str) -> Result<(&str, &str, &str), String> {
         return Err(format!("`{scheme}://` is no store that can be reached; write s3://, gs:// or az://"));
     }
     let user = bucket.split_once('@').map_or("", |(user, _)| user);
-    if user.contains(':') || (!azure && bucket.contains('@')) || bucket.contains('?') {
+    // A question mark may be a glob sign; a signed address is known by what stands behind it.
+    let query = path.split_once('?').map_or("", |(_, query)| query).to_ascii_lowercase();
+    let signed = ["sig=", "signature=", "credential=", "token=", "accesskeyid="].iter().any(|key| query.contains(key));
+    if user.contains(':') || (!azure && bucket.contains('@')) || bucket.contains('?') || signed {
         return Err(format!("{scheme}://: a URI must not hold credentials; give them in the environment"));
     }
     if bucket.is_empty() {

@@ -6,6 +6,7 @@
 use crate::error::Result;
 use crate::publish::store::{Content, Store};
 use crate::publish::{Checked, RUNS, Sums};
+use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use std::time::Instant;
 
@@ -30,6 +31,8 @@ pub struct RunReport {
     pub range: Option<[String; 2]>,
     /// When the run began, RFC 3339 in UTC.
     pub began_at: String,
+    /// When it ended, likewise.
+    pub ended_at: String,
     /// Whether a publication was begun: an output that was refused gets no report.
     #[serde(skip)]
     pub begun: bool,
@@ -103,6 +106,17 @@ pub struct TableRows {
     pub files: u64,
 }
 
+impl Outcome {
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Outcome::Published => "published",
+            Outcome::Unchanged => "unchanged",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
 impl RunReport {
     /// Does a stage and notes how long it took, also if it fails.
     pub fn stage<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
@@ -112,15 +126,16 @@ impl RunReport {
         result
     }
 
-    /// Fills in what follows from the rest: total time, rate, peak memory.
+    /// Fills in what follows from the rest: total time, rate, peak memory, the end.
     pub fn finish(&mut self) {
         self.program = env!("CARGO_PKG_VERSION").into();
         self.seconds = self.stages.iter().fold(0.0, |sum, stage| sum + stage.seconds);
         self.rows_per_s = if self.seconds > 0.0 { self.counts.read as f64 / self.seconds } else { 0.0 };
         self.peak_rss_bytes = peak_rss_bytes();
+        self.ended_at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
     }
 
-    /// A few lines for a person.
+    /// A few lines for a person; warnings stand apart.
     pub fn summary(&self) -> String {
         let counts = &self.counts;
         let eligible = counts.valid + counts.defect;
@@ -152,7 +167,6 @@ impl RunReport {
         if !self.tables.is_empty() && self.outcome == Outcome::Published {
             lines.push(format!("rows written: {}", tables.collect::<Vec<_>>().join(", ")));
         }
-        lines.extend(self.warnings.iter().map(|warning| format!("warning: {warning}")));
         lines.join("\n")
     }
 

@@ -6,7 +6,7 @@
 //! had come.
 
 use crate::error::{Error, Result};
-use crate::progress::say;
+use crate::progress::fail;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
@@ -89,7 +89,7 @@ fn end_soon(signal: i32) {
     }
     let _silence = LAST_WORDS.lock();
     let standing = standing();
-    say(&format!("error: {}", Error::Stopped { signal, standing: *standing }));
+    fail(&Error::Stopped { signal, standing: *standing }.to_string(), 128 + signal);
     exit(128 + signal);
 }
 

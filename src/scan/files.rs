@@ -248,7 +248,7 @@ pub(super) fn is_glob(text: &str) -> bool {
 }
 
 /// Folders up to the first one with a glob sign, and the pattern from there.
-pub(super) fn split_glob(written: &str) -> (String, String) {
+pub(crate) fn split_glob(written: &str) -> (String, String) {
     let parts: Vec<&str> = written.split('/').collect();
     let fixed = parts.iter().take_while(|part| !is_glob(part)).count();
     let base = if fixed == 1 && parts[0].is_empty() { "/".to_owned() } else { parts[..fixed].join("/") };

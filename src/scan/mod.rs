@@ -27,6 +27,7 @@ mod thrift;
 use crate::error::{Error, Result};
 use crate::job::plan::{AsOfMode, EvidenceWanted, Format, Input, Limits, OnBadFile, Plan};
 use arrow::array::RecordBatch;
+pub(crate) use files::split_glob;
 use files::{Listed, Packing};
 use headings::Mapping;
 use std::collections::{HashMap, HashSet};

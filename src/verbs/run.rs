@@ -8,18 +8,43 @@ use crate::cli::{GlobalOptions, RunArgs};
 use crate::error::{Error, Result};
 use crate::job;
 use crate::job::plan::{Plan, WeekRange};
-use crate::progress::{Visibility, say};
+use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
-use crate::report::Outcome;
+use crate::report::{Outcome, RunReport};
 use crate::stale::{self, Stale};
+use crate::{lineage, metrics};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Runs the job.
+/// Runs the job, and leaves the figures of its last publication.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
+    args.metrics.as_deref().map_or(Ok(()), metrics::check)?;
+    // A job that cannot be read has no name yet.
+    let mut last = RunReport { job: args.job.job.display().to_string(), ..RunReport::default() };
+    let ended = publications(args, global, &mut last);
+    if last.ended_at.is_empty() {
+        last.finish();
+        last.outcome = if ended.is_ok() { Outcome::Unchanged } else { Outcome::Failed };
+    }
+    if let Some(path) = &args.metrics
+        && let Err(error) = metrics::write(path, &last, exit_code(&ended))
+    {
+        // What was published stands, and what failed has its own error.
+        warn(&error.told());
+    }
+    ended
+}
+
+fn exit_code(ended: &Result<()>) -> i32 {
+    ended.as_ref().err().map_or(0, Error::exit_code)
+}
+
+/// One publication, or one after the other.
+fn publications(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Result<()> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
+    *last = crate::begin_report(&plan);
     if args.batch.is_none() && !args.stale {
-        return one(&plan, args, global);
+        return one(&plan, args, global, last);
     }
     let asked = plan.range;
     if asked.is_none() && !args.stale {
@@ -36,7 +61,7 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
             (Some(range), Some(_)) => whole(range, why),
             _ => {
                 tell(format!("stale: all weeks asked for: {why}"));
-                return one(&plan, args, global);
+                return one(&plan, args, global, last);
             }
         },
     };
@@ -47,21 +72,21 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     };
     plan.backfill = asked.filter(|_| args.batch.is_some());
     for (index, batch) in batches.iter().enumerate() {
-        let (first, last) = (batch.days().0, batch.days().1);
+        let (from, to) = batch.days();
         let named = format!(
             "batch {} of {}, {} to {}",
             index + 1,
             batches.len(),
-            vtr_kernel::calendar::iso_week(first),
-            vtr_kernel::calendar::iso_week(last)
+            vtr_kernel::calendar::iso_week(from),
+            vtr_kernel::calendar::iso_week(to)
         );
-        let Some((_, why)) = weeks.range(first..=last).next() else {
+        let Some((_, why)) = weeks.range(from..=to).next() else {
             tell(format!("{named}: stands as it would be published"));
             continue;
         };
         tell(format!("{named}: {why}"));
         job::restart(&mut plan, *batch, SystemTime::now());
-        one(&plan, args, global)?;
+        one(&plan, args, global, last)?;
     }
     if batches.is_empty() {
         tell(format!("{}: no week is stale", plan.name));
@@ -90,8 +115,11 @@ fn cut(range: WeekRange, weeks: i32) -> Vec<WeekRange> {
 }
 
 /// One publication.
-fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions) -> Result<()> {
+fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Result<()> {
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
+    if let Some(path) = &args.lineage {
+        lineage::append(path, &lineage::started(plan))?;
+    }
     let (mut report, result) = crate::run(plan, visibility);
     // Of a run that changed nothing nothing is written, and an output that was refused is not ours.
     if report.begun
@@ -102,16 +130,22 @@ fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions) -> Result<()> {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         report.warnings.push(format!("{error}{cause}"));
     }
+    let ended = result.and_then(|()| crate::signals::check());
+    if let Some(path) = &args.lineage
+        && let Err(error) = lineage::append(path, &lineage::ended(plan, &report, &ended))
+    {
+        report.warnings.push(error.told());
+    }
+    *last = report;
     if args.json {
-        super::print(report.to_json() + "\n")?;
+        super::print(last.to_json() + "\n")?;
     }
-    if global.quiet {
-        report.warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
-    } else {
-        say(&report.summary());
+    if !global.quiet {
+        conclude(&last.summary(), exit_code(&ended));
     }
+    last.warnings.iter().for_each(|warning| warn(warning));
     if global.show_values {
-        report.rejected_values.iter().for_each(|value| say(value));
+        last.rejected_values.iter().for_each(|value| say(value));
     }
-    result.and_then(|()| crate::signals::check())
+    ended
 }

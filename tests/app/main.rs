@@ -9,6 +9,7 @@ mod identity;
 mod inputs;
 mod invariance;
 mod memory;
+mod operations;
 mod privacy;
 mod ranges;
 mod readme;

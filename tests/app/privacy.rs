@@ -232,6 +232,28 @@ fn credentials_of_the_host_are_said_and_written_nowhere() {
         fs::write(at.join(name), job).unwrap();
     }
     let stores = telltale();
+    // What watches a run sees no more than its messages, whether it publishes, is refused, or names a store by a
+    // URI with a credential in it.
+    let watched = |extra: &[&str]| {
+        let watch = ["--metrics", "vtr.prom", "--lineage", "lineage.jsonl", "--log-format", "json", "--json"];
+        loud_at(at, &[&["run", "job.toml"], watch.as_slice(), extra].concat(), &stores)
+    };
+    let input = |uri: &str| watched(&["--set", &format!("input.0.path={uri}")]);
+    let watching = [
+        watched(&["--out", "watched"]),
+        watched(&["--set", "limits.max_rejected=0%"]),
+        watched(&["--set", "input.0.path=s3://bucket/in/"]),
+        input(&format!("s3://KEY:{SECRET}@bucket/in")),
+        input(&format!("az://box/in.csv?sv=1&sig={SECRET}")),
+        watched(&["--out", &format!("s3://KEY:{SECRET}@bucket/out")]),
+        watched(&["--out", &format!("az://box/out?sig={SECRET}")]),
+    ];
+    let codes: Vec<Option<i32>> = watching.iter().map(|output| output.status.code()).collect();
+    assert_eq!(codes, [0, 4, 3, 2, 2, 2, 2].map(Some), "{}", text(&watching[2].stderr));
+    let lineage = fs::read_to_string(at.join("lineage.jsonl")).unwrap();
+    assert!(lineage.contains("\"FAIL\"") && lineage.contains("AccessDenied"), "{lineage}");
+    assert!(fs::read_to_string(at.join("vtr.prom")).unwrap().contains("vtr_run_success"));
+    assert_eq!(found(SECRET, &watching, at).len(), 1, "wrong.toml alone, which holds it");
     let printed = [
         loud(at, &["run", "job.toml", "--json", "--log-format", "json"]),
         loud(at, &["run", "wrong.toml"]),

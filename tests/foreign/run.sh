@@ -1,10 +1,17 @@
 #!/usr/bin/env bash
-# Programs that are not ours read what we publish: DuckDB and pyarrow, from pip, in a venv of their own.
+# Programs that are not ours read what we write: DuckDB and pyarrow the tables, jsonschema and OpenLineage's client
+# the lineage, Prometheus' client the metrics; from pip, in a venv of their own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet duckdb pyarrow
+"$work/venv/bin/pip" install --quiet duckdb pyarrow jsonschema prometheus-client openlineage-python==1.54.0
 target/release/vtr run jobs/weekly.toml --quiet --out "$work/out"
 "$work/venv/bin/python" tests/foreign/read.py "$work/out" sample_data/shipments
+run() { target/release/vtr run jobs/weekly.toml --quiet --out "$work/other" --lineage "$work/lineage.jsonl" "$@"; }
+run --metrics "$work/good.prom"
+code=0
+run --metrics "$work/bad.prom" --as-of 2025-05-30 --set limits.max_rejected=0% 2> "$work/said" || code=$?
+[ "$code" = 4 ] || { echo "a gate should have stopped the run, exit code $code:"; cat "$work/said"; exit 1; }
+"$work/venv/bin/python" tests/foreign/operate.py "$work/lineage.jsonl" "$work/good.prom" "$work/bad.prom"

@@ -1,0 +1,165 @@
+//! OpenLineage events of a run: START, then COMPLETE, FAIL or ABORT, one JSON object a line.
+//!
+//! Inputs are named as the job names them, up to the first folder with a glob sign, so that a data set keeps
+//! its name while its files change; a URI that could hold a credential is left out. Events are appended
+//! in one write each, so that runs may share a file; it fails if the file does not take them.
+
+use crate::error::{Error, Result};
+use crate::job::plan::Plan;
+use crate::remote;
+use crate::report::{Outcome, RunReport};
+use crate::scan::split_glob;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Component, Path, PathBuf};
+
+/// The specification that the events follow.
+const SCHEMA: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent";
+/// The specifications of the facets.
+const FACETS: &str = "https://openlineage.io/spec/facets";
+/// How many inputs an event names at most.
+const INPUTS: usize = 100;
+/// The namespace of all jobs.
+const NAMESPACE: &str = "vtr";
+
+/// The event of a run that begins.
+pub fn started(plan: &Plan) -> Value {
+    let outputs = plan.output.tables.iter().filter_map(|table| output(plan, table.name())).collect();
+    event(plan, "START", &plan.began_at, outputs, None)
+}
+
+/// The event of a run that ended. What stands published is complete, though a signal came after it.
+pub fn ended(plan: &Plan, report: &RunReport, ended: &Result<()>) -> Value {
+    let kind = match ended {
+        _ if report.outcome != Outcome::Failed => "COMPLETE",
+        Err(Error::Stopped { .. }) => "ABORT",
+        _ => "FAIL",
+    };
+    let told = ended.as_ref().err().filter(|_| kind != "COMPLETE").map(Error::told);
+    let outputs = plan.output.tables.iter().filter_map(|table| {
+        let mut output = output(plan, table.name())?;
+        let written = report.tables.iter().find(|written| written.table == table.name());
+        if let Some(written) = written.filter(|_| report.outcome == Outcome::Published) {
+            let mut statistics = facet("1-0-2", "OutputStatisticsOutputDatasetFacet");
+            statistics["rowCount"] = written.rows.into();
+            statistics["fileCount"] = written.files.into();
+            output["outputFacets"] = json!({ "outputStatistics": statistics });
+        }
+        Some(output)
+    });
+    event(plan, kind, &report.ended_at, outputs.collect(), told)
+}
+
+/// Appends an event to a file.
+///
+/// # Errors
+/// [`Error::Failed`] with the path.
+pub fn append(path: &Path, event: &Value) -> Result<()> {
+    let line = format!("{event}\n");
+    let file = OpenOptions::new().append(true).create(true).open(path);
+    let written = file.and_then(|mut file| file.write_all(line.as_bytes()));
+    written.map_err(|error| Error::failed(format!("cannot write lineage to {}", path.display()), error))
+}
+
+fn event(plan: &Plan, kind: &str, at: &str, outputs: Vec<Value>, told: Option<String>) -> Value {
+    let mut engine = facet("1-1-1", "ProcessingEngineRunFacet");
+    engine["name"] = "vtr".into();
+    engine["version"] = env!("CARGO_PKG_VERSION").into();
+    let mut facets = json!({ "processing_engine": engine });
+    if let Some(told) = told {
+        let mut message = facet("1-0-1", "ErrorMessageRunFacet");
+        message["message"] = told.into();
+        message["programmingLanguage"] = "RUST".into();
+        facets["errorMessage"] = message;
+    }
+    json!({
+        "eventType": kind,
+        "eventTime": at,
+        "run": { "runId": uuid(&plan.run_id), "facets": facets },
+        "job": { "namespace": NAMESPACE, "name": plan.name },
+        "inputs": inputs(plan),
+        "outputs": outputs,
+        "producer": producer(),
+        "schemaURL": SCHEMA,
+    })
+}
+
+fn facet(version: &str, name: &str) -> Value {
+    json!({ "_producer": producer(), "_schemaURL": format!("{FACETS}/{version}/{name}.json#/$defs/{name}") })
+}
+
+fn producer() -> String {
+    format!("urn:vtr:{}", env!("CARGO_PKG_VERSION"))
+}
+
+/// What the job reads, each place once.
+fn inputs(plan: &Plan) -> Vec<Value> {
+    let written = plan.inputs.iter().flat_map(|input| &input.paths);
+    let places: BTreeSet<_> = written.filter_map(|path| place(&plan.root, &split_glob(path).0)).collect();
+    places.into_iter().take(INPUTS).map(|(namespace, name)| json!({ "namespace": namespace, "name": name })).collect()
+}
+
+fn output(plan: &Plan, table: &str) -> Option<Value> {
+    let path = format!("{}/data/{table}", plan.output.path.trim_end_matches('/'));
+    place(&plan.root, &path).map(|(namespace, name)| json!({ "namespace": namespace, "name": name }))
+}
+
+/// Namespace and name of a data set by OpenLineage's naming: the store and the path in it.
+fn place(root: &Path, path: &str) -> Option<(String, String)> {
+    if remote::is_uri(path) {
+        // What holds a credential, or is none, the run refuses in its own words.
+        let (scheme, bucket, path) = remote::parts(path).ok()?;
+        let name = path.trim_matches('/');
+        return Some((format!("{scheme}://{bucket}"), if name.is_empty() { "/".into() } else { name.into() }));
+    }
+    let path = std::path::absolute(root.join(path)).ok()?;
+    // One place has one name, from whichever folder a job names it; the disk is not asked, outputs may not be there yet.
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    Some(("file".into(), plain.to_string_lossy().into_owned()))
+}
+
+/// A UUID that a run's id always gives; of the shape of version 5, though by SHA-256.
+fn uuid(run_id: &str) -> String {
+    let digest = Sha256::digest(run_id.as_bytes());
+    let mut bytes: [u8; 16] = std::array::from_fn(|index| digest[index]);
+    bytes[6] = (bytes[6] & 0x0f) | 0x50;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..4], &hex[4..6], &hex[6..8], &hex[8..10], &hex[10..]].map(|part| part.concat()).join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_id_gives_one_uuid() {
+        let made = uuid("20250605T060000-1");
+        assert_eq!((made.as_str(), made.len()), (uuid("20250605T060000-1").as_str(), 36));
+        assert_eq!((made.as_bytes()[14], b"89ab".contains(&made.as_bytes()[19])), (b'5', true), "{made}");
+        assert_ne!(made, uuid("20250605T060000-2"));
+    }
+
+    #[test]
+    fn places_have_the_names_that_others_give_them_and_no_secrets() {
+        let named = |path: &str| place(Path::new("/srv"), &split_glob(path).0);
+        let is = |namespace: &str, name: &str| Some((namespace.to_owned(), name.to_owned()));
+        assert_eq!(named("in/2025/*.csv"), is("file", "/srv/in/2025"));
+        assert_eq!(named("../in/./*.csv"), is("file", "/in"));
+        assert_eq!(named("/data/a.csv"), is("file", "/data/a.csv"));
+        assert_eq!(named("s3://bucket/in/*/x.parquet"), is("s3://bucket", "in"));
+        assert_eq!(named("az://box"), is("az://box", "/"));
+        assert_eq!(named("s3://key:secret@bucket/in"), None);
+        assert_eq!(named("https://user:secret@host/in"), None);
+        assert_eq!(named("az://box/in/a.csv?sv=1&sig=secret"), is("az://box", "in"), "the last part is a pattern");
+    }
+}
