@@ -28,6 +28,7 @@ pub mod lineage;
 pub mod metrics;
 pub mod progress;
 pub mod publish;
+pub mod reach;
 pub mod remote;
 pub mod report;
 pub mod scan;
@@ -76,26 +77,28 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     publication.expect(survey.evidence)?;
     note_survey(&survey, report);
     let axis = tables::time_axis(plan);
-    let folded = loop {
+    let (goes_on, folded) = loop {
         let progress = Progress::begin("reading", survey.units.iter().map(|unit| unit.rows).sum(), visibility);
-        match fold::fold(plan, &survey, &axis, &progress, reader, report) {
+        let folded = fold::fold(plan, &survey, &axis, &progress, reader, report);
+        let known = folded.and_then(|folded| Ok((reach::goes_on(plan, &survey, &axis, &folded, reader)?, folded)));
+        match known {
             // Nothing of a file that turns out bad half way may count: what was folded is dropped, and the rest folded anew.
             Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,
-            folded => break folded?,
+            known => break known?,
         }
         publication.expect(survey.evidence)?;
         note_survey(&survey, report);
     };
     let apart = publication.base().and_then(|base| base.copies_apart_days);
     let facts = facts(plan, &survey, &folded, apart, report);
-    publish(plan, &survey, &folded, publication, facts, report, visibility)
+    publish(plan, &survey, (&folded, goes_on), publication, facts, report, visibility)
 }
 
 /// Makes the tables, hands them to the publication piece by piece, and commits.
 fn publish(
     plan: &Plan,
     survey: &Survey,
-    folded: &Folded,
+    (folded, goes_on): (&Folded, bool),
     publication: Publication,
     facts: ManifestFacts,
     report: &mut RunReport,
@@ -108,6 +111,7 @@ fn publish(
         counted: &folded.counted,
         rejects: &folded.rejects,
         files: &files,
+        goes_on,
         evidence: survey.evidence,
     };
     let judged = sellers::Judged::of(&folded.sellers, &plan.output.tables);
@@ -175,7 +179,6 @@ fn file_row(file: &scan::SourceFile, counts: &FileCounts) -> FileRow {
         bytes: file.bytes,
         rows_read: counts.rows_read,
         rows_pruned: file.rows_pruned,
-        pruned_to: file.pruned_to,
         rejected: counts.tally.rejected,
         after_as_of: counts.tally.after_as_of,
         superseded: counts.superseded,

@@ -130,7 +130,7 @@ impl<'a> Subtractor<'a> {
             tally.classes[class as usize] += 1;
             self.taken.weeks.add(codes.time, class, -1);
         } else {
-            tally.outside_range += 1;
+            tally.add_outside(copy.day, self.settings.windows);
         }
         self.taken.unpriced += u64::from(copy.unpriced);
         self.settings.wants_defects && keys.in_range && class == Class::Defect

@@ -457,7 +457,7 @@ impl<'a> Folder<'a> {
             reason: verdict.reason as u8,
         };
         let keys = row_keys(settings, self.layout, &codes, read.day, columns.category.get(row), typed);
-        self.count(&keys, codes.time, verdict.reason.class());
+        self.count(&keys, codes.time, read.day, verdict.reason.class());
         let unpriced = verdict.unpriced && keys.in_range;
         self.out.unpriced += u64::from(unpriced);
         let record = records.number(row);
@@ -483,13 +483,13 @@ impl<'a> Folder<'a> {
     }
 
     #[inline]
-    fn count(&mut self, keys: &RowKeys, week: u16, class: Class) {
+    fn count(&mut self, keys: &RowKeys, week: u16, day: Day, class: Class) {
         self.partial.count(keys, self.settings.wants);
         if keys.in_range {
             self.out.tally.classes[class as usize] += 1;
             self.out.weeks.add(week, class, 1);
         } else {
-            self.out.tally.outside_range += 1;
+            self.out.tally.add_outside(day, self.settings.windows);
         }
     }
 

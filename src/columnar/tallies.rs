@@ -14,6 +14,8 @@ pub struct FileTally {
     pub after_as_of: u64,
     /// Judged rows outside the range.
     pub outside_range: u64,
+    /// Those of them whose day lies after all windows asked for.
+    pub after_windows: u64,
     /// Judged rows by class.
     pub classes: [u64; 4],
     /// First day of a row not rejected.
@@ -28,6 +30,7 @@ impl FileTally {
         self.rejected += other.rejected;
         self.after_as_of += other.after_as_of;
         self.outside_range += other.outside_range;
+        self.after_windows += other.after_windows;
         self.classes.iter_mut().zip(other.classes).for_each(|(own, other)| *own += other);
         self.first_day = self.first_day.into_iter().chain(other.first_day).min();
         self.last_day = self.last_day.into_iter().chain(other.last_day).max();
@@ -42,7 +45,13 @@ impl FileTally {
             *own = own.checked_sub(by).expect("no more rows are taken out than were counted in");
         };
         less(&mut self.outside_range, other.outside_range);
+        less(&mut self.after_windows, other.after_windows);
         self.classes.iter_mut().zip(other.classes).for_each(|(own, other)| less(own, other));
+    }
+
+    pub(crate) fn add_outside(&mut self, day: Day, windows: Option<(Day, Day)>) {
+        self.outside_range += 1;
+        self.after_windows += u64::from(windows.is_some_and(|(_, last)| day > last));
     }
 
     pub(crate) fn see(&mut self, day: Day) {

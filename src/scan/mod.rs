@@ -44,6 +44,9 @@ pub struct Survey {
     pub files: Vec<SourceFile>,
     /// What there is to read, biggest first.
     pub units: Vec<Unit>,
+    /// Row groups that are left out and can hold rows after all days that are read, earliest first: nothing
+    /// of them counts, but they tell whether the data go on.
+    pub beyond: Vec<Unit>,
     /// What all files are judged by.
     pub evidence: Evidence,
     /// What the absence of columns leaves unjudged.
@@ -82,10 +85,13 @@ impl Survey {
                 looked.push((file, source));
             }
         }
-        let stays = self.units.into_iter().filter(|unit| !gone.contains(&unit.file));
-        let units = stays.map(|unit| Unit { file: places[unit.file as usize], ..unit }).collect();
+        let stay = |units: Vec<Unit>| -> Vec<Unit> {
+            let stays = units.into_iter().filter(|unit| !gone.contains(&unit.file));
+            stays.map(|unit| Unit { file: places[unit.file as usize], ..unit }).collect()
+        };
+        let (units, beyond) = (stay(self.units), stay(self.beyond));
         let (files, sources) = looked.into_iter().unzip();
-        finished(plan, files, units, sources, left_out)
+        finished(plan, files, (units, beyond), sources, left_out)
     }
 }
 
@@ -108,8 +114,6 @@ pub struct SourceFile {
     pub rows: Option<u64>,
     /// Rows of row groups that are not read because no day asked for can be in them.
     pub rows_pruned: u64,
-    /// The last day on which a row of those row groups can lie that is there on the `as_of` day.
-    pub pruned_to: Option<Day>,
     /// First and last day that the rows of each row group can lie on; `None`: not known before reading.
     pub days: Option<Vec<(Day, Day)>>,
     /// Columns that it has, constants and those from its path included.
@@ -203,6 +207,7 @@ pub fn survey_and_try(plan: &Plan) -> Result<Survey> {
 fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> Result<Survey> {
     let count = listed.len();
     let (mut files, mut units, mut sources) = (Vec::new(), Vec::new(), Vec::new());
+    let mut beyond: Vec<(Day, Unit)> = Vec::new();
     let (mut refused, mut left_out) = (Vec::new(), Vec::new());
     for (place, listed) in listed.into_iter().enumerate() {
         let index = files.len();
@@ -219,6 +224,7 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
             Ok(looked) => {
                 files.push(looked.file);
                 units.extend(looked.units);
+                beyond.extend(looked.beyond);
                 sources.push(looked.source);
             }
             Err(faults) => {
@@ -237,14 +243,16 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
         let bad = refused.len();
         return Err(Error::Input(format!("{bad} of {count} input files refused:\n  {}", refused.join("\n  "))));
     }
-    finished(plan, files, units, sources, left_out)
+    beyond.sort_by_key(|(day, unit)| (*day, unit.file, unit.first_record));
+    let beyond = beyond.into_iter().map(|(_, unit)| unit).collect();
+    finished(plan, files, (units, beyond), sources, left_out)
 }
 
 /// The survey of files that can be read.
 fn finished(
     plan: &Plan,
     files: Vec<SourceFile>,
-    mut units: Vec<Unit>,
+    (mut units, beyond): (Vec<Unit>, Vec<Unit>),
     sources: Vec<Source>,
     left_out: Vec<String>,
 ) -> Result<Survey> {
@@ -257,7 +265,7 @@ fn finished(
         b.bytes.cmp(&a.bytes).then(a.file.cmp(&b.file)).then(a.first_record.cmp(&b.first_record))
     });
     let not_judged = not_judged(&files);
-    Ok(Survey { files, units, evidence, not_judged, sources, damage: damage::Damage::default(), left_out })
+    Ok(Survey { files, units, beyond, evidence, not_judged, sources, damage: damage::Damage::default(), left_out })
 }
 
 /// What gives the chunks of a unit, one after the other, and tells how it ended: [`read`], or what
@@ -290,6 +298,8 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
 struct Looked {
     file: SourceFile,
     units: Vec<Unit>,
+    /// What is left out and can hold rows after all days that are read, each with its first day.
+    beyond: Vec<(Day, Unit)>,
     source: Source,
 }
 
@@ -329,7 +339,7 @@ fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Re
     let rows = listed.bytes / if listed.packing == Packing::Plain { 150 } else { 30 } + 1;
     let unit = Unit { file: index, part: Part::Whole, first_record: 1, rows, bytes: listed.bytes };
     let file = source_file(listed, &mapping);
-    Ok(Looked { file, units: vec![unit], source: Source::Csv(listed.packing, mapping) })
+    Ok(Looked { file, units: vec![unit], beyond: Vec::new(), source: Source::Csv(listed.packing, mapping) })
 }
 
 fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
@@ -342,7 +352,6 @@ fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
         digest: None,
         rows: None,
         rows_pruned: 0,
-        pruned_to: None,
         days: None,
         columns: mapping.present(),
         constants: mapping.constants.clone(),

@@ -123,18 +123,21 @@ pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     }
     let clock = clock(reading, &plain, &mapping);
     let mut looked = SourceFile { digest: Some(footer.digest), ..source_file(listed, &mapping) };
-    let (mut units, mut rows, mut days) = (Vec::new(), 0, Some(Vec::new()));
+    let (mut units, mut beyond, mut rows, mut days) = (Vec::new(), Vec::new(), 0, Some(Vec::new()));
     for (group_index, group) in metadata.row_groups().iter().enumerate() {
         let group_rows = group.num_rows() as u64;
         let group_days = clock.days(group);
-        if needed.is_some_and(|days| clock.can_leave_out(group, days)) {
-            looked.rows_pruned += group_rows;
-            let last = group_days.flatten().map(|(_, last)| last).filter(|_| !clock.is_later(group));
-            looked.pruned_to = looked.pruned_to.max(last);
-        } else if group_rows > 0 {
-            let bytes = leaves.iter().map(|leaf| group.column(*leaf).compressed_size() as u64).sum();
-            let part = Part::RowGroup(group_index);
-            units.push(Unit { file: index, part, first_record: rows + 1, rows: group_rows, bytes });
+        let bytes = leaves.iter().map(|leaf| group.column(*leaf).compressed_size() as u64).sum();
+        let part = Part::RowGroup(group_index);
+        let unit = Unit { file: index, part, first_record: rows + 1, rows: group_rows, bytes };
+        match needed.filter(|days| clock.can_leave_out(group, *days)) {
+            Some((_, last)) => {
+                looked.rows_pruned += group_rows;
+                let later = group_days.flatten().filter(|days| days.1 > last && !clock.is_later(group));
+                beyond.extend(later.map(|(first, _)| (first, unit)));
+            }
+            None if group_rows > 0 => units.push(unit),
+            None => {}
         }
         rows += group_rows;
         match (&mut days, group_days) {
@@ -144,7 +147,7 @@ pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     }
     looked.days = days;
     looked.rows = Some(rows);
-    Ok(Looked { file: looked, units, source: super::Source::Parquet(source) })
+    Ok(Looked { file: looked, units, beyond, source: super::Source::Parquet(source) })
 }
 
 /// The columns as the file describes them; an embedded Arrow schema that does not fit is left aside.

@@ -69,8 +69,6 @@ pub struct FileRow {
     pub rows_read: u64,
     /// Rows of row groups that were never read.
     pub rows_pruned: u64,
-    /// The last day on which rows that were never read can lie and count; no column tells it.
-    pub pruned_to: Option<Day>,
     /// Records that cannot be judged.
     pub rejected: u64,
     /// Rows that are not yet there.
@@ -99,6 +97,8 @@ pub struct TablesInput<'a> {
     pub rejects: &'a [(u32, Reject)],
     /// The input files.
     pub files: &'a [FileRow],
+    /// Whether packages were judged whose day lies after all days that are counted.
+    pub goes_on: bool,
     /// What was judged by.
     pub evidence: Evidence,
 }

@@ -47,9 +47,8 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     if let Some(range) = plan.range {
         let (first_of_range, last_of_range) = ends_of_range(plan, range);
         first_end = first_end.max(first_of_range);
-        // Days beyond the windows are not counted, but they tell how far the data reach.
-        let reach = input.files.iter().filter_map(|file| file.last_day.max(file.pruned_to)).max();
-        last_end = last_end.max(reach.map_or(last_end, |day| calendar::monday(day) + 6)).min(last_of_range);
+        // Days beyond the windows are not counted, but that there are some tells how far the data reach.
+        last_end = if input.goes_on { last_of_range } else { last_end.min(last_of_range) };
     }
     let space = Arc::new(Space::of(&input.counted.category, &CATEGORY_KEYS).with_total());
     let rules = Arc::new(Rules::of(&plan.book, &space));

@@ -1,5 +1,6 @@
 //! The program as a user runs it: one binary, because linking Polars once is enough.
 
+mod borders;
 mod checks;
 mod cli;
 mod fuzzed;

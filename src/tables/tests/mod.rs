@@ -343,7 +343,7 @@ fn pieces(input: &TablesInput) -> Vec<Made> {
 fn tables(plan: &Plan, packages: &[Judged]) -> Vec<Made> {
     let counted = counted(plan, packages);
     let evidence = Evidence::Scans;
-    pieces(&TablesInput { plan, counted: &counted, rejects: &[], files: &[], evidence })
+    pieces(&TablesInput { plan, counted: &counted, rejects: &[], files: &[], goes_on: false, evidence })
 }
 
 /// Some columns of a piece as texts; null is empty. Numbers are padded, so that they sort as texts.

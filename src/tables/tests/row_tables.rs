@@ -29,7 +29,7 @@ fn defects(rows: &[Defect]) -> RecordBatch {
 }
 
 fn input<'a>(plan: &'a Plan, counted: &'a crate::counts::Counted) -> TablesInput<'a> {
-    TablesInput { plan, counted, rejects: &[], files: &[], evidence: Evidence::Format }
+    TablesInput { plan, counted, rejects: &[], files: &[], goes_on: false, evidence: Evidence::Format }
 }
 
 #[test]
@@ -98,7 +98,6 @@ fn carrier_names_say_what_holds_on_as_of() {
 fn rejects_and_files_are_sorted_by_name_and_capped() {
     let plan = plan("2025-03-01", &[Table::Rejects, Table::InputFiles]);
     let file = |name: &str| FileRow {
-        pruned_to: None,
         file: name.into(),
         bytes: 10,
         rows_read: 28,

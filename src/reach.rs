@@ -1,0 +1,72 @@
+//! How far the data reach beyond the days that a ranged run counts.
+//!
+//! Its last windows end where those of a full run do: in the week of the last judged package. Rows that
+//! were read tell; where they do not, row groups that were left out are read, one after the other, until
+//! one has such a package, and nothing of them is counted. It fails as reading does.
+
+use crate::error::{Error, Result};
+use crate::fold::Folded;
+use crate::job::plan::Plan;
+use crate::scan::{self, Survey, Unit};
+use crate::signals;
+use crate::tables::columns::Table;
+use crate::tables::rolling;
+use std::cell::Cell;
+use vtr_columnar::fold::{FileSource, Folder, Settings};
+use vtr_columnar::keys::{Layout, SharedKeys};
+use vtr_columnar::partial::{TimeAxis, Wants};
+use vtr_kernel::calendar::monday;
+use vtr_kernel::text::shown;
+
+/// Whether a package was judged whose day lies after all days that are counted, if a table depends on it.
+///
+/// # Errors
+/// A row group that was left out cannot be read to its end, or the word to stop.
+pub fn goes_on(plan: &Plan, survey: &Survey, axis: &TimeAxis, folded: &Folded, reader: &scan::Reader) -> Result<bool> {
+    let Some(range) = plan.range.filter(|_| plan.output.tables.contains(&Table::VtrRolling)) else {
+        return Ok(false);
+    };
+    if folded.files.iter().any(|file| file.tally.after_windows > 0) {
+        return Ok(true);
+    }
+    // Without packages there are no windows, and with some of their last week no more of them.
+    let last_end = rolling::ends_of_range(plan, range).1;
+    let counted_to = folded.counted.category.days().last().copied();
+    if counted_to.is_none_or(|day| monday(day) + 6 >= last_end) {
+        return Ok(false);
+    }
+    // What supersedes a row of theirs lies within `copies_within` of it, and so after those days too.
+    let none = Wants { weekly: false, category: false, names: false, culprits: false };
+    let settings =
+        Settings { wants: none, wants_defects: false, identity: None, ..crate::fold::settings(plan, survey, axis) };
+    for unit in &survey.beyond {
+        if holds_judged(plan, survey, unit, &settings, reader)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a unit holds a judged package after all days that are counted; reads no further than to the first.
+fn holds_judged(plan: &Plan, survey: &Survey, unit: &Unit, settings: &Settings, reader: &scan::Reader) -> Result<bool> {
+    let file = &survey.files[unit.file as usize];
+    let cells = plan.cells(file.input, file.format);
+    let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
+    // Only a reader's own refusal is the file's fault.
+    let (found, stopped) = (Cell::new(false), Cell::new(false));
+    let read = reader(plan, survey, unit, &mut |chunk| {
+        let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
+        let mut folder = Folder::new(settings, &keys);
+        let refused = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
+        let taken =
+            signals::check().and_then(|()| folder.batch(&source, &chunk.batch, &chunk.records).map_err(refused));
+        found.set(folder.take().tally.after_windows > 0);
+        stopped.set(found.get() || taken.is_err());
+        if found.get() { Err(Error::Gate("seen enough".to_owned())) } else { taken }
+    });
+    match read {
+        _ if found.get() => Ok(true),
+        Err(Error::Input(why)) if !stopped.get() => Err(Error::BadFiles(vec![(unit.file, why)])),
+        read => read.map(|_| false),
+    }
+}
