@@ -3,10 +3,10 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench fuzz faults stores deny clean
+.PHONY: help run test check build foreign truth bench bench-micro fuzz faults stores deny clean
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## the program, target/release/vtr (cold: some minutes, see the README)
 	$(CARGO) build $(PROFILE)
@@ -34,6 +34,9 @@ fuzz: ## each fuzz target for SECONDS (60), needs cargo-fuzz; says how often eac
 
 bench: build ## beside DuckDB, Polars, chDB and DataFusion: wall, CPU, memory, cells compared (ROWS, REPEAT, JOBS, PEERS)
 	tests/bench/run.sh
+
+bench-micro: ## Criterion: judging a number, the CSV reader, the fold (BENCH=judge alone builds quickly)
+	tests/bench/micro.sh
 
 faults: build ## kills, refusals, full disks, power loss, races and signals against the program (wants strace and root)
 	tests/faults/run.sh

@@ -1,10 +1,10 @@
 """`make bench`: every engine does every job in turn, interleaved; cells are compared, and what each took is kept.
 
 Options stand in the environment (see run.sh). Numbers go to results.json in the work folder, a table to stdout, a plot
-and, with KEEP set, docs/benchmarks.md is written from them. It fails if an engine disagrees with `vtr` in one cell.
+beside them; with KEEP set they are kept for docs/benchmarks.md, which is written anew. It fails if an engine disagrees with
+`vtr` in one cell.
 """
 
-import datetime
 import glob
 import importlib.metadata
 import json
@@ -14,9 +14,11 @@ import shutil
 import subprocess
 import sys
 
+import kept
+import machine
 import measure
 from prepare import Work
-from report import jobs_table, keep, plot
+from report import jobs_table, plot
 
 ENGINES = "duckdb polars chdb datafusion".split()
 # A comparison: which history, and whether numbers have shapes.
@@ -34,7 +36,7 @@ class Bench:
         self.work = Work(ask("WORK", "target/bench"), os.path.abspath(ask("VTR", "target/release/vtr")))
         self.bare = os.path.join(os.path.dirname(self.work.vtr), "examples", "bare_decode")
         self.keep = ask("KEEP", "")
-        self.results = {"runs": []}
+        self.runs, self.results = [], {"parts": [], "micro": None, "profile": None}
 
     def say(self, text):
         print(text, file=sys.stderr, flush=True)
@@ -50,9 +52,10 @@ class Bench:
         return taken
 
     def note(self, job, engine, rows, taken, **more):
-        self.results["runs"].append({"job": job, "engine": engine, "rows": rows, **taken, **more})
+        self.runs.append({"job": job, "engine": engine, "rows": rows, **taken, **more})
         told = taken.get("failed") or f"{taken['wall_s']:.1f} s, {taken['cpu_s']:.1f} s CPU, {taken['peak_bytes'] / 1e6:.0f} MB"
-        self.say(f"  {job}: {engine}: {told}" + (f", {more['cells']} cells, {more['differ']} differ" if "cells" in more else ""))
+        self.say(f"  {job}: {engine}: {told}" + (f", {more['cells']} cells, {more['differ']} differ" if "cells" in more else "")
+                 + (f", survey {taken['survey']['wall_s']:.1f} s, {taken['survey']['cpu_s']:.1f} s CPU" if "survey" in taken else ""))
 
     def history(self, form):
         rows = self.rows if form == "parquet" else self.csv_rows
@@ -74,6 +77,8 @@ class Bench:
                 if os.path.exists(cells):
                     os.remove(cells)
                 taken = measure.run([sys.executable, "tests/bench/peer.py", path], self.limit_s)
+                if "failed" not in taken:
+                    taken["survey"] = self.survey(path, cells)
                 found = self.differences(out, cells) if "failed" not in taken and repetition == 0 else {}
                 self.note(job, engine, history["rows"], taken, **found)
                 if "failed" in taken:
@@ -84,6 +89,13 @@ class Bench:
                                history["name"], str(self.threads)], check=True, stdout=subprocess.PIPE, text=True)
         path, cells = made.stdout.split()
         return path, cells
+
+    def survey(self, path, cells):
+        """What the survey took of an engine's run; it must have found all that there is."""
+        taken, asked = json.load(open(cells + ".survey")), json.load(open(path))["found"]
+        if taken["found"] != asked:
+            sys.exit(f"{path}: the survey found {taken['found']} names, routes and heads of numbers instead of {asked}")
+        return taken
 
     def differences(self, out, cells):
         said = subprocess.run([sys.executable, "tests/bench/compare.py", out, cells], check=True, stdout=subprocess.PIPE, text=True)
@@ -137,37 +149,30 @@ class Bench:
                 taken = measure.run([self.bare, str(threads), *files], self.limit_s)
                 self.note("floor", f"bare decode, threads: {threads}", history["rows"], taken)
 
-    def run(self):
+    def part(self, job):
+        """The runs since the last part, with all that tells when and how they were made."""
         version = subprocess.run([self.work.vtr, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
-        self.results |= {
-            "date": datetime.date.today().isoformat(), "rows": self.rows, "csv_rows": self.csv_rows, "repeat": self.repeat, "threads": self.threads,
-            "machine": {"cpu": cpu(), "cores": os.cpu_count(), "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-                        "system": f"{platform.system()} {platform.release()}"},
-            "versions": {"vtr": version, "python": platform.python_version(), **{engine: importlib.metadata.version(engine) for engine in ENGINES}}}
+        versions = {"vtr": version, "python": platform.python_version(), **{engine: importlib.metadata.version(engine) for engine in ENGINES}}
+        runs, self.runs = self.runs, []
+        return {"job": job, "rows": max(run["rows"] for run in runs), "repeat": self.repeat if job not in ("scaling", "week") else 1,
+                "threads": self.threads, **machine.facts(), "versions": versions, "runs": runs}
+
+    def run(self):
         alone = {"default": self.default, "dedup": self.dedup, "threads": self.thread_counts, "scaling": self.scaling, "week": self.week, "floor": self.floor}
+        if unknown := [job for job in self.jobs if job not in COMPARED and job not in alone]:
+            sys.exit(f"there is no job `{unknown[0]}`; there are: {' '.join([*COMPARED, *ALONE])}")
         for job in self.jobs:
-            if job in COMPARED:
-                self.compare(job)
-            elif job in alone:
-                alone[job]()
-            else:
-                sys.exit(f"there is no job `{job}`; there are: {' '.join([*COMPARED, *ALONE])}")
+            self.compare(job) if job in COMPARED else alone[job]()
+            self.results["parts"].append(self.part(job))
             with open(self.work.path("results.json"), "w") as file:
                 json.dump(self.results, file, indent=1)
         plot(self.results, self.work.path("results.svg"))
         print(jobs_table(self.results))
         if self.keep:
-            keep(self.results, "docs/benchmarks.svg")
-        wrong = [run for run in self.results["runs"] if run.get("differ")]
+            kept.keep_jobs(self.results)
+        wrong = [run for part in self.results["parts"] for run in part["runs"] if run.get("differ")]
         if wrong:
             sys.exit("; ".join(f"{run['engine']} differs in {run['differ']} of {run['cells']} cells of {run['job']}" for run in wrong))
-
-
-def cpu():
-    for line in open("/proc/cpuinfo"):
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
 
 
 if __name__ == "__main__":

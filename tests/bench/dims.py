@@ -66,6 +66,9 @@ class Dims:
         currencies = [row[0] for row in many("select distinct currency from history where currency is not null")]
         assert all(text == text.upper() for text in currencies)
         heads = many(f"select coalesce(carrier, ''), marketplace, strlen(n), left(n, 2), count(*) from (select *, {CLEAN} n from history) group by all")
+        # As many as a survey by each engine has to find (survey.py): heads of numbers, routes, services, programmes.
+        self.distinct_names = len(names)
+        self.distinct = (len(heads), len(routes), len(services), many("select count(*) from (select distinct programme from history)")[0][0])
         db.close()
         self._codes(names)
         self.seen, self.often = {}, {}
@@ -297,7 +300,7 @@ class Dims:
         return types.SimpleNamespace(
             end=self.end, change_slots=self.change_slots, cut_slots=self.cut_slots, exempt_slots=self.exempt_slots,
             carrier_count=len(self.carrier_codes), service_count=len(self.service_codes), forms=self.forms,
-            signatures=self.signatures(), listed=self.listed(), min_length=self.book.placeholders["min_length"])
+            distinct=self.distinct, distinct_names=self.distinct_names, signatures=self.signatures(), listed=self.listed(), min_length=self.book.placeholders["min_length"])
 
     def known(self):
         return [(code, carrier) for carrier, code in self.carrier_codes.items() if code >= 2]

@@ -33,6 +33,26 @@ def history(task):
     return frame.with_columns(pl.col(TIMES).str.to_datetime("%Y-%m-%dT%H:%M:%SZ", time_unit="us").dt.timestamp("us"))
 
 
+def survey(task):
+    """Finds what must be known of the history; text is parsed once for all sets, columns of Parquet are read one set after the other."""
+    frame = history(task)
+    number = pl.col("tracking_number").fill_null("").str.replace_all("[ .-]", "").str.to_uppercase()
+    heads = {} if task["job"] == "scan" else {"length": number.str.len_bytes(), "head": number.str.slice(0, 2)}
+    text = lambda name: pl.col(name).fill_null("")
+    sets = [frame.select("marketplace", text("carrier"), **heads), frame.select("marketplace", text("ship_from_country"), text("ship_to_country")),
+            frame.select(text("ship_service")), frame.select("programme")]
+    bounds = frame.select(getattr(pl.col(name), bound)().alias(name + bound) for name in TIMES[:2] for bound in ("min", "max"))
+    lazy = [one.unique() for one in sets]
+
+    def found():
+        if task["format"] == "csv":
+            return pl.collect_all([*lazy, bounds], engine="streaming")[:-1]
+        bounds.collect(engine="streaming")
+        return [one.collect(engine="streaming") for one in lazy]
+
+    return found
+
+
 def regex_by_form(facts, tell):
     """One regex over the form's two digits and the number."""
     told = [f"{form:02d}(?:{pattern})" for form, one in enumerate(facts.forms) if (pattern := tell(one))]

@@ -19,18 +19,31 @@ def run(command, limit_s=1800):
 
 
 def watched(limit_s, command):
-    begun = time.monotonic()
+    # Of all processes this one's child shall die when memory runs out.
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+    killed_before, begun, late = memory_kills(), time.monotonic(), []
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    signal.signal(signal.SIGALRM, lambda *_: child.kill())
+    signal.signal(signal.SIGALRM, lambda *_: (late.append(True), child.kill()))
     signal.alarm(limit_s)
     said = child.stderr.read().decode(errors="replace")
     _, status, usage = os.wait4(child.pid, 0)
+    signal.alarm(0)
     taken = {"wall_s": time.monotonic() - begun, "cpu_s": usage.ru_utime + usage.ru_stime, "peak_bytes": usage.ru_maxrss * 1024}
     code = os.waitstatus_to_exitcode(status)
-    if code != 0:
+    if late:
+        taken["failed"] = f"stopped after {limit_s} s, the limit"
+    elif code == -signal.SIGKILL and memory_kills() > killed_before:
+        taken["failed"] = "killed by the system: out of memory"
+    elif code != 0:
         lines = " ".join(said.split())
         taken["failed"] = f"ended with {code}: {lines[-600:]}"
     return taken
+
+
+def memory_kills():
+    """How many processes the system has killed for want of memory."""
+    return next((int(line.split()[1]) for line in open("/proc/vmstat") if line.startswith("oom_kill ")), 0)
 
 
 if __name__ == "__main__":

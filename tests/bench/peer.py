@@ -1,14 +1,27 @@
-"""Runs one engine once, in a process of its own: the query or frame of a job, its cells written to Parquet.
+"""Runs one engine once, in a process of its own: its survey of the history, then the query or frame of a job, its cells
+written to Parquet.
 
-Usage: peer.py TASK.json, with `engine`, `query`, `history`, `dims`, `out`, `threads` (see bench.py). Fails with the
-engine's own message.
+Usage: peer.py TASK.json, with `engine`, `survey`, `query`, `history`, `dims`, `out`, `threads` (see bench.py). What the survey
+took, and how much it found, goes to a file beside the cells. Fails with the engine's own message.
 """
 
 import json
 import os
 import sys
+import time
 
 TIMES = "promised_delivery_at shipped_at tracking_added_at first_scan_at delivery_scan_at updated_at".split()
+
+
+def survey(task, count):
+    """Asks for what must be known of the history, and notes what that took of this process."""
+    wall, cpu = time.monotonic(), time.process_time()
+    found = sum(count(one) for one in task["survey"]["sets"])
+    if task["survey"]["bounds"]:
+        count(task["survey"]["bounds"])
+    taken = {"wall_s": time.monotonic() - wall, "cpu_s": time.process_time() - cpu, "found": found}
+    with open(task["out"] + ".survey", "w") as file:
+        json.dump(taken, file)
 
 
 def duckdb(task):
@@ -18,6 +31,7 @@ def duckdb(task):
     db.execute(f"set threads = {task['threads']}")
     db.execute("set timezone = 'UTC'")
     db.execute("set preserve_insertion_order = false")
+    survey(task, lambda statement: len(db.execute(statement).fetchall()))
     # Left on, it folds the steps of the query into one another, and planning alone takes more than half a minute.
     db.execute("set disabled_optimizers = 'partial_aggregate_pushdown'")
     db.execute(f"copy ({task['query']}) to '{task['out']}' (format parquet, compression zstd)")
@@ -26,7 +40,15 @@ def duckdb(task):
 def chdb(task):
     import chdb
 
-    settings = f"max_threads = {task['threads']}, output_format_parquet_compression_method = 'zstd'"
+    # A cell is what stands in it, as for all the others.
+    settings = f"max_threads = {task['threads']}, input_format_csv_trim_whitespaces = 0"
+
+    def count(statement):
+        [row] = json.loads(chdb.query(f"{statement} settings {settings}", "JSONCompact").bytes())["data"]
+        return sum(len(one) for one in row if isinstance(one, list))
+
+    survey(task, count)
+    settings += ", output_format_parquet_compression_method = 'zstd'"
     # With these as they are by default, it writes the query's steps into each other and needs minutes to plan it.
     settings += ", short_circuit_function_evaluation = 'disable', query_plan_merge_expressions = 0, enable_join_runtime_filters = 0"
     chdb.query(f"insert into function file('{task['out']}', 'Parquet') {task['query']} settings {settings}")
@@ -49,6 +71,7 @@ def datafusion(task):
         kinds = {name: pa.timestamp("us", "UTC") for name in TIMES} | {"buy_shipping": pa.bool_(), "package_value": pa.decimal128(12, 2)}
         schema = pa.schema([(name, kinds.get(name, pa.string())) for name in task["columns"]])
         context.register_csv("history", task["history"], schema=schema, has_header=True)
+    survey(task, lambda statement: sum(batch.num_rows for batch in context.sql(statement).collect()))
     context.sql(f"copy ({task['query']}) to '{task['out']}' stored as parquet").collect()
 
 
@@ -56,6 +79,7 @@ def polars(task):
     os.environ["POLARS_MAX_THREADS"] = str(task["threads"])
     import frame
 
+    survey(task | {"survey": {"sets": [frame.survey(task)], "bounds": None}}, lambda sets: sum(one.height for one in sets()))
     frame.cells(task).sink_parquet(task["out"], compression="zstd", engine="streaming")
 
 

@@ -4,6 +4,7 @@ Everything lies under the work folder and is made once. Fails with what `vtr gen
 """
 
 import glob
+import hashlib
 import json
 import os
 import pickle
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 
 import sql
+import survey
 from book import Book, without_shapes
 
 BOOK = "src/kernel/book"
@@ -40,6 +42,14 @@ def chdb_source(history):
     kinds = ((column, kind_of(column, "String", "Bool", "Decimal(12, 2)", "DateTime64(6, \\'UTC\\')")) for column in COLUMNS)
     structure = ", ".join(f"{name} Nullable({kind})" for name, kind in kinds)
     return f"file('{history['files']}', 'CSVWithNames', '{structure}')"
+
+
+def made_from():
+    """A digest of what dimension tables are made from beside the history: the book, and the code."""
+    digest = hashlib.sha256()
+    for path in sorted(glob.glob(f"{BOOK}/**/*.toml", recursive=True)) + [f"tests/bench/{name}.py" for name in ("book", "dims", "shapes", "cells")]:
+        digest.update(open(path, "rb").read())
+    return digest.hexdigest()[:12]
 
 
 class Work:
@@ -91,8 +101,8 @@ path = "../out/{name}"
 
     def dims(self, history):
         """The dimension tables of a history and the facts that queries are made from."""
-        folder = self.path("dims", history["name"])
-        facts = self.path("dims", f"{history['name']}.facts")
+        name = f"{history['name']}-{made_from()}"
+        folder, facts = self.path("dims", name), self.path("dims", f"{name}.facts")
         if not os.path.exists(facts):
             from dims import Dims  # DuckDB comes with it
 
@@ -107,11 +117,12 @@ path = "../out/{name}"
         with open(path, "rb") as file:
             facts = pickle.load(file)
         task = {"engine": engine, "job": job, "format": history["format"], "history": history["files"], "dims": folder, "facts": path,
-                "columns": COLUMNS, "threads": threads, "out": self.path("cells", f"{engine}-{job}-{history['name']}.parquet")}
+                "columns": COLUMNS, "threads": threads, "found": sum(facts.distinct) if job == "full" else facts.distinct_names + sum(facts.distinct[1:]), "out": self.path("cells", f"{engine}-{job}-{history['name']}.parquet")}
         if engine in DIALECTS:
             source = {"duckdb": duckdb_source, "chdb": chdb_source, "datafusion": lambda _: "history"}[engine](history)
             table = {"duckdb": lambda name: f"'{folder}/{name}.parquet'", "chdb": lambda name: f"file('{folder}/{name}.parquet', 'Parquet')",
                      "datafusion": lambda name: name}[engine]
+            task["survey"] = survey.statements(engine, history["format"], DIALECTS[engine], source, job)
             task["query"] = sql.query(DIALECTS[engine], facts, source, table, job)
         if engine == "datafusion":
             task["history"] = os.path.dirname(history["files"])

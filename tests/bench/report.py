@@ -1,9 +1,11 @@
-"""Tables, a plot and docs/benchmarks.md out of results.json; every number there is one that a run gave."""
+"""Tables, a plot and the text of docs/benchmarks.md out of results; every number there is one that a run gave.
 
-import json
+Results are `parts`, each of one job at one size with its runs, date, machine and versions; beside them Criterion's estimates and a
+profile, where there are any (kept.py brings them together).
+"""
+
 import os
 import statistics
-import sys
 
 JOBS = {
     "full": "J-full: the whole ladder (exemptions by value, placeholders, shapes, check digits, signatures of other carriers)",
@@ -20,13 +22,21 @@ SHOWN = {"vtr": "vtr", "duckdb": "DuckDB", "polars": "Polars", "chdb": "chDB (Cl
 COMPARED = ("full", "scan", "csv")
 
 
-def groups(results, job):
-    """Runs of a job by engine and rows, in the order of their first run."""
+def by_engine(part):
+    """Runs of a part by engine and rows, in the order of their first run."""
     found = {}
-    for run in results["runs"]:
-        if run["job"] == job:
-            found.setdefault((run["engine"], run["rows"]), []).append(run)
+    for run in part["runs"]:
+        found.setdefault((run["engine"], run["rows"]), []).append(run)
     return found
+
+
+def part_of(results, job):
+    """The part of a job over most rows, or none."""
+    return max((part for part in results["parts"] if part["job"] == job), key=lambda part: part["rows"], default=None)
+
+
+def failure(runs):
+    return next((run["failed"] for run in runs if "failed" in run), None)
 
 
 def least(runs, what):
@@ -37,71 +47,88 @@ def middle(runs, what):
     return statistics.median(run[what] for run in runs)
 
 
-def compared_table(results, job):
+def alone(runs, what):
+    """The least that the query took without the survey before it."""
+    return min(run[what] - run.get("survey", {}).get(what, 0) for run in runs)
+
+
+def peak(runs):
+    return max(run["peak_bytes"] for run in runs)
+
+
+def both(runs, what):
+    return f"{least(runs, what):.2f} ({middle(runs, what):.2f})"
+
+
+def compared_table(part):
     """Rows of a comparison: least (median) of wall and CPU, the highest peak, ratios to `vtr`, cells that differ."""
-    found = groups(results, job)
+    found = by_engine(part)
     ours = next(runs for (engine, _), runs in found.items() if engine == "vtr")
-    peak = lambda runs: max(run["peak_bytes"] for run in runs)
-    lines = ["| engine | wall s, least (median) | CPU s, least (median) | peak MB | wall / vtr | CPU / vtr | peak / vtr | cells that differ |",
-             "|---|---|---|---|---|---|---|---|"]
+    lines = ["| engine | wall s, least (median) | CPU s, least (median) | peak MB | wall / vtr | CPU / vtr | peak / vtr | query alone, wall s and CPU s | / vtr | cells that differ |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
     for (engine, _), runs in found.items():
-        failed = next((run["failed"] for run in runs if "failed" in run), None)
-        if failed:
-            lines.append(f"| {SHOWN[engine]} | not finished: {failed[:200].replace('|', '/')} | | | | | | |")
+        if failed := failure(runs):
+            lines.append(f"| {SHOWN[engine]} | not finished: {failed[:200].replace('|', '/')} | | {peak(runs) / 1e6:,.0f} | | | | | | |")
             continue
         ratio = lambda what: f"{least(runs, what) / least(ours, what):.2f}"
+        query, ratios = "-", "-"
+        if "survey" in runs[0]:
+            query = f"{alone(runs, 'wall_s'):.2f} and {alone(runs, 'cpu_s'):.2f}"
+            ratios = " and ".join(f"{alone(runs, what) / least(ours, what):.2f}" for what in ("wall_s", "cpu_s"))
         cells = next((f"{run['differ']} of {run['cells']:,}" for run in runs if "cells" in run), "-")
-        lines.append(f"| {SHOWN[engine]} | {least(runs, 'wall_s'):.2f} ({middle(runs, 'wall_s'):.2f}) | {least(runs, 'cpu_s'):.2f} "
-                     f"({middle(runs, 'cpu_s'):.2f}) | {peak(runs) / 1e6:,.0f} | {ratio('wall_s')} | {ratio('cpu_s')} | {peak(runs) / peak(ours):.2f} | {cells} |")
+        lines.append(f"| {SHOWN[engine]} | {both(runs, 'wall_s')} | {both(runs, 'cpu_s')} | {peak(runs) / 1e6:,.0f} | {ratio('wall_s')} | {ratio('cpu_s')} | "
+                     f"{peak(runs) / peak(ours):.2f} | {query} | {ratios} | {cells} |")
     return "\n".join(lines)
 
 
-def alone_table(results, job):
+def alone_table(part):
     lines = ["| | rows | wall s, least (median) | CPU s, least (median) | peak MB | stages, s | bytes read |", "|---|---|---|---|---|---|---|"]
-    for (name, rows), runs in groups(results, job).items():
-        if any("failed" in run for run in runs):
-            lines.append(f"| {name} | {rows:,} | not finished: {runs[0].get('failed', '')[:200].replace('|', '/')} | | | | |")
+    for (name, rows), runs in by_engine(part).items():
+        if failed := failure(runs):
+            lines.append(f"| {name} | {rows:,} | not finished: {failed[:200].replace('|', '/')} | | | | |")
             continue
         best = min(runs, key=lambda run: run["wall_s"])
         report = best.get("report") or {}
         stages = ", ".join(f"{stage['name']} {stage['seconds']:.2f}" for stage in report.get("stages") or [])
         read = report.get("bytes_read")
         share = f"{read:,}" + (f" ({100 * read / best['bytes']:.2f} % of {best['bytes']:,})" if "bytes" in best else "") if read is not None else ""
-        lines.append(f"| {name} | {rows:,} | {least(runs, 'wall_s'):.2f} ({middle(runs, 'wall_s'):.2f}) | {least(runs, 'cpu_s'):.2f} "
-                     f"({middle(runs, 'cpu_s'):.2f}) | {max(run['peak_bytes'] for run in runs) / 1e6:,.0f} | {stages} | {share} |")
+        lines.append(f"| {name} | {rows:,} | {both(runs, 'wall_s')} | {both(runs, 'cpu_s')} | {peak(runs) / 1e6:,.0f} | {stages} | {share} |")
     return "\n".join(lines)
 
 
 def jobs_table(results):
     told = []
-    for job, title in JOBS.items():
-        found = groups(results, job)
-        if found:
-            rows = sorted({rows for _, rows in found})
-            table = compared_table(results, job) if job in COMPARED else alone_table(results, job)
-            told.append(f"### {title}\n\n" + (f"{rows[0]:,} rows.\n\n" if len(rows) == 1 else "") + table)
+    for part in sorted(results["parts"], key=lambda part: (list(JOBS).index(part["job"]), part["rows"])):
+        compared = part["job"] in COMPARED
+        times = "once" if part["repeat"] == 1 else f"{part['repeat']} times" + (", interleaved" if compared else "")
+        about = f"{part['rows']:,} rows, {part['threads']} threads{' for every engine' if compared else ''}, {times}, {part['date']}."
+        told.append(f"### {JOBS[part['job']]}\n\n{about}\n\n{compared_table(part) if compared else alone_table(part)}")
     return "\n\n".join(told)
 
 
 def goals(results):
     """What was aimed at beside what was measured, where the runs needed for it were made."""
-    lines = ["| goal | aimed at | measured | |", "|---|---|---|---|"]
+    lines = ["| goal | aimed at | measured | beside the query alone | |", "|---|---|---|---|---|"]
 
-    def goal(name, aim, measured, met, shown="{:.2f}"):
-        lines.append(f"| {name} | {aim} | {shown.format(measured)} | {'met' if met else '**not met**'} |")
+    def goal(name, aim, measured, met, shown="{:.2f}", query=None):
+        beside = "" if query is None else shown.format(query)
+        lines.append(f"| {name} | {aim} | {shown.format(measured)} | {beside} | {'met' if met else '**not met**'} |")
 
     for job, aim in (("full", 1 / 6), ("scan", 2 / 5), ("csv", 2 / 5)):
-        found = {engine: runs for (engine, _), runs in groups(results, job).items() if not any("failed" in run for run in runs)}
+        part = part_of(results, job)
+        found = {engine: runs for (engine, _), runs in by_engine(part).items() if not failure(runs)} if part else {}
         ours, peers = found.pop("vtr", None), [runs for engine, runs in found.items() if engine != "datafusion"]
         if not ours or not peers:
             continue
+        rows = f"{part['rows'] // 1_000_000} M rows"
         for what, unit in (("wall_s", "wall"), ("cpu_s", "CPU")):
             ratio = least(ours, what) / min(least(runs, what) for runs in peers)
-            goal(f"J-{job}: {unit}, part of the fastest other", f"at most {aim:.2f}", ratio, ratio <= aim)
-        peak = max(run["peak_bytes"] for run in ours) / min(max(run["peak_bytes"] for run in runs) for runs in peers)
-        goal(f"J-{job}: peak memory, part of the leanest other", "at most 0.50", peak, peak <= 0.5)
-    threads = {engine: runs for (engine, _), runs in groups(results, "threads").items()}
-    floor = {engine: runs for (engine, _), runs in groups(results, "floor").items()}
+            query = least(ours, what) / min(alone(runs, what) for runs in peers)
+            goal(f"J-{job}, {rows}: {unit}, part of the fastest other", f"at most {aim:.2f}", ratio, ratio <= aim, query=query)
+        ratio = peak(ours) / min(peak(runs) for runs in peers)
+        goal(f"J-{job}, {rows}: peak memory, part of the leanest other", "at most 0.50", ratio, ratio <= 0.5)
+    runs_of = lambda job: {engine: runs for (engine, _), runs in by_engine(part_of(results, job) or {"runs": []}).items() if not failure(runs)}
+    threads, floor, dedup = runs_of("threads"), runs_of("floor"), runs_of("dedup")
     if {"1", "2"} <= set(threads):
         ratio = least(threads["1"], "wall_s") / least(threads["2"], "wall_s")
         goal("two threads beside one, wall", "at least 1.80", ratio, ratio >= 1.8)
@@ -109,33 +136,67 @@ def goals(results):
         stage = min(stage["seconds"] for run in threads["1"] for stage in run["report"]["stages"] if stage["name"].startswith("read"))
         ratio = stage / least(floor["bare decode, threads: 1"], "wall_s")
         goal("reading, judging and folding on one thread, beside bare decoding", "at most 3.00", ratio, ratio <= 3)
-    dedup = {engine: runs for (engine, _), runs in groups(results, "dedup").items()}
     if {"on", "off"} <= set(dedup):
         ratio = least(dedup["on"], "wall_s") / least(dedup["off"], "wall_s")
         goal("deduplication on beside off, wall", "at most 2.00", ratio, ratio <= 2)
-    scaling = groups(results, "scaling")
+    scaling = by_engine(part_of(results, "scaling") or {"runs": []})
     for (name, rows), runs in scaling.items():
-        if rows == max(rows for _, rows in scaling) and "failed" not in runs[0]:
-            peak = max(run["peak_bytes"] for run in runs) / 2**30
-            goal(f"peak at {rows:,} rows, {name}, GiB", "at most 2.00", peak, peak <= 2)
-    for (name, _), [run, *_] in groups(results, "week").items():
+        if rows == max(rows for _, rows in scaling) and not failure(runs):
+            goal(f"peak at {rows:,} rows, {name}, GiB", "at most 2.00", peak(runs) / 2**30, peak(runs) <= 2**31)
+    for name, [run, *_] in runs_of("week").items():
         aim = 0.05 if name == "vtr_weekly" else 0.20
         share = (run["bytes_read"] or 0) / run["bytes"]
         goal(f"one week of 104, {name}: share of bytes read", f"under {aim:.2f}", share, share < aim, "{:.4f}")
+    for bench in (results["micro"] or {"benches": []})["benches"]:
+        if bench["name"] == "judge/number":
+            goal("judging a number against its declared carrier, ns", "under 60", bench["ns"], bench["ns"] < 60, "{:.1f}")
     return "\n".join(lines)
 
 
+def micro_table(micro):
+    """Criterion's estimates with their 95 % interval."""
+    lines = ["| benchmark | one iteration, µs (95 % interval) | rate |", "|---|---|---|"]
+    for bench in micro["benches"]:
+        [(unit, count)] = (bench["of"] or {"Numbers": 1}).items()
+        rate = count / bench["ns"] * 1e9
+        shown = {"Bytes": f"{rate / 2**20:,.0f} MiB/s", "Elements": f"{rate:,.0f} rows/s"}.get(unit, f"{bench['ns']:.1f} ns a number")
+        low, middle, high = (f"{bench[name] / 1000:,.3f}" for name in ("low_ns", "ns", "high_ns"))
+        lines.append(f"| {bench['name']} | {middle} ({low} to {high}) | {shown} |")
+    return "\n".join(lines)
+
+
+def profile_table(profile):
+    """Shares of samples by module and by function, the heaviest first."""
+    lines = []
+    for heading, key in (("module", "modules"), ("function", "functions")):
+        lines += [f"| {heading} | share |", "|---|---|"] + [f"| {name} | {100 * share:.1f} % |" for name, share in profile[key]] + [""]
+    return "\n".join(lines[:-1])
+
+
+def machines(results):
+    """A line for each machine and set of versions that parts were measured with."""
+    told = []
+    for part in results["parts"]:
+        machine, versions = part["machine"], part["versions"]
+        told.append(f"* {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']};\n  "
+                    + ", ".join(f"{SHOWN.get(name, name)} {version.removeprefix('vtr ')}" for name, version in versions.items()) + ".")
+    return "\n".join(dict.fromkeys(told))
+
+
 def markdown(results):
-    machine, versions = results["machine"], results["versions"]
+    more = ""
+    if micro := results["micro"]:
+        more += f"\n### one thread, by Criterion, CPU time of the thread (`make bench-micro`)\n\n{micro['date']}.\n\n{micro_table(micro)}\n"
+    if profile := results["profile"]:
+        more += f"\n### where the time goes (`make profile`)\n\n{profile['about']}\n\n{profile_table(profile)}\n"
     return f"""# Benchmarks
 
-Written by `make bench` with `KEEP=1`; every number comes out of its runs. How the comparison is made, and what favours whom,
-stands in [`tests/bench/README.md`](../tests/bench/README.md).
+Written by `make bench`, `make bench-micro` and `make profile` with `KEEP=1`; every number comes out of their runs. How the comparison is
+made, and what favours whom, stands in [`tests/bench/README.md`](../tests/bench/README.md).
 
-* {results['date']}, {machine['cpu']}, {machine['cores']} cores, {machine['memory_bytes'] / 2**30:.0f} GiB, {machine['system']};
-  {results['threads']} threads for every engine, {results['repeat']} repetitions, interleaved.
-* {', '.join(f'{SHOWN.get(name, name)} {version.removeprefix("vtr ")}' for name, version in versions.items())}.
-* Wall and CPU are those of the whole process, start and publication included; peak is its resident memory.
+{machines(results)}
+* Wall and CPU are those of the whole process, start and publication included; for the other engines the survey of the history
+  included, without which their query could not be written. Beside it stands what the query took alone. Peak is resident memory.
 
 ![Wall seconds by job and engine](benchmarks.svg)
 
@@ -147,7 +208,7 @@ stands in [`tests/bench/README.md`](../tests/bench/README.md).
 ## Runs
 
 {jobs_table(results)}
-"""
+{more}"""
 
 
 def notes():
@@ -157,13 +218,13 @@ def notes():
 
 
 def plot(results, path):
-    """Horizontal bars of the least wall seconds, one block a compared job."""
+    """Horizontal bars of the least wall seconds, one block a compared job and size."""
     bars, y = [], 10
-    for job in COMPARED:
-        found = {engine: runs for (engine, _), runs in groups(results, job).items() if not any("failed" in run for run in runs)}
-        if not found:
+    for part in results["parts"]:
+        found = {engine: runs for (engine, _), runs in by_engine(part).items() if not failure(runs)}
+        if part["job"] not in COMPARED or not found:
             continue
-        bars.append(f'<text x="10" y="{y + 14}" font-weight="bold">{JOBS[job].split(":")[0]}, {next(iter(found.values()))[0]["rows"]:,} rows, wall s</text>')
+        bars.append(f'<text x="10" y="{y + 14}" font-weight="bold">{JOBS[part["job"]].split(":")[0]}, {part["rows"]:,} rows, wall s</text>')
         y += 24
         longest = max(least(runs, "wall_s") for runs in found.values())
         for engine, runs in found.items():
@@ -178,17 +239,3 @@ def plot(results, path):
     with open(path, "w", encoding="utf-8") as file:
         file.write(f'<svg xmlns="http://www.w3.org/2000/svg" width="680" height="{y}" font-family="sans-serif" font-size="13">'
                    f'<rect width="680" height="{y}" fill="white"/>{"".join(bars)}</svg>\n')
-
-
-def keep(results, drawn):
-    with open("docs/benchmarks.md", "w", encoding="utf-8") as file:
-        file.write(markdown(results))
-    plot(results, drawn)
-
-
-if __name__ == "__main__":
-    # Results of several runs on one machine are kept together: report.py RESULTS.json...
-    first, *more = (json.load(open(path)) for path in sys.argv[1:])
-    for other in more:
-        first["runs"] += other["runs"]
-    keep(first, "docs/benchmarks.svg")

@@ -3,7 +3,7 @@
 #
 # Options, as environment variables: ROWS (10000000), CSV_ROWS (as ROWS), REPEAT (3), THREADS (cores), JOBS (full scan csv
 # default dedup threads scaling week floor), PEERS (duckdb polars chdb datafusion), SCALES (row counts for `scaling`), LIMIT_S
-# (seconds a run may take, 900), KEEP=1 (write docs/benchmarks.md), VTR (the program), WORK (target/bench).
+# (seconds a run may take, 900), KEEP=1 (keep the results and write docs/benchmarks.md), VTR (the program), WORK (target/bench).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=${WORK:-target/bench}

@@ -1,0 +1,53 @@
+//! Rows that the fold takes in a second, on one thread: Arrow batches to verdicts and counts.
+//!
+//! The batches are those that the Parquet reader gives, read before anything is measured. `weekly` counts for
+//! `vtr_weekly` alone; `all` for every table, with what deduplication needs.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use std::hint::black_box;
+use vtr::r#gen::Format;
+use vtr::scan::{Chunk, read, survey};
+use vtr_columnar::fold::{FileSource, Folder};
+use vtr_columnar::keys::{Layout, SharedKeys};
+use vtr_micro::{clock, history};
+
+const WEEKLY: &[&str] = &["deduplicate=false", "output.tables=[\"vtr_weekly\"]"];
+
+fn benches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("fold");
+    group.sample_size(20).throughput(Throughput::Elements(history::ROWS));
+    for (name, settings) in [("weekly", WEEKLY), ("all", &[])] {
+        let plan = history::plan(name, Format::Parquet, settings);
+        let survey = survey(&plan).unwrap_or_else(|error| panic!("{error}"));
+        let mut batches: Vec<(usize, Chunk)> = Vec::new();
+        for unit in &survey.units {
+            let mut each = |chunk| {
+                batches.push((unit.file as usize, chunk));
+                Ok(())
+            };
+            read(&plan, &survey, unit, &mut each).unwrap_or_else(|error| panic!("{error}"));
+        }
+        let axis = vtr::tables::time_axis(&plan);
+        let settings = vtr::fold::settings(&plan, &survey, &axis);
+        group.bench_function(name, |bencher| {
+            let all = || {
+                let keys = SharedKeys::new(Layout::of(&plan.book), 1 << 30);
+                let mut folder = Folder::new(&settings, &keys);
+                for (index, chunk) in &batches {
+                    let file = &survey.files[*index];
+                    let cells = plan.cells(file.input, file.format);
+                    let (file, columns) = (*index as u32, file.columns);
+                    let source = FileSource { file, columns, constants: &[], cells: &cells };
+                    folder.batch(&source, &chunk.batch, &chunk.records).expect("the batch can be read");
+                    black_box((folder.take_copies(), folder.take_defects(1 << 14)));
+                }
+                black_box((folder.take(), folder.finish()));
+            };
+            bencher.iter_custom(|count| clock::of(0..count, |_| all()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(all, benches);
+criterion_main!(all);
