@@ -90,9 +90,10 @@ class ClickHouse(DuckDb):
 
 class DataFusion(DuckDb):
     def joined(self, big, *tables):
-        # It hashes what stands on the left, and takes the history for the small side if it may choose (peer.py).
-        for kind, table, on in tables:
-            big = f"{table} {'right' if kind == 'left' else kind} join ({big}) on {on}"
+        # It hashes what stands on the left, but of an inner join whichever side it takes for the smaller: the history. Every
+        # row of the history has its partner, so that outer joins find the same.
+        for _, table, on in tables:
+            big = f"{table} right join ({big}) on {on}"
         return big
 
     def number(self, text, start, length):
@@ -320,7 +321,7 @@ def query(d, facts, source, table, job):
 ) cells"""
     labels = (("market", "lm", f"{d.divide('q', 128 * 16 * 16)} % 64"), ("carrier", "lc", f"{d.divide('q', 16 * 16)} % 128"),
               ("programme", "lp", f"{d.divide('q', 16)} % 16"), ("measure", "ls", "q % 16"))
-    labelled = DuckDb.joined(d, counted, *(("inner", f"{table('label_' + name)} {alias}", f"{code} = {alias}.code") for name, alias, code in labels))
+    labelled = d.joined(counted, *(("inner", f"{table('label_' + name)} {alias}", f"{code} = {alias}.code") for name, alias, code in labels))
     return f"""
 select seller_id, lm.label as marketplace, lp.label as programme, lc.label as carrier,
        {d.date(d.divide('q', 64 * 128 * 16 * 16))} as week_start, ls.label as measure, n
