@@ -114,12 +114,23 @@ pub struct SourceFile {
     pub rows: Option<u64>,
     /// Rows of row groups that are not read because no day asked for can be in them.
     pub rows_pruned: u64,
-    /// First and last day that the rows of each row group can lie on; `None`: not known before reading.
-    pub days: Option<Vec<(Day, Day)>>,
+    /// When the rows of each row group can lie; `None`: not known before reading.
+    pub days: Option<Vec<GroupDays>>,
     /// Columns that it has, constants and those from its path included.
     pub columns: ColumnSet,
     /// Columns with one value: constants and those from its path.
     pub constants: Vec<(Column, String)>,
+}
+
+/// When the rows of a row group can lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupDays {
+    /// Their first day.
+    pub first: Day,
+    /// Their last day.
+    pub last: Day,
+    /// The last day of any moment in them, scans and updates among them; `None`: not known.
+    pub latest: Option<Day>,
 }
 
 /// A piece of a file that is read by one thread.

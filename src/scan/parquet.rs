@@ -7,7 +7,7 @@
 use super::files::Listed;
 use super::headings::{self, Mapping};
 use super::prune::{Clock, TimeColumn};
-use super::{Chunk, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
+use super::{Chunk, GroupDays, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
 use crate::blob::Blob;
 use crate::job::plan::Limits;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
@@ -141,7 +141,10 @@ pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
         }
         rows += group_rows;
         match (&mut days, group_days) {
-            (Some(days), Some(group_days)) => days.extend(group_days),
+            (Some(days), Some(group_days)) => {
+                let latest = clock.latest(group);
+                days.extend(group_days.map(|(first, last)| GroupDays { first, last, latest }));
+            }
             _ => days = None,
         }
     }
@@ -221,7 +224,11 @@ fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> C
         columns.map(|(_, place)| time(*place)).collect::<Vec<_>>()
     };
     let later = reading.as_of.map(|as_of| (of(&[Column::ShippedAt, Column::UpdatedAt]), as_of));
-    Clock { dates: of(&[Column::PromisedDeliveryAt, Column::ShippedAt]), later }
+    let moments =
+        [Column::ShippedAt, Column::TrackingAddedAt, Column::FirstScanAt, Column::DeliveryScanAt, Column::UpdatedAt];
+    let is_elsewhere = mapping.constants.iter().any(|(column, _)| moments.contains(column));
+    let moments = (!is_elsewhere).then(|| of(&moments));
+    Clock { dates: of(&[Column::PromisedDeliveryAt, Column::ShippedAt]), later, moments }
 }
 
 /// Compares what the footer says with itself and with the file's size.

@@ -27,6 +27,8 @@ pub(super) struct Clock {
     pub dates: Vec<TimeColumn>,
     /// Columns of which a value after this day means that the row is not there yet.
     pub later: Option<(Vec<TimeColumn>, Day)>,
+    /// Columns of which a value after `as_of` is not known yet; `None` if one of them is not read from it.
+    pub moments: Option<Vec<TimeColumn>>,
 }
 
 impl Clock {
@@ -46,6 +48,13 @@ impl Clock {
             days_of(group, date).is_some_and(|days| days.is_none_or(|(low, high)| high < first || low > last))
         };
         !self.dates.is_empty() && self.dates.iter().all(outside)
+    }
+
+    /// The last day of any moment of a group's rows, or a day after it; `None` if that is not certain.
+    pub fn latest(&self, group: &RowGroupMetaData) -> Option<Day> {
+        let last = |time: &TimeColumn| days_of(group, time).map(|days| days.map_or(Day::MIN, |(_, last)| last));
+        let lasts: Option<Vec<Day>> = self.moments.as_ref()?.iter().map(last).collect();
+        Some(lasts?.into_iter().max().unwrap_or(Day::MIN))
     }
 
     /// Whether no row of a group is there yet on the `as_of` day.

@@ -9,7 +9,7 @@ use crate::job::{self, plan::Plan};
 use crate::publish::{Manifest, Span, log};
 use crate::report::grouped;
 use crate::scan::{self, Survey};
-use crate::stale::{self, Stale};
+use crate::stale::{self, Outdated, Stale};
 use crate::tables::columns::Table;
 use std::fmt::Write;
 use std::path::Path;
@@ -123,8 +123,10 @@ fn stale_lines(plan: &Plan, survey: &Survey, base: Option<&Manifest>, text: &mut
     let store = crate::publish::at(Path::new(&plan.output.path))?;
     match stale::stale(plan, survey, store.as_ref())? {
         Stale::Everything(why) => put(text, "stale", &format!("all weeks: {why}")),
-        Stale::Weeks(stale) if stale.is_empty() => put(text, "stale", "no week"),
-        Stale::Weeks(stale) => {
+        Stale::Some(Outdated { weeks: stale, health }) => {
+            if stale.is_empty() {
+                put(text, "stale", "no week");
+            }
             let reasons: std::collections::BTreeSet<&String> = stale.values().collect();
             for reason in reasons {
                 let of_reason = stale.iter().filter(|(_, why)| *why == reason);
@@ -132,6 +134,7 @@ fn stale_lines(plan: &Plan, survey: &Survey, base: Option<&Manifest>, text: &mut
                     put(text, "stale", &format!("{}: {reason}", weeks(range.first, range.last)));
                 }
             }
+            health.iter().for_each(|why| put(text, "stale", &format!("account_health: {why}")));
         }
     }
     match stale::vanishing(plan, survey, base, store.as_ref())? {

@@ -11,10 +11,12 @@ use crate::job::plan::{Plan, WeekRange};
 use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
 use crate::report::{Outcome, RunReport};
-use crate::stale::{self, Stale};
+use crate::stale::{self, Outdated, Stale};
 use crate::{lineage, metrics};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;
+use vtr_kernel::calendar::{Day, monday};
 
 /// Runs the job, and leaves the figures of its last publication.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
@@ -56,7 +58,7 @@ fn publications(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) ->
         }
     };
     let weeks = match outdated(&plan)? {
-        Stale::Weeks(weeks) => weeks,
+        Stale::Some(stale) => with_health(&mut plan, stale),
         Stale::Everything(why) => match (asked, args.batch) {
             (Some(range), Some(_)) => whole(range, why),
             _ => {
@@ -70,7 +72,9 @@ fn publications(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) ->
         (Some(range), false) => cut(range, at_most),
         _ => stale::ranges(weeks.keys().copied()).into_iter().flat_map(|range| cut(range, at_most)).collect(),
     };
-    plan.backfill = asked.filter(|_| args.batch.is_some());
+    if plan.backfill.is_none() {
+        plan.backfill = asked.filter(|_| args.batch.is_some());
+    }
     for (index, batch) in batches.iter().enumerate() {
         let (from, to) = batch.days();
         let named = format!(
@@ -94,6 +98,19 @@ fn publications(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) ->
     Ok(())
 }
 
+/// The weeks to run; where `account_health` is stale the one with the last of its days is among them, and
+/// counts the days before it too.
+fn with_health(plan: &mut Plan, stale: Outdated) -> BTreeMap<Day, String> {
+    let mut weeks = stale.weeks;
+    if let Some(why) = stale.health {
+        let (from, to) = plan.health_span();
+        let (first, last) = (monday(from), monday(to));
+        weeks.entry(last).or_insert(format!("account_health: {why}"));
+        plan.backfill = Some(plan.range.unwrap_or(WeekRange { first, last }));
+    }
+    weeks
+}
+
 fn outdated(plan: &Plan) -> Result<Stale> {
     let survey = crate::scan::survey(plan)?;
     let store = publish::at(Path::new(&plan.output.path))?;
@@ -104,7 +121,7 @@ fn outdated(plan: &Plan) -> Result<Stale> {
 }
 
 /// Every week of a range, for one reason.
-fn whole(range: WeekRange, why: String) -> std::collections::BTreeMap<vtr_kernel::calendar::Day, String> {
+fn whole(range: WeekRange, why: String) -> BTreeMap<Day, String> {
     (range.first..=range.last).step_by(7).map(|week| (week, why.clone())).collect()
 }
 

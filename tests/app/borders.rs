@@ -71,16 +71,13 @@ impl History {
     fn of(keys: &str, files: &[Vec<Package>], group: usize) -> History {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("in")).unwrap();
-        for (index, packages) in files.iter().enumerate() {
-            let mut packages = packages.clone();
-            packages.sort_by_key(|package| package.day);
-            write(&folder.path().join(format!("in/{index}.parquet")), &packages, group);
-        }
         let job = format!(
             "name = \"borders\"\n{keys}\n[[input]]\npath = \"in/*\"\n[limits]\nmax_rejected = \"100%\"\n[output]\npath = \"out\"\n"
         );
         fs::write(folder.path().join("job.toml"), job).unwrap();
-        History { folder }
+        let history = History { folder };
+        files.iter().enumerate().for_each(|(index, packages)| history.change(index, packages, group));
+        history
     }
 
     /// Runs the job into an output of its own; the manifest and the report.
@@ -90,6 +87,39 @@ impl History {
         let report = ok(&[&args, extra].concat());
         let manifest = fs::read_to_string(out.join("_log/00000000000000000001.json")).unwrap();
         (serde_json::from_str(&manifest).unwrap(), serde_json::from_str(&report).unwrap())
+    }
+
+    /// The files in force of all tables but those that describe the last publication.
+    fn published(&self, out: &str) -> BTreeSet<String> {
+        let log = self.folder.path().join(out).join("_log");
+        let last = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+        let manifest: Value = serde_json::from_str(&fs::read_to_string(last).unwrap()).unwrap();
+        let tables = manifest["tables"].as_object().unwrap().iter();
+        let tables = tables.filter(|(table, _)| !matches!(table.as_str(), "rejects" | "input_files"));
+        let files = tables.flat_map(|(_, files)| files.as_array().unwrap());
+        files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// What differs between an output that was brought up to date by `--stale` and a full run's, as of a day.
+    fn stale_and_full(&self, out: &str, fresh: &str, extra: &[&str]) -> Vec<String> {
+        let job = self.folder.path().join("job.toml").display().to_string();
+        let run = |out: &str, more: &[&str]| {
+            let out = self.folder.path().join(out).display().to_string();
+            let args = ["run", &job, "--quiet", "--out", &out, "--set", "limits.max_vanished_weeks=999"];
+            ok(&[&args, extra, more].concat());
+        };
+        run(out, &["--stale"]);
+        run(fresh, &[]);
+        let (stale, fresh) = (self.published(out), self.published(fresh));
+        stale.symmetric_difference(&fresh).cloned().collect()
+    }
+
+    /// Writes a file anew, or takes it away.
+    fn change(&self, file: usize, packages: &[Package], group: usize) {
+        let path = self.folder.path().join(format!("in/{file}.parquet"));
+        let mut packages = packages.to_vec();
+        packages.sort_by_key(|package| package.day);
+        if packages.is_empty() { fs::remove_file(path).unwrap() } else { write(&path, &packages, group) }
     }
 
     /// What a ranged run published and a full run did not, or the other way round, of the ranged run's weeks;
@@ -314,4 +344,84 @@ fn drawn_histories_give_the_same_weeks_by_range_and_whole() {
     }
     println!("{compared} ranges compared, {pruned} rows left out");
     assert!(pruned > 10 * seeds, "{pruned}");
+}
+
+/// Days from [`DAY_0`] to today, and a day from there on as a date.
+fn today() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_secs() as i64 / 86_400 - DAY_0
+}
+
+fn date(day: i64) -> String {
+    (chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(DAY_0 + day)).date_naive().to_string()
+}
+
+/// A history that ends about today, all of it known as of some later day.
+fn recent(packages: Vec<Package>, by: i64) -> Vec<Package> {
+    with(packages, |package| {
+        (package.day, package.shipped, package.updated) =
+            (package.day + by, package.shipped + by, package.updated + by);
+    })
+}
+
+/// What `--stale` leaves is what a full run publishes, `account_health` and windows of empty weeks included.
+#[test]
+fn what_is_stale_is_all_that_a_full_run_would_change() {
+    let today = today();
+    let as_of = |day: i64| ["--as-of".to_owned(), date(today + day)];
+    for rolling in ["weekly", "daily"] {
+        let keys = "deduplicate = false";
+        let history = History::of(keys, &[recent(daily(0..60), today - 60), recent(daily(80..83), today - 60)], 3);
+        let set = format!("output.rolling={rolling}");
+        let full = |day: i64, fresh: &str| {
+            let [option, day] = as_of(day);
+            history.stale_and_full("out", fresh, &["--set", &set, &option, &day])
+        };
+        assert_eq!(full(30, "first"), [""; 0], "nothing was published: {rolling}");
+        assert_eq!(full(31, "a-day"), [""; 0], "a day passed: {rolling}");
+        history.change(1, &[], 3);
+        assert_eq!(full(31, "gone"), [""; 0], "the last packages are gone: {rolling}");
+        history.change(1, &recent(daily(85..86), today - 60), 3);
+        assert_eq!(full(31, "back"), [""; 0], "some came back behind weeks without any: {rolling}");
+        history.change(0, &recent(daily(0..59), today - 60), 3);
+        assert_eq!(full(34, "both"), [""; 0], "inputs and as_of: {rolling}");
+        // Weeks that do not hold the days of `account_health` leave it alone.
+        let out = history.folder.path().join("out").display().to_string();
+        let job = history.folder.path().join("job.toml").display().to_string();
+        let args = ["plan", &job, "--out", &out, "--set", &set, "--as-of", &date(today + 35)];
+        assert!(ok(&args).contains(&format!("stale      account_health: of {}", date(today + 34))), "{}", ok(&args));
+        assert!(!ok(&[&args[..], &["--last", "2"]].concat()).contains("account_health: of"));
+    }
+}
+
+#[test]
+fn drawn_histories_that_change_are_the_same_by_stale_and_whole() {
+    let seeds = std::env::var("BORDER_SEEDS").map_or(SEEDS, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
+        let dice = &mut (seed + 1_001);
+        let identity =
+            ["identity = \"package\"", "identity = \"order\"", "deduplicate = false"][roll(dice, 3) as usize];
+        let rolling = ["weekly", "daily"][roll(dice, 2) as usize];
+        let group = 1 + roll(dice, 5) as usize;
+        let by = today() - 120 - roll(dice, 30);
+        let mut files: Vec<Vec<Package>> = drawn(dice).into_iter().map(|packages| recent(packages, by)).collect();
+        let history = History::of(&format!("copies_within = 12\n{identity}"), &files, group);
+        let set = format!("output.rolling={rolling}");
+        let mut as_of = today() + 1;
+        for step in 0..4 {
+            let day = date(as_of);
+            let differences = history.stale_and_full("out", &format!("full-{step}"), &["--set", &set, "--as-of", &day]);
+            assert_eq!(differences, [""; 0], "seed {seed}, step {step}: {identity} {rolling} as of {day}");
+            as_of += [0, 1, 1, 9][roll(dice, 4) as usize];
+            if roll(dice, 3) > 0 {
+                let file = roll(dice, files.len() as i64) as usize;
+                let mut kept = std::mem::take(&mut files[file]);
+                kept.retain(|_| roll(dice, 30) > 0);
+                let day = by + roll(dice, 170);
+                kept.push(package(9_000 + step, day));
+                files[file] = kept;
+                history.change(file, &files[file], group);
+            }
+        }
+    }
 }
