@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro fuzz faults stores deny clean
+.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench: build ## beside DuckDB, Polars, chDB and DataFusion: wall, CPU, memory, c
 
 bench-micro: ## Criterion: judging a number, the CSV reader, the fold (BENCH=judge alone builds quickly)
 	tests/bench/micro.sh
+
+profile: ## where one thread's time goes in the whole ladder, by module and function (perf, else valgrind)
+	tests/bench/profile.sh
 
 faults: build ## kills, refusals, full disks, power loss, races and signals against the program (wants strace and root)
 	tests/faults/run.sh

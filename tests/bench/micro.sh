@@ -11,5 +11,6 @@ begun=$(mktemp -p target/bench)
 trap 'rm -f "$begun"' EXIT
 features=(--features history)
 [ "${BENCH:-}" != judge ] || features=()
+# Not quoted: CARGO may carry options.
 ${CARGO:-cargo} bench --manifest-path tests/bench/micro/Cargo.toml --target-dir target --locked "${features[@]}" ${BENCH:+--bench "$BENCH"}
 python3 -B tests/bench/micro.py "$CRITERION_HOME" "$begun"

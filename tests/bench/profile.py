@@ -1,0 +1,164 @@
+"""Where the time of one thread goes: samples of a run over the whole ladder, by module and by function.
+
+Usage: profile.py perf|callgrind PROGRAM. A sample belongs to the innermost function, inlined ones included, that is not
+of the standard library or of a hash table; where there are no line tables, to the symbol. It fails with what the tools say.
+"""
+
+import bisect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+
+import kept
+from machine import facts
+from prepare import Work
+from report import profile_table
+
+# Paths of sources, the first that fits; the order matters.
+MODULES = (
+    (r"src/kernel/(?:carrier|number|check_digit)\.rs", "judge: numbers against carriers"),
+    (r"src/kernel/placeholder", "judge: placeholders"),
+    (r"src/kernel/(?:instant|calendar)\.rs", "judge: clocks and days"),
+    (r"src/kernel/", "judge: the ladder"),
+    (r"src/columnar/(?:keys|partial|marginals|tallies)", "fold: counting"),
+    (r"src/columnar/", "fold: reading rows"),
+    (r"src/scan/", "scan"),
+    (r"src/(?:counts|spill|dedup)", "counts: sorting and merging"),
+    (r"src/(?:tables|publish)/", "tables and publication"),
+    (r"/parquet-[^/]*/src/(?:arrow/arrow_writer|column/writer|encodings/encoding|file/writer|bloom_filter)", "Parquet, writing"),
+    (r"/parquet-[^/]*/", "Parquet, reading"),
+    (r"/(?:arrow|simdutf8)[^/]*/", "Arrow arrays"),
+    (r"(?:^|/)src/", "the rest of vtr"))
+SYMBOLS = (
+    (r"^_?(?:ZSTD|HUF|FSE|HIST|XXH|zstd)", "zstd"), (r"\bparquet::(?:arrow::arrow_writer|column::writer|encodings::encoding|file::writer)", "Parquet, writing"),
+    (r"\bparquet::", "Parquet, reading"), (r"\b(?:arrow\w*|simdutf8)::", "Arrow arrays"), (r"\bpolars", "tables and publication"), (r"\bsha2::", "digests"),
+    (r"\bvtr_kernel::", "judge: the ladder"), (r"\bvtr_columnar::", "fold: reading rows"), (r"\bvtr::", "the rest of vtr"),
+    (r"\b(?:hashbrown|core|alloc|std)::", "standard library, callers unknown"))
+PASSED_OVER = re.compile(r"/rustc/|/library/(?:core|alloc|std)/|/(?:hashbrown|rustc-hash)-")
+FUNCTIONS = 20
+
+
+def module_of(path, symbol):
+    for rules, text in ((MODULES, path), (SYMBOLS, symbol)):
+        for pattern, module in rules:
+            if text and re.search(pattern, text):
+                return module
+    return "other"
+
+
+def short(function):
+    """A function's name without hash and arguments of types."""
+    name = re.sub(r"::h[0-9a-f]{16}.*$", "", function)
+    while (plain := re.sub(r"<[^<>]*>", "", name)) != name:
+        name = plain
+    return name.replace("::::", "::").strip(":")
+
+
+def place(frames, symbol):
+    """Module and function of an address: frames as (function, path), the innermost first; without lines, of its symbol."""
+    for at, (function, path) in enumerate(frames):
+        if "/" in path and not PASSED_OVER.search(path):
+            # A closure is told by the function that it stands in.
+            own = (name for name, place in frames[at:] if "/" in place and not PASSED_OVER.search(place))
+            named = next((name for name in own if not name.startswith("{closure")), function)
+            file = re.sub(r"^.*?((?:[^/]+-[0-9][^/]*/)?src/(?!index\.)[^:]*):.*$", r"\1", path)
+            return module_of(path, ""), f"{short(named)}`, `{file}"
+    return module_of("", symbol), short(symbol)
+
+
+def frames_of(program, addresses):
+    """For each address the functions that stand there, the innermost first."""
+    tool = [shutil.which("llvm-symbolizer"), "--output-style=GNU"] if shutil.which("llvm-symbolizer") else ["addr2line"]
+    asked = "\n".join(hex(address) for address in addresses)
+    said = subprocess.run([*tool, "-e", program, "-a", "-f", "-i", "-C"], input=asked, check=True, stdout=subprocess.PIPE, text=True).stdout
+    found, frames, lines = {}, None, iter(said.splitlines())
+    for line in lines:
+        if re.fullmatch(r"0x[0-9a-f]+", line):
+            frames = found.setdefault(int(line, 16), [])
+        elif line:
+            frames.append((line, next(lines)))
+    return found
+
+
+def by_perf(command, folder):
+    """Samples by (module, function)."""
+    data, program = os.path.join(folder, "perf.data"), os.path.realpath(command[0])
+    subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "-o", data, "--", *command], check=True, stderr=subprocess.DEVNULL)
+    said = subprocess.run(["perf", "script", "-i", data, "--show-mmap-events", "-F", "event,ip,sym,dso"], check=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True).stdout
+    mapped, samples, counts = [], Counter(), Counter()
+    for line in said.splitlines():
+        if found := re.search(r"\[0x([0-9a-f]+)\(0x[0-9a-f]+\) @ (?:0x)?([0-9a-f]+) .*r-xp (.*)$", line):
+            if os.path.realpath(found[3]) == program:
+                mapped.append((int(found[1], 16), int(found[2], 16)))
+        elif found := re.search(r"^\s*(?:\S+:\s+)?([0-9a-f]+) (.*) \((.*)\)$", line):
+            samples[(int(found[1], 16), found[2], found[3])] += 1
+    mapped.sort()
+    starts, segments = [start for start, _ in mapped], loaded(program)
+
+    def virtual(address):
+        start, offset = mapped[bisect.bisect_right(starts, address) - 1]
+        within = address - start + offset
+        return next(within - at + to for at, size, to in segments if at <= within < at + size)
+
+    ours = {address: virtual(address) for address, _, owner in samples if os.path.realpath(owner) == program}
+    frames = frames_of(program, sorted(set(ours.values())))
+    for (address, symbol, owner), count in samples.items():
+        if address in ours:
+            counts[place(frames[ours[address]], symbol)] += count
+        elif "kernel" in owner:
+            counts["system", "(system calls, page faults)"] += count
+        else:
+            counts["C library", f"{symbol} ({os.path.basename(owner)})"] += count
+    return counts
+
+
+def loaded(program):
+    """The loaded segments of a program: offset in the file, size, virtual address."""
+    said = subprocess.run(["readelf", "-lW", program], check=True, stdout=subprocess.PIPE, text=True).stdout
+    numbers = (line.split()[1:5] for line in said.splitlines() if line.strip().startswith("LOAD"))
+    return [(int(offset, 16), int(size, 16), int(virtual, 16)) for offset, virtual, _, size in numbers]
+
+
+def by_callgrind(command, folder):
+    """Instructions by (module, function); callgrind names the file of each, inlined ones included."""
+    out = os.path.join(folder, "callgrind.out")
+    subprocess.run(["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}", *command], check=True, stderr=subprocess.DEVNULL)
+    said = subprocess.run(["callgrind_annotate", "--auto=no", "--threshold=100", out], check=True, stdout=subprocess.PIPE, text=True).stdout
+    counts = Counter()
+    for line in said.splitlines():
+        if found := re.match(r"\s*([\d,]+) \([ \d.]+%\)\s+([^:]*):(.*?)(?: \[(.*)\])?$", line):
+            count, path, function = int(found[1].replace(",", "")), found[2], re.sub(r"'\d+$", "", found[3])
+            known = not path.startswith("?") and not PASSED_OVER.search(path)
+            foreign = found[4] and os.path.realpath(found[4]) != os.path.realpath(command[0])
+            counts["C library" if foreign else module_of(path if known else "", function), short(function)] += count
+    return counts
+
+
+def main(tool, program):
+    rows = int(os.environ.get("ROWS") or (10_000_000 if tool == "perf" else 1_000_000))
+    work = Work(os.environ.get("WORK") or "target/bench", os.path.abspath(program))
+    history = work.history(rows)
+    out = work.path("out", "profile")
+    shutil.rmtree(out, ignore_errors=True)
+    command = [work.vtr, "run", work.job(history, ["vtr_weekly"], deduplicate=False), "--out", out, "--threads", "1", "--quiet"]
+    counts = {"perf": by_perf, "callgrind": by_callgrind}[tool](command, work.folder)
+    total, modules, functions = sum(counts.values()), Counter(), Counter()
+    for (module, function), count in counts.items():
+        modules[module] += count
+        functions[f"`{function}` ({module})"] += count
+    shares = lambda counter, most: [(name, count / total) for name, count in counter.most_common(most)]
+    what = "samples of `perf` (cpu-clock)" if tool == "perf" else "instructions of callgrind"
+    profile = facts() | {"modules": shares(modules, None), "functions": shares(functions, FUNCTIONS)}
+    profile["about"] = (f"`vtr_weekly` over {rows:,} rows on one thread, the whole ladder, no deduplication; {total:,} {what}, {profile['date']}. "
+                        "Inlined functions count for themselves, standard library and hash tables for their callers.")
+    print(profile["about"], profile_table(profile), sep="\n\n")
+    if os.environ.get("KEEP"):
+        kept.keep_profile(profile)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
