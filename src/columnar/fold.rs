@@ -386,12 +386,12 @@ impl<'a> Folder<'a> {
         let order_id = columns.order.get(row, cells)?;
         let buy_shipping = columns.buy_shipping.get(row, cells).sound()?.unwrap_or(false);
         let value = columns.value.get(row, cells).sound()?;
-        let added = columns.added.get(row, cells).sound()?;
-        let first_scan = columns.first_scan.get(row, cells).sound()?;
-        let delivery_scan = columns.delivery_scan.get(row, cells).sound()?;
-        let updated = columns.updated.get(row, cells).sound()?;
-        let promised = columns.promised.get(row, cells).sound()?;
-        let shipped = columns.shipped.get(row, cells).sound()?;
+        let added = columns.added.get(row).sound()?;
+        let first_scan = columns.first_scan.get(row).sound()?;
+        let delivery_scan = columns.delivery_scan.get(row).sound()?;
+        let updated = columns.updated.get(row).sound()?;
+        let promised = columns.promised.get(row).sound()?;
+        let shipped = columns.shipped.get(row).sound()?;
         let terms = &self.settings.terms;
         let day = selecting_day(terms.book, marketplace, promised, shipped, &self.utc)?;
         let clock = zone(terms.book, marketplace, &self.utc);
@@ -540,7 +540,7 @@ impl<'a> Folder<'a> {
             return (Column::PackageValue, fault_text(Column::PackageValue));
         }
         let clock = zone(self.settings.terms.book, marketplace, &self.utc);
-        if columns.promised.get(row, cells) == Cell::Null && columns.shipped.get(row, cells) == Cell::Null {
+        if columns.promised.get(row) == Cell::Null && columns.shipped.get(row) == Cell::Null {
             return (Column::PromisedDeliveryAt, "empty, and shipped_at too: one of the two is needed");
         }
         let times = [
@@ -553,7 +553,7 @@ impl<'a> Folder<'a> {
         ];
         for (column, times) in times {
             let limited = matches!(column, Column::PromisedDeliveryAt | Column::ShippedAt);
-            match times.get(row, cells) {
+            match times.get(row) {
                 Cell::Fault => return (column, fault_text(column)),
                 Cell::Value(moment) if limited && moment.day(clock) < FIRST_DAY => {
                     return (column, "before 2005-01-01");

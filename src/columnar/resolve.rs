@@ -318,13 +318,21 @@ pub(crate) enum Times {
         values: ScalarBuffer<i64>,
         nulls: Option<NullBuffer>,
     },
-    Stamps {
-        values: PrimitiveArray<Int64Type>,
-        multiply: i64,
-        divide: i64,
+    /// Any other form, read column by column: in a loop of its own each cell is read while the one before it
+    /// still is.
+    Read {
+        values: Vec<i64>,
+        kinds: Vec<TimeKind>,
     },
-    Days(PrimitiveArray<Date32Type>),
-    Text(StringViewArray),
+}
+
+/// What a value of [`Times::Read`] is.
+#[derive(Clone, Copy)]
+pub(crate) enum TimeKind {
+    Null,
+    Instant,
+    Date,
+    Fault,
 }
 
 fn read_time(text: &str, cells: &CellRules) -> Cell<Moment> {
@@ -355,56 +363,58 @@ impl Times {
         Ok(match array.data_type() {
             DataType::Null => Times::Constant(Cell::Null),
             DataType::Timestamp(unit, _) => {
-                let (multiply, divide) = micros_per(*unit);
                 let values = stamps(array, *unit);
                 if *unit == TimeUnit::Microsecond {
                     let nulls = values.nulls().cloned().filter(|nulls| nulls.null_count() > 0);
                     return Ok(Times::Micros { values: values.values().clone(), nulls });
                 }
-                Times::Stamps { values, multiply, divide }
+                let (multiply, divide) = micros_per(*unit);
+                Times::read(values.iter(), |value: Micros| match value.checked_mul(multiply) {
+                    Some(micros) => Cell::Value(Moment::Instant(micros.div_euclid(divide))),
+                    None => Cell::Fault,
+                })
             }
-            DataType::Date32 => Times::Days(primitive(array, &DataType::Date32)?),
-            DataType::Date64 => Times::Days(days_of_millis(array.as_primitive::<Date64Type>())),
-            _ => Times::Text(as_view(array)?),
+            DataType::Date32 => {
+                let days = primitive::<Date32Type>(array, &DataType::Date32)?;
+                Times::read(days.iter(), |day| Cell::Value(Moment::Date(day)))
+            }
+            DataType::Date64 => Times::read(array.as_primitive::<Date64Type>().iter(), |millis| {
+                Cell::Value(Moment::Date(day_of_millis(millis)))
+            }),
+            _ => Times::read(as_view(array)?.iter(), |text| read_time(text, cells)),
         })
     }
 
-    #[inline(always)]
-    pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Cell<Moment> {
-        // The usual type by itself: it needs no division, and small enough to stand in the loop.
-        if let Times::Micros { values, nulls } = self {
-            if nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-                return Cell::Null;
-            }
-            return Cell::Value(Moment::Instant(values[row]));
-        }
-        self.get_other(row, cells)
+    fn read<T>(array: impl Iterator<Item = Option<T>>, mut read: impl FnMut(T) -> Cell<Moment>) -> Times {
+        let of = |cell| match cell {
+            Cell::Null => (0, TimeKind::Null),
+            Cell::Value(Moment::Instant(micros)) => (micros, TimeKind::Instant),
+            Cell::Value(Moment::Date(day)) => (day.into(), TimeKind::Date),
+            Cell::Fault => (0, TimeKind::Fault),
+        };
+        let (values, kinds) = array.map(|value| of(value.map_or(Cell::Null, &mut read))).unzip();
+        Times::Read { values, kinds }
     }
 
-    fn get_other(&self, row: usize, cells: &CellRules) -> Cell<Moment> {
+    #[inline(always)]
+    pub(crate) fn get(&self, row: usize) -> Cell<Moment> {
         match self {
-            Times::Constant(cell) => *cell,
+            Times::Micros { nulls: Some(nulls), .. } if nulls.is_null(row) => Cell::Null,
             Times::Micros { values, .. } => Cell::Value(Moment::Instant(values[row])),
-            Times::Stamps { values, multiply, divide } => {
-                if values.is_null(row) {
-                    return Cell::Null;
-                }
-                let value: Micros = values.value(row);
-                match value.checked_mul(*multiply) {
-                    Some(micros) => Cell::Value(Moment::Instant(micros.div_euclid(*divide))),
-                    None => Cell::Fault,
-                }
-            }
-            Times::Days(array) => Cell::of((!array.is_null(row)).then(|| Moment::Date(array.value(row)))),
-            Times::Text(array) if array.is_null(row) => Cell::Null,
-            Times::Text(array) => read_time(array.value(row), cells),
+            Times::Read { values, kinds } => match kinds[row] {
+                TimeKind::Null => Cell::Null,
+                TimeKind::Instant => Cell::Value(Moment::Instant(values[row])),
+                TimeKind::Date => Cell::Value(Moment::Date(values[row] as i32)),
+                TimeKind::Fault => Cell::Fault,
+            },
+            Times::Constant(cell) => *cell,
         }
     }
 }
 
 /// Whole days; a day beyond an `i32` is clamped and so fails the plausibility of dates.
-fn days_of_millis(array: &PrimitiveArray<Date64Type>) -> PrimitiveArray<Date32Type> {
-    array.unary(|millis| millis.div_euclid(86_400_000).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32)
+fn day_of_millis(millis: i64) -> i32 {
+    millis.div_euclid(86_400_000).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
 }
 
 /// What is wrong with a cell of this column that cannot be typed.

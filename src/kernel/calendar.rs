@@ -22,6 +22,30 @@ pub fn day_from_date(date: NaiveDate) -> Day {
     date.num_days_from_ce() - 719_163
 }
 
+/// Days of a common year before each month.
+const BEFORE_MONTH: [Day; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+
+/// The day of a civil date written with four digits for the year, if there is such a date: plain integers,
+/// because histories hold hundreds of millions of these.
+#[inline]
+pub(crate) fn day_of_civil(year: u16, month: u8, day: u8) -> Option<Day> {
+    let (year, day) = (Day::from(year), Day::from(day));
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let before = *BEFORE_MONTH.get(usize::from(month).checked_sub(1)?)?;
+    let days = match month {
+        2 => 28 + Day::from(is_leap),
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    };
+    if day < 1 || day > days {
+        return None;
+    }
+    // Leap days before a year, counted from one that is far enough back for all to be positive.
+    let leap_days = |year: Day| (year + 399) / 4 - (year + 399) / 100 + (year + 399) / 400;
+    let new_year = 365 * (year - 1970) + leap_days(year) - leap_days(1970);
+    Some(new_year + before + Day::from(is_leap && month > 2) + day - 1)
+}
+
 /// The civil date of a day; days beyond chrono's range are clamped to its ends.
 pub fn date_from_day(day: Day) -> NaiveDate {
     let last = if day < 0 { NaiveDate::MIN } else { NaiveDate::MAX };
@@ -197,6 +221,16 @@ mod tests {
 
     fn micros(text: &str) -> Micros {
         chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_micros()
+    }
+
+    #[test]
+    fn civil_days_are_those_of_the_library() {
+        for year in 0..=9999 {
+            for (month, day) in (0..=13).flat_map(|month| (0..=32).map(move |day| (month, day))) {
+                let known = NaiveDate::from_ymd_opt(year.into(), month.into(), day.into()).map(day_from_date);
+                assert_eq!(day_of_civil(year, month, day), known, "{year}-{month}-{day}");
+            }
+        }
     }
 
     #[test]

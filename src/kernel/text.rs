@@ -18,6 +18,9 @@ pub fn trim(text: &str) -> Option<&str> {
     {
         return Some(text);
     }
+    if bytes.is_empty() {
+        return None;
+    }
     let trimmed = text.trim();
     (!trimmed.is_empty()).then_some(trimmed)
 }

@@ -18,8 +18,9 @@ use std::sync::Arc;
 use vtr_columnar::fold::{Records, Reject, shown_value};
 use vtr_columnar::input::{Column, Kind, label_type};
 
-/// Records of a chunk, and the bytes of cells after which it is handed on early.
-const CHUNK_RECORDS: usize = 16_384;
+/// Records of a chunk, few enough for all their cells to stay near the processor, and the bytes of cells after
+/// which it is handed on early.
+const CHUNK_RECORDS: usize = 2_048;
 const CHUNK_BYTES: usize = 16 << 20;
 
 /// A file of delimited text and how to read it.
@@ -242,16 +243,19 @@ impl Chunker {
         {
             return self.reject_at(records, cell.start, format!("longer than {} bytes", self.max_field));
         }
+        let unread = records.unread();
         for (_, place, builder) in &mut self.columns {
             let cell = records.cells()[*place];
             let mut value = &text[cell.start..cell.end];
+            let mut head = unread.get(cell.start..).and_then(<[u8]>::first_chunk);
             if cell.doubled {
+                head = None;
                 // The byte before a quoted cell is the quote.
                 undouble(value, bytes[cell.start - 1], &mut self.unquoted);
                 value = &self.unquoted;
             }
             match builder {
-                Builder::Label(labels) => labels.append(value),
+                Builder::Label(labels) => labels.append(value, head),
                 Builder::Text(texts) => texts.append_value(value),
             }
         }

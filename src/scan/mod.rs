@@ -17,6 +17,7 @@ mod headings;
 pub mod isolate;
 mod labels;
 pub mod look;
+mod marks;
 mod pages;
 mod parquet;
 mod prune;

@@ -6,6 +6,7 @@
 
 use super::content::Content;
 use super::decode::Decoding;
+use super::marks::Marks;
 
 /// How the text is cut.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +60,8 @@ const STEP: usize = 256 << 10;
 pub(super) struct RecordReader {
     decoding: Decoding,
     cutting: Cutting,
-    classes: [Class; 256],
+    /// Delimiters, quotes and line ends of the unread text.
+    marks: Marks,
     /// Decoded text: `start..end` is unread.
     buffer: Vec<u8>,
     start: usize,
@@ -80,13 +82,6 @@ struct Place {
     end: usize,
     line: u64,
     offset: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Text,
-    Delimiter,
-    LineEnd,
 }
 
 /// What looking at the unread text gave.
@@ -117,14 +112,10 @@ impl RecordReader {
         encoding: &'static encoding_rs::Encoding,
         cutting: Cutting,
     ) -> Result<RecordReader, String> {
-        let mut classes = [Class::Text; 256];
-        classes[usize::from(cutting.delimiter)] = Class::Delimiter;
-        classes[usize::from(b'\r')] = Class::LineEnd;
-        classes[usize::from(b'\n')] = Class::LineEnd;
         Ok(RecordReader {
             decoding: Decoding::new(content, encoding)?,
             cutting,
-            classes,
+            marks: Marks::of([cutting.delimiter, cutting.quote.unwrap_or(b'\n'), b'\n', b'\r']),
             buffer: Vec::new(),
             start: 0,
             end: 0,
@@ -182,6 +173,11 @@ impl RecordReader {
         &self.buffer[self.record.start..self.record.end]
     }
 
+    /// The bytes from the current record on, as far as they are there.
+    pub fn unread(&self) -> &[u8] {
+        &self.buffer[self.record.start..self.end]
+    }
+
     /// The cells of the current record.
     pub fn cells(&self) -> &[Cell] {
         &self.cells
@@ -216,6 +212,7 @@ impl RecordReader {
         self.cells.clear();
         let Place { line, offset, .. } = self.record;
         self.skip_to_next_line()?;
+        self.marks.go_to(self.start);
         self.record = Place { line, offset, ..Place::default() };
         Ok(Next::Fault(fault))
     }
@@ -223,7 +220,7 @@ impl RecordReader {
     fn skip_to_next_line(&mut self) -> Result<(), String> {
         loop {
             let unread = &self.buffer[self.start..self.end];
-            let found = unread.iter().position(|byte| self.classes[usize::from(*byte)] == Class::LineEnd);
+            let found = unread.iter().position(|byte| is_line_end(*byte));
             let Some(at) = found else {
                 self.start = self.end;
                 if !self.fill()? {
@@ -258,6 +255,7 @@ impl RecordReader {
         let more = self.decoding.read(&mut self.buffer, STEP.max(self.end))?;
         self.end = self.buffer.len();
         self.at_end = !more;
+        self.marks.look(&self.buffer);
         Ok(more)
     }
 
@@ -267,7 +265,7 @@ impl RecordReader {
         self.cells.clear();
         let (mut at, mut fields, mut lines) = (0, 0, 0);
         let Some(first) = text.first() else { return Cut::Short };
-        if self.classes[usize::from(*first)] == Class::LineEnd {
+        if is_line_end(*first) {
             return match line_end(text, 0, self.at_end) {
                 Some(whole) => Cut::Empty { whole },
                 None => Cut::Short,
@@ -284,9 +282,10 @@ impl RecordReader {
                     Quoted::Unterminated => return Cut::Fault(Fault::Unterminated),
                 }
             } else {
-                let mut end = at;
-                while end < text.len() && self.classes[usize::from(text[end])] == Class::Text {
-                    end += 1;
+                let mut end = self.marks.after(self.start + at) - self.start;
+                // A quote within a cell is text.
+                while text.get(end).is_some_and(|byte| !self.ends_cell(*byte)) {
+                    end = self.marks.after(self.start + end + 1) - self.start;
                 }
                 Cell { start: at, end, doubled: false }
             };
@@ -296,20 +295,28 @@ impl RecordReader {
             if fields <= self.cutting.max_cells {
                 self.cells.push(cell);
             }
-            match text.get(at).map(|byte| self.classes[usize::from(*byte)]) {
+            match text.get(at) {
                 None if !self.at_end => return Cut::Short,
                 None => return Cut::Record { text: at, whole: at, lines, fields },
-                Some(Class::Delimiter) => at += 1,
-                Some(Class::LineEnd) => {
+                Some(byte) if *byte == self.cutting.delimiter => at += 1,
+                Some(byte) if is_line_end(*byte) => {
                     return match line_end(text, at, self.at_end) {
                         Some(length) => Cut::Record { text: at, whole: at + length, lines: lines + 1, fields },
                         None => Cut::Short,
                     };
                 }
-                Some(Class::Text) => return Cut::Fault(Fault::AfterQuote),
+                Some(_) => return Cut::Fault(Fault::AfterQuote),
             }
         }
     }
+
+    fn ends_cell(&self, byte: u8) -> bool {
+        byte == self.cutting.delimiter || is_line_end(byte)
+    }
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
 }
 
 /// Bytes of the line end at a place: CR, LF or both; `None` if what follows a CR is not there yet.
