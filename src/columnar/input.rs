@@ -166,6 +166,35 @@ impl Column {
         }
     }
 
+    /// Whether a row of a day that nobody asked for ends in the same place whatever stands in this column,
+    /// once it is read as this type: it is no part of what makes rows copies of each other, nor of which
+    /// of them is the newest, and no value of it rejects the row.
+    pub fn is_moot_outside(self, read_as: &DataType) -> bool {
+        let is_dated = matches!(self, Column::PromisedDeliveryAt | Column::ShippedAt | Column::UpdatedAt);
+        match self.kind() {
+            Kind::Label => !matches!(self, Column::SellerId | Column::Marketplace),
+            Kind::Text => false,
+            Kind::Flag => matches!(read_as, DataType::Boolean | DataType::Null),
+            Kind::Amount => match read_as {
+                DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) => {
+                    *scale >= 0
+                }
+                other => other.is_integer() || *other == DataType::Null,
+            },
+            // Coarser units can overflow.
+            Kind::Time => {
+                !is_dated
+                    && matches!(
+                        read_as,
+                        DataType::Timestamp(TimeUnit::Microsecond | TimeUnit::Nanosecond, _)
+                            | DataType::Date32
+                            | DataType::Date64
+                            | DataType::Null
+                    )
+            }
+        }
+    }
+
     fn text_or(self, source: &DataType) -> Result<DataType, String> {
         Ok(if is_text(source) { DataType::Utf8View } else { source.clone() })
     }

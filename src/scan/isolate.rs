@@ -182,8 +182,14 @@ impl Task {
         let metadata = self.path.metadata().map_err(|error| format!("cannot be opened: {error}"))?;
         let (origin, shown) = (Origin::disk(self.path.clone(), &metadata), self.shown.clone());
         let listed = Listed { shown, origin, input: 0, format, packing, bytes: self.bytes };
-        let reading =
-            Reading { input: &input, limits: &self.limits, needed: None, as_of: None, unused: ColumnSet::default() };
+        let reading = Reading {
+            input: &input,
+            limits: &self.limits,
+            needed: None,
+            counted: None,
+            as_of: None,
+            unused: ColumnSet::default(),
+        };
         let looked = match format {
             Format::Parquet => parquet::survey(&reading, &listed, 0),
             Format::Csv => survey_csv(&reading, &listed, 0),

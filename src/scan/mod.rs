@@ -143,6 +143,9 @@ pub struct Unit {
     pub part: Part,
     /// Number of its first data record, from 1.
     pub first_record: u64,
+    /// Whether its rows lie on no day asked for and can only be copies of such that do: columns that cannot
+    /// matter then are not decoded.
+    pub for_copies: bool,
     /// Rows, known or estimated: for order and progress only.
     pub rows: u64,
     /// Stored bytes to read.
@@ -226,7 +229,8 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
         let needed = plan.days_read().filter(|_| plan.prune);
         let as_of = (plan.as_of_mode == AsOfMode::Rows).then_some(plan.as_of);
         let (input, limits, unused) = (&plan.inputs[listed.input], &plan.limits, plan.unused());
-        let reading = Reading { input, limits, needed, as_of, unused };
+        let counted = plan.days_counted().filter(|_| plan.prune);
+        let reading = Reading { input, limits, needed, counted, as_of, unused };
         let looked = match listed.format {
             _ if tried.contains_key(&place) => Err(vec![tried[&place].clone()]),
             Format::Parquet => parquet::survey(&reading, &listed, index as u32),
@@ -322,6 +326,8 @@ struct Reading<'a> {
     limits: &'a Limits,
     /// First and last day that must be read; `None`: all.
     needed: Option<(Day, Day)>,
+    /// First and last day whose rows are counted; `None`: all.
+    counted: Option<(Day, Day)>,
     /// The day after which a row is not there yet; `None`: every row is.
     as_of: Option<Day>,
     /// Columns that need not be decoded.
@@ -349,7 +355,7 @@ fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Re
     // A row of a shipment report is some 150 bytes, and packs to a fifth; only the order of work
     // and the progress bar depend on it.
     let rows = listed.bytes / if listed.packing == Packing::Plain { 150 } else { 30 } + 1;
-    let unit = Unit { file: index, part: Part::Whole, first_record: 1, rows, bytes: listed.bytes };
+    let unit = Unit { file: index, part: Part::Whole, first_record: 1, for_copies: false, rows, bytes: listed.bytes };
     let file = source_file(listed, &mapping);
     Ok(Looked { file, units: vec![unit], beyond: Vec::new(), source: Source::Csv(listed.packing, mapping) })
 }

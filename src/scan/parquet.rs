@@ -45,6 +45,21 @@ const READY: usize = 128 << 20;
 /// How a file is decoded.
 pub(super) struct Source {
     metadata: ArrowReaderMetadata,
+    /// What is decoded where rows are counted, and where they can only be copies of such.
+    counted: Projection,
+    for_copies: Projection,
+    /// What a page, a value and a row group may cost.
+    limits: Limits,
+}
+
+impl Source {
+    fn projection(&self, unit: &Unit) -> &Projection {
+        if unit.for_copies { &self.for_copies } else { &self.counted }
+    }
+}
+
+/// The columns that are decoded.
+struct Projection {
     /// Top-level fields that are decoded, ascending.
     roots: Vec<usize>,
     /// For each field of `schema`, its place in `roots`.
@@ -53,8 +68,20 @@ pub(super) struct Source {
     leaves: Vec<usize>,
     /// Canonical names and the types that the fold takes.
     schema: SchemaRef,
-    /// What a page, a value and a row group may cost.
-    limits: Limits,
+}
+
+impl Projection {
+    /// Of columns with their places among the file's top-level fields.
+    fn of(metadata: &ParquetMetaData, columns: Vec<(Field, usize)>) -> Projection {
+        let (canonical, used): (Vec<Field>, Vec<usize>) = columns.into_iter().unzip();
+        let mut roots = used.clone();
+        roots.sort_unstable();
+        roots.dedup();
+        let place = |root: &usize| roots.binary_search(root).expect("every used field is a root");
+        let places = used.iter().map(place).collect();
+        let leaves = leaves(metadata, &roots);
+        Projection { roots, places, leaves, schema: Arc::new(Schema::new(canonical)) }
+    }
 }
 
 thread_local! {
@@ -93,7 +120,7 @@ pub(super) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Res
 /// Everything that is wrong with it.
 pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
     let one = |fault: String| vec![fault];
-    let Reading { input, limits, needed, .. } = *reading;
+    let Reading { input, limits, needed, counted, .. } = *reading;
     let file = listed.origin.open().map_err(one)?;
     let head = match &file {
         Blob::Remote(remote) => {
@@ -116,8 +143,7 @@ pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     }
     let (mapping, mut faults) = headings::map(input, &listed.shown, &names);
     let source = source(&plain, &mapping, reading, &mut faults);
-    let leaves = &source.leaves;
-    faults.extend(check(&metadata, leaves, listed.bytes, limits).err());
+    faults.extend(check(&metadata, &source.counted.leaves, listed.bytes, limits).err());
     if !faults.is_empty() {
         return Err(faults);
     }
@@ -127,9 +153,11 @@ pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     for (group_index, group) in metadata.row_groups().iter().enumerate() {
         let group_rows = group.num_rows() as u64;
         let group_days = clock.days(group);
-        let bytes = leaves.iter().map(|leaf| group.column(*leaf).compressed_size() as u64).sum();
+        let for_copies = counted.is_some_and(|days| clock.can_leave_out(group, days));
         let part = Part::RowGroup(group_index);
-        let unit = Unit { file: index, part, first_record: rows + 1, rows: group_rows, bytes };
+        let mut unit = Unit { file: index, part, first_record: rows + 1, for_copies, rows: group_rows, bytes: 0 };
+        let leaves = source.projection(&unit).leaves.iter();
+        unit.bytes = leaves.map(|leaf| group.column(*leaf).compressed_size() as u64).sum();
         match needed.filter(|days| clock.can_leave_out(group, *days)) {
             Some((_, last)) => {
                 looked.rows_pruned += group_rows;
@@ -162,16 +190,19 @@ pub(super) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetada
 /// Settles the type that every mapped column is decoded as, and names those of a wrong one.
 fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, faults: &mut Vec<String>) -> Source {
     let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
-    let (mut canonical, mut used) = (Vec::new(), Vec::new());
+    let (mut counted, mut for_copies) = (Vec::new(), Vec::new());
     for (column, place) in &mapping.columns {
         let found = found_type(plain, *place);
         match column.read_as(&found) {
             // Of the wrong type it would be refused all the same, so that no job turns bad by one more table.
             Ok(_) if reading.unused.contains(*column) => {}
             Ok(wanted) => {
-                used.push(*place);
                 fields[*place] = Arc::new(fields[*place].as_ref().clone().with_data_type(wanted.clone()));
-                canonical.push(Field::new(column.name(), wanted, true));
+                let field = Field::new(column.name(), wanted, true);
+                if !column.is_moot_outside(field.data_type()) {
+                    for_copies.push((field.clone(), *place));
+                }
+                counted.push((field, *place));
             }
             Err(fault) => {
                 let heading = reading.input.columns.iter().find(|(mapped, _)| mapped == column);
@@ -180,17 +211,12 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
             }
         }
     }
-    let mut roots = used.clone();
-    roots.sort_unstable();
-    roots.dedup();
-    let place = |root: &usize| roots.binary_search(root).expect("every used field is a root");
-    let places = used.iter().map(place).collect();
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     // What the decoder will not give directly is cast afterwards, batch by batch.
     let metadata =
         guarded(|| ArrowReaderMetadata::try_new(plain.metadata().clone(), options)).unwrap_or_else(|_| plain.clone());
-    let leaves = leaves(plain.metadata(), &roots);
-    Source { metadata, roots, places, leaves, schema: Arc::new(Schema::new(canonical)), limits: reading.limits.clone() }
+    let [counted, for_copies] = [counted, for_copies].map(|columns| Projection::of(plain.metadata(), columns));
+    Source { metadata, counted, for_copies, limits: reading.limits.clone() }
 }
 
 /// The type of a top-level field, dictionaries of anything but text looked through.
@@ -306,6 +332,7 @@ pub(super) fn read(
     unit: &Unit,
     each: &mut dyn FnMut(Chunk) -> crate::error::Result<()>,
 ) -> crate::error::Result<Result<UnitEnd, String>> {
+    let projection = source.projection(unit);
     let mut reader = match open(source, file, unit) {
         Ok(reader) => reader,
         Err(refused) => return Ok(Err(refused)),
@@ -318,7 +345,7 @@ pub(super) fn read(
             Err(error) => return Ok(Err(damaged(unit, &error))),
         };
         let rows = batch.num_rows() as u64;
-        let batch = match canonical(source, &batch).and_then(|batch| short_enough(source, batch)) {
+        let batch = match canonical(projection, &batch).and_then(|batch| short_enough(source, batch)) {
             Ok(batch) => batch,
             Err(error) => return Ok(Err(damaged(unit, &error))),
         };
@@ -337,6 +364,7 @@ fn open(
     unit: &Unit,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>, String> {
     let data = file.origin.open()?;
+    let Projection { roots, leaves, .. } = source.projection(unit);
     let Part::RowGroup(group) = unit.part else {
         unreachable!("a Parquet file is read by row groups");
     };
@@ -346,13 +374,13 @@ fn open(
             let (start, length) = group.column(*leaf).byte_range();
             start..start + length
         };
-        let ranges: Vec<_> = source.leaves.iter().map(range).collect();
+        let ranges: Vec<_> = leaves.iter().map(range).collect();
         remote.prefetch(&ranges, READY).map_err(|trouble| trouble.to_string())?;
     }
     let data = Arc::new(data);
-    let rows = batch_rows(&data, source.metadata.metadata().row_group(group), &source.leaves, &source.limits)
+    let rows = batch_rows(&data, source.metadata.metadata().row_group(group), leaves, &source.limits)
         .map_err(|fault| format!("row group {group}, {fault}"))?;
-    let mask = ProjectionMask::roots(source.metadata.parquet_schema(), source.roots.iter().copied());
+    let mask = ProjectionMask::roots(source.metadata.parquet_schema(), roots.iter().copied());
     let data = Arc::into_inner(data).expect("nothing kept the file");
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(data, source.metadata.clone());
     guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build())
@@ -442,7 +470,7 @@ fn damaged(unit: &Unit, error: &str) -> String {
 }
 
 /// The batch under canonical names and in the types that the fold takes.
-fn canonical(source: &Source, batch: &RecordBatch) -> Result<RecordBatch, String> {
+fn canonical(projection: &Projection, batch: &RecordBatch) -> Result<RecordBatch, String> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let typed = |(field, place): (&Arc<Field>, &usize)| -> Result<ArrayRef, String> {
         let array = batch.column(*place);
@@ -452,7 +480,7 @@ fn canonical(source: &Source, batch: &RecordBatch) -> Result<RecordBatch, String
         cast_with_options(array, field.data_type(), &strict)
             .map_err(|error| format!("column `{}`: {error}", field.name()))
     };
-    let arrays = source.schema.fields().iter().zip(&source.places).map(typed).collect::<Result<Vec<_>, _>>()?;
+    let arrays = projection.schema.fields().iter().zip(&projection.places).map(typed).collect::<Result<Vec<_>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(source.schema.clone(), arrays, &options).map_err(|error| error.to_string())
+    RecordBatch::try_new_with_options(projection.schema.clone(), arrays, &options).map_err(|error| error.to_string())
 }

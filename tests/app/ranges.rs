@@ -46,6 +46,9 @@ fn a_scheduled_week_reads_its_share_of_a_long_history() {
     // An ordinary week; before Christmas a week has up to twice the rows of one, and reads as much more.
     let bare = share(&job, folder.path(), weeks, &lean);
     assert!(bare < 0.05, "vtr_weekly alone without deduplication: {bare}");
+    // What a scheduler runs, with the weeks before it in which windows begin and copies are sought.
+    let default = share(&job, folder.path(), ["2025-W52", "2025-W52"], &[]);
+    assert!(default < 0.20, "the default run: {default}");
 }
 
 /// The current files of the tables that hold weeks, and of `account_health`, by name: names are digests.

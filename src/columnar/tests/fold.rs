@@ -1,12 +1,12 @@
 //! The fold against a naive reference: the same rows, judged one by one and counted in a map.
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, LargeStringArray, RecordBatch, StringArray,
-    StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, LargeStringArray, RecordBatch,
+    StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
 };
 use arrow::array::{AsArray, DictionaryArray};
 use arrow::compute::cast;
-use arrow::datatypes::{Int64Type, UInt8Type, UInt32Type};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit, UInt8Type, UInt32Type};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_columnar::fold::{FileSource, Folder, Identity, Records, Settings, Unit};
@@ -390,4 +390,53 @@ fn faults_are_named_in_column_order_with_their_value() {
         ]
     );
     assert_eq!(out.tally.classes.iter().sum::<u64>(), 1);
+}
+
+#[test]
+fn what_is_moot_outside_the_days_asked_for_rejects_no_row() {
+    let book = vtr_kernel::load::embedded().unwrap();
+    let (rates, axis, rules) = (Rates::default(), axis(), CellRules::default());
+    let settings = settings(&book, &rates, &axis);
+    let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(-1), Some(0), Some(i64::MAX)]));
+    let texts: ArrayRef =
+        Arc::new(StringArray::from(vec![Some("\u{fffd}"), None, Some(""), Some("9.2E+21"), Some("x")]));
+    let units = [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond];
+    let types = units.map(|unit| DataType::Timestamp(unit, None)).into_iter().chain([
+        DataType::Boolean,
+        DataType::Int64,
+        DataType::Float64,
+        DataType::Decimal128(38, 19),
+        DataType::Decimal128(38, -19),
+        DataType::Date32,
+        DataType::Date64,
+        DataType::Utf8View,
+    ]);
+    let (mut moot, mut matter) = (0, 0);
+    for (column, kind) in types.flat_map(|kind| Column::ALL.map(|column| (column, kind.clone()))) {
+        let Ok(read_as) = column.read_as(&kind) else { continue };
+        let is_text = matches!(read_as, DataType::Utf8View | DataType::Dictionary(..));
+        let cells = cast(if is_text { &texts } else { &numbers }, &read_as).unwrap();
+        let all = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; 5])) };
+        let mut arrays = vec![
+            ("seller_id", all("A")),
+            ("marketplace", all("DE")),
+            ("order_id", all("1")),
+            ("shipped_at", all("2025-01-15")),
+        ];
+        arrays.retain(|(name, _)| *name != column.name());
+        arrays.push((column.name(), cells));
+        let batch = RecordBatch::try_from_iter_with_nullable(arrays.into_iter().map(|(n, a)| (n, a, true))).unwrap();
+        let columns = batch.schema().fields().iter().filter_map(|field| Column::from_name(field.name())).collect();
+        let shared = SharedKeys::new(Layout::of(&book), 1 << 20);
+        let mut folder = Folder::new(&settings, &shared);
+        let source = FileSource { file: 0, columns, constants: &[], cells: &rules };
+        folder.batch(&source, &batch, &Records::From(1)).unwrap();
+        let rejected = folder.take().tally.rejected;
+        if column.is_moot_outside(&read_as) {
+            assert_eq!(rejected, 0, "{column:?} as {read_as}");
+            moot += 1;
+        }
+        matter += u64::from(rejected > 0);
+    }
+    assert!(moot > 20 && matter > 20, "{moot} {matter}");
 }

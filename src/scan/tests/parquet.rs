@@ -221,6 +221,46 @@ fn row_groups_beyond_the_days_asked_for_are_left_out() {
 }
 
 #[test]
+fn where_rows_can_only_be_copies_little_is_decoded() {
+    let days: Vec<i32> = (0..200).map(|row| 20_000 + row).collect();
+    let text = |value: &str| texts(&vec![value; 200]);
+    let columns = vec![
+        ("seller_id", text("S")),
+        ("marketplace", text("DE")),
+        ("order_id", text("1")),
+        ("carrier", text("UPS")),
+        ("shipped_at", dates(&days)),
+        ("first_scan_at", text("2024-10-05")),
+        ("delivery_scan_at", dates(&days)),
+        ("updated_at", dates(&days)),
+    ];
+    let (_folder, mut plan) = one_file("a.parquet", &file(columns, 10), |_| {});
+    let monday = vtr_kernel::calendar::monday(days[100]);
+    plan.range = Some(WeekRange { first: monday, last: monday });
+    (plan.identity, plan.copies_within_days) = (Some(crate::job::plan::Identity::Package), 30);
+    let survey = survey(&plan).unwrap();
+    let mut seen = std::collections::BTreeMap::new();
+    for unit in &survey.units {
+        let end = read(&plan, &survey, unit, &mut |chunk| {
+            let schema = chunk.batch.schema();
+            let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            seen.insert(unit.first_record, names.join(" "));
+            Ok(())
+        });
+        assert_eq!(end.unwrap().rows_read, 10);
+    }
+    // The week lies in the groups of the rows 91 to 110, with a day for clocks on either side.
+    let all = "seller_id marketplace order_id carrier shipped_at first_scan_at delivery_scan_at updated_at";
+    let few = "seller_id marketplace order_id shipped_at first_scan_at updated_at";
+    for (first, names) in &seen {
+        assert_eq!(names, if (91..=101).contains(first) { all } else { few }, "from row {first}");
+    }
+    assert!(seen.len() > 7, "{seen:?}");
+    let bytes = |first: u64| survey.units.iter().find(|unit| unit.first_record == first).unwrap().bytes;
+    assert!(bytes(81) < bytes(101));
+}
+
+#[test]
 fn a_date_that_is_no_column_of_the_file_prunes_nothing() {
     let days: Vec<i32> = (0..200).map(|row| 20_000 + row * 3).collect();
     let text = |value: &str| texts(&vec![value; 200]);
