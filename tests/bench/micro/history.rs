@@ -17,6 +17,9 @@ pub const ROWS: u64 = 100_000;
 /// The folder cannot be written.
 pub fn plan(folder: &str, format: Format, settings: &[&str]) -> Plan {
     let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/bench/micro").join(folder);
+    if out.exists() {
+        std::fs::remove_dir_all(&out).expect("what an earlier run made can be removed");
+    }
     let day = |text: &str| text.parse().expect("a date");
     let book = vtr_kernel::load::embedded().expect("the embedded book loads");
     let options = GenOptions {
