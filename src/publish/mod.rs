@@ -392,6 +392,9 @@ impl Publication {
                 return Ok(true);
             }
             let there = log::find(self.store.as_ref(), version).map_err(|error| {
+                if let Err(stopped) = signals::check() {
+                    return stopped;
+                }
                 let cause = created.as_ref().err().map(|cause| format!(" ({cause})")).unwrap_or_default();
                 Error::failed(
                     format!("whether version {version} was published is not known{cause}; run again: that is harmless"),
@@ -415,12 +418,15 @@ impl Publication {
     /// The publication stands; what follows are hints.
     fn published(&self, manifest: Manifest, unchanged: bool) -> Published {
         let mut warnings = Vec::new();
-        let refreshed = current::refresh(self.store.as_ref(), &self.run_id);
-        signals::complete(manifest.version);
-        if let Err(error) = refreshed {
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            warnings
-                .push(format!("version {} is published, but {error}{cause}; the next run mends it", manifest.version));
+        match current::refresh(self.store.as_ref(), &self.run_id) {
+            Ok(()) => signals::complete(manifest.version),
+            // What was not finished is said with the word to stop.
+            Err(Error::Stopped { .. }) => {}
+            Err(error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                let version = manifest.version;
+                warnings.push(format!("version {version} is published, but {error}{cause}; the next run mends it"));
+            }
         }
         Published { version: manifest.version, unchanged, files: manifest.all_files().count(), manifest, warnings }
     }

@@ -21,8 +21,9 @@ use super::store::{Content, Created, Entry, Store};
 const AT_ONCE: u64 = 8 << 20;
 /// Of greater ones each part has this size; a store takes 10,000 of them.
 const PART: usize = 16 << 20;
-/// How long a commit under way is waited for after a signal.
-const GRACE: Duration = Duration::from_millis(700);
+/// How long a commit under way is waited for after a signal; what is left of the second is for reading back
+/// what came of it.
+const GRACE: Duration = Duration::from_millis(450);
 /// An object that shows whether the store keeps names that are taken.
 const PROBE: &str = "_put_if_absent";
 

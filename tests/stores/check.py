@@ -121,9 +121,10 @@ class Azure:
 
 
 class Proxy:
-    """Stands before the S3 server. `rule(handler, method, path, forward)` may answer in its own way."""
+    """Stands before the S3 server. `rule(handler, method, path)` may answer in its own way; `pace(method, path)`
+    gives the seconds that each 64 KiB of a request take."""
 
-    def __init__(self, rule):
+    def __init__(self, rule, pace=None):
         self.seen, proxy = [], self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -162,8 +163,13 @@ class Proxy:
                 self.close_connection = True
                 self.connection.close()
 
+            def take(self, length):
+                pause, step = (pace(self.command, self.path) if pace else 0), 1 << 16
+                taken = [self.rfile.read(min(step, length - at)) for at in range(0, length, step) if not time.sleep(pause)]
+                return b"".join(taken)
+
             def handle_any(self):
-                self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                self.body = self.take(int(self.headers.get("Content-Length") or 0))
                 with proxy.lock:
                     proxy.seen.append((self.command, self.path, self.headers.get("Range"), self.headers.get("If-Match")))
                 try:
@@ -427,24 +433,113 @@ def ranges(store):
     check("an object that changed is refused", ran.code == 3 and "has changed" in ran.err, ran)
 
 
-def signals(store, weekly):
-    held = threading.Event()
-
-    def hold(handler, method, path):
-        if method == "PUT" and "/data/" in path:
-            held.set()
-            time.sleep(20)
-
+def stopped(name, rule, prefix, arguments, expected, pace=None):
+    """A run that gets a signal while a request is held: what it says, and that it is gone within a second."""
     for number, code in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
-        held.clear()
-        slow = start(Proxy(hold).environment(), "run", weekly, "--quiet", "--out", f"{store.root}/stopped")
-        check(f"{code}: the writing is held", held.wait(60))
+        held = threading.Event()
+        slow = start(Proxy(rule(held), pace and pace(held)).environment(), *arguments)
+        check(f"{name}, {code}: it is held", held.wait(60))
+        time.sleep(0.2)
         slow.send_signal(number)
         begun = time.monotonic()
         ran = Ran(slow)
-        check(f"a signal ends it with {code}", ran.code == code, ran)
-        check(f"{code}: within moments", time.monotonic() - begun < 5, time.monotonic() - begun)
-        check(f"{code}: nothing is published", not store.list("stopped/_log/"))
+        seconds = time.monotonic() - begun
+        check(f"{name}: a signal ends it with {code}", ran.code == code, ran)
+        check(f"{name}, {code}: within a second", seconds < 1, f"{seconds:.2f} s")
+        check(f"{name}, {code}: it says how far it came", f"stopped by signal {int(number)}; {expected}" in ran.err, ran)
+        yield
+
+
+def at(kind, answer=None, method="PUT"):
+    """A rule that holds the first such request, before it reaches the store or (`answer`) behind it."""
+    def rule(held):
+        def hold(handler, verb, path):
+            if verb == method and kind in path and not held.is_set():
+                if answer:
+                    handler.forward()
+                held.set()
+                time.sleep(20)
+                handler.hang_up()
+                return True
+        return hold
+    return rule
+
+
+def signals(store, weekly):
+    """Stopped while it writes, while it publishes, and right after: the old version stands, or the new one whole."""
+    prefix, old = "stopped", store.environment()
+    out = f"{store.root}/{prefix}"
+    check("stops: a version to begin with", vtr(old, "run", weekly, "--quiet", "--out", out).code == 0)
+    current = f"{prefix}/_log/{1:020}.json"
+    before = store.get(current), store.get(f"{prefix}/views.sql")
+    again = ["run", weekly, "--quiet", "--out", out, "--as-of", "2025-06-30"]
+    nothing = "nothing was published"
+
+    def old_stands(name):
+        verified = vtr(old, "verify", out)
+        check(f"{name}: the old version stands", store.list(f"{prefix}/_log/").keys() == {current} and verified.code == 0 and
+              (store.get(current), store.get(f"{prefix}/views.sql")) == before, verified)
+
+    for name, rule in [("a file on its way", at("/data/")), ("a file whose answer does not come", at("/data/", "later"))]:
+        for _ in stopped(name, rule, prefix, again, nothing):
+            old_stands(name)
+    # A file that is sent in parts, of which one crawls through a narrow line.
+    wide = os.path.join(WORK, "wide.csv")
+    with open(wide, "w") as file:
+        file.write("seller_id,marketplace,order_id,carrier,tracking_number,shipped_at\n")
+        file.writelines(f"A1,GB,{os.urandom(40).hex()},,RU{i:09}GB,2025-03-05T10:00:00Z\n" for i in range(220_000))
+    parts = ["run", job("wide", wide), "--quiet", "--out", f"{store.root}/wide"]
+
+    def crawl(held):
+        def pace(method, path):
+            if method == "PUT" and "partNumber=" in path:
+                held.set()
+                return 1
+            return 0
+        return pace
+
+    for _ in stopped("a part that crawls", lambda held: lambda *_: False, "wide", parts, nothing, crawl):
+        left = store.client.list_multipart_uploads(Bucket="lake").get("Uploads", [])
+        check("a part that crawls: no upload is left unfinished", not left, left)
+        check("a part that crawls: nothing is published", not store.list("wide/_log/"))
+    ran = vtr(old, *parts)
+    biggest = max(file["bytes"] for file in manifest(store, "wide", 1)["tables"]["defects"])
+    check("sent in parts without a signal", ran.code == 0 and biggest > 8 << 20, f"{biggest}\n{ran}")
+    # The commit point: before the store has the manifest, and behind it.
+    for _ in stopped("a manifest on its way", at("/_log/"), prefix, again, "version 2 was just being published"):
+        old_stands("a manifest on its way")
+    behind = [("a manifest whose answer does not come", at("/_log/", "later"), "version 2 is published"),
+              ("views on their way", at("/views.sql"), "version 2 is published, but `current` and `views.sql` may be older")]
+    for name, rule, says in behind:
+        for _ in stopped(name, rule, prefix, again, says):
+            verified = vtr(old, "verify", out)
+            check(f"{name}: the new version stands", verified.code == 0 and "version 2:" in verified.out, verified)
+            mended = vtr(old, *again[:2], *again[3:])
+            views = store.get(f"{prefix}/views.sql")
+            check(f"{name}: the next run mends the rest", "unchanged since version 2" in mended.err and b"version 2 of" in views, mended)
+            store.delete(f"{prefix}/_log/{2:020}.json")
+            store.put(f"{prefix}/views.sql", before[1])
+
+
+def outdated(store):
+    """Text inputs on the store: one that changed without growing is noticed."""
+    env, out = store.environment(), os.path.join(WORK, "outdated")
+    text = b"seller_id,marketplace,order_id,carrier,tracking_number,shipped_at\n" + b"".join(
+        b"A1,GB,%d,Royal Mail,RU%09dGB,2025-0%d-10T10:00:00Z\n" % (i, i, i % 4 + 1) for i in range(1_000))
+    store.put("in/outdated/rows.csv", text)
+    file = job("outdated", f"{store.root}/in/outdated/*.csv")
+    first = vtr(env, "run", file, "--quiet", "--out", out)
+    plan = vtr(env, "plan", file, "--out", out)
+    check("outdated: nothing at first", first.code == 0 and "stale      no week" in plan.out, f"{first}\n{plan}")
+    store.put("in/outdated/rows.csv", text.replace(b",Royal Mail,RU000000400GB,", b",Royal Mail,RU000000400XX,"))
+    plan = vtr(env, "plan", file, "--out", out)
+    check("outdated: a change is noticed", "stale      all weeks" in plan.out and "has changed" in plan.out, plan)
+    stale = vtr(env, "run", file, "--stale", "--quiet", "--out", out)
+    fresh = os.path.join(WORK, "outdated-fresh")
+    vtr(env, "run", file, "--quiet", "--out", fresh)
+    manifests = [json.load(open(f"{folder}/_log/{version:020}.json")) for folder, version in [(out, 2), (fresh, 1)]]
+    same = [[[file["path"] for file in files] for files in found["tables"].values()] for found in manifests]
+    check("outdated: all that is stale is what a full run publishes", stale.code == 0 and same[0] == same[1], stale)
 
 
 def refusals(s3, azure, weekly):
@@ -486,6 +581,7 @@ def main():
     network(s3, weekly, local)
     ranges(s3)
     signals(s3, weekly)
+    outdated(s3)
     refusals(s3, azure, weekly)
     shutil.rmtree(WORK)
     print(f"{len(PASSED)} passed, {len(FAILED)} failed")
