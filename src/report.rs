@@ -5,6 +5,7 @@
 
 use crate::error::Result;
 use crate::publish::store::{Content, Store};
+use crate::publish::unfinished::Alive;
 use crate::publish::{Checked, RUNS, Sums};
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
@@ -190,6 +191,8 @@ impl RunReport {
     /// [`crate::error::Error::Failed`] with the path that could not be written.
     pub fn write(&self, store: &dyn Store) -> Result<String> {
         let path = format!("{RUNS}/{}/report.json", self.run_id);
+        // Its publication has ended, and with it the sign that it lives.
+        let _alive = store.local().map(|local| Alive::begin(local, &self.run_id)).transpose()?;
         store.put(&path, Content::of((self.to_json() + "\n").as_bytes()), &self.run_id)?;
         Ok(store.shown(&path))
     }

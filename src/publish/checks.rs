@@ -1,22 +1,20 @@
 //! The `[[check]]`s of a job: what is about to be published, held against what is published.
 //!
 //! They compare `vtr_weekly` as it is written with the base's files of the weeks that the run replaces,
-//! on integers, and decide nothing else; of each seller and marketplace they keep 48 bytes, and only if
-//! a check asks for sellers. They fail only if a published file cannot be read; what does not hold is a
-//! result, not a failure.
+//! on integers, and decide nothing else; where a check asks for sellers the new files are read again, so
+//! that memory does not grow with their number. They fail only if a file cannot be read; what does not
+//! hold is a result, not a failure.
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Check, CheckKind, CheckLevel, Most};
 use crate::report::grouped;
-use arrow::array::{AsArray, StringArray};
-use arrow::datatypes::Int64Type;
 use arrow::record_batch::RecordBatch;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, RandomState};
 use vtr_kernel::calendar::Day;
 
+use super::accounts::{Counts, Grain, Join, Open, Pair, counts, texts};
 use super::log::{DataFile, Span, day_text};
 
 /// The columns of `vtr_weekly` that are asked for.
@@ -75,24 +73,16 @@ fn name_of(level: CheckLevel) -> &'static str {
     }
 }
 
-/// How the published files of `vtr_weekly` are read: batch by batch, the columns above.
-pub type Open<'a> = &'a dyn Fn(&DataFile, &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()>;
-
 /// The published state that the new one is held against.
 pub struct Published<'a> {
     /// The base's files of `vtr_weekly`, by week; none if the table was never published.
     pub files: &'a [DataFile],
     /// The weeks that this run replaces.
     pub span: Span,
+    /// The files that would take their place.
+    pub new: &'a [DataFile],
     /// How they are read.
     pub open: Open<'a>,
-}
-
-/// Valid and eligible packages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    valid: u64,
-    eligible: u64,
 }
 
 /// Figures of some weeks.
@@ -100,10 +90,6 @@ struct Counts {
 struct Figures {
     judged: u64,
     unknown: u64,
-    /// By hash of seller and marketplace.
-    accounts: FxHashMap<u128, Counts>,
-    /// By hash.
-    sellers: FxHashSet<u128>,
 }
 
 /// Gathers what the checks of a job ask for from the weeks as they are written.
@@ -111,7 +97,8 @@ pub struct Checks {
     checks: Vec<Check>,
     /// Weeks that were published when the run began: only they can be compared.
     published: BTreeSet<Day>,
-    hashers: [RandomState; 2],
+    /// What may be held of sellers.
+    bytes: u64,
     /// Of all weeks written.
     all: Figures,
     /// Of those that were published before.
@@ -121,20 +108,17 @@ pub struct Checks {
 }
 
 impl Checks {
-    /// For the checks of a job over published weeks of `vtr_weekly`.
-    pub fn new(checks: &[Check], published: impl IntoIterator<Item = Day>) -> Checks {
+    /// For the checks of a job over published weeks of `vtr_weekly`; what is known of sellers takes so many
+    /// bytes.
+    pub fn new(checks: &[Check], published: impl IntoIterator<Item = Day>, bytes: u64) -> Checks {
         Checks {
             checks: checks.to_vec(),
             published: published.into_iter().collect(),
-            hashers: [RandomState::new(), RandomState::new()],
+            bytes,
             all: Figures::default(),
             compared: Figures::default(),
             written: BTreeSet::new(),
         }
-    }
-
-    fn asks_for(&self, kind: CheckKind) -> bool {
-        self.checks.iter().any(|check| check.kind == kind)
     }
 
     /// Takes rows of a week of `vtr_weekly`, as they are written.
@@ -149,16 +133,8 @@ impl Checks {
         let [judged, unknown] = judged(batch);
         self.all.judged += judged;
         self.all.unknown += unknown;
-        if self.asks_for(CheckKind::SellersVanished) {
-            each_account(batch, |seller, _, _| {
-                self.all.sellers.insert(hash(&self.hashers, &[seller]));
-            });
-        }
         if self.published.contains(&week) {
             self.compared.judged += judged;
-            if self.asks_for(CheckKind::RateJump) {
-                gather(&self.hashers, &mut self.compared.accounts, batch);
-            }
         }
     }
 
@@ -167,7 +143,16 @@ impl Checks {
         if self.checks.is_empty() {
             return Ok(Vec::new());
         }
-        let before = Before { files: published.replaced(), open: published.open, hashers: &self.hashers };
+        let open = |file: &DataFile, take: &mut dyn FnMut(&RecordBatch) -> Result<()>| {
+            (published.open)(file, take).map_err(|error| match error {
+                Error::Failed { what, source } => {
+                    let what = format!("{what}; the checks cannot compare with it, --set check=[] runs without them");
+                    Error::Failed { what, source }
+                }
+                other => other,
+            })
+        };
+        let before = Before { files: published.replaced(), new: published.new, open: &open, bytes: self.bytes };
         let judged = |check: &Check| {
             let (holds, found) = match check.kind {
                 CheckKind::RowTotals => self.row_totals(check, &before)?,
@@ -200,24 +185,18 @@ impl Checks {
     }
 
     fn sellers_vanished(&self, check: &Check, before: &Before) -> Result<(bool, String)> {
-        let (mut published, mut gone) = (FxHashSet::default(), FxHashSet::default());
-        let mut names = BTreeSet::new();
-        before.each(&mut |batch| {
-            each_account(batch, |seller, _, _| {
-                let id = hash(before.hashers, &[seller]);
-                published.insert(id);
-                if !self.all.sellers.contains(&id) && gone.insert(id) {
-                    names.insert(seller.to_owned());
-                    if names.len() > NAMED {
-                        names.pop_last();
-                    }
-                }
-            });
-        })?;
         if before.files.is_empty() {
             return Ok((true, NOTHING.to_owned()));
         }
-        let (gone, published) = (gone.len() as u64, published.len() as u64);
+        let join = before.join(&|_| true);
+        let (mut published, mut gone, mut names) = (0, 0, BTreeSet::new());
+        join.each_part(Grain::Seller, &mut |pairs| {
+            published += pairs.values().filter(|pair| pair.old.is_some()).count() as u64;
+            let of_part = pairs.iter().filter(|(_, pair)| pair.old.is_some() && pair.new.is_none());
+            let of_part: FxHashSet<u128> = of_part.map(|(id, _)| *id).collect();
+            gone += of_part.len() as u64;
+            join.tell(Grain::Seller, &of_part, &mut names, NAMED, &|seller, _, _| seller.to_owned())
+        })?;
         let found = format!(
             "{} of {} published sellers would vanish{}{}",
             grouped(gone),
@@ -232,33 +211,39 @@ impl Checks {
         if before.files.is_empty() {
             return Ok((true, NOTHING.to_owned()));
         }
-        let mut accounts = FxHashMap::default();
-        before.each(&mut |batch| gather(before.hashers, &mut accounts, batch))?;
-        let mut jumped = FxHashSet::default();
-        let (mut compared, mut widest) = (0u64, 0);
-        for (id, old) in &accounts {
-            let Some(new) = self.compared.accounts.get(id) else { continue };
-            if old.eligible.min(new.eligible) < check.min_eligible.max(1) {
-                continue;
+        let weeks: BTreeSet<Option<Day>> = before.files.iter().map(|file| file.week).collect();
+        let join = before.join(&|file| weeks.contains(&file.week));
+        let (mut jumped, mut compared, mut widest, mut names) = (0, 0u64, 0, BTreeSet::new());
+        join.each_part(Grain::Account, &mut |pairs| {
+            let mut of_part = FxHashSet::default();
+            for (id, pair) in pairs {
+                let Pair { old: Some(old), new: Some(new) } = *pair else { continue };
+                if old.eligible.min(new.eligible) < check.min_eligible.max(1) {
+                    continue;
+                }
+                compared += 1;
+                let jump = Jump::of(old, new);
+                widest = widest.max(jump.hundredths());
+                if !jump.within(check.at_most) {
+                    of_part.insert(*id);
+                }
             }
-            compared += 1;
-            let jump = Jump::of(*old, *new);
-            widest = widest.max(jump.hundredths());
-            if !jump.within(check.at_most) {
-                jumped.insert(*id);
-            }
-        }
-        let names = before.accounts_of(&jumped, &self.compared.accounts, &accounts)?;
+            jumped += of_part.len() as u64;
+            join.tell(Grain::Account, &of_part, &mut names, NAMED, &|seller, marketplace, id| {
+                let [old, new] = [pairs[&id].old, pairs[&id].new].map(Option::unwrap_or_default);
+                format!("{seller} in {marketplace} from {} to {}", percent(old), percent(new))
+            })
+        })?;
         let found = format!(
             "the rates of {} of {} sellers in a marketplace moved by more{}, the widest by {}.{:02} points{}",
-            grouped(jumped.len() as u64),
+            grouped(jumped),
             grouped(compared),
-            named(names, jumped.len() as u64),
+            named(names, jumped),
             widest / 100,
             widest % 100,
             bound_text(check)
         );
-        Ok((jumped.is_empty(), found))
+        Ok((jumped == 0, found))
     }
 
     /// The weeks without data that are this run's to fill: between the first and the last week with data
@@ -298,56 +283,29 @@ impl Published<'_> {
     }
 }
 
-/// The published files that are replaced.
+/// The published files that are replaced, and those that would take their place.
 struct Before<'a> {
     files: Vec<&'a DataFile>,
+    new: &'a [DataFile],
     open: Open<'a>,
-    hashers: &'a [RandomState; 2],
+    bytes: u64,
 }
 
 impl Before<'_> {
     fn each(&self, take: &mut dyn FnMut(&RecordBatch)) -> Result<()> {
-        for file in &self.files {
+        self.files.iter().try_for_each(|file| {
             crate::signals::check()?;
-            let read = (self.open)(file, &mut |batch| {
+            (self.open)(file, &mut |batch| {
                 take(batch);
                 Ok(())
-            });
-            read.map_err(|error| match error {
-                Error::Failed { what, source } => {
-                    let what = format!("{what}; the checks cannot compare with it, --set check=[] runs without them");
-                    Error::Failed { what, source }
-                }
-                other => other,
-            })?;
-        }
-        Ok(())
+            })
+        })
     }
 
-    /// Seller, marketplace and both rates of a few of these accounts, the first by name.
-    fn accounts_of(
-        &self,
-        ids: &FxHashSet<u128>,
-        new: &FxHashMap<u128, Counts>,
-        old: &FxHashMap<u128, Counts>,
-    ) -> Result<BTreeSet<String>> {
-        let mut names = BTreeSet::new();
-        if ids.is_empty() {
-            return Ok(names);
-        }
-        self.each(&mut |batch| {
-            each_account(batch, |seller, marketplace, _| {
-                let id = hash(self.hashers, &[seller, marketplace]);
-                if !ids.contains(&id) {
-                    return;
-                }
-                names.insert(format!("{seller} in {marketplace} from {} to {}", percent(old[&id]), percent(new[&id])));
-                if names.len() > NAMED {
-                    names.pop_last();
-                }
-            });
-        })?;
-        Ok(names)
+    /// Seller by seller, with the new files that are wanted.
+    fn join(&self, wanted: &dyn Fn(&DataFile) -> bool) -> Join<'_> {
+        let new = self.new.iter().filter(|file| wanted(file)).collect();
+        Join::of(self.files.clone(), new, self.open, self.bytes)
     }
 }
 
@@ -421,16 +379,6 @@ fn named(names: BTreeSet<String>, count: u64) -> String {
     format!(" ({}{more})", shown.join(", "))
 }
 
-fn texts<'a>(batch: &'a RecordBatch, name: &str) -> &'a StringArray {
-    let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
-    column.unwrap_or_else(|| panic!("vtr_weekly has no text column `{name}`"))
-}
-
-fn counts<'a>(batch: &'a RecordBatch, name: &str) -> &'a [i64] {
-    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Int64Type>());
-    column.unwrap_or_else(|| panic!("vtr_weekly has no Int64 column `{name}`")).values()
-}
-
 /// Judged packages, and those of them whose carrier is unknown.
 fn judged(batch: &RecordBatch) -> [u64; 2] {
     let (carriers, shipments) = (texts(batch, "carrier"), counts(batch, "shipments"));
@@ -442,34 +390,4 @@ fn judged(batch: &RecordBatch) -> [u64; 2] {
         }
     }
     sums
-}
-
-/// Sums over the carriers of each seller and marketplace, which stand beside each other.
-fn each_account(batch: &RecordBatch, mut take: impl FnMut(&str, &str, Counts)) {
-    let (sellers, marketplaces) = (texts(batch, "seller_id"), texts(batch, "marketplace"));
-    let (eligible, valid) = (counts(batch, "eligible"), counts(batch, "valid"));
-    let key = |row: usize| (sellers.value(row), marketplaces.value(row));
-    let mut sum = Counts::default();
-    for row in 0..batch.num_rows() {
-        sum.valid += valid[row].unsigned_abs();
-        sum.eligible += eligible[row].unsigned_abs();
-        if row + 1 == batch.num_rows() || key(row + 1) != key(row) {
-            let (seller, marketplace) = key(row);
-            take(seller, marketplace, std::mem::take(&mut sum));
-        }
-    }
-}
-
-fn gather(hashers: &[RandomState; 2], accounts: &mut FxHashMap<u128, Counts>, batch: &RecordBatch) {
-    each_account(batch, |seller, marketplace, sum| {
-        let account = accounts.entry(hash(hashers, &[seller, marketplace])).or_default();
-        account.valid += sum.valid;
-        account.eligible += sum.eligible;
-    });
-}
-
-/// A keyed hash of 128 bits: ids are never compared by less, and never kept.
-fn hash(hashers: &[RandomState; 2], texts: &[&str]) -> u128 {
-    let [high, low] = hashers.each_ref().map(|hasher| u128::from(hasher.hash_one(texts)));
-    high << 64 | low
 }

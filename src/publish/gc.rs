@@ -16,6 +16,7 @@ use super::current::SNAPSHOTS;
 use super::local::{Local, TEMPORARY};
 use super::log;
 use super::store::{self, Content, Entry, Store};
+use super::unfinished;
 
 /// The folder where a cleaning under way says what it deletes, below the output.
 pub const FOLDER: &str = "_gc";
@@ -91,7 +92,9 @@ pub fn collect(store: &dyn Store, keep: u64, now: SystemTime, mode: Mode) -> Res
     if let Some(local) = store.local() {
         let runs = local.names(super::RUNS)?.into_iter().map(|run| format!("{}/{run}", super::RUNS));
         let runs = runs.filter(|folder| local.locate(folder).is_dir());
-        for folder in ["", log::FOLDER, SNAPSHOTS, FOLDER].into_iter().map(str::to_owned).chain(runs) {
+        for folder in
+            ["", log::FOLDER, SNAPSHOTS, FOLDER, unfinished::FOLDER].into_iter().map(str::to_owned).chain(runs)
+        {
             sweep.temporary(local, &folder, &mut collected)?;
         }
     }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::store::{Content, Created, Entry, Store};
+use super::unfinished;
 
 /// How the names of unfinished files begin; the run id follows.
 pub const TEMPORARY: &str = ".tmp-";
@@ -79,7 +80,15 @@ impl Local {
         entries.map(name).collect::<io::Result<_>>().map_err(failed)
     }
 
-    /// The temporary file that stands for a path until it is whole.
+    /// The temporary file that stands for data until they are whole: with all others of its run, so that
+    /// they are found without a look into every folder.
+    fn in_folder_of_run(&self, path: &str, run_id: &str) -> io::Result<PathBuf> {
+        let folder = self.locate(&unfinished::folder(run_id));
+        fs::create_dir_all(&folder)?;
+        Ok(folder.join(self.beside(path, run_id).file_name().unwrap_or_default()))
+    }
+
+    /// The temporary file that stands for a path until it is whole, in the same folder.
     fn beside(&self, path: &str, run_id: &str) -> PathBuf {
         let target = self.locate(path);
         let name = target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -168,20 +177,31 @@ impl Store for Local {
 
     /// Its folder is not yet synced. A file of that name is the same, only older: replacing it keeps `gc`
     /// off it.
-    fn put(&self, path: &str, content: Content, run_id: &str) -> Result<()> {
+    fn put(&self, path: &str, mut content: Content, run_id: &str) -> Result<()> {
         self.make_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
-        let (target, temporary) = (self.locate(path), self.beside(path, run_id));
-        let put = write_synced(&temporary, content).and_then(|()| fs::rename(&temporary, &target));
-        put.map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            Error::failed(format!("{}: writing it", target.display()), error)
-        })
+        let target = self.locate(path);
+        let mut by = |temporary: &Path| {
+            let put = write_synced(temporary, &mut content).and_then(|()| fs::rename(temporary, &target));
+            put.inspect_err(|_| drop(fs::remove_file(temporary)))
+        };
+        let put = if path.starts_with("data/") {
+            self.in_folder_of_run(path, run_id).and_then(|temporary| by(&temporary))
+        } else {
+            by(&self.beside(path, run_id))
+        };
+        let put = match put {
+            // The data may have been moved to a disk of their own.
+            Err(error) if error.kind() == ErrorKind::CrossesDevices => by(&self.beside(path, run_id)),
+            put => put,
+        };
+        put.map_err(|error| Error::failed(format!("{}: writing it", target.display()), error))
     }
 
     fn create(&self, path: &str, bytes: &[u8], run_id: &str) -> Result<Created> {
         self.make_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         let (target, temporary) = (self.locate(path), self.beside(path, run_id));
-        let linked = write_synced(&temporary, Content::of(bytes)).and_then(|()| fs::hard_link(&temporary, &target));
+        let linked =
+            write_synced(&temporary, &mut Content::of(bytes)).and_then(|()| fs::hard_link(&temporary, &target));
         let _ = fs::remove_file(&temporary);
         match linked {
             Ok(()) => Ok(Created::Done),
@@ -231,7 +251,7 @@ fn sync(folder: &Path) -> Result<()> {
 }
 
 /// Writes a file that must not be seen yet, makes it durable and reads it back.
-fn write_synced(path: &Path, mut content: Content) -> io::Result<()> {
+fn write_synced(path: &Path, content: &mut Content) -> io::Result<()> {
     let mut file = File::create(path)?;
     content.reader.seek(SeekFrom::Start(0))?;
     io::copy(&mut content.reader, &mut file)?;

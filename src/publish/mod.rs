@@ -5,6 +5,7 @@
 //! opens one manifest sees exactly its files. A gate that trips, a conflict or any other failure before
 //! the commit point leaves the old version in force; unnamed data files stay for `gc`.
 
+pub mod accounts;
 pub mod checks;
 pub mod current;
 pub mod encode;
@@ -17,6 +18,7 @@ pub mod store;
 pub mod target;
 #[cfg(test)]
 mod tests;
+pub mod unfinished;
 
 pub use checks::Checked;
 pub use gates::Sums;
@@ -34,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use store::{Content, Created, Store};
 use target::Target;
+use unfinished::Alive;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
 
@@ -50,7 +53,7 @@ pub struct Publication {
     base: Option<Manifest>,
     made: Mutex<Made>,
     checks: Mutex<checks::Checks>,
-    _guard: Option<Guard>,
+    _guard: Option<(Guard, Alive)>,
 }
 
 /// What a publication has written; its threads share it.
@@ -158,7 +161,9 @@ impl Publication {
             None => None,
             Some(local) => {
                 local.make_folder(log::FOLDER)?;
-                Some(local.guard_run(log::FOLDER)?)
+                let guard = local.guard_run(log::FOLDER)?;
+                unfinished::clean(local);
+                Some((guard, Alive::begin(local, &run_id)?))
             }
         };
         let base = log::latest(store.as_ref())?;
@@ -166,7 +171,7 @@ impl Publication {
             target.refuse_other(base, target.evidence)?;
         }
         let weeks = base.iter().flat_map(|base| base.files(Table::VtrWeekly)).filter_map(|file| file.week);
-        let checks = Mutex::new(checks::Checks::new(&target.checks, weeks));
+        let checks = Mutex::new(checks::Checks::new(&target.checks, weeks, target.check_bytes));
         Ok(Publication { target, store, run_id, base, made: Mutex::default(), checks, _guard: guard })
     }
 
@@ -345,7 +350,8 @@ impl Publication {
         };
         let Some(span) = self.span(Table::VtrWeekly) else { return Ok(Vec::new()) };
         let files = base.map_or(&[][..], |base| base.files(Table::VtrWeekly));
-        self.checks().judge(&checks::Published { files, span, open: &open })
+        let new = self.made().files.get(&Table::VtrWeekly).cloned().unwrap_or_default();
+        self.checks().judge(&checks::Published { files, span, new: &new, open: &open })
     }
 
     /// A gate that tripped, with the place where the rejects are.

@@ -34,6 +34,8 @@ pub struct Target {
     pub max_vanished_weeks: u64,
     /// The checks of the job.
     pub checks: Vec<Check>,
+    /// Bytes that the checks may hold of sellers.
+    pub check_bytes: u64,
 }
 
 impl Target {
@@ -53,6 +55,7 @@ impl Target {
             max_rejected: plan.limits.max_rejected,
             max_vanished_weeks: plan.limits.max_vanished_weeks,
             checks: plan.checks.clone(),
+            check_bytes: plan.memory / 16,
         })
     }
 

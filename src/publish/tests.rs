@@ -1,5 +1,6 @@
 //! Publications end to end on a folder: what replaces what, what is refused, what readers see.
 
+mod cleaning;
 mod seeded;
 
 use super::gc::{GRACE, Mode};
@@ -90,6 +91,7 @@ impl Run {
             max_rejected: (1, 10),
             max_vanished_weeks: self.may_vanish,
             checks: Vec::new(),
+            check_bytes: 1 << 20,
         }
     }
 

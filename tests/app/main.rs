@@ -9,6 +9,7 @@ mod hostile;
 mod identity;
 mod inputs;
 mod invariance;
+mod leftovers;
 mod memory;
 mod operations;
 mod privacy;

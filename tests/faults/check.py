@@ -109,13 +109,18 @@ def output(slot, out=None):
     return max(found, default=0)
 
 
-def converge(slot, vtr, out=None):
+def converge(slot, vtr, out=None, is_known_dead=True):
     """The job again, without faults: the same bytes as if nothing had happened, `current` up to date, and no rest of
-    the dead run that cleaning would not take away."""
+    a run that is known to be dead; of no other that cleaning would not take away."""
     out = Path(out or slot.out)
     code, _, said = slot.run(out=out)
     must(code == 0, f"the run after the fault ended with {code}: {said}")
     must(output(slot, out) == slot.last, "the run after the fault did not publish")
+    left = [Path(folder) / name for folder, folders, names in os.walk(out) for name in folders + names if name.startswith(".tmp-")]
+    # A run that was killed before it had shown that it lives cannot be known to be dead.
+    marks = [(path / "lock").read_text() if (path / "lock").exists() else "" for path in left]
+    is_clean = not any(marks) and all(path.parent.name == "_tmp" for path in left)
+    must(is_clean or not is_known_dead, f"the run after the fault left {left}")
     must(current(out, manifests(out)) == slot.last, "the run after the fault did not bring current up to date")
     text = (out / "views.sql").read_text()
     must(f"version {slot.last} " in text.splitlines()[0], "the run after the fault did not write views.sql")

@@ -101,7 +101,7 @@ def lose(disk, prefix, wanted):
         disk.cut()
         stands = check.output(slot)
         check.must(code != 0 or stands == slot.last, f"ended with 0, and version {slot.last} is gone")
-        check.converge(slot, world.vtr)
+        check.converge(slot, world.vtr, is_known_dead=False)
         return code, stands
     finally:
         disk.unmount()
