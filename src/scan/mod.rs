@@ -63,8 +63,12 @@ pub struct Survey {
 impl Survey {
     /// What reading met that rejects nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
-        let left_out = self.left_out.iter().map(|what| format!("left out, on_bad_file = \"skip\": {what}"));
-        left_out.chain(self.damage.warnings()).collect()
+        self.left_out().chain(self.damage.warnings()).collect()
+    }
+
+    /// Files that are left out, and why, in sentences.
+    pub fn left_out(&self) -> impl Iterator<Item = String> {
+        self.left_out.iter().map(|what| format!("left out, on_bad_file = \"skip\": {what}"))
     }
 
     /// What is left to read without files that turned out bad.

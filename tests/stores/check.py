@@ -542,6 +542,28 @@ def outdated(store):
     check("outdated: all that is stale is what a full run publishes", stale.code == 0 and same[0] == same[1], stale)
 
 
+def looks(store):
+    """A first look at files on the store: the same as at files here."""
+    env, name = store.environment(), "2025-02.parquet"
+    with open(f"sample_data/shipments/{name}", "rb") as file:
+        store.put(f"in/looks/{name}", file.read())
+    store.put("in/looks/rows.csv", b"seller_id,order_id\nA1,1\nA1,2,3\n")
+    for there, here in [(f"in/looks/{name}", f"sample_data/shipments/{name}"), ("in/looks/rows.csv", None)]:
+        if here is None:
+            here = os.path.join(WORK, "rows.csv")
+            with open(here, "wb") as file:
+                file.write(store.get(there))
+        ours, theirs = vtr(env, "inspect", f"{store.root}/{there}", "--json"), vtr(env, "inspect", here, "--json")
+        same = ours.out.replace(f"{store.root}/{there}", here) == theirs.out
+        check(f"inspect: {there} is seen as it is seen here", ours.code == theirs.code == 0 and same, f"{ours}\n{theirs}")
+    for path, says in [("in/looks", "names 2 objects; name one, such as s3://lake/in/looks/"), ("in/nothing", "there is no such object")]:
+        ran = vtr(env, "inspect", f"{store.root}/{path}")
+        check(f"inspect: {path}", ran.code == 3 and says in ran.err, ran)
+    isolated = job("isolated", f"{store.root}/in/looks/{name}", extra="isolate = true\n")
+    ran = vtr(env, "run", isolated, "--quiet", "--out", os.path.join(WORK, "isolated"))
+    check("isolate: not from a store, and what to do", ran.code == 2 and "files of this machine" in ran.err and "copy the files here" in ran.err, ran)
+
+
 def refusals(s3, azure, weekly):
     ran = vtr(s3.environment(), "run", weekly, "--out", "s3://no-such-bucket/out")
     check("s3: no such bucket", ran.code == 1 and "s3://no-such-bucket/out" in ran.err and "no such bucket" in ran.err, ran)
@@ -582,6 +604,7 @@ def main():
     ranges(s3)
     signals(s3, weekly)
     outdated(s3)
+    looks(s3)
     refusals(s3, azure, weekly)
     shutil.rmtree(WORK)
     print(f"{len(PASSED)} passed, {len(FAILED)} failed")

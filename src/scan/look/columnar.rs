@@ -6,6 +6,8 @@
 
 use super::profile::Profile;
 use super::{ColumnLook, Finding, Look, ParquetLook, Request, Values, shown_heading, suggest, text};
+use crate::blob::Blob;
+use crate::scan::store::Origin;
 use crate::scan::{footer, pages, parquet as reading};
 use arrow::array::{Array, ArrayRef, AsArray, downcast_primitive_array};
 use arrow::datatypes::{DataType, Field, Schema, ToByteSlice};
@@ -15,7 +17,6 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetStatisticsPolicy};
 use parquet::schema::types::Type;
-use std::fs::File;
 use std::sync::Arc;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
@@ -25,8 +26,8 @@ const NESTED_VALUES: i64 = 4 << 20;
 /// Rows of a nested column decoded at once: each can hold many values.
 const NESTED_ROWS: usize = 256;
 
-pub(super) fn look(request: &Request, look: &mut Look) -> Result<(), String> {
-    let file = File::open(request.path).map_err(|error| format!("cannot be opened: {error}"))?;
+pub(super) fn look(request: &Request, origin: &Origin, look: &mut Look) -> Result<(), String> {
+    let file = origin.open()?;
     let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
     options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
     options.set_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
@@ -43,7 +44,8 @@ pub(super) fn look(request: &Request, look: &mut Look) -> Result<(), String> {
     reading::check(&metadata, &leaves, look.bytes, &request.limits)?;
     look.rows = metadata.row_groups().iter().map(|group| group.num_rows().unsigned_abs()).sum();
     look.mapping = suggest::mapping(&names);
-    let mut decoding = Decoding { request, metadata: &metadata, plain: &plain, file: Arc::new(file), largest: 0 };
+    let mut decoding =
+        Decoding { request, origin, metadata: &metadata, plain: &plain, file: Arc::new(file), largest: 0 };
     let mut columns = Vec::new();
     for place in 0..count {
         columns.push(decoding.column(place, look)?);
@@ -72,9 +74,10 @@ fn codecs(metadata: &ParquetMetaData) -> Vec<String> {
 
 struct Decoding<'a> {
     request: &'a Request<'a>,
+    origin: &'a Origin,
     metadata: &'a Arc<ParquetMetaData>,
     plain: &'a ArrowReaderMetadata,
-    file: Arc<File>,
+    file: Arc<Blob>,
     largest: u64,
 }
 
@@ -147,7 +150,7 @@ impl Decoding<'_> {
         place: usize,
         rows: usize,
     ) -> Result<ParquetRecordBatchReader, String> {
-        let file = self.file.try_clone().map_err(|error| format!("cannot be read: {error}"))?;
+        let file = self.origin.open()?;
         let mask = ProjectionMask::roots(metadata.parquet_schema(), [place]);
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata.clone());
         reading::guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build())

@@ -11,11 +11,12 @@ mod suggest;
 mod text;
 
 use super::files::{Packing, by_suffix};
+use super::store::{self, Named, Origin};
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Input, Limits};
+use crate::remote::is_uri;
+use parquet::file::reader::ChunkReader;
 use serde::Serialize;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 /// What to look at, and how.
@@ -220,19 +221,19 @@ pub struct Unused {
 /// [`Error::Input`] with what is wrong, if it cannot be read to its end.
 pub fn look(request: &Request) -> Result<Look> {
     let shown = request.path.display().to_string();
-    let refused = |what: String| Error::Input(format!("{shown}: {what}"));
-    let metadata = request.path.metadata().map_err(|error| refused(format!("cannot be opened: {error}")))?;
-    if metadata.is_dir() {
-        return Err(refused("is a folder; name one of its files".to_owned()));
-    }
-    if !metadata.is_file() {
-        return Err(refused("is no ordinary file; pipes and devices cannot be read twice".to_owned()));
-    }
+    let origin = match request.path.to_str().filter(|path| is_uri(path)) {
+        Some(uri) => on_store(uri)?,
+        None => on_disk(request.path).map_err(|what| Error::Input(format!("{shown}: {what}")))?,
+    };
+    let refused = |what: String| {
+        let refused = || Error::Input(format!("{shown}: {what}"));
+        origin.trouble().unwrap_or_else(refused)
+    };
     let mut hints = Vec::new();
-    let (format, packing) = kind(request, &mut hints).map_err(refused)?;
+    let (format, packing) = kind(request, &origin, &mut hints).map_err(refused)?;
     let mut look = Look {
         file: shown.clone(),
-        bytes: metadata.len(),
+        bytes: origin.bytes(),
         format: if format == Format::Parquet { "parquet" } else { "csv" },
         packing: match packing {
             Packing::Plain => "none",
@@ -250,31 +251,54 @@ pub fn look(request: &Request) -> Result<Look> {
         refused: None,
     };
     let done = match format {
-        Format::Parquet => columnar::look(request, &mut look),
-        Format::Csv => text::look(request, packing, &mut look),
+        Format::Parquet => columnar::look(request, &origin, &mut look),
+        Format::Csv => text::look(request, &origin, packing, &mut look),
     };
-    done.map_err(|what| Error::Input(format!("{shown}: {what}")))?;
+    done.map_err(refused)?;
     look.findings.retain(|finding| finding.count > 0);
     Ok(look)
 }
 
+fn on_disk(path: &Path) -> std::result::Result<Origin, String> {
+    let metadata = path.metadata().map_err(|error| format!("cannot be opened: {error}"))?;
+    if metadata.is_dir() {
+        return Err("is a folder; name one of its files".to_owned());
+    }
+    if !metadata.is_file() {
+        return Err("is no ordinary file; pipes and devices cannot be read twice".to_owned());
+    }
+    Ok(Origin::disk(path.to_path_buf(), &metadata))
+}
+
+fn on_store(uri: &str) -> Result<Origin> {
+    let others = match store::named(uri).map_err(Error::Input)? {
+        Named::Object(remote) => return Ok(Origin::Store(remote)),
+        Named::Folder(others) | Named::Glob(_, others) => others,
+    };
+    Err(Error::Input(match others.first() {
+        Some((_, first)) => format!("{uri}: names {} objects; name one, such as {}", others.len(), first.shown()),
+        None => format!("{uri}: there is no such object"),
+    }))
+}
+
 /// Format and packing: as declared, by the name, else by the first bytes, which is said.
-fn kind(request: &Request, hints: &mut Vec<String>) -> std::result::Result<(Format, Packing), String> {
+fn kind(request: &Request, origin: &Origin, hints: &mut Vec<String>) -> std::result::Result<(Format, Packing), String> {
     let name = request.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let told = by_suffix(&name);
-    let mut head = Vec::new();
-    let mut file = File::open(request.path).map_err(|error| format!("cannot be opened: {error}"))?;
-    let unread = |error: std::io::Error| format!("cannot be read: {error}");
-    file.by_ref().take(1024).read_to_end(&mut head).map_err(unread)?;
-    let mut tail = [0; 4];
-    let has_tail = file.seek(SeekFrom::End(-4)).and_then(|_| file.read_exact(&mut tail)).is_ok();
-    let packing = match head.as_slice() {
+    let file = origin.open()?;
+    let part = |start: u64, length: u64| {
+        let bytes = file.get_bytes(start, length as usize);
+        bytes.map_err(|error| format!("cannot be read: {error}"))
+    };
+    let head = part(0, origin.bytes().min(1024))?;
+    let tail = part(origin.bytes().saturating_sub(4), origin.bytes().min(4))?;
+    let packing = match &*head {
         [0x1f, 0x8b, ..] => Packing::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Packing::Zstd,
         _ => Packing::Plain,
     };
     let marks: [&[u8]; 2] = [b"PAR1", b"PARE"];
-    let is_parquet = marks.iter().any(|mark| head.starts_with(mark) || has_tail && tail == **mark);
+    let is_parquet = marks.iter().any(|mark| head.starts_with(mark) || tail == *mark);
     let by_magic = if is_parquet { Format::Parquet } else { Format::Csv };
     match (request.input.format, told) {
         (Some(Format::Parquet), _) => Ok((Format::Parquet, Packing::Plain)),

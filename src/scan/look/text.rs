@@ -22,8 +22,8 @@ const HEAD: usize = 64 << 10;
 /// First records that are asked whether they read like headings.
 const FIRST_RECORDS: usize = 10;
 
-pub(super) fn look(request: &Request, packing: Packing, look: &mut Look) -> Result<(), String> {
-    let head = head(request, packing)?;
+pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &mut Look) -> Result<(), String> {
+    let head = head(request, origin, packing)?;
     let dialect = settle(request, &head, look);
     let delimiter = dialect.delimiter.expect("a delimiter was settled");
     let cutting = Cutting {
@@ -32,7 +32,7 @@ pub(super) fn look(request: &Request, packing: Packing, look: &mut Look) -> Resu
         max_record: request.limits.max_record_bytes,
         max_cells: request.limits.max_columns,
     };
-    let content = Content::open(&origin(request)?, packing, &request.limits)?;
+    let content = Content::open(origin, packing, &request.limits)?;
     let mut records = RecordReader::new(content, dialect.encoding, cutting)?;
     for line in 1..dialect.header_line {
         if !records.skip_line()? {
@@ -51,15 +51,9 @@ pub(super) fn look(request: &Request, packing: Packing, look: &mut Look) -> Resu
     seen.into_look(request, &dialect, &head, look)
 }
 
-/// The file as it is now.
-fn origin(request: &Request) -> Result<Origin, String> {
-    let metadata = request.path.metadata().map_err(|error| format!("cannot be looked at: {error}"))?;
-    Ok(Origin::disk(request.path.to_path_buf(), &metadata))
-}
-
 /// The first bytes, inflated.
-fn head(request: &Request, packing: Packing) -> Result<Vec<u8>, String> {
-    let mut content = Content::open(&origin(request)?, packing, &request.limits)?;
+fn head(request: &Request, origin: &Origin, packing: Packing) -> Result<Vec<u8>, String> {
+    let mut content = Content::open(origin, packing, &request.limits)?;
     let mut head = vec![0; HEAD];
     let mut filled = 0;
     while filled < HEAD {
