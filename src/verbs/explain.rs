@@ -7,11 +7,14 @@ use crate::cli::{ExplainArgs, GlobalOptions};
 use crate::dedup;
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
+use crate::progress::warn;
 use crate::scan::{self, Survey};
 use crate::tables::{self, columns::Table};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::SystemTime;
@@ -38,10 +41,17 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
     // The story tells every fact, whatever tables the job makes.
     plan.output.tables = Table::ALL.to_vec();
-    let survey = scan::survey_and_try(&plan)?;
+    let mut survey = scan::survey_and_try(&plan)?;
     let axis = tables::time_axis(&plan);
-    let settings = crate::fold::settings(&plan, &survey, &axis);
-    let stories = stories(&plan, &survey, &settings, args)?;
+    let stories = loop {
+        let settings = crate::fold::settings(&plan, &survey, &axis);
+        match stories(&plan, &survey, &settings, args) {
+            // As a run leaves them out.
+            Err(Error::BadFiles(bad)) => survey = survey.without(&plan, bad)?,
+            told => break told?,
+        }
+    };
+    survey.left_out().for_each(|left_out| warn(&left_out));
     if stories.is_empty() {
         return Err(Error::Input(format!(
             "no row of seller `{}` and order `{}` stands in the job's inputs; both must be as in the source, blanks around them aside, or the row was rejected before its order could be read",
@@ -70,12 +80,18 @@ fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs
     units.sort_by_key(|unit| (unit.file, unit.first_record));
     let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
     let found = Mutex::new(Vec::new());
+    let mut bad: BTreeMap<u32, String> = BTreeMap::new();
     for unit in units {
+        if bad.contains_key(&unit.file) {
+            continue;
+        }
         let mut folder = Folder::new(settings, &keys);
         let file = &survey.files[unit.file as usize];
         let cells = plan.cells(file.input, file.format);
         let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
-        scan::read(plan, survey, unit, &mut |chunk| {
+        // What fails behind the reader is not the file's fault.
+        let sound = Cell::new(true);
+        let mut take = |chunk: scan::Chunk| {
             crate::signals::check()?;
             let refuse = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
             let wanted = [(Column::SellerId, args.seller.as_str()), (Column::OrderId, args.order.as_str())];
@@ -86,7 +102,14 @@ fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs
                 found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(story);
             };
             folder.explain(&source, &batch, &records, &mut tell).map_err(refuse)
-        })?;
+        };
+        match scan::read(plan, survey, unit, &mut |chunk| take(chunk).inspect_err(|_| sound.set(false))) {
+            Err(Error::Input(why)) if sound.get() => drop(bad.insert(unit.file, why)),
+            read => drop(read?),
+        }
+    }
+    if !bad.is_empty() {
+        return Err(Error::BadFiles(bad.into_iter().collect()));
     }
     Ok(found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }

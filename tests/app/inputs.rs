@@ -1,6 +1,6 @@
 //! Bad files: named, left out, or tried in a process of their own; and the first look at a file.
 
-use crate::support::{cell, fails, ok, table, text, vtr_in};
+use crate::support::{cell, fails, ok, table, text, vtr, vtr_in};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use flate2::{Compression, write::GzEncoder};
 use parquet::arrow::ArrowWriter;
@@ -72,6 +72,15 @@ fn a_file_left_out_counts_nothing_and_is_warned_of() {
     assert_eq!(files.iter().map(|row| cell(row, "file")).collect::<Vec<_>>(), ["good.csv"]);
     let log = fs::read_to_string(folder.path().join("out/_log/00000000000000000001.json")).unwrap();
     assert!(log.contains("left out") && log.contains("cut-a.csv.gz"), "the manifest says it too");
+    let explain = |order: &str| vtr(&["explain", &skipping, "--seller", "A1", "--order", order]);
+    let told = explain("1");
+    let warned = text(&told.stderr);
+    assert!(told.status.success() && text(&told.stdout).contains("good.csv, record 1"), "{warned}");
+    for name in ["cut-a.csv.gz", "cut-b.csv.gz", "empty.csv"] {
+        assert!(warned.contains(&format!("left out, on_bad_file = \"skip\": {name}")), "{name}: {warned}");
+    }
+    let told = explain("7919");
+    assert!(told.status.code() == Some(3) && text(&told.stderr).contains("cut-a.csv.gz"), "it stands in these alone");
     assert!(
         fails(3, &["run", &job(folder.path(), "\"cut-*\"", "on_bad_file = \"skip\"", ""), "--quiet"])
             .contains("every input file")
