@@ -200,7 +200,7 @@ pub struct UnitEnd {
 
 /// How a file is read.
 enum Source {
-    Parquet(parquet::Source),
+    Parquet(Box<parquet::Source>),
     Csv(Packing, Mapping),
 }
 

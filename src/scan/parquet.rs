@@ -178,7 +178,7 @@ pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     }
     looked.days = days;
     looked.rows = Some(rows);
-    Ok(Looked { file: looked, units, beyond, source: super::Source::Parquet(source) })
+    Ok(Looked { file: looked, units, beyond, source: super::Source::Parquet(Box::new(source)) })
 }
 
 /// The columns as the file describes them; an embedded Arrow schema that does not fit is left aside.

@@ -77,6 +77,6 @@ fn a_run_that_was_killed_is_cleaned_up_after_and_one_that_lives_is_not() {
     signal(&alive, "-CONT");
     let ended = alive.wait_with_output().unwrap();
     assert!(matches!(ended.status.code(), Some(0 | 5)), "{:?}: {}", ended.status, text(&ended.stderr));
-    assert_eq!(folders(&out), [PathBuf::new(); 0]);
+    assert!(folders(&out).is_empty());
     assert!(ok(&["verify", out.to_str().unwrap()]).contains("version 1"));
 }
