@@ -5,45 +5,30 @@
 //! It fails only on a column of a type that [`Column::read_as`](crate::input::Column::read_as)
 //! refuses.
 
+pub use crate::columns::FileSource;
 pub use crate::copies::{Copy, MOST_FILES, Subtractor, Taken};
 pub use crate::reject::{Records, Reject, shown_cell, shown_value};
 pub use crate::settings::{Identity, Settings, Unit};
 pub use crate::tallies::{FileTally, Weeks};
 
+use crate::columns::{Columns, MarketCell, Resolvers};
 use crate::copies::copy;
 use crate::defects::{DefectRow, DefectRows};
-use crate::input::{CellRules, Column, ColumnSet};
+use crate::input::Column;
 use crate::keys::{Codes, Layout, SharedKeys, market_code};
 use crate::partial::{Partial, RowKeys, week_index};
-use crate::resolve::{Amounts, Cell, Flags, Labels, Origin, Resolver, Texts, Times, fault_text};
+use crate::resolve::{Cell, fault_text};
 use crate::settings::row_keys;
 use arrow::array::RecordBatch;
 use std::ops::RangeInclusive;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
-use vtr_kernel::carrier::CarrierName;
-use vtr_kernel::facts::{
-    CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking, category_label,
-};
+use vtr_kernel::facts::{CarrierField, Facts, FulfilledBy, OrderState, Tracking};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Scanned, Verdict, judge, selecting_day, zone};
-use vtr_kernel::lane::Country;
 use vtr_kernel::number::cleaned;
-use vtr_kernel::policy::{Marketplace, ProgrammeId};
+use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Class;
-use vtr_kernel::service::Service;
-
-/// The file whose rows are folded.
-pub struct FileSource<'a> {
-    /// Its index in name order.
-    pub file: u32,
-    /// Columns it has, constants included.
-    pub columns: ColumnSet,
-    /// Columns with one value.
-    pub constants: &'a [(Column, String)],
-    /// How its cells are read.
-    pub cells: &'a CellRules,
-}
 
 /// What the fold hands on beside the marginals, since it was last asked.
 #[derive(Default)]
@@ -63,61 +48,6 @@ pub struct Yield {
     pub weeks: Weeks,
     /// Rows whose verdict hung on a value that could not be compared.
     pub unpriced: u64,
-}
-
-#[derive(Clone, Copy)]
-enum MarketCell {
-    Null,
-    Unknown,
-    Known(Marketplace),
-}
-
-#[derive(Clone, Copy)]
-struct CarrierCell {
-    name: CarrierName,
-    typed: u32,
-}
-
-#[derive(Default)]
-struct Resolvers {
-    /// `None`: null.
-    seller: Resolver<Option<u32>>,
-    market: Resolver<MarketCell>,
-    fulfilled: Resolver<FulfilledBy>,
-    state: Resolver<OrderState>,
-    carrier: Resolver<CarrierCell>,
-    service: Resolver<Service>,
-    from: Resolver<Option<Country>>,
-    to: Resolver<Option<Country>>,
-    currency: Resolver<CurrencyField>,
-    category: Resolver<u32>,
-    programme: Resolver<Option<ProgrammeId>>,
-}
-
-/// The columns of one batch, ready to be asked row by row.
-struct Columns<'a> {
-    seller: Labels<Option<u32>>,
-    market: Labels<MarketCell>,
-    fulfilled: Labels<FulfilledBy>,
-    state: Labels<OrderState>,
-    carrier: Labels<CarrierCell>,
-    service: Labels<Service>,
-    from: Labels<Option<Country>>,
-    to: Labels<Option<Country>>,
-    currency: Labels<CurrencyField>,
-    category: Labels<u32>,
-    programme: Labels<Option<ProgrammeId>>,
-    order: Texts<'a>,
-    package: Texts<'a>,
-    tracking: Texts<'a>,
-    buy_shipping: Flags,
-    value: Amounts,
-    promised: Times,
-    shipped: Times,
-    added: Times,
-    first_scan: Times,
-    delivery_scan: Times,
-    updated: Times,
 }
 
 /// A row whose cells all read.
@@ -220,7 +150,7 @@ impl<'a> Folder<'a> {
     /// A column whose type cannot be read, or more different texts than fit; nothing of the batch is
     /// counted then.
     pub fn batch(&mut self, source: &FileSource, batch: &RecordBatch, records: &Records) -> Result<(), String> {
-        let columns = self.columns(source, batch)?;
+        let columns = self.resolvers.columns(source, batch, self.keys, self.settings.terms.book)?;
         self.keys.check()?;
         let mut scratch = Scratch::default();
         for row in 0..batch.num_rows() {
@@ -232,7 +162,7 @@ impl<'a> Folder<'a> {
                 }
             }
         }
-        self.keep(columns);
+        self.resolvers.keep(columns);
         Ok(())
     }
 
@@ -247,7 +177,7 @@ impl<'a> Folder<'a> {
         records: &Records,
         tell: &mut dyn FnMut(usize, Fate),
     ) -> Result<(), String> {
-        let columns = self.columns(source, batch)?;
+        let columns = self.resolvers.columns(source, batch, self.keys, self.settings.terms.book)?;
         let mut scratch = Scratch::default();
         for row in 0..batch.num_rows() {
             let Some(read) = self.read(&columns, source, row) else {
@@ -259,7 +189,7 @@ impl<'a> Folder<'a> {
                 continue;
             }
             let number = cleaned(columns.tracking.get(row, source.cells).unwrap_or_default(), &mut scratch.cleaned);
-            let facts = facts(&columns, source, row, &read, number);
+            let facts = facts(&columns, row, &read, number);
             let verdict = judge(&facts, read.day, &self.settings.terms);
             let package = columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
             let clock = zone(self.settings.terms.book, read.marketplace, &self.utc);
@@ -270,7 +200,7 @@ impl<'a> Folder<'a> {
                 .map(|identity| copy(identity, place, &read, package, clock, &mut scratch.identity));
             tell(row, Fate::Judged { facts: &facts, verdict: &verdict, package, copy });
         }
-        self.keep(columns);
+        self.resolvers.keep(columns);
         Ok(())
     }
 
@@ -313,68 +243,6 @@ impl<'a> Folder<'a> {
     /// The counts of everything folded and not yet taken.
     pub fn finish(self) -> Partial {
         self.partial
-    }
-
-    fn columns<'b>(&mut self, source: &'b FileSource, batch: &'b RecordBatch) -> Result<Columns<'b>, String> {
-        let origin = |column: Column| match batch.column_by_name(column.name()) {
-            Some(array) => Origin::Array(array),
-            None => match source.constants.iter().find(|(constant, _)| *constant == column) {
-                Some((_, text)) => Origin::Constant(text),
-                None => Origin::Absent,
-            },
-        };
-        let (cells, keys, book) = (source.cells, self.keys, self.settings.terms.book);
-        let r = &mut self.resolvers;
-        let country = |text: Option<&str>| text.map(Country::read);
-        Ok(Columns {
-            seller: r.seller.labels(&origin(Column::SellerId), cells, |text| text.map(|text| keys.seller(text)))?,
-            market: r.market.labels(&origin(Column::Marketplace), cells, |text| match text {
-                None => MarketCell::Null,
-                Some(text) => book.resolve_marketplace(text).map_or(MarketCell::Unknown, MarketCell::Known),
-            })?,
-            fulfilled: r.fulfilled.labels(&origin(Column::FulfillmentChannel), cells, FulfilledBy::read)?,
-            state: r.state.labels(&origin(Column::OrderStatus), cells, OrderState::read)?,
-            carrier: r.carrier.labels(&origin(Column::Carrier), cells, |text| CarrierCell {
-                name: book.carriers.resolve(text),
-                typed: keys.typed(text.unwrap_or_default()),
-            })?,
-            service: r.service.labels(&origin(Column::ShipService), cells, |text| book.services.resolve(text))?,
-            from: r.from.labels(&origin(Column::ShipFromCountry), cells, country)?,
-            to: r.to.labels(&origin(Column::ShipToCountry), cells, country)?,
-            currency: r.currency.labels(&origin(Column::Currency), cells, CurrencyField::read)?,
-            category: r
-                .category
-                .labels(&origin(Column::ProductCategory), cells, |text| keys.category(category_label(text)))?,
-            programme: r
-                .programme
-                .labels(&origin(Column::Programme), cells, |text| text.and_then(|text| book.resolve_programme(text)))?,
-            order: Texts::new(&origin(Column::OrderId), cells)?,
-            package: Texts::new(&origin(Column::PackageId), cells)?,
-            tracking: Texts::new(&origin(Column::TrackingNumber), cells)?,
-            buy_shipping: Flags::new(&origin(Column::BuyShipping), cells)?,
-            value: Amounts::new(&origin(Column::PackageValue), cells)?,
-            promised: Times::new(&origin(Column::PromisedDeliveryAt), cells)?,
-            shipped: Times::new(&origin(Column::ShippedAt), cells)?,
-            added: Times::new(&origin(Column::TrackingAddedAt), cells)?,
-            first_scan: Times::new(&origin(Column::FirstScanAt), cells)?,
-            delivery_scan: Times::new(&origin(Column::DeliveryScanAt), cells)?,
-            updated: Times::new(&origin(Column::UpdatedAt), cells)?,
-        })
-    }
-
-    fn keep(&mut self, columns: Columns) {
-        let r = &mut self.resolvers;
-        r.seller.keep(columns.seller);
-        r.market.keep(columns.market);
-        r.fulfilled.keep(columns.fulfilled);
-        r.state.keep(columns.state);
-        r.carrier.keep(columns.carrier);
-        r.service.keep(columns.service);
-        r.from.keep(columns.from);
-        r.to.keep(columns.to);
-        r.currency.keep(columns.currency);
-        r.category.keep(columns.category);
-        r.programme.keep(columns.programme);
     }
 
     /// The row, if nothing about it is to be rejected.
@@ -445,7 +313,7 @@ impl<'a> Folder<'a> {
         } else {
             ""
         };
-        let facts = facts(columns, source, row, read, number);
+        let facts = facts(columns, row, read, number);
         let verdict = judge(&facts, read.day, &settings.terms);
         let typed = columns.carrier.get(row).typed;
         let codes = Codes {
@@ -578,21 +446,20 @@ fn number_of<'a>(facts: &Facts<'a>) -> &'a str {
 
 /// The facts of a row that reads.
 #[inline]
-fn facts<'b>(columns: &Columns, source: &FileSource, row: usize, read: &Row<'b>, number: &'b str) -> Facts<'b> {
-    let has = |column| source.columns.contains(column);
+fn facts<'b>(columns: &Columns, row: usize, read: &Row<'b>, number: &'b str) -> Facts<'b> {
     Facts {
         marketplace: read.marketplace,
         fulfilled_by: columns.fulfilled.get(row),
         state: columns.state.get(row),
         order_id: read.order_id,
-        carrier: if has(Column::Carrier) {
+        carrier: if columns.has_carrier {
             CarrierField::Name(columns.carrier.get(row).name)
         } else {
             CarrierField::NoColumn
         },
         service: columns.service.get(row),
         buy_shipping: read.buy_shipping,
-        tracking: if has(Column::TrackingNumber) { Tracking::of_cleaned(number) } else { Tracking::NoColumn },
+        tracking: if columns.has_tracking { Tracking::of_cleaned(number) } else { Tracking::NoColumn },
         origin: columns.from.get(row),
         destination: columns.to.get(row),
         value: read.value,
@@ -603,11 +470,6 @@ fn facts<'b>(columns: &Columns, source: &FileSource, row: usize, read: &Row<'b>,
         tracking_added: read.added,
         first_scan: read.first_scan,
         delivery_scan: read.delivery_scan,
-        scan_columns: match (has(Column::FirstScanAt), has(Column::DeliveryScanAt)) {
-            (true, true) => ScanColumns::Both,
-            (true, false) => ScanColumns::FirstOnly,
-            (false, true) => ScanColumns::DeliveryOnly,
-            (false, false) => ScanColumns::Neither,
-        },
+        scan_columns: columns.scan_columns,
     }
 }
