@@ -129,6 +129,12 @@ struct Trial {
     hard: bool,
 }
 
+impl Trial {
+    fn passes(&self, number: &[u8]) -> bool {
+        self.check.passes(self.variant.part(number))
+    }
+}
+
 /// The ends of a number as bits of [`Trial::ends`].
 fn ends(number: &[u8]) -> [u64; 2] {
     [number.first(), number.last()].map(|byte| byte.map_or(0, |byte| 1 << place(*byte)))
@@ -271,14 +277,16 @@ impl Carriers {
         &self.entries[usize::from(trial.carrier)].shapes[usize::from(trial.shape)]
     }
 
+    /// Whether the pattern of a trial fits.
+    #[inline]
+    fn has_pattern(&self, trial: &Trial, ends: [u64; 2], number: &[u8]) -> bool {
+        trial.ends[0] & ends[0] != 0 && trial.ends[1] & ends[1] != 0 && trial.variant.matches(&self.alphabet, number)
+    }
+
     /// Whether the pattern of a trial fits, and if so whether its check does.
     #[inline]
     fn try_it(&self, trial: &Trial, ends: [u64; 2], number: &[u8]) -> Option<bool> {
-        if trial.ends[0] & ends[0] == 0 || trial.ends[1] & ends[1] == 0 {
-            return None;
-        }
-        let variant = &trial.variant;
-        variant.matches(&self.alphabet, number).then(|| trial.check.passes(variant.part(number)))
+        self.has_pattern(trial, ends, number).then(|| trial.passes(number))
     }
 
     /// Whether the pattern of one shape fits a cleaned number, and if so whether its check passes.
@@ -301,7 +309,7 @@ impl Carriers {
     pub fn fits(&self, carrier: CarrierId, number: &[u8]) -> bool {
         let ends = ends(number);
         let mut friends = self.friends(carrier, number).iter();
-        friends.any(|trial| self.try_it(trial, ends, number).is_some_and(|passed| passed || !trial.hard))
+        friends.any(|trial| self.has_pattern(trial, ends, number) && (!trial.hard || trial.passes(number)))
     }
 
     /// The shape of the carrier, its family or its partners that the number has with a right check,
@@ -316,7 +324,7 @@ impl Carriers {
     pub fn own_pattern(&self, carrier: CarrierId, number: &[u8]) -> Option<usize> {
         let ends = ends(number);
         let own = self.friends(carrier, number).iter().take_while(|trial| trial.carrier == carrier.0);
-        own.filter(|trial| self.try_it(trial, ends, number).is_some()).map(|trial| usize::from(trial.shape)).min()
+        own.filter(|trial| self.has_pattern(trial, ends, number)).map(|trial| usize::from(trial.shape)).min()
     }
 
     /// Whether the number opens like one of the carrier's own strict shapes.

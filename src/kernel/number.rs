@@ -90,9 +90,11 @@ impl Variant {
         self.classes.len()
     }
 
+    #[inline]
     pub(crate) fn matches(&self, alphabet: &Alphabet, number: &[u8]) -> bool {
-        number.len() == self.classes.len()
-            && number.iter().zip(&*self.classes).all(|(byte, class)| alphabet.members[*byte as usize] >> class & 1 == 1)
+        // To the end without a branch: what comes here nearly always fits.
+        let fits = |fits: u64, (byte, class): (&u8, &u8)| fits & alphabet.holds(*class, *byte);
+        number.len() == self.classes.len() && number.iter().zip(&*self.classes).fold(1, fits) == 1
     }
 
     /// The characters that a number of this variant can begin and end with, as bits of [`place`].
@@ -121,7 +123,7 @@ pub(crate) fn place(byte: u8) -> u32 {
 /// The classes of characters that the book's patterns use, as a bit set for each byte.
 #[derive(Clone)]
 pub struct Alphabet {
-    members: [u128; 256],
+    members: [[u64; MAX_CLASSES / 64]; 256],
     classes: Vec<Vec<u8>>,
 }
 
@@ -133,11 +135,18 @@ impl std::fmt::Debug for Alphabet {
 
 impl Default for Alphabet {
     fn default() -> Self {
-        Alphabet { members: [0; 256], classes: Vec::new() }
+        Alphabet { members: [[0; MAX_CLASSES / 64]; 256], classes: Vec::new() }
     }
 }
 
 impl Alphabet {
+    /// 1 if a byte is of a class, else 0.
+    #[inline]
+    fn holds(&self, class: u8, byte: u8) -> u64 {
+        let words = &self.members[usize::from(byte)];
+        words[usize::from(class / 64) % words.len()] >> (class % 64) & 1
+    }
+
     fn class(&mut self, bytes: Vec<u8>) -> Result<u8, String> {
         if let Some(known) = self.classes.iter().position(|class| *class == bytes) {
             return Ok(known as u8);
@@ -147,7 +156,7 @@ impl Alphabet {
             return Err(format!("the book uses more than {MAX_CLASSES} different classes of characters"));
         }
         for byte in &bytes {
-            self.members[*byte as usize] |= 1 << index;
+            self.members[*byte as usize][index / 64] |= 1 << (index % 64);
         }
         self.classes.push(bytes);
         Ok(index as u8)
