@@ -11,9 +11,10 @@ use rustc_hash::FxHasher;
 use std::hash::Hasher;
 use std::sync::Arc;
 
-/// Distinct texts, and their bytes, above which the next array begins anew.
-const MOST_KEPT: usize = 4_096;
-const MOST_KEPT_BYTES: usize = 256 << 10;
+/// Distinct texts, and their bytes, above which the next array begins anew: of so many most are new in it,
+/// and those that are not would be resolved in vain.
+const MOST_KEPT: usize = 512;
+const MOST_KEPT_BYTES: usize = 32 << 10;
 
 /// Short texts that are remembered; a power of two.
 const RECENT: usize = 512;
@@ -44,7 +45,7 @@ impl Default for LabelBuilder {
     }
 }
 
-/// A text without NUL of at most 16 bytes, as a number that no other such text has; all ones: no text.
+/// A text without NUL of at most 16 bytes, as a number that no other such text has. No UTF-8 is all ones.
 type Short = u128;
 
 /// The text of so many bytes that these begin with.

@@ -96,14 +96,7 @@ fn made(input: &TablesInput) -> Vec<Made> {
 #[test]
 fn a_week_of_many_cells_is_what_its_packages_are() {
     let (plan, counted) = (plan("2025-06-17", &[Table::VtrWeekly, Table::VtrWeeklyCategory]), many());
-    let input = TablesInput {
-        plan: &plan,
-        counted: &counted,
-        rejects: &[],
-        files: &[],
-        goes_on: false,
-        evidence: Evidence::Scans,
-    };
+    let input = input(&plan, &counted);
     let pieces = made(&input);
     assert_eq!(pieces.len(), 2);
     for (piece, (name, last)) in pieces.iter().zip([("carrier", CARRIERS), ("product_category", CATEGORIES)]) {
@@ -125,14 +118,7 @@ fn a_week_of_many_cells_is_what_its_packages_are() {
 #[test]
 fn accounts_are_whole_wherever_chunks_end() {
     let (plan, counted) = (plan("2025-06-17", &[Table::AccountHealth]), many());
-    let input = TablesInput {
-        plan: &plan,
-        counted: &counted,
-        rejects: &[],
-        files: &[],
-        goes_on: false,
-        evidence: Evidence::Scans,
-    };
+    let input = input(&plan, &counted);
     let pieces = made(&input);
     let [piece] = pieces.as_slice() else { panic!("one piece") };
     let (sellers, categories) = (texts(piece, "seller_id"), texts(piece, "product_category"));
@@ -170,14 +156,7 @@ fn threads_move_no_byte() {
     let counted = counted(&plan, &packages);
     let mut bytes = |threads: usize| {
         plan.threads = threads;
-        let input = TablesInput {
-            plan: &plan,
-            counted: &counted,
-            rejects: &[],
-            files: &[],
-            goes_on: false,
-            evidence: Evidence::Scans,
-        };
+        let input = input(&plan, &counted);
         let files = Mutex::new(BTreeMap::new());
         let take = |piece: Piece| {
             let key = (piece.table, piece.week);
@@ -201,14 +180,7 @@ fn the_first_failure_ends_all_threads() {
         .map(|week| Judged { day: day("2025-01-02") + 7 * week, ..judged("2025-01-02", Reason::Scanned, 1) })
         .collect();
     let counted = counted(&plan, &packages);
-    let input = TablesInput {
-        plan: &plan,
-        counted: &counted,
-        rejects: &[],
-        files: &[],
-        goes_on: false,
-        evidence: Evidence::Scans,
-    };
+    let input = input(&plan, &counted);
     let fail = |piece: Piece| match piece.table {
         Table::Rejects => Err(crate::error::Error::Usage("the disk is full".into())),
         _ => piece.batches.collect::<Result<Vec<_>, _>>().map(drop),

@@ -340,10 +340,14 @@ fn pieces(input: &TablesInput) -> Vec<Made> {
     pieces
 }
 
+/// Counts judged by scans, and neither rejects nor files.
+fn input<'a>(plan: &'a Plan, counted: &'a crate::counts::Counted) -> TablesInput<'a> {
+    TablesInput { plan, counted, rejects: &[], files: &[], goes_on: false, evidence: Evidence::Scans }
+}
+
 fn tables(plan: &Plan, packages: &[Judged]) -> Vec<Made> {
     let counted = counted(plan, packages);
-    let evidence = Evidence::Scans;
-    pieces(&TablesInput { plan, counted: &counted, rejects: &[], files: &[], goes_on: false, evidence })
+    pieces(&input(plan, &counted))
 }
 
 /// Some columns of a piece as texts; null is empty. Numbers are padded, so that they sort as texts.

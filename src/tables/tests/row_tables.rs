@@ -29,7 +29,7 @@ fn defects(rows: &[Defect]) -> RecordBatch {
 }
 
 fn input<'a>(plan: &'a Plan, counted: &'a crate::counts::Counted) -> TablesInput<'a> {
-    TablesInput { plan, counted, rejects: &[], files: &[], goes_on: false, evidence: Evidence::Format }
+    TablesInput { evidence: Evidence::Format, ..super::input(plan, counted) }
 }
 
 #[test]
