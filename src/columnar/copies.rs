@@ -161,7 +161,7 @@ pub(crate) fn copy(
     buffer.clear();
     buffer.extend_from_slice(&read.seller.to_le_bytes());
     buffer.extend_from_slice(&read.market.to_le_bytes());
-    buffer.extend_from_slice(read.order_id.as_bytes());
+    buffer.extend_from_slice(read.facts.order_id.as_bytes());
     let version = match identity.unit {
         Unit::Package => {
             // 0xff stands in no UTF-8 text, so no order and package run into each other.

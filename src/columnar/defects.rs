@@ -67,7 +67,7 @@ impl DefectRows {
         self.record.append_value(record as i64);
         self.seller.append_value(read.seller);
         self.market.append_value(read.market);
-        self.order_id.append_value(read.order_id);
+        self.order_id.append_value(read.facts.order_id);
         self.package_id.append_value(defect.package_id);
         self.day.append_value(verdict.day);
         self.typed.append_value(defect.typed);

@@ -21,7 +21,6 @@ use crate::resolve::{Cell, fault_text};
 use crate::settings::row_keys;
 use arrow::array::RecordBatch;
 use std::ops::RangeInclusive;
-use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
 use vtr_kernel::facts::{CarrierField, Facts, FulfilledBy, OrderState, Tracking};
 use vtr_kernel::instant::Moment;
@@ -53,18 +52,11 @@ pub struct Yield {
 /// A row whose cells all read.
 pub(crate) struct Row<'a> {
     pub seller: u32,
-    pub marketplace: Marketplace,
     pub market: u16,
-    pub order_id: &'a str,
     pub updated: Option<Moment>,
     pub day: Day,
-    promised: Option<Moment>,
-    shipped: Option<Moment>,
-    added: Option<Moment>,
-    first_scan: Option<Moment>,
-    delivery_scan: Option<Moment>,
-    buy_shipping: bool,
-    value: Option<Amount>,
+    /// What is judged; of the tracking number nothing yet until it has been cleaned.
+    pub facts: Facts<'a>,
 }
 
 /// What becomes of one row.
@@ -155,7 +147,7 @@ impl<'a> Folder<'a> {
         let mut scratch = Scratch::default();
         for row in 0..batch.num_rows() {
             match self.read(&columns, source, row) {
-                Some(read) => self.place(&columns, source, row, &read, records, &mut scratch),
+                Some(mut read) => self.place(&columns, source, row, &mut read, records, &mut scratch),
                 None => {
                     let reject = self.first_fault(&columns, source, batch, records, row);
                     self.reject(reject);
@@ -180,7 +172,7 @@ impl<'a> Folder<'a> {
         let columns = self.resolvers.columns(source, batch, self.keys, self.settings.terms.book)?;
         let mut scratch = Scratch::default();
         for row in 0..batch.num_rows() {
-            let Some(read) = self.read(&columns, source, row) else {
+            let Some(mut read) = self.read(&columns, source, row) else {
                 tell(row, Fate::Rejected(self.first_fault(&columns, source, batch, records, row)));
                 continue;
             };
@@ -189,16 +181,17 @@ impl<'a> Folder<'a> {
                 continue;
             }
             let number = cleaned(columns.tracking.get(row, source.cells).unwrap_or_default(), &mut scratch.cleaned);
-            let facts = facts(&columns, row, &read, number);
-            let verdict = judge(&facts, read.day, &self.settings.terms);
-            let package = columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
-            let clock = zone(self.settings.terms.book, read.marketplace, &self.utc);
+            read.facts.tracking = tracking(&columns, number);
+            let facts = &read.facts;
+            let verdict = judge(facts, read.day, &self.settings.terms);
+            let package = columns.package.get(row, source.cells).unwrap_or(number_of(facts));
+            let clock = zone(self.settings.terms.book, facts.marketplace, &self.utc);
             let place = (source.file, records.number(row));
             let copy = self
                 .settings
                 .identity
                 .map(|identity| copy(identity, place, &read, package, clock, &mut scratch.identity));
-            tell(row, Fate::Judged { facts: &facts, verdict: &verdict, package, copy });
+            tell(row, Fate::Judged { facts, verdict: &verdict, package, copy });
         }
         self.resolvers.keep(columns);
         Ok(())
@@ -246,7 +239,7 @@ impl<'a> Folder<'a> {
     }
 
     /// The row, if nothing about it is to be rejected.
-    #[inline]
+    #[inline(always)] // what it gives is large, and would be copied
     fn read<'b>(&self, columns: &'b Columns, source: &FileSource, row: usize) -> Option<Row<'b>> {
         let cells = source.cells;
         let seller = columns.seller.get(row)?;
@@ -267,34 +260,44 @@ impl<'a> Folder<'a> {
         if wrong(promised) || wrong(shipped) {
             return None;
         }
-        let market = market_code(marketplace);
-        Some(Row {
-            seller,
+        let facts = Facts {
             marketplace,
-            market,
+            fulfilled_by: columns.fulfilled.get(row),
+            state: columns.state.get(row),
             order_id,
-            updated,
-            day,
+            carrier: if columns.has_carrier {
+                CarrierField::Name(columns.carrier.get(row).name)
+            } else {
+                CarrierField::NoColumn
+            },
+            service: columns.service.get(row),
+            buy_shipping,
+            tracking: Tracking::NoColumn,
+            origin: columns.from.get(row),
+            destination: columns.to.get(row),
+            value,
+            currency: columns.currency.get(row),
+            programme: columns.programme.get(row),
             promised,
             shipped,
-            added,
+            tracking_added: added,
             first_scan,
             delivery_scan,
-            buy_shipping,
-            value,
-        })
+            scan_columns: columns.scan_columns,
+        };
+        Some(Row { seller, market: market_code(marketplace), updated, day, facts })
     }
 
     /// Counts a row that reads where it belongs.
     #[inline]
-    fn place(
+    fn place<'b>(
         &mut self,
-        columns: &Columns,
-        source: &FileSource,
+        columns: &'b Columns,
+        source: &'b FileSource,
         row: usize,
-        read: &Row,
+        read: &mut Row<'b>,
         records: &Records,
-        scratch: &mut Scratch,
+        scratch: &'b mut Scratch,
     ) {
         let settings = self.settings;
         self.out.tally.see(read.day);
@@ -305,16 +308,17 @@ impl<'a> Folder<'a> {
         let raw = columns.tracking.get(row, source.cells);
         let package = if settings.identity.is_some() { columns.package.get(row, source.cells) } else { None };
         // The first rungs do not look at the number; cleaning it would be in vain.
-        let is_looked_at = read.marketplace != Marketplace::None
-            && columns.fulfilled.get(row) == FulfilledBy::Seller
-            && columns.state.get(row) == OrderState::Live;
+        let is_looked_at = read.facts.marketplace != Marketplace::None
+            && read.facts.fulfilled_by == FulfilledBy::Seller
+            && read.facts.state == OrderState::Live;
         let number = if is_looked_at || package.is_none() && settings.identity.is_some() {
             cleaned(raw.unwrap_or_default(), &mut scratch.cleaned)
         } else {
             ""
         };
-        let facts = facts(columns, row, read, number);
-        let verdict = judge(&facts, read.day, &settings.terms);
+        read.facts.tracking = tracking(columns, number);
+        let (read, facts) = (&*read, &read.facts);
+        let verdict = judge(facts, read.day, &settings.terms);
         let typed = columns.carrier.get(row).typed;
         let codes = Codes {
             time: week_index(read.day),
@@ -330,15 +334,15 @@ impl<'a> Folder<'a> {
         self.out.unpriced += u64::from(unpriced);
         let record = records.number(row);
         if let Some(identity) = settings.identity {
-            let clock = zone(settings.terms.book, read.marketplace, &self.utc);
-            let package = package.unwrap_or(number_of(&facts));
+            let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
+            let package = package.unwrap_or(number_of(facts));
             let copy = copy(identity, (source.file, record), read, package, clock, &mut scratch.identity);
             self.out.copies.push(Copy { cell: keys.weekly, category: keys.category_code, typed, unpriced, ..copy });
         }
         if settings.wants_defects && keys.in_range && verdict.reason.class() == Class::Defect {
             let delivered = matches!(settings.terms.evidence, Evidence::Scans)
-                && Scanned::of(&facts, settings.terms.as_of).delivery.is_some();
-            let package_id = columns.package.get(row, source.cells).unwrap_or(number_of(&facts));
+                && Scanned::of(facts, settings.terms.as_of).delivery.is_some();
+            let package_id = columns.package.get(row, source.cells).unwrap_or(number_of(facts));
             let defect = DefectRow { typed, package_id, tracking: raw.unwrap_or_default(), mendable: !delivered };
             self.defects.push(source.file, record, read, &verdict, &defect);
         }
@@ -347,7 +351,7 @@ impl<'a> Folder<'a> {
     /// Whether a row is not there yet on the `as_of` day.
     fn is_later(&self, read: &Row) -> bool {
         let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.settings.terms.as_of));
-        !self.settings.keep_later_rows && (later(read.updated) || later(read.shipped))
+        !self.settings.keep_later_rows && (later(read.updated) || later(read.facts.shipped))
     }
 
     #[inline]
@@ -444,32 +448,7 @@ fn number_of<'a>(facts: &Facts<'a>) -> &'a str {
     }
 }
 
-/// The facts of a row that reads.
-#[inline]
-fn facts<'b>(columns: &Columns, row: usize, read: &Row<'b>, number: &'b str) -> Facts<'b> {
-    Facts {
-        marketplace: read.marketplace,
-        fulfilled_by: columns.fulfilled.get(row),
-        state: columns.state.get(row),
-        order_id: read.order_id,
-        carrier: if columns.has_carrier {
-            CarrierField::Name(columns.carrier.get(row).name)
-        } else {
-            CarrierField::NoColumn
-        },
-        service: columns.service.get(row),
-        buy_shipping: read.buy_shipping,
-        tracking: if columns.has_tracking { Tracking::of_cleaned(number) } else { Tracking::NoColumn },
-        origin: columns.from.get(row),
-        destination: columns.to.get(row),
-        value: read.value,
-        currency: columns.currency.get(row),
-        programme: columns.programme.get(row),
-        promised: read.promised,
-        shipped: read.shipped,
-        tracking_added: read.added,
-        first_scan: read.first_scan,
-        delivery_scan: read.delivery_scan,
-        scan_columns: columns.scan_columns,
-    }
+/// What stands in the tracking column of a row, its number cleaned.
+fn tracking<'a>(columns: &Columns, number: &'a str) -> Tracking<'a> {
+    if columns.has_tracking { Tracking::of_cleaned(number) } else { Tracking::NoColumn }
 }

@@ -6,7 +6,6 @@
 
 use crate::keys::time;
 use hashbrown::HashTable;
-use hashbrown::hash_table::Entry as Slot;
 use vtr_kernel::calendar::{Day, FIRST_DAY, monday};
 
 /// The time axis cut at every day where a week or a window begins or ends: days within one segment
@@ -122,7 +121,11 @@ const BYTES_PER_PLACE: usize = 17;
 /// Counts by cell.
 #[derive(Debug, Default)]
 struct Counts {
-    table: HashTable<Entry>,
+    /// A table for each time: histories come more or less in its order, so that what is being counted in
+    /// is small enough for the processor's caches, however many cells there are.
+    tables: Vec<HashTable<Entry>>,
+    /// Entries that all tables together have room for.
+    room: usize,
     /// Rows not yet counted: looked up many at a time, so that the processor need not wait for the
     /// memory of one before it asks for that of the next.
     pending: Vec<(u64, u32)>,
@@ -158,20 +161,20 @@ impl Counts {
 
     #[inline]
     fn add(&mut self, key: u64, beside: u32, by: i32) {
-        let is_it = |entry: &Entry| entry.key == key && entry.beside == beside;
-        match self.table.entry(hash(key, beside), is_it, |entry| hash(entry.key, entry.beside)) {
-            Slot::Occupied(mut slot) => {
-                let entry = slot.get_mut();
-                match entry.count.checked_add(by) {
-                    Some(count) => entry.count = count,
-                    None => {
-                        self.aside.push(*entry);
-                        entry.count = by;
-                    }
-                }
-            }
-            Slot::Vacant(slot) => {
-                slot.insert(Entry { key, beside, count: by });
+        let time = usize::from(time(key));
+        if self.tables.len() <= time {
+            self.tables.resize_with(time + 1, HashTable::new);
+        }
+        let (table, hashed) = (&mut self.tables[time], hash(key, beside));
+        match table.find_mut(hashed, |entry| entry.key == key && entry.beside == beside) {
+            Some(entry) => match entry.count.checked_add(by) {
+                Some(count) => entry.count = count,
+                None => self.aside.push(std::mem::replace(entry, Entry { key, beside, count: by })),
+            },
+            None => {
+                let before = table.capacity();
+                table.insert_unique(hashed, Entry { key, beside, count: by }, |entry| hash(entry.key, entry.beside));
+                self.room += table.capacity() - before;
             }
         }
     }
@@ -179,23 +182,44 @@ impl Counts {
     fn merge(&mut self, mut other: Counts) {
         other.settle();
         self.settle();
-        if self.table.is_empty() {
-            self.table = other.table;
-        } else {
-            other.table.into_iter().for_each(|entry| self.add(entry.key, entry.beside, entry.count));
+        for (time, table) in other.tables.into_iter().enumerate() {
+            match self.tables.get_mut(time) {
+                Some(own) if !own.is_empty() => {
+                    table.into_iter().for_each(|entry| self.add(entry.key, entry.beside, entry.count));
+                }
+                Some(own) => {
+                    self.room = self.room - own.capacity() + table.capacity();
+                    *own = table;
+                }
+                None => {
+                    self.room += table.capacity();
+                    self.tables.push(table);
+                }
+            }
         }
         self.aside.extend(other.aside);
     }
 
     fn bytes(&self) -> usize {
         // What a table has room for stands to what it takes as 7 to 8.
-        self.table.capacity() / 7 * 8 * BYTES_PER_PLACE + self.aside.len() * size_of::<Entry>()
+        self.room / 7 * 8 * BYTES_PER_PLACE + self.aside.len() * size_of::<Entry>()
     }
 
     fn take(&mut self) -> Run {
         self.settle();
-        let Counts { table, aside, .. } = std::mem::take(self);
-        Run::of(|| table.iter().chain(&aside).filter(|entry| entry.count != 0))
+        let Counts { tables, aside, .. } = std::mem::take(self);
+        let mut run = Run::default();
+        run.entries.reserve_exact(tables.iter().map(HashTable::len).sum::<usize>() + aside.len());
+        for (at, table) in tables.into_iter().enumerate() {
+            let (first, aside) = (run.entries.len(), aside.iter().filter(|entry| usize::from(time(entry.key)) == at));
+            run.entries.extend(table.iter().chain(aside).filter(|entry| entry.count != 0));
+            let entries = &run.entries[first..];
+            if !entries.is_empty() {
+                let rows = entries.iter().map(|entry| i64::from(entry.count)).sum();
+                run.times.push(Stretch { time: at as u16, entries: entries.len(), rows });
+            }
+        }
+        run
     }
 }
 
@@ -217,31 +241,6 @@ pub struct Stretch {
     pub entries: usize,
     /// How many rows they count, those taken out negative.
     pub rows: i64,
-}
-
-impl Run {
-    /// Entries in any order, asked for twice: once to count them, once to put them in their places.
-    fn of<'a, I: Iterator<Item = &'a Entry>>(entries: impl Fn() -> I) -> Run {
-        let mut places = vec![Stretch::default(); 1 << 14];
-        for entry in entries() {
-            let place = &mut places[usize::from(time(entry.key))];
-            place.entries += 1;
-            place.rows += i64::from(entry.count);
-        }
-        let times = places.iter().enumerate().filter(|(_, place)| place.entries > 0);
-        let times = times.map(|(time, place)| Stretch { time: time as u16, ..*place }).collect();
-        let mut next = 0;
-        for place in &mut places {
-            next += std::mem::replace(&mut place.entries, next);
-        }
-        let mut grouped = vec![Entry { key: 0, beside: 0, count: 0 }; next];
-        for entry in entries() {
-            let place = &mut places[usize::from(time(entry.key))].entries;
-            grouped[*place] = *entry;
-            *place += 1;
-        }
-        Run { entries: grouped, times }
-    }
 }
 
 /// The marginals of one partial as runs.

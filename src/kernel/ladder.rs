@@ -119,9 +119,7 @@ pub fn select<'a>(facts: &Facts, book: &'a Book, id: MarketplaceId, day: Day) ->
     let version = market.version(day);
     let origin = facts.origin.unwrap_or(market.country);
     let destination = facts.destination.unwrap_or(market.country);
-    let lane = version.and_then(|version| {
-        version.lanes.iter().find(|lane| lane.from.contains(origin) && lane.to.contains(destination))
-    });
+    let lane = version.and_then(|version| version.lanes.find(origin, destination));
     let carriers = version.map(|version| lane.and_then(|lane| lane.carriers.as_ref()).unwrap_or(&version.carriers));
     Selected { market, version, lane, carriers }
 }

@@ -165,6 +165,48 @@ pub struct Lane {
     pub refuse: Vec<Condition>,
 }
 
+/// The lanes of a version, in order: the first that fits a shipment is its lane.
+#[derive(Clone, Debug)]
+pub struct Lanes {
+    all: Vec<Lane>,
+    /// For each country, the lanes that begin there and those that end there: a bit for each of the
+    /// first 64.
+    from: Vec<u64>,
+    to: Vec<u64>,
+}
+
+impl Lanes {
+    /// Lanes in their order.
+    pub fn of(all: Vec<Lane>) -> Lanes {
+        let bits = |of: fn(&Lane) -> &CountrySet| {
+            let country = |code: u16| {
+                let fits = |lane: &Lane| u64::from(of(lane).contains(Country(code)));
+                all.iter().take(64).enumerate().fold(0, |bits, (place, lane)| bits | fits(lane) << place)
+            };
+            (0..=Country::UNKNOWN.0).map(country).collect()
+        };
+        let (from, to) = (bits(|lane| &lane.from), bits(|lane| &lane.to));
+        Lanes { all, from, to }
+    }
+
+    /// The lane from a country to another.
+    #[inline]
+    pub fn find(&self, from: Country, to: Country) -> Option<&Lane> {
+        match self.from[usize::from(from.0)] & self.to[usize::from(to.0)] {
+            0 => self.all.iter().skip(64).find(|lane| lane.from.contains(from) && lane.to.contains(to)),
+            fitting => self.all.get(fitting.trailing_zeros() as usize),
+        }
+    }
+}
+
+impl std::ops::Deref for Lanes {
+    type Target = [Lane];
+
+    fn deref(&self) -> &[Lane] {
+        &self.all
+    }
+}
+
 /// What conditions may ask of a shipment.
 pub(crate) struct Asked<'a> {
     pub carrier: Carrier,
@@ -253,5 +295,36 @@ mod tests {
         all_but.remove(Country::read("AE"));
         assert!(!all_but.contains(Country::UNKNOWN) && !all_but.contains(Country::read("AE")));
         assert!(all_but.contains(Country::read("CN")) && all_but.contains(Country::read("ZZ")));
+    }
+
+    #[test]
+    fn the_first_lane_that_fits_is_found_among_many() {
+        let countries = |text: &str| {
+            let mut set = CountrySet::NONE;
+            text.split(' ').for_each(|country| set.insert(Country::read(country)));
+            set
+        };
+        let lane = |(number, (from, to)): (usize, (CountrySet, CountrySet))| Lane {
+            id: RuleId(number as u32),
+            from,
+            to,
+            scans: Scans::Always(1),
+            carriers: None,
+            programme: None,
+            exempt: Vec::new(),
+            refuse: Vec::new(),
+        };
+        let mut ends = vec![(countries("DE"), countries("DE")), (countries("DE FR"), countries("DE FR"))];
+        ends.extend((0..70).map(|_| (countries("IT"), countries("ES"))));
+        ends.push((countries("DE"), CountrySet::ALL));
+        ends.push((CountrySet::ALL, CountrySet::ALL));
+        let lanes = Lanes::of(ends.into_iter().enumerate().map(lane).collect());
+        for from in ["DE", "FR", "IT", "ZZ", "?"].map(Country::read) {
+            for to in ["DE", "FR", "ES", "ZZ", "?"].map(Country::read) {
+                let want = lanes.iter().find(|lane| lane.from.contains(from) && lane.to.contains(to));
+                assert_eq!(lanes.find(from, to).map(|lane| lane.id), want.map(|lane| lane.id), "{from:?} {to:?}");
+            }
+        }
+        assert!(Lanes::of(Vec::new()).find(Country::UNKNOWN, Country::UNKNOWN).is_none());
     }
 }

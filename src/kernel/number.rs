@@ -14,11 +14,33 @@ pub const MAX_LENGTH: usize = 64;
 /// Patterns may differ in at most this many classes of characters over the whole book.
 const MAX_CLASSES: usize = 128;
 
+/// Whether every byte passes a test. Numbers differ in length, and a loop whose end the processor cannot guess costs
+/// more than the test: so those of usual length are looked at in two overlapping blocks.
+#[inline]
+pub(crate) fn all_bytes(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
+    let passes = |passed: bool, byte: &u8| passed & test(*byte);
+    match (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
+        (Some(head), Some(tail)) if bytes.len() <= 32 => head.iter().fold(true, passes) & tail.iter().fold(true, passes),
+        _ => match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+            (Some(head), Some(tail)) if bytes.len() <= 16 => {
+                head.iter().fold(true, passes) & tail.iter().fold(true, passes)
+            }
+            _ => bytes.iter().fold(true, passes),
+        },
+    }
+}
+
+/// Whether cleaning would leave a number as it is.
+#[inline]
+fn is_clean(number: &str) -> bool {
+    all_bytes(number.as_bytes(), |byte| byte.is_ascii_uppercase() | byte.is_ascii_digit())
+}
+
 /// Writes the cleaned form of a number as typed: white space, hyphens and dots out, full-width
 /// characters folded, ASCII upper case; all else stays. Clears `cleaned` first.
 pub fn clean_into(raw: &str, cleaned: &mut String) {
     cleaned.clear();
-    if raw.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+    if is_clean(raw) {
         cleaned.push_str(raw);
         return;
     }
@@ -28,7 +50,7 @@ pub fn clean_into(raw: &str, cleaned: &mut String) {
 /// The cleaned form of a number as typed: itself where it is clean, else made in `buffer`.
 #[inline]
 pub fn cleaned<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
-    if raw.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit()) {
+    if is_clean(raw) {
         return raw;
     }
     clean_into(raw, buffer);
@@ -321,6 +343,19 @@ mod tests {
         let mut alphabet = Alphabet::default();
         let (variants, _) = alphabet.compile(pattern).unwrap();
         variants.iter().any(|variant| variant.matches(&alphabet, number.as_bytes()))
+    }
+
+    #[test]
+    fn every_byte_is_looked_at() {
+        for length in 0..70 {
+            let mut bytes = vec![b'7'; length];
+            assert!(all_bytes(&bytes, |byte| byte == b'7'), "{length}");
+            for place in 0..length {
+                bytes[place] = b'-';
+                assert!(!all_bytes(&bytes, |byte| byte == b'7'), "{place} of {length}");
+                bytes[place] = b'7';
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! The tests run on the cleaned number, in the book's order; the first that fits names the rule.
 //! They come before any check digit, because zeros pass most of those.
 
-use crate::number::cleaned_char;
+use crate::number::{all_bytes, cleaned_char};
 use crate::text;
 
 /// Which test fitted; its name is the verdict's rule.
@@ -95,8 +95,8 @@ impl Placeholders {
 
     /// The first test that the cleaned number fits, if any; `order_id` is as typed.
     pub fn find(&self, number: &str, order_id: &str) -> Option<Placeholder> {
-        let look = Look::at(number.as_bytes());
-        if self.may_be_listed(number, &look) {
+        let is_plain = all_bytes(number.as_bytes(), |byte| byte.is_ascii_alphanumeric());
+        if self.may_be_listed(number, is_plain) {
             if self.is_word(number) {
                 return Some(Placeholder::Words);
             }
@@ -104,7 +104,7 @@ impl Placeholders {
                 return Some(Placeholder::Numbers);
             }
         }
-        if self.repeated && if look.is_plain { look.is_repeated } else { is_repeated(number) } {
+        if self.repeated && is_repeated(number) {
             return Some(Placeholder::Repeated);
         }
         if self.counting && is_counting(number.as_bytes()) {
@@ -118,10 +118,11 @@ impl Placeholders {
                 return Some(Placeholder::OrderIdSuffixes);
             }
         }
-        if self.no_digit && !look.has_digit {
+        // From the end, where most numbers have one.
+        if self.no_digit && !number.bytes().rev().any(|byte| byte.is_ascii_digit()) {
             return Some(Placeholder::NoDigit);
         }
-        let is_short = if look.is_plain {
+        let is_short = if is_plain {
             number.len() < self.min_length
         } else {
             number.chars().take(self.min_length).count() < self.min_length
@@ -129,10 +130,10 @@ impl Placeholders {
         is_short.then_some(Placeholder::MinLength)
     }
 
-    fn may_be_listed(&self, number: &str, look: &Look) -> bool {
+    fn may_be_listed(&self, number: &str, is_plain: bool) -> bool {
         // Folding may shorten what is not ASCII to anything, and punctuation other than hyphens and dots
         // survives cleaning but not an alias key.
-        if !look.is_plain {
+        if !is_plain {
             return true;
         }
         let first = number.bytes().next().unwrap_or(0);
@@ -145,28 +146,6 @@ impl Placeholders {
             return self.words.binary_search_by(|word| word.bytes().cmp(number.bytes().map(lower))).is_ok();
         }
         self.words.binary_search_by(|word| word.chars().cmp(text::alias_chars(number))).is_ok()
-    }
-}
-
-/// What one pass over the bytes of a number tells.
-struct Look {
-    /// Nothing but ASCII letters and digits.
-    is_plain: bool,
-    has_digit: bool,
-    /// One byte, repeated.
-    is_repeated: bool,
-}
-
-impl Look {
-    fn at(number: &[u8]) -> Look {
-        let first = number.first().copied().unwrap_or(0);
-        let mut look = Look { is_plain: true, has_digit: false, is_repeated: !number.is_empty() };
-        for byte in number {
-            look.is_plain &= byte.is_ascii_alphanumeric();
-            look.has_digit |= byte.is_ascii_digit();
-            look.is_repeated &= *byte == first;
-        }
-        look
     }
 }
 

@@ -4,7 +4,7 @@
 
 use crate::calendar::{Day, Zone};
 use crate::carrier::{Carrier, CarrierId, Carriers};
-use crate::lane::{CarrierRule, Country, Lane};
+use crate::lane::{CarrierRule, Country, Lanes};
 use crate::money::Currency;
 use crate::placeholder::Placeholders;
 use crate::reason::Reason;
@@ -106,7 +106,7 @@ pub struct Version {
     /// Programmes judged apart.
     pub programmes: Vec<Programme>,
     /// Lanes in order; the first that fits decides.
-    pub lanes: Vec<Lane>,
+    pub lanes: Lanes,
     /// How sure its sources are.
     pub confidence: Confidence,
     /// The day they were last read, as written.

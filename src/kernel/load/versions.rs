@@ -4,7 +4,7 @@ use super::conditions::{self, Kind};
 use super::names::{Names, Rules};
 use super::reader::{Node, Report, Table, Text, did_you_mean};
 use crate::amount::Amount;
-use crate::lane::{CarrierRule, Country, CountrySet, Lane, Otherwise};
+use crate::lane::{CarrierRule, Country, CountrySet, Lane, Lanes, Otherwise};
 use crate::policy::{Confidence, Per, Programme, ProgrammeId, Source, Version};
 use crate::tally::{Target, TargetKind};
 use std::collections::BTreeMap;
@@ -36,7 +36,8 @@ pub(super) fn version(table: &Table, context: &Context, rules: &mut Rules) -> Op
     let checked_on = table.need("checked_on", "2026-11-22").and_then(Node::date);
     let sources = sources(table);
     let lanes = table.may("lane", "[[version.lane]] with its keys").and_then(Node::tables).unwrap_or_default();
-    let lanes = lanes.iter().filter_map(|table| lane(table, &programmes, carriers.as_ref(), context, rules)).collect();
+    let lanes = lanes.iter().filter_map(|table| lane(table, &programmes, carriers.as_ref(), context, rules));
+    let lanes = Lanes::of(lanes.collect());
     table.finish();
     Some(Version {
         id: id?,

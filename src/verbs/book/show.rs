@@ -72,7 +72,7 @@ fn of_version(book: &Book, version: &Version) -> String {
         );
     }
     let _ = writeln!(text, "  carriers: {}", carriers(book, &version.carriers));
-    for lane in &version.lanes {
+    for lane in version.lanes.iter() {
         text += &of_lane(book, lane);
     }
     let confidence = match version.confidence {
