@@ -3,7 +3,7 @@
 //! The tests run on the cleaned number, in the book's order; the first that fits names the rule.
 //! They come before any check digit, because zeros pass most of those.
 
-use crate::number::{all_bytes, cleaned_char};
+use crate::number::{all_bytes, cleaned_char, place};
 use crate::text;
 
 /// Which test fitted; its name is the verdict's rule.
@@ -67,8 +67,8 @@ pub struct Placeholders {
     pub(crate) min_length: usize,
     /// Lower case without outer blanks, sorted.
     pub(crate) no_marketplace: Vec<String>,
-    /// For each length in bytes, which first bytes a word or number of that length has.
-    pub(crate) starts: Vec<[u128; 2]>,
+    /// For each length in bytes, what a word or number of that length can begin and end with, as bits of [`place`].
+    pub(crate) ends: Vec<[u64; 2]>,
 }
 
 impl Placeholders {
@@ -79,11 +79,12 @@ impl Placeholders {
         self.numbers.dedup();
         self.no_marketplace.sort();
         let longest = self.words.iter().chain(&self.numbers).map(String::len).max().unwrap_or(0);
-        self.starts = vec![[0; 2]; longest + 1];
+        self.ends = vec![[0; 2]; longest + 1];
         for text in self.words.iter().chain(&self.numbers) {
-            let Some(first) = text.bytes().next() else { continue };
-            for byte in [first.to_ascii_uppercase(), first.to_ascii_lowercase()] {
-                self.starts[text.len()][usize::from(byte >> 7)] |= 1 << (byte & 127);
+            let bytes = text.as_bytes();
+            for (bits, byte) in self.ends[bytes.len()].iter_mut().zip([bytes.first(), bytes.last()]) {
+                // Words are lower case; of a number that is not upper case only the place of all others is known.
+                *bits |= byte.map_or(0, |byte| 1 << place(byte.to_ascii_uppercase()) | 1 << place(b'a'));
             }
         }
     }
@@ -136,8 +137,11 @@ impl Placeholders {
         if !is_plain {
             return true;
         }
-        let first = number.bytes().next().unwrap_or(0);
-        self.starts.get(number.len()).is_some_and(|starts| starts[0] >> (first & 127) & 1 == 1)
+        let bytes = number.as_bytes();
+        let (Some(first), Some(last), Some(ends)) = (bytes.first(), bytes.last(), self.ends.get(bytes.len())) else {
+            return false;
+        };
+        ends[0] >> place(*first) & ends[1] >> place(*last) & 1 == 1
     }
 
     fn is_word(&self, number: &str) -> bool {
@@ -192,7 +196,7 @@ mod tests {
             no_digit: true,
             min_length: 5,
             no_marketplace: vec!["non-amazon".into()],
-            starts: Vec::new(),
+            ends: Vec::new(),
         };
         placeholders.prepare();
         placeholders

@@ -94,7 +94,7 @@ pub(super) fn placeholders<'a>(shelf: &Shelf<'a>, markets: &Markets, report: &'a
         no_digit: no_digit?,
         min_length: usize::try_from(min_length?).unwrap_or_default(),
         no_marketplace: channels?.iter().map(|channel| text::lower(channel.text)).collect(),
-        starts: Vec::new(),
+        ends: Vec::new(),
     };
     placeholders.prepare();
     Some(placeholders)
