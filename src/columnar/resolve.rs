@@ -59,25 +59,21 @@ pub(crate) enum Origin<'a> {
 pub(crate) struct Labels<T> {
     /// Empty where every row has the one value.
     keys: ScalarBuffer<i32>,
-    nulls: Option<NullBuffer>,
+    /// The last one is what null is resolved to, so that a row need not be asked whether it is.
     values: Vec<T>,
-    null: T,
 }
 
 impl<T: Copy> Labels<T> {
     /// The same for every row.
     fn one(value: T) -> Labels<T> {
-        Labels { keys: Vec::new().into(), nulls: None, values: Vec::new(), null: value }
+        Labels { keys: Vec::new().into(), values: vec![value] }
     }
 
     #[inline]
     pub(crate) fn get(&self, row: usize) -> T {
-        if self.nulls.as_ref().is_some_and(|nulls| nulls.is_null(row)) {
-            return self.null;
-        }
         match self.keys.get(row) {
             Some(key) => self.values[*key as usize],
-            None => self.null,
+            None => self.values[0],
         }
     }
 }
@@ -85,6 +81,7 @@ impl<T: Copy> Labels<T> {
 /// The remembered values of one label column.
 pub(crate) struct Resolver<T> {
     seen: Option<StringArray>,
+    /// What the seen texts were resolved to, and then what null is.
     values: Vec<T>,
 }
 
@@ -108,21 +105,24 @@ impl<T: Copy> Resolver<T> {
             Origin::Array(array) => as_labels(array)?,
         };
         let values = array.values().as_string::<i32>().clone();
+        let null = values.len();
         if !self.seen.as_ref().is_some_and(|seen| is_same(seen, &values)) {
-            let texts =
-                (0..values.len()).map(|index| if values.is_null(index) { None } else { Some(values.value(index)) });
-            self.values = texts.map(|text| resolve(text.and_then(|text| cells.trim(text)))).collect();
+            let texts = (0..null).map(|index| if values.is_null(index) { None } else { Some(values.value(index)) });
+            self.values = texts.chain([None]).map(|text| resolve(text.and_then(|text| cells.trim(text)))).collect();
             self.seen = Some(values);
         }
-        let nulls = array.nulls().cloned().filter(|nulls| nulls.null_count() > 0);
+        let keys = array.keys().values();
+        let keys = match array.nulls().filter(|nulls| nulls.null_count() > 0) {
+            Some(nulls) => keys.iter().zip(nulls).map(|(key, valid)| if valid { *key } else { null as i32 }).collect(),
+            None => keys.clone(),
+        };
         // The values are moved out for the batch and handed back by `keep`.
-        let keys = array.keys().values().clone();
-        Ok(Labels { keys, nulls, values: std::mem::take(&mut self.values), null: resolve(None) })
+        Ok(Labels { keys, values: std::mem::take(&mut self.values) })
     }
 
     /// Takes the values back after a batch.
     pub(crate) fn keep(&mut self, labels: Labels<T>) {
-        if !labels.values.is_empty() {
+        if !labels.keys.is_empty() {
             self.values = labels.values;
         }
     }
@@ -399,8 +399,11 @@ impl Times {
     #[inline(always)]
     pub(crate) fn get(&self, row: usize) -> Cell<Moment> {
         match self {
-            Times::Micros { nulls: Some(nulls), .. } if nulls.is_null(row) => Cell::Null,
-            Times::Micros { values, .. } => Cell::Value(Moment::Instant(values[row])),
+            Times::Micros { values, nulls } => {
+                let value = Cell::Value(Moment::Instant(values[row]));
+                let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
+                if is_null { Cell::Null } else { value }
+            }
             Times::Read { values, kinds } => match kinds[row] {
                 TimeKind::Null => Cell::Null,
                 TimeKind::Instant => Cell::Value(Moment::Instant(values[row])),

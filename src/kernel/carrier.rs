@@ -280,7 +280,7 @@ impl Carriers {
     /// Whether the pattern of a trial fits.
     #[inline]
     fn has_pattern(&self, trial: &Trial, ends: [u64; 2], number: &[u8]) -> bool {
-        trial.ends[0] & ends[0] != 0 && trial.ends[1] & ends[1] != 0 && trial.variant.matches(&self.alphabet, number)
+        (trial.ends[0] & ends[0] != 0) & (trial.ends[1] & ends[1] != 0) && trial.variant.matches(&self.alphabet, number)
     }
 
     /// Whether the pattern of a trial fits, and if so whether its check does.

@@ -150,14 +150,17 @@ pub struct Market {
     pub latency_days: i32,
     /// Its own country.
     pub country: Country,
-    /// Versions in order of time.
+    /// Versions in order of time, none overlapping another.
     pub versions: Vec<Version>,
 }
 
 impl Market {
     /// The version in force on a day.
     pub fn version(&self, day: Day) -> Option<&Version> {
-        self.versions.iter().find(|version| version.in_force(day))
+        // Counted to the end: where to stop would be one more guess for the processor in every row.
+        let has_begun = |version: &Version| usize::from(version.from.unwrap_or(Day::MIN) <= day);
+        let begun = self.versions.iter().map(has_begun).sum::<usize>();
+        self.versions.get(begun.checked_sub(1)?).filter(|version| version.in_force(day))
     }
 }
 
