@@ -113,7 +113,11 @@ impl<T: Copy> Resolver<T> {
         }
         let keys = array.keys().values();
         let keys = match array.nulls().filter(|nulls| nulls.null_count() > 0) {
-            Some(nulls) => keys.iter().zip(nulls).map(|(key, valid)| if valid { *key } else { null as i32 }).collect(),
+            // All bits or none: where nulls are many, the processor could not guess which come next.
+            Some(nulls) => {
+                let keep = |(key, valid): (&i32, bool)| (key ^ null as i32) & -i32::from(valid) ^ null as i32;
+                keys.iter().zip(nulls).map(keep).collect()
+            }
             None => keys.clone(),
         };
         // The values are moved out for the batch and handed back by `keep`.

@@ -103,6 +103,9 @@ pub struct Shape {
 pub(crate) struct Variant {
     /// Class of each character, an index into [`Alphabet`].
     classes: Arc<[u8]>,
+    /// Where every class is at most two runs of characters: the first character of one run at each place, then how
+    /// far the run goes, then the same for the other. Else empty.
+    runs: Arc<[u8]>,
     /// The part that the check runs over.
     part: std::ops::Range<usize>,
 }
@@ -114,9 +117,24 @@ impl Variant {
 
     #[inline]
     pub(crate) fn matches(&self, alphabet: &Alphabet, number: &[u8]) -> bool {
-        // To the end without a branch: what comes here nearly always fits.
+        let length = self.classes.len();
+        if number.len() != length {
+            return false;
+        }
+        if self.runs.len() == 4 * length {
+            // As in `all_bytes`; what comes here nearly always fits.
+            let runs = std::array::from_fn(|plane| &self.runs[plane * length..(plane + 1) * length]);
+            return match (number.first_chunk::<16>(), number.last_chunk::<16>()) {
+                (Some(head), Some(tail)) if length <= 32 => in_runs(head, first(runs)) & in_runs(tail, last(runs)),
+                _ => match (number.first_chunk::<8>(), number.last_chunk::<8>()) {
+                    (Some(head), Some(tail)) if length <= 16 => in_runs(head, first(runs)) & in_runs(tail, last(runs)),
+                    _ => (0..length)
+                        .fold(true, |fits, place| fits & is_in_runs(number[place], runs.map(|plane| plane[place]))),
+                },
+            };
+        }
         let fits = |fits: u64, (byte, class): (&u8, &u8)| fits & alphabet.holds(*class, *byte);
-        number.len() == self.classes.len() && number.iter().zip(&*self.classes).fold(1, fits) == 1
+        number.iter().zip(&*self.classes).fold(1, fits) == 1
     }
 
     /// The characters that a number of this variant can begin and end with, as bits of [`place`].
@@ -129,6 +147,48 @@ impl Variant {
 
     pub(crate) fn part<'a>(&self, number: &'a [u8]) -> &'a [u8] {
         number.get(self.part.clone()).unwrap_or(number)
+    }
+}
+
+#[inline]
+fn is_in_runs(byte: u8, [a, to_a, b, to_b]: [u8; 4]) -> bool {
+    (byte.wrapping_sub(a) <= to_a) | (byte.wrapping_sub(b) <= to_b)
+}
+
+#[inline]
+fn in_runs<const N: usize>(bytes: &[u8; N], runs: [&[u8; N]; 4]) -> bool {
+    (0..N).fold(true, |fits, place| fits & is_in_runs(bytes[place], runs.map(|plane| plane[place])))
+}
+
+/// The beginnings of slices, which must be so long.
+#[inline]
+fn first<const N: usize>(slices: [&[u8]; 4]) -> [&[u8; N]; 4] {
+    slices.map(|slice| slice.first_chunk().expect("the runs are as long as the number"))
+}
+
+/// The ends of slices, which must be so long.
+#[inline]
+fn last<const N: usize>(slices: [&[u8]; 4]) -> [&[u8; N]; 4] {
+    slices.map(|slice| slice.last_chunk().expect("the runs are as long as the number"))
+}
+
+/// The runs of successive characters of a class as first character and length less one, the last one repeated where
+/// there is but one; `None` if there are more than two.
+fn two_runs(class: &[u8]) -> Option<[(u8, u8); 2]> {
+    let mut runs: Vec<(u8, u8)> = Vec::new();
+    let mut sorted = class.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    for byte in sorted {
+        match runs.last_mut() {
+            Some((first, to)) if *first + *to + 1 == byte => *to += 1,
+            _ => runs.push((byte, 0)),
+        }
+    }
+    match runs.as_slice() {
+        [one] => Some([*one, *one]),
+        [one, other] => Some([*one, *other]),
+        _ => None,
     }
 }
 
@@ -202,7 +262,11 @@ impl Alphabet {
             let classes: Result<Vec<u8>, String> =
                 sequence.places.iter().map(|bytes| self.class(bytes.clone())).collect();
             let part = sequence.part.clone().unwrap_or(0..sequence.places.len());
-            variants.push(Variant { classes: classes?.into(), part });
+            let runs: Option<Vec<[(u8, u8); 2]>> = sequence.places.iter().map(|class| two_runs(class)).collect();
+            let runs = runs.unwrap_or_default();
+            let plane = |of: fn(&[(u8, u8); 2]) -> u8| runs.iter().map(of);
+            let runs = plane(|[a, _]| a.0).chain(plane(|[a, _]| a.1)).chain(plane(|[_, b]| b.0)).chain(plane(|[_, b]| b.1));
+            variants.push(Variant { classes: classes?.into(), runs: runs.collect(), part });
         }
         let literal: Vec<u8> = leading_literals(&hir);
         let prefix = if literal.len() >= 2 { String::from_utf8_lossy(&literal).into_owned() } else { String::new() };
@@ -372,6 +436,39 @@ mod tests {
         assert!(!fits("(420([0-9]{5}|[0-9]{9}))?(?<n>9[2345][0-9]{2})", "42012345678"));
         assert!(fits("J?JD000[0-9]{3}", "JJD000123") && fits("J?JD000[0-9]{3}", "JD000123"));
         assert!(!fits("[A-Z]{2}", "A\u{e9}"));
+    }
+
+    #[test]
+    fn patterns_of_any_length_fit_what_their_classes_hold() {
+        for length in 1..=MAX_LENGTH {
+            for class in ["[0-9]", "[A-Z]", "[0-9A-Z]", "[13579]", "[A-CX-Z0]", "[ABD-F]"] {
+                let mut alphabet = Alphabet::default();
+                let (variants, _) = alphabet.compile(&format!("{class}{{{length}}}")).unwrap();
+                let holds = |byte: u8| regex_holds(class, byte);
+                for place in 0..length {
+                    for byte in (0..=255).filter(|byte| place % 7 == 0 || byte % 5 == 0) {
+                        let fitting = (0..=255).find(|byte| holds(*byte)).unwrap();
+                        let mut number = vec![fitting; length];
+                        number[place] = byte;
+                        let fits = variants.iter().any(|variant| variant.matches(&alphabet, &number));
+                        assert_eq!(fits, holds(byte), "{class} {length} {place} {byte}");
+                    }
+                    assert!(!variants[0].matches(&alphabet, &vec![b'0'; place]));
+                }
+            }
+        }
+    }
+
+    /// The members of the classes above, spelled out.
+    fn regex_holds(class: &str, byte: u8) -> bool {
+        match class {
+            "[0-9]" => byte.is_ascii_digit(),
+            "[A-Z]" => byte.is_ascii_uppercase(),
+            "[0-9A-Z]" => byte.is_ascii_digit() || byte.is_ascii_uppercase(),
+            "[13579]" => b"13579".contains(&byte),
+            "[A-CX-Z0]" => b"ABCXYZ0".contains(&byte),
+            _ => b"ABDEF".contains(&byte),
+        }
     }
 
     #[test]
