@@ -170,18 +170,20 @@ pub struct Lane {
 pub struct Lanes {
     all: Vec<Lane>,
     /// For each country, the lanes that begin there and those that end there: a bit for each of the
-    /// first 64.
-    from: Vec<u64>,
-    to: Vec<u64>,
+    /// first, so few that the tables of all versions stay near at hand.
+    from: Vec<u8>,
+    to: Vec<u8>,
 }
 
 impl Lanes {
+    const FIRST: usize = u8::BITS as usize;
+
     /// Lanes in their order.
     pub fn of(all: Vec<Lane>) -> Lanes {
         let bits = |of: fn(&Lane) -> &CountrySet| {
             let country = |code: u16| {
-                let fits = |lane: &Lane| u64::from(of(lane).contains(Country(code)));
-                all.iter().take(64).enumerate().fold(0, |bits, (place, lane)| bits | fits(lane) << place)
+                let fits = |lane: &Lane| u8::from(of(lane).contains(Country(code)));
+                all.iter().take(Lanes::FIRST).enumerate().fold(0, |bits, (place, lane)| bits | fits(lane) << place)
             };
             (0..=Country::UNKNOWN.0).map(country).collect()
         };
@@ -193,7 +195,7 @@ impl Lanes {
     #[inline]
     pub fn find(&self, from: Country, to: Country) -> Option<&Lane> {
         match self.from[usize::from(from.0)] & self.to[usize::from(to.0)] {
-            0 => self.all.iter().skip(64).find(|lane| lane.from.contains(from) && lane.to.contains(to)),
+            0 => self.all.iter().skip(Lanes::FIRST).find(|lane| lane.from.contains(from) && lane.to.contains(to)),
             fitting => self.all.get(fitting.trailing_zeros() as usize),
         }
     }

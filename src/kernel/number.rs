@@ -20,7 +20,9 @@ const MAX_CLASSES: usize = 128;
 pub(crate) fn all_bytes(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
     let passes = |passed: bool, byte: &u8| passed & test(*byte);
     match (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) {
-        (Some(head), Some(tail)) if bytes.len() <= 32 => head.iter().fold(true, passes) & tail.iter().fold(true, passes),
+        (Some(head), Some(tail)) if bytes.len() <= 32 => {
+            head.iter().fold(true, passes) & tail.iter().fold(true, passes)
+        }
         _ => match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
             (Some(head), Some(tail)) if bytes.len() <= 16 => {
                 head.iter().fold(true, passes) & tail.iter().fold(true, passes)
@@ -265,7 +267,8 @@ impl Alphabet {
             let runs: Option<Vec<[(u8, u8); 2]>> = sequence.places.iter().map(|class| two_runs(class)).collect();
             let runs = runs.unwrap_or_default();
             let plane = |of: fn(&[(u8, u8); 2]) -> u8| runs.iter().map(of);
-            let runs = plane(|[a, _]| a.0).chain(plane(|[a, _]| a.1)).chain(plane(|[_, b]| b.0)).chain(plane(|[_, b]| b.1));
+            let runs =
+                plane(|[a, _]| a.0).chain(plane(|[a, _]| a.1)).chain(plane(|[_, b]| b.0)).chain(plane(|[_, b]| b.1));
             variants.push(Variant { classes: classes?.into(), runs: runs.collect(), part });
         }
         let literal: Vec<u8> = leading_literals(&hir);

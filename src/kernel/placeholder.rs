@@ -153,9 +153,8 @@ impl Placeholders {
             }
             _ => true,
         };
-        let is_listed = self.ends.get(number.len()).is_some_and(|ends| {
-            (ends[0] >> place(*a)) & (ends[1] >> place(*z)) & 1 == 1
-        });
+        let is_listed =
+            self.ends.get(number.len()).is_some_and(|ends| (ends[0] >> place(*a)) & (ends[1] >> place(*z)) & 1 == 1);
         is_short | is_repeated | is_counting | !has_digit | opens_like_order | is_listed
     }
 
