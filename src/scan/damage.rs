@@ -61,13 +61,21 @@ impl Damage {
     }
 }
 
+/// Whether one of sixteen bytes is a plus sign, which hardly any number has: a byte less one borrows only from 0.
+#[inline]
+fn has_plus(bytes: u128) -> bool {
+    const ONES: u128 = u128::MAX / 255;
+    let zeros = bytes ^ (ONES * b'+' as u128);
+    zeros.wrapping_sub(ONES) & !zeros & (ONES << 7) != 0
+}
+
 fn damaged(array: &ArrayRef) -> u64 {
     match array.data_type() {
         DataType::Utf8View => {
             // Texts of up to 12 bytes stand in their view, behind four bytes of length; spreadsheets write no longer ones.
             let is = |view: &u128| {
                 let (bytes, length) = (view.to_le_bytes(), *view as u32 as usize);
-                length <= 12 && is_damaged(&bytes[4..4 + length])
+                length <= 12 && has_plus(*view) && is_damaged(&bytes[4..4 + length])
             };
             array.as_string_view().views().iter().filter(|view| is(view)).count() as u64
         }
@@ -97,6 +105,8 @@ pub(super) fn sentence(column: &str, count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use arrow::array::StringViewArray;
+    use std::sync::Arc;
 
     #[test]
     fn numbers_that_a_spreadsheet_shortened_are_known() {
@@ -105,6 +115,19 @@ mod tests {
         }
         for text in ["", "9.2E+2", "1E10", "92E+21", "9.E+21", "1Z999AA10123456784", "E+21", "9.2E+2a", "9.2E-21"] {
             assert!(!is_damaged(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn damaged_numbers_are_counted_however_long_the_others_are() {
+        let texts = ["1E+10", "9.2E+21", "+49 30 1234", "1Z999AA10123456784", "1.23456E+21", "12345678+", ""];
+        let views: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
+        assert_eq!(damaged(&views), 3);
+        for place in 0..16 {
+            let mut bytes = *b"0123456789abcdef";
+            assert!(!has_plus(u128::from_le_bytes(bytes)));
+            bytes[place] = b'+';
+            assert!(has_plus(u128::from_le_bytes(bytes)), "{place}");
         }
     }
 }
