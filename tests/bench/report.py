@@ -153,6 +153,26 @@ def goals(results):
     return "\n".join(lines)
 
 
+def row_table(results):
+    """What J-full takes for a row, in nanoseconds of CPU, and what a sixth of the fastest other would leave for it."""
+    part, floor, micro = part_of(results, "full"), part_of(results, "floor"), results["micro"]
+    found = {engine: runs for (engine, _), runs in by_engine(part).items() if not failure(runs)} if part else {}
+    ours, peers = found.pop("vtr", None), [least(runs, "cpu_s") for engine, runs in found.items() if engine != "datafusion"]
+    judging = [bench["ns"] for bench in (micro or {"benches": []})["benches"] if bench["name"] == "judge/shipment"]
+    if not (ours and peers and floor and judging):
+        return ""
+    run = min(ours, key=lambda run: run["cpu_s"])
+    a_row = lambda seconds, rows=part["rows"]: seconds / rows * 1e9
+    decoding = a_row(least(by_engine(floor)["bare decode, threads: 1", floor["rows"]], "cpu_s"), floor["rows"])
+    table = a_row(part["threads"] * sum(stage["seconds"] for stage in run["report"]["stages"] if stage["name"] == "tables"))
+    whole, aim = a_row(run["cpu_s"]), a_row(min(peers)) / 6
+    lines = [(f"`vtr`, J-full, {part['rows']:,} rows", whole), (f"of these, bare decoding (the floor, {floor['rows']:,} rows)", decoding),
+             ("the table (stage `tables` on all threads)", table), ("judging a shipment (`judge/shipment`, by itself)", judging[0]),
+             ("the rest: reading its columns, counting it, waiting for memory", whole - decoding - table - judging[0]),
+             ("a sixth of the fastest other", aim), ("which would leave for the rest", aim - decoding - table - judging[0])]
+    return "\n".join(["| a row | CPU, ns |", "|---|---|"] + [f"| {name} | {value:,.0f} |" for name, value in lines]) + "\n\n"
+
+
 def micro_table(micro):
     """Criterion's estimates with their 95 % interval."""
     lines = ["| benchmark | one iteration, µs (95 % interval) | rate |", "|---|---|---|"]
@@ -204,7 +224,7 @@ made, and what favours whom, stands in [`tests/bench/README.md`](../tests/bench/
 
 {goals(results)}
 
-{notes()}
+{row_table(results)}{notes()}
 ## Runs
 
 {jobs_table(results)}
