@@ -61,12 +61,14 @@ pub(crate) struct Labels<T> {
     keys: ScalarBuffer<i32>,
     /// The last one is what null is resolved to, so that a row need not be asked whether it is.
     values: Vec<T>,
+    /// Whether the values are a resolver's, to be given back to it.
+    are_lent: bool,
 }
 
 impl<T: Copy> Labels<T> {
     /// The same for every row.
     fn one(value: T) -> Labels<T> {
-        Labels { keys: Vec::new().into(), values: vec![value] }
+        Labels { keys: Vec::new().into(), values: vec![value], are_lent: false }
     }
 
     #[inline]
@@ -117,12 +119,12 @@ impl<T: Copy> Resolver<T> {
             None => keys.clone(),
         };
         // The values are moved out for the batch and handed back by `keep`.
-        Ok(Labels { keys, values: std::mem::take(&mut self.values) })
+        Ok(Labels { keys, values: std::mem::take(&mut self.values), are_lent: true })
     }
 
     /// Takes the values back after a batch.
     pub(crate) fn keep(&mut self, labels: Labels<T>) {
-        if !labels.keys.is_empty() {
+        if labels.are_lent {
             self.values = labels.values;
         }
     }
@@ -444,6 +446,33 @@ pub(crate) fn fault_text(column: Column) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn values_outlive_a_batch_without_rows_and_one_without_the_column() {
+        let whole: ArrayRef = Arc::new(DictionaryArray::<Int32Type>::from_iter([Some("a"), None, Some("b")]));
+        let (mut resolver, cells) = (Resolver::default(), CellRules::default());
+        let mut resolved = 0;
+        let mut labels = |origin: Origin| -> Vec<Option<u8>> {
+            let labels = resolver.labels(&origin, &cells, |text| {
+                resolved += 1;
+                text.map(|text| text.as_bytes()[0])
+            });
+            let labels = labels.unwrap();
+            let rows = if let Origin::Array(array) = origin { array.len() } else { 1 };
+            let got = (0..rows).map(|row| labels.get(row)).collect();
+            resolver.keep(labels);
+            got
+        };
+        for _ in 0..2 {
+            assert_eq!(labels(Origin::Array(&whole)), [Some(b'a'), None, Some(b'b')]);
+            assert_eq!(labels(Origin::Array(&whole.slice(0, 0))), []);
+            assert_eq!(labels(Origin::Array(&whole.slice(1, 2))), [None, Some(b'b')]);
+            assert_eq!(labels(Origin::Constant("z")), [Some(b'z')]);
+            assert_eq!(labels(Origin::Absent), [None]);
+        }
+        assert_eq!(resolved, 3 + 2 * 2, "a dictionary is resolved once, and null with it");
+    }
 
     #[test]
     fn null_has_a_key_of_its_own() {

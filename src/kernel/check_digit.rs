@@ -127,31 +127,36 @@ fn s10(part: &[u8]) -> bool {
     want.is_some() && want == digit(part[10])
 }
 
-/// What UPS takes a character for; what is no digit or upper-case letter for far more than any digit.
-const UPS_VALUES: [u16; 256] = {
+/// What UPS takes a character for.
+const UPS_VALUES: [u8; 256] = {
     let (mut values, mut byte) = ([NO_VALUE; 256], 0);
     while byte < 256 {
         match byte as u8 {
-            b'0'..=b'9' => values[byte] = (byte - b'0' as usize) as u16,
-            b'A'..=b'Z' => values[byte] = ((byte - 3) % 10) as u16,
+            b'0'..=b'9' => values[byte] = byte as u8 - b'0',
+            b'A'..=b'Z' => values[byte] = (byte as u8 - 3) % 10,
             _ => {}
         }
         byte += 1;
     }
     values
 };
-const NO_VALUE: u16 = 1 << 12;
+/// A bit that no value has: for what is no digit or upper-case letter.
+const NO_VALUE: u8 = 128;
 
-fn ups_sum(body: &[u8], first_weight: u32) -> Option<u32> {
-    let weight = |index: usize| if index.is_multiple_of(2) { first_weight } else { 3 - first_weight };
-    let values = body.iter().map(|byte| u32::from(UPS_VALUES[usize::from(*byte)]));
+fn ups_sum(body: &[u8], first_weight: u64) -> Option<u64> {
     // To the end without a branch: letters and digits come in no order that could be guessed.
-    let sum = values.enumerate().map(|(index, value)| value * weight(index)).sum();
-    (sum < u32::from(NO_VALUE)).then_some(sum)
+    let (mut sum, mut bits) = (0, 0);
+    for (index, byte) in body.iter().enumerate() {
+        let value = UPS_VALUES[usize::from(*byte)];
+        bits |= value;
+        sum += u64::from(value) * if index.is_multiple_of(2) { first_weight } else { 3 - first_weight };
+    }
+    (bits & NO_VALUE == 0).then_some(sum)
 }
 
 fn ups(part: &[u8]) -> bool {
-    body_and_check(part).is_some_and(|(body, check)| ups_sum(body, 1).is_some_and(|sum| (10 - sum % 10) % 10 == check))
+    body_and_check(part)
+        .is_some_and(|(body, check)| ups_sum(body, 1).is_some_and(|sum| (10 - sum % 10) % 10 == u64::from(check)))
 }
 
 fn ontrac(part: &[u8]) -> bool {
@@ -160,8 +165,9 @@ fn ontrac(part: &[u8]) -> bool {
         Some(b'D') => 5,
         _ => return false,
     };
-    body_and_check(&part[1..])
-        .is_some_and(|(body, check)| ups_sum(body, 2).is_some_and(|sum| (10 - (front + sum) % 10) % 10 == check))
+    body_and_check(&part[1..]).is_some_and(|(body, check)| {
+        ups_sum(body, 2).is_some_and(|sum| (10 - (front + sum) % 10) % 10 == u64::from(check))
+    })
 }
 
 /// Weights alternate from the right, the digit before the check digit having the first.
