@@ -178,13 +178,11 @@ fn last<const N: usize>(slices: [&[u8]; 4]) -> [&[u8; N]; 4] {
 /// there is but one; `None` if there are more than two.
 fn two_runs(class: &[u8]) -> Option<[(u8, u8); 2]> {
     let mut runs: Vec<(u8, u8)> = Vec::new();
-    let mut sorted = class.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
-    for byte in sorted {
+    // The parser gives a class in ascending order.
+    for byte in class {
         match runs.last_mut() {
-            Some((first, to)) if *first + *to + 1 == byte => *to += 1,
-            _ => runs.push((byte, 0)),
+            Some((first, to)) if *first + *to + 1 == *byte => *to += 1,
+            _ => runs.push((*byte, 0)),
         }
     }
     match runs.as_slice() {

@@ -28,12 +28,13 @@ MODULES = (
     (r"src/scan/", "scan"),
     (r"src/(?:counts|spill|dedup)", "counts: sorting and merging"),
     (r"src/(?:tables|publish)/", "tables and publication"),
-    (r"/parquet-[^/]*/src/(?:arrow/arrow_writer|column/writer|encodings/encoding|file/writer|bloom_filter)", "Parquet, writing"),
+    (r"/parquet-[^/]*/src/(?:arrow/arrow_writer|column/writer|encodings/encoding|file/writer|bloom_filter|util/interner)", "Parquet, writing"),
     (r"/parquet-[^/]*/", "Parquet, reading"),
     (r"/(?:arrow|simdutf8)[^/]*/", "Arrow arrays"),
     (r"(?:^|/)src/", "the rest of vtr"))
 SYMBOLS = (
-    (r"^_?(?:ZSTD|HUF|FSE|HIST|XXH|zstd)", "zstd"), (r"\bparquet::(?:arrow::arrow_writer|column::writer|encodings::encoding|file::writer)", "Parquet, writing"),
+    (r"^_?(?:ZSTD|HUF|FSE|HIST|XXH|zstd)", "zstd"),
+    (r"\bparquet::(?:arrow::arrow_writer|column::writer|encodings::encoding|encodings::rle::RleEncoder|file::writer|util::interner)", "Parquet, writing"),
     (r"\bparquet::", "Parquet, reading"), (r"\b(?:arrow\w*|simdutf8)::", "Arrow arrays"), (r"\bpolars", "tables and publication"), (r"\bsha2::", "digests"),
     (r"\bvtr_kernel::", "judge: the ladder"), (r"\bvtr_columnar::", "fold: reading rows"), (r"\bvtr::", "the rest of vtr"),
     (r"\b(?:hashbrown|core|alloc|std)::", "standard library, callers unknown"))

@@ -106,6 +106,12 @@ def jobs_table(results):
     return "\n\n".join(told)
 
 
+def ours_and_peers(part):
+    """Finished runs of `vtr`, or none, and those of the other engines that goals name."""
+    found = {engine: runs for (engine, _), runs in by_engine(part).items() if not failure(runs)} if part else {}
+    return found.pop("vtr", None), [runs for engine, runs in found.items() if engine != "datafusion"]
+
+
 def goals(results):
     """What was aimed at beside what was measured, where the runs needed for it were made."""
     lines = ["| goal | aimed at | measured | beside the query alone | |", "|---|---|---|---|---|"]
@@ -116,8 +122,7 @@ def goals(results):
 
     for job, aim in (("full", 1 / 6), ("scan", 2 / 5), ("csv", 2 / 5)):
         part = part_of(results, job)
-        found = {engine: runs for (engine, _), runs in by_engine(part).items() if not failure(runs)} if part else {}
-        ours, peers = found.pop("vtr", None), [runs for engine, runs in found.items() if engine != "datafusion"]
+        ours, peers = ours_and_peers(part)
         if not ours or not peers:
             continue
         rows = f"{part['rows'] // 1_000_000} M rows"
@@ -156,8 +161,7 @@ def goals(results):
 def row_table(results):
     """What J-full takes for a row, in nanoseconds of CPU, and what a sixth of the fastest other would leave for it."""
     part, floor, micro = part_of(results, "full"), part_of(results, "floor"), results["micro"]
-    found = {engine: runs for (engine, _), runs in by_engine(part).items() if not failure(runs)} if part else {}
-    ours, peers = found.pop("vtr", None), [least(runs, "cpu_s") for engine, runs in found.items() if engine != "datafusion"]
+    ours, peers = ours_and_peers(part)
     judging = [bench["ns"] for bench in (micro or {"benches": []})["benches"] if bench["name"] == "judge/shipment"]
     if not (ours and peers and floor and judging):
         return ""
@@ -165,7 +169,7 @@ def row_table(results):
     a_row = lambda seconds, rows=part["rows"]: seconds / rows * 1e9
     decoding = a_row(least(by_engine(floor)["bare decode, threads: 1", floor["rows"]], "cpu_s"), floor["rows"])
     table = a_row(part["threads"] * sum(stage["seconds"] for stage in run["report"]["stages"] if stage["name"] == "tables"))
-    whole, aim = a_row(run["cpu_s"]), a_row(min(peers)) / 6
+    whole, aim = a_row(run["cpu_s"]), a_row(min(least(runs, "cpu_s") for runs in peers)) / 6
     lines = [(f"`vtr`, J-full, {part['rows']:,} rows", whole), (f"of these, bare decoding (the floor, {floor['rows']:,} rows)", decoding),
              ("the table (stage `tables` on all threads)", table), ("judging a shipment (`judge/shipment`, by itself)", judging[0]),
              ("the rest: reading its columns, counting it, waiting for memory", whole - decoding - table - judging[0]),
