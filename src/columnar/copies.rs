@@ -3,9 +3,9 @@
 //! It does not choose among copies; whoever holds the records of all threads does. A record that
 //! the fold did not give is a broken invariant and panics.
 
-use crate::fold::Row;
 use crate::keys::{Layout, time};
 use crate::partial::{Partial, week_monday};
+use crate::rows::Row;
 use crate::settings::{Identity, Settings, Unit, row_keys};
 use crate::tallies::{FileTally, Weeks};
 use siphasher::sip128::{Hasher128, SipHasher13};

@@ -2,8 +2,8 @@
 //!
 //! They are gathered as codes and become readable when they are handed on. Nothing here fails.
 
-use crate::fold::Row;
 use crate::keys::{SharedKeys, market_from_code};
+use crate::rows::Row;
 use arrow::array::{
     ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Int64Builder, RecordBatch, StringArray, StringBuilder,
     UInt8Builder, UInt16Builder, UInt32Array, UInt32Builder,
@@ -16,9 +16,7 @@ use vtr_kernel::policy::RuleId;
 
 /// The parts of a defect that are in neither row nor verdict.
 pub(crate) struct DefectRow<'a> {
-    pub typed: u32,
     pub package_id: &'a str,
-    pub tracking: &'a str,
     pub mendable: bool,
 }
 
@@ -70,9 +68,9 @@ impl DefectRows {
         self.order_id.append_value(read.facts.order_id);
         self.package_id.append_value(defect.package_id);
         self.day.append_value(verdict.day);
-        self.typed.append_value(defect.typed);
+        self.typed.append_value(read.typed);
         self.carrier.append_value(verdict.carrier.code());
-        self.tracking.append_value(defect.tracking);
+        self.tracking.append_value(read.number.unwrap_or_default());
         self.reason.append_value(verdict.reason as u8);
         self.rule.append_value(verdict.rule.0);
         self.likely.append_option(verdict.likely_carrier.map(|id| Carrier::Known(id).code()));

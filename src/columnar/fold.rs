@@ -15,14 +15,15 @@ use crate::columns::{Columns, MarketCell, Resolvers};
 use crate::copies::copy;
 use crate::defects::{DefectRow, DefectRows};
 use crate::input::Column;
-use crate::keys::{Codes, Layout, SharedKeys, market_code};
+use crate::keys::{Codes, Layout, SharedKeys};
 use crate::partial::{Partial, RowKeys, week_index};
 use crate::resolve::{Cell, fault_text};
+use crate::rows::{Row, Rows};
 use crate::settings::row_keys;
 use arrow::array::RecordBatch;
 use std::ops::RangeInclusive;
 use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
-use vtr_kernel::facts::{CarrierField, Facts, FulfilledBy, OrderState, Tracking};
+use vtr_kernel::facts::{Facts, FulfilledBy, OrderState, Tracking};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Scanned, Verdict, judge, selecting_day, zone};
 use vtr_kernel::number::cleaned;
@@ -47,16 +48,6 @@ pub struct Yield {
     pub weeks: Weeks,
     /// Rows whose verdict hung on a value that could not be compared.
     pub unpriced: u64,
-}
-
-/// A row whose cells all read.
-pub(crate) struct Row<'a> {
-    pub seller: u32,
-    pub market: u16,
-    pub updated: Option<Moment>,
-    pub day: Day,
-    /// What is judged; of the tracking number nothing yet until it has been cleaned.
-    pub facts: Facts<'a>,
 }
 
 /// What becomes of one row.
@@ -144,15 +135,19 @@ impl<'a> Folder<'a> {
     pub fn batch(&mut self, source: &FileSource, batch: &RecordBatch, records: &Records) -> Result<(), String> {
         let columns = self.resolvers.columns(source, batch, self.keys, self.settings.terms.book)?;
         self.keys.check()?;
-        let mut scratch = Scratch::default();
-        for row in 0..batch.num_rows() {
-            match self.read(&columns, source, row) {
-                Some(mut read) => self.place(&columns, source, row, &mut read, records, &mut scratch),
-                None => {
-                    let reject = self.first_fault(&columns, source, batch, records, row);
+        let (mut block, mut scratch) = (Rows::new(), Scratch::default());
+        let mut first = 0;
+        while first < batch.num_rows() {
+            let rows = block.read(&columns, source.cells, first, batch.num_rows());
+            for (at, row) in (first..).zip(&mut *rows) {
+                if self.is_dated(row) {
+                    self.place(&columns, source, at, row, records, &mut scratch);
+                } else {
+                    let reject = self.first_fault(&columns, source, batch, records, at);
                     self.reject(reject);
                 }
             }
+            first += rows.len();
         }
         self.resolvers.keep(columns);
         Ok(())
@@ -170,28 +165,31 @@ impl<'a> Folder<'a> {
         tell: &mut dyn FnMut(usize, Fate),
     ) -> Result<(), String> {
         let columns = self.resolvers.columns(source, batch, self.keys, self.settings.terms.book)?;
-        let mut scratch = Scratch::default();
-        for row in 0..batch.num_rows() {
-            let Some(mut read) = self.read(&columns, source, row) else {
-                tell(row, Fate::Rejected(self.first_fault(&columns, source, batch, records, row)));
-                continue;
-            };
-            if self.is_later(&read) {
-                tell(row, Fate::AfterAsOf(read.day));
-                continue;
+        let (mut block, mut scratch) = (Rows::new(), Scratch::default());
+        let mut first = 0;
+        while first < batch.num_rows() {
+            let rows = block.read(&columns, source.cells, first, batch.num_rows());
+            for (at, row) in (first..).zip(&mut *rows) {
+                if !self.is_dated(row) {
+                    tell(at, Fate::Rejected(self.first_fault(&columns, source, batch, records, at)));
+                    continue;
+                }
+                if self.is_later(row) {
+                    tell(at, Fate::AfterAsOf(row.day));
+                    continue;
+                }
+                let facts = row.facts_with(tracking(&columns, row.number, &mut scratch.cleaned));
+                let verdict = judge(&facts, row.day, &self.settings.terms);
+                let package = columns.package.get(at, source.cells).unwrap_or(number_of(&facts));
+                let clock = zone(self.settings.terms.book, facts.marketplace, &self.utc);
+                let place = (source.file, records.number(at));
+                let copy = self
+                    .settings
+                    .identity
+                    .map(|identity| copy(identity, place, row, package, clock, &mut scratch.identity));
+                tell(at, Fate::Judged { facts: &facts, verdict: &verdict, package, copy });
             }
-            let number = cleaned(columns.tracking.get(row, source.cells).unwrap_or_default(), &mut scratch.cleaned);
-            read.facts.tracking = tracking(&columns, number);
-            let facts = &read.facts;
-            let verdict = judge(facts, read.day, &self.settings.terms);
-            let package = columns.package.get(row, source.cells).unwrap_or(number_of(facts));
-            let clock = zone(self.settings.terms.book, facts.marketplace, &self.utc);
-            let place = (source.file, records.number(row));
-            let copy = self
-                .settings
-                .identity
-                .map(|identity| copy(identity, place, &read, package, clock, &mut scratch.identity));
-            tell(row, Fate::Judged { facts, verdict: &verdict, package, copy });
+            first += rows.len();
         }
         self.resolvers.keep(columns);
         Ok(())
@@ -238,54 +236,16 @@ impl<'a> Folder<'a> {
         self.partial
     }
 
-    /// The row, if nothing about it is to be rejected.
-    #[inline(always)] // what it gives is large, and would be copied
-    fn read<'b>(&self, columns: &'b Columns, source: &FileSource, row: usize) -> Option<Row<'b>> {
-        let cells = source.cells;
-        let seller = columns.seller.get(row)?;
-        let MarketCell::Known(marketplace) = columns.market.get(row) else { return None };
-        let order_id = columns.order.get(row, cells)?;
-        let buy_shipping = columns.buy_shipping.get(row, cells).sound()?.unwrap_or(false);
-        let value = columns.value.get(row, cells).sound()?;
-        let added = columns.added.get(row).sound()?;
-        let first_scan = columns.first_scan.get(row).sound()?;
-        let delivery_scan = columns.delivery_scan.get(row).sound()?;
-        let updated = columns.updated.get(row).sound()?;
-        let promised = columns.promised.get(row).sound()?;
-        let shipped = columns.shipped.get(row).sound()?;
-        let terms = &self.settings.terms;
-        let day = selecting_day(terms.book, marketplace, promised, shipped, &self.utc)?;
-        let clock = zone(terms.book, marketplace, &self.utc);
+    /// Places a row in time; whether nothing about it is to be rejected.
+    #[inline]
+    fn is_dated(&self, row: &mut Row) -> bool {
+        let (book, facts) = (self.settings.terms.book, &row.facts);
+        let day = selecting_day(book, facts.marketplace, facts.promised, facts.shipped, &self.utc);
+        let clock = zone(book, facts.marketplace, &self.utc);
         let wrong = |moment: Option<Moment>| moment.is_some_and(|moment| !self.plausible.contains(moment, clock));
-        if wrong(promised) || wrong(shipped) {
-            return None;
-        }
-        let facts = Facts {
-            marketplace,
-            fulfilled_by: columns.fulfilled.get(row),
-            state: columns.state.get(row),
-            order_id,
-            carrier: if columns.has_carrier {
-                CarrierField::Name(columns.carrier.get(row).name)
-            } else {
-                CarrierField::NoColumn
-            },
-            service: columns.service.get(row),
-            buy_shipping,
-            tracking: Tracking::NoColumn,
-            origin: columns.from.get(row),
-            destination: columns.to.get(row),
-            value,
-            currency: columns.currency.get(row),
-            programme: columns.programme.get(row),
-            promised,
-            shipped,
-            tracking_added: added,
-            first_scan,
-            delivery_scan,
-            scan_columns: columns.scan_columns,
-        };
-        Some(Row { seller, market: market_code(marketplace), updated, day, facts })
+        let is_dated = row.is_sound && day.is_some() && !wrong(facts.promised) && !wrong(facts.shipped);
+        row.day = day.unwrap_or_default();
+        is_dated
     }
 
     /// Counts a row that reads where it belongs.
@@ -294,64 +254,57 @@ impl<'a> Folder<'a> {
         &mut self,
         columns: &'b Columns,
         source: &'b FileSource,
-        row: usize,
-        read: &mut Row<'b>,
+        at: usize,
+        row: &Row<'b>,
         records: &Records,
         scratch: &'b mut Scratch,
     ) {
         let settings = self.settings;
-        self.out.tally.see(read.day);
-        if self.is_later(read) {
+        self.out.tally.see(row.day);
+        if self.is_later(row) {
             self.out.tally.after_as_of += 1;
             return;
         }
-        let raw = columns.tracking.get(row, source.cells);
-        let package = if settings.identity.is_some() { columns.package.get(row, source.cells) } else { None };
+        let package = if settings.identity.is_some() { columns.package.get(at, source.cells) } else { None };
         // The first rungs do not look at the number; cleaning it would be in vain.
-        let is_looked_at = read.facts.marketplace != Marketplace::None
-            && read.facts.fulfilled_by == FulfilledBy::Seller
-            && read.facts.state == OrderState::Live;
-        let number = if is_looked_at || package.is_none() && settings.identity.is_some() {
-            cleaned(raw.unwrap_or_default(), &mut scratch.cleaned)
-        } else {
-            ""
-        };
-        read.facts.tracking = tracking(columns, number);
-        let (read, facts) = (&*read, &read.facts);
-        let verdict = judge(facts, read.day, &settings.terms);
-        let typed = columns.carrier.get(row).typed;
+        let is_looked_at = row.facts.marketplace != Marketplace::None
+            && row.facts.fulfilled_by == FulfilledBy::Seller
+            && row.facts.state == OrderState::Live;
+        let number = row.number.filter(|_| is_looked_at || package.is_none() && settings.identity.is_some());
+        let facts = &row.facts_with(tracking(columns, number, &mut scratch.cleaned));
+        let verdict = judge(facts, row.day, &settings.terms);
         let codes = Codes {
-            time: week_index(read.day),
-            seller: read.seller,
-            market: read.market,
+            time: week_index(row.day),
+            seller: row.seller,
+            market: row.market,
             programme: verdict.programme.0,
             carrier: verdict.carrier.code(),
             reason: verdict.reason as u8,
         };
-        let keys = row_keys(settings, self.layout, &codes, read.day, columns.category.get(row), typed);
-        self.count(&keys, codes.time, read.day, verdict.reason.class());
+        let keys = row_keys(settings, self.layout, &codes, row.day, row.category, row.typed);
+        self.count(&keys, codes.time, row.day, verdict.reason.class());
         let unpriced = verdict.unpriced && keys.in_range;
         self.out.unpriced += u64::from(unpriced);
-        let record = records.number(row);
+        let record = records.number(at);
         if let Some(identity) = settings.identity {
             let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
             let package = package.unwrap_or(number_of(facts));
-            let copy = copy(identity, (source.file, record), read, package, clock, &mut scratch.identity);
-            self.out.copies.push(Copy { cell: keys.weekly, category: keys.category_code, typed, unpriced, ..copy });
+            let copy = copy(identity, (source.file, record), row, package, clock, &mut scratch.identity);
+            let (category, typed) = (row.category, row.typed);
+            self.out.copies.push(Copy { cell: keys.weekly, category, typed, unpriced, ..copy });
         }
         if settings.wants_defects && keys.in_range && verdict.reason.class() == Class::Defect {
             let delivered = matches!(settings.terms.evidence, Evidence::Scans)
                 && Scanned::of(facts, settings.terms.as_of).delivery.is_some();
-            let package_id = columns.package.get(row, source.cells).unwrap_or(number_of(facts));
-            let defect = DefectRow { typed, package_id, tracking: raw.unwrap_or_default(), mendable: !delivered };
-            self.defects.push(source.file, record, read, &verdict, &defect);
+            let package_id = columns.package.get(at, source.cells).unwrap_or(number_of(facts));
+            self.defects.push(source.file, record, row, &verdict, &DefectRow { package_id, mendable: !delivered });
         }
     }
 
     /// Whether a row is not there yet on the `as_of` day.
-    fn is_later(&self, read: &Row) -> bool {
+    fn is_later(&self, row: &Row) -> bool {
         let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.settings.terms.as_of));
-        !self.settings.keep_later_rows && (later(read.updated) || later(read.facts.shipped))
+        !self.settings.keep_later_rows && (later(row.updated) || later(row.facts.shipped))
     }
 
     #[inline]
@@ -449,6 +402,11 @@ fn number_of<'a>(facts: &Facts<'a>) -> &'a str {
 }
 
 /// What stands in the tracking column of a row, its number cleaned.
-fn tracking<'a>(columns: &Columns, number: &'a str) -> Tracking<'a> {
-    if columns.has_tracking { Tracking::of_cleaned(number) } else { Tracking::NoColumn }
+#[inline(always)] // it is two words, and would pass through memory
+fn tracking<'a>(columns: &Columns, number: Option<&'a str>, buffer: &'a mut String) -> Tracking<'a> {
+    if columns.has_tracking {
+        Tracking::of_cleaned(cleaned(number.unwrap_or_default(), buffer))
+    } else {
+        Tracking::NoColumn
+    }
 }

@@ -14,5 +14,6 @@ pub mod marginals;
 pub mod partial;
 mod reject;
 mod resolve;
+mod rows;
 mod settings;
 mod tallies;

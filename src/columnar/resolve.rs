@@ -71,11 +71,19 @@ impl<T: Copy> Labels<T> {
         Labels { keys: Vec::new().into(), values: vec![value], are_lent: false }
     }
 
-    #[inline]
     pub(crate) fn get(&self, row: usize) -> T {
         match self.keys.get(row) {
             Some(key) => self.values[*key as usize],
             None => self.values[0],
+        }
+    }
+
+    /// Hands the values of rows from `first` on to them.
+    #[inline(always)]
+    pub(crate) fn each<R>(&self, first: usize, rows: &mut [R], mut set: impl FnMut(&mut R, T)) {
+        match self.keys.get(first..first + rows.len()) {
+            Some(keys) => rows.iter_mut().zip(keys).for_each(|(row, key)| set(row, self.values[*key as usize])),
+            None => rows.iter_mut().for_each(|row| set(row, self.values[0])),
         }
     }
 }
@@ -178,17 +186,30 @@ impl Texts<'_> {
         })
     }
 
-    #[inline]
     pub(crate) fn get<'b>(&'b self, row: usize, cells: &CellRules) -> Option<&'b str> {
         match self {
             Texts::Absent => None,
             Texts::Constant(text) => *text,
-            Texts::View(array) => {
-                if array.is_null(row) {
-                    return None;
-                }
-                cells.trim(array.value(row))
-            }
+            Texts::View(array) if array.is_null(row) => None,
+            Texts::View(array) => cells.trim(array.value(row)),
+        }
+    }
+
+    /// Hands the texts of rows from `first` on to them.
+    #[inline(always)]
+    pub(crate) fn each<'b, R>(
+        &'b self,
+        first: usize,
+        rows: &mut [R],
+        cells: &CellRules,
+        mut set: impl FnMut(&mut R, Option<&'b str>),
+    ) {
+        let Texts::View(array) = self else {
+            return rows.iter_mut().for_each(|row| set(row, self.get(first, cells)));
+        };
+        for (at, row) in (first..).zip(rows) {
+            let text = if array.is_null(at) { None } else { cells.trim(array.value(at)) };
+            set(row, text);
         }
     }
 }
@@ -217,13 +238,31 @@ impl Flags {
         })
     }
 
-    #[inline]
     pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Cell<bool> {
         match self {
             Flags::Constant(cell) => *cell,
             Flags::Typed(array) => Cell::of((!array.is_null(row)).then(|| array.value(row))),
             Flags::Text(array) if array.is_null(row) => Cell::Null,
             Flags::Text(array) => read_flag(array.value(row), cells),
+        }
+    }
+
+    /// Hands the flags of rows from `first` on to them.
+    #[inline(always)]
+    pub(crate) fn each<R>(
+        &self,
+        first: usize,
+        rows: &mut [R],
+        cells: &CellRules,
+        mut set: impl FnMut(&mut R, Cell<bool>),
+    ) {
+        match self {
+            Flags::Typed(array) => (first..).zip(rows).for_each(|(at, row)| {
+                set(row, if array.is_null(at) { Cell::Null } else { Cell::Value(array.value(at)) });
+            }),
+            Flags::Constant(_) | Flags::Text(_) => {
+                (first..).zip(rows).for_each(|(at, row)| set(row, self.get(at, cells)));
+            }
         }
     }
 }
@@ -289,7 +328,6 @@ impl Amounts {
         })
     }
 
-    #[inline]
     pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Cell<Amount> {
         match self {
             Amounts::Constant(cell) => *cell,
@@ -306,6 +344,23 @@ impl Amounts {
                 array.value(row).to_i128().map_or(Cell::Fault, |mantissa| scaled(mantissa, *scale))
             }
             Amounts::Text(array) => read_amount(array.value(row), cells),
+        }
+    }
+
+    /// Hands the amounts of rows from `first` on to them.
+    #[inline(always)]
+    pub(crate) fn each<R>(
+        &self,
+        first: usize,
+        rows: &mut [R],
+        cells: &CellRules,
+        mut set: impl FnMut(&mut R, Cell<Amount>),
+    ) {
+        match self {
+            Amounts::Decimal(array, scale) => (first..).zip(rows).for_each(|(at, row)| {
+                set(row, if array.is_null(at) { Cell::Null } else { scaled(array.value(at), *scale) });
+            }),
+            _ => (first..).zip(rows).for_each(|(at, row)| set(row, self.get(at, cells))),
         }
     }
 
@@ -409,7 +464,6 @@ impl Times {
         Times::Read { values, kinds }
     }
 
-    #[inline(always)]
     pub(crate) fn get(&self, row: usize) -> Cell<Moment> {
         match self {
             Times::Micros { values, nulls } => {
@@ -424,6 +478,26 @@ impl Times {
                 TimeKind::Fault => Cell::Fault,
             },
             Times::Constant(cell) => *cell,
+        }
+    }
+
+    /// Hands the moments of rows from `first` on to them.
+    #[inline(always)]
+    pub(crate) fn each<R>(&self, first: usize, rows: &mut [R], mut set: impl FnMut(&mut R, Cell<Moment>)) {
+        match self {
+            Times::Micros { values, nulls: None } => {
+                let values = &values[first..first + rows.len()];
+                rows.iter_mut().zip(values).for_each(|(row, value)| set(row, Cell::Value(Moment::Instant(*value))));
+            }
+            Times::Micros { values, nulls: Some(nulls) } => {
+                let values = &values[first..first + rows.len()];
+                for ((at, row), value) in (first..).zip(rows).zip(values) {
+                    set(row, if nulls.is_null(at) { Cell::Null } else { Cell::Value(Moment::Instant(*value)) });
+                }
+            }
+            Times::Read { .. } | Times::Constant(_) => {
+                (first..).zip(rows).for_each(|(at, row)| set(row, self.get(at)));
+            }
         }
     }
 }

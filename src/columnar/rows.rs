@@ -1,0 +1,164 @@
+//! Rows of a batch, read a block at a time and column after column.
+//!
+//! In a loop of its own each cell of a column is fetched while the one before it still is, and how the
+//! column is to be read is asked once a block. A block is small enough to stay in the processor's nearest
+//! cache until its rows are judged. Nothing is judged here, and nothing fails: a row with a fault is marked.
+
+use crate::columns::{Columns, MarketCell};
+use crate::input::CellRules;
+use crate::keys::market_code;
+use crate::resolve::Cell;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
+use vtr_kernel::instant::Moment;
+use vtr_kernel::policy::Marketplace;
+use vtr_kernel::service::Service;
+
+/// Rows of a block.
+const BLOCK: usize = 64;
+
+/// What is read of a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'a> {
+    /// Whether all its cells can be read and those that must be there are; else nothing of it may be used.
+    pub is_sound: bool,
+    pub seller: u32,
+    pub market: u16,
+    pub category: u32,
+    /// Code of the carrier's name as typed.
+    pub typed: u32,
+    /// The tracking number as typed.
+    pub number: Option<&'a str>,
+    pub updated: Option<Moment>,
+    /// The day that places it in time, once that is known.
+    pub day: Day,
+    /// What is judged; of the tracking number nothing yet until it has been cleaned.
+    pub facts: Facts<'a>,
+}
+
+/// A row of which nothing was read yet.
+fn unread<'a>() -> Row<'a> {
+    Row {
+        is_sound: false,
+        seller: 0,
+        market: 0,
+        category: 0,
+        typed: 0,
+        number: None,
+        updated: None,
+        day: 0,
+        facts: Facts {
+            marketplace: Marketplace::None,
+            fulfilled_by: FulfilledBy::Seller,
+            state: OrderState::Live,
+            order_id: "",
+            carrier: CarrierField::NoColumn,
+            service: Service::default(),
+            buy_shipping: false,
+            tracking: Tracking::NoColumn,
+            origin: None,
+            destination: None,
+            value: None,
+            currency: CurrencyField::Marketplaces,
+            programme: None,
+            promised: None,
+            shipped: None,
+            tracking_added: None,
+            first_scan: None,
+            delivery_scan: None,
+            scan_columns: ScanColumns::Neither,
+        },
+    }
+}
+
+/// A block of rows.
+pub(crate) struct Rows<'a>([Row<'a>; BLOCK]);
+
+impl<'a> Rows<'a> {
+    /// Room for a block.
+    pub(crate) fn new() -> Rows<'a> {
+        Rows([unread(); BLOCK])
+    }
+
+    /// The rows of a batch of so many from this one on, as many as a block holds.
+    pub(crate) fn read(&mut self, columns: &'a Columns, cells: &CellRules, first: usize, of: usize) -> &mut [Row<'a>] {
+        let rows = &mut self.0[..BLOCK.min(of - first)];
+        columns.seller.each(first, rows, |row, seller| {
+            row.is_sound = seller.is_some();
+            row.seller = seller.unwrap_or_default();
+        });
+        columns.market.each(first, rows, |row, market| match market {
+            MarketCell::Known(marketplace) => {
+                row.market = market_code(marketplace);
+                row.facts.marketplace = marketplace;
+            }
+            MarketCell::Null | MarketCell::Unknown => row.is_sound = false,
+        });
+        columns.order.each(first, rows, cells, |row, order| {
+            row.is_sound &= order.is_some();
+            row.facts.order_id = order.unwrap_or_default();
+        });
+        columns.tracking.each(first, rows, cells, |row, number| row.number = number);
+        labels(columns, first, rows);
+        columns.buy_shipping.each(first, rows, cells, |row, flag| {
+            row.is_sound &= flag != Cell::Fault;
+            row.facts.buy_shipping = flag == Cell::Value(true);
+        });
+        columns.value.each(first, rows, cells, |row, value| {
+            row.is_sound &= value != Cell::Fault;
+            row.facts.value = value.sound().flatten();
+        });
+        times(columns, first, rows);
+        rows
+    }
+}
+
+fn labels(columns: &Columns, first: usize, rows: &mut [Row]) {
+    columns.fulfilled.each(first, rows, |row, fulfilled_by| row.facts.fulfilled_by = fulfilled_by);
+    columns.state.each(first, rows, |row, state| row.facts.state = state);
+    columns.carrier.each(first, rows, |row, carrier| {
+        row.typed = carrier.typed;
+        row.facts.carrier = if columns.has_carrier { CarrierField::Name(carrier.name) } else { CarrierField::NoColumn };
+    });
+    columns.service.each(first, rows, |row, service| row.facts.service = service);
+    columns.from.each(first, rows, |row, country| row.facts.origin = country);
+    columns.to.each(first, rows, |row, country| row.facts.destination = country);
+    columns.currency.each(first, rows, |row, currency| row.facts.currency = currency);
+    columns.category.each(first, rows, |row, category| row.category = category);
+    columns.programme.each(first, rows, |row, programme| row.facts.programme = programme);
+    for row in rows {
+        row.facts.scan_columns = columns.scan_columns;
+    }
+}
+
+fn times(columns: &Columns, first: usize, rows: &mut [Row]) {
+    columns.promised.each(first, rows, |row, time| row.facts.promised = row.sound(time));
+    columns.shipped.each(first, rows, |row, time| row.facts.shipped = row.sound(time));
+    columns.added.each(first, rows, |row, time| row.facts.tracking_added = row.sound(time));
+    columns.first_scan.each(first, rows, |row, time| row.facts.first_scan = row.sound(time));
+    columns.delivery_scan.each(first, rows, |row, time| row.facts.delivery_scan = row.sound(time));
+    columns.updated.each(first, rows, |row, time| row.updated = row.sound(time));
+}
+
+impl<'a> Row<'a> {
+    /// What is judged, its tracking number included.
+    #[inline(always)]
+    pub(crate) fn facts_with<'b>(&self, tracking: Tracking<'b>) -> Facts<'b>
+    where
+        'a: 'b,
+    {
+        Facts { tracking, ..self.facts }
+    }
+
+    #[inline]
+    fn sound(&mut self, time: Cell<Moment>) -> Option<Moment> {
+        match time {
+            Cell::Value(moment) => Some(moment),
+            Cell::Null => None,
+            Cell::Fault => {
+                self.is_sound = false;
+                None
+            }
+        }
+    }
+}
