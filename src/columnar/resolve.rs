@@ -8,13 +8,14 @@ use crate::input::{CellRules, Column, Kind, label_type, micros_per};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, PrimitiveArray, StringArray, StringViewArray,
 };
-use arrow::buffer::{NullBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type,
     Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
     TimestampSecondType, UInt64Type,
 };
+use arrow::util::bit_chunk_iterator::BitChunks;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::Micros;
 use vtr_kernel::instant::Moment;
@@ -149,6 +150,16 @@ fn with_null(keys: &[i32], nulls: &NullBuffer, null: i32) -> ScalarBuffer<i32> {
     own.into()
 }
 
+/// Up to sixty-four bits from `first` on, the first one lowest.
+fn bits(all: &BooleanBuffer, first: usize, count: usize) -> u64 {
+    BitChunks::new(all.values(), all.offset() + first, count).iter_padded().next().unwrap_or(0)
+}
+
+/// A bit for each of up to sixty-four rows from `first` on, set where it is not null.
+fn valid(nulls: Option<&NullBuffer>, first: usize, count: usize) -> u64 {
+    nulls.map_or(u64::MAX, |nulls| bits(nulls.inner(), first, count))
+}
+
 /// Whether two arrays are the same memory; holding the first keeps its addresses from being reused.
 fn is_same(a: &StringArray, b: &StringArray) -> bool {
     a.len() == b.len()
@@ -207,9 +218,10 @@ impl Texts<'_> {
         let Texts::View(array) = self else {
             return rows.iter_mut().for_each(|row| set(row, self.get(first, cells)));
         };
-        for (at, row) in (first..).zip(rows) {
-            let text = if array.is_null(at) { None } else { cells.trim(array.value(at)) };
-            set(row, text);
+        let mut valid = valid(array.nulls(), first, rows.len());
+        for (at, row) in (first..first + rows.len()).zip(rows) {
+            set(row, if valid & 1 == 1 { cells.trim(array.value(at)) } else { None });
+            valid >>= 1;
         }
     }
 }
@@ -257,11 +269,16 @@ impl Flags {
         mut set: impl FnMut(&mut R, Cell<bool>),
     ) {
         match self {
-            Flags::Typed(array) => (first..).zip(rows).for_each(|(at, row)| {
-                set(row, if array.is_null(at) { Cell::Null } else { Cell::Value(array.value(at)) });
-            }),
+            Flags::Typed(array) => {
+                let mut valid = valid(array.nulls(), first, rows.len());
+                let mut flags = bits(array.values(), first, rows.len());
+                for row in rows {
+                    set(row, if valid & 1 == 1 { Cell::Value(flags & 1 == 1) } else { Cell::Null });
+                    (valid, flags) = (valid >> 1, flags >> 1);
+                }
+            }
             Flags::Constant(_) | Flags::Text(_) => {
-                (first..).zip(rows).for_each(|(at, row)| set(row, self.get(at, cells)));
+                (first..first + rows.len()).zip(rows).for_each(|(at, row)| set(row, self.get(at, cells)));
             }
         }
     }
@@ -357,10 +374,14 @@ impl Amounts {
         mut set: impl FnMut(&mut R, Cell<Amount>),
     ) {
         match self {
-            Amounts::Decimal(array, scale) => (first..).zip(rows).for_each(|(at, row)| {
-                set(row, if array.is_null(at) { Cell::Null } else { scaled(array.value(at), *scale) });
-            }),
-            _ => (first..).zip(rows).for_each(|(at, row)| set(row, self.get(at, cells))),
+            Amounts::Decimal(array, scale) => {
+                let mut valid = valid(array.nulls(), first, rows.len());
+                for (row, mantissa) in rows.iter_mut().zip(&array.values()[first..]) {
+                    set(row, if valid & 1 == 1 { scaled(*mantissa, *scale) } else { Cell::Null });
+                    valid >>= 1;
+                }
+            }
+            _ => (first..first + rows.len()).zip(rows).for_each(|(at, row)| set(row, self.get(at, cells))),
         }
     }
 
@@ -485,18 +506,15 @@ impl Times {
     #[inline(always)]
     pub(crate) fn each<R>(&self, first: usize, rows: &mut [R], mut set: impl FnMut(&mut R, Cell<Moment>)) {
         match self {
-            Times::Micros { values, nulls: None } => {
-                let values = &values[first..first + rows.len()];
-                rows.iter_mut().zip(values).for_each(|(row, value)| set(row, Cell::Value(Moment::Instant(*value))));
-            }
-            Times::Micros { values, nulls: Some(nulls) } => {
-                let values = &values[first..first + rows.len()];
-                for ((at, row), value) in (first..).zip(rows).zip(values) {
-                    set(row, if nulls.is_null(at) { Cell::Null } else { Cell::Value(Moment::Instant(*value)) });
+            Times::Micros { values, nulls } => {
+                let mut valid = valid(nulls.as_ref(), first, rows.len());
+                for (row, value) in rows.iter_mut().zip(&values[first..]) {
+                    set(row, if valid & 1 == 1 { Cell::Value(Moment::Instant(*value)) } else { Cell::Null });
+                    valid >>= 1;
                 }
             }
             Times::Read { .. } | Times::Constant(_) => {
-                (first..).zip(rows).for_each(|(at, row)| set(row, self.get(at)));
+                (first..first + rows.len()).zip(rows).for_each(|(at, row)| set(row, self.get(at)));
             }
         }
     }
