@@ -7,6 +7,7 @@
 mod columns;
 mod copies;
 mod defects;
+pub mod dictionary;
 pub mod fold;
 pub mod input;
 pub mod keys;

@@ -4,6 +4,7 @@
 //! batch; other cells are typed when they are asked for. A cell that cannot be typed is a
 //! [`Cell::Fault`], never a null.
 
+use crate::dictionary::is_same;
 use crate::input::{CellRules, Column, Kind, label_type, micros_per};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, PrimitiveArray, StringArray, StringViewArray,
@@ -158,14 +159,6 @@ fn bits(all: &BooleanBuffer, first: usize, count: usize) -> u64 {
 /// A bit for each of up to sixty-four rows from `first` on, set where it is not null.
 fn valid(nulls: Option<&NullBuffer>, first: usize, count: usize) -> u64 {
     nulls.map_or(u64::MAX, |nulls| bits(nulls.inner(), first, count))
-}
-
-/// Whether two arrays are the same memory; holding the first keeps its addresses from being reused.
-fn is_same(a: &StringArray, b: &StringArray) -> bool {
-    a.len() == b.len()
-        && a.value_data().as_ptr() == b.value_data().as_ptr()
-        && a.value_offsets().as_ptr() == b.value_offsets().as_ptr()
-        && a.null_count() == b.null_count()
 }
 
 fn as_labels(array: &ArrayRef) -> Result<DictionaryArray<Int32Type>, String> {

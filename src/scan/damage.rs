@@ -6,6 +6,7 @@
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use std::sync::atomic::{AtomicU64, Ordering};
+use vtr_columnar::dictionary::Known;
 use vtr_columnar::input::Column;
 
 /// The columns whose values are identifiers.
@@ -42,11 +43,11 @@ impl Damage {
         self.0[place].fetch_add(count, Ordering::Relaxed);
     }
 
-    /// Adds those of a batch.
-    pub fn count(&self, batch: &RecordBatch) {
+    /// Adds those of a batch; `sound` are dictionaries without any.
+    pub fn count(&self, batch: &RecordBatch, sound: &mut Known) {
         for (place, column) in IDENTIFIERS.iter().enumerate() {
             if let Some(array) = batch.column_by_name(column.name()) {
-                let count = damaged(array);
+                let count = damaged(array, place, sound);
                 if count > 0 {
                     self.add(place, count);
                 }
@@ -69,7 +70,7 @@ fn has_plus(bytes: u128) -> bool {
     zeros.wrapping_sub(ONES) & !zeros & (ONES << 7) != 0
 }
 
-fn damaged(array: &ArrayRef) -> u64 {
+fn damaged(array: &ArrayRef, place: usize, sound: &mut Known) -> u64 {
     match array.data_type() {
         DataType::Utf8View => {
             // Texts of up to 12 bytes stand in their view, behind four bytes of length; spreadsheets write no longer ones.
@@ -82,9 +83,13 @@ fn damaged(array: &ArrayRef) -> u64 {
         DataType::Dictionary(..) => {
             let dictionary = array.as_any_dictionary();
             let Some(values) = dictionary.values().as_string_opt::<i32>() else { return 0 };
+            if sound.has(place, values) {
+                return 0;
+            }
             let bad: Vec<bool> =
                 values.iter().map(|value| value.is_some_and(|value| is_damaged(value.as_bytes()))).collect();
             if !bad.contains(&true) {
+                sound.keep(place, values);
                 return 0;
             }
             let keys = dictionary.normalized_keys();
@@ -105,7 +110,8 @@ pub(super) fn sentence(column: &str, count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::StringViewArray;
+    use arrow::array::{DictionaryArray, StringViewArray};
+    use arrow::datatypes::Int32Type;
     use std::sync::Arc;
 
     #[test]
@@ -122,7 +128,14 @@ mod tests {
     fn damaged_numbers_are_counted_however_long_the_others_are() {
         let texts = ["1E+10", "9.2E+21", "+49 30 1234", "1Z999AA10123456784", "1.23456E+21", "12345678+", ""];
         let views: ArrayRef = Arc::new(StringViewArray::from_iter_values(texts));
-        assert_eq!(damaged(&views), 3);
+        assert_eq!(damaged(&views, 0, &mut Known::default()), 3);
+        let mut sound = Known::default();
+        let labels =
+            |texts: &[&str]| -> ArrayRef { Arc::new(texts.iter().copied().collect::<DictionaryArray<Int32Type>>()) };
+        let (none, some) = (labels(&["a", "b", "a"]), labels(&["1E+10", "b", "1E+10"]));
+        for _ in 0..2 {
+            assert_eq!([&none, &some, &none].map(|array| damaged(array, 0, &mut sound)), [0, 2, 0]);
+        }
         for place in 0..16 {
             let mut bytes = *b"0123456789abcdef";
             assert!(!has_plus(u128::from_le_bytes(bytes)));

@@ -33,6 +33,7 @@ use files::{Listed, Packing};
 use headings::Mapping;
 use std::collections::{HashMap, HashSet};
 pub use store::Origin;
+use vtr_columnar::dictionary::Known;
 use vtr_columnar::fold::{Records, Reject};
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::calendar::Day;
@@ -298,8 +299,9 @@ pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Res
 /// The file cannot be read to the end or is not what its footer says; or `each` failed.
 pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> {
     let file = &survey.files[unit.file as usize];
+    let mut sound = Known::default();
     let each = &mut |chunk: Chunk| {
-        survey.damage.count(&chunk.batch);
+        survey.damage.count(&chunk.batch, &mut sound);
         each(chunk)
     };
     let end = match &survey.sources[unit.file as usize] {

@@ -24,6 +24,7 @@ use std::cell::Cell;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
+use vtr_columnar::dictionary::Known;
 use vtr_columnar::fold::Records;
 use vtr_columnar::input::Column;
 
@@ -337,7 +338,7 @@ pub(super) fn read(
         Ok(reader) => reader,
         Err(refused) => return Ok(Err(refused)),
     };
-    let mut rows_read = 0;
+    let (mut rows_read, mut short) = (0, Known::default());
     loop {
         let batch = match guarded(|| reader.next().transpose()) {
             Ok(Some(batch)) => batch,
@@ -345,7 +346,7 @@ pub(super) fn read(
             Err(error) => return Ok(Err(damaged(unit, &error))),
         };
         let rows = batch.num_rows() as u64;
-        let batch = match canonical(projection, &batch).and_then(|batch| short_enough(source, batch)) {
+        let batch = match canonical(projection, &batch).and_then(|batch| short_enough(source, batch, &mut short)) {
             Ok(batch) => batch,
             Err(error) => return Ok(Err(damaged(unit, &error))),
         };
@@ -442,16 +443,19 @@ fn too_long(bytes: u64, limits: &Limits) -> String {
     format!("a value of {bytes} bytes, more than {max}; if that is right, raise [limits] max_field_bytes")
 }
 
-/// The batch, if no text in it is longer than a cell may be.
-fn short_enough(source: &Source, batch: RecordBatch) -> Result<RecordBatch, String> {
+/// The batch, if no text in it is longer than a cell may be; `short` are dictionaries without any such.
+fn short_enough(source: &Source, batch: RecordBatch, short: &mut Known) -> Result<RecordBatch, String> {
     let max = source.limits.max_field_bytes as u64;
-    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+    for (place, (field, column)) in batch.schema_ref().fields().iter().zip(batch.columns()).enumerate() {
         let longest = match field.data_type() {
             // The low half of a view's first word is the text's length.
             DataType::Utf8View => column.as_string_view().views().iter().map(|view| u64::from(*view as u32)).max(),
             DataType::Dictionary(..) => {
                 let values = column.as_any_dictionary().values().as_string_opt::<i32>();
-                values.and_then(|values| values.offsets().windows(2).map(|pair| (pair[1] - pair[0]) as u64).max())
+                values.filter(|values| !short.has(place, values)).and_then(|values| {
+                    short.keep(place, values);
+                    values.offsets().windows(2).map(|pair| (pair[1] - pair[0]) as u64).max()
+                })
             }
             _ => None,
         };
