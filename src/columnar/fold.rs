@@ -18,14 +18,14 @@ use crate::input::Column;
 use crate::keys::{Codes, Layout, SharedKeys};
 use crate::partial::{Partial, RowKeys, week_index};
 use crate::resolve::{Cell, fault_text};
-use crate::rows::{Row, Rows};
+use crate::rows::{BLOCK, Row, Rows};
 use crate::settings::row_keys;
 use arrow::array::RecordBatch;
 use std::ops::RangeInclusive;
 use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
 use vtr_kernel::facts::{Facts, FulfilledBy, OrderState, Tracking};
 use vtr_kernel::instant::Moment;
-use vtr_kernel::ladder::{Evidence, Scanned, Verdict, judge, selecting_day, zone};
+use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, judge, judge_by, select_any, selecting_day, zone};
 use vtr_kernel::number::cleaned;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Class;
@@ -135,13 +135,19 @@ impl<'a> Folder<'a> {
     pub fn batch(&mut self, source: &FileSource, batch: &RecordBatch, records: &Records) -> Result<(), String> {
         let columns = self.resolvers.columns(source, batch, self.keys, self.settings.terms.book)?;
         self.keys.check()?;
-        let (mut block, mut scratch) = (Rows::new(), Scratch::default());
+        let (mut block, mut selected, mut scratch) = (Rows::new(), [None; BLOCK], Scratch::default());
         let mut first = 0;
         while first < batch.num_rows() {
             let rows = block.read(&columns, source.cells, first, batch.num_rows());
-            for (at, row) in (first..).zip(&mut *rows) {
-                if self.is_dated(row) {
-                    self.place(&columns, source, at, row, records, &mut scratch);
+            // What hangs on one memory access after another is looked up for all rows of the block in one go:
+            // the processor then works on several of them at once.
+            rows.iter_mut().for_each(|row| row.is_sound &= self.is_dated(row));
+            for (row, selected) in rows.iter().zip(&mut selected) {
+                *selected = select_any(&row.facts, self.settings.terms.book, row.day);
+            }
+            for ((at, row), selected) in (first..).zip(&*rows).zip(&selected) {
+                if row.is_sound {
+                    self.place(&columns, source, (at, row, selected), records, &mut scratch);
                 } else {
                     let reject = self.first_fault(&columns, source, batch, records, at);
                     self.reject(reject);
@@ -170,7 +176,7 @@ impl<'a> Folder<'a> {
         while first < batch.num_rows() {
             let rows = block.read(&columns, source.cells, first, batch.num_rows());
             for (at, row) in (first..).zip(&mut *rows) {
-                if !self.is_dated(row) {
+                if !(row.is_sound && self.is_dated(row)) {
                     tell(at, Fate::Rejected(self.first_fault(&columns, source, batch, records, at)));
                     continue;
                 }
@@ -243,7 +249,7 @@ impl<'a> Folder<'a> {
         let day = selecting_day(book, facts.marketplace, facts.promised, facts.shipped, &self.utc);
         let clock = zone(book, facts.marketplace, &self.utc);
         let wrong = |moment: Option<Moment>| moment.is_some_and(|moment| !self.plausible.contains(moment, clock));
-        let is_dated = row.is_sound && day.is_some() && !wrong(facts.promised) && !wrong(facts.shipped);
+        let is_dated = day.is_some() && !wrong(facts.promised) && !wrong(facts.shipped);
         row.day = day.unwrap_or_default();
         is_dated
     }
@@ -254,8 +260,7 @@ impl<'a> Folder<'a> {
         &mut self,
         columns: &'b Columns,
         source: &'b FileSource,
-        at: usize,
-        row: &Row<'b>,
+        (at, row, selected): (usize, &Row<'b>, &Option<Selected>),
         records: &Records,
         scratch: &'b mut Scratch,
     ) {
@@ -272,7 +277,7 @@ impl<'a> Folder<'a> {
             && row.facts.state == OrderState::Live;
         let number = row.number.filter(|_| is_looked_at || package.is_none() && settings.identity.is_some());
         let facts = &row.facts_with(tracking(columns, number, &mut scratch.cleaned));
-        let verdict = judge(facts, row.day, &settings.terms);
+        let verdict = judge_by(facts, row.day, &settings.terms, selected);
         let codes = Codes {
             time: week_index(row.day),
             seller: row.seller,

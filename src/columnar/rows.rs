@@ -14,8 +14,8 @@ use vtr_kernel::instant::Moment;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::service::Service;
 
-/// Rows of a block.
-const BLOCK: usize = 64;
+/// Rows of a block, a bit of a word each.
+pub(crate) const BLOCK: usize = 64;
 
 /// What is read of a row.
 #[derive(Clone, Copy)]

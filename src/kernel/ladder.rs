@@ -102,6 +102,7 @@ pub fn is_implausible(day: Day, as_of: Day) -> bool {
 }
 
 /// The rules that a shipment falls under, for judging and for explaining.
+#[derive(Clone, Copy)]
 pub struct Selected<'a> {
     /// The marketplace.
     pub market: &'a Market,
@@ -114,6 +115,7 @@ pub struct Selected<'a> {
 }
 
 /// The version and lane of a shipment on a day.
+#[inline]
 pub fn select<'a>(facts: &Facts, book: &'a Book, id: MarketplaceId, day: Day) -> Selected<'a> {
     let market = book.market(id);
     let version = market.version(day);
@@ -132,9 +134,24 @@ fn programme(facts: &Facts, selected: &Selected) -> ProgrammeId {
     of_lane.or(of_column).unwrap_or(ProgrammeId::STANDARD)
 }
 
-/// Judges one shipment on the day that [`selecting_day`] gave for it.
+/// The version and lane of a shipment on a day, if it is on a marketplace.
 #[inline]
+pub fn select_any<'a>(facts: &Facts, book: &'a Book, day: Day) -> Option<Selected<'a>> {
+    match facts.marketplace {
+        Marketplace::None => None,
+        Marketplace::Known(id) => Some(select(facts, book, id, day)),
+    }
+}
+
+/// Judges one shipment on the day that [`selecting_day`] gave for it.
 pub fn judge(facts: &Facts, day: Day, terms: &Terms) -> Verdict {
+    judge_by(facts, day, terms, &select_any(facts, terms.book, day))
+}
+
+/// Judges one shipment by the rules that [`select_any`] gave for it and its day: apart, so that they can be
+/// looked up for many shipments in one go.
+#[inline]
+pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Selected>) -> Verdict {
     let book = terms.book;
     let known = match facts.marketplace {
         Marketplace::None => None,
@@ -153,9 +170,8 @@ pub fn judge(facts: &Facts, day: Day, terms: &Terms) -> Verdict {
         likely_carrier: None,
         unpriced: false,
     };
-    let Some(id) = known else { return verdict };
-    let selected = select(facts, book, id, day);
-    verdict.programme = programme(facts, &selected);
+    let (Some(id), Some(selected)) = (known, selected) else { return verdict };
+    verdict.programme = programme(facts, selected);
     let mut say = |reason: Reason, rule: RuleId| {
         verdict.reason = reason;
         verdict.rule = rule;
