@@ -27,8 +27,10 @@ pub fn market_from_code(code: u16) -> Marketplace {
     code.checked_sub(1).map_or(Marketplace::None, |index| Marketplace::Known(MarketplaceId(index)))
 }
 
+/// Bits of the time, the highest of a key.
+pub(crate) const TIME_BITS: u32 = 14;
 /// Bits of a key below the time.
-const TIME_SHIFT: u32 = 50;
+const TIME_SHIFT: u32 = u64::BITS - TIME_BITS;
 /// Bits of a reason.
 const REASON_BITS: u32 = 5;
 

@@ -4,8 +4,8 @@
 //! large it is taken out as a [`Run`], which is grouped by time so that a week can be found again on
 //! disk. It knows no rates and no texts, and nothing in it fails.
 
+use crate::cells::{Lines, Table, Wide};
 use crate::keys::time;
-use hashbrown::HashTable;
 use vtr_kernel::calendar::{Day, FIRST_DAY, monday};
 
 /// The time axis cut at every day where a week or a window begins or ends: days within one segment
@@ -115,84 +115,82 @@ impl Entry {
     }
 }
 
-/// Bytes of an entry in a table, its share of the free places included.
-const BYTES_PER_PLACE: usize = 17;
-
 /// Counts by cell.
-#[derive(Debug, Default)]
-struct Counts {
+#[derive(Debug)]
+struct Counts<T: Table> {
     /// A table for each time: histories come more or less in its order, so that what is being counted in
     /// is small enough for the processor's caches, however many cells there are.
-    tables: Vec<HashTable<Entry>>,
-    /// Entries that all tables together have room for.
-    room: usize,
-    /// Rows not yet counted: looked up many at a time, so that the processor need not wait for the
-    /// memory of one before it asks for that of the next.
-    pending: Vec<(u64, u32)>,
+    tables: Vec<T>,
+    /// Bytes that all tables together take.
+    bytes: usize,
+    /// Rows not yet counted.
+    pending: Vec<T::Cell>,
     /// Counts that had to be set aside because their cell's would have overflown.
     aside: Vec<Entry>,
 }
 
-fn hash(key: u64, beside: u32) -> u64 {
-    let mixed = (key ^ u64::from(beside).rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    // The table takes its place from the low bits, where a product mixes least.
-    mixed ^ mixed >> 32
+impl<T: Table> Default for Counts<T> {
+    fn default() -> Counts<T> {
+        Counts { tables: Vec::new(), bytes: 0, pending: Vec::new(), aside: Vec::new() }
+    }
 }
 
 /// Rows that wait to be counted.
 const PENDING: usize = 1_024;
+/// Rows whose memory is asked for at once.
+const TOUCHED: usize = 64;
 
-impl Counts {
+impl<T: Table> Counts<T> {
     /// Counts one row in, soon.
     #[inline]
-    fn note(&mut self, key: u64, beside: u32) {
-        self.pending.push((key, beside));
+    fn note(&mut self, cell: T::Cell) {
+        self.pending.push(cell);
         if self.pending.len() >= PENDING {
             self.settle();
         }
     }
 
-    /// Counts what is pending.
+    /// Counts what is pending. What is in no cache takes the time of a hundred rows to come, so it is asked for
+    /// some rows at a time before it is used: many such requests are under way at once.
     fn settle(&mut self) {
         let mut pending = std::mem::take(&mut self.pending);
-        pending.drain(..).for_each(|(key, beside)| self.add(key, beside, 1));
+        for cells in pending.chunks(TOUCHED) {
+            let table = |cell: T::Cell| self.tables.get(usize::from(T::time(cell)));
+            let touch = |cell: &T::Cell| table(*cell).map_or(0, |table| table.touch(*cell));
+            std::hint::black_box(cells.iter().map(touch).fold(0, |all, word| all ^ word));
+            cells.iter().for_each(|cell| self.add(*cell, 1));
+        }
+        pending.clear();
         self.pending = pending;
     }
 
     #[inline]
-    fn add(&mut self, key: u64, beside: u32, by: i32) {
-        let time = usize::from(time(key));
+    fn add(&mut self, cell: T::Cell, by: i32) {
+        let time = usize::from(T::time(cell));
         if self.tables.len() <= time {
-            self.tables.resize_with(time + 1, HashTable::new);
+            self.tables.resize_with(time + 1, T::default);
         }
-        let (table, hashed) = (&mut self.tables[time], hash(key, beside));
-        match table.find_mut(hashed, |entry| entry.key == key && entry.beside == beside) {
-            Some(entry) => match entry.count.checked_add(by) {
-                Some(count) => entry.count = count,
-                None => self.aside.push(std::mem::replace(entry, Entry { key, beside, count: by })),
-            },
-            None => {
-                let before = table.capacity();
-                table.insert_unique(hashed, Entry { key, beside, count: by }, |entry| hash(entry.key, entry.beside));
-                self.room += table.capacity() - before;
-            }
+        let table = &mut self.tables[time];
+        let before = table.bytes();
+        let back = table.add(cell, by);
+        self.bytes += table.bytes() - before;
+        if let Some(entry) = back {
+            self.aside.push(entry);
         }
     }
 
-    fn merge(&mut self, mut other: Counts) {
+    fn merge(&mut self, mut other: Counts<T>) {
         other.settle();
         self.settle();
-        for (time, table) in other.tables.into_iter().enumerate() {
-            match self.tables.get_mut(time) {
-                Some(own) if !own.is_empty() => {
-                    table.into_iter().for_each(|entry| self.add(entry.key, entry.beside, entry.count));
-                }
-                Some(own) => {
-                    self.room = self.room - own.capacity() + table.capacity();
+        for (time, table) in (0..).zip(other.tables) {
+            match self.tables.get_mut(usize::from(time)) {
+                Some(own) if own.len() == 0 => {
+                    self.bytes = self.bytes - own.bytes() + table.bytes();
                     *own = table;
                 }
+                Some(_) => table.entries(time).for_each(|entry| self.add(T::cell(&entry), entry.count)),
                 None => {
-                    self.room += table.capacity();
+                    self.bytes += table.bytes();
                     self.tables.push(table);
                 }
             }
@@ -201,22 +199,22 @@ impl Counts {
     }
 
     fn bytes(&self) -> usize {
-        // What a table has room for stands to what it takes as 7 to 8.
-        self.room / 7 * 8 * BYTES_PER_PLACE + self.aside.len() * size_of::<Entry>()
+        self.bytes + self.aside.len() * size_of::<Entry>()
     }
 
     fn take(&mut self) -> Run {
         self.settle();
         let Counts { tables, aside, .. } = std::mem::take(self);
         let mut run = Run::default();
-        run.entries.reserve_exact(tables.iter().map(HashTable::len).sum::<usize>() + aside.len());
-        for (at, table) in tables.into_iter().enumerate() {
-            let (first, aside) = (run.entries.len(), aside.iter().filter(|entry| usize::from(time(entry.key)) == at));
-            run.entries.extend(table.iter().chain(aside).filter(|entry| entry.count != 0));
+        run.entries.reserve_exact(tables.iter().map(T::len).sum::<usize>() + aside.len());
+        for (at, table) in (0..).zip(tables) {
+            let first = run.entries.len();
+            let aside = aside.iter().copied().filter(|entry| time(entry.key) == at);
+            run.entries.extend(table.entries(at).chain(aside).filter(|entry| entry.count != 0));
             let entries = &run.entries[first..];
             if !entries.is_empty() {
                 let rows = entries.iter().map(|entry| i64::from(entry.count)).sum();
-                run.times.push(Stretch { time: at as u16, entries: entries.len(), rows });
+                run.times.push(Stretch { time: at, entries: entries.len(), rows });
             }
         }
         run
@@ -278,10 +276,10 @@ pub(crate) struct RowKeys {
 /// The marginals of one thread, or of several added up.
 #[derive(Debug, Default)]
 pub struct Partial {
-    weekly: Counts,
-    category: Counts,
-    names: Counts,
-    culprits: Counts,
+    weekly: Counts<Lines>,
+    category: Counts<Wide>,
+    names: Counts<Wide>,
+    culprits: Counts<Wide>,
 }
 
 impl Partial {
@@ -289,32 +287,32 @@ impl Partial {
     #[inline]
     pub(crate) fn count(&mut self, row: &RowKeys, wants: Wants) {
         if wants.weekly && row.in_range {
-            self.weekly.note(row.weekly, 0);
+            self.weekly.note(row.weekly);
         }
         if wants.category && (row.in_range || row.in_windows) {
-            self.category.note(row.category, row.category_code);
+            self.category.note((row.category, row.category_code));
         }
         if wants.names && row.in_range {
-            self.names.note(row.name, row.typed);
+            self.names.note((row.name, row.typed));
         }
         if wants.culprits && row.is_culprit {
-            self.culprits.note(row.culprit, row.category_code);
+            self.culprits.note((row.culprit, row.category_code));
         }
     }
 
     /// Takes a row out again.
     pub(crate) fn take_out(&mut self, row: &RowKeys, wants: Wants) {
         if wants.weekly && row.in_range {
-            self.weekly.add(row.weekly, 0, -1);
+            self.weekly.add(row.weekly, -1);
         }
         if wants.category && (row.in_range || row.in_windows) {
-            self.category.add(row.category, row.category_code, -1);
+            self.category.add((row.category, row.category_code), -1);
         }
         if wants.names && row.in_range {
-            self.names.add(row.name, row.typed, -1);
+            self.names.add((row.name, row.typed), -1);
         }
         if wants.culprits && row.is_culprit {
-            self.culprits.add(row.culprit, row.category_code, -1);
+            self.culprits.add((row.culprit, row.category_code), -1);
         }
     }
 
@@ -356,13 +354,13 @@ mod tests {
 
     #[test]
     fn counts_that_would_overflow_are_set_aside() {
-        let mut counts = Counts::default();
+        let mut counts = Counts::<Wide>::default();
         for _ in 0..3 {
-            counts.add(7 << 50, 1, i32::MAX);
+            counts.add((7 << 50, 1), i32::MAX);
         }
-        counts.add(3 << 50, 1, 1);
-        counts.add(3 << 50, 1, -1);
-        counts.add(2 << 50, 9, -4);
+        counts.add((3 << 50, 1), 1);
+        counts.add((3 << 50, 1), -1);
+        counts.add((2 << 50, 9), -4);
         let run = counts.take();
         let stretch = |time, entries, rows| Stretch { time, entries, rows };
         assert_eq!(run.times, [stretch(2, 1, -4), stretch(7, 3, 3 * i64::from(i32::MAX))]);
@@ -370,5 +368,50 @@ mod tests {
         assert_eq!(run.entries[1..].iter().map(|entry| i64::from(entry.count)).sum::<i64>(), 3 * i64::from(i32::MAX));
         assert_eq!(counts.bytes(), 0);
         assert!(run.entries.iter().all(|entry| Entry::from_bytes(&entry.to_bytes()) == *entry));
+    }
+
+    #[test]
+    fn both_kinds_of_tables_count_alike() {
+        const WHOLE: u64 = (1 << 50) - 1;
+        let some = [0, 1, WHOLE, 3 << 50, 3 << 50 | 1, 3 << 50 | WHOLE, ((1 << 14) - 1) << 50 | WHOLE];
+        let (mut lines, mut others, mut wide) =
+            (Counts::<Lines>::default(), Counts::<Lines>::default(), Counts::<Wide>::default());
+        let mut random = 7u64;
+        for step in 0..400_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Some cells often and many once or twice; counts run up and down beyond what a place holds.
+            let is_common = random >> 40 & 3 != 0;
+            let cell = if is_common { some[(random >> 33) as usize % some.len()] } else { random >> 47 << 7 | 5 << 50 };
+            let by = match step / 100_000 {
+                0 => 1,
+                1 | 2 => -1,
+                _ => (random >> 33) as i32 - (1 << 30),
+            };
+            if step % 3 == 0 {
+                others.add(cell, by)
+            } else {
+                lines.add(cell, by)
+            }
+            wide.add((cell, 0), by);
+        }
+        lines.merge(others);
+        let sums = |run: Run| {
+            let mut sums = std::collections::BTreeMap::new();
+            run.entries.iter().for_each(|entry| *sums.entry(entry.key).or_insert(0) += i64::from(entry.count));
+            sums.retain(|_, count| *count != 0);
+            (sums, run.times.iter().map(|stretch| (stretch.time, stretch.rows)).collect::<Vec<_>>())
+        };
+        let (lines, wide) = (sums(lines.take()), sums(wide.take()));
+        assert!(lines.0.len() > 50_000);
+        assert_eq!(lines, wide);
+    }
+
+    #[test]
+    fn a_cell_counted_over_and_over_sets_little_aside() {
+        let mut counts = Counts::<Lines>::default();
+        (0..100_000).for_each(|_| counts.note(9 << 50 | 77));
+        let run = counts.take();
+        assert!(run.entries.len() < 20, "{}", run.entries.len());
+        assert_eq!(run.times, [Stretch { time: 9, entries: run.entries.len(), rows: 100_000 }]);
     }
 }

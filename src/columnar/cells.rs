@@ -1,0 +1,209 @@
+//! Tables from a cell to the count of its rows, of the cells of one time each.
+//!
+//! Most cells of a history count a handful of rows, and each row is one look-up among millions of cells:
+//! what it costs is waiting for memory, and guesses of the processor that prove wrong only once it has
+//! arrived. Nothing here fails; a count that has no room is handed back.
+
+use crate::keys::{TIME_BITS, time};
+use crate::partial::Entry;
+use hashbrown::HashTable;
+
+/// A table of the cells of one time.
+pub(crate) trait Table: Default {
+    /// A cell, its time included.
+    type Cell: Copy;
+
+    /// The time of a cell.
+    fn time(cell: Self::Cell) -> u16;
+
+    /// Asks for the memory that a cell's count lies in; what is found there means nothing.
+    fn touch(&self, cell: Self::Cell) -> u64;
+
+    /// Adds to a cell's count. What is handed back was not, or is no longer, counted here.
+    fn add(&mut self, cell: Self::Cell, by: i32) -> Option<Entry>;
+
+    /// How many cells there are.
+    fn len(&self) -> usize;
+
+    /// Bytes that it takes.
+    fn bytes(&self) -> usize;
+
+    /// All cells with their counts, in no order.
+    fn entries(&self, time: u16) -> impl Iterator<Item = Entry>;
+
+    /// The cell of an entry.
+    fn cell(entry: &Entry) -> Self::Cell;
+}
+
+/// A number whose low bits hang on all of the key: of a product they alone mix least.
+fn mixed(key: u64) -> u64 {
+    let product = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    product ^ product >> 32
+}
+
+/// Cells of a key and what stands beside it.
+#[derive(Debug, Default)]
+pub(crate) struct Wide(HashTable<Entry>);
+
+fn hash(key: u64, beside: u32) -> u64 {
+    mixed(key ^ u64::from(beside).rotate_left(32))
+}
+
+impl Table for Wide {
+    type Cell = (u64, u32);
+
+    fn time((key, _): (u64, u32)) -> u16 {
+        time(key)
+    }
+
+    fn touch(&self, _: (u64, u32)) -> u64 {
+        0
+    }
+
+    #[inline]
+    fn add(&mut self, (key, beside): (u64, u32), by: i32) -> Option<Entry> {
+        let hashed = hash(key, beside);
+        let new = Entry { key, beside, count: by };
+        match self.0.find_mut(hashed, |entry| entry.key == key && entry.beside == beside) {
+            Some(entry) => match entry.count.checked_add(by) {
+                Some(count) => entry.count = count,
+                None => return Some(std::mem::replace(entry, new)),
+            },
+            None => {
+                self.0.insert_unique(hashed, new, |entry| hash(entry.key, entry.beside));
+            }
+        }
+        None
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.allocation_size()
+    }
+
+    fn entries(&self, _: u16) -> impl Iterator<Item = Entry> {
+        self.0.iter().copied()
+    }
+
+    fn cell(entry: &Entry) -> (u64, u32) {
+        (entry.key, entry.beside)
+    }
+}
+
+/// Cells with nothing beside their key, eight to a line of the processor's cache. A cell is looked for in all
+/// places of its line at once, and found or begun there without asking which: there is nothing to guess.
+#[derive(Debug, Default)]
+pub(crate) struct Lines {
+    lines: Vec<Line>,
+    cells: usize,
+}
+
+const PLACES: usize = 8;
+
+/// Places of cells, the free ones last and 0: the key in place of its time, and below it the count, which
+/// stands [`HALF`] higher and never at 0.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Line([u64; PLACES]);
+
+/// The bits of a count.
+const COUNT: u64 = (1 << TIME_BITS) - 1;
+/// What counts stand higher by, so that they can be negative.
+const HALF: u64 = 1 << (TIME_BITS - 1);
+/// Cells for each line before there are twice as many: then a line in fifteen is full.
+const MOST: usize = 5;
+/// Lines to begin with.
+const FIRST: usize = 16;
+
+/// The count in a place.
+fn count_of(place: u64) -> i32 {
+    (place & COUNT) as i32 - HALF as i32
+}
+
+impl Lines {
+    /// The line where the search for a key begins.
+    #[inline]
+    fn line(key: u64, lines: usize) -> usize {
+        mixed(key >> TIME_BITS) as usize & lines.wrapping_sub(1)
+    }
+
+    fn grow(&mut self) {
+        let lines = (self.lines.len() * 2).max(FIRST);
+        let before = std::mem::replace(&mut self.lines, vec![Line::default(); lines]);
+        for place in before.iter().flat_map(|line| line.0).filter(|place| *place != 0) {
+            let key = place & !COUNT;
+            *self.place(key) = place;
+        }
+    }
+
+    /// The place of a key, which is the bits of it above a count; a free one if it has none.
+    #[inline]
+    fn place(&mut self, key: u64) -> &mut u64 {
+        let mask = self.lines.len() - 1;
+        let mut at = Lines::line(key, self.lines.len());
+        loop {
+            let own = |place: u64| u32::from(place == 0 || (place ^ key) & !COUNT == 0);
+            let bits = self.lines[at].0.iter().enumerate().fold(0, |bits, (n, place)| bits | own(*place) << n);
+            if bits != 0 {
+                return &mut self.lines[at].0[bits.trailing_zeros() as usize % PLACES];
+            }
+            at = (at + 1) & mask;
+        }
+    }
+}
+
+impl Table for Lines {
+    type Cell = u64;
+
+    fn time(key: u64) -> u16 {
+        time(key)
+    }
+
+    #[inline]
+    fn touch(&self, cell: u64) -> u64 {
+        self.lines.get(Lines::line(cell << TIME_BITS, self.lines.len())).map_or(0, |line| line.0[0])
+    }
+
+    #[inline]
+    fn add(&mut self, cell: u64, by: i32) -> Option<Entry> {
+        if self.cells >= self.lines.len() * MOST {
+            self.grow();
+        }
+        let key = cell << TIME_BITS;
+        let place = self.place(key);
+        let before = if *place == 0 { key | HALF } else { *place };
+        let is_new = *place == 0;
+        let with = |base: u64| Some((base as i64 + i64::from(by)) as u64).filter(|count| (1..=COUNT).contains(count));
+        let (place_to_be, back) = match (with(before & COUNT), with(HALF)) {
+            (Some(count), _) => (key | count, None),
+            (None, Some(count)) => (key | count, Some(count_of(before))),
+            (None, None) => (before, Some(by)),
+        };
+        *place = place_to_be;
+        self.cells += usize::from(is_new);
+        back.map(|count| Entry { key: cell, beside: 0, count })
+    }
+
+    fn len(&self) -> usize {
+        self.cells
+    }
+
+    fn bytes(&self) -> usize {
+        self.lines.capacity() * size_of::<Line>()
+    }
+
+    fn entries(&self, time: u16) -> impl Iterator<Item = Entry> {
+        self.lines.iter().flat_map(|line| line.0).filter(|place| *place != 0).map(move |place| Entry {
+            key: u64::from(time) << (u64::BITS - TIME_BITS) | place >> TIME_BITS,
+            beside: 0,
+            count: count_of(place),
+        })
+    }
+
+    fn cell(entry: &Entry) -> u64 {
+        entry.key
+    }
+}
