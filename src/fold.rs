@@ -5,6 +5,7 @@
 //! their end, once all such are known, and when the run is told to stop.
 
 use crate::counts::{Counted, DefectRuns, Defects, Gone, Runs};
+use crate::deal::Deal;
 use crate::dedup::{self, Copies, Search};
 use crate::error::{Error, Result};
 use crate::job::plan::{AsOfMode, Plan};
@@ -70,7 +71,7 @@ pub struct FileCounts {
 struct Shares {
     /// Texts of all threads.
     texts: usize,
-    /// Counts of one thread: a table that grows is there twice for a moment, and once more as a run.
+    /// Counts of one thread: a table that grows is there twice for a moment, and all of them once more as a run.
     counts: usize,
     /// Copies of one thread: their lists grow by doubling.
     copies: usize,
@@ -288,14 +289,15 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn all(&self, settings: &Settings, keys: &SharedKeys) -> Result<Vec<Gathered>> {
-        let next = AtomicUsize::new(0);
+        let (deal, hands) = (Deal::of(&self.survey.units, self.plan.threads), AtomicUsize::new(0));
         // Once a file turned out bad nothing that is gathered counts; the rest is read so that all such are named.
         let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
         let gathered = on_threads(self.plan, &self.stop, || {
+            let hand = hands.fetch_add(1, Ordering::Relaxed);
             let mut folder = Folder::new(settings, keys);
             let mut gathered = Gathered::new(self.plan);
             while !self.stop.load(Ordering::SeqCst) {
-                let Some(unit) = self.survey.units.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                let Some(unit) = deal.next(hand) else { break };
                 if bad.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&unit.file) {
                     continue;
                 }

@@ -19,6 +19,7 @@
 pub mod blob;
 pub mod cli;
 pub mod counts;
+mod deal;
 pub mod dedup;
 pub mod error;
 pub mod fold;

@@ -44,7 +44,7 @@ use vtr_kernel::text::shown as quoted;
 pub struct Survey {
     /// All files, bytewise by their shown paths.
     pub files: Vec<SourceFile>,
-    /// What there is to read, biggest first.
+    /// What there is to read, bigger units before those of less than about half their size.
     pub units: Vec<Unit>,
     /// Row groups that are left out and can hold rows after all days that are read, earliest first: nothing
     /// of them counts, but they tell whether the data go on.
@@ -282,9 +282,9 @@ fn finished(
         return Err(Error::Input(format!("every input file was refused, so none can be left out:\n  {what}")));
     }
     let evidence = evidence(plan.evidence, &files)?;
-    units.sort_by(|a: &Unit, b| {
-        b.bytes.cmp(&a.bytes).then(a.file.cmp(&b.file)).then(a.first_record.cmp(&b.first_record))
-    });
+    // Those of about one size stay in their order, which more or less is that of time: then what is counted in
+    // one after the other is the same.
+    units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = not_judged(&files);
     Ok(Survey { files, units, beyond, evidence, not_judged, sources, damage: damage::Damage::default(), left_out })
 }

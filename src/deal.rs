@@ -1,0 +1,95 @@
+//! Units of work, dealt out to threads.
+//!
+//! Each thread gets a stretch of them, about as many bytes as the others: histories lie more or less in the order
+//! of time, so a week's cells are mostly one thread's and are counted once. Whoever is done helps the one who has
+//! most left, from its end. Which thread does what changes no result, and nothing here fails.
+
+use crate::scan::Unit;
+use std::sync::{Mutex, PoisonError};
+
+/// What is left to do, by thread.
+pub struct Deal<'a>(Mutex<Vec<&'a [Unit]>>);
+
+impl<'a> Deal<'a> {
+    /// Deals units to so many threads.
+    pub fn of(units: &'a [Unit], threads: usize) -> Deal<'a> {
+        let (mut rest, mut dealt) = (units, Vec::new());
+        for threads in (1..=threads.max(1)).rev() {
+            let share = bytes(rest) / threads as u64;
+            let mut held = 0;
+            let lies_beyond = |unit: &Unit| {
+                held += unit.bytes;
+                // The unit across the border belongs where more of it lies.
+                threads > 1 && held > share + unit.bytes / 2
+            };
+            let (own, others) = rest.split_at(rest.iter().position(lies_beyond).unwrap_or(rest.len()));
+            dealt.push(own);
+            rest = others;
+        }
+        Deal(Mutex::new(dealt))
+    }
+
+    /// The next unit for a thread, counted from 0; `None` once there is none for anyone.
+    pub fn next(&self, thread: usize) -> Option<&'a Unit> {
+        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = left.get_mut(thread).and_then(|own| own.split_off_first());
+        own.or_else(|| left.iter_mut().max_by_key(|left| (bytes(left), left.len()))?.split_off_last())
+    }
+}
+
+fn bytes(units: &[Unit]) -> u64 {
+    units.iter().map(|unit| unit.bytes).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::Part;
+
+    fn units(bytes: impl IntoIterator<Item = u64>) -> Vec<Unit> {
+        let unit = |(group, bytes): (usize, u64)| Unit {
+            file: 0,
+            part: Part::RowGroup(group),
+            first_record: 1,
+            for_copies: false,
+            rows: 1,
+            bytes,
+        };
+        bytes.into_iter().enumerate().map(unit).collect()
+    }
+
+    fn taken(deal: &Deal, threads: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let group = |unit: &Unit| match unit.part {
+            Part::RowGroup(group) => group,
+            Part::Whole => unreachable!("units are row groups here"),
+        };
+        threads.into_iter().map_while(|thread| deal.next(thread)).map(group).collect()
+    }
+
+    #[test]
+    fn threads_keep_to_their_stretches_and_then_help_from_the_end() {
+        let units = units([10; 8]);
+        let deal = Deal::of(&units, 2);
+        assert_eq!(taken(&deal, [0, 1, 0, 1, 0, 0]), [0, 4, 1, 5, 2, 3]);
+        assert_eq!(taken(&deal, [0, 1, 0, 1]), [7, 6]);
+    }
+
+    #[test]
+    fn stretches_are_cut_by_bytes() {
+        let units = units([100, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10]);
+        assert_eq!(taken(&Deal::of(&units, 2), [1, 0]), [1, 0]);
+    }
+
+    #[test]
+    fn every_unit_is_dealt_once_whoever_asks() {
+        for threads in 0..9 {
+            for (count, size) in [(0, 5), (1, 0), (1, 7), (3, 0), (5, 1), (40, 1_000)] {
+                let units = units((0..count).map(|unit| size * (unit % 3)));
+                let deal = Deal::of(&units, threads);
+                let mut all = taken(&deal, (0..).map(|turn| turn * 7 % 11));
+                all.sort_unstable();
+                assert_eq!(all, (0..count as usize).collect::<Vec<_>>(), "{threads} threads");
+            }
+        }
+    }
+}
