@@ -23,7 +23,7 @@ MODULES = (
     (r"src/kernel/placeholder", "judge: placeholders"),
     (r"src/kernel/(?:instant|calendar)\.rs", "judge: clocks and days"),
     (r"src/kernel/", "judge: the ladder"),
-    (r"src/columnar/(?:keys|partial|marginals|tallies)", "fold: counting"),
+    (r"src/columnar/(?:keys|cells|partial|marginals|tallies)", "fold: counting"),
     (r"src/columnar/", "fold: reading rows"),
     (r"src/scan/", "scan"),
     (r"src/(?:counts|spill|dedup)", "counts: sorting and merging"),
