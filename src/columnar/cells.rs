@@ -1,12 +1,41 @@
 //! Tables from a cell to the count of its rows, of the cells of one time each.
 //!
 //! Most cells of a history count a handful of rows, and each row is one look-up among millions of cells:
-//! what it costs is waiting for memory, and guesses of the processor that prove wrong only once it has
-//! arrived. Nothing here fails; a count that has no room is handed back.
+//! what it costs is waiting for memory. Nothing here fails; a count that has no room is handed back.
 
 use crate::keys::{TIME_BITS, time};
-use crate::partial::Entry;
 use hashbrown::HashTable;
+
+/// A cell and its count: 16 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Time and codes, as [`Layout`](crate::keys::Layout) packs them.
+    pub key: u64,
+    /// The code of a category or of a typed name.
+    pub beside: u32,
+    /// How many rows; negative where rows are taken out again.
+    pub count: i32,
+}
+
+impl Entry {
+    /// Bytes of one on disk.
+    pub const BYTES: usize = 16;
+
+    /// As bytes for a spill file.
+    pub fn to_bytes(&self) -> [u8; Entry::BYTES] {
+        let mut bytes = [0; Entry::BYTES];
+        bytes[..8].copy_from_slice(&self.key.to_le_bytes());
+        bytes[8..12].copy_from_slice(&self.beside.to_le_bytes());
+        bytes[12..].copy_from_slice(&self.count.to_le_bytes());
+        bytes
+    }
+
+    /// From bytes that [`Entry::to_bytes`] gave.
+    pub fn from_bytes(bytes: &[u8; Entry::BYTES]) -> Entry {
+        let whole = u128::from_le_bytes(*bytes);
+        Entry { key: whole as u64, beside: (whole >> 64) as u32, count: (whole >> 96) as u32 as i32 }
+    }
+}
 
 /// A table of the cells of one time.
 pub(crate) trait Table: Default {
@@ -94,7 +123,7 @@ impl Table for Wide {
 }
 
 /// Cells with nothing beside their key, eight to a line of the processor's cache. A cell is looked for in all
-/// places of its line at once, and found or begun there without asking which: there is nothing to guess.
+/// places of its line at once, and where that line is can be asked for ahead, as no library's table lets one do.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     lines: Vec<Line>,
@@ -113,7 +142,7 @@ struct Line([u64; PLACES]);
 const COUNT: u64 = (1 << TIME_BITS) - 1;
 /// What counts stand higher by, so that they can be negative.
 const HALF: u64 = 1 << (TIME_BITS - 1);
-/// Cells for each line before there are twice as many: then a line in fifteen is full.
+/// Cells for each line, on the average, before there are twice as many lines: few are full then.
 const MOST: usize = 5;
 /// Lines to begin with.
 const FIRST: usize = 16;

@@ -4,6 +4,8 @@
 //! large it is taken out as a [`Run`], which is grouped by time so that a week can be found again on
 //! disk. It knows no rates and no texts, and nothing in it fails.
 
+pub use crate::cells::Entry;
+
 use crate::cells::{Lines, Table, Wide};
 use crate::keys::time;
 use vtr_kernel::calendar::{Day, FIRST_DAY, monday};
@@ -84,37 +86,6 @@ pub struct Wants {
     pub culprits: bool,
 }
 
-/// A cell and its count: 16 bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Time and codes, as [`Layout`](crate::keys::Layout) packs them.
-    pub key: u64,
-    /// The code of a category or of a typed name.
-    pub beside: u32,
-    /// How many rows; negative where rows are taken out again.
-    pub count: i32,
-}
-
-impl Entry {
-    /// Bytes of one on disk.
-    pub const BYTES: usize = 16;
-
-    /// As bytes for a spill file.
-    pub fn to_bytes(&self) -> [u8; Entry::BYTES] {
-        let mut bytes = [0; Entry::BYTES];
-        bytes[..8].copy_from_slice(&self.key.to_le_bytes());
-        bytes[8..12].copy_from_slice(&self.beside.to_le_bytes());
-        bytes[12..].copy_from_slice(&self.count.to_le_bytes());
-        bytes
-    }
-
-    /// From bytes that [`Entry::to_bytes`] gave.
-    pub fn from_bytes(bytes: &[u8; Entry::BYTES]) -> Entry {
-        let whole = u128::from_le_bytes(*bytes);
-        Entry { key: whole as u64, beside: (whole >> 64) as u32, count: (whole >> 96) as u32 as i32 }
-    }
-}
-
 /// Counts by cell.
 #[derive(Debug)]
 struct Counts<T: Table> {
@@ -150,8 +121,8 @@ impl<T: Table> Counts<T> {
         }
     }
 
-    /// Counts what is pending. What is in no cache takes the time of a hundred rows to come, so it is asked for
-    /// some rows at a time before it is used: many such requests are under way at once.
+    /// Counts what is pending. Memory that is in no cache is long in coming, so it is asked for some rows at a time
+    /// before it is used: then many requests are under way at once.
     fn settle(&mut self) {
         let mut pending = std::mem::take(&mut self.pending);
         for cells in pending.chunks(TOUCHED) {
