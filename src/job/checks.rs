@@ -7,7 +7,7 @@ use super::plan::{Check, Most, Output};
 use super::quantity;
 use super::resolve::Written;
 use super::spec::{CheckKind, CheckSpec, Scalar};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 
 /// The checks of a job; `None` only beside a report.
 pub(super) fn checks(specs: &[CheckSpec], output: Option<&Output>, written: Written) -> Option<Vec<Check>> {

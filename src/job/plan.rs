@@ -4,7 +4,7 @@
 //! read, once.
 
 pub use super::spec::{CheckKind, CheckLevel};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;

@@ -9,8 +9,8 @@ use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Roll
 use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
 use super::{checks, digest, inputs, quantity, range, shelf};
 use crate::error::Error;
-use crate::remote::{self, is_uri};
-use crate::tables::columns::Table;
+use crate::place::remote::{self, is_uri};
+use crate::schema::Table;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vtr_kernel::Book;

@@ -419,7 +419,7 @@ fn constants(generator: &mut SchemaGenerator) -> Schema {
 }
 
 fn tables(_: &mut SchemaGenerator) -> Schema {
-    let names: Vec<&str> = crate::tables::columns::Table::ALL.iter().map(|table| table.name()).collect();
+    let names: Vec<&str> = crate::schema::Table::ALL.iter().map(|table| table.name()).collect();
     json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
 }
 

@@ -74,10 +74,7 @@ fn a_small_job_has_the_documented_defaults() {
     );
     assert_eq!((plan.range, plan.copies_within_days, plan.prune), (None, 60, true));
     assert_eq!(plan.output.path, case.folder.path().join("out").to_string_lossy());
-    assert_eq!(
-        (plan.output.tables.len(), plan.output.rolling),
-        (crate::tables::columns::Table::ALL.len(), Rolling::Weekly)
-    );
+    assert_eq!((plan.output.tables.len(), plan.output.rolling), (crate::schema::Table::ALL.len(), Rolling::Weekly));
     let limits = &plan.limits;
     assert_eq!((limits.max_rejected, limits.max_rejected_rows_kept, limits.max_columns), ((1, 1_000), 100_000, 1_000));
     assert_eq!((limits.max_field_bytes, limits.max_record_bytes), (64 << 10, 1 << 20));

@@ -7,7 +7,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Check, CheckKind, CheckLevel, Most};
-use crate::report::grouped;
+use crate::tell::report::grouped;
 use arrow::record_batch::RecordBatch;
 use rustc_hash::FxHashSet;
 use serde::Serialize;

@@ -5,7 +5,7 @@
 //! anything. If making them fails the publication stands, and the next run mends them.
 
 use crate::error::{Error, Result};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use arrow::datatypes::DataType;
 use std::fmt::Write;
 use std::fs;

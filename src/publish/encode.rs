@@ -5,8 +5,8 @@
 //! through: no more than a row group is held, and a file that grows lies on disk, where no name leads
 //! to it. It fails if making the rows does, or if the disk is full.
 
-use crate::blob::{Blob, hex};
 use crate::error::{Error, Result};
+use crate::place::blob::{Blob, hex};
 use crate::tables::Piece;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;

@@ -4,7 +4,7 @@
 //! files. A gate that trips names the figures, and nothing is published.
 
 use crate::error::{Error, Result};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use serde::{Deserialize, Serialize};

@@ -5,8 +5,8 @@
 //! half a file; it must not overwrite a manifest or delete data. A failure leaves no temporary file of
 //! a living run behind, and nothing that a manifest names is touched.
 
-use crate::blob::{Blob, hash};
 use crate::error::{Error, Result};
+use crate::place::blob::{Blob, hash};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, SeekFrom};

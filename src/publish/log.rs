@@ -5,7 +5,7 @@
 //! guessing at a published state would be worse than none.
 
 use crate::error::{Error, Result};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;

@@ -14,6 +14,7 @@ pub mod gc;
 pub mod local;
 pub mod log;
 pub mod object;
+pub mod stale;
 pub mod store;
 pub mod target;
 #[cfg(test)]
@@ -27,9 +28,9 @@ pub use store::at;
 
 use crate::error::{Error, Result};
 use crate::job::plan::Plan;
+use crate::schema::Table;
 use crate::signals;
 use crate::tables::Piece;
-use crate::tables::columns::Table;
 use arrow::record_batch::RecordBatch;
 use local::Guard;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,9 +4,9 @@
 //! It needs no rename, no folder and no lock, and it must not delete or overwrite an entry of the log. An
 //! attempt whose answer was lost is told as a failure; the caller reads back to know.
 
-use crate::blob::{Blob, hex};
 use crate::error::{Error, Result};
-use crate::remote::{Kind, Place, Trouble, wait};
+use crate::place::blob::{Blob, hex};
+use crate::place::remote::{Kind, Place, Trouble, wait};
 use bytes::Bytes;
 use object_store::{Attribute, Attributes, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use sha2::{Digest, Sha256};

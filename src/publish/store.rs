@@ -4,9 +4,9 @@
 //! nothing else is asked, so that a local disk and an object store can be the same to the protocol. What
 //! a place answers to an attempt may be wrong or lost: callers look at what is there.
 
-use crate::blob::{Blob, hex};
 use crate::error::Result;
-use crate::remote;
+use crate::place::blob::{Blob, hex};
+use crate::place::remote;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Debug;

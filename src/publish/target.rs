@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Check, EvidenceWanted, Plan, WeekRange};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use vtr_kernel::calendar::{Day, monday};

@@ -151,7 +151,7 @@ fn locate(out: &Path, file: &DataFile) -> PathBuf {
 
 /// The rows of a Parquet file of this machine.
 fn rows(path: &Path) -> u64 {
-    encode::rows(crate::blob::Blob::File(fs::File::open(path).unwrap()), "the file").unwrap()
+    encode::rows(crate::place::blob::Blob::File(fs::File::open(path).unwrap()), "the file").unwrap()
 }
 
 /// The weeks of `vtr_weekly` with the valid packages read back from its files.
@@ -484,7 +484,7 @@ fn bytes(piece: Piece) -> Vec<u8> {
     let mut encoded = encode::parquet(piece, &mut |rows| passed += rows.num_rows() as u64).unwrap();
     std::io::Read::read_to_end(&mut encoded.content, &mut bytes).unwrap();
     assert_eq!((bytes.len() as u64, passed), (encoded.bytes, encoded.rows));
-    assert_eq!(crate::blob::hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)), encoded.sha256);
+    assert_eq!(crate::place::blob::hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)), encoded.sha256);
     bytes
 }
 

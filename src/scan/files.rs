@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Input, Plan};
-use crate::remote::is_uri;
+use crate::place::remote::is_uri;
 use globset::{GlobBuilder, GlobMatcher};
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};

@@ -5,24 +5,23 @@
 //! nor judges, and it never turns what it cannot read into a null: records become rejects, files are
 //! refused, all that are bad at once.
 
-mod content;
-mod csv;
-mod damage;
-mod decode;
-mod files;
+pub(crate) mod content;
+pub(crate) mod csv;
+pub(crate) mod damage;
+pub(crate) mod decode;
+pub(crate) mod files;
 #[cfg(test)]
 mod fixture;
-mod footer;
-mod headings;
+pub(crate) mod footer;
+pub(crate) mod headings;
 pub mod isolate;
-mod labels;
-pub mod look;
-mod marks;
+pub(crate) mod labels;
+pub(crate) mod marks;
 mod pages;
-mod parquet;
+pub(crate) mod parquet;
 mod prune;
-mod records;
-mod store;
+pub(crate) mod records;
+pub(crate) mod store;
 mod thrift;
 
 use crate::error::{Error, Result};

@@ -4,9 +4,9 @@
 //! no format. What a store refuses or a network loses is told apart from a file that is bad: the one ends
 //! the run, the other is the file's own fault.
 
-use crate::blob::Blob;
 use crate::error::Error;
-use crate::remote::{self, Place, Remote};
+use crate::place::blob::Blob;
+use crate::place::remote::{self, Place, Remote};
 use globset::GlobMatcher;
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};

@@ -4,14 +4,14 @@
 //! counted all the days it speaks of; a ranged run that did not leaves the published one alone. It is
 //! added up in chunks of some accounts, and fails only if polars or reading the counts does.
 
-use super::columns::Table;
 use super::frames::{Counts, Detail, Measure, Sums, slot};
 use super::merge::Merge;
 use super::rates::{self, Rate, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
 use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, text_column, unsigned};
-use crate::counts::Batches;
 use crate::error::Result;
+use crate::fold::counts::Batches;
+use crate::schema::Table;
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use std::collections::BTreeMap;
 use std::sync::Arc;

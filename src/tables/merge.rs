@@ -5,8 +5,8 @@
 //! is the table's business. It fails if reading the counts does; counts out of order panic.
 
 use super::space::{Space, dictionary};
-use crate::counts::{Batches, Marginal};
 use crate::error::Result;
+use crate::fold::counts::{Batches, Marginal};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, UInt8Type};
 use std::cmp::Reverse;

@@ -6,7 +6,6 @@
 //! chunks of `account_health`. Nothing here judges, reads or writes a file. It fails if reading the
 //! counts, polars or the taker does; counts that contradict each other panic.
 
-pub mod columns;
 mod frames;
 pub mod health;
 mod merge;
@@ -19,14 +18,14 @@ mod weekly;
 #[cfg(test)]
 mod tests;
 
-use crate::counts::{Batches, Counted};
 use crate::error::{Error, Result};
+use crate::fold::counts::{Batches, Counted};
 use crate::job::plan::{Plan, Rolling};
 use crate::progress::Progress;
+use crate::schema::Table;
 use crate::signals;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
-use columns::Table;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

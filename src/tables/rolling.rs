@@ -5,14 +5,14 @@
 //! stands among them. It publishes whole weeks of window ends and never reads beyond what was counted.
 //! It fails only if reading the counts does.
 
-use super::columns::Table;
 use super::merge::Merge;
 use super::rates::{self, Rate, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
 use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, unsigned};
-use crate::counts::Batches;
 use crate::error::Result;
+use crate::fold::counts::Batches;
 use crate::job::plan::{Plan, Rolling, WeekRange};
+use crate::schema::Table;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;

@@ -4,10 +4,10 @@
 //! book and the table of reasons say beside each row. They judge nothing and do not fail; batches
 //! that break the fold's promise panic.
 
-use super::columns::Table;
 use super::space::{NONE, dictionary};
 use super::{FileRow, TablesInput, Task, day_column, text_column};
-use crate::counts::Batches;
+use crate::fold::counts::Batches;
+use crate::schema::Table;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringArray};
 use arrow::datatypes::{Date32Type, UInt8Type};
 use arrow::record_batch::RecordBatch;

@@ -4,7 +4,7 @@
 //! looking at a text. It knows no counts and no tables. Keys that break the promise of sorted, shared
 //! dictionaries panic; nothing else fails.
 
-use crate::counts::{BATCH_ROWS, Marginal};
+use crate::fold::counts::{BATCH_ROWS, Marginal};
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray, UInt32Array};
 use arrow::compute::take;
 use arrow::datatypes::UInt32Type;

@@ -4,13 +4,13 @@
 //! and hold no more than a batch of rows. They hold every judged week of the asked range and no other
 //! day. They fail only if reading the counts does.
 
-use super::columns::Table;
 use super::merge::Merge;
 use super::rates::{self, Rate, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
 use super::{CARRIER_KEYS, CATEGORY_KEYS, TablesInput, Task, count_column, day_column, repeated, unsigned};
-use crate::counts::{Batches, Marginal};
 use crate::error::Result;
+use crate::fold::counts::{Batches, Marginal};
+use crate::schema::Table;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use std::sync::Arc;
 use vtr_kernel::Reason;

@@ -7,7 +7,7 @@
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use arrow::array::{AsArray, StringArray};
 use arrow::datatypes::Date32Type;
 use arrow::record_batch::RecordBatch;

@@ -4,12 +4,12 @@
 //! is counted or published. It fails if the job or its inputs are refused, and if no row is found.
 
 use crate::cli::{ExplainArgs, GlobalOptions};
-use crate::dedup;
 use crate::error::{Error, Result};
+use crate::fold::dedup;
 use crate::job::{self, plan::Plan};
 use crate::progress::warn;
 use crate::scan::{self, Survey};
-use crate::tables::{self, columns::Table};
+use crate::{schema::Table, tables};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;

@@ -7,7 +7,7 @@
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use crate::tables::health::Status;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;

@@ -6,8 +6,8 @@
 
 use crate::cli::{GlobalOptions, InspectArgs, InspectFormat};
 use crate::error::{Error, Result};
-use crate::report::grouped;
-use crate::scan::look::{self, ColumnLook, Declared, Finding, Look, Request, Values};
+use crate::inspect::{self, ColumnLook, Declared, Finding, Look, Request, Values};
+use crate::tell::report::grouped;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
 use vtr_kernel::text::shown;

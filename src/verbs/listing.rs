@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use crate::publish::encode;
 use crate::publish::store::Store;
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
 use arrow::record_batch::RecordBatch;
@@ -274,7 +274,7 @@ fn is_closed_pipe(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bo
 pub(super) mod tests {
     use super::*;
     use crate::publish::local::Local;
-    use crate::tables::columns::Kind;
+    use crate::schema::Kind;
     use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
     use std::sync::Arc;
 

@@ -6,11 +6,11 @@
 use crate::cli::{GlobalOptions, PlanArgs};
 use crate::error::Result;
 use crate::job::{self, plan::Plan};
+use crate::publish::stale::{self, Outdated, Stale};
 use crate::publish::{Manifest, Span, log};
-use crate::report::grouped;
 use crate::scan::{self, Survey};
-use crate::stale::{self, Outdated, Stale};
-use crate::tables::columns::Table;
+use crate::schema::Table;
+use crate::tell::report::grouped;
 use std::fmt::Write;
 use std::path::Path;
 use std::time::SystemTime;
@@ -81,7 +81,7 @@ fn input_lines(plan: &Plan, survey: &Survey, text: &mut String) {
         put(text, "  input", &format!("{}: {} files, {rows}", input.paths.join(", "), grouped(files.len() as u64)));
     }
     for absent in &survey.not_judged {
-        put(text, "  absent", &crate::not_judged(absent, survey.files.len()));
+        put(text, "  absent", &crate::tell::facts::not_judged(absent, survey.files.len()));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::job;
 use crate::publish::store::Store;
 use crate::publish::{self, Manifest};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use crate::tables::health::Status;
 use std::io::{stderr, stdout};
 

@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
 use crate::publish::{self, DataFile, Manifest, log};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use serde_json::json;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;

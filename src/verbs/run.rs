@@ -10,8 +10,8 @@ use crate::job;
 use crate::job::plan::{Plan, WeekRange};
 use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
-use crate::report::{Outcome, RunReport};
-use crate::stale::{self, Outdated, Stale};
+use crate::publish::stale::{self, Outdated, Stale};
+use crate::tell::report::{Outcome, RunReport};
 use crate::{lineage, metrics};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn exit_code(ended: &Result<()>) -> i32 {
 /// One publication, or one after the other.
 fn publications(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Result<()> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
-    *last = crate::begin_report(&plan);
+    *last = crate::tell::facts::begin_report(&plan);
     if args.batch.is_none() && !args.stale {
         return one(&plan, args, global, last);
     }

@@ -20,7 +20,7 @@ fn as_csv(rows: &[Row], columns: &[String]) -> String {
 }
 
 fn columns(name: &str) -> Vec<String> {
-    let table = vtr::tables::columns::Table::from_name(name).unwrap();
+    let table = vtr::schema::Table::from_name(name).unwrap();
     let names = table.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
     names.into_iter().filter(|name| !VOLATILE.contains(&name.as_str())).collect()
 }
@@ -30,7 +30,7 @@ fn check(case: &Path) -> Vec<String> {
     let target = out.path().join("out");
     ok(&["run", &case.join("job.toml").display().to_string(), "--quiet", "--out", &target.display().to_string()]);
     let mut found = BTreeMap::new();
-    for table_of in vtr::tables::columns::Table::ALL {
+    for table_of in vtr::schema::Table::ALL {
         let name = table_of.name();
         found.insert(name, as_csv(&table(&target, name), &columns(name)));
     }

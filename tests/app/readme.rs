@@ -29,7 +29,7 @@ fn shown() -> Vec<(&'static str, String)> {
         ("health", block(health)),
         ("explain", block(story)),
         ("reasons", reasons()),
-        ("tables", vtr::tables::columns::markdown()),
+        ("tables", vtr::schema::markdown()),
     ]
 }
 

@@ -4,7 +4,7 @@
 //! The place is memory; what happens before which step is chosen by the test.
 
 use super::*;
-use crate::blob::{Blob, hex};
+use crate::place::blob::{Blob, hex};
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Mutex;

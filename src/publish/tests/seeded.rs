@@ -5,7 +5,7 @@
 //! seed that fails fails again.
 
 use super::*;
-use crate::blob::{Blob, hex};
+use crate::place::blob::{Blob, hex};
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! A first look at text and Parquet: what it counts, what it proposes, what it keeps to itself.
 
 use super::*;
-use crate::scan::look::{Declared, Look, Request, Values, look};
+use crate::inspect::{Declared, Look, Request, Values, look};
 use encoding_rs::{Encoding, SHIFT_JIS};
 
 fn request(path: &std::path::Path) -> Request<'_> {

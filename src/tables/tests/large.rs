@@ -62,7 +62,7 @@ fn culprits(category: &RecordBatch) -> RecordBatch {
     RecordBatch::try_from_iter(keys.into_iter().chain([("carrier", carrier), column("count")])).unwrap()
 }
 
-fn many() -> crate::counts::Counted {
+fn many() -> crate::fold::counts::Counted {
     let (monday, category) = (day("2025-05-12"), counts("product_category", CATEGORIES));
     let marginals = Marginals {
         weekly: BTreeMap::from([(monday, counts("carrier", CARRIERS))]),
@@ -70,7 +70,7 @@ fn many() -> crate::counts::Counted {
         category: BTreeMap::from([(monday, category)]),
         names: BTreeMap::new(),
     };
-    crate::counts::Counted::in_memory(marginals, Vec::new())
+    crate::fold::counts::Counted::in_memory(marginals, Vec::new())
 }
 
 fn ints(piece: &Made, name: &str) -> Vec<i64> {

@@ -5,10 +5,10 @@ mod large;
 mod rates;
 mod row_tables;
 
-use super::columns::Table;
 use super::{FileRow, Piece, TablesInput, build, time_axis};
 use crate::job::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
 use crate::progress::{Progress, Visibility};
+use crate::schema::Table;
 use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
@@ -261,7 +261,7 @@ fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BT
 }
 
 /// What the fold would count.
-fn counted(plan: &Plan, packages: &[Judged]) -> crate::counts::Counted {
+fn counted(plan: &Plan, packages: &[Judged]) -> crate::fold::counts::Counted {
     let axis = time_axis(plan);
     let week = |p: &Judged| calendar::monday(p.day);
     let in_range = |p: &&Judged| plan.range.is_none_or(|range| (range.first..=range.last).contains(&week(p)));
@@ -306,7 +306,7 @@ fn counted(plan: &Plan, packages: &[Judged]) -> crate::counts::Counted {
         names: marginal(&["marketplace", "carrier_typed", "carrier"], &texts, &names),
         culprits: marginal(&[&account[..], &["product_category", "carrier"]].concat(), &texts, &culprits).remove(&0),
     };
-    crate::counts::Counted::in_memory(marginals, Vec::new())
+    crate::fold::counts::Counted::in_memory(marginals, Vec::new())
 }
 
 /// A piece with all its rows.
@@ -341,7 +341,7 @@ fn pieces(input: &TablesInput) -> Vec<Made> {
 }
 
 /// Counts judged by scans, and neither rejects nor files.
-fn input<'a>(plan: &'a Plan, counted: &'a crate::counts::Counted) -> TablesInput<'a> {
+fn input<'a>(plan: &'a Plan, counted: &'a crate::fold::counts::Counted) -> TablesInput<'a> {
     TablesInput { plan, counted, rejects: &[], files: &[], goes_on: false, evidence: Evidence::Scans }
 }
 

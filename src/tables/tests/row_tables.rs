@@ -28,7 +28,7 @@ fn defects(rows: &[Defect]) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns).unwrap()
 }
 
-fn input<'a>(plan: &'a Plan, counted: &'a crate::counts::Counted) -> TablesInput<'a> {
+fn input<'a>(plan: &'a Plan, counted: &'a crate::fold::counts::Counted) -> TablesInput<'a> {
     TablesInput { evidence: Evidence::Format, ..super::input(plan, counted) }
 }
 
@@ -46,7 +46,7 @@ fn defects_are_sorted_by_week_and_key_and_explained() {
             (0, 1, "1", "", "2025-01-20", Reason::TrackingMissing, None),
         ]),
     ];
-    let counted = crate::counts::Counted::in_memory(Marginals::default(), batches);
+    let counted = crate::fold::counts::Counted::in_memory(Marginals::default(), batches);
     let columns = "order_id package_id day week_start reason likely_carrier tracking_number";
     let all = pieces(&input(&plan, &counted));
     assert_eq!(
@@ -122,7 +122,7 @@ fn rejects_and_files_are_sorted_by_name_and_capped() {
         seller: None,
     };
     let rejects = [(0, reject(10, None)), (0, reject(2, Some("carrier"))), (1, reject(5, None)), (0, reject(11, None))];
-    let counted = crate::counts::Counted::default();
+    let counted = crate::fold::counts::Counted::default();
     let pieces = pieces(&TablesInput { rejects: &rejects, files: &files, ..input(&plan, &counted) });
     let columns = "file record line byte_offset column reason value evidence";
     assert_eq!(

@@ -78,7 +78,7 @@ pub(super) fn snippet(look: &Look, csv: &[(&str, String)]) -> String {
         let _ = writeln!(text, "format = \"{}\"", look.format);
     }
     let (own, others): (Vec<&Mapped>, Vec<&Mapped>) =
-        look.mapping.columns.iter().partition(|mapped| super::super::headings::key(&mapped.heading) == mapped.column);
+        look.mapping.columns.iter().partition(|mapped| crate::scan::headings::key(&mapped.heading) == mapped.column);
     text += "\n[input.columns]\n";
     for mapped in others {
         let caution = mapped.caution.map_or_else(String::new, |caution| format!("  # {caution}"));

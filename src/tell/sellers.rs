@@ -4,8 +4,8 @@
 //! from a weekly table while that is written. It gates nothing: a run is refused by the share of all its
 //! rows. It cannot fail.
 
+use crate::schema::Table;
 use crate::tables::Piece;
-use crate::tables::columns::Table;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 //! not take it.
 
 use crate::error::{Error, Result};
-use crate::report::{Outcome, RunReport};
+use crate::tell::report::{Outcome, RunReport};
 use chrono::{DateTime, NaiveDate};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

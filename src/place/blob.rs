@@ -3,7 +3,7 @@
 //! It hands out bytes by place and length, to the Parquet decoder and to readers from the beginning; it
 //! knows no format and writes nothing. Reading fails as the place does.
 
-use crate::remote::{Remote, RemoteRead};
+use crate::place::remote::{Remote, RemoteRead};
 use bytes::{Buf, Bytes};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::reader::{ChunkReader, Length};

@@ -6,7 +6,7 @@
 
 use super::profile::Profile;
 use super::{ColumnLook, Finding, Look, ParquetLook, Request, Values, shown_heading, suggest, text};
-use crate::blob::Blob;
+use crate::place::blob::Blob;
 use crate::scan::store::Origin;
 use crate::scan::{footer, pages, parquet as reading};
 use arrow::array::{Array, ArrayRef, AsArray, downcast_primitive_array};

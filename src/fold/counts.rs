@@ -5,7 +5,7 @@
 //! memory or in spilled runs is this module's own business, and only reading those can fail.
 
 use crate::error::Result;
-use crate::spill::{Place, Spill};
+use crate::place::spill::{Place, Spill};
 #[cfg(test)]
 use arrow::array::AsArray;
 use arrow::array::{RecordBatch, StringArray};

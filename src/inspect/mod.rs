@@ -10,11 +10,11 @@ mod profile;
 mod suggest;
 mod text;
 
-use super::files::{Packing, by_suffix};
-use super::store::{self, Named, Origin};
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Input, Limits};
-use crate::remote::is_uri;
+use crate::place::remote::is_uri;
+use crate::scan::files::{Packing, by_suffix};
+use crate::scan::store::{self, Named, Origin};
 use parquet::file::reader::ChunkReader;
 use serde::Serialize;
 use std::path::Path;
@@ -334,7 +334,7 @@ fn reads_as_text(head: &[u8]) -> bool {
 
 /// A heading as it is shown: trimmed, escaped, at most 60 characters.
 fn shown_heading(heading: &str) -> String {
-    super::headings::shown_heading(heading)
+    crate::scan::headings::shown_heading(heading)
 }
 
 /// The first few places of something.

@@ -4,18 +4,23 @@
 //! crate's business, which rows are superseded `dedup`'s. It fails on inputs that cannot be read to
 //! their end, once all such are known, and when the run is told to stop.
 
-use crate::counts::{Counted, DefectRuns, Defects, Gone, Runs};
-use crate::deal::Deal;
-use crate::dedup::{self, Copies, Search};
+pub mod counts;
+mod deal;
+pub mod dedup;
+pub mod reach;
+
 use crate::error::{Error, Result};
+use crate::fold::counts::{Counted, DefectRuns, Defects, Gone, Runs};
+use crate::fold::deal::Deal;
+use crate::fold::dedup::{self, Copies, Search};
 use crate::job::plan::{AsOfMode, Plan};
+use crate::place::spill::Spill;
 use crate::progress::Progress;
-use crate::report::RunReport;
 use crate::scan::{self, Survey};
-use crate::sellers::Sellers;
-use crate::spill::Spill;
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use crate::tables::health;
+use crate::tell::report::RunReport;
+use crate::tell::sellers::Sellers;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

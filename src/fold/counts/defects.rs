@@ -6,7 +6,7 @@
 
 use super::{BATCH_ROWS, Batches};
 use crate::error::{Error, Result};
-use crate::spill::{Place, Spill};
+use crate::place::spill::{Place, Spill};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, interleave_record_batch};
 use arrow::datatypes::{Date32Type, Int64Type, UInt32Type};

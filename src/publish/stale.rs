@@ -10,7 +10,7 @@ use crate::publish::encode;
 use crate::publish::log::{self, InputFile, Manifest, Span, day_text};
 use crate::publish::store::Store;
 use crate::scan::{SourceFile, Survey};
-use crate::tables::columns::Table;
+use crate::schema::Table;
 use crate::tables::rolling;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Date32Type, Int64Type};

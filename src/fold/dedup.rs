@@ -8,8 +8,8 @@
 
 use crate::error::Result;
 use crate::job::plan;
+use crate::place::spill::{Place, Spill};
 use crate::signals;
-use crate::spill::{Place, Spill};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_columnar::fold::{Copy, Unit};
 

@@ -134,7 +134,7 @@ const PERSONAL: [&str; 8] = ["buyer", "recipient", "customer", "email", "e-mail"
 
 /// What a heading is, and how good a source of it; smaller is better.
 pub(super) fn meaning(heading: &str) -> Option<(Meaning, usize)> {
-    let key = super::super::headings::key(heading);
+    let key = crate::scan::headings::key(heading);
     if let Some(column) = Column::from_name(&key) {
         return Some((Meaning::Is(column, None), 0));
     }

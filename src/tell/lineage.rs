@@ -6,9 +6,9 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::Plan;
-use crate::remote;
-use crate::report::{Outcome, RunReport};
+use crate::place::remote;
 use crate::scan::split_glob;
+use crate::tell::report::{Outcome, RunReport};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;

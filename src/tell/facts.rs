@@ -1,0 +1,168 @@
+//! What the report, the manifest and the warnings of a run say, gathered from its stages.
+//!
+//! It adds up what the stages counted and decides nothing about a figure. It cannot fail.
+
+use crate::fold::{FileCounts, Folded};
+use crate::job::plan::{AsOfMode, Plan};
+use crate::publish::{InputFile, ManifestFacts, Sums};
+use crate::scan::{self, Survey};
+use crate::schema::Table;
+use crate::tables::FileRow;
+use crate::tell::report::RunReport;
+use std::collections::BTreeSet;
+use vtr_columnar::fold::Reject;
+use vtr_kernel::calendar::date_from_day;
+use vtr_kernel::text::shown;
+
+/// A report that names the plan and holds no figures yet.
+pub(crate) fn begin_report(plan: &Plan) -> RunReport {
+    let date = |day| date_from_day(day).to_string();
+    RunReport {
+        run_id: plan.run_id.clone(),
+        job: plan.name.clone(),
+        job_digest: plan.job_digest.clone(),
+        book_digest: plan.book.digest().to_owned(),
+        as_of: date(plan.as_of),
+        range: plan.range.map(|range| [date(range.days().0), date(range.days().1)]),
+        began_at: plan.began_at.clone(),
+        threads: plan.threads,
+        memory_bytes: plan.memory,
+        ..RunReport::default()
+    }
+}
+
+/// Writes into the report what the survey found.
+pub(crate) fn note_survey(survey: &Survey, report: &mut RunReport) {
+    report.evidence = survey.evidence.name().to_owned();
+    report.files = survey.files.len() as u64;
+}
+
+/// The row of a file in `input_files`.
+pub(crate) fn file_row(file: &scan::SourceFile, counts: &FileCounts) -> FileRow {
+    FileRow {
+        file: file.shown.clone(),
+        bytes: file.bytes,
+        rows_read: counts.rows_read,
+        rows_pruned: file.rows_pruned,
+        rejected: counts.tally.rejected,
+        after_as_of: counts.tally.after_as_of,
+        superseded: counts.superseded,
+        outside_range: counts.tally.outside_range,
+        classes: counts.tally.classes,
+        first_day: counts.tally.first_day,
+        last_day: counts.tally.last_day,
+        digest: counts.digest.clone(),
+    }
+}
+
+fn sums(file: &scan::SourceFile, counts: &FileCounts) -> Sums {
+    let [out_of_scope, exempt, valid, defect] = counts.tally.classes;
+    Sums {
+        read: counts.rows_read,
+        rows_pruned: file.rows_pruned,
+        rejected: counts.tally.rejected,
+        after_as_of: counts.tally.after_as_of,
+        superseded: counts.superseded,
+        outside_range: counts.tally.outside_range,
+        out_of_scope,
+        exempt,
+        valid,
+        defect,
+    }
+}
+
+/// What the manifest says, and the report with it.
+pub(crate) fn facts(
+    plan: &Plan,
+    survey: &Survey,
+    folded: &Folded,
+    published_apart: Option<i64>,
+    report: &mut RunReport,
+) -> ManifestFacts {
+    let mut inputs = Vec::new();
+    let mut total = Sums::default();
+    for (file, counts) in survey.files.iter().zip(&folded.files) {
+        let own = sums(file, counts);
+        total = total.plus(&own);
+        inputs.push((InputFile { file: file.shown.clone(), bytes: file.bytes, digest: counts.digest.clone() }, own));
+    }
+    // Of the total, what can be told without the files is: rows as they arrived, classes as the weeks add up.
+    total.read = folded.rows_taken;
+    let classes = folded.weeks.values().fold([0; 4], |sum, week| std::array::from_fn(|class| sum[class] + week[class]));
+    [total.out_of_scope, total.exempt, total.valid, total.defect] = classes;
+    report.counts = total;
+    report.unpriced = folded.unpriced;
+    report.bytes_read = folded.bytes_read;
+    report.spilled_bytes = folded.spilled_bytes;
+    // A ranged run cannot know better than the full run before it.
+    let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
+    let mut warnings = warnings(plan, &total, folded, apart);
+    warnings.extend(survey.warnings());
+    report.warnings.extend(warnings.iter().cloned());
+    report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
+    report.rejected_values =
+        rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
+    ManifestFacts {
+        evidence: survey.evidence,
+        inputs,
+        sums: total,
+        weeks: folded.weeks.clone(),
+        unpriced: folded.unpriced,
+        copies_apart_days: apart,
+        health_span_read: plan.counts_health_span(),
+        not_judged: survey.not_judged.iter().map(|absent| not_judged(absent, survey.files.len())).collect(),
+        warnings,
+    }
+}
+
+/// Something about the first rejected rows of different faults; their values are for those who ask.
+fn rejects_shown(survey: &Survey, folded: &Folded, what: &dyn Fn(&Reject) -> Option<String>) -> Vec<String> {
+    let line = |(file, reject): &(u32, Reject)| {
+        let (file, column) = (&survey.files[*file as usize].shown, reject.column.as_deref().unwrap_or("the record"));
+        Some(format!("rejected: {}, record {}: {column}{}", shown(file), reject.record, what(reject)?))
+    };
+    let mut seen = BTreeSet::new();
+    let mut is_new = |reject: &Reject| seen.insert((reject.column.clone(), reject.reason.clone()));
+    folded.rejects.iter().filter(|(_, reject)| is_new(reject)).take(3).filter_map(line).collect()
+}
+
+/// What the absence of a column means, in a sentence.
+pub(crate) fn not_judged(absent: &scan::NotJudged, files: usize) -> String {
+    format!("`{}` is absent from {} of {files} files: {}", absent.column.name(), absent.files.len(), absent.consequence)
+}
+
+/// What a reader of the figures should know, in sentences that do not change between equal runs.
+fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if total.after_as_of > 0 && plan.as_of_mode == AsOfMode::Rows {
+        let share = vtr_kernel::tally::Tally { valid: total.after_as_of, eligible: total.read }.percent();
+        warnings.push(format!(
+            "{} of {} rows ({share}) are newer than as_of and were left out; if the source keeps only the latest state of a \
+             package, use as_of_mode = \"scans\"",
+            total.after_as_of, total.read
+        ));
+    }
+    if folded.unpriced > 0 {
+        warnings.push(format!(
+            "{} packages fall under a rule that asks for their value, but value, currency or rate is unknown; give \
+             package_value, currency and a rates file",
+            folded.unpriced
+        ));
+    }
+    if !plan.counts_health_span() && plan.output.tables.contains(&Table::AccountHealth) {
+        warnings.push(
+            "account_health was left as it is: the weeks asked for do not hold all the days that it needs, about 16 weeks before as_of".to_owned(),
+        );
+    }
+    if plan.range.is_some()
+        && let Some(apart) = apart
+        && apart > i64::from(plan.copies_within_days)
+    {
+        warnings.push(format!(
+            "copies of one package lie up to {apart} days apart, more than copies_within = {}; raise it, or some copies outside the \
+             range may have gone unseen",
+            plan.copies_within_days
+        ));
+    }
+    warnings
+}
