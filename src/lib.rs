@@ -20,7 +20,6 @@
 pub mod cli;
 pub mod error;
 pub mod fold;
-pub mod r#gen;
 pub mod inspect;
 pub mod job;
 pub mod place;

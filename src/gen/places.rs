@@ -5,7 +5,7 @@
 
 use super::labels::{Labels, NULL};
 use super::world::{Day, Route, RouteKind, SECOND, date};
-use crate::error::{Error, Result};
+use crate::error::{GenError, Result};
 use chrono::TimeZone;
 
 /// About what a euro buys, in hundredths of the currency.
@@ -64,7 +64,7 @@ pub(super) fn routes(market: &str, countries: &mut Labels) -> Vec<Route> {
 
 /// The UTC instants at which the days of a zone begin, straight from the database.
 pub(super) fn midnights(zone: &str, from: Day, to: Day) -> Result<Vec<i64>> {
-    let unknown = |_| Error::Usage(format!("the book names the time zone `{zone}`, which the database lacks"));
+    let unknown = |_| GenError::Usage(format!("the book names the time zone `{zone}`, which the database lacks"));
     let zone: chrono_tz::Tz = zone.parse().map_err(unknown)?;
     let begins = |day: Day| {
         let date = date(day);

@@ -13,7 +13,7 @@ use super::sellers::{Care, MOST_MARKETS, Offer, Seller, Sellers};
 use super::world::{Day, World, date, day, pool_index};
 use super::write::{self, Target};
 use super::{Format, Generated, SETTLED_DAYS};
-use crate::error::{Error, Result};
+use crate::error::{GenError, Result};
 use chrono::{Datelike, NaiveDate, Weekday};
 use std::path::Path;
 use vtr_kernel::{Book, Reason};
@@ -182,13 +182,19 @@ pub fn sample(out: &Path, book: &Book) -> Result<Generated> {
     let (shipments, confirmations) = (out.join("shipments"), out.join("ship_confirmations"));
     for folder in [&shipments, &confirmations] {
         std::fs::create_dir_all(folder)
-            .map_err(|error| Error::failed(format!("cannot make the folder {}", folder.display()), error))?;
+            .map_err(|error| GenError::failed(format!("cannot make the folder {}", folder.display()), error))?;
     }
     let dictionaries = Dictionaries::of(&world);
     let mut files = Vec::new();
     for (index, slice) in slices.iter().enumerate() {
         let data = shipments.join(format!("{}.parquet", slice.name));
-        write::file(&factory, &dictionaries, index, Format::Parquet, &Target { data: &data, shown: "", truth: None })?;
+        write::file(
+            &factory,
+            &dictionaries,
+            index,
+            Format::Parquet,
+            &Target { data: &data, shown: "", truth: None, go_on: || true },
+        )?;
         files.push(data);
     }
     for (seller, market, month) in CONFIRMATIONS {
@@ -209,7 +215,7 @@ fn span() -> (Day, Day) {
 }
 
 fn save(path: &Path, text: &str) -> Result<()> {
-    std::fs::write(path, text).map_err(|error| Error::failed(format!("cannot write {}", path.display()), error))
+    std::fs::write(path, text).map_err(|error| GenError::failed(format!("cannot write {}", path.display()), error))
 }
 
 fn sellers(world: &mut World) -> Sellers {

@@ -256,6 +256,7 @@ fn the_bytes_do_not_depend_on_threads() {
             sorted: false,
             dirt: 5,
             threads,
+            go_on: || true,
         };
         let made = generate(&options, &book).unwrap();
         assert_eq!((made.rows, made.files.len()), (20_000, 5));

@@ -8,7 +8,7 @@
 use super::carriers::{self, Known, POOL};
 use super::labels::{Labels, NULL};
 use super::places::{cents_per_euro, midnights, routes};
-use crate::error::{Error, Result};
+use crate::error::{GenError, Result};
 use chrono::{Datelike, NaiveDate};
 use vtr_kernel::Book;
 use vtr_kernel::carrier::{Carrier, CarrierId};
@@ -306,8 +306,9 @@ impl World {
         let ids: Vec<CarrierId> = POOL
             .iter()
             .map(|known| {
-                let missing =
-                    || Error::Usage(format!("the book has no carrier `{}`, which the generator ships with", known.id));
+                let missing = || {
+                    GenError::Usage(format!("the book has no carrier `{}`, which the generator ships with", known.id))
+                };
                 book.carriers.by_id(known.id).ok_or_else(missing)
             })
             .collect::<Result<_>>()?;
@@ -503,7 +504,7 @@ impl Maker<'_> {
             Scans::Split { below, then, otherwise } if below.currency == self.market.currency => {
                 Ok(ScanPlan::Split { below: cents(below), then: *then, otherwise: *otherwise })
             }
-            Scans::Split { .. } => Err(Error::Usage(format!(
+            Scans::Split { .. } => Err(GenError::Usage(format!(
                 "the generator knows no packages for lane `{}`: its limit is not in the currency of {}",
                 self.book.rule(lane.id),
                 self.market.name
@@ -517,7 +518,7 @@ impl Maker<'_> {
 
     fn no_recipe<T>(&self, condition: &Condition) -> Result<T> {
         let rule = self.book.rule(condition.id);
-        Err(Error::Usage(format!(
+        Err(GenError::Usage(format!(
             "the generator has no recipe for the condition `{rule}` of the book; add one to src/gen/world.rs"
         )))
     }

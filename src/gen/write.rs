@@ -8,7 +8,7 @@ use super::columns::{Dictionaries, batch, schema, truth_batch, truth_schema};
 use super::numbers::Text;
 use super::package::{Factory, NEVER, Parcel};
 use super::world::SECOND;
-use crate::error::{Error, Result};
+use crate::error::{GenError, Result};
 use arrow::datatypes::SchemaRef;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -33,6 +33,8 @@ pub struct Target<'a> {
     pub shown: &'a str,
     /// The truth file, if one is wanted.
     pub truth: Option<&'a Path>,
+    /// Asked before each batch; `false` ends the work.
+    pub go_on: fn() -> bool,
 }
 
 fn properties() -> WriterProperties {
@@ -81,8 +83,8 @@ fn create(path: &Path) -> Result<File> {
     File::create(path).map_err(|error| failed(path, error))
 }
 
-fn failed(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::failed(format!("cannot write {}", path.display()), error)
+fn failed(path: &Path, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> GenError {
+    GenError::failed(format!("cannot write {}", path.display()), error)
 }
 
 /// Writes one file of a history, and its truth.
@@ -110,7 +112,9 @@ pub fn file(
     let rows = factory.slices[index].rows();
     let (mut parcels, mut lines) = (Vec::new(), Vec::new());
     for first in (0..rows).step_by(BATCH as usize) {
-        crate::signals::check()?;
+        if !(target.go_on)() {
+            return Err(GenError::Stopped);
+        }
         parcels.clear();
         parcels.extend((first..rows.min(first + BATCH)).map(|row| factory.row(index, row)));
         if let Some(parquet) = &mut parquet {

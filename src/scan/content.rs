@@ -39,7 +39,7 @@ enum Inflating {
 }
 
 /// The content of one file.
-pub(super) struct Content {
+pub(crate) struct Content {
     inflating: Inflating,
     stored: u64,
     inflated: u64,

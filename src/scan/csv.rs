@@ -24,7 +24,7 @@ const CHUNK_RECORDS: usize = 2_048;
 const CHUNK_BYTES: usize = 16 << 20;
 
 /// A file of delimited text and how to read it.
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     /// Where it is.
     pub origin: &'a Origin,
     /// Its path as shown.
@@ -303,7 +303,7 @@ impl Chunker {
 }
 
 /// Doubled quotes to single ones.
-pub(super) fn undouble(text: &str, quote: u8, into: &mut String) {
+pub(crate) fn undouble(text: &str, quote: u8, into: &mut String) {
     into.clear();
     let quote = char::from(quote);
     let mut rest = text;

@@ -10,12 +10,12 @@ use vtr_columnar::dictionary::Known;
 use vtr_columnar::input::Column;
 
 /// The columns whose values are identifiers.
-pub(super) const IDENTIFIERS: [Column; 4] =
+pub(crate) const IDENTIFIERS: [Column; 4] =
     [Column::SellerId, Column::OrderId, Column::PackageId, Column::TrackingNumber];
 
 /// Whether a text is a number in the form that spreadsheets give long ones: a digit, perhaps a
 /// fraction, `E+` and an exponent of two or three digits.
-pub(super) fn is_damaged(text: &[u8]) -> bool {
+pub(crate) fn is_damaged(text: &[u8]) -> bool {
     // The shortest is 9E+21; a spreadsheet shows 15 digits at most. Most numbers fail here.
     let length = text.len();
     if !(5..=24).contains(&length) || text[length - 3] != b'+' && text[length - 4] != b'+' || !text[0].is_ascii_digit()
@@ -35,7 +35,7 @@ pub(super) fn is_damaged(text: &[u8]) -> bool {
 
 /// How many damaged values were read, by the place of their column in [`IDENTIFIERS`].
 #[derive(Debug, Default)]
-pub(super) struct Damage([AtomicU64; 4]);
+pub(crate) struct Damage([AtomicU64; 4]);
 
 impl Damage {
     /// Adds damaged values of one of these columns.
@@ -100,7 +100,7 @@ fn damaged(array: &ArrayRef, place: usize, sound: &mut Known) -> u64 {
 }
 
 /// What damaged values of a column mean and how to mend them.
-pub(super) fn sentence(column: &str, count: u64) -> String {
+pub(crate) fn sentence(column: &str, count: u64) -> String {
     format!(
         "`{column}` holds {count} values such as 9.2E+21: a spreadsheet has damaged them, and they are judged as they \
          stand; export the file again without opening it in one"

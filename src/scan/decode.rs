@@ -10,12 +10,12 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::collections::VecDeque;
 
 /// Stands for what is not in the declared encoding.
-pub(super) const BROKEN: u8 = 0xff;
+pub(crate) const BROKEN: u8 = 0xff;
 
 const STEP: usize = 64 << 10;
 
 /// Decoded content of one file.
-pub(super) struct Decoding {
+pub(crate) struct Decoding {
     content: Content,
     /// Bytes read ahead to look for a mark.
     head: Vec<u8>,

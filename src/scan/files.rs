@@ -16,7 +16,7 @@ use super::store::{self, Named, Origin};
 
 /// How a file is compressed as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(crate) enum Packing {
     /// Not at all.
     Plain,
     /// gzip, one or more members.
@@ -27,7 +27,7 @@ pub(super) enum Packing {
 
 /// A file to read.
 #[derive(Debug)]
-pub(super) struct Listed {
+pub(crate) struct Listed {
     /// Its path as tables and messages show it.
     pub shown: String,
     /// Where it is.
@@ -46,7 +46,7 @@ pub(super) struct Listed {
 ///
 /// # Errors
 /// Every path that names no file, and every file that is none or whose format is unknown.
-pub(super) fn list(plan: &Plan) -> Result<Vec<Listed>> {
+pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
     let mut found = Found { root: &plan.root, files: Vec::new(), refused: Vec::new() };
     for (index, input) in plan.inputs.iter().enumerate() {
         for written in &input.paths {
@@ -203,7 +203,7 @@ fn wanted(input: &Input, relative: &str) -> bool {
 ///
 /// # Errors
 /// It is no valid one.
-pub(super) fn matcher(written: &str, pattern: &str) -> std::result::Result<GlobMatcher, String> {
+pub(crate) fn matcher(written: &str, pattern: &str) -> std::result::Result<GlobMatcher, String> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|_| {
         let help = "write * ? [a-z] {a,b} or **, and \\ before a sign meant as it is";
@@ -243,7 +243,7 @@ fn tidy(path: &Path) -> PathBuf {
     tidy
 }
 
-pub(super) fn is_glob(text: &str) -> bool {
+pub(crate) fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
@@ -271,7 +271,7 @@ fn packing(lower: &str) -> Packing {
 }
 
 /// What a file's name says.
-pub(super) fn by_suffix(name: &str) -> Option<(Format, Packing)> {
+pub(crate) fn by_suffix(name: &str) -> Option<(Format, Packing)> {
     let lower = name.to_ascii_lowercase();
     let packing = packing(&lower);
     let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
@@ -285,7 +285,7 @@ pub(super) fn by_suffix(name: &str) -> Option<(Format, Packing)> {
 }
 
 /// Tab for `.tsv` and `.txt`, else comma.
-pub(super) fn delimiter_by_suffix(shown: &str) -> u8 {
+pub(crate) fn delimiter_by_suffix(shown: &str) -> u8 {
     let lower = shown.to_ascii_lowercase();
     let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
     if inner.ends_with(".tsv") || inner.ends_with(".txt") { b'\t' } else { b',' }

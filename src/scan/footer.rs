@@ -15,7 +15,7 @@ const ENCRYPTED: &[u8; 4] = b"PARE";
 const TAIL: u64 = 8;
 
 /// A footer that was read.
-pub(super) struct Footer {
+pub(crate) struct Footer {
     /// What it says.
     pub metadata: ParquetMetaData,
     /// SHA-256 in hex of the file's size and of the footer's bytes.
@@ -24,7 +24,7 @@ pub(super) struct Footer {
 
 /// Whether the first bytes are looked at although the last ones are sound.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Head {
+pub(crate) enum Head {
     /// They are.
     Looked,
     /// They are not: that would be a request of its own.
@@ -35,7 +35,7 @@ pub(super) enum Head {
 ///
 /// # Errors
 /// Why it is none.
-pub(super) fn read(
+pub(crate) fn read(
     file: &impl ChunkReader,
     size: u64,
     head: Head,

@@ -8,7 +8,7 @@ use vtr_columnar::input::{Column, ColumnSet};
 
 /// Where the columns of one file are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     /// Column and index of its heading, in canonical order.
     pub columns: Vec<(Column, usize)>,
     /// Columns with one value for the whole file, in canonical order.
@@ -24,7 +24,7 @@ impl Mapping {
 }
 
 /// Finds the columns of a file among its headings: those that were found, and all that is wrong.
-pub(super) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, Vec<String>) {
+pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, Vec<String>) {
     let keys: Vec<String> = headings.iter().map(|heading| key(heading)).collect();
     let (mut faults, mut named) = (Vec::new(), ColumnSet::default());
     let mut mapping = Mapping { constants: constants(input, shown, &mut faults), ..Mapping::default() };
@@ -69,7 +69,7 @@ pub(super) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
 }
 
 /// The form in which headings are compared.
-pub(super) fn key(heading: &str) -> String {
+pub(crate) fn key(heading: &str) -> String {
     heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_lowercase()
 }
 
@@ -136,7 +136,7 @@ fn nearest(wanted: &str, headings: &[String]) -> String {
 }
 
 /// A heading as messages show it: escaped, at most 60 characters.
-pub(super) fn shown_heading(heading: &str) -> String {
+pub(crate) fn shown_heading(heading: &str) -> String {
     let trimmed = heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     trimmed.escape_debug().take(60).collect()
 }

@@ -48,7 +48,7 @@ const PACKINGS: [Packing; 3] = [Packing::Plain, Packing::Gzip, Packing::Zstd];
 
 /// Tries all files whose input asks for it, as many at once as the run has threads: what is wrong
 /// with each that was refused, by its place in the list.
-pub(super) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, String>> {
+pub(crate) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, String>> {
     let wanted: Vec<usize> =
         (0..listed.len()).filter(|place| plan.inputs[listed[*place].input].trial == Trial::Isolated).collect();
     // A trial is bounded in memory and has no network: it could not fetch what it should try.

@@ -20,7 +20,7 @@ const MOST_KEPT_BYTES: usize = 32 << 10;
 const RECENT: usize = 512;
 
 /// Builds one `Dictionary(Int32, Utf8)` array after the other.
-pub(super) struct LabelBuilder {
+pub(crate) struct LabelBuilder {
     codes: Vec<i32>,
     /// Short texts and their codes, each in the one place that it can have.
     recent: Box<[(Short, i32)]>,

@@ -7,7 +7,7 @@
 const BLOCK: usize = 64;
 
 /// The places of four bytes in a text, in order.
-pub(super) struct Marks {
+pub(crate) struct Marks {
     bytes: [u8; 4],
     places: Vec<usize>,
     /// The first place that was not passed.

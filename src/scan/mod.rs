@@ -17,7 +17,7 @@ pub(crate) mod headings;
 pub mod isolate;
 pub(crate) mod labels;
 pub(crate) mod marks;
-mod pages;
+pub(crate) mod pages;
 pub(crate) mod parquet;
 mod prune;
 pub(crate) mod records;
@@ -316,7 +316,7 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
 }
 
 /// What looking at a file gave.
-struct Looked {
+pub(crate) struct Looked {
     file: SourceFile,
     units: Vec<Unit>,
     /// What is left out and can hold rows after all days that are read, each with its first day.
@@ -326,7 +326,7 @@ struct Looked {
 
 /// What a file is looked at with.
 #[derive(Clone, Copy)]
-struct Reading<'a> {
+pub(crate) struct Reading<'a> {
     input: &'a Input,
     limits: &'a Limits,
     /// First and last day that must be read; `None`: all.

@@ -13,11 +13,11 @@ use parquet::file::reader::ChunkReader;
 /// Bytes read for a header at first, then with statistics in it, at most.
 const HEADER_STEPS: [u64; 3] = [128, 8 << 10, 1 << 20];
 /// Inflated bytes up to which the ratio is not looked at.
-pub(super) const RATIO_FROM: u64 = 64 << 20;
+pub(crate) const RATIO_FROM: u64 = 64 << 20;
 
 /// What the pages of a chunk can cost its reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pages {
+pub(crate) struct Pages {
     /// Values in all data pages.
     pub values: u64,
     /// Bytes of the largest page once inflated.
@@ -49,7 +49,7 @@ const ENCODED_BY_DICTIONARY: [i64; 2] = [2, 8];
 ///
 /// # Errors
 /// A header that is damaged, asks for more than the limits, or does not agree with the footer.
-pub(super) fn walk(data: &impl ChunkReader, chunk: &ColumnChunkMetaData, limits: &Limits) -> Result<Pages, String> {
+pub(crate) fn walk(data: &impl ChunkReader, chunk: &ColumnChunkMetaData, limits: &Limits) -> Result<Pages, String> {
     let name = chunk.column_path().string();
     let said = |what: String| format!("column `{name}`: {what}");
     let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());

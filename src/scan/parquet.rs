@@ -29,7 +29,7 @@ use vtr_columnar::fold::Records;
 use vtr_columnar::input::Column;
 
 /// Rows of a batch.
-pub(super) const BATCH_ROWS: usize = 4_096;
+pub(crate) const BATCH_ROWS: usize = 4_096;
 /// What the texts of a batch may come to where they can be longer than what stands for them, and
 /// the rows that are decoded at once in any case.
 const EXPANDED_BYTES: u64 = 256 << 20;
@@ -44,7 +44,7 @@ const TAIL: u64 = 64 << 10;
 const READY: usize = 128 << 20;
 
 /// How a file is decoded.
-pub(super) struct Source {
+pub(crate) struct Source {
     metadata: ArrowReaderMetadata,
     /// What is decoded where rows are counted, and where they can only be copies of such.
     counted: Projection,
@@ -91,7 +91,7 @@ thread_local! {
 }
 
 /// Calls the decoder; a panic of it is an error.
-pub(super) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
+pub(crate) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     static HUSH: Once = Once::new();
     // What is caught here is said as an error; a trace on stderr would read like a crash.
     HUSH.call_once(|| {
@@ -119,7 +119,7 @@ pub(super) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Res
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
+pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
     let one = |fault: String| vec![fault];
     let Reading { input, limits, needed, counted, .. } = *reading;
     let file = listed.origin.open().map_err(one)?;
@@ -183,7 +183,7 @@ pub(super) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
 }
 
 /// The columns as the file describes them; an embedded Arrow schema that does not fit is left aside.
-pub(super) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, String> {
+pub(crate) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, String> {
     let read = |options: ArrowReaderOptions| guarded(|| ArrowReaderMetadata::try_new(metadata.clone(), options));
     read(ArrowReaderOptions::new()).or_else(|_| read(ArrowReaderOptions::new().with_skip_arrow_metadata(true)))
 }
@@ -221,7 +221,7 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
 }
 
 /// The type of a top-level field, dictionaries of anything but text looked through.
-pub(super) fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType {
+pub(crate) fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType {
     let root = &plain.parquet_schema().root_schema().get_fields()[place];
     if root.is_primitive() && root.get_physical_type() == PhysicalType::INT96 {
         // As nanoseconds, its default, years after 2262 would wrap around.
@@ -233,7 +233,7 @@ pub(super) fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType 
     }
 }
 
-pub(super) fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> {
+pub(crate) fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> {
     let schema = metadata.file_metadata().schema_descr();
     (0..schema.num_columns()).filter(|leaf| roots.contains(&schema.get_column_root_idx(*leaf))).collect()
 }
@@ -259,7 +259,7 @@ fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> C
 }
 
 /// Compares what the footer says with itself and with the file's size.
-pub(super) fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, limits: &Limits) -> Result<(), String> {
+pub(crate) fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, limits: &Limits) -> Result<(), String> {
     let total = metadata.file_metadata().num_rows();
     let mut rows = 0i64;
     for (index, group) in metadata.row_groups().iter().enumerate() {
@@ -327,7 +327,7 @@ fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, limits: &Limits
 ///
 /// # Errors
 /// The inner one: what is wrong with the file. The outer one: what `each` failed with.
-pub(super) fn read(
+pub(crate) fn read(
     source: &Source,
     file: &SourceFile,
     unit: &Unit,
@@ -390,7 +390,7 @@ fn open(
 
 /// Rows that can be decoded at once: fewer where a value can be much longer than what stands for it.
 /// Walks over the headers of all pages, and refuses those that ask for too much.
-pub(super) fn batch_rows<R: ChunkReader + 'static>(
+pub(crate) fn batch_rows<R: ChunkReader + 'static>(
     data: &Arc<R>,
     group: &RowGroupMetaData,
     leaves: &[usize],

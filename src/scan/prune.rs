@@ -11,7 +11,7 @@ use parquet::file::statistics::Statistics;
 use vtr_kernel::calendar::Day;
 
 /// A time column: the index of its leaf, and the type it is read as.
-pub(super) struct TimeColumn {
+pub(crate) struct TimeColumn {
     /// Leaf of the Parquet schema.
     pub leaf: usize,
     /// Its Arrow type.
@@ -22,7 +22,7 @@ pub(super) struct TimeColumn {
 type Days = (Day, Day);
 
 /// The columns of a file that place its rows in time.
-pub(super) struct Clock {
+pub(crate) struct Clock {
     /// Promise and shipment, as far as the file has them; none if one of them is not read from it.
     pub dates: Vec<TimeColumn>,
     /// Columns of which a value after this day means that the row is not there yet.

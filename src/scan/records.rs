@@ -10,7 +10,7 @@ use super::marks::Marks;
 
 /// How the text is cut.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Cutting {
+pub(crate) struct Cutting {
     /// Between cells.
     pub delimiter: u8,
     /// Around cells; `None`: quotes are text.
@@ -23,7 +23,7 @@ pub(super) struct Cutting {
 
 /// A cell: where it lies in [`RecordReader::bytes`], without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     /// First byte.
     pub start: usize,
     /// Past the last byte.
@@ -34,7 +34,7 @@ pub(super) struct Cell {
 
 /// Why a physical line is no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// A quote opens and is never closed.
     Unterminated,
     /// Something other than a delimiter follows a closing quote.
@@ -45,7 +45,7 @@ pub(super) enum Fault {
 
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// A record; `fields` counts those beyond `max_cells` too.
     Record { fields: usize },
     /// A physical line that is no record.
@@ -57,7 +57,7 @@ pub(super) enum Next {
 const STEP: usize = 256 << 10;
 
 /// Records of one file, one after the other.
-pub(super) struct RecordReader {
+pub(crate) struct RecordReader {
     decoding: Decoding,
     cutting: Cutting,
     /// Delimiters, quotes and line ends of the unread text.

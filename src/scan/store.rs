@@ -79,7 +79,7 @@ impl Origin {
     }
 
     /// The same for two names of one file.
-    pub(super) fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         match self {
             Origin::Disk { path, .. } => {
                 path.canonicalize().unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned()
@@ -90,7 +90,7 @@ impl Origin {
 }
 
 /// What a URI names.
-pub(super) enum Named {
+pub(crate) enum Named {
     /// One object.
     Object(Remote),
     /// What lies below a folder, each with its path from there; not everything there need be wanted.
@@ -103,7 +103,7 @@ pub(super) enum Named {
 ///
 /// # Errors
 /// The URI is none, or the store does not answer as it should.
-pub(super) fn named(uri: &str) -> Result<Named, String> {
+pub(crate) fn named(uri: &str) -> Result<Named, String> {
     let (scheme, bucket, path) = remote::parts(uri)?;
     let place = Place::at(&format!("{scheme}://{bucket}")).map_err(|trouble| trouble.to_string())?;
     let said = |trouble: remote::Trouble| trouble.to_string();

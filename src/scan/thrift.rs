@@ -4,7 +4,7 @@
 //! cannot be trusted with. Every step fails with `None` where the bytes end or are no such thing.
 
 /// Bytes that are walked over.
-pub(super) struct Thrift<'a> {
+pub(crate) struct Thrift<'a> {
     bytes: &'a [u8],
     whole: usize,
 }
@@ -16,19 +16,19 @@ const DOUBLE: u8 = 7;
 const BINARY: u8 = 8;
 const MAP: u8 = 11;
 /// The kind of a structure.
-pub(super) const STRUCT: u8 = 12;
+pub(crate) const STRUCT: u8 = 12;
 const UUID: u8 = 13;
 /// Nesting beyond this is nothing that a header holds.
 const DEPTH: u8 = 16;
 
 /// Whether a kind is a list or a set.
-pub(super) fn is_list(kind: u8) -> bool {
+pub(crate) fn is_list(kind: u8) -> bool {
     matches!(kind, 9 | 10)
 }
 
 /// The fields of one structure, one after the other.
 #[derive(Default)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     last: i64,
 }
 

@@ -5,9 +5,10 @@
 
 use crate::cli::{GenArgs, GenFormat, GenOrder, GlobalOptions};
 use crate::error::{Error, Result};
-use crate::r#gen::{self, Format, GenOptions, Generated};
+use crate::signals;
 use chrono::NaiveDate;
 use std::time::Instant;
+use vtr_gen::{Format, GenError, GenOptions, Generated};
 use vtr_kernel::{Book, load};
 
 /// Rows that cannot be judged with `--dirt`, in 10,000: below what a run bears by default.
@@ -20,13 +21,25 @@ const DIRT: u32 = 5;
 pub fn run(args: &GenArgs, global: &GlobalOptions) -> Result<()> {
     let book = book()?;
     let started = Instant::now();
-    let made = if args.sample { r#gen::sample(&args.out, &book)? } else { r#gen::generate(&options(args)?, &book)? };
+    let made = if args.sample { vtr_gen::sample(&args.out, &book) } else { vtr_gen::generate(&options(args)?, &book) };
+    let made = made.map_err(as_exit)?;
     let seconds = started.elapsed().as_secs_f64();
     if !global.quiet {
         let (rows, rate) = (made.rows, made.rows as f64 / seconds.max(1e-3));
         crate::progress::say(&format!("{rows} rows in {seconds:.1} s ({rate:.0} rows/s)"));
     }
     super::print(said(&made))
+}
+
+/// The exit code that an error of the generator means.
+fn as_exit(error: GenError) -> Error {
+    match error {
+        GenError::Usage(text) => Error::Usage(text),
+        GenError::Failed { what, source } => Error::Failed { what, source: Some(source) },
+        GenError::Stopped => {
+            signals::check().err().unwrap_or_else(|| Error::Failed { what: "stopped".into(), source: None })
+        }
+    }
 }
 
 /// The files, and the day at which all of it has happened.
@@ -60,6 +73,7 @@ fn options(args: &GenArgs) -> Result<GenOptions> {
         sorted: args.sorted == GenOrder::Date,
         dirt: if args.dirt { DIRT } else { 0 },
         threads: args.threads.unwrap_or(here),
+        go_on: || signals::check().is_ok(),
     })
 }
 

@@ -23,7 +23,7 @@ pub fn run(args: &InspectArgs, global: &GlobalOptions) -> Result<()> {
     let (input, limits) = crate::job::input_of(&args.file, &options(args)?)?;
     let declared = Declared { encoding: args.encoding.is_some(), header_line: args.header_line.is_some() };
     let values = if global.show_values { Values::Shown } else { Values::Hidden };
-    let look = look::look(&Request { path: &args.file, input, declared, limits, values })?;
+    let look = inspect::look(&Request { path: &args.file, input, declared, limits, values })?;
     if args.json {
         let json = serde_json::to_string_pretty(&look).expect("texts and numbers have a JSON form");
         super::print(json + "\n")?;

@@ -12,7 +12,7 @@ use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
 use crate::publish::stale::{self, Outdated, Stale};
 use crate::tell::report::{Outcome, RunReport};
-use crate::{lineage, metrics};
+use crate::tell::{lineage, metrics};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::SystemTime;

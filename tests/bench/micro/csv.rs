@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use vtr::r#gen::Format;
+use vtr_gen::Format;
 use vtr::scan::{read, survey};
 use vtr_micro::{clock, history};
 

@@ -5,7 +5,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use vtr::r#gen::Format;
+use vtr_gen::Format;
 use vtr::scan::{Chunk, read, survey};
 use vtr_columnar::fold::{FileSource, Folder};
 use vtr_columnar::keys::{Layout, SharedKeys};

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use vtr::r#gen::{Format, GenOptions, generate};
+use vtr_gen::{Format, GenOptions, generate};
 use vtr::job::plan::Plan;
 use vtr::job::{Overrides, load};
 
@@ -35,6 +35,7 @@ pub fn plan(folder: &str, format: Format, settings: &[&str]) -> Plan {
         sorted: true,
         dirt: 0,
         threads: 1,
+        go_on: || true,
     };
     let made = generate(&options, &book).unwrap_or_else(|error| panic!("{error}"));
     let job: PathBuf = out.join("job.toml");

@@ -9,6 +9,7 @@
 mod carriers;
 mod columns;
 mod dice;
+mod error;
 mod labels;
 mod layout;
 mod numbers;
@@ -24,13 +25,13 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{Error, Result};
 use chrono::NaiveDate;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_kernel::Book;
 
+pub use error::{GenError, Result};
 pub use sample::sample;
 
 /// How a history is written.
@@ -69,6 +70,8 @@ pub struct GenOptions {
     pub dirt: u32,
     /// Threads, at least 1.
     pub threads: usize,
+    /// Asked every few thousand rows; `false` ends the work with [`GenError::Stopped`].
+    pub go_on: fn() -> bool,
 }
 
 /// What was generated.
@@ -92,13 +95,13 @@ const SETTLED_DAYS: i32 = 31;
 pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
     let (from, to) = (world::day(options.from), world::day(options.to));
     if from > to {
-        return Err(Error::Usage(format!(
+        return Err(GenError::Usage(format!(
             "--from {} is after --to {}; give the earlier day first",
             options.from, options.to
         )));
     }
     if options.rows == 0 {
-        return Err(Error::Usage("--rows 0 gives no history; ask for at least 1 row".into()));
+        return Err(GenError::Usage("--rows 0 gives no history; ask for at least 1 row".into()));
     }
     let mut world = world::World::build(book, from, to)?;
     let sellers = options.sellers.unwrap_or((options.rows / 2_000).clamp(20, 200_000) as usize).max(1);
@@ -126,7 +129,7 @@ fn write_all(options: &GenOptions, factory: &package::Factory) -> Result<Vec<Pat
     for folder in [&data, &truth] {
         if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
             let folder = folder.display();
-            return Err(Error::Usage(format!(
+            return Err(GenError::Usage(format!(
                 "{folder} holds files already, and histories do not mix; name a new folder"
             )));
         }
@@ -134,7 +137,7 @@ fn write_all(options: &GenOptions, factory: &package::Factory) -> Result<Vec<Pat
     let folders = [Some(&data), options.truth.then_some(&truth)];
     for folder in folders.into_iter().flatten() {
         std::fs::create_dir_all(folder)
-            .map_err(|error| Error::failed(format!("cannot make the folder {}", folder.display()), error))?;
+            .map_err(|error| GenError::failed(format!("cannot make the folder {}", folder.display()), error))?;
     }
     let suffix = match options.format {
         Format::Parquet => "parquet",
@@ -149,7 +152,12 @@ fn write_all(options: &GenOptions, factory: &package::Factory) -> Result<Vec<Pat
             let shown = format!("{}.{suffix}", slice.name);
             let (data, truth) = (data.join(&shown), truth.join(format!("{}.parquet", slice.name)));
             let shown = format!("shipments/{shown}");
-            let target = write::Target { data: &data, shown: &shown, truth: options.truth.then_some(truth.as_path()) };
+            let target = write::Target {
+                data: &data,
+                shown: &shown,
+                truth: options.truth.then_some(truth.as_path()),
+                go_on: options.go_on,
+            };
             if let Err(error) = write::file(factory, &dictionaries, index, options.format, &target) {
                 next.store(factory.slices.len(), Ordering::Relaxed);
                 failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(error);

@@ -1,0 +1,33 @@
+//! Why a history was not made.
+
+/// What the caller can do something about.
+#[derive(Debug, thiserror::Error)]
+pub enum GenError {
+    /// The options contradict each other, or the book has a rule that the generator has no recipe for.
+    #[error("{0}")]
+    Usage(String),
+    /// A file could not be written.
+    #[error("{what}")]
+    Failed {
+        /// What was being done, and to which file.
+        what: String,
+        /// What the system or the writer said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// [`crate::GenOptions::go_on`] said no.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl GenError {
+    pub(crate) fn failed(
+        what: impl std::fmt::Display,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> GenError {
+        GenError::Failed { what: what.to_string(), source: source.into() }
+    }
+}
+
+/// What the generator returns.
+pub type Result<T> = std::result::Result<T, GenError>;
