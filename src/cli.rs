@@ -88,6 +88,9 @@ pub enum Verb {
     /// Print version and files of a published output
     #[command(after_help = "Example:\n  vtr resolve out --table vtr_weekly")]
     Resolve(ResolveArgs),
+    /// The published tables: their grain, columns, types and meanings
+    #[command(after_help = "Example:\n  vtr tables vtr_weekly")]
+    Tables(TablesArgs),
     /// Delete what no kept version of an output names
     #[command(after_help = "Example:\n  vtr gc out --keep 10 --dry-run")]
     Gc(GcArgs),
@@ -108,6 +111,17 @@ pub enum Verb {
     /// The manual page of the program or of a verb, to stdout
     #[command(after_help = "Example:\n  vtr man run | man -l -")]
     Man(ManArgs),
+}
+
+/// Which table.
+#[derive(Clone, Debug, Args)]
+pub struct TablesArgs {
+    /// One table, with its columns; default: all tables, a line each
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+    /// How the list is written
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
 }
 
 /// Which job, and what stands in for its keys.

@@ -435,21 +435,51 @@ impl Table {
     }
 }
 
-/// The documentation of all tables, as Markdown: of each a heading, its grain and its columns.
+/// In so many tables a column must have the same meaning to be described once for all of them.
+const SHARED_BY: usize = 3;
+
+/// Columns that several tables have with the same type and meaning, in the order of their first table.
+fn shared_columns() -> Vec<ColumnFacts> {
+    let all: Vec<ColumnFacts> = Table::ALL.into_iter().flat_map(Table::columns).collect();
+    let mut shared: Vec<ColumnFacts> = Vec::new();
+    for facts in &all {
+        if !shared.contains(facts) && all.iter().filter(|other| *other == facts).count() >= SHARED_BY {
+            shared.push(*facts);
+        }
+    }
+    shared
+}
+
+fn markdown_columns(text: &mut String, columns: &[ColumnFacts]) {
+    let _ = writeln!(text, "| column | type | nulls | meaning |\n|---|---|---|---|");
+    for facts in columns {
+        let nulls = if facts.nullable { "yes" } else { "" };
+        let _ = writeln!(text, "| `{}` | {} | {nulls} | {} |", facts.name, facts.kind.name(), facts.meaning);
+    }
+    text.push('\n');
+}
+
+/// The documentation of all tables, as Markdown: of each a heading, its grain, its columns in order, and the
+/// meaning of those that it does not share with others.
 pub fn markdown() -> String {
+    let list = |names: &mut dyn Iterator<Item = &'static str>| {
+        names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+    };
+    let shared = shared_columns();
     let mut text = String::new();
     for table in Table::ALL {
-        let key: Vec<String> = table.key().iter().map(|name| format!("`{name}`")).collect();
         let files = if table.is_partitioned() { "One file a week." } else { "One file." };
-        let (name, meaning, key) = (table.name(), table.meaning(), key.join(", "));
+        let (name, meaning, key) = (table.name(), table.meaning(), list(&mut table.key().iter().copied()));
+        let columns = table.columns();
         let _ = writeln!(text, "### `{name}`\n\n{meaning} {files} Key and sort order: {key}.\n");
-        let _ = writeln!(text, "| column | type | nulls | meaning |\n|---|---|---|---|");
-        for facts in table.columns() {
-            let nulls = if facts.nullable { "yes" } else { "" };
-            let _ = writeln!(text, "| `{}` | {} | {nulls} | {} |", facts.name, facts.kind.name(), facts.meaning);
+        let _ = writeln!(text, "Columns: {}.\n", list(&mut columns.iter().map(|facts| facts.name)));
+        let own: Vec<ColumnFacts> = columns.into_iter().filter(|facts| !shared.contains(facts)).collect();
+        if !own.is_empty() {
+            markdown_columns(&mut text, &own);
         }
-        text.push('\n');
     }
+    let _ = writeln!(text, "### Columns that several tables share\n");
+    markdown_columns(&mut text, &shared);
     text.truncate(text.trim_end().len());
     text.push('\n');
     text

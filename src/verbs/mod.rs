@@ -19,6 +19,7 @@ pub mod plan;
 mod published;
 pub mod resolve;
 pub mod run;
+pub mod tables;
 pub mod verify;
 
 use crate::cli::{Cli, JobOptions, RangeOptions, Verb};
@@ -45,6 +46,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Gen(args) => r#gen::run(args, global),
         Verb::Verify(args) => verify::run(&args.out, args.version, args.json),
         Verb::Resolve(args) => resolve::run(&args.out, args.table.as_deref(), args.version, args.json),
+        Verb::Tables(args) => tables::run(args.name.as_deref(), published::format(args.format)),
         Verb::Gc(args) => {
             let mode = if args.dry_run { Mode::Count } else { Mode::Delete };
             gc::run(&args.out, args.keep, mode, SystemTime::now(), args.json)

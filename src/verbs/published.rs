@@ -74,7 +74,7 @@ fn open(store: &dyn Store, table: Table) -> Result<Manifest> {
     Err(Error::Usage(format!("{out} holds no table {name}; publish it with a job whose [output] `tables` names it")))
 }
 
-fn format(format: ListFormat) -> Format {
+pub(super) fn format(format: ListFormat) -> Format {
     match format {
         ListFormat::Table => Format::Table,
         ListFormat::Csv => Format::Csv,

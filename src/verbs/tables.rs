@@ -1,0 +1,66 @@
+//! `vtr tables`: what is published, column by column.
+//!
+//! It prints the schema that the builders write by and reads no output. It fails if the table is unknown, and with
+//! stdout.
+
+use super::listing::{Cell, Format, Listing};
+use crate::error::{Error, Result};
+use crate::schema::Table;
+use crate::suggest::did_you_mean;
+
+/// Lists all tables, or the columns of one.
+///
+/// # Errors
+/// [`Error::Usage`] for an unknown table, and as [`super::print`].
+pub fn run(name: Option<&str>, format: Format) -> Result<()> {
+    let mut text = Vec::new();
+    match name {
+        None => tables(format, &mut text)?,
+        Some(name) => {
+            let known = Table::ALL.into_iter().map(Table::name);
+            let table = Table::from_name(name)
+                .ok_or_else(|| Error::Usage(format!("there is no table `{name}`{}", did_you_mean(name, known))))?;
+            columns(table, format, &mut text)?;
+        }
+    }
+    super::print(text)
+}
+
+fn tables(format: Format, out: &mut Vec<u8>) -> Result<()> {
+    let mut listing = Listing::begin(format, &["table", "files", "key", "meaning"], out)?;
+    for table in Table::ALL {
+        let files = if table.is_partitioned() { "one a week" } else { "one" };
+        let key = table.key().join(", ");
+        listing.row(&[Cell::text(table.name()), Cell::text(files), Cell::text(key), Cell::text(table.meaning())])?;
+    }
+    listing.finish(&mut std::io::stderr())
+}
+
+fn columns(table: Table, format: Format, out: &mut Vec<u8>) -> Result<()> {
+    let mut listing = Listing::begin(format, &["column", "type", "nulls", "meaning"], out)?;
+    for column in table.columns() {
+        let kind = Cell::text(column.kind.name());
+        listing.row(&[Cell::text(column.name), kind, Cell::Flag(column.nullable), Cell::text(column.meaning)])?;
+    }
+    listing.finish(&mut std::io::stderr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_and_column_is_listed() {
+        let mut text = Vec::new();
+        tables(Format::Csv, &mut text).unwrap();
+        let listed = String::from_utf8(text).unwrap();
+        for table in Table::ALL {
+            assert!(listed.contains(table.name()), "{}", table.name());
+            let mut text = Vec::new();
+            columns(table, Format::Json, &mut text).unwrap();
+            let rows: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            assert_eq!(rows.as_array().unwrap().len(), table.columns().len());
+        }
+        assert!(run(Some("vtr_weekli"), Format::Table).unwrap_err().to_string().contains("`vtr_weekly`"));
+    }
+}
