@@ -220,20 +220,20 @@ pub struct ExplainArgs {
 pub struct DefectsArgs {
     /// A published output
     pub out: PathBuf,
-    /// Only this seller
+    /// Only this seller, or these: A1,A2
     #[arg(long)]
     pub seller: Option<String>,
-    /// Only this marketplace, such as DE
+    /// Only this marketplace: DE, Amazon.de or its id; lists by comma
     #[arg(long)]
     pub marketplace: Option<String>,
-    /// Only this carrier, by its id in the tables
+    /// Only this carrier: its id in the tables, or a name such as DHL Paket; lists by comma
     #[arg(long)]
     pub carrier: Option<String>,
     /// Only this product category
     // Hidden: the table has no such column, and asking for it says so.
     #[arg(long, hide = true)]
     pub category: Option<String>,
-    /// Only this reason, such as scan_missing
+    /// Only this reason, such as scan_missing; lists by comma
     #[arg(long)]
     pub reason: Option<String>,
     /// From this week on: 2025-W03, or a date in it
@@ -266,10 +266,10 @@ pub enum ListFormat {
 pub struct HealthArgs {
     /// A published output
     pub out: PathBuf,
-    /// Only this seller
+    /// Only this seller, or these: A1,A2
     #[arg(long)]
     pub seller: Option<String>,
-    /// Only this marketplace, such as DE
+    /// Only this marketplace: DE, Amazon.de or its id; lists by comma
     #[arg(long)]
     pub marketplace: Option<String>,
     /// How the list is written

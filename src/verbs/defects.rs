@@ -2,8 +2,9 @@
 //!
 //! It filters the published `defects` and changes nothing in them; files of weeks that cannot match
 //! are not opened, and rows are written as they are read. The table has no product category, so
-//! there is no filter by one. It fails where a file cannot be read or a reason is none.
+//! there is no filter by one. It fails where a file cannot be read.
 
+use super::filters::{Filters, Wanted};
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
@@ -19,14 +20,10 @@ use vtr_kernel::reason::Class;
 /// What is asked for; a filter that is `None` lets every row pass.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
-    /// Only this seller, exactly as published.
-    pub seller: Option<String>,
-    /// Only this marketplace: its ISO country, in any case.
-    pub marketplace: Option<String>,
-    /// Only this carrier: its id, `other` or `(none)`, in any case.
-    pub carrier: Option<String>,
-    /// Only this reason.
-    pub reason: Option<String>,
+    /// Only these sellers, marketplaces and carriers.
+    pub filters: Filters,
+    /// Only these reasons.
+    pub reason: Option<Wanted>,
     /// First day; of a week its Monday.
     pub from: Option<Day>,
     /// Last day; of a week its Sunday.
@@ -63,29 +60,46 @@ pub struct WeekFile {
     pub path: String,
 }
 
-/// Shows the rows of the published files of `defects` that match, in order of weeks and keys.
+/// Shows the rows of the published files of `defects` that match, in order of weeks and keys; whether
+/// any does.
 ///
 /// # Errors
-/// [`Error::Usage`] for an unknown reason; a file cannot be read; writing fails.
+/// A file cannot be read; writing fails.
 pub fn run(
     store: &dyn Store,
     files: &[WeekFile],
     query: &Query,
     out: &mut dyn Write,
     notes: &mut dyn Write,
-) -> Result<()> {
-    if let Some(reason) = &query.reason {
-        check_reason(reason)?;
-    }
-    listing::unless_pipe_closed(show(store, files, query, out, notes))
+) -> Result<Matches> {
+    let mut matches = Matches::Some;
+    listing::unless_pipe_closed(show(store, files, query, out, notes).map(|found| matches = found))?;
+    Ok(matches)
 }
 
-fn check_reason(name: &str) -> Result<()> {
-    if Reason::from_name(name).is_some_and(|reason| reason.class() == Class::Defect) {
-        return Ok(());
+/// Whether any row matched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Matches {
+    /// At least one, or nobody listened to the end.
+    Some,
+    /// None did.
+    None,
+}
+
+/// The reasons that a list names.
+///
+/// # Errors
+/// [`Error::Usage`] for one that is no reason of a defect.
+pub fn reasons(list: &str) -> Result<Wanted> {
+    let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    let is_defect = |name: &str| Reason::from_name(name).is_some_and(|reason| reason.class() == Class::Defect);
+    match names.iter().find(|name| !is_defect(name)) {
+        None if !names.is_empty() => Ok(Wanted::of(names)),
+        wrong => {
+            let (wrong, all) = (wrong.unwrap_or(&""), Reason::defects().map(Reason::name).collect::<Vec<_>>());
+            Err(Error::Usage(format!("--reason: `{wrong}` is no reason of a defect; there are {}", all.join(", "))))
+        }
     }
-    let names: Vec<&str> = Reason::defects().map(Reason::name).collect();
-    Err(Error::Usage(format!("--reason: `{name}` is no reason of a defect; there are {}", names.join(", "))))
 }
 
 fn show(
@@ -94,7 +108,7 @@ fn show(
     query: &Query,
     out: &mut dyn Write,
     notes: &mut dyn Write,
-) -> Result<()> {
+) -> Result<Matches> {
     let all: Vec<&'static str> = Table::Defects.columns().iter().map(|facts| facts.name).collect();
     let heads: &[&'static str] = if query.format == Format::Table { &SHOWN } else { &all };
     let default_limit = if query.format == Format::Table { TABLE_ROWS } else { usize::MAX };
@@ -133,14 +147,12 @@ fn show(
             "more defects match than the {shown} shown; --limit raises the number{}",
             if query.format == Format::Table { ", --format csv gives all" } else { "" }
         );
-    } else if shown == 0 {
-        let _ = writeln!(notes, "no defect matches");
     }
-    Ok(())
+    Ok(if shown == 0 && !has_more { Matches::None } else { Matches::Some })
 }
 
 /// Whether a week holds a day that is asked for.
-fn may_match(week: Day, query: &Query) -> bool {
+pub fn may_match(week: Day, query: &Query) -> bool {
     query.from.is_none_or(|from| from <= week + 6) && query.to.is_none_or(|to| week <= to)
 }
 
@@ -167,16 +179,16 @@ impl<'a> Filter<'a> {
     }
 
     fn lets_pass(&self, row: usize) -> bool {
-        let query = self.query;
-        query.seller.as_ref().is_none_or(|seller| self.seller.value(row) == seller)
-            && query
-                .marketplace
-                .as_ref()
-                .is_none_or(|asked| listing::is_marketplace(self.marketplace.value(row), asked))
-            && query.carrier.as_ref().is_none_or(|carrier| self.carrier.value(row).eq_ignore_ascii_case(carrier))
-            && query.reason.as_ref().is_none_or(|reason| self.reason.value(row) == reason)
-            && query.from.is_none_or(|from| from <= self.day[row])
-            && query.to.is_none_or(|to| self.day[row] <= to)
+        let Query { filters, reason, from, to, .. } = self.query;
+        let passes = |wanted: &Option<Wanted>, column: &StringArray| {
+            wanted.as_ref().is_none_or(|wanted| wanted.has(column.value(row)))
+        };
+        passes(&filters.seller, self.seller)
+            && passes(&filters.marketplace, self.marketplace)
+            && passes(&filters.carrier, self.carrier)
+            && passes(reason, self.reason)
+            && from.is_none_or(|from| from <= self.day[row])
+            && to.is_none_or(|to| self.day[row] <= to)
     }
 }
 
@@ -210,7 +222,8 @@ mod tests {
         let (second, _second) = week(FIRST + 7, &[("3", FIRST + 7, "scan_missing"), ("4", FIRST + 13, "scan_missing")]);
         let (first, _first) = week(FIRST, &[("1", FIRST, "tracking_missing"), ("2", FIRST + 6, "scan_missing")]);
         let (mut out, mut notes) = (Vec::new(), Vec::new());
-        run(&local(), &[second, first], query, &mut out, &mut notes).unwrap();
+        let matches = run(&local(), &[second, first], query, &mut out, &mut notes).unwrap();
+        assert_eq!(matches == Matches::None, !out.iter().any(|byte| byte.is_ascii_digit()));
         (String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
     }
 
@@ -225,10 +238,14 @@ mod tests {
         let query = Query::default();
         assert_eq!(orders(&query), ["1", "2", "3", "4"]);
         assert_eq!(orders(&Query { from: Some(FIRST + 6), to: Some(FIRST + 7), ..query.clone() }), ["2", "3"]);
-        assert_eq!(orders(&Query { reason: Some("tracking_missing".into()), ..query.clone() }), ["1"]);
-        assert_eq!(orders(&Query { carrier: Some("RED".into()), ..query.clone() }).len(), 4);
-        assert_eq!(orders(&Query { carrier: Some("blue".into()), ..query.clone() }).len(), 0);
-        assert_eq!(orders(&Query { seller: Some("-".into()), ..query.clone() }).len(), 0);
+        assert_eq!(orders(&Query { reason: Some(reasons("tracking_missing").unwrap()), ..query.clone() }), ["1"]);
+        let of = |values: &[&str]| Some(Wanted::of(values.iter().copied()));
+        let carriers =
+            |values| Query { filters: Filters { carrier: of(values), ..Filters::default() }, ..query.clone() };
+        assert_eq!(orders(&carriers(&["blue", "red"])).len(), 4);
+        assert_eq!(orders(&carriers(&["blue"])).len(), 0);
+        let sellers = Query { filters: Filters { seller: of(&["-"]), ..Filters::default() }, ..query.clone() };
+        assert_eq!(orders(&sellers).len(), 0);
         assert_eq!(orders(&Query { limit: Some(3), ..query }), ["1", "2", "3"]);
     }
 
@@ -237,12 +254,10 @@ mod tests {
         let (out, notes) = shown(&Query { limit: Some(1), ..Query::default() });
         assert!(out.contains("tracking_missing") && !out.contains("scan_missing"), "{out}");
         assert!(notes.contains("than the 1 shown"), "{notes}");
-        let (out, notes) = shown(&Query { marketplace: Some("JP".into()), ..Query::default() });
-        assert!(out.is_empty() && notes.contains("no defect matches"));
-        assert_eq!(
-            shown(&Query { marketplace: Some("JP".into()), format: Format::Json, ..Query::default() }).0,
-            "[]\n"
-        );
+        let japan = Filters { marketplace: Some(Wanted::of(["JP"])), ..Filters::default() };
+        let query = Query { filters: japan, ..Query::default() };
+        assert_eq!(shown(&query), (String::new(), String::new()));
+        assert_eq!(shown(&Query { format: Format::Json, ..query }).0, "[]\n");
     }
 
     #[test]
@@ -255,9 +270,11 @@ mod tests {
 
     #[test]
     fn unknown_reasons_are_named() {
-        let query = Query { reason: Some("scanned".into()), ..Query::default() };
-        let error = run(&local(), &[], &query, &mut Vec::new(), &mut Vec::new()).unwrap_err();
-        assert_eq!(error.exit_code(), 2);
-        assert!(error.to_string().contains("tracking_placeholder, carrier_missing"), "{error}");
+        assert!(reasons("scan_missing, tracking_missing").unwrap().has("tracking_missing"));
+        for list in ["scanned", "scan_missing,scanned", ","] {
+            let error = reasons(list).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            assert!(error.to_string().contains("tracking_placeholder, carrier_missing"), "{error}");
+        }
     }
 }

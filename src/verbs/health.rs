@@ -4,6 +4,7 @@
 //! shown, which are cut and not rounded. It fails where the table cannot be read, and with
 //! `fail_on` where an account stands that badly.
 
+use super::filters::{Filters, Wanted};
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
@@ -17,10 +18,8 @@ use vtr_kernel::tally::Tally;
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
-    /// Only this seller, exactly as published.
-    pub seller: Option<String>,
-    /// Only this marketplace: its ISO country, in any case.
-    pub marketplace: Option<String>,
+    /// Only these sellers and marketplaces.
+    pub filters: Filters,
     /// How rows are shown.
     pub format: Format,
     /// How many rows are shown, the worst; `None`: all.
@@ -152,10 +151,9 @@ fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>>
                 ))
             })?;
             let row = Row { batch, row, status };
-            let is_seller = query.seller.as_ref().is_none_or(|seller| row.text("seller_id") == seller);
-            let is_market =
-                query.marketplace.as_ref().is_none_or(|asked| listing::is_marketplace(row.text("marketplace"), asked));
-            if is_seller && is_market {
+            let passes =
+                |wanted: &Option<Wanted>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(row.text(name)));
+            if passes(&query.filters.seller, "seller_id") && passes(&query.filters.marketplace, "marketplace") {
                 rows.push(row);
             }
         }
@@ -276,20 +274,21 @@ mod tests {
     #[test]
     fn filters_narrow_and_the_gate_looks_at_what_is_left() {
         let of = |marketplace: &str, fail_on| Query {
-            marketplace: Some(marketplace.into()),
+            filters: Filters { marketplace: Some(Wanted::of([marketplace])), ..Filters::default() },
             fail_on: Some(fail_on),
             format: Format::Csv,
             ..Query::default()
         };
-        let (result, out, _) = shown(&of("uk", Status::Breach));
+        let (result, out, _) = shown(&of("GB", Status::Breach));
         assert_eq!(sellers(&out), ["B", "A"]);
         let error = result.unwrap_err();
         assert_eq!(error.exit_code(), 4);
         assert!(error.to_string().contains("1 of 2 rows stand that badly, first of all B in GB"), "{error}");
-        assert!(shown(&of("de", Status::AtRisk)).0.unwrap_err().to_string().contains("2 of 3 rows"));
-        let good = Query { seller: Some("A".into()), fail_on: Some(Status::AtRisk), ..Query::default() };
+        assert!(shown(&of("DE", Status::AtRisk)).0.unwrap_err().to_string().contains("2 of 3 rows"));
+        let seller = |seller| Filters { seller: Some(Wanted::of([seller])), ..Filters::default() };
+        let good = Query { filters: seller("A"), fail_on: Some(Status::AtRisk), ..Query::default() };
         assert!(shown(&good).0.is_ok());
-        let (result, out, notes) = shown(&Query { seller: Some("a".into()), ..Query::default() });
+        let (result, out, notes) = shown(&Query { filters: seller("a"), ..Query::default() });
         assert!(result.is_ok() && out.is_empty() && notes.contains("no row"));
     }
 }

@@ -215,12 +215,6 @@ fn would_run(text: &str) -> bool {
     blanks.contains(['\t', '\r', '\n']) || rest.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
 
-/// Whether a marketplace of a table is the one asked for; `UK` and `GB` are one.
-pub fn is_marketplace(name: &str, asked: &str) -> bool {
-    let asked = if asked.eq_ignore_ascii_case("uk") { "GB" } else { asked };
-    name.eq_ignore_ascii_case(asked)
-}
-
 /// Reads a published file of a table, batch by batch, until `each` says false.
 ///
 /// # Errors

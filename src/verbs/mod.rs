@@ -8,6 +8,7 @@ pub mod carriers;
 pub mod completions;
 pub mod defects;
 pub mod explain;
+pub mod filters;
 pub mod gc;
 pub mod r#gen;
 pub mod health;

@@ -3,6 +3,7 @@
 //! It opens the manifest, once, and hands its files on; it reads no table itself. It fails where the
 //! output has no publication or lacks the table, or a filter is not understood.
 
+use super::filters::{Asked, Filters, Packages, Published};
 use super::listing::Format;
 use super::{defects, health};
 use crate::cli::{DefectsArgs, FailOn, HealthArgs, ListFormat};
@@ -12,7 +13,7 @@ use crate::publish::store::Store;
 use crate::publish::{self, Manifest};
 use crate::schema::Table;
 use crate::tables::health::Status;
-use std::io::{stderr, stdout};
+use std::io::{Write, stderr, stdout};
 
 /// `vtr defects`.
 ///
@@ -26,22 +27,40 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
     let week = |option: &str, text: &Option<String>| {
         text.as_deref().map(|text| job::week(option, text)).transpose().map_err(Error::Usage)
     };
-    let query = defects::Query {
-        seller: args.seller.clone(),
-        marketplace: args.marketplace.clone(),
-        carrier: args.carrier.clone(),
-        reason: args.reason.clone(),
-        from: week("--from", &args.from)?,
-        to: week("--to", &args.to)?.map(|monday| monday + 6),
-        limit: args.limit,
-        format: format(args.format),
-    };
+    let reason = args.reason.as_deref().map(defects::reasons).transpose()?;
+    let (from, to) = (week("--from", &args.from)?, week("--to", &args.to)?.map(|monday| monday + 6));
     let store = publish::at(&args.out)?;
     let manifest = open(store.as_ref(), Table::Defects)?;
+    let published = Published { store: store.as_ref(), manifest: &manifest };
+    let asked = Asked {
+        seller: args.seller.as_deref(),
+        marketplace: args.marketplace.as_deref(),
+        carrier: args.carrier.as_deref(),
+    };
+    let filters = Filters::of(&asked, &*job::shelf::book(None)?, &published)?;
+    let query = defects::Query { filters, reason, from, to, limit: args.limit, format: format(args.format) };
     let files = manifest.files(Table::Defects).iter();
     let files: Vec<defects::WeekFile> =
         files.filter_map(|file| file.week.map(|week| defects::WeekFile { week, path: file.path.clone() })).collect();
-    defects::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())
+    let matches = defects::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())?;
+    if matches == defects::Matches::None {
+        let packages = published.packages(&query.filters, |week| defects::may_match(week, &query))?;
+        // Notes are a courtesy; that nobody listens is no failure.
+        let _ = writeln!(stderr(), "{}", no_defects(args.reason.as_deref(), packages));
+    }
+    Ok(())
+}
+
+/// What an empty list of defects means.
+fn no_defects(reason: Option<&str>, packages: Option<Packages>) -> String {
+    let what = reason.map_or_else(|| "no defects".to_owned(), |reason| format!("no defects with {reason}"));
+    let packages_of = |count: u64| if count == 1 { "1 package".to_owned() } else { format!("{count} packages") };
+    match packages {
+        None => format!("{what} match"),
+        Some(Packages { judged: 0, .. }) => format!("{what}: no package was judged there"),
+        Some(Packages { judged, eligible: 0 }) => format!("{what}: none of {} counts for a rate", packages_of(judged)),
+        Some(Packages { eligible, .. }) => format!("{what} among {}", packages_of(eligible)),
+    }
 }
 
 /// `vtr health`.
@@ -49,9 +68,12 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
 /// # Errors
 /// Those of the manifest and of the list; [`Error::Gate`] by `--fail-on`.
 pub fn health(args: &HealthArgs) -> Result<()> {
+    let store = publish::at(&args.out)?;
+    let manifest = open(store.as_ref(), Table::AccountHealth)?;
+    let published = Published { store: store.as_ref(), manifest: &manifest };
+    let asked = Asked { seller: args.seller.as_deref(), marketplace: args.marketplace.as_deref(), carrier: None };
     let query = health::Query {
-        seller: args.seller.clone(),
-        marketplace: args.marketplace.clone(),
+        filters: Filters::of(&asked, &*job::shelf::book(None)?, &published)?,
         format: format(args.format),
         limit: args.limit,
         fail_on: args.fail_on.map(|status| match status {
@@ -59,8 +81,6 @@ pub fn health(args: &HealthArgs) -> Result<()> {
             FailOn::AtRisk => Status::AtRisk,
         }),
     };
-    let store = publish::at(&args.out)?;
-    let manifest = open(store.as_ref(), Table::AccountHealth)?;
     let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
     health::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())
 }

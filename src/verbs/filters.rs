@@ -1,0 +1,297 @@
+//! Filters of a list: values as people write them, held against the book and the published tables.
+//!
+//! A filter that is `None` lets every row pass. A value that neither the book nor any published table
+//! knows is a mistake and never an empty list, which would read as an all-clear; it fails then, and where
+//! a table cannot be read. It shows no rows.
+
+use crate::error::{Error, Result};
+use crate::publish::store::Store;
+use crate::publish::{Manifest, encode};
+use crate::schema::Table;
+use crate::suggest::did_you_mean;
+use arrow::array::{AsArray, StringArray};
+use arrow::datatypes::Int64Type;
+use std::collections::BTreeSet;
+use vtr_kernel::Book;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::carrier::Carrier;
+
+/// The values of a column that a filter lets pass, as they are published.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted(BTreeSet<String>);
+
+impl Wanted {
+    /// Of values as they are published.
+    pub fn of<'t>(values: impl IntoIterator<Item = &'t str>) -> Wanted {
+        Wanted(values.into_iter().map(str::to_owned).collect())
+    }
+
+    /// Whether a value passes.
+    pub fn has(&self, value: &str) -> bool {
+        self.0.contains(value)
+    }
+}
+
+/// A filter as typed; lists are separated by commas.
+#[derive(Clone, Debug, Default)]
+pub struct Asked<'a> {
+    /// Of sellers, exactly as published.
+    pub seller: Option<&'a str>,
+    /// Of marketplaces: ISO countries, ids or domains.
+    pub marketplace: Option<&'a str>,
+    /// Of carriers: ids, or names as sellers type them.
+    pub carrier: Option<&'a str>,
+}
+
+/// Filters that are understood.
+#[derive(Clone, Debug, Default)]
+pub struct Filters {
+    /// Of sellers.
+    pub seller: Option<Wanted>,
+    /// Of marketplaces.
+    pub marketplace: Option<Wanted>,
+    /// Of carriers.
+    pub carrier: Option<Wanted>,
+}
+
+/// A published output, asked for values that the book does not know.
+pub struct Published<'a> {
+    /// Where it lies.
+    pub store: &'a dyn Store,
+    /// Its version.
+    pub manifest: &'a Manifest,
+}
+
+/// Packages that were judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Packages {
+    /// All of them.
+    pub judged: u64,
+    /// Those that count for a rate.
+    pub eligible: u64,
+}
+
+impl Filters {
+    /// Understands what was typed.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a value that nobody knows, with the nearest; a table cannot be read.
+    pub fn of(asked: &Asked, book: &Book, published: &Published) -> Result<Filters> {
+        let marketplace = asked.marketplace.map(|text| {
+            let known = |text: &str| book.resolve_marketplace(text).map(|market| vec![book.marketplace_label(market)]);
+            let names = book
+                .markets()
+                .flat_map(|(_, market)| market.aliases.iter().map(String::as_str).chain([market.name.as_str()]));
+            let ways = Ways {
+                option: "--marketplace",
+                column: "marketplace",
+                known: &known,
+                same: str::eq_ignore_ascii_case,
+                names: names.collect(),
+            };
+            ways.wanted(text, published)
+        });
+        let marketplace = marketplace.transpose()?;
+        let carrier = asked.carrier.map(|text| {
+            let known = |text: &str| carriers(book, text);
+            let names = book.carriers.iter().flat_map(|(_, entry)| {
+                entry.aliases.iter().map(String::as_str).chain([entry.name.as_str(), entry.id.as_str()])
+            });
+            let ways = Ways {
+                option: "--carrier",
+                column: "carrier",
+                known: &known,
+                same: str::eq_ignore_ascii_case,
+                names: names.collect(),
+            };
+            ways.wanted(text, published)
+        });
+        let carrier = carrier.transpose()?;
+        let seller = asked.seller.map(|text| {
+            let ways = Ways {
+                option: "--seller",
+                column: "seller_id",
+                known: &|_| None,
+                same: |a, b| a == b,
+                names: Vec::new(),
+            };
+            ways.wanted(text, published)
+        });
+        Ok(Filters { seller: seller.transpose()?, marketplace, carrier })
+    }
+}
+
+/// The carriers that a name may mean, whatever the marketplace, as tables name them; an id means itself.
+fn carriers<'b>(book: &'b Book, text: &str) -> Option<Vec<&'b str>> {
+    let special = [Carrier::Unknown, Carrier::Missing].map(|carrier| book.carriers.label(carrier));
+    let ids = book.carriers.iter().map(|(_, entry)| entry.id.as_str());
+    if let Some(id) = ids.chain(special).find(|id| id.eq_ignore_ascii_case(text)) {
+        return Some(vec![id]);
+    }
+    let name = book.carriers.resolve(Some(text));
+    let places = book.markets().map(|(id, _)| Some(id)).chain([None]);
+    let carriers: BTreeSet<Carrier> = places.map(|place| book.carriers.in_marketplace(name, place)).collect();
+    let known = carriers.into_iter().filter(|carrier| matches!(carrier, Carrier::Known(_)));
+    let labels: Vec<&str> = known.map(|carrier| book.carriers.label(carrier)).collect();
+    (!labels.is_empty()).then_some(labels)
+}
+
+/// What the book knows about a text of a filter: the published values that it means.
+type Known<'a, 'b> = &'a dyn Fn(&str) -> Option<Vec<&'b str>>;
+
+/// How the values of one filter are understood.
+struct Ways<'a, 'b> {
+    option: &'static str,
+    column: &'static str,
+    known: Known<'a, 'b>,
+    /// Whether a published value is the one meant, where the book does not know it.
+    same: fn(&str, &str) -> bool,
+    /// What the book's values are called, for suggestions.
+    names: Vec<&'b str>,
+}
+
+impl Ways<'_, '_> {
+    fn wanted(&self, text: &str, published: &Published) -> Result<Wanted> {
+        let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+        if parts.is_empty() {
+            return Err(Error::Usage(format!("{}: no value is given; leave the option out, or name one", self.option)));
+        }
+        let mut wanted = Wanted::default();
+        // A value may hold a comma itself: then it is there as a whole, or the book knows it so.
+        let whole = parts.len() > 1;
+        let mut unknown: Vec<&str> = Vec::new();
+        for part in parts {
+            match (self.known)(part) {
+                Some(values) => wanted.0.extend(values.into_iter().map(str::to_owned)),
+                None => unknown.push(part),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(wanted);
+        }
+        let mut looked_for = unknown.clone();
+        looked_for.extend(whole.then_some(text));
+        let found = published.look_for(self.column, &looked_for, self.same)?;
+        if whole && found.values.contains(text) {
+            return Ok(Wanted::of([text]));
+        }
+        for part in unknown {
+            let mut values = found.values.iter().filter(|value| (self.same)(value, part)).peekable();
+            if values.peek().is_none() {
+                return Err(self.nobody_knows(part, &found.others));
+            }
+            wanted.0.extend(values.cloned());
+        }
+        Ok(wanted)
+    }
+
+    fn nobody_knows(&self, value: &str, published: &BTreeSet<String>) -> Error {
+        let names = self.names.iter().copied().chain(published.iter().map(String::as_str));
+        let book = if self.names.is_empty() { "" } else { ", nor in the book" };
+        let hint = did_you_mean(value, names);
+        Error::Usage(format!("{}: `{value}` stands in no published table{book}{hint}", self.option))
+    }
+}
+
+/// Values of a column in published tables.
+#[derive(Default)]
+struct Found {
+    /// Those looked for, as published.
+    values: BTreeSet<String>,
+    /// Others, as many as are worth a suggestion.
+    others: BTreeSet<String>,
+}
+
+/// Others that are kept at most.
+const MOST_OTHERS: usize = 100_000;
+
+impl Published<'_> {
+    /// Looks for values in a column of every table that has it, until all are found.
+    fn look_for(&self, column: &str, values: &[&str], same: fn(&str, &str) -> bool) -> Result<Found> {
+        let mut found = Found::default();
+        let is_found = |found: &Found| values.iter().all(|value| found.values.iter().any(|there| same(there, value)));
+        for table in [Table::AccountHealth, Table::VtrWeekly, Table::VtrWeeklyCategory, Table::Defects] {
+            if !table.columns().iter().any(|facts| facts.name == column) {
+                continue;
+            }
+            // The newest weeks first: whoever is asked for is mostly there still.
+            for file in self.manifest.files(table).iter().rev() {
+                self.read(&file.path, &[column], &mut |columns, _| {
+                    for value in columns[0].iter().flatten() {
+                        if values.iter().any(|asked| same(value, asked)) {
+                            if !found.values.contains(value) {
+                                found.values.insert(value.to_owned());
+                            }
+                        } else if found.others.len() < MOST_OTHERS && !found.others.contains(value) {
+                            found.others.insert(value.to_owned());
+                        }
+                    }
+                })?;
+                if is_found(&found) {
+                    return Ok(found);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The packages of some weeks that filters let pass; `None` where no published table tells.
+    ///
+    /// # Errors
+    /// A table cannot be read.
+    pub fn packages(&self, filters: &Filters, weeks: impl Fn(Day) -> bool) -> Result<Option<Packages>> {
+        let of = |table: Table| self.manifest.has(table).then_some(table);
+        let without_carrier = || of(Table::VtrWeeklyCategory).filter(|_| filters.carrier.is_none());
+        let Some(table) = of(Table::VtrWeekly).or_else(without_carrier) else { return Ok(None) };
+        let asked =
+            [("seller_id", &filters.seller), ("marketplace", &filters.marketplace), ("carrier", &filters.carrier)];
+        let asked: Vec<(&str, &Wanted)> =
+            asked.into_iter().filter_map(|(name, wanted)| Some((name, wanted.as_ref()?))).collect();
+        let names: Vec<&str> = asked.iter().map(|(name, _)| *name).collect();
+        let mut packages = Packages::default();
+        for file in self.manifest.files(table).iter().filter(|file| file.week.is_none_or(&weeks)) {
+            self.read(&file.path, &names, &mut |columns, counts| {
+                for (row, [judged, eligible]) in counts.iter().enumerate() {
+                    if columns.iter().zip(&asked).all(|(column, (_, wanted))| wanted.has(column.value(row))) {
+                        packages.judged += judged;
+                        packages.eligible += eligible;
+                    }
+                }
+            })?;
+        }
+        Ok(Some(packages))
+    }
+
+    /// Reads text columns of a file, and beside them judged and eligible packages where it counts them.
+    fn read(&self, path: &str, names: &[&str], take: &mut dyn FnMut(&[&StringArray], &[[u64; 2]])) -> Result<()> {
+        let shown = self.store.shown(path);
+        let missing = || Error::Input(format!("{shown}: the file is missing; `vtr verify` tells what else is"));
+        let blob = self.store.open(path)?.ok_or_else(missing)?;
+        let wanted: Vec<&str> = names.iter().copied().chain(COUNTS).collect();
+        encode::read_columns(blob, &shown, &wanted, &mut |batch| {
+            let other = |name: &str| {
+                Error::Input(format!(
+                    "{shown} has no column `{name}`; another version of this program published it: run the job again"
+                ))
+            };
+            let column = |name: &&str| {
+                let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+                column.ok_or_else(|| other(name))
+            };
+            let columns = names.iter().map(column).collect::<Result<Vec<_>>>()?;
+            let counts = COUNTS.map(|name| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>());
+            let counts: Vec<[u64; 2]> = match counts {
+                [Some(judged), Some(eligible)] => {
+                    let both = judged.values().iter().zip(eligible.values());
+                    both.map(|(judged, eligible)| [judged.unsigned_abs(), eligible.unsigned_abs()]).collect()
+                }
+                _ => Vec::new(),
+            };
+            take(&columns, &counts);
+            Ok(())
+        })
+    }
+}
+
+/// What tables of rates count by.
+const COUNTS: [&str; 2] = ["shipments", "eligible"];

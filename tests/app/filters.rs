@@ -1,0 +1,86 @@
+//! Filters of the lists: a value that nobody knows is an error, and never an empty list.
+
+use crate::support::{text, vtr_in};
+use std::path::Path;
+
+const CSV: &str = "seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at,first_scan_at\n\
+    A1,DE,305-1,DHL Paket,00340434161094022115,2025-06-05,2025-06-03T10:00:00Z\n\
+    A2,UK,305-2,DPD,N/A,2025-06-05,\n\
+    \"A3,4\",DE,305-3,Hermes,N/A,2025-06-05,\n\
+    A5,Non-Amazon,305-4,DPD,N/A,2025-06-05,\n";
+
+fn world() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("in.csv"), CSV).unwrap();
+    let job = "name = \"f\"\nas_of = \"2025-06-30\"\n[[input]]\npath = \"in.csv\"\n[output]\npath = \"out\"\n";
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    assert!(vtr_in(folder.path(), &["run", "job.toml", "-q"]).status.success());
+    folder
+}
+
+/// Exit code, the orders that are listed, and what is said beside them.
+fn listed(at: &Path, filters: &[&str]) -> (i32, Vec<String>, String) {
+    let output = vtr_in(at, &[&["defects", "out", "--format", "csv"], filters].concat());
+    let list = text(&output.stdout);
+    let orders = list.lines().skip(1).filter_map(|line| Some(line[line.find("305-")?..].split(',').next()?.to_owned()));
+    (output.status.code().unwrap(), orders.collect(), text(&output.stderr))
+}
+
+#[test]
+fn values_are_taken_in_any_form_that_jobs_accept_and_in_lists() {
+    let world = world();
+    for (filters, want) in [
+        (["--marketplace", "Amazon.co.uk"], vec!["305-2"]),
+        (["--marketplace", "uk"], vec!["305-2"]),
+        (["--marketplace", "A1PA6795UKMFR9"], vec!["305-3"]),
+        (["--marketplace", "A1F83G8C2ARO7P, Amazon.de"], vec!["305-3", "305-2"]),
+        (["--carrier", "dpd"], vec!["305-2"]),
+        (["--carrier", "Hermes"], vec!["305-3"]),
+        (["--carrier", "DPD (UK),hermes_de"], vec!["305-3", "305-2"]),
+        (["--seller", "A2"], vec!["305-2"]),
+        (["--seller", "A3,4"], vec!["305-3"]),
+        (["--seller", "A1, A2"], vec!["305-2"]),
+        (["--reason", "tracking_placeholder,scan_missing"], vec!["305-3", "305-2"]),
+    ] {
+        let (code, mut orders, said) = listed(world.path(), &filters);
+        let mut want: Vec<String> = want.into_iter().map(String::from).collect();
+        orders.sort();
+        want.sort();
+        assert_eq!((code, orders), (0, want), "{filters:?}: {said}");
+    }
+}
+
+#[test]
+fn a_value_that_nobody_knows_is_an_error_and_the_nearest_is_named() {
+    let world = world();
+    for (filters, want) in [
+        (["--seller", "A22"], "`A22` stands in no published table; did you mean `A2`?"),
+        (["--seller", "a2"], "`a2` stands in no published table; did you mean `A2`?"),
+        (["--seller", "A2,B7"], "`B7` stands in no published table"),
+        (["--marketplace", "Amazon.dee"], "`Amazon.dee` stands in no published table, nor in the book; did you mean `"),
+        (["--carrier", "Herrmes"], "did you mean `"),
+        (["--carrier", ","], "no value is given"),
+    ] {
+        let (code, orders, said) = listed(world.path(), &filters);
+        assert!(code == 2 && orders.is_empty() && said.contains(want), "{filters:?}: {code} {said}");
+    }
+    let health = vtr_in(world.path(), &["health", "out", "--seller", "A22"]);
+    assert_eq!(health.status.code(), Some(2), "{}", text(&health.stderr));
+    assert!(text(&health.stderr).contains("did you mean `A2`?"));
+    assert!(vtr_in(world.path(), &["health", "out", "--marketplace", "Amazon.de"]).status.success());
+}
+
+#[test]
+fn no_defects_says_among_how_many_packages() {
+    let world = world();
+    for (filters, want) in [
+        (vec!["--seller", "A1"], "no defects among 1 package\n"),
+        (vec!["--seller", "A2", "--reason", "scan_missing"], "no defects with scan_missing among 1 package\n"),
+        (vec!["--marketplace", "JP"], "no defects: no package was judged there\n"),
+        (vec!["--seller", "A5"], "no defects: none of 1 package counts for a rate\n"),
+        (vec!["--from", "2025-W30"], "no defects: no package was judged there\n"),
+    ] {
+        let (code, orders, said) = listed(world.path(), &filters);
+        assert_eq!((code, orders.len(), said.as_str()), (0, 0, want), "{filters:?}");
+    }
+}
