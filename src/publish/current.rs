@@ -160,6 +160,9 @@ fn write_views(store: &dyn Store, manifest: &Manifest, run_id: &str) -> Result<(
     store.put(VIEWS, Content::of(text.as_bytes()), run_id)
 }
 
+/// Characters of a path that DuckDB takes for a pattern.
+const PATTERN: [char; 3] = ['*', '?', '['];
+
 /// The tables of a manifest as DuckDB views. Paths are absolute, so that the views work from anywhere.
 fn views(root: &str, manifest: &Manifest) -> String {
     let mut text = format!(
@@ -167,6 +170,13 @@ fn views(root: &str, manifest: &Manifest) -> String {
         manifest.version,
         manifest.job.name.replace(['\n', '\r'], " ")
     );
+    if root.contains('\\') && root.contains(PATTERN) {
+        // A backslash divides folders in its patterns; such a path would name other files.
+        text.push_str(
+            "-- There are none: DuckDB cannot name a folder with a backslash and one of * ? [ in its path.\n",
+        );
+        return text;
+    }
     for (name, files) in &manifest.tables {
         if files.is_empty() {
             if let Some(table) = Table::from_name(name) {
@@ -174,7 +184,8 @@ fn views(root: &str, manifest: &Manifest) -> String {
             }
             continue;
         }
-        let quoted = |file: &DataFile| format!("    '{}'", format!("{root}/{}", file.path).replace('\'', "''"));
+        let quoted =
+            |file: &DataFile| format!("    '{}'", itself(&format!("{root}/{}", file.path)).replace('\'', "''"));
         let files: Vec<String> = files.iter().map(quoted).collect();
         let files = files.join(",\n");
         let _ = write!(
@@ -183,6 +194,19 @@ fn views(root: &str, manifest: &Manifest) -> String {
         );
     }
     text
+}
+
+/// A pattern that matches one path and no other: a set of one character stands for itself.
+fn itself(path: &str) -> String {
+    let mut pattern = String::with_capacity(path.len());
+    for letter in path.chars() {
+        if PATTERN.contains(&letter) {
+            pattern.extend(['[', letter, ']']);
+        } else {
+            pattern.push(letter);
+        }
+    }
+    pattern
 }
 
 /// The columns of a table that has no file to take them from.
@@ -199,4 +223,15 @@ fn no_rows(table: Table) -> String {
     };
     let columns: Vec<String> = table.schema().fields().iter().map(column).collect();
     columns.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::itself;
+
+    #[test]
+    fn a_path_names_itself_and_no_other() {
+        assert_eq!(itself("/a b/it's"), "/a b/it's");
+        assert_eq!(itself("/o?t/[x]/**/f.parquet"), "/o[?]t/[[]x]/[*][*]/f.parquet");
+    }
 }

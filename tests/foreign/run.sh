@@ -9,6 +9,14 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet duckdb pyarrow jsonschema prometheus-client openlineage-python==1.54.0
 target/release/vtr run jobs/weekly.toml --quiet --out "$work/out"
 "$work/venv/bin/python" tests/foreign/read.py "$work/out" sample_data/shipments
+# Folders whose names are patterns, beside others that they match.
+for name in 'o?t' 'o*t' 'o[a-z]t' 'o[' '**' "o't" oxt; do
+  mkdir -p "$work/named"
+  printf 'seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at\n%s,DE,O1,DHL,N/A,2025-06-02\n' "$name" > "$work/named/in.csv"
+  printf 'name = "named"\nas_of = "2025-08-01"\n[[input]]\npath = "in.csv"\n[output]\npath = "out"\n' > "$work/named/job.toml"
+  target/release/vtr run "$work/named/job.toml" --quiet --out "$work/named/$name"
+done
+"$work/venv/bin/python" tests/foreign/views.py "$work/named"
 run() { target/release/vtr run jobs/weekly.toml --quiet --out "$work/other" --lineage "$work/lineage.jsonl" "$@"; }
 run --metrics "$work/good.prom"
 code=0
