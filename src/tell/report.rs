@@ -6,7 +6,7 @@
 use crate::error::Result;
 use crate::publish::store::{Content, Store};
 use crate::publish::unfinished::Alive;
-use crate::publish::{Checked, RUNS, Sums};
+use crate::publish::{Checked, RUNS, SetAside, Sums};
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use std::time::Instant;
@@ -67,6 +67,8 @@ pub struct RunReport {
     pub tables: Vec<TableRows>,
     /// What came of every gate and check.
     pub checks: Vec<Checked>,
+    /// What was set aside, by kind and column.
+    pub set_aside: Vec<SetAside>,
     /// What a person should know: dropped shares, windows too small, columns not judged.
     pub warnings: Vec<String>,
     /// What stood in the rejected cells that warnings name: for a person who asks, never in a file.

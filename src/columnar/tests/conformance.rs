@@ -357,6 +357,7 @@ fn folded(setting: &Setting) -> Outcome {
     let settings = Settings {
         terms: setting.terms(),
         keep_later_rows: setting.keeps_later_rows(),
+        scan_lead_days: 30,
         range: None,
         windows: None,
         axis,
