@@ -28,6 +28,7 @@ use vtr_kernel::money::Rates;
 use vtr_kernel::number::clean_into;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::strays::{Bounds, LEAD_DAYS, is_filler};
 use vtr_kernel::tally::{Tally, Target, TargetKind};
 use vtr_kernel::{Book, text};
 
@@ -285,9 +286,12 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     let (delivery, updated) = (setting.time(Column::DeliveryScanAt)?, setting.time(Column::UpdatedAt)?);
     let day = selecting_day(book, marketplace, promised, shipped, &utc).ok_or(Column::PromisedDeliveryAt)?;
     let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(setting.as_of));
-    if !setting.keeps_later_rows() && (later(shipped) || later(updated)) {
+    if later(shipped) || !setting.keeps_later_rows() && later(updated) {
         return Ok(Outcome { after_as_of: true, ..Outcome::default() });
     }
+    let bounds = Bounds::of(shipped, promised, LEAD_DAYS);
+    let [first, delivery] = [first, delivery].map(|scan| scan.filter(|scan| bounds.stray(*scan, clock).is_none()));
+    let added = added.filter(|added| !is_filler(*added, clock));
     let has = |column| setting.present.contains(column);
     let mut cleaned = String::new();
     clean_into(cell(Column::TrackingNumber).unwrap_or_default(), &mut cleaned);
@@ -357,7 +361,7 @@ fn folded(setting: &Setting) -> Outcome {
     let settings = Settings {
         terms: setting.terms(),
         keep_later_rows: setting.keeps_later_rows(),
-        scan_lead_days: 30,
+        scan_lead_days: LEAD_DAYS,
         range: None,
         windows: None,
         axis,
