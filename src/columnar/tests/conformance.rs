@@ -584,7 +584,7 @@ fn the_suite_reaches_every_reason_and_every_version() {
 
 /// `A1` to `D49`, `semantics 3`, `book`, or the id of a rule.
 fn is_source(source: &str, book: &Book) -> bool {
-    let ruling = source.strip_prefix(['A', 'B', 'C', 'D']).and_then(|number| number.parse::<u8>().ok());
+    let ruling = source.strip_prefix(['A', 'B', 'C', 'D', 'E']).and_then(|number| number.parse::<u8>().ok());
     let section = source.strip_prefix("semantics ").and_then(|number| number.parse::<u8>().ok());
     let rules = || {
         book.markets().flat_map(|(_, market)| &market.versions).any(|version| {
@@ -595,7 +595,7 @@ fn is_source(source: &str, book: &Book) -> bool {
             [version.id].into_iter().chain(lanes).any(|id| book.rule(id) == source)
         })
     };
-    ruling.is_some_and(|ruling| (1..=49).contains(&ruling))
+    ruling.is_some_and(|ruling| (1..=73).contains(&ruling))
         || section.is_some_and(|section| (1..=6).contains(&section))
         || source == "book"
         || rules()
