@@ -91,6 +91,17 @@ pub enum Verb {
     /// The published tables: their grain, columns, types and meanings
     #[command(after_help = "Example:\n  vtr tables vtr_weekly")]
     Tables(TablesArgs),
+    /// Bring the job's sinks, where dashboards read, to a published version
+    #[command(
+        after_help = "Examples:\n  vtr sync jobs/weekly.toml\n  vtr sync jobs/weekly.toml --sink bi --dry-run > schema.sql"
+    )]
+    Sync(SyncArgs),
+    /// Print SQL views of a published output where it lies now, also if it was copied or mounted elsewhere
+    #[command(after_help = "Example:\n  vtr views out | duckdb figures.duckdb")]
+    Views(ViewsArgs),
+    /// Print the sources.yml by which dbt knows the published tables: columns, meanings, tests, freshness
+    #[command(after_help = "Example:\n  vtr dbt out --target postgres > models/vtr/sources.yml")]
+    Dbt(DbtArgs),
     /// Delete what no kept version of an output names
     #[command(after_help = "Example:\n  vtr gc out --keep 10 --dry-run")]
     Gc(GcArgs),
@@ -429,6 +440,73 @@ pub struct ResolveArgs {
     /// As JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `vtr sync`.
+#[derive(Clone, Debug, Args)]
+pub struct SyncArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobOptions,
+    /// One sink only
+    #[arg(long, value_name = "NAME")]
+    pub sink: Option<String>,
+    /// An older version; default: the highest
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+    /// Replace everything, not only what changed
+    #[arg(long)]
+    pub full: bool,
+    /// Print the statements that make a sink's schema, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Go back, if the sink holds a newer version
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `vtr views`.
+#[derive(Clone, Debug, Args)]
+pub struct ViewsArgs {
+    /// A published output
+    pub out: PathBuf,
+    /// Whose SQL
+    #[arg(long, value_enum, default_value_t = Engine::Duckdb)]
+    pub engine: Engine,
+    /// An older version; default: the highest
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+}
+
+/// An engine that reads the published files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Engine {
+    /// DuckDB
+    Duckdb,
+    /// ClickHouse, clickhouse-local and chDB
+    Clickhouse,
+}
+
+/// `vtr dbt`.
+#[derive(Clone, Debug, Args)]
+pub struct DbtArgs {
+    /// A published output
+    pub out: PathBuf,
+    /// Where dbt reads: the schema of a postgres sink, or the published files by DuckDB
+    #[arg(long, value_enum)]
+    pub target: DbtTarget,
+    /// The schema of the postgres sink
+    #[arg(long, value_name = "NAME", default_value = "vtr")]
+    pub schema: String,
+}
+
+/// Where dbt reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DbtTarget {
+    /// A sink of kind `postgres`
+    Postgres,
+    /// The published files, by dbt-duckdb
+    Duckdb,
 }
 
 /// `vtr gc`.

@@ -28,6 +28,7 @@ pub mod publish;
 pub mod scan;
 pub mod schema;
 pub mod signals;
+pub mod sinks;
 pub mod suggest;
 pub mod tables;
 pub mod tell;

@@ -13,6 +13,7 @@ mod quantity;
 mod range;
 mod resolve;
 pub mod shelf;
+pub mod sinks;
 pub mod spec;
 #[cfg(test)]
 mod tests;

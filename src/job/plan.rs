@@ -3,7 +3,7 @@
 //! Every later stage takes `&Plan` and never the job file; only here are clock and environment
 //! read, once.
 
-pub use super::spec::{CheckKind, CheckLevel};
+pub use super::spec::{CheckKind, CheckLevel, SinkFormat};
 use crate::schema::Table;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,8 @@ pub struct Plan {
     pub limits: Limits,
     /// Checks of the tables before they are published.
     pub checks: Vec<Check>,
+    /// Places where dashboards read.
+    pub sinks: Vec<Sink>,
     /// Worker threads, at least 1.
     pub threads: usize,
     /// Bytes of memory that the run keeps to.
@@ -263,6 +265,60 @@ pub enum Most {
     Share(u64, u64),
 }
 
+/// A `[[sink]]`: a place that holds a replica of what is published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sink {
+    /// Its name.
+    pub name: String,
+    /// The tables that it holds; `None`: all that are published.
+    pub tables: Option<Vec<Table>>,
+    /// What and where it is.
+    pub place: SinkPlace,
+}
+
+/// What and where a sink is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SinkPlace {
+    /// A schema of a PostgreSQL database.
+    Postgres {
+        /// Its name.
+        schema: String,
+    },
+    /// A folder of plain files.
+    Files(FilesPlace),
+}
+
+/// A sink of plain files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesPlace {
+    /// Folder or URI, resolved against the job's folder.
+    pub path: String,
+    /// How tables are written.
+    pub format: SinkFormat,
+    /// How tables are cut into files.
+    pub layout: Layout,
+    /// What becomes of texts that a spreadsheet would run.
+    pub formulas: Formulas,
+}
+
+/// How a sink cuts tables into files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// One file a table.
+    Flat,
+    /// One file a week, where a table has weeks.
+    Weeks,
+}
+
+/// What becomes of texts that a spreadsheet would run as a formula.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formulas {
+    /// They get a leading apostrophe.
+    Defused,
+    /// They stay as they are.
+    Kept,
+}
+
 /// Days on which rolling windows end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rolling {
@@ -278,12 +334,6 @@ pub struct Limits {
     /// Share of rejected rows above which nothing is published: `rejected * .1 > read * .0` trips,
     /// as an exact fraction.
     pub max_rejected: (u64, u64),
-    /// Share of the rows read whose value in a column may be damaged, as an exact fraction.
-    pub max_damaged: (u64, u64),
-    /// Share of the rows read whose word in a column the book may not know, as an exact fraction.
-    pub max_unknown_words: (u64, u64),
-    /// Days by which a scan may lie before the shipment that it is of.
-    pub scan_lead_days: i32,
     /// Published weeks that may be left without any row.
     pub max_vanished_weeks: u64,
     /// Rejected rows kept in the table.

@@ -7,7 +7,7 @@
 use super::document::{Document, Report};
 use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
 use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
-use super::{checks, digest, inputs, quantity, range, shelf};
+use super::{checks, digest, inputs, quantity, range, shelf, sinks};
 use crate::error::Error;
 use crate::place::remote::{self, is_uri};
 use crate::schema::Table;
@@ -101,6 +101,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
     let limits = limits(&spec.limits, written);
     let memory = memory(spec.memory.as_ref(), around.machine.memory_bytes, written);
     let checks = checks::checks(&spec.check, output.as_ref(), written);
+    let sinks = sinks::sinks(&spec.sink, &around.root, written);
     let (rates_text, rates) = rates?;
     let temp = spec.temp.as_ref().map_or(around.temp, |temp| around.root.join(temp));
     let plan = Plan {
@@ -132,6 +133,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
         output: output?,
         limits: limits?,
         checks: checks?,
+        sinks: sinks?,
         threads: spec.threads.unwrap_or(around.machine.threads).max(1),
         memory: memory?,
         temp,
@@ -222,10 +224,7 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
 }
 
 pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
-    let share = |key: &str, share: &str| written.good(key, quantity::share(share));
-    let max_rejected = share("limits.max_rejected", &spec.max_rejected);
-    let max_damaged = share("limits.max_damaged", &spec.max_damaged);
-    let max_unknown_words = share("limits.max_unknown_words", &spec.max_unknown_words);
+    let max_rejected = written.good("limits.max_rejected", quantity::share(&spec.max_rejected));
     let size =
         |key: &str, size: &Size| written.good(key, size.bytes().map_err(|message| format!("`{key}`: {message}")));
     let field = size("limits.max_field_bytes", &spec.max_field_bytes);
@@ -241,9 +240,6 @@ pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
     }
     Some(Limits {
         max_rejected: max_rejected?,
-        max_damaged: max_damaged?,
-        max_unknown_words: max_unknown_words?,
-        scan_lead_days: spec.scan_lead_days,
         max_vanished_weeks: spec.max_vanished_weeks,
         max_rejected_rows_kept: spec.max_rejected_rows_kept,
         max_field_bytes: usize::try_from(field?).ok()?,

@@ -59,6 +59,9 @@ pub struct JobSpec {
     /// Checks of the tables before they are published.
     #[serde(default)]
     pub check: Vec<CheckSpec>,
+    /// Places where dashboards read: replicas of what is published.
+    #[serde(default)]
+    pub sink: Vec<SinkSpec>,
 }
 
 /// What becomes of rows that are newer than `as_of`.
@@ -270,13 +273,6 @@ pub enum RollingSpec {
 pub struct LimitsSpec {
     /// Share of the rows read that may be rejected, such as "0.1%"; above it nothing is published.
     pub max_rejected: String,
-    /// Share of the rows read whose identifier in a column may be damaged (9.2E+21), such as "1%"; above it nothing is published.
-    pub max_damaged: String,
-    /// Share of the rows read whose word in a column the book may not know, such as "1%"; above it nothing is published.
-    pub max_unknown_words: String,
-    /// Days by which a scan may lie before `shipped_at` (30 more before the promise, for want of it); an earlier one is of another parcel and counts as empty.
-    #[schemars(range(min = 0, max = 3660))]
-    pub scan_lead_days: i32,
     /// Published weeks that may be left without any row; if more would vanish, nothing is published.
     #[schemars(range(min = 0))]
     pub max_vanished_weeks: u64,
@@ -311,9 +307,6 @@ impl Default for LimitsSpec {
     fn default() -> Self {
         LimitsSpec {
             max_rejected: "0.1%".into(),
-            max_damaged: "1%".into(),
-            max_unknown_words: "1%".into(),
-            scan_lead_days: vtr_kernel::strays::LEAD_DAYS,
             max_vanished_weeks: 0,
             max_rejected_rows_kept: 100_000,
             max_field_bytes: Size::Text("64 KiB".into()),
@@ -395,6 +388,52 @@ pub enum CheckLevel {
     Fail,
     /// It is said, and published all the same.
     Warn,
+}
+
+/// A place where dashboards read: a replica of what is published.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SinkSpec {
+    /// Its name: small letters, digits, `_` and `-`.
+    pub name: String,
+    /// What it is.
+    pub kind: SinkKind,
+    /// The tables that it holds; default: all that are published.
+    #[serde(default)]
+    #[schemars(schema_with = "tables")]
+    pub tables: Option<Vec<String>>,
+    /// Of `postgres`: the schema that is the sink's own; default: vtr. The connection comes from PGHOST, PGUSER, PGPASSFILE and their like or from VTR_SINK_NAME_URL, never from the job.
+    pub schema: Option<String>,
+    /// Of `files`: the folder, relative to the job file, or a URI.
+    pub path: Option<String>,
+    /// Of `files`: how tables are written.
+    pub format: Option<SinkFormat>,
+    /// Of `files`: whether each table is one file; default: one a week.
+    pub flat: Option<bool>,
+    /// Of `files` as CSV: whether texts that a spreadsheet would run as a formula get an apostrophe; default: true.
+    pub defuse: Option<bool>,
+}
+
+/// What a sink is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkKind {
+    /// A schema of a PostgreSQL database.
+    Postgres,
+    /// A folder of plain files.
+    Files,
+}
+
+/// How a sink of plain files writes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SinkFormat {
+    /// Comma-separated text with headings, UTF-8.
+    Csv,
+    /// Apache Parquet.
+    Parquet,
+    /// One JSON object a line.
+    Jsonl,
 }
 
 fn today() -> String {

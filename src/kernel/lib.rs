@@ -19,7 +19,6 @@ pub mod placeholder;
 pub mod policy;
 pub mod reason;
 pub mod service;
-pub mod strays;
 pub mod tally;
 pub mod text;
 

@@ -275,6 +275,11 @@ impl Place {
     }
 }
 
+/// Begins work that goes on whenever somebody waits.
+pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
+    RUNTIME.spawn(work)
+}
+
 /// Waits for a store; a signal ends the wait after some time of grace.
 ///
 /// # Errors

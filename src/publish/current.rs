@@ -143,17 +143,28 @@ fn drop_old(store: &Local) -> Result<()> {
     Ok(())
 }
 
+/// A manifest's tables as DuckDB views of where the output lies now.
+///
+/// # Errors
+/// The folder cannot be found.
+pub fn views_of(store: &dyn Store, manifest: &Manifest) -> Result<String> {
+    Ok(views(&root(store)?, manifest))
+}
+
+/// Where an output lies, absolute.
+///
+/// # Errors
+/// The folder cannot be found.
+pub fn root(store: &dyn Store) -> Result<String> {
+    let Some(local) = store.local() else { return Ok(store.shown("")) };
+    let root = local.locate("");
+    let root =
+        fs::canonicalize(&root).map_err(|error| Error::failed(format!("{}: finding it", root.display()), error))?;
+    Ok(root.to_string_lossy().into_owned())
+}
+
 fn write_views(store: &dyn Store, manifest: &Manifest, run_id: &str) -> Result<()> {
-    let root = match store.local() {
-        None => store.shown(""),
-        Some(local) => {
-            let root = local.locate("");
-            let root = fs::canonicalize(&root)
-                .map_err(|error| Error::failed(format!("{}: finding it", root.display()), error))?;
-            root.to_string_lossy().into_owned()
-        }
-    };
-    let text = views(&root, manifest);
+    let text = views_of(store, manifest)?;
     if store::read(store, VIEWS)?.is_some_and(|there| there == text.as_bytes()) {
         return Ok(());
     }

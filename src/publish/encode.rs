@@ -77,7 +77,8 @@ pub fn parquet(piece: Piece, pass: &mut dyn FnMut(&RecordBatch)) -> Result<Encod
     Ok(Encoded { content: file, sha256: hex(&hash.finalize()), bytes, rows })
 }
 
-fn properties() -> std::result::Result<WriterProperties, ParquetError> {
+/// How every published Parquet file is written.
+pub fn properties() -> std::result::Result<WriterProperties, ParquetError> {
     Ok(WriterProperties::builder()
         .set_created_by("vtr".to_owned())
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 
-use super::asides::SetAside;
 use super::gates::Sums;
 use super::store::{self, Store};
 
@@ -53,9 +52,6 @@ pub struct Manifest {
     pub copies_apart_days: Option<i64>,
     /// What could not be judged, and why, in sentences.
     pub not_judged: Vec<String>,
-    /// What was set aside; nothing in manifests of older programs.
-    #[serde(default)]
-    pub set_aside: Vec<SetAside>,
     /// What a reader should know, in sentences.
     pub warnings: Vec<String>,
     /// What this publication put into the place of what.

@@ -44,9 +44,6 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         output: Output { path: "out".into(), tables: Vec::new(), rolling: Rolling::Weekly },
         limits: Limits {
             max_rejected: (1, 1000),
-            max_damaged: (1, 100),
-            max_unknown_words: (1, 100),
-            scan_lead_days: 30,
             max_vanished_weeks: 0,
             max_rejected_rows_kept: 1000,
             max_field_bytes: 64 << 10,
@@ -60,6 +57,7 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
             max_isolated_seconds: 60,
         },
         checks: Vec::new(),
+        sinks: Vec::new(),
         threads: 1,
         memory: 1 << 30,
         temp: std::env::temp_dir(),

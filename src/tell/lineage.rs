@@ -5,9 +5,11 @@
 //! in one write each, so that runs may share a file; it fails if the file does not take them.
 
 use crate::error::{Error, Result};
-use crate::job::plan::Plan;
+use crate::job::plan::{Plan, Sink, SinkPlace};
 use crate::place::remote;
 use crate::scan::split_glob;
+use crate::schema::Table;
+use crate::sinks::{self, Synced};
 use crate::tell::report::{Outcome, RunReport};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -51,6 +53,33 @@ pub fn ended(plan: &Plan, report: &RunReport, ended: &Result<()>) -> Value {
         Some(output)
     });
     event(plan, kind, &report.ended_at, outputs.collect(), told)
+}
+
+/// The event of a sync of one sink: what it reads is what the run publishes.
+pub fn synced(plan: &Plan, sink: &Sink, tables: &[Table], done: &Result<Synced>) -> Value {
+    let (kind, told) = match done {
+        Ok(_) => ("COMPLETE", None),
+        Err(error @ Error::Stopped { .. }) => ("ABORT", Some(error.told())),
+        Err(error) => ("FAIL", Some(error.told())),
+    };
+    let outputs = tables.iter().filter_map(|table| {
+        let (namespace, name) = match &sink.place {
+            SinkPlace::Postgres { schema } => {
+                let (server, database) = sinks::postgres::shown(sink).ok()?;
+                (format!("postgres://{server}"), format!("{database}.{schema}.{}", table.name()))
+            }
+            SinkPlace::Files(files) => {
+                place(&plan.root, &format!("{}/{}", files.path.trim_end_matches('/'), table.name()))?
+            }
+        };
+        Some(json!({ "namespace": namespace, "name": name }))
+    });
+    let at = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
+    let mut event = event(plan, kind, &at, outputs.collect(), told);
+    event["inputs"] = tables.iter().filter_map(|table| output(plan, table.name())).collect();
+    event["run"]["runId"] = uuid(&format!("{} {}", plan.run_id, sink.name)).into();
+    event["job"]["name"] = format!("{}.sync.{}", plan.name, sink.name).into();
+    event
 }
 
 /// Appends an event to a file.

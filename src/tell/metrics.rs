@@ -5,7 +5,7 @@
 //! not take it.
 
 use crate::error::{Error, Result};
-use crate::tell::report::{Outcome, RunReport};
+use crate::tell::report::{Outcome, RunReport, SinkState};
 use chrono::{DateTime, NaiveDate};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -85,6 +85,11 @@ fn text(report: &RunReport, exit_code: i32) -> String {
     page.many("vtr_table_rows", "Rows of each table in what the last run replaced.", "table", rows);
     let files = made.iter().map(|table| (table.table.as_str(), number(table.files)));
     page.many("vtr_table_files", "Files of each table in what the last run replaced.", "table", files);
+    let versions = report.sinks.iter().filter_map(|sink| Some((sink.sink.as_str(), number(sink.version?))));
+    page.many("vtr_sink_version", "Version that each sink holds.", "sink", versions);
+    let behind = |sink: &SinkState| number(sink.published.saturating_sub(sink.version.unwrap_or(0)));
+    let lags = report.sinks.iter().map(|sink| (sink.sink.as_str(), behind(sink)));
+    page.many("vtr_sink_lag_versions", "Versions by which each sink is behind the published one.", "sink", lags);
     page.text
 }
 

@@ -6,7 +6,7 @@
 use crate::error::Result;
 use crate::publish::store::{Content, Store};
 use crate::publish::unfinished::Alive;
-use crate::publish::{Checked, RUNS, SetAside, Sums};
+use crate::publish::{Checked, RUNS, Sums};
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use std::time::Instant;
@@ -67,13 +67,26 @@ pub struct RunReport {
     pub tables: Vec<TableRows>,
     /// What came of every gate and check.
     pub checks: Vec<Checked>,
-    /// What was set aside, by kind and column.
-    pub set_aside: Vec<SetAside>,
     /// What a person should know: dropped shares, windows too small, columns not judged.
     pub warnings: Vec<String>,
+    /// What each sink holds after the run.
+    pub sinks: Vec<SinkState>,
     /// What stood in the rejected cells that warnings name: for a person who asks, never in a file.
     #[serde(skip)]
     pub rejected_values: Vec<String>,
+}
+
+/// What a sink holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SinkState {
+    /// Its name.
+    pub sink: String,
+    /// What it is.
+    pub kind: &'static str,
+    /// The version that it holds; absent if it is empty or cannot be reached.
+    pub version: Option<u64>,
+    /// The version that is published.
+    pub published: u64,
 }
 
 /// How a run ended.

@@ -87,7 +87,7 @@ impl<'a> Cell<'a> {
     }
 
     /// As plain text; null is empty.
-    fn plain(&self) -> String {
+    pub fn plain(&self) -> String {
         match self {
             Cell::Null => String::new(),
             Cell::Text(text) => text.to_string(),
@@ -98,7 +98,8 @@ impl<'a> Cell<'a> {
         }
     }
 
-    fn json(&self) -> serde_json::Value {
+    /// As a value of JSON; days are texts.
+    pub fn json(&self) -> serde_json::Value {
         match self {
             Cell::Null => serde_json::Value::Null,
             Cell::Count(count) => (*count).into(),
@@ -166,9 +167,9 @@ impl<'w> Listing<'w> {
             Sink::Csv(writer) => {
                 for cell in cells {
                     let plain = cell.plain();
-                    let is_formula = matches!(cell, Cell::Text(_)) && would_run(&plain);
-                    self.defused += usize::from(is_formula);
-                    let field = if is_formula { format!("'{plain}") } else { plain };
+                    let defused = is_formula(cell);
+                    self.defused += usize::from(defused);
+                    let field = if defused { format!("'{plain}") } else { plain };
                     writer.write_field(field).map_err(unwritten)?;
                 }
                 writer.write_record(None::<&[u8]>).map_err(unwritten)?;
@@ -205,6 +206,11 @@ impl<'w> Listing<'w> {
         }
         Ok(())
     }
+}
+
+/// Whether a spreadsheet would run a cell.
+pub fn is_formula(cell: &Cell) -> bool {
+    matches!(cell, Cell::Text(text) if would_run(text))
 }
 
 /// Whether a spreadsheet would take a text for a formula: `=`, `+`, `-` or `@`, also full-width as

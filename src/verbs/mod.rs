@@ -6,6 +6,7 @@
 pub mod book;
 pub mod carriers;
 pub mod completions;
+pub mod dbt;
 pub mod defects;
 pub mod explain;
 pub mod filters;
@@ -20,8 +21,10 @@ pub mod plan;
 mod published;
 pub mod resolve;
 pub mod run;
+pub mod sync;
 pub mod tables;
 pub mod verify;
+pub mod views;
 
 use crate::cli::{Cli, JobOptions, RangeOptions, Verb};
 use crate::error::{Error, Result};
@@ -48,6 +51,9 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Verify(args) => verify::run(&args.out, args.version, args.json),
         Verb::Resolve(args) => resolve::run(&args.out, args.table.as_deref(), args.version, args.json),
         Verb::Tables(args) => tables::run(args.name.as_deref(), published::format(args.format)),
+        Verb::Sync(args) => sync::run(args, global),
+        Verb::Views(args) => views::run(&args.out, args.version, args.engine),
+        Verb::Dbt(args) => dbt::run(&args.out, args.target, &args.schema),
         Verb::Gc(args) => {
             let mode = if args.dry_run { Mode::Count } else { Mode::Delete };
             gc::run(&args.out, args.keep, mode, SystemTime::now(), args.json)

@@ -23,7 +23,9 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     args.metrics.as_deref().map_or(Ok(()), metrics::check)?;
     // A job that cannot be read has no name yet.
     let mut last = RunReport { job: args.job.job.display().to_string(), ..RunReport::default() };
-    let ended = publications(args, global, &mut last);
+    let mut planned = None;
+    let ended = publications(args, global, &mut last, &mut planned);
+    let ended = sync_sinks(args, global, &mut last, planned.as_ref(), ended);
     if last.ended_at.is_empty() {
         last.finish();
         last.outcome = if ended.is_ok() { Outcome::Unchanged } else { Outcome::Failed };
@@ -37,16 +39,52 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     ended
 }
 
+/// Brings the sinks up, whatever the run published: one that lags is repaired by a run that changed nothing. A gate
+/// or a conflict leaves a version standing that they may lack; what stopped a run for another reason stops this too.
+fn sync_sinks(
+    args: &RunArgs,
+    global: &GlobalOptions,
+    last: &mut RunReport,
+    planned: Option<&Plan>,
+    ended: Result<()>,
+) -> Result<()> {
+    let stands = matches!(ended, Ok(()) | Err(Error::Gate(_) | Error::Conflict(_)));
+    let Some(plan) = planned.filter(|plan| stands && !plan.sinks.is_empty()) else { return ended };
+    if args.job.out.is_some() {
+        let note =
+            "the sinks were left as they are: --out names an output for trials; vtr sync with --out brings them to it";
+        if !global.quiet {
+            say(note);
+        }
+        return ended;
+    }
+    let (states, synced) = super::sync::after_run(plan, &args.job.job, global, args.lineage.as_deref());
+    last.sinks = states;
+    match (ended, synced) {
+        (Err(first), Err(second)) => {
+            warn(&second.told());
+            Err(first)
+        }
+        (ended, synced) => ended.and(synced),
+    }
+}
+
 fn exit_code(ended: &Result<()>) -> i32 {
     ended.as_ref().err().map_or(0, Error::exit_code)
 }
 
 /// One publication, or one after the other.
-fn publications(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Result<()> {
-    let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
-    *last = crate::tell::facts::begin_report(&plan);
+fn publications(
+    args: &RunArgs,
+    global: &GlobalOptions,
+    last: &mut RunReport,
+    planned: &mut Option<Plan>,
+) -> Result<()> {
+    let plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
+    let plan = planned.insert(plan);
+    *last = crate::tell::facts::begin_report(plan);
     if args.batch.is_none() && !args.stale {
-        return one(&plan, args, global, last);
+        return one(plan, args, global, last);
     }
     let asked = plan.range;
     if asked.is_none() && !args.stale {
@@ -57,13 +95,13 @@ fn publications(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) ->
             say(&line)
         }
     };
-    let weeks = match outdated(&plan)? {
-        Stale::Some(stale) => with_health(&mut plan, stale),
+    let weeks = match outdated(plan)? {
+        Stale::Some(stale) => with_health(plan, stale),
         Stale::Everything(why) => match (asked, args.batch) {
             (Some(range), Some(_)) => whole(range, why),
             _ => {
                 tell(format!("stale: all weeks asked for: {why}"));
-                return one(&plan, args, global, last);
+                return one(plan, args, global, last);
             }
         },
     };
@@ -89,8 +127,8 @@ fn publications(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) ->
             continue;
         };
         tell(format!("{named}: {why}"));
-        job::restart(&mut plan, *batch, SystemTime::now());
-        one(&plan, args, global, last)?;
+        job::restart(plan, *batch, SystemTime::now());
+        one(plan, args, global, last)?;
     }
     if batches.is_empty() {
         tell(format!("{}: no week is stale", plan.name));

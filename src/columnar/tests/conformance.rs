@@ -28,7 +28,6 @@ use vtr_kernel::money::Rates;
 use vtr_kernel::number::clean_into;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::{Class, Reason};
-use vtr_kernel::strays::{Bounds, LEAD_DAYS, is_filler};
 use vtr_kernel::tally::{Tally, Target, TargetKind};
 use vtr_kernel::{Book, text};
 
@@ -286,12 +285,9 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     let (delivery, updated) = (setting.time(Column::DeliveryScanAt)?, setting.time(Column::UpdatedAt)?);
     let day = selecting_day(book, marketplace, promised, shipped, &utc).ok_or(Column::PromisedDeliveryAt)?;
     let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(setting.as_of));
-    if later(shipped) || !setting.keeps_later_rows() && later(updated) {
+    if !setting.keeps_later_rows() && (later(shipped) || later(updated)) {
         return Ok(Outcome { after_as_of: true, ..Outcome::default() });
     }
-    let bounds = Bounds::of(shipped, promised, LEAD_DAYS);
-    let [first, delivery] = [first, delivery].map(|scan| scan.filter(|scan| bounds.stray(*scan, clock).is_none()));
-    let added = added.filter(|added| !is_filler(*added, clock));
     let has = |column| setting.present.contains(column);
     let mut cleaned = String::new();
     clean_into(cell(Column::TrackingNumber).unwrap_or_default(), &mut cleaned);
@@ -361,7 +357,6 @@ fn folded(setting: &Setting) -> Outcome {
     let settings = Settings {
         terms: setting.terms(),
         keep_later_rows: setting.keeps_later_rows(),
-        scan_lead_days: LEAD_DAYS,
         range: None,
         windows: None,
         axis,
@@ -584,7 +579,7 @@ fn the_suite_reaches_every_reason_and_every_version() {
 
 /// `A1` to `D49`, `semantics 3`, `book`, or the id of a rule.
 fn is_source(source: &str, book: &Book) -> bool {
-    let ruling = source.strip_prefix(['A', 'B', 'C', 'D', 'E']).and_then(|number| number.parse::<u8>().ok());
+    let ruling = source.strip_prefix(['A', 'B', 'C', 'D']).and_then(|number| number.parse::<u8>().ok());
     let section = source.strip_prefix("semantics ").and_then(|number| number.parse::<u8>().ok());
     let rules = || {
         book.markets().flat_map(|(_, market)| &market.versions).any(|version| {
@@ -595,7 +590,7 @@ fn is_source(source: &str, book: &Book) -> bool {
             [version.id].into_iter().chain(lanes).any(|id| book.rule(id) == source)
         })
     };
-    ruling.is_some_and(|ruling| (1..=73).contains(&ruling))
+    ruling.is_some_and(|ruling| (1..=49).contains(&ruling))
         || section.is_some_and(|section| (1..=6).contains(&section))
         || source == "book"
         || rules()

@@ -164,9 +164,6 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         output: Output { path: "out".into(), tables: tables.to_vec(), rolling: Rolling::Weekly },
         limits: Limits {
             max_rejected: (1, 1000),
-            max_damaged: (1, 100),
-            max_unknown_words: (1, 100),
-            scan_lead_days: 30,
             max_vanished_weeks: 0,
             max_rejected_rows_kept: 3,
             max_field_bytes: 1 << 20,
@@ -180,6 +177,7 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
             max_isolated_seconds: 0,
         },
         checks: Vec::new(),
+        sinks: Vec::new(),
         threads: 1,
         memory: 1 << 30,
         temp: std::env::temp_dir(),

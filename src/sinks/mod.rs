@@ -1,0 +1,378 @@
+//! Sinks: replicas of a committed version in the places where dashboards read.
+//!
+//! A sink is made from a manifest and its files, never from a run in flight, and nothing is ever read back
+//! from one to decide a figure. What it must replace follows from two manifests: the one that it holds and
+//! the one that it shall hold. It fails without touching the publication, and every failure leaves the sink
+//! at a version that the next sync goes on from.
+
+pub mod dbt;
+pub mod files;
+pub mod postgres;
+pub mod tell;
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Error, Result};
+use crate::job::digest::sha256_hex;
+use crate::job::plan::{Plan, Sink, SinkPlace};
+use crate::publish::store::{self, Store};
+use crate::publish::{self, DataFile, Manifest, encode, log};
+use crate::schema::Table;
+use crate::signals;
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use vtr_kernel::calendar::Day;
+
+/// Raised whenever the same version would be written to a sink in another way; sinks then take everything anew.
+pub const SINK_REVISION: u32 = 1;
+
+/// Where the id of an output is kept, below it.
+const OUTPUT_ID: &str = "_output_id";
+/// Rows that are read at a time: few, since texts can be long.
+const ROWS_AT_A_TIME: usize = 1_024;
+
+/// What is asked of a sync.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    /// An older version; `None`: the highest.
+    pub version: Option<u64>,
+    /// What is replaced.
+    pub amount: Amount,
+    /// What becomes of a sink that holds a newer version.
+    pub newer: Newer,
+}
+
+/// What a sync replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// What differs between the version that the sink holds and the one that it shall hold.
+    Changed,
+    /// Everything.
+    Full,
+}
+
+/// What becomes of a sink that holds a newer version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Newer {
+    /// It stays, and the sync fails.
+    Keep,
+    /// It goes back to the version asked for.
+    Replace,
+}
+
+/// What a sink knows of the version that it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// The id of the output.
+    pub output: String,
+    /// The version.
+    pub version: u64,
+    /// SHA-256 of the version's manifest, in hex.
+    pub manifest: String,
+    /// SHA-256 of the sink's own settings, in hex.
+    pub settings: String,
+}
+
+/// A part of a table to put in place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The table.
+    pub table: Table,
+    /// What is taken away first.
+    pub part: Part,
+    /// The files whose rows come into its place.
+    pub files: Vec<DataFile>,
+}
+
+/// What a change takes away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The whole table.
+    All,
+    /// These weeks.
+    Weeks(BTreeSet<Day>),
+}
+
+/// What came of a sync.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Synced {
+    /// The version that the sink holds now.
+    pub version: u64,
+    /// What was done.
+    pub did: Did,
+    /// Tables of which something was replaced.
+    pub tables: usize,
+    /// Files whose rows were written.
+    pub files: usize,
+    /// Rows written.
+    pub rows: u64,
+    /// What was written otherwise than it was published.
+    pub altered: Altered,
+}
+
+/// Whether a sync wrote anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Did {
+    /// The version was there already.
+    #[default]
+    Nothing,
+    /// The version was put in place.
+    Wrote,
+}
+
+/// Cells that a sink cannot take as they are; each kind is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Altered {
+    /// Texts of keys that were too long for an index: cut, with their hash at the end.
+    pub cut: u64,
+    /// Texts with U+0000, which is written `\u{0}`.
+    pub nul: u64,
+    /// Texts that a spreadsheet would run; they got a leading apostrophe.
+    pub defused: u64,
+}
+
+/// A committed version, ready to be replicated.
+pub struct Source<'a> {
+    /// Where it is published.
+    pub store: &'a dyn Store,
+    /// The id of the output.
+    pub output: String,
+    /// The version.
+    pub manifest: Manifest,
+    /// SHA-256 of the manifest's bytes, in hex.
+    pub digest: String,
+}
+
+impl<'a> Source<'a> {
+    /// The highest version of an output, or the one asked for.
+    ///
+    /// # Errors
+    /// Nothing is published there, or not this version; the output's id can neither be read nor made.
+    pub fn open(store: &'a dyn Store, version: Option<u64>) -> Result<Source<'a>> {
+        let manifest = publish::open(store, version)?;
+        let digest = digest_of(store, manifest.version)?.unwrap_or_default();
+        Ok(Source { store, output: output_id(store)?, manifest, digest })
+    }
+
+    /// The tables that a sink of these shall hold: those published, or those of them that it names.
+    pub fn tables(&self, asked: Option<&[Table]>) -> Vec<Table> {
+        let published = Table::ALL.into_iter().filter(|table| self.manifest.has(*table));
+        published.filter(|table| asked.is_none_or(|asked| asked.contains(table))).collect()
+    }
+
+    /// What a sync must do to a sink that holds this, if anything.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a sink of another output, [`Error::Conflict`] for one that holds a newer version.
+    pub fn changes(
+        &self,
+        sink: &Sink,
+        held: Option<&Held>,
+        settings: &str,
+        asked: &Asked,
+    ) -> Result<Option<Vec<Change>>> {
+        let tables = self.tables(sink.tables.as_deref());
+        let Some(held) = held else { return Ok(Some(changes(None, &self.manifest, &tables))) };
+        let (name, out, version) = (&sink.name, self.store.shown(""), self.manifest.version);
+        if held.output != self.output {
+            return Err(Error::Usage(format!(
+                "sink {name}: holds version {} of another output than {out}; give this job a sink of its own (another `schema` or \
+                 `path`), or drop what is there",
+                held.version
+            )));
+        }
+        if held.version > version && asked.newer == Newer::Keep {
+            return Err(Error::Conflict(format!(
+                "sink {name}: holds version {}, which is newer than version {version}; --force goes back to it",
+                held.version
+            )));
+        }
+        let same = held.version == version && held.manifest == self.digest;
+        if same && held.settings == settings && asked.amount == Amount::Changed {
+            return Ok(None);
+        }
+        // The version that it holds may be one that this log does not know, or knows otherwise: of an output that
+        // was restored from a backup nothing can be told apart.
+        let known = digest_of(self.store, held.version)?.is_some_and(|digest| digest == held.manifest);
+        let old = match known && held.settings == settings && asked.amount == Amount::Changed {
+            true => log::find(self.store, held.version)?,
+            false => None,
+        };
+        Ok(Some(changes(old.as_ref(), &self.manifest, &tables)))
+    }
+
+    /// Hands on the rows of a file, batch by batch, in the columns of its table.
+    ///
+    /// # Errors
+    /// The file is missing, damaged or of another shape; what `each` says; a signal.
+    pub fn read(&self, table: Table, file: &DataFile, each: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+        let (shown, name) = (self.store.shown(&file.path), table.name());
+        let blob = self.store.open(&file.path)?.ok_or_else(|| {
+            let version = self.manifest.version;
+            let what = format!(
+                "{shown}: the file of version {version} is missing; `vtr gc` deletes those of old versions, sync a newer one"
+            );
+            Error::Failed { what, source: None }
+        })?;
+        let builder = encode::builder(blob, &shown)?;
+        let shape = |schema: &arrow::datatypes::Schema| {
+            let of = |field: &arrow::datatypes::FieldRef| (field.name().clone(), field.data_type().clone());
+            schema.fields().iter().map(of).collect::<Vec<_>>()
+        };
+        if shape(builder.schema()) != shape(&table.schema()) {
+            return Err(Error::Input(format!(
+                "{shown} has not the columns of `{name}`; it was published by another version of this program: run the job \
+                 again without a week range"
+            )));
+        }
+        let unread =
+            |error| Error::failed(format!("reading {shown}; `vtr verify` tells whether the output is damaged"), error);
+        let mut rows = 0;
+        for batch in builder.with_batch_size(ROWS_AT_A_TIME).build().map_err(unread)? {
+            signals::check()?;
+            let batch = batch.map_err(|error| Error::failed(format!("reading {shown}"), error))?;
+            rows += batch.num_rows() as u64;
+            each(&batch)?;
+        }
+        if rows != file.rows {
+            let what = format!("{shown}: holds {rows} rows, the manifest tells of {}; `vtr verify`", file.rows);
+            return Err(Error::Failed { what, source: None });
+        }
+        Ok(())
+    }
+}
+
+/// What differs between two versions, table by table; everything if nothing is known of the old one.
+pub fn changes(old: Option<&Manifest>, new: &Manifest, tables: &[Table]) -> Vec<Change> {
+    let of_table = |table: &Table| {
+        let files = new.files(*table);
+        let Some(before) = old.filter(|old| old.has(*table)).map(|old| old.files(*table)) else {
+            return Some(Change { table: *table, part: Part::All, files: files.to_vec() });
+        };
+        let (then, now) = (by_part(before), by_part(files));
+        let parts: BTreeSet<Option<Day>> = then.keys().chain(now.keys()).copied().collect();
+        let differs: BTreeSet<Option<Day>> = parts.into_iter().filter(|part| then.get(part) != now.get(part)).collect();
+        let part = match differs.is_empty() {
+            true => return None,
+            // A table that gained or lost its weeks is another one.
+            false if differs.contains(&None) => Part::All,
+            false => Part::Weeks(differs.iter().flatten().copied().collect()),
+        };
+        let files = files.iter().filter(|file| part == Part::All || differs.contains(&file.week)).cloned().collect();
+        Some(Change { table: *table, part, files })
+    };
+    tables.iter().filter_map(of_table).collect()
+}
+
+/// The content of each week of a table, or of all of it.
+fn by_part(files: &[DataFile]) -> BTreeMap<Option<Day>, BTreeSet<&str>> {
+    let mut parts: BTreeMap<Option<Day>, BTreeSet<&str>> = BTreeMap::new();
+    files.iter().for_each(|file| {
+        parts.entry(file.week).or_default().insert(&file.sha256);
+    });
+    parts
+}
+
+/// SHA-256 of a manifest's bytes, in hex; `None` if the log has no such version.
+fn digest_of(store: &dyn Store, version: u64) -> Result<Option<String>> {
+    Ok(store::read(store, &log::path(version))?.map(|bytes| sha256_hex(&bytes)))
+}
+
+/// The id of an output: 16 random bytes in hex, made by whoever asks first and never changed. A copy of an
+/// output keeps it, which is right until both are published to: then the manifests tell them apart.
+fn output_id(store: &dyn Store) -> Result<String> {
+    for _ in 0..2 {
+        if let Some(bytes) = store::read(store, OUTPUT_ID)? {
+            let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+            return match text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                true => Ok(text),
+                false => Err(Error::Failed {
+                    what: format!(
+                        "{}: is damaged; restore it from a backup, or delete it and drop the sinks of this output",
+                        store.shown(OUTPUT_ID)
+                    ),
+                    source: None,
+                }),
+            };
+        }
+        let mut random = [0u8; 16];
+        let drawn = File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut random));
+        drawn.map_err(|error| Error::failed("/dev/urandom: drawing an id for the output", error))?;
+        let id = crate::place::blob::hex(&random);
+        // Whatever came of it, the file is read back: somebody else may have made it.
+        store.create(OUTPUT_ID, format!("{id}\n").as_bytes(), &id)?;
+    }
+    let what = format!("{}: the id of the output was written and is not there", store.shown(OUTPUT_ID));
+    Err(Error::Failed { what, source: None })
+}
+
+/// Counts of a part of a table that must be the same in the sink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Rows.
+    pub rows: u64,
+    /// Sums of `eligible` and `valid`, of tables that have them.
+    pub sums: Option<[i64; 2]>,
+}
+
+impl Counted {
+    /// Adds rows of a table.
+    pub fn add(&mut self, batch: &RecordBatch) {
+        self.rows += batch.num_rows() as u64;
+        let sum = |name: &str| {
+            let column = batch.column_by_name(name)?.as_primitive_opt::<Int64Type>()?;
+            Some(column.iter().flatten().sum::<i64>())
+        };
+        if let (Some(eligible), Some(valid)) = (sum("eligible"), sum("valid")) {
+            let [had_eligible, had_valid] = self.sums.unwrap_or_default();
+            self.sums = Some([had_eligible + eligible, had_valid + valid]);
+        }
+    }
+}
+
+/// Whether a table has the columns that are summed.
+pub fn is_summed(table: Table) -> bool {
+    ["eligible", "valid"].iter().all(|name| table.columns().iter().any(|facts| facts.name == *name))
+}
+
+/// Brings one sink to a version.
+///
+/// # Errors
+/// Those of the output, and of the place that the sink is.
+pub fn sync(sink: &Sink, source: &Source, asked: &Asked, run_id: &str) -> Result<Synced> {
+    match &sink.place {
+        SinkPlace::Postgres { schema } => postgres::sync(sink, schema, source, asked),
+        SinkPlace::Files(place) => files::sync(sink, place, source, asked, run_id),
+    }
+}
+
+/// The version that a sink holds; `None` for an empty one.
+///
+/// # Errors
+/// The place cannot be reached.
+pub fn held(sink: &Sink) -> Result<Option<Held>> {
+    match &sink.place {
+        SinkPlace::Postgres { schema } => postgres::held(sink, schema),
+        SinkPlace::Files(place) => files::held(place),
+    }
+}
+
+/// A job's sink by name; all of them without one.
+///
+/// # Errors
+/// [`Error::Usage`] for a job without sinks, or a name that is none of them.
+pub fn chosen<'p>(plan: &'p Plan, job: &Path, name: Option<&str>) -> Result<Vec<&'p Sink>> {
+    let names: Vec<&str> = plan.sinks.iter().map(|sink| sink.name.as_str()).collect();
+    if names.is_empty() {
+        return Err(Error::Usage(format!("{}: the job has no [[sink]]; docs/bi.md shows one", job.display())));
+    }
+    let Some(name) = name else { return Ok(plan.sinks.iter().collect()) };
+    let sink = plan.sinks.iter().find(|sink| sink.name == name);
+    let hint = crate::suggest::did_you_mean(name, names);
+    sink.map(|sink| vec![sink]).ok_or_else(|| Error::Usage(format!("--sink: the job has no sink `{name}`{hint}")))
+}

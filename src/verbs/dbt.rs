@@ -1,0 +1,24 @@
+//! `vtr dbt`: the published tables as sources of dbt.
+//!
+//! The text is made by `sinks::dbt`; here the output is opened and the text printed. It fails for an output
+//! without a publication.
+
+use crate::cli::DbtTarget;
+use crate::error::Result;
+use crate::publish::{self, current};
+use crate::sinks::dbt::{Target, sources};
+use std::path::Path;
+
+/// Prints the sources of the highest version.
+///
+/// # Errors
+/// Nothing is published there; stdout.
+pub fn run(out: &Path, target: DbtTarget, schema: &str) -> Result<()> {
+    let store = publish::at(out)?;
+    let manifest = publish::open(store.as_ref(), None)?;
+    let target = match target {
+        DbtTarget::Postgres => Target::Postgres { schema: schema.to_owned() },
+        DbtTarget::Duckdb => Target::Duckdb { root: current::root(store.as_ref())?, is_local: store.local().is_some() },
+    };
+    super::print(sources(&manifest, &target))
+}
