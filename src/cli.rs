@@ -73,10 +73,10 @@ pub enum Verb {
     Health(HealthArgs),
     /// What a carrier name is taken for, and what is wrong with a number declared for it
     #[command(
-        after_help = "Examples:\n  vtr carriers \"Royal Mail Tracked 48\"\n  vtr carriers DHL --marketplace DE --number 003404341234567890"
+        after_help = "Examples:\n  vtr carriers \"Royal Mail Tracked 48\"\n  vtr carriers DHL --ship-from DE --number 003404341234567890"
     )]
     Carriers(CarriersArgs),
-    /// Lint a book, print what is in force, compare two books
+    /// Lint a book, print what is in force, write the book out, compare two books
     #[command(subcommand, after_help = "Example:\n  vtr book show GB --on 2025-01-15")]
     Book(BookVerb),
     /// A synthetic multi-marketplace history with known truth, for trials and benchmarks
@@ -144,9 +144,10 @@ pub struct JobOptions {
     /// Last day (UTC) of which anything is known, or `today` [env: VTR_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<String>,
-    /// Folder of the book to judge by, instead of the one in the program [env: VTR_BOOK]
+    /// Folder of the book to judge by, instead of the one in the program (`embedded`); of several each adds to those
+    /// before it [env: VTR_BOOK]
     #[arg(long, value_name = "DIR")]
-    pub book: Option<PathBuf>,
+    pub book: Vec<PathBuf>,
     /// Where to publish, from the working folder [env: VTR_OUT]
     #[arg(long, value_name = "PATH")]
     pub out: Option<String>,
@@ -312,23 +313,33 @@ pub struct CarriersArgs {
     /// A tracking number declared for it
     #[arg(long, value_name = "N")]
     pub number: Option<String>,
-    /// The marketplace, for names that mean another carrier in each
+    /// Where the package leaves from (an ISO country), for names that mean another carrier in each country
+    #[arg(long, value_name = "CC")]
+    pub ship_from: Option<String>,
+    /// The marketplace: its country stands for the origin where none is given
     #[arg(long, value_name = "M")]
     pub marketplace: Option<String>,
-    /// Folder of the book to ask, instead of the one in the program
+    /// Folder of the book to ask, instead of the one in the program; of several each adds to those before it
     #[arg(long, value_name = "DIR", env = "VTR_BOOK")]
-    pub book: Option<PathBuf>,
+    pub book: Vec<PathBuf>,
 }
 
 /// `vtr book`.
 #[derive(Clone, Debug, Subcommand)]
 pub enum BookVerb {
     /// Name all problems of a book; without a folder of the one in the program
-    #[command(after_help = "Example:\n  vtr book check my_book")]
+    #[command(after_help = "Examples:\n  vtr book check my_book\n  vtr book check embedded my_additions")]
     Check {
-        /// The book's folder
+        /// The book's folder; of several each adds to those before it, and `embedded` is the one in the program
         #[arg(value_name = "DIR")]
-        book: Option<PathBuf>,
+        book: Vec<PathBuf>,
+    },
+    /// Write the book that is in the program into a folder, to read or to change it
+    #[command(after_help = "Example:\n  vtr book export my_book")]
+    Export {
+        /// The folder, which must be empty or new
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
     },
     /// What is in force in a marketplace on a day; without one, in all of them in short
     #[command(after_help = "Example:\n  vtr book show GB --on 2025-01-15")]
@@ -338,9 +349,9 @@ pub enum BookVerb {
         /// The day; default: today (UTC)
         #[arg(long, value_name = "DATE")]
         on: Option<String>,
-        /// Folder of the book, instead of the one in the program
+        /// Folder of the book, instead of the one in the program; of several each adds to those before it
         #[arg(long, value_name = "DIR", env = "VTR_BOOK")]
-        book: Option<PathBuf>,
+        book: Vec<PathBuf>,
     },
     /// What changed between two books
     #[command(after_help = "Example:\n  vtr book diff embedded my_book")]

@@ -43,7 +43,7 @@ use scan::Survey;
 use schema::Table;
 use tables::{FileRow, TablesInput};
 use tell::report::{Outcome, RunReport, TableRows};
-use tell::{facts, sellers};
+use tell::{doubts, facts, sellers};
 use vtr_kernel::calendar::date_from_day;
 
 /// Runs a plan: reads, judges, counts and publishes. The report says how far it came, whatever the
@@ -108,7 +108,8 @@ fn publish(
     };
     let judged = sellers::Judged::of(&folded.sellers, &plan.output.tables);
     let progress = Progress::begin("writing tables", 0, visibility);
-    let write = |piece: tables::Piece| publication.write(judged.watch(piece));
+    let doubts = doubts::Doubts::of(&plan.book);
+    let write = |piece: tables::Piece| publication.write(doubts.watch(judged.watch(piece)));
     let built = report.stage("tables", || tables::build(&input, &progress, &write));
     drop(progress);
     if let Err(error) = built {
@@ -116,6 +117,7 @@ fn publish(
         return Err(error);
     }
     report.warnings.extend(judged.warning(plan.limits.max_rejected));
+    report.warnings.extend(doubts.warnings());
     report.tables = publication
         .written()
         .iter()

@@ -115,8 +115,12 @@ impl Resolvers {
                 None => MarketCell::Null,
                 Some(text) => book.resolve_marketplace(text).map_or(MarketCell::Unknown, MarketCell::Known),
             })?,
-            fulfilled: r.fulfilled.labels(&origin(Column::FulfillmentChannel), cells, FulfilledBy::read)?,
-            state: r.state.labels(&origin(Column::OrderStatus), cells, OrderState::read)?,
+            fulfilled: r
+                .fulfilled
+                .labels(&origin(Column::FulfillmentChannel), cells, |text| book.words.fulfilled_by(text).meaning())?,
+            state: r
+                .state
+                .labels(&origin(Column::OrderStatus), cells, |text| book.words.order_state(text).meaning())?,
             carrier: r.carrier.labels(&origin(Column::Carrier), cells, |text| CarrierCell {
                 name: book.carriers.resolve(text),
                 typed: keys.typed(text.unwrap_or_default()),
@@ -124,7 +128,9 @@ impl Resolvers {
             service: r.service.labels(&origin(Column::ShipService), cells, |text| book.services.resolve(text))?,
             from: r.from.labels(&origin(Column::ShipFromCountry), cells, country)?,
             to: r.to.labels(&origin(Column::ShipToCountry), cells, country)?,
-            currency: r.currency.labels(&origin(Column::Currency), cells, CurrencyField::read)?,
+            currency: r
+                .currency
+                .labels(&origin(Column::Currency), cells, |text| CurrencyField::read(text, &book.words))?,
             category: r
                 .category
                 .labels(&origin(Column::ProductCategory), cells, |text| keys.category(category_label(text)))?,

@@ -214,7 +214,7 @@ pub static POOL: &[Known] = &[
         id: "evri",
         forms: &[form("T00A46##########"), form("46##############")],
         malformed: Some("T00A46#########"),
-        spellings: &["Evri", "EVRI (Hermes)", "Hermes UK", "myHermes", "evri"],
+        spellings: &["Evri", "EVRI (Hermes)", "Hermes UK", "myHermes UK", "evri"],
         local: &[("Hermes", &["GB"])],
         foreign: Foreign::Any,
         ..NOTHING

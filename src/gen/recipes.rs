@@ -9,7 +9,7 @@ use super::labels::NULL;
 use super::numbers::{Digit, Form, Text, typed};
 use super::package::{Choice, Making, NEVER, Place};
 use super::sellers::Wish;
-use super::world::{CarrierBits, DAY, ExemptRecipe, HOUR, LanePlan, RefuseRecipe, SECOND, ScanPlan};
+use super::world::{CarrierBits, DAY, ExemptRecipe, HOUR, LanePlan, RefuseRecipe, RouteKind, SECOND, ScanPlan};
 use vtr_kernel::Reason;
 use vtr_kernel::lane::Otherwise;
 
@@ -272,9 +272,10 @@ impl Making<'_> {
         Some(Reason::NumberRefused)
     }
 
-    /// Writes the carrier's name. Outside of marketplaces nothing local is said.
+    /// Writes the carrier's name. Outside of marketplaces, and where the package comes from elsewhere, nothing local is said.
     pub(super) fn name_carrier(&mut self, anywhere: bool) {
         let world = self.world;
+        let anywhere = anywhere || self.market.routes[self.route].kind != RouteKind::Home;
         match self.choice {
             Choice::Known(index) => {
                 let index = usize::from(index);

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::carrier::CarrierName;
-use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
+use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, ScanColumns, Tracking};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Terms, is_implausible, judge, selecting_day};
 use vtr_kernel::lane::Country;
@@ -79,8 +79,8 @@ fn judged(parcel: &Parcel, world: &World, folded: &Folded, terms: &Terms, utc: &
     number::clean_into(parcel.tracking.as_ref().map_or("", |text| text.as_str()), &mut cleaned);
     let facts = Facts {
         marketplace,
-        fulfilled_by: FulfilledBy::read(optional(texts.channel.text(parcel.channel))),
-        state: OrderState::read(optional(texts.status.text(parcel.status))),
+        fulfilled_by: book.words.fulfilled_by(optional(texts.channel.text(parcel.channel))).meaning(),
+        state: book.words.order_state(optional(texts.status.text(parcel.status))).meaning(),
         order_id: parcel.order.as_str(),
         carrier: CarrierField::Name(
             folded.carriers.get(parcel.carrier as usize).copied().unwrap_or_else(|| book.carriers.resolve(None)),
@@ -91,7 +91,7 @@ fn judged(parcel: &Parcel, world: &World, folded: &Folded, terms: &Terms, utc: &
         origin: optional(texts.country.text(parcel.from)).map(Country::read),
         destination: optional(texts.country.text(parcel.to)).map(Country::read),
         value: parcel.value.map(|value| Amount { mantissa: i128::from(value), scale: 2 }),
-        currency: CurrencyField::read(optional(texts.currency.text(parcel.currency))),
+        currency: CurrencyField::read(optional(texts.currency.text(parcel.currency)), &book.words),
         programme: optional(texts.programme.text(parcel.programme)).and_then(|name| book.resolve_programme(name)),
         promised: moment(parcel.promised),
         shipped: moment(parcel.shipped),

@@ -12,7 +12,7 @@ use crate::error::{GenError, Result};
 use chrono::{Datelike, NaiveDate};
 use vtr_kernel::Book;
 use vtr_kernel::carrier::{Carrier, CarrierId};
-use vtr_kernel::lane::{CarrierRule, Condition, Country, Lane, Otherwise, Scans};
+use vtr_kernel::lane::{CarrierRule, Condition, Country, Known as List, Lane, Limit, Otherwise, Scans};
 use vtr_kernel::money::Money;
 use vtr_kernel::policy::{Market, SelectedBy, Version};
 use vtr_kernel::service::ServiceClass;
@@ -372,7 +372,8 @@ impl Maker<'_> {
         let (mut rules, mut versions): (Vec<Rules>, Vec<&str>) = (Vec::new(), Vec::new());
         let mut rules_on = Vec::new();
         for day in from..=to {
-            let Some(version) = market.version(day) else {
+            // A version that judges some programmes only is none to the packages of this world.
+            let Some(version) = market.version(day).filter(|version| version.only.is_none()) else {
                 rules_on.push(None);
                 continue;
             };
@@ -434,10 +435,12 @@ impl Maker<'_> {
     }
 
     fn lane(&self, version: &Version, lane: &Lane, texts: &mut Texts, truth: &mut TruthTexts) -> Result<LanePlan> {
-        let integrated = match lane.carriers.as_ref().unwrap_or(&version.carriers) {
-            CarrierRule::Any => None,
-            CarrierRule::Integrated(set, otherwise) => {
-                Some((self.bits(|id| set.contains(Carrier::Known(id))), *otherwise))
+        let (on_list, integrated) = match lane.carriers.as_ref().unwrap_or(&version.carriers) {
+            CarrierRule::Any => (CarrierBits::MAX, None),
+            CarrierRule::Integrated(set, otherwise, known) => {
+                let bits = self.bits(|id| set.contains(Carrier::Known(id)));
+                // A carrier that a list known in part does not name is judged like any other.
+                (bits, (*known == List::Complete).then_some((bits, *otherwise)))
             }
         };
         let mut plan = LanePlan {
@@ -450,7 +453,7 @@ impl Maker<'_> {
             programme: lane.programme.map(|id| truth.programme.key(self.book.programme(id))),
         };
         for condition in &lane.exempt {
-            self.exempt(condition, &mut plan, texts)?;
+            self.exempt(condition, on_list, &mut plan, texts)?;
         }
         for condition in &lane.refuse {
             plan.refuse.push(match (&condition.number_not_ending, &condition.carriers, condition.carrier_script_han) {
@@ -464,16 +467,31 @@ impl Maker<'_> {
         Ok(plan)
     }
 
-    fn exempt(&self, condition: &Condition, plan: &mut LanePlan, texts: &mut Texts) -> Result<()> {
-        let below =
-            condition.value_below.as_ref().map(|limit| (cents(limit), texts.currency.key(limit.currency.code())));
+    fn exempt(
+        &self,
+        condition: &Condition,
+        on_list: CarrierBits,
+        plan: &mut LanePlan,
+        texts: &mut Texts,
+    ) -> Result<()> {
+        // No package of this world hangs on its day of shipment: parcels have no service of such an exemption.
+        if condition.shipped.is_some() && condition.services.is_some() {
+            return Ok(());
+        }
+        // The first cent that is beyond the limit.
+        let beyond = |limit: &Limit| match limit {
+            Limit::Below(money) => cents(money),
+            Limit::AtMost(money) => cents(money) + 1,
+        };
+        let limit = condition.value.as_ref().map(|limit| (beyond(limit), limit.money().currency));
+        let below = limit.map(|(cents, currency)| (cents, texts.currency.key(currency.code())));
         let free = condition.carriers.is_none() && condition.buy_shipping.is_none();
         if condition.services.is_none() {
-            match (&condition.value_below, condition.integrated) {
+            match (limit, condition.integrated) {
                 (None, None) if free => plan.all_exempt = true,
                 // A limit in the store's own currency: parcels stay at or above it.
-                (Some(limit), _) if free && limit.currency == self.market.currency => {
-                    plan.floor = plan.floor.max(cents(limit))
+                (Some((cents, currency)), _) if free && currency == self.market.currency => {
+                    plan.floor = plan.floor.max(cents)
                 }
                 _ => return self.no_recipe(condition),
             }
@@ -487,7 +505,6 @@ impl Maker<'_> {
             return self.no_recipe(condition);
         }
         let listed = condition.carriers.as_ref().map(|set| self.bits(|id| set.contains(Carrier::Known(id))));
-        let on_list = plan.integrated.map_or(CarrierBits::MAX, |(bits, _)| bits);
         let carriers = match condition.integrated {
             None => listed,
             Some(true) => Some(listed.unwrap_or(CarrierBits::MAX) & on_list),

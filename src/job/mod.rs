@@ -44,8 +44,8 @@ pub struct Overrides {
     pub last: Option<u32>,
     /// `today` or a date.
     pub as_of: Option<String>,
-    /// The book's folder.
-    pub book: Option<PathBuf>,
+    /// The book's folders, the lowest first; none: as the job says.
+    pub book: Vec<PathBuf>,
     /// The output's folder or URI.
     pub out: Option<String>,
     /// Worker threads.
@@ -143,7 +143,7 @@ pub fn restart(plan: &mut Plan, range: plan::WeekRange, now: SystemTime) {
 fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) {
     // Where these are given, paths start from the working folder, not from the job's.
     let here = |path: String| {
-        if path.contains("://") || path.is_empty() {
+        if path.contains("://") || path.is_empty() || path == shelf::EMBEDDED {
             return path;
         }
         std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned())
@@ -173,10 +173,10 @@ fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&st
         };
         done.unwrap_or_else(|message| report.add(&Origin::Given(option), message));
     }
-    let book = flags.book.as_ref().map(|path| here(path.to_string_lossy().into_owned()));
+    let book: Vec<String> = flags.book.iter().map(|path| here(path.to_string_lossy().into_owned())).collect();
     let options = [
         ("--as-of", "as_of", flags.as_of.clone().map(Value::from)),
-        ("--book", "book", book.map(Value::from)),
+        ("--book", "book", (!book.is_empty()).then(|| Value::from(book))),
         ("--out", "output.path", flags.out.clone().map(here).map(Value::from)),
         ("--threads", "threads", flags.threads.map(Value::from)),
         ("--memory", "memory", flags.memory.clone().map(Value::from)),

@@ -158,8 +158,9 @@ fn week_range(around: &Surroundings, as_of: Day, report: &Report) -> Option<Opti
 }
 
 fn book(spec: &JobSpec, root: &Path, written: Written) -> Option<Arc<Book>> {
-    let folder = spec.book.as_ref().map(|folder| root.join(folder));
-    match shelf::book(folder.as_deref()) {
+    let folder = |name: String| if name == shelf::EMBEDDED { name.into() } else { root.join(name) };
+    let folders: Vec<PathBuf> = spec.book.iter().flat_map(super::spec::OneOrMany::to_vec).map(folder).collect();
+    match shelf::book(&folders) {
         Ok(book) => Some(book),
         Err(Error::Usage(problems)) => {
             written.refuse("book", format!("the book cannot be used:\n{}", indented(&problems)));

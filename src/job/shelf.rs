@@ -1,27 +1,33 @@
-//! Where the book comes from: a folder, or the program itself.
+//! Where the book comes from: the program itself, a folder, or several of these on top of each other.
 //!
 //! It reads files and knows nothing of their content. It fails with every problem of the book, or
 //! with the file that could not be read.
 
 use crate::error::{Error, Result};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use vtr_kernel::Book;
 use vtr_kernel::load::{self, BookFile, Problem};
+use vtr_kernel::text::shown;
 
-/// The files of a book's folder, by name; without a folder those in the program.
+/// What stands for the book in the program where a folder is asked for.
+pub const EMBEDDED: &str = "embedded";
+
+/// The files of a book's folder, by name, or those in the program.
 ///
 /// # Errors
 /// [`Error::Usage`] with the folder or file that could not be read.
-pub fn files(folder: Option<&Path>) -> Result<Vec<BookFile>> {
-    let Some(folder) = folder else { return Ok(load::embedded_files()) };
+pub fn files(folder: &Path) -> Result<Vec<BookFile>> {
+    if folder == Path::new(EMBEDDED) {
+        return Ok(load::embedded_files());
+    }
     let unread = |path: &Path, error: &dyn std::fmt::Display| {
         Error::Usage(format!("cannot read {} of the book: {error}", path.display()))
     };
     if !folder.is_dir() {
         return Err(Error::Usage(format!(
-            "the book {} is no folder; give the one that holds policies/ and carriers/",
+            "the book {} is no folder; give the one that holds policies/ and carriers/, or `embedded` for the book in the program",
             folder.display()
         )));
     }
@@ -41,25 +47,32 @@ pub fn files(folder: Option<&Path>) -> Result<Vec<BookFile>> {
     Ok(files)
 }
 
-/// The book of a folder, or the one in the program.
+/// The book of these folders on top of each other, the lowest first; of none the one in the program.
 ///
 /// # Errors
 /// [`Error::Usage`] with all problems, a line each.
-pub fn book(folder: Option<&Path>) -> Result<Arc<Book>> {
+pub fn book(folders: &[PathBuf]) -> Result<Arc<Book>> {
     /// The one in the program never changes, so it is made once.
-    static EMBEDDED: LazyLock<std::result::Result<Arc<Book>, Vec<Problem>>> =
+    static ITSELF: LazyLock<std::result::Result<Arc<Book>, Vec<Problem>>> =
         LazyLock::new(|| load::embedded().map(Arc::new));
-    let book = match folder {
-        None => EMBEDDED.clone(),
-        Some(_) => load::load(&files(folder)?).map(Arc::new),
+    let book = match folders {
+        [] => ITSELF.clone(),
+        [only] if only == Path::new(EMBEDDED) => ITSELF.clone(),
+        folders => {
+            let layers = folders.iter().map(|folder| files(folder)).collect::<Result<Vec<_>>>()?;
+            let layers: Vec<&[BookFile]> = layers.iter().map(Vec::as_slice).collect();
+            load::load_layers(&layers).map(Arc::new)
+        }
     };
-    book.map_err(|problems| Error::Usage(listed(folder, &problems)))
+    book.map_err(|problems| Error::Usage(listed(folders, &problems)))
 }
 
 /// All problems of a book, a line each, under the paths at which a person finds the files.
-pub fn listed(folder: Option<&Path>, problems: &[Problem]) -> String {
-    let path =
-        |file: &str| folder.map_or_else(|| format!("book/{file}"), |folder| folder.join(file).display().to_string());
-    let line = |problem: &Problem| format!("{}:{}: {}", path(&problem.file), problem.line, problem.message);
+pub fn listed(folders: &[PathBuf], problems: &[Problem]) -> String {
+    let path = |problem: &Problem| match folders.get(problem.layer) {
+        Some(folder) if folder != Path::new(EMBEDDED) => folder.join(&problem.file).display().to_string(),
+        _ => format!("book/{}", problem.file),
+    };
+    let line = |problem: &Problem| format!("{}:{}: {}", shown(&path(problem)), problem.line, problem.message);
     problems.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -40,8 +40,9 @@ pub struct JobSpec {
     pub prune: bool,
     /// Exchange rates in the layout of the ECB's eurofxref-hist.csv, relative to the job file.
     pub rates: Option<String>,
-    /// A folder with the rules to judge by, relative to the job file; default: those in the program.
-    pub book: Option<String>,
+    /// A folder with the rules to judge by, relative to the job file, or several, each of which adds to those before
+    /// it; "embedded" stands for those in the program, which are the default.
+    pub book: Option<OneOrMany>,
     /// Worker threads; default: as many as the machine has processors.
     #[schemars(range(min = 1, max = 1024))]
     pub threads: Option<usize>,

@@ -5,10 +5,11 @@
 //! first. All look-ups are total.
 
 use crate::check_digit::Check;
+use crate::lane::Country;
 use crate::number::{Alphabet, MAX_LENGTH, Shape, Variant, place};
 use crate::policy::Source;
 use crate::text;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use unicode_script::{Script, UnicodeScript};
 
 /// Index of a known carrier in the book; ids ascend with it.
@@ -46,7 +47,7 @@ impl Carrier {
     }
 }
 
-/// A name as typed, folded: all but the marketplace's say in bare names like `DHL`.
+/// A name as typed, folded: all but the origin's say in bare names like `DHL`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CarrierName {
     meaning: Meaning,
@@ -57,8 +58,8 @@ pub struct CarrierName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Same(Carrier),
-    /// An index into the names that mean another carrier in each marketplace.
-    ByMarketplace(u16),
+    /// An index into the names that mean another carrier in each country.
+    ByShipFrom(u16),
 }
 
 /// A set of carriers: bits by id, and whether everything else is in it too.
@@ -75,6 +76,12 @@ impl CarrierSet {
             self.bits.resize(word + 1, 0);
         }
         self.bits[word] |= 1 << (id.0 % 64);
+    }
+
+    /// Adds all of another set.
+    pub(crate) fn extend(&mut self, other: &CarrierSet) {
+        self.any |= other.any;
+        other.ids().for_each(|id| self.insert(id));
     }
 
     /// Whether a carrier is in it; unknown and missing ones only if all are.
@@ -106,6 +113,10 @@ pub struct Entry {
     pub family: Option<String>,
     /// Whether its shapes are all there are.
     pub closed: bool,
+    /// Whether its names are words of daily language, so that they mean it only as a whole.
+    pub whole_name: bool,
+    /// Its code in the marketplace's own list of carriers.
+    pub amazon_code: Option<String>,
     /// Spellings that mean it, beside id and name.
     pub aliases: Vec<String>,
     /// Its own shapes, in the order of its file.
@@ -145,8 +156,10 @@ fn ends(number: &[u8]) -> [u64; 2] {
 pub struct Carriers {
     pub(crate) entries: Vec<Entry>,
     pub(crate) by_key: HashMap<String, KeyMeaning>,
-    /// For each name that depends on the marketplace: the carrier in each marketplace, by index.
-    pub(crate) by_marketplace: Vec<Vec<Carrier>>,
+    /// For each name that depends on the origin: the carrier in each country.
+    pub(crate) by_ship_from: Vec<Vec<Carrier>>,
+    /// Keys that mean something only as a whole name.
+    pub(crate) whole_names: HashSet<String>,
     longest_key: usize,
     pub(crate) alphabet: Alphabet,
     /// For each carrier and length, the variants of friends that may fit, own ones first.
@@ -159,7 +172,8 @@ pub struct Carriers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyMeaning {
     Carrier(CarrierId),
-    ByMarketplace(u16),
+    /// An index into the names that mean another carrier in each country.
+    ByShipFrom(u16),
 }
 
 impl Carriers {
@@ -241,30 +255,28 @@ impl Carriers {
             return CarrierName { meaning: Meaning::Same(Carrier::Missing), han };
         }
         let (mut key, mut meaning) = (String::new(), Meaning::Same(Carrier::Unknown));
-        for word in &words {
+        for (at, word) in words.iter().enumerate() {
             key.push_str(word);
             if key.len() > self.longest_key {
                 break;
             }
-            match self.by_key.get(&key) {
+            let is_part = at + 1 < words.len();
+            match self.by_key.get(&key).filter(|_| !is_part || !self.whole_names.contains(&key)) {
                 Some(KeyMeaning::Carrier(id)) => meaning = Meaning::Same(Carrier::Known(*id)),
-                Some(KeyMeaning::ByMarketplace(index)) => meaning = Meaning::ByMarketplace(*index),
+                Some(KeyMeaning::ByShipFrom(index)) => meaning = Meaning::ByShipFrom(*index),
                 None => {}
             }
         }
         CarrierName { meaning, han }
     }
 
-    /// The carrier that a folded name means in a marketplace; `None` is no marketplace.
-    pub fn in_marketplace(&self, name: CarrierName, marketplace: Option<crate::policy::MarketplaceId>) -> Carrier {
+    /// The carrier that a folded name means of a package that left from a country; [`Country::UNKNOWN`] gives the
+    /// name's default.
+    #[inline]
+    pub fn in_country(&self, name: CarrierName, origin: Country) -> Carrier {
         match name.meaning {
             Meaning::Same(carrier) => carrier,
-            Meaning::ByMarketplace(index) => {
-                let carriers = &self.by_marketplace[usize::from(index)];
-                // The last place is what the name means where no marketplace is known: its default.
-                let place = marketplace.map_or(carriers.len() - 1, |id| usize::from(id.0));
-                carriers.get(place).copied().unwrap_or(Carrier::Unknown)
-            }
+            Meaning::ByShipFrom(index) => self.by_ship_from[usize::from(index)][origin.index()],
         }
     }
 

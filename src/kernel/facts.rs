@@ -11,6 +11,7 @@ use crate::money::Currency;
 use crate::policy::{Marketplace, ProgrammeId};
 use crate::service::Service;
 use crate::text;
+use crate::words::Words;
 
 /// Who ships.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,17 +22,6 @@ pub enum FulfilledBy {
     Marketplace,
 }
 
-impl FulfilledBy {
-    /// Reads trimmed text; null and unknown text are the seller.
-    pub fn read(text: Option<&str>) -> FulfilledBy {
-        const MARKETPLACE: [&str; 3] = ["AFN", "FBA", "Amazon"];
-        match text {
-            Some(text) if MARKETPLACE.iter().any(|name| text.eq_ignore_ascii_case(name)) => FulfilledBy::Marketplace,
-            _ => FulfilledBy::Seller,
-        }
-    }
-}
-
 /// Whether the package still stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderState {
@@ -39,18 +29,6 @@ pub enum OrderState {
     Live,
     /// It was canceled.
     Canceled,
-}
-
-impl OrderState {
-    /// Reads trimmed text: `Cancelled` or `Canceled` in any case.
-    pub fn read(text: Option<&str>) -> OrderState {
-        match text {
-            Some(text) if text.eq_ignore_ascii_case("cancelled") || text.eq_ignore_ascii_case("canceled") => {
-                OrderState::Canceled
-            }
-            _ => OrderState::Live,
-        }
-    }
 }
 
 /// The tracking field, cleaned.
@@ -94,13 +72,10 @@ pub enum CurrencyField {
 }
 
 impl CurrencyField {
-    /// Reads trimmed text.
-    pub fn read(text: Option<&str>) -> CurrencyField {
-        match text.map(Currency::read) {
-            None => CurrencyField::Marketplaces,
-            Some(Some(code)) => CurrencyField::Code(code),
-            Some(None) => CurrencyField::Unknown,
-        }
+    /// Reads trimmed text: a spelling of the book, or any three letters.
+    pub fn read(text: Option<&str>, words: &Words) -> CurrencyField {
+        let Some(text) = text else { return CurrencyField::Marketplaces };
+        words.currency(text).or_else(|| Currency::read(text)).map_or(CurrencyField::Unknown, CurrencyField::Code)
     }
 }
 

@@ -5,10 +5,10 @@
 //! number fits the declared carrier.
 
 use crate::calendar::{Day, FIRST_DAY, Zone, last_plausible_day};
-use crate::carrier::{Carrier, CarrierId};
+use crate::carrier::{Carrier, CarrierId, CarrierName};
 use crate::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
 use crate::instant::Moment;
-use crate::lane::{Asked, CarrierRule, Lane, Otherwise, Value};
+use crate::lane::{Asked, CarrierRule, Country, Known, Lane, Otherwise, Value};
 use crate::money::Rates;
 use crate::policy::{Book, Market, Marketplace, MarketplaceId, ProgrammeId, RuleId, SelectedBy, Version};
 use crate::reason::Reason;
@@ -62,6 +62,8 @@ pub struct Verdict {
     pub likely_carrier: Option<CarrierId>,
     /// Whether a rule asked for a value that could not be compared.
     pub unpriced: bool,
+    /// Whether the carrier stands on no list of the rule, and that list is known in part only.
+    pub list_doubt: bool,
 }
 
 /// The clock of a marketplace: which date counts first, and in which zone.
@@ -126,11 +128,11 @@ pub fn select<'a>(facts: &Facts, book: &'a Book, id: MarketplaceId, day: Day) ->
     Selected { market, version, lane, carriers }
 }
 
-fn programme(facts: &Facts, selected: &Selected) -> ProgrammeId {
+fn programme(facts: &Facts, selected: &Selected, day: Day) -> ProgrammeId {
     let of_lane = selected.lane.and_then(|lane| lane.programme);
-    let of_column = facts.programme.filter(|programme| {
-        selected.version.is_some_and(|version| version.programmes.iter().any(|known| known.id == *programme))
-    });
+    let of_column = facts
+        .programme
+        .filter(|programme| selected.version.is_some_and(|version| version.programme(*programme, day).is_some()));
     of_lane.or(of_column).unwrap_or(ProgrammeId::STANDARD)
 }
 
@@ -159,7 +161,7 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
     };
     let (carrier, name) = match facts.carrier {
         CarrierField::NoColumn => (Carrier::Missing, None),
-        CarrierField::Name(name) => (book.carriers.in_marketplace(name, known), Some(name)),
+        CarrierField::Name(name) => (carrier_from(book, name, facts), Some(name)),
     };
     let mut verdict = Verdict {
         reason: Reason::NotOnMarketplace,
@@ -169,9 +171,10 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         programme: ProgrammeId::STANDARD,
         likely_carrier: None,
         unpriced: false,
+        list_doubt: false,
     };
     let (Some(id), Some(selected)) = (known, selected) else { return verdict };
-    verdict.programme = programme(facts, selected);
+    verdict.programme = programme(facts, selected, day);
     let mut say = |reason: Reason, rule: RuleId| {
         verdict.reason = reason;
         verdict.rule = rule;
@@ -189,6 +192,10 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         say(Reason::NoPolicy, book.rule_of_market(id));
         return verdict;
     };
+    if !version.judges(verdict.programme) {
+        say(Reason::NoPolicy, book.rule_of_market(id));
+        return verdict;
+    }
     let Some(lane) = selected.lane else {
         say(Reason::LaneNotMeasured, version.id);
         return verdict;
@@ -205,15 +212,34 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         service: book.services.class_of(facts.service, carrier),
         buy_shipping: facts.buy_shipping,
         value: Value { amount: facts.value, currency, rates: terms.rates, day },
+        shipped: facts.shipped,
+        zone: &selected.market.zone,
         number: match facts.tracking {
             Tracking::Number(number) => Some(number),
             Tracking::NoColumn | Tracking::Missing => None,
         },
     };
-    let mut unpriced = false;
-    let (reason, rule, owner) =
-        lane_rungs(facts, terms, lane, version, carriers, &asked, &selected.market.zone, &mut unpriced);
-    Verdict { reason, rule, likely_carrier: owner, unpriced, ..verdict }
+    let mut unsettled = Unsettled::default();
+    let (reason, rule, owner) = lane_rungs(facts, terms, lane, version, carriers, &asked, &mut unsettled);
+    let Unsettled { unpriced, list_doubt } = unsettled;
+    Verdict { reason, rule, likely_carrier: owner, unpriced, list_doubt, ..verdict }
+}
+
+/// The carrier that a name means where the package left from: the origin, for want of it the marketplace's country.
+#[inline]
+fn carrier_from(book: &Book, name: CarrierName, facts: &Facts) -> Carrier {
+    let home = match facts.marketplace {
+        Marketplace::None => Country::UNKNOWN,
+        Marketplace::Known(id) => book.market(id).country,
+    };
+    book.carriers.in_country(name, facts.origin.unwrap_or(home))
+}
+
+/// What could not be settled on the way down.
+#[derive(Default)]
+struct Unsettled {
+    unpriced: bool,
+    list_doubt: bool,
 }
 
 /// Rungs 6 to 19, once version and lane are known.
@@ -225,10 +251,9 @@ fn lane_rungs(
     version: &Version,
     carriers: &CarrierRule,
     asked: &Asked,
-    zone: &Zone,
-    unpriced: &mut bool,
+    unsettled: &mut Unsettled,
 ) -> (Reason, RuleId, Option<CarrierId>) {
-    let book = terms.book;
+    let (book, unpriced) = (terms.book, &mut unsettled.unpriced);
     if let Some(exemption) = lane.exempt.iter().find(|exemption| exemption.matches(asked, unpriced)) {
         return (Reason::Exempt, exemption.id, None);
     }
@@ -246,14 +271,14 @@ fn lane_rungs(
         if asked.carrier == Carrier::Missing {
             return (Reason::CarrierMissing, lane.id, None);
         }
-        if let CarrierRule::Integrated(_, otherwise) = carriers
+        if let CarrierRule::Integrated(_, otherwise, known) = carriers
             && !asked.integrated
         {
-            let reason = match otherwise {
-                Otherwise::NotMeasured => Reason::CarrierNotMeasured,
-                Otherwise::NotAccepted => Reason::CarrierNotAccepted,
-            };
-            return (reason, version.id, None);
+            match (known, otherwise) {
+                (Known::Partial, _) => unsettled.list_doubt = true,
+                (Known::Complete, Otherwise::NotMeasured) => return (Reason::CarrierNotMeasured, version.id, None),
+                (Known::Complete, Otherwise::NotAccepted) => return (Reason::CarrierNotAccepted, version.id, None),
+            }
         }
         if let Some(refusal) = lane.refuse.iter().find(|refusal| refusal.matches(asked, unpriced)) {
             return (Reason::NumberRefused, refusal.id, None);
@@ -266,7 +291,7 @@ fn lane_rungs(
     let scans = match terms.evidence {
         Evidence::Scans => {
             let seen = Scanned::of(facts, terms.as_of);
-            if seen.added_after_delivery(facts, terms.as_of, zone) {
+            if seen.added_after_delivery(facts, terms.as_of, asked.zone) {
                 return (Reason::AddedAfterDelivery, lane.id, None);
             }
             let needed = lane.scans.needed(&asked.value, unpriced);

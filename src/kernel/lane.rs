@@ -4,10 +4,11 @@
 //! rate is unknown does not match, and says that it could not be answered.
 
 use crate::amount::Amount;
-use crate::calendar::Day;
+use crate::calendar::{Day, Zone};
 use crate::carrier::{Carrier, CarrierName, CarrierSet};
+use crate::instant::Moment;
 use crate::money::{Currency, Money, Rates};
-use crate::policy::{ProgrammeId, RuleId};
+use crate::policy::{Confidence, ProgrammeId, RuleId};
 use crate::service::ServiceClass;
 
 /// A country code of two letters as a number, or text that is none.
@@ -30,6 +31,21 @@ impl Country {
             }
             _ => Country::UNKNOWN,
         }
+    }
+
+    /// How many countries there are, [`Country::UNKNOWN`] included.
+    pub(crate) const COUNT: usize = Country::UNKNOWN.0 as usize + 1;
+
+    /// Its place among all countries.
+    #[inline]
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// Every code of two letters, in order; `UK`, which is read as `GB`, is none of them.
+    pub fn all() -> impl Iterator<Item = Country> {
+        let uk = u16::from(b'U' - b'A') * LETTERS + u16::from(b'K' - b'A');
+        (0..LETTERS * LETTERS).filter(move |code| *code != uk).map(Country)
     }
 
     /// The code, or `??`.
@@ -88,13 +104,22 @@ pub enum Otherwise {
     NotAccepted,
 }
 
+/// What is known of a list of carriers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// All that are on it.
+    Complete,
+    /// Some that are on it: a carrier that is not among them is judged on, and the verdict says so.
+    Partial,
+}
+
 /// Which carriers a rule takes.
 #[derive(Clone, Debug)]
 pub enum CarrierRule {
     /// All of them.
     Any,
-    /// Those integrated with the marketplace, and what becomes of the others.
-    Integrated(CarrierSet, Otherwise),
+    /// Those integrated with the marketplace, what becomes of the others, and what is known of the list.
+    Integrated(CarrierSet, Otherwise, Known),
 }
 
 impl CarrierRule {
@@ -102,7 +127,7 @@ impl CarrierRule {
     pub fn is_integrated(&self, carrier: Carrier) -> bool {
         match self {
             CarrierRule::Any => true,
-            CarrierRule::Integrated(set, _) => set.contains(carrier),
+            CarrierRule::Integrated(set, ..) => set.contains(carrier),
         }
     }
 }
@@ -123,6 +148,41 @@ pub enum Scans {
     },
 }
 
+/// An upper limit of a package's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// The value itself is beyond it.
+    Below(Money),
+    /// The value itself is within it.
+    AtMost(Money),
+}
+
+impl Limit {
+    /// Where it lies.
+    pub fn money(&self) -> &Money {
+        match self {
+            Limit::Below(money) | Limit::AtMost(money) => money,
+        }
+    }
+}
+
+/// Days of shipment in the marketplace's time zone, from the first on and before the last; one of them at least stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShippedOn {
+    /// First day that fits.
+    pub from: Option<Day>,
+    /// First day that does not fit any more.
+    pub before: Option<Day>,
+}
+
+impl ShippedOn {
+    /// Whether a shipment's day fits; one without a date does not.
+    fn contains(&self, shipped: Option<Moment>, zone: &Zone) -> bool {
+        let day = shipped.map(|moment| moment.day(zone));
+        day.is_some_and(|day| self.from.is_none_or(|from| from <= day) && self.before.is_none_or(|before| day < before))
+    }
+}
+
 /// What an exemption or refusal asks; every key that stands must match.
 #[derive(Clone, Debug)]
 pub struct Condition {
@@ -134,14 +194,20 @@ pub struct Condition {
     pub services: Option<u32>,
     /// Whether the label was bought through the marketplace.
     pub buy_shipping: Option<bool>,
-    /// Strict upper limit of the package's value.
-    pub value_below: Option<Money>,
+    /// Upper limit of the package's value.
+    pub value: Option<Limit>,
+    /// Days on which it was shipped.
+    pub shipped: Option<ShippedOn>,
     /// Whether the carrier is on the list in force for the lane.
     pub integrated: Option<bool>,
     /// Refusals only: the cleaned number does not end so.
     pub number_not_ending: Option<String>,
     /// Refusals only: the carrier's name as typed holds a Chinese character.
     pub carrier_script_han: bool,
+    /// How sure its source is.
+    pub confidence: Confidence,
+    /// What its file says about it, line by line.
+    pub note: Vec<String>,
 }
 
 /// A lane of a version.
@@ -163,6 +229,10 @@ pub struct Lane {
     pub exempt: Vec<Condition>,
     /// Refusals in order.
     pub refuse: Vec<Condition>,
+    /// How sure its source is.
+    pub confidence: Confidence,
+    /// What its file says about it, line by line.
+    pub note: Vec<String>,
 }
 
 /// The lanes of a version, in order: the first that fits a shipment is its lane.
@@ -217,6 +287,9 @@ pub(crate) struct Asked<'a> {
     pub service: Option<ServiceClass>,
     pub buy_shipping: bool,
     pub value: Value<'a>,
+    pub shipped: Option<Moment>,
+    /// Of the marketplace.
+    pub zone: &'a Zone,
     /// Cleaned; `None` where the source has no such column.
     pub number: Option<&'a str>,
 }
@@ -236,6 +309,17 @@ impl Value<'_> {
     pub fn is_below(&self, limit: &Money) -> Option<bool> {
         Money { amount: self.amount?, currency: self.currency? }.is_below(limit, self.rates, self.day)
     }
+
+    /// Whether it keeps within a limit; `None` likewise.
+    fn is_within(&self, limit: &Limit) -> Option<bool> {
+        match limit {
+            Limit::Below(limit) => self.is_below(limit),
+            Limit::AtMost(limit) => {
+                let own = Money { amount: self.amount?, currency: self.currency? };
+                limit.is_below(&own, self.rates, self.day).map(|is_above| !is_above)
+            }
+        }
+    }
 }
 
 impl Condition {
@@ -249,10 +333,11 @@ impl Condition {
             // Of a missing carrier nothing is known: neither answer fits.
             && self.integrated.is_none_or(|integrated| asked.carrier != Carrier::Missing && integrated == asked.integrated)
             && self.number_not_ending.as_ref().is_none_or(ending)
+            && self.shipped.as_ref().is_none_or(|days| days.contains(asked.shipped, asked.zone))
             && (!self.carrier_script_han || asked.name.is_some_and(|name| name.han));
         // The value comes last, so that only packages which hang on it count as unpriced.
-        fits && self.value_below.as_ref().is_none_or(|limit| {
-            asked.value.is_below(limit).unwrap_or_else(|| {
+        fits && self.value.as_ref().is_none_or(|limit| {
+            asked.value.is_within(limit).unwrap_or_else(|| {
                 *unpriced = true;
                 false
             })
@@ -315,6 +400,8 @@ mod tests {
             programme: None,
             exempt: Vec::new(),
             refuse: Vec::new(),
+            confidence: Confidence::Confirmed,
+            note: Vec::new(),
         };
         let mut ends = vec![(countries("DE"), countries("DE")), (countries("DE FR"), countries("DE FR"))];
         ends.extend((0..70).map(|_| (countries("IT"), countries("ES"))));

@@ -21,6 +21,7 @@ pub mod reason;
 pub mod service;
 pub mod tally;
 pub mod text;
+pub mod words;
 
 pub use facts::Facts;
 pub use ladder::{Verdict, judge};

@@ -8,9 +8,11 @@ mod carriers;
 mod conditions;
 mod lists;
 mod names;
+mod parts;
 mod policies;
 mod reader;
 mod versions;
+mod words;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -19,7 +21,7 @@ mod tests;
 
 use crate::policy::Book;
 use names::{Names, Rules};
-use reader::{Document, Place, Report};
+use reader::{Document, Layer, Place, Report};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
@@ -35,6 +37,8 @@ pub struct BookFile {
 /// What is wrong with a book, and where; ordered by file and line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
+    /// Which of the books on top of each other holds the file, from 0 for the lowest.
+    pub layer: usize,
     /// The file's path inside the book.
     pub file: String,
     /// The line, from 1.
@@ -73,36 +77,61 @@ pub fn embedded() -> Result<Book, Vec<Problem>> {
 /// # Errors
 /// Every problem that can be found at once, by file and line.
 pub fn load(files: &[BookFile]) -> Result<Book, Vec<Problem>> {
-    let files = in_name_order(files);
+    load_layers(&[files])
+}
+
+/// Makes one book of several on top of each other, the lowest first.
+///
+/// A later one's marketplace or carrier replaces that of the same file, or is new. Of the single files the lists unite,
+/// of one key the later book's counts, and classes of one name unite their phrases, new ones coming last; so a later
+/// book may leave keys and files out.
+///
+/// # Errors
+/// Every problem that can be found at once, by book, file and line.
+pub fn load_layers(layers: &[&[BookFile]]) -> Result<Book, Vec<Problem>> {
+    let files = in_name_order(layers);
     let report = Report::default();
-    let documents: Vec<Document> = files.iter().map(|file| Document::parse(file, &report)).collect();
+    let documents: Vec<Document> = files.iter().map(|(layer, file)| Document::parse(*layer, file, &report)).collect();
     let shelf = Shelf::sort(&documents, &report);
     let book = read(&shelf, &report);
     let problems = report.into_problems();
     match book {
-        Some(book) if problems.is_empty() => Ok(Book { digest: digest(&files), ..book }),
+        Some(book) if problems.is_empty() => Ok(Book { digest: digest(&files), parts: parts::digests(&shelf), ..book }),
         _ => Err(problems),
     }
 }
 
-/// The files that make the book, by name.
-fn in_name_order(files: &[BookFile]) -> Vec<&BookFile> {
-    let mut files: Vec<&BookFile> = files.iter().filter(|file| file.name.ends_with(".toml")).collect();
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    files
+/// The files that make the book, by name and layer: of marketplaces and carriers the last one of a name only.
+fn in_name_order<'f>(layers: &[&'f [BookFile]]) -> Vec<(usize, &'f BookFile)> {
+    let all = layers.iter().enumerate().flat_map(|(layer, files)| files.iter().map(move |file| (layer, file)));
+    let mut files: Vec<(usize, &BookFile)> = all.filter(|(_, file)| file.name.ends_with(".toml")).collect();
+    files.sort_by(|(below, a), (above, b)| (&a.name, below).cmp(&(&b.name, above)));
+    let replaced = |at: usize| {
+        let ((layer, file), next) = (files[at], files.get(at + 1));
+        !SINGLE.contains(&file.name.as_str())
+            && next.is_some_and(|(above, other)| other.name == file.name && *above > layer)
+    };
+    (0..files.len()).filter(|at| !replaced(*at)).map(|at| files[at]).collect()
 }
+
+/// The files of which a book holds one.
+const SINGLE: [&str; 4] = ["families.toml", "services.toml", "placeholders.toml", "words.toml"];
 
 /// SHA-256 in hex over the TOML files in name order: of each the length of its name and the name,
 /// the length of its content and the content, lengths as eight bytes, lowest first. `NEWS.md` is
 /// left out: it is commentary, and a book without it judges alike.
-fn digest(files: &[&BookFile]) -> String {
+fn digest(files: &[(usize, &BookFile)]) -> String {
     let mut hash = Sha256::new();
-    for file in files {
+    for (_, file) in files {
         for part in [&file.name, &file.text] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
     }
+    hex(hash)
+}
+
+fn hex(hash: Sha256) -> String {
     hash.finalize().iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
@@ -113,19 +142,22 @@ fn digest(files: &[&BookFile]) -> String {
 struct Shelf<'a> {
     policies: Vec<&'a Document<'a>>,
     carriers: Vec<&'a Document<'a>>,
-    families: Option<&'a Document<'a>>,
-    services: Option<&'a Document<'a>>,
-    placeholders: Option<&'a Document<'a>>,
+    /// Of each layer that has one, the lowest first.
+    families: Vec<&'a Document<'a>>,
+    services: Vec<&'a Document<'a>>,
+    placeholders: Vec<&'a Document<'a>>,
+    words: Vec<&'a Document<'a>>,
 }
 
 impl<'a> Shelf<'a> {
     fn sort(documents: &'a [Document<'a>], report: &Report) -> Shelf<'a> {
         let one = |name: &'static str| {
-            let document = documents.iter().find(|document| document.name == name);
-            if document.is_none() {
-                report.add(Place { file: name, line: 1 }, "the file is missing; a book cannot do without it");
+            let all: Vec<&Document> = documents.iter().filter(|document| document.name == name).collect();
+            if all.is_empty() {
+                let at = Place { layer: 0, file: name, line: 1 };
+                report.add(at, "the file is missing; a book cannot do without it");
             }
-            document
+            all
         };
         let all = |folder: &str| {
             let mut all: Vec<&Document> = Vec::new();
@@ -142,26 +174,33 @@ impl<'a> Shelf<'a> {
             families: one("families.toml"),
             services: one("services.toml"),
             placeholders: one("placeholders.toml"),
+            words: one("words.toml"),
         };
         if shelf.policies.is_empty() {
             let message = "the book has no marketplace; write one file for each, such as policies/gb.toml";
-            report.add(Place { file: "policies", line: 1 }, message);
+            report.add(Place { layer: 0, file: "policies", line: 1 }, message);
         }
-        const SINGLE: [&str; 3] = ["families.toml", "services.toml", "placeholders.toml"];
         for (index, document) in documents.iter().enumerate() {
             let name = document.name;
             let in_folder = ["policies/", "carriers/"].iter().any(|folder| is_directly_in(name, folder));
             if !in_folder && !SINGLE.contains(&name) {
                 let message = "a book has no such file; marketplaces stand in policies/, carriers in carriers/, \
-                               and beside these folders families.toml, services.toml and placeholders.toml";
+                               and beside these folders families.toml, services.toml, placeholders.toml and words.toml";
                 report.add(document.place(0), message);
             }
-            if documents[..index].iter().any(|other| other.name == name) {
+            if documents[..index].iter().any(|other| (other.name, other.layer) == (name, document.layer)) {
                 report.add(document.place(0), "the file is given twice");
             }
         }
         shelf
     }
+}
+
+/// The sound files of a kind, each with whether it may leave keys to one below it.
+fn stacked<'a, 's>(documents: &'s [&'a Document<'a>]) -> impl Iterator<Item = (Layer, &'a Document<'a>)> + 's {
+    let layer = |at: usize| if at == 0 { Layer::Lowest } else { Layer::OnTop };
+    let all = documents.iter().enumerate().map(move |(at, document)| (layer(at), *document));
+    all.filter(|(_, document)| document.sound)
 }
 
 fn is_directly_in(name: &str, folder: &str) -> bool {
@@ -176,6 +215,7 @@ fn read<'a>(shelf: &Shelf<'a>, report: &'a Report) -> Option<Book> {
     let services = lists::services(shelf, &names, report);
     let markets = policies::read(shelf, &names, &mut rules, report);
     let placeholders = lists::placeholders(shelf, &markets, report);
+    let words = words::read(shelf, &names, report);
     let (carriers, shapes) = carriers?;
     Some(Book {
         markets: markets.all?,
@@ -184,9 +224,12 @@ fn read<'a>(shelf: &Shelf<'a>, report: &'a Report) -> Option<Book> {
         carriers,
         services: services?,
         placeholders: placeholders?,
+        words: words?,
         programmes: names.programmes.clone(),
         fixed_rules: crate::policy::FixedRules { shapes, ..fixed },
+        doubts: rules.doubts(),
         rules: rules.into_texts(),
         digest: String::new(),
+        parts: Default::default(),
     })
 }

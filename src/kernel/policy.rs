@@ -11,7 +11,8 @@ use crate::reason::Reason;
 use crate::service::Services;
 use crate::tally::Target;
 use crate::text;
-use std::collections::HashMap;
+use crate::words::Words;
+use std::collections::{BTreeMap, HashMap};
 
 /// Index of a marketplace in the book; names ascend with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,7 +58,7 @@ pub enum Per {
     Account,
 }
 
-/// How sure the source of a rule is; commentary.
+/// How sure the source of a rule is; no verdict depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
     /// The marketplace's own page, or two independent sources.
@@ -66,6 +67,35 @@ pub enum Confidence {
     SingleSource,
     /// Contradicted or inferred.
     Unsure,
+}
+
+impl Confidence {
+    /// The name in a book and in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Confidence::Confirmed => "confirmed",
+            Confidence::SingleSource => "single_source",
+            Confidence::Unsure => "unsure",
+        }
+    }
+}
+
+/// Why a rule that decided may be wrong, so that a run says so where much hangs on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// The rule's source is contradicted or inferred.
+    UnsureRule,
+    /// The carrier's shape was seen too seldom.
+    LowShape,
+}
+
+/// What listed prices hold, where a package's value is taken from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedPrices {
+    /// The tax too.
+    WithTax,
+    /// No tax.
+    WithoutTax,
 }
 
 /// Where a fact was read.
@@ -86,6 +116,19 @@ pub struct Programme {
     pub target: Target,
     /// What is suspended by it.
     pub per: Per,
+    /// First day on which it is judged apart; `None`: the version's first.
+    pub from: Option<Day>,
+    /// First day on which it is no more; `None`: the version's end.
+    pub until: Option<Day>,
+    /// What its file says about it, line by line.
+    pub note: Vec<String>,
+}
+
+impl Programme {
+    /// Whether it is judged apart on a day of its version.
+    pub fn in_force(&self, day: Day) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day < until)
+    }
 }
 
 /// The rules of a marketplace over a stretch of days.
@@ -105,6 +148,8 @@ pub struct Version {
     pub carriers: CarrierRule,
     /// Programmes judged apart.
     pub programmes: Vec<Programme>,
+    /// The programmes that it judges at all, where it does not judge every one.
+    pub only: Option<Vec<ProgrammeId>>,
     /// Lanes in order; the first that fits decides.
     pub lanes: Lanes,
     /// How sure its sources are.
@@ -113,6 +158,8 @@ pub struct Version {
     pub checked_on: String,
     /// The sources.
     pub sources: Vec<Source>,
+    /// What its file says about it, line by line.
+    pub note: Vec<String>,
 }
 
 impl Version {
@@ -121,9 +168,19 @@ impl Version {
         self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day < until)
     }
 
-    /// The target of a programme: its own where it is judged apart.
-    pub fn target(&self, programme: ProgrammeId) -> Target {
-        self.programmes.iter().find(|known| known.id == programme).map_or(self.target, |known| known.target)
+    /// Whether packages of a programme are judged by it.
+    pub fn judges(&self, programme: ProgrammeId) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(&programme))
+    }
+
+    /// A programme that it judges apart on a day.
+    pub fn programme(&self, id: ProgrammeId, day: Day) -> Option<&Programme> {
+        self.programmes.iter().find(|known| known.id == id && known.in_force(day))
+    }
+
+    /// The target of a programme on a day: its own where it is judged apart.
+    pub fn target(&self, programme: ProgrammeId, day: Day) -> Target {
+        self.programme(programme, day).map_or(self.target, |known| known.target)
     }
 }
 
@@ -150,6 +207,10 @@ pub struct Market {
     pub latency_days: i32,
     /// Its own country.
     pub country: Country,
+    /// What its listed prices hold.
+    pub listed_prices: ListedPrices,
+    /// What its file says at its head, line by line.
+    pub note: Vec<String>,
     /// Versions in order of time, none overlapping another.
     pub versions: Vec<Version>,
 }
@@ -176,10 +237,15 @@ pub struct Book {
     pub services: Services,
     /// What is no tracking number and no marketplace.
     pub placeholders: Placeholders,
+    /// Words of columns that hold one of a few.
+    pub words: Words,
     pub(crate) programmes: Vec<String>,
     pub(crate) rules: Vec<String>,
+    /// Beside each rule.
+    pub(crate) doubts: Vec<Option<Doubt>>,
     pub(crate) fixed_rules: FixedRules,
     pub(crate) digest: String,
+    pub(crate) parts: BTreeMap<String, String>,
 }
 
 /// Ids of the rules that no file of the book names.
@@ -229,10 +295,12 @@ impl Book {
         }
     }
 
-    /// The programme that a column's text names in any version, in any case.
+    /// The programme that a column's text names in any version, in any case, or in a spelling of `words.toml`; `None`
+    /// for text that is no programme.
     pub fn resolve_programme(&self, text: &str) -> Option<ProgrammeId> {
-        let text = text::lower(text);
-        self.programmes.iter().position(|name| *name == text).map(|index| ProgrammeId(index as u16))
+        let lower = text::lower(text);
+        let named = self.programmes.iter().position(|name| *name == lower).map(|index| ProgrammeId(index as u16));
+        named.or_else(|| self.words.programme(text))
     }
 
     /// The name of a programme.
@@ -248,6 +316,23 @@ impl Book {
     /// The text of a rule's id.
     pub fn rule(&self, id: RuleId) -> &str {
         self.rules.get(id.0 as usize).map_or("", String::as_str)
+    }
+
+    /// How many rules there are.
+    pub fn rule_count(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// Why a rule may be wrong, if it is known to be doubtful.
+    pub fn doubt(&self, id: RuleId) -> Option<Doubt> {
+        self.doubts.get(id.0 as usize).copied().flatten()
+    }
+
+    /// A digest in hex of each part of the book: of each policy version under its id, of what else a policy file
+    /// says under the file's name, and of every other file under its name. Commentary (comments, sources, the day on
+    /// which they were read) does not count.
+    pub fn parts(&self) -> &BTreeMap<String, String> {
+        &self.parts
     }
 
     /// SHA-256 over the files in name order, in hex.

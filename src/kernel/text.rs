@@ -25,9 +25,11 @@ pub fn trim(text: &str) -> Option<&str> {
     (!trimmed.is_empty()).then_some(trimmed)
 }
 
-/// Compatibility-decomposed, lower-case characters without combining marks.
+/// Compatibility-decomposed, lower-case characters without combining marks. Trade marks are blanks: decomposed they
+/// would be letters of the name.
 fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
-    text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase)
+    let plain = |c: char| if matches!(c, '™' | '℠' | '®' | '©' | '℗') { ' ' } else { c };
+    text.chars().map(plain).nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase)
 }
 
 /// The key under which spellings are equal: NFKD, lower case, letters and digits only.

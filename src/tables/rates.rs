@@ -51,9 +51,16 @@ impl<'a> Rules<'a> {
 
     /// The targets of the versions in force on a day of each marketplace's own.
     pub fn targets_on(&self, day: impl Fn(&Market) -> Day) -> Targets {
-        let version = |market: &Option<&'a Market>| market.and_then(|market| market.version(day(market)));
-        let target = |version: Option<&Version>, programme| version.map(|version| version.target(programme));
-        let of_market = |version| self.programmes.iter().map(move |programme| target(version, *programme));
+        let version = |market: &Option<&'a Market>| {
+            let market = (*market)?;
+            market.version(day(market)).map(|version| (version, day(market)))
+        };
+        let target = |(version, day): (&Version, Day), programme| {
+            version.judges(programme).then(|| version.target(programme, day))
+        };
+        let of_market = |version: Option<(&'a Version, Day)>| {
+            self.programmes.iter().map(move |programme| version.and_then(|version| target(version, *programme)))
+        };
         Targets {
             programmes: self.programmes.len(),
             targets: self.markets.iter().map(version).flat_map(of_market).collect(),

@@ -1,4 +1,4 @@
-//! `vtr book`: lint a book, print what is in force, compare two books.
+//! `vtr book`: lint a book, print what is in force, write the program's one out, compare two books.
 //!
 //! What is printed goes to stdout; problems are errors, all at once. It changes no book.
 
@@ -9,30 +9,32 @@ use crate::cli::BookVerb;
 use crate::error::{Error, Result};
 use crate::job::shelf;
 use crate::suggest::did_you_mean;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, day_from_date};
-use vtr_kernel::load::BookFile;
+use vtr_kernel::load;
 use vtr_kernel::policy::{Marketplace, MarketplaceId};
 
-/// Does one of the three.
+/// Does one of these.
 ///
 /// # Errors
 /// [`Error::Usage`] with every problem of a book, or the argument that is wrong.
 pub fn run(verb: &BookVerb, now: SystemTime) -> Result<()> {
     match verb {
-        BookVerb::Check { book } => check(book.as_deref()),
+        BookVerb::Check { book } => check(book),
         BookVerb::Show { marketplace: name, on, book } => {
-            let book = shelf::book(book.as_deref())?;
+            let book = shelf::book(book)?;
             let day = on.as_deref().map_or_else(|| Ok(today(now)), day)?;
             let text = match name {
                 Some(name) => show::market(&book, book.market(marketplace(&book, name)?), day),
                 None => show::overview(&book, day),
             };
-            super::print(text)
+            super::print_lines(&text)
         }
-        BookVerb::Diff { old, new } => super::print(diff::text(&named(old)?, &named(new)?)),
+        BookVerb::Export { folder } => export(folder),
+        BookVerb::Diff { old, new } => super::print_lines(&diff::text(&shelf::files(old)?, &shelf::files(new)?)),
     }
 }
 
@@ -58,12 +60,13 @@ pub fn marketplace(book: &Book, name: &str) -> Result<MarketplaceId> {
     }
 }
 
-fn check(folder: Option<&Path>) -> Result<()> {
-    let book = shelf::book(folder)?;
+fn check(folders: &[PathBuf]) -> Result<()> {
+    let book = shelf::book(folders)?;
     let versions: usize = book.markets().map(|(_, market)| market.versions.len()).sum();
     let shapes: usize = book.carriers.iter().map(|(_, entry)| entry.shapes.len()).sum();
-    let name = folder.map_or("the embedded book".to_owned(), |folder| folder.display().to_string());
-    super::print(format!(
+    let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+    let name = if names.is_empty() { "the embedded book".to_owned() } else { names.join(" + ") };
+    super::print_lines(&format!(
         "{name}: no problem\n{} marketplaces with {versions} versions, {} carriers with {shapes} shapes, {} service classes\ndigest {}\n",
         book.markets().count(),
         book.carriers.len(),
@@ -72,9 +75,21 @@ fn check(folder: Option<&Path>) -> Result<()> {
     ))
 }
 
-/// The files of a folder, or those in the program under the name `embedded`.
-fn named(folder: &Path) -> Result<Vec<BookFile>> {
-    shelf::files((folder != Path::new("embedded")).then_some(folder))
+/// Writes every file of the book in the program. Nothing that stands in the folder is overwritten.
+fn export(folder: &Path) -> Result<()> {
+    let failed = |path: &Path, error: std::io::Error| Error::Usage(format!("cannot write {}: {error}", path.display()));
+    let is_taken = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    if is_taken {
+        return Err(Error::Usage(format!("{} is not empty; name a new folder", folder.display())));
+    }
+    let files = load::embedded_files();
+    for file in &files {
+        let path = folder.join(&file.name);
+        let parent = path.parent().unwrap_or(folder);
+        fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+        fs::write(&path, &file.text).map_err(|error| failed(&path, error))?;
+    }
+    super::print_lines(&format!("{} files written to {}\n", files.len(), folder.display()))
 }
 
 fn day(text: &str) -> Result<Day> {

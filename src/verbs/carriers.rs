@@ -1,11 +1,11 @@
 //! `vtr carriers`: what a carrier's name is taken for, and what is wrong with a number declared for it.
 //!
 //! It asks the kernel the questions that the ladder asks and tells the answers; it knows no rule of
-//! its own. It fails if the marketplace is unknown or the book cannot be used; a wrong number is an
+//! its own. It fails if the marketplace or country is unknown or the book cannot be used; a wrong number is an
 //! answer, not a failure.
 
 use crate::cli::CarriersArgs;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::job::shelf;
 use crate::suggest::nearest;
 use std::collections::BTreeMap;
@@ -13,25 +13,34 @@ use std::fmt::Write;
 use vtr_kernel::Book;
 use vtr_kernel::carrier::{Carrier, CarrierId};
 use vtr_kernel::facts::Tracking;
+use vtr_kernel::lane::Country;
 use vtr_kernel::number;
-use vtr_kernel::policy::MarketplaceId;
 
 /// Answers on stdout.
 ///
 /// # Errors
-/// `Error::Usage` for an unknown marketplace or a book that cannot be used.
+/// `Error::Usage` for an unknown marketplace or country, or a book that cannot be used.
 pub fn run(args: &CarriersArgs) -> Result<()> {
-    let book = shelf::book(args.book.as_deref())?;
+    let book = shelf::book(&args.book)?;
     let marketplace = args.marketplace.as_deref().map(|text| super::book::marketplace(&book, text)).transpose()?;
-    super::print_lines(&answer(&book, args.name.as_deref(), args.number.as_deref(), marketplace))
+    let origin = args.ship_from.as_deref().map(country).transpose()?;
+    let origin = origin.or_else(|| marketplace.map(|id| book.market(id).country));
+    super::print_lines(&answer(&book, args.name.as_deref(), args.number.as_deref(), origin))
 }
 
-fn answer(book: &Book, name: Option<&str>, number: Option<&str>, marketplace: Option<MarketplaceId>) -> String {
+fn country(text: &str) -> Result<Country> {
+    match Country::read(text.trim()) {
+        Country::UNKNOWN => Err(Error::Usage(format!("--ship-from {text:?} is no country; write two letters, as GB"))),
+        country => Ok(country),
+    }
+}
+
+fn answer(book: &Book, name: Option<&str>, number: Option<&str>, origin: Option<Country>) -> String {
     match (name, number) {
         (None, None) => list(book),
         (None, Some(number)) => of_number(book, number),
         (Some(name), number) => {
-            let (mut text, carriers) = meaning(book, name, marketplace);
+            let (mut text, carriers) = meaning(book, name, origin);
             if let Some(number) = number {
                 for carrier in carriers {
                     text += "\n";
@@ -58,26 +67,30 @@ fn list(book: &Book) -> String {
 }
 
 /// What a name is taken for, and the carriers that it may mean.
-fn meaning(book: &Book, name: &str, marketplace: Option<MarketplaceId>) -> (String, Vec<Carrier>) {
+fn meaning(book: &Book, name: &str, origin: Option<Country>) -> (String, Vec<Carrier>) {
     let folded = book.carriers.resolve(Some(name));
-    if let Some(id) = marketplace {
-        let carrier = book.carriers.in_marketplace(folded, Some(id));
-        let text = format!("{name:?} in {} is {}\n", book.market(id).name, described(book, carrier, name));
+    if let Some(origin) = origin {
+        let carrier = book.carriers.in_country(folded, origin);
+        let text = format!("{name:?} on a package from {} is {}\n", origin.code(), described(book, carrier, name));
         return (text, vec![carrier]);
     }
-    let elsewhere = book.carriers.in_marketplace(folded, None);
-    let mut by_carrier: BTreeMap<Carrier, Vec<&str>> = BTreeMap::new();
-    for (id, market) in book.markets() {
-        by_carrier.entry(book.carriers.in_marketplace(folded, Some(id))).or_default().push(&market.name);
+    let elsewhere = book.carriers.in_country(folded, Country::UNKNOWN);
+    let mut by_carrier: BTreeMap<Carrier, Vec<String>> = BTreeMap::new();
+    for country in Country::all() {
+        let carrier = book.carriers.in_country(folded, country);
+        if carrier != elsewhere {
+            by_carrier.entry(carrier).or_default().push(country.code());
+        }
     }
-    if by_carrier.keys().all(|carrier| *carrier == elsewhere) {
+    if by_carrier.is_empty() {
         return (format!("{name:?} is {}\n", described(book, elsewhere, name)), vec![elsewhere]);
     }
-    let mut text = format!("{name:?} means another carrier in each marketplace:\n");
-    for (carrier, markets) in &by_carrier {
-        let _ = writeln!(text, "  {}: {}", markets.join(", "), described(book, *carrier, name));
+    let mut text = format!("{name:?} means another carrier in each country that a package leaves from:\n");
+    for (carrier, countries) in &by_carrier {
+        let _ = writeln!(text, "  {}: {}", countries.join(", "), described(book, *carrier, name));
     }
-    (text, by_carrier.into_keys().collect())
+    let _ = writeln!(text, "  elsewhere: {}", described(book, elsewhere, name));
+    (text, by_carrier.into_keys().chain([elsewhere]).collect())
 }
 
 fn described(book: &Book, carrier: Carrier, name: &str) -> String {
@@ -213,10 +226,9 @@ fn of_number(book: &Book, raw: &str) -> String {
 mod tests {
     use super::*;
 
-    fn ask(name: &str, number: Option<&str>, marketplace: Option<&str>) -> String {
-        let book = shelf::book(None).unwrap();
-        let marketplace = marketplace.map(|text| crate::verbs::book::marketplace(&book, text).unwrap());
-        answer(&book, (!name.is_empty()).then_some(name), number, marketplace)
+    fn ask(name: &str, number: Option<&str>, from: Option<&str>) -> String {
+        let book = shelf::book(&[]).unwrap();
+        answer(&book, (!name.is_empty()).then_some(name), number, from.map(Country::read))
     }
 
     #[test]
@@ -230,9 +242,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_name_depends_on_the_marketplace() {
-        assert!(ask("DHL", None, None).contains("another carrier in each marketplace"));
-        assert!(ask("DHL", None, Some("de")).contains("in DE is"));
+    fn a_bare_name_depends_on_the_origin() {
+        assert!(ask("DHL", None, None).contains("another carrier in each country"));
+        assert!(ask("DHL", None, Some("de")).contains("from DE is"));
     }
 
     #[test]

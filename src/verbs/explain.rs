@@ -23,7 +23,7 @@ use vtr_columnar::input::Column;
 use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_kernel::calendar::{date_from_day, iso_week};
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
-use vtr_kernel::ladder::{Evidence, Scanned, Verdict, select};
+use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select};
 use vtr_kernel::lane::{CarrierRule, Scans};
 use vtr_kernel::policy::{Market, Marketplace, Version};
 use vtr_kernel::reason::{Reason, TABLE};
@@ -243,6 +243,7 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
             );
         }
         line(body, "carrier", &carrier(book, facts, verdict, selected.carriers));
+        sources(body, &selected, verdict);
     } else {
         line(body, "day", &format!("{day} in UTC ({})", iso_week(verdict.day)));
     }
@@ -271,12 +272,30 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
     if let Some(owner) = verdict.likely_carrier {
         line(body, "likely", &format!("{} ({})", book.carriers.entry(owner).name, book.carriers.entry(owner).id));
     }
+    if verdict.list_doubt {
+        line(body, "note", "the carrier is not on the rule's list, which is known in part only: it may not count");
+    }
     if verdict.unpriced {
         line(body, "note", "a rule asked for the package's value, but value, currency or rate is unknown");
     }
     if !entry.fix.is_empty() {
         line(body, "to do", entry.fix);
     }
+}
+
+/// How sure the rule is that decided, and what the book notes on it; for want of a note what it notes on the version.
+fn sources(body: &mut String, selected: &Selected, verdict: &Verdict) {
+    let Some(version) = selected.version else { return };
+    let of_version = (version.id, version.confidence, &version.note);
+    let lane = selected.lane;
+    let of_lane = lane.into_iter().map(|lane| (lane.id, lane.confidence, &lane.note));
+    let conditions = lane.into_iter().flat_map(|lane| lane.exempt.iter().chain(&lane.refuse));
+    let of_conditions = conditions.map(|condition| (condition.id, condition.confidence, &condition.note));
+    let mut all = of_lane.chain(of_conditions);
+    let (_, confidence, note) = all.find(|(id, ..)| *id == verdict.rule).unwrap_or(of_version);
+    line(body, "sure", confidence.name());
+    let note = if note.is_empty() { &version.note } else { note };
+    note.iter().for_each(|text| line(body, "book", text));
 }
 
 /// Whether a reason cannot be given on the run's evidence.
@@ -298,7 +317,7 @@ fn rules(book: &vtr_kernel::Book, market: &Market, version: Option<&Version>, ve
     let Some(version) = version else { return format!("{} has no rules in force on that day", market.name) };
     let from = version.from.map_or("ever".to_owned(), |day| date_from_day(day).to_string());
     let until = version.until.map_or(String::new(), |day| format!(" until before {}", date_from_day(day)));
-    let target = version.target(verdict.programme);
+    let target = version.target(verdict.programme, verdict.day);
     format!(
         "{}, in force since {from}{until}; target: {} {} % in programme {}",
         book.rule(version.id),

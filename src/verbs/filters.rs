@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
+use vtr_kernel::lane::Country;
 
 /// The values of a column that a filter lets pass, as they are published.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -121,7 +122,7 @@ impl Filters {
     }
 }
 
-/// The carriers that a name may mean, whatever the marketplace, as tables name them; an id means itself.
+/// The carriers that a name may mean, wherever the package left from, as tables name them; an id means itself.
 fn carriers<'b>(book: &'b Book, text: &str) -> Option<Vec<&'b str>> {
     let special = [Carrier::Unknown, Carrier::Missing].map(|carrier| book.carriers.label(carrier));
     let ids = book.carriers.iter().map(|(_, entry)| entry.id.as_str());
@@ -129,8 +130,8 @@ fn carriers<'b>(book: &'b Book, text: &str) -> Option<Vec<&'b str>> {
         return Some(vec![id]);
     }
     let name = book.carriers.resolve(Some(text));
-    let places = book.markets().map(|(id, _)| Some(id)).chain([None]);
-    let carriers: BTreeSet<Carrier> = places.map(|place| book.carriers.in_marketplace(name, place)).collect();
+    let origins = Country::all().chain([Country::UNKNOWN]);
+    let carriers: BTreeSet<Carrier> = origins.map(|origin| book.carriers.in_country(name, origin)).collect();
     let known = carriers.into_iter().filter(|carrier| matches!(carrier, Carrier::Known(_)));
     let labels: Vec<&str> = known.map(|carrier| book.carriers.label(carrier)).collect();
     (!labels.is_empty()).then_some(labels)

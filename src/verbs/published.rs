@@ -37,7 +37,7 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
         marketplace: args.marketplace.as_deref(),
         carrier: args.carrier.as_deref(),
     };
-    let filters = Filters::of(&asked, &*job::shelf::book(None)?, &published)?;
+    let filters = Filters::of(&asked, &*job::shelf::book(&[])?, &published)?;
     let query = defects::Query { filters, reason, from, to, limit: args.limit, format: format(args.format) };
     let files = manifest.files(Table::Defects).iter();
     let files: Vec<defects::WeekFile> =
@@ -73,7 +73,7 @@ pub fn health(args: &HealthArgs) -> Result<()> {
     let published = Published { store: store.as_ref(), manifest: &manifest };
     let asked = Asked { seller: args.seller.as_deref(), marketplace: args.marketplace.as_deref(), carrier: None };
     let query = health::Query {
-        filters: Filters::of(&asked, &*job::shelf::book(None)?, &published)?,
+        filters: Filters::of(&asked, &*job::shelf::book(&[])?, &published)?,
         format: format(args.format),
         limit: args.limit,
         fail_on: args.fail_on.map(|status| match status {

@@ -17,9 +17,7 @@ use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_columnar::partial::{TimeAxis, Wants};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, date_from_day, day_from_date, iso_week, monday, provisional};
-use vtr_kernel::facts::{
-    CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking, category_label,
-};
+use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, ScanColumns, Tracking, category_label};
 use vtr_kernel::instant::{Moment, TimeFormat};
 use vtr_kernel::ladder::{Evidence, Terms, is_implausible, judge, selecting_day, zone};
 use vtr_kernel::lane::Country;
@@ -293,8 +291,8 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     clean_into(cell(Column::TrackingNumber).unwrap_or_default(), &mut cleaned);
     let facts = Facts {
         marketplace,
-        fulfilled_by: FulfilledBy::read(cell(Column::FulfillmentChannel)),
-        state: OrderState::read(cell(Column::OrderStatus)),
+        fulfilled_by: book.words.fulfilled_by(cell(Column::FulfillmentChannel)).meaning(),
+        state: book.words.order_state(cell(Column::OrderStatus)).meaning(),
         order_id,
         carrier: match has(Column::Carrier) {
             true => CarrierField::Name(book.carriers.resolve(cell(Column::Carrier))),
@@ -306,7 +304,7 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
         origin: cell(Column::ShipFromCountry).map(Country::read),
         destination: cell(Column::ShipToCountry).map(Country::read),
         value,
-        currency: CurrencyField::read(cell(Column::Currency)),
+        currency: CurrencyField::read(cell(Column::Currency), &book.words),
         programme: cell(Column::Programme).and_then(|text| book.resolve_programme(text)),
         promised,
         shipped,
@@ -342,7 +340,8 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
         Marketplace::Known(id) => Some(book.market(id)),
     };
     outcome.tell("provisional", provisional(sunday, market.map_or(0, |market| market.latency_days), setting.as_of));
-    let target = market.and_then(|market| market.version(sunday)).map(|version| version.target(verdict.programme));
+    let version = market.and_then(|market| market.version(sunday)).filter(|version| version.judges(verdict.programme));
+    let target = version.map(|version| version.target(verdict.programme, sunday));
     outcome
         .tell("target", target.map_or("none".into(), |target| format!("{} {:.2}", target.kind.name(), target.share())));
     Ok(outcome)

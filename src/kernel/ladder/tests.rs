@@ -366,7 +366,7 @@ fn judging_is_total() {
                 service: book.services.resolve(Some(text)),
                 tracking: Tracking::of_cleaned(&cleaned),
                 origin: Some(Country::read(text)),
-                currency: CurrencyField::read(Some(text)),
+                currency: CurrencyField::read(Some(text), &book.words),
                 ..package(&book)
             };
             survives(&book, &facts);

@@ -6,6 +6,7 @@ use super::reader::{Document, Node, Place, Report, Table, Text};
 use super::versions::sources;
 use crate::carrier::{Carrier, CarrierId, CarrierSet, Carriers, Entry, KeyMeaning};
 use crate::check_digit::{self, Check};
+use crate::lane::Country;
 use crate::number::{Alphabet, Shape};
 use crate::text;
 use std::collections::HashMap;
@@ -38,19 +39,20 @@ pub(super) fn read<'a>(
         root.finish();
     }
     check_families(&all, names, report);
-    let places = names.markets.len();
     for (index, bare) in names.bare.iter().enumerate() {
-        keys.add(bare.name, KeyMeaning::ByMarketplace(index as u16));
-        let known = |id: Option<CarrierId>| id.map_or(Carrier::Unknown, Carrier::Known);
-        // One place for each marketplace, and the last for where none is known.
-        let mut of_market = vec![known(bare.default); places + 1];
-        bare.exceptions.iter().for_each(|(market, id)| of_market[usize::from(market.0)] = Carrier::Known(*id));
-        carriers.by_marketplace.push(of_market);
+        keys.add(bare.name, KeyMeaning::ByShipFrom(index as u16));
+        if bare.whole_name {
+            carriers.whole_names.insert(text::alias_key(bare.name.text));
+        }
+        let mut by_country = vec![bare.default.map_or(Carrier::Unknown, Carrier::Known); Country::COUNT];
+        bare.exceptions.iter().for_each(|(country, id)| by_country[country.index()] = Carrier::Known(*id));
+        carriers.by_ship_from.push(by_country);
     }
     if all.len() != names.carrier_count() {
         return None;
     }
     let friends = friends(&all, names);
+    carriers.whole_names.extend(whole_names(&all));
     carriers.by_key = keys.met.into_iter().map(|(key, (meaning, _))| (key, meaning)).collect();
     carriers.entries = all.into_iter().zip(friends).map(|(read, friends)| Entry { friends, ..read.entry }).collect();
     carriers.prepare();
@@ -69,6 +71,8 @@ fn carrier<'a>(
     let name = root.need("name", "\"Royal Mail\"").and_then(Node::text);
     let family = root.may("family", "\"royal_mail_group\"").and_then(Node::text);
     let partners = root.may("partners", "[\"@posts\"]").and_then(Node::texts).unwrap_or_default();
+    let whole_name = root.may("whole_name", "true").and_then(Node::flag).unwrap_or(false);
+    let amazon_code = root.may("amazon_code", "\"Royal Mail\"").and_then(Node::text);
     let aliases = root.need("aliases", "[\"Royal Mail 1st Class\"]").and_then(Node::texts);
     let closed = root.need("closed", "false");
     let sources = sources(root);
@@ -83,13 +87,19 @@ fn carrier<'a>(
     let (id, name, aliases) = (id?, name?, aliases?);
     check_id(id, report);
     if let Some(this) = names.carrier(id) {
-        [id, name].iter().chain(&aliases).for_each(|alias| keys.add(*alias, KeyMeaning::Carrier(this)));
+        [id, name]
+            .iter()
+            .chain(&amazon_code)
+            .chain(&aliases)
+            .for_each(|alias| keys.add(*alias, KeyMeaning::Carrier(this)));
     }
     let entry = Entry {
         id: id.text.to_owned(),
         name: name.text.to_owned(),
         family: family.map(|family| family.text.to_owned()),
         closed: is_closed?,
+        whole_name,
+        amazon_code: amazon_code.map(|code| code.text.to_owned()),
         aliases: aliases.iter().map(|alias| alias.text.to_owned()).collect(),
         shapes,
         sources: sources?,
@@ -124,7 +134,10 @@ fn shape(table: &Table, alphabet: &mut Alphabet, rules: &mut Rules, report: &Rep
         );
     }
     if let Some(id) = id {
-        rules.add(id);
+        let rule = rules.add(id);
+        if confidence == Some("low") {
+            rules.note_low(rule);
+        }
     }
     let compiled = pattern.and_then(|pattern| match alphabet.compile(pattern.text) {
         Ok(compiled) => Some(compiled),
@@ -144,6 +157,13 @@ fn shape(table: &Table, alphabet: &mut Alphabet, rules: &mut Rules, report: &Rep
         confidence: confidence?.to_owned(),
         variants,
     })
+}
+
+/// The keys of carriers whose names count only as a whole.
+fn whole_names<'r>(all: &'r [Read]) -> impl Iterator<Item = String> + 'r {
+    let entries = all.iter().map(|read| &read.entry).filter(|entry| entry.whole_name);
+    let names = entries.flat_map(|entry| [&entry.id, &entry.name].into_iter().chain(&entry.aliases));
+    names.map(|name| text::alias_key(name))
 }
 
 /// Alias keys over the whole book.

@@ -2,17 +2,25 @@
 
 use super::names::Rules;
 use super::reader::{Node, Table};
-use super::versions::Context;
+use super::versions::{CONFIDENCE, Context, confidence};
 use crate::amount::Amount;
-use crate::lane::{Condition, Scans};
+use crate::lane::{Condition, Limit, Scans, ShippedOn};
 use crate::money::{Currency, Money};
 use crate::number::clean_into;
+use crate::policy::Confidence;
 
 /// What a condition is part of.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Exemption,
     Refusal,
+}
+
+/// What a condition takes from its lane.
+pub(super) struct OfLane {
+    /// Whether a list of carriers is in force.
+    pub has_list: bool,
+    pub confidence: Confidence,
 }
 
 /// How `scans` is written.
@@ -47,7 +55,7 @@ fn money(node: Node) -> Option<Money> {
 pub(super) fn condition(
     table: &Table,
     kind: Kind,
-    has_list: bool,
+    of_lane: &OfLane,
     context: &Context,
     rules: &mut Rules,
 ) -> Option<Condition> {
@@ -55,9 +63,12 @@ pub(super) fn condition(
     let carriers = table.may("carriers", "[\"royal_mail\"]").and_then(Node::some_texts);
     let services = table.may("services", "[\"letter\"]").and_then(Node::some_texts);
     let buy_shipping = table.may("buy_shipping", "true").and_then(Node::flag);
-    let value_below = table.may("value_below", MONEY).and_then(money);
+    let value = limit(table);
+    let shipped = shipped_on(table, context);
+    let rating = table.may("confidence", CONFIDENCE).and_then(confidence).unwrap_or(of_lane.confidence);
+    id.into_iter().for_each(|id| rules.rate(id, rating));
     let integrated = table.may("integrated", "false");
-    if let (Some(node), false) = (integrated, has_list) {
+    if let (Some(node), false) = (integrated, of_lane.has_list) {
         let message = "`integrated` asks a list of carriers, but this lane takes any; leave it out";
         context.report.add(node.at, message);
     }
@@ -73,11 +84,39 @@ pub(super) fn condition(
         carriers: carriers.map(|list| context.names.carrier_set(&list)),
         services: services.map(|list| context.names.class_bits(&list)),
         buy_shipping,
-        value_below,
+        value,
+        shipped,
         integrated: integrated.and_then(Node::flag),
         number_not_ending: ending.and_then(cleaned_ending),
         carrier_script_han: script.and_then(|node| node.choice(&[("han", true)])).unwrap_or(false),
+        confidence: rating,
+        note: table.note(),
     })
+}
+
+/// `value_below` or `value_at_most`.
+fn limit(table: &Table) -> Option<Limit> {
+    let below = table.may("value_below", MONEY);
+    let at_most = table.may("value_at_most", MONEY);
+    match (below, at_most) {
+        (Some(_), Some(node)) => node.refuse("stands beside `value_below`, of which a condition has one"),
+        (Some(node), None) => money(node).map(Limit::Below),
+        (None, Some(node)) => money(node).map(Limit::AtMost),
+        (None, None) => None,
+    }
+}
+
+/// `shipped_from` and `shipped_before`.
+fn shipped_on(table: &Table, context: &Context) -> Option<ShippedOn> {
+    let first = table.may("shipped_from", "2023-03-31");
+    let last = table.may("shipped_before", "2023-03-31");
+    let (from, before) = (first.and_then(Node::date), last.and_then(Node::date));
+    if let (Some(from), Some(before), Some(node)) = (from, before, last)
+        && from >= before
+    {
+        context.report.add(node.at, "no day is both in `shipped_from` and before `shipped_before`; write a later one");
+    }
+    (from.is_some() || before.is_some()).then_some(ShippedOn { from, before })
 }
 
 /// An ending as cleaned numbers have it, since others would never be met.

@@ -172,11 +172,11 @@ colours = ["green", "red"]
 [groups]
 posts = ["white"]
 
-[by_marketplace.Bare]
+[by_ship_from.Bare]
 default = "blue"
 DE = "green"
 
-[by_marketplace.Naked]
+[by_ship_from.Naked]
 GB = "red"
 "#;
 
@@ -204,6 +204,20 @@ min_length = 5
 no_marketplace = ["Non-Shop"]
 "#;
 
+pub(crate) const WORDS: &str = r#"[fulfillment_channel]
+marketplace = ["AFN", "FBA", "Amazon"]
+seller = ["MFN"]
+
+[order_status]
+canceled = ["Canceled", "Cancelled"]
+live = ["Shipped"]
+
+[programme]
+
+[currency]
+codes = ["EUR", "GBP"]
+"#;
+
 /// All files of the book.
 pub(crate) fn files() -> Vec<BookFile> {
     let file = |(name, text): (&str, &str)| BookFile { name: name.into(), text: text.into() };
@@ -217,6 +231,7 @@ pub(crate) fn files() -> Vec<BookFile> {
         ("families.toml", FAMILIES),
         ("services.toml", SERVICES),
         ("placeholders.toml", PLACEHOLDERS),
+        ("words.toml", WORDS),
         ("NEWS.md", "Nothing.\n"),
     ]
     .map(file)

@@ -1,44 +1,70 @@
 //! Service classes and placeholders.
 
-use super::Shelf;
 use super::names::Names;
 use super::policies::Markets;
-use super::reader::{Node, Report, Table, Text};
+use super::reader::{Layer, Node, Report, Table, Text};
+use super::{Shelf, stacked};
 use crate::carrier::CarrierSet;
 use crate::number::clean_into;
 use crate::placeholder::Placeholders;
 use crate::service::{Class, MAX_CLASSES, Services};
 use crate::text;
 
-/// The classes of `services.toml`. `None` only beside a problem.
+/// The classes of every layer's `services.toml`: of one name they unite, new ones come last. `None` only beside a problem.
 pub(super) fn services<'a>(shelf: &Shelf<'a>, names: &Names, report: &'a Report) -> Option<Services> {
-    let document = shelf.services.filter(|document| document.sound)?;
-    let root = document.root(report);
-    let tables = root.need("class", "[[class]] with its keys").and_then(Node::tables);
-    root.finish();
-    let (mut classes, mut first) = (Vec::new(), Vec::<Text>::new());
-    for (index, table) in tables?.iter().enumerate() {
-        if index == MAX_CLASSES {
-            report.add(table.at, format!("a book holds at most {MAX_CLASSES} service classes"));
+    let mut classes: Vec<Class> = Vec::new();
+    for (layer, document) in stacked(&shelf.services) {
+        let root = document.root(report);
+        let tables = root.need_in(layer, "class", "[[class]] with its keys").and_then(Node::tables);
+        root.finish();
+        let below = classes.len();
+        let mut met = Vec::<Text>::new();
+        for table in tables.iter().flatten() {
+            let Some((name, class)) = class(table, layer, &classes, names, report) else { continue };
+            if let Some(first) = met.iter().find(|first| first.text == name.text) {
+                let message = format!("the class `{}` stands at {} already; write one of them", name.text, first.at);
+                report.add(name.at, message);
+            }
+            met.push(name);
+            match classes[..below].iter_mut().find(|known| known.name == class.name) {
+                Some(known) => {
+                    known.phrases.extend(class.phrases);
+                    known.except.extend(class.except);
+                    known.carriers.extend(&class.carriers);
+                }
+                None => classes.push(class),
+            }
+            if classes.len() == MAX_CLASSES + 1 {
+                report.add(table.at, format!("a book holds at most {MAX_CLASSES} service classes"));
+            }
         }
-        let name = table.need("name", "\"letter\"").and_then(Node::text);
-        let phrases = table.need("phrases", "[\"letter\", \"stamp\"]").and_then(Node::some_texts);
-        let carriers = table.need("carriers", "[\"*\"]").and_then(Node::some_texts);
-        let except = table.need("except", "[]").and_then(Node::texts);
-        table.finish();
-        let Some(name) = name else { continue };
-        if let Some(first) = first.iter().find(|first| first.text == name.text) {
-            report.add(name.at, format!("the class `{}` stands at {} already; write one of them", name.text, first.at));
-        }
-        first.push(name);
-        classes.push(Class {
-            name: name.text.to_owned(),
-            phrases: words(&phrases.unwrap_or_default(), report),
-            except: words(&except.unwrap_or_default(), report),
-            carriers: carriers_or_all(&carriers.unwrap_or_default(), names, report),
-        });
     }
     Some(Services { classes })
+}
+
+/// One class and its name; what a class of that name in a book below says may be left out. `None` without a name.
+fn class<'a>(
+    table: &Table<'a>,
+    layer: Layer,
+    below: &[Class],
+    names: &Names,
+    report: &Report,
+) -> Option<(Text<'a>, Class)> {
+    let name = table.need("name", "\"letter\"").and_then(Node::text);
+    let adds = layer == Layer::OnTop && name.is_some_and(|name| below.iter().any(|class| class.name == name.text));
+    let layer = if adds { Layer::OnTop } else { Layer::Lowest };
+    let phrases = table.need_in(layer, "phrases", "[\"letter\", \"stamp\"]").and_then(Node::some_texts);
+    let carriers = table.need_in(layer, "carriers", "[\"*\"]").and_then(Node::some_texts);
+    let except = table.need_in(layer, "except", "[]").and_then(Node::texts);
+    table.finish();
+    let name = name?;
+    let class = Class {
+        name: name.text.to_owned(),
+        phrases: words(&phrases.unwrap_or_default(), report),
+        except: words(&except.unwrap_or_default(), report),
+        carriers: carriers_or_all(&carriers.unwrap_or_default(), names, report),
+    };
+    Some((name, class))
 }
 
 /// Ids and `@groups`, or `*`: every carrier, known or not.
@@ -64,50 +90,45 @@ fn words(phrases: &[Text], report: &Report) -> Vec<Vec<String>> {
     phrases.iter().map(words).collect()
 }
 
-/// The tests of `placeholders.toml`. `None` only beside a problem.
+/// The tests of every layer's `placeholders.toml`: lists unite, of other keys the last counts. `None` only beside a
+/// problem.
 pub(super) fn placeholders<'a>(shelf: &Shelf<'a>, markets: &Markets, report: &'a Report) -> Option<Placeholders> {
-    let document = shelf.placeholders.filter(|document| document.sound)?;
-    let root = document.root(report);
-    let words = folded(&root, "words", "[\"n/a\", \"none\"]", report, text::alias_key);
-    let numbers = folded(&root, "numbers", "[\"1Z999AA10123456784\"]", report, cleaned);
-    let repeated = root.need("repeated", "true").and_then(Node::flag);
-    let counting = root.need("counting", "true").and_then(Node::flag);
-    let order_id = root.need("order_id", "true").and_then(Node::flag);
-    let order_id_suffixes = folded(&root, "order_id_suffixes", "[\"InvalidId\"]", report, cleaned);
-    let no_digit = root.need("no_digit", "true").and_then(Node::flag);
-    let min_length = root.need("min_length", "5").and_then(|node| node.whole(0..=64));
-    let channels = root.need("no_marketplace", "[\"Non-Amazon\"]").and_then(Node::texts);
-    root.finish();
-    for channel in channels.iter().flatten() {
-        if markets.knows(channel.text) {
-            report
-                .add(channel.at, format!("`{}` is a name of a marketplace; leave it out of one of them", channel.text));
+    let mut all = Placeholders::default();
+    for (layer, document) in stacked(&shelf.placeholders) {
+        let root = document.root(report);
+        let list = |key, example, fold: fn(&str) -> String| folded(&root, layer, (key, example), report, fold);
+        all.words.extend(list("words", "[\"n/a\", \"none\"]", text::alias_key));
+        all.numbers.extend(list("numbers", "[\"1Z999AA10123456784\"]", cleaned));
+        all.order_id_suffixes.extend(list("order_id_suffixes", "[\"InvalidId\"]", cleaned));
+        let flag = |key| root.need_in(layer, key, "true").and_then(Node::flag);
+        all.repeated = flag("repeated").unwrap_or(all.repeated);
+        all.counting = flag("counting").unwrap_or(all.counting);
+        all.order_id = flag("order_id").unwrap_or(all.order_id);
+        all.no_digit = flag("no_digit").unwrap_or(all.no_digit);
+        let min_length = root.need_in(layer, "min_length", "5").and_then(|node| node.whole(0..=64));
+        all.min_length = min_length.map_or(all.min_length, |length| usize::try_from(length).unwrap_or_default());
+        let channels = root.need_in(layer, "no_marketplace", "[\"Non-Amazon\"]").and_then(Node::texts);
+        root.finish();
+        for channel in channels.iter().flatten() {
+            if markets.knows(channel.text) {
+                let message = format!("`{}` is a name of a marketplace; leave it out of one of them", channel.text);
+                report.add(channel.at, message);
+            }
+            all.no_marketplace.push(text::lower(channel.text));
         }
     }
-    let mut placeholders = Placeholders {
-        words: words?,
-        numbers: numbers?,
-        repeated: repeated?,
-        counting: counting?,
-        order_id: order_id?,
-        order_id_suffixes: order_id_suffixes?,
-        no_digit: no_digit?,
-        min_length: usize::try_from(min_length?).unwrap_or_default(),
-        no_marketplace: channels?.iter().map(|channel| text::lower(channel.text)).collect(),
-        ends: Vec::new(),
-    };
-    placeholders.prepare();
-    Some(placeholders)
+    all.prepare();
+    Some(all)
 }
 
 /// The texts of a list in the form in which they are compared; one that vanishes would fit nothing.
 fn folded(
     root: &Table,
-    key: &'static str,
-    example: &'static str,
+    layer: Layer,
+    (key, example): (&'static str, &'static str),
     report: &Report,
-    fold: impl Fn(&str) -> String,
-) -> Option<Vec<String>> {
+    fold: fn(&str) -> String,
+) -> Vec<String> {
     let fold = |item: &Text| {
         let folded = fold(item.text);
         if folded.is_empty() {
@@ -115,7 +136,8 @@ fn folded(
         }
         folded
     };
-    root.need(key, example).and_then(Node::texts).map(|texts| texts.iter().map(fold).collect())
+    let texts = root.need_in(layer, key, example).and_then(Node::texts);
+    texts.iter().flatten().map(fold).collect()
 }
 
 fn cleaned(text: &str) -> String {

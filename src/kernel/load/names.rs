@@ -4,11 +4,12 @@
 //! Collected before anything else is read, so that a fault in one file does not make its name
 //! unknown in all others. It never decides what a name is good for.
 
-use super::Shelf;
-use super::reader::{Document, Node, Report, Text, did_you_mean};
+use super::reader::{Document, Layer, Node, Report, Text, did_you_mean};
+use super::{Shelf, stacked};
 use crate::carrier::{CarrierId, CarrierSet};
+use crate::lane::Country;
 use crate::placeholder::Placeholder;
-use crate::policy::{FixedRules, MarketplaceId, ProgrammeId, RuleId};
+use crate::policy::{Confidence, Doubt, FixedRules, MarketplaceId, ProgrammeId, RuleId};
 use crate::reason::Reason;
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,11 +19,13 @@ const MAX_IDS: usize = 60_000;
 /// What `families.toml` is asked for.
 const MEMBERS: &str = "[\"royal_mail\", \"parcelforce\"]";
 
-/// A bare name that means another carrier in each marketplace.
+/// A bare name that means another carrier in each country.
 pub(super) struct BareName<'a> {
     pub name: Text<'a>,
     pub default: Option<CarrierId>,
-    pub exceptions: Vec<(MarketplaceId, CarrierId)>,
+    /// Whether it counts as a whole name only.
+    pub whole_name: bool,
+    pub exceptions: BTreeMap<Country, CarrierId>,
 }
 
 /// What may be referred to.
@@ -33,21 +36,19 @@ pub(super) struct Names<'a> {
     /// The members of each family, with the places where they are named.
     pub families: BTreeMap<&'a str, Vec<(CarrierId, Text<'a>)>>,
     groups: BTreeMap<&'a str, CarrierSet>,
-    /// Names that depend on the marketplace.
+    /// Names that depend on the origin.
     pub bare: Vec<BareName<'a>>,
     classes: Vec<String>,
     /// `standard` first, the others in order.
     pub programmes: Vec<String>,
     /// Whether the lists of groups and classes are whole; what is not whole makes nothing unknown.
     sound: bool,
-    /// The same of marketplaces.
-    sound_markets: bool,
     report: &'a Report,
 }
 
 impl<'a> Names<'a> {
     pub fn collect(shelf: &Shelf<'a>, report: &'a Report) -> Names<'a> {
-        let sound = |document: Option<&Document>| document.is_some_and(|document| document.sound);
+        let sound = |documents: &[&Document]| !documents.is_empty() && documents.iter().all(|document| document.sound);
         let carriers = ids(&shelf.carriers, "id", "carrier id", report);
         let markets = ids(&shelf.policies, "marketplace", "marketplace", report);
         let mut names = Names {
@@ -56,48 +57,60 @@ impl<'a> Names<'a> {
             families: BTreeMap::new(),
             groups: BTreeMap::new(),
             bare: Vec::new(),
-            classes: shelf.services.map(classes).unwrap_or_default(),
+            classes: classes(&shelf.services),
             programmes: programmes(&shelf.policies),
-            sound: sound(shelf.services) && sound(shelf.families),
-            sound_markets: shelf.policies.iter().all(|document| document.sound),
+            sound: sound(&shelf.services) && sound(&shelf.families),
             report,
         };
-        if let Some(document) = shelf.families.filter(|document| document.sound) {
-            names.read_families(document);
+        for (layer, document) in stacked(&shelf.families) {
+            names.read_families(layer, document);
         }
         names
     }
 
-    fn read_families(&mut self, document: &'a Document<'a>) {
+    fn read_families(&mut self, layer: Layer, document: &'a Document<'a>) {
         let root = document.root(self.report);
-        if let Some(families) = root.need("families", "[families] with its keys").and_then(Node::table) {
+        if let Some(families) = root.need_in(layer, "families", "[families] with its keys").and_then(Node::table) {
             for (family, members) in families.entries(MEMBERS) {
                 let members = members.some_texts().unwrap_or_default();
                 let members = members.into_iter().filter_map(|id| Some((self.carrier(id)?, id))).collect();
-                self.families.insert(family.text, members);
+                self.families.entry(family.text).or_default().extend::<Vec<_>>(members);
             }
         }
-        if let Some(groups) = root.need("groups", "[groups] with its keys").and_then(Node::table) {
+        if let Some(groups) = root.need_in(layer, "groups", "[groups] with its keys").and_then(Node::table) {
             for (group, members) in groups.entries(MEMBERS) {
-                let mut set = CarrierSet::default();
                 let members = members.some_texts().unwrap_or_default();
-                members.into_iter().filter_map(|id| self.carrier(id)).for_each(|id| set.insert(id));
-                self.groups.insert(group.text, set);
+                let members: Vec<CarrierId> = members.into_iter().filter_map(|id| self.carrier(id)).collect();
+                let set = self.groups.entry(group.text).or_default();
+                members.into_iter().for_each(|id| set.insert(id));
             }
         }
-        let bare = root.need("by_marketplace", "[by_marketplace] with its keys").and_then(Node::table);
+        let bare = root.need_in(layer, "by_ship_from", "[by_ship_from] with its keys").and_then(Node::table);
         for (name, table) in bare.iter().flat_map(|bare| bare.entries("{ default = \"dhl_express\" }")) {
             let Some(table) = table.table() else { continue };
-            let mut bare = BareName { name, default: None, exceptions: Vec::new() };
-            for (market, carrier) in table.entries("\"dhl_express\"") {
-                let carrier = carrier.text().and_then(|id| self.carrier(id));
-                if market.text == "default" {
-                    bare.default = carrier;
-                } else if let Some(market) = self.market(market) {
-                    bare.exceptions.extend(carrier.map(|carrier| (market, carrier)));
+            let known = self.bare.iter().position(|bare| bare.name.text == name.text);
+            let at = known.unwrap_or_else(|| {
+                self.bare.push(BareName { name, default: None, whole_name: false, exceptions: BTreeMap::new() });
+                self.bare.len() - 1
+            });
+            for (place, carrier) in table.entries("\"dhl_express\"") {
+                if place.text == "whole_name" {
+                    self.bare[at].whole_name = carrier.flag().unwrap_or(false);
+                    continue;
+                }
+                let Some(carrier) = carrier.text().and_then(|id| self.carrier(id)) else { continue };
+                if place.text == "default" {
+                    self.bare[at].default = Some(carrier);
+                } else if let Some(country) = super::versions::country(place.text) {
+                    self.bare[at].exceptions.insert(country, carrier);
+                } else {
+                    let message = format!(
+                        "`{}` is no country that a package leaves from; write two capitals such as \"GB\", or default",
+                        place.text
+                    );
+                    self.report.add(place.at, message);
                 }
             }
-            self.bare.push(bare);
         }
         root.finish();
     }
@@ -139,15 +152,6 @@ impl<'a> Names<'a> {
             }
         }
         set
-    }
-
-    fn market(&self, name: Text) -> Option<MarketplaceId> {
-        let known = self.markets.get(name.text).copied();
-        if known.is_none() && self.sound_markets {
-            let hint = did_you_mean(name.text, self.markets.keys().copied().chain(["default"]));
-            self.report.add(name.at, format!("no marketplace has the name `{}`{hint}", name.text));
-        }
-        known
     }
 
     /// A list of service classes as bits.
@@ -194,15 +198,23 @@ fn ids<'a>(documents: &[&'a Document<'a>], key: &str, what: &str, report: &Repor
     met.into_keys().collect()
 }
 
-/// The names of the service classes in their order, without any report.
-fn classes(document: &Document) -> Vec<String> {
+/// The names of the service classes in their order, those that only a later book has behind the others, without any
+/// report.
+fn classes(documents: &[&Document]) -> Vec<String> {
     let silent = Report::default();
-    let root = document.root(&silent);
-    let classes = root.may("class", "").and_then(Node::tables).unwrap_or_default();
-    let name =
-        |class: &super::reader::Table| class.may("name", "").and_then(Node::text).map(|name| name.text.to_owned());
-    // A class without a name keeps its place, for the bits of those that follow.
-    classes.iter().map(|class| name(class).unwrap_or_default()).collect()
+    let mut names: Vec<String> = Vec::new();
+    for (layer, document) in documents.iter().enumerate() {
+        let root = document.root(&silent);
+        let classes = root.may("class", "").and_then(Node::tables).unwrap_or_default();
+        for class in classes {
+            // A class without a name keeps its place, for the bits of those that follow.
+            let name = class.may("name", "").and_then(Node::text).map_or(String::new(), |name| name.text.to_owned());
+            if layer == 0 || !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
 }
 
 /// `standard` and the names of all programmes that versions judge apart, without any report.
@@ -227,6 +239,7 @@ fn programmes(documents: &[&Document]) -> Vec<String> {
 /// The ids of rules, each of which a verdict may name.
 pub(super) struct Rules<'a> {
     texts: Vec<String>,
+    doubts: HashMap<u32, Doubt>,
     met: HashMap<String, String>,
     report: &'a Report,
 }
@@ -234,7 +247,7 @@ pub(super) struct Rules<'a> {
 impl<'a> Rules<'a> {
     /// The rules that no file names come first.
     pub fn new(names: &Names, report: &'a Report) -> (Rules<'a>, FixedRules) {
-        let mut rules = Rules { texts: Vec::new(), met: HashMap::new(), report };
+        let mut rules = Rules { texts: Vec::new(), doubts: HashMap::new(), met: HashMap::new(), report };
         let fixed = FixedRules {
             no_marketplace: rules.fixed(["no_marketplace"]),
             fulfilled_by_marketplace: rules.fixed([Reason::FulfilledByMarketplace.name()]),
@@ -282,6 +295,23 @@ impl<'a> Rules<'a> {
     /// The text of a rule's id.
     pub fn text(&self, rule: RuleId) -> &str {
         &self.texts[rule.0 as usize]
+    }
+
+    /// Notes how sure a rule is.
+    pub fn rate(&mut self, rule: RuleId, confidence: Confidence) {
+        if confidence == Confidence::Unsure {
+            self.doubts.insert(rule.0, Doubt::UnsureRule);
+        }
+    }
+
+    /// Notes that the shape of a rule was seen too seldom.
+    pub fn note_low(&mut self, rule: RuleId) {
+        self.doubts.insert(rule.0, Doubt::LowShape);
+    }
+
+    /// Of each rule, in order.
+    pub fn doubts(&self) -> Vec<Option<Doubt>> {
+        (0..self.next()).map(|rule| self.doubts.get(&rule).copied()).collect()
     }
 
     pub fn into_texts(self) -> Vec<String> {

@@ -7,7 +7,7 @@ use super::versions;
 use crate::calendar::{Day, Zone, date_from_day};
 use crate::lane::Country;
 use crate::money::Currency;
-use crate::policy::{Market, MarketplaceId, SelectedBy, Version};
+use crate::policy::{ListedPrices, Market, MarketplaceId, SelectedBy, Version};
 use crate::text;
 use std::collections::{BTreeMap, HashMap};
 
@@ -51,7 +51,7 @@ pub(super) fn read<'a>(shelf: &Shelf<'a>, names: &Names<'a>, rules: &mut Rules, 
     let mut all = Vec::new();
     for document in documents {
         let root = document.root(report);
-        all.extend(market(&root, &mut markets, names, rules, report));
+        all.extend(market(document, &root, &mut markets, names, rules, report));
         root.finish();
     }
     markets.all = (all.len() == names.markets.len()).then_some(all);
@@ -59,6 +59,7 @@ pub(super) fn read<'a>(shelf: &Shelf<'a>, names: &Names<'a>, rules: &mut Rules, 
 }
 
 fn market<'a>(
+    document: &Document,
     root: &Table<'a>,
     markets: &mut Markets<'a>,
     names: &Names<'a>,
@@ -78,6 +79,9 @@ fn market<'a>(
     let selected_by = root.need("selected_by", "\"promised_delivery\"").and_then(|node| node.choice(&clocks));
     let window_days = root.need("window_days", "30").and_then(|node| node.whole(1..=366));
     let latency_days = root.need("latency_days", "14").and_then(|node| node.whole(0..=366));
+    let prices = [("with_tax", ListedPrices::WithTax), ("without_tax", ListedPrices::WithoutTax)];
+    let listed_prices = root.may("listed_prices", "\"with_tax\"");
+    let listed_prices = listed_prices.map_or(Some(ListedPrices::WithoutTax), |node| node.choice(&prices));
     let groups = root.may("groups", "[groups] with its keys").and_then(Node::table);
     let groups = groups.map(|groups| countries_by_group(&groups)).unwrap_or_default();
     let tables = root.may("version", "[[version]] with its keys").and_then(Node::tables).unwrap_or_default();
@@ -108,6 +112,8 @@ fn market<'a>(
         window_days: window_days?,
         latency_days: latency_days?,
         country,
+        listed_prices: listed_prices?,
+        note: document.note(),
         versions,
     })
 }

@@ -7,6 +7,7 @@
 use super::{BookFile, Problem};
 use crate::calendar::{Day, day_from_date};
 use crate::text::shown;
+use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use toml::de::{DeTable, DeValue};
@@ -14,6 +15,8 @@ use toml::de::{DeTable, DeValue};
 /// Where something stands.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
+    /// Which of the books on top of each other.
+    pub layer: usize,
     pub file: &'a str,
     pub line: usize,
 }
@@ -32,7 +35,7 @@ impl Report {
     /// Messages quote keys and values of the files, which may hold anything.
     pub fn add(&self, at: Place, message: impl AsRef<str>) {
         let message = shown(message.as_ref()).into_owned();
-        self.0.borrow_mut().push(Problem { file: at.file.to_owned(), line: at.line, message });
+        self.0.borrow_mut().push(Problem { layer: at.layer, file: at.file.to_owned(), line: at.line, message });
     }
 
     /// All problems by file and line; none means that every question was answered.
@@ -46,7 +49,9 @@ impl Report {
 
 /// A parsed file.
 pub(super) struct Document<'a> {
+    pub layer: usize,
     pub name: &'a str,
+    text: &'a str,
     root: DeTable<'a>,
     newlines: Vec<usize>,
     /// Whether all of it is TOML. What was saved of a damaged file still tells its id, so that the
@@ -55,10 +60,11 @@ pub(super) struct Document<'a> {
 }
 
 impl<'a> Document<'a> {
-    pub fn parse(file: &'a BookFile, report: &Report) -> Document<'a> {
+    pub fn parse(layer: usize, file: &'a BookFile, report: &Report) -> Document<'a> {
         let (root, errors) = DeTable::parse_recoverable(&file.text);
         let newlines = file.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
-        let document = Document { name: &file.name, root: root.into_inner(), newlines, sound: errors.is_empty() };
+        let (name, text, sound) = (file.name.as_str(), file.text.as_str(), errors.is_empty());
+        let document = Document { layer, name, text, root: root.into_inner(), newlines, sound };
         for error in errors {
             let at = document.place(error.span().map_or(0, |span| span.start));
             report.add(at, format!("this is not TOML: {}", error.message().replace('\n', ", ")));
@@ -67,11 +73,30 @@ impl<'a> Document<'a> {
     }
 
     pub fn place(&self, offset: usize) -> Place<'_> {
-        Place { file: self.name, line: self.newlines.partition_point(|newline| *newline < offset) + 1 }
+        Place {
+            layer: self.layer,
+            file: self.name,
+            line: self.newlines.partition_point(|newline| *newline < offset) + 1,
+        }
     }
 
     pub fn root<'d>(&'d self, report: &'d Report) -> Table<'d> {
         Table { values: &self.root, document: self, report, at: self.place(0), asked: RefCell::default() }
+    }
+
+    /// The lines of comment with which the file begins.
+    pub fn note(&self) -> Vec<String> {
+        self.text.lines().map_while(comment).collect()
+    }
+
+    /// The lines of comment right above a line.
+    fn note_above(&self, line: usize) -> Vec<String> {
+        let first = |line: usize| line.checked_sub(1).map_or(0, |before| self.newlines[before] + 1);
+        let text = |line: usize| self.text.get(first(line)..)?.lines().next();
+        let above = (0..line.saturating_sub(1)).rev();
+        let mut note: Vec<String> = above.map_while(|line| comment(text(line)?)).collect();
+        note.reverse();
+        note
     }
 
     /// A text at the top of the file, without any report.
@@ -80,6 +105,12 @@ impl<'a> Document<'a> {
         let text = value.get_ref().as_str().filter(|text| !text.is_empty())?;
         Some(Text { text, at: self.place(value.span().start) })
     }
+}
+
+/// What a line of comment says; `None` for any other line.
+fn comment(line: &str) -> Option<String> {
+    let text = line.strip_prefix('#')?;
+    Some(text.strip_prefix(' ').unwrap_or(text).trim_end().to_owned())
 }
 
 /// A text and where it stands.
@@ -115,6 +146,24 @@ impl<'a> Table<'a> {
         node
     }
 
+    /// What the comment right above its header says, line by line.
+    pub fn note(&self) -> Vec<String> {
+        self.document.note_above(self.at.line)
+    }
+
+    /// The value of a key that a book on top of another may leave to it.
+    pub fn need_in(&self, layer: Layer, key: &'static str, example: &'static str) -> Option<Node<'a>> {
+        match layer {
+            Layer::Lowest => self.need(key, example),
+            Layer::OnTop => self.may(key, example),
+        }
+    }
+
+    /// Adds what it says to a digest: keys in order and values, without layout, comments and the keys left out.
+    pub fn digest(&self, hash: &mut Sha256, without: &[&str]) {
+        digest_table(self.values, hash, without);
+    }
+
     /// Every key with its value, for tables whose keys are names.
     pub fn entries(&self, example: &'static str) -> Vec<(Text<'a>, Node<'a>)> {
         let entry = |(key, value): (&'a toml::Spanned<_>, _)| {
@@ -139,6 +188,52 @@ impl<'a> Table<'a> {
             self.report.add(at, format!("the key `{}` means nothing here{hint}", key.get_ref()));
         }
     }
+}
+
+/// Whether a file of the book may leave keys to another one below it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layer {
+    /// It stands for itself.
+    Lowest,
+    /// It adds to others.
+    OnTop,
+}
+
+fn digest_table(table: &DeTable, hash: &mut Sha256, without: &[&str]) {
+    let mut entries: Vec<_> = table.iter().map(|(key, value)| (key.get_ref(), value.get_ref())).collect();
+    entries.retain(|(key, _)| !without.contains(&key.as_ref()));
+    entries.sort_by_key(|(key, _)| *key);
+    hash.update((entries.len() as u64).to_le_bytes());
+    for (key, value) in entries {
+        digest_text(key, hash);
+        digest_value(value, hash, without);
+    }
+}
+
+fn digest_value(value: &DeValue, hash: &mut Sha256, without: &[&str]) {
+    let (kind, text) = match value {
+        DeValue::Table(table) => {
+            hash.update(b"t");
+            return digest_table(table, hash, without);
+        }
+        DeValue::Array(items) => {
+            hash.update(b"l");
+            hash.update((items.len() as u64).to_le_bytes());
+            return items.iter().for_each(|item| digest_value(item.get_ref(), hash, without));
+        }
+        DeValue::String(text) => (b"s", text.to_string()),
+        DeValue::Boolean(flag) => (b"b", flag.to_string()),
+        DeValue::Datetime(moment) => (b"d", moment.to_string()),
+        DeValue::Integer(integer) => (b"i", format!("{}:{}", integer.radix(), integer.as_str())),
+        DeValue::Float(float) => (b"f", float.as_str().to_owned()),
+    };
+    hash.update(kind);
+    digest_text(&text, hash);
+}
+
+fn digest_text(text: &str, hash: &mut Sha256) {
+    hash.update((text.len() as u64).to_le_bytes());
+    hash.update(text.as_bytes());
 }
 
 /// How a key is written; tables have headers instead of values.

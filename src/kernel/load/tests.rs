@@ -151,7 +151,7 @@ fn what_is_referred_to_must_exist() {
         ),
         (F, "posts = [\"white\"]", "posts = [\"withe\"]", "withe", &["did you mean `white`?"]),
         (F, "default = \"blue\"", "default = \"blu\"", "blu", &["did you mean `blue`?"]),
-        (F, "DE = \"green\"", "FR = \"green\"", "FR", &["no marketplace", "`DE`"]),
+        (F, "DE = \"green\"", "DEU = \"green\"", "DEU", &["no country", "two capitals"]),
         (S, "[\"red\", \"@posts\"]", "[\"read\", \"@posts\"]", "read", &["did you mean `red`?"]),
         (S, "[\"red\", \"@posts\"]", "[\"red\", \"*\"]", "\"*\"]\nexcept = []", &["write it alone"]),
     ]);
@@ -186,7 +186,7 @@ fn names_and_ids_stand_once() {
             &["`red` is taken at carriers/red.toml:1"],
         ),
         (R, "id = \"red_10\"", "id = \"red_s10\"", "id = \"red_s10\"\npattern = \"7", &["`red_s10` is taken"]),
-        (F, "[by_marketplace.Bare]", "[by_marketplace.White]", "White", &["key `white`", "carriers/white.toml:1"]),
+        (F, "[by_ship_from.Bare]", "[by_ship_from.White]", "White", &["key `white`", "carriers/white.toml:1"]),
         (S, "name = \"parcel\"", "name = \"letter\"", "name = \"letter\"\nphrases = [\"parcel", &["services.toml:2"]),
         (H, "\"Non-Shop\"", "\"SHOP.de\"", "SHOP.de", &["name of a marketplace"]),
     ]);
@@ -254,7 +254,7 @@ fn files_must_be_there_and_known() {
     }
     let twice = [fixture::files(), fixture::files()].concat();
     assert!(written(&load(&twice).unwrap_err()).contains("given twice"));
-    assert_eq!(load(&[]).unwrap_err().len(), 4);
+    assert_eq!(load(&[]).unwrap_err().len(), 5);
 }
 
 #[test]
@@ -289,12 +289,12 @@ fn what_may_be_left_out_has_its_default() {
     let (_, market) = book.markets().next().unwrap();
     let version = market.version(i32::MIN).expect("no from: since ever");
     assert!(market.version(i32::MAX).is_some(), "no until: for good");
-    assert!(version.programmes.is_empty() && version.target(ProgrammeId(1)) == version.target);
+    assert!(version.programmes.is_empty() && version.target(ProgrammeId(1), 0) == version.target);
     let lane = &version.lanes[0];
     assert!(lane.carriers.is_none() && lane.programme.is_none() && lane.refuse.is_empty());
     let exempt = &lane.exempt[0];
     assert!(exempt.carriers.is_none() && exempt.services.is_none() && exempt.buy_shipping.is_none());
-    assert!(exempt.value_below.is_none() && exempt.integrated.is_none() && exempt.number_not_ending.is_none());
+    assert!(exempt.value.is_none() && exempt.integrated.is_none() && exempt.number_not_ending.is_none());
     assert!(!exempt.carrier_script_han);
 
     let book = load(&fixture::files()).unwrap();
@@ -343,17 +343,16 @@ fn the_book_says_what_its_files_say() {
 #[test]
 fn names_mean_carriers() {
     let book = load(&fixture::files()).unwrap();
-    let carrier = |name: &str, market: Option<&str>| {
-        let market = market.and_then(|market| match book.resolve_marketplace(market) {
-            Some(Marketplace::Known(id)) => Some(id),
-            _ => None,
-        });
-        book.carriers.label(book.carriers.in_marketplace(book.carriers.resolve(Some(name)), market)).to_owned()
+    let carrier = |name: &str, origin: Option<&str>| {
+        let origin = origin.map_or(Country::UNKNOWN, Country::read);
+        book.carriers.label(book.carriers.in_country(book.carriers.resolve(Some(name)), origin)).to_owned()
     };
-    for (name, market, id) in [
+    for (name, origin, id) in [
         ("red", Some("GB"), "red"),
         ("RED POST", None, "red"),
         ("Red 1st class", None, "red"),
+        ("Red™", None, "red"),
+        ("RED™ 1st Class℠", None, "red"),
         ("Redder", None, "other"),
         ("--", None, "(none)"),
         ("bare", Some("DE"), "green"),
@@ -363,7 +362,7 @@ fn names_mean_carriers() {
         ("naked", Some("DE"), "other"),
         ("naked", None, "other"),
     ] {
-        assert_eq!(carrier(name, market), id, "{name} in {market:?}");
+        assert_eq!(carrier(name, origin), id, "{name} from {origin:?}");
     }
     let id = |name: &str| book.carriers.by_id(name).unwrap();
     let friends = |a: &str, b: &str| book.carriers.are_friends(id(a), id(b)) && book.carriers.are_friends(id(b), id(a));

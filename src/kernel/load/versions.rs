@@ -1,10 +1,11 @@
 //! Versions of a policy and their lanes.
 
-use super::conditions::{self, Kind};
+use super::conditions::{self, Kind, OfLane};
 use super::names::{Names, Rules};
 use super::reader::{Node, Report, Table, Text, did_you_mean};
 use crate::amount::Amount;
-use crate::lane::{CarrierRule, Country, CountrySet, Lane, Lanes, Otherwise};
+use crate::calendar::Day;
+use crate::lane::{CarrierRule, Country, CountrySet, Known, Lane, Lanes, Otherwise};
 use crate::policy::{Confidence, Per, Programme, ProgrammeId, Source, Version};
 use crate::tally::{Target, TargetKind};
 use std::collections::BTreeMap;
@@ -27,16 +28,17 @@ pub(super) fn version(table: &Table, context: &Context, rules: &mut Rules) -> Op
     let programmes = table.may("programme", "[[version.programme]] with its keys").and_then(Node::tables);
     let programmes = programmes.map(|tables| programmes_apart(&tables, context)).unwrap_or_default();
     let carriers = table.need("carriers", ANY_CARRIER).and_then(|node| carrier_rule(node, context));
-    let levels = [
-        ("confirmed", Confidence::Confirmed),
-        ("single_source", Confidence::SingleSource),
-        ("unsure", Confidence::Unsure),
-    ];
-    let confidence = table.need("confidence", "\"confirmed\"").and_then(|node| node.choice(&levels));
+    let only = table.may("only", "[\"sfp\"]").and_then(Node::some_texts);
+    let only = only.map(|only| only.iter().filter_map(|name| programme(*name, &programmes, context)).collect());
+    let confidence = table.need("confidence", CONFIDENCE).and_then(confidence);
+    // What could not be read counts as sure, so that it is complained of once.
+    let rating = confidence.unwrap_or(Confidence::Confirmed);
+    id.into_iter().for_each(|id| rules.rate(id, rating));
     let checked_on = table.need("checked_on", "2026-11-22").and_then(Node::date);
     let sources = sources(table);
     let lanes = table.may("lane", "[[version.lane]] with its keys").and_then(Node::tables).unwrap_or_default();
-    let lanes = lanes.iter().filter_map(|table| lane(table, &programmes, carriers.as_ref(), context, rules));
+    let of_version = OfVersion { programmes: &programmes, carriers: carriers.as_ref(), confidence: rating };
+    let lanes = lanes.iter().filter_map(|table| lane(table, &of_version, context, rules));
     let lanes = Lanes::of(lanes.collect());
     table.finish();
     Some(Version {
@@ -47,11 +49,21 @@ pub(super) fn version(table: &Table, context: &Context, rules: &mut Rules) -> Op
         per: per?,
         carriers: carriers?,
         programmes,
+        only,
         lanes,
         confidence: confidence?,
         checked_on: crate::calendar::date_from_day(checked_on?).to_string(),
         sources: sources?,
+        note: table.note(),
     })
+}
+
+pub(super) const CONFIDENCE: &str = "\"confirmed\"";
+
+/// How sure something is.
+pub(super) fn confidence(node: Node) -> Option<Confidence> {
+    let levels = [Confidence::Confirmed, Confidence::SingleSource, Confidence::Unsure];
+    node.choice(&levels.map(|level| (level.name(), level)))
 }
 
 const ANY_CARRIER: &str = "\"any\" or { integrated = [\"royal_mail\"], otherwise = \"not_measured\" }";
@@ -95,6 +107,8 @@ fn programmes_apart(tables: &[Table], context: &Context) -> Vec<Programme> {
     for table in tables {
         let name = table.need("name", "\"premium\"").and_then(Node::text);
         let (target, per) = (target(table), per(table));
+        let from = table.may("from", "2025-07-31").and_then(Node::date);
+        let until = table.may("until", "2025-07-31").and_then(Node::date);
         table.finish();
         let Some(name) = name else { continue };
         let id = context.names.programme(name.text).unwrap_or(ProgrammeId::STANDARD);
@@ -106,12 +120,22 @@ fn programmes_apart(tables: &[Table], context: &Context) -> Vec<Programme> {
             let message = format!("programmes are written in lower case: `{}`", crate::text::lower(name.text));
             context.report.add(name.at, message);
         }
-        if programmes.iter().any(|known| known.id == id) {
+        let begins_before = |until: Option<Day>| until.is_none_or(|until| from.is_none_or(|from| from < until));
+        let ends_after = |from: Option<Day>| from.is_none_or(|from| until.is_none_or(|until| from < until));
+        let overlaps = |known: &Programme| begins_before(known.until) && ends_after(known.from);
+        if programmes.iter().any(|known| known.id == id && overlaps(known)) {
             context
                 .report
                 .add(name.at, format!("the version names the programme `{}` twice; write one of them", name.text));
         }
-        programmes.extend(target.zip(per).map(|(target, per)| Programme { id, target, per }));
+        programmes.extend(target.zip(per).map(|(target, per)| Programme {
+            id,
+            target,
+            per,
+            from,
+            until,
+            note: table.note(),
+        }));
     }
     programmes
 }
@@ -125,18 +149,21 @@ fn carrier_rule(node: Node, context: &Context) -> Option<CarrierRule> {
     let integrated = table.need("integrated", "[\"royal_mail\"]").and_then(Node::some_texts);
     let choices = [("not_measured", Otherwise::NotMeasured), ("not_accepted", Otherwise::NotAccepted)];
     let otherwise = table.need("otherwise", "\"not_measured\"").and_then(|node| node.choice(&choices));
+    let choices = [("complete", Known::Complete), ("partial", Known::Partial)];
+    let known = table.may("known", "\"complete\"").map_or(Some(Known::Complete), |node| node.choice(&choices));
     table.finish();
     let integrated = context.names.carrier_set(&integrated?);
-    Some(CarrierRule::Integrated(integrated, otherwise?))
+    Some(CarrierRule::Integrated(integrated, otherwise?, known?))
 }
 
-fn lane(
-    table: &Table,
-    programmes: &[Programme],
-    of_version: Option<&CarrierRule>,
-    context: &Context,
-    rules: &mut Rules,
-) -> Option<Lane> {
+/// What a lane takes from its version.
+struct OfVersion<'v> {
+    programmes: &'v [Programme],
+    carriers: Option<&'v CarrierRule>,
+    confidence: Confidence,
+}
+
+fn lane(table: &Table, of_version: &OfVersion, context: &Context, rules: &mut Rules) -> Option<Lane> {
     let id = table.need("id", "\"gb-domestic\"").and_then(Node::text).map(|id| rules.add(id));
     let from = table.need("from", "[\"GB\"]").and_then(|node| countries(node, context));
     let to = table.need("to", "[\"GB\"]").and_then(|node| countries(node, context));
@@ -144,23 +171,38 @@ fn lane(
     let own = table.may("carriers", ANY_CARRIER);
     let carriers = own.and_then(|node| carrier_rule(node, context));
     let programme = table.may("programme", "\"premium\"").and_then(Node::text);
-    let programme = programme.and_then(|name| programme_of_lane(name, programmes, context));
+    let programme = programme.and_then(|name| self::programme(name, of_version.programmes, context));
+    let rating = table.may("confidence", CONFIDENCE).and_then(confidence).unwrap_or(of_version.confidence);
+    id.into_iter().for_each(|id| rules.rate(id, rating));
     let exempt =
         table.may("exempt", "[[version.lane.exempt]] with its keys").and_then(Node::tables).unwrap_or_default();
     let refuse =
         table.may("refuse", "[[version.lane.refuse]] with its keys").and_then(Node::tables).unwrap_or_default();
     table.finish();
     // A list that could not be read counts as one, so that it is complained of once.
-    let in_force = if own.is_some() { carriers.as_ref() } else { of_version };
+    let in_force = if own.is_some() { carriers.as_ref() } else { of_version.carriers };
     let has_list = !matches!(in_force, Some(CarrierRule::Any));
     let mut read = |tables: &[Table], kind| {
-        tables.iter().filter_map(|table| conditions::condition(table, kind, has_list, context, rules)).collect()
+        let of_lane = OfLane { has_list, confidence: rating };
+        tables.iter().filter_map(|table| conditions::condition(table, kind, &of_lane, context, rules)).collect()
     };
     let (exempt, refuse) = (read(&exempt, Kind::Exemption), read(&refuse, Kind::Refusal));
-    Some(Lane { id: id?, from: from?, to: to?, scans: scans?, carriers, programme, exempt, refuse })
+    Some(Lane {
+        id: id?,
+        from: from?,
+        to: to?,
+        scans: scans?,
+        carriers,
+        programme,
+        exempt,
+        refuse,
+        confidence: rating,
+        note: table.note(),
+    })
 }
 
-fn programme_of_lane(name: Text, programmes: &[Programme], context: &Context) -> Option<ProgrammeId> {
+/// A programme that the version judges apart, or `standard`.
+fn programme(name: Text, programmes: &[Programme], context: &Context) -> Option<ProgrammeId> {
     let known = |id: &ProgrammeId| *id == ProgrammeId::STANDARD || programmes.iter().any(|known| known.id == *id);
     let id = context.names.programme(name.text).filter(known);
     if id.is_none() {

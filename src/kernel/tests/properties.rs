@@ -11,7 +11,7 @@ use vtr_kernel::calendar::{
     provisional,
 };
 use vtr_kernel::check_digit;
-use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
+use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, ScanColumns, Tracking};
 use vtr_kernel::instant::{Moment, TimeFormat};
 use vtr_kernel::ladder::{Evidence, Terms, Verdict, is_implausible, judge, select, selecting_day};
 use vtr_kernel::lane::Country;
@@ -174,8 +174,8 @@ impl Typed {
         let [promised, shipped, tracking_added, first_scan, delivery_scan] = self.times;
         let facts = Facts {
             marketplace,
-            fulfilled_by: FulfilledBy::read(self.channel.as_deref()),
-            state: OrderState::read(self.status.as_deref()),
+            fulfilled_by: book.words.fulfilled_by(self.channel.as_deref()).meaning(),
+            state: book.words.order_state(self.status.as_deref()).meaning(),
             order_id: &self.order_id,
             carrier: if self.has[0] {
                 CarrierField::Name(book.carriers.resolve(self.carrier.as_deref()))
@@ -188,7 +188,7 @@ impl Typed {
             origin: self.from.as_deref().map(Country::read),
             destination: self.to.as_deref().map(Country::read),
             value: self.value.as_deref().map(|text| Amount::read(text, b'.').unwrap()),
-            currency: CurrencyField::read(self.currency.as_deref()),
+            currency: CurrencyField::read(self.currency.as_deref(), &book.words),
             programme: self.programme.as_deref().and_then(|name| book.resolve_programme(name)),
             promised,
             shipped,

@@ -112,7 +112,7 @@ latency_days = 14
 
 const RED: &str = "id = \"red\"\nname = \"Red\"\naliases = []\nclosed = false\nsource = []\n";
 const BLUE: &str = "id = \"blue\"\nname = \"Blue\"\naliases = []\nclosed = false\nsource = []\n";
-const FAMILIES: &str = "[families]\n\n[groups]\n\n[by_marketplace]\n";
+const FAMILIES: &str = "[families]\n\n[groups]\n\n[by_ship_from]\n";
 const SERVICES: &str = "[[class]]\nname = \"letter\"\nphrases = [\"letter\"]\ncarriers = [\"*\"]\nexcept = []\n";
 const PLACEHOLDERS: &str = r#"words = ["none"]
 numbers = []
@@ -125,6 +125,20 @@ min_length = 5
 no_marketplace = ["Non-Shop"]
 "#;
 
+const WORDS: &str = r#"[fulfillment_channel]
+marketplace = ["AFN", "FBA", "Amazon"]
+seller = ["MFN"]
+
+[order_status]
+canceled = ["Canceled", "Cancelled"]
+live = ["Shipped"]
+
+[programme]
+
+[currency]
+codes = ["EUR", "GBP"]
+"#;
+
 static BOOK: LazyLock<Arc<Book>> = LazyLock::new(|| {
     let files = [
         ("policies/gb.toml", GB),
@@ -135,6 +149,7 @@ static BOOK: LazyLock<Arc<Book>> = LazyLock::new(|| {
         ("families.toml", FAMILIES),
         ("services.toml", SERVICES),
         ("placeholders.toml", PLACEHOLDERS),
+        ("words.toml", WORDS),
     ];
     let files = files.map(|(name, text)| BookFile { name: name.into(), text: text.into() });
     Arc::new(load::load(&files).unwrap_or_else(|problems| panic!("{problems:?}")))

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, date_from_day};
 use vtr_kernel::carrier::CarrierSet;
-use vtr_kernel::lane::{CarrierRule, Condition, Country, CountrySet, Lane, Otherwise, Scans};
+use vtr_kernel::lane::{CarrierRule, Condition, Country, CountrySet, Known, Lane, Limit, Otherwise, Scans};
 use vtr_kernel::money::Money;
 use vtr_kernel::policy::{Confidence, Market, Per, ProgrammeId, SelectedBy, Version};
 use vtr_kernel::tally::Target;
@@ -45,8 +45,9 @@ pub fn market(book: &Book, market: &Market, day: Day) -> String {
         market.window_days,
         market.latency_days,
     );
+    text += &said(&market.note, "  ");
     match market.version(day) {
-        Some(version) => text += &of_version(book, version),
+        Some(version) => text += &of_version(book, version, day),
         None => text += "\nno version is in force: packages of this day end as no_policy\n",
     }
     if !market.versions.is_empty() {
@@ -59,10 +60,32 @@ pub fn market(book: &Book, market: &Market, day: Day) -> String {
     text
 }
 
-fn of_version(book: &Book, version: &Version) -> String {
+/// What the file says of something, line by line behind a mark.
+fn said(note: &[String], indent: &str) -> String {
+    note.iter().fold(String::new(), |mut text, line| {
+        let _ = writeln!(text, "{indent}| {line}");
+        text
+    })
+}
+
+/// How sure something is, where that is not what is above it.
+fn unlike(own: Confidence, above: Confidence) -> String {
+    if own == above { String::new() } else { format!(" ({})", confidence(own)) }
+}
+
+fn confidence(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::Confirmed => "confirmed",
+        Confidence::SingleSource => "one source",
+        Confidence::Unsure => "unsure",
+    }
+}
+
+fn of_version(book: &Book, version: &Version, day: Day) -> String {
     let mut text = format!("\nversion {}, {}\n", book.rule(version.id), span(version));
+    text += &said(&version.note, "  ");
     let _ = writeln!(text, "  target: {}, by {}", target(version.target), per(version.per));
-    for programme in &version.programmes {
+    for programme in version.programmes.iter().filter(|programme| programme.in_force(day)) {
         let _ = writeln!(
             text,
             "  programme {}: {}, by {}",
@@ -70,31 +93,33 @@ fn of_version(book: &Book, version: &Version) -> String {
             target(programme.target),
             per(programme.per)
         );
+        text += &said(&programme.note, "    ");
+    }
+    if let Some(only) = &version.only {
+        let names: Vec<&str> = only.iter().map(|id| book.programme(*id)).collect();
+        let _ = writeln!(text, "  only these programmes are judged: {}; all else is no_policy", names.join(", "));
     }
     let _ = writeln!(text, "  carriers: {}", carriers(book, &version.carriers));
     for lane in version.lanes.iter() {
-        text += &of_lane(book, lane);
+        text += &of_lane(book, lane, version.confidence);
     }
-    let confidence = match version.confidence {
-        Confidence::Confirmed => "confirmed",
-        Confidence::SingleSource => "one source",
-        Confidence::Unsure => "unsure",
-    };
-    let _ = writeln!(text, "\n  {confidence}, checked on {}", version.checked_on);
+    let _ = writeln!(text, "\n  {}, checked on {}", confidence(version.confidence), version.checked_on);
     for source in &version.sources {
         let _ = writeln!(text, "    {}\n      {}", source.title, source.url);
     }
     text
 }
 
-fn of_lane(book: &Book, lane: &Lane) -> String {
+fn of_lane(book: &Book, lane: &Lane, of_version: Confidence) -> String {
     let mut text = format!(
-        "\n  lane {}: {} -> {}, {}\n",
+        "\n  lane {}: {} -> {}, {}{}\n",
         book.rule(lane.id),
         countries(&lane.from),
         countries(&lane.to),
-        scans(&lane.scans)
+        scans(&lane.scans),
+        unlike(lane.confidence, of_version)
     );
+    text += &said(&lane.note, "    ");
     if let Some(programme) = lane.programme.filter(|programme| *programme != ProgrammeId::STANDARD) {
         let _ = writeln!(text, "    judged in the programme {}", book.programme(programme));
     }
@@ -102,10 +127,14 @@ fn of_lane(book: &Book, lane: &Lane) -> String {
         let _ = writeln!(text, "    carriers: {}", carriers(book, rule));
     }
     for exemption in &lane.exempt {
-        let _ = writeln!(text, "    exempt {}: {}", book.rule(exemption.id), condition(book, exemption));
+        let sure = unlike(exemption.confidence, lane.confidence);
+        let _ = writeln!(text, "    exempt {}: {}{sure}", book.rule(exemption.id), condition(book, exemption));
+        text += &said(&exemption.note, "      ");
     }
     for refusal in &lane.refuse {
-        let _ = writeln!(text, "    refused {}: {}", book.rule(refusal.id), condition(book, refusal));
+        let sure = unlike(refusal.confidence, lane.confidence);
+        let _ = writeln!(text, "    refused {}: {}{sure}", book.rule(refusal.id), condition(book, refusal));
+        text += &said(&refusal.note, "      ");
     }
     text
 }
@@ -137,10 +166,14 @@ fn per(per: Per) -> &'static str {
 fn carriers(book: &Book, rule: &CarrierRule) -> String {
     match rule {
         CarrierRule::Any => "any".into(),
-        CarrierRule::Integrated(set, otherwise) => {
+        CarrierRule::Integrated(set, otherwise, known) => {
             let others = match otherwise {
                 Otherwise::NotMeasured => "packages of others are left out",
                 Otherwise::NotAccepted => "packages of others are defects",
+            };
+            let others = match known {
+                Known::Complete => others,
+                Known::Partial => "the list is known in part, so packages of others are judged on, with a doubt",
             };
             format!("{}; {others}", ids(book, set))
         }
@@ -206,8 +239,15 @@ fn condition(book: &Book, condition: &Condition) -> String {
         Some(false) => parts.push("label not bought through the marketplace".into()),
         None => {}
     }
-    if let Some(limit) = &condition.value_below {
-        parts.push(format!("value below {}", money(limit)));
+    match &condition.value {
+        Some(Limit::Below(limit)) => parts.push(format!("value below {}", money(limit))),
+        Some(Limit::AtMost(limit)) => parts.push(format!("value at most {}", money(limit))),
+        None => {}
+    }
+    if let Some(days) = &condition.shipped {
+        let date = |day: Day| date_from_day(day).to_string();
+        parts.extend(days.from.map(|day| format!("shipped on {} or later", date(day))));
+        parts.extend(days.before.map(|day| format!("shipped before {}", date(day))));
     }
     match condition.integrated {
         Some(true) => parts.push("carrier integrated".into()),
@@ -231,13 +271,15 @@ mod tests {
 
     #[test]
     fn what_is_in_force_is_told() {
-        let book = shelf::book(None).unwrap();
+        let book = shelf::book(&[]).unwrap();
         let id = crate::verbs::book::marketplace(&book, "amazon.co.uk").unwrap();
         let on = |date: &str| market(&book, book.market(id), day_from_date(date.parse().unwrap()));
         let text = on("2025-02-01");
         for part in [
             "Amazon.co.uk (GB), on 2025-02-01",
             "target: at least 95 %, by category",
+            "  | All carriers count, and cross-border shipments both ways.",
+            "  confirmed, checked on",
             "carriers: any",
             "* gb-2025-01-15",
             "exempt gb-",

@@ -157,7 +157,7 @@ fn declared(book: &Book, (market, name, ..): &Form) -> (Marketplace, CarrierId) 
     let Some(marketplace @ Marketplace::Known(id)) = book.resolve_marketplace(market) else {
         panic!("the book has no marketplace {market}")
     };
-    match book.carriers.in_marketplace(book.carriers.resolve(Some(name)), Some(id)) {
+    match book.carriers.in_country(book.carriers.resolve(Some(name)), book.market(id).country) {
         Carrier::Known(carrier) => (marketplace, carrier),
         _ => panic!("the book has no carrier {name} in {market}"),
     }

@@ -98,8 +98,8 @@ impl<'a> Typed<'a> {
         let day = selecting_day(book, marketplace, promised, shipped, &Zone::utc())?;
         let facts = Facts {
             marketplace,
-            fulfilled_by: FulfilledBy::read(self.channel),
-            state: OrderState::read(self.status),
+            fulfilled_by: book.words.fulfilled_by(self.channel).meaning(),
+            state: book.words.order_state(self.status).meaning(),
             order_id: self.order_id,
             carrier: if self.has('c') {
                 CarrierField::NoColumn
@@ -112,7 +112,7 @@ impl<'a> Typed<'a> {
             origin: self.from.map(Country::read),
             destination: self.to.map(Country::read),
             value: self.value.and_then(|text| Amount::read(text, b'.').ok()),
-            currency: CurrencyField::read(self.currency),
+            currency: CurrencyField::read(self.currency, &book.words),
             programme: self.programme.and_then(|name| book.resolve_programme(name)),
             promised,
             shipped,

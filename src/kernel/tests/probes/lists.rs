@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use toml::{Table, Value};
 use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
+use vtr_kernel::lane::Country;
 use vtr_kernel::text::alias_key;
 
 const NOBODY: &str = "tezel_lojistik";
@@ -150,6 +151,9 @@ fn uses(shelf: &Shelf, group: &str) -> Vec<Vec<String>> {
     found
 }
 
+/// A day on which the American list of 2016 was in force at home.
+const OLDEST: Day = 17_683;
+
 /// A carrier's packages at home and from abroad, in every store that ever kept a list.
 fn stores(carrier: &str) -> impl Iterator<Item = Shipment> {
     let carrier = carrier.to_owned();
@@ -157,7 +161,7 @@ fn stores(carrier: &str) -> impl Iterator<Item = Shipment> {
         let carrier = carrier.clone();
         [None, Some("CN"), Some("FR")].into_iter().flat_map(move |from| {
             let carrier = carrier.clone();
-            [OLD, NEW].into_iter().map(move |day| {
+            [OLDEST, OLD, NEW].into_iter().map(move |day| {
                 let value = Some(("9999".to_owned(), None));
                 Shipment {
                     carrier: carrier.clone(),
@@ -175,26 +179,32 @@ fn every_bare_name_moves_an_answer() {
     let shelf = Shelf::embedded();
     let book = shelf.load();
     let changed = shelf.changed(|shelf| {
-        let bare = shelf.file("families.toml")["by_marketplace"].as_table_mut().unwrap();
+        let bare = shelf.file("families.toml")["by_ship_from"].as_table_mut().unwrap();
         bare.iter_mut()
             .flat_map(|(_, entries)| entries.as_table_mut().unwrap().iter_mut())
+            .filter(|(_, id)| id.is_str())
             .for_each(|(_, id)| *id = Value::String(NOBODY.into()));
     });
-    let bare = shelf.files["families.toml"]["by_marketplace"].as_table().unwrap();
-    // The United States stand in for the stores without an entry.
-    let places =
-        bare.iter().flat_map(|(name, entries)| entries.as_table().unwrap().keys().map(move |market| (name, market)));
-    let place = |market: &String| if market == "default" { "US".to_owned() } else { market.clone() };
-    let items = places.map(|(name, market)| {
-        (format!("{name} in {market}"), Shipment { carrier: name.clone(), ..Shipment::new(&place(market), NEW) })
+    let bare = shelf.files["families.toml"]["by_ship_from"].as_table().unwrap();
+    // The United States stand in for the countries without an entry.
+    let countries = |entries: &Value| -> Vec<String> {
+        let entries = entries.as_table().unwrap().iter().filter(|(_, id)| id.is_str());
+        entries.map(|(country, _)| if country == "default" { "US".to_owned() } else { country.clone() }).collect()
+    };
+    let places = bare
+        .iter()
+        .flat_map(|(name, entries)| countries(entries).into_iter().map(move |country| (name.clone(), country)));
+    let items = places.map(|(name, country)| {
+        let what = format!("{name} from {country}");
+        (what, Shipment { carrier: name, from: Some(country), ..Shipment::new("GB", NEW) })
     });
     assert_all("bare names", [&book, &changed], items);
     let none = shelf
-        .changed(|shelf| *shelf.file("families.toml").get_mut("by_marketplace").unwrap() = Value::Table(Table::new()));
+        .changed(|shelf| *shelf.file("families.toml").get_mut("by_ship_from").unwrap() = Value::Table(Table::new()));
     assert_all(
         "keys of bare names",
         [&book, &none],
-        bare.keys().map(|name| (name.clone(), Shipment { carrier: name.clone(), ..Shipment::new("US", NEW) })),
+        bare.keys().map(|name| (name.clone(), Shipment { carrier: name.clone(), ..Shipment::new("DE", NEW) })),
     );
 }
 
@@ -231,8 +241,9 @@ fn every_service_class_moves_an_answer() {
         // Every phrase is of its class, or of one before it.
         let group = |phrase: &String| {
             let service = book.services.resolve(Some(phrase));
-            let carrier =
-                book.carriers.in_marketplace(book.carriers.resolve(Some(&of_service(name, "")[0].carrier)), None);
+            let carrier = book
+                .carriers
+                .in_country(book.carriers.resolve(Some(&of_service(name, "")[0].carrier)), Country::UNKNOWN);
             book.services.class_of(service, carrier).is_some_and(|class| usize::from(class.0) <= index)
         };
         let stray: Vec<&String> = phrases.iter().filter(|phrase| !group(phrase)).collect();

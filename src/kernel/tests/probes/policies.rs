@@ -8,7 +8,7 @@ use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, date_from_day, day_from_date};
 
 /// What may change without moving a figure.
-const COMMENTARY: [(&str, &str); 11] = [
+const COMMENTARY: [(&str, &str); 14] = [
     ("name", "the store's name, for people"),
     ("version.id", "the name of a rule"),
     ("version.per", "what is suspended by it"),
@@ -17,6 +17,9 @@ const COMMENTARY: [(&str, &str); 11] = [
     ("version.checked_on", "when the source was read"),
     ("version.source.title", "a source"),
     ("version.source.url", "a source"),
+    ("listed_prices", "what values are made of; judged ones are given"),
+    ("version.lane.confidence", "how sure the source is"),
+    ("version.lane.exempt.confidence", "how sure the source is"),
     ("version.lane.id", "the name of a rule"),
     ("version.lane.exempt.id", "the name of a rule"),
     ("version.lane.refuse.id", "the name of a rule"),
@@ -114,8 +117,10 @@ fn other(kind: &str, leaf: &Leaf, number: usize) -> Option<Value> {
         "selected_by" => string("shipped"),
         "window_days" | "latency_days" => Value::Integer(leaf.value.as_integer().unwrap() - 1),
         "groups" => string("QQ"),
-        "version.from" => shifted(&leaf.value, 1),
-        "version.until" => shifted(&leaf.value, -1),
+        "version.from" | "version.programme.from" => shifted(&leaf.value, 1),
+        "version.until" | "version.programme.until" | "version.lane.exempt.shipped_before" => shifted(&leaf.value, -1),
+        "version.only" => string("standard"),
+        "version.lane.carriers.known" => string("complete"),
         "version.lane.from" | "version.lane.to" => string(if text().starts_with('!') { "!QQ" } else { "QQ" }),
         "version.target.at_least" | "version.target.more_than" | "version.programme.target.at_least" => string("0.5"),
         "version.programme.name" => Value::String(format!("{}x", text())),
@@ -134,7 +139,7 @@ fn other(kind: &str, leaf: &Leaf, number: usize) -> Option<Value> {
         "version.lane.scans" | "version.lane.scans.then" | "version.lane.scans.otherwise" => {
             Value::Integer(3 - leaf.value.as_integer().unwrap())
         }
-        "version.lane.scans.value_below" | "version.lane.exempt.value_below" => {
+        "version.lane.scans.value_below" | "version.lane.exempt.value_below" | "version.lane.exempt.value_at_most" => {
             let (amount, currency) = text().split_once(' ').unwrap();
             Value::String(format!("{amount}.01 {currency}"))
         }
@@ -202,7 +207,9 @@ impl Craft<'_> {
     fn values(&self, lane: &Value) -> Vec<Option<(String, Option<String>)>> {
         let mut values = vec![None, Some(("1".to_owned(), None))];
         let conditions = lane.get("exempt").and_then(Value::as_array).into_iter().flatten();
-        let limits = conditions.chain(lane.get("scans")).filter_map(|holder| holder.get("value_below"));
+        let limits = conditions
+            .chain(lane.get("scans"))
+            .filter_map(|holder| holder.get("value_below").or_else(|| holder.get("value_at_most")));
         for limit in limits {
             let (amount, currency) = limit.as_str().unwrap().split_once(' ').unwrap();
             values.push(Some((amount.to_owned(), Some(currency.to_owned()))));
@@ -223,7 +230,16 @@ impl Craft<'_> {
         ];
         let first = version.get("from").map(day_of);
         let last = version.get("until").map(|until| day_of(until) - 1);
-        let days = [first, last].into_iter().flatten().chain((first.is_none() && last.is_none()).then_some(20_000));
+        let of_programmes = version.get("programme").and_then(Value::as_array).into_iter().flatten();
+        let of_programmes = of_programmes.flat_map(|programme| {
+            let until = programme.get("until").map(|until| day_of(until) - 1);
+            programme.get("from").map(day_of).into_iter().chain(until)
+        });
+        let days = [first, last]
+            .into_iter()
+            .flatten()
+            .chain(of_programmes)
+            .chain((first.is_none() && last.is_none()).then_some(20_000));
         let mut carriers: Vec<String> =
             ["Bob's Vans", "usps", "royal_mail", "china_post", "canada_post", "australia_post", "Bob 运"]
                 .map(str::to_owned)
@@ -321,10 +337,14 @@ fn is_said_twice(kind: &str, leaf: &Leaf, file: &Table) -> bool {
             let mut exempt = lane().get("exempt").and_then(Value::as_array).into_iter().flatten();
             exempt.any(|exemption| exemption.as_table().unwrap().len() == 1)
         }
+        // A list known in part judges the others on.
+        "version.lane.carriers.otherwise" => {
+            lane()["carriers"].get("known").is_some_and(|known| *known == "partial".into())
+        }
         // The name of a marketplace is always one of its names.
         "aliases" => leaf.value == file["marketplace"],
         // A store without a limit compares no value.
-        "currency" => !toml::to_string(file).unwrap().contains("value_below"),
+        "currency" => !toml::to_string(file).unwrap().contains("value_"),
         _ => false,
     }
 }
@@ -387,25 +407,27 @@ fn change(shelf: &mut Shelf, kind: &str, leaves: &[Leaf]) {
                     lane["programme"] = other(kind, leaf, number).unwrap();
                 }
             }
+            let version = &mut file["version"][leaf.index_after("version").unwrap()];
+            if version
+                .get("only")
+                .is_some_and(|only| texts(Some(only)).iter().any(|name| leaf.value == name.as_str().into()))
+            {
+                version["only"] = Value::Array(vec![other(kind, leaf, number).unwrap()]);
+            }
         }
+    }
+    if kind == "version.programme.name" {
+        shelf.file("words.toml").insert("programme".into(), Value::Table(Table::new()));
     }
 }
 
 /// Every marketplace under another name.
 fn renamed(shelf: &Shelf) -> Book {
     shelf.changed(|shelf| {
-        let mut names = BTreeMap::new();
         for (number, (_, file)) in shelf.files.iter_mut().filter(|(name, _)| name.starts_with("policies/")).enumerate()
         {
             let name = format!("X{}", char::from(b'A' + number as u8));
-            let old = file.insert("marketplace".into(), Value::String(name.clone())).unwrap();
-            names.insert(old.as_str().unwrap().to_owned(), name);
-        }
-        let bare = shelf.file("families.toml")["by_marketplace"].as_table_mut().unwrap();
-        for (_, of_market) in bare.iter_mut() {
-            let entries = of_market.as_table().unwrap().clone().into_iter();
-            *of_market =
-                Value::Table(entries.map(|(market, id)| (names.get(&market).cloned().unwrap_or(market), id)).collect());
+            file.insert("marketplace".into(), Value::String(name));
         }
     })
 }

@@ -21,7 +21,8 @@ impl Shelf {
     pub fn of_one_market() -> Shelf {
         let mut shelf = Shelf::embedded();
         shelf.files.retain(|name, _| !name.starts_with("policies/") || name == "policies/be.toml");
-        shelf.file("families.toml").insert("by_marketplace".into(), Value::Table(Table::new()));
+        shelf.file("families.toml").insert("by_ship_from".into(), Value::Table(Table::new()));
+        shelf.file("words.toml").insert("programme".into(), Value::Table(Table::new()));
         for (_, carrier) in shelf.files.iter_mut().filter(|(name, _)| name.starts_with("carriers/")) {
             carrier.insert("aliases".into(), Value::Array(Vec::new()));
             carrier.insert("source".into(), Value::Array(Vec::new()));

@@ -70,7 +70,10 @@ impl Shipment {
             origin: self.from.as_deref().map(Country::read),
             destination: self.to.as_deref().map(Country::read),
             value: self.value.as_ref().map(|(amount, _)| Amount::read(amount, b'.').unwrap()),
-            currency: CurrencyField::read(self.value.as_ref().and_then(|(_, currency)| currency.as_deref())),
+            currency: CurrencyField::read(
+                self.value.as_ref().and_then(|(_, currency)| currency.as_deref()),
+                &book.words,
+            ),
             programme: self.programme.as_deref().and_then(|name| book.resolve_programme(name)),
             // Noon in UTC: the same day in every store, and the next one in the zone that probes put in.
             promised: Some(Moment::Instant(i64::from(self.day) * 86_400_000_000 + 12 * 3_600_000_000)),
@@ -94,16 +97,17 @@ impl Shipment {
             answer.lane = selected.lane.map(|lane| book.rule(lane.id).to_owned());
             window = selected.market.window_days;
             moving = provisional(self.day, selected.market.latency_days, as_of);
-            target = selected.version.map(|version| version.target(verdict.programme));
+            target = selected.version.map(|version| version.target(verdict.programme, day));
         }
         answer.text = format!(
-            "{} by {rule} on {day} of {} carrier {} programme {} likely {:?} unpriced {} window {window} moving {moving} target {target:?}",
+            "{} by {rule} on {day} of {} carrier {} programme {} likely {:?} unpriced {} doubt {} window {window} moving {moving} target {target:?}",
             verdict.reason.name(),
             book.marketplace_label(marketplace),
             book.carriers.label(verdict.carrier),
             book.programme(verdict.programme),
             verdict.likely_carrier.map(|id| book.carriers.entry(id).id.clone()),
             verdict.unpriced,
+            verdict.list_doubt,
         );
         answer
     }

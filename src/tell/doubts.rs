@@ -1,0 +1,114 @@
+//! Doubtful rules on which many defects hang: a warning that names them.
+//!
+//! It counts the defects of each rule by marketplace while their list is written; a job without that list is told
+//! nothing. It gates nothing and cannot fail.
+
+use crate::schema::Table;
+use crate::tables::Piece;
+use arrow::array::{AsArray, RecordBatch};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+use vtr_kernel::Book;
+use vtr_kernel::policy::{Doubt, RuleId};
+use vtr_kernel::tally::Tally;
+
+/// Defects of a marketplace.
+#[derive(Debug, Default)]
+struct Defects {
+    all: u64,
+    /// Of doubtful rules.
+    by_rule: BTreeMap<String, u64>,
+}
+
+/// Defects by marketplace and doubtful rule.
+pub struct Doubts<'b> {
+    /// By the rule's id.
+    known: HashMap<&'b str, Doubt>,
+    seen: Mutex<BTreeMap<String, Defects>>,
+}
+
+impl<'b> Doubts<'b> {
+    /// Nothing seen yet.
+    pub fn of(book: &'b Book) -> Doubts<'b> {
+        let rules = (0..book.rule_count() as u32).map(RuleId);
+        let known = rules.filter_map(|rule| Some((book.rule(rule), book.doubt(rule)?))).collect();
+        Doubts { known, seen: Mutex::default() }
+    }
+
+    /// The piece, whose rows are counted as they are made.
+    pub fn watch<'p>(&'p self, piece: Piece<'p>) -> Piece<'p> {
+        if piece.table != Table::Defects {
+            return piece;
+        }
+        let batches = piece.batches.inspect(|batch| batch.iter().for_each(|batch| self.see(batch)));
+        Piece { batches: Box::new(batches), ..piece }
+    }
+
+    fn see(&self, batch: &RecordBatch) {
+        let [markets, rules] = ["marketplace", "rule"].map(|name| batch[name].as_string::<i32>());
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        for (market, rule) in markets.iter().zip(rules) {
+            let market = market.unwrap_or_default();
+            if !seen.contains_key(market) {
+                seen.insert(market.to_owned(), Defects::default());
+            }
+            let Some(defects) = seen.get_mut(market) else { continue };
+            defects.all += 1;
+            if let Some(rule) = rule.filter(|rule| self.known.contains_key(rule)) {
+                match defects.by_rule.get_mut(rule) {
+                    Some(count) => *count += 1,
+                    None => drop(defects.by_rule.insert(rule.to_owned(), 1)),
+                }
+            }
+        }
+    }
+
+    /// One for each rule with more than one in a hundred of its marketplace's defects.
+    pub fn warnings(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_market = |(market, defects): (&String, &Defects)| {
+            let many = defects.by_rule.iter().filter(|(_, count)| u128::from(**count) * 100 > u128::from(defects.all));
+            let told = |(rule, count): (&String, &u64)| {
+                let why = match self.known.get(rule.as_str()) {
+                    Some(Doubt::LowShape) => "is a shape of numbers that was seen seldom (`vtr carriers` shows it)",
+                    _ => "is unsure (`vtr book show` says why)",
+                };
+                let share = Tally { valid: *count, eligible: defects.all }.percent();
+                format!("{market}: {count} of {} defects ({share}) hang on the rule `{rule}`, which {why}", defects.all)
+            };
+            many.map(told).collect::<Vec<_>>()
+        };
+        seen.iter().flat_map(of_market).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, StringArray};
+    use std::sync::Arc;
+
+    fn warned(rows: &[(&str, usize)]) -> Vec<String> {
+        let known = HashMap::from([("unsure-rule", Doubt::UnsureRule), ("low_shape", Doubt::LowShape)]);
+        let doubts = Doubts { known, seen: Mutex::default() };
+        let rules: Vec<&str> = rows.iter().flat_map(|(rule, count)| std::iter::repeat_n(*rule, *count)).collect();
+        let markets = StringArray::from_iter_values(rules.iter().map(|_| "GB"));
+        let columns: [(&str, ArrayRef); 2] =
+            [("marketplace", Arc::new(markets)), ("rule", Arc::new(StringArray::from(rules)))];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let other = Piece::of(Table::VtrWeekly, None, vec![batch.clone()]);
+        assert_eq!(doubts.watch(other).batches.count(), 1);
+        assert!(doubts.warnings().is_empty(), "another table tells nothing");
+        assert_eq!(doubts.watch(Piece::of(Table::Defects, None, vec![batch])).batches.count(), 1);
+        doubts.warnings()
+    }
+
+    #[test]
+    fn more_than_one_in_a_hundred_is_told() {
+        assert!(warned(&[("sure", 99), ("unsure-rule", 1)]).is_empty());
+        let told = warned(&[("sure", 97), ("unsure-rule", 2), ("low_shape", 2)]);
+        assert_eq!(told.len(), 2);
+        assert!(told[0].starts_with("GB: 2 of 101 defects") && told[0].contains("seldom"), "{told:?}");
+        assert!(told[1].contains("`unsure-rule`, which is unsure"), "{told:?}");
+    }
+}
