@@ -141,6 +141,7 @@ fn publish(
             date_from_day(day)
         ));
     }
+    report.headline = publish::rates::headline(&published.manifest.rates);
     report.outcome = if published.unchanged { Outcome::Unchanged } else { Outcome::Published };
     report.warnings.extend(published.warnings);
     Ok(())

@@ -4,10 +4,11 @@
 //! said about it. It must not hold figures or logic; a change of grain or meaning is a new table.
 //! Nothing in it fails.
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
 use vtr_kernel::Reason;
+use vtr_kernel::mend::FixableBy;
 
 /// A published table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,9 +16,12 @@ use vtr_kernel::Reason;
 pub enum Table {
     VtrWeekly,
     VtrWeeklyCategory,
+    VtrWeeklyReasons,
     VtrRolling,
     AccountHealth,
+    HealthBreakdown,
     Defects,
+    Judged,
     CarrierNames,
     Rejects,
     InputFiles,
@@ -36,7 +40,16 @@ pub enum Kind {
     Day,
     /// Yes or no: Boolean.
     Flag,
+    /// Instants: timestamps in microseconds, UTC.
+    Time,
+    /// Amounts of money: [`MONEY`]. A decimal and no text, because whoever adds values up wants a number, and no
+    /// double, because it could not tell whether a value lies below a limit.
+    Money,
 }
+
+/// The digits of an amount of money, and how many of them stand behind the mark: those of BigQuery's `NUMERIC`,
+/// so that no store of tables has to cut what it is given.
+pub const MONEY: (u8, i8) = vtr_columnar::defects::VALUE;
 
 impl Kind {
     /// The Arrow type of its columns.
@@ -47,6 +60,8 @@ impl Kind {
             Kind::Share => DataType::Float64,
             Kind::Day => DataType::Date32,
             Kind::Flag => DataType::Boolean,
+            Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            Kind::Money => DataType::Decimal128(MONEY.0, MONEY.1),
         }
     }
 
@@ -58,6 +73,8 @@ impl Kind {
             Kind::Share => "double",
             Kind::Day => "date",
             Kind::Flag => "boolean",
+            Kind::Time => "timestamp (UTC)",
+            Kind::Money => "decimal(38, 9)",
         }
     }
 }
@@ -88,10 +105,12 @@ enum Part {
     One(ColumnFacts),
     /// One count for each defect reason, in ladder order.
     DefectReasons,
+    /// One count for each of those who can mend a defect, in the order of [`FixableBy::ALL`].
+    Menders,
 }
 
-use Kind::{Count, Day, Flag, Share, Text};
-use Part::{DefectReasons, One};
+use Kind::{Count, Day, Flag, Money, Share, Text, Time};
+use Part::{DefectReasons, Menders, One};
 
 const SELLER: Part = One(column("seller_id", Text, "the seller account, as written in the source"));
 const MARKETPLACE: Part = One(column(
@@ -118,6 +137,11 @@ const EXEMPT: Part = One(column("exempt", Count, "packages that a rule leaves ou
 const ELIGIBLE: Part = One(column("eligible", Count, "packages that count in the rate: valid ones and defects"));
 const VALID: Part = One(column("valid", Count, "packages with a valid tracking number"));
 const DEFECTS: Part = One(column("defects", Count, "packages without one"));
+const PENDING: Part = One(column(
+    "pending",
+    Count,
+    "those defects that are not yet anybody's fault: a scan is missing, but the promised day has not passed on `as_of`",
+));
 const VTR: Part = One(nullable("vtr", Share, "valid / eligible; null where nothing is eligible"));
 const VTR_LOW: Part = One(nullable("vtr_low", Share, "lower bound of the Wilson 95 % interval"));
 const VTR_HIGH: Part = One(nullable("vtr_high", Share, "upper bound of the Wilson 95 % interval"));
@@ -149,6 +173,77 @@ const PROVISIONAL_WINDOW: Part = One(column(
 ));
 const WINDOW_START: Part = One(column("window_start", Day, "first day of the trailing window"));
 const WINDOW_END: Part = One(column("window_end", Day, "last day of the trailing window"));
+const CLASS: Part = One(column("class", Text, "`out_of_scope`, `exempt`, `valid` or `defect`"));
+const RULE: Part = One(column("rule", Text, "id of the rule that decided"));
+const LANE: Part =
+    One(column("lane", Text, "id of the lane of the policy that the package falls under; `(none)` without one"));
+const LIST_DOUBT: Part = One(column(
+    "list_doubt",
+    Flag,
+    "whether the carrier stands on no list of the policy, and that list is known in part only",
+));
+const ORDER: Part = One(column("order_id", Text, "the order, as in the source"));
+const PACKAGE: Part = One(column(
+    "package_id",
+    Text,
+    "the package within the order; the cleaned tracking number where the source names none",
+));
+const DAY: Part = One(column("day", Day, "the day that places the package in time, in the marketplace's time zone"));
+const CARRIER_TYPED: Part =
+    One(column("carrier_typed", Text, "the carrier as the seller typed it; empty where missing"));
+const TRACKING: Part =
+    One(column("tracking_number", Text, "the number as the seller typed it; empty where missing"));
+const SHIP_SERVICE: Part = One(nullable("ship_service", Text, "the service as in the source"));
+const SHIP_FROM: Part = One(nullable(
+    "ship_from_country",
+    Text,
+    "ISO country of origin; null where the source names none: the marketplace's is assumed",
+));
+const SHIP_TO: Part = One(nullable(
+    "ship_to_country",
+    Text,
+    "ISO country of destination; null where the source names none: the marketplace's is assumed",
+));
+const PACKAGE_VALUE: Part = One(nullable(
+    "package_value",
+    Money,
+    "value of the package as in the source, to nine decimals; rules are asked with all of them",
+));
+const CURRENCY: Part = One(nullable(
+    "currency",
+    Text,
+    "ISO code of what it is valued in: the marketplace's where the source names none; null where its code is unknown",
+));
+const SHIPPED_AT: Part = One(nullable(
+    "shipped_at",
+    Time,
+    "confirmation of shipment; a bare date is the first instant of that day in the marketplace's time zone",
+));
+const PROMISED_AT: Part =
+    One(nullable("promised_delivery_at", Time, "end of the delivery promise; a bare date likewise"));
+const FIRST_SCAN_AT: Part =
+    One(nullable("first_scan_at", Time, "first scan, if it was known on `as_of`; a bare date likewise"));
+const KNOWN_SCANS: Part =
+    One(column("known_scans", Count, "how many of first scan and delivery scan were known on `as_of`"));
+const MEANING: Part = One(column("meaning", Text, "the reason in a sentence"));
+const SUGGESTED_FIX: Part =
+    One(column("suggested_fix", Text, "what to do about it, for this package or for later ones; empty for no defect"));
+const LIKELY_CARRIER: Part =
+    One(nullable("likely_carrier", Text, "whose number it certainly is, where it belongs to another carrier"));
+const IS_PENDING: Part = One(column(
+    "pending",
+    Flag,
+    "whether it is not yet anybody's fault: a scan is missing, but the promised day has not passed on `as_of`",
+));
+const ACT_BY: Part = One(nullable(
+    "act_by",
+    Day,
+    "the promised day, where `fixable_by` is `number`: a number counts only if it is given before delivery",
+));
+const COUNTS_UNTIL: &str = "last `window_end` whose window holds the package; it moves that figure until the marketplace's \
+                            latency has passed too";
+const FIXABLE: &str = "who can still mend it: `number` (give or correct number or carrier), `carrier` (chase it for the \
+                       scan) or `nobody`";
 const FILE: Part = One(column("file", Text, "path of the input file, relative to the job's folder"));
 const EVIDENCE: Part = One(column("evidence", Text, "what was judged by: `scans`, or `format` (the number alone)"));
 
@@ -165,6 +260,7 @@ static VTR_WEEKLY: &[Part] = &[
     ELIGIBLE,
     VALID,
     DEFECTS,
+    PENDING,
     DefectReasons,
     VTR,
     VTR_LOW,
@@ -189,6 +285,7 @@ static VTR_WEEKLY_CATEGORY: &[Part] = &[
     ELIGIBLE,
     VALID,
     DEFECTS,
+    PENDING,
     DefectReasons,
     VTR,
     VTR_LOW,
@@ -197,6 +294,36 @@ static VTR_WEEKLY_CATEGORY: &[Part] = &[
     TARGET_KIND,
     MEETS_TARGET,
     PROVISIONAL_WEEK,
+    EVIDENCE,
+];
+
+static VTR_WEEKLY_REASONS: &[Part] = &[
+    SELLER,
+    MARKETPLACE,
+    PROGRAMME,
+    WEEK_START,
+    CLASS,
+    One(column("reason", Text, "what the ladder said")),
+    RULE,
+    LANE,
+    One(column(
+        "cross_border",
+        Flag,
+        "whether origin and destination are different countries; the marketplace's stands for one that the source does not name",
+    )),
+    One(column(
+        "service_class",
+        Text,
+        "class of the service by its name and carrier, such as `letter`; `(none)` where none fits",
+    )),
+    One(column("buy_shipping", Flag, "whether the label was bought through the marketplace")),
+    One(column("packages", Count, "judged packages")),
+    PENDING,
+    One(column(
+        "list_doubt",
+        Count,
+        "packages whose carrier stands on no list of the policy, where that list is known in part only",
+    )),
     EVIDENCE,
 ];
 
@@ -210,6 +337,7 @@ static VTR_ROLLING: &[Part] = &[
     ELIGIBLE,
     VALID,
     DEFECTS,
+    PENDING,
     VTR,
     VTR_LOW,
     VTR_HIGH,
@@ -231,6 +359,7 @@ static ACCOUNT_HEALTH: &[Part] = &[
     ELIGIBLE,
     VALID,
     DEFECTS,
+    PENDING,
     VTR,
     VTR_LOW,
     VTR_HIGH,
@@ -239,9 +368,10 @@ static ACCOUNT_HEALTH: &[Part] = &[
     One(column(
         "status",
         Text,
-        "`good`; `at_risk`: meets the target, but the interval's lower bound or the window's last 7 days do not; \
-         `breach`: misses the target; `no_data`: nothing eligible, or no version in force",
+        "`good`; `at_risk`: meets the target, but the window's last 7 days, `outlook_low` or, with a defect, the \
+         interval's lower bound do not; `breach`: misses the target; `no_data`: nothing eligible, or no version in force",
     )),
+    One(column("few", Flag, "whether `eligible` is below the job's `min_eligible`: little can be told from it")),
     DEFECT_BUDGET,
     One(nullable(
         "valid_needed",
@@ -249,32 +379,108 @@ static ACCOUNT_HEALTH: &[Part] = &[
         "the fewest further valid packages that bring the rate back to target; 0 if it meets it, null where no number does",
     )),
     One(nullable("vtr_7_days_before", Share, "the rate of the window that ended 7 days earlier")),
-    One(nullable("leading_reason", Text, "the most frequent defect reason of the window; the earlier rung on ties")),
-    One(nullable("leading_carrier", Text, "the carrier with the most defects in the window; the smaller id on ties")),
+    One(nullable(
+        "cause_reason",
+        Text,
+        "reason of the largest group of defects of one reason and carrier; on ties the earlier rung, then the smaller id",
+    )),
+    One(nullable("cause_carrier", Text, "carrier of that group")),
+    One(column("cause_packages", Count, "packages of that group; 0 without defects")),
+    One(column("outlook_end", Day, "last day of the window that can still be moved: the Sunday on or after `as_of`")),
+    One(column("outlook_eligible", Count, "packages known so far that count in that window's rate")),
+    One(column("outlook_valid", Count, "those of them with a valid tracking number")),
+    One(column("outlook_pending", Count, "those of its defects that are pending")),
+    One(nullable("outlook_low", Share, "that window's rate if no pending package is scanned")),
+    One(nullable("outlook_high", Share, "that window's rate if every pending package is scanned")),
     One(column("as_of", Day, "the last day (UTC) of which anything was known")),
+    EVIDENCE,
+];
+
+static HEALTH_BREAKDOWN: &[Part] = &[
+    SELLER,
+    STORE,
+    PROGRAMME,
+    CATEGORY_OR_ALL,
+    CARRIER,
+    WINDOW_START,
+    WINDOW_END,
+    ELIGIBLE,
+    VALID,
+    DEFECTS,
+    PENDING,
+    DefectReasons,
+    Menders,
     EVIDENCE,
 ];
 
 static DEFECT_LIST: &[Part] = &[
     SELLER,
     MARKETPLACE,
-    One(column("order_id", Text, "the order, as in the source")),
-    One(column(
-        "package_id",
-        Text,
-        "the package within the order; the cleaned tracking number where the source names none",
-    )),
-    One(column("day", Day, "the day that places the package in time, in the marketplace's time zone")),
+    PROGRAMME,
+    CATEGORY,
+    ORDER,
+    PACKAGE,
+    DAY,
     WEEK_START,
-    One(column("carrier_typed", Text, "the carrier as the seller typed it; empty where missing")),
+    CARRIER_TYPED,
     CARRIER,
-    One(column("tracking_number", Text, "the number as the seller typed it; empty where missing")),
+    TRACKING,
+    SHIP_SERVICE,
+    SHIP_FROM,
+    SHIP_TO,
+    LANE,
+    PACKAGE_VALUE,
+    CURRENCY,
+    SHIPPED_AT,
+    PROMISED_AT,
+    FIRST_SCAN_AT,
+    KNOWN_SCANS,
     One(column("reason", Text, "why it is a defect: the rung of the ladder that spoke")),
-    One(column("rule", Text, "id of the rule that decided")),
-    One(column("meaning", Text, "the reason in a sentence")),
-    One(column("suggested_fix", Text, "what to do about it")),
-    One(nullable("likely_carrier", Text, "whose number it certainly is, where it belongs to another carrier")),
-    One(column("mendable", Flag, "whether it can still be mended: not delivered on `as_of`")),
+    RULE,
+    MEANING,
+    SUGGESTED_FIX,
+    LIKELY_CARRIER,
+    LIST_DOUBT,
+    IS_PENDING,
+    One(column("fixable_by", Text, FIXABLE)),
+    ACT_BY,
+    One(column("counts_until", Day, COUNTS_UNTIL)),
+    EVIDENCE,
+];
+
+static JUDGED_LIST: &[Part] = &[
+    SELLER,
+    MARKETPLACE,
+    PROGRAMME,
+    CATEGORY,
+    ORDER,
+    PACKAGE,
+    DAY,
+    WEEK_START,
+    CARRIER_TYPED,
+    CARRIER,
+    TRACKING,
+    SHIP_SERVICE,
+    SHIP_FROM,
+    SHIP_TO,
+    LANE,
+    PACKAGE_VALUE,
+    CURRENCY,
+    SHIPPED_AT,
+    PROMISED_AT,
+    FIRST_SCAN_AT,
+    KNOWN_SCANS,
+    CLASS,
+    One(column("reason", Text, "what the ladder said")),
+    RULE,
+    MEANING,
+    SUGGESTED_FIX,
+    LIKELY_CARRIER,
+    LIST_DOUBT,
+    IS_PENDING,
+    One(nullable("fixable_by", Text, FIXABLE)),
+    ACT_BY,
+    One(nullable("counts_until", Day, COUNTS_UNTIL)),
     EVIDENCE,
 ];
 
@@ -332,12 +538,15 @@ fn make_schema(table: Table) -> SchemaRef {
 
 impl Table {
     /// All tables, in canonical order.
-    pub const ALL: [Table; 8] = [
+    pub const ALL: [Table; 11] = [
         Table::VtrWeekly,
         Table::VtrWeeklyCategory,
+        Table::VtrWeeklyReasons,
         Table::VtrRolling,
         Table::AccountHealth,
+        Table::HealthBreakdown,
         Table::Defects,
+        Table::Judged,
         Table::CarrierNames,
         Table::Rejects,
         Table::InputFiles,
@@ -348,9 +557,12 @@ impl Table {
         match self {
             Table::VtrWeekly => "vtr_weekly",
             Table::VtrWeeklyCategory => "vtr_weekly_category",
+            Table::VtrWeeklyReasons => "vtr_weekly_reasons",
             Table::VtrRolling => "vtr_rolling",
             Table::AccountHealth => "account_health",
+            Table::HealthBreakdown => "health_breakdown",
             Table::Defects => "defects",
+            Table::Judged => "judged",
             Table::CarrierNames => "carrier_names",
             Table::Rejects => "rejects",
             Table::InputFiles => "input_files",
@@ -364,7 +576,12 @@ impl Table {
 
     /// Whether it is published week by week.
     pub fn is_partitioned(self) -> bool {
-        !matches!(self, Table::AccountHealth | Table::Rejects | Table::InputFiles)
+        !matches!(self, Table::AccountHealth | Table::HealthBreakdown | Table::Rejects | Table::InputFiles)
+    }
+
+    /// Whether a job that names no tables makes it. A row for each package is for those who ask.
+    pub fn is_made_by_default(self) -> bool {
+        self != Table::Judged
     }
 
     /// What one row is, for a person.
@@ -372,6 +589,9 @@ impl Table {
         match self {
             Table::VtrWeekly => "The rate by carrier and ISO week.",
             Table::VtrWeeklyCategory => "The rate by product category and ISO week.",
+            Table::VtrWeeklyReasons => {
+                "Which rule decided over how many packages of an ISO week, domestic and across borders, by service."
+            }
             Table::VtrRolling => {
                 "The rate over the policy's trailing window, by product category: the figure that the marketplace judges. \
                  Windows end on every Sunday, or on every day with `rolling = \"daily\"`; \
@@ -380,7 +600,14 @@ impl Table {
             Table::AccountHealth => {
                 "The last window whose figures are final, with its status and what is needed to meet the target."
             }
+            Table::HealthBreakdown => {
+                "What the figures of `account_health` are made of: the same window, by carrier and defect reason."
+            }
             Table::Defects => "Every package without a valid tracking number, why, and what to do about it.",
+            Table::Judged => {
+                "Every judged package of the last `judged_weeks` weeks, for audits and what-if questions. Made only if the \
+                 job names it."
+            }
             Table::CarrierNames => "What each carrier name was taken for.",
             Table::Rejects => "Records that could not be judged at all, of the last publication.",
             Table::InputFiles => "What was read and what became of it, of the last publication.",
@@ -393,8 +620,22 @@ impl Table {
             Table::VtrWeekly => &["seller_id", "marketplace", "programme", "carrier", "week_start"],
             Table::VtrWeeklyCategory => &["seller_id", "marketplace", "programme", "product_category", "week_start"],
             Table::VtrRolling => &["seller_id", "marketplace", "programme", "product_category", "window_end"],
+            Table::VtrWeeklyReasons => &[
+                "seller_id",
+                "marketplace",
+                "programme",
+                "week_start",
+                "class",
+                "reason",
+                "rule",
+                "lane",
+                "cross_border",
+                "service_class",
+                "buy_shipping",
+            ],
             Table::AccountHealth => &["seller_id", "marketplace", "programme", "product_category"],
-            Table::Defects => &["seller_id", "marketplace", "order_id", "package_id"],
+            Table::HealthBreakdown => &["seller_id", "marketplace", "programme", "product_category", "carrier"],
+            Table::Defects | Table::Judged => &["seller_id", "marketplace", "order_id", "package_id"],
             Table::CarrierNames => &["marketplace", "carrier_typed", "week_start"],
             Table::Rejects => &["file", "record"],
             Table::InputFiles => &["file"],
@@ -406,8 +647,11 @@ impl Table {
             Table::VtrWeekly => VTR_WEEKLY,
             Table::VtrWeeklyCategory => VTR_WEEKLY_CATEGORY,
             Table::VtrRolling => VTR_ROLLING,
+            Table::VtrWeeklyReasons => VTR_WEEKLY_REASONS,
             Table::AccountHealth => ACCOUNT_HEALTH,
+            Table::HealthBreakdown => HEALTH_BREAKDOWN,
             Table::Defects => DEFECT_LIST,
+            Table::Judged => JUDGED_LIST,
             Table::CarrierNames => CARRIER_NAMES,
             Table::Rejects => REJECTS,
             Table::InputFiles => INPUT_FILES,
@@ -423,6 +667,9 @@ impl Table {
                 DefectReasons => {
                     columns
                         .extend(Reason::defects().map(|reason| column(reason.name(), Count, reason.entry().meaning)));
+                }
+                Menders => {
+                    columns.extend(FixableBy::ALL.map(|mender| column(mender.column(), Count, mender.meaning())));
                 }
             }
         }
@@ -520,7 +767,7 @@ mod tests {
     fn weekly_columns_are_these() {
         let names: Vec<&str> = Table::VtrWeekly.columns().iter().map(|facts| facts.name).collect();
         let want = "seller_id marketplace programme carrier week_start iso_week shipments out_of_scope exempt eligible \
-                    valid defects tracking_missing tracking_placeholder carrier_missing carrier_not_accepted \
+                    valid defects pending tracking_missing tracking_placeholder carrier_missing carrier_not_accepted \
                     number_refused carrier_mismatch added_after_delivery number_malformed check_digit_failed \
                     delivery_scan_missing scan_missing vtr vtr_low vtr_high target target_kind meets_target \
                     provisional evidence";

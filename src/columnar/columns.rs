@@ -5,7 +5,7 @@
 
 use crate::input::{CellRules, Column, ColumnSet};
 use crate::keys::SharedKeys;
-use crate::resolve::{Amounts, Flags, Labels, Origin, Resolver, Texts, Times};
+use crate::resolve::{Amounts, Flags, Labels, Origin, Resolver, Texts, Times, Typed};
 use arrow::array::RecordBatch;
 use vtr_kernel::Book;
 use vtr_kernel::carrier::CarrierName;
@@ -66,6 +66,7 @@ pub(crate) struct Columns<'a> {
     pub(crate) state: Labels<OrderState>,
     pub(crate) carrier: Labels<CarrierCell>,
     pub(crate) service: Labels<Service>,
+    pub(crate) service_typed: Typed<'a>,
     pub(crate) from: Labels<Option<Country>>,
     pub(crate) to: Labels<Option<Country>>,
     pub(crate) currency: Labels<CurrencyField>,
@@ -126,6 +127,7 @@ impl Resolvers {
                 typed: keys.typed(text.unwrap_or_default()),
             })?,
             service: r.service.labels(&origin(Column::ShipService), cells, |text| book.services.resolve(text))?,
+            service_typed: Typed::new(&origin(Column::ShipService))?,
             from: r.from.labels(&origin(Column::ShipFromCountry), cells, country)?,
             to: r.to.labels(&origin(Column::ShipToCountry), cells, country)?,
             currency: r

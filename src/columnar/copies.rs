@@ -6,13 +6,14 @@
 use crate::keys::{Layout, time};
 use crate::partial::{Partial, week_monday};
 use crate::rows::Row;
-use crate::settings::{Identity, Settings, Unit, row_keys};
+use crate::settings::{Beside, Identity, Settings, Unit, row_keys};
 use crate::tallies::{FileTally, Weeks};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 use vtr_kernel::calendar::{Day, Zone, monday};
-use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::mend::Outcome;
+use vtr_kernel::reason::Class;
 
 /// What is known of a row that may be a copy of another: all it takes to choose among the copies
 /// and to take a loser's counts out again.
@@ -26,12 +27,10 @@ pub struct Copy {
     pub file: u32,
     /// Its record number.
     pub record: u64,
-    /// Key of its cell by carrier and week, which holds all its codes but the two that follow.
+    /// Key of its cell by carrier and week, which holds all its codes but those that follow.
     pub cell: u64,
-    /// Code of its category.
-    pub category: u32,
-    /// Code of the carrier's name as typed.
-    pub typed: u32,
+    /// What stands beside its codes.
+    pub beside: Beside,
     /// Its day.
     pub day: Day,
     /// Whether a value it hung on was unknown.
@@ -47,22 +46,24 @@ pub const MOST_FILES: usize = 1 << (64 - RECORD_BITS - SMALL_BITS);
 
 impl Copy {
     /// Bytes of one on disk.
-    pub const BYTES: usize = 48;
+    pub const BYTES: usize = 56;
 
-    /// Its reason.
+    /// What became of it.
     ///
     /// # Panics
     /// If its cell is none that the fold gave.
-    pub fn reason(&self) -> Reason {
-        Reason::from_code((self.cell & 31) as u8).expect("the fold packs codes of reasons")
+    pub fn outcome(&self) -> Outcome {
+        Outcome::from_code((self.cell & 31) as u8).expect("the fold packs codes of outcomes")
     }
 
     /// As bytes for a spill file.
     pub fn to_bytes(&self) -> [u8; Copy::BYTES] {
         let small = u64::from(self.unpriced) << 3 | (self.day - monday(self.day)) as u64;
         let position = (u64::from(self.file) << RECORD_BITS | self.record) << SMALL_BITS | small;
-        let beside = u64::from(self.category) << 32 | u64::from(self.typed);
-        let words = [self.hash.0, self.hash.1, self.version as u64, position, self.cell, beside];
+        let Beside { category, typed, circumstances, mender } = self.beside;
+        let beside = u64::from(category) << 32 | u64::from(typed);
+        let told = u64::from(circumstances) << 8 | u64::from(mender);
+        let words = [self.hash.0, self.hash.1, self.version as u64, position, self.cell, beside, told];
         let mut bytes = [0; Copy::BYTES];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
@@ -77,15 +78,19 @@ impl Copy {
             word.copy_from_slice(&bytes[8 * place..8 * place + 8]);
             u64::from_le_bytes(word)
         };
-        let (position, cell, beside) = (word(3), word(4), word(5));
+        let (position, cell, beside, told) = (word(3), word(4), word(5), word(6));
         Copy {
             hash: (word(0), word(1)),
             version: word(2) as i64,
             file: (position >> (RECORD_BITS + SMALL_BITS)) as u32,
             record: position >> SMALL_BITS & ((1 << RECORD_BITS) - 1),
             cell,
-            category: (beside >> 32) as u32,
-            typed: beside as u32,
+            beside: Beside {
+                category: (beside >> 32) as u32,
+                typed: beside as u32,
+                circumstances: (told >> 8) as u32,
+                mender: told as u8,
+            },
             day: week_monday(time(cell)) + (position & 7) as Day,
             unpriced: position >> 3 & 1 == 1,
         }
@@ -118,13 +123,13 @@ impl<'a> Subtractor<'a> {
         Subtractor { settings, layout: Layout::of(settings.terms.book), taken: Taken::default() }
     }
 
-    /// Takes out one row; whether the list of defects holds it.
+    /// Takes out one row; whether a list of rows holds it.
     pub fn take_out(&mut self, copy: &Copy) -> bool {
         let codes = self.layout.of_weekly(copy.cell);
-        let keys = row_keys(self.settings, self.layout, &codes, copy.day, copy.category, copy.typed);
+        let keys = row_keys(self.settings, self.layout, &codes, copy.day, copy.beside);
         self.taken.partial.take_out(&keys, self.settings.wants);
         let (tally, rows) = self.taken.files.entry(copy.file).or_default();
-        let class = copy.reason().class();
+        let class = copy.outcome().class();
         *rows += 1;
         if keys.in_range {
             tally.classes[class as usize] += 1;
@@ -133,7 +138,8 @@ impl<'a> Subtractor<'a> {
             tally.add_outside(copy.day, self.settings.windows);
         }
         self.taken.unpriced += u64::from(copy.unpriced);
-        self.settings.wants_defects && keys.in_range && class == Class::Defect
+        let in_defects = self.settings.wants_defects && class == Class::Defect;
+        keys.in_range && (in_defects || self.settings.lists_judged(copy.day))
     }
 
     /// What was taken out so far.
@@ -177,8 +183,7 @@ pub(crate) fn copy(
         file,
         record,
         cell: 0,
-        category: 0,
-        typed: 0,
+        beside: Beside::default(),
         day: read.day,
         unpriced: false,
     }
@@ -189,6 +194,7 @@ mod tests {
     use super::*;
     use vtr_kernel::carrier::Carrier;
     use vtr_kernel::policy::ProgrammeId;
+    use vtr_kernel::reason::Reason;
 
     #[test]
     fn copies_survive_the_disk() {
@@ -202,13 +208,12 @@ mod tests {
                 file: MOST_FILES as u32 - 1,
                 record: (1 << RECORD_BITS) - 1,
                 cell: layout.weekly(week, account, Carrier::Unknown, Reason::ScanMissing as u8),
-                category: 7,
-                typed: u32::MAX,
+                beside: Beside { category: 7, typed: u32::MAX, circumstances: u32::MAX - 1, mender: 3 },
                 day,
                 unpriced: day % 2 == 0,
             };
             assert_eq!(Copy::from_bytes(&copy.to_bytes()), copy);
-            assert_eq!(copy.reason(), Reason::ScanMissing);
+            assert_eq!(copy.outcome().reason, Reason::ScanMissing);
         }
     }
 }

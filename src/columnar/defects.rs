@@ -1,27 +1,82 @@
-//! The rows of defects, one by one, for the list that people mend from.
+//! Rows that are listed one by one: defects, for those who mend them, and where asked for every judged row.
 //!
 //! They are gathered as codes and become readable when they are handed on. Nothing here fails.
 
-use crate::keys::{SharedKeys, market_from_code};
+use crate::keys::{NONE, SharedKeys, market_from_code};
 use crate::rows::Row;
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Int64Builder, RecordBatch, StringArray, StringBuilder,
-    UInt8Builder, UInt16Builder, UInt32Array, UInt32Builder,
+    ArrayBuilder, ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int64Builder, RecordBatch, StringArray,
+    StringBuilder, TimestampMicrosecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder,
 };
 use std::sync::Arc;
 use vtr_kernel::Book;
+use vtr_kernel::amount::Amount;
+use vtr_kernel::calendar::Zone;
 use vtr_kernel::carrier::Carrier;
-use vtr_kernel::ladder::Verdict;
-use vtr_kernel::policy::RuleId;
+use vtr_kernel::facts::CurrencyField;
+use vtr_kernel::instant::Moment;
+use vtr_kernel::ladder::{Evidence, Scanned, Terms, Verdict};
+use vtr_kernel::mend::{FixableBy, Mending, Outcome, counts_until};
+use vtr_kernel::policy::{Marketplace, ProgrammeId, RuleId};
+use vtr_kernel::reason::Class;
 
-/// The parts of a defect that are in neither row nor verdict.
-pub(crate) struct DefectRow<'a> {
+/// The columns of listed rows, in order. Texts are Utf8; `file` is UInt32, `record` and `known_scans` Int64, `day`,
+/// `act_by` and `counts_until` Date32, `reason` UInt8 (the code of `vtr_kernel::Reason`), `package_value`
+/// Decimal128 of [`VALUE`], times are microseconds in UTC, flags Boolean.
+pub const LISTED: [&str; 27] = [
+    "file",
+    "record",
+    "seller_id",
+    "marketplace",
+    "order_id",
+    "package_id",
+    "day",
+    "programme",
+    "product_category",
+    "carrier_typed",
+    "carrier",
+    "tracking_number",
+    "ship_service",
+    "ship_from_country",
+    "ship_to_country",
+    "lane",
+    "package_value",
+    "currency",
+    "shipped_at",
+    "promised_delivery_at",
+    "first_scan_at",
+    "known_scans",
+    "reason",
+    "rule",
+    "likely_carrier",
+    "list_doubt",
+    "pending",
+];
+
+/// The columns that follow them: what can still be done about a defect.
+pub const MENDING: [&str; 3] = ["fixable_by", "act_by", "counts_until"];
+
+/// Precision and scale of values.
+pub const VALUE: (u8, i8) = (38, 9);
+
+/// A row to be listed.
+pub(crate) struct Listed<'a> {
+    /// File and record.
+    pub place: (u32, u64),
+    pub row: &'a Row<'a>,
+    pub verdict: &'a Verdict,
+    pub outcome: Outcome,
+    pub lane: Option<RuleId>,
     pub package_id: &'a str,
-    pub mendable: bool,
+    /// The service as typed.
+    pub service: Option<&'a str>,
+    /// `None`: it is no defect.
+    pub mending: Option<Mending>,
+    pub clock: &'a Zone,
 }
 
-/// Columns of defects in codes.
-pub(crate) struct DefectRows {
+/// Columns of listed rows in codes.
+pub(crate) struct Rows {
     file: UInt32Builder,
     record: Int64Builder,
     seller: UInt32Builder,
@@ -29,18 +84,36 @@ pub(crate) struct DefectRows {
     order_id: StringBuilder,
     package_id: StringBuilder,
     day: Date32Builder,
+    programme: UInt16Builder,
+    category: UInt32Builder,
     typed: UInt32Builder,
     carrier: UInt16Builder,
     tracking: StringBuilder,
+    service: StringBuilder,
+    from: StringBuilder,
+    to: StringBuilder,
+    lane: UInt32Builder,
+    value: Decimal128Builder,
+    currency: StringBuilder,
+    shipped: TimestampMicrosecondBuilder,
+    promised: TimestampMicrosecondBuilder,
+    first_scan: TimestampMicrosecondBuilder,
+    known_scans: Int64Builder,
     reason: UInt8Builder,
     rule: UInt32Builder,
     likely: UInt16Builder,
-    mendable: BooleanBuilder,
+    list_doubt: BooleanBuilder,
+    pending: BooleanBuilder,
+    fixable_by: UInt8Builder,
+    act_by: Date32Builder,
+    counts_until: Date32Builder,
 }
 
-impl Default for DefectRows {
-    fn default() -> Self {
-        DefectRows {
+impl Default for Rows {
+    fn default() -> Rows {
+        let value = Decimal128Builder::new().with_precision_and_scale(VALUE.0, VALUE.1);
+        let time = || TimestampMicrosecondBuilder::new().with_timezone("UTC");
+        Rows {
             file: UInt32Builder::new(),
             record: Int64Builder::new(),
             seller: UInt32Builder::new(),
@@ -48,74 +121,188 @@ impl Default for DefectRows {
             order_id: StringBuilder::new(),
             package_id: StringBuilder::new(),
             day: Date32Builder::new(),
+            programme: UInt16Builder::new(),
+            category: UInt32Builder::new(),
             typed: UInt32Builder::new(),
             carrier: UInt16Builder::new(),
             tracking: StringBuilder::new(),
+            service: StringBuilder::new(),
+            from: StringBuilder::new(),
+            to: StringBuilder::new(),
+            lane: UInt32Builder::new(),
+            value: value.expect("the digits of values are few enough"),
+            currency: StringBuilder::new(),
+            shipped: time(),
+            promised: time(),
+            first_scan: time(),
+            known_scans: Int64Builder::new(),
             reason: UInt8Builder::new(),
             rule: UInt32Builder::new(),
             likely: UInt16Builder::new(),
-            mendable: BooleanBuilder::new(),
+            list_doubt: BooleanBuilder::new(),
+            pending: BooleanBuilder::new(),
+            fixable_by: UInt8Builder::new(),
+            act_by: Date32Builder::new(),
+            counts_until: Date32Builder::new(),
         }
     }
 }
 
-impl DefectRows {
-    pub(crate) fn push(&mut self, file: u32, record: u64, read: &Row, verdict: &Verdict, defect: &DefectRow) {
-        self.file.append_value(file);
-        self.record.append_value(record as i64);
-        self.seller.append_value(read.seller);
-        self.market.append_value(read.market);
-        self.order_id.append_value(read.facts.order_id);
-        self.package_id.append_value(defect.package_id);
+/// An amount with as many decimals as values have, the next one rounded; `None` if it has too many digits before
+/// the mark.
+fn scaled(amount: Amount) -> Option<i128> {
+    let most = 10i128.pow(VALUE.0.into());
+    let mantissa = match VALUE.1 as i32 - i32::from(amount.scale) {
+        more @ 0.. => amount.mantissa.checked_mul(10i128.checked_pow(more.unsigned_abs())?)?,
+        less => match 10i128.checked_pow(less.unsigned_abs()) {
+            Some(tens) => {
+                let (whole, rest) = (amount.mantissa / tens, amount.mantissa % tens);
+                whole + if rest.abs() >= tens - rest.abs() { rest.signum() } else { 0 }
+            }
+            None => 0,
+        },
+    };
+    Some(mantissa).filter(|mantissa| -most < *mantissa && *mantissa < most)
+}
+
+impl Rows {
+    pub(crate) fn push(&mut self, listed: &Listed, terms: &Terms) {
+        let Listed { row, verdict, .. } = listed;
+        self.file.append_value(listed.place.0);
+        self.record.append_value(listed.place.1 as i64);
+        self.seller.append_value(row.seller);
+        self.market.append_value(row.market);
+        self.order_id.append_value(row.facts.order_id);
+        self.package_id.append_value(listed.package_id);
         self.day.append_value(verdict.day);
-        self.typed.append_value(read.typed);
+        self.programme.append_value(verdict.programme.0);
+        self.category.append_value(row.category);
+        self.typed.append_value(row.typed);
         self.carrier.append_value(verdict.carrier.code());
-        self.tracking.append_value(read.number.unwrap_or_default());
+        self.tracking.append_value(row.number.unwrap_or_default());
+        self.lane.append_option(listed.lane.map(|lane| lane.0));
         self.reason.append_value(verdict.reason as u8);
         self.rule.append_value(verdict.rule.0);
         self.likely.append_option(verdict.likely_carrier.map(|id| Carrier::Known(id).code()));
-        self.mendable.append_value(defect.mendable);
+        self.list_doubt.append_value(verdict.list_doubt);
+        self.pending.append_value(listed.outcome.is_pending);
+        self.push_facts(listed, terms);
+        self.push_mending(listed, terms);
+    }
+
+    fn push_facts(&mut self, listed: &Listed, terms: &Terms) {
+        let facts = &listed.row.facts;
+        self.service.append_option(listed.service);
+        self.from.append_option(facts.origin.map(|country| country.code()));
+        self.to.append_option(facts.destination.map(|country| country.code()));
+        self.value.append_option(facts.value.and_then(scaled));
+        let markets = match facts.marketplace {
+            Marketplace::None => None,
+            Marketplace::Known(id) => Some(terms.book.market(id).currency),
+        };
+        let currency = match facts.currency {
+            CurrencyField::Marketplaces => markets,
+            CurrencyField::Code(code) => Some(code),
+            CurrencyField::Unknown => None,
+        };
+        self.currency.append_option(currency.as_ref().map(|currency| currency.code()));
+        let at = |moment: Option<Moment>| moment.map(|moment| moment.earliest(listed.clock));
+        self.shipped.append_option(at(facts.shipped));
+        self.promised.append_option(at(facts.promised));
+        let known = |moment: Option<Moment>| match terms.evidence {
+            Evidence::Scans => moment.filter(|moment| !moment.is_after(terms.as_of)),
+            Evidence::Format => None,
+        };
+        let delivery = known(Scanned::of(facts, terms.as_of).delivery);
+        let first = known(facts.first_scan);
+        self.first_scan.append_option(at(first));
+        self.known_scans.append_value(i64::from(first.is_some()) + i64::from(delivery.is_some()));
+    }
+
+    fn push_mending(&mut self, listed: &Listed, terms: &Terms) {
+        let window_days = match listed.row.facts.marketplace {
+            Marketplace::None => None,
+            Marketplace::Known(id) => Some(terms.book.market(id).window_days),
+        };
+        let is_eligible = matches!(listed.outcome.class(), Class::Valid | Class::Defect);
+        let until = window_days.filter(|_| is_eligible).map(|days| counts_until(listed.verdict.day, days));
+        self.fixable_by.append_option(listed.mending.map(|mending| mending.fixable_by as u8));
+        self.act_by.append_option(listed.mending.and_then(|mending| mending.act_by()));
+        self.counts_until.append_option(until);
     }
 
     pub(crate) fn len(&self) -> usize {
         self.file.len()
     }
 
-    /// The rows so far, with texts for codes; see [`Yield::defects`](crate::fold::Yield::defects).
+    /// The rows so far, with texts for codes: the columns of [`LISTED`] and of [`MENDING`].
     pub(crate) fn finish(&mut self, keys: &SharedKeys, book: &Book) -> Option<RecordBatch> {
         if self.file.is_empty() {
             return None;
         }
+        let [sellers, categories, typed] =
+            keys.texts([&self.seller.finish(), &self.category.finish(), &self.typed.finish()]);
         let carrier = |code: Option<u16>| code.map(|code| book.carriers.label(Carrier::from_code(code)));
-        let (sellers, typed) = (self.seller.finish(), self.typed.finish());
-        let [seller, carrier_typed]: [ArrayRef; 2] = keys.texts(|seller, name| {
-            let texts = |codes: &UInt32Array, text: &dyn Fn(u32) -> String| -> ArrayRef {
-                Arc::new(codes.iter().map(|code| code.map(text)).collect::<StringArray>())
-            };
-            [texts(&sellers, seller), texts(&typed, name)]
-        });
         let market = |code: Option<u16>| code.map(|code| book.marketplace_label(market_from_code(code)));
         let markets: StringArray = self.market.finish().iter().map(market).collect();
+        let programme = |code: Option<u16>| code.map(|code| book.programme(ProgrammeId(code)));
+        let programmes: StringArray = self.programme.finish().iter().map(programme).collect();
         let carriers: StringArray = self.carrier.finish().iter().map(carrier).collect();
-        let rules: StringArray =
-            self.rule.finish().iter().map(|code| code.map(|code| book.rule(RuleId(code)))).collect();
+        let rule = |code: u32| book.rule(RuleId(code));
+        let rules: StringArray = self.rule.finish().iter().map(|code| code.map(rule)).collect();
+        let lanes: StringArray = self.lane.finish().iter().map(|code| Some(code.map_or(NONE, rule))).collect();
         let likely: StringArray = self.likely.finish().iter().map(carrier).collect();
-        let columns: Vec<(&str, ArrayRef, bool)> = vec![
-            ("file", Arc::new(self.file.finish()), false),
-            ("record", Arc::new(self.record.finish()), false),
-            ("seller_id", seller, false),
-            ("marketplace", Arc::new(markets), false),
-            ("order_id", Arc::new(self.order_id.finish()), false),
-            ("package_id", Arc::new(self.package_id.finish()), false),
-            ("day", Arc::new(self.day.finish()), false),
-            ("carrier_typed", carrier_typed, false),
-            ("carrier", Arc::new(carriers), false),
-            ("tracking_number", Arc::new(self.tracking.finish()), false),
-            ("reason", Arc::new(self.reason.finish()), false),
-            ("rule", Arc::new(rules), false),
-            ("likely_carrier", Arc::new(likely), true),
-            ("mendable", Arc::new(self.mendable.finish()), false),
+        let mender = |place: Option<u8>| place.map(|place| FixableBy::ALL[usize::from(place)].name());
+        let fixable_by: StringArray = self.fixable_by.finish().iter().map(mender).collect();
+        let columns: [ArrayRef; LISTED.len() + MENDING.len()] = [
+            Arc::new(self.file.finish()),
+            Arc::new(self.record.finish()),
+            Arc::new(sellers),
+            Arc::new(markets),
+            Arc::new(self.order_id.finish()),
+            Arc::new(self.package_id.finish()),
+            Arc::new(self.day.finish()),
+            Arc::new(programmes),
+            Arc::new(categories),
+            Arc::new(typed),
+            Arc::new(carriers),
+            Arc::new(self.tracking.finish()),
+            Arc::new(self.service.finish()),
+            Arc::new(self.from.finish()),
+            Arc::new(self.to.finish()),
+            Arc::new(lanes),
+            Arc::new(self.value.finish()),
+            Arc::new(self.currency.finish()),
+            Arc::new(self.shipped.finish()),
+            Arc::new(self.promised.finish()),
+            Arc::new(self.first_scan.finish()),
+            Arc::new(self.known_scans.finish()),
+            Arc::new(self.reason.finish()),
+            Arc::new(rules),
+            Arc::new(likely),
+            Arc::new(self.list_doubt.finish()),
+            Arc::new(self.pending.finish()),
+            Arc::new(fixable_by),
+            Arc::new(self.act_by.finish()),
+            Arc::new(self.counts_until.finish()),
         ];
-        Some(RecordBatch::try_from_iter_with_nullable(columns).expect("one value a column was pushed for each row"))
+        let named = LISTED.into_iter().chain(MENDING).zip(columns).map(|(name, column)| (name, column, true));
+        Some(RecordBatch::try_from_iter_with_nullable(named).expect("one value a column was pushed for each row"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_keep_nine_decimals_and_are_null_where_they_do_not_fit() {
+        let read = |text: &str| scaled(Amount::read(text, b'.').unwrap());
+        assert_eq!(read("19.99"), Some(19_990_000_000));
+        assert_eq!(read("-0.0000000015"), Some(-2));
+        assert_eq!(read("0.0000000014999999"), Some(1));
+        assert_eq!(read("0.33333333333333331"), Some(333_333_333));
+        assert_eq!(read("99999999999999999999999999999"), Some(99_999_999_999_999_999_999_999_999_999_000_000_000));
+        assert_eq!(read("100000000000000000000000000000"), None);
     }
 }

@@ -8,14 +8,14 @@
 pub use crate::columns::FileSource;
 pub use crate::copies::{Copy, MOST_FILES, Subtractor, Taken};
 pub use crate::reject::{Records, Reject, shown_cell, shown_value};
-pub use crate::settings::{Identity, Settings, Unit};
-pub use crate::tallies::{FileTally, Weeks};
+pub use crate::settings::{Beside, Identity, Settings, Unit};
+pub use crate::tallies::{Due, FileTally, Weeks};
 
 use crate::columns::{Columns, MarketCell, Resolvers};
 use crate::copies::copy;
-use crate::defects::{DefectRow, DefectRows};
+use crate::defects::{Listed, Rows as ListedRows};
 use crate::input::Column;
-use crate::keys::{Codes, Layout, SharedKeys};
+use crate::keys::{Circumstances, Codes, Layout, SharedKeys};
 use crate::partial::{Partial, RowKeys, week_index};
 use crate::resolve::{Cell, fault_text};
 use crate::rows::{BLOCK, Row, Rows};
@@ -25,7 +25,8 @@ use std::ops::RangeInclusive;
 use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
 use vtr_kernel::facts::{Facts, FulfilledBy, OrderState, Tracking};
 use vtr_kernel::instant::Moment;
-use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, judge, judge_by, select_any, selecting_day, zone};
+use vtr_kernel::ladder::{Selected, Verdict, judge, judge_by, select_any, selecting_day, zone};
+use vtr_kernel::mend::{Mending, Outcome};
 use vtr_kernel::number::cleaned;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Class;
@@ -39,11 +40,12 @@ pub struct Yield {
     pub rejects: Vec<Reject>,
     /// A record for every row that may have copies.
     pub copies: Vec<Copy>,
-    /// Rows of defects in the asked range, in no order. Columns: `file` (UInt32), `record` (Int64),
-    /// `seller_id`, `marketplace`, `order_id`, `package_id` (Utf8), `day` (Date32), `carrier_typed`,
-    /// `carrier`, `tracking_number` (Utf8), `reason` (UInt8), `rule` (Utf8), `likely_carrier` (Utf8,
-    /// nullable), `mendable` (Boolean).
+    /// Rows of defects in the asked range, in no order; see [`LISTED`](crate::defects::LISTED) for the columns.
     pub defects: Option<RecordBatch>,
+    /// Judged rows in the asked range from the day on that such rows are kept from, with the same columns.
+    pub judged: Option<RecordBatch>,
+    /// The promised days of pending rows by week.
+    pub due: Due,
     /// Judged rows by week and class, counted apart from the marginals.
     pub weeks: Weeks,
     /// Rows whose verdict hung on a value that could not be compared.
@@ -86,7 +88,8 @@ pub struct Folder<'a> {
     utc: Zone,
     plausible: Plausible,
     out: Yield,
-    defects: DefectRows,
+    defects: ListedRows,
+    judged: ListedRows,
 }
 
 /// Days that a promise or a shipment can lie on.
@@ -123,7 +126,8 @@ impl<'a> Folder<'a> {
             utc: Zone::utc(),
             plausible: Plausible::of(settings.terms.as_of),
             out: Yield::default(),
-            defects: DefectRows::default(),
+            defects: ListedRows::default(),
+            judged: ListedRows::default(),
         }
     }
 
@@ -211,6 +215,7 @@ impl<'a> Folder<'a> {
     pub fn take(&mut self) -> Yield {
         let mut out = std::mem::take(&mut self.out);
         out.defects = self.take_defects(1);
+        out.judged = self.take_judged(1);
         out
     }
 
@@ -230,6 +235,14 @@ impl<'a> Folder<'a> {
             return None;
         }
         self.defects.finish(self.keys, self.settings.terms.book)
+    }
+
+    /// The judged rows handed on since the last call, once there are so many.
+    pub fn take_judged(&mut self, at_least: usize) -> Option<RecordBatch> {
+        if self.judged.len() < at_least {
+            return None;
+        }
+        self.judged.finish(self.keys, self.settings.terms.book)
     }
 
     /// The counts so far; to be asked for their size often, and taken when they are too many.
@@ -278,32 +291,72 @@ impl<'a> Folder<'a> {
         let number = row.number.filter(|_| is_looked_at || package.is_none() && settings.identity.is_some());
         let facts = &row.facts_with(tracking(columns, number, &mut scratch.cleaned));
         let verdict = judge_by(facts, row.day, &settings.terms, selected);
+        let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
+        let mending = Mending::of(facts, verdict.reason, &settings.terms, clock);
+        let outcome =
+            Outcome { reason: verdict.reason, is_pending: mending.is_some_and(|mending| mending.is_pending) };
         let codes = Codes {
             time: week_index(row.day),
             seller: row.seller,
             market: row.market,
             programme: verdict.programme.0,
             carrier: verdict.carrier.code(),
-            reason: verdict.reason as u8,
+            reason: outcome.code(),
         };
-        let keys = row_keys(settings, self.layout, &codes, row.day, row.category, row.typed);
+        let beside = Beside {
+            category: row.category,
+            typed: row.typed,
+            circumstances: if settings.wants.reasons { self.circumstances(facts, &verdict, selected) } else { 0 },
+            mender: mending.map_or(0, |mending| mending.fixable_by as u8 + 1),
+        };
+        let keys = row_keys(settings, self.layout, &codes, row.day, beside);
         self.count(&keys, codes.time, row.day, verdict.reason.class());
         let unpriced = verdict.unpriced && keys.in_range;
         self.out.unpriced += u64::from(unpriced);
         let record = records.number(at);
+        let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
         if let Some(identity) = settings.identity {
-            let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
             let package = package.unwrap_or(number_of(facts));
             let copy = copy(identity, (source.file, record), row, package, clock, &mut scratch.identity);
-            let (category, typed) = (row.category, row.typed);
-            self.out.copies.push(Copy { cell: keys.weekly, category, typed, unpriced, ..copy });
+            self.out.copies.push(Copy { cell: keys.weekly, beside, unpriced, ..copy });
         }
-        if settings.wants_defects && keys.in_range && verdict.reason.class() == Class::Defect {
-            let delivered = matches!(settings.terms.evidence, Evidence::Scans)
-                && Scanned::of(facts, settings.terms.as_of).delivery.is_some();
-            let package_id = columns.package.get(at, source.cells).unwrap_or(number_of(facts));
-            self.defects.push(source.file, record, row, &verdict, &DefectRow { package_id, mendable: !delivered });
+        if let Some(mending) = mending.filter(|mending| mending.is_pending && keys.in_range) {
+            self.out.due.add(codes.time, mending.promised_day);
         }
+        let in_defects = settings.wants_defects && mending.is_some();
+        let in_judged = settings.lists_judged(row.day);
+        if keys.in_range && (in_defects || in_judged) {
+            let listed = Listed {
+                place: (source.file, record),
+                row,
+                verdict: &verdict,
+                outcome,
+                lane: selected.and_then(|selected| selected.lane).map(|lane| lane.id),
+                package_id: columns.package.get(at, source.cells).unwrap_or(number_of(facts)),
+                service: columns.service_typed.get(at, source.cells),
+                mending,
+                clock,
+            };
+            for (rows, is_in) in [(&mut self.defects, in_defects), (&mut self.judged, in_judged)] {
+                if is_in {
+                    rows.push(&listed, &settings.terms);
+                }
+            }
+        }
+    }
+
+    /// What a package is counted by beside its account, week and outcome.
+    fn circumstances(&self, facts: &Facts, verdict: &Verdict, selected: &Option<Selected>) -> u32 {
+        let home = selected.as_ref().map(|selected| selected.market.country);
+        let ends = facts.origin.or(home).zip(facts.destination.or(home));
+        self.layout.circumstances(&Circumstances {
+            rule: verdict.rule,
+            lane: selected.as_ref().and_then(|selected| selected.lane).map(|lane| lane.id),
+            service: self.settings.terms.book.services.class_of(facts.service, verdict.carrier),
+            is_cross_border: ends.is_some_and(|(from, to)| from != to),
+            is_bought: facts.buy_shipping,
+            is_doubtful: verdict.list_doubt,
+        })
     }
 
     /// Whether a row is not there yet on the `as_of` day.

@@ -4,7 +4,7 @@
 //! dictionary; a cell's key needs no table of its own, for all its parts fit one number. Codes mean
 //! nothing outside a run and their order depends on threads; whatever is published is sorted by text.
 
-use arrow::array::{Array, StringArray};
+use arrow::array::{Array, StringArray, UInt32Array};
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
@@ -12,7 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use vtr_kernel::Book;
 use vtr_kernel::carrier::Carrier;
-use vtr_kernel::policy::{Marketplace, MarketplaceId, ProgrammeId};
+use vtr_kernel::mend::Outcome;
+use vtr_kernel::policy::{Marketplace, MarketplaceId, ProgrammeId, RuleId};
+use vtr_kernel::reason::{Class, TABLE};
+use vtr_kernel::service::ServiceClass;
 
 /// The marketplace as a small number: 0 is none, else its index plus one.
 pub fn market_code(marketplace: Marketplace) -> u16 {
@@ -31,17 +34,33 @@ pub fn market_from_code(code: u16) -> Marketplace {
 pub(crate) const TIME_BITS: u32 = 14;
 /// Bits of a key below the time.
 const TIME_SHIFT: u32 = u64::BITS - TIME_BITS;
-/// Bits of a reason.
-const REASON_BITS: u32 = 5;
+/// Bits of an outcome.
+const REASON_BITS: u32 = Outcome::BITS;
 
 /// How the codes of a cell lie in its key, which depends on how much the book knows. From the high
-/// bits down: time, seller, marketplace, programme, carrier, reason; a marginal leaves out what it
-/// does not count by. Categories and typed names stand beside the key.
+/// bits down: time, seller, marketplace, programme, carrier, outcome; a marginal leaves out what it
+/// does not count by. Categories, typed names and circumstances stand beside the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
     market_bits: u32,
     programme_bits: u32,
     carrier_bits: u32,
+    rule_bits: u32,
+    service_bits: u32,
+}
+
+/// Under which circumstances a package was judged: what is counted by beside account, week and outcome.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Circumstances {
+    /// The rule that decided.
+    pub rule: RuleId,
+    /// The lane that it falls under.
+    pub lane: Option<RuleId>,
+    /// The class of its service.
+    pub service: Option<ServiceClass>,
+    pub is_cross_border: bool,
+    pub is_bought: bool,
+    pub is_doubtful: bool,
 }
 
 /// The codes of a key.
@@ -54,6 +73,9 @@ pub(crate) struct Codes {
     pub carrier: u16,
     pub reason: u8,
 }
+
+/// Flags of circumstances.
+const FLAGS: u32 = 3;
 
 fn bits(count: usize) -> u32 {
     usize::BITS - count.saturating_sub(1).leading_zeros()
@@ -73,7 +95,11 @@ impl Layout {
             market_bits: bits(book.markets().count() + 1),
             programme_bits: bits(book.programme_count()),
             carrier_bits: bits(book.carriers.len() + 2),
+            rule_bits: bits(book.rule_count() + 1),
+            service_bits: bits(book.services.names().count() + 1),
         };
+        let circumstances = 2 * layout.rule_bits + layout.service_bits + FLAGS;
+        assert!(circumstances <= u32::BITS, "a book has so few rules and services that a package's fit one word");
         assert!(layout.seller_bits() >= 20, "a book's marketplaces, programmes and carriers leave room for sellers");
         layout
     }
@@ -112,19 +138,36 @@ impl Layout {
         u64::from(week) << TIME_SHIFT | u64::from(market) << self.carrier_bits | u64::from(carrier.code())
     }
 
-    /// The key of an account's defects with a carrier; the category stands beside it.
-    pub(crate) fn culprit(self, account: u64, carrier: Carrier) -> u64 {
-        account << self.carrier_bits | u64::from(carrier.code())
+    /// Circumstances as one word.
+    pub(crate) fn circumstances(self, of: &Circumstances) -> u32 {
+        let lane = of.lane.map_or(0, |lane| lane.0 + 1);
+        let service = of.service.map_or(0, |class| u32::from(class.0) + 1);
+        let flags = u32::from(of.is_cross_border) | u32::from(of.is_bought) << 1 | u32::from(of.is_doubtful) << 2;
+        ((lane << self.rule_bits | of.rule.0) << self.service_bits | service) << FLAGS | flags
+    }
+
+    pub(crate) fn of_circumstances(self, word: u32) -> Circumstances {
+        let (rules, word) = (word >> FLAGS >> self.service_bits, u64::from(word));
+        let (lane, service) = (rules >> self.rule_bits, low(word >> FLAGS, self.service_bits));
+        Circumstances {
+            rule: RuleId(low(rules.into(), self.rule_bits) as u32),
+            lane: lane.checked_sub(1).map(RuleId),
+            service: service.checked_sub(1).map(|class| ServiceClass(class as u8)),
+            is_cross_border: word & 1 == 1,
+            is_bought: word >> 1 & 1 == 1,
+            is_doubtful: word >> 2 & 1 == 1,
+        }
     }
 
     pub(crate) fn of_weekly(self, key: u64) -> Codes {
         let cell = low(key, TIME_SHIFT) >> REASON_BITS;
-        Codes { time: time(key), reason: low(key, REASON_BITS) as u8, ..self.of_culprit(cell) }
+        Codes { time: time(key), reason: low(key, REASON_BITS) as u8, ..self.of_account_and_carrier(cell) }
     }
 
     pub(crate) fn of_category(self, key: u64) -> Codes {
         let account = low(key, TIME_SHIFT) >> REASON_BITS;
-        Codes { time: time(key), reason: low(key, REASON_BITS) as u8, ..self.of_culprit(account << self.carrier_bits) }
+        let codes = self.of_account_and_carrier(account << self.carrier_bits);
+        Codes { time: time(key), reason: low(key, REASON_BITS) as u8, ..codes }
     }
 
     pub(crate) fn of_name(self, key: u64) -> Codes {
@@ -139,7 +182,7 @@ impl Layout {
         }
     }
 
-    pub(crate) fn of_culprit(self, cell: u64) -> Codes {
+    fn of_account_and_carrier(self, cell: u64) -> Codes {
         let account = cell >> self.carrier_bits;
         let of_seller = account >> self.programme_bits;
         Codes {
@@ -282,11 +325,13 @@ impl SharedKeys {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Calls `with` with the text of each seller's and typed name's code.
-    pub(crate) fn texts<T>(&self, with: impl FnOnce(&dyn Fn(u32) -> String, &dyn Fn(u32) -> String) -> T) -> T {
-        let sellers = self.sellers.lock().unwrap_or_else(PoisonError::into_inner);
-        let typed = self.typed.lock().unwrap_or_else(PoisonError::into_inner);
-        with(&|code| sellers.text(code).to_owned(), &|code| typed.text(code).to_owned())
+    /// The texts of codes of sellers, of categories and of typed names.
+    pub(crate) fn texts(&self, codes: [&UInt32Array; 3]) -> [StringArray; 3] {
+        let kinds = [&self.sellers, &self.categories, &self.typed];
+        std::array::from_fn(|kind| {
+            let texts = kinds[kind].lock().unwrap_or_else(PoisonError::into_inner);
+            codes[kind].iter().map(|code| code.map(|code| texts.text(code))).collect()
+        })
     }
 
     /// The texts in order, once no more codes are handed out.
@@ -295,17 +340,28 @@ impl SharedKeys {
         let markets = (0..=book.markets().count() as u16).map(|code| book.marketplace_label(market_from_code(code)));
         let programmes = (0..book.programme_count()).map(|index| book.programme(ProgrammeId(index as u16)));
         let carriers = (0..book.carriers.len() as u16 + 2).map(|code| book.carriers.label(Carrier::from_code(code)));
+        let rules = (0..book.rule_count() as u32).map(|code| book.rule(RuleId(code)));
+        let services = [NONE].into_iter().chain(book.services.names());
         Keys {
             layout: Layout::of(book),
             markets: Ranked::of_labels(markets),
             programmes: Ranked::of_labels(programmes),
             carriers: Ranked::of_labels(carriers),
+            classes: Ranked::of_labels(Class::ALL.into_iter().map(Class::name)),
+            reasons: Ranked::of_labels(TABLE.iter().map(|entry| entry.name)),
+            lanes: Ranked::of_labels([NONE].into_iter().chain(rules.clone())),
+            rules: Ranked::of_labels(rules),
+            services: Ranked::of_labels(services),
+            flags: Ranked::of_labels(["false", "true"].into_iter()),
             sellers: ranked(self.sellers),
             categories: ranked(self.categories),
             typed: ranked(self.typed),
         }
     }
 }
+
+/// What stands for a lane or a class of services where there is none.
+pub const NONE: &str = "(none)";
 
 /// All codes of a run, once no more are handed out.
 #[derive(Debug)]
@@ -315,6 +371,17 @@ pub struct Keys {
     pub(crate) markets: Ranked,
     pub(crate) programmes: Ranked,
     pub(crate) carriers: Ranked,
+    /// By discriminant.
+    pub(crate) classes: Ranked,
+    /// By discriminant.
+    pub(crate) reasons: Ranked,
+    pub(crate) rules: Ranked,
+    /// [`NONE`], then the rules.
+    pub(crate) lanes: Ranked,
+    /// [`NONE`], then the classes.
+    pub(crate) services: Ranked,
+    /// No, then yes.
+    pub(crate) flags: Ranked,
     pub(crate) categories: Ranked,
     pub(crate) typed: Ranked,
 }
@@ -397,7 +464,18 @@ mod tests {
             layout.of_category(layout.category(8_000, account, 3)),
             Codes { time: 8_000, carrier: 0, reason: 3, ..codes }
         );
-        assert_eq!(layout.of_culprit(layout.culprit(account, carrier)), Codes { time: 0, reason: 0, ..codes });
+        let circumstances = Circumstances {
+            rule: RuleId(600),
+            lane: Some(RuleId(0)),
+            service: Some(ServiceClass(0)),
+            is_cross_border: true,
+            is_bought: false,
+            is_doubtful: true,
+        };
+        let none = Circumstances { lane: None, service: None, is_cross_border: false, is_bought: true, ..circumstances };
+        for of in [circumstances, none, Circumstances { rule: RuleId(0), ..none }] {
+            assert_eq!(layout.of_circumstances(layout.circumstances(&of)), of);
+        }
         let name = layout.of_name(layout.name(1_100, 7, carrier));
         assert_eq!((name.time, name.market, name.carrier), (1_100, 7, 300));
         let last = layout.account(layout.max_sellers() as u32 - 1, 24, ProgrammeId(0));

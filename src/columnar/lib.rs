@@ -7,7 +7,7 @@
 mod cells;
 mod columns;
 mod copies;
-mod defects;
+pub mod defects;
 pub mod dictionary;
 pub mod fold;
 pub mod input;

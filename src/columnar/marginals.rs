@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_kernel::calendar::Day;
+use vtr_kernel::mend::Outcome;
 
 /// The folded counts of a run, in strings and days. Dictionary columns are `Dictionary(UInt32, Utf8)`
 /// with values in ascending byte order, so that keys compare as strings do; every batch of a marginal
@@ -18,7 +19,7 @@ use vtr_kernel::calendar::Day;
 #[derive(Debug, Default)]
 pub struct Marginals {
     /// By Monday. Columns: `seller_id`, `marketplace`, `programme`, `carrier` (dictionaries),
-    /// `reason` (UInt8, the code of `vtr_kernel::Reason`), `count` (Int64, positive).
+    /// `reason` (UInt8, the code of `vtr_kernel::mend::Outcome`), `count` (Int64, positive).
     /// Only weeks of the asked range.
     pub weekly: BTreeMap<Day, RecordBatch>,
     /// By first day of the segment (see [`TimeAxis`]); days outside the range included where a
@@ -28,10 +29,29 @@ pub struct Marginals {
     /// By Monday. Columns: `marketplace`, `carrier_typed`, `carrier` (dictionaries), `count`:
     /// judged shipments. Only weeks of the asked range.
     pub names: BTreeMap<Day, RecordBatch>,
-    /// Defects in each marketplace's health window, by carrier. Columns: `seller_id`,
-    /// `marketplace`, `programme`, `product_category`, `carrier` (dictionaries), `count`.
-    pub culprits: Option<RecordBatch>,
+    /// By Monday. Columns: `seller_id`, `marketplace`, `programme`, `class`, `reason`, `rule`, `lane`, `cross_border`,
+    /// `service_class`, `buy_shipping` (dictionaries), `flags` (UInt8: bit 0 pending, bit 1 in doubt), `count`. Only
+    /// weeks of the asked range.
+    pub reasons: BTreeMap<Day, RecordBatch>,
+    /// Eligible packages in each marketplace's health window, by who can mend them: 0 for valid ones, else the
+    /// place in `vtr_kernel::mend::FixableBy::ALL` plus one. Columns: `seller_id`, `marketplace`, `programme`,
+    /// `product_category`, `carrier` (dictionaries), `reason`, `count`.
+    pub breakdown: BTreeMap<Day, RecordBatch>,
 }
+
+/// The key columns of counts by circumstances.
+pub const CIRCUMSTANCES: [&str; 10] = [
+    "seller_id",
+    "marketplace",
+    "programme",
+    "class",
+    "reason",
+    "rule",
+    "lane",
+    "cross_border",
+    "service_class",
+    "buy_shipping",
+];
 
 /// The marginals of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,17 +62,19 @@ pub enum Kind {
     Category,
     /// By typed name and week.
     Names,
-    /// Defects of the health windows by carrier.
-    Culprits,
+    /// By circumstances and week.
+    Reasons,
+    /// Eligible packages of the health windows by carrier.
+    Breakdown,
 }
 
 impl Kind {
     /// The day that a time stands for.
     pub fn day(self, time: u16, axis: &TimeAxis) -> Day {
         match self {
-            Kind::Weekly | Kind::Names => week_monday(time),
+            Kind::Weekly | Kind::Names | Kind::Reasons => week_monday(time),
             Kind::Category => axis.first_day(time),
-            Kind::Culprits => 0,
+            Kind::Breakdown => Day::from(time),
         }
     }
 }
@@ -70,7 +92,7 @@ impl Keys {
                     ([seller, market, programme, carriers.rank(u32::from(codes.carrier))], codes.reason)
                 };
                 let columns = [sellers, markets, programmes, carriers];
-                batch(["seller_id", "marketplace", "programme", "carrier"], columns, true, entries, ranks)
+                batch(["seller_id", "marketplace", "programme", "carrier"], columns, Some("reason"), entries, ranks)
             }
             Kind::Category => {
                 let ranks = |entry: &Entry| {
@@ -79,7 +101,8 @@ impl Keys {
                     ([seller, market, programme, categories.rank(entry.beside)], codes.reason)
                 };
                 let columns = [sellers, markets, programmes, categories];
-                batch(["seller_id", "marketplace", "programme", "product_category"], columns, true, entries, ranks)
+                let heads = ["seller_id", "marketplace", "programme", "product_category"];
+                batch(heads, columns, Some("reason"), entries, ranks)
             }
             Kind::Names => {
                 let ranks = |entry: &Entry| {
@@ -87,20 +110,48 @@ impl Keys {
                     let (market, carrier) = (u32::from(codes.market), u32::from(codes.carrier));
                     ([markets.rank(market), typed.rank(entry.beside), carriers.rank(carrier)], 0)
                 };
-                batch(["marketplace", "carrier_typed", "carrier"], [markets, typed, carriers], false, entries, ranks)
+                batch(["marketplace", "carrier_typed", "carrier"], [markets, typed, carriers], None, entries, ranks)
             }
-            Kind::Culprits => {
+            Kind::Reasons => self.by_circumstances(entries),
+            Kind::Breakdown => {
                 let ranks = |entry: &Entry| {
-                    let codes = layout.of_culprit(entry.key);
+                    let codes = layout.of_weekly(entry.key);
                     let [seller, market, programme] = self.account(&codes);
                     let (category, carrier) = (categories.rank(entry.beside), carriers.rank(u32::from(codes.carrier)));
-                    ([seller, market, programme, category, carrier], 0)
+                    ([seller, market, programme, category, carrier], codes.reason)
                 };
                 let columns = [sellers, markets, programmes, categories, carriers];
                 let heads = ["seller_id", "marketplace", "programme", "product_category", "carrier"];
-                batch(heads, columns, false, entries, ranks)
+                batch(heads, columns, Some("reason"), entries, ranks)
             }
         }
+    }
+
+    fn by_circumstances(&self, entries: impl Iterator<Item = Entry>) -> RecordBatch {
+        let Keys { sellers, markets, programmes, classes, reasons, rules, lanes, services, flags, .. } = self;
+        let ranks = |entry: &Entry| {
+            let codes = self.layout.of_category(entry.key);
+            let of = self.layout.of_circumstances(entry.beside);
+            let [seller, market, programme] = self.account(&codes);
+            let outcome = Outcome::from_code(codes.reason).expect("the fold packs codes of outcomes");
+            let lane = of.lane.map_or(0, |lane| lane.0 + 1);
+            let service = of.service.map_or(0, |class| u32::from(class.0) + 1);
+            let ranks = [
+                seller,
+                market,
+                programme,
+                classes.rank(outcome.class() as u32),
+                reasons.rank(outcome.reason as u32),
+                rules.rank(of.rule.0),
+                lanes.rank(lane),
+                flags.rank(of.is_cross_border.into()),
+                services.rank(service),
+                flags.rank(of.is_bought.into()),
+            ];
+            (ranks, u8::from(outcome.is_pending) | u8::from(of.is_doubtful) << 1)
+        };
+        let columns = [sellers, markets, programmes, classes, reasons, rules, lanes, flags, services, flags];
+        batch(CIRCUMSTANCES, columns, Some("flags"), entries, ranks)
     }
 
     /// The texts of a key column of a marginal, ascending; its codes in batches are places here.
@@ -112,6 +163,12 @@ impl Keys {
             "carrier" => &self.carriers,
             "product_category" => &self.categories,
             "carrier_typed" => &self.typed,
+            "class" => &self.classes,
+            "reason" => &self.reasons,
+            "rule" => &self.rules,
+            "lane" => &self.lanes,
+            "service_class" => &self.services,
+            "cross_border" | "buy_shipping" => &self.flags,
             _ => return None,
         };
         Some(&ranked.values)
@@ -142,12 +199,13 @@ impl Keys {
             weekly: pieces(Kind::Weekly, &runs.weekly),
             category: pieces(Kind::Category, &runs.category),
             names: pieces(Kind::Names, &runs.names),
-            culprits: Some(self.batch(Kind::Culprits, runs.culprits.entries.into_iter())),
+            reasons: pieces(Kind::Reasons, &runs.reasons),
+            breakdown: pieces(Kind::Breakdown, &runs.breakdown),
         }
     }
 }
 
-/// Ranks as one number that sorts as they do, and back.
+/// Ranks as one number that sorts as they do, and back; eight bits of what stands beside them come last.
 struct Packing<const N: usize> {
     shifts: [u32; N],
     masks: [u128; N],
@@ -202,7 +260,7 @@ fn summed<K: Ord + Copy>(mut rows: Vec<(K, i64)>) -> Vec<(K, i64)> {
 fn batch<const N: usize>(
     heads: [&str; N],
     columns: [&Ranked; N],
-    with_reason: bool,
+    beside: Option<&str>,
     entries: impl Iterator<Item = Entry>,
     ranks: impl Fn(&Entry) -> ([u32; N], u8),
 ) -> RecordBatch {
@@ -213,9 +271,9 @@ fn batch<const N: usize>(
     });
     if packing.is_small() {
         let rows = summed(packed.map(|(key, count)| (key as u64, count)).collect());
-        spread(heads, columns, with_reason, &packing, &rows, u128::from)
+        spread(heads, columns, beside, &packing, &rows, u128::from)
     } else {
-        spread(heads, columns, with_reason, &packing, &summed(packed.collect()), |key| key)
+        spread(heads, columns, beside, &packing, &summed(packed.collect()), |key| key)
     }
 }
 
@@ -223,7 +281,7 @@ fn batch<const N: usize>(
 fn spread<const N: usize, K: Copy>(
     heads: [&str; N],
     columns: [&Ranked; N],
-    with_reason: bool,
+    beside: Option<&str>,
     packing: &Packing<N>,
     rows: &[(K, i64)],
     wide: impl Fn(K) -> u128,
@@ -236,8 +294,8 @@ fn spread<const N: usize, K: Copy>(
         let array = DictionaryArray::<UInt32Type>::try_new(keys, ranked.values.clone());
         arrays.push(Arc::new(array.expect("ranks index their values")));
     }
-    if with_reason {
-        fields.push(Field::new("reason", DataType::UInt8, false));
+    if let Some(head) = beside {
+        fields.push(Field::new(head, DataType::UInt8, false));
         arrays.push(Arc::new(UInt8Array::from_iter_values(rows.iter().map(|row| wide(row.0) as u8))));
     }
     fields.push(Field::new("count", DataType::Int64, false));

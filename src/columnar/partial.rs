@@ -8,6 +8,7 @@ pub use crate::cells::Entry;
 
 use crate::cells::{Lines, Table, Wide};
 use crate::keys::time;
+use crate::settings::Beside;
 use vtr_kernel::calendar::{Day, FIRST_DAY, monday};
 
 /// The time axis cut at every day where a week or a window begins or ends: days within one segment
@@ -82,8 +83,10 @@ pub struct Wants {
     pub category: bool,
     /// By typed name and week.
     pub names: bool,
-    /// Defects of the health windows by carrier.
-    pub culprits: bool,
+    /// By circumstances and week.
+    pub reasons: bool,
+    /// Eligible packages of the health windows by carrier and category.
+    pub breakdown: bool,
 }
 
 /// Counts by cell.
@@ -221,8 +224,10 @@ pub struct Runs {
     pub category: Run,
     /// By typed name and week.
     pub names: Run,
-    /// Defects of the health windows by carrier and category, all at time 0.
-    pub culprits: Run,
+    /// By circumstances and week.
+    pub reasons: Run,
+    /// Eligible packages of the health windows by carrier and category; who can mend them stands for their time.
+    pub breakdown: Run,
 }
 
 /// The cells that one judged row is counted in.
@@ -231,17 +236,16 @@ pub(crate) struct RowKeys {
     pub weekly: u64,
     pub category: u64,
     pub name: u64,
-    pub culprit: u64,
-    /// Code of the category.
-    pub category_code: u32,
-    /// Code of the carrier's name as typed.
-    pub typed: u32,
+    pub reasons: u64,
+    pub breakdown: u64,
+    /// What stands beside these keys.
+    pub beside: Beside,
     /// Whether its week is asked for.
     pub in_range: bool,
     /// Whether some window asked for holds its day.
     pub in_windows: bool,
-    /// Whether it is a defect within its marketplace's health window.
-    pub is_culprit: bool,
+    /// Whether it is eligible and lies within its marketplace's health window.
+    pub in_breakdown: bool,
 }
 
 /// The marginals of one thread, or of several added up.
@@ -250,7 +254,8 @@ pub struct Partial {
     weekly: Counts<Lines>,
     category: Counts<Wide>,
     names: Counts<Wide>,
-    culprits: Counts<Wide>,
+    reasons: Counts<Wide>,
+    breakdown: Counts<Wide>,
 }
 
 impl Partial {
@@ -261,13 +266,16 @@ impl Partial {
             self.weekly.note(row.weekly);
         }
         if wants.category && (row.in_range || row.in_windows) {
-            self.category.note((row.category, row.category_code));
+            self.category.note((row.category, row.beside.category));
         }
         if wants.names && row.in_range {
-            self.names.note((row.name, row.typed));
+            self.names.note((row.name, row.beside.typed));
         }
-        if wants.culprits && row.is_culprit {
-            self.culprits.note((row.culprit, row.category_code));
+        if wants.reasons && row.in_range {
+            self.reasons.note((row.reasons, row.beside.circumstances));
+        }
+        if wants.breakdown && row.in_breakdown {
+            self.breakdown.note((row.breakdown, row.beside.category));
         }
     }
 
@@ -277,13 +285,16 @@ impl Partial {
             self.weekly.add(row.weekly, -1);
         }
         if wants.category && (row.in_range || row.in_windows) {
-            self.category.add((row.category, row.category_code), -1);
+            self.category.add((row.category, row.beside.category), -1);
         }
         if wants.names && row.in_range {
-            self.names.add((row.name, row.typed), -1);
+            self.names.add((row.name, row.beside.typed), -1);
         }
-        if wants.culprits && row.is_culprit {
-            self.culprits.add((row.culprit, row.category_code), -1);
+        if wants.reasons && row.in_range {
+            self.reasons.add((row.reasons, row.beside.circumstances), -1);
+        }
+        if wants.breakdown && row.in_breakdown {
+            self.breakdown.add((row.breakdown, row.beside.category), -1);
         }
     }
 
@@ -292,12 +303,14 @@ impl Partial {
         self.weekly.merge(other.weekly);
         self.category.merge(other.category);
         self.names.merge(other.names);
-        self.culprits.merge(other.culprits);
+        self.reasons.merge(other.reasons);
+        self.breakdown.merge(other.breakdown);
     }
 
     /// Bytes that the counts take.
     pub fn bytes(&self) -> usize {
-        self.weekly.bytes() + self.category.bytes() + self.names.bytes() + self.culprits.bytes()
+        let counted = self.weekly.bytes() + self.category.bytes() + self.names.bytes();
+        counted + self.reasons.bytes() + self.breakdown.bytes()
     }
 
     /// The counts so far as runs; there are none afterwards. Cells that were emptied again are left out.
@@ -306,7 +319,8 @@ impl Partial {
             weekly: self.weekly.take(),
             category: self.category.take(),
             names: self.names.take(),
-            culprits: self.culprits.take(),
+            reasons: self.reasons.take(),
+            breakdown: self.breakdown.take(),
         }
     }
 }

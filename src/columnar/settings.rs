@@ -8,8 +8,9 @@ use crate::partial::{RowKeys, TimeAxis, Wants};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::ladder::Terms;
+use vtr_kernel::mend::Outcome;
 use vtr_kernel::policy::{Marketplace, ProgrammeId};
-use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::reason::Class;
 
 /// What a run folds by.
 pub struct Settings<'a> {
@@ -29,6 +30,8 @@ pub struct Settings<'a> {
     pub wants: Wants,
     /// Whether the rows of defects are kept.
     pub wants_defects: bool,
+    /// The first day whose judged rows are kept, defects or not; `None`: those of no day.
+    pub judged_from: Option<Day>,
     /// What makes rows copies of each other; `None`: nothing does.
     pub identity: Option<Identity>,
 }
@@ -51,16 +54,29 @@ pub enum Unit {
     Order,
 }
 
-/// The cells of a judged row, given its codes, its day, and the codes of its category and typed name.
+impl Settings<'_> {
+    /// Whether the list of judged rows holds one of a day.
+    pub(crate) fn lists_judged(&self, day: Day) -> bool {
+        self.judged_from.is_some_and(|first| first <= day)
+    }
+}
+
+/// What stands beside the codes of a judged row's cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Code of its category.
+    pub category: u32,
+    /// Code of the carrier's name as typed.
+    pub typed: u32,
+    /// Its circumstances as one word; 0 where nothing is counted by them.
+    pub circumstances: u32,
+    /// Who can still mend it: 0 for no defect, else its place in `vtr_kernel::mend::FixableBy::ALL` plus one.
+    pub mender: u8,
+}
+
+/// The cells of a judged row, given its codes, its day, and what stands beside them.
 #[inline]
-pub(crate) fn row_keys(
-    settings: &Settings,
-    layout: Layout,
-    codes: &Codes,
-    day: Day,
-    category_code: u32,
-    typed: u32,
-) -> RowKeys {
+pub(crate) fn row_keys(settings: &Settings, layout: Layout, codes: &Codes, day: Day, beside: Beside) -> RowKeys {
     let within = |span: Option<(Day, Day)>| span.is_none_or(|(first, last)| first <= day && day <= last);
     let account = layout.account(codes.seller, codes.market, ProgrammeId(codes.programme));
     let carrier = Carrier::from_code(codes.carrier);
@@ -70,17 +86,18 @@ pub(crate) fn row_keys(
             settings.health.get(usize::from(id.0)).is_some_and(|(first, last)| *first <= day && day <= *last)
         }
     };
-    let is_defect = Reason::from_code(codes.reason).is_some_and(|reason| reason.class() == Class::Defect);
+    let outcome = Outcome::from_code(codes.reason);
+    let is_eligible = outcome.is_some_and(|outcome| matches!(outcome.class(), Class::Valid | Class::Defect));
     let segment = if settings.wants.category { settings.axis.segment(day) } else { 0 };
     RowKeys {
         weekly: layout.weekly(codes.time, account, carrier, codes.reason),
         category: layout.category(segment, account, codes.reason),
         name: layout.name(codes.time, codes.market, carrier),
-        culprit: layout.culprit(account, carrier),
-        category_code,
-        typed,
+        reasons: layout.category(codes.time, account, codes.reason),
+        breakdown: layout.weekly(u16::from(beside.mender), account, carrier, codes.reason),
+        beside,
         in_range: within(settings.range),
         in_windows: within(settings.windows),
-        is_culprit: in_health && is_defect,
+        in_breakdown: in_health && is_eligible,
     }
 }

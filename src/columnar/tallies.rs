@@ -2,6 +2,7 @@
 //!
 //! They say what the marginals must add up to, so they share no code with them. They cannot fail.
 
+use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::Class;
 
@@ -63,6 +64,29 @@ impl FileTally {
 /// Judged rows in range by week index and class: the independent counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Weeks(pub Vec<[i64; 4]>);
+
+/// First and last promised day of the pending rows of each week, by its index. Rows that a newer copy supersedes
+/// are among them: a week may seem to hang on a day on which nothing changes, never the other way round.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due(pub BTreeMap<u16, (Day, Day)>);
+
+impl Due {
+    pub(crate) fn add(&mut self, week: u16, promised: Option<Day>) {
+        if let Some(day) = promised {
+            self.hold(week, (day, day));
+        }
+    }
+
+    fn hold(&mut self, week: u16, (first, last): (Day, Day)) {
+        let days = self.0.entry(week).or_insert((first, last));
+        *days = (days.0.min(first), days.1.max(last));
+    }
+
+    /// Adds another thread's days.
+    pub fn merge(&mut self, other: &Due) {
+        other.0.iter().for_each(|(week, days)| self.hold(*week, *days));
+    }
+}
 
 impl Weeks {
     pub(crate) fn add(&mut self, week: u16, class: Class, by: i64) {

@@ -40,18 +40,24 @@ pub struct Counted {
     /// By Monday. Keys: `marketplace`, `carrier_typed`, `carrier`: judged shipments. Only weeks of the
     /// asked range.
     pub names: Marginal,
-    /// Defects in each marketplace's health window, all under one day. Keys: `seller_id`,
-    /// `marketplace`, `programme`, `product_category`, `carrier`.
-    pub culprits: Marginal,
+    /// By Monday. Keys: those of `vtr_columnar::marginals::CIRCUMSTANCES`; with `flags` in the place of `reason`. Only
+    /// weeks of the asked range.
+    pub reasons: Marginal,
+    /// Eligible packages in each marketplace's health window; for a day stands who can mend them (see
+    /// `vtr_columnar::marginals::Marginals::breakdown`). Keys: `seller_id`, `marketplace`, `programme`,
+    /// `product_category`, `carrier`; with `reason`.
+    pub breakdown: Marginal,
     /// The rows of defects.
     pub defects: Defects,
+    /// The judged rows that are listed.
+    pub judged: Defects,
 }
 
 impl Counted {
     /// Of runs that were kept, and what gives their codes texts.
-    pub fn of_runs(runs: Runs, keys: Keys, axis: &TimeAxis, defects: Defects) -> Counted {
+    pub fn of_runs(runs: Runs, keys: Keys, axis: &TimeAxis, [defects, judged]: [Defects; 2]) -> Counted {
         let keys = Arc::new(keys);
-        let Runs([weekly, category, names, culprits]) = runs;
+        let Runs([weekly, category, names, reasons, breakdown]) = runs;
         let marginal = |kind: Kind, times: Times| Marginal {
             days: times
                 .into_iter()
@@ -68,15 +74,16 @@ impl Counted {
             weekly: marginal(Kind::Weekly, weekly),
             category: marginal(Kind::Category, category),
             names: marginal(Kind::Names, names),
-            culprits: marginal(Kind::Culprits, culprits),
+            reasons: marginal(Kind::Reasons, reasons),
+            breakdown: marginal(Kind::Breakdown, breakdown),
             defects,
+            judged,
         }
     }
 
     /// Of batches, for tests; defects in any order, in the schema of `vtr_columnar::fold::Yield`.
     #[cfg(test)]
     pub fn in_memory(marginals: vtr_columnar::marginals::Marginals, defects: Vec<RecordBatch>) -> Counted {
-        let culprits = marginals.culprits.map(|batch| (0, batch));
         let marginal = |mut batches: BTreeMap<Day, RecordBatch>| {
             batches.retain(|_, batch| batch.num_rows() > 0);
             Marginal { batches, ..Marginal::default() }
@@ -85,7 +92,9 @@ impl Counted {
             weekly: marginal(marginals.weekly),
             category: marginal(marginals.category),
             names: marginal(marginals.names),
-            culprits: marginal(culprits.into_iter().collect()),
+            reasons: marginal(marginals.reasons),
+            breakdown: marginal(marginals.breakdown),
+            judged: Defects::in_memory(defects.clone()),
             defects: Defects::in_memory(defects),
         }
     }
@@ -129,13 +138,16 @@ const STEP: usize = 16_384;
 
 /// The runs of a thread, or of several, by marginal and time.
 #[derive(Debug, Default)]
-pub struct Runs([Times; 4]);
+pub struct Runs([Times; 5]);
+
+fn in_order(runs: vtr_columnar::partial::Runs) -> [vtr_columnar::partial::Run; 5] {
+    [runs.weekly, runs.category, runs.names, runs.reasons, runs.breakdown]
+}
 
 impl Runs {
     /// Keeps counts in memory.
     pub fn keep(&mut self, partial: &mut Partial) {
-        let runs = partial.take();
-        for (times, run) in self.0.iter_mut().zip([runs.weekly, runs.category, runs.names, runs.culprits]) {
+        for (times, run) in self.0.iter_mut().zip(in_order(partial.take())) {
             let entries = Arc::new(run.entries);
             let mut from = 0;
             for stretch in run.times {
@@ -152,8 +164,7 @@ impl Runs {
     /// # Errors
     /// The disk fails.
     pub fn spill(&mut self, partial: &mut Partial, spill: &Arc<Spill>) -> Result<()> {
-        let runs = partial.take();
-        for (times, run) in self.0.iter_mut().zip([runs.weekly, runs.category, runs.names, runs.culprits]) {
+        for (times, run) in self.0.iter_mut().zip(in_order(partial.take())) {
             let mut entries = run.entries.as_slice();
             let mut bytes = Vec::new();
             for stretch in run.times {
@@ -193,7 +204,7 @@ fn cut<'a>(batch: RecordBatch, slot: Arc<Slot>) -> Batches<'a> {
 /// Counts by key and piece of time.
 ///
 /// Its batches have a `Dictionary(UInt32, Utf8)` column for each key, `reason` (UInt8, the code of
-/// `vtr_kernel::Reason`) where told apart, and `count` (Int64, positive). All batches of all marginals
+/// `vtr_kernel::mend::Outcome`) where told apart, and `count` (Int64, positive). All batches of all marginals
 /// share one dictionary for each key, whose texts ascend bytewise without repetition, so that codes
 /// compare as texts do and a code means the same wherever it stands.
 #[derive(Debug, Default)]
@@ -221,8 +232,8 @@ type Slot = Mutex<Option<RecordBatch>>;
 
 /// What pieces may take that nobody works on.
 const KEPT_BYTES: usize = 32 << 20;
-/// Bytes of a row of counts: five codes, a reason and a count at most.
-const ROW_BYTES: usize = 29;
+/// Bytes of a row of counts: ten codes, a reason and a count at most.
+const ROW_BYTES: usize = 49;
 
 impl Marginal {
     /// The pieces of time that hold counts, by first day, ascending.

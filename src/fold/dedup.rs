@@ -183,6 +183,7 @@ pub fn losers(copies: Vec<Copy>, unit: Unit) -> Result<Vec<Copy>> {
 mod tests {
     use super::*;
     use std::path::Path;
+    use vtr_columnar::fold::Beside;
     use vtr_kernel::Reason;
     use vtr_kernel::calendar::FIRST_DAY;
 
@@ -195,8 +196,7 @@ mod tests {
             file,
             record,
             cell: week << 50 | Reason::Scanned as u64,
-            category: 0,
-            typed: 0,
+            beside: Beside::default(),
             day,
             unpriced: false,
         }

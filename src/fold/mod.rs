@@ -26,7 +26,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::fold::{
-    FileSource, FileTally, Folder, Identity, MOST_FILES, Reject, Settings, Subtractor, Weeks, Yield,
+    Due, FileSource, FileTally, Folder, Identity, MOST_FILES, Reject, Settings, Subtractor, Weeks, Yield,
 };
 use vtr_columnar::input::Column;
 use vtr_columnar::keys::{Layout, SharedKeys};
@@ -49,6 +49,8 @@ pub struct Folded {
     pub files: Vec<FileCounts>,
     /// Judged rows in range by Monday and class, counted apart from the marginals.
     pub weeks: BTreeMap<Day, [u64; 4]>,
+    /// First and last promised day of the pending packages of each week, by its Monday.
+    pub due: BTreeMap<Day, (Day, Day)>,
     /// Rows whose verdict hung on a value that could not be compared.
     pub unpriced: u64,
     /// The largest distance in days between copies of one package, where copies were sought.
@@ -80,7 +82,7 @@ struct Shares {
     counts: usize,
     /// Copies of one thread: their lists grow by doubling.
     copies: usize,
-    /// Rows of defects of one thread.
+    /// Rows of defects of one thread; judged rows take as much once more.
     defects: usize,
 }
 
@@ -111,7 +113,9 @@ struct Gathered {
     sellers: Sellers,
     copies: Copies,
     defects: DefectRuns,
+    judged: DefectRuns,
     weeks: Weeks,
+    due: Due,
     unpriced: u64,
     bytes_read: u64,
     most_counts: usize,
@@ -129,7 +133,9 @@ impl Gathered {
             sellers: Sellers::default(),
             copies: Copies::new(shares.copies, Spill::below(&plan.temp)),
             defects: DefectRuns::new(shares.defects, spill.clone()),
+            judged: DefectRuns::new(shares.defects, spill.clone()),
             weeks: Weeks::default(),
+            due: Due::default(),
             unpriced: 0,
             bytes_read: 0,
             most_counts: shares.counts,
@@ -153,6 +159,9 @@ impl Gathered {
         if let Some(defects) = folder.take_defects(DEFECT_ROWS) {
             self.defects.add(defects)?;
         }
+        if let Some(judged) = folder.take_judged(DEFECT_ROWS) {
+            self.judged.add(judged)?;
+        }
         self.relieve_counts(folder.partial())
     }
 
@@ -166,8 +175,10 @@ impl Gathered {
         counts.tally.merge(&out.tally);
         counts.digest = digest.unwrap_or_default();
         self.weeks.merge(&out.weeks);
+        self.due.merge(&out.due);
         self.unpriced += out.unpriced;
         self.copies.add(&out.copies)?;
+        out.judged.map_or(Ok(()), |judged| self.judged.add(judged))?;
         out.defects.map_or(Ok(()), |defects| self.defects.add(defects))
     }
 }
@@ -180,8 +191,10 @@ struct Whole {
     rejects: Vec<(u32, Reject)>,
     sellers: Sellers,
     defects: Vec<DefectRuns>,
+    judged: Vec<DefectRuns>,
     gone: Gone,
     weeks: Weeks,
+    due: Due,
     unpriced: u64,
     bytes_read: u64,
     spilled_bytes: u64,
@@ -216,7 +229,9 @@ pub fn fold(
         unit.map(|unit| whole.take_superseded_out(plan, &settings, Search::new(copies, unit))).transpose()
     })?;
     let counted = report.stage("sort texts", || {
-        Counted::of_runs(whole.runs, shared.freeze(&plan.book), axis, Defects::of(whole.defects, whole.gone))
+        let gone = Arc::new(whole.gone);
+        let listed = [whole.defects, whole.judged].map(|rows| Defects::of(rows, gone.clone()));
+        Counted::of_runs(whole.runs, shared.freeze(&plan.book), axis, listed)
     });
     Ok(Folded {
         counted,
@@ -225,6 +240,7 @@ pub fn fold(
         rows_taken: progress.done(),
         files: whole.files,
         weeks: by_monday(&whole.weeks),
+        due: whole.due.0.iter().map(|(week, days)| (week_monday(*week), *days)).collect(),
         unpriced: whole.unpriced,
         copies_apart_days: apart,
         bytes_read: whole.bytes_read,
@@ -247,9 +263,11 @@ pub fn settings<'a>(plan: &'a Plan, survey: &Survey, axis: &'a TimeAxis) -> Sett
             weekly: asked(Table::VtrWeekly),
             category: asked(Table::VtrWeeklyCategory) || asked(Table::VtrRolling) || asked(Table::AccountHealth),
             names: asked(Table::CarrierNames),
-            culprits: asked(Table::AccountHealth),
+            reasons: asked(Table::VtrWeeklyReasons),
+            breakdown: asked(Table::AccountHealth) || asked(Table::HealthBreakdown),
         },
         wants_defects: asked(Table::Defects),
+        judged_from: plan.judged_from(),
         identity: plan.identity.map(|identity| Identity {
             unit: dedup::unit(identity),
             key: (hasher.hash_one(0u8), hasher.hash_one(1u8)),
@@ -373,10 +391,12 @@ impl Whole {
             keep_first(&mut whole.rejects, thread.most_rejects);
             whole.sellers.merge(thread.sellers);
             whole.weeks.merge(&thread.weeks);
+            whole.due.merge(&thread.due);
             whole.unpriced += thread.unpriced;
             whole.bytes_read += thread.bytes_read;
             whole.spilled_bytes += thread.spill.bytes() + thread.copies.spilled_bytes();
             whole.defects.push(thread.defects);
+            whole.judged.push(thread.judged);
             copies.push(thread.copies);
         }
         for (counts, file) in whole.files.iter_mut().zip(&survey.files) {

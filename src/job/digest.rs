@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Raised whenever the same job on the same inputs would publish other bytes than before.
-pub const OUTPUT_REVISION: u32 = 1;
+pub const OUTPUT_REVISION: u32 = 2;
 
 /// All that can move a figure; its JSON is what is hashed, so fields are never renamed lightly.
 #[derive(Serialize)]
@@ -28,6 +28,9 @@ struct Figures<'a> {
     inputs: Vec<InputFigures<'a>>,
     tables: Vec<&'static str>,
     rolling: RollingSpec,
+    min_eligible: u64,
+    /// `None` where the table is not made.
+    judged_weeks: Option<u32>,
     max_rejected_rows_kept: usize,
     max_field_bytes: usize,
     max_record_bytes: usize,
@@ -69,6 +72,8 @@ pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>) -> String {
         inputs: plan.inputs.iter().zip(&spec.input).map(|(input, spec)| input_figures(input, spec)).collect(),
         tables: plan.output.tables.iter().map(|table| table.name()).collect(),
         rolling: spec.output.rolling,
+        min_eligible: spec.output.min_eligible,
+        judged_weeks: plan.judged_from().map(|_| plan.output.judged_weeks),
         max_rejected_rows_kept: plan.limits.max_rejected_rows_kept,
         max_field_bytes: plan.limits.max_field_bytes,
         max_record_bytes: plan.limits.max_record_bytes,

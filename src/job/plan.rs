@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use vtr_columnar::input::CellRules;
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::Book;
-use vtr_kernel::calendar::Day;
+use vtr_kernel::calendar::{Day, monday};
 use vtr_kernel::money::Rates;
 
 /// Everything a run needs to know.
@@ -77,8 +77,10 @@ impl Plan {
     /// Columns that no figure of the tables asked for depends on.
     pub fn unused(&self) -> ColumnSet {
         let asks_for = |tables: &[Table]| tables.iter().any(|table| self.output.tables.contains(table));
-        let by_category = asks_for(&[Table::VtrWeeklyCategory, Table::VtrRolling, Table::AccountHealth]);
-        let by_package = self.identity.is_some() || asks_for(&[Table::Defects]);
+        let listed = [Table::Defects, Table::Judged];
+        let counted = [Table::VtrWeeklyCategory, Table::VtrRolling, Table::AccountHealth, Table::HealthBreakdown];
+        let by_category = asks_for(&counted) || asks_for(&listed);
+        let by_package = self.identity.is_some() || asks_for(&listed);
         let used = [(Column::ProductCategory, by_category), (Column::PackageId, by_package)];
         used.into_iter().filter(|(_, is_used)| !is_used).map(|(column, _)| column).collect()
     }
@@ -94,13 +96,25 @@ impl Plan {
             last = crate::tables::rolling::ends_of_range(self, range).1;
         }
         let (from, to) = self.health_span();
-        let asked = self.output.tables.contains(&Table::AccountHealth);
+        let asked = self.asks_for_health();
         let holds = |range: WeekRange| asked && range.days().0 <= from && to <= range.days().1;
         // Of batches the one with the last day of the span counts the days before it too.
         if self.backfill.is_some_and(holds) && (range.days().0..=range.days().1).contains(&to) {
             (first, last) = (first.min(from), last.max(to));
         }
         Some((first, last))
+    }
+
+    /// Whether a table is asked for that speaks of the last final window.
+    pub fn asks_for_health(&self) -> bool {
+        [Table::AccountHealth, Table::HealthBreakdown].iter().any(|table| self.output.tables.contains(table))
+    }
+
+    /// The first day of which `judged` holds rows; `None` if it is not asked for.
+    pub fn judged_from(&self) -> Option<Day> {
+        let weeks = i32::try_from(self.output.judged_weeks).unwrap_or(i32::MAX / 7).max(1);
+        let first = monday(self.as_of).saturating_sub(7 * (weeks - 1));
+        self.output.tables.contains(&Table::Judged).then_some(first)
     }
 
     /// First and last day that `account_health` speaks of, over all marketplaces.
@@ -239,6 +253,10 @@ pub struct Output {
     pub tables: Vec<Table>,
     /// Days on which rolling windows end.
     pub rolling: Rolling,
+    /// Eligible packages below which `account_health` says that they are few.
+    pub min_eligible: u64,
+    /// How many weeks up to that of `as_of` the table `judged` holds.
+    pub judged_weeks: u32,
 }
 
 /// A `[[check]]`: a figure of the tables, and the most that is borne of it.

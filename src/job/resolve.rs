@@ -209,11 +209,11 @@ fn indented(lines: &str) -> String {
 fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
     let sound = written.is_path("output.path", &spec.path);
     let tables: Vec<Table> = match &spec.tables {
-        None => Table::ALL.to_vec(),
+        None => Table::ALL.into_iter().filter(|table| table.is_made_by_default()).collect(),
         Some(names) => Table::ALL.into_iter().filter(|table| names.iter().any(|name| name == table.name())).collect(),
     };
     if tables.is_empty() {
-        written.refuse("output.tables", "`output.tables` is empty; name a table, or take the key out to make all");
+        written.refuse("output.tables", "`output.tables` is empty; name a table, or take the key out to make all but `judged`");
     }
     let rolling = match spec.rolling {
         RollingSpec::Weekly => Rolling::Weekly,
@@ -221,7 +221,8 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
     };
     let path =
         if is_uri(&spec.path) { spec.path.clone() } else { root.join(&spec.path).to_string_lossy().into_owned() };
-    (sound && !tables.is_empty()).then_some(Output { path, tables, rolling })
+    let (min_eligible, judged_weeks) = (spec.min_eligible, spec.judged_weeks);
+    (sound && !tables.is_empty()).then_some(Output { path, tables, rolling, min_eligible, judged_weeks })
 }
 
 pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {

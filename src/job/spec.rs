@@ -255,6 +255,21 @@ pub struct OutputSpec {
     /// On which days rolling windows end.
     #[serde(default)]
     pub rolling: RollingSpec,
+    /// Eligible packages below which `account_health` says that there are few; status and gates stay as they are.
+    #[serde(default = "min_eligible_of_accounts")]
+    pub min_eligible: u64,
+    /// How many weeks up to that of `as_of` the table `judged` holds; older ones are dropped from it.
+    #[serde(default = "judged_weeks")]
+    #[schemars(range(min = 1))]
+    pub judged_weeks: u32,
+}
+
+fn min_eligible_of_accounts() -> u64 {
+    10
+}
+
+fn judged_weeks() -> u32 {
+    8
 }
 
 /// On which days rolling windows end.

@@ -13,6 +13,7 @@ pub mod instant;
 pub mod ladder;
 pub mod lane;
 pub mod load;
+pub mod mend;
 pub mod money;
 pub mod number;
 pub mod placeholder;

@@ -72,71 +72,92 @@ pub struct Entry {
     pub class: Class,
     /// What it means, for a person.
     pub meaning: &'static str,
-    /// What to do about it; empty where nothing needs doing.
+    /// What to do about the package; empty where nothing needs doing.
     pub fix: &'static str,
+    /// What to do with later packages, to stand behind a colon; empty likewise.
+    pub lesson: &'static str,
 }
 
 macro_rules! table {
-    ($($reason:ident $name:literal $rung:literal $class:ident $meaning:literal $fix:literal;)*) => {
-        [$(Entry { reason: Reason::$reason, name: $name, rung: $rung, class: Class::$class, meaning: $meaning, fix: $fix }),*]
+    ($($reason:ident $name:literal $rung:literal $class:ident $meaning:literal $fix:literal $lesson:literal;)*) => {
+        [$(Entry {
+            reason: Reason::$reason,
+            name: $name,
+            rung: $rung,
+            class: Class::$class,
+            meaning: $meaning,
+            fix: $fix,
+            lesson: $lesson,
+        }),*]
     };
 }
 
 /// Every reason, by discriminant.
 pub static TABLE: [Entry; 21] = table! {
     NotOnMarketplace "not_on_marketplace" 1 OutOfScope
-        "the sale was not made on a marketplace" "";
+        "the sale was not made on a marketplace" "" "";
     FulfilledByMarketplace "fulfilled_by_marketplace" 2 OutOfScope
-        "the marketplace shipped it, not the seller" "";
+        "the marketplace shipped it, not the seller" "" "";
     Canceled "canceled" 3 OutOfScope
-        "the package was canceled" "";
+        "the package was canceled" "" "";
     NoPolicy "no_policy" 4 OutOfScope
-        "no rule of this marketplace was in force on that day" "";
+        "no rule of this marketplace was in force on that day" "" "";
     LaneNotMeasured "lane_not_measured" 5 OutOfScope
-        "the marketplace does not measure shipments from this origin to this destination" "";
+        "the marketplace does not measure shipments from this origin to this destination" "" "";
     Exempt "exempt" 6 Exempt
-        "an exemption of the rule matches; the package counts on neither side" "";
+        "an exemption of the rule matches; the package counts on neither side" "" "";
     TrackingMissing "tracking_missing" 7 Defect
         "no tracking number was given"
-        "Use a tracked service and confirm the shipment with its tracking number before delivery.";
+        "Give the tracking number and its carrier before the package is delivered."
+        "use a tracked service and confirm shipments with their numbers when they leave.";
     TrackingPlaceholder "tracking_placeholder" 8 Defect
         "what stands in the tracking field is a filler, not a tracking number"
-        "Replace the filler with the number printed on the label; leave the field empty if there is none.";
+        "Replace the filler with the number printed on the label before the package is delivered."
+        "give the number printed on the label.";
     CarrierMissing "carrier_missing" 9 Defect
         "a tracking number was given without a carrier"
-        "Give the carrier together with the number.";
+        "Name the carrier of the number before the package is delivered."
+        "name the carrier together with the number.";
     CarrierNotMeasured "carrier_not_measured" 10 OutOfScope
-        "the rule leaves packages of carriers that are not integrated out of the rate" "";
+        "the rule leaves packages of carriers that are not integrated out of the rate" "" "";
     CarrierNotAccepted "carrier_not_accepted" 11 Defect
         "the rule counts packages of carriers that are not integrated as untracked"
-        "Ship with an integrated carrier, or pick the carrier's listed name instead of 'Other'.";
+        "Nothing mends it: the rule does not count this carrier."
+        "ship with an integrated carrier, under its listed name.";
     NumberRefused "number_refused" 12 Defect
         "the rule refuses this kind of number or carrier name"
-        "Use a number and a carrier name in the form that the rule accepts.";
+        "Give a number and a carrier name in the form that the rule accepts before the package is delivered."
+        "give numbers and carrier names in the form that the rule accepts.";
     CarrierMismatch "carrier_mismatch" 13 Defect
         "the number certainly belongs to another carrier than the one given"
-        "Correct the carrier: the likely one is named beside.";
+        "Correct the carrier."
+        "name the carrier that the number belongs to.";
     AddedAfterDelivery "added_after_delivery" 14 Defect
         "the tracking number was given only after the delivery"
-        "Confirm shipments with their numbers on the day they leave.";
+        "Nothing mends it: the number had to be there before the delivery."
+        "confirm shipments with their numbers on the day they leave.";
     Scanned "scanned" 15 Valid
-        "the carrier scanned the package as often as the rule asks" "";
+        "the carrier scanned the package as often as the rule asks" "" "";
     NumberMalformed "number_malformed" 16 Defect
         "the number has none of the carrier's forms"
-        "Compare the number with the label: a character is missing, extra or mistyped.";
+        "Compare the number with the label and correct it: a character is missing, extra or mistyped."
+        "take numbers from the label's data instead of typing them.";
     CheckDigitFailed "check_digit_failed" 17 Defect
         "the number has the carrier's form but its check digit is wrong"
-        "Compare the number with the label: a digit is mistyped or two are swapped.";
+        "Compare the number with the label and correct it: a digit is mistyped or two are swapped."
+        "take numbers from the label's data instead of typing them.";
     DeliveryScanMissing "delivery_scan_missing" 18 Defect
         "one scan was seen, but the rule asks for a second one at delivery"
-        "Use a service with a delivery scan on this lane.";
+        "Ask the carrier for the scan at delivery, which this lane needs beside the first one."
+        "use a service with a delivery scan on this lane.";
     ScanMissing "scan_missing" 19 Defect
         "nothing is known to be wrong with the number, but the carrier never scanned the package"
-        "Ask the carrier why the package was not scanned; check that it was handed over and that the service is tracked.";
+        "Ask the carrier why the package was not scanned, with the manifest as proof of its handover."
+        "check that packages are scanned at handover and that the service is tracked.";
     WellFormed "well_formed" 17 Valid
-        "judged on the number alone: it has a known form of the carrier" "";
+        "judged on the number alone: it has a known form of the carrier" "" "";
     Unverified "unverified" 17 Valid
-        "judged on the number alone: nothing is known against it" "";
+        "judged on the number alone: nothing is known against it" "" "";
 };
 
 /// How many reasons there are.
@@ -193,6 +214,7 @@ mod tests {
     fn every_defect_says_what_to_do_and_nothing_else_does() {
         for entry in &TABLE {
             assert_eq!(entry.fix.is_empty(), entry.class != Class::Defect, "{}", entry.name);
+            assert_eq!(entry.lesson.is_empty(), entry.class != Class::Defect, "{}", entry.name);
         }
     }
 }

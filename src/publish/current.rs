@@ -228,6 +228,8 @@ fn no_rows(table: Table) -> String {
             DataType::Float64 => "DOUBLE",
             DataType::Boolean => "BOOLEAN",
             DataType::Date32 => "DATE",
+            DataType::Timestamp(..) => "TIMESTAMPTZ",
+            DataType::Decimal128(..) => "DECIMAL(38, 9)",
             _ => "VARCHAR",
         };
         format!("NULL::{kind} AS {}", field.name())

@@ -13,6 +13,7 @@ use vtr_kernel::Class;
 use vtr_kernel::calendar::Day;
 
 use super::log::day_text;
+use super::rates::{self, Counts};
 
 /// Where the rows of a file, or of all files, ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +139,8 @@ pub fn max_vanished(most: u64, weeks: &BTreeSet<Day>) -> Result<()> {
 pub struct Audit {
     /// By table and Monday, in the order of [`Class::ALL`].
     weeks: BTreeMap<(&'static str, Day), [u64; 4]>,
+    /// By table and Monday: what the rates come to, of final rows and of open ones.
+    rates: BTreeMap<(&'static str, Day), [Counts; 2]>,
 }
 
 impl Audit {
@@ -148,10 +151,15 @@ impl Audit {
     pub fn add(&mut self, table: Table, week: Option<Day>, rows: &RecordBatch) {
         let Some(week) = week else { return };
         let total = |column: &str| column_sum(table, rows, column);
+        if rates::SOURCES.contains(&table) {
+            self.add_rates((table.name(), week), rates::sums(rows));
+        }
         let counts = match table {
             Table::VtrWeekly | Table::VtrWeeklyCategory => ["out_of_scope", "exempt", "valid", "defects"].map(total),
             Table::CarrierNames => [total("shipments"), 0, 0, 0],
             Table::Defects => [0, 0, 0, rows.num_rows() as u64],
+            Table::VtrWeeklyReasons => by_class(rows, Some("packages")),
+            Table::Judged => by_class(rows, None),
             _ => return,
         };
         self.add_counts((table.name(), week), counts);
@@ -160,6 +168,18 @@ impl Audit {
     /// Adds what another audit saw.
     pub fn merge(&mut self, other: Audit) {
         other.weeks.into_iter().for_each(|(week, counts)| self.add_counts(week, counts));
+        other.rates.into_iter().for_each(|(week, rates)| self.add_rates(week, rates));
+    }
+
+    fn add_rates(&mut self, week: (&'static str, Day), rates: [Counts; 2]) {
+        let sums = self.rates.entry(week).or_default();
+        sums.iter_mut().zip(rates).for_each(|(sum, more)| sum.plus(more));
+    }
+
+    /// What the rates of a table's weeks come to, of final rows and of open ones, by Monday.
+    pub fn rates(&self, table: Table) -> BTreeMap<Day, [Counts; 2]> {
+        let of_table = self.rates.iter().filter(|((name, _), _)| *name == table.name());
+        of_table.map(|((_, week), sums)| (*week, *sums)).collect()
     }
 
     fn add_counts(&mut self, week: (&'static str, Day), counts: [u64; 4]) {
@@ -177,7 +197,7 @@ impl Audit {
         }
         for table in made {
             let expected = |classes: [u64; 4]| match table {
-                Table::VtrWeekly | Table::VtrWeeklyCategory => Some(classes),
+                Table::VtrWeekly | Table::VtrWeeklyCategory | Table::VtrWeeklyReasons => Some(classes),
                 Table::CarrierNames => Some([classes.iter().sum(), 0, 0, 0]),
                 Table::Defects => Some([0, 0, 0, classes[3]]),
                 _ => None,
@@ -206,6 +226,18 @@ fn classes(counts: [u64; 4]) -> String {
     let named: Vec<String> =
         Class::ALL.iter().zip(counts).map(|(class, count)| format!("{} {count}", class.name())).collect();
     named.join(", ")
+}
+
+/// Packages by class, of rows that say how many they stand for or are one each.
+fn by_class(rows: &RecordBatch, packages: Option<&str>) -> [u64; 4] {
+    let (classes, mut sums) = (rows["class"].as_string::<i32>(), [0; 4]);
+    let packages = packages.map(|name| rows[name].as_primitive::<Int64Type>().values());
+    for row in 0..rows.num_rows() {
+        let class = Class::ALL.iter().position(|class| class.name() == classes.value(row));
+        let class = class.expect("every row is of a class");
+        sums[class] += packages.map_or(1, |packages| packages[row].unsigned_abs());
+    }
+    sums
 }
 
 fn column_sum(table: Table, batch: &RecordBatch, column: &str) -> u64 {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 
 use super::gates::Sums;
+use super::rates::Week;
 use super::store::{self, Store};
 
 /// The folder of the manifests, below the output.
@@ -50,6 +51,9 @@ pub struct Manifest {
     pub unpriced: u64,
     /// The largest distance in days between copies of one package; `None` where none was sought.
     pub copies_apart_days: Option<i64>,
+    /// What the rates of every week come to, by Monday.
+    #[serde(default)]
+    pub rates: Vec<Week>,
     /// What could not be judged, and why, in sentences.
     pub not_judged: Vec<String>,
     /// What a reader should know, in sentences.
@@ -262,7 +266,7 @@ pub fn day_text(day: Day) -> String {
 }
 
 /// Days in manifests are ISO dates.
-mod day {
+pub(super) mod day {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use vtr_kernel::calendar::{Day, day_from_date};
 

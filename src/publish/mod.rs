@@ -14,6 +14,7 @@ pub mod gc;
 pub mod local;
 pub mod log;
 pub mod object;
+pub mod rates;
 pub mod stale;
 pub mod store;
 pub mod target;
@@ -80,6 +81,8 @@ pub struct ManifestFacts {
     /// Judged packages within the range by Monday and class (order of `Class::ALL`), counted apart from
     /// the tables.
     pub weeks: BTreeMap<Day, [u64; 4]>,
+    /// First and last promised day of the pending packages of each week, by Monday.
+    pub due: BTreeMap<Day, (Day, Day)>,
     /// Packages to which a value rule applied whose value could not be compared.
     pub unpriced: u64,
     /// The largest distance in days between copies of one package, where copies were sought.
@@ -455,6 +458,7 @@ impl Publication {
         let mut spans = self.target.spans.clone();
         if !takes_health {
             spans.remove(&Table::AccountHealth);
+            spans.remove(&Table::HealthBreakdown);
         }
         let makes_health = spans.contains_key(&Table::AccountHealth);
         let tables = self.tables(base, &spans, version);
@@ -473,6 +477,7 @@ impl Publication {
             health_as_of: if makes_health { Some(self.target.as_of) } else { published },
             inputs: facts.inputs.iter().map(|(input, _)| input.clone()).collect(),
             sums: facts.sums,
+            rates: self.rates(facts, base),
             unpriced: facts.unpriced,
             copies_apart_days: facts.copies_apart_days,
             not_judged: facts.not_judged.clone(),
@@ -486,6 +491,19 @@ impl Publication {
         }
     }
 
+    /// What the rates of every week come to: those of this run, the base's elsewhere.
+    fn rates(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> Vec<rates::Week> {
+        let Some(source) = rates::SOURCES.into_iter().find(|table| self.target.spans.contains_key(table)) else {
+            return Vec::new();
+        };
+        let span = self.target.spans[&source];
+        let kept = base.into_iter().flat_map(|base| &base.rates).filter(|week| !span.covers(Some(week.week)));
+        let mut weeks = rates::weeks(&self.made().audit.rates(source), &facts.due);
+        weeks.extend(kept.cloned());
+        weeks.sort_by_key(|week| week.week);
+        weeks
+    }
+
     fn tables(
         &self,
         base: Option<&Manifest>,
@@ -497,6 +515,9 @@ impl Publication {
         // These two describe the last publication; those of an older one would mislead.
         for table in [Table::Rejects, Table::InputFiles] {
             tables.remove(table.name());
+        }
+        if let (Some(first), Some(judged)) = (self.target.judged_from, tables.get_mut(Table::Judged.name())) {
+            judged.retain(|file| file.week.is_none_or(|week| week >= first));
         }
         for (table, span) in spans {
             let name = table.name();

@@ -28,6 +28,8 @@ pub struct Target {
     pub evidence: Option<Evidence>,
     /// The tables made, each with what is replaced of it.
     pub spans: BTreeMap<Table, Span>,
+    /// The first week that `judged` keeps; `None` if the job does not make it.
+    pub judged_from: Option<Day>,
     /// The share of rejected rows that the job bears.
     pub max_rejected: (u64, u64),
     /// How many published weeks may be left without any row.
@@ -52,6 +54,7 @@ impl Target {
                 EvidenceWanted::Format => Some(Evidence::Format),
             },
             spans: super::spans(plan).into_iter().collect(),
+            judged_from: plan.judged_from(),
             max_rejected: plan.limits.max_rejected,
             max_vanished_weeks: plan.limits.max_vanished_weeks,
             checks: plan.checks.clone(),

@@ -7,26 +7,18 @@
 use crate::error::{Error, Result};
 use polars::prelude::{DataFrame, Int64Chunked, IntoColumn, PolarsError, SortMultipleOptions, UInt64Chunked};
 use vtr_kernel::Reason;
-use vtr_kernel::reason::{Class, TABLE};
+use vtr_kernel::mend::{OUTCOMES, Outcome};
+use vtr_kernel::reason::Class;
 
 const KEY: &str = "key";
 const COUNT: &str = "count";
 
 /// Zones of time that a table can count apart.
-const ZONES: usize = 16;
-/// Codes of reasons that a key has room for.
+const ZONES: usize = 32;
+/// Codes of outcomes that a key has room for.
 const CODES: u64 = 32;
-/// A key is its row times this, plus its zone and reason.
+/// A key is its row times this, plus its zone and outcome.
 const SLOTS: u64 = ZONES as u64 * CODES;
-
-/// How finely reasons are told apart; what is not needed makes frames longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// Each reason by itself.
-    Reasons,
-    /// One reason stands for its class.
-    Classes,
-}
 
 /// The reason that stands for its class.
 fn representative(class: Class) -> Reason {
@@ -38,29 +30,32 @@ fn representative(class: Class) -> Reason {
     }
 }
 
+/// What stands for all that is pending.
+const PENDING: Outcome = Outcome { reason: Reason::ScanMissing, is_pending: true };
+
 /// A count column: its name, and what it counts.
 #[derive(Clone, Copy)]
 pub struct Measure {
     name: &'static str,
-    /// For each zone, bit `code` is set for each reason that is counted.
-    reasons: [u32; ZONES],
+    /// For each zone, bit `code` is set for each outcome that is counted.
+    outcomes: [u32; ZONES],
 }
 
 impl Measure {
-    /// Counts the packages whose reason answers yes, in zones with this bit.
-    pub fn of(name: &'static str, bit: u8, counts: impl Fn(Reason) -> bool) -> Measure {
-        let counted = TABLE.iter().map(|entry| entry.reason).filter(|reason| counts(*reason));
-        let bits = counted.fold(0, |bits, reason| bits | 1 << reason as u32);
+    /// Counts the packages whose outcome answers yes, in zones with this bit.
+    pub fn of(name: &'static str, bit: u8, counts: impl Fn(Outcome) -> bool) -> Measure {
+        let counted = OUTCOMES.iter().filter(|outcome| counts(**outcome));
+        let bits = counted.fold(0, |bits, outcome| bits | 1 << outcome.code());
         let in_zone = |zone: usize| if zone & usize::from(bit) == 0 { 0 } else { bits };
-        Measure { name, reasons: std::array::from_fn(in_zone) }
+        Measure { name, outcomes: std::array::from_fn(in_zone) }
     }
 
     fn counts(&self, slot: u64) -> bool {
-        self.reasons[(slot / CODES) as usize] >> (slot % CODES) & 1 == 1
+        self.outcomes[(slot / CODES) as usize] >> (slot % CODES) & 1 == 1
     }
 }
 
-/// Counts by row, zone and reason, not yet added up.
+/// Counts by row, zone and outcome, not yet added up.
 #[derive(Default)]
 pub struct Counts {
     keys: Vec<u64>,
@@ -75,11 +70,12 @@ impl Counts {
     }
 }
 
-/// The slot of a zone and of a reason by its code.
-pub fn slot(zone: u8, code: u32, detail: Detail) -> u64 {
-    let code = match detail {
-        Detail::Reasons => code,
-        Detail::Classes => representative(TABLE[code as usize].class) as u32,
+/// The slot of a zone and of an outcome by its code. One outcome stands for its class, since what is told apart
+/// without need makes frames longer; what is pending stands for itself.
+pub fn slot(zone: u8, code: u32) -> u64 {
+    let code = match OUTCOMES[code as usize] {
+        Outcome { is_pending: true, .. } => u32::from(PENDING.code()),
+        outcome => representative(outcome.class()) as u32,
     };
     u64::from(zone) * CODES + u64::from(code)
 }

@@ -4,7 +4,7 @@
 //! counted all the days it speaks of; a ranged run that did not leaves the published one alone. It is
 //! added up in chunks of some accounts, and fails only if polars or reading the counts does.
 
-use super::frames::{Counts, Detail, Measure, Sums, slot};
+use super::frames::{Counts, Measure, Sums, slot};
 use super::merge::Merge;
 use super::rates::{self, Rate, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
@@ -12,11 +12,12 @@ use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, text_col
 use crate::error::Result;
 use crate::fold::counts::Batches;
 use crate::schema::Table;
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_kernel::Reason;
-use vtr_kernel::calendar::Day;
+use vtr_kernel::calendar::{Day, monday};
+use vtr_kernel::mend::{OUTCOMES, Outcome};
 use vtr_kernel::policy::Market;
 use vtr_kernel::reason::Class;
 use vtr_kernel::tally::Tally;
@@ -36,7 +37,7 @@ pub enum Status {
     NoData,
     /// Meets the target.
     Good,
-    /// Meets it, but narrowly or not lately.
+    /// Meets it, but narrowly, not lately, or not if nothing more is scanned.
     AtRisk,
     /// Misses it.
     Breach,
@@ -61,12 +62,14 @@ impl Status {
         Status::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// What a window's rate and its last days come to.
-    fn of(rate: &Rate, last_days: Tally) -> Status {
+    /// What a window's rate, its last days and the outlook's lower end come to.
+    fn of(rate: &Rate, last_days: Tally, outlook_low: &Rate) -> Status {
         let (Some(meets), Some(target)) = (rate.meets(), rate.target) else { return Status::NoData };
+        let has_defects = rate.tally.eligible > rate.tally.valid;
+        let is_narrow = has_defects && rate.tally.is_narrow(target);
         if !meets {
             Status::Breach
-        } else if rate.tally.is_narrow(target) || last_days.meets(target) == Some(false) {
+        } else if is_narrow || last_days.meets(target) == Some(false) || outlook_low.meets() == Some(false) {
             Status::AtRisk
         } else {
             Status::Good
@@ -80,16 +83,22 @@ pub fn window(market: &Market, as_of: Day) -> (Day, Day) {
     (end - market.window_days.max(1) + 1, end)
 }
 
+/// First and last day of a marketplace's window that can still be moved: it ends on the Sunday on or after `as_of`.
+pub fn outlook(market: &Market, as_of: Day) -> (Day, Day) {
+    let end = monday(as_of) + 6;
+    (end - market.window_days.max(1) + 1, end)
+}
+
 /// Every day of which a marketplace's rows say something.
 pub fn span(market: &Market, as_of: Day) -> (Day, Day) {
-    let (start, end) = window(market, as_of);
-    ((end - ROW_DAYS + 1).min(start - WEEK_DAYS), end)
+    let ((start, end), outlook) = (window(market, as_of), outlook(market, as_of));
+    ((end - ROW_DAYS + 1).min(start - WEEK_DAYS).min(outlook.0), end.max(outlook.1))
 }
 
 /// Days on which the time axis must be cut for a marketplace's rows.
-pub fn borders(market: &Market, as_of: Day) -> [Day; 5] {
-    let (start, end) = window(market, as_of);
-    [end - ROW_DAYS + 1, start - WEEK_DAYS, start, end - WEEK_DAYS + 1, end + 1]
+pub fn borders(market: &Market, as_of: Day) -> [Day; 7] {
+    let ((start, end), outlook) = (window(market, as_of), outlook(market, as_of));
+    [end - ROW_DAYS + 1, start - WEEK_DAYS, start, end - WEEK_DAYS + 1, end + 1, outlook.0, outlook.1 + 1]
 }
 
 /// `account_health`, as one piece, if the run can speak of all of it.
@@ -106,25 +115,29 @@ mod zone {
     pub const WINDOW: u8 = 2;
     pub const LAST_DAYS: u8 = 4;
     pub const BEFORE: u8 = 8;
+    pub const OUTLOOK: u8 = 16;
 }
 
 /// The zones of a piece of time that begins on `day`, around a marketplace's window: borders of zones
 /// are borders of pieces.
 fn zones(day: Day, market: &Market, as_of: Day) -> u8 {
     let (start, end) = window(market, as_of);
+    let (first, last) = outlook(market, as_of);
     let bits = [
-        (zone::ROWS, day > end - ROW_DAYS),
-        (zone::WINDOW, day >= start),
-        (zone::LAST_DAYS, day > end - WEEK_DAYS),
+        (zone::ROWS, (end - ROW_DAYS + 1..=end).contains(&day)),
+        (zone::WINDOW, (start..=end).contains(&day)),
+        (zone::LAST_DAYS, (end - WEEK_DAYS + 1..=end).contains(&day)),
         (zone::BEFORE, (start - WEEK_DAYS..=end - WEEK_DAYS).contains(&day)),
+        (zone::OUTLOOK, (first..=last).contains(&day)),
     ];
-    bits.into_iter().filter(|(_, is_in)| *is_in && day <= end).fold(0, |zones, (bit, _)| zones | bit)
+    bits.into_iter().filter(|(_, is_in)| *is_in).fold(0, |zones, (bit, _)| zones | bit)
 }
 
 fn measures() -> Vec<Measure> {
-    let is_valid = |reason: Reason| reason.class() == Class::Valid;
-    let is_eligible = |reason: Reason| matches!(reason.class(), Class::Valid | Class::Defect);
-    let mut measures = vec![
+    let is_valid = |outcome: Outcome| outcome.class() == Class::Valid;
+    let is_eligible = |outcome: Outcome| matches!(outcome.class(), Class::Valid | Class::Defect);
+    let is_pending = |outcome: Outcome| outcome.is_pending;
+    vec![
         Measure::of("judged", zone::ROWS, |_| true),
         Measure::of("valid", zone::WINDOW, is_valid),
         Measure::of("eligible", zone::WINDOW, is_eligible),
@@ -132,10 +145,11 @@ fn measures() -> Vec<Measure> {
         Measure::of("eligible_last_days", zone::LAST_DAYS, is_eligible),
         Measure::of("valid_before", zone::BEFORE, is_valid),
         Measure::of("eligible_before", zone::BEFORE, is_eligible),
-    ];
-    let reasons = Reason::defects();
-    measures.extend(reasons.map(|reason| Measure::of(reason.name(), zone::WINDOW, move |other| other == reason)));
-    measures
+        Measure::of("valid_outlook", zone::OUTLOOK, is_valid),
+        Measure::of("eligible_outlook", zone::OUTLOOK, is_eligible),
+        Measure::of("pending", zone::WINDOW, is_pending),
+        Measure::of("pending_outlook", zone::OUTLOOK, is_pending),
+    ]
 }
 
 /// The table, to be read batch by batch.
@@ -145,13 +159,37 @@ struct Health<'a> {
     rules: Rules<'a>,
     /// Of each marketplace's window.
     targets: Targets,
+    /// Of each marketplace's outlook.
+    targets_outlook: Targets,
     measures: Vec<Measure>,
     /// By piece of time and marketplace: the zones that the piece lies in; none outside any marketplace.
     zones: Vec<Vec<u8>>,
     merge: Merge<'a>,
-    culprits: Merge<'a>,
+    breakdown: Merge<'a>,
     carriers: StringArray,
     chunk: Chunk,
+}
+
+/// Defects of one reason and carrier.
+#[derive(Clone, Copy)]
+struct Cause {
+    reason: Reason,
+    /// Its code.
+    carrier: u32,
+    packages: i64,
+}
+
+/// Counts of defects by the code of the reason and, within it, of the carrier: in the order of ties.
+type Causes = BTreeMap<(u8, u32), i64>;
+
+fn largest(causes: &Causes) -> Option<Cause> {
+    // Codes ascend with rungs and ids, so of equal counts the first one seen is the one to name.
+    let best = causes.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+    best.filter(|(_, packages)| **packages > 0).map(|((reason, carrier), packages)| Cause {
+        reason: Reason::from_code(*reason).expect("causes hold codes of reasons"),
+        carrier: *carrier,
+        packages: *packages,
+    })
 }
 
 /// The sums of some accounts.
@@ -159,8 +197,8 @@ struct Chunk {
     /// Ascending, totals included.
     cells: Vec<u64>,
     sums: Sums,
-    /// The carrier with the most defects in each cell's window.
-    leading_carriers: Vec<Option<u32>>,
+    /// The largest group of defects of one reason and carrier in each cell's window.
+    causes: Vec<Option<Cause>>,
     /// The rows to be written, and how many of them are.
     rows: Vec<usize>,
     written: usize,
@@ -183,11 +221,12 @@ impl<'a> Health<'a> {
         Ok(Health {
             input,
             targets: rules.targets_on(|market| window(market, as_of).1),
+            targets_outlook: rules.targets_on(|market| outlook(market, as_of).1),
             zones,
             merge: Merge::of(&counted.category, &days, &space)?,
-            culprits: Merge::of(&counted.culprits, &counted.culprits.days(), &space)?,
-            carriers: counted.culprits.texts("carrier"),
-            chunk: Chunk { cells: Vec::new(), sums, leading_carriers: Vec::new(), rows: Vec::new(), written: 0 },
+            breakdown: Merge::of(&counted.breakdown, &counted.breakdown.days(), &space)?,
+            carriers: counted.breakdown.texts("carrier"),
+            chunk: Chunk { cells: Vec::new(), sums, causes: Vec::new(), rows: Vec::new(), written: 0 },
             measures,
             space,
             rules,
@@ -209,9 +248,8 @@ impl<'a> Health<'a> {
             let before = found.len();
             self.merge.next(|count| {
                 let zones = zones[count.source][market];
-                let detail = if zones & zone::WINDOW == 0 { Detail::Classes } else { Detail::Reasons };
                 if zones != 0 {
-                    found.push((cell, slot(zones, count.code, detail), count.count));
+                    found.push((cell, slot(zones, count.code), count.count));
                 }
             })?;
             if found.len() > before {
@@ -234,39 +272,36 @@ impl<'a> Health<'a> {
             }
         }
         let sums = Sums::of(counts, cells.len(), &self.measures)?;
-        let leading_carriers = self.leading_carriers(&cells, account)?;
+        let causes = self.causes(&cells, account)?;
         let rows = (0..cells.len()).filter(|row| sums.column("judged")[*row] > 0).collect();
-        self.chunk = Chunk { cells, sums, leading_carriers, rows, written: 0 };
+        self.chunk = Chunk { cells, sums, causes, rows, written: 0 };
         Ok(())
     }
 
-    /// The carrier with the most defects in each cell's window, up to the last account of a chunk; the
-    /// smaller id on ties.
-    fn leading_carriers(&mut self, cells: &[u64], last_account: Option<u64>) -> Result<Vec<Option<u32>>> {
-        // Codes ascend with ids, so of equal counts the first seen has the smaller id.
-        let leading = |carriers: BTreeMap<u32, i64>| {
-            let best = carriers.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
-            best.map(|(carrier, _)| carrier)
-        };
+    /// The largest group of defects in each cell's window, up to the last account of a chunk.
+    fn causes(&mut self, cells: &[u64], last_account: Option<u64>) -> Result<Vec<Option<Cause>>> {
         let mut found = vec![None; cells.len()];
-        while let Some(first) = self.culprits.peek() {
+        while let Some(first) = self.breakdown.peek() {
             let total = self.space.total_of(first);
             if last_account.is_none_or(|last| total > last) {
                 break;
             }
-            let mut whole: BTreeMap<u32, i64> = BTreeMap::new();
-            while let Some(cell) = self.culprits.peek().filter(|cell| self.space.total_of(*cell) == total) {
-                let mut detail: BTreeMap<u32, i64> = BTreeMap::new();
-                self.culprits.next(|count| {
-                    *detail.entry(count.code).or_default() += count.count;
-                    *whole.entry(count.code).or_default() += count.count;
+            let mut whole = Causes::new();
+            while let Some(cell) = self.breakdown.peek().filter(|cell| self.space.total_of(*cell) == total) {
+                let mut detail = Causes::new();
+                self.breakdown.next(|count| {
+                    let reason = OUTCOMES[count.outcome()].reason;
+                    if reason.class() == Class::Defect {
+                        *detail.entry((reason as u8, count.carrier())).or_default() += count.count;
+                    }
                 })?;
+                detail.iter().for_each(|(cause, count)| *whole.entry(*cause).or_default() += count);
                 if let (true, Ok(row)) = (cell != total, cells.binary_search(&cell)) {
-                    found[row] = leading(detail);
+                    found[row] = largest(&detail);
                 }
             }
             if let Ok(row) = cells.binary_search(&total) {
-                found[row] = leading(whole);
+                found[row] = largest(&whole);
             }
         }
         Ok(found)
@@ -293,30 +328,57 @@ impl<'a> Health<'a> {
         let target = |row: usize| self.targets.of(markets[row], self.space.code(cells[row], PROGRAMME));
         let rates: Vec<Rate> =
             tallies.iter().enumerate().map(|(row, tally)| Rate { tally: *tally, target: target(row) }).collect();
-        let statuses = rates.iter().zip(&last_days).map(|(rate, last_days)| Status::of(rate, *last_days).name());
-        let carriers = rows.iter().zip(&tallies).map(|(row, tally)| {
-            let carrier = self.chunk.leading_carriers[*row].filter(|_| tally.eligible > tally.valid);
-            carrier.map(|carrier| self.carriers.value(carrier as usize))
-        });
+        let outlooks = self.outlooks(&sums, &cells);
+        let status = |row: usize| Status::of(&rates[row], last_days[row], &outlooks[row].0).name();
+        let causes: Vec<Option<Cause>> = rows.iter().map(|row| self.chunk.causes[*row]).collect();
+        let of_cause = |text: &dyn Fn(&Cause) -> String| -> ArrayRef {
+            Arc::new(causes.iter().map(|cause| cause.as_ref().map(text)).collect::<StringArray>())
+        };
         let count = |of: fn(&Tally) -> u64| count_column(tallies.iter().map(|tally| of(tally) as i64).collect());
+        let is_few = |tally: &Tally| Some(tally.eligible < self.input.plan.output.min_eligible);
+        let sum = |name: &str| count_column(sums.column(name).to_vec());
+        let share = |of: &dyn Fn(&(Rate, Rate)) -> Option<f64>| -> ArrayRef {
+            Arc::new(Float64Array::from_iter(outlooks.iter().map(of)))
+        };
+        let outlook_ends = markets.iter().map(|code| outlook(market(code), as_of).1);
 
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(22);
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(31);
         columns.extend(self.space.text_columns(&cells));
         columns.push(day_column(windows.iter().map(|(start, _)| *start)));
         columns.push(day_column(windows.iter().map(|(_, end)| *end)));
         columns.push(count(|tally| tally.eligible));
         columns.push(count(|tally| tally.valid));
         columns.push(count(|tally| tally.eligible - tally.valid));
+        columns.push(sum("pending"));
         columns.extend(rates::vtr_and_target(&rates));
-        columns.push(text_column(statuses));
+        columns.push(text_column((0..rows.len()).map(status)));
+        columns.push(Arc::new(tallies.iter().map(is_few).collect::<BooleanArray>()));
         columns.push(rates::defect_budget(&rates));
         columns.push(rates::valid_needed(&rates));
         columns.push(Arc::new(Float64Array::from_iter(before.iter().map(Tally::rate))));
-        columns.push(Arc::new(StringArray::from_iter(leading_reasons(&sums, rows.len()))));
-        columns.push(Arc::new(StringArray::from_iter(carriers)));
+        columns.push(of_cause(&|cause| cause.reason.name().to_owned()));
+        columns.push(of_cause(&|cause| self.carriers.value(cause.carrier as usize).to_owned()));
+        columns.push(count_column(causes.iter().map(|cause| cause.map_or(0, |cause| cause.packages)).collect()));
+        columns.push(day_column(outlook_ends));
+        columns.extend(["eligible_outlook", "valid_outlook", "pending_outlook"].map(sum));
+        columns.push(share(&|(low, _)| low.tally.rate()));
+        columns.push(share(&|(_, high)| high.tally.rate()));
         columns.push(day_column(std::iter::repeat_n(as_of, rows.len())));
         columns.push(self.input.evidence_column(rows.len()));
         self.input.batch(Table::AccountHealth, columns)
+    }
+
+    /// What each row's outlook comes to if no pending package is scanned, and if every one is.
+    fn outlooks(&self, sums: &Sums, cells: &[u64]) -> Vec<(Rate, Rate)> {
+        let tallies = tallies(sums, "valid_outlook", "eligible_outlook");
+        let ends = |(row, low): (usize, Tally)| {
+            let (market, programme) =
+                (self.space.code(cells[row], MARKETPLACE), self.space.code(cells[row], PROGRAMME));
+            let target = self.targets_outlook.of(market, programme);
+            let high = Tally { valid: low.valid + unsigned(sums.column("pending_outlook")[row]), ..low };
+            (Rate { tally: low, target }, Rate { tally: high, target })
+        };
+        tallies.into_iter().enumerate().map(ends).collect()
     }
 }
 
@@ -340,17 +402,4 @@ impl Iterator for Health<'_> {
 fn tallies(sums: &Sums, valid: &str, eligible: &str) -> Vec<Tally> {
     let counts = sums.column(valid).iter().zip(sums.column(eligible));
     counts.map(|(valid, eligible)| Tally { valid: unsigned(*valid), eligible: unsigned(*eligible) }).collect()
-}
-
-/// The most frequent defect reason of each row; the earlier rung on ties.
-fn leading_reasons(sums: &Sums, rows: usize) -> impl Iterator<Item = Option<&'static str>> {
-    let mut leading: Vec<(i64, Option<&'static str>)> = vec![(0, None); rows];
-    for reason in Reason::defects() {
-        for (best, count) in leading.iter_mut().zip(sums.column(reason.name())) {
-            if *count > best.0 {
-                *best = (*count, Some(reason.name()));
-            }
-        }
-    }
-    leading.into_iter().map(|(_, reason)| reason)
 }

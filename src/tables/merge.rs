@@ -14,6 +14,7 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::sync::Arc;
 use vtr_kernel::calendar::Day;
+use vtr_kernel::mend::Outcome;
 
 /// Counts of a marginal, merged.
 pub struct Merge<'a> {
@@ -22,16 +23,28 @@ pub struct Merge<'a> {
     next: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
-/// One count: which piece of time it is of, by its place among those merged, and the reason's code, or
-/// the carrier's where carriers are counted.
+/// One count: which piece of time it is of, by its place among those merged, and the outcome's code; where a
+/// marginal has a carrier beside the keys of its cells, that one's code stands above it (see [`Count::carrier`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
     /// The place of the piece of time.
     pub source: usize,
-    /// The code of the reason, or of the carrier.
+    /// The code of the outcome, and of the carrier.
     pub code: u32,
     /// How many packages.
     pub count: i64,
+}
+
+impl Count {
+    /// The code of the outcome.
+    pub fn outcome(&self) -> usize {
+        (self.code & ((1 << Outcome::BITS) - 1)) as usize
+    }
+
+    /// The code of the carrier.
+    pub fn carrier(&self) -> u32 {
+        self.code >> Outcome::BITS
+    }
 }
 
 impl<'a> Merge<'a> {
@@ -94,9 +107,13 @@ struct Rows {
 
 impl Rows {
     fn of(batch: &RecordBatch, space: &Space) -> Rows {
-        let codes = match batch.column_by_name("reason") {
-            Some(reasons) => reasons.as_primitive::<UInt8Type>().values().iter().map(|code| u32::from(*code)).collect(),
-            None => dictionary(batch, "carrier").0.values().to_vec(),
+        let outcomes = batch["reason"].as_primitive::<UInt8Type>().values().iter().map(|code| u32::from(*code));
+        let codes = match batch.column_by_name("carrier").filter(|_| !space.has("carrier")) {
+            None => outcomes.collect(),
+            Some(_) => {
+                let carriers = dictionary(batch, "carrier").0.values();
+                carriers.iter().zip(outcomes).map(|(carrier, outcome)| carrier << Outcome::BITS | outcome).collect()
+            }
         };
         let counts = batch["count"].as_primitive::<Int64Type>();
         assert!(counts.null_count() == 0, "counts are never null");

@@ -6,10 +6,12 @@
 //! chunks of `account_health`. Nothing here judges, reads or writes a file. It fails if reading the
 //! counts, polars or the taker does; counts that contradict each other panic.
 
+mod breakdown;
 mod frames;
 pub mod health;
 mod merge;
 mod rates;
+mod reasons;
 pub mod rolling;
 mod rows;
 mod space;
@@ -166,9 +168,12 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
         .flat_map(|table| match table {
             Table::VtrWeekly => weekly::by_carrier(input),
             Table::VtrWeeklyCategory => weekly::by_category(input),
+            Table::VtrWeeklyReasons => reasons::build(input),
             Table::VtrRolling => rolling::build(input),
             Table::AccountHealth => health::build(input),
+            Table::HealthBreakdown => breakdown::build(input),
             Table::Defects => rows::defects(input),
+            Table::Judged => rows::judged(input),
             Table::CarrierNames => rows::carrier_names(input),
             Table::Rejects => rows::rejects(input),
             Table::InputFiles => rows::input_files(input),

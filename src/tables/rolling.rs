@@ -18,7 +18,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use vtr_kernel::calendar::{self, Day};
-use vtr_kernel::reason::{Class, TABLE};
+use vtr_kernel::mend::{OUTCOMES, Outcome};
+use vtr_kernel::reason::Class;
 use vtr_kernel::tally::Tally;
 
 /// The lengths of the book's windows.
@@ -73,12 +74,14 @@ struct Window {
     judged: i64,
     valid: i64,
     defects: i64,
+    pending: i64,
 }
 
 impl Window {
-    fn add(&mut self, class: Class, count: i64) {
+    fn add(&mut self, outcome: Outcome, count: i64) {
         self.judged += count;
-        match class {
+        self.pending += if outcome.is_pending { count } else { 0 };
+        match outcome.class() {
             Class::Valid => self.valid += count,
             Class::Defect => self.defects += count,
             Class::OutOfScope | Class::Exempt => {}
@@ -89,6 +92,7 @@ impl Window {
         self.judged += other.judged;
         self.valid += other.valid;
         self.defects += other.defects;
+        self.pending += other.pending;
     }
 }
 
@@ -154,10 +158,10 @@ impl<'a> Week<'a> {
             let mut windows = [Window::default(); 7];
             let holds = &self.holds;
             let cell = self.merge.next(|count| {
-                let class = TABLE[count.code as usize].class;
+                let outcome = OUTCOMES[count.code as usize];
                 windows[holds[count.source][market].clone()]
                     .iter_mut()
-                    .for_each(|window| window.add(class, count.count));
+                    .for_each(|window| window.add(outcome, count.count));
             })?;
             let Some(cell) = cell else { break };
             for (end, (window, whole)) in windows.into_iter().zip(&mut whole).enumerate() {
@@ -201,13 +205,14 @@ impl<'a> Week<'a> {
         let provisional = (0..rows.len()).map(|row| Some(self.rules.provisional(markets[row], end(row), as_of)));
         let count = |of: fn(&Window) -> i64| count_column(rows.iter().map(|row| of(&row.window)).collect());
 
-        let mut columns: Vec<ArrayRef> = Vec::with_capacity(18);
+        let mut columns: Vec<ArrayRef> = Vec::with_capacity(19);
         columns.extend(self.space.text_columns(&cells));
         columns.push(day_column((0..rows.len()).map(end)));
         columns.push(day_column((0..rows.len()).map(start)));
         columns.push(count(|window| window.valid + window.defects));
         columns.push(count(|window| window.valid));
         columns.push(count(|window| window.defects));
+        columns.push(count(|window| window.pending));
         columns.extend(rates::vtr_and_target(&rates));
         columns.push(rates::meets_target(&rates));
         columns.push(rates::defect_budget(&rates));

@@ -1,4 +1,4 @@
-//! The tables that hold rows and no rates: `defects`, `carrier_names`, `rejects`, `input_files`.
+//! The tables that hold rows and no rates: `defects`, `judged`, `carrier_names`, `rejects`, `input_files`.
 //!
 //! They go straight from the fold's Arrow batches to the published ones: sorted, and with what the
 //! book and the table of reasons say beside each row. They judge nothing and do not fail; batches
@@ -6,15 +6,16 @@
 
 use super::space::{NONE, dictionary};
 use super::{FileRow, TablesInput, Task, day_column, text_column};
-use crate::fold::counts::Batches;
+use crate::fold::counts::{Batches, Defects};
 use crate::schema::Table;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringArray};
-use arrow::datatypes::{Date32Type, UInt8Type};
+use arrow::datatypes::UInt8Type;
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
 use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
+use vtr_kernel::mend::{FixableBy, suggested_fix};
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::{Book, Reason};
 
@@ -25,71 +26,62 @@ fn counts(counts: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX))))
 }
 
-/// The columns of a batch of defects.
-struct Defects<'a> {
-    day: &'a [Day],
-    reason: &'a [u8],
-    texts: [&'a StringArray; 8],
-}
-
-/// The text columns of a batch of defects; the first four are the table's key.
-const TEXTS: [&str; 8] =
-    ["seller_id", "marketplace", "order_id", "package_id", "carrier_typed", "carrier", "tracking_number", "rule"];
-
-impl<'a> Defects<'a> {
-    fn of(batch: &'a RecordBatch) -> Defects<'a> {
-        Defects {
-            day: batch["day"].as_primitive::<Date32Type>().values(),
-            reason: batch["reason"].as_primitive::<UInt8Type>().values(),
-            texts: TEXTS.map(|name| batch[name].as_string::<i32>()),
-        }
-    }
-
-    /// A text; null and empty are the same here.
-    fn text(&self, column: usize, row: usize) -> &'a str {
-        if self.texts[column].is_null(row) { "" } else { self.texts[column].value(row) }
-    }
-
-    fn reason(&self, row: usize) -> Reason {
-        Reason::from_code(self.reason[row]).expect("the fold writes codes of reasons")
-    }
-}
-
 /// `defects`, week by week.
 pub fn defects<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
-    let defects = &input.counted.defects;
-    let task = |week: Day| {
-        Task::of(Table::Defects, Some(week), move || {
-            let batches = defects.sorted(week)?;
-            Ok(Box::new(batches.map(move |batch| Ok(defect_batch(input, week, &batch?)))) as Batches)
-        })
-    };
-    defects.weeks().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
+    listed(input, Table::Defects, &input.counted.defects)
 }
 
-fn defect_batch(input: &TablesInput, week: Day, batch: &RecordBatch) -> RecordBatch {
-    let (defects, rows) = (Defects::of(batch), batch.num_rows());
-    let text = |column: usize| text_column((0..rows).map(|row| defects.text(column, row)));
-    let said = |of: fn(Reason) -> &'static str| text_column((0..rows).map(|row| of(defects.reason(row))));
-    let columns: Vec<ArrayRef> = vec![
-        text(0),
-        text(1),
-        text(2),
-        text(3),
-        day_column(defects.day.iter().copied()),
-        day_column(std::iter::repeat_n(week, rows)),
-        text(4),
-        text(5),
-        text(6),
-        said(Reason::name),
-        text(7),
-        said(|reason| reason.entry().meaning),
-        said(|reason| reason.entry().fix),
-        batch["likely_carrier"].clone(),
-        batch["mendable"].clone(),
-        input.evidence_column(rows),
-    ];
-    input.batch(Table::Defects, columns)
+/// `judged`, week by week.
+pub fn judged<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+    listed(input, Table::Judged, &input.counted.judged)
+}
+
+fn listed<'a>(input: &'a TablesInput<'a>, table: Table, rows: &'a Defects) -> Vec<Task<'a>> {
+    let task = |week: Day| {
+        Task::of(table, Some(week), move || {
+            let batches = rows.sorted(week)?;
+            Ok(Box::new(batches.map(move |batch| Ok(listed_batch(input, table, week, &batch?)))) as Batches)
+        })
+    };
+    rows.weeks().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
+}
+
+/// Listed rows as the fold hands them on, with what the book and the table of reasons say beside each.
+fn listed_batch(input: &TablesInput, table: Table, week: Day, batch: &RecordBatch) -> RecordBatch {
+    let rows = batch.num_rows();
+    let reasons = batch["reason"].as_primitive::<UInt8Type>().values();
+    let reason = |row: usize| Reason::from_code(reasons[row]).expect("the fold writes codes of reasons");
+    let said = |of: fn(Reason) -> &'static str| text_column((0..rows).map(|row| of(reason(row))));
+    let column = |name: &str| -> ArrayRef {
+        match name {
+            "week_start" => day_column(std::iter::repeat_n(week, rows)),
+            "class" => said(|reason| reason.class().name()),
+            "reason" => said(Reason::name),
+            "meaning" => said(|reason| reason.entry().meaning),
+            "suggested_fix" => fixes(&input.plan.book, batch, &reason),
+            "evidence" => input.evidence_column(rows),
+            // Null and empty are the same there.
+            "package_id" | "carrier_typed" | "tracking_number" => {
+                let texts = batch[name].as_string::<i32>();
+                text_column(texts.iter().map(Option::unwrap_or_default))
+            }
+            as_it_is => batch[as_it_is].clone(),
+        }
+    };
+    input.batch(table, table.columns().iter().map(|facts| column(facts.name)).collect())
+}
+
+/// `suggested_fix`.
+fn fixes(book: &Book, batch: &RecordBatch, reason: &dyn Fn(usize) -> Reason) -> ArrayRef {
+    let (likely, menders) = (batch["likely_carrier"].as_string::<i32>(), batch["fixable_by"].as_string::<i32>());
+    let pending = batch["pending"].as_boolean();
+    let name = |row: usize| book.carriers.by_id(likely.value(row)).map(|id| book.carriers.entry(id).name.as_str());
+    let fix = |row: usize| {
+        let mender = menders.is_valid(row).then(|| FixableBy::from_name(menders.value(row))).flatten();
+        let likely = likely.is_valid(row).then(|| name(row)).flatten();
+        mender.map_or_else(Default::default, |mender| suggested_fix(reason(row), mender, pending.value(row), likely))
+    };
+    Arc::new(StringArray::from_iter_values((0..batch.num_rows()).map(fix)))
 }
 
 /// `carrier_names`, week by week.

@@ -74,6 +74,11 @@ impl Space {
         self
     }
 
+    /// Whether a column is among the keys.
+    pub fn has(&self, name: &str) -> bool {
+        self.names.contains(&name)
+    }
+
     /// The texts of a column, in the order of their codes.
     pub fn texts(&self, column: usize) -> impl Iterator<Item = &str> {
         self.texts[column].iter().map(Option::unwrap_or_default)
@@ -96,9 +101,7 @@ impl Space {
     /// How many cells are written at a time: fewer where texts are so long that a batch of them would
     /// be large.
     pub fn rows_of_a_batch(&self) -> usize {
-        let longest = |texts: &StringArray| texts.offsets().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
-        let bytes: usize = self.texts.iter().map(|texts| longest(texts) as usize).sum();
-        (BYTES_OF_A_BATCH / bytes.max(1)).clamp(1, BATCH_ROWS)
+        rows_of_a_batch(&self.texts)
     }
 
     /// The cell that sums up a cell's last column.
@@ -123,6 +126,13 @@ impl Space {
         }
         cells
     }
+}
+
+/// How many rows of these texts are written at a time.
+pub fn rows_of_a_batch(columns: &[StringArray]) -> usize {
+    let longest = |texts: &StringArray| texts.offsets().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
+    let bytes: usize = columns.iter().map(|texts| longest(texts) as usize).sum();
+    (BYTES_OF_A_BATCH / bytes.max(1)).clamp(1, BATCH_ROWS)
 }
 
 /// The bits that the codes of each column need.

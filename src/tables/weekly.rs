@@ -15,7 +15,8 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use std::sync::Arc;
 use vtr_kernel::Reason;
 use vtr_kernel::calendar::{self, Day};
-use vtr_kernel::reason::{Class, TABLE};
+use vtr_kernel::mend::OUTCOMES;
+use vtr_kernel::reason::{COUNT, Class, TABLE};
 use vtr_kernel::tally::Tally;
 
 /// `vtr_weekly`, week by week.
@@ -50,11 +51,12 @@ fn tasks<'a>(
     weeks.filter(|(week, _)| input.in_range(*week)).map(task).collect()
 }
 
-/// Counted cells: a column for each class and one for each defect reason.
+/// Counted cells: a column for each class, one for pending defects and one for each defect reason.
 #[derive(Default)]
 struct Sums {
     cells: Vec<u64>,
     classes: [Vec<i64>; 4],
+    pending: Vec<i64>,
     /// In ladder order.
     reasons: Vec<Vec<i64>>,
 }
@@ -64,9 +66,15 @@ impl Sums {
     fn next(merge: &mut Merge, most: usize) -> Result<Sums> {
         let mut sums = Sums { reasons: Reason::defects().map(|_| Vec::new()).collect(), ..Sums::default() };
         while sums.cells.len() < most {
-            let mut by_reason = [0; TABLE.len()];
-            let Some(cell) = merge.next(|count| by_reason[count.code as usize] += count.count)? else { break };
+            let mut by_outcome = [0; OUTCOMES.len()];
+            let Some(cell) = merge.next(|count| by_outcome[count.code as usize] += count.count)? else { break };
             sums.cells.push(cell);
+            let (mut by_reason, mut pending) = ([0; COUNT], 0);
+            for (outcome, count) in OUTCOMES.iter().zip(by_outcome) {
+                by_reason[outcome.reason as usize] += count;
+                pending += if outcome.is_pending { count } else { 0 };
+            }
+            sums.pending.push(pending);
             let mut by_class = [0; 4];
             let mut reasons = sums.reasons.iter_mut();
             for (entry, count) in TABLE.iter().zip(by_reason) {
@@ -104,7 +112,7 @@ impl Iterator for Week<'_> {
 }
 
 impl Week<'_> {
-    fn batch(&self, Sums { cells, classes, reasons }: Sums) -> RecordBatch {
+    fn batch(&self, Sums { cells, classes, pending, reasons }: Sums) -> RecordBatch {
         let (rows, last_day) = (cells.len(), self.week + 6);
         let [out_of_scope, exempt, valid, defects] = classes;
         let eligible: Vec<i64> = valid.iter().zip(&defects).map(|(valid, defects)| valid + defects).collect();
@@ -123,7 +131,7 @@ impl Week<'_> {
         columns.push(day_column(std::iter::repeat_n(self.week, rows)));
         columns.push(repeated(&calendar::iso_week(self.week), rows));
         columns.push(count_column(shipments));
-        columns.extend([out_of_scope, exempt, eligible, valid, defects].map(count_column));
+        columns.extend([out_of_scope, exempt, eligible, valid, defects, pending].map(count_column));
         columns.extend(reasons.into_iter().map(count_column));
         columns.extend(rates::vtr_and_target(&rates));
         columns.push(rates::meets_target(&rates));

@@ -107,6 +107,7 @@ pub(crate) fn facts(
         inputs,
         sums: total,
         weeks: folded.weeks.clone(),
+        due: folded.due.clone(),
         unpriced: folded.unpriced,
         copies_apart_days: apart,
         health_span_read: plan.counts_health_span(),

@@ -41,6 +41,8 @@ pub struct RunReport {
     pub outcome: Outcome,
     /// The version published or found unchanged.
     pub version: Option<u64>,
+    /// What the weeks of that version come to: final ones first, then those that still move.
+    pub headline: Option<String>,
     /// The accounting identity.
     pub counts: Sums,
     /// Packages for which a rule asked for a value that could not be compared.
@@ -173,7 +175,9 @@ impl RunReport {
             grouped(counts.rejected),
         ));
         let tally = vtr_kernel::tally::Tally { valid: counts.valid, eligible };
-        if eligible > 0 {
+        if let Some(headline) = &self.headline {
+            lines.push(headline.clone());
+        } else if eligible > 0 {
             lines.push(format!("valid tracking rate {} of {} eligible packages", tally.percent(), grouped(eligible)));
         }
         let memory = self.peak_rss_bytes.map_or_else(String::new, |bytes| format!(", {} MiB at most", bytes >> 20));

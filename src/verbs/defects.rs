@@ -46,8 +46,8 @@ const SHOWN: [&str; 10] = [
     "carrier_typed",
     "tracking_number",
     "reason",
-    "likely_carrier",
-    "mendable",
+    "fixable_by",
+    "act_by",
     "suggested_fix",
 ];
 

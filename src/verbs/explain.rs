@@ -21,10 +21,11 @@ use std::time::SystemTime;
 use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings, shown_cell};
 use vtr_columnar::input::Column;
 use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_kernel::calendar::{date_from_day, iso_week};
+use vtr_kernel::calendar::{Zone, date_from_day, iso_week};
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
-use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select};
+use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select, zone};
 use vtr_kernel::lane::{CarrierRule, Scans};
+use vtr_kernel::mend::{Mending, suggested_fix};
 use vtr_kernel::policy::{Market, Marketplace, Version};
 use vtr_kernel::reason::{Reason, TABLE};
 use vtr_kernel::text::shown;
@@ -278,8 +279,14 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
     if verdict.unpriced {
         line(body, "note", "a rule asked for the package's value, but value, currency or rate is unknown");
     }
-    if !entry.fix.is_empty() {
-        line(body, "to do", entry.fix);
+    let (utc, terms) = (Zone::utc(), &settings.terms);
+    if let Some(mending) = Mending::of(facts, verdict.reason, terms, zone(book, facts.marketplace, &utc)) {
+        let likely = verdict.likely_carrier.map(|owner| book.carriers.entry(owner).name.as_str());
+        let fix = suggested_fix(verdict.reason, mending.fixable_by, mending.is_pending, likely);
+        line(body, "to do", &fix);
+        if let Some(day) = mending.act_by() {
+            line(body, "by", &format!("{}, the promised day", date_from_day(day)));
+        }
     }
 }
 

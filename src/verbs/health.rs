@@ -81,7 +81,7 @@ impl<'a> Row<'a> {
     }
 
     fn mostly(&self) -> Cell<'a> {
-        match (self.cell("leading_reason"), self.cell("leading_carrier")) {
+        match (self.cell("cause_reason"), self.cell("cause_carrier")) {
             (Cell::Text(reason), Cell::Text(carrier)) => Cell::text(format!("{reason}, {carrier}")),
             (reason, _) => reason,
         }
@@ -230,7 +230,7 @@ mod tests {
                 "defect_budget" => budget.map_or(Cell::Null, Cell::Count),
                 "target" => Cell::Share(0.95),
                 "target_kind" => Cell::text("at_least"),
-                "leading_reason" | "leading_carrier" | "vtr_7_days_before" => Cell::Null,
+                "cause_reason" | "cause_carrier" | "vtr_7_days_before" => Cell::Null,
                 _ => filler(Table::AccountHealth, name),
             }
         })

@@ -7,15 +7,16 @@
 use crate::error::{Error, Result};
 use crate::publish::encode;
 use crate::publish::store::Store;
-use crate::schema::Table;
+use crate::schema::{MONEY, Table};
 use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Date32Type, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, SecondsFormat};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::borrow::Cow;
 use std::io::{self, Write};
 use std::str::FromStr;
-use vtr_kernel::calendar::{self, Day};
+use vtr_kernel::calendar::{self, Day, Micros};
 use vtr_kernel::text::{is_hidden, shown};
 
 /// How rows are shown.
@@ -63,6 +64,10 @@ pub enum Cell<'a> {
     Flag(bool),
     /// A day.
     Day(Day),
+    /// An instant, in microseconds of UTC.
+    Time(Micros),
+    /// An amount of money, in units of its last decimal.
+    Money(i128),
 }
 
 impl<'a> Cell<'a> {
@@ -82,6 +87,8 @@ impl<'a> Cell<'a> {
             DataType::Float64 => Cell::Share(column.as_primitive::<Float64Type>().value(row)),
             DataType::Boolean => Cell::Flag(column.as_boolean().value(row)),
             DataType::Date32 => Cell::Day(column.as_primitive::<Date32Type>().value(row)),
+            DataType::Timestamp(..) => Cell::Time(column.as_primitive::<TimestampMicrosecondType>().value(row)),
+            DataType::Decimal128(..) => Cell::Money(column.as_primitive::<Decimal128Type>().value(row)),
             other => unreachable!("published tables have no column of type {other}"),
         }
     }
@@ -95,6 +102,9 @@ impl<'a> Cell<'a> {
             Cell::Share(share) => share.to_string(),
             Cell::Flag(flag) => flag.to_string(),
             Cell::Day(day) => calendar::date_from_day(*day).to_string(),
+            Cell::Time(micros) => DateTime::from_timestamp_micros(*micros)
+                .map_or_else(String::new, |time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            Cell::Money(units) => money(*units),
         }
     }
 
@@ -105,9 +115,20 @@ impl<'a> Cell<'a> {
             Cell::Count(count) => (*count).into(),
             Cell::Share(share) => (*share).into(),
             Cell::Flag(flag) => (*flag).into(),
-            Cell::Text(_) | Cell::Day(_) => self.plain().into(),
+            Cell::Text(_) | Cell::Day(_) | Cell::Time(_) | Cell::Money(_) => self.plain().into(),
         }
     }
+}
+
+/// An amount without zeros that say nothing; a JSON number would be read as a double, so it is a text there too.
+fn money(units: i128) -> String {
+    let scale = usize::from(MONEY.1.unsigned_abs());
+    let digits = format!("{:0width$}", units.unsigned_abs(), width = scale + 1);
+    let (whole, decimals) = digits.split_at(digits.len() - scale);
+    let decimals = decimals.trim_end_matches('0');
+    let sign = if units < 0 { "-" } else { "" };
+    let mark = if decimals.is_empty() { "" } else { "." };
+    format!("{sign}{whole}{mark}{decimals}")
 }
 
 /// Rows on their way out.
@@ -275,7 +296,10 @@ pub(super) mod tests {
     use super::*;
     use crate::publish::local::Local;
     use crate::schema::Kind;
-    use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
+    use arrow::array::{
+        ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
+        TimestampMicrosecondArray,
+    };
     use std::sync::Arc;
 
     /// Paths of any folder of this machine.
@@ -291,6 +315,8 @@ pub(super) mod tests {
             Kind::Share => Cell::Share(0.5),
             Kind::Flag => Cell::Flag(true),
             Kind::Day => Cell::Day(20_000),
+            Kind::Time => Cell::Time(1_736_899_200_000_000),
+            Kind::Money => Cell::Money(19_990_000_000),
         }
     }
 
@@ -314,6 +340,19 @@ pub(super) mod tests {
                 Kind::Day => Arc::new(Date32Array::from_iter(
                     cells.map(|cell| if let Cell::Day(day) = cell { Some(day) } else { None }),
                 )),
+                Kind::Time => Arc::new(
+                    cells
+                        .map(|cell| if let Cell::Time(micros) = cell { Some(micros) } else { None })
+                        .collect::<TimestampMicrosecondArray>()
+                        .with_timezone("UTC"),
+                ),
+                Kind::Money => Arc::new(
+                    cells
+                        .map(|cell| if let Cell::Money(units) = cell { Some(units) } else { None })
+                        .collect::<Decimal128Array>()
+                        .with_precision_and_scale(MONEY.0, MONEY.1)
+                        .unwrap(),
+                ),
             }
         };
         let columns = table.columns().iter().map(|facts| column(facts.name, facts.kind)).collect();
@@ -323,6 +362,19 @@ pub(super) mod tests {
         writer.write(&batch).unwrap();
         writer.close().unwrap();
         file.into_temp_path()
+    }
+
+    #[test]
+    fn money_is_written_with_the_decimals_that_it_has() {
+        for (units, text) in [
+            (0, "0"),
+            (19_990_000_000, "19.99"),
+            (-1, "-0.000000001"),
+            (5_000_000_000, "5"),
+            (-100_500_000_000, "-100.5"),
+        ] {
+            assert_eq!(money(units), text);
+        }
     }
 
     #[test]

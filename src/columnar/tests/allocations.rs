@@ -76,8 +76,9 @@ fn settings<'a>(book: &'a Book, rates: &'a Rates, axis: &'a TimeAxis) -> Setting
         windows: None,
         axis,
         health: Vec::new(),
-        wants: Wants { weekly: true, category: true, names: true, culprits: true },
+        wants: Wants { weekly: true, category: true, names: true, reasons: true, breakdown: true },
         wants_defects: false,
+        judged_from: None,
         identity: None,
     }
 }

@@ -360,8 +360,9 @@ fn folded(setting: &Setting) -> Outcome {
         windows: None,
         axis,
         health: setting.book.markets().map(|_| (Day::MIN, Day::MAX)).collect(),
-        wants: Wants { weekly: true, category: true, names: true, culprits: true },
+        wants: Wants { weekly: true, category: true, names: true, reasons: true, breakdown: true },
         wants_defects: true,
+        judged_from: None,
         identity: None,
     };
     let array = |column: Column| -> ArrayRef { Arc::new(StringArray::from(vec![setting.given.get(&column).cloned()])) };

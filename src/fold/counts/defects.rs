@@ -1,4 +1,4 @@
-//! The rows of defects on their way to their table: gathered by thread, on disk as sorted runs once
+//! Listed rows, of defects or of all that was judged, on their way to their table: gathered by thread, on disk as sorted runs once
 //! they are many, and merged week by week.
 //!
 //! Rows that turn out to be superseded are left out on the way. It knows the columns that it sorts by
@@ -124,12 +124,12 @@ const RUN_ROWS: usize = 4_096;
 pub struct Defects {
     memory: InMemory,
     runs: Vec<Run>,
-    gone: Gone,
+    gone: Arc<Gone>,
 }
 
 impl Defects {
     /// Those of all threads, without the rows that are gone.
-    pub fn of(threads: impl IntoIterator<Item = DefectRuns>, gone: Gone) -> Defects {
+    pub fn of(threads: impl IntoIterator<Item = DefectRuns>, gone: Arc<Gone>) -> Defects {
         let (mut batches, mut runs) = (Vec::new(), Vec::new());
         for thread in threads {
             batches
@@ -351,7 +351,7 @@ mod tests {
             let mut gone = Gone::default();
             (1..=160).filter(|record| record % 5 == 0).for_each(|record| gone.insert(0, record));
             gone.insert(3, 1);
-            let defects = Defects::of(threads, gone);
+            let defects = Defects::of(threads, Arc::new(gone));
             let rows = rows(&defects);
             assert!(rows.is_sorted() && rows.len() == 128, "{}", rows.len());
             assert_eq!(spill.bytes() > 0, most_bytes != usize::MAX);

@@ -50,6 +50,9 @@ fn statuses() {
     assert_eq!(status(&early(949, 51)), "breach");
     assert_eq!(status(&early(950, 50)), "at_risk", "the interval reaches below the target");
     assert_eq!(status(&early(9990, 10)), "good");
+    // However few they are: without a defect the interval tells nothing to act on.
+    assert_eq!(status(&early(3, 0)), "good");
+    assert_eq!(status(&early(99, 1)), "at_risk");
     // The last 7 days are 2025-05-27 to 2025-06-02.
     assert_eq!(status(&with_last_days(early(9990, 10), "2025-05-27", 9, 1)), "at_risk");
     assert_eq!(status(&with_last_days(early(9990, 10), "2025-05-26", 9, 1)), "good");
@@ -92,7 +95,7 @@ fn the_window_before_ended_seven_days_earlier() {
 }
 
 #[test]
-fn leaders_are_the_most_frequent_and_ties_go_to_the_earlier() {
+fn the_cause_is_the_largest_real_group_and_ties_go_to_the_earlier() {
     let by = |carrier, category, reason, count| Judged { carrier, category, ..judged("2025-05-20", reason, count) };
     let packages = [
         by("red", "Toys", Reason::ScanMissing, 3),
@@ -104,8 +107,14 @@ fn leaders_are_the_most_frequent_and_ties_go_to_the_earlier() {
         Judged { day: day("2025-05-03"), ..by("other", "Toys", Reason::NumberMalformed, 99) },
     ];
     assert_eq!(
-        health(&packages, "product_category defects leading_reason leading_carrier"),
-        ["(all) 15 check_digit_failed red", "Art 9 tracking_missing red", "Bags 0  ", "Toys 6 check_digit_failed blue"]
+        health(&packages, "product_category defects cause_reason cause_carrier cause_packages"),
+        // Over all categories the check digits of blue are the largest group, though red has more defects in all.
+        [
+            "(all) 15 check_digit_failed blue 6",
+            "Art 9 tracking_missing red 4",
+            "Bags 0   0",
+            "Toys 6 check_digit_failed blue 3"
+        ]
     );
 }
 
@@ -128,4 +137,64 @@ fn a_range_that_reaches_over_the_days_is_enough() {
     assert_eq!(tables(&plan, &[judged("2025-05-20", Reason::Scanned, 1)]).len(), 1);
     plan.range = weeks("2025-06-02", "2025-06-16");
     assert!(tables(&plan, &[judged("2025-05-20", Reason::Scanned, 1)]).is_empty());
+}
+
+/// As of Tuesday, 2025-06-17: the outlook of GB is 2025-05-24 to Sunday, 2025-06-22, that of FR 2025-06-13 to then.
+#[test]
+fn the_outlook_is_the_window_that_can_still_be_moved() {
+    let pending = |on, count| Judged { pending: true, ..judged(on, Reason::ScanMissing, count) };
+    let packages = [
+        judged("2025-05-23", Reason::ScanMissing, 100),
+        judged("2025-05-24", Reason::Scanned, 960),
+        judged("2025-06-10", Reason::ScanMissing, 20),
+        pending("2025-06-20", 18),
+        pending("2025-06-22", 2),
+        pending("2025-06-23", 500),
+        judged("2025-05-10", Reason::Scanned, 9000),
+    ];
+    let columns = "product_category outlook_end outlook_eligible outlook_valid outlook_pending outlook_low outlook_high";
+    assert_eq!(health(&packages, columns)[0], "(all) 2025-06-22 1000 960 20 0.96 0.98");
+    assert_eq!(status(&packages), "good");
+    // 50 more of which none may be scanned: 960 of 1050 are too few.
+    let mut more = packages.to_vec();
+    more.push(pending("2025-06-21", 50));
+    assert_eq!(status(&more), "at_risk");
+    assert_eq!(health(&more, "few pending defects")[0], "false 0 100");
+    assert_eq!(health(&[judged("2025-05-24", Reason::Scanned, 9)], "few outlook_low outlook_high"), ["true 1.0 1.0", "true 1.0 1.0"]);
+    let gone = [judged("2025-05-20", Reason::Scanned, 10)];
+    assert_eq!(health(&gone, "few outlook_eligible outlook_low outlook_high"), ["false 0  ", "false 0  "]);
+}
+
+#[test]
+fn the_breakdown_adds_up_to_the_health_of_each_category() {
+    let by = |carrier, category, reason, count, mender| Judged {
+        carrier,
+        category,
+        mender,
+        ..judged("2025-05-20", reason, count)
+    };
+    let packages = [
+        by("red", "Toys", Reason::ScanMissing, 3, Some(FixableBy::Carrier)),
+        by("red", "Toys", Reason::ScanMissing, 2, Some(FixableBy::Nobody)),
+        by("blue", "Toys", Reason::CheckDigitFailed, 4, Some(FixableBy::Number)),
+        by("blue", "Art", Reason::Scanned, 5, None),
+        by("red", "Art", Reason::Exempt, 7, None),
+        Judged { day: day("2025-05-03"), ..by("blue", "Art", Reason::Scanned, 99, None) },
+        Judged { day: day("2025-06-03"), ..by("blue", "Art", Reason::Scanned, 99, None) },
+    ];
+    let pieces = tables(&plan("2025-06-17", &[Table::HealthBreakdown]), &packages);
+    let columns = "product_category carrier eligible valid defects scan_missing check_digit_failed fixable_by_nobody \
+                   fixable_by_carrier fixable_by_number";
+    assert_eq!(
+        rows(&pieces, columns),
+        [
+            "(all) blue 9 5 4 0 4 0 0 4",
+            "(all) red 5 0 5 5 0 2 3 0",
+            "Art blue 5 5 0 0 0 0 0 0",
+            "Toys blue 4 0 4 0 4 0 0 4",
+            "Toys red 5 0 5 5 0 2 3 0",
+        ]
+    );
+    assert_eq!(rows(&pieces, "window_start window_end")[0], "2025-05-04 2025-06-02");
+    assert_eq!(health(&packages, "product_category eligible"), ["(all) 14", "Art 5", "Toys 9"]);
 }

@@ -66,7 +66,8 @@ fn many() -> crate::fold::counts::Counted {
     let (monday, category) = (day("2025-05-12"), counts("product_category", CATEGORIES));
     let marginals = Marginals {
         weekly: BTreeMap::from([(monday, counts("carrier", CARRIERS))]),
-        culprits: Some(culprits(&category)),
+        reasons: BTreeMap::new(),
+        breakdown: BTreeMap::from([(2, culprits(&category))]),
         category: BTreeMap::from([(monday, category)]),
         names: BTreeMap::new(),
     };
@@ -122,7 +123,7 @@ fn accounts_are_whole_wherever_chunks_end() {
     let pieces = made(&input);
     let [piece] = pieces.as_slice() else { panic!("one piece") };
     let (sellers, categories) = (texts(piece, "seller_id"), texts(piece, "product_category"));
-    let (valid, defects, leading) = (ints(piece, "valid"), ints(piece, "defects"), texts(piece, "leading_carrier"));
+    let (valid, defects, leading) = (ints(piece, "valid"), ints(piece, "defects"), texts(piece, "cause_carrier"));
     assert_eq!(sellers.len(), SELLERS * 4);
     for row in 0..sellers.len() {
         let (seller, place) = (row / 4, row % 4);

@@ -15,10 +15,11 @@ use arrow::util::display::array_value_to_string;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex};
 use vtr_columnar::fold::Reject;
-use vtr_columnar::marginals::Marginals;
+use vtr_columnar::marginals::{CIRCUMSTANCES, Marginals};
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::ladder::Evidence;
 use vtr_kernel::load::BookFile;
+use vtr_kernel::mend::{FixableBy, Outcome};
 use vtr_kernel::reason::{Class, Reason};
 use vtr_kernel::{Book, load};
 
@@ -176,7 +177,7 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         book: BOOK.clone(),
         rates: Arc::default(),
         inputs: Vec::new(),
-        output: Output { path: "out".into(), tables: tables.to_vec(), rolling: Rolling::Weekly },
+        output: Output { path: "out".into(), tables: tables.to_vec(), rolling: Rolling::Weekly, min_eligible: 10, judged_weeks: 8 },
         limits: Limits {
             max_rejected: (1, 1000),
             max_vanished_weeks: 0,
@@ -215,16 +216,42 @@ struct Judged {
     carrier: &'static str,
     reason: Reason,
     count: i64,
+    pending: bool,
+    mender: Option<FixableBy>,
+    /// Rule, lane, class of the service.
+    told: [&'static str; 3],
+    cross_border: bool,
+    list_doubt: bool,
+}
+
+impl Judged {
+    fn outcome(&self) -> Outcome {
+        Outcome { reason: self.reason, is_pending: self.pending }
+    }
 }
 
 /// Packages of seller `S` in GB, standard, category `Toys`, carrier `red`.
 fn judged(on: &str, reason: Reason, count: i64) -> Judged {
     let (seller, market, programme) = ("S", "GB", "standard");
-    Judged { day: day(on), seller, market, programme, category: "Toys", carrier: "red", reason, count }
+    Judged {
+        day: day(on),
+        seller,
+        market,
+        programme,
+        category: "Toys",
+        carrier: "red",
+        reason,
+        count,
+        pending: false,
+        mender: (reason.class() == Class::Defect).then_some(FixableBy::Carrier),
+        told: ["gb-any", "gb-any", "(none)"],
+        cross_border: false,
+        list_doubt: false,
+    }
 }
 
-/// One row of a marginal: time, keys, reason, count.
-type Counted = (Day, Vec<&'static str>, Option<Reason>, i64);
+/// One row of a marginal: time, keys, code of the outcome or flags, count.
+type Counted = (Day, Vec<&'static str>, Option<u8>, i64);
 
 /// The texts of each key column, ascending; marginals share them.
 type Dictionaries = BTreeMap<&'static str, Vec<&'static str>>;
@@ -241,6 +268,13 @@ fn dictionaries(packages: &[Judged]) -> Dictionaries {
         ("product_category", texts(|p| p.category)),
         ("carrier", texts(|p| p.carrier)),
         ("carrier_typed", texts(|p| p.carrier)),
+        ("class", texts(|p| p.reason.class().name())),
+        ("reason", texts(|p| p.reason.name())),
+        ("rule", texts(|p| p.told[0])),
+        ("lane", texts(|p| p.told[1])),
+        ("service_class", texts(|p| p.told[2])),
+        ("cross_border", vec!["false", "true"]),
+        ("buy_shipping", vec!["false", "true"]),
     ])
 }
 
@@ -257,7 +291,7 @@ fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BT
     let batch = |rows: Vec<&Counted>| {
         let mut sums: BTreeMap<Key, i64> = BTreeMap::new();
         for (_, keys, reason, count) in rows {
-            *sums.entry((keys.clone(), reason.map(|reason| reason as u8))).or_default() += count;
+            *sums.entry((keys.clone(), *reason)).or_default() += count;
         }
         let rows: Vec<(Key, i64)> = sums.into_iter().collect();
         let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
@@ -268,7 +302,8 @@ fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BT
         }
         if rows[0].0.1.is_some() {
             let reasons = rows.iter().map(|((_, reason), _)| reason.unwrap());
-            columns.push(("reason", Arc::new(UInt8Array::from_iter_values(reasons))));
+            let head = if names.contains(&"reason") { "flags" } else { "reason" };
+            columns.push((head, Arc::new(UInt8Array::from_iter_values(reasons))));
         }
         columns.push(("count", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1)))));
         RecordBatch::try_from_iter(columns).unwrap()
@@ -282,13 +317,13 @@ fn counted(plan: &Plan, packages: &[Judged]) -> crate::fold::counts::Counted {
     let week = |p: &Judged| calendar::monday(p.day);
     let in_range = |p: &&Judged| plan.range.is_none_or(|range| (range.first..=range.last).contains(&week(p)));
     let is_counted = |p: &&Judged| plan.days_counted().is_none_or(|(first, last)| (first..=last).contains(&p.day));
-    let is_culprit = |p: &&Judged| {
+    let in_breakdown = |p: &&Judged| {
         let market = plan.book.markets().find(|(_, market)| market.name == p.market);
         let in_window = market.is_some_and(|(_, market)| {
             let (first, last) = super::health::window(market, plan.as_of);
             (first..=last).contains(&p.day)
         });
-        in_window && p.reason.class() == Class::Defect
+        in_window && matches!(p.reason.class(), Class::Valid | Class::Defect)
     };
     let account = |p: &Judged| vec![p.seller, p.market, p.programme];
     let with = |mut keys: Vec<&'static str>, more: &[&'static str]| {
@@ -298,29 +333,47 @@ fn counted(plan: &Plan, packages: &[Judged]) -> crate::fold::counts::Counted {
     let weekly: Vec<Counted> = packages
         .iter()
         .filter(in_range)
-        .map(|p| (week(p), with(account(p), &[p.carrier]), Some(p.reason), p.count))
+        .map(|p| (week(p), with(account(p), &[p.carrier]), Some(p.outcome().code()), p.count))
         .collect();
     let category: Vec<Counted> = packages
         .iter()
         .filter(is_counted)
-        .map(|p| (axis.first_day(axis.segment(p.day)), with(account(p), &[p.category]), Some(p.reason), p.count))
+        .map(|p| {
+            let keys = with(account(p), &[p.category]);
+            (axis.first_day(axis.segment(p.day)), keys, Some(p.outcome().code()), p.count)
+        })
         .collect();
     let names: Vec<Counted> = packages
         .iter()
         .filter(in_range)
         .map(|p| (week(p), vec![p.market, p.carrier, p.carrier], None, p.count))
         .collect();
-    let culprits: Vec<Counted> = packages
+    let breakdown: Vec<Counted> = packages
         .iter()
-        .filter(is_culprit)
-        .map(|p| (0, with(account(p), &[p.category, p.carrier]), None, p.count))
+        .filter(in_breakdown)
+        .map(|p| {
+            let mender = p.mender.map_or(0, |mender| mender as Day + 1);
+            (mender, with(account(p), &[p.category, p.carrier]), Some(p.outcome().code()), p.count)
+        })
+        .collect();
+    let reasons: Vec<Counted> = packages
+        .iter()
+        .filter(in_range)
+        .map(|p| {
+            let [rule, lane, service] = p.told;
+            let flag = |flag: bool| if flag { "true" } else { "false" };
+            let told = [p.reason.class().name(), p.reason.name(), rule, lane, flag(p.cross_border), service, "false"];
+            let flags = u8::from(p.pending) | u8::from(p.list_doubt) << 1;
+            (week(p), with(account(p), &told), Some(flags), p.count)
+        })
         .collect();
     let (account, texts) = (["seller_id", "marketplace", "programme"], dictionaries(packages));
     let marginals = Marginals {
         weekly: marginal(&[&account[..], &["carrier"]].concat(), &texts, &weekly),
         category: marginal(&[&account[..], &["product_category"]].concat(), &texts, &category),
         names: marginal(&["marketplace", "carrier_typed", "carrier"], &texts, &names),
-        culprits: marginal(&[&account[..], &["product_category", "carrier"]].concat(), &texts, &culprits).remove(&0),
+        reasons: marginal(&CIRCUMSTANCES, &texts, &reasons),
+        breakdown: marginal(&[&account[..], &["product_category", "carrier"]].concat(), &texts, &breakdown),
     };
     crate::fold::counts::Counted::in_memory(marginals, Vec::new())
 }
@@ -341,7 +394,7 @@ fn pieces(input: &TablesInput) -> Vec<Made> {
         assert_eq!(piece.week.is_some(), piece.table.is_partitioned());
         assert!(piece.batches.iter().all(|batch| batch.schema() == piece.table.schema() && batch.num_rows() > 0));
         let rows = cells(&piece, piece.table.key());
-        let is_unique = piece.table != Table::Defects;
+        let is_unique = !matches!(piece.table, Table::Defects | Table::Judged);
         assert!(rows.windows(2).all(|pair| pair[0] < pair[1] || !is_unique && pair[0] == pair[1]), "{rows:?}");
         if !piece.batches.is_empty() || !piece.table.is_partitioned() {
             pieces.lock().unwrap().push(piece);

@@ -4,6 +4,50 @@ use super::*;
 use proptest::prelude::*;
 
 #[test]
+fn pending_defects_are_counted_beside_the_others() {
+    let packages = [
+        judged("2025-01-14", Reason::Scanned, 5),
+        judged("2025-01-14", Reason::ScanMissing, 3),
+        Judged { pending: true, ..judged("2025-01-14", Reason::ScanMissing, 2) },
+        Judged { pending: true, ..judged("2025-01-14", Reason::DeliveryScanMissing, 1) },
+    ];
+    let columns = "eligible defects pending delivery_scan_missing scan_missing";
+    for table in [Table::VtrWeekly, Table::VtrWeeklyCategory] {
+        assert_eq!(rows(&tables(&plan("2025-02-02", &[table]), &packages), columns), ["11 6 3 1 5"]);
+    }
+    let rolling = tables(&plan("2025-02-02", &[Table::VtrRolling]), &packages);
+    assert_eq!(rows(&rolling, "product_category eligible defects pending"), ["(all) 11 6 3", "Toys 11 6 3"]);
+}
+
+#[test]
+fn reasons_say_which_rule_decided_and_where() {
+    let told = |rule, service, cross_border, reason, count| Judged {
+        told: [rule, "gb-any", service],
+        cross_border,
+        ..judged("2025-01-14", reason, count)
+    };
+    let packages = [
+        told("gb-letters", "letter", false, Reason::Exempt, 4),
+        told("gb-any", "letter", true, Reason::Scanned, 2),
+        told("gb-any", "(none)", true, Reason::Scanned, 3),
+        told("gb-any", "(none)", false, Reason::ScanMissing, 5),
+        Judged { pending: true, ..told("gb-any", "(none)", false, Reason::ScanMissing, 6) },
+        Judged { list_doubt: true, ..told("gb-any", "(none)", false, Reason::ScanMissing, 7) },
+    ];
+    let pieces = tables(&plan("2025-02-02", &[Table::VtrWeeklyReasons]), &packages);
+    let columns = "week_start class reason rule lane cross_border service_class buy_shipping packages pending list_doubt";
+    assert_eq!(
+        rows(&pieces, columns),
+        [
+            "2025-01-13 defect scan_missing gb-any gb-any false (none) false 18 6 7",
+            "2025-01-13 exempt exempt gb-letters gb-any false letter false 4 0 0",
+            "2025-01-13 valid scanned gb-any gb-any true (none) false 3 0 0",
+            "2025-01-13 valid scanned gb-any gb-any true letter false 2 0 0",
+        ]
+    );
+}
+
+#[test]
 fn weekly_counts_rates_and_targets() {
     let plan = plan("2025-02-02", &[Table::VtrWeekly]);
     let packages = [

@@ -1,0 +1,115 @@
+//! `vtr_weekly_reasons`: which rule decided over how many packages of a week, and under which circumstances.
+//!
+//! The counts of a week arrive sorted by the table's key; all that is left is to add up what differs in
+//! pending and doubt alone. It holds no more than a batch of rows, and fails only if reading the counts does.
+
+use super::space::{dictionary, rows_of_a_batch};
+use super::{TablesInput, Task, count_column, day_column};
+use crate::error::Result;
+use crate::fold::counts::Batches;
+use crate::schema::Table;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::take;
+use arrow::datatypes::{Int64Type, UInt8Type};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use vtr_columnar::marginals::CIRCUMSTANCES;
+use vtr_kernel::calendar::Day;
+
+/// The table, week by week.
+pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+    let reasons = &input.counted.reasons;
+    let task = |week: Day| {
+        Task::of(Table::VtrWeeklyReasons, Some(week), move || {
+            let texts = CIRCUMSTANCES.map(|name| reasons.texts(name));
+            let (counts, most) = (reasons.sorted(week)?, rows_of_a_batch(&texts));
+            Ok(Box::new(Week { input, week, counts, rows: VecDeque::new(), texts, most }) as Batches)
+        })
+    };
+    reasons.days().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
+}
+
+/// Codes of a key.
+type Key = [u32; CIRCUMSTANCES.len()];
+
+/// Packages, and those of them that are pending or in doubt.
+type Sums = [i64; 3];
+
+/// One week, to be read batch by batch.
+struct Week<'a> {
+    input: &'a TablesInput<'a>,
+    week: Day,
+    counts: Batches<'a>,
+    /// Keys that are added up; the last one may go on in the next batch.
+    rows: VecDeque<(Key, Sums)>,
+    texts: [StringArray; CIRCUMSTANCES.len()],
+    /// Rows of a batch.
+    most: usize,
+}
+
+impl Week<'_> {
+    /// Adds up the rows of a batch.
+    fn add(&mut self, batch: &RecordBatch) {
+        let keys = CIRCUMSTANCES.map(|name| dictionary(batch, name).0);
+        let (flags, counts) = (batch["flags"].as_primitive::<UInt8Type>(), batch["count"].as_primitive::<Int64Type>());
+        for row in 0..batch.num_rows() {
+            let key = keys.map(|codes| codes.value(row));
+            let (flags, count) = (flags.value(row), counts.value(row));
+            let sums = [count, count * i64::from(flags & 1), count * i64::from(flags >> 1 & 1)];
+            match self.rows.back_mut() {
+                Some((last, whole)) if *last == key => {
+                    whole.iter_mut().zip(sums).for_each(|(sum, more)| *sum += more);
+                }
+                _ => self.rows.push_back((key, sums)),
+            }
+        }
+    }
+
+    fn batch(&self, rows: &[(Key, Sums)]) -> RecordBatch {
+        let texts = &self.texts;
+        let text = |column: usize| -> ArrayRef {
+            let codes = UInt32Array::from_iter_values(rows.iter().map(|(key, _)| key[column]));
+            take(&texts[column], &codes, None).expect("codes index their texts")
+        };
+        let flag = |column: usize| -> ArrayRef {
+            let is_set = |(key, _): &(Key, Sums)| Some(texts[column].value(key[column] as usize) == "true");
+            Arc::new(rows.iter().map(is_set).collect::<BooleanArray>())
+        };
+        let count = |of: usize| count_column(rows.iter().map(|(_, sums)| sums[of]).collect());
+        let columns: Vec<ArrayRef> = vec![
+            text(0),
+            text(1),
+            text(2),
+            day_column(std::iter::repeat_n(self.week, rows.len())),
+            text(3),
+            text(4),
+            text(5),
+            text(6),
+            flag(7),
+            text(8),
+            flag(9),
+            count(0),
+            count(1),
+            count(2),
+            self.input.evidence_column(rows.len()),
+        ];
+        self.input.batch(Table::VtrWeeklyReasons, columns)
+    }
+}
+
+impl Iterator for Week<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        // One more than is written: whether the last one goes on is not known yet.
+        while self.rows.len() <= self.most {
+            match self.counts.next() {
+                None => break,
+                Some(Err(error)) => return Some(Err(error)),
+                Some(Ok(batch)) => self.add(&batch),
+            }
+        }
+        let rows: Vec<(Key, Sums)> = self.rows.drain(..self.rows.len().min(self.most)).collect();
+        (!rows.is_empty()).then(|| Ok(self.batch(&rows)))
+    }
+}
