@@ -191,8 +191,7 @@ const PACKAGE: Part = One(column(
 const DAY: Part = One(column("day", Day, "the day that places the package in time, in the marketplace's time zone"));
 const CARRIER_TYPED: Part =
     One(column("carrier_typed", Text, "the carrier as the seller typed it; empty where missing"));
-const TRACKING: Part =
-    One(column("tracking_number", Text, "the number as the seller typed it; empty where missing"));
+const TRACKING: Part = One(column("tracking_number", Text, "the number as the seller typed it; empty where missing"));
 const SHIP_SERVICE: Part = One(nullable("ship_service", Text, "the service as in the source"));
 const SHIP_FROM: Part = One(nullable(
     "ship_from_country",

@@ -293,8 +293,7 @@ impl<'a> Folder<'a> {
         let verdict = judge_by(facts, row.day, &settings.terms, selected);
         let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
         let mending = Mending::of(facts, verdict.reason, &settings.terms, clock);
-        let outcome =
-            Outcome { reason: verdict.reason, is_pending: mending.is_some_and(|mending| mending.is_pending) };
+        let outcome = Outcome { reason: verdict.reason, is_pending: mending.is_some_and(|mending| mending.is_pending) };
         let codes = Codes {
             time: week_index(row.day),
             seller: row.seller,

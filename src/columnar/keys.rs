@@ -472,7 +472,8 @@ mod tests {
             is_bought: false,
             is_doubtful: true,
         };
-        let none = Circumstances { lane: None, service: None, is_cross_border: false, is_bought: true, ..circumstances };
+        let none =
+            Circumstances { lane: None, service: None, is_cross_border: false, is_bought: true, ..circumstances };
         for of in [circumstances, none, Circumstances { rule: RuleId(0), ..none }] {
             assert_eq!(layout.of_circumstances(layout.circumstances(&of)), of);
         }

@@ -37,8 +37,13 @@ pub fn goes_on(plan: &Plan, survey: &Survey, axis: &TimeAxis, folded: &Folded, r
     }
     // What supersedes a row of theirs lies within `copies_within` of it, and so after those days too.
     let none = Wants { weekly: false, category: false, names: false, reasons: false, breakdown: false };
-    let settings =
-        Settings { wants: none, wants_defects: false, judged_from: None, identity: None, ..crate::fold::settings(plan, survey, axis) };
+    let settings = Settings {
+        wants: none,
+        wants_defects: false,
+        judged_from: None,
+        identity: None,
+        ..crate::fold::settings(plan, survey, axis)
+    };
     for unit in &survey.beyond {
         if holds_judged(plan, survey, unit, &settings, reader)? {
             return Ok(true);

@@ -213,7 +213,10 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
         Some(names) => Table::ALL.into_iter().filter(|table| names.iter().any(|name| name == table.name())).collect(),
     };
     if tables.is_empty() {
-        written.refuse("output.tables", "`output.tables` is empty; name a table, or take the key out to make all but `judged`");
+        written.refuse(
+            "output.tables",
+            "`output.tables` is empty; name a table, or take the key out to make all but `judged`",
+        );
     }
     let rolling = match spec.rolling {
         RollingSpec::Weekly => Rolling::Weekly,

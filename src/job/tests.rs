@@ -74,7 +74,10 @@ fn a_small_job_has_the_documented_defaults() {
     );
     assert_eq!((plan.range, plan.copies_within_days, plan.prune), (None, 60, true));
     assert_eq!(plan.output.path, case.folder.path().join("out").to_string_lossy());
-    assert_eq!((plan.output.tables.len(), plan.output.rolling), (crate::schema::Table::ALL.len(), Rolling::Weekly));
+    let mut made = crate::schema::Table::ALL.to_vec();
+    made.retain(|table| *table != crate::schema::Table::Judged);
+    assert_eq!((&plan.output.tables, plan.output.rolling), (&made, Rolling::Weekly));
+    assert_eq!((plan.output.min_eligible, plan.output.judged_weeks, plan.judged_from()), (10, 8, None));
     let limits = &plan.limits;
     assert_eq!((limits.max_rejected, limits.max_rejected_rows_kept, limits.max_columns), ((1, 1_000), 100_000, 1_000));
     assert_eq!((limits.max_field_bytes, limits.max_record_bytes), (64 << 10, 1 << 20));

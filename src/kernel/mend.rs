@@ -120,7 +120,9 @@ pub fn suggested_fix(
     }
     match (fixable_by, likely_carrier) {
         (FixableBy::Carrier, _) if is_pending => "Nothing to do yet: the promised day has not passed.".into(),
-        (FixableBy::Nobody, _) => format!("Nothing mends this package any more. For later ones: {}", entry.lesson).into(),
+        (FixableBy::Nobody, _) => {
+            format!("Nothing mends this package any more. For later ones: {}", entry.lesson).into()
+        }
         (_, Some(likely)) => format!("{} The likely carrier is {likely}.", entry.fix).into(),
         _ => entry.fix.into(),
     }

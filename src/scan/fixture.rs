@@ -41,7 +41,13 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         book: BOOK.clone(),
         rates: Arc::new(Rates::default()),
         inputs,
-        output: Output { path: "out".into(), tables: Vec::new(), rolling: Rolling::Weekly },
+        output: Output {
+            path: "out".into(),
+            tables: Vec::new(),
+            rolling: Rolling::Weekly,
+            min_eligible: 10,
+            judged_weeks: 8,
+        },
         limits: Limits {
             max_rejected: (1, 1000),
             max_vanished_weeks: 0,

@@ -104,8 +104,8 @@ impl<'a> Breakdown<'a> {
                     _ => sums.reasons[outcome.reason as usize] += count.count,
                 }
                 sums.pending += if outcome.is_pending { count.count } else { 0 };
-                if let Some(mender) = menders[count.source].checked_sub(1) {
-                    sums.menders[mender as usize] += count.count;
+                if let Ok(mender) = usize::try_from(menders[count.source] - 1) {
+                    sums.menders[mender] += count.count;
                 }
             })?;
             let Some(cell) = cell else { break };

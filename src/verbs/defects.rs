@@ -229,7 +229,7 @@ mod tests {
 
     fn orders(query: &Query) -> Vec<String> {
         let (out, _) = shown(&Query { format: Format::Csv, ..query.clone() });
-        out.lines().skip(1).map(|line| line.split(',').nth(2).unwrap().to_string()).collect()
+        out.lines().skip(1).map(|line| line.split(',').nth(4).unwrap().to_string()).collect()
     }
 
     #[test]

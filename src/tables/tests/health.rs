@@ -45,6 +45,8 @@ fn statuses() {
     };
     let with_last_days = |mut packages: Vec<Judged>, on: &str, valid, defects| {
         packages.extend([judged(on, Reason::Scanned, valid), judged(on, Reason::ScanMissing, defects)]);
+        // So that the outlook is not what speaks.
+        packages.push(judged("2025-05-24", Reason::Scanned, 1_000));
         packages
     };
     assert_eq!(status(&early(949, 51)), "breach");
@@ -152,7 +154,8 @@ fn the_outlook_is_the_window_that_can_still_be_moved() {
         pending("2025-06-23", 500),
         judged("2025-05-10", Reason::Scanned, 9000),
     ];
-    let columns = "product_category outlook_end outlook_eligible outlook_valid outlook_pending outlook_low outlook_high";
+    let columns =
+        "product_category outlook_end outlook_eligible outlook_valid outlook_pending outlook_low outlook_high";
     assert_eq!(health(&packages, columns)[0], "(all) 2025-06-22 1000 960 20 0.96 0.98");
     assert_eq!(status(&packages), "good");
     // 50 more of which none may be scanned: 960 of 1050 are too few.
@@ -160,7 +163,10 @@ fn the_outlook_is_the_window_that_can_still_be_moved() {
     more.push(pending("2025-06-21", 50));
     assert_eq!(status(&more), "at_risk");
     assert_eq!(health(&more, "few pending defects")[0], "false 0 100");
-    assert_eq!(health(&[judged("2025-05-24", Reason::Scanned, 9)], "few outlook_low outlook_high"), ["true 1.0 1.0", "true 1.0 1.0"]);
+    assert_eq!(
+        health(&[judged("2025-05-24", Reason::Scanned, 9)], "few outlook_low outlook_high"),
+        ["true 1.0 1.0", "true 1.0 1.0"]
+    );
     let gone = [judged("2025-05-20", Reason::Scanned, 10)];
     assert_eq!(health(&gone, "few outlook_eligible outlook_low outlook_high"), ["false 0  ", "false 0  "]);
 }

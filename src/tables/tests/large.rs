@@ -59,7 +59,8 @@ fn culprits(category: &RecordBatch) -> RecordBatch {
     let carrier: ArrayRef = Arc::new(DictionaryArray::new(places, Arc::new(StringArray::from(CARRIERS.to_vec()))));
     let column = |name: &'static str| (name, kept[name].clone());
     let keys = ["seller_id", "marketplace", "programme", "product_category"].map(column);
-    RecordBatch::try_from_iter(keys.into_iter().chain([("carrier", carrier), column("count")])).unwrap()
+    RecordBatch::try_from_iter(keys.into_iter().chain([("carrier", carrier), column("reason"), column("count")]))
+        .unwrap()
 }
 
 fn many() -> crate::fold::counts::Counted {

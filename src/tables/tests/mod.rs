@@ -177,7 +177,13 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         book: BOOK.clone(),
         rates: Arc::default(),
         inputs: Vec::new(),
-        output: Output { path: "out".into(), tables: tables.to_vec(), rolling: Rolling::Weekly, min_eligible: 10, judged_weeks: 8 },
+        output: Output {
+            path: "out".into(),
+            tables: tables.to_vec(),
+            rolling: Rolling::Weekly,
+            min_eligible: 10,
+            judged_weeks: 8,
+        },
         limits: Limits {
             max_rejected: (1, 1000),
             max_vanished_weeks: 0,

@@ -35,7 +35,8 @@ fn reasons_say_which_rule_decided_and_where() {
         Judged { list_doubt: true, ..told("gb-any", "(none)", false, Reason::ScanMissing, 7) },
     ];
     let pieces = tables(&plan("2025-02-02", &[Table::VtrWeeklyReasons]), &packages);
-    let columns = "week_start class reason rule lane cross_border service_class buy_shipping packages pending list_doubt";
+    let columns =
+        "week_start class reason rule lane cross_border service_class buy_shipping packages pending list_doubt";
     assert_eq!(
         rows(&pieces, columns),
         [
@@ -184,7 +185,7 @@ fn a_category_called_like_the_total_is_in_the_total_only() {
 fn nothing_judged_is_nothing_published_but_the_unpartitioned_tables() {
     let plan = plan("2025-03-01", &Table::ALL);
     let tables: Vec<Table> = tables(&plan, &[]).iter().map(|piece| piece.table).collect();
-    assert_eq!(tables, [Table::AccountHealth, Table::Rejects, Table::InputFiles]);
+    assert_eq!(tables, [Table::AccountHealth, Table::HealthBreakdown, Table::Rejects, Table::InputFiles]);
 }
 
 fn packages() -> impl Strategy<Value = Vec<Judged>> {
@@ -204,11 +205,9 @@ fn packages() -> impl Strategy<Value = Vec<Judged>> {
         day: day("2025-01-02") + after,
         seller,
         market,
-        programme: "standard",
         category,
         carrier,
-        reason,
-        count,
+        ..judged("2025-01-02", reason, count)
     });
     prop::collection::vec(one, 0..60)
 }
