@@ -205,8 +205,9 @@ mod tests {
         assert_eq!(by(Reason::ScanMissing), FixableBy::Carrier);
         assert_eq!(by(Reason::DeliveryScanMissing), FixableBy::Carrier);
         let others = Reason::defects().filter(|reason| !matches!(reason.entry().rung, 11 | 14 | 18 | 19));
-        assert_eq!(others.clone().count(), 7);
-        assert!(others.clone().all(|reason| by(reason) == FixableBy::Number));
+        let others: Vec<Reason> = others.collect();
+        assert_eq!(others.len(), 7);
+        assert!(others.iter().all(|reason| by(*reason) == FixableBy::Number));
         assert!(Reason::defects().all(|reason| FixableBy::of(reason, true) == FixableBy::Nobody));
     }
 
