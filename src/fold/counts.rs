@@ -282,7 +282,10 @@ impl Marginal {
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         ready.kept_bytes += bytes;
         ready.kept.push_back((slot.clone(), bytes));
-        while ready.kept_bytes > KEPT_BYTES {
+        // Only windows ask for a piece again.
+        let is_asked_again = self.of.as_ref().is_some_and(|(kind, _)| *kind == Kind::Category);
+        let most = if is_asked_again { KEPT_BYTES } else { 0 };
+        while ready.kept_bytes > most {
             let Some((_, bytes)) = ready.kept.pop_front() else { break };
             ready.kept_bytes -= bytes;
         }

@@ -27,6 +27,7 @@ fn manifest(version: u64, tables: &[(Table, Vec<DataFile>)]) -> Manifest {
         health_as_of: None,
         inputs: Vec::new(),
         sums: Sums::default(),
+        rates: Vec::new(),
         unpriced: 0,
         copies_apart_days: None,
         not_judged: Vec::new(),

@@ -1,6 +1,7 @@
 //! Running the program and reading what it published.
 
-use arrow::array::Array;
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::collections::BTreeMap;
@@ -56,7 +57,13 @@ pub fn read(path: &Path) -> Vec<Row> {
         let batch = batch.unwrap();
         for row in 0..batch.num_rows() {
             let cell = |column: &std::sync::Arc<dyn Array>| {
-                column.is_valid(row).then(|| array_value_to_string(column, row).unwrap())
+                column.is_valid(row).then(|| match column.data_type() {
+                    DataType::Timestamp(..) => {
+                        let time = column.as_primitive::<TimestampMicrosecondType>().value_as_datetime(row).unwrap();
+                        time.and_utc().to_rfc3339()
+                    }
+                    _ => array_value_to_string(column, row).unwrap(),
+                })
             };
             rows.push(
                 batch

@@ -18,10 +18,12 @@ use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, monday};
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
 use vtr_kernel::instant::{Moment, TimeFormat};
-use vtr_kernel::ladder::{Evidence, Terms, judge, selecting_day};
+use vtr_kernel::ladder::{Evidence, Terms, judge, selecting_day, zone};
 use vtr_kernel::lane::Country;
+use vtr_kernel::mend::Outcome;
 use vtr_kernel::money::Rates;
 use vtr_kernel::number::clean_into;
+use vtr_kernel::reason::Class;
 
 /// A small deterministic source of choices.
 struct Dice(u64);
@@ -265,14 +267,18 @@ fn naive(lines: &[Line], book: &Book) -> (Cells, u64, u64) {
             delivery_scan: line.delivery.map(Moment::Instant),
             scan_columns: ScanColumns::Both,
         };
-        let verdict = judge(&facts, day, &Terms { book, rates: &rates, as_of: AS_OF, evidence: Evidence::Scans });
+        let terms = Terms { book, rates: &rates, as_of: AS_OF, evidence: Evidence::Scans };
+        let verdict = judge(&facts, day, &terms);
+        let promised_day = promised.map(|promised| promised.day(zone(book, marketplace, &utc)));
+        let is_pending = verdict.reason.entry().rung >= 18 && promised_day.is_some_and(|day| day >= AS_OF);
+        let is_pending = is_pending && verdict.reason.class() == Class::Defect;
         let key = (
             monday(day),
             seller.to_owned(),
             book.marketplace_label(marketplace).to_owned(),
             book.programme(verdict.programme).to_owned(),
             book.carriers.label(verdict.carrier).to_owned(),
-            verdict.reason as u8,
+            Outcome { reason: verdict.reason, is_pending }.code(),
         );
         *cells.entry(key).or_default() += 1;
     }
