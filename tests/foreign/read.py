@@ -27,7 +27,7 @@ tables = manifest["tables"]
 
 # pyarrow: every named file is whole, and has the rows that the manifest says.
 files = [entry for entries in tables.values() for entry in entries]
-check("the manifest names files of all eight tables", len(tables) == 8 and all(tables.values()))
+check("the manifest names files of all ten tables", len(tables) == 10 and all(tables.values()))
 check("pyarrow reads every file, with the rows of the manifest",
       all(pq.read_table(f"{out}/{entry['path']}", partitioning=None).num_rows == entry["rows"] for entry in files))
 check("every file has the digest that names it",
@@ -45,6 +45,38 @@ def one(sql):
 def rows(sql):
     return db.execute(sql).fetchall()
 
+
+MENDERS = ("nobody", "carrier", "number")
+REASONS = """tracking_missing tracking_placeholder carrier_missing carrier_not_accepted number_refused carrier_mismatch
+added_after_delivery number_malformed check_digit_failed delivery_scan_missing scan_missing""".split()
+ACCOUNT = "seller_id, marketplace, programme, week_start"
+check("vtr_weekly_reasons adds up to vtr_weekly by class, and is pending as often",
+      one(f"""select count(*) from (select {ACCOUNT}, sum(packages) filter (class = 'out_of_scope') a, sum(packages) filter (class = 'exempt') b,
+              sum(packages) filter (class = 'valid') c, sum(packages) filter (class = 'defect') d, sum(pending) e from vtr_weekly_reasons group by all) r
+              full join (select {ACCOUNT}, sum(out_of_scope) a, sum(exempt) b, sum(valid) c, sum(defects) d, sum(pending) e from vtr_weekly
+              group by all) w using ({ACCOUNT}) where (coalesce(r.a, 0), coalesce(r.b, 0), coalesce(r.c, 0), coalesce(r.d, 0), r.e)
+              is distinct from (w.a, w.b, w.c, w.d, w.e)""") == (0,))
+COUNTS = ["eligible", "valid", "defects", "pending"]
+check("health_breakdown adds up to account_health",
+      one(f"""select count(*) from (select seller_id, marketplace, programme, product_category, {', '.join(f'sum({c}) {c}' for c in COUNTS)}
+              from health_breakdown group by all) b full join (select * from account_health where eligible > 0) h
+              using (seller_id, marketplace, programme, product_category)
+              where ({', '.join('b.' + c for c in COUNTS)}) is distinct from ({', '.join('h.' + c for c in COUNTS)})""") == (0,)
+      and one("select sum(eligible) > 0 from health_breakdown") == (True,))
+check("in health_breakdown defects are the sum of their reasons and of who can mend them",
+      one(f"""select count(*) from health_breakdown where defects <> {' + '.join(REASONS)}
+              or defects <> {' + '.join('fixable_by_' + who for who in MENDERS)}""") == (0,))
+check("the cause of an account is the largest group of its breakdown",
+      one(f"""with groups as (from (unpivot health_breakdown on {', '.join(REASONS)} into name reason value n)),
+              largest as (select seller_id, marketplace, programme, product_category, max(n) n from groups group by all)
+              select count(*) from account_health h join largest l using (seller_id, marketplace, programme, product_category)
+              left join groups g on (g.seller_id, g.marketplace, g.programme, g.product_category, g.reason, g.carrier)
+              = (h.seller_id, h.marketplace, h.programme, h.product_category, h.cause_reason, h.cause_carrier)
+              where h.cause_packages <> l.n or h.cause_packages > 0 and g.n is distinct from l.n""") == (0,))
+for table in ("vtr_weekly", "vtr_weekly_category", "vtr_rolling", "account_health", "health_breakdown"):
+    check(f"{table}: what is pending is a part of the defects", one(f"select count(*) from {table} where pending < 0 or pending > defects") == (0,))
+check("defects are pending as often as vtr_weekly says",
+      one("select count(*) filter (pending) from defects") == one("select sum(pending) from vtr_weekly"))
 
 classes = (sums["out_of_scope"], sums["exempt"], sums["valid"], sums["defect"])
 for table in ("vtr_weekly", "vtr_weekly_category"):

@@ -22,11 +22,10 @@ use vtr_kernel::instant::{Moment, TimeFormat};
 use vtr_kernel::ladder::{Evidence, Terms, is_implausible, judge, selecting_day, zone};
 use vtr_kernel::lane::Country;
 use vtr_kernel::load::{self, BookFile};
-use vtr_kernel::mend::Outcome;
 use vtr_kernel::money::Rates;
 use vtr_kernel::number::clean_into;
 use vtr_kernel::policy::Marketplace;
-use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::reason::Class;
 use vtr_kernel::tally::{Tally, Target, TargetKind};
 use vtr_kernel::{Book, text};
 
@@ -390,7 +389,8 @@ fn folded(setting: &Setting) -> Outcome {
     let marginals = shared.freeze(setting.book).marginals(partial, axis);
     let ((monday, weekly), (day, category)) =
         (marginals.weekly.iter().next().unwrap(), marginals.category.iter().next().unwrap());
-    let reason = Outcome::from_code(weekly.column(4).as_primitive::<UInt8Type>().value(0)).unwrap().reason;
+    let reason =
+        vtr_kernel::mend::Outcome::from_code(weekly.column(4).as_primitive::<UInt8Type>().value(0)).unwrap().reason;
     assert_eq!(weekly.column(5).as_primitive::<Int64Type>().value(0), 1);
     assert_eq!(
         weekly.num_rows() + category.num_rows() + marginals.names.values().map(RecordBatch::num_rows).sum::<usize>(),
