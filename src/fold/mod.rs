@@ -343,7 +343,7 @@ impl Reading<'_> {
         let cells = self.plan.cells(file.input, file.format);
         let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
         let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
-        let seller = seller.map(|(_, text)| text.as_str());
+        let seller = seller.map(|(_, text)| text.as_str()).filter(|seller| !seller.is_empty());
         // What fails behind the reader is not the file's fault.
         let sound = std::cell::Cell::new(true);
         let mut take = |chunk: scan::Chunk| {

@@ -5,10 +5,11 @@
 //! decoded and named as such. It fails as a run does on what is damaged, encrypted or too large.
 
 use super::profile::Profile;
+use super::suggest::{Fill, Keys};
 use super::{ColumnLook, Finding, Look, ParquetLook, Request, Values, shown_heading, suggest, text};
 use crate::place::blob::Blob;
 use crate::scan::store::Origin;
-use crate::scan::{footer, pages, parquet as reading};
+use crate::scan::{footer, midnight, pages, parquet as reading};
 use arrow::array::{Array, ArrayRef, AsArray, downcast_primitive_array};
 use arrow::datatypes::{DataType, Field, Schema, ToByteSlice};
 use parquet::arrow::ProjectionMask;
@@ -19,7 +20,7 @@ use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetSt
 use parquet::schema::types::Type;
 use std::sync::Arc;
 use vtr_columnar::fold::shown_cell;
-use vtr_columnar::input::Column;
+use vtr_columnar::input::{CellRules, Column};
 
 /// Values of a nested column's row group up to which it is put together, and not only its pages read.
 const NESTED_VALUES: i64 = 4 << 20;
@@ -43,14 +44,23 @@ pub(super) fn look(request: &Request, origin: &Origin, look: &mut Look) -> Resul
     let leaves: Vec<usize> = (0..metadata.file_metadata().schema_descr().num_columns()).collect();
     reading::check(&metadata, &leaves, look.bytes, &request.limits)?;
     look.rows = metadata.row_groups().iter().map(|group| group.num_rows().unsigned_abs()).sum();
-    look.mapping = suggest::mapping(&names);
     let mut decoding =
         Decoding { request, origin, metadata: &metadata, plain: &plain, file: Arc::new(file), largest: 0 };
-    let mut columns = Vec::new();
-    for place in 0..count {
-        columns.push(decoding.column(place, look)?);
+    let profiles = (0..count).map(|place| decoding.column(place)).collect::<Result<Vec<_>, _>>()?;
+    let fills: Vec<Fill> = profiles.iter().map(|(profile, _)| Fill::of(profile)).collect();
+    look.mapping = suggest::mapping(&names, &fills);
+    let mut looked = Vec::new();
+    for (place, (profile, nul)) in profiles.iter().enumerate() {
+        let maps_to = look.mapping.column_of(names[place].trim());
+        decoding.findings(place, maps_to, profile, *nul, &mut look.findings);
+        looked.extend(maps_to.and_then(Column::from_name).map(|column| (column, profile)));
     }
-    look.columns = columns;
+    let columns = profiles
+        .iter()
+        .enumerate()
+        .map(|(place, (profile, _))| decoding.finished(place, look.mapping.column_of(names[place].trim()), profile));
+    look.columns = columns.collect();
+    look.findings.extend(super::findings::of_file(&names, &look.mapping));
     look.parquet = Some(ParquetLook {
         created_by: metadata.file_metadata().created_by().map(shown_heading),
         row_groups: metadata.num_row_groups(),
@@ -58,7 +68,7 @@ pub(super) fn look(request: &Request, origin: &Origin, look: &mut Look) -> Resul
         largest_page_bytes: decoding.largest,
     });
     look.findings.extend(text::doubled(&names));
-    look.snippet = suggest::snippet(look, &[]);
+    look.snippet = suggest::snippet(look, &Keys::of_columns(&looked));
     Ok(())
 }
 
@@ -82,8 +92,8 @@ struct Decoding<'a> {
 }
 
 impl Decoding<'_> {
-    /// Decodes a top-level column through all row groups.
-    fn column(&mut self, place: usize, look: &mut Look) -> Result<ColumnLook, String> {
+    /// Decodes a top-level column through all row groups; and how many of its values hold a NUL.
+    fn column(&mut self, place: usize) -> Result<(Profile, u64), String> {
         let field = self.plain.schema().field(place).clone();
         let leaves = reading::leaves(self.metadata, &[place]);
         let nested = field.data_type().is_nested();
@@ -111,7 +121,7 @@ impl Decoding<'_> {
                 .map_err(|error| said(format!("cannot be decoded ({error}); write the file again")))?
             {
                 decoded += batch.num_rows() as u64;
-                nul += take(batch.column(0), nested, &mut profile);
+                nul += take(batch.column(0), nested, &mut profile, &self.request.input.columnar_cells);
             }
             if decoded != group.num_rows().unsigned_abs() {
                 let told = group.num_rows();
@@ -120,10 +130,7 @@ impl Decoding<'_> {
                 )));
             }
         }
-        let mapped = look.mapping.columns.iter().find(|mapped| mapped.heading == field.name().trim());
-        let maps_to = mapped.map(|mapped| mapped.column);
-        self.findings(place, &field, maps_to, &profile, nul, &mut look.findings);
-        Ok(self.finished(place, &field, maps_to, profile))
+        Ok((profile, nul))
     }
 
     /// The schema in which the texts of a column are views, so that a dictionary is never written out.
@@ -160,12 +167,12 @@ impl Decoding<'_> {
     fn findings(
         &self,
         place: usize,
-        field: &Field,
         maps_to: Option<&'static str>,
         profile: &Profile,
         nul: u64,
         findings: &mut Vec<Finding>,
     ) {
+        let field = self.plain.schema().field(place);
         let name = shown_heading(field.name());
         let mut add = |kind, count, says| findings.push(Finding { kind, count, says, first: Vec::new() });
         if nul > 0 {
@@ -175,12 +182,11 @@ impl Decoding<'_> {
         if let Err(fault) = column.read_as(&reading::found_type(self.plain, place)) {
             add("wrong_type", 1, fault);
         }
-        if profile.damaged > 0 && crate::scan::damage::IDENTIFIERS.contains(&column) {
-            add("spreadsheet_damage", profile.damaged, crate::scan::damage::sentence(&name, profile.damaged));
-        }
+        findings.extend(super::findings::of_column(column, &name, profile));
     }
 
-    fn finished(&self, place: usize, field: &Field, maps_to: Option<&'static str>, profile: Profile) -> ColumnLook {
+    fn finished(&self, place: usize, maps_to: Option<&'static str>, profile: &Profile) -> ColumnLook {
+        let field = self.plain.schema().field(place);
         let nested = field.data_type().is_nested();
         let (distinct, distinct_is_exact) = profile.distinct.count();
         let is_text = matches!(
@@ -198,7 +204,7 @@ impl Decoding<'_> {
             longest_bytes: (is_text && !nested).then_some(profile.longest),
             maps_to,
             note: nested.then(|| "nested: no job can map it".to_owned()),
-            examples: profile.examples,
+            examples: profile.examples.clone(),
         }
     }
 }
@@ -218,9 +224,14 @@ fn kind(root: &Type, arrow: &DataType) -> String {
 }
 
 /// Takes the values of a batch; how many of them hold a NUL.
-fn take(array: &ArrayRef, nested: bool, profile: &mut Profile) -> u64 {
+fn take(array: &ArrayRef, nested: bool, profile: &mut Profile, rules: &CellRules) -> u64 {
     let nulls = array.logical_null_count() as u64;
     profile.nulls += nulls;
+    if matches!(array.data_type(), DataType::Timestamp(..)) {
+        let (midnights, others) = midnight::counted(array, rules);
+        profile.midnights += midnights;
+        profile.other_times += others;
+    }
     if nested {
         profile.values += array.len() as u64 - nulls;
         return 0;
@@ -231,8 +242,7 @@ fn take(array: &ArrayRef, nested: bool, profile: &mut Profile) -> u64 {
         DataType::Utf8View => {
             for value in array.as_string_view().iter().flatten() {
                 nul += u64::from(value.as_bytes().contains(&0));
-                profile.value(value.as_bytes());
-                profile.damaged += u64::from(crate::scan::damage::is_damaged(value.as_bytes()));
+                profile.cell(value, rules);
             }
         }
         DataType::BinaryView => array.as_binary_view().iter().flatten().for_each(|value| profile.value(value)),

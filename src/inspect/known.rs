@@ -27,6 +27,10 @@ const ESTIMATE: &str = "an estimate: make sure that it is the date promised to t
 const PICKED_UP: &str = "the day on which the carrier fetched it";
 const SLOT: &str = "only filled where the buyer chose a delivery slot";
 
+const PLANNED_DELIVERY: &str =
+    "some shops mean the day planned for the delivery: make sure that it is the delivery itself";
+const EITHER_COUNTRY: &str = "some shops mean the country it is sent to: make sure that it is the one it is sent from";
+
 const ORDERED: &str = "when it was ordered or paid, which places no shipment in time";
 const ITEM: &str = "about an item of the order, not about the package";
 const CHOSEN: &str = "what the buyer chose, not what the seller shipped by";
@@ -34,7 +38,7 @@ const PLANNED: &str = "when it should ship, not when it did";
 const AMOUNT: &str = "the amount of one order line, not the value of the package";
 
 /// Heading in lower case with hyphens for blanks and underscores.
-const KNOWN: [(&str, Meaning); 92] = [
+const KNOWN: [(&str, Meaning); 163] = [
     ("amazon-order-id", Meaning::Is(OrderId, None)),
     ("order-id", Meaning::Is(OrderId, None)),
     ("amazonorderid", Meaning::Is(OrderId, None)),
@@ -78,6 +82,77 @@ const KNOWN: [(&str, Meaning); 92] = [
     ("product-category", Meaning::Is(ProductCategory, None)),
     ("item-currency", Meaning::Is(Currency, None)),
     ("last-updated-date", Meaning::Is(UpdatedAt, None)),
+    ("bestellnummer", Meaning::Is(OrderId, None)),
+    ("bestell-nr", Meaning::Is(OrderId, None)),
+    ("bestell-id", Meaning::Is(OrderId, None)),
+    ("bestellnr", Meaning::Is(OrderId, None)),
+    ("auftragsnummer", Meaning::Is(OrderId, None)),
+    ("auftrags-nr", Meaning::Is(OrderId, None)),
+    ("verkäufer-id", Meaning::Is(SellerId, None)),
+    ("händler-id", Meaning::Is(SellerId, None)),
+    ("verkäufer", Meaning::Is(SellerId, None)),
+    ("marktplatz", Meaning::Is(Marketplace, None)),
+    ("verkaufskanal", Meaning::Is(Marketplace, None)),
+    ("paketnummer-der-bestellung", Meaning::Is(PackageId, None)),
+    ("versanddienstleister", Meaning::Is(Carrier, None)),
+    ("paketdienst", Meaning::Is(Carrier, None)),
+    ("versandunternehmen", Meaning::Is(Carrier, None)),
+    ("frachtführer", Meaning::Is(Carrier, None)),
+    ("zusteller", Meaning::Is(Carrier, None)),
+    ("spediteur", Meaning::Is(Carrier, None)),
+    ("sendungsnummer", Meaning::Is(TrackingNumber, None)),
+    ("sendungs-nr", Meaning::Is(TrackingNumber, None)),
+    ("sendungsverfolgungsnummer", Meaning::Is(TrackingNumber, None)),
+    ("trackingnummer", Meaning::Is(TrackingNumber, None)),
+    ("tracking-nummer", Meaning::Is(TrackingNumber, None)),
+    ("tracking-nr", Meaning::Is(TrackingNumber, None)),
+    ("paketnummer", Meaning::Is(TrackingNumber, None)),
+    ("versandart", Meaning::Is(ShipService, None)),
+    ("versandservice", Meaning::Is(ShipService, None)),
+    ("versanddatum", Meaning::Is(ShippedAt, None)),
+    ("versandt-am", Meaning::Is(ShippedAt, None)),
+    ("versendet-am", Meaning::Is(ShippedAt, None)),
+    ("zustellung-bis", Meaning::Is(PromisedDeliveryAt, None)),
+    ("lieferung-bis", Meaning::Is(PromisedDeliveryAt, None)),
+    ("zugesagtes-lieferdatum", Meaning::Is(PromisedDeliveryAt, None)),
+    ("spätestes-lieferdatum", Meaning::Is(PromisedDeliveryAt, None)),
+    ("voraussichtliches-lieferdatum", Meaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
+    ("erster-scan", Meaning::Is(FirstScanAt, None)),
+    ("erstscan", Meaning::Is(FirstScanAt, None)),
+    ("zugestellt-am", Meaning::Is(DeliveryScanAt, None)),
+    ("zustelldatum", Meaning::Is(DeliveryScanAt, None)),
+    ("lieferdatum", Meaning::Is(DeliveryScanAt, Some(PLANNED_DELIVERY))),
+    ("bestellstatus", Meaning::Is(OrderStatus, None)),
+    ("auftragsstatus", Meaning::Is(OrderStatus, None)),
+    ("versand-durch", Meaning::Is(FulfillmentChannel, None)),
+    ("lieferland", Meaning::Is(ShipToCountry, None)),
+    ("zielland", Meaning::Is(ShipToCountry, None)),
+    ("empfängerland", Meaning::Is(ShipToCountry, None)),
+    ("versandland", Meaning::Is(ShipFromCountry, Some(EITHER_COUNTRY))),
+    ("absenderland", Meaning::Is(ShipFromCountry, None)),
+    ("warenwert", Meaning::Is(PackageValue, None)),
+    ("paketwert", Meaning::Is(PackageValue, None)),
+    ("währung", Meaning::Is(Currency, None)),
+    ("kategorie", Meaning::Is(ProductCategory, None)),
+    ("produktkategorie", Meaning::Is(ProductCategory, None)),
+    ("warengruppe", Meaning::Is(ProductCategory, None)),
+    ("geändert-am", Meaning::Is(UpdatedAt, None)),
+    ("bestelldatum", Meaning::Useless(ORDERED)),
+    ("auftragsdatum", Meaning::Useless(ORDERED)),
+    ("zahlungsdatum", Meaning::Useless(ORDERED)),
+    ("artikelnummer", Meaning::Useless(ITEM)),
+    ("artikel", Meaning::Useless(ITEM)),
+    ("artikelbezeichnung", Meaning::Useless(ITEM)),
+    ("menge", Meaning::Useless(ITEM)),
+    ("anzahl", Meaning::Useless(ITEM)),
+    ("einzelpreis", Meaning::Useless(AMOUNT)),
+    ("versandkosten", Meaning::Useless(AMOUNT)),
+    ("rechnungsnummer", Meaning::Useless("the seller's invoice")),
+    ("ort", Meaning::Personal),
+    ("stadt", Meaning::Personal),
+    ("plz", Meaning::Personal),
+    ("name", Meaning::Personal),
+    ("vorname", Meaning::Personal),
     ("merchant-order-id", Meaning::Useless("the seller's own number of the order")),
     ("shipment-id", Meaning::Useless("Amazon's number of a shipment of its own")),
     ("shipment-item-id", Meaning::Useless(ITEM)),
@@ -130,15 +205,35 @@ const KNOWN: [(&str, Meaning); 92] = [
 ];
 
 /// Words of headings that are about a person.
-const PERSONAL: [&str; 8] = ["buyer", "recipient", "customer", "email", "e-mail", "phone", "address", "postal"];
+const PERSONAL: [&str; 15] = [
+    "buyer",
+    "recipient",
+    "customer",
+    "email",
+    "e-mail",
+    "phone",
+    "address",
+    "postal",
+    "kunde",
+    "käufer",
+    "empfänger",
+    "telefon",
+    "straße",
+    "strasse",
+    "anschrift",
+];
+
+/// A heading as it stands in the table: in lower case, with hyphens for blanks and underscores.
+pub(super) fn key(heading: &str) -> String {
+    crate::scan::headings::key(heading).replace(['.', ':'], "").trim().replace([' ', '_'], "-")
+}
 
 /// What a heading is, and how good a source of it; smaller is better.
 pub(super) fn meaning(heading: &str) -> Option<(Meaning, usize)> {
-    let key = crate::scan::headings::key(heading);
-    if let Some(column) = Column::from_name(&key) {
+    if let Some(column) = Column::from_name(&crate::scan::headings::key(heading)) {
         return Some((Meaning::Is(column, None), 0));
     }
-    let hyphened = key.replace([' ', '_'], "-");
+    let hyphened = key(heading);
     if let Some(column) = Column::from_name(&hyphened.replace('-', "_")) {
         return Some((Meaning::Is(column, None), 1));
     }
@@ -171,6 +266,24 @@ mod tests {
             assert_eq!(meaning(personal).map(|(meaning, _)| meaning), Some(Meaning::Personal), "{personal}");
         }
         assert_eq!(meaning("colour"), None);
+    }
+
+    #[test]
+    fn headings_of_german_shops_are_known() {
+        for (heading, column) in [
+            ("Bestellnummer", OrderId),
+            ("Bestell-Nr.", OrderId),
+            ("Sendungsnummer", TrackingNumber),
+            ("Versanddienstleister", Carrier),
+            ("Zustellung bis", PromisedDeliveryAt),
+            ("EMPFÄNGERLAND", ShipToCountry),
+            ("Währung", Currency),
+        ] {
+            assert!(matches!(meaning(heading), Some((Meaning::Is(found, _), _)) if found == column), "{heading}");
+        }
+        for personal in ["Käufername", "Straße", "Kunden-Telefon", "PLZ", "Name"] {
+            assert_eq!(meaning(personal).map(|(meaning, _)| meaning), Some(Meaning::Personal), "{personal}");
+        }
     }
 
     #[test]

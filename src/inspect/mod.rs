@@ -5,6 +5,7 @@
 //! would refuse it; nothing is guessed without saying so.
 
 mod columnar;
+mod findings;
 mod known;
 mod profile;
 mod suggest;
@@ -27,6 +28,8 @@ pub struct Request<'a> {
     pub input: Input,
     /// What of that was declared.
     pub declared: Declared,
+    /// Formats of times that were declared.
+    pub timestamps: Vec<String>,
     /// What the file may cost.
     pub limits: Limits,
     /// Whether values are shown.
@@ -40,6 +43,8 @@ pub struct Declared {
     pub encoding: bool,
     /// The line of the headings.
     pub header_line: bool,
+    /// The delimiter.
+    pub delimiter: bool,
 }
 
 /// Whether contents of cells are shown.
@@ -194,6 +199,19 @@ pub struct Mapping {
     pub unused: Vec<Unused>,
 }
 
+impl Mapping {
+    /// The column of a heading, as it stands without outer blanks.
+    pub fn column_of(&self, heading: &str) -> Option<&'static str> {
+        let is_its = |mapped: &&Mapped| mapped.heading == heading || mapped.also.iter().any(|also| also == heading);
+        self.columns.iter().find(is_its).map(|mapped| mapped.column)
+    }
+
+    /// Whether some heading is this column.
+    pub fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|mapped| mapped.column == column)
+    }
+}
+
 /// A heading that is a column.
 #[derive(Debug, Serialize)]
 pub struct Mapped {
@@ -201,6 +219,9 @@ pub struct Mapped {
     pub column: &'static str,
     /// The heading.
     pub heading: String,
+    /// Headings that say the same, for rows in which the cells of those before are empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// What to look at before trusting it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caution: Option<&'static str>,

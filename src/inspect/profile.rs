@@ -10,8 +10,8 @@ use std::sync::LazyLock;
 use vtr_columnar::fold::shown_value;
 use vtr_columnar::input::CellRules;
 use vtr_kernel::amount::Amount;
-use vtr_kernel::calendar::Zone;
-use vtr_kernel::instant::{Moment, TimeFormat};
+use vtr_kernel::calendar::{FIRST_DAY, Zone};
+use vtr_kernel::instant::TimeFormat;
 use vtr_kernel::text;
 
 /// Hashes kept; up to so many distinct values the number is exact, beyond it is off by some 4 %.
@@ -21,20 +21,52 @@ const EXAMPLES: usize = 3;
 const EXAMPLE_CHARS: usize = 40;
 
 /// Ways to write times that are worth a suggestion.
-const TIME_FORMATS: [&str; 8] =
-    ["%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d"];
+const TIME_FORMATS: [&str; 20] = [
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y",
+    "%d.%m.%y",
+    "%d.%m.%y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y/%m/%d %H:%M:%S",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
+    "%Y%m%d",
+    "%b %d, %Y",
+    "%d %b %Y",
+];
 
 static READERS: LazyLock<Vec<TimeFormat>> = LazyLock::new(|| {
     let reader = |format: &&str| TimeFormat::new(&[*format], Zone::utc());
     TIME_FORMATS.iter().map(reader).collect::<Result<_, _>>().expect("the formats above are understood")
 });
 
-const INTEGER: u16 = 1;
-const DECIMAL: u16 = 1 << 1;
-const FLAG: u16 = 1 << 2;
-const DATE: u16 = 1 << 3;
-const TIME: u16 = 1 << 4;
-const FIRST_FORMAT: u16 = 1 << 5;
+const INTEGER: u32 = 1;
+const DECIMAL: u32 = 1 << 1;
+const FLAG: u32 = 1 << 2;
+const DATE: u32 = 1 << 3;
+const TIME: u32 = 1 << 4;
+const COMMA: u32 = 1 << 5;
+const FIRST_FORMAT: u32 = 1 << 6;
+
+/// Values that a run cannot read, by what a column would have to be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Unreadable {
+    /// As times.
+    pub times: u64,
+    /// As amounts.
+    pub amounts: u64,
+    /// As flags.
+    pub flags: u64,
+}
 
 /// What is known of a column so far.
 pub(super) struct Profile {
@@ -49,8 +81,13 @@ pub(super) struct Profile {
     /// A few values, if they may be shown.
     pub examples: Vec<String>,
     pub distinct: Distinct,
+    /// Values that are nothing else than text, by what they are not.
+    pub unreadable: Unreadable,
+    /// Times at midnight, and at another time of day.
+    pub midnights: u64,
+    pub other_times: u64,
     /// What all values so far can be.
-    can_be: u16,
+    can_be: u32,
     leading_zeros: bool,
     keeps_examples: bool,
 }
@@ -65,7 +102,10 @@ impl Profile {
             damaged: 0,
             examples: Vec::new(),
             distinct: Distinct::default(),
-            can_be: INTEGER | DECIMAL | FLAG | DATE | TIME | formats,
+            unreadable: Unreadable::default(),
+            midnights: 0,
+            other_times: 0,
+            can_be: INTEGER | DECIMAL | FLAG | DATE | TIME | COMMA | formats,
             leading_zeros: false,
             keeps_examples,
         }
@@ -79,9 +119,7 @@ impl Profile {
         };
         self.value(value.as_bytes());
         self.damaged += u64::from(is_damaged(value));
-        if self.can_be != 0 {
-            self.narrow(value, rules);
-        }
+        self.narrow(value, rules);
         self.example(value);
     }
 
@@ -109,7 +147,21 @@ impl Profile {
     }
 
     fn narrow(&mut self, value: &str, rules: &CellRules) {
-        let mut keep = |bit: u16, fits: bool| {
+        let written = rules.times.as_written(value);
+        match written {
+            None => self.unreadable.times += 1,
+            Some((_, Some(0))) => self.midnights += 1,
+            Some((_, Some(_))) => self.other_times += 1,
+            Some((_, None)) => {}
+        }
+        let is_amount = Amount::read(value, rules.decimal_mark).is_ok();
+        let is_flag = text::flag(value).is_some();
+        self.unreadable.amounts += u64::from(!is_amount);
+        self.unreadable.flags += u64::from(!is_flag);
+        if self.can_be == 0 {
+            return;
+        }
+        let mut keep = |bit: u32, fits: bool| {
             if !fits {
                 self.can_be &= !bit;
             }
@@ -117,23 +169,39 @@ impl Profile {
         let digits = value.strip_prefix(['-', '+']).unwrap_or(value);
         let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         keep(INTEGER, whole);
-        keep(DECIMAL, whole || Amount::read(value, rules.decimal_mark).is_ok());
-        keep(FLAG, text::flag(value).is_some());
-        let moment = rules.times.read(value).ok();
-        keep(DATE, matches!(moment, Some(Moment::Date(_))));
-        keep(TIME, moment.is_some());
+        keep(DECIMAL, whole || is_amount);
+        keep(COMMA, Amount::read(value, b',').is_ok());
+        keep(FLAG, is_flag);
+        keep(DATE, matches!(written, Some((_, None))));
+        keep(TIME, written.is_some());
         self.leading_zeros |= whole && digits.len() > 1 && digits.starts_with('0');
         for (index, reader) in READERS.iter().enumerate() {
             let bit = FIRST_FORMAT << index;
-            if self.can_be & bit != 0 && reader.read(value).is_err() {
+            // Of two digits no year is meant.
+            if self.can_be & bit != 0 && reader.as_written(value).is_none_or(|(day, _)| day < FIRST_DAY) {
                 self.can_be &= !bit;
             }
         }
     }
 
+    /// Whether all values are amounts with a decimal comma, though not all are with the declared mark.
+    pub fn has_decimal_comma(&self) -> bool {
+        self.unreadable.amounts > 0 && self.can_be & COMMA != 0
+    }
+
+    /// Whether there are times of day, and all of them are midnight.
+    pub fn is_at_midnight(&self) -> bool {
+        self.midnights > 0 && self.other_times == 0
+    }
+
+    /// Whether more than nine of ten are null.
+    pub fn is_almost_empty(&self) -> bool {
+        self.nulls > 0 && self.nulls.saturating_mul(10) > (self.nulls + self.values).saturating_mul(9)
+    }
+
     /// What all values are.
     pub fn kind(&self) -> &'static str {
-        let is = |bit: u16| self.can_be & bit != 0;
+        let is = |bit: u32| self.can_be & bit != 0;
         match () {
             () if self.values == 0 => "empty",
             () if is(INTEGER) && self.leading_zeros => "integer, leading zeros",
@@ -225,6 +293,15 @@ mod tests {
             assert_eq!(of(values).kind(), want, "{values:?}");
         }
         assert_eq!(of(&["31.12.2025", "01.02.2025"]).time_formats(), ["%d.%m.%Y"]);
+        assert_eq!(of(&["2025/12/31 10:00"]).time_formats(), ["%Y/%m/%d %H:%M"]);
+        let (comma, point) = (of(&["1,50", "2"]), of(&["1.50", "2"]));
+        assert!(comma.has_decimal_comma() && comma.unreadable.amounts == 1 && !point.has_decimal_comma());
+        assert!(of(&["2025-01-01T00:00:00Z", "2025-01-02"]).is_at_midnight() && !of(&["2025-01-02"]).is_at_midnight());
+        assert!(!of(&["2025-01-01T00:00:00Z", "2025-01-01T00:00:01Z"]).is_at_midnight());
+        assert!(
+            of(&["1", "", "", "", "", "", "", "", "", "", ""]).is_almost_empty() && !of(&["1", ""]).is_almost_empty()
+        );
+        assert_eq!(of(&["yesterday", "2025-01-02"]).unreadable.times, 1);
         assert_eq!(of(&["01/02/2025"]).time_formats(), ["%d/%m/%Y", "%m/%d/%Y"]);
         assert!(of(&["2025-01-01"]).time_formats().is_empty());
     }

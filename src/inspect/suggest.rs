@@ -4,23 +4,61 @@
 //! match them. It cannot fail.
 
 use super::known::{Meaning, meaning};
+use super::profile::Profile;
 use super::{Look, Mapped, Mapping, Unused, shown_heading};
 use encoding_rs::{Encoding, SHIFT_JIS};
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use vtr_columnar::input::Column;
+use vtr_columnar::input::{Column, Kind};
 
-/// Which heading is which column.
-pub(super) fn mapping(headings: &[String]) -> Mapping {
-    let mut best: BTreeMap<Column, (usize, &String, Option<&'static str>)> = BTreeMap::new();
+/// A heading that may be a column.
+struct Candidate<'a> {
+    /// How good a source it is by its name; smaller is better.
+    rank: usize,
+    heading: &'a str,
+    caution: Option<&'static str>,
+    fill: Fill,
+}
+
+/// How much of a column is filled.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fill {
+    /// Every row.
+    All,
+    /// More than one of ten.
+    Some,
+    /// At most that.
+    AlmostNone,
+    /// No row.
+    None,
+}
+
+impl Fill {
+    /// How much of a column was filled.
+    pub fn of(profile: &Profile) -> Fill {
+        match profile {
+            profile if profile.nulls == 0 => Fill::All,
+            profile if profile.values == 0 => Fill::None,
+            profile if profile.is_almost_empty() => Fill::AlmostNone,
+            _ => Fill::Some,
+        }
+    }
+}
+
+/// Which heading is which column; `fills` say how much of each is filled, where that is known.
+pub(super) fn mapping(headings: &[String], fills: &[Fill]) -> Mapping {
+    let mut candidates: BTreeMap<Column, Vec<Candidate>> = BTreeMap::new();
     let mut mapping = Mapping::default();
-    for heading in headings {
+    for (index, heading) in headings.iter().enumerate() {
+        let fill = fills.get(index).copied().unwrap_or(Fill::All);
         match meaning(heading) {
             Some((Meaning::Is(column, caution), rank)) => {
-                let known = best.get(&column);
-                if known.is_none_or(|(known, ..)| rank < *known) {
-                    best.insert(column, (rank, heading, caution));
-                }
+                candidates.entry(column).or_default().push(Candidate {
+                    rank,
+                    heading: trimmed(heading),
+                    caution,
+                    fill,
+                });
             }
             Some((Meaning::Personal, _)) => mapping.personal.push(shown_heading(heading)),
             Some((Meaning::Useless(why), _)) => {
@@ -29,29 +67,34 @@ pub(super) fn mapping(headings: &[String]) -> Mapping {
             None => {}
         }
     }
-    for heading in headings {
-        if let Some((Meaning::Is(column, _), _)) = meaning(heading)
-            && let Some((_, used, _)) = best.get(&column)
-            && *used != heading
-        {
-            let why = format!("`{}` is the better source of `{}`", shown_heading(used), column.name());
-            mapping.unused.push(Unused { heading: shown_heading(heading), why });
+    for (column, mut found) in candidates {
+        // A name that is a little better makes up for no column without values.
+        found.sort_by_key(|candidate| (candidate.fill >= Fill::AlmostNone, candidate.rank));
+        let best = &found[0];
+        let says_same = |other: &&Candidate| {
+            best.fill != Fill::All
+                && other.fill != Fill::None
+                && best.caution.is_none()
+                && other.caution.is_none()
+                && other.heading != best.heading
+        };
+        let also: Vec<String> = found[1..].iter().filter(says_same).map(|other| other.heading.to_owned()).collect();
+        for other in &found[1..] {
+            if !also.iter().any(|also| also == other.heading) {
+                let why = format!("`{}` is the better source of `{}`", shown_heading(best.heading), column.name());
+                mapping.unused.push(Unused { heading: shown_heading(other.heading), why });
+            }
         }
+        let (heading, caution) = (best.heading.to_owned(), best.caution);
+        mapping.columns.push(Mapped { column: column.name(), heading, also, caution });
     }
-    let has = |column: Column| best.contains_key(&column);
-    mapping.missing =
+    let has = |column: Column| mapping.has(column.name());
+    let mut missing: Vec<&'static str> =
         Column::ALL.into_iter().filter(|column| column.is_needed() && !has(*column)).map(Column::name).collect();
     if !has(Column::PromisedDeliveryAt) && !has(Column::ShippedAt) {
-        mapping.missing.push("promised_delivery_at or shipped_at");
+        missing.push("promised_delivery_at or shipped_at");
     }
-    mapping.columns = best
-        .into_iter()
-        .map(|(column, (_, heading, caution))| Mapped {
-            column: column.name(),
-            heading: trimmed(heading).to_owned(),
-            caution,
-        })
-        .collect();
+    mapping.missing = missing;
     mapping
 }
 
@@ -69,20 +112,66 @@ fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
 
-/// The part of a job that reads a file; `csv` are keys of its `[input.csv]`.
-pub(super) fn snippet(look: &Look, csv: &[(&str, String)]) -> String {
+/// Keys of an `[[input]]`, and those of its `[input.csv]`.
+#[derive(Default)]
+pub(super) struct Keys {
+    pub input: Vec<(&'static str, String)>,
+    pub csv: Vec<(&'static str, String)>,
+}
+
+impl Keys {
+    /// What the columns need, whatever the format: how times and amounts are written, which are days.
+    pub fn of_columns(looked: &[(Column, &Profile)]) -> Keys {
+        let mut keys = Keys::default();
+        let times = || looked.iter().filter(|(column, _)| column.kind() == Kind::Time);
+        let written: Vec<Vec<&str>> =
+            times().map(|(_, profile)| profile.time_formats()).filter(|formats| !formats.is_empty()).collect();
+        let mut formats: Vec<&str> = written.iter().filter(|one| one.len() == 1).flatten().copied().collect();
+        let sure = formats.clone();
+        // What one column leaves open another may settle.
+        let open: Vec<&Vec<&str>> =
+            written.iter().filter(|one| !one.iter().any(|format| sure.contains(format))).collect();
+        formats.extend(open.iter().copied().flatten());
+        formats.sort_unstable();
+        formats.dedup();
+        if !open.is_empty() {
+            keys.input.push(("# timestamps", format!("{formats:?}  # keep those that are meant")));
+        } else if !formats.is_empty() {
+            keys.input.push(("timestamps", format!("{formats:?}")));
+        }
+        let days: Vec<&str> =
+            times().filter(|(_, profile)| profile.is_at_midnight()).map(|(column, _)| column.name()).collect();
+        if !days.is_empty() {
+            keys.input.push(("days", format!("{days:?}  # if they are calendar days")));
+        }
+        if looked.iter().any(|(column, profile)| column.kind() == Kind::Amount && profile.has_decimal_comma()) {
+            keys.input.push(("decimal", "\",\"".to_owned()));
+        }
+        keys
+    }
+}
+
+/// The part of a job that reads a file.
+pub(super) fn snippet(look: &Look, keys: &Keys) -> String {
     let mut text = String::from("[[input]]\n");
     let _ = writeln!(text, "path = {}", quoted(&look.file));
     let suffix_tells = super::by_suffix(&look.file).is_some();
     if !suffix_tells {
         let _ = writeln!(text, "format = \"{}\"", look.format);
     }
-    let (own, others): (Vec<&Mapped>, Vec<&Mapped>) =
-        look.mapping.columns.iter().partition(|mapped| crate::scan::headings::key(&mapped.heading) == mapped.column);
+    for (key, value) in &keys.input {
+        let _ = writeln!(text, "{key} = {value}");
+    }
+    let is_own =
+        |mapped: &&Mapped| mapped.also.is_empty() && crate::scan::headings::key(&mapped.heading) == mapped.column;
+    let (own, others): (Vec<&Mapped>, Vec<&Mapped>) = look.mapping.columns.iter().partition(is_own);
     text += "\n[input.columns]\n";
     for mapped in others {
         let caution = mapped.caution.map_or_else(String::new, |caution| format!("  # {caution}"));
-        let _ = writeln!(text, "{} = {}{caution}", mapped.column, quoted(&mapped.heading));
+        let list =
+            || std::iter::once(&mapped.heading).chain(&mapped.also).map(|heading| quoted(heading)).collect::<Vec<_>>();
+        let from = if mapped.also.is_empty() { quoted(&mapped.heading) } else { format!("[{}]", list().join(", ")) };
+        let _ = writeln!(text, "{} = {from}{caution}", mapped.column);
     }
     if !own.is_empty() {
         let names: Vec<&str> = own.iter().map(|mapped| mapped.column).collect();
@@ -100,9 +189,9 @@ pub(super) fn snippet(look: &Look, csv: &[(&str, String)]) -> String {
             let _ = writeln!(text, "# {name} = \"{example}\"");
         }
     }
-    if !csv.is_empty() {
+    if !keys.csv.is_empty() {
         text += "\n[input.csv]\n";
-        for (key, value) in csv {
+        for (key, value) in &keys.csv {
             let _ = writeln!(text, "{key} = {value}");
         }
     }
@@ -206,10 +295,26 @@ mod tests {
     #[test]
     fn the_better_of_two_headings_is_mapped() {
         let headings = ["order-id", "carrier-code", "carrier-name", "ship-date"].map(str::to_owned);
-        let mapping = mapping(&headings);
+        let mapping = mapping(&headings, &[]);
         let columns: Vec<_> = mapping.columns.iter().map(|mapped| (mapped.column, mapped.heading.as_str())).collect();
         assert_eq!(columns, [("order_id", "order-id"), ("carrier", "carrier-name"), ("shipped_at", "ship-date")]);
         assert_eq!(mapping.missing, ["seller_id", "marketplace"]);
         assert!(mapping.unused[0].why.contains("`carrier-name` is the better source"));
+    }
+
+    #[test]
+    fn a_filled_column_goes_before_one_that_is_almost_empty() {
+        let headings = ["carrier", "carrier-name", "delivery-end-date", "latest-delivery-date"].map(str::to_owned);
+        let of = |fills: [Fill; 4]| {
+            let mapping = mapping(&headings, &fills);
+            let texts = |mapped: &Mapped| (mapped.heading.clone(), mapped.also.join("+"));
+            (texts(&mapping.columns[0]), texts(&mapping.columns[1]))
+        };
+        let pair = |heading: &str, also: &str| (heading.to_owned(), also.to_owned());
+        let (all, some, few, none) = (Fill::All, Fill::Some, Fill::AlmostNone, Fill::None);
+        assert_eq!(of([all, all, all, all]), (pair("carrier", ""), pair("latest-delivery-date", "")));
+        assert_eq!(of([few, some, few, few]), (pair("carrier-name", "carrier"), pair("latest-delivery-date", "")));
+        assert_eq!(of([some, all, all, none]), (pair("carrier", "carrier-name"), pair("delivery-end-date", "")));
+        assert_eq!(of([none, all, all, some]).0, pair("carrier-name", ""));
     }
 }

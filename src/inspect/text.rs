@@ -5,16 +5,16 @@
 //! headings.
 
 use super::profile::Profile;
+use super::suggest::{Fill, Keys};
 use super::{ColumnLook, Finding, Look, Request, Spot, Spots, TextLook, Values, shown_heading, suggest};
-use crate::job::plan::Dialect;
+use crate::job::plan::{Dialect, Quote};
 use crate::scan::content::Content;
 use crate::scan::csv::undouble;
-use crate::scan::damage;
 use crate::scan::files::{Packing, delimiter_by_suffix};
 use crate::scan::records::{Cell, Cutting, Fault, Next, RecordReader};
 use crate::scan::store::Origin;
 use encoding_rs::UTF_8;
-use vtr_columnar::input::{Column, Kind};
+use vtr_columnar::input::Column;
 use vtr_kernel::amount::Amount;
 
 /// Bytes looked at for line ends, delimiter and encoding.
@@ -24,11 +24,27 @@ const FIRST_RECORDS: usize = 10;
 
 pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &mut Look) -> Result<(), String> {
     let head = head(request, origin, packing)?;
-    let dialect = settle(request, &head, look);
+    let mut dialect = settle(request, &head, look);
+    loop {
+        let seen = read(request, origin, packing, &dialect)?;
+        match seen.better(encoding_rs::Encoding::for_bom(&head).is_some(), look) {
+            Some(better) => dialect = better,
+            None => return seen.into_look(request, &dialect, &head, look),
+        }
+    }
+}
+
+/// Reads the file as it is cut by a dialect.
+fn read<'a>(
+    request: &'a Request<'a>,
+    origin: &Origin,
+    packing: Packing,
+    dialect: &'a Dialect,
+) -> Result<Seen<'a>, String> {
     let delimiter = dialect.delimiter.expect("a delimiter was settled");
     let cutting = Cutting {
         delimiter,
-        quote: dialect.quote,
+        quote: dialect.quote.between(delimiter),
         max_record: request.limits.max_record_bytes,
         max_cells: request.limits.max_columns,
     };
@@ -40,15 +56,21 @@ pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &
             return Err(format!("has {} lines, but its headings should stand on line {at}", line - 1));
         }
     }
-    let mut seen = Seen::new(request, &dialect);
+    let mut seen = Seen::new(request, dialect, cutting.quote);
     loop {
         match records.next()? {
-            Next::End => break,
+            Next::End => return Ok(seen),
             Next::Fault(fault) => seen.fault(&records, fault),
-            Next::Record { fields } => seen.record(&records, fields)?,
+            Next::Swallowed { lines } => seen.swallow(&records, lines),
+            Next::Record { fields } => {
+                let is_first = seen.headings.is_none();
+                seen.record(&records, fields)?;
+                if is_first {
+                    records.expect(fields);
+                }
+            }
         }
     }
-    seen.into_look(request, &dialect, &head, look)
 }
 
 /// The first bytes, inflated.
@@ -76,7 +98,9 @@ fn settle(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
             encoding.name().to_ascii_lowercase()
         ));
     } else if let Some(wide) = suggest::likely_wide(head).filter(|_| !request.declared.encoding) {
-        look.hints.push(format!("every other byte is zero: look again with --encoding {wide}"));
+        dialect.encoding = encoding_rs::Encoding::for_label(wide.as_bytes()).unwrap_or(UTF_8);
+        look.hints
+            .push(format!("every other byte is zero, so it is read as {wide}: a job needs `encoding = \"{wide}\"`"));
     }
     let start = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     if let Some([delimiter, b'\r' | b'\n', ..]) = start.strip_prefix(b"sep=").or(start.strip_prefix(b"SEP="))
@@ -92,12 +116,17 @@ fn settle(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
         ));
     }
     let delimiter = *dialect.delimiter.get_or_insert_with(|| delimiter_by_suffix(&look.file));
-    if let Some(likely) = suggest::likely_delimiter(head, delimiter) {
-        look.hints.push(format!(
-            "the delimiter {} cuts nothing; look again with --delimiter {}",
-            suggest::quoted_delimiter(delimiter),
-            suggest::quoted_delimiter(likely)
-        ));
+    let decoded = dialect.encoding.decode_without_bom_handling(head).0;
+    if let Some(likely) = suggest::likely_delimiter(decoded.as_bytes(), delimiter) {
+        let (given, likely_shown) = (suggest::quoted_delimiter(delimiter), suggest::quoted_delimiter(likely));
+        if request.declared.delimiter {
+            look.hints.push(format!("the delimiter {given} cuts nothing; look again with --delimiter {likely_shown}"));
+        } else {
+            dialect.delimiter = Some(likely);
+            look.hints.push(format!(
+                "the delimiter {given} cuts nothing, so it is read with {likely_shown}: a job needs `delimiter = {likely_shown}`"
+            ));
+        }
     }
     dialect
 }
@@ -106,6 +135,7 @@ fn settle(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
 struct Seen<'a> {
     request: &'a Request<'a>,
     dialect: &'a Dialect,
+    quote: Option<u8>,
     headings: Option<Vec<String>>,
     heading_line: u64,
     profiles: Vec<Profile>,
@@ -115,6 +145,7 @@ struct Seen<'a> {
     ragged: Spots,
     unterminated: Spots,
     after_quote: Spots,
+    swallowed: Spots,
     oversize: Spots,
     long_cells: Spots,
     nul: Spots,
@@ -127,10 +158,11 @@ struct Seen<'a> {
 }
 
 impl<'a> Seen<'a> {
-    fn new(request: &'a Request<'a>, dialect: &'a Dialect) -> Seen<'a> {
+    fn new(request: &'a Request<'a>, dialect: &'a Dialect, quote: Option<u8>) -> Seen<'a> {
         Seen {
             request,
             dialect,
+            quote,
             headings: None,
             heading_line: 0,
             profiles: Vec::new(),
@@ -139,6 +171,7 @@ impl<'a> Seen<'a> {
             ragged: Spots::default(),
             unterminated: Spots::default(),
             after_quote: Spots::default(),
+            swallowed: Spots::default(),
             oversize: Spots::default(),
             long_cells: Spots::default(),
             nul: Spots::default(),
@@ -163,6 +196,15 @@ impl<'a> Seen<'a> {
             Fault::AfterQuote => self.after_quote.add(spot),
             Fault::Oversize => self.oversize.add(spot),
         }
+    }
+
+    /// Counts a record that weighs as many rows as lines.
+    fn swallow(&mut self, records: &RecordReader, lines: u64) {
+        let spot = self.spot(records);
+        self.rows += lines - 1;
+        self.records += lines - 1;
+        self.swallowed.add(spot);
+        self.swallowed.count += lines - 1;
     }
 
     fn record(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
@@ -221,10 +263,44 @@ impl<'a> Seen<'a> {
         let bytes = records.bytes();
         let text = |cell: &Cell| {
             let text = String::from_utf8_lossy(&bytes[cell.start..cell.end]);
-            let quote = self.dialect.quote.map_or('"', char::from);
+            let quote = self.quote.map_or('"', char::from);
             if cell.doubled { text.replace(&format!("{quote}{quote}"), &quote.to_string()) } else { text.into_owned() }
         };
         records.cells().iter().map(text).collect()
+    }
+
+    /// The dialect that the file is rather written in, where nothing was declared; what it is read in then is said.
+    fn better(&self, has_mark: bool, look: &mut Look) -> Option<Dialect> {
+        let declared = self.request.declared;
+        if self.undecodable.count > 0 && !declared.encoding && self.dialect.encoding == UTF_8 && has_mark {
+            look.hints.push("it begins with the mark of UTF-8, but not all of it is UTF-8: export it again".to_owned());
+            return None;
+        }
+        if self.undecodable.count > 0 && !declared.encoding && self.dialect.encoding == UTF_8 {
+            let likely = suggest::likely_encoding(&self.undecoded);
+            let encoding = encoding_rs::Encoding::for_label(likely.as_bytes())?;
+            look.hints.push(format!(
+                "it is not UTF-8, so it is read as {likely}, which its bytes may be: a job needs `encoding = \"{likely}\"`; look \
+                 with --show-values whether names read well"
+            ));
+            return Some(Dialect { encoding, ..self.dialect.clone() });
+        }
+        let line = self.better_line().filter(|_| !declared.header_line && self.dialect.header_line == 1)?;
+        look.hints.push(format!(
+            "line {line} reads more like headings than line {}, so it is read from there: a job needs `header_line = {line}`",
+            self.heading_line
+        ));
+        Some(Dialect { header_line: usize::try_from(line).ok()?, ..self.dialect.clone() })
+    }
+
+    /// The line that reads more like headings than the one that is taken for them.
+    fn better_line(&self) -> Option<u64> {
+        let known = suggest::known_headings(self.headings.as_ref()?);
+        let others = self.first.iter().filter(|(line, _)| *line != self.heading_line);
+        let (others, line) = others
+            .map(|(line, cells)| (suggest::known_headings(cells), *line))
+            .max_by_key(|(known, line)| (*known, std::cmp::Reverse(*line)))?;
+        (others > known + 1).then_some(line)
     }
 
     fn into_look(mut self, request: &Request, dialect: &Dialect, head: &[u8], look: &mut Look) -> Result<(), String> {
@@ -237,10 +313,10 @@ impl<'a> Seen<'a> {
             });
         };
         self.say_of_headings(&headings, look);
-        self.say_of_encoding(look);
         look.rows = self.rows;
-        look.mapping = suggest::mapping(&headings);
-        let uncut = self.unterminated.count + self.after_quote.count + self.oversize.count;
+        let fills: Vec<Fill> = self.profiles.iter().map(Fill::of).collect();
+        look.mapping = suggest::mapping(&headings, &fills);
+        let uncut = self.unterminated.count + self.after_quote.count + self.swallowed.count + self.oversize.count;
         if uncut > 0 {
             look.refused = Some(format!(
                 "{uncut} of {} records cannot be cut, and where they end is uncertain; a run rejects each such line. \
@@ -252,7 +328,7 @@ impl<'a> Seen<'a> {
             encoding: dialect.encoding.name().to_ascii_lowercase(),
             byte_order_mark: encoding_rs::Encoding::for_bom(head).is_some(),
             delimiter: char::from(dialect.delimiter.unwrap_or(b',')),
-            quote: dialect.quote.map(char::from),
+            quote: self.quote.map(char::from),
             line_ends: line_ends(head),
             header_line: self.heading_line,
             records: self.records,
@@ -261,27 +337,24 @@ impl<'a> Seen<'a> {
         });
         let profiles = std::mem::take(&mut self.profiles);
         look.columns = columns(&headings, &profiles, look);
-        let csv = csv_keys(request, dialect, self.heading_line, &headings, &profiles, look);
+        let looked: Vec<(Column, &Profile)> = headings
+            .iter()
+            .zip(&profiles)
+            .filter_map(|(heading, profile)| {
+                Some((Column::from_name(look.mapping.column_of(trimmed(heading))?)?, profile))
+            })
+            .collect();
+        let mut keys = Keys::of_columns(&looked);
+        add_declared(request, &mut keys);
+        keys.csv = csv_keys(dialect, self.heading_line, look);
         look.findings = self.findings(&headings, &profiles, look);
-        look.snippet = suggest::snippet(look, &csv);
+        look.snippet = suggest::snippet(look, &keys);
         Ok(())
     }
 
     fn say_of_headings(&self, headings: &[String], look: &mut Look) {
-        let known = suggest::known_headings(headings);
-        let better = self
-            .first
-            .iter()
-            .filter(|(line, _)| *line != self.heading_line)
-            .map(|(line, cells)| (suggest::known_headings(cells), *line))
-            .max_by_key(|(known, line)| (*known, std::cmp::Reverse(*line)));
-        if let Some((others, line)) = better
-            && others > known + 1
-        {
-            look.hints.push(format!(
-                "line {line} reads more like headings, {others} of its cells are known ones; look again with \
-                 --header-line {line}"
-            ));
+        if let Some(line) = self.better_line() {
+            look.hints.push(format!("line {line} reads more like headings; look again with --header-line {line}"));
         } else if headings.iter().any(|heading| is_value(heading)) {
             look.hints.push(format!(
                 "line {} may be no headings: some of its cells look like values, and are not shown; a job needs a line of \
@@ -298,13 +371,6 @@ impl<'a> Seen<'a> {
         }
     }
 
-    fn say_of_encoding(&self, look: &mut Look) {
-        if self.undecodable.count > 0 && !self.request.declared.encoding {
-            let likely = suggest::likely_encoding(&self.undecoded);
-            look.hints.push(format!("it is not UTF-8; look again with --encoding {likely}, which its bytes may be"));
-        }
-    }
-
     fn findings(self, headings: &[String], profiles: &[Profile], look: &Look) -> Vec<Finding> {
         let (width, limits) = (headings.len(), &self.request.limits);
         let encoding = self.dialect.encoding.name().to_ascii_lowercase();
@@ -314,6 +380,10 @@ impl<'a> Seen<'a> {
             self.unterminated
                 .finding("unterminated_quote", "lines with a quote that opens a field and is never closed"),
             self.after_quote.finding("text_after_quote", "lines with text behind the closing quote of a field"),
+            self.swallowed.finding(
+                "quote_swallowed_lines",
+                "lines that became one record, because a quote opened a field and was closed lines below; a run rejects each",
+            ),
             self.oversize.finding("oversize_record", format!("lines longer than {} bytes", limits.max_record_bytes)),
             self.ragged.finding(
                 "ragged",
@@ -327,12 +397,11 @@ impl<'a> Seen<'a> {
         ];
         findings.extend(doubled(headings));
         for (column, profile) in look.columns.iter().zip(profiles) {
-            let is_id = damage::IDENTIFIERS.iter().any(|id| Some(id.name()) == column.maps_to);
-            if profile.damaged > 0 && is_id {
-                let says = damage::sentence(&column.name, profile.damaged);
-                findings.push(Finding { kind: "spreadsheet_damage", count: profile.damaged, says, first: Vec::new() });
+            if let Some(mapped) = column.maps_to.and_then(Column::from_name) {
+                findings.extend(super::findings::of_column(mapped, &column.name, profile));
             }
         }
+        findings.extend(super::findings::of_file(headings, &look.mapping));
         findings
     }
 }
@@ -375,8 +444,7 @@ fn shown_name(index: usize, heading: &str) -> String {
 
 fn columns(headings: &[String], profiles: &[Profile], look: &Look) -> Vec<ColumnLook> {
     let column = |(index, (heading, profile)): (usize, (&String, &Profile))| {
-        let name = heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-        let mapped = look.mapping.columns.iter().find(|mapped| mapped.heading == name);
+        let maps_to = look.mapping.column_of(trimmed(heading));
         let (distinct, distinct_is_exact) = profile.distinct.count();
         let formats = profile.time_formats();
         let note = match formats.as_slice() {
@@ -392,7 +460,7 @@ fn columns(headings: &[String], profiles: &[Profile], look: &Look) -> Vec<Column
             distinct: Some(distinct),
             distinct_is_exact,
             longest_bytes: Some(profile.longest),
-            maps_to: mapped.map(|mapped| mapped.column),
+            maps_to,
             note,
             examples: profile.examples.clone(),
         }
@@ -400,55 +468,45 @@ fn columns(headings: &[String], profiles: &[Profile], look: &Look) -> Vec<Column
     headings.iter().zip(profiles).enumerate().map(column).collect()
 }
 
+/// A heading without what stands around it.
+fn trimmed(heading: &str) -> &str {
+    heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
+}
+
+/// What was declared of cells a job needs too.
+fn add_declared(request: &Request, keys: &mut Keys) {
+    let cells = &request.input.cells;
+    if !cells.nulls.is_empty() {
+        keys.input.push(("nulls", format!("{:?}", cells.nulls)));
+    }
+    if cells.decimal_mark != b'.' {
+        keys.input.push(("decimal", "\",\"".to_owned()));
+    }
+    if !request.timestamps.is_empty() {
+        keys.input.retain(|(key, _)| !key.ends_with("timestamps"));
+        keys.input.push(("timestamps", format!("{:?}", request.timestamps)));
+    }
+}
+
 /// The keys of `[input.csv]` that the file needs beside the defaults.
-fn csv_keys(
-    request: &Request,
-    dialect: &Dialect,
-    header_line: u64,
-    headings: &[String],
-    profiles: &[Profile],
-    look: &Look,
-) -> Vec<(&'static str, String)> {
+fn csv_keys(dialect: &Dialect, header_line: u64, look: &Look) -> Vec<(&'static str, String)> {
     let mut keys = Vec::new();
     let delimiter = dialect.delimiter.unwrap_or(b',');
     if delimiter != delimiter_by_suffix(&look.file) {
         keys.push(("delimiter", suggest::quoted_delimiter(delimiter)));
     }
     match dialect.quote {
-        Some(b'"') => {}
-        None => keys.push(("quote", "\"\"".to_owned())),
-        Some(quote) => keys.push(("quote", suggest::quoted_delimiter(quote))),
+        quote if quote.between(delimiter) == Quote::ByDelimiter.between(delimiter) => {}
+        Quote::Byte(quote) => keys.push(("quote", suggest::quoted_delimiter(quote))),
+        _ => keys.push(("quote", "\"\"".to_owned())),
     }
     if dialect.encoding != UTF_8 {
         let name = dialect.encoding.name().to_ascii_lowercase();
-        let is_wide_by_mark = name.starts_with("utf-16") && !request.declared.encoding;
+        let is_wide_by_mark = name.starts_with("utf-16") && look.text.as_ref().is_some_and(|text| text.byte_order_mark);
         keys.push(("encoding", format!("\"{}\"", if is_wide_by_mark { "utf-16" } else { &name })));
     }
     if header_line != 1 {
         keys.push(("header_line", header_line.to_string()));
-    }
-    if !request.input.cells.nulls.is_empty() {
-        keys.push(("nulls", format!("{:?}", request.input.cells.nulls)));
-    }
-    if request.input.cells.decimal_mark != b'.' {
-        keys.push(("decimal", "\",\"".to_owned()));
-    }
-    let is_time = |heading: &str| {
-        let mapped = look.mapping.columns.iter().find(|mapped| mapped.heading == heading.trim());
-        mapped.and_then(|mapped| Column::from_name(mapped.column)).is_some_and(|column| column.kind() == Kind::Time)
-    };
-    let mut formats: Vec<&str> = Vec::new();
-    for (_, profile) in headings.iter().zip(profiles).filter(|(heading, _)| is_time(heading)) {
-        for format in profile.time_formats() {
-            if !formats.contains(&format) {
-                formats.push(format);
-            }
-        }
-    }
-    if let [format] = formats.as_slice() {
-        keys.push(("timestamps", format!("[\"{format}\"]")));
-    } else if !formats.is_empty() {
-        keys.push(("# timestamps", format!("{formats:?}  # keep the one that is meant")));
     }
     keys
 }

@@ -5,7 +5,7 @@
 //! the output's path. `as_of` and the week range are facts of a run, not of its job, and stand
 //! beside it in the manifest. It cannot fail.
 
-use super::plan::{Identity, Plan};
+use super::plan::{CellRules, Identity, Plan};
 use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, OnBadFileSpec, RollingSpec};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -40,20 +40,27 @@ struct Figures<'a> {
 struct InputFigures<'a> {
     paths: Vec<String>,
     format: Option<FormatSpec>,
-    columns: BTreeMap<&'static str, &'a str>,
+    columns: BTreeMap<&'static str, Vec<&'a super::plan::Heading>>,
     constants: BTreeMap<&'static str, &'a str>,
     from_path: Option<&'a str>,
     delimiter: Option<u8>,
-    quote: Option<u8>,
+    quote: super::plan::Quote,
     encoding: &'static str,
     header_line: usize,
+    /// How cells are read: of delimited text, and of Parquet.
+    cells: [CellFigures<'a>; 2],
+    days: Vec<&'static str>,
+    /// Absent unless files may be left out, so that older digests still hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_bad_file: Option<OnBadFileSpec>,
+}
+
+#[derive(Serialize)]
+struct CellFigures<'a> {
     nulls: &'a [String],
     decimal_mark: u8,
     timestamps: &'a [String],
     time_zone: &'a str,
-    /// Absent unless files may be left out, so that older digests still hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    on_bad_file: Option<OnBadFileSpec>,
 }
 
 /// The digest of a plan and the spec it was made of, in hex; `rates` is the text of the rates file.
@@ -82,21 +89,31 @@ pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>) -> String {
     sha256_hex(&json)
 }
 
+fn cell_figures<'a>(cells: &'a CellRules, timestamps: Option<&'a Vec<String>>) -> CellFigures<'a> {
+    CellFigures {
+        nulls: &cells.nulls,
+        decimal_mark: cells.decimal_mark,
+        timestamps: timestamps.map_or(&[], Vec::as_slice),
+        time_zone: cells.times.zone().name(),
+    }
+}
+
 fn input_figures<'a>(input: &'a super::plan::Input, spec: &'a InputSpec) -> InputFigures<'a> {
     InputFigures {
         paths: input.paths.clone(),
         format: spec.format,
-        columns: input.columns.iter().map(|(column, heading)| (column.name(), heading.as_str())).collect(),
+        columns: input.columns.iter().map(|(column, heading)| (column.name(), heading.iter().collect())).collect(),
         constants: input.constants.iter().map(|(column, value)| (column.name(), value.as_str())).collect(),
         from_path: input.from_path.as_ref().map(regex::Regex::as_str),
         delimiter: input.dialect.delimiter,
         quote: input.dialect.quote,
         encoding: input.dialect.encoding.name(),
         header_line: input.dialect.header_line,
-        nulls: &input.cells.nulls,
-        decimal_mark: input.cells.decimal_mark,
-        timestamps: &spec.csv.timestamps,
-        time_zone: &spec.csv.time_zone,
+        cells: [
+            cell_figures(&input.cells, spec.csv.timestamps.as_ref().or(spec.timestamps.as_ref())),
+            cell_figures(&input.columnar_cells, spec.timestamps.as_ref()),
+        ],
+        days: input.days.iter().map(vtr_columnar::input::Column::name).collect(),
         on_bad_file: (spec.on_bad_file != OnBadFileSpec::Fail).then_some(spec.on_bad_file),
     }
 }

@@ -8,6 +8,7 @@ use crate::suggest::did_you_mean;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use toml::de::{DeTable, DeValue};
+use vtr_kernel::text::Lines;
 
 /// Where something was written.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +23,27 @@ pub enum Origin {
 pub struct Report {
     file: String,
     problems: RefCell<Vec<(Origin, String)>>,
+    /// Texts that no problem repeats.
+    hidden: RefCell<Vec<String>>,
 }
 
 impl Report {
     /// Nothing wrong yet in this file.
     pub fn new(file: String) -> Report {
-        Report { file, problems: RefCell::default() }
+        Report { file, problems: RefCell::default(), hidden: RefCell::default() }
+    }
+
+    /// Keeps a value as it was typed, and all that it holds, out of the problems: those go to logs.
+    pub fn hide(&self, typed: &str) {
+        let mut texts = vec![typed.to_owned()];
+        texts_of(&typed_value(typed, &Origin::Line(1)), &mut texts);
+        let mut hidden = self.hidden.borrow_mut();
+        hidden.extend(texts.iter().map(|text| text.escape_debug().to_string()));
+        hidden.extend(texts);
+        hidden.retain(|text| !text.trim().is_empty());
+        // The longest first, so that nothing of one stays when a part of it is taken out.
+        hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        hidden.dedup();
     }
 
     /// Adds a problem.
@@ -43,6 +59,10 @@ impl Report {
     /// All problems by place, a line each, what they quote escaped; `None` if there is none.
     pub fn into_text(self) -> Option<String> {
         let mut problems = self.problems.into_inner();
+        let hidden = self.hidden.into_inner();
+        for (_, message) in &mut problems {
+            hidden.iter().for_each(|text| *message = without(message, text));
+        }
         problems.sort();
         problems.dedup();
         let line = |(at, message): &(Origin, String)| match at {
@@ -51,6 +71,45 @@ impl Report {
         };
         let lines = || problems.iter().map(line).collect::<Vec<_>>().join("\n");
         (!problems.is_empty()).then(|| crate::progress::shown_lines(&lines()))
+    }
+}
+
+/// What stands for a text that is not repeated.
+const HIDDEN: &str = "***";
+
+/// A message without a text where it stands by itself: `a` is not taken out of `name`, nor `input` out of `input.0`.
+fn without(message: &str, text: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let (mut kept, mut rest) = (String::new(), message);
+    while let Some(at) = rest.find(text) {
+        let (before, behind) = (&rest[..at], &rest[at + text.len()..]);
+        let mut next = behind.chars();
+        let goes_on = match next.next() {
+            Some('.') => next.next().is_some_and(is_word),
+            next => next.is_some_and(is_word) && text.ends_with(is_word),
+        };
+        let last = before.chars().next_back().or_else(|| kept.chars().next_back());
+        let began = last.is_some_and(|c| is_word(c) || c == '.') && text.starts_with(is_word);
+        // Of very short texts only what is quoted is surely the value.
+        let is_plain = text.len() < 3 && !matches!(last, Some('"' | '`'));
+        kept.push_str(before);
+        kept.push_str(if goes_on || began || is_plain { text } else { HIDDEN });
+        rest = behind;
+    }
+    kept + rest
+}
+
+/// All texts and keys that a value holds.
+fn texts_of(node: &Node, into: &mut Vec<String>) {
+    match &node.content {
+        Content::Leaf(value, _) => into.extend(value.as_str().map(str::to_owned)),
+        Content::List(items) => items.iter().for_each(|item| texts_of(item, into)),
+        Content::Table(entries) => {
+            for (key, node) in entries {
+                into.push(key.clone());
+                texts_of(node, into);
+            }
+        }
     }
 }
 
@@ -78,7 +137,8 @@ pub struct Document {
 impl Document {
     /// Reads TOML; of a damaged file what can be saved.
     pub fn parse(text: &str, report: &Report) -> Document {
-        let line_of = |offset: usize| text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1;
+        let lines = Lines::of(text);
+        let line_of = |offset: usize| lines.line(offset);
         let (root, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let at = Origin::Line(line_of(error.span().map_or(0, |span| span.start)));

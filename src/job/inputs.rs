@@ -3,15 +3,15 @@
 //! It checks what can be checked without opening a file: names of columns, encodings, formats of
 //! times, patterns, the constants' own values. What is wrong is reported with its place.
 
-use super::plan::{CellRules, Dialect, Format, Input, OnBadFile, Trial};
+use super::plan::{CellRules, Dialect, Format, Heading, Input, OnBadFile, Quote, Trial};
 use super::resolve::Written;
-use super::spec::{CsvSpec, FormatSpec, InputSpec, JobSpec, OnBadFileSpec};
+use super::spec::{CsvSpec, FormatSpec, HeadingSpec, InputSpec, JobSpec, MayLackSpec, OnBadFileSpec};
 use crate::suggest::did_you_mean;
 use regex::Regex;
 use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::Zone;
-use vtr_kernel::instant::TimeFormat;
+use vtr_kernel::instant::{TimeFormat, WrongFormat};
 use vtr_kernel::text;
 
 /// Labels worth suggesting; all others of WHATWG's are taken too.
@@ -67,7 +67,9 @@ impl Source<'_> {
         let paths = self.paths();
         let columns = self.columns();
         let from_path = self.path_pattern();
-        let (dialect, cells) = (self.dialect(), self.cells());
+        let (dialect, both) = (self.dialect(), self.cells());
+        let (cells, columnar_cells) = both.unzip();
+        self.refuse_useless();
         let constants = self.constants(cells.as_ref().unwrap_or(&CellRules::default()));
         self.refuse_doubles(from_path.as_ref().and_then(Option::as_ref));
         let format = self.spec.format.map(|format| match format {
@@ -83,6 +85,18 @@ impl Source<'_> {
             from_path: from_path?,
             dialect: dialect?,
             cells: cells?,
+            zone: columnar_cells.as_ref().map(|cells| cells.times.zone()).filter(|zone| zone.name() != "UTC").cloned(),
+            columnar_cells: columnar_cells?,
+            days: self.spec.days.iter().filter_map(|name| Column::from_name(name)).collect(),
+            csv_keys: self.spec.csv.keys(),
+            allow_absent: self
+                .spec
+                .allow_absent
+                .iter()
+                .map(|may_lack| match may_lack {
+                    MayLackSpec::TrackingNumber => Column::TrackingNumber,
+                })
+                .collect(),
             on_bad_file: match self.spec.on_bad_file {
                 OnBadFileSpec::Fail => OnBadFile::Fail,
                 OnBadFileSpec::Skip => OnBadFile::Skip,
@@ -111,23 +125,20 @@ impl Source<'_> {
         (sound == paths.len()).then_some(paths)
     }
 
-    fn columns(&self) -> Option<Vec<(Column, String)>> {
+    fn columns(&self) -> Option<Vec<(Column, Vec<Heading>)>> {
         let mut columns = Vec::new();
         let mut sound = true;
-        for (name, heading) in &self.spec.columns {
+        for (name, written) in &self.spec.columns {
             let Some(column) = Column::from_name(name) else { continue };
-            match text::trim(heading) {
-                Some(heading) => columns.push((column, heading.to_owned())),
-                None => {
-                    self.refuse::<()>(
-                        &format!("columns.{name}"),
-                        format!("`{name}` is mapped to an empty heading; write the source's"),
-                    );
+            match headings(name, written.headings()) {
+                Ok(headings) => columns.push((column, headings)),
+                Err(fault) => {
+                    self.refuse::<()>(&format!("columns.{name}"), fault);
                     sound = false;
                 }
             }
         }
-        columns.sort();
+        columns.sort_by_key(|(column, _)| *column);
         sound.then_some(columns)
     }
 
@@ -202,16 +213,17 @@ impl Source<'_> {
             None => Some(None),
             Some(text) => self.one_byte("delimiter", text).map(Some),
         };
-        let quote = match csv.quote.as_str() {
-            "" => Some(None),
-            text => self.one_byte("quote", text).map(Some),
+        let quote = match csv.quote.as_deref() {
+            None => Some(Quote::ByDelimiter),
+            Some("") => Some(Quote::None),
+            Some(text) => self.one_byte("quote", text).map(Quote::Byte),
         };
         let encoding = self.encoding(csv);
         let (delimiter, quote) = (delimiter?, quote?);
-        if quote.is_some() && quote == delimiter {
+        if delimiter.is_some_and(|delimiter| quote.between(delimiter) == Some(delimiter)) {
             return self.refuse("csv.quote", "`quote` and `delimiter` are the same character");
         }
-        Some(Dialect { delimiter, quote, encoding: encoding?, header_line: csv.header_line })
+        Some(Dialect { delimiter, quote, encoding: encoding?, header_line: csv.header_line.unwrap_or(1) })
     }
 
     fn one_byte(&self, key: &str, text: &str) -> Option<u8> {
@@ -222,35 +234,151 @@ impl Source<'_> {
     }
 
     fn encoding(&self, csv: &CsvSpec) -> Option<&'static encoding_rs::Encoding> {
-        let encoding = encoding_rs::Encoding::for_label_no_replacement(csv.encoding.as_bytes());
+        let Some(label) = &csv.encoding else { return Some(encoding_rs::UTF_8) };
+        let encoding = encoding_rs::Encoding::for_label_no_replacement(label.as_bytes());
         encoding.or_else(|| {
-            let hint = did_you_mean(&csv.encoding, ENCODINGS);
-            self.refuse("csv.encoding", format!("`encoding` cannot be {:?}{hint}", csv.encoding))
+            let hint = did_you_mean(label, ENCODINGS);
+            self.refuse("csv.encoding", format!("`encoding` cannot be {label:?}{hint}"))
         })
     }
 
-    fn cells(&self) -> Option<CellRules> {
-        let csv = &self.spec.csv;
-        let decimal_mark = match csv.decimal.as_str() {
-            "." => Some(b'.'),
-            "," => Some(b','),
-            other => self.refuse("csv.decimal", format!("`decimal` must be \".\" or \",\", not {other:?}")),
+    /// How cells are read: of delimited text, where `[input.csv]` may say it, and of Parquet.
+    fn cells(&self) -> Option<(CellRules, CellRules)> {
+        let (own, csv) = (self.spec, &self.spec.csv);
+        let doubled = [
+            ("nulls", own.nulls.is_some() && csv.nulls.is_some()),
+            ("decimal", own.decimal.is_some() && csv.decimal.is_some()),
+            ("timestamps", own.timestamps.is_some() && csv.timestamps.is_some()),
+            ("time_zone", own.time_zone.is_some() && csv.time_zone.is_some()),
+        ];
+        for (key, _) in doubled.into_iter().filter(|(_, stands_twice)| *stands_twice) {
+            let message = format!("`{key}` stands in the [[input]] and in its [input.csv]; keep the first");
+            self.refuse::<()>(&format!("csv.{key}"), message);
+        }
+        let of_input = Wording {
+            prefix: "",
+            nulls: own.nulls.as_ref(),
+            decimal: own.decimal.as_ref(),
+            timestamps: own.timestamps.as_ref(),
+            time_zone: own.time_zone.as_ref(),
         };
-        let zone = Zone::named(&csv.time_zone).or_else(|| {
-            let message = format!(
-                "`time_zone` cannot be {:?}; write an IANA name such as \"Europe/Berlin\" or \"UTC\"",
-                csv.time_zone
-            );
-            self.refuse("csv.time_zone", message)
-        });
-        let times = TimeFormat::new(&csv.timestamps, zone.unwrap_or_else(Zone::utc)).map_err(|format| {
-            self.refuse::<()>(
-                "csv.timestamps",
-                format!("the format {format:?} is not understood; write it with strftime's signs, such as \"%d.%m.%Y %H:%M\""),
-            )
-        });
-        Some(CellRules { nulls: csv.nulls.clone(), decimal_mark: decimal_mark?, times: times.ok()? })
+        let of_text = Wording {
+            prefix: "csv.",
+            nulls: csv.nulls.as_ref(),
+            decimal: csv.decimal.as_ref(),
+            timestamps: csv.timestamps.as_ref(),
+            time_zone: csv.time_zone.as_ref(),
+        };
+        let columnar = self.rules(&of_input, None)?;
+        let text = self.rules(&of_text, Some(&columnar))?;
+        Some((text, columnar))
     }
+
+    /// What keys say of cells; what they do not say is as in `base`.
+    fn rules(&self, keys: &Wording, base: Option<&CellRules>) -> Option<CellRules> {
+        let base = base.cloned().unwrap_or_default();
+        let key = |name: &str| format!("{}{name}", keys.prefix);
+        let decimal_mark = match keys.decimal.map(String::as_str) {
+            None => Some(base.decimal_mark),
+            Some(".") => Some(b'.'),
+            Some(",") => Some(b','),
+            Some(other) => self.refuse(&key("decimal"), format!("`decimal` must be \".\" or \",\", not {other:?}")),
+        };
+        let zone = match keys.time_zone {
+            None => Some(base.times.zone().clone()),
+            Some(name) => Zone::named(name).or_else(|| {
+                let message =
+                    format!("`time_zone` cannot be {name:?}; write an IANA name such as \"Europe/Berlin\" or \"UTC\"");
+                self.refuse(&key("time_zone"), message)
+            }),
+        };
+        let zone = zone.unwrap_or_else(Zone::utc);
+        let times = match keys.timestamps {
+            None => Ok(base.times.clone().in_zone(zone)),
+            Some(formats) => TimeFormat::new(formats, zone),
+        };
+        let times = times.map_err(|wrong| self.refuse::<()>(&key("timestamps"), says_of_format(&wrong)));
+        let nulls = keys.nulls.cloned().unwrap_or(base.nulls);
+        Some(CellRules { nulls, decimal_mark: decimal_mark?, times: times.ok()? })
+    }
+
+    /// Keys of `[input.csv]` do nothing where the job says that there is no delimited text.
+    fn refuse_useless(&self) {
+        if self.spec.format == Some(FormatSpec::Parquet) {
+            for key in self.spec.csv.keys() {
+                self.refuse::<()>(&format!("csv.{key}"), says_of_useless(&[key]));
+            }
+        }
+    }
+}
+
+/// Keys that say how cells are read, and where they stand.
+struct Wording<'a> {
+    prefix: &'static str,
+    nulls: Option<&'a Vec<String>>,
+    decimal: Option<&'a String>,
+    timestamps: Option<&'a Vec<String>>,
+    time_zone: Option<&'a String>,
+}
+
+/// What to do about keys of `[input.csv]` in an input that has no delimited text.
+pub(crate) fn says_of_useless(keys: &[&str]) -> String {
+    let named = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+    let (moved, useless): (Vec<&str>, Vec<&str>) =
+        keys.iter().partition(|key| matches!(**key, "nulls" | "decimal" | "timestamps" | "time_zone"));
+    let mut remedies = Vec::new();
+    if !moved.is_empty() {
+        remedies.push(format!("write {} in the [[input]] itself, where every format has it", named(&moved)));
+    }
+    if !useless.is_empty() {
+        remedies.push(format!("take {} out", named(&useless)));
+    }
+    format!("[input.csv] has no effect, because the input has no delimited text; {}", remedies.join(", and "))
+}
+
+fn says_of_format(wrong: &WrongFormat) -> String {
+    match wrong {
+        WrongFormat::Unknown(format) => {
+            format!(
+                "the format {format:?} is not understood; write it with strftime's signs, such as \"%d.%m.%Y %H:%M\""
+            )
+        }
+        WrongFormat::ZoneName(format) => format!(
+            "the format {format:?} asks for the name of a zone (%Z), which does not tell the time: names such as IST or CST mean \
+             several zones. Where all cells have one zone, write its name as it stands instead of %Z and give `time_zone`; \
+             write %z for offsets such as +0200"
+        ),
+        WrongFormat::SplitSeconds(format) => format!(
+            "the format {format:?} asks for seconds since 1970 (%s) with a fraction directly behind, as in milliseconds, which \
+             %s cannot read; export the column as a timestamp or in seconds"
+        ),
+    }
+}
+
+/// The headings of a column.
+///
+/// # Errors
+/// What is wrong with them.
+fn headings(name: &str, written: &[HeadingSpec]) -> Result<Vec<Heading>, String> {
+    let mut headings: Vec<Heading> = Vec::new();
+    if written.is_empty() {
+        return Err(format!("`{name}` is mapped to an empty list; name a heading of the source"));
+    }
+    for heading in written {
+        let Some(at) = text::trim(heading.at()) else {
+            return Err(format!("`{name}` is mapped to an empty heading; write the source's"));
+        };
+        if headings.iter().any(|known| known.name.to_lowercase() == at.to_lowercase()) {
+            return Err(format!("`{name}` is mapped to the heading {at:?} twice; keep one"));
+        }
+        let pair = |(from, to): (String, String)| (from.trim().to_owned(), to.trim().to_owned());
+        let values: Vec<_> = heading.values().into_iter().map(pair).collect();
+        if values.iter().any(|(from, _)| from.is_empty()) {
+            return Err(format!("`values` of `{name}` replaces an empty cell; give a list of headings instead"));
+        }
+        headings.push(Heading { name: at.to_owned(), values });
+    }
+    Ok(headings)
 }
 
 /// What is wrong with a constant, which stands for a cell of every row.

@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vtr_kernel::calendar::Day;
 
+pub(crate) use inputs::says_of_useless;
 pub use quantity::share;
 pub use range::week;
 pub use resolve::MEMORY_FLOOR_BYTES;
@@ -74,6 +75,9 @@ pub fn input_of(path: &Path, options: &[(&str, String, String)]) -> Result<(plan
     let mut document = Document::parse("name = \"look\"\n[[input]]\n[output]\npath = \"out\"\n", &report);
     document.give("input.0.path", Value::from(path.to_string_lossy().into_owned()), "FILE");
     for (key, value, option) in options {
+        if option.starts_with("--set") {
+            report.hide(value);
+        }
         let list = value.starts_with('[') && key.ends_with(['s', ']']);
         let key = if key.starts_with("limits.") { (*key).to_owned() } else { format!("input.0.{key}") };
         let number = value.parse::<i64>().ok().filter(|_| !key.ends_with("delimiter") && !key.ends_with("quote"));
@@ -168,7 +172,10 @@ fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&st
         // Values are not repeated: problems go to logs.
         let option = format!("--set {}", set.split_once('=').map_or(set.as_str(), |(key, _)| key.trim()));
         let done = match set.split_once('=') {
-            Some((key, value)) => document.set(key.trim(), value.trim(), &option),
+            Some((key, value)) => {
+                report.hide(value.trim());
+                document.set(key.trim(), value.trim(), &option)
+            }
             None => Err("write a key and its value, as in --set output.path=out".into()),
         };
         done.unwrap_or_else(|message| report.add(&Origin::Given(option), message));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use vtr_columnar::input::CellRules;
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::Book;
-use vtr_kernel::calendar::{Day, monday};
+use vtr_kernel::calendar::{Day, Zone, monday};
 use vtr_kernel::money::Rates;
 
 /// Everything a run needs to know.
@@ -66,10 +66,10 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// How the cells of a file are read: what an input says of its text holds for CSV only.
+    /// How the cells of a file are read: what stands in `[input.csv]` holds for delimited text only.
     pub fn cells(&self, input: usize, format: Format) -> CellRules {
         match format {
-            Format::Parquet => CellRules::default(),
+            Format::Parquet => self.inputs[input].columnar_cells.clone(),
             Format::Csv => self.inputs[input].cells.clone(),
         }
     }
@@ -189,16 +189,26 @@ pub struct Input {
     pub paths: Vec<String>,
     /// How the files are written; `None`: by suffix.
     pub format: Option<Format>,
-    /// Heading in the source of each mapped column.
-    pub columns: Vec<(Column, String)>,
+    /// Headings in the source of each mapped column; the first filled one counts.
+    pub columns: Vec<(Column, Vec<Heading>)>,
     /// Columns that have one value for all rows.
     pub constants: Vec<(Column, String)>,
     /// Columns whose value is a named group over the shown path.
     pub from_path: Option<Regex>,
     /// How CSV text is cut into cells.
     pub dialect: Dialect,
-    /// How cells are read.
+    /// How cells of delimited text are read.
     pub cells: CellRules,
+    /// How texts in Parquet columns are read.
+    pub columnar_cells: CellRules,
+    /// Time columns that are calendar days, whatever their type.
+    pub days: ColumnSet,
+    /// The zone of times without an offset in typed columns; `None`: UTC, as they stand.
+    pub zone: Option<Zone>,
+    /// Keys of `[input.csv]` that the job gives: an input without delimited text must have none.
+    pub csv_keys: Vec<&'static str>,
+    /// Columns that the files may lack although little can be judged without them.
+    pub allow_absent: ColumnSet,
     /// What becomes of the run if a file cannot be read to its end.
     pub on_bad_file: OnBadFile,
     /// How a file is tried before it is read.
@@ -212,6 +222,22 @@ pub enum OnBadFile {
     Fail,
     /// It goes on without the file.
     Skip,
+}
+
+/// A heading that a column is mapped to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heading {
+    /// As written in the job, without outer blanks.
+    pub name: String,
+    /// Cells, without outer blanks, and what they are read as; empty means null.
+    pub values: Vec<(String, String)>,
+}
+
+impl Heading {
+    /// A heading whose cells are read as they stand.
+    pub fn plain(name: &str) -> Heading {
+        Heading { name: name.to_owned(), values: Vec::new() }
+    }
 }
 
 /// How a file is tried before it is read.
@@ -232,13 +258,35 @@ pub enum Format {
     Csv,
 }
 
+/// What opens and closes a cell of delimited text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quote {
+    /// Nothing between tabs, which is how reports are written; a double quote between other delimiters.
+    ByDelimiter,
+    /// Nothing: quotes are text.
+    None,
+    /// This byte.
+    Byte(u8),
+}
+
+impl Quote {
+    /// The byte that opens and closes a cell, if any does, in text that is cut by a delimiter.
+    pub fn between(self, delimiter: u8) -> Option<u8> {
+        match self {
+            Quote::ByDelimiter => (delimiter != b'\t').then_some(b'"'),
+            Quote::None => None,
+            Quote::Byte(byte) => Some(byte),
+        }
+    }
+}
+
 /// How delimited text is cut into cells.
 #[derive(Clone, Debug)]
 pub struct Dialect {
     /// `None`: by suffix, tab for `.tsv` and `.txt`, else comma.
     pub delimiter: Option<u8>,
-    /// `None`: no quoting.
-    pub quote: Option<u8>,
+    /// What opens and closes a cell.
+    pub quote: Quote,
     /// The declared encoding.
     pub encoding: &'static encoding_rs::Encoding,
     /// Physical line of the headings, from 1.

@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use vtr_columnar::input::Column;
+use vtr_columnar::input::{Column, Kind};
 
 /// A job of `vtr`: what is read, how it is judged, and what is published where.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -111,25 +111,48 @@ pub struct InputSpec {
     pub path: OneOrMany,
     /// How the files are written; default: by suffix.
     pub format: Option<FormatSpec>,
-    /// Canonical name = heading of the source.
+    /// Canonical name = heading of the source, or a list of headings of which the first filled cell counts.
     #[serde(default)]
     #[schemars(schema_with = "headings")]
-    pub columns: BTreeMap<String, String>,
+    pub columns: BTreeMap<String, ColumnSpec>,
     /// Canonical name = the value of all rows, for what the source does not say.
     #[serde(default)]
     #[schemars(schema_with = "constants")]
     pub constants: BTreeMap<String, Scalar>,
     /// Columns that the file's path says.
     pub from_path: Option<FromPathSpec>,
+    /// The IANA time zone of times without an offset; default: UTC.
+    pub time_zone: Option<String>,
+    /// Time columns that are calendar days, whatever their type; times of day and zones in them say nothing.
+    #[serde(default)]
+    #[schemars(schema_with = "time_columns")]
+    pub days: Vec<String>,
+    /// Texts that mean null.
+    pub nulls: Option<Vec<String>>,
+    /// The decimal mark of texts, "." or ","; default: ".".
+    pub decimal: Option<String>,
+    /// How times are written (strftime), beside RFC 3339 and %Y-%m-%d.
+    pub timestamps: Option<Vec<String>>,
     /// How delimited text is written.
     #[serde(default)]
     pub csv: CsvSpec,
+    /// Columns that the files may lack although little can be judged without: `tracking_number` where there are no scans either.
+    #[serde(default)]
+    pub allow_absent: Vec<MayLackSpec>,
     /// What becomes of the run if a file cannot be read to its end.
     #[serde(default)]
     pub on_bad_file: OnBadFileSpec,
     /// Whether each file is first decoded whole by a process of its own under limits of memory and time, so that no file can take the run down; it reads every file twice.
     #[serde(default)]
     pub isolate: bool,
+}
+
+/// A column that files may lack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MayLackSpec {
+    /// The tracking number, where there are no scans either: every package counts as it would without a number.
+    TrackingNumber,
 }
 
 /// What becomes of the run if a file cannot be read to its end.
@@ -204,41 +227,101 @@ pub struct FromPathSpec {
     pub pattern: String,
 }
 
-/// How delimited text is written.
+/// Where the cells of a column come from.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ColumnSpec {
+    /// From one heading.
+    One(HeadingSpec),
+    /// From the first of several headings whose cell is filled.
+    FirstFilled(Vec<HeadingSpec>),
+}
+
+impl ColumnSpec {
+    /// All of its headings, the first one first.
+    pub fn headings(&self) -> &[HeadingSpec] {
+        match self {
+            ColumnSpec::One(heading) => std::slice::from_ref(heading),
+            ColumnSpec::FirstFilled(headings) => headings,
+        }
+    }
+}
+
+/// A heading of the source.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum HeadingSpec {
+    /// Its cells as they stand.
+    Plain(String),
+    /// Its cells, some of them read as something else.
+    Replaced(ReplacedSpec),
+}
+
+/// A heading, some of whose cells are read as something else.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplacedSpec {
+    /// The heading.
+    pub at: String,
+    /// Cell as it stands, without outer blanks = what it is read as; "" means that it is empty.
+    pub values: BTreeMap<String, String>,
+}
+
+impl HeadingSpec {
+    /// The heading.
+    pub fn at(&self) -> &str {
+        match self {
+            HeadingSpec::Plain(at) => at,
+            HeadingSpec::Replaced(replaced) => &replaced.at,
+        }
+    }
+
+    /// Cells and what they are read as.
+    pub fn values(&self) -> Vec<(String, String)> {
+        match self {
+            HeadingSpec::Plain(_) => Vec::new(),
+            HeadingSpec::Replaced(replaced) => replaced.values.clone().into_iter().collect(),
+        }
+    }
+}
+
+/// How delimited text is written. What also other formats can have is better said in the input itself.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CsvSpec {
     /// One character; default: tab for .tsv and .txt, else comma.
     pub delimiter: Option<String>,
-    /// One character, or "" for none.
-    pub quote: String,
-    /// The encoding by its WHATWG label: utf-8, utf-16, windows-1252, shift_jis ... It is never guessed.
-    pub encoding: String,
-    /// The line on which the headings stand, from 1.
+    /// One character, or "" for none; default: none where the delimiter is a tab, else ".
+    pub quote: Option<String>,
+    /// The encoding by its WHATWG label: utf-8, utf-16, windows-1252, shift_jis ... It is never guessed; default: utf-8.
+    pub encoding: Option<String>,
+    /// The line on which the headings stand, from 1; default: 1.
     #[schemars(range(min = 1, max = 1000))]
-    pub header_line: usize,
-    /// Texts that mean null.
-    pub nulls: Vec<String>,
-    /// The decimal mark, "." or ",".
-    pub decimal: String,
-    /// How times are written (strftime), beside RFC 3339 and %Y-%m-%d.
-    pub timestamps: Vec<String>,
-    /// The IANA time zone of times without an offset.
-    pub time_zone: String,
+    pub header_line: Option<usize>,
+    /// As `nulls` of the input.
+    pub nulls: Option<Vec<String>>,
+    /// As `decimal` of the input.
+    pub decimal: Option<String>,
+    /// As `timestamps` of the input.
+    pub timestamps: Option<Vec<String>>,
+    /// As `time_zone` of the input.
+    pub time_zone: Option<String>,
 }
 
-impl Default for CsvSpec {
-    fn default() -> Self {
-        CsvSpec {
-            delimiter: None,
-            quote: "\"".into(),
-            encoding: "utf-8".into(),
-            header_line: 1,
-            nulls: Vec::new(),
-            decimal: ".".into(),
-            timestamps: Vec::new(),
-            time_zone: "UTC".into(),
-        }
+impl CsvSpec {
+    /// The keys that stand in it, in their order.
+    pub fn keys(&self) -> Vec<&'static str> {
+        let stand = [
+            ("delimiter", self.delimiter.is_some()),
+            ("quote", self.quote.is_some()),
+            ("encoding", self.encoding.is_some()),
+            ("header_line", self.header_line.is_some()),
+            ("nulls", self.nulls.is_some()),
+            ("decimal", self.decimal.is_some()),
+            ("timestamps", self.timestamps.is_some()),
+            ("time_zone", self.time_zone.is_some()),
+        ];
+        stand.into_iter().filter(|(_, stands)| *stands).map(|(key, _)| key).collect()
     }
 }
 
@@ -476,7 +559,13 @@ fn by_column(of: &Schema) -> Schema {
 }
 
 fn headings(generator: &mut SchemaGenerator) -> Schema {
-    by_column(&generator.subschema_for::<String>())
+    by_column(&generator.subschema_for::<ColumnSpec>())
+}
+
+fn time_columns(_: &mut SchemaGenerator) -> Schema {
+    let times = Column::ALL.into_iter().filter(|column| column.kind() == Kind::Time);
+    let names: Vec<&str> = times.map(Column::name).collect();
+    json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
 }
 
 fn constants(generator: &mut SchemaGenerator) -> Schema {

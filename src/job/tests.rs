@@ -84,9 +84,9 @@ fn a_small_job_has_the_documented_defaults() {
     assert_eq!((limits.max_inflated_bytes, limits.max_inflated_ratio), (64 << 30, 5_000));
     let input = &plan.inputs[0];
     assert_eq!(input.paths, ["shipments/*.parquet"]);
-    assert_eq!(input.columns, [(Column::Carrier, "carrier-name".to_owned())]);
+    assert_eq!(input.columns, [(Column::Carrier, vec![plan::Heading::plain("carrier-name")])]);
     assert_eq!(input.constants, [(Column::SellerId, "0012".to_owned()), (Column::BuyShipping, "true".to_owned())]);
-    assert_eq!((input.format, input.dialect.quote, input.dialect.header_line), (None, Some(b'"'), 1));
+    assert_eq!((input.format, input.dialect.quote, input.dialect.header_line), (None, plan::Quote::ByDelimiter, 1));
     assert!(plan.threads >= 1 && plan.memory >= MEMORY_FLOOR_BYTES && plan.memory <= 2 << 30);
 }
 
@@ -142,9 +142,12 @@ max_record_bytes = "2 KiB"
     assert_eq!((plan.copies_within_days, plan.prune, plan.threads, plan.memory), (10, false, 3, 256 << 20));
     let input = &plan.inputs[0];
     assert_eq!((input.paths.len(), input.format), (2, Some(Format::Csv)));
-    assert_eq!(input.columns, [(Column::OrderId, "order-id".to_owned())]);
+    assert_eq!(input.columns, [(Column::OrderId, vec![plan::Heading::plain("order-id")])]);
     assert_eq!(input.dialect.encoding, encoding_rs::SHIFT_JIS);
-    assert_eq!((input.dialect.delimiter, input.dialect.quote, input.dialect.header_line), (Some(b'\t'), None, 3));
+    assert_eq!(
+        (input.dialect.delimiter, input.dialect.quote, input.dialect.header_line),
+        (Some(b'\t'), plan::Quote::None, 3)
+    );
     assert_eq!((input.cells.decimal_mark, input.cells.nulls.len()), (b',', 2));
     assert_eq!(plan.output.path, "/abs/out");
     assert_eq!(plan.output.tables.iter().map(|table| table.name()).collect::<Vec<_>>(), ["vtr_weekly", "rejects"]);
@@ -232,7 +235,7 @@ fn what_must_stand_is_asked_for() {
 #[test]
 fn other_roles_come_later_and_credentials_stay_out_of_uris() {
     let problems = Case::new(JOB).set("input.0.role=orders").set("input.0.path=gs://k:s@b/x").problems();
-    assert!(problems.contains("`role` cannot be \"orders\"") && problems.contains("later version"), "{problems}");
+    assert!(problems.contains("`role` cannot be \"***\"") && problems.contains("later version"), "{problems}");
     assert!(problems.contains("`input.0.path`: gs://: a URI must not hold credentials"), "{problems}");
 }
 
@@ -364,8 +367,8 @@ fn a_rates_file_or_book_that_cannot_be_used_says_where() {
     std::fs::create_dir(case.folder.path().join("rules")).unwrap();
     std::fs::write(case.folder.path().join("rules/families.toml"), "nonsense = 1\n").unwrap();
     let problems = case.problems();
-    assert!(problems.contains("rates.csv: line 2:") && problems.contains("rates.csv: line 3:"), "{problems}");
-    assert!(problems.contains("rules/families.toml:1:"), "{problems}");
+    assert!(problems.contains("***: line 2:") && problems.contains("***: line 3:"), "{problems}");
+    assert!(problems.contains("/families.toml:1:"), "{problems}");
 }
 
 #[test]
@@ -375,4 +378,116 @@ fn the_schema_names_every_column_and_table() {
         assert!(schema.contains(&format!("\"{}\"", column.name())));
     }
     assert!(schema.contains("account_health") && !schema.contains("$ref"));
+}
+
+/// All keys that a schema knows, as `--set` reaches them.
+fn keys_of(schema: &Value, path: &str, into: &mut Vec<String>) {
+    let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    for (key, below) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+        into.push(join(key));
+        keys_of(below, &join(key), into);
+    }
+    if let Some(items) = schema.get("items") {
+        into.push(join("0"));
+        keys_of(items, &join("0"), into);
+    }
+    for choice in ["anyOf", "oneOf"].iter().filter_map(|key| schema.get(key)).filter_map(Value::as_array).flatten() {
+        keys_of(choice, path, into);
+    }
+}
+
+#[test]
+fn no_problem_repeats_a_value_that_was_set() {
+    let mut keys = Vec::new();
+    keys_of(&spec::schema(), "", &mut keys);
+    keys.sort();
+    keys.dedup();
+    assert!(keys.len() > 90 && keys.contains(&"input.0.columns.carrier.0.at".to_owned()), "{keys:?}");
+    let values = [
+        "SECRETZZ",
+        "(SECRETZZ",
+        "[\"SECRETZZ\"]",
+        "{ SECRETZZ = \"SECRETZZ\" }",
+        "\"a\\tSECRETZZ\"",
+        "s3://SECRETZZ:x@y/z",
+    ];
+    let mut refused = 0;
+    for key in &keys {
+        for value in values {
+            if let Err(problems) = Case::new(JOB).set(&format!("{key}={value}")).load() {
+                refused += 1;
+                assert!(!problems.to_string().contains("SECRETZZ"), "{key}={value}: {problems}");
+            }
+        }
+    }
+    assert!(refused > 300, "{refused}");
+    let short = Case::new(JOB).set("input.0.csv.encoding=ab").problems();
+    assert!(short.contains("`encoding` cannot be \"***\""), "{short}");
+}
+
+#[test]
+fn lines_of_a_large_job_are_found_at_once() {
+    let rows: String = (0..200_000).map(|row| format!("k{row} = {row}\n")).collect();
+    let began = std::time::Instant::now();
+    let report = Report::new("job.toml".into());
+    let document = Document::parse(&rows, &report);
+    assert_eq!(document.origin("k199999"), Origin::Line(200_000));
+    // Counting anew for each key took minutes.
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_column_can_come_from_several_headings_and_values_be_replaced() {
+    let job = JOB.replace("columns = { carrier = \"carrier-name\" }\n", "");
+    let text = job.replace(
+        "[output]",
+        "[input.columns]\ncarrier = [{ at = \"carrier-name\", values = { Other = \"\", PBS = \"Post\" } }, \"carrier-code\"]\n\
+         order_id = { at = \"order-id\", values = { none = \"\" } }\n[output]",
+    );
+    let plan = Case::new(&text).load().unwrap();
+    let columns = &plan.inputs[0].columns;
+    assert_eq!(columns[0].1[0].values, [("none".to_owned(), String::new())]);
+    assert_eq!(columns[1].1[1], plan::Heading::plain("carrier-code"));
+    assert_eq!(columns[1].1[0].values.len(), 2);
+    for (written, says) in [
+        ("carrier = []", "`carrier` is mapped to an empty list"),
+        ("carrier = [\"a\", \" \"]", "`carrier` is mapped to an empty heading"),
+        ("carrier = [\"a\", \"A\"]", "`carrier` is mapped to the heading \"A\" twice"),
+        ("carrier = { at = \"a\" }", "`input.0.columns.carrier` lacks the key `values`"),
+        ("carrier = { at = \"a\", values = { \"\" = \"x\" } }", "`values` of `carrier` replaces an empty cell"),
+        ("carrier = 7", "`input.0.columns.carrier` must be a text in quotes or a list or a table"),
+        ("carrier = [7]", "`input.0.columns.carrier.0` must be a text in quotes or a table"),
+    ] {
+        let problems = Case::new(&job.replace("[output]", &format!("[input.columns]\n{written}\n[output]"))).problems();
+        assert!(problems.contains(says), "{written}: {problems}");
+    }
+}
+
+#[test]
+fn what_every_format_can_have_is_said_in_the_input() {
+    let with = |keys: &str| Case::new(&JOB.replace("[output]", &format!("{keys}\n[output]")));
+    let input = "time_zone = \"Asia/Tokyo\"\ndays = [\"promised_delivery_at\"]\nnulls = [\"--\"]\ndecimal = \",\"\ntimestamps = [\"%d.%m.%Y\"]";
+    let plan = with(input).load().unwrap();
+    let input = &plan.inputs[0];
+    for cells in [&input.cells, &input.columnar_cells] {
+        assert_eq!((cells.nulls.len(), cells.decimal_mark, cells.times.zone().name()), (1, b',', "Asia/Tokyo"));
+        assert!(cells.times.read("31.12.2025").is_ok());
+    }
+    assert!(input.days.contains(Column::PromisedDeliveryAt) && input.zone.is_some());
+    let plan = with("nulls = [\"x\"]\n[input.csv]\ndecimal = \",\"\ntime_zone = \"Asia/Tokyo\"").load().unwrap();
+    let input = &plan.inputs[0];
+    assert_eq!((input.cells.decimal_mark, input.cells.nulls.len(), input.columnar_cells.decimal_mark), (b',', 1, b'.'));
+    assert!(input.zone.is_none() && input.csv_keys == ["decimal", "time_zone"]);
+    for (keys, says) in [
+        ("days = [\"carrier\"]", "`input.0.days.0` cannot be \"carrier\""),
+        ("decimal = \",\"\n[input.csv]\ndecimal = \",\"", "`decimal` stands in the [[input]] and in its [input.csv]"),
+        ("format = \"parquet\"\n[input.csv]\nnulls = [\"x\"]", "write `nulls` in the [[input]] itself"),
+        ("format = \"parquet\"\n[input.csv]\nheader_line = 2", "take `header_line` out"),
+        ("timestamps = [\"%H:%M %Z\"]", "the name of a zone (%Z)"),
+        ("[input.csv]\ntimestamps = [\"%s%3f\"]", "milliseconds"),
+        ("time_zone = \"CET5\"", "`time_zone` cannot be \"CET5\""),
+    ] {
+        let problems = with(keys).problems();
+        assert!(problems.contains(says), "{keys}: {problems}");
+    }
 }

@@ -4,7 +4,7 @@
 //! guesses.
 
 use crate::calendar::{DAY_MICROS, Day, Micros, Zone, day_from_date, day_of_civil};
-use chrono::format::{Item, Parsed, StrftimeItems, parse};
+use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
 
 /// When something happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,17 @@ impl Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
+/// Why a declared format cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WrongFormat {
+    /// It is not understood.
+    Unknown(String),
+    /// It asks for the name of a zone, which would be read and would not count.
+    ZoneName(String),
+    /// It asks for seconds since 1970 with a fraction directly behind: no reader can tell where one ends.
+    SplitSeconds(String),
+}
+
 /// How the times of one input are written.
 #[derive(Clone, Debug)]
 pub struct TimeFormat {
@@ -70,103 +81,168 @@ impl Default for TimeFormat {
     }
 }
 
+/// A moment as it stands: on which clock is said, if at all, by the offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Written {
+    day: Day,
+    /// Microseconds since midnight; `None`: a bare date.
+    time: Option<Micros>,
+    /// Microseconds before UTC; `None`: on the input's clock.
+    offset: Option<Micros>,
+}
+
+/// Seconds since 1970 from which on a number is rather of milliseconds: those are in the year 5138.
+const RATHER_MILLISECONDS: i64 = 100_000_000_000;
+
 impl TimeFormat {
     /// Formats in `strftime` notation, tried in order before the standard ones, and the zone of
     /// times without an offset.
     ///
     /// # Errors
-    /// The first format that is not understood.
-    pub fn new<S: AsRef<str>>(formats: &[S], zone: Zone) -> Result<TimeFormat, String> {
-        let declared = formats
-            .iter()
-            .map(|format| StrftimeItems::new(format.as_ref()).parse_to_owned().map_err(|_| format.as_ref().to_owned()));
+    /// The first format that cannot be used.
+    pub fn new<S: AsRef<str>>(formats: &[S], zone: Zone) -> Result<TimeFormat, WrongFormat> {
+        let declared = formats.iter().map(|format| items(format.as_ref()));
         Ok(TimeFormat { declared: declared.collect::<Result<_, _>>()?, zone })
+    }
+
+    /// The same formats on another clock.
+    #[must_use]
+    pub fn in_zone(self, zone: Zone) -> TimeFormat {
+        TimeFormat { zone, ..self }
+    }
+
+    /// The zone of times without an offset.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
     }
 
     /// Reads trimmed text.
     ///
     /// # Errors
     /// [`Unreadable`] if neither a declared form nor RFC 3339, `yyyy-mm-dd hh:mm[:ss[.f]][offset]`
-    /// or `yyyy-mm-dd` fits.
+    /// or `yyyy-mm-dd` fits. An offset is `Z`, `+hh`, `+hhmm`, `+hh:mm`, `UTC` or `GMT`, with or without a
+    /// blank before it.
     pub fn read(&self, text: &str) -> Result<Moment, Unreadable> {
-        for items in &self.declared {
-            let mut parsed = Parsed::new();
-            if parse(&mut parsed, text, items.iter()).is_ok()
-                && let Some(moment) = self.resolve(&parsed)
-            {
-                return Ok(moment);
-            }
-        }
-        self.standard(text.as_bytes()).ok_or(Unreadable)
-    }
-
-    fn resolve(&self, parsed: &Parsed) -> Option<Moment> {
-        if parsed.second() == Some(60) {
-            return None;
-        }
-        if let Some(second) = parsed.timestamp() {
-            let micros = i64::from(parsed.nanosecond().unwrap_or(0) / 1_000);
-            return Some(Moment::Instant(second.checked_mul(1_000_000)?.checked_add(micros)?));
-        }
-        let date = parsed.to_naive_date().ok()?;
-        if parsed.hour_div_12().is_none() && parsed.hour_mod_12().is_none() {
-            return Some(Moment::Date(day_from_date(date)));
-        }
-        let local = date.and_time(parsed.to_naive_time().ok()?).and_utc().timestamp_micros();
-        let instant = match parsed.offset() {
-            Some(seconds) => local - i64::from(seconds) * 1_000_000,
-            None => self.zone.instant_of(local),
-        };
-        Some(Moment::Instant(instant))
-    }
-
-    /// `yyyy-mm-dd`, and with `T` or a blank a time.
-    fn standard(&self, text: &[u8]) -> Option<Moment> {
-        if let Some((second, zone)) = text.split_first_chunk()
+        if self.declared.is_empty()
+            && let Some((second, zone)) = text.as_bytes().split_first_chunk()
             && matches!(zone, b"Z" | b"")
             && let Some(local) = whole_second(second)
         {
-            return Some(Moment::Instant(if zone.is_empty() { self.zone.instant_of(local) } else { local }));
+            return Ok(Moment::Instant(if zone.is_empty() { self.zone.instant_of(local) } else { local }));
         }
-        let (date, rest) = (text.get(..10)?, &text[10..]);
-        if date[4] != b'-' || date[7] != b'-' {
-            return None;
-        }
-        let (year, month, day) = (digits(&date[..4])?, digits(&date[5..7])?, digits(&date[8..10])?);
-        let day = day_of_civil(year as u16, month as u8, day as u8)?;
-        let Some((&separator, rest)) = rest.split_first() else {
-            return Some(Moment::Date(day));
-        };
-        if separator != b'T' && separator != b' ' || rest.get(2) != Some(&b':') {
-            return None;
-        }
-        let (hour, minute) = (digits(&rest[..2])?, digits(rest.get(3..5)?)?);
-        let (second, micros, zone) = seconds(&rest[5..])?;
-        if hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        let time = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
-        let local = i64::from(day) * DAY_MICROS + time * 1_000_000 + micros;
-        match zone {
-            b"" => Some(Moment::Instant(self.zone.instant_of(local))),
-            b"Z" | b"z" => Some(Moment::Instant(local)),
-            _ => {
-                let sign = match zone[0] {
-                    b'+' => 1,
-                    b'-' => -1,
-                    _ => return None,
-                };
-                if zone.len() != 6 || zone[3] != b':' {
-                    return None;
-                }
-                let (hours, minutes) = (digits(&zone[1..3])?, digits(&zone[4..6])?);
-                if hours > 23 || minutes > 59 {
-                    return None;
-                }
-                Some(Moment::Instant(local - sign * i64::from(hours * 60 + minutes) * 60_000_000))
+        let Written { day, time, offset } = self.written(text).ok_or(Unreadable)?;
+        let Some(time) = time else { return Ok(Moment::Date(day)) };
+        let local = i64::from(day) * DAY_MICROS + time;
+        Ok(Moment::Instant(offset.map_or_else(|| self.zone.instant_of(local), |offset| local - offset)))
+    }
+
+    /// The calendar day that stands in trimmed text, and the microseconds since midnight behind it, whatever
+    /// clock they are of; `None` where [`read`](TimeFormat::read) fails.
+    pub fn as_written(&self, text: &str) -> Option<(Day, Option<Micros>)> {
+        self.written(text).map(|written| (written.day, written.time))
+    }
+
+    fn written(&self, text: &str) -> Option<Written> {
+        for items in &self.declared {
+            let mut parsed = Parsed::new();
+            if parse(&mut parsed, text, items.iter()).is_ok()
+                && let Some(written) = resolve(&parsed)
+            {
+                return Some(written);
             }
         }
+        standard(text.as_bytes())
     }
+}
+
+/// A declared format, taken apart.
+fn items(format: &str) -> Result<Vec<Item<'static>>, WrongFormat> {
+    let items = StrftimeItems::new(format).parse_to_owned().map_err(|_| WrongFormat::Unknown(format.to_owned()))?;
+    if items.iter().any(|item| matches!(item, Item::Fixed(Fixed::TimezoneName))) {
+        return Err(WrongFormat::ZoneName(format.to_owned()));
+    }
+    let signs = format.replace("%%", "");
+    let split = |(_, behind): (&str, &str)| ["%f", "%3f", "%6f", "%9f"].iter().any(|sign| behind.starts_with(sign));
+    if signs.split_once("%s").is_some_and(split) {
+        return Err(WrongFormat::SplitSeconds(format.to_owned()));
+    }
+    Ok(items)
+}
+
+fn resolve(parsed: &Parsed) -> Option<Written> {
+    if parsed.second() == Some(60) {
+        return None;
+    }
+    if let Some(second) = parsed.timestamp() {
+        if second.checked_abs()? >= RATHER_MILLISECONDS {
+            return None;
+        }
+        let micros = second * 1_000_000 + i64::from(parsed.nanosecond().unwrap_or(0) / 1_000);
+        let day = Day::try_from(micros.div_euclid(DAY_MICROS)).ok()?;
+        return Some(Written { day, time: Some(micros.rem_euclid(DAY_MICROS)), offset: Some(0) });
+    }
+    let date = parsed.to_naive_date().ok()?;
+    let day = day_from_date(date);
+    if parsed.hour_div_12().is_none() && parsed.hour_mod_12().is_none() {
+        return Some(Written { day, time: None, offset: None });
+    }
+    let local = date.and_time(parsed.to_naive_time().ok()?).and_utc().timestamp_micros();
+    let time = local - i64::from(day) * DAY_MICROS;
+    let offset = parsed.offset().map(|seconds| i64::from(seconds) * 1_000_000);
+    Some(Written { day, time: Some(time), offset })
+}
+
+/// `yyyy-mm-dd`, and with `T` or a blank a time.
+fn standard(text: &[u8]) -> Option<Written> {
+    if let Some((second, zone)) = text.split_first_chunk()
+        && matches!(zone, b"Z" | b"")
+        && let Some(local) = whole_second(second)
+    {
+        let (day, time) = (local.div_euclid(DAY_MICROS) as Day, local.rem_euclid(DAY_MICROS));
+        return Some(Written { day, time: Some(time), offset: (!zone.is_empty()).then_some(0) });
+    }
+    let (date, rest) = (text.get(..10)?, &text[10..]);
+    if date[4] != b'-' || date[7] != b'-' {
+        return None;
+    }
+    let (year, month, day) = (digits(&date[..4])?, digits(&date[5..7])?, digits(&date[8..10])?);
+    let day = day_of_civil(year as u16, month as u8, day as u8)?;
+    let Some((&separator, rest)) = rest.split_first() else {
+        return Some(Written { day, time: None, offset: None });
+    };
+    if separator != b'T' && separator != b' ' || rest.get(2) != Some(&b':') {
+        return None;
+    }
+    let (hour, minute) = (digits(&rest[..2])?, digits(rest.get(3..5)?)?);
+    let (second, micros, zone) = seconds(&rest[5..])?;
+    if hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let time = i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second);
+    let offset = if zone.is_empty() { None } else { Some(offset(zone)?) };
+    Some(Written { day, time: Some(time * 1_000_000 + micros), offset })
+}
+
+/// Microseconds that a clock is before UTC, as written: `Z`, `UTC`, `GMT`, `+hh`, `+hhmm` or `+hh:mm`, with or
+/// without a blank before it.
+fn offset(zone: &[u8]) -> Option<Micros> {
+    let zone = zone.strip_prefix(b" ").unwrap_or(zone);
+    if [&b"Z"[..], b"UTC", b"GMT"].iter().any(|utc| zone.eq_ignore_ascii_case(utc)) {
+        return Some(0);
+    }
+    let (sign, clock) = zone.split_first()?;
+    let sign = match sign {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = match clock {
+        [h, h2] => ([*h, *h2], *b"00"),
+        [h, h2, m, m2] | [h, h2, b':', m, m2] => ([*h, *h2], [*m, *m2]),
+        _ => return None,
+    };
+    let (hours, minutes) = (digits(&hours)?, digits(&minutes)?);
+    (hours <= 23 && minutes <= 59).then(|| sign * i64::from(hours * 60 + minutes) * 60_000_000)
 }
 
 /// The wall-clock time `yyyy-mm-ddThh:mm:ss` in microseconds, as nearly all are written: eight bytes at a time,
@@ -248,6 +324,50 @@ mod tests {
     }
 
     #[test]
+    fn offsets_are_read_as_warehouses_and_shops_write_them() {
+        for offset in
+            ["Z", "z", " Z", "+00", "+0000", "+00:00", " +00", " +0000", " +00:00", "UTC", " UTC", " GMT", "-00"]
+        {
+            assert_eq!(read(&format!("2026-10-23 22:59:59{offset}")), Ok(micros("2026-10-23T22:59:59Z")), "{offset:?}");
+            assert_eq!(
+                read(&format!("2026-10-23T22:59:59.5{offset}")),
+                Ok(micros("2026-10-23T22:59:59.5Z")),
+                "{offset:?}"
+            );
+        }
+        for offset in ["-0330", "-03:30", " -0330"] {
+            assert_eq!(read(&format!("2026-10-23 22:59:59{offset}")), Ok(micros("2026-10-24T02:29:59Z")), "{offset:?}");
+        }
+        assert_eq!(read("2026-10-23 22:59:59-07"), Ok(micros("2026-10-24T05:59:59Z")));
+    }
+
+    #[test]
+    fn formats_that_would_mislead_are_refused() {
+        let wrong = |format: &str| TimeFormat::new(&[format], Zone::utc()).unwrap_err();
+        let zone = "%b %d, %Y %H:%M:%S %Z".to_owned();
+        assert_eq!(wrong(&zone), WrongFormat::ZoneName(zone));
+        for split in ["%s%3f", "%s%f", "x%%%s%6f"] {
+            assert_eq!(wrong(split), WrongFormat::SplitSeconds(split.to_owned()));
+        }
+        assert_eq!(wrong("%Q"), WrongFormat::Unknown("%Q".to_owned()));
+        let seconds = TimeFormat::new(&["%s", "%s%.3f"], Zone::utc()).unwrap();
+        assert_eq!(seconds.read("1736936430"), Ok(micros("2025-01-15T10:20:30Z")));
+        assert_eq!(seconds.read("1736936430.250"), Ok(micros("2025-01-15T10:20:30.25Z")));
+        assert_eq!(seconds.read("1736936430000"), Err(Unreadable), "milliseconds are no seconds");
+    }
+
+    #[test]
+    fn days_are_those_that_stand_there() {
+        let format = TimeFormat::new(&["%d.%m.%Y %H:%M %z"], Zone::named("America/Los_Angeles").unwrap()).unwrap();
+        for text in ["2025-01-15", "2025-01-15T00:00:00Z", "2025-01-15 23:59:59-07", "15.01.2025 00:10 +0900"] {
+            assert_eq!(format.as_written(text).map(|(day, _)| day), Some(20_103), "{text}");
+        }
+        assert_eq!(format.as_written("2025-01-15T00:00:00Z"), Some((20_103, Some(0))));
+        assert_eq!(format.as_written("2025-01-15"), Some((20_103, None)));
+        assert_eq!(format.as_written("15.01.2025"), None);
+    }
+
+    #[test]
     fn the_usual_form_is_read_as_the_library_reads_it() {
         for second in (-62_167_219_200..253_402_300_800i64).step_by(86_400 * 37 + 3_661) {
             let time = chrono::DateTime::from_timestamp(second, 0).unwrap();
@@ -288,8 +408,12 @@ mod tests {
             "2025-01-15T1:20",
             "2025-01-15t10:20",
             "2025-01-15T10:20:30.1234567890Z",
-            "2025-01-15T10:20 Z",
-            "2025-01-15T10:20:30+0200",
+            "2025-01-15T10:20  Z",
+            "2025-01-15T10:20:30+2",
+            "2025-01-15T10:20:30+02:00:00",
+            "2025-01-15T10:20:30+020",
+            "2025-01-15T10:20:30 CET",
+            "2025-01-15 UTC",
             "2025-01-15T10:20:30+02:60",
             "9.2E+21",
             "2025-01-15x",

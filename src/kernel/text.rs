@@ -106,6 +106,27 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// Where the lines of a text begin, so that the line of a place is found at once.
+#[derive(Clone, Debug)]
+pub struct Lines(Vec<usize>);
+
+impl Lines {
+    /// Looks through a text.
+    pub fn of(text: &str) -> Lines {
+        Lines(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect())
+    }
+
+    /// The offset at which a line begins, counted from 0; there must be one.
+    pub fn start(&self, line: usize) -> usize {
+        line.checked_sub(1).map_or(0, |before| self.0[before] + 1)
+    }
+
+    /// The line of a byte offset, from 1.
+    pub fn line(&self, offset: usize) -> usize {
+        self.0.partition_point(|newline| *newline < offset) + 1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,6 +60,8 @@ impl Content {
             not_packed(head)?;
         } else if head.is_empty() {
             return Err("is empty, but its name says that it is compressed".to_owned());
+        } else if let Some(what) = not_as_named(packing, head) {
+            return Err(what);
         }
         let inflating = match packing {
             Packing::Plain => Inflating::Plain(bytes),
@@ -140,18 +142,98 @@ fn damaged(kind: &str, why: &str, error: &std::io::Error) -> String {
     format!("the {kind} data cannot be inflated to the end ({error}): they are {why}. Get the file again")
 }
 
-/// Refuses compressed or columnar content under a plain name: as text it would be nonsense.
-fn not_packed(head: &[u8]) -> Result<(), String> {
-    let kind = if head.starts_with(&[0x1f, 0x8b]) {
-        "gzip data; name it with .gz"
-    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        "Zstandard data; name it with .zst"
-    } else if head.starts_with(b"PK\x03\x04") {
-        "a ZIP archive or an Excel workbook; unpack it, or export it as CSV"
-    } else if head.starts_with(b"PAR1") {
-        "a Parquet file; name it with .parquet, or set `format = \"parquet\"`"
-    } else {
-        return Ok(());
+/// What is wrong with content that is not compressed as its name says.
+fn not_as_named(packing: Packing, head: &[u8]) -> Option<String> {
+    let (magic, kind): (&[u8], _) = match packing {
+        Packing::Plain => return None,
+        Packing::Gzip => (&[0x1f, 0x8b], "gzip"),
+        // A frame to be skipped may come first.
+        Packing::Zstd if head.get(1..4) == Some(&[0x2a, 0x4d, 0x18]) => return None,
+        Packing::Zstd => (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
     };
-    Err(format!("is not text but {kind}"))
+    if head.starts_with(magic) || head.len() < magic.len() {
+        return None;
+    }
+    let is_text = std::str::from_utf8(&head[..head.len().min(64)]).is_ok() && !head[..head.len().min(64)].contains(&0);
+    let is = lookalike(head).unwrap_or(if is_text { "plain text" } else { "something else" });
+    Some(format!("is not {kind} data, as its name says, but {is}; name it as what it is, or get the file again"))
+}
+
+/// Refuses what is no delimited text under a name of one: as text it would be nonsense.
+fn not_packed(head: &[u8]) -> Result<(), String> {
+    match lookalike(head) {
+        Some(kind) => Err(format!("is not delimited text but {kind}")),
+        None => Ok(()),
+    }
+}
+
+/// What content is that is neither delimited text nor compressed text as named, and what to do with it.
+fn lookalike(head: &[u8]) -> Option<&'static str> {
+    const MAGIC: [(&[u8], &str); 9] = [
+        (&[0x1f, 0x8b], "gzip data; name it with .gz"),
+        (&[0x28, 0xb5, 0x2f, 0xfd], "Zstandard data; name it with .zst"),
+        (b"PK\x03\x04", "a ZIP archive or an Excel workbook (.xlsx); unpack it, or export the sheet as CSV"),
+        (&[0xd0, 0xcf, 0x11, 0xe0], "an old Excel workbook (.xls); export the sheet as CSV"),
+        (b"PAR1", "a Parquet file; name it with .parquet, or set `format = \"parquet\"`"),
+        (b"ORC", "an ORC file; write it as Parquet"),
+        (b"Obj\x01", "an Avro file; write it as Parquet"),
+        (b"ARROW1", "an Arrow file; write it as Parquet"),
+        (b"%PDF", "a PDF; export the data as CSV"),
+    ];
+    if let Some((_, kind)) = MAGIC.iter().find(|(magic, _)| head.starts_with(magic)) {
+        return Some(kind);
+    }
+    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let begins = |word: &[u8]| head.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let behind = head.get(1..).unwrap_or_default().trim_ascii_start().first();
+    match head.first() {
+        Some(b'{') if matches!(behind, Some(b'"' | b'}')) => Some(JSON),
+        Some(b'[') if matches!(behind, Some(b'{' | b'[' | b']')) => Some(JSON),
+        Some(b'<') if begins(b"<!doctype html") || begins(b"<html") || begins(b"<head") => {
+            Some("a web page, perhaps that of a login or an error; get the file again")
+        }
+        Some(b'<') if begins(b"<?xml") || begins(b"<!") || begins(b"<soap") || begins(b"<Error") => {
+            Some("XML, perhaps the answer of a service; export the data as CSV or write it as Parquet")
+        }
+        _ => None,
+    }
+}
+
+const JSON: &str = "JSON; write it as Parquet or CSV, for example with DuckDB: \
+    duckdb -c \"copy (from read_json('FILE')) to 'FILE.parquet'\"";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_delimited_text_is_called_by_its_name() {
+        for (head, name) in [
+            (&b"\x1f\x8b\x08"[..], "gzip"),
+            (b"PK\x03\x04\x14", "Excel"),
+            (b"\xd0\xcf\x11\xe0\xa1", "Excel"),
+            (b"PAR1", "Parquet"),
+            (b"%PDF-1.7", "PDF"),
+            (b" \n{ \"orders\": []}", "JSON"),
+            (b"\xef\xbb\xbf[\n {\"a\":1}]", "JSON"),
+            (b"{}", "JSON"),
+            (b"[]", "JSON"),
+            (b"<!DOCTYPE html><title>Sign in", "web page"),
+            (b"<HTML>", "web page"),
+            (b"<?xml version='1.0'?>", "XML"),
+            (b"<Error><Code>AccessDenied", "XML"),
+        ] {
+            assert!(lookalike(head).is_some_and(|kind| kind.contains(name)), "{name}: {:?}", lookalike(head));
+        }
+        for text in [
+            "",
+            "order-id,carrier\n",
+            "[order id],[carrier]\n",
+            "{order},x",
+            "<VTR criterion 1>,Order ID\n",
+            "PKW,LKW\n",
+        ] {
+            assert_eq!(lookalike(text.as_bytes()), None, "{text}");
+        }
+    }
 }

@@ -6,17 +6,19 @@
 
 use super::content::Content;
 use super::files::{Packing, delimiter_by_suffix};
-use super::headings::Mapping;
+use super::headings::{Mapping, Place};
 use super::labels::LabelBuilder;
-use super::records::{Cutting, Fault, Next, RecordReader};
+use super::records::{Cell, Cutting, Fault, Next, RecordReader};
 use super::store::Origin;
 use super::{Chunk, UnitEnd};
-use crate::job::plan::{Dialect, Limits};
+use crate::job::plan::{CellRules, Dialect, Limits};
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringViewBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use std::borrow::Cow;
 use std::sync::Arc;
 use vtr_columnar::fold::{Records, Reject, shown_value};
-use vtr_columnar::input::{Column, Kind, label_type};
+use vtr_columnar::input::{Column, ColumnSet, Kind, label_type};
+use vtr_kernel::calendar::date_from_day;
 
 /// Records of a chunk, few enough for all their cells to stay near the processor, and the bytes of cells after
 /// which it is handed on early.
@@ -33,6 +35,10 @@ pub(crate) struct Text<'a> {
     pub packing: Packing,
     /// How it is cut.
     pub dialect: &'a Dialect,
+    /// How its cells are read, which tells whether one is filled.
+    pub cells: &'a CellRules,
+    /// Time columns that are calendar days.
+    pub days: ColumnSet,
     /// What it may cost.
     pub limits: &'a Limits,
 }
@@ -45,9 +51,10 @@ impl Text<'_> {
     pub fn open(&self) -> Result<(RecordReader, Vec<String>), String> {
         let (dialect, limits) = (self.dialect, self.limits);
         let content = Content::open(self.origin, self.packing, limits)?;
+        let delimiter = self.delimiter();
         let cutting = Cutting {
-            delimiter: dialect.delimiter.unwrap_or_else(|| delimiter_by_suffix(self.shown)),
-            quote: dialect.quote,
+            delimiter,
+            quote: dialect.quote.between(delimiter),
             max_record: limits.max_record_bytes,
             max_cells: limits.max_columns,
         };
@@ -61,8 +68,14 @@ impl Text<'_> {
                 ));
             }
         }
-        let headings = headings(&mut records, dialect, limits)?;
+        let headings = headings(&mut records, cutting, dialect.header_line, limits)?;
+        records.expect(headings.len());
         Ok((records, headings))
+    }
+
+    /// What stands between its cells.
+    pub fn delimiter(&self) -> u8 {
+        self.dialect.delimiter.unwrap_or_else(|| delimiter_by_suffix(self.shown))
     }
 
     /// Reads the whole file.
@@ -75,22 +88,29 @@ impl Text<'_> {
         each: &mut dyn FnMut(Chunk) -> crate::error::Result<()>,
     ) -> crate::error::Result<Result<UnitEnd, String>> {
         let (mut records, width) = match self.open() {
-            Ok((records, headings)) if mapping.columns.iter().all(|(_, place)| *place < headings.len()) => {
+            Ok((records, headings))
+                if mapping
+                    .columns
+                    .iter()
+                    .all(|(_, places)| places.iter().all(|place| place.index < headings.len())) =>
+            {
                 (records, headings.len())
             }
             Ok(_) => return Ok(Err("has changed since the run looked at it; run again".to_owned())),
             Err(refused) => return Ok(Err(refused)),
         };
-        let mut chunker = Chunker::new(mapping, width, self.limits.max_field_bytes);
+        let mut chunker = Chunker::new(self, mapping, width);
         loop {
             match records.next() {
                 Ok(Next::End) => break,
                 Ok(Next::Record { fields }) => chunker.record(&records, fields),
+                Ok(Next::Swallowed { lines }) => chunker.swallowed(&records, lines, SWALLOWED.to_owned()),
                 Ok(Next::Fault(fault)) => chunker.fault(&records, fault, self.limits),
                 Err(refused) => return Ok(Err(refused)),
             }
-            if chunker.is_full() {
+            while chunker.is_full() {
                 each(chunker.take())?;
+                chunker.reject_swallowed();
             }
         }
         if !chunker.is_empty() {
@@ -101,39 +121,69 @@ impl Text<'_> {
     }
 }
 
-fn headings(records: &mut RecordReader, dialect: &Dialect, limits: &Limits) -> Result<Vec<String>, String> {
-    let at = dialect.header_line;
+fn headings(records: &mut RecordReader, cutting: Cutting, at: usize, limits: &Limits) -> Result<Vec<String>, String> {
     let fields = match records.next()? {
         Next::End => return Err(format!("has no headings: line {at} and all that follow are empty")),
         Next::Fault(fault) => {
             return Err(format!("line {}: the headings cannot be read: {}", records.line(), says(fault, limits).0));
         }
-        Next::Record { .. } if records.line() != at as u64 => {
+        Next::Record { .. } | Next::Swallowed { .. } if records.line() != at as u64 => {
             let line = records.line();
             return Err(format!(
                 "line {at} is empty, where the headings should stand; set `header_line = {line}` if they stand there"
             ));
         }
         Next::Record { fields } => fields,
+        Next::Swallowed { .. } => return Err(format!("line {at}: the headings cannot be read: {SWALLOWED}")),
     };
     if fields > limits.max_columns {
         let max = limits.max_columns;
         return Err(format!("has {fields} columns, more than {max}; if that is right, raise [limits] max_columns"));
     }
     let bytes = records.bytes();
-    if fields == 1 && bytes.to_ascii_lowercase().starts_with(b"sep=") {
+    if fields <= 2 && bytes.len() <= 5 && bytes.to_ascii_lowercase().starts_with(b"sep=") {
         let next = at + 1;
+        let other = bytes.get(4).filter(|byte| **byte != cutting.delimiter);
+        let delimiter =
+            other.map_or(String::new(), |byte| format!(" and `delimiter = {:?}`", char::from(*byte).to_string()));
         return Err(format!(
-            "line {at} tells a spreadsheet the delimiter; the headings follow it: set `header_line = {next}` in [input.csv]"
+            "line {at} tells a spreadsheet the delimiter; the headings follow it: set `header_line = {next}`{delimiter} in [input.csv]"
         ));
     }
-    let text = |cell: &super::records::Cell| {
+    if let [cell] = records.cells()
+        && let Some((other, count)) = other_delimiter(&bytes[cell.start..cell.end], cutting.delimiter)
+    {
+        let (given, other) = (char::from(cutting.delimiter).to_string(), char::from(other).to_string());
+        return Err(format!(
+            "the delimiter {given:?} cuts nothing on line {at}, where the headings should stand, but {other:?} stands there \
+             {count} times: set `delimiter = {other:?}` in [input.csv]"
+        ));
+    }
+    let in_quotes = |cell: &Cell| bytes[cell.start..cell.end].first() == Some(&b'"');
+    if cutting.quote.is_none() && records.cells().iter().any(in_quotes) {
+        return Err(format!(
+            "line {at}: headings stand in quotes, but the text is read without any, as between tabs; set `quote = \"\\\"\"` \
+             in [input.csv]"
+        ));
+    }
+    let text = |cell: &Cell| {
         let text = String::from_utf8_lossy(&bytes[cell.start..cell.end]);
-        let quote = dialect.quote.map_or('"', char::from);
+        let quote = cutting.quote.map_or('"', char::from);
         if cell.doubled { text.replace(&format!("{quote}{quote}"), &quote.to_string()) } else { text.into_owned() }
     };
     Ok(records.cells().iter().map(text).collect())
 }
+
+/// Another delimiter that a line of headings holds which the given one does not cut, and how often.
+fn other_delimiter(line: &[u8], given: u8) -> Option<(u8, usize)> {
+    let count = |byte: u8| line.iter().filter(|other| **other == byte).count();
+    let others = [b';', b'\t', b',', b'|'].into_iter().filter(|byte| *byte != given);
+    others.map(|byte| (byte, count(byte))).filter(|(_, count)| *count > 0).max_by_key(|(_, count)| *count)
+}
+
+/// What a record is rejected for of which a quote swallowed others.
+const SWALLOWED: &str = "quote swallowed lines: one cell holds line ends and the cells of other records. If quotes are text in \
+    this file, set quote = \"\" in [input.csv]";
 
 /// What rejects and messages say of a fault, and what to show as its value.
 fn says(fault: Fault, limits: &Limits) -> (String, Option<String>) {
@@ -149,11 +199,27 @@ enum Builder {
     Text(StringViewBuilder),
 }
 
+/// A column of a chunk.
+struct Taken {
+    column: Column,
+    /// Its place among the headings; of several the first.
+    place: usize,
+    /// Where to look and what to make of it, unless the cell counts as it stands.
+    chosen: Option<Chosen>,
+    builder: Builder,
+}
+
+/// How a column is put together from cells.
+struct Chosen {
+    places: Vec<Place>,
+    is_day: bool,
+}
+
 /// Gathers records into chunks.
-struct Chunker {
+struct Chunker<'a> {
+    cells: &'a CellRules,
     schema: SchemaRef,
-    /// Column, place among the headings, values.
-    columns: Vec<(Column, usize, Builder)>,
+    columns: Vec<Taken>,
     /// Fields that a record should have.
     width: usize,
     max_field: usize,
@@ -161,6 +227,8 @@ struct Chunker {
     line: Vec<u64>,
     byte_offset: Vec<u64>,
     rejects: Vec<Reject>,
+    /// What more lines of one record are to be rejected for, and how many.
+    swallowed: Option<(Reject, u64)>,
     /// Bytes of the records gathered.
     bytes: usize,
     /// Number of the last record seen.
@@ -168,26 +236,31 @@ struct Chunker {
     unquoted: String,
 }
 
-impl Chunker {
-    fn new(mapping: &Mapping, width: usize, max_field: usize) -> Chunker {
+impl<'a> Chunker<'a> {
+    fn new(text: &Text<'a>, mapping: &Mapping, width: usize) -> Chunker<'a> {
         let mut fields = Vec::new();
         let mut columns = Vec::new();
-        for (column, place) in &mapping.columns {
+        for (column, places) in &mapping.columns {
             let label = column.kind() == Kind::Label;
             fields.push(Field::new(column.name(), if label { label_type() } else { DataType::Utf8View }, true));
             let builder =
                 if label { Builder::Label(LabelBuilder::default()) } else { Builder::Text(StringViewBuilder::new()) };
-            columns.push((*column, *place, builder));
+            let is_day = text.days.contains(*column);
+            let is_chosen = is_day || places.len() > 1 || places.iter().any(|place| !place.values.is_empty());
+            let chosen = is_chosen.then(|| Chosen { places: places.clone(), is_day });
+            columns.push(Taken { column: *column, place: places[0].index, chosen, builder });
         }
         Chunker {
+            cells: text.cells,
             schema: Arc::new(Schema::new(fields)),
             columns,
             width,
-            max_field,
+            max_field: text.limits.max_field_bytes,
             record: Vec::new(),
             line: Vec::new(),
             byte_offset: Vec::new(),
             rejects: Vec::new(),
+            swallowed: None,
             bytes: 0,
             number: 0,
             unquoted: String::new(),
@@ -196,6 +269,28 @@ impl Chunker {
 
     fn is_full(&self) -> bool {
         self.record.len() + self.rejects.len() >= CHUNK_RECORDS || self.bytes >= CHUNK_BYTES
+    }
+
+    /// Rejects a record that spans lines which may each have been one: it weighs as many rows.
+    fn swallowed(&mut self, records: &RecordReader, lines: u64, reason: String) {
+        self.number += 1;
+        self.reject(records, None, reason, None);
+        self.swallowed = self.rejects.last().cloned().map(|first| (first, lines.saturating_sub(1)));
+        self.reject_swallowed();
+    }
+
+    /// Rejects more lines of a record that swallowed them, as many as there is room for.
+    fn reject_swallowed(&mut self) {
+        while !self.is_full()
+            && let Some((last, left)) = self.swallowed.as_mut().filter(|(_, left)| *left > 0)
+        {
+            *left -= 1;
+            self.number += 1;
+            last.record = self.number;
+            last.line = last.line.map(|line| line + 1);
+            let next = last.clone();
+            self.rejects.push(next);
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -232,7 +327,8 @@ impl Chunker {
         if fields != self.width {
             let few = if fields < self.width { "too few" } else { "too many" };
             let reason = format!("{few} fields: {fields}, where the headings are {}", self.width);
-            return self.reject(records, None, reason, None);
+            self.number -= 1;
+            return self.swallowed(records, records.lines(), reason);
         }
         if bytes.contains(&0) {
             let at = bytes.iter().position(|byte| *byte == 0).unwrap_or(0);
@@ -244,7 +340,15 @@ impl Chunker {
             return self.reject_at(records, cell.start, format!("longer than {} bytes", self.max_field));
         }
         let unread = records.unread();
-        for (_, place, builder) in &mut self.columns {
+        for Taken { place, chosen, builder, .. } in &mut self.columns {
+            if let Some(chosen) = chosen {
+                let value = chosen.value((text, records.cells()), self.cells, &mut self.unquoted);
+                match builder {
+                    Builder::Label(labels) => labels.append(&value, None),
+                    Builder::Text(texts) => texts.append_value(value),
+                }
+                continue;
+            }
             let cell = records.cells()[*place];
             let mut value = &text[cell.start..cell.end];
             let mut head = unread.get(cell.start..).and_then(<[u8]>::first_chunk);
@@ -270,9 +374,13 @@ impl Chunker {
     fn reject_at(&mut self, records: &RecordReader, at: usize, reason: String) {
         let cell = records.cells().iter().enumerate().find(|(_, cell)| cell.start <= at && at <= cell.end);
         let mapped = cell.and_then(|(index, cell)| {
-            let (column, _, _) = self.columns.iter().find(|(_, place, _)| *place == index)?;
+            let holds = |taken: &&Taken| match &taken.chosen {
+                Some(chosen) => chosen.places.iter().any(|place| place.index == index),
+                None => taken.place == index,
+            };
+            let column = self.columns.iter().find(holds)?.column;
             let shown = &records.bytes()[cell.start..cell.end.min(cell.start + 1024)];
-            Some((*column, shown_value(&String::from_utf8_lossy(shown))))
+            Some((column, shown_value(&String::from_utf8_lossy(shown))))
         });
         match mapped {
             Some((column, value)) => self.reject(records, Some(column), reason, Some(value)),
@@ -287,7 +395,7 @@ impl Chunker {
                 Builder::Text(texts) => Arc::new(texts.finish()),
             }
         };
-        let arrays = self.columns.iter_mut().map(|(_, _, builder)| finish(builder)).collect();
+        let arrays = self.columns.iter_mut().map(|taken| finish(&mut taken.builder)).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(self.record.len()));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .expect("every record appends one value to every column");
@@ -299,6 +407,40 @@ impl Chunker {
             byte_offset: vacate(&mut self.byte_offset),
         };
         Chunk { batch, records, rejects: std::mem::take(&mut self.rejects) }
+    }
+}
+
+impl Chosen {
+    /// What the first filled cell stands for; empty if none is filled.
+    fn value<'t>(
+        &'t self,
+        (text, cells): (&'t str, &[Cell]),
+        rules: &CellRules,
+        unquoted: &'t mut String,
+    ) -> Cow<'t, str> {
+        for place in &self.places {
+            let cell = cells[place.index];
+            let value = &text[cell.start..cell.end];
+            let found = if cell.doubled {
+                // The byte before a quoted cell is the quote.
+                undouble(value, text.as_bytes()[cell.start - 1], unquoted);
+                place.filled(unquoted, rules).map(|filled| Cow::Owned(filled.to_owned()))
+            } else {
+                place.filled(value, rules).map(Cow::Borrowed)
+            };
+            if let Some(found) = found {
+                return if self.is_day { day(found, rules) } else { found };
+            }
+        }
+        Cow::Borrowed("")
+    }
+}
+
+/// The calendar day that stands in a time; what is no time stays, to be rejected as it stands.
+pub(crate) fn day<'t>(time: Cow<'t, str>, rules: &CellRules) -> Cow<'t, str> {
+    match rules.times.as_written(&time) {
+        Some((day, Some(_))) => Cow::Owned(date_from_day(day).to_string()),
+        _ => time,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Input, Plan};
+use crate::job::says_of_useless;
 use crate::place::remote::is_uri;
 use globset::{GlobBuilder, GlobMatcher};
 use std::collections::HashSet;
@@ -56,6 +57,15 @@ pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
                 let why = nothing_found(&plan.root, input, written);
                 found.refused.push(format!("`{written}` names no file: {why}"));
             }
+        }
+    }
+    for (index, input) in plan.inputs.iter().enumerate() {
+        let mut own = found.files.iter().filter(|file| file.input == index).peekable();
+        if let Some(first) = own.peek().map(|file| file.shown.clone())
+            && !input.csv_keys.is_empty()
+            && own.all(|file| file.format == Format::Parquet)
+        {
+            found.refused.push(format!("`{}`: {}", text::shown(&first), says_of_useless(&input.csv_keys)));
         }
     }
     if !found.refused.is_empty() {
@@ -180,7 +190,9 @@ impl Found<'_> {
         let name = shown.rsplit('/').next().unwrap_or(&shown);
         let (format, packing) = match (input.format, by_suffix(name)) {
             (None, None) => {
-                let help = "its name does not tell its format: set `format` to \"csv\" or \"parquet\" in its [[input]]";
+                let help = unreadable(name).unwrap_or(
+                    "its name does not tell its format: set `format` to \"csv\" or \"parquet\" in its [[input]]",
+                );
                 return self.refused.push(format!("`{quoted}`: {help}"));
             }
             (None, Some(told)) => told,
@@ -279,6 +291,24 @@ pub(crate) fn by_suffix(name: &str) -> Option<(Format, Packing)> {
         Some((Format::Parquet, packing))
     } else if [".csv", ".tsv", ".txt"].iter().any(|suffix| inner.ends_with(suffix)) {
         Some((Format::Csv, packing))
+    } else {
+        None
+    }
+}
+
+/// What a name says of a file that no run can read, whatever its format is said to be.
+fn unreadable(name: &str) -> Option<&'static str> {
+    let lower = name.to_ascii_lowercase();
+    let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
+    let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| inner.ends_with(suffix));
+    if ends(&[".json", ".jsonl", ".ndjson"]) {
+        Some("JSON is no format that a run reads: write it as Parquet or CSV; else set `format` in its [[input]]")
+    } else if ends(&[".xlsx", ".xls", ".xlsm", ".ods"]) {
+        Some("a workbook is no format that a run reads: export the sheet as CSV; else set `format` in its [[input]]")
+    } else if ends(&[".zip", ".7z", ".tar", ".tgz", ".bz2", ".xz"]) {
+        Some("an archive is no format that a run reads: unpack it; else set `format` in its [[input]]")
+    } else if ends(&[".html", ".htm", ".xml", ".orc", ".avro", ".arrow", ".feather", ".pdf"]) {
+        Some("this is no format that a run reads: write it as Parquet or CSV; else set `format` in its [[input]]")
     } else {
         None
     }

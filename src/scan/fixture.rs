@@ -1,10 +1,11 @@
 //! Plans and files for the tests of this module.
 
 use crate::job::plan::{
-    AsOfMode, CellRules, Dialect, EvidenceWanted, Input, Limits, OnBadFile, Output, Plan, Rolling, Trial,
+    AsOfMode, CellRules, Dialect, EvidenceWanted, Input, Limits, OnBadFile, Output, Plan, Quote, Rolling, Trial,
 };
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
+use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::Book;
 use vtr_kernel::money::Rates;
 
@@ -18,8 +19,13 @@ pub(in crate::scan) fn input(paths: &[&str]) -> Input {
         columns: Vec::new(),
         constants: Vec::new(),
         from_path: None,
-        dialect: Dialect { delimiter: None, quote: Some(b'"'), encoding: encoding_rs::UTF_8, header_line: 1 },
+        dialect: Dialect { delimiter: None, quote: Quote::ByDelimiter, encoding: encoding_rs::UTF_8, header_line: 1 },
         cells: CellRules::default(),
+        columnar_cells: CellRules::default(),
+        days: ColumnSet::default(),
+        zone: None,
+        csv_keys: Vec::new(),
+        allow_absent: ColumnSet::from_iter([Column::TrackingNumber]),
         on_bad_file: OnBadFile::Fail,
         trial: Trial::None,
     }

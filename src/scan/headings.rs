@@ -3,19 +3,77 @@
 //! It knows names only, neither types nor cells. A mapped heading that is missing or stands twice, a
 //! constant beside a column of its name, and a file without what every shipment needs are refused.
 
-use crate::job::plan::Input;
+use crate::job::plan::{CellRules, Heading, Input, Plan};
+use std::collections::HashSet;
 use vtr_columnar::input::{Column, ColumnSet};
 
 /// Where the columns of one file are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mapping {
-    /// Column and index of its heading, in canonical order.
-    pub columns: Vec<(Column, usize)>,
-    /// Columns with one value for the whole file, in canonical order.
+    /// Columns and where their cells come from, in canonical order.
+    pub columns: Vec<(Column, Vec<Place>)>,
+    /// Columns with one value for the whole file, in canonical order; an empty one is null.
     pub constants: Vec<(Column, String)>,
 }
 
+/// A heading of the file that a column is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Index of the heading in the file.
+    pub index: usize,
+    /// Index of the heading in the job's list.
+    pub listed: usize,
+    /// Cells that are read as something else.
+    pub values: Vec<(String, String)>,
+}
+
+impl Place {
+    /// What a cell stands for: trimmed, replaced, and `None` if nothing is left of it.
+    pub fn filled<'a>(&'a self, cell: &'a str, rules: &CellRules) -> Option<&'a str> {
+        let cell = rules.trim(cell)?;
+        match self.values.iter().find(|(from, _)| from == cell) {
+            Some((_, to)) => rules.trim(to),
+            None => Some(cell),
+        }
+    }
+}
+
+/// Headings of lists that some file has: input, column, place in the list.
+#[derive(Default)]
+pub(crate) struct Found(HashSet<(usize, Column, usize)>);
+
+impl Found {
+    /// Adds those that a file of an input has.
+    pub fn add(&mut self, input: usize, listed: &[(Column, usize)]) {
+        self.0.extend(listed.iter().map(|(column, listed)| (input, *column, *listed)));
+    }
+
+    /// What is wrong with headings that no file has, while others of their lists are there.
+    pub fn nowhere(&self, plan: &Plan) -> Vec<String> {
+        let mut faults = Vec::new();
+        for (index, input) in plan.inputs.iter().enumerate() {
+            for (column, headings) in input.columns.iter().filter(|(_, headings)| headings.len() > 1) {
+                let has = |listed: usize| self.0.contains(&(index, *column, listed));
+                let count = headings.len();
+                for listed in (0..count).filter(|listed| !has(*listed) && (0..count).any(has)) {
+                    let heading = &headings[listed].name;
+                    faults.push(format!(
+                        "no file has the heading `{heading}` that [input.columns] lists for `{}`",
+                        column.name()
+                    ));
+                }
+            }
+        }
+        faults
+    }
+}
+
 impl Mapping {
+    /// The headings that were found, each with its place in the list of its column.
+    pub fn listed(&self) -> Vec<(Column, usize)> {
+        self.columns.iter().flat_map(|(column, places)| places.iter().map(|place| (*column, place.listed))).collect()
+    }
+
     /// All columns that the file has.
     pub fn present(&self) -> ColumnSet {
         let columns = self.columns.iter().map(|(column, _)| *column);
@@ -28,32 +86,36 @@ pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
     let keys: Vec<String> = headings.iter().map(|heading| key(heading)).collect();
     let (mut faults, mut named) = (Vec::new(), ColumnSet::default());
     let mut mapping = Mapping { constants: constants(input, shown, &mut faults), ..Mapping::default() };
+    let is_mapped = |column: Column| input.columns.iter().any(|(mapped, _)| *mapped == column);
     for column in Column::ALL {
-        let heading = match input.columns.iter().find(|(mapped, _)| *mapped == column) {
-            Some((_, heading)) => heading.as_str(),
+        let own = [Heading::plain(column.name())];
+        let wanted = match input.columns.iter().find(|(mapped, _)| *mapped == column) {
+            Some((_, headings)) => headings.as_slice(),
             // A heading that the job gives to another column is not this one's, whatever it is called.
-            None if input.columns.iter().any(|(_, heading)| key(heading) == column.name()) => continue,
-            None => column.name(),
+            None if input.columns.iter().flat_map(|(_, headings)| headings).any(|h| key(&h.name) == column.name()) => {
+                continue;
+            }
+            None => &own,
         };
-        let wanted = key(heading);
-        let mut places = keys.iter().enumerate().filter(|(_, key)| **key == wanted).map(|(place, _)| place);
-        match (places.next(), places.next()) {
-            (Some(place), None) => mapping.columns.push((column, place)),
-            (Some(first), Some(second)) => {
-                named.insert(column);
-                faults.push(format!(
-                    "the heading `{}` stands twice (columns {} and {}); case and outer blanks make no difference. \
-                     Remove or rename one",
-                    shown_heading(&headings[first]),
-                    first + 1,
-                    second + 1
-                ));
+        let mut places = Vec::new();
+        for (listed, heading) in wanted.iter().enumerate() {
+            let mut found = keys.iter().enumerate().filter(|(_, known)| **known == key(&heading.name));
+            match (found.next(), found.next()) {
+                (Some((first, _)), Some((second, _))) => {
+                    named.insert(column);
+                    faults.push(doubled(headings, first, second));
+                }
+                (Some((index, _)), None) => places.push(Place { index, listed, values: heading.values.clone() }),
+                (None, _) => {}
             }
-            (None, _) if heading == column.name() && !input.columns.iter().any(|(mapped, _)| *mapped == column) => {}
-            (None, _) => {
-                named.insert(column);
-                faults.push(format!("no heading `{heading}` for `{}`{}", column.name(), nearest(&wanted, headings)));
-            }
+        }
+        if !places.is_empty() {
+            mapping.columns.push((column, places));
+        } else if is_mapped(column) && !named.contains(column) {
+            named.insert(column);
+            let names: Vec<String> = wanted.iter().map(|heading| format!("`{}`", heading.name)).collect();
+            let near = nearest(&key(&wanted[0].name), headings);
+            faults.push(format!("no heading {} for `{}`{near}", names.join(" or "), column.name()));
         }
     }
     for (column, _) in &mapping.constants {
@@ -66,6 +128,15 @@ pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
     }
     check_needed(&mapping, named, headings, &mut faults);
     (mapping, faults)
+}
+
+fn doubled(headings: &[String], first: usize, second: usize) -> String {
+    format!(
+        "the heading `{}` stands twice (columns {} and {}); case and outer blanks make no difference. Remove or rename one",
+        shown_heading(&headings[first]),
+        first + 1,
+        second + 1
+    )
 }
 
 /// The form in which headings are compared.
@@ -83,7 +154,10 @@ fn constants(input: &Input, shown: &str, faults: &mut Vec<String>) -> Vec<(Colum
                     if constants.iter().any(|(constant, _)| *constant == column) {
                         faults.push(format!("`{name}` stands both in [input.constants] and in [input.from_path]"));
                     } else {
-                        constants.push((column, text.as_str().to_owned()));
+                        match from_path(text.as_str()) {
+                            Ok(text) => constants.push((column, text)),
+                            Err(fault) => faults.push(format!("the group `{name}` of [input.from_path]: {fault}")),
+                        }
                     }
                 }
             }
@@ -94,6 +168,30 @@ fn constants(input: &Input, shown: &str, faults: &mut Vec<String>) -> Vec<(Colum
     }
     constants.sort_by_key(|(column, _)| *column);
     constants
+}
+
+/// What a part of a path stands for: writers of partitioned tables write `%2F` for what no name may hold, and a
+/// name of its own for null. A plus sign is one.
+fn from_path(text: &str) -> Result<String, String> {
+    if text == "__HIVE_DEFAULT_PARTITION__" {
+        return Ok(String::new());
+    }
+    let hex = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let (bytes, mut decoded, mut at) = (text.as_bytes(), Vec::with_capacity(text.len()), 0);
+    while let Some(byte) = bytes.get(at) {
+        let pair = bytes.get(at + 1).copied().and_then(hex).zip(bytes.get(at + 2).copied().and_then(hex));
+        match (byte, pair) {
+            (b'%', Some((high, low))) => {
+                decoded.push(high << 4 | low);
+                at += 3;
+            }
+            _ => {
+                decoded.push(*byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8(decoded).map_err(|_| format!("`{}` is not UTF-8 once %XX are decoded", shown_heading(text)))
 }
 
 fn check_needed(mapping: &Mapping, named: ColumnSet, headings: &[String], faults: &mut Vec<String>) {
@@ -151,13 +249,16 @@ mod tests {
     }
 
     fn columns(mapping: &Mapping) -> Vec<(&'static str, usize)> {
-        mapping.columns.iter().map(|(column, place)| (column.name(), *place)).collect()
+        mapping.columns.iter().map(|(column, places)| (column.name(), places[0].index)).collect()
     }
 
     #[test]
     fn names_bind_trimmed_and_in_any_case() {
         let mut job = input(&[]);
-        job.columns = vec![(Column::Carrier, "Carrier-Name".into()), (Column::TrackingAddedAt, "shipped_at".into())];
+        job.columns = vec![
+            (Column::Carrier, vec![Heading::plain("Carrier-Name")]),
+            (Column::TrackingAddedAt, vec![Heading::plain("shipped_at")]),
+        ];
         let names = [
             "\u{feff}SELLER_ID ",
             "marketplace",
@@ -184,7 +285,8 @@ mod tests {
     #[test]
     fn missing_doubled_and_needed_headings_are_all_named() {
         let mut job = input(&[]);
-        job.columns = vec![(Column::Carrier, "carier".into()), (Column::OrderId, "order".into())];
+        job.columns =
+            vec![(Column::Carrier, vec![Heading::plain("carier")]), (Column::OrderId, vec![Heading::plain("order")])];
         let faults = map(&job, "a.csv", &headings(&["Seller_Id", "seller_id", "Carrier ", "order", "note", "note"]))
             .1
             .join("\n");
@@ -200,6 +302,41 @@ mod tests {
     }
 
     #[test]
+    fn of_a_list_those_headings_are_taken_that_the_file_has() {
+        let mut job = input(&[]);
+        let list = |names: &[&str]| names.iter().map(|name| Heading::plain(name)).collect::<Vec<_>>();
+        job.columns = vec![(Column::Carrier, list(&["carrier-name", "carrier-code", "carrier"]))];
+        let common = ["seller_id", "marketplace", "order_id", "shipped_at"];
+        let of = |more: &[&str]| map(&job, "a.csv", &headings(&[&common[..], more].concat()));
+        let places = |mapping: &Mapping| {
+            let found = mapping.columns.iter().find(|(column, _)| *column == Column::Carrier).unwrap();
+            found.1.iter().map(|place| (place.index, place.listed)).collect::<Vec<_>>()
+        };
+        assert_eq!(places(&of(&["Carrier", "CARRIER-NAME"]).0), [(5, 0), (4, 2)]);
+        assert_eq!(places(&of(&["carrier-code"]).0), [(4, 1)]);
+        let faults = of(&["carriers"]).1.join("\n");
+        assert!(
+            faults.contains(
+                "no heading `carrier-name` or `carrier-code` or `carrier` for `carrier`; nearest: `carriers`"
+            ),
+            "{faults}"
+        );
+        assert!(of(&["carrier", "Carrier"]).1[0].contains("`carrier` stands twice"));
+    }
+
+    #[test]
+    fn a_cell_is_filled_if_something_is_left_of_it() {
+        let values = vec![("Other".to_owned(), String::new()), ("PBS".to_owned(), "Post".to_owned())];
+        let place = Place { index: 0, listed: 0, values };
+        let rules = CellRules { nulls: vec!["N/A".into()], ..CellRules::default() };
+        let filled = |cell| place.filled(cell, &rules);
+        assert_eq!(
+            [" Other ", "N/A", "  ", "PBS", "other"].map(filled),
+            [None, None, None, Some("Post"), Some("other")]
+        );
+    }
+
+    #[test]
     fn constants_and_paths_are_columns_and_clash_with_headings() {
         let mut job = input(&[]);
         job.constants = vec![(Column::Marketplace, "DE".into())];
@@ -210,6 +347,14 @@ mod tests {
         assert_eq!(mapping.constants, [(Column::SellerId, "S1".to_owned()), (Column::Marketplace, "DE".to_owned())]);
         assert!(mapping.present().contains(Column::SellerId));
         assert!(map(&job, "else.csv", &headings(&names)).1.join("\n").contains("does not fit the pattern"));
+        let path = "in/seller_id=A%3DB+%e2%82%ac%zz%/x.csv";
+        job.from_path = Some(regex::Regex::new("seller_id=(?<seller_id>[^/]+)/").unwrap());
+        assert_eq!(map(&job, path, &headings(&names)).0.constants[0].1, "A=B+€%zz%");
+        let null = map(&job, "in/seller_id=__HIVE_DEFAULT_PARTITION__/x.csv", &headings(&names)).0;
+        assert_eq!(null.constants[0], (Column::SellerId, String::new()));
+        let faults = map(&job, "in/seller_id=%ff/x.csv", &headings(&names)).1;
+        assert!(faults[0].contains("`seller_id` of [input.from_path]: `%ff` is not UTF-8"), "{faults:?}");
+        job.from_path = Some(regex::Regex::new("in/(?<seller_id>[^/]+)/").unwrap());
         let faults = map(&job, "in/S1/a.csv", &headings(&["order_id", "shipped_at", "MARKETPLACE"])).1;
         assert!(faults[0].contains("`marketplace` has a value for the whole file"), "{faults:?}");
     }

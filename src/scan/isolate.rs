@@ -8,7 +8,7 @@ use super::files::{Listed, Packing};
 use super::store::Origin;
 use super::{Reading, Source, parquet, survey_csv, text};
 use crate::error::{Error, Result};
-use crate::job::plan::{CellRules, Dialect, Format, Input, Limits, OnBadFile, Plan, Trial};
+use crate::job::plan::{CellRules, Dialect, Format, Heading, Input, Limits, OnBadFile, Plan, Quote, Trial};
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -35,10 +35,10 @@ struct Task {
     parquet: bool,
     packing: u8,
     delimiter: Option<u8>,
-    quote: Option<u8>,
+    quote: Quote,
     encoding: String,
     header_line: usize,
-    columns: Vec<(String, String)>,
+    columns: Vec<(String, Vec<Heading>)>,
     constants: Vec<(String, String)>,
     from_path: Option<String>,
     limits: Limits,
@@ -167,7 +167,11 @@ impl Task {
             quote: input.dialect.quote,
             encoding: input.dialect.encoding.name().to_owned(),
             header_line: input.dialect.header_line,
-            columns: named(&input.columns),
+            columns: input
+                .columns
+                .iter()
+                .map(|(column, headings)| (column.name().to_owned(), headings.clone()))
+                .collect(),
             constants: named(&input.constants),
             from_path: input.from_path.as_ref().map(|pattern| pattern.as_str().to_owned()),
             limits: plan.limits.clone(),
@@ -216,11 +220,20 @@ impl Task {
         Input {
             paths: Vec::new(),
             format: None,
-            columns: columns(&self.columns),
+            columns: self
+                .columns
+                .iter()
+                .filter_map(|(name, of)| Some((Column::from_name(name)?, of.clone())))
+                .collect(),
             constants: columns(&self.constants),
             from_path: self.from_path.as_deref().and_then(|pattern| regex::Regex::new(pattern).ok()),
             dialect: Dialect { delimiter: self.delimiter, quote: self.quote, encoding, header_line: self.header_line },
             cells: CellRules::default(),
+            columnar_cells: CellRules::default(),
+            days: ColumnSet::default(),
+            zone: None,
+            csv_keys: Vec::new(),
+            allow_absent: ColumnSet::default(),
             on_bad_file: OnBadFile::Fail,
             trial: Trial::None,
         }

@@ -5,6 +5,7 @@
 //! nor judges, and it never turns what it cannot read into a null: records become rejects, files are
 //! refused, all that are bad at once.
 
+mod choose;
 pub(crate) mod content;
 pub(crate) mod csv;
 pub(crate) mod damage;
@@ -17,6 +18,7 @@ pub(crate) mod headings;
 pub mod isolate;
 pub(crate) mod labels;
 pub(crate) mod marks;
+pub(crate) mod midnight;
 pub(crate) mod pages;
 pub(crate) mod parquet;
 mod prune;
@@ -56,6 +58,8 @@ pub struct Survey {
     sources: Vec<Source>,
     /// What reading met in identifiers.
     damage: damage::Damage,
+    /// Which times of day reading met.
+    midnights: midnight::Midnights,
     /// Files that the job allows to be left out, and why they are.
     left_out: Vec<String>,
 }
@@ -63,7 +67,7 @@ pub struct Survey {
 impl Survey {
     /// What reading met that rejects nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
-        self.left_out().chain(self.damage.warnings()).collect()
+        self.left_out().chain(self.damage.warnings()).chain(self.midnights.warnings(&self.files)).collect()
     }
 
     /// Files that are left out, and why, in sentences.
@@ -227,7 +231,7 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
     let count = listed.len();
     let (mut files, mut units, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let mut beyond: Vec<(Day, Unit)> = Vec::new();
-    let (mut refused, mut left_out) = (Vec::new(), Vec::new());
+    let (mut refused, mut left_out, mut found) = (Vec::new(), Vec::new(), headings::Found::default());
     for (place, listed) in listed.into_iter().enumerate() {
         let index = files.len();
         let needed = plan.days_read().filter(|_| plan.prune);
@@ -242,6 +246,7 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
         };
         match looked {
             Ok(looked) => {
+                found.add(looked.file.input, &looked.listed);
                 files.push(looked.file);
                 units.extend(looked.units);
                 beyond.extend(looked.beyond);
@@ -263,6 +268,10 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
         let bad = refused.len();
         return Err(Error::Input(format!("{bad} of {count} input files refused:\n  {}", refused.join("\n  "))));
     }
+    let nowhere = found.nowhere(plan);
+    if !nowhere.is_empty() {
+        return Err(Error::Input(format!("headings of the job are refused:\n  {}", nowhere.join("\n  "))));
+    }
     beyond.sort_by_key(|(day, unit)| (*day, unit.file, unit.first_record));
     let beyond = beyond.into_iter().map(|(_, unit)| unit).collect();
     finished(plan, files, (units, beyond), sources, left_out)
@@ -280,12 +289,14 @@ fn finished(
         let what = left_out.join("\n  ");
         return Err(Error::Input(format!("every input file was refused, so none can be left out:\n  {what}")));
     }
+    refuse_without_evidence(plan, &files)?;
     let evidence = evidence(plan.evidence, &files)?;
     // Those of about one size stay in their order, which more or less is that of time: then what is counted in
     // one after the other is the same.
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = not_judged(&files);
-    Ok(Survey { files, units, beyond, evidence, not_judged, sources, damage: damage::Damage::default(), left_out })
+    let (damage, midnights) = (damage::Damage::default(), midnight::Midnights::of(files.len()));
+    Ok(Survey { files, units, beyond, evidence, not_judged, sources, damage, midnights, left_out })
 }
 
 /// What gives the chunks of a unit, one after the other, and tells how it ended: [`read`], or what
@@ -299,8 +310,10 @@ pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Res
 pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> {
     let file = &survey.files[unit.file as usize];
     let mut sound = Known::default();
+    let cells = plan.cells(file.input, file.format);
     let each = &mut |chunk: Chunk| {
         survey.damage.count(&chunk.batch, &mut sound);
+        survey.midnights.look(unit.file, &chunk.batch, &cells);
         each(chunk)
     };
     let end = match &survey.sources[unit.file as usize] {
@@ -322,6 +335,8 @@ pub(crate) struct Looked {
     /// What is left out and can hold rows after all days that are read, each with its first day.
     beyond: Vec<(Day, Unit)>,
     source: Source,
+    /// Headings of the job that it has, each with its place in the list of its column.
+    listed: Vec<(Column, usize)>,
 }
 
 /// What a file is looked at with.
@@ -346,7 +361,7 @@ fn text<'a>(
     shown: &'a str,
     packing: Packing,
 ) -> csv::Text<'a> {
-    csv::Text { origin, shown, packing, dialect: &input.dialect, limits }
+    csv::Text { origin, shown, packing, dialect: &input.dialect, cells: &input.cells, days: input.days, limits }
 }
 
 fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Result<Looked, Vec<String>> {
@@ -362,7 +377,9 @@ fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Re
     let rows = listed.bytes / if listed.packing == Packing::Plain { 150 } else { 30 } + 1;
     let unit = Unit { file: index, part: Part::Whole, first_record: 1, for_copies: false, rows, bytes: listed.bytes };
     let file = source_file(listed, &mapping);
-    Ok(Looked { file, units: vec![unit], beyond: Vec::new(), source: Source::Csv(listed.packing, mapping) })
+    let found = mapping.listed();
+    let source = Source::Csv(listed.packing, mapping);
+    Ok(Looked { file, units: vec![unit], beyond: Vec::new(), source, listed: found })
 }
 
 fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
@@ -379,6 +396,26 @@ fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
         columns: mapping.present(),
         constants: mapping.constants.clone(),
     }
+}
+
+/// Refuses files without anything that a package could be judged by, unless the job allows them.
+fn refuse_without_evidence(plan: &Plan, files: &[SourceFile]) -> Result<()> {
+    const EVIDENCE: [Column; 3] = [Column::TrackingNumber, Column::FirstScanAt, Column::DeliveryScanAt];
+    let lacks = |file: &&SourceFile| {
+        let may_lack = plan.inputs[file.input].allow_absent.contains(Column::TrackingNumber);
+        !may_lack && !EVIDENCE.iter().any(|column| file.columns.contains(*column))
+    };
+    let without: Vec<&SourceFile> = files.iter().filter(lacks).collect();
+    if without.is_empty() {
+        return Ok(());
+    }
+    let names: String = without.iter().map(|file| format!("\n  {}", quoted(&file.shown))).collect();
+    Err(Error::Input(format!(
+        "these files have neither `tracking_number` nor a scan column, so that no package in them can be judged; an order \
+         report, for example, has none:{names}\n\
+         Map `tracking_number` in [input.columns], or take an export that has it. If they are meant as they are, write \
+         allow_absent = [\"tracking_number\"] in their [[input]]; `vtr inspect FILE` tells what a file is"
+    )))
 }
 
 /// What all files can be judged by, or why they cannot.

@@ -4,9 +4,10 @@
 //! what the footer says is compared with what was decoded. Nested or wrong types, encrypted and
 //! damaged files are refused with the reason only; a panic of the decoder is such a reason.
 
+use super::choose::{self, Choice, Decoded};
 use super::files::Listed;
-use super::headings::{self, Mapping};
-use super::prune::{Clock, TimeColumn};
+use super::headings::{self, Mapping, Place, shown_heading};
+use super::prune::{self, Clock, TimeColumn};
 use super::{Chunk, GroupDays, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
 use crate::job::plan::Limits;
 use crate::place::blob::Blob;
@@ -63,25 +64,36 @@ impl Source {
 struct Projection {
     /// Top-level fields that are decoded, ascending.
     roots: Vec<usize>,
-    /// For each field of `schema`, its place in `roots`.
-    places: Vec<usize>,
+    /// For each field of `schema`, its places in `roots`, and how it is put together from them.
+    columns: Vec<(Vec<usize>, Option<Arc<Choice>>)>,
     /// Leaves below those fields.
     leaves: Vec<usize>,
     /// Canonical names and the types that the fold takes.
     schema: SchemaRef,
 }
 
+/// A column that is read.
+#[derive(Clone)]
+struct Read {
+    /// Canonical name and the type that the fold takes.
+    field: Field,
+    /// Its places among the file's top-level fields.
+    roots: Vec<usize>,
+    /// How it is put together from them; `None`: as it is decoded.
+    choice: Option<Arc<Choice>>,
+}
+
 impl Projection {
-    /// Of columns with their places among the file's top-level fields.
-    fn of(metadata: &ParquetMetaData, columns: Vec<(Field, usize)>) -> Projection {
-        let (canonical, used): (Vec<Field>, Vec<usize>) = columns.into_iter().unzip();
-        let mut roots = used.clone();
+    fn of(metadata: &ParquetMetaData, columns: Vec<Read>) -> Projection {
+        let mut roots: Vec<usize> = columns.iter().flat_map(|read| read.roots.iter().copied()).collect();
         roots.sort_unstable();
         roots.dedup();
         let place = |root: &usize| roots.binary_search(root).expect("every used field is a root");
-        let places = used.iter().map(place).collect();
+        let parts = |read: &Read| (read.roots.iter().map(place).collect(), read.choice.clone());
+        let parts = columns.iter().map(parts).collect();
         let leaves = leaves(metadata, &roots);
-        Projection { roots, places, leaves, schema: Arc::new(Schema::new(canonical)) }
+        let fields: Vec<Field> = columns.into_iter().map(|read| read.field).collect();
+        Projection { roots, columns: parts, leaves, schema: Arc::new(Schema::new(fields)) }
     }
 }
 
@@ -179,7 +191,8 @@ pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     }
     looked.days = days;
     looked.rows = Some(rows);
-    Ok(Looked { file: looked, units, beyond, source: super::Source::Parquet(Box::new(source)) })
+    let listed = mapping.listed();
+    Ok(Looked { file: looked, units, beyond, source: super::Source::Parquet(Box::new(source)), listed })
 }
 
 /// The columns as the file describes them; an embedded Arrow schema that does not fit is left aside.
@@ -192,22 +205,29 @@ pub(crate) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetada
 fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, faults: &mut Vec<String>) -> Source {
     let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
     let (mut counted, mut for_copies) = (Vec::new(), Vec::new());
-    for (column, place) in &mapping.columns {
-        let found = found_type(plain, *place);
-        match column.read_as(&found) {
+    for (column, places) in &mapping.columns {
+        let found: Vec<DataType> = places.iter().map(|place| found_type(plain, place.index)).collect();
+        match choose::decoded(*column, places, &found, reading.input) {
             // Of the wrong type it would be refused all the same, so that no job turns bad by one more table.
             Ok(_) if reading.unused.contains(*column) => {}
-            Ok(wanted) => {
-                fields[*place] = Arc::new(fields[*place].as_ref().clone().with_data_type(wanted.clone()));
-                let field = Field::new(column.name(), wanted, true);
-                if !column.is_moot_outside(field.data_type()) {
-                    for_copies.push((field.clone(), *place));
+            Ok(Decoded { types, wanted, choice }) => {
+                for (place, kind) in places.iter().zip(types) {
+                    fields[place.index] = Arc::new(fields[place.index].as_ref().clone().with_data_type(kind));
                 }
-                counted.push((field, *place));
+                let roots = places.iter().map(|place| place.index).collect();
+                let field = Field::new(column.name(), wanted, true);
+                let read = Read { field, roots, choice: choice.map(Arc::new) };
+                if !column.is_moot_outside(read.field.data_type()) {
+                    for_copies.push(read.clone());
+                }
+                counted.push(read);
             }
             Err(fault) => {
-                let heading = reading.input.columns.iter().find(|(mapped, _)| mapped == column);
-                let heading = heading.map_or(String::new(), |(_, heading)| format!(" (heading `{heading}`)"));
+                let heading = |place: &Place| plain.schema().field(place.index).name();
+                let names: Vec<String> =
+                    places.iter().map(|place| format!("`{}`", shown_heading(heading(place)))).collect();
+                let is_own = places.len() == 1 && headings::key(heading(&places[0])) == column.name();
+                let heading = if is_own { String::new() } else { format!(" (heading {})", names.join(", ")) };
                 faults.push(format!("{fault}{heading}"));
             }
         }
@@ -246,11 +266,18 @@ fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> C
         let is_elsewhere = mapping.constants.iter().any(|(column, _)| wanted.contains(column));
         let columns = mapping.columns.iter().filter(|(column, _)| wanted.contains(column) && !is_elsewhere);
         let leaf = |place: usize| (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == place);
-        let time =
-            |place: usize| TimeColumn { leaf: leaf(place).unwrap_or(usize::MAX), arrow: found_type(plain, place) };
-        columns.map(|(_, place)| time(*place)).collect::<Vec<_>>()
+        let time = |place: &Place| {
+            let arrow = found_type(plain, place.index);
+            let is_local = reading.input.zone.is_some() && matches!(arrow, DataType::Timestamp(_, None));
+            let clock = if is_local { prune::ANY_CLOCK } else { prune::UTC };
+            TimeColumn { leaf: leaf(place.index).unwrap_or(usize::MAX), arrow, clock }
+        };
+        columns.flat_map(|(_, places)| places.iter().map(time)).collect::<Vec<_>>()
     };
-    let later = reading.as_of.map(|as_of| (of(&[Column::ShippedAt, Column::UpdatedAt]), as_of));
+    // Of several headings each bounds the rows of its own only: that one of them lies later says nothing.
+    let is_one = |column: &Column| mapping.columns.iter().any(|(known, places)| known == column && places.len() == 1);
+    let single: Vec<Column> = [Column::ShippedAt, Column::UpdatedAt].into_iter().filter(is_one).collect();
+    let later = reading.as_of.map(|as_of| (of(&single), as_of));
     let moments =
         [Column::ShippedAt, Column::TrackingAddedAt, Column::FirstScanAt, Column::DeliveryScanAt, Column::UpdatedAt];
     let is_elsewhere = mapping.constants.iter().any(|(column, _)| moments.contains(column));
@@ -476,15 +503,21 @@ fn damaged(unit: &Unit, error: &str) -> String {
 /// The batch under canonical names and in the types that the fold takes.
 fn canonical(projection: &Projection, batch: &RecordBatch) -> Result<RecordBatch, String> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
-    let typed = |(field, place): (&Arc<Field>, &usize)| -> Result<ArrayRef, String> {
-        let array = batch.column(*place);
+    let typed = |(field, (places, choice)): (&Arc<Field>, &(Vec<usize>, _))| -> Result<ArrayRef, String> {
+        if let Some(choice) = choice {
+            let decoded: Vec<ArrayRef> = places.iter().map(|place| batch.column(*place).clone()).collect();
+            let choice: &Arc<Choice> = choice;
+            return choice.array(&decoded).map_err(|error| format!("column `{}`: {error}", field.name()));
+        }
+        let array = batch.column(places[0]);
         if array.data_type() == field.data_type() {
             return Ok(array.clone());
         }
         cast_with_options(array, field.data_type(), &strict)
             .map_err(|error| format!("column `{}`: {error}", field.name()))
     };
-    let arrays = projection.schema.fields().iter().zip(&projection.places).map(typed).collect::<Result<Vec<_>, _>>()?;
+    let arrays =
+        projection.schema.fields().iter().zip(&projection.columns).map(typed).collect::<Result<Vec<_>, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(projection.schema.clone(), arrays, &options).map_err(|error| error.to_string())
 }

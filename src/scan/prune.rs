@@ -16,7 +16,14 @@ pub(crate) struct TimeColumn {
     pub leaf: usize,
     /// Its Arrow type.
     pub arrow: DataType,
+    /// How many hours the clock of a marketplace can be behind and before its own.
+    pub clock: (i64, i64),
 }
+
+/// No clock is more than 12 hours behind UTC, none more than 14 before it.
+pub(crate) const UTC: (i64, i64) = (-12, 14);
+/// Two such clocks are up to 26 hours apart.
+pub(crate) const ANY_CLOCK: (i64, i64) = (-26, 26);
 
 /// First and last day.
 type Days = (Day, Day);
@@ -73,12 +80,12 @@ fn statistics<'a>(group: &'a RowGroupMetaData, time: &TimeColumn) -> Option<&'a 
 }
 
 fn days_of(group: &RowGroupMetaData, time: &TimeColumn) -> Option<Option<Days>> {
-    days(statistics(group, time)?, group.num_rows().unsigned_abs(), &time.arrow)
+    days(statistics(group, time)?, group.num_rows().unsigned_abs(), time)
 }
 
 /// The first and last day that values of a column of so many rows lie on in any time zone; `Some(None)`:
 /// nothing but nulls. `None` if that is not certain.
-fn days(statistics: &Statistics, rows: u64, arrow: &DataType) -> Option<Option<Days>> {
+fn days(statistics: &Statistics, rows: u64, time: &TimeColumn) -> Option<Option<Days>> {
     let nulls = statistics.null_count_opt()?;
     if nulls == rows {
         return Some(None);
@@ -91,7 +98,7 @@ fn days(statistics: &Statistics, rows: u64, arrow: &DataType) -> Option<Option<D
         Statistics::Int64(units) => (*units.min_opt()?, *units.max_opt()?),
         _ => return None,
     };
-    let units_per_day = match (statistics, arrow) {
+    let units_per_day = match (statistics, &time.arrow) {
         // A bare date is that day on every clock.
         (Statistics::Int32(_), DataType::Date32 | DataType::Date64) => return in_order(low, high),
         (Statistics::Int64(_), DataType::Date64) => 86_400_000,
@@ -103,12 +110,11 @@ fn days(statistics: &Statistics, rows: u64, arrow: &DataType) -> Option<Option<D
         },
         _ => return None,
     };
-    // No clock is more than 12 hours behind UTC, none more than 14 before it.
     let by = |units: i64, hours: i64| units.saturating_add(units_per_day / 24 * hours).div_euclid(units_per_day);
     if low > high {
         return None;
     }
-    in_order(by(low, -12), by(high, 14))
+    in_order(by(low, time.clock.0), by(high, time.clock.1))
 }
 
 fn in_order(low: i64, high: i64) -> Option<Option<Days>> {
@@ -128,7 +134,13 @@ mod tests {
     #[test]
     fn days_are_floored_and_trusted_where_nulls_are_counted() {
         let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-        let days = |statistics: &Statistics, arrow: &DataType| days(statistics, 10, arrow);
+        let of = |clock| {
+            move |statistics: &Statistics, arrow: &DataType| {
+                days(statistics, 10, &TimeColumn { leaf: 0, arrow: arrow.clone(), clock })
+            }
+        };
+        let days = of(UTC);
+        assert_eq!(of(ANY_CLOCK)(&micros(26 * HOUR, 47 * HOUR, Some(0)), &time), Some(Some((0, 3))));
         assert_eq!(days(&micros(12 * HOUR, 33 * HOUR, Some(0)), &time), Some(Some((0, 1))));
         assert_eq!(days(&micros(12 * HOUR - 1, 34 * HOUR, Some(9)), &time), Some(Some((-1, 2))), "nulls lie on no day");
         assert_eq!(days(&Statistics::int64(None, None, None, Some(10), false), &time), Some(None));

@@ -48,6 +48,9 @@ pub(crate) enum Fault {
 pub(crate) enum Next {
     /// A record; `fields` counts those beyond `max_cells` too.
     Record { fields: usize },
+    /// A record of which one cell holds line ends and the cells of others: a quote opened where it should not,
+    /// and `lines` physical lines became one.
+    Swallowed { lines: u64 },
     /// A physical line that is no record.
     Fault(Fault),
     /// The end of the file.
@@ -73,6 +76,8 @@ pub(crate) struct RecordReader {
     line: u64,
     record: Place,
     cells: Vec<Cell>,
+    /// Delimiters within one cell from which on it holds other records; not known before there are headings.
+    swallows: usize,
 }
 
 /// Where the current record lies.
@@ -124,7 +129,13 @@ impl RecordReader {
             line: 1,
             record: Place::default(),
             cells: Vec::new(),
+            swallows: usize::MAX,
         })
+    }
+
+    /// Says how many fields a record has, by which a cell that swallowed others is known.
+    pub fn expect(&mut self, fields: usize) {
+        self.swallows = fields.saturating_sub(1).max(1);
     }
 
     /// Passes over one physical line; false at the end of the file.
@@ -161,11 +172,31 @@ impl RecordReader {
                     self.place(text);
                     self.start += whole;
                     self.line += lines;
-                    return Ok(Next::Record { fields });
+                    return Ok(match self.has_swallowed(lines) {
+                        true => Next::Swallowed { lines },
+                        false => Next::Record { fields },
+                    });
                 }
                 Cut::Fault(fault) => return self.fault(fault),
             }
         }
+    }
+
+    /// Whether a cell of the current record, which spans so many lines, holds a line end and as many delimiters
+    /// as a record has.
+    fn has_swallowed(&self, lines: u64) -> bool {
+        let (bytes, delimiter) = (self.bytes(), self.cutting.delimiter);
+        let swallows = |cell: &Cell| {
+            let text = &bytes[cell.start..cell.end];
+            text.iter().any(|byte| is_line_end(*byte))
+                && text.iter().filter(|byte| **byte == delimiter).count() >= self.swallows
+        };
+        lines > 1 && self.cells.iter().any(swallows)
+    }
+
+    /// Physical lines of the current record.
+    pub fn lines(&self) -> u64 {
+        (self.line - self.record.line).max(1)
     }
 
     /// The bytes of the current record, without its line end.
@@ -297,7 +328,7 @@ impl RecordReader {
             }
             match text.get(at) {
                 None if !self.at_end => return Cut::Short,
-                None => return Cut::Record { text: at, whole: at, lines, fields },
+                None => return Cut::Record { text: at, whole: at, lines: lines + 1, fields },
                 Some(byte) if *byte == self.cutting.delimiter => at += 1,
                 Some(byte) if is_line_end(*byte) => {
                     return match line_end(text, at, self.at_end) {

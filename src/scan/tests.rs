@@ -7,7 +7,7 @@ mod parquet;
 
 use super::fixture::{input, plan};
 use super::*;
-use crate::job::plan::Input;
+use crate::job::plan::{Input, Quote};
 use std::fs;
 
 /// All that reading a plan's files gave.
@@ -82,7 +82,7 @@ fn all_bad_files_are_named_at_once() {
         "5 of 6",
         "empty.csv: has no headings",
         "newlines.csv: has no headings",
-        "zip.csv: is not text but a ZIP",
+        "zip.csv: is not delimited text but a ZIP",
         "dateless.csv: neither",
         "text.parquet: is no Parquet file",
     ] {

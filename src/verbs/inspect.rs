@@ -21,9 +21,20 @@ const LISTED: usize = 12;
 /// Wrong options; a file that cannot be read to its end, or be cut into records.
 pub fn run(args: &InspectArgs, global: &GlobalOptions) -> Result<()> {
     let (input, limits) = crate::job::input_of(&args.file, &options(args)?)?;
-    let declared = Declared { encoding: args.encoding.is_some(), header_line: args.header_line.is_some() };
+    let declared = Declared {
+        encoding: args.encoding.is_some(),
+        header_line: args.header_line.is_some(),
+        delimiter: args.delimiter.is_some(),
+    };
     let values = if global.show_values { Values::Shown } else { Values::Hidden };
-    let look = inspect::look(&Request { path: &args.file, input, declared, limits, values })?;
+    let look = inspect::look(&Request {
+        path: &args.file,
+        input,
+        declared,
+        timestamps: args.timestamps.clone(),
+        limits,
+        values,
+    })?;
     if args.json {
         let json = serde_json::to_string_pretty(&look).expect("texts and numbers have a JSON form");
         super::print(json + "\n")?;
@@ -51,7 +62,7 @@ fn options(args: &InspectArgs) -> Result<Vec<(&'static str, String, String)>> {
     let texts = [
         ("csv.quote", &args.quote, "--quote"),
         ("csv.encoding", &args.encoding, "--encoding"),
-        ("csv.decimal", &args.decimal, "--decimal"),
+        ("decimal", &args.decimal, "--decimal"),
     ];
     for (key, value, option) in texts {
         if let Some(value) = value {
@@ -61,7 +72,7 @@ fn options(args: &InspectArgs) -> Result<Vec<(&'static str, String, String)>> {
     if let Some(line) = args.header_line {
         add("csv.header_line", line.to_string(), "--header-line");
     }
-    let lists = [("csv.nulls", &args.nulls, "--null"), ("csv.timestamps", &args.timestamps, "--timestamp")];
+    let lists = [("nulls", &args.nulls, "--null"), ("timestamps", &args.timestamps, "--timestamp")];
     for (key, values, option) in lists {
         if !values.is_empty() {
             let items: Vec<toml::Value> = values.iter().map(|value| toml::Value::String(value.clone())).collect();
@@ -71,9 +82,10 @@ fn options(args: &InspectArgs) -> Result<Vec<(&'static str, String, String)>> {
     for set in &args.set {
         let known = LIMITS.iter().find(|key| set.split_once('=').is_some_and(|(name, _)| name.trim() == **key));
         let (Some(key), Some((_, value))) = (known, set.split_once('=')) else {
-            return Err(Error::Usage(format!("--set {set}: only limits can be set here: {}", LIMITS.join(", "))));
+            let key = set.split_once('=').map_or(set.as_str(), |(key, _)| key.trim());
+            return Err(Error::Usage(format!("--set {key}: only limits can be set here: {}", LIMITS.join(", "))));
         };
-        add(key, value.trim().to_owned(), &format!("--set {set}"));
+        add(key, value.trim().to_owned(), &format!("--set {key}"));
     }
     Ok(options)
 }
@@ -103,7 +115,8 @@ fn text(look: &Look, values: Values) -> String {
         line(&mut text, "hint", hint);
     }
     mapping(look, &mut text);
-    let _ = write!(text, "\nFor a job:\n\n{}", indented(&look.snippet));
+    let job = format!("name = \"mine\"\n\n{}\n[output]\npath = \"out/mine\"\n", look.snippet);
+    let _ = write!(text, "\nA job:\n\n{}", indented(&job));
     text
 }
 
@@ -186,7 +199,20 @@ fn rounded(column: &ColumnLook, count: u64) -> u64 {
 }
 
 fn finding_line(finding: &Finding, text: &mut String) {
-    let said = if matches!(finding.kind, "doubled_heading" | "wrong_type" | "spreadsheet_damage") {
+    const WHOLE: [&str; 11] = [
+        "doubled_heading",
+        "wrong_type",
+        "spreadsheet_damage",
+        "almost_empty",
+        "unreadable_time",
+        "unreadable_amount",
+        "unreadable_flag",
+        "midnight",
+        "order_report",
+        "no_evidence",
+        "ship_confirm",
+    ];
+    let said = if WHOLE.contains(&finding.kind) {
         finding.says.clone()
     } else {
         format!("{} {}", grouped(finding.count), finding.says)
@@ -215,8 +241,8 @@ fn mapping(look: &Look, text: &mut String) {
         let more = if mapping.personal.len() > LISTED { ", ..." } else { "" };
         line(text, "personal", &format!("{}{more}: leave them unmapped, and no run reads them", shown.join(", ")));
     }
-    let has = |name: &str| mapping.columns.iter().any(|mapped| mapped.column == name);
-    if !has("first_scan_at") && !has("delivery_scan_at") {
+    let has = |name: &str| mapping.has(name);
+    if has("tracking_number") && !has("first_scan_at") && !has("delivery_scan_at") {
         line(text, "evidence", "no scans: a run judges the numbers alone (`format`)");
     }
 }

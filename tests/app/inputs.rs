@@ -124,7 +124,7 @@ fn a_file_that_takes_the_decoder_s_memory_ends_its_process_and_not_the_run() {
     let roomy = small.replace("200 MiB", "2 GiB");
     ok(&[
         "run",
-        &job(folder.path(), "\"wide.parquet\"", "isolate = true", &roomy),
+        &job(folder.path(), "\"wide.parquet\"", "isolate = true\nallow_absent = [\"tracking_number\"]", &roomy),
         "--quiet",
         "--out",
         &folder.path().join("roomy").display().to_string(),
@@ -156,19 +156,21 @@ fn inspect_proposes_a_job_that_runs() {
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     };
     let (code, said, _) = run(&["inspect", "export.csv"]);
+    assert!(code == Some(0) && said.contains("so it is read with \";\": a job needs `delimiter = \";\"`"), "{said}");
+    let (code, said, _) = run(&["inspect", "export.csv", "--delimiter", "|"]);
     assert!(code == Some(0) && said.contains("look again with --delimiter \";\""), "{said}");
     let (code, said, _) = run(&["inspect", "export.csv", "--delimiter", ";"]);
     assert!(
         code == Some(0) && said.contains("buyer-name") && !said.contains("Jane") && said.contains("9.2E+21"),
         "{said}"
     );
-    let snippet = said
-        .split_once("For a job:")
+    let job = said
+        .split_once("A job:")
         .unwrap()
         .1
         .replace("# seller_id = \"...\"", "seller_id = \"A1\"")
-        .replace("# marketplace = ", "marketplace = ");
-    let job = format!("name = \"test\"\nas_of = \"2025-06-30\"\n{snippet}\n[output]\npath = \"out\"\n");
+        .replace("# marketplace = ", "marketplace = ")
+        .replace("name = \"mine\"", "name = \"mine\"\nas_of = \"2025-06-30\"");
     fs::write(folder.path().join("job.toml"), job).unwrap();
     let (code, report, said) = run(&["run", "job.toml", "--quiet", "--json"]);
     assert_eq!(code, Some(0), "{said}");

@@ -15,6 +15,7 @@ mod memory;
 mod operations;
 mod privacy;
 mod ranges;
+mod reading;
 mod readme;
 mod support;
 mod truth;

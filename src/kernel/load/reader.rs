@@ -6,7 +6,7 @@
 
 use super::{BookFile, Problem};
 use crate::calendar::{Day, day_from_date};
-use crate::text::shown;
+use crate::text::{Lines, shown};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::ops::RangeInclusive;
@@ -53,7 +53,7 @@ pub(super) struct Document<'a> {
     pub name: &'a str,
     text: &'a str,
     root: DeTable<'a>,
-    newlines: Vec<usize>,
+    lines: Lines,
     /// Whether all of it is TOML. What was saved of a damaged file still tells its id, so that the
     /// damage does not make everything that names it unknown.
     pub sound: bool,
@@ -62,9 +62,8 @@ pub(super) struct Document<'a> {
 impl<'a> Document<'a> {
     pub fn parse(layer: usize, file: &'a BookFile, report: &Report) -> Document<'a> {
         let (root, errors) = DeTable::parse_recoverable(&file.text);
-        let newlines = file.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect();
         let (name, text, sound) = (file.name.as_str(), file.text.as_str(), errors.is_empty());
-        let document = Document { layer, name, text, root: root.into_inner(), newlines, sound };
+        let document = Document { layer, name, text, root: root.into_inner(), lines: Lines::of(text), sound };
         for error in errors {
             let at = document.place(error.span().map_or(0, |span| span.start));
             report.add(at, format!("this is not TOML: {}", error.message().replace('\n', ", ")));
@@ -73,11 +72,7 @@ impl<'a> Document<'a> {
     }
 
     pub fn place(&self, offset: usize) -> Place<'_> {
-        Place {
-            layer: self.layer,
-            file: self.name,
-            line: self.newlines.partition_point(|newline| *newline < offset) + 1,
-        }
+        Place { layer: self.layer, file: self.name, line: self.lines.line(offset) }
     }
 
     pub fn root<'d>(&'d self, report: &'d Report) -> Table<'d> {
@@ -91,8 +86,7 @@ impl<'a> Document<'a> {
 
     /// The lines of comment right above a line.
     fn note_above(&self, line: usize) -> Vec<String> {
-        let first = |line: usize| line.checked_sub(1).map_or(0, |before| self.newlines[before] + 1);
-        let text = |line: usize| self.text.get(first(line)..)?.lines().next();
+        let text = |line: usize| self.text.get(self.lines.start(line)..)?.lines().next();
         let above = (0..line.saturating_sub(1)).rev();
         let mut note: Vec<String> = above.map_while(|line| comment(text(line)?)).collect();
         note.reverse();

@@ -51,7 +51,7 @@ fn quotes_may_hold_delimiters_line_ends_and_quotes() {
     assert_eq!(got.rows, [(1, row("a\r\nb\n", "say \"hi\", he said")), (2, row("2", "5\" pipe"))]);
     assert_eq!(got.places[1].0, 5);
     let (_folder, plan) = one_file("a.csv", format!("{HEADINGS}\nS,DE,1,\"T,2025-01-01\n").as_bytes(), |input| {
-        input.dialect.quote = None
+        input.dialect.quote = Quote::None
     });
     assert_eq!(get(&plan).unwrap().rows, [(1, row("1", "\"T"))]);
 }
@@ -208,8 +208,10 @@ fn packed_files_are_read_whole_or_refused() {
         refused("a.csv.gz", &[gzip(text.as_bytes()), b"garbage".to_vec()].concat(), |_| {})
             .contains("cannot be inflated")
     );
-    assert!(refused("a.csv.gz", text.as_bytes(), |_| {}).contains("cannot be inflated"));
-    assert!(refused("a.csv", &members, |_| {}).contains("is not text but gzip data"));
+    assert!(
+        refused("a.csv.gz", text.as_bytes(), |_| {}).contains("is not gzip data, as its name says, but plain text")
+    );
+    assert!(refused("a.csv", &members, |_| {}).contains("is not delimited text but gzip data"));
 }
 
 #[test]

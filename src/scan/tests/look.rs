@@ -6,7 +6,14 @@ use encoding_rs::{Encoding, SHIFT_JIS};
 
 fn request(path: &std::path::Path) -> Request<'_> {
     let limits = plan(std::path::Path::new("."), Vec::new()).limits;
-    Request { path, input: input(&["x"]), declared: Declared::default(), limits, values: Values::Hidden }
+    Request {
+        path,
+        input: input(&["x"]),
+        declared: Declared::default(),
+        timestamps: Vec::new(),
+        limits,
+        values: Values::Hidden,
+    }
 }
 
 fn looked(name: &str, content: &[u8], adapt: impl FnOnce(&mut Request)) -> Result<Look> {
@@ -56,14 +63,14 @@ fn the_report_with_three_lines_of_headings_reads_right() {
     let lines = "TemplateType=OrderFulfillment\tVersion=2011.1102\t変更や削除しないでください。\n注文番号\t出荷日\t配送業者名\norder-id\tship-date\tcarrier-name\n249-1\t2025-01-05\tヤマト運輸\n";
     let (bytes, _, _) = SHIFT_JIS.encode(lines);
     let hints = of("a.txt", &bytes).hints.join("\n");
-    assert!(hints.contains("--header-line 3") && hints.contains("--encoding shift_jis"), "{hints}");
+    assert!(hints.contains("`header_line = 3`") && hints.contains("`encoding = \"shift_jis\"`"), "{hints}");
     let look = looked("a.txt", &bytes, |request| {
         encoded(request, SHIFT_JIS);
         request.input.dialect.header_line = 3;
         request.declared.header_line = true;
     });
     let look = look.unwrap();
-    assert_eq!((look.rows, look.columns.len(), look.findings.len(), look.hints.len()), (1, 3, 0, 0));
+    assert_eq!((look.rows, look.columns.len(), look.findings.len(), look.hints.len()), (1, 3, 1, 0));
     for part in ["carrier = \"carrier-name\"", "encoding = \"shift_jis\"", "header_line = 3"] {
         assert!(look.snippet.contains(part), "{part}: {}", look.snippet);
     }
@@ -73,7 +80,9 @@ fn the_report_with_three_lines_of_headings_reads_right() {
 fn the_first_byte_outside_the_encoding_is_named() {
     let look = of("a.csv", b"\xef\xbb\xbfa,b\n1,caf\xe9\n2,x\n");
     assert_eq!(look.text.unwrap().undecodable_at, Some(12));
-    assert!(look.hints[0].contains("--encoding windows-1252"), "{:?}", look.hints);
+    assert!(look.hints[0].contains("begins with the mark of UTF-8"), "{:?}", look.hints);
+    let look = of("a.csv", b"a,b\n1,caf\xe9\n2,x\n");
+    assert!(look.text.unwrap().undecodable_at.is_none() && look.snippet.contains("encoding = \"windows-1252\""));
     let wide: Vec<u8> = "\u{feff}a,b\r\n1,é\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let look = of("a.csv", wide);
     assert_eq!((look.rows, look.findings.len()), (1, 0));
@@ -88,7 +97,8 @@ fn what_stands_before_the_headings_is_followed_and_said() {
     let look = of("a.csv", "\n\na,b\n1,2\n");
     assert!(look.hints[0].contains("header_line = 3"), "{:?}", look.hints);
     let look = of("a.csv", "order-id;qty\n1;2\n");
-    assert!(look.hints[0].contains("--delimiter \";\""), "{:?}", look.hints);
+    assert!(look.hints[0].contains("a job needs `delimiter = \";\"`"), "{:?}", look.hints);
+    assert_eq!(look.columns.len(), 2);
 }
 
 #[test]

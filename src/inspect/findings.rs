@@ -1,0 +1,118 @@
+//! What is wrong with a column for what it is mapped to, and what a file lacks as a whole.
+//!
+//! Each finding counts values and never shows one. What a run would reject, or read as something else than is
+//! meant, is named here with what to declare. It cannot fail.
+
+use super::known::key;
+use super::profile::Profile;
+use super::{Finding, Mapping};
+use crate::scan::{damage, midnight};
+use vtr_columnar::input::{Column, Kind};
+
+/// Rows from which on a column that is almost empty is worth a word.
+const ROWS: u64 = 10;
+
+/// What speaks against a column, whose name is shown as given, as the one that it is mapped to.
+pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut add = |kind, count, says| findings.push(Finding { kind, count, says, first: Vec::new() });
+    let (values, rows) = (profile.values, profile.values + profile.nulls);
+    if profile.damaged > 0 && damage::IDENTIFIERS.contains(&column) {
+        add("spreadsheet_damage", profile.damaged, damage::sentence(name, profile.damaged));
+    }
+    if profile.is_almost_empty() && rows >= ROWS {
+        let says = format!("`{name}`, taken for `{}`, is empty in {} of {rows} rows", column.name(), profile.nulls);
+        add("almost_empty", profile.nulls, says);
+    }
+    let unreadable = profile.unreadable;
+    if column.kind() == Kind::Time && unreadable.times > 0 {
+        let remedy = match profile.time_formats().as_slice() {
+            [one] => format!("all of them are written as {one}: declare timestamps = [\"{one}\"]"),
+            [] => format!(
+                "declare how they are written, as in timestamps = [\"{}\"]; a run rejects the others",
+                "%d.%m.%Y %H:%M"
+            ),
+            several => format!("say which of {} they are written as, in timestamps", several.join(" and ")),
+        };
+        let says = format!(
+            "{} of {values} values of `{name}`, taken for `{}`, are no times as they stand; {remedy}",
+            unreadable.times,
+            column.name()
+        );
+        add("unreadable_time", unreadable.times, says);
+    }
+    if column.kind() == Kind::Time && profile.is_at_midnight() {
+        add("midnight", profile.midnights, midnight::sentence(column.name(), "this file"));
+    }
+    if column.kind() == Kind::Amount && unreadable.amounts > 0 {
+        let remedy = if profile.has_decimal_comma() {
+            "all of them have a decimal comma: declare decimal = \",\""
+        } else {
+            "a run rejects each; export them as plain numbers such as 12.50"
+        };
+        let says =
+            format!("{} of {values} values of `{name}` are no amounts as they stand; {remedy}", unreadable.amounts);
+        add("unreadable_amount", unreadable.amounts, says);
+    }
+    if column.kind() == Kind::Flag && unreadable.flags > 0 {
+        let says = format!(
+            "{} of {values} values of `{name}` are neither true nor false, and a run rejects each; replace them with values = {{ ... }}",
+            unreadable.flags
+        );
+        add("unreadable_flag", unreadable.flags, says);
+    }
+    findings
+}
+
+/// What a file as a whole is, where it lacks what a rate is made of.
+pub(super) fn of_file(headings: &[String], mapping: &Mapping) -> Option<Finding> {
+    let has = |name: &str| mapping.has(name);
+    let keys: Vec<String> = headings.iter().map(|heading| key(heading)).collect();
+    let any = |words: &[&str]| keys.iter().any(|key| words.contains(&key.as_str()));
+    let is_scanned = has("first_scan_at") || has("delivery_scan_at");
+    let is_orders =
+        any(&["purchase-date", "payments-date", "order-item-id", "bestelldatum", "auftragsdatum", "zahlungsdatum"]);
+    let finding = |kind, says: &str| Some(Finding { kind, count: 1, says: says.to_owned(), first: Vec::new() });
+    match (has("tracking_number"), is_scanned) {
+        // Of a file without any known heading it is said already what it lacks.
+        (false, false) if mapping.columns.is_empty() => None,
+        (false, false) if is_orders => finding(
+            "order_report",
+            "this reads like an order report: it says what was ordered, but holds neither tracking numbers nor scans, and no rate \
+             can be made of it; a run refuses it. Take the shipment confirmations, or what your shipping software exports, \
+             with a tracking number in each row",
+        ),
+        (false, false) => finding(
+            "no_evidence",
+            "neither tracking numbers nor scans: no rate can be made of it, and a run refuses it. Map the column that holds \
+             the number, or take an export that has one",
+        ),
+        (true, false) if has("shipped_at") && !has("promised_delivery_at") => finding(
+            "ship_confirm",
+            "this reads like shipment confirmations: it holds what the seller reported, without scans and promised \
+             deliveries. A run judges the numbers alone and places packages by their ship date, which is not the rate that \
+             a marketplace counts; for that, add scans (`first_scan_at`) and the promised delivery to each row",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_without_numbers_and_scans_are_called_what_they_are() {
+        let of = |headings: &[&str]| {
+            let headings: Vec<String> = headings.iter().map(|heading| (*heading).to_owned()).collect();
+            let mapping = super::super::suggest::mapping(&headings, &[]);
+            of_file(&headings, &mapping).map(|finding| finding.kind)
+        };
+        assert_eq!(of(&["order-id", "purchase-date", "sku"]), Some("order_report"));
+        assert_eq!(of(&["Bestellnummer", "Bestelldatum", "Artikel"]), Some("order_report"));
+        assert_eq!(of(&["order_id", "shipped_at"]), Some("no_evidence"));
+        assert_eq!(of(&["order-id", "ship-date", "carrier-name", "tracking-number"]), Some("ship_confirm"));
+        assert_eq!(of(&["order-id", "promised-delivery-date", "tracking-id", "first-scan"]), None);
+        assert_eq!(of(&["order-id", "promised-delivery-date", "first-scan"]), None);
+    }
+}

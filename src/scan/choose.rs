@@ -1,0 +1,186 @@
+//! A column put together from decoded ones: the first filled of several, some values replaced, calendar days and
+//! wall-clock times read as the job says.
+//!
+//! It works batch by batch and only on columns of which the job says such a thing. It fails, before any row is
+//! read, on columns whose types do not go together.
+
+use super::csv::day;
+use super::headings::Place;
+use super::labels::LabelBuilder;
+use crate::job::plan::{CellRules, Input};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, StringViewBuilder, TimestampMicrosecondArray};
+use arrow::compute::kernels::zip::zip;
+use arrow::compute::{cast, is_not_null};
+use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use std::borrow::Cow;
+use std::sync::Arc;
+use vtr_columnar::input::{Column, Kind, label_type};
+use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone};
+
+/// How a column is put together.
+pub(crate) struct Choice {
+    column: Column,
+    places: Vec<Place>,
+    /// What the column is read as.
+    wanted: DataType,
+    rules: CellRules,
+    is_day: bool,
+    /// The clock of timestamps without a zone; `None`: UTC.
+    zone: Option<Zone>,
+}
+
+/// How a column of a file is decoded, and what becomes of that.
+pub(crate) struct Decoded {
+    /// The types to decode as, one for each place.
+    pub types: Vec<DataType>,
+    /// The type that the fold gets.
+    pub wanted: DataType,
+    /// What is to be done in between, if anything is.
+    pub choice: Option<Choice>,
+}
+
+/// Settles how a column is decoded; `found` are the types that the file has at its places.
+///
+/// # Errors
+/// A type that the column cannot be read from, or types that do not go together.
+pub(crate) fn decoded(column: Column, places: &[Place], found: &[DataType], input: &Input) -> Result<Decoded, String> {
+    let types = found.iter().map(|found| column.read_as(found)).collect::<Result<Vec<_>, _>>()?;
+    let is_day = input.days.contains(column);
+    let is_list = places.len() > 1;
+    let becomes: Vec<DataType> =
+        types.iter().map(|kind| becomes(kind, is_day, input.zone.is_some(), is_list)).collect();
+    let replaces = places.iter().any(|place| !place.values.is_empty());
+    let is_text = |kind: &DataType| *kind == DataType::Utf8View || *kind == label_type();
+    let rewrites = is_day && types.iter().any(is_text);
+    if !is_list && !replaces && !rewrites && becomes == types {
+        return Ok(Decoded { wanted: types[0].clone(), types, choice: None });
+    }
+    let name = column.name();
+    let first = becomes.iter().find(|kind| **kind != DataType::Null).unwrap_or(&becomes[0]).clone();
+    let same = becomes.iter().all(|kind| *kind == first || *kind == DataType::Null);
+    let as_text = match column.kind() {
+        Kind::Label | Kind::Text | Kind::Flag => replaces || !same || is_text(&first),
+        Kind::Amount | Kind::Time => is_text(&first) && same,
+    };
+    if replaces && !as_text {
+        return Err(format!("`values` of `{name}` replaces texts, but its column is {first}"));
+    }
+    if !same && !as_text {
+        let kinds: Vec<String> = becomes.iter().map(DataType::to_string).collect();
+        return Err(format!(
+            "the headings of `{name}` are of types that do not go together: {}; map one of them, or export them alike",
+            kinds.join(" and ")
+        ));
+    }
+    let wanted = match column.kind() {
+        Kind::Label if as_text => label_type(),
+        _ if as_text => DataType::Utf8View,
+        _ => first,
+    };
+    let choice = Choice {
+        column,
+        places: places.to_vec(),
+        wanted: wanted.clone(),
+        rules: input.columnar_cells.clone(),
+        is_day,
+        zone: input.zone.clone(),
+    };
+    Ok(Decoded { types, wanted, choice: Some(choice) })
+}
+
+/// The type that one column has once days and clocks are settled.
+fn becomes(kind: &DataType, is_day: bool, has_zone: bool, is_list: bool) -> DataType {
+    let utc = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    match kind {
+        DataType::Timestamp(..) | DataType::Date64 if is_day => DataType::Date32,
+        DataType::Timestamp(_, None) if has_zone => utc(),
+        DataType::Timestamp(..) if is_list => utc(),
+        other => other.clone(),
+    }
+}
+
+impl Choice {
+    /// The column, from those decoded at its places.
+    ///
+    /// # Errors
+    /// A column that cannot be converted.
+    pub fn array(&self, decoded: &[ArrayRef]) -> Result<ArrayRef, String> {
+        if self.wanted == DataType::Utf8View || self.wanted == label_type() {
+            return self.texts(decoded);
+        }
+        let mut typed = decoded.iter().map(|array| self.typed(array));
+        let first = typed.next().expect("a column has a place")?;
+        typed.try_fold(first, |before, next| {
+            let filled = is_not_null(&before).map_err(|error| error.to_string())?;
+            zip(&BooleanArray::from(filled), &before, &next?).map_err(|error| error.to_string())
+        })
+    }
+
+    fn texts(&self, decoded: &[ArrayRef]) -> Result<ArrayRef, String> {
+        let views = decoded
+            .iter()
+            .map(|array| cast(array, &DataType::Utf8View).map_err(|error| error.to_string()))
+            .collect::<Result<Vec<_>, _>>()?;
+        let rows = views.first().map_or(0, |view| view.len());
+        let cell = |row: usize| {
+            let filled = self.places.iter().zip(&views).find_map(|(place, view)| {
+                let view = view.as_string_view();
+                if view.is_null(row) { None } else { place.filled(view.value(row), &self.rules) }
+            });
+            filled.map(|text| if self.is_day { day(Cow::Borrowed(text), &self.rules) } else { Cow::Borrowed(text) })
+        };
+        if self.wanted == label_type() {
+            let mut labels = LabelBuilder::default();
+            (0..rows).for_each(|row| labels.append(&cell(row).unwrap_or_default(), None));
+            return Ok(labels.finish());
+        }
+        let mut texts = StringViewBuilder::with_capacity(rows);
+        (0..rows).for_each(|row| texts.append_option(cell(row)));
+        Ok(Arc::new(texts.finish()))
+    }
+
+    fn typed(&self, array: &ArrayRef) -> Result<ArrayRef, String> {
+        match array.data_type() {
+            kind if *kind == self.wanted => Ok(array.clone()),
+            DataType::Timestamp(unit, zone) if self.wanted == DataType::Date32 => {
+                let clock = zone.as_deref().map(|name| self.clock(name)).transpose()?;
+                let day = |micros: Micros| match &clock {
+                    Some(clock) => clock.day_at(micros),
+                    None => Day::try_from(micros.div_euclid(DAY_MICROS)).unwrap_or(Day::MAX),
+                };
+                let days = micros(array, *unit)?;
+                Ok(Arc::new(Date32Array::from_iter(days.into_iter().map(|micros| micros.map(day)))))
+            }
+            DataType::Timestamp(unit, zone) => {
+                let instant = |local: Micros| match (&self.zone, zone) {
+                    (Some(clock), None) => clock.instant_of(local),
+                    _ => local,
+                };
+                let instants = micros(array, *unit)?.into_iter().map(|micros| micros.map(instant));
+                Ok(Arc::new(TimestampMicrosecondArray::from_iter(instants).with_timezone("UTC")))
+            }
+            _ => cast(array, &self.wanted).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// The clock that a column's type names.
+    fn clock(&self, name: &str) -> Result<Zone, String> {
+        let known =
+            if matches!(name, "Z" | "+00:00" | "+0000" | "+00") { Some(Zone::utc()) } else { Zone::named(name) };
+        known.ok_or_else(|| {
+            format!("`days` names `{}`, but the zone of its type, {name:?}, is none of the IANA's", self.column.name())
+        })
+    }
+}
+
+/// Microseconds, whatever the unit; what does not fit is the last there is, which no row can mean.
+fn micros(array: &ArrayRef, unit: TimeUnit) -> Result<Vec<Option<Micros>>, String> {
+    let raw = cast(array, &DataType::Int64).map_err(|error| error.to_string())?;
+    let micros = |raw: i64| match unit {
+        TimeUnit::Second => raw.saturating_mul(1_000_000),
+        TimeUnit::Millisecond => raw.saturating_mul(1_000),
+        TimeUnit::Microsecond => raw,
+        TimeUnit::Nanosecond => raw.div_euclid(1_000),
+    };
+    Ok(raw.as_primitive::<Int64Type>().iter().map(|raw| raw.map(micros)).collect())
+}

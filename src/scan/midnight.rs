@@ -1,0 +1,173 @@
+//! Time columns whose every value is midnight: dates that a tool without dates has kept as moments.
+//!
+//! West of their clock such moments lie on the day before. A column is looked at until its first other time of
+//! day, which hardly ever takes more than one batch; nothing is changed. It cannot fail.
+
+use super::SourceFile;
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::datatypes::{
+    DataType, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
+    TimestampSecondType,
+};
+use std::sync::atomic::{AtomicU16, Ordering};
+use vtr_columnar::input::{CellRules, Column};
+use vtr_kernel::calendar::{DAY_MICROS, FIRST_DAY};
+use vtr_kernel::text::shown;
+
+const TIMES: [Column; 6] = [
+    Column::PromisedDeliveryAt,
+    Column::ShippedAt,
+    Column::TrackingAddedAt,
+    Column::FirstScanAt,
+    Column::DeliveryScanAt,
+    Column::UpdatedAt,
+];
+
+/// For each file a bit for every time column that has a value at midnight, and above it one for every column
+/// that has another.
+#[derive(Debug)]
+pub(crate) struct Midnights(Vec<AtomicU16>);
+
+/// The place of the bits of columns with another time of day.
+const OTHER: usize = 8;
+
+/// What a batch of a column holds.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    midnight: bool,
+    other: bool,
+}
+
+impl Midnights {
+    /// Nothing seen yet of so many files.
+    pub fn of(files: usize) -> Midnights {
+        Midnights((0..files).map(|_| AtomicU16::new(0)).collect())
+    }
+
+    /// Looks at the times of a batch of a file.
+    pub fn look(&self, file: u32, batch: &RecordBatch, cells: &CellRules) {
+        let bits = &self.0[file as usize];
+        let known = bits.load(Ordering::Relaxed);
+        for (place, column) in TIMES.iter().enumerate() {
+            if known >> (place + OTHER) & 1 == 1 {
+                continue;
+            }
+            let Some(array) = batch.column_by_name(column.name()) else { continue };
+            let seen = seen(array, cells);
+            let new = u16::from(seen.midnight) << place | u16::from(seen.other) << (place + OTHER);
+            if new & !known != 0 {
+                bits.fetch_or(new, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// A sentence for each column of which some file has midnights only.
+    pub fn warnings(&self, files: &[SourceFile]) -> Vec<String> {
+        let warning = |(place, column): (usize, &Column)| {
+            let is_only = |bits: u16| bits >> place & 1 == 1 && bits >> (place + OTHER) & 1 == 0;
+            let mut only = self.0.iter().zip(files).filter(|(bits, _)| is_only(bits.load(Ordering::Relaxed)));
+            let (_, first) = only.next()?;
+            let more = match only.count() {
+                0 => String::new(),
+                more => format!(" and {more} more files"),
+            };
+            Some(sentence(column.name(), &format!("{}{more}", shown(&first.shown))))
+        };
+        TIMES.iter().enumerate().filter_map(warning).collect()
+    }
+}
+
+/// What it means that all times of a column are midnight, and what to do.
+pub(crate) fn sentence(column: &str, whose: &str) -> String {
+    format!(
+        "every `{column}` of {whose} is midnight (00:00): if they are calendar days, write days = [\"{column}\"] in the \
+         [[input]]; as moments they lie on the day before wherever clocks are behind theirs"
+    )
+}
+
+fn seen(array: &ArrayRef, cells: &CellRules) -> Seen {
+    const FIRST: i64 = FIRST_DAY as i64;
+    match array.data_type() {
+        DataType::Timestamp(unit, zone) if zone.as_deref().is_none_or(is_utc) => {
+            let (values, per_day): (Vec<Option<i64>>, i64) = match unit {
+                TimeUnit::Second => (array.as_primitive::<TimestampSecondType>().iter().collect(), 86_400),
+                TimeUnit::Millisecond => {
+                    (array.as_primitive::<TimestampMillisecondType>().iter().collect(), 86_400_000)
+                }
+                TimeUnit::Microsecond => {
+                    (array.as_primitive::<TimestampMicrosecondType>().iter().collect(), DAY_MICROS)
+                }
+                TimeUnit::Nanosecond => {
+                    (array.as_primitive::<TimestampNanosecondType>().iter().collect(), 1_000 * DAY_MICROS)
+                }
+            };
+            // Fillers of long ago are no days that anybody meant.
+            let values = values.into_iter().flatten().filter(|value| value.div_euclid(per_day) >= FIRST);
+            gathered(values.map(|value| value.rem_euclid(per_day) == 0))
+        }
+        DataType::Utf8View => {
+            let texts = array.as_string_view().iter().flatten();
+            let written = texts.filter_map(|text| cells.times.as_written(cells.trim(text)?));
+            let times = written.filter(|(day, _)| *day >= FIRST_DAY).filter_map(|(_, time)| time);
+            gathered(times.map(|time| time == 0))
+        }
+        _ => Seen::default(),
+    }
+}
+
+/// How many times of a column are midnight, and how many are not; both 0 or 1 where it stops to matter.
+pub(crate) fn counted(array: &ArrayRef, cells: &CellRules) -> (u64, u64) {
+    let seen = seen(array, cells);
+    (u64::from(seen.midnight), u64::from(seen.other))
+}
+
+fn is_utc(zone: &str) -> bool {
+    matches!(zone, "UTC" | "Z" | "+00:00" | "Etc/UTC")
+}
+
+/// Whether some are midnight and some are not; looks no further than the first that is not.
+fn gathered(mut are_midnight: impl Iterator<Item = bool>) -> Seen {
+    let mut seen = Seen::default();
+    seen.other = are_midnight.any(|is_midnight| {
+        seen.midnight |= is_midnight;
+        !is_midnight
+    });
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{StringViewArray, TimestampMicrosecondArray, TimestampNanosecondArray};
+    use std::sync::Arc;
+
+    #[test]
+    fn columns_with_midnights_only_are_known_until_another_time_comes() {
+        let look = |arrays: &[ArrayRef]| {
+            let midnights = Midnights::of(1);
+            for array in arrays {
+                let batch = RecordBatch::try_from_iter([("shipped_at", array.clone())]).unwrap();
+                midnights.look(0, &batch, &CellRules::default());
+            }
+            let bits = midnights.0[0].load(Ordering::Relaxed);
+            (bits >> 1 & 1 == 1, bits >> (1 + OTHER) & 1 == 1)
+        };
+        let micros = |days: &[Option<i64>], by: i64| -> ArrayRef {
+            Arc::new(TimestampMicrosecondArray::from_iter(days.iter().map(|day| day.map(|day| day * DAY_MICROS + by))))
+        };
+        let utc = |array: ArrayRef| -> ArrayRef {
+            Arc::new(array.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC"))
+        };
+        let days = [Some(20_000), None, Some(20_001)];
+        assert_eq!(look(&[micros(&days, 0)]), (true, false));
+        assert_eq!(look(&[utc(micros(&days, 0))]), (true, false));
+        assert_eq!(look(&[micros(&days, 0), micros(&days, 1)]), (true, true));
+        assert_eq!(look(&[micros(&[None, Some(0)], 0)]), (false, false), "a filler says nothing");
+        let nanos: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![20_000 * 1_000 * DAY_MICROS]));
+        assert_eq!(look(&[nanos]), (true, false));
+        let texts = |texts: &[&str]| -> ArrayRef { Arc::new(StringViewArray::from_iter_values(texts)) };
+        assert_eq!(look(&[texts(&["2025-01-15T00:00:00Z", "", "2025-01-16 00:00"])]), (true, false));
+        assert_eq!(look(&[texts(&["2025-01-15", "2025-01-16"])]), (false, false), "bare dates are days already");
+        assert_eq!(look(&[texts(&["2025-01-15T00:00:00Z", "2025-01-15T00:00:01Z"])]), (true, true));
+    }
+}
