@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores deny clean
+.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores sinks deny clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ faults: build ## kills, refusals, full disks, power loss, races and signals agai
 
 stores: build ## S3 and Azure servers of this machine, from pip and npm: inputs and output there
 	tests/stores/run.sh
+
+sinks: build ## PostgreSQL of this machine (from Debian if it lacks), psycopg, DuckDB, pandas, Polars against the sinks (SINKS=ci: bounded)
+	tests/sinks/run.sh
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources

@@ -26,6 +26,9 @@ pub enum Target {
     },
 }
 
+/// Names of columns that mean something else to SQL, and so stand in quotes.
+const RESERVED: [&str; 1] = ["column"];
+
 /// The text of `sources.yml`, for dbt 1.10 and later.
 pub fn sources(manifest: &Manifest, target: &Target) -> String {
     let mut text = String::from(
@@ -74,6 +77,9 @@ fn of_table(table: Table, manifest: &Manifest, target: &Target) -> String {
     text += "        columns:\n";
     for facts in table.columns() {
         let _ = writeln!(text, "          - name: {}\n            description: {}", facts.name, quoted(facts.meaning));
+        if RESERVED.contains(&facts.name) {
+            text += "            quote: true\n";
+        }
         let tests = tests(table, &facts);
         if !tests.is_empty() {
             let _ = writeln!(text, "            data_tests:\n{}", tests.join("\n"));

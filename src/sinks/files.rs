@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::job::digest::sha256_hex;
 use crate::job::plan::{FilesPlace, Formulas, Layout, Sink, SinkFormat};
 use crate::place::blob::hex;
-use crate::publish::local::Guard;
+use crate::publish::local::{Guard, TEMPORARY};
 use crate::publish::log::day_text;
 use crate::publish::store::{self, Content, Created, Store};
 use crate::publish::{self, DataFile};
@@ -98,7 +98,7 @@ pub fn sync(sink: &Sink, place: &FilesPlace, source: &Source, asked: &Asked, run
     let whole = before.as_ref().filter(|stand| is_complete(stand));
     let changes = source.changes(sink, whole.map(|stand| &stand.held), &settings, asked)?;
     if whole.is_some() && changes.is_none() {
-        return Ok(unchanged);
+        return tidy(store.as_ref(), sink, run_id).map(|()| unchanged);
     }
     let lock = Lock::take(store.as_ref(), sink, run_id)?;
     let done = (|| {
@@ -112,6 +112,22 @@ pub fn sync(sink: &Sink, place: &FilesPlace, source: &Source, asked: &Asked, run
         let writer = Writer { store: store.as_ref(), sink, place, source, run_id, lock: &lock };
         writer.write(&changes, &tables, before, settings)
     })();
+    lock.free();
+    done
+}
+
+/// Takes away what a writer left that died when all was written.
+fn tidy(store: &dyn Store, sink: &Sink, run_id: &str) -> Result<()> {
+    if store.look(LOCK)?.is_none() {
+        return Ok(());
+    }
+    let lock = match Lock::take(store, sink, run_id) {
+        // A living writer does so itself.
+        Err(Error::Conflict(_)) => return Ok(()),
+        taken => taken?,
+    };
+    let left = store.list("")?.into_iter().map(|entry| entry.path).filter(|path| path.contains(TEMPORARY));
+    let done = left.collect::<Vec<_>>().iter().try_for_each(|path| store.delete(path));
     lock.free();
     done
 }
@@ -130,7 +146,7 @@ fn refuse_strangers(store: &dyn Store, sink: &Sink, before: Option<&Stand>) -> R
     if before.is_some() {
         return Ok(());
     }
-    let is_ours = |path: &str| path == LOCK || path.contains(publish::local::TEMPORARY) || path == "_put_if_absent";
+    let is_ours = |path: &str| path == LOCK || path.contains(TEMPORARY) || path == "_put_if_absent";
     match store.list("")?.into_iter().find(|entry| !is_ours(&entry.path)) {
         None => Ok(()),
         Some(stranger) => Err(Error::Usage(format!(

@@ -281,6 +281,10 @@ impl Sync<'_> {
         if sql.is_empty() {
             return self.turn.rollback();
         }
+        // Until they are filled, whoever comes next must know that they are not.
+        if work.state.is_some() {
+            let _ = writeln!(sql, "UPDATE {} SET shape = '';", self.turn.qualified(ddl::VERSION));
+        }
         self.turn.session.execute("adding columns", &format!("{sql}COMMIT"))
     }
 

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# The sinks against a real PostgreSQL and foreign readers: PostgreSQL from Debian, psycopg, DuckDB, pandas and Polars from
+# pip, the server in a temporary folder on loopback. What cannot be installed is a failure, not a skip.
+# SINKS=ci is the bounded form; names of parts as arguments run just those: cells kill cut refuse reader tls bi.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
+if [ -z "$(bin)" ]; then
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; }
+fi
+[ -n "$(bin)" ] || { echo "FAILED: PostgreSQL cannot be installed" >&2; exit 1; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+chmod 755 "$work"
+if [ -n "${PYTHON:-}" ]; then
+  python=$PYTHON
+else
+  python3 -m venv "$work/venv"
+  "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'psycopg[binary]' duckdb pandas polars pyarrow pyyaml
+  python=$work/venv/bin/python
+fi
+"$python" -B tests/sinks/main.py "$(bin)" "$work" "$@"
