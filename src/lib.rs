@@ -63,6 +63,7 @@ pub fn run_by(plan: &Plan, visibility: Visibility, reader: &scan::Reader) -> (Ru
 /// The route: one stage after the other.
 fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mut RunReport) -> Result<()> {
     signals::begun();
+    plan.budget().keep_freed_memory();
     let mut survey = report.stage("survey", || scan::survey_and_try(plan))?;
     let publication = publish::begin(plan, plan.run_id.clone())?;
     report.begun = true;

@@ -7,7 +7,6 @@ use vtr::cli::Cli;
 use vtr::error::Error;
 
 fn main() -> ExitCode {
-    keep_freed_memory();
     let cli = Cli::parse();
     vtr::signals::install();
     vtr::progress::start_log(&cli.global);
@@ -22,15 +21,6 @@ fn main() -> ExitCode {
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
         }
     }
-}
-
-/// Lets the C library keep memory that was freed, up to some 60 MiB, where it would give it back to the system
-/// and fetch it again for every file: glibc raises its limits to what was mapped and freed once. Elsewhere
-/// nothing comes of it.
-fn keep_freed_memory() {
-    /// A little less than the largest mapping that counts.
-    const MAPPED: usize = 31 << 20;
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED)));
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

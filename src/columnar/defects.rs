@@ -59,6 +59,9 @@ pub const MENDING: [&str; 3] = ["fixable_by", "act_by", "counts_until"];
 /// Precision and scale of values.
 pub const VALUE: (u8, i8) = (38, 9);
 
+/// Labels of at most so many bytes are not measured one by one.
+const SHORT: usize = 128;
+
 /// A row to be listed.
 pub(crate) struct Listed<'a> {
     /// File and record.
@@ -107,6 +110,10 @@ pub(crate) struct Rows {
     fixable_by: UInt8Builder,
     act_by: Date32Builder,
     counts_until: Date32Builder,
+    /// Rows whose labels are counted in `label_bytes`.
+    labelled: usize,
+    /// Bytes that the labels of those rows come to once they are written out.
+    label_bytes: usize,
 }
 
 impl Default for Rows {
@@ -144,6 +151,8 @@ impl Default for Rows {
             fixable_by: UInt8Builder::new(),
             act_by: Date32Builder::new(),
             counts_until: Date32Builder::new(),
+            labelled: 0,
+            label_bytes: 0,
         }
     }
 }
@@ -235,11 +244,26 @@ impl Rows {
         self.file.len()
     }
 
+    /// Bytes of the rows' texts as [`Rows::finish`] writes them out, those of the book aside.
+    pub(crate) fn bytes(&mut self, keys: &SharedKeys) -> usize {
+        let new = self.labelled..self.file.len();
+        self.labelled = new.end;
+        self.label_bytes += if keys.longest() <= SHORT {
+            new.len() * 3 * SHORT
+        } else {
+            let codes = [&self.seller, &self.category, &self.typed].map(|codes| &codes.values_slice()[new.clone()]);
+            keys.bytes_of(codes)
+        };
+        let texts = [&self.order_id, &self.package_id, &self.tracking, &self.service];
+        texts.into_iter().map(|texts| texts.values_slice().len()).sum::<usize>() + self.label_bytes
+    }
+
     /// The rows so far, with texts for codes: the columns of [`LISTED`] and of [`MENDING`].
     pub(crate) fn finish(&mut self, keys: &SharedKeys, book: &Book) -> Option<RecordBatch> {
         if self.file.is_empty() {
             return None;
         }
+        (self.labelled, self.label_bytes) = (0, 0);
         let [sellers, categories, typed] =
             keys.texts([&self.seller.finish(), &self.category.finish(), &self.typed.finish()]);
         let carrier = |code: Option<u16>| code.map(|code| book.carriers.label(Carrier::from_code(code)));

@@ -214,8 +214,8 @@ impl<'a> Folder<'a> {
     /// What was handed on since the last call; to be asked for between files.
     pub fn take(&mut self) -> Yield {
         let mut out = std::mem::take(&mut self.out);
-        out.defects = self.take_defects(1);
-        out.judged = self.take_judged(1);
+        out.defects = self.take_defects(1, 0);
+        out.judged = self.take_judged(1, 0);
         out
     }
 
@@ -229,17 +229,18 @@ impl<'a> Folder<'a> {
         std::mem::take(&mut self.out.rejects)
     }
 
-    /// The rows of defects handed on since the last call, once there are so many.
-    pub fn take_defects(&mut self, at_least: usize) -> Option<RecordBatch> {
-        if self.defects.len() < at_least {
+    /// The rows of defects handed on since the last call, once there are so many or their texts come to so
+    /// many bytes.
+    pub fn take_defects(&mut self, at_least: usize, bytes: usize) -> Option<RecordBatch> {
+        if self.defects.len() < at_least && self.defects.bytes(self.keys) < bytes {
             return None;
         }
         self.defects.finish(self.keys, self.settings.terms.book)
     }
 
     /// The judged rows handed on since the last call, once there are so many.
-    pub fn take_judged(&mut self, at_least: usize) -> Option<RecordBatch> {
-        if self.judged.len() < at_least {
+    pub fn take_judged(&mut self, at_least: usize, bytes: usize) -> Option<RecordBatch> {
+        if self.judged.len() < at_least && self.judged.bytes(self.keys) < bytes {
             return None;
         }
         self.judged.finish(self.keys, self.settings.terms.book)

@@ -250,6 +250,7 @@ pub struct SharedKeys {
     most_sellers: usize,
     most_bytes: usize,
     bytes: AtomicUsize,
+    longest: AtomicUsize,
     is_full: AtomicBool,
 }
 
@@ -264,6 +265,7 @@ impl SharedKeys {
             most_sellers: layout.max_sellers(),
             most_bytes,
             bytes: AtomicUsize::new(0),
+            longest: AtomicUsize::new(0),
             is_full: AtomicBool::new(false),
         }
     }
@@ -276,6 +278,9 @@ impl SharedKeys {
             return 0;
         }
         let (code, more) = texts.code(text, &self.hasher);
+        if more > 0 {
+            self.longest.fetch_max(text.len(), Ordering::Relaxed);
+        }
         if more > 0 && self.bytes.fetch_add(more, Ordering::Relaxed) + more > self.most_bytes {
             self.is_full.store(true, Ordering::Relaxed);
         }
@@ -312,17 +317,35 @@ impl SharedKeys {
         let count = |texts: &Mutex<Texts>| texts.lock().unwrap_or_else(PoisonError::into_inner).ends.len();
         Err(format!(
             "{} seller ids, {} categories and {} carrier names have been met so far, more different ones than may be held \
-             at once ({} MiB for them); raise --memory, or run parts of the inputs apart",
+             at once ({} MiB for them, a quarter of --memory above 96 MiB); raise --memory to at least {} MiB, or run parts of \
+             the inputs apart",
             count(&self.sellers),
             count(&self.categories),
             count(&self.typed),
-            self.most_bytes >> 20
+            self.most_bytes >> 20,
+            // A quarter of what is given goes to texts, and as many again may follow.
+            (8 * self.bytes() >> 20) + 128,
         ))
     }
 
     /// Bytes that the texts take now.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the longest text so far.
+    pub(crate) fn longest(&self) -> usize {
+        self.longest.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the texts of codes of sellers, of categories and of typed names.
+    pub(crate) fn bytes_of(&self, codes: [&[u32]; 3]) -> usize {
+        let kinds = [&self.sellers, &self.categories, &self.typed];
+        let bytes = kinds.into_iter().zip(codes).map(|(kind, codes)| {
+            let texts = kind.lock().unwrap_or_else(PoisonError::into_inner);
+            codes.iter().map(|code| texts.text(*code).len()).sum::<usize>()
+        });
+        bytes.sum()
     }
 
     /// The texts of codes of sellers, of categories and of typed names.

@@ -33,6 +33,20 @@ impl Records {
         }
     }
 
+    /// Those of some rows.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn slice(&self, first: usize, rows: usize) -> Records {
+        let of = |list: &Vec<u64>| list[first..first + rows].to_vec();
+        match self {
+            Records::From(start) => Records::From(start + first as u64),
+            Records::Listed { record, line, byte_offset } => {
+                Records::Listed { record: of(record), line: of(line), byte_offset: of(byte_offset) }
+            }
+        }
+    }
+
     pub(crate) fn place(&self, row: usize) -> (Option<u64>, Option<u64>) {
         match self {
             Records::From(_) => (None, None),

@@ -55,7 +55,14 @@ pub struct Counted {
 
 impl Counted {
     /// Of runs that were kept, and what gives their codes texts.
-    pub fn of_runs(runs: Runs, keys: Keys, axis: &TimeAxis, [defects, judged]: [Defects; 2]) -> Counted {
+    /// `idle_bytes` are what sorted pieces of a marginal may take that nobody works on.
+    pub fn of_runs(
+        runs: Runs,
+        keys: Keys,
+        axis: &TimeAxis,
+        [defects, judged]: [Defects; 2],
+        idle_bytes: usize,
+    ) -> Counted {
         let keys = Arc::new(keys);
         let Runs([weekly, category, names, reasons, breakdown]) = runs;
         let marginal = |kind: Kind, times: Times| Marginal {
@@ -67,6 +74,7 @@ impl Counted {
                 .collect(),
             of: Some((kind, keys.clone())),
             ready: Mutex::default(),
+            idle_bytes,
             #[cfg(test)]
             batches: BTreeMap::new(),
         };
@@ -213,6 +221,8 @@ pub struct Marginal {
     /// Which marginal it is, and the texts of its codes; `None` where nothing was counted.
     of: Option<(Kind, Arc<Keys>)>,
     ready: Mutex<Ready>,
+    /// What pieces may take that nobody works on.
+    idle_bytes: usize,
     #[cfg(test)]
     batches: BTreeMap<Day, RecordBatch>,
 }
@@ -230,8 +240,6 @@ struct Ready {
 /// A piece of time, sorted by whoever asks first.
 type Slot = Mutex<Option<RecordBatch>>;
 
-/// What pieces may take that nobody works on.
-const KEPT_BYTES: usize = 32 << 20;
 /// Bytes of a row of counts: ten codes, a reason and a count at most.
 const ROW_BYTES: usize = 49;
 
@@ -284,7 +292,7 @@ impl Marginal {
         ready.kept.push_back((slot.clone(), bytes));
         // Only windows ask for a piece again.
         let is_asked_again = self.of.as_ref().is_some_and(|(kind, _)| *kind == Kind::Category);
-        let most = if is_asked_again { KEPT_BYTES } else { 0 };
+        let most = if is_asked_again { self.idle_bytes } else { 0 };
         while ready.kept_bytes > most {
             let Some((_, bytes)) = ready.kept.pop_front() else { break };
             ready.kept_bytes -= bytes;

@@ -6,6 +6,8 @@
 //! and handed on, so that their counts can be taken out again. It fails only if the disk does or the
 //! run is told to stop.
 
+mod streamed;
+
 use crate::error::Result;
 use crate::job::plan;
 use crate::place::spill::{Place, Spill};
@@ -57,9 +59,18 @@ impl Copies {
         signals::check()
     }
 
+    /// Bytes that are in memory.
+    pub fn bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// Bytes that went to disk.
     pub fn spilled_bytes(&self) -> u64 {
         self.spill.bytes()
+    }
+
+    fn bytes_of(&self, part: usize) -> usize {
+        self.held[part].len() + self.spilled[part].iter().map(Place::bytes).sum::<usize>()
     }
 
     fn read(&self, part: usize, into: &mut Vec<u8>) -> Result<()> {
@@ -71,7 +82,24 @@ impl Copies {
         }
         Ok(())
     }
+
+    /// Hands the copies of a part on, some at a time.
+    fn stream(&self, part: usize, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        take(&self.held[part])?;
+        let mut bytes = Vec::new();
+        for place in &self.spilled[part] {
+            for from in (0..place.bytes()).step_by(STEP) {
+                bytes.resize(STEP.min(place.bytes() - from), 0);
+                self.spill.read(*place, from, &mut bytes)?;
+                take(&bytes)?;
+            }
+        }
+        Ok(())
+    }
 }
+
+/// Bytes of copies that are read back at once where a part does not fit in memory.
+const STEP: usize = 4_096 * Copy::BYTES;
 
 /// The unit of identity that a plan asks for.
 pub fn unit(identity: plan::Identity) -> Unit {
@@ -86,12 +114,20 @@ pub struct Search {
     copies: Vec<Copies>,
     unit: Unit,
     next: AtomicUsize,
+    /// What a part may take in memory; a larger one is sorted on the disk.
+    most_bytes: usize,
+    spill: Spill,
 }
 
 impl Search {
     /// A search among the copies of all threads.
-    pub fn new(copies: Vec<Copies>, unit: Unit) -> Search {
-        Search { copies, unit, next: AtomicUsize::new(0) }
+    pub fn new(copies: Vec<Copies>, unit: Unit, most_bytes: usize, spill: Spill) -> Search {
+        Search { copies, unit, next: AtomicUsize::new(0), most_bytes, spill }
+    }
+
+    /// Bytes that were sorted on the disk.
+    pub fn spilled_bytes(&self) -> u64 {
+        self.spill.bytes()
     }
 
     /// Searches parts until none is left, alone or beside other threads, and hands on every row that
@@ -107,6 +143,12 @@ impl Search {
                 return Ok(apart_days);
             }
             signals::check()?;
+            if self.copies.iter().map(|copies| copies.bytes_of(part)).sum::<usize>() > self.most_bytes {
+                let mut sorted = streamed::Sorted::new(self.unit, &self.spill, self.most_bytes);
+                self.copies.iter().try_for_each(|copies| copies.stream(part, &mut |bytes| sorted.add(bytes)))?;
+                apart_days = apart_days.max(sorted.losers(lost)?);
+                continue;
+            }
             bytes.clear();
             self.copies.iter().try_for_each(|copies| copies.read(part, &mut bytes))?;
             apart_days = apart_days.max(search(&bytes, self.unit, &mut places, lost)?);
@@ -206,10 +248,11 @@ mod tests {
         let copies = threads.into_iter().map(|own| {
             let mut copies = Copies::new(most_bytes, Spill::below(Path::new(&std::env::temp_dir())));
             own.iter().for_each(|copy| copies.add(std::slice::from_ref(copy)).unwrap());
-            assert_eq!(copies.spilled_bytes() > 0, most_bytes == 0 && !own.is_empty());
+            assert_eq!(copies.spilled_bytes() > 0, own.len() * Copy::BYTES > most_bytes);
             copies
         });
-        let search = Search::new(copies.collect(), unit);
+        let spill = Spill::below(&std::env::temp_dir());
+        let search = Search::new(copies.collect(), unit, most_bytes, spill);
         let mut lost = Vec::new();
         let apart = search.run(&mut |copy| {
             lost.push((copy.file, copy.record));
@@ -222,7 +265,9 @@ mod tests {
     fn losers_of(unit: Unit, records: &[Copy]) -> Vec<(u32, u64)> {
         // Every way to cut the records over two threads gives the same, in memory and from disk.
         let results: Vec<Vec<(u32, u64)>> = (0..=records.len())
-            .flat_map(|cut| [0, 1 << 20].map(|most| searched(unit, vec![&records[..cut], &records[cut..]], most).0))
+            .flat_map(|cut| {
+                [0, 200, 1 << 20].map(|most| searched(unit, vec![&records[..cut], &records[cut..]], most).0)
+            })
             .collect();
         assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
         let mut few: Vec<_> =
@@ -251,6 +296,21 @@ mod tests {
         // File 0 knew packages 7 and 8, file 1 knows 8 (twice) and 9.
         let records = [copy(1, 7, 0, 1), copy(1, 8, 0, 2), copy(1, 8, 1, 3), copy(1, 9, 1, 4), copy(1, 8, 1, 5)];
         assert_eq!(losers_of(Unit::Order, &records), [(0, 1), (0, 2), (1, 3)]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn parts_on_the_disk_lose_the_same_rows(
+            rows in proptest::collection::vec((0u64..3, 0i64..4, 0u32..4), 1..60),
+            most_bytes in 48usize..2_000,
+        ) {
+            let rows: Vec<Copy> =
+                (1u64..).zip(&rows).map(|(record, (hash, version, file))| copy(*hash, *version, *file, record)).collect();
+            for unit in [Unit::Package, Unit::Order] {
+                let (lost, apart) = searched(unit, vec![&rows], 1 << 20);
+                proptest::prop_assert_eq!((lost, apart), searched(unit, vec![&rows], most_bytes));
+            }
+        }
     }
 
     #[test]

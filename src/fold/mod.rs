@@ -7,11 +7,16 @@
 pub mod counts;
 mod deal;
 pub mod dedup;
+mod pieces;
 pub mod reach;
+mod rejects;
 
 use crate::error::{Error, Result};
 use crate::fold::dedup::{Copies, Search};
+use crate::fold::pieces::Pieces;
+use crate::fold::rejects::Kept;
 use crate::job::plan::{AsOfMode, Plan};
+use crate::place::budget::{Budget, Peaks, Purpose};
 use crate::place::spill::Spill;
 use crate::progress::Progress;
 use crate::scan::{self, Survey};
@@ -19,6 +24,7 @@ use crate::schema::Table;
 use crate::tables::health;
 use crate::tell::report::RunReport;
 use crate::tell::sellers::Sellers;
+use arrow::array::RecordBatch;
 use counts::{Counted, DefectRuns, Defects, Gone, Runs};
 use deal::Deal;
 use std::collections::BTreeMap;
@@ -26,7 +32,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::fold::{
-    Due, FileSource, FileTally, Folder, Identity, MOST_FILES, Reject, Settings, Subtractor, Weeks, Yield,
+    Due, FileSource, FileTally, Folder, Identity, MOST_FILES, Records, Reject, Settings, Subtractor, Weeks, Yield,
 };
 use vtr_columnar::input::Column;
 use vtr_columnar::keys::{Layout, SharedKeys};
@@ -59,6 +65,8 @@ pub struct Folded {
     pub bytes_read: u64,
     /// Bytes that did not fit in memory and went to disk.
     pub spilled_bytes: u64,
+    /// What each purpose took.
+    pub peaks: Peaks,
 }
 
 /// What became of one file's rows.
@@ -74,42 +82,16 @@ pub struct FileCounts {
     pub digest: String,
 }
 
-/// How the run's memory is shared out. What is left is for decoding, sorting and the tables.
-struct Shares {
-    /// Texts of all threads.
-    texts: usize,
-    /// Counts of one thread: a table that grows is there twice for a moment, and all of them once more as a run.
-    counts: usize,
-    /// Copies of one thread: their lists grow by doubling.
-    copies: usize,
-    /// Rows of defects of one thread; judged rows take as much once more.
-    defects: usize,
-}
-
-/// What a run takes whatever it reads: the program, the rules, the readers' and writers' buffers.
-const BASE_BYTES: u64 = 96 << 20;
-
-impl Shares {
-    fn of(plan: &Plan) -> Shares {
-        let memory = usize::try_from(plan.memory.saturating_sub(BASE_BYTES)).unwrap_or(usize::MAX);
-        let threads = plan.threads.max(1);
-        Shares {
-            texts: memory / 4,
-            counts: memory / 8 / threads,
-            copies: memory / 8 / threads,
-            defects: memory / 32 / threads,
-        }
-    }
-}
-
-/// Rows of defects that are gathered before they are made readable.
+/// Rows of defects that are gathered before they are made readable, and their bytes.
 const DEFECT_ROWS: usize = 16_384;
+const DEFECT_BYTES: usize = 4 << 20;
+/// Batches between looks at what the process takes.
+const BATCHES_UNSEEN: usize = 16;
 
 /// What one thread gathers.
 struct Gathered {
     runs: Runs,
     files: BTreeMap<u32, FileCounts>,
-    rejects: Vec<(u32, Reject)>,
     sellers: Sellers,
     copies: Copies,
     defects: DefectRuns,
@@ -119,49 +101,47 @@ struct Gathered {
     unpriced: u64,
     bytes_read: u64,
     most_counts: usize,
-    most_rejects: usize,
     spill: Arc<Spill>,
+    peaks: Peaks,
 }
 
 impl Gathered {
     fn new(plan: &Plan) -> Gathered {
-        let (shares, spill) = (Shares::of(plan), Arc::new(Spill::below(&plan.temp)));
+        let (budget, spill) = (plan.budget(), Arc::new(Spill::below(&plan.temp)));
         Gathered {
             runs: Runs::default(),
             files: BTreeMap::new(),
-            rejects: Vec::new(),
             sellers: Sellers::default(),
-            copies: Copies::new(shares.copies, Spill::below(&plan.temp)),
-            defects: DefectRuns::new(shares.defects, spill.clone()),
-            judged: DefectRuns::new(shares.defects, spill.clone()),
+            copies: Copies::new(budget.share(Purpose::Copies), Spill::below(&plan.temp)),
+            defects: DefectRuns::new(budget.share(Purpose::Defects), spill.clone()),
+            judged: DefectRuns::new(budget.share(Purpose::Defects), spill.clone()),
             weeks: Weeks::default(),
             due: Due::default(),
             unpriced: 0,
             bytes_read: 0,
-            most_counts: shares.counts,
-            most_rejects: plan.limits.max_rejected_rows_kept,
+            most_counts: budget.share(Purpose::Counts),
             spill,
+            peaks: Peaks::default(),
         }
     }
 
     /// Takes over what a folder holds too much of; to be called after every batch of a file.
-    fn relieve(&mut self, file: u32, seller: Option<&str>, folder: &mut Folder) -> Result<()> {
-        for reject in folder.take_rejects() {
-            if let Some(seller) = reject.seller.as_deref().or(seller) {
-                self.sellers.add(seller, 1);
-            }
-            self.rejects.push((file, reject));
+    fn relieve(&mut self, file: u32, seller: Option<&str>, folder: &mut Folder, kept: &Kept) -> Result<()> {
+        let rejects = folder.take_rejects();
+        for seller in rejects.iter().filter_map(|reject| reject.seller.as_deref().or(seller)) {
+            self.sellers.add(seller, 1);
         }
-        if self.rejects.len() > 2 * self.most_rejects {
-            keep_first(&mut self.rejects, self.most_rejects);
-        }
+        kept.add(file, rejects);
         self.copies.add(&folder.take_copies())?;
-        if let Some(defects) = folder.take_defects(DEFECT_ROWS) {
+        self.peaks.see(Purpose::Copies, self.copies.bytes());
+        if let Some(defects) = folder.take_defects(DEFECT_ROWS, DEFECT_BYTES) {
+            self.peaks.see(Purpose::Defects, self.defects.bytes() + defects.get_array_memory_size());
             self.defects.add(defects)?;
         }
-        if let Some(judged) = folder.take_judged(DEFECT_ROWS) {
+        if let Some(judged) = folder.take_judged(DEFECT_ROWS, DEFECT_BYTES) {
             self.judged.add(judged)?;
         }
+        self.peaks.see(Purpose::Counts, folder.partial().bytes());
         self.relieve_counts(folder.partial())
     }
 
@@ -188,7 +168,6 @@ impl Gathered {
 struct Whole {
     runs: Runs,
     files: Vec<FileCounts>,
-    rejects: Vec<(u32, Reject)>,
     sellers: Sellers,
     defects: Vec<DefectRuns>,
     judged: Vec<DefectRuns>,
@@ -198,6 +177,7 @@ struct Whole {
     unpriced: u64,
     bytes_read: u64,
     spilled_bytes: u64,
+    peaks: Peaks,
 }
 
 /// Reads and folds all units of a survey.
@@ -220,22 +200,28 @@ pub fn fold(
         )));
     }
     let settings = settings(plan, survey, axis);
-    let shared = SharedKeys::new(Layout::of(&plan.book), Shares::of(plan).texts);
-    let reading = Reading { plan, survey, reader, progress, stop: AtomicBool::new(false) };
+    let budget = plan.budget();
+    let shared = SharedKeys::new(Layout::of(&plan.book), budget.share(Purpose::Texts));
+    let kept = Kept::new(plan.limits.max_rejected_rows_kept, budget.share(Purpose::Rejects));
+    let reading = Reading { plan, survey, reader, progress, kept: &kept, budget, stop: AtomicBool::new(false) };
     let gathered = report.stage("read, judge and fold", || reading.all(&settings, &shared))?;
     let (mut whole, copies) = Whole::of(gathered, survey);
     let unit = plan.identity.map(dedup::unit);
     let apart = report.stage("deduplicate", || {
-        unit.map(|unit| whole.take_superseded_out(plan, &settings, Search::new(copies, unit))).transpose()
+        let search = |unit| Search::new(copies, unit, budget.share(Purpose::Copies), Spill::below(&plan.temp));
+        unit.map(|unit| whole.take_superseded_out(plan, &settings, search(unit))).transpose()
     })?;
+    whole.peaks.see(Purpose::Texts, shared.bytes());
+    let (rejects, most) = kept.finish();
+    whole.peaks.see(Purpose::Rejects, most);
     let counted = report.stage("sort texts", || {
         let gone = Arc::new(whole.gone);
         let listed = [whole.defects, whole.judged].map(|rows| Defects::of(rows, gone.clone()));
-        Counted::of_runs(whole.runs, shared.freeze(&plan.book), axis, listed)
+        Counted::of_runs(whole.runs, shared.freeze(&plan.book), axis, listed, budget.kept_counts())
     });
     Ok(Folded {
         counted,
-        rejects: whole.rejects,
+        rejects,
         sellers: whole.sellers,
         rows_taken: progress.done(),
         files: whole.files,
@@ -245,6 +231,7 @@ pub fn fold(
         copies_apart_days: apart,
         bytes_read: whole.bytes_read,
         spilled_bytes: whole.spilled_bytes,
+        peaks: whole.peaks,
     })
 }
 
@@ -288,7 +275,7 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
         .ok()
     };
     let done: Vec<Option<T>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..plan.threads.max(1)).map(|_| scope.spawn(guarded)).collect();
+        let threads: Vec<_> = (0..plan.budget().threads()).map(|_| scope.spawn(guarded)).collect();
         let join = |thread: std::thread::ScopedJoinHandle<_>| match thread.join() {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic),
@@ -307,12 +294,14 @@ struct Reading<'a> {
     survey: &'a Survey,
     reader: &'a scan::Reader<'a>,
     progress: &'a Progress,
+    kept: &'a Kept,
+    budget: Budget,
     stop: AtomicBool,
 }
 
 impl Reading<'_> {
     fn all(&self, settings: &Settings, keys: &SharedKeys) -> Result<Vec<Gathered>> {
-        let (deal, hands) = (Deal::of(&self.survey.units, self.plan.threads), AtomicUsize::new(0));
+        let (deal, hands) = (Deal::of(&self.survey.units, self.budget.threads()), AtomicUsize::new(0));
         // Once a file turned out bad nothing that is gathered counts; the rest is read so that all such are named.
         let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
         let gathered = on_threads(self.plan, &self.stop, || {
@@ -346,18 +335,33 @@ impl Reading<'_> {
         let seller = seller.map(|(_, text)| text.as_str()).filter(|seller| !seller.is_empty());
         // What fails behind the reader is not the file's fault.
         let sound = std::cell::Cell::new(true);
+        let (mut pieces, mut unseen) = (Pieces::default(), 0);
         let mut take = |chunk: scan::Chunk| {
             crate::signals::check()?;
             if self.stop.load(Ordering::SeqCst) {
                 return Err(Error::Gate("another thread failed".to_owned()));
             }
-            let rows = chunk.batch.num_rows() + chunk.rejects.len();
+            let (in_batch, rejected) = (chunk.batch.num_rows(), chunk.rejects.len());
             chunk.rejects.into_iter().for_each(|reject| folder.reject(reject));
-            folder
-                .batch(&source, &chunk.batch, &chunk.records)
-                .map_err(|reason| Error::Input(format!("{}: {reason}", shown(&file.shown))))?;
-            gathered.relieve(unit.file, seller, folder)?;
-            self.progress.add(rows as u64);
+            let mut fold = |batch: &RecordBatch, records: &Records| {
+                let folded = folder.batch(&source, batch, records);
+                folded.map_err(|reason| Error::Input(format!("{}: {reason}", shown(&file.shown))))?;
+                gathered.relieve(unit.file, seller, folder, self.kept)
+            };
+            let rows = pieces.rows(&chunk.batch);
+            if rows >= in_batch {
+                fold(&chunk.batch, &chunk.records)?;
+            } else {
+                for first in (0..in_batch).step_by(rows) {
+                    let rows = rows.min(in_batch - first);
+                    fold(&chunk.batch.slice(first, rows), &chunk.records.slice(first, rows))?;
+                }
+            }
+            unseen += 1;
+            if unseen % BATCHES_UNSEEN == 0 || rows < in_batch {
+                self.budget.check()?;
+            }
+            self.progress.add((in_batch + rejected) as u64);
             Ok(())
         };
         let read = (self.reader)(self.plan, self.survey, unit, &mut |chunk| {
@@ -387,8 +391,7 @@ impl Whole {
                     own.digest = counts.digest;
                 }
             }
-            whole.rejects.extend(thread.rejects);
-            keep_first(&mut whole.rejects, thread.most_rejects);
+            whole.peaks.merge(&thread.peaks);
             whole.sellers.merge(thread.sellers);
             whole.weeks.merge(&thread.weeks);
             whole.due.merge(&thread.due);
@@ -422,6 +425,7 @@ impl Whole {
             let taken = std::mem::take(subtractor.taken());
             Ok((taken, gone, gathered, apart))
         })?;
+        self.spilled_bytes += search.spilled_bytes();
         let mut apart_days = 0;
         for (mut taken, gone, mut gathered, apart) in found {
             gathered.runs.keep(&mut taken.partial);
@@ -439,12 +443,6 @@ impl Whole {
         }
         Ok(apart_days)
     }
-}
-
-/// Keeps the first rejects by file and record.
-fn keep_first(rejects: &mut Vec<(u32, Reject)>, most: usize) {
-    rejects.sort_unstable_by_key(|(file, reject)| (*file, reject.record));
-    rejects.truncate(most);
 }
 
 fn by_monday(weeks: &Weeks) -> BTreeMap<Day, [u64; 4]> {

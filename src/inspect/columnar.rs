@@ -22,6 +22,9 @@ use std::sync::Arc;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::{CellRules, Column};
 
+/// Bytes that the values of a decoded batch may come to.
+const BATCH_BYTES: u64 = 64 << 20;
+
 /// Values of a nested column's row group up to which it is put together, and not only its pages read.
 const NESTED_VALUES: i64 = 4 << 20;
 /// Rows of a nested column decoded at once: each can hold many values.
@@ -112,7 +115,7 @@ impl Decoding<'_> {
             if nested && leaves.iter().any(|leaf| group.column(*leaf).num_values() > NESTED_VALUES) {
                 continue;
             }
-            let rows = reading::batch_rows(&self.file, group, &leaves, &self.request.limits)
+            let rows = reading::batch_rows(&self.file, group, &leaves, &self.request.limits, BATCH_BYTES)
                 .map_err(|fault| format!("row group {index}, {fault}"))?;
             let rows = if nested { rows.min(NESTED_ROWS) } else { rows };
             let mut reader = self.reader(&metadata, index, place, rows).map_err(said)?;

@@ -4,6 +4,7 @@
 //! read, once.
 
 pub use super::spec::{CheckKind, CheckLevel, SinkFormat};
+use crate::place::budget::Budget;
 use crate::schema::Table;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -57,7 +58,7 @@ pub struct Plan {
     pub sinks: Vec<Sink>,
     /// Worker threads, at least 1.
     pub threads: usize,
-    /// Bytes of memory that the run keeps to.
+    /// Bytes of memory that the run keeps to; see [`Plan::budget`].
     pub memory: u64,
     /// Folder for what does not fit in memory.
     pub temp: PathBuf,
@@ -66,6 +67,11 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// How the memory is shared out.
+    pub fn budget(&self) -> Budget {
+        Budget::new(self.memory, self.threads)
+    }
+
     /// How the cells of a file are read: what stands in `[input.csv]` holds for delimited text only.
     pub fn cells(&self, input: usize, format: Format) -> CellRules {
         match format {

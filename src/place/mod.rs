@@ -4,5 +4,6 @@
 //! the store does, with the path and the remedy.
 
 pub mod blob;
+pub mod budget;
 pub mod remote;
 pub mod spill;

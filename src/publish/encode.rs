@@ -24,13 +24,15 @@ use tempfile::SpooledTempFile;
 /// rows alone and not by how they arrived; changing it changes the bytes of every long file.
 const ROWS_AT_A_TIME: usize = 65_536;
 
-/// Bytes of texts after which fewer rows are handed over, and the rows at whose multiples that is asked.
-const BYTES_AT_A_TIME: usize = 64 << 20;
+/// Bytes of texts after which fewer rows are handed over, and the rows at whose multiples that is asked: the
+/// longest texts of so many are some MiB.
+const BYTES_AT_A_TIME: usize = 16 << 20;
 /// See [`BYTES_AT_A_TIME`].
-const ROWS_OF_A_STEP: usize = 1_024;
+const ROWS_OF_A_STEP: usize = 16;
 
-/// Rows of a row group.
+/// Rows of a row group, and its bytes after which the next begins: the writer holds them until then.
 const ROWS_OF_A_GROUP: usize = 1 << 20;
+const BYTES_OF_A_GROUP: usize = 32 << 20;
 
 /// Bytes of a file that are kept in memory; a longer one goes to disk.
 const BYTES_IN_MEMORY: usize = 8 << 20;
@@ -121,10 +123,11 @@ impl Steps<'_> {
     fn write_waiting(&mut self) -> std::result::Result<(), ParquetError> {
         (self.rows, self.bytes) = (0, 0);
         match std::mem::take(&mut self.waiting).as_slice() {
-            [] => Ok(()),
-            [whole] => self.writer.write(whole),
-            parts => self.writer.write(&concat_batches(&parts[0].schema(), parts)?),
+            [] => return Ok(()),
+            [whole] => self.writer.write(whole)?,
+            parts => self.writer.write(&concat_batches(&parts[0].schema(), parts)?)?,
         }
+        if self.writer.in_progress_size() >= BYTES_OF_A_GROUP { self.writer.flush() } else { Ok(()) }
     }
 }
 

@@ -23,7 +23,7 @@ use vtr_kernel::calendar::date_from_day;
 /// Records of a chunk, few enough for all their cells to stay near the processor, and the bytes of cells after
 /// which it is handed on early.
 const CHUNK_RECORDS: usize = 2_048;
-const CHUNK_BYTES: usize = 16 << 20;
+const CHUNK_BYTES: usize = 2 << 20;
 
 /// A file of delimited text and how to read it.
 pub(crate) struct Text<'a> {

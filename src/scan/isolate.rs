@@ -193,6 +193,7 @@ impl Task {
             counted: None,
             as_of: None,
             unused: ColumnSet::default(),
+            most_bytes: self.limits.max_isolated_bytes / 8,
         };
         let looked = match format {
             Format::Parquet => parquet::survey(&reading, &listed, 0),

@@ -238,7 +238,8 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
         let as_of = (plan.as_of_mode == AsOfMode::Rows).then_some(plan.as_of);
         let (input, limits, unused) = (&plan.inputs[listed.input], &plan.limits, plan.unused());
         let counted = plan.days_counted().filter(|_| plan.prune);
-        let reading = Reading { input, limits, needed, counted, as_of, unused };
+        let most_bytes = plan.budget().decoded();
+        let reading = Reading { input, limits, needed, counted, as_of, unused, most_bytes };
         let looked = match listed.format {
             _ if tried.contains_key(&place) => Err(vec![tried[&place].clone()]),
             Format::Parquet => parquet::survey(&reading, &listed, index as u32),
@@ -352,6 +353,8 @@ pub(crate) struct Reading<'a> {
     as_of: Option<Day>,
     /// Columns that need not be decoded.
     unused: ColumnSet,
+    /// Bytes that the values of a decoded batch may come to.
+    most_bytes: u64,
 }
 
 fn text<'a>(

@@ -31,9 +31,7 @@ use vtr_columnar::input::Column;
 
 /// Rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 4_096;
-/// What the texts of a batch may come to where they can be longer than what stands for them, and
-/// the rows that are decoded at once in any case.
-const EXPANDED_BYTES: u64 = 256 << 20;
+/// The rows that are decoded at once in any case.
 const LEAST_ROWS: u64 = 64;
 /// Rows up to which it is not asked how few bytes they take.
 const ROWS_FROM: u64 = 4 << 20;
@@ -52,6 +50,8 @@ pub(crate) struct Source {
     for_copies: Projection,
     /// What a page, a value and a row group may cost.
     limits: Limits,
+    /// Bytes that the values of a batch may come to.
+    most_bytes: u64,
 }
 
 impl Source {
@@ -237,7 +237,7 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
     let metadata =
         guarded(|| ArrowReaderMetadata::try_new(plain.metadata().clone(), options)).unwrap_or_else(|_| plain.clone());
     let [counted, for_copies] = [counted, for_copies].map(|columns| Projection::of(plain.metadata(), columns));
-    Source { metadata, counted, for_copies, limits: reading.limits.clone() }
+    Source { metadata, counted, for_copies, limits: reading.limits.clone(), most_bytes: reading.most_bytes }
 }
 
 /// The type of a top-level field, dictionaries of anything but text looked through.
@@ -406,8 +406,9 @@ fn open(
         remote.prefetch(&ranges, READY).map_err(|trouble| trouble.to_string())?;
     }
     let data = Arc::new(data);
-    let rows = batch_rows(&data, source.metadata.metadata().row_group(group), leaves, &source.limits)
-        .map_err(|fault| format!("row group {group}, {fault}"))?;
+    let rows =
+        batch_rows(&data, source.metadata.metadata().row_group(group), leaves, &source.limits, source.most_bytes)
+            .map_err(|fault| format!("row group {group}, {fault}"))?;
     let mask = ProjectionMask::roots(source.metadata.parquet_schema(), roots.iter().copied());
     let data = Arc::into_inner(data).expect("nothing kept the file");
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(data, source.metadata.clone());
@@ -415,17 +416,20 @@ fn open(
         .map_err(|error| damaged(unit, &error))
 }
 
-/// Rows that can be decoded at once: fewer where a value can be much longer than what stands for it.
+/// Rows whose values come to at most so many bytes when they are decoded at once: fewer where they are long,
+/// or can be much longer than what stands for them.
 /// Walks over the headers of all pages, and refuses those that ask for too much.
 pub(crate) fn batch_rows<R: ChunkReader + 'static>(
     data: &Arc<R>,
     group: &RowGroupMetaData,
     leaves: &[usize],
     limits: &Limits,
+    most_bytes: u64,
 ) -> Result<usize, String> {
-    let mut rows = BATCH_ROWS;
+    let (mut rows, mut of_a_row) = (BATCH_ROWS, 0);
     for leaf in leaves {
         let chunk = group.column(*leaf);
+        of_a_row += chunk.uncompressed_size().unsigned_abs() / chunk.num_values().unsigned_abs().max(1);
         let pages = pages::walk(data.as_ref(), chunk, limits)?;
         let longest = if pages.builds_on_the_last {
             pages.largest
@@ -434,9 +438,9 @@ pub(crate) fn batch_rows<R: ChunkReader + 'static>(
         } else {
             continue;
         };
-        rows = rows.min((EXPANDED_BYTES / longest.max(1)).max(LEAST_ROWS) as usize);
+        rows = rows.min((most_bytes / longest.max(1)).max(LEAST_ROWS) as usize);
     }
-    Ok(rows)
+    Ok(rows.min((most_bytes / of_a_row.max(1)).max(LEAST_ROWS) as usize))
 }
 
 /// The longest text of a dictionary, which may be written out once for every row.

@@ -23,6 +23,7 @@ mod tests;
 use crate::error::{Error, Result};
 use crate::fold::counts::{Batches, Counted};
 use crate::job::plan::{Plan, Rolling};
+use crate::place::budget::Budget;
 use crate::progress::Progress;
 use crate::schema::Table;
 use crate::signals;
@@ -186,28 +187,35 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
         loop {
             let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some(task) = task.filter(|_| !stop.load(Ordering::SeqCst)) else { return Ok(()) };
-            let made = make(task, &stop, progress, each);
+            let made = make(task, input.plan.budget(), &stop, progress, each);
             if made.is_err() {
                 // What the others stop with is never the reason.
                 return if stop.swap(true, Ordering::SeqCst) { Ok(()) } else { made };
             }
         }
     };
-    if input.plan.threads <= 1 {
+    let threads = input.plan.budget().threads();
+    if threads <= 1 {
         return work();
     }
     std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..input.plan.threads).map(|_| scope.spawn(work)).collect();
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         let ends = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
         ends.collect::<Vec<Result<()>>>().into_iter().collect()
     })
 }
 
 /// Makes one piece, unless the run is told to stop or another thread failed.
-fn make(task: Task, stop: &AtomicBool, progress: &Progress, each: &(dyn Fn(Piece) -> Result<()> + Sync)) -> Result<()> {
+fn make(
+    task: Task,
+    budget: Budget,
+    stop: &AtomicBool,
+    progress: &Progress,
+    each: &(dyn Fn(Piece) -> Result<()> + Sync),
+) -> Result<()> {
     let goes_on = || match stop.load(Ordering::SeqCst) {
         true => Err(Error::Gate("another thread failed".to_owned())),
-        false => signals::check(),
+        false => signals::check().and_then(|()| budget.check()),
     };
     goes_on()?;
     let batches = (task.make)()?.map(move |batch| {

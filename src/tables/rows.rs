@@ -6,6 +6,7 @@
 
 use super::space::{NONE, dictionary};
 use super::{FileRow, TablesInput, Task, day_column, text_column};
+use crate::error::Result;
 use crate::fold::counts::{Batches, Defects};
 use crate::schema::Table;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringArray};
@@ -21,6 +22,8 @@ use vtr_kernel::{Book, Reason};
 
 /// Rows of a batch: few, since texts as sources write them can be long.
 const ROWS_OF_A_BATCH: usize = 8_192;
+/// Bytes of a batch of names, if each were the longest.
+const BYTES_OF_A_BATCH: usize = 4 << 20;
 
 fn counts(counts: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX))))
@@ -87,9 +90,19 @@ fn fixes(book: &Book, batch: &RecordBatch, reason: &dyn Fn(usize) -> Reason) -> 
 /// `carrier_names`, week by week.
 pub fn carrier_names<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let names = &input.counted.names;
+    let texts = names.texts("carrier_typed");
+    let longest = texts.offsets().windows(2).map(|ends| (ends[1] - ends[0]) as usize).max().unwrap_or(0);
     let task = |week: Day| {
         Task::of(Table::CarrierNames, Some(week), move || {
-            let batches = names.sorted(week)?;
+            let most = (BYTES_OF_A_BATCH / longest.max(1)).clamp(1, ROWS_OF_A_BATCH);
+            let batches = names.sorted(week)?.flat_map(move |batch| match batch {
+                Ok(batch) => {
+                    let rows = batch.num_rows();
+                    let piece = |first| Ok(batch.slice(first, most.min(rows - first)));
+                    (0..rows).step_by(most).map(piece).collect::<Vec<Result<RecordBatch>>>()
+                }
+                Err(error) => vec![Err(error)],
+            });
             Ok(Box::new(batches.map(move |batch| Ok(name_batch(input, week, &batch?)))) as Batches)
         })
     };

@@ -94,6 +94,7 @@ pub(crate) fn facts(
     report.unpriced = folded.unpriced;
     report.bytes_read = folded.bytes_read;
     report.spilled_bytes = folded.spilled_bytes;
+    report.held_bytes = folded.peaks.by_name();
     // A ranged run cannot know better than the full run before it.
     let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
     let mut warnings = warnings(plan, &total, folded, apart);

@@ -9,6 +9,7 @@ use crate::publish::unfinished::Alive;
 use crate::publish::{Checked, RUNS, Sums};
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// Everything worth knowing about a run.
@@ -53,6 +54,8 @@ pub struct RunReport {
     pub bytes_read: u64,
     /// Bytes that did not fit in memory and went to temporary files.
     pub spilled_bytes: u64,
+    /// The most bytes that each purpose held in memory, its threads added up.
+    pub held_bytes: BTreeMap<&'static str, u64>,
     /// The stages in order.
     pub stages: Vec<Stage>,
     /// From the first stage to the last.

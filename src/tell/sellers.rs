@@ -13,8 +13,9 @@ use std::sync::{Mutex, PoisonError};
 use vtr_kernel::tally::Tally;
 use vtr_kernel::text::shown;
 
-/// Sellers that are told apart; rows of further ones are counted together.
+/// Sellers that are told apart, and the bytes of their ids; rows of further ones are counted together.
 const MOST: usize = 10_000;
+const MOST_BYTES: usize = 4 << 20;
 /// Sellers that the warning names.
 const NAMED: usize = 5;
 
@@ -22,6 +23,8 @@ const NAMED: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub struct Sellers {
     rejected: BTreeMap<String, u64>,
+    /// Bytes of their ids.
+    bytes: usize,
     further: u64,
 }
 
@@ -30,7 +33,8 @@ impl Sellers {
     pub fn add(&mut self, seller: &str, rows: u64) {
         if let Some(known) = self.rejected.get_mut(seller) {
             *known += rows;
-        } else if self.rejected.len() < MOST {
+        } else if self.rejected.len() < MOST && self.bytes + seller.len() <= MOST_BYTES {
+            self.bytes += seller.len();
             self.rejected.insert(seller.to_owned(), rows);
         } else {
             self.further += rows;

@@ -99,6 +99,11 @@ impl DefectRuns {
         if self.bytes > self.most_bytes { self.spill() } else { Ok(()) }
     }
 
+    /// Bytes that are in memory.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     fn spill(&mut self) -> Result<()> {
         let rows = InMemory::of(std::mem::take(&mut self.batches));
         self.bytes = 0;
@@ -106,7 +111,7 @@ impl DefectRuns {
         for week in rows.weeks.keys() {
             let schema = rows.batches[0].schema();
             let mut writer = StreamWriter::try_new(Vec::new(), &schema).map_err(failed)?;
-            for batch in rows.sorted(*week, RUN_ROWS) {
+            for batch in rows.sorted(*week, RUN) {
                 writer.write(&batch).map_err(failed)?;
             }
             weeks.insert(*week, self.spill.put(&writer.into_inner().map_err(failed)?)?);
@@ -116,8 +121,20 @@ impl DefectRuns {
     }
 }
 
-/// Rows of a batch in a run: of each run one batch is in memory while runs are merged.
-const RUN_ROWS: usize = 4_096;
+/// Most rows of a batch, and bytes of their texts after which it ends.
+#[derive(Clone, Copy)]
+struct Batch {
+    rows: usize,
+    bytes: usize,
+}
+
+/// Of a batch in a run: of each run one is in memory while runs are merged.
+const RUN: Batch = Batch { rows: 4_096, bytes: 64 << 10 };
+/// Of a batch that is handed on, if it was merged and if it was in memory.
+const MERGED: Batch = Batch { rows: 4_096, bytes: 1 << 20 };
+const READY: Batch = Batch { rows: BATCH_ROWS, bytes: 16 << 20 };
+/// Bytes that are read at once of a run.
+const READ_BYTES: usize = 16 << 10;
 
 /// The rows of defects.
 #[derive(Debug, Default)]
@@ -161,14 +178,14 @@ impl Defects {
         let runs = self.runs.iter().filter_map(|run| Some((run, *run.weeks.get(&week)?)));
         let mut sources: Vec<Batches> = Vec::new();
         for (run, place) in runs {
-            let bytes = BufReader::with_capacity(1 << 16, PlaceReader { spill: &run.spill, place, read: 0 });
+            let bytes = BufReader::with_capacity(READ_BYTES, PlaceReader { spill: &run.spill, place, read: 0 });
             let batches = StreamReader::try_new(bytes, None).map_err(failed)?;
             sources.push(Box::new(batches.map(|batch| batch.map(|batch| self.gone.rest(batch)).map_err(failed))));
         }
         if sources.is_empty() {
-            return Ok(Box::new(self.memory.sorted(week, BATCH_ROWS).map(Ok)));
+            return Ok(Box::new(self.memory.sorted(week, READY).map(Ok)));
         }
-        sources.push(Box::new(self.memory.sorted(week, RUN_ROWS).map(Ok)));
+        sources.push(Box::new(self.memory.sorted(week, MERGED).map(Ok)));
         let cursors = sources.into_iter().map(Cursor::at_first).collect::<Result<Vec<_>>>()?;
         Ok(Box::new(Merge { cursors: cursors.into_iter().flatten().collect() }))
     }
@@ -209,18 +226,32 @@ impl InMemory {
         InMemory { batches, weeks }
     }
 
-    fn sorted(&self, week: Day, rows: usize) -> impl Iterator<Item = RecordBatch> + '_ {
+    fn sorted(&self, week: Day, most: Batch) -> impl Iterator<Item = RecordBatch> + '_ {
         let places = self.weeks.get(&week).into_iter().flatten();
         let mut places: Vec<(usize, usize)> = places.map(|(batch, row)| (*batch as usize, *row as usize)).collect();
         places.sort_unstable_by(|a, b| key(&self.batches[a.0], a.1).cmp(&key(&self.batches[b.0], b.1)));
-        let starts = (0..places.len()).step_by(rows);
-        starts.map(move |start| gather(&self.batches, &places[start..places.len().min(start + rows)]))
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            let (from, mut bytes) = (start, 0);
+            while start < places.len() && start - from < most.rows && bytes < most.bytes {
+                let (batch, row) = places[start];
+                bytes += text_bytes(&self.batches[batch], row);
+                start += 1;
+            }
+            (from < start).then(|| gather(&self.batches, &places[from..start]))
+        })
     }
 }
 
 fn gather(batches: &[RecordBatch], places: &[(usize, usize)]) -> RecordBatch {
     let batches: Vec<&RecordBatch> = batches.iter().collect();
     interleave_record_batch(&batches, places).expect("batches of defects share their schema")
+}
+
+/// Bytes of a row's texts.
+fn text_bytes(batch: &RecordBatch, row: usize) -> usize {
+    let texts = batch.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
+    texts.map(|texts| texts.value_length(row) as usize).sum()
 }
 
 /// Columns that rows are sorted by, as texts; file and record, the first two columns, follow.
@@ -264,11 +295,12 @@ impl Merge<'_> {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let mut batches: Vec<RecordBatch> = self.cursors.iter().map(|cursor| cursor.batch.clone()).collect();
         let mut of_cursor: Vec<usize> = (0..batches.len()).collect();
-        let mut places = Vec::new();
-        while places.len() < RUN_ROWS && !self.cursors.is_empty() {
+        let (mut places, mut bytes) = (Vec::new(), 0);
+        while places.len() < MERGED.rows && bytes < MERGED.bytes && !self.cursors.is_empty() {
             let at = |index: &usize| key(&self.cursors[*index].batch, self.cursors[*index].row);
             let first = (0..self.cursors.len()).min_by(|a, b| at(a).cmp(&at(b))).unwrap_or(0);
             let cursor = &mut self.cursors[first];
+            bytes += text_bytes(&cursor.batch, cursor.row);
             places.push((of_cursor[first], cursor.row));
             cursor.row += 1;
             if cursor.row < cursor.batch.num_rows() {

@@ -1,0 +1,184 @@
+//! The memory of a run: how it is shared out among what a run holds, and what each purpose took.
+//!
+//! Shares are bytes, of one thread where threads hold things of their own; a purpose that has used up its
+//! share sets things aside on disk. Nothing here holds or counts rows. It fails where the process takes
+//! more than the run was given all the same, with the figure it would need.
+
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+
+/// What a run takes whatever it reads: the program, the rules, the readers' and writers' buffers.
+const BASE_BYTES: u64 = 96 << 20;
+/// What one thread fits in, and what each further one takes: buffers, and what the allocator keeps for it.
+const FIRST_THREAD_BYTES: u64 = 224 << 20;
+const THREAD_BYTES: u64 = 32 << 20;
+
+/// What memory is held for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Purpose {
+    /// Distinct texts: sellers, categories, carrier names.
+    Texts,
+    /// Counts by cell.
+    Counts,
+    /// Records of rows that may be copies of each other.
+    Copies,
+    /// Rows of defects.
+    Defects,
+    /// Rejected rows that are kept.
+    Rejects,
+}
+
+impl Purpose {
+    /// Its name in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Purpose::Texts => "texts",
+            Purpose::Counts => "counts",
+            Purpose::Copies => "copies",
+            Purpose::Defects => "defects",
+            Purpose::Rejects => "rejects",
+        }
+    }
+}
+
+/// The most bytes that each purpose took; those of several threads add up.
+#[derive(Clone, Debug, Default)]
+pub struct Peaks(BTreeMap<Purpose, usize>);
+
+impl Peaks {
+    /// Notes what a purpose takes now.
+    pub fn see(&mut self, purpose: Purpose, bytes: usize) {
+        let peak = self.0.entry(purpose).or_default();
+        *peak = (*peak).max(bytes);
+    }
+
+    /// Adds those of another thread.
+    pub fn merge(&mut self, other: &Peaks) {
+        other.0.iter().for_each(|(purpose, bytes)| *self.0.entry(*purpose).or_default() += bytes);
+    }
+
+    /// By the purposes' names.
+    pub fn by_name(&self) -> BTreeMap<&'static str, u64> {
+        self.0.iter().map(|(purpose, bytes)| (purpose.name(), *bytes as u64)).collect()
+    }
+}
+
+/// The memory that a run was given.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    memory: u64,
+    threads: usize,
+}
+
+impl Budget {
+    /// Of bytes and the threads that were asked for.
+    pub fn new(memory: u64, threads: usize) -> Budget {
+        let more = memory.saturating_sub(FIRST_THREAD_BYTES) / THREAD_BYTES;
+        let fit = usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1);
+        Budget { memory, threads: threads.clamp(1, fit) }
+    }
+
+    /// Threads that work at once: those asked for, as far as they fit.
+    pub fn threads(self) -> usize {
+        self.threads
+    }
+
+    fn left(self) -> usize {
+        usize::try_from(self.memory.saturating_sub(BASE_BYTES)).unwrap_or(usize::MAX)
+    }
+
+    /// The share of a purpose in bytes: of one thread, but for texts and rejects, which threads share. Of
+    /// rejects it does not depend on the memory, for they are published.
+    pub fn share(self, purpose: Purpose) -> usize {
+        match purpose {
+            Purpose::Texts => self.left() / 4,
+            // A table that grows is there twice for a moment, and all of them once more as a run.
+            Purpose::Counts | Purpose::Copies => self.left() / 8 / self.threads,
+            Purpose::Defects => self.left() / 32 / self.threads,
+            Purpose::Rejects => 24 << 20,
+        }
+    }
+
+    /// Bytes of counts that are kept sorted while nobody works on them, of each marginal.
+    pub fn kept_counts(self) -> usize {
+        (self.left() / 64).min(32 << 20)
+    }
+
+    /// Bytes that the values of a decoded batch may come to.
+    pub fn decoded(self) -> u64 {
+        (self.left() / 8 / self.threads).min(256 << 20) as u64
+    }
+
+    /// Refuses to go on once the process takes more than the run was given.
+    ///
+    /// # Errors
+    /// What it takes, and what to give it.
+    pub fn check(self) -> Result<()> {
+        let Some(taken) = resident().filter(|taken| *taken > self.memory) else { return Ok(()) };
+        // Half as much again, in steps that people write.
+        let needed = (taken + taken / 2).div_ceil(STEP) * STEP;
+        Err(Error::Usage(format!(
+            "these inputs take {} MiB of memory by now, more than the {} MiB of --memory; nothing was published: raise it to \
+             {} MiB, or run parts of the inputs apart",
+            taken >> 20,
+            self.memory >> 20,
+            needed >> 20
+        )))
+    }
+
+    /// Lets the C library keep memory that was freed, up to some 60 MiB, where it would give it back to the system
+    /// and fetch it again for every file: glibc raises its limits to what was mapped and freed once. Where memory is
+    /// short, it is given back. Elsewhere nothing comes of it.
+    pub fn keep_freed_memory(self) {
+        /// A little less than the largest mapping that counts.
+        const MAPPED: usize = 31 << 20;
+        if self.memory >= ROOMY {
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED)));
+        }
+    }
+}
+
+/// From so much memory on, some of it may lie idle.
+const ROOMY: u64 = 1 << 30;
+/// Steps in which more memory is asked for.
+const STEP: u64 = 64 << 20;
+
+/// What is resident now, where the system tells.
+fn resident() -> Option<u64> {
+    const PAGE: u64 = 4_096;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    statm.split(' ').nth(1)?.parse::<u64>().ok()?.checked_mul(PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_are_as_many_as_fit() {
+        assert_eq!(Budget::new(256 << 20, 16).threads(), 2);
+        assert_eq!(Budget::new(256 << 20, 0).threads(), 1);
+        assert_eq!(Budget::new(2 << 30, 16).threads(), 16);
+    }
+
+    #[test]
+    fn too_little_is_refused_with_the_figure() {
+        Budget::new(1 << 40, 1).check().unwrap();
+        let refused = Budget::new(1 << 20, 1).check().unwrap_err();
+        let said = refused.to_string();
+        assert!(
+            refused.exit_code() == 2 && said.contains("the 1 MiB of --memory") && said.contains("raise it to"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn peaks_of_threads_add_up() {
+        let (mut all, mut one) = (Peaks::default(), Peaks::default());
+        one.see(Purpose::Defects, 7);
+        one.see(Purpose::Defects, 5);
+        all.merge(&one);
+        all.merge(&one);
+        assert_eq!(all.by_name(), BTreeMap::from([("defects", 14)]));
+    }
+}
