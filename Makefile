@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores sinks deny clean
+.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores sinks deny clean report pages
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,7 +13,11 @@ build: ## the program, target/release/vtr (cold: some minutes, see the README)
 
 run: build ## build, then judge the sample history by jobs/weekly.toml and show the accounts' health
 	target/release/vtr run jobs/weekly.toml
-	target/release/vtr health out/weekly --limit 8
+	target/release/vtr health out/weekly --limit 3
+
+report: build ## the page of the sample history, out/report.html
+	target/release/vtr run jobs/weekly.toml
+	target/release/vtr report out/weekly -o out/report.html
 
 test: ## every test (the same build profile as `make run`, so nothing is compiled twice)
 	$(CARGO) test $(PROFILE) --workspace --no-fail-fast
@@ -21,6 +25,9 @@ test: ## every test (the same build profile as `make run`, so nothing is compile
 check: ## formatting and lints
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(PROFILE) --workspace --all-targets -- -D warnings
+
+pages: build ## the sample's pages in Chromium: axe-core light and dark, phone, paper, own policy, style blocked (SHOTS=DIR)
+	tests/pages/run.sh
 
 foreign: build ## DuckDB, pyarrow and the clients of OpenLineage and Prometheus, from pip, read what we write
 	tests/foreign/run.sh

@@ -71,6 +71,16 @@ pub enum Verb {
     /// The account health of a published output, worst first
     #[command(after_help = "Example:\n  vtr health out --fail-on breach")]
     Health(HealthArgs),
+    /// What to do today about defects that still count: by whom, until when, worth what; or Amazon's upload file
+    #[command(
+        after_help = "Examples:\n  vtr worklist out --marketplace DE\n  vtr worklist out --format csv > worklist.csv\n  vtr worklist jobs/weekly.toml --format ship-confirm -o corrections"
+    )]
+    Worklist(WorklistArgs),
+    /// The page that people read, of one published version: self-contained HTML, no script, printable
+    #[command(
+        after_help = "Examples:\n  vtr report out -o report.html\n  vtr report out --event 2026-W36=\"Evri replaced by DPD\" -o report.html\n  vtr report out --split-by seller -o pages\n  vtr report out --appeal A2EXAMPLE GB Electronics -o appeal.html"
+    )]
+    Report(ReportArgs),
     /// What a carrier name is taken for, and what is wrong with a number declared for it
     #[command(
         after_help = "Examples:\n  vtr carriers \"Royal Mail Tracked 48\"\n  vtr carriers DHL --ship-from DE --number 003404341234567890"
@@ -197,6 +207,9 @@ pub struct RunArgs {
     /// Write the figures of the run, also of a failed one, as a Prometheus text file
     #[arg(long, value_name = "FILE")]
     pub metrics: Option<PathBuf>,
+    /// Write the page of the published version, as `vtr report` does
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
     /// Append OpenLineage events of each publication, one JSON object a line
     #[arg(long, value_name = "FILE")]
     pub lineage: Option<PathBuf>,
@@ -221,10 +234,115 @@ pub struct ExplainArgs {
     pub job: JobOptions,
     /// The seller's id, exactly
     #[arg(long, value_name = "S")]
-    pub seller: String,
-    /// The order's id, exactly
+    pub seller: Option<String>,
+    /// The order's id, exactly; may be repeated
     #[arg(long, value_name = "O")]
-    pub order: String,
+    pub order: Vec<String>,
+    /// A file with an order's id a line; behind a comma its seller, else that of --seller or any
+    #[arg(long, value_name = "FILE")]
+    pub orders: Option<PathBuf>,
+    /// A tracking number, however it is written, in the place of orders
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["order", "orders"])]
+    pub tracking: Option<String>,
+    /// How the stories are written
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+/// `vtr worklist`. All filters must fit.
+#[derive(Clone, Debug, Args)]
+pub struct WorklistArgs {
+    /// A published output; for ship-confirm a job file
+    #[arg(value_name = "OUT|JOB.toml")]
+    pub out: PathBuf,
+    /// Only this seller; may be repeated
+    #[arg(long)]
+    pub seller: Vec<String>,
+    /// Only this marketplace, such as DE or Amazon.de; may be repeated
+    #[arg(long)]
+    pub marketplace: Vec<String>,
+    /// Only this product category; may be repeated
+    #[arg(long)]
+    pub category: Vec<String>,
+    /// How the list is written
+    #[arg(long, value_enum, default_value_t = WorklistFormat::Table)]
+    pub format: WorklistFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// For ship-confirm: the folder that gets a file for each seller
+    #[arg(short = 'o', long = "output", value_name = "DIR", default_value = ".")]
+    pub target: PathBuf,
+    /// Exit with 4 if the day of a correction has passed
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<WorklistFailOn>,
+}
+
+/// How a work list is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WorklistFormat {
+    /// For people
+    Table,
+    /// A line a package, with headings
+    Csv,
+    /// One array of objects, one a package
+    Json,
+    /// The corrections that are certain as Amazon's upload file, one a seller; needs the job
+    ShipConfirm,
+}
+
+/// What a work list fails on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum WorklistFailOn {
+    /// A correction whose promised day has passed
+    Overdue,
+}
+
+/// `vtr report`.
+#[derive(Clone, Debug, Args)]
+pub struct ReportArgs {
+    /// A published output
+    pub out: PathBuf,
+    /// The file, or a folder; default: stdout
+    #[arg(short = 'o', long = "output", value_name = "FILE|DIR")]
+    pub target: Option<PathBuf>,
+    /// An older version; default: the highest
+    #[arg(long, value_name = "N")]
+    pub version: Option<u64>,
+    /// Only this seller; may be repeated
+    #[arg(long)]
+    pub seller: Vec<String>,
+    /// Only this marketplace, such as DE or Amazon.de; may be repeated
+    #[arg(long)]
+    pub marketplace: Vec<String>,
+    /// How many weeks it looks back
+    #[arg(long, value_name = "N", default_value_t = crate::verbs::report::WEEKS)]
+    pub weeks: u32,
+    /// Bytes of a page at most; the last accounts are left out above it
+    #[arg(long, value_name = "SIZE", default_value = crate::verbs::report::MAX_SIZE)]
+    pub max_size: String,
+    /// A page for each seller, in the folder -o, without a byte of the others
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub split_by: Option<SplitBy>,
+    /// A change and its week, to see whether it helped: 2026-W36="Evri replaced by DPD"; may be repeated
+    #[arg(long, value_name = "WEEK[=TEXT]")]
+    pub event: Vec<String>,
+    /// A title in the place of the finding
+    #[arg(long)]
+    pub title: Option<String>,
+    /// The facts that Amazon's appeal form asks for, of one account or category, in the place of the report
+    #[arg(long, num_args = 2..=3, value_names = ["SELLER", "MARKETPLACE", "CATEGORY"], conflicts_with_all = ["seller", "marketplace", "split_by"])]
+    pub appeal: Option<Vec<String>>,
+}
+
+/// What a report is split by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SplitBy {
+    /// A file for each seller
+    Seller,
 }
 
 /// `vtr defects`. All filters must fit.
@@ -290,6 +408,12 @@ pub struct HealthArgs {
     /// At most so many rows, the worst; default: all
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+    /// What changed since that version, in the place of the list
+    #[arg(long, value_name = "VERSION")]
+    pub compare: Option<u64>,
     /// Exit with 4 if any account is this bad or worse
     #[arg(long, value_enum, value_name = "STATUS")]
     pub fail_on: Option<FailOn>,
@@ -303,6 +427,8 @@ pub enum FailOn {
     Breach,
     /// Below target, or so near to it that chance alone could do it
     AtRisk,
+    /// Worse than in the version of --compare
+    Worse,
 }
 
 /// `vtr carriers`.

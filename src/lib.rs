@@ -22,6 +22,7 @@ pub mod error;
 pub mod fold;
 pub mod inspect;
 pub mod job;
+pub mod pages;
 pub mod place;
 pub mod progress;
 pub mod publish;

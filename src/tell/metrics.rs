@@ -1,10 +1,14 @@
 //! The figures of the last run as a Prometheus text file, for node_exporter's textfile collector.
 //!
-//! It repeats the run's report and holds nothing else: no path, no address, no cell. The file appears
-//! whole, by rename, after runs that published and after runs that failed; it fails if its folder does
+//! It repeats the run's report and, of the newest version, how the accounts stand; of these seller, marketplace and
+//! programme are labels, and nothing else that a source wrote: no path, no address, no order. The file appears whole, by rename, after runs that published and after runs that failed; it fails if its folder does
 //! not take it.
 
 use crate::error::{Error, Result};
+use crate::pages::model::{self, Account};
+use crate::pages::read::{Scope, Source};
+use crate::publish;
+use crate::schema::Table;
 use crate::tell::report::{Outcome, RunReport, SinkState};
 use chrono::{DateTime, NaiveDate};
 use std::collections::BTreeMap;
@@ -31,13 +35,13 @@ pub fn check(path: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Failed`] with the path.
-pub fn write(path: &Path, report: &RunReport, exit_code: i32) -> Result<()> {
+pub fn write(path: &Path, report: &RunReport, accounts: &Accounts, exit_code: i32) -> Result<()> {
     let put = || -> std::io::Result<()> {
         // The collector runs as somebody else; a temporary file would be for its owner alone. It reads `*.prom` only.
         let mut builder = tempfile::Builder::new();
         builder.prefix(".vtr-").suffix(".tmp").permissions(Permissions::from_mode(0o666));
         let mut file = builder.tempfile_in(folder(path))?;
-        file.write_all(text(report, exit_code).as_bytes())?;
+        file.write_all(text(report, accounts, exit_code).as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
@@ -49,8 +53,80 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Accounts that have series of their own at most: a store of metrics keeps every one for good.
+const MOST_ACCOUNTS: usize = 2_000;
+
+/// How accounts stand, the worst first.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    shown: Vec<Account>,
+    all: usize,
+}
+
+impl Accounts {
+    /// Those of the newest version of an output; none where it holds no `account_health`.
+    ///
+    /// # Errors
+    /// The output cannot be read.
+    pub fn of(out: &str) -> Result<Accounts> {
+        let store = publish::at(Path::new(out))?;
+        let Some(manifest) = publish::log::latest(store.as_ref())? else { return Ok(Accounts::default()) };
+        if !manifest.has(Table::AccountHealth) {
+            return Ok(Accounts::default());
+        }
+        let source = Source { store: store.as_ref(), manifest: &manifest };
+        let (mut shown, _) = model::accounts(&source, &Scope::default())?;
+        let all = shown.len();
+        shown.truncate(MOST_ACCOUNTS);
+        Ok(Accounts { shown, all })
+    }
+}
+
+fn account_series(page: &mut Page, accounts: &Accounts) {
+    if accounts.all == 0 {
+        return;
+    }
+    page.one(
+        "vtr_accounts",
+        "Accounts with packages that count in the judged window.",
+        Some(number(accounts.all as u64)),
+    );
+    let shown = accounts.shown.len();
+    page.one(
+        "vtr_accounts_shown",
+        "Accounts with series of their own here, the worst ones.",
+        Some(number(shown as u64)),
+    );
+    let of = |value: &dyn Fn(&Account) -> Option<f64>| {
+        let series = accounts.shown.iter().filter_map(|account| Some((account, value(account)?)));
+        series.collect::<Vec<_>>()
+    };
+    page.of_accounts(
+        "vtr_account_rate",
+        "Valid packages of all that count in the judged window.",
+        &of(&|account| account.tally.rate()),
+    );
+    page.of_accounts(
+        "vtr_account_target",
+        "The rate asked for.",
+        &of(&|account| account.target.map(|target| target.share())),
+    );
+    let status = |account: &Account| match account.status.as_str() {
+        "breach" => Some(2.0),
+        "at_risk" => Some(1.0),
+        "good" => Some(0.0),
+        _ => None,
+    };
+    page.of_accounts("vtr_account_status", "0 meets the target, 1 at risk, 2 below it.", &of(&status));
+    page.of_accounts(
+        "vtr_account_defect_budget",
+        "How many more defects fit; negative: how many too many.",
+        &of(&|account| account.budget.map(|budget| budget as f64)),
+    );
+}
+
 /// The exposition format, version 0.0.4.
-fn text(report: &RunReport, exit_code: i32) -> String {
+fn text(report: &RunReport, accounts: &Accounts, exit_code: i32) -> String {
     let mut page = Page { text: String::new(), job: escaped(&report.job) };
     page.one("vtr_run_success", "1 if the last run ended with exit code 0.", Some(f64::from(exit_code == 0)));
     page.one("vtr_run_exit_code", "Exit code of the last run.", Some(f64::from(exit_code)));
@@ -90,6 +166,7 @@ fn text(report: &RunReport, exit_code: i32) -> String {
     let behind = |sink: &SinkState| number(sink.published.saturating_sub(sink.version.unwrap_or(0)));
     let lags = report.sinks.iter().map(|sink| (sink.sink.as_str(), behind(sink)));
     page.many("vtr_sink_lag_versions", "Versions by which each sink is behind the published one.", "sink", lags);
+    account_series(&mut page, accounts);
     page.text
 }
 
@@ -147,6 +224,22 @@ impl Page {
         }
     }
 
+    /// A series for each account.
+    fn of_accounts(&mut self, name: &str, help: &str, series: &[(&Account, f64)]) {
+        if !series.is_empty() {
+            self.head(name, help);
+        }
+        for (account, figure) in series {
+            let [seller, market, programme] =
+                [&account.key.seller, &account.key.market, &account.key.programme].map(|text| escaped(text));
+            let _ = writeln!(
+                self.text,
+                "{name}{{job=\"{}\",seller=\"{seller}\",marketplace=\"{market}\",programme=\"{programme}\"}} {figure}",
+                self.job
+            );
+        }
+    }
+
     fn head(&mut self, name: &str, help: &str) {
         let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} gauge");
     }
@@ -160,7 +253,7 @@ mod tests {
     fn labels_are_escaped_and_a_series_stands_once() {
         let mut report = RunReport { job: "a\"b\\c\nd".into(), ..RunReport::default() };
         (0..2).for_each(|_| report.stage("fold", || ()));
-        let text = text(&report, 4);
+        let text = text(&report, &Accounts::default(), 4);
         assert!(text.contains("vtr_run_success{job=\"a\\\"b\\\\c\\nd\"} 0\n"), "{text}");
         let series: Vec<&str> =
             text.lines().filter(|line| !line.starts_with('#')).map(|line| line.rsplit_once(' ').unwrap().0).collect();
@@ -175,7 +268,7 @@ mod tests {
         assert!(check(&folder.path().join("gone/vtr.prom")).is_err() && check(folder.path()).is_err());
         let path = folder.path().join("vtr.prom");
         check(&path).unwrap();
-        (0..2).for_each(|code| write(&path, &RunReport::default(), code).unwrap());
+        (0..2).for_each(|code| write(&path, &RunReport::default(), &Accounts::default(), code).unwrap());
         let plain = folder.path().join("plain");
         std::fs::write(&plain, "").unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode();

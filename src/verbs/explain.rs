@@ -1,27 +1,21 @@
-//! `vtr explain`: each package of an order told as a story.
+//! `vtr explain`: each package of an order, of several or of a tracking number, told as a story.
 //!
-//! It reads the job's inputs as a run does and judges the order's rows with the same kernel; nothing
+//! It reads the job's inputs as a run does and judges the rows asked for with the same kernel; nothing
 //! is counted or published. It fails if the job or its inputs are refused, and if no row is found.
 
+use super::listing::{self, Cell, Listing};
+use super::orders::{self, Found, Row, Wanted};
 use crate::cli::{ExplainArgs, GlobalOptions};
 use crate::error::{Error, Result};
-use crate::fold::dedup;
 use crate::job::{self, plan::Plan};
-use crate::progress::warn;
-use crate::scan::{self, Survey};
-use crate::{schema::Table, tables};
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::DataType;
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use arrow::array::RecordBatch;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
-use std::sync::Mutex;
+use std::io::{stderr, stdout};
 use std::time::SystemTime;
-use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings, shown_cell};
+use vtr_columnar::fold::{Copy, Fate, Settings, shown_cell};
 use vtr_columnar::input::Column;
-use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_kernel::calendar::{Zone, date_from_day, iso_week};
+use vtr_kernel::calendar::{Day, Zone, date_from_day, iso_week};
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
 use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select, zone};
 use vtr_kernel::lane::{CarrierRule, Scans};
@@ -30,172 +24,229 @@ use vtr_kernel::policy::{Market, Marketplace, Version};
 use vtr_kernel::reason::{Reason, TABLE};
 use vtr_kernel::text::shown;
 
-/// One row's story, and what tells whether it is superseded.
+/// One row's story.
+#[derive(Default)]
 struct Story {
+    seller: String,
+    order: String,
+    package: String,
+    place: String,
     title: String,
     body: String,
-    copy: Option<Copy>,
+    fate: &'static str,
+    day: Option<Day>,
+    rule: String,
+    reason: Option<Reason>,
+    to_do: String,
+    act_by: Option<Day>,
+    likely: Option<String>,
 }
 
-/// Explains the order.
+/// The columns of the lists for programs: a row a row of the inputs.
+const HEADS: [&str; 16] = [
+    "seller_id",
+    "order_id",
+    "package_id",
+    "place",
+    "fate",
+    "superseded",
+    "day",
+    "class",
+    "reason",
+    "rung",
+    "rule",
+    "meaning",
+    "to_do",
+    "act_by",
+    "likely_carrier",
+    "story",
+];
+
+/// Explains the orders.
 pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
+    let wanted = wanted(args)?;
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
-    // The story tells every fact, whatever tables the job makes.
-    plan.output.tables = Table::ALL.to_vec();
-    let mut survey = scan::survey_and_try(&plan)?;
-    let axis = tables::time_axis(&plan);
-    let stories = loop {
-        let settings = crate::fold::settings(&plan, &survey, &axis);
-        match stories(&plan, &survey, &settings, args) {
-            // As a run leaves them out.
-            Err(Error::BadFiles(bad)) => survey = survey.without(&plan, bad)?,
-            told => break told?,
-        }
-    };
-    survey.left_out().for_each(|left_out| warn(&left_out));
+    let stories = orders::read(&mut plan, &wanted, &story)?;
+    let missing = missing(&wanted, &stories);
     if stories.is_empty() {
-        return Err(Error::Input(format!(
-            "no row of seller `{}` and order `{}` stands in the job's inputs; both must be as in the source, blanks around them aside, or the row was rejected before its order could be read",
-            args.seller, args.order
-        )));
+        return Err(Error::Input(format!("no row of {} stands in the job's inputs; {UNFOUND}", missing.join(" or "))));
     }
-    let copies: Vec<Copy> = stories.iter().filter_map(|story| story.copy).collect();
-    let losers = plan.identity.map_or(Ok(Vec::new()), |identity| dedup::losers(copies, dedup::unit(identity)))?;
-    let rows = if stories.len() == 1 { "1 row".to_owned() } else { format!("{} rows", stories.len()) };
-    let mut text = format!("Seller {}, order {}: {rows}\n", shown(&args.seller), shown(&args.order));
-    for story in &stories {
-        let superseded = story
-            .copy
-            .is_some_and(|copy| losers.iter().any(|loser| (loser.file, loser.record) == (copy.file, copy.record)));
-        write!(text, "\n{}\n", story.title).expect("a string takes everything");
-        if superseded {
-            text.push_str("  superseded: a newer copy of it counts; by itself it would come to this:\n");
-        }
-        text.push_str(&story.body);
+    if !missing.is_empty() {
+        crate::progress::warn(&format!("no row of {} stands in the job's inputs; {UNFOUND}", missing.join(" or ")));
     }
-    super::print_lines(&text)
+    let format = super::published::format_of(args.format, args.json);
+    if format == listing::Format::Table {
+        return super::print_lines(&told(&stories, &wanted));
+    }
+    listing::unless_pipe_closed(listed(&stories, format))
 }
 
-fn stories(plan: &Plan, survey: &Survey, settings: &Settings, args: &ExplainArgs) -> Result<Vec<Story>> {
-    let mut units: Vec<&scan::Unit> = survey.units.iter().collect();
-    units.sort_by_key(|unit| (unit.file, unit.first_record));
-    let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
-    let found = Mutex::new(Vec::new());
-    let mut bad: BTreeMap<u32, String> = BTreeMap::new();
-    for unit in units {
-        if bad.contains_key(&unit.file) {
-            continue;
-        }
-        let mut folder = Folder::new(settings, &keys);
-        let file = &survey.files[unit.file as usize];
-        let cells = plan.cells(file.input, file.format);
-        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
-        // What fails behind the reader is not the file's fault.
-        let sound = Cell::new(true);
-        let mut take = |chunk: scan::Chunk| {
-            crate::signals::check()?;
-            let refuse = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
-            let wanted = [(Column::SellerId, args.seller.as_str()), (Column::OrderId, args.order.as_str())];
-            let Some((batch, records)) = rows_of(&chunk, &source, &wanted).map_err(refuse)? else { return Ok(()) };
-            let mut tell = |row: usize, fate: Fate| {
-                let title = format!("{}, record {}", shown(&file.shown), number(&records, row));
-                let story = story(plan, settings, &title, (&batch, &file.constants), row, fate);
-                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(story);
+const UNFOUND: &str = "seller and order must be as in the source, blanks around them aside, or the row was rejected before its order could be read";
+
+/// What the options ask for.
+fn wanted(args: &ExplainArgs) -> Result<Wanted> {
+    if let Some(number) = &args.tracking {
+        return Ok(Wanted::number(number, args.seller.as_deref()));
+    }
+    let usage = |text: &str| Err(Error::Usage(text.into()));
+    let mut orders: HashMap<String, HashSet<String>> = HashMap::new();
+    for order in &args.order {
+        let Some(seller) = &args.seller else { return usage("--order: give its --seller too") };
+        orders.entry(order.trim().to_owned()).or_default().insert(seller.trim().to_owned());
+    }
+    if let Some(path) = &args.orders {
+        let read = std::fs::read_to_string(path);
+        let text = read.map_err(|error| Error::failed(format!("reading the orders in {}", path.display()), error))?;
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            let (order, seller) = match line.split_once([',', ';', '\t']) {
+                Some((order, seller)) => (order.trim(), Some(seller.trim().to_owned())),
+                None => (line, args.seller.clone()),
             };
-            folder.explain(&source, &batch, &records, &mut tell).map_err(refuse)
-        };
-        match scan::read(plan, survey, unit, &mut |chunk| take(chunk).inspect_err(|_| sound.set(false))) {
-            Err(Error::Input(why)) if sound.get() => drop(bad.insert(unit.file, why)),
-            read => drop(read?),
+            let sellers = orders.entry(order.to_owned()).or_default();
+            sellers.extend(seller.filter(|seller| !seller.is_empty()));
         }
     }
-    if !bad.is_empty() {
-        return Err(Error::BadFiles(bad.into_iter().collect()));
+    if orders.is_empty() {
+        return usage("give --seller and --order, a list by --orders FILE, or --tracking NUMBER");
     }
-    Ok(found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    Ok(Wanted::Orders(orders))
 }
 
-fn number(records: &Records, row: usize) -> u64 {
-    match records {
-        Records::From(first) => first + row as u64,
-        Records::Listed { record, .. } => record[row],
-    }
-}
-
-/// The rows of a chunk whose columns hold these texts, and their record numbers.
-fn rows_of(
-    chunk: &scan::Chunk,
-    source: &FileSource,
-    wanted: &[(Column, &str)],
-) -> std::result::Result<Option<(RecordBatch, Records)>, String> {
-    let rows = chunk.batch.num_rows();
-    let mut stays = vec![true; rows];
-    for (column, text) in wanted {
-        let Some(array) = chunk.batch.column_by_name(column.name()) else {
-            let constant = source.constants.iter().find(|(constant, _)| constant == column);
-            if constant.is_none_or(|(_, constant)| constant.trim() != *text) {
-                return Ok(None);
-            }
-            continue;
-        };
-        let texts = cast(array, &DataType::Utf8View).map_err(|error| error.to_string())?;
-        let texts = texts.as_string_view();
-        stays
-            .iter_mut()
-            .enumerate()
-            .for_each(|(row, stays)| *stays &= !texts.is_null(row) && texts.value(row).trim() == *text);
-    }
-    if !stays.contains(&true) {
-        return Ok(None);
-    }
-    let kept = || (0..rows).filter(|row| stays[*row]);
-    let record: Vec<u64> = kept().map(|row| number(&chunk.records, row)).collect();
-    let (line, byte_offset) = match &chunk.records {
-        Records::From(_) => (Vec::new(), Vec::new()),
-        Records::Listed { line, byte_offset, .. } => {
-            (kept().map(|row| line[row]).collect(), kept().map(|row| byte_offset[row]).collect())
-        }
+/// What was asked for and not found, in words.
+fn missing(wanted: &Wanted, stories: &[Found<Story>]) -> Vec<String> {
+    let is_found = |order: &str, seller: Option<&str>| {
+        stories.iter().any(|story| story.kept.order == order && seller.is_none_or(|seller| story.kept.seller == seller))
     };
-    let batch = filter_record_batch(&chunk.batch, &BooleanArray::from(stays)).map_err(|error| error.to_string())?;
-    Ok(Some((batch, Records::Listed { record, line, byte_offset })))
+    match wanted {
+        Wanted::Number { number, .. } if stories.is_empty() => vec![format!("number `{}`", shown(number))],
+        Wanted::Number { .. } => Vec::new(),
+        Wanted::Orders(orders) => {
+            let mut missing = Vec::new();
+            for (order, sellers) in orders {
+                if sellers.is_empty() && !is_found(order, None) {
+                    missing.push(format!("order `{}`", shown(order)));
+                }
+                for seller in sellers.iter().filter(|seller| !is_found(order, Some(seller))) {
+                    missing.push(format!("seller `{}` and order `{}`", shown(seller), shown(order)));
+                }
+            }
+            missing.sort();
+            missing
+        }
+    }
 }
 
-fn story(
-    plan: &Plan,
-    settings: &Settings,
-    place: &str,
-    (batch, constants): (&RecordBatch, &[(Column, String)]),
-    row: usize,
-    fate: Fate,
-) -> Story {
-    let mut body = String::new();
+/// For people: order by order, in the order in which they were found.
+fn told(stories: &[Found<Story>], wanted: &Wanted) -> String {
+    let mut text = String::new();
+    if let Wanted::Number { number, .. } = wanted {
+        let _ = writeln!(text, "Number {}", shown(number));
+    }
+    let mut orders: Vec<(&str, &str)> = Vec::new();
+    for story in stories {
+        let order = (story.kept.seller.as_str(), story.kept.order.as_str());
+        if !orders.contains(&order) {
+            orders.push(order);
+        }
+    }
+    for (index, (seller, order)) in orders.iter().enumerate() {
+        let of_order: Vec<_> = stories
+            .iter()
+            .filter(|story| (story.kept.seller.as_str(), story.kept.order.as_str()) == (*seller, *order))
+            .collect();
+        let rows = if of_order.len() == 1 { "1 row".to_owned() } else { format!("{} rows", of_order.len()) };
+        let gap = if index > 0 { "\n" } else { "" };
+        let _ = writeln!(text, "{gap}Seller {}, order {}: {rows}", shown(seller), shown(order));
+        for story in of_order {
+            let _ = writeln!(text, "\n{}", story.kept.title);
+            if story.superseded {
+                text.push_str("  superseded: a newer copy of it counts; by itself it would come to this:\n");
+            }
+            text.push_str(&story.kept.body);
+        }
+    }
+    text
+}
+
+fn listed(stories: &[Found<Story>], format: listing::Format) -> Result<()> {
+    let mut out = stdout().lock();
+    let mut listing = Listing::begin(format, &HEADS, &mut out)?;
+    for Found { kept: story, superseded } in stories {
+        let entry = story.reason.map(Reason::entry);
+        let of_entry = |text: fn(&vtr_kernel::reason::Entry) -> &'static str| {
+            entry.map_or(Cell::Null, |entry| Cell::text(text(entry)))
+        };
+        let day = |day: Option<Day>| day.map_or(Cell::Null, Cell::Day);
+        listing.row(&[
+            Cell::text(&*story.seller),
+            Cell::text(&*story.order),
+            Cell::text(&*story.package),
+            Cell::text(&*story.place),
+            Cell::text(story.fate),
+            Cell::Flag(*superseded),
+            day(story.day),
+            of_entry(|entry| entry.class.name()),
+            of_entry(|entry| entry.name),
+            entry.map_or(Cell::Null, |entry| Cell::Count(i64::from(entry.rung))),
+            Cell::text(&*story.rule),
+            of_entry(|entry| entry.meaning),
+            Cell::text(&*story.to_do),
+            day(story.act_by),
+            story.likely.as_deref().map_or(Cell::Null, Cell::text),
+            Cell::text(&*story.body),
+        ])?;
+    }
+    listing.finish(&mut stderr())
+}
+
+/// A cell of a row as text; empty where the source has none.
+fn typed(row: &Row, column: Column) -> String {
+    let cell = row.batch.column_by_name(column.name()).and_then(|array| shown_cell(array, row.row));
+    let said = || row.constants.iter().find(|(constant, _)| *constant == column).map(|(_, text)| text.clone());
+    cell.or_else(said).map_or(String::new(), |text| text.trim().to_owned())
+}
+
+/// Seller and order of a row, as typed.
+pub(super) fn names(row: &Row) -> (String, String) {
+    (typed(row, Column::SellerId), typed(row, Column::OrderId))
+}
+
+fn story(plan: &Plan, settings: &Settings, row: Row) -> (Story, Option<Copy>) {
+    let mut story = Story {
+        seller: typed(&row, Column::SellerId),
+        order: typed(&row, Column::OrderId),
+        place: row.place.to_owned(),
+        title: format!("Row in {}", row.place),
+        ..Story::default()
+    };
+    facts_as_typed(row.batch, row.row, row.constants, &mut story.body);
     let mut copy = None;
-    let mut title = format!("Row in {place}");
-    facts_as_typed(batch, row, constants, &mut body);
-    match fate {
+    match row.fate {
         Fate::Rejected(reject) => {
+            story.fate = "rejected";
             let column = reject.column.as_deref().unwrap_or("the record");
-            line(&mut body, "verdict", &format!("rejected: {column}: {}", reject.reason));
+            line(&mut story.body, "verdict", &format!("rejected: {column}: {}", reject.reason));
         }
         Fate::AfterAsOf(day) => {
+            story.fate = "after_as_of";
             let as_of = date_from_day(plan.as_of);
-            line(&mut body, "day", &date_from_day(day).to_string());
+            line(&mut story.body, "day", &date_from_day(day).to_string());
             line(
-                &mut body,
+                &mut story.body,
                 "verdict",
                 &format!("after_as_of: it was updated or shipped after {as_of}, so on that day it was not yet there"),
             );
         }
         Fate::Judged { facts, verdict, package, copy: found } => {
-            title = format!(
-                "Package {} ({place})",
-                if package.is_empty() { "without id or number".into() } else { shown(package) }
-            );
+            story.fate = "judged";
+            let named = if package.is_empty() { "without id or number".into() } else { shown(package) };
+            story.title = format!("Package {named} ({})", row.place);
+            story.package = package.to_owned();
             copy = found;
-            judged(plan, settings, facts, verdict, &mut body);
+            judged(plan, settings, facts, verdict, &mut story);
         }
     }
-    Story { title, body, copy }
+    (story, copy)
 }
 
 fn line(body: &mut String, head: &str, text: &str) {
@@ -212,8 +263,15 @@ fn facts_as_typed(batch: &RecordBatch, row: usize, constants: &[(Column, String)
     line(body, "facts", &said.chain(typed).collect::<Vec<_>>().join("\n             "));
 }
 
-fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, body: &mut String) {
+fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, story: &mut Story) {
     let book = &*plan.book;
+    (story.day, story.reason) = (Some(verdict.day), Some(verdict.reason));
+    story.rule = book.rule(verdict.rule).to_owned();
+    story.likely = verdict.likely_carrier.map(|owner| book.carriers.entry(owner).id.clone());
+    if let Some(mending) = mending(book, settings, facts, verdict) {
+        (story.to_do, story.act_by) = (fix(book, verdict, &mending), mending.act_by());
+    }
+    let body = &mut story.body;
     let day = date_from_day(verdict.day);
     if let Marketplace::Known(id) = facts.marketplace {
         let selected = select(facts, book, id, verdict.day);
@@ -279,15 +337,22 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, bo
     if verdict.unpriced {
         line(body, "note", "a rule asked for the package's value, but value, currency or rate is unknown");
     }
-    let (utc, terms) = (Zone::utc(), &settings.terms);
-    if let Some(mending) = Mending::of(facts, verdict.reason, terms, zone(book, facts.marketplace, &utc)) {
-        let likely = verdict.likely_carrier.map(|owner| book.carriers.entry(owner).name.as_str());
-        let fix = suggested_fix(verdict.reason, mending.fixable_by, mending.is_pending, likely);
-        line(body, "to do", &fix);
-        if let Some(day) = mending.act_by() {
-            line(body, "by", &format!("{}, the promised day", date_from_day(day)));
-        }
+    if !story.to_do.is_empty() {
+        line(body, "to do", &story.to_do);
     }
+    if let Some(day) = story.act_by {
+        line(body, "by", &format!("{}, the promised day", date_from_day(day)));
+    }
+}
+
+fn mending(book: &vtr_kernel::Book, settings: &Settings, facts: &Facts, verdict: &Verdict) -> Option<Mending> {
+    let utc = Zone::utc();
+    Mending::of(facts, verdict.reason, &settings.terms, zone(book, facts.marketplace, &utc))
+}
+
+fn fix(book: &vtr_kernel::Book, verdict: &Verdict, mending: &Mending) -> String {
+    let likely = verdict.likely_carrier.map(|owner| book.carriers.entry(owner).name.as_str());
+    suggested_fix(verdict.reason, mending.fixable_by, mending.is_pending, likely).into_owned()
 }
 
 /// How sure the rule is that decided, and what the book notes on it; for want of a note what it notes on the version.

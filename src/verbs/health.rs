@@ -1,19 +1,24 @@
 //! `vtr health`: where each account stands, worst first, and an exit code for schedulers.
 //!
 //! It shows the published `account_health` as it is and computes nothing new but the percentages
-//! shown, which are cut and not rounded. It fails where the table cannot be read, and with
+//! shown, which are cut and not rounded; on a narrow terminal an account is a card of some lines. It fails where the table cannot be read, and with
 //! `fail_on` where an account stands that badly.
 
 use super::filters::{Filters, Wanted};
-use super::listing::{self, Cell, Format, Listing};
+use super::listing::{self, CARDS_BELOW, Cell, Format, Listing, wrapped};
 use crate::error::{Error, Result};
+use crate::job::shelf;
+use crate::pages::model::Standing;
+use crate::pages::words::{self, Names};
 use crate::publish::store::Store;
 use crate::schema::Table;
 use crate::tables::health::Status;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
 use std::io::Write;
+use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
+use vtr_kernel::text::shown;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +71,80 @@ impl<'a> Row<'a> {
             Cell::Count(count) => Some(count),
             _ => None,
         }
+    }
+
+    fn day(&self, name: &str) -> Day {
+        match self.cell(name) {
+            Cell::Day(day) => day,
+            _ => Day::default(),
+        }
+    }
+
+    fn is_few(&self) -> bool {
+        self.cell("few") == Cell::Flag(true)
+    }
+
+    fn standing(&self) -> Standing {
+        match self.status {
+            _ if self.is_few() => Standing::Few,
+            Status::Breach => Standing::Breach,
+            Status::AtRisk => Standing::AtRisk,
+            Status::Good | Status::NoData => Standing::Good,
+        }
+    }
+
+    /// Who it is, how it stands and why, in two or three lines.
+    fn card(&self, names: &Names, width: usize) -> String {
+        let market = names.market(self.text("marketplace"));
+        let programme = match self.text("programme") {
+            "standard" => String::new(),
+            programme => format!(", programme {programme}"),
+        };
+        let category = match self.text("product_category") {
+            crate::pages::model::ALL => "all categories".to_owned(),
+            category => format!("category {category}"),
+        };
+        let who = format!("{}, {market}{programme}, {category}", self.text("seller_id"));
+        let standing = match self.status {
+            Status::NoData => "no package that counts".to_owned(),
+            _ => listing::coloured(self.standing()),
+        };
+        let rate = if self.status == Status::NoData { String::new() } else { format!(" {:>9}  ", self.percent()) };
+        let mut card = format!("{standing}{rate}  {}\n", shown(&who));
+        let indent = |text: &str| {
+            wrapped(text, width.saturating_sub(4)).iter().map(|line| format!("    {line}\n")).collect::<String>()
+        };
+        let eligible = self.count("eligible").unwrap_or_default();
+        if eligible == 0 {
+            return card;
+        }
+        let defects = self.count("defects").unwrap_or_default();
+        let mut told = format!("{} of {}", words::plural(defects, "defect"), words::plural(eligible, "package"));
+        if let Some(budget) = self.count("defect_budget") {
+            told += &match budget {
+                budget if budget < 0 => format!(", {} too many for {}", words::number(-budget), self.target()),
+                0 => format!(", one more would miss {}", self.target()),
+                budget => format!(", {} more fit {}", words::number(budget), self.target()),
+            };
+            told += &match self.count("valid_needed") {
+                Some(0) => String::new(),
+                Some(needed) => format!("; {} more valid packages bring it back", words::number(needed)),
+                None => "; no number of valid packages brings it back".to_owned(),
+            };
+        }
+        card += &indent(&told);
+        if let (Cell::Text(reason), Cell::Text(carrier), Some(packages)) =
+            (self.cell("cause_reason"), self.cell("cause_carrier"), self.count("cause_packages"))
+        {
+            let cause = format!(
+                "Mostly: {}, {}, {} of {defects}",
+                words::reason_inline(&reason),
+                names.carrier(&carrier),
+                words::number(packages)
+            );
+            card += &indent(&shown(&cause));
+        }
+        card
     }
 
     fn percent(&self) -> String {
@@ -158,8 +237,11 @@ fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>>
             }
         }
     }
-    // The sort is stable: rows that are equally bad keep the order of the table's key.
-    rows.sort_by_key(|row| (std::cmp::Reverse(row.status), row.count("defect_budget").unwrap_or(i64::MAX)));
+    // The sort is stable: rows that are equally bad keep the order of the table's key. Of few packages little can be
+    // told, so such rows come last.
+    rows.sort_by_key(|row| {
+        (row.is_few(), std::cmp::Reverse(row.status), row.count("defect_budget").unwrap_or(i64::MAX))
+    });
     Ok(rows)
 }
 
@@ -172,11 +254,21 @@ fn show(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write
         if rows.is_empty() {
             return Ok(());
         }
-        let mut listing = Listing::begin(format, &SHOWN, out)?;
-        for row in rows {
-            listing.row(&row.shown())?;
+        let width = listing::width();
+        write(out, &head(rows, width))?;
+        if width < CARDS_BELOW {
+            let names = Names::of(shelf::book(&[])?.as_ref());
+            for row in rows {
+                write(out, &row.card(&names, width))?;
+            }
+        } else {
+            let mut listing = Listing::begin(format, &SHOWN, out)?;
+            for row in rows {
+                listing.row(&row.shown())?;
+            }
+            listing.finish(notes)?;
         }
-        return listing.finish(notes);
+        return write(out, &legend(rows, width));
     }
     let heads: Vec<&'static str> = Table::AccountHealth.columns().iter().map(|facts| facts.name).collect();
     let mut listing = Listing::begin(format, &heads, out)?;
@@ -185,6 +277,39 @@ fn show(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write
         listing.row(&cells)?;
     }
     listing.finish(notes)
+}
+
+fn write(out: &mut dyn Write, text: &str) -> Result<()> {
+    out.write_all(text.as_bytes()).map_err(|error| Error::failed("writing the rows", error))
+}
+
+/// Which window is judged, as of which day.
+fn head(rows: &[Row], width: usize) -> String {
+    let Some(first) = rows.first() else { return String::new() };
+    let (start, end, as_of) = (first.day("window_start"), first.day("window_end"), first.day("as_of"));
+    let is_one = rows.iter().all(|row| (row.day("window_start"), row.day("window_end")) == (start, end));
+    let others = if is_one { "" } else { " (of the first row; others have windows of their own)" };
+    let text = format!(
+        "As of {} {}. Judged: {} to {}{others}, the last {} that are final.",
+        words::weekday(as_of, as_of),
+        words::date(as_of).format("%Y"),
+        words::day(start, as_of),
+        words::day(end, as_of),
+        words::plural(i64::from(end - start + 1), "day")
+    );
+    wrapped(&text, width).iter().map(|line| format!("{line}\n")).collect::<String>() + "\n"
+}
+
+/// What the words of the list mean.
+fn legend(rows: &[Row], width: usize) -> String {
+    let mut text =
+        "Budget (fit, too many): how many more defects the same packages could hold and still meet the target. \
+                    Needed (bring it back): how many valid packages without a defect would bring the rate back to it."
+            .to_owned();
+    if rows.iter().any(Row::is_few) {
+        text += " Too few to judge: below the job's min_eligible packages; listed last.";
+    }
+    "\n".to_owned() + &wrapped(&text, width).iter().map(|line| format!("{line}\n")).collect::<String>()
 }
 
 fn gate(rows: &[Row], worst: Status) -> Result<()> {
@@ -267,8 +392,8 @@ mod tests {
         let (_, out, _) = shown(&Query::default());
         assert!(out.contains(" 94.99 % ") && !out.contains("95.00 %\u{a0}"), "{out}");
         assert!(out.contains("≥ 95 %"), "{out}");
-        let no_data = out.lines().find(|line| line.contains("no_data")).unwrap();
-        assert!(no_data.contains(" - "), "{no_data}");
+        assert!(out.contains("no package that counts  D, "), "{out}");
+        assert!(out.starts_with("As of ") && out.contains("Budget (fit, too many)"), "{out}");
     }
 
     #[test]

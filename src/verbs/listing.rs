@@ -5,6 +5,7 @@
 //! escapes control characters. It fails where a file is no such table or writing fails.
 
 use crate::error::{Error, Result};
+use crate::pages::model::Standing;
 use crate::publish::encode;
 use crate::publish::store::Store;
 use crate::schema::{MONEY, Table};
@@ -14,7 +15,7 @@ use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, SecondsFormat};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::str::FromStr;
 use vtr_kernel::calendar::{self, Day, Micros};
 use vtr_kernel::text::{is_hidden, shown};
@@ -141,6 +142,8 @@ pub struct Listing<'w> {
 
 enum Sink<'w> {
     Table(comfy_table::Table, &'w mut dyn Write),
+    /// Where a table would be too narrow to read: its columns, some lines a row.
+    Cards(usize, &'w mut dyn Write),
     Csv(Box<csv::Writer<&'w mut dyn Write>>),
     Json(&'w mut dyn Write),
 }
@@ -153,6 +156,7 @@ impl<'w> Listing<'w> {
     /// A listing with these columns.
     pub fn begin(format: Format, heads: &[&'static str], out: &'w mut dyn Write) -> Result<Listing<'w>> {
         let sink = match format {
+            Format::Table if width() < CARDS_BELOW => Sink::Cards(width(), out),
             Format::Table => {
                 let mut table = comfy_table::Table::new();
                 table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
@@ -175,6 +179,10 @@ impl<'w> Listing<'w> {
     /// Adds a row, one cell for each column.
     pub fn row(&mut self, cells: &[Cell]) -> Result<()> {
         match &mut self.sink {
+            Sink::Cards(width, out) => {
+                let card = card(&self.heads, cells, *width);
+                write!(out, "{card}").map_err(unwritten)?;
+            }
             Sink::Table(table, _) => {
                 table.add_row(cells.iter().map(|cell| {
                     let alignment = if matches!(cell, Cell::Count(_) | Cell::Share(_)) {
@@ -209,6 +217,7 @@ impl<'w> Listing<'w> {
     /// Writes what is left, and says on `notes` what was changed.
     pub fn finish(self, notes: &mut dyn Write) -> Result<()> {
         match self.sink {
+            Sink::Cards(_, out) => out.flush().map_err(unwritten)?,
             Sink::Table(table, out) => {
                 writeln!(out, "{}", table.trim_fmt()).and_then(|()| out.flush()).map_err(unwritten)?
             }
@@ -232,6 +241,71 @@ impl<'w> Listing<'w> {
 /// Whether a spreadsheet would run a cell.
 pub fn is_formula(cell: &Cell) -> bool {
     matches!(cell, Cell::Text(text) if would_run(text))
+}
+
+/// Columns of a terminal below which rows are shown as cards.
+pub const CARDS_BELOW: usize = 140;
+/// Columns where nobody says how many there are: of pipes, logs and files.
+const UNKNOWN_WIDTH: usize = 80;
+/// Cells on the first line of a card.
+const CARD_HEAD: usize = 4;
+
+/// How many columns people see: the terminal's, or what `COLUMNS` says.
+pub fn width() -> usize {
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse().ok());
+    let seen = || comfy_table::Table::new().width().map(usize::from);
+    said.or_else(seen).filter(|width| *width > 0).unwrap_or(UNKNOWN_WIDTH).max(40)
+}
+
+/// A row as a card: its first cells on one line, the others with their heads below, without those that are empty.
+fn card(heads: &[&str], cells: &[Cell], width: usize) -> String {
+    let text = |cell: &Cell| shown(&cell.plain()).into_owned();
+    let first: Vec<String> = cells.iter().take(CARD_HEAD).map(text).filter(|text| !text.is_empty()).collect();
+    let rest = heads.iter().zip(cells).skip(CARD_HEAD).map(|(head, cell)| (head.replace('_', " "), text(cell)));
+    let rest: Vec<String> =
+        rest.filter(|(_, text)| !text.is_empty()).map(|(head, text)| format!("{head} {text}")).collect();
+    let mut card = wrapped(&first.join("  "), width).join("\n    ") + "\n";
+    for line in wrapped(&rest.join("; "), width.saturating_sub(4)) {
+        card += &format!("    {line}\n");
+    }
+    card
+}
+
+/// A text in lines of at most so many characters, broken between words; a longer word has a line of its own.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width.max(20) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+/// Whether colours are wanted: on a terminal, unless `NO_COLOR` says no.
+fn has_colours() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()) && io::stdout().is_terminal()
+}
+
+/// A standing in words, with its shape, and in its colour where there are colours.
+pub fn coloured(standing: Standing) -> String {
+    let (shape, colour) = match standing {
+        Standing::Breach => ('▲', 31),
+        Standing::AtRisk => ('◆', 33),
+        Standing::Good => ('●', 32),
+        Standing::Few => ('○', 2),
+    };
+    let words = format!("{shape} {}", standing.words().to_lowercase());
+    if has_colours() { format!("\u{1b}[{colour}m{words}\u{1b}[0m") } else { words }
+}
+
+/// A line that stands out where there are colours.
+pub fn emphasised(line: &str) -> String {
+    if has_colours() { format!("\u{1b}[1m{line}\u{1b}[0m") } else { line.to_owned() }
 }
 
 /// Whether a spreadsheet would take a text for a formula: `=`, `+`, `-` or `@`, also full-width as
@@ -422,6 +496,25 @@ pub(super) mod tests {
     fn terminals_are_not_steered() {
         let (out, _) = listed(Format::Table, &[vec![Cell::text("\u{1b}[2Jred\u{202e}"), Cell::Flag(true)]]);
         assert!(out.contains("\\u{1b}[2Jred\\u{202e}") && !out.contains('\u{1b}'), "{out}");
+    }
+
+    #[test]
+    fn a_card_fits_and_leaves_out_what_is_empty() {
+        let heads = ["day", "seller", "market", "order_id", "number", "likely_carrier", "suggested_fix"];
+        let long = "Compare the number with the label: a character is missing, extra or mistyped.";
+        let cells = [
+            Cell::Day(0),
+            Cell::text("A"),
+            Cell::text("GB"),
+            Cell::text("1-2"),
+            Cell::text("T1"),
+            Cell::Null,
+            Cell::text(long),
+        ];
+        let card = card(&heads, &cells, 60);
+        assert!(card.starts_with("1970-01-01  A  GB  1-2\n    number T1; suggested fix Compare"), "{card}");
+        assert!(card.lines().all(|line| line.chars().count() <= 60) && !card.contains("likely"), "{card}");
+        assert_eq!(wrapped("a bb ccc", 20), ["a bb ccc"]);
     }
 
     #[test]

@@ -5,7 +5,9 @@
 
 pub mod book;
 pub mod carriers;
+mod compare;
 pub mod completions;
+mod confirm;
 pub mod dbt;
 pub mod defects;
 pub mod explain;
@@ -17,14 +19,17 @@ pub mod inspect;
 pub mod job;
 pub mod listing;
 pub mod man;
+mod orders;
 pub mod plan;
 mod published;
+pub mod report;
 pub mod resolve;
 pub mod run;
 pub mod sync;
 pub mod tables;
 pub mod verify;
 pub mod views;
+pub mod worklist;
 
 use crate::cli::{Cli, JobOptions, RangeOptions, Verb};
 use crate::error::{Error, Result};
@@ -45,6 +50,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Explain(args) => explain::run(args, global),
         Verb::Defects(args) => published::defects(args),
         Verb::Health(args) => published::health(args),
+        Verb::Worklist(args) => worklist::run(args),
+        Verb::Report(args) => report::run(args),
         Verb::Carriers(args) => carriers::run(args),
         Verb::Book(verb) => book::run(verb, SystemTime::now()),
         Verb::Gen(args) => r#gen::run(args, global),

@@ -4,8 +4,8 @@
 //! output has no publication or lacks the table, or a filter is not understood.
 
 use super::filters::{Asked, Filters, Packages, Published};
-use super::listing::Format;
-use super::{defects, health};
+use super::listing::{self, Format};
+use super::{compare, defects, health};
 use crate::cli::{DefectsArgs, FailOn, HealthArgs, ListFormat};
 use crate::error::{Error, Result};
 use crate::job;
@@ -14,6 +14,7 @@ use crate::publish::{self, Manifest};
 use crate::schema::Table;
 use crate::tables::health::Status;
 use std::io::{Write, stderr, stdout};
+use std::time::SystemTime;
 
 /// `vtr defects`.
 ///
@@ -68,30 +69,70 @@ fn no_defects(reason: Option<&str>, packages: Option<Packages>) -> String {
 /// # Errors
 /// Those of the manifest and of the list; [`Error::Gate`] by `--fail-on`.
 pub fn health(args: &HealthArgs) -> Result<()> {
+    if args.fail_on == Some(FailOn::Worse) && args.compare.is_none() {
+        return Err(Error::Usage("--fail-on worse: give the version to compare with by --compare".into()));
+    }
     let store = publish::at(&args.out)?;
     let manifest = open(store.as_ref(), Table::AccountHealth)?;
     let published = Published { store: store.as_ref(), manifest: &manifest };
     let asked = Asked { seller: args.seller.as_deref(), marketplace: args.marketplace.as_deref(), carrier: None };
     let query = health::Query {
         filters: Filters::of(&asked, &*job::shelf::book(&[])?, &published)?,
-        format: format(args.format),
+        format: format_of(args.format, args.json),
         limit: args.limit,
-        fail_on: args.fail_on.map(|status| match status {
-            FailOn::Breach => Status::Breach,
-            FailOn::AtRisk => Status::AtRisk,
+        fail_on: args.fail_on.and_then(|status| match status {
+            FailOn::Breach => Some(Status::Breach),
+            FailOn::AtRisk => Some(Status::AtRisk),
+            FailOn::Worse => None,
         }),
     };
+    if let Some(before) = args.compare {
+        let before = version(store.as_ref(), Table::AccountHealth, Some(before))?;
+        let worse = if args.fail_on == Some(FailOn::Worse) { compare::Worse::Fails } else { compare::Worse::Said };
+        let compared =
+            compare::run(store.as_ref(), (&before, &manifest), &query, worse, &mut stdout().lock(), &mut stderr());
+        return listing::unless_pipe_closed(compared);
+    }
     let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
-    health::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())
+    health::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())?;
+    age(&manifest);
+    Ok(())
+}
+
+/// Says how old the figures are.
+fn age(manifest: &Manifest) {
+    let as_of = manifest.health_as_of.unwrap_or(manifest.as_of);
+    let today =
+        vtr_kernel::calendar::day_from_date(chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).date_naive());
+    let age = match today - as_of {
+        0 => "today".to_owned(),
+        1 => "yesterday".to_owned(),
+        days if days > 1 => format!("{days} days ago"),
+        _ => "a day to come".to_owned(),
+    };
+    crate::progress::say(&format!("figures as of {}, {age}", vtr_kernel::calendar::date_from_day(as_of)));
 }
 
 fn open(store: &dyn Store, table: Table) -> Result<Manifest> {
-    let manifest = publish::open(store, None)?;
+    version(store, table, None)
+}
+
+/// A version of an output that holds a table; by default the highest.
+///
+/// # Errors
+/// There is no such version, or it lacks the table.
+pub fn version(store: &dyn Store, table: Table, version: Option<u64>) -> Result<Manifest> {
+    let manifest = publish::open(store, version)?;
     if manifest.has(table) {
         return Ok(manifest);
     }
     let (out, name) = (store.shown(""), table.name());
     Err(Error::Usage(format!("{out} holds no table {name}; publish it with a job whose [output] `tables` names it")))
+}
+
+/// How a list is written; `--json` is `--format json`.
+pub fn format_of(format: ListFormat, json: bool) -> Format {
+    if json { Format::Json } else { self::format(format) }
 }
 
 pub(super) fn format(format: ListFormat) -> Format {

@@ -21,17 +21,24 @@ use vtr_kernel::calendar::{Day, monday};
 /// Runs the job, and leaves the figures of its last publication.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     args.metrics.as_deref().map_or(Ok(()), metrics::check)?;
+    args.report.as_deref().map_or(Ok(()), super::report::check)?;
     // A job that cannot be read has no name yet.
     let mut last = RunReport { job: args.job.job.display().to_string(), ..RunReport::default() };
     let mut planned = None;
     let ended = publications(args, global, &mut last, &mut planned);
     let ended = sync_sinks(args, global, &mut last, planned.as_ref(), ended);
+    if let (Some(path), Some(plan), true) = (&args.report, &planned, ended.is_ok())
+        && let Err(error) = super::report::after_run(&plan.output.path, path)
+    {
+        // What was published stands.
+        warn(&format!("--report: {}", error.told()));
+    }
     if last.ended_at.is_empty() {
         last.finish();
         last.outcome = if ended.is_ok() { Outcome::Unchanged } else { Outcome::Failed };
     }
     if let Some(path) = &args.metrics
-        && let Err(error) = metrics::write(path, &last, exit_code(&ended))
+        && let Err(error) = metrics::write(path, &last, &accounts(planned.as_ref(), &ended), exit_code(&ended))
     {
         // What was published stands, and what failed has its own error.
         warn(&error.told());
@@ -67,6 +74,15 @@ fn sync_sinks(
         }
         (ended, synced) => ended.and(synced),
     }
+}
+
+/// How the accounts of the newest version stand; none after a run that failed, and none where nothing tells.
+fn accounts(plan: Option<&Plan>, ended: &Result<()>) -> metrics::Accounts {
+    let Some(plan) = plan.filter(|_| ended.is_ok()) else { return metrics::Accounts::default() };
+    metrics::Accounts::of(&plan.output.path).unwrap_or_else(|error| {
+        warn(&format!("--metrics: the accounts are left out: {}", error.told()));
+        metrics::Accounts::default()
+    })
 }
 
 fn exit_code(ended: &Result<()>) -> i32 {

@@ -13,6 +13,7 @@ mod invariance;
 mod leftovers;
 mod memory;
 mod operations;
+mod pages;
 mod privacy;
 mod ranges;
 mod reading;

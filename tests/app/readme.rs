@@ -23,10 +23,12 @@ fn shown() -> Vec<(&'static str, &'static str, String)> {
         let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
         format!("```text\n{}\n```\n", lines.join("\n"))
     };
-    let health = ok(&["health", &target, "--limit", "8"]);
+    let health = ok(&["health", &target, "--limit", "3"]);
+    let worklist = ok(&["worklist", &target, "--seller", "A1CABLECORNER0", "--marketplace", "DE"]);
     let story = ok(&["explain", "jobs/weekly.toml", "--seller", "A1QUICKPICKDE0", "--order", "218-8449885-6049256"]);
     vec![
         ("README.md", "health", block(health)),
+        ("README.md", "worklist", block(worklist)),
         ("README.md", "explain", block(story)),
         ("docs/tables.md", "reasons", reasons()),
         ("docs/tables.md", "tables", vtr::schema::markdown()),

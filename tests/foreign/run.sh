@@ -17,6 +17,12 @@ for name in 'o?t' 'o*t' 'o[a-z]t' 'o[' '**' "o't" oxt; do
   target/release/vtr run "$work/named/job.toml" --quiet --out "$work/named/$name"
 done
 "$work/venv/bin/python" tests/foreign/views.py "$work/named"
+for day in 2025-05-31 2025-04-28; do
+  target/release/vtr run jobs/weekly.toml --quiet --as-of "$day" --set as_of_mode=scans --out "$work/$day"
+  target/release/vtr report "$work/$day" -o "$work/$day.html"
+  target/release/vtr worklist "$work/$day" --format csv > "$work/$day.csv"
+  "$work/venv/bin/python" tests/foreign/pages.py "$work/$day" "$work/$day.html" "$work/$day.csv"
+done
 run() { target/release/vtr run jobs/weekly.toml --quiet --out "$work/other" --lineage "$work/lineage.jsonl" "$@"; }
 run --metrics "$work/good.prom"
 code=0

@@ -1,0 +1,681 @@
+//! The page of one account: the sentence, six answers, the figure over time, causes, work list, levers, evidence.
+//!
+//! It composes what the model holds and reads nothing; nothing in it divides but to draw. Lists are cut where their
+//! captions say so, sums never. Nothing in it fails.
+
+use super::chart::{self, Point};
+use super::html::Html;
+use super::levers::{self, Enough, Event, Lever};
+use super::model::{self, Account, Breakdown, LeftOut, Standing, Week};
+use super::view::{Head, Side, Table, pareto, rendered, side};
+use super::words::{self, NONE, Names, THIN};
+use super::work::{self, Actor, Group, Item, Work};
+use askama::Template;
+use std::collections::BTreeMap;
+use vtr_kernel::Reason;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::tally::Tally;
+
+/// Rows of a list of packages that a page shows.
+const LIST_ROWS: usize = 8;
+/// Categories shown at most.
+const CATEGORIES: usize = 30;
+/// Carriers shown at most.
+const CARRIERS: usize = 40;
+/// Packages below which carriers are shown together.
+const FEW_PACKAGES: u64 = 5;
+
+/// All that one account's page is made of.
+pub struct Detail<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Its categories, those with most defects first.
+    pub categories: &'a [(String, Account)],
+    /// Its weeks and windows, oldest first.
+    pub points: &'a [Point],
+    /// Its judged window by carrier.
+    pub breakdown: &'a Breakdown,
+    /// What is left out of the rate; `None` where no table says.
+    pub left: Option<&'a LeftOut>,
+    /// What is to be done; `None` where no table says.
+    pub work: Option<&'a Work>,
+    /// Changes whose effect is asked for.
+    pub events: &'a [Event],
+    /// Names of marketplaces and carriers.
+    pub names: &'a Names,
+}
+
+struct Part {
+    title: String,
+    anchor: Option<String>,
+    pieces: Vec<Html>,
+}
+
+impl Part {
+    fn of(title: impl Into<String>, pieces: Vec<Html>) -> Part {
+        Part { title: title.into(), anchor: None, pieces }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "account.html", config = "src/pages/askama.toml")]
+struct Body {
+    id: String,
+    class: &'static str,
+    shape: Html,
+    standing: &'static str,
+    title: String,
+    lead: Html,
+    facts: Vec<(&'static str, Html)>,
+    finding: String,
+    timeline: Option<Html>,
+    parts: Vec<Part>,
+}
+
+struct LeverView {
+    text: String,
+    bar: Html,
+    counts: Html,
+    verdict: Html,
+}
+
+#[derive(Template)]
+#[template(path = "levers.html", config = "src/pages/askama.toml")]
+struct Levers {
+    note: String,
+    levers: Vec<LeverView>,
+}
+
+/// Where an account stands, in at most three sentences.
+pub fn lead(account: &Account) -> Html {
+    let packages = words::plural(account.tally.eligible as i64, "package");
+    let defects = words::plural(account.defects(), "defect");
+    let rate = Html::new().strong(words::rate(account.tally)).and(format!(" of {packages}"));
+    let Some(target) = account.target else {
+        return rate.and(format!("; no rule is in force that asks for a rate. {defects}."));
+    };
+    let asks = format!("; Amazon asks {}. ", words::target(target));
+    let budget = account.budget.unwrap_or_default();
+    match account.standing {
+        Standing::Few => rate.and(format!(
+            ": too few to judge. {defects}; each package moves the rate by {} points.",
+            words::cut(1, account.tally.eligible)
+        )),
+        Standing::Breach => {
+            let fit = account.defects() + budget;
+            let fit = if fit > 0 { format!("at most {} fit", words::number(fit)) } else { "none fits".to_owned() };
+            let verb = if account.defects() == 1 { "There is" } else { "There are" };
+            let lead = rate.and(asks).and(verb).and(" ").strong(format!("{defects} where {fit}")).and(".");
+            match account.needed {
+                Some(needed) if needed > 0 => {
+                    lead.and(format!(" {} more valid packages without a defect bring it back.", words::number(needed)))
+                }
+                _ => lead.and(" No number of further packages brings it back within this window."),
+            }
+        }
+        Standing::AtRisk | Standing::Good => {
+            let room = match budget {
+                0 => "one more would miss the target".to_owned(),
+                1 => "1 more fits".to_owned(),
+                more => format!("{} more fit", words::number(more)),
+            };
+            let defects = if account.defects() == 0 { "No defects".to_owned() } else { defects };
+            let lead = rate.and(asks).and(format!("{defects}; {room}."));
+            if account.low < target.share() {
+                lead.and(format!(
+                    " With so few packages the true rate may be as low as {}{THIN}%.",
+                    words::percent(account.low, 2)
+                ))
+            } else {
+                lead
+            }
+        }
+    }
+}
+
+/// The page of an account.
+pub fn page(detail: &Detail) -> Html {
+    let account = detail.account;
+    let is_charted = matches!(account.standing, Standing::Breach | Standing::AtRisk) && !detail.points.is_empty();
+    let timeline = is_charted.then(|| chart::timeline(account, detail.points));
+    let mut parts = Vec::new();
+    parts.extend(detail.category_part());
+    parts.extend(detail.causes());
+    parts.push(detail.work_part());
+    parts.extend(detail.lever_part());
+    parts.extend(detail.carrier_part());
+    parts.extend(detail.events.iter().map(|event| detail.evidence(event)));
+    parts.extend(detail.left_part());
+    if is_charted {
+        parts.push(detail.figures());
+    }
+    rendered(&Body {
+        id: account.id(),
+        class: chart::class(account.standing),
+        shape: chart::shape(account.standing, 14),
+        standing: account.standing.words(),
+        title: account.title(detail.names),
+        lead: lead(account),
+        facts: detail.facts(),
+        finding: chart::finding(account, detail.points),
+        timeline,
+        parts,
+    })
+}
+
+impl Detail<'_> {
+    fn as_of(&self) -> Day {
+        self.account.as_of
+    }
+
+    fn weeks(&self) -> Vec<Week> {
+        self.points.iter().map(|point| point.week.clone()).collect()
+    }
+
+    /// Why, where, what first, what then, whether it is enough, what comes next.
+    fn facts(&self) -> Vec<(&'static str, Html)> {
+        let account = self.account;
+        let mut facts = Vec::new();
+        let cause = match account.cause {
+            Some(_) => format!("{} defects", model::cause(account, self.names)),
+            None => "No defects in the judged window".to_owned(),
+        };
+        facts.push(("Why", Html::text(cause)));
+        if let [(name, category), _, ..] = self.categories
+            && category.defects() > 1
+            && category.defects() * 3 > account.defects() * 2
+        {
+            facts.push((
+                "Where",
+                Html::text(format!(
+                    "{name}: {} of {} defects; its rate is {}",
+                    words::number(category.defects()),
+                    words::number(account.defects()),
+                    words::rate(category.tally)
+                )),
+            ));
+        }
+        if let Some(todo) = self.work.map(work::in_order) {
+            let id = format!("{}w", account.id());
+            let mut todo = todo.into_iter();
+            match todo.next() {
+                None => facts.push(("First", Html::text("Nothing: no defect that still counts can be mended"))),
+                Some((actor, group)) => {
+                    let mut first = Html::link(&id, actor.action(group.packages, self.names));
+                    if let (Actor::Correct, Some(day)) = (actor, group.act_by) {
+                        first = first
+                            .and(", the first by ")
+                            .strong(words::weekday(day, self.as_of()))
+                            .and(format!(" ({})", words::distance(day, self.as_of())));
+                    } else if let Some((soonest, _)) = group.until {
+                        first = first.and(format!(
+                            "; the first of them is worth it until {}",
+                            words::weekday(soonest, self.as_of())
+                        ));
+                    }
+                    facts.push(("First", first));
+                }
+            }
+            if let Some((actor, group)) = todo.next() {
+                let rest: i64 = todo.map(|(_, group)| group.packages).sum();
+                let others = if rest > 0 {
+                    format!(", and {} of others", words::plural(rest, "package"))
+                } else {
+                    String::new()
+                };
+                facts.push(("Then", Html::text(format!("{}{others}", actor.action(group.packages, self.names)))));
+            }
+        }
+        facts.extend(self.enough().map(|answer| ("Enough?", answer)));
+        facts.extend(self.next().map(|next| ("Next", next)));
+        facts
+    }
+
+    fn enough(&self) -> Option<Html> {
+        let (account, work) = (self.account, self.work?);
+        if account.standing == Standing::Few {
+            return None;
+        }
+        let (numbers, carriers) = levers::mendable(work);
+        let mended = words::number((numbers + carriers) as i64);
+        let end = words::day(account.outlook.end, self.as_of());
+        let all = if numbers + carriers == 1 {
+            "mending the one that can be mended".to_owned()
+        } else {
+            format!("mending all {mended} that can be mended")
+        };
+        Some(match levers::enough(account, work)? {
+            Enough::Yes(to) => {
+                Html::new().strong("Yes").and(format!(": {all} gives {} in the window to {end}", words::rate(to)))
+            }
+            Enough::WithWaiting(to, scans) => Html::new().strong("Only with more scans").and(format!(
+                ": {all} gives {} in the window to {end}, and {scans} of the {} must be scanned too",
+                words::rate(to),
+                words::plural(account.outlook.pending as i64, "waiting package")
+            )),
+            Enough::No(to, missing) => Html::new().strong("No").and(format!(
+                ": {all} gives {} in the window to {end}{}, {} short",
+                words::rate(to),
+                if account.outlook.pending > 0 { " even if all that wait are scanned" } else { "" },
+                words::plural(missing as i64, "package")
+            )),
+        })
+    }
+
+    fn next(&self) -> Option<Html> {
+        let outlook = self.account.outlook;
+        if outlook.tally.eligible == 0 {
+            return None;
+        }
+        let best = Tally { valid: outlook.tally.valid + outlook.pending, ..outlook.tally };
+        let end = words::day(outlook.end, self.as_of());
+        Some(Html::text(if outlook.pending == 0 {
+            format!("{} in the window to {end}, as things stand", words::rate(outlook.tally))
+        } else {
+            format!(
+                "In the window to {end} the figure stands between {} and {}, as {} scanned or not",
+                words::rate(outlook.tally),
+                words::rate(best),
+                if outlook.pending == 1 {
+                    "the waiting package is".into()
+                } else {
+                    format!("the {} waiting packages are", outlook.pending)
+                }
+            )
+        }))
+    }
+
+    fn category_part(&self) -> Option<Part> {
+        if self.categories.len() < 2 || self.account.standing == Standing::Few {
+            return None;
+        }
+        let row = |(name, category): &(String, Account)| Side {
+            name: name.clone(),
+            tally: category.tally,
+            pending: 0,
+            more: vec![Html::text(match category.standing {
+                Standing::Few => "too few",
+                Standing::Breach => "below target",
+                Standing::AtRisk => "at risk",
+                Standing::Good => "meets it",
+            })],
+        };
+        let rows: Vec<Side> = self.categories.iter().take(CATEGORIES).map(row).collect();
+        let caption = format!(
+            "Amazon may suspend one category and leave the others. Dot: rate; bar: 95{THIN}% interval; upright: target; hollow: fewer than 20 packages.{}",
+            cut_note(rows.len(), self.categories.len())
+        );
+        let table = side("Category", &["Status"], &rows, self.account.target, Html::text(caption));
+        Some(Part::of("Categories", vec![table]))
+    }
+
+    fn causes(&self) -> Option<Part> {
+        let defects = self.account.defects();
+        if self.breakdown.is_empty() || defects < 2 {
+            return None;
+        }
+        let mut reasons = vec![0; Reason::defects().count()];
+        for share in self.breakdown.values() {
+            reasons.iter_mut().zip(&share.reasons).for_each(|(sum, count)| *sum += count);
+        }
+        let by_reason: Vec<_> = model::by_reason(&reasons)
+            .into_iter()
+            .map(|(name, count)| {
+                let fix = Reason::from_name(name).map_or("", |reason| reason.entry().fix);
+                (words::reason(name), count, Html::text(fix))
+            })
+            .collect();
+        let mut carriers: Vec<_> = self.breakdown.iter().filter(|(_, share)| share.defects() > 0).collect();
+        carriers.sort_by_key(|(_, share)| std::cmp::Reverse(share.defects()));
+        let wrong = |reasons: &[i64]| {
+            let parts = model::by_reason(reasons).into_iter();
+            let parts = parts.map(|(name, count)| format!("{} × {}", words::number(count), words::reason_inline(name)));
+            Html::text(parts.collect::<Vec<_>>().join(", "))
+        };
+        let by_carrier: Vec<_> = carriers
+            .into_iter()
+            .map(|(id, share)| (self.names.carrier(id).to_owned(), share.defects(), wrong(&share.reasons)))
+            .collect();
+        let days = words::plural(i64::from(self.account.window_days()), "day");
+        Some(Part::of(
+            format!("Why: {} in the judged {days}", words::plural(defects, "defect")),
+            vec![
+                pareto(
+                    "Reason",
+                    Some("What mends it"),
+                    &by_reason,
+                    "By reason. Bar: share of all defects; tick: sum of the shares so far.",
+                ),
+                pareto("Carrier", Some("What went wrong"), &by_carrier, "By carrier."),
+            ],
+        ))
+    }
+
+    fn work_part(&self) -> Part {
+        let mut pieces = Vec::new();
+        match self.work {
+            None => pieces.push(Html::markup("<p>Nothing to do: no defect that still counts.</p>")),
+            Some(work) => {
+                let mut groups: Vec<_> = work.iter().collect();
+                // As the actors stand, of carriers that with the most packages first.
+                groups.sort_by_key(|(actor, group)| {
+                    let rank = match actor {
+                        Actor::Correct => 0,
+                        Actor::Chase(_) => 1,
+                        Actor::Late => 2,
+                        Actor::Wait => 3,
+                        Actor::Nobody => 4,
+                    };
+                    (rank, std::cmp::Reverse(group.packages))
+                });
+                groups.iter().for_each(|(actor, group)| pieces.extend(self.group(actor, group)));
+            }
+        }
+        let anchor = Some(format!("{}w", self.account.id()));
+        Part { title: "What to do, and by when".into(), anchor, pieces }
+    }
+
+    fn group(&self, actor: &Actor, group: &Group) -> Vec<Html> {
+        let (packages, as_of) = (words::plural(group.packages, "package"), self.as_of());
+        let heading = |text: String| Html::markup("<h4>").and(text).with(&Html::markup("</h4>"));
+        let sentence = |text: String| Html::markup("<p>").and(text).with(&Html::markup("</p>"));
+        let each = match self.account.outlook.tally.eligible {
+            0 => String::new(),
+            eligible => format!(
+                " Each in the window to {} is worth {} points.",
+                words::day(self.account.outlook.end, as_of),
+                words::cut(1, eligible)
+            ),
+        };
+        let last = group.until.map_or(String::new(), |(_, last)| words::weekday(last, as_of));
+        match actor {
+            Actor::Correct => {
+                let caption = format!("{packages}. A correction counts only if it is made before delivery.");
+                let when =
+                    |item: &Item| item.act_by.map_or("as soon as you can".into(), |day| words::weekday(day, as_of));
+                vec![
+                    heading("You: correct the number or the carrier".into()),
+                    self.list(group, caption, "By", &when, "What is wrong", &|item| self.wrong(item)),
+                ]
+            }
+            Actor::Late => {
+                let caption = format!("{packages} whose promised day is over: too late for a sure correction.{each}");
+                let until = |item: &Item| words::weekday(item.worth_until, as_of);
+                vec![
+                    heading("You: overdue, but not known to be delivered, so still worth correcting".into()),
+                    self.list(group, caption, "Worth it until", &until, "What is wrong", &|item| self.wrong(item)),
+                ]
+            }
+            Actor::Chase(carrier) => {
+                let is_known = carrier != "other" && carrier != "(none)";
+                let (who, how) = if is_known {
+                    (format!("{}: ask for scans", self.names.carrier(carrier)), "Send these numbers with the manifest.")
+                } else {
+                    (
+                        "Carrier not known: find it, then ask for scans".into(),
+                        "The name that was typed is no carrier\u{2019}s.",
+                    )
+                };
+                let caption = format!("{packages} not scanned as the rule asks, promised day over. {how}{each}");
+                let until = |item: &Item| words::weekday(item.worth_until, as_of);
+                let promised = |item: &Item| {
+                    Html::text(format!("{}, {}", words::day(item.day, as_of), words::distance(item.day, as_of)))
+                };
+                vec![heading(who), self.list(group, caption, "Worth it until", &until, "Day that counts", &promised)]
+            }
+            Actor::Wait => vec![
+                heading("Wait: not due yet".into()),
+                sentence(format!(
+                    "{packages} without the scans that the rule asks for so far; the promised day is not over. Nothing to do: only those that are never scanned become defects."
+                )),
+            ],
+            Actor::Nobody => vec![
+                heading("Nobody can act".into()),
+                sentence(format!(
+                    "{packages} delivered, or of a kind that the rule does not forgive. The last of them counts until {last}."
+                )),
+            ],
+        }
+    }
+
+    fn list(
+        &self,
+        group: &Group,
+        caption: String,
+        when: &'static str,
+        day: &dyn Fn(&Item) -> String,
+        what: &'static str,
+        told: &dyn Fn(&Item) -> Html,
+    ) -> Html {
+        let row = |item: &Item| {
+            let number = if item.number.chars().any(char::is_alphanumeric) { &*item.number } else { "none" };
+            vec![Html::text(day(item)), Html::text(&item.order), Html::text(number), told(item)]
+        };
+        let rows: Vec<Vec<Html>> = group.items.iter().take(LIST_ROWS).map(row).collect();
+        let mut caption = Html::text(caption);
+        if (rows.len() as i64) < group.packages {
+            caption = caption
+                .and(format!(" The first {} of {}; all: ", rows.len(), words::number(group.packages)))
+                .inside("code", format!("vtr worklist OUT --seller {} --format csv", self.account.key.seller));
+        }
+        let heads = vec![
+            Head::of(when, "when"),
+            Head::of("Order", "id"),
+            Head::of("Number as given", "id"),
+            Head::of(what, "what"),
+        ];
+        Table::plain("work", caption, heads, rows)
+    }
+
+    fn wrong(&self, item: &Item) -> Html {
+        let typed = if item.carrier_typed.is_empty() { "no carrier" } else { &*item.carrier_typed };
+        let text = Html::text(format!("{}: {typed}", words::reason(&item.reason)));
+        match &item.likely {
+            Some(likely) => text.and(" \u{2192} ").strong(self.names.carrier(likely)),
+            None => text,
+        }
+    }
+
+    fn lever_part(&self) -> Option<Part> {
+        let account = self.account;
+        if account.standing == Standing::Few || account.target.is_none() {
+            return None;
+        }
+        let mending = self.work.map(|work| levers::mending(account, work)).unwrap_or_default();
+        let carriers = match account.standing {
+            Standing::Breach => levers::carriers(account, self.breakdown, self.names),
+            _ => Vec::new(),
+        };
+        let mut pieces = Vec::new();
+        if !mending.is_empty() {
+            let note = format!(
+                "Whole packages of the window to {}, the one that can still be moved; packages that wait count as defects. Dark: the rate as it is; light: the gain; upright: the target.",
+                words::day(account.outlook.end, self.as_of())
+            );
+            pieces.push(self.lever_list(note, &mending));
+        }
+        if !carriers.is_empty() {
+            let note = format!(
+                "Whole packages of the judged window to {}: what the figure would have been.",
+                words::day(account.window.1, self.as_of())
+            );
+            pieces.push(self.lever_list(note, &carriers));
+        }
+        (!pieces.is_empty()).then(|| Part::of("What each lever would give", pieces))
+    }
+
+    fn lever_list(&self, note: String, levers: &[Lever]) -> Html {
+        let view = |lever: &Lever| LeverView {
+            text: lever.text.clone(),
+            bar: chart::lever(lever.from, lever.to, self.account.asked()),
+            counts: Html::text(format!(
+                "{}/{} \u{2192} {}/{} = ",
+                lever.from.valid, lever.from.eligible, lever.to.valid, lever.to.eligible
+            ))
+            .strong(words::rate(lever.to)),
+            verdict: match (self.account.meets(lever.from), self.account.meets(lever.to)) {
+                (false, true) => Html::new().strong("reaches the target"),
+                (_, false) => Html::text("not enough by itself"),
+                (true, true) => Html::text("target met already"),
+            },
+        };
+        rendered(&Levers { note, levers: levers.iter().map(view).collect() })
+    }
+
+    fn carrier_part(&self) -> Option<Part> {
+        if self.breakdown.len() < 2 || self.account.standing == Standing::Few {
+            return None;
+        }
+        let mut carriers: Vec<_> =
+            self.breakdown.iter().filter(|(_, share)| share.tally.eligible >= FEW_PACKAGES).collect();
+        carriers.sort_by_key(|(_, share)| std::cmp::Reverse((share.defects(), share.tally.eligible)));
+        let too_many = |tally: Tally| {
+            let budget = self.account.target.and_then(|target| tally.defect_budget(target)).unwrap_or_default();
+            Html::text(if budget < 0 { words::number(-budget) } else { NONE.into() })
+        };
+        let shown = carriers.len().min(CARRIERS);
+        let mut rows: Vec<Side> = carriers[..shown]
+            .iter()
+            .map(|(id, share)| Side {
+                name: self.names.carrier(id).to_owned(),
+                tally: share.tally,
+                pending: 0,
+                more: vec![too_many(share.tally)],
+            })
+            .collect();
+        let rest: Vec<_> = self.breakdown.values().filter(|share| share.tally.eligible < FEW_PACKAGES).collect();
+        if !rest.is_empty() {
+            let sum = rest.iter().fold(Tally::default(), |sum, share| Tally {
+                valid: sum.valid + share.tally.valid,
+                eligible: sum.eligible + share.tally.eligible,
+            });
+            let name = format!("{}, each under {FEW_PACKAGES}", words::plural(rest.len() as i64, "other"));
+            rows.push(Side { name, tally: sum, pending: 0, more: vec![too_many(sum)] });
+        }
+        let caption = format!(
+            "The judged window. Too many: defects above the share that the target leaves.{}",
+            cut_note(shown, carriers.len())
+        );
+        let table = side("Carrier", &["Too many"], &rows, self.account.target, Html::text(caption));
+        Some(Part::of("Carriers side by side", vec![table]))
+    }
+
+    /// Whether a change helped, as far as whole weeks before and after it tell.
+    fn evidence(&self, event: &Event) -> Part {
+        let since = words::weekday(event.monday, self.as_of());
+        let weeks = self.weeks();
+        let found = levers::evidence(&weeks, event);
+        let opening = |text: &str| {
+            let html = Html::markup("<p>").and(format!("Since the week of {since}"));
+            if text.is_empty() { html.and(". ") } else { html.and(format!(": {text}. ")) }
+        };
+        let (before, after) = (&found.before, &found.after);
+        let (few_before, few_after) = (before.tally.eligible, after.tally.eligible);
+        let title = "Did the change help?";
+        let Some((difference, low, high)) = found.difference else {
+            let text = format!(
+                "{} before and {few_after} after in as many final weeks of the {} shown: too few to tell; {} a side are needed.",
+                words::plural(few_before as i64, "package"),
+                words::plural(weeks.len() as i64, "week"),
+                levers::FEW_A_SIDE
+            );
+            return Part::of(title, vec![opening(&event.text).and(text).with(&Html::markup("</p>"))]);
+        };
+        let verdict = if low > 0.0 {
+            "The rate rose."
+        } else if high < 0.0 {
+            "The rate fell."
+        } else {
+            "No effect shown: chance alone could make this difference."
+        };
+        let sentence = format!(
+            " {} points; the true change lies between {} and {} (95{THIN}% interval).",
+            words::difference(difference),
+            words::difference(low),
+            words::difference(high)
+        );
+        let sentence = opening(&event.text).strong(verdict).and(sentence).with(&Html::markup("</p>"));
+        let row = |stretch: &levers::Stretch, label: &str| {
+            let (first, last) = stretch.mondays.unwrap_or_default();
+            let reasons = model::by_reason(&stretch.reasons).into_iter().take(3);
+            let reasons =
+                reasons.map(|(name, count)| format!("{} × {}", words::number(count), words::reason_inline(name)));
+            let name = format!("{}–{}, {label}", words::week(first), words::week(last));
+            let reasons = Html::text(reasons.collect::<Vec<_>>().join(", "));
+            Side { name, tally: stretch.tally, pending: 0, more: vec![reasons] }
+        };
+        let count = before.mondays.map_or(0, |(first, last)| (last - first) / 7 + 1);
+        let caption = format!("{} before and after", words::plural(i64::from(count), "final week"));
+        let rows = [row(before, "before"), row(after, "after")];
+        Part::of(
+            title,
+            vec![sentence, side("Weeks", &["Most frequent causes"], &rows, self.account.target, Html::text(caption))],
+        )
+    }
+
+    fn left_part(&self) -> Option<Part> {
+        let left = self.left?;
+        let sentence = format!(
+            "Of the {} that count in the {} shown, {} crossed a border, {} went as letters and {} had a Buy Shipping label.",
+            words::plural(left.eligible, "package"),
+            words::plural(self.points.len() as i64, "week"),
+            words::number(left.cross_border),
+            words::number(left.letters),
+            words::number(left.buy_shipping)
+        );
+        let mut pieces = vec![Html::markup("<p>").and(sentence).with(&Html::markup("</p>"))];
+        let mut rules: Vec<_> =
+            left.rules.iter().map(|(rule, weeks)| (rule, weeks, weeks.values().sum::<i64>())).collect();
+        rules.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
+        let by_week = |weeks: &BTreeMap<Day, i64>| -> Vec<i64> {
+            self.points.iter().map(|point| weeks.get(&point.week.monday).copied().unwrap_or_default()).collect()
+        };
+        let rows: Vec<Vec<Html>> = rules
+            .iter()
+            .take(CATEGORIES)
+            .map(|((reason, rule), weeks, count)| {
+                let bars = chart::week_bars(&by_week(weeks));
+                vec![Html::text(words::reason(reason)).below(rule), bars, Html::text(words::number(*count))]
+            })
+            .collect();
+        if !rows.is_empty() {
+            let heads = vec![Head::of("Rule", ""), Head::of("Weeks", "gr"), Head::of("Packages", "n")];
+            let caption = format!("Packages on neither side of the rate.{}", cut_note(rows.len(), rules.len()));
+            pieces.push(Table::plain("left", Html::text(caption), heads, rows));
+        }
+        Some(Part::of("Left out of the rate", pieces))
+    }
+
+    fn figures(&self) -> Part {
+        let as_of = self.as_of();
+        let row = |point: &Point| {
+            let week = &point.week;
+            let interval = week
+                .tally
+                .wilson()
+                .map_or(NONE.into(), |(low, high)| format!("{}–{}", words::percent(low, 0), words::percent(high, 0)));
+            let open = if week.is_open { " open" } else { "" };
+            let due = if week.pending > 0 { words::number(week.pending as i64) } else { NONE.into() };
+            vec![
+                format!("{}{open}", words::week(week.monday)),
+                words::day(week.monday, as_of),
+                words::number(week.tally.eligible as i64),
+                words::number((week.tally.eligible - week.tally.valid) as i64),
+                due,
+                words::rate(week.tally),
+                interval,
+                point.window.map_or(NONE.into(), |window| words::rate(window.tally)),
+            ]
+        };
+        let rows = self.points.iter().rev().map(|point| row(point).iter().map(Html::text).collect()).collect();
+        let heads = ["Week", "From", "All", "Defects", "Not due", "Rate", "Interval", "Rolling"];
+        let heads = heads.into_iter().map(|head| Head::of(head, "")).collect();
+        let caption =
+            "Newest week first. Defects hold those that are not due; rolling: the window that ends with the week.";
+        Part::of("Figures behind the chart", vec![Table::plain("figs", Html::text(caption), heads, rows)])
+    }
+}
+
+fn cut_note(shown: usize, all: usize) -> String {
+    if shown < all { format!(" The first {shown} of {all}; sums are over all.") } else { String::new() }
+}

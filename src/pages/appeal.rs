@@ -1,0 +1,159 @@
+//! What Amazon's form for an appeal asks for, as facts: root causes, what was done, prevention.
+//!
+//! Counts, rules and orders come from the tables; no sentence of an appeal is composed, and blank lines say so. Two
+//! pages of A4. Nothing in it fails.
+
+use super::account;
+use super::html::Html;
+use super::levers::{self, Event};
+use super::model::{self, Account, Share, Week};
+use super::view::rendered;
+use super::words::{self, Names};
+use super::work::{Actor, Work};
+use askama::Template;
+use std::collections::BTreeMap;
+
+/// Orders that each root cause names.
+pub const ORDERS: usize = 10;
+/// Root causes told in full.
+const CAUSES: usize = 4;
+
+/// All that an appeal is made of.
+pub struct Appeal<'a> {
+    /// The account, or its one category.
+    pub account: &'a Account,
+    /// The category, if one was named.
+    pub category: Option<&'a str>,
+    /// The judged window, all carriers together.
+    pub window: Share,
+    /// Of each reason the rules that spoke, and some orders of the judged window.
+    pub orders: BTreeMap<String, Told>,
+    /// What can still be done.
+    pub work: Option<&'a Work>,
+    /// The weeks, for what changes brought.
+    pub weeks: Vec<Week>,
+    /// What was changed.
+    pub events: &'a [Event],
+    /// Names of marketplaces and carriers.
+    pub names: &'a Names,
+}
+
+/// What defects of one reason say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// How many packages each rule spoke of.
+    pub rules: BTreeMap<String, i64>,
+    /// What the reason means.
+    pub meaning: String,
+    /// How many each carrier has.
+    pub carriers: BTreeMap<String, i64>,
+    /// The first orders.
+    pub orders: Vec<String>,
+}
+
+#[derive(Template)]
+#[template(path = "appeal.html", config = "src/pages/askama.toml")]
+struct Body {
+    facts: Html,
+    causes: Vec<Html>,
+    notes: Vec<Html>,
+    done: Vec<Html>,
+    lines: Html,
+}
+
+impl Appeal<'_> {
+    /// The page.
+    pub fn page(&self) -> Html {
+        let account = self.account;
+        let of = self.category.map_or(String::new(), |category| format!(" in the category {category}"));
+        let facts = Html::text(format!(
+            "{}{of}, packages of {} to {}: ",
+            account.title(self.names),
+            words::day(account.window.0, account.as_of),
+            words::day(account.window.1, account.as_of)
+        ))
+        .with(&account::lead(account));
+        let reasons = model::by_reason(&self.window.reasons);
+        let rest: i64 = reasons.iter().skip(CAUSES).map(|(_, count)| count).sum();
+        let notes = (rest > 0)
+            .then(|| Html::text(format!("{} of other causes are not told here.", words::plural(rest, "defect"))));
+        rendered(&Body {
+            facts,
+            causes: reasons.iter().take(CAUSES).map(|(name, count)| self.cause(name, *count)).collect(),
+            notes: notes.into_iter().collect(),
+            done: self.done(),
+            lines: blank_lines(),
+        })
+    }
+
+    fn cause(&self, name: &str, count: i64) -> Html {
+        let cause = Html::new().strong(words::reason(name)).and(format!(": {}", words::plural(count, "package")));
+        let Some(told) = self.orders.get(name) else { return cause.and(".") };
+        let mut carriers: Vec<_> = told.carriers.iter().collect();
+        carriers.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let carriers = carriers.iter().take(3).map(|(id, count)| format!("{} {count}", self.names.carrier(id)));
+        let mut cause = cause
+            .and(format!(" ({}). ", carriers.collect::<Vec<_>>().join(", ")))
+            .and("Meaning: ")
+            .and(&told.meaning)
+            .and(". Rule ");
+        for (index, (rule, count)) in told.rules.iter().enumerate() {
+            let comma = if index > 0 { ", " } else { "" };
+            cause = cause.and(comma).inside("code", rule);
+            if told.rules.len() > 1 {
+                cause = cause.and(format!(" ({count})"));
+            }
+        }
+        let shown = told.orders.len() as i64;
+        let of =
+            if shown < count { format!("The first {shown} of {}: ", words::number(count)) } else { "Orders: ".into() };
+        cause.and(". ").below(format!("{of}{}", told.orders.join("; ")))
+    }
+
+    fn done(&self) -> Vec<Html> {
+        let paragraph = |text: String| Html::markup("<p>").and(text).with(&Html::markup("</p>"));
+        let mut pieces = Vec::new();
+        if let Some(work) = self.work {
+            let sum = |is_asked: fn(&Actor) -> bool| -> i64 {
+                work.iter().filter(|(actor, _)| is_asked(actor)).map(|(_, group)| group.packages).sum()
+            };
+            let numbers = sum(|actor| matches!(actor, Actor::Correct | Actor::Late));
+            let scans = sum(|actor| matches!(actor, Actor::Chase(_)));
+            pieces.push(paragraph(format!(
+                "Of the defects that still count {} can still get a number or carrier, and {} a scan of their carrier. Write what you did, and when.",
+                words::number(numbers),
+                words::number(scans)
+            )));
+        }
+        for event in self.events {
+            let found = levers::evidence(&self.weeks, event);
+            let since = words::weekday(event.monday, self.account.as_of);
+            let what = if event.text.is_empty() { String::new() } else { format!(": {}", event.text) };
+            let (before, after) = (found.before.tally, found.after.tally);
+            let figures = match found.difference {
+                None => "too few packages since then to tell".to_owned(),
+                Some((difference, low, high)) => format!(
+                    "{} of {} before, {} of {} after; {} points, between {} and {}",
+                    words::rate(before),
+                    before.eligible,
+                    words::rate(after),
+                    after.eligible,
+                    words::difference(difference),
+                    words::difference(low),
+                    words::difference(high)
+                ),
+            };
+            pieces.push(paragraph(format!("Since the week of {since}{what}. {figures}.")));
+        }
+        pieces
+    }
+}
+
+/// Ruled lines to write on: backgrounds are not printed.
+fn blank_lines() -> Html {
+    let line = |y: u32| format!("<rect class=\"i\" y=\"{y}\" width=\"100%\" height=\".75\" fill=\"#59636b\"/>");
+    let lines: String = [30, 60, 90, 119].map(line).concat();
+    Html::drawn(format!(
+        "<svg class=\"g\" width=\"100%\" height=\"120\" aria-hidden=\"true\" focusable=\"false\">{lines}</svg>"
+    ))
+}

@@ -1,0 +1,452 @@
+//! The report that people read: one self-contained page of a published version, without a script.
+//!
+//! `read` opens the tables, `model` and `work` hold what they say, `overview`, `account` and `appeal` compose it from
+//! `chart` and `view`. The same version, program and options give the same bytes: no clock, host or run goes in. It
+//! must not publish or judge anything, and fails where a table is missing or cannot be read.
+
+pub mod account;
+pub mod appeal;
+pub mod chart;
+pub mod html;
+pub mod levers;
+pub mod model;
+pub mod overview;
+pub mod read;
+pub mod view;
+pub mod words;
+pub mod work;
+
+use crate::error::{Error, Result};
+use appeal::{Appeal, Told};
+use chart::Point;
+use html::Html;
+use levers::Event;
+use model::{Account, Breakdown, Key, LeftOut, Share, Week};
+use overview::Overview;
+use read::{Scope, Source};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use vtr_kernel::calendar::Day;
+use words::Names;
+use work::Work;
+
+const STYLE: &str = include_str!("style.css");
+
+/// Accounts that get a page of their own at most.
+const ACCOUNT_PAGES: usize = 100;
+/// Rows of an account's lists that are kept at most.
+const LIST_ROWS: usize = 500;
+/// Weeks shown at most.
+pub const MOST_WEEKS: usize = 104;
+
+/// What is asked of a report.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Which accounts.
+    pub scope: Scope,
+    /// How many weeks back it looks.
+    pub weeks: usize,
+    /// Bytes of a page at most.
+    pub max_bytes: u64,
+    /// Changes whose effect is asked for.
+    pub events: Vec<Event>,
+    /// A title in the place of the finding.
+    pub title: Option<String>,
+}
+
+/// A finished page.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The seller of whom alone it speaks, if it was split by seller.
+    pub seller: Option<String>,
+    /// A name for its file, made of nothing that a source wrote.
+    pub name: String,
+    /// Its bytes.
+    pub html: String,
+}
+
+/// What the tables say of some accounts.
+struct Details {
+    categories: HashMap<Key, Vec<(String, Account)>>,
+    points: HashMap<Key, Vec<Point>>,
+    breakdown: HashMap<Key, Breakdown>,
+    left: HashMap<Key, LeftOut>,
+    weeks: HashMap<Key, BTreeMap<Day, Week>>,
+}
+
+/// The tables that a page is made of beside `account_health`, and what is not shown without each.
+const PARTS: [(&str, &str); 5] = [
+    ("defects", "what to do, by when and worth what"),
+    ("vtr_weekly", "the weeks"),
+    ("vtr_rolling", "the figure over time"),
+    ("health_breakdown", "causes and carriers"),
+    ("vtr_weekly_reasons", "what is left out of the rate"),
+];
+
+impl Details {
+    fn of(source: &Source, scope: &Scope, mondays: &[Day], kept: &dyn Fn(&Key) -> bool) -> Result<Details> {
+        let weeks = model::weeks(source, scope, mondays)?;
+        let rolling = model::rolling(source, scope, mondays)?;
+        let mut points: HashMap<Key, Vec<Point>> = HashMap::new();
+        for key in weeks.keys().chain(rolling.keys()).filter(|key| kept(key)) {
+            let of_week = |monday: &Day| {
+                let week = weeks.get(key).and_then(|weeks| weeks.get(monday)).cloned();
+                let window = rolling.get(key).and_then(|windows| windows.get(&(monday + 6))).copied();
+                // A week without packages has its place on the axis too.
+                let is_open = window.is_some_and(|window| window.is_open);
+                let bare = Week { monday: *monday, is_open, ..Week::default() };
+                Point { week: week.unwrap_or(bare), window }
+            };
+            if !points.contains_key(key) {
+                points.insert(key.clone(), mondays.iter().map(of_week).collect());
+            }
+        }
+        Ok(Details {
+            categories: model::categories(source, scope)?,
+            breakdown: model::breakdown(source, scope, model::ALL, kept)?.0,
+            left: model::left_out(source, scope, mondays)?,
+            points,
+            weeks,
+        })
+    }
+}
+
+/// One page over a scope.
+///
+/// # Errors
+/// A table is missing or cannot be read.
+pub fn report(source: &Source, names: &Names, request: &Request) -> Result<Page> {
+    let (accounts, empty) = model::accounts(source, &request.scope)?;
+    let mondays = model::mondays(source.manifest.as_of, request.weeks);
+    let paged = accounts.len().min(ACCOUNT_PAGES);
+    let work = work(source, request, &accounts, paged)?;
+    let keys: BTreeSet<&Key> = accounts[..paged].iter().map(|account| &account.key).collect();
+    let sellers: BTreeSet<String> = keys.iter().map(|key| key.seller.clone()).collect();
+    let details = Details::of(source, &request.scope.of(sellers), &mondays, &|key| keys.contains(key))?;
+    let weeks = model::weeks_together(source, &request.scope, &mondays)?;
+    let whole = model::breakdown(source, &request.scope, model::ALL, &|_| false)?.1;
+    let material =
+        Material { accounts: &accounts, empty, work: &work, details: &details, weeks: &weeks, whole: &whole };
+    let notes = notes(source, request);
+    let html = document(source, names, request, &material, paged, notes, true);
+    Ok(Page { seller: None, name: "report.html".into(), html })
+}
+
+fn work(source: &Source, request: &Request, accounts: &[Account], paged: usize) -> Result<HashMap<Key, Work>> {
+    let cap = |index: usize| if index < paged { LIST_ROWS } else { 0 };
+    work::work(source, &request.scope, accounts, None, &cap)
+}
+
+/// A page for each seller, in which no byte of another seller stands.
+///
+/// # Errors
+/// A table is missing or cannot be read; what `each` says.
+pub fn by_seller(
+    source: &Source,
+    names: &Names,
+    request: &Request,
+    each: &mut dyn FnMut(Page) -> Result<()>,
+) -> Result<()> {
+    let (accounts, _) = model::accounts(source, &request.scope)?;
+    let mondays = model::mondays(source.manifest.as_of, request.weeks);
+    let mut of_seller: BTreeMap<&str, Vec<Account>> = BTreeMap::new();
+    accounts.iter().for_each(|account| of_seller.entry(&account.key.seller).or_default().push(account.clone()));
+    let sellers: Vec<(&str, Vec<Account>)> = of_seller.into_iter().collect();
+    // Tables are read for some sellers at a time: memory is bounded by a page's, and files are not read for each.
+    for chunk in sellers.chunks(ACCOUNT_PAGES) {
+        let names_of: BTreeSet<String> = chunk.iter().map(|(seller, _)| (*seller).to_owned()).collect();
+        let scope = request.scope.of(names_of);
+        let details = Details::of(source, &scope, &mondays, &|_| true)?;
+        let chunk_accounts: Vec<Account> = chunk.iter().flat_map(|(_, accounts)| accounts.iter().cloned()).collect();
+        let cap = |_: usize| LIST_ROWS;
+        let work = work::work(source, &scope, &chunk_accounts, None, &cap)?;
+        for (seller, accounts) in chunk {
+            let is_own = |key: &Key| key.seller == *seller;
+            let mut weeks: BTreeMap<Day, Week> = BTreeMap::new();
+            let own = details.weeks.iter().filter(|(key, _)| is_own(key)).flat_map(|(_, weeks)| weeks);
+            own.for_each(|(monday, week)| weeks.entry(*monday).or_default().add(week));
+            let mut whole = Breakdown::new();
+            let own = details.breakdown.iter().filter(|(key, _)| is_own(key)).flat_map(|(_, shares)| shares);
+            own.for_each(|(carrier, share)| whole.entry(carrier.clone()).or_default().add(share));
+            let weeks: Vec<Week> = weeks.into_values().rev().filter(|week| week.tally.eligible > 0).collect();
+            let own_work: HashMap<Key, Work> =
+                work.iter().filter(|(key, _)| is_own(key)).map(|(key, work)| (key.clone(), work.clone())).collect();
+            let material =
+                Material { accounts, empty: 0, work: &own_work, details: &details, weeks: &weeks, whole: &whole };
+            let said = source.manifest.warnings.len() + source.manifest.not_judged.len();
+            let mut notes = lacking(source);
+            if said > 0 {
+                let text = format!(
+                    "The run behind these figures gave {} that concern all its sellers; whoever runs it has them.",
+                    words::plural(said as i64, "warning")
+                );
+                notes.push(Html::text(text));
+            }
+            let paged = accounts.len().min(ACCOUNT_PAGES);
+            let html = document(source, names, request, &material, paged, notes, false);
+            let digest = Sha256::digest(seller.as_bytes());
+            let name =
+                digest[..8].iter().fold("seller-".to_owned(), |name, byte| format!("{name}{byte:02x}")) + ".html";
+            each(Page { seller: Some((*seller).to_owned()), name, html })?;
+        }
+    }
+    Ok(())
+}
+
+/// The warnings of a version as sentences, and what cannot be shown.
+fn notes(source: &Source, request: &Request) -> Vec<Html> {
+    let said = source.manifest.warnings.iter().chain(&source.manifest.not_judged);
+    let mut notes: Vec<Html> =
+        said.map(|text| Html::text(format!("Take care: {}.", text.trim_end_matches('.')))).collect();
+    notes.extend(lacking(source));
+    let mut only = Vec::new();
+    only.extend(request.scope.sellers.as_ref().map(|sellers| words::plural(sellers.len() as i64, "seller")));
+    only.extend(request.scope.markets.as_ref().map(|markets| words::plural(markets.len() as i64, "marketplace")));
+    if !only.is_empty() {
+        notes.push(Html::text(format!("Only {} asked for: sums leave out all others.", only.join(" and "))));
+    }
+    notes
+}
+
+fn lacking(source: &Source) -> Vec<Html> {
+    let lacking = PARTS.iter().filter(|(table, _)| !source.has(table));
+    let text = |(table, what): &(&str, &str)| {
+        format!(
+            "Not shown: {what}. The output holds no table {table}; publish it with the job\u{2019}s [output] tables."
+        )
+    };
+    lacking.map(|part| Html::text(text(part))).collect()
+}
+
+/// What a page is composed of.
+struct Material<'a> {
+    accounts: &'a [Account],
+    empty: usize,
+    work: &'a HashMap<Key, Work>,
+    details: &'a Details,
+    weeks: &'a [Week],
+    whole: &'a Breakdown,
+}
+
+/// The document: first pages and as many accounts as fit.
+fn document(
+    source: &Source,
+    names: &Names,
+    request: &Request,
+    material: &Material,
+    paged: usize,
+    notes: Vec<Html>,
+    names_job: bool,
+) -> String {
+    let accounts = material.accounts;
+    let nothing = Breakdown::new();
+    let sections: Vec<Html> = accounts[..paged]
+        .iter()
+        .map(|account| {
+            let key = &account.key;
+            account::page(&account::Detail {
+                account,
+                categories: material.details.categories.get(key).map_or(&[][..], Vec::as_slice),
+                points: material.details.points.get(key).map_or(&[][..], Vec::as_slice),
+                breakdown: material.details.breakdown.get(key).unwrap_or(&nothing),
+                left: material.details.left.get(key),
+                work: material.work.get(key),
+                events: &request.events,
+                names,
+            })
+        })
+        .collect();
+    let (mut shown, mut rows) = (paged, overview::ACCOUNT_ROWS);
+    loop {
+        let ids: HashSet<String> = accounts[..shown].iter().map(Account::id).collect();
+        let overview = Overview {
+            accounts,
+            empty: material.empty,
+            work: material.work,
+            points: &material.details.points,
+            shown: &ids,
+            weeks: material.weeks,
+            whole: material.whole,
+            names,
+            as_of: source.manifest.as_of,
+            rows,
+            title: request.title.as_deref(),
+        };
+        let mut notes = notes.clone();
+        if shown < accounts.len() {
+            notes.push(Html::text(format!(
+                "{} of {} accounts have a page here, the worst first{}.",
+                words::number(shown as i64),
+                words::number(accounts.len() as i64),
+                if shown < paged { "; more would exceed --max-size" } else { "" }
+            )));
+        }
+        let mut parts = vec![overview.body()];
+        parts.extend(sections[..shown].iter().cloned());
+        let html = assembled(source, overview.head(notes), parts, names_job);
+        let too_many = (html.len() as u64).saturating_sub(request.max_bytes);
+        if too_many == 0 || (shown == 0 && rows <= 1) {
+            return html;
+        }
+        // The last accounts go first, then rows of the table.
+        let mut gained = 0;
+        while shown > 0 && gained < too_many {
+            shown -= 1;
+            gained += sections[shown].as_str().len() as u64;
+        }
+        if gained == 0 {
+            rows = (rows.min(accounts.len()) / 2).max(1);
+        }
+    }
+}
+
+fn assembled(source: &Source, head: Html, parts: Vec<Html>, names_job: bool) -> String {
+    let manifest = source.manifest;
+    let as_of = manifest.as_of;
+    let kick =
+        format!("Valid Tracking Rate, as of {} {}", words::weekday(as_of, as_of), words::date(as_of).format("%Y"));
+    let job = if names_job { Html::text(format!("job {} ", manifest.job.name)) } else { Html::text("job ") };
+    let short = |digest: &str| digest.chars().take(12).collect::<String>();
+    let foot =
+        Html::text(format!("Figures as of {}, version {} of the output, ", words::date(as_of), manifest.version))
+            .with(&job)
+            .inside("code", short(&manifest.job.digest))
+            .and(", rules ")
+            .inside("code", short(&manifest.book))
+            .and(format!(", judged by {}. Rates are cut to two decimals, never rounded.", manifest.evidence));
+    let page = view::Page {
+        policy: policy(),
+        title: format!("Valid tracking, as of {}", words::date(as_of)),
+        style: STYLE,
+        kick: Html::text(kick),
+        head: vec![head],
+        parts,
+        foot: vec![foot],
+    };
+    view::rendered(&page).to_string()
+}
+
+/// The page may load nothing, run nothing, and have no style but its own.
+fn policy() -> String {
+    let hash = base64(&Sha256::digest(STYLE.as_bytes()));
+    format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        for digit in 0..4 {
+            let place = (bits >> (18 - 6 * digit) & 63) as usize;
+            text.push(if digit <= three.len() { char::from(DIGITS[place]) } else { '=' });
+        }
+    }
+    text
+}
+
+/// The facts that an appeal of one account or category asks for.
+///
+/// # Errors
+/// [`Error::Usage`] if there is no such account or category; a table is missing or cannot be read.
+pub fn appeal(source: &Source, names: &Names, request: &Request, category: Option<&str>) -> Result<Page> {
+    let (accounts, _) = model::accounts(source, &request.scope)?;
+    let account = accounts.first().ok_or_else(|| {
+        Error::Usage("--appeal: the output has no account with packages that count of this seller in this marketplace; `vtr health` lists the accounts".into())
+    })?;
+    let categories = model::categories(source, &request.scope)?;
+    let of_category = category
+        .map(|asked| {
+            let known = categories.get(&account.key).map_or(&[][..], Vec::as_slice);
+            known.iter().find(|(name, _)| name == asked).map(|(_, found)| found).ok_or_else(|| {
+                let names: Vec<&str> = known.iter().map(|(name, _)| name.as_str()).collect();
+                Error::Usage(format!(
+                    "--appeal: the account has no category `{asked}` with packages that count; there are {}",
+                    names.join(", ")
+                ))
+            })
+        })
+        .transpose()?;
+    let mondays = model::mondays(source.manifest.as_of, request.weeks);
+    let weeks = model::weeks(source, &request.scope, &mondays)?;
+    let weeks = mondays.iter().map(|monday| {
+        let week = weeks.get(&account.key).and_then(|weeks| weeks.get(monday)).cloned();
+        week.unwrap_or(Week { monday: *monday, ..Week::default() })
+    });
+    let (breakdown, _) =
+        model::breakdown(source, &request.scope, category.unwrap_or(model::ALL), &|key| *key == account.key)?;
+    let mut window = Share::default();
+    breakdown.values().flat_map(Breakdown::values).for_each(|share| window.add(share));
+    let asked = category.map(|category| BTreeSet::from([category.to_owned()]));
+    let work = work::work(source, &request.scope, std::slice::from_ref(account), asked.as_ref(), &|_| 0)?;
+    let page = Appeal {
+        account: of_category.unwrap_or(account),
+        category,
+        window,
+        orders: told(source, &request.scope, account, category)?,
+        work: work.get(&account.key),
+        weeks: weeks.collect(),
+        events: &request.events,
+        names,
+    }
+    .page();
+    let title = request.title.clone().unwrap_or_else(|| account.title(names));
+    let head = Html::markup("<h1>").and(title).with(&Html::markup("</h1>"));
+    Ok(Page { seller: None, name: "appeal.html".into(), html: assembled(source, head, vec![page], true) })
+}
+
+/// What the defects of the judged window say, by reason.
+fn told(source: &Source, scope: &Scope, account: &Account, category: Option<&str>) -> Result<BTreeMap<String, Told>> {
+    let columns = [
+        "seller_id",
+        "marketplace",
+        "programme",
+        "product_category",
+        "order_id",
+        "day",
+        "carrier",
+        "reason",
+        "rule",
+        "meaning",
+    ];
+    let (from, to) = account.window;
+    let weeks = vtr_kernel::calendar::monday(from)..=to;
+    let mut found: BTreeMap<String, Told> = BTreeMap::new();
+    source.read("defects", &columns, Some(weeks), scope, &mut |rows| {
+        let [programme, of_category, order, carrier, reason, rule, meaning] =
+            ["programme", "product_category", "order_id", "carrier", "reason", "rule", "meaning"]
+                .map(|name| rows.text(name));
+        let day = rows.day("day");
+        for row in rows.of(scope) {
+            let is_asked = category.is_none_or(|category| of_category.value(row) == category)
+                && programme.value(row) == account.key.programme
+                && (from..=to).contains(&day.value(row));
+            if !is_asked {
+                continue;
+            }
+            let told = found.entry(reason.value(row).to_owned()).or_default();
+            *told.rules.entry(rule.value(row).to_owned()).or_default() += 1;
+            *told.carriers.entry(carrier.value(row).to_owned()).or_default() += 1;
+            told.meaning = meaning.value(row).to_owned();
+            if told.orders.len() < appeal::ORDERS {
+                told.orders.push(order.value(row).to_owned());
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_policy_holds_the_digest_of_the_style() {
+        assert_eq!(base64(b"Man"), "TWFu");
+        assert_eq!(base64(b"Ma"), "TWE=");
+        assert_eq!(base64(b"M"), "TQ==");
+        assert!(policy().contains("style-src 'sha256-") && !STYLE.contains("url(") && !STYLE.contains("@import"));
+        assert!(!STYLE.contains('<'), "the style cannot end its element");
+    }
+}

@@ -1,0 +1,645 @@
+//! The accounts of a published version as plain figures: what a page or a list shows of each.
+//!
+//! Figures come from the tables as they are; only sums over whole rows are made here, and comparisons with targets on
+//! integers. It writes no markup. It fails where a table cannot be read.
+
+use super::read::{Rows, Scope, Source, optional};
+use super::words::{self, Names};
+use crate::error::Result;
+use sha2::{Digest, Sha256};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+use vtr_kernel::Reason;
+use vtr_kernel::amount::Amount;
+use vtr_kernel::calendar::{Day, monday};
+use vtr_kernel::tally::{Tally, Target, TargetKind};
+
+/// What is called so in `product_category` is the sum of all categories.
+pub const ALL: &str = "(all)";
+
+/// Seller, marketplace and programme: what the marketplace judges as one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The seller.
+    pub seller: String,
+    /// The marketplace's name in the tables.
+    pub market: String,
+    /// The programme.
+    pub programme: String,
+}
+
+/// How an account stands; the worst comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Standing {
+    /// Misses the target.
+    Breach,
+    /// Meets it, but narrowly or not lately.
+    AtRisk,
+    /// Meets it.
+    Good,
+    /// Fewer packages than the job's `min_eligible`.
+    Few,
+}
+
+impl Standing {
+    /// All of them, the worst first.
+    pub const ALL: [Standing; 4] = [Standing::Breach, Standing::AtRisk, Standing::Good, Standing::Few];
+
+    /// In words, as a heading.
+    pub fn words(self) -> &'static str {
+        match self {
+            Standing::Breach => "Below target",
+            Standing::AtRisk => "At risk",
+            Standing::Good => "Meets target",
+            Standing::Few => "Too few to judge",
+        }
+    }
+}
+
+/// The largest group of defects of one reason and carrier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The reason's name.
+    pub reason: String,
+    /// The carrier's id.
+    pub carrier: String,
+    /// Its packages.
+    pub packages: i64,
+}
+
+/// The window that can still be moved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outlook {
+    /// Its last day.
+    pub end: Day,
+    /// What is known of it; pending packages count as defects.
+    pub tally: Tally,
+    /// Those of its defects that are pending.
+    pub pending: u64,
+}
+
+/// A row of `account_health`.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Who.
+    pub key: Key,
+    /// How it stands.
+    pub standing: Standing,
+    /// The status as published.
+    pub status: String,
+    /// First and last day of the judged window.
+    pub window: (Day, Day),
+    /// Its packages.
+    pub tally: Tally,
+    /// Those of its defects that are pending.
+    pub pending: i64,
+    /// Lower bound of the 95 % interval.
+    pub low: f64,
+    /// What is asked for, if a rule is in force.
+    pub target: Option<Target>,
+    /// How many more defects fit; negative: how many too many.
+    pub budget: Option<i64>,
+    /// How many more valid packages bring the rate back; `None` where no number does.
+    pub needed: Option<i64>,
+    /// The rate of the window that ended 7 days earlier.
+    pub before: Option<f64>,
+    /// The leading cause.
+    pub cause: Option<Cause>,
+    /// The window that can still be moved.
+    pub outlook: Outlook,
+    /// The last day of which anything is known.
+    pub as_of: Day,
+}
+
+impl Account {
+    /// Packages without a valid number.
+    pub fn defects(&self) -> i64 {
+        (self.tally.eligible - self.tally.valid) as i64
+    }
+
+    /// Whether counts meet its target; without one they do.
+    pub fn meets(&self, tally: Tally) -> bool {
+        self.target.is_none_or(|target| tally.meets(target) != Some(false))
+    }
+
+    /// Days of its window.
+    pub fn window_days(&self) -> i32 {
+        self.window.1 - self.window.0 + 1
+    }
+
+    /// Days after which its figures are final.
+    pub fn latency_days(&self) -> i32 {
+        self.as_of - self.window.1 - 1
+    }
+
+    /// Whether a day lies in the window that can still be moved.
+    pub fn in_outlook(&self, day: Day) -> bool {
+        (self.outlook.end - self.window_days() + 1..=self.outlook.end).contains(&day)
+    }
+
+    /// The target that the pages' arithmetic needs: none asks for nothing.
+    pub fn asked(&self) -> f64 {
+        self.target.map_or(0.0, |target| target.share())
+    }
+
+    /// An id for links, from nothing that a source wrote.
+    pub fn id(&self) -> String {
+        let text = [&*self.key.seller, &*self.key.market, &*self.key.programme].join("\0");
+        let digest = Sha256::digest(text.as_bytes());
+        digest[..5].iter().fold("a-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+    }
+
+    /// Seller, marketplace and what else tells it apart, for people.
+    pub fn title(&self, names: &Names) -> String {
+        let market = names.market(&self.key.market);
+        match &*self.key.programme {
+            "standard" => format!("{}, {market}", self.key.seller),
+            programme => format!("{}, {market}, programme {programme}", self.key.seller),
+        }
+    }
+}
+
+const HEALTH: [&str; 23] = [
+    "seller_id",
+    "marketplace",
+    "programme",
+    "product_category",
+    "window_start",
+    "window_end",
+    "eligible",
+    "valid",
+    "pending",
+    "vtr_low",
+    "target",
+    "target_kind",
+    "status",
+    "few",
+    "defect_budget",
+    "valid_needed",
+    "vtr_7_days_before",
+    "cause_reason",
+    "cause_carrier",
+    "cause_packages",
+    "outlook_end",
+    "outlook_eligible",
+    "outlook_valid",
+];
+
+fn unsigned(count: i64) -> u64 {
+    u64::try_from(count).unwrap_or_default()
+}
+
+/// A published target as the exact fraction it was.
+fn target(share: f64, kind: &str) -> Option<Target> {
+    let kind = if kind == TargetKind::MoreThan.name() { TargetKind::MoreThan } else { TargetKind::AtLeast };
+    Target::new(kind, Amount::read(&format!("{share:.9}"), b'.').ok()?)
+}
+
+/// The category and the account of each row of a batch of `account_health` that is asked for.
+fn health_rows(rows: &Rows, scope: &Scope, as_of: Day, take: &mut dyn FnMut(&str, Account)) {
+    let [seller, market, programme, category] =
+        ["seller_id", "marketplace", "programme", "product_category"].map(|name| rows.text(name));
+    let [kind, status, cause_reason, cause_carrier] =
+        ["target_kind", "status", "cause_reason", "cause_carrier"].map(|name| rows.text(name));
+    let [start, end, outlook_end] = ["window_start", "window_end", "outlook_end"].map(|name| rows.day(name));
+    let [eligible, valid, pending, budget, needed, cause_packages] =
+        ["eligible", "valid", "pending", "defect_budget", "valid_needed", "cause_packages"]
+            .map(|name| rows.count(name));
+    let [outlook_eligible, outlook_valid, outlook_pending] =
+        ["outlook_eligible", "outlook_valid", "outlook_pending"].map(|name| rows.count(name));
+    let [low, share, before] = ["vtr_low", "target", "vtr_7_days_before"].map(|name| rows.share(name));
+    let few = rows.flag("few");
+    for row in rows.of(scope) {
+        let standing = match status.value(row) {
+            _ if few.value(row) => Standing::Few,
+            "breach" => Standing::Breach,
+            "at_risk" => Standing::AtRisk,
+            _ => Standing::Good,
+        };
+        let cause = optional(cause_reason, row, || Cause {
+            reason: cause_reason.value(row).to_owned(),
+            carrier: cause_carrier.value(row).to_owned(),
+            packages: cause_packages.value(row),
+        });
+        let account = Account {
+            key: Key {
+                seller: seller.value(row).to_owned(),
+                market: market.value(row).to_owned(),
+                programme: programme.value(row).to_owned(),
+            },
+            standing,
+            status: status.value(row).to_owned(),
+            window: (start.value(row), end.value(row)),
+            tally: Tally { valid: unsigned(valid.value(row)), eligible: unsigned(eligible.value(row)) },
+            pending: pending.value(row),
+            low: low.value(row),
+            target: optional(share, row, || share.value(row)).and_then(|share| target(share, kind.value(row))),
+            budget: optional(budget, row, || budget.value(row)),
+            needed: optional(needed, row, || needed.value(row)),
+            before: optional(before, row, || before.value(row)),
+            cause,
+            outlook: Outlook {
+                end: outlook_end.value(row),
+                tally: Tally {
+                    valid: unsigned(outlook_valid.value(row)),
+                    eligible: unsigned(outlook_eligible.value(row)),
+                },
+                pending: unsigned(outlook_pending.value(row)),
+            },
+            as_of,
+        };
+        take(category.value(row), account);
+    }
+}
+
+/// The worst first: by standing, then by how many defects are too many, then by the interval's lower bound.
+pub fn worst_first(a: &Account, b: &Account) -> Ordering {
+    let budget = |account: &Account| account.budget.unwrap_or(i64::MAX);
+    a.standing
+        .cmp(&b.standing)
+        .then(budget(a).cmp(&budget(b)))
+        .then(a.low.total_cmp(&b.low))
+        .then_with(|| a.key.cmp(&b.key))
+}
+
+fn health_columns() -> Vec<&'static str> {
+    let mut columns = HEALTH.to_vec();
+    columns.push("outlook_pending");
+    columns
+}
+
+/// The accounts of a scope, the worst first, and how many more had no package that counts.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn accounts(source: &Source, scope: &Scope) -> Result<(Vec<Account>, usize)> {
+    let as_of = source.manifest.health_as_of.unwrap_or(source.manifest.as_of);
+    let (mut found, mut empty) = (Vec::new(), 0);
+    source.read("account_health", &health_columns(), None, scope, &mut |rows| {
+        health_rows(&rows, scope, as_of, &mut |category, account| match (category, account.tally.eligible) {
+            (ALL, 0) => empty += 1,
+            (ALL, _) => found.push(account),
+            _ => {}
+        });
+        Ok(())
+    })?;
+    found.sort_by(worst_first);
+    Ok((found, empty))
+}
+
+/// The categories of some accounts, those with most defects first.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn categories(source: &Source, scope: &Scope) -> Result<HashMap<Key, Vec<(String, Account)>>> {
+    let as_of = source.manifest.health_as_of.unwrap_or(source.manifest.as_of);
+    let mut found: HashMap<Key, Vec<(String, Account)>> = HashMap::new();
+    source.read("account_health", &health_columns(), None, scope, &mut |rows| {
+        health_rows(&rows, scope, as_of, &mut |category, account| {
+            if category != ALL && account.tally.eligible > 0 {
+                found.entry(account.key.clone()).or_default().push((category.to_owned(), account));
+            }
+        });
+        Ok(())
+    })?;
+    for categories in found.values_mut() {
+        categories.sort_by(|(a, one), (b, other)| {
+            (other.defects(), other.tally.eligible).cmp(&(one.defects(), one.tally.eligible)).then(a.cmp(b))
+        });
+    }
+    Ok(found)
+}
+
+/// The packages of one week.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Week {
+    /// Its Monday.
+    pub monday: Day,
+    /// Whether scans can still change it.
+    pub is_open: bool,
+    /// Its packages; pending ones count as defects.
+    pub tally: Tally,
+    /// Those of its defects that are pending.
+    pub pending: u64,
+    /// Defects by reason, in the order of [`Reason::defects`].
+    pub reasons: Vec<i64>,
+}
+
+impl Week {
+    /// Adds the packages of the same week elsewhere.
+    pub fn add(&mut self, other: &Week) {
+        self.monday = other.monday;
+        self.is_open |= other.is_open;
+        self.tally.eligible += other.tally.eligible;
+        self.tally.valid += other.tally.valid;
+        self.pending += other.pending;
+        self.reasons.resize(other.reasons.len().max(self.reasons.len()), 0);
+        self.reasons.iter_mut().zip(&other.reasons).for_each(|(sum, count)| *sum += count);
+    }
+}
+
+/// The last weeks up to that of `as_of`, oldest first.
+pub fn mondays(as_of: Day, weeks: usize) -> Vec<Day> {
+    let last = monday(as_of);
+    (0..weeks as i32).rev().map(|back| last - 7 * back).collect()
+}
+
+/// The weeks of some accounts.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn weeks(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, BTreeMap<Day, Week>>> {
+    let reasons: Vec<&'static str> = Reason::defects().map(Reason::name).collect();
+    let mut columns =
+        vec!["seller_id", "marketplace", "programme", "week_start", "eligible", "valid", "pending", "provisional"];
+    columns.extend(&reasons);
+    let mut found: HashMap<Key, BTreeMap<Day, Week>> = HashMap::new();
+    let Some(range) = mondays.first().zip(mondays.last()).map(|(first, last)| *first..=*last) else {
+        return Ok(found);
+    };
+    source.read("vtr_weekly", &columns, Some(range), scope, &mut |rows| {
+        let [seller, market, programme] = ["seller_id", "marketplace", "programme"].map(|name| rows.text(name));
+        let [eligible, valid, pending] = ["eligible", "valid", "pending"].map(|name| rows.count(name));
+        let (monday, open) = (rows.day("week_start"), rows.flag("provisional"));
+        let of_reason: Vec<_> = reasons.iter().map(|name| rows.count(name)).collect();
+        for row in rows.of(scope) {
+            let key = Key {
+                seller: seller.value(row).to_owned(),
+                market: market.value(row).to_owned(),
+                programme: programme.value(row).to_owned(),
+            };
+            let week = found.entry(key).or_default().entry(monday.value(row)).or_default();
+            week.monday = monday.value(row);
+            week.is_open |= open.value(row);
+            week.tally.eligible += unsigned(eligible.value(row));
+            week.tally.valid += unsigned(valid.value(row));
+            week.pending += unsigned(pending.value(row));
+            week.reasons.resize(reasons.len(), 0);
+            week.reasons.iter_mut().zip(&of_reason).for_each(|(sum, column)| *sum += column.value(row));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The sums of each week over a whole scope.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn weeks_together(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<Vec<Week>> {
+    let mut columns = vec!["week_start", "eligible", "valid", "pending", "provisional"];
+    if scope.sellers.is_some() || scope.markets.is_some() {
+        columns.extend(["seller_id", "marketplace"]);
+    }
+    let mut found: BTreeMap<Day, Week> = BTreeMap::new();
+    let Some(range) = mondays.first().zip(mondays.last()).map(|(first, last)| *first..=*last) else {
+        return Ok(Vec::new());
+    };
+    source.read("vtr_weekly", &columns, Some(range), scope, &mut |rows| {
+        let [eligible, valid, pending] = ["eligible", "valid", "pending"].map(|name| rows.count(name));
+        let (monday, open) = (rows.day("week_start"), rows.flag("provisional"));
+        for row in rows.of(scope) {
+            let week = found.entry(monday.value(row)).or_default();
+            week.monday = monday.value(row);
+            week.is_open |= open.value(row);
+            week.tally.eligible += unsigned(eligible.value(row));
+            week.tally.valid += unsigned(valid.value(row));
+            week.pending += unsigned(pending.value(row));
+        }
+        Ok(())
+    })?;
+    Ok(found.into_values().rev().filter(|week| week.tally.eligible > 0).collect())
+}
+
+/// One trailing window of `vtr_rolling`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rolling {
+    /// Its packages.
+    pub tally: Tally,
+    /// Those of its defects that are pending.
+    pub pending: u64,
+    /// Whether scans can still change it.
+    pub is_open: bool,
+    /// What is asked for.
+    pub target: f64,
+}
+
+/// The windows of some accounts that end on Sundays, by their last day.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn rolling(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, BTreeMap<Day, Rolling>>> {
+    let columns = [
+        "seller_id",
+        "marketplace",
+        "programme",
+        "product_category",
+        "window_end",
+        "eligible",
+        "valid",
+        "pending",
+        "provisional",
+        "target",
+    ];
+    let mut found: HashMap<Key, BTreeMap<Day, Rolling>> = HashMap::new();
+    let Some(range) = mondays.first().zip(mondays.last()).map(|(first, last)| *first..=*last) else {
+        return Ok(found);
+    };
+    source.read("vtr_rolling", &columns, Some(range), scope, &mut |rows| {
+        let [seller, market, programme, category] =
+            ["seller_id", "marketplace", "programme", "product_category"].map(|name| rows.text(name));
+        let [eligible, valid, pending] = ["eligible", "valid", "pending"].map(|name| rows.count(name));
+        let (end, open, target) = (rows.day("window_end"), rows.flag("provisional"), rows.share("target"));
+        for row in rows.of(scope) {
+            let is_sunday = monday(end.value(row)) + 6 == end.value(row);
+            if category.value(row) != ALL || !is_sunday || eligible.value(row) == 0 {
+                continue;
+            }
+            let key = Key {
+                seller: seller.value(row).to_owned(),
+                market: market.value(row).to_owned(),
+                programme: programme.value(row).to_owned(),
+            };
+            let window = Rolling {
+                tally: Tally { valid: unsigned(valid.value(row)), eligible: unsigned(eligible.value(row)) },
+                pending: unsigned(pending.value(row)),
+                is_open: open.value(row),
+                target: optional(target, row, || target.value(row)).unwrap_or_default(),
+            };
+            found.entry(key).or_default().insert(end.value(row), window);
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// A row of `health_breakdown`: one carrier in the judged window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Its packages.
+    pub tally: Tally,
+    /// Defects by reason, in the order of [`Reason::defects`].
+    pub reasons: Vec<i64>,
+    /// Defects that somebody can still mend.
+    pub mendable: i64,
+}
+
+impl Share {
+    /// Adds another one's packages.
+    pub fn add(&mut self, other: &Share) {
+        self.tally.eligible += other.tally.eligible;
+        self.tally.valid += other.tally.valid;
+        self.mendable += other.mendable;
+        self.reasons.resize(other.reasons.len().max(self.reasons.len()), 0);
+        self.reasons.iter_mut().zip(&other.reasons).for_each(|(sum, count)| *sum += count);
+    }
+
+    /// Packages without a valid number.
+    pub fn defects(&self) -> i64 {
+        (self.tally.eligible - self.tally.valid) as i64
+    }
+}
+
+/// The judged window by carrier.
+pub type Breakdown = BTreeMap<String, Share>;
+
+/// The judged windows of a scope by account and by carrier, of one category or of all; the second is the sum over
+/// the scope.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn breakdown(
+    source: &Source,
+    scope: &Scope,
+    category: &str,
+    kept: &dyn Fn(&Key) -> bool,
+) -> Result<(HashMap<Key, Breakdown>, Breakdown)> {
+    let reasons: Vec<&'static str> = Reason::defects().map(Reason::name).collect();
+    let mut columns = vec![
+        "seller_id",
+        "marketplace",
+        "programme",
+        "product_category",
+        "carrier",
+        "eligible",
+        "valid",
+        "fixable_by_carrier",
+        "fixable_by_number",
+    ];
+    columns.extend(&reasons);
+    let (mut found, mut whole): (HashMap<Key, Breakdown>, Breakdown) = Default::default();
+    source.read("health_breakdown", &columns, None, scope, &mut |rows| {
+        let [seller, market, programme, of_category, carrier] =
+            ["seller_id", "marketplace", "programme", "product_category", "carrier"].map(|name| rows.text(name));
+        let [eligible, valid, by_carrier, by_number] =
+            ["eligible", "valid", "fixable_by_carrier", "fixable_by_number"].map(|name| rows.count(name));
+        let of_reason: Vec<_> = reasons.iter().map(|name| rows.count(name)).collect();
+        for row in rows.of(scope) {
+            if of_category.value(row) != category || eligible.value(row) == 0 {
+                continue;
+            }
+            let share = Share {
+                tally: Tally { valid: unsigned(valid.value(row)), eligible: unsigned(eligible.value(row)) },
+                reasons: of_reason.iter().map(|column| column.value(row)).collect(),
+                mendable: by_carrier.value(row) + by_number.value(row),
+            };
+            let key = Key {
+                seller: seller.value(row).to_owned(),
+                market: market.value(row).to_owned(),
+                programme: programme.value(row).to_owned(),
+            };
+            let carrier = carrier.value(row).to_owned();
+            whole.entry(carrier.clone()).or_default().add(&share);
+            if kept(&key) {
+                found.entry(key).or_default().entry(carrier).or_default().add(&share);
+            }
+        }
+        Ok(())
+    })?;
+    Ok((found, whole))
+}
+
+/// What is left out of the rate, and what counts of it is told apart by, in the weeks shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Packages on neither side of the rate, by reason and rule, and of each by week.
+    pub rules: BTreeMap<(String, String), BTreeMap<Day, i64>>,
+    /// Packages that count and crossed a border.
+    pub cross_border: i64,
+    /// Packages that count in a letter.
+    pub letters: i64,
+    /// Packages that count with a label bought from the marketplace.
+    pub buy_shipping: i64,
+    /// Packages that count.
+    pub eligible: i64,
+}
+
+/// That of some accounts.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn left_out(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, LeftOut>> {
+    let columns = [
+        "seller_id",
+        "marketplace",
+        "programme",
+        "week_start",
+        "class",
+        "reason",
+        "rule",
+        "cross_border",
+        "service_class",
+        "buy_shipping",
+        "packages",
+    ];
+    let mut found: HashMap<Key, LeftOut> = HashMap::new();
+    let Some(range) = mondays.first().zip(mondays.last()).map(|(first, last)| *first..=*last) else {
+        return Ok(found);
+    };
+    source.read("vtr_weekly_reasons", &columns, Some(range), scope, &mut |rows| {
+        let [seller, market, programme, class, reason, rule, service] =
+            ["seller_id", "marketplace", "programme", "class", "reason", "rule", "service_class"]
+                .map(|name| rows.text(name));
+        let (week, packages) = (rows.day("week_start"), rows.count("packages"));
+        let [abroad, bought] = ["cross_border", "buy_shipping"].map(|name| rows.flag(name));
+        for row in rows.of(scope) {
+            let key = Key {
+                seller: seller.value(row).to_owned(),
+                market: market.value(row).to_owned(),
+                programme: programme.value(row).to_owned(),
+            };
+            let left = found.entry(key).or_default();
+            let count = packages.value(row);
+            if matches!(class.value(row), "valid" | "defect") {
+                left.eligible += count;
+                left.cross_border += if abroad.value(row) { count } else { 0 };
+                left.buy_shipping += if bought.value(row) { count } else { 0 };
+                left.letters += if service.value(row) == "letter" { count } else { 0 };
+            } else {
+                let rule = (reason.value(row).to_owned(), rule.value(row).to_owned());
+                *left.rules.entry(rule).or_default().entry(week.value(row)).or_default() += count;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// The names of defect reasons with their counts, the largest first; the earlier rung on ties.
+pub fn by_reason(counts: &[i64]) -> Vec<(&'static str, i64)> {
+    let mut named: Vec<_> =
+        Reason::defects().map(Reason::name).zip(counts.iter().copied()).filter(|(_, count)| *count > 0).collect();
+    named.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    named
+}
+
+/// A leading cause in words: `Never scanned, Evri: 14 of 20`.
+pub fn cause(account: &Account, names: &Names) -> String {
+    account.cause.as_ref().map_or_else(
+        || "No defects".to_owned(),
+        |cause| {
+            let (reason, carrier) = (words::reason(&cause.reason), names.carrier(&cause.carrier));
+            format!("{reason}, {carrier}: {} of {}", words::number(cause.packages), words::number(account.defects()))
+        },
+    )
+}

@@ -1,0 +1,172 @@
+//! The pieces that pages are composed of: tables whose rows become cards on a narrow screen, and the document itself.
+//!
+//! Each is a template that the compiler has checked against its fields. It knows no figure and reads nothing. Nothing
+//! in it fails.
+
+use super::chart;
+use super::html::Html;
+use super::words::{self, NONE};
+use askama::Template;
+use vtr_kernel::tally::{Tally, Target};
+
+/// A template as a piece of a page.
+pub fn rendered(template: &impl Template) -> Html {
+    Html::drawn(template.render().expect("a template of texts in memory renders"))
+}
+
+/// A column of a table.
+pub struct Head {
+    html: Html,
+    class: &'static str,
+    label: Option<&'static str>,
+}
+
+impl Head {
+    /// A column with its heading and the class of its cells.
+    pub fn of(text: &'static str, class: &'static str) -> Head {
+        let is_bare = ["gr", "rt"].iter().any(|bare| class.split(' ').any(|one| one == *bare));
+        Head { html: Html::text(text), class, label: Some(text).filter(|text| !text.is_empty() && !is_bare) }
+    }
+
+    /// The column of rates drawn from 50 to 100 %.
+    fn scale() -> Head {
+        let html = Html::markup("<span>50\u{202f}%</span> <span>100\u{202f}%</span>");
+        Head { html, class: "gr axis", label: None }
+    }
+}
+
+/// Rows of a table under a heading of their own.
+#[derive(Default)]
+pub struct Group {
+    /// The heading, if there is one.
+    pub title: Option<Html>,
+    /// The rows, a cell for each column.
+    pub rows: Vec<Vec<Html>>,
+}
+
+struct Cell<'a> {
+    html: &'a Html,
+    class: String,
+    label: Option<&'static str>,
+}
+
+/// A table.
+#[derive(Template)]
+#[template(path = "table.html", config = "src/pages/askama.toml")]
+pub struct Table {
+    /// Its class.
+    pub class: &'static str,
+    /// What it shows, and of how many.
+    pub caption: Html,
+    /// Its columns.
+    pub heads: Vec<Head>,
+    /// Its rows.
+    pub groups: Vec<Group>,
+}
+
+impl Table {
+    /// A table without groups.
+    pub fn plain(class: &'static str, caption: Html, heads: Vec<Head>, rows: Vec<Vec<Html>>) -> Html {
+        rendered(&Table { class, caption, heads, groups: vec![Group { title: None, rows }] })
+    }
+
+    fn cells<'a>(&self, row: &'a [Html]) -> Vec<Cell<'a>> {
+        let cells = row.iter().zip(&self.heads).enumerate();
+        cells
+            .map(|(index, (html, head))| {
+                let is_nil = html.is_empty() || html.as_str() == NONE;
+                let class = match (head.class, is_nil) {
+                    (class, false) => class.to_owned(),
+                    ("", true) => "nil".to_owned(),
+                    (class, true) => format!("{class} nil"),
+                };
+                let label = head.label.filter(|_| index > 0 || head.class == "when");
+                Cell { html, class, label }
+            })
+            .collect()
+    }
+}
+
+/// The document.
+#[derive(Template)]
+#[template(path = "page.html", config = "src/pages/askama.toml")]
+pub struct Page {
+    /// The Content-Security-Policy.
+    pub policy: String,
+    /// The title of the window.
+    pub title: String,
+    /// The style, as it was hashed.
+    pub style: &'static str,
+    /// The line above the title.
+    pub kick: Html,
+    /// What stands in the head.
+    pub head: Vec<Html>,
+    /// The sections.
+    pub parts: Vec<Html>,
+    /// What stands in the foot.
+    pub foot: Vec<Html>,
+}
+
+/// Rows that a Pareto table shows.
+const PARETO_ROWS: usize = 8;
+
+/// Causes by size: a label, a count, and for people who act a remark.
+pub fn pareto(what: &'static str, remark: Option<&'static str>, rows: &[(String, i64, Html)], caption: &str) -> Html {
+    let whole: i64 = rows.iter().map(|(_, count, _)| count).sum();
+    let mut so_far = 0;
+    let shown = rows.iter().take(PARETO_ROWS).enumerate().map(|(index, (label, count, more))| {
+        so_far += count;
+        let sum = format!("{}{}%", so_far * 100 / whole.max(1), words::THIN);
+        let mut row = vec![
+            Html::text(label),
+            chart::bar(*count, so_far, whole, index == 0),
+            Html::new().strong(words::number(*count)),
+            Html::text(sum),
+        ];
+        row.extend(remark.map(|_| more.clone()));
+        row
+    });
+    let shown: Vec<Vec<Html>> = shown.collect();
+    let mut heads = vec![Head::of(what, ""), Head::of("Share", "gr"), Head::of("Defects", "n"), Head::of("Sum", "n")];
+    heads.extend(remark.map(|remark| Head::of(remark, "say")));
+    let rest = rows.len().saturating_sub(PARETO_ROWS);
+    let left =
+        if rest > 0 { format!(" {} not shown.", words::plural(rest as i64, "smaller one")) } else { String::new() };
+    let class = if remark.is_some() { "pareto wide" } else { "pareto" };
+    Table::plain(class, Html::text(caption).and(left), heads, shown)
+}
+
+/// A row of rates side by side.
+pub struct Side {
+    /// Its name.
+    pub name: String,
+    /// Its packages; those that are not due count as defects.
+    pub tally: Tally,
+    /// Those that are not due.
+    pub pending: u64,
+    /// Further cells.
+    pub more: Vec<Html>,
+}
+
+/// Rates side by side on one scale.
+pub fn side(what: &'static str, more: &[&'static str], rows: &[Side], target: Option<Target>, caption: Html) -> Html {
+    let mut heads = vec![Head::of(what, ""), Head::of("Rate", "n rt"), Head::scale(), Head::of("Defects", "n of")];
+    heads.extend(more.iter().map(|head| Head::of(head, "n")));
+    let share = target.map_or(0.0, |target| target.share());
+    let row = |row: &Side| {
+        let (tally, pending) = (row.tally, row.pending);
+        let best = Tally { valid: tally.valid + pending, ..tally };
+        let rate = if pending > 0 {
+            format!("{} to {}", words::cut(tally.valid, tally.eligible), words::rate(best))
+        } else {
+            words::rate(tally)
+        };
+        let defects = (tally.eligible - tally.valid).saturating_sub(pending) as i64;
+        let of =
+            Html::new().strong(words::number(defects)).and(format!(" of {}", words::number(tally.eligible as i64)));
+        let mut cells = vec![Html::text(&row.name), Html::text(rate), chart::interval(tally, pending, share), of];
+        cells.extend(row.more.iter().cloned());
+        cells
+    };
+    Table::plain("side", caption, heads, rows.iter().map(row).collect())
+}

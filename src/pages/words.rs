@@ -1,0 +1,227 @@
+//! The words and numbers of pages and lists: days, weeks, rates, points, reasons and carriers by their names.
+//!
+//! Rates are cut, never rounded, and come from whole packages. It knows no table and no markup. Nothing in it fails:
+//! what has no name is shown as it was published.
+
+use chrono::{Datelike, NaiveDate};
+use std::collections::HashMap;
+use vtr_kernel::Book;
+use vtr_kernel::calendar::{Day, date_from_day};
+use vtr_kernel::tally::{Tally, Target, TargetKind};
+
+/// The narrow space before a percent sign.
+pub const THIN: char = '\u{202f}';
+/// What stands where there is nothing.
+pub const NONE: &str = "–";
+
+/// The names of marketplaces and carriers.
+#[derive(Clone, Debug)]
+pub struct Names {
+    markets: HashMap<String, String>,
+    carriers: HashMap<String, String>,
+    latency_days: HashMap<String, i32>,
+}
+
+impl Names {
+    /// Those of a book.
+    pub fn of(book: &Book) -> Names {
+        Names {
+            markets: book.markets().map(|(_, market)| (market.name.clone(), market.title.clone())).collect(),
+            latency_days: book.markets().map(|(_, market)| (market.name.clone(), market.latency_days)).collect(),
+            carriers: book.carriers.iter().map(|(_, entry)| (entry.id.clone(), entry.name.clone())).collect(),
+        }
+    }
+
+    /// A marketplace by its name in the tables.
+    pub fn market<'a>(&'a self, name: &'a str) -> &'a str {
+        self.markets.get(name).map_or(name, String::as_str)
+    }
+
+    /// A carrier by its id in the tables.
+    pub fn carrier<'a>(&'a self, id: &'a str) -> &'a str {
+        match id {
+            "other" => "Unknown carrier",
+            "(none)" | "" => "No carrier",
+            id => self.carriers.get(id).map_or(id, String::as_str),
+        }
+    }
+
+    /// Days until a marketplace's figures are final.
+    pub fn latency_days(&self, market: &str) -> i32 {
+        self.latency_days.get(market).copied().unwrap_or(14)
+    }
+}
+
+/// A reason of a defect in three or four words, for headings and tables.
+pub fn reason(name: &str) -> String {
+    let short = match name {
+        "tracking_missing" => "No tracking number",
+        "tracking_placeholder" => "Filler instead of a number",
+        "carrier_missing" => "Number without a carrier",
+        "carrier_not_accepted" => "Carrier not accepted",
+        "number_refused" => "Number refused",
+        "carrier_mismatch" => "Number of another carrier",
+        "added_after_delivery" => "Number given after delivery",
+        "number_malformed" => "Malformed number",
+        "check_digit_failed" => "Mistyped number",
+        "delivery_scan_missing" => "Second scan missing",
+        "scan_missing" => "Never scanned",
+        "not_on_marketplace" => "Not sold on a marketplace",
+        "fulfilled_by_marketplace" => "Shipped by Amazon",
+        "canceled" => "Canceled",
+        "no_policy" => "No rule in force",
+        "lane_not_measured" => "Lane not measured",
+        "carrier_not_measured" => "Carrier not measured",
+        "exempt" => "Exempt",
+        other => return other.replace('_', " "),
+    };
+    short.to_owned()
+}
+
+/// A reason in the middle of a sentence.
+pub fn reason_inline(name: &str) -> String {
+    let text = reason(name);
+    let mut letters = text.chars();
+    letters.next().map_or(String::new(), |first| first.to_lowercase().chain(letters).collect())
+}
+
+/// A count with commas.
+pub fn number(count: i64) -> String {
+    let digits = count.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if count < 0 { format!("\u{2212}{text}") } else { text }
+}
+
+/// A count and its noun: `1 package`, `2 packages`.
+pub fn plural(count: i64, one: &str) -> String {
+    format!("{} {one}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
+/// A share of whole packages in percent, cut to two decimals: `94.99`.
+pub fn cut(part: u64, whole: u64) -> String {
+    let cut = u128::from(part) * 10_000 / u128::from(whole.max(1));
+    format!("{}.{:02}", cut / 100, cut % 100)
+}
+
+/// A rate: `94.99 %`, or an en dash without packages.
+pub fn rate(tally: Tally) -> String {
+    if tally.eligible == 0 { NONE.into() } else { format!("{}{THIN}%", cut(tally.valid, tally.eligible)) }
+}
+
+/// A double as percent with so many decimals, cut.
+pub fn percent(share: f64, decimals: i32) -> String {
+    let scale = 10f64.powi(decimals + 2);
+    format!("{:.*}", decimals as usize, (share * scale + 1e-9).floor() / scale * 100.0)
+}
+
+/// So many packages of an account as points of its rate: `+15.05`.
+pub fn points(packages: u64, eligible: u64) -> String {
+    if eligible == 0 { NONE.into() } else { format!("+{}", cut(packages, eligible)) }
+}
+
+/// A difference of two rates in points, with its sign.
+pub fn difference(share: f64) -> String {
+    let hundredths = (share * 10_000.0).round();
+    let sign = if hundredths > 0.0 {
+        "+"
+    } else if hundredths < 0.0 {
+        "\u{2212}"
+    } else {
+        ""
+    };
+    format!("{sign}{:.2}", hundredths.abs() / 100.0)
+}
+
+/// A day: `29 Apr`, with its year if that is not the year of `as_of`.
+pub fn day(day: Day, as_of: Day) -> String {
+    let (date, now) = (date_from_day(day), date_from_day(as_of));
+    let short = format!("{} {}", date.day(), date.format("%b"));
+    if date.year() == now.year() { short } else { format!("{short} {}", date.year()) }
+}
+
+/// A day with its weekday: `Tue 29 Apr`.
+pub fn weekday(of: Day, as_of: Day) -> String {
+    format!("{} {}", date_from_day(of).format("%a"), day(of, as_of))
+}
+
+/// How far a day lies ahead: `today`, `tomorrow`, `in 4 days`, `6 days ago`.
+pub fn distance(day: Day, as_of: Day) -> String {
+    match day - as_of {
+        0 => "today".into(),
+        1 => "tomorrow".into(),
+        -1 => "yesterday".into(),
+        days if days > 0 => format!("in {days} days"),
+        days => format!("{} days ago", -days),
+    }
+}
+
+/// A week by its Monday: `W16`.
+pub fn week(monday: Day) -> String {
+    format!("W{:02}", date_from_day(monday).iso_week().week())
+}
+
+/// A date as a whole: `2025-04-28`.
+pub fn date(day: Day) -> NaiveDate {
+    date_from_day(day)
+}
+
+/// A target as a person reads it: `95 %`, `more than 95 %`.
+pub fn target(target: Target) -> String {
+    let share = share(target.share());
+    match target.kind {
+        TargetKind::AtLeast => share,
+        TargetKind::MoreThan => format!("more than {share}"),
+    }
+}
+
+/// A target in a column: `95 %`, `> 95 %`.
+pub fn target_short(target: Target) -> String {
+    let share = share(target.share());
+    match target.kind {
+        TargetKind::AtLeast => share,
+        TargetKind::MoreThan => format!(">{THIN}{share}"),
+    }
+}
+
+fn share(share: f64) -> String {
+    // Targets have few decimals; multiplying the double must not show more of them.
+    format!("{}{THIN}%", (share * 1e9).round() / 1e7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_cut_grouped_and_signed() {
+        assert_eq!(rate(Tally { valid: 94_996, eligible: 100_000 }), "94.99\u{202f}%");
+        assert_eq!(rate(Tally::default()), "–");
+        assert_eq!(
+            (number(1_234_567), number(999), number(-1_000)),
+            ("1,234,567".into(), "999".into(), "\u{2212}1,000".into())
+        );
+        assert_eq!(
+            (difference(0.0339), difference(-0.069), difference(0.0)),
+            ("+3.39".into(), "\u{2212}6.90".into(), "0.00".into())
+        );
+        assert_eq!(points(14, 93), "+15.05");
+        assert_eq!(percent(0.7069, 0), "70");
+        assert_eq!(percent(0.95, 2), "95.00");
+    }
+
+    #[test]
+    fn days_have_a_year_only_where_it_is_not_the_readers() {
+        let as_of = 20_206; // 2025-04-28, a Monday
+        assert_eq!(weekday(as_of + 1, as_of), "Tue 29 Apr");
+        assert_eq!(day(as_of - 200, as_of), "10 Oct 2024");
+        assert_eq!(distance(as_of + 1, as_of), "tomorrow");
+        assert_eq!(distance(as_of - 6, as_of), "6 days ago");
+        assert_eq!(week(as_of), "W18");
+    }
+}

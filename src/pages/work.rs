@@ -1,0 +1,333 @@
+//! What is to be done about defects that still count: by whom, until when, and worth what.
+//!
+//! It sorts the published `defects` into groups by who acts; it judges nothing and mends nothing. A package that no
+//! window still open for change holds is left out. It fails where the table cannot be read.
+
+use super::model::{Account, Key, Standing};
+use super::read::{Scope, Source, optional};
+use super::words::Names;
+use crate::error::Result;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use vtr_kernel::calendar::{Day, monday};
+
+/// Who acts, in the order in which a person reads it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Actor {
+    /// The seller, before the promised day: give or correct number or carrier.
+    Correct,
+    /// The seller, although the promised day is over: not delivered yet, as far as is known.
+    Late,
+    /// Somebody asks this carrier, by its id, to scan or trace.
+    Chase(String),
+    /// Nobody yet: the promised day is not over.
+    Wait,
+    /// Nobody any more.
+    Nobody,
+}
+
+impl Actor {
+    /// The name in lists for programs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Actor::Correct => "correct",
+            Actor::Late => "correct_late",
+            Actor::Chase(_) => "chase",
+            Actor::Wait => "wait",
+            Actor::Nobody => "nobody",
+        }
+    }
+
+    /// Whether somebody can do something today.
+    pub fn acts(&self) -> bool {
+        matches!(self, Actor::Correct | Actor::Late | Actor::Chase(_))
+    }
+
+    /// What to do with so many packages, as a sentence without its full stop.
+    pub fn action(&self, packages: i64, names: &Names) -> String {
+        let count = |one: &str| super::words::plural(packages, one);
+        match self {
+            Actor::Correct => format!("Correct {} before delivery", count("tracking number")),
+            Actor::Late => format!("Try a late correction of {}", count("package")),
+            Actor::Chase(carrier) if carrier == "other" || carrier == "(none)" => {
+                format!("Find the carrier of {} and ask it for scans", count("package"))
+            }
+            Actor::Chase(carrier) => format!("Ask {} to scan or trace {}", names.carrier(carrier), count("package")),
+            Actor::Wait => format!("Wait for {}: not due yet", count("package")),
+            Actor::Nobody => format!("Nobody can mend {}", count("package")),
+        }
+    }
+}
+
+/// A defect that still counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The order.
+    pub order: String,
+    /// The package within it.
+    pub package: String,
+    /// Its product category.
+    pub category: String,
+    /// The number as typed.
+    pub number: String,
+    /// The carrier's id.
+    pub carrier: String,
+    /// The carrier as typed.
+    pub carrier_typed: String,
+    /// Whose number it certainly is, if another carrier's.
+    pub likely: Option<String>,
+    /// Why it is a defect.
+    pub reason: String,
+    /// What to do about it.
+    pub fix: String,
+    /// The day that places it in time.
+    pub day: Day,
+    /// Until when a correction can come before the delivery.
+    pub act_by: Option<Day>,
+    /// The last window that holds it.
+    pub counts_until: Day,
+    /// The last day on which that window can still change: until then it is worth mending.
+    pub worth_until: Day,
+    /// Whether the window that can still be moved holds it.
+    pub moves: bool,
+}
+
+impl Item {
+    /// Soonest `act_by` first, then soonest `counts_until`.
+    fn urgency(&self) -> (Day, Day, &str, &str) {
+        (self.act_by.unwrap_or(Day::MAX), self.counts_until, &self.order, &self.package)
+    }
+}
+
+/// Packages that one actor has to do with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// All of them.
+    pub packages: i64,
+    /// Those in the window that can still be moved.
+    pub moving: u64,
+    /// The first day until which something must be done.
+    pub act_by: Option<Day>,
+    /// The first and the last day until which mending one of them is worth it.
+    pub until: Option<(Day, Day)>,
+    /// The most urgent ones, as many as were asked for.
+    pub items: Vec<Item>,
+}
+
+impl Group {
+    fn add(&mut self, item: Item, cap: usize) {
+        self.packages += 1;
+        self.moving += u64::from(item.moves);
+        if let Some(day) = item.act_by {
+            self.act_by = Some(self.act_by.map_or(day, |first| first.min(day)));
+        }
+        let until = item.worth_until;
+        self.until = Some(self.until.map_or((until, until), |(first, last)| (first.min(until), last.max(until))));
+        if cap > 0 {
+            self.items.push(item);
+            // Sorted seldom: twice as many as asked for are held at most.
+            if self.items.len() >= cap.saturating_mul(2).saturating_add(64) {
+                self.settle(cap);
+            }
+        }
+    }
+
+    fn settle(&mut self, cap: usize) {
+        self.items.sort_by(|a, b| a.urgency().cmp(&b.urgency()));
+        self.items.truncate(cap);
+    }
+}
+
+/// The groups of one account, by who acts.
+pub type Work = BTreeMap<Actor, Group>;
+
+const COLUMNS: [&str; 17] = [
+    "seller_id",
+    "marketplace",
+    "programme",
+    "product_category",
+    "order_id",
+    "package_id",
+    "day",
+    "carrier_typed",
+    "carrier",
+    "tracking_number",
+    "reason",
+    "suggested_fix",
+    "likely_carrier",
+    "pending",
+    "fixable_by",
+    "act_by",
+    "counts_until",
+];
+
+/// Who acts on a defect as of a day.
+fn actor(fixable_by: &str, is_pending: bool, act_by: Option<Day>, carrier: &str, as_of: Day) -> Actor {
+    match fixable_by {
+        _ if is_pending => Actor::Wait,
+        "number" if act_by.is_some_and(|day| day < as_of) => Actor::Late,
+        "number" => Actor::Correct,
+        "carrier" => Actor::Chase(carrier.to_owned()),
+        _ => Actor::Nobody,
+    }
+}
+
+/// The defects of a scope that still count, by account and by who acts; of each group the `cap` most urgent of the
+/// account by name. Only of some categories, if any are named.
+///
+/// # Errors
+/// The table cannot be read.
+pub fn work(
+    source: &Source,
+    scope: &Scope,
+    accounts: &[Account],
+    categories: Option<&BTreeSet<String>>,
+    cap: &dyn Fn(usize) -> usize,
+) -> Result<HashMap<Key, Work>> {
+    let mut of_seller: HashMap<&str, Vec<(usize, &Account)>> = HashMap::new();
+    for (index, account) in accounts.iter().enumerate() {
+        of_seller.entry(&account.key.seller).or_default().push((index, account));
+    }
+    let reach = accounts.iter().map(|account| account.window_days() + account.latency_days()).max().unwrap_or_default();
+    let mut found: Vec<Work> = vec![Work::new(); accounts.len()];
+    let first = monday(source.manifest.as_of.saturating_sub(reach));
+    source.read("defects", &COLUMNS, Some(first..=Day::MAX), scope, &mut |rows| {
+        let texts = |name: &str| rows.text(name);
+        let [seller, market, programme, category] =
+            ["seller_id", "marketplace", "programme", "product_category"].map(texts);
+        let [order, package, typed, carrier, number] =
+            ["order_id", "package_id", "carrier_typed", "carrier", "tracking_number"].map(texts);
+        let [reason, fix, likely, fixable_by] = ["reason", "suggested_fix", "likely_carrier", "fixable_by"].map(texts);
+        let [day, act_by, counts_until] = ["day", "act_by", "counts_until"].map(|name| rows.day(name));
+        let pending = rows.flag("pending");
+        for row in rows.of(scope) {
+            let of_seller = of_seller.get(seller.value(row));
+            let account = of_seller.into_iter().flatten().find(|(_, account)| {
+                account.key.market == market.value(row) && account.key.programme == programme.value(row)
+            });
+            let Some((index, account)) = account else { continue };
+            let still_counts = counts_until.value(row) + account.latency_days() >= account.as_of;
+            if !still_counts || categories.is_some_and(|asked| !asked.contains(category.value(row))) {
+                continue;
+            }
+            let act_by = optional(act_by, row, || act_by.value(row));
+            let who = actor(fixable_by.value(row), pending.value(row), act_by, carrier.value(row), account.as_of);
+            let own = |text: &str| text.to_owned();
+            let item = Item {
+                order: own(order.value(row)),
+                package: own(package.value(row)),
+                category: own(category.value(row)),
+                number: own(number.value(row)),
+                carrier: own(carrier.value(row)),
+                carrier_typed: own(typed.value(row)),
+                likely: optional(likely, row, || own(likely.value(row))),
+                reason: own(reason.value(row)),
+                fix: own(fix.value(row)),
+                day: day.value(row),
+                act_by,
+                counts_until: counts_until.value(row),
+                worth_until: counts_until.value(row) + account.latency_days(),
+                moves: account.in_outlook(day.value(row)),
+            };
+            found[*index].entry(who).or_default().add(item, cap(*index));
+        }
+        Ok(())
+    })?;
+    for (index, work) in found.iter_mut().enumerate() {
+        work.values_mut().for_each(|group| group.settle(cap(index)));
+    }
+    let keys = accounts.iter().map(|account| account.key.clone());
+    Ok(keys.zip(found).filter(|(_, work)| !work.is_empty()).collect())
+}
+
+/// The groups of an account in the order in which to do them: corrections in time, then carriers by what they are
+/// worth, then late corrections.
+pub fn in_order(work: &Work) -> Vec<(&Actor, &Group)> {
+    let mut groups: Vec<_> = work.iter().filter(|(actor, _)| actor.acts()).collect();
+    let place = |actor: &Actor| match actor {
+        Actor::Correct => 0,
+        Actor::Chase(_) => 1,
+        _ => 2,
+    };
+    groups.sort_by(|(a, one), (b, other)| {
+        place(a).cmp(&place(b)).then((other.moving, other.packages).cmp(&(one.moving, one.packages))).then(a.cmp(b))
+    });
+    groups
+}
+
+/// A group of an account, for a list over all accounts.
+pub struct Task<'a> {
+    /// The account's place in the list of accounts.
+    pub account: usize,
+    /// Who acts.
+    pub actor: &'a Actor,
+    /// On what.
+    pub group: &'a Group,
+}
+
+/// Every group of every account that somebody can act on: corrections with a day first, soonest first; then what
+/// brings most back, accounts below the target before the others.
+pub fn tasks<'a>(accounts: &[Account], work: &'a HashMap<Key, Work>) -> (Vec<Task<'a>>, Vec<Task<'a>>) {
+    let (mut dated, mut open) = (Vec::new(), Vec::new());
+    for (index, account) in accounts.iter().enumerate() {
+        for (actor, group) in work.get(&account.key).into_iter().flat_map(in_order) {
+            let task = Task { account: index, actor, group };
+            if *actor == Actor::Correct { dated.push(task) } else { open.push(task) }
+        }
+    }
+    let standing = |task: &Task| (accounts[task.account].standing == Standing::Few, accounts[task.account].standing);
+    dated.sort_by_key(|task| {
+        (task.group.act_by.unwrap_or(Day::MAX), standing(task), std::cmp::Reverse(task.group.packages), task.account)
+    });
+    let worth = |task: &Task| {
+        let eligible = accounts[task.account].outlook.tally.eligible.max(1);
+        std::cmp::Reverse(u128::from(task.group.moving) * 1_000_000_000 / u128::from(eligible))
+    };
+    let is_breach = |task: &Task| accounts[task.account].standing != Standing::Breach;
+    open.sort_by_key(|task| {
+        (standing(task).0, is_breach(task), worth(task), std::cmp::Reverse(task.group.packages), task.account)
+    });
+    (dated, open)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_acts_follows_from_fix_day_and_pending() {
+        let of = |fixable_by, pending, act_by| actor(fixable_by, pending, act_by, "dpd", 100);
+        assert_eq!(of("number", false, Some(100)), Actor::Correct);
+        assert_eq!(of("number", false, Some(99)), Actor::Late);
+        assert_eq!(of("number", false, None), Actor::Correct);
+        assert_eq!(of("carrier", false, None), Actor::Chase("dpd".into()));
+        assert_eq!(of("carrier", true, None), Actor::Wait);
+        assert_eq!(of("nobody", false, None), Actor::Nobody);
+    }
+
+    #[test]
+    fn a_group_keeps_the_most_urgent_and_counts_all() {
+        let item = |act_by, until| Item {
+            order: format!("{until}"),
+            package: String::new(),
+            category: String::new(),
+            number: String::new(),
+            carrier: String::new(),
+            carrier_typed: String::new(),
+            likely: None,
+            reason: String::new(),
+            fix: String::new(),
+            day: 0,
+            act_by,
+            counts_until: until,
+            worth_until: until,
+            moves: until % 2 == 0,
+        };
+        let mut group = Group::default();
+        (0..1_000).rev().for_each(|until| group.add(item(None, until), 3));
+        group.add(item(Some(5), 2_000), 3);
+        group.settle(3);
+        let kept: Vec<Day> = group.items.iter().map(|item| item.counts_until).collect();
+        assert_eq!(kept, [2_000, 0, 1]);
+        assert_eq!((group.packages, group.moving, group.act_by, group.until), (1_001, 501, Some(5), Some((0, 2_000))));
+    }
+}

@@ -1,0 +1,179 @@
+//! `vtr health --compare VERSION`: which accounts changed since an older version, and how.
+//!
+//! It holds two published versions of `account_health` side by side and computes no figure. It fails where one of
+//! them cannot be read, and if asked to where an account stands worse than it did.
+
+use super::filters::Wanted;
+use super::health::Query;
+use super::listing::{self, Cell, Format, Listing};
+use crate::error::{Error, Result};
+use crate::publish::{Manifest, store::Store};
+use crate::schema::Table;
+use crate::tables::health::Status;
+use arrow::array::AsArray;
+use arrow::datatypes::Int64Type;
+use std::collections::BTreeMap;
+use std::io::Write;
+use vtr_kernel::tally::Tally;
+
+/// What becomes of an account that stands worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Worse {
+    /// It is listed.
+    Said,
+    /// It fails with exit code 4.
+    Fails,
+}
+
+/// Seller, marketplace, programme and category.
+type Key = [String; 4];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stand {
+    status: Status,
+    tally: Tally,
+}
+
+const HEADS: [&str; 12] = [
+    "change",
+    "seller_id",
+    "marketplace",
+    "programme",
+    "product_category",
+    "status_before",
+    "status",
+    "vtr_before",
+    "vtr",
+    "defects_before",
+    "defects",
+    "eligible",
+];
+
+/// Lists what changed from the first manifest to the second, what became worse first.
+///
+/// # Errors
+/// A file cannot be read; writing fails; [`Error::Gate`] by `worse`.
+pub fn run(
+    store: &dyn Store,
+    (before, after): (&Manifest, &Manifest),
+    query: &Query,
+    worse: Worse,
+    out: &mut dyn Write,
+    notes: &mut dyn Write,
+) -> Result<()> {
+    let (old, new) = (stands(store, before, query)?, stands(store, after, query)?);
+    let mut keys: Vec<&Key> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let mut changed: Vec<(i32, &Key, Option<Stand>, Option<Stand>)> = keys
+        .into_iter()
+        .map(|key| (key, old.get(key).copied(), new.get(key).copied()))
+        .filter(|(_, old, new)| old != new)
+        .map(|(key, old, new)| (rank(old, new), key, old, new))
+        .collect();
+    changed.sort_by_key(|(rank, key, ..)| (*rank, (*key).clone()));
+    let shown = changed.len().min(query.limit.unwrap_or(usize::MAX));
+    if shown > 0 || query.format != Format::Table {
+        let mut listing = Listing::begin(query.format, &HEADS, out)?;
+        for (rank, key, old, new) in &changed[..shown] {
+            listing.row(&row(*rank, key, *old, *new))?;
+        }
+        listing.finish(notes)?;
+    }
+    let same = new.len() - changed.iter().filter(|(_, _, _, new)| new.is_some()).count();
+    let _ = writeln!(
+        notes,
+        "version {} beside version {}: {} of {} rows changed, {same} stand as they did{}",
+        after.version,
+        before.version,
+        changed.len(),
+        changed.len() + same,
+        if shown < changed.len() { format!("; {shown} shown, --limit raises the number") } else { String::new() }
+    );
+    let bad: Vec<_> = changed.iter().filter(|(rank, ..)| *rank == 0).collect();
+    match (worse, bad.first()) {
+        (Worse::Fails, Some((_, key, _, _))) => Err(Error::Gate(format!(
+            "--fail-on worse: {} of {} rows stand worse than in version {}, first of all {} in {}, {}, {}",
+            bad.len(),
+            new.len(),
+            before.version,
+            key[0],
+            key[1],
+            key[2],
+            key[3]
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Worse, changed, better, new, gone.
+fn rank(old: Option<Stand>, new: Option<Stand>) -> i32 {
+    match (old, new) {
+        (Some(old), Some(new)) if new.status > old.status => 0,
+        (Some(old), Some(new)) if new.status < old.status => 2,
+        (Some(_), Some(_)) => 1,
+        // An account that appears below its target is news of the bad kind.
+        (None, Some(new)) if new.status == Status::Breach => 0,
+        (None, _) => 3,
+        (_, None) => 4,
+    }
+}
+
+fn row<'a>(rank: i32, key: &'a Key, old: Option<Stand>, new: Option<Stand>) -> Vec<Cell<'a>> {
+    let change = ["worse", "changed", "better", "new", "gone"][rank as usize];
+    let change = if rank == 0 && old.is_none() { "new, below target" } else { change };
+    let status = |stand: Option<Stand>| stand.map_or(Cell::Null, |stand| Cell::text(stand.status.name()));
+    let rate = |stand: Option<Stand>| {
+        stand
+            .and_then(|stand| stand.tally.rate())
+            .map_or(Cell::Null, |_| Cell::text(stand.map_or(String::new(), |stand| stand.tally.percent())))
+    };
+    let defects = |stand: Option<Stand>| {
+        stand.map_or(Cell::Null, |stand| Cell::Count((stand.tally.eligible - stand.tally.valid) as i64))
+    };
+    let mut cells = vec![Cell::text(change)];
+    cells.extend(key.iter().map(|part| Cell::text(part.as_str())));
+    cells.extend([status(old), status(new), rate(old), rate(new), defects(old), defects(new)]);
+    cells.push(new.map_or(Cell::Null, |stand| Cell::Count(stand.tally.eligible as i64)));
+    cells
+}
+
+fn stands(store: &dyn Store, manifest: &Manifest, query: &Query) -> Result<BTreeMap<Key, Stand>> {
+    let mut found = BTreeMap::new();
+    for file in manifest.files(Table::AccountHealth) {
+        listing::read_published(store, Table::AccountHealth, &file.path, &mut |batch| {
+            let texts = ["seller_id", "marketplace", "programme", "product_category", "status"]
+                .map(|name| batch[name].as_string::<i32>());
+            let counts = ["valid", "eligible"].map(|name| batch[name].as_primitive::<Int64Type>());
+            for row in 0..batch.num_rows() {
+                let [seller, market, programme, category, status] = texts.map(|column| column.value(row));
+                let passes =
+                    |wanted: &Option<Wanted>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
+                let is_asked = passes(&query.filters.seller, seller) && passes(&query.filters.marketplace, market);
+                let status = Status::from_name(status).unwrap_or(Status::NoData);
+                if is_asked {
+                    let key = [seller, market, programme, category].map(str::to_owned);
+                    let [valid, eligible] = counts.map(|column| u64::try_from(column.value(row)).unwrap_or_default());
+                    found.insert(key, Stand { status, tally: Tally { valid, eligible } });
+                }
+            }
+            Ok(true)
+        })?;
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worse_comes_first_and_new_breaches_are_worse() {
+        let of = |status| Some(Stand { status, tally: Tally { valid: 9, eligible: 10 } });
+        assert_eq!(rank(of(Status::Good), of(Status::AtRisk)), 0);
+        assert_eq!(rank(None, of(Status::Breach)), 0);
+        assert_eq!(rank(of(Status::Breach), of(Status::Breach)), 1);
+        assert_eq!(rank(of(Status::Breach), of(Status::Good)), 2);
+        assert_eq!((rank(None, of(Status::Good)), rank(of(Status::Good), None)), (3, 4));
+    }
+}

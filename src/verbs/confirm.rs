@@ -1,0 +1,336 @@
+//! `vtr worklist JOB --format ship-confirm`: the corrections that are certain, as Amazon's upload file.
+//!
+//! It reads the orders again, as `explain` does. A line without an item replaces every package of its order, so only
+//! an order of one package is written, of a number that fits one carrier alone; all others are listed for a person.
+//! It publishes nothing, and fails where job, output or inputs are refused or a file cannot be written.
+
+use super::listing::{self, Cell, Format, Listing};
+use super::orders::{self, Found, Row, Wanted};
+use super::{published, report};
+use crate::cli::{JobOptions, WorklistArgs};
+use crate::error::{Error, Result};
+use crate::job::{self, plan::Plan};
+use crate::pages::model;
+use crate::pages::read::Source;
+use crate::pages::work::{self, Actor, Item};
+use crate::progress::say;
+use crate::publish;
+use crate::schema::Table;
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
+use std::io::{stderr, stdout};
+use std::path::Path;
+use std::time::SystemTime;
+use vtr_columnar::fold::{Copy, Fate, Settings};
+use vtr_kernel::Book;
+use vtr_kernel::calendar::{Day, date_from_day};
+use vtr_kernel::carrier::CarrierId;
+use vtr_kernel::facts::{Facts, Tracking};
+use vtr_kernel::policy::Marketplace;
+use vtr_kernel::reason::Reason;
+use vtr_kernel::text::is_hidden;
+
+/// The headings of the upload file, `POST_FLAT_FILE_FULFILLMENT_DATA`.
+const HEADINGS: &str =
+    "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\n";
+
+/// Why a defect is left to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    NotAMismatch,
+    RowsRejected,
+    SeveralPackages,
+    ChangedSince,
+    SeveralCarriers,
+    NoCode,
+    NoShipDate,
+    Unwritable,
+}
+
+impl Doubt {
+    fn words(self) -> &'static str {
+        match self {
+            Doubt::NotAMismatch => "only a person knows the right number or carrier",
+            Doubt::RowsRejected => "a row of the order cannot be read",
+            Doubt::SeveralPackages => "the order has several packages; a line of the file would replace them all",
+            Doubt::ChangedSince => "the inputs no longer say so; run the job again",
+            Doubt::SeveralCarriers => "the number fits several carriers",
+            Doubt::NoCode => "no code of Amazon is known for the likely carrier",
+            Doubt::NoShipDate => "the day of shipping is not known",
+            Doubt::Unwritable => "order or number hold characters that the file cannot hold",
+        }
+    }
+}
+
+/// What the inputs say of one row of an order.
+struct Seen {
+    seller: String,
+    order: String,
+    /// Its package; `None` of a row that cannot be judged.
+    package: Option<String>,
+    /// The one carrier that its number fits, and its day of shipping, if it is a mismatch.
+    mismatch: Option<(Option<CarrierId>, Option<Day>)>,
+}
+
+/// A line of an upload file.
+struct Correction {
+    order: String,
+    shipped: Day,
+    code: String,
+    number: String,
+}
+
+/// Writes the files.
+///
+/// # Errors
+/// See the head of the module.
+pub fn run(args: &WorklistArgs) -> Result<()> {
+    let options = JobOptions {
+        job: args.out.clone(),
+        as_of: None,
+        book: Vec::new(),
+        out: None,
+        threads: None,
+        memory: None,
+        set: Vec::new(),
+    };
+    let mut plan = job::load(&options.job, &super::overrides(&options, &Default::default()), SystemTime::now())?;
+    let store = publish::at(Path::new(&plan.output.path))?;
+    let manifest = published::version(store.as_ref(), Table::Defects, None)?;
+    let source = Source { store: store.as_ref(), manifest: &manifest };
+    let scope = report::scope(&args.seller, &args.marketplace, &plan.book)?;
+    let (accounts, _) = model::accounts(&source, &scope)?;
+    let asked = args.category.iter().cloned().collect();
+    let categories = Some(&asked).filter(|_| !args.category.is_empty());
+    let work = work::work(&source, &scope, &accounts, categories, &|_| usize::MAX)?;
+    let mut items: Vec<(String, String, &Item)> = Vec::new();
+    for account in &accounts {
+        let groups = work.get(&account.key).into_iter().flatten();
+        for (_, group) in groups.filter(|(actor, _)| matches!(actor, Actor::Correct | Actor::Late)) {
+            items.extend(group.items.iter().map(|item| (account.key.seller.clone(), account.key.market.clone(), item)));
+        }
+    }
+    let mut wanted: HashMap<String, HashSet<String>> = HashMap::new();
+    for (seller, _, item) in items.iter().filter(|(_, _, item)| is_mismatch(item)) {
+        wanted.entry(item.order.clone()).or_default().insert(seller.clone());
+    }
+    let seen = if wanted.is_empty() { Vec::new() } else { orders::read(&mut plan, &Wanted::Orders(wanted), &seen)? };
+    let (certain, doubtful) = sorted(&items, &seen, &plan.book);
+    write(&certain, &args.target)?;
+    let format = if args.json { Format::Json } else { Format::Table };
+    listing::unless_pipe_closed(listed(&doubtful, format))
+}
+
+fn is_mismatch(item: &Item) -> bool {
+    item.reason == Reason::CarrierMismatch.name() && item.likely.is_some()
+}
+
+fn seen(plan: &Plan, _: &Settings, row: Row) -> (Seen, Option<Copy>) {
+    let (seller, order) = super::explain::names(&row);
+    let mut seen = Seen { seller, order, package: None, mismatch: None };
+    let mut copy = None;
+    if let Fate::Judged { facts, verdict, package, copy: found } = row.fate {
+        copy = found;
+        seen.package = Some(package.to_owned());
+        if verdict.reason == Reason::CarrierMismatch {
+            let only = only_carrier(&plan.book, facts).filter(|only| verdict.likely_carrier == Some(*only));
+            seen.mismatch = Some((only, shipped(&plan.book, facts)));
+        }
+    }
+    (seen, copy)
+}
+
+/// The carrier that a number fits, if it fits no other.
+fn only_carrier(book: &Book, facts: &Facts) -> Option<CarrierId> {
+    let Tracking::Number(number) = facts.tracking else { return None };
+    let mut fitting = book.carriers.iter().map(|(id, _)| id).filter(|id| book.carriers.fits(*id, number.as_bytes()));
+    let first = fitting.next()?;
+    fitting.next().is_none().then_some(first)
+}
+
+fn shipped(book: &Book, facts: &Facts) -> Option<Day> {
+    let Marketplace::Known(market) = facts.marketplace else { return None };
+    Some(facts.shipped?.day(&book.market(market).zone))
+}
+
+type Doubtful<'a> = (&'a str, &'a str, &'a Item, Doubt);
+
+/// Which corrections are certain, by seller, and which are left to a person, and why.
+fn sorted<'a>(
+    items: &'a [(String, String, &'a Item)],
+    seen: &[Found<Seen>],
+    book: &Book,
+) -> (BTreeMap<String, Vec<Correction>>, Vec<Doubtful<'a>>) {
+    let mut of_order: HashMap<(&str, &str), Vec<&Found<Seen>>> = HashMap::new();
+    for found in seen {
+        of_order.entry((&found.kept.seller, &found.kept.order)).or_default().push(found);
+    }
+    let (mut certain, mut doubtful) = (BTreeMap::<String, Vec<Correction>>::new(), Vec::new());
+    for (seller, market, item) in items {
+        let rows = of_order.get(&(seller.as_str(), item.order.as_str())).map_or(&[][..], Vec::as_slice);
+        match correction(item, rows, book) {
+            Ok(correction) => certain.entry(seller.clone()).or_default().push(correction),
+            Err(doubt) => doubtful.push((seller.as_str(), market.as_str(), *item, doubt)),
+        }
+    }
+    (certain, doubtful)
+}
+
+fn correction(item: &Item, rows: &[&Found<Seen>], book: &Book) -> std::result::Result<Correction, Doubt> {
+    if !is_mismatch(item) {
+        return Err(Doubt::NotAMismatch);
+    }
+    if rows.iter().any(|row| row.kept.package.is_none()) {
+        return Err(Doubt::RowsRejected);
+    }
+    // Rows that a newer copy replaced are the same package; one that they alone name is still one more.
+    let packages: HashSet<&str> = rows.iter().filter_map(|row| row.kept.package.as_deref()).collect();
+    if packages.len() > 1 {
+        return Err(Doubt::SeveralPackages);
+    }
+    let counting: Vec<_> = rows.iter().filter(|row| !row.superseded).collect();
+    let [row] = counting.as_slice() else {
+        return Err(if counting.is_empty() { Doubt::ChangedSince } else { Doubt::SeveralPackages });
+    };
+    let (only, shipped) = row.kept.mismatch.ok_or(Doubt::ChangedSince)?;
+    let only = only.ok_or(Doubt::SeveralCarriers)?;
+    let entry = book.carriers.entry(only);
+    if item.likely.as_deref() != Some(entry.id.as_str()) {
+        return Err(Doubt::ChangedSince);
+    }
+    let code = entry.amazon_code.clone().ok_or(Doubt::NoCode)?;
+    let shipped = shipped.ok_or(Doubt::NoShipDate)?;
+    let (order, number) = (item.order.trim().to_owned(), item.number.trim().to_owned());
+    let is_plain = |text: &str| !text.is_empty() && !text.contains(is_hidden) && !text.contains(['\t', '"']);
+    if !is_plain(&order) || !is_plain(&number) {
+        return Err(Doubt::Unwritable);
+    }
+    Ok(Correction { order, shipped, code, number })
+}
+
+fn write(certain: &BTreeMap<String, Vec<Correction>>, folder: &Path) -> Result<()> {
+    if !certain.is_empty() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Error::failed(format!("making the folder {}", folder.display()), error))?;
+    }
+    for (seller, corrections) in certain {
+        let mut text = HEADINGS.to_owned();
+        for Correction { order, shipped, code, number } in corrections {
+            let _ = writeln!(text, "{order}\t\t\t{}\t{code}\t\t{number}\t", date_from_day(*shipped));
+        }
+        // A seller's id could name any file.
+        let digest = Sha256::digest(seller.as_bytes());
+        let name =
+            digest[..8].iter().fold("ship-confirm-".to_owned(), |name, byte| format!("{name}{byte:02x}")) + ".txt";
+        let path = folder.join(name);
+        report::write(&path, text.as_bytes())?;
+        let lines = corrections.len();
+        say(&format!(
+            "{}: {lines} {} of seller {seller}",
+            path.display(),
+            if lines == 1 { "correction" } else { "corrections" }
+        ));
+    }
+    if certain.is_empty() {
+        say("no correction is certain; nothing was written");
+    }
+    Ok(())
+}
+
+fn listed(doubtful: &[Doubtful], format: Format) -> Result<()> {
+    if doubtful.is_empty() && format == Format::Table {
+        return Ok(());
+    }
+    let heads = [
+        "seller_id",
+        "marketplace",
+        "order_id",
+        "act_by",
+        "tracking_number",
+        "carrier_typed",
+        "reason",
+        "likely_carrier",
+        "left_to_a_person",
+    ];
+    let mut out = stdout().lock();
+    let mut listing = Listing::begin(format, &heads, &mut out)?;
+    for (seller, market, item, doubt) in doubtful {
+        listing.row(&[
+            Cell::text(*seller),
+            Cell::text(*market),
+            Cell::text(&*item.order),
+            item.act_by.map_or(Cell::Null, Cell::Day),
+            Cell::text(&*item.number),
+            Cell::text(&*item.carrier_typed),
+            Cell::text(&*item.reason),
+            item.likely.as_deref().map_or(Cell::Null, Cell::text),
+            Cell::text(doubt.words()),
+        ])?;
+    }
+    listing.finish(&mut stderr())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::shelf;
+
+    fn item(likely: &str, number: &str) -> Item {
+        Item {
+            order: "1-2".into(),
+            package: "p".into(),
+            category: "c".into(),
+            number: number.into(),
+            carrier: "dpd".into(),
+            carrier_typed: "DPD".into(),
+            likely: Some(likely.into()),
+            reason: "carrier_mismatch".into(),
+            fix: String::new(),
+            day: 100,
+            act_by: Some(100),
+            counts_until: 130,
+            worth_until: 144,
+            moves: true,
+        }
+    }
+
+    fn row(package: Option<&str>, mismatch: Option<(Option<CarrierId>, Option<Day>)>, superseded: bool) -> Found<Seen> {
+        let kept = Seen { seller: "S".into(), order: "1-2".into(), package: package.map(str::to_owned), mismatch };
+        Found { kept, superseded }
+    }
+
+    #[test]
+    fn only_what_is_certain_is_written() {
+        let book = shelf::book(&[]).unwrap();
+        let (id, entry) = book.carriers.iter().find(|(_, entry)| entry.amazon_code.is_some()).unwrap();
+        let (_, uncoded) = book.carriers.iter().find(|(_, entry)| entry.amazon_code.is_none()).unwrap();
+        let good = item(&entry.id, "1Z999AA10123456784");
+        let of = |item: &Item, rows: &[Found<Seen>]| correction(item, &rows.iter().collect::<Vec<_>>(), &book);
+        let one = row(Some("p"), Some((Some(id), Some(20_000))), false);
+        let found = of(&good, &[one, row(Some("p"), None, true)]).unwrap_or_else(|doubt| panic!("{doubt:?}"));
+        assert_eq!((&*found.order, Some(found.code), found.shipped), ("1-2", entry.amazon_code.clone(), 20_000));
+        let mismatch = || Some((Some(id), Some(20_000)));
+        let doubt = |item: &Item, rows: &[Found<Seen>]| of(item, rows).err();
+        assert_eq!(doubt(&good, &[]), Some(Doubt::ChangedSince));
+        assert_eq!(doubt(&good, &[row(Some("p"), None, false)]), Some(Doubt::ChangedSince));
+        let two = [row(Some("p"), mismatch(), false), row(Some("q"), None, false)];
+        assert_eq!(doubt(&good, &two), Some(Doubt::SeveralPackages));
+        let replaced = [row(Some("p"), mismatch(), false), row(Some("q"), None, true)];
+        assert_eq!(doubt(&good, &replaced), Some(Doubt::SeveralPackages));
+        assert_eq!(
+            doubt(&good, &[row(Some("p"), mismatch(), false), row(None, None, false)]),
+            Some(Doubt::RowsRejected)
+        );
+        assert_eq!(doubt(&good, &[row(Some("p"), Some((None, Some(1))), false)]), Some(Doubt::SeveralCarriers));
+        assert_eq!(doubt(&good, &[row(Some("p"), Some((Some(id), None)), false)]), Some(Doubt::NoShipDate));
+        let tab = item(&entry.id, "1\t2");
+        assert_eq!(doubt(&tab, &[row(Some("p"), mismatch(), false)]), Some(Doubt::Unwritable));
+        let other = item(&uncoded.id, "1Z");
+        assert_eq!(doubt(&other, &[row(Some("p"), mismatch(), false)]), Some(Doubt::ChangedSince));
+        let uncoded_id = book.carriers.by_id(&uncoded.id).unwrap();
+        assert_eq!(doubt(&other, &[row(Some("p"), Some((Some(uncoded_id), Some(1))), false)]), Some(Doubt::NoCode));
+        let missing = Item { reason: "tracking_missing".into(), likely: None, ..good };
+        assert_eq!(doubt(&missing, &[row(Some("p"), None, false)]), Some(Doubt::NotAMismatch));
+    }
+}

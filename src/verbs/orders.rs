@@ -1,0 +1,222 @@
+//! The rows of some orders, read from a job's inputs again and judged by the kernel as a run judges them.
+//!
+//! Every file is read, and only rows that are asked for are judged; nothing is counted or published. It fails if an
+//! input is refused, and leaves out files as a run does.
+
+use crate::error::{Error, Result};
+use crate::fold::dedup;
+use crate::job::plan::Plan;
+use crate::progress::warn;
+use crate::scan::{self, Survey};
+use crate::{schema::Table, tables};
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::DataType;
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Mutex;
+use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings};
+use vtr_columnar::input::Column;
+use vtr_columnar::keys::{Layout, SharedKeys};
+use vtr_kernel::text::shown;
+
+/// Which rows are asked for.
+#[derive(Clone, Debug)]
+pub enum Wanted {
+    /// Those of orders, and by order of which sellers; of any seller where none is named.
+    Orders(HashMap<String, HashSet<String>>),
+    /// Those whose number has these letters and digits; of any seller without one.
+    Number {
+        /// Letters and digits, in capitals.
+        number: String,
+        /// The seller.
+        seller: Option<String>,
+    },
+}
+
+impl Wanted {
+    /// One number, written anyhow.
+    pub fn number(number: &str, seller: Option<&str>) -> Wanted {
+        Wanted::Number { number: letters(number), seller: seller.map(str::to_owned) }
+    }
+
+    fn columns(&self) -> [Column; 2] {
+        match self {
+            Wanted::Orders(_) => [Column::SellerId, Column::OrderId],
+            Wanted::Number { .. } => [Column::SellerId, Column::TrackingNumber],
+        }
+    }
+
+    fn holds(&self, seller: &str, cell: &str) -> bool {
+        match self {
+            Wanted::Orders(orders) => {
+                orders.get(cell).is_some_and(|sellers| sellers.is_empty() || sellers.contains(seller))
+            }
+            Wanted::Number { number, seller: asked } => {
+                asked.as_ref().is_none_or(|asked| asked == seller) && letters(cell) == *number
+            }
+        }
+    }
+}
+
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
+}
+
+/// One row that was asked for, as it is told.
+pub struct Row<'a> {
+    /// The file and the record, as people see them.
+    pub place: &'a str,
+    /// Its batch.
+    pub batch: &'a RecordBatch,
+    /// What was said for the whole file.
+    pub constants: &'a [(Column, String)],
+    /// Its place in the batch.
+    pub row: usize,
+    /// What became of it.
+    pub fate: Fate<'a>,
+}
+
+/// What is kept of a row, and what tells whether a newer copy of it counts.
+pub struct Found<T> {
+    /// What was kept.
+    pub kept: T,
+    /// Whether a newer copy of it counts.
+    pub superseded: bool,
+}
+
+/// Reads the rows and keeps of each what `keep` makes of it.
+///
+/// # Errors
+/// The inputs are refused.
+pub fn read<T: Send>(
+    plan: &mut Plan,
+    wanted: &Wanted,
+    keep: &(dyn Fn(&Plan, &Settings, Row) -> (T, Option<Copy>) + Sync),
+) -> Result<Vec<Found<T>>> {
+    // Every fact is told, whatever tables the job makes.
+    plan.output.tables = Table::ALL.to_vec();
+    let plan = &*plan;
+    let mut survey = scan::survey_and_try(plan)?;
+    let axis = tables::time_axis(plan);
+    let rows = loop {
+        let settings = crate::fold::settings(plan, &survey, &axis);
+        match rows(plan, &survey, &settings, wanted, keep) {
+            // As a run leaves them out.
+            Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,
+            told => break told?,
+        }
+    };
+    survey.left_out().for_each(|left_out| warn(&left_out));
+    let copies: Vec<Copy> = rows.iter().filter_map(|(_, copy)| *copy).collect();
+    let losers = plan.identity.map_or(Ok(Vec::new()), |identity| dedup::losers(copies, dedup::unit(identity)))?;
+    let is_lost = |copy: &Copy| losers.iter().any(|loser| (loser.file, loser.record) == (copy.file, copy.record));
+    let found = rows.into_iter().map(|(kept, copy)| Found { kept, superseded: copy.as_ref().is_some_and(is_lost) });
+    Ok(found.collect())
+}
+
+type Kept<T> = Vec<(T, Option<Copy>)>;
+
+fn rows<T: Send>(
+    plan: &Plan,
+    survey: &Survey,
+    settings: &Settings,
+    wanted: &Wanted,
+    keep: &(dyn Fn(&Plan, &Settings, Row) -> (T, Option<Copy>) + Sync),
+) -> Result<Kept<T>> {
+    let mut units: Vec<&scan::Unit> = survey.units.iter().collect();
+    units.sort_by_key(|unit| (unit.file, unit.first_record));
+    let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
+    let found = Mutex::new(Vec::new());
+    let mut bad: BTreeMap<u32, String> = BTreeMap::new();
+    for unit in units {
+        if bad.contains_key(&unit.file) {
+            continue;
+        }
+        let mut folder = Folder::new(settings, &keys);
+        let file = &survey.files[unit.file as usize];
+        let cells = plan.cells(file.input, file.format);
+        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
+        // What fails behind the reader is not the file's fault.
+        let sound = Cell::new(true);
+        let mut take = |chunk: scan::Chunk| {
+            crate::signals::check()?;
+            let refuse = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
+            let Some((batch, records)) = asked(&chunk, &source, wanted).map_err(refuse)? else { return Ok(()) };
+            let mut tell = |row: usize, fate: Fate| {
+                let place = format!("{}, record {}", shown(&file.shown), number(&records, row));
+                let row = Row { place: &place, batch: &batch, constants: &file.constants, row, fate };
+                let kept = keep(plan, settings, row);
+                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(kept);
+            };
+            folder.explain(&source, &batch, &records, &mut tell).map_err(refuse)
+        };
+        match scan::read(plan, survey, unit, &mut |chunk| take(chunk).inspect_err(|_| sound.set(false))) {
+            Err(Error::Input(why)) if sound.get() => drop(bad.insert(unit.file, why)),
+            read => drop(read?),
+        }
+    }
+    if !bad.is_empty() {
+        return Err(Error::BadFiles(bad.into_iter().collect()));
+    }
+    Ok(found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+}
+
+fn number(records: &Records, row: usize) -> u64 {
+    match records {
+        Records::From(first) => first + row as u64,
+        Records::Listed { record, .. } => record[row],
+    }
+}
+
+/// A column as texts, or what was said for the whole file; neither if the file has no such column.
+enum Cells<'a> {
+    Texts(StringViewArray),
+    Constant(&'a str),
+    Nothing,
+}
+
+impl Cells<'_> {
+    fn value(&self, row: usize) -> &str {
+        match self {
+            Cells::Texts(texts) if texts.is_null(row) => "",
+            Cells::Texts(texts) => texts.value(row).trim(),
+            Cells::Constant(text) => text.trim(),
+            Cells::Nothing => "",
+        }
+    }
+}
+
+/// The rows of a chunk that are asked for, and their record numbers.
+fn asked(
+    chunk: &scan::Chunk,
+    source: &FileSource,
+    wanted: &Wanted,
+) -> std::result::Result<Option<(RecordBatch, Records)>, String> {
+    let cells = |column: Column| -> std::result::Result<Cells, String> {
+        let Some(array) = chunk.batch.column_by_name(column.name()) else {
+            let constant = source.constants.iter().find(|(constant, _)| *constant == column);
+            return Ok(constant.map_or(Cells::Nothing, |(_, text)| Cells::Constant(text)));
+        };
+        let texts = cast(array, &DataType::Utf8View).map_err(|error| error.to_string())?;
+        Ok(Cells::Texts(texts.as_string_view().clone()))
+    };
+    let [seller, cell] = wanted.columns();
+    let (sellers, cells) = (cells(seller)?, cells(cell)?);
+    let stays: Vec<bool> =
+        (0..chunk.batch.num_rows()).map(|row| wanted.holds(sellers.value(row), cells.value(row))).collect();
+    if !stays.contains(&true) {
+        return Ok(None);
+    }
+    let kept = || (0..stays.len()).filter(|row| stays[*row]);
+    let record: Vec<u64> = kept().map(|row| number(&chunk.records, row)).collect();
+    let (line, byte_offset) = match &chunk.records {
+        Records::From(_) => (Vec::new(), Vec::new()),
+        Records::Listed { line, byte_offset, .. } => {
+            (kept().map(|row| line[row]).collect(), kept().map(|row| byte_offset[row]).collect())
+        }
+    };
+    let mask = BooleanArray::from(stays.clone());
+    let batch = filter_record_batch(&chunk.batch, &mask).map_err(|error| error.to_string())?;
+    Ok(Some((batch, Records::Listed { record, line, byte_offset })))
+}

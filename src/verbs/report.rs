@@ -1,0 +1,196 @@
+//! `vtr report`: the page that people read, of one committed version.
+//!
+//! It turns options into what `pages` is asked for, and puts whole files in place; it reads no table itself. It fails
+//! where the output has no such version or table, an option is not understood, or a file cannot be written.
+
+use super::published;
+use crate::cli::{ReportArgs, SplitBy};
+use crate::error::{Error, Result};
+use crate::job::{self, shelf, spec::Size};
+use crate::pages::levers::Event;
+use crate::pages::read::{Scope, Source};
+use crate::pages::words::Names;
+use crate::pages::{self, MOST_WEEKS, Page, Request};
+use crate::publish::{self, Manifest, store::Store};
+use crate::schema::Table;
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use vtr_kernel::Book;
+
+/// Weeks that a page shows unless told otherwise.
+pub const WEEKS: u32 = 26;
+/// Bytes of a page at most unless told otherwise.
+pub const MAX_SIZE: &str = "5MiB";
+
+/// `vtr report`.
+///
+/// # Errors
+/// See the head of the module.
+pub fn run(args: &ReportArgs) -> Result<()> {
+    let store = publish::at(&args.out)?;
+    let manifest = published::version(store.as_ref(), Table::AccountHealth, args.version)?;
+    let book = shelf::book(&[])?;
+    let names = Names::of(&book);
+    let source = Source { store: store.as_ref(), manifest: &manifest };
+    let request = request(args, &book)?;
+    let target = args.target.as_deref();
+    if let Some(asked) = &args.appeal {
+        let (scope, category) = appealed(asked, &book)?;
+        let page = pages::appeal(&source, &names, &Request { scope, ..request }, category)?;
+        return put(&page, target);
+    }
+    match (args.split_by, target) {
+        (None, _) => put(&pages::report(&source, &names, &request)?, target),
+        (Some(SplitBy::Seller), None) => {
+            Err(Error::Usage("--split-by seller: names a file for each seller; give the folder with -o DIR".into()))
+        }
+        (Some(SplitBy::Seller), Some(folder)) => {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Error::failed(format!("making the folder {}", folder.display()), error))?;
+            pages::by_seller(&source, &names, &request, &mut |page| {
+                let path = folder.join(&page.name);
+                write(&path, page.html.as_bytes())?;
+                let seller = page.seller.as_deref().unwrap_or_default();
+                super::print_lines(&format!("{}\t{seller}\n", path.display()))
+            })
+        }
+    }
+}
+
+fn request(args: &ReportArgs, book: &Book) -> Result<Request> {
+    if args.weeks == 0 || args.weeks as usize > MOST_WEEKS {
+        return Err(Error::Usage(format!("--weeks {}: give 1 to {MOST_WEEKS}", args.weeks)));
+    }
+    let max_bytes = size(&args.max_size)?;
+    Ok(Request {
+        scope: scope(&args.seller, &args.marketplace, book)?,
+        weeks: args.weeks as usize,
+        max_bytes,
+        events: args.event.iter().map(|text| event(text)).collect::<Result<_>>()?,
+        title: args.title.clone(),
+    })
+}
+
+fn size(text: &str) -> Result<u64> {
+    Size::Text(text.to_owned()).bytes().map_err(|problem| Error::Usage(format!("--max-size: {problem}")))
+}
+
+/// Which accounts options ask for; marketplaces in any form that jobs accept.
+///
+/// # Errors
+/// [`Error::Usage`] for a marketplace that the book does not know.
+pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result<Scope> {
+    let of =
+        |values: &[String]| (!values.is_empty()).then(|| Arc::new(values.iter().cloned().collect::<BTreeSet<_>>()));
+    let markets: Vec<String> = marketplaces.iter().map(|text| marketplace(text, book)).collect::<Result<_>>()?;
+    Ok(Scope { sellers: of(sellers), markets: of(&markets) })
+}
+
+fn marketplace(text: &str, book: &Book) -> Result<String> {
+    let found = book.resolve_marketplace(text.trim()).map(|found| book.marketplace_label(found).to_owned());
+    found.ok_or_else(|| {
+        let names: Vec<&str> = book.markets().map(|(_, market)| market.name.as_str()).collect();
+        Error::Usage(format!("--marketplace {text}: is no marketplace of the book; there are {}", names.join(", ")))
+    })
+}
+
+/// `2026-W36` or `2026-W36=what was changed`.
+fn event(text: &str) -> Result<Event> {
+    let (week, what) = text.split_once('=').unwrap_or((text, ""));
+    Ok(Event { monday: job::week("--event", week).map_err(Error::Usage)?, text: what.trim().to_owned() })
+}
+
+/// Seller, marketplace and perhaps a category.
+fn appealed<'a>(asked: &'a [String], book: &Book) -> Result<(Scope, Option<&'a str>)> {
+    let [seller, market, category @ ..] = asked else {
+        return Err(Error::Usage("--appeal: give SELLER MARKETPLACE, and a CATEGORY if one is meant".into()));
+    };
+    let scope = scope(std::slice::from_ref(seller), std::slice::from_ref(market), book)?;
+    Ok((scope, category.first().map(String::as_str)))
+}
+
+/// To a file, into a folder, or to stdout.
+fn put(page: &Page, target: Option<&Path>) -> Result<()> {
+    match target {
+        None => super::print(&page.html),
+        Some(path) if path.is_dir() => write(&path.join(&page.name), page.html.as_bytes()),
+        Some(path) => write(path, page.html.as_bytes()),
+    }
+}
+
+/// Writes a whole file; whoever reads it meanwhile has the old one.
+///
+/// # Errors
+/// [`Error::Failed`] with the path.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let put = || -> std::io::Result<()> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".vtr-").suffix(".tmp");
+        #[cfg(unix)]
+        builder.permissions(<std::fs::Permissions as std::os::unix::fs::PermissionsExt>::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    put().map_err(|error| Error::failed(format!("cannot write {}", path.display()), error))
+}
+
+/// The page of the newest version of an output, for `vtr run --report`.
+///
+/// # Errors
+/// As [`run`].
+pub fn after_run(out: &str, path: &Path) -> Result<()> {
+    let store: Arc<dyn Store> = publish::at(Path::new(out))?;
+    let manifest: Manifest = published::version(store.as_ref(), Table::AccountHealth, None)?;
+    let names = Names::of(shelf::book(&[])?.as_ref());
+    let request = Request {
+        scope: Scope::default(),
+        weeks: WEEKS as usize,
+        max_bytes: size(MAX_SIZE)?,
+        events: Vec::new(),
+        title: None,
+    };
+    let source = Source { store: store.as_ref(), manifest: &manifest };
+    put(&pages::report(&source, &names, &request)?, Some(path))
+}
+
+/// Refuses a file that could not be written after a run.
+///
+/// # Errors
+/// [`Error::Usage`] if its folder is none.
+pub fn check(path: &Path) -> Result<()> {
+    let folder: PathBuf =
+        path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).into();
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Error::Usage(format!("--report {}: its folder is not there; make it first", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_have_a_week_and_perhaps_a_text() {
+        let found = event("2025-W10=Evri collects = earlier").unwrap();
+        assert_eq!((found.monday, found.text.as_str()), (20_150, "Evri collects = earlier"));
+        assert_eq!(event("2025-03-05").unwrap(), Event { monday: 20_150, text: String::new() });
+        assert!(event("last week").is_err());
+    }
+
+    #[test]
+    fn marketplaces_have_many_names() {
+        let book = shelf::book(&[]).unwrap();
+        let asked = ["uk", "Amazon.co.uk", "A1F83G8C2ARO7P"].map(str::to_owned);
+        let found = scope(&[], &asked, &book).unwrap().markets.unwrap();
+        assert_eq!(found.iter().collect::<Vec<_>>(), ["GB"]);
+        let error = scope(&[], &["Atlantis".to_owned()], &book).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().contains("DE"), "{error}");
+    }
+}

@@ -1,0 +1,246 @@
+//! `vtr worklist`: what to do today, by whom, until when, and worth what.
+//!
+//! It shows what `pages::work` sorted and adds no figure: a package's worth is one of its account's packages in the
+//! window that can still be moved. It fails where a table is missing or cannot be read, a filter is not understood,
+//! and with `--fail-on overdue` where a correction's day has passed.
+
+use super::listing::{self, Cell, Format, Listing};
+use super::{confirm, published, report};
+use crate::cli::{WorklistArgs, WorklistFailOn, WorklistFormat};
+use crate::error::{Error, Result};
+use crate::job::shelf;
+use crate::pages::model::{self, Account, Key, Standing};
+use crate::pages::read::Source;
+use crate::pages::words::{self, Names};
+use crate::pages::work::{self, Actor, Item, Task, Work};
+use crate::publish;
+use crate::schema::Table;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write as _;
+use std::io::{Write, stderr, stdout};
+use vtr_kernel::calendar::Day;
+use vtr_kernel::text::shown;
+
+/// Tasks of a kind that the terminal shows.
+const SHOWN: usize = 10;
+
+/// The columns of the lists for programs: a row a package.
+const HEADS: [&str; 21] = [
+    "action",
+    "who",
+    "act_by",
+    "is_overdue",
+    "counts_until",
+    "worth_points",
+    "status",
+    "few",
+    "seller_id",
+    "marketplace",
+    "programme",
+    "product_category",
+    "order_id",
+    "package_id",
+    "day",
+    "carrier_typed",
+    "carrier",
+    "tracking_number",
+    "reason",
+    "likely_carrier",
+    "suggested_fix",
+];
+
+/// `vtr worklist`.
+///
+/// # Errors
+/// See the head of the module.
+pub fn run(args: &WorklistArgs) -> Result<()> {
+    let format = match if args.json { WorklistFormat::Json } else { args.format } {
+        WorklistFormat::ShipConfirm => return confirm::run(args),
+        WorklistFormat::Table => Format::Table,
+        WorklistFormat::Csv => Format::Csv,
+        WorklistFormat::Json => Format::Json,
+    };
+    let store = publish::at(&args.out)?;
+    let manifest = published::version(store.as_ref(), Table::Defects, None)?;
+    let source = Source { store: store.as_ref(), manifest: &manifest };
+    let book = shelf::book(&[])?;
+    let names = Names::of(&book);
+    let scope = report::scope(&args.seller, &args.marketplace, &book)?;
+    let (accounts, _) = model::accounts(&source, &scope)?;
+    let asked: BTreeSet<String> = args.category.iter().cloned().collect();
+    let cap = if format == Format::Table { 0 } else { usize::MAX };
+    let work = work::work(&source, &scope, &accounts, Some(&asked).filter(|asked| !asked.is_empty()), &|_| cap)?;
+    let list = List { accounts: &accounts, work: &work, names: &names, as_of: manifest.as_of };
+    let shown = match format {
+        // What is quoted was escaped where it was; colours would not survive being escaped here.
+        Format::Table => super::print(list.text(listing::width())),
+        format => list.rows(format, &mut stdout().lock(), &mut stderr()),
+    };
+    listing::unless_pipe_closed(shown)?;
+    match args.fail_on {
+        Some(WorklistFailOn::Overdue) => list.gate(),
+        None => Ok(()),
+    }
+}
+
+struct List<'a> {
+    accounts: &'a [Account],
+    work: &'a HashMap<Key, Work>,
+    names: &'a Names,
+    as_of: Day,
+}
+
+impl List<'_> {
+    fn overdue(&self) -> Vec<(&Account, i64)> {
+        let late = |account: &'_ Account| self.work.get(&account.key)?.get(&Actor::Late).map(|group| group.packages);
+        self.accounts.iter().filter_map(|account| late(account).map(|packages| (account, packages))).collect()
+    }
+
+    fn gate(&self) -> Result<()> {
+        let overdue = self.overdue();
+        let Some((first, packages)) = overdue.first() else { return Ok(()) };
+        Err(Error::Gate(format!(
+            "--fail-on overdue: {} of {} not corrected by the promised day, first of all {} of {}",
+            words::plural(overdue.iter().map(|(_, packages)| packages).sum(), "package"),
+            words::plural(overdue.len() as i64, "account"),
+            words::number(*packages),
+            first.title(self.names)
+        )))
+    }
+
+    /// For people: three stretches, two lines a task.
+    fn text(&self, width: usize) -> String {
+        let (dated, open) = work::tasks(self.accounts, self.work);
+        let (chased, late): (Vec<Task>, Vec<Task>) =
+            open.into_iter().partition(|task| matches!(task.actor, Actor::Chase(_)));
+        let packages = |tasks: &[Task]| tasks.iter().map(|task| task.group.packages).sum::<i64>();
+        let all = packages(&dated) + packages(&chased) + packages(&late);
+        let mut text = format!(
+            "Work list, as of {} {}\n",
+            words::weekday(self.as_of, self.as_of),
+            words::date(self.as_of).format("%Y")
+        );
+        if all == 0 {
+            text += "Nothing to do: no defect that still counts can be mended.\n";
+        }
+        let stretches = [
+            ("YOU: correct number or carrier before delivery, soonest first", dated),
+            ("ASK CARRIERS to scan or trace, what brings most back first", chased),
+            ("YOU, OVERDUE: the promised day is over, but no delivery is known: still worth correcting", late),
+        ];
+        for (head, tasks) in stretches.iter().filter(|(_, tasks)| !tasks.is_empty()) {
+            let packages = packages(tasks);
+            for line in listing::wrapped(&format!("{head} ({})", words::plural(packages, "package")), width) {
+                let _ = write!(text, "\n{}", listing::emphasised(&line));
+            }
+            text.push('\n');
+            tasks.iter().take(SHOWN).for_each(|task| self.task(task, width, &mut text));
+            if tasks.len() > SHOWN {
+                let rest = &tasks[SHOWN..];
+                let more: i64 = rest.iter().map(|task| task.group.packages).sum();
+                let _ = writeln!(
+                    text,
+                    "  and {} in {} more",
+                    words::plural(more, "package"),
+                    words::plural(rest.len() as i64, "line")
+                );
+            }
+        }
+        let waiting: i64 =
+            self.work.values().filter_map(|work| work.get(&Actor::Wait)).map(|group| group.packages).sum();
+        let gone: i64 =
+            self.work.values().filter_map(|work| work.get(&Actor::Nobody)).map(|group| group.packages).sum();
+        text.push('\n');
+        if waiting > 0 {
+            let note =
+                format!("WAIT: {} without a scan, not due yet. Nothing to do.", words::plural(waiting, "package"));
+            listing::wrapped(&note, width).iter().for_each(|line| text += &format!("{line}\n"));
+        }
+        if gone > 0 {
+            let note = format!("Nobody can mend {} that still count.", words::plural(gone, "more package"));
+            listing::wrapped(&note, width).iter().for_each(|line| text += &format!("{line}\n"));
+        }
+        let legend = "Points: what mending adds to the account's rate in the window that can still be moved, which ends on the next Sunday; older windows: only figures before that one can still change. Until: the last day on which mending is worth it. --format csv lists every package.";
+        listing::wrapped(legend, width).iter().for_each(|line| text += &format!("{line}\n"));
+        text
+    }
+
+    fn task(&self, task: &Task, width: usize, text: &mut String) {
+        let (account, group) = (&self.accounts[task.account], task.group);
+        let worth = match group.moving {
+            0 => "older windows".to_owned(),
+            moving => format!("{} points", words::points(moving, account.outlook.tally.eligible)),
+        };
+        let when = match (task.actor, group.act_by, group.until) {
+            (Actor::Correct, Some(day), _) => {
+                format!("by {}, {}", words::weekday(day, self.as_of), words::distance(day, self.as_of))
+            }
+            (Actor::Correct, None, _) => "as soon as you can".to_owned(),
+            (_, _, Some((first, _))) => format!("the first until {}", words::day(first, self.as_of)),
+            _ => String::new(),
+        };
+        let status = listing::coloured(account.standing);
+        let what = shown(&task.actor.action(group.packages, self.names)).into_owned();
+        let head = format!("  {when:<28} {worth:>14}  {status}");
+        let body = format!("{}: {what}", shown(&account.title(self.names)));
+        let _ = writeln!(text, "{head}");
+        listing::wrapped(&body, width.saturating_sub(4)).iter().for_each(|line| {
+            let _ = writeln!(text, "    {line}");
+        });
+    }
+
+    /// For programs: every package that somebody acts on or waits for, accounts below the target first.
+    fn rows(&self, format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+        let mut listing = Listing::begin(format, &HEADS, out)?;
+        let mut rows = 0;
+        for account in self.accounts {
+            let Some(work) = self.work.get(&account.key) else { continue };
+            let wait = work.get(&Actor::Wait).map(|group| (&Actor::Wait, group));
+            for (actor, group) in work::in_order(work).into_iter().chain(wait) {
+                for item in &group.items {
+                    listing.row(&self.row(account, actor, item))?;
+                    rows += 1;
+                }
+            }
+        }
+        listing.finish(notes)?;
+        if rows == 0 {
+            let _ = writeln!(notes, "nothing to do: no defect that still counts can be mended");
+        }
+        Ok(())
+    }
+
+    fn row<'a>(&self, account: &'a Account, actor: &'a Actor, item: &'a Item) -> Vec<Cell<'a>> {
+        let who = match actor {
+            Actor::Chase(carrier) => carrier.as_str(),
+            Actor::Wait => "nobody",
+            _ => "seller",
+        };
+        let eligible = account.outlook.tally.eligible;
+        let worth = if item.moves && eligible > 0 { 100.0 / eligible as f64 } else { 0.0 };
+        let text = |text: &'a str| Cell::text(text);
+        vec![
+            text(actor.name()),
+            text(who),
+            item.act_by.map_or(Cell::Null, Cell::Day),
+            Cell::Flag(*actor == Actor::Late),
+            Cell::Day(item.counts_until),
+            Cell::Share(worth),
+            text(&account.status),
+            Cell::Flag(account.standing == Standing::Few),
+            text(&account.key.seller),
+            text(&account.key.market),
+            text(&account.key.programme),
+            text(&item.category),
+            text(&item.order),
+            text(&item.package),
+            Cell::Day(item.day),
+            text(&item.carrier_typed),
+            text(&item.carrier),
+            text(&item.number),
+            text(&item.reason),
+            item.likely.as_deref().map_or(Cell::Null, Cell::text),
+            text(&item.fix),
+        ]
+    }
+}

@@ -1,0 +1,136 @@
+"""Holds every sum of a report and of a work list against the tables, counted by DuckDB.
+
+Usage: pages.py OUT PAGE.html WORKLIST.csv; prints `N passed, N failed` and exits with 1 if anything failed.
+"""
+
+import html.parser
+import re
+import sys
+
+import duckdb
+
+out, page, worklist = sys.argv[1], sys.argv[2], sys.argv[3]
+results = []
+
+
+def check(name, found, want):
+    holds = found == want
+    results.append(holds)
+    print(("ok    " if holds else "FAILED") + " " + name + ("" if holds else f": page {found}, tables {want}"))
+
+
+class Page(html.parser.HTMLParser):
+    """The tables of the page by section: rows of cell texts, with the class of the table."""
+
+    def __init__(self):
+        super().__init__()
+        self.section, self.tables, self.cell, self.title, self.in_title = "", [], None, "", False
+        self.titles = {}
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag == "section" and "account" in (attributes.get("class") or ""):
+            self.section = attributes["id"]
+        elif tag == "section":
+            self.section = attributes.get("aria-labelledby", "")
+        elif tag == "h2":
+            self.in_title, self.title = True, ""
+        elif tag == "table":
+            self.tables.append((self.section, attributes["class"].split()[1:], []))
+        elif tag == "tr":
+            self.tables[-1][2].append([])
+        elif tag in ("td", "th"):
+            self.cell = ""
+        elif tag == "br" and self.cell is not None:
+            self.cell += "\n"
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th") and self.cell is not None:
+            self.tables[-1][2][-1].append(self.cell)
+            self.cell = None
+        elif tag == "h2":
+            self.in_title = False
+            self.titles[self.section] = self.title
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+        if self.in_title:
+            self.title += data
+
+
+def number(text):
+    found = re.match(r"\s*([\d,]+)", text)
+    return int(found.group(1).replace(",", "")) if found else 0
+
+
+def of(text):
+    defects, eligible = re.match(r"([\d,]+) of ([\d,]+)", text).groups()
+    return number(defects), number(eligible)
+
+
+parsed = Page()
+text = open(page, encoding="utf-8").read()
+parsed.feed(text)
+db = duckdb.connect()
+db.execute(open(f"{out}/views.sql").read())
+rows = lambda sql: db.execute(sql).fetchall()
+one = lambda sql: rows(sql)[0]
+
+# All accounts.
+accounts = next(table for section, kind, table in parsed.tables if "acc" in kind)
+listed = sorted(of(row[4]) for row in accounts if len(row) > 4 and " of " in row[4])
+check("every account stands with its defects and packages", listed,
+      sorted(rows("select defects::int, eligible::int from account_health where product_category = '(all)' and eligible > 0")))
+head = re.search(r"All accounts: ([\d.]+)\u202f% of ([\d,]+) package", text)
+valid, eligible = one("select sum(valid)::int, sum(eligible)::int from account_health where product_category = '(all)'")
+check("the head has the sum over all accounts", (head.group(1), number(head.group(2))),
+      (f"{valid * 10000 // eligible // 100}.{valid * 10000 // eligible % 100:02d}", eligible))
+reasons, carriers, *_ = [table for section, kind, table in parsed.tables if section == "all" and "pareto" in kind]
+names = [name for name, in rows("select column_name from (describe health_breakdown)")]
+names = [name for name in names if name in (
+    "tracking_missing", "tracking_placeholder", "carrier_missing", "carrier_not_accepted", "number_refused", "carrier_mismatch",
+    "added_after_delivery", "number_malformed", "check_digit_failed", "delivery_scan_missing", "scan_missing")]
+sums = [count for count in one(f"select {', '.join(f'sum({name})::int' for name in names)} from health_breakdown where product_category = '(all)'")]
+check("defects by reason are the sums of health_breakdown", [number(row[2]) for row in reasons[1:]], sorted((n for n in sums if n), reverse=True)[:8])
+by_carrier = rows("select sum(defects)::int n from health_breakdown where product_category = '(all)' group by carrier having n > 0 order by n desc")
+check("defects by carrier are the sums of health_breakdown", [number(row[2]) for row in carriers[1:]], [n for n, in by_carrier][:8])
+weeks = next(table for section, kind, table in parsed.tables if section == "all" and "side" in kind)
+found = [(of(row[3]), number(row[4])) for row in weeks[1:]]
+want = rows("""select sum(defects - pending)::int, sum(eligible)::int, sum(pending)::int from vtr_weekly
+               where week_start <= (select max(as_of) from account_health) group by week_start having sum(eligible) > 0 order by week_start desc limit 12""")
+check("weeks are the sums of vtr_weekly", found, [((d, n), p) for d, n, p in want])
+
+# Each account's page: breakdown and weeks.
+for section, title in parsed.titles.items():
+    if not section.startswith("a-"):
+        continue
+    seller = title.split(",")[0]
+    mine = [(kind, table) for at, kind, table in parsed.tables if at == section]
+    figures = [table for kind, table in mine if "figs" in kind]
+    if figures:
+        seen = sum(number(row[2]) for row in figures[0][1:]), sum(number(row[3]) for row in figures[0][1:])
+        options = rows(f"""select sum(eligible)::int, sum(defects)::int from vtr_weekly where seller_id = '{seller}'
+                           and week_start > (select max(as_of) from account_health) - 182 - 6 and week_start <= (select max(as_of) from account_health)
+                           group by marketplace, programme""")
+        check(f"{title}: its weeks are those of vtr_weekly", seen in options, True)
+    for kind, table in mine:
+        if "side" in kind and table[0][0] == "Carrier":
+            seen = sum(of(row[3])[0] for row in table[1:]), sum(of(row[3])[1] for row in table[1:])
+            options = rows(f"select defects::int, eligible::int from account_health where seller_id = '{seller}' and product_category = '(all)'")
+            check(f"{title}: its carriers add up to the account", seen in options, True)
+
+# The work list: every package that counts and that somebody can act on, or that waits.
+db.execute(f"create table worklist as select * from read_csv('{worklist}', all_varchar = true)")
+want = rows("""select d.seller_id, d.marketplace, d.order_id, d.package_id from defects d join account_health h
+               on (h.seller_id, h.marketplace, h.programme) = (d.seller_id, d.marketplace, d.programme) and h.product_category = '(all)' and h.eligible > 0
+               where d.fixable_by <> 'nobody' and d.counts_until + (h.as_of - h.window_end - 1)::int >= h.as_of order by all""")
+check("the work list holds whatever can be acted on and still counts",
+      rows("select seller_id, marketplace, order_id, package_id from worklist order by all"), want)
+check("each is worth one package of its account's outlook", rows("""
+      select count(*)::int from worklist w join account_health h on (h.seller_id, h.marketplace, h.programme) = (w.seller_id, w.marketplace, w.programme)
+      and h.product_category = '(all)' where worth_points::double not in (0, 100.0 / h.outlook_eligible)"""), [(0,)])
+
+failed = results.count(False)
+print(f"{len(results) - failed} passed, {failed} failed")
+sys.exit(1 if failed else 0)
