@@ -111,8 +111,19 @@ fn publish(
     let judged = sellers::Judged::of(&folded.sellers, &plan.output.tables);
     let progress = Progress::begin("writing tables", 0, visibility);
     let doubts = doubts::Doubts::of(&plan.book);
-    let write = |piece: tables::Piece| publication.write(doubts.watch(judged.watch(piece)));
-    let built = report.stage("tables", || tables::build(&input, &progress, &write));
+    let seen = tables::star::Seen::of(plan);
+    let write = |piece: tables::Piece| publication.write(doubts.watch(seen.watch(judged.watch(piece))));
+    let built = report.stage("tables", || {
+        tables::build(&input, &progress, &write)?;
+        // A run over some weeks sees some sellers; the others are published still.
+        if plan.range.is_some() {
+            publication.each_published(Table::DimSeller, &["seller_id"], &mut |batch| {
+                seen.add(batch);
+                Ok(())
+            })?;
+        }
+        seen.piece().map_or(Ok(()), |piece| publication.write(piece))
+    });
     drop(progress);
     if let Err(error) = built {
         publication.abandon()?;

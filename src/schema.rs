@@ -4,6 +4,8 @@
 //! said about it. It must not hold figures or logic; a change of grain or meaning is a new table.
 //! Nothing in it fails.
 
+mod star;
+
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use std::fmt::Write;
 use std::sync::{Arc, LazyLock};
@@ -25,6 +27,12 @@ pub enum Table {
     CarrierNames,
     Rejects,
     InputFiles,
+    DimMarketplace,
+    DimCarrier,
+    DimReason,
+    DimRule,
+    DimWeek,
+    DimSeller,
 }
 
 /// What the cells of a column are; it decides the Arrow type.
@@ -537,7 +545,7 @@ fn make_schema(table: Table) -> SchemaRef {
 
 impl Table {
     /// All tables, in canonical order.
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 17] = [
         Table::VtrWeekly,
         Table::VtrWeeklyCategory,
         Table::VtrWeeklyReasons,
@@ -549,6 +557,12 @@ impl Table {
         Table::CarrierNames,
         Table::Rejects,
         Table::InputFiles,
+        Table::DimMarketplace,
+        Table::DimCarrier,
+        Table::DimReason,
+        Table::DimRule,
+        Table::DimWeek,
+        Table::DimSeller,
     ];
 
     /// Its name in jobs and folders.
@@ -565,6 +579,12 @@ impl Table {
             Table::CarrierNames => "carrier_names",
             Table::Rejects => "rejects",
             Table::InputFiles => "input_files",
+            Table::DimMarketplace => "dim_marketplace",
+            Table::DimCarrier => "dim_carrier",
+            Table::DimReason => "dim_reason",
+            Table::DimRule => "dim_rule",
+            Table::DimWeek => "dim_week",
+            Table::DimSeller => "dim_seller",
         }
     }
 
@@ -575,12 +595,18 @@ impl Table {
 
     /// Whether it is published week by week.
     pub fn is_partitioned(self) -> bool {
-        !matches!(self, Table::AccountHealth | Table::HealthBreakdown | Table::Rejects | Table::InputFiles)
+        !self.is_star()
+            && !matches!(self, Table::AccountHealth | Table::HealthBreakdown | Table::Rejects | Table::InputFiles)
     }
 
     /// Whether a job that names no tables makes it. A row for each package is for those who ask.
     pub fn is_made_by_default(self) -> bool {
         self != Table::Judged
+    }
+
+    /// Whether it says what codes of the other tables mean, and nothing of shipments.
+    pub fn is_star(self) -> bool {
+        self >= Table::DimMarketplace
     }
 
     /// What one row is, for a person.
@@ -610,6 +636,12 @@ impl Table {
             Table::CarrierNames => "What each carrier name was taken for.",
             Table::Rejects => "Records that could not be judged at all, of the last publication.",
             Table::InputFiles => "What was read and what became of it, of the last publication.",
+            Table::DimMarketplace => "The marketplaces of the book, as of the run's `as_of`.",
+            Table::DimCarrier => "The carriers of the book.",
+            Table::DimReason => "Every way a judged package can end.",
+            Table::DimRule => "The rules that the tables name: since when, until when, and where that was read.",
+            Table::DimWeek => "Every ISO week that a package can lie in.",
+            Table::DimSeller => "The sellers of the published rows, with what the job's `sellers` file says of them.",
         }
     }
 
@@ -638,6 +670,12 @@ impl Table {
             Table::CarrierNames => &["marketplace", "carrier_typed", "week_start"],
             Table::Rejects => &["file", "record"],
             Table::InputFiles => &["file"],
+            Table::DimMarketplace => &["marketplace"],
+            Table::DimCarrier => &["carrier"],
+            Table::DimReason => &["reason"],
+            Table::DimRule => &["marketplace", "reason", "rule"],
+            Table::DimWeek => &["week_start"],
+            Table::DimSeller => &["seller_id"],
         }
     }
 
@@ -654,6 +692,12 @@ impl Table {
             Table::CarrierNames => CARRIER_NAMES,
             Table::Rejects => REJECTS,
             Table::InputFiles => INPUT_FILES,
+            Table::DimMarketplace => star::DIM_MARKETPLACE,
+            Table::DimCarrier => star::DIM_CARRIER,
+            Table::DimReason => star::DIM_REASON,
+            Table::DimRule => star::DIM_RULE,
+            Table::DimWeek => star::DIM_WEEK,
+            Table::DimSeller => star::DIM_SELLER,
         }
     }
 
@@ -752,7 +796,8 @@ mod tests {
                 let facts = columns.iter().find(|facts| facts.name == *key);
                 assert!(facts.is_some_and(|facts| !facts.nullable), "{} {key}", table.name());
             }
-            assert_eq!(columns.last().map(|facts| facts.name), Some("evidence"));
+            let last = columns.last().map(|facts| facts.name);
+            assert_eq!(last == Some("evidence"), !table.is_star(), "{}", table.name());
             for (index, facts) in columns.iter().enumerate() {
                 assert!(columns[..index].iter().all(|other| other.name != facts.name), "{} twice", facts.name);
                 assert!(!facts.meaning.contains('|') && !facts.meaning.is_empty(), "{}", facts.name);

@@ -21,6 +21,9 @@ struct Figures<'a> {
     output_revision: u32,
     book: &'a str,
     rates: Option<String>,
+    /// Absent without a list, so that older digests still hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sellers: Option<String>,
     as_of_mode: AsOfModeSpec,
     evidence: EvidenceSpec,
     identity: Option<&'static str>,
@@ -63,12 +66,13 @@ struct CellFigures<'a> {
     time_zone: &'a str,
 }
 
-/// The digest of a plan and the spec it was made of, in hex; `rates` is the text of the rates file.
-pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>) -> String {
+/// The digest of a plan and the spec it was made of, in hex; `rates` and `sellers` are the texts of their files.
+pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>, sellers: Option<&str>) -> String {
     let figures = Figures {
         output_revision: OUTPUT_REVISION,
         book: plan.book.digest(),
         rates: rates.map(|text| sha256_hex(text.as_bytes())),
+        sellers: sellers.map(|text| sha256_hex(text.as_bytes())),
         as_of_mode: spec.as_of_mode,
         evidence: spec.evidence,
         identity: plan.identity.map(|identity| match identity {

@@ -12,6 +12,7 @@ pub mod plan;
 mod quantity;
 mod range;
 mod resolve;
+pub mod sellers;
 pub mod shelf;
 pub mod sinks;
 pub mod spec;

@@ -46,6 +46,8 @@ pub struct Plan {
     pub book: Arc<Book>,
     /// Exchange rates; empty without a file.
     pub rates: Arc<Rates>,
+    /// What is said of sellers, by id: name, owner, region.
+    pub sellers: super::sellers::Sellers,
     /// The inputs, in the order of the job.
     pub inputs: Vec<Input>,
     /// Where and what is published.

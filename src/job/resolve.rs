@@ -7,7 +7,7 @@
 use super::document::{Document, Report};
 use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
 use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
-use super::{checks, digest, inputs, quantity, range, shelf, sinks};
+use super::{checks, digest, inputs, quantity, range, sellers, shelf, sinks};
 use crate::error::Error;
 use crate::place::remote::{self, is_uri};
 use crate::schema::Table;
@@ -102,7 +102,9 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
     let memory = memory(spec.memory.as_ref(), around.machine.memory_bytes, written);
     let checks = checks::checks(&spec.check, output.as_ref(), written);
     let sinks = sinks::sinks(&spec.sink, &around.root, written);
+    let sellers = sellers::sellers(spec, &around.root, written);
     let (rates_text, rates) = rates?;
+    let (sellers_text, sellers) = sellers?;
     let temp = spec.temp.as_ref().map_or(around.temp, |temp| around.root.join(temp));
     let plan = Plan {
         name: name?,
@@ -129,6 +131,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
         prune: spec.prune,
         book: book?,
         rates: Arc::new(rates),
+        sellers,
         inputs: inputs?,
         output: output?,
         limits: limits?,
@@ -139,7 +142,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
         temp,
         job_digest: String::new(),
     };
-    let job_digest = digest::of(&plan, spec, rates_text.as_deref());
+    let job_digest = digest::of(&plan, spec, rates_text.as_deref(), sellers_text.as_deref());
     Some(Plan { job_digest, ..plan })
 }
 

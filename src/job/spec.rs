@@ -40,6 +40,8 @@ pub struct JobSpec {
     pub prune: bool,
     /// Exchange rates in the layout of the ECB's eurofxref-hist.csv, relative to the job file.
     pub rates: Option<String>,
+    /// A CSV file with the headings seller_id, name, owner, region, relative to the job file: what `dim_seller` says of sellers.
+    pub sellers: Option<String>,
     /// A folder with the rules to judge by, relative to the job file, or several, each of which adds to those before
     /// it; "embedded" stands for those in the program, which are the default.
     pub book: Option<OneOrMany>,

@@ -195,6 +195,36 @@ impl Publication {
         self.target.spans.get(&table).copied()
     }
 
+    /// Hands on some columns of a table as it was published when the run began.
+    ///
+    /// # Errors
+    /// A file is missing or cannot be read; what `take` says.
+    pub fn each_published(
+        &self,
+        table: Table,
+        columns: &[&str],
+        take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        for file in self.base.iter().flat_map(|base| base.files(table)) {
+            self.read_published(file, columns, take)?;
+        }
+        Ok(())
+    }
+
+    fn read_published(
+        &self,
+        file: &DataFile,
+        columns: &[&str],
+        take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
+        let shown = self.store.shown(&file.path);
+        let Some(blob) = self.store.open(&file.path)? else {
+            let what = format!("{shown}: the file is missing; a run without a week range writes all files anew");
+            return Err(Error::Failed { what, source: None });
+        };
+        encode::read_columns(blob, &shown, columns, take)
+    }
+
     fn made(&self) -> MutexGuard<'_, Made> {
         self.made.lock().expect("no thread panics while it notes what was written")
     }
@@ -345,12 +375,7 @@ impl Publication {
     /// What comes of the job's checks against a base.
     fn judge_checks(&self, base: Option<&Manifest>) -> Result<Vec<Checked>> {
         let open = |file: &DataFile, take: &mut dyn FnMut(&RecordBatch) -> Result<()>| {
-            let shown = self.store.shown(&file.path);
-            let Some(blob) = self.store.open(&file.path)? else {
-                let what = format!("{shown}: the file is missing; a run without a week range writes all files anew");
-                return Err(Error::Failed { what, source: None });
-            };
-            encode::read_columns(blob, &shown, &checks::COLUMNS, take)
+            self.read_published(file, &checks::COLUMNS, take)
         };
         let Some(span) = self.span(Table::VtrWeekly) else { return Ok(Vec::new()) };
         let files = base.map_or(&[][..], |base| base.files(Table::VtrWeekly));

@@ -15,6 +15,7 @@ mod reasons;
 pub mod rolling;
 mod rows;
 mod space;
+pub mod star;
 mod weekly;
 
 #[cfg(test)]
@@ -178,6 +179,13 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
             Table::CarrierNames => rows::carrier_names(input),
             Table::Rejects => rows::rejects(input),
             Table::InputFiles => rows::input_files(input),
+            Table::DimMarketplace => star::marketplaces(input),
+            Table::DimCarrier => star::carriers(input),
+            Table::DimReason => star::reasons(input),
+            Table::DimRule => star::rules(input),
+            Table::DimWeek => star::weeks(input),
+            // Made of what is written here: `star::Seen`.
+            Table::DimSeller => Vec::new(),
         })
         .collect();
     // What is one piece takes longest and begins first, so that no thread is left alone with it.
