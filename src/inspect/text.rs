@@ -25,10 +25,20 @@ const FIRST_RECORDS: usize = 10;
 pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &mut Look) -> Result<(), String> {
     let head = head(request, origin, packing)?;
     let mut dialect = settle(request, &head, look);
+    // Where it is read in an encoding that only its bytes speak for, what it was not in is still to be said.
+    let mut undecodable = None;
     loop {
-        let seen = read(request, origin, packing, &dialect)?;
+        let mut seen = read(request, origin, packing, &dialect)?;
+        if let Some((encoding, spots)) = undecodable.take() {
+            (seen.undecoded_in, seen.undecodable) = (encoding, spots);
+        }
         match seen.better(encoding_rs::Encoding::for_bom(&head).is_some(), look) {
-            Some(better) => dialect = better,
+            Some(better) => {
+                if seen.undecodable.count > 0 {
+                    undecodable = Some((seen.undecoded_in, seen.undecodable));
+                }
+                dialect = better;
+            }
             None => return seen.into_look(request, &dialect, &head, look),
         }
     }
@@ -150,6 +160,8 @@ struct Seen<'a> {
     long_cells: Spots,
     nul: Spots,
     undecodable: Spots,
+    /// The encoding that these are not in.
+    undecoded_in: &'static encoding_rs::Encoding,
     /// Bytes of records that are not in the encoding.
     undecoded: Vec<u8>,
     /// Lines and cells of the first records.
@@ -176,6 +188,7 @@ impl<'a> Seen<'a> {
             long_cells: Spots::default(),
             nul: Spots::default(),
             undecodable: Spots::default(),
+            undecoded_in: dialect.encoding,
             undecoded: Vec::new(),
             first: Vec::new(),
             unquoted: String::new(),
@@ -198,11 +211,9 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Counts a record that weighs as many rows as lines.
+    /// Counts a record that a run rejects, and the lines of it.
     fn swallow(&mut self, records: &RecordReader, lines: u64) {
         let spot = self.spot(records);
-        self.rows += lines - 1;
-        self.records += lines - 1;
         self.swallowed.add(spot);
         self.swallowed.count += lines - 1;
     }
@@ -316,7 +327,7 @@ impl<'a> Seen<'a> {
         look.rows = self.rows;
         let fills: Vec<Fill> = self.profiles.iter().map(Fill::of).collect();
         look.mapping = suggest::mapping(&headings, &fills);
-        let uncut = self.unterminated.count + self.after_quote.count + self.swallowed.count + self.oversize.count;
+        let uncut = self.unterminated.count + self.after_quote.count + self.oversize.count;
         if uncut > 0 {
             look.refused = Some(format!(
                 "{uncut} of {} records cannot be cut, and where they end is uncertain; a run rejects each such line. \
@@ -373,10 +384,14 @@ impl<'a> Seen<'a> {
 
     fn findings(self, headings: &[String], profiles: &[Profile], look: &Look) -> Vec<Finding> {
         let (width, limits) = (headings.len(), &self.request.limits);
-        let encoding = self.dialect.encoding.name().to_ascii_lowercase();
+        let encoding = self.undecoded_in.name().to_ascii_lowercase();
+        let unless =
+            if self.undecoded_in == self.dialect.encoding { "" } else { " unless the job declares `encoding`" };
         let mut findings = vec![
-            self.undecodable
-                .finding("undecodable", format!("records with bytes that are not {encoding}; a run rejects each")),
+            self.undecodable.finding(
+                "undecodable",
+                format!("records with bytes that are not {encoding}; a run rejects each{unless}"),
+            ),
             self.unterminated
                 .finding("unterminated_quote", "lines with a quote that opens a field and is never closed"),
             self.after_quote.finding("text_after_quote", "lines with text behind the closing quote of a field"),

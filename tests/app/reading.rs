@@ -386,7 +386,7 @@ fn texts_in_parquet_are_read_as_their_input_says_or_its_keys_are_refused() {
         vec![
             ("order_id", texts(&[Some("1"), Some("2"), Some("--")])),
             ("tracking_number", texts(&[Some(NUMBER), Some("N/A"), Some(NUMBER)])),
-            ("package_value", texts(&[Some("9,99"), Some("1.234,5x"), Some("1")])),
+            ("package_value", texts(&[Some("99,99"), Some("1.234,5x"), Some("1")])),
             ("promised_delivery_at", texts(&["05.06.2025 10:00"; 3].map(Some))),
         ],
     );
