@@ -29,7 +29,7 @@ fn shown() -> Vec<(&'static str, &'static str, String)> {
     vec![
         ("README.md", "health", block(health)),
         ("README.md", "worklist", block(worklist)),
-        ("README.md", "explain", block(story)),
+        ("docs/tables.md", "explain", block(story)),
         ("docs/tables.md", "reasons", reasons()),
         ("docs/tables.md", "tables", vtr::schema::markdown()),
     ]
