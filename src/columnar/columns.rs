@@ -3,24 +3,27 @@
 //! Which array or constant a canonical column comes from is settled here, once for a batch. It neither
 //! judges nor counts; it fails on a column of a type that cannot be read.
 
-use crate::input::{CellRules, Column, ColumnSet};
+use crate::asides::Aside;
+use crate::copies::{Of, text_hash};
+use crate::input::{CellRules, Column, Kind};
 use crate::keys::SharedKeys;
-use crate::resolve::{Amounts, Flags, Labels, Origin, Resolver, Texts, Times, Typed};
-use arrow::array::RecordBatch;
-use vtr_kernel::Book;
+use crate::resolve::{Amounts, Flags, Labels, Origin, Resolver, Times, Typed};
+use crate::settings::Identity;
+use crate::texts::{Marks, Texts, holds_numbers};
+use arrow::array::{ArrayRef, RecordBatch};
 use vtr_kernel::carrier::CarrierName;
 use vtr_kernel::facts::{CurrencyField, FulfilledBy, OrderState, ScanColumns, category_label};
 use vtr_kernel::lane::Country;
 use vtr_kernel::policy::{Marketplace, ProgrammeId};
 use vtr_kernel::service::Service;
+use vtr_kernel::words::Word;
+use vtr_kernel::{Book, countries, wrapper};
 
 /// The file whose rows are folded.
 pub struct FileSource<'a> {
     /// Its index in name order.
     pub file: u32,
-    /// Columns it has, constants included.
-    pub columns: ColumnSet,
-    /// Columns with one value.
+    /// Columns with one value; all others are those of the batches.
     pub constants: &'a [(Column, String)],
     /// How its cells are read.
     pub cells: &'a CellRules,
@@ -41,18 +44,74 @@ pub(crate) struct CarrierCell {
     pub(crate) typed: u32,
 }
 
+/// What the text of a seller's id was resolved to.
+#[derive(Clone, Copy)]
+pub(crate) struct SellerCell {
+    pub(crate) code: u32,
+    /// Keyed hash of the text.
+    pub(crate) hash: (u64, u64),
+}
+
+impl SellerCell {
+    /// Of trimmed text; `None` if nothing is left of it, or it is damaged.
+    fn read(
+        text: &str,
+        keys: &SharedKeys,
+        identity: Option<Identity>,
+        aside: &mut Option<Aside>,
+    ) -> Option<SellerCell> {
+        let id = wrapper::unwrapped(text);
+        if wrapper::is_damaged(&id) {
+            *aside = Some(Aside::DamagedId);
+            return None;
+        }
+        *aside = (*id != *text).then_some(Aside::WrappedText);
+        let hash = || identity.map_or((0, 0), |identity| text_hash(identity, Of::Seller, &id));
+        (!id.is_empty()).then(|| SellerCell { code: keys.seller(&id), hash: hash() })
+    }
+}
+
+/// What the text of a country was resolved to.
+#[derive(Clone, Copy)]
+pub(crate) enum CountryCell {
+    Null,
+    Unknown,
+    Known(Country),
+}
+
+impl CountryCell {
+    fn read(text: Option<&str>) -> CountryCell {
+        text.map_or(CountryCell::Null, |text| countries::read(text).map_or(CountryCell::Unknown, CountryCell::Known))
+    }
+
+    /// The country, where one is known.
+    pub(crate) fn known(self) -> Option<Country> {
+        match self {
+            CountryCell::Known(country) => Some(country),
+            CountryCell::Null | CountryCell::Unknown => None,
+        }
+    }
+}
+
+/// Constants among the identifiers, without their wrappers.
+#[derive(Default)]
+pub(crate) struct Held {
+    order: String,
+    package: String,
+}
+
 /// What the texts of label columns were resolved to, remembered from batch to batch.
 #[derive(Default)]
 pub(crate) struct Resolvers {
     /// `None`: null.
-    seller: Resolver<Option<u32>>,
+    seller: Resolver<Option<SellerCell>>,
     market: Resolver<MarketCell>,
     fulfilled: Resolver<FulfilledBy>,
     state: Resolver<OrderState>,
     carrier: Resolver<CarrierCell>,
     service: Resolver<Service>,
-    from: Resolver<Option<Country>>,
-    to: Resolver<Option<Country>>,
+    from: Resolver<CountryCell>,
+    to: Resolver<CountryCell>,
     currency: Resolver<CurrencyField>,
     category: Resolver<u32>,
     programme: Resolver<Option<ProgrammeId>>,
@@ -60,15 +119,15 @@ pub(crate) struct Resolvers {
 
 /// The columns of one batch, ready to be asked row by row.
 pub(crate) struct Columns<'a> {
-    pub(crate) seller: Labels<Option<u32>>,
+    pub(crate) seller: Labels<Option<SellerCell>>,
     pub(crate) market: Labels<MarketCell>,
     pub(crate) fulfilled: Labels<FulfilledBy>,
     pub(crate) state: Labels<OrderState>,
     pub(crate) carrier: Labels<CarrierCell>,
     pub(crate) service: Labels<Service>,
     pub(crate) service_typed: Typed<'a>,
-    pub(crate) from: Labels<Option<Country>>,
-    pub(crate) to: Labels<Option<Country>>,
+    pub(crate) from: Labels<CountryCell>,
+    pub(crate) to: Labels<CountryCell>,
     pub(crate) currency: Labels<CurrencyField>,
     pub(crate) category: Labels<u32>,
     pub(crate) programme: Labels<Option<ProgrammeId>>,
@@ -86,6 +145,55 @@ pub(crate) struct Columns<'a> {
     pub(crate) has_carrier: bool,
     pub(crate) has_tracking: bool,
     pub(crate) scan_columns: ScanColumns,
+    /// Rows whose order id is wrapped, or damaged and so null.
+    pub(crate) order_marks: Marks,
+    /// Rows whose package id is wrapped, or damaged and so null.
+    package_marks: Marks,
+    /// Rows whose tracking number is an integer.
+    tracking_marks: Marks,
+}
+
+/// What a word means, and whether the book knows it.
+fn known<T>(word: Word<T>, aside: &mut Option<Aside>) -> T {
+    *aside = word.is_unknown().then_some(Aside::UnknownWord);
+    word.meaning()
+}
+
+/// Refuses a batch with a column of a type that cannot be read.
+fn can_be_read(batch: &RecordBatch) -> Result<(), String> {
+    let columns = batch.schema_ref().fields().iter();
+    let mut columns = columns.zip(batch.columns()).filter_map(|(f, array)| Some((Column::from_name(f.name())?, array)));
+    columns.try_for_each(|(column, array)| {
+        column.read_as(array.data_type())?;
+        only_nan(column, array)
+    })
+}
+
+/// Refuses numbers in a text column: a float has damaged them. Of a tracking number scans can still speak.
+fn only_nan(column: Column, array: &ArrayRef) -> Result<(), String> {
+    let is_text = matches!(column.kind(), Kind::Label | Kind::Text) && column != Column::TrackingNumber;
+    match array.data_type() {
+        kind if is_text && kind.is_floating() && holds_numbers(array)? => Err(column.refuse_float(kind)),
+        _ => Ok(()),
+    }
+}
+
+/// Where the cells of a column come from: the batch's own schema tells, whatever else its file has.
+fn origin<'b>(source: &FileSource<'b>, batch: &'b RecordBatch, column: Column) -> Origin<'b> {
+    let constant = || source.constants.iter().find(|(constant, _)| *constant == column);
+    match batch.column_by_name(column.name()) {
+        Some(array) => Origin::Array(array),
+        None => constant().map_or(Origin::Absent, |(_, text)| Origin::Constant(text)),
+    }
+}
+
+fn scan_columns(has_first: bool, has_delivery: bool) -> ScanColumns {
+    match (has_first, has_delivery) {
+        (true, true) => ScanColumns::Both,
+        (true, false) => ScanColumns::FirstOnly,
+        (false, true) => ScanColumns::DeliveryOnly,
+        (false, false) => ScanColumns::Neither,
+    }
 }
 
 impl Resolvers {
@@ -95,53 +203,57 @@ impl Resolvers {
     /// A column whose type cannot be read.
     pub(crate) fn columns<'b>(
         &mut self,
-        source: &'b FileSource,
+        source: &'b FileSource<'b>,
         batch: &'b RecordBatch,
         keys: &SharedKeys,
         book: &Book,
+        identity: Option<Identity>,
+        held: &'b mut Held,
     ) -> Result<Columns<'b>, String> {
-        let origin = |column: Column| match batch.column_by_name(column.name()) {
-            Some(array) => Origin::Array(array),
-            None => match source.constants.iter().find(|(constant, _)| *constant == column) {
-                Some((_, text)) => Origin::Constant(text),
-                None => Origin::Absent,
-            },
-        };
+        can_be_read(batch)?;
+        let origin = |column| origin(source, batch, column);
         let (cells, r) = (source.cells, self);
-        let has = |column| source.columns.contains(column);
-        let country = |text: Option<&str>| text.map(Country::read);
+        let has = |column| !matches!(origin(column), Origin::Absent);
+        let (order, order_marks) = Texts::identifiers(&origin(Column::OrderId), cells, &mut held.order)?;
+        let (package, package_marks) = Texts::identifiers(&origin(Column::PackageId), cells, &mut held.package)?;
+        let (tracking, tracking_marks) = Texts::numbers(&origin(Column::TrackingNumber), cells)?;
         Ok(Columns {
-            seller: r.seller.labels(&origin(Column::SellerId), cells, |text| text.map(|text| keys.seller(text)))?,
-            market: r.market.labels(&origin(Column::Marketplace), cells, |text| match text {
+            seller: r.seller.labels(&origin(Column::SellerId), cells, |text, aside| {
+                SellerCell::read(text?, keys, identity, aside)
+            })?,
+            market: r.market.labels(&origin(Column::Marketplace), cells, |text, _| match text {
                 None => MarketCell::Null,
                 Some(text) => book.resolve_marketplace(text).map_or(MarketCell::Unknown, MarketCell::Known),
             })?,
-            fulfilled: r
-                .fulfilled
-                .labels(&origin(Column::FulfillmentChannel), cells, |text| book.words.fulfilled_by(text).meaning())?,
-            state: r
-                .state
-                .labels(&origin(Column::OrderStatus), cells, |text| book.words.order_state(text).meaning())?,
-            carrier: r.carrier.labels(&origin(Column::Carrier), cells, |text| CarrierCell {
+            fulfilled: r.fulfilled.labels(&origin(Column::FulfillmentChannel), cells, |text, aside| {
+                known(book.words.fulfilled_by(text), aside)
+            })?,
+            state: r.state.labels(&origin(Column::OrderStatus), cells, |text, aside| {
+                known(book.words.order_state(text), aside)
+            })?,
+            carrier: r.carrier.labels(&origin(Column::Carrier), cells, |text, _| CarrierCell {
                 name: book.carriers.resolve(text),
                 typed: keys.typed(text.unwrap_or_default()),
             })?,
-            service: r.service.labels(&origin(Column::ShipService), cells, |text| book.services.resolve(text))?,
+            service: r.service.labels(&origin(Column::ShipService), cells, |text, _| book.services.resolve(text))?,
             service_typed: Typed::new(&origin(Column::ShipService))?,
-            from: r.from.labels(&origin(Column::ShipFromCountry), cells, country)?,
-            to: r.to.labels(&origin(Column::ShipToCountry), cells, country)?,
-            currency: r
-                .currency
-                .labels(&origin(Column::Currency), cells, |text| CurrencyField::read(text, &book.words))?,
+            from: r.from.labels(&origin(Column::ShipFromCountry), cells, |text, _| CountryCell::read(text))?,
+            to: r.to.labels(&origin(Column::ShipToCountry), cells, |text, _| CountryCell::read(text))?,
+            currency: r.currency.labels(&origin(Column::Currency), cells, |text, aside| {
+                *aside = text.filter(|text| book.words.currency(text).is_none()).map(|_| Aside::UnknownWord);
+                CurrencyField::read(text, &book.words)
+            })?,
             category: r
                 .category
-                .labels(&origin(Column::ProductCategory), cells, |text| keys.category(category_label(text)))?,
-            programme: r
-                .programme
-                .labels(&origin(Column::Programme), cells, |text| text.and_then(|text| book.resolve_programme(text)))?,
-            order: Texts::new(&origin(Column::OrderId), cells)?,
-            package: Texts::new(&origin(Column::PackageId), cells)?,
-            tracking: Texts::new(&origin(Column::TrackingNumber), cells)?,
+                .labels(&origin(Column::ProductCategory), cells, |text, _| keys.category(category_label(text)))?,
+            programme: r.programme.labels(&origin(Column::Programme), cells, |text, aside| {
+                let programme = text.and_then(|text| book.resolve_programme(text));
+                *aside = text.filter(|_| programme.is_none()).map(|_| Aside::UnknownWord);
+                programme
+            })?,
+            order,
+            package,
+            tracking,
             buy_shipping: Flags::new(&origin(Column::BuyShipping), cells)?,
             value: Amounts::new(&origin(Column::PackageValue), cells)?,
             promised: Times::new(&origin(Column::PromisedDeliveryAt), cells)?,
@@ -152,12 +264,10 @@ impl Resolvers {
             updated: Times::new(&origin(Column::UpdatedAt), cells)?,
             has_carrier: has(Column::Carrier),
             has_tracking: has(Column::TrackingNumber),
-            scan_columns: match (has(Column::FirstScanAt), has(Column::DeliveryScanAt)) {
-                (true, true) => ScanColumns::Both,
-                (true, false) => ScanColumns::FirstOnly,
-                (false, true) => ScanColumns::DeliveryOnly,
-                (false, false) => ScanColumns::Neither,
-            },
+            scan_columns: scan_columns(has(Column::FirstScanAt), has(Column::DeliveryScanAt)),
+            order_marks,
+            package_marks,
+            tracking_marks,
         })
     }
 
@@ -175,5 +285,52 @@ impl Resolvers {
         r.currency.keep(columns.currency);
         r.category.keep(columns.category);
         r.programme.keep(columns.programme);
+    }
+}
+
+impl Columns<'_> {
+    /// Why the order id of a row is set aside; `None`: it is not.
+    pub(crate) fn order_aside(&self, row: usize) -> Option<Aside> {
+        let own = |(marked, _): &&(usize, Aside)| matches!(self.order, Texts::Constant(_)) || *marked == row;
+        self.order_marks.iter().find(own).map(|(_, aside)| *aside)
+    }
+
+    /// Tells of each of so many rows in which columns something is set aside that no other row decides. Damaged ids of
+    /// sellers and orders are not among them: their rows are rejected.
+    pub(crate) fn each_aside(&self, rows: usize, tell: &mut dyn FnMut(Column, usize, Aside)) {
+        let is_rejected = |aside: Aside| aside == Aside::DamagedId;
+        self.seller.each_aside(rows, &mut |row, aside| {
+            if !is_rejected(aside) {
+                tell(Column::SellerId, row, aside);
+            }
+        });
+        self.fulfilled.each_aside(rows, &mut |row, aside| tell(Column::FulfillmentChannel, row, aside));
+        self.state.each_aside(rows, &mut |row, aside| tell(Column::OrderStatus, row, aside));
+        self.currency.each_aside(rows, &mut |row, aside| tell(Column::Currency, row, aside));
+        self.programme.each_aside(rows, &mut |row, aside| tell(Column::Programme, row, aside));
+        let marks = [
+            (Column::PackageId, &self.package, &self.package_marks),
+            (Column::TrackingNumber, &self.tracking, &self.tracking_marks),
+        ];
+        let orders = self.order_marks.iter().filter(|(_, aside)| !is_rejected(*aside));
+        every(&self.order, orders, rows, &mut |row, aside| tell(Column::OrderId, row, aside));
+        for (column, texts, marks) in marks {
+            every(texts, marks.iter(), rows, &mut |row, aside| tell(column, row, aside));
+        }
+    }
+}
+
+/// Tells of marked rows; a mark of a constant is every row's.
+fn every<'m>(
+    texts: &Texts,
+    marks: impl Iterator<Item = &'m (usize, Aside)>,
+    rows: usize,
+    tell: &mut dyn FnMut(usize, Aside),
+) {
+    for (row, aside) in marks {
+        match texts {
+            Texts::Constant(_) => (0..rows).for_each(|row| tell(row, *aside)),
+            Texts::Absent | Texts::View(_) => tell(*row, *aside),
+        }
     }
 }

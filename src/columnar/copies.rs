@@ -132,7 +132,7 @@ impl<'a> Subtractor<'a> {
         let class = copy.outcome().class();
         *rows += 1;
         if keys.in_range {
-            tally.classes[class as usize] += 1;
+            tally.add(copy.outcome().reason);
             self.taken.weeks.add(codes.time, class, -1);
         } else {
             tally.add_outside(copy.day, self.settings.windows);
@@ -148,16 +148,34 @@ impl<'a> Subtractor<'a> {
     }
 }
 
-fn hash(identity: Identity, bytes: &[u8]) -> (u64, u64) {
+/// What stands before texts of different columns, so that equal ones have different hashes.
+#[derive(Clone, Copy)]
+pub(crate) enum Of {
+    Seller = b's' as isize,
+    Marketplace = b'm' as isize,
+}
+
+/// Keyed hash of a text that many rows share, to be made once for each distinct one.
+pub(crate) fn text_hash(identity: Identity, of: Of, text: &str) -> (u64, u64) {
     let mut hasher = SipHasher13::new_with_keys(identity.key.0, identity.key.1);
+    hasher.write(&[of as u8]);
+    hasher.write(text.as_bytes());
+    let hash = hasher.finish128();
+    (hash.h1, hash.h2)
+}
+
+fn hash(key: (u64, u64), bytes: &[u8]) -> (u64, u64) {
+    let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
     hasher.write(bytes);
     let hash = hasher.finish128();
     (hash.h1, hash.h2)
 }
 
-/// The identity of a row; its cell is filled in by the caller. `buffer` is scratch.
+/// The identity of a row, given the [`text_hash`]es of its seller and marketplace, which become the key that order and
+/// package are hashed by: so it hangs on texts only. Its cell is filled in by the caller. `buffer` is scratch.
 pub(crate) fn copy(
     identity: Identity,
+    (seller, market): ((u64, u64), (u64, u64)),
     (file, record): (u32, u64),
     read: &Row,
     package: &str,
@@ -165,8 +183,6 @@ pub(crate) fn copy(
     buffer: &mut Vec<u8>,
 ) -> Copy {
     buffer.clear();
-    buffer.extend_from_slice(&read.seller.to_le_bytes());
-    buffer.extend_from_slice(&read.market.to_le_bytes());
     buffer.extend_from_slice(read.facts.order_id.as_bytes());
     let version = match identity.unit {
         Unit::Package => {
@@ -175,10 +191,10 @@ pub(crate) fn copy(
             buffer.extend_from_slice(package.as_bytes());
             read.updated.map_or(i64::MIN, |moment| moment.earliest(clock))
         }
-        Unit::Order => hash(identity, package.as_bytes()).0 as i64,
+        Unit::Order => hash(identity.key, package.as_bytes()).0 as i64,
     };
     Copy {
-        hash: hash(identity, buffer),
+        hash: hash((seller.0 ^ market.0, seller.1 ^ market.1), buffer),
         version,
         file,
         record,

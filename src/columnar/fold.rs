@@ -11,25 +11,26 @@ pub use crate::reject::{Records, Reject, shown_cell, shown_value};
 pub use crate::settings::{Beside, Identity, Settings, Unit};
 pub use crate::tallies::{Due, FileTally, Weeks};
 
-use crate::columns::{Columns, MarketCell, Resolvers};
-use crate::copies::copy;
+use crate::asides::{Aside, Asides};
+use crate::columns::{Columns, CountryCell, Held, MarketCell, Resolvers};
+use crate::copies::{Of, copy, text_hash};
 use crate::defects::{Listed, Rows as ListedRows};
 use crate::input::Column;
-use crate::keys::{Circumstances, Codes, Layout, SharedKeys};
+use crate::keys::{Circumstances, Codes, Layout, SharedKeys, market_from_code};
 use crate::partial::{Partial, RowKeys, week_index};
-use crate::resolve::{Cell, fault_text};
+use crate::resolve::{Cell, Labels, fault_text};
 use crate::rows::{BLOCK, Row, Rows};
 use crate::settings::row_keys;
 use arrow::array::RecordBatch;
 use std::ops::RangeInclusive;
 use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
-use vtr_kernel::facts::{Facts, FulfilledBy, OrderState, Tracking};
+use vtr_kernel::facts::{Facts, FulfilledBy, Notice, OrderState, Tracking};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Selected, Verdict, judge, judge_by, select_any, selecting_day, zone};
 use vtr_kernel::mend::{Mending, Outcome};
-use vtr_kernel::number::cleaned;
 use vtr_kernel::policy::Marketplace;
-use vtr_kernel::reason::Class;
+use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::strays::{Bounds, Stray, is_filler};
 
 /// What the fold hands on beside the marginals, since it was last asked.
 #[derive(Default)]
@@ -87,6 +88,8 @@ pub struct Folder<'a> {
     partial: Partial,
     utc: Zone,
     plausible: Plausible,
+    /// Hashes of the marketplaces' names by their codes; none if copies are not sought.
+    market_hashes: Vec<(u64, u64)>,
     out: Yield,
     defects: ListedRows,
     judged: ListedRows,
@@ -125,6 +128,7 @@ impl<'a> Folder<'a> {
             partial: Partial::default(),
             utc: Zone::utc(),
             plausible: Plausible::of(settings.terms.as_of),
+            market_hashes: market_hashes(settings),
             out: Yield::default(),
             defects: ListedRows::default(),
             judged: ListedRows::default(),
@@ -137,8 +141,12 @@ impl<'a> Folder<'a> {
     /// A column whose type cannot be read, or more different texts than fit; nothing of the batch is
     /// counted then.
     pub fn batch(&mut self, source: &FileSource, batch: &RecordBatch, records: &Records) -> Result<(), String> {
-        let columns = self.resolvers.columns(source, batch, self.keys, self.settings.terms.book)?;
+        let (book, identity) = (self.settings.terms.book, self.settings.identity);
+        let mut held = Held::default();
+        let columns = self.resolvers.columns(source, batch, self.keys, book, identity, &mut held)?;
         self.keys.check()?;
+        let asides = &mut self.out.asides;
+        columns.each_aside(batch.num_rows(), &mut |column, row, kind| asides.note(kind, column, records.number(row)));
         let (mut block, mut selected, mut scratch) = (Rows::new(), [None; BLOCK], Scratch::default());
         let mut first = 0;
         while first < batch.num_rows() {
@@ -174,7 +182,9 @@ impl<'a> Folder<'a> {
         records: &Records,
         tell: &mut dyn FnMut(usize, Fate),
     ) -> Result<(), String> {
-        let columns = self.resolvers.columns(source, batch, self.keys, self.settings.terms.book)?;
+        let (book, identity) = (self.settings.terms.book, self.settings.identity);
+        let mut held = Held::default();
+        let columns = self.resolvers.columns(source, batch, self.keys, book, identity, &mut held)?;
         let (mut block, mut scratch) = (Rows::new(), Scratch::default());
         let mut first = 0;
         while first < batch.num_rows() {
@@ -188,15 +198,15 @@ impl<'a> Folder<'a> {
                     tell(at, Fate::AfterAsOf(row.day));
                     continue;
                 }
-                let facts = row.facts_with(tracking(&columns, row.number, &mut scratch.cleaned));
+                let facts = row.facts_with(tracking(&columns, row.number, &mut scratch.cleaned).0);
                 let verdict = judge(&facts, row.day, &self.settings.terms);
-                let package = columns.package.get(at, source.cells).unwrap_or(number_of(&facts));
+                let package = columns.package.get(at, source.cells).unwrap_or(facts.tracking.whole());
                 let clock = zone(self.settings.terms.book, facts.marketplace, &self.utc);
                 let place = (source.file, records.number(at));
-                let copy = self
-                    .settings
-                    .identity
-                    .map(|identity| copy(identity, place, row, package, clock, &mut scratch.identity));
+                let copy = self.settings.identity.map(|identity| {
+                    let account = self.account(&columns, at, row);
+                    copy(identity, account, place, row, package, clock, &mut scratch.identity)
+                });
                 tell(at, Fate::Judged { facts: &facts, verdict: &verdict, package, copy });
             }
             first += rows.len();
@@ -290,7 +300,8 @@ impl<'a> Folder<'a> {
             && row.facts.fulfilled_by == FulfilledBy::Seller
             && row.facts.state == OrderState::Live;
         let number = row.number.filter(|_| is_looked_at || package.is_none() && settings.identity.is_some());
-        let facts = &row.facts_with(tracking(columns, number, &mut scratch.cleaned));
+        let (tracking, notice) = tracking(columns, number, &mut scratch.cleaned);
+        let facts = &row.facts_with(tracking);
         let verdict = judge_by(facts, row.day, &settings.terms, selected);
         let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
         let mending = Mending::of(facts, verdict.reason, &settings.terms, clock);
@@ -310,14 +321,25 @@ impl<'a> Folder<'a> {
             mender: mending.map_or(0, |mending| mending.fixable_by as u8 + 1),
         };
         let keys = row_keys(settings, self.layout, &codes, row.day, beside);
-        self.count(&keys, codes.time, row.day, verdict.reason.class());
+        self.count(&keys, codes.time, row.day, verdict.reason);
         let unpriced = verdict.unpriced && keys.in_range;
         self.out.unpriced += u64::from(unpriced);
         let record = records.number(at);
+        if notice != Notice::None || verdict.several_numbers {
+            self.note_number(notice, verdict.several_numbers, record);
+        }
         let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
         if let Some(identity) = settings.identity {
-            let package = package.unwrap_or(number_of(facts));
-            let copy = copy(identity, (source.file, record), row, package, clock, &mut scratch.identity);
+            let package = package.unwrap_or(facts.tracking.whole());
+            let copy = copy(
+                identity,
+                self.account(columns, at, row),
+                (source.file, record),
+                row,
+                package,
+                clock,
+                &mut scratch.identity,
+            );
             self.out.copies.push(Copy { cell: keys.weekly, beside, unpriced, ..copy });
         }
         if let Some(mending) = mending.filter(|mending| mending.is_pending && keys.in_range) {
@@ -332,7 +354,7 @@ impl<'a> Folder<'a> {
                 verdict: &verdict,
                 outcome,
                 lane: selected.and_then(|selected| selected.lane).map(|lane| lane.id),
-                package_id: columns.package.get(at, source.cells).unwrap_or(number_of(facts)),
+                package_id: columns.package.get(at, source.cells).unwrap_or(facts.tracking.whole()),
                 service: columns.service_typed.get(at, source.cells),
                 mending,
                 clock,
@@ -359,6 +381,27 @@ impl<'a> Folder<'a> {
         })
     }
 
+    /// The hashes of a row's seller and marketplace.
+    #[inline]
+    fn account(&self, columns: &Columns, at: usize, row: &Row) -> ((u64, u64), (u64, u64)) {
+        let seller = columns.seller.get(at).map_or((0, 0), |seller| seller.hash);
+        (seller, self.market_hashes[usize::from(row.market)])
+    }
+
+    /// Notes what was met in a tracking number.
+    #[cold]
+    fn note_number(&mut self, notice: Notice, is_several: bool, record: u64) {
+        let kind = match notice {
+            Notice::None => None,
+            Notice::Unwrapped => Some(Aside::WrappedText),
+            Notice::Damaged => Some(Aside::DamagedId),
+        };
+        let several = is_several.then_some(Aside::SeveralNumbers);
+        for kind in kind.into_iter().chain(several) {
+            self.out.asides.note(kind, Column::TrackingNumber, record);
+        }
+    }
+
     /// Whether a row is not there yet on the `as_of` day.
     fn is_later(&self, row: &Row) -> bool {
         let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.settings.terms.as_of));
@@ -366,11 +409,11 @@ impl<'a> Folder<'a> {
     }
 
     #[inline]
-    fn count(&mut self, keys: &RowKeys, week: u16, day: Day, class: Class) {
+    fn count(&mut self, keys: &RowKeys, week: u16, day: Day, reason: Reason) {
         self.partial.count(keys, self.settings.wants);
         if keys.in_range {
-            self.out.tally.classes[class as usize] += 1;
-            self.out.weeks.add(week, class, 1);
+            self.out.tally.add(reason);
+            self.out.weeks.add(week, reason.class(), 1);
         } else {
             self.out.tally.add_outside(day, self.settings.windows);
         }
@@ -405,8 +448,10 @@ impl<'a> Folder<'a> {
     fn fault(&self, columns: &Columns, source: &FileSource, row: usize) -> (Column, &'static str) {
         let cells = source.cells;
         const EMPTY: &str = "empty, but needed";
+        const DAMAGED: &str = "damaged: a spreadsheet or a float has cut its digits; export the column as text";
         if columns.seller.get(row).is_none() {
-            return (Column::SellerId, EMPTY);
+            let is_damaged = columns.seller.aside(row) == Some(Aside::DamagedId);
+            return (Column::SellerId, if is_damaged { DAMAGED } else { EMPTY });
         }
         let marketplace = match columns.market.get(row) {
             MarketCell::Null => return (Column::Marketplace, EMPTY),
@@ -414,10 +459,17 @@ impl<'a> Folder<'a> {
             MarketCell::Known(marketplace) => marketplace,
         };
         if columns.order.get(row, cells).is_none() {
-            return (Column::OrderId, EMPTY);
+            let is_damaged = columns.order_aside(row) == Some(Aside::DamagedId);
+            return (Column::OrderId, if is_damaged { DAMAGED } else { EMPTY });
         }
         if columns.buy_shipping.get(row, cells) == Cell::Fault {
             return (Column::BuyShipping, fault_text(Column::BuyShipping));
+        }
+        let is_measured = marketplace != Marketplace::None && columns.fulfilled.get(row) != FulfilledBy::Marketplace;
+        let countries = [(Column::ShipFromCountry, &columns.from), (Column::ShipToCountry, &columns.to)];
+        let is_unknown = |labels: &Labels<CountryCell>| matches!(labels.get(row), CountryCell::Unknown);
+        if let Some((column, _)) = countries.into_iter().find(|(_, labels)| is_measured && is_unknown(labels)) {
+            return (column, "unknown country: write its two-letter code");
         }
         if columns.value.get(row, cells) == Cell::Fault {
             return (Column::PackageValue, fault_text(Column::PackageValue));
@@ -451,20 +503,20 @@ impl<'a> Folder<'a> {
     }
 }
 
-/// The cleaned number, empty if there is none: what stands in for a missing package id.
-fn number_of<'a>(facts: &Facts<'a>) -> &'a str {
-    match facts.tracking {
-        Tracking::Number(number) => number,
-        Tracking::NoColumn | Tracking::Missing => "",
-    }
+/// The hashes of all marketplaces' names, by their codes.
+fn market_hashes(settings: &Settings) -> Vec<(u64, u64)> {
+    let book = settings.terms.book;
+    let codes = 0..=book.markets().count() as u16;
+    let hash = |identity, code| text_hash(identity, Of::Marketplace, book.marketplace_label(market_from_code(code)));
+    settings.identity.map_or_else(Vec::new, |identity| codes.map(|code| hash(identity, code)).collect())
 }
 
-/// What stands in the tracking column of a row, its number cleaned.
-#[inline(always)] // it is two words, and would pass through memory
-fn tracking<'a>(columns: &Columns, number: Option<&'a str>, buffer: &'a mut String) -> Tracking<'a> {
+/// What stands in the tracking column of a row, its number cleaned, and what was met in it.
+#[inline(always)] // it is a few words, and would pass through memory
+fn tracking<'a>(columns: &Columns, number: Option<&'a str>, buffer: &'a mut String) -> (Tracking<'a>, Notice) {
     if columns.has_tracking {
-        Tracking::of_cleaned(cleaned(number.unwrap_or_default(), buffer))
+        Tracking::read(number.unwrap_or_default(), buffer)
     } else {
-        Tracking::NoColumn
+        (Tracking::NoColumn, Notice::None)
     }
 }

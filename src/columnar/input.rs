@@ -136,18 +136,23 @@ impl Column {
     /// # Errors
     /// What is wrong with the source's type, and what to do.
     pub fn read_as(self, source: &DataType) -> Result<DataType, String> {
-        let text = is_text(source);
+        let text = is_text(source) || is_bytes(source);
+        let whole = source.is_integer() || is_whole_decimal(source);
         let refused = |wanted: &str| Err(format!("column `{}` is {source}; it must be {wanted}", self.name()));
         match self.kind() {
             Kind::Label | Kind::Text if text && self.kind() == Kind::Label => Ok(label_type()),
             Kind::Label | Kind::Text if text => Ok(DataType::Utf8View),
-            Kind::Label | Kind::Text if source.is_integer() && self == Column::SellerId => {
+            Kind::Label | Kind::Text if whole && self == Column::SellerId => {
                 refused("text: as a number it has lost its leading zeros. Export it as text")
             }
-            Kind::Label | Kind::Text if source.is_integer() || *source == DataType::Null => Ok(source.clone()),
+            // Of a float only NaN, which stands for null, is text; of a number it is at least known that it is damaged.
+            Kind::Label | Kind::Text if whole || source.is_floating() || *source == DataType::Null => {
+                Ok(source.clone())
+            }
             Kind::Label | Kind::Text => refused("text"),
             Kind::Flag if text || matches!(source, DataType::Boolean | DataType::Null) => self.text_or(source),
-            Kind::Flag => refused("a boolean, or text such as true, false, yes, no"),
+            Kind::Flag if source.is_integer() || source.is_floating() || is_decimal(source) => Ok(source.clone()),
+            Kind::Flag => refused("a boolean, 0 and 1, or text such as true, false, yes, no"),
             Kind::Amount if text || source.is_integer() || source.is_floating() || is_decimal(source) => {
                 self.text_or(source)
             }
@@ -166,13 +171,27 @@ impl Column {
         }
     }
 
+    /// What is said of a text column of floats that are numbers.
+    pub fn refuse_float(self, source: &DataType) -> String {
+        format!("column `{}` is {source} and holds numbers; it must be text: a float has cut its digits", self.name())
+    }
+
     /// Whether a row of a day that nobody asked for ends in the same place whatever stands in this column,
     /// once it is read as this type: it is no part of what makes rows copies of each other, nor of which
     /// of them is the newest, and no value of it rejects the row.
     pub fn is_moot_outside(self, read_as: &DataType) -> bool {
         let is_dated = matches!(self, Column::PromisedDeliveryAt | Column::ShippedAt | Column::UpdatedAt);
         match self.kind() {
-            Kind::Label => !matches!(self, Column::SellerId | Column::Marketplace),
+            // An unknown country rejects a row unless the marketplace shipped it.
+            Kind::Label if read_as.is_floating() => false,
+            Kind::Label => !matches!(
+                self,
+                Column::SellerId
+                    | Column::Marketplace
+                    | Column::FulfillmentChannel
+                    | Column::ShipFromCountry
+                    | Column::ShipToCountry
+            ),
             Kind::Text => false,
             Kind::Flag => matches!(read_as, DataType::Boolean | DataType::Null),
             Kind::Amount => match read_as {
@@ -196,7 +215,7 @@ impl Column {
     }
 
     fn text_or(self, source: &DataType) -> Result<DataType, String> {
-        Ok(if is_text(source) { DataType::Utf8View } else { source.clone() })
+        Ok(if is_text(source) || is_bytes(source) { DataType::Utf8View } else { source.clone() })
     }
 }
 
@@ -211,6 +230,22 @@ fn is_text(source: &DataType) -> bool {
         DataType::Dictionary(_, values) => is_text(values),
         _ => false,
     }
+}
+
+/// Bytes that nothing says are text: some warehouses write all text so.
+fn is_bytes(source: &DataType) -> bool {
+    match source {
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => true,
+        DataType::Dictionary(_, values) => is_bytes(values),
+        _ => false,
+    }
+}
+
+fn is_whole_decimal(source: &DataType) -> bool {
+    matches!(
+        source,
+        DataType::Decimal32(_, 0) | DataType::Decimal64(_, 0) | DataType::Decimal128(_, 0) | DataType::Decimal256(_, 0)
+    )
 }
 
 fn is_decimal(source: &DataType) -> bool {

@@ -19,3 +19,4 @@ mod resolve;
 mod rows;
 mod settings;
 mod tallies;
+mod texts;

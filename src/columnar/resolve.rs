@@ -4,8 +4,10 @@
 //! batch; other cells are typed when they are asked for. A cell that cannot be typed is a
 //! [`Cell::Fault`], never a null.
 
+use crate::asides::Aside;
 use crate::dictionary::is_same;
 use crate::input::{CellRules, Column, Kind, label_type, micros_per};
+use crate::texts::{as_text, as_view};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, PrimitiveArray, StringArray, StringViewArray,
 };
@@ -18,7 +20,7 @@ use arrow::datatypes::{
 };
 use arrow::util::bit_chunk_iterator::BitChunks;
 use vtr_kernel::amount::Amount;
-use vtr_kernel::calendar::Micros;
+use vtr_kernel::calendar::{Day, Micros};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::text;
 
@@ -63,14 +65,32 @@ pub(crate) struct Labels<T> {
     keys: ScalarBuffer<i32>,
     /// The last one is what null is resolved to, so that a row need not be asked whether it is.
     values: Vec<T>,
+    /// Why each value is set aside; empty where none is.
+    asides: Vec<Option<Aside>>,
     /// Whether the values are a resolver's, to be given back to it.
     are_lent: bool,
 }
 
 impl<T: Copy> Labels<T> {
     /// The same for every row.
-    fn one(value: T) -> Labels<T> {
-        Labels { keys: Vec::new().into(), values: vec![value], are_lent: false }
+    fn one(resolve: impl FnOnce(&mut Option<Aside>) -> T) -> Labels<T> {
+        let mut aside = None;
+        let values = vec![resolve(&mut aside)];
+        let asides = aside.map(Some).into_iter().collect();
+        Labels { keys: Vec::new().into(), values, asides, are_lent: false }
+    }
+
+    /// Why the value of a row is set aside; `None`: it is not.
+    pub(crate) fn aside(&self, row: usize) -> Option<Aside> {
+        let key = self.keys.get(row).map_or(0, |key| *key as usize);
+        self.asides.get(key).copied().flatten()
+    }
+
+    /// Tells of each row of so many whose value is set aside.
+    pub(crate) fn each_aside(&self, rows: usize, tell: &mut dyn FnMut(usize, Aside)) {
+        if !self.asides.is_empty() {
+            (0..rows).filter_map(|row| Some((row, self.aside(row)?))).for_each(|(row, aside)| tell(row, aside));
+        }
     }
 
     pub(crate) fn get(&self, row: usize) -> T {
@@ -95,32 +115,41 @@ pub(crate) struct Resolver<T> {
     seen: Option<StringArray>,
     /// What the seen texts were resolved to, and then what null is.
     values: Vec<T>,
+    /// Why each of these is set aside; empty where none is.
+    asides: Vec<Option<Aside>>,
 }
 
 impl<T> Default for Resolver<T> {
     fn default() -> Self {
-        Resolver { seen: None, values: Vec::new() }
+        Resolver { seen: None, values: Vec::new(), asides: Vec::new() }
     }
 }
 
 impl<T: Copy> Resolver<T> {
-    /// Resolves a column of a batch; `resolve` maps trimmed text, or null, to a value.
+    /// Resolves a column of a batch; `resolve` maps trimmed text, or null, to a value, and says if it is set aside.
     pub(crate) fn labels(
         &mut self,
         origin: &Origin,
         cells: &CellRules,
-        mut resolve: impl FnMut(Option<&str>) -> T,
+        mut resolve: impl FnMut(Option<&str>, &mut Option<Aside>) -> T,
     ) -> Result<Labels<T>, String> {
         let array = match origin {
-            Origin::Absent => return Ok(Labels::one(resolve(None))),
-            Origin::Constant(text) => return Ok(Labels::one(resolve(cells.trim(text)))),
+            Origin::Absent => return Ok(Labels::one(|aside| resolve(None, aside))),
+            Origin::Constant(text) => return Ok(Labels::one(|aside| resolve(cells.trim(text), aside))),
             Origin::Array(array) => as_labels(array)?,
         };
         let values = array.values().as_string::<i32>().clone();
         let null = values.len();
         if !self.seen.as_ref().is_some_and(|seen| is_same(seen, &values)) {
             let texts = (0..null).map(|index| if values.is_null(index) { None } else { Some(values.value(index)) });
-            self.values = texts.chain([None]).map(|text| resolve(text.and_then(|text| cells.trim(text)))).collect();
+            let resolved = texts.chain([None]).map(|text| {
+                let mut aside = None;
+                (resolve(text.and_then(|text| cells.trim(text)), &mut aside), aside)
+            });
+            (self.values, self.asides) = resolved.unzip();
+            if self.asides.iter().all(Option::is_none) {
+                self.asides = Vec::new();
+            }
             self.seen = Some(values);
         }
         let keys = array.keys().values();
@@ -129,13 +158,14 @@ impl<T: Copy> Resolver<T> {
             None => keys.clone(),
         };
         // The values are moved out for the batch and handed back by `keep`.
-        Ok(Labels { keys, values: std::mem::take(&mut self.values), are_lent: true })
+        let (values, asides) = (std::mem::take(&mut self.values), std::mem::take(&mut self.asides));
+        Ok(Labels { keys, values, asides, are_lent: true })
     }
 
     /// Takes the values back after a batch.
     pub(crate) fn keep(&mut self, labels: Labels<T>) {
         if labels.are_lent {
-            self.values = labels.values;
+            (self.values, self.asides) = (labels.values, labels.asides);
         }
     }
 }
@@ -157,7 +187,7 @@ fn bits(all: &BooleanBuffer, first: usize, count: usize) -> u64 {
 }
 
 /// A bit for each of up to sixty-four rows from `first` on, set where it is not null.
-fn valid(nulls: Option<&NullBuffer>, first: usize, count: usize) -> u64 {
+pub(crate) fn valid(nulls: Option<&NullBuffer>, first: usize, count: usize) -> u64 {
     nulls.map_or(u64::MAX, |nulls| bits(nulls.inner(), first, count))
 }
 
@@ -165,7 +195,7 @@ fn as_labels(array: &ArrayRef) -> Result<DictionaryArray<Int32Type>, String> {
     let cast = if *array.data_type() == label_type() {
         array.clone()
     } else {
-        let text = cast(array, &DataType::Utf8).map_err(|error| error.to_string())?;
+        let text = as_text(array, &DataType::Utf8)?;
         cast(&text, &label_type()).map_err(|error| error.to_string())?
     };
     cast.as_dictionary_opt::<Int32Type>().cloned().ok_or_else(|| "a label column is no dictionary".to_owned())
@@ -200,58 +230,12 @@ impl Typed<'_> {
     }
 }
 
-/// A text column.
-pub(crate) enum Texts<'a> {
-    Absent,
-    Constant(Option<&'a str>),
-    View(StringViewArray),
-}
-
-impl Texts<'_> {
-    pub(crate) fn new<'a>(origin: &Origin<'a>, cells: &CellRules) -> Result<Texts<'a>, String> {
-        Ok(match origin {
-            Origin::Absent => Texts::Absent,
-            Origin::Constant(text) => Texts::Constant(cells.trim(text)),
-            Origin::Array(array) => {
-                let view = cast(array, &DataType::Utf8View).map_err(|error| error.to_string())?;
-                Texts::View(view.as_string_view().clone())
-            }
-        })
-    }
-
-    pub(crate) fn get<'b>(&'b self, row: usize, cells: &CellRules) -> Option<&'b str> {
-        match self {
-            Texts::Absent => None,
-            Texts::Constant(text) => *text,
-            Texts::View(array) if array.is_null(row) => None,
-            Texts::View(array) => cells.trim(array.value(row)),
-        }
-    }
-
-    /// Hands the texts of rows from `first` on to them.
-    #[inline(always)]
-    pub(crate) fn each<'b, R>(
-        &'b self,
-        first: usize,
-        rows: &mut [R],
-        cells: &CellRules,
-        mut set: impl FnMut(&mut R, Option<&'b str>),
-    ) {
-        let Texts::View(array) = self else {
-            return rows.iter_mut().for_each(|row| set(row, self.get(first, cells)));
-        };
-        let mut valid = valid(array.nulls(), first, rows.len());
-        for (at, row) in (first..first + rows.len()).zip(rows) {
-            set(row, if valid & 1 == 1 { cells.trim(array.value(at)) } else { None });
-            valid >>= 1;
-        }
-    }
-}
-
 /// A flag column.
 pub(crate) enum Flags {
     Constant(Cell<bool>),
     Typed(BooleanArray),
+    /// 0 and 1, NaN as null.
+    Numbers(Amounts),
     Text(StringViewArray),
 }
 
@@ -267,6 +251,7 @@ impl Flags {
             Origin::Array(array) => match array.data_type() {
                 DataType::Null => Flags::Constant(Cell::Null),
                 DataType::Boolean => Flags::Typed(array.as_boolean().clone()),
+                kind if kind.is_primitive() => Flags::Numbers(Amounts::new(origin, cells)?),
                 _ => Flags::Text(as_view(array)?),
             },
         })
@@ -276,6 +261,15 @@ impl Flags {
         match self {
             Flags::Constant(cell) => *cell,
             Flags::Typed(array) => Cell::of((!array.is_null(row)).then(|| array.value(row))),
+            Flags::Numbers(Amounts::Double(array)) if array.is_valid(row) && array.value(row).is_nan() => Cell::Null,
+            Flags::Numbers(amounts) => match amounts.get(row, cells) {
+                Cell::Value(Amount { mantissa: 0, .. }) => Cell::Value(false),
+                Cell::Value(amount) if 10i128.checked_pow(amount.scale.into()) == Some(amount.mantissa) => {
+                    Cell::Value(true)
+                }
+                Cell::Null => Cell::Null,
+                Cell::Value(_) | Cell::Fault => Cell::Fault,
+            },
             Flags::Text(array) if array.is_null(row) => Cell::Null,
             Flags::Text(array) => read_flag(array.value(row), cells),
         }
@@ -299,19 +293,17 @@ impl Flags {
                     (valid, flags) = (valid >> 1, flags >> 1);
                 }
             }
-            Flags::Constant(_) | Flags::Text(_) => {
+            Flags::Constant(_) | Flags::Numbers(_) | Flags::Text(_) => {
                 (first..first + rows.len()).zip(rows).for_each(|(at, row)| set(row, self.get(at, cells)));
             }
         }
     }
 }
 
-fn as_view(array: &ArrayRef) -> Result<StringViewArray, String> {
-    let view = cast(array, &DataType::Utf8View).map_err(|error| error.to_string())?;
-    Ok(view.as_string_view().clone())
-}
-
-fn primitive<T: ArrowPrimitiveType>(array: &ArrayRef, wanted: &DataType) -> Result<PrimitiveArray<T>, String> {
+pub(crate) fn primitive<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    wanted: &DataType,
+) -> Result<PrimitiveArray<T>, String> {
     let array = cast(array, wanted).map_err(|error| error.to_string())?;
     array.as_primitive_opt::<T>().cloned().ok_or_else(|| format!("a column is not {wanted}"))
 }
@@ -447,8 +439,16 @@ pub(crate) enum TimeKind {
 }
 
 fn read_time(text: &str, cells: &CellRules) -> Cell<Moment> {
-    cells.trim(text).map_or(Cell::Null, |text| Cell::or_fault(cells.times.read(text)))
+    let read = |text: &str| match cells.times.read(text) {
+        // The zero of some databases, as much a filler as the year 1.
+        Err(_) if text.starts_with("0000-00-00") => Cell::Value(Moment::Date(DAY_OF_NOTHING)),
+        read => Cell::or_fault(read),
+    };
+    cells.trim(text).map_or(Cell::Null, read)
 }
+
+/// The first day of the year 0.
+const DAY_OF_NOTHING: Day = -719_528;
 
 /// Raw counts of a timestamp array, whatever its unit.
 fn stamps(array: &ArrayRef, unit: TimeUnit) -> PrimitiveArray<Int64Type> {
@@ -568,7 +568,7 @@ mod tests {
         let (mut resolver, cells) = (Resolver::default(), CellRules::default());
         let mut resolved = 0;
         let mut labels = |origin: Origin| -> Vec<Option<u8>> {
-            let labels = resolver.labels(&origin, &cells, |text| {
+            let labels = resolver.labels(&origin, &cells, |text, _| {
                 resolved += 1;
                 text.map(|text| text.as_bytes()[0])
             });

@@ -4,13 +4,14 @@
 //! column is to be read is asked once a block. A block is small enough to stay in the processor's nearest
 //! cache until its rows are judged. Nothing is judged here, and nothing fails: a row with a fault is marked.
 
-use crate::columns::{Columns, MarketCell};
+use crate::columns::{Columns, CountryCell, MarketCell};
 use crate::input::CellRules;
 use crate::keys::market_code;
 use crate::resolve::Cell;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
 use vtr_kernel::instant::Moment;
+use vtr_kernel::lane::Country;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::service::Service;
 
@@ -85,7 +86,7 @@ impl<'a> Rows<'a> {
         let rows = &mut self.0[..BLOCK.min(of - first)];
         columns.seller.each(first, rows, |row, seller| {
             row.is_sound = seller.is_some();
-            row.seller = seller.unwrap_or_default();
+            row.seller = seller.map_or(0, |seller| seller.code);
         });
         columns.market.each(first, rows, |row, market| match market {
             MarketCell::Known(marketplace) => {
@@ -121,8 +122,8 @@ fn labels(columns: &Columns, first: usize, rows: &mut [Row]) {
         row.facts.carrier = if columns.has_carrier { CarrierField::Name(carrier.name) } else { CarrierField::NoColumn };
     });
     columns.service.each(first, rows, |row, service| row.facts.service = service);
-    columns.from.each(first, rows, |row, country| row.facts.origin = country);
-    columns.to.each(first, rows, |row, country| row.facts.destination = country);
+    columns.from.each(first, rows, |row, country| row.facts.origin = row.country(country));
+    columns.to.each(first, rows, |row, country| row.facts.destination = row.country(country));
     columns.currency.each(first, rows, |row, currency| row.facts.currency = currency);
     columns.category.each(first, rows, |row, category| row.category = category);
     columns.programme.each(first, rows, |row, programme| row.facts.programme = programme);
@@ -148,6 +149,20 @@ impl<'a> Row<'a> {
         'a: 'b,
     {
         Facts { tracking, ..self.facts }
+    }
+
+    /// Whether the marketplace neither sold it nor left its shipping to the seller: no country matters then.
+    pub(crate) fn is_off(&self) -> bool {
+        self.facts.marketplace == Marketplace::None || self.facts.fulfilled_by == FulfilledBy::Marketplace
+    }
+
+    /// The country of a cell; a row with an unknown one may not be used if it is measured by it.
+    #[inline]
+    fn country(&mut self, cell: CountryCell) -> Option<Country> {
+        if matches!(cell, CountryCell::Unknown) && !self.is_off() {
+            self.is_sound = false;
+        }
+        cell.known()
     }
 
     #[inline]

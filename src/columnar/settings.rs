@@ -5,6 +5,8 @@
 
 use crate::keys::{Codes, Layout, market_from_code};
 use crate::partial::{RowKeys, TimeAxis, Wants};
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::ladder::Terms;
@@ -41,8 +43,18 @@ pub struct Settings<'a> {
 pub struct Identity {
     /// Whether the order or the package is the unit.
     pub unit: Unit,
-    /// Secret of the run.
+    /// The key, the same for all that fold parts of one run.
     pub key: (u64, u64),
+}
+
+impl Identity {
+    /// Keyed by a text that says which run it is: whoever has the same text finds the same copies.
+    pub fn keyed(unit: Unit, by: &str) -> Identity {
+        let mut hasher = SipHasher13::new();
+        hasher.write(by.as_bytes());
+        let key = hasher.finish128();
+        Identity { unit, key: (key.h1, key.h2) }
+    }
 }
 
 /// The unit of identity.

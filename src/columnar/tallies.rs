@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
-use vtr_kernel::reason::Class;
+use vtr_kernel::reason::{COUNT, Class, Reason};
 
 /// What a file's rows came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct FileTally {
     pub after_windows: u64,
     /// Judged rows by class.
     pub classes: [u64; 4],
+    /// The same rows by reason.
+    pub reasons: [u64; COUNT],
     /// First day of a row not rejected.
     pub first_day: Option<Day>,
     /// Last day of a row not rejected.
@@ -33,6 +35,7 @@ impl FileTally {
         self.outside_range += other.outside_range;
         self.after_windows += other.after_windows;
         self.classes.iter_mut().zip(other.classes).for_each(|(own, other)| *own += other);
+        self.reasons.iter_mut().zip(other.reasons).for_each(|(own, other)| *own += other);
         self.first_day = self.first_day.into_iter().chain(other.first_day).min();
         self.last_day = self.last_day.into_iter().chain(other.last_day).max();
     }
@@ -48,6 +51,12 @@ impl FileTally {
         less(&mut self.outside_range, other.outside_range);
         less(&mut self.after_windows, other.after_windows);
         self.classes.iter_mut().zip(other.classes).for_each(|(own, other)| less(own, other));
+        self.reasons.iter_mut().zip(other.reasons).for_each(|(own, other)| less(own, other));
+    }
+
+    pub(crate) fn add(&mut self, reason: Reason) {
+        self.classes[reason.class() as usize] += 1;
+        self.reasons[reason as usize] += 1;
     }
 
     pub(crate) fn add_outside(&mut self, day: Day, windows: Option<(Day, Day)>) {

@@ -28,7 +28,6 @@ use arrow::array::RecordBatch;
 use counts::{Counted, DefectRuns, Defects, Gone, Runs};
 use deal::Deal;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::fold::{
@@ -238,7 +237,6 @@ pub fn fold(
 /// What a plan folds by.
 pub fn settings<'a>(plan: &'a Plan, survey: &Survey, axis: &'a TimeAxis) -> Settings<'a> {
     let asked = |table: Table| plan.output.tables.contains(&table);
-    let hasher = RandomState::new();
     Settings {
         terms: Terms { book: &plan.book, rates: &plan.rates, as_of: plan.as_of, evidence: survey.evidence },
         keep_later_rows: plan.as_of_mode == AsOfMode::Scans,
@@ -255,10 +253,7 @@ pub fn settings<'a>(plan: &'a Plan, survey: &Survey, axis: &'a TimeAxis) -> Sett
         },
         wants_defects: asked(Table::Defects),
         judged_from: plan.judged_from(),
-        identity: plan.identity.map(|identity| Identity {
-            unit: dedup::unit(identity),
-            key: (hasher.hash_one(0u8), hasher.hash_one(1u8)),
-        }),
+        identity: plan.identity.map(|identity| Identity::keyed(dedup::unit(identity), &plan.job_digest)),
     }
 }
 
@@ -330,7 +325,7 @@ impl Reading<'_> {
     fn unit(&self, unit: &scan::Unit, folder: &mut Folder, gathered: &mut Gathered) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
         let cells = self.plan.cells(file.input, file.format);
-        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
+        let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
         let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
         let seller = seller.map(|(_, text)| text.as_str()).filter(|seller| !seller.is_empty());
         // What fails behind the reader is not the file's fault.

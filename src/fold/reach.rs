@@ -56,7 +56,7 @@ pub fn goes_on(plan: &Plan, survey: &Survey, axis: &TimeAxis, folded: &Folded, r
 fn holds_judged(plan: &Plan, survey: &Survey, unit: &Unit, settings: &Settings, reader: &scan::Reader) -> Result<bool> {
     let file = &survey.files[unit.file as usize];
     let cells = plan.cells(file.input, file.format);
-    let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
+    let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
     // Only a reader's own refusal is the file's fault.
     let (found, stopped) = (Cell::new(false), Cell::new(false));
     let read = reader(plan, survey, unit, &mut |chunk| {

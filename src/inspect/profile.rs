@@ -231,7 +231,7 @@ impl Profile {
 
 /// What a spreadsheet makes of a long number: `9.2E+21`.
 fn is_damaged(value: &str) -> bool {
-    crate::scan::damage::is_damaged(value.as_bytes())
+    vtr_kernel::wrapper::is_damaged(value)
 }
 
 /// The smallest hashes of the values seen.

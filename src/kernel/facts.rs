@@ -12,6 +12,7 @@ use crate::policy::{Marketplace, ProgrammeId};
 use crate::service::Service;
 use crate::text;
 use crate::words::Words;
+use crate::{number, wrapper};
 
 /// Who ships.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,27 @@ pub enum Tracking<'a> {
     Missing,
     /// A cleaned number with at least one letter or digit.
     Number(&'a str),
+    /// A number that a float has damaged, cleaned: nothing is judged by it.
+    Damaged(&'a str),
+    /// Several numbers in one cell: the whole cell, cleaned, and behind it each of them, a line end between.
+    Several(&'a str),
+    /// The same with mere blanks between: one number, unless the whole fits nothing and each of them does.
+    Spaced(&'a str),
 }
+
+/// What reading a tracking cell met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Nothing to tell.
+    None,
+    /// The number stood in a wrapper.
+    Unwrapped,
+    /// The number is damaged.
+    Damaged,
+}
+
+/// Characters of the shortest text that counts as one of several numbers.
+const SHORTEST_OF_SEVERAL: usize = 8;
 
 impl<'a> Tracking<'a> {
     /// Classifies a cleaned number.
@@ -49,6 +70,72 @@ impl<'a> Tracking<'a> {
         let first = cleaned.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
         if first || cleaned.chars().any(char::is_alphanumeric) { Tracking::Number(cleaned) } else { Tracking::Missing }
     }
+
+    /// Reads a trimmed cell, empty if it is null; `buffer` is scratch.
+    #[inline]
+    pub fn read(raw: &'a str, buffer: &'a mut String) -> (Tracking<'a>, Notice) {
+        if number::is_clean(raw) {
+            (Tracking::of_cleaned(raw), Notice::None)
+        } else {
+            Tracking::read_unclean(raw, buffer)
+        }
+    }
+
+    fn read_unclean(raw: &'a str, buffer: &'a mut String) -> (Tracking<'a>, Notice) {
+        if wrapper::is_plain(raw) {
+            number::clean_into(raw, buffer);
+            return (Tracking::of_cleaned(buffer), Notice::None);
+        }
+        let text = wrapper::unwrapped(raw);
+        number::clean_into(&text, buffer);
+        if wrapper::is_damaged(&text) {
+            return (Tracking::Damaged(buffer), Notice::Damaged);
+        }
+        let notice = if *text == *raw { Notice::None } else { Notice::Unwrapped };
+        // The slashes of an address part no numbers.
+        if buffer.contains("://") || buffer.starts_with("WWW") {
+            return (Tracking::of_cleaned(buffer), notice);
+        }
+        let raw = wrapper::inner(raw);
+        if append_several(raw.split([',', ';', '/', '|', '\n', '\r']), buffer) {
+            return (Tracking::Several(buffer), Notice::None);
+        }
+        if append_several(raw.split_whitespace(), buffer) {
+            return (Tracking::Spaced(buffer), notice);
+        }
+        (Tracking::of_cleaned(buffer), notice)
+    }
+
+    /// All of the cell, cleaned: what stands in for a missing package id; empty if there is no number.
+    #[inline]
+    pub fn whole(self) -> &'a str {
+        match self {
+            Tracking::NoColumn | Tracking::Missing => "",
+            Tracking::Number(whole) | Tracking::Damaged(whole) => whole,
+            Tracking::Several(all) | Tracking::Spaced(all) => all.split('\n').next().unwrap_or_default(),
+        }
+    }
+}
+
+/// Appends parts behind the cleaned whole if they are several numbers; whether they are.
+fn append_several<'p>(parts: impl Iterator<Item = &'p str> + Clone, buffer: &mut String) -> bool {
+    let parts = parts.filter(|part| !part.trim().is_empty());
+    let is_long = |text: &str| text.chars().nth(SHORTEST_OF_SEVERAL - 1).is_some();
+    // Most cells fail here, before anything is made of their parts.
+    if parts.clone().nth(1).is_none() || !parts.clone().all(is_long) {
+        return false;
+    }
+    let (whole, mut cleaned) = (buffer.len(), String::new());
+    for part in parts {
+        number::clean_into(&wrapper::unwrapped(part), &mut cleaned);
+        if !is_long(&cleaned) {
+            buffer.truncate(whole);
+            return false;
+        }
+        buffer.push('\n');
+        buffer.push_str(&cleaned);
+    }
+    true
 }
 
 /// The carrier field.

@@ -64,6 +64,8 @@ pub struct Verdict {
     pub unpriced: bool,
     /// Whether the carrier stands on no list of the rule, and that list is known in part only.
     pub list_doubt: bool,
+    /// Whether the cell of the number was taken for several.
+    pub several_numbers: bool,
 }
 
 /// The clock of a marketplace: which date counts first, and in which zone.
@@ -172,6 +174,7 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         likely_carrier: None,
         unpriced: false,
         list_doubt: false,
+        several_numbers: false,
     };
     let (Some(id), Some(selected)) = (known, selected) else { return verdict };
     verdict.programme = programme(facts, selected, day);
@@ -205,6 +208,7 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         CurrencyField::Code(code) => Some(code),
         CurrencyField::Unknown => None,
     };
+    let (number, several_numbers) = judged_number(facts, carrier, book);
     let asked = Asked {
         carrier,
         name,
@@ -214,15 +218,40 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         value: Value { amount: facts.value, currency, rates: terms.rates, day },
         shipped: facts.shipped,
         zone: &selected.market.zone,
-        number: match facts.tracking {
-            Tracking::Number(number) => Some(number),
-            Tracking::NoColumn | Tracking::Missing => None,
-        },
+        number,
     };
     let mut unsettled = Unsettled::default();
     let (reason, rule, owner) = lane_rungs(facts, terms, lane, version, carriers, &asked, &mut unsettled);
     let Unsettled { unpriced, list_doubt } = unsettled;
-    Verdict { reason, rule, likely_carrier: owner, unpriced, list_doubt, ..verdict }
+    Verdict { reason, rule, likely_carrier: owner, unpriced, list_doubt, several_numbers, ..verdict }
+}
+
+/// The number that is judged, and whether its cell holds several: then the first that fits the declared carrier and is
+/// no filler, else the first. `None` where nothing is judged by a number.
+#[inline]
+fn judged_number<'a>(facts: &Facts<'a>, carrier: Carrier, book: &Book) -> (Option<&'a str>, bool) {
+    match facts.tracking {
+        Tracking::Number(number) => (Some(number), false),
+        Tracking::NoColumn | Tracking::Missing | Tracking::Damaged(_) => (None, false),
+        Tracking::Several(all) | Tracking::Spaced(all) => one_of(facts, all, carrier, book),
+    }
+}
+
+#[cold]
+fn one_of<'a>(facts: &Facts<'a>, all: &'a str, carrier: Carrier, book: &Book) -> (Option<&'a str>, bool) {
+    let fits = |number: &&str| match carrier {
+        Carrier::Known(id) => book.carriers.fits(id, number.as_bytes()),
+        _ => false,
+    };
+    let (whole, mut numbers) = (facts.tracking.whole(), all.split('\n').skip(1));
+    let is_one =
+        matches!(facts.tracking, Tracking::Spaced(_)) && (fits(&whole) || !numbers.clone().all(|number| fits(&number)));
+    if is_one {
+        return (Some(whole), false);
+    }
+    let first = numbers.clone().next();
+    let is_real = |number: &&str| book.placeholders.find(number, facts.order_id).is_none();
+    (numbers.find(|number| fits(number) && is_real(number)).or(first), true)
 }
 
 /// The carrier that a name means where the package left from: the origin, for want of it the marketplace's country.
@@ -258,10 +287,11 @@ fn lane_rungs(
         return (Reason::Exempt, exemption.id, None);
     }
     match facts.tracking {
-        Tracking::NoColumn => {}
+        Tracking::NoColumn | Tracking::Damaged(_) => {}
         Tracking::Missing => return (Reason::TrackingMissing, lane.id, None),
-        Tracking::Number(number) => {
-            if let Some(placeholder) = book.placeholders.find(number, facts.order_id) {
+        Tracking::Number(_) | Tracking::Several(_) | Tracking::Spaced(_) => {
+            let placeholder = asked.number.and_then(|number| book.placeholders.find(number, facts.order_id));
+            if let Some(placeholder) = placeholder {
                 return (Reason::TrackingPlaceholder, book.rule_of_placeholder(placeholder), None);
             }
         }

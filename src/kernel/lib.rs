@@ -8,6 +8,7 @@ pub mod amount;
 pub mod calendar;
 pub mod carrier;
 pub mod check_digit;
+pub mod countries;
 pub mod facts;
 pub mod instant;
 pub mod ladder;
@@ -23,6 +24,7 @@ pub mod service;
 pub mod tally;
 pub mod text;
 pub mod words;
+pub mod wrapper;
 
 pub use facts::Facts;
 pub use ladder::{Verdict, judge};

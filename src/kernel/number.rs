@@ -5,6 +5,7 @@
 //! number it is, or what follows from that, is decided elsewhere.
 
 use crate::check_digit::Check;
+use crate::text::is_format;
 use regex_syntax::hir::{Class, Hir, HirKind};
 use std::sync::Arc;
 
@@ -34,11 +35,11 @@ pub(crate) fn all_bytes(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
 
 /// Whether cleaning would leave a number as it is.
 #[inline]
-fn is_clean(number: &str) -> bool {
+pub(crate) fn is_clean(number: &str) -> bool {
     all_bytes(number.as_bytes(), |byte| byte.is_ascii_uppercase() | byte.is_ascii_digit())
 }
 
-/// Writes the cleaned form of a number as typed: white space, hyphens and dots out, full-width
+/// Writes the cleaned form of a number as typed: white space, hidden characters, hyphens and dots out, full-width
 /// characters folded, ASCII upper case; all else stays. Clears `cleaned` first.
 pub fn clean_into(raw: &str, cleaned: &mut String) {
     cleaned.clear();
@@ -64,18 +65,10 @@ pub fn cleaned_char(c: char) -> Option<char> {
     match c {
         'A'..='Z' | '0'..='9' => Some(c),
         'a'..='z' => Some(c.to_ascii_uppercase()),
-        '-'
-        | '.'
-        | '\u{ad}'
-        | '\u{2010}'..='\u{2015}'
-        | '\u{2212}'
-        | '\u{ff0d}'
-        | '\u{ff0e}'
-        | '\u{200b}'
-        | '\u{feff}' => None,
+        '-' | '.' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}' | '\u{ff0e}' => None,
         '\u{ff10}'..='\u{ff19}' | '\u{ff21}'..='\u{ff3a}' => char::from_u32(c as u32 - 0xfee0),
         '\u{ff41}'..='\u{ff5a}' => char::from_u32(c as u32 - 0xfee0).map(|c| c.to_ascii_uppercase()),
-        c if c.is_whitespace() => None,
+        c if c.is_whitespace() || c.is_control() || is_format(c) => None,
         c => Some(c),
     }
 }

@@ -16,19 +16,21 @@ pub enum Placeholder {
     Counting,
     OrderId,
     OrderIdSuffixes,
+    Url,
     NoDigit,
     MinLength,
 }
 
 impl Placeholder {
     /// All tests in the order in which they are tried.
-    pub const ALL: [Placeholder; 8] = [
+    pub const ALL: [Placeholder; 9] = [
         Placeholder::Words,
         Placeholder::Numbers,
         Placeholder::Repeated,
         Placeholder::Counting,
         Placeholder::OrderId,
         Placeholder::OrderIdSuffixes,
+        Placeholder::Url,
         Placeholder::NoDigit,
         Placeholder::MinLength,
     ];
@@ -42,6 +44,7 @@ impl Placeholder {
             Placeholder::Counting => "counting",
             Placeholder::OrderId => "order_id",
             Placeholder::OrderIdSuffixes => "order_id_suffixes",
+            Placeholder::Url => "url",
             Placeholder::NoDigit => "no_digit",
             Placeholder::MinLength => "min_length",
         }
@@ -63,6 +66,7 @@ pub struct Placeholders {
     pub(crate) order_id: bool,
     /// Cleaned.
     pub(crate) order_id_suffixes: Vec<String>,
+    pub(crate) url: bool,
     pub(crate) no_digit: bool,
     pub(crate) min_length: usize,
     /// Lower case without outer blanks, sorted.
@@ -120,6 +124,9 @@ impl Placeholders {
                 return Some(Placeholder::OrderIdSuffixes);
             }
         }
+        if self.url && !is_plain && is_url(number) {
+            return Some(Placeholder::Url);
+        }
         // From the end, where most numbers have one.
         if self.no_digit && !number.bytes().rev().any(|byte| byte.is_ascii_digit()) {
             return Some(Placeholder::NoDigit);
@@ -167,6 +174,11 @@ impl Placeholders {
     }
 }
 
+/// Whether a cleaned number is an address on the web; cleaning took its dots.
+fn is_url(number: &str) -> bool {
+    number.contains("://") || number.starts_with("WWW") && number.contains('/')
+}
+
 fn is_repeated(number: &str) -> bool {
     let mut chars = number.chars();
     chars.next().is_some_and(|first| chars.all(|c| c == first))
@@ -207,6 +219,7 @@ mod tests {
             counting: true,
             order_id: true,
             order_id_suffixes: vec!["INVALIDID".into()],
+            url: true,
             no_digit: true,
             min_length: 5,
             no_marketplace: vec!["non-amazon".into()],
@@ -231,6 +244,9 @@ mod tests {
         assert_eq!(find("1234"), Some("min_length"));
         assert_eq!(find("30212345677654321"), Some("order_id"));
         assert_eq!(find("30212345677654321INVALIDID"), Some("order_id_suffixes"));
+        assert_eq!(find("HTTPS://WWWUPSCOM/TRACK?NUM=1Z0123450300123459"), Some("url"));
+        assert_eq!(find("WWWDHLDE/SENDUNG"), Some("url"));
+        assert_eq!(find("WWW0123456789"), None);
         assert_eq!(find("UNTERWEGS"), Some("no_digit"));
         assert_eq!(find("12A4"), Some("min_length"));
         assert_eq!(find("00340434161094022115"), None);

@@ -79,6 +79,15 @@ pub fn lower(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
+/// Whether Unicode calls a character a format character (Cf): marks of direction, blanks without width, tags.
+pub fn is_format(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}')
+        || matches!(c, '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}')
+        || matches!(c, '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}')
+        || matches!(c, '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}')
+        || matches!(c, '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
+}
+
 /// Whether a character is not seen, or makes others be seen elsewhere: control characters, line and
 /// paragraph separators, marks of direction, blanks without width, tags.
 pub fn is_hidden(c: char) -> bool {

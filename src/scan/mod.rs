@@ -34,7 +34,6 @@ use files::{Listed, Packing};
 use headings::Mapping;
 use std::collections::{HashMap, HashSet};
 pub use store::Origin;
-use vtr_columnar::dictionary::Known;
 use vtr_columnar::fold::{Records, Reject};
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::calendar::Day;
@@ -56,8 +55,6 @@ pub struct Survey {
     pub not_judged: Vec<NotJudged>,
     /// How each file is read, in the order of `files`.
     sources: Vec<Source>,
-    /// What reading met in identifiers.
-    damage: damage::Damage,
     /// Which times of day reading met.
     midnights: midnight::Midnights,
     /// Files that the job allows to be left out, and why they are.
@@ -67,7 +64,29 @@ pub struct Survey {
 impl Survey {
     /// What reading met that rejects nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
-        self.left_out().chain(self.damage.warnings()).chain(self.midnights.warnings(&self.files)).collect()
+        self.left_out().chain(self.absent()).chain(self.midnights.warnings(&self.files)).collect()
+    }
+
+    /// What the absence of number, carrier or scans means, in sentences.
+    fn absent(&self) -> impl Iterator<Item = String> {
+        let is_told = |column| {
+            matches!(column, Column::Carrier | Column::TrackingNumber)
+                || matches!(self.evidence, Evidence::Scans)
+                    && matches!(column, Column::FirstScanAt | Column::DeliveryScanAt)
+        };
+        let of = self.files.len();
+        let without_scans = matches!(self.evidence, Evidence::Format)
+            && !self.files.iter().any(|file| file.columns.contains(Column::FirstScanAt))
+            && !self.files.iter().any(|file| file.columns.contains(Column::DeliveryScanAt));
+        let scans = "no file has `first_scan_at` or `delivery_scan_at`: packages are judged on the number alone, and whether \
+                     the carrier scanned them is not known";
+        let absent = self.not_judged.iter().filter(move |absent| is_told(absent.column));
+        let absent = absent.map(move |absent| {
+            let differs =
+                if absent.files.len() < of { "; the inputs differ in it: compare their headings" } else { "" };
+            crate::tell::facts::not_judged(absent, of) + differs
+        });
+        without_scans.then(|| scans.to_owned()).into_iter().chain(absent)
     }
 
     /// Files that are left out, and why, in sentences.
@@ -296,8 +315,8 @@ fn finished(
     // one after the other is the same.
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = not_judged(&files);
-    let (damage, midnights) = (damage::Damage::default(), midnight::Midnights::of(files.len()));
-    Ok(Survey { files, units, beyond, evidence, not_judged, sources, damage, midnights, left_out })
+    let midnights = midnight::Midnights::of(files.len());
+    Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out })
 }
 
 /// What gives the chunks of a unit, one after the other, and tells how it ended: [`read`], or what
@@ -310,10 +329,8 @@ pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Res
 /// The file cannot be read to the end or is not what its footer says; or `each` failed.
 pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> {
     let file = &survey.files[unit.file as usize];
-    let mut sound = Known::default();
     let cells = plan.cells(file.input, file.format);
     let each = &mut |chunk: Chunk| {
-        survey.damage.count(&chunk.batch, &mut sound);
         survey.midnights.look(unit.file, &chunk.batch, &cells);
         each(chunk)
     };

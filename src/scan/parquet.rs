@@ -11,7 +11,7 @@ use super::prune::{self, Clock, TimeColumn};
 use super::{Chunk, GroupDays, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
 use crate::job::plan::Limits;
 use crate::place::blob::Blob;
-use arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
@@ -21,13 +21,14 @@ use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetStatisticsPolicy, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
 use parquet::file::serialized_reader::SerializedPageReader;
+use parquet::file::statistics::Statistics;
 use std::cell::Cell;
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Once};
 use vtr_columnar::dictionary::Known;
 use vtr_columnar::fold::Records;
-use vtr_columnar::input::Column;
+use vtr_columnar::input::{Column, Kind};
 
 /// Rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 4_096;
@@ -206,13 +207,21 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
     let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
     let (mut counted, mut for_copies) = (Vec::new(), Vec::new());
     for (column, places) in &mapping.columns {
-        let found: Vec<DataType> = places.iter().map(|place| found_type(plain, place.index)).collect();
-        match choose::decoded(*column, places, &found, reading.input) {
+        let found: Vec<DataType> = places.iter().map(|place| found_or_null(*column, plain, place.index)).collect();
+        let is_float =
+            |(place, kind): (&Place, &DataType)| kind.is_floating() && holds_floats(*column, plain, place.index);
+        let float = places.iter().zip(&found).find(|pair| is_float(*pair)).map(|(_, kind)| column.refuse_float(kind));
+        let decoded = float.map_or_else(|| choose::decoded(*column, places, &found, reading.input), Err);
+        match decoded {
             // Of the wrong type it would be refused all the same, so that no job turns bad by one more table.
             Ok(_) if reading.unused.contains(*column) => {}
             Ok(Decoded { types, wanted, choice }) => {
-                for (place, kind) in places.iter().zip(types) {
-                    fields[place.index] = Arc::new(fields[place.index].as_ref().clone().with_data_type(kind));
+                for ((place, kind), found) in places.iter().zip(types).zip(&found) {
+                    let is_bytes = matches!(found, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
+                    // The decoder gives these as they are; they are made nulls or text of afterwards.
+                    if kind != DataType::Null && !is_bytes {
+                        fields[place.index] = Arc::new(fields[place.index].as_ref().clone().with_data_type(kind));
+                    }
                 }
                 let roots = places.iter().map(|place| place.index).collect();
                 let field = Field::new(column.name(), wanted, true);
@@ -238,6 +247,38 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
         guarded(|| ArrowReaderMetadata::try_new(plain.metadata().clone(), options)).unwrap_or_else(|_| plain.clone());
     let [counted, for_copies] = [counted, for_copies].map(|columns| Projection::of(plain.metadata(), columns));
     Source { metadata, counted, for_copies, limits: reading.limits.clone(), most_bytes: reading.most_bytes }
+}
+
+/// The type of a top-level field; none for one that its column cannot be read from, if it holds no value at all.
+fn found_or_null(column: Column, plain: &ArrowReaderMetadata, place: usize) -> DataType {
+    let found = found_type(plain, place);
+    if column.read_as(&found).is_err() && all_null(plain, place) { DataType::Null } else { found }
+}
+
+/// Statistics of a top-level field's column in each row group; `None` where it has other than one, or none is known.
+fn statistics(plain: &ArrowReaderMetadata, place: usize) -> Option<Vec<(&Statistics, u64)>> {
+    let leaves = leaves(plain.metadata(), &[place]);
+    let [leaf] = leaves.as_slice() else { return None };
+    let of = |group: &'_ RowGroupMetaData| group.num_rows() as u64;
+    let groups = plain.metadata().row_groups().iter();
+    groups.map(|group| Some((group.column(*leaf).statistics()?, of(group)))).collect()
+}
+
+/// Whether statistics say that a column holds no value at all.
+fn all_null(plain: &ArrowReaderMetadata, place: usize) -> bool {
+    let all = statistics(plain, place);
+    all.is_some_and(|all| all.iter().all(|(known, rows)| known.null_count_opt() == Some(*rows)))
+}
+
+/// Whether statistics say that a text column of floats holds numbers: NaN has no place in them.
+fn holds_floats(column: Column, plain: &ArrowReaderMetadata, place: usize) -> bool {
+    let is_text = matches!(column.kind(), Kind::Label | Kind::Text) && column != Column::TrackingNumber;
+    let known = |(known, _): &(&Statistics, u64)| match known {
+        Statistics::Float(known) => known.min_opt().is_some_and(|least| !least.is_nan()),
+        Statistics::Double(known) => known.min_opt().is_some_and(|least| !least.is_nan()),
+        _ => false,
+    };
+    is_text && statistics(plain, place).is_some_and(|all| all.iter().any(known))
 }
 
 /// The type of a top-level field, dictionaries of anything but text looked through.
@@ -517,7 +558,20 @@ fn canonical(projection: &Projection, batch: &RecordBatch) -> Result<RecordBatch
         if array.data_type() == field.data_type() {
             return Ok(array.clone());
         }
-        cast_with_options(array, field.data_type(), &strict)
+        if *field.data_type() == DataType::Null {
+            return match array.null_count() == array.len() {
+                true => Ok(Arc::new(NullArray::new(array.len()))),
+                false => Err(format!("column `{}`: the footer says that it holds no value, but it does", field.name())),
+            };
+        }
+        let to = |array: &ArrayRef, kind: &DataType| cast_with_options(array, kind, &strict);
+        // Bytes become text before they become views or a dictionary: else nobody would look whether they are UTF-8.
+        let cast = match array.data_type() {
+            DataType::FixedSizeBinary(_) => to(array, &DataType::Binary).and_then(|bytes| to(&bytes, &DataType::Utf8)),
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => to(array, &DataType::Utf8),
+            _ => Ok(array.clone()),
+        };
+        cast.and_then(|array| to(&array, field.data_type()))
             .map_err(|error| format!("column `{}`: {error}", field.name()))
     };
     let arrays =

@@ -8,10 +8,11 @@ use crate::publish::{InputFile, ManifestFacts, Sums};
 use crate::scan::{self, Survey};
 use crate::schema::Table;
 use crate::tables::FileRow;
-use crate::tell::report::RunReport;
+use crate::tell::report::{RunReport, grouped};
 use std::collections::BTreeSet;
 use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::date_from_day;
+use vtr_kernel::reason::{COUNT, Reason};
 use vtr_kernel::text::shown;
 
 /// A report that names the plan and holds no figures yet.
@@ -133,6 +134,31 @@ pub(crate) fn not_judged(absent: &scan::NotJudged, files: usize) -> String {
     format!("`{}` is absent from {} of {files} files: {}", absent.column.name(), absent.files.len(), absent.consequence)
 }
 
+/// Defects from which on one reason for nearly all of them is rather a fault of the inputs.
+const MANY_DEFECTS: u64 = 200;
+
+/// That more than 95 % of many defects have one reason.
+fn one_reason(folded: &Folded) -> Option<String> {
+    let mut reasons = [0; COUNT];
+    for counts in &folded.files {
+        reasons.iter_mut().zip(counts.tally.reasons).for_each(|(all, own)| *all += own);
+    }
+    let defects = || Reason::defects().map(|reason| (reasons[reason as usize], reason));
+    let all: u64 = defects().map(|(count, _)| count).sum();
+    let (most, reason) = defects().max_by_key(|(count, _)| *count)?;
+    let is_one = all >= MANY_DEFECTS && u128::from(most) * 100 > u128::from(all) * 95;
+    is_one.then(|| {
+        format!(
+            "{} of {} defects have one reason, {} ({}): look at some of them (`vtr defects`) before trusting the rate, the \
+             column may be mapped wrongly or empty",
+            grouped(most),
+            grouped(all),
+            reason.name(),
+            reason.entry().meaning
+        )
+    })
+}
+
 /// What a reader of the figures should know, in sentences that do not change between equal runs.
 fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> Vec<String> {
     let mut warnings = Vec::new();
@@ -144,6 +170,7 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
             total.after_as_of, total.read
         ));
     }
+    warnings.extend(one_reason(folded));
     if folded.unpriced > 0 {
         warnings.push(format!(
             "{} packages fall under a rule that asks for their value, but value, currency or rate is unknown; give \

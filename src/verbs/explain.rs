@@ -306,8 +306,8 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, st
     } else {
         line(body, "day", &format!("{day} in UTC ({})", iso_week(verdict.day)));
     }
-    if let Tracking::Number(number) = facts.tracking {
-        line(body, "number", &format!("{} once cleaned", shown(number)));
+    if let Some(number) = numbers(facts, verdict) {
+        line(body, "number", &number);
     }
     if matches!(settings.terms.evidence, Evidence::Scans) {
         let seen = Scanned::of(facts, plan.as_of);
@@ -368,6 +368,20 @@ fn sources(body: &mut String, selected: &Selected, verdict: &Verdict) {
     line(body, "sure", confidence.name());
     let note = if note.is_empty() { &version.note } else { note };
     note.iter().for_each(|text| line(body, "book", text));
+}
+
+/// What stands in the tracking cell; `None` if nothing does.
+fn numbers(facts: &Facts, verdict: &Verdict) -> Option<String> {
+    match facts.tracking {
+        Tracking::NoColumn | Tracking::Missing => None,
+        Tracking::Number(number) => Some(format!("{} once cleaned", shown(number))),
+        Tracking::Damaged(number) => Some(format!("{}: damaged by a float, nothing is judged by it", shown(number))),
+        Tracking::Several(all) | Tracking::Spaced(all) => {
+            let numbers: Vec<_> = all.split('\n').skip(1).map(shown).collect();
+            let judged = if verdict.several_numbers { "several, the first that fits is judged" } else { "one number" };
+            Some(format!("{}: {judged}", numbers.join(" ")))
+        }
+    }
 }
 
 /// Whether a reason cannot be given on the run's evidence.

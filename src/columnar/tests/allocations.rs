@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::datatypes::Int32Type;
 use std::sync::Arc;
 use vtr_columnar::fold::{FileSource, Folder, Records, Settings};
-use vtr_columnar::input::{CellRules, Column, ColumnSet};
+use vtr_columnar::input::CellRules;
 use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_columnar::partial::{TimeAxis, Wants};
 use vtr_kernel::Book;
@@ -90,8 +90,7 @@ fn folding_more_rows_does_not_allocate_more_often() {
     let axis = TimeAxis::new((FIRST_DAY..AS_OF + 800).step_by(7).collect());
     let (settings, shared) = (settings(&book, &rates, &axis), SharedKeys::new(Layout::of(&book), 1 << 20));
     let (few, many) = (batch(9_600), batch(96_000));
-    let columns: ColumnSet = few.schema().fields().iter().filter_map(|field| Column::from_name(field.name())).collect();
-    let source = FileSource { file: 0, columns, constants: &[], cells: &cells };
+    let source = FileSource { file: 0, constants: &[], cells: &cells };
     let mut folder = Folder::new(&settings, &shared);
     let mut fold = |batch: &RecordBatch| {
         measure(|| folder.batch(&source, batch, &Records::From(1)).expect("the batch can be read")).count_total

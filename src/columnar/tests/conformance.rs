@@ -20,14 +20,12 @@ use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, date_from_day, day_from_date, i
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, ScanColumns, Tracking, category_label};
 use vtr_kernel::instant::{Moment, TimeFormat};
 use vtr_kernel::ladder::{Evidence, Terms, is_implausible, judge, selecting_day, zone};
-use vtr_kernel::lane::Country;
 use vtr_kernel::load::{self, BookFile};
 use vtr_kernel::money::Rates;
-use vtr_kernel::number::clean_into;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Class;
 use vtr_kernel::tally::{Tally, Target, TargetKind};
-use vtr_kernel::{Book, text};
+use vtr_kernel::{Book, countries, text, wrapper};
 
 /// One file of cases.
 #[derive(Deserialize)]
@@ -263,11 +261,25 @@ fn reference(setting: &Setting) -> Outcome {
 fn judged(setting: &Setting) -> Result<Outcome, Column> {
     let (book, utc) = (setting.book, Zone::utc());
     let cell = |column| setting.cell(column);
-    let seller = cell(Column::SellerId).ok_or(Column::SellerId)?;
+    // An identifier without its wrapper; a damaged one is none.
+    let identifier = |column| {
+        let id = cell(column).map(wrapper::unwrapped).filter(|id| !id.is_empty() && !wrapper::is_damaged(id));
+        id.ok_or(column)
+    };
+    let seller = identifier(Column::SellerId)?;
     let marketplace = cell(Column::Marketplace).and_then(|text| book.resolve_marketplace(text));
     let marketplace = marketplace.ok_or(Column::Marketplace)?;
-    let order_id = cell(Column::OrderId).ok_or(Column::OrderId)?;
+    let order_id = identifier(Column::OrderId)?;
+    let fulfilled_by = book.words.fulfilled_by(cell(Column::FulfillmentChannel)).meaning();
+    let is_off = marketplace == Marketplace::None || fulfilled_by == FulfilledBy::Marketplace;
+    let country = |column| match cell(column).map(|text| countries::read(text).ok_or(column)) {
+        None => Ok(None),
+        Some(Ok(country)) => Ok(Some(country)),
+        Some(Err(_)) if is_off => Ok(None),
+        Some(Err(column)) => Err(column),
+    };
     let bought = cell(Column::BuyShipping).map(|text| text::flag(text).ok_or(Column::BuyShipping)).transpose()?;
+    let (origin, destination) = (country(Column::ShipFromCountry)?, country(Column::ShipToCountry)?);
     let read = |text| Amount::read(text, setting.rules.decimal_mark).map_err(|_| Column::PackageValue);
     let value = cell(Column::PackageValue).map(read).transpose()?;
     let clock = zone(book, marketplace, &utc);
@@ -288,21 +300,24 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     }
     let has = |column| setting.present.contains(column);
     let mut cleaned = String::new();
-    clean_into(cell(Column::TrackingNumber).unwrap_or_default(), &mut cleaned);
+    let tracking = match has(Column::TrackingNumber) {
+        true => Tracking::read(cell(Column::TrackingNumber).unwrap_or_default(), &mut cleaned).0,
+        false => Tracking::NoColumn,
+    };
     let facts = Facts {
         marketplace,
-        fulfilled_by: book.words.fulfilled_by(cell(Column::FulfillmentChannel)).meaning(),
+        fulfilled_by,
         state: book.words.order_state(cell(Column::OrderStatus)).meaning(),
-        order_id,
+        order_id: &order_id,
         carrier: match has(Column::Carrier) {
             true => CarrierField::Name(book.carriers.resolve(cell(Column::Carrier))),
             false => CarrierField::NoColumn,
         },
         service: book.services.resolve(cell(Column::ShipService)),
         buy_shipping: bought.unwrap_or(false),
-        tracking: if has(Column::TrackingNumber) { Tracking::of_cleaned(&cleaned) } else { Tracking::NoColumn },
-        origin: cell(Column::ShipFromCountry).map(Country::read),
-        destination: cell(Column::ShipToCountry).map(Country::read),
+        tracking,
+        origin,
+        destination,
         value,
         currency: CurrencyField::read(cell(Column::Currency), &book.words),
         programme: cell(Column::Programme).and_then(|text| book.resolve_programme(text)),
@@ -368,7 +383,7 @@ fn folded(setting: &Setting) -> Outcome {
     let array = |column: Column| -> ArrayRef { Arc::new(StringArray::from(vec![setting.given.get(&column).cloned()])) };
     let columns: Vec<_> = setting.present.iter().map(|column| (column.name(), array(column), true)).collect();
     let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
-    let source = FileSource { file: 0, columns: setting.present, constants: &[], cells: &setting.rules };
+    let source = FileSource { file: 0, constants: &[], cells: &setting.rules };
     let shared = SharedKeys::new(Layout::of(setting.book), 1 << 20);
     let mut folder = Folder::new(&settings, &shared);
     folder.batch(&source, &batch, &Records::From(1)).unwrap();

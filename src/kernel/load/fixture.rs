@@ -199,6 +199,7 @@ repeated = true
 counting = true
 order_id = true
 order_id_suffixes = ["InvalidId"]
+url = true
 no_digit = true
 min_length = 5
 no_marketplace = ["Non-Shop"]

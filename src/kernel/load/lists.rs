@@ -104,6 +104,7 @@ pub(super) fn placeholders<'a>(shelf: &Shelf<'a>, markets: &Markets, report: &'a
         all.repeated = flag("repeated").unwrap_or(all.repeated);
         all.counting = flag("counting").unwrap_or(all.counting);
         all.order_id = flag("order_id").unwrap_or(all.order_id);
+        all.url = flag("url").unwrap_or(all.url);
         all.no_digit = flag("no_digit").unwrap_or(all.no_digit);
         let min_length = root.need_in(layer, "min_length", "5").and_then(|node| node.whole(0..=64));
         all.min_length = min_length.map_or(all.min_length, |length| usize::try_from(length).unwrap_or_default());

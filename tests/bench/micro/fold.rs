@@ -37,7 +37,7 @@ fn benches(criterion: &mut Criterion) {
                     let file = &survey.files[*index];
                     let cells = plan.cells(file.input, file.format);
                     let (file, columns) = (*index as u32, file.columns);
-                    let source = FileSource { file, columns, constants: &[], cells: &cells };
+                    let source = FileSource { file, constants: &[], cells: &cells };
                     folder.batch(&source, &chunk.batch, &chunk.records).expect("the batch can be read");
                     black_box((folder.take_copies(), folder.take_defects(1 << 14)));
                 }

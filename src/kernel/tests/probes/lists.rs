@@ -289,6 +289,7 @@ fn every_filler_moves_an_answer() {
         ("counting", "23456789"),
         ("order_id", "202-1234567-7654321"),
         ("no_digit", "UNTERWEGS"),
+        ("url", "https://t.example/1Z0123450300123459"),
     ] {
         assert_all(key, [&book, &with(key, Value::Boolean(false))], [numbered(number.into())].into_iter());
     }
@@ -300,5 +301,5 @@ fn every_filler_moves_an_answer() {
         );
     }
     let keys: Vec<&String> = shelf.files["placeholders.toml"].keys().collect();
-    assert_eq!(keys.len(), 9, "a new kind of filler needs a probe: {keys:?}");
+    assert_eq!(keys.len(), 10, "a new kind of filler needs a probe: {keys:?}");
 }

@@ -1,0 +1,164 @@
+//! Columns of text, and identifiers without the wrappers that exports put around them.
+//!
+//! A batch is looked through once for texts that are not plain; only of one that has some are the texts made anew.
+//! It fails on bytes that are no text and on floats that are numbers.
+
+use crate::asides::Aside;
+use crate::input::CellRules;
+use crate::resolve::{Origin, primitive, valid};
+use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder, new_null_array};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Float64Type};
+use vtr_kernel::wrapper;
+
+/// Whether a column of floats holds any that is not NaN.
+pub(crate) fn holds_numbers(array: &ArrayRef) -> Result<bool, String> {
+    let values = primitive::<Float64Type>(array, &DataType::Float64)?;
+    Ok(values.iter().flatten().any(|value| !value.is_nan()))
+}
+
+/// A column as text of this type; NaN, and no other float may be in it, as null.
+///
+/// # Errors
+/// Bytes that are no UTF-8.
+pub(crate) fn as_text(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, String> {
+    let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let to =
+        |array: &dyn Array, kind: &DataType| cast_with_options(array, kind, &strict).map_err(|error| error.to_string());
+    match array.data_type() {
+        // Only NaN comes here.
+        kind if kind.is_floating() => Ok(new_null_array(wanted, array.len())),
+        DataType::FixedSizeBinary(_) => to(&to(array, &DataType::Binary)?, wanted),
+        kind if kind.is_primitive() => to(&to(array, &DataType::Utf8)?, wanted),
+        _ => to(array, wanted),
+    }
+}
+
+/// Rows whose value is set aside, and why.
+pub(crate) type Marks = Vec<(usize, Aside)>;
+
+/// A text column.
+pub(crate) enum Texts<'a> {
+    Absent,
+    Constant(Option<&'a str>),
+    View(StringViewArray),
+}
+
+impl Texts<'_> {
+    pub(crate) fn new<'a>(origin: &Origin<'a>, cells: &CellRules) -> Result<Texts<'a>, String> {
+        Ok(match origin {
+            Origin::Absent => Texts::Absent,
+            Origin::Constant(text) => Texts::Constant(cells.trim(text)),
+            Origin::Array(array) => Texts::View(as_view(array)?),
+        })
+    }
+
+    /// A column of tracking numbers as typed: floats are shown as the damaged numbers that they are.
+    pub(crate) fn numbers<'a>(origin: &Origin<'a>, cells: &CellRules) -> Result<(Texts<'a>, Marks), String> {
+        let Origin::Array(array) = origin else { return Ok((Texts::new(origin, cells)?, Marks::new())) };
+        match array.data_type() {
+            kind if kind.is_floating() => {
+                let values = primitive::<Float64Type>(array, &DataType::Float64)?;
+                let shown = |value: f64| Some(damaged(value)).filter(|_| !value.is_nan());
+                let texts: StringViewArray = values.iter().map(|value| value.and_then(shown)).collect();
+                Ok((Texts::View(texts), Marks::new()))
+            }
+            kind => {
+                let rows = 0..if kind.is_primitive() { array.len() } else { 0 };
+                let marks = rows.filter(|row| array.is_valid(*row)).map(|row| (row, Aside::NumberAsInteger)).collect();
+                Ok((Texts::new(origin, cells)?, marks))
+            }
+        }
+    }
+
+    /// A column of identifiers without their wrappers, damaged ones as null; and the rows of both.
+    pub(crate) fn identifiers<'a>(
+        origin: &Origin<'a>,
+        cells: &CellRules,
+        held: &'a mut String,
+    ) -> Result<(Texts<'a>, Marks), String> {
+        let mut marks = Marks::new();
+        let mut bare = |row: usize, text: &str, into: &mut dyn FnMut(Option<&str>)| {
+            let Some(text) = cells.trim(text) else { return into(None) };
+            let unwrapped = wrapper::unwrapped(text);
+            let aside = if wrapper::is_damaged(&unwrapped) {
+                Some(Aside::DamagedId)
+            } else {
+                (*unwrapped != *text).then_some(Aside::WrappedText)
+            };
+            marks.extend(aside.map(|aside| (row, aside)));
+            into(Some(&*unwrapped).filter(|text| !text.is_empty() && aside != Some(Aside::DamagedId)));
+        };
+        let texts = match origin {
+            Origin::Absent => Texts::Absent,
+            Origin::Constant(text) => {
+                let mut is_null = true;
+                bare(0, text, &mut |text| {
+                    is_null = text.is_none();
+                    held.push_str(text.unwrap_or_default());
+                });
+                Texts::Constant(Some(held.as_str()).filter(|_| !is_null))
+            }
+            Origin::Array(array) => {
+                let view = as_view(array)?;
+                if view.iter().flatten().all(wrapper::is_plain) {
+                    return Ok((Texts::View(view), marks));
+                }
+                let mut texts = StringViewBuilder::with_capacity(view.len());
+                for (row, text) in view.iter().enumerate() {
+                    match text {
+                        Some(text) if !wrapper::is_plain(text) => {
+                            bare(row, text, &mut |text| texts.append_option(text))
+                        }
+                        text => texts.append_option(text),
+                    }
+                }
+                Texts::View(texts.finish())
+            }
+        };
+        Ok((texts, marks))
+    }
+
+    pub(crate) fn get<'b>(&'b self, row: usize, cells: &CellRules) -> Option<&'b str> {
+        match self {
+            Texts::Absent => None,
+            Texts::Constant(text) => *text,
+            Texts::View(array) if array.is_null(row) => None,
+            Texts::View(array) => cells.trim(array.value(row)),
+        }
+    }
+
+    /// Hands the texts of rows from `first` on to them.
+    #[inline(always)]
+    pub(crate) fn each<'b, R>(
+        &'b self,
+        first: usize,
+        rows: &mut [R],
+        cells: &CellRules,
+        mut set: impl FnMut(&mut R, Option<&'b str>),
+    ) {
+        let Texts::View(array) = self else {
+            return rows.iter_mut().for_each(|row| set(row, self.get(first, cells)));
+        };
+        let mut valid = valid(array.nulls(), first, rows.len());
+        for (at, row) in (first..first + rows.len()).zip(rows) {
+            set(row, if valid & 1 == 1 { cells.trim(array.value(at)) } else { None });
+            valid >>= 1;
+        }
+    }
+}
+
+/// A float in the form that says what it did to a number.
+fn damaged(value: f64) -> String {
+    let text = format!("{value:E}");
+    match text.split_once('E') {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
+        _ => text,
+    }
+}
+
+/// A column as views of its texts.
+pub(crate) fn as_view(array: &ArrayRef) -> Result<StringViewArray, String> {
+    let view = as_text(array, &DataType::Utf8View)?;
+    Ok(view.as_string_view().clone())
+}

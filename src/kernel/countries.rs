@@ -1,0 +1,121 @@
+//! Countries and territories as files name them: codes of two and three letters, numeric codes, names.
+//!
+//! Names stand in `countries.tsv`, in the languages of the marketplaces; what is measured from where to where
+//! is the policies' business. A text that names no territory is `None`, never a guess.
+
+use crate::lane::Country;
+use crate::text::alias_key;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+const TABLE: &str = include_str!("countries.tsv");
+
+static SPELLINGS: LazyLock<HashMap<String, Country>> = LazyLock::new(|| {
+    let mut spellings = HashMap::new();
+    for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
+        let mut cells = line.split('\t');
+        let country = Country::read(cells.next().unwrap_or_default());
+        spellings.insert(alias_key(&country.code()), country);
+        // Codes of three letters, numeric codes, names.
+        for (cell, mark) in cells.zip([',', ',', '|']) {
+            for spelling in cell.split(mark).map(alias_key).filter(|key| !key.is_empty()) {
+                spellings.entry(spelling).or_insert(country);
+            }
+        }
+    }
+    spellings
+});
+
+/// Codes that people write with dots; of others it would be a guess (N.A.).
+const DOTTED: [&str; 4] = ["us", "usa", "uk", "uae"];
+
+/// The country of a trimmed text; case and blanks do not matter, nor marks in names. `None`: no territory of ISO or
+/// CLDR.
+pub fn read(text: &str) -> Option<Country> {
+    let key = alias_key(text);
+    // `n/a` is not Namibia: what is as short as a code must be one.
+    if key.is_ascii() && key.len() <= 3 {
+        let mut signs = text.chars().filter(|c| !c.is_whitespace());
+        let is_code = signs.all(|c| c.is_alphanumeric() || c == '.' && DOTTED.contains(&key.as_str()));
+        return SPELLINGS.get(&key).copied().filter(|_| is_code);
+    }
+    SPELLINGS.get(&key).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> String {
+        read(text).map_or_else(|| "none".into(), Country::code)
+    }
+
+    #[test]
+    fn codes_and_names_are_read_however_they_are_written() {
+        for text in [
+            "DE",
+            "de",
+            "D E",
+            "DEU",
+            "deu",
+            "276",
+            "Germany",
+            "GERMANY",
+            "Deutschland",
+            "Allemagne",
+            "ドイツ",
+            "ألمانيا",
+        ] {
+            assert_eq!(code(text), "DE", "{text}");
+        }
+        for text in ["US", "USA", "U.S.", "u.s.a.", "United States", "UNITED STATES OF AMERICA", "États-Unis", "米国"]
+        {
+            assert_eq!(code(text), "US", "{text}");
+        }
+        for text in ["GB", "UK", "U.K.", "XI", "GBR", "United  Kingdom", "Great Britain", "Großbritannien", "England"]
+        {
+            assert_eq!(code(text), "GB", "{text}");
+        }
+        for (text, of) in [
+            ("EL", "GR"),
+            ("U.A.E.", "AE"),
+            ("XK", "XK"),
+            ("XKX", "XK"),
+            ("IC", "IC"),
+            ("EA", "EA"),
+            ("JE", "JE"),
+            ("PR", "PR"),
+            ("Türkiye", "TR"),
+        ] {
+            assert_eq!(code(text), of, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_names_no_territory_is_none() {
+        for text in
+            ["", "-", "D", "ZZ", "XX", "EU", "APO", "Ruritania", "Unknown", "n/a", "N.A.", "D-E", "Congo?!x", "1"]
+        {
+            assert_eq!(code(text), "none", "{text}");
+        }
+    }
+
+    #[test]
+    fn no_spelling_names_two_countries() {
+        let mut owners: HashMap<String, Country> = HashMap::new();
+        let mut countries = 0;
+        for line in TABLE.lines().filter(|line| !line.starts_with('#')) {
+            let cells: Vec<&str> = line.split('\t').collect();
+            assert_eq!(cells.len(), 4, "{line}");
+            let country = Country::read(cells[0]);
+            countries += 1;
+            let spellings =
+                [cells[0]].into_iter().chain(cells[1].split(',')).chain(cells[2].split(',')).chain(cells[3].split('|'));
+            for spelling in spellings.map(alias_key).filter(|key| !key.is_empty()) {
+                let owner = *owners.entry(spelling.clone()).or_insert(country);
+                assert_eq!(owner, country, "{spelling}");
+            }
+        }
+        assert!(countries > 249, "ISO alone has 249: {countries}");
+    }
+}

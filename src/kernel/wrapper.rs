@@ -1,0 +1,153 @@
+//! Identifiers as exports wrap and damage them: `="0042"`, quotes, an apostrophe, hidden marks, `.0`, `9.2E+21`.
+//!
+//! What a wrapper holds is the identifier; what a float has damaged is none any more, and nothing brings it back.
+//! Numbers are cleaned further by [`number`](crate::number). Pure and total.
+
+use crate::number::all_bytes;
+use crate::text::is_format;
+use std::borrow::Cow;
+
+/// Whether an identifier certainly has no wrapper and is not damaged: letters, digits, hyphens and underscores.
+#[inline]
+pub fn is_plain(text: &str) -> bool {
+    all_bytes(text.as_bytes(), |byte| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_'))
+}
+
+/// A trimmed identifier without its wrappers: control and format characters anywhere, `="..."`, outer quotes, a
+/// leading apostrophe or equals sign, and `.0` behind nothing but digits. It can be empty.
+pub fn unwrapped(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let is_hidden = |c: char| c.is_control() || is_format(c);
+    if text.contains(is_hidden) {
+        let seen: String = text.chars().filter(|c| !is_hidden(*c)).collect();
+        return Cow::Owned(whole(inner(&seen)).to_owned());
+    }
+    Cow::Borrowed(whole(inner(text)))
+}
+
+const PAIRS: [(char, char); 6] = [
+    ('"', '"'),
+    ('\'', '\''),
+    ('\u{2018}', '\u{2019}'),
+    ('\u{201c}', '\u{201d}'),
+    ('\u{201d}', '\u{201d}'),
+    ('\u{201e}', '\u{201c}'),
+];
+const APOSTROPHES: [char; 3] = ['\'', '\u{2018}', '\u{2019}'];
+
+/// What stands within outer signs.
+pub(crate) fn inner(text: &str) -> &str {
+    let mut text = text;
+    loop {
+        let before = text;
+        text = text.trim();
+        text = text.strip_prefix('=').unwrap_or(text);
+        let within = |(open, close): &(char, char)| text.strip_prefix(*open)?.strip_suffix(*close);
+        text = match PAIRS.iter().find_map(within) {
+            Some(quoted) => quoted,
+            None => text.strip_prefix(APOSTROPHES).unwrap_or(text),
+        };
+        if text == before {
+            return text;
+        }
+    }
+}
+
+/// Digits without a fraction of zeros.
+fn whole(text: &str) -> &str {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.split_once('.') {
+        Some((digits, zeros)) if is_digits(digits) && !zeros.is_empty() && zeros.bytes().all(|byte| byte == b'0') => {
+            digits
+        }
+        _ => text,
+    }
+}
+
+/// Whether an identifier has the form that spreadsheets and floats give long numbers: one digit, a fraction, and an
+/// exponent behind `E`, as in `9.2E+21`, `9,2e+21`, `9.2E21` or `1E+10`.
+pub fn is_damaged(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let Some((first, rest)) = bytes.split_first() else { return false };
+    // The shortest is 9E+21; most identifiers fail here.
+    if bytes.len() < 5 || !first.is_ascii_digit() {
+        return false;
+    }
+    let Some(at) = rest.iter().position(|byte| matches!(byte, b'E' | b'e')) else { return false };
+    let (fraction, exponent) = (&rest[..at], &rest[at + 1..]);
+    let digits = |text: &[u8]| !text.is_empty() && text.iter().all(u8::is_ascii_digit);
+    let has_fraction = match fraction {
+        [] => false,
+        [b'.' | b',', fraction @ ..] if digits(fraction) => true,
+        _ => return false,
+    };
+    match exponent {
+        [b'+', exponent @ ..] => (2..=3).contains(&exponent.len()) && digits(exponent),
+        // Without a sign it is a number's form only behind a fraction.
+        exponent => has_fraction && (1..=3).contains(&exponent.len()) && digits(exponent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wrappers_go_and_nothing_else() {
+        let wrapped = [
+            "=\"0042-7\"",
+            "=0042-7",
+            "\"0042-7\"",
+            "'0042-7",
+            "'0042-7'",
+            "\u{2019}0042-7",
+            "\u{201e}0042-7\u{201c}",
+            "\u{200b}0042-7",
+            "\u{feff}0042-7\u{200e}",
+            "00\u{ad}42\u{2060}-7",
+            "\t0042-7\r\n",
+            "0042\u{0}-7",
+            "=\" 0042-7 \"",
+            "'=\"0042-7\"",
+            "\u{2067}0042-7\u{2069}",
+            "0042\u{200d}-7",
+            "\u{e0041}0042-7",
+        ];
+        for text in wrapped {
+            assert_eq!(unwrapped(text), "0042-7", "{text:?}");
+        }
+        for text in ["0042-7", "O'Neill-7", "a=b", "7\"", "302.7.0", "A1.0", "1.05", "0042\u{2011}7", "42_7", ""] {
+            assert_eq!(unwrapped(text), text, "{text:?}");
+        }
+        assert_eq!(
+            ["1.0", "123.000", "=\"7.0\"", "1.", ".0"].map(|text| unwrapped(text).into_owned()),
+            ["1", "123", "7", "1.", ".0"]
+        );
+        assert_eq!(["\"\"", "=\"\"", "'", "\u{200b}"].map(|text| unwrapped(text).into_owned()), [""; 4]);
+    }
+
+    #[test]
+    fn numbers_that_went_through_a_float_are_known() {
+        let damaged = [
+            "9.2E+21",
+            "1E+10",
+            "1.23456789012345E+25",
+            "9,2E+21",
+            "1e+100",
+            "9.400100000000000e+21",
+            "9.2E21",
+            "1.234567E7",
+            "9.40010000000000000000000000000e+21",
+        ];
+        for text in damaged {
+            assert!(is_damaged(text) && !is_plain(text), "{text}");
+        }
+        for text in
+            ["", "9.2E+2", "1E10", "92E+21", "9.E+21", "1Z999AA10123456784", "E+21", "9.2E+2a", "9.2E-21", "9E2021"]
+        {
+            assert!(!is_damaged(text), "{text}");
+        }
+    }
+}
