@@ -29,7 +29,7 @@ use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Selected, Verdict, judge, judge_by, select_any, selecting_day, zone};
 use vtr_kernel::mend::{Mending, Outcome};
 use vtr_kernel::policy::Marketplace;
-use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::reason::Reason;
 use vtr_kernel::strays::{Bounds, Stray, is_filler};
 
 /// What the fold hands on beside the marginals, since it was last asked.
@@ -51,6 +51,8 @@ pub struct Yield {
     pub weeks: Weeks,
     /// Rows whose verdict hung on a value that could not be compared.
     pub unpriced: u64,
+    /// What was set aside.
+    pub asides: Asides,
 }
 
 /// What becomes of one row.
@@ -153,7 +155,10 @@ impl<'a> Folder<'a> {
             let rows = block.read(&columns, source.cells, first, batch.num_rows());
             // What hangs on one memory access after another is looked up for all rows of the block in one go:
             // the processor then works on several of them at once.
-            rows.iter_mut().for_each(|row| row.is_sound &= self.is_dated(row));
+            for (at, row) in (first..).zip(&mut *rows) {
+                row.is_sound &= self.is_dated(row);
+                self.set_strays_aside(row, records, at);
+            }
             for (row, selected) in rows.iter().zip(&mut selected) {
                 *selected = select_any(&row.facts, self.settings.terms.book, row.day);
             }
@@ -190,7 +195,9 @@ impl<'a> Folder<'a> {
         while first < batch.num_rows() {
             let rows = block.read(&columns, source.cells, first, batch.num_rows());
             for (at, row) in (first..).zip(&mut *rows) {
-                if !(row.is_sound && self.is_dated(row)) {
+                row.is_sound &= self.is_dated(row);
+                self.set_strays_aside(row, records, at);
+                if !row.is_sound {
                     tell(at, Fate::Rejected(self.first_fault(&columns, source, batch, records, at)));
                     continue;
                 }
@@ -276,6 +283,40 @@ impl<'a> Folder<'a> {
         let is_dated = day.is_some() && !wrong(facts.promised) && !wrong(facts.shipped);
         row.day = day.unwrap_or_default();
         is_dated
+    }
+
+    /// Takes times that are no evidence out of a sound row.
+    #[inline]
+    fn set_strays_aside(&mut self, row: &mut Row, records: &Records, at: usize) {
+        let facts = &row.facts;
+        let bounds = Bounds::of(facts.shipped, facts.promised, self.settings.scan_lead_days);
+        let holds = |moment: Option<Moment>| moment.is_none_or(|moment| bounds.surely_hold(moment));
+        if !(holds(facts.first_scan) & holds(facts.delivery_scan) & holds(facts.tracking_added)) && row.is_sound {
+            self.set_aside_times(row, &bounds, records.number(at));
+        }
+    }
+
+    #[cold]
+    fn set_aside_times(&mut self, row: &mut Row, bounds: &Bounds, record: u64) {
+        let clock = zone(self.settings.terms.book, row.facts.marketplace, &self.utc);
+        let asides = &mut self.out.asides;
+        let facts = &mut row.facts;
+        for (column, time) in
+            [(Column::FirstScanAt, &mut facts.first_scan), (Column::DeliveryScanAt, &mut facts.delivery_scan)]
+        {
+            if let Some(stray) = time.and_then(|moment| bounds.stray(moment, clock)) {
+                *time = None;
+                let kind = match stray {
+                    Stray::Filler => Aside::FillerTime,
+                    Stray::EarlierParcel => Aside::EarlierParcel,
+                };
+                asides.note(kind, column, record);
+            }
+        }
+        if facts.tracking_added.is_some_and(|moment| is_filler(moment, clock)) {
+            facts.tracking_added = None;
+            asides.note(Aside::FillerTime, Column::TrackingAddedAt, record);
+        }
     }
 
     /// Counts a row that reads where it belongs.
@@ -405,7 +446,7 @@ impl<'a> Folder<'a> {
     /// Whether a row is not there yet on the `as_of` day.
     fn is_later(&self, row: &Row) -> bool {
         let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.settings.terms.as_of));
-        !self.settings.keep_later_rows && (later(row.updated) || later(row.facts.shipped))
+        later(row.facts.shipped) || !self.settings.keep_later_rows && later(row.updated)
     }
 
     #[inline]

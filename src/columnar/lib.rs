@@ -4,6 +4,7 @@
 //! calls the kernel for each row and adds up. It knows kernel and Arrow only, no files; a cell that
 //! cannot be typed becomes a [`Reject`](fold::Reject), never a null.
 
+pub mod asides;
 mod cells;
 mod columns;
 mod copies;

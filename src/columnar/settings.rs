@@ -18,8 +18,10 @@ use vtr_kernel::reason::Class;
 pub struct Settings<'a> {
     /// What is judged by.
     pub terms: Terms<'a>,
-    /// Whether rows newer than `as_of` are kept.
+    /// Whether rows updated after `as_of` are kept; those shipped after it never are.
     pub keep_later_rows: bool,
+    /// How many days a scan may lie before the shipment that it is of.
+    pub scan_lead_days: i32,
     /// First and last day asked for; `None`: all.
     pub range: Option<(Day, Day)>,
     /// First and last day that a window asked for can hold; `None`: all.

@@ -30,6 +30,7 @@ use deal::Deal;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use vtr_columnar::asides::Asides;
 use vtr_columnar::fold::{
     Due, FileSource, FileTally, Folder, Identity, MOST_FILES, Records, Reject, Settings, Subtractor, Weeks, Yield,
 };
@@ -79,6 +80,8 @@ pub struct FileCounts {
     pub superseded: u64,
     /// Digest of the file.
     pub digest: String,
+    /// What was set aside of it.
+    pub asides: Asides,
 }
 
 /// Rows of defects that are gathered before they are made readable, and their bytes.
@@ -152,6 +155,7 @@ impl Gathered {
         let counts = self.files.entry(file).or_default();
         counts.rows_read += rows_read;
         counts.tally.merge(&out.tally);
+        counts.asides.merge(&out.asides);
         counts.digest = digest.unwrap_or_default();
         self.weeks.merge(&out.weeks);
         self.due.merge(&out.due);
@@ -240,6 +244,7 @@ pub fn settings<'a>(plan: &'a Plan, survey: &Survey, axis: &'a TimeAxis) -> Sett
     Settings {
         terms: Terms { book: &plan.book, rates: &plan.rates, as_of: plan.as_of, evidence: survey.evidence },
         keep_later_rows: plan.as_of_mode == AsOfMode::Scans,
+        scan_lead_days: plan.limits.scan_lead_days,
         range: plan.range.map(|range| range.days()),
         windows: plan.days_counted(),
         axis,
@@ -382,6 +387,7 @@ impl Whole {
                 let own = &mut whole.files[file as usize];
                 own.rows_read += counts.rows_read;
                 own.tally.merge(&counts.tally);
+                own.asides.merge(&counts.asides);
                 if !counts.digest.is_empty() {
                     own.digest = counts.digest;
                 }

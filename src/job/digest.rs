@@ -37,6 +37,7 @@ struct Figures<'a> {
     max_rejected_rows_kept: usize,
     max_field_bytes: usize,
     max_record_bytes: usize,
+    scan_lead_days: i32,
 }
 
 #[derive(Serialize)]
@@ -88,6 +89,7 @@ pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>, sellers: Option<&str
         max_rejected_rows_kept: plan.limits.max_rejected_rows_kept,
         max_field_bytes: plan.limits.max_field_bytes,
         max_record_bytes: plan.limits.max_record_bytes,
+        scan_lead_days: plan.limits.scan_lead_days,
     };
     let json = serde_json::to_vec(&figures).expect("texts and numbers have a JSON form");
     sha256_hex(&json)

@@ -408,6 +408,12 @@ pub struct Limits {
     /// Share of rejected rows above which nothing is published: `rejected * .1 > read * .0` trips,
     /// as an exact fraction.
     pub max_rejected: (u64, u64),
+    /// Share of the rows read whose value in a column may be damaged, as an exact fraction.
+    pub max_damaged: (u64, u64),
+    /// Share of the rows read whose word in a column the book may not know, as an exact fraction.
+    pub max_unknown_words: (u64, u64),
+    /// Days by which a scan may lie before the shipment that it is of.
+    pub scan_lead_days: i32,
     /// Published weeks that may be left without any row.
     pub max_vanished_weeks: u64,
     /// Rejected rows kept in the table.

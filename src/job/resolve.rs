@@ -232,7 +232,10 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
 }
 
 pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
-    let max_rejected = written.good("limits.max_rejected", quantity::share(&spec.max_rejected));
+    let share = |key: &str, share: &str| written.good(key, quantity::share(share));
+    let max_rejected = share("limits.max_rejected", &spec.max_rejected);
+    let max_damaged = share("limits.max_damaged", &spec.max_damaged);
+    let max_unknown_words = share("limits.max_unknown_words", &spec.max_unknown_words);
     let size =
         |key: &str, size: &Size| written.good(key, size.bytes().map_err(|message| format!("`{key}`: {message}")));
     let field = size("limits.max_field_bytes", &spec.max_field_bytes);
@@ -248,6 +251,9 @@ pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
     }
     Some(Limits {
         max_rejected: max_rejected?,
+        max_damaged: max_damaged?,
+        max_unknown_words: max_unknown_words?,
+        scan_lead_days: spec.scan_lead_days,
         max_vanished_weeks: spec.max_vanished_weeks,
         max_rejected_rows_kept: spec.max_rejected_rows_kept,
         max_field_bytes: usize::try_from(field?).ok()?,

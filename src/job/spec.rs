@@ -374,6 +374,13 @@ pub enum RollingSpec {
 pub struct LimitsSpec {
     /// Share of the rows read that may be rejected, such as "0.1%"; above it nothing is published.
     pub max_rejected: String,
+    /// Share of the rows read whose identifier in a column may be damaged (9.2E+21), such as "1%"; above it nothing is published.
+    pub max_damaged: String,
+    /// Share of the rows read whose word in a column the book may not know, such as "1%"; above it nothing is published.
+    pub max_unknown_words: String,
+    /// Days by which a scan may lie before `shipped_at` (30 more before the promise, for want of it); an earlier one is of another parcel and counts as empty.
+    #[schemars(range(min = 0, max = 3660))]
+    pub scan_lead_days: i32,
     /// Published weeks that may be left without any row; if more would vanish, nothing is published.
     #[schemars(range(min = 0))]
     pub max_vanished_weeks: u64,
@@ -408,6 +415,9 @@ impl Default for LimitsSpec {
     fn default() -> Self {
         LimitsSpec {
             max_rejected: "0.1%".into(),
+            max_damaged: "1%".into(),
+            max_unknown_words: "1%".into(),
+            scan_lead_days: vtr_kernel::strays::LEAD_DAYS,
             max_vanished_weeks: 0,
             max_rejected_rows_kept: 100_000,
             max_field_bytes: Size::Text("64 KiB".into()),

@@ -9,9 +9,11 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use vtr_columnar::asides::Bound;
 use vtr_kernel::Class;
 use vtr_kernel::calendar::Day;
 
+use super::asides::SetAside;
 use super::log::day_text;
 use super::rates::{self, Counts};
 
@@ -115,6 +117,29 @@ pub fn max_rejected(share: (u64, u64), sums: &Sums) -> Result<()> {
         "{} of {} rows were rejected, more than `limits.max_rejected` allows ({numerator} in {denominator}); nothing was \
          published; mend the inputs or raise the limit",
         sums.rejected, sums.read
+    )))
+}
+
+/// In no column more values were set aside than the job bears: `share` of the rows read, an exact fraction.
+pub fn set_aside(bound: Bound, share: (u64, u64), all: &[SetAside], sums: &Sums) -> Result<()> {
+    let (numerator, denominator) = share;
+    let key = match bound {
+        Bound::None => return Ok(()),
+        Bound::MaxDamaged => "limits.max_damaged",
+        Bound::MaxUnknownWords => "limits.max_unknown_words",
+    };
+    let is_borne =
+        |count: u64| u128::from(count) * u128::from(denominator) <= u128::from(sums.read) * u128::from(numerator);
+    let too_many = all.iter().filter(|aside| aside.bound() == bound && !is_borne(aside.count));
+    let lines: Vec<String> = too_many.map(|aside| format!("\n  {}", aside.sentence())).collect();
+    if lines.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Gate(format!(
+        "more values were set aside than `{key}` allows ({numerator} in {denominator} of {} rows); nothing was published; mend \
+         the inputs or raise the limit{}",
+        sums.read,
+        lines.concat()
     )))
 }
 
@@ -280,6 +305,25 @@ mod tests {
         says(max_rejected((1, 1000), &sums(2999, 3, 2996, 0)), &["3 of 2999", "1 in 1000"]);
         max_rejected((0, 1), &sums(10, 0, 10, 0)).unwrap();
         says(max_rejected((0, 1), &sums(u64::MAX, 1, 0, 0)), &["1 of"]);
+    }
+
+    #[test]
+    fn the_limits_of_what_is_set_aside_hold_for_each_column_and_kind() {
+        let aside = |kind: &str, column: &str, count| SetAside {
+            kind: kind.into(),
+            column: column.into(),
+            count,
+            places: vec![crate::publish::asides::Place { file: "in/a.csv".into(), record: 7 }],
+        };
+        let all = [aside("damaged_id", "tracking_number", 30), aside("unknown_word", "currency", 31)];
+        let sums = sums(3000, 0, 3000, 0);
+        set_aside(Bound::MaxDamaged, (1, 100), &all, &sums).unwrap();
+        says(
+            set_aside(Bound::MaxUnknownWords, (1, 100), &all, &sums),
+            &["max_unknown_words", "`currency`: 31 values", "in/a.csv, record 7", "1 in 100 of 3000"],
+        );
+        says(set_aside(Bound::MaxDamaged, (0, 1), &all, &sums), &["`tracking_number`: 30 values", "as text"]);
+        set_aside(Bound::None, (0, 1), &all, &sums).unwrap();
     }
 
     /// One row whose counts are all `count`.

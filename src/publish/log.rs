@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 
+use super::asides::SetAside;
 use super::gates::Sums;
 use super::rates::Week;
 use super::store::{self, Store};
@@ -56,6 +57,9 @@ pub struct Manifest {
     pub rates: Vec<Week>,
     /// What could not be judged, and why, in sentences.
     pub not_judged: Vec<String>,
+    /// What was set aside; nothing in manifests of older programs.
+    #[serde(default)]
+    pub set_aside: Vec<SetAside>,
     /// What a reader should know, in sentences.
     pub warnings: Vec<String>,
     /// What this publication put into the place of what.

@@ -6,6 +6,7 @@
 //! the commit point leaves the old version in force; unnamed data files stay for `gc`.
 
 pub mod accounts;
+pub mod asides;
 pub mod checks;
 pub mod current;
 pub mod encode;
@@ -22,6 +23,7 @@ pub mod target;
 mod tests;
 pub mod unfinished;
 
+pub use asides::SetAside;
 pub use checks::Checked;
 pub use gates::Sums;
 pub use log::{DataFile, InputFile, Manifest, Span, open};
@@ -39,6 +41,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use store::{Content, Created, Store};
 use target::Target;
 use unfinished::Alive;
+use vtr_columnar::asides::Bound;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
 
@@ -91,6 +94,8 @@ pub struct ManifestFacts {
     pub health_span_read: bool,
     /// What could not be judged, in sentences that do not change between equal runs.
     pub not_judged: Vec<String>,
+    /// What was set aside.
+    pub set_aside: Vec<SetAside>,
     /// What a reader should know, in sentences that do not change between equal runs.
     pub warnings: Vec<String>,
 }
@@ -361,7 +366,14 @@ impl Publication {
             .and_then(|()| self.made().audit.weeks(&made, &facts.weeks, &facts.sums));
         let rejected = gates::max_rejected(self.target.max_rejected, &facts.sums);
         let vanished = gates::max_vanished(self.target.max_vanished_weeks, &self.vanished_weeks(base));
-        let own = [("identity", identity), ("max_rejected", rejected), ("max_vanished_weeks", vanished)];
+        let aside = |bound, share| gates::set_aside(bound, share, &facts.set_aside, &facts.sums);
+        let own = [
+            ("identity", identity),
+            ("max_rejected", rejected),
+            ("max_damaged", aside(Bound::MaxDamaged, self.target.max_damaged)),
+            ("max_unknown_words", aside(Bound::MaxUnknownWords, self.target.max_unknown_words)),
+            ("max_vanished_weeks", vanished),
+        ];
         checked.clear();
         checked.extend(own.iter().map(|(kind, result)| Checked::of_gate(kind, result)));
         let results = self.judge_checks(base)?;
@@ -506,6 +518,7 @@ impl Publication {
             unpriced: facts.unpriced,
             copies_apart_days: facts.copies_apart_days,
             not_judged: facts.not_judged.clone(),
+            set_aside: facts.set_aside.clone(),
             warnings: facts.warnings.clone(),
             replaced: log::Replaced {
                 base: base.map(|base| base.version),

@@ -32,6 +32,10 @@ pub struct Target {
     pub judged_from: Option<Day>,
     /// The share of rejected rows that the job bears.
     pub max_rejected: (u64, u64),
+    /// The share of damaged values in a column that the job bears.
+    pub max_damaged: (u64, u64),
+    /// The share of unknown words in a column that the job bears.
+    pub max_unknown_words: (u64, u64),
     /// How many published weeks may be left without any row.
     pub max_vanished_weeks: u64,
     /// The checks of the job.
@@ -56,6 +60,8 @@ impl Target {
             spans: super::spans(plan).into_iter().collect(),
             judged_from: plan.judged_from(),
             max_rejected: plan.limits.max_rejected,
+            max_damaged: plan.limits.max_damaged,
+            max_unknown_words: plan.limits.max_unknown_words,
             max_vanished_weeks: plan.limits.max_vanished_weeks,
             checks: plan.checks.clone(),
             check_bytes: plan.memory / 16,

@@ -90,6 +90,8 @@ impl Run {
             spans: tables.into_iter().map(|table| (table, target::span(table, self.range, WEEKS[4]))).collect(),
             judged_from: None,
             max_rejected: (1, 10),
+            max_damaged: (1, 100),
+            max_unknown_words: (1, 100),
             max_vanished_weeks: self.may_vanish,
             checks: Vec::new(),
             check_bytes: 1 << 20,
@@ -125,6 +127,7 @@ impl Run {
             copies_apart_days: None,
             health_span_read: self.health_span_read,
             not_judged: Vec::new(),
+            set_aside: Vec::new(),
             warnings: Vec::new(),
         }
     }

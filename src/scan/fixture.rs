@@ -56,6 +56,9 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         },
         limits: Limits {
             max_rejected: (1, 1000),
+            max_damaged: (1, 100),
+            max_unknown_words: (1, 100),
+            scan_lead_days: 30,
             max_vanished_weeks: 0,
             max_rejected_rows_kept: 1000,
             max_field_bytes: 64 << 10,

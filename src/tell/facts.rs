@@ -4,7 +4,7 @@
 
 use crate::fold::{FileCounts, Folded};
 use crate::job::plan::{AsOfMode, Plan};
-use crate::publish::{InputFile, ManifestFacts, Sums};
+use crate::publish::{InputFile, ManifestFacts, SetAside, Sums};
 use crate::scan::{self, Survey};
 use crate::schema::Table;
 use crate::tables::FileRow;
@@ -100,6 +100,10 @@ pub(crate) fn facts(
     let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
     let mut warnings = warnings(plan, &total, folded, apart);
     warnings.extend(survey.warnings());
+    let files = survey.files.iter().map(|file| file.shown.as_str());
+    let set_aside = SetAside::of(files.zip(folded.files.iter().map(|counts| &counts.asides)));
+    warnings.extend(set_aside.iter().map(SetAside::sentence));
+    report.set_aside.clone_from(&set_aside);
     report.warnings.extend(warnings.iter().cloned());
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
     report.rejected_values =
@@ -114,6 +118,7 @@ pub(crate) fn facts(
         copies_apart_days: apart,
         health_span_read: plan.counts_health_span(),
         not_judged: survey.not_judged.iter().map(|absent| not_judged(absent, survey.files.len())).collect(),
+        set_aside,
         warnings,
     }
 }

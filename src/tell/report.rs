@@ -6,7 +6,7 @@
 use crate::error::Result;
 use crate::publish::store::{Content, Store};
 use crate::publish::unfinished::Alive;
-use crate::publish::{Checked, RUNS, Sums};
+use crate::publish::{Checked, RUNS, SetAside, Sums};
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -72,6 +72,8 @@ pub struct RunReport {
     pub tables: Vec<TableRows>,
     /// What came of every gate and check.
     pub checks: Vec<Checked>,
+    /// What was set aside, by kind and column.
+    pub set_aside: Vec<SetAside>,
     /// What a person should know: dropped shares, windows too small, columns not judged.
     pub warnings: Vec<String>,
     /// What each sink holds after the run.

@@ -24,6 +24,7 @@ use vtr_kernel::load::{self, BookFile};
 use vtr_kernel::money::Rates;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Class;
+use vtr_kernel::strays::{Bounds, LEAD_DAYS, is_filler};
 use vtr_kernel::tally::{Tally, Target, TargetKind};
 use vtr_kernel::{Book, countries, text, wrapper};
 
@@ -271,7 +272,7 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     let marketplace = marketplace.ok_or(Column::Marketplace)?;
     let order_id = identifier(Column::OrderId)?;
     let fulfilled_by = book.words.fulfilled_by(cell(Column::FulfillmentChannel)).meaning();
-    let is_off = marketplace == Marketplace::None || fulfilled_by == FulfilledBy::Marketplace;
+    let is_off = marketplace == Marketplace::None || fulfilled_by == vtr_kernel::facts::FulfilledBy::Marketplace;
     let country = |column| match cell(column).map(|text| countries::read(text).ok_or(column)) {
         None => Ok(None),
         Some(Ok(country)) => Ok(Some(country)),
@@ -295,9 +296,12 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     let (delivery, updated) = (setting.time(Column::DeliveryScanAt)?, setting.time(Column::UpdatedAt)?);
     let day = selecting_day(book, marketplace, promised, shipped, &utc).ok_or(Column::PromisedDeliveryAt)?;
     let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(setting.as_of));
-    if !setting.keeps_later_rows() && (later(shipped) || later(updated)) {
+    if later(shipped) || !setting.keeps_later_rows() && later(updated) {
         return Ok(Outcome { after_as_of: true, ..Outcome::default() });
     }
+    let bounds = Bounds::of(shipped, promised, LEAD_DAYS);
+    let [first, delivery] = [first, delivery].map(|scan| scan.filter(|scan| bounds.stray(*scan, clock).is_none()));
+    let added = added.filter(|added| !is_filler(*added, clock));
     let has = |column| setting.present.contains(column);
     let mut cleaned = String::new();
     let tracking = match has(Column::TrackingNumber) {
@@ -371,6 +375,7 @@ fn folded(setting: &Setting) -> Outcome {
     let settings = Settings {
         terms: setting.terms(),
         keep_later_rows: setting.keeps_later_rows(),
+        scan_lead_days: LEAD_DAYS,
         range: None,
         windows: None,
         axis,
@@ -595,7 +600,7 @@ fn the_suite_reaches_every_reason_and_every_version() {
 
 /// `A1` to `D49`, `semantics 3`, `book`, or the id of a rule.
 fn is_source(source: &str, book: &Book) -> bool {
-    let ruling = source.strip_prefix(['A', 'B', 'C', 'D']).and_then(|number| number.parse::<u8>().ok());
+    let ruling = source.strip_prefix(['A', 'B', 'C', 'D', 'E']).and_then(|number| number.parse::<u8>().ok());
     let section = source.strip_prefix("semantics ").and_then(|number| number.parse::<u8>().ok());
     let rules = || {
         book.markets().flat_map(|(_, market)| &market.versions).any(|version| {
@@ -606,7 +611,7 @@ fn is_source(source: &str, book: &Book) -> bool {
             [version.id].into_iter().chain(lanes).any(|id| book.rule(id) == source)
         })
     };
-    ruling.is_some_and(|ruling| (1..=49).contains(&ruling))
+    ruling.is_some_and(|ruling| (1..=73).contains(&ruling))
         || section.is_some_and(|section| (1..=6).contains(&section))
         || source == "book"
         || rules()

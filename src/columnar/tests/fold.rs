@@ -198,6 +198,7 @@ fn settings<'a>(book: &'a Book, rates: &'a Rates, axis: &'a TimeAxis) -> Setting
     Settings {
         terms: Terms { book, rates, as_of: AS_OF, evidence: Evidence::Scans },
         keep_later_rows: false,
+        scan_lead_days: 30,
         range: None,
         windows: None,
         axis,

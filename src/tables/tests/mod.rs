@@ -187,6 +187,9 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         },
         limits: Limits {
             max_rejected: (1, 1000),
+            max_damaged: (1, 100),
+            max_unknown_words: (1, 100),
+            scan_lead_days: 30,
             max_vanished_weeks: 0,
             max_rejected_rows_kept: 3,
             max_field_bytes: 1 << 20,

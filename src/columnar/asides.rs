@@ -1,0 +1,176 @@
+//! What is set aside: values that nobody can have meant, counted by kind and column with the first places.
+//!
+//! A value that is set aside is no evidence; whoever reads it notes it here and goes on. It judges nothing
+//! and keeps no value, only records. It cannot fail.
+
+use crate::input::Column;
+
+/// Why a value is set aside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)] // the table says what each is
+pub enum Aside {
+    FillerTime,
+    EarlierParcel,
+    DamagedId,
+    SeveralNumbers,
+    UnknownWord,
+    WrappedText,
+    NumberAsInteger,
+}
+
+/// The limit of a job that bounds how much of a kind is borne.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Bound {
+    /// Any share is borne; it is said all the same.
+    None,
+    /// `limits.max_damaged`.
+    MaxDamaged,
+    /// `limits.max_unknown_words`.
+    MaxUnknownWords,
+}
+
+/// One row of the table of kinds.
+pub struct Entry {
+    /// The kind itself; `TABLE[i].kind as usize == i`.
+    pub kind: Aside,
+    /// Its name in reports and manifests.
+    pub name: &'static str,
+    /// What the values are and what became of them: `N values ...`.
+    pub what: &'static str,
+    /// What to do about it.
+    pub remedy: &'static str,
+    /// What bounds it.
+    pub bound: Bound,
+}
+
+macro_rules! table {
+    ($($kind:ident $name:literal $bound:ident $what:literal $remedy:literal;)*) => {
+        [$(Entry { kind: Aside::$kind, name: $name, what: $what, remedy: $remedy, bound: Bound::$bound }),*]
+    };
+}
+
+/// Every kind, by discriminant.
+pub static TABLE: [Entry; 7] = table! {
+    FillerTime "filler_time" None
+        "lie before 2005 or after 2100: they are fillers and count as empty"
+        "leave the cell empty where nothing happened";
+    EarlierParcel "earlier_parcel" None
+        "lie so long before the shipment that an earlier parcel with that number was scanned: they count as empty"
+        "compare the dates, or set [limits] scan_lead_days";
+    DamagedId "damaged_id" MaxDamaged
+        "are numbers such as 9.2E+21, which a spreadsheet or a float has damaged: nothing is judged by them"
+        "export the file again without opening it in a spreadsheet, the column as text";
+    SeveralNumbers "several_numbers" None
+        "hold several numbers: they are one package, and the first number that fits is judged"
+        "write one row a package";
+    UnknownWord "unknown_word" MaxUnknownWords
+        "are words that the book does not know: they were taken for the default"
+        "map them to known ones with `values` of [input.columns], or add them to the book's words";
+    WrappedText "wrapped_text" None
+        "stood in a wrapper (=\"...\", quotes, an apostrophe, hidden characters, a trailing .0), which was taken off"
+        "export the column as plain text";
+    NumberAsInteger "number_as_integer" None
+        "are integers: leading zeros of tracking numbers are lost"
+        "export the column as text";
+};
+
+impl Aside {
+    /// The row of [`TABLE`].
+    pub fn entry(self) -> &'static Entry {
+        &TABLE[self as usize]
+    }
+}
+
+/// How many places are kept of each kind and column.
+pub const PLACES: usize = 3;
+
+/// Values of one kind in one column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Why they are set aside.
+    pub kind: Aside,
+    /// Where they stand.
+    pub column: Column,
+    /// How many there are.
+    pub count: u64,
+    /// The smallest records, ascending, at most [`PLACES`].
+    pub records: Vec<u64>,
+}
+
+/// What was set aside of one file, in the order of kind and column.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asides(Vec<Found>);
+
+impl Asides {
+    /// Notes a value of a record.
+    pub fn note(&mut self, kind: Aside, column: Column, record: u64) {
+        self.add(kind, column, 1, &[record]);
+    }
+
+    /// Adds values of one kind and column, with the smallest of their records.
+    pub fn add(&mut self, kind: Aside, column: Column, count: u64, records: &[u64]) {
+        let at = match self.0.binary_search_by_key(&(kind, column), |found| (found.kind, found.column)) {
+            Ok(at) => at,
+            Err(at) => {
+                self.0.insert(at, Found { kind, column, count: 0, records: Vec::with_capacity(PLACES + 1) });
+                at
+            }
+        };
+        let found = &mut self.0[at];
+        found.count += count;
+        for record in records {
+            if found.records.len() < PLACES || found.records.last().is_some_and(|last| record < last) {
+                let place = found.records.partition_point(|known| known < record);
+                found.records.insert(place, *record);
+                found.records.truncate(PLACES);
+            }
+        }
+    }
+
+    /// Adds another part of the same file.
+    pub fn merge(&mut self, other: &Asides) {
+        other.0.iter().for_each(|found| self.add(found.kind, found.column, found.count, &found.records));
+    }
+
+    /// All of it, by kind and column.
+    pub fn iter(&self) -> impl Iterator<Item = &Found> {
+        self.0.iter()
+    }
+
+    /// How many values of a kind stand in a column.
+    pub fn count(&self, kind: Aside, column: Column) -> u64 {
+        self.0.iter().find(|found| (found.kind, found.column) == (kind, column)).map_or(0, |found| found.count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_indexed_by_discriminant() {
+        for (index, entry) in TABLE.iter().enumerate() {
+            assert_eq!(entry.kind as usize, index);
+            assert!(!entry.remedy.is_empty() && !entry.what.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_first_places_are_the_same_whatever_the_order_of_the_parts() {
+        let note = |records: &[u64]| {
+            let mut asides = Asides::default();
+            records.iter().for_each(|record| asides.note(Aside::FillerTime, Column::FirstScanAt, *record));
+            asides
+        };
+        let (mut ab, mut ba) = (note(&[9, 4, 40]), note(&[7, 1, 8, 41]));
+        let (a, b) = (ab.clone(), ba.clone());
+        ab.merge(&b);
+        ba.merge(&a);
+        ab.note(Aside::EarlierParcel, Column::DeliveryScanAt, 2);
+        ba.note(Aside::EarlierParcel, Column::DeliveryScanAt, 2);
+        assert_eq!(ab, ba);
+        assert_eq!(ab.count(Aside::FillerTime, Column::FirstScanAt), 7);
+        let found: Vec<_> = ab.iter().map(|found| (found.kind, found.records.clone())).collect();
+        assert_eq!(found, [(Aside::FillerTime, vec![1, 4, 7]), (Aside::EarlierParcel, vec![2])]);
+    }
+}

@@ -1,0 +1,160 @@
+//! Times that are no evidence: fillers, and scans of an earlier parcel that bore the same number.
+//!
+//! It says which a moment is and changes none; what follows from it is the caller's. Pure and total.
+
+use crate::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone};
+use crate::instant::Moment;
+
+/// Days by which a scan may lie before the shipment, unless a job says otherwise.
+pub const LEAD_DAYS: i32 = 30;
+/// How much longer it may where only the promise is known.
+const BEFORE_PROMISE: i32 = 30;
+/// The last day that a scan can be meant to lie on: 2100-01-01.
+const LAST_DAY: Day = 47_482;
+/// No zone is further from UTC, and no bare date is read as further from its first instant.
+const SLACK: Micros = 2 * DAY_MICROS;
+
+/// Why a time is no evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stray {
+    /// Before 2005 or after 2100: the zero or the end of some clock.
+    Filler,
+    /// Of a parcel that bore the number before.
+    EarlierParcel,
+}
+
+/// What the scans of one shipment are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// The moment that they belong to, and by how many days they may lie before it.
+    anchor: Option<(Moment, i32)>,
+    /// Before it a scan may be stray; from it on it is none.
+    surely_from: Micros,
+}
+
+/// A moment as a count, a bare date as if in UTC.
+#[inline]
+fn about(moment: Moment) -> Micros {
+    match moment {
+        Moment::Instant(instant) => instant,
+        Moment::Date(day) => i64::from(day).saturating_mul(DAY_MICROS),
+    }
+}
+
+impl Bounds {
+    /// Of a shipment; `lead_days` is how many days a scan may lie before `shipped`. For want of that, 30 more
+    /// before `promised`.
+    #[inline]
+    pub fn of(shipped: Option<Moment>, promised: Option<Moment>, lead_days: i32) -> Bounds {
+        let anchor = match (shipped, promised) {
+            (Some(shipped), _) => Some((shipped, lead_days)),
+            (None, Some(promised)) => Some((promised, lead_days.saturating_add(BEFORE_PROMISE))),
+            (None, None) => None,
+        };
+        let first = i64::from(FIRST_DAY) * DAY_MICROS;
+        let from = anchor.map_or(first, |(moment, days)| {
+            about(moment).saturating_sub(i64::from(days).saturating_mul(DAY_MICROS)).max(first)
+        });
+        Bounds { anchor, surely_from: from.saturating_add(SLACK) }
+    }
+
+    /// Whether a scan is certainly none of these; nearly all are.
+    #[inline]
+    pub fn surely_hold(&self, scan: Moment) -> bool {
+        let about = about(scan);
+        self.surely_from <= about && about < i64::from(LAST_DAY) * DAY_MICROS
+    }
+
+    /// Why a scan is no evidence; `None`: it is. Between instants a lead is counted exactly, else in days of
+    /// the marketplace's zone.
+    pub fn stray(&self, scan: Moment, zone: &Zone) -> Option<Stray> {
+        if is_filler(scan, zone) {
+            return Some(Stray::Filler);
+        }
+        let (anchor, days) = self.anchor?;
+        let is_earlier = match (scan, anchor) {
+            (Moment::Instant(scan), Moment::Instant(anchor)) => {
+                anchor.saturating_sub(scan) > i64::from(days).saturating_mul(DAY_MICROS)
+            }
+            (scan, anchor) => i64::from(anchor.day(zone)) - i64::from(scan.day(zone)) > i64::from(days),
+        };
+        is_earlier.then_some(Stray::EarlierParcel)
+    }
+}
+
+/// Whether nobody can have meant a scan to lie then.
+#[inline]
+pub fn is_filler(moment: Moment, zone: &Zone) -> bool {
+    let about = about(moment);
+    let surely = i64::from(FIRST_DAY) * DAY_MICROS + SLACK..i64::from(LAST_DAY) * DAY_MICROS - SLACK;
+    !surely.contains(&about) && !(FIRST_DAY..=LAST_DAY).contains(&moment.day(zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calendar::day_from_date;
+
+    fn at(text: &str) -> Moment {
+        crate::instant::TimeFormat::default().read(text).unwrap()
+    }
+
+    #[test]
+    fn the_ends_of_clocks_are_fillers() {
+        let utc = Zone::utc();
+        for text in ["0001-01-01", "1753-01-01", "1899-12-30T00:00:00Z", "1970-01-01T00:00:00Z", "2004-12-31T23:59:59Z"]
+        {
+            assert!(is_filler(at(text), &utc), "{text}");
+        }
+        for text in ["2100-01-02", "9999-12-31T23:59:59Z"] {
+            assert!(is_filler(at(text), &utc), "{text}");
+        }
+        for text in ["2005-01-01", "2005-01-01T00:00:00Z", "2100-01-01T23:59:59Z", "2025-05-01"] {
+            assert!(!is_filler(at(text), &utc), "{text}");
+        }
+        // It is the marketplace's day that counts.
+        let tokyo = Zone::named("Asia/Tokyo").unwrap();
+        assert!(!is_filler(at("2004-12-31T15:00:00Z"), &tokyo) && is_filler(at("2004-12-31T14:59:59Z"), &tokyo));
+        assert_eq!(LAST_DAY, day_from_date(chrono::NaiveDate::from_ymd_opt(2100, 1, 1).unwrap()));
+    }
+
+    #[test]
+    fn a_lead_is_borne_to_its_last_microsecond() {
+        let utc = Zone::utc();
+        let stray = |scan: &str, shipped: Option<&str>, promised: &str| {
+            Bounds::of(shipped.map(at), Some(at(promised)), LEAD_DAYS).stray(at(scan), &utc)
+        };
+        let shipped = Some("2025-05-31T12:00:00Z");
+        assert_eq!(stray("2025-05-01T12:00:00Z", shipped, "2025-06-05"), None);
+        assert_eq!(stray("2025-05-01T11:59:59.999999Z", shipped, "2025-06-05"), Some(Stray::EarlierParcel));
+        // A bare date is compared by days.
+        assert_eq!(stray("2025-05-01", shipped, "2025-06-05"), None);
+        assert_eq!(stray("2025-04-30", shipped, "2025-06-05"), Some(Stray::EarlierParcel));
+        // Without a shipment, 60 days before the promise.
+        assert_eq!(stray("2025-04-06T00:00:00Z", None, "2025-06-05T00:00:00Z"), None);
+        assert_eq!(stray("2025-04-05T23:59:59Z", None, "2025-06-05T00:00:00Z"), Some(Stray::EarlierParcel));
+    }
+
+    #[test]
+    fn what_surely_holds_is_never_stray() {
+        let bare = |days: i64| Moment::Date(days as Day);
+        let instant = |days: i64, hours: i64| Moment::Instant(days * DAY_MICROS + hours * DAY_MICROS / 24);
+        for zone in ["UTC", "Asia/Tokyo", "America/Los_Angeles"].map(|name| Zone::named(name).unwrap()) {
+            for (shipped, lead) in [(20_000, 30), (20_000, 0), (12_800, 30), (47_480, 7)] {
+                let near =
+                    (shipped - lead - 4..shipped + 4).chain(12_780..12_790).chain(47_478..47_486).chain([-719_529]);
+                for (day, hour) in near.flat_map(|day| (0..24).step_by(5).map(move |hour| (day, hour))) {
+                    for anchor in [bare(shipped), instant(shipped, 3)] {
+                        let bounds = Bounds::of(Some(anchor), None, lead as i32);
+                        for scan in [bare(day), instant(day, hour)] {
+                            assert!(
+                                !bounds.surely_hold(scan) || bounds.stray(scan, &zone).is_none(),
+                                "{scan:?} {anchor:?}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a run set aside, as manifests, reports and warnings name it.
+//!
+//! Counts of files become counts of the run here, with the first places of all of them; no value is shown.
+//! It cannot fail.
+
+use serde::{Deserialize, Serialize};
+use vtr_columnar::asides::{Aside, Asides, Bound, PLACES, TABLE};
+use vtr_kernel::text::shown;
+
+/// Values of one kind in one column over all files of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// The kind, such as `filler_time`.
+    pub kind: String,
+    /// The column.
+    pub column: String,
+    /// How many values.
+    pub count: u64,
+    /// The first of them by file and record.
+    pub places: Vec<Place>,
+}
+
+/// A record of a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The file's path as shown in `input_files`.
+    pub file: String,
+    /// The record, from 1.
+    pub record: u64,
+}
+
+impl SetAside {
+    /// Of all files, which come in the order of their paths; by kind and column.
+    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a Asides)>) -> Vec<SetAside> {
+        let mut all: Vec<((Aside, _), SetAside)> = Vec::new();
+        for (file, asides) in files {
+            for found in asides.iter() {
+                let key = (found.kind, found.column);
+                let at = all.binary_search_by_key(&key, |(key, _)| *key).unwrap_or_else(|at| {
+                    let kind = found.kind.entry().name.to_owned();
+                    let none = SetAside { kind, column: found.column.name().to_owned(), count: 0, places: Vec::new() };
+                    all.insert(at, (key, none));
+                    at
+                });
+                let own = &mut all[at].1;
+                own.count += found.count;
+                let room = PLACES - own.places.len();
+                let place = |record: &u64| Place { file: file.to_owned(), record: *record };
+                own.places.extend(found.records.iter().take(room).map(place));
+            }
+        }
+        all.into_iter().map(|(_, all)| all).collect()
+    }
+
+    /// What bounds it.
+    pub fn bound(&self) -> Bound {
+        TABLE.iter().find(|entry| entry.name == self.kind).map_or(Bound::None, |entry| entry.bound)
+    }
+
+    /// The first places: `in/a.csv, record 3`.
+    pub fn places_shown(&self) -> String {
+        let place = |place: &Place| format!("{}, record {}", shown(&place.file), place.record);
+        let places: Vec<String> = self.places.iter().map(place).collect();
+        places.join("; ")
+    }
+
+    /// What was set aside, where, and what to do, in a sentence.
+    pub fn sentence(&self) -> String {
+        let entry = TABLE.iter().find(|entry| entry.name == self.kind);
+        let (what, remedy) = entry.map_or((self.kind.as_str(), ""), |entry| (entry.what, entry.remedy));
+        let (count, column) = (crate::tell::report::grouped(self.count), &self.column);
+        format!("`{column}`: {count} values {what}; {remedy} (first: {})", self.places_shown())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vtr_columnar::input::Column;
+
+    #[test]
+    fn files_add_up_and_the_first_places_are_those_of_the_first_files() {
+        let of = |records: &[u64]| {
+            let mut asides = Asides::default();
+            records.iter().for_each(|record| asides.note(Aside::DamagedId, Column::TrackingNumber, *record));
+            asides
+        };
+        let (a, b, c) = (of(&[8, 2]), of(&[1, 5, 6, 7]), of(&[]));
+        let all = SetAside::of([("a.csv", &a), ("b.csv", &b), ("c.csv", &c)]);
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].count, all[0].bound()), (6, Bound::MaxDamaged));
+        assert_eq!(all[0].places_shown(), "a.csv, record 2; a.csv, record 8; b.csv, record 1");
+        assert!(all[0].sentence().starts_with("`tracking_number`: 6 values are numbers such as 9.2E+21"));
+    }
+}
