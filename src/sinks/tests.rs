@@ -31,6 +31,7 @@ fn manifest(version: u64, tables: &[(Table, Vec<DataFile>)]) -> Manifest {
         unpriced: 0,
         copies_apart_days: None,
         not_judged: Vec::new(),
+        set_aside: Vec::new(),
         warnings: Vec::new(),
         replaced: Replaced { base: None, tables: BTreeMap::new(), files: Vec::new() },
         tables: tables.iter().map(|(table, files)| (table.name().to_owned(), files.clone())).collect(),
