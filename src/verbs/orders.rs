@@ -136,7 +136,7 @@ fn rows<T: Send>(
         let mut folder = Folder::new(settings, &keys);
         let file = &survey.files[unit.file as usize];
         let cells = plan.cells(file.input, file.format);
-        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
+        let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
         // What fails behind the reader is not the file's fault.
         let sound = Cell::new(true);
         let mut take = |chunk: scan::Chunk| {
