@@ -92,6 +92,11 @@ pub enum Verb {
     /// A synthetic multi-marketplace history with known truth, for trials and benchmarks
     #[command(after_help = "Example:\n  vtr gen --rows 1000000 --seed 7 history --truth")]
     Gen(GenArgs),
+    /// Hold our figures beside Amazon's performance and defect reports, and name the cause of each difference
+    #[command(
+        after_help = "Example:\n  vtr reconcile mine.toml --performance amazon/S1_2026-11-24.json --defects amazon/S1_2026-11-24.csv --seller S1"
+    )]
+    Reconcile(ReconcileArgs),
     /// Re-hash a published output
     #[command(after_help = "Example:\n  vtr verify out")]
     Verify(VerifyArgs),
@@ -132,6 +137,51 @@ pub enum Verb {
     /// The manual page of the program or of a verb, to stdout
     #[command(after_help = "Example:\n  vtr man run | man -l -")]
     Man(ManArgs),
+}
+
+/// `vtr reconcile`.
+#[derive(Clone, Debug, Args)]
+pub struct ReconcileArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobOptions,
+    /// Seller performance reports; default: those that [reconcile] names
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub performance: Vec<PathBuf>,
+    /// VTR defect reports; default: those that [reconcile] names
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub defects: Vec<PathBuf>,
+    /// The seller that the reports are of; default: what [reconcile] pattern says, or the output's only seller
+    #[arg(long)]
+    pub seller: Option<String>,
+    /// Only this marketplace, such as DE
+    #[arg(long)]
+    pub marketplace: Option<String>,
+    /// The day on which the reports were pulled; packages are judged as of it
+    #[arg(long, value_name = "DATE")]
+    pub pulled_on: Option<chrono::NaiveDate>,
+    /// List the orders instead of the summary
+    #[arg(long)]
+    pub orders: bool,
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
+    /// Exit with 4 on a difference
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub fail_on: Option<Difference>,
+}
+
+/// Which differences fail `vtr reconcile`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Difference {
+    /// Packages that count differ beyond the tolerance
+    Shipments,
+    /// Rates differ beyond the tolerance
+    Rate,
+    /// An order that no cause explains
+    Orders,
+    /// Any of them
+    Any,
 }
 
 /// Which table.

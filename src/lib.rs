@@ -26,6 +26,7 @@ pub mod pages;
 pub mod place;
 pub mod progress;
 pub mod publish;
+pub mod reconcile;
 pub mod scan;
 pub mod schema;
 pub mod signals;

@@ -26,7 +26,8 @@ pub enum Records {
 }
 
 impl Records {
-    pub(crate) fn number(&self, row: usize) -> u64 {
+    /// The record number of a row of the batch, from 1.
+    pub fn number(&self, row: usize) -> u64 {
         match self {
             Records::From(first) => first + row as u64,
             Records::Listed { record, .. } => record.get(row).copied().unwrap_or(0),

@@ -8,6 +8,7 @@ use crate::place::budget::Budget;
 use crate::schema::Table;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 pub use vtr_columnar::input::CellRules;
@@ -58,6 +59,8 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// Places where dashboards read.
     pub sinks: Vec<Sink>,
+    /// Amazon's own reports to compare with.
+    pub reconcile: Reconcile,
     /// Worker threads, at least 1.
     pub threads: usize,
     /// Bytes of memory that the run keeps to; see [`Plan::budget`].
@@ -328,6 +331,39 @@ pub struct Check {
     pub at_most: Most,
     /// For `rate_jump`: eligible packages below which a seller is left out.
     pub min_eligible: u64,
+}
+
+/// Amazon's own reports to compare with.
+#[derive(Clone, Debug)]
+pub struct Reconcile {
+    /// Path or glob of performance reports, relative to the job's folder.
+    pub performance: Option<String>,
+    /// Path or glob of defect reports, relative to the job's folder.
+    pub defects: Option<String>,
+    /// Groups over a report's path: `seller_id`, `pulled_on`.
+    pub pattern: Option<Regex>,
+    /// The encoding of defect reports.
+    pub encoding: &'static encoding_rs::Encoding,
+    /// Headings of localised defect reports, by our names.
+    pub columns: BTreeMap<String, String>,
+    /// Share of Amazon's packages within which counts agree, as an exact fraction.
+    pub shipments_tolerance: (u64, u64),
+    /// Points within which rates agree, as an exact fraction.
+    pub rate_tolerance: (u64, u64),
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Reconcile {
+            performance: None,
+            defects: None,
+            pattern: None,
+            encoding: encoding_rs::UTF_8,
+            columns: BTreeMap::new(),
+            shipments_tolerance: (1, 100),
+            rate_tolerance: (5, 1_000),
+        }
+    }
 }
 
 /// The most that a check bears.

@@ -74,6 +74,7 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         checks: Vec::new(),
         sinks: Vec::new(),
         sellers: Default::default(),
+        reconcile: Default::default(),
         threads: 1,
         memory: 1 << 30,
         temp: std::env::temp_dir(),

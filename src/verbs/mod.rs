@@ -23,6 +23,7 @@ mod orders;
 pub mod plan;
 mod published;
 pub mod report;
+pub mod reconcile;
 pub mod resolve;
 pub mod run;
 pub mod sync;
@@ -55,6 +56,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Carriers(args) => carriers::run(args),
         Verb::Book(verb) => book::run(verb, SystemTime::now()),
         Verb::Gen(args) => r#gen::run(args, global),
+        Verb::Reconcile(args) => reconcile::run(args),
         Verb::Verify(args) => verify::run(&args.out, args.version, args.json),
         Verb::Resolve(args) => resolve::run(&args.out, args.table.as_deref(), args.version, args.json),
         Verb::Tables(args) => tables::run(args.name.as_deref(), published::format(args.format)),

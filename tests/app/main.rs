@@ -18,5 +18,6 @@ mod privacy;
 mod ranges;
 mod reading;
 mod readme;
+mod reconcile;
 mod support;
 mod truth;

@@ -205,6 +205,7 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         checks: Vec::new(),
         sinks: Vec::new(),
         sellers: Default::default(),
+        reconcile: Default::default(),
         threads: 1,
         memory: 1 << 30,
         temp: std::env::temp_dir(),

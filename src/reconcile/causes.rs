@@ -1,0 +1,275 @@
+//! Why Amazon and we see one order differently: the first test that holds, in a fixed order.
+//!
+//! Every cause is a test on facts of both sides and says which facts; none is a probability. What no test explains is
+//! `unexplained`. It cannot fail.
+
+use super::defect_list::Listed;
+use super::ours::{Outcome, Package};
+use super::window::Window;
+use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, date_from_day};
+use vtr_kernel::ladder::Evidence;
+use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::text::shown;
+
+/// A cause: its name and the facts that made the test hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cause {
+    /// The cause's name.
+    pub name: &'static str,
+    /// The facts, in words.
+    pub because: String,
+}
+
+/// What surrounds an order.
+pub struct Circumstances<'a> {
+    /// The days that Amazon's figure covers, if they are known.
+    pub window: Option<Window>,
+    /// The day on which the report was pulled, if it is known.
+    pub pulled_on: Option<Day>,
+    /// What we judge by.
+    pub evidence: Evidence,
+    /// Our packages of the seller and marketplace with the same number, this one included.
+    pub same_number: usize,
+    /// Our packages of the order, this one included.
+    pub of_order: usize,
+    /// The carrier list in force, as it is named.
+    pub version: &'a str,
+}
+
+/// Days within which Amazon takes over edits.
+const IN_FLIGHT_DAYS: i64 = 3;
+
+impl Circumstances<'_> {
+    fn in_flight(&self, package: &Package) -> Option<String> {
+        let end = (i64::from(self.pulled_on?) + 1) * DAY_MICROS;
+        let touched = package.touched?;
+        (end - (IN_FLIGHT_DAYS + 1) * DAY_MICROS <= touched && touched < end)
+            .then(|| format!("touched {}, within 72 hours before the report was pulled", moment(touched)))
+    }
+}
+
+fn moment(at: Micros) -> String {
+    chrono::DateTime::from_timestamp_micros(at)
+        .map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+fn cause(name: &'static str, because: impl Into<String>) -> Cause {
+    Cause { name, because: because.into() }
+}
+
+/// A test: the cause's name, and the facts if it holds.
+type Test<'a> = (&'static str, &'a dyn Fn() -> Option<String>);
+
+fn first(tests: &[Test]) -> Cause {
+    tests
+        .iter()
+        .find_map(|(name, test)| test().map(|because| cause(name, because)))
+        .unwrap_or_else(|| cause("unexplained", "no test on facts of either side holds"))
+}
+
+/// Why Amazon lists a row as a defect that is none here. `at` is the row's index among the listed ones.
+pub fn only_amazon(row: &Listed, at: usize, ours: Option<&Package>, around: &Circumstances) -> Cause {
+    let Some(package) = ours else {
+        return cause("not_in_history", "no row of the inputs has this order");
+    };
+    let (reason, rule) = match &package.outcome {
+        Outcome::NotJudged(why) => return cause("not_judged_here", why.clone()),
+        Outcome::Judged { reason, rule } => (*reason, rule.as_str()),
+    };
+    if reason.class() == Class::OutOfScope {
+        return cause("not_judged_here", format!("{} ({rule})", reason.name()));
+    }
+    let other_window = || {
+        let window = around.window.filter(|window| !window.contains(package.day))?;
+        let (ours, theirs) = (date_from_day(package.day), shown(&row.promised));
+        Some(format!("our day is {ours}, outside {window}; Amazon's promised date is \"{theirs}\""))
+    };
+    let number_differs = || {
+        if row.is_invalid_id {
+            return Some(format!("Amazon could not process the number; ours is {}", shown(&package.number)));
+        }
+        (row.number != package.number)
+            .then(|| format!("Amazon has \"{}\", we have \"{}\"", shown(&row.number), shown(&package.number)))
+    };
+    let exempt_here = || {
+        let is_exempt = reason.class() == Class::Exempt;
+        let (ours, theirs) = (shown(&package.service), shown(&row.ship_method));
+        is_exempt.then(|| format!("exempt by {rule}; ship method \"{ours}\" here, \"{theirs}\" at Amazon"))
+    };
+    let too_late = || {
+        let (scan, window) = (package.first_scan?, around.window?);
+        let last = around.pulled_on.map_or(window.to, |pulled| pulled.min(window.to));
+        (scan >= (i64::from(last) + 1) * DAY_MICROS).then(|| format!("our first scan is of {}", moment(scan)))
+    };
+    let by_format = || {
+        matches!(around.evidence, Evidence::Format)
+            .then(|| "we judge the number alone, because the inputs have no scans".to_owned())
+    };
+    let unseen = || {
+        let scan = package.first_scan.filter(|_| reason == Reason::Scanned)?;
+        Some(format!("our first scan is of {}, by {}", moment(scan), shown(&package.carrier)))
+    };
+    first(&[
+        ("other_window", &other_window),
+        ("number_differs", &number_differs),
+        ("in_flight", &|| around.in_flight(package)),
+        ("lane_or_value_differs", &|| package.otherwise.get(&at).cloned()),
+        ("exempt_here", &exempt_here),
+        ("scan_too_late_for_them", &too_late),
+        ("format_evidence", &by_format),
+        ("scan_unseen_by_amazon", &unseen),
+    ])
+}
+
+/// Why one of our defects is not on Amazon's list.
+pub fn only_ours(package: &Package, around: &Circumstances) -> Cause {
+    let Outcome::Judged { reason, rule } = &package.outcome else {
+        return cause("unexplained", "it was not judged");
+    };
+    let border = || {
+        let window = around.window.filter(|window| window.is_border(package.day))?;
+        Some(format!("{} is the first or last day of {window}", date_from_day(package.day)))
+    };
+    let shared = || {
+        (around.same_number > 1)
+            .then(|| format!("{} of our packages bear {}", around.same_number, shown(&package.number)))
+    };
+    let duplicate = || (around.of_order > 1).then(|| format!("the order has {} packages here", around.of_order));
+    let not_accepted = || {
+        let by_list = *reason == Reason::CarrierNotAccepted;
+        by_list.then(|| format!("{} is not on the list of {}", shown(&package.carrier), around.version))
+    };
+    let by_number =
+        || matches!(reason.entry().rung, 8 | 12 | 13 | 16 | 17).then(|| format!("{} ({rule})", reason.name()));
+    let late = || {
+        (*reason == Reason::AddedAfterDelivery)
+            .then(|| "by `tracking_added_at` and `delivery_scan_at` of the inputs".to_owned())
+    };
+    first(&[
+        ("in_flight", &|| around.in_flight(package)),
+        ("border_day", &border),
+        ("number_shared", &shared),
+        ("duplicate_package", &duplicate),
+        ("carrier_not_accepted", &not_accepted),
+        ("exempt_elsewhere", &|| package.exempt_if.clone()),
+        ("number_judged", &by_number),
+        ("added_after_delivery", &late),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    const DAY: Day = 20_400;
+
+    fn package(reason: Reason) -> Package {
+        Package {
+            seller: "S".into(),
+            marketplace: "DE".into(),
+            programme: "standard".into(),
+            order_id: "O".into(),
+            number: "N1".into(),
+            carrier: "dhl_paket".into(),
+            service: "Brief Kompakt".into(),
+            day: DAY,
+            utc_day: DAY,
+            outcome: Outcome::Judged { reason, rule: "r".into() },
+            first_scan: Some(i64::from(DAY) * DAY_MICROS),
+            touched: None,
+            version: "v".into(),
+            exempt_if: None,
+            otherwise: BTreeMap::new(),
+            copy: None,
+        }
+    }
+
+    fn row() -> Listed {
+        Listed {
+            order_id: "O".into(),
+            carrier: "DHL".into(),
+            number: "N1".into(),
+            is_invalid_id: false,
+            origin: String::new(),
+            promised: String::new(),
+            ship_method: String::new(),
+            ship_option: String::new(),
+            flags: Vec::new(),
+            value: None,
+            currency: None,
+            category: String::new(),
+            record: 1,
+        }
+    }
+
+    fn around() -> Circumstances<'static> {
+        Circumstances {
+            window: Some(Window { from: DAY - 20, to: DAY + 9 }),
+            pulled_on: Some(DAY + 23),
+            evidence: Evidence::Scans,
+            same_number: 1,
+            of_order: 1,
+            version: "v",
+        }
+    }
+
+    /// A change that makes one test hold.
+    type Change = (&'static str, fn(&mut Package, &mut Listed, &mut Circumstances<'static>));
+
+    /// Makes every pair of neighbouring causes hold at once and asks for the first of them.
+    fn the_earlier_wins(changes: &[Change], reason: Reason, ask: &dyn Fn(&Package, &Listed, &Circumstances) -> Cause) {
+        for (index, (name, change)) in changes.iter().enumerate() {
+            let (mut ours, mut theirs, mut around) = (package(reason), row(), around());
+            change(&mut ours, &mut theirs, &mut around);
+            assert_eq!(ask(&ours, &theirs, &around).name, *name);
+            if let Some((_, next)) = changes.get(index + 1) {
+                next(&mut ours, &mut theirs, &mut around);
+                change(&mut ours, &mut theirs, &mut around);
+                assert_eq!(ask(&ours, &theirs, &around).name, *name, "beside the next");
+            }
+        }
+    }
+
+    #[test]
+    fn only_amazon_takes_the_first_cause_that_holds() {
+        assert_eq!(only_amazon(&row(), 0, None, &around()).name, "not_in_history");
+        let changes: [Change; 9] = [
+            ("not_judged_here", |ours, _, _| ours.outcome = Outcome::NotJudged("rejected".into())),
+            ("other_window", |ours, _, _| ours.day = DAY + 40),
+            ("number_differs", |_, theirs, _| theirs.number = "N2".into()),
+            ("in_flight", |ours, _, _| ours.touched = Some(i64::from(DAY + 22) * DAY_MICROS)),
+            ("lane_or_value_differs", |ours, _, _| drop(ours.otherwise.insert(0, "another lane".into()))),
+            ("exempt_here", |ours, _, _| ours.outcome = Outcome::Judged { reason: Reason::Exempt, rule: "x".into() }),
+            ("scan_too_late_for_them", |ours, _, _| ours.first_scan = Some(i64::from(DAY + 10) * DAY_MICROS)),
+            ("format_evidence", |_, _, around| around.evidence = Evidence::Format),
+            ("scan_unseen_by_amazon", |_, _, _| {}),
+        ];
+        the_earlier_wins(&changes, Reason::Scanned, &|ours, theirs, around| only_amazon(theirs, 0, Some(ours), around));
+        let mut unscanned = package(Reason::WellFormed);
+        unscanned.first_scan = None;
+        assert_eq!(only_amazon(&row(), 0, Some(&unscanned), &around()).name, "unexplained");
+    }
+
+    #[test]
+    fn only_ours_takes_the_first_cause_that_holds() {
+        let changes: [Change; 8] = [
+            ("in_flight", |ours, _, _| ours.touched = Some(i64::from(DAY + 22) * DAY_MICROS)),
+            ("border_day", |ours, _, _| ours.day = DAY + 9),
+            ("number_shared", |_, _, around| around.same_number = 2),
+            ("duplicate_package", |_, _, around| around.of_order = 2),
+            ("carrier_not_accepted", |ours, _, _| {
+                ours.outcome = Outcome::Judged { reason: Reason::CarrierNotAccepted, rule: "r".into() };
+            }),
+            ("exempt_elsewhere", |ours, _, _| ours.exempt_if = Some("a letter".into())),
+            ("number_judged", |ours, _, _| {
+                ours.outcome = Outcome::Judged { reason: Reason::NumberMalformed, rule: "r".into() };
+            }),
+            ("added_after_delivery", |ours, _, _| {
+                ours.outcome = Outcome::Judged { reason: Reason::AddedAfterDelivery, rule: "r".into() };
+            }),
+        ];
+        the_earlier_wins(&changes, Reason::ScanMissing, &|ours, _, around| only_ours(ours, around));
+        assert_eq!(only_ours(&package(Reason::ScanMissing), &around()).name, "unexplained");
+    }
+}

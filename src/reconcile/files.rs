@@ -1,0 +1,150 @@
+//! The reports that a job or the command line names, read and told whose they are.
+//!
+//! A report names no seller: the command line, a group of the pattern over the path, or the output's only seller says
+//! whose it is. It fails on files that are missing or no such reports.
+
+use super::defect_list::{self, Listed};
+use super::performance::{self, Figure};
+use crate::error::{Error, Result};
+use crate::job::plan::Reconcile;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use vtr_kernel::calendar::{Day, day_from_date};
+use vtr_kernel::text::shown;
+
+/// What a file holds, whose it is and when it was pulled.
+#[derive(Clone, Debug)]
+pub struct Pulled<T> {
+    /// The seller.
+    pub seller: String,
+    /// The day on which it was pulled from Amazon, if it is known.
+    pub pulled_on: Option<Day>,
+    /// What it holds.
+    pub what: T,
+}
+
+/// All reports.
+#[derive(Clone, Debug, Default)]
+pub struct Reports {
+    /// Figures, one a marketplace and report.
+    pub figures: Vec<Pulled<Figure>>,
+    /// Lists of defects, one a file.
+    pub listed: Vec<Pulled<Vec<Listed>>>,
+    /// What a reader should know, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// Whose a report is, where its path does not say.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// The seller that the command line names.
+    pub seller: Option<String>,
+    /// The output's only seller.
+    pub only_seller: Option<String>,
+    /// The day that the command line names.
+    pub pulled_on: Option<Day>,
+}
+
+/// Most bytes of a report.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Reads all reports.
+///
+/// # Errors
+/// [`Error::Input`] for a file that is missing or no such report, [`Error::Usage`] where nobody says whose it is.
+pub fn reports(terms: &Reconcile, performance: &[PathBuf], defects: &[PathBuf], given: &Given) -> Result<Reports> {
+    let mut reports = Reports::default();
+    for path in performance {
+        let (bytes, name) = (bytes(path)?, name_of(path));
+        let read = performance::read(&bytes, &name)?;
+        reports.notes.extend(read.notes);
+        if read.figures.is_empty() {
+            continue;
+        }
+        let (seller, pulled_on) = whose(terms, path, given)?;
+        let figures = read.figures.into_iter();
+        reports.figures.extend(figures.map(|what| Pulled { seller: seller.clone(), pulled_on, what }));
+    }
+    for path in defects {
+        let (bytes, name) = (bytes(path)?, name_of(path));
+        let list = defect_list::read(&bytes, terms.encoding, &terms.columns, &name)?;
+        let (seller, pulled_on) = whose(terms, path, given)?;
+        let mut note = |count: u64, what: &str| {
+            if count > 0 {
+                reports.notes.push(format!("{name}: {count} {what}"));
+            }
+        };
+        note(list.repeated, "rows stand twice and count once");
+        note(list.not_defects, "rows are no defects by the report's own column");
+        note(list.unreadable_values, "package values cannot be read and count as unknown");
+        if list.rows.is_empty() {
+            reports.notes.push(format!("{name} is empty, as Amazon gives it when there are no defects"));
+        }
+        reports.listed.push(Pulled { seller, pulled_on, what: list.rows });
+    }
+    Ok(reports)
+}
+
+fn name_of(path: &Path) -> String {
+    shown(&path.display().to_string()).into_owned()
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>> {
+    let name = name_of(path);
+    let unread = |error: std::io::Error| Error::Input(format!("cannot read {name}: {error}"));
+    let file = std::fs::File::open(path).map_err(unread)?;
+    let mut bytes = Vec::new();
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        flate2::read::MultiGzDecoder::new(file).take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
+    } else {
+        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
+    }
+    if bytes.len() as u64 > MOST_BYTES {
+        return Err(Error::Input(format!("{name} is larger than {} MiB, which no report is", MOST_BYTES >> 20)));
+    }
+    Ok(bytes)
+}
+
+/// Whose a file is, and when it was pulled.
+fn whose(terms: &Reconcile, path: &Path, given: &Given) -> Result<(String, Option<Day>)> {
+    let text = path.display().to_string().replace('\\', "/");
+    let groups = terms.pattern.as_ref().and_then(|pattern| pattern.captures(&text));
+    let group =
+        |name: &str| groups.as_ref().and_then(|groups| groups.name(name)).map(|group| group.as_str().to_owned());
+    let pulled_on = match group("pulled_on") {
+        None => given.pulled_on,
+        Some(date) => Some(date.parse().map(day_from_date).map_err(|_| {
+            Error::Usage(format!("{}: the pattern's `pulled_on` is `{}`, which is no date", shown(&text), shown(&date)))
+        })?),
+    };
+    let seller = given.seller.clone().or_else(|| group("seller_id")).or_else(|| given.only_seller.clone());
+    let seller = seller.ok_or_else(|| {
+        Error::Usage(format!(
+            "{} names no seller; use --seller, or a group `seller_id` in [reconcile] pattern",
+            shown(&text)
+        ))
+    })?;
+    Ok((seller, given.pulled_on.or(pulled_on)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms() -> Reconcile {
+        let pattern = regex::Regex::new(r"amazon/(?<seller_id>[^_/]+)_(?<pulled_on>[0-9-]{10})").unwrap();
+        Reconcile { pattern: Some(pattern), ..Reconcile::default() }
+    }
+
+    #[test]
+    fn the_path_says_whose_a_report_is() {
+        let of = |path: &str, given: &Given| whose(&terms(), Path::new(path), given);
+        let (seller, pulled_on) = of("x/amazon/S1_2026-11-24.json", &Given::default()).unwrap();
+        assert_eq!((seller.as_str(), pulled_on), ("S1", Some(day_from_date("2026-11-24".parse().unwrap()))));
+        assert!(of("x/other.json", &Given::default()).unwrap_err().to_string().contains("--seller"));
+        let only = Given { only_seller: Some("S2".into()), ..Given::default() };
+        assert_eq!(of("x/other.json", &only).unwrap().0, "S2");
+        let told = Given { seller: Some("S3".into()), ..only };
+        assert_eq!(of("x/amazon/S1_2026-11-24.json", &told).unwrap().0, "S3");
+    }
+}

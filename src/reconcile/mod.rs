@@ -1,0 +1,510 @@
+//! Our figures beside Amazon's: counts where there are counts, orders where there are orders.
+//!
+//! It judges the job's packages again for the days of Amazon's reports and compares; it publishes nothing, changes no
+//! figure, and never presents a guess as a cause. It fails on files that are no such reports, and as reading does.
+
+pub mod causes;
+pub mod defect_list;
+mod files;
+pub mod ours;
+pub mod performance;
+pub mod show;
+mod window;
+
+use crate::error::{Error, Result};
+use crate::job::plan::Plan;
+use causes::{Cause, Circumstances};
+use defect_list::Listed;
+pub use files::{Given, Pulled, Reports, reports};
+use ours::{Outcome, Package, Wanted};
+use performance::{Figure, Soundness};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use vtr_kernel::calendar::Day;
+use vtr_kernel::ladder::Evidence;
+use vtr_kernel::policy::{Marketplace, MarketplaceId};
+use vtr_kernel::reason::Class;
+pub use window::Window;
+
+/// Days beside a window in which packages are looked for.
+const BESIDE_DAYS: i32 = 31;
+
+/// Packages by what became of them, in a window.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Valid packages.
+    pub valid: u64,
+    /// Defects.
+    pub defects: u64,
+    /// By class and rule: all judged packages of the window.
+    pub by_rule: BTreeMap<(&'static str, String), u64>,
+    /// Packages of programmes that are judged apart, by programme: eligible ones.
+    pub programmes: BTreeMap<String, u64>,
+}
+
+impl Counts {
+    /// Packages that count.
+    pub fn eligible(&self) -> u64 {
+        self.valid + self.defects
+    }
+}
+
+/// Whether two figures agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Agreement {
+    /// Within the tolerance.
+    Agrees,
+    /// Beyond it.
+    Differs,
+    /// One of them cannot be compared.
+    NotCompared,
+}
+
+/// Whether Amazon's list of defects is complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completeness {
+    /// It has as many rows as the performance report has defects.
+    Complete,
+    /// It lacks so many rows, or has so many more (negative).
+    Incomplete(i64),
+    /// There is no performance report of the same days.
+    Unknown,
+}
+
+/// On which side an order is a defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// On both.
+    Both,
+    /// Only Amazon lists it.
+    OnlyAmazon,
+    /// Only we count it, and Amazon's list is complete.
+    OnlyOurs,
+    /// Only we count it, and Amazon's list is not known to be complete.
+    NotListed,
+    /// Amazon's row fits several of our packages.
+    Ambiguous,
+}
+
+impl Side {
+    /// Its name in lists.
+    pub fn name(self) -> &'static str {
+        match self {
+            Side::Both => "both",
+            Side::OnlyAmazon => "only_amazon",
+            Side::OnlyOurs => "only_ours",
+            Side::NotListed => "not_listed",
+            Side::Ambiguous => "ambiguous",
+        }
+    }
+}
+
+/// One order of either side.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// On which side it is a defect.
+    pub side: Side,
+    /// The order.
+    pub order_id: String,
+    /// The number, cleaned: ours, else Amazon's.
+    pub number: String,
+    /// The carrier: ours, else Amazon's.
+    pub carrier: String,
+    /// Our reason, if we judged it.
+    pub reason: String,
+    /// Amazon's criteria that are set.
+    pub flags: Vec<String>,
+    /// Why both sides differ; `None` where they do not.
+    pub cause: Option<Cause>,
+}
+
+/// Orders of both sides.
+#[derive(Clone, Debug)]
+pub struct Orders {
+    /// Rows of Amazon's list.
+    pub listed: u64,
+    /// Whether that list is complete.
+    pub completeness: Completeness,
+    /// A case for each order that is a defect on either side.
+    pub cases: Vec<Case>,
+}
+
+/// One seller and marketplace in one window.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// The seller.
+    pub seller: String,
+    /// The marketplace's name in tables.
+    pub marketplace: String,
+    /// The days of Amazon's figure; `None` if only a defect list is there.
+    pub window: Option<Window>,
+    /// The day on which Amazon's report was pulled.
+    pub pulled_on: Option<Day>,
+    /// The latency that the book names, in days.
+    pub latency_days: i32,
+    /// Amazon's figure.
+    pub amazon: Option<Figure>,
+    /// Whether a later pull of the same window stands beside it.
+    pub is_restated: bool,
+    /// Ours by calendar days of the marketplace; `None` where the inputs have no package of the window.
+    pub ours: Option<Counts>,
+    /// Ours by days of UTC, where they differ.
+    pub ours_utc: Option<Counts>,
+    /// Whether the packages that count agree.
+    pub shipments: Agreement,
+    /// Whether the rates agree.
+    pub rate: Agreement,
+    /// The orders, if Amazon's list is there.
+    pub orders: Option<Orders>,
+}
+
+/// Compares everything that the reports hold. `judge_as_of` makes the job's plan as of a day, over some days.
+///
+/// # Errors
+/// As reading does; [`Error::Usage`] where a report names a marketplace that the book does not know.
+pub fn compare(
+    reports: &Reports,
+    judge_as_of: &dyn Fn(Option<Day>, Option<Window>) -> Result<Plan>,
+) -> Result<Vec<Compared>> {
+    let mut pulls: BTreeSet<Option<Day>> = reports.figures.iter().map(|pulled| pulled.pulled_on).collect();
+    pulls.extend(reports.listed.iter().map(|pulled| pulled.pulled_on));
+    let mut compared = Vec::new();
+    for pulled_on in pulls {
+        let figures: Vec<&Pulled<Figure>> =
+            reports.figures.iter().filter(|pulled| pulled.pulled_on == pulled_on).collect();
+        let lists: Vec<&Pulled<Vec<Listed>>> =
+            reports.listed.iter().filter(|pulled| pulled.pulled_on == pulled_on).collect();
+        compared.extend(one_pull(pulled_on, &figures, &lists, judge_as_of)?);
+    }
+    mark_restated(&mut compared);
+    Ok(compared)
+}
+
+/// Of two pulls of one window the later is the figure: Amazon restates.
+fn mark_restated(compared: &mut [Compared]) {
+    let key = |one: &Compared| (one.seller.clone(), one.marketplace.clone(), one.window);
+    let mut latest: HashMap<_, Option<Day>> = HashMap::new();
+    for one in compared.iter() {
+        let last = latest.entry(key(one)).or_default();
+        *last = (*last).max(one.pulled_on);
+    }
+    for one in compared.iter_mut() {
+        one.is_restated = one.window.is_some() && latest[&key(one)] != one.pulled_on;
+    }
+}
+
+/// What was pulled on one day, judged as of that day.
+fn one_pull(
+    pulled_on: Option<Day>,
+    figures: &[&Pulled<Figure>],
+    lists: &[&Pulled<Vec<Listed>>],
+    judge_as_of: &dyn Fn(Option<Day>, Option<Window>) -> Result<Plan>,
+) -> Result<Vec<Compared>> {
+    let listed: Vec<(String, Listed)> =
+        lists.iter().flat_map(|list| list.what.iter().map(|row| (list.seller.clone(), row.clone()))).collect();
+    let sellers: BTreeSet<String> =
+        figures.iter().map(|pulled| &pulled.seller).chain(lists.iter().map(|list| &list.seller)).cloned().collect();
+    let windows = figures.iter().map(|pulled| pulled.what.window);
+    let span = windows.reduce(|a, b| Window { from: a.from.min(b.from), to: a.to.max(b.to) });
+    // A list without a figure may hold orders of any day.
+    let all_have_figures = lists.iter().all(|list| figures.iter().any(|pulled| pulled.seller == list.seller));
+    let days = span.filter(|_| all_have_figures).map(|span| span.widened(BESIDE_DAYS));
+    let plan = judge_as_of(pulled_on, days)?;
+    let kept = days.map(|days| days.widened(plan.copies_within_days));
+    let (packages, evidence) = ours::packages(&plan, &Wanted::new(sellers, &listed, kept))?;
+    let judged = Judged { plan: &plan, packages: &packages, listed: &listed, evidence, pulled_on };
+    let mut compared = Vec::new();
+    for pulled in figures {
+        let Some(id) = marketplace(&plan, &pulled.what.marketplace_id)? else { continue };
+        compared.push(judged.figure(pulled, id));
+    }
+    for list in lists.iter().filter(|list| !figures.iter().any(|pulled| pulled.seller == list.seller)) {
+        compared.extend(judged.list_alone(&list.seller));
+    }
+    Ok(compared)
+}
+
+/// The marketplace of an id; `None` for what is no marketplace of Amazon's.
+fn marketplace(plan: &Plan, id: &str) -> Result<Option<MarketplaceId>> {
+    match plan.book.resolve_marketplace(id) {
+        Some(Marketplace::Known(id)) => Ok(Some(id)),
+        Some(Marketplace::None) => Ok(None),
+        None => Err(Error::Usage(format!(
+            "the book knows no marketplace `{}` of a performance report; add its id to the marketplace's file",
+            vtr_kernel::text::shown(id)
+        ))),
+    }
+}
+
+/// One pull: our packages as of its day, and Amazon's rows.
+struct Judged<'a> {
+    plan: &'a Plan,
+    packages: &'a [Package],
+    listed: &'a [(String, Listed)],
+    evidence: Evidence,
+    pulled_on: Option<Day>,
+}
+
+impl Judged<'_> {
+    fn of<'p>(&'p self, seller: &'p str, marketplace: &'p str) -> impl Iterator<Item = &'p Package> {
+        self.packages.iter().filter(move |one| one.seller == seller && one.marketplace == marketplace)
+    }
+
+    fn counts(&self, seller: &str, marketplace: &str, window: Window, day: fn(&Package) -> Day) -> Option<Counts> {
+        let mut counts = Counts::default();
+        let mut any = false;
+        for package in self.of(seller, marketplace).filter(|package| window.contains(day(package))) {
+            let Outcome::Judged { reason, rule } = &package.outcome else { continue };
+            any = true;
+            let class = reason.class();
+            if package.programme != "standard" {
+                if matches!(class, Class::Valid | Class::Defect) {
+                    *counts.programmes.entry(package.programme.clone()).or_default() += 1;
+                }
+                continue;
+            }
+            match class {
+                Class::Valid => counts.valid += 1,
+                Class::Defect => counts.defects += 1,
+                Class::OutOfScope | Class::Exempt => {}
+            }
+            *counts.by_rule.entry((class.name(), rule.clone())).or_default() += 1;
+        }
+        any.then_some(counts)
+    }
+
+    fn figure(&self, pulled: &Pulled<Figure>, id: MarketplaceId) -> Compared {
+        let market = self.plan.book.market(id);
+        let (figure, seller, window) = (&pulled.what, pulled.seller.as_str(), pulled.what.window);
+        let ours = self.counts(seller, &market.name, window, |package| package.day);
+        let utc = self.counts(seller, &market.name, window, |package| package.utc_day);
+        let (shipments, rate) = agreement(self.plan, figure, ours.as_ref());
+        let has_list = self.listed.iter().any(|(of, _)| of == seller);
+        Compared {
+            seller: seller.to_owned(),
+            marketplace: market.name.clone(),
+            window: Some(window),
+            pulled_on: self.pulled_on,
+            latency_days: market.latency_days,
+            amazon: Some(figure.clone()),
+            is_restated: false,
+            ours_utc: utc.filter(|utc| ours.as_ref() != Some(utc)),
+            orders: has_list.then(|| self.orders(seller, &market.name, Some(figure))),
+            ours,
+            shipments,
+            rate,
+        }
+    }
+
+    /// A list of defects without a figure: the orders of each of our marketplaces that it touches.
+    fn list_alone(&self, seller: &str) -> Vec<Compared> {
+        let orders: HashSet<&str> =
+            self.listed.iter().filter(|(of, _)| of == seller).map(|(_, row)| row.order_id.as_str()).collect();
+        let touched = self.packages.iter().filter(|one| one.seller == seller && orders.contains(one.order_id.as_str()));
+        let mut markets: BTreeSet<&str> = touched.map(|one| one.marketplace.as_str()).collect();
+        markets.remove("");
+        // Rows of orders that no package has belong to the first marketplace, or to an unnamed one.
+        let names: Vec<&str> = if markets.is_empty() { vec![""] } else { markets.into_iter().collect() };
+        names
+            .iter()
+            .map(|name| Compared {
+                seller: seller.to_owned(),
+                marketplace: (*name).to_owned(),
+                window: None,
+                pulled_on: self.pulled_on,
+                latency_days: 0,
+                amazon: None,
+                is_restated: false,
+                ours: None,
+                ours_utc: None,
+                shipments: Agreement::NotCompared,
+                rate: Agreement::NotCompared,
+                orders: Some(self.orders(seller, name, None)),
+            })
+            .collect()
+    }
+
+    /// Holds the rows of a seller beside our packages of a marketplace.
+    fn orders(&self, seller: &str, marketplace: &str, figure: Option<&Figure>) -> Orders {
+        let mut by_order: HashMap<&str, Vec<&Package>> = HashMap::new();
+        let mut by_number: HashMap<&str, usize> = HashMap::new();
+        let all = self.packages.iter().filter(|one| one.seller == seller);
+        for package in all {
+            by_order.entry(&package.order_id).or_default().push(package);
+            if package.class().is_some() && package.marketplace == marketplace && !package.number.is_empty() {
+                *by_number.entry(&package.number).or_default() += 1;
+            }
+        }
+        let window = figure.map(|figure| figure.window);
+        let around = |package: Option<&Package>| Circumstances {
+            window,
+            pulled_on: self.pulled_on,
+            evidence: self.evidence,
+            same_number: package.and_then(|one| by_number.get(one.number.as_str())).copied().unwrap_or(0),
+            of_order: package.and_then(|one| by_order.get(one.order_id.as_str())).map_or(0, |of| judged(of)),
+            version: "",
+        };
+        let (mut cases, mut listed, mut met) = (Vec::new(), 0, HashSet::new());
+        for (at, (of, row)) in self.listed.iter().enumerate() {
+            if of != seller || !self.is_of(by_order.get(row.order_id.as_str()), marketplace, figure) {
+                continue;
+            }
+            listed += 1;
+            let packages = by_order.get(row.order_id.as_str()).map_or(&[][..], Vec::as_slice);
+            let found = find(row, &self.carrier(row, marketplace), packages);
+            let case = match found {
+                Found::Several => Case::of_amazon(Side::Ambiguous, row, None, None),
+                Found::One(package) => {
+                    met.insert(std::ptr::from_ref(package));
+                    let is_defect =
+                        package.class() == Some(Class::Defect) && window.is_none_or(|w| w.contains(package.day));
+                    if is_defect {
+                        Case::of_amazon(Side::Both, row, Some(package), None)
+                    } else {
+                        let cause = causes::only_amazon(row, at, Some(package), &around(Some(package)));
+                        Case::of_amazon(Side::OnlyAmazon, row, Some(package), Some(cause))
+                    }
+                }
+                Found::None => {
+                    let cause = causes::only_amazon(row, at, None, &around(None));
+                    Case::of_amazon(Side::OnlyAmazon, row, None, Some(cause))
+                }
+            };
+            cases.push(case);
+        }
+        let completeness = match figure {
+            Some(figure) if figure.soundness == Soundness::Sound => {
+                match (figure.shipments - figure.valid) as i64 - listed as i64 {
+                    0 => Completeness::Complete,
+                    lacking => Completeness::Incomplete(lacking),
+                }
+            }
+            _ => Completeness::Unknown,
+        };
+        let side = if completeness == Completeness::Complete { Side::OnlyOurs } else { Side::NotListed };
+        for package in self.of(seller, marketplace) {
+            let in_window = window.is_some_and(|window| window.contains(package.day));
+            let counts = package.class() == Some(Class::Defect) && package.programme == "standard" && in_window;
+            if !counts || met.contains(&std::ptr::from_ref(package)) {
+                continue;
+            }
+            let around = Circumstances { version: &package.version, ..around(Some(package)) };
+            let cause = (side == Side::OnlyOurs).then(|| causes::only_ours(package, &around));
+            cases.push(Case::of_ours(side, package, cause));
+        }
+        cases.sort_by(|a, b| (a.side, &a.order_id, &a.number).cmp(&(b.side, &b.order_id, &b.number)));
+        Orders { listed, completeness, cases }
+    }
+
+    /// The id in tables of the carrier that Amazon names.
+    fn carrier(&self, row: &Listed, marketplace: &str) -> String {
+        let book = &self.plan.book;
+        let market = book.markets().find(|(_, market)| market.name == marketplace).map(|(id, _)| id);
+        let name = book.carriers.resolve(Some(&row.carrier));
+        book.carriers.label(book.carriers.in_marketplace(name, market)).to_owned()
+    }
+
+    /// Whether a row belongs to a marketplace: to that of our packages of its order, else to the first of the pull.
+    fn is_of(&self, ours: Option<&Vec<&Package>>, marketplace: &str, figure: Option<&Figure>) -> bool {
+        match ours {
+            Some(packages) if packages.iter().any(|one| !one.marketplace.is_empty()) => {
+                packages.iter().any(|one| one.marketplace == marketplace)
+            }
+            _ => figure.is_none_or(|_| self.is_first_market(marketplace)),
+        }
+    }
+
+    /// Rows that no package of ours places are shown once, with the first marketplace of the pull.
+    fn is_first_market(&self, marketplace: &str) -> bool {
+        self.packages
+            .iter()
+            .map(|one| one.marketplace.as_str())
+            .filter(|name| !name.is_empty())
+            .min()
+            .is_none_or(|first| first == marketplace)
+    }
+}
+
+fn judged(packages: &[&Package]) -> usize {
+    packages.iter().filter(|one| one.class().is_some()).count()
+}
+
+/// Our package of a row of Amazon's.
+enum Found<'a> {
+    None,
+    One(&'a Package),
+    Several,
+}
+
+/// By the number; else the order's only package; else the one of the same carrier.
+fn find<'a>(row: &Listed, carrier: &str, packages: &[&'a Package]) -> Found<'a> {
+    // What was superseded stands for the order only if nothing else does.
+    let live: Vec<&'a Package> = packages.iter().copied().filter(|one| one.class().is_some()).collect();
+    let candidates: &[&'a Package] = if live.is_empty() { packages } else { &live };
+    let only = |mut fitting: Vec<&'a Package>| (fitting.len() == 1).then(|| fitting.remove(0));
+    let by_number = candidates.iter().copied().filter(|one| !row.number.is_empty() && one.number == row.number);
+    if let Some(one) = only(by_number.collect()) {
+        return Found::One(one);
+    }
+    match candidates {
+        [] => Found::None,
+        [one] => Found::One(one),
+        several => {
+            let same = |one: &&'a Package| one.carrier == carrier;
+            only(several.iter().copied().filter(same).collect()).map_or(Found::Several, Found::One)
+        }
+    }
+}
+
+impl Case {
+    fn of_amazon(side: Side, row: &Listed, ours: Option<&Package>, cause: Option<Cause>) -> Case {
+        let number = ours.map(|one| &one.number).filter(|number| !number.is_empty()).unwrap_or(&row.number);
+        let carrier = ours.map(|one| &one.carrier).filter(|carrier| !carrier.is_empty()).unwrap_or(&row.carrier);
+        Case {
+            side,
+            order_id: row.order_id.clone(),
+            number: number.clone(),
+            carrier: carrier.clone(),
+            reason: ours.map(reason).unwrap_or_default(),
+            flags: row.flags.clone(),
+            cause,
+        }
+    }
+
+    fn of_ours(side: Side, package: &Package, cause: Option<Cause>) -> Case {
+        Case {
+            side,
+            order_id: package.order_id.clone(),
+            number: package.number.clone(),
+            carrier: package.carrier.clone(),
+            reason: reason(package),
+            flags: Vec::new(),
+            cause,
+        }
+    }
+}
+
+fn reason(package: &Package) -> String {
+    match &package.outcome {
+        Outcome::Judged { reason, .. } => reason.name().to_owned(),
+        Outcome::NotJudged(_) => "not_judged".to_owned(),
+    }
+}
+
+/// Whether counts and rates agree within the tolerance, on integers.
+fn agreement(plan: &Plan, amazon: &Figure, ours: Option<&Counts>) -> (Agreement, Agreement) {
+    let Some(ours) = ours.filter(|_| amazon.soundness == Soundness::Sound) else {
+        return (Agreement::NotCompared, Agreement::NotCompared);
+    };
+    let says = |holds: bool| if holds { Agreement::Agrees } else { Agreement::Differs };
+    let (num, den) = plan.reconcile.shipments_tolerance;
+    let apart = u128::from(ours.eligible().abs_diff(amazon.shipments));
+    let shipments = says(apart * u128::from(den) <= u128::from(num) * u128::from(amazon.shipments));
+    if ours.eligible() == 0 || amazon.shipments == 0 {
+        return (shipments, Agreement::NotCompared);
+    }
+    // |a / b - c / d| <= num / den  <=>  |a d - c b| den <= num b d
+    let (num, den) = plan.reconcile.rate_tolerance;
+    let (a, b) = (u128::from(ours.valid), u128::from(ours.eligible()));
+    let (c, d) = (u128::from(amazon.valid), u128::from(amazon.shipments));
+    (shipments, says((a * d).abs_diff(c * b) * u128::from(den) <= u128::from(num) * b * d))
+}

@@ -1,0 +1,427 @@
+//! What the job's own inputs say of the packages that are compared.
+//!
+//! It reads the inputs as a run does, judges the rows of the sellers in question with the same kernel and chooses
+//! among copies as a run does; nothing is counted into tables or published. It fails as reading does, and where more
+//! packages would have to be held than the memory allows.
+
+use super::defect_list::Listed;
+use super::window::Window;
+use crate::error::{Error, Result};
+use crate::fold::dedup;
+use crate::job::plan::Plan;
+use crate::scan::{self, Survey};
+use crate::signals;
+use arrow::array::{AsArray, BooleanArray, RecordBatch};
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::DataType;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings, shown_cell};
+use vtr_columnar::input::Column;
+use vtr_columnar::keys::{Layout, SharedKeys};
+use vtr_kernel::calendar::{Day, Micros, Zone};
+use vtr_kernel::facts::{CurrencyField, Facts, Tracking};
+use vtr_kernel::instant::Moment;
+use vtr_kernel::ladder::{Evidence, Terms, Verdict, judge, select, selecting_day};
+use vtr_kernel::lane::Country;
+use vtr_kernel::money::Money;
+use vtr_kernel::policy::Marketplace;
+use vtr_kernel::reason::{Class, Reason};
+use vtr_kernel::text::shown;
+
+/// What became of one of our rows.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// It was judged.
+    Judged {
+        /// Why it counts as it does.
+        reason: Reason,
+        /// The rule that decided.
+        rule: String,
+    },
+    /// It was not: rejected, newer than the day, or superseded; in words.
+    NotJudged(String),
+}
+
+/// One of our packages, with what the causes ask.
+#[derive(Clone, Debug)]
+pub struct Package {
+    /// The seller.
+    pub seller: String,
+    /// The marketplace's name in tables.
+    pub marketplace: String,
+    /// The programme it was judged in.
+    pub programme: String,
+    /// Its order.
+    pub order_id: String,
+    /// Its number, cleaned.
+    pub number: String,
+    /// Its carrier's id in tables.
+    pub carrier: String,
+    /// The ship service as typed.
+    pub service: String,
+    /// The day that places it in time, of the marketplace.
+    pub day: Day,
+    /// The same by days of UTC.
+    pub utc_day: Day,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// The first scan, if there is one.
+    pub first_scan: Option<Micros>,
+    /// The last moment at which the seller touched it, as far as the source says.
+    pub touched: Option<Micros>,
+    /// The id and first day of the version it was judged by.
+    pub version: String,
+    /// What would have exempted it had its service been of another class, in words.
+    pub exempt_if: Option<String>,
+    /// By index of the listed row: what Amazon's origin or value would change, in words.
+    pub otherwise: BTreeMap<usize, String>,
+    /// What makes it a copy of another.
+    pub(super) copy: Option<Copy>,
+}
+
+impl Package {
+    /// Its class, if it was judged.
+    pub fn class(&self) -> Option<Class> {
+        match &self.outcome {
+            Outcome::Judged { reason, .. } => Some(reason.class()),
+            Outcome::NotJudged(_) => None,
+        }
+    }
+
+    fn place(&self) -> Option<(u32, u64)> {
+        self.copy.map(|copy| (copy.file, copy.record))
+    }
+}
+
+/// Whose packages are looked at.
+pub struct Wanted<'a> {
+    /// Sellers whose rows are read.
+    pub sellers: BTreeSet<String>,
+    /// Rows that Amazon lists as defects, each with its seller.
+    pub listed: &'a [(String, Listed)],
+    /// Days within which packages are kept; `None`: all.
+    pub days: Option<Window>,
+    /// Indexes of the listed rows by seller and order.
+    by_order: HashMap<&'a str, HashMap<&'a str, Vec<usize>>>,
+}
+
+impl<'a> Wanted<'a> {
+    /// The packages of these sellers and days, and those of listed orders.
+    pub fn new(sellers: BTreeSet<String>, listed: &'a [(String, Listed)], days: Option<Window>) -> Wanted<'a> {
+        let mut by_order: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
+        for (at, (seller, row)) in listed.iter().enumerate() {
+            by_order.entry(seller).or_default().entry(&row.order_id).or_default().push(at);
+        }
+        Wanted { sellers, listed, days, by_order }
+    }
+
+    fn rows_of(&self, seller: &str, order: &str) -> &[usize] {
+        self.by_order.get(seller).and_then(|orders| orders.get(order)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// About what a package takes in memory.
+const PACKAGE_BYTES: usize = 400;
+
+/// Reads and judges the packages of a plan that are wanted.
+///
+/// # Errors
+/// As reading does; [`Error::Usage`] where the packages do not fit half of the memory.
+pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)> {
+    let mut survey = scan::survey_and_try(plan)?;
+    let axis = crate::tables::time_axis(plan);
+    let packages = loop {
+        let settings = crate::fold::settings(plan, &survey, &axis);
+        match read(plan, &survey, &settings, wanted) {
+            Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,
+            read => break read?,
+        }
+    };
+    Ok((without_superseded(plan, packages)?, survey.evidence))
+}
+
+/// Marks the packages of which a newer copy counts.
+fn without_superseded(plan: &Plan, mut packages: Vec<Package>) -> Result<Vec<Package>> {
+    let Some(identity) = plan.identity else { return Ok(packages) };
+    let copies: Vec<Copy> = packages.iter().filter_map(|package| package.copy).collect();
+    let losers: HashSet<(u32, u64)> =
+        dedup::losers(copies, dedup::unit(identity))?.iter().map(|copy| (copy.file, copy.record)).collect();
+    for package in &mut packages {
+        if package.place().is_some_and(|place| losers.contains(&place)) {
+            package.outcome = Outcome::NotJudged("superseded by a newer row".into());
+        }
+    }
+    Ok(packages)
+}
+
+fn read(plan: &Plan, survey: &Survey, settings: &Settings, wanted: &Wanted) -> Result<Vec<Package>> {
+    let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
+    let (next, found, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(None));
+    let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
+    let most = usize::try_from(plan.memory / 2).unwrap_or(usize::MAX) / PACKAGE_BYTES;
+    let reading = Reading { plan, survey, settings, wanted };
+    let work = || {
+        let mut folder = Folder::new(settings, &keys);
+        while let Some(unit) = survey.units.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mut packages = Vec::new();
+            let done = reading.unit(unit, &mut folder, &mut packages);
+            let mut all = found.lock().unwrap_or_else(PoisonError::into_inner);
+            all.append(&mut packages);
+            let too_many = (all.len() > most).then(|| {
+                Error::Usage(format!(
+                    "more than {most} packages would have to be compared at once; raise --memory, or name fewer files, \
+                     --seller or --marketplace"
+                ))
+            });
+            drop(all);
+            match done {
+                Err(Error::BadFiles(one)) => bad.lock().unwrap_or_else(PoisonError::into_inner).extend(one),
+                Err(error) => drop(failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error)),
+                Ok(()) => {}
+            }
+            if let Some(error) = too_many {
+                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            }
+            if failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+                break;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..plan.threads.max(1)).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
+    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
+    let bad = bad.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if !bad.is_empty() {
+        return Err(Error::BadFiles(bad.into_iter().collect()));
+    }
+    let mut packages = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    packages.sort_by(|a: &Package, b: &Package| {
+        (&a.seller, &a.marketplace, &a.order_id, &a.number, a.place()).cmp(&(
+            &b.seller,
+            &b.marketplace,
+            &b.order_id,
+            &b.number,
+            b.place(),
+        ))
+    });
+    Ok(packages)
+}
+
+/// What the threads that read have in common.
+struct Reading<'a> {
+    plan: &'a Plan,
+    survey: &'a Survey,
+    settings: &'a Settings<'a>,
+    wanted: &'a Wanted<'a>,
+}
+
+impl Reading<'_> {
+    fn unit(&self, unit: &scan::Unit, folder: &mut Folder, packages: &mut Vec<Package>) -> Result<()> {
+        let file = &self.survey.files[unit.file as usize];
+        let cells = self.plan.cells(file.input, file.format);
+        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
+        // What fails behind the reader is not the file's fault.
+        let sound = std::cell::Cell::new(true);
+        let mut take = |chunk: scan::Chunk| {
+            signals::check()?;
+            let refuse = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
+            let Some((batch, records)) = self.rows(&chunk, &source).map_err(refuse)? else { return Ok(()) };
+            let row = Row { reading: self, batch: &batch, source: &source };
+            let mut tell = |at: usize, fate: Fate| packages.extend(row.package(at, fate));
+            folder.explain(&source, &batch, &records, &mut tell).map_err(refuse)
+        };
+        let read = scan::read(self.plan, self.survey, unit, &mut |chunk| take(chunk).inspect_err(|_| sound.set(false)));
+        read.map(drop).map_err(|error| match error {
+            Error::Input(why) if sound.get() => Error::BadFiles(vec![(unit.file, why)]),
+            other => other,
+        })
+    }
+
+    /// The rows of a chunk that are of a wanted seller, and their record numbers.
+    fn rows(
+        &self,
+        chunk: &scan::Chunk,
+        source: &FileSource,
+    ) -> std::result::Result<Option<(RecordBatch, Records)>, String> {
+        let rows = chunk.batch.num_rows();
+        let is_wanted = |text: &str| self.wanted.sellers.contains(text.trim());
+        let stays: Vec<bool> = match chunk.batch.column_by_name(Column::SellerId.name()) {
+            Some(array) => {
+                let texts = cast(array, &DataType::Utf8View).map_err(|error| error.to_string())?;
+                texts.as_string_view().iter().map(|text| text.is_some_and(is_wanted)).collect()
+            }
+            None => {
+                let constant = source.constants.iter().find(|(column, _)| *column == Column::SellerId);
+                vec![constant.is_some_and(|(_, text)| is_wanted(text)); rows]
+            }
+        };
+        if !stays.contains(&true) {
+            return Ok(None);
+        }
+        let kept = || (0..rows).filter(|row| stays[*row]);
+        let record: Vec<u64> = kept().map(|row| chunk.records.number(row)).collect();
+        let (line, byte_offset) = match &chunk.records {
+            Records::From(_) => (Vec::new(), Vec::new()),
+            Records::Listed { line, byte_offset, .. } => {
+                (kept().map(|row| line[row]).collect(), kept().map(|row| byte_offset[row]).collect())
+            }
+        };
+        let batch = filter_record_batch(&chunk.batch, &BooleanArray::from(stays)).map_err(|error| error.to_string())?;
+        Ok(Some((batch, Records::Listed { record, line, byte_offset })))
+    }
+}
+
+/// The rows of a batch on their way to packages.
+struct Row<'a> {
+    reading: &'a Reading<'a>,
+    batch: &'a RecordBatch,
+    source: &'a FileSource<'a>,
+}
+
+impl Row<'_> {
+    fn text(&self, column: Column, row: usize) -> String {
+        let typed = match self.batch.column_by_name(column.name()) {
+            Some(array) => shown_cell(array, row),
+            None => self.source.constants.iter().find(|(of, _)| *of == column).map(|(_, text)| text.clone()),
+        };
+        typed.and_then(|text| self.source.cells.trim(&text).map(str::to_owned)).unwrap_or_default()
+    }
+
+    fn package(&self, row: usize, fate: Fate) -> Option<Package> {
+        let (seller, order_id) = (self.text(Column::SellerId, row), self.text(Column::OrderId, row));
+        match fate {
+            Fate::Rejected(reject) => {
+                let column = reject.column.as_deref().unwrap_or("the record");
+                let why = format!("rejected: {column}: {}", reject.reason);
+                self.unjudged(seller, order_id, why)
+            }
+            Fate::AfterAsOf(_) => self.unjudged(seller, order_id, "newer than the day that is asked about".to_owned()),
+            Fate::Judged { facts, verdict, copy, .. } => {
+                let inside = self.reading.wanted.days.is_none_or(|days| days.contains(verdict.day));
+                let is_listed = !self.reading.wanted.rows_of(&seller, &order_id).is_empty();
+                (inside || is_listed).then(|| self.judged(row, seller, facts, verdict, copy))
+            }
+        }
+    }
+
+    /// A row that was not judged is kept if Amazon lists its order.
+    fn unjudged(&self, seller: String, order_id: String, why: String) -> Option<Package> {
+        self.reading.wanted.rows_of(&seller, &order_id).first()?;
+        Some(Package {
+            seller,
+            marketplace: String::new(),
+            programme: String::new(),
+            order_id,
+            number: String::new(),
+            carrier: String::new(),
+            service: String::new(),
+            day: 0,
+            utc_day: 0,
+            outcome: Outcome::NotJudged(why),
+            first_scan: None,
+            touched: None,
+            version: String::new(),
+            exempt_if: None,
+            otherwise: BTreeMap::new(),
+            copy: None,
+        })
+    }
+
+    fn judged(&self, row: usize, seller: String, facts: &Facts, verdict: &Verdict, copy: Option<Copy>) -> Package {
+        let (terms, utc) = (&self.reading.settings.terms, Zone::utc());
+        let book = terms.book;
+        let zone = vtr_kernel::ladder::zone(book, facts.marketplace, &utc);
+        let instant = |moment: Option<Moment>| moment.map(|moment| moment.earliest(zone));
+        let updated = copy.map(|copy| copy.version).filter(|at| *at != i64::MIN);
+        let updated =
+            updated.filter(|_| self.reading.plan.identity.map(dedup::unit) == Some(vtr_columnar::fold::Unit::Package));
+        let moment = facts.promised.or(facts.shipped);
+        let mut package = Package {
+            marketplace: book.marketplace_label(facts.marketplace).to_owned(),
+            programme: book.programme(verdict.programme).to_owned(),
+            number: match facts.tracking {
+                Tracking::Number(number) => number.to_owned(),
+                Tracking::NoColumn | Tracking::Missing => String::new(),
+            },
+            order_id: facts.order_id.to_owned(),
+            carrier: book.carriers.label(verdict.carrier).to_owned(),
+            service: String::new(),
+            day: verdict.day,
+            utc_day: moment.map_or(verdict.day, |moment| moment.day(&utc)),
+            outcome: Outcome::Judged { reason: verdict.reason, rule: book.rule(verdict.rule).to_owned() },
+            first_scan: instant(facts.first_scan.or(facts.delivery_scan)),
+            touched: updated.max(instant(facts.tracking_added)),
+            version: String::new(),
+            exempt_if: None,
+            otherwise: BTreeMap::new(),
+            copy,
+            seller,
+        };
+        let is_listed = !self.reading.wanted.rows_of(&package.seller, &package.order_id).is_empty();
+        if is_listed || verdict.reason.class() == Class::Defect {
+            package.service = self.text(Column::ShipService, row);
+            self.ask_further(&mut package, facts, verdict, terms);
+        }
+        package
+    }
+
+    /// What the causes ask of a defect or of a package that Amazon lists.
+    fn ask_further(&self, package: &mut Package, facts: &Facts, verdict: &Verdict, terms: &Terms) {
+        let Marketplace::Known(id) = facts.marketplace else { return };
+        let book = terms.book;
+        let selected = select(facts, book, id, verdict.day);
+        if let Some(version) = selected.version {
+            package.version = book.rule(version.id).to_owned();
+        }
+        let currency = match facts.currency {
+            CurrencyField::Marketplaces => Some(selected.market.currency),
+            CurrencyField::Code(code) => Some(code),
+            CurrencyField::Unknown => None,
+        };
+        let class = book.services.class_of(facts.service, verdict.carrier);
+        for exemption in selected.lane.map_or(&[][..], |lane| &lane.exempt) {
+            let Some(services) = exemption.services else { continue };
+            let (Some(limit), Some(amount), Some(currency)) = (&exemption.value_below, facts.value, currency) else {
+                continue;
+            };
+            let is_below = Money { amount, currency }.is_below(limit, terms.rates, verdict.day) == Some(true);
+            if is_below && !class.is_some_and(|class| services >> class.0 & 1 == 1) {
+                package.exempt_if = Some(format!(
+                    "its value is within {}, but ship method \"{}\" is of no class that the rule exempts",
+                    book.rule(exemption.id),
+                    shown(&package.service)
+                ));
+            }
+        }
+        for at in self.reading.wanted.rows_of(&package.seller, &package.order_id) {
+            let row = &self.reading.wanted.listed[*at].1;
+            if let Some(what) = otherwise(row, facts, verdict, terms) {
+                package.otherwise.insert(*at, what);
+            }
+        }
+    }
+}
+
+/// What changes if Amazon's origin and value are taken instead of ours.
+fn otherwise(row: &Listed, facts: &Facts, verdict: &Verdict, terms: &Terms) -> Option<String> {
+    let origin = if row.origin.is_empty() { facts.origin } else { Some(Country::read(&row.origin)) };
+    let currency = row.currency.map_or(facts.currency, CurrencyField::Code);
+    let (value, currency) = row.value.map_or((facts.value, facts.currency), |value| (Some(value), currency));
+    let theirs = Facts { origin, value, currency, ..*facts };
+    let day = selecting_day(terms.book, facts.marketplace, facts.promised, facts.shipped, &Zone::utc())?;
+    let judged = judge(&theirs, day, terms);
+    (judged.reason != verdict.reason || judged.rule != verdict.rule).then(|| {
+        format!(
+            "with Amazon's origin \"{}\" and value it is {} ({})",
+            shown(&row.origin),
+            judged.reason.name(),
+            terms.book.rule(judged.rule)
+        )
+    })
+}

@@ -1,0 +1,240 @@
+//! Our figures beside Amazon's: without a difference everything agrees, and every planted difference gets its cause.
+
+use crate::support::{text, vtr_in};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const HEADS: &str = "seller_id,marketplace,order_id,package_id,order_status,carrier,ship_service,tracking_number,\
+    ship_from_country,ship_to_country,package_value,promised_delivery_at,tracking_added_at,first_scan_at,delivery_scan_at\n";
+
+/// A row of the history: what differs from an ordinary, scanned package of the window.
+#[derive(Clone)]
+struct Ours {
+    order: String,
+    package: &'static str,
+    status: &'static str,
+    service: &'static str,
+    number: String,
+    to: &'static str,
+    value: &'static str,
+    promised: &'static str,
+    added: &'static str,
+    first_scan: &'static str,
+    delivery: &'static str,
+}
+
+impl Ours {
+    fn ordinary(order: &str) -> Ours {
+        Ours {
+            order: order.to_owned(),
+            package: "1",
+            status: "Shipped",
+            service: "Paket",
+            number: format!(
+                "3404341610{:010}",
+                order.bytes().fold(7u64, |sum, byte| sum * 31 + u64::from(byte)) % 10_000_000_000
+            ),
+            to: "DE",
+            value: "45.00",
+            promised: "2026-05-20",
+            added: "2026-05-16T08:00:00Z",
+            first_scan: "2026-05-17T08:00:00Z",
+            delivery: "",
+        }
+    }
+
+    fn unscanned(order: &str) -> Ours {
+        Ours { first_scan: "", ..Ours::ordinary(order) }
+    }
+
+    fn line(&self) -> String {
+        format!(
+            "S1,DE,{},{},{},DHL Paket,{},{},DE,{},{},{},{},{},{}\n",
+            self.order,
+            self.package,
+            self.status,
+            self.service,
+            self.number,
+            self.to,
+            self.value,
+            self.promised,
+            self.added,
+            self.first_scan,
+            self.delivery
+        )
+    }
+}
+
+/// A row of Amazon's list of one of our packages.
+fn listed(ours: &Ours) -> String {
+    listed_as(&ours.order, &ours.number, "DE")
+}
+
+fn listed_as(order: &str, number: &str, origin: &str) -> String {
+    format!("{order},DHL,{number},{origin},2026-05-20,Std,Standard,X,,,,45.00,Toys\n")
+}
+
+/// Writes the world and compares; `defects` is how many Amazon counts.
+fn compared(
+    at: &Path,
+    ours: &[Ours],
+    theirs: &[String],
+    shipments: usize,
+    defects: usize,
+    more: &[&str],
+) -> (i32, Value) {
+    let history: String = ours.iter().map(Ours::line).collect();
+    std::fs::write(at.join("in.csv"), format!("{HEADS}{history}")).unwrap();
+    let list = "Order ID,Carrier Name,Tracking ID,Origin Country,Promised Delivery Date,Ship Method,Ship Option,A,B,C,D,\
+                Package Value,Product Category\n";
+    std::fs::write(at.join("defects.csv"), format!("{list}{}", theirs.concat())).unwrap();
+    let rate = (shipments - defects) as f64 / shipments as f64;
+    let report = serde_json::json!({"performanceMetrics": [{"marketplaceId": "A1PA6795UKMFR9", "validTrackingRate": {
+        "reportingDateRange": {"reportingDateFrom": "2026-05-04T00:00Z", "reportingDateTo": "2026-06-02T23:59Z"},
+        "shipmentCount": shipments, "validTrackingCount": shipments - defects, "rate": rate, "status": "GOOD",
+        "targetValue": 0.95, "targetCondition": "GREATER_THAN"}}]});
+    std::fs::write(at.join("performance.json"), report.to_string()).unwrap();
+    std::fs::write(
+        at.join("job.toml"),
+        "name = \"r\"\nas_of = \"2026-07-01\"\n[[input]]\npath = \"in.csv\"\n[output]\npath = \"out\"\n[reconcile]\n\
+         performance = \"perf*.json\"\ndefects = \"defects.csv\"\n",
+    )
+    .unwrap();
+    let args = ["reconcile", "job.toml", "--seller", "S1", "--pulled-on", "2026-06-16", "--format", "json"];
+    let output = vtr_in(at, &[&args[..], more].concat());
+    let json = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    (output.status.code().unwrap(), json)
+}
+
+fn causes(json: &Value, side: &str) -> BTreeMap<String, u64> {
+    let all = json["windows"][0]["orders"]["causes"].as_array().unwrap();
+    let of_side = all.iter().filter(|cause| cause["side"] == side);
+    of_side.map(|cause| (cause["cause"].as_str().unwrap().to_owned(), cause["orders"].as_u64().unwrap())).collect()
+}
+
+#[test]
+fn without_a_difference_everything_agrees() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ours: Vec<Ours> = (0..190).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
+    let bad: Vec<Ours> = (0..10).map(|at| Ours::unscanned(&format!("D{at}"))).collect();
+    let theirs: Vec<String> = bad.iter().map(listed).collect();
+    ours.extend(bad);
+    let (code, json) = compared(folder.path(), &ours, &theirs, 200, 10, &["--fail-on", "any"]);
+    let window = &json["windows"][0];
+    assert_eq!(code, 0, "{json:#}");
+    assert_eq!(window["ours"]["eligible"], 200);
+    assert_eq!(window["agreement"], serde_json::json!({"shipments": "agrees", "rate": "agrees"}));
+    let orders = &window["orders"];
+    assert_eq!([&orders["both"], &orders["only_amazon"], &orders["only_ours"]], [10, 0, 0], "{orders:#}");
+    assert_eq!(orders["list_complete"], true);
+}
+
+#[test]
+fn every_planted_difference_gets_its_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ours: Vec<Ours> = (0..300).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
+    let mut theirs = Vec::new();
+    let mut plant = |name: &str, count: usize, change: &dyn Fn(Ours) -> Ours, row: &dyn Fn(&Ours) -> Option<String>| {
+        for at in 0..count {
+            let one = change(Ours::ordinary(&format!("{name}{at}")));
+            theirs.extend(row(&one));
+            ours.push(one);
+        }
+    };
+    let as_it_is = |one: &Ours| Some(listed(one));
+    let not_listed = |_: &Ours| None;
+    plant("canceled", 2, &|one| Ours { status: "Canceled", ..one }, &as_it_is);
+    plant("later", 3, &|one| Ours { promised: "2026-06-10", ..one }, &as_it_is);
+    plant("other", 4, &|one| one, &|one| Some(listed_as(&one.order, "1Z999", "DE")));
+    plant("invalid", 1, &|one| one, &|one| Some(listed_as(&one.order, &format!("{}-InvalidId", one.order), "DE")));
+    plant("flight", 2, &|one| Ours { added: "2026-06-15T10:00:00Z", ..one }, &as_it_is);
+    plant("origin", 3, &|one| one, &|one| Some(listed_as(&one.order, &one.number, "CN")));
+    plant("letter", 2, &|one| Ours { to: "FR", value: "9.00", service: "Brief", ..one }, &|one| {
+        Some(format!("{},DHL,{},DE,2026-05-20,Brief,Std,,,,,,Toys\n", one.order, one.number))
+    });
+    plant("late", 2, &|one| Ours { first_scan: "2026-06-05T08:00:00Z", promised: "2026-06-01", ..one }, &as_it_is);
+    plant("unseen", 5, &|one| one, &as_it_is);
+    plant("touched", 2, &|one| Ours { first_scan: "", added: "2026-06-14T10:00:00Z", ..one }, &not_listed);
+    plant("border", 3, &|one| Ours { first_scan: "", promised: "2026-05-04", ..one }, &not_listed);
+    plant("shared", 2, &|one| Ours { first_scan: "", number: "34043416109999999999".into(), ..one }, &not_listed);
+    plant("twice", 1, &|one| Ours { first_scan: "", ..one }, &not_listed);
+    plant("dear", 2, &|one| Ours { first_scan: "", to: "FR", value: "9.00", ..one }, &not_listed);
+    plant("filler", 4, &|one| Ours { first_scan: "", number: "N/A".into(), ..one }, &not_listed);
+    plant(
+        "after",
+        2,
+        &|one| Ours { added: "2026-05-25T08:00:00Z", delivery: "2026-05-19T08:00:00Z", ..one },
+        &not_listed,
+    );
+    ours.push(Ours { package: "2", number: "34043416108888888888".into(), ..Ours::ordinary("twice0") });
+    theirs.extend((0..3).map(|at| listed_as(&format!("unknown{at}"), "123456789012", "DE")));
+    let rows = theirs.len();
+    let (_, json) = compared(folder.path(), &ours, &theirs, 400, rows, &[]);
+    let want = |pairs: &[(&str, u64)]| pairs.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+    let only_amazon: BTreeMap<String, u64> = want(&[
+        ("not_in_history", 3),
+        ("not_judged_here", 2),
+        ("other_window", 3),
+        ("number_differs", 5),
+        ("in_flight", 2),
+        ("lane_or_value_differs", 3),
+        ("exempt_here", 2),
+        ("scan_too_late_for_them", 2),
+        ("scan_unseen_by_amazon", 5),
+    ]);
+    assert_eq!(causes(&json, "only_amazon"), only_amazon, "{json:#}");
+    let only_ours: BTreeMap<String, u64> = want(&[
+        ("in_flight", 2),
+        ("border_day", 3),
+        ("number_shared", 2),
+        ("duplicate_package", 1),
+        ("exempt_elsewhere", 2),
+        ("number_judged", 4),
+        ("added_after_delivery", 2),
+    ]);
+    assert_eq!(causes(&json, "only_ours"), only_ours, "{json:#}");
+}
+
+#[test]
+fn an_incomplete_list_blames_nobody_for_what_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours: Vec<Ours> = (0..10).map(|at| Ours::unscanned(&format!("D{at}"))).collect();
+    let theirs: Vec<String> = ours.iter().take(4).map(listed).collect();
+    let (code, json) = compared(folder.path(), &ours, &theirs, 10, 10, &["--fail-on", "orders"]);
+    let orders = &json["windows"][0]["orders"];
+    assert_eq!(code, 0);
+    assert_eq!([&orders["both"], &orders["not_listed"], &orders["only_ours"], &orders["rows_lacking"]], [4, 6, 0, 6]);
+}
+
+#[test]
+fn differences_beyond_the_tolerance_fail_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours: Vec<Ours> = (0..100).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
+    let (code, json) = compared(folder.path(), &ours, &[], 110, 10, &["--fail-on", "shipments"]);
+    assert_eq!((code, &json["windows"][0]["differences"]["shipments"]), (4, &Value::from(-10)));
+    let (code, _) = compared(folder.path(), &ours, &[], 101, 0, &["--fail-on", "shipments"]);
+    assert_eq!(code, 0);
+    let (code, _) = compared(folder.path(), &ours, &[], 100, 1, &["--fail-on", "rate"]);
+    assert_eq!(code, 4);
+}
+
+#[test]
+fn nothing_to_compare_and_files_that_are_no_reports_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    compared(at, &[Ours::ordinary("O")], &[], 1, 0, &[]);
+    let run = |args: &[&str]| {
+        let output = vtr_in(at, args);
+        (output.status.code().unwrap(), text(&output.stderr))
+    };
+    std::fs::write(at.join("page.json"), "<!DOCTYPE html><html>sign in</html>").unwrap();
+    let (code, said) = run(&["reconcile", "job.toml", "--seller", "S1", "--performance", "page.json"]);
+    assert!(code == 3 && said.contains("page.json") && said.contains("HTML"), "{code}: {said}");
+    let (code, said) = run(&["reconcile", "job.toml", "--performance", "performance.json"]);
+    assert!(code == 2 && said.contains("--seller"), "{code}: {said}");
+    std::fs::write(at.join("bare.toml"), "name = \"r\"\n[[input]]\npath = \"in.csv\"\n[output]\npath = \"out\"\n")
+        .unwrap();
+    let (code, said) = run(&["reconcile", "bare.toml", "--seller", "S1"]);
+    assert!(code == 2 && said.contains("--performance"), "{code}: {said}");
+}
