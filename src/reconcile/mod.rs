@@ -330,7 +330,7 @@ impl Judged<'_> {
         let all = self.packages.iter().filter(|one| one.seller == seller);
         for package in all {
             by_order.entry(&package.order_id).or_default().push(package);
-            if package.class().is_some() && package.marketplace == marketplace && !package.number.is_empty() {
+            if package.has_number() && package.marketplace == marketplace {
                 *by_number.entry(&package.number).or_default() += 1;
             }
         }

@@ -90,6 +90,14 @@ impl Package {
         }
     }
 
+    /// Whether it was judged and bears a number that is no filler.
+    pub fn has_number(&self) -> bool {
+        match &self.outcome {
+            Outcome::Judged { reason, .. } => *reason != Reason::TrackingPlaceholder && !self.number.is_empty(),
+            Outcome::NotJudged(_) => false,
+        }
+    }
+
     fn place(&self) -> Option<(u32, u64)> {
         self.copy.map(|copy| (copy.file, copy.record))
     }

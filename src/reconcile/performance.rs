@@ -128,17 +128,24 @@ fn day_of(text: &str) -> Option<Day> {
     is_utc.then(|| day_from_date(date))
 }
 
+/// More digits than these are those of a binary double, whose last ones depend on who printed it.
+const WRITTEN_DIGITS: u8 = 12;
+
 /// Whether a decimal is `valid / shipments` within half a unit of its last written digit, in exact integers.
 fn is_quotient(written: &str, valid: u64, shipments: u64) -> bool {
-    let Ok(rate) = vtr_kernel::amount::Amount::read(written, b'.') else { return true };
+    let Ok(mut rate) = vtr_kernel::amount::Amount::read(written, b'.') else { return true };
     if shipments == 0 {
         return rate.mantissa == 0;
     }
-    let Some(scale) = 10i128.checked_pow(u32::from(rate.scale)) else { return true };
     let (valid, shipments) = (i128::from(valid), i128::from(shipments));
-    // |rate - valid / shipments| <= 1 / (2 * scale)
+    // |rate - valid / shipments| <= 1 / (2 * scale), and a whole unit where digits of a double were cut.
+    let mut bound = shipments;
+    while rate.scale > WRITTEN_DIGITS {
+        (rate.mantissa, rate.scale, bound) = (rate.mantissa / 10, rate.scale - 1, 2 * shipments);
+    }
+    let Some(scale) = 10i128.checked_pow(u32::from(rate.scale)) else { return true };
     match (rate.mantissa.checked_mul(2 * shipments), valid.checked_mul(2 * scale)) {
-        (Some(said), Some(exact)) => (said - exact).abs() <= shipments,
+        (Some(said), Some(exact)) => (said - exact).abs() <= bound,
         _ => true,
     }
 }
@@ -192,6 +199,8 @@ mod tests {
         assert_eq!(soundness(report(3, 2, "0.67")), Soundness::Sound);
         assert_eq!(soundness(report(3, 2, "0.66")), Soundness::Inconsistent);
         assert_eq!(soundness(report(3, 2, "0.6667")), Soundness::Sound);
+        assert_eq!(soundness(report(110, 100, "0.9090909090909091")), Soundness::Sound);
+        assert_eq!(soundness(report(110, 100, "0.9090909191090909")), Soundness::Inconsistent);
     }
 
     #[test]
