@@ -21,6 +21,7 @@ use performance::{Figure, Soundness};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
+use vtr_kernel::lane::Country;
 use vtr_kernel::policy::{Marketplace, MarketplaceId};
 use vtr_kernel::reason::Class;
 pub use window::Window;
@@ -398,9 +399,10 @@ impl Judged<'_> {
     /// The id in tables of the carrier that Amazon names.
     fn carrier(&self, row: &Listed, marketplace: &str) -> String {
         let book = &self.plan.book;
-        let market = book.markets().find(|(_, market)| market.name == marketplace).map(|(id, _)| id);
+        let market = book.markets().find(|(_, market)| market.name == marketplace).map(|(_, market)| market.country);
+        let country = if row.origin.is_empty() { market } else { Some(Country::read(&row.origin)) };
         let name = book.carriers.resolve(Some(&row.carrier));
-        book.carriers.label(book.carriers.in_marketplace(name, market)).to_owned()
+        book.carriers.label(book.carriers.in_country(name, country.unwrap_or(Country::UNKNOWN))).to_owned()
     }
 
     /// Whether a row belongs to a marketplace: to that of our packages of its order, else to the first of the pull.

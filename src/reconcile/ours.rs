@@ -24,7 +24,7 @@ use vtr_kernel::calendar::{Day, Micros, Zone};
 use vtr_kernel::facts::{CurrencyField, Facts, Tracking};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Terms, Verdict, judge, select, selecting_day};
-use vtr_kernel::lane::Country;
+use vtr_kernel::lane::{Country, Limit};
 use vtr_kernel::money::Money;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::{Class, Reason};
@@ -395,11 +395,15 @@ impl Row<'_> {
         let class = book.services.class_of(facts.service, verdict.carrier);
         for exemption in selected.lane.map_or(&[][..], |lane| &lane.exempt) {
             let Some(services) = exemption.services else { continue };
-            let (Some(limit), Some(amount), Some(currency)) = (&exemption.value_below, facts.value, currency) else {
+            let (Some(limit), Some(amount), Some(currency)) = (&exemption.value, facts.value, currency) else {
                 continue;
             };
-            let is_below = Money { amount, currency }.is_below(limit, terms.rates, verdict.day) == Some(true);
-            if is_below && !class.is_some_and(|class| services >> class.0 & 1 == 1) {
+            let value = Money { amount, currency };
+            let is_within = match limit {
+                Limit::Below(limit) => value.is_below(limit, terms.rates, verdict.day) == Some(true),
+                Limit::AtMost(limit) => limit.is_below(&value, terms.rates, verdict.day) == Some(false),
+            };
+            if is_within && !class.is_some_and(|class| services >> class.0 & 1 == 1) {
                 package.exempt_if = Some(format!(
                     "its value is within {}, but ship method \"{}\" is of no class that the rule exempts",
                     book.rule(exemption.id),
