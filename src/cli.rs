@@ -409,25 +409,56 @@ pub struct DefectsArgs {
     /// Only this carrier: its id in the tables, or a name such as DHL Paket; lists by comma
     #[arg(long)]
     pub carrier: Option<String>,
-    /// Only this product category
-    // Hidden: the table has no such column, and asking for it says so.
-    #[arg(long, hide = true)]
+    /// Only this product category, in any case; lists by comma
+    #[arg(long)]
     pub category: Option<String>,
+    /// Only this programme; lists by comma
+    #[arg(long)]
+    pub programme: Option<String>,
+    /// Only what these can still mend: nobody, carrier or number; lists by comma
+    #[arg(long, value_name = "WHO", value_delimiter = ',')]
+    pub fixable_by: Vec<Fixable>,
     /// Only this reason, such as scan_missing; lists by comma
     #[arg(long)]
     pub reason: Option<String>,
     /// From this week on: 2025-W03, or a date in it
     #[arg(long, value_name = "WEEK")]
     pub from: Option<String>,
+    /// From this day on
+    #[arg(long, value_name = "DATE", conflicts_with = "from")]
+    pub since: Option<String>,
     /// Up to and including this week
     #[arg(long, value_name = "WEEK")]
     pub to: Option<String>,
+    /// How rows are ordered
+    #[arg(long, value_enum, default_value_t = DefectOrder::Urgency)]
+    pub sort: DefectOrder,
     /// The most rows shown; default: all, as a table 50
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
     /// How the list is written
     #[arg(long, value_enum, default_value_t = ListFormat::Table)]
     pub format: ListFormat,
+}
+
+/// Who can still mend a defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fixable {
+    /// Nobody any more
+    Nobody,
+    /// The carrier, by a scan
+    Carrier,
+    /// Whoever gives or corrects number or carrier
+    Number,
+}
+
+/// How defects are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DefectOrder {
+    /// What must be done soonest first, then what counts the shortest; what counts no more comes last
+    Urgency,
+    /// As published: by week, seller, marketplace, order and package
+    Key,
 }
 
 /// How a list is written.

@@ -308,6 +308,11 @@ impl Book {
         self.programmes.get(usize::from(id.0)).map_or("standard", String::as_str)
     }
 
+    /// The names of all programmes.
+    pub fn programmes(&self) -> impl Iterator<Item = &str> {
+        self.programmes.iter().map(String::as_str)
+    }
+
     /// How many programmes there are, `standard` included.
     pub fn programme_count(&self) -> usize {
         self.programmes.len()

@@ -1,21 +1,22 @@
 //! `vtr defects`: the packages without a valid tracking number, and what to do about each.
 //!
 //! It filters the published `defects` and changes nothing in them; files of weeks that cannot match
-//! are not opened, and rows are written as they are read. The table has no product category, so
-//! there is no filter by one. It fails where a file cannot be read.
+//! are not opened. In the order of their keys rows are written as they are read; in that of urgency the first
+//! ones are kept, as many as are shown. It fails where a file cannot be read.
 
 use super::filters::{Filters, Wanted};
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
 use crate::schema::Table;
-use arrow::array::{AsArray, StringArray};
+use arrow::array::{Array, AsArray, Date32Array, StringArray};
 use arrow::datatypes::Date32Type;
 use arrow::record_batch::RecordBatch;
+use std::collections::BTreeMap;
 use std::io::Write;
-use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::Class;
+use vtr_kernel::{Book, Reason};
 
 /// What is asked for; a filter that is `None` lets every row pass.
 #[derive(Clone, Debug, Default)]
@@ -24,15 +25,53 @@ pub struct Query {
     pub filters: Filters,
     /// Only these reasons.
     pub reason: Option<Wanted>,
+    /// Only what these can still mend.
+    pub fixable_by: Option<Wanted>,
     /// First day; of a week its Monday.
     pub from: Option<Day>,
     /// Last day; of a week its Sunday.
     pub to: Option<Day>,
+    /// How rows are ordered.
+    pub order: Order,
     /// The most rows shown; by default all, in the terminal table [`TABLE_ROWS`].
     pub limit: Option<usize>,
     /// How rows are shown.
     pub format: Format,
 }
+
+/// How rows are ordered.
+#[derive(Clone, Debug, Default)]
+pub enum Order {
+    /// By week and key, as published.
+    #[default]
+    Key,
+    /// Soonest `act_by` first, then soonest `counts_until`; what no longer counts last.
+    Urgency(Clock),
+}
+
+/// Until when figures of marketplaces can move, as of the day of a version.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    as_of: Day,
+    /// By marketplace.
+    latencies: BTreeMap<String, i32>,
+}
+
+impl Clock {
+    /// Of a book's marketplaces.
+    pub fn of(book: &Book, as_of: Day) -> Clock {
+        let latencies = book.markets().map(|(_, market)| (market.name.clone(), market.latency_days)).collect();
+        Clock { as_of, latencies }
+    }
+
+    /// Whether a defect of a marketplace still moves a figure.
+    pub fn counts(&self, marketplace: &str, counts_until: Day) -> bool {
+        counts_until + self.latencies.get(marketplace).copied().unwrap_or(0) >= self.as_of
+    }
+}
+
+/// What a row is ordered by: whether it counts no more, `act_by`, `counts_until`, its place as published.
+type Urgency = (bool, Day, Day, usize);
 
 /// Rows that the terminal table shows unless told otherwise.
 pub const TABLE_ROWS: usize = 50;
@@ -117,25 +156,48 @@ fn show(
     weeks.sort_by_key(|file| (file.week, &file.path));
 
     let mut listing = Listing::begin(query.format, heads, out)?;
-    let mut shown = 0;
-    let mut has_more = false;
+    let (mut shown, mut has_more, mut place) = (0, false, 0);
+    let mut urgent: BTreeMap<Urgency, Vec<Cell<'static>>> = BTreeMap::new();
     for file in weeks {
         let goes_on = listing::read_published(store, Table::Defects, &file.path, &mut |batch| {
             let filter = Filter::of(batch, query);
             for row in (0..batch.num_rows()).filter(|row| filter.lets_pass(*row)) {
-                if shown == limit {
-                    has_more = true;
-                    return Ok(false);
+                let cells = || heads.iter().map(|name| Cell::of(batch[*name].as_ref(), row));
+                match &query.order {
+                    Order::Key if shown == limit => {
+                        has_more = true;
+                        return Ok(false);
+                    }
+                    Order::Key => {
+                        listing.row(&cells().collect::<Vec<_>>())?;
+                        shown += 1;
+                    }
+                    Order::Urgency(clock) => {
+                        place += 1;
+                        let key = filter.urgency(row, clock, place);
+                        let is_beyond =
+                            |urgent: &BTreeMap<Urgency, _>| urgent.last_key_value().is_some_and(|last| *last.0 < key);
+                        if urgent.len() >= limit && (limit == 0 || is_beyond(&urgent)) {
+                            has_more = true;
+                            continue;
+                        }
+                        urgent.insert(key, cells().map(Cell::into_owned).collect());
+                        if urgent.len() > limit {
+                            has_more = true;
+                            urgent.pop_last();
+                        }
+                    }
                 }
-                let cells: Vec<Cell> = heads.iter().map(|name| Cell::of(batch[*name].as_ref(), row)).collect();
-                listing.row(&cells)?;
-                shown += 1;
             }
             Ok(true)
         })?;
         if !goes_on {
             break;
         }
+    }
+    for cells in urgent.values() {
+        listing.row(cells)?;
+        shown += 1;
     }
     if shown > 0 || query.format != Format::Table {
         listing.finish(notes)?;
@@ -162,8 +224,13 @@ struct Filter<'a> {
     seller: &'a StringArray,
     marketplace: &'a StringArray,
     carrier: &'a StringArray,
+    category: &'a StringArray,
+    programme: &'a StringArray,
     reason: &'a StringArray,
+    fixable_by: &'a StringArray,
     day: &'a [Day],
+    act_by: &'a Date32Array,
+    counts_until: &'a Date32Array,
 }
 
 impl<'a> Filter<'a> {
@@ -173,20 +240,34 @@ impl<'a> Filter<'a> {
             seller: batch["seller_id"].as_string(),
             marketplace: batch["marketplace"].as_string(),
             carrier: batch["carrier"].as_string(),
+            category: batch["product_category"].as_string(),
+            programme: batch["programme"].as_string(),
             reason: batch["reason"].as_string(),
+            fixable_by: batch["fixable_by"].as_string(),
             day: batch["day"].as_primitive::<Date32Type>().values(),
+            act_by: batch["act_by"].as_primitive(),
+            counts_until: batch["counts_until"].as_primitive(),
         }
     }
 
+    fn urgency(&self, row: usize, clock: &Clock, place: usize) -> Urgency {
+        let until = self.counts_until.value(row);
+        let act_by = if self.act_by.is_valid(row) { self.act_by.value(row) } else { Day::MAX };
+        (!clock.counts(self.marketplace.value(row), until), act_by, until, place)
+    }
+
     fn lets_pass(&self, row: usize) -> bool {
-        let Query { filters, reason, from, to, .. } = self.query;
+        let Query { filters, reason, fixable_by, from, to, .. } = self.query;
         let passes = |wanted: &Option<Wanted>, column: &StringArray| {
             wanted.as_ref().is_none_or(|wanted| wanted.has(column.value(row)))
         };
         passes(&filters.seller, self.seller)
             && passes(&filters.marketplace, self.marketplace)
             && passes(&filters.carrier, self.carrier)
+            && passes(&filters.category, self.category)
+            && passes(&filters.programme, self.programme)
             && passes(reason, self.reason)
+            && passes(fixable_by, self.fixable_by)
             && from.is_none_or(|from| from <= self.day[row])
             && to.is_none_or(|to| self.day[row] <= to)
     }

@@ -42,6 +42,10 @@ pub struct Asked<'a> {
     pub marketplace: Option<&'a str>,
     /// Of carriers: ids, or names as sellers type them.
     pub carrier: Option<&'a str>,
+    /// Of product categories, in any case.
+    pub category: Option<&'a str>,
+    /// Of programmes, in any case.
+    pub programme: Option<&'a str>,
 }
 
 /// Filters that are understood.
@@ -53,6 +57,10 @@ pub struct Filters {
     pub marketplace: Option<Wanted>,
     /// Of carriers.
     pub carrier: Option<Wanted>,
+    /// Of product categories.
+    pub category: Option<Wanted>,
+    /// Of programmes.
+    pub programme: Option<Wanted>,
 }
 
 /// A published output, asked for values that the book does not know.
@@ -118,7 +126,28 @@ impl Filters {
             };
             ways.wanted(text, published)
         });
-        Ok(Filters { seller: seller.transpose()?, marketplace, carrier })
+        let category = asked.category.map(|text| {
+            let ways = Ways {
+                option: "--category",
+                column: "product_category",
+                known: &|_| None,
+                same: |a, b| a.to_lowercase() == b.to_lowercase(),
+                names: Vec::new(),
+            };
+            ways.wanted(text, published)
+        });
+        let programme = asked.programme.map(|text| {
+            let ways = Ways {
+                option: "--programme",
+                column: "programme",
+                known: &|text| Some(vec![book.programme(book.resolve_programme(text)?)]),
+                same: str::eq_ignore_ascii_case,
+                names: book.programmes().collect(),
+            };
+            ways.wanted(text, published)
+        });
+        let (category, programme) = (category.transpose()?, programme.transpose()?);
+        Ok(Filters { seller: seller.transpose()?, marketplace, carrier, category, programme })
     }
 }
 
@@ -242,10 +271,17 @@ impl Published<'_> {
     /// A table cannot be read.
     pub fn packages(&self, filters: &Filters, weeks: impl Fn(Day) -> bool) -> Result<Option<Packages>> {
         let of = |table: Table| self.manifest.has(table).then_some(table);
-        let without_carrier = || of(Table::VtrWeeklyCategory).filter(|_| filters.carrier.is_none());
-        let Some(table) = of(Table::VtrWeekly).or_else(without_carrier) else { return Ok(None) };
-        let asked =
-            [("seller_id", &filters.seller), ("marketplace", &filters.marketplace), ("carrier", &filters.carrier)];
+        // Neither table counts by carrier and category at once.
+        let by_carrier = of(Table::VtrWeekly).filter(|_| filters.category.is_none());
+        let by_category = || of(Table::VtrWeeklyCategory).filter(|_| filters.carrier.is_none());
+        let Some(table) = by_carrier.or_else(by_category) else { return Ok(None) };
+        let asked = [
+            ("seller_id", &filters.seller),
+            ("marketplace", &filters.marketplace),
+            ("carrier", &filters.carrier),
+            ("product_category", &filters.category),
+            ("programme", &filters.programme),
+        ];
         let asked: Vec<(&str, &Wanted)> =
             asked.into_iter().filter_map(|(name, wanted)| Some((name, wanted.as_ref()?))).collect();
         let names: Vec<&str> = asked.iter().map(|(name, _)| *name).collect();

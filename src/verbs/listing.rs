@@ -94,6 +94,20 @@ impl<'a> Cell<'a> {
         }
     }
 
+    /// The same, held by itself.
+    pub fn into_owned(self) -> Cell<'static> {
+        match self {
+            Cell::Null => Cell::Null,
+            Cell::Text(text) => Cell::Text(text.into_owned().into()),
+            Cell::Count(count) => Cell::Count(count),
+            Cell::Share(share) => Cell::Share(share),
+            Cell::Flag(flag) => Cell::Flag(flag),
+            Cell::Day(day) => Cell::Day(day),
+            Cell::Time(micros) => Cell::Time(micros),
+            Cell::Money(units) => Cell::Money(units),
+        }
+    }
+
     /// As plain text; null is empty.
     pub fn plain(&self) -> String {
         match self {

@@ -3,10 +3,10 @@
 //! It opens the manifest, once, and hands its files on; it reads no table itself. It fails where the
 //! output has no publication or lacks the table, or a filter is not understood.
 
-use super::filters::{Asked, Filters, Packages, Published};
+use super::filters::{Asked, Filters, Packages, Published, Wanted};
 use super::listing::{self, Format};
 use super::{compare, defects, health};
-use crate::cli::{DefectsArgs, FailOn, HealthArgs, ListFormat};
+use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListFormat};
 use crate::error::{Error, Result};
 use crate::job;
 use crate::publish::store::Store;
@@ -15,16 +15,14 @@ use crate::schema::Table;
 use crate::tables::health::Status;
 use std::io::{Write, stderr, stdout};
 use std::time::SystemTime;
+use vtr_kernel::calendar::day_from_date;
+use vtr_kernel::mend::FixableBy;
 
 /// `vtr defects`.
 ///
 /// # Errors
 /// Those of the manifest and of the list; [`Error::Usage`] for a filter.
 pub fn defects(args: &DefectsArgs) -> Result<()> {
-    if args.category.is_some() {
-        let message = "--category: the defects table has no product category; filter by --seller, --marketplace, --carrier or --reason";
-        return Err(Error::Usage(message.into()));
-    }
     let week = |option: &str, text: &Option<String>| {
         text.as_deref().map(|text| job::week(option, text)).transpose().map_err(Error::Usage)
     };
@@ -37,9 +35,33 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
         seller: args.seller.as_deref(),
         marketplace: args.marketplace.as_deref(),
         carrier: args.carrier.as_deref(),
+        category: args.category.as_deref(),
+        programme: args.programme.as_deref(),
     };
-    let filters = Filters::of(&asked, &*job::shelf::book(&[])?, &published)?;
-    let query = defects::Query { filters, reason, from, to, limit: args.limit, format: format(args.format) };
+    let book = job::shelf::book(&[])?;
+    let filters = Filters::of(&asked, &book, &published)?;
+    let since = args.since.as_deref().map(|text| {
+        let no_day = || Error::Usage(format!("--since: `{text}` is no date like 2025-01-13"));
+        text.parse().map(day_from_date).map_err(|_| no_day())
+    });
+    let fixable_by = args.fixable_by.iter().map(|who| match who {
+        Fixable::Nobody => FixableBy::Nobody,
+        Fixable::Carrier => FixableBy::Carrier,
+        Fixable::Number => FixableBy::Number,
+    });
+    let query = defects::Query {
+        filters,
+        reason,
+        fixable_by: (!args.fixable_by.is_empty()).then(|| Wanted::of(fixable_by.map(FixableBy::name))),
+        from: from.or(since.transpose()?),
+        to,
+        order: match args.sort {
+            DefectOrder::Urgency => defects::Order::Urgency(defects::Clock::of(&book, manifest.as_of)),
+            DefectOrder::Key => defects::Order::Key,
+        },
+        limit: args.limit,
+        format: format(args.format),
+    };
     let files = manifest.files(Table::Defects).iter();
     let files: Vec<defects::WeekFile> =
         files.filter_map(|file| file.week.map(|week| defects::WeekFile { week, path: file.path.clone() })).collect();
@@ -75,7 +97,12 @@ pub fn health(args: &HealthArgs) -> Result<()> {
     let store = publish::at(&args.out)?;
     let manifest = open(store.as_ref(), Table::AccountHealth)?;
     let published = Published { store: store.as_ref(), manifest: &manifest };
-    let asked = Asked { seller: args.seller.as_deref(), marketplace: args.marketplace.as_deref(), carrier: None };
+    let asked = Asked {
+        seller: args.seller.as_deref(),
+        marketplace: args.marketplace.as_deref(),
+        carrier: None,
+        ..Asked::default()
+    };
     let query = health::Query {
         filters: Filters::of(&asked, &*job::shelf::book(&[])?, &published)?,
         format: format_of(args.format, args.json),
@@ -103,7 +130,7 @@ pub fn health(args: &HealthArgs) -> Result<()> {
 fn age(manifest: &Manifest) {
     let as_of = manifest.health_as_of.unwrap_or(manifest.as_of);
     let today =
-        vtr_kernel::calendar::day_from_date(chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).date_naive());
+        day_from_date(chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).date_naive());
     let age = match today - as_of {
         0 => "today".to_owned(),
         1 => "yesterday".to_owned(),
