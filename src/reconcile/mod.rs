@@ -400,7 +400,7 @@ impl Judged<'_> {
     fn carrier(&self, row: &Listed, marketplace: &str) -> String {
         let book = &self.plan.book;
         let market = book.markets().find(|(_, market)| market.name == marketplace).map(|(_, market)| market.country);
-        let country = if row.origin.is_empty() { market } else { Some(Country::read(&row.origin)) };
+        let country = vtr_kernel::countries::read(&row.origin).or(market);
         let name = book.carriers.resolve(Some(&row.carrier));
         book.carriers.label(book.carriers.in_country(name, country.unwrap_or(Country::UNKNOWN))).to_owned()
     }

@@ -21,10 +21,11 @@ use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings, show
 use vtr_columnar::input::Column;
 use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_kernel::calendar::{Day, Micros, Zone};
-use vtr_kernel::facts::{CurrencyField, Facts, Tracking};
+use vtr_kernel::countries;
+use vtr_kernel::facts::{CurrencyField, Facts};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Terms, Verdict, judge, select, selecting_day};
-use vtr_kernel::lane::{Country, Limit};
+use vtr_kernel::lane::Limit;
 use vtr_kernel::money::Money;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::{Class, Reason};
@@ -233,7 +234,7 @@ impl Reading<'_> {
     fn unit(&self, unit: &scan::Unit, folder: &mut Folder, packages: &mut Vec<Package>) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
         let cells = self.plan.cells(file.input, file.format);
-        let source = FileSource { file: unit.file, columns: file.columns, constants: &file.constants, cells: &cells };
+        let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
         // What fails behind the reader is not the file's fault.
         let sound = std::cell::Cell::new(true);
         let mut take = |chunk: scan::Chunk| {
@@ -353,10 +354,7 @@ impl Row<'_> {
         let mut package = Package {
             marketplace: book.marketplace_label(facts.marketplace).to_owned(),
             programme: book.programme(verdict.programme).to_owned(),
-            number: match facts.tracking {
-                Tracking::Number(number) => number.to_owned(),
-                Tracking::NoColumn | Tracking::Missing => String::new(),
-            },
+            number: facts.tracking.whole().to_owned(),
             order_id: facts.order_id.to_owned(),
             carrier: book.carriers.label(verdict.carrier).to_owned(),
             service: String::new(),
@@ -422,7 +420,7 @@ impl Row<'_> {
 
 /// What changes if Amazon's origin and value are taken instead of ours.
 fn otherwise(row: &Listed, facts: &Facts, verdict: &Verdict, terms: &Terms) -> Option<String> {
-    let origin = if row.origin.is_empty() { facts.origin } else { Some(Country::read(&row.origin)) };
+    let origin = countries::read(&row.origin).or(facts.origin);
     let currency = row.currency.map_or(facts.currency, CurrencyField::Code);
     let (value, currency) = row.value.map_or((facts.value, facts.currency), |value| (Some(value), currency));
     let theirs = Facts { origin, value, currency, ..*facts };

@@ -129,8 +129,7 @@ pub fn health(args: &HealthArgs) -> Result<()> {
 /// Says how old the figures are.
 fn age(manifest: &Manifest) {
     let as_of = manifest.health_as_of.unwrap_or(manifest.as_of);
-    let today =
-        day_from_date(chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).date_naive());
+    let today = day_from_date(chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).date_naive());
     let age = match today - as_of {
         0 => "today".to_owned(),
         1 => "yesterday".to_owned(),
