@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores sinks deny clean report pages
+.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores sinks schedule deny clean report pages
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ stores: build ## S3 and Azure servers of this machine, from pip and npm: inputs 
 
 sinks: build ## PostgreSQL of this machine (from Debian if it lacks), psycopg, DuckDB, pandas, Polars against the sinks (SINKS=ci: bounded)
 	tests/sinks/run.sh
+
+schedule: build ## four simulated Mondays by libfaketime: plain runs beside --full, byte for byte (MONDAYS)
+	tests/schedule/run.sh
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources

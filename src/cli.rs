@@ -55,7 +55,9 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Read, judge, aggregate, publish: the main job
-    #[command(after_help = "Example:\n  vtr run jobs/weekly.toml --last 4 --as-of 2025-02-05")]
+    #[command(
+        after_help = "Without weeks it brings the output up to date: it judges the weeks that are outdated, and the outcome is that of --full.\n\nExamples:\n  vtr run jobs/weekly.toml\n  vtr run jobs/weekly.toml --from 2025-W03 --to 2025-W05"
+    )]
     Run(RunArgs),
     /// What a run would read and replace, and why, without doing it; checks job, book and input schemas
     #[command(after_help = "Example:\n  vtr plan jobs/weekly.toml --from 2025-W03 --to 2025-W05")]
@@ -222,7 +224,7 @@ pub struct JobOptions {
     pub set: Vec<String>,
 }
 
-/// Which weeks; all of them without any.
+/// Which weeks; without any those that are outdated.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RangeOptions {
     /// First week: 2025-W03, or a date in it [env: VTR_FROM]
@@ -248,9 +250,15 @@ pub struct RunArgs {
     /// So many weeks at a time, one publication each: a long backfill in bounded memory that goes on where it was stopped
     #[arg(long, value_name = "WEEKS", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
-    /// Only the weeks that inputs, job, book or latency have outdated; `vtr plan` names them
+    /// Only the weeks that are outdated, as a run without weeks does; with weeks those of them
     #[arg(long)]
     pub stale: bool,
+    /// Read and judge everything, closed weeks too, whatever stands
+    #[arg(long, conflicts_with_all = ["from", "to", "last", "batch", "stale"])]
+    pub full: bool,
+    /// Hash every input anew, and trust nothing that is remembered of it
+    #[arg(long)]
+    pub rehash: bool,
     /// The run's summary as JSON on stdout, one object for each publication
     #[arg(long)]
     pub json: bool,
@@ -495,9 +503,12 @@ pub struct HealthArgs {
     /// What changed since that version, in the place of the list
     #[arg(long, value_name = "VERSION")]
     pub compare: Option<u64>,
-    /// Exit with 4 if any account is this bad or worse
-    #[arg(long, value_enum, value_name = "STATUS")]
-    pub fail_on: Option<FailOn>,
+    /// Exit with 4 if any account is this bad or worse, worse than before, or the table is stale; several by commas
+    #[arg(long, value_enum, value_name = "STATUS", value_delimiter = ',')]
+    pub fail_on: Vec<FailOn>,
+    /// Days after which the table is stale
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(i32).range(0..))]
+    pub max_age: i32,
 }
 
 /// From which status on `vtr health` fails.
@@ -510,6 +521,8 @@ pub enum FailOn {
     AtRisk,
     /// Worse than in the version of --compare
     Worse,
+    /// Older than --max-age
+    Stale,
 }
 
 /// `vtr carriers`.

@@ -44,7 +44,7 @@ use publish::{ManifestFacts, Publication};
 use scan::Survey;
 use schema::Table;
 use tables::{FileRow, TablesInput};
-use tell::report::{Outcome, RunReport, TableRows};
+use tell::report::{Newest, Outcome, RunReport, TableRows};
 use tell::{doubts, facts, sellers};
 use vtr_kernel::calendar::date_from_day;
 
@@ -70,6 +70,10 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     let publication = publish::begin(plan, plan.run_id.clone())?;
     report.begun = true;
     publication.expect(survey.evidence)?;
+    report.stage("identify inputs", || survey.identify(plan))?;
+    if publication.knows_inputs_of(plan) {
+        survey.keep_known(plan);
+    }
     facts::note_survey(&survey, report);
     let axis = tables::time_axis(plan);
     let (goes_on, folded) = loop {
@@ -84,8 +88,11 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
         publication.expect(survey.evidence)?;
         facts::note_survey(&survey, report);
     };
-    let apart = publication.base().and_then(|base| base.copies_apart_days);
-    let facts = facts::facts(plan, &survey, &folded, apart, report);
+    facts::learn(plan, &survey, &folded);
+    if folded.weeks.is_empty() && folded.counted.category.days().is_empty() {
+        publication.refuse_nothing(plan)?;
+    }
+    let facts = facts::facts(plan, &survey, &folded, publication.base(), report);
     publish(plan, &survey, (&folded, goes_on), publication, facts, report, visibility)
 }
 
@@ -99,12 +106,15 @@ fn publish(
     report: &mut RunReport,
     visibility: Visibility,
 ) -> Result<()> {
-    let files: Vec<FileRow> =
-        survey.files.iter().zip(&folded.files).map(|(file, counts)| facts::file_row(file, counts)).collect();
+    let kept = publication.kept(survey)?;
+    let own =
+        |(index, (file, counts))| kept.files.get(&index).cloned().unwrap_or_else(|| facts::file_row(file, counts));
+    let files: Vec<FileRow> = (0..).zip(survey.files.iter().zip(&folded.files)).map(own).collect();
+    let rejects = [&folded.rejects[..], &kept.rejects[..]].concat();
     let input = TablesInput {
         plan,
         counted: &folded.counted,
-        rejects: &folded.rejects,
+        rejects: &rejects,
         files: &files,
         goes_on,
         evidence: survey.evidence,
@@ -156,6 +166,7 @@ fn publish(
         ));
     }
     report.headline = publish::rates::headline(&published.manifest.rates);
+    report.newest = Some(Newest::of(&published.manifest, plan));
     report.outcome = if published.unchanged { Outcome::Unchanged } else { Outcome::Published };
     report.warnings.extend(published.warnings);
     Ok(())

@@ -531,7 +531,11 @@ static INPUT_FILES: &[Part] = &[
     One(column("defect", Count, "packages without a valid tracking number")),
     One(nullable("first_day", Day, "first day of the rows that were not rejected")),
     One(nullable("last_day", Day, "last day of the rows that were not rejected")),
-    One(column("digest", Text, "SHA-256 in hex: of the content for CSV, of size and footer for Parquet")),
+    One(column(
+        "digest",
+        Text,
+        "what tells the content: `blake3:` of the bytes, or `etag:` with the size for an object of a store",
+    )),
     EVIDENCE,
 ];
 

@@ -9,7 +9,7 @@ pub use crate::columns::FileSource;
 pub use crate::copies::{Copy, MOST_FILES, Subtractor, Taken};
 pub use crate::reject::{Records, Reject, shown_cell, shown_value};
 pub use crate::settings::{Beside, Identity, Settings, Unit};
-pub use crate::tallies::{Due, FileTally, Weeks};
+pub use crate::tallies::{Due, FileTally, Later, Weeks};
 
 use crate::asides::{Aside, Asides};
 use crate::columns::{Columns, CountryCell, Held, MarketCell, Resolvers};
@@ -95,6 +95,8 @@ pub struct Folder<'a> {
     out: Yield,
     defects: ListedRows,
     judged: ListedRows,
+    /// Whether rows are looked for that another `as_of` would judge otherwise.
+    seeks_later: bool,
 }
 
 /// Days that a promise or a shipment can lie on.
@@ -134,7 +136,14 @@ impl<'a> Folder<'a> {
             out: Yield::default(),
             defects: ListedRows::default(),
             judged: ListedRows::default(),
+            seeks_later: false,
         }
+    }
+
+    /// From here on looks for rows that another `as_of` would judge otherwise, or does not. It costs a look at
+    /// every time of a row, so it is for files of which nothing else tells.
+    pub fn seek_later(&mut self, seeks: bool) {
+        self.seeks_later = seeks;
     }
 
     /// Folds the rows of a batch whose fields are named by canonical columns.
@@ -158,6 +167,10 @@ impl<'a> Folder<'a> {
             for (at, row) in (first..).zip(&mut *rows) {
                 row.is_sound &= self.is_dated(row);
                 self.set_strays_aside(row, records, at);
+            }
+            if self.seeks_later {
+                let later = rows.iter().filter_map(|row| self.later(row)).reduce(Later::plus);
+                later.into_iter().for_each(|later| self.out.tally.see_later(later));
             }
             for (row, selected) in rows.iter().zip(&mut selected) {
                 *selected = select_any(&row.facts, self.settings.terms.book, row.day);
@@ -447,6 +460,22 @@ impl<'a> Folder<'a> {
     fn is_later(&self, row: &Row) -> bool {
         let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.settings.terms.as_of));
         later(row.facts.shipped) || !self.settings.keep_later_rows && later(row.updated)
+    }
+
+    /// By which other `as_of` a row would be judged otherwise, whatever became of it.
+    fn later(&self, row: &Row) -> Option<Later> {
+        let (facts, as_of) = (&row.facts, self.settings.terms.as_of);
+        let clock = zone(self.settings.terms.book, facts.marketplace, &self.utc);
+        let later = |from: Day, until: Day| Later { first: row.day, last: row.day, from, until };
+        let times = [facts.shipped, row.updated, facts.tracking_added, facts.first_scan, facts.delivery_scan];
+        let unknown = times.into_iter().flatten().filter(|time| time.is_after(as_of)).map(|time| {
+            let day = time.day(&self.utc);
+            later(day, day)
+        });
+        // Two years are 730 or 731 days.
+        let too_far = [facts.promised, facts.shipped].into_iter().flatten().map(|time| time.day(clock));
+        let too_far = too_far.filter(|day| *day > *self.plausible.days.end()).map(|day| later(day - 732, day - 730));
+        unknown.chain(too_far).reduce(Later::plus)
     }
 
     #[inline]

@@ -6,6 +6,30 @@ use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::{COUNT, Class, Reason};
 
+/// Rows that another `as_of` would judge otherwise: a time of them lies after it, or more than two years ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Later {
+    /// The first of their days.
+    pub first: Day,
+    /// The last of their days.
+    pub last: Day,
+    /// The first `as_of` by which anything about them changes.
+    pub from: Day,
+    /// The last one.
+    pub until: Day,
+}
+
+impl Later {
+    pub(crate) fn plus(self, other: Later) -> Later {
+        Later {
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+            from: self.from.min(other.from),
+            until: self.until.max(other.until),
+        }
+    }
+}
+
 /// What a file's rows came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTally {
@@ -25,6 +49,8 @@ pub struct FileTally {
     pub first_day: Option<Day>,
     /// Last day of a row not rejected.
     pub last_day: Option<Day>,
+    /// Rows that another `as_of` would judge otherwise, if they were looked for and found.
+    pub later: Option<Later>,
 }
 
 impl FileTally {
@@ -38,6 +64,7 @@ impl FileTally {
         self.reasons.iter_mut().zip(other.reasons).for_each(|(own, other)| *own += other);
         self.first_day = self.first_day.into_iter().chain(other.first_day).min();
         self.last_day = self.last_day.into_iter().chain(other.last_day).max();
+        other.later.into_iter().for_each(|later| self.see_later(later));
     }
 
     /// Takes judged rows out again that another counts.
@@ -62,6 +89,10 @@ impl FileTally {
     pub(crate) fn add_outside(&mut self, day: Day, windows: Option<(Day, Day)>) {
         self.outside_range += 1;
         self.after_windows += u64::from(windows.is_some_and(|(_, last)| day > last));
+    }
+
+    pub(crate) fn see_later(&mut self, later: Later) {
+        self.later = Some(self.later.map_or(later, |own| own.plus(later)));
     }
 
     pub(crate) fn see(&mut self, day: Day) {

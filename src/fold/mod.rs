@@ -331,6 +331,7 @@ impl Reading<'_> {
         let file = &self.survey.files[unit.file as usize];
         let cells = self.plan.cells(file.input, file.format);
         let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
+        folder.seek_later(file.days.is_none());
         let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
         let seller = seller.map(|(_, text)| text.as_str()).filter(|seller| !seller.is_empty());
         // What fails behind the reader is not the file's fault.

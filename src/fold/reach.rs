@@ -7,15 +7,16 @@
 use crate::error::{Error, Result};
 use crate::fold::Folded;
 use crate::job::plan::Plan;
+use crate::publish::log::Later;
 use crate::scan::{self, Survey, Unit};
 use crate::schema::Table;
 use crate::signals;
 use crate::tables::rolling;
 use std::cell::Cell;
-use vtr_columnar::fold::{FileSource, Folder, Settings};
+use vtr_columnar::fold::{FileSource, FileTally, Folder, Settings};
 use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_columnar::partial::{TimeAxis, Wants};
-use vtr_kernel::calendar::monday;
+use vtr_kernel::calendar::{Day, monday};
 use vtr_kernel::text::shown;
 
 /// Whether a package was judged whose day lies after all days that are counted, if a table depends on it.
@@ -50,6 +51,54 @@ pub fn goes_on(plan: &Plan, survey: &Survey, axis: &TimeAxis, folded: &Folded, r
         }
     }
     Ok(false)
+}
+
+/// What a look through a file found.
+pub struct Found {
+    /// First day of a row not rejected.
+    pub first_day: Option<Day>,
+    /// Last day of a row not rejected.
+    pub last_day: Option<Day>,
+    /// Rows that another `as_of` would judge otherwise.
+    pub later: Option<Later>,
+    /// What tells its content, where reading it does.
+    pub digest: Option<String>,
+}
+
+/// Reads a file whole for the days of its rows, and counts nothing.
+///
+/// # Errors
+/// It cannot be read to its end, or the word to stop.
+pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
+    let none = Wants { weekly: false, category: false, names: false, reasons: false, breakdown: false };
+    let axis = TimeAxis::new(vec![vtr_kernel::calendar::monday(vtr_kernel::calendar::FIRST_DAY)]);
+    let settings = Settings {
+        wants: none,
+        wants_defects: false,
+        judged_from: None,
+        identity: None,
+        range: None,
+        windows: None,
+        ..crate::fold::settings(plan, survey, &axis)
+    };
+    let file = &survey.files[index];
+    let cells = plan.cells(file.input, file.format);
+    let source = FileSource { file: index as u32, constants: &file.constants, cells: &cells };
+    let (mut tally, mut digest) = (FileTally::default(), None);
+    for unit in survey.units.iter().filter(|unit| unit.file as usize == index) {
+        let end = scan::read(plan, survey, unit, &mut |chunk| {
+            signals::check()?;
+            let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
+            let mut folder = Folder::new(&settings, &keys);
+            folder.seek_later(true);
+            let refused = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
+            folder.batch(&source, &chunk.batch, &chunk.records).map_err(refused)?;
+            tally.merge(&folder.take().tally);
+            Ok(())
+        })?;
+        digest = end.digest.or(digest);
+    }
+    Ok(Found { first_day: tally.first_day, last_day: tally.last_day, later: tally.later.map(Later::from), digest })
 }
 
 /// Whether a unit holds a judged package after all days that are counted; reads no further than to the first.

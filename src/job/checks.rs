@@ -34,6 +34,10 @@ fn check(spec: &CheckSpec, key: &str, written: Written) -> Option<Check> {
         let message = format!("`min_eligible` belongs to checks of kind \"rate_jump\" only, not to {:?}", spec.name);
         written.refuse(&format!("{key}.min_eligible"), message);
     }
+    if spec.direction.is_some() && spec.kind != CheckKind::RateJump {
+        let message = format!("`direction` belongs to checks of kind \"rate_jump\" only, not to {:?}", spec.name);
+        written.refuse(&format!("{key}.direction"), message);
+    }
     let at_most = match &spec.at_most {
         None => Some(own_bound(spec.kind)),
         Some(text) => written.good(&format!("{key}.at_most"), bound(spec.kind, text)),
@@ -44,6 +48,7 @@ fn check(spec: &CheckSpec, key: &str, written: Written) -> Option<Check> {
         level: spec.level,
         at_most: at_most?,
         min_eligible: spec.min_eligible.unwrap_or(1),
+        direction: spec.direction.unwrap_or_default(),
     };
     named.then_some(check)
 }

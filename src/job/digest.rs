@@ -1,9 +1,9 @@
 //! The digest by which two runs are the same job.
 //!
-//! It covers every key that can move a figure, the rules, the rates and the revision of what the
-//! program writes; it must not cover what only moves cost or place: threads, memory, pruning, gates,
-//! the output's path. `as_of` and the week range are facts of a run, not of its job, and stand
-//! beside it in the manifest. It cannot fail.
+//! It covers every key that can move a figure of a week, and the rates; it must not cover what only moves
+//! cost or place: threads, memory, pruning, gates, the output's path. The rules, the tables made, the
+//! revision of what the program writes, `as_of` and the weeks stand beside it in the manifest, because less
+//! than everything may hang on them. It cannot fail.
 
 use super::plan::{CellRules, Identity, Plan};
 use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, OnBadFileSpec, RollingSpec};
@@ -18,8 +18,6 @@ pub const OUTPUT_REVISION: u32 = 2;
 /// All that can move a figure; its JSON is what is hashed, so fields are never renamed lightly.
 #[derive(Serialize)]
 struct Figures<'a> {
-    output_revision: u32,
-    book: &'a str,
     rates: Option<String>,
     /// Absent without a list, so that older digests still hold.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -29,7 +27,6 @@ struct Figures<'a> {
     identity: Option<&'static str>,
     copies_within_days: i32,
     inputs: Vec<InputFigures<'a>>,
-    tables: Vec<&'static str>,
     rolling: RollingSpec,
     min_eligible: u64,
     /// `None` where the table is not made.
@@ -70,8 +67,6 @@ struct CellFigures<'a> {
 /// The digest of a plan and the spec it was made of, in hex; `rates` and `sellers` are the texts of their files.
 pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>, sellers: Option<&str>) -> String {
     let figures = Figures {
-        output_revision: OUTPUT_REVISION,
-        book: plan.book.digest(),
         rates: rates.map(|text| sha256_hex(text.as_bytes())),
         sellers: sellers.map(|text| sha256_hex(text.as_bytes())),
         as_of_mode: spec.as_of_mode,
@@ -82,7 +77,6 @@ pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>, sellers: Option<&str
         }),
         copies_within_days: plan.copies_within_days,
         inputs: plan.inputs.iter().zip(&spec.input).map(|(input, spec)| input_figures(input, spec)).collect(),
-        tables: plan.output.tables.iter().map(|table| table.name()).collect(),
         rolling: spec.output.rolling,
         min_eligible: spec.output.min_eligible,
         judged_weeks: plan.judged_from().map(|_| plan.output.judged_weeks),

@@ -3,8 +3,9 @@
 //! Every later stage takes `&Plan` and never the job file; only here are clock and environment
 //! read, once.
 
-pub use super::spec::{CheckKind, CheckLevel, SinkFormat};
+pub use super::spec::{CheckKind, CheckLevel, Direction, SinkFormat};
 use crate::place::budget::Budget;
+use crate::scan::identity::Known;
 use crate::schema::Table;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -67,14 +68,47 @@ pub struct Plan {
     pub memory: u64,
     /// Folder for what does not fit in memory.
     pub temp: PathBuf,
-    /// SHA-256 in hex of every key that can move a figure, of the book and of the output revision.
+    /// SHA-256 in hex of every key of the job that can move a figure of a week, but not of which tables are made.
     pub job_digest: String,
+    /// What runs before left known of the inputs.
+    pub known: Arc<Known>,
+    /// What holds of all weeks once this run is published; `None`: nothing beyond those that it judges.
+    pub claim: Option<Arc<Claim>>,
+}
+
+/// What a run of some weeks knows of all others: they are as it would judge them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claim {
+    /// The version of which that is known; upon any other nothing is claimed.
+    pub base: u64,
+    /// The inputs for which it is known, each with its digest; for any others nothing is claimed.
+    pub inputs: BTreeMap<String, String>,
+    /// Weeks that stay outdated: first and last Monday.
+    pub held: Vec<(Day, Day)>,
 }
 
 impl Plan {
     /// How the memory is shared out.
     pub fn budget(&self) -> Budget {
         Budget::new(self.memory, self.threads)
+    }
+
+    /// When the run began, in nanoseconds since 1970, to the second before.
+    pub fn began_nanos(&self) -> i64 {
+        let began = chrono::DateTime::parse_from_rfc3339(&self.began_at).ok();
+        began.and_then(|began| began.timestamp_nanos_opt()).unwrap_or(0)
+    }
+
+    /// The UTC day on which the run began.
+    pub fn began_on(&self) -> Day {
+        Day::try_from(self.began_nanos().div_euclid(86_400_000_000_000)).unwrap_or(Day::MAX)
+    }
+
+    /// The Monday of the first week that is not closed; `None`: none is.
+    pub fn first_open(&self) -> Option<Day> {
+        // A week is closed if its Sunday lies more than so many days before `as_of`.
+        let open = |days: i32| vtr_kernel::calendar::monday(self.as_of.saturating_sub(days));
+        self.output.closed_after_days.map(open)
     }
 
     /// How the cells of a file are read: what stands in `[input.csv]` holds for delimited text only.
@@ -316,6 +350,10 @@ pub struct Output {
     pub min_eligible: u64,
     /// How many weeks up to that of `as_of` the table `judged` holds.
     pub judged_weeks: u32,
+    /// Days after which a week that ended is not judged again unless asked for; `None`: never.
+    pub closed_after_days: Option<i32>,
+    /// Versions that stay readable when a run has published; `None`: all.
+    pub keep: Option<u64>,
 }
 
 /// A `[[check]]`: a figure of the tables, and the most that is borne of it.
@@ -331,6 +369,8 @@ pub struct Check {
     pub at_most: Most,
     /// For `rate_jump`: eligible packages below which a seller is left out.
     pub min_eligible: u64,
+    /// For `rate_jump`: which moves count.
+    pub direction: Direction,
 }
 
 /// Amazon's own reports to compare with.

@@ -169,6 +169,8 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
         memory: memory?,
         temp,
         job_digest: String::new(),
+        known: Arc::default(),
+        claim: None,
     };
     let job_digest = digest::of(&plan, spec, rates_text.as_deref(), sellers_text.as_deref());
     Some(Plan { job_digest, ..plan })
@@ -256,7 +258,9 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
     let path =
         if is_uri(&spec.path) { spec.path.clone() } else { root.join(&spec.path).to_string_lossy().into_owned() };
     let (min_eligible, judged_weeks) = (spec.min_eligible, spec.judged_weeks);
-    (sound && !tables.is_empty()).then_some(Output { path, tables, rolling, min_eligible, judged_weeks })
+    let (closed_after_days, keep) = (spec.closed_after_days, spec.keep);
+    let output = Output { path, tables, rolling, min_eligible, judged_weeks, closed_after_days, keep };
+    (sound && !output.tables.is_empty()).then_some(output)
 }
 
 pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {

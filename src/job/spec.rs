@@ -390,6 +390,12 @@ pub struct OutputSpec {
     /// On which days rolling windows end.
     #[serde(default)]
     pub rolling: RollingSpec,
+    /// Weeks that ended more than so many days before `as_of` are not judged again, shrunk or deleted by a plain run, so that old inputs may go; default: never.
+    #[schemars(range(min = 0, max = 36500))]
+    pub closed_after_days: Option<i32>,
+    /// Versions that stay readable: once a plain run has published, files that no newer version names are deleted as `vtr gc` does; default: all.
+    #[schemars(range(min = 1))]
+    pub keep: Option<u64>,
     /// Eligible packages below which `account_health` says that there are few; status and gates stay as they are.
     #[serde(default = "min_eligible_of_accounts")]
     pub min_eligible: u64,
@@ -506,6 +512,8 @@ pub struct CheckSpec {
     pub level: CheckLevel,
     /// The most that is borne, such as "5%" or 0; what it counts, and the default, depend on the kind.
     pub at_most: Option<Scalar>,
+    /// For `rate_jump`: "falls" (default), or "both" for rises too.
+    pub direction: Option<Direction>,
     /// For `rate_jump`: sellers with fewer eligible packages in a marketplace, before or after, are left out; default: 1.
     #[schemars(range(min = 1))]
     pub min_eligible: Option<u64>,
@@ -515,11 +523,11 @@ pub struct CheckSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckKind {
-    /// How far the number of judged packages of the published weeks moved, as a share of the published number; default: "20%".
+    /// How far the number of judged packages moved in weeks that were final already, as a share of the published number; default: "20%".
     RowTotals,
     /// Sellers of the published weeks that would no longer be there, as a number or a share; default: 0.
     SellersVanished,
-    /// How far a seller's rate in a marketplace over the published weeks moved, in points of percent; default: "10%".
+    /// How far a seller's rate in a marketplace fell over weeks that were final already, in points of percent; default: "10%".
     RateJump,
     /// Weeks without data between the first and the last; default: 0.
     WeeksMissing,
@@ -538,6 +546,17 @@ impl CheckKind {
             CheckKind::UnknownCarriers => "unknown_carriers",
         }
     }
+}
+
+/// Which moves of a rate count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Only falls.
+    #[default]
+    Falls,
+    /// Falls and rises.
+    Both,
 }
 
 /// What follows if a check does not hold.

@@ -468,6 +468,11 @@ pub struct Remote {
 }
 
 impl Remote {
+    /// What the store says that its content is, where it says it.
+    pub fn etag(&self) -> Option<&str> {
+        self.object.etag.as_deref()
+    }
+
     /// The object's size.
     pub fn bytes(&self) -> u64 {
         self.object.bytes

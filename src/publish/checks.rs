@@ -1,12 +1,12 @@
 //! The `[[check]]`s of a job: what is about to be published, held against what is published.
 //!
 //! They compare `vtr_weekly` as it is written with the base's files of the weeks that the run replaces,
-//! on integers, and decide nothing else; where a check asks for sellers the new files are read again, so
+//! on integers, and decide nothing else; how figures moved is asked of weeks only that were final then and are now; where a check asks for sellers the new files are read again, so
 //! that memory does not grow with their number. They fail only if a file cannot be read; what does not
 //! hold is a result, not a failure.
 
 use crate::error::{Error, Result};
-use crate::job::plan::{Check, CheckKind, CheckLevel, Most};
+use crate::job::plan::{Check, CheckKind, CheckLevel, Direction, Most};
 use crate::tell::report::grouped;
 use arrow::record_batch::RecordBatch;
 use rustc_hash::FxHashSet;
@@ -83,6 +83,8 @@ pub struct Published<'a> {
     pub new: &'a [DataFile],
     /// How they are read.
     pub open: Open<'a>,
+    /// Whether a published week was final when it was judged, and is now.
+    pub was_final: &'a dyn Fn(Day) -> bool,
 }
 
 /// Figures of some weeks.
@@ -95,7 +97,7 @@ struct Figures {
 /// Gathers what the checks of a job ask for from the weeks as they are written.
 pub struct Checks {
     checks: Vec<Check>,
-    /// Weeks that were published when the run began: only they can be compared.
+    /// Weeks that were published, and final, when the run began: only they can be compared.
     published: BTreeSet<Day>,
     /// What may be held of sellers.
     bytes: u64,
@@ -153,13 +155,15 @@ impl Checks {
             })
         };
         let before = Before { files: published.replaced(), new: published.new, open: &open, bytes: self.bytes };
+        let mut settled = Before { files: published.replaced(), ..before };
+        settled.files.retain(|file| file.week.is_some_and(published.was_final));
         let judged = |check: &Check| {
             let (holds, found) = match check.kind {
-                CheckKind::RowTotals => self.row_totals(check, &before)?,
+                CheckKind::RowTotals => self.row_totals(check, &settled)?,
                 CheckKind::SellersVanished => self.sellers_vanished(check, &before)?,
-                CheckKind::RateJump => self.rate_jump(check, &before)?,
+                CheckKind::RateJump => self.rate_jump(check, &settled)?,
                 CheckKind::WeeksMissing => self.weeks_missing(check, published),
-                CheckKind::UnknownCarriers => self.unknown_carriers(check),
+                CheckKind::UnknownCarriers => self.unknown_carriers(check, published, &open)?,
             };
             let (name, kind, level) = (check.name.clone(), check.kind.name(), name_of(check.level));
             Ok(Checked { name, kind, level, holds, found })
@@ -171,11 +175,11 @@ impl Checks {
         let mut published = 0;
         before.each(&mut |batch| published += judged(batch)[0])?;
         if before.files.is_empty() {
-            return Ok((true, NOTHING.to_owned()));
+            return Ok((true, NOTHING_FINAL.to_owned()));
         }
         let new = self.compared.judged;
         let found = format!(
-            "{} judged packages in {} published weeks, {} before{}",
+            "{} judged packages in {} published final weeks, {} before{}",
             grouped(new),
             before.files.len(),
             grouped(published),
@@ -209,7 +213,7 @@ impl Checks {
 
     fn rate_jump(&self, check: &Check, before: &Before) -> Result<(bool, String)> {
         if before.files.is_empty() {
-            return Ok((true, NOTHING.to_owned()));
+            return Ok((true, NOTHING_FINAL.to_owned()));
         }
         let weeks: BTreeSet<Option<Day>> = before.files.iter().map(|file| file.week).collect();
         let join = before.join(&|file| weeks.contains(&file.week));
@@ -223,6 +227,9 @@ impl Checks {
                 }
                 compared += 1;
                 let jump = Jump::of(old, new);
+                if check.direction == Direction::Falls && !jump.is_fall {
+                    continue;
+                }
                 widest = widest.max(jump.hundredths());
                 if !jump.within(check.at_most) {
                     of_part.insert(*id);
@@ -235,9 +242,10 @@ impl Checks {
             })
         })?;
         let found = format!(
-            "the rates of {} of {} sellers in a marketplace moved by more{}, the widest by {}.{:02} points{}",
+            "the rates of {} of {} sellers in a marketplace {} by more{}, the widest by {}.{:02} points{}",
             grouped(jumped),
             grouped(compared),
+            if check.direction == Direction::Falls { "fell" } else { "moved" },
             named(names, jumped),
             widest / 100,
             widest % 100,
@@ -262,19 +270,29 @@ impl Checks {
         (check.at_most.bears(count, 0), found)
     }
 
-    fn unknown_carriers(&self, check: &Check) -> (bool, String) {
-        let Figures { judged, unknown, .. } = self.all;
+    /// Of the weeks written and of those that stay.
+    fn unknown_carriers(&self, check: &Check, published: &Published, open: Open) -> Result<(bool, String)> {
+        let Figures { mut judged, mut unknown } = self.all;
+        for file in published.files.iter().filter(|file| !published.span.covers(file.week)) {
+            crate::signals::check()?;
+            open(file, &mut |batch| {
+                let [more, of_unknown] = self::judged(batch);
+                (judged, unknown) = (judged + more, unknown + of_unknown);
+                Ok(())
+            })?;
+        }
         let found = format!(
             "{} of {} judged packages name a carrier that the book does not know{}",
             grouped(unknown),
             grouped(judged),
             bound_text(check)
         );
-        (check.at_most.bears(unknown, judged), found)
+        Ok((check.at_most.bears(unknown, judged), found))
     }
 }
 
 const NOTHING: &str = "nothing published yet of the weeks that this run replaces";
+const NOTHING_FINAL: &str = "nothing published yet, as final, of the weeks that this run replaces";
 
 impl Published<'_> {
     /// The published files that this run replaces.
@@ -284,6 +302,7 @@ impl Published<'_> {
 }
 
 /// The published files that are replaced, and those that would take their place.
+#[derive(Clone)]
 struct Before<'a> {
     files: Vec<&'a DataFile>,
     new: &'a [DataFile],
@@ -330,13 +349,14 @@ impl Most {
 struct Jump {
     by: u128,
     of: u128,
+    is_fall: bool,
 }
 
 impl Jump {
     fn of(old: Counts, new: Counts) -> Jump {
         let cross = |valid: u64, eligible: u64| u128::from(valid) * u128::from(eligible);
-        let by = cross(new.valid, old.eligible).abs_diff(cross(old.valid, new.eligible));
-        Jump { by, of: cross(old.eligible, new.eligible) }
+        let (now, then) = (cross(new.valid, old.eligible), cross(old.valid, new.eligible));
+        Jump { by: now.abs_diff(then), of: cross(old.eligible, new.eligible), is_fall: now < then }
     }
 
     fn within(self, most: Most) -> bool {

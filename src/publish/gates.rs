@@ -107,16 +107,31 @@ fn broken(what: String) -> Error {
     ))
 }
 
-/// No more rows were rejected than the job bears: `share` of the rows read, an exact fraction.
-pub fn max_rejected(share: (u64, u64), sums: &Sums) -> Result<()> {
+/// Rows of files that were not read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Their rows.
+    pub rows: u64,
+    /// Those of them that were rejected when they were read.
+    pub rejected: u64,
+}
+
+/// No more rows were rejected than the job bears: `share` of the rows read now and of those kept, an exact
+/// fraction.
+pub fn max_rejected(share: (u64, u64), sums: &Sums, kept: Kept) -> Result<()> {
     let (numerator, denominator) = share;
-    if u128::from(sums.rejected) * u128::from(denominator) <= u128::from(sums.read) * u128::from(numerator) {
+    let (rejected, rows) = (sums.rejected + kept.rejected, sums.read + kept.rows);
+    if u128::from(rejected) * u128::from(denominator) <= u128::from(rows) * u128::from(numerator) {
         return Ok(());
     }
+    let not_read = if kept.rows > 0 {
+        format!(" ({} of them in files that stand as they were read before)", kept.rows)
+    } else {
+        String::new()
+    };
     Err(Error::Gate(format!(
-        "{} of {} rows were rejected, more than `limits.max_rejected` allows ({numerator} in {denominator}); nothing was \
-         published; mend the inputs or raise the limit",
-        sums.rejected, sums.read
+        "{rejected} of {rows} rows{not_read} were rejected, more than `limits.max_rejected` allows ({numerator} in {denominator}); \
+         nothing was published; mend the inputs or raise the limit"
     )))
 }
 
@@ -151,8 +166,9 @@ pub fn max_vanished(most: u64, weeks: &BTreeSet<Day>) -> Result<()> {
         return Ok(());
     }
     Err(Error::Gate(format!(
-        "{} published weeks would vanish, {} to {}; nothing was published; bring their inputs back, publish to another \
-         place (--out), or raise `limits.max_vanished_weeks`",
+        "{} published weeks would vanish, {} to {}; nothing was published; if old inputs are deleted as a rule, set [output] \
+         `closed_after_days` to fewer days than they are kept, and their weeks stay as they are; else bring the inputs back, \
+         publish to another place (--out), or raise `limits.max_vanished_weeks`",
         weeks.len(),
         day_text(*first),
         day_text(*last)
@@ -301,10 +317,15 @@ mod tests {
 
     #[test]
     fn the_limit_of_rejects_is_exact() {
-        max_rejected((1, 1000), &sums(3000, 3, 2997, 0)).unwrap();
-        says(max_rejected((1, 1000), &sums(2999, 3, 2996, 0)), &["3 of 2999", "1 in 1000"]);
-        max_rejected((0, 1), &sums(10, 0, 10, 0)).unwrap();
-        says(max_rejected((0, 1), &sums(u64::MAX, 1, 0, 0)), &["1 of"]);
+        let none = Kept::default();
+        max_rejected((1, 1000), &sums(3000, 3, 2997, 0), none).unwrap();
+        says(max_rejected((1, 1000), &sums(2999, 3, 2996, 0), none), &["3 of 2999", "1 in 1000"]);
+        max_rejected((0, 1), &sums(10, 0, 10, 0), none).unwrap();
+        says(max_rejected((0, 1), &sums(u64::MAX, 1, 0, 0), none), &["1 of"]);
+        // What is not read again counts as it was read.
+        let kept = Kept { rows: 2000, rejected: 1 };
+        max_rejected((1, 1000), &sums(1000, 2, 998, 0), kept).unwrap();
+        says(max_rejected((1, 1000), &sums(1000, 3, 997, 0), kept), &["4 of 3000", "2000 of them in files"]);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use vtr_kernel::calendar::Day;
 use super::asides::SetAside;
 use super::gates::Sums;
 use super::rates::Week;
+use super::state::State;
 use super::store::{self, Store};
 
 /// The folder of the manifests, below the output.
@@ -20,6 +21,12 @@ pub const FOLDER: &str = "_log";
 
 /// The shape of the manifests written here; readers refuse a greater one.
 pub const FORMAT: u32 = 1;
+
+impl From<vtr_columnar::fold::Later> for Later {
+    fn from(later: vtr_columnar::fold::Later) -> Later {
+        Later { first: later.first, last: later.last, from: later.from, until: later.until }
+    }
+}
 
 /// What one publication says. Everything but `run_id` follows from inputs, job, book and `as_of`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,12 +62,28 @@ pub struct Manifest {
     /// What the rates of every week come to, by Monday.
     #[serde(default)]
     pub rates: Vec<Week>,
+    /// The revision of what the program writes; 0 of one that did not say.
+    #[serde(default)]
+    pub revision: u32,
+    /// By what each week was judged; the newest first.
+    #[serde(default)]
+    pub states: Vec<State>,
+    /// The version of the state that `account_health` is known to be of; `None` while there is none.
+    #[serde(default)]
+    pub health_state: Option<u64>,
+    /// Every version whose run computed a week that is still in force.
+    #[serde(default)]
+    pub judged: BTreeMap<u64, Judged>,
+    /// The judged packages of every week that is in force, by Monday and class (out of scope, exempt, valid, defect).
+    #[serde(default, with = "weeks")]
+    pub weeks: BTreeMap<Day, [u64; 4]>,
     /// What could not be judged, and why, in sentences.
     pub not_judged: Vec<String>,
     /// What was set aside; nothing in manifests of older programs.
     #[serde(default)]
     pub set_aside: Vec<SetAside>,
-    /// What a reader should know, in sentences.
+    /// What a reader should know of what this run read, in sentences; [`Manifest::all_warnings`] has those of
+    /// all weeks.
     pub warnings: Vec<String>,
     /// What this publication put into the place of what.
     pub replaced: Replaced,
@@ -77,15 +100,54 @@ pub struct Job {
     pub digest: String,
 }
 
-/// One input file.
+/// A run that computed weeks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judged {
+    /// The last day of which anything was known.
+    #[serde(with = "day")]
+    pub as_of: Day,
+    /// What a reader should know of its weeks, in sentences.
+    pub warnings: Vec<String>,
+}
+
+/// One input file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
     /// Its path as shown in `input_files`.
     pub file: String,
     /// Its size.
     pub bytes: u64,
-    /// SHA-256 of the content (CSV) or of size and footer (Parquet).
+    /// What tells its content: `blake3:` of the bytes, or `etag:` with the size for an object.
     pub digest: String,
+    /// Days on which its rows can lie; `None`: not known.
+    #[serde(default, with = "days::optional", skip_serializing_if = "Option::is_none")]
+    pub days: Option<Vec<(Day, Day)>>,
+    /// Rows that another `as_of` would judge otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<Later>,
+    /// Rows read when it was last read.
+    #[serde(default)]
+    pub rows: u64,
+    /// Those of them that were rejected.
+    #[serde(default)]
+    pub rejected: u64,
+}
+
+/// Rows that another `as_of` would judge otherwise: a time of them lies after it, or more than two years ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Later {
+    /// The first of their days.
+    #[serde(with = "day")]
+    pub first: Day,
+    /// The last of their days.
+    #[serde(with = "day")]
+    pub last: Day,
+    /// The first `as_of` by which anything about them changes.
+    #[serde(with = "day")]
+    pub from: Day,
+    /// The last one.
+    #[serde(with = "day")]
+    pub until: Day,
 }
 
 /// What a publication put into the place of what.
@@ -169,6 +231,40 @@ impl Manifest {
         self.tables.values().flatten()
     }
 
+    /// What a reader should know of any week that is in force: sentences of this run, then those of the runs
+    /// before it with the weeks that they judged.
+    pub fn all_warnings(&self) -> Vec<String> {
+        let mut all = self.warnings.clone();
+        for (version, judged) in self.judged.iter().filter(|(version, _)| **version != self.version).rev() {
+            let weeks = self.all_files().filter(|file| file.judged_by == *version).filter_map(|file| file.week);
+            let weeks: std::collections::BTreeSet<Day> = weeks.collect();
+            let (Some(first), Some(last)) = (weeks.first(), weeks.last()) else { continue };
+            let iso = vtr_kernel::calendar::iso_week;
+            let of = if first == last {
+                iso(*first)
+            } else {
+                format!("{} weeks from {} to {}", weeks.len(), iso(*first), iso(*last))
+            };
+            let new = judged.warnings.iter().filter(|warning| !self.warnings.contains(warning));
+            all.extend(new.map(|warning| format!("{of}, as of {}: {warning}", day_text(judged.as_of))));
+        }
+        all
+    }
+
+    /// The sums of the weeks in force by class: of final ones, and of those that were open when they were judged, by
+    /// the longest latency.
+    pub fn final_and_open(&self, latency_days: i32) -> [[u64; 4]; 2] {
+        let as_of: BTreeMap<Day, Day> =
+            self.all_files().filter_map(|file| Some((file.week?, self.judged.get(&file.judged_by)?.as_of))).collect();
+        let mut sums = [[0; 4]; 2];
+        for (week, classes) in &self.weeks {
+            let as_of = as_of.get(week).copied().unwrap_or(self.as_of);
+            let is_open = vtr_kernel::calendar::provisional(week + 6, latency_days, as_of);
+            sums[usize::from(is_open)].iter_mut().zip(classes).for_each(|(sum, count)| *sum += count);
+        }
+        sums
+    }
+
     /// Whether another manifest says the same: same job, book, inputs and `as_of`, same figures, the
     /// same span computed. Who published it, as what and upon what, does not count.
     pub fn says_the_same(&self, other: &Manifest) -> bool {
@@ -179,6 +275,10 @@ impl Manifest {
             bare.program.clear();
             bare.replaced.files.clear();
             bare.tables.values_mut().flatten().for_each(|file| file.judged_by = 0);
+            bare.judged = bare.judged.into_values().enumerate().map(|(at, judged)| (at as u64, judged)).collect();
+            bare.judged.values_mut().for_each(|judged| judged.as_of = 0);
+            bare.health_state = None;
+            bare.states.iter_mut().for_each(|state| (state.version, state.ran_on) = (0, 0));
             bare
         };
         bare(self) == bare(other)
@@ -267,6 +367,67 @@ pub fn open(store: &dyn Store, version: Option<u64>) -> Result<Manifest> {
 /// A day as text, such as `2025-01-13`.
 pub fn day_text(day: Day) -> String {
     vtr_kernel::calendar::date_from_day(day).to_string()
+}
+
+/// Sums by Monday.
+mod weeks {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+    use std::collections::BTreeMap;
+    use vtr_kernel::calendar::{Day, day_from_date};
+
+    pub fn serialize<S: Serializer>(weeks: &BTreeMap<Day, [u64; 4]>, serializer: S) -> Result<S::Ok, S::Error> {
+        let by_date: BTreeMap<String, String> = weeks
+            .iter()
+            .map(|(week, sums)| (super::day_text(*week), sums.map(|sum| sum.to_string()).join(" ")))
+            .collect();
+        by_date.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Day, [u64; 4]>, D::Error> {
+        let week = |(date, sums): (String, String)| {
+            let sums: Option<Vec<u64>> = sums.split(' ').map(|sum| sum.parse().ok()).collect();
+            Some((day_from_date(date.parse().ok()?), sums?.try_into().ok()?))
+        };
+        let weeks: Option<_> = BTreeMap::deserialize(deserializer)?.into_iter().map(week).collect();
+        weeks.ok_or_else(|| D::Error::custom("weeks are dates with four counts"))
+    }
+}
+
+/// Spans of days are texts: `2025-01-13/2025-01-26`.
+pub(super) mod days {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use vtr_kernel::calendar::{Day, day_from_date};
+
+    type Days = (Day, Day);
+
+    pub fn serialize<S: Serializer>(days: &[Days], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(days.iter().map(|(first, last)| super::day_text(*first) + "/" + &super::day_text(*last)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Days>, D::Error> {
+        let day = |text: &str| text.parse().ok().map(day_from_date);
+        let read = |text: &String| text.split_once('/').and_then(|(first, last)| Some((day(first)?, day(last)?)));
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        let days: Option<Vec<Days>> = texts.iter().map(read).collect();
+        days.ok_or_else(|| D::Error::custom("days are texts such as 2025-01-13/2025-01-26"))
+    }
+
+    pub mod optional {
+        use super::*;
+
+        pub fn serialize<S: Serializer>(days: &Option<Vec<Days>>, serializer: S) -> Result<S::Ok, S::Error> {
+            match days {
+                Some(days) => super::serialize(days, serializer),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Days>>, D::Error> {
+            #[derive(Deserialize)]
+            struct Wrapped(#[serde(with = "super")] Vec<Days>);
+            Ok(Option::<Wrapped>::deserialize(deserializer)?.map(|wrapped| wrapped.0))
+        }
+    }
 }
 
 /// Days in manifests are ISO dates.

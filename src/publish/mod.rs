@@ -12,11 +12,14 @@ pub mod current;
 pub mod encode;
 pub mod gates;
 pub mod gc;
+pub mod kept;
 pub mod local;
 pub mod log;
 pub mod object;
+pub mod outdated;
 pub mod rates;
 pub mod stale;
+pub mod state;
 pub mod store;
 pub mod target;
 #[cfg(test)]
@@ -30,7 +33,8 @@ pub use log::{DataFile, InputFile, Manifest, Span, open};
 pub use store::at;
 
 use crate::error::{Error, Result};
-use crate::job::plan::Plan;
+use crate::job::plan::{Claim, Plan};
+use crate::scan::Survey;
 use crate::schema::Table;
 use crate::signals;
 use crate::tables::Piece;
@@ -98,6 +102,8 @@ pub struct ManifestFacts {
     pub set_aside: Vec<SetAside>,
     /// What a reader should know, in sentences that do not change between equal runs.
     pub warnings: Vec<String>,
+    /// Rows of files that were not read, because what is published of them stands.
+    pub kept: gates::Kept,
 }
 
 /// What a table holds of new files so far.
@@ -135,8 +141,11 @@ pub fn spans(plan: &Plan) -> Vec<(Table, Span)> {
 }
 
 /// Refuses a published version of another job or of other evidence, without beginning anything.
-pub fn refuse_other(plan: &Plan, published: Option<&Manifest>, evidence: Evidence) -> Result<()> {
-    published.map_or(Ok(()), |published| Target::of(plan)?.refuse_other(published, Some(evidence)))
+pub fn refuse_other(plan: &Plan, published: Option<&Manifest>, evidence: Option<Evidence>) -> Result<()> {
+    let Some(published) = published else { return Ok(()) };
+    let target = Target::of(plan)?;
+    target.refuse_other(published, evidence)?;
+    target.refuse_backwards(published)
 }
 
 /// Begins a publication of a plan. Refuses an output that another job, or other evidence, published to.
@@ -144,6 +153,12 @@ pub fn begin(plan: &Plan, run_id: String) -> Result<Publication> {
     let target = Target::of(plan)?;
     let store = at(&target.out)?;
     Publication::to(store, target, run_id)
+}
+
+/// Whether what a run knows of the weeks that it does not judge still holds.
+fn holds(claim: &Claim, base: Option<&Manifest>, inputs: &[InputFile]) -> bool {
+    let digests = inputs.iter().map(|input| (&input.file, &input.digest));
+    base.is_some_and(|base| base.version == claim.base) && digests.eq(claim.inputs.iter())
 }
 
 impl Made {
@@ -178,8 +193,10 @@ impl Publication {
         let base = log::latest(store.as_ref())?;
         if let Some(base) = &base {
             target.refuse_other(base, target.evidence)?;
+            target.refuse_backwards(base)?;
         }
         let weeks = base.iter().flat_map(|base| base.files(Table::VtrWeekly)).filter_map(|file| file.week);
+        let weeks = weeks.filter(|week| base.as_ref().is_some_and(|base| target.was_final(base, *week)));
         let checks = Mutex::new(checks::Checks::new(&target.checks, weeks, target.check_bytes));
         Ok(Publication { target, store, run_id, base, made: Mutex::default(), checks, _guard: guard })
     }
@@ -187,6 +204,44 @@ impl Publication {
     /// The version in force when the run began.
     pub fn base(&self) -> Option<&Manifest> {
         self.base.as_ref()
+    }
+
+    /// Whether what a plan knows of text files is of the version that this stands on, and their rows can be kept.
+    pub fn knows_inputs_of(&self, plan: &Plan) -> bool {
+        let Some(base) = self.base.as_ref().filter(|base| Some(base.version) == plan.known.version) else {
+            return false;
+        };
+        let rows = [Table::InputFiles, Table::Rejects];
+        rows.iter().all(|table| self.span(*table).is_none() || base.has(*table))
+    }
+
+    /// What is published of files that are not read again.
+    pub fn kept(&self, survey: &Survey) -> Result<kept::Kept> {
+        kept::read(self.store.as_ref(), self.base.as_ref(), survey)
+    }
+
+    /// Refuses weeks of which neither the inputs nor the output know any: nobody can have meant them.
+    ///
+    /// # Errors
+    /// [`Error::Usage`].
+    pub fn refuse_nothing(&self, plan: &Plan) -> Result<()> {
+        let (Some(range), None, None) = (plan.range, &plan.claim, plan.backfill) else { return Ok(()) };
+        let published = self.base.iter().flat_map(|base| base.tables.values().flatten()).filter_map(|file| file.week);
+        let all: BTreeSet<Day> = published.collect();
+        if all.iter().any(|week| (range.first..=range.last).contains(week)) {
+            return Ok(());
+        }
+        let week = vtr_kernel::calendar::iso_week;
+        let known = match (all.first(), all.last()) {
+            (Some(first), Some(last)) => format!("; published are {} to {}", week(*first), week(*last)),
+            _ => String::new(),
+        };
+        Err(Error::Usage(format!(
+            "no package lies in the weeks asked for, {} to {}, and none is published of them{known}; nothing was published: check \
+             the year",
+            week(range.first),
+            week(range.last)
+        )))
     }
 
     /// Refuses evidence other than that of the published version; the commit asks again.
@@ -364,7 +419,7 @@ impl Publication {
         let files = facts.inputs.iter().map(|(input, sums)| (input.file.as_str(), sums));
         let identity = gates::identity(files, &facts.sums)
             .and_then(|()| self.made().audit.weeks(&made, &facts.weeks, &facts.sums));
-        let rejected = gates::max_rejected(self.target.max_rejected, &facts.sums);
+        let rejected = gates::max_rejected(self.target.max_rejected, &facts.sums, facts.kept);
         let vanished = gates::max_vanished(self.target.max_vanished_weeks, &self.vanished_weeks(base));
         let aside = |bound, share| gates::set_aside(bound, share, &facts.set_aside, &facts.sums);
         let own = [
@@ -392,7 +447,8 @@ impl Publication {
         let Some(span) = self.span(Table::VtrWeekly) else { return Ok(Vec::new()) };
         let files = base.map_or(&[][..], |base| base.files(Table::VtrWeekly));
         let new = self.made().files.get(&Table::VtrWeekly).cloned().unwrap_or_default();
-        self.checks().judge(&checks::Published { files, span, new: &new, open: &open })
+        let was_final = |week: Day| base.is_some_and(|base| self.target.was_final(base, week));
+        self.checks().judge(&checks::Published { files, span, new: &new, open: &open, was_final: &was_final })
     }
 
     /// A gate that tripped, with the place where the rejects are.
@@ -498,7 +554,18 @@ impl Publication {
             spans.remove(&Table::HealthBreakdown);
         }
         let makes_health = spans.contains_key(&Table::AccountHealth);
-        let tables = self.tables(base, &spans, version);
+        let inputs: Vec<InputFile> = facts.inputs.iter().map(|(input, _)| input.clone()).collect();
+        let claim = self.target.claim.as_deref().filter(|claim| holds(claim, base, &inputs));
+        let tables = self.tables(base, &spans, version, claim.is_some());
+        let health_as_of = if makes_health { Some(self.target.as_of) } else { published };
+        let health_as_of = health_as_of.filter(|_| tables.contains_key(Table::AccountHealth.name()));
+        let health_state = match makes_health || claim.is_some() {
+            true => Some(version),
+            false => base.and_then(|base| base.health_state),
+        };
+        let health_state = health_state.filter(|_| health_as_of.is_some());
+        let own = self.state(facts, version, claim);
+        let states = state::follow(own, &inputs, base, health_state);
         let named: BTreeSet<&str> = tables.values().flatten().map(|file| file.path.as_str()).collect();
         let dropped = base.into_iter().flat_map(Manifest::all_files).map(|file| &file.path);
         let dropped = dropped.filter(|path| !named.contains(path.as_str())).cloned().collect();
@@ -511,8 +578,13 @@ impl Publication {
             book: self.target.book.clone(),
             evidence: facts.evidence.name().to_owned(),
             as_of: self.target.as_of,
-            health_as_of: if makes_health { Some(self.target.as_of) } else { published },
-            inputs: facts.inputs.iter().map(|(input, _)| input.clone()).collect(),
+            health_as_of,
+            inputs,
+            revision: self.target.revision,
+            states,
+            health_state,
+            judged: self.judged(facts, base, &tables, version),
+            weeks: self.weeks(facts, base),
             sums: facts.sums,
             rates: self.rates(facts, base),
             unpriced: facts.unpriced,
@@ -542,14 +614,58 @@ impl Publication {
         weeks
     }
 
+    /// The state of the weeks that the run judged, or knows to be as it would judge them.
+    fn state(&self, facts: &ManifestFacts, version: u64, claim: Option<&Claim>) -> state::State {
+        let target = &self.target;
+        state::State {
+            version,
+            as_of: target.as_of,
+            ran_on: target.ran_on,
+            revision: target.revision,
+            job: target.job.digest.clone(),
+            book: target.book_parts.clone(),
+            tables: target.spans.keys().map(|table| table.name().to_owned()).collect(),
+            copies_apart_days: facts.copies_apart_days,
+            weeks: state::weeks_of(target.range, claim),
+            inputs: state::Differences::default(),
+        }
+    }
+
+    /// The versions that computed what is in force.
+    fn judged(
+        &self,
+        facts: &ManifestFacts,
+        base: Option<&Manifest>,
+        tables: &BTreeMap<String, Vec<DataFile>>,
+        version: u64,
+    ) -> BTreeMap<u64, log::Judged> {
+        let in_force: BTreeSet<u64> = tables.values().flatten().map(|file| file.judged_by).collect();
+        let before = base.into_iter().flat_map(|base| base.judged.clone());
+        let own = log::Judged { as_of: self.target.as_of, warnings: facts.warnings.clone() };
+        before.chain([(version, own)]).filter(|(version, _)| in_force.contains(version)).collect()
+    }
+
+    /// The sums of the weeks in force.
+    fn weeks(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> BTreeMap<Day, [u64; 4]> {
+        let mut weeks = base.map(|base| base.weeks.clone()).unwrap_or_default();
+        weeks.retain(|week, _| self.target.range.is_some_and(|range| !(range.first..=range.last).contains(week)));
+        weeks.extend(&facts.weeks);
+        weeks
+    }
+
     fn tables(
         &self,
         base: Option<&Manifest>,
         spans: &BTreeMap<Table, Span>,
         version: u64,
+        claims: bool,
     ) -> BTreeMap<String, Vec<DataFile>> {
         let made = self.made();
         let mut tables = base.map(|base| base.tables.clone()).unwrap_or_default();
+        // What the job makes no more would stand beside figures that are newer.
+        if self.target.range.is_none() || claims {
+            tables.retain(|name, _| self.target.spans.keys().any(|table| table.name() == name));
+        }
         // These two describe the last publication; those of an older one would mislead.
         for table in [Table::Rejects, Table::InputFiles] {
             tables.remove(table.name());

@@ -4,14 +4,16 @@
 //! that belongs to another job.
 
 use crate::error::{Error, Result};
-use crate::job::plan::{Check, EvidenceWanted, Plan, WeekRange};
+use crate::job::digest::OUTPUT_REVISION;
+use crate::job::plan::{Check, Claim, EvidenceWanted, Plan, WeekRange};
 use crate::schema::Table;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use vtr_kernel::calendar::{Day, monday};
+use std::sync::Arc;
+use vtr_kernel::calendar::{Day, monday, provisional};
 use vtr_kernel::ladder::Evidence;
 
-use super::log::{Job, Manifest, Span};
+use super::log::{Job, Manifest, Span, day_text};
 
 /// What a plan says of its publication.
 #[derive(Clone, Debug)]
@@ -22,6 +24,18 @@ pub struct Target {
     pub job: Job,
     /// SHA-256 of the book.
     pub book: String,
+    /// Digests of its parts.
+    pub book_parts: BTreeMap<String, String>,
+    /// The revision of what the program writes.
+    pub revision: u32,
+    /// The UTC day on which the run began.
+    pub ran_on: Day,
+    /// The weeks asked for; `None`: all.
+    pub range: Option<WeekRange>,
+    /// What is known of the other weeks.
+    pub claim: Option<Arc<Claim>>,
+    /// Days until figures are final everywhere.
+    pub latency_days: i32,
     /// The last day of which anything is known.
     pub as_of: Day,
     /// The evidence that the job demands; `None`: what the inputs can bear.
@@ -51,6 +65,12 @@ impl Target {
             out: PathBuf::from(&plan.output.path),
             job: Job { name: plan.name.clone(), digest: plan.job_digest.clone() },
             book: plan.book.digest().to_owned(),
+            book_parts: super::stale::book_parts(plan),
+            revision: OUTPUT_REVISION,
+            ran_on: plan.began_on(),
+            range: plan.range,
+            claim: plan.claim.clone(),
+            latency_days: plan.book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0),
             as_of: plan.as_of,
             evidence: match plan.evidence {
                 EvidenceWanted::Auto => None,
@@ -85,6 +105,41 @@ impl Target {
             ))),
             _ => Ok(()),
         }
+    }
+}
+
+impl Target {
+    /// Refuses what would leave an output of two minds: weeks of another revision of the program, or a whole
+    /// history as of an earlier day.
+    ///
+    /// # Errors
+    /// [`Error::Usage`], with what to do.
+    pub fn refuse_backwards(&self, published: &Manifest) -> Result<()> {
+        let out = self.out.display();
+        if self.range.is_some() && published.revision != self.revision {
+            return Err(Error::Usage(format!(
+                "{out}: was written by another version of this program, whose tables differ; run once without a range of weeks, \
+                 which judges all of them anew"
+            )));
+        }
+        let newest = published.states.iter().map(|state| state.as_of).chain([published.as_of]).max();
+        match newest.filter(|newest| self.range.is_none() && *newest > self.as_of) {
+            None => Ok(()),
+            Some(newest) => Err(Error::Usage(format!(
+                "{out}: is published as of {}, later than this run's {}; what was known on a past day goes to an output of its \
+                 own: use --out",
+                day_text(newest),
+                day_text(self.as_of)
+            ))),
+        }
+    }
+
+    /// Whether a published week was final everywhere when it was judged, and is now.
+    pub fn was_final(&self, published: &Manifest, week: Day) -> bool {
+        let file = published.files(Table::VtrWeekly).iter().find(|file| file.week == Some(week));
+        let then =
+            file.and_then(|file| published.judged.get(&file.judged_by)).map_or(published.as_of, |judged| judged.as_of);
+        !provisional(week + 6, self.latency_days, then.min(self.as_of))
     }
 }
 

@@ -85,6 +85,12 @@ impl Run {
             out: out.to_path_buf(),
             job: log::Job { name: self.job.into(), digest: self.digest.into() },
             book: "book".into(),
+            book_parts: BTreeMap::from([("the whole".into(), "book".into())]),
+            revision: 2,
+            ran_on: self.as_of,
+            range: self.range,
+            claim: None,
+            latency_days: 14,
             as_of: self.as_of,
             evidence: None,
             spans: tables.into_iter().map(|table| (table, target::span(table, self.range, WEEKS[4]))).collect(),
@@ -116,7 +122,8 @@ impl Run {
     fn facts(&self) -> ManifestFacts {
         let valid = self.weeks.iter().map(|(_, valid)| valid.unsigned_abs()).sum();
         let sums = Sums { read: valid, valid, ..Sums::default() };
-        let input = InputFile { file: "in.csv".into(), bytes: 9, digest: self.input_digest.into() };
+        let input =
+            InputFile { file: "in.csv".into(), bytes: 9, digest: self.input_digest.into(), ..InputFile::default() };
         ManifestFacts {
             evidence: self.evidence,
             inputs: vec![(input, sums)],
@@ -129,6 +136,7 @@ impl Run {
             not_judged: Vec::new(),
             set_aside: Vec::new(),
             warnings: Vec::new(),
+            kept: gates::Kept::default(),
         }
     }
 
@@ -246,7 +254,13 @@ fn account_health_never_goes_back_in_time() {
     let (_folder, out) = folder();
     let run = Run::new("r1", &[(WEEKS[0], 1)]);
     let first = run.publish(&out).unwrap().manifest;
-    let older = Run { id: "r2", as_of: AS_OF - 7, ..run.clone() }.publish(&out).unwrap().manifest;
+    let Err(Error::Usage(message)) = (Run { id: "r0", as_of: AS_OF - 7, ..run.clone() }).publish(&out) else {
+        panic!("went back")
+    };
+    assert!(message.contains("--out"), "{message}");
+    let older =
+        Run { as_of: AS_OF - 7, health_span_read: true, ..Run::ranged("r2", WEEKS[0], WEEKS[0], &[(WEEKS[0], 1)]) };
+    let older = older.publish(&out).unwrap().manifest;
     assert_eq!(older.files(Table::AccountHealth), first.files(Table::AccountHealth));
     assert_eq!((older.health_as_of, older.as_of), (Some(AS_OF), AS_OF - 7));
     let blind =

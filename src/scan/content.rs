@@ -7,7 +7,6 @@ use super::files::Packing;
 use super::store::Origin;
 use crate::job::plan::Limits;
 use flate2::bufread::MultiGzDecoder;
-use sha2::{Digest, Sha256};
 use std::io::{BufRead, BufReader, Read};
 
 /// Inflated bytes up to which the ratio is not looked at: small files of little content inflate much.
@@ -19,7 +18,7 @@ const BUFFER: usize = 128 << 10;
 /// Stored bytes, counted and hashed as they pass.
 struct Stored {
     file: Box<dyn Read + Send>,
-    hash: Sha256,
+    hash: blake3::Hasher,
     bytes: u64,
 }
 
@@ -54,7 +53,7 @@ impl Content {
     /// It cannot be opened, or is not packed as its name says.
     pub fn open(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
         let (file, stored) = (origin.open()?.into_reader(), origin.bytes());
-        let mut bytes = BufReader::with_capacity(BUFFER, Stored { file, hash: Sha256::new(), bytes: 0 });
+        let mut bytes = BufReader::with_capacity(BUFFER, Stored { file, hash: blake3::Hasher::new(), bytes: 0 });
         let head = bytes.fill_buf().map_err(|error| format!("cannot be read: {error}"))?;
         if packing == Packing::Plain {
             not_packed(head)?;
@@ -116,7 +115,7 @@ impl Content {
         Ok(())
     }
 
-    /// Reads what is left as stored; the bytes of the file and their SHA-256 in hex.
+    /// Reads what is left as stored; the bytes of the file and their digest.
     ///
     /// # Errors
     /// The rest cannot be read.
@@ -134,7 +133,7 @@ impl Content {
             bytes.consume(left);
         }
         let stored = bytes.into_inner();
-        Ok((stored.bytes, super::hex(&stored.hash.finalize())))
+        Ok((stored.bytes, super::identity::named(&stored.hash)))
     }
 }
 

@@ -53,6 +53,8 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
             rolling: Rolling::Weekly,
             min_eligible: 10,
             judged_weeks: 8,
+            closed_after_days: None,
+            keep: None,
         },
         limits: Limits {
             max_rejected: (1, 1000),
@@ -79,6 +81,8 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         memory: 1 << 30,
         temp: std::env::temp_dir(),
         job_digest: String::new(),
+        known: std::sync::Arc::default(),
+        claim: None,
         began_at: String::new(),
         run_id: String::new(),
     }

@@ -1,4 +1,4 @@
-//! The footer of a Parquet file: its bytes, their digest, and whether anything is encrypted.
+//! The footer of a Parquet file: its bytes, and whether anything is encrypted.
 //!
 //! It decodes nothing of the data and trusts no length before it was compared with the file's size.
 //! It fails, with the reason only, on what is no Parquet file, is cut off or is encrypted.
@@ -7,20 +7,11 @@ use super::thrift::{self, Fields, Thrift};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, ParquetMetaData, ParquetMetaDataOptions, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
-use sha2::{Digest, Sha256};
 
 const MAGIC: &[u8; 4] = b"PAR1";
 const ENCRYPTED: &[u8; 4] = b"PARE";
 /// Length and magic behind the metadata.
 const TAIL: u64 = 8;
-
-/// A footer that was read.
-pub(crate) struct Footer {
-    /// What it says.
-    pub metadata: ParquetMetaData,
-    /// SHA-256 in hex of the file's size and of the footer's bytes.
-    pub digest: String,
-}
 
 /// Whether the first bytes are looked at although the last ones are sound.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,7 +22,7 @@ pub(crate) enum Head {
     Left,
 }
 
-/// Reads the footer of a file.
+/// Reads the footer of a file and gives what it says.
 ///
 /// # Errors
 /// Why it is none.
@@ -40,7 +31,7 @@ pub(crate) fn read(
     size: u64,
     head: Head,
     options: &ParquetMetaDataOptions,
-) -> Result<Footer, String> {
+) -> Result<ParquetMetaData, String> {
     let bytes = bytes(file, size, head).map_err(|error| match error {
         Trouble::Says(what) => what,
         Trouble::Io(error) => format!("cannot be read: {error}"),
@@ -53,11 +44,7 @@ pub(crate) fn read(
     }
     let decoded =
         super::parquet::guarded(|| ParquetMetaDataReader::decode_metadata_with_options(metadata, Some(options)));
-    let mut hash = Sha256::new();
-    hash.update(size.to_le_bytes());
-    hash.update(&bytes);
-    let metadata = decoded.map_err(|error| format!("has a damaged footer ({error}); write the file again"))?;
-    Ok(Footer { metadata: with_total(metadata), digest: super::hex(&hash.finalize()) })
+    decoded.map(with_total).map_err(|error| format!("has a damaged footer ({error}); write the file again"))
 }
 
 /// Some writers leave the total of rows at 0 beside row groups that have some, and the decoder would

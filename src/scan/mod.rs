@@ -15,6 +15,7 @@ pub(crate) mod files;
 mod fixture;
 pub(crate) mod footer;
 pub(crate) mod headings;
+pub mod identity;
 pub mod isolate;
 pub(crate) mod labels;
 pub(crate) mod marks;
@@ -136,7 +137,7 @@ pub struct SourceFile {
     pub format: Format,
     /// Its size.
     pub bytes: u64,
-    /// Parquet: SHA-256 in hex of size and footer. CSV: `None` until it was read.
+    /// What tells its content; `None`: not known before it was read.
     pub digest: Option<String>,
     /// Rows by the footer; CSV: not known before it was read.
     pub rows: Option<u64>,
@@ -148,6 +149,17 @@ pub struct SourceFile {
     pub columns: ColumnSet,
     /// Columns with one value: constants and those from its path.
     pub constants: Vec<(Column, String)>,
+    /// What is read of it.
+    pub reading: Extent,
+}
+
+/// What is read of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All, or the row groups that can matter.
+    Read,
+    /// Nothing: a published version knows that no row of the same content lies on a day that is read.
+    Kept,
 }
 
 /// When the rows of a row group can lie.
@@ -217,7 +229,7 @@ pub struct UnitEnd {
     pub rows_read: u64,
     /// Stored bytes read.
     pub bytes_read: u64,
-    /// CSV: SHA-256 in hex of the content as stored.
+    /// Text: the digest of the content as stored.
     pub digest: Option<String>,
 }
 
@@ -415,6 +427,7 @@ fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
         days: None,
         columns: mapping.present(),
         constants: mapping.constants.clone(),
+        reading: Extent::Read,
     }
 }
 
@@ -503,10 +516,6 @@ fn consequence(column: Column) -> Option<&'static str> {
         }
         Column::UpdatedAt => "the newer copy of a package is told by file and row only",
     })
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

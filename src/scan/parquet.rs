@@ -148,7 +148,7 @@ pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
     options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
     let footer = footer::read(&file, listed.bytes, head, &options).map_err(one)?;
-    let metadata = Arc::new(footer.metadata);
+    let metadata = Arc::new(footer);
     let plain = plain(&metadata).map_err(|error| one(format!("its columns cannot be understood: {error}")))?;
     let names: Vec<String> = plain.schema().fields().iter().map(|field| field.name().clone()).collect();
     if names.len() > limits.max_columns {
@@ -162,7 +162,7 @@ pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
         return Err(faults);
     }
     let clock = clock(reading, &plain, &mapping);
-    let mut looked = SourceFile { digest: Some(footer.digest), ..source_file(listed, &mapping) };
+    let mut looked = source_file(listed, &mapping);
     let (mut units, mut beyond, mut rows, mut days) = (Vec::new(), Vec::new(), 0, Some(Vec::new()));
     for (group_index, group) in metadata.row_groups().iter().enumerate() {
         let group_rows = group.num_rows() as u64;

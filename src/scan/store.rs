@@ -8,11 +8,48 @@ use crate::error::Error;
 use crate::place::blob::Blob;
 use crate::place::remote::{self, Place, Remote};
 use globset::GlobMatcher;
+use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use super::files::{is_glob, matcher, split_glob};
+
+/// What the system says of a file: as long as all of it stays, the content does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Its device; 0 where the system does not tell.
+    pub device: u64,
+    /// Its number there; 0 where the system does not tell.
+    pub inode: u64,
+    /// Its size.
+    pub bytes: u64,
+    /// When its content was changed last, in nanoseconds since 1970; `None` where the system does not tell.
+    pub modified: Option<i64>,
+    /// When anything about it was changed last, which nobody can set, likewise.
+    pub changed: Option<i64>,
+}
+
+impl Stamp {
+    #[cfg(unix)]
+    fn of(metadata: &Metadata) -> Stamp {
+        use std::os::unix::fs::MetadataExt;
+        let nanos = |seconds: i64, nanos: i64| seconds.checked_mul(1_000_000_000)?.checked_add(nanos);
+        Stamp {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified: nanos(metadata.mtime(), metadata.mtime_nsec()),
+            changed: nanos(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn of(metadata: &Metadata) -> Stamp {
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        let modified = modified.and_then(|since| i64::try_from(since.as_nanos()).ok());
+        Stamp { device: 0, inode: 0, bytes: metadata.len(), modified, changed: None }
+    }
+}
 
 /// Where a file lies, and which state of it is meant.
 #[derive(Clone, Debug)]
@@ -21,10 +58,8 @@ pub enum Origin {
     Disk {
         /// Its path.
         path: PathBuf,
-        /// Its size when it was listed.
-        bytes: u64,
-        /// When it had been changed last; `None` where the system does not tell.
-        modified: Option<SystemTime>,
+        /// What the system said of it when it was listed.
+        stamp: Stamp,
     },
     /// On an object store.
     Store(Remote),
@@ -33,7 +68,24 @@ pub enum Origin {
 impl Origin {
     /// A file of this machine as it is now.
     pub fn disk(path: PathBuf, metadata: &Metadata) -> Origin {
-        Origin::Disk { path, bytes: metadata.len(), modified: metadata.modified().ok() }
+        Origin::Disk { path, stamp: Stamp::of(metadata) }
+    }
+
+    /// Its whole path and what the system said of it, if it lies on this machine.
+    pub(super) fn stamped(&self) -> Option<(String, &Stamp)> {
+        let Origin::Disk { path, stamp } = self else { return None };
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        Some((path.to_str()?.to_owned(), stamp))
+    }
+
+    /// What its store says that its content is; `None` where nobody vouches for it.
+    pub(super) fn told(&self) -> Option<String> {
+        match self {
+            Origin::Disk { .. } => None,
+            Origin::Store(remote) => {
+                remote.etag().map(|etag| format!("etag:{}:{}", etag.trim_matches('"'), remote.bytes()))
+            }
+        }
     }
 
     /// Its path, if it lies on this machine.
@@ -47,7 +99,7 @@ impl Origin {
     /// Its size when it was listed.
     pub fn bytes(&self) -> u64 {
         match self {
-            Origin::Disk { bytes, .. } => *bytes,
+            Origin::Disk { stamp, .. } => stamp.bytes,
             Origin::Store(remote) => remote.bytes(),
         }
     }
@@ -59,10 +111,10 @@ impl Origin {
     pub fn open(&self) -> Result<Blob, String> {
         match self {
             Origin::Store(remote) => Ok(Blob::Remote(remote.anew())),
-            Origin::Disk { path, bytes, modified } => {
+            Origin::Disk { path, stamp } => {
                 let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
                 let metadata = file.metadata().map_err(|error| format!("cannot be looked at: {error}"))?;
-                if metadata.len() != *bytes || metadata.modified().ok() != *modified {
+                if Stamp::of(&metadata) != *stamp {
                     return Err("has changed since the run looked at it; run again".to_owned());
                 }
                 Ok(Blob::File(file))

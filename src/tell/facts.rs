@@ -4,8 +4,9 @@
 
 use crate::fold::{FileCounts, Folded};
 use crate::job::plan::{AsOfMode, Plan};
-use crate::publish::{InputFile, ManifestFacts, SetAside, Sums};
-use crate::scan::{self, Survey};
+use crate::publish::gates::Kept;
+use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, log, stale};
+use crate::scan::{self, Extent, Survey};
 use crate::schema::Table;
 use crate::tables::FileRow;
 use crate::tell::report::{RunReport, grouped};
@@ -72,20 +73,53 @@ fn sums(file: &scan::SourceFile, counts: &FileCounts) -> Sums {
     }
 }
 
+/// What the manifest says of an input that was read.
+fn input_file(file: &scan::SourceFile, counts: &FileCounts) -> InputFile {
+    let tally = &counts.tally;
+    let seen = || tally.first_day.zip(tally.last_day).into_iter().collect();
+    InputFile {
+        file: file.shown.clone(),
+        bytes: file.bytes,
+        digest: counts.digest.clone(),
+        days: stale::days(file).or_else(|| (file.rows_pruned == 0).then(seen)),
+        later: tally.later.map(log::Later::from),
+        rows: counts.rows_read,
+        rejected: tally.rejected,
+    }
+}
+
+/// Remembers the texts that were hashed as they were read.
+pub(crate) fn learn(plan: &Plan, survey: &Survey, folded: &Folded) {
+    for (file, counts) in survey.files.iter().zip(&folded.files) {
+        if file.digest.is_none() && !counts.digest.is_empty() {
+            plan.known.learn(&file.origin, &counts.digest, plan.began_nanos());
+        }
+    }
+}
+
 /// What the manifest says, and the report with it.
 pub(crate) fn facts(
     plan: &Plan,
     survey: &Survey,
     folded: &Folded,
-    published_apart: Option<i64>,
+    base: Option<&Manifest>,
     report: &mut RunReport,
 ) -> ManifestFacts {
+    let published_apart = base.and_then(|base| base.copies_apart_days);
     let mut inputs = Vec::new();
-    let mut total = Sums::default();
+    let (mut total, mut kept) = (Sums::default(), Kept::default());
     for (file, counts) in survey.files.iter().zip(&folded.files) {
         let own = sums(file, counts);
         total = total.plus(&own);
-        inputs.push((InputFile { file: file.shown.clone(), bytes: file.bytes, digest: counts.digest.clone() }, own));
+        let before = base.into_iter().flat_map(|base| &base.inputs).find(|input| input.file == file.shown);
+        let input = match before.filter(|_| file.reading == Extent::Kept) {
+            Some(before) => {
+                kept = Kept { rows: kept.rows + before.rows, rejected: kept.rejected + before.rejected };
+                before.clone()
+            }
+            None => input_file(file, counts),
+        };
+        inputs.push((input, own));
     }
     // Of the total, what can be told without the files is: rows as they arrived, classes as the weeks add up.
     total.read = folded.rows_taken;
@@ -117,6 +151,7 @@ pub(crate) fn facts(
         unpriced: folded.unpriced,
         copies_apart_days: apart,
         health_span_read: plan.counts_health_span(),
+        kept,
         not_judged: survey.not_judged.iter().map(|absent| not_judged(absent, survey.files.len())).collect(),
         set_aside,
         warnings,

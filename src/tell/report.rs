@@ -4,9 +4,11 @@
 //! to a program on stdout (`--json`) and to `_runs/<run id>/report.json`; only the last can fail.
 
 use crate::error::Result;
+use crate::job::plan::Plan;
+use crate::publish::log::day_text;
 use crate::publish::store::{Content, Store};
 use crate::publish::unfinished::Alive;
-use crate::publish::{Checked, RUNS, SetAside, Sums};
+use crate::publish::{Checked, Manifest, RUNS, SetAside, Sums};
 use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -44,7 +46,9 @@ pub struct RunReport {
     pub version: Option<u64>,
     /// What the weeks of that version come to: final ones first, then those that still move.
     pub headline: Option<String>,
-    /// The accounting identity.
+    /// What the newest version says, whatever this run did; absent while nothing is published.
+    pub newest: Option<Newest>,
+    /// The accounting identity of what this run read.
     pub counts: Sums,
     /// Packages for which a rule asked for a value that could not be compared.
     pub unpriced: u64,
@@ -94,6 +98,75 @@ pub struct SinkState {
     pub version: Option<u64>,
     /// The version that is published.
     pub published: u64,
+}
+
+/// What a version says over all its weeks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Newest {
+    /// The version.
+    pub version: u64,
+    /// The last day of which anything was known when it was published.
+    pub as_of: String,
+    /// The day that `account_health` is of.
+    pub health_as_of: Option<String>,
+    /// Weeks that cannot move any more.
+    pub final_weeks: Counts,
+    /// Weeks that still move.
+    pub open_weeks: Counts,
+    /// What a reader should know of any week.
+    pub warnings: Vec<String>,
+}
+
+/// Packages of some weeks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Valid ones.
+    pub valid: u64,
+    /// Valid ones and defects.
+    pub eligible: u64,
+}
+
+impl Counts {
+    fn of([_, _, valid, defect]: [u64; 4]) -> Counts {
+        Counts { valid, eligible: valid + defect }
+    }
+
+    /// The rate, cut.
+    pub fn percent(self) -> String {
+        vtr_kernel::tally::Tally { valid: self.valid, eligible: self.eligible }.percent()
+    }
+}
+
+impl Newest {
+    /// Of a manifest, final by the marketplaces of a plan's book.
+    pub fn of(manifest: &Manifest, plan: &Plan) -> Newest {
+        let latency = plan.book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0);
+        let [final_weeks, open_weeks] = manifest.final_and_open(latency).map(Counts::of);
+        Newest {
+            version: manifest.version,
+            as_of: day_text(manifest.as_of),
+            health_as_of: manifest.health_as_of.map(day_text),
+            final_weeks,
+            open_weeks,
+            warnings: manifest.all_warnings(),
+        }
+    }
+
+    /// Final weeks first, then open ones.
+    pub fn headline(&self) -> Option<String> {
+        let Newest { final_weeks, open_weeks, .. } = self;
+        let of = |counts: &Counts| format!("{} of {} eligible packages", counts.percent(), grouped(counts.eligible));
+        match (final_weeks.eligible, open_weeks.eligible) {
+            (0, 0) => None,
+            (_, 0) => Some(format!("valid tracking rate {} in final weeks", of(final_weeks))),
+            (0, _) => Some(format!("valid tracking rate {} in open weeks; no week is final yet", of(open_weeks))),
+            _ => Some(format!(
+                "valid tracking rate {} in final weeks; open weeks: {} so far",
+                of(final_weeks),
+                of(open_weeks)
+            )),
+        }
+    }
 }
 
 /// How a run ended.
@@ -161,7 +234,6 @@ impl RunReport {
     /// A few lines for a person; warnings stand apart.
     pub fn summary(&self) -> String {
         let counts = &self.counts;
-        let eligible = counts.valid + counts.defect;
         if self.counts.read == 0 && self.outcome == Outcome::Failed {
             return format!("{}: {}", self.job, self.ending());
         }
@@ -179,12 +251,8 @@ impl RunReport {
             grouped(counts.outside_range),
             grouped(counts.rejected),
         ));
-        let tally = vtr_kernel::tally::Tally { valid: counts.valid, eligible };
-        if let Some(headline) = &self.headline {
-            lines.push(headline.clone());
-        } else if eligible > 0 {
-            lines.push(format!("valid tracking rate {} of {} eligible packages", tally.percent(), grouped(eligible)));
-        }
+        let headline = self.headline.clone().or_else(|| self.newest.as_ref().and_then(Newest::headline));
+        lines.extend(headline);
         let memory = self.peak_rss_bytes.map_or_else(String::new, |bytes| format!(", {} MiB at most", bytes >> 20));
         let files = grouped(self.files);
         lines.push(format!("{files} files, {:.1} s, {} rows/s{memory}", self.seconds, grouped(self.rows_per_s as u64)));

@@ -3,6 +3,7 @@
 //! It turns the command line into plain arguments and must do no work of its own. What a verb says
 //! to a program goes through [`print`], which is where a reader that went away is noticed.
 
+pub mod age;
 pub mod book;
 pub mod carriers;
 mod compare;
@@ -50,7 +51,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Plan(args) => plan::run(args, global),
         Verb::Explain(args) => explain::run(args, global),
         Verb::Defects(args) => published::defects(args),
-        Verb::Health(args) => published::health(args),
+        Verb::Health(args) => published::health(args, SystemTime::now()),
         Verb::Worklist(args) => worklist::run(args),
         Verb::Report(args) => report::run(args),
         Verb::Carriers(args) => carriers::run(args),

@@ -1,13 +1,13 @@
 //! `vtr plan`: what a run would read and replace, and why, without doing it.
 //!
-//! It checks job, book, paths and schemas as a run does, and looks at footers only. It writes
-//! nothing, and fails where a run would fail before it reads data.
+//! It checks job, book, paths and schemas as a run does, and of the inputs hashes what may have changed and
+//! reads a changed text for its days. It writes nothing, and fails where a run would fail before it reads data.
 
 use crate::cli::{GlobalOptions, PlanArgs};
 use crate::error::Result;
 use crate::job::{self, plan::Plan};
-use crate::publish::stale::{self, Outdated, Stale};
-use crate::publish::{Manifest, Span, log};
+use crate::publish::stale::{self, Look, Rehash, Stale, Weeks};
+use crate::publish::{Manifest, Span, log, outdated};
 use crate::scan::{self, Survey};
 use crate::schema::Table;
 use crate::tell::report::grouped;
@@ -18,20 +18,18 @@ use vtr_kernel::calendar::{Day, date_from_day, iso_week};
 
 /// Plans the job.
 pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
-    let plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
-    let survey = scan::survey(&plan)?;
-    let base = base(&plan)?;
-    crate::publish::refuse_other(&plan, base.as_ref(), survey.evidence)?;
+    let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
+    let store = crate::publish::at(Path::new(&plan.output.path))?;
+    let base = log::latest(store.as_ref())?;
+    stale::recall(&mut plan, base.as_ref(), store.as_ref(), Rehash::Changed)?;
+    let mut survey = scan::survey(&plan)?;
+    crate::publish::refuse_other(&plan, base.as_ref(), Some(survey.evidence))?;
     let mut text = String::new();
     job_lines(&plan, &survey, &mut text);
     input_lines(&plan, &survey, &mut text);
     output_lines(&plan, base.as_ref(), &mut text);
-    stale_lines(&plan, &survey, base.as_ref(), &mut text)?;
+    stale_lines(&plan, &mut survey, base.as_ref(), &mut text)?;
     super::print_lines(&text)
-}
-
-fn base(plan: &Plan) -> Result<Option<Manifest>> {
-    log::latest(crate::publish::at(Path::new(&plan.output.path))?.as_ref())
 }
 
 fn put(text: &mut String, head: &str, line: &str) {
@@ -118,29 +116,34 @@ fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut String) {
 }
 
 /// The published weeks that are outdated, and those that would be gone, as far as inputs tell.
-fn stale_lines(plan: &Plan, survey: &Survey, base: Option<&Manifest>, text: &mut String) -> Result<()> {
+fn stale_lines(plan: &Plan, survey: &mut Survey, base: Option<&Manifest>, text: &mut String) -> Result<()> {
     let Some(base) = base else { return Ok(()) };
     let store = crate::publish::at(Path::new(&plan.output.path))?;
-    match stale::stale(plan, survey, store.as_ref())? {
+    let look = Look::at(plan, survey, base, store.as_ref())?;
+    match look.stale() {
         Stale::Everything(why) => put(text, "stale", &format!("all weeks: {why}")),
-        Stale::Some(Outdated { weeks: stale, health }) => {
+        Stale::Some(Weeks { weeks: stale, health, dropped, .. }) => {
             if stale.is_empty() {
                 put(text, "stale", "no week");
             }
             let reasons: std::collections::BTreeSet<&String> = stale.values().collect();
             for reason in reasons {
                 let of_reason = stale.iter().filter(|(_, why)| *why == reason);
-                for range in stale::ranges(of_reason.map(|(week, _)| *week)) {
+                for range in outdated::ranges(of_reason.map(|(week, _)| *week), 0) {
                     put(text, "stale", &format!("{}: {reason}", weeks(range.first, range.last)));
                 }
             }
             health.iter().for_each(|why| put(text, "stale", &format!("account_health: {why}")));
+            dropped.iter().for_each(|table| put(text, "drops", &format!("{table}: the job makes it no more")));
+            if let Some(first) = plan.first_open().filter(|first| stale.keys().any(|week| week < first)) {
+                put(text, "closed", &format!("weeks before {} stay as they are", iso_week(first)));
+            }
         }
     }
-    match stale::vanishing(plan, survey, base, store.as_ref())? {
+    match look.vanishing() {
         None => put(text, "vanishes", "not known before reading"),
         Some(gone) => {
-            for range in stale::ranges(gone) {
+            for range in outdated::ranges(gone, 0) {
                 put(text, "vanishes", &format!("{}: no input can hold a day of it", weeks(range.first, range.last)));
             }
         }

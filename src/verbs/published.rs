@@ -3,6 +3,7 @@
 //! It opens the manifest, once, and hands its files on; it reads no table itself. It fails where the
 //! output has no publication or lacks the table, or a filter is not understood.
 
+use super::age::Age;
 use super::filters::{Asked, Filters, Packages, Published, Wanted};
 use super::listing::{self, Format};
 use super::{compare, defects, health};
@@ -15,7 +16,7 @@ use crate::schema::Table;
 use crate::tables::health::Status;
 use std::io::{Write, stderr, stdout};
 use std::time::SystemTime;
-use vtr_kernel::calendar::day_from_date;
+use vtr_kernel::calendar::Day;
 use vtr_kernel::mend::FixableBy;
 
 /// `vtr defects`.
@@ -90,8 +91,8 @@ fn no_defects(reason: Option<&str>, packages: Option<Packages>) -> String {
 ///
 /// # Errors
 /// Those of the manifest and of the list; [`Error::Gate`] by `--fail-on`.
-pub fn health(args: &HealthArgs) -> Result<()> {
-    if args.fail_on == Some(FailOn::Worse) && args.compare.is_none() {
+pub fn health(args: &HealthArgs, now: SystemTime) -> Result<()> {
+    if args.fail_on.contains(&FailOn::Worse) && args.compare.is_none() {
         return Err(Error::Usage("--fail-on worse: give the version to compare with by --compare".into()));
     }
     let store = publish::at(&args.out)?;
@@ -107,36 +108,30 @@ pub fn health(args: &HealthArgs) -> Result<()> {
         filters: Filters::of(&asked, &*job::shelf::book(&[])?, &published)?,
         format: format_of(args.format, args.json),
         limit: args.limit,
-        fail_on: args.fail_on.and_then(|status| match status {
-            FailOn::Breach => Some(Status::Breach),
-            FailOn::AtRisk => Some(Status::AtRisk),
-            FailOn::Worse => None,
-        }),
+        fail_on: args.fail_on.iter().filter_map(status).min(),
     };
     if let Some(before) = args.compare {
         let before = version(store.as_ref(), Table::AccountHealth, Some(before))?;
-        let worse = if args.fail_on == Some(FailOn::Worse) { compare::Worse::Fails } else { compare::Worse::Said };
+        let worse = if args.fail_on.contains(&FailOn::Worse) { compare::Worse::Fails } else { compare::Worse::Said };
         let compared =
             compare::run(store.as_ref(), (&before, &manifest), &query, worse, &mut stdout().lock(), &mut stderr());
         return listing::unless_pipe_closed(compared);
     }
     let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
+    let today = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
+    let age = Age::of(&manifest, Day::try_from(today).unwrap_or(Day::MAX), args.max_age);
+    age.iter().for_each(|age| age.tell(&mut stderr()));
     health::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())?;
-    age(&manifest);
-    Ok(())
+    age.filter(|_| args.fail_on.contains(&FailOn::Stale)).map_or(Ok(()), |age| age.gate())
 }
 
-/// Says how old the figures are.
-fn age(manifest: &Manifest) {
-    let as_of = manifest.health_as_of.unwrap_or(manifest.as_of);
-    let today = day_from_date(chrono::DateTime::<chrono::Utc>::from(SystemTime::now()).date_naive());
-    let age = match today - as_of {
-        0 => "today".to_owned(),
-        1 => "yesterday".to_owned(),
-        days if days > 1 => format!("{days} days ago"),
-        _ => "a day to come".to_owned(),
-    };
-    crate::progress::say(&format!("figures as of {}, {age}", vtr_kernel::calendar::date_from_day(as_of)));
+/// The status from which on a list fails.
+fn status(fail_on: &FailOn) -> Option<Status> {
+    match fail_on {
+        FailOn::Breach => Some(Status::Breach),
+        FailOn::AtRisk => Some(Status::AtRisk),
+        FailOn::Worse | FailOn::Stale => None,
+    }
 }
 
 fn open(store: &dyn Store, table: Table) -> Result<Manifest> {

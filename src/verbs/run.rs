@@ -7,16 +7,23 @@
 use crate::cli::{GlobalOptions, RunArgs};
 use crate::error::{Error, Result};
 use crate::job;
-use crate::job::plan::{Plan, WeekRange};
+use crate::job::plan::{Claim, Plan, WeekRange};
 use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
-use crate::publish::stale::{self, Outdated, Stale};
-use crate::tell::report::{Outcome, RunReport};
+use crate::publish::gc::{self, Mode};
+use crate::publish::log::{self, InputFile, Manifest};
+use crate::publish::outdated;
+use crate::publish::stale::{self, Look, Rehash, Stale, Weeks};
+use crate::publish::store::Store;
+use crate::scan;
+use crate::schema::Table;
+use crate::tell::report::{Newest, Outcome, RunReport};
 use crate::tell::{lineage, metrics};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
-use vtr_kernel::calendar::{Day, monday};
+use vtr_kernel::calendar::{Day, last_plausible_day, monday};
 
 /// Runs the job, and leaves the figures of its last publication.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
@@ -99,62 +106,289 @@ fn publications(
     let plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
     let plan = planned.insert(plan);
     *last = crate::tell::facts::begin_report(plan);
-    if args.batch.is_none() && !args.stale {
-        return one(plan, args, global, last);
-    }
-    let asked = plan.range;
-    if asked.is_none() && !args.stale {
+    if plan.range.is_none() && args.batch.is_some() {
         return Err(Error::Usage("--batch needs the weeks of the backfill: give --from and --to, or --last".into()));
     }
-    let tell = |line: String| {
-        if !global.quiet {
-            say(&line)
+    let store = publish::at(Path::new(&plan.output.path))?;
+    let base = log::latest(store.as_ref())?;
+    let rehash = if args.rehash { Rehash::All } else { Rehash::Changed };
+    stale::recall(plan, base.as_ref(), store.as_ref(), rehash)?;
+    let run = Run { args, global, base: base.as_ref(), store: store.as_ref() };
+    let ended = match (plan.range, args.batch, args.stale) {
+        (None, ..) => run.up_to_date(plan, last),
+        (Some(_), None, false) => run.weeks_asked_for(plan, last),
+        (Some(asked), _, _) => run.batches(plan, asked, last),
+    };
+    if last.begun
+        && let Err(error) = stale::remember(plan, store.as_ref())
+    {
+        // What is not remembered is hashed again.
+        warn(&error.told());
+    }
+    if let (Err(_), true, Some(path)) = (&ended, last.ended_at.is_empty(), &args.lineage) {
+        // What failed before a run began has a beginning and an end all the same.
+        lineage::append(path, &lineage::started(plan))?;
+        lineage::append(path, &lineage::ended(plan, last, &ended))?;
+    }
+    ended?;
+    match plan.output.keep.filter(|_| args.range.from.is_none() && args.range.to.is_none() && args.range.last.is_none())
+    {
+        Some(keep) if last.outcome == Outcome::Published => run.collect(keep),
+        _ => Ok(()),
+    }
+}
+
+/// What the runs of one command line have in common.
+struct Run<'a> {
+    args: &'a RunArgs,
+    global: &'a GlobalOptions,
+    /// The newest version when it began.
+    base: Option<&'a Manifest>,
+    store: &'a dyn Store,
+}
+
+impl Run<'_> {
+    fn tell(&self, line: &str) {
+        if !self.global.quiet {
+            say(line);
         }
-    };
-    let weeks = match outdated(plan)? {
-        Stale::Some(stale) => with_health(plan, stale),
-        Stale::Everything(why) => match (asked, args.batch) {
-            (Some(range), Some(_)) => whole(range, why),
-            _ => {
-                tell(format!("stale: all weeks asked for: {why}"));
-                return one(plan, args, global, last);
+    }
+
+    fn one(&self, plan: &Plan, last: &mut RunReport) -> Result<()> {
+        one(plan, self.args, self.global, last)
+    }
+
+    /// Brings the output up to date.
+    fn up_to_date(&self, plan: &mut Plan, last: &mut RunReport) -> Result<()> {
+        let Some(base) = self.base.filter(|_| !self.args.full) else { return self.one(plan, last) };
+        publish::refuse_other(plan, Some(base), None)?;
+        let mut survey = scan::survey(plan)?;
+        publish::refuse_other(plan, Some(base), Some(survey.evidence))?;
+        let look = Look::at(plan, &mut survey, base, self.store)?;
+        let (found, inputs) = (look.stale(), look.digests());
+        let closed = plan.first_open();
+        let Weeks { mut weeks, health, dropped, gone } = match found {
+            Stale::Some(weeks) => weeks,
+            Stale::Everything(why) => {
+                self.tell(&format!("{}: all weeks are judged: {why}", plan.name));
+                let Some(first) = closed else { return self.one(plan, last) };
+                let range = WeekRange { first, last: monday(last_plausible_day(plan.as_of)) };
+                plan.claim = Some(Arc::default());
+                job::restart(plan, range, SystemTime::now());
+                return self.one(plan, last);
             }
-        },
-    };
-    let at_most = args.batch.and_then(|weeks| i32::try_from(weeks).ok()).unwrap_or(i32::MAX / 14);
-    let batches: Vec<WeekRange> = match (asked, args.stale) {
-        (Some(range), false) => cut(range, at_most),
-        _ => stale::ranges(weeks.keys().copied()).into_iter().flat_map(|range| cut(range, at_most)).collect(),
-    };
-    if plan.backfill.is_none() {
-        plan.backfill = asked.filter(|_| args.batch.is_some());
-    }
-    for (index, batch) in batches.iter().enumerate() {
-        let (from, to) = batch.days();
-        let named = format!(
-            "batch {} of {}, {} to {}",
-            index + 1,
-            batches.len(),
-            vtr_kernel::calendar::iso_week(from),
-            vtr_kernel::calendar::iso_week(to)
-        );
-        let Some((_, why)) = weeks.range(from..=to).next() else {
-            tell(format!("{named}: stands as it would be published"));
-            continue;
         };
-        tell(format!("{named}: {why}"));
-        job::restart(plan, *batch, SystemTime::now());
-        one(plan, args, global, last)?;
+        let held: BTreeSet<Day> =
+            weeks.keys().copied().filter(|week| closed.is_some_and(|first| *week < first)).collect();
+        weeks.retain(|week, _| !held.contains(week));
+        if !held.is_empty() {
+            let (first, last) = (iso(held.first()), iso(held.last()));
+            let count = held.len();
+            self.tell(&format!(
+                "{}: {count} outdated weeks from {first} to {last} are closed and stay as they are",
+                plan.name
+            ));
+        }
+        if let Some(why) = &health {
+            let (from, to) = plan.health_span();
+            weeks.entry(monday(to)).or_insert(format!("account_health: {why}"));
+            plan.backfill = Some(WeekRange { first: monday(from), last: monday(to) });
+        } else if let (true, Some(table)) = (weeks.is_empty(), self.reshaped(plan, base, &dropped)) {
+            weeks.insert(monday(plan.health_span().1), table);
+        }
+        if weeks.is_empty() {
+            return self.nothing(plan, base, last);
+        }
+        gone.iter().for_each(|input| warn_gone(input, &weeks));
+        let published = base.all_files().filter_map(|file| file.week).collect::<BTreeSet<Day>>();
+        if held.is_empty() && closed.is_none() && published.iter().all(|week| weeks.contains_key(week)) {
+            self.tell(&format!(
+                "{}: all weeks are outdated: {}",
+                plan.name,
+                weeks.values().next().map_or("", |why| why)
+            ));
+            plan.backfill = None;
+            return self.one(plan, last);
+        }
+        let held = stale::spans(&held);
+        self.ranges(plan, &weeks, Claim { base: base.version, inputs, held }, last)
     }
-    if batches.is_empty() {
-        tell(format!("{}: no week is stale", plan.name));
+
+    /// The outdated weeks range after range; the last publication tells that all others stand as they are.
+    fn ranges(&self, plan: &mut Plan, weeks: &BTreeMap<Day, String>, claim: Claim, last: &mut RunReport) -> Result<()> {
+        // Ranges whose copies and windows meet are cheaper read as one.
+        let gap = (plan.copies_within_days + 30) / 7;
+        let ranges = outdated::ranges(weeks.keys().copied(), gap);
+        let copies = match plan.identity {
+            Some(_) => {
+                let days = plan.copies_within_days;
+                let apart = self.base.and_then(|base| base.copies_apart_days);
+                let measured = apart.map_or(String::new(), |apart| format!(", the farthest seen {apart}"));
+                format!(", as long as copies of a package lie within {days} days of each other{measured}")
+            }
+            None => String::new(),
+        };
+        let (mut base, backfill) = (claim.base, plan.backfill);
+        for (index, range) in ranges.iter().enumerate() {
+            let (from, to) = range.days();
+            let mut reasons: Vec<&str> = weeks.range(from..=to).map(|(_, why)| why.as_str()).collect();
+            reasons.dedup();
+            let more = if reasons.len() > 2 { ", ..." } else { "" };
+            reasons.truncate(2);
+            self.tell(&format!(
+                "{}: {} to {}: {}{more}",
+                plan.name,
+                iso(Some(&from)),
+                iso(Some(&to)),
+                reasons.join(", ")
+            ));
+            let is_last = index + 1 == ranges.len();
+            plan.claim = Some(Arc::new(if is_last { Claim { base, ..claim.clone() } } else { Claim::default() }));
+            plan.backfill = backfill.filter(|span| (from..=to).contains(&span.last));
+            job::restart(plan, *range, SystemTime::now());
+            self.one(plan, last)?;
+            base = last.version.unwrap_or(base);
+            self.recalled(plan, base)?;
+        }
+        self.tell(&format!("{}: up to date as a run with --full would leave it{copies}", plan.name));
+        Ok(())
     }
-    Ok(())
+
+    /// What the version that was just published says of text files.
+    fn recalled(&self, plan: &mut Plan, version: u64) -> Result<()> {
+        if plan.known.version == Some(version) {
+            return Ok(());
+        }
+        stale::remember(plan, self.store)?;
+        let base = log::read(self.store, version)?;
+        stale::recall(plan, Some(&base), self.store, Rehash::Changed)
+    }
+
+    /// Why a publication is due although no week is outdated: its tables are not those of the job.
+    fn reshaped(&self, plan: &Plan, base: &Manifest, dropped: &[String]) -> Option<String> {
+        let new = plan.output.tables.iter().find(|table| !base.has(**table) && **table != Table::AccountHealth);
+        let dropped = dropped.first().map(|table| format!("{table} is made no more"));
+        new.map(|table| format!("{} is new", table.name())).or(dropped)
+    }
+
+    /// Nothing is outdated.
+    fn nothing(&self, plan: &Plan, base: &Manifest, last: &mut RunReport) -> Result<()> {
+        (last.outcome, last.version) = (Outcome::Unchanged, Some(base.version));
+        (last.newest, last.evidence) = (Some(Newest::of(base, plan)), base.evidence.clone());
+        last.finish();
+        if self.args.json {
+            super::print(last.to_json() + "\n")?;
+        }
+        self.tell(&format!("{}: no week is outdated; version {} stands", plan.name, base.version));
+        last.newest.iter().filter_map(Newest::headline).for_each(|line| self.tell(&line));
+        last.newest.iter().flat_map(|newest| &newest.warnings).for_each(|warning| warn(warning));
+        Ok(())
+    }
+
+    /// The weeks that a person asked for, and what of the others is outdated and stays so.
+    fn weeks_asked_for(&self, plan: &Plan, last: &mut RunReport) -> Result<()> {
+        if let Some(base) = self.base {
+            publish::refuse_other(plan, Some(base), None)?;
+            let mut survey = scan::survey(plan)?;
+            let mut whole =
+                job::load(&self.args.job.job, &super::overrides(&self.args.job, &self.args.range), SystemTime::now())?;
+            (whole.range, whole.known, whole.as_of) = (None, plan.known.clone(), plan.as_of);
+            if let Stale::Some(Weeks { weeks, .. }) = Look::at(&whole, &mut survey, base, self.store)?.stale() {
+                let asked = plan.range.map_or((Day::MIN, Day::MAX), |range| range.days());
+                let others = weeks.into_iter().filter(|(week, _)| !(asked.0..=asked.1).contains(week));
+                let others: BTreeMap<Day, String> = others.collect();
+                for range in outdated::ranges(others.keys().copied(), 0) {
+                    let (from, to) = range.days();
+                    let why = &others[&from];
+                    let weeks = format!("{} to {}", iso(Some(&from)), iso(Some(&to)));
+                    self.tell(&format!(
+                        "{weeks} stay as they are though outdated ({why}); a run without weeks judges them"
+                    ));
+                }
+            }
+        }
+        self.one(plan, last)
+    }
+
+    /// Weeks that a person asked for, so many at a time, those that are outdated.
+    fn batches(&self, plan: &mut Plan, asked: WeekRange, last: &mut RunReport) -> Result<()> {
+        let args = self.args;
+        let weeks = match self.base {
+            None => whole(asked, "nothing is published yet".into()),
+            Some(base) => {
+                let mut survey = scan::survey(plan)?;
+                publish::refuse_other(plan, Some(base), Some(survey.evidence))?;
+                match Look::at(plan, &mut survey, base, self.store)?.stale() {
+                    Stale::Some(stale) => with_health(plan, stale),
+                    Stale::Everything(why) => whole(asked, why),
+                }
+            }
+        };
+        let at_most = args.batch.and_then(|weeks| i32::try_from(weeks).ok()).unwrap_or(i32::MAX / 14);
+        let batches: Vec<WeekRange> = match args.stale {
+            false => cut(asked, at_most),
+            true => {
+                outdated::ranges(weeks.keys().copied(), 0).into_iter().flat_map(|range| cut(range, at_most)).collect()
+            }
+        };
+        if plan.backfill.is_none() {
+            plan.backfill = Some(asked);
+        }
+        for (index, batch) in batches.iter().enumerate() {
+            let (from, to) = batch.days();
+            let named = format!("batch {} of {}, {} to {}", index + 1, batches.len(), iso(Some(&from)), iso(Some(&to)));
+            let Some((_, why)) = weeks.range(from..=to).next() else {
+                self.tell(&format!("{named}: stands as it would be published"));
+                continue;
+            };
+            self.tell(&format!("{named}: {why}"));
+            job::restart(plan, *batch, SystemTime::now());
+            self.one(plan, last)?;
+        }
+        if batches.is_empty() {
+            self.tell(&format!("{}: no week is outdated", plan.name));
+        }
+        Ok(())
+    }
+
+    /// Deletes what only older versions name.
+    fn collect(&self, keep: u64) -> Result<()> {
+        match gc::collect(self.store, keep, SystemTime::now(), Mode::Delete) {
+            Ok(collected) if collected.files > 0 => {
+                self.tell(&format!("deleted {} files of versions before {}", collected.files, collected.oldest_kept));
+                Ok(())
+            }
+            // Another run is publishing; the next one cleans.
+            Ok(_) | Err(Error::Conflict(_)) => Ok(()),
+            Err(error) => {
+                warn(&error.told());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn iso(week: Option<&Day>) -> String {
+    week.map(|week| vtr_kernel::calendar::iso_week(*week)).unwrap_or_default()
+}
+
+/// Names the weeks that lose rows because a file is gone.
+fn warn_gone(input: &InputFile, weeks: &BTreeMap<Day, String>) {
+    let held = |week: &Day| input.days.iter().flatten().any(|(first, last)| *first <= *week + 6 && *week <= *last);
+    let lost: BTreeSet<Day> = weeks.keys().copied().filter(held).collect();
+    let (Some(first), Some(last)) = (lost.first(), lost.last()) else { return };
+    warn(&format!(
+        "{}: the file is gone, and its rows with it, from {} to {}; [output] closed_after_days keeps weeks as they are whose \
+         inputs are deleted as a rule",
+        vtr_kernel::text::shown(&input.file),
+        iso(Some(first)),
+        iso(Some(last))
+    ));
 }
 
 /// The weeks to run; where `account_health` is stale the one with the last of its days is among them, and
 /// counts the days before it too.
-fn with_health(plan: &mut Plan, stale: Outdated) -> BTreeMap<Day, String> {
+fn with_health(plan: &mut Plan, stale: Weeks) -> BTreeMap<Day, String> {
     let mut weeks = stale.weeks;
     if let Some(why) = stale.health {
         let (from, to) = plan.health_span();
@@ -163,15 +397,6 @@ fn with_health(plan: &mut Plan, stale: Outdated) -> BTreeMap<Day, String> {
         plan.backfill = Some(plan.range.unwrap_or(WeekRange { first, last }));
     }
     weeks
-}
-
-fn outdated(plan: &Plan) -> Result<Stale> {
-    let survey = crate::scan::survey(plan)?;
-    let store = publish::at(Path::new(&plan.output.path))?;
-    if let Some(base) = publish::log::latest(store.as_ref())? {
-        publish::refuse_other(plan, Some(&base), survey.evidence)?;
-    }
-    stale::stale(plan, &survey, store.as_ref())
 }
 
 /// Every week of a range, for one reason.

@@ -108,7 +108,7 @@ impl History {
         files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What differs between an output that was brought up to date by `--stale` and a full run's, as of a day.
+    /// What differs between an output that was brought up to date and a full run's, as of a day.
     fn stale_and_full(&self, out: &str, fresh: &str, extra: &[&str]) -> Vec<String> {
         let job = self.folder.path().join("job.toml").display().to_string();
         let run = |out: &str, more: &[&str]| {
@@ -116,8 +116,8 @@ impl History {
             let args = ["run", &job, "--quiet", "--out", &out, "--set", "limits.max_vanished_weeks=999"];
             ok(&[&args, extra, more].concat());
         };
-        run(out, &["--stale"]);
-        run(fresh, &[]);
+        run(out, &[]);
+        run(fresh, &["--full"]);
         let (stale, fresh) = (self.published(out), self.published(fresh));
         stale.symmetric_difference(&fresh).cloned().collect()
     }
@@ -372,7 +372,7 @@ fn recent(packages: Vec<Package>, by: i64) -> Vec<Package> {
     })
 }
 
-/// What `--stale` leaves is what a full run publishes, `account_health` and windows of empty weeks included.
+/// What a plain run leaves is what a full run publishes, `account_health` and windows of empty weeks included.
 #[test]
 fn what_is_stale_is_all_that_a_full_run_would_change() {
     let today = today();

@@ -21,3 +21,4 @@ mod readme;
 mod reconcile;
 mod support;
 mod truth;
+mod unchanged;

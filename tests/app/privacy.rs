@@ -173,7 +173,10 @@ fn columns_that_a_job_does_not_map_never_come_out() {
     let mut printed = vec![
         loud(at, &["plan", "job.toml"]),
         loud(at, &["run", "job.toml", "--json", "--show-values"]),
-        loud(at, &["run", "job.toml", "--show-values", "--log-format", "json", "--set", "limits.max_rejected=0%"]),
+        loud(
+            at,
+            &["run", "job.toml", "--show-values", "--log-format", "json", "--full", "--set", "limits.max_rejected=0%"],
+        ),
         loud(at, &["explain", "job.toml", "--seller", "A1", "--order", "305-1"]),
         loud(at, &["explain", "job.toml", "--seller", "A1", "--order", "306-1"]),
         loud(at, &["defects", "out", "--format", "csv"]),

@@ -100,19 +100,16 @@ fn changed_inputs_make_their_weeks_stale_and_only_those_are_run() {
     let planned = ok(&["plan", &job, "--out", &out]);
     assert!(planned.contains("vanishes   2026-W0"), "{planned}");
     let stale: Vec<&str> = planned.lines().filter(|line| line.starts_with("stale")).collect();
-    assert!(
-        stale.len() == 2 && stale[0].contains("inputs have changed") && stale[0].contains("2025-W49 to"),
-        "{stale:?}"
-    );
-    assert!(stale[1].starts_with("stale      account_health: inputs have changed"), "{stale:?}");
+    assert!(stale.len() == 2 && stale[0].contains(": gone: ") && stale[0].contains("2025-W49 to"), "{stale:?}");
+    assert!(stale[1].starts_with("stale      account_health: gone: "), "{stale:?}");
     let fresh = folder.path().join("fresh").display().to_string();
     ok(&["run", &job, "--quiet", "--out", &fresh]);
-    let run = vtr(&["run", &job, "--out", &out, "--stale", "--set", "limits.max_vanished_weeks=9"]);
+    let run = vtr(&["run", &job, "--out", &out, "--set", "limits.max_vanished_weeks=9"]);
     assert!(run.status.success(), "{}", text(&run.stderr));
     let (stale, fresh) = (published(Path::new(&out)), published(Path::new(&fresh)));
     assert_eq!(stale, fresh, "what is stale is all that a full run would change");
-    let none = vtr(&["run", &job, "--out", &out, "--stale"]);
-    assert!(text(&none.stderr).contains("no week is stale"), "{}", text(&none.stderr));
+    let none = vtr(&["run", &job, "--out", &out]);
+    assert!(text(&none.stderr).contains("no week is outdated"), "{}", text(&none.stderr));
     // Another book, another day.
     let later = ok(&["plan", &job, "--out", &out, "--as-of", "2026-02-20"]);
     assert!(later.contains("left out what was known later"), "{later}");

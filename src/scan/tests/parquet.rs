@@ -316,11 +316,17 @@ fn files_that_lie_or_are_cut_off_are_refused() {
 }
 
 #[test]
-fn the_digest_is_of_size_and_footer() {
-    let (_folder, plan) = one_file("a.parquet", &with("carrier", texts(&["UPS"])), |_| {});
-    let first = survey(&plan).unwrap();
-    let digest = first.files[0].digest.clone().unwrap();
-    assert_eq!((digest.len(), first.units[0].first_record, first.units[0].rows), (64, 1, 1));
-    let (_folder, plan) = one_file("a.parquet", &with("carrier", texts(&["DHL"])), |_| {});
-    assert_ne!(survey(&plan).unwrap().files[0].digest.clone().unwrap(), digest);
+fn the_digest_is_of_the_content() {
+    let (folder, plan) = one_file("a.parquet", &with("carrier", texts(&["UPS"])), |_| {});
+    let digest = |plan: &Plan| {
+        let mut survey = survey(plan).unwrap();
+        survey.identify(plan).unwrap();
+        survey.files[0].digest.clone().unwrap()
+    };
+    let content = fs::read(folder.path().join("a.parquet")).unwrap();
+    assert_eq!(digest(&plan), format!("blake3:{}", blake3::hash(&content).to_hex()));
+    let units = survey(&plan).unwrap().units;
+    assert_eq!((units[0].first_record, units[0].rows), (1, 1));
+    let (_folder, other) = one_file("a.parquet", &with("carrier", texts(&["DHL"])), |_| {});
+    assert_ne!(digest(&other), digest(&plan));
 }

@@ -184,6 +184,8 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
             rolling: Rolling::Weekly,
             min_eligible: 10,
             judged_weeks: 8,
+            closed_after_days: None,
+            keep: None,
         },
         limits: Limits {
             max_rejected: (1, 1000),
@@ -210,6 +212,8 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         memory: 1 << 30,
         temp: std::env::temp_dir(),
         job_digest: String::new(),
+        known: std::sync::Arc::default(),
+        claim: None,
     }
 }
 

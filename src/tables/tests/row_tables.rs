@@ -178,13 +178,7 @@ fn the_axis_is_cut_where_weeks_and_windows_begin_and_end() {
     );
     plan.output.rolling = Rolling::Daily;
     assert_eq!(within(starts(&plan), "2025-01-06", "2025-01-13").len(), 8);
-    plan.output = Output {
-        tables: vec![Table::AccountHealth],
-        rolling: Rolling::Weekly,
-        path: String::new(),
-        min_eligible: 10,
-        judged_weeks: 8,
-    };
+    plan.output.tables = vec![Table::AccountHealth];
     let all = within(starts(&plan), "2025-03-01", "2025-06-30");
     let gb = ["2025-03-11", "2025-04-27", "2025-05-04", "2025-05-27", "2025-06-03", "2025-05-24", "2025-06-23"];
     let fr = ["2025-03-22", "2025-05-28", "2025-06-04", "2025-06-07", "2025-06-14", "2025-06-13", "2025-06-23"];

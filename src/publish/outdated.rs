@@ -1,0 +1,230 @@
+//! Which weeks of an output no longer say what a run would say, and why: one function of plain facts.
+//!
+//! It compares what a run would judge by now with the states of the newest manifest, and rather names a week
+//! too many than one too few; figures it does not look at. It reads nothing and cannot fail.
+
+use crate::job::plan::WeekRange;
+use std::collections::{BTreeMap, BTreeSet};
+use vtr_kernel::calendar::{Day, FIRST_DAY, last_plausible_day, monday};
+
+use super::log::{InputFile, Later, day_text};
+use super::state::State;
+
+/// First and last day.
+pub type Days = (Day, Day);
+
+/// What a run would judge by now.
+#[derive(Clone, Debug, Default)]
+pub struct Now {
+    /// The last day of which anything is known.
+    pub as_of: Day,
+    /// The revision of what the program writes.
+    pub revision: u32,
+    /// Digest of the job.
+    pub job: String,
+    /// Digests of the parts of the book.
+    pub book: BTreeMap<String, String>,
+    /// The tables that the job makes.
+    pub tables: BTreeSet<String>,
+    /// The latencies of the marketplaces.
+    pub latencies: BTreeSet<i32>,
+    /// Days of the week on which windows end: 6 is the Sunday.
+    pub first_end: i32,
+    /// Days by which copies of a package may lie apart; `None` where none are sought.
+    pub slack: Option<i32>,
+    /// Days on which another list of carriers comes into force: what was published before tells the old one.
+    pub turns: BTreeSet<Day>,
+    /// The inputs by shown path.
+    pub inputs: BTreeMap<String, Input>,
+}
+
+/// What is known of an input now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Input {
+    /// What tells its content.
+    pub digest: String,
+    /// The days of its rows; `None`: not known.
+    pub days: Option<Vec<Days>>,
+    /// Rows that are judged otherwise by another `as_of`.
+    pub later: Vec<Later>,
+}
+
+/// What stands.
+#[derive(Clone, Debug, Default)]
+pub struct Standing {
+    /// The states, the newest first, each with the inputs that it knew.
+    pub states: Vec<(State, Vec<InputFile>)>,
+    /// Weeks with published rows.
+    pub weeks: BTreeSet<Day>,
+    /// Weeks that hold packages whose verdicts hang on the coming days, with the last of these.
+    pub pending: BTreeMap<Day, Day>,
+    /// The weeks in which packages of a marketplace occur that a changed part of the book covers, by part;
+    /// what is not named here may touch every week.
+    pub covered: BTreeMap<String, BTreeSet<Day>>,
+}
+
+/// What is outdated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outdated {
+    /// These weeks, each with the reason.
+    Weeks(BTreeMap<Day, String>),
+    /// What, cannot be known before everything is read; why.
+    Everything(String),
+}
+
+/// Which weeks are outdated.
+pub fn outdated(now: &Now, standing: &Standing) -> Outdated {
+    if standing.states.is_empty() {
+        return Outdated::Everything("nothing is known of what was judged before".into());
+    }
+    let latest = last_plausible_day(now.as_of);
+    let mut weeks = standing.weeks.clone();
+    for (file, input) in &now.inputs {
+        let Some(days) = &input.days else {
+            return Outdated::Everything(format!(
+                "{file} has changed, and its days cannot be known before all is read"
+            ));
+        };
+        let is_known = |(_, inputs): &(State, Vec<InputFile>)| inputs.iter().any(|known| known.digest == input.digest);
+        if days.is_empty() && !standing.states.iter().any(is_known) {
+            return Outdated::Everything(format!("{file} is new or has changed, and no row of it has a day"));
+        }
+        // What lies before or after that is rejected, whatever it is.
+        let judged = |(first, last): &Days| (monday(*first.max(&FIRST_DAY))..=*last.min(&latest)).step_by(7);
+        weeks.extend(days.iter().flat_map(judged));
+    }
+    let mut stale = BTreeMap::new();
+    for (state, inputs) in &standing.states {
+        let (of_it, rest) = weeks.into_iter().partition(|week| state.holds(*week));
+        weeks = rest;
+        match since(now, standing, (state, inputs), &of_it) {
+            Ok(found) => stale.extend(found),
+            Err(why) => return Outdated::Everything(why),
+        }
+    }
+    stale.extend(weeks.into_iter().map(|week| (week, "not judged yet".to_owned())));
+    Outdated::Weeks(stale)
+}
+
+/// The weeks of one state that are outdated; the error is why that cannot be known.
+fn since(
+    now: &Now,
+    standing: &Standing,
+    (state, inputs): (&State, &[InputFile]),
+    weeks: &BTreeSet<Day>,
+) -> Result<BTreeMap<Day, String>, String> {
+    let mut stale = BTreeMap::new();
+    if let Some(why) = all_of_it(now, state) {
+        return Ok(weeks.iter().map(|week| (*week, why.clone())).collect());
+    }
+    let mut add = |why: String, touched: &dyn Fn(Day) -> bool| {
+        for week in weeks.iter().filter(|week| touched(**week)) {
+            stale.entry(*week).or_insert_with(|| why.clone());
+        }
+    };
+    for part in changed_parts(&state.book, &now.book) {
+        let covered = standing.covered.get(part);
+        add(format!("the book has changed: {part}"), &|week| covered.is_none_or(|weeks| weeks.contains(&week)));
+    }
+    let then = state.as_of;
+    for latency in &now.latencies {
+        let turned = |day: Day| day + latency >= then && day + latency < now.as_of;
+        let why = format!("provisional as of {}, final now", day_text(then));
+        add(why, &|week| (week + now.first_end..=week + 6).any(turned));
+    }
+    if now.as_of > then {
+        let why = format!("packages were pending as of {}", day_text(then));
+        add(why, &|week| standing.pending.get(&week).is_some_and(|last| *last >= then));
+    }
+    let apart = state.copies_apart_days.and_then(|days| Day::try_from(days).ok()).unwrap_or(0);
+    let slack = now.slack.map_or(0, |days| days.max(apart));
+    for (why, days) in changes(now, then, inputs)? {
+        add(why, &|week| {
+            days.iter().any(|(first, last)| first - slack <= week + 6 && week <= last.saturating_add(slack))
+        });
+    }
+    Ok(stale)
+}
+
+/// Why everything of a state is outdated, if it is.
+fn all_of_it(now: &Now, state: &State) -> Option<String> {
+    let (then, as_of) = (day_text(state.as_of), day_text(now.as_of));
+    if state.revision != now.revision {
+        return Some("this program writes other tables than the one before".into());
+    }
+    if state.job != now.job {
+        return Some("the job has changed".into());
+    }
+    if let Some(new) = now.tables.difference(&state.tables).next() {
+        return Some(format!("the job makes {new} now"));
+    }
+    // A run that looked back at a day that was over left out what was there to be read.
+    if state.as_of != now.as_of && (now.as_of < state.as_of || state.as_of < state.ran_on) {
+        return Some(format!("judged as of {then}, which left out what was known later; now as of {as_of}"));
+    }
+    if now.turns.iter().any(|day| (state.as_of + 1..=now.as_of).contains(day)) {
+        return Some(format!("other carriers are integrated as of {as_of} than as of {then}"));
+    }
+    None
+}
+
+/// Parts of a book that are new, gone or otherwise.
+pub fn changed_parts<'a>(
+    then: &'a BTreeMap<String, String>,
+    now: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a str> {
+    let names: BTreeSet<&str> = then.keys().chain(now.keys()).map(String::as_str).collect();
+    names.into_iter().filter(|part| then.get(*part) != now.get(*part))
+}
+
+/// What changed of the inputs since a day: why, and the days that it can move.
+fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Vec<Days>)>, String> {
+    let before: BTreeMap<&str, &InputFile> = before.iter().map(|input| (input.file.as_str(), input)).collect();
+    let names: BTreeSet<&str> = before.keys().copied().chain(now.inputs.keys().map(String::as_str)).collect();
+    let mut changes = Vec::new();
+    for name in names {
+        let (old, new) = (before.get(name).copied(), now.inputs.get(name));
+        if let (Some(old), Some(new)) = (old, new)
+            && old.digest == new.digest
+        {
+            // Something changes between the two days, the first of which is over.
+            let moves = |later: &&Later| then < later.until && later.from <= now.as_of && then < now.as_of;
+            let days: Vec<Days> = new.later.iter().filter(moves).map(|later| (later.first, later.last)).collect();
+            if !days.is_empty() {
+                changes.push((format!("rows or scans dated after {}: {name}", day_text(then)), days));
+            }
+            continue;
+        }
+        let why = match (old, new) {
+            (None, _) => format!("new: {name}"),
+            (_, None) => format!("gone: {name}"),
+            _ => format!("changed: {name}"),
+        };
+        let mut days = new.and_then(|new| new.days.clone()).unwrap_or_default();
+        match old.map(|old| old.days.as_ref()) {
+            Some(None) => return Err(format!("{why}, and the days that it held are not known")),
+            Some(Some(held)) => days.extend(held),
+            None => {}
+        }
+        // Rows that were not there yet when it was read would have come by now.
+        days.extend(old.and_then(|old| old.later).map(|later| (later.first, later.last)));
+        changes.push((why, days));
+    }
+    Ok(changes)
+}
+
+/// Weeks in a row, as ranges; what lies so many weeks apart or fewer is one.
+pub fn ranges(weeks: impl IntoIterator<Item = Day>, gap_weeks: i32) -> Vec<WeekRange> {
+    let mut ranges: Vec<WeekRange> = Vec::new();
+    for week in weeks {
+        match ranges.last_mut() {
+            Some(range) if range.last + 7 * (gap_weeks + 1) >= week => range.last = week,
+            _ => ranges.push(WeekRange { first: week, last: week }),
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+#[path = "outdated_tests.rs"]
+mod tests;

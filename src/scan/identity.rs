@@ -1,0 +1,268 @@
+//! What an input is: told by its content, so that what is unchanged is known and not guessed.
+//!
+//! A file of this machine is named by the BLAKE3 of its bytes, an object by what its store says of it. A file
+//! that was hashed before is not read again while the system vouches for it: same device, inode, size and
+//! times, the last of which lay at least two seconds back. What is remembered is a hint, dropped if it is
+//! damaged; it must not be trusted beyond that. It fails if a file cannot be read or changes meanwhile.
+
+use super::store::{Origin, Stamp};
+use super::{Extent, SourceFile, Survey, Unit};
+use crate::error::{Error, Result};
+use crate::job::plan::{Format, Plan};
+use crate::signals;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use vtr_kernel::calendar::Day;
+
+/// Nanoseconds for which a change may not show in a file's times.
+const UNSURE_NANOS: i64 = 2_000_000_000;
+/// Bytes that are hashed at once: enough for the widest vector instructions.
+const BUFFER: usize = 1 << 18;
+
+/// First and last day.
+pub type Days = (Day, Day);
+
+/// A file as it was when it was hashed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Remembered {
+    stamp: Stamp,
+    /// When that was, in nanoseconds since 1970; never later than the truth.
+    at: i64,
+    digest: String,
+}
+
+/// The remembered files as they are written.
+#[derive(Serialize, Deserialize)]
+struct Written {
+    /// BLAKE3 of the list.
+    check: String,
+    files: BTreeMap<String, Remembered>,
+}
+
+/// What is known of a published text file without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownText {
+    /// Its size.
+    pub bytes: u64,
+    /// Its digest.
+    pub digest: String,
+    /// The days of its rows.
+    pub days: Vec<Days>,
+}
+
+/// What is known of inputs from runs before.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// The version that the text files are known from.
+    pub version: Option<u64>,
+    /// Published text files of which the days are known, by shown path.
+    pub texts: BTreeMap<String, KnownText>,
+    before: BTreeMap<String, Remembered>,
+    /// What this process hashed itself, by path.
+    now: Mutex<BTreeMap<String, Remembered>>,
+}
+
+impl Known {
+    /// What a run left, `None` if it is damaged; an empty text is nothing.
+    pub fn read(&mut self, text: &[u8]) {
+        let written = serde_json::from_slice::<Written>(text).ok();
+        let sound = written.filter(|written| written.check == check(&written.files));
+        self.before = sound.map(|written| written.files).unwrap_or_default();
+    }
+
+    /// What a later run may trust, to be written; `None` if nothing was learned.
+    pub fn written(&self) -> Option<Vec<u8>> {
+        let mut files = self.before.clone();
+        let sure = |file: &Remembered| {
+            file.stamp.changed.is_some_and(|changed| file.at.saturating_sub(changed) >= UNSURE_NANOS)
+        };
+        files.extend(self.now().iter().filter(|(_, file)| sure(file)).map(|(path, file)| (path.clone(), file.clone())));
+        // What is gone would be kept for ever.
+        files.retain(|path, file| self.before.get(path) != Some(file) || std::path::Path::new(path).exists());
+        if files == self.before {
+            return None;
+        }
+        let written = Written { check: check(&files), files };
+        serde_json::to_vec(&written).ok()
+    }
+
+    /// The digest of a file that is as it was.
+    fn recall(&self, origin: &Origin) -> Option<String> {
+        let (path, stamp) = origin.stamped()?;
+        if let Some(file) = self.now().get(&path).filter(|file| file.stamp == *stamp) {
+            return Some(file.digest.clone());
+        }
+        let changed = stamp.changed?;
+        let file = self.before.get(&path)?;
+        (file.stamp == *stamp && file.at.saturating_sub(changed) >= UNSURE_NANOS).then(|| file.digest.clone())
+    }
+
+    /// Remembers what a file held; `at` is a moment before it was read, in nanoseconds since 1970.
+    pub fn learn(&self, origin: &Origin, digest: &str, at: i64) {
+        if let Some((path, stamp)) = origin.stamped() {
+            let file = Remembered { stamp: stamp.clone(), at, digest: digest.to_owned() };
+            self.now().insert(path, file);
+        }
+    }
+
+    fn now(&self) -> MutexGuard<'_, BTreeMap<String, Remembered>> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn check(files: &BTreeMap<String, Remembered>) -> String {
+    let text = serde_json::to_vec(files).expect("texts and numbers have a JSON form");
+    blake3::hash(&text).to_hex().to_string()
+}
+
+/// A digest as tables and manifests show it.
+pub(super) fn named(hash: &blake3::Hasher) -> String {
+    format!("blake3:{}", hash.finalize().to_hex())
+}
+
+impl Survey {
+    /// Names files by their content: all Parquet files, and of the texts those that could be published ones;
+    /// the others are hashed as they are read. Costs a sequential pass over what is not remembered.
+    ///
+    /// # Errors
+    /// A file cannot be read or has changed, or the word to stop.
+    pub fn identify(&mut self, plan: &Plan) -> Result<()> {
+        let known = &plan.known;
+        let could_be = |file: &SourceFile| {
+            file.format == Format::Parquet
+                || known.texts.get(&file.shown).is_some_and(|known| known.bytes == file.bytes)
+        };
+        let wanted: Vec<usize> = (0..self.files.len()).filter(|index| self.files[*index].digest.is_none()).collect();
+        let digests: Mutex<Vec<(usize, Result<Option<String>>)>> = Mutex::default();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some(index) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let file = &self.files[*index];
+                let told = match known.recall(&file.origin).or_else(|| file.origin.told()) {
+                    Some(digest) => Ok(Some(digest)),
+                    None if could_be(file) => content(file).map(|digest| {
+                        known.learn(&file.origin, &digest, plan.began_nanos());
+                        Some(digest)
+                    }),
+                    None => Ok(None),
+                };
+                digests.lock().unwrap_or_else(PoisonError::into_inner).push((*index, told));
+            }
+        };
+        std::thread::scope(|scope| {
+            (0..plan.threads.clamp(1, wanted.len().max(1))).for_each(|_| drop(scope.spawn(work)));
+        });
+        for (index, told) in digests.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            self.files[index].digest = told?;
+        }
+        Ok(())
+    }
+
+    /// Leaves out text files of which the version that the run stands on knows that no row lies on a day that is
+    /// read. Nothing of one counts that holds later rows, but these tell whether the data go on.
+    pub fn keep_known(&mut self, plan: &Plan) {
+        let (Some((first, last)), true) = (plan.days_read(), plan.prune) else { return };
+        for (index, file) in (0..).zip(&mut self.files) {
+            let known = plan.known.texts.get(&file.shown).filter(|known| Some(&known.digest) == file.digest.as_ref());
+            let Some(known) = known.filter(|_| file.format == Format::Csv) else { continue };
+            if known.days.iter().any(|(from, to)| *from <= last && first <= *to) {
+                continue;
+            }
+            file.reading = Extent::Kept;
+            let goes_on = known.days.iter().any(|(_, to)| *to > last);
+            let (left_out, units): (Vec<Unit>, Vec<Unit>) =
+                std::mem::take(&mut self.units).into_iter().partition(|unit| unit.file == index);
+            self.units = units;
+            self.beyond.extend(left_out.into_iter().filter(|_| goes_on));
+        }
+    }
+}
+
+/// BLAKE3 of a file's bytes.
+fn content(file: &SourceFile) -> Result<String> {
+    let refused = |why: String| {
+        let why = Error::Input(format!("{}: {why}", vtr_kernel::text::shown(&file.shown)));
+        file.origin.trouble().unwrap_or(why)
+    };
+    let blob = file.origin.open().map_err(refused)?;
+    let (mut hash, mut reader, mut buffer) = (blake3::Hasher::new(), blob.reader(), vec![0; BUFFER]);
+    loop {
+        signals::check()?;
+        match reader.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(length) => drop(hash.update(&buffer[..length])),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(refused(format!("cannot be read: {error}"))),
+        }
+    }
+    // What changed while it was read has no digest.
+    file.origin.open().map_err(refused)?;
+    Ok(named(&hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::path::Path;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn origin(path: &Path) -> Origin {
+        Origin::disk(path.to_path_buf(), &path.metadata().unwrap())
+    }
+
+    /// What a later process knows.
+    fn handed_on(known: &Known) -> Known {
+        let mut later = Known::default();
+        later.read(&known.written().unwrap_or_default());
+        later
+    }
+
+    #[test]
+    fn a_file_is_trusted_if_nothing_about_it_moved_and_it_was_old_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "one").unwrap();
+        let changed = origin(&path).stamped().unwrap().1.changed.unwrap();
+        for (age, trusted) in [(2 * SECOND, true), (2 * SECOND - 1, false)] {
+            let known = Known::default();
+            known.learn(&origin(&path), "blake3:1", changed + age);
+            assert_eq!(known.recall(&origin(&path)).as_deref(), Some("blake3:1"), "this process hashed it itself");
+            assert_eq!(handed_on(&known).recall(&origin(&path)).is_some(), trusted, "{age}");
+        }
+        let known = Known::default();
+        known.learn(&origin(&path), "blake3:1", changed + 9 * SECOND);
+        let modified = path.metadata().unwrap().modified().unwrap();
+        // The same size, and the time of its change put back: the time of that tells.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(&path, "two").unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+        assert_eq!(path.metadata().unwrap().modified().unwrap(), modified);
+        assert_eq!(handed_on(&known).recall(&origin(&path)), None);
+    }
+
+    #[test]
+    fn a_damaged_memory_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        fs::write(&path, "one").unwrap();
+        let known = Known::default();
+        known.learn(&origin(&path), "blake3:1", i64::MAX);
+        let text = known.written().unwrap();
+        let wrong = String::from_utf8(text.clone()).unwrap().replace("blake3:1", "blake3:2");
+        for damaged in [wrong.as_bytes(), &text[..text.len() / 2], b"", b"{}"] {
+            let mut later = Known::default();
+            later.read(damaged);
+            assert_eq!(later.recall(&origin(&path)), None);
+        }
+        let later = handed_on(&known);
+        assert!(later.recall(&origin(&path)).is_some());
+        assert_eq!(later.written(), None, "nothing was learned");
+        fs::remove_file(&path).unwrap();
+        assert!(later.written().is_some(), "what is gone is forgotten");
+    }
+}

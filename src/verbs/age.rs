@@ -1,0 +1,102 @@
+//! How old the account health of an output is: its day, its windows, and whether that is too long ago.
+//!
+//! It reads the manifest and nothing of the table; the day of today is given to it. It fails by
+//! `--fail-on stale` only.
+
+use crate::error::{Error, Result};
+use crate::publish::Manifest;
+use crate::publish::log::day_text;
+use std::io::Write;
+use vtr_kernel::calendar::Day;
+
+/// The age of what is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Age {
+    /// The day of which the table is.
+    as_of: Day,
+    /// The day of which the newest weeks are.
+    weeks_as_of: Day,
+    today: Day,
+    max_days: i32,
+}
+
+impl Age {
+    /// Of a version's `account_health` on a day; older than `max_days` is stale.
+    pub fn of(manifest: &Manifest, today: Day, max_days: i32) -> Option<Age> {
+        let as_of = manifest.health_as_of?;
+        Some(Age { as_of, weeks_as_of: manifest.as_of, today, max_days })
+    }
+
+    fn days(&self) -> i32 {
+        self.today.saturating_sub(self.as_of)
+    }
+
+    /// Whether later windows have become final, or weeks moved on without it, for too long.
+    pub fn is_stale(&self) -> bool {
+        self.days().max(self.weeks_as_of.saturating_sub(self.as_of)) > self.max_days
+    }
+
+    /// Says it to a person.
+    pub fn tell(&self, notes: &mut dyn Write) {
+        let ago = match self.days() {
+            0 => "today".to_owned(),
+            1 => "yesterday".to_owned(),
+            days if days > 0 => format!("{days} days ago"),
+            days => format!("{} days ahead", -days),
+        };
+        let weeks = match self.weeks_as_of > self.as_of {
+            true => format!(
+                "; the weekly tables are as of {}: only a run that reads all its days renews it",
+                day_text(self.weeks_as_of)
+            ),
+            false => String::new(),
+        };
+        let head = if self.is_stale() { "warning: " } else { "" };
+        // Nobody needs to hear it where nobody listens.
+        let _ = writeln!(notes, "{head}account health as of {}, {ago}{weeks}", day_text(self.as_of));
+    }
+
+    /// The gate of `--fail-on stale`.
+    ///
+    /// # Errors
+    /// [`Error::Gate`] if it is too old.
+    pub fn gate(&self) -> Result<()> {
+        if !self.is_stale() {
+            return Ok(());
+        }
+        Err(Error::Gate(format!(
+            "--fail-on stale: account health is as of {}, {} days before today, more than --max-age {}; run the job",
+            day_text(self.as_of),
+            self.days(),
+            self.max_days
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn age(days: i32, behind: i32) -> Age {
+        Age { as_of: 20_000, weeks_as_of: 20_000 + behind, today: 20_000 + days, max_days: 7 }
+    }
+
+    #[test]
+    fn a_week_is_not_too_old_and_a_day_more_is() {
+        let told = |age: &Age| {
+            let mut notes = Vec::new();
+            age.tell(&mut notes);
+            String::from_utf8(notes).unwrap()
+        };
+        assert!(age(7, 0).gate().is_ok());
+        assert_eq!(told(&age(0, 0)), "account health as of 2024-10-04, today\n");
+        assert_eq!(age(8, 0).gate().unwrap_err().exit_code(), 4);
+        assert_eq!(told(&age(8, 0)), "warning: account health as of 2024-10-04, 8 days ago\n");
+        let frozen = age(9, 9);
+        assert!(
+            frozen.is_stale() && told(&frozen).contains("the weekly tables are as of 2024-10-13"),
+            "{}",
+            told(&frozen)
+        );
+    }
+}
