@@ -320,6 +320,9 @@ fn the_digest_covers_what_moves_a_figure_and_nothing_else() {
         "limits.max_rejected=5%",
         "limits.max_columns=5",
         "output.rolling=weekly",
+        "output.tables=[\"vtr_weekly\"]",
+        "output.closed_after_days=400",
+        "output.keep=3",
         "input.0.csv.encoding=utf8",
         "limits.max_field_bytes=65536",
     ];
@@ -344,7 +347,6 @@ fn the_digest_covers_what_moves_a_figure_and_nothing_else() {
         "input.0.csv.decimal=,",
         "input.0.csv.timestamps=[\"%d.%m.%Y\"]",
         "input.0.csv.time_zone=Europe/Berlin",
-        "output.tables=[\"vtr_weekly\"]",
         "output.rolling=daily",
         "limits.max_rejected_rows_kept=1",
         "limits.max_field_bytes=1",

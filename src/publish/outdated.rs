@@ -92,6 +92,9 @@ pub fn outdated(now: &Now, standing: &Standing) -> Outdated {
         // What lies before or after that is rejected, whatever it is.
         let judged = |(first, last): &Days| (monday(*first.max(&FIRST_DAY))..=*last.min(&latest)).step_by(7);
         weeks.extend(days.iter().flat_map(judged));
+        // Rows that were rejected for lying too far ahead are on no day that is known.
+        let ahead = input.later.iter().map(|later| (later.first, later.last));
+        weeks.extend(ahead.collect::<Vec<Days>>().iter().flat_map(judged));
     }
     let mut stale = BTreeMap::new();
     for (state, inputs) in &standing.states {

@@ -147,6 +147,18 @@ fn what_was_dated_after_as_of_is_asked_again_when_its_day_has_come() {
 }
 
 #[test]
+fn a_week_that_only_held_rows_too_far_ahead_is_judged_once_it_is_plausible() {
+    let (mut now, standing) = facts();
+    now.slack = Some(0);
+    let day = week(10) + 733;
+    let later = Later { first: day, last: day, from: day - 732, until: day - 730 };
+    now.inputs.get_mut("a").unwrap().later = vec![later];
+    assert_eq!(stale(&now, &standing), NONE);
+    now.as_of += 3;
+    assert_eq!(stale(&now, &standing), [(monday(day) - MONDAY) / 7]);
+}
+
+#[test]
 fn the_book_touches_what_it_covers() {
     let (mut now, mut standing) = facts();
     now.book = parts(&[("de-2025", "2"), ("services", "1")]);

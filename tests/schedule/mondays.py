@@ -97,7 +97,7 @@ def write_inputs(index, monday):
 
 def job(name, rest):
     path = WORK / f"{name}.toml"
-    path.write_text(f'name = "mondays"\n[[input]]\npath = "in/*.csv"\n[limits]\nmax_vanished_weeks = 3\nmax_rejected = "5%"\n[output]\npath = "{name}"\n{rest}')
+    path.write_text(f'name = "mondays"\ncopies_within = 35\n[[input]]\npath = "in/*.csv"\n[limits]\nmax_vanished_weeks = 3\nmax_rejected = "5%"\n[output]\npath = "{name}"\n{rest}')
     return path
 
 
@@ -139,7 +139,7 @@ def main():
         monday = FIRST + dt.timedelta(days=7 * index)
         what = write_inputs(index, monday)
         print(f"{monday}: {what}")
-        said = run(monday, plain).stderr
+        run(monday, plain)
         full = f"full-{index}"
         run(monday, plain, "--full", "--out", WORK / full, "--quiet")
         compare("plain and --full", published("plain"), published(full))
@@ -147,8 +147,6 @@ def main():
         if health:
             failures.append("account_health froze")
         if index:
-            if "all weeks" in said:
-                failures.append("a plain run judged everything")
             rows = [manifest(out)["sums"]["read"] for out in ("plain", full)]
             print(f"  rows read: {rows[0]} instead of {rows[1]}")
             if index > 2 and rows[0] >= rows[1]:
