@@ -56,7 +56,7 @@ pub struct Standing {
     pub states: Vec<(State, Vec<InputFile>)>,
     /// Weeks with published rows.
     pub weeks: BTreeSet<Day>,
-    /// Weeks that hold packages whose verdicts hang on the coming days, with the last of these.
+    /// Weeks that hold pending packages, with the first promised day of them: past it fewer are pending.
     pub pending: BTreeMap<Day, Day>,
     /// The weeks in which packages of a marketplace occur that a changed part of the book covers, by part;
     /// what is not named here may touch every week.
@@ -137,7 +137,7 @@ fn since(
     }
     if now.as_of > then {
         let why = format!("packages were pending as of {}", day_text(then));
-        add(why, &|week| standing.pending.get(&week).is_some_and(|last| *last >= then));
+        add(why, &|week| standing.pending.get(&week).is_some_and(|first| now.as_of > *first));
     }
     let apart = state.copies_apart_days.and_then(|days| Day::try_from(days).ok()).unwrap_or(0);
     let slack = now.slack.map_or(0, |days| days.max(apart));

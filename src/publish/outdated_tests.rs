@@ -193,10 +193,12 @@ fn a_run_that_looked_back_is_asked_again_on_any_other_day() {
 #[test]
 fn pending_packages_make_their_weeks_outdated_as_days_pass() {
     let (mut now, mut standing) = facts();
-    standing.pending = [(week(9), now.as_of + 2), (week(3), now.as_of - 1)].into();
+    standing.pending = [(week(9), now.as_of), (week(3), now.as_of + 1)].into();
     assert_eq!(stale(&now, &standing), NONE);
     now.as_of += 1;
     assert_eq!(stale(&now, &standing), [9]);
+    now.as_of += 1;
+    assert_eq!(stale(&now, &standing), [3, 9]);
 }
 
 #[test]

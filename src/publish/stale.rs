@@ -158,7 +158,8 @@ impl<'a> Look<'a> {
     fn standing(&self) -> Standing {
         let states = self.base.states.iter();
         let states = states.map(|state| (state.clone(), state.inputs.before(&self.base.inputs))).collect();
-        Standing { states, covered: self.covered.clone(), ..Standing::default() }
+        let pending = self.base.rates.iter().filter_map(|week| Some((week.week, week.due_from?))).collect();
+        Standing { states, pending, covered: self.covered.clone(), ..Standing::default() }
     }
 
     /// Why `account_health` is outdated, if it is this run's to refresh.

@@ -16,7 +16,7 @@ use crate::schema::Table;
 use crate::tables::health::Status;
 use std::io::{Write, stderr, stdout};
 use std::time::SystemTime;
-use vtr_kernel::calendar::Day;
+use vtr_kernel::calendar::{Day, day_from_date};
 use vtr_kernel::mend::FixableBy;
 
 /// `vtr defects`.

@@ -109,7 +109,15 @@ fn a_check_that_only_warns_publishes_and_says_so() {
     let checked = case.checked(0, &["--set", "check.0.level=warn"]);
     assert_eq!(checked["level"], "warn");
     case.feed(&[BOTH, LATER]);
-    let output = vtr(&["run", &case.path("job.toml"), "--quiet", "--set", "check.0.level=warn", "--set", "check.0.direction=both"]);
+    let output = vtr(&[
+        "run",
+        &case.path("job.toml"),
+        "--quiet",
+        "--set",
+        "check.0.level=warn",
+        "--set",
+        "check.0.direction=both",
+    ]);
     assert!(text(&output.stderr).contains("warning: check the check: the rates of 1"), "{}", text(&output.stderr));
     // Small sellers can be left out.
     case.feed(&[WORSE, LATER]);
