@@ -671,7 +671,7 @@ impl Table {
             Table::AccountHealth => &["seller_id", "marketplace", "programme", "product_category"],
             Table::HealthBreakdown => &["seller_id", "marketplace", "programme", "product_category", "carrier"],
             Table::Defects | Table::Judged => &["seller_id", "marketplace", "order_id", "package_id"],
-            Table::CarrierNames => &["marketplace", "carrier_typed", "week_start"],
+            Table::CarrierNames => &["marketplace", "carrier_typed", "week_start", "carrier"],
             Table::Rejects => &["file", "record"],
             Table::InputFiles => &["file"],
             Table::DimMarketplace => &["marketplace"],
