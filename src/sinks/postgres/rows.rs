@@ -139,7 +139,8 @@ fn text<'t>(text: &'t str, cut: bool, altered: &mut Altered) -> Cow<'t, str> {
     if cut && text.len() > KEY_BYTES {
         altered.cut += 1;
         let hash = sha256_hex(text.as_bytes());
-        let end = text.floor_char_boundary(KEY_BYTES - HASH_BYTES - 1);
+        let most = KEY_BYTES - HASH_BYTES - 1;
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         text = Cow::Owned(format!("{}~{hash}", &text[..end]));
     }
     text
