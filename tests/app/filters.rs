@@ -58,7 +58,7 @@ fn a_value_that_nobody_knows_is_an_error_and_the_nearest_is_named() {
         (["--seller", "a2"], "`a2` stands in no published table; did you mean `A2`?"),
         (["--seller", "A2,B7"], "`B7` stands in no published table"),
         (["--marketplace", "Amazon.dee"], "`Amazon.dee` stands in no published table, nor in the book; did you mean `"),
-        (["--carrier", "Herrmes"], "did you mean `"),
+        (["--carrier", "Evvri"], "did you mean `evri`?"),
         (["--carrier", ","], "no value is given"),
     ] {
         let (code, orders, said) = listed(world.path(), &filters);

@@ -11,6 +11,7 @@ mod identity;
 mod inputs;
 mod invariance;
 mod leftovers;
+mod matrix;
 mod memory;
 mod operations;
 mod pages;
