@@ -141,12 +141,12 @@ fn seen(plan: &Plan, _: &Settings, row: Row) -> (Seen, Option<Copy>) {
     (seen, copy)
 }
 
-/// The carrier that a number fits, if it fits no other.
+/// The carrier whose form a number certainly has, if it has no other's.
 fn only_carrier(book: &Book, facts: &Facts) -> Option<CarrierId> {
     let Tracking::Number(number) = facts.tracking else { return None };
-    let mut fitting = book.carriers.iter().map(|(id, _)| id).filter(|id| book.carriers.fits(*id, number.as_bytes()));
-    let first = fitting.next()?;
-    fitting.next().is_none().then_some(first)
+    let mut owners = book.carriers.signatures(number.as_bytes()).map(|(owner, _)| owner);
+    let first = owners.next()?;
+    owners.all(|owner| owner == first).then_some(first)
 }
 
 fn shipped(book: &Book, facts: &Facts) -> Option<Day> {

@@ -18,6 +18,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vtr_kernel::Book;
+use vtr_kernel::text::shown;
 
 /// Weeks that a page shows unless told otherwise.
 pub const WEEKS: u32 = 26;
@@ -53,7 +54,8 @@ pub fn run(args: &ReportArgs) -> Result<()> {
                 let path = folder.join(&page.name);
                 write(&path, page.html.as_bytes())?;
                 let seller = page.seller.as_deref().unwrap_or_default();
-                super::print_lines(&format!("{}\t{seller}\n", path.display()))
+                // A tab between two names that cannot hold one.
+                super::print(format!("{}\t{}\n", shown(&path.display().to_string()), shown(seller)))
             })
         }
     }

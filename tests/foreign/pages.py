@@ -111,7 +111,7 @@ for section, title in parsed.titles.items():
     if figures:
         seen = sum(number(row[2]) for row in figures[0][1:]), sum(number(row[3]) for row in figures[0][1:])
         options = rows(f"""select sum(eligible)::int, sum(defects)::int from vtr_weekly where seller_id = '{seller}'
-                           and week_start > (select max(as_of) from account_health) - 182 - 6 and week_start <= (select max(as_of) from account_health)
+                           and week_start > (select max(as_of) from account_health) - 182 and week_start <= (select max(as_of) from account_health)
                            group by marketplace, programme""")
         check(f"{title}: its weeks are those of vtr_weekly", seen in options, True)
     for kind, table in mine:
@@ -126,7 +126,7 @@ want = rows("""select d.seller_id, d.marketplace, d.order_id, d.package_id from 
                on (h.seller_id, h.marketplace, h.programme) = (d.seller_id, d.marketplace, d.programme) and h.product_category = '(all)' and h.eligible > 0
                where d.fixable_by <> 'nobody' and d.counts_until + (h.as_of - h.window_end - 1)::int >= h.as_of order by all""")
 check("the work list holds whatever can be acted on and still counts",
-      rows("select seller_id, marketplace, order_id, package_id from worklist order by all"), want)
+      rows("select seller_id, marketplace, order_id, coalesce(package_id, '') from worklist order by all"), want)
 check("each is worth one package of its account's outlook", rows("""
       select count(*)::int from worklist w join account_health h on (h.seller_id, h.marketplace, h.programme) = (w.seller_id, w.marketplace, w.programme)
       and h.product_category = '(all)' where worth_points::double not in (0, 100.0 / h.outlook_eligible)"""), [(0,)])

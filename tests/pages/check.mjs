@@ -20,6 +20,12 @@ const start = () => puppeteer.launch({
 });
 let browser = await start();
 
+// A browser of its own for each look: one that has run out of memory takes no other with it.
+async function fresh() {
+  await browser.close().catch(() => {});
+  browser = await start();
+}
+
 async function open(file, { theme = "light", width = 1100, bypass = false } = {}) {
   const page = await browser.newPage();
   const complaints = [];
@@ -36,6 +42,7 @@ async function open(file, { theme = "light", width = 1100, bypass = false } = {}
 
 for (const file of process.argv.slice(2)) {
   const name = file.replace(/\.html$/, "");
+  await fresh();
   for (const theme of ["light", "dark"]) {
     for (const width of [1100, 360]) {
       const { page } = await open(file, { theme, width, bypass: true });
@@ -49,6 +56,7 @@ for (const file of process.argv.slice(2)) {
   for (const [label, options] of Object.entries({
     desktop: { width: 1024 }, dark: { width: 1024, theme: "dark" }, phone: { width: 360 }, narrow: { width: 320 },
   })) {
+    await fresh();
     const { page, complaints } = await open(file, options);
     check(`${name}: its own policy is kept, nothing is loaded, ${label}`, complaints.length === 0, complaints.join("; "));
     const [wide, seen] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
@@ -62,9 +70,7 @@ for (const file of process.argv.slice(2)) {
     if (label !== "narrow") await page.screenshot({ path: `${shots}/${name}-${label}-long.png`, clip, captureBeyondViewport: true });
     await page.close();
   }
-  // Paper takes much memory: with a browser of its own nothing else suffers.
-  await browser.close();
-  browser = await start();
+  await fresh();
   const { page } = await open(file);
   const pdf = await page.pdf({ format: "A4", printBackground: false, preferCSSPageSize: true });
   writeFileSync(`${shots}/${name}.pdf`, pdf);
