@@ -110,7 +110,9 @@ impl<'a> Row<'a> {
             _ => listing::coloured(self.standing()),
         };
         let rate = if self.status == Status::NoData { String::new() } else { format!(" {:>9}  ", self.percent()) };
-        let mut card = format!("{standing}{rate}  {}\n", shown(&who));
+        // Colours take no room; what does not fit goes on below.
+        let room = width.saturating_sub(32);
+        let mut card = format!("{standing}{rate}  {}\n", wrapped(&shown(&who), room).join("\n    "));
         let indent = |text: &str| {
             wrapped(text, width.saturating_sub(4)).iter().map(|line| format!("    {line}\n")).collect::<String>()
         };
