@@ -324,7 +324,7 @@ impl SharedKeys {
             count(&self.typed),
             self.most_bytes >> 20,
             // A quarter of what is given goes to texts, and as many again may follow.
-            (8 * self.bytes() >> 20) + 128,
+            ((8 * self.bytes()) >> 20) + 128,
         ))
     }
 

@@ -24,7 +24,7 @@ impl Pieces {
     pub fn rows(&mut self, batch: &RecordBatch) -> usize {
         let columns = batch.columns().iter().enumerate();
         let longest: usize = columns.map(|(place, column)| self.longest(place, column)).sum();
-        if longest == 0 { batch.num_rows().max(1) } else { (PIECE_BYTES / longest).max(1) }
+        PIECE_BYTES.checked_div(longest).unwrap_or(batch.num_rows()).max(1)
     }
 
     /// The longest text of a column, where it is not short.

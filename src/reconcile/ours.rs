@@ -401,7 +401,7 @@ impl Row<'_> {
                 Limit::Below(limit) => value.is_below(limit, terms.rates, verdict.day) == Some(true),
                 Limit::AtMost(limit) => limit.is_below(&value, terms.rates, verdict.day) == Some(false),
             };
-            if is_within && !class.is_some_and(|class| services >> class.0 & 1 == 1) {
+            if is_within && class.is_none_or(|class| services >> class.0 & 1 != 1) {
                 package.exempt_if = Some(format!(
                     "its value is within {}, but ship method \"{}\" is of no class that the rule exempts",
                     book.rule(exemption.id),

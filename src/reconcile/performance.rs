@@ -163,7 +163,7 @@ pub fn looks_like(text: &[u8]) -> Option<&'static str> {
         }
         head if head.starts_with(b"pk\x03\x04") => Some("an Excel workbook; save it as CSV"),
         head if head.starts_with(b"%pdf") => Some("a PDF document"),
-        head if head.is_empty() => Some("an empty file"),
+        [] => Some("an empty file"),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use super::csv::day;
 use super::headings::Place;
 use super::labels::LabelBuilder;
 use crate::job::plan::{CellRules, Input};
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, StringViewBuilder, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::compute::kernels::zip::zip;
 use arrow::compute::{cast, is_not_null};
 use arrow::datatypes::{DataType, Int64Type, TimeUnit};
@@ -112,7 +112,7 @@ impl Choice {
         let first = typed.next().expect("a column has a place")?;
         typed.try_fold(first, |before, next| {
             let filled = is_not_null(&before).map_err(|error| error.to_string())?;
-            zip(&BooleanArray::from(filled), &before, &next?).map_err(|error| error.to_string())
+            zip(&filled, &before, &next?).map_err(|error| error.to_string())
         })
     }
 

@@ -32,7 +32,7 @@ impl Read for Stored {
 }
 
 enum Inflating {
-    Plain(BufReader<Stored>),
+    Plain(Box<BufReader<Stored>>),
     Gzip(Box<MultiGzDecoder<BufReader<Stored>>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Stored>>>),
 }
@@ -63,7 +63,7 @@ impl Content {
             return Err(what);
         }
         let inflating = match packing {
-            Packing::Plain => Inflating::Plain(bytes),
+            Packing::Plain => Inflating::Plain(Box::new(bytes)),
             Packing::Gzip => Inflating::Gzip(Box::new(MultiGzDecoder::new(bytes))),
             Packing::Zstd => {
                 let decoder = zstd::stream::read::Decoder::with_buffer(bytes).and_then(|mut decoder| {
@@ -121,7 +121,7 @@ impl Content {
     /// The rest cannot be read.
     pub fn finish(self) -> Result<(u64, String), String> {
         let mut bytes = match self.inflating {
-            Inflating::Plain(bytes) => bytes,
+            Inflating::Plain(bytes) => *bytes,
             Inflating::Gzip(decoder) => decoder.into_inner(),
             Inflating::Zstd(decoder) => decoder.finish(),
         };

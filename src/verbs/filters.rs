@@ -17,6 +17,9 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::lane::Country;
 
+/// Takes the texts of a batch, and packages judged and eligible beside each row.
+type Take<'t> = dyn FnMut(&[&StringArray], &[[u64; 2]]) + 't;
+
 /// The values of a column that a filter lets pass, as they are published.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted(BTreeSet<String>);
@@ -300,7 +303,7 @@ impl Published<'_> {
     }
 
     /// Reads text columns of a file, and beside them judged and eligible packages where it counts them.
-    fn read(&self, path: &str, names: &[&str], take: &mut dyn FnMut(&[&StringArray], &[[u64; 2]])) -> Result<()> {
+    fn read(&self, path: &str, names: &[&str], take: &mut Take) -> Result<()> {
         let shown = self.store.shown(path);
         let missing = || Error::Input(format!("{shown}: the file is missing; `vtr verify` tells what else is"));
         let blob = self.store.open(path)?.ok_or_else(missing)?;

@@ -89,11 +89,7 @@ pub struct Found<T> {
 ///
 /// # Errors
 /// The inputs are refused.
-pub fn read<T: Send>(
-    plan: &mut Plan,
-    wanted: &Wanted,
-    keep: &(dyn Fn(&Plan, &Settings, Row) -> (T, Option<Copy>) + Sync),
-) -> Result<Vec<Found<T>>> {
+pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result<Vec<Found<T>>> {
     // Every fact is told, whatever tables the job makes.
     plan.output.tables = Table::ALL.to_vec();
     let plan = &*plan;
@@ -117,12 +113,15 @@ pub fn read<T: Send>(
 
 type Kept<T> = Vec<(T, Option<Copy>)>;
 
+/// Makes of a row what is kept of it, and what tells whether it is superseded.
+pub type Keep<'k, T> = dyn Fn(&Plan, &Settings, Row) -> (T, Option<Copy>) + Sync + 'k;
+
 fn rows<T: Send>(
     plan: &Plan,
     survey: &Survey,
     settings: &Settings,
     wanted: &Wanted,
-    keep: &(dyn Fn(&Plan, &Settings, Row) -> (T, Option<Copy>) + Sync),
+    keep: &Keep<T>,
 ) -> Result<Kept<T>> {
     let mut units: Vec<&scan::Unit> = survey.units.iter().collect();
     units.sort_by_key(|unit| (unit.file, unit.first_record));

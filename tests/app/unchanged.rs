@@ -35,7 +35,7 @@ fn packages() -> Vec<Package> {
             category: ["Toys", "Book"][row as usize % 2].to_owned(),
             number: format!("JJD{:017}", 5_000_000 + row * 7919),
             promised,
-            scanned: (row % 5 != 0).then_some(promised - DAY_MICROS),
+            scanned: (!row.is_multiple_of(5)).then_some(promised - DAY_MICROS),
         }
     };
     (0..ROWS).map(package).collect()
