@@ -273,7 +273,7 @@ fn a_mistyped_year_and_an_earlier_day_publish_nothing() {
     assert!(said.contains("published as of 2025-12-01") && said.contains("--out"), "{said}");
     assert_eq!(manifest(&case.folder.path().join("out"))["version"], 1);
     // Weeks that are named are judged, nothing else, and what else is outdated is said.
-    let said = case.run(&["--from", "2025-W30", "--as-of", "2025-12-03"]);
+    let said = case.run(&["--from", "2025-W30", "--to", "2025-W31", "--as-of", "2025-12-03"]);
     assert!(said.contains("2025-W"), "{said}");
     assert_eq!(manifest(&case.folder.path().join("out"))["health_as_of"], "2025-12-01");
     case.run(&["--quiet", "--as-of", "2025-12-03"]);
