@@ -121,6 +121,27 @@ impl Plausible {
     }
 }
 
+/// Whether any rung looks at the number: the first ones do not, and cleaning it would be in vain.
+#[inline]
+fn asks_for_number(facts: &Facts) -> bool {
+    facts.marketplace != Marketplace::None
+        && facts.fulfilled_by == FulfilledBy::Seller
+        && facts.state == OrderState::Live
+}
+
+/// What a judged row is counted by.
+#[inline]
+fn codes(row: &Row, verdict: &Verdict, outcome: Outcome) -> Codes {
+    Codes {
+        time: week_index(row.day),
+        seller: row.seller,
+        market: row.market,
+        programme: verdict.programme.0,
+        carrier: verdict.carrier.code(),
+        reason: outcome.code(),
+    }
+}
+
 impl<'a> Folder<'a> {
     /// A folder without counts.
     pub fn new(settings: &'a Settings<'a>, keys: &'a SharedKeys) -> Folder<'a> {
@@ -349,25 +370,15 @@ impl<'a> Folder<'a> {
             return;
         }
         let package = if settings.identity.is_some() { columns.package.get(at, source.cells) } else { None };
-        // The first rungs do not look at the number; cleaning it would be in vain.
-        let is_looked_at = row.facts.marketplace != Marketplace::None
-            && row.facts.fulfilled_by == FulfilledBy::Seller
-            && row.facts.state == OrderState::Live;
-        let number = row.number.filter(|_| is_looked_at || package.is_none() && settings.identity.is_some());
+        let number =
+            row.number.filter(|_| asks_for_number(&row.facts) || package.is_none() && settings.identity.is_some());
         let (tracking, notice) = tracking(columns, number, &mut scratch.cleaned);
         let facts = &row.facts_with(tracking);
         let verdict = judge_by(facts, row.day, &settings.terms, selected);
         let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
         let mending = Mending::of(facts, verdict.reason, &settings.terms, clock);
         let outcome = Outcome { reason: verdict.reason, is_pending: mending.is_some_and(|mending| mending.is_pending) };
-        let codes = Codes {
-            time: week_index(row.day),
-            seller: row.seller,
-            market: row.market,
-            programme: verdict.programme.0,
-            carrier: verdict.carrier.code(),
-            reason: outcome.code(),
-        };
+        let codes = codes(row, &verdict, outcome);
         let beside = Beside {
             category: row.category,
             typed: row.typed,
@@ -385,15 +396,8 @@ impl<'a> Folder<'a> {
         let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
         if let Some(identity) = settings.identity {
             let package = package.unwrap_or(facts.tracking.whole());
-            let copy = copy(
-                identity,
-                self.account(columns, at, row),
-                (source.file, record),
-                row,
-                package,
-                clock,
-                &mut scratch.identity,
-            );
+            let (account, place) = (self.account(columns, at, row), (source.file, record));
+            let copy = copy(identity, account, place, row, package, clock, &mut scratch.identity);
             self.out.copies.push(Copy { cell: keys.weekly, beside, unpriced, ..copy });
         }
         if let Some(mending) = mending.filter(|mending| mending.is_pending && keys.in_range) {

@@ -11,6 +11,7 @@ mod inputs;
 pub mod plan;
 mod quantity;
 mod range;
+mod reports;
 mod resolve;
 pub mod sellers;
 pub mod shelf;

@@ -5,15 +5,12 @@
 //! environment, both of which it is given.
 
 use super::document::{Document, Report};
-use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Reconcile, Rolling, WeekRange};
-use super::spec::{
-    AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, ReconcileSpec, RollingSpec, Size,
-};
-use super::{checks, digest, inputs, quantity, range, sellers, shelf, sinks};
+use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
+use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
+use super::{checks, digest, inputs, quantity, range, reports, sellers, shelf, sinks};
 use crate::error::Error;
 use crate::place::remote::{self, is_uri};
 use crate::schema::Table;
-use regex::Regex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vtr_kernel::Book;
@@ -92,29 +89,6 @@ impl Written<'_> {
     }
 }
 
-/// What `vtr reconcile` compares with.
-fn reconcile(spec: &ReconcileSpec, written: Written) -> Option<Reconcile> {
-    let pattern = spec.pattern.as_ref().map(|text| {
-        let regex = Regex::new(text).map_err(|error| format!("`reconcile.pattern` cannot be read: {error}"));
-        written.good("reconcile.pattern", regex)
-    });
-    let encoding = encoding_rs::Encoding::for_label(spec.encoding.as_bytes())
-        .ok_or_else(|| format!("`{}` is no encoding; write utf-8, windows-1252, shift_jis ...", spec.encoding));
-    Some(Reconcile {
-        performance: spec.performance.clone(),
-        defects: spec.defects.clone(),
-        pattern: match pattern {
-            Some(read) => Some(read?),
-            None => None,
-        },
-        encoding: written.good("reconcile.encoding", encoding)?,
-        columns: spec.columns.clone(),
-        shipments_tolerance: written
-            .good("reconcile.tolerance.shipments", quantity::share(&spec.tolerance.shipments))?,
-        rate_tolerance: written.good("reconcile.tolerance.rate", quantity::share(&spec.tolerance.rate))?,
-    })
-}
-
 /// Makes the plan; `None` only beside a report.
 pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Option<Plan> {
     let name = job_name(spec, written);
@@ -129,7 +103,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
     let checks = checks::checks(&spec.check, output.as_ref(), written);
     let sinks = sinks::sinks(&spec.sink, &around.root, written);
     let sellers = sellers::sellers(spec, &around.root, written);
-    let reconcile = reconcile(&spec.reconcile, written);
+    let reconcile = reports::reconcile(&spec.reconcile, written);
     let (rates_text, rates) = rates?;
     let (sellers_text, sellers) = sellers?;
     let temp = spec.temp.as_ref().map_or(around.temp, |temp| around.root.join(temp));

@@ -3,6 +3,7 @@
 //! These types are the one list of its keys: reading, the JSON Schema and the digest are made from
 //! them. They hold what was written and resolve nothing; a wrong key or type never gets here.
 
+pub use super::reports::ReconcileSpec;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -68,53 +69,6 @@ pub struct JobSpec {
     /// Amazon's own reports, which `vtr reconcile` holds beside our figures.
     #[serde(default)]
     pub reconcile: ReconcileSpec,
-}
-
-/// Amazon's own reports, which `vtr reconcile` holds beside our figures.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ReconcileSpec {
-    /// Seller performance reports (JSON, also .gz): a path or glob, relative to the job file.
-    pub performance: Option<String>,
-    /// VTR defect reports (CSV or tab-separated): a path or glob, relative to the job file.
-    pub defects: Option<String>,
-    /// A regular expression over a report's path with groups `seller_id` and `pulled_on` (a date).
-    pub pattern: Option<String>,
-    /// The encoding of defect reports by its WHATWG label.
-    pub encoding: String,
-    /// Headings of localised defect reports by our names: order_id, carrier, tracking_id, origin_country ...
-    pub columns: BTreeMap<String, String>,
-    /// How far apart figures may be and still agree.
-    pub tolerance: ToleranceSpec,
-}
-
-impl Default for ReconcileSpec {
-    fn default() -> Self {
-        ReconcileSpec {
-            performance: None,
-            defects: None,
-            pattern: None,
-            encoding: "utf-8".into(),
-            columns: BTreeMap::new(),
-            tolerance: ToleranceSpec::default(),
-        }
-    }
-}
-
-/// How far apart figures may be and still agree.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ToleranceSpec {
-    /// Of the number of packages, as a share of Amazon's.
-    pub shipments: String,
-    /// Of the rate, in points.
-    pub rate: String,
-}
-
-impl Default for ToleranceSpec {
-    fn default() -> Self {
-        ToleranceSpec { shipments: "1%".into(), rate: "0.5%".into() }
-    }
 }
 
 /// What becomes of rows that are newer than `as_of`.

@@ -448,13 +448,8 @@ fn axis(low: f64, ya: &dyn Fn(f64) -> f64, yb: &dyn Fn(f64) -> f64) -> String {
     text
 }
 
-fn labels(
-    account: &Account,
-    points: &[Point],
-    (closed, open): (&[At], &[At]),
-    first_open: Option<usize>,
-    y: &dyn Fn(f64) -> f64,
-) -> String {
+/// Ticks and names of months along the time axis.
+fn months(points: &[Point]) -> String {
     let (weeks, mut text) = (points.len() as f64, String::new());
     for (index, point) in points.iter().enumerate() {
         let date = date_from_day(point.week.monday);
@@ -473,6 +468,17 @@ fn labels(
             );
         }
     }
+    text
+}
+
+fn labels(
+    account: &Account,
+    points: &[Point],
+    (closed, open): (&[At], &[At]),
+    first_open: Option<usize>,
+    y: &dyn Fn(f64) -> f64,
+) -> String {
+    let (weeks, mut text) = (points.len() as f64, months(points));
     for at in open {
         let _ = write!(
             text,

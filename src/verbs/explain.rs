@@ -18,7 +18,7 @@ use vtr_columnar::input::Column;
 use vtr_kernel::calendar::{Day, Zone, date_from_day, iso_week};
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
 use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select, zone};
-use vtr_kernel::lane::{CarrierRule, Scans};
+use vtr_kernel::lane::{CarrierRule, Lane, Scans};
 use vtr_kernel::mend::{Mending, suggested_fix};
 use vtr_kernel::policy::{Market, Marketplace, Version};
 use vtr_kernel::reason::{Reason, TABLE};
@@ -283,23 +283,7 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, st
         );
         line(body, "rules", &rules(book, market, selected.version, verdict));
         if let Some(lane) = selected.lane {
-            let country = |country: Option<vtr_kernel::lane::Country>| country.unwrap_or(market.country).code();
-            let scans = match &lane.scans {
-                Scans::Always(count) => format!("{count}"),
-                Scans::Split { below, then, otherwise } => {
-                    format!("{then} below {} {}, otherwise {otherwise}", decimal(&below.amount), below.currency.code())
-                }
-            };
-            line(
-                body,
-                "lane",
-                &format!(
-                    "{}: {} to {}, scans asked for: {scans}",
-                    book.rule(lane.id),
-                    country(facts.origin),
-                    country(facts.destination)
-                ),
-            );
+            line(body, "lane", &lane_asked(book, market, lane, facts));
         }
         line(body, "carrier", &carrier(book, facts, verdict, selected.carriers));
         sources(body, &selected, verdict);
@@ -343,6 +327,19 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, st
     if let Some(day) = story.act_by {
         line(body, "by", &format!("{}, the promised day", date_from_day(day)));
     }
+}
+
+/// The lane, its ends and how many scans it asks for.
+fn lane_asked(book: &vtr_kernel::Book, market: &Market, lane: &Lane, facts: &Facts) -> String {
+    let country = |country: Option<vtr_kernel::lane::Country>| country.unwrap_or(market.country).code();
+    let scans = match &lane.scans {
+        Scans::Always(count) => format!("{count}"),
+        Scans::Split { below, then, otherwise } => {
+            format!("{then} below {} {}, otherwise {otherwise}", decimal(&below.amount), below.currency.code())
+        }
+    };
+    let (from, to) = (country(facts.origin), country(facts.destination));
+    format!("{}: {from} to {to}, scans asked for: {scans}", book.rule(lane.id))
 }
 
 fn mending(book: &vtr_kernel::Book, settings: &Settings, facts: &Facts, verdict: &Verdict) -> Option<Mending> {

@@ -9,6 +9,8 @@ import time
 
 import psycopg
 
+HOST = "127.0.0.1"
+
 PASSWORD = "not-a-secret"
 
 
@@ -63,7 +65,7 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, user="vtr", database="bi", port=None):
-        return f"postgres://{user}:{PASSWORD}@127.0.0.1:{port or self.port}/{database}"
+        return f"postgres://{user}:{PASSWORD}@{HOST}:{port or self.port}/{database}"
 
     def connect(self, user="postgres", database="bi", autocommit=True):
         return psycopg.connect(

@@ -173,7 +173,7 @@ fn polars_sees_folded_counts_only() {
 }
 
 /// Who reads the clock or the environment, and why.
-const CLOCK_AND_ENVIRONMENT: [(&str, &str); 9] = [
+const CLOCK_AND_ENVIRONMENT: [(&str, &str); 10] = [
     ("src/job/", "the plan is made there, once"),
     ("src/main.rs", "hands the clock to the verbs"),
     ("src/verbs/", "hand the clock to the job, to gc and to the book; gen times itself"),
@@ -181,6 +181,7 @@ const CLOCK_AND_ENVIRONMENT: [(&str, &str); 9] = [
     ("src/progress.rs", "rows a second"),
     ("src/tell/", "times of the run"),
     ("src/signals.rs", "what a terminal is"),
+    ("src/sinks/", "credentials of a sink; the age of a lock"),
     ("src/place/remote.rs", "what must not be said of credentials; how long a signal waits"),
     ("src/publish/", "ages of temporary files, the id of the run"),
 ];
