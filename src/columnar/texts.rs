@@ -80,7 +80,7 @@ impl Texts<'_> {
         let mut marks = Marks::new();
         let mut bare = |row: usize, text: &str, into: &mut dyn FnMut(Option<&str>)| {
             let Some(text) = cells.trim(text) else { return into(None) };
-            let unwrapped = wrapper::unwrapped(text);
+            let unwrapped = wrapper::unwrapped_number(text);
             let aside = if wrapper::is_damaged(&unwrapped) {
                 Some(Aside::DamagedId)
             } else {

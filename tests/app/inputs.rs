@@ -172,11 +172,16 @@ fn inspect_proposes_a_job_that_runs() {
         .replace("# marketplace = ", "marketplace = ")
         .replace("name = \"mine\"", "name = \"mine\"\nas_of = \"2025-06-30\"");
     fs::write(folder.path().join("job.toml"), job).unwrap();
-    let (code, report, said) = run(&["run", "job.toml", "--quiet", "--json"]);
+    let (code, _, said) = run(&["run", "job.toml", "--quiet", "--json"]);
+    assert!(code == Some(4) && said.contains("max_damaged"), "one number of two is damaged: {said}");
+    let (code, report, said) = run(&["run", "job.toml", "--quiet", "--json", "--set", "limits.max_damaged=50%"]);
     assert_eq!(code, Some(0), "{said}");
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!((report["counts"]["read"].as_u64(), report["counts"]["rejected"].as_u64()), (Some(2), Some(0)));
-    assert!(report["warnings"].to_string().contains("`tracking_number` holds 1 values such as 9.2E+21"), "{report}");
+    assert!(
+        report["warnings"].to_string().contains("`tracking_number`: 1 values are numbers such as 9.2E+21"),
+        "{report}"
+    );
     let (code, _, said) = run(&["inspect", "export.csv", "--delimiter", "::"]);
     assert!(code == Some(2) && said.contains("--delimiter"), "{said}");
     let (code, json, _) = run(&["inspect", "export.csv", "--delimiter", ";", "--json", "--show-values"]);

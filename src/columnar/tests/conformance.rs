@@ -264,7 +264,8 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     let cell = |column| setting.cell(column);
     // An identifier without its wrapper; a damaged one is none.
     let identifier = |column| {
-        let id = cell(column).map(wrapper::unwrapped).filter(|id| !id.is_empty() && !wrapper::is_damaged(id));
+        let bare = if column == Column::SellerId { wrapper::unwrapped } else { wrapper::unwrapped_number };
+        let id = cell(column).map(bare).filter(|id| !id.is_empty() && !wrapper::is_damaged(id));
         id.ok_or(column)
     };
     let seller = identifier(Column::SellerId)?;

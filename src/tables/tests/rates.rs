@@ -184,7 +184,9 @@ fn a_category_called_like_the_total_is_in_the_total_only() {
 #[test]
 fn nothing_judged_is_nothing_published_but_the_unpartitioned_tables() {
     let plan = plan("2025-03-01", &Table::ALL);
-    let tables: Vec<Table> = tables(&plan, &[]).iter().map(|piece| piece.table).collect();
+    let mut tables: Vec<Table> = tables(&plan, &[]).iter().map(|piece| piece.table).collect();
+    // What codes mean does not depend on what was judged.
+    tables.retain(|table| !table.name().starts_with("dim_"));
     assert_eq!(tables, [Table::AccountHealth, Table::HealthBreakdown, Table::Rejects, Table::InputFiles]);
 }
 

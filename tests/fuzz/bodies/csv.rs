@@ -83,7 +83,7 @@ impl Csv {
         let plan = |(index, dialect): (usize, &Dialect)| {
             let Dialect { file, csv, limits, .. } = dialect;
             let job = format!(
-                "name = \"fuzz\"\n[[input]]\npath = \"{file}\"\nformat = \"csv\"\n[input.csv]\n{csv}\
+                "name = \"fuzz\"\n[[input]]\npath = \"{file}\"\nformat = \"csv\"\nallow_absent = [\"tracking_number\"]\n[input.csv]\n{csv}\
                  [output]\npath = \"out\"\n[limits]\n{limits}"
             );
             let path = folder.join(format!("{index}.toml"));

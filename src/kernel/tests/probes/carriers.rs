@@ -14,17 +14,13 @@ use vtr_kernel::ladder::Evidence;
 const NOBODY: &str = "tezel_lojistik";
 
 /// What another shape says too, so that it moves nothing by itself: shape, key, the other shape.
-const SAID_TWICE: [(&str, &str, &str); 29] = [
+const SAID_TWICE: [(&str, &str, &str); 25] = [
     ("colissimo_s10", "hard", "chronopost_s10"),
     ("dhl_leitcode_14", "pattern", "dhl_ecommerce_14"),
     ("dhl_leitcode_14", "check", "dhl_ecommerce_14"),
     ("dhl_leitcode_14", "hard", "dhl_ecommerce_14"),
     ("dpd_15", "hard", "dpd_15_letter"),
     ("dpd_15_letter", "hard", "dpd_15"),
-    ("dpd_10", "pattern", "seur_num"),
-    ("dpd_10", "check", "seur_num"),
-    ("dpd_ro", "pattern", "brt_num"),
-    ("dpd_ro", "check", "brt_num"),
     ("la_poste_s10", "pattern", "chronopost_s10"),
     ("la_poste_s10", "signature", "colissimo_s10"),
     ("la_poste_s10", "hard", "chronopost_s10"),

@@ -54,6 +54,8 @@ fn every_alias_and_name_of_a_carrier_moves_an_answer() {
         let lists: Vec<Vec<String>> = shelf.carriers().map(|(_, table)| aliases(table)).collect();
         for (index, id) in ids.iter().enumerate() {
             let next = &lists[(index + 1) % lists.len()];
+            // The code that Amazon's files use is a name too, and would stand twice.
+            shelf.carrier(id).remove("amazon_code");
             shelf.carrier(id).insert("aliases".into(), list(&next.iter().map(String::as_str).collect::<Vec<_>>()));
         }
     });
@@ -72,6 +74,7 @@ fn every_alias_and_name_of_a_carrier_moves_an_answer() {
         .collect();
     let changed = shelf.changed(|shelf| {
         for (index, (id, _)) in names.iter().enumerate() {
+            shelf.carrier(id).remove("amazon_code");
             shelf.carrier(id).insert("name".into(), Value::String(names[(index + 1) % names.len()].1.clone()));
         }
     });

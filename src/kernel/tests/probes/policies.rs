@@ -139,7 +139,11 @@ fn other(kind: &str, leaf: &Leaf, number: usize) -> Option<Value> {
         "version.lane.scans" | "version.lane.scans.then" | "version.lane.scans.otherwise" => {
             Value::Integer(3 - leaf.value.as_integer().unwrap())
         }
-        "version.lane.scans.value_below" | "version.lane.exempt.value_below" | "version.lane.exempt.value_at_most" => {
+        "version.lane.exempt.value_at_most" => {
+            let (amount, currency) = text().split_once(' ').unwrap();
+            Value::String(format!("{}.99 {currency}", amount.parse::<i64>().unwrap() - 1))
+        }
+        "version.lane.scans.value_below" | "version.lane.exempt.value_below" => {
             let (amount, currency) = text().split_once(' ').unwrap();
             Value::String(format!("{amount}.01 {currency}"))
         }
