@@ -42,11 +42,16 @@ fn about(moment: Moment) -> Micros {
 }
 
 impl Bounds {
-    /// Of a shipment; `lead_days` is how many days a scan may lie before `shipped`. For want of that, 30 more
-    /// before `promised`.
+    /// Of a shipment; `lead_days` is how many days a scan may lie before `shipped`. For want of that, or if that is so
+    /// long after the promise that nobody can have meant it, 30 more before `promised`.
     #[inline]
     pub fn of(shipped: Option<Moment>, promised: Option<Moment>, lead_days: i32) -> Bounds {
+        let lead = i64::from(lead_days).saturating_mul(DAY_MICROS);
+        let is_meant = |shipped: Moment, promised: Moment| about(shipped).saturating_sub(about(promised)) <= lead;
         let anchor = match (shipped, promised) {
+            (Some(shipped), Some(promised)) if !is_meant(shipped, promised) => {
+                Some((promised, lead_days.saturating_add(BEFORE_PROMISE)))
+            }
             (Some(shipped), _) => Some((shipped, lead_days)),
             (None, Some(promised)) => Some((promised, lead_days.saturating_add(BEFORE_PROMISE))),
             (None, None) => None,
@@ -97,6 +102,17 @@ mod tests {
 
     fn at(text: &str) -> Moment {
         crate::instant::TimeFormat::default().read(text).unwrap()
+    }
+
+    #[test]
+    fn a_ship_date_long_after_the_promise_is_not_held_against_scans() {
+        let utc = Zone::utc();
+        let stray = |shipped: &str| {
+            let bounds = Bounds::of(Some(at(shipped)), Some(at("2025-01-15")), LEAD_DAYS);
+            bounds.stray(at("2025-01-12T10:00:00Z"), &utc)
+        };
+        assert_eq!(stray("2025-02-12"), Some(Stray::EarlierParcel));
+        assert_eq!(stray("2025-05-02T17:00:00Z"), None);
     }
 
     #[test]
