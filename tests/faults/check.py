@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 TABLES = {
-    "vtr_weekly", "vtr_weekly_category", "vtr_rolling", "account_health", "defects", "carrier_names", "rejects", "input_files",
+    "vtr_weekly", "vtr_weekly_category", "vtr_weekly_reasons", "vtr_rolling", "account_health", "health_breakdown", "defects",
+    "carrier_names", "rejects", "input_files", "dim_marketplace", "dim_carrier", "dim_reason", "dim_rule", "dim_week", "dim_seller",
 }
 
 
