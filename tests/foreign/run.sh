@@ -26,6 +26,6 @@ done
 run() { target/release/vtr run jobs/weekly.toml --quiet --out "$work/other" --lineage "$work/lineage.jsonl" "$@"; }
 run --metrics "$work/good.prom"
 code=0
-run --metrics "$work/bad.prom" --as-of 2025-05-30 --set limits.max_rejected=0% 2> "$work/said" || code=$?
+run --metrics "$work/bad.prom" --full --set limits.max_rejected=0% 2> "$work/said" || code=$?
 [ "$code" = 4 ] || { echo "a gate should have stopped the run, exit code $code:"; cat "$work/said"; exit 1; }
 "$work/venv/bin/python" tests/foreign/operate.py "$work/lineage.jsonl" "$work/good.prom" "$work/bad.prom"
