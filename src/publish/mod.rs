@@ -155,6 +155,16 @@ pub fn begin(plan: &Plan, run_id: String) -> Result<Publication> {
     Publication::to(store, target, run_id)
 }
 
+/// Takes away what dead runs left, and brings `current` and `views.sql` up to the newest version: what a run owes an
+/// output in which no week is outdated.
+///
+/// # Errors
+/// As [`begin`], and what the disk or the store says.
+pub fn tend(plan: &Plan) -> Result<()> {
+    let publication = begin(plan, plan.run_id.clone())?;
+    current::refresh(publication.store.as_ref(), &publication.run_id)
+}
+
 /// Whether what a run knows of the weeks that it does not judge still holds.
 fn holds(claim: &Claim, base: Option<&Manifest>, inputs: &[InputFile]) -> bool {
     let digests = inputs.iter().map(|input| (&input.file, &input.digest));
@@ -279,7 +289,7 @@ impl Publication {
     ) -> Result<()> {
         let shown = self.store.shown(&file.path);
         let Some(blob) = self.store.open(&file.path)? else {
-            let what = format!("{shown}: the file is missing; a run without a week range writes all files anew");
+            let what = format!("{shown}: the file is missing; `vtr run --full` writes all files anew");
             return Err(Error::Failed { what, source: None });
         };
         encode::read_columns(blob, &shown, columns, take)
@@ -729,7 +739,7 @@ impl Publication {
             None => Ok(()),
             Some((file, _)) => {
                 let path = self.store.shown(&file.path);
-                let what = "the file is missing or has another size; a run without a week range writes all files anew";
+                let what = "the file is missing or has another size; `vtr run --full` writes all files anew";
                 Err(Error::Failed { what: format!("{path}: {what}"), source: None })
             }
         }

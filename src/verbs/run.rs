@@ -273,6 +273,7 @@ impl Run<'_> {
 
     /// Nothing is outdated.
     fn nothing(&self, plan: &Plan, base: &Manifest, last: &mut RunReport) -> Result<()> {
+        publish::tend(plan)?;
         (last.outcome, last.version) = (Outcome::Unchanged, Some(base.version));
         (last.newest, last.evidence) = (Some(Newest::of(base, plan)), base.evidence.clone());
         last.finish();

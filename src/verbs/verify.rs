@@ -36,8 +36,8 @@ pub fn run(out: &Path, version: Option<u64>, as_json: bool) -> Result<()> {
     }
     let (out, count, version) = (store.shown(""), damaged.len(), manifest.version);
     let help = match store.local() {
-        Some(_) => "a run without a week range writes them anew",
-        None => "delete them, then a run without a week range writes them anew",
+        Some(_) => "`vtr run --full` writes them anew",
+        None => "delete them, then `vtr run --full` writes them anew",
     };
     let what = format!("{out}: {count} files of version {version} are damaged; {help}");
     Err(Error::Failed { what, source: None })

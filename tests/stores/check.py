@@ -235,7 +235,7 @@ def outputs(name, store, weekly, local):
     check(f"{name}: report and views", any(k.endswith("/report.json") for k in keys) and "pub/out/views.sql" in keys, list(keys)[-5:])
     check(f"{name}: the views name the store", out.encode() + b"/data/vtr_weekly/week=" in store.get("pub/out/views.sql"))
     ran = vtr(env, "run", weekly, "--out", out)
-    check(f"{name}: the same again is unchanged", ran.code == 0 and "unchanged since version 1" in ran.err, ran)
+    check(f"{name}: the same again is unchanged", ran.code == 0 and "version 1 stands" in ran.err, ran)
     check(f"{name}: and nothing was written", store.list("pub/out/") == keys)
     ran = vtr(env, "plan", weekly, "--out", out)
     check(f"{name}: plan", ran.code == 0 and "version 1 of vtr" in ran.out, ran)
@@ -245,7 +245,7 @@ def verbs(name, store, weekly):
     env, out = store.environment(), f"{store.root}/pub/out"
     ran = vtr(env, "run", weekly, "--out", out, "--as-of", "2025-06-01", "--quiet")
     check(f"{name}: a second version", ran.code == 0, ran)
-    for verb, says in [("verify", "version 2: 172 files"), ("resolve", "version 2\n"), ("health", "breach"), ("defects", "scan_missing"),
+    for verb, says in [("verify", "version 2: "), ("resolve", "version 2\n"), ("health", "below target"), ("defects", "scan_missing"),
                        ("gc", "kept versions 1 to 2")]:
         ran = vtr(env, verb, out)
         check(f"{name}: {verb}", ran.code == 0 and says in ran.out, ran)
@@ -259,7 +259,7 @@ def verbs(name, store, weekly):
     ran = vtr(env, "verify", out)
     check(f"{name}: verify finds damage", ran.code == 1 and "changed: its SHA-256" in ran.out and "missing" in ran.out, ran)
     store.delete(f"pub/out/{victims[0]}")
-    ran = vtr(env, "run", weekly, "--out", out, "--as-of", "2025-06-01", "--quiet")
+    ran = vtr(env, "run", weekly, "--out", out, "--as-of", "2025-06-01", "--full", "--quiet")
     again = vtr(env, "verify", out)
     check(f"{name}: the next run mends it", ran.code == 0 and again.code == 0, f"{ran}\n{again}")
 
