@@ -59,7 +59,7 @@ pub fn clean(local: &Local) {
     for name in local.names(FOLDER).unwrap_or_default() {
         let Some(run_id) = name.strip_prefix(TEMPORARY).filter(|run_id| !run_id.is_empty()) else { continue };
         let Some(_held) = held_of_dead(&local.locate(&folder(run_id)).join(MARK)) else { continue };
-        for place in ["", log::FOLDER, SNAPSHOTS, &format!("{RUNS}/{run_id}")] {
+        for place in ["", log::FOLDER, SNAPSHOTS, "_state", &format!("{RUNS}/{run_id}")] {
             remove_of(local, place, run_id);
         }
         // Last, so that whoever is stopped before it leaves the rest to be found.

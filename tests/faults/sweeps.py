@@ -84,14 +84,14 @@ def refuse(slots, tally, most):
         slot.reset()
         code, _, said = slot.run(prefix=points.inject(kind, f"error={error}:when={number}{often}"))
         # What cannot be read of an input is refused with 3; everything else that the system denies is a failure.
-        of_input = re.search(r"/in[/`:]", said) is not None
+        of_input = re.search(r"\bin[/`:]", said) is not None
         check.must(code in (0, 1) or (code == 3 and of_input), f"ended with {code}: {said}")
         stands = check.output(slot)
         if code == 0:
             check.must(stands == slot.last, "ended with 0 without publishing")
         # A refused `write` may be the one to stderr.
         elif said or kind != "write":
-            check.must(re.search(r"error: .*(/out|/in[/`:]|job\.toml)", said, re.S), f"the message names no file: {said!r}")
+            check.must(re.search(r"error: .*(/out|\bin[/`:]|job\.toml)", said, re.S), f"the message names no file: {said!r}")
             published = f"version {slot.last} is published" in said
             check.must(published == (stands == slot.last), f"version {stands} holds, but it said: {said}")
         check.converge(slot, world.vtr)
