@@ -92,8 +92,10 @@ pub fn collect(store: &dyn Store, keep: u64, now: SystemTime, mode: Mode) -> Res
     if let Some(local) = store.local() {
         let runs = local.names(super::RUNS)?.into_iter().map(|run| format!("{}/{run}", super::RUNS));
         let runs = runs.filter(|folder| local.locate(folder).is_dir());
-        for folder in
-            ["", log::FOLDER, SNAPSHOTS, FOLDER, unfinished::FOLDER, "_state"].into_iter().map(str::to_owned).chain(runs)
+        for folder in ["", log::FOLDER, SNAPSHOTS, FOLDER, unfinished::FOLDER, "_state"]
+            .into_iter()
+            .map(str::to_owned)
+            .chain(runs)
         {
             sweep.temporary(local, &folder, &mut collected)?;
         }
