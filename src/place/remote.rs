@@ -193,6 +193,9 @@ impl Place {
     pub fn explain(&self, doing: &str, path: &str, error: &object_store::Error) -> Trouble {
         use object_store::Error as Store;
         let (shown, said) = (self.shown(path), said(error));
+        // A listing that is refused comes as a generic error, by the stores' own words for it.
+        let is_refused = matches!(error, Store::PermissionDenied { .. } | Store::Unauthenticated { .. })
+            || REFUSALS.iter().any(|word| said.contains(word));
         let (kind, text) = match error {
             _ if said.contains("NoSuchBucket") || said.contains("ContainerNotFound") => {
                 (Kind::Other, format!("{doing}: there is no such bucket ({said}); make it, or check its name"))
@@ -202,9 +205,7 @@ impl Place {
             Store::Precondition { .. } | Store::NotModified { .. } => {
                 (Kind::Changed, format!("{doing}: it has changed since it was looked at ({said}); run again"))
             }
-            Store::PermissionDenied { .. } | Store::Unauthenticated { .. } => {
-                (Kind::Other, format!("{doing}: access is refused ({said}); {}", self.credentials()))
-            }
+            _ if is_refused => (Kind::Other, format!("{doing}: access is refused ({said}); {}", self.credentials())),
             Store::NotImplemented { .. } | Store::NotSupported { .. } => {
                 (Kind::Other, format!("{doing}: the store cannot do that ({said})"))
             }
@@ -466,6 +467,10 @@ pub struct Remote {
     object: Arc<Object>,
     cache: Arc<Mutex<Cache>>,
 }
+
+/// What S3 and Azure call a request that they do not let in.
+const REFUSALS: [&str; 5] =
+    ["AuthorizationFailure", "AuthenticationFailed", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"];
 
 impl Remote {
     /// What the store says that its content is, where it says it.

@@ -27,6 +27,8 @@ use vtr_kernel::calendar::{Day, last_plausible_day, monday};
 
 /// Runs the job, and leaves the figures of its last publication.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
+    // From here on a signal's last words say whether anything was published.
+    crate::signals::begun();
     args.metrics.as_deref().map_or(Ok(()), metrics::check)?;
     args.report.as_deref().map_or(Ok(()), super::report::check)?;
     // A job that cannot be read has no name yet.
