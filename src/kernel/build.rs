@@ -1,23 +1,29 @@
-//! Puts the files of `book/` into the program: their names and texts as one sorted table.
+//! Puts the files of `book/` and `sources/` into the program: their names and texts, each folder as one sorted table.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    println!("cargo:rerun-if-changed=book");
+    embed("book", "embedded.rs")?;
+    embed("sources", "sources.rs")
+}
+
+/// Writes the table of one folder.
+fn embed(folder: &str, into: &str) -> io::Result<()> {
+    println!("cargo:rerun-if-changed={folder}");
     let mut files = Vec::new();
-    collect(Path::new("book"), &mut files)?;
+    collect(Path::new(folder), &mut files)?;
     files.sort();
     let mut table = String::from("static EMBEDDED: &[(&str, &str)] = &[\n");
     for file in &files {
         // Forward slashes on every system, so that the digest is the same everywhere.
         let path = file.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
-        let name = path.strip_prefix("book/").unwrap_or(&path);
+        let name = path.strip_prefix(folder).and_then(|name| name.strip_prefix('/')).unwrap_or(&path);
         table += &format!("    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/{path}\"))),\n");
     }
     table += "];\n";
     let out = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("OUT_DIR is not set"))?;
-    fs::write(Path::new(&out).join("embedded.rs"), table)
+    fs::write(Path::new(&out).join(into), table)
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -21,6 +21,7 @@ pub mod placeholder;
 pub mod policy;
 pub mod reason;
 pub mod service;
+pub mod sources;
 pub mod strays;
 pub mod tally;
 pub mod text;

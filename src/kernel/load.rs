@@ -10,8 +10,8 @@ mod lists;
 mod names;
 mod parts;
 mod policies;
-mod reader;
-mod versions;
+pub(crate) mod reader;
+pub(crate) mod versions;
 mod words;
 
 #[cfg(test)]
@@ -131,7 +131,7 @@ fn digest(files: &[(usize, &BookFile)]) -> String {
     hex(hash)
 }
 
-fn hex(hash: Sha256) -> String {
+pub(crate) fn hex(hash: Sha256) -> String {
     hash.finalize().iter().fold(String::new(), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex

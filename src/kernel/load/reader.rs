@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Where something stands.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     /// Which of the books on top of each other.
     pub layer: usize,
     pub file: &'a str,
@@ -29,7 +29,7 @@ impl std::fmt::Display for Place<'_> {
 
 /// Everything found wrong so far.
 #[derive(Default)]
-pub(super) struct Report(RefCell<Vec<Problem>>);
+pub(crate) struct Report(RefCell<Vec<Problem>>);
 
 impl Report {
     /// Messages quote keys and values of the files, which may hold anything.
@@ -48,7 +48,7 @@ impl Report {
 }
 
 /// A parsed file.
-pub(super) struct Document<'a> {
+pub(crate) struct Document<'a> {
     pub layer: usize,
     pub name: &'a str,
     text: &'a str,
@@ -109,13 +109,13 @@ fn comment(line: &str) -> Option<String> {
 
 /// A text and where it stands.
 #[derive(Clone, Copy)]
-pub(super) struct Text<'a> {
+pub(crate) struct Text<'a> {
     pub text: &'a str,
     pub at: Place<'a>,
 }
 
 /// A table that keeps account of which keys were asked for.
-pub(super) struct Table<'a> {
+pub(crate) struct Table<'a> {
     values: &'a DeTable<'a>,
     document: &'a Document<'a>,
     report: &'a Report,
@@ -186,7 +186,7 @@ impl<'a> Table<'a> {
 
 /// Whether a file of the book may leave keys to another one below it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layer {
+pub(crate) enum Layer {
     /// It stands for itself.
     Lowest,
     /// It adds to others.
@@ -241,7 +241,7 @@ fn assignment(key: &str, example: &str) -> String {
 
 /// The value of a key.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'a> {
+pub(crate) struct Node<'a> {
     pub key: &'a str,
     example: &'static str,
     value: &'a DeValue<'a>,
@@ -277,6 +277,25 @@ impl<'a> Node<'a> {
             DeValue::String(text) => Some(Text { text, at: self.at }),
             _ => self.wrong_type(),
         }
+    }
+
+    /// A text that may be empty.
+    pub fn text_or_empty(self) -> Option<Text<'a>> {
+        match self.value {
+            DeValue::String(text) if text.is_empty() => Some(Text { text, at: self.at }),
+            _ => self.text(),
+        }
+    }
+
+    /// The values of a list; a single value stands for a list of it.
+    pub fn items(self) -> Vec<Node<'a>> {
+        let DeValue::Array(array) = self.value else { return vec![self] };
+        let item = |value: &'a toml::Spanned<DeValue<'a>>| Node {
+            value: value.get_ref(),
+            at: self.document.place(value.span().start),
+            ..self
+        };
+        array.iter().map(item).collect()
     }
 
     /// One of a few words, and what it stands for.
@@ -361,7 +380,7 @@ impl<'a> Node<'a> {
 }
 
 /// What to write instead of a word that is none of the known ones: the nearest, or all if they are few.
-pub(super) fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
+pub(crate) fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
     let known: Vec<&str> = known.collect();
     let likeness = |candidate: &str| strsim::normalized_damerau_levenshtein(word, candidate);
     let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));

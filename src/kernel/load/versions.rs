@@ -58,10 +58,10 @@ pub(super) fn version(table: &Table, context: &Context, rules: &mut Rules) -> Op
     })
 }
 
-pub(super) const CONFIDENCE: &str = "\"confirmed\"";
+pub(crate) const CONFIDENCE: &str = "\"confirmed\"";
 
 /// How sure something is.
-pub(super) fn confidence(node: Node) -> Option<Confidence> {
+pub(crate) fn confidence(node: Node) -> Option<Confidence> {
     let levels = [Confidence::Confirmed, Confidence::SingleSource, Confidence::Unsure];
     node.choice(&levels.map(|level| (level.name(), level)))
 }
@@ -69,7 +69,7 @@ pub(super) fn confidence(node: Node) -> Option<Confidence> {
 const ANY_CARRIER: &str = "\"any\" or { integrated = [\"royal_mail\"], otherwise = \"not_measured\" }";
 
 /// `source = [{ title = ..., url = ... }]`
-pub(super) fn sources(table: &Table) -> Option<Vec<Source>> {
+pub(crate) fn sources(table: &Table) -> Option<Vec<Source>> {
     let tables = table.need("source", "[{ title = \"...\", url = \"https://...\" }]").and_then(Node::tables)?;
     let source = |table: &Table| {
         let title = table.need("title", "\"Help page\"").and_then(Node::text);
