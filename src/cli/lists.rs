@@ -139,9 +139,9 @@ pub struct DefectsArgs {
     /// The most rows shown; default: all, as a table 50
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// How the list is written
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
-    pub format: ListFormat,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// Who can still mend a defect.
@@ -162,6 +162,24 @@ pub enum DefectOrder {
     Urgency,
     /// As published: by week, seller, marketplace, order and package
     Key,
+}
+
+/// How a verb writes its list.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Written {
+    /// How the list is written
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub format: ListFormat,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub json: bool,
+}
+
+impl Written {
+    /// The format asked for by either option.
+    pub fn format(self) -> ListFormat {
+        if self.json { ListFormat::Json } else { self.format }
+    }
 }
 
 /// How a list is written.
@@ -186,15 +204,12 @@ pub struct HealthArgs {
     /// Only this marketplace: DE, Amazon.de or its id; lists by comma
     #[arg(long)]
     pub marketplace: Option<String>,
-    /// How the list is written
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
-    pub format: ListFormat,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
     /// At most so many rows, the worst; default: all
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
     /// What changed since that version, in the place of the list
     #[arg(long, value_name = "VERSION")]
     pub compare: Option<u64>,

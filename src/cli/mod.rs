@@ -170,9 +170,9 @@ pub struct ReconcileArgs {
     /// List the orders instead of the summary
     #[arg(long)]
     pub orders: bool,
-    /// How the result is written
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
-    pub format: ListFormat,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
     /// Exit with 4 on a difference
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<Difference>,
@@ -197,9 +197,9 @@ pub struct TablesArgs {
     /// One table, with its columns; default: all tables, a line each
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// How the list is written
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
-    pub format: ListFormat,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// Which job, and what stands in for its keys.
@@ -287,6 +287,9 @@ pub struct PlanArgs {
     /// The weeks.
     #[command(flatten)]
     pub range: RangeOptions,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// `vtr explain`.
@@ -307,12 +310,9 @@ pub struct ExplainArgs {
     /// A tracking number, however it is written, in the place of orders
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["order", "orders"])]
     pub tracking: Option<String>,
-    /// How the stories are written
-    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
-    pub format: ListFormat,
-    /// The same as --format json
-    #[arg(long, conflicts_with = "format")]
-    pub json: bool,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! Types alone, from which help, completions and manual pages are made. No work is done.
 
-use super::JobOptions;
+use super::{JobOptions, Written};
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -24,6 +24,9 @@ pub struct CarriersArgs {
     /// Folder of the book to ask, instead of the one in the program; of several each adds to those before it
     #[arg(long, value_name = "DIR", env = "VTR_BOOK")]
     pub book: Vec<PathBuf>,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// `vtr book`.
@@ -35,6 +38,9 @@ pub enum BookVerb {
         /// The book's folder; of several each adds to those before it, and `embedded` is the one in the program
         #[arg(value_name = "DIR")]
         book: Vec<PathBuf>,
+        /// How it is written.
+        #[command(flatten)]
+        written: Written,
     },
     /// Write the book that is in the program into a folder, to read or to change it
     #[command(after_help = "Example:\n  vtr book export my_book")]
@@ -54,6 +60,9 @@ pub enum BookVerb {
         /// Folder of the book, instead of the one in the program; of several each adds to those before it
         #[arg(long, value_name = "DIR", env = "VTR_BOOK")]
         book: Vec<PathBuf>,
+        /// How it is written.
+        #[command(flatten)]
+        written: Written,
     },
     /// What changed between two books
     #[command(after_help = "Example:\n  vtr book diff embedded my_book")]
@@ -62,6 +71,9 @@ pub enum BookVerb {
         old: PathBuf,
         /// The newer book's folder, or `embedded`
         new: PathBuf,
+        /// How it is written.
+        #[command(flatten)]
+        written: Written,
     },
 }
 
@@ -134,9 +146,9 @@ pub struct VerifyArgs {
     /// An older version; default: the highest
     #[arg(long, value_name = "N")]
     pub version: Option<u64>,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// `vtr resolve`.
@@ -150,9 +162,9 @@ pub struct ResolveArgs {
     /// An older version; default: the highest
     #[arg(long, value_name = "N")]
     pub version: Option<u64>,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// `vtr sync`.
@@ -233,9 +245,9 @@ pub struct GcArgs {
     /// Only count what would go
     #[arg(long)]
     pub dry_run: bool,
-    /// As JSON
-    #[arg(long)]
-    pub json: bool,
+    /// How it is written.
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// `vtr inspect`.

@@ -7,6 +7,7 @@ use super::gc::{GRACE, Mode};
 use super::local::Local;
 use super::*;
 use crate::job::plan::WeekRange;
+use crate::verbs::listing::Format;
 use crate::verbs::{resolve, verify};
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::DataType;
@@ -231,9 +232,11 @@ fn a_ranged_run_replaces_its_weeks_and_a_full_one_all() {
     // Every version stays readable.
     assert_eq!(weekly(&out, &open(&out, Some(1)).unwrap()).len(), 4);
     assert!(matches!(open(&out, Some(4)), Err(Error::Usage(_))));
-    resolve::run(&out, Some("vtr_weekly"), Some(2), true).unwrap();
-    resolve::run(&out, None, None, false).unwrap();
-    let Err(Error::Usage(message)) = resolve::run(&out, Some("vtr_rolling"), None, false) else { panic!("resolved") };
+    resolve::run(&out, Some("vtr_weekly"), Some(2), Format::Json).unwrap();
+    resolve::run(&out, None, None, Format::Csv).unwrap();
+    let Err(Error::Usage(message)) = resolve::run(&out, Some("vtr_rolling"), None, Format::Table) else {
+        panic!("resolved")
+    };
     assert!(message.contains("is not part of version 3") && message.contains("vtr_weekly"), "{message}");
 }
 
@@ -438,7 +441,7 @@ fn verify_finds_a_flipped_byte_and_the_next_run_mends_it() {
     let found = damages(&out, &manifest);
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].what.contains("SHA-256") && found[1].what == "missing", "{found:?}");
-    assert_eq!(verify::run(&out, None, false).unwrap_err().exit_code(), 1);
+    assert_eq!(verify::run(&out, None, Format::Table).unwrap_err().exit_code(), 1);
     assert!(Run { id: "r2", ..run }.publish(&out).unwrap().unchanged);
     assert!(damages(&out, &manifest).is_empty());
     let in_current = out.join(current::CURRENT).join(flipped.path.strip_prefix("data/").unwrap());
@@ -466,7 +469,7 @@ fn gc_deletes_what_is_unnamed_and_old_and_nothing_else() {
     assert!(damages(&out, &versions[2]).is_empty());
     assert!(out.join("data/vtr_weekly/notes.txt").exists() && !out.join("data/vtr_weekly/.tmp-dead-abc").exists());
     assert_eq!(log::versions(&Local::new(&out)).unwrap(), [1, 2, 3]);
-    crate::verbs::gc::run(&out, 1, Mode::Count, now, true).unwrap();
+    crate::verbs::gc::run(&out, 1, Mode::Count, now, Format::Json).unwrap();
     let alive = Run::new("r4", &[]).begin(&out).unwrap();
     assert!(matches!(gc(1, old), Err(Error::Conflict(_))));
     drop(alive);

@@ -3,8 +3,11 @@
 //! What is printed goes to stdout; problems are errors, all at once. It changes no book.
 
 mod diff;
+mod rows;
 mod show;
 
+use super::listing::{self, Cell, Format};
+use super::published;
 use crate::cli::BookVerb;
 use crate::error::{Error, Result};
 use crate::job::shelf;
@@ -23,18 +26,29 @@ use vtr_kernel::policy::{Marketplace, MarketplaceId};
 /// [`Error::Usage`] with every problem of a book, or the argument that is wrong.
 pub fn run(verb: &BookVerb, now: SystemTime) -> Result<()> {
     match verb {
-        BookVerb::Check { book } => check(book),
-        BookVerb::Show { marketplace: name, on, book } => {
+        BookVerb::Check { book, written } => check(book, published::format(*written)),
+        BookVerb::Show { marketplace: name, on, book, written } => {
             let book = shelf::book(book)?;
             let day = on.as_deref().map_or_else(|| Ok(today(now)), day)?;
-            let text = match name {
-                Some(name) => show::market(&book, book.market(marketplace(&book, name)?), day),
-                None => show::overview(&book, day),
-            };
-            super::print_lines(&text)
+            let market = name.as_deref().map(|name| marketplace(&book, name)).transpose()?;
+            match (published::format(*written), market.map(|id| book.market(id))) {
+                (Format::Table, Some(market)) => super::print_lines(&show::market(&book, market, day)),
+                (Format::Table, None) => super::print_lines(&show::overview(&book, day)),
+                (format, Some(market)) => listing::print(format, &rows::RULE_HEADS, rows::rules(&book, market, day)),
+                (format, None) => listing::print(format, &rows::MARKET_HEADS, rows::markets(&book, day)),
+            }
         }
         BookVerb::Export { folder } => export(folder),
-        BookVerb::Diff { old, new } => super::print_lines(&diff::text(&shelf::files(old)?, &shelf::files(new)?)),
+        BookVerb::Diff { old, new, written } => {
+            let (old, new) = (shelf::files(old)?, shelf::files(new)?);
+            match published::format(*written) {
+                Format::Table => super::print_lines(&diff::text(&old, &new)),
+                format => {
+                    let row = |(file, change): (String, String)| vec![Cell::text(file), Cell::text(change)];
+                    listing::print(format, &["file", "change"], diff::changes(&old, &new).into_iter().map(row))
+                }
+            }
+        }
     }
 }
 
@@ -60,12 +74,20 @@ pub fn marketplace(book: &Book, name: &str) -> Result<MarketplaceId> {
     }
 }
 
-fn check(folders: &[PathBuf]) -> Result<()> {
+fn check(folders: &[PathBuf], format: Format) -> Result<()> {
     let book = shelf::book(folders)?;
     let versions: usize = book.markets().map(|(_, market)| market.versions.len()).sum();
     let shapes: usize = book.carriers.iter().map(|(_, entry)| entry.shapes.len()).sum();
     let names: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
     let name = if names.is_empty() { "the embedded book".to_owned() } else { names.join(" + ") };
+    if format != Format::Table {
+        let heads = ["book", "marketplaces", "versions", "carriers", "shapes", "service_classes", "digest"];
+        let count = |count: usize| Cell::Count(i64::try_from(count).unwrap_or(i64::MAX));
+        let (markets, services) = (book.markets().count(), book.services.names().count());
+        let counts = [markets, versions, book.carriers.len(), shapes, services].map(count);
+        let row = std::iter::once(Cell::text(name)).chain(counts).chain([Cell::text(book.digest())]).collect();
+        return listing::print(format, &heads, [row]);
+    }
     super::print_lines(&format!(
         "{name}: no problem\n{} marketplaces with {versions} versions, {} carriers with {shapes} shapes, {} service classes\ndigest {}\n",
         book.markets().count(),

@@ -4,6 +4,8 @@
 //! its own. It fails if the marketplace or country is unknown or the book cannot be used; a wrong number is an
 //! answer, not a failure.
 
+use super::listing::{self, Cell, Format};
+use super::published;
 use crate::cli::CarriersArgs;
 use crate::error::{Error, Result};
 use crate::job::shelf;
@@ -11,7 +13,7 @@ use crate::suggest::nearest;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use vtr_kernel::Book;
-use vtr_kernel::carrier::{Carrier, CarrierId};
+use vtr_kernel::carrier::{Carrier, CarrierId, Entry};
 use vtr_kernel::facts::Tracking;
 use vtr_kernel::lane::Country;
 use vtr_kernel::number;
@@ -25,7 +27,66 @@ pub fn run(args: &CarriersArgs) -> Result<()> {
     let marketplace = args.marketplace.as_deref().map(|text| super::book::marketplace(&book, text)).transpose()?;
     let origin = args.ship_from.as_deref().map(country).transpose()?;
     let origin = origin.or_else(|| marketplace.map(|id| book.market(id).country));
-    super::print_lines(&answer(&book, args.name.as_deref(), args.number.as_deref(), origin))
+    let (name, number) = (args.name.as_deref(), args.number.as_deref());
+    match (published::format(args.written), name, number) {
+        (Format::Table, ..) => super::print_lines(&answer(&book, name, number, origin)),
+        (format, None, None) => listing::print(format, &LIST_HEADS, book.carriers.iter().map(|(_, entry)| row(entry))),
+        (format, ..) => listing::print(format, &ANSWER_HEADS, answer_rows(&book, name, number, origin)),
+    }
+}
+
+/// The columns of the list of all carriers, for programs.
+const LIST_HEADS: [&str; 4] = ["carrier", "name", "shapes", "no_other_shapes"];
+
+fn row(entry: &Entry) -> Vec<Cell<'_>> {
+    let shapes = Cell::Count(i64::try_from(entry.shapes.len()).unwrap_or(i64::MAX));
+    vec![Cell::text(entry.id.as_str()), Cell::text(entry.name.as_str()), shapes, Cell::Flag(entry.closed)]
+}
+
+/// The columns of an answer, for programs: a row for each carrier that name or number may mean.
+const ANSWER_HEADS: [&str; 5] = ["name", "ship_from", "number", "carrier", "finding"];
+
+fn answer_rows<'a>(
+    book: &Book,
+    name: Option<&'a str>,
+    number: Option<&'a str>,
+    origin: Option<Country>,
+) -> Vec<Vec<Cell<'a>>> {
+    let given = |text: Option<&'a str>| text.map_or(Cell::Null, Cell::text);
+    let row = |from: String, carrier: &str, finding: &str| {
+        let lines: Vec<&str> = finding.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let from = if from.is_empty() { Cell::Null } else { Cell::text(from) };
+        vec![given(name), from, given(number), Cell::text(carrier.to_owned()), Cell::text(lines.join("; "))]
+    };
+    let Some(name) = name else {
+        return match cleaned(book, number.unwrap_or_default()) {
+            Err(fault) => vec![row(String::new(), "", &fault)],
+            Ok(cleaned) => owners(book, cleaned.as_bytes())
+                .map(|(id, finding)| row(String::new(), &book.carriers.entry(id).id, &finding))
+                .collect(),
+        };
+    };
+    let mut rows = Vec::new();
+    for (countries, carrier) in meanings(book, name, origin) {
+        let mut finding = described(book, carrier, name);
+        if let Some(number) = number {
+            finding += "\n";
+            finding += &held_against(book, carrier, number);
+        }
+        rows.push(row(countries.join(", "), book.carriers.label(carrier), &finding));
+    }
+    rows
+}
+
+/// The carriers whose signature or pattern a number shows, and which.
+fn owners<'a>(book: &'a Book, number: &'a [u8]) -> impl Iterator<Item = (CarrierId, String)> + 'a {
+    let signed = book.carriers.signatures(number);
+    let signed = signed.map(|(id, shape)| (id, format!("carries its signature, shape `{}`", shape.id)));
+    let fitting = book.carriers.iter().filter_map(|(id, entry)| {
+        let shape = book.carriers.own_pattern(id, number)?;
+        Some((id, format!("fits its pattern, shape `{}`", entry.shapes[shape].id)))
+    });
+    signed.chain(fitting)
 }
 
 fn country(text: &str) -> Result<Country> {
@@ -68,11 +129,29 @@ fn list(book: &Book) -> String {
 
 /// What a name is taken for, and the carriers that it may mean.
 fn meaning(book: &Book, name: &str, origin: Option<Country>) -> (String, Vec<Carrier>) {
+    let meanings = meanings(book, name, origin);
+    let mut text = String::new();
+    for (countries, carrier) in &meanings {
+        let described = described(book, *carrier, name);
+        let _ = match (origin, meanings.len(), countries.is_empty()) {
+            (Some(origin), ..) => writeln!(text, "{name:?} on a package from {} is {described}", origin.code()),
+            (None, 1, _) => writeln!(text, "{name:?} is {described}"),
+            (None, _, true) => writeln!(text, "  elsewhere: {described}"),
+            (None, _, false) => writeln!(text, "  {}: {described}", countries.join(", ")),
+        };
+    }
+    if meanings.len() > 1 {
+        let head = "means another carrier in each country that a package leaves from";
+        text = format!("{name:?} {head}:\n{text}");
+    }
+    (text, meanings.into_iter().map(|(_, carrier)| carrier).collect())
+}
+
+/// The carriers that a name may mean, each with the countries of origin where it does; none: everywhere else.
+fn meanings(book: &Book, name: &str, origin: Option<Country>) -> Vec<(Vec<String>, Carrier)> {
     let folded = book.carriers.resolve(Some(name));
     if let Some(origin) = origin {
-        let carrier = book.carriers.in_country(folded, origin);
-        let text = format!("{name:?} on a package from {} is {}\n", origin.code(), described(book, carrier, name));
-        return (text, vec![carrier]);
+        return vec![(vec![origin.code()], book.carriers.in_country(folded, origin))];
     }
     let elsewhere = book.carriers.in_country(folded, Country::UNKNOWN);
     let mut by_carrier: BTreeMap<Carrier, Vec<String>> = BTreeMap::new();
@@ -82,15 +161,9 @@ fn meaning(book: &Book, name: &str, origin: Option<Country>) -> (String, Vec<Car
             by_carrier.entry(carrier).or_default().push(country.code());
         }
     }
-    if by_carrier.is_empty() {
-        return (format!("{name:?} is {}\n", described(book, elsewhere, name)), vec![elsewhere]);
-    }
-    let mut text = format!("{name:?} means another carrier in each country that a package leaves from:\n");
-    for (carrier, countries) in &by_carrier {
-        let _ = writeln!(text, "  {}: {}", countries.join(", "), described(book, *carrier, name));
-    }
-    let _ = writeln!(text, "  elsewhere: {}", described(book, elsewhere, name));
-    (text, by_carrier.into_keys().chain([elsewhere]).collect())
+    let mut meanings: Vec<_> = by_carrier.into_iter().map(|(carrier, countries)| (countries, carrier)).collect();
+    meanings.push((Vec::new(), elsewhere));
+    meanings
 }
 
 fn described(book: &Book, carrier: Carrier, name: &str) -> String {

@@ -74,7 +74,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     if !missing.is_empty() {
         crate::progress::warn(&format!("no row of {} stands in the job's inputs; {UNFOUND}", missing.join(" or ")));
     }
-    let format = super::published::format_of(args.format, args.json);
+    let format = super::published::format(args.written);
     if format == listing::Format::Table {
         return super::print_lines(&told(&stories, &wanted));
     }

@@ -3,6 +3,7 @@
 //! The rules are those of `publish::gc`; here they are only asked for and reported. It is refused while
 //! a run is publishing to the output.
 
+use super::listing::{self, Cell, Format};
 use crate::error::{Error, Result};
 use crate::publish;
 use crate::publish::gc::{self, Collected, Mode};
@@ -12,18 +13,31 @@ use std::path::Path;
 use std::time::SystemTime;
 
 /// Deletes, or with [`Mode::Count`] only counts, and prints to stdout what went.
-pub fn run(out: &Path, keep: u64, mode: Mode, now: SystemTime, as_json: bool) -> Result<()> {
+pub fn run(out: &Path, keep: u64, mode: Mode, now: SystemTime, format: Format) -> Result<()> {
     let store = publish::at(out)?;
     let collected = gc::collect(store.as_ref(), keep, now, mode)?;
-    match print(&mut io::stdout().lock(), &collected, mode, as_json) {
+    if format == Format::Csv {
+        return listing::print(format, &HEADS, [row(&collected, mode)]);
+    }
+    match print(&mut io::stdout().lock(), &collected, mode, format) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::failed("writing to stdout", error)),
         _ => Ok(()),
     }
 }
 
-fn print(to: &mut dyn Write, collected: &Collected, mode: Mode, as_json: bool) -> io::Result<()> {
+/// The columns of the list for spreadsheets, which has one row.
+const HEADS: [&str; 7] = ["deleted", "files", "bytes", "temporary", "too_young", "oldest_kept", "newest"];
+
+fn row(collected: &Collected, mode: Mode) -> Vec<Cell<'static>> {
+    let Collected { oldest_kept, newest, files, bytes, temporary, too_young } = *collected;
+    let count = |count: u64| Cell::Count(i64::try_from(count).unwrap_or(i64::MAX));
+    let counts = [files, bytes, temporary, too_young, oldest_kept, newest].map(count);
+    std::iter::once(Cell::Flag(mode == Mode::Delete)).chain(counts).collect()
+}
+
+fn print(to: &mut dyn Write, collected: &Collected, mode: Mode, format: Format) -> io::Result<()> {
     let Collected { oldest_kept, newest, files, bytes, temporary, too_young } = collected;
-    if as_json {
+    if format == Format::Json {
         let document = json!({
             "deleted": mode == Mode::Delete,
             "files": files,

@@ -252,6 +252,20 @@ impl<'w> Listing<'w> {
     }
 }
 
+/// Prints rows that are all at hand to stdout.
+///
+/// # Errors
+/// As [`super::print`].
+pub fn print<'c>(format: Format, heads: &[&'static str], rows: impl IntoIterator<Item = Vec<Cell<'c>>>) -> Result<()> {
+    let mut text = Vec::new();
+    let mut listing = Listing::begin(format, heads, &mut text)?;
+    for row in rows {
+        listing.row(&row)?;
+    }
+    listing.finish(&mut io::stderr())?;
+    super::print(text)
+}
+
 /// Whether a spreadsheet would run a cell.
 pub fn is_formula(cell: &Cell) -> bool {
     matches!(cell, Cell::Text(text) if would_run(text))

@@ -58,15 +58,17 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Book(verb) => book::run(verb, SystemTime::now()),
         Verb::Gen(args) => r#gen::run(args, global),
         Verb::Reconcile(args) => reconcile::run(args),
-        Verb::Verify(args) => verify::run(&args.out, args.version, args.json),
-        Verb::Resolve(args) => resolve::run(&args.out, args.table.as_deref(), args.version, args.json),
-        Verb::Tables(args) => tables::run(args.name.as_deref(), published::format(args.format)),
+        Verb::Verify(args) => verify::run(&args.out, args.version, published::format(args.written)),
+        Verb::Resolve(args) => {
+            resolve::run(&args.out, args.table.as_deref(), args.version, published::format(args.written))
+        }
+        Verb::Tables(args) => tables::run(args.name.as_deref(), published::format(args.written)),
         Verb::Sync(args) => sync::run(args, global),
         Verb::Views(args) => views::run(&args.out, args.version, args.engine),
         Verb::Dbt(args) => dbt::run(&args.out, args.target, &args.schema),
         Verb::Gc(args) => {
             let mode = if args.dry_run { Mode::Count } else { Mode::Delete };
-            gc::run(&args.out, args.keep, mode, SystemTime::now(), args.json)
+            gc::run(&args.out, args.keep, mode, SystemTime::now(), published::format(args.written))
         }
         Verb::Inspect(args) => inspect::run(args, global),
         Verb::TryFile => crate::scan::isolate::answer(&mut std::io::stdin().lock()),

@@ -3,6 +3,8 @@
 //! It checks job, book, paths and schemas as a run does, and of the inputs hashes what may have changed and
 //! reads a changed text for its days. It writes nothing, and fails where a run would fail before it reads data.
 
+use super::listing::{self, Cell, Format};
+use super::published;
 use crate::cli::{GlobalOptions, PlanArgs};
 use crate::error::Result;
 use crate::job::{self, plan::Plan};
@@ -11,7 +13,6 @@ use crate::publish::{Manifest, Span, log, outdated};
 use crate::scan::{self, Survey};
 use crate::schema::Table;
 use crate::tell::report::grouped;
-use std::fmt::Write;
 use std::path::Path;
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day, iso_week};
@@ -24,19 +25,30 @@ pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
     stale::recall(&mut plan, base.as_ref(), store.as_ref(), Rehash::Changed)?;
     let mut survey = scan::survey(&plan)?;
     crate::publish::refuse_other(&plan, base.as_ref(), Some(survey.evidence))?;
-    let mut text = String::new();
-    job_lines(&plan, &survey, &mut text);
-    input_lines(&plan, &survey, &mut text);
-    output_lines(&plan, base.as_ref(), &mut text);
-    stale_lines(&plan, &mut survey, base.as_ref(), &mut text)?;
-    super::print_lines(&text)
+    let mut lines = Lines::new();
+    job_lines(&plan, &survey, &mut lines);
+    input_lines(&plan, &survey, &mut lines);
+    output_lines(&plan, base.as_ref(), &mut lines);
+    stale_lines(&plan, &mut survey, base.as_ref(), &mut lines)?;
+    match published::format(args.written) {
+        Format::Table => {
+            super::print_lines(&lines.iter().map(|(head, line)| format!("{head:<10} {line}\n")).collect::<String>())
+        }
+        format => {
+            let row = |(head, line): &(&'static str, String)| vec![Cell::text(head.trim()), Cell::text(line.clone())];
+            listing::print(format, &["step", "detail"], lines.iter().map(row))
+        }
+    }
 }
 
-fn put(text: &mut String, head: &str, line: &str) {
-    writeln!(text, "{head:<10} {line}").expect("a string takes everything");
+/// What a plan says: a word that names the step, and the rest of the line.
+type Lines = Vec<(&'static str, String)>;
+
+fn put(lines: &mut Lines, head: &'static str, line: &str) {
+    lines.push((head, line.to_owned()));
 }
 
-fn job_lines(plan: &Plan, survey: &Survey, text: &mut String) {
+fn job_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
     put(text, "job", &plan.name);
     put(text, "as of", &format!("{}", date_from_day(plan.as_of)));
     put(text, "weeks", &plan.range.map_or("all that the inputs hold".into(), |range| weeks(range.first, range.last)));
@@ -57,7 +69,7 @@ fn weeks(first: Day, last: Day) -> String {
     format!("{} to {} ({} to {})", iso_week(first), iso_week(last), date_from_day(first), date_from_day(last + 6))
 }
 
-fn input_lines(plan: &Plan, survey: &Survey, text: &mut String) {
+fn input_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
     let bytes: u64 = survey.files.iter().map(|file| file.bytes).sum();
     put(
         text,
@@ -83,7 +95,7 @@ fn input_lines(plan: &Plan, survey: &Survey, text: &mut String) {
     }
 }
 
-fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut String) {
+fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut Lines) {
     put(text, "publishes", &plan.output.path);
     match base {
         Some(base) => {
@@ -116,7 +128,7 @@ fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut String) {
 }
 
 /// The published weeks that are outdated, and those that would be gone, as far as inputs tell.
-fn stale_lines(plan: &Plan, survey: &mut Survey, base: Option<&Manifest>, text: &mut String) -> Result<()> {
+fn stale_lines(plan: &Plan, survey: &mut Survey, base: Option<&Manifest>, text: &mut Lines) -> Result<()> {
     let Some(base) = base else { return Ok(()) };
     let store = crate::publish::at(Path::new(&plan.output.path))?;
     let look = Look::at(plan, survey, base, store.as_ref())?;

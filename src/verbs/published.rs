@@ -7,7 +7,7 @@ use super::age::Age;
 use super::filters::{Asked, Filters, Packages, Published, Wanted};
 use super::listing::{self, Format};
 use super::{compare, defects, health};
-use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListFormat};
+use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListFormat, Written};
 use crate::error::{Error, Result};
 use crate::job;
 use crate::publish::store::Store;
@@ -61,7 +61,7 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
             DefectOrder::Key => defects::Order::Key,
         },
         limit: args.limit,
-        format: format(args.format),
+        format: format(args.written),
     };
     let files = manifest.files(Table::Defects).iter();
     let files: Vec<defects::WeekFile> =
@@ -106,7 +106,7 @@ pub fn health(args: &HealthArgs, now: SystemTime) -> Result<()> {
     };
     let query = health::Query {
         filters: Filters::of(&asked, &*job::shelf::book(&[])?, &published)?,
-        format: format_of(args.format, args.json),
+        format: format(args.written),
         limit: args.limit,
         fail_on: args.fail_on.iter().filter_map(status).min(),
     };
@@ -152,12 +152,8 @@ pub fn version(store: &dyn Store, table: Table, version: Option<u64>) -> Result<
 }
 
 /// How a list is written; `--json` is `--format json`.
-pub fn format_of(format: ListFormat, json: bool) -> Format {
-    if json { Format::Json } else { self::format(format) }
-}
-
-pub(super) fn format(format: ListFormat) -> Format {
-    match format {
+pub fn format(written: Written) -> Format {
+    match written.format() {
         ListFormat::Table => Format::Table,
         ListFormat::Csv => Format::Csv,
         ListFormat::Json => Format::Json,

@@ -3,9 +3,9 @@
 //! It finds the reports, has them compared and prints the result; the comparison is in `reconcile/`. Exit code 4 is
 //! for `--fail-on` alone: a difference by itself is an answer, not a failure.
 
-use super::listing::{Cell, Listing};
+use super::listing::{Cell, Format, Listing};
 use super::published::format;
-use crate::cli::{Difference, ListFormat, ReconcileArgs};
+use crate::cli::{Difference, ReconcileArgs};
 use crate::error::{Error, Result};
 use crate::job::plan::Plan;
 use crate::job::{self, Overrides};
@@ -47,9 +47,10 @@ pub fn run(args: &ReconcileArgs) -> Result<()> {
         let marketplace = plan.book.resolve_marketplace(asked).ok_or_else(unknown)?;
         compared.retain(|one| one.marketplace == plan.book.marketplace_label(marketplace));
     }
-    if args.orders && args.format != ListFormat::Json || args.format == ListFormat::Csv {
-        orders(&compared, args.format)?;
-    } else if args.format == ListFormat::Json {
+    let format = format(args.written);
+    if args.orders && format != Format::Json || format == Format::Csv {
+        orders(&compared, format)?;
+    } else if format == Format::Json {
         super::print(format!("{:#}\n", show::json(&compared, &reports.notes, args.orders)))?;
     } else {
         super::print_lines(&show::text(&compared, &reports.notes))?;
@@ -119,7 +120,7 @@ fn judge_as_of(
 }
 
 /// One row an order.
-fn orders(compared: &[Compared], written: ListFormat) -> Result<()> {
+fn orders(compared: &[Compared], format: Format) -> Result<()> {
     const HEADS: [&str; 11] = [
         "seller_id",
         "marketplace",
@@ -134,7 +135,7 @@ fn orders(compared: &[Compared], written: ListFormat) -> Result<()> {
         "because",
     ];
     let mut text = Vec::new();
-    let mut listing = Listing::begin(format(written), &HEADS, &mut text)?;
+    let mut listing = Listing::begin(format, &HEADS, &mut text)?;
     for one in compared {
         let day = |day: Option<Day>| day.map_or(Cell::Null, Cell::Day);
         for case in one.orders.iter().flat_map(|orders| &orders.cases) {

@@ -3,6 +3,7 @@
 //! It reads the log only and opens no data file. An output without a publication, or a version or table
 //! that it lacks, is refused.
 
+use super::listing::{self, Cell, Format};
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
 use crate::publish::{self, DataFile, Manifest, log};
@@ -12,19 +13,39 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// Prints to stdout the highest version, or the one asked for, and the files of all tables or of one.
-pub fn run(out: &Path, table: Option<&str>, version: Option<u64>, as_json: bool) -> Result<()> {
+pub fn run(out: &Path, table: Option<&str>, version: Option<u64>, format: Format) -> Result<()> {
     let store = publish::at(out)?;
     let store = store.as_ref();
     let manifest = publish::open(store, version)?;
     let tables = choose(&manifest, table)?;
-    let printed = match as_json {
-        true => print_json(&mut io::stdout().lock(), store, &manifest, &tables),
-        false => print_text(&mut io::stdout().lock(), store, &manifest, &tables),
+    let printed = match format {
+        Format::Json => print_json(&mut io::stdout().lock(), store, &manifest, &tables),
+        Format::Table => print_text(&mut io::stdout().lock(), store, &manifest, &tables),
+        Format::Csv => return listing::print(format, &HEADS, rows(store, &manifest, &tables)),
     };
     match printed {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         printed => printed.map_err(|error| Error::failed("writing to stdout", error)),
     }
+}
+
+/// The columns of the list for spreadsheets: a row a file.
+const HEADS: [&str; 7] = ["version", "table", "week", "rows", "bytes", "sha256", "path"];
+
+fn rows<'a>(store: &dyn Store, manifest: &Manifest, tables: &Tables<'a>) -> Vec<Vec<Cell<'a>>> {
+    let count = |count: u64| Cell::Count(i64::try_from(count).unwrap_or(i64::MAX));
+    let row = |name: &'a str, file: &'a DataFile| {
+        vec![
+            count(manifest.version),
+            Cell::text(name),
+            file.week.map_or(Cell::Null, Cell::Day),
+            count(file.rows),
+            count(file.bytes),
+            Cell::text(file.sha256.as_str()),
+            Cell::text(store.shown(&file.path)),
+        ]
+    };
+    tables.iter().flat_map(|(name, files)| files.iter().map(move |file| row(name, file))).collect()
 }
 
 type Tables<'a> = Vec<(&'a str, &'a [DataFile])>;

@@ -3,6 +3,7 @@
 //! It re-hashes every file that the manifest names and compares the rows with the footer; it repairs
 //! nothing. Damage is listed whole, then the verb fails.
 
+use super::listing::{self, Cell, Format};
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
 use crate::publish::{self, DataFile, Manifest, encode};
@@ -23,13 +24,20 @@ pub struct Damage {
 
 /// Checks the highest version, or the one asked for, and prints the result to stdout. Fails if anything
 /// is damaged.
-pub fn run(out: &Path, version: Option<u64>, as_json: bool) -> Result<()> {
+pub fn run(out: &Path, version: Option<u64>, format: Format) -> Result<()> {
     let store = publish::at(out)?;
     let manifest = publish::open(store.as_ref(), version)?;
     let damaged = damages(store.as_ref(), &manifest)?;
-    match print(&mut io::stdout().lock(), &manifest, &damaged, as_json) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(Error::failed("writing to stdout", error)),
-        _ => {}
+    if format == Format::Csv {
+        let row = |damage: &Damage| vec![Cell::text(damage.path.clone()), Cell::text(damage.what.clone())];
+        listing::print(format, &["path", "what"], damaged.iter().map(row))?;
+    } else {
+        match print(&mut io::stdout().lock(), &manifest, &damaged, format) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                return Err(Error::failed("writing to stdout", error));
+            }
+            _ => {}
+        }
     }
     if damaged.is_empty() {
         return Ok(());
@@ -80,9 +88,9 @@ fn damage(store: &dyn Store, file: &DataFile) -> Option<String> {
     }
 }
 
-fn print(to: &mut dyn Write, manifest: &Manifest, damaged: &[Damage], as_json: bool) -> io::Result<()> {
+fn print(to: &mut dyn Write, manifest: &Manifest, damaged: &[Damage], format: Format) -> io::Result<()> {
     let (version, files) = (manifest.version, manifest.all_files().count());
-    if as_json {
+    if format == Format::Json {
         let damaged: Vec<_> =
             damaged.iter().map(|damage| json!({ "path": damage.path, "what": damage.what })).collect();
         let document = json!({ "version": version, "files": files, "damaged": damaged });

@@ -58,6 +58,50 @@ fn a_run_can_be_planned_explained_listed_judged_and_verified() {
 }
 
 #[test]
+fn every_list_is_written_for_people_spreadsheets_and_programs() {
+    let bad = "A1,DE,305-2,DHL,N/A,2025-06-05,\n";
+    let (_folder, job, out) = job(&format!("{GOOD}{bad}"), "");
+    ok(&["run", &job, "--quiet"]);
+    let lists: [(&[&str], &str); 18] = [
+        (&["plan", &job], "step"),
+        (&["explain", &job, "--seller", "A1", "--order", "305-2"], "seller_id"),
+        (&["defects", &out], "order_id"),
+        (&["health", &out], "seller_id"),
+        (&["worklist", &out], "seller_id"),
+        (&["carriers"], "carrier"),
+        (&["carriers", "DHL", "--number", "00340434161094022115"], "finding"),
+        (&["carriers", "DHL", "--ship-from", "DE"], "finding"),
+        (&["carriers", "--number", "1Z8A4W210315764208"], "finding"),
+        (&["book", "show"], "marketplace"),
+        (&["book", "show", "GB", "--on", "2025-01-15"], "says"),
+        (&["book", "diff", "embedded", "embedded"], "change"),
+        (&["book", "check"], "digest"),
+        (&["tables"], "table"),
+        (&["tables", "defects"], "column"),
+        (&["resolve", &out], "path"),
+        (&["verify", &out], "path"),
+        (&["gc", &out, "--dry-run"], "files"),
+    ];
+    let of = |list: &[&str], option: &[&str]| ok(&[list, option].concat());
+    for (list, column) in lists {
+        let csv = of(list, &["--format", "csv"]);
+        let mut reader = csv::Reader::from_reader(csv.as_bytes());
+        let heads = reader.headers().unwrap().clone();
+        assert!(heads.iter().any(|head| head == column), "{list:?}: {heads:?}");
+        let rows = reader.records().map(Result::unwrap).count();
+        assert!(rows > 0 || matches!(list, ["verify", ..] | ["book", "diff", ..]), "{list:?}: {csv}");
+        let json = of(list, &["--format", "json"]);
+        let parsed: serde_json::Value = serde_json::from_str(&json).unwrap();
+        if let Some(all) = parsed.as_array() {
+            assert_eq!(all.len(), rows, "{list:?}");
+            assert!(all.iter().all(|row| row.get(column).is_some()), "{list:?}: {json}");
+        }
+        assert_eq!(json, of(list, &["--json"]), "{list:?}");
+        assert_eq!(of(list, &[]), of(list, &["--format", "table"]), "{list:?}");
+    }
+}
+
+#[test]
 fn verify_finds_a_damaged_file() {
     let (_folder, job, out) = job(GOOD, "");
     ok(&["run", &job, "--quiet"]);

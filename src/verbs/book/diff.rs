@@ -25,27 +25,37 @@ enum Fact {
 
 /// The differences, a line each, by file.
 pub fn text(old: &[BookFile], new: &[BookFile]) -> String {
+    let (mut text, mut last) = (String::new(), String::new());
+    for (name, change) in changes(old, new) {
+        if name != last {
+            let _ = writeln!(text, "{name}");
+            last = name;
+        }
+        let _ = writeln!(text, "  {change}");
+    }
+    if text.is_empty() { "the books are the same\n".into() } else { text }
+}
+
+/// The differences, each with its file.
+pub fn changes(old: &[BookFile], new: &[BookFile]) -> Vec<(String, String)> {
     let (old, new) = (by_name(old), by_name(new));
     let mut names: Vec<&str> = old.keys().chain(new.keys()).copied().collect();
     names.sort_unstable();
     names.dedup();
-    let mut text = String::new();
+    let mut changes = Vec::new();
     for name in names {
-        let lines = match (old.get(name), new.get(name)) {
+        let mut lines = match (old.get(name), new.get(name)) {
             (Some(old), Some(new)) if old == new => continue,
             (Some(old), Some(new)) => of_file(old, new),
             (Some(_), None) => vec!["the file is gone".into()],
             _ => vec!["the file is new".into()],
         };
-        let _ = writeln!(text, "{name}");
         if lines.is_empty() {
-            text += "  comments or layout only\n";
+            lines.push("comments or layout only".into());
         }
-        lines.iter().for_each(|line| {
-            let _ = writeln!(text, "  {line}");
-        });
+        changes.extend(lines.into_iter().map(|line| (name.to_owned(), line)));
     }
-    if text.is_empty() { "the books are the same\n".into() } else { text }
+    changes
 }
 
 fn by_name(files: &[BookFile]) -> BTreeMap<&str, &str> {

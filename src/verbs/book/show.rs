@@ -73,7 +73,7 @@ fn unlike(own: Confidence, above: Confidence) -> String {
     if own == above { String::new() } else { format!(" ({})", confidence(own)) }
 }
 
-fn confidence(confidence: Confidence) -> &'static str {
+pub(super) fn confidence(confidence: Confidence) -> &'static str {
     match confidence {
         Confidence::Confirmed => "confirmed",
         Confidence::SingleSource => "one source",
@@ -139,7 +139,7 @@ fn of_lane(book: &Book, lane: &Lane, of_version: Confidence) -> String {
     text
 }
 
-fn span(version: &Version) -> String {
+pub(super) fn span(version: &Version) -> String {
     match (version.from, version.until) {
         (None, None) => "always in force".into(),
         (Some(from), None) => format!("from {}", date_from_day(from)),
@@ -150,20 +150,20 @@ fn span(version: &Version) -> String {
     }
 }
 
-fn target(target: Target) -> String {
+pub(super) fn target(target: Target) -> String {
     // The share has at most nine decimals, so the shortest form of the double is what was written.
     let percent = (target.share() * 1e9).round() / 1e7;
     format!("{} {percent} %", target.kind.name().replace('_', " "))
 }
 
-fn per(per: Per) -> &'static str {
+pub(super) fn per(per: Per) -> &'static str {
     match per {
         Per::Category => "category",
         Per::Account => "account",
     }
 }
 
-fn carriers(book: &Book, rule: &CarrierRule) -> String {
+pub(super) fn carriers(book: &Book, rule: &CarrierRule) -> String {
     match rule {
         CarrierRule::Any => "any".into(),
         CarrierRule::Integrated(set, otherwise, known) => {
@@ -184,7 +184,7 @@ fn ids(book: &Book, set: &CarrierSet) -> String {
     set.ids().map(|id| book.carriers.entry(id).id.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn scans(scans: &Scans) -> String {
+pub(super) fn scans(scans: &Scans) -> String {
     let count = |count: u8| if count == 1 { "1 scan".to_owned() } else { format!("{count} scans") };
     match scans {
         Scans::Always(number) => count(*number),
@@ -205,7 +205,7 @@ fn money(money: &Money) -> String {
 }
 
 /// Few countries by name, most as all but a few, all as a star.
-fn countries(set: &CountrySet) -> String {
+pub(super) fn countries(set: &CountrySet) -> String {
     if set.contains(Country::UNKNOWN) {
         return "any country".into();
     }
@@ -225,7 +225,7 @@ fn countries(set: &CountrySet) -> String {
     }
 }
 
-fn condition(book: &Book, condition: &Condition) -> String {
+pub(super) fn condition(book: &Book, condition: &Condition) -> String {
     let mut parts = Vec::new();
     if let Some(set) = &condition.carriers {
         parts.push(format!("carrier {}", ids(book, set).replace(", ", " or ")));
