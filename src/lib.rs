@@ -17,6 +17,7 @@
 //! * Polars sees folded counts only: it reads no input and writes no output.
 //! * A published file never changes; one numbered manifest makes a version visible.
 
+pub mod assemble;
 pub mod cli;
 pub mod error;
 pub mod fold;

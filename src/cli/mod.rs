@@ -215,6 +215,9 @@ pub struct JobOptions {
     /// before it [env: VTR_BOOK]
     #[arg(long, value_name = "DIR")]
     pub book: Vec<PathBuf>,
+    /// Folder of the profiles of kinds of files, instead of those in the program [env: VTR_SOURCES]
+    #[arg(long, value_name = "DIR")]
+    pub sources: Option<String>,
     /// Where to publish, from the working folder [env: VTR_OUT]
     #[arg(long, value_name = "PATH")]
     pub out: Option<String>,

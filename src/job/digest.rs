@@ -27,6 +27,9 @@ struct Figures<'a> {
     identity: Option<&'static str>,
     copies_within_days: i32,
     inputs: Vec<InputFigures<'a>>,
+    /// Absent where nothing is joined. What the packages are, they tell themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    assembled: Option<bool>,
     rolling: RollingSpec,
     min_eligible: u64,
     /// `None` where the table is not made.
@@ -76,7 +79,11 @@ pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>, sellers: Option<&str
             Identity::Order => "order",
         }),
         copies_within_days: plan.copies_within_days,
-        inputs: plan.inputs.iter().zip(&spec.input).map(|(input, spec)| input_figures(input, spec)).collect(),
+        inputs: match plan.assemble {
+            Some(_) => Vec::new(),
+            None => plan.inputs.iter().zip(&spec.input).map(|(input, spec)| input_figures(input, spec)).collect(),
+        },
+        assembled: plan.assemble.as_ref().map(|_| true),
         rolling: spec.output.rolling,
         min_eligible: spec.output.min_eligible,
         judged_weeks: plan.judged_from().map(|_| plan.output.judged_weeks),

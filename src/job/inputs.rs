@@ -30,7 +30,7 @@ const ENCODINGS: [&str; 12] = [
     "big5",
 ];
 
-/// All inputs; `None` only beside a report.
+/// All inputs of a job that joins nothing; `None` only beside a report.
 pub(super) fn inputs(spec: &JobSpec, written: Written) -> Option<Vec<Input>> {
     if spec.input.is_empty() {
         written.refuse("input", "the job reads nothing; write an [[input]] with its `path`");
@@ -46,10 +46,10 @@ pub(super) fn inputs(spec: &JobSpec, written: Written) -> Option<Vec<Input>> {
 }
 
 /// One input while it is read.
-struct Source<'a> {
-    spec: &'a InputSpec,
-    at: String,
-    written: Written<'a>,
+pub(super) struct Source<'a> {
+    pub spec: &'a InputSpec,
+    pub at: String,
+    pub written: Written<'a>,
 }
 
 impl Source<'_> {
@@ -57,16 +57,16 @@ impl Source<'_> {
         format!("{}.{key}", self.at)
     }
 
-    fn refuse<T>(&self, key: &str, message: impl Into<String>) -> Option<T> {
+    pub(super) fn refuse<T>(&self, key: &str, message: impl Into<String>) -> Option<T> {
         self.written.refuse(&self.key(key), message);
         None
     }
 
     fn input(&self) -> Option<Input> {
-        let role = self.role();
+        self.refuse_fields();
         let paths = self.paths();
         let columns = self.columns();
-        let from_path = self.path_pattern();
+        let from_path = self.pattern(&|name| Column::from_name(name).is_some(), &Column::ALL.map(Column::name));
         let (dialect, both) = (self.dialect(), self.cells());
         let (cells, columnar_cells) = both.unzip();
         self.refuse_useless();
@@ -74,11 +74,12 @@ impl Source<'_> {
         self.refuse_doubles(from_path.as_ref().and_then(Option::as_ref));
         let format = self.spec.format.map(|format| match format {
             FormatSpec::Parquet => Format::Parquet,
-            FormatSpec::Csv => Format::Csv,
+            // Documents are joined, and do not come here.
+            FormatSpec::Csv | FormatSpec::Json => Format::Csv,
         });
-        role?;
         Some(Input {
             paths: paths?,
+            given: None,
             format,
             columns: columns?,
             constants: constants?,
@@ -105,18 +106,21 @@ impl Source<'_> {
         })
     }
 
-    fn role(&self) -> Option<()> {
-        if self.spec.role == "shipments" {
-            return Some(());
-        }
-        let message = format!(
-            "`role` cannot be {:?}: an input is \"shipments\", one row a package; joining partial files comes with a later version",
-            self.spec.role
-        );
-        self.refuse("role", message)
+    /// Fields that only inputs know which are joined.
+    fn refuse_fields(&self) {
+        let keys = |table: &str, names: &mut dyn Iterator<Item = &String>| {
+            for name in names.filter(|name| Column::from_name(name).is_none()) {
+                let message = format!(
+                    "`{name}` is of inputs that are joined into packages, those with a `kind`, a `fold` or the role of a side"
+                );
+                self.refuse::<()>(&format!("{table}.{name}"), message);
+            }
+        };
+        keys("columns", &mut self.spec.columns.keys());
+        keys("constants", &mut self.spec.constants.keys());
     }
 
-    fn paths(&self) -> Option<Vec<String>> {
+    pub(super) fn paths(&self) -> Option<Vec<String>> {
         let paths = self.spec.path.to_vec();
         if paths.is_empty() {
             return self.refuse("path", "`path` is an empty list; name a file, a folder or a glob");
@@ -160,8 +164,8 @@ impl Source<'_> {
         sound.then_some(constants)
     }
 
-    /// `Some(None)` without a pattern.
-    fn path_pattern(&self) -> Option<Option<Regex>> {
+    /// The pattern over paths, whose groups are among some names; `Some(None)` without one.
+    pub(super) fn pattern(&self, is_known: &dyn Fn(&str) -> bool, known: &[&str]) -> Option<Option<Regex>> {
         let Some(spec) = &self.spec.from_path else { return Some(None) };
         const KEY: &str = "from_path.pattern";
         let pattern = match Regex::new(&spec.pattern) {
@@ -173,8 +177,8 @@ impl Source<'_> {
         if names.is_empty() {
             self.refuse::<()>(KEY, "`pattern` names no column; write a group such as (?<seller_id>[^/]+)");
         }
-        for name in names.iter().filter(|name| Column::from_name(name).is_none()) {
-            let hint = did_you_mean(name, Column::ALL.iter().map(|column| column.name()));
+        for name in names.iter().filter(|name| !is_known(name)) {
+            let hint = did_you_mean(name, known.iter().copied());
             self.refuse::<()>(KEY, format!("the group `{name}` of `pattern` is no column{hint}"));
             sound = false;
         }
@@ -182,7 +186,7 @@ impl Source<'_> {
     }
 
     /// A column comes from one place.
-    fn refuse_doubles(&self, from_path: Option<&Regex>) {
+    pub(super) fn refuse_doubles(&self, from_path: Option<&Regex>) {
         let in_path =
             |name: &str| from_path.is_some_and(|pattern| pattern.capture_names().flatten().any(|group| group == name));
         for name in self.spec.constants.keys() {
@@ -207,7 +211,7 @@ impl Source<'_> {
         }
     }
 
-    fn dialect(&self) -> Option<Dialect> {
+    pub(super) fn dialect(&self) -> Option<Dialect> {
         let csv = &self.spec.csv;
         let delimiter = match &csv.delimiter {
             None => Some(None),
@@ -243,7 +247,7 @@ impl Source<'_> {
     }
 
     /// How cells are read: of delimited text, where `[input.csv]` may say it, and of Parquet.
-    fn cells(&self) -> Option<(CellRules, CellRules)> {
+    pub(super) fn cells(&self) -> Option<(CellRules, CellRules)> {
         let (own, csv) = (self.spec, &self.spec.csv);
         let doubled = [
             ("nulls", own.nulls.is_some() && csv.nulls.is_some()),
@@ -359,7 +363,7 @@ fn says_of_format(wrong: &WrongFormat) -> String {
 ///
 /// # Errors
 /// What is wrong with them.
-fn headings(name: &str, written: &[HeadingSpec]) -> Result<Vec<Heading>, String> {
+pub(super) fn headings(name: &str, written: &[HeadingSpec]) -> Result<Vec<Heading>, String> {
     let mut headings: Vec<Heading> = Vec::new();
     if written.is_empty() {
         return Err(format!("`{name}` is mapped to an empty list; name a heading of the source"));

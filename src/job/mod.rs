@@ -4,6 +4,7 @@
 //! clock, environment and machine asked, once. It fails with everything that is wrong, each with
 //! file and line or the option it came from.
 
+mod assemble;
 mod checks;
 pub mod digest;
 mod document;
@@ -49,6 +50,8 @@ pub struct Overrides {
     pub as_of: Option<String>,
     /// The book's folders, the lowest first; none: as the job says.
     pub book: Vec<PathBuf>,
+    /// The folder of the profiles.
+    pub sources: Option<String>,
     /// The output's folder or URI.
     pub out: Option<String>,
     /// Worker threads.
@@ -154,16 +157,17 @@ fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&st
         }
         std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned())
     };
-    const VARIABLES: [(&str, &str); 5] = [
+    const VARIABLES: [(&str, &str); 6] = [
         ("VTR_AS_OF", "as_of"),
         ("VTR_BOOK", "book"),
+        ("VTR_SOURCES", "sources"),
         ("VTR_OUT", "output.path"),
         ("VTR_THREADS", "threads"),
         ("VTR_MEMORY", "memory"),
     ];
     for (variable, key) in VARIABLES {
         let Some(value) = environment(variable).filter(|value| !value.is_empty()) else { continue };
-        let value = if matches!(key, "book" | "output.path") { here(value) } else { value };
+        let value = if matches!(key, "book" | "sources" | "output.path") { here(value) } else { value };
         let value = match value.parse::<u64>() {
             Ok(number) if key == "threads" => Value::from(number),
             _ => Value::from(value),
@@ -186,6 +190,7 @@ fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&st
     let options = [
         ("--as-of", "as_of", flags.as_of.clone().map(Value::from)),
         ("--book", "book", (!book.is_empty()).then(|| Value::from(book))),
+        ("--sources", "sources", flags.sources.clone().map(here).map(Value::from)),
         ("--out", "output.path", flags.out.clone().map(here).map(Value::from)),
         ("--threads", "threads", flags.threads.map(Value::from)),
         ("--memory", "memory", flags.memory.clone().map(Value::from)),

@@ -3,6 +3,7 @@
 //! Every later stage takes `&Plan` and never the job file; only here are clock and environment
 //! read, once.
 
+use crate::assemble::Assemble;
 pub use super::spec::{CheckKind, CheckLevel, Direction, SinkFormat};
 use crate::place::budget::Budget;
 use crate::scan::identity::Known;
@@ -50,8 +51,10 @@ pub struct Plan {
     pub rates: Arc<Rates>,
     /// What is said of sellers, by id: name, owner, region.
     pub sellers: super::sellers::Sellers,
-    /// The inputs, in the order of the job.
+    /// The inputs, in the order of the job; of a job that joins raw files the packages that these become.
     pub inputs: Vec<Input>,
+    /// The raw files that are joined into packages before anything is read; `None`: nothing is.
+    pub assemble: Option<Arc<Assemble>>,
     /// Where and what is published.
     pub output: Output,
     /// What a run may cost and bear.
@@ -232,6 +235,8 @@ impl WeekRange {
 pub struct Input {
     /// Files, folders, globs or URIs, as written in the job.
     pub paths: Vec<String>,
+    /// The files themselves, where something else than paths names them; `None`: the paths do.
+    pub given: Option<Vec<Given>>,
     /// How the files are written; `None`: by suffix.
     pub format: Option<Format>,
     /// Headings in the source of each mapped column; the first filled one counts.
@@ -258,6 +263,15 @@ pub struct Input {
     pub on_bad_file: OnBadFile,
     /// How a file is tried before it is read.
     pub trial: Trial,
+}
+
+/// A file that is read whatever the paths name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// What tables and messages call it.
+    pub shown: String,
+    /// Its path or URI.
+    pub path: String,
 }
 
 /// What becomes of the run if a file cannot be read to its end.

@@ -7,7 +7,7 @@
 use super::document::{Document, Report};
 use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
 use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
-use super::{checks, digest, inputs, quantity, range, reports, sellers, shelf, sinks};
+use super::{assemble, checks, digest, inputs, quantity, range, reports, sellers, shelf, sinks};
 use crate::error::Error;
 use crate::place::remote::{self, is_uri};
 use crate::schema::Table;
@@ -96,9 +96,20 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
     let weeks = as_of.and_then(|as_of| week_range(&around, as_of, written.report));
     let book = book(spec, &around.root, written);
     let rates = rates(spec, &around.root, written);
-    let inputs = inputs::inputs(spec, written);
-    let output = output(&spec.output, &around.root, written);
     let limits = limits(&spec.limits, written);
+    let joins = assemble::is_asked_for(spec);
+    let (inputs, assembly) = match (joins, &limits, &book) {
+        (true, Some(limits), Some(book)) => {
+            let assembly = assemble::assemble(spec, &around.root, limits, book, written);
+            (assembly.as_ref().map(|assembly| vec![assemble::packages(assembly)]), Some(assembly))
+        }
+        (true, ..) => (None, None),
+        (false, ..) => {
+            assemble::refuse_useless(spec, written);
+            (inputs::inputs(spec, written), Some(None))
+        }
+    };
+    let output = output(&spec.output, &around.root, written);
     let memory = memory(spec.memory.as_ref(), around.machine.memory_bytes, written);
     let checks = checks::checks(&spec.check, output.as_ref(), written);
     let sinks = sinks::sinks(&spec.sink, &around.root, written);
@@ -122,7 +133,8 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
             EvidenceSpec::Scans => EvidenceWanted::Scans,
             EvidenceSpec::Format => EvidenceWanted::Format,
         },
-        identity: spec.deduplicate.then_some(match spec.identity {
+        // Packages are there once.
+        identity: (spec.deduplicate && !joins).then_some(match spec.identity {
             IdentitySpec::Package => Identity::Package,
             IdentitySpec::Order => Identity::Order,
         }),
@@ -134,6 +146,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
         rates: Arc::new(rates),
         sellers,
         inputs: inputs?,
+        assemble: assembly?.map(Arc::new),
         output: output?,
         limits: limits?,
         checks: checks?,

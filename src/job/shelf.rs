@@ -22,15 +22,22 @@ pub fn files(folder: &Path) -> Result<Vec<BookFile>> {
     if folder == Path::new(EMBEDDED) {
         return Ok(load::embedded_files());
     }
-    let unread = |path: &Path, error: &dyn std::fmt::Display| {
-        Error::Usage(format!("cannot read {} of the book: {error}", path.display()))
-    };
     if !folder.is_dir() {
         return Err(Error::Usage(format!(
             "the book {} is no folder; give the one that holds policies/ and carriers/, or `embedded` for the book in the program",
             folder.display()
         )));
     }
+    below(folder)
+}
+
+/// The TOML files below a folder, by name.
+///
+/// # Errors
+/// [`Error::Usage`] with the folder or file that could not be read.
+pub fn below(folder: &Path) -> Result<Vec<BookFile>> {
+    let unread =
+        |path: &Path, error: &dyn std::fmt::Display| Error::Usage(format!("cannot read {}: {error}", path.display()));
     let mut files = Vec::new();
     for entry in walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name() {
         let entry = entry.map_err(|error| unread(folder, &error))?;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use vtr_columnar::input::{Column, Kind};
+use vtr_kernel::sources::Field;
 
 /// A job of `vtr`: what is read, how it is judged, and what is published where.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +47,8 @@ pub struct JobSpec {
     /// A folder with the rules to judge by, relative to the job file, or several, each of which adds to those before
     /// it; "embedded" stands for those in the program, which are the default.
     pub book: Option<OneOrMany>,
+    /// A folder with the profiles of kinds of files, relative to the job file; default: those in the program.
+    pub sources: Option<String>,
     /// Worker threads; default: as many as the machine has processors.
     #[schemars(range(min = 1, max = 1024))]
     pub threads: Option<usize>,
@@ -69,6 +72,22 @@ pub struct JobSpec {
     /// Amazon's own reports, which `vtr reconcile` holds beside our figures.
     #[serde(default)]
     pub reconcile: ReconcileSpec,
+    /// How raw files are joined into packages, where an input has a `kind`, a `fold` or the role of a side.
+    #[serde(default)]
+    pub assemble: AssembleSpec,
+}
+
+/// How raw files are joined into packages.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AssembleSpec {
+    /// The folder of the packages, relative to the job file; default: `packages` beside the output.
+    pub path: Option<String>,
+    /// Days around `shipped_at` (for want of it: of the promise less 30 days) in which an event belongs to a package: the first, as a rule before it, and the last; default: [-3, 90].
+    #[schemars(length(min = 2, max = 2))]
+    pub event_window: Option<Vec<i32>>,
+    /// Carriers that no feed of events follows: their packages are judged on what else is known, and counted.
+    pub unseen: Vec<String>,
 }
 
 /// What becomes of rows that are newer than `as_of`.
@@ -110,9 +129,19 @@ pub enum IdentitySpec {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputSpec {
-    /// What the rows are; `shipments` is the only role there is now.
-    #[serde(default = "shipments")]
-    pub role: String,
+    /// What is known of such files: a profile such as "amazon.ship_confirm", which gives role, format, headings and dialect; a key written here goes over it.
+    pub kind: Option<String>,
+    /// What the rows are; default: as the `kind` says, else "shipments".
+    pub role: Option<RoleSpec>,
+    /// How rows of different sources are known to be of one order; default: by seller and order.
+    #[serde(rename = "match")]
+    pub matched_by: Option<MatchSpec>,
+    /// How rows become packages; default: as the `kind` says.
+    pub fold: Option<FoldSpec>,
+    /// Of a fold "confirmations": what a blank tracking number means; default: "keep".
+    pub blank_number: Option<BlankNumberSpec>,
+    /// The heading under which stands when the rows were written; another way is a group of that name in `from_path`.
+    pub written_at: Option<String>,
     /// File, folder or glob, or a list of them, relative to the job file.
     pub path: OneOrMany,
     /// How the files are written; default: by suffix.
@@ -151,6 +180,51 @@ pub struct InputSpec {
     /// Whether each file is first decoded whole by a process of its own under limits of memory and time, so that no file can take the run down; it reads every file twice.
     #[serde(default)]
     pub isolate: bool,
+}
+
+/// What the rows of an input are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RoleSpec {
+    /// Packages, or writes about packages.
+    #[default]
+    Shipments,
+    /// Lines of orders, which lend facts to packages.
+    Orders,
+    /// Scans, which lend times to packages.
+    Events,
+    /// Categories of what is sold.
+    Categories,
+}
+
+/// How rows of different sources are known to be of one order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchSpec {
+    /// By seller and order id.
+    #[default]
+    SellerOrder,
+    /// By the order id alone, for a source that names no seller; an id of two sellers lends to neither.
+    OrderId,
+}
+
+/// How rows become packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FoldSpec {
+    /// Rows are writes: the later ones replace, blanks keep, `NULL` deletes.
+    Confirmations,
+}
+
+/// What a blank tracking number means.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BlankNumberSpec {
+    /// The one that stands is kept.
+    #[default]
+    Keep,
+    /// There is none.
+    Delete,
 }
 
 /// A column that files may lack.
@@ -223,6 +297,8 @@ pub enum FormatSpec {
     Parquet,
     /// Delimited text.
     Csv,
+    /// JSON: a document, an array of documents, or one a line; only of inputs that are assembled.
+    Json,
 }
 
 /// Columns that the file's path says.
@@ -419,6 +495,14 @@ pub struct LimitsSpec {
     /// Processor seconds of the process that tries a file of an input with `isolate = true`.
     #[schemars(range(min = 1))]
     pub max_isolated_seconds: u64,
+    /// Share of the packages shipped more than 7 days before `as_of` whose number the events must name, by carrier, by seller and in all; "0%": not asked.
+    pub events_cover: String,
+    /// Share of the packages within the days of the orders whose order must be known; "0%": not asked.
+    pub orders_cover: String,
+    /// Share of the events whose status may be unknown; "100%": not asked.
+    pub statuses_unmapped: String,
+    /// Largest JSON document.
+    pub max_document_bytes: Size,
 }
 
 impl Default for LimitsSpec {
@@ -439,6 +523,10 @@ impl Default for LimitsSpec {
             max_row_group_rows: 100_000_000,
             max_isolated_bytes: Size::Text("2 GiB".into()),
             max_isolated_seconds: 600,
+            events_cover: "95%".into(),
+            orders_cover: "99%".into(),
+            statuses_unmapped: "1%".into(),
+            max_document_bytes: Size::Text("16 MiB".into()),
         }
     }
 }
@@ -582,14 +670,11 @@ fn copies_within() -> i32 {
     60
 }
 
-fn shipments() -> String {
-    "shipments".into()
-}
-
-/// A table whose keys are the canonical columns.
+/// A table whose keys are the canonical columns, and the fields of inputs that are joined.
 fn by_column(of: &Schema) -> Schema {
-    let columns: Map<String, Value> =
-        Column::ALL.iter().map(|column| (column.name().into(), of.clone().into())).collect();
+    let fields = Field::ALL.into_iter().map(Field::name);
+    let names = Column::ALL.into_iter().map(Column::name).chain(fields);
+    let columns: Map<String, Value> = names.map(|name| (name.into(), of.clone().into())).collect();
     json_schema!({ "type": "object", "properties": columns, "additionalProperties": false })
 }
 

@@ -233,10 +233,41 @@ fn what_must_stand_is_asked_for() {
 }
 
 #[test]
-fn other_roles_come_later_and_credentials_stay_out_of_uris() {
-    let problems = Case::new(JOB).set("input.0.role=orders").set("input.0.path=gs://k:s@b/x").problems();
-    assert!(problems.contains("`role` cannot be \"***\"") && problems.contains("later version"), "{problems}");
+fn credentials_stay_out_of_uris() {
+    let problems = Case::new(JOB).set("input.0.path=gs://k:s@b/x").problems();
     assert!(problems.contains("`input.0.path`: gs://: a URI must not hold credentials"), "{problems}");
+}
+
+#[test]
+fn what_joins_inputs_is_checked_before_any_file_is() {
+    let confirm = |more: &str| {
+        let job = "name = \"j\"\n[output]\npath = \"out\"\n[[input]]\nkind = \"amazon.ship_confirm\"\npath = \"c.txt\"\n";
+        Case::new(&format!("{job}{more}"))
+    };
+    let seller = "[input.constants]\nseller_id = \"S\"\nmarketplace = \"DE\"\n";
+    let plan = confirm(seller).plan();
+    let assemble = plan.assemble.as_ref().unwrap();
+    assert!(assemble.path.ends_with("packages") && plan.identity.is_none(), "{}", assemble.path);
+    assert_eq!((assemble.window.from, assemble.window.to), (-3, 90));
+    let orders = "[[input]]\nrole = \"orders\"\npath = \"o.txt\"\n[input.columns]\norder_id = \"order-id\"\n";
+    for (job, words) in [
+        (confirm("").set("input.0.kind=amazon.ship_conform"), "did you mean `amazon.ship_confirm`"),
+        (confirm(""), "nothing of this input says `seller_id`"),
+        (confirm(&format!("{seller}{orders}")), "match = \"order_id\""),
+        (confirm(seller).set("identity=order"), "`identity` cannot be"),
+        (confirm(seller).set("assemble.unseen=[\"upps\"]"), "did you mean `ups`"),
+        (confirm(seller).set("assemble.event_window=[5, -5]"), "event_window"),
+        (confirm(seller).set("assemble.path=out"), "the output's own"),
+        (confirm(seller).set("limits.events_cover=much"), "much"),
+        (confirm(seller).set("input.0.role=orders").set("input.0.fold=confirmations"), "`fold`"),
+        (confirm(seller).set("input.0.role=events"), "no input makes packages"),
+        (Case::new(JOB).set("input.0.match=order_id"), "`match` has no effect"),
+        (Case::new(JOB).set("assemble.path=p"), "[assemble] has no effect"),
+        (Case::new(JOB).set("input.0.columns.status=state"), "`status` is of inputs that are joined"),
+    ] {
+        let problems = job.problems();
+        assert!(problems.contains(words), "{words}: {problems}");
+    }
 }
 
 #[test]

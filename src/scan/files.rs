@@ -4,7 +4,7 @@
 //! format its name does not tell, is refused; all of them are named at once.
 
 use crate::error::{Error, Result};
-use crate::job::plan::{Format, Input, Plan};
+use crate::job::plan::{Format, Given, Input, Plan};
 use crate::job::says_of_useless;
 use crate::place::remote::is_uri;
 use globset::{GlobBuilder, GlobMatcher};
@@ -50,6 +50,10 @@ pub(crate) struct Listed {
 pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
     let mut found = Found { root: &plan.root, files: Vec::new(), refused: Vec::new() };
     for (index, input) in plan.inputs.iter().enumerate() {
+        if let Some(given) = &input.given {
+            given.iter().for_each(|file| found.add_given(index, input, file));
+            continue;
+        }
         for written in &input.paths {
             let before = found.count();
             found.expand(index, input, written);
@@ -168,6 +172,25 @@ impl Found<'_> {
             }
         }
         found
+    }
+
+    /// A file that has its name already.
+    fn add_given(&mut self, index: usize, input: &Input, file: &Given) {
+        let origin = if is_uri(&file.path) {
+            match store::named(&file.path) {
+                Ok(Named::Object(remote)) => Ok(Origin::Store(remote)),
+                Ok(_) => Err("it is no single object".to_owned()),
+                Err(refused) => Err(refused),
+            }
+        } else {
+            let path = PathBuf::from(&file.path);
+            let metadata = path.metadata();
+            metadata.map(|metadata| Origin::disk(path, &metadata)).map_err(|error| error.to_string())
+        };
+        match origin {
+            Ok(origin) => self.push(index, input, file.shown.clone(), origin),
+            Err(why) => self.refused.push(format!("`{}`: {why}", text::shown(&file.shown))),
+        }
     }
 
     fn add(&mut self, index: usize, input: &Input, path: PathBuf, from_root: bool) {

@@ -15,6 +15,7 @@ static BOOK: LazyLock<Arc<Book>> = LazyLock::new(|| Arc::new(vtr_kernel::load::e
 pub(in crate::scan) fn input(paths: &[&str]) -> Input {
     Input {
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        given: None,
         format: None,
         columns: Vec::new(),
         constants: Vec::new(),
@@ -47,6 +48,7 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         book: BOOK.clone(),
         rates: Arc::new(Rates::default()),
         inputs,
+        assemble: None,
         output: Output {
             path: "out".into(),
             tables: Vec::new(),

@@ -220,6 +220,7 @@ impl Task {
         let encoding = encoding_rs::Encoding::for_label(self.encoding.as_bytes()).unwrap_or(encoding_rs::UTF_8);
         Input {
             paths: Vec::new(),
+            given: None,
             format: None,
             columns: self
                 .columns

@@ -90,6 +90,7 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
         job: args.out.clone(),
         as_of: None,
         book: Vec::new(),
+        sources: None,
         out: None,
         threads: None,
         memory: None,

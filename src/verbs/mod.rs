@@ -86,6 +86,7 @@ pub fn overrides(job: &JobOptions, range: &RangeOptions) -> Overrides {
         last: range.last,
         as_of: job.as_of.clone(),
         book: job.book.clone(),
+        sources: job.sources.clone(),
         out: job.out.clone(),
         threads: job.threads,
         memory: job.memory.clone(),

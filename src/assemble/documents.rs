@@ -1,0 +1,134 @@
+//! A spine of documents: pictures of an order, each with all of its packages; the newest is the whole picture.
+//!
+//! A package that vanished from it is gone. States without a history (`package_status`) become times here: a state
+//! happened no later than the first document that showed it. It looks at one order at a time and cannot fail.
+
+use super::facts::{Fate, Place, Stamp};
+use vtr_kernel::calendar::Micros;
+
+/// One row of a document: a package of it, or the document itself if it has none.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// When the document was last updated, and its file.
+    pub stamp: Stamp,
+    /// The number of the document's first record in the file: what tells two documents of one file apart.
+    pub document: u64,
+    /// The number of this record.
+    pub record: u64,
+    /// What tells the package from others of the order: its id, or else its cleaned number; `None`: the document has
+    /// no package.
+    pub package: Option<&'a str>,
+    /// What its state says.
+    pub state: State,
+    /// Its cells, such that equal texts say the same.
+    pub cells: &'a [u8],
+}
+
+/// What a state says, if the source has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum State {
+    /// No scan.
+    #[default]
+    Unscanned,
+    /// A carrier has seen it.
+    Scanned,
+    /// It was brought, or that was tried.
+    Delivered,
+}
+
+/// A package of the newest picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Its row, by index.
+    pub row: usize,
+    /// Where the facts as they are were said first.
+    pub source: Place,
+    /// When it was scanned at the latest.
+    pub first_scan_at: Option<Micros>,
+    /// When it was delivered at the latest.
+    pub delivery_scan_at: Option<Micros>,
+}
+
+/// What one order comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Folded {
+    /// Its packages, in the order of the newest document.
+    pub packages: Vec<Package>,
+    /// Where each row ends, in the order given.
+    pub fates: Vec<Fate>,
+}
+
+/// Folds the rows of one order, sorted by stamp, document and record.
+pub fn fold(rows: &[Part]) -> Folded {
+    let mut folded = Folded { packages: Vec::new(), fates: vec![Fate::Superseded; rows.len()] };
+    let Some(newest) = rows.last() else { return folded };
+    let of_newest = |row: &Part| (row.stamp, row.document) == (newest.stamp, newest.document);
+    let first = rows.iter().position(of_newest).unwrap_or(rows.len());
+    for index in first..rows.len() {
+        let row = &rows[index];
+        let Some(package) = row.package else {
+            folded.fates[index] = Fate::NotShipped;
+            continue;
+        };
+        if rows[first..index].iter().any(|other| other.package == Some(package)) {
+            folded.fates[index] = Fate::Merged;
+            continue;
+        }
+        folded.fates[index] = Fate::Package;
+        let history = || rows[..=index].iter().filter(|other| other.package == Some(package));
+        let since = |state: State| {
+            let reached = state == row.state || (state == State::Scanned && row.state == State::Delivered);
+            let showed = |other: &&Part| match state {
+                State::Delivered => other.state == State::Delivered,
+                _ => other.state != State::Unscanned,
+            };
+            reached.then(|| history().find(showed).and_then(|other| other.stamp.at)).flatten()
+        };
+        let same = |other: &&Part| other.stamp.at == row.stamp.at && other.cells == row.cells;
+        let source = history().find(same).unwrap_or(row);
+        folded.packages.push(Package {
+            row: index,
+            source: Place { file: source.stamp.file, record: source.record },
+            first_scan_at: since(State::Scanned),
+            delivery_scan_at: since(State::Delivered),
+        });
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(at: i64, document: u64, record: u64, package: Option<&'static str>, state: State) -> Part<'static> {
+        Part { stamp: Stamp { at: Some(at), file: 0 }, document, record, package, state, cells: b"" }
+    }
+
+    #[test]
+    fn the_newest_document_is_the_whole_picture_and_states_are_as_old_as_they_were_shown() {
+        use State::*;
+        let rows = [
+            part(1, 1, 1, Some("A"), Unscanned),
+            part(1, 1, 2, Some("B"), Scanned),
+            part(2, 3, 3, Some("A"), Scanned),
+            part(3, 4, 4, Some("A"), Scanned),
+            part(4, 5, 5, Some("A"), Delivered),
+        ];
+        let found = fold(&rows);
+        assert_eq!(found.fates[..4], [Fate::Superseded; 4]);
+        assert_eq!(found.packages.len(), 1, "B vanished");
+        assert_eq!((found.packages[0].first_scan_at, found.packages[0].delivery_scan_at), (Some(2), Some(4)));
+        let back = fold(&[rows[4], part(5, 6, 6, Some("A"), Unscanned)]);
+        assert_eq!((back.packages[0].first_scan_at, back.packages[0].delivery_scan_at), (None, None));
+    }
+
+    #[test]
+    fn a_document_that_stands_twice_counts_once_and_its_first_place_is_named() {
+        let mut again = part(1, 1, 7, Some("A"), State::Scanned);
+        again.stamp.file = 1;
+        let found = fold(&[part(1, 1, 1, Some("A"), State::Scanned), again]);
+        assert_eq!(found.fates, [Fate::Superseded, Fate::Package]);
+        assert_eq!(found.packages[0].source, Place { file: 0, record: 1 });
+        assert_eq!(fold(&[part(1, 1, 1, None, State::Unscanned)]).fates, [Fate::NotShipped]);
+    }
+}

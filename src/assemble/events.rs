@@ -1,0 +1,212 @@
+//! Which package an event of a carrier's feed belongs to, and what the events of a package tell.
+//!
+//! Numbers are used again: outside a window of days around its shipping an event belongs to nobody, and of several
+//! packages with one number to the one whose window opened latest. It looks at the packages and events of one number
+//! at a time; it reads no clock and cannot fail.
+
+use super::facts::Fate;
+use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone};
+use vtr_kernel::instant::Moment;
+
+/// Days within which packages of one number that were shipped share its events.
+const SHARED_WITHIN: Day = 3;
+/// Days before the promise at which a package without a ship date is taken to be shipped.
+const BEFORE_PROMISE: Day = 30;
+
+/// The days around shipping in which an event belongs to a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The first, as a rule before it.
+    pub from: i32,
+    /// The last.
+    pub to: i32,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window { from: -3, to: 90 }
+    }
+}
+
+/// The day that a package's window hangs on.
+pub fn opened(shipped: Option<Day>, promised: Option<Day>) -> Option<Day> {
+    shipped.or_else(|| promised.map(|day| day.saturating_sub(BEFORE_PROMISE)))
+}
+
+/// A package as events see it.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate<'a> {
+    /// Its seller.
+    pub seller: &'a str,
+    /// The day that its window hangs on; `None`: no event can be its own.
+    pub opened: Option<Day>,
+    /// Where its days begin.
+    pub zone: &'a Zone,
+    /// Its carrier; `None`: missing or unknown.
+    pub carrier: Option<u16>,
+}
+
+/// What a status says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Meaning {
+    /// A carrier held it.
+    pub is_scan: bool,
+    /// It was brought, or that was tried.
+    pub is_delivery: bool,
+}
+
+/// An event.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    /// When it happened; `None`: a document without events, which names the number and tells nothing.
+    pub at: Option<Moment>,
+    /// What it says.
+    pub meaning: Meaning,
+    /// Whose feed it is, where it says so.
+    pub seller: Option<&'a str>,
+    /// The carrier; `None`: missing or unknown.
+    pub carrier: Option<u16>,
+    /// Its status as written: equal events have equal ones.
+    pub status: (&'a str, &'a str),
+}
+
+/// What the events of a package tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The least time with a scan.
+    pub first_scan_at: Option<Micros>,
+    /// The least time with a delivery.
+    pub delivery_scan_at: Option<Micros>,
+    /// Distinct events that count.
+    pub events: u64,
+    /// A document or event of the feeds names its number.
+    pub is_named: bool,
+    /// Other packages have a part in its events.
+    pub is_shared: bool,
+    /// Only other carriers tell of it.
+    pub by_other: bool,
+}
+
+/// Gives the events of one number to its packages; `agree` tells whether two carriers' numbers may meet. Equal events
+/// count once: the first one is used. Returns what each package is told and where each event ends.
+pub fn assign(
+    packages: &[Candidate],
+    events: &[Event],
+    window: Window,
+    agree: &dyn Fn(u16, u16) -> bool,
+) -> (Vec<Told>, Vec<Fate>) {
+    let mut told = vec![Told::default(); packages.len()];
+    let mut fates = vec![Fate::Unused; events.len()];
+    let mut others = vec![false; packages.len()];
+    for (index, event) in events.iter().enumerate() {
+        let is_of = |package: &Candidate| event.seller.is_none_or(|seller| seller == package.seller);
+        for (told, _) in told.iter_mut().zip(packages).filter(|(_, package)| is_of(package)) {
+            told.is_named = true;
+        }
+        let Some(at) = event.at else { continue };
+        let same = |other: &Event| {
+            (other.at, other.seller, other.carrier, other.status) == (event.at, event.seller, event.carrier, event.status)
+        };
+        if events[..index].iter().any(same) {
+            fates[index] = Fate::Superseded;
+            continue;
+        }
+        let open = |package: &Candidate| {
+            let opened = package.opened.filter(|_| is_of(package))?;
+            let day = at.day(package.zone);
+            let span = opened.saturating_add(window.from)..=opened.saturating_add(window.to);
+            span.contains(&day).then_some(opened)
+        };
+        let Some(latest) = packages.iter().filter_map(open).max() else { continue };
+        let own = |package: &Candidate| open(package).is_some_and(|opened| latest - opened <= SHARED_WITHIN);
+        let owners: Vec<usize> = (0..packages.len()).filter(|index| own(&packages[*index])).collect();
+        for owner in &owners {
+            let package = &packages[*owner];
+            let fits = package.carrier.zip(event.carrier).is_none_or(|(a, b)| agree(a, b));
+            if !fits {
+                others[*owner] |= event.meaning.is_scan;
+                continue;
+            }
+            fates[index] = Fate::Used;
+            let told = &mut told[*owner];
+            told.events += 1;
+            told.is_shared |= owners.len() > 1;
+            if event.meaning.is_scan {
+                least(&mut told.first_scan_at, at.earliest(package.zone));
+            }
+            if event.meaning.is_delivery {
+                least(&mut told.delivery_scan_at, at.latest(package.zone));
+            }
+        }
+    }
+    for (told, other) in told.iter_mut().zip(others) {
+        told.by_other = other && told.first_scan_at.is_none() && told.delivery_scan_at.is_none();
+    }
+    (told, fates)
+}
+
+fn least(known: &mut Option<Micros>, at: Micros) {
+    *known = Some(known.map_or(at, |known| known.min(at)));
+}
+
+/// Whether a moment is after the end of a day (UTC).
+pub fn is_after(at: Micros, day: Day) -> bool {
+    at >= (i64::from(day) + 1).saturating_mul(DAY_MICROS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCAN: Meaning = Meaning { is_scan: true, is_delivery: false };
+    const DELIVERY: Meaning = Meaning { is_scan: true, is_delivery: true };
+
+    fn event(day: Day, meaning: Meaning) -> Event<'static> {
+        Event { at: Some(Moment::Date(day)), meaning, seller: None, carrier: None, status: ("x", "") }
+    }
+
+    fn package(zone: &Zone, opened: Day) -> Candidate<'_> {
+        Candidate { seller: "S", opened: Some(opened), zone, carrier: None }
+    }
+
+    fn agree(a: u16, b: u16) -> bool {
+        a == b
+    }
+
+    #[test]
+    fn events_go_to_the_package_whose_window_opened_latest() {
+        let zone = Zone::utc();
+        let packages = [package(&zone, 100), package(&zone, 150), package(&zone, 152)];
+        let events = [event(97, SCAN), event(96, SCAN), event(148, SCAN), event(160, DELIVERY), event(190, SCAN), event(243, SCAN)];
+        let (told, fates) = assign(&packages, &events, Window::default(), &agree);
+        assert_eq!(fates, [Fate::Used, Fate::Unused, Fate::Used, Fate::Used, Fate::Used, Fate::Unused]);
+        assert_eq!(told.iter().map(|told| told.events).collect::<Vec<_>>(), [1, 3, 2]);
+        assert_eq!(told.iter().map(|told| told.is_shared).collect::<Vec<_>>(), [false, true, true]);
+        assert_eq!(told[2].first_scan_at, Some(160 * DAY_MICROS));
+        assert_eq!(told[2].delivery_scan_at, Some(161 * DAY_MICROS - 1));
+    }
+
+    #[test]
+    fn another_carriers_scan_and_another_sellers_feed_are_kept_apart() {
+        let zone = Zone::utc();
+        let packages = [Candidate { carrier: Some(1), ..package(&zone, 100) }];
+        let of = |carrier: Option<u16>| Event { carrier, ..event(101, SCAN) };
+        let (told, fates) = assign(&packages, &[of(Some(2))], Window::default(), &agree);
+        assert_eq!((fates[0], told[0].events, told[0].by_other), (Fate::Unused, 0, true));
+        let (told, fates) = assign(&packages, &[of(Some(2)), of(None), of(None)], Window::default(), &agree);
+        assert_eq!((&fates[1..], told[0].events, told[0].by_other), (&[Fate::Used, Fate::Superseded][..], 1, false));
+        let foreign = Event { seller: Some("T"), ..event(101, SCAN) };
+        let (told, _) = assign(&packages, &[foreign], Window::default(), &agree);
+        assert!(!told[0].is_named);
+        let empty = Event { at: None, ..event(0, SCAN) };
+        let (told, fates) = assign(&packages, &[empty], Window::default(), &agree);
+        assert!(told[0].is_named && fates[0] == Fate::Unused && told[0].events == 0);
+    }
+
+    #[test]
+    fn without_a_ship_date_the_window_hangs_on_the_promise() {
+        assert_eq!(opened(None, Some(130)), Some(100));
+        assert_eq!(opened(Some(5), Some(130)), Some(5));
+        assert_eq!(opened(None, None), None);
+    }
+}

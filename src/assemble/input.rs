@@ -1,0 +1,104 @@
+//! The inputs of an assembly as the plan says them: a profile with the job's keys over it, and what joins them.
+//!
+//! It holds what was resolved and opens no file. Nothing in it fails.
+
+use super::events::Window;
+use super::writes::BlankNumber;
+use crate::job::plan::{CellRules, Dialect, Format, Limits, OnBadFile};
+use regex::Regex;
+use vtr_kernel::calendar::Zone;
+use vtr_kernel::sources::{Field, Profile, Role};
+
+/// An `[[input]]` that is joined with others.
+#[derive(Clone, Debug)]
+pub struct AssembleInput {
+    /// Files, folders, globs or URIs, as written in the job.
+    pub paths: Vec<String>,
+    /// What is known of its files: the profile of its kind with the job's columns, constants and role over it.
+    pub profile: Profile,
+    /// How the files are written, if the job says it; else the profile and the suffix do.
+    pub format: Option<RawFormat>,
+    /// Fields whose value is a named group over the shown path.
+    pub from_path: Option<Regex>,
+    /// How delimited text is cut.
+    pub dialect: Dialect,
+    /// How texts are read, in delimited text and in JSON.
+    pub cells: CellRules,
+    /// How texts in Parquet columns are read.
+    pub columnar_cells: CellRules,
+    /// The zone of times without an offset in typed columns; `None`: UTC, as they stand.
+    pub zone: Option<Zone>,
+    /// How its rows are known to be of an order.
+    pub matched_by: MatchedBy,
+    /// Of a fold: what a blank number means.
+    pub blank_number: BlankNumber,
+    /// What becomes of the run if a file cannot be read to its end.
+    pub on_bad_file: OnBadFile,
+    /// The first input whose rows are folded together with these, by index; its own if there is none before it.
+    pub group: usize,
+}
+
+impl AssembleInput {
+    /// Whether any file of it can fill a field.
+    pub fn fills(&self, field: Field) -> bool {
+        self.profile.column(field).is_some()
+            || self.profile.constants.iter().any(|(known, _)| *known == field)
+            || self.from_path.as_ref().is_some_and(|path| path.capture_names().flatten().any(|name| name == field.name()))
+    }
+
+    /// Whether its rows are orders or lend what orders say.
+    pub fn lends_orders(&self) -> bool {
+        self.profile.role == Role::Orders
+    }
+}
+
+/// How rows of different sources are known to be of one order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MatchedBy {
+    /// By seller and order id.
+    #[default]
+    SellerOrder,
+    /// By the order id alone.
+    OrderId,
+}
+
+/// How a raw file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RawFormat {
+    /// As files of packages are.
+    Plain(Format),
+    /// Documents.
+    Json,
+}
+
+/// What a job says of an assembly.
+#[derive(Clone, Debug)]
+pub struct Assemble {
+    /// The inputs, in the order of the job.
+    pub inputs: Vec<AssembleInput>,
+    /// Folder or URI of the packages, resolved against the job's folder.
+    pub path: String,
+    /// The days around shipping in which an event belongs to a package.
+    pub window: Window,
+    /// Carriers that no feed follows, as the book names them.
+    pub unseen: Vec<String>,
+    /// What must be covered.
+    pub covers: Covers,
+    /// What reading may cost.
+    pub limits: Limits,
+    /// Largest JSON document, in bytes.
+    pub max_document_bytes: usize,
+    /// SHA-256 in hex of every key of the job, profile and rule that can move a package.
+    pub digest: String,
+}
+
+/// Shares that must be reached, as exact fractions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Covers {
+    /// Packages whose number the events name.
+    pub events: (u64, u64),
+    /// Packages whose order is known.
+    pub orders: (u64, u64),
+    /// Events of an unknown status, at the most.
+    pub unmapped: (u64, u64),
+}
