@@ -105,7 +105,8 @@ pub fn assign(
         }
         let Some(at) = event.at else { continue };
         let same = |other: &Event| {
-            (other.at, other.seller, other.carrier, other.status) == (event.at, event.seller, event.carrier, event.status)
+            (other.at, other.seller, other.carrier, other.status)
+                == (event.at, event.seller, event.carrier, event.status)
         };
         if events[..index].iter().any(same) {
             fates[index] = Fate::Superseded;
@@ -177,7 +178,14 @@ mod tests {
     fn events_go_to_the_package_whose_window_opened_latest() {
         let zone = Zone::utc();
         let packages = [package(&zone, 100), package(&zone, 150), package(&zone, 152)];
-        let events = [event(97, SCAN), event(96, SCAN), event(148, SCAN), event(160, DELIVERY), event(190, SCAN), event(243, SCAN)];
+        let events = [
+            event(97, SCAN),
+            event(96, SCAN),
+            event(148, SCAN),
+            event(160, DELIVERY),
+            event(190, SCAN),
+            event(243, SCAN),
+        ];
         let (told, fates) = assign(&packages, &events, Window::default(), &agree);
         assert_eq!(fates, [Fate::Used, Fate::Unused, Fate::Used, Fate::Used, Fate::Used, Fate::Unused]);
         assert_eq!(told.iter().map(|told| told.events).collect::<Vec<_>>(), [1, 3, 2]);

@@ -43,7 +43,10 @@ impl AssembleInput {
     pub fn fills(&self, field: Field) -> bool {
         self.profile.column(field).is_some()
             || self.profile.constants.iter().any(|(known, _)| *known == field)
-            || self.from_path.as_ref().is_some_and(|path| path.capture_names().flatten().any(|name| name == field.name()))
+            || self
+                .from_path
+                .as_ref()
+                .is_some_and(|path| path.capture_names().flatten().any(|name| name == field.name()))
     }
 
     /// Whether its rows are orders or lend what orders say.

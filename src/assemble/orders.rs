@@ -274,7 +274,10 @@ mod tests {
         assert_eq!(value_of(&rows, Prices::WithoutTax).amount, money("11.90"));
         let blank = value_of(&[line(1, 1, "1", ["11.90", "2", "1.90", ""], "EUR")], Prices::WithTax);
         assert_eq!((blank.amount, blank.tax_unknown), (money("12"), true));
-        let mixed = value_of(&[line(1, 1, "1", ["1", "", "", ""], "EUR"), line(1, 2, "2", ["1", "", "", ""], "GBP")], Prices::WithTax);
+        let mixed = value_of(
+            &[line(1, 1, "1", ["1", "", "", ""], "EUR"), line(1, 2, "2", ["1", "", "", ""], "GBP")],
+            Prices::WithTax,
+        );
         assert_eq!((mixed.amount, mixed.is_mixed), (None, true));
         let none = value_of(&[line(1, 1, "1", ["", "", "", ""], "EUR")], Prices::WithTax);
         assert_eq!((none.amount, none.currency, none.tax_unknown), (None, None, false));

@@ -339,7 +339,10 @@ mod tests {
     fn the_whole_order_and_its_items_take_each_others_place() {
         let rows = [(1, None, "A1", "U"), (2, Some("1"), "B1", ""), (3, Some("2"), "C1", "")];
         let found = folded(&rows, None);
-        assert_eq!((told(&found), found.notes.count(Note::WholeReplaced)), (vec!["B1 U @2 1".into(), "C1 - @3 2".into()], 1));
+        assert_eq!(
+            (told(&found), found.notes.count(Note::WholeReplaced)),
+            (vec!["B1 U @2 1".into(), "C1 - @3 2".into()], 1)
+        );
         assert_eq!(told(&folded(&rows[..2], Some(2))), ["A1 U @1 ", "B1 U @2 1"]);
         assert_eq!(told(&folded(&rows, Some(2))), ["B1 U @2 1", "C1 U @3 2"]);
         let back = [(1, Some("1"), "A1", "U"), (1, Some("2"), "B1", "U"), (2, None, "C1", "")];

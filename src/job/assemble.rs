@@ -41,19 +41,28 @@ pub(super) fn refuse_useless(spec: &JobSpec, written: Written) {
             ("written_at", input.written_at.is_some()),
         ];
         for (key, _) in keys.into_iter().filter(|(_, stands)| *stands) {
-            let message = format!("`{key}` has no effect, because no input has a `kind`, a `fold` or the role of a side; take it out");
+            let message = format!(
+                "`{key}` has no effect, because no input has a `kind`, a `fold` or the role of a side; take it out"
+            );
             written.refuse(&format!("input.{index}.{key}"), message);
         }
     }
     let own = &spec.assemble;
     if own.path.is_some() || own.event_window.is_some() || !own.unseen.is_empty() {
-        let message = "[assemble] has no effect, because no input has a `kind`, a `fold` or the role of a side; take it out";
+        let message =
+            "[assemble] has no effect, because no input has a `kind`, a `fold` or the role of a side; take it out";
         written.refuse("assemble", message);
     }
 }
 
 /// The assembly; `None` only beside a report.
-pub(super) fn assemble(spec: &JobSpec, root: &Path, limits: &Limits, book: &Book, written: Written) -> Option<Assemble> {
+pub(super) fn assemble(
+    spec: &JobSpec,
+    root: &Path,
+    limits: &Limits,
+    book: &Book,
+    written: Written,
+) -> Option<Assemble> {
     let sources = sources(spec, root, written)?;
     let mut inputs = Vec::new();
     let mut sound = true;
@@ -70,7 +79,8 @@ pub(super) fn assemble(spec: &JobSpec, root: &Path, limits: &Limits, book: &Book
     }
     if sound && !inputs.iter().any(|input| input.profile.role == Role::Shipments) {
         sound = false;
-        let message = "no input makes packages: sides only lend facts; add the confirmations, documents or shipments themselves";
+        let message =
+            "no input makes packages: sides only lend facts; add the confirmations, documents or shipments themselves";
         written.refuse("input", message);
     }
     let window = window(spec, written);
@@ -80,20 +90,23 @@ pub(super) fn assemble(spec: &JobSpec, root: &Path, limits: &Limits, book: &Book
     let orders = share("orders_cover", &spec.limits.orders_cover);
     let unmapped = share("statuses_unmapped", &spec.limits.statuses_unmapped);
     let document = spec.limits.max_document_bytes.bytes();
-    let document = written.good("limits.max_document_bytes", document.map_err(|why| format!("`limits.max_document_bytes`: {why}")));
+    let document = written
+        .good("limits.max_document_bytes", document.map_err(|why| format!("`limits.max_document_bytes`: {why}")));
     let path = path(spec, root, written);
     for index in 0..inputs.len() {
         let own: &AssembleInput = &inputs[index];
         let is_of = |other: &AssembleInput| {
             let folds = own.profile.fold.is_some() && own.profile.fold == other.profile.fold;
-            own.profile.role == other.profile.role && (folds || (!own.profile.kind.is_empty() && own.profile.kind == other.profile.kind))
+            own.profile.role == other.profile.role
+                && (folds || (!own.profile.kind.is_empty() && own.profile.kind == other.profile.kind))
         };
         inputs[index].group = inputs.iter().position(is_of).unwrap_or(index).min(index);
     }
     let covers = Covers { events: events?, orders: orders?, unmapped: unmapped? };
     let (path, window, unseen, max_document_bytes) = (path?, window?, unseen?, usize::try_from(document?).ok()?);
     let digest = digest(spec, &sources, book, window, &unseen);
-    let assemble = Assemble { inputs, path, window, unseen, covers, limits: limits.clone(), max_document_bytes, digest };
+    let assemble =
+        Assemble { inputs, path, window, unseen, covers, limits: limits.clone(), max_document_bytes, digest };
     sound.then_some(assemble)
 }
 
@@ -129,7 +142,9 @@ fn sources(spec: &JobSpec, root: &Path, written: Written) -> Option<Sources> {
         }
     };
     let listed = |problems: Vec<vtr_kernel::load::Problem>| {
-        let line = |problem: &vtr_kernel::load::Problem| format!("  {place}/{}:{}: {}", problem.file, problem.line, problem.message);
+        let line = |problem: &vtr_kernel::load::Problem| {
+            format!("  {place}/{}:{}: {}", problem.file, problem.line, problem.message)
+        };
         format!("the profiles cannot be used:\n{}", problems.iter().map(line).collect::<Vec<_>>().join("\n"))
     };
     written.good("sources", loaded.map_err(listed))
@@ -146,7 +161,10 @@ fn window(spec: &JobSpec, written: Written) -> Option<Window> {
         }
     };
     if window.from > window.to || window.from < -3_660 || window.to > 3_660 {
-        written.refuse(KEY, "`event_window` must go from an earlier day to a later one, such as [-3, 90], at most ten years apart");
+        written.refuse(
+            KEY,
+            "`event_window` must go from an earlier day to a later one, such as [-3, 90], at most ten years apart",
+        );
         return None;
     }
     Some(window)
@@ -163,7 +181,8 @@ fn unseen(spec: &JobSpec, book: &Book, written: Written) -> Option<Vec<String>> 
         }
         sound = false;
         let hint = did_you_mean(name, book.carriers.iter().map(|(_, entry)| entry.id.as_str()));
-        written.refuse("assemble.unseen", format!("the book knows no carrier `{name}`{hint}; `vtr carriers` lists them"));
+        written
+            .refuse("assemble.unseen", format!("the book knows no carrier `{name}`{hint}; `vtr carriers` lists them"));
     }
     ids.sort();
     ids.dedup();
@@ -181,7 +200,10 @@ fn path(spec: &JobSpec, root: &Path, written: Written) -> Option<String> {
         }
         let path = resolved(path);
         if path.trim_end_matches('/') == resolved(&spec.output.path).trim_end_matches('/') {
-            written.refuse("assemble.path", "`assemble.path` is the output's own; give the packages a folder of their own");
+            written.refuse(
+                "assemble.path",
+                "`assemble.path` is the output's own; give the packages a folder of their own",
+            );
             return None;
         }
         return Some(path);
@@ -206,7 +228,8 @@ fn raw(source: Source, known: &Sources) -> Option<AssembleInput> {
     let cells = match &spec.timestamps {
         None if spec.csv.timestamps.is_none() && !profile.timestamps.is_empty() => {
             let times = TimeFormat::new(&profile.timestamps, cells.times.zone().clone());
-            let times = times.map_err(|_| source.refuse::<()>("kind", "a time format of the profile cannot be used")).ok()?;
+            let times =
+                times.map_err(|_| source.refuse::<()>("kind", "a time format of the profile cannot be used")).ok()?;
             CellRules { times, ..cells }
         }
         _ => cells,
@@ -271,7 +294,8 @@ fn profile(source: &Source, known: &Sources) -> Option<Profile> {
         return source.refuse("fold", "`fold` is for inputs that make packages; take it or the `role` out");
     }
     if spec.blank_number.is_some() && profile.fold.is_none() {
-        return source.refuse("blank_number", "`blank_number` is of `fold = \"confirmations\"`; take it out, or give the fold");
+        return source
+            .refuse("blank_number", "`blank_number` is of `fold = \"confirmations\"`; take it out, or give the fold");
     }
     if spec.isolate {
         return source.refuse("isolate", "`isolate` is not for inputs that are joined into packages; take it out");
@@ -318,7 +342,8 @@ fn laid_over(source: &Source, profile: &mut Profile) -> Option<()> {
         let Some(field) = Field::from_name(name) else { continue };
         match super::inputs::headings(name, written.headings()) {
             Ok(headings) => {
-                let spot = |heading: super::plan::Heading| Spot { at: heading.name, values: heading.values, others: None };
+                let spot =
+                    |heading: super::plan::Heading| Spot { at: heading.name, values: heading.values, others: None };
                 put(profile, field, headings.into_iter().map(spot).collect());
             }
             Err(fault) => {
@@ -341,7 +366,10 @@ fn laid_over(source: &Source, profile: &mut Profile) -> Option<()> {
         let value = value.to_text();
         match vtr_kernel::text::trim(&value) {
             None => {
-                source.refuse::<()>(&format!("constants.{name}"), format!("the constant `{name}` is empty; give it a value, or take it out"));
+                source.refuse::<()>(
+                    &format!("constants.{name}"),
+                    format!("the constant `{name}` is empty; give it a value, or take it out"),
+                );
                 sound = false;
             }
             Some(value) => {
@@ -402,7 +430,9 @@ fn has_keys(source: &Source, input: &AssembleInput) -> bool {
         }
         Role::Events if !input.fills(Field::TrackingNumber) => missing(Field::TrackingNumber, "map its column"),
         Role::Events if !input.fills(Field::OccurredAt) => missing(Field::OccurredAt, "map its column"),
-        Role::Events if !input.fills(Field::Status) && !input.fills(Field::Substatus) => missing(Field::Status, "map its column"),
+        Role::Events if !input.fills(Field::Status) && !input.fills(Field::Substatus) => {
+            missing(Field::Status, "map its column")
+        }
         Role::Categories if !input.fills(Field::Sku) => missing(Field::Sku, "map its column"),
         Role::Categories if !input.fills(Field::ProductCategory) => missing(Field::ProductCategory, "map its column"),
         _ => true,

@@ -3,8 +3,8 @@
 //! Every later stage takes `&Plan` and never the job file; only here are clock and environment
 //! read, once.
 
-use crate::assemble::Assemble;
 pub use super::spec::{CheckKind, CheckLevel, Direction, SinkFormat};
+use crate::assemble::Assemble;
 use crate::place::budget::Budget;
 use crate::scan::identity::Known;
 use crate::schema::Table;

@@ -241,11 +241,12 @@ fn credentials_stay_out_of_uris() {
 #[test]
 fn what_joins_inputs_is_checked_before_any_file_is() {
     let confirm = |more: &str| {
-        let job = "name = \"j\"\n[output]\npath = \"out\"\n[[input]]\nkind = \"amazon.ship_confirm\"\npath = \"c.txt\"\n";
+        let job =
+            "name = \"j\"\n[output]\npath = \"out\"\n[[input]]\nkind = \"amazon.ship_confirm\"\npath = \"c.txt\"\n";
         Case::new(&format!("{job}{more}"))
     };
     let seller = "[input.constants]\nseller_id = \"S\"\nmarketplace = \"DE\"\n";
-    let plan = confirm(seller).plan();
+    let plan = confirm(seller).load().unwrap_or_else(|error| panic!("{error}"));
     let assemble = plan.assemble.as_ref().unwrap();
     assert!(assemble.path.ends_with("packages") && plan.identity.is_none(), "{}", assemble.path);
     assert_eq!((assemble.window.from, assemble.window.to), (-3, 90));
@@ -255,7 +256,7 @@ fn what_joins_inputs_is_checked_before_any_file_is() {
         (confirm(""), "nothing of this input says `seller_id`"),
         (confirm(&format!("{seller}{orders}")), "match = \"order_id\""),
         (confirm(seller).set("identity=order"), "`identity` cannot be"),
-        (confirm(seller).set("assemble.unseen=[\"upps\"]"), "did you mean `ups`"),
+        (confirm(seller).set("assemble.unseen=[\"upps\"]"), "the book knows no carrier"),
         (confirm(seller).set("assemble.event_window=[5, -5]"), "event_window"),
         (confirm(seller).set("assemble.path=out"), "the output's own"),
         (confirm(seller).set("limits.events_cover=much"), "much"),

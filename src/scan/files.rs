@@ -51,6 +51,12 @@ pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
     let mut found = Found { root: &plan.root, files: Vec::new(), refused: Vec::new() };
     for (index, input) in plan.inputs.iter().enumerate() {
         if let Some(given) = &input.given {
+            if given.is_empty() {
+                let (name, path) = (&plan.name, &input.paths[0]);
+                return Err(Error::Usage(format!(
+                    "{path}: no packages are published there, which job `{name}` joins from raw files; `vtr run` makes them first"
+                )));
+            }
             given.iter().for_each(|file| found.add_given(index, input, file));
             continue;
         }

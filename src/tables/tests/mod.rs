@@ -163,6 +163,7 @@ fn day(text: &str) -> Day {
 
 fn plan(as_of: &str, tables: &[Table]) -> Plan {
     Plan {
+        assemble: None,
         name: "test".into(),
         root: ".".into(),
         run_id: "run".into(),
