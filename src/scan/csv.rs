@@ -182,11 +182,11 @@ fn other_delimiter(line: &[u8], given: u8) -> Option<(u8, usize)> {
 }
 
 /// What a record is rejected for of which a quote swallowed others.
-const SWALLOWED: &str = "quote swallowed lines: one cell holds line ends and the cells of other records. If quotes are text in \
+pub(crate) const SWALLOWED: &str = "quote swallowed lines: one cell holds line ends and the cells of other records. If quotes are text in \
     this file, set quote = \"\" in [input.csv]";
 
 /// What rejects and messages say of a fault, and what to show as its value.
-fn says(fault: Fault, limits: &Limits) -> (String, Option<String>) {
+pub(crate) fn says(fault: Fault, limits: &Limits) -> (String, Option<String>) {
     match fault {
         Fault::Unterminated => ("a quote opens a field and is never closed".to_owned(), None),
         Fault::AfterQuote => ("text follows the closing quote of a field".to_owned(), None),

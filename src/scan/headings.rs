@@ -172,7 +172,7 @@ fn constants(input: &Input, shown: &str, faults: &mut Vec<String>) -> Vec<(Colum
 
 /// What a part of a path stands for: writers of partitioned tables write `%2F` for what no name may hold, and a
 /// name of its own for null. A plus sign is one.
-fn from_path(text: &str) -> Result<String, String> {
+pub(crate) fn from_path(text: &str) -> Result<String, String> {
     if text == "__HIVE_DEFAULT_PARTITION__" {
         return Ok(String::new());
     }
@@ -216,7 +216,7 @@ fn check_needed(mapping: &Mapping, named: ColumnSet, headings: &[String], faults
 }
 
 /// The headings most like the wanted one.
-fn nearest(wanted: &str, headings: &[String]) -> String {
+pub(crate) fn nearest(wanted: &str, headings: &[String]) -> String {
     let score = |heading: &String| (strsim::jaro_winkler(wanted, &key(heading)) * 1000.0) as u32;
     let mut ranked: Vec<(u32, &String)> = headings.iter().map(|heading| (score(heading), heading)).collect();
     ranked.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));

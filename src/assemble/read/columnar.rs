@@ -1,0 +1,142 @@
+//! Parquet files to records: the columns that the profile maps, as text.
+//!
+//! It decodes with the guards of the run's own reader. Columns of fractions are refused for what should be exact text.
+
+use super::{Counts, Each, Heading, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
+use crate::scan::footer;
+use crate::scan::parquet::{BATCH_ROWS, batch_rows, check, guarded, leaves, plain};
+use arrow::array::{Array, AsArray, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::ParquetMetaDataOptions;
+use std::sync::Arc;
+
+/// Bytes that the values of a batch may come to.
+const MOST_BYTES: u64 = 32 << 20;
+
+pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate::error::Result<Result<Counts, String>> {
+    let (metadata, headings) = match open(file, reading) {
+        Ok(opened) => opened,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let mut roots: Vec<usize> = headings.iter().flat_map(|heading| heading.places.iter().map(|(at, _)| *at)).collect();
+    roots.sort_unstable();
+    roots.dedup();
+    let mut counts = Counts { bytes: file.origin.bytes(), ..Counts::default() };
+    for group in 0..metadata.metadata().num_row_groups() {
+        let mut batches = match batches(file, reading, &metadata, &roots, group) {
+            Ok(batches) => batches,
+            Err(refused) => return Ok(Err(format!("row group {group}: {refused}"))),
+        };
+        let before = counts.records;
+        loop {
+            let batch = match guarded(|| batches.next().transpose()) {
+                Ok(Some(batch)) => batch,
+                Ok(None) => break,
+                Err(refused) => return Ok(Err(format!("row group {group} cannot be decoded: {refused}"))),
+            };
+            let texts = match texts(&batch) {
+                Ok(texts) => texts,
+                Err(refused) => return Ok(Err(refused)),
+            };
+            hand_on(&batch, (&texts, &roots, &headings), file, reading, &mut counts, each)?;
+        }
+        let told = metadata.metadata().row_group(group).num_rows() as u64;
+        let decoded = counts.records - before;
+        if decoded != told {
+            return Ok(Err(format!("row group {group}: {decoded} rows were decoded, but the footer says {told}")));
+        }
+    }
+    Ok(Ok(counts))
+}
+
+/// The footer, and the columns that are read.
+fn open<'a>(file: &RawFile, reading: &Reading<'a>) -> Result<(ArrowReaderMetadata, Vec<Heading<'a>>), String> {
+    let data = file.origin.open()?;
+    let options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
+    let footer = Arc::new(footer::read(&data, file.origin.bytes(), footer::Head::Looked, &options)?);
+    let metadata = plain(&footer).map_err(|error| format!("its columns cannot be understood: {error}"))?;
+    let names: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let max = reading.limits.max_columns;
+    if names.len() > max {
+        return Err(format!(
+            "has {} columns, more than {max}; if that is right, raise [limits] max_columns",
+            names.len()
+        ));
+    }
+    let headings = find_headings(reading, file.constants, &names)?;
+    let roots: Vec<usize> = headings.iter().flat_map(|heading| heading.places.iter().map(|(at, _)| *at)).collect();
+    for root in &roots {
+        let field = metadata.schema().field(*root);
+        let kind = match field.data_type() {
+            DataType::Dictionary(_, values) => values.as_ref(),
+            other => other,
+        };
+        if kind.is_nested() || kind.is_floating() || matches!(kind, DataType::Binary | DataType::LargeBinary) {
+            return Err(format!("the column `{}` is {kind}; write it as text", names[*root]));
+        }
+    }
+    check(&footer, &leaves(&footer, &roots), file.origin.bytes(), reading.limits)?;
+    Ok((metadata, headings))
+}
+
+fn batches(
+    file: &RawFile,
+    reading: &Reading,
+    metadata: &ArrowReaderMetadata,
+    roots: &[usize],
+    group: usize,
+) -> Result<impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>, String> {
+    let data = Arc::new(file.origin.open()?);
+    let leaves = leaves(metadata.metadata(), roots);
+    let rows = batch_rows(&data, metadata.metadata().row_group(group), &leaves, reading.limits, MOST_BYTES)?;
+    let mask = ProjectionMask::roots(metadata.parquet_schema(), roots.iter().copied());
+    let data = Arc::into_inner(data).ok_or("is still being read")?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(data, metadata.clone());
+    let rows = rows.min(BATCH_ROWS);
+    guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build())
+}
+
+/// Every column as text: times as RFC 3339, or without an offset where they have none.
+fn texts(batch: &RecordBatch) -> Result<Vec<StringArray>, String> {
+    let schema = batch.schema();
+    let text = |(at, column): (usize, &arrow::array::ArrayRef)| {
+        let name = schema.field(at).name().clone();
+        let text = guarded(|| cast(column, &DataType::Utf8));
+        text.map(|text| text.as_string::<i32>().clone())
+            .map_err(|error| format!("the column `{name}` is no text: {error}"))
+    };
+    batch.columns().iter().enumerate().map(text).collect()
+}
+
+fn hand_on(
+    batch: &RecordBatch,
+    (texts, roots, headings): (&[StringArray], &[usize], &[Heading]),
+    file: &RawFile,
+    reading: &Reading,
+    counts: &mut Counts,
+    each: &mut Each,
+) -> crate::error::Result<()> {
+    let base = constant_cells(file.constants, reading.cells);
+    let column = |at: usize| roots.binary_search(&at).ok().and_then(|place| texts.get(place));
+    for row in 0..batch.num_rows() {
+        let (mut cells, mut filled) = (base, 0);
+        for heading in headings {
+            let value = heading.places.iter().find_map(|(at, spot)| {
+                let texts = column(*at).filter(|texts| !texts.is_null(row))?;
+                first_filled(spot, texts.value(row), reading.cells)
+            });
+            filled += usize::from(value.is_some());
+            cells[heading.field.index()] = value;
+        }
+        counts.records += 1;
+        counts.documents += 1;
+        let number = counts.records;
+        let (record, document) = (number, number);
+        let (line, byte_offset, part) = (None, None, Part::Whole);
+        each(Item::Record(Record { record, document, line, byte_offset, part, filled, cells: &cells }))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! A document to its mapped values: nothing else of it is decoded.
+//!
+//! Values stay as they are written, numbers too. A document that is no JSON, has two equal mapped keys, or holds an object
+//! where a value should stand is refused with the reason.
+
+use serde::de::{Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use vtr_kernel::sources::{From, Path, Step};
+
+/// Which values are wanted of an object: a tree of steps with numbers at its leaves.
+#[derive(Debug, Default)]
+pub(super) struct Wanted {
+    /// Numbers of the values that end here.
+    ends: Vec<usize>,
+    keys: Vec<(String, Wanted)>,
+    each: Option<Box<Wanted>>,
+    picks: Vec<(String, String, Wanted)>,
+}
+
+impl Wanted {
+    /// Wants one more value, under a number.
+    pub fn add(&mut self, steps: &[Step], number: usize) {
+        let Some((first, rest)) = steps.split_first() else { return self.ends.push(number) };
+        let next = match first {
+            Step::Each => self.each.get_or_insert_default(),
+            Step::Key(key) => match self.keys.iter().position(|(known, _)| known == key) {
+                Some(at) => &mut self.keys[at].1,
+                None => {
+                    self.keys.push((key.clone(), Wanted::default()));
+                    &mut self.keys.last_mut().expect("one was added").1
+                }
+            },
+            Step::Pick { key, word } => {
+                match self.picks.iter().position(|(known, other, _)| known == key && other == word) {
+                    Some(at) => &mut self.picks[at].2,
+                    None => {
+                        self.picks.push((key.clone(), word.clone(), Wanted::default()));
+                        &mut self.picks.last_mut().expect("one was added").2
+                    }
+                }
+            }
+        };
+        next.add(rest, number);
+    }
+
+    /// Finds all wanted values, each number's in the order of the document.
+    ///
+    /// # Errors
+    /// Why it cannot be decoded.
+    pub fn find<'a>(&self, raw: &'a RawValue, found: &mut Vec<(usize, &'a RawValue)>) -> Result<(), String> {
+        found.extend(self.ends.iter().map(|number| (*number, raw)));
+        let text = raw.get();
+        if !self.keys.is_empty() && text.starts_with('{') {
+            let names: Vec<&str> = self.keys.iter().map(|(key, _)| key.as_str()).collect();
+            for (at, value) in members(text, &names)? {
+                self.keys[at].1.find(value, found)?;
+            }
+        }
+        if (self.each.is_some() || !self.picks.is_empty()) && text.starts_with('[') {
+            let items: Vec<&RawValue> = serde_json::from_str(text).map_err(says)?;
+            if let Some(each) = &self.each {
+                items.iter().try_for_each(|item| each.find(item, found))?;
+            }
+            for (key, word, wanted) in &self.picks {
+                for item in items.iter().filter(|item| item.get().starts_with('{')) {
+                    let held = members(item.get(), &[key.as_str()])?;
+                    if let Some((_, value)) = held.first()
+                        && text_of(value)?.as_deref() == Some(word.as_str())
+                    {
+                        wanted.find(item, found)?;
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Checks that bytes are one JSON value.
+///
+/// # Errors
+/// Why they are none.
+pub(super) fn value(bytes: &[u8]) -> Result<&RawValue, String> {
+    serde_json::from_slice(bytes).map_err(says)
+}
+
+/// What keys lead to; `None`: one of them is missing.
+///
+/// # Errors
+/// Why it cannot be decoded.
+pub(super) fn down<'a>(raw: &'a RawValue, path: &Path) -> Result<Option<&'a RawValue>, String> {
+    debug_assert!(path.from == From::Record);
+    let mut at = raw;
+    for step in &path.steps {
+        let Step::Key(key) = step else { return Ok(None) };
+        if !at.get().starts_with('{') {
+            return Ok(None);
+        }
+        let held = members(at.get(), &[key.as_str()])?;
+        let Some((_, value)) = held.into_iter().next() else { return Ok(None) };
+        at = value;
+    }
+    Ok(Some(at))
+}
+
+/// The text of a value; `None` is null.
+///
+/// # Errors
+/// It is a list or an object, or holds an escape that is no character.
+pub(super) fn text_of(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
+    struct Text<'a>(Cow<'a, str>);
+    impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            struct Reads;
+            impl<'de> Visitor<'de> for Reads {
+                type Value = Cow<'de, str>;
+                fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+                    f.write_str("a text")
+                }
+                fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                    Ok(Cow::Borrowed(text))
+                }
+                fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                    Ok(Cow::Owned(text.to_owned()))
+                }
+            }
+            from.deserialize_str(Reads).map(Text)
+        }
+    }
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<Text>(text).map(|text| Some(text.0)).map_err(says),
+        Some(b'n') => Ok(None),
+        Some(b'{') => Err("holds an object where a value should stand".to_owned()),
+        Some(b'[') => Err("holds a list where a value should stand".to_owned()),
+        _ => Ok(Some(Cow::Borrowed(text))),
+    }
+}
+
+/// The values of some keys of an object, each with the number of its key, in the order of the object.
+fn members<'a>(text: &'a str, names: &[&str]) -> Result<Vec<(usize, &'a RawValue)>, String> {
+    let mut from = serde_json::Deserializer::from_str(text);
+    Members { names }.deserialize(&mut from).map_err(says)
+}
+
+struct Members<'n> {
+    names: &'n [&'n str],
+}
+
+impl<'de> DeserializeSeed<'de> for Members<'_> {
+    type Value = Vec<(usize, &'de RawValue)>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Members<'_> {
+    type Value = Vec<(usize, &'de RawValue)>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found: Self::Value = Vec::new();
+        while let Some(known) = map.next_key_seed(Known { names: self.names })? {
+            match known {
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Some(at) if found.iter().any(|(other, _)| *other == at) => {
+                    return Err(serde::de::Error::custom(format!("the key `{}` stands twice", self.names[at])));
+                }
+                Some(at) => found.push((at, map.next_value()?)),
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+        Err(serde::de::Error::custom("a list stands where an object should"))
+    }
+}
+
+/// Reads a key as its number among known ones.
+struct Known<'n> {
+    names: &'n [&'n str],
+}
+
+impl<'de> DeserializeSeed<'de> for Known<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Known<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.names.iter().position(|name| *name == key))
+    }
+}
+
+/// What is wrong, without the line and column, which are those within the document.
+fn says(error: serde_json::Error) -> String {
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    format!("is no JSON that can be used: {what}")
+}

@@ -1,0 +1,232 @@
+//! Raw files to records: what a profile maps of a line or document, as text by field.
+//!
+//! It trims, maps words and picks the first filled of several places; it types nothing and joins nothing. A record that cannot
+//! be cut or decoded is a reject with its place, and a file that cannot be read to its end is refused with the reason.
+
+mod columnar;
+mod cut;
+mod decode;
+mod documents;
+mod text;
+
+use crate::job::plan::{CellRules, Dialect, Limits};
+use crate::scan::Origin;
+use crate::scan::files::Packing;
+use regex::Regex;
+use vtr_columnar::fold::Reject;
+use vtr_kernel::sources::{Field, Format, Profile, Spot};
+
+/// A raw file.
+#[derive(Clone, Copy)]
+pub(crate) struct RawFile<'a> {
+    /// Where it is.
+    pub origin: &'a Origin,
+    /// Its path as shown.
+    pub shown: &'a str,
+    /// How it is written.
+    pub format: Format,
+    /// How it is compressed as a whole.
+    pub packing: Packing,
+    /// Fields with one value for all of its records; they win over what the profile maps. An empty value is null.
+    pub constants: &'a [(Field, String)],
+}
+
+/// How the files of an input are read: the profile of their kind with the job's keys over it.
+#[derive(Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    /// What is mapped, and where documents lie.
+    pub profile: &'a Profile,
+    /// Fields whose headings the job itself names: a text or Parquet file that has none of them is refused.
+    pub from_job: &'a [Field],
+    /// How delimited text is cut.
+    pub dialect: &'a Dialect,
+    /// How texts are read: which of them mean null.
+    pub cells: &'a CellRules,
+    /// What reading may cost.
+    pub limits: &'a Limits,
+    /// Bytes of a document.
+    pub max_document_bytes: usize,
+}
+
+/// What of a file a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// A line, a row, or a whole document.
+    Whole,
+    /// An element of a document's list.
+    Element,
+    /// A document whose list is empty or missing: only what the document itself says is filled.
+    Bare,
+}
+
+/// A record: borrowed from the reader until the next one.
+#[derive(Debug)]
+pub(crate) struct Record<'a> {
+    /// Its number in the file, from 1; rejects are numbered with the records.
+    pub record: u64,
+    /// The number of its line, row or document in the file, from 1.
+    pub document: u64,
+    /// Physical line, where there are lines.
+    pub line: Option<u64>,
+    /// Byte offset of the line or document in the inflated file; of Parquet not known.
+    pub byte_offset: Option<u64>,
+    /// What it is of its document.
+    pub part: Part,
+    /// Filled cells of the line, those that are not mapped included; of documents the filled fields.
+    pub filled: usize,
+    /// By [`Field::index`]: the value without outer blanks, never empty; `None`: null, or not in the file.
+    pub cells: &'a [Option<&'a str>; Field::COUNT],
+}
+
+impl Record<'_> {
+    /// The value of a field.
+    pub fn get(&self, field: Field) -> Option<&str> {
+        self.cells[field.index()]
+    }
+}
+
+/// What comes out of a file.
+#[derive(Debug)]
+pub(crate) enum Item<'a> {
+    /// A record.
+    Record(Record<'a>),
+    /// What is none. Each counts as one record read.
+    Reject(Reject),
+}
+
+/// What was read of a file. `records + rejected` is what counts as read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Records handed on.
+    pub records: u64,
+    /// Rejects handed on.
+    pub rejected: u64,
+    /// Documents, lines or rows among them, as they lie in the file.
+    pub documents: u64,
+    /// Bytes of the file as stored.
+    pub bytes: u64,
+    /// What tells its content; of Parquet it is not known.
+    pub digest: Option<String>,
+}
+
+/// Takes what comes out of a file.
+pub(crate) type Each<'e> = dyn FnMut(Item) -> crate::error::Result<()> + 'e;
+
+/// Reads a whole file, record by record, in the order of the file.
+///
+/// # Errors
+/// The inner one: what is wrong with the file. The outer one: what `each` failed with.
+pub(crate) fn read(
+    file: &RawFile,
+    reading: &Reading,
+    each: &mut Each,
+) -> crate::error::Result<std::result::Result<Counts, String>> {
+    match file.format {
+        Format::Csv => text::read(file, reading, each),
+        Format::Json => documents::read(file, reading, each),
+        Format::Parquet => columnar::read(file, reading, each),
+    }
+}
+
+/// How a file of a kind is written, by its suffix; `None`: the kind's files are not called so.
+pub(crate) fn format_of(shown: &str, wanted: Format) -> Option<(Format, Packing)> {
+    let lower = shown.to_ascii_lowercase();
+    let (inner, packing) = match (lower.strip_suffix(".gz"), lower.strip_suffix(".zst")) {
+        (Some(inner), _) => (inner, Packing::Gzip),
+        (_, Some(inner)) => (inner, Packing::Zstd),
+        _ => (lower.as_str(), Packing::Plain),
+    };
+    let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| inner.ends_with(suffix));
+    match wanted {
+        Format::Json => ends(&[".json", ".jsonl", ".ndjson", ".txt"]).then_some((Format::Json, packing)),
+        _ if ends(&[".parquet"]) && packing == Packing::Plain => Some((Format::Parquet, packing)),
+        _ => ends(&[".csv", ".tsv", ".txt"]).then_some((Format::Csv, packing)),
+    }
+}
+
+/// Fields with one value for all records of a file: the profile's and job's constants, and the groups of a pattern over the path,
+/// which win.
+///
+/// # Errors
+/// The path does not fit the pattern.
+pub(crate) fn constants(
+    profile: &Profile,
+    from_path: Option<&Regex>,
+    shown: &str,
+) -> Result<Vec<(Field, String)>, String> {
+    let mut constants = profile.constants.clone();
+    let Some(pattern) = from_path else { return Ok(constants) };
+    let groups = pattern
+        .captures(shown)
+        .ok_or_else(|| format!("the path does not fit the pattern `{}` of [input.from_path]", pattern.as_str()))?;
+    for name in pattern.capture_names().flatten() {
+        let (Some(field), Some(text)) = (Field::from_name(name), groups.name(name)) else { continue };
+        let text = crate::scan::headings::from_path(text.as_str())
+            .map_err(|fault| format!("the group `{name}` of [input.from_path]: {fault}"))?;
+        constants.retain(|(known, _)| *known != field);
+        constants.push((field, text));
+    }
+    Ok(constants)
+}
+
+/// The first filled of several places, given each one's texts.
+fn first_filled<'a>(spot: &'a Spot, text: &'a str, cells: &CellRules) -> Option<&'a str> {
+    cells.trim(spot.reads(cells.trim(text)?))
+}
+
+/// A place of a file's heading for a field.
+struct Heading<'a> {
+    field: Field,
+    /// Indexes among the headings, and how their cells are read.
+    places: Vec<(usize, &'a Spot)>,
+}
+
+/// Finds the headings of the fields that are not constants.
+///
+/// # Errors
+/// What is missing, or stands twice.
+fn find_headings<'a>(
+    reading: &Reading<'a>,
+    constants: &[(Field, String)],
+    headings: &[String],
+) -> Result<Vec<Heading<'a>>, String> {
+    use crate::scan::headings::{key, nearest, shown_heading};
+    let keys: Vec<String> = headings.iter().map(|heading| key(heading)).collect();
+    let (mut found, mut faults) = (Vec::new(), Vec::new());
+    let is_constant = |field: Field| constants.iter().any(|(known, _)| *known == field);
+    for (field, spots) in reading.profile.columns.iter().filter(|(field, _)| !is_constant(*field)) {
+        let mut places = Vec::new();
+        for spot in spots {
+            let mut at = keys.iter().enumerate().filter(|(_, known)| **known == key(&spot.at)).map(|(at, _)| at);
+            match (at.next(), at.next()) {
+                (Some(_), Some(_)) => faults.push(format!("the heading `{}` stands twice", shown_heading(&spot.at))),
+                (Some(at), None) => places.push((at, spot)),
+                (None, _) => {}
+            }
+        }
+        let is_needed = reading.profile.needs.contains(field) || reading.from_job.contains(field);
+        if places.is_empty() && is_needed && faults.is_empty() {
+            let names: Vec<String> = spots.iter().map(|spot| format!("`{}`", spot.at)).collect();
+            let near = spots.first().map_or(String::new(), |spot| nearest(&key(&spot.at), headings));
+            let kind = &reading.profile.kind;
+            faults.push(format!(
+                "no heading {} for `{}`, which `{kind}` needs{near}",
+                names.join(" or "),
+                field.name()
+            ));
+        }
+        if !places.is_empty() {
+            found.push(Heading { field: *field, places });
+        }
+    }
+    if faults.is_empty() { Ok(found) } else { Err(faults.join("; ")) }
+}
+
+/// The cells of a record that are the same for all of a file.
+fn constant_cells<'a>(constants: &'a [(Field, String)], cells: &CellRules) -> [Option<&'a str>; Field::COUNT] {
+    let mut all = [None; Field::COUNT];
+    for (field, text) in constants {
+        all[field.index()] = cells.trim(text);
+    }
+    all
+}

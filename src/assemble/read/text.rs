@@ -1,0 +1,169 @@
+//! Delimited text to records.
+//!
+//! It cuts as the run's own reader does and rejects what that rejects. A line without any filled cell is no record.
+
+use super::{Counts, Each, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
+use crate::scan::csv::{SWALLOWED, Text, says, undouble};
+use crate::scan::records::{Next, RecordReader};
+use vtr_columnar::fold::{Reject, shown_value};
+use vtr_columnar::input::ColumnSet;
+use vtr_kernel::text::trim;
+
+pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate::error::Result<Result<Counts, String>> {
+    let text = Text {
+        origin: file.origin,
+        shown: file.shown,
+        packing: file.packing,
+        dialect: reading.dialect,
+        cells: reading.cells,
+        days: ColumnSet::default(),
+        limits: reading.limits,
+    };
+    let opened = text.open().and_then(|(records, headings)| {
+        let found = find_headings(reading, file.constants, &headings)?;
+        Ok((records, headings.len(), found))
+    });
+    let (mut records, width, headings) = match opened {
+        Ok(opened) => opened,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let base = constant_cells(file.constants, reading.cells);
+    let mut rejects = Rejects { counts: Counts::default() };
+    let mut undoubled: Vec<String> = Vec::new();
+    loop {
+        let fields = match records.next() {
+            Ok(Next::End) => break,
+            Ok(Next::Record { fields }) => fields,
+            Ok(Next::Swallowed { lines }) => {
+                rejects.lines(&records, lines, SWALLOWED, each)?;
+                continue;
+            }
+            Ok(Next::Fault(fault)) => {
+                rejects.one(&records, says(fault, reading.limits).0, None, each)?;
+                continue;
+            }
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let bytes = records.bytes();
+        if bytes.iter().all(|byte| byte.is_ascii_whitespace()) {
+            continue;
+        }
+        let line = match std::str::from_utf8(bytes) {
+            Ok(line) => line,
+            Err(_) => {
+                rejects.one(&records, "not in the declared encoding".to_owned(), None, each)?;
+                continue;
+            }
+        };
+        if fields != width {
+            let few = if fields < width { "too few" } else { "too many" };
+            let reason = format!("{few} fields: {fields}, where the headings are {width}");
+            rejects.lines(&records, records.lines(), &reason, each)?;
+            continue;
+        }
+        let filled = records.cells().iter().filter(|cell| trim(&line[cell.start..cell.end]).is_some()).count();
+        if filled == 0 {
+            continue;
+        }
+        let places = headings.iter().flat_map(|heading| &heading.places);
+        if let Some(fault) = places.clone().find_map(|(at, spot)| {
+            let cell = records.cells()[*at];
+            fault_of(&line[cell.start..cell.end], reading).map(|fault| (fault, spot, cell))
+        }) {
+            let (fault, spot, cell) = fault;
+            let shown = shown_value(&String::from_utf8_lossy(&bytes[cell.start..cell.end.min(cell.start + 1024)]));
+            rejects.one(&records, format!("`{}` {fault}", spot.at), Some(shown), each)?;
+            continue;
+        }
+        undoubled.clear();
+        for cell in places.map(|(at, _)| records.cells()[*at]).filter(|cell| cell.doubled) {
+            let mut plain = String::new();
+            // The byte before a quoted cell is the quote.
+            undouble(&line[cell.start..cell.end], bytes[cell.start - 1], &mut plain);
+            undoubled.push(plain);
+        }
+        let (mut cells, mut plain) = (base, undoubled.iter());
+        for heading in &headings {
+            let mut value = None;
+            for (at, spot) in &heading.places {
+                let cell = records.cells()[*at];
+                let own = &line[cell.start..cell.end];
+                let own = if cell.doubled { plain.next().map_or(own, String::as_str) } else { own };
+                value = value.or_else(|| first_filled(spot, own, reading.cells));
+            }
+            cells[heading.field.index()] = value;
+        }
+        rejects.counts.records += 1;
+        rejects.counts.documents += 1;
+        let number = rejects.counts.records + rejects.counts.rejected;
+        each(Item::Record(Record {
+            record: number,
+            document: number,
+            line: Some(records.line()),
+            byte_offset: Some(records.offset()),
+            part: Part::Whole,
+            filled,
+            cells: &cells,
+        }))?;
+    }
+    let mut counts = rejects.counts;
+    Ok(records.finish().map(|(bytes, digest)| {
+        (counts.bytes, counts.digest) = (bytes, Some(digest));
+        counts
+    }))
+}
+
+/// What no cell may hold.
+fn fault_of(cell: &str, reading: &Reading) -> Option<String> {
+    let max = reading.limits.max_field_bytes;
+    if cell.len() > max {
+        Some(format!("is longer than {max} bytes"))
+    } else {
+        cell.contains('\0').then(|| "holds a NUL character".to_owned())
+    }
+}
+
+/// Counts and hands on what is no record.
+struct Rejects {
+    counts: Counts,
+}
+
+impl Rejects {
+    fn one(
+        &mut self,
+        records: &RecordReader,
+        reason: String,
+        value: Option<String>,
+        each: &mut Each,
+    ) -> crate::error::Result<()> {
+        self.counts.rejected += 1;
+        self.counts.documents += 1;
+        each(Item::Reject(Reject {
+            record: self.counts.records + self.counts.rejected,
+            line: Some(records.line()),
+            byte_offset: Some(records.offset()),
+            column: None,
+            reason,
+            value,
+            seller: None,
+        }))
+    }
+
+    /// A record that swallowed lines which may each have been one weighs as many.
+    fn lines(&mut self, records: &RecordReader, lines: u64, reason: &str, each: &mut Each) -> crate::error::Result<()> {
+        for line in 0..lines.max(1) {
+            self.counts.rejected += 1;
+            self.counts.documents += 1;
+            each(Item::Reject(Reject {
+                record: self.counts.records + self.counts.rejected,
+                line: Some(records.line() + line),
+                byte_offset: Some(records.offset()),
+                column: None,
+                reason: reason.to_owned(),
+                value: None,
+                seller: None,
+            }))?;
+        }
+        Ok(())
+    }
+}
