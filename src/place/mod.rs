@@ -5,5 +5,6 @@
 
 pub mod blob;
 pub mod budget;
+mod keys;
 pub mod remote;
 pub mod spill;

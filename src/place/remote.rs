@@ -5,6 +5,7 @@
 //! URI and a remedy and never with a secret, and a signal ends any wait.
 
 use crate::error::Error;
+use crate::place::keys;
 use crate::signals;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -136,7 +137,7 @@ impl Place {
     /// The path is none.
     pub fn on(store: Arc<dyn ObjectStore>, root: &str, path: &str) -> Result<Place, Trouble> {
         let shown = format!("{root}/{path}").trim_end_matches('/').to_owned();
-        let prefix = Path::parse(path.trim_matches('/')).map_err(|error| Trouble {
+        let prefix = keys::parse(path.trim_matches('/')).map_err(|error| Trouble {
             kind: Kind::Other,
             text: format!("{shown}: its path is none that an object store knows: {error}"),
         })?;
@@ -158,13 +159,13 @@ impl Place {
     /// # Errors
     /// The path is none.
     pub fn key(&self, path: &str) -> Result<Path, Trouble> {
-        let (below, prefix) = (path.trim_matches('/'), self.prefix.as_ref());
+        let (below, prefix) = (path, self.prefix.as_ref());
         let whole = if below.is_empty() || prefix.is_empty() {
             format!("{prefix}{below}")
         } else {
             format!("{prefix}/{below}")
         };
-        Path::parse(&whole).map_err(|error| Trouble {
+        keys::parse(&whole).map_err(|error| Trouble {
             kind: Kind::Other,
             text: format!("{}: its path is none that an object store knows: {error}", self.shown(path)),
         })
@@ -172,8 +173,9 @@ impl Place {
 
     /// A path below the place from the store's name of it.
     pub fn below(&self, key: &Path) -> Option<String> {
-        let rest = key.as_ref().strip_prefix(self.prefix.as_ref())?;
-        Some(rest.trim_start_matches('/').to_owned())
+        let (key, prefix) = (key.as_ref(), self.prefix.as_ref());
+        let rest = if prefix.is_empty() { key } else { key.strip_prefix(prefix)?.strip_prefix('/').unwrap_or_default() };
+        Some(rest.to_owned())
     }
 
     /// Asks something of the store about a path, to the end or until a signal.
@@ -243,7 +245,12 @@ impl Place {
         use futures_util::TryStreamExt;
         let key = self.key(folder)?;
         let prefix = (!key.as_ref().is_empty()).then_some(&key);
-        self.ask("listing it", folder, self.store.list(prefix).try_collect())
+        let all: Vec<ObjectMeta> = self.ask("listing it", folder, self.store.list(prefix).try_collect())?;
+        let own = all.into_iter().filter_map(|meta| keys::listed(meta).transpose());
+        own.collect::<Result<_, String>>().map_err(|refused| Trouble {
+            kind: Kind::Other,
+            text: format!("{}: {refused}", self.shown(folder)),
+        })
     }
 
     /// What is known of an object; `None` if there is none.
@@ -325,6 +332,7 @@ fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Trouble> 
     let made: object_store::Result<Arc<dyn ObjectStore>> = match scheme {
         "s3" | "s3a" => AmazonS3Builder::from_env()
             .with_url(&root)
+            .with_http_connector(keys::Connector::default())
             .with_config(AmazonS3ConfigKey::Client(whole), TIMEOUT)
             .with_config(AmazonS3ConfigKey::Client(connecting), CONNECT_TIMEOUT)
             .with_retry(retry())
@@ -332,6 +340,7 @@ fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Trouble> 
             .map(|store| Arc::new(store) as _),
         "gs" => GoogleCloudStorageBuilder::from_env()
             .with_url(&root)
+            .with_http_connector(keys::Connector::default())
             .with_config(GoogleConfigKey::Client(whole), TIMEOUT)
             .with_config(GoogleConfigKey::Client(connecting), CONNECT_TIMEOUT)
             .with_retry(retry())
@@ -339,6 +348,7 @@ fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Trouble> 
             .map(|store| Arc::new(store) as _),
         _ => MicrosoftAzureBuilder::from_env()
             .with_url(&root)
+            .with_http_connector(keys::Connector::default())
             .with_config(AzureConfigKey::Client(whole), TIMEOUT)
             .with_config(AzureConfigKey::Client(connecting), CONNECT_TIMEOUT)
             .with_retry(retry())

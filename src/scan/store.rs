@@ -167,11 +167,13 @@ pub(crate) fn named(uri: &str) -> Result<Named, String> {
     }
     let (base, pattern) = if is_glob(path) { split_glob(path) } else { (path.to_owned(), String::new()) };
     let matcher: Option<GlobMatcher> = if pattern.is_empty() { None } else { Some(matcher(uri, &pattern)?) };
-    let base = base.trim_matches('/');
+    // One slash ends a folder's name; another one is part of its keys.
+    let base = base.strip_suffix('/').unwrap_or(&base);
     let mut found = Vec::new();
-    for meta in place.list(base).map_err(said)? {
+    let folder = if base.is_empty() { String::new() } else { format!("{base}/") };
+    for meta in place.list(&folder).map_err(said)? {
         let Some(below) = place.below(&meta.location) else { continue };
-        let relative = below.strip_prefix(base).unwrap_or(&below).trim_start_matches('/').to_owned();
+        let Some(relative) = below.strip_prefix(&folder).map(str::to_owned) else { continue };
         if matcher.as_ref().is_none_or(|matcher| matcher.is_match(&relative)) {
             found.push((relative, place.open(&below, &meta)));
         }

@@ -292,6 +292,18 @@ def inputs(name, store, weekly, local):
     ran = vtr(env, "run", job(f"{name}-csv-there", f"{store.root}/in/csv/*.csv", constants), "--quiet", "--out", there)
     check(f"{name}: text from the store gives the same tables", ran.code == 0 and
           without(data_of(there), *told) == without(data_of(here), *told), ran)
+    # Keys with empty segments are keys like any other; the empty object that stands for a folder is none.
+    for at, key in enumerate(["in/gaps//rows.csv", "in/gaps//deeper///rows.csv", "in/gaps/rows.csv"]):
+        store.put(key, rows[:49] + rows[49 + at * 3_000_000:49 + (at + 1) * 3_000_000].split(b"\n", 1)[-1].rsplit(b"\n", 1)[0] + b"\n")
+    if name == "s3":
+        store.put("in/gaps//folder/", b"")
+    for pattern, count in [("in/gaps/", 3), ("in/gaps", 3), ("in/gaps//*.csv", 1), ("in/gaps/*.csv", 1),
+                           ("in/gaps/**/*.csv", 3), ("in/gaps//deeper///rows.csv", 1), ("in/gaps//", 2)]:
+        out = os.path.join(WORK, f"{name}-gaps")
+        shutil.rmtree(out, ignore_errors=True)
+        ran = vtr(env, "run", job(f"{name}-gaps", f"{store.root}/{pattern}", constants), "--json", "--out", out)
+        files = json.loads(ran.out)["files"] if ran.code == 0 else None
+        check(f"{name}: {pattern} names {count} of three keys", ran.code == 0 and files == count, ran)
     ran = vtr(env, "run", job(f"{name}-none", f"{store.root}/in/nothing/*.csv"), "--out", there)
     check(f"{name}: a pattern that fits nothing is refused", ran.code == 3 and "names no file" in ran.err, ran)
     # All of it on the store.
