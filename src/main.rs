@@ -5,9 +5,13 @@ use std::error::Error as _;
 use std::process::ExitCode;
 use vtr::cli::Cli;
 use vtr::error::Error;
+use vtr::progress::shown_lines;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refused) => return refuse(&refused),
+    };
     vtr::signals::install();
     vtr::progress::start_log(&cli.global);
     let ended = vtr::verbs::run(cli);
@@ -21,6 +25,16 @@ fn main() -> ExitCode {
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(1))
         }
     }
+}
+
+/// Says what is wrong with the line, or prints the help that was asked for; what was typed is shown harmlessly.
+fn refuse(refused: &clap::Error) -> ExitCode {
+    let said = refused.render().to_string();
+    if refused.use_stderr() && shown_lines(&said) != said {
+        eprint!("{}", shown_lines(&said));
+        return ExitCode::from(u8::try_from(refused.exit_code()).unwrap_or(2));
+    }
+    refused.exit()
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

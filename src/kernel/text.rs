@@ -115,6 +115,29 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// A JSON document with every hidden character escaped as JSON escapes it, so that printing it moves no terminal.
+///
+/// ```
+/// assert_eq!(vtr_kernel::text::shown_json("{\"a\": \"x\u{202e}\"}"), "{\"a\": \"x\\u202e\"}");
+/// ```
+pub fn shown_json(document: &str) -> Cow<'_, str> {
+    let moves = |c: char| is_hidden(c) && !matches!(c, '\n' | '\r' | '\t');
+    if !document.contains(moves) {
+        return Cow::Borrowed(document);
+    }
+    let escaped = document.chars().fold(String::with_capacity(document.len() + 64), |mut shown, c| {
+        if moves(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                shown.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            shown.push(c);
+        }
+        shown
+    });
+    Cow::Owned(escaped)
+}
+
 /// Where the lines of a text begin, so that the line of a place is found at once.
 #[derive(Clone, Debug)]
 pub struct Lines(Vec<usize>);

@@ -174,7 +174,8 @@ impl Place {
     /// A path below the place from the store's name of it.
     pub fn below(&self, key: &Path) -> Option<String> {
         let (key, prefix) = (key.as_ref(), self.prefix.as_ref());
-        let rest = if prefix.is_empty() { key } else { key.strip_prefix(prefix)?.strip_prefix('/').unwrap_or_default() };
+        let rest =
+            if prefix.is_empty() { key } else { key.strip_prefix(prefix)?.strip_prefix('/').unwrap_or_default() };
         Some(rest.to_owned())
     }
 
@@ -247,10 +248,8 @@ impl Place {
         let prefix = (!key.as_ref().is_empty()).then_some(&key);
         let all: Vec<ObjectMeta> = self.ask("listing it", folder, self.store.list(prefix).try_collect())?;
         let own = all.into_iter().filter_map(|meta| keys::listed(meta).transpose());
-        own.collect::<Result<_, String>>().map_err(|refused| Trouble {
-            kind: Kind::Other,
-            text: format!("{}: {refused}", self.shown(folder)),
-        })
+        own.collect::<Result<_, String>>()
+            .map_err(|refused| Trouble { kind: Kind::Other, text: format!("{}: {refused}", self.shown(folder)) })
     }
 
     /// What is known of an object; `None` if there is none.

@@ -13,6 +13,7 @@ use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
+use vtr_kernel::text::shown_json;
 
 /// Everything worth knowing about a run.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -274,7 +275,8 @@ impl RunReport {
 
     /// The report as one JSON object.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("texts and finite numbers have a JSON form")
+        let json = serde_json::to_string_pretty(self).expect("texts and finite numbers have a JSON form");
+        shown_json(&json).into_owned()
     }
 
     /// Puts `_runs/<run id>/report.json` into the output and says where.

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::publish::{self, current};
 use crate::sinks::dbt::{Target, sources};
 use std::path::Path;
+use vtr_kernel::text::shown_json;
 
 /// Prints the sources of the highest version.
 ///
@@ -20,5 +21,5 @@ pub fn run(out: &Path, target: DbtTarget, schema: &str) -> Result<()> {
         DbtTarget::Postgres => Target::Postgres { schema: schema.to_owned() },
         DbtTarget::Duckdb => Target::Duckdb { root: current::root(store.as_ref())?, is_local: store.local().is_some() },
     };
-    super::print(sources(&manifest, &target))
+    super::print(shown_json(&sources(&manifest, &target)).as_ref())
 }

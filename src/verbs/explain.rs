@@ -4,7 +4,7 @@
 //! is counted or published. It fails if the job or its inputs are refused, and if no row is found.
 
 use super::listing::{self, Cell, Listing};
-use super::orders::{self, Found, Row, Wanted};
+use super::orders::{self, Found, Row, Wanted, order_id, seller_id};
 use crate::cli::{ExplainArgs, GlobalOptions};
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
@@ -92,17 +92,17 @@ fn wanted(args: &ExplainArgs) -> Result<Wanted> {
     let mut orders: HashMap<String, HashSet<String>> = HashMap::new();
     for order in &args.order {
         let Some(seller) = &args.seller else { return usage("--order: give its --seller too") };
-        orders.entry(order.trim().to_owned()).or_default().insert(seller.trim().to_owned());
+        orders.entry(order_id(order)).or_default().insert(seller_id(seller));
     }
     if let Some(path) = &args.orders {
         let read = std::fs::read_to_string(path);
         let text = read.map_err(|error| Error::failed(format!("reading the orders in {}", path.display()), error))?;
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (order, seller) = match line.split_once([',', ';', '\t']) {
-                Some((order, seller)) => (order.trim(), Some(seller.trim().to_owned())),
-                None => (line, args.seller.clone()),
+                Some((order, seller)) => (order, Some(seller_id(seller))),
+                None => (line, args.seller.as_deref().map(seller_id)),
             };
-            let sellers = orders.entry(order.to_owned()).or_default();
+            let sellers = orders.entry(order_id(order)).or_default();
             sellers.extend(seller.filter(|seller| !seller.is_empty()));
         }
     }
@@ -206,15 +206,16 @@ fn typed(row: &Row, column: Column) -> String {
     cell.or_else(said).map_or(String::new(), |text| text.trim().to_owned())
 }
 
-/// Seller and order of a row, as typed.
+/// Seller and order of a row, as the tables show them.
 pub(super) fn names(row: &Row) -> (String, String) {
-    (typed(row, Column::SellerId), typed(row, Column::OrderId))
+    (seller_id(&typed(row, Column::SellerId)), order_id(&typed(row, Column::OrderId)))
 }
 
 fn story(plan: &Plan, settings: &Settings, row: Row) -> (Story, Option<Copy>) {
+    let (seller, order) = names(&row);
     let mut story = Story {
-        seller: typed(&row, Column::SellerId),
-        order: typed(&row, Column::OrderId),
+        seller,
+        order,
         place: row.place.to_owned(),
         title: format!("Row in {}", row.place),
         ..Story::default()

@@ -11,6 +11,7 @@ use serde_json::json;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::time::SystemTime;
+use vtr_kernel::text::shown_json;
 
 /// Deletes, or with [`Mode::Count`] only counts, and prints to stdout what went.
 pub fn run(out: &Path, keep: u64, mode: Mode, now: SystemTime, format: Format) -> Result<()> {
@@ -47,7 +48,7 @@ fn print(to: &mut dyn Write, collected: &Collected, mode: Mode, format: Format) 
             "oldest_kept": oldest_kept,
             "newest": newest,
         });
-        writeln!(to, "{document:#}")?;
+        writeln!(to, "{}", shown_json(&format!("{document:#}")))?;
         return to.flush();
     }
     let verb = if mode == Mode::Delete { "deleted" } else { "would delete" };

@@ -28,7 +28,7 @@ pub fn run(args: &GenArgs, global: &GlobalOptions) -> Result<()> {
         let (rows, rate) = (made.rows, made.rows as f64 / seconds.max(1e-3));
         crate::progress::say(&format!("{rows} rows in {seconds:.1} s ({rate:.0} rows/s)"));
     }
-    super::print(said(&made))
+    super::print_lines(&said(&made))
 }
 
 /// The exit code that an error of the generator means.

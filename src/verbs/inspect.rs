@@ -10,7 +10,7 @@ use crate::inspect::{self, ColumnLook, Declared, Finding, Look, Request, Values}
 use crate::tell::report::grouped;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
-use vtr_kernel::text::shown;
+use vtr_kernel::text::{shown, shown_json};
 
 /// Columns and headings of a kind that are listed for a person.
 const LISTED: usize = 12;
@@ -37,7 +37,7 @@ pub fn run(args: &InspectArgs, global: &GlobalOptions) -> Result<()> {
     })?;
     if args.json {
         let json = serde_json::to_string_pretty(&look).expect("texts and numbers have a JSON form");
-        super::print(json + "\n")?;
+        super::print(shown_json(&json).into_owned() + "\n")?;
     } else {
         super::print_lines(&text(&look, values))?;
     }

@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::str::FromStr;
 use vtr_kernel::calendar::{self, Day, Micros};
-use vtr_kernel::text::{is_hidden, shown};
+use vtr_kernel::text::{is_hidden, shown, shown_json};
 
 /// How rows are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -221,6 +221,7 @@ impl<'w> Listing<'w> {
                 let separator = if self.rows == 0 { "\n  {" } else { ",\n  {" };
                 let members = self.heads.iter().zip(cells);
                 let members: Vec<String> = members.map(|(head, cell)| format!("\"{head}\": {}", cell.json())).collect();
+                let members = members.iter().map(|member| shown_json(member)).collect::<Vec<_>>();
                 write!(out, "{separator}{}}}", members.join(", ")).map_err(unwritten)?;
             }
         }

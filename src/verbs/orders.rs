@@ -19,11 +19,13 @@ use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings};
 use vtr_columnar::input::Column;
 use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_kernel::text::shown;
+use vtr_kernel::wrapper::{unwrapped, unwrapped_number};
 
 /// Which rows are asked for.
 #[derive(Clone, Debug)]
 pub enum Wanted {
-    /// Those of orders, and by order of which sellers; of any seller where none is named.
+    /// Those of orders, and by order of which sellers; of any seller where none is named. Both as [`order_id`] and
+    /// [`seller_id`] make them.
     Orders(HashMap<String, HashSet<String>>),
     /// Those whose number has these letters and digits; of any seller without one.
     Number {
@@ -37,7 +39,7 @@ pub enum Wanted {
 impl Wanted {
     /// One number, written anyhow.
     pub fn number(number: &str, seller: Option<&str>) -> Wanted {
-        Wanted::Number { number: letters(number), seller: seller.map(str::to_owned) }
+        Wanted::Number { number: letters(number), seller: seller.map(seller_id) }
     }
 
     fn columns(&self) -> [Column; 2] {
@@ -50,10 +52,11 @@ impl Wanted {
     fn holds(&self, seller: &str, cell: &str) -> bool {
         match self {
             Wanted::Orders(orders) => {
-                orders.get(cell).is_some_and(|sellers| sellers.is_empty() || sellers.contains(seller))
+                let sellers = orders.get(unwrapped_number(cell).as_ref());
+                sellers.is_some_and(|sellers| sellers.is_empty() || sellers.contains(unwrapped(seller).as_ref()))
             }
             Wanted::Number { number, seller: asked } => {
-                asked.as_ref().is_none_or(|asked| asked == seller) && letters(cell) == *number
+                letters(cell) == *number && asked.as_ref().is_none_or(|asked| *asked == unwrapped(seller))
             }
         }
     }
@@ -61,6 +64,16 @@ impl Wanted {
 
 fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
+}
+
+/// A seller's id as the tables show it, from one as it is typed.
+pub fn seller_id(typed: &str) -> String {
+    unwrapped(typed.trim()).into_owned()
+}
+
+/// An order's id as the tables show it, from one as it is typed.
+pub fn order_id(typed: &str) -> String {
+    unwrapped_number(typed.trim()).into_owned()
 }
 
 /// One row that was asked for, as it is told.

@@ -11,6 +11,7 @@ use crate::schema::Table;
 use serde_json::json;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use vtr_kernel::text::{shown, shown_json};
 
 /// Prints to stdout the highest version, or the one asked for, and the files of all tables or of one.
 pub fn run(out: &Path, table: Option<&str>, version: Option<u64>, format: Format) -> Result<()> {
@@ -73,6 +74,7 @@ fn print_text(to: &mut dyn Write, store: &dyn Store, manifest: &Manifest, tables
         for file in *files {
             let week = file.week.map_or("-".to_owned(), log::day_text);
             let path = store.shown(&file.path);
+            let path = shown(&path);
             writeln!(to, "{name}\t{week}\t{}\t{}\t{path}", file.rows, file.bytes)?;
         }
     }
@@ -104,6 +106,6 @@ fn print_json(to: &mut dyn Write, store: &dyn Store, manifest: &Manifest, tables
         "evidence": manifest.evidence,
         "tables": tables.iter().map(of_table).collect::<Vec<_>>(),
     });
-    writeln!(to, "{document:#}")?;
+    writeln!(to, "{}", shown_json(&format!("{document:#}")))?;
     to.flush()
 }

@@ -12,6 +12,7 @@ use parquet::file::reader::Length;
 use serde_json::json;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use vtr_kernel::text::{shown, shown_json};
 
 /// One damaged file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,11 +95,11 @@ fn print(to: &mut dyn Write, manifest: &Manifest, damaged: &[Damage], format: Fo
         let damaged: Vec<_> =
             damaged.iter().map(|damage| json!({ "path": damage.path, "what": damage.what })).collect();
         let document = json!({ "version": version, "files": files, "damaged": damaged });
-        writeln!(to, "{document:#}")?;
+        writeln!(to, "{}", shown_json(&format!("{document:#}")))?;
         return to.flush();
     }
     for damage in damaged {
-        writeln!(to, "{}\t{}", damage.path, damage.what)?;
+        writeln!(to, "{}\t{}", shown(&damage.path), damage.what)?;
     }
     let bytes: u64 = manifest.all_files().map(|file| file.bytes).sum();
     writeln!(to, "version {version}: {files} files, {bytes} bytes, {} damaged", damaged.len())?;

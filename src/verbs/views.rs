@@ -4,12 +4,13 @@
 //! asks again there. It opens no data file. It fails for an output without a publication.
 
 use crate::cli::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::publish::{self, Manifest, current};
 use crate::schema::Table;
 use arrow::datatypes::DataType;
 use std::fmt::Write;
 use std::path::Path;
+use vtr_kernel::text::shown;
 
 /// Prints the views of the highest version, or of the one asked for.
 ///
@@ -18,20 +19,24 @@ use std::path::Path;
 pub fn run(out: &Path, version: Option<u64>, engine: Engine) -> Result<()> {
     let store = publish::at(out)?;
     let manifest = publish::open(store.as_ref(), version)?;
+    let root = current::root(store.as_ref())?;
+    if shown(&root) != root {
+        let root = shown(&root);
+        return Err(Error::Usage(format!(
+            "{root}: its path holds hidden characters; rename the folder, and ask again"
+        )));
+    }
     super::print(match engine {
         Engine::Duckdb => current::views_of(store.as_ref(), &manifest)?,
-        Engine::Clickhouse => clickhouse(&current::root(store.as_ref())?, &manifest),
+        Engine::Clickhouse => clickhouse(&root, &manifest),
     })
 }
 
 /// The tables as views of ClickHouse. A server reads only what lies below its `user_files_path`;
 /// clickhouse-local and chDB read any path.
 fn clickhouse(root: &str, manifest: &Manifest) -> String {
-    let mut text = format!(
-        "-- ClickHouse views of version {} of job {}.\n",
-        manifest.version,
-        manifest.job.name.replace(['\n', '\r'], " ")
-    );
+    let mut text =
+        format!("-- ClickHouse views of version {} of job {}.\n", manifest.version, shown(&manifest.job.name));
     for (name, files) in &manifest.tables {
         let Some(table) = Table::from_name(name) else { continue };
         let columns: Vec<String> = table

@@ -194,3 +194,28 @@ fn inspect_proposes_a_job_that_runs() {
         "{said}{why}"
     );
 }
+
+#[test]
+fn orders_that_a_spreadsheet_wrapped_are_found_as_the_tables_show_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let heads = "seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at,first_scan_at\n";
+    let rows = "'A1,DE,=\"305-7\",DHL Paket,00340434161094022115,2025-05-20,\n\
+                \u{200b}A1,DE,3057.0,DHL Paket,00340434161094022115,2025-05-20,\n";
+    std::fs::write(folder.path().join("rows.csv"), format!("{heads}{rows}")).unwrap();
+    let job = "name = \"wrapped\"\nas_of = \"2025-05-31\"\n[[input]]\npath = \"rows.csv\"\n[input.csv]\nquote = \"\"\n[output]\npath = \"out\"\n";
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    let ran = vtr_in(folder.path(), &["run", "job.toml", "--quiet"]);
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    let defects = table(&folder.path().join("out"), "defects");
+    let shown: Vec<(&str, &str)> = defects.iter().map(|row| (cell(row, "seller_id"), cell(row, "order_id"))).collect();
+    assert_eq!(shown, [("A1", "305-7"), ("A1", "3057")]);
+    for (seller, order) in
+        [("A1", "305-7"), ("'A1", "=\"305-7\""), (" A1 ", " 305-7 "), ("A1", "3057"), ("A1", "3057.0")]
+    {
+        let told = vtr_in(folder.path(), &["explain", "job.toml", "--seller", seller, "--order", order]);
+        assert!(told.status.success(), "{seller} {order}: {}", text(&told.stderr));
+        assert!(text(&told.stdout).starts_with("Seller A1, order 305"), "{}", text(&told.stdout));
+    }
+    let other = vtr_in(folder.path(), &["explain", "job.toml", "--seller", "A1", "--order", "305-8"]);
+    assert_eq!(other.status.code(), Some(3));
+}

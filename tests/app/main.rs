@@ -3,6 +3,7 @@
 mod borders;
 mod checks;
 mod cli;
+mod escapes;
 mod filters;
 mod fuzzed;
 mod golden;
