@@ -5,6 +5,7 @@
 //! cannot be typed becomes a [`Reject`](fold::Reject), never a null.
 
 pub mod asides;
+pub mod axis;
 mod cells;
 mod columns;
 mod copies;

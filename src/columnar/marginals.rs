@@ -3,8 +3,9 @@
 //! Whatever their number and order, the entries of one time give one sorted batch without doubles, so
 //! that workers who share no codes can add theirs up. Nothing here fails.
 
+use crate::axis::TimeAxis;
 use crate::keys::{Codes, Keys, Ranked};
-use crate::partial::{Entry, Partial, Run, TimeAxis, week_monday};
+use crate::partial::{Entry, Partial, Run, week_monday};
 use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
 use arrow::record_batch::RecordBatch;

@@ -11,59 +11,6 @@ use crate::keys::time;
 use crate::settings::Beside;
 use vtr_kernel::calendar::{Day, FIRST_DAY, monday};
 
-/// The time axis cut at every day where a week or a window begins or ends: days within one segment
-/// are counted together.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TimeAxis {
-    /// First days of the segments, ascending.
-    starts: Vec<Day>,
-    /// The segment of each day from the first start on.
-    by_day: Vec<u16>,
-}
-
-impl TimeAxis {
-    /// An axis with these first days; days before the first belong to the first segment.
-    ///
-    /// # Panics
-    /// If there are more segments than two bytes count.
-    pub fn new(mut starts: Vec<Day>) -> TimeAxis {
-        starts.sort_unstable();
-        starts.dedup();
-        assert!(starts.len() < 1 << 14, "a time axis has fewer than 2^14 segments");
-        let mut by_day = Vec::new();
-        if let (Some(first), Some(last)) = (starts.first(), starts.last()) {
-            let segment = |day: Day| starts.partition_point(|start| *start <= day) - 1;
-            by_day = (*first..=*last).map(|day| segment(day) as u16).collect();
-        }
-        TimeAxis { starts, by_day }
-    }
-
-    /// The index of the segment that a day lies in.
-    pub fn segment(&self, day: Day) -> u16 {
-        let Some(first) = self.starts.first() else { return 0 };
-        let place = i64::from(day) - i64::from(*first);
-        match self.by_day.get(place.max(0) as usize) {
-            Some(segment) => *segment,
-            None => (self.starts.len() - 1) as u16,
-        }
-    }
-
-    /// The first day of a segment.
-    pub fn first_day(&self, segment: u16) -> Day {
-        self.starts.get(usize::from(segment)).copied().unwrap_or(Day::MIN)
-    }
-
-    /// How many segments there are.
-    pub fn len(&self) -> usize {
-        self.starts.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.starts.is_empty()
-    }
-}
-
 /// The index of a day's week, counted from the first plausible one.
 pub(crate) fn week_index(day: Day) -> u16 {
     ((monday(day) - monday(FIRST_DAY)) / 7).clamp(0, (1 << 14) - 1) as u16
@@ -328,14 +275,6 @@ impl Partial {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_find_their_segments() {
-        let axis = TimeAxis::new(vec![30, 10, 20, 20]);
-        let segments: Vec<u16> = [5, 10, 19, 20, 29, 30, 1_000].into_iter().map(|day| axis.segment(day)).collect();
-        assert_eq!(segments, [0, 0, 0, 1, 1, 2, 2]);
-        assert_eq!((axis.first_day(1), axis.len()), (20, 3));
-    }
 
     #[test]
     fn counts_that_would_overflow_are_set_aside() {

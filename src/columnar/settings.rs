@@ -3,8 +3,9 @@
 //! Plain data, made once a run by whoever plans it, and the one question that it answers: in which
 //! cells a judged row is counted. It cannot fail.
 
+use crate::axis::TimeAxis;
 use crate::keys::{Codes, Layout, market_from_code};
-use crate::partial::{RowKeys, TimeAxis, Wants};
+use crate::partial::{RowKeys, Wants};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
 use vtr_kernel::calendar::Day;

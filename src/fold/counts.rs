@@ -12,9 +12,10 @@ use arrow::array::{RecordBatch, StringArray};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use vtr_columnar::axis::TimeAxis;
 use vtr_columnar::keys::Keys;
 use vtr_columnar::marginals::Kind;
-use vtr_columnar::partial::{Entry, Partial, TimeAxis};
+use vtr_columnar::partial::{Entry, Partial};
 use vtr_kernel::calendar::Day;
 
 mod defects;
@@ -33,7 +34,7 @@ pub struct Counted {
     /// By Monday. Keys: `seller_id`, `marketplace`, `programme`, `carrier`; with `reason`. Only weeks
     /// of the asked range.
     pub weekly: Marginal,
-    /// By first day of the segment (see `vtr_columnar::partial::TimeAxis`); days outside the range
+    /// By first day of the segment (see `vtr_columnar::axis::TimeAxis`); days outside the range
     /// included where a window needs them. Keys: `seller_id`, `marketplace`, `programme`,
     /// `product_category`; with `reason`.
     pub category: Marginal,

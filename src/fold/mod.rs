@@ -21,7 +21,6 @@ use crate::place::spill::Spill;
 use crate::progress::Progress;
 use crate::scan::{self, Survey};
 use crate::schema::Table;
-use crate::tables::health;
 use crate::tell::report::RunReport;
 use crate::tell::sellers::Sellers;
 use arrow::array::RecordBatch;
@@ -31,15 +30,17 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::asides::Asides;
+use vtr_columnar::axis::TimeAxis;
 use vtr_columnar::fold::{
     Due, FileSource, FileTally, Folder, Identity, MOST_FILES, Records, Reject, Settings, Subtractor, Weeks, Yield,
 };
 use vtr_columnar::input::Column;
 use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_columnar::partial::{Partial, TimeAxis, Wants, week_monday};
+use vtr_columnar::partial::{Partial, Wants, week_monday};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Terms;
 use vtr_kernel::text::shown;
+use vtr_kernel::windows;
 
 /// Everything that a run learned from its inputs.
 pub struct Folded {
@@ -248,7 +249,7 @@ pub fn settings<'a>(plan: &'a Plan, survey: &Survey, axis: &'a TimeAxis) -> Sett
         range: plan.range.map(|range| range.days()),
         windows: plan.days_counted(),
         axis,
-        health: plan.book.markets().map(|(_, market)| health::window(market, plan.as_of)).collect(),
+        health: plan.book.markets().map(|(_, market)| windows::health(market, plan.as_of)).collect(),
         wants: Wants {
             weekly: asked(Table::VtrWeekly),
             category: asked(Table::VtrWeeklyCategory) || asked(Table::VtrRolling) || asked(Table::AccountHealth),

@@ -13,9 +13,10 @@ use crate::schema::Table;
 use crate::signals;
 use crate::tables::rolling;
 use std::cell::Cell;
+use vtr_columnar::axis::TimeAxis;
 use vtr_columnar::fold::{FileSource, FileTally, Folder, Settings};
 use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_columnar::partial::{TimeAxis, Wants};
+use vtr_columnar::partial::Wants;
 use vtr_kernel::calendar::{Day, monday};
 use vtr_kernel::text::shown;
 

@@ -167,7 +167,7 @@ impl Plan {
 
     /// First and last day that `account_health` speaks of, over all marketplaces.
     pub fn health_span(&self) -> (Day, Day) {
-        let spans = self.book.markets().map(|(_, market)| crate::tables::health::span(market, self.as_of));
+        let spans = self.book.markets().map(|(_, market)| vtr_kernel::windows::span(market, self.as_of));
         spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((self.as_of, self.as_of))
     }
 

@@ -220,9 +220,9 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         zone: &selected.market.zone,
         number,
     };
-    let mut unsettled = Unsettled::default();
-    let (reason, rule, owner) = lane_rungs(facts, terms, lane, version, carriers, &asked, &mut unsettled);
-    let Unsettled { unpriced, list_doubt } = unsettled;
+    let mut case = Case { facts, terms, version, lane, carriers, asked, unpriced: false, list_doubt: false };
+    let Said { reason, rule, owner } = case.decide();
+    let Case { unpriced, list_doubt, .. } = case;
     Verdict { reason, rule, likely_carrier: owner, unpriced, list_doubt, several_numbers, ..verdict }
 }
 
@@ -264,88 +264,150 @@ fn carrier_from(book: &Book, name: CarrierName, facts: &Facts) -> Carrier {
     book.carriers.in_country(name, facts.origin.unwrap_or(home))
 }
 
-/// What could not be settled on the way down.
-#[derive(Default)]
-struct Unsettled {
+/// What a rung says: the reason, the rule that decided, and for a mismatch whose number it is.
+struct Said {
+    reason: Reason,
+    rule: RuleId,
+    owner: Option<CarrierId>,
+}
+
+#[inline(always)] // it is three words on their way into the verdict
+fn said(reason: Reason, rule: RuleId) -> Option<Said> {
+    Some(Said { reason, rule, owner: None })
+}
+
+/// A shipment on a lane of a version, on its way down the rungs from the sixth on.
+struct Case<'c> {
+    facts: &'c Facts<'c>,
+    terms: &'c Terms<'c>,
+    version: &'c Version,
+    lane: &'c Lane,
+    carriers: &'c CarrierRule,
+    asked: Asked<'c>,
+    /// Whether a rule asked for a value that could not be compared.
     unpriced: bool,
+    /// Whether the carrier stands on no list that is known in part only.
     list_doubt: bool,
 }
 
-/// Rungs 6 to 19, once version and lane are known.
-#[allow(clippy::too_many_arguments)] // one call, all of them different things
-fn lane_rungs(
-    facts: &Facts,
-    terms: &Terms,
-    lane: &Lane,
-    version: &Version,
-    carriers: &CarrierRule,
-    asked: &Asked,
-    unsettled: &mut Unsettled,
-) -> (Reason, RuleId, Option<CarrierId>) {
-    let (book, unpriced) = (terms.book, &mut unsettled.unpriced);
-    if let Some(exemption) = lane.exempt.iter().find(|exemption| exemption.matches(asked, unpriced)) {
-        return (Reason::Exempt, exemption.id, None);
+impl Case<'_> {
+    /// The rungs in their order; the first that speaks decides.
+    #[inline]
+    fn decide(&mut self) -> Said {
+        let before = self
+            .exempt() // rung 6
+            .or_else(|| self.number_not_given()) // rungs 7 and 8
+            .or_else(|| self.carrier_not_listed()) // rungs 9, 10 and 11
+            .or_else(|| self.number_refused()); // rung 12
+        if let Some(said) = before {
+            return said;
+        }
+        let (number, seen) = (NumberTest::of(&self.asked, self.terms.book), self.seen());
+        self.carrier_mismatch(&number) // rung 13
+            .or_else(|| self.added_after_delivery(&seen)) // rung 14
+            .or_else(|| self.scanned(&seen)) // rung 15
+            .or_else(|| self.number_at_fault(&number)) // rungs 16 and 17
+            .or_else(|| self.scan_missing(&seen)) // rungs 18 and 19
+            .unwrap_or_else(|| self.by_number(&number)) // rungs 20 and 21
     }
-    match facts.tracking {
-        Tracking::NoColumn | Tracking::Damaged(_) => {}
-        Tracking::Missing => return (Reason::TrackingMissing, lane.id, None),
-        Tracking::Number(_) | Tracking::Several(_) | Tracking::Spaced(_) => {
-            let placeholder = asked.number.and_then(|number| book.placeholders.find(number, facts.order_id));
-            if let Some(placeholder) = placeholder {
-                return (Reason::TrackingPlaceholder, book.rule_of_placeholder(placeholder), None);
+
+    #[inline]
+    fn exempt(&mut self) -> Option<Said> {
+        let exemption = self.lane.exempt.iter().find(|exemption| exemption.matches(&self.asked, &mut self.unpriced));
+        exemption.and_then(|exemption| said(Reason::Exempt, exemption.id))
+    }
+
+    #[inline]
+    fn number_not_given(&self) -> Option<Said> {
+        match self.facts.tracking {
+            Tracking::NoColumn | Tracking::Damaged(_) => None,
+            Tracking::Missing => said(Reason::TrackingMissing, self.lane.id),
+            Tracking::Number(_) | Tracking::Several(_) | Tracking::Spaced(_) => {
+                let book = self.terms.book;
+                let placeholder = book.placeholders.find(self.asked.number?, self.facts.order_id)?;
+                said(Reason::TrackingPlaceholder, book.rule_of_placeholder(placeholder))
             }
         }
     }
-    let has_carrier_column = facts.carrier != CarrierField::NoColumn;
-    if has_carrier_column {
-        if asked.carrier == Carrier::Missing {
-            return (Reason::CarrierMissing, lane.id, None);
+
+    #[inline]
+    fn carrier_not_listed(&mut self) -> Option<Said> {
+        if self.facts.carrier == CarrierField::NoColumn {
+            return None;
         }
-        if let CarrierRule::Integrated(_, otherwise, known) = carriers
-            && !asked.integrated
-        {
-            match (known, otherwise) {
-                (Known::Partial, _) => unsettled.list_doubt = true,
-                (Known::Complete, Otherwise::NotMeasured) => return (Reason::CarrierNotMeasured, version.id, None),
-                (Known::Complete, Otherwise::NotAccepted) => return (Reason::CarrierNotAccepted, version.id, None),
-            }
+        if self.asked.carrier == Carrier::Missing {
+            return said(Reason::CarrierMissing, self.lane.id);
         }
-        if let Some(refusal) = lane.refuse.iter().find(|refusal| refusal.matches(asked, unpriced)) {
-            return (Reason::NumberRefused, refusal.id, None);
+        match self.carriers {
+            CarrierRule::Integrated(_, otherwise, known) if !self.asked.integrated => match (known, otherwise) {
+                (Known::Partial, _) => {
+                    self.list_doubt = true;
+                    None
+                }
+                (Known::Complete, Otherwise::NotMeasured) => said(Reason::CarrierNotMeasured, self.version.id),
+                (Known::Complete, Otherwise::NotAccepted) => said(Reason::CarrierNotAccepted, self.version.id),
+            },
+            CarrierRule::Any | CarrierRule::Integrated(..) => None,
         }
     }
-    let number = NumberTest::of(asked, book);
-    if let Some((owner, shape)) = number.owner() {
-        return (Reason::CarrierMismatch, book.rule_of_shape(owner, shape), Some(owner));
-    }
-    let scans = match terms.evidence {
-        Evidence::Scans => {
-            let seen = Scanned::of(facts, terms.as_of);
-            if seen.added_after_delivery(facts, terms.as_of, asked.zone) {
-                return (Reason::AddedAfterDelivery, lane.id, None);
-            }
-            let needed = lane.scans.needed(&asked.value, unpriced);
-            if seen.count >= needed {
-                return (Reason::Scanned, lane.id, None);
-            }
-            seen.count
+
+    #[inline]
+    fn number_refused(&mut self) -> Option<Said> {
+        if self.facts.carrier == CarrierField::NoColumn {
+            return None;
         }
-        Evidence::Format => 0,
-    };
-    match number.fault() {
-        Some(Fault::CheckDigit(carrier, shape)) => {
-            return (Reason::CheckDigitFailed, book.rule_of_shape(carrier, shape), None);
-        }
-        Some(Fault::Form(carrier)) => return (Reason::NumberMalformed, book.rule_of_carrier(carrier), None),
-        None => {}
+        let refusal = self.lane.refuse.iter().find(|refusal| refusal.matches(&self.asked, &mut self.unpriced));
+        refusal.and_then(|refusal| said(Reason::NumberRefused, refusal.id))
     }
-    let reason = match terms.evidence {
-        Evidence::Scans if scans > 0 => Reason::DeliveryScanMissing,
-        Evidence::Scans => Reason::ScanMissing,
-        Evidence::Format if number.is_well_formed() => Reason::WellFormed,
-        Evidence::Format => Reason::Unverified,
-    };
-    (reason, lane.id, None)
+
+    #[inline]
+    fn carrier_mismatch(&self, number: &NumberTest) -> Option<Said> {
+        let (owner, shape) = number.owner()?;
+        let rule = self.terms.book.rule_of_shape(owner, shape);
+        Some(Said { reason: Reason::CarrierMismatch, rule, owner: Some(owner) })
+    }
+
+    /// The scans, where scans decide.
+    #[inline]
+    fn seen(&self) -> Option<Scanned> {
+        match self.terms.evidence {
+            Evidence::Scans => Some(Scanned::of(self.facts, self.terms.as_of)),
+            Evidence::Format => None,
+        }
+    }
+
+    #[inline]
+    fn added_after_delivery(&self, seen: &Option<Scanned>) -> Option<Said> {
+        let is_late = seen.as_ref()?.added_after_delivery(self.facts, self.terms.as_of, self.asked.zone);
+        if is_late { said(Reason::AddedAfterDelivery, self.lane.id) } else { None }
+    }
+
+    #[inline]
+    fn scanned(&mut self, seen: &Option<Scanned>) -> Option<Said> {
+        let needed = |unpriced| self.lane.scans.needed(&self.asked.value, unpriced);
+        if seen.as_ref()?.count >= needed(&mut self.unpriced) { said(Reason::Scanned, self.lane.id) } else { None }
+    }
+
+    #[inline]
+    fn number_at_fault(&self, number: &NumberTest) -> Option<Said> {
+        let book = self.terms.book;
+        match number.fault()? {
+            Fault::Form(carrier) => said(Reason::NumberMalformed, book.rule_of_carrier(carrier)),
+            Fault::CheckDigit(carrier, shape) => said(Reason::CheckDigitFailed, book.rule_of_shape(carrier, shape)),
+        }
+    }
+
+    #[inline]
+    fn scan_missing(&self, seen: &Option<Scanned>) -> Option<Said> {
+        let is_first_there = seen.as_ref()?.count > 0;
+        said(if is_first_there { Reason::DeliveryScanMissing } else { Reason::ScanMissing }, self.lane.id)
+    }
+
+    #[inline]
+    fn by_number(&self, number: &NumberTest) -> Said {
+        let reason = if number.is_well_formed() { Reason::WellFormed } else { Reason::Unverified };
+        Said { reason, rule: self.lane.id, owner: None }
+    }
 }
 
 /// What is wrong with a number that does not fit its carrier.

@@ -22,9 +22,11 @@ pub mod policy;
 pub mod reason;
 pub mod service;
 pub mod sources;
+pub mod standing;
 pub mod strays;
 pub mod tally;
 pub mod text;
+pub mod windows;
 pub mod words;
 pub mod wrapper;
 

@@ -138,6 +138,22 @@ impl Tally {
     }
 }
 
+/// Counts, and what they are held against.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// The counts.
+    pub tally: Tally,
+    /// The share asked for, if any.
+    pub target: Option<Target>,
+}
+
+impl Rate {
+    /// Whether the counts meet the target.
+    pub fn meets(&self) -> Option<bool> {
+        self.tally.meets(self.target?)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,6 @@ use crate::publish::store::{self, Store};
 use crate::scan::identity::{Known, KnownText};
 use crate::scan::{SourceFile, Survey};
 use crate::schema::Table;
-use crate::tables::rolling;
 use arrow::array::AsArray;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -207,7 +206,7 @@ impl<'a> Look<'a> {
 /// Adds the weeks without packages before a stale one: windows end there only if packages follow, so they
 /// may come or go with it.
 fn add_windows(plan: &Plan, packed: &BTreeSet<Day>, first: Option<Day>, stale: &mut BTreeMap<Day, String>) {
-    let longest = rolling::window_lengths(plan).last().copied().unwrap_or(1);
+    let longest = vtr_kernel::windows::lengths(&plan.book).last().copied().unwrap_or(1);
     for (week, why) in stale.clone() {
         let before = (1..=longest / 7 + 1).map(|back| week - 7 * back);
         for empty in before.take_while(|week| !packed.contains(week) && first.is_some_and(|first| first < *week)) {

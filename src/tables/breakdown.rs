@@ -3,7 +3,6 @@
 //! It adds up the eligible packages of the same windows, account by account, and so comes and goes with that
 //! table. Besides a batch of rows it holds one account. It fails only if reading the counts does.
 
-use super::health::window;
 use super::merge::Merge;
 use super::rates::Rules;
 use super::space::{MARKETPLACE, Space};
@@ -19,6 +18,7 @@ use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::mend::{FixableBy, OUTCOMES};
 use vtr_kernel::reason::{COUNT, Class};
+use vtr_kernel::windows;
 
 /// The table, as one piece, if the run can speak of all of it.
 pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
@@ -136,7 +136,7 @@ impl<'a> Breakdown<'a> {
         let cells: Vec<u64> = rows.iter().map(|row| row.cell).collect();
         let window = |cell: &u64| {
             let market = self.rules.market(self.space.code(*cell, MARKETPLACE));
-            window(market.expect("nothing outside any marketplace has windows"), as_of)
+            windows::health(market.expect("nothing outside any marketplace has windows"), as_of)
         };
         let carriers = UInt32Array::from_iter_values(rows.iter().map(|row| row.carrier));
         let count = |of: &dyn Fn(&Sums) -> i64| count_column(rows.iter().map(|row| of(&row.sums)).collect());

@@ -6,7 +6,7 @@
 
 use super::frames::{Counts, Measure, Sums, slot};
 use super::merge::Merge;
-use super::rates::{self, Rate, Rules, Targets};
+use super::rates::{self, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
 use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, text_column, unsigned};
 use crate::error::Result;
@@ -16,90 +16,15 @@ use arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArra
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_kernel::Reason;
-use vtr_kernel::calendar::{Day, monday};
+use vtr_kernel::calendar::Day;
 use vtr_kernel::mend::{OUTCOMES, Outcome};
-use vtr_kernel::policy::Market;
 use vtr_kernel::reason::Class;
-use vtr_kernel::tally::Tally;
+pub use vtr_kernel::standing::Status;
+use vtr_kernel::tally::{Rate, Tally};
+use vtr_kernel::windows::{self, zone, zones};
 
 /// Counts after which a chunk of accounts is added up.
 const COUNTS_OF_A_CHUNK: usize = 65_536;
-
-/// Days up to the window's end within which a package makes its seller a row.
-const ROW_DAYS: i32 = 84;
-/// Days at the window's end that are looked at alone, and how far back the window before lies.
-const WEEK_DAYS: i32 = 7;
-
-/// Where a seller stands; the worst is the greatest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
-    /// Nothing eligible, or no version in force.
-    NoData,
-    /// Meets the target.
-    Good,
-    /// Meets it, but narrowly, not lately, or not if nothing more is scanned.
-    AtRisk,
-    /// Misses it.
-    Breach,
-}
-
-impl Status {
-    /// All of them.
-    pub const ALL: [Status; 4] = [Status::NoData, Status::Good, Status::AtRisk, Status::Breach];
-
-    /// The name in tables and options.
-    pub fn name(self) -> &'static str {
-        match self {
-            Status::NoData => "no_data",
-            Status::Good => "good",
-            Status::AtRisk => "at_risk",
-            Status::Breach => "breach",
-        }
-    }
-
-    /// The status of a name.
-    pub fn from_name(name: &str) -> Option<Status> {
-        Status::ALL.into_iter().find(|status| status.name() == name)
-    }
-
-    /// What a window's rate, its last days and the outlook's lower end come to.
-    fn of(rate: &Rate, last_days: Tally, outlook_low: &Rate) -> Status {
-        let (Some(meets), Some(target)) = (rate.meets(), rate.target) else { return Status::NoData };
-        let has_defects = rate.tally.eligible > rate.tally.valid;
-        let is_narrow = has_defects && rate.tally.is_narrow(target);
-        if !meets {
-            Status::Breach
-        } else if is_narrow || last_days.meets(target) == Some(false) || outlook_low.meets() == Some(false) {
-            Status::AtRisk
-        } else {
-            Status::Good
-        }
-    }
-}
-
-/// First and last day of a marketplace's last final window.
-pub fn window(market: &Market, as_of: Day) -> (Day, Day) {
-    let end = as_of - market.latency_days - 1;
-    (end - market.window_days.max(1) + 1, end)
-}
-
-/// First and last day of a marketplace's window that can still be moved: it ends on the Sunday on or after `as_of`.
-pub fn outlook(market: &Market, as_of: Day) -> (Day, Day) {
-    let end = monday(as_of) + 6;
-    (end - market.window_days.max(1) + 1, end)
-}
-
-/// Every day of which a marketplace's rows say something.
-pub fn span(market: &Market, as_of: Day) -> (Day, Day) {
-    let ((start, end), outlook) = (window(market, as_of), outlook(market, as_of));
-    ((end - ROW_DAYS + 1).min(start - WEEK_DAYS).min(outlook.0), end.max(outlook.1))
-}
-
-/// Days on which the time axis must be cut for a marketplace's rows.
-pub fn borders(market: &Market, as_of: Day) -> [Day; 7] {
-    let ((start, end), outlook) = (window(market, as_of), outlook(market, as_of));
-    [end - ROW_DAYS + 1, start - WEEK_DAYS, start, end - WEEK_DAYS + 1, end + 1, outlook.0, outlook.1 + 1]
-}
 
 /// `account_health`, as one piece, if the run can speak of all of it.
 pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
@@ -107,30 +32,6 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
         return Vec::new();
     }
     vec![Task::of(Table::AccountHealth, None, move || Ok(Box::new(Health::of(input)?) as Batches))]
-}
-
-/// Zones of time around a window, as bits: a segment can lie in several.
-mod zone {
-    pub const ROWS: u8 = 1;
-    pub const WINDOW: u8 = 2;
-    pub const LAST_DAYS: u8 = 4;
-    pub const BEFORE: u8 = 8;
-    pub const OUTLOOK: u8 = 16;
-}
-
-/// The zones of a piece of time that begins on `day`, around a marketplace's window: borders of zones
-/// are borders of pieces.
-fn zones(day: Day, market: &Market, as_of: Day) -> u8 {
-    let (start, end) = window(market, as_of);
-    let (first, last) = outlook(market, as_of);
-    let bits = [
-        (zone::ROWS, (end - ROW_DAYS + 1..=end).contains(&day)),
-        (zone::WINDOW, (start..=end).contains(&day)),
-        (zone::LAST_DAYS, (end - WEEK_DAYS + 1..=end).contains(&day)),
-        (zone::BEFORE, (start - WEEK_DAYS..=end - WEEK_DAYS).contains(&day)),
-        (zone::OUTLOOK, (first..=last).contains(&day)),
-    ];
-    bits.into_iter().filter(|(_, is_in)| *is_in).fold(0, |zones, (bit, _)| zones | bit)
 }
 
 fn measures() -> Vec<Measure> {
@@ -220,8 +121,8 @@ impl<'a> Health<'a> {
         let sums = Sums::of(Counts::default(), 0, &measures)?;
         Ok(Health {
             input,
-            targets: rules.targets_on(|market| window(market, as_of).1),
-            targets_outlook: rules.targets_on(|market| outlook(market, as_of).1),
+            targets: rules.targets_on(|market| windows::health(market, as_of).1),
+            targets_outlook: rules.targets_on(|market| windows::outlook(market, as_of).1),
             zones,
             merge: Merge::of(&counted.category, &days, &space)?,
             breakdown: Merge::of(&counted.breakdown, &counted.breakdown.days(), &space)?,
@@ -321,7 +222,7 @@ impl<'a> Health<'a> {
         let sums = self.chunk.sums.rows(rows);
         let markets: Vec<u32> = cells.iter().map(|cell| self.space.code(*cell, MARKETPLACE)).collect();
         let market = |code: &u32| self.rules.market(*code).expect("rows without marketplace have no health");
-        let windows: Vec<(Day, Day)> = markets.iter().map(|code| window(market(code), as_of)).collect();
+        let windows: Vec<(Day, Day)> = markets.iter().map(|code| windows::health(market(code), as_of)).collect();
         let last_days = tallies(&sums, "valid_last_days", "eligible_last_days");
         let before = tallies(&sums, "valid_before", "eligible_before");
         let tallies = tallies(&sums, "valid", "eligible");
@@ -340,7 +241,7 @@ impl<'a> Health<'a> {
         let share = |of: &dyn Fn(&(Rate, Rate)) -> Option<f64>| -> ArrayRef {
             Arc::new(Float64Array::from_iter(outlooks.iter().map(of)))
         };
-        let outlook_ends = markets.iter().map(|code| outlook(market(code), as_of).1);
+        let outlook_ends = markets.iter().map(|code| windows::outlook(market(code), as_of).1);
 
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(31);
         columns.extend(self.space.text_columns(&cells));

@@ -33,9 +33,9 @@ use arrow::record_batch::RecordBatch;
 use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use vtr_columnar::axis::{Cuts, TimeAxis, WindowEnds};
 use vtr_columnar::fold::Reject;
-use vtr_columnar::partial::TimeAxis;
-use vtr_kernel::calendar::{self, Day, FIRST_DAY};
+use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
 
 /// The key columns of `Counted::weekly`.
@@ -237,24 +237,9 @@ fn make(
 /// the first day that is judged to the last plausible one.
 pub fn time_axis(plan: &Plan) -> TimeAxis {
     let asks_for = |table: Table| plan.output.tables.contains(&table);
-    let first = calendar::monday(FIRST_DAY);
-    let last = calendar::monday(calendar::last_plausible_day(plan.as_of)) + 6;
-    let mut starts: Vec<Day> = (first..=last).step_by(7).collect();
-    if asks_for(Table::VtrRolling) {
-        match plan.output.rolling {
-            Rolling::Daily => starts.extend(first..=last),
-            Rolling::Weekly => {
-                for length in rolling::window_lengths(plan) {
-                    starts.extend(
-                        (first + 6..=last).step_by(7).map(|end| end - length + 1).filter(|start| *start > first),
-                    );
-                }
-            }
-        }
-    }
-    if asks_for(Table::AccountHealth) {
-        let borders = plan.book.markets().flat_map(|(_, market)| health::borders(market, plan.as_of));
-        starts.extend(borders.filter(|start| *start > first));
-    }
-    TimeAxis::new(starts)
+    let rolling = asks_for(Table::VtrRolling).then_some(match plan.output.rolling {
+        Rolling::Daily => WindowEnds::Daily,
+        Rolling::Weekly => WindowEnds::Sundays,
+    });
+    TimeAxis::of(&plan.book, plan.as_of, Cuts { rolling, health: asks_for(Table::AccountHealth) })
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::policy::{Market, ProgrammeId, Version};
-use vtr_kernel::tally::{Tally, Target};
+use vtr_kernel::tally::{Rate, Target};
 
 /// Marketplaces and programmes of a marginal's keys by code.
 pub struct Rules<'a> {
@@ -83,22 +83,6 @@ impl Targets {
     /// The target by codes; `None` where no version is in force.
     pub fn of(&self, market: u32, programme: u32) -> Option<Target> {
         self.targets[market as usize * self.programmes + programme as usize]
-    }
-}
-
-/// What the rate columns of one row are made from.
-#[derive(Clone, Copy)]
-pub struct Rate {
-    /// The counts.
-    pub tally: Tally,
-    /// The share asked for, if any.
-    pub target: Option<Target>,
-}
-
-impl Rate {
-    /// Whether the counts meet the target.
-    pub fn meets(&self) -> Option<bool> {
-        self.tally.meets(self.target?)
     }
 }
 

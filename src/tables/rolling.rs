@@ -6,7 +6,7 @@
 //! It fails only if reading the counts does.
 
 use super::merge::Merge;
-use super::rates::{self, Rate, Rules, Targets};
+use super::rates::{self, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
 use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, unsigned};
 use crate::error::Result;
@@ -14,23 +14,19 @@ use crate::fold::counts::Batches;
 use crate::job::plan::{Plan, Rolling, WeekRange};
 use crate::schema::Table;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::mend::{OUTCOMES, Outcome};
 use vtr_kernel::reason::Class;
-use vtr_kernel::tally::Tally;
-
-/// The lengths of the book's windows.
-pub fn window_lengths(plan: &Plan) -> BTreeSet<i32> {
-    plan.book.markets().map(|(_, market)| market.window_days.max(1)).collect()
-}
+use vtr_kernel::tally::{Rate, Tally};
+use vtr_kernel::windows;
 
 /// First and last day on which windows that overlap a range can end: whole weeks of ends where
 /// every day is one, so that a week's file is complete.
 pub fn ends_of_range(plan: &Plan, range: WeekRange) -> (Day, Day) {
-    let longest = window_lengths(plan).last().copied().unwrap_or(1);
+    let longest = windows::lengths(&plan.book).last().copied().unwrap_or(1);
     let last = range.last + 6 + longest - 1;
     let last = match plan.output.rolling {
         Rolling::Weekly => calendar::monday(last + 1) - 1,

@@ -5,7 +5,7 @@
 //! day. They fail only if reading the counts does.
 
 use super::merge::Merge;
-use super::rates::{self, Rate, Rules, Targets};
+use super::rates::{self, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
 use super::{CARRIER_KEYS, CATEGORY_KEYS, TablesInput, Task, count_column, day_column, repeated, unsigned};
 use crate::error::Result;
@@ -17,7 +17,7 @@ use vtr_kernel::Reason;
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::mend::OUTCOMES;
 use vtr_kernel::reason::{COUNT, Class, TABLE};
-use vtr_kernel::tally::Tally;
+use vtr_kernel::tally::{Rate, Tally};
 
 /// `vtr_weekly`, week by week.
 pub fn by_carrier<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {

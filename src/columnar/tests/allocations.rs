@@ -9,10 +9,11 @@ use arrow::array::{
 };
 use arrow::datatypes::Int32Type;
 use std::sync::Arc;
+use vtr_columnar::axis::TimeAxis;
 use vtr_columnar::fold::{FileSource, Folder, Records, Settings};
 use vtr_columnar::input::CellRules;
 use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_columnar::partial::{TimeAxis, Wants};
+use vtr_columnar::partial::Wants;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, FIRST_DAY};
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};

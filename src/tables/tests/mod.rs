@@ -337,7 +337,7 @@ fn counted(plan: &Plan, packages: &[Judged]) -> crate::fold::counts::Counted {
     let in_breakdown = |p: &&Judged| {
         let market = plan.book.markets().find(|(_, market)| market.name == p.market);
         let in_window = market.is_some_and(|(_, market)| {
-            let (first, last) = super::health::window(market, plan.as_of);
+            let (first, last) = vtr_kernel::windows::health(market, plan.as_of);
             (first..=last).contains(&p.day)
         });
         in_window && matches!(p.reason.class(), Class::Valid | Class::Defect)
