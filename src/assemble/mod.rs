@@ -10,7 +10,7 @@ pub mod facts;
 pub mod input;
 pub mod orders;
 #[allow(dead_code)] // until the join reads by it
-pub(crate) mod read;
+pub mod read;
 pub mod writes;
 
 pub use input::{Assemble, AssembleInput, Covers, MatchedBy, RawFormat};

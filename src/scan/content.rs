@@ -47,16 +47,28 @@ pub(crate) struct Content {
 }
 
 impl Content {
-    /// Opens a file.
+    /// Opens a file of delimited text.
     ///
     /// # Errors
     /// It cannot be opened, or is not packed as its name says.
     pub fn open(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
+        Content::open_as(Holds::DelimitedText, origin, packing, limits)
+    }
+
+    /// Opens a file of JSON.
+    ///
+    /// # Errors
+    /// As [`Content::open`].
+    pub fn open_json(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
+        Content::open_as(Holds::Json, origin, packing, limits)
+    }
+
+    fn open_as(holds: Holds, origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
         let (file, stored) = (origin.open()?.into_reader(), origin.bytes());
         let mut bytes = BufReader::with_capacity(BUFFER, Stored { file, hash: blake3::Hasher::new(), bytes: 0 });
         let head = bytes.fill_buf().map_err(|error| format!("cannot be read: {error}"))?;
         if packing == Packing::Plain {
-            not_packed(head)?;
+            not_packed(head, holds)?;
         } else if head.is_empty() {
             return Err("is empty, but its name says that it is compressed".to_owned());
         } else if let Some(what) = not_as_named(packing, head) {
@@ -158,11 +170,19 @@ fn not_as_named(packing: Packing, head: &[u8]) -> Option<String> {
     Some(format!("is not {kind} data, as its name says, but {is}; name it as what it is, or get the file again"))
 }
 
-/// Refuses what is no delimited text under a name of one: as text it would be nonsense.
-fn not_packed(head: &[u8]) -> Result<(), String> {
-    match lookalike(head) {
-        Some(kind) => Err(format!("is not delimited text but {kind}")),
-        None => Ok(()),
+/// What a file should hold.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    DelimitedText,
+    Json,
+}
+
+/// Refuses what is something else under such a name: as text it would be nonsense.
+fn not_packed(head: &[u8], holds: Holds) -> Result<(), String> {
+    match (lookalike(head), holds) {
+        (Some(kind), Holds::DelimitedText) => Err(format!("is not delimited text but {kind}")),
+        (Some(kind), Holds::Json) if kind != JSON => Err(format!("is not JSON but {kind}")),
+        _ => Ok(()),
     }
 }
 

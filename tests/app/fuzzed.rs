@@ -4,6 +4,8 @@
 mod csv;
 #[path = "../fuzz/bodies/job.rs"]
 mod job;
+#[path = "../fuzz/bodies/json.rs"]
+mod json;
 
 use crate::support::root;
 use std::fs;
@@ -35,4 +37,9 @@ fn jobs_replay() {
     let folder = tempfile::tempdir().unwrap();
     let job = job::Job::new(folder.path().to_path_buf());
     replay("job", &|input| job.run(input));
+}
+
+#[test]
+fn json_replays() {
+    replay("json", &json::run);
 }

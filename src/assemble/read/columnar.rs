@@ -104,7 +104,14 @@ fn texts(batch: &RecordBatch) -> Result<Vec<StringArray>, String> {
     let schema = batch.schema();
     let text = |(at, column): (usize, &arrow::array::ArrayRef)| {
         let name = schema.field(at).name().clone();
-        let text = guarded(|| cast(column, &DataType::Utf8));
+        // Values with a zone are instants of UTC; named zones cannot be written by the cast.
+        let text = match column.data_type() {
+            DataType::Timestamp(unit, Some(_)) => {
+                let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
+                guarded(|| cast(column, &utc).and_then(|column| cast(&column, &DataType::Utf8)))
+            }
+            _ => guarded(|| cast(column, &DataType::Utf8)),
+        };
         text.map(|text| text.as_string::<i32>().clone())
             .map_err(|error| format!("the column `{name}` is no text: {error}"))
     };

@@ -7,11 +7,11 @@ use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
 /// How deep lists and objects may lie in each other.
-pub(crate) const MAX_DEPTH: usize = 64;
+pub const MAX_DEPTH: usize = 64;
 
 /// What was cut out.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece<'a> {
+pub enum Piece<'a> {
     /// A document, or a page in which documents may lie.
     Whole(Cut<'a>),
     /// A document out of a list within a page.
@@ -29,7 +29,7 @@ pub(crate) enum Piece<'a> {
 
 /// The bytes of a document and where they begin.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Cut<'a> {
+pub struct Cut<'a> {
     /// All of it, not checked to be JSON within its brackets.
     pub bytes: &'a [u8],
     /// Its first byte.
@@ -39,7 +39,7 @@ pub(crate) struct Cut<'a> {
 }
 
 /// Cuts a stream that is fed piece by piece.
-pub(crate) struct Cutter {
+pub struct Cutter {
     /// Keys down to lists of documents within a page.
     lists: Vec<Vec<String>>,
     max_bytes: usize,
@@ -136,7 +136,8 @@ enum Step {
     Fault(String),
 }
 
-type Each<'e, E> = dyn FnMut(Piece) -> Result<(), E> + 'e;
+/// Takes what was cut out.
+pub type Each<'e, E> = dyn FnMut(Piece) -> Result<(), E> + 'e;
 
 impl Cutter {
     /// Cuts out documents of at most so many bytes; `lists` are the keys down to lists of documents within a page.

@@ -16,7 +16,7 @@ use vtr_kernel::sources::{Field, From, Path, Spot, Step};
 const STEP: usize = 128 << 10;
 
 pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate::error::Result<Result<Counts, String>> {
-    let mut content = match Content::open(file.origin, file.packing, reading.limits) {
+    let mut content = match Content::open_json(file.origin, file.packing, reading.limits) {
         Ok(content) => content,
         Err(refused) => return Ok(Err(refused)),
     };

@@ -4,9 +4,11 @@
 //! be cut or decoded is a reject with its place, and a file that cannot be read to its end is refused with the reason.
 
 mod columnar;
-mod cut;
+pub mod cut;
 mod decode;
 mod documents;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use crate::job::plan::{CellRules, Dialect, Limits};
