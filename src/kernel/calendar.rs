@@ -5,6 +5,7 @@
 //! outside the tabulated years keep the nearest tabulated offset.
 
 use chrono::{Datelike, NaiveDate, Offset, TimeZone, Utc};
+use std::sync::OnceLock;
 
 /// Days since 1970-01-01 in some calendar.
 pub type Day = i32;
@@ -87,10 +88,18 @@ pub fn provisional(last_day: Day, latency_days: i32, as_of: Day) -> bool {
     last_day.saturating_add(latency_days) >= as_of
 }
 
-/// A time zone as a table of its offset changes from 1990 to 2100.
+/// A time zone. Its offset changes from 1990 to 2100 are tabulated when the first offset is asked for: a book names
+/// some two dozen zones, of which a run asks a few and most verbs none.
 #[derive(Clone, Debug)]
 pub struct Zone {
     name: String,
+    zone: chrono_tz::Tz,
+    changes: OnceLock<Changes>,
+}
+
+/// The offset changes of a zone.
+#[derive(Clone, Debug)]
+struct Changes {
     /// Start of each stretch of constant offset, UTC microseconds, ascending; the first is `MIN`.
     starts: Vec<Micros>,
     /// Offset from UTC in microseconds, one for each stretch.
@@ -102,44 +111,35 @@ pub struct Zone {
 /// A slot is 2^42 microseconds, some 51 days: few stretches are shorter.
 const SLOT_SHIFT: u32 = 42;
 /// The slot of 1990-01-01, the first tabulated year's.
-const FIRST_SLOT: i64 = (7_305 * DAY_MICROS) >> SLOT_SHIFT;
+const FIRST_SLOT: i64 = (FIRST_SECOND * 1_000_000) >> SLOT_SHIFT;
 /// The slot of 2100-01-01.
-const LAST_SLOT: i64 = (47_482 * DAY_MICROS) >> SLOT_SHIFT;
+const LAST_SLOT: i64 = (LAST_SECOND * 1_000_000) >> SLOT_SHIFT;
+/// 1990-01-01 in seconds of UTC.
+const FIRST_SECOND: i64 = 7_305 * 86_400;
+/// 2100-01-01 in seconds of UTC.
+const LAST_SECOND: i64 = 47_482 * 86_400;
+/// No zone changes twice within so many seconds, so a stride of them cannot miss a change.
+const STRIDE: i64 = 7 * 86_400;
 
-impl Zone {
-    /// UTC itself.
-    pub fn utc() -> Zone {
-        Zone::of("UTC", vec![Micros::MIN], vec![0])
-    }
+/// Seconds to add to UTC at a second of UTC, by the database.
+fn offset_seconds(zone: chrono_tz::Tz, second: i64) -> i64 {
+    let instant = chrono::DateTime::<Utc>::from_timestamp(second, 0).unwrap_or_default();
+    i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
+}
 
-    fn of(name: &str, starts: Vec<Micros>, offsets: Vec<Micros>) -> Zone {
-        let stretch = |slot: i64| starts.partition_point(|start| *start <= slot << SLOT_SHIFT).saturating_sub(1);
-        let slots = (FIRST_SLOT..=LAST_SLOT).map(|slot| stretch(slot) as u16).collect();
-        Zone { name: name.into(), starts, offsets, slots }
-    }
-
-    /// The zone of an IANA name such as `Europe/Berlin`; `None` if the database lacks it.
-    pub fn named(name: &str) -> Option<Zone> {
-        let zone: chrono_tz::Tz = name.parse().ok()?;
-        let offset = |second: i64| -> i64 {
-            let instant = chrono::DateTime::<Utc>::from_timestamp(second, 0).unwrap_or_default();
-            i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
-        };
-        const WEEK: i64 = 7 * 86_400;
-        let first = i64::from(day_from_date(NaiveDate::from_ymd_opt(1990, 1, 1)?)) * 86_400;
-        let last = i64::from(day_from_date(NaiveDate::from_ymd_opt(2100, 1, 1)?)) * 86_400;
-        let mut current = offset(first);
+impl Changes {
+    fn of(zone: chrono_tz::Tz) -> Changes {
+        let mut current = offset_seconds(zone, FIRST_SECOND);
         let (mut starts, mut offsets) = (vec![Micros::MIN], vec![current * 1_000_000]);
-        let mut from = first;
-        // No zone changes twice within a week, so a step of one cannot miss a change.
-        while from < last {
-            let to = from + WEEK;
-            let next = offset(to);
+        let mut from = FIRST_SECOND;
+        while from < LAST_SECOND {
+            let to = from + STRIDE;
+            let next = offset_seconds(zone, to);
             if next != current {
                 let (mut before, mut after) = (from, to);
                 while after - before > 1 {
                     let middle = before + (after - before) / 2;
-                    if offset(middle) == current { before = middle } else { after = middle }
+                    if offset_seconds(zone, middle) == current { before = middle } else { after = middle }
                 }
                 starts.push(after * 1_000_000);
                 offsets.push(next * 1_000_000);
@@ -147,17 +147,13 @@ impl Zone {
             }
             from = to;
         }
-        Some(Zone::of(name, starts, offsets))
+        let stretch = |slot: i64| starts.partition_point(|start| *start <= slot << SLOT_SHIFT).saturating_sub(1);
+        let slots = (FIRST_SLOT..=LAST_SLOT).map(|slot| stretch(slot) as u16).collect();
+        Changes { starts, offsets, slots }
     }
 
-    /// Its IANA name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Microseconds to add to UTC at an instant.
     #[inline]
-    pub fn offset_at(&self, instant: Micros) -> Micros {
+    fn offset_at(&self, instant: Micros) -> Micros {
         let slot = (instant >> SLOT_SHIFT) - FIRST_SLOT;
         let Some(first) = usize::try_from(slot).ok().and_then(|slot| self.slots.get(slot)) else {
             let stretch = self.starts.partition_point(|start| *start <= instant);
@@ -168,6 +164,34 @@ impl Zone {
             stretch += 1;
         }
         self.offsets[stretch]
+    }
+}
+
+impl Zone {
+    /// UTC itself.
+    pub fn utc() -> Zone {
+        Zone { name: "UTC".into(), zone: chrono_tz::Tz::UTC, changes: OnceLock::new() }
+    }
+
+    /// The zone of an IANA name such as `Europe/Berlin`; `None` if the database lacks it.
+    pub fn named(name: &str) -> Option<Zone> {
+        Some(Zone { name: name.into(), zone: name.parse().ok()?, changes: OnceLock::new() })
+    }
+
+    #[inline]
+    fn changes(&self) -> &Changes {
+        self.changes.get_or_init(|| Changes::of(self.zone))
+    }
+
+    /// Its IANA name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Microseconds to add to UTC at an instant.
+    #[inline]
+    pub fn offset_at(&self, instant: Micros) -> Micros {
+        self.changes().offset_at(instant)
     }
 
     /// The local calendar day of an instant.
@@ -182,13 +206,13 @@ impl Zone {
     /// gap, one that occurs twice is the earlier instant.
     pub fn instant_of(&self, local: Micros) -> Micros {
         // The stretch that the local time would lie in by its offset; the earliest such wins.
-        let near =
-            self.starts.partition_point(|start| *start <= local.saturating_sub(2 * DAY_MICROS)).saturating_sub(1);
-        let mut before_gap = local.saturating_sub(self.offsets[near]);
-        for stretch in near..self.starts.len() {
-            let instant = local.saturating_sub(self.offsets[stretch]);
-            let end = self.starts.get(stretch + 1).copied().unwrap_or(Micros::MAX);
-            if instant < self.starts[stretch] {
+        let Changes { starts, offsets, .. } = self.changes();
+        let near = starts.partition_point(|start| *start <= local.saturating_sub(2 * DAY_MICROS)).saturating_sub(1);
+        let mut before_gap = local.saturating_sub(offsets[near]);
+        for stretch in near..starts.len() {
+            let instant = local.saturating_sub(offsets[stretch]);
+            let end = starts.get(stretch + 1).copied().unwrap_or(Micros::MAX);
+            if instant < starts[stretch] {
                 break; // the local time falls between the previous stretch and this one
             }
             if instant < end {
@@ -287,6 +311,19 @@ mod tests {
                 let instant = chrono::DateTime::<Utc>::from_timestamp(second, 0).unwrap();
                 let want = i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc());
                 assert_eq!(table.offset_at(second * 1_000_000), want * 1_000_000, "{name} {instant}");
+            }
+        }
+    }
+    #[test]
+    fn the_table_of_every_zone_agrees_with_the_database() {
+        for zone in chrono_tz::TZ_VARIANTS {
+            let table = Zone::named(zone.name()).unwrap();
+            // A change that a stride missed would show between two days; a change found must be exact to the second.
+            let days = (FIRST_SECOND..LAST_SECOND).step_by(86_400 * 2);
+            let starts = table.changes().starts[1..].iter().map(|start| start / 1_000_000);
+            for second in days.chain(starts.flat_map(|start| [start - 1, start])) {
+                let want = offset_seconds(zone, second) * 1_000_000;
+                assert_eq!(table.offset_at(second * 1_000_000), want, "{zone} {second}");
             }
         }
     }

@@ -179,37 +179,36 @@ pub(crate) enum KeyMeaning {
 impl Carriers {
     /// Builds the indexes once all entries stand.
     pub(crate) fn prepare(&mut self) {
-        let trials = |carrier: usize, length: usize| -> Vec<Trial> {
-            let mut trials = Vec::new();
-            for (index, shape) in self.entries[carrier].shapes.iter().enumerate() {
-                for variant in shape.variants.iter().filter(|variant| variant.length() == length) {
-                    trials.push(Trial {
-                        carrier: carrier as u16,
-                        shape: index as u16,
-                        ends: variant.ends(&self.alphabet),
-                        variant: variant.clone(),
-                        check: shape.check,
-                        hard: shape.hard,
-                    });
-                }
-            }
-            trials
+        let own: Vec<Vec<Trial>> =
+            (0..).zip(&self.entries).map(|(carrier, entry)| self.trials(carrier, entry)).collect();
+        let by_length = |trials: &mut dyn Iterator<Item = &Trial>| {
+            let mut lengths = vec![Vec::new(); MAX_LENGTH + 1];
+            trials.for_each(|trial| lengths[trial.variant.length()].push(trial.clone()));
+            lengths
         };
-        let lengths = 0..=MAX_LENGTH;
-        let mut friends_by_length = Vec::with_capacity(self.entries.len());
-        for (index, entry) in self.entries.iter().enumerate() {
-            let others = || entry.friends.ids().map(|id| usize::from(id.0)).filter(|other| *other != index);
-            let of = |length| [index].into_iter().chain(others()).flat_map(|carrier| trials(carrier, length)).collect();
-            friends_by_length.push(lengths.clone().map(of).collect());
-        }
-        self.strict_by_length = lengths
-            .map(|length| {
-                let all = (0..self.entries.len()).flat_map(|carrier| trials(carrier, length));
-                all.filter(|trial| self.shape(trial).strict).collect()
-            })
-            .collect();
-        self.friends_by_length = friends_by_length;
+        let friends = self.entries.iter().enumerate().map(|(index, entry)| {
+            let others = entry.friends.ids().map(|id| usize::from(id.0)).filter(|other| *other != index);
+            by_length(&mut [index].into_iter().chain(others).flat_map(|carrier| &own[carrier]))
+        });
+        self.friends_by_length = friends.collect();
+        self.strict_by_length = by_length(&mut own.iter().flatten().filter(|trial| self.shape(trial).strict));
         self.longest_key = self.by_key.keys().map(String::len).max().unwrap_or(0);
+    }
+
+    /// Every variant of a carrier's own shapes, in their order.
+    fn trials(&self, carrier: u16, entry: &Entry) -> Vec<Trial> {
+        let shapes = (0..).zip(&entry.shapes);
+        let variants =
+            shapes.flat_map(|(index, shape)| shape.variants.iter().map(move |variant| (index, shape, variant)));
+        let trial = |(index, shape, variant): (u16, &Shape, &Variant)| Trial {
+            carrier,
+            shape: index,
+            ends: variant.ends(&self.alphabet),
+            variant: variant.clone(),
+            check: shape.check,
+            hard: shape.hard,
+        };
+        variants.map(trial).collect()
     }
 
     /// The entry of a carrier.

@@ -200,6 +200,8 @@ pub(crate) fn place(byte: u8) -> u32 {
 pub struct Alphabet {
     members: [[u64; MAX_CLASSES / 64]; 256],
     classes: Vec<Vec<u8>>,
+    /// The runs of each class, if it has at most two.
+    runs: Vec<Option<[(u8, u8); 2]>>,
 }
 
 impl std::fmt::Debug for Alphabet {
@@ -210,7 +212,7 @@ impl std::fmt::Debug for Alphabet {
 
 impl Default for Alphabet {
     fn default() -> Self {
-        Alphabet { members: [[0; MAX_CLASSES / 64]; 256], classes: Vec::new() }
+        Alphabet { members: [[0; MAX_CLASSES / 64]; 256], classes: Vec::new(), runs: Vec::new() }
     }
 }
 
@@ -233,6 +235,7 @@ impl Alphabet {
         for byte in &bytes {
             self.members[*byte as usize][index / 64] |= 1 << (index % 64);
         }
+        self.runs.push(two_runs(&bytes));
         self.classes.push(bytes);
         Ok(index as u8)
     }
@@ -249,22 +252,95 @@ impl Alphabet {
             .build()
             .parse(pattern)
             .map_err(|error| format!("the pattern does not parse: {}", error.to_string().replace('\n', " ")))?;
-        let sequences = expand(&hir)?;
+        let sequences = self.expand(&hir)?;
         let mut variants = Vec::with_capacity(sequences.len());
-        for sequence in &sequences {
-            let classes: Result<Vec<u8>, String> =
-                sequence.places.iter().map(|bytes| self.class(bytes.clone())).collect();
-            let part = sequence.part.clone().unwrap_or(0..sequence.places.len());
-            let runs: Option<Vec<[(u8, u8); 2]>> = sequence.places.iter().map(|class| two_runs(class)).collect();
+        for Sequence { places, part } in sequences {
+            let part = part.unwrap_or(0..places.len());
+            let runs: Option<Vec<[(u8, u8); 2]>> = places.iter().map(|class| self.runs[usize::from(*class)]).collect();
             let runs = runs.unwrap_or_default();
             let plane = |of: fn(&[(u8, u8); 2]) -> u8| runs.iter().map(of);
             let runs =
                 plane(|[a, _]| a.0).chain(plane(|[a, _]| a.1)).chain(plane(|[_, b]| b.0)).chain(plane(|[_, b]| b.1));
-            variants.push(Variant { classes: classes?.into(), runs: runs.collect(), part });
+            variants.push(Variant { classes: places.into(), runs: runs.collect(), part });
         }
         let literal: Vec<u8> = leading_literals(&hir);
         let prefix = if literal.len() >= 2 { String::from_utf8_lossy(&literal).into_owned() } else { String::new() };
         Ok((variants, prefix))
+    }
+
+    /// Every run of classes that a pattern allows.
+    fn expand(&mut self, hir: &Hir) -> Result<Vec<Sequence>, String> {
+        let limited = |sequences: Vec<Sequence>| {
+            if sequences.len() > MAX_VARIANTS {
+                Err(format!("the pattern has more than {MAX_VARIANTS} variants"))
+            } else if sequences.iter().any(|sequence| sequence.places.len() > MAX_LENGTH) {
+                Err(format!("the pattern fits numbers of more than {MAX_LENGTH} characters"))
+            } else {
+                Ok(sequences)
+            }
+        };
+        let append = |heads: &[Sequence], tails: &[Sequence]| {
+            if heads.len().saturating_mul(tails.len()) > MAX_VARIANTS {
+                return Err(format!("the pattern has more than {MAX_VARIANTS} variants"));
+            }
+            limited(heads.iter().flat_map(|head| tails.iter().map(|tail| head.then(tail))).collect())
+        };
+        match hir.kind() {
+            HirKind::Empty => Ok(vec![Sequence::default()]),
+            HirKind::Literal(literal) => {
+                literal.0.iter().try_for_each(|byte| cleaned_byte(*byte))?;
+                let places: Result<Vec<u8>, String> = literal.0.iter().map(|byte| self.class(vec![*byte])).collect();
+                Ok(vec![Sequence { places: places?, part: None }])
+            }
+            HirKind::Class(class) => {
+                let bytes: Vec<u8> = match class {
+                    Class::Bytes(class) => {
+                        class.ranges().iter().flat_map(|range| range.start()..=range.end()).collect()
+                    }
+                    Class::Unicode(_) => return Err("only ASCII characters can stand in a pattern".into()),
+                };
+                bytes.iter().try_for_each(|byte| cleaned_byte(*byte))?;
+                Ok(vec![Sequence { places: vec![self.class(bytes)?], part: None }])
+            }
+            HirKind::Capture(capture) => {
+                let mut inner = self.expand(&capture.sub)?;
+                match capture.name.as_deref() {
+                    Some("n") => inner.iter_mut().for_each(|sequence| sequence.part = Some(0..sequence.places.len())),
+                    Some(other) => {
+                        return Err(format!("the group `{other}` means nothing; only `n` (the checked part) does"));
+                    }
+                    None => {}
+                }
+                Ok(inner)
+            }
+            HirKind::Repetition(repetition) => {
+                let Some(most) = repetition.max else {
+                    return Err("a count needs an upper bound: write {2,9}, not {2,} or *".into());
+                };
+                let inner = self.expand(&repetition.sub)?;
+                let (mut run, mut all) = (vec![Sequence::default()], Vec::new());
+                for count in 0..=most {
+                    if count >= repetition.min {
+                        all.extend(run.iter().cloned());
+                    }
+                    if count < most {
+                        run = append(&run, &inner)?;
+                    }
+                }
+                limited(all)
+            }
+            HirKind::Concat(parts) => {
+                parts.iter().try_fold(vec![Sequence::default()], |heads, part| append(&heads, &self.expand(part)?))
+            }
+            HirKind::Alternation(parts) => {
+                let mut all = Vec::new();
+                for part in parts {
+                    all.extend(self.expand(part)?);
+                }
+                limited(all)
+            }
+            HirKind::Look(_) => Err("patterns are anchored at both ends by themselves; leave out ^ and $".into()),
+        }
     }
 }
 
@@ -297,10 +373,10 @@ fn leading_literals(hir: &Hir) -> Vec<u8> {
     }
 }
 
-/// A run of character classes, and which of them the group `n` spans.
+/// A run of character classes of an [`Alphabet`], and which of them the group `n` spans.
 #[derive(Clone, Default)]
 struct Sequence {
-    places: Vec<Vec<u8>>,
+    places: Vec<u8>,
     part: Option<std::ops::Range<usize>>,
 }
 
@@ -321,77 +397,6 @@ fn cleaned_byte(byte: u8) -> Result<(), String> {
 }
 
 const MAX_VARIANTS: usize = 4_096;
-
-fn expand(hir: &Hir) -> Result<Vec<Sequence>, String> {
-    let limited = |sequences: Vec<Sequence>| {
-        if sequences.len() > MAX_VARIANTS {
-            Err(format!("the pattern has more than {MAX_VARIANTS} variants"))
-        } else if sequences.iter().any(|sequence| sequence.places.len() > MAX_LENGTH) {
-            Err(format!("the pattern fits numbers of more than {MAX_LENGTH} characters"))
-        } else {
-            Ok(sequences)
-        }
-    };
-    let append = |heads: &[Sequence], tails: &[Sequence]| {
-        if heads.len().saturating_mul(tails.len()) > MAX_VARIANTS {
-            return Err(format!("the pattern has more than {MAX_VARIANTS} variants"));
-        }
-        limited(heads.iter().flat_map(|head| tails.iter().map(|tail| head.then(tail))).collect())
-    };
-    match hir.kind() {
-        HirKind::Empty => Ok(vec![Sequence::default()]),
-        HirKind::Literal(literal) => {
-            literal.0.iter().try_for_each(|byte| cleaned_byte(*byte))?;
-            Ok(vec![Sequence { places: literal.0.iter().map(|byte| vec![*byte]).collect(), part: None }])
-        }
-        HirKind::Class(class) => {
-            let bytes: Vec<u8> = match class {
-                Class::Bytes(class) => class.ranges().iter().flat_map(|range| range.start()..=range.end()).collect(),
-                Class::Unicode(_) => return Err("only ASCII characters can stand in a pattern".into()),
-            };
-            bytes.iter().try_for_each(|byte| cleaned_byte(*byte))?;
-            Ok(vec![Sequence { places: vec![bytes], part: None }])
-        }
-        HirKind::Capture(capture) => {
-            let mut inner = expand(&capture.sub)?;
-            match capture.name.as_deref() {
-                Some("n") => inner.iter_mut().for_each(|sequence| sequence.part = Some(0..sequence.places.len())),
-                Some(other) => {
-                    return Err(format!("the group `{other}` means nothing; only `n` (the checked part) does"));
-                }
-                None => {}
-            }
-            Ok(inner)
-        }
-        HirKind::Repetition(repetition) => {
-            let Some(most) = repetition.max else {
-                return Err("a count needs an upper bound: write {2,9}, not {2,} or *".into());
-            };
-            let inner = expand(&repetition.sub)?;
-            let (mut run, mut all) = (vec![Sequence::default()], Vec::new());
-            for count in 0..=most {
-                if count >= repetition.min {
-                    all.extend(run.iter().cloned());
-                }
-                if count < most {
-                    run = append(&run, &inner)?;
-                }
-            }
-            limited(all)
-        }
-        HirKind::Concat(parts) => {
-            parts.iter().try_fold(vec![Sequence::default()], |heads, part| append(&heads, &expand(part)?))
-        }
-        HirKind::Alternation(parts) => {
-            let mut all = Vec::new();
-            for part in parts {
-                all.extend(expand(part)?);
-            }
-            limited(all)
-        }
-        HirKind::Look(_) => Err("patterns are anchored at both ends by themselves; leave out ^ and $".into()),
-    }
-}
 
 #[cfg(test)]
 mod tests {
