@@ -32,7 +32,6 @@ pub mod scan;
 pub mod schema;
 pub mod signals;
 pub mod sinks;
-pub mod suggest;
 pub mod tables;
 pub mod tell;
 pub mod verbs;

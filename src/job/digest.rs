@@ -10,7 +10,7 @@ use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, On
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use vtr_kernel::text::hex;
 
 /// Raised whenever the same job on the same inputs would publish other bytes than before.
 pub const OUTPUT_REVISION: u32 = 2;
@@ -127,8 +127,5 @@ fn input_figures<'a>(input: &'a super::plan::Input, spec: &'a InputSpec) -> Inpu
 
 /// SHA-256 in hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&Sha256::digest(bytes))
 }

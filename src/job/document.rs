@@ -4,10 +4,10 @@
 //! knows no key by name. Everything wrong is reported with its place, and what is wrong is taken
 //! out, so that one reading names all of it.
 
-use crate::suggest::did_you_mean;
 use serde_json::{Map, Value};
 use std::cell::RefCell;
 use toml::de::{DeTable, DeValue};
+use vtr_kernel::suggest::did_you_mean;
 use vtr_kernel::text::Lines;
 
 /// Where something was written.

@@ -6,12 +6,12 @@
 use super::plan::{CellRules, Dialect, Format, Heading, Input, OnBadFile, Quote, Trial};
 use super::resolve::Written;
 use super::spec::{CsvSpec, FormatSpec, HeadingSpec, InputSpec, JobSpec, MayLackSpec, OnBadFileSpec};
-use crate::suggest::did_you_mean;
 use regex::Regex;
 use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::instant::{TimeFormat, WrongFormat};
+use vtr_kernel::suggest::did_you_mean;
 use vtr_kernel::text;
 
 /// Labels worth suggesting; all others of WHATWG's are taken too.

@@ -24,6 +24,7 @@ pub mod service;
 pub mod sources;
 pub mod standing;
 pub mod strays;
+pub mod suggest;
 pub mod tally;
 pub mod text;
 pub mod windows;

@@ -20,10 +20,10 @@ pub(crate) mod fixture;
 mod tests;
 
 use crate::policy::Book;
+use crate::text;
 use names::{Names, Rules};
 use reader::{Document, Layer, Place, Report};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// A file of a book.
 #[derive(Clone, Debug)]
@@ -128,14 +128,7 @@ fn digest(files: &[(usize, &BookFile)]) -> String {
             hash.update(part.as_bytes());
         }
     }
-    hex(hash)
-}
-
-pub(crate) fn hex(hash: Sha256) -> String {
-    hash.finalize().iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    text::hex(&hash.finalize())
 }
 
 /// The documents by what they are.

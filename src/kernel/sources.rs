@@ -241,7 +241,7 @@ impl Sources {
         let found = self.profiles.iter().find(|profile| profile.kind == kind);
         found.ok_or_else(|| {
             let known = self.profiles.iter().map(|profile| profile.kind.as_str());
-            crate::load::reader::did_you_mean(kind, known)
+            crate::suggest::did_you_mean(kind, known)
         })
     }
 }

@@ -185,8 +185,7 @@ pub fn by_seller(
             let paged = accounts.len().min(ACCOUNT_PAGES);
             let html = document(source, names, request, &material, paged, notes, false);
             let digest = Sha256::digest(seller.as_bytes());
-            let name =
-                digest[..8].iter().fold("seller-".to_owned(), |name, byte| format!("{name}{byte:02x}")) + ".html";
+            let name = format!("seller-{}.html", vtr_kernel::text::hex(&digest[..8]));
             each(Page { seller: Some((*seller).to_owned()), name, html })?;
         }
     }

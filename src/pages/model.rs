@@ -146,7 +146,7 @@ impl Account {
     pub fn id(&self) -> String {
         let text = [&*self.key.seller, &*self.key.market, &*self.key.programme].join("\0");
         let digest = Sha256::digest(text.as_bytes());
-        digest[..5].iter().fold("a-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+        format!("a-{}", vtr_kernel::text::hex(&digest[..5]))
     }
 
     /// Seller, marketplace and what else tells it apart, for people.

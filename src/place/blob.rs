@@ -10,6 +10,7 @@ use parquet::file::reader::{ChunkReader, Length};
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use vtr_kernel::text::hex;
 
 /// A file to read.
 #[derive(Debug)]
@@ -124,9 +125,4 @@ pub fn hash(reader: &mut dyn Read) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Bytes in lower-case hex.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,7 +6,7 @@
 //! to it. It fails if making the rows does, or if the disk is full.
 
 use crate::error::{Error, Result};
-use crate::place::blob::{Blob, hex};
+use crate::place::blob::Blob;
 use crate::tables::Piece;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use std::io::{self, Seek, Write};
 use std::ops::Range;
 use tempfile::SpooledTempFile;
+use vtr_kernel::text::hex;
 
 /// Rows handed to the writer at a time. Page borders fall where writes end, so these are told by the
 /// rows alone and not by how they arrived; changing it changes the bytes of every long file.

@@ -5,7 +5,7 @@
 //! attempt whose answer was lost is told as a failure; the caller reads back to know.
 
 use crate::error::{Error, Result};
-use crate::place::blob::{Blob, hex};
+use crate::place::blob::Blob;
 use crate::place::remote::{Kind, Place, Trouble, wait};
 use bytes::Bytes;
 use object_store::{Attribute, Attributes, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, SeekFrom};
 use std::sync::Arc;
 use std::time::Duration;
+use vtr_kernel::text::hex;
 
 use super::store::{Content, Created, Entry, Store};
 

@@ -5,7 +5,7 @@
 //! a place answers to an attempt may be wrong or lost: callers look at what is there.
 
 use crate::error::Result;
-use crate::place::blob::{Blob, hex};
+use crate::place::blob::Blob;
 use crate::place::remote;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -14,6 +14,7 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
+use vtr_kernel::text::hex;
 
 use super::local::Local;
 use super::object::Object;

@@ -506,7 +506,7 @@ fn bytes(piece: Piece) -> Vec<u8> {
     let mut encoded = encode::parquet(piece, &mut |rows| passed += rows.num_rows() as u64).unwrap();
     std::io::Read::read_to_end(&mut encoded.content, &mut bytes).unwrap();
     assert_eq!((bytes.len() as u64, passed), (encoded.bytes, encoded.rows));
-    assert_eq!(crate::place::blob::hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)), encoded.sha256);
+    assert_eq!(vtr_kernel::text::hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)), encoded.sha256);
     bytes
 }
 

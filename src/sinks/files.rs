@@ -8,7 +8,6 @@ use super::{Altered, Amount, Asked, Change, Did, Held, Part, SINK_REVISION, Sour
 use crate::error::{Error, Result};
 use crate::job::digest::sha256_hex;
 use crate::job::plan::{FilesPlace, Formulas, Layout, Sink, SinkFormat};
-use crate::place::blob::hex;
 use crate::publish::local::{Guard, TEMPORARY};
 use crate::publish::log::day_text;
 use crate::publish::store::{self, Content, Created, Store};
@@ -26,6 +25,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tempfile::SpooledTempFile;
+use vtr_kernel::text::hex;
 
 /// What tells the version; written last.
 const VERSION: &str = "_version.json";

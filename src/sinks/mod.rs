@@ -303,7 +303,7 @@ fn output_id(store: &dyn Store) -> Result<String> {
         let mut random = [0u8; 16];
         let drawn = File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut random));
         drawn.map_err(|error| Error::failed("/dev/urandom: drawing an id for the output", error))?;
-        let id = crate::place::blob::hex(&random);
+        let id = vtr_kernel::text::hex(&random);
         // Whatever came of it, the file is read back: somebody else may have made it.
         store.create(OUTPUT_ID, format!("{id}\n").as_bytes(), &id)?;
     }
@@ -373,6 +373,6 @@ pub fn chosen<'p>(plan: &'p Plan, job: &Path, name: Option<&str>) -> Result<Vec<
     }
     let Some(name) = name else { return Ok(plan.sinks.iter().collect()) };
     let sink = plan.sinks.iter().find(|sink| sink.name == name);
-    let hint = crate::suggest::did_you_mean(name, names);
+    let hint = vtr_kernel::suggest::did_you_mean(name, names);
     sink.map(|sink| vec![sink]).ok_or_else(|| Error::Usage(format!("--sink: the job has no sink `{name}`{hint}")))
 }

@@ -11,7 +11,6 @@ use super::published;
 use crate::cli::BookVerb;
 use crate::error::{Error, Result};
 use crate::job::shelf;
-use crate::suggest::did_you_mean;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,6 +18,7 @@ use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, day_from_date};
 use vtr_kernel::load;
 use vtr_kernel::policy::{Marketplace, MarketplaceId};
+use vtr_kernel::suggest::did_you_mean;
 
 /// Does one of these.
 ///

@@ -9,7 +9,6 @@ use super::published;
 use crate::cli::CarriersArgs;
 use crate::error::{Error, Result};
 use crate::job::shelf;
-use crate::suggest::nearest;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use vtr_kernel::Book;
@@ -17,6 +16,7 @@ use vtr_kernel::carrier::{Carrier, CarrierId, Entry};
 use vtr_kernel::facts::Tracking;
 use vtr_kernel::lane::Country;
 use vtr_kernel::number;
+use vtr_kernel::suggest::nearest;
 
 /// Answers on stdout.
 ///

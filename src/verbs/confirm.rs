@@ -222,8 +222,7 @@ fn write(certain: &BTreeMap<String, Vec<Correction>>, folder: &Path) -> Result<(
         }
         // A seller's id could name any file.
         let digest = Sha256::digest(seller.as_bytes());
-        let name =
-            digest[..8].iter().fold("ship-confirm-".to_owned(), |name, byte| format!("{name}{byte:02x}")) + ".txt";
+        let name = format!("ship-confirm-{}.txt", vtr_kernel::text::hex(&digest[..8]));
         let path = folder.join(name);
         report::write(&path, text.as_bytes())?;
         let lines = corrections.len();

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::publish::store::Store;
 use crate::publish::{Manifest, encode};
 use crate::schema::Table;
-use crate::suggest::did_you_mean;
 use arrow::array::{AsArray, StringArray};
 use arrow::datatypes::Int64Type;
 use std::collections::BTreeSet;
@@ -16,6 +15,7 @@ use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::lane::Country;
+use vtr_kernel::suggest::did_you_mean;
 
 /// Takes the texts of a batch, and packages judged and eligible beside each row.
 type Take<'t> = dyn FnMut(&[&StringArray], &[[u64; 2]]) + 't;

@@ -5,8 +5,8 @@
 
 use crate::cli::Cli;
 use crate::error::{Error, Result};
-use crate::suggest::did_you_mean;
 use clap::CommandFactory;
+use vtr_kernel::suggest::did_you_mean;
 
 /// Prints the page of the program, or of one verb.
 ///

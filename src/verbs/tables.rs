@@ -6,7 +6,7 @@
 use super::listing::{Cell, Format, Listing};
 use crate::error::{Error, Result};
 use crate::schema::Table;
-use crate::suggest::did_you_mean;
+use vtr_kernel::suggest::did_you_mean;
 
 /// Lists all tables, or the columns of one.
 ///

@@ -4,13 +4,14 @@
 //! Collected before anything else is read, so that a fault in one file does not make its name
 //! unknown in all others. It never decides what a name is good for.
 
-use super::reader::{Document, Layer, Node, Report, Text, did_you_mean};
+use super::reader::{Document, Layer, Node, Report, Text};
 use super::{Shelf, stacked};
 use crate::carrier::{CarrierId, CarrierSet};
 use crate::lane::Country;
 use crate::placeholder::Placeholder;
 use crate::policy::{Confidence, Doubt, FixedRules, MarketplaceId, ProgrammeId, RuleId};
 use crate::reason::Reason;
+use crate::suggest::did_you_mean;
 use std::collections::{BTreeMap, HashMap};
 
 /// More carriers or marketplaces than this would leave no code for the unknown ones.

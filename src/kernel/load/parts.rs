@@ -2,9 +2,10 @@
 //!
 //! They cover what the files say, not how they are laid out, and leave out what is commentary. They never fail.
 
+use super::Shelf;
 use super::reader::{Node, Report};
-use super::{Shelf, hex};
-use sha2::Sha256;
+use crate::text::hex;
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
 /// Keys that say where a fact was read.
@@ -29,5 +30,5 @@ pub(super) fn digests(shelf: &Shelf) -> BTreeMap<String, String> {
         let hash = hashes.entry(document.name.to_owned()).or_default();
         root.digest(hash, &[&COMMENTARY[..], &["version"]].concat());
     }
-    hashes.into_iter().map(|(name, hash)| (name, hex(hash))).collect()
+    hashes.into_iter().map(|(name, hash)| (name, hex(&hash.finalize()))).collect()
 }

@@ -6,6 +6,7 @@
 
 use super::{BookFile, Problem};
 use crate::calendar::{Day, day_from_date};
+use crate::suggest::did_you_mean;
 use crate::text::{Lines, shown};
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
@@ -210,12 +211,15 @@ fn digest_value(value: &DeValue, hash: &mut Sha256, without: &[&str]) {
             hash.update(b"t");
             return digest_table(table, hash, without);
         }
+        DeValue::String(text) => {
+            hash.update(b"s");
+            return digest_text(text, hash);
+        }
         DeValue::Array(items) => {
             hash.update(b"l");
             hash.update((items.len() as u64).to_le_bytes());
             return items.iter().for_each(|item| digest_value(item.get_ref(), hash, without));
         }
-        DeValue::String(text) => (b"s", text.to_string()),
         DeValue::Boolean(flag) => (b"b", flag.to_string()),
         DeValue::Datetime(moment) => (b"d", moment.to_string()),
         DeValue::Integer(integer) => (b"i", format!("{}:{}", integer.radix(), integer.as_str())),
@@ -376,20 +380,5 @@ impl<'a> Node<'a> {
             Node { value: value.get_ref(), at: self.document.place(value.span().start), ..self }.table()
         };
         Some(array.iter().filter_map(table).collect())
-    }
-}
-
-/// What to write instead of a word that is none of the known ones: the nearest, or all if they are few.
-pub(crate) fn did_you_mean<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> String {
-    let known: Vec<&str> = known.collect();
-    let likeness = |candidate: &str| strsim::normalized_damerau_levenshtein(word, candidate);
-    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    match nearest.filter(|nearest| likeness(nearest) >= 0.6) {
-        Some(nearest) => format!("; did you mean `{nearest}`?"),
-        None if known.is_empty() || known.len() > 16 => String::new(),
-        None => {
-            let list: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
-            format!("; known are {}", list.join(", "))
-        }
     }
 }

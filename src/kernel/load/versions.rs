@@ -2,11 +2,12 @@
 
 use super::conditions::{self, Kind, OfLane};
 use super::names::{Names, Rules};
-use super::reader::{Node, Report, Table, Text, did_you_mean};
+use super::reader::{Node, Report, Table, Text};
 use crate::amount::Amount;
 use crate::calendar::Day;
 use crate::lane::{CarrierRule, Country, CountrySet, Known, Lane, Lanes, Otherwise};
 use crate::policy::{Confidence, Per, Programme, ProgrammeId, Source, Version};
+use crate::suggest::did_you_mean;
 use crate::tally::{Target, TargetKind};
 use std::collections::BTreeMap;
 

@@ -1,11 +1,12 @@
 //! The lists of `words.toml`.
 
 use super::names::Names;
-use super::reader::{Layer, Node, Report, Table, Text, did_you_mean};
+use super::reader::{Layer, Node, Report, Table, Text};
 use super::{Shelf, stacked};
 use crate::facts::{FulfilledBy, OrderState};
 use crate::money::Currency;
 use crate::policy::ProgrammeId;
+use crate::suggest::did_you_mean;
 use crate::text;
 use crate::words::Words;
 use std::collections::HashMap;

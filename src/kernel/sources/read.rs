@@ -5,9 +5,9 @@
 
 use super::statuses::Words;
 use super::*;
-use crate::load::hex;
 use crate::load::reader::{Document, Node, Place, Report, Table, Text};
 use crate::load::versions::{CONFIDENCE, confidence, sources};
+use crate::text::hex;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -53,7 +53,7 @@ fn digest(files: &[&BookFile]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }
-    hex(hash)
+    hex(&hash.finalize())
 }
 
 const ROLE: &str = "\"shipments\"";
@@ -131,7 +131,7 @@ fn owned(texts: &[Text]) -> Vec<String> {
 fn field(name: Text, report: &Report) -> Option<Field> {
     let found = Field::from_name(name.text);
     if found.is_none() {
-        let hint = crate::load::reader::did_you_mean(name.text, Field::ALL.iter().map(|field| field.name()));
+        let hint = crate::suggest::did_you_mean(name.text, Field::ALL.iter().map(|field| field.name()));
         report.add(name.at, format!("`{}` is no field{hint}", name.text));
     }
     found
@@ -140,7 +140,7 @@ fn field(name: Text, report: &Report) -> Option<Field> {
 fn role_of(name: Text, report: &Report) -> Option<Role> {
     let found = Role::from_name(name.text);
     if found.is_none() {
-        let hint = crate::load::reader::did_you_mean(name.text, Role::ALL.iter().map(|role| role.name()));
+        let hint = crate::suggest::did_you_mean(name.text, Role::ALL.iter().map(|role| role.name()));
         report.add(name.at, format!("`{}` is no role{hint}", name.text));
     }
     found
@@ -252,7 +252,7 @@ impl Lists {
         let mut map = StatusMap::default();
         for name in names {
             let Some((_, list)) = self.0.iter().find(|(known, _)| known == name.text) else {
-                let hint = crate::load::reader::did_you_mean(name.text, self.0.iter().map(|(known, _)| known.as_str()));
+                let hint = crate::suggest::did_you_mean(name.text, self.0.iter().map(|(known, _)| known.as_str()));
                 report.add(name.at, format!("{STATUSES} has no list `{}`{hint}", name.text));
                 continue;
             };

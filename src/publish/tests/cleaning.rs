@@ -4,12 +4,13 @@
 //! The place is memory; what happens before which step is chosen by the test.
 
 use super::*;
-use crate::place::blob::{Blob, hex};
+use crate::place::blob::Blob;
 use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 use store::{Content, Created, Entry, Store};
+use vtr_kernel::text::hex;
 
 const DAY: Duration = Duration::from_secs(86_400);
 

@@ -5,12 +5,13 @@
 //! seed that fails fails again.
 
 use super::*;
-use crate::place::blob::{Blob, hex};
+use crate::place::blob::Blob;
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard};
 use store::{Content, Created, Entry, Store};
+use vtr_kernel::text::hex;
 
 /// Seeds tried unless `FAULT_SEEDS` says otherwise.
 const SEEDS: u64 = 1_000;
