@@ -1,8 +1,8 @@
 //! A local folder as the place of publication: immutable files named by content, and one atomic
 //! step that makes a numbered manifest visible.
 //!
-//! What it puts in place is written beside, synced and read back first, so that no reader ever sees
-//! half a file; it must not overwrite a manifest or delete data. A failure leaves no temporary file of
+//! What it puts in place is written beside and read back first, so that no reader ever sees half a file. Data are durable
+//! once their folders are settled, all else when it is put; it must not overwrite a manifest or delete data. A failure leaves no temporary file of
 //! a living run behind, and nothing that a manifest names is touched.
 
 use crate::error::{Error, Result};
@@ -11,8 +11,10 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use walkdir::WalkDir;
 
+use super::disk::{self, Disks, Syncing};
 use super::store::{Content, Created, Entry, Store};
 use super::unfinished;
 
@@ -23,6 +25,7 @@ pub const TEMPORARY: &str = ".tmp-";
 #[derive(Clone, Debug)]
 pub struct Local {
     root: PathBuf,
+    disks: Arc<Disks>,
 }
 
 /// A lock on a folder: keeps `gc` away while a run lives, runs away while `gc` works, and those who make
@@ -36,7 +39,7 @@ pub struct Guard {
 impl Local {
     /// The output at a folder, which need not exist.
     pub fn new(root: &Path) -> Local {
-        Local { root: root.to_path_buf() }
+        Local { root: root.to_path_buf(), disks: Arc::default() }
     }
 
     /// Where a path of the output lies.
@@ -180,8 +183,13 @@ impl Store for Local {
     fn put(&self, path: &str, mut content: Content, run_id: &str) -> Result<()> {
         self.make_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         let target = self.locate(path);
+        let failed = |error| Error::failed(format!("{}: writing it", target.display()), error);
+        let syncing = match target.parent() {
+            Some(folder) if path.starts_with("data/") => self.disks.write_into(folder).map_err(failed)?,
+            _ => Syncing::Each,
+        };
         let mut by = |temporary: &Path| {
-            let put = write_synced(temporary, &mut content).and_then(|()| fs::rename(temporary, &target));
+            let put = write(temporary, &mut content, syncing).and_then(|()| put_in_place(temporary, &target, syncing));
             put.inspect_err(|_| drop(fs::remove_file(temporary)))
         };
         let put = if path.starts_with("data/") {
@@ -194,14 +202,14 @@ impl Store for Local {
             Err(error) if error.kind() == ErrorKind::CrossesDevices => by(&self.beside(path, run_id)),
             put => put,
         };
-        put.map_err(|error| Error::failed(format!("{}: writing it", target.display()), error))
+        put.map_err(failed)
     }
 
     fn create(&self, path: &str, bytes: &[u8], run_id: &str) -> Result<Created> {
         self.make_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         let (target, temporary) = (self.locate(path), self.beside(path, run_id));
         let linked =
-            write_synced(&temporary, &mut Content::of(bytes)).and_then(|()| fs::hard_link(&temporary, &target));
+            write(&temporary, &mut Content::of(bytes), Syncing::Each).and_then(|()| fs::hard_link(&temporary, &target));
         let _ = fs::remove_file(&temporary);
         match linked {
             Ok(()) => Ok(Created::Done),
@@ -233,7 +241,11 @@ impl Store for Local {
     }
 
     fn settle(&self, folders: &BTreeSet<String>) -> Result<()> {
-        folders.iter().try_for_each(|folder| sync(&self.locate(folder)))
+        let folders: Vec<PathBuf> = folders.iter().map(|folder| self.locate(folder)).collect();
+        let left = self.disks.sync(&folders).map_err(|error| {
+            Error::failed(format!("{}: syncing the file system of what was written", self.root.display()), error)
+        })?;
+        left.into_iter().try_for_each(sync)
     }
 
     fn local(&self) -> Option<&Local> {
@@ -250,12 +262,26 @@ fn sync(folder: &Path) -> Result<()> {
     }
 }
 
-/// Writes a file that must not be seen yet, makes it durable and reads it back.
-fn write_synced(path: &Path, content: &mut Content) -> io::Result<()> {
+/// Gives a whole file its name. One that is not durable yet must not take the place of one that may be, and that a
+/// version may name.
+fn put_in_place(temporary: &Path, target: &Path, syncing: Syncing) -> io::Result<()> {
+    if syncing == Syncing::Together {
+        if disk::move_to_free_name(temporary, target)? {
+            return Ok(());
+        }
+        File::open(temporary)?.sync_all()?;
+    }
+    fs::rename(temporary, target)
+}
+
+/// Writes a file that must not be seen yet, makes it durable if it is not to be synced with others, and reads it back.
+fn write(path: &Path, content: &mut Content, syncing: Syncing) -> io::Result<()> {
     let mut file = File::create(path)?;
     content.reader.seek(SeekFrom::Start(0))?;
     io::copy(&mut content.reader, &mut file)?;
-    file.sync_all()?;
+    if syncing == Syncing::Each {
+        file.sync_all()?;
+    }
     drop(file);
     if hash_file(path)? != content.sha256 {
         return Err(io::Error::other("the file system gave back other bytes than were written"));

@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod asides;
 pub mod checks;
 pub mod current;
+mod disk;
 pub mod encode;
 pub mod gates;
 pub mod gc;

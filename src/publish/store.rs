@@ -36,7 +36,8 @@ pub trait Store: Debug + Send + Sync {
     /// Opens a file; `None` if there is none.
     fn open(&self, path: &str) -> Result<Option<Blob>>;
 
-    /// Puts a whole file in place, over one of that name if need be, and makes sure of what arrived.
+    /// Puts a whole file in place, over one of that name if need be, and makes sure of what arrived. What is put below
+    /// `data/` may be lost with the power until its folder is settled.
     fn put(&self, path: &str, content: Content, run_id: &str) -> Result<()>;
 
     /// Makes a file visible, whole and in one step, if its name is free. It may have become so although

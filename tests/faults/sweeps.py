@@ -20,6 +20,7 @@ REFUSALS = {
     "ftruncate": ["ENOSPC", "EIO", "EDQUOT"],
     "fsync": ["EIO", "ENOSPC", "EDQUOT"],
     "fdatasync": ["EIO", "ENOSPC", "EDQUOT"],
+    "syncfs": ["EIO", "ENOSPC", "EDQUOT"],
     "rename": ["ENOSPC", "EIO", "EDQUOT"],
     "renameat2": ["ENOSPC", "EIO", "EDQUOT"],
     "link": ["ENOSPC", "EIO", "EDQUOT", "EMLINK"],
