@@ -12,7 +12,6 @@ use crate::assemble::writes::BlankNumber;
 use crate::assemble::{Assemble, AssembleInput, Covers, MatchedBy, RawFormat};
 use crate::job::plan::{CellRules, Dialect, Format, Input, Limits, OnBadFile, Quote, Trial};
 use crate::place::remote::is_uri;
-use crate::suggest::did_you_mean;
 use std::path::Path;
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::Book;
@@ -20,6 +19,7 @@ use vtr_kernel::calendar::Zone;
 use vtr_kernel::instant::TimeFormat;
 use vtr_kernel::policy::Confidence;
 use vtr_kernel::sources::{self, Delimited, Field, Fold, LocalTimes, Profile, Role, Sources, Spot};
+use vtr_kernel::suggest::did_you_mean;
 
 /// Whether the job's inputs are joined into packages before they are read.
 pub(super) fn is_asked_for(spec: &JobSpec) -> bool {
