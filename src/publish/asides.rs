@@ -52,6 +52,23 @@ impl SetAside {
         all.into_iter().map(|(_, all)| all).collect()
     }
 
+    /// Of all files from those of each, which come in the order of their paths; by kind and column as they come.
+    pub fn added_up<'a>(each: impl IntoIterator<Item = &'a SetAside>) -> Vec<SetAside> {
+        let mut all: Vec<SetAside> = Vec::new();
+        for one in each {
+            match all.iter_mut().find(|own| (&own.kind, &own.column) == (&one.kind, &one.column)) {
+                Some(own) => {
+                    own.count += one.count;
+                    let room = PLACES.saturating_sub(own.places.len());
+                    own.places.extend(one.places.iter().take(room).cloned());
+                }
+                None => all.push(one.clone()),
+            }
+        }
+        all.sort_by(|a, b| (&a.kind, &a.column).cmp(&(&b.kind, &b.column)));
+        all
+    }
+
     /// What bounds it.
     pub fn bound(&self) -> Bound {
         TABLE.iter().find(|entry| entry.name == self.kind).map_or(Bound::None, |entry| entry.bound)

@@ -131,6 +131,9 @@ pub struct InputFile {
     /// Those of them that were rejected.
     #[serde(default)]
     pub rejected: u64,
+    /// What was set aside of it when it was last read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<SetAside>,
 }
 
 /// Rows that another `as_of` would judge otherwise: a time of them lies after it, or more than two years ahead.

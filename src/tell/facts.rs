@@ -85,6 +85,7 @@ fn input_file(file: &scan::SourceFile, counts: &FileCounts) -> InputFile {
         later: tally.later.map(log::Later::from),
         rows: counts.rows_read,
         rejected: tally.rejected,
+        set_aside: SetAside::of([(file.shown.as_str(), &counts.asides)]),
     }
 }
 
@@ -137,14 +138,13 @@ pub(crate) fn facts(
     let files = survey.files.iter().map(|file| file.shown.as_str());
     let set_aside = SetAside::of(files.zip(folded.files.iter().map(|counts| &counts.asides)));
     warnings.extend(set_aside.iter().map(SetAside::sentence));
-    report.set_aside.clone_from(&set_aside);
+    report.set_aside = set_aside;
     report.warnings.extend(warnings.iter().cloned());
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
     report.rejected_values =
         rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
     ManifestFacts {
         evidence: survey.evidence,
-        inputs,
         sums: total,
         weeks: folded.weeks.clone(),
         due: folded.due.clone(),
@@ -152,8 +152,9 @@ pub(crate) fn facts(
         copies_apart_days: apart,
         health_span_read: plan.counts_health_span(),
         kept,
+        set_aside: SetAside::added_up(inputs.iter().flat_map(|(input, _)| &input.set_aside)),
+        inputs,
         not_judged: survey.not_judged.iter().map(|absent| not_judged(absent, survey.files.len())).collect(),
-        set_aside,
         warnings,
     }
 }

@@ -1,6 +1,6 @@
 //! `[[check]]`s as a scheduler meets them: exit codes, what stays published, what the report says.
 
-use crate::support::{count, fails, files, ok, table, text, vtr};
+use crate::support::{count, fails, files, ok, table, text, vtr, vtr_in};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -175,4 +175,38 @@ fn checks_need_the_table_that_they_are_judged_on() {
     assert!(said.contains("vtr_weekly") && said.contains("[output] `tables`"), "{said}");
     assert!(fails(2, &["run", &case.path("job.toml"), "--set", "check.0.min_eligible=5"]).contains("rate_jump"));
     assert!(Path::new(&case.path("job.toml")).exists());
+}
+
+#[test]
+fn the_share_of_what_is_set_aside_is_that_of_all_rows_also_where_few_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    std::fs::create_dir(at.join("in")).unwrap();
+    let heads = "seller_id,marketplace,order_id,carrier,tracking_number,currency,promised_delivery_at,first_scan_at\n";
+    let put = |name: &str, day: &str, rows: usize, odd: usize| {
+        let row = |at: usize| {
+            let currency = if at < odd { "Taler" } else { "EUR" };
+            format!("A1,DE,{name}-{at},DHL Paket,00340434161094022115,{currency},{day},{day}T08:00:00Z\n")
+        };
+        let text: String = std::iter::once(heads.to_owned()).chain((0..rows).map(row)).collect();
+        std::fs::write(at.join("in").join(format!("{name}.csv")), text).unwrap();
+    };
+    let job = "name = \"w\"\nas_of = \"2025-06-30\"\n[[input]]\npath = \"in/*.csv\"\n[output]\npath = \"out\"\n";
+    std::fs::write(at.join("job.toml"), job).unwrap();
+    let run = |args: &[&str]| vtr_in(at, &[&["run", "job.toml", "--json", "-q"], args].concat());
+    put("a", "2025-01-07", 3_000, 20);
+    assert!(run(&[]).status.success());
+    // 10 of 20 in the file, 30 of 3,020 in all.
+    put("b", "2025-06-10", 20, 10);
+    let plain = run(&[]);
+    assert!(plain.status.success(), "{}", text(&plain.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&plain.stdout).unwrap();
+    assert_eq!(report["counts"]["read"], 20, "only the new file is read");
+    // 40 of 3,040: a run of everything refuses it, and so does the plain one.
+    put("c", "2025-06-17", 20, 11);
+    for args in [&[][..], &["--full"]] {
+        let refused = run(args);
+        assert_eq!(refused.status.code(), Some(4), "{args:?}");
+        assert!(text(&refused.stderr).contains("of 3040 rows"), "{}", text(&refused.stderr));
+    }
 }
