@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores sinks schedule deny clean report pages
+.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores sinks schedule deny clean report pages dist
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ sinks: build ## PostgreSQL of this machine (from Debian if it lacks), psycopg, D
 
 schedule: build ## four simulated Mondays by libfaketime: plain runs beside --full, byte for byte (MONDAYS)
 	tests/schedule/run.sh
+
+dist: ## what is installed without a compiler, into target/dist: archive, .deb, checksums, each tried (DIST=ci packs what is built)
+	$(if $(DIST),$(MAKE) build)
+	tests/dist/run.sh
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources

@@ -1,0 +1,114 @@
+#!/usr/bin/env bash
+# What a user installs without a compiler, made into target/dist: the program for x86_64 Linux with glibc 2.17 or later, as
+# a Debian package and as an archive, with manual pages, completions and checksums. Both are then installed into roots
+# that hold nothing but the packages they depend on, and judge the sample history there.
+#
+# The program is built by zig, from pip. DIST=ci packs target/release/vtr instead, which runs on this system's glibc and later.
+# Needs dpkg, objdump and root (for chroot). What is missing is a failure, not a skip.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+fail() {
+  echo "FAILED: $1" >&2
+  exit 1
+}
+for tool in dpkg dpkg-deb objdump strip xz python3; do command -v $tool >/dev/null || fail "$tool is needed"; done
+[ "$(id -u)" = 0 ] || fail "the trial in a root of its own needs root"
+dist=target/dist work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+rm -rf $dist/vtr_* $dist/vtr-* $dist/SHA256SUMS
+mkdir -p $dist
+
+case "${DIST:-}" in
+ci) strip -o "$work/vtr" target/release/vtr ;;
+"")
+  [ -x $dist/zig/bin/cargo-zigbuild ] || python3 -m venv $dist/zig
+  $dist/zig/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang || fail "pip cannot install zig"
+  PATH="$PWD/$dist/zig/bin:$PATH" CARGO_PROFILE_RELEASE_STRIP=symbols ${CARGO:-cargo} zigbuild --release --locked --bin vtr \
+    --target x86_64-unknown-linux-gnu.2.17 --target-dir $dist/build
+  cp $dist/build/x86_64-unknown-linux-gnu/release/vtr "$work/vtr"
+  ;;
+*) fail "DIST is ci or nothing" ;;
+esac
+
+# The newest version of glibc that a symbol asks for.
+glibc=$(objdump -T "$work/vtr" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -V | tail -n 1)
+[ -n "${DIST:-}" ] || [ "$(printf '%s\n2.17\n' "$glibc" | sort -V | tail -n 1)" = 2.17 ] ||
+  fail "the program asks for GLIBC_$glibc, which systems with 2.17 lack"
+depends="libc6 (>= $glibc)"
+packages=(libc6)
+if objdump -p "$work/vtr" | grep -q 'NEEDED.*libgcc_s'; then
+  depends="$depends, libgcc-s1"
+  packages+=(libgcc-s1 gcc-12-base)
+fi
+version=$("$work/vtr" --version | awk '{print $2}')
+
+# Manual pages of the program and of every verb, and the completions of three shells.
+share="$work/deb/usr/share"
+mkdir -p "$work/deb/usr/bin" "$share"/{man/man1,bash-completion/completions,zsh/vendor-completions,fish/vendor_completions.d,doc/vtr}
+install -m 755 "$work/vtr" "$work/deb/usr/bin/vtr"
+"$work/vtr" man | gzip -9n >"$share/man/man1/vtr.1.gz"
+verbs=$("$work/vtr" --help | awk '/^Commands:/ {on = 1; next} /^[^ ]/ {on = 0} on && /^  [a-z]/ && $1 != "help" {print $1}')
+for verb in $verbs; do "$work/vtr" man "$verb" | gzip -9n >"$share/man/man1/vtr-$verb.1.gz"; done
+"$work/vtr" completions bash >"$share/bash-completion/completions/vtr"
+"$work/vtr" completions zsh >"$share/zsh/vendor-completions/_vtr"
+"$work/vtr" completions fish >"$share/fish/vendor_completions.d/vtr.fish"
+cp LICENSE "$share/doc/vtr/copyright"
+gzip -9nc CHANGELOG.md >"$share/doc/vtr/changelog.gz"
+
+mkdir "$work/deb/DEBIAN"
+cat >"$work/deb/DEBIAN/control" <<CONTROL
+Package: vtr
+Version: $version
+Architecture: amd64
+Maintainer: The authors of vtr <vtr@example.invalid>
+Section: utils
+Priority: optional
+Depends: $depends
+Recommends: ca-certificates
+Installed-Size: $(du -sk "$work/deb/usr" | cut -f1)
+Description: open engine for Valid Tracking Rate
+ Judges shipment histories under Amazon's dated rules and publishes tables of
+ rates, defects and account health.
+CONTROL
+# One source gives the same archives: times are those of the last commit.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.lock)}
+chmod -R u=rwX,go=rX "$work/deb"
+deb=vtr_${version}_amd64.deb archive=vtr-$version-x86_64-linux
+dpkg-deb --root-owner-group -Zxz -z1 --build "$work/deb" "$dist/$deb" >/dev/null
+mkdir "$work/$archive"
+cp -r "$work/deb/usr/bin" "$share" LICENSE README.md CHANGELOG.md "$work/$archive/"
+tar --sort=name --mtime=@"$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$work" -cf - "$archive" | xz -1 >"$dist/$archive.tar.xz"
+(cd $dist && sha256sum "$deb" "$archive.tar.xz" >SHA256SUMS)
+
+# A root with the packages that the program depends on, as this system has them, and nothing else.
+root() {
+  mkdir -p "$1"/{usr/{bin,sbin,lib,lib64},tmp,var/lib/dpkg/{info,updates}}
+  for folder in bin sbin lib lib64; do ln -s "usr/$folder" "$1/$folder"; done
+  dpkg-query -L "${packages[@]}" | sort -u | while read -r path; do
+    [ -d "$path" ] || [ ! -e "$path" ] || echo "${path#/}"
+  done >"$1/files"
+  tar -C / -cf - -T "$1/files" | tar -C "$1" --keep-directory-symlink -xf -
+  dpkg-query -s "${packages[@]}" >"$1/var/lib/dpkg/status"
+  for package in "${packages[@]}"; do touch "$1/var/lib/dpkg/info/$package:amd64.list"; done
+  cp -r jobs sample_data "$1/"
+}
+# Judges the sample history in a root and checks what was published.
+try() {
+  chroot "$1" "$2" run /jobs/weekly.toml >/dev/null 2>"$1/said" || fail "$2 in $3: $(cat "$1/said")"
+  chroot "$1" "$2" verify /out/weekly >/dev/null 2>>"$1/said" || fail "$2 in $3: what it published is damaged"
+  chroot "$1" "$2" health /out/weekly --limit 1 2>>"$1/said" | grep -q 'below target' || fail "$2 in $3: the sample has an account below target"
+  echo "$3: $(chroot "$1" "$2" --version) judged the sample history"
+}
+(cd $dist && sha256sum --check --quiet SHA256SUMS)
+root "$work/root-deb"
+dpkg --root="$work/root-deb" --log=/dev/null --install "$dist/$deb" >/dev/null
+try "$work/root-deb" /usr/bin/vtr "$deb"
+for page in vtr vtr-run; do
+  [ -s "$work/root-deb/usr/share/man/man1/$page.1.gz" ] || fail "$deb lacks the manual page $page"
+done
+bash -n "$work/root-deb/usr/share/bash-completion/completions/vtr" || fail "the completions for bash are no script"
+root "$work/root-tar"
+tar -C "$work/root-tar" -xf "$dist/$archive.tar.xz"
+try "$work/root-tar" "/$archive/bin/vtr" "$archive.tar.xz"
+echo "needs glibc $glibc or later; $(stat -c %s "$work/vtr") bytes"
+(cd $dist && ls -l "$deb" "$archive.tar.xz" SHA256SUMS)
