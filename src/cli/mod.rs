@@ -127,7 +127,7 @@ pub enum Verb {
     /// Delete what no kept version of an output names
     #[command(after_help = "Example:\n  vtr gc out --keep 10 --dry-run")]
     Gc(GcArgs),
-    /// First look at any CSV or Parquet file: rows, columns, types, what is wrong, headings that map
+    /// First look at CSV, Parquet or JSON files: rows, columns, types, what is wrong, headings that map, kinds that fit
     #[command(
         after_help = "Examples:\n  vtr inspect report.txt\n  vtr inspect confirmations.txt --encoding shift_jis --header-line 3"
     )]

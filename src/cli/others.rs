@@ -253,8 +253,9 @@ pub struct GcArgs {
 /// `vtr inspect`.
 #[derive(Clone, Debug, Args)]
 pub struct InspectArgs {
-    /// A CSV or Parquet file, also with .gz or .zst
-    pub file: PathBuf,
+    /// CSV, Parquet or JSON files, also with .gz or .zst
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
     /// How it is written; default: by suffix, else by its first bytes
     #[arg(long, value_enum)]
     pub format: Option<InspectFormat>,
@@ -297,11 +298,30 @@ pub enum InspectFormat {
 }
 
 /// `vtr job`.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub enum JobVerb {
+    /// Write a whole job for a seller's exports: kinds, paths, encodings, and what paths say of sellers and marketplaces
+    #[command(
+        after_help = "Examples:\n  vtr job init exports/\n  vtr job init orders/*.json --name mine -o jobs/mine.toml"
+    )]
+    Init(JobInitArgs),
     /// The JSON Schema of job files, to stdout
     #[command(after_help = "Example:\n  vtr job schema > job.schema.json")]
     Schema,
+}
+
+/// `vtr job init`.
+#[derive(Clone, Debug, Args)]
+pub struct JobInitArgs {
+    /// Files, or folders of them
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The job's name
+    #[arg(long, default_value = "mine")]
+    pub name: String,
+    /// Where the job is written, - for stdout; an existing file is left as it is and refused
+    #[arg(short, long, value_name = "FILE", default_value = "job.toml")]
+    pub out: PathBuf,
 }
 
 /// `vtr completions`.

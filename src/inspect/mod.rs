@@ -6,6 +6,8 @@
 
 mod columnar;
 mod findings;
+pub mod initial;
+pub mod kinds;
 mod known;
 mod profile;
 mod suggest;
@@ -85,6 +87,12 @@ pub struct Look {
     pub mapping: Mapping,
     /// The part of a job that reads the file.
     pub snippet: String,
+    /// The kinds that it fits, the likeliest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub kinds: Vec<kinds::Kind>,
+    /// What it holds for the likeliest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fills: Option<kinds::Fills>,
     /// Why no run should read the file as it stands; absent if nothing speaks against it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
@@ -236,16 +244,24 @@ pub struct Unused {
     pub why: String,
 }
 
+/// Where a path or URI lies, and what has gone wrong if it is no file.
+///
+/// # Errors
+/// [`Error::Input`] with what is wrong.
+pub fn origin(path: &Path) -> Result<Origin> {
+    match path.to_str().filter(|path| is_uri(path)) {
+        Some(uri) => on_store(uri),
+        None => on_disk(path).map_err(|what| Error::Input(format!("{}: {what}", path.display()))),
+    }
+}
+
 /// Looks at a file.
 ///
 /// # Errors
 /// [`Error::Input`] with what is wrong, if it cannot be read to its end.
 pub fn look(request: &Request) -> Result<Look> {
     let shown = request.path.display().to_string();
-    let origin = match request.path.to_str().filter(|path| is_uri(path)) {
-        Some(uri) => on_store(uri)?,
-        None => on_disk(request.path).map_err(|what| Error::Input(format!("{shown}: {what}")))?,
-    };
+    let origin = origin(request.path)?;
     let refused = |what: String| {
         let refused = || Error::Input(format!("{shown}: {what}"));
         origin.trouble().unwrap_or_else(refused)
@@ -269,6 +285,8 @@ pub fn look(request: &Request) -> Result<Look> {
         hints,
         mapping: Mapping::default(),
         snippet: String::new(),
+        kinds: Vec::new(),
+        fills: None,
         refused: None,
     };
     let done = match format {

@@ -70,6 +70,17 @@ pub fn load(path: &Path, flags: &Overrides, now: SystemTime) -> Result<Plan> {
     load_with(path, flags, &|name| std::env::var(name).ok(), now)
 }
 
+/// The profiles that the program carries.
+///
+/// # Errors
+/// Every problem of theirs; a release has none.
+pub fn sources() -> Result<vtr_kernel::sources::Sources> {
+    vtr_kernel::sources::Sources::embedded().map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("sources/{problem}")).collect();
+        Error::Usage(lines.join("\n"))
+    })
+}
+
 /// What an `[[input]]` and `[limits]` say that are given by options alone: key of the input or of
 /// `[limits]`, value as typed, option it came from.
 ///

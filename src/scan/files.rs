@@ -254,7 +254,7 @@ pub(crate) fn matcher(written: &str, pattern: &str) -> std::result::Result<GlobM
 
 /// A path relative to the job's folder, with `/` and without `.` and needless `..`; one that was
 /// written from `/` and lies outside that folder stays as it is.
-fn shown(root: &Path, path: &Path, written_from_root: bool) -> String {
+pub(crate) fn shown(root: &Path, path: &Path, written_from_root: bool) -> String {
     let (root, path) = (tidy(root), tidy(path));
     let text = |part: Component| part.as_os_str().to_string_lossy().into_owned();
     let (base, parts): (Vec<_>, Vec<_>) =

@@ -6,35 +6,52 @@
 
 use crate::cli::{GlobalOptions, InspectArgs, InspectFormat};
 use crate::error::{Error, Result};
+use crate::inspect::kinds::{self, Fills, Kind};
 use crate::inspect::{self, ColumnLook, Declared, Finding, Look, Request, Values};
 use crate::tell::report::grouped;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
+use std::path::Path;
+use vtr_kernel::sources::Format;
 use vtr_kernel::text::{shown, shown_json};
 
 /// Columns and headings of a kind that are listed for a person.
 const LISTED: usize = 12;
 
-/// Looks at the file and prints what was seen.
+/// Looks at the files, one after the other, and prints what was seen.
 ///
 /// # Errors
 /// Wrong options; a file that cannot be read to its end, or be cut into records.
 pub fn run(args: &InspectArgs, global: &GlobalOptions) -> Result<()> {
-    let (input, limits) = crate::job::input_of(&args.file, &options(args)?)?;
+    for (index, file) in args.files.iter().enumerate() {
+        if index > 0 && !args.json {
+            super::print("\n")?;
+        }
+        look_at(file, args, global)?;
+    }
+    Ok(())
+}
+
+fn look_at(file: &Path, args: &InspectArgs, global: &GlobalOptions) -> Result<()> {
+    let (input, limits) = crate::job::input_of(file, &options(args)?)?;
+    let sources = crate::job::sources()?;
+    let origin = inspect::origin(file)?;
+    let name = file.display().to_string();
+    let kinds = kinds::kinds(&sources, &origin, &name, &limits).unwrap_or_default();
+    let fills = kinds.first().map(|kind| kinds::fills(&sources, kind, &origin, &name, &limits));
+    if kinds.first().is_some_and(|kind| kind.format == Format::Json) {
+        let fills = fills.transpose().map_err(|what| Error::Input(format!("{name}: {what}")))?.unwrap_or_default();
+        return documents(&name, origin.bytes(), &kinds, &fills, args);
+    }
     let declared = Declared {
         encoding: args.encoding.is_some(),
         header_line: args.header_line.is_some(),
         delimiter: args.delimiter.is_some(),
     };
     let values = if global.show_values { Values::Shown } else { Values::Hidden };
-    let look = inspect::look(&Request {
-        path: &args.file,
-        input,
-        declared,
-        timestamps: args.timestamps.clone(),
-        limits,
-        values,
-    })?;
+    let mut look =
+        inspect::look(&Request { path: file, input, declared, timestamps: args.timestamps.clone(), limits, values })?;
+    (look.kinds, look.fills) = (kinds, fills.and_then(std::result::Result::ok));
     if args.json {
         let json = serde_json::to_string_pretty(&look).expect("texts and numbers have a JSON form");
         super::print(shown_json(&json).into_owned() + "\n")?;
@@ -45,6 +62,53 @@ pub fn run(args: &InspectArgs, global: &GlobalOptions) -> Result<()> {
         Some(why) => Err(Error::Input(format!("{}: {why}", shown(&look.file)))),
         None => Ok(()),
     }
+}
+
+/// Prints what was seen of JSON.
+fn documents(name: &str, bytes: u64, kinds: &[Kind], fills: &Fills, args: &InspectArgs) -> Result<()> {
+    if args.json {
+        let look =
+            serde_json::json!({ "file": name, "bytes": bytes, "format": "json", "kinds": kinds, "fills": fills });
+        return super::print(format!("{look:#}\n"));
+    }
+    let mut text = String::new();
+    line(&mut text, "file", &format!("{}: JSON, {} bytes", shown(name), grouped(bytes)));
+    kind_lines(kinds, Some(fills), &mut text);
+    kind_job(name, kinds, &mut text);
+    super::print_lines(&text)
+}
+
+/// The kinds, and what the file holds for the likeliest.
+fn kind_lines(kinds: &[Kind], fills: Option<&Fills>, text: &mut String) {
+    for kind in kinds {
+        let form = kind.form.as_ref().map_or(String::new(), |form| format!(", form {form}"));
+        line(text, "kind", &format!("{} ({}{form}): {}", kind.kind, kind.role, kind.name));
+    }
+    let Some(fills) = fills.filter(|_| !kinds.is_empty()) else { return };
+    line(
+        text,
+        "records",
+        &format!("{} as {}, {} that cannot be read", grouped(fills.records), kinds[0].kind, grouped(fills.rejected)),
+    );
+    let filled: Vec<String> = fills
+        .fields
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name} {}", grouped(*count)))
+        .collect();
+    line(text, "fills", &filled.join(", "));
+    if !fills.mostly_empty.is_empty() {
+        line(text, "empty", &format!("{}: in more than 90 % of the records", fills.mostly_empty.join(", ")));
+    }
+}
+
+/// The input of a job that joins the file with others.
+fn kind_job(name: &str, kinds: &[Kind], text: &mut String) {
+    let Some(kind) = kinds.first() else { return };
+    let path = toml::Value::from(name).to_string();
+    let encoding = kind.encoding.map_or(String::new(), |label| format!("csv = {{ encoding = \"{label}\" }}\n"));
+    let input = format!("[[input]]\nkind = \"{}\"\npath = {path}\n{encoding}", kind.kind);
+    let _ = write!(text, "\nJoined with others (`vtr job init` writes the whole job):\n\n{}", indented(&input));
 }
 
 /// The options as keys of a job, so that they are checked as those are.
@@ -115,8 +179,10 @@ fn text(look: &Look, values: Values) -> String {
         line(&mut text, "hint", hint);
     }
     mapping(look, &mut text);
+    kind_lines(&look.kinds, look.fills.as_ref(), &mut text);
     let job = format!("name = \"mine\"\n\n{}\n[output]\npath = \"out/mine\"\n", look.snippet);
     let _ = write!(text, "\nA job:\n\n{}", indented(&job));
+    kind_job(&look.file, &look.kinds, &mut text);
     text
 }
 

@@ -1,17 +1,101 @@
-//! `vtr job schema`: the JSON Schema of job files.
+//! `vtr job`: the JSON Schema of job files, and a first job for a seller's exports.
 //!
-//! It prints what the types of the job say and adds nothing. It fails only with stdout.
+//! It prints what the types of the job say, or writes a job of what files were seen to be. It fails with stdout, with a file
+//! that is there already, and where no file is of any known kind.
 
-use crate::cli::JobVerb;
-use crate::error::Result;
+use crate::cli::{JobInitArgs, JobVerb};
+use crate::error::{Error, Result};
+use crate::inspect::initial::{self, Found};
+use crate::inspect::kinds;
 use crate::job::spec;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use vtr_kernel::text::shown;
+use walkdir::WalkDir;
 
-/// Prints the schema.
+/// Prints the schema, or writes a job.
 ///
 /// # Errors
-/// If stdout does not take it.
-pub fn run(verb: JobVerb) -> Result<()> {
+/// If stdout does not take it, the job cannot be written, or nothing is known of any file.
+pub fn run(verb: &JobVerb) -> Result<()> {
     match verb {
         JobVerb::Schema => super::print(format!("{:#}\n", spec::schema())),
+        JobVerb::Init(args) => init(args),
     }
+}
+
+fn init(args: &JobInitArgs) -> Result<()> {
+    let to_stdout = args.out == Path::new("-");
+    if !to_stdout && args.out.exists() {
+        let out = args.out.display();
+        return Err(Error::Usage(format!(
+            "{out} is there already; name another file with -o, or print the job with -o -"
+        )));
+    }
+    let sources = crate::job::sources()?;
+    let book = crate::job::shelf::book(&[])?;
+    let root = match args.out.parent().filter(|folder| !to_stdout && !folder.as_os_str().is_empty()) {
+        Some(folder) => folder.to_path_buf(),
+        None => PathBuf::from("."),
+    };
+    let root = std::path::absolute(&root).map_err(|error| Error::failed("the job's folder has no path", error))?;
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    for path in files(&args.files)? {
+        let whole = std::path::absolute(&path).map_err(|error| Error::failed("a file has no path", error))?;
+        let relative = crate::scan::files::shown(&root, &whole, path.is_absolute());
+        let (_, limits) = crate::job::input_of(&path, &[])?;
+        let origin = crate::inspect::origin(&path)?;
+        match kinds::kinds(&sources, &origin, &relative, &limits) {
+            Ok(kinds) if !kinds.is_empty() => {
+                let kind = kinds.into_iter().next().expect("one is there");
+                found.push(Found { shown: relative, kind });
+            }
+            Ok(_) => others.push((relative, "is of no known kind; `vtr inspect` says what it holds".to_owned())),
+            Err(what) => others.push((relative, what)),
+        }
+    }
+    for (path, what) in &others {
+        eprintln!("left out: {}: {}", shown(path), shown(what));
+    }
+    if found.is_empty() {
+        return Err(Error::Input(
+            "no file is of a known kind; `vtr inspect FILE` looks at one and prints a job for it".into(),
+        ));
+    }
+    let others: Vec<String> = others.into_iter().map(|(path, _)| path).collect();
+    let text = initial::job(&args.name, &found, &others, &sources, &book);
+    if to_stdout {
+        return super::print(text);
+    }
+    let unwritten = |error| Error::failed(format!("cannot write {}", args.out.display()), error);
+    let mut file = std::fs::File::create_new(&args.out).map_err(unwritten)?;
+    file.write_all(text.as_bytes()).map_err(unwritten)?;
+    let out = args.out.display().to_string();
+    super::print_lines(&format!(
+        "{} file{} in {}; next: vtr run {}\n",
+        found.len(),
+        if found.len() == 1 { "" } else { "s" },
+        shown(&out),
+        shown(&out)
+    ))
+}
+
+/// All files, those of folders in the order of their names; what tools hide is left out.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for path in paths {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let hides = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(['.', '_']);
+        let walk = WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter();
+        for entry in walk.filter_entry(|entry| entry.depth() == 0 || !hides(entry.file_name())) {
+            let entry = entry.map_err(|error| Error::failed(format!("cannot list {}", path.display()), error))?;
+            if entry.file_type().is_file() {
+                files.push(entry.into_path());
+            }
+        }
+    }
+    Ok(files)
 }

@@ -72,7 +72,7 @@ pub fn run(cli: Cli) -> Result<()> {
         }
         Verb::Inspect(args) => inspect::run(args, global),
         Verb::TryFile => crate::scan::isolate::answer(&mut std::io::stdin().lock()),
-        Verb::Job(verb) => job::run(*verb),
+        Verb::Job(verb) => job::run(verb),
         Verb::Completions(args) => completions::run(args.shell),
         Verb::Man(args) => man::run(args.verb.as_deref()),
     }

@@ -11,6 +11,7 @@ mod hostile;
 mod identity;
 mod inputs;
 mod invariance;
+mod kinds;
 mod leftovers;
 mod matrix;
 mod memory;

@@ -3,6 +3,7 @@
 //! It decodes with the guards of the run's own reader. Columns of fractions are refused for what should be exact text.
 
 use super::{Counts, Each, Heading, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
+use crate::scan::Origin;
 use crate::scan::footer;
 use crate::scan::parquet::{BATCH_ROWS, batch_rows, check, guarded, leaves, plain};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
@@ -52,13 +53,27 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
     Ok(Ok(counts))
 }
 
+/// The names of the columns.
+pub(super) fn names(origin: &Origin) -> Result<Vec<String>, String> {
+    Ok(names_of(&footer_of(origin)?))
+}
+
+fn names_of(metadata: &ArrowReaderMetadata) -> Vec<String> {
+    metadata.schema().fields().iter().map(|field| field.name().clone()).collect()
+}
+
+fn footer_of(origin: &Origin) -> Result<ArrowReaderMetadata, String> {
+    let data = origin.open()?;
+    let options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
+    let footer = Arc::new(footer::read(&data, origin.bytes(), footer::Head::Looked, &options)?);
+    plain(&footer).map_err(|error| format!("its columns cannot be understood: {error}"))
+}
+
 /// The footer, and the columns that are read.
 fn open<'a>(file: &RawFile, reading: &Reading<'a>) -> Result<(ArrowReaderMetadata, Vec<Heading<'a>>), String> {
-    let data = file.origin.open()?;
-    let options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
-    let footer = Arc::new(footer::read(&data, file.origin.bytes(), footer::Head::Looked, &options)?);
-    let metadata = plain(&footer).map_err(|error| format!("its columns cannot be understood: {error}"))?;
-    let names: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let metadata = footer_of(file.origin)?;
+    let footer = metadata.metadata().clone();
+    let names = names_of(&metadata);
     let max = reading.limits.max_columns;
     if names.len() > max {
         return Err(format!(

@@ -130,6 +130,14 @@ pub(crate) fn read(
     }
 }
 
+/// The names of a Parquet file's columns.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(crate) fn column_names(origin: &Origin) -> Result<Vec<String>, String> {
+    columnar::names(origin)
+}
+
 /// How a file of a kind is written, by its suffix; `None`: the kind's files are not called so.
 pub(crate) fn format_of(shown: &str, wanted: Format) -> Option<(Format, Packing)> {
     let lower = shown.to_ascii_lowercase();

@@ -1,0 +1,189 @@
+//! A whole job for a folder of a seller's exports.
+//!
+//! It groups files by kind and folder, and takes sellers, marketplaces and times of writing out of their paths where all paths
+//! of a group say them alike. It writes nothing that it did not see; what is missing stands in the job as a sentence.
+
+use super::kinds::Kind;
+use regex::Regex;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::LazyLock;
+use vtr_kernel::Book;
+use vtr_kernel::sources::{Field, Profile, Role, Sources};
+
+/// A file of the job and what it is.
+pub struct Found {
+    /// Its path relative to the job, with `/`.
+    pub shown: String,
+    /// Its likeliest kind.
+    pub kind: Kind,
+}
+
+/// An `[[input]]`.
+struct Group<'a> {
+    kind: &'a Kind,
+    files: Vec<&'a str>,
+}
+
+/// The text of a job that reads the files; `others` are the files that lie beside them and are of no kind.
+pub fn job(name: &str, found: &[Found], others: &[String], sources: &Sources, book: &Book) -> String {
+    let mut groups: BTreeMap<(usize, &str, &str, Option<&str>, &str), Group> = BTreeMap::new();
+    for file in found {
+        let (folder, suffix) = (folder(&file.shown), suffix(&file.shown));
+        let role = Role::ALL.iter().position(|role| role.name() == file.kind.role).unwrap_or(usize::MAX);
+        let group = groups.entry((role, &file.kind.kind, folder, file.kind.encoding, suffix));
+        group.or_insert(Group { kind: &file.kind, files: Vec::new() }).files.push(&file.shown);
+    }
+    let all: Vec<&str> =
+        found.iter().map(|file| file.shown.as_str()).chain(others.iter().map(String::as_str)).collect();
+    let mut text = format!("name = {}\n", quoted(name));
+    for group in groups.values() {
+        text += "\n";
+        text += &input(group, &all, sources, book);
+    }
+    let _ = write!(text, "\n[output]\npath = {}\n", quoted(&format!("out/{name}")));
+    let has = |role: Role| found.iter().any(|file| file.kind.role == role.name());
+    let lends = |field: Field| {
+        found
+            .iter()
+            .filter_map(|file| sources.profile(&file.kind.kind).ok())
+            .any(|profile| profile.column(field).is_some())
+    };
+    if !has(Role::Shipments) {
+        text += "\n# No file here makes packages: add shipping confirmations, Orders API documents or your own shipments.\n";
+    }
+    if !lends(Field::PromisedDeliveryAt) {
+        text += "\n# No file here says which delivery was promised: add an order report with `latest-delivery-date`, or Orders API documents.\n";
+    }
+    if !has(Role::Events) && !lends(Field::PackageStatus) {
+        text += "\n# No file here says what carriers scanned: numbers alone will be judged. Add the events of a tracking service.\n";
+    }
+    text
+}
+
+fn input(group: &Group, all: &[&str], sources: &Sources, book: &Book) -> String {
+    let mut text = format!("# {}\n[[input]]\nkind = {}\n", group.kind.name, quoted(&group.kind.kind));
+    let _ = writeln!(text, "path = {}", paths(group, all));
+    if let Some(encoding) = group.kind.encoding {
+        let _ = writeln!(text, "csv = {{ encoding = {} }}", quoted(encoding));
+    }
+    let profile = sources.profile(&group.kind.kind).ok();
+    let pattern = pattern(&group.files, book);
+    let said = pattern.as_deref().unwrap_or("");
+    if let Some(pattern) = &pattern {
+        let _ = write!(text, "[input.from_path]\npattern = '{pattern}'\n");
+    }
+    let is_spine = group.kind.role == Role::Shipments.name();
+    let reads = |field: Field| {
+        let is_constant = |profile: &Profile| profile.constants.iter().any(|(known, _)| *known == field);
+        profile.is_some_and(|profile| profile.column(field).is_some() || is_constant(profile))
+    };
+    let mut missing: Vec<&str> = Vec::new();
+    for field in [Field::SellerId, Field::Marketplace] {
+        let is_needed = is_spine || field == Field::SellerId && group.kind.role == Role::Orders.name();
+        if is_needed && !reads(field) && !said.contains(&format!("?<{}>", field.name())) {
+            missing.push(field.name());
+        }
+    }
+    if !missing.is_empty() {
+        let _ = writeln!(
+            text,
+            "# Neither the files nor their paths say {}: write it here.\n[input.constants]",
+            missing.join(" and ")
+        );
+        for name in missing {
+            let example = if name == "marketplace" { "US" } else { "MY-SELLER-ID" };
+            let _ = writeln!(text, "{name} = {}", quoted(example));
+        }
+    }
+    text
+}
+
+/// A glob where it names these files and no other that was seen, else the files.
+fn paths(group: &Group, all: &[&str]) -> String {
+    let (Some(first), false) = (group.files.first(), group.files.len() == 1) else {
+        return quoted(group.files.first().unwrap_or(&""));
+    };
+    let (folder, suffix) = (folder(first), suffix(first));
+    let named = |shown: &&&str| self::folder(shown) == folder && self::suffix(shown) == suffix;
+    if all.iter().filter(named).count() == group.files.len() && !folder.contains(['*', '?', '[', '{']) {
+        return quoted(&format!("{folder}*{suffix}"));
+    }
+    let list: Vec<String> = group.files.iter().map(|file| quoted(file)).collect();
+    format!("[{}]", list.join(", "))
+}
+
+/// Up to and including the last `/`.
+fn folder(shown: &str) -> &str {
+    shown.rfind('/').map_or("", |at| &shown[..=at])
+}
+
+/// `.txt`, `.jsonl.gz`.
+fn suffix(shown: &str) -> &str {
+    let name = &shown[folder(shown).len()..];
+    let inner = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
+    inner.rfind('.').map_or("", |at| &name[at..])
+}
+
+/// What a part of a path says.
+fn meaning(part: &str, book: &Book) -> Option<Field> {
+    static SELLER: LazyLock<Regex> = LazyLock::new(|| Regex::new("^A[0-9A-Z]{9,20}$").expect("the pattern is sound"));
+    static WRITTEN: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{6}Z$").expect("the pattern is sound"));
+    let is_code = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_uppercase()) || part.len() > 9;
+    if WRITTEN.is_match(part) {
+        Some(Field::WrittenAt)
+    } else if is_code && matches!(book.resolve_marketplace(part), Some(vtr_kernel::policy::Marketplace::Known(_))) {
+        Some(Field::Marketplace)
+    } else {
+        SELLER.is_match(part).then_some(Field::SellerId)
+    }
+}
+
+/// A pattern over the paths that says sellers, marketplaces and times of writing, if all paths fit one.
+fn pattern(files: &[&str], book: &Book) -> Option<String> {
+    let first = files.first()?;
+    let own = of_path(first, book)?;
+    let pattern = Regex::new(&own).ok()?;
+    let fits = |file: &&str| {
+        let groups = pattern.captures(file)?;
+        let mut names = pattern.capture_names().flatten();
+        names
+            .all(|name| {
+                groups.name(name).is_some_and(|group| meaning(group.as_str(), book).map(Field::name) == Some(name))
+            })
+            .then_some(())
+    };
+    files.iter().all(|file| fits(file).is_some()).then_some(own)
+}
+
+fn of_path(path: &str, book: &Book) -> Option<String> {
+    let mut parts: Vec<(&str, Option<char>)> = Vec::new();
+    let mut rest = path;
+    while let Some(at) = rest.find(['/', '_', '.']) {
+        parts.push((&rest[..at], rest[at..].chars().next()));
+        rest = &rest[at + 1..];
+    }
+    parts.push((rest, None));
+    let meanings: Vec<Option<Field>> = parts.iter().map(|(part, _)| meaning(part, book)).collect();
+    // Of several parts that say the same the last counts.
+    let is_last = |at: usize| meanings[at].is_some() && !meanings[at + 1..].contains(&meanings[at]);
+    let (begin, end) = ((0..parts.len()).find(|at| is_last(*at))?, (0..parts.len()).rfind(|at| is_last(*at))?);
+    let mut pattern = if begin == 0 { "^".to_owned() } else { regex::escape(&parts[begin - 1].1?.to_string()) };
+    for (at, (_, separator)) in parts.iter().enumerate().take(end + 1).skip(begin) {
+        match meanings[at].filter(|_| is_last(at)) {
+            Some(Field::WrittenAt) => pattern += "(?<written_at>[0-9-]{10}T[0-9]{6}Z)",
+            Some(field) => {
+                let _ = write!(pattern, "(?<{}>[^/_.]+)", field.name());
+            }
+            None => pattern += "[^/_.]*",
+        }
+        let behind = separator.map(|separator| regex::escape(&separator.to_string()));
+        pattern += &behind.unwrap_or_else(|| "$".to_owned());
+    }
+    Some(pattern)
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}

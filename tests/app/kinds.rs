@@ -1,0 +1,106 @@
+//! Which kinds files are, and a first job for a folder of exports.
+
+use crate::support::{root, text, vtr_in};
+use std::fs;
+use std::path::Path;
+
+fn headings(name: &str) -> Vec<u8> {
+    let mut bytes = fs::read(root().join("tests/data/report_headers").join(name)).unwrap();
+    if !bytes.ends_with(b"\n") {
+        bytes.extend(b"\n");
+    }
+    bytes
+}
+
+fn put(folder: &Path, name: &str, bytes: impl AsRef<[u8]>) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// A seller's exports.
+fn exports() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for seller in ["A1BRIGHTONTOYS", "A1QUICKPICKDE0"] {
+        let file = [&headings("ship_confirm_feed__classic.tsv")[..], b"O-1\t\t\t2025-03-01\tUPS\t\t1Z\t\n"].concat();
+        put(at, &format!("raw/confirm/{seller}_GB_2025-03-01T101500Z.txt"), file);
+    }
+    let cells = headings("order_report__with_ship_windows.tsv").split(|byte| *byte == b'\t').count();
+    let row = vec!["\u{e9}"; cells].join("\t") + "\n";
+    let latin: Vec<u8> = row.chars().map(|sign| sign as u8).collect();
+    put(at, "raw/orders/A1BRIGHTONTOYS.txt", [headings("order_report__with_ship_windows.tsv"), latin].concat());
+    put(at, "raw/jp/A1HOBBYTOKYO00.txt", headings("ship_confirm_feed__jp_shift_jis.txt"));
+    put(at, "raw/jp/A1HOBBYTOKYO00.copy.txt", headings("ship_confirm_feed__jp_utf8_copy.txt"));
+    let event =
+        r#"{"tracking_number":"1Z","slug":"ups","checkpoints":[{"checkpoint_time":"2025-03-02","tag":"InTransit"}]}"#;
+    put(at, "raw/tracking/all.jsonl", format!("{event}\n{event}\n"));
+    put(at, "raw/categories.csv", "sku,product_category\nS,Toys\n");
+    put(at, "raw/notes.txt", "call the carrier\n");
+    folder
+}
+
+#[test]
+fn a_job_is_written_for_a_folder_and_never_over_another() {
+    let folder = exports();
+    let made = vtr_in(folder.path(), &["job", "init", "raw", "--name", "shop"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    assert!(text(&made.stderr).contains("left out: raw/notes.txt: is of no known kind"), "{}", text(&made.stderr));
+    let job = fs::read_to_string(folder.path().join("job.toml")).unwrap();
+    let has = [
+        "name = \"shop\"",
+        "kind = \"amazon.ship_confirm\"\npath = \"raw/confirm/*.txt\"",
+        "pattern = '/(?<seller_id>[^/_.]+)_(?<marketplace>[^/_.]+)_(?<written_at>[0-9-]{10}T[0-9]{6}Z)\\.'",
+        "kind = \"amazon.order_report\"\npath = \"raw/orders/A1BRIGHTONTOYS.txt\"\ncsv = { encoding = \"windows-1252\" }",
+        "kind = \"amazon.ship_confirm_jp\"\npath = \"raw/jp/A1HOBBYTOKYO00.txt\"\n[input.from_path]",
+        "kind = \"amazon.ship_confirm_jp\"\npath = \"raw/jp/A1HOBBYTOKYO00.copy.txt\"\ncsv = { encoding = \"utf-8\" }",
+        "kind = \"aftership\"\npath = \"raw/tracking/all.jsonl\"",
+        "kind = \"vtr.category_map\"\npath = \"raw/categories.csv\"",
+        "path = \"out/shop\"",
+    ];
+    for part in has {
+        assert!(job.contains(part), "{part}\n{job}");
+    }
+    assert!(!job.contains("[input.constants]") && !job.contains("# No file"), "{job}");
+    let again = vtr_in(folder.path(), &["job", "init", "raw"]);
+    assert_eq!(again.status.code(), Some(2), "{}", text(&again.stderr));
+    assert_eq!(fs::read_to_string(folder.path().join("job.toml")).unwrap(), job);
+}
+
+#[test]
+fn what_a_folder_lacks_stands_in_the_job() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "confirm.txt", headings("ship_confirm_feed__sp_api_docs.tsv"));
+    let made = vtr_in(folder.path(), &["job", "init", "confirm.txt", "-o", "-"]);
+    let job = text(&made.stdout);
+    for part in
+        ["seller_id = \"MY-SELLER-ID\"", "marketplace = \"US\"", "which delivery was promised", "what carriers scanned"]
+    {
+        assert!(job.contains(part), "{part}\n{job}");
+    }
+    put(folder.path(), "notes.csv", "a,b\n1,2\n");
+    let nothing = vtr_in(folder.path(), &["job", "init", "notes.csv", "-o", "x.toml"]);
+    assert_eq!(nothing.status.code(), Some(3), "{}", text(&nothing.stderr));
+    assert!(!folder.path().join("x.toml").exists());
+}
+
+#[test]
+fn a_look_names_kind_form_and_fields_that_are_mostly_empty() {
+    let folder = exports();
+    let both = ["inspect", "raw/orders/A1BRIGHTONTOYS.txt", "raw/tracking/all.jsonl"];
+    let look = text(&vtr_in(folder.path(), &both).stdout);
+    for part in [
+        "amazon.order_report (orders, form ship_windows)",
+        "csv = { encoding = \"windows-1252\" }",
+        "all.jsonl: JSON",
+        "aftership (events)",
+        "2 as aftership, 0 that cannot be read",
+        "substatus: in more than 90 % of the records",
+    ] {
+        assert!(look.contains(part), "{part}\n{look}");
+    }
+    let json = vtr_in(folder.path(), &["inspect", "raw/tracking/all.jsonl", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["kinds"][0]["kind"], "aftership");
+    assert_eq!(json["fills"]["records"], 2);
+}
