@@ -75,11 +75,10 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
         survey.keep_known(plan);
     }
     facts::note_survey(&survey, report);
-    let axis = tables::time_axis(plan);
     let (goes_on, folded) = loop {
         let progress = Progress::begin("reading", survey.units.iter().map(|unit| unit.rows).sum(), visibility);
-        let folded = fold::fold(plan, &survey, &axis, &progress, reader, report);
-        let known = folded.and_then(|folded| Ok((reach::goes_on(plan, &survey, &axis, &folded, reader)?, folded)));
+        let folded = fold::fold(plan, &survey, &progress, reader, report);
+        let known = folded.and_then(|folded| Ok((reach::goes_on(plan, &survey, &folded, reader)?, folded)));
         match known {
             // Nothing of a file that turns out bad half way may count: what was folded is dropped, and the rest folded anew.
             Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,

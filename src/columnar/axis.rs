@@ -88,7 +88,6 @@ impl TimeAxis {
         self.starts.get(usize::from(segment)).copied().unwrap_or(Day::MIN)
     }
 
-    #[cfg(test)]
     /// The segment that begins on a day; `None` if none does.
     pub(crate) fn segment_from(&self, start: Day) -> Option<u16> {
         self.starts.binary_search(&start).ok().map(|segment| segment as u16)

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 
 /// A cell and its count: 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Time and codes, as [`Layout`](crate::keys::Layout) packs them.
     pub key: u64,
     /// The code of a category or of a typed name.

@@ -7,10 +7,14 @@ use crate::asides::Aside;
 use crate::copies::{Of, text_hash};
 use crate::input::{CellRules, Column, Kind};
 use crate::keys::SharedKeys;
+use crate::refusal::InputError;
 use crate::resolve::{Amounts, Flags, Labels, Origin, Resolver, Times, Typed};
 use crate::settings::Identity;
+use crate::source::Input;
 use crate::texts::{Marks, Texts, holds_numbers};
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::DataType;
+use std::cell::Cell;
 use vtr_kernel::carrier::CarrierName;
 use vtr_kernel::facts::{CurrencyField, FulfilledBy, OrderState, ScanColumns, category_label};
 use vtr_kernel::lane::Country;
@@ -18,16 +22,6 @@ use vtr_kernel::policy::{Marketplace, ProgrammeId};
 use vtr_kernel::service::Service;
 use vtr_kernel::words::Word;
 use vtr_kernel::{Book, countries, wrapper};
-
-/// The file whose rows are folded.
-pub struct FileSource<'a> {
-    /// Its index in name order.
-    pub file: u32,
-    /// Columns with one value; all others are those of the batches.
-    pub constants: &'a [(Column, String)],
-    /// How its cells are read.
-    pub cells: &'a CellRules,
-}
 
 /// What the text of a marketplace was resolved to.
 #[derive(Clone, Copy)]
@@ -159,32 +153,20 @@ fn known<T>(word: Word<T>, aside: &mut Option<Aside>) -> T {
     word.meaning()
 }
 
-/// Refuses a batch with a column of a type that cannot be read.
-fn can_be_read(batch: &RecordBatch) -> Result<(), String> {
-    let columns = batch.schema_ref().fields().iter();
-    let mut columns = columns.zip(batch.columns()).filter_map(|(f, array)| Some((Column::from_name(f.name())?, array)));
-    columns.try_for_each(|(column, array)| {
-        column.read_as(array.data_type())?;
-        only_nan(column, array)
-    })
-}
-
 /// Refuses numbers in a text column: a float has damaged them. Of a tracking number scans can still speak.
-fn only_nan(column: Column, array: &ArrayRef) -> Result<(), String> {
-    let is_text = matches!(column.kind(), Kind::Label | Kind::Text) && column != Column::TrackingNumber;
-    match array.data_type() {
-        kind if is_text && kind.is_floating() && holds_numbers(array)? => Err(column.refuse_float(kind)),
-        _ => Ok(()),
+fn only_nan(batch: &RecordBatch) -> Result<(), InputError> {
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+    for (column, array) in columns.filter_map(|(field, array)| Some((Column::from_name(field.name())?, array))) {
+        let kind = array.data_type();
+        let is_text = matches!(column.kind(), Kind::Label | Kind::Text) && column != Column::TrackingNumber;
+        if is_text && kind.is_floating() {
+            let holds_numbers = holds_numbers(array).map_err(|why| InputError::unreadable(column, kind, why))?;
+            if holds_numbers {
+                return Err(column.refuse_float(kind));
+            }
+        }
     }
-}
-
-/// Where the cells of a column come from: the batch's own schema tells, whatever else its file has.
-fn origin<'b>(source: &FileSource<'b>, batch: &'b RecordBatch, column: Column) -> Origin<'b> {
-    let constant = || source.constants.iter().find(|(constant, _)| *constant == column);
-    match batch.column_by_name(column.name()) {
-        Some(array) => Origin::Array(array),
-        None => constant().map_or(Origin::Absent, |(_, text)| Origin::Constant(text)),
-    }
+    Ok(())
 }
 
 fn scan_columns(has_first: bool, has_delivery: bool) -> ScanColumns {
@@ -200,19 +182,39 @@ impl Resolvers {
     /// The columns of a batch; to be given back to [`keep`](Resolvers::keep).
     ///
     /// # Errors
-    /// A column whose type cannot be read.
+    /// A column whose values cannot be read as its type says.
     pub(crate) fn columns<'b>(
         &mut self,
-        source: &'b FileSource<'b>,
+        input: &'b Input,
         batch: &'b RecordBatch,
         keys: &SharedKeys,
         book: &Book,
         identity: Option<Identity>,
         held: &'b mut Held,
+    ) -> Result<Columns<'b>, InputError> {
+        only_nan(batch)?;
+        // Columns are asked for one after the other: the last one asked for is the one at fault.
+        let last = Cell::new(Column::SellerId);
+        let origin = |column: Column| {
+            last.set(column);
+            input.origin(batch, column)
+        };
+        self.read(&origin, input.cells(), keys, book, identity, held).map_err(|why| {
+            let array = batch.column_by_name(last.get().name());
+            InputError::unreadable(last.get(), array.map_or(&DataType::Null, |array| array.data_type()), why)
+        })
+    }
+
+    fn read<'b>(
+        &mut self,
+        origin: &dyn Fn(Column) -> Origin<'b>,
+        cells: &CellRules,
+        keys: &SharedKeys,
+        book: &Book,
+        identity: Option<Identity>,
+        held: &'b mut Held,
     ) -> Result<Columns<'b>, String> {
-        can_be_read(batch)?;
-        let origin = |column| origin(source, batch, column);
-        let (cells, r) = (source.cells, self);
+        let r = self;
         let has = |column| !matches!(origin(column), Origin::Absent);
         let (order, order_marks) = Texts::identifiers(&origin(Column::OrderId), cells, &mut held.order)?;
         let (package, package_marks) = Texts::identifiers(&origin(Column::PackageId), cells, &mut held.package)?;

@@ -3,8 +3,8 @@
 //! It does not choose among copies; whoever holds the records of all threads does. A record that
 //! the fold did not give is a broken invariant and panics.
 
-use crate::keys::{Layout, time};
-use crate::partial::{Partial, week_monday};
+use crate::keys::{Layout, TIME_SHIFT, time};
+use crate::partial::{Partial, Piece, week_index, week_monday};
 use crate::rows::Row;
 use crate::settings::{Beside, Identity, Settings, Unit, row_keys};
 use crate::tallies::{FileTally, Weeks};
@@ -27,14 +27,14 @@ pub struct Copy {
     pub file: u32,
     /// Its record number.
     pub record: u64,
-    /// Key of its cell by carrier and week, which holds all its codes but those that follow.
-    pub cell: u64,
-    /// What stands beside its codes.
-    pub beside: Beside,
     /// Its day.
     pub day: Day,
+    /// Key of its cell by carrier and week, which holds all its codes but those that follow.
+    pub(crate) cell: u64,
+    /// What stands beside its codes.
+    pub(crate) beside: Beside,
     /// Whether a value it hung on was unknown.
-    pub unpriced: bool,
+    pub(crate) unpriced: bool,
 }
 
 /// The bits of a packed position that hold the record.
@@ -47,6 +47,12 @@ pub const MOST_FILES: usize = 1 << (64 - RECORD_BITS - SMALL_BITS);
 impl Copy {
     /// Bytes of one on disk.
     pub const BYTES: usize = 56;
+
+    /// A record of a row that is counted nowhere, for those who only choose among copies.
+    pub fn uncounted(hash: (u64, u64), version: i64, (file, record): (u32, u64), day: Day) -> Copy {
+        let cell = u64::from(week_index(day)) << TIME_SHIFT;
+        Copy { hash, version, file, record, day, cell, beside: Beside::default(), unpriced: false }
+    }
 
     /// What became of it.
     ///
@@ -99,7 +105,7 @@ impl Copy {
 
 /// Takes the counts of superseded rows out again.
 pub struct Subtractor<'a> {
-    settings: &'a Settings<'a>,
+    settings: &'a Settings,
     layout: Layout,
     taken: Taken,
 }
@@ -107,8 +113,7 @@ pub struct Subtractor<'a> {
 /// What was taken out.
 #[derive(Default)]
 pub struct Taken {
-    /// The counts, negative.
-    pub partial: Partial,
+    partial: Partial,
     /// Judged rows by week and class, negative.
     pub weeks: Weeks,
     /// The rows of each file, to be taken out of its tally; and how many they are.
@@ -119,8 +124,8 @@ pub struct Taken {
 
 impl<'a> Subtractor<'a> {
     /// Nothing taken out yet.
-    pub fn new(settings: &'a Settings<'a>) -> Subtractor<'a> {
-        Subtractor { settings, layout: Layout::of(settings.terms.book), taken: Taken::default() }
+    pub(crate) fn new(settings: &'a Settings) -> Subtractor<'a> {
+        Subtractor { settings, layout: Layout::of(&settings.book), taken: Taken::default() }
     }
 
     /// Takes out one row; whether a list of rows holds it.
@@ -142,9 +147,19 @@ impl<'a> Subtractor<'a> {
         keys.in_range && (in_defects || self.settings.lists_judged(copy.day))
     }
 
-    /// What was taken out so far.
-    pub fn taken(&mut self) -> &mut Taken {
-        &mut self.taken
+    /// Bytes that the counts taken out need.
+    pub fn bytes(&self) -> usize {
+        self.taken.partial.bytes()
+    }
+
+    /// The counts taken out so far, negative and packed; there are none afterwards.
+    pub fn take_pieces(&mut self) -> Vec<Piece> {
+        self.taken.partial.take()
+    }
+
+    /// What else was taken out.
+    pub fn taken(self) -> Taken {
+        self.taken
     }
 }
 

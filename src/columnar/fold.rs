@@ -2,31 +2,30 @@
 //!
 //! Each row ends in exactly one place: rejected, after `as_of`, outside the range, or judged; which
 //! of its copies is superseded is settled later, from the [`Copy`] records that the fold hands on.
-//! It fails only on a column of a type that [`Column::read_as`](crate::input::Column::read_as)
-//! refuses.
+//! It refuses a batch of other columns than its input's, and one whose values cannot be read as what they must be.
 
-pub use crate::columns::FileSource;
 pub use crate::copies::{Copy, MOST_FILES, Subtractor, Taken};
-pub use crate::reject::{Records, Reject, shown_cell, shown_value};
-pub use crate::settings::{Beside, Identity, Settings, Unit};
+pub use crate::reject::{Records, Reject, Rejects, shown_cell, shown_value};
 pub use crate::tallies::{Due, FileTally, Later, Weeks};
 
 use crate::asides::{Aside, Asides};
-use crate::columns::{Columns, CountryCell, Held, MarketCell, Resolvers};
+use crate::columns::{Columns, Held, Resolvers};
 use crate::copies::{Of, copy, text_hash};
 use crate::defects::{Listed, Rows as ListedRows};
 use crate::input::Column;
+use crate::judge::{Counts, Judge};
 use crate::keys::{Circumstances, Codes, Layout, SharedKeys, market_from_code};
-use crate::partial::{Partial, RowKeys, week_index};
-use crate::resolve::{Cell, Labels, fault_text};
+use crate::partial::{Partial, Piece, RowKeys, week_index};
+use crate::refusal::InputError;
 use crate::rows::{BLOCK, Row, Rows};
-use crate::settings::row_keys;
+use crate::settings::{Beside, LaterRows, Settings, row_keys};
+use crate::source::Input;
 use arrow::array::RecordBatch;
 use std::ops::RangeInclusive;
 use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
 use vtr_kernel::facts::{Facts, FulfilledBy, Notice, OrderState, Tracking};
 use vtr_kernel::instant::Moment;
-use vtr_kernel::ladder::{Selected, Verdict, judge, judge_by, select_any, selecting_day, zone};
+use vtr_kernel::ladder::{Selected, Terms, Verdict, judge_by, select_any, selecting_day, zone};
 use vtr_kernel::mend::{Mending, Outcome};
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Reason;
@@ -37,8 +36,6 @@ use vtr_kernel::strays::{Bounds, Stray, is_filler};
 pub struct Yield {
     /// Counts of the file's rows.
     pub tally: FileTally,
-    /// Rejected rows, in order.
-    pub rejects: Vec<Reject>,
     /// A record for every row that may have copies.
     pub copies: Vec<Copy>,
     /// Rows of defects in the asked range, in no order; see [`LISTED`](crate::defects::LISTED) for the columns.
@@ -67,6 +64,8 @@ pub enum Fate<'a> {
         facts: &'a Facts<'a>,
         /// The verdict.
         verdict: &'a Verdict,
+        /// The rules that it falls under; `None`: it is on no marketplace.
+        selected: &'a Option<Selected<'a>>,
         /// Its package.
         package: &'a str,
         /// What makes it a copy of another; `None` if copies are not sought.
@@ -81,15 +80,19 @@ struct Scratch {
     identity: Vec<u8>,
 }
 
-/// Folds batches on one thread.
-pub struct Folder<'a> {
-    settings: &'a Settings<'a>,
+/// Counts the rows of batches, on one thread; any number of counters of one judge may count at once.
+///
+/// See [`Judge::counter`] for an example.
+pub struct Counter<'a> {
+    judge: &'a Judge,
+    settings: &'a Settings,
     keys: &'a SharedKeys,
+    pub(crate) terms: Terms<'a>,
     layout: Layout,
     resolvers: Resolvers,
     partial: Partial,
-    utc: Zone,
-    plausible: Plausible,
+    pub(crate) utc: Zone,
+    pub(crate) plausible: Plausible,
     /// Hashes of the marketplaces' names by their codes; none if copies are not sought.
     market_hashes: Vec<(u64, u64)>,
     out: Yield,
@@ -100,8 +103,8 @@ pub struct Folder<'a> {
 }
 
 /// Days that a promise or a shipment can lie on.
-struct Plausible {
-    days: RangeInclusive<Day>,
+pub(crate) struct Plausible {
+    pub(crate) days: RangeInclusive<Day>,
     /// Instants that lie on such a day in every time zone.
     instants: std::ops::Range<Micros>,
 }
@@ -113,7 +116,7 @@ impl Plausible {
         Plausible { days: FIRST_DAY..=last, instants }
     }
 
-    fn contains(&self, moment: Moment, clock: &Zone) -> bool {
+    pub(crate) fn contains(&self, moment: Moment, clock: &Zone) -> bool {
         match moment {
             Moment::Instant(instant) if self.instants.contains(&instant) => true,
             moment => self.days.contains(&moment.day(clock)),
@@ -142,17 +145,20 @@ fn codes(row: &Row, verdict: &Verdict, outcome: Outcome) -> Codes {
     }
 }
 
-impl<'a> Folder<'a> {
-    /// A folder without counts.
-    pub fn new(settings: &'a Settings<'a>, keys: &'a SharedKeys) -> Folder<'a> {
-        Folder {
+impl<'a> Counter<'a> {
+    /// A counter that has counted nothing yet; `keys` gives texts their codes.
+    pub(crate) fn new(judge: &'a Judge, keys: &'a SharedKeys) -> Counter<'a> {
+        let settings = judge.settings();
+        Counter {
+            judge,
             settings,
             keys,
-            layout: Layout::of(settings.terms.book),
+            terms: settings.terms(),
+            layout: Layout::of(&settings.book),
             resolvers: Resolvers::default(),
             partial: Partial::default(),
             utc: Zone::utc(),
-            plausible: Plausible::of(settings.terms.as_of),
+            plausible: Plausible::of(settings.as_of),
             market_hashes: market_hashes(settings),
             out: Yield::default(),
             defects: ListedRows::default(),
@@ -167,22 +173,21 @@ impl<'a> Folder<'a> {
         self.seeks_later = seeks;
     }
 
-    /// Folds the rows of a batch whose fields are named by canonical columns.
+    /// Counts the rows of a batch, and gives those that cannot be judged, in order.
     ///
     /// # Errors
-    /// A column whose type cannot be read, or more different texts than fit; nothing of the batch is
-    /// counted then.
-    pub fn batch(&mut self, source: &FileSource, batch: &RecordBatch, records: &Records) -> Result<(), String> {
-        let (book, identity) = (self.settings.terms.book, self.settings.identity);
+    /// A batch of other columns than the input's, values that cannot be read as what they must be (numbers that a
+    /// float has cut, bytes that are no text), or more different texts than fit; nothing of the batch is counted then.
+    pub fn add(&mut self, input: &Input, batch: &RecordBatch, records: &Records) -> Result<Rejects, InputError> {
         let mut held = Held::default();
-        let columns = self.resolvers.columns(source, batch, self.keys, book, identity, &mut held)?;
+        let columns = self.columns(input, batch, &mut held)?;
         self.keys.check()?;
         let asides = &mut self.out.asides;
         columns.each_aside(batch.num_rows(), &mut |column, row, kind| asides.note(kind, column, records.number(row)));
         let (mut block, mut selected, mut scratch) = (Rows::new(), [None; BLOCK], Scratch::default());
-        let mut first = 0;
+        let (mut first, mut rejects) = (0, Vec::new());
         while first < batch.num_rows() {
-            let rows = block.read(&columns, source.cells, first, batch.num_rows());
+            let rows = block.read(&columns, input.cells(), first, batch.num_rows());
             // What hangs on one memory access after another is looked up for all rows of the block in one go:
             // the processor then works on several of them at once.
             for (at, row) in (first..).zip(&mut *rows) {
@@ -194,45 +199,44 @@ impl<'a> Folder<'a> {
                 later.into_iter().for_each(|later| self.out.tally.see_later(later));
             }
             for (row, selected) in rows.iter().zip(&mut selected) {
-                *selected = select_any(&row.facts, self.settings.terms.book, row.day);
+                *selected = select_any(&row.facts, self.terms.book, row.day);
             }
             for ((at, row), selected) in (first..).zip(&*rows).zip(&selected) {
                 if row.is_sound {
-                    self.place(&columns, source, (at, row, selected), records, &mut scratch);
+                    self.place(&columns, input, (at, row, selected), records, &mut scratch);
                 } else {
-                    let reject = self.first_fault(&columns, source, batch, records, at);
-                    self.reject(reject);
+                    rejects.push(self.first_fault(&columns, input, batch, records, at));
                 }
             }
             first += rows.len();
         }
         self.resolvers.keep(columns);
-        Ok(())
+        self.reject(rejects.len() as u64);
+        Ok(Rejects(rejects))
     }
 
-    /// Tells the fate of each row of a batch instead of counting it.
+    /// Says what becomes of each row of a batch, in order, and counts none.
     ///
     /// # Errors
-    /// As [`Folder::batch`].
+    /// As [`Counter::add`].
     pub fn explain(
         &mut self,
-        source: &FileSource,
+        input: &Input,
         batch: &RecordBatch,
         records: &Records,
         tell: &mut dyn FnMut(usize, Fate),
-    ) -> Result<(), String> {
-        let (book, identity) = (self.settings.terms.book, self.settings.identity);
+    ) -> Result<(), InputError> {
         let mut held = Held::default();
-        let columns = self.resolvers.columns(source, batch, self.keys, book, identity, &mut held)?;
+        let columns = self.columns(input, batch, &mut held)?;
         let (mut block, mut scratch) = (Rows::new(), Scratch::default());
         let mut first = 0;
         while first < batch.num_rows() {
-            let rows = block.read(&columns, source.cells, first, batch.num_rows());
+            let rows = block.read(&columns, input.cells(), first, batch.num_rows());
             for (at, row) in (first..).zip(&mut *rows) {
                 row.is_sound &= self.is_dated(row);
                 self.set_strays_aside(row, records, at);
                 if !row.is_sound {
-                    tell(at, Fate::Rejected(self.first_fault(&columns, source, batch, records, at)));
+                    tell(at, Fate::Rejected(self.first_fault(&columns, input, batch, records, at)));
                     continue;
                 }
                 if self.is_later(row) {
@@ -240,15 +244,16 @@ impl<'a> Folder<'a> {
                     continue;
                 }
                 let facts = row.facts_with(tracking(&columns, row.number, &mut scratch.cleaned).0);
-                let verdict = judge(&facts, row.day, &self.settings.terms);
-                let package = columns.package.get(at, source.cells).unwrap_or(facts.tracking.whole());
-                let clock = zone(self.settings.terms.book, facts.marketplace, &self.utc);
-                let place = (source.file, records.number(at));
+                let selected = select_any(&facts, self.terms.book, row.day);
+                let verdict = judge_by(&facts, row.day, &self.terms, &selected);
+                let package = columns.package.get(at, input.cells()).unwrap_or(facts.tracking.whole());
+                let clock = zone(self.terms.book, facts.marketplace, &self.utc);
+                let place = (input.file(), records.number(at));
                 let copy = self.settings.identity.map(|identity| {
                     let account = self.account(&columns, at, row);
                     copy(identity, account, place, row, package, clock, &mut scratch.identity)
                 });
-                tell(at, Fate::Judged { facts: &facts, verdict: &verdict, package, copy });
+                tell(at, Fate::Judged { facts: &facts, verdict: &verdict, selected: &selected, package, copy });
             }
             first += rows.len();
         }
@@ -256,10 +261,20 @@ impl<'a> Folder<'a> {
         Ok(())
     }
 
-    /// Counts a row that was rejected before it became part of a batch.
-    pub fn reject(&mut self, reject: Reject) {
-        self.out.tally.rejected += 1;
-        self.out.rejects.push(reject);
+    /// The columns of a batch, ready to be read row by row.
+    fn columns<'b>(
+        &mut self,
+        input: &'b Input,
+        batch: &'b RecordBatch,
+        held: &'b mut Held,
+    ) -> Result<Columns<'b>, InputError> {
+        input.check(batch)?;
+        self.resolvers.columns(input, batch, self.keys, self.terms.book, self.settings.identity, held)
+    }
+
+    /// Counts rows that were rejected before they became part of a batch.
+    pub fn reject(&mut self, rows: u64) {
+        self.out.tally.rejected += rows;
     }
 
     /// What was handed on since the last call; to be asked for between files.
@@ -275,18 +290,13 @@ impl<'a> Folder<'a> {
         std::mem::take(&mut self.out.copies)
     }
 
-    /// The rejected rows handed on since the last call; to be asked for often, for all could be.
-    pub fn take_rejects(&mut self) -> Vec<Reject> {
-        std::mem::take(&mut self.out.rejects)
-    }
-
     /// The rows of defects handed on since the last call, once there are so many or their texts come to so
     /// many bytes.
     pub fn take_defects(&mut self, at_least: usize, bytes: usize) -> Option<RecordBatch> {
         if self.defects.len() < at_least && self.defects.bytes(self.keys) < bytes {
             return None;
         }
-        self.defects.finish(self.keys, self.settings.terms.book)
+        self.defects.finish(self.keys, self.terms.book)
     }
 
     /// The judged rows handed on since the last call, once there are so many.
@@ -294,23 +304,28 @@ impl<'a> Folder<'a> {
         if self.judged.len() < at_least && self.judged.bytes(self.keys) < bytes {
             return None;
         }
-        self.judged.finish(self.keys, self.settings.terms.book)
+        self.judged.finish(self.keys, self.terms.book)
     }
 
-    /// The counts so far; to be asked for their size often, and taken when they are too many.
-    pub fn partial(&mut self) -> &mut Partial {
-        &mut self.partial
+    /// Bytes that the counts take now; to be asked for often.
+    pub fn bytes(&self) -> usize {
+        self.partial.bytes()
     }
 
-    /// The counts of everything folded and not yet taken.
-    pub fn finish(self) -> Partial {
-        self.partial
+    /// The counts so far, packed for memory or disk; there are none afterwards.
+    pub fn take_pieces(&mut self) -> Vec<Piece> {
+        self.partial.take()
+    }
+
+    /// The counts of everything counted and not yet taken.
+    pub fn counts(self) -> Counts<'a> {
+        Counts::of(self.judge, self.partial)
     }
 
     /// Places a row in time; whether nothing about it is to be rejected.
     #[inline]
     fn is_dated(&self, row: &mut Row) -> bool {
-        let (book, facts) = (self.settings.terms.book, &row.facts);
+        let (book, facts) = (self.terms.book, &row.facts);
         let day = selecting_day(book, facts.marketplace, facts.promised, facts.shipped, &self.utc);
         let clock = zone(book, facts.marketplace, &self.utc);
         let wrong = |moment: Option<Moment>| moment.is_some_and(|moment| !self.plausible.contains(moment, clock));
@@ -332,7 +347,7 @@ impl<'a> Folder<'a> {
 
     #[cold]
     fn set_aside_times(&mut self, row: &mut Row, bounds: &Bounds, record: u64) {
-        let clock = zone(self.settings.terms.book, row.facts.marketplace, &self.utc);
+        let clock = zone(self.terms.book, row.facts.marketplace, &self.utc);
         let asides = &mut self.out.asides;
         let facts = &mut row.facts;
         for (column, time) in
@@ -358,7 +373,7 @@ impl<'a> Folder<'a> {
     fn place<'b>(
         &mut self,
         columns: &'b Columns,
-        source: &'b FileSource,
+        input: &'b Input,
         (at, row, selected): (usize, &Row<'b>, &Option<Selected>),
         records: &Records,
         scratch: &'b mut Scratch,
@@ -369,14 +384,14 @@ impl<'a> Folder<'a> {
             self.out.tally.after_as_of += 1;
             return;
         }
-        let package = if settings.identity.is_some() { columns.package.get(at, source.cells) } else { None };
+        let package = if settings.identity.is_some() { columns.package.get(at, input.cells()) } else { None };
         let number =
             row.number.filter(|_| asks_for_number(&row.facts) || package.is_none() && settings.identity.is_some());
         let (tracking, notice) = tracking(columns, number, &mut scratch.cleaned);
         let facts = &row.facts_with(tracking);
-        let verdict = judge_by(facts, row.day, &settings.terms, selected);
-        let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
-        let mending = Mending::of(facts, verdict.reason, &settings.terms, clock);
+        let verdict = judge_by(facts, row.day, &self.terms, selected);
+        let clock = zone(self.terms.book, facts.marketplace, &self.utc);
+        let mending = Mending::of(facts, verdict.reason, &self.terms, clock);
         let outcome = Outcome { reason: verdict.reason, is_pending: mending.is_some_and(|mending| mending.is_pending) };
         let codes = codes(row, &verdict, outcome);
         let beside = Beside {
@@ -393,10 +408,10 @@ impl<'a> Folder<'a> {
         if notice != Notice::None || verdict.several_numbers {
             self.note_number(notice, verdict.several_numbers, record);
         }
-        let clock = zone(settings.terms.book, facts.marketplace, &self.utc);
+        let clock = zone(self.terms.book, facts.marketplace, &self.utc);
         if let Some(identity) = settings.identity {
             let package = package.unwrap_or(facts.tracking.whole());
-            let (account, place) = (self.account(columns, at, row), (source.file, record));
+            let (account, place) = (self.account(columns, at, row), (input.file(), record));
             let copy = copy(identity, account, place, row, package, clock, &mut scratch.identity);
             self.out.copies.push(Copy { cell: keys.weekly, beside, unpriced, ..copy });
         }
@@ -407,19 +422,19 @@ impl<'a> Folder<'a> {
         let in_judged = settings.lists_judged(row.day);
         if keys.in_range && (in_defects || in_judged) {
             let listed = Listed {
-                place: (source.file, record),
+                place: (input.file(), record),
                 row,
                 verdict: &verdict,
                 outcome,
                 lane: selected.and_then(|selected| selected.lane).map(|lane| lane.id),
-                package_id: columns.package.get(at, source.cells).unwrap_or(facts.tracking.whole()),
-                service: columns.service_typed.get(at, source.cells),
+                package_id: columns.package.get(at, input.cells()).unwrap_or(facts.tracking.whole()),
+                service: columns.service_typed.get(at, input.cells()),
                 mending,
                 clock,
             };
             for (rows, is_in) in [(&mut self.defects, in_defects), (&mut self.judged, in_judged)] {
                 if is_in {
-                    rows.push(&listed, &settings.terms);
+                    rows.push(&listed, &self.terms);
                 }
             }
         }
@@ -432,7 +447,7 @@ impl<'a> Folder<'a> {
         self.layout.circumstances(&Circumstances {
             rule: verdict.rule,
             lane: selected.as_ref().and_then(|selected| selected.lane).map(|lane| lane.id),
-            service: self.settings.terms.book.services.class_of(facts.service, verdict.carrier),
+            service: self.terms.book.services.class_of(facts.service, verdict.carrier),
             is_cross_border: ends.is_some_and(|(from, to)| from != to),
             is_bought: facts.buy_shipping,
             is_doubtful: verdict.list_doubt,
@@ -462,14 +477,14 @@ impl<'a> Folder<'a> {
 
     /// Whether a row is not there yet on the `as_of` day.
     fn is_later(&self, row: &Row) -> bool {
-        let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.settings.terms.as_of));
-        later(row.facts.shipped) || !self.settings.keep_later_rows && later(row.updated)
+        let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.terms.as_of));
+        later(row.facts.shipped) || self.settings.later_rows == LaterRows::Absent && later(row.updated)
     }
 
     /// By which other `as_of` a row would be judged otherwise, whatever became of it.
     fn later(&self, row: &Row) -> Option<Later> {
-        let (facts, as_of) = (&row.facts, self.settings.terms.as_of);
-        let clock = zone(self.settings.terms.book, facts.marketplace, &self.utc);
+        let (facts, as_of) = (&row.facts, self.terms.as_of);
+        let clock = zone(self.terms.book, facts.marketplace, &self.utc);
         let later = |from: Day, until: Day| Later { first: row.day, last: row.day, from, until };
         let times = [facts.shipped, row.updated, facts.tracking_added, facts.first_scan, facts.delivery_scan];
         let unknown = times.into_iter().flatten().filter(|time| time.is_after(as_of)).map(|time| {
@@ -492,94 +507,11 @@ impl<'a> Folder<'a> {
             self.out.tally.add_outside(day, self.settings.windows);
         }
     }
-
-    /// What to reject a row for: the first fault in the order of the columns.
-    fn first_fault(
-        &self,
-        columns: &Columns,
-        source: &FileSource,
-        batch: &RecordBatch,
-        records: &Records,
-        row: usize,
-    ) -> Reject {
-        let (column, reason) = self.fault(columns, source, row);
-        let typed = |column: Column| match batch.column_by_name(column.name()) {
-            Some(array) => shown_cell(array, row),
-            None => source.constants.iter().find(|(constant, _)| *constant == column).map(|(_, text)| text.clone()),
-        };
-        let (line, byte_offset) = records.place(row);
-        Reject {
-            record: records.number(row),
-            line,
-            byte_offset,
-            column: Some(column.name().to_owned()),
-            reason: reason.to_owned(),
-            value: typed(column).map(|text| shown_value(&text)),
-            seller: typed(Column::SellerId).and_then(|text| source.cells.trim(&text).map(str::to_owned)),
-        }
-    }
-
-    fn fault(&self, columns: &Columns, source: &FileSource, row: usize) -> (Column, &'static str) {
-        let cells = source.cells;
-        const EMPTY: &str = "empty, but needed";
-        const DAMAGED: &str = "damaged: a spreadsheet or a float has cut its digits; export the column as text";
-        if columns.seller.get(row).is_none() {
-            let is_damaged = columns.seller.aside(row) == Some(Aside::DamagedId);
-            return (Column::SellerId, if is_damaged { DAMAGED } else { EMPTY });
-        }
-        let marketplace = match columns.market.get(row) {
-            MarketCell::Null => return (Column::Marketplace, EMPTY),
-            MarketCell::Unknown => return (Column::Marketplace, "no marketplace of the book"),
-            MarketCell::Known(marketplace) => marketplace,
-        };
-        if columns.order.get(row, cells).is_none() {
-            let is_damaged = columns.order_aside(row) == Some(Aside::DamagedId);
-            return (Column::OrderId, if is_damaged { DAMAGED } else { EMPTY });
-        }
-        if columns.buy_shipping.get(row, cells) == Cell::Fault {
-            return (Column::BuyShipping, fault_text(Column::BuyShipping));
-        }
-        let is_measured = marketplace != Marketplace::None && columns.fulfilled.get(row) != FulfilledBy::Marketplace;
-        let countries = [(Column::ShipFromCountry, &columns.from), (Column::ShipToCountry, &columns.to)];
-        let is_unknown = |labels: &Labels<CountryCell>| matches!(labels.get(row), CountryCell::Unknown);
-        if let Some((column, _)) = countries.into_iter().find(|(_, labels)| is_measured && is_unknown(labels)) {
-            return (column, "unknown country: write its two-letter code");
-        }
-        if columns.value.get(row, cells) == Cell::Fault {
-            return (Column::PackageValue, fault_text(Column::PackageValue));
-        }
-        let clock = zone(self.settings.terms.book, marketplace, &self.utc);
-        if columns.promised.get(row) == Cell::Null && columns.shipped.get(row) == Cell::Null {
-            return (Column::PromisedDeliveryAt, "empty, and shipped_at too: one of the two is needed");
-        }
-        let times = [
-            (Column::PromisedDeliveryAt, &columns.promised),
-            (Column::ShippedAt, &columns.shipped),
-            (Column::TrackingAddedAt, &columns.added),
-            (Column::FirstScanAt, &columns.first_scan),
-            (Column::DeliveryScanAt, &columns.delivery_scan),
-            (Column::UpdatedAt, &columns.updated),
-        ];
-        for (column, times) in times {
-            let limited = matches!(column, Column::PromisedDeliveryAt | Column::ShippedAt);
-            match times.get(row) {
-                Cell::Fault => return (column, fault_text(column)),
-                Cell::Value(moment) if limited && moment.day(clock) < FIRST_DAY => {
-                    return (column, "before 2005-01-01");
-                }
-                Cell::Value(moment) if limited && !self.plausible.contains(moment, clock) => {
-                    return (column, "more than two years after as_of");
-                }
-                _ => {}
-            }
-        }
-        unreachable!("a row is asked for its fault only if it has one")
-    }
 }
 
 /// The hashes of all marketplaces' names, by their codes.
 fn market_hashes(settings: &Settings) -> Vec<(u64, u64)> {
-    let book = settings.terms.book;
+    let book = &settings.book;
     let codes = 0..=book.markets().count() as u16;
     let hash = |identity, code| text_hash(identity, Of::Marketplace, book.marketplace_label(market_from_code(code)));
     settings.identity.map_or_else(Vec::new, |identity| codes.map(|code| hash(identity, code)).collect())

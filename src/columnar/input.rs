@@ -2,6 +2,7 @@
 //!
 //! The order is that of the contract and decides which fault of a row is the first.
 
+use crate::refusal::{InputError, InputFault};
 use arrow::datatypes::{DataType, TimeUnit};
 use vtr_kernel::instant::TimeFormat;
 use vtr_kernel::text::trim;
@@ -135,15 +136,16 @@ impl Column {
     ///
     /// # Errors
     /// What is wrong with the source's type, and what to do.
-    pub fn read_as(self, source: &DataType) -> Result<DataType, String> {
+    pub fn read_as(self, source: &DataType) -> Result<DataType, InputError> {
         let text = is_text(source) || is_bytes(source);
         let whole = source.is_integer() || is_whole_decimal(source);
-        let refused = |wanted: &str| Err(format!("column `{}` is {source}; it must be {wanted}", self.name()));
+        let refused = |wanted: &str| Err(InputError::wrong_type(self, source, wanted, ""));
         match self.kind() {
             Kind::Label | Kind::Text if text && self.kind() == Kind::Label => Ok(label_type()),
             Kind::Label | Kind::Text if text => Ok(DataType::Utf8View),
             Kind::Label | Kind::Text if whole && self == Column::SellerId => {
-                refused("text: as a number it has lost its leading zeros. Export it as text")
+                let remedy = "as a number it has lost its leading zeros. Export it as text";
+                Err(InputError::wrong_type(self, source, "text", remedy))
             }
             // Of a float only NaN, which stands for null, is text; of a number it is at least known that it is damaged.
             Kind::Label | Kind::Text if whole || source.is_floating() || *source == DataType::Null => {
@@ -172,8 +174,9 @@ impl Column {
     }
 
     /// What is said of a text column of floats that are numbers.
-    pub fn refuse_float(self, source: &DataType) -> String {
-        format!("column `{}` is {source} and holds numbers; it must be text: a float has cut its digits", self.name())
+    pub fn refuse_float(self, source: &DataType) -> InputError {
+        let found = format!("{source} and holds numbers");
+        InputError::of(InputFault::Values, self.name(), found, "text", "a float has cut its digits")
     }
 
     /// Whether a row of a day that nobody asked for ends in the same place whatever stands in this column,
@@ -214,7 +217,7 @@ impl Column {
         }
     }
 
-    fn text_or(self, source: &DataType) -> Result<DataType, String> {
+    fn text_or(self, source: &DataType) -> Result<DataType, InputError> {
         Ok(if is_text(source) || is_bytes(source) { DataType::Utf8View } else { source.clone() })
     }
 }

@@ -4,6 +4,8 @@
 //! dictionary; a cell's key needs no table of its own, for all its parts fit one number. Codes mean
 //! nothing outside a run and their order depends on threads; whatever is published is sorted by text.
 
+use crate::axis::TimeAxis;
+use crate::refusal::{InputError, InputFault};
 use arrow::array::{Array, StringArray, UInt32Array};
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use hashbrown::HashTable;
@@ -18,7 +20,7 @@ use vtr_kernel::reason::{Class, TABLE};
 use vtr_kernel::service::ServiceClass;
 
 /// The marketplace as a small number: 0 is none, else its index plus one.
-pub fn market_code(marketplace: Marketplace) -> u16 {
+pub(crate) fn market_code(marketplace: Marketplace) -> u16 {
     match marketplace {
         Marketplace::None => 0,
         Marketplace::Known(id) => id.0 + 1,
@@ -26,14 +28,14 @@ pub fn market_code(marketplace: Marketplace) -> u16 {
 }
 
 /// The marketplace of a small number.
-pub fn market_from_code(code: u16) -> Marketplace {
+pub(crate) fn market_from_code(code: u16) -> Marketplace {
     code.checked_sub(1).map_or(Marketplace::None, |index| Marketplace::Known(MarketplaceId(index)))
 }
 
 /// Bits of the time, the highest of a key.
 pub(crate) const TIME_BITS: u32 = 14;
 /// Bits of a key below the time.
-const TIME_SHIFT: u32 = u64::BITS - TIME_BITS;
+pub(crate) const TIME_SHIFT: u32 = u64::BITS - TIME_BITS;
 /// Bits of an outcome.
 const REASON_BITS: u32 = Outcome::BITS;
 
@@ -41,7 +43,7 @@ const REASON_BITS: u32 = Outcome::BITS;
 /// bits down: time, seller, marketplace, programme, carrier, outcome; a marginal leaves out what it
 /// does not count by. Categories, typed names and circumstances stand beside the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub(crate) struct Layout {
     market_bits: u32,
     programme_bits: u32,
     carrier_bits: u32,
@@ -90,7 +92,7 @@ impl Layout {
     ///
     /// # Panics
     /// If the book knows so many carriers that a million sellers would not fit beside them.
-    pub fn of(book: &Book) -> Layout {
+    pub(crate) fn of(book: &Book) -> Layout {
         let layout = Layout {
             market_bits: bits(book.markets().count() + 1),
             programme_bits: bits(book.programme_count()),
@@ -242,7 +244,7 @@ const MOST_BYTES: usize = i32::MAX as usize;
 
 /// The codes of a run, shared by its threads.
 #[derive(Debug)]
-pub struct SharedKeys {
+pub(crate) struct SharedKeys {
     hasher: RandomState,
     sellers: Mutex<Texts>,
     categories: Mutex<Texts>,
@@ -256,7 +258,7 @@ pub struct SharedKeys {
 
 impl SharedKeys {
     /// No codes yet; `most_bytes` is what all texts may take in memory.
-    pub fn new(layout: Layout, most_bytes: usize) -> SharedKeys {
+    pub(crate) fn new(layout: Layout, most_bytes: usize) -> SharedKeys {
         SharedKeys {
             hasher: RandomState::new(),
             sellers: Mutex::default(),
@@ -288,7 +290,7 @@ impl SharedKeys {
     }
 
     /// The code of a seller's id.
-    pub fn seller(&self, text: &str) -> u32 {
+    pub(crate) fn seller(&self, text: &str) -> u32 {
         let code = self.code(&self.sellers, text);
         if code as usize >= self.most_sellers {
             self.is_full.store(true, Ordering::Relaxed);
@@ -297,12 +299,12 @@ impl SharedKeys {
     }
 
     /// The code of a category.
-    pub fn category(&self, text: &str) -> u32 {
+    pub(crate) fn category(&self, text: &str) -> u32 {
         self.code(&self.categories, text)
     }
 
     /// The code of a carrier's name as typed.
-    pub fn typed(&self, text: &str) -> u32 {
+    pub(crate) fn typed(&self, text: &str) -> u32 {
         self.code(&self.typed, text)
     }
 
@@ -310,26 +312,26 @@ impl SharedKeys {
     ///
     /// # Errors
     /// How many of each kind there are, and what to do.
-    pub fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), InputError> {
         if !self.is_full.load(Ordering::Relaxed) {
             return Ok(());
         }
         let count = |texts: &Mutex<Texts>| texts.lock().unwrap_or_else(PoisonError::into_inner).ends.len();
-        Err(format!(
-            "{} seller ids, {} categories and {} carrier names have been met so far, more different ones than may be held \
-             at once ({} MiB for them, a quarter of --memory above 96 MiB); raise --memory to at least {} MiB, or run parts of \
-             the inputs apart",
-            count(&self.sellers),
-            count(&self.categories),
-            count(&self.typed),
-            self.most_bytes >> 20,
-            // A quarter of what is given goes to texts, and as many again may follow.
-            ((8 * self.bytes()) >> 20) + 128,
-        ))
+        let (sellers, categories, typed) = (count(&self.sellers), count(&self.categories), count(&self.typed));
+        let found =
+            format!("{sellers} seller ids, {categories} categories and {typed} carrier names have been met so far");
+        let held = self.most_bytes >> 20;
+        let wanted = format!(
+            "more different ones than may be held at once ({held} MiB for them, a quarter of --memory above 96 MiB)"
+        );
+        // A quarter of what is given goes to texts, and as many again may follow.
+        let memory = ((8 * self.bytes()) >> 20) + 128;
+        let remedy = format!("raise --memory to at least {memory} MiB, or run parts of the inputs apart");
+        Err(InputError::whole(InputFault::TooManyTexts, found, &wanted, &remedy))
     }
 
     /// Bytes that the texts take now.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
@@ -358,38 +360,28 @@ impl SharedKeys {
     }
 
     /// The texts in order, once no more codes are handed out.
-    pub fn freeze(self, book: &Book) -> Keys {
-        let ranked = |texts: Mutex<Texts>| Ranked::of(texts.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let markets = (0..=book.markets().count() as u16).map(|code| book.marketplace_label(market_from_code(code)));
-        let programmes = (0..book.programme_count()).map(|index| book.programme(ProgrammeId(index as u16)));
-        let carriers = (0..book.carriers.len() as u16 + 2).map(|code| book.carriers.label(Carrier::from_code(code)));
-        let rules = (0..book.rule_count() as u32).map(|code| book.rule(RuleId(code)));
-        let services = [NONE].into_iter().chain(book.services.names());
-        Keys {
-            layout: Layout::of(book),
-            markets: Ranked::of_labels(markets),
-            programmes: Ranked::of_labels(programmes),
-            carriers: Ranked::of_labels(carriers),
-            classes: Ranked::of_labels(Class::ALL.into_iter().map(Class::name)),
-            reasons: Ranked::of_labels(TABLE.iter().map(|entry| entry.name)),
-            lanes: Ranked::of_labels([NONE].into_iter().chain(rules.clone())),
-            rules: Ranked::of_labels(rules),
-            services: Ranked::of_labels(services),
-            flags: Ranked::of_labels(["false", "true"].into_iter()),
-            sellers: ranked(self.sellers),
-            categories: ranked(self.categories),
-            typed: ranked(self.typed),
-        }
+    pub(crate) fn freeze(self, book: &Book, axis: TimeAxis) -> Keys {
+        let ranked = |texts: Mutex<Texts>| Ranked::of(&texts.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let texts = [self.sellers, self.categories, self.typed].map(ranked);
+        Keys::of(book, axis, texts)
+    }
+
+    /// The texts so far in order; more codes may follow.
+    pub(crate) fn ranked(&self, book: &Book, axis: TimeAxis) -> Keys {
+        let ranked = |texts: &Mutex<Texts>| Ranked::of(&texts.lock().unwrap_or_else(PoisonError::into_inner));
+        let texts = [&self.sellers, &self.categories, &self.typed].map(ranked);
+        Keys::of(book, axis, texts)
     }
 }
 
 /// What stands for a lane or a class of services where there is none.
 pub const NONE: &str = "(none)";
 
-/// All codes of a run, once no more are handed out.
+/// The texts of all codes of a judge, in order: what packed counts become readable by.
 #[derive(Debug)]
 pub struct Keys {
     pub(crate) layout: Layout,
+    pub(crate) axis: TimeAxis,
     pub(crate) sellers: Ranked,
     pub(crate) markets: Ranked,
     pub(crate) programmes: Ranked,
@@ -409,6 +401,32 @@ pub struct Keys {
     pub(crate) typed: Ranked,
 }
 
+impl Keys {
+    fn of(book: &Book, axis: TimeAxis, [sellers, categories, typed]: [Ranked; 3]) -> Keys {
+        let markets = (0..=book.markets().count() as u16).map(|code| book.marketplace_label(market_from_code(code)));
+        let programmes = (0..book.programme_count()).map(|index| book.programme(ProgrammeId(index as u16)));
+        let carriers = (0..book.carriers.len() as u16 + 2).map(|code| book.carriers.label(Carrier::from_code(code)));
+        let rules = (0..book.rule_count() as u32).map(|code| book.rule(RuleId(code)));
+        let services = [NONE].into_iter().chain(book.services.names());
+        Keys {
+            layout: Layout::of(book),
+            axis,
+            markets: Ranked::of_labels(markets),
+            programmes: Ranked::of_labels(programmes),
+            carriers: Ranked::of_labels(carriers),
+            classes: Ranked::of_labels(Class::ALL.into_iter().map(Class::name)),
+            reasons: Ranked::of_labels(TABLE.iter().map(|entry| entry.name)),
+            lanes: Ranked::of_labels([NONE].into_iter().chain(rules.clone())),
+            rules: Ranked::of_labels(rules),
+            services: Ranked::of_labels(services),
+            flags: Ranked::of_labels(["false", "true"].into_iter()),
+            sellers,
+            categories,
+            typed,
+        }
+    }
+}
+
 /// Texts in ascending order, and the place of each code's text in it.
 #[derive(Debug)]
 pub(crate) struct Ranked {
@@ -422,11 +440,11 @@ impl Ranked {
         let mut texts = Texts::default();
         let hasher = RandomState::new();
         let codes: Vec<u32> = labels.map(|label| texts.code(label, &hasher).0).collect();
-        let ranked = Ranked::of(texts);
+        let ranked = Ranked::of(&texts);
         Ranked { ranks: codes.iter().map(|code| ranked.rank(*code)).collect(), values: ranked.values }
     }
 
-    fn of(texts: Texts) -> Ranked {
+    fn of(texts: &Texts) -> Ranked {
         let mut order: Vec<u32> = (0..texts.ends.len() as u32).collect();
         order.sort_unstable_by(|a, b| texts.text(*a).cmp(texts.text(*b)));
         let mut ranks = vec![0; order.len()];
@@ -470,7 +488,9 @@ mod tests {
         });
         assert_eq!(codes[..2], codes[2..]);
         assert_ne!(codes[0], codes[1]);
-        let keys = shared.freeze(&vtr_kernel::load::embedded().unwrap());
+        let book = vtr_kernel::load::embedded().unwrap();
+        assert_eq!(shared.ranked(&book, TimeAxis::new(vec![0])).sellers.values.value(0), "0042");
+        let keys = shared.freeze(&book, TimeAxis::new(vec![0]));
         assert_eq!(keys.sellers.values.value(keys.sellers.rank(codes[0]) as usize), "42");
         assert_eq!(keys.sellers.values.value(0), "0042");
     }
@@ -514,7 +534,7 @@ mod tests {
         (0..10).for_each(|index| {
             shared.category(&format!("category {index}"));
         });
-        let refused = shared.check().unwrap_err();
+        let refused = shared.check().unwrap_err().to_string();
         assert!(refused.contains("1 seller ids, 10 categories") && refused.contains("--memory"), "{refused}");
     }
 

@@ -3,42 +3,15 @@
 //! Whatever their number and order, the entries of one time give one sorted batch without doubles, so
 //! that workers who share no codes can add theirs up. Nothing here fails.
 
-use crate::axis::TimeAxis;
+use crate::cells::Entry;
 use crate::keys::{Codes, Keys, Ranked};
-use crate::partial::{Entry, Partial, Run, week_monday};
+use crate::partial::{Unpacked, week_monday};
 use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
 use arrow::datatypes::{DataType, Field, Schema, UInt32Type};
 use arrow::record_batch::RecordBatch;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::mend::Outcome;
-
-/// The folded counts of a run, in strings and days. Dictionary columns are `Dictionary(UInt32, Utf8)`
-/// with values in ascending byte order, so that keys compare as strings do; every batch of a marginal
-/// shares the same values. Rows are sorted by their keys and reason, each cell once.
-#[derive(Debug, Default)]
-pub struct Marginals {
-    /// By Monday. Columns: `seller_id`, `marketplace`, `programme`, `carrier` (dictionaries),
-    /// `reason` (UInt8, the code of `vtr_kernel::mend::Outcome`), `count` (Int64, positive).
-    /// Only weeks of the asked range.
-    pub weekly: BTreeMap<Day, RecordBatch>,
-    /// By first day of the segment (see [`TimeAxis`]); days outside the range included where a
-    /// window needs them. Columns: `seller_id`, `marketplace`, `programme`, `product_category`
-    /// (dictionaries), `reason`, `count`.
-    pub category: BTreeMap<Day, RecordBatch>,
-    /// By Monday. Columns: `marketplace`, `carrier_typed`, `carrier` (dictionaries), `count`:
-    /// judged shipments. Only weeks of the asked range.
-    pub names: BTreeMap<Day, RecordBatch>,
-    /// By Monday. Columns: `seller_id`, `marketplace`, `programme`, `class`, `reason`, `rule`, `lane`, `cross_border`,
-    /// `service_class`, `buy_shipping` (dictionaries), `flags` (UInt8: bit 0 pending, bit 1 in doubt), `count`. Only
-    /// weeks of the asked range.
-    pub reasons: BTreeMap<Day, RecordBatch>,
-    /// Eligible packages in each marketplace's health window, by who can mend them: 0 for valid ones, else the
-    /// place in `vtr_kernel::mend::FixableBy::ALL` plus one. Columns: `seller_id`, `marketplace`, `programme`,
-    /// `product_category`, `carrier` (dictionaries), `reason`, `count`.
-    pub breakdown: BTreeMap<Day, RecordBatch>,
-}
 
 /// The key columns of counts by circumstances.
 pub const CIRCUMSTANCES: [&str; 10] = [
@@ -54,35 +27,56 @@ pub const CIRCUMSTANCES: [&str; 10] = [
     "buy_shipping",
 ];
 
-/// The marginals of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is counted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// By carrier and week.
+    /// By carrier and week: the weeks of the range.
     Weekly,
-    /// By category and segment.
+    /// By product category and segment of the time axis: also days outside of the range that a window asked for needs.
     Category,
-    /// By typed name and week.
+    /// Judged packages by name of the carrier as typed, and week: the weeks of the range.
     Names,
-    /// By circumstances and week.
+    /// By circumstances and week: the weeks of the range. See [`CIRCUMSTANCES`].
     Reasons,
-    /// Eligible packages of the health windows by carrier.
+    /// Eligible packages of each marketplace's health window, by carrier, category, and who can mend them.
     Breakdown,
 }
 
 impl Kind {
-    /// The day that a time stands for.
-    pub fn day(self, time: u16, axis: &TimeAxis) -> Day {
+    /// All of them; each is at the place of its discriminant.
+    pub const ALL: [Kind; 5] = [Kind::Weekly, Kind::Category, Kind::Names, Kind::Reasons, Kind::Breakdown];
+
+    /// The key columns, in the order that rows are sorted by.
+    pub fn keys(self) -> &'static [&'static str] {
         match self {
-            Kind::Weekly | Kind::Names | Kind::Reasons => week_monday(time),
-            Kind::Category => axis.first_day(time),
-            Kind::Breakdown => Day::from(time),
+            Kind::Weekly => &["seller_id", "marketplace", "programme", "carrier"],
+            Kind::Category => &["seller_id", "marketplace", "programme", "product_category"],
+            Kind::Names => &["marketplace", "carrier_typed", "carrier"],
+            Kind::Reasons => &CIRCUMSTANCES,
+            Kind::Breakdown => &["seller_id", "marketplace", "programme", "product_category", "carrier"],
         }
     }
 }
 
 impl Keys {
-    /// The entries of one time as one batch; see [`Marginals`] for its columns.
-    pub fn batch(&self, kind: Kind, entries: impl Iterator<Item = Entry>) -> RecordBatch {
+    /// The day that a piece of time begins on; of [`Kind::Breakdown`], who can mend its packages: 0 for valid ones,
+    /// else the place in `vtr_kernel::mend::FixableBy::ALL` plus one.
+    pub fn day(&self, kind: Kind, time: u16) -> Day {
+        match kind {
+            Kind::Weekly | Kind::Names | Kind::Reasons => week_monday(time),
+            Kind::Category => self.axis.first_day(time),
+            Kind::Breakdown => Day::from(time),
+        }
+    }
+
+    /// The counts of one piece of time as one batch, sorted by its keys and `reason`, each cell once.
+    ///
+    /// Its columns are [`Kind::keys`] as `Dictionary(UInt32, Utf8)`, whose values ascend bytewise and are the same for
+    /// all batches, so that codes compare as texts do; then `reason` (UInt8, the code of `vtr_kernel::mend::Outcome`),
+    /// where [`Kind::Names`] has nothing and [`Kind::Reasons`] `flags` (UInt8: bit 0 pending, bit 1 in doubt); then
+    /// `count` (Int64, positive).
+    pub fn batch(&self, kind: Kind, counts: Unpacked) -> RecordBatch {
+        let entries = counts.0.into_iter();
         let layout = self.layout;
         let Keys { sellers, markets, programmes, carriers, categories, typed, .. } = self;
         match kind {
@@ -181,28 +175,6 @@ impl Keys {
             self.markets.rank(u32::from(codes.market)),
             self.programmes.rank(u32::from(codes.programme)),
         ]
-    }
-
-    /// All counts of a partial, for those who hold them in memory.
-    pub fn marginals(&self, mut partial: Partial, axis: &TimeAxis) -> Marginals {
-        let runs = partial.take();
-        let pieces = |kind: Kind, run: &Run| -> BTreeMap<Day, RecordBatch> {
-            let mut from = 0;
-            let mut pieces = BTreeMap::new();
-            for stretch in &run.times {
-                let entries = run.entries[from..from + stretch.entries].iter().copied();
-                pieces.insert(kind.day(stretch.time, axis), self.batch(kind, entries));
-                from += stretch.entries;
-            }
-            pieces
-        };
-        Marginals {
-            weekly: pieces(Kind::Weekly, &runs.weekly),
-            category: pieces(Kind::Category, &runs.category),
-            names: pieces(Kind::Names, &runs.names),
-            reasons: pieces(Kind::Reasons, &runs.reasons),
-            breakdown: pieces(Kind::Breakdown, &runs.breakdown),
-        }
     }
 }
 

@@ -1,14 +1,15 @@
 //! Partial counts: how many rows fell into each cell, as small packed entries.
 //!
 //! A marginal is one table from a cell to a count: sparse, mergeable, subtractable. When it grows too
-//! large it is taken out as a [`Run`], which is grouped by time so that a week can be found again on
-//! disk. It knows no rates and no texts, and nothing in it fails.
+//! large it is taken out as [`Piece`]s, one a week or segment, so that each can be found again on disk. It knows no rates and no texts, and nothing in it fails.
 
-pub use crate::cells::Entry;
-
-use crate::cells::{Lines, Table, Wide};
+use crate::cells::{Entry, Lines, Table, Wide};
 use crate::keys::time;
+use crate::marginals::Kind;
 use crate::settings::Beside;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 use vtr_kernel::calendar::{Day, FIRST_DAY, monday};
 
 /// The index of a day's week, counted from the first plausible one.
@@ -17,23 +18,32 @@ pub(crate) fn week_index(day: Day) -> u16 {
 }
 
 /// The Monday of a week's index.
-pub fn week_monday(index: u16) -> Day {
+pub(crate) fn week_monday(index: u16) -> Day {
     monday(FIRST_DAY) + 7 * i32::from(index)
 }
 
-/// Which marginals a run keeps.
-#[derive(Clone, Copy, Debug)]
-pub struct Wants {
-    /// By carrier and week.
+/// Which kinds of counts are kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Wants {
     pub weekly: bool,
-    /// By category and segment.
     pub category: bool,
-    /// By typed name and week.
     pub names: bool,
-    /// By circumstances and week.
     pub reasons: bool,
-    /// Eligible packages of the health windows by carrier and category.
     pub breakdown: bool,
+}
+
+impl Wants {
+    /// These kinds.
+    pub(crate) fn of(kinds: &[Kind]) -> Wants {
+        let has = |kind: Kind| kinds.contains(&kind);
+        Wants {
+            weekly: has(Kind::Weekly),
+            category: has(Kind::Category),
+            names: has(Kind::Names),
+            reasons: has(Kind::Reasons),
+            breakdown: has(Kind::Breakdown),
+        }
+    }
 }
 
 /// Counts by cell.
@@ -123,6 +133,16 @@ impl<T: Table> Counts<T> {
         self.bytes + self.aside.len() * size_of::<Entry>()
     }
 
+    /// The cells by time, those that were emptied again left out.
+    fn cells(&self) -> BTreeMap<u16, Unpacked> {
+        let mut cells = BTreeMap::<u16, Unpacked>::new();
+        let tables = (0..).zip(&self.tables).flat_map(|(at, table)| table.entries(at));
+        for entry in tables.chain(self.aside.iter().copied()).filter(|entry| entry.count != 0) {
+            cells.entry(time(entry.key)).or_default().0.push(entry);
+        }
+        cells
+    }
+
     fn take(&mut self) -> Run {
         self.settle();
         let Counts { tables, aside, .. } = std::mem::take(self);
@@ -142,39 +162,79 @@ impl<T: Table> Counts<T> {
     }
 }
 
-/// Entries grouped by time; the same cell may stand in several runs, and more than once in one.
-#[derive(Clone, Debug, Default)]
-pub struct Run {
-    /// The entries.
-    pub entries: Vec<Entry>,
-    /// Each time that there are entries of, ascending.
-    pub times: Vec<Stretch>,
+/// The counts of one kind and one piece of time, packed. The same cell may stand in several pieces, and more than
+/// once in one.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// What is counted by.
+    pub kind: Kind,
+    /// The piece of time, as the judge numbers them; see [`Keys::day`](crate::keys::Keys::day).
+    pub time: u16,
+    /// How many rows are counted, those taken out negative.
+    pub rows: i64,
+    /// The counts.
+    pub packed: Packed,
+}
+
+/// Packed counts, to be kept in memory or written to disk; the keys of the judge that packed them make them readable.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// Those of all times that were taken together.
+    entries: Arc<Vec<Entry>>,
+    own: Range<usize>,
+}
+
+impl Packed {
+    /// As bytes for a spill file, added to others.
+    pub fn write(&self, into: &mut Vec<u8>) {
+        self.entries[self.own.clone()].iter().for_each(|entry| into.extend_from_slice(&entry.to_bytes()));
+    }
+}
+
+/// Packed counts on their way back, of any number of pieces of one kind and time.
+#[derive(Debug, Default)]
+pub struct Unpacked(pub(crate) Vec<Entry>);
+
+impl Unpacked {
+    /// The bytes of a spill file that may be given at once are a multiple of this.
+    pub const STEP: usize = Entry::BYTES;
+
+    /// Adds counts that are in memory.
+    pub fn add(&mut self, packed: &Packed) {
+        self.0.extend_from_slice(&packed.entries[packed.own.clone()]);
+    }
+
+    /// Adds counts that [`Packed::write`] wrote.
+    pub fn add_bytes(&mut self, bytes: &[u8]) {
+        self.0.extend(bytes.as_chunks().0.iter().map(Entry::from_bytes));
+    }
+}
+
+/// The counts of one kind by time.
+#[derive(Debug, Default)]
+struct Run {
+    entries: Vec<Entry>,
+    /// Each time that there are entries of, ascending: how many, and how many rows they count.
+    times: Vec<Stretch>,
 }
 
 /// The entries of one time in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stretch {
-    /// The time.
-    pub time: u16,
-    /// How many entries.
-    pub entries: usize,
-    /// How many rows they count, those taken out negative.
-    pub rows: i64,
+struct Stretch {
+    time: u16,
+    entries: usize,
+    rows: i64,
 }
 
-/// The marginals of one partial as runs.
-#[derive(Clone, Debug, Default)]
-pub struct Runs {
-    /// By carrier and week.
-    pub weekly: Run,
-    /// By category and segment.
-    pub category: Run,
-    /// By typed name and week.
-    pub names: Run,
-    /// By circumstances and week.
-    pub reasons: Run,
-    /// Eligible packages of the health windows by carrier and category; who can mend them stands for their time.
-    pub breakdown: Run,
+impl Run {
+    fn pieces(self, kind: Kind) -> impl Iterator<Item = Piece> {
+        let (entries, mut from) = (Arc::new(self.entries), 0);
+        self.times.into_iter().map(move |stretch| {
+            let own = from..from + stretch.entries;
+            from = own.end;
+            Piece { kind, time: stretch.time, rows: stretch.rows, packed: Packed { entries: entries.clone(), own } }
+        })
+    }
 }
 
 /// The cells that one judged row is counted in.
@@ -260,14 +320,49 @@ impl Partial {
         counted + self.reasons.bytes() + self.breakdown.bytes()
     }
 
-    /// The counts so far as runs; there are none afterwards. Cells that were emptied again are left out.
-    pub fn take(&mut self) -> Runs {
-        Runs {
-            weekly: self.weekly.take(),
-            category: self.category.take(),
-            names: self.names.take(),
-            reasons: self.reasons.take(),
-            breakdown: self.breakdown.take(),
+    /// The counts so far, packed; there are none afterwards. Cells that were emptied again are left out.
+    pub fn take(&mut self) -> Vec<Piece> {
+        let weekly = self.weekly.take().pieces(Kind::Weekly);
+        let category = self.category.take().pieces(Kind::Category);
+        let names = self.names.take().pieces(Kind::Names);
+        let reasons = self.reasons.take().pieces(Kind::Reasons);
+        let breakdown = self.breakdown.take().pieces(Kind::Breakdown);
+        weekly.chain(category).chain(names).chain(reasons).chain(breakdown).collect()
+    }
+
+    /// Adds to the count of one cell, whoever counted it.
+    pub(crate) fn add(&mut self, kind: Kind, entry: Entry, rows: i64) {
+        let mut left = rows;
+        while left != 0 {
+            let by = left.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+            left -= i64::from(by);
+            match kind {
+                Kind::Weekly => self.weekly.add(entry.key, by),
+                Kind::Category => self.category.add((entry.key, entry.beside), by),
+                Kind::Names => self.names.add((entry.key, entry.beside), by),
+                Kind::Reasons => self.reasons.add((entry.key, entry.beside), by),
+                Kind::Breakdown => self.breakdown.add((entry.key, entry.beside), by),
+            }
+        }
+    }
+
+    /// Counts what waits to be counted.
+    pub(crate) fn settle(&mut self) {
+        self.weekly.settle();
+        self.category.settle();
+        self.names.settle();
+        self.reasons.settle();
+        self.breakdown.settle();
+    }
+
+    /// The cells of a kind by time; what still waits to be counted is not among them.
+    pub(crate) fn cells(&self, kind: Kind) -> BTreeMap<u16, Unpacked> {
+        match kind {
+            Kind::Weekly => self.weekly.cells(),
+            Kind::Category => self.category.cells(),
+            Kind::Names => self.names.cells(),
+            Kind::Reasons => self.reasons.cells(),
+            Kind::Breakdown => self.breakdown.cells(),
         }
     }
 }

@@ -75,6 +75,36 @@ pub struct Reject {
     pub seller: Option<String>,
 }
 
+/// Rejected rows, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rejects(pub Vec<Reject>);
+
+impl Rejects {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> std::slice::Iter<'_, Reject> {
+        self.0.iter()
+    }
+}
+
+impl IntoIterator for Rejects {
+    type Item = Reject;
+    type IntoIter = std::vec::IntoIter<Reject>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 /// The longest value that a reject shows, in characters.
 const VALUE_CHARS: usize = 200;
 

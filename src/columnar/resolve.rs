@@ -191,7 +191,7 @@ pub(crate) fn valid(nulls: Option<&NullBuffer>, first: usize, count: usize) -> u
     nulls.map_or(u64::MAX, |nulls| bits(nulls.inner(), first, count))
 }
 
-fn as_labels(array: &ArrayRef) -> Result<DictionaryArray<Int32Type>, String> {
+pub(crate) fn as_labels(array: &ArrayRef) -> Result<DictionaryArray<Int32Type>, String> {
     let cast = if *array.data_type() == label_type() {
         array.clone()
     } else {

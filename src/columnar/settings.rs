@@ -8,19 +8,29 @@ use crate::keys::{Codes, Layout, market_from_code};
 use crate::partial::{RowKeys, Wants};
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::hash::Hasher;
+use std::sync::Arc;
+use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
-use vtr_kernel::ladder::Terms;
+use vtr_kernel::ladder::{Evidence, Terms};
 use vtr_kernel::mend::Outcome;
+use vtr_kernel::money::Rates;
 use vtr_kernel::policy::{Marketplace, ProgrammeId};
 use vtr_kernel::reason::Class;
 
-/// What a run folds by.
-pub struct Settings<'a> {
+/// What a judge goes by.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The rules.
+    pub book: Arc<Book>,
+    /// Exchange rates.
+    pub rates: Arc<Rates>,
+    /// The last day (UTC) of which anything is known.
+    pub as_of: Day,
     /// What is judged by.
-    pub terms: Terms<'a>,
-    /// Whether rows updated after `as_of` are kept; those shipped after it never are.
-    pub keep_later_rows: bool,
+    pub evidence: Evidence,
+    /// What becomes of rows updated after `as_of`; those shipped after it are never there.
+    pub later_rows: LaterRows,
     /// How many days a scan may lie before the shipment that it is of.
     pub scan_lead_days: i32,
     /// First and last day asked for; `None`: all.
@@ -28,7 +38,7 @@ pub struct Settings<'a> {
     /// First and last day that a window asked for can hold; `None`: all.
     pub windows: Option<(Day, Day)>,
     /// How days are cut for windows.
-    pub axis: &'a TimeAxis,
+    pub axis: TimeAxis,
     /// First and last day of each marketplace's health window, by index of the marketplace.
     pub health: Vec<(Day, Day)>,
     /// Which marginals are kept.
@@ -39,6 +49,15 @@ pub struct Settings<'a> {
     pub judged_from: Option<Day>,
     /// What makes rows copies of each other; `None`: nothing does.
     pub identity: Option<Identity>,
+}
+
+/// What becomes of rows that were updated after the `as_of` day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LaterRows {
+    /// They are not there yet.
+    Absent,
+    /// They are kept; only what was scanned or shipped after that day is not there.
+    Kept,
 }
 
 /// What makes rows copies of each other, and the key of the hash that finds them.
@@ -69,7 +88,12 @@ pub enum Unit {
     Order,
 }
 
-impl Settings<'_> {
+impl Settings {
+    /// What verdicts depend on beside the facts.
+    pub(crate) fn terms(&self) -> Terms<'_> {
+        Terms { book: &self.book, rates: &self.rates, as_of: self.as_of, evidence: self.evidence }
+    }
+
     /// Whether the list of judged rows holds one of a day.
     pub(crate) fn lists_judged(&self, day: Day) -> bool {
         self.judged_from.is_some_and(|first| first <= day)

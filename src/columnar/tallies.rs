@@ -2,6 +2,7 @@
 //!
 //! They say what the marginals must add up to, so they share no code with them. They cannot fail.
 
+use crate::partial::week_monday;
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::{COUNT, Class, Reason};
@@ -101,14 +102,14 @@ impl FileTally {
     }
 }
 
-/// Judged rows in range by week index and class: the independent counter.
+/// Judged rows in range by week and class: the independent counter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Weeks(pub Vec<[i64; 4]>);
+pub struct Weeks(Vec<[i64; 4]>);
 
 /// First and last promised day of the pending rows of each week, by its index. Rows that a newer copy supersedes
 /// are among them: a week may seem to hang on a day on which nothing changes, never the other way round.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Due(pub BTreeMap<u16, (Day, Day)>);
+pub struct Due(BTreeMap<u16, (Day, Day)>);
 
 impl Due {
     pub(crate) fn add(&mut self, week: u16, promised: Option<Day>) {
@@ -120,6 +121,11 @@ impl Due {
     fn hold(&mut self, week: u16, (first, last): (Day, Day)) {
         let days = self.0.entry(week).or_insert((first, last));
         *days = (days.0.min(first), days.1.max(last));
+    }
+
+    /// The days by the Monday of their week.
+    pub fn by_monday(&self) -> BTreeMap<Day, (Day, Day)> {
+        self.0.iter().map(|(week, days)| (week_monday(*week), *days)).collect()
     }
 
     /// Adds another thread's days.
@@ -135,6 +141,16 @@ impl Weeks {
             self.0.resize(week + 1, [0; 4]);
         }
         self.0[week][class as usize] += by;
+    }
+
+    /// The weeks that hold any, by Monday.
+    ///
+    /// # Panics
+    /// If more rows were taken out than counted in.
+    pub fn by_monday(&self) -> BTreeMap<Day, [u64; 4]> {
+        let judged = (0..).zip(&self.0).filter(|(_, classes)| classes.iter().any(|count| *count != 0));
+        let count = |count: i64| u64::try_from(count).expect("no more rows are taken out than were counted in");
+        judged.map(|(week, classes)| (week_monday(week), classes.map(count))).collect()
     }
 
     /// Adds another counter.

@@ -10,12 +10,10 @@ use crate::place::spill::{Place, Spill};
 use arrow::array::AsArray;
 use arrow::array::{RecordBatch, StringArray};
 use std::collections::{BTreeMap, VecDeque};
-use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use vtr_columnar::axis::TimeAxis;
 use vtr_columnar::keys::Keys;
 use vtr_columnar::marginals::Kind;
-use vtr_columnar::partial::{Entry, Partial};
+use vtr_columnar::partial::{Packed, Piece, Unpacked};
 use vtr_kernel::calendar::Day;
 
 mod defects;
@@ -45,7 +43,7 @@ pub struct Counted {
     /// weeks of the asked range.
     pub reasons: Marginal,
     /// Eligible packages in each marketplace's health window; for a day stands who can mend them (see
-    /// `vtr_columnar::marginals::Marginals::breakdown`). Keys: `seller_id`, `marketplace`, `programme`,
+    /// `vtr_columnar::keys::Keys::day`). Keys: `seller_id`, `marketplace`, `programme`,
     /// `product_category`, `carrier`; with `reason`.
     pub breakdown: Marginal,
     /// The rows of defects.
@@ -57,13 +55,7 @@ pub struct Counted {
 impl Counted {
     /// Of runs that were kept, and what gives their codes texts.
     /// `idle_bytes` are what sorted pieces of a marginal may take that nobody works on.
-    pub fn of_runs(
-        runs: Runs,
-        keys: Keys,
-        axis: &TimeAxis,
-        [defects, judged]: [Defects; 2],
-        idle_bytes: usize,
-    ) -> Counted {
+    pub fn of_runs(runs: Runs, keys: Keys, [defects, judged]: [Defects; 2], idle_bytes: usize) -> Counted {
         let keys = Arc::new(keys);
         let Runs([weekly, category, names, reasons, breakdown]) = runs;
         let marginal = |kind: Kind, times: Times| Marginal {
@@ -71,7 +63,7 @@ impl Counted {
                 .into_iter()
                 // A cell is never negative, so a time without rows has no cell with any.
                 .filter(|(_, pieces)| pieces.rows != 0)
-                .map(|(time, pieces)| (kind.day(time, axis), pieces.held))
+                .map(|(time, pieces)| (keys.day(kind, time), pieces.held))
                 .collect(),
             of: Some((kind, keys.clone())),
             ready: Mutex::default(),
@@ -90,9 +82,9 @@ impl Counted {
         }
     }
 
-    /// Of batches, for tests; defects in any order, in the schema of `vtr_columnar::fold::Yield`.
+    /// Of batches, for tests; defects in any order, in the schema of `vtr_columnar::judge::Yield`.
     #[cfg(test)]
-    pub fn in_memory(marginals: vtr_columnar::marginals::Marginals, defects: Vec<RecordBatch>) -> Counted {
+    pub fn in_memory(marginals: Marginals, defects: Vec<RecordBatch>) -> Counted {
         let marginal = |mut batches: BTreeMap<Day, RecordBatch>| {
             batches.retain(|_, batch| batch.num_rows() > 0);
             Marginal { batches, ..Marginal::default() }
@@ -109,6 +101,22 @@ impl Counted {
     }
 }
 
+/// Counts by piece of time, as tests write them down; see [`Marginal`] for the columns.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub struct Marginals {
+    /// By Monday.
+    pub weekly: BTreeMap<Day, RecordBatch>,
+    /// By first day of the segment.
+    pub category: BTreeMap<Day, RecordBatch>,
+    /// By Monday.
+    pub names: BTreeMap<Day, RecordBatch>,
+    /// By Monday.
+    pub reasons: BTreeMap<Day, RecordBatch>,
+    /// By who can mend them.
+    pub breakdown: BTreeMap<Day, RecordBatch>,
+}
+
 /// The pieces of one time, by run, and how many rows they count together.
 #[derive(Debug, Default)]
 struct Pieces {
@@ -118,23 +126,23 @@ struct Pieces {
 
 type Times = BTreeMap<u16, Pieces>;
 
-/// Entries of one time in one run.
+/// Counts of one time of one thread.
 #[derive(Debug)]
 enum Held {
-    Memory(Arc<Vec<Entry>>, Range<usize>),
+    Memory(Packed),
     Spilled(Arc<Spill>, Place),
 }
 
 impl Held {
-    fn read(&self, into: &mut Vec<Entry>) -> Result<()> {
+    fn read(&self, into: &mut Unpacked) -> Result<()> {
         match self {
-            Held::Memory(entries, range) => into.extend_from_slice(&entries[range.clone()]),
+            Held::Memory(packed) => into.add(packed),
             Held::Spilled(spill, place) => {
-                let mut bytes = vec![0; STEP * Entry::BYTES];
-                for from in (0..place.bytes()).step_by(bytes.len()) {
-                    let bytes = &mut bytes[..(place.bytes() - from).min(STEP * Entry::BYTES)];
+                let mut bytes = vec![0; STEP.min(place.bytes())];
+                for from in (0..place.bytes()).step_by(STEP) {
+                    let bytes = &mut bytes[..(place.bytes() - from).min(STEP)];
                     spill.read(*place, from, bytes)?;
-                    into.extend(bytes.as_chunks().0.iter().map(Entry::from_bytes));
+                    into.add_bytes(bytes);
                 }
             }
         }
@@ -142,29 +150,24 @@ impl Held {
     }
 }
 
-/// Entries that are written or read at once.
-const STEP: usize = 16_384;
+/// Bytes of packed counts that are read at once.
+const STEP: usize = 16_384 * Unpacked::STEP;
 
-/// The runs of a thread, or of several, by marginal and time.
+/// The counts of a thread, or of several, by kind and time.
 #[derive(Debug, Default)]
-pub struct Runs([Times; 5]);
-
-fn in_order(runs: vtr_columnar::partial::Runs) -> [vtr_columnar::partial::Run; 5] {
-    [runs.weekly, runs.category, runs.names, runs.reasons, runs.breakdown]
-}
+pub struct Runs([Times; Kind::ALL.len()]);
 
 impl Runs {
+    fn hold(&mut self, (kind, time, rows): (Kind, u16, i64), held: Held) {
+        let pieces = self.0[kind as usize].entry(time).or_default();
+        pieces.rows += rows;
+        pieces.held.push(held);
+    }
+
     /// Keeps counts in memory.
-    pub fn keep(&mut self, partial: &mut Partial) {
-        for (times, run) in self.0.iter_mut().zip(in_order(partial.take())) {
-            let entries = Arc::new(run.entries);
-            let mut from = 0;
-            for stretch in run.times {
-                let pieces = times.entry(stretch.time).or_default();
-                pieces.rows += stretch.rows;
-                pieces.held.push(Held::Memory(entries.clone(), from..from + stretch.entries));
-                from += stretch.entries;
-            }
+    pub fn keep(&mut self, pieces: Vec<Piece>) {
+        for Piece { kind, time, rows, packed } in pieces {
+            self.hold((kind, time, rows), Held::Memory(packed));
         }
     }
 
@@ -172,19 +175,12 @@ impl Runs {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn spill(&mut self, partial: &mut Partial, spill: &Arc<Spill>) -> Result<()> {
-        for (times, run) in self.0.iter_mut().zip(in_order(partial.take())) {
-            let mut entries = run.entries.as_slice();
-            let mut bytes = Vec::new();
-            for stretch in run.times {
-                let (own, rest) = entries.split_at(stretch.entries);
-                bytes.clear();
-                own.iter().for_each(|entry| bytes.extend_from_slice(&entry.to_bytes()));
-                let pieces = times.entry(stretch.time).or_default();
-                pieces.rows += stretch.rows;
-                pieces.held.push(Held::Spilled(spill.clone(), spill.put(&bytes)?));
-                entries = rest;
-            }
+    pub fn spill(&mut self, pieces: Vec<Piece>, spill: &Arc<Spill>) -> Result<()> {
+        let mut bytes = Vec::new();
+        for Piece { kind, time, rows, packed } in pieces {
+            bytes.clear();
+            packed.write(&mut bytes);
+            self.hold((kind, time, rows), Held::Spilled(spill.clone(), spill.put(&bytes)?));
         }
         Ok(())
     }
@@ -303,8 +299,8 @@ impl Marginal {
 
     fn batch(&self, day: Day) -> Result<Option<RecordBatch>> {
         let (Some(held), Some((kind, keys))) = (self.days.get(&day), &self.of) else { return Ok(None) };
-        let mut entries = Vec::new();
-        held.iter().try_for_each(|held| held.read(&mut entries))?;
-        Ok(Some(keys.batch(*kind, entries.into_iter())))
+        let mut counts = Unpacked::default();
+        held.iter().try_for_each(|held| held.read(&mut counts))?;
+        Ok(Some(keys.batch(*kind, counts)))
     }
 }

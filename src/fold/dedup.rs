@@ -13,7 +13,8 @@ use crate::job::plan;
 use crate::place::spill::{Place, Spill};
 use crate::signals;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use vtr_columnar::fold::{Copy, Unit};
+use vtr_columnar::choice::choose;
+use vtr_columnar::judge::{Copy, Unit};
 
 /// Parts of the hash space, by its top bits.
 const PARTS: usize = 1 << PART_BITS;
@@ -179,69 +180,15 @@ fn search(
     Ok(apart_days)
 }
 
-/// Hands on those of some copies that lost; the largest distance in days between two.
-fn choose(mut copies: Vec<Copy>, unit: Unit, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
-    match unit {
-        // Later `updated_at`, then later file, then later row: the last of each hash wins.
-        Unit::Package => copies.sort_unstable_by_key(|copy| (copy.hash, copy.version, copy.file, copy.record)),
-        // Newer files last; within a file the rows of one package beside each other.
-        Unit::Order => copies.sort_unstable_by_key(|copy| (copy.hash, copy.file, copy.version, copy.record)),
-    }
-    let mut apart_days = 0;
-    for group in copies.chunk_by(|a, b| a.hash == b.hash).filter(|group| group.len() > 1) {
-        let newest = group[group.len() - 1].file;
-        for (index, copy) in group.iter().enumerate() {
-            let loses = match unit {
-                Unit::Package => index + 1 < group.len(),
-                Unit::Order => {
-                    let next = group.get(index + 1);
-                    copy.file != newest || next.is_some_and(|next| next.version == copy.version)
-                }
-            };
-            if loses {
-                lost(copy)?;
-            }
-        }
-        let days = || group.iter().map(|copy| i64::from(copy.day));
-        apart_days = apart_days.max(days().max().zip(days().min()).map_or(0, |(last, first)| last - first));
-    }
-    Ok(apart_days)
-}
-
-/// The losers among a few copies, for those who hold them in memory.
-///
-/// # Errors
-/// None: nothing is read.
-pub fn losers(copies: Vec<Copy>, unit: Unit) -> Result<Vec<Copy>> {
-    let mut losers = Vec::new();
-    choose(copies, unit, &mut |copy| {
-        losers.push(*copy);
-        Ok(())
-    })?;
-    Ok(losers)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::path::Path;
-    use vtr_columnar::fold::Beside;
-    use vtr_kernel::Reason;
+    use vtr_columnar::choice::losers;
     use vtr_kernel::calendar::FIRST_DAY;
 
     fn copy(hash: u64, version: i64, file: u32, record: u64) -> Copy {
-        let day = FIRST_DAY + 2 + record as i32; // a Monday, and the days after it
-        let week = (day - (FIRST_DAY - 5)) as u64 / 7;
-        Copy {
-            hash: (hash << 50, hash),
-            version,
-            file,
-            record,
-            cell: week << 50 | Reason::Scanned as u64,
-            beside: Beside::default(),
-            day,
-            unpriced: false,
-        }
+        Copy::uncounted((hash << 50, hash), version, (file, record), FIRST_DAY + 2 + record as i32)
     }
 
     fn searched(unit: Unit, threads: Vec<&[Copy]>, most_bytes: usize) -> (Vec<(u32, u64)>, i64) {
@@ -270,8 +217,7 @@ mod tests {
             })
             .collect();
         assert!(results.windows(2).all(|pair| pair[0] == pair[1]));
-        let mut few: Vec<_> =
-            losers(records.to_vec(), unit).unwrap().iter().map(|copy| (copy.file, copy.record)).collect();
+        let mut few: Vec<_> = losers(records.to_vec(), unit).iter().map(|copy| (copy.file, copy.record)).collect();
         few.sort_unstable();
         assert_eq!(few, results[0]);
         results[0].clone()

@@ -21,6 +21,7 @@ use crate::place::spill::Spill;
 use crate::progress::Progress;
 use crate::scan::{self, Survey};
 use crate::schema::Table;
+use crate::tables;
 use crate::tell::report::RunReport;
 use crate::tell::sellers::Sellers;
 use arrow::array::RecordBatch;
@@ -30,17 +31,12 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::asides::Asides;
-use vtr_columnar::axis::TimeAxis;
-use vtr_columnar::fold::{
-    Due, FileSource, FileTally, Folder, Identity, MOST_FILES, Records, Reject, Settings, Subtractor, Weeks, Yield,
-};
+use vtr_columnar::fold::{Due, FileTally, MOST_FILES, Weeks};
 use vtr_columnar::input::Column;
-use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_columnar::partial::{Partial, Wants, week_monday};
+use vtr_columnar::judge::{Counter, Identity, Judge, JudgeBuilder, Kind, LaterRows, Records, Reject, Source, Yield};
+use vtr_columnar::partial::Piece;
 use vtr_kernel::calendar::Day;
-use vtr_kernel::ladder::Terms;
 use vtr_kernel::text::shown;
-use vtr_kernel::windows;
 
 /// Everything that a run learned from its inputs.
 pub struct Folded {
@@ -129,27 +125,34 @@ impl Gathered {
     }
 
     /// Takes over what a folder holds too much of; to be called after every batch of a file.
-    fn relieve(&mut self, file: u32, seller: Option<&str>, folder: &mut Folder, kept: &Kept) -> Result<()> {
-        let rejects = folder.take_rejects();
+    fn relieve(
+        &mut self,
+        file: u32,
+        seller: Option<&str>,
+        counter: &mut Counter,
+        rejects: Vec<Reject>,
+        kept: &Kept,
+    ) -> Result<()> {
         for seller in rejects.iter().filter_map(|reject| reject.seller.as_deref().or(seller)) {
             self.sellers.add(seller, 1);
         }
         kept.add(file, rejects);
-        self.copies.add(&folder.take_copies())?;
+        self.copies.add(&counter.take_copies())?;
         self.peaks.see(Purpose::Copies, self.copies.bytes());
-        if let Some(defects) = folder.take_defects(DEFECT_ROWS, DEFECT_BYTES) {
+        if let Some(defects) = counter.take_defects(DEFECT_ROWS, DEFECT_BYTES) {
             self.peaks.see(Purpose::Defects, self.defects.bytes() + defects.get_array_memory_size());
             self.defects.add(defects)?;
         }
-        if let Some(judged) = folder.take_judged(DEFECT_ROWS, DEFECT_BYTES) {
+        if let Some(judged) = counter.take_judged(DEFECT_ROWS, DEFECT_BYTES) {
             self.judged.add(judged)?;
         }
-        self.peaks.see(Purpose::Counts, folder.partial().bytes());
-        self.relieve_counts(folder.partial())
+        self.peaks.see(Purpose::Counts, counter.bytes());
+        self.relieve_counts(counter.bytes(), &mut || counter.take_pieces())
     }
 
-    fn relieve_counts(&mut self, partial: &mut Partial) -> Result<()> {
-        if partial.bytes() > self.most_counts { self.runs.spill(partial, &self.spill) } else { Ok(()) }
+    /// Sets counts aside on disk where they take more than they may.
+    fn relieve_counts(&mut self, bytes: usize, take: &mut dyn FnMut() -> Vec<Piece>) -> Result<()> {
+        if bytes > self.most_counts { self.runs.spill(take(), &self.spill) } else { Ok(()) }
     }
 
     fn add(&mut self, file: u32, out: Yield, rows_read: u64, digest: Option<String>) -> Result<()> {
@@ -192,7 +195,6 @@ struct Whole {
 pub fn fold(
     plan: &Plan,
     survey: &Survey,
-    axis: &TimeAxis,
     progress: &Progress,
     reader: &scan::Reader,
     report: &mut RunReport,
@@ -203,25 +205,24 @@ pub fn fold(
             "{count} input files are more than a run can tell apart ({MOST_FILES}); join some"
         )));
     }
-    let settings = settings(plan, survey, axis);
     let budget = plan.budget();
-    let shared = SharedKeys::new(Layout::of(&plan.book), budget.share(Purpose::Texts));
+    let judge = judge(plan, survey).most_text_bytes(budget.share(Purpose::Texts)).build();
     let kept = Kept::new(plan.limits.max_rejected_rows_kept, budget.share(Purpose::Rejects));
     let reading = Reading { plan, survey, reader, progress, kept: &kept, budget, stop: AtomicBool::new(false) };
-    let gathered = report.stage("read, judge and fold", || reading.all(&settings, &shared))?;
+    let gathered = report.stage("read, judge and fold", || reading.all(&judge))?;
     let (mut whole, copies) = Whole::of(gathered, survey);
     let unit = plan.identity.map(dedup::unit);
     let apart = report.stage("deduplicate", || {
         let search = |unit| Search::new(copies, unit, budget.share(Purpose::Copies), Spill::below(&plan.temp));
-        unit.map(|unit| whole.take_superseded_out(plan, &settings, search(unit))).transpose()
+        unit.map(|unit| whole.take_superseded_out(plan, &judge, search(unit))).transpose()
     })?;
-    whole.peaks.see(Purpose::Texts, shared.bytes());
+    whole.peaks.see(Purpose::Texts, judge.text_bytes());
     let (rejects, most) = kept.finish();
     whole.peaks.see(Purpose::Rejects, most);
     let counted = report.stage("sort texts", || {
         let gone = Arc::new(whole.gone);
         let listed = [whole.defects, whole.judged].map(|rows| Defects::of(rows, gone.clone()));
-        Counted::of_runs(whole.runs, shared.freeze(&plan.book), axis, listed, budget.kept_counts())
+        Counted::of_runs(whole.runs, judge.into_keys(), listed, budget.kept_counts())
     });
     Ok(Folded {
         counted,
@@ -229,8 +230,8 @@ pub fn fold(
         sellers: whole.sellers,
         rows_taken: progress.done(),
         files: whole.files,
-        weeks: by_monday(&whole.weeks),
-        due: whole.due.0.iter().map(|(week, days)| (week_monday(*week), *days)).collect(),
+        weeks: whole.weeks.by_monday(),
+        due: whole.due.by_monday(),
         unpriced: whole.unpriced,
         copies_apart_days: apart,
         bytes_read: whole.bytes_read,
@@ -239,28 +240,32 @@ pub fn fold(
     })
 }
 
-/// What a plan folds by.
-pub fn settings<'a>(plan: &'a Plan, survey: &Survey, axis: &'a TimeAxis) -> Settings<'a> {
+/// The judge that a plan asks for.
+pub fn judge(plan: &Plan, survey: &Survey) -> JudgeBuilder {
     let asked = |table: Table| plan.output.tables.contains(&table);
-    Settings {
-        terms: Terms { book: &plan.book, rates: &plan.rates, as_of: plan.as_of, evidence: survey.evidence },
-        keep_later_rows: plan.as_of_mode == AsOfMode::Scans,
-        scan_lead_days: plan.limits.scan_lead_days,
-        range: plan.range.map(|range| range.days()),
-        windows: plan.days_counted(),
-        axis,
-        health: plan.book.markets().map(|(_, market)| windows::health(market, plan.as_of)).collect(),
-        wants: Wants {
-            weekly: asked(Table::VtrWeekly),
-            category: asked(Table::VtrWeeklyCategory) || asked(Table::VtrRolling) || asked(Table::AccountHealth),
-            names: asked(Table::CarrierNames),
-            reasons: asked(Table::VtrWeeklyReasons),
-            breakdown: asked(Table::AccountHealth) || asked(Table::HealthBreakdown),
-        },
-        wants_defects: asked(Table::Defects),
-        judged_from: plan.judged_from(),
-        identity: plan.identity.map(|identity| Identity::keyed(dedup::unit(identity), &plan.job_digest)),
-    }
+    let by_category = asked(Table::VtrWeeklyCategory) || asked(Table::VtrRolling) || asked(Table::AccountHealth);
+    let kinds = [
+        (Kind::Weekly, asked(Table::VtrWeekly)),
+        (Kind::Category, by_category),
+        (Kind::Names, asked(Table::CarrierNames)),
+        (Kind::Reasons, asked(Table::VtrWeeklyReasons)),
+        (Kind::Breakdown, asked(Table::AccountHealth) || asked(Table::HealthBreakdown)),
+    ];
+    let kinds: Vec<Kind> = kinds.into_iter().filter_map(|(kind, is_asked)| is_asked.then_some(kind)).collect();
+    Judge::builder(plan.book.clone(), plan.as_of)
+        .rates(plan.rates.clone())
+        .evidence(survey.evidence)
+        .later_rows(match plan.as_of_mode {
+            AsOfMode::Rows => LaterRows::Absent,
+            AsOfMode::Scans => LaterRows::Kept,
+        })
+        .scan_lead_days(plan.limits.scan_lead_days)
+        .range(plan.range.map(|range| range.days()))
+        .windows(plan.days_counted())
+        .axis(tables::time_axis(plan))
+        .kinds(&kinds)
+        .lists(asked(Table::Defects), plan.judged_from())
+        .identity(plan.identity.map(|identity| Identity::keyed(dedup::unit(identity), &plan.job_digest)))
 }
 
 /// Does work on as many threads as the plan has; the first error is the reason that all stop.
@@ -301,25 +306,25 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    fn all(&self, settings: &Settings, keys: &SharedKeys) -> Result<Vec<Gathered>> {
+    fn all(&self, judge: &Judge) -> Result<Vec<Gathered>> {
         let (deal, hands) = (Deal::of(&self.survey.units, self.budget.threads()), AtomicUsize::new(0));
         // Once a file turned out bad nothing that is gathered counts; the rest is read so that all such are named.
         let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
         let gathered = on_threads(self.plan, &self.stop, || {
             let hand = hands.fetch_add(1, Ordering::Relaxed);
-            let mut folder = Folder::new(settings, keys);
+            let mut counter = judge.counter();
             let mut gathered = Gathered::new(self.plan);
             while !self.stop.load(Ordering::SeqCst) {
                 let Some(unit) = deal.next(hand) else { break };
                 if bad.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&unit.file) {
                     continue;
                 }
-                match self.unit(unit, &mut folder, &mut gathered) {
+                match self.unit(unit, judge, &mut counter, &mut gathered) {
                     Err(Error::BadFiles(one)) => bad.lock().unwrap_or_else(PoisonError::into_inner).extend(one),
                     done => done?,
                 }
             }
-            gathered.runs.keep(folder.partial());
+            gathered.runs.keep(counter.take_pieces());
             Ok(gathered)
         })?;
         match bad.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -328,11 +333,10 @@ impl Reading<'_> {
         }
     }
 
-    fn unit(&self, unit: &scan::Unit, folder: &mut Folder, gathered: &mut Gathered) -> Result<()> {
+    fn unit(&self, unit: &scan::Unit, judge: &Judge, counter: &mut Counter, gathered: &mut Gathered) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
-        let cells = self.plan.cells(file.input, file.format);
-        let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
-        folder.seek_later(file.days.is_none());
+        let source = source(self.plan, self.survey, unit.file);
+        counter.seek_later(file.days.is_none());
         let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
         let seller = seller.map(|(_, text)| text.as_str()).filter(|seller| !seller.is_empty());
         // What fails behind the reader is not the file's fault.
@@ -344,11 +348,12 @@ impl Reading<'_> {
                 return Err(Error::Gate("another thread failed".to_owned()));
             }
             let (in_batch, rejected) = (chunk.batch.num_rows(), chunk.rejects.len());
-            chunk.rejects.into_iter().for_each(|reject| folder.reject(reject));
+            counter.reject(rejected as u64);
+            gathered.relieve(unit.file, seller, counter, chunk.rejects, self.kept)?;
+            let input = judge.input_of(&chunk.batch.schema(), &source).map_err(|fault| refused(file, fault))?;
             let mut fold = |batch: &RecordBatch, records: &Records| {
-                let folded = folder.batch(&source, batch, records);
-                folded.map_err(|reason| Error::Input(format!("{}: {reason}", shown(&file.shown))))?;
-                gathered.relieve(unit.file, seller, folder, self.kept)
+                let rejects = counter.add(&input, batch, records).map_err(|fault| refused(file, fault))?;
+                gathered.relieve(unit.file, seller, counter, rejects.0, self.kept)
             };
             let rows = pieces.rows(&chunk.batch);
             if rows >= in_batch {
@@ -374,8 +379,19 @@ impl Reading<'_> {
             other => other,
         })?;
         gathered.bytes_read += end.bytes_read;
-        gathered.add(unit.file, folder.take(), end.rows_read, end.digest)
+        gathered.add(unit.file, counter.take(), end.rows_read, end.digest)
     }
+}
+
+/// What is said of a file beside the schema of its batches.
+pub fn source(plan: &Plan, survey: &Survey, file: u32) -> Arc<Source> {
+    let of = &survey.files[file as usize];
+    Arc::new(Source { file, constants: of.constants.clone(), cells: plan.cells(of.input, of.format) })
+}
+
+/// What is said of a file whose batches cannot be judged.
+pub fn refused(file: &scan::SourceFile, fault: impl std::fmt::Display) -> Error {
+    Error::Input(format!("{}: {fault}", shown(&file.shown)))
 }
 
 impl Whole {
@@ -415,23 +431,22 @@ impl Whole {
 
     /// Takes superseded rows out of every count and list that they entered; gives the largest distance
     /// in days between two copies.
-    fn take_superseded_out(&mut self, plan: &Plan, settings: &Settings, search: Search) -> Result<i64> {
+    fn take_superseded_out(&mut self, plan: &Plan, judge: &Judge, search: Search) -> Result<i64> {
         let found = on_threads(plan, &AtomicBool::new(false), || {
-            let mut subtractor = Subtractor::new(settings);
+            let mut subtractor = judge.subtractor();
             let (mut gone, mut gathered) = (Gone::default(), Gathered::new(plan));
             let apart = search.run(&mut |copy| {
                 if subtractor.take_out(copy) {
                     gone.insert(copy.file, copy.record);
                 }
-                gathered.relieve_counts(&mut subtractor.taken().partial)
+                gathered.relieve_counts(subtractor.bytes(), &mut || subtractor.take_pieces())
             })?;
-            let taken = std::mem::take(subtractor.taken());
-            Ok((taken, gone, gathered, apart))
+            gathered.runs.keep(subtractor.take_pieces());
+            Ok((subtractor.taken(), gone, gathered, apart))
         })?;
         self.spilled_bytes += search.spilled_bytes();
         let mut apart_days = 0;
-        for (mut taken, gone, mut gathered, apart) in found {
-            gathered.runs.keep(&mut taken.partial);
+        for (taken, gone, gathered, apart) in found {
             self.runs.merge(gathered.runs);
             self.spilled_bytes += gathered.spill.bytes();
             self.weeks.merge(&taken.weeks);
@@ -446,14 +461,4 @@ impl Whole {
         }
         Ok(apart_days)
     }
-}
-
-fn by_monday(weeks: &Weeks) -> BTreeMap<Day, [u64; 4]> {
-    let judged = weeks.0.iter().enumerate().filter(|(_, classes)| classes.iter().any(|count| *count != 0));
-    judged
-        .map(|(index, classes)| {
-            let count = |count: i64| u64::try_from(count).expect("no more rows are taken out than were counted in");
-            (week_monday(index as u16), classes.map(count))
-        })
-        .collect()
 }

@@ -5,7 +5,7 @@
 //! one has such a package, and nothing of them is counted. It fails as reading does.
 
 use crate::error::{Error, Result};
-use crate::fold::Folded;
+use crate::fold::{self, Folded};
 use crate::job::plan::Plan;
 use crate::publish::log::Later;
 use crate::scan::{self, Survey, Unit};
@@ -13,18 +13,16 @@ use crate::schema::Table;
 use crate::signals;
 use crate::tables::rolling;
 use std::cell::Cell;
-use vtr_columnar::axis::TimeAxis;
-use vtr_columnar::fold::{FileSource, FileTally, Folder, Settings};
-use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_columnar::partial::Wants;
+use std::sync::Arc;
+use vtr_columnar::fold::FileTally;
+use vtr_columnar::judge::{InputError, JudgeBuilder, Source, TimeAxis};
 use vtr_kernel::calendar::{Day, monday};
-use vtr_kernel::text::shown;
 
 /// Whether a package was judged whose day lies after all days that are counted, if a table depends on it.
 ///
 /// # Errors
 /// A row group that was left out cannot be read to its end, or the word to stop.
-pub fn goes_on(plan: &Plan, survey: &Survey, axis: &TimeAxis, folded: &Folded, reader: &scan::Reader) -> Result<bool> {
+pub fn goes_on(plan: &Plan, survey: &Survey, folded: &Folded, reader: &scan::Reader) -> Result<bool> {
     let Some(range) = plan.range.filter(|_| plan.output.tables.contains(&Table::VtrRolling)) else {
         return Ok(false);
     };
@@ -38,20 +36,33 @@ pub fn goes_on(plan: &Plan, survey: &Survey, axis: &TimeAxis, folded: &Folded, r
         return Ok(false);
     }
     // What supersedes a row of theirs lies within `copies_within` of it, and so after those days too.
-    let none = Wants { weekly: false, category: false, names: false, reasons: false, breakdown: false };
-    let settings = Settings {
-        wants: none,
-        wants_defects: false,
-        judged_from: None,
-        identity: None,
-        ..crate::fold::settings(plan, survey, axis)
-    };
+    let judge = looking(plan, survey);
     for unit in &survey.beyond {
-        if holds_judged(plan, survey, unit, &settings, reader)? {
+        if holds_judged(plan, survey, unit, &judge, reader)? {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// A judge that counts and lists nothing.
+fn looking(plan: &Plan, survey: &Survey) -> JudgeBuilder {
+    fold::judge(plan, survey).axis(TimeAxis::new(Vec::new())).kinds(&[]).lists(false, None).identity(None)
+}
+
+/// What became of the rows of a chunk; the texts that were met are forgotten, for a file may hold any number.
+fn tallied(
+    judge: &JudgeBuilder,
+    source: &Arc<Source>,
+    chunk: &scan::Chunk,
+    seeks_later: bool,
+) -> std::result::Result<FileTally, InputError> {
+    let judge = judge.clone().build();
+    let mut counter = judge.counter();
+    counter.seek_later(seeks_later);
+    let input = judge.input_of(&chunk.batch.schema(), source)?;
+    counter.add(&input, &chunk.batch, &chunk.records)?;
+    Ok(counter.take().tally)
 }
 
 /// What a look through a file found.
@@ -71,30 +82,14 @@ pub struct Found {
 /// # Errors
 /// It cannot be read to its end, or the word to stop.
 pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
-    let none = Wants { weekly: false, category: false, names: false, reasons: false, breakdown: false };
-    let axis = TimeAxis::new(vec![vtr_kernel::calendar::monday(vtr_kernel::calendar::FIRST_DAY)]);
-    let settings = Settings {
-        wants: none,
-        wants_defects: false,
-        judged_from: None,
-        identity: None,
-        range: None,
-        windows: None,
-        ..crate::fold::settings(plan, survey, &axis)
-    };
+    let judge = looking(plan, survey).range(None).windows(None);
     let file = &survey.files[index];
-    let cells = plan.cells(file.input, file.format);
-    let source = FileSource { file: index as u32, constants: &file.constants, cells: &cells };
+    let source = fold::source(plan, survey, index as u32);
     let (mut tally, mut digest) = (FileTally::default(), None);
     for unit in survey.units.iter().filter(|unit| unit.file as usize == index) {
         let end = scan::read(plan, survey, unit, &mut |chunk| {
             signals::check()?;
-            let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
-            let mut folder = Folder::new(&settings, &keys);
-            folder.seek_later(true);
-            let refused = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
-            folder.batch(&source, &chunk.batch, &chunk.records).map_err(refused)?;
-            tally.merge(&folder.take().tally);
+            tally.merge(&tallied(&judge, &source, &chunk, true).map_err(|fault| fold::refused(file, fault))?);
             Ok(())
         })?;
         digest = end.digest.or(digest);
@@ -103,21 +98,23 @@ pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
 }
 
 /// Whether a unit holds a judged package after all days that are counted; reads no further than to the first.
-fn holds_judged(plan: &Plan, survey: &Survey, unit: &Unit, settings: &Settings, reader: &scan::Reader) -> Result<bool> {
+fn holds_judged(
+    plan: &Plan,
+    survey: &Survey,
+    unit: &Unit,
+    judge: &JudgeBuilder,
+    reader: &scan::Reader,
+) -> Result<bool> {
     let file = &survey.files[unit.file as usize];
-    let cells = plan.cells(file.input, file.format);
-    let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
+    let source = fold::source(plan, survey, unit.file);
     // Only a reader's own refusal is the file's fault.
     let (found, stopped) = (Cell::new(false), Cell::new(false));
     let read = reader(plan, survey, unit, &mut |chunk| {
-        let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
-        let mut folder = Folder::new(settings, &keys);
-        let refused = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
-        let taken =
-            signals::check().and_then(|()| folder.batch(&source, &chunk.batch, &chunk.records).map_err(refused));
-        found.set(folder.take().tally.after_windows > 0);
+        let tallied = || tallied(judge, &source, &chunk, false).map_err(|fault| fold::refused(file, fault));
+        let taken = signals::check().and_then(|()| tallied());
+        found.set(taken.as_ref().is_ok_and(|tally| tally.after_windows > 0));
         stopped.set(found.get() || taken.is_err());
-        if found.get() { Err(Error::Gate("seen enough".to_owned())) } else { taken }
+        if found.get() { Err(Error::Gate("seen enough".to_owned())) } else { taken.map(drop) }
     });
     match read {
         _ if found.get() => Ok(true),

@@ -183,7 +183,7 @@ impl Decoding<'_> {
         }
         let Some(column) = maps_to.and_then(Column::from_name) else { return };
         if let Err(fault) = column.read_as(&reading::found_type(self.plain, place)) {
-            add("wrong_type", 1, fault);
+            add("wrong_type", 1, fault.to_string());
         }
         findings.extend(super::findings::of_column(column, &name, profile));
     }

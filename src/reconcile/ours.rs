@@ -7,7 +7,7 @@
 use super::defect_list::Listed;
 use super::window::Window;
 use crate::error::{Error, Result};
-use crate::fold::dedup;
+use crate::fold::{self, dedup};
 use crate::job::plan::Plan;
 use crate::scan::{self, Survey};
 use crate::signals;
@@ -17,9 +17,10 @@ use arrow::datatypes::DataType;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings, shown_cell};
+use vtr_columnar::choice::losers;
+use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
-use vtr_columnar::keys::{Layout, SharedKeys};
+use vtr_columnar::judge::{Copy, Counter, Fate, Judge, Records, Source};
 use vtr_kernel::calendar::{Day, Micros, Zone};
 use vtr_kernel::countries;
 use vtr_kernel::facts::{CurrencyField, Facts};
@@ -140,10 +141,9 @@ const PACKAGE_BYTES: usize = 400;
 /// As reading does; [`Error::Usage`] where the packages do not fit half of the memory.
 pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)> {
     let mut survey = scan::survey_and_try(plan)?;
-    let axis = crate::tables::time_axis(plan);
     let packages = loop {
-        let settings = crate::fold::settings(plan, &survey, &axis);
-        match read(plan, &survey, &settings, wanted) {
+        let judge = fold::judge(plan, &survey).build();
+        match read(plan, &survey, &judge, wanted) {
             Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,
             read => break read?,
         }
@@ -156,7 +156,7 @@ fn without_superseded(plan: &Plan, mut packages: Vec<Package>) -> Result<Vec<Pac
     let Some(identity) = plan.identity else { return Ok(packages) };
     let copies: Vec<Copy> = packages.iter().filter_map(|package| package.copy).collect();
     let losers: HashSet<(u32, u64)> =
-        dedup::losers(copies, dedup::unit(identity))?.iter().map(|copy| (copy.file, copy.record)).collect();
+        losers(copies, dedup::unit(identity)).iter().map(|copy| (copy.file, copy.record)).collect();
     for package in &mut packages {
         if package.place().is_some_and(|place| losers.contains(&place)) {
             package.outcome = Outcome::NotJudged("superseded by a newer row".into());
@@ -165,17 +165,16 @@ fn without_superseded(plan: &Plan, mut packages: Vec<Package>) -> Result<Vec<Pac
     Ok(packages)
 }
 
-fn read(plan: &Plan, survey: &Survey, settings: &Settings, wanted: &Wanted) -> Result<Vec<Package>> {
-    let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
+fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted) -> Result<Vec<Package>> {
     let (next, found, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(None));
     let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
     let most = usize::try_from(plan.memory / 2).unwrap_or(usize::MAX) / PACKAGE_BYTES;
-    let reading = Reading { plan, survey, settings, wanted };
+    let reading = Reading { plan, survey, judge, wanted };
     let work = || {
-        let mut folder = Folder::new(settings, &keys);
+        let mut counter = judge.counter();
         while let Some(unit) = survey.units.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mut packages = Vec::new();
-            let done = reading.unit(unit, &mut folder, &mut packages);
+            let done = reading.unit(unit, &mut counter, &mut packages);
             let mut all = found.lock().unwrap_or_else(PoisonError::into_inner);
             all.append(&mut packages);
             let too_many = (all.len() > most).then(|| {
@@ -226,24 +225,25 @@ fn read(plan: &Plan, survey: &Survey, settings: &Settings, wanted: &Wanted) -> R
 struct Reading<'a> {
     plan: &'a Plan,
     survey: &'a Survey,
-    settings: &'a Settings<'a>,
+    judge: &'a Judge,
     wanted: &'a Wanted<'a>,
 }
 
 impl Reading<'_> {
-    fn unit(&self, unit: &scan::Unit, folder: &mut Folder, packages: &mut Vec<Package>) -> Result<()> {
+    fn unit(&self, unit: &scan::Unit, counter: &mut Counter, packages: &mut Vec<Package>) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
-        let cells = self.plan.cells(file.input, file.format);
-        let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
+        let source = fold::source(self.plan, self.survey, unit.file);
         // What fails behind the reader is not the file's fault.
         let sound = std::cell::Cell::new(true);
         let mut take = |chunk: scan::Chunk| {
             signals::check()?;
-            let refuse = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
-            let Some((batch, records)) = self.rows(&chunk, &source).map_err(refuse)? else { return Ok(()) };
+            let rows = self.rows(&chunk, &source).map_err(|fault| fold::refused(file, fault))?;
+            let Some((batch, records)) = rows else { return Ok(()) };
             let row = Row { reading: self, batch: &batch, source: &source };
             let mut tell = |at: usize, fate: Fate| packages.extend(row.package(at, fate));
-            folder.explain(&source, &batch, &records, &mut tell).map_err(refuse)
+            let input = self.judge.input_of(&batch.schema(), &source);
+            let told = input.and_then(|input| counter.explain(&input, &batch, &records, &mut tell));
+            told.map_err(|fault| fold::refused(file, fault))
         };
         let read = scan::read(self.plan, self.survey, unit, &mut |chunk| take(chunk).inspect_err(|_| sound.set(false)));
         read.map(drop).map_err(|error| match error {
@@ -256,7 +256,7 @@ impl Reading<'_> {
     fn rows(
         &self,
         chunk: &scan::Chunk,
-        source: &FileSource,
+        source: &Source,
     ) -> std::result::Result<Option<(RecordBatch, Records)>, String> {
         let rows = chunk.batch.num_rows();
         let is_wanted = |text: &str| self.wanted.sellers.contains(text.trim());
@@ -290,7 +290,7 @@ impl Reading<'_> {
 struct Row<'a> {
     reading: &'a Reading<'a>,
     batch: &'a RecordBatch,
-    source: &'a FileSource<'a>,
+    source: &'a Source,
 }
 
 impl Row<'_> {
@@ -343,13 +343,13 @@ impl Row<'_> {
     }
 
     fn judged(&self, row: usize, seller: String, facts: &Facts, verdict: &Verdict, copy: Option<Copy>) -> Package {
-        let (terms, utc) = (&self.reading.settings.terms, Zone::utc());
+        let (terms, utc) = (&self.reading.judge.terms(), Zone::utc());
         let book = terms.book;
         let zone = vtr_kernel::ladder::zone(book, facts.marketplace, &utc);
         let instant = |moment: Option<Moment>| moment.map(|moment| moment.earliest(zone));
         let updated = copy.map(|copy| copy.version).filter(|at| *at != i64::MIN);
         let updated =
-            updated.filter(|_| self.reading.plan.identity.map(dedup::unit) == Some(vtr_columnar::fold::Unit::Package));
+            updated.filter(|_| self.reading.plan.identity.map(dedup::unit) == Some(vtr_columnar::judge::Unit::Package));
         let moment = facts.promised.or(facts.shipped);
         let mut package = Package {
             marketplace: book.marketplace_label(facts.marketplace).to_owned(),

@@ -44,7 +44,8 @@ pub(crate) struct Decoded {
 /// # Errors
 /// A type that the column cannot be read from, or types that do not go together.
 pub(crate) fn decoded(column: Column, places: &[Place], found: &[DataType], input: &Input) -> Result<Decoded, String> {
-    let types = found.iter().map(|found| column.read_as(found)).collect::<Result<Vec<_>, _>>()?;
+    let types = found.iter().map(|found| column.read_as(found)).collect::<Result<Vec<_>, _>>();
+    let types = types.map_err(|error| error.to_string())?;
     let is_day = input.days.contains(column);
     let is_list = places.len() > 1;
     let becomes: Vec<DataType> =

@@ -210,7 +210,11 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
         let found: Vec<DataType> = places.iter().map(|place| found_or_null(*column, plain, place.index)).collect();
         let is_float =
             |(place, kind): (&Place, &DataType)| kind.is_floating() && holds_floats(*column, plain, place.index);
-        let float = places.iter().zip(&found).find(|pair| is_float(*pair)).map(|(_, kind)| column.refuse_float(kind));
+        let float = places
+            .iter()
+            .zip(&found)
+            .find(|pair| is_float(*pair))
+            .map(|(_, kind)| column.refuse_float(kind).to_string());
         let decoded = float.map_or_else(|| choose::decoded(*column, places, &found, reading.input), Err);
         match decoded {
             // Of the wrong type it would be refused all the same, so that no job turns bad by one more table.

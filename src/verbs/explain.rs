@@ -13,8 +13,9 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::io::{stderr, stdout};
 use std::time::SystemTime;
-use vtr_columnar::fold::{Copy, Fate, Settings, shown_cell};
+use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
+use vtr_columnar::judge::{Copy, Fate, Judge};
 use vtr_kernel::calendar::{Day, Zone, date_from_day, iso_week};
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
 use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select, zone};
@@ -211,7 +212,7 @@ pub(super) fn names(row: &Row) -> (String, String) {
     (seller_id(&typed(row, Column::SellerId)), order_id(&typed(row, Column::OrderId)))
 }
 
-fn story(plan: &Plan, settings: &Settings, row: Row) -> (Story, Option<Copy>) {
+fn story(plan: &Plan, judge: &Judge, row: Row) -> (Story, Option<Copy>) {
     let (seller, order) = names(&row);
     let mut story = Story {
         seller,
@@ -238,13 +239,13 @@ fn story(plan: &Plan, settings: &Settings, row: Row) -> (Story, Option<Copy>) {
                 &format!("after_as_of: it was updated or shipped after {as_of}, so on that day it was not yet there"),
             );
         }
-        Fate::Judged { facts, verdict, package, copy: found } => {
+        Fate::Judged { facts, verdict, package, copy: found, .. } => {
             story.fate = "judged";
             let named = if package.is_empty() { "without id or number".into() } else { shown(package) };
             story.title = format!("Package {named} ({})", row.place);
             story.package = package.to_owned();
             copy = found;
-            judged(plan, settings, facts, verdict, &mut story);
+            judged(plan, judge, facts, verdict, &mut story);
         }
     }
     (story, copy)
@@ -264,12 +265,12 @@ fn facts_as_typed(batch: &RecordBatch, row: usize, constants: &[(Column, String)
     line(body, "facts", &said.chain(typed).collect::<Vec<_>>().join("\n             "));
 }
 
-fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, story: &mut Story) {
+fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &mut Story) {
     let book = &*plan.book;
     (story.day, story.reason) = (Some(verdict.day), Some(verdict.reason));
     story.rule = book.rule(verdict.rule).to_owned();
     story.likely = verdict.likely_carrier.map(|owner| book.carriers.entry(owner).id.clone());
-    if let Some(mending) = mending(book, settings, facts, verdict) {
+    if let Some(mending) = mending(book, judge, facts, verdict) {
         (story.to_do, story.act_by) = (fix(book, verdict, &mending), mending.act_by());
     }
     let body = &mut story.body;
@@ -294,7 +295,7 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, st
     if let Some(number) = numbers(facts, verdict) {
         line(body, "number", &number);
     }
-    if matches!(settings.terms.evidence, Evidence::Scans) {
+    if matches!(judge.terms().evidence, Evidence::Scans) {
         let seen = Scanned::of(facts, plan.as_of);
         line(body, "scans", &format!("{} counted as of {}", seen.count, date_from_day(plan.as_of)));
     } else {
@@ -303,7 +304,7 @@ fn judged(plan: &Plan, settings: &Settings, facts: &Facts, verdict: &Verdict, st
     let entry = verdict.reason.entry();
     let passed: Vec<String> = TABLE
         .iter()
-        .filter(|other| other.rung < entry.rung && !silent(other.reason, settings))
+        .filter(|other| other.rung < entry.rung && !silent(other.reason, judge))
         .map(|other| format!("{} {}", other.rung, other.name))
         .collect();
     line(body, "passed", &if passed.is_empty() { "no rung before".to_owned() } else { passed.join(", ") });
@@ -343,9 +344,9 @@ fn lane_asked(book: &vtr_kernel::Book, market: &Market, lane: &Lane, facts: &Fac
     format!("{}: {from} to {to}, scans asked for: {scans}", book.rule(lane.id))
 }
 
-fn mending(book: &vtr_kernel::Book, settings: &Settings, facts: &Facts, verdict: &Verdict) -> Option<Mending> {
+fn mending(book: &vtr_kernel::Book, judge: &Judge, facts: &Facts, verdict: &Verdict) -> Option<Mending> {
     let utc = Zone::utc();
-    Mending::of(facts, verdict.reason, &settings.terms, zone(book, facts.marketplace, &utc))
+    Mending::of(facts, verdict.reason, &judge.terms(), zone(book, facts.marketplace, &utc))
 }
 
 fn fix(book: &vtr_kernel::Book, verdict: &Verdict, mending: &Mending) -> String {
@@ -383,9 +384,9 @@ fn numbers(facts: &Facts, verdict: &Verdict) -> Option<String> {
 }
 
 /// Whether a reason cannot be given on the run's evidence.
-fn silent(reason: Reason, settings: &Settings) -> bool {
+fn silent(reason: Reason, judge: &Judge) -> bool {
     let by_number = matches!(reason, Reason::WellFormed | Reason::Unverified);
-    match settings.terms.evidence {
+    match judge.terms().evidence {
         Evidence::Scans => by_number,
         Evidence::Format => matches!(reason.entry().rung, 14 | 15 | 18 | 19),
     }

@@ -4,20 +4,20 @@
 //! input is refused, and leaves out files as a run does.
 
 use crate::error::{Error, Result};
-use crate::fold::dedup;
+use crate::fold::{self, dedup};
 use crate::job::plan::Plan;
 use crate::progress::warn;
 use crate::scan::{self, Survey};
-use crate::{schema::Table, tables};
+use crate::schema::Table;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
-use vtr_columnar::fold::{Copy, Fate, FileSource, Folder, Records, Settings};
+use vtr_columnar::choice::losers;
 use vtr_columnar::input::Column;
-use vtr_columnar::keys::{Layout, SharedKeys};
+use vtr_columnar::judge::{Copy, Fate, Judge, Records, Source};
 use vtr_kernel::text::shown;
 use vtr_kernel::wrapper::{unwrapped, unwrapped_number};
 
@@ -107,10 +107,9 @@ pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result
     plan.output.tables = Table::ALL.to_vec();
     let plan = &*plan;
     let mut survey = scan::survey_and_try(plan)?;
-    let axis = tables::time_axis(plan);
     let rows = loop {
-        let settings = crate::fold::settings(plan, &survey, &axis);
-        match rows(plan, &survey, &settings, wanted, keep) {
+        let judge = fold::judge(plan, &survey).build();
+        match rows(plan, &survey, &judge, wanted, keep) {
             // As a run leaves them out.
             Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,
             told => break told?,
@@ -118,8 +117,8 @@ pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result
     };
     survey.left_out().for_each(|left_out| warn(&left_out));
     let copies: Vec<Copy> = rows.iter().filter_map(|(_, copy)| *copy).collect();
-    let losers = plan.identity.map_or(Ok(Vec::new()), |identity| dedup::losers(copies, dedup::unit(identity)))?;
-    let is_lost = |copy: &Copy| losers.iter().any(|loser| (loser.file, loser.record) == (copy.file, copy.record));
+    let lost = plan.identity.map_or_else(Vec::new, |identity| losers(copies, dedup::unit(identity)));
+    let is_lost = |copy: &Copy| lost.iter().any(|loser| (loser.file, loser.record) == (copy.file, copy.record));
     let found = rows.into_iter().map(|(kept, copy)| Found { kept, superseded: copy.as_ref().is_some_and(is_lost) });
     Ok(found.collect())
 }
@@ -127,41 +126,35 @@ pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result
 type Kept<T> = Vec<(T, Option<Copy>)>;
 
 /// Makes of a row what is kept of it, and what tells whether it is superseded.
-pub type Keep<'k, T> = dyn Fn(&Plan, &Settings, Row) -> (T, Option<Copy>) + Sync + 'k;
+pub type Keep<'k, T> = dyn Fn(&Plan, &Judge, Row) -> (T, Option<Copy>) + Sync + 'k;
 
-fn rows<T: Send>(
-    plan: &Plan,
-    survey: &Survey,
-    settings: &Settings,
-    wanted: &Wanted,
-    keep: &Keep<T>,
-) -> Result<Kept<T>> {
+fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, keep: &Keep<T>) -> Result<Kept<T>> {
     let mut units: Vec<&scan::Unit> = survey.units.iter().collect();
     units.sort_by_key(|unit| (unit.file, unit.first_record));
-    let keys = SharedKeys::new(Layout::of(&plan.book), usize::MAX);
     let found = Mutex::new(Vec::new());
     let mut bad: BTreeMap<u32, String> = BTreeMap::new();
     for unit in units {
         if bad.contains_key(&unit.file) {
             continue;
         }
-        let mut folder = Folder::new(settings, &keys);
+        let mut counter = judge.counter();
         let file = &survey.files[unit.file as usize];
-        let cells = plan.cells(file.input, file.format);
-        let source = FileSource { file: unit.file, constants: &file.constants, cells: &cells };
+        let source = fold::source(plan, survey, unit.file);
         // What fails behind the reader is not the file's fault.
         let sound = Cell::new(true);
         let mut take = |chunk: scan::Chunk| {
             crate::signals::check()?;
-            let refuse = |reason: String| Error::Input(format!("{}: {reason}", shown(&file.shown)));
-            let Some((batch, records)) = asked(&chunk, &source, wanted).map_err(refuse)? else { return Ok(()) };
+            let asked = asked(&chunk, &source, wanted).map_err(|fault| fold::refused(file, fault))?;
+            let Some((batch, records)) = asked else { return Ok(()) };
             let mut tell = |row: usize, fate: Fate| {
                 let place = format!("{}, record {}", shown(&file.shown), number(&records, row));
                 let row = Row { place: &place, batch: &batch, constants: &file.constants, row, fate };
-                let kept = keep(plan, settings, row);
+                let kept = keep(plan, judge, row);
                 found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(kept);
             };
-            folder.explain(&source, &batch, &records, &mut tell).map_err(refuse)
+            let input = judge.input_of(&batch.schema(), &source);
+            let told = input.and_then(|input| counter.explain(&input, &batch, &records, &mut tell));
+            told.map_err(|fault| fold::refused(file, fault))
         };
         match scan::read(plan, survey, unit, &mut |chunk| take(chunk).inspect_err(|_| sound.set(false))) {
             Err(Error::Input(why)) if sound.get() => drop(bad.insert(unit.file, why)),
@@ -202,7 +195,7 @@ impl Cells<'_> {
 /// The rows of a chunk that are asked for, and their record numbers.
 fn asked(
     chunk: &scan::Chunk,
-    source: &FileSource,
+    source: &Source,
     wanted: &Wanted,
 ) -> std::result::Result<Option<(RecordBatch, Records)>, String> {
     let cells = |column: Column| -> std::result::Result<Cells, String> {

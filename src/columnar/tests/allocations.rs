@@ -9,13 +9,8 @@ use arrow::array::{
 };
 use arrow::datatypes::Int32Type;
 use std::sync::Arc;
-use vtr_columnar::axis::TimeAxis;
-use vtr_columnar::fold::{FileSource, Folder, Records, Settings};
-use vtr_columnar::input::CellRules;
-use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_columnar::partial::Wants;
-use vtr_kernel::Book;
-use vtr_kernel::calendar::{Day, FIRST_DAY};
+use vtr_columnar::judge::{Judge, Records};
+use vtr_kernel::calendar::Day;
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Terms, judge};
@@ -69,40 +64,24 @@ fn batch(rows: usize) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
 }
 
-fn settings<'a>(book: &'a Book, rates: &'a Rates, axis: &'a TimeAxis) -> Settings<'a> {
-    Settings {
-        terms: Terms { book, rates, as_of: AS_OF, evidence: Evidence::Scans },
-        keep_later_rows: false,
-        scan_lead_days: 30,
-        range: None,
-        windows: None,
-        axis,
-        health: Vec::new(),
-        wants: Wants { weekly: true, category: true, names: true, reasons: true, breakdown: true },
-        wants_defects: false,
-        judged_from: None,
-        identity: None,
-    }
-}
-
 #[test]
 fn folding_more_rows_does_not_allocate_more_often() {
-    let book = vtr_kernel::load::embedded().unwrap();
-    let (rates, cells) = (Rates::default(), CellRules::default());
-    let axis = TimeAxis::new((FIRST_DAY..AS_OF + 800).step_by(7).collect());
-    let (settings, shared) = (settings(&book, &rates, &axis), SharedKeys::new(Layout::of(&book), 1 << 20));
+    let judge = Judge::builder(Arc::new(vtr_kernel::load::embedded().unwrap()), AS_OF).build();
     let (few, many) = (batch(9_600), batch(96_000));
-    let source = FileSource { file: 0, constants: &[], cells: &cells };
-    let mut folder = Folder::new(&settings, &shared);
-    let mut fold = |batch: &RecordBatch| {
-        measure(|| folder.batch(&source, batch, &Records::From(1)).expect("the batch can be read")).count_total
+    let input = judge.input(&few.schema()).unwrap();
+    let mut counter = judge.counter();
+    let mut count = |batch: &RecordBatch| {
+        measure(|| {
+            counter.add(&input, batch, &Records::From(1)).expect("the batch can be read");
+        })
+        .count_total
     };
-    let first = fold(&many);
-    let (of_few, of_many) = (fold(&few), fold(&many));
+    let first = count(&many);
+    let (of_few, of_many) = (count(&few), count(&many));
     assert!(first > of_many, "keys and cells are made once: {first} allocations, then {of_many}");
     // 86,400 rows more may not show; buffers that grow with the length of a batch are asked for once.
     assert!(of_many <= of_few + 16, "{of_few} allocations for 9,600 rows, {of_many} for 96,000");
-    let judged: i64 = folder.take().tally.classes.iter().map(|count| *count as i64).sum();
+    let judged: i64 = counter.take().tally.classes.iter().map(|count| *count as i64).sum();
     assert_eq!(judged, 96_000 * 2 + 9_600);
 }
 

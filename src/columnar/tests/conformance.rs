@@ -4,18 +4,15 @@
 //! other is the fold over a batch of one row. Both must say what the case expects. It fails with
 //! every case that does not hold, in each engine.
 
-use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, RecordBatch, StringArray};
-use arrow::datatypes::{Date32Type, Int64Type, UInt8Type, UInt32Type};
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{Date32Type, Int64Type};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use vtr_columnar::axis::TimeAxis;
-use vtr_columnar::fold::{FileSource, Folder, Records, Settings};
 use vtr_columnar::input::{CellRules, Column, ColumnSet};
-use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_columnar::partial::Wants;
+use vtr_columnar::judge::{Judge, Kind, LaterRows, Records, Source, TimeAxis};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, date_from_day, day_from_date, iso_week, monday, provisional};
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, ScanColumns, Tracking, category_label};
@@ -203,13 +200,13 @@ struct Setting<'a> {
     present: ColumnSet,
     rules: CellRules,
     rates: Rates,
-    book: &'a Book,
+    book: Arc<Book>,
     as_of: Day,
     evidence: Evidence,
 }
 
 impl<'a> Setting<'a> {
-    fn of(sheet: &Sheet, case: &'a Case, book: &'a Book) -> Setting<'a> {
+    fn of(sheet: &Sheet, case: &'a Case, book: Arc<Book>) -> Setting<'a> {
         let column =
             |name: &String| Column::from_name(name).unwrap_or_else(|| panic!("{}: no column {name}", case.name));
         let absent: Vec<Column> = case.absent.iter().map(column).collect();
@@ -234,7 +231,7 @@ impl<'a> Setting<'a> {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { book: self.book, rates: &self.rates, as_of: self.as_of, evidence: self.evidence }
+        Terms { book: &self.book, rates: &self.rates, as_of: self.as_of, evidence: self.evidence }
     }
 
     fn keeps_later_rows(&self) -> bool {
@@ -261,7 +258,7 @@ fn reference(setting: &Setting) -> Outcome {
 }
 
 fn judged(setting: &Setting) -> Result<Outcome, Column> {
-    let (book, utc) = (setting.book, Zone::utc());
+    let (book, utc) = (&*setting.book, Zone::utc());
     let cell = |column| setting.cell(column);
     // An identifier without its wrapper; a damaged one is none.
     let identifier = |column| {
@@ -374,28 +371,24 @@ static DAILY: OnceLock<TimeAxis> = OnceLock::new();
 /// The fold over a batch of one row of texts.
 fn folded(setting: &Setting) -> Outcome {
     let axis = DAILY.get_or_init(|| TimeAxis::new((FIRST_DAY..day("2030-01-01")).collect()));
-    let settings = Settings {
-        terms: setting.terms(),
-        keep_later_rows: setting.keeps_later_rows(),
-        scan_lead_days: LEAD_DAYS,
-        range: None,
-        windows: None,
-        axis,
-        health: setting.book.markets().map(|_| (Day::MIN, Day::MAX)).collect(),
-        wants: Wants { weekly: true, category: true, names: true, reasons: true, breakdown: true },
-        wants_defects: true,
-        judged_from: None,
-        identity: None,
-    };
+    let later_rows = if setting.keeps_later_rows() { LaterRows::Kept } else { LaterRows::Absent };
+    let judge = Judge::builder(setting.book.clone(), setting.as_of)
+        .rates(Arc::new(setting.rates.clone()))
+        .evidence(setting.evidence)
+        .later_rows(later_rows)
+        .axis(axis.clone())
+        .lists(true, None)
+        .build();
     let array = |column: Column| -> ArrayRef { Arc::new(StringArray::from(vec![setting.given.get(&column).cloned()])) };
     let columns: Vec<_> = setting.present.iter().map(|column| (column.name(), array(column), true)).collect();
     let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
-    let source = FileSource { file: 0, constants: &[], cells: &setting.rules };
-    let shared = SharedKeys::new(Layout::of(setting.book), 1 << 20);
-    let mut folder = Folder::new(&settings, &shared);
-    folder.batch(&source, &batch, &Records::From(1)).unwrap();
-    let out = folder.take();
-    let partial = folder.finish();
+    let source = Arc::new(Source { cells: setting.rules.clone(), ..Source::default() });
+    let input = judge.input_of(&batch.schema(), &source).unwrap();
+    let verdicts = judge.verdicts(&input, &batch).unwrap();
+    let mut counter = judge.counter();
+    let rejects = counter.add(&input, &batch, &Records::From(1)).unwrap();
+    let out = counter.take();
+    let counts = counter.counts();
     let judged: u64 = out.tally.classes.iter().sum();
     assert_eq!(
         judged + out.tally.rejected + out.tally.after_as_of,
@@ -404,37 +397,46 @@ fn folded(setting: &Setting) -> Outcome {
         setting.case.name
     );
     let mut outcome = Outcome { after_as_of: out.tally.after_as_of == 1, ..Outcome::default() };
-    outcome.rejected = out.rejects.first().map(|reject| reject.column.clone().unwrap_or_default());
+    outcome.rejected = rejects.iter().next().map(|reject| reject.column.clone().unwrap_or_default());
     if judged == 0 {
         return outcome;
     }
-    let marginals = shared.freeze(setting.book).marginals(partial, axis);
-    let ((monday, weekly), (day, category)) =
-        (marginals.weekly.iter().next().unwrap(), marginals.category.iter().next().unwrap());
-    let reason =
-        vtr_kernel::mend::Outcome::from_code(weekly.column(4).as_primitive::<UInt8Type>().value(0)).unwrap().reason;
-    assert_eq!(weekly.column(5).as_primitive::<Int64Type>().value(0), 1);
-    assert_eq!(
-        weekly.num_rows() + category.num_rows() + marginals.names.values().map(RecordBatch::num_rows).sum::<usize>(),
-        3
-    );
+    let one = |kind: Kind| -> RecordBatch {
+        let batches: Vec<RecordBatch> = counts.batches(kind).collect();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 1, "{kind:?}");
+        batches[0].clone()
+    };
+    let (weekly, category, _) = (one(Kind::Weekly), one(Kind::Category), one(Kind::Names));
+    let text = |batch: &RecordBatch, name: &str| batch[name].as_string::<i32>().value(0).to_owned();
+    let date = |batch: &RecordBatch, name: &str| batch[name].as_primitive::<Date32Type>().value(0);
+    let (monday, day) = (date(&weekly, "week"), date(&category, "segment"));
+    assert_eq!(weekly["count"].as_primitive::<Int64Type>().value(0), 1);
     let class = Class::ALL.into_iter().find(|class| out.tally.classes[*class as usize] == 1).unwrap();
-    outcome.tell("reason", reason.name());
+    outcome.tell("reason", text(&weekly, "reason"));
     outcome.tell("class", class.name());
-    outcome.tell("day", written(*day));
-    outcome.tell("week", iso_week(*monday));
-    outcome.tell("week_start", written(*monday));
-    for (place, what) in ["seller", "marketplace", "programme", "carrier"].into_iter().enumerate() {
-        outcome.tell(what, label(weekly, place));
+    outcome.tell("day", written(day));
+    outcome.tell("week", iso_week(monday));
+    outcome.tell("week_start", written(monday));
+    outcome.tell("seller", text(&weekly, "seller_id"));
+    for what in ["marketplace", "programme", "carrier"] {
+        outcome.tell(what, text(&weekly, what));
     }
-    outcome.tell("category", label(category, 3));
+    outcome.tell("category", text(&category, "product_category"));
+    for what in ["reason", "class", "carrier"] {
+        assert_eq!(text(&verdicts, what), outcome.facts[what], "{}: the verdict for the row", setting.case.name);
+    }
+    assert_eq!(written(date(&verdicts, "day")), outcome.facts["day"]);
+    assert_eq!(text(&verdicts, "iso_week"), outcome.facts["week"]);
+    let likely = verdicts["likely_carrier"].as_string::<i32>();
+    outcome.tell("likely_carrier", if likely.is_null(0) { "" } else { likely.value(0) });
+    outcome.tell("rule", text(&verdicts, "rule"));
     outcome.tell("unpriced", out.unpriced == 1);
     match out.defects {
         Some(defect) => {
             let text = |name: &str| defect.column_by_name(name).unwrap().as_string::<i32>().clone();
-            outcome.tell("rule", text("rule").value(0));
+            assert_eq!(text("rule").value(0), outcome.facts["rule"]);
             let likely = text("likely_carrier");
-            outcome.tell("likely_carrier", if likely.is_null(0) { "" } else { likely.value(0) });
+            assert_eq!(if likely.is_null(0) { "" } else { likely.value(0) }, outcome.facts["likely_carrier"]);
             let days = defect.column_by_name("day").unwrap().as_primitive::<Date32Type>();
             assert_eq!(written(days.value(0)), outcome.facts["day"]);
             assert_eq!(text("carrier").value(0), outcome.facts["carrier"]);
@@ -443,11 +445,6 @@ fn folded(setting: &Setting) -> Outcome {
         None => assert_ne!(class, Class::Defect, "{}: a defect has its row", setting.case.name),
     }
     outcome
-}
-
-fn label(batch: &RecordBatch, column: usize) -> String {
-    let dictionary: &DictionaryArray<UInt32Type> = batch.column(column).as_dictionary();
-    dictionary.values().as_string::<i32>().value(dictionary.keys().value(0) as usize).to_owned()
 }
 
 /// Where an outcome differs from what is expected.
@@ -503,11 +500,11 @@ fn disagreements(one: &Outcome, other: &Outcome) -> Vec<String> {
 
 /// Books by the changes made to the embedded one.
 #[derive(Default)]
-struct Books(HashMap<Vec<(String, String, String)>, Book>);
+struct Books(HashMap<Vec<(String, String, String)>, Arc<Book>>);
 
 impl Books {
-    fn edited(&mut self, case: &Case) -> &Book {
-        self.0.entry(case.edit.clone()).or_insert_with(|| {
+    fn edited(&mut self, case: &Case) -> Arc<Book> {
+        let book = self.0.entry(case.edit.clone()).or_insert_with(|| {
             let mut files = load::embedded_files();
             for (name, from, to) in &case.edit {
                 let file: Option<&mut BookFile> = files.iter_mut().find(|file| file.name == *name);
@@ -515,8 +512,9 @@ impl Books {
                 assert_eq!(file.text.matches(from.as_str()).count(), 1, "{}: {from:?} in {name}", case.name);
                 file.text = file.text.replacen(from.as_str(), to, 1);
             }
-            load::load(&files).unwrap_or_else(|problems| panic!("{}: {problems:#?}", case.name))
-        })
+            Arc::new(load::load(&files).unwrap_or_else(|problems| panic!("{}: {problems:#?}", case.name)))
+        });
+        book.clone()
     }
 }
 

@@ -1,28 +1,25 @@
 //! The fold against a naive reference: the same rows, judged one by one and counted in a map.
 
+use arrow::array::{Array, AsArray, new_null_array};
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, LargeStringArray, RecordBatch,
     StringArray, StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray,
 };
-use arrow::array::{AsArray, DictionaryArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Int64Type, TimeUnit, UInt8Type, UInt32Type};
-use std::collections::BTreeMap;
+use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimeUnit};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use vtr_columnar::axis::TimeAxis;
-use vtr_columnar::fold::{FileSource, Folder, Identity, Records, Settings, Unit};
-use vtr_columnar::input::{CellRules, Column, Kind};
-use vtr_columnar::keys::{Layout, SharedKeys};
-use vtr_columnar::partial::{Partial, Wants};
+use vtr_columnar::input::{Column, Kind as CellKind};
+use vtr_columnar::judge::{Counts, Identity, InputFault, Judge, Kind, Records, TimeAxis, Unit, verdict_schema};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, monday};
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
-use vtr_kernel::instant::{Moment, TimeFormat};
+use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Terms, judge, selecting_day, zone};
 use vtr_kernel::mend::Outcome;
 use vtr_kernel::money::Rates;
 use vtr_kernel::policy::Marketplace;
-use vtr_kernel::reason::Class;
+use vtr_kernel::reason::{Class, Reason};
 use vtr_kernel::{Book, countries};
 
 /// A small deterministic source of choices.
@@ -191,24 +188,12 @@ fn chrono(micros: i64) -> impl std::fmt::Debug {
     Text(format!("{date}T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60))
 }
 
-fn source(cells: &CellRules) -> FileSource<'_> {
-    FileSource { file: 0, constants: &[], cells }
-}
-
-fn settings<'a>(book: &'a Book, rates: &'a Rates, axis: &'a TimeAxis) -> Settings<'a> {
-    Settings {
-        terms: Terms { book, rates, as_of: AS_OF, evidence: Evidence::Scans },
-        keep_later_rows: false,
-        scan_lead_days: 30,
-        range: None,
-        windows: None,
-        axis,
-        health: Vec::new(),
-        wants: Wants { weekly: true, category: true, names: true, reasons: true, breakdown: true },
-        wants_defects: true,
-        judged_from: None,
-        identity: Some(Identity { unit: Unit::Package, key: (7, 11) }),
-    }
+fn the_judge() -> Judge {
+    Judge::builder(Arc::new(vtr_kernel::load::embedded().unwrap()), AS_OF)
+        .axis(axis())
+        .lists(true, None)
+        .identity(Some(Identity { unit: Unit::Package, key: (7, 11) }))
+        .build()
 }
 
 type Cells = BTreeMap<(Day, String, String, String, String, u8), i64>;
@@ -277,21 +262,30 @@ fn naive(lines: &[Line], book: &Book) -> (Cells, u64, u64) {
     (cells, rejected, later)
 }
 
-fn text(batch: &RecordBatch, column: usize, row: usize) -> String {
-    let dictionary: &DictionaryArray<UInt32Type> = batch.column(column).as_dictionary();
-    let key = dictionary.keys().value(row) as usize;
-    dictionary.values().as_string::<i32>().value(key).to_owned()
+fn text<'a>(batch: &'a RecordBatch, column: &str, row: usize) -> &'a str {
+    batch[column].as_string::<i32>().value(row)
 }
 
-fn cells(weekly: &BTreeMap<Day, RecordBatch>) -> Cells {
+fn number(batch: &RecordBatch, row: usize) -> i64 {
+    batch["count"].as_primitive::<Int64Type>().value(row)
+}
+
+fn outcome(batch: &RecordBatch, row: usize) -> u8 {
+    let reason = Reason::from_name(text(batch, "reason", row)).expect("a reason");
+    Outcome { reason, is_pending: batch["pending"].as_boolean().value(row) }.code()
+}
+
+fn cells(counts: &Counts) -> Cells {
     let mut cells = Cells::new();
-    for (day, batch) in weekly {
+    for batch in counts.batches(Kind::Weekly) {
+        assert_eq!(batch.schema(), Kind::Weekly.schema());
         for row in 0..batch.num_rows() {
-            let reason = batch.column(4).as_primitive::<UInt8Type>().value(row);
-            let count = batch.column(5).as_primitive::<Int64Type>().value(row);
-            let key =
-                (*day, text(batch, 0, row), text(batch, 1, row), text(batch, 2, row), text(batch, 3, row), reason);
-            assert!(cells.insert(key, count).is_none(), "a cell stands once");
+            let day = batch["week"].as_primitive::<Date32Type>().value(row);
+            let keys =
+                ["seller_id", "marketplace", "programme", "carrier"].map(|name| text(&batch, name, row).to_owned());
+            let [seller, marketplace, programme, carrier] = keys;
+            let key = (day, seller, marketplace, programme, carrier, outcome(&batch, row));
+            assert!(cells.insert(key, number(&batch, row)).is_none(), "a cell stands once");
         }
     }
     cells
@@ -304,45 +298,41 @@ fn axis() -> TimeAxis {
 
 #[test]
 fn any_split_order_and_typing_gives_the_naive_counts() {
-    let book = vtr_kernel::load::embedded().unwrap();
-    let (rates, axis, rules) =
-        (Rates::default(), axis(), CellRules { times: TimeFormat::default(), ..CellRules::default() });
-    let settings = settings(&book, &rates, &axis);
     let lines = lines(1, 6_000);
-    let (want, rejected, later) = naive(&lines, &book);
+    let (want, rejected, later) = naive(&lines, &vtr_kernel::load::embedded().unwrap());
     assert!(
         rejected > 100 && later > 10 && want.len() > 500,
         "the lines reach every place: {rejected} {later} {}",
         want.len()
     );
     for style in 0..12 {
-        let shared = SharedKeys::new(Layout::of(&book), 1 << 20);
+        let judge = the_judge();
         let mut dice = Dice(style as u64);
         let mut shuffled = lines.clone();
         (1..shuffled.len()).for_each(|last| shuffled.swap(last, dice.roll(last + 1)));
-        let (mut whole, mut tally) = (Partial::default(), [0u64; 3]);
+        let (mut whole, mut tally) = (judge.counts(), [0u64; 3]);
         for chunk in shuffled.chunks(1 + dice.roll(3_000)) {
-            let mut folder = Folder::new(&settings, &shared);
+            let (mut counter, mut rejects) = (judge.counter(), 0);
             for piece in chunk.chunks(1 + dice.roll(700)) {
-                folder.batch(&source(&rules), &batch(piece, style), &Records::From(1)).unwrap();
+                let batch = batch(piece, style);
+                let input = judge.input(&batch.schema()).unwrap();
+                rejects += counter.add(&input, &batch, &Records::From(1)).unwrap().len() as u64;
             }
-            let out = folder.take();
-            assert_eq!(out.rejects.len() as u64, out.tally.rejected);
+            let out = counter.take();
+            assert_eq!(rejects, out.tally.rejected);
             tally[0] += out.tally.rejected;
             tally[1] += out.tally.after_as_of;
             tally[2] += out.tally.classes.iter().sum::<u64>();
-            whole.merge(folder.finish());
+            whole.add(counter.counts());
         }
         assert_eq!(tally, [rejected, later, want.values().sum::<i64>() as u64]);
-        let marginals = shared.freeze(&book).marginals(whole, &axis);
-        assert_eq!(cells(&marginals.weekly), want, "style {style}");
+        assert_eq!(cells(&whole), want, "style {style}");
         // Categories by day add up to the same packages by week and reason.
         let mut by_category: BTreeMap<(Day, u8), i64> = BTreeMap::new();
-        for (day, batch) in &marginals.category {
+        for batch in whole.batches(Kind::Category) {
             for row in 0..batch.num_rows() {
-                let reason = batch.column(4).as_primitive::<UInt8Type>().value(row);
-                *by_category.entry((monday(*day), reason)).or_default() +=
-                    batch.column(5).as_primitive::<Int64Type>().value(row);
+                let day = batch["segment"].as_primitive::<Date32Type>().value(row);
+                *by_category.entry((monday(day), outcome(&batch, row))).or_default() += number(&batch, row);
             }
         }
         let mut by_week: BTreeMap<(Day, u8), i64> = BTreeMap::new();
@@ -351,11 +341,169 @@ fn any_split_order_and_typing_gives_the_naive_counts() {
     }
 }
 
+/// What a worker of its own counts of some lines, met in another order, so that codes differ.
+fn counted_elsewhere(lines: &[Line], kinds: &[Kind]) -> Vec<RecordBatch> {
+    let judge = the_judge();
+    let batch = batch(lines, 0);
+    let mut counter = judge.counter();
+    counter.add(&judge.input(&batch.schema()).unwrap(), &batch, &Records::From(1)).unwrap();
+    let counts = counter.counts();
+    kinds.iter().flat_map(|kind| counts.batches(*kind).collect::<Vec<_>>()).collect()
+}
+
+#[test]
+fn workers_without_common_codes_add_up_to_one() {
+    let lines = lines(2, 3_000);
+    let whole = counted_elsewhere(&lines, &Kind::ALL);
+    assert!(Kind::ALL.iter().all(|kind| whole.iter().any(|batch| batch.schema() == kind.schema())), "of every kind");
+    let (left, right) = lines.split_at(1_100);
+    let mut right = right.to_vec();
+    right.reverse();
+    let judge = the_judge();
+    let mut sum = judge.counts();
+    for batch in counted_elsewhere(left, &Kind::ALL).iter().chain(&counted_elsewhere(&right, &Kind::ALL)) {
+        sum.merge(batch).unwrap();
+    }
+    let summed: Vec<RecordBatch> = Kind::ALL.iter().flat_map(|kind| sum.batches(*kind).collect::<Vec<_>>()).collect();
+    assert_eq!(summed, whole);
+}
+
+#[test]
+fn foreign_counts_that_the_judge_does_not_know_are_refused_whole() {
+    let (judge, kinds) = (the_judge(), Kind::ALL);
+    let all = counted_elsewhere(&lines(3, 400), &kinds);
+    for kind in kinds {
+        let batch = all.iter().find(|batch| batch.schema() == kind.schema()).unwrap();
+        let schema = kind.schema();
+        for (place, field) in schema.fields().iter().enumerate() {
+            let is_any_text = matches!(&**field.name(), "seller_id" | "product_category" | "carrier_typed");
+            let wrong: ArrayRef = match field.data_type() {
+                DataType::Utf8 => Arc::new(StringArray::from(vec!["nobody's"; batch.num_rows()])),
+                DataType::Date32 => Arc::new(Date32Array::from_value(1, batch.num_rows())),
+                DataType::Int64 => Arc::new(Int64Array::from_value(0, batch.num_rows())),
+                _ => Arc::new(Int64Array::from_value(1, batch.num_rows())),
+            };
+            let mut columns = batch.columns().to_vec();
+            columns[place] = wrong;
+            let fields = schema.fields().iter().zip(&columns);
+            let fields: Vec<_> = fields.map(|(field, column)| (field.name().clone(), column.clone(), true)).collect();
+            let foreign = RecordBatch::try_from_iter_with_nullable(fields).unwrap();
+            let mut sum = judge.counts();
+            let merged = sum.merge(&foreign);
+            assert_eq!(merged.is_err(), !is_any_text, "{kind:?} {field:?}");
+            if let Err(error) = merged {
+                assert_eq!(error.column.as_deref(), Some(field.name().as_str()));
+                assert_eq!(sum.batches(kind).count(), 0, "nothing of it is added");
+            }
+            // A null is no value, but for packages that nobody has to mend.
+            let nulls = new_null_array(field.data_type(), batch.num_rows());
+            columns[place] = nulls;
+            let fields = schema.fields().iter().zip(&columns);
+            let fields: Vec<_> = fields.map(|(field, column)| (field.name().clone(), column.clone(), true)).collect();
+            let foreign = RecordBatch::try_from_iter_with_nullable(fields).unwrap();
+            assert_eq!(judge.counts().merge(&foreign).is_err(), field.name() != "fixable_by", "{kind:?} {field:?}");
+        }
+    }
+}
+
+#[test]
+fn which_columns_are_there_is_read_from_the_schema() {
+    let text = |cells: [&str; 3]| -> ArrayRef { Arc::new(StringArray::from_iter_values(cells)) };
+    let batch = RecordBatch::try_from_iter(vec![
+        ("seller_id", text(["A"; 3])),
+        ("marketplace", text(["DE"; 3])),
+        ("order_id", text(["1", "2", "3"])),
+        ("carrier", text(["DHL"; 3])),
+        ("tracking_number", text(["00340434161094022115", "N/A", "000000"])),
+        ("promised_delivery_at", text(["2025-01-15"; 3])),
+        ("first_scan_at", text(["2025-01-14T10:00:00Z"; 3])),
+    ])
+    .unwrap();
+    let judge = the_judge();
+    let of = |batch: &RecordBatch| -> Vec<Option<String>> {
+        let verdicts = judge.verdicts(&judge.input(&batch.schema()).unwrap(), batch).unwrap();
+        assert_eq!(verdicts.schema(), verdict_schema());
+        verdicts["reason"].as_string::<i32>().iter().map(|reason| reason.map(str::to_owned)).collect()
+    };
+    let said = |reasons: [&str; 3]| reasons.map(|reason| Some(reason.to_owned())).to_vec();
+    assert_eq!(of(&batch), said(["scanned", "tracking_placeholder", "tracking_placeholder"]));
+    assert_eq!(
+        of(&batch.project(&[0, 1, 2, 3, 4, 5]).unwrap()),
+        said(["scan_missing", "tracking_placeholder", "tracking_placeholder"])
+    );
+    assert_eq!(of(&batch.project(&[0, 1, 2, 3, 5, 6]).unwrap()), said(["scanned"; 3]));
+    // A batch that lacks a column that was announced is refused, not judged as if it had none.
+    let input = judge.input(&batch.schema()).unwrap();
+    let error = judge.verdicts(&input, &batch.project(&[0, 1, 2, 3, 5, 6]).unwrap()).unwrap_err();
+    assert_eq!((error.fault, error.column.as_deref()), (InputFault::Schema, Some("tracking_number")));
+    let error = judge.counter().add(&input, &batch.project(&[0, 1, 2, 5]).unwrap(), &Records::From(1)).unwrap_err();
+    assert_eq!((error.fault, error.column.as_deref(), &*error.found), (InputFault::Schema, Some("carrier"), "absent"));
+    // Integers are no seller ids.
+    let mut numbers = batch.columns().to_vec();
+    numbers[0] = Arc::new(Int64Array::from(vec![42; 3]));
+    let fields = batch.schema().fields().iter().map(|field| field.name().clone()).zip(numbers).collect::<Vec<_>>();
+    let error = judge.input(&RecordBatch::try_from_iter(fields).unwrap().schema()).unwrap_err();
+    assert_eq!((error.fault, error.column.as_deref(), &*error.found), (InputFault::Type, Some("seller_id"), "Int64"));
+    let twice = Schema::new([batch.schema().fields().to_vec(), vec![batch.schema().fields()[5].clone()]].concat());
+    let error = judge.input(&Arc::new(twice)).unwrap_err();
+    assert_eq!((error.fault, error.column.as_deref()), (InputFault::Columns, Some("promised_delivery_at")));
+    let none = judge.input(&Arc::new(batch.schema().project(&[0, 1, 2]).unwrap())).unwrap_err();
+    assert_eq!((none.fault, none.column.as_deref()), (InputFault::Columns, Some("promised_delivery_at")));
+}
+
+#[test]
+fn verdicts_say_what_the_counts_count() {
+    let (lines, judge) = (lines(4, 2_000), the_judge());
+    let mut by_reason: BTreeMap<String, i64> = BTreeMap::new();
+    let mut faults = 0;
+    for piece in lines.chunks(300) {
+        let batch = batch(piece, 1);
+        let verdicts = judge.verdicts(&judge.input(&batch.schema()).unwrap(), &batch).unwrap();
+        assert_eq!(verdicts.num_rows(), batch.num_rows());
+        let (reasons, fault) = (verdicts["reason"].as_string::<i32>(), verdicts["fault"].as_string::<i32>());
+        for row in 0..verdicts.num_rows() {
+            assert_eq!(reasons.is_null(row), fault.is_valid(row), "a verdict or a fault");
+            faults += i64::from(fault.is_valid(row));
+            if reasons.is_valid(row) {
+                *by_reason.entry(reasons.value(row).to_owned()).or_default() += 1;
+            }
+        }
+    }
+    let mut counted: BTreeMap<String, i64> = BTreeMap::new();
+    for batch in counted_elsewhere(&lines, &[Kind::Weekly]) {
+        for row in 0..batch.num_rows() {
+            *counted.entry(text(&batch, "reason", row).to_owned()).or_default() += number(&batch, row);
+        }
+    }
+    assert_eq!(by_reason, counted);
+    assert_eq!(faults + counted.values().sum::<i64>(), lines.len() as i64);
+}
+
+#[test]
+fn identities_are_of_texts_whatever_the_codes() {
+    let lines = lines(5, 500);
+    let mut backwards = lines.clone();
+    backwards.reverse();
+    let of = |lines: &[Line], style: usize| -> Vec<Option<Vec<u8>>> {
+        let (judge, batch) = (the_judge(), batch(lines, style));
+        let hashes = judge.identities(&judge.input(&batch.schema()).unwrap(), &batch).unwrap();
+        hashes.iter().map(|hash| hash.map(<[u8]>::to_vec)).collect()
+    };
+    let forwards = of(&lines, 0);
+    let mut other = of(&backwards, 2);
+    other.reverse();
+    assert_eq!(forwards, other);
+    let distinct: BTreeSet<_> = forwards.iter().flatten().collect();
+    assert!(distinct.len() > 300 && forwards.contains(&None), "{}", distinct.len());
+    let none = Judge::builder(Arc::new(vtr_kernel::load::embedded().unwrap()), AS_OF).build();
+    let batch = batch(&lines, 0);
+    let error = none.identities(&none.input(&batch.schema()).unwrap(), &batch).unwrap_err();
+    assert_eq!(error.fault, InputFault::Judge);
+}
+
 #[test]
 fn faults_are_named_in_column_order_with_their_value() {
-    let book = vtr_kernel::load::embedded().unwrap();
-    let (rates, axis, rules) = (Rates::default(), axis(), CellRules::default());
-    let settings = settings(&book, &rates, &axis);
+    let judge = the_judge();
     let text = |cells: [&str; 6]| -> ArrayRef { Arc::new(StringArray::from_iter_values(cells)) };
     let batch = RecordBatch::try_from_iter(vec![
         ("seller_id", text(["", "A", "A", "A", "A", "A"])),
@@ -365,12 +513,10 @@ fn faults_are_named_in_column_order_with_their_value() {
         ("promised_delivery_at", text(["x", "x", "x", "2004-12-31", "", "2025-01-15"])),
     ])
     .unwrap();
-    let shared = SharedKeys::new(Layout::of(&book), 1 << 20);
-    let mut folder = Folder::new(&settings, &shared);
-    folder.batch(&FileSource { file: 0, constants: &[], cells: &rules }, &batch, &Records::From(11)).unwrap();
-    let out = folder.take();
-    let found: Vec<_> = out
-        .rejects
+    let mut counter = judge.counter();
+    let rejects = counter.add(&judge.input(&batch.schema()).unwrap(), &batch, &Records::From(11)).unwrap();
+    let out = counter.take();
+    let found: Vec<_> = rejects
         .iter()
         .map(|reject| (reject.record, reject.column.as_deref().unwrap(), reject.value.as_deref()))
         .collect();
@@ -389,9 +535,7 @@ fn faults_are_named_in_column_order_with_their_value() {
 
 #[test]
 fn what_is_moot_outside_the_days_asked_for_rejects_no_row() {
-    let book = vtr_kernel::load::embedded().unwrap();
-    let (rates, axis, rules) = (Rates::default(), axis(), CellRules::default());
-    let settings = settings(&book, &rates, &axis);
+    let judge = the_judge();
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(-1), Some(0), Some(i64::MAX)]));
     let texts: ArrayRef =
         Arc::new(StringArray::from(vec![Some("\u{fffd}"), None, Some(""), Some("9.2E+21"), Some("x")]));
@@ -421,17 +565,21 @@ fn what_is_moot_outside_the_days_asked_for_rejects_no_row() {
         arrays.retain(|(name, _)| *name != column.name());
         arrays.push((column.name(), cells));
         let batch = RecordBatch::try_from_iter_with_nullable(arrays.into_iter().map(|(n, a)| (n, a, true))).unwrap();
-        let shared = SharedKeys::new(Layout::of(&book), 1 << 20);
-        let mut folder = Folder::new(&settings, &shared);
-        let source = FileSource { file: 0, constants: &[], cells: &rules };
-        let folded = folder.batch(&source, &batch, &Records::From(1));
-        if kind.is_floating() && matches!(column.kind(), Kind::Label | Kind::Text) && column != Column::TrackingNumber {
+        let mut counter = judge.counter();
+        let counted = counter.add(&judge.input(&batch.schema()).unwrap(), &batch, &Records::From(1));
+        if kind.is_floating()
+            && matches!(column.kind(), CellKind::Label | CellKind::Text)
+            && column != Column::TrackingNumber
+        {
             // Numbers in a text column refuse the file.
-            assert!(folded.unwrap_err().contains("text") && !column.is_moot_outside(&read_as), "{column:?}");
+            assert!(
+                counted.unwrap_err().to_string().contains("text") && !column.is_moot_outside(&read_as),
+                "{column:?}"
+            );
             continue;
         }
-        folded.unwrap();
-        let rejected = folder.take().tally.rejected;
+        counted.unwrap();
+        let rejected = counter.take().tally.rejected;
         if column.is_moot_outside(&read_as) {
             assert_eq!(rejected, 0, "{column:?} as {read_as}");
             moot += 1;

@@ -1,7 +1,7 @@
 //! The search among more copies than fit in memory, such as a source whose order ids are all one.
 //!
 //! They are sorted piece by piece onto the disk and merged; of a group one copy and the one after it are
-//! in memory, however many there are. The choice is the one of [`super::choose`]. It fails if the disk
+//! in memory, however many there are. The choice is the one of [`Choice`]. It fails if the disk
 //! does or the run is told to stop.
 
 use crate::error::Result;
@@ -9,36 +9,25 @@ use crate::place::spill::{Place, Spill};
 use crate::signals;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use vtr_columnar::fold::{Copy, Unit};
+use vtr_columnar::choice::{Choice, Order, order};
+use vtr_columnar::judge::{Copy, Unit};
 
 /// Bytes that are read back at once of each sorted piece.
 const STEP: usize = 1_024 * Copy::BYTES;
-
-/// What copies are sorted by, so that it is known of each, with the next one seen, whether it lost.
-type Key = ((u64, u64), i64, i64, u64);
-
-fn key(copy: &Copy, unit: Unit) -> Key {
-    match unit {
-        // The last of each hash wins.
-        Unit::Package => (copy.hash, copy.version, i64::from(copy.file), copy.record),
-        // The newest file first; within a file the rows of one package beside each other, the last of which wins.
-        Unit::Order => (copy.hash, -i64::from(copy.file), copy.version, copy.record),
-    }
-}
 
 /// Copies sorted by piece.
 pub struct Sorted<'a> {
     unit: Unit,
     spill: &'a Spill,
     pieces: Vec<Place>,
-    waiting: Vec<(Key, Copy)>,
+    waiting: Vec<(Order, Copy)>,
     most: usize,
 }
 
 impl<'a> Sorted<'a> {
     /// None yet; pieces take at most so many bytes.
     pub fn new(unit: Unit, spill: &'a Spill, most_bytes: usize) -> Sorted<'a> {
-        let most = (most_bytes / size_of::<(Key, Copy)>()).max(1);
+        let most = (most_bytes / size_of::<(Order, Copy)>()).max(1);
         Sorted { unit, spill, pieces: Vec::new(), waiting: Vec::new(), most }
     }
 
@@ -49,7 +38,7 @@ impl<'a> Sorted<'a> {
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
         for copy in bytes.as_chunks::<{ Copy::BYTES }>().0 {
             let copy = Copy::from_bytes(copy);
-            self.waiting.push((key(&copy, self.unit), copy));
+            self.waiting.push((order(&copy, self.unit), copy));
             if self.waiting.len() >= self.most {
                 self.set_aside()?;
             }
@@ -78,58 +67,15 @@ impl<'a> Sorted<'a> {
         let mut pieces: Vec<Piece> = self.pieces.iter().map(|place| Piece::of(*place)).collect();
         let mut heads = BinaryHeap::new();
         for (index, piece) in pieces.iter_mut().enumerate() {
-            heads.extend(piece.next(self.spill)?.map(|copy| Reverse((key(&copy, self.unit), index, At(copy)))));
+            heads.extend(piece.next(self.spill)?.map(|copy| Reverse((order(&copy, self.unit), index, At(copy)))));
         }
-        let mut group: Option<Group> = None;
-        let mut apart = 0;
+        let mut choice = Choice::new(self.unit);
         while let Some(Reverse((_, index, At(copy)))) = heads.pop() {
-            heads.extend(pieces[index].next(self.spill)?.map(|copy| Reverse((key(&copy, self.unit), index, At(copy)))));
-            group = Some(match group {
-                Some(group) if group.last.hash == copy.hash => {
-                    if group.loses(self.unit, Some(&copy)) {
-                        lost(&group.last)?;
-                    }
-                    let days = (group.days.0.min(copy.day), group.days.1.max(copy.day));
-                    apart = apart.max(i64::from(days.1) - i64::from(days.0));
-                    Group { last: copy, days, ..group }
-                }
-                before => {
-                    end(before, self.unit, lost)?;
-                    Group { newest: copy.file, last: copy, days: (copy.day, copy.day) }
-                }
-            });
+            let next = pieces[index].next(self.spill)?;
+            heads.extend(next.map(|copy| Reverse((order(&copy, self.unit), index, At(copy)))));
+            choice.next(&copy, lost)?;
         }
-        end(group, self.unit, lost)?;
-        Ok(apart)
-    }
-}
-
-/// The last copy of a group has none after it.
-fn end(group: Option<Group>, unit: Unit, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<()> {
-    match group {
-        Some(group) if group.loses(unit, None) => lost(&group.last),
-        _ => Ok(()),
-    }
-}
-
-/// What is known of a group half way.
-struct Group {
-    /// The file of its first copy.
-    newest: u32,
-    last: Copy,
-    /// The first and the last day so far.
-    days: (i32, i32),
-}
-
-impl Group {
-    fn loses(&self, unit: Unit, next: Option<&Copy>) -> bool {
-        match unit {
-            Unit::Package => next.is_some(),
-            Unit::Order => {
-                let is_again = |next: &Copy| next.file == self.last.file && next.version == self.last.version;
-                self.last.file != self.newest || next.is_some_and(is_again)
-            }
-        }
+        choice.finish(lost)
     }
 }
 

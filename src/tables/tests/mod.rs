@@ -6,6 +6,7 @@ mod rates;
 mod row_tables;
 
 use super::{FileRow, Piece, TablesInput, build, time_axis};
+use crate::fold::counts::Marginals;
 use crate::job::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
 use crate::progress::{Progress, Visibility};
 use crate::schema::Table;
@@ -15,7 +16,7 @@ use arrow::util::display::array_value_to_string;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock, Mutex};
 use vtr_columnar::fold::Reject;
-use vtr_columnar::marginals::{CIRCUMSTANCES, Marginals};
+use vtr_columnar::marginals::CIRCUMSTANCES;
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::ladder::Evidence;
 use vtr_kernel::load::BookFile;

@@ -1,0 +1,165 @@
+//! The choice among copies: which rows of one package or order lose to a newer one.
+//!
+//! The same rule decides among copies in memory and among sorted ones that come one after the other. It keeps no
+//! copies and counts nothing; it fails only as its taker does.
+
+use crate::copies::Copy;
+use crate::settings::Unit;
+
+/// What copies are sorted by, so that it is known of each, with the next one seen, whether it lost.
+pub type Order = ((u64, u64), i64, i64, u64);
+
+/// The place of a copy among those of its hash.
+pub fn order(copy: &Copy, unit: Unit) -> Order {
+    match unit {
+        // Later `updated_at`, then later file, then later row: the last of each hash wins.
+        Unit::Package => (copy.hash, copy.version, i64::from(copy.file), copy.record),
+        // The newest file first; within a file the rows of one package beside each other, the last of which wins.
+        Unit::Order => (copy.hash, -i64::from(copy.file), copy.version, copy.record),
+    }
+}
+
+/// Sorted copies, taken one after the other: each but the winners of its hash is handed on as lost.
+pub struct Choice {
+    unit: Unit,
+    group: Option<Group>,
+    apart_days: i64,
+}
+
+/// What is known of the copies of one hash half way.
+struct Group {
+    /// The file of its first copy: with orders, the newest.
+    newest: u32,
+    last: Copy,
+    /// The first and the last day so far.
+    days: (i32, i32),
+}
+
+impl Group {
+    fn loses(&self, unit: Unit, next: Option<&Copy>) -> bool {
+        match unit {
+            Unit::Package => next.is_some(),
+            Unit::Order => {
+                let is_again = |next: &Copy| next.file == self.last.file && next.version == self.last.version;
+                self.last.file != self.newest || next.is_some_and(is_again)
+            }
+        }
+    }
+}
+
+impl Choice {
+    /// Nothing chosen yet.
+    pub fn new(unit: Unit) -> Choice {
+        Choice { unit, group: None, apart_days: 0 }
+    }
+
+    /// Takes the next copy in [`order`].
+    ///
+    /// # Errors
+    /// What `lost` says.
+    pub fn next<E>(&mut self, copy: &Copy, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<(), E> {
+        match self.group.take() {
+            Some(group) if group.last.hash == copy.hash => {
+                if group.loses(self.unit, Some(copy)) {
+                    lost(&group.last)?;
+                }
+                let days = (group.days.0.min(copy.day), group.days.1.max(copy.day));
+                self.apart_days = self.apart_days.max(i64::from(days.1) - i64::from(days.0));
+                self.group = Some(Group { last: *copy, days, ..group });
+            }
+            before => {
+                self.end(before, lost)?;
+                self.group = Some(Group { newest: copy.file, last: *copy, days: (copy.day, copy.day) });
+            }
+        }
+        Ok(())
+    }
+
+    /// After the last copy: the largest distance in days between two of one hash.
+    ///
+    /// # Errors
+    /// What `lost` says.
+    pub fn finish<E>(mut self, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<i64, E> {
+        let last = self.group.take();
+        self.end(last, lost)?;
+        Ok(self.apart_days)
+    }
+
+    /// The last copy of a group has none after it.
+    fn end<E>(&self, group: Option<Group>, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<(), E> {
+        match group {
+            Some(group) if group.loses(self.unit, None) => lost(&group.last),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Hands on those of some copies that lost; the largest distance in days between two of one hash.
+///
+/// # Errors
+/// What `lost` says.
+pub fn choose<E>(mut copies: Vec<Copy>, unit: Unit, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<i64, E> {
+    copies.sort_unstable_by_key(|copy| order(copy, unit));
+    let mut choice = Choice::new(unit);
+    copies.iter().try_for_each(|copy| choice.next(copy, lost))?;
+    choice.finish(lost)
+}
+
+/// The losers among a few copies.
+pub fn losers(copies: Vec<Copy>, unit: Unit) -> Vec<Copy> {
+    let mut losers = Vec::new();
+    let Ok(_) = choose(copies, unit, &mut |copy| -> Result<(), std::convert::Infallible> {
+        losers.push(*copy);
+        Ok(())
+    });
+    losers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Beside;
+
+    fn copy(hash: u64, version: i64, file: u32, record: u64) -> Copy {
+        let day = 20_000 + record as i32;
+        Copy { hash: (hash, hash), version, file, record, day, cell: 0, beside: Beside::default(), unpriced: false }
+    }
+
+    fn lost(unit: Unit, copies: &[Copy]) -> Vec<(u32, u64)> {
+        let mut lost: Vec<_> = losers(copies.to_vec(), unit).iter().map(|copy| (copy.file, copy.record)).collect();
+        lost.sort_unstable();
+        lost
+    }
+
+    #[test]
+    fn the_newest_copy_of_a_package_wins_then_the_later_file_then_the_later_row() {
+        let copies = [
+            copy(1, 10, 1, 1),
+            copy(1, 20, 0, 2),
+            copy(2, 5, 0, 3),
+            copy(2, 5, 1, 4),
+            copy(3, i64::MIN, 0, 5),
+            copy(3, i64::MIN, 0, 6),
+            copy(4, 1, 0, 7),
+        ];
+        assert_eq!(lost(Unit::Package, &copies), [(0, 3), (0, 5), (1, 1)]);
+    }
+
+    #[test]
+    fn of_an_order_only_the_newest_file_counts_and_each_package_of_it_once() {
+        // File 0 knew packages 7 and 8, file 1 knows 8 (twice) and 9.
+        let copies = [copy(1, 7, 0, 1), copy(1, 8, 0, 2), copy(1, 8, 1, 3), copy(1, 9, 1, 4), copy(1, 8, 1, 5)];
+        assert_eq!(lost(Unit::Order, &copies), [(0, 1), (0, 2), (1, 3)]);
+    }
+
+    #[test]
+    fn the_first_refusal_of_a_taker_ends_the_choice() {
+        let copies = vec![copy(1, 1, 0, 1), copy(1, 2, 0, 2), copy(1, 3, 0, 3)];
+        let mut taken = 0;
+        let refused = choose(copies, Unit::Package, &mut |_| {
+            taken += 1;
+            Err("full")
+        });
+        assert_eq!((refused, taken), (Err("full"), 1));
+    }
+}

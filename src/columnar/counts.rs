@@ -1,0 +1,155 @@
+//! Counts of one worker or of several added up, as Arrow batches of texts.
+//!
+//! Codes never leave: what another worker counted is added by its texts, weeks and reasons. It makes no rates. It
+//! refuses a foreign batch whole if it is no batch of counts or counts something that the judge does not know.
+
+use crate::foreign;
+use crate::judge::Judge;
+use crate::keys::Keys;
+use crate::marginals::Kind;
+use crate::partial::{Partial, Unpacked};
+use crate::refusal::InputError;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt8Type};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use vtr_kernel::mend::{FixableBy, Outcome};
+
+/// Most rows of a batch that is handed out.
+const BATCH_ROWS: usize = 65_536;
+
+/// What was counted, by [`Kind`].
+///
+/// ```
+/// use arrow::array::RecordBatch;
+/// use std::sync::Arc;
+/// use vtr_columnar::judge::{Judge, Kind};
+///
+/// let book = Arc::new(vtr_kernel::load::embedded().unwrap());
+/// let (here, there) = (Judge::builder(book.clone(), 20_269).build(), Judge::builder(book, 20_269).build());
+/// let mut sum = here.counts();
+/// // What another process counted arrives as batches, by IPC for example.
+/// for batch in there.counts().batches(Kind::Weekly) {
+///     sum.merge(&batch).unwrap();
+/// }
+/// let foreign = RecordBatch::new_empty(Kind::Weekly.schema());
+/// assert_eq!(sum.merge(&foreign), Ok(()));
+/// let error = sum.merge(&RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()))).unwrap_err();
+/// assert!(error.to_string().contains("no kind of counts"), "{error}");
+/// ```
+pub struct Counts<'a> {
+    judge: &'a Judge,
+    partial: Partial,
+}
+
+impl Kind {
+    /// The columns of its batches: time (`week` or `segment`, a Date32; for [`Kind::Breakdown`] `fixable_by`, Utf8, null
+    /// for valid packages), the columns of [`Kind::keys`] (Utf8), `reason` (Utf8) with `pending` (Boolean) where packages
+    /// are told apart by it, `list_doubt` (Boolean) for [`Kind::Reasons`], and `count` (Int64, positive).
+    pub fn schema(self) -> SchemaRef {
+        let text = |name: &str| Field::new(name, DataType::Utf8, false);
+        let mut fields = vec![match self {
+            Kind::Weekly | Kind::Names | Kind::Reasons => Field::new("week", DataType::Date32, false),
+            Kind::Category => Field::new("segment", DataType::Date32, false),
+            Kind::Breakdown => Field::new("fixable_by", DataType::Utf8, true),
+        }];
+        fields.extend(self.keys().iter().map(|name| text(name)));
+        if matches!(self, Kind::Weekly | Kind::Category | Kind::Breakdown) {
+            fields.push(text("reason"));
+        }
+        if self != Kind::Names {
+            fields.push(Field::new("pending", DataType::Boolean, false));
+        }
+        if self == Kind::Reasons {
+            fields.push(Field::new("list_doubt", DataType::Boolean, false));
+        }
+        fields.push(Field::new("count", DataType::Int64, false));
+        Arc::new(Schema::new(fields))
+    }
+}
+
+impl<'a> Counts<'a> {
+    pub(crate) fn of(judge: &'a Judge, mut partial: Partial) -> Counts<'a> {
+        partial.settle();
+        Counts { judge, partial }
+    }
+
+    /// Adds what another counter of the same judge counted.
+    ///
+    /// # Panics
+    /// If it is another judge's: its codes mean something else. Merge its batches instead.
+    pub fn add(&mut self, other: Counts) {
+        assert!(std::ptr::eq(self.judge, other.judge), "counts of two judges are added by their batches");
+        self.partial.merge(other.partial);
+    }
+
+    /// Adds a batch of counts that may come from a worker who shares no codes: another process, or another engine. It
+    /// must have the columns of one [`Kind::schema`], texts of any Arrow type, in any order; the same cells may come
+    /// again.
+    ///
+    /// # Errors
+    /// It is no batch of counts, or a value of it is unknown to this judge: another book, another time axis, a null, a
+    /// count that is not positive. Nothing of it is added then.
+    pub fn merge(&mut self, batch: &RecordBatch) -> Result<(), InputError> {
+        let (kind, cells) = foreign::cells(self.judge, batch)?;
+        cells.into_iter().for_each(|(cell, rows)| self.partial.add(kind, cell, rows));
+        Ok(())
+    }
+
+    /// The counts of a kind: texts, time and reason as columns; see [`Kind::schema`]. Rows are sorted by time, by keys
+    /// bytewise, and by the rung of their reason, each cell once; no batch has more than 65,536.
+    pub fn batches(&self, kind: Kind) -> impl Iterator<Item = RecordBatch> + use<'a> {
+        let settings = self.judge.settings();
+        let cells: BTreeMap<u16, Unpacked> = self.partial.cells(kind);
+        let keys = self.judge.shared_keys().ranked(&settings.book, settings.axis.clone());
+        cells.into_iter().flat_map(move |(time, cells)| {
+            let sorted = keys.batch(kind, cells);
+            let rows = sorted.num_rows();
+            let pieces = (0..rows).step_by(BATCH_ROWS).map(|first| sorted.slice(first, BATCH_ROWS.min(rows - first)));
+            let pieces: Vec<RecordBatch> = pieces.map(|piece| readable(&keys, kind, time, &piece)).collect();
+            pieces
+        })
+    }
+
+    /// Bytes that the counts take.
+    pub fn bytes(&self) -> usize {
+        self.partial.bytes()
+    }
+}
+
+/// Sorted counts of one piece of time, with texts for codes.
+fn readable(keys: &Keys, kind: Kind, time: u16, sorted: &RecordBatch) -> RecordBatch {
+    let rows = sorted.num_rows();
+    let day = keys.day(kind, time);
+    let mut columns: Vec<ArrayRef> = vec![match kind {
+        Kind::Weekly | Kind::Names | Kind::Reasons | Kind::Category => Arc::new(Date32Array::from_value(day, rows)),
+        Kind::Breakdown => {
+            let mender = (day as usize).checked_sub(1).map(|place| FixableBy::ALL[place].name());
+            Arc::new(StringArray::from_iter((0..rows).map(|_| mender)))
+        }
+    }];
+    let texts = kind.keys().iter().map(|name| cast(&sorted[*name], &DataType::Utf8).expect("dictionaries hold texts"));
+    columns.extend(texts);
+    let flags = |of: &dyn Fn(u8) -> bool, codes: &ArrayRef| -> ArrayRef {
+        let codes = codes.as_primitive::<UInt8Type>().values();
+        Arc::new(BooleanArray::from_iter(codes.iter().map(|code| Some(of(*code)))))
+    };
+    match kind {
+        Kind::Names => {}
+        Kind::Reasons => {
+            columns.push(flags(&|code| code & 1 == 1, &sorted["flags"]));
+            columns.push(flags(&|code| code >> 1 & 1 == 1, &sorted["flags"]));
+        }
+        Kind::Weekly | Kind::Category | Kind::Breakdown => {
+            let outcome = |code: u8| Outcome::from_code(code).expect("the fold packs codes of outcomes");
+            let codes = sorted["reason"].as_primitive::<UInt8Type>().values();
+            let reasons = codes.iter().map(|code| outcome(*code).reason.name());
+            columns.push(Arc::new(StringArray::from_iter_values(reasons)));
+            columns.push(flags(&|code| outcome(code).is_pending, &sorted["reason"]));
+        }
+    }
+    columns.push(sorted["count"].clone());
+    debug_assert!(columns.iter().all(|column| column.len() == rows));
+    RecordBatch::try_new(kind.schema(), columns).expect("columns are built in the order and types of their kind")
+}

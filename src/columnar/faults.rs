@@ -1,0 +1,102 @@
+//! What a row is rejected for: its first fault, in the order of the columns.
+//!
+//! It is asked only for rows that are known to have one, so it may take its time. It judges nothing; a row without
+//! a fault is a broken invariant and panics.
+
+use crate::asides::Aside;
+use crate::columns::{Columns, CountryCell, MarketCell};
+use crate::fold::Counter;
+use crate::input::Column;
+use crate::reject::{Records, Reject, shown_cell, shown_value};
+use crate::resolve::{Cell, Labels, fault_text};
+use crate::source::Input;
+use arrow::array::RecordBatch;
+use vtr_kernel::calendar::FIRST_DAY;
+use vtr_kernel::facts::FulfilledBy;
+use vtr_kernel::ladder::zone;
+use vtr_kernel::policy::Marketplace;
+
+impl Counter<'_> {
+    /// What to reject a row for: the first fault in the order of the columns.
+    pub(crate) fn first_fault(
+        &self,
+        columns: &Columns,
+        input: &Input,
+        batch: &RecordBatch,
+        records: &Records,
+        row: usize,
+    ) -> Reject {
+        let (column, reason) = self.fault(columns, input, row);
+        let typed = |column: Column| match batch.column_by_name(column.name()) {
+            Some(array) => shown_cell(array, row),
+            None => input.constant(column).map(str::to_owned),
+        };
+        let (line, byte_offset) = records.place(row);
+        Reject {
+            record: records.number(row),
+            line,
+            byte_offset,
+            column: Some(column.name().to_owned()),
+            reason: reason.to_owned(),
+            value: typed(column).map(|text| shown_value(&text)),
+            seller: typed(Column::SellerId).and_then(|text| input.cells().trim(&text).map(str::to_owned)),
+        }
+    }
+
+    fn fault(&self, columns: &Columns, input: &Input, row: usize) -> (Column, &'static str) {
+        let cells = input.cells();
+        const EMPTY: &str = "empty, but needed";
+        const DAMAGED: &str = "damaged: a spreadsheet or a float has cut its digits; export the column as text";
+        if columns.seller.get(row).is_none() {
+            let is_damaged = columns.seller.aside(row) == Some(Aside::DamagedId);
+            return (Column::SellerId, if is_damaged { DAMAGED } else { EMPTY });
+        }
+        let marketplace = match columns.market.get(row) {
+            MarketCell::Null => return (Column::Marketplace, EMPTY),
+            MarketCell::Unknown => return (Column::Marketplace, "no marketplace of the book"),
+            MarketCell::Known(marketplace) => marketplace,
+        };
+        if columns.order.get(row, cells).is_none() {
+            let is_damaged = columns.order_aside(row) == Some(Aside::DamagedId);
+            return (Column::OrderId, if is_damaged { DAMAGED } else { EMPTY });
+        }
+        if columns.buy_shipping.get(row, cells) == Cell::Fault {
+            return (Column::BuyShipping, fault_text(Column::BuyShipping));
+        }
+        let is_measured = marketplace != Marketplace::None && columns.fulfilled.get(row) != FulfilledBy::Marketplace;
+        let countries = [(Column::ShipFromCountry, &columns.from), (Column::ShipToCountry, &columns.to)];
+        let is_unknown = |labels: &Labels<CountryCell>| matches!(labels.get(row), CountryCell::Unknown);
+        if let Some((column, _)) = countries.into_iter().find(|(_, labels)| is_measured && is_unknown(labels)) {
+            return (column, "unknown country: write its two-letter code");
+        }
+        if columns.value.get(row, cells) == Cell::Fault {
+            return (Column::PackageValue, fault_text(Column::PackageValue));
+        }
+        let clock = zone(self.terms.book, marketplace, &self.utc);
+        if columns.promised.get(row) == Cell::Null && columns.shipped.get(row) == Cell::Null {
+            return (Column::PromisedDeliveryAt, "empty, and shipped_at too: one of the two is needed");
+        }
+        let times = [
+            (Column::PromisedDeliveryAt, &columns.promised),
+            (Column::ShippedAt, &columns.shipped),
+            (Column::TrackingAddedAt, &columns.added),
+            (Column::FirstScanAt, &columns.first_scan),
+            (Column::DeliveryScanAt, &columns.delivery_scan),
+            (Column::UpdatedAt, &columns.updated),
+        ];
+        for (column, times) in times {
+            let limited = matches!(column, Column::PromisedDeliveryAt | Column::ShippedAt);
+            match times.get(row) {
+                Cell::Fault => return (column, fault_text(column)),
+                Cell::Value(moment) if limited && moment.day(clock) < FIRST_DAY => {
+                    return (column, "before 2005-01-01");
+                }
+                Cell::Value(moment) if limited && !self.plausible.contains(moment, clock) => {
+                    return (column, "more than two years after as_of");
+                }
+                _ => {}
+            }
+        }
+        unreachable!("a row is asked for its fault only if it has one")
+    }
+}

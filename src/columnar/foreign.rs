@@ -1,0 +1,320 @@
+//! Counts that another worker gives, by texts: from a batch to cells of this judge.
+//!
+//! Every value is held against what the judge knows before anything is added. It adds nothing itself, and refuses a
+//! batch whole, by column and value.
+
+use crate::cells::Entry;
+use crate::judge::Judge;
+use crate::keys::{Circumstances, Layout, NONE, SharedKeys, market_from_code};
+use crate::marginals::Kind;
+use crate::partial::week_index;
+use crate::refusal::{InputError, InputFault};
+use crate::reject::shown_value;
+use crate::resolve::as_labels;
+use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::datatypes::{DataType, Date32Type, Int64Type};
+use std::collections::HashMap;
+use vtr_kernel::Book;
+use vtr_kernel::calendar::{Day, FIRST_DAY, date_from_day, last_plausible_day, monday};
+use vtr_kernel::carrier::Carrier;
+use vtr_kernel::mend::{FixableBy, Outcome};
+use vtr_kernel::policy::{ProgrammeId, RuleId};
+use vtr_kernel::reason::Reason;
+use vtr_kernel::service::ServiceClass;
+
+const REMEDY: &str =
+    "count by the same book, time axis and version of the program, or merge by a judge that was made alike";
+
+/// The kind of counts in a batch, and its cells with their counts.
+pub(crate) fn cells(judge: &Judge, batch: &RecordBatch) -> Result<(Kind, Vec<(Entry, i64)>), InputError> {
+    let kind = kind(batch)?;
+    let reader = Reader { judge, keys: judge.shared_keys(), layout: Layout::of(&judge.settings().book), kind, batch };
+    let cells = reader.cells()?;
+    reader.keys.check()?;
+    Ok((kind, cells))
+}
+
+fn kind(batch: &RecordBatch) -> Result<Kind, InputError> {
+    let schema = batch.schema_ref();
+    let has = |kind: &Kind| {
+        let wanted = kind.schema();
+        wanted.fields().len() == schema.fields().len()
+            && wanted.fields().iter().all(|field| schema.column_with_name(field.name()).is_some())
+    };
+    Kind::ALL.into_iter().find(has).ok_or_else(|| {
+        let found: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let found = format!("a batch with the columns [{}] holds no kind of counts", found.join(", "));
+        let wanted = "which have the columns of `Kind::schema`";
+        InputError::whole(InputFault::Schema, found, wanted, "give what `Counts::batches` gave")
+    })
+}
+
+struct Reader<'a> {
+    judge: &'a Judge,
+    keys: &'a SharedKeys,
+    layout: Layout,
+    kind: Kind,
+    batch: &'a RecordBatch,
+}
+
+impl Reader<'_> {
+    fn book(&self) -> &Book {
+        &self.judge.settings().book
+    }
+
+    fn refuse(&self, column: &str, found: &str, wanted: &str) -> InputError {
+        InputError::of(InputFault::Values, column, shown_value(found), wanted, REMEDY)
+    }
+
+    /// A column of texts as codes; `code` says what a text is, or `None` of one that is unknown.
+    fn codes(&self, column: &str, wanted: &str, code: impl Fn(&str) -> Option<u32>) -> Result<Vec<u32>, InputError> {
+        let labels = self.labels(column, |text| {
+            text.map_or(Ok(None), |text| match code(text) {
+                Some(code) => Ok(Some(code)),
+                None => Err(self.refuse(column, &format!("`{text}`"), wanted)),
+            })
+        })?;
+        labels.into_iter().map(|code| code.ok_or_else(|| self.refuse(column, "null", wanted))).collect()
+    }
+
+    /// A column of texts, each distinct one resolved once.
+    fn labels<T: Copy>(
+        &self,
+        column: &str,
+        resolve: impl Fn(Option<&str>) -> Result<T, InputError>,
+    ) -> Result<Vec<T>, InputError> {
+        let array = &self.batch[column];
+        let kind = |error: String| {
+            let found = format!("{} ({error})", array.data_type());
+            InputError::of(InputFault::Type, column, found, "text", REMEDY)
+        };
+        let is_text = match array.data_type() {
+            DataType::Dictionary(_, values) => values.is_string(),
+            kind => kind.is_string(),
+        };
+        if !is_text {
+            return Err(InputError::of(InputFault::Type, column, array.data_type(), "text", REMEDY));
+        }
+        let labels = as_labels(array).map_err(kind)?;
+        let texts = labels.values().as_string::<i32>();
+        let used = labels.keys().iter().map(|key| key.filter(|key| texts.is_valid(*key as usize)));
+        let mut known: HashMap<Option<i32>, T> = HashMap::new();
+        let mut resolved = Vec::with_capacity(labels.len());
+        for key in used {
+            let value = match known.get(&key) {
+                Some(value) => *value,
+                None => {
+                    let value = resolve(key.map(|key| texts.value(key as usize)))?;
+                    known.insert(key, value);
+                    value
+                }
+            };
+            resolved.push(value);
+        }
+        Ok(resolved)
+    }
+
+    fn typed(&self, column: &str, wanted: &DataType) -> Result<(), InputError> {
+        let array = &self.batch[column];
+        if array.data_type() != wanted {
+            return Err(InputError::of(InputFault::Type, column, array.data_type(), &wanted.to_string(), REMEDY));
+        }
+        if array.null_count() > 0 {
+            return Err(self.refuse(column, "null", "a value in every row"));
+        }
+        Ok(())
+    }
+
+    fn counts(&self) -> Result<Vec<i64>, InputError> {
+        self.typed("count", &DataType::Int64)?;
+        let counts = self.batch["count"].as_primitive::<Int64Type>().values();
+        match counts.iter().find(|count| **count <= 0) {
+            Some(count) => Err(self.refuse("count", &count.to_string(), "positive")),
+            None => Ok(counts.to_vec()),
+        }
+    }
+
+    /// The piece of time of each row.
+    fn times(&self) -> Result<Vec<u16>, InputError> {
+        let days = |column: &str, wanted: &str, time: &dyn Fn(Day) -> Option<u16>| {
+            self.typed(column, &DataType::Date32)?;
+            let days = self.batch[column].as_primitive::<Date32Type>().values();
+            let time = |day: &Day| time(*day).ok_or_else(|| self.refuse(column, &shown_day(*day), wanted));
+            days.iter().map(time).collect()
+        };
+        match self.kind {
+            Kind::Weekly | Kind::Names | Kind::Reasons => {
+                let weeks = monday(FIRST_DAY)..=last_plausible_day(self.judge.settings().as_of);
+                let is_week = |day: Day| monday(day) == day && weeks.contains(&day);
+                days("week", "a Monday from 2005 to two years after as_of", &|day| {
+                    is_week(day).then(|| week_index(day))
+                })
+            }
+            Kind::Category => {
+                let axis = &self.judge.settings().axis;
+                days("segment", "the first day of a segment of the judge's time axis", &|day| axis.segment_from(day))
+            }
+            Kind::Breakdown => {
+                let wanted = "null, `nobody`, `carrier` or `number`";
+                let place = |mender: FixableBy| mender as u16 + 1;
+                self.labels("fixable_by", |text| match text {
+                    None => Ok(0),
+                    Some(text) => FixableBy::from_name(text)
+                        .map(place)
+                        .ok_or_else(|| self.refuse("fixable_by", &format!("`{text}`"), wanted)),
+                })
+            }
+        }
+    }
+
+    fn flags(&self, column: &str) -> Result<&BooleanArray, InputError> {
+        self.typed(column, &DataType::Boolean)?;
+        Ok(self.batch[column].as_boolean())
+    }
+
+    /// The code of each row's outcome.
+    fn outcomes(&self) -> Result<Vec<u8>, InputError> {
+        let wanted = "a reason of the ladder";
+        let reasons = self.labels("reason", |text| {
+            let reason = text.and_then(Reason::from_name);
+            reason.ok_or_else(|| self.refuse("reason", &format!("`{}`", text.unwrap_or("null")), wanted))
+        })?;
+        let pending = self.flags("pending")?;
+        let outcome = |(row, reason): (usize, &Reason)| {
+            let outcome = Outcome { reason: *reason, is_pending: pending.value(row) };
+            let code = outcome.code();
+            let is_one = Outcome::from_code(code) == Some(outcome);
+            is_one.then_some(code).ok_or_else(|| {
+                let found = format!("true of `{}`", reason.name());
+                self.refuse("pending", &found, "false where no scan is missing")
+            })
+        };
+        reasons.iter().enumerate().map(outcome).collect()
+    }
+
+    fn sellers(&self) -> Result<Vec<u32>, InputError> {
+        self.codes("seller_id", "an id", |text| (!text.is_empty()).then(|| self.keys.seller(text)))
+    }
+
+    fn categories(&self) -> Result<Vec<u32>, InputError> {
+        self.codes("product_category", "a category", |text| Some(self.keys.category(text)))
+    }
+
+    fn markets(&self) -> Result<Vec<u32>, InputError> {
+        let book = self.book();
+        let names = (0..=book.markets().count() as u16).map(|code| book.marketplace_label(market_from_code(code)));
+        self.known("marketplace", "a marketplace of the book", names)
+    }
+
+    fn programmes(&self) -> Result<Vec<u32>, InputError> {
+        let book = self.book();
+        let names = (0..book.programme_count()).map(|index| book.programme(ProgrammeId(index as u16)));
+        self.known("programme", "a programme of the book", names)
+    }
+
+    fn carriers(&self) -> Result<Vec<u32>, InputError> {
+        let carriers = &self.book().carriers;
+        let names = (0..carriers.len() as u16 + 2).map(|code| carriers.label(Carrier::from_code(code)));
+        self.known("carrier", "a carrier of the book", names)
+    }
+
+    /// A column of texts of which the book knows all; their codes are their places.
+    fn known<'b>(
+        &self,
+        column: &str,
+        wanted: &str,
+        names: impl Iterator<Item = &'b str>,
+    ) -> Result<Vec<u32>, InputError> {
+        let mut places: HashMap<&str, u32> = HashMap::new();
+        // Labels may repeat; any of equal ones says the same.
+        for (place, name) in (0..).zip(names) {
+            places.entry(name).or_insert(place);
+        }
+        self.codes(column, wanted, |text| places.get(text).copied())
+    }
+
+    fn accounts(&self) -> Result<Vec<u64>, InputError> {
+        let (sellers, markets, programmes) = (self.sellers()?, self.markets()?, self.programmes()?);
+        // More sellers than fit a key are refused before one is packed.
+        self.keys.check()?;
+        let codes = sellers.iter().zip(markets).zip(programmes);
+        Ok(codes
+            .map(|((seller, market), programme)| {
+                self.layout.account(*seller, market as u16, ProgrammeId(programme as u16))
+            })
+            .collect())
+    }
+
+    fn cells(&self) -> Result<Vec<(Entry, i64)>, InputError> {
+        let (counts, times) = (self.counts()?, self.times()?);
+        let rows = 0..counts.len();
+        let none = || vec![0; counts.len()];
+        let layout = self.layout;
+        let (keys, beside): (Vec<u64>, Vec<u32>) = match self.kind {
+            Kind::Weekly | Kind::Breakdown => {
+                let (accounts, carriers, outcomes) = (self.accounts()?, self.carriers()?, self.outcomes()?);
+                let carrier = |row: usize| Carrier::from_code(carriers[row] as u16);
+                let key = |row: usize| layout.weekly(times[row], accounts[row], carrier(row), outcomes[row]);
+                let beside = if self.kind == Kind::Breakdown { self.categories()? } else { none() };
+                (rows.map(key).collect(), beside)
+            }
+            Kind::Category => {
+                let (accounts, outcomes) = (self.accounts()?, self.outcomes()?);
+                let key = |row: usize| layout.category(times[row], accounts[row], outcomes[row]);
+                (rows.map(key).collect(), self.categories()?)
+            }
+            Kind::Names => {
+                let (markets, carriers) = (self.markets()?, self.carriers()?);
+                let carrier = |row: usize| Carrier::from_code(carriers[row] as u16);
+                let key = |row: usize| layout.name(times[row], markets[row] as u16, carrier(row));
+                let typed = self.codes("carrier_typed", "a name", |text| Some(self.keys.typed(text)))?;
+                (rows.map(key).collect(), typed)
+            }
+            Kind::Reasons => {
+                let (accounts, outcomes) = (self.accounts()?, self.outcomes()?);
+                let key = |row: usize| layout.category(times[row], accounts[row], outcomes[row]);
+                (rows.map(key).collect(), self.circumstances(&outcomes)?)
+            }
+        };
+        let cells = keys.into_iter().zip(beside).zip(counts);
+        Ok(cells.map(|((key, beside), rows)| (Entry { key, beside, count: 0 }, rows)).collect())
+    }
+
+    /// The circumstances of each row as one word.
+    fn circumstances(&self, outcomes: &[u8]) -> Result<Vec<u32>, InputError> {
+        let book = self.book();
+        let rules = || (0..book.rule_count() as u32).map(|code| book.rule(RuleId(code)));
+        let rule = self.known("rule", "a rule of the book", rules())?;
+        let lane = self.known("lane", "a lane of the book or (none)", [NONE].into_iter().chain(rules()))?;
+        let services = [NONE].into_iter().chain(book.services.names());
+        let service = self.known("service_class", "a class of services of the book or (none)", services)?;
+        let flag = |column: &str| self.known(column, "`true` or `false`", ["false", "true"].into_iter());
+        let (cross_border, bought, doubt) = (flag("cross_border")?, flag("buy_shipping")?, self.flags("list_doubt")?);
+        let class = self.labels("class", |text| Ok(text.and_then(class_of)))?;
+        let word = |row: usize| {
+            let reason = Outcome::from_code(outcomes[row]).map(|outcome| outcome.reason);
+            if class[row] != reason.map(|reason| reason.class() as usize) {
+                return Err(self.refuse("class", "another than the reason's", "the class of the reason"));
+            }
+            Ok(self.layout.circumstances(&Circumstances {
+                rule: RuleId(rule[row]),
+                lane: lane[row].checked_sub(1).map(RuleId),
+                service: service[row].checked_sub(1).map(|class| ServiceClass(class as u8)),
+                is_cross_border: cross_border[row] == 1,
+                is_bought: bought[row] == 1,
+                is_doubtful: doubt.value(row),
+            }))
+        };
+        (0..outcomes.len()).map(word).collect()
+    }
+}
+
+/// The place of a class by its name.
+fn class_of(name: &str) -> Option<usize> {
+    vtr_kernel::reason::Class::ALL.into_iter().position(|class| class.name() == name)
+}
+
+fn shown_day(day: Day) -> String {
+    // Days that no calendar has are shown as the count that they are.
+    if day.abs() < 10_000_000 { date_from_day(day).to_string() } else { format!("day {day}") }
+}

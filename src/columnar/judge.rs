@@ -1,0 +1,282 @@
+//! The front door: one set of rules and terms that judges Arrow batches and counts them.
+//!
+//! It is made once a process and shared by threads; what it needs of a schema, it reads from the schema. It opens no
+//! file and reads no clock. It refuses what cannot be read, by an [`InputError`] that names column, found and wanted.
+
+pub use crate::axis::{Cuts, TimeAxis, WindowEnds};
+pub use crate::copies::{Copy, Subtractor};
+pub use crate::counts::Counts;
+pub use crate::fold::{Counter, Fate, Yield};
+pub use crate::marginals::Kind;
+pub use crate::refusal::{InputError, InputFault};
+pub use crate::reject::{Records, Reject, Rejects};
+pub use crate::settings::{Identity, LaterRows, Unit};
+pub use crate::source::{Input, Source};
+pub use crate::verdicts::verdict_schema;
+
+use crate::keys::{Keys, Layout, SharedKeys};
+use crate::partial::Wants;
+use crate::settings::Settings;
+use crate::verdicts::{identities, verdicts};
+use arrow::array::{FixedSizeBinaryArray, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use std::sync::Arc;
+use vtr_kernel::Book;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::ladder::{Evidence, Terms};
+use vtr_kernel::money::Rates;
+use vtr_kernel::strays::LEAD_DAYS;
+use vtr_kernel::windows;
+
+/// A set of rules and terms, owned: made once, used by any number of threads.
+///
+/// ```
+/// use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+/// use std::sync::Arc;
+/// use vtr_columnar::judge::Judge;
+///
+/// let book = Arc::new(vtr_kernel::load::embedded().unwrap());
+/// let as_of = vtr_kernel::calendar::day_from_date("2025-06-30".parse().unwrap());
+/// let judge = Judge::builder(book, as_of).build();
+///
+/// let text = |cells: [&str; 2]| -> ArrayRef { Arc::new(StringArray::from_iter_values(cells)) };
+/// let batch = RecordBatch::try_from_iter([
+///     ("seller_id", text(["A1", "A1"])),
+///     ("marketplace", text(["DE", "Narnia"])),
+///     ("order_id", text(["302-1", "302-2"])),
+///     ("carrier", text(["DHL", "DHL"])),
+///     ("tracking_number", text(["00340434161094022115", "00340434161094022115"])),
+///     ("promised_delivery_at", text(["2025-06-02", "2025-06-02"])),
+///     ("first_scan_at", text(["2025-05-30T10:00:00Z", ""])),
+/// ])
+/// .unwrap();
+///
+/// let input = judge.input(&batch.schema()).unwrap();
+/// let verdicts = judge.verdicts(&input, &batch).unwrap();
+/// assert_eq!(verdicts["reason"].as_string::<i32>().value(0), "scanned");
+/// assert_eq!(verdicts["fault"].as_string::<i32>().value(1), "marketplace: no marketplace of the book");
+/// ```
+#[derive(Debug)]
+pub struct Judge {
+    settings: Settings,
+    keys: SharedKeys,
+}
+
+/// What a [`Judge`] is made from.
+#[derive(Clone, Debug)]
+pub struct JudgeBuilder {
+    settings: Settings,
+    most_text_bytes: usize,
+}
+
+impl Judge {
+    /// A judge by a book and by what is known on the `as_of` day (UTC). Unless said otherwise scans decide, every day
+    /// is asked for, every kind is counted, no row is listed, and rows are no copies of each other.
+    pub fn builder(book: Arc<Book>, as_of: Day) -> JudgeBuilder {
+        let settings = Settings {
+            health: book.markets().map(|(_, market)| windows::health(market, as_of)).collect(),
+            axis: TimeAxis::of(&book, as_of, Cuts::default()),
+            book,
+            rates: Arc::default(),
+            as_of,
+            evidence: Evidence::Scans,
+            later_rows: LaterRows::Absent,
+            scan_lead_days: LEAD_DAYS,
+            range: None,
+            windows: None,
+            wants: Wants::of(&Kind::ALL),
+            wants_defects: false,
+            judged_from: None,
+            identity: None,
+        };
+        JudgeBuilder { settings, most_text_bytes: usize::MAX }
+    }
+
+    /// What batches of a schema are read as.
+    ///
+    /// # Errors
+    /// A column that is needed is not there, one stands there twice, or one is of a type that it cannot be read from.
+    pub fn input(&self, schema: &SchemaRef) -> Result<Input, InputError> {
+        self.input_of(schema, &Arc::new(Source::default()))
+    }
+
+    /// The same, with what is said of the input beside its schema.
+    ///
+    /// # Errors
+    /// As [`Judge::input`].
+    pub fn input_of(&self, schema: &SchemaRef, source: &Arc<Source>) -> Result<Input, InputError> {
+        let input = Input::new(schema, source)?;
+        input.can_be_judged()?;
+        Ok(input)
+    }
+
+    /// What becomes of each row: one row in, one out, in their order; see [`verdict_schema`] for the columns. Nothing
+    /// is counted. Texts are resolved once for each distinct one of a batch, so large batches are cheaper.
+    ///
+    /// # Errors
+    /// As [`Counter::add`].
+    pub fn verdicts(&self, input: &Input, batch: &RecordBatch) -> Result<RecordBatch, InputError> {
+        verdicts(self, input, batch)
+    }
+
+    /// The identity of each row's package or order, 16 bytes, null for rows that are not judged: a hash of texts,
+    /// keyed by [`JudgeBuilder::identity`], and so the same on every worker, whatever codes it gave them.
+    ///
+    /// # Errors
+    /// As [`Counter::add`], and if the judge was made without an identity.
+    pub fn identities(&self, input: &Input, batch: &RecordBatch) -> Result<FixedSizeBinaryArray, InputError> {
+        identities(self, input, batch)
+    }
+
+    /// A counter for one thread.
+    ///
+    /// ```
+    /// use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
+    /// use arrow::datatypes::Int64Type;
+    /// use std::sync::Arc;
+    /// use vtr_columnar::judge::{Judge, Kind, Records};
+    ///
+    /// let judge = Judge::builder(Arc::new(vtr_kernel::load::embedded().unwrap()), 20_269).build();
+    /// let text = |cells: [&str; 3]| -> ArrayRef { Arc::new(StringArray::from_iter_values(cells)) };
+    /// let batch = RecordBatch::try_from_iter([
+    ///     ("seller_id", text(["A1", "A1", ""])),
+    ///     ("marketplace", text(["DE", "DE", "DE"])),
+    ///     ("order_id", text(["302-1", "302-2", "302-3"])),
+    ///     ("promised_delivery_at", text(["2025-06-02", "2025-06-02", "2025-06-02"])),
+    /// ])
+    /// .unwrap();
+    /// let input = judge.input(&batch.schema()).unwrap();
+    /// let mut counter = judge.counter();
+    /// let rejects = counter.add(&input, &batch, &Records::From(1)).unwrap();
+    /// assert_eq!((rejects.len(), rejects.iter().next().unwrap().record), (1, 3));
+    ///
+    /// let weekly: Vec<RecordBatch> = counter.counts().batches(Kind::Weekly).collect();
+    /// assert_eq!(weekly[0]["count"].as_primitive::<Int64Type>().values(), &[2]);
+    /// ```
+    pub fn counter(&self) -> Counter<'_> {
+        Counter::new(self, &self.keys)
+    }
+
+    /// Counts of nothing, to which those of others can be added.
+    pub fn counts(&self) -> Counts<'_> {
+        Counts::of(self, Default::default())
+    }
+
+    /// Takes rows out of the counts again of which a newer copy counts.
+    pub fn subtractor(&self) -> Subtractor<'_> {
+        Subtractor::new(&self.settings)
+    }
+
+    /// What verdicts depend on beside the facts.
+    pub fn terms(&self) -> Terms<'_> {
+        self.settings.terms()
+    }
+
+    /// Bytes that the texts take that have been given codes.
+    pub fn text_bytes(&self) -> usize {
+        self.keys.bytes()
+    }
+
+    /// The texts of all codes, once nothing more is counted.
+    pub fn into_keys(self) -> Keys {
+        self.keys.freeze(&self.settings.book, self.settings.axis)
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn shared_keys(&self) -> &SharedKeys {
+        &self.keys
+    }
+}
+
+impl JudgeBuilder {
+    /// Exchange rates, for rules that ask for a value; without them no value in another currency can be compared.
+    pub fn rates(mut self, rates: Arc<Rates>) -> JudgeBuilder {
+        self.settings.rates = rates;
+        self
+    }
+
+    /// What is judged by.
+    pub fn evidence(mut self, evidence: Evidence) -> JudgeBuilder {
+        self.settings.evidence = evidence;
+        self
+    }
+
+    /// What becomes of rows that were updated after the `as_of` day.
+    pub fn later_rows(mut self, later_rows: LaterRows) -> JudgeBuilder {
+        self.settings.later_rows = later_rows;
+        self
+    }
+
+    /// How many days a scan may lie before the shipment that it is of.
+    pub fn scan_lead_days(mut self, days: i32) -> JudgeBuilder {
+        self.settings.scan_lead_days = days;
+        self
+    }
+
+    /// First and last day whose weeks are counted; `None`: all. Verdicts are given for all days.
+    pub fn range(mut self, days: Option<(Day, Day)>) -> JudgeBuilder {
+        self.settings.range = days;
+        self
+    }
+
+    /// First and last day that a window asked for can hold; `None`: all.
+    pub fn windows(mut self, days: Option<(Day, Day)>) -> JudgeBuilder {
+        self.settings.windows = days;
+        self
+    }
+
+    /// How days are cut where counts are by segment; by weeks unless said otherwise.
+    pub fn axis(mut self, axis: TimeAxis) -> JudgeBuilder {
+        self.settings.axis = axis;
+        self
+    }
+
+    /// Which kinds of counts are kept.
+    pub fn kinds(mut self, kinds: &[Kind]) -> JudgeBuilder {
+        self.settings.wants = Wants::of(kinds);
+        self
+    }
+
+    /// Which rows counters list one by one: defects, and every judged row from a day on.
+    pub fn lists(mut self, defects: bool, judged_from: Option<Day>) -> JudgeBuilder {
+        (self.settings.wants_defects, self.settings.judged_from) = (defects, judged_from);
+        self
+    }
+
+    /// What makes rows copies of each other; `None`: nothing does.
+    pub fn identity(mut self, identity: Option<Identity>) -> JudgeBuilder {
+        self.settings.identity = identity;
+        self
+    }
+
+    /// How many bytes the distinct texts may take that counters hold; a batch beyond is refused.
+    pub fn most_text_bytes(mut self, bytes: usize) -> JudgeBuilder {
+        self.most_text_bytes = bytes;
+        self
+    }
+
+    /// The judge.
+    ///
+    /// # Panics
+    /// If the book knows so many carriers that a million sellers would not fit beside them.
+    pub fn build(self) -> Judge {
+        let keys = SharedKeys::new(Layout::of(&self.settings.book), self.most_text_bytes);
+        Judge { settings: self.settings, keys }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_share_a_judge() {
+        fn is_shared<T: Send + Sync + 'static>() {}
+        is_shared::<Judge>();
+        is_shared::<Input>();
+        is_shared::<InputError>();
+    }
+}

@@ -1,0 +1,96 @@
+//! Why Arrow data are refused: the column, what was found in it, what is wanted, and what to do.
+//!
+//! Everything that the crate refuses is refused by an [`InputError`]; rows that cannot be judged are no refusal but
+//! [`Reject`](crate::fold::Reject)s. Nothing is decided here.
+
+use crate::input::Column;
+use arrow::datatypes::DataType;
+use std::fmt;
+
+/// What kind of fault it is, for those who branch on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputFault {
+    /// A column without which nothing can be judged is not there, or stands there twice.
+    Columns,
+    /// A column is of a type that it cannot be read from.
+    Type,
+    /// A column holds values that its type does not tell: numbers that a float has cut, bytes that are no text,
+    /// counts of something that the judge does not know.
+    Values,
+    /// A batch has not the columns that were announced for it.
+    Schema,
+    /// More different texts have been met than may be held at once.
+    TooManyTexts,
+    /// The judge was made without what is asked of it.
+    Judge,
+}
+
+/// Why Arrow data are refused. Nothing of a refused batch is judged or counted.
+///
+/// ```
+/// use arrow::datatypes::DataType;
+/// use vtr_columnar::input::Column;
+/// use vtr_columnar::judge::InputFault;
+///
+/// let error = Column::SellerId.read_as(&DataType::Int64).unwrap_err();
+/// assert_eq!(error.fault, InputFault::Type);
+/// assert_eq!((error.column.as_deref(), &*error.found, &*error.wanted), (Some("seller_id"), "Int64", "text"));
+/// assert!(error.to_string().contains("Export it as text"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InputError {
+    /// What kind of fault it is.
+    pub fault: InputFault,
+    /// The column at fault; `None`: the data as a whole.
+    pub column: Option<String>,
+    /// What was found.
+    pub found: String,
+    /// What is wanted instead.
+    pub wanted: String,
+    /// What to do; empty where `wanted` says it.
+    pub remedy: String,
+}
+
+impl fmt::Display for InputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let InputError { found, wanted, remedy, .. } = self;
+        match &self.column {
+            Some(column) => write!(f, "column `{column}` is {found}; it must be {wanted}")?,
+            None => write!(f, "{found}, {wanted}")?,
+        }
+        let mark = if self.column.is_some() { ": " } else { "; " };
+        if remedy.is_empty() { Ok(()) } else { write!(f, "{mark}{remedy}") }
+    }
+}
+
+impl std::error::Error for InputError {}
+
+impl InputError {
+    /// A fault of a column.
+    pub(crate) fn of(
+        fault: InputFault,
+        column: &str,
+        found: impl fmt::Display,
+        wanted: &str,
+        remedy: &str,
+    ) -> InputError {
+        let (column, found) = (Some(column.to_owned()), found.to_string());
+        InputError { fault, column, found, wanted: wanted.to_owned(), remedy: remedy.to_owned() }
+    }
+
+    /// A column of a type that it cannot be read from.
+    pub(crate) fn wrong_type(column: Column, found: &DataType, wanted: &str, remedy: &str) -> InputError {
+        InputError::of(InputFault::Type, column.name(), found, wanted, remedy)
+    }
+
+    /// A column whose values Arrow cannot read as what they have to be.
+    pub(crate) fn unreadable(column: Column, found: &DataType, why: String) -> InputError {
+        let wanted = "readable as text, numbers or times throughout";
+        InputError::of(InputFault::Values, column.name(), found, wanted, &why)
+    }
+
+    /// A fault of the data as a whole.
+    pub(crate) fn whole(fault: InputFault, found: String, wanted: &str, remedy: &str) -> InputError {
+        InputError { fault, column: None, found, wanted: wanted.to_owned(), remedy: remedy.to_owned() }
+    }
+}
