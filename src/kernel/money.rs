@@ -34,21 +34,42 @@ pub struct Rates {
     series: BTreeMap<Currency, Vec<(Day, Amount)>>,
 }
 
+/// A line of a rates file that does not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrongRate {
+    /// Its number, from 1; `None`: the file as a whole.
+    pub line: Option<usize>,
+    /// What is wrong with it.
+    pub fault: String,
+}
+
+impl std::fmt::Display for WrongRate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.fault),
+            None => f.write_str(&self.fault),
+        }
+    }
+}
+
+impl std::error::Error for WrongRate {}
+
 impl Rates {
     /// Reads the layout of `eurofxref-hist.csv`: `Date,USD,JPY,...`, then a line a day, `N/A` or
     /// nothing where there is no rate.
     ///
     /// # Errors
     /// Every line that does not read, with its number.
-    pub fn read(text: &str) -> Result<Rates, Vec<String>> {
+    pub fn read(text: &str) -> Result<Rates, Vec<WrongRate>> {
+        let wrong = |line: Option<usize>, fault: String| WrongRate { line, fault };
         let mut lines =
             text.trim_start_matches('\u{feff}').lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         let Some((_, heading)) = lines.next() else {
-            return Err(vec!["the rates file is empty; it needs a heading line `Date,USD,...`".into()]);
+            return Err(vec![wrong(None, "the rates file is empty; it needs a heading line `Date,USD,...`".into())]);
         };
         let mut columns = heading.split(',').map(str::trim);
         if !columns.next().is_some_and(|first| first.eq_ignore_ascii_case("date")) {
-            return Err(vec!["line 1: the first heading of a rates file is `Date`".into()]);
+            return Err(vec![wrong(Some(1), "the first heading of a rates file is `Date`".into())]);
         }
         let currencies: Vec<Option<Currency>> = columns.map(Currency::read).collect();
         let (mut series, mut problems) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
@@ -56,7 +77,7 @@ impl Rates {
             let number = index + 1;
             let mut cells = line.split(',').map(str::trim);
             let Some(date) = cells.next().and_then(|cell| cell.parse::<chrono::NaiveDate>().ok()) else {
-                problems.push(format!("line {number}: the first cell is no date like 2025-01-15"));
+                problems.push(wrong(Some(number), "the first cell is no date like 2025-01-15".into()));
                 continue;
             };
             for (currency, cell) in currencies.iter().zip(cells) {
@@ -68,7 +89,10 @@ impl Rates {
                     Ok(rate) if rate.mantissa > 0 => {
                         series.entry(*currency).or_default().push((day_from_date(date), rate))
                     }
-                    _ => problems.push(format!("line {number}: `{cell}` is no positive rate for {}", currency.code())),
+                    _ => {
+                        let fault = format!("`{cell}` is no positive rate for {}", currency.code());
+                        problems.push(wrong(Some(number), fault));
+                    }
                 }
             }
         }
@@ -151,7 +175,8 @@ mod tests {
     fn problems_name_their_lines() {
         let problems = Rates::read("Date,USD\n2025-01-15,x\nbad,1\n").unwrap_err();
         assert_eq!(problems.len(), 2);
-        assert!(problems[0].starts_with("line 2") && problems[1].starts_with("line 3"));
+        assert_eq!(problems.iter().map(|problem| problem.line).collect::<Vec<_>>(), [Some(2), Some(3)]);
+        assert!(problems[0].to_string().starts_with("line 2: `x`"), "{}", problems[0]);
         assert!(Rates::read("").is_err() && Rates::read("USD\n").is_err());
     }
 }

@@ -31,7 +31,9 @@ impl File {
 
     fn is_test(&self) -> bool {
         let name = self.path.rsplit('/').next().unwrap_or_default();
-        self.path.contains("tests/") || name == "tests.rs" || name == "fixture.rs" || self.path.contains("/benches/")
+        ["tests/", "/benches/", "/examples/"].iter().any(|folder| self.path.contains(folder))
+            || name == "tests.rs"
+            || name == "fixture.rs"
     }
 
     /// The lines before the unit tests, without comments and with the texts of literals kept.

@@ -7,8 +7,6 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
 use vtr_gen::Format;
 use vtr::scan::{Chunk, read, survey};
-use vtr_columnar::fold::{FileSource, Folder};
-use vtr_columnar::keys::{Layout, SharedKeys};
 use vtr_micro::{clock, history};
 
 const WEEKLY: &[&str] = &["deduplicate=false", "output.tables=[\"vtr_weekly\"]"];
@@ -27,21 +25,18 @@ fn benches(criterion: &mut Criterion) {
             };
             read(&plan, &survey, unit, &mut each).unwrap_or_else(|error| panic!("{error}"));
         }
-        let axis = vtr::tables::time_axis(&plan);
-        let settings = vtr::fold::settings(&plan, &survey, &axis);
+        let rules = vtr::fold::judge(&plan, &survey).most_text_bytes(1 << 30);
         group.bench_function(name, |bencher| {
             let all = || {
-                let keys = SharedKeys::new(Layout::of(&plan.book), 1 << 30);
-                let mut folder = Folder::new(&settings, &keys);
+                let judge = rules.clone().build();
+                let mut counter = judge.counter();
                 for (index, chunk) in &batches {
-                    let file = &survey.files[*index];
-                    let cells = plan.cells(file.input, file.format);
-                    let (file, columns) = (*index as u32, file.columns);
-                    let source = FileSource { file, constants: &[], cells: &cells };
-                    folder.batch(&source, &chunk.batch, &chunk.records).expect("the batch can be read");
-                    black_box((folder.take_copies(), folder.take_defects(1 << 14)));
+                    let source = vtr::fold::source(&plan, &survey, *index as u32);
+                    let input = judge.input_of(&chunk.batch.schema(), &source).expect("the columns can be read");
+                    let rejects = counter.add(&input, &chunk.batch, &chunk.records).expect("the batch can be read");
+                    black_box((rejects, counter.take_copies(), counter.take_defects(1 << 14, 1 << 22)));
                 }
-                black_box((folder.take(), folder.finish()));
+                black_box((counter.take(), counter.take_pieces()));
             };
             bencher.iter_custom(|count| clock::of(0..count, |_| all()));
         });
