@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth bench bench-micro profile fuzz faults stores sinks schedule deny clean report pages dist
+.PHONY: help run test check build foreign truth reconcile bench bench-micro profile fuzz faults stores sinks schedule deny clean report pages dist
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ foreign: build ## DuckDB, pyarrow and the clients of OpenLineage and Prometheus,
 
 truth: build ## a generated history of ROWS (10000000) rows against its known truth, compared by DuckDB
 	tests/foreign/truth.sh
+
+reconcile: ## reports of Amazon made from SEEDS (200) generated histories: figures agree, and each planted cause is found
+	RECONCILE_SEEDS=$(or $(SEEDS),200) $(CARGO) test $(PROFILE) --package vtr --test app reconcile
 
 fuzz: ## each fuzz target for SECONDS (60), needs cargo-fuzz; says how often each ran
 	tests/fuzz/run.sh $(or $(SECONDS),60)

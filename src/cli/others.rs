@@ -112,11 +112,15 @@ pub struct GenArgs {
     /// Damage a few rows (5 in 10,000), so that they cannot be judged
     #[arg(long)]
     pub dirt: bool,
+    /// Also write Amazon's performance report and defect report of each seller into `amazon/`: as the truth has them, or
+    /// with one cause of difference planted, such as scan_unseen_by_amazon
+    #[arg(long, value_name = "CAUSE", num_args = 0..=1, default_missing_value = "nothing")]
+    pub amazon: Option<String>,
     /// Threads; the bytes do not depend on it
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Write the small history of `sample_data` instead
-    #[arg(long, conflicts_with_all = ["rows", "seed", "format", "truth", "files", "from", "to", "sellers", "sorted", "dirt"])]
+    #[arg(long, conflicts_with_all = ["rows", "seed", "format", "truth", "files", "from", "to", "sellers", "sorted", "dirt", "amazon"])]
     pub sample: bool,
 }
 

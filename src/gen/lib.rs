@@ -6,6 +6,7 @@
 //! never on threads, clock or host; it fails with what could not be written, or with the rule of the
 //! book for which it has no recipe.
 
+mod amazon;
 mod carriers;
 mod columns;
 mod dice;
@@ -31,6 +32,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_kernel::Book;
 
+pub use amazon::Planted;
 pub use error::{GenError, Result};
 pub use sample::sample;
 
@@ -68,6 +70,8 @@ pub struct GenOptions {
     pub sorted: bool,
     /// Rows that cannot be judged, in 10,000.
     pub dirt: u32,
+    /// What Amazon's reports about the history differ by, if they are wanted.
+    pub amazon: Option<Planted>,
     /// Threads, at least 1.
     pub threads: usize,
     /// Asked every few thousand rows; `false` ends the work with [`GenError::Stopped`].
@@ -83,6 +87,8 @@ pub struct Generated {
     pub files: Vec<PathBuf>,
     /// The earliest `as_of` at which all of it is known.
     pub as_of: NaiveDate,
+    /// The day on which Amazon's reports were pulled, if there are some.
+    pub pulled_on: Option<NaiveDate>,
 }
 
 /// Days after the last day of shipping within which everything has happened.
@@ -119,7 +125,14 @@ pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
         converts: false,
     };
     let files = write_all(options, &factory)?;
-    Ok(Generated { rows: slices.iter().map(layout::Slice::rows).sum(), files, as_of: world::date(to + SETTLED_DAYS) })
+    let amazon = options.amazon.map(|planted| amazon::write(options, &factory, book, planted)).transpose()?;
+    let added = amazon.map_or(0, |(_, added)| added);
+    Ok(Generated {
+        rows: slices.iter().map(layout::Slice::rows).sum::<u64>() + added,
+        files,
+        as_of: world::date(to + SETTLED_DAYS),
+        pulled_on: amazon.map(|(day, _)| world::date(day)),
+    })
 }
 
 /// Writes every file, a thread taking the next one that nobody has; what a file holds follows from

@@ -205,7 +205,7 @@ pub fn sample(out: &Path, book: &Book) -> Result<Generated> {
     let rates = out.join("eurofxref-hist.csv");
     save(&rates, &invented_rates(from - 7, to + SETTLED_DAYS))?;
     files.push(rates);
-    Ok(Generated { rows: ROWS, files, as_of: date(to + SETTLED_DAYS) })
+    Ok(Generated { rows: ROWS, files, as_of: date(to + SETTLED_DAYS), pulled_on: None })
 }
 
 /// The first and the last day of shipping.

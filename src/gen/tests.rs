@@ -267,6 +267,7 @@ fn the_bytes_do_not_depend_on_threads() {
             truth: true,
             sorted: false,
             dirt: 5,
+            amazon: None,
             threads,
             go_on: || true,
         };

@@ -95,6 +95,19 @@ pub fn file(
     format: Format,
     target: &Target,
 ) -> Result<()> {
+    let row = |row: u64| factory.row(index, row);
+    rows(factory, dictionaries, factory.slices[index].rows(), &row, format, target)
+}
+
+/// Writes so many rows as a file of a history, and their truth.
+pub fn rows(
+    factory: &Factory,
+    dictionaries: &Dictionaries,
+    rows: u64,
+    row: &dyn Fn(u64) -> Parcel,
+    format: Format,
+    target: &Target,
+) -> Result<()> {
     let (schema, truth_schema) = (schema(), truth_schema());
     let mut parquet = match format {
         Format::Parquet => Some(ParquetFile::create(target.data, &schema)?),
@@ -109,14 +122,13 @@ pub fn file(
         let headings: Vec<&str> = Column::ALL.iter().map(|column| column.name()).collect();
         writeln!(csv, "{}", headings.join(",")).map_err(|error| failed(target.data, error))?;
     }
-    let rows = factory.slices[index].rows();
     let (mut parcels, mut lines) = (Vec::new(), Vec::new());
     for first in (0..rows).step_by(BATCH as usize) {
         if !(target.go_on)() {
             return Err(GenError::Stopped);
         }
         parcels.clear();
-        parcels.extend((first..rows.min(first + BATCH)).map(|row| factory.row(index, row)));
+        parcels.extend((first..rows.min(first + BATCH)).map(row));
         if let Some(parquet) = &mut parquet {
             parquet.write(&batch(&parcels, dictionaries, &schema))?;
         }
@@ -188,7 +200,8 @@ fn line(parcel: &Parcel, factory: &Factory, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn cell(text: &str, out: &mut Vec<u8>) {
+/// A cell of CSV, quoted where it must be.
+pub fn cell(text: &str, out: &mut Vec<u8>) {
     if text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         out.push(b'"');
         out.extend(text.bytes().flat_map(|byte| [byte, b'"'].into_iter().take(if byte == b'"' { 2 } else { 1 })));

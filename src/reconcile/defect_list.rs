@@ -220,7 +220,8 @@ fn money(text: &str) -> Money {
     if text.is_empty() {
         return Money::Blank;
     }
-    const SIGNS: [(char, &str); 4] = [('€', "EUR"), ('£', "GBP"), ('$', "USD"), ('¥', "JPY")];
+    // A dollar or yen sign stands for several currencies: it is read past, and the package's own currency counts.
+    const SIGNS: [(char, &str); 4] = [('€', "EUR"), ('£', "GBP"), ('$', ""), ('¥', "")];
     let sign = SIGNS.iter().find(|(sign, _)| text.contains(*sign)).and_then(|(_, code)| Currency::read(code));
     let code = text.split(|c: char| !c.is_ascii_alphabetic()).find(|word| word.len() == 3).and_then(Currency::read);
     let figures: String = text.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '-')).collect();

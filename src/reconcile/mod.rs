@@ -213,10 +213,12 @@ fn one_pull(
     let kept = days.map(|days| days.widened(plan.copies_within_days));
     let (packages, evidence) = ours::packages(&plan, &Wanted::new(sellers, &listed, kept))?;
     let judged = Judged { plan: &plan, packages: &packages, listed: &listed, evidence, pulled_on };
-    let mut compared = Vec::new();
+    let mut compared: Vec<Compared> = Vec::new();
+    let mut placed = HashSet::new();
     for pulled in figures {
         let Some(id) = marketplace(&plan, &pulled.what.marketplace_id)? else { continue };
-        compared.push(judged.figure(pulled, id));
+        let strangers = if placed.insert(&pulled.seller) { Strangers::Here } else { Strangers::Elsewhere };
+        compared.push(judged.figure(pulled, id, strangers));
     }
     for list in lists.iter().filter(|list| !figures.iter().any(|pulled| pulled.seller == list.seller)) {
         compared.extend(judged.list_alone(&list.seller));
@@ -273,7 +275,7 @@ impl Judged<'_> {
         any.then_some(counts)
     }
 
-    fn figure(&self, pulled: &Pulled<Figure>, id: MarketplaceId) -> Compared {
+    fn figure(&self, pulled: &Pulled<Figure>, id: MarketplaceId, strangers: Strangers) -> Compared {
         let market = self.plan.book.market(id);
         let (figure, seller, window) = (&pulled.what, pulled.seller.as_str(), pulled.what.window);
         let ours = self.counts(seller, &market.name, window, |package| package.day);
@@ -289,7 +291,7 @@ impl Judged<'_> {
             amazon: Some(figure.clone()),
             is_restated: false,
             ours_utc: utc.filter(|utc| ours.as_ref() != Some(utc)),
-            orders: has_list.then(|| self.orders(seller, &market.name, Some(figure))),
+            orders: has_list.then(|| self.orders(seller, &market.name, Some(figure), strangers)),
             ours,
             shipments,
             rate,
@@ -303,11 +305,12 @@ impl Judged<'_> {
         let touched = self.packages.iter().filter(|one| one.seller == seller && orders.contains(one.order_id.as_str()));
         let mut markets: BTreeSet<&str> = touched.map(|one| one.marketplace.as_str()).collect();
         markets.remove("");
-        // Rows of orders that no package has belong to the first marketplace, or to an unnamed one.
         let names: Vec<&str> = if markets.is_empty() { vec![""] } else { markets.into_iter().collect() };
+        let strangers = std::iter::once(Strangers::Here).chain(std::iter::repeat(Strangers::Elsewhere));
         names
             .iter()
-            .map(|name| Compared {
+            .zip(strangers)
+            .map(|(name, strangers)| Compared {
                 seller: seller.to_owned(),
                 marketplace: (*name).to_owned(),
                 window: None,
@@ -319,13 +322,13 @@ impl Judged<'_> {
                 ours_utc: None,
                 shipments: Agreement::NotCompared,
                 rate: Agreement::NotCompared,
-                orders: Some(self.orders(seller, name, None)),
+                orders: Some(self.orders(seller, name, None, strangers)),
             })
             .collect()
     }
 
     /// Holds the rows of a seller beside our packages of a marketplace.
-    fn orders(&self, seller: &str, marketplace: &str, figure: Option<&Figure>) -> Orders {
+    fn orders(&self, seller: &str, marketplace: &str, figure: Option<&Figure>, strangers: Strangers) -> Orders {
         let mut by_order: HashMap<&str, Vec<&Package>> = HashMap::new();
         let mut by_number: HashMap<&str, usize> = HashMap::new();
         let all = self.packages.iter().filter(|one| one.seller == seller);
@@ -340,13 +343,17 @@ impl Judged<'_> {
             window,
             pulled_on: self.pulled_on,
             evidence: self.evidence,
-            same_number: package.and_then(|one| by_number.get(one.number.as_str())).copied().unwrap_or(0),
+            same_number: package
+                .filter(|one| one.has_number())
+                .and_then(|one| by_number.get(one.number.as_str()))
+                .copied()
+                .unwrap_or(0),
             of_order: package.and_then(|one| by_order.get(one.order_id.as_str())).map_or(0, |of| judged(of)),
             version: "",
         };
         let (mut cases, mut listed, mut met) = (Vec::new(), 0, HashSet::new());
         for (at, (of, row)) in self.listed.iter().enumerate() {
-            if of != seller || !self.is_of(by_order.get(row.order_id.as_str()), marketplace, figure) {
+            if of != seller || !is_of(by_order.get(row.order_id.as_str()), marketplace, strangers) {
                 continue;
             }
             listed += 1;
@@ -404,25 +411,22 @@ impl Judged<'_> {
         let name = book.carriers.resolve(Some(&row.carrier));
         book.carriers.label(book.carriers.in_country(name, country.unwrap_or(Country::UNKNOWN))).to_owned()
     }
+}
 
-    /// Whether a row belongs to a marketplace: to that of our packages of its order, else to the first of the pull.
-    fn is_of(&self, ours: Option<&Vec<&Package>>, marketplace: &str, figure: Option<&Figure>) -> bool {
-        match ours {
-            Some(packages) if packages.iter().any(|one| !one.marketplace.is_empty()) => {
-                packages.iter().any(|one| one.marketplace == marketplace)
-            }
-            _ => figure.is_none_or(|_| self.is_first_market(marketplace)),
+/// Where rows stand that no package of ours places: with one marketplace of their seller, lest they be counted twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Strangers {
+    Here,
+    Elsewhere,
+}
+
+/// Whether a row belongs to a marketplace: to that of our packages of its order.
+fn is_of(ours: Option<&Vec<&Package>>, marketplace: &str, strangers: Strangers) -> bool {
+    match ours {
+        Some(packages) if packages.iter().any(|one| !one.marketplace.is_empty()) => {
+            packages.iter().any(|one| one.marketplace == marketplace)
         }
-    }
-
-    /// Rows that no package of ours places are shown once, with the first marketplace of the pull.
-    fn is_first_market(&self, marketplace: &str) -> bool {
-        self.packages
-            .iter()
-            .map(|one| one.marketplace.as_str())
-            .filter(|name| !name.is_empty())
-            .min()
-            .is_none_or(|first| first == marketplace)
+        _ => strangers == Strangers::Here,
     }
 }
 
@@ -443,7 +447,8 @@ fn find<'a>(row: &Listed, carrier: &str, packages: &[&'a Package]) -> Found<'a> 
     let live: Vec<&'a Package> = packages.iter().copied().filter(|one| one.class().is_some()).collect();
     let candidates: &[&'a Package] = if live.is_empty() { packages } else { &live };
     let only = |mut fitting: Vec<&'a Package>| (fitting.len() == 1).then(|| fitting.remove(0));
-    let by_number = candidates.iter().copied().filter(|one| !row.number.is_empty() && one.number == row.number);
+    // A blank number fits the package that has none, unless Amazon could not read what was there.
+    let by_number = candidates.iter().copied().filter(|one| !row.is_invalid_id && one.number == row.number);
     if let Some(one) = only(by_number.collect()) {
         return Found::One(one);
     }

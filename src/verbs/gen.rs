@@ -6,9 +6,10 @@
 use crate::cli::{GenArgs, GenFormat, GenOrder, GlobalOptions};
 use crate::error::{Error, Result};
 use crate::signals;
+use crate::suggest::did_you_mean;
 use chrono::NaiveDate;
 use std::time::Instant;
-use vtr_gen::{Format, GenError, GenOptions, Generated};
+use vtr_gen::{Format, GenError, GenOptions, Generated, Planted};
 use vtr_kernel::{Book, load};
 
 /// Rows that cannot be judged with `--dirt`, in 10,000: below what a run bears by default.
@@ -48,7 +49,8 @@ fn said(made: &Generated) -> String {
     for file in &made.files {
         text += &format!("{}\n", file.display());
     }
-    text + &format!("as_of = \"{}\"\n", made.as_of)
+    let pulled = made.pulled_on.map_or(String::new(), |day| format!("pulled_on = \"{day}\"\n"));
+    text + &format!("as_of = \"{}\"\n{pulled}", made.as_of)
 }
 
 fn options(args: &GenArgs) -> Result<GenOptions> {
@@ -72,8 +74,18 @@ fn options(args: &GenArgs) -> Result<GenOptions> {
         truth: args.truth,
         sorted: args.sorted == GenOrder::Date,
         dirt: if args.dirt { DIRT } else { 0 },
+        amazon: args.amazon.as_deref().map(planted).transpose()?,
         threads: args.threads.unwrap_or(here),
         go_on: || signals::check().is_ok(),
+    })
+}
+
+/// What `--amazon` names.
+fn planted(name: &str) -> Result<Planted> {
+    let known = || Planted::ALL.into_iter().map(Planted::name);
+    Planted::ALL.into_iter().find(|planted| planted.name() == name).ok_or_else(|| {
+        let (hint, all) = (did_you_mean(name, known()), known().collect::<Vec<_>>().join(", "));
+        Error::Usage(format!("--amazon: there is no difference `{name}`{hint}; known: {all}"))
     })
 }
 

@@ -34,6 +34,7 @@ pub fn plan(folder: &str, format: Format, settings: &[&str]) -> Plan {
         truth: false,
         sorted: true,
         dirt: 0,
+        amazon: None,
         threads: 1,
         go_on: || true,
     };
