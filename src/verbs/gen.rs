@@ -6,10 +6,10 @@
 use crate::cli::{GenArgs, GenFormat, GenOrder, GlobalOptions};
 use crate::error::{Error, Result};
 use crate::signals;
-use crate::suggest::did_you_mean;
 use chrono::NaiveDate;
 use std::time::Instant;
 use vtr_gen::{Format, GenError, GenOptions, Generated, Planted};
+use vtr_kernel::suggest::did_you_mean;
 use vtr_kernel::{Book, load};
 
 /// Rows that cannot be judged with `--dirt`, in 10,000: below what a run bears by default.
