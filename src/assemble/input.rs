@@ -6,6 +6,7 @@ use super::events::Window;
 use super::writes::BlankNumber;
 use crate::job::plan::{CellRules, Dialect, Format, Limits, OnBadFile};
 use regex::Regex;
+use std::sync::{Arc, OnceLock};
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::sources::{Field, Profile, Role};
 
@@ -32,6 +33,8 @@ pub struct AssembleInput {
     pub matched_by: MatchedBy,
     /// Of a fold: what a blank number means.
     pub blank_number: BlankNumber,
+    /// The fields whose headings the job itself names: they must be there.
+    pub from_job: Vec<Field>,
     /// What becomes of the run if a file cannot be read to its end.
     pub on_bad_file: OnBadFile,
     /// The first input whose rows are folded together with these, by index; its own if there is none before it.
@@ -49,10 +52,27 @@ impl AssembleInput {
                 .is_some_and(|path| path.capture_names().flatten().any(|name| name == field.name()))
     }
 
-    /// Whether its rows are orders or lend what orders say.
-    pub fn lends_orders(&self) -> bool {
-        self.profile.role == Role::Orders
+    /// How its rows become packages; `None` of a side.
+    pub fn fold(&self) -> Option<FoldBy> {
+        let profile = &self.profile;
+        match (profile.role, profile.fold, &profile.explode) {
+            (Role::Shipments, Some(_), _) => Some(FoldBy::Writes),
+            (Role::Shipments, None, Some(_)) => Some(FoldBy::Documents),
+            (Role::Shipments, None, None) => Some(FoldBy::Rows),
+            _ => None,
+        }
     }
+}
+
+/// How rows of a spine become packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoldBy {
+    /// They are writes about packages.
+    Writes,
+    /// They are packages of documents, of which the newest of an order counts.
+    Documents,
+    /// Each is a package; the newest of equal ones counts.
+    Rows,
 }
 
 /// How rows of different sources are known to be of one order.
@@ -91,6 +111,10 @@ pub struct Assemble {
     pub limits: Limits,
     /// Largest JSON document, in bytes.
     pub max_document_bytes: usize,
+    /// Whether the run's day is given for this run and lies in the past: its packages are kept nowhere.
+    pub is_past: bool,
+    /// Where the packages of such a run lie until it ends.
+    pub scratch: Arc<OnceLock<tempfile::TempDir>>,
     /// SHA-256 in hex of every key of the job, profile and rule that can move a package.
     pub digest: String,
 }

@@ -4,13 +4,391 @@
 //! joined there by the pure parts of this room. It judges nothing: that is the run's. It fails with what is wrong with
 //! the inputs, by file and place, and leaves the packages that were published as they are.
 
+mod categories;
 pub mod documents;
 pub mod events;
+mod exchange;
 pub mod facts;
 pub mod input;
+mod join;
 pub mod orders;
-#[allow(dead_code)] // until the join reads by it
+mod pack;
+pub mod publish;
 pub mod read;
+mod row;
+mod scans;
+mod stages;
+pub mod tally;
+mod typed;
+mod weeks;
 pub mod writes;
 
 pub use input::{Assemble, AssembleInput, Covers, MatchedBy, RawFormat};
+use tally::Tally;
+
+use crate::error::{Error, Result};
+use crate::job::plan::{EvidenceWanted, Given, Plan};
+use crate::place::remote::is_uri;
+use crate::publish::log::{InputFile, Manifest, day_text};
+use crate::publish::store::{self, Content, Store};
+use crate::scan::files::Listed;
+use crate::scan::identity::{self, Known};
+use categories::Categories;
+use input::FoldBy;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use vtr_columnar::input::{Column, ColumnSet};
+use vtr_kernel::Book;
+use vtr_kernel::calendar::{Day, Zone};
+use vtr_kernel::sources::{Field, Format, Role};
+use vtr_kernel::text::shown as quoted;
+
+/// A raw file, as it was found.
+pub struct Raw {
+    pub(crate) listed: Listed,
+    pub(crate) format: Format,
+    /// What its profile is called; empty without one.
+    pub(crate) kind: String,
+    pub(crate) role: &'static str,
+    /// What tells its content.
+    pub(crate) digest: String,
+}
+
+/// What the stages share.
+struct Context<'p> {
+    assemble: &'p Assemble,
+    book: &'p Book,
+    utc: Zone,
+    as_of: Day,
+    /// The days asked for; `None`: all.
+    range: Option<(Day, Day)>,
+    has_events: bool,
+    categories: Categories,
+    /// By seller, and for sides that name none by an empty name: days within which every order should be known.
+    spans: BTreeMap<String, (Day, Day)>,
+    /// Carriers that no feed follows.
+    unseen: HashSet<u16>,
+}
+
+impl Context<'_> {
+    fn span_of(&self, seller: &str) -> Option<&(Day, Day)> {
+        self.spans.get(seller).or_else(|| self.spans.get(""))
+    }
+}
+
+/// What is done about packages that are not there, or no longer as the files are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// They are made.
+    Make,
+    /// They are made, closed weeks too.
+    MakeAll,
+    /// The published ones are taken as they stand.
+    Standing,
+}
+
+/// What became of the packages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The job joins nothing.
+    None,
+    /// No file or rule has changed.
+    Unchanged,
+    /// They were made: so many, in so many weeks, so many of whose files are new.
+    Made {
+        /// Packages.
+        packages: u64,
+        /// Their weeks.
+        weeks: usize,
+        /// Files that were not there before.
+        new: usize,
+    },
+    /// They stand as they were published.
+    Standing,
+}
+
+/// Makes the packages of a job that joins raw files, if need be, and lets the plan read them.
+///
+/// # Errors
+/// Files that cannot be read, sums that do not hold, gaps in what sides cover, or the place.
+pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
+    let Some(assemble) = plan.assemble.clone() else { return Ok(Outcome::None) };
+    let at = store::at(Path::new(&assemble.path))?;
+    let base = publish::standing(at.as_ref(), plan)?;
+    if mode == Mode::Standing {
+        let Some(base) = base else {
+            let (path, name) = (&assemble.path, &plan.name);
+            return Err(Error::Usage(format!(
+                "{path}: no packages are published there, which job `{name}` joins from raw files; `vtr run` makes them first"
+            )));
+        };
+        give(plan, at.as_ref(), &base);
+        return Ok(Outcome::Standing);
+    }
+    refuse_mixed_evidence(plan, &assemble)?;
+    let files = find(plan, &assemble, at.as_ref(), Remember::Files)?;
+    let inputs = inputs(&files);
+    let is_same = |base: &Manifest| is_of(base, &assemble, &inputs) && holds_on(base, plan.as_of);
+    if let Some(base) = base.as_ref().filter(|base| is_same(base)) {
+        give(plan, at.as_ref(), base);
+        return Ok(Outcome::Unchanged);
+    }
+    // What was known on a past day is nobody's newest state.
+    let is_past = assemble.is_past || base.as_ref().is_some_and(|base| base.as_of > plan.as_of);
+    let at = if is_past { scratch(plan, &assemble)? } else { at };
+    let before: HashSet<String> = base.iter().flat_map(Manifest::all_files).map(|file| file.path.clone()).collect();
+    let manifest = stages::assemble(plan, &assemble, files, inputs, at.clone(), mode)?;
+    let packages = manifest.tables.get(publish::PACKAGES).cloned().unwrap_or_default();
+    give(plan, at.as_ref(), &manifest);
+    if packages.is_empty() {
+        return Err(Error::Input(
+            "no record of the raw files is a package that was known on that day; nothing was published".into(),
+        ));
+    }
+    manifest.warnings.iter().for_each(|warning| crate::progress::warn(warning));
+    Ok(Outcome::Made {
+        packages: packages.iter().map(|file| file.rows).sum(),
+        weeks: packages.len(),
+        new: packages.iter().filter(|file| !before.contains(&file.path)).count(),
+    })
+}
+
+/// What would be joined.
+pub struct Joins {
+    /// Where the packages go.
+    pub path: String,
+    /// Raw files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What each input gives.
+    pub inputs: Vec<JoinsInput>,
+    /// The columns that packages have.
+    pub columns: Vec<&'static str>,
+    /// What must be covered, in words.
+    pub covers: Vec<String>,
+    /// Bytes that are set aside meanwhile, as an estimate.
+    pub temporary: u64,
+    /// How the published packages are to these files.
+    pub stands: Stands,
+}
+
+/// What an input gives.
+pub struct JoinsInput {
+    /// Its paths, as written.
+    pub paths: String,
+    /// What its profile is called; empty without one.
+    pub kind: String,
+    /// Its role.
+    pub role: &'static str,
+    /// Its files.
+    pub files: u64,
+}
+
+/// How published packages are to the raw files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stands {
+    /// They are of these.
+    Same,
+    /// They are of others.
+    Changed,
+    /// There are none.
+    Nothing,
+}
+
+/// Looks at what a job joins, without doing it; `None`: nothing.
+///
+/// # Errors
+/// Paths that name nothing, files that cannot be read, or the place.
+pub fn look(plan: &Plan) -> Result<Option<Joins>> {
+    let Some(assemble) = plan.assemble.clone() else { return Ok(None) };
+    let at = store::at(Path::new(&assemble.path))?;
+    let base = publish::standing(at.as_ref(), plan)?;
+    refuse_mixed_evidence(plan, &assemble)?;
+    let files = find(plan, &assemble, at.as_ref(), Remember::Nothing)?;
+    let of = |index: usize| files.iter().filter(move |file| file.listed.input == index).count() as u64;
+    let stands = match &base {
+        None => Stands::Nothing,
+        Some(base) if is_of(base, &assemble, &inputs(&files)) && holds_on(base, plan.as_of) => Stands::Same,
+        Some(_) => Stands::Changed,
+    };
+    let has = |role: Role| assemble.inputs.iter().any(|input| input.profile.role == role);
+    let share =
+        |name: &str, (part, whole): (u64, u64), what: &str| format!("{name} {} {what}", tally::share((part, whole)));
+    let mut covers = Vec::new();
+    if has(Role::Events) {
+        covers.push(share("events_cover", assemble.covers.events, "of the numbers shipped over 7 days ago"));
+        covers.push(share("statuses_unmapped", assemble.covers.unmapped, "of the events at the most"));
+    }
+    if has(Role::Orders) {
+        covers.push(share("orders_cover", assemble.covers.orders, "of the packages within the days of the orders"));
+    }
+    let inputs = assemble.inputs.iter().enumerate().map(|(index, input)| JoinsInput {
+        paths: input.paths.join(", "),
+        kind: input.profile.kind.clone(),
+        role: input.profile.role.name(),
+        files: of(index),
+    });
+    Ok(Some(Joins {
+        path: assemble.path.clone(),
+        files: files.len() as u64,
+        bytes: files.iter().map(|file| file.listed.bytes).sum(),
+        inputs: inputs.collect(),
+        columns: columns(&assemble).iter().map(Column::name).collect(),
+        covers,
+        temporary: files.iter().map(stages::inflated).sum::<u64>().saturating_mul(2),
+        stands,
+    }))
+}
+
+/// Files as a manifest names them.
+fn inputs(files: &[Raw]) -> Vec<InputFile> {
+    let input = |file: &Raw| InputFile {
+        file: file.listed.shown.clone(),
+        bytes: file.listed.bytes,
+        digest: file.digest.clone(),
+        ..InputFile::default()
+    };
+    files.iter().map(input).collect()
+}
+
+/// Whether packages were made of these files by these rules.
+fn is_of(base: &Manifest, assemble: &Assemble, inputs: &[InputFile]) -> bool {
+    let digests = |inputs: &[InputFile]| -> BTreeMap<String, String> {
+        inputs.iter().map(|input| (input.file.clone(), input.digest.clone())).collect()
+    };
+    base.job.digest == assemble.digest && digests(&base.inputs) == digests(inputs)
+}
+
+/// Whether what was hashed is kept for the next run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Remember {
+    Files,
+    Nothing,
+}
+
+/// What the manifest of packages says if records were left out because they are newer than its `as_of`.
+const NEWER: &str = "records are newer than as_of";
+
+/// Whether packages of an earlier day are those of a day: nothing was left out that is known by then.
+fn holds_on(base: &Manifest, as_of: Day) -> bool {
+    base.as_of == as_of || (base.as_of < as_of && !base.warnings.iter().any(|warning| warning.contains(NEWER)))
+}
+
+/// Lets the plan read the packages of a manifest.
+fn give(plan: &mut Plan, store: &dyn Store, manifest: &Manifest) {
+    let given = manifest.tables.get(publish::PACKAGES).into_iter().flatten().map(|file| Given {
+        shown: format!("{}/week={}", publish::PACKAGES, file.week.map(day_text).unwrap_or_default()),
+        path: publish::locate(store, &file.path),
+    });
+    if let Some(input) = plan.inputs.first_mut() {
+        input.given = Some(given.collect());
+    }
+}
+
+/// A place for packages that nobody keeps.
+fn scratch(plan: &Plan, assemble: &Assemble) -> Result<Arc<dyn Store>> {
+    let made = match assemble.scratch.get() {
+        Some(folder) => folder,
+        None => {
+            let folder = tempfile::tempdir_in(&plan.temp)
+                .map_err(|error| Error::failed(format!("{}: making a temporary folder", plan.temp.display()), error))?;
+            assemble.scratch.get_or_init(|| folder)
+        }
+    };
+    store::at(made.path())
+}
+
+/// Lists the raw files and names them by their content.
+fn find(plan: &Plan, assemble: &Assemble, at: &dyn Store, remember: Remember) -> Result<Vec<Raw>> {
+    let paths: Vec<&[String]> = assemble.inputs.iter().map(|input| input.paths.as_slice()).collect();
+    let format_of = |input: usize, name: &str| {
+        let input = &assemble.inputs[input];
+        match input.format {
+            Some(RawFormat::Json) => read::format_of(name, Format::Json).or(Some((Format::Json, packing_of(name)))),
+            Some(RawFormat::Plain(crate::job::plan::Format::Parquet)) => Some((Format::Parquet, packing_of(name))),
+            Some(RawFormat::Plain(crate::job::plan::Format::Csv)) => Some((Format::Csv, packing_of(name))),
+            None => read::format_of(name, input.profile.format),
+        }
+    };
+    let listed = crate::scan::files::list_raw(&plan.root, &paths, &|input, name| {
+        format_of(input, name).map(|(_, packing)| packing)
+    })?;
+    let mut known = Known::default();
+    known.read(&publish::memory(at)?);
+    let digests = identity::digests(&known, &listed, plan)?;
+    if remember == Remember::Files
+        && let Some(text) = known.written()
+        && !is_uri(&assemble.path)
+        && Path::new(&assemble.path).is_dir()
+    {
+        // What is not remembered is hashed again.
+        let _ = at.put(crate::publish::stale::MEMORY, Content::of(&text), &plan.run_id);
+    }
+    let raw = |(listed, digest): (Listed, String)| {
+        let input = &assemble.inputs[listed.input];
+        let format = format_of(listed.input, &listed.shown).map_or(Format::Csv, |(format, _)| format);
+        Raw { format, kind: input.profile.kind.clone(), role: input.profile.role.name(), digest, listed }
+    };
+    Ok(listed.into_iter().zip(digests).map(raw).collect())
+}
+
+fn packing_of(name: &str) -> crate::scan::files::Packing {
+    crate::scan::files::packing(&name.to_ascii_lowercase())
+}
+
+/// Whether spines have scans of their own.
+fn has_scans(input: &AssembleInput) -> bool {
+    let own = input.fills(Field::FirstScanAt) || input.fills(Field::DeliveryScanAt);
+    own || (input.fold() == Some(FoldBy::Documents) && input.fills(Field::PackageStatus))
+}
+
+/// Refuses spines of which some have scans and others none, unless the job says what is judged by.
+fn refuse_mixed_evidence(plan: &Plan, assemble: &Assemble) -> Result<()> {
+    let has_events = assemble.inputs.iter().any(|input| input.profile.role == Role::Events);
+    let spines = || assemble.inputs.iter().filter(|input| input.profile.role == Role::Shipments);
+    if has_events || plan.evidence != EvidenceWanted::Auto || spines().all(has_scans) || !spines().any(has_scans) {
+        return Ok(());
+    }
+    let of = |scans: bool| {
+        let named = spines()
+            .filter(|input| has_scans(input) == scans)
+            .map(|input| quoted(&input.paths.join(", ")).into_owned());
+        named.collect::<Vec<_>>().join(", ")
+    };
+    Err(Error::Input(format!(
+        "{} tell of scans and {} do not: packages of both are never judged alike; give an input of events, set `evidence`, or run \
+         them as two jobs",
+        of(true),
+        of(false)
+    )))
+}
+
+/// The columns that packages have, which the job alone decides.
+fn columns(assemble: &Assemble) -> ColumnSet {
+    let inputs = &assemble.inputs;
+    let spines = || inputs.iter().filter(|input| input.profile.role == Role::Shipments);
+    let fills = |field: Field| {
+        inputs.iter().any(|input| matches!(input.profile.role, Role::Shipments | Role::Orders) && input.fills(field))
+    };
+    let has_role = |role: Role| inputs.iter().any(|input| input.profile.role == role);
+    let is_there = |column: &Column| match column {
+        Column::SellerId | Column::Marketplace | Column::OrderId | Column::ShippedAt | Column::PromisedDeliveryAt => {
+            true
+        }
+        Column::Carrier => spines().any(|input| input.fills(Field::Carrier)),
+        Column::TrackingNumber => spines().any(|input| input.fills(Field::TrackingNumber)),
+        Column::PackageValue | Column::Currency => fills(Field::PackageValue) || fills(Field::ItemPrice),
+        Column::ProductCategory => has_role(Role::Categories) || fills(Field::ProductCategory),
+        Column::FirstScanAt | Column::DeliveryScanAt => has_role(Role::Events) || spines().any(has_scans),
+        Column::TrackingAddedAt => spines().any(|input| match input.fold() {
+            Some(FoldBy::Writes) => input.fills(Field::WrittenAt),
+            Some(FoldBy::Documents) => input.fills(Field::CreatedAt) || input.fills(Field::TrackingAddedAt),
+            _ => input.fills(Field::TrackingAddedAt),
+        }),
+        Column::UpdatedAt => spines().any(|input| input.fills(Field::UpdatedAt) || input.fills(Field::WrittenAt)),
+        other => Field::from_name(other.name()).is_some_and(fills),
+    };
+    Column::ALL.into_iter().filter(is_there).collect()
+}

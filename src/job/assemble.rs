@@ -15,7 +15,7 @@ use crate::place::remote::is_uri;
 use std::path::Path;
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::Book;
-use vtr_kernel::calendar::Zone;
+use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::instant::TimeFormat;
 use vtr_kernel::policy::Confidence;
 use vtr_kernel::sources::{self, Delimited, Field, Fold, LocalTimes, Profile, Role, Sources, Spot};
@@ -61,6 +61,7 @@ pub(super) fn assemble(
     root: &Path,
     limits: &Limits,
     book: &Book,
+    (as_of, today): (Day, Day),
     written: Written,
 ) -> Option<Assemble> {
     let sources = sources(spec, root, written)?;
@@ -105,8 +106,18 @@ pub(super) fn assemble(
     let covers = Covers { events: events?, orders: orders?, unmapped: unmapped? };
     let (path, window, unseen, max_document_bytes) = (path?, window?, unseen?, usize::try_from(document?).ok()?);
     let digest = digest(spec, &sources, book, window, &unseen);
-    let assemble =
-        Assemble { inputs, path, window, unseen, covers, limits: limits.clone(), max_document_bytes, digest };
+    let assemble = Assemble {
+        inputs,
+        path,
+        window,
+        unseen,
+        covers,
+        limits: limits.clone(),
+        max_document_bytes,
+        is_past: matches!(written.document.origin("as_of"), super::document::Origin::Given(_)) && as_of < today,
+        scratch: std::sync::Arc::default(),
+        digest,
+    };
     sound.then_some(assemble)
 }
 
@@ -259,6 +270,7 @@ fn raw(source: Source, known: &Sources) -> Option<AssembleInput> {
             None if profile.blank_number == sources::BlankNumber::Delete => BlankNumber::Delete,
             None => BlankNumber::Keep,
         },
+        from_job: from_job(spec),
         on_bad_file: match spec.on_bad_file {
             super::spec::OnBadFileSpec::Fail => OnBadFile::Fail,
             super::spec::OnBadFileSpec::Skip => OnBadFile::Skip,
@@ -382,11 +394,7 @@ fn laid_over(source: &Source, profile: &mut Profile) -> Option<()> {
     sound.then_some(())
 }
 
-/// What the job maps must be there.
 fn put(profile: &mut Profile, field: Field, spots: Vec<Spot>) {
-    if !profile.needs.contains(&field) {
-        profile.needs.push(field);
-    }
     profile.constants.retain(|(known, _)| *known != field);
     match profile.columns.iter_mut().find(|(known, _)| *known == field) {
         Some((_, old)) => *old = spots,
@@ -395,6 +403,12 @@ fn put(profile: &mut Profile, field: Field, spots: Vec<Spot>) {
             profile.columns.sort_by_key(|(field, _)| *field);
         }
     }
+}
+
+/// The fields whose headings the job itself names.
+fn from_job(spec: &InputSpec) -> Vec<Field> {
+    let written_at = spec.written_at.as_ref().map(|_| Field::WrittenAt);
+    spec.columns.keys().filter_map(|name| Field::from_name(name)).chain(written_at).collect()
 }
 
 /// How delimited text is cut: as the job says, else the profile.
@@ -441,9 +455,14 @@ fn has_keys(source: &Source, input: &AssembleInput) -> bool {
 
 /// The input that a run reads once the packages are made; which files it has is told then.
 pub(super) fn packages(assemble: &Assemble) -> Input {
+    Input { given: Some(Vec::new()), ..raw_input(std::slice::from_ref(&assemble.path)) }
+}
+
+/// An input of these paths, of which nothing else is known.
+pub(crate) fn raw_input(paths: &[String]) -> Input {
     Input {
-        paths: vec![assemble.path.clone()],
-        given: Some(Vec::new()),
+        paths: paths.to_vec(),
+        given: None,
         format: Some(Format::Parquet),
         columns: Vec::new(),
         constants: Vec::new(),

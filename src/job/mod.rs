@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use vtr_kernel::calendar::Day;
 
+pub(crate) use assemble::raw_input;
 pub(crate) use inputs::says_of_useless;
 pub use quantity::share;
 pub use range::week;

@@ -232,6 +232,7 @@ impl WeekRange {
 }
 
 /// One `[[input]]`.
+#[derive(Clone)]
 pub struct Input {
     /// Files, folders, globs or URIs, as written in the job.
     pub paths: Vec<String>,

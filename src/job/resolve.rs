@@ -98,9 +98,10 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
     let rates = rates(spec, &around.root, written);
     let limits = limits(&spec.limits, written);
     let joins = assemble::is_asked_for(spec);
-    let (inputs, assembly) = match (joins, &limits, &book) {
-        (true, Some(limits), Some(book)) => {
-            let assembly = assemble::assemble(spec, &around.root, limits, book, written);
+    let (inputs, assembly) = match (joins, &limits, book.as_ref().zip(as_of)) {
+        (true, Some(limits), Some((book, as_of))) => {
+            let days = (as_of, around.today);
+            let assembly = assemble::assemble(spec, &around.root, limits, book, days, written);
             (assembly.as_ref().map(|assembly| vec![assemble::packages(assembly)]), Some(assembly))
         }
         (true, ..) => (None, None),

@@ -10,6 +10,7 @@ use crate::place::blob::Blob;
 use crate::tables::Piece;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
@@ -59,16 +60,30 @@ pub struct Encoded {
 /// # Panics
 /// If a batch does not have the schema of its table.
 pub fn parquet(piece: Piece, pass: &mut dyn FnMut(&RecordBatch)) -> Result<Encoded> {
-    let (table, schema) = (piece.table, piece.table.schema());
-    let failed = |error: ParquetError| Error::failed(format!("{}: making its Parquet file", table.name()), error);
+    batches(piece.table.name(), &piece.table.schema(), piece.batches, pass)
+}
+
+/// Makes the bytes of one Parquet file of rows that are in no table of the program's own; `name` is for messages.
+///
+/// # Errors
+/// As [`parquet`].
+///
+/// # Panics
+/// If a batch does not have the schema.
+pub fn batches(
+    name: &str,
+    schema: &SchemaRef,
+    batches: impl Iterator<Item = Result<RecordBatch>>,
+    pass: &mut dyn FnMut(&RecordBatch),
+) -> Result<Encoded> {
+    let failed = |error: ParquetError| Error::failed(format!("{name}: making its Parquet file"), error);
     let file = Hashing { file: SpooledTempFile::new(BYTES_IN_MEMORY), hash: Sha256::new(), bytes: 0 };
     let properties = properties().map_err(failed)?;
     let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(failed)?;
     let mut steps = Steps { writer: &mut writer, waiting: Vec::new(), rows: 0, bytes: 0 };
     let mut rows = 0;
-    for batch in piece.batches {
+    for batch in batches {
         let batch = batch?;
-        let name = table.name();
         assert!(batch.schema().fields() == schema.fields(), "a batch of {name} has another schema than its table");
         pass(&batch);
         rows += batch.num_rows() as u64;

@@ -48,7 +48,8 @@ pub(crate) struct Listed {
 /// # Errors
 /// Every path that names no file, and every file that is none or whose format is unknown.
 pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
-    let mut found = Found { root: &plan.root, files: Vec::new(), refused: Vec::new() };
+    let wanted = |_: usize, input: &Input, relative: &str| wanted(input, relative);
+    let mut found = Found::below(&plan.root, &wanted);
     for (index, input) in plan.inputs.iter().enumerate() {
         if let Some(given) = &input.given {
             if given.is_empty() {
@@ -78,26 +79,74 @@ pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
             found.refused.push(format!("`{}`: {}", text::shown(&first), says_of_useless(&input.csv_keys)));
         }
     }
-    if !found.refused.is_empty() {
-        found.refused.dedup();
-        return Err(Error::Input(format!("paths of the job are refused:\n  {}", found.refused.join("\n  "))));
+    found.sorted()
+}
+
+/// Lists files that are joined, which `packing` knows by input and name, bytewise by shown path, each once.
+///
+/// # Errors
+/// As [`list`].
+pub(crate) fn list_raw(
+    root: &Path,
+    paths: &[&[String]],
+    packing: &dyn Fn(usize, &str) -> Option<Packing>,
+) -> Result<Vec<Listed>> {
+    let wanted =
+        |index: usize, _: &Input, relative: &str| packing(index, relative).is_some() && !relative.split('/').any(hides);
+    let mut found = Found::below(root, &wanted);
+    for (index, paths) in paths.iter().enumerate() {
+        let input = crate::job::raw_input(paths);
+        for written in &input.paths {
+            let before = found.count();
+            found.expand(index, &input, written);
+            if found.count() == before {
+                let why = nothing_found(root, &input, written);
+                found.refused.push(format!("`{written}` names no file: {why}"));
+            }
+        }
     }
-    let mut files = found.files;
-    // Stable: of two inputs that name the same file the first one keeps it.
-    files.sort_by(|a, b| a.shown.as_bytes().cmp(b.shown.as_bytes()));
-    let mut seen = HashSet::new();
-    files.retain(|file| seen.insert(file.origin.identity()));
-    Ok(files)
+    for file in &mut found.files {
+        match packing(file.input, &file.shown) {
+            Some(packing) => file.packing = packing,
+            None => found.refused.push(format!(
+                "`{}`: its name is none of the kind's; set `format` in its [[input]]",
+                text::shown(&file.shown)
+            )),
+        }
+    }
+    found.sorted()
+}
+
+impl Found<'_> {
+    /// The files, each once.
+    fn sorted(mut self) -> Result<Vec<Listed>> {
+        if !self.refused.is_empty() {
+            self.refused.dedup();
+            return Err(Error::Input(format!("paths of the job are refused:\n  {}", self.refused.join("\n  "))));
+        }
+        let mut files = self.files;
+        // Stable: of two inputs that name the same file the first one keeps it.
+        files.sort_by(|a, b| a.shown.as_bytes().cmp(b.shown.as_bytes()));
+        let mut seen = HashSet::new();
+        files.retain(|file| seen.insert(file.origin.identity()));
+        Ok(files)
+    }
 }
 
 /// What the listing of all paths adds to.
 struct Found<'a> {
     root: &'a Path,
+    /// Whether a file of a folder is meant: index of the input, input, path below the folder.
+    wanted: &'a dyn Fn(usize, &Input, &str) -> bool,
     files: Vec<Listed>,
     refused: Vec<String>,
 }
 
-impl Found<'_> {
+impl<'a> Found<'a> {
+    fn below(root: &'a Path, wanted: &'a dyn Fn(usize, &Input, &str) -> bool) -> Found<'a> {
+        Found { root, wanted, files: Vec::new(), refused: Vec::new() }
+    }
+
     fn count(&self) -> usize {
         self.files.len() + self.refused.len()
     }
@@ -111,7 +160,7 @@ impl Found<'_> {
         // A file may well have brackets in its name: what exists as written is meant as written.
         if path.is_dir() {
             for relative in self.walk(&path) {
-                if wanted(input, &relative) {
+                if (self.wanted)(index, input, &relative) {
                     self.add(index, input, path.join(&relative), from_root);
                 }
             }
@@ -142,7 +191,8 @@ impl Found<'_> {
             Err(refused) => self.refused.push(refused),
             Ok(Named::Object(remote)) => self.push(index, input, remote.shown(), Origin::Store(remote)),
             Ok(Named::Folder(found)) => {
-                for (relative, remote) in found.into_iter().filter(|(relative, _)| wanted(input, relative)) {
+                let wanted = self.wanted;
+                for (relative, remote) in found.into_iter().filter(|(relative, _)| wanted(index, input, relative)) {
                     debug_assert!(!relative.is_empty());
                     self.push(index, input, remote.shown(), Origin::Store(remote));
                 }
@@ -301,7 +351,7 @@ fn hides(part: &str) -> bool {
     part.starts_with(['.', '_'])
 }
 
-fn packing(lower: &str) -> Packing {
+pub(crate) fn packing(lower: &str) -> Packing {
     if lower.ends_with(".gz") {
         Packing::Gzip
     } else if lower.ends_with(".zst") {

@@ -5,6 +5,7 @@
 //! times, the last of which lay at least two seconds back. What is remembered is a hint, dropped if it is
 //! damaged; it must not be trusted beyond that. It fails if a file cannot be read or changes meanwhile.
 
+use super::files::Listed;
 use super::store::{Origin, Stamp};
 use super::{Extent, SourceFile, Survey, Unit};
 use crate::error::{Error, Result};
@@ -143,7 +144,7 @@ impl Survey {
                 let file = &self.files[*index];
                 let told = match known.recall(&file.origin).or_else(|| file.origin.told()) {
                     Some(digest) => Ok(Some(digest)),
-                    None if could_be(file) => content(file).map(|digest| {
+                    None if could_be(file) => content(&file.origin, &file.shown).map(|digest| {
                         known.learn(&file.origin, &digest, plan.began_nanos());
                         Some(digest)
                     }),
@@ -181,13 +182,39 @@ impl Survey {
     }
 }
 
-/// BLAKE3 of a file's bytes.
-fn content(file: &SourceFile) -> Result<String> {
-    let refused = |why: String| {
-        let why = Error::Input(format!("{}: {why}", vtr_kernel::text::shown(&file.shown)));
-        file.origin.trouble().unwrap_or(why)
+/// Digests of listed files, in their order.
+///
+/// # Errors
+/// As [`Survey::identify`].
+pub(crate) fn digests(known: &Known, files: &[Listed], plan: &Plan) -> Result<Vec<String>> {
+    let next = AtomicUsize::new(0);
+    let told: Mutex<Vec<(usize, Result<String>)>> = Mutex::default();
+    let work = || {
+        while let Some(index) = Some(next.fetch_add(1, Ordering::Relaxed)).filter(|index| *index < files.len()) {
+            let origin = &files[index].origin;
+            let digest = match known.recall(origin).or_else(|| origin.told()) {
+                Some(digest) => Ok(digest),
+                None => content(origin, &files[index].shown)
+                    .inspect(|digest| known.learn(origin, digest, plan.began_nanos())),
+            };
+            told.lock().unwrap_or_else(PoisonError::into_inner).push((index, digest));
+        }
     };
-    let blob = file.origin.open().map_err(refused)?;
+    std::thread::scope(|scope| {
+        (0..plan.threads.clamp(1, files.len().max(1))).for_each(|_| drop(scope.spawn(work)));
+    });
+    let mut told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    told.sort_by_key(|(index, _)| *index);
+    told.into_iter().map(|(_, digest)| digest).collect()
+}
+
+/// BLAKE3 of a file's bytes.
+fn content(origin: &Origin, shown: &str) -> Result<String> {
+    let refused = |why: String| {
+        let why = Error::Input(format!("{}: {why}", vtr_kernel::text::shown(shown)));
+        origin.trouble().unwrap_or(why)
+    };
+    let blob = origin.open().map_err(refused)?;
     let (mut hash, mut reader, mut buffer) = (blake3::Hasher::new(), blob.reader(), vec![0; BUFFER]);
     loop {
         signals::check()?;
@@ -199,7 +226,7 @@ fn content(file: &SourceFile) -> Result<String> {
         }
     }
     // What changed while it was read has no digest.
-    file.origin.open().map_err(refused)?;
+    origin.open().map_err(refused)?;
     Ok(named(&hash))
 }
 

@@ -97,6 +97,7 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
         set: Vec::new(),
     };
     let mut plan = job::load(&options.job, &super::overrides(&options, &Default::default()), SystemTime::now())?;
+    crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
     let store = publish::at(Path::new(&plan.output.path))?;
     let manifest = published::version(store.as_ref(), Table::Defects, None)?;
     let source = Source { store: store.as_ref(), manifest: &manifest };

@@ -67,6 +67,7 @@ const HEADS: [&str; 16] = [
 pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let wanted = wanted(args)?;
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
+    crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
     let stories = orders::read(&mut plan, &wanted, &story)?;
     let missing = missing(&wanted, &stories);
     if stories.is_empty() {

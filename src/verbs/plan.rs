@@ -5,6 +5,7 @@
 
 use super::listing::{self, Cell, Format};
 use super::published;
+use crate::assemble;
 use crate::cli::{GlobalOptions, PlanArgs};
 use crate::error::Result;
 use crate::job::{self, plan::Plan};
@@ -20,6 +21,10 @@ use vtr_kernel::calendar::{Day, date_from_day, iso_week};
 /// Plans the job.
 pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
+    let mut text = String::new();
+    if !join_lines(&mut plan, &mut text)? {
+        return super::print_lines(&text);
+    }
     let store = crate::publish::at(Path::new(&plan.output.path))?;
     let base = log::latest(store.as_ref())?;
     stale::recall(&mut plan, base.as_ref(), store.as_ref(), Rehash::Changed)?;

@@ -115,6 +115,7 @@ fn judge_as_of(
         ..flags.clone()
     };
     let mut plan = job::load(path, &flags, now)?;
+    crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
     plan.output.tables = crate::schema::Table::ALL.to_vec();
     Ok(plan)
 }

@@ -4,6 +4,7 @@
 //! on stderr or JSON on stdout, and always the report under the output. It fails as the run does; of
 //! batches those before stay published, and the next start goes on behind them.
 
+use crate::assemble;
 use crate::cli::{GlobalOptions, RunArgs};
 use crate::error::{Error, Result};
 use crate::job;
@@ -17,7 +18,7 @@ use crate::publish::stale::{self, Look, Rehash, Stale, Weeks};
 use crate::publish::store::Store;
 use crate::scan;
 use crate::schema::Table;
-use crate::tell::report::{Newest, Outcome, RunReport};
+use crate::tell::report::{Newest, Outcome, RunReport, grouped};
 use crate::tell::{lineage, metrics};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -111,6 +112,12 @@ fn publications(
     if plan.range.is_none() && args.batch.is_some() {
         return Err(Error::Usage("--batch needs the weeks of the backfill: give --from and --to, or --last".into()));
     }
+    let mode = if args.full || plan.range.is_some() { assemble::Mode::MakeAll } else { assemble::Mode::Make };
+    if let Some(line) = made(assemble::ready(plan, mode)?)
+        && !global.quiet
+    {
+        say(&format!("{}: {line}", plan.name));
+    }
     let store = publish::at(Path::new(&plan.output.path))?;
     let base = log::latest(store.as_ref())?;
     let rehash = if args.rehash { Rehash::All } else { Rehash::Changed };
@@ -137,6 +144,18 @@ fn publications(
     {
         Some(keep) if last.outcome == Outcome::Published => run.collect(keep),
         _ => Ok(()),
+    }
+}
+
+/// What is told of packages that were joined.
+fn made(outcome: assemble::Outcome) -> Option<String> {
+    match outcome {
+        assemble::Outcome::None | assemble::Outcome::Standing => None,
+        assemble::Outcome::Unchanged => Some("the packages stand: no raw file, profile or rule has changed".to_owned()),
+        assemble::Outcome::Made { packages, weeks, new } => Some(format!(
+            "{} packages of {weeks} weeks were joined from raw files; {new} weeks are new or changed",
+            grouped(packages)
+        )),
     }
 }
 
@@ -296,6 +315,7 @@ impl Run<'_> {
             let mut whole =
                 job::load(&self.args.job.job, &super::overrides(&self.args.job, &self.args.range), SystemTime::now())?;
             (whole.range, whole.known, whole.as_of) = (None, plan.known.clone(), plan.as_of);
+            whole.inputs = plan.inputs.clone();
             if let Stale::Some(Weeks { weeks, .. }) = Look::at(&whole, &mut survey, base, self.store)?.stale() {
                 let asked = plan.range.map_or((Day::MIN, Day::MAX), |range| range.days());
                 let others = weeks.into_iter().filter(|(week, _)| !(asked.0..=asked.1).contains(week));

@@ -1,0 +1,426 @@
+//! The join by order: the records of one partition become packages with what their orders lend them.
+//!
+//! Records are sorted by order, seller, input and age, so that what arrives in any order comes out the same. Which
+//! facts count is decided by the pure parts of this room; this puts them together. It fails if the disk does.
+
+use super::facts::{Fate, Note, Notes, Place, Stamp};
+use super::input::{AssembleInput, FoldBy, MatchedBy};
+use super::orders::{self, Line, Order};
+use super::pack::{self, HAS_NUMBER, HAS_ORDER, Pack, TEXTS, TIMES};
+use super::row::{Row, rows};
+use super::typed::{BARE, instant};
+use super::{Context, Tally, documents, exchange, writes};
+use crate::error::Result;
+use std::ops::Range;
+use vtr_kernel::calendar::Micros;
+use vtr_kernel::facts::OrderState;
+use vtr_kernel::instant::Moment;
+use vtr_kernel::number::cleaned;
+use vtr_kernel::sources::{Field, Role};
+
+/// Joins a partition; packages go on by their number.
+pub(super) fn partition(
+    context: &Context,
+    bytes: &[u8],
+    onward: &mut exchange::Writer,
+    tally: &mut Tally,
+) -> Result<()> {
+    let mut all: Vec<Row> = rows(bytes).collect();
+    let rank = |row: &Row| {
+        let input = &context.assemble.inputs[usize::from(row.head.input)];
+        if input.profile.role == Role::Shipments { input.group } else { usize::from(row.head.input) }
+    };
+    let key = |row: &Row| {
+        let head = row.head;
+        (rank(row), head.at, head.file, head.document, head.record)
+    };
+    fn order<'a>(row: &Row<'a>) -> Option<&'a str> {
+        row.text(Field::OrderId)
+    }
+    let mut keyed: Vec<(Option<&str>, Option<&str>, Row)> =
+        all.drain(..).map(|row| (order(&row), row.text(Field::SellerId), row)).collect();
+    keyed.sort_unstable_by(|a, b| (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| key(&a.2).cmp(&key(&b.2))));
+    for group in keyed.chunk_by(|a, b| a.0 == b.0) {
+        crate::signals::check()?;
+        one_order(context, group, onward, tally)?;
+    }
+    Ok(())
+}
+
+type Keyed<'a> = (Option<&'a str>, Option<&'a str>, Row<'a>);
+
+fn input<'c>(context: &'c Context, row: &Row) -> &'c AssembleInput {
+    &context.assemble.inputs[usize::from(row.head.input)]
+}
+
+/// All records with one order id.
+fn one_order(context: &Context, group: &[Keyed], onward: &mut exchange::Writer, tally: &mut Tally) -> Result<()> {
+    let is_spine = |keyed: &&Keyed| input(context, &keyed.2).profile.role == Role::Shipments;
+    let mut sellers: Vec<Option<&str>> = group.iter().filter(is_spine).map(|keyed| keyed.1).collect();
+    sellers.dedup();
+    let by_id = |row: &Row| input(context, row).matched_by == MatchedBy::OrderId;
+    let sides: Vec<&Keyed> = group.iter().filter(|keyed| !is_spine(keyed)).collect();
+    for (_, seller, row) in &sides {
+        let is_asked = if by_id(row) { sellers.len() == 1 } else { sellers.contains(seller) };
+        if !is_asked {
+            tally.fate(row.head.file, Fate::Unused, 1);
+        }
+    }
+    for seller in &sellers {
+        let spine: Vec<Row> =
+            group.iter().filter(is_spine).filter(|keyed| keyed.1 == *seller).map(|keyed| keyed.2).collect();
+        let ambiguous = sellers.len() > 1 && sides.iter().any(|(_, _, row)| by_id(row));
+        let own = |keyed: &&&Keyed| if by_id(&keyed.2) { sellers.len() == 1 } else { keyed.1 == *seller };
+        let side: Vec<Row> = sides.iter().filter(own).map(|keyed| keyed.2).collect();
+        of_seller(context, &spine, &side, ambiguous, onward, tally)?;
+    }
+    Ok(())
+}
+
+/// A package before its order is known.
+struct Made<'a> {
+    /// The records that it consists of, of which the last stands for it.
+    rows: Vec<Row<'a>>,
+    source: Place,
+    items: Vec<&'a str>,
+    number: Option<&'a str>,
+    carrier: Option<&'a str>,
+    service: Option<&'a str>,
+    shipped_at: Option<Moment>,
+    added_at: Option<Moment>,
+    scans: (Option<Micros>, Option<Micros>),
+}
+
+/// All records that one seller has of an order.
+fn of_seller(
+    context: &Context,
+    spine: &[Row],
+    side: &[Row],
+    ambiguous: bool,
+    onward: &mut exchange::Writer,
+    tally: &mut Tally,
+) -> Result<()> {
+    let group_of = |row: &Row| input(context, row).group;
+    let Some(group) = spine.iter().map(group_of).min() else { return Ok(()) };
+    let (own, others): (Vec<Row>, Vec<Row>) = spine.iter().partition(|row| group_of(row) == group);
+    others.iter().for_each(|row| tally.fate(row.head.file, Fate::Superseded, 1));
+    let words = &context.book.words;
+    let is_canceled = |text: &str| words.order_state(Some(text)).meaning() == OrderState::Canceled;
+    let marketplace = own.iter().chain(side).rev().find_map(|row| row.text(Field::Marketplace));
+    let store = pack::store(
+        &context.book,
+        own.iter().rev().find_map(|row| row.text(Field::Marketplace)).or(marketplace),
+        &context.utc,
+    );
+    let mut orders: Vec<(Range<usize>, Order)> = Vec::new();
+    let mut from = 0;
+    for lines in side.chunk_by(|a, b| a.head.input == b.head.input) {
+        let typed: Vec<Line> = lines.iter().map(|row| line(row)).collect();
+        if let Some(order) = orders::join(&typed, store.prices, &is_canceled) {
+            orders.push((from..from + lines.len(), order));
+        }
+        from += lines.len();
+    }
+    let lines = orders.iter().map(|(_, order)| order.lines.len()).next();
+    let mut notes = Notes::default();
+    if ambiguous {
+        notes.add(Note::Ambiguous);
+    }
+    let made = match input(context, &own[0]).fold() {
+        Some(FoldBy::Writes) => by_writes(context, &own, lines, &mut notes, tally),
+        Some(FoldBy::Documents) => by_documents(context, &own, tally),
+        _ => by_rows(&own, tally),
+    };
+    for (range, order) in &orders {
+        for (row, fate) in side[range.clone()].iter().zip(&order.fates) {
+            let fate = if made.is_empty() && *fate == Fate::Used { Fate::Unused } else { *fate };
+            tally.fate(row.head.file, fate, 1);
+        }
+    }
+    let is_split = made.len() > 1;
+    for (index, made) in made.iter().enumerate() {
+        let mut own_notes = if index == 0 { notes } else { Notes::default() };
+        if index == 0 && is_split {
+            own_notes.add(Note::SplitOrders);
+        }
+        let orders: Vec<&Order> = orders.iter().map(|(_, order)| order).collect();
+        let package = package(context, made, &orders, marketplace, own_notes, &is_canceled);
+        let mut buffer = String::new();
+        let number = package.text(Field::TrackingNumber).map(|number| cleaned(number, &mut buffer));
+        let order = package.text(Field::OrderId).unwrap_or_default();
+        let key = number.filter(|_| package.flags & HAS_NUMBER != 0).unwrap_or(order);
+        onward.add(key, |bytes| package.write(bytes))?;
+    }
+    Ok(())
+}
+
+/// A record of an order side.
+fn line<'a>(row: &Row<'a>) -> Line<'a> {
+    Line {
+        stamp: Stamp { at: row.head.at, file: row.head.file },
+        record: row.head.record,
+        item: row.text(Field::OrderItemId),
+        sku: row.text(Field::Sku),
+        category: row.text(Field::ProductCategory),
+        money: [Field::ItemPrice, Field::ShippingPrice, Field::ItemTax, Field::ShippingTax]
+            .map(|field| row.money(field)),
+        currency: row.text(Field::Currency),
+        facts: orders::Facts {
+            promised_at: row.time(Field::PromisedDeliveryAt),
+            shipped_at: row.time(Field::ShippedAt),
+            marketplace: row.text(Field::Marketplace),
+            channel: row.text(Field::FulfillmentChannel),
+            programme: row.text(Field::Programme),
+            ship_to: row.text(Field::ShipToCountry),
+            ship_from: row.text(Field::ShipFromCountry),
+            status: row.text(Field::OrderStatus),
+        },
+        cells: row.cells(),
+    }
+}
+
+fn by_writes<'a>(
+    context: &Context,
+    own: &[Row<'a>],
+    lines: Option<usize>,
+    notes: &mut Notes,
+    tally: &mut Tally,
+) -> Vec<Made<'a>> {
+    let write = |row: &Row<'a>| writes::Write {
+        stamp: Stamp { at: row.head.at, file: row.head.file },
+        record: row.head.record,
+        item: row.text(Field::OrderItemId),
+        number: writes::Number::of(row.text(Field::TrackingNumber), input(context, row).blank_number),
+        carrier: row.text(Field::Carrier),
+        service: row.text(Field::ShipService),
+        shipped_at: row.time(Field::ShippedAt),
+    };
+    let folded = writes::fold(&own.iter().map(write).collect::<Vec<_>>(), lines);
+    own.iter().zip(&folded.fates).for_each(|(row, fate)| tally.fate(row.head.file, *fate, 1));
+    notes.0.iter_mut().zip(folded.notes.0).for_each(|(sum, count)| *sum += count);
+    let made = |package: writes::Package<'a>| Made {
+        rows: package.rows.iter().map(|row| own[*row]).collect(),
+        source: Place { file: own[package.row].head.file, record: own[package.row].head.record },
+        items: package.items,
+        number: package.number,
+        carrier: package.carrier,
+        service: package.service,
+        shipped_at: package.shipped_at,
+        added_at: package.added_at.map(Moment::Instant),
+        scans: (None, None),
+    };
+    folded.packages.into_iter().map(made).collect()
+}
+
+/// What tells a package from others of its order, owned: its id, or else its cleaned number.
+fn identity(row: &Row) -> String {
+    let mut buffer = String::new();
+    match (row.text(Field::PackageId), row.text(Field::TrackingNumber)) {
+        (Some(id), _) => format!("i{id}"),
+        (None, Some(number)) => format!("n{}", cleaned(number, &mut buffer)),
+        (None, None) => String::new(),
+    }
+}
+
+/// What a record itself says of a package.
+fn itself<'a>(row: Row<'a>, source: Place, scans: (Option<Micros>, Option<Micros>)) -> Made<'a> {
+    Made {
+        source,
+        items: row.text(Field::OrderItemId).into_iter().collect(),
+        number: row.text(Field::TrackingNumber),
+        carrier: row.text(Field::Carrier),
+        service: row.text(Field::ShipService),
+        shipped_at: row.time(Field::ShippedAt),
+        added_at: row.time(Field::TrackingAddedAt),
+        scans,
+        rows: vec![row],
+    }
+}
+
+fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
+    let ids: Vec<Option<String>> = own.iter().map(|row| (row.head.flags & BARE == 0).then(|| identity(row))).collect();
+    let state = |row: &Row, tally: &mut Tally| {
+        let Some(status) = row.text(Field::PackageStatus) else { return documents::State::Unscanned };
+        tally.statuses += 1;
+        match input(context, row).profile.statuses.meaning(Some(status), None) {
+            Some(meaning) if meaning.delivery => documents::State::Delivered,
+            Some(meaning) if meaning.scan => documents::State::Scanned,
+            Some(_) => documents::State::Unscanned,
+            None => {
+                tally.unmapped(status, "", Place { file: row.head.file, record: row.head.record });
+                documents::State::Unscanned
+            }
+        }
+    };
+    let mut parts = Vec::with_capacity(own.len());
+    for (row, id) in own.iter().zip(&ids) {
+        parts.push(documents::Part {
+            stamp: Stamp { at: row.head.at, file: row.head.file },
+            document: row.head.document,
+            record: row.head.record,
+            package: id.as_deref(),
+            state: state(row, tally),
+            cells: row.cells(),
+        });
+    }
+    let folded = documents::fold(&parts);
+    own.iter().zip(&folded.fates).for_each(|(row, fate)| tally.fate(row.head.file, *fate, 1));
+    let made = |package: &documents::Package| {
+        let row = own[package.row];
+        let scans = (package.first_scan_at, package.delivery_scan_at);
+        let added_at = row.time(Field::TrackingAddedAt).or_else(|| row.time(Field::CreatedAt));
+        Made { added_at, ..itself(row, package.source, scans) }
+    };
+    folded.packages.iter().map(made).collect()
+}
+
+/// Rows that are packages: of a package the lines of its newest file, of each item the last.
+fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
+    let mut keyed: Vec<(String, Row<'a>)> = own.iter().map(|row| (identity(row), *row)).collect();
+    // Stable: within a package the rows stay in the order of their age.
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    let mut packages = Vec::new();
+    for group in keyed.chunk_by(|a, b| a.0 == b.0) {
+        let newest = &group[group.len() - 1].1;
+        let stamp = |row: &Row| (row.head.at, row.head.file);
+        let mut kept: Vec<Row<'a>> = Vec::new();
+        for (index, (_, row)) in group.iter().enumerate() {
+            let item = row.text(Field::OrderItemId);
+            let again = |later: &(String, Row<'a>)| item.is_none() || later.1.text(Field::OrderItemId) == item;
+            let counts = stamp(row) == stamp(newest) && !group[index + 1..].iter().any(again);
+            let is_newest = index + 1 == group.len();
+            let fate = match (counts, is_newest) {
+                (true, true) => Fate::Package,
+                (true, false) => Fate::Merged,
+                _ => Fate::Superseded,
+            };
+            tally.fate(row.head.file, fate, 1);
+            if counts {
+                kept.push(*row);
+            }
+        }
+        let same = |row: &&(String, Row<'a>)| row.1.head.at == newest.head.at && row.1.cells() == newest.cells();
+        let source = group.iter().find(same).map_or(newest.head, |(_, row)| row.head);
+        let mut made = itself(*newest, Place { file: source.file, record: source.record }, (None, None));
+        made.items = kept.iter().filter_map(|row| row.text(Field::OrderItemId)).collect();
+        made.rows = kept;
+        packages.push(made);
+    }
+    packages
+}
+
+/// A package with what its orders lend it.
+fn package<'a>(
+    context: &'a Context,
+    made: &Made<'a>,
+    orders: &[&Order<'a>],
+    marketplace: Option<&'a str>,
+    mut notes: Notes,
+    is_canceled: &dyn Fn(&str) -> bool,
+) -> Pack<'a> {
+    // The last of the rows stands for the package; the others fill what it leaves blank.
+    let own = |field: Field| made.rows.iter().rev().find_map(|row| row.text(field));
+    let own_time = |field: Field| made.rows.iter().rev().find_map(|row| row.time(field));
+    let newest = &made.rows[made.rows.len() - 1];
+    let store = pack::store(&context.book, own(Field::Marketplace).or(marketplace), &context.utc);
+    let lines: Vec<Line> =
+        made.rows.iter().map(|row| line(row)).map(|line| Line { stamp: Stamp::default(), ..line }).collect();
+    let mine = orders::join(&lines, store.prices, is_canceled).unwrap_or_default();
+    let lent = |of: &dyn Fn(&orders::Facts<'a>) -> Option<&'a str>| orders.iter().find_map(|order| of(&order.facts));
+    let mut texts = [None; TEXTS.len()];
+    for (text, field) in texts.iter_mut().zip(TEXTS) {
+        *text = match field {
+            Field::TrackingNumber => made.number,
+            Field::Carrier => made.carrier,
+            Field::ShipService => made.service,
+            Field::Marketplace => own(field).or_else(|| lent(&|facts| facts.marketplace)),
+            Field::FulfillmentChannel => own(field).or_else(|| lent(&|facts| facts.channel)),
+            Field::OrderStatus => own(field).or_else(|| lent(&|facts| facts.status)),
+            Field::ShipFromCountry => own(field).or_else(|| lent(&|facts| facts.ship_from)),
+            Field::ShipToCountry => own(field).or_else(|| lent(&|facts| facts.ship_to)),
+            Field::Programme => own(field).or_else(|| lent(&|facts| facts.programme)),
+            Field::Currency | Field::ProductCategory => None,
+            _ => own(field),
+        };
+    }
+    let promised =
+        own_time(Field::PromisedDeliveryAt).or_else(|| orders.iter().find_map(|order| order.facts.promised_at));
+    let shipped = made.shipped_at.or_else(|| orders.iter().find_map(|order| order.facts.shipped_at));
+    let mut times = [None; TIMES.len()];
+    times[0] = instant(promised, store.zone);
+    times[1] = instant(shipped, store.zone);
+    times[2] = instant(made.added_at, store.zone);
+    times[3] = instant(own_time(Field::FirstScanAt), store.zone);
+    times[4] = own_time(Field::DeliveryScanAt).map(|at| at.latest(store.zone));
+    (times[pack::STATE_SCAN], times[pack::STATE_DELIVERY]) = made.scans;
+    let values = std::iter::once(&mine.value).chain(orders.iter().map(|order| &order.value));
+    let value = match made.rows.iter().rev().find_map(|row| row.money(Field::PackageValue)) {
+        Some(amount) => {
+            orders::Value { amount: Some(amount), currency: own(Field::Currency), ..orders::Value::default() }
+        }
+        None => values.clone().find(|value| value.amount.is_some() || value.is_mixed).copied().unwrap_or_default(),
+    };
+    if value.is_mixed {
+        notes.add(Note::MixedCurrency);
+    }
+    if value.tax_unknown {
+        notes.add(Note::TaxUnknown);
+    }
+    let seller = own(Field::SellerId).unwrap_or_default();
+    let (category, is_mixed) = category(context, seller, made, &mine, orders);
+    if is_mixed {
+        notes.add(Note::MixedCategory);
+    }
+    let put = |texts: &mut [Option<&'a str>; TEXTS.len()], field: Field, text: Option<&'a str>| {
+        if let Some(at) = TEXTS.iter().position(|known| *known == field) {
+            texts[at] = text;
+        }
+    };
+    put(&mut texts, Field::Currency, value.currency);
+    put(&mut texts, Field::ProductCategory, category);
+    let order_id = own(Field::OrderId).unwrap_or_default();
+    let mut flags = 0;
+    if !orders.is_empty() {
+        flags |= HAS_ORDER;
+    }
+    let mut buffer = String::new();
+    let number = made.number.map(|number| cleaned(number, &mut buffer)).filter(|number| !number.is_empty());
+    if number.is_some_and(|number| context.book.placeholders.find(number, order_id).is_none()) {
+        flags |= HAS_NUMBER;
+    }
+    let orders_file = orders.first().map(|order| order.file);
+    let updated_at = made.rows.iter().filter_map(|row| row.head.at).max();
+    Pack {
+        input: newest.head.input,
+        flags,
+        source: made.source,
+        orders_file,
+        updated_at,
+        texts,
+        times,
+        value: value.amount,
+        events: 0,
+        notes,
+    }
+}
+
+/// The category of a package, and whether its items have several.
+fn category<'a>(
+    context: &'a Context,
+    seller: &str,
+    made: &Made<'a>,
+    mine: &Order<'a>,
+    orders: &[&Order<'a>],
+) -> (Option<&'a str>, bool) {
+    let own = mine.items.iter().filter(|item| item.category.is_some() || item.sku.is_some());
+    let lent = orders.iter().find(|order| order.items.iter().any(|item| item.category.is_some() || item.sku.is_some()));
+    let is_in = |item: &&orders::Item<'a>| made.items.is_empty() || item.id.is_none_or(|id| made.items.contains(&id));
+    let lent = lent.into_iter().flat_map(|order| order.items.iter().filter(is_in));
+    let named = |item: &orders::Item<'a>| {
+        let name = item.category.or_else(|| context.categories.of(seller, item.sku?))?;
+        Some((name, item.amount))
+    };
+    let found: Vec<(&'a str, i128)> = own.filter_map(named).collect();
+    let found = if found.is_empty() { lent.filter_map(named).collect() } else { found };
+    orders::category(found.into_iter())
+}

@@ -1,0 +1,208 @@
+//! Records as bytes: what is spread over partitions and set aside on disk, and found again without copying.
+//!
+//! A row is a head, cells by field and, of a package, counters; it is read where it lies. It types nothing itself.
+//! Rows are written and read by this program within one run only, so a row that is cut short is a fault of it.
+
+use super::facts::Notes;
+use vtr_kernel::calendar::Micros;
+use vtr_kernel::instant::Moment;
+use vtr_kernel::sources::Field;
+
+/// What a row says beside its cells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// The input.
+    pub input: u16,
+    /// What of its document it is; of a package what is known of it.
+    pub flags: u16,
+    /// Its file.
+    pub file: u32,
+    /// Its number in the file.
+    pub record: u64,
+    /// The number of its document in the file; of a package the file that lent the order, from 1.
+    pub document: u64,
+    /// When it was written or updated.
+    pub at: Option<Micros>,
+}
+
+const HEAD: usize = 32;
+const NOTES: usize = 9 * 4;
+
+/// Writes one row at the end of some bytes.
+pub struct Writer<'b> {
+    bytes: &'b mut Vec<u8>,
+    start: usize,
+}
+
+impl<'b> Writer<'b> {
+    /// Begins a row.
+    pub fn begin(bytes: &'b mut Vec<u8>, head: &Head) -> Writer<'b> {
+        let start = bytes.len();
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&head.input.to_le_bytes());
+        bytes.extend_from_slice(&head.flags.to_le_bytes());
+        bytes.extend_from_slice(&head.file.to_le_bytes());
+        bytes.extend_from_slice(&head.record.to_le_bytes());
+        bytes.extend_from_slice(&head.document.to_le_bytes());
+        bytes.extend_from_slice(&head.at.unwrap_or(i64::MIN).to_le_bytes());
+        debug_assert_eq!(bytes.len() - start, 4 + HEAD);
+        Writer { bytes, start }
+    }
+
+    fn put(&mut self, field: Field, value: &[u8]) {
+        self.bytes.push(field as u8);
+        self.bytes.extend_from_slice(&(value.len() as u32).to_le_bytes());
+        self.bytes.extend_from_slice(value);
+    }
+
+    /// A text.
+    pub fn text(&mut self, field: Field, text: &str) {
+        self.put(field, text.as_bytes());
+    }
+
+    /// A moment.
+    pub fn time(&mut self, field: Field, moment: Moment) {
+        let (kind, at) = match moment {
+            Moment::Instant(at) => (0, at),
+            Moment::Date(day) => (1, i64::from(day)),
+        };
+        let mut bytes = [0; 9];
+        bytes[0] = kind;
+        bytes[1..].copy_from_slice(&at.to_le_bytes());
+        self.put(field, &bytes);
+    }
+
+    /// An amount with nine digits behind the mark.
+    pub fn money(&mut self, field: Field, amount: i128) {
+        self.put(field, &amount.to_le_bytes());
+    }
+
+    /// Ends a row.
+    pub fn end(self) {
+        let length = (self.bytes.len() - self.start - 4) as u32;
+        self.bytes[self.start..self.start + 4].copy_from_slice(&length.to_le_bytes());
+    }
+
+    /// Ends the row of a package.
+    pub fn end_package(self, notes: &Notes) {
+        notes.0.iter().for_each(|count| self.bytes.extend_from_slice(&count.to_le_bytes()));
+        self.end();
+    }
+}
+
+/// A row where it lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Its head.
+    pub head: Head,
+    /// Its cells, and what follows them.
+    rest: &'a [u8],
+}
+
+fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    let mut number = [0; N];
+    number.copy_from_slice(&bytes[at..at + N]);
+    number
+}
+
+/// All rows of some bytes, in order.
+pub fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
+    let mut left = bytes;
+    std::iter::from_fn(move || {
+        if left.is_empty() {
+            return None;
+        }
+        let length = u32::from_le_bytes(number(left, 0)) as usize;
+        let (row, rest) = left[4..].split_at(length);
+        left = rest;
+        Some(Row::of(row))
+    })
+}
+
+impl<'a> Row<'a> {
+    /// Of its bytes without their length.
+    pub fn of(bytes: &'a [u8]) -> Row<'a> {
+        let at = i64::from_le_bytes(number(bytes, 24));
+        let head = Head {
+            input: u16::from_le_bytes(number(bytes, 0)),
+            flags: u16::from_le_bytes(number(bytes, 2)),
+            file: u32::from_le_bytes(number(bytes, 4)),
+            record: u64::from_le_bytes(number(bytes, 8)),
+            document: u64::from_le_bytes(number(bytes, 16)),
+            at: (at != i64::MIN).then_some(at),
+        };
+        Row { head, rest: &bytes[HEAD..] }
+    }
+
+    /// Its cells as they lie: equal texts say the same.
+    pub fn cells(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// The counters of a package, and the row without them.
+    pub fn package(self) -> (Row<'a>, Notes) {
+        let (cells, tail) = self.rest.split_at(self.rest.len() - NOTES);
+        let mut notes = Notes::default();
+        for (index, count) in notes.0.iter_mut().enumerate() {
+            *count = u32::from_le_bytes(number(tail, index * 4));
+        }
+        (Row { rest: cells, ..self }, notes)
+    }
+
+    fn get(&self, field: Field) -> Option<&'a [u8]> {
+        let mut left = self.rest;
+        while let Some((name, rest)) = left.split_first() {
+            let length = u32::from_le_bytes(number(rest, 0)) as usize;
+            let (value, rest) = rest[4..].split_at(length);
+            if *name == field as u8 {
+                return Some(value);
+            }
+            left = rest;
+        }
+        None
+    }
+
+    /// A text.
+    pub fn text(&self, field: Field) -> Option<&'a str> {
+        self.get(field).and_then(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// A moment.
+    pub fn time(&self, field: Field) -> Option<Moment> {
+        let value = self.get(field)?;
+        let at = i64::from_le_bytes(number(value, 1));
+        Some(if value[0] == 0 { Moment::Instant(at) } else { Moment::Date(at as i32) })
+    }
+
+    /// An amount with nine digits behind the mark.
+    pub fn money(&self, field: Field) -> Option<i128> {
+        self.get(field).map(|value| i128::from_le_bytes(number(value, 0)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_as_they_were() {
+        let mut bytes = Vec::new();
+        let head = Head { input: 3, flags: 1, file: 7, record: 9, document: 8, at: Some(-5) };
+        let mut row = Writer::begin(&mut bytes, &head);
+        row.text(Field::OrderId, "é");
+        row.time(Field::ShippedAt, Moment::Date(-3));
+        row.money(Field::ItemPrice, -12);
+        row.end();
+        let notes = Notes([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        Writer::begin(&mut bytes, &Head::default()).end_package(&notes);
+        let all: Vec<Row> = rows(&bytes).collect();
+        assert_eq!(all.len(), 2);
+        assert_eq!((all[0].head, all[0].text(Field::OrderId)), (head, Some("é")));
+        assert_eq!(
+            (all[0].time(Field::ShippedAt), all[0].money(Field::ItemPrice)),
+            (Some(Moment::Date(-3)), Some(-12))
+        );
+        assert_eq!((all[0].text(Field::Sku), all[1].head.at), (None, None));
+        assert_eq!(all[1].package().1, notes);
+    }
+}

@@ -1,0 +1,236 @@
+//! The join by number: packages of one partition meet the events of their numbers.
+//!
+//! It decides nothing that `events` does not; it resolves carriers, weighs states against events column by column and
+//! counts what is covered. Packages leave it sorted, week by week. It fails if the disk does.
+
+use super::events::{self, Candidate, Event, Meaning, Told};
+use super::facts::{Fate, Note, Place};
+use super::pack::{self, BY_EVENTS, BY_STATUS, HAS_NUMBER, HAS_ORDER, NAMED, Pack, STATE_DELIVERY, STATE_SCAN};
+use super::row::{Row, rows};
+use super::typed::BARE;
+use super::{Context, Tally};
+use crate::error::Result;
+use crate::place::spill::{Place as Run, Spill};
+use std::collections::BTreeMap;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::carrier::{Carrier, CarrierId};
+use vtr_kernel::countries;
+use vtr_kernel::lane::Country;
+use vtr_kernel::number::cleaned;
+use vtr_kernel::sources::Field;
+
+/// Days after shipping within which a number need not be named yet.
+const FRESH_DAYS: Day = 7;
+
+/// Joins a partition; `runs` gets the places of its packages, each sorted, by week.
+pub(super) fn partition(
+    context: &Context,
+    packages: &[u8],
+    events: &[u8],
+    spill: &Spill,
+    runs: &mut Vec<(Day, Run)>,
+    tally: &mut Tally,
+) -> Result<()> {
+    let mut packs: Vec<(String, Pack)> = rows(packages).map(|row| number(Pack::of(row))).collect();
+    packs.sort_unstable_by(|a, b| (&a.0, a.1.key(), a.1.source).cmp(&(&b.0, b.1.key(), b.1.source)));
+    let mut seen: Vec<(String, Row)> =
+        rows(events).map(|row| (cleaned_of(row.text(Field::TrackingNumber)), row)).collect();
+    seen.sort_unstable_by(|a, b| {
+        (&a.0, tells(&a.1), a.1.head.file, a.1.head.record).cmp(&(&b.0, tells(&b.1), b.1.head.file, b.1.head.record))
+    });
+    let mut at = 0;
+    for group in packs.chunk_by_mut(|a, b| a.0 == b.0) {
+        crate::signals::check()?;
+        let key = group[0].0.clone();
+        while seen.get(at).is_some_and(|event| event.0 < key) {
+            alone(context, &seen[at].1, tally);
+            at += 1;
+        }
+        let from = at;
+        while seen.get(at).is_some_and(|event| event.0 == key) {
+            at += 1;
+        }
+        let of_number = if key.is_empty() { &[][..] } else { &seen[from..at] };
+        if key.is_empty() {
+            seen[from..at].iter().for_each(|event| alone(context, &event.1, tally));
+        }
+        meet(context, group, of_number, tally);
+    }
+    seen[at..].iter().for_each(|event| alone(context, &event.1, tally));
+    by_week(context, packs.into_iter().map(|(_, pack)| pack).collect(), spill, runs)
+}
+
+/// A moment as something that can be sorted.
+fn order_of(at: vtr_kernel::instant::Moment) -> (bool, i64) {
+    match at {
+        vtr_kernel::instant::Moment::Instant(at) => (true, at),
+        vtr_kernel::instant::Moment::Date(day) => (false, i64::from(day)),
+    }
+}
+
+/// What an event tells: equal ones tell the same.
+fn tells<'a>(row: &Row<'a>) -> (Option<(bool, i64)>, Option<&'a str>, Option<&'a str>, (&'a str, &'a str)) {
+    let at = row.time(Field::OccurredAt).map(order_of);
+    (at, row.text(Field::SellerId), row.text(Field::Carrier), status(row))
+}
+
+fn cleaned_of(number: Option<&str>) -> String {
+    let mut buffer = String::new();
+    number.map(|number| cleaned(number, &mut buffer).to_owned()).unwrap_or_default()
+}
+
+/// A package and the number that it can be found by; empty: none.
+fn number(pack: Pack) -> (String, Pack) {
+    let key = if pack.flags & HAS_NUMBER == 0 { String::new() } else { cleaned_of(pack.text(Field::TrackingNumber)) };
+    (key, pack)
+}
+
+fn status<'a>(row: &Row<'a>) -> (&'a str, &'a str) {
+    (row.text(Field::Status).unwrap_or_default(), row.text(Field::Substatus).unwrap_or_default())
+}
+
+/// What an event's status means; what is in no list is counted.
+fn meaning(context: &Context, row: &Row, tally: &mut Tally) -> Meaning {
+    if row.head.flags & BARE != 0 {
+        return Meaning::default();
+    }
+    tally.statuses += 1;
+    let statuses = &context.assemble.inputs[usize::from(row.head.input)].profile.statuses;
+    match statuses.meaning(row.text(Field::Status), row.text(Field::Substatus)) {
+        Some(meaning) => Meaning { is_scan: meaning.scan, is_delivery: meaning.delivery },
+        None => {
+            let (status, substatus) = status(row);
+            tally.unmapped(status, substatus, Place { file: row.head.file, record: row.head.record });
+            Meaning::default()
+        }
+    }
+}
+
+/// An event that no package asks for.
+fn alone(context: &Context, row: &Row, tally: &mut Tally) {
+    meaning(context, row, tally);
+    tally.fate(row.head.file, Fate::Unused, 1);
+}
+
+fn carrier(context: &Context, name: Option<&str>, origin: Country) -> Option<u16> {
+    match context.book.carriers.in_country(context.book.carriers.resolve(Some(name?)), origin) {
+        Carrier::Known(id) => Some(id.0),
+        Carrier::Missing | Carrier::Unknown => None,
+    }
+}
+
+/// The packages and events of one number.
+fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)], tally: &mut Tally) {
+    let stores: Vec<pack::Store> =
+        group.iter().map(|(_, pack)| pack::store(&context.book, pack.text(Field::Marketplace), &context.utc)).collect();
+    let origin = |pack: &Pack, store: &pack::Store| {
+        pack.text(Field::ShipFromCountry).and_then(countries::read).unwrap_or(store.country)
+    };
+    let carriers: Vec<Option<u16>> = group
+        .iter()
+        .zip(&stores)
+        .map(|((_, pack), store)| carrier(context, pack.text(Field::Carrier), origin(pack, store)))
+        .collect();
+    let country =
+        group.iter().zip(&stores).map(|((_, pack), store)| origin(pack, store)).next().unwrap_or(Country::UNKNOWN);
+    let told = {
+        let day = |pack: &Pack, store: &pack::Store, field: Field| pack.time(field).map(|at| store.zone.day_at(at));
+        let candidate = |index: usize| {
+            let (pack, store) = (&group[index].1, &stores[index]);
+            Candidate {
+                seller: pack.text(Field::SellerId).unwrap_or_default(),
+                opened: events::opened(day(pack, store, Field::ShippedAt), day(pack, store, Field::PromisedDeliveryAt)),
+                zone: store.zone,
+                carrier: carriers[index],
+            }
+        };
+        let candidates: Vec<Candidate> = (0..group.len()).map(candidate).collect();
+        let mut of_number = Vec::with_capacity(seen.len());
+        for (_, row) in seen {
+            of_number.push(Event {
+                at: row.time(Field::OccurredAt),
+                meaning: meaning(context, row, tally),
+                seller: row.text(Field::SellerId),
+                carrier: carrier(context, row.text(Field::Carrier), country),
+                status: status(row),
+            });
+        }
+        let agree = |a: u16, b: u16| context.book.carriers.are_friends(CarrierId(a), CarrierId(b)) || a == b;
+        let (told, fates) = events::assign(&candidates, &of_number, context.assemble.window, &agree);
+        seen.iter().zip(fates).for_each(|((_, row), fate)| tally.fate(row.head.file, fate, 1));
+        told
+    };
+    for (index, (_, pack)) in group.iter_mut().enumerate() {
+        let unseen = carriers[index].is_some_and(|id| context.unseen.contains(&id));
+        weigh(pack, &told[index], unseen);
+        count(context, pack, &stores[index], carriers[index], unseen, tally);
+    }
+}
+
+/// Events go over states, column by column.
+fn weigh(pack: &mut Pack, told: &Told, unseen: bool) {
+    for (at, of_events, state) in [(3, told.first_scan_at, STATE_SCAN), (4, told.delivery_scan_at, STATE_DELIVERY)] {
+        let by_state = pack.times[state].take();
+        if pack.times[at].is_some() {
+            continue;
+        }
+        match (of_events, by_state) {
+            (Some(time), _) => (pack.times[at], pack.flags) = (Some(time), pack.flags | BY_EVENTS),
+            (None, Some(time)) => (pack.times[at], pack.flags) = (Some(time), pack.flags | BY_STATUS),
+            (None, None) => {}
+        }
+    }
+    pack.events = told.events;
+    if told.is_named {
+        pack.flags |= NAMED;
+    }
+    let notes = [(Note::NumberShared, told.is_shared), (Note::ScannedByOther, told.by_other), (Note::Unseen, unseen)];
+    notes.into_iter().filter(|(_, is_so)| *is_so).for_each(|(note, _)| pack.notes.add(note));
+}
+
+/// What a package adds to what is covered.
+fn count(context: &Context, pack: &Pack, store: &pack::Store, carrier: Option<u16>, unseen: bool, tally: &mut Tally) {
+    let seller = pack.text(Field::SellerId).unwrap_or_default();
+    let week = pack.week(store);
+    let covered = tally.covered(seller, &store.label, week);
+    covered.packages += 1;
+    let has = [
+        pack.flags & HAS_ORDER != 0,
+        pack.time(Field::PromisedDeliveryAt).is_some(),
+        pack.value.is_some(),
+        pack.text(Field::ProductCategory).is_some(),
+        pack.text(Field::TrackingNumber).is_some(),
+        pack.events > 0,
+    ];
+    covered.with.iter_mut().zip(has).for_each(|(count, has)| *count += u64::from(has));
+    covered.notes.iter_mut().zip(pack.notes.0).for_each(|(sum, count)| *sum += u64::from(count));
+    let Some(day) = pack.time(Field::ShippedAt).map(|at| store.zone.day_at(at)) else { return };
+    if context.range.is_some_and(|(first, last)| !(first..=last).contains(&day)) {
+        return;
+    }
+    if context.has_events && pack.flags & HAS_NUMBER != 0 && !unseen && day < context.as_of.saturating_sub(FRESH_DAYS) {
+        let is_named = pack.flags & NAMED != 0;
+        tally.ask_events(seller, &store.label, carrier, day, is_named);
+    }
+    if let Some((first, last)) = context.span_of(seller).filter(|(first, last)| (*first..=*last).contains(&day)) {
+        debug_assert!(first <= last);
+        tally.ask_orders(seller, &store.label, day, pack.flags & HAS_ORDER != 0);
+    }
+}
+
+/// Packages sorted by week and key, each week's set aside as one run.
+fn by_week(context: &Context, packs: Vec<Pack>, spill: &Spill, runs: &mut Vec<(Day, Run)>) -> Result<()> {
+    let mut weeks: BTreeMap<Day, Vec<Pack>> = BTreeMap::new();
+    for pack in packs {
+        let week = pack.week(&pack::store(&context.book, pack.text(Field::Marketplace), &context.utc));
+        weeks.entry(week).or_default().push(pack);
+    }
+    let mut bytes = Vec::new();
+    for (week, mut packs) in weeks {
+        packs.sort_unstable_by(|a, b| (a.key(), a.source).cmp(&(b.key(), b.source)));
+        bytes.clear();
+        packs.iter().for_each(|pack| pack.write(&mut bytes));
+        runs.push((week, spill.put(&bytes)?));
+    }
+    Ok(())
+}

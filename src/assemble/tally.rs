@@ -1,0 +1,310 @@
+//! What an assembly counts: where every record ends, and what of the packages is covered by the sides.
+//!
+//! Each thread has a tally of its own; they add up in any order. The gates read them: a gap in what the sides tell is
+//! told with seller, marketplace, carrier and days, because a package that no feed names would be judged unscanned.
+
+use super::facts::{Fate, Note, Place};
+use super::input::Covers;
+use crate::error::{Error, Result};
+use std::collections::BTreeMap;
+use vtr_kernel::calendar::{Day, date_from_day};
+
+/// Numbers of a carrier from which its coverage is asked for by itself.
+const ENOUGH: u64 = 100;
+/// Numbers of a carrier from which a feed must name at least one.
+const NOTICED: u64 = 10;
+/// Unknown statuses that are told apart.
+const STATUSES: usize = 1_000;
+
+/// What is covered of a seller's packages of a marketplace and week.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Covered {
+    /// Packages.
+    pub packages: u64,
+    /// With order, promise, value, category, number, events.
+    pub with: [u64; 6],
+    /// By [`Note::ALL`].
+    pub notes: [u64; Note::ALL.len()],
+}
+
+/// How many were asked for and found, and the days of those that were not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    asked: u64,
+    found: u64,
+    first: Day,
+    last: Day,
+}
+
+impl Default for Asked {
+    fn default() -> Self {
+        Asked { asked: 0, found: 0, first: Day::MAX, last: Day::MIN }
+    }
+}
+
+impl Asked {
+    fn add(&mut self, day: Day, is_found: bool) {
+        self.asked += 1;
+        self.found += u64::from(is_found);
+        if !is_found {
+            (self.first, self.last) = (self.first.min(day), self.last.max(day));
+        }
+    }
+
+    fn merge(&mut self, other: &Asked) {
+        self.asked += other.asked;
+        self.found += other.found;
+        (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
+    }
+
+    fn is_below(&self, (part, whole): (u64, u64)) -> bool {
+        u128::from(self.found) * u128::from(whole) < u128::from(self.asked) * u128::from(part)
+    }
+
+    fn told(&self) -> String {
+        let days = if self.first == self.last {
+            format!("shipped on {}", date_from_day(self.first))
+        } else {
+            format!("shipped from {} to {}", date_from_day(self.first), date_from_day(self.last))
+        };
+        format!("{} of {} are, those that are not {days}", self.found, self.asked)
+    }
+}
+
+/// Seller, marketplace, and the carrier where it matters.
+type Key = (String, String, Option<u16>);
+
+/// The counts of a thread, or of all.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Records by file and fate.
+    pub fates: BTreeMap<u32, [u64; Fate::ALL.len()]>,
+    /// What is covered, by seller, marketplace and week.
+    pub covered: BTreeMap<(String, String, Day), Covered>,
+    /// Events and states whose status was looked up.
+    pub statuses: u64,
+    /// Statuses in no list: how often, and where first.
+    pub unmapped: BTreeMap<(String, String), (u64, Place)>,
+    events: BTreeMap<Key, Asked>,
+    orders: BTreeMap<Key, Asked>,
+}
+
+impl Tally {
+    /// Counts records of a file.
+    pub fn fate(&mut self, file: u32, fate: Fate, count: u64) {
+        self.fates.entry(file).or_default()[fate as usize] += count;
+    }
+
+    /// The counts of a seller, marketplace and week.
+    pub fn covered(&mut self, seller: &str, marketplace: &str, week: Day) -> &mut Covered {
+        self.covered.entry((seller.to_owned(), marketplace.to_owned(), week)).or_default()
+    }
+
+    /// Counts a status in no list.
+    pub fn unmapped(&mut self, status: &str, substatus: &str, place: Place) {
+        let key = (status.to_owned(), substatus.to_owned());
+        let is_told = self.unmapped.contains_key(&key) || self.unmapped.len() < STATUSES;
+        let key = if is_told { key } else { Default::default() };
+        let (count, first) = self.unmapped.entry(key).or_insert((0, place));
+        (*count, *first) = (*count + 1, (*first).min(place));
+    }
+
+    /// Counts a package whose number events should name.
+    pub fn ask_events(&mut self, seller: &str, marketplace: &str, carrier: Option<u16>, day: Day, is_named: bool) {
+        self.events.entry((seller.to_owned(), marketplace.to_owned(), carrier)).or_default().add(day, is_named);
+    }
+
+    /// Counts a package whose order should be known.
+    pub fn ask_orders(&mut self, seller: &str, marketplace: &str, day: Day, is_known: bool) {
+        self.orders.entry((seller.to_owned(), marketplace.to_owned(), None)).or_default().add(day, is_known);
+    }
+
+    /// Adds those of another thread.
+    pub fn merge(&mut self, other: Tally) {
+        for (file, counts) in other.fates {
+            self.fates.entry(file).or_default().iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        }
+        for (key, covered) in other.covered {
+            let own = self.covered.entry(key).or_default();
+            own.packages += covered.packages;
+            own.with.iter_mut().zip(covered.with).for_each(|(sum, count)| *sum += count);
+            own.notes.iter_mut().zip(covered.notes).for_each(|(sum, count)| *sum += count);
+        }
+        self.statuses += other.statuses;
+        for (key, (count, place)) in other.unmapped {
+            let (sum, first) = self.unmapped.entry(key).or_insert((0, place));
+            (*sum, *first) = (*sum + count, (*first).min(place));
+        }
+        other.events.into_iter().for_each(|(key, asked)| self.events.entry(key).or_default().merge(&asked));
+        other.orders.into_iter().for_each(|(key, asked)| self.orders.entry(key).or_default().merge(&asked));
+    }
+
+    /// Judges what is covered.
+    ///
+    /// # Errors
+    /// [`Error::Gate`] with every gap.
+    pub fn judge(&self, covers: &Covers, carrier: &dyn Fn(u16) -> String, file: &dyn Fn(u32) -> String) -> Result<()> {
+        let mut gaps = Vec::new();
+        if covers.events.0 > 0 {
+            self.judge_events(covers.events, carrier, &mut gaps);
+        }
+        if covers.orders.0 > 0 {
+            let limit = share(covers.orders);
+            for ((seller, marketplace, _), asked) in &self.orders {
+                if asked.is_below(covers.orders) {
+                    let what = format!(
+                        "orders_cover: seller {seller} in {marketplace}: less than {limit} of the packages' orders are known: {}",
+                        asked.told()
+                    );
+                    gaps.push(what);
+                }
+            }
+        }
+        let unmapped: u64 = self.unmapped.values().map(|(count, _)| count).sum();
+        let (part, whole) = covers.unmapped;
+        if u128::from(unmapped) * u128::from(whole) > u128::from(self.statuses) * u128::from(part) {
+            let mut worst: Vec<_> = self.unmapped.iter().collect();
+            worst.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+            let shown = |((status, sub), (count, place)): &(&(String, String), &(u64, Place))| {
+                let words = if sub.is_empty() { status.clone() } else { format!("{status} {sub}") };
+                let words = vtr_kernel::text::shown(&words).into_owned();
+                format!("`{words}` {count} times, first in {} record {}", file(place.file), place.record)
+            };
+            let shown: Vec<String> = worst.iter().take(3).map(shown).collect();
+            gaps.push(format!(
+                "statuses_unmapped: {unmapped} of {} statuses are in no list, more than {}: {}; add them to the profile's statuses",
+                self.statuses,
+                share(covers.unmapped),
+                shown.join("; ")
+            ));
+        }
+        if gaps.is_empty() {
+            return Ok(());
+        }
+        gaps.truncate(30);
+        Err(Error::Gate(format!(
+            "the packages do not hang together; they were not replaced, and nothing was published:\n  {}\n  \
+             give the files that are missing, name carriers that no feed follows in [assemble] `unseen`, or set the limit in [limits]",
+            gaps.join("\n  ")
+        )))
+    }
+
+    fn judge_events(&self, cover: (u64, u64), carrier: &dyn Fn(u16) -> String, gaps: &mut Vec<String>) {
+        let limit = share(cover);
+        let mut by_carrier: BTreeMap<Option<u16>, Asked> = BTreeMap::new();
+        let mut by_seller: BTreeMap<(&str, &str), Asked> = BTreeMap::new();
+        let mut total = Asked::default();
+        for ((seller, marketplace, of), asked) in &self.events {
+            by_carrier.entry(*of).or_default().merge(asked);
+            by_seller.entry((seller, marketplace)).or_default().merge(asked);
+            total.merge(asked);
+        }
+        let places = |of: Option<u16>| {
+            let is_gap = |asked: &Asked| asked.found < asked.asked;
+            let keys = self.events.iter().filter(|((_, _, known), asked)| *known == of && is_gap(asked));
+            let mut named: Vec<String> =
+                keys.map(|((seller, market, _), _)| format!("seller {seller} in {market}")).collect();
+            let more = named.len().saturating_sub(3);
+            named.truncate(3);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            named.join(", ") + &more
+        };
+        for (of, asked) in &by_carrier {
+            let name = of.map_or_else(|| "an unknown carrier".to_owned(), |id| format!("carrier {}", carrier(id)));
+            if of.is_some() && asked.found == 0 && asked.asked >= NOTICED {
+                gaps.push(format!(
+                    "events_cover: {name}: no feed names any of its numbers ({}): {}",
+                    places(*of),
+                    asked.told()
+                ));
+            } else if asked.asked >= ENOUGH && asked.is_below(cover) {
+                gaps.push(format!(
+                    "events_cover: {name}: less than {limit} of its numbers are named by events ({}): {}",
+                    places(*of),
+                    asked.told()
+                ));
+            }
+        }
+        for ((seller, marketplace), asked) in &by_seller {
+            if asked.asked >= ENOUGH && asked.is_below(cover) {
+                gaps.push(format!("events_cover: seller {seller} in {marketplace}: less than {limit} of the numbers are named by events: {}", asked.told()));
+            }
+        }
+        if total.is_below(cover) && gaps.is_empty() {
+            let of: Vec<String> = by_seller
+                .iter()
+                .filter(|(_, asked)| asked.found < asked.asked)
+                .take(3)
+                .map(|((seller, market), _)| format!("seller {seller} in {market}"))
+                .collect();
+            let carriers: Vec<String> = by_carrier
+                .iter()
+                .filter(|(_, asked)| asked.found < asked.asked)
+                .take(3)
+                .map(|(of, _)| of.map_or_else(|| "unknown".to_owned(), carrier))
+                .collect();
+            gaps.push(format!(
+                "events_cover: less than {limit} of all numbers are named by events ({}; carriers {}): {}",
+                of.join(", "),
+                carriers.join(", "),
+                total.told()
+            ));
+        }
+    }
+}
+
+/// A share as people write it.
+pub fn share((part, whole): (u64, u64)) -> String {
+    let hundredths = u128::from(part) * 10_000 / u128::from(whole.max(1));
+    let (whole, rest) = (hundredths / 100, hundredths % 100);
+    if rest == 0 { format!("{whole}%") } else { format!("{whole}.{rest:02}%") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COVERS: Covers = Covers { events: (95, 100), orders: (99, 100), unmapped: (1, 100) };
+
+    fn judged(tally: &Tally, covers: &Covers) -> String {
+        let judged = tally.judge(covers, &|id| format!("c{id}"), &|file| format!("f{file}"));
+        judged.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_gap_in_the_feeds_names_whose_it_is_and_when() {
+        let mut tally = Tally::default();
+        (0..200).for_each(|day| tally.ask_events("S", "DE", Some(1), 20_000 + day, day >= 10));
+        assert_eq!(judged(&tally, &COVERS), "");
+        tally.ask_events("S", "DE", Some(1), 20_010, false);
+        let said = judged(&tally, &COVERS);
+        for part in ["seller S in DE", "carrier c1", "190 of 201", "2024-10-04 to 2024-10-14"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+        assert_eq!(judged(&tally, &Covers { events: (0, 1), ..COVERS }), "");
+    }
+
+    #[test]
+    fn a_carrier_that_no_feed_names_is_a_gap_however_small_its_share() {
+        let mut tally = Tally::default();
+        (0..10_000).for_each(|_| tally.ask_events("S", "DE", Some(1), 20_000, true));
+        (0..10).for_each(|_| tally.ask_events("S", "DE", Some(2), 20_000, false));
+        assert!(judged(&tally, &COVERS).contains("carrier c2: no feed names any"), "{}", judged(&tally, &COVERS));
+    }
+
+    #[test]
+    fn unknown_orders_and_statuses_are_gaps_and_tallies_add_up() {
+        let mut tally = Tally { statuses: 100, ..Tally::default() };
+        tally.unmapped("odd", "", Place { file: 3, record: 7 });
+        (0..100).for_each(|day| tally.ask_orders("S", "DE", day, day > 0));
+        assert_eq!(judged(&tally, &COVERS), "");
+        let mut both = tally.clone();
+        both.merge(Tally { statuses: 0, ..tally.clone() });
+        both.ask_orders("S", "DE", 5, false);
+        let said = judged(&both, &COVERS);
+        assert!(
+            said.contains("`odd` 2 times, first in f3 record 7") && said.contains("orders_cover: seller S in DE"),
+            "{said}"
+        );
+    }
+}

@@ -1,0 +1,328 @@
+//! Records of raw files to rows: cells typed, keys checked, what is not yet known left out.
+//!
+//! It reads one file after the other and sends each record where it is joined: orders and spines by order, events by
+//! number, categories to their map. A cell that cannot be read makes its record a reject; nothing is guessed.
+
+use super::facts::Fate;
+use super::input::AssembleInput;
+use super::orders;
+use super::read::{self, Item, Part, RawFile, Reading, Record};
+use super::row::{Head, Writer};
+use crate::error::Result;
+use vtr_columnar::fold::{Reject, shown_value};
+use vtr_kernel::amount::Amount;
+use vtr_kernel::calendar::{Day, Micros, Zone};
+use vtr_kernel::instant::Moment;
+use vtr_kernel::sources::{Field, LocalTimes, Role};
+use vtr_kernel::text;
+
+/// The record is a document whose list is empty.
+pub const BARE: u16 = 1;
+
+/// Filled cells up to which a line without an order id goes on the line before it.
+const CONTINUATION_CELLS: usize = 3;
+
+/// How cells of a field are typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// As text.
+    Text,
+    /// As a moment.
+    Time,
+    /// As an amount.
+    Money,
+    /// As a flag, kept as text.
+    Flag,
+}
+
+/// How a field's cells are typed.
+pub fn kind(field: Field) -> Kind {
+    match field {
+        Field::PackageValue | Field::ItemPrice | Field::ItemTax | Field::ShippingPrice | Field::ShippingTax => {
+            Kind::Money
+        }
+        Field::PromisedDeliveryAt
+        | Field::ShippedAt
+        | Field::TrackingAddedAt
+        | Field::FirstScanAt
+        | Field::DeliveryScanAt
+        | Field::CreatedAt
+        | Field::UpdatedAt
+        | Field::WrittenAt
+        | Field::OccurredAt => Kind::Time,
+        Field::BuyShipping => Kind::Flag,
+        _ => Kind::Text,
+    }
+}
+
+/// A typed cell.
+#[derive(Clone, Copy, Debug)]
+pub enum Cell<'a> {
+    /// A text.
+    Text(&'a str),
+    /// A moment.
+    Time(Moment),
+    /// An amount with nine digits behind the mark.
+    Money(i128),
+}
+
+/// A record whose cells were typed.
+pub struct Typed<'a> {
+    /// Its head.
+    pub head: Head,
+    /// Its cells, in the order of fields.
+    pub cells: Vec<(Field, Cell<'a>)>,
+}
+
+impl<'a> Typed<'a> {
+    /// A text.
+    pub fn text(&self, field: Field) -> Option<&'a str> {
+        self.cells.iter().find_map(|(known, cell)| match cell {
+            Cell::Text(text) if *known == field => Some(*text),
+            _ => None,
+        })
+    }
+
+    /// A moment.
+    pub fn time(&self, field: Field) -> Option<Moment> {
+        self.cells.iter().find_map(|(known, cell)| match cell {
+            Cell::Time(at) if *known == field => Some(*at),
+            _ => None,
+        })
+    }
+
+    /// Writes it as a row. When it was written stands in the head, so that a repeated pull says the same.
+    pub fn write(&self, bytes: &mut Vec<u8>) {
+        let mut row = Writer::begin(bytes, &self.head);
+        for (field, cell) in &self.cells {
+            match cell {
+                _ if matches!(field, Field::WrittenAt | Field::UpdatedAt) => {}
+                Cell::Text(text) => row.text(*field, text),
+                Cell::Time(at) => row.time(*field, *at),
+                Cell::Money(amount) => row.money(*field, *amount),
+            }
+        }
+        row.end();
+    }
+}
+
+/// What becomes of a file's records: each typed one is handed on, the others are counted by their fate.
+pub struct File<'a> {
+    /// Its input.
+    pub input: &'a AssembleInput,
+    /// The input's index.
+    pub index: u16,
+    /// The number of the file.
+    pub file: u32,
+    /// The last day of which anything is known.
+    pub as_of: Day,
+}
+
+/// What reading a file came to.
+#[derive(Clone, Debug, Default)]
+pub struct Read {
+    /// Records handed on by the reader, and rejects.
+    pub counts: read::Counts,
+    /// Records by fate, of those that end here.
+    pub fates: [u64; Fate::ALL.len()],
+    /// The first rejects.
+    pub rejects: Vec<Reject>,
+}
+
+impl File<'_> {
+    /// Reads the file; `take` gets every record that goes on.
+    ///
+    /// # Errors
+    /// The inner one: what is wrong with the file. The outer one: what `take` failed with.
+    pub fn read(
+        &self,
+        raw: &RawFile,
+        reading: &Reading,
+        most_rejects: usize,
+        take: &mut dyn FnMut(&Typed) -> Result<()>,
+    ) -> Result<std::result::Result<Read, String>> {
+        let mut read = Read::default();
+        let mut follows = false;
+        let mut rejects = Vec::new();
+        let mut fates = [0; Fate::ALL.len()];
+        let counts = read::read(raw, reading, &mut |item| {
+            let mut refuse = |reject: Reject| {
+                fates[Fate::Rejected as usize] += 1;
+                if rejects.len() < most_rejects {
+                    rejects.push(reject);
+                }
+            };
+            let record = match item {
+                Item::Record(record) => record,
+                Item::Reject(reject) => {
+                    refuse(reject);
+                    return Ok(());
+                }
+            };
+            crate::signals::check()?;
+            if self.goes_on(&record, follows) {
+                fates[Fate::Continuation as usize] += 1;
+                return Ok(());
+            }
+            let typed = match self.typed(&record) {
+                Ok(typed) => typed,
+                Err((field, reason)) => {
+                    follows = false;
+                    refuse(reject(&record, field, reason));
+                    return Ok(());
+                }
+            };
+            follows = true;
+            if self.is_after(&typed) {
+                fates[Fate::AfterAsOf as usize] += 1;
+                return Ok(());
+            }
+            take(&typed)
+        })?;
+        Ok(counts.map(|counts| {
+            (read.counts, read.fates, read.rejects) = (counts, fates, rejects);
+            read
+        }))
+    }
+
+    /// Whether a line only goes on the one before it.
+    fn goes_on(&self, record: &Record, follows: bool) -> bool {
+        let by_order = matches!(self.input.profile.role, Role::Orders | Role::Shipments);
+        by_order
+            && follows
+            && record.part == Part::Whole
+            && record.get(Field::OrderId).is_none()
+            && record.filled <= CONTINUATION_CELLS
+    }
+
+    /// Whether it was not known yet at the end of the last day.
+    fn is_after(&self, typed: &Typed) -> bool {
+        let event = typed.time(Field::OccurredAt).filter(|_| self.input.profile.role == Role::Events);
+        let head = typed.head.at.map(Moment::Instant);
+        event.into_iter().chain(head).any(|at| at.is_after(self.as_of))
+    }
+
+    fn typed<'a>(&self, record: &'a Record) -> std::result::Result<Typed<'a>, (Field, String)> {
+        let mut cells = Vec::with_capacity(16);
+        for field in Field::ALL {
+            let Some(text) = record.get(field) else { continue };
+            cells.push((field, self.cell(field, text)?));
+        }
+        let flags = if record.part == Part::Bare { BARE } else { 0 };
+        let mut typed = Typed {
+            head: Head {
+                input: self.index,
+                flags,
+                file: self.file,
+                record: record.record,
+                document: record.document,
+                at: None,
+            },
+            cells,
+        };
+        let role = self.input.profile.role;
+        let needs: &[Field] = match role {
+            Role::Shipments => &[Field::SellerId, Field::OrderId],
+            Role::Orders if self.input.matched_by == super::MatchedBy::OrderId => &[Field::OrderId],
+            Role::Orders => &[Field::SellerId, Field::OrderId],
+            Role::Events if flags == BARE => &[Field::TrackingNumber],
+            Role::Events => &[Field::TrackingNumber, Field::OccurredAt],
+            Role::Categories => &[Field::Sku, Field::ProductCategory],
+        };
+        let lacks = |field: &&Field| !typed.cells.iter().any(|(known, _)| known == *field);
+        if let Some(field) = needs.iter().find(lacks) {
+            return Err((*field, "the cell is empty".to_owned()));
+        }
+        let instant = |field: Field| typed.time(field).map(|at| at.earliest(&Zone::utc()));
+        typed.head.at = match role {
+            Role::Shipments if self.input.fold() != Some(super::input::FoldBy::Writes) => {
+                instant(Field::UpdatedAt).or_else(|| instant(Field::WrittenAt))
+            }
+            _ => instant(Field::WrittenAt),
+        };
+        Ok(typed)
+    }
+
+    fn cell<'a>(&self, field: Field, text: &'a str) -> std::result::Result<Cell<'a>, (Field, String)> {
+        let refused = |reason: String| Err((field, reason));
+        match kind(field) {
+            Kind::Text => Ok(Cell::Text(text)),
+            Kind::Flag if text::flag(text).is_some() => Ok(Cell::Text(text)),
+            Kind::Flag => refused("no yes or no".to_owned()),
+            Kind::Time => match self.moment(text) {
+                Some(at) => Ok(Cell::Time(at)),
+                None => refused("no time that can be read; `timestamps` says how times are written".to_owned()),
+            },
+            Kind::Money => {
+                let amount = Amount::read(text, self.input.cells.decimal_mark).ok();
+                match amount.map(orders::fixed) {
+                    Some(Some(amount)) => Ok(Cell::Money(amount)),
+                    Some(None) => {
+                        refused("an amount with more than nine digits behind the mark, or too large".to_owned())
+                    }
+                    None => refused("no number; `decimal` says which mark is used".to_owned()),
+                }
+            }
+        }
+    }
+
+    fn moment(&self, text: &str) -> Option<Moment> {
+        let times = &self.input.cells.times;
+        let read = |text: &str| {
+            let moment = times.read(text).ok()?;
+            // A clock without an offset tells no more than its day, where the profile says so.
+            if self.input.profile.local_times == LocalTimes::Day
+                && times.zone().name() == "UTC"
+                && let Moment::Instant(at) = moment
+                && let Some(elsewhere) = Zone::named("Asia/Tokyo")
+                && times.clone().in_zone(elsewhere).read(text) != Ok(Moment::Instant(at))
+            {
+                return times.as_written(text).map(|(day, _)| Moment::Date(day));
+            }
+            Some(moment)
+        };
+        read(text).or_else(|| read(&with_colons(text)?))
+    }
+}
+
+/// A time without colons (`2025-03-01T101500Z`), as paths hold them, with them.
+fn with_colons(text: &str) -> Option<String> {
+    let (date, time) = text.split_once('T').filter(|(date, _)| date.len() == 10)?;
+    let digits = time.bytes().take_while(u8::is_ascii_digit).count();
+    let (clock, rest) = time.split_at(digits);
+    match digits {
+        6 => Some(format!("{date}T{}:{}:{}{rest}", &clock[..2], &clock[2..4], &clock[4..])),
+        4 => Some(format!("{date}T{}:{}:00{rest}", &clock[..2], &clock[2..])),
+        _ => None,
+    }
+}
+
+fn reject(record: &Record, field: Field, reason: String) -> Reject {
+    Reject {
+        record: record.record,
+        line: record.line,
+        byte_offset: record.byte_offset,
+        column: Some(field.name().to_owned()),
+        reason,
+        value: record.get(field).map(shown_value),
+        seller: record.get(Field::SellerId).map(str::to_owned),
+    }
+}
+
+/// An instant of a moment on a clock; a bare date is the first one of its day.
+pub fn instant(at: Option<Moment>, zone: &Zone) -> Option<Micros> {
+    at.map(|at| at.earliest(zone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_paths_get_their_colons_back() {
+        assert_eq!(with_colons("2025-03-01T101500Z").as_deref(), Some("2025-03-01T10:15:00Z"));
+        assert_eq!(with_colons("2025-03-01T1015+0100").as_deref(), Some("2025-03-01T10:15:00+0100"));
+        assert_eq!(with_colons("2025-03-01T10:15Z"), None);
+        assert_eq!(with_colons("T101500"), None);
+    }
+}

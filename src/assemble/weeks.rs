@@ -1,0 +1,257 @@
+//! Weeks of packages as Arrow batches: sorted runs merged, columns as the job decides them.
+//!
+//! Which columns there are hangs on the job alone, so that a week without scans has the same columns as one with them.
+//! Of each run no more than a piece is held. It fails if the disk does.
+
+use super::pack::{BY_EVENTS, BY_STATUS, HAS_ORDER, Pack};
+use super::row::Row;
+use crate::error::{Error, Result};
+use crate::place::spill::{Place as Run, Spill};
+use crate::schema::Kind;
+use arrow::array::{
+    ArrayRef, BooleanBuilder, Decimal128Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
+};
+use arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use vtr_columnar::input::{Column, ColumnSet, Kind as Cells};
+use vtr_kernel::sources::Field;
+use vtr_kernel::text;
+
+/// Rows of a batch.
+const ROWS: usize = 8_192;
+/// Bytes of a run that are read at a time.
+const PIECE: usize = 16 << 10;
+
+/// Columns of a package beside the canonical ones, with their types.
+pub const OWN: [(&str, Kind, bool, &str); 5] = [
+    ("source_file", Kind::Text, false, "the file that says what the package is, as `assembled_files` shows it"),
+    ("source_record", Kind::Count, false, "the number of its record there, from 1"),
+    ("orders_file", Kind::Text, true, "the file that lent the order's facts; null: none did"),
+    ("events", Kind::Count, false, "distinct events that count for it"),
+    (
+        "scan_source",
+        Kind::Text,
+        true,
+        "`events`, `status` (a scan is known by the package's state only, and is no later than its time), or null",
+    ),
+];
+
+/// The columns of packages.
+pub fn schema(columns: ColumnSet) -> SchemaRef {
+    let of = |column: Column| {
+        let kind = match column.kind() {
+            Cells::Label | Cells::Text => Kind::Text,
+            Cells::Flag => Kind::Flag,
+            Cells::Amount => Kind::Money,
+            Cells::Time => Kind::Time,
+        };
+        ArrowField::new(column.name(), kind.data_type(), true)
+    };
+    let own = OWN.iter().map(|(name, kind, nullable, _)| ArrowField::new(*name, kind.data_type(), *nullable));
+    Arc::new(Schema::new(columns.iter().map(of).chain(own).collect::<Vec<_>>()))
+}
+
+/// A run while it is read.
+struct Reader<'s> {
+    spill: &'s Spill,
+    run: Run,
+    at: usize,
+    buffer: Vec<u8>,
+    from: usize,
+}
+
+impl Reader<'_> {
+    /// Makes the next row the first of the buffer; `false` at the end.
+    fn fill(&mut self) -> Result<bool> {
+        let needed = |bytes: &[u8]| {
+            bytes.get(..4).map(|length| 4 + u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize)
+        };
+        loop {
+            let held = &self.buffer[self.from..];
+            let lacks = match needed(held) {
+                Some(needed) if needed <= held.len() => return Ok(true),
+                Some(needed) => needed - held.len(),
+                None => 4,
+            };
+            let left = self.run.bytes() - self.at;
+            if left == 0 {
+                return Ok(false);
+            }
+            self.buffer.drain(..self.from);
+            self.from = 0;
+            let held = self.buffer.len();
+            let more = left.min(lacks.max(PIECE));
+            self.buffer.resize(held + more, 0);
+            self.spill.read(self.run, self.at, &mut self.buffer[held..])?;
+            self.at += more;
+        }
+    }
+
+    /// The bytes of the row without its length.
+    fn row(&self) -> &[u8] {
+        let held = &self.buffer[self.from..];
+        let length = u32::from_le_bytes([held[0], held[1], held[2], held[3]]) as usize;
+        &held[4..4 + length]
+    }
+
+    fn step(&mut self) {
+        self.from += 4 + self.row().len();
+    }
+}
+
+/// What a row is sorted by, owned.
+type Key = ([String; 5], u32, u64);
+
+fn key(row: &[u8]) -> Key {
+    let pack = Pack::of(Row::of(row));
+    (pack.key().map(str::to_owned), pack.source.file, pack.source.record)
+}
+
+/// The rows of a week in order, as batches.
+pub struct Week<'s> {
+    readers: Vec<Reader<'s>>,
+    next: BinaryHeap<Reverse<(Key, usize)>>,
+    columns: ColumnSet,
+    schema: SchemaRef,
+    files: &'s [String],
+}
+
+impl<'s> Week<'s> {
+    /// Of its runs; `files` are the shown names of the files.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn of(spill: &'s Spill, runs: &[Run], columns: ColumnSet, files: &'s [String]) -> Result<Week<'s>> {
+        let reader = |run: &Run| Reader { spill, run: *run, at: 0, buffer: Vec::new(), from: 0 };
+        let mut week = Week {
+            readers: runs.iter().map(reader).collect(),
+            next: BinaryHeap::new(),
+            columns,
+            schema: schema(columns),
+            files,
+        };
+        for index in 0..week.readers.len() {
+            week.look(index)?;
+        }
+        Ok(week)
+    }
+
+    fn look(&mut self, index: usize) -> Result<()> {
+        if self.readers[index].fill()? {
+            self.next.push(Reverse((key(self.readers[index].row()), index)));
+        }
+        Ok(())
+    }
+
+    fn batch(&mut self) -> Result<Option<RecordBatch>> {
+        let mut batch = Batch::of(self.columns);
+        while batch.rows < ROWS {
+            let Some(Reverse((_, index))) = self.next.pop() else { break };
+            batch.add(&Pack::of(Row::of(self.readers[index].row())), self.files);
+            self.readers[index].step();
+            self.look(index)?;
+        }
+        if batch.rows == 0 {
+            return Ok(None);
+        }
+        let columns = batch.finish();
+        let batch = RecordBatch::try_new(self.schema.clone(), columns);
+        batch.map(Some).map_err(|error| Error::failed("making packages", error))
+    }
+}
+
+impl Iterator for Week<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        self.batch().transpose()
+    }
+}
+
+enum Builder {
+    Text(StringBuilder),
+    Flag(BooleanBuilder),
+    Money(Decimal128Builder),
+    Time(TimestampMicrosecondBuilder),
+}
+
+struct Batch {
+    rows: usize,
+    columns: Vec<(Field, Builder)>,
+    source_file: StringBuilder,
+    source_record: Int64Builder,
+    orders_file: StringBuilder,
+    events: Int64Builder,
+    scan_source: StringBuilder,
+}
+
+impl Batch {
+    fn of(columns: ColumnSet) -> Batch {
+        let builder = |column: Column| {
+            let field = Field::from_name(column.name())?;
+            let builder = match column.kind() {
+                Cells::Label | Cells::Text => Builder::Text(StringBuilder::new()),
+                Cells::Flag => Builder::Flag(BooleanBuilder::new()),
+                Cells::Amount => Builder::Money(Decimal128Builder::new().with_data_type(Kind::Money.data_type())),
+                Cells::Time => Builder::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
+            };
+            Some((field, builder))
+        };
+        Batch {
+            rows: 0,
+            columns: columns.iter().filter_map(builder).collect(),
+            source_file: StringBuilder::new(),
+            source_record: Int64Builder::new(),
+            orders_file: StringBuilder::new(),
+            events: Int64Builder::new(),
+            scan_source: StringBuilder::new(),
+        }
+    }
+
+    fn add(&mut self, pack: &Pack, files: &[String]) {
+        for (field, builder) in &mut self.columns {
+            match builder {
+                Builder::Text(texts) => texts.append_option(pack.text(*field)),
+                Builder::Flag(flags) => flags.append_option(pack.text(*field).and_then(text::flag)),
+                Builder::Money(amounts) => amounts.append_option(pack.value),
+                Builder::Time(times) if *field == Field::UpdatedAt => times.append_option(pack.updated_at),
+                Builder::Time(times) => times.append_option(pack.time(*field)),
+            }
+        }
+        self.source_file.append_option(files.get(pack.source.file as usize));
+        self.source_record.append_value(i64::try_from(pack.source.record).unwrap_or(i64::MAX));
+        let lent = pack.orders_file.filter(|_| pack.flags & HAS_ORDER != 0);
+        self.orders_file.append_option(lent.and_then(|file| files.get(file as usize)));
+        self.events.append_value(i64::try_from(pack.events).unwrap_or(i64::MAX));
+        self.scan_source.append_option(match pack.flags & (BY_STATUS | BY_EVENTS) {
+            0 => None,
+            BY_EVENTS => Some("events"),
+            _ => Some("status"),
+        });
+        self.rows += 1;
+    }
+
+    fn finish(self) -> Vec<ArrayRef> {
+        let column = |(_, builder): (Field, Builder)| -> ArrayRef {
+            match builder {
+                Builder::Text(mut texts) => Arc::new(texts.finish()),
+                Builder::Flag(mut flags) => Arc::new(flags.finish()),
+                Builder::Money(mut amounts) => Arc::new(amounts.finish()),
+                Builder::Time(mut times) => Arc::new(times.finish()),
+            }
+        };
+        let mut columns: Vec<ArrayRef> = self.columns.into_iter().map(column).collect();
+        let (mut file, mut record, mut orders) = (self.source_file, self.source_record, self.orders_file);
+        let (mut events, mut source) = (self.events, self.scan_source);
+        columns.extend([
+            Arc::new(file.finish()) as ArrayRef,
+            Arc::new(record.finish()),
+            Arc::new(orders.finish()),
+            Arc::new(events.finish()),
+            Arc::new(source.finish()),
+        ]);
+        columns
+    }
+}
