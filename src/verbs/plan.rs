@@ -21,20 +21,23 @@ use vtr_kernel::calendar::{Day, date_from_day, iso_week};
 /// Plans the job.
 pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
-    let mut text = String::new();
-    if !join_lines(&mut plan, &mut text)? {
-        return super::print_lines(&text);
+    let mut lines = Lines::new();
+    if !join_lines(&mut plan, &mut lines)? {
+        return print(&lines, args);
     }
     let store = crate::publish::at(Path::new(&plan.output.path))?;
     let base = log::latest(store.as_ref())?;
     stale::recall(&mut plan, base.as_ref(), store.as_ref(), Rehash::Changed)?;
     let mut survey = scan::survey(&plan)?;
     crate::publish::refuse_other(&plan, base.as_ref(), Some(survey.evidence))?;
-    let mut lines = Lines::new();
     job_lines(&plan, &survey, &mut lines);
     input_lines(&plan, &survey, &mut lines);
     output_lines(&plan, base.as_ref(), &mut lines);
     stale_lines(&plan, &mut survey, base.as_ref(), &mut lines)?;
+    print(&lines, args)
+}
+
+fn print(lines: &Lines, args: &PlanArgs) -> Result<()> {
     match published::format(args.written) {
         Format::Table => {
             super::print_lines(&lines.iter().map(|(head, line)| format!("{head:<10} {line}\n")).collect::<String>())
@@ -53,6 +56,37 @@ fn put(lines: &mut Lines, head: &'static str, line: &str) {
     lines.push((head, line.to_owned()));
 }
 
+/// What is joined before anything is read; whether there are packages to plan on with.
+fn join_lines(plan: &mut Plan, text: &mut Lines) -> Result<bool> {
+    let Some(joins) = assemble::look(plan)? else { return Ok(true) };
+    let (files, size) = (grouped(joins.files), grouped(joins.bytes >> 10));
+    put(text, "joins", &format!("{files} raw files of {size} KiB into packages at {}", joins.path));
+    for input in &joins.inputs {
+        let kind = if input.kind.is_empty() { String::new() } else { format!(" ({})", input.kind) };
+        put(text, "  input", &format!("{}: {}{kind}, {} files", input.paths, input.role, grouped(input.files)));
+    }
+    put(text, "  columns", &joins.columns.join(" "));
+    let covers = if joins.covers.is_empty() { "nothing of sides".to_owned() } else { joins.covers.join(", ") };
+    put(text, "  expects", &covers);
+    let space = grouped(joins.temporary.div_ceil(1 << 20));
+    put(text, "  needs", &format!("about {space} MiB of temporary space in {}", plan.temp.display()));
+    let stands = match joins.stands {
+        assemble::Stands::Same => "no raw file, profile or rule has changed",
+        assemble::Stands::Changed => {
+            "changed: `vtr run` joins them anew; what follows is of the packages as they are published"
+        }
+        assemble::Stands::Nothing => {
+            "nothing yet: `vtr run` joins the packages first; which weeks it judges is known then"
+        }
+    };
+    put(text, "  stands", stands);
+    if joins.stands == assemble::Stands::Nothing {
+        return Ok(false);
+    }
+    assemble::ready(plan, assemble::Mode::Standing)?;
+    Ok(true)
+}
+
 fn job_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
     put(text, "job", &plan.name);
     put(text, "as of", &format!("{}", date_from_day(plan.as_of)));
@@ -64,6 +98,7 @@ fn job_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
         match plan.identity {
             Some(job::plan::Identity::Package) => "the newest row of each package counts",
             Some(job::plan::Identity::Order) => "of each order the rows of its newest file count",
+            None if plan.assemble.is_some() => "none: packages are there once",
             None => "every row counts: deduplicate = false",
         },
     );
