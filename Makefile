@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth reconcile bench bench-micro profile fuzz faults stores sinks schedule deny clean report pages dist
+.PHONY: help run test check build foreign truth reconcile bench bench-micro profile fuzz faults stores sinks schedule assemble deny clean report pages dist
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ schedule: build ## four simulated Mondays by libfaketime: plain runs beside --fu
 dist: ## what is installed without a compiler, into target/dist: archive, .deb, checksums, each tried (DIST=ci packs what is built)
 	$(if $(DIST),$(MAKE) build)
 	tests/dist/run.sh
+
+assemble: build ## generated worlds of raw files (WORLDS=1000) joined by the program and by a naive reference, cell for cell
+	tests/assemble/run.sh
 
 deny: ## licences, bans and sources of all dependencies (needs cargo-deny)
 	$(CARGO) deny check bans licenses sources
