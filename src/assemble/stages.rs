@@ -273,7 +273,7 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
         limits: &assemble.limits,
         max_document_bytes: assemble.max_document_bytes,
     };
-    let typed = typed::File { input, index: place, file: index as u32, as_of: plan.as_of };
+    let typed = typed::File::of(input, place, index as u32, plan.as_of);
     let (by_order, by_event) = (&mut state.by_order, &mut state.by_event);
     let (categories, spans) = (&mut state.categories, &mut state.first.spans);
     let mut buffer = String::new();

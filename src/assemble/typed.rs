@@ -12,7 +12,7 @@ use crate::error::Result;
 use vtr_columnar::fold::{Reject, shown_value};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, Micros, Zone};
-use vtr_kernel::instant::Moment;
+use vtr_kernel::instant::{Moment, TimeFormat};
 use vtr_kernel::sources::{Field, LocalTimes, Role};
 use vtr_kernel::text;
 
@@ -116,6 +116,9 @@ pub struct File<'a> {
     pub file: u32,
     /// The last day of which anything is known.
     pub as_of: Day,
+    /// The input's times on another clock, where a time without an offset tells no more than its day: what both read
+    /// alike has one.
+    pub elsewhere: Option<TimeFormat>,
 }
 
 /// What reading a file came to.
@@ -129,7 +132,15 @@ pub struct Read {
     pub rejects: Vec<Reject>,
 }
 
-impl File<'_> {
+impl<'a> File<'a> {
+    /// Of an input, as it is read as of a day.
+    pub fn of(input: &'a AssembleInput, index: u16, file: u32, as_of: Day) -> File<'a> {
+        let times = &input.cells.times;
+        let tells_days = input.profile.local_times == LocalTimes::Day && times.zone().name() == "UTC";
+        let zone = if tells_days { Zone::named("Asia/Tokyo") } else { None };
+        File { input, index, file, as_of, elsewhere: zone.map(|zone| times.clone().in_zone(zone)) }
+    }
+
     /// Reads the file; `take` gets every record that goes on.
     ///
     /// # Errors
@@ -202,7 +213,7 @@ impl File<'_> {
         event.into_iter().chain(head).any(|at| at.is_after(self.as_of))
     }
 
-    fn typed<'a>(&self, record: &'a Record) -> std::result::Result<Typed<'a>, (Field, String)> {
+    fn typed<'r>(&self, record: &'r Record) -> std::result::Result<Typed<'r>, (Field, String)> {
         let mut cells = Vec::with_capacity(16);
         for field in Field::ALL {
             let Some(text) = record.get(field) else { continue };
@@ -243,7 +254,7 @@ impl File<'_> {
         Ok(typed)
     }
 
-    fn cell<'a>(&self, field: Field, text: &'a str) -> std::result::Result<Cell<'a>, (Field, String)> {
+    fn cell<'r>(&self, field: Field, text: &'r str) -> std::result::Result<Cell<'r>, (Field, String)> {
         let refused = |reason: String| Err((field, reason));
         match kind(field) {
             Kind::Text => Ok(Cell::Text(text)),
@@ -270,12 +281,9 @@ impl File<'_> {
         let times = &self.input.cells.times;
         let read = |text: &str| {
             let moment = times.read(text).ok()?;
-            // A clock without an offset tells no more than its day, where the profile says so.
-            if self.input.profile.local_times == LocalTimes::Day
-                && times.zone().name() == "UTC"
-                && let Moment::Instant(at) = moment
-                && let Some(elsewhere) = Zone::named("Asia/Tokyo")
-                && times.clone().in_zone(elsewhere).read(text) != Ok(Moment::Instant(at))
+            if let (Moment::Instant(at), Some(elsewhere)) = (moment, &self.elsewhere)
+                && !text.ends_with('Z')
+                && elsewhere.read(text) != Ok(Moment::Instant(at))
             {
                 return times.as_written(text).map(|(day, _)| Moment::Date(day));
             }
