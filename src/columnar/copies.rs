@@ -113,7 +113,7 @@ pub struct Subtractor<'a> {
 /// What was taken out.
 #[derive(Default)]
 pub struct Taken {
-    partial: Partial,
+    pub(crate) partial: Partial,
     /// Judged rows by week and class, negative.
     pub weeks: Weeks,
     /// The rows of each file, to be taken out of its tally; and how many they are.

@@ -3,6 +3,7 @@
 //! Codes never leave: what another worker counted is added by its texts, weeks and reasons. It makes no rates. It
 //! refuses a foreign batch whole if it is no batch of counts or counts something that the judge does not know.
 
+use crate::copies::Subtractor;
 use crate::foreign;
 use crate::judge::Judge;
 use crate::keys::Keys;
@@ -21,6 +22,7 @@ const BATCH_ROWS: usize = 65_536;
 
 /// What was counted, by [`Kind`].
 ///
+/// # Examples
 /// ```
 /// use arrow::array::RecordBatch;
 /// use std::sync::Arc;
@@ -82,6 +84,11 @@ impl<'a> Counts<'a> {
     pub fn add(&mut self, other: Counts) {
         assert!(std::ptr::eq(self.judge, other.judge), "counts of two judges are added by their batches");
         self.partial.merge(other.partial);
+    }
+
+    /// Takes rows out that a newer copy supersedes, once the counts hold them.
+    pub fn take_out(&mut self, superseded: Subtractor) {
+        self.partial.merge(superseded.taken().partial);
     }
 
     /// Adds a batch of counts that may come from a worker who shares no codes: another process, or another engine. It

@@ -82,7 +82,36 @@ struct Scratch {
 
 /// Counts the rows of batches, on one thread; any number of counters of one judge may count at once.
 ///
-/// See [`Judge::counter`] for an example.
+/// # Examples
+/// ```
+/// use arrow::array::{ArrayRef, RecordBatch, StringArray};
+/// use std::sync::Arc;
+/// use vtr_columnar::judge::{Judge, Kind, Records};
+///
+/// let judge = Judge::builder(Arc::new(vtr_kernel::load::embedded().unwrap()), 20_269).build();
+/// let text = |cell: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values([cell])) };
+/// let batch = RecordBatch::try_from_iter([
+///     ("seller_id", text("A1")),
+///     ("marketplace", text("DE")),
+///     ("order_id", text("302-1")),
+///     ("promised_delivery_at", text("2025-06-02")),
+/// ])
+/// .unwrap();
+/// let input = judge.input(&batch.schema()).unwrap();
+/// // Any number of threads, each with a counter of its own.
+/// let mut counts = judge.counts();
+/// for counter in std::thread::scope(|scope| {
+///     let work = || {
+///         let mut counter = judge.counter();
+///         counter.add(&input, &batch, &Records::From(1)).map(|_| counter)
+///     };
+///     let threads = [scope.spawn(work), scope.spawn(work)];
+///     threads.map(|thread| thread.join().unwrap())
+/// }) {
+///     counts.add(counter.unwrap().counts());
+/// }
+/// assert_eq!(counts.batches(Kind::Weekly).next().unwrap().num_rows(), 1);
+/// ```
 pub struct Counter<'a> {
     judge: &'a Judge,
     settings: &'a Settings,

@@ -15,7 +15,7 @@ use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use std::collections::HashMap;
 use vtr_kernel::Book;
-use vtr_kernel::calendar::{Day, FIRST_DAY, date_from_day, last_plausible_day, monday};
+use vtr_kernel::calendar::{Day, date_from_day, monday};
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::mend::{FixableBy, Outcome};
 use vtr_kernel::policy::{ProgrammeId, RuleId};
@@ -28,9 +28,9 @@ const REMEDY: &str =
 /// The kind of counts in a batch, and its cells with their counts.
 pub(crate) fn cells(judge: &Judge, batch: &RecordBatch) -> Result<(Kind, Vec<(Entry, i64)>), InputError> {
     let kind = kind(batch)?;
-    let reader = Reader { judge, keys: judge.shared_keys(), layout: Layout::of(&judge.settings().book), kind, batch };
+    let reader = Reader::of(judge, kind, batch);
     let cells = reader.cells()?;
-    reader.keys.check()?;
+    reader.check()?;
     Ok((kind, cells))
 }
 
@@ -49,7 +49,8 @@ fn kind(batch: &RecordBatch) -> Result<Kind, InputError> {
     })
 }
 
-struct Reader<'a> {
+/// Reads columns of counts by the texts that a judge knows.
+pub(crate) struct Reader<'a> {
     judge: &'a Judge,
     keys: &'a SharedKeys,
     layout: Layout,
@@ -57,7 +58,20 @@ struct Reader<'a> {
     batch: &'a RecordBatch,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    pub(crate) fn of(judge: &'a Judge, kind: Kind, batch: &'a RecordBatch) -> Reader<'a> {
+        Reader { judge, keys: judge.shared_keys(), layout: Layout::of(&judge.settings().book), kind, batch }
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Refuses to go on once there are more texts than fit.
+    pub(crate) fn check(&self) -> Result<(), InputError> {
+        self.keys.check()
+    }
+
     fn book(&self) -> &Book {
         &self.judge.settings().book
     }
@@ -114,7 +128,8 @@ impl Reader<'_> {
         Ok(resolved)
     }
 
-    fn typed(&self, column: &str, wanted: &DataType) -> Result<(), InputError> {
+    /// Refuses a column of another type, or with nulls.
+    pub(crate) fn typed(&self, column: &str, wanted: &DataType) -> Result<(), InputError> {
         let array = &self.batch[column];
         if array.data_type() != wanted {
             return Err(InputError::of(InputFault::Type, column, array.data_type(), &wanted.to_string(), REMEDY));
@@ -134,46 +149,58 @@ impl Reader<'_> {
         }
     }
 
+    /// A column of days; `read` says what a day is, or `None` of one that is none.
+    pub(crate) fn days<T>(
+        &self,
+        column: &str,
+        wanted: &str,
+        read: &dyn Fn(Day) -> Option<T>,
+    ) -> Result<Vec<T>, InputError> {
+        self.typed(column, &DataType::Date32)?;
+        let days = self.batch[column].as_primitive::<Date32Type>().values();
+        days.iter().map(|day| read(*day).ok_or_else(|| self.refuse(column, &shown_day(*day), wanted))).collect()
+    }
+
     /// The piece of time of each row.
     fn times(&self) -> Result<Vec<u16>, InputError> {
-        let days = |column: &str, wanted: &str, time: &dyn Fn(Day) -> Option<u16>| {
-            self.typed(column, &DataType::Date32)?;
-            let days = self.batch[column].as_primitive::<Date32Type>().values();
-            let time = |day: &Day| time(*day).ok_or_else(|| self.refuse(column, &shown_day(*day), wanted));
-            days.iter().map(time).collect()
-        };
         match self.kind {
             Kind::Weekly | Kind::Names | Kind::Reasons => {
-                let weeks = monday(FIRST_DAY)..=last_plausible_day(self.judge.settings().as_of);
-                let is_week = |day: Day| monday(day) == day && weeks.contains(&day);
-                days("week", "a Monday from 2005 to two years after as_of", &|day| {
-                    is_week(day).then(|| week_index(day))
-                })
+                let is_week = |day: Day| monday(day) == day && self.judge.is_plausible(day + 6);
+                let wanted = "a Monday from 2005 to two years after as_of";
+                self.days("week", wanted, &|day| is_week(day).then(|| week_index(day)))
             }
             Kind::Category => {
                 let axis = &self.judge.settings().axis;
-                days("segment", "the first day of a segment of the judge's time axis", &|day| axis.segment_from(day))
+                let wanted = "the first day of a segment of the judge's time axis";
+                self.days("segment", wanted, &|day| axis.segment_from(day))
             }
-            Kind::Breakdown => {
-                let wanted = "null, `nobody`, `carrier` or `number`";
-                let place = |mender: FixableBy| mender as u16 + 1;
-                self.labels("fixable_by", |text| match text {
-                    None => Ok(0),
-                    Some(text) => FixableBy::from_name(text)
-                        .map(place)
-                        .ok_or_else(|| self.refuse("fixable_by", &format!("`{text}`"), wanted)),
-                })
-            }
+            Kind::Breakdown => self.menders(),
         }
     }
 
-    fn flags(&self, column: &str) -> Result<&BooleanArray, InputError> {
+    /// Who can mend the packages of each row: 0 for no defect, else the place among all menders plus one.
+    pub(crate) fn menders(&self) -> Result<Vec<u16>, InputError> {
+        self.labels("fixable_by", |text| match text.map(FixableBy::from_name) {
+            None => Ok(0),
+            Some(Some(mender)) => Ok(mender as u16 + 1),
+            Some(None) => {
+                let found = format!("`{}`", text.unwrap_or_default());
+                Err(self.refuse("fixable_by", &found, "null, `nobody`, `carrier` or `number`"))
+            }
+        })
+    }
+
+    pub(crate) fn typed_names(&self) -> Result<Vec<u32>, InputError> {
+        self.codes("carrier_typed", "a name", |text| Some(self.keys.typed(text)))
+    }
+
+    pub(crate) fn flags(&self, column: &str) -> Result<&BooleanArray, InputError> {
         self.typed(column, &DataType::Boolean)?;
         Ok(self.batch[column].as_boolean())
     }
 
     /// The code of each row's outcome.
-    fn outcomes(&self) -> Result<Vec<u8>, InputError> {
+    pub(crate) fn outcomes(&self) -> Result<Vec<u8>, InputError> {
         let wanted = "a reason of the ladder";
         let reasons = self.labels("reason", |text| {
             let reason = text.and_then(Reason::from_name);
@@ -196,7 +223,7 @@ impl Reader<'_> {
         self.codes("seller_id", "an id", |text| (!text.is_empty()).then(|| self.keys.seller(text)))
     }
 
-    fn categories(&self) -> Result<Vec<u32>, InputError> {
+    pub(crate) fn categories(&self) -> Result<Vec<u32>, InputError> {
         self.codes("product_category", "a category", |text| Some(self.keys.category(text)))
     }
 
@@ -212,7 +239,7 @@ impl Reader<'_> {
         self.known("programme", "a programme of the book", names)
     }
 
-    fn carriers(&self) -> Result<Vec<u32>, InputError> {
+    pub(crate) fn carriers(&self) -> Result<Vec<u32>, InputError> {
         let carriers = &self.book().carriers;
         let names = (0..carriers.len() as u16 + 2).map(|code| carriers.label(Carrier::from_code(code)));
         self.known("carrier", "a carrier of the book", names)
@@ -233,7 +260,7 @@ impl Reader<'_> {
         self.codes(column, wanted, |text| places.get(text).copied())
     }
 
-    fn accounts(&self) -> Result<Vec<u64>, InputError> {
+    pub(crate) fn accounts(&self) -> Result<Vec<u64>, InputError> {
         let (sellers, markets, programmes) = (self.sellers()?, self.markets()?, self.programmes()?);
         // More sellers than fit a key are refused before one is packed.
         self.keys.check()?;
@@ -267,8 +294,7 @@ impl Reader<'_> {
                 let (markets, carriers) = (self.markets()?, self.carriers()?);
                 let carrier = |row: usize| Carrier::from_code(carriers[row] as u16);
                 let key = |row: usize| layout.name(times[row], markets[row] as u16, carrier(row));
-                let typed = self.codes("carrier_typed", "a name", |text| Some(self.keys.typed(text)))?;
-                (rows.map(key).collect(), typed)
+                (rows.map(key).collect(), self.typed_names()?)
             }
             Kind::Reasons => {
                 let (accounts, outcomes) = (self.accounts()?, self.outcomes()?);
@@ -281,7 +307,7 @@ impl Reader<'_> {
     }
 
     /// The circumstances of each row as one word.
-    fn circumstances(&self, outcomes: &[u8]) -> Result<Vec<u32>, InputError> {
+    pub(crate) fn circumstances(&self, outcomes: &[u8]) -> Result<Vec<u32>, InputError> {
         let book = self.book();
         let rules = || (0..book.rule_count() as u32).map(|code| book.rule(RuleId(code)));
         let rule = self.known("rule", "a rule of the book", rules())?;

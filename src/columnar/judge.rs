@@ -4,6 +4,7 @@
 //! file and reads no clock. It refuses what cannot be read, by an [`InputError`] that names column, found and wanted.
 
 pub use crate::axis::{Cuts, TimeAxis, WindowEnds};
+pub use crate::carried::copies_schema;
 pub use crate::copies::{Copy, Subtractor};
 pub use crate::counts::Counts;
 pub use crate::fold::{Counter, Fate, Yield};
@@ -14,6 +15,7 @@ pub use crate::settings::{Identity, LaterRows, Unit};
 pub use crate::source::{Input, Source};
 pub use crate::verdicts::verdict_schema;
 
+use crate::carried;
 use crate::keys::{Keys, Layout, SharedKeys};
 use crate::partial::Wants;
 use crate::settings::Settings;
@@ -22,7 +24,7 @@ use arrow::array::{FixedSizeBinaryArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use std::sync::Arc;
 use vtr_kernel::Book;
-use vtr_kernel::calendar::Day;
+use vtr_kernel::calendar::{Day, FIRST_DAY, last_plausible_day, monday};
 use vtr_kernel::ladder::{Evidence, Terms};
 use vtr_kernel::money::Rates;
 use vtr_kernel::strays::LEAD_DAYS;
@@ -30,6 +32,7 @@ use vtr_kernel::windows;
 
 /// A set of rules and terms, owned: made once, used by any number of threads.
 ///
+/// # Examples
 /// ```
 /// use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 /// use std::sync::Arc;
@@ -130,6 +133,7 @@ impl Judge {
 
     /// A counter for one thread.
     ///
+    /// # Examples
     /// ```
     /// use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
     /// use arrow::datatypes::Int64Type;
@@ -180,6 +184,24 @@ impl Judge {
     /// The texts of all codes, once nothing more is counted.
     pub fn into_keys(self) -> Keys {
         self.keys.freeze(&self.settings.book, self.settings.axis)
+    }
+
+    /// Records of copies with texts for codes, for a worker who shares none; see [`copies_schema`].
+    pub fn copies_batch(&self, copies: &[Copy]) -> RecordBatch {
+        carried::batch(self, copies)
+    }
+
+    /// The records that another worker's [`Judge::copies_batch`] gave.
+    ///
+    /// # Errors
+    /// It has other columns, or a value of it is unknown to this judge.
+    pub fn copies(&self, batch: &RecordBatch) -> Result<Vec<Copy>, InputError> {
+        carried::copies(self, batch)
+    }
+
+    /// Whether a day can be a package's, or lie in the week of one.
+    pub(crate) fn is_plausible(&self, day: Day) -> bool {
+        (FIRST_DAY..=monday(last_plausible_day(self.settings.as_of)) + 6).contains(&day)
     }
 
     pub(crate) fn settings(&self) -> &Settings {

@@ -16,6 +16,7 @@
 
 pub mod asides;
 pub mod axis;
+mod carried;
 mod cells;
 pub mod choice;
 mod columns;

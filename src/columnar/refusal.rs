@@ -27,6 +27,7 @@ pub enum InputFault {
 
 /// Why Arrow data are refused. Nothing of a refused batch is judged or counted.
 ///
+/// # Examples
 /// ```
 /// use arrow::datatypes::DataType;
 /// use vtr_columnar::input::Column;

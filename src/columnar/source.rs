@@ -23,6 +23,7 @@ pub struct Source {
 
 /// The columns of an input, ready for its batches.
 ///
+/// # Examples
 /// ```
 /// use arrow::datatypes::{DataType, Field, Schema};
 /// use std::sync::Arc;

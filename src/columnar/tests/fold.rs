@@ -9,8 +9,11 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, Schema, TimeUnit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use vtr_columnar::choice::losers;
 use vtr_columnar::input::{Column, Kind as CellKind};
-use vtr_columnar::judge::{Counts, Identity, InputFault, Judge, Kind, Records, TimeAxis, Unit, verdict_schema};
+use vtr_columnar::judge::{
+    Counts, Identity, InputFault, Judge, Kind, Records, Source, TimeAxis, Unit, copies_schema, verdict_schema,
+};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, monday};
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
@@ -366,6 +369,44 @@ fn workers_without_common_codes_add_up_to_one() {
     }
     let summed: Vec<RecordBatch> = Kind::ALL.iter().flat_map(|kind| sum.batches(*kind).collect::<Vec<_>>()).collect();
     assert_eq!(summed, whole);
+}
+
+/// Which rows of several workers lose is settled by one who shares no codes with any of them.
+fn settled(pieces: &[&[Line]]) -> Vec<RecordBatch> {
+    let judge = the_judge();
+    let (mut sum, mut copies) = (judge.counts(), Vec::new());
+    for (file, piece) in (0..).zip(pieces) {
+        let worker = the_judge();
+        let batch = batch(piece, file as usize % 3);
+        let source = Arc::new(Source { file, ..Source::default() });
+        let mut counter = worker.counter();
+        counter.add(&worker.input_of(&batch.schema(), &source).unwrap(), &batch, &Records::From(1)).unwrap();
+        let sent = worker.copies_batch(&counter.take_copies());
+        assert_eq!(sent.schema(), copies_schema());
+        copies.extend(judge.copies(&sent).unwrap());
+        let counts = counter.counts();
+        Kind::ALL.iter().flat_map(|kind| counts.batches(*kind)).for_each(|batch| sum.merge(&batch).unwrap());
+    }
+    let (before, mut subtractor) = (copies.len(), judge.subtractor());
+    let lost = losers(copies, Unit::Package);
+    assert!(lost.len() * 3 > before, "many rows are copies: {} of {before}", lost.len());
+    lost.iter().for_each(|copy| {
+        subtractor.take_out(copy);
+    });
+    sum.take_out(subtractor);
+    Kind::ALL.iter().flat_map(|kind| sum.batches(*kind)).collect()
+}
+
+#[test]
+fn workers_without_common_codes_settle_their_copies() {
+    let lines = lines(6, 1_500);
+    // Each package counts once, however many files have it.
+    let whole = counted_elsewhere(&lines, &Kind::ALL);
+    assert_eq!(settled(&[&lines, &lines]), whole);
+    let (left, right) = lines.split_at(400);
+    let mut backwards = lines.clone();
+    backwards.reverse();
+    assert_eq!(settled(&[&backwards, right, left, right]), whole);
 }
 
 #[test]
