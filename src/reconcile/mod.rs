@@ -212,7 +212,8 @@ fn one_pull(
     let plan = judge_as_of(pulled_on, days)?;
     let kept = days.map(|days| days.widened(plan.copies_within_days));
     let (packages, evidence) = ours::packages(&plan, &Wanted::new(sellers, &listed, kept))?;
-    let judged = Judged { plan: &plan, packages: &packages, listed: &listed, evidence, pulled_on };
+    let with_lists = lists.iter().map(|list| list.seller.as_str()).collect();
+    let judged = Judged { plan: &plan, packages: &packages, listed: &listed, with_lists, evidence, pulled_on };
     let mut compared: Vec<Compared> = Vec::new();
     let mut placed = HashSet::new();
     for pulled in figures {
@@ -243,6 +244,8 @@ struct Judged<'a> {
     plan: &'a Plan,
     packages: &'a [Package],
     listed: &'a [(String, Listed)],
+    /// Sellers of whom there is a list of defects, be it empty.
+    with_lists: HashSet<&'a str>,
     evidence: Evidence,
     pulled_on: Option<Day>,
 }
@@ -281,7 +284,7 @@ impl Judged<'_> {
         let ours = self.counts(seller, &market.name, window, |package| package.day);
         let utc = self.counts(seller, &market.name, window, |package| package.utc_day);
         let (shipments, rate) = agreement(self.plan, figure, ours.as_ref());
-        let has_list = self.listed.iter().any(|(of, _)| of == seller);
+        let has_list = self.with_lists.contains(seller);
         Compared {
             seller: seller.to_owned(),
             marketplace: market.name.clone(),

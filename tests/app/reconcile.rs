@@ -208,6 +208,16 @@ fn an_incomplete_list_blames_nobody_for_what_it_lacks() {
 }
 
 #[test]
+fn an_empty_list_means_that_amazon_has_no_defects() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ours: Vec<Ours> = (0..20).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
+    ours.push(Ours::unscanned("D"));
+    let (_, json) = compared(folder.path(), &ours, &[], 21, 0, &[]);
+    let orders = &json["windows"][0]["orders"];
+    assert_eq!([&orders["both"], &orders["only_amazon"], &orders["only_ours"]], [0, 0, 1], "{json:#}");
+}
+
+#[test]
 fn differences_beyond_the_tolerance_fail_where_that_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let ours: Vec<Ours> = (0..100).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
