@@ -116,6 +116,9 @@ pub struct GenArgs {
     /// with one cause of difference planted, such as scan_unseen_by_amazon
     #[arg(long, value_name = "CAUSE", num_args = 0..=1, default_missing_value = "nothing")]
     pub amazon: Option<String>,
+    /// As the exports of sellers: confirmations, order reports, events, Orders API documents, a category map
+    #[arg(long, conflicts_with_all = ["format", "files", "sorted", "dirt", "amazon", "sample"])]
+    pub raw: bool,
     /// Threads; the bytes do not depend on it
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,

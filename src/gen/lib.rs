@@ -16,6 +16,7 @@ mod layout;
 mod numbers;
 mod package;
 mod places;
+mod raw;
 mod recipes;
 mod rows;
 mod sample;
@@ -72,6 +73,8 @@ pub struct GenOptions {
     pub dirt: u32,
     /// What Amazon's reports about the history differ by, if they are wanted.
     pub amazon: Option<Planted>,
+    /// Whether packages are written as the exports of sellers instead.
+    pub raw: bool,
     /// Threads, at least 1.
     pub threads: usize,
     /// Asked every few thousand rows; `false` ends the work with [`GenError::Stopped`].
@@ -124,6 +127,9 @@ pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
         as_text: options.format == Format::Csv,
         converts: false,
     };
+    if options.raw {
+        return raw_files(options, &factory, book, to);
+    }
     let files = write_all(options, &factory)?;
     let amazon = options.amazon.map(|planted| amazon::write(options, &factory, book, planted)).transpose()?;
     let added = amazon.map_or(0, |(_, added)| added);
@@ -133,6 +139,22 @@ pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
         as_of: world::date(to + SETTLED_DAYS),
         pulled_on: amazon.map(|(day, _)| world::date(day)),
     })
+}
+
+/// The packages as exports of sellers: by turns each seller keeps its files in one of three ways.
+fn raw_files(options: &GenOptions, factory: &package::Factory, book: &Book, to: i32) -> Result<Generated> {
+    let taken = ["confirm", "orders", "tracking"].map(|folder| options.out.join(folder));
+    if let Some(folder) = taken.iter().find(|folder| folder.exists()) {
+        let folder = folder.display();
+        return Err(GenError::Usage(format!("{folder} is there already, and histories do not mix; name a new folder")));
+    }
+    let habit = |seller: &str| match seller.bytes().map(u32::from).sum::<u32>() % 3 {
+        0 => Some(raw::Habit::OrdersApi),
+        _ => Some(raw::Habit::AfterShip),
+    };
+    let truths = if options.truth { raw::Truths::Written } else { raw::Truths::Left };
+    let (rows, files) = raw::write(factory, book, &options.out, &habit, &|_| true, truths)?;
+    Ok(Generated { rows, files, as_of: world::date(to + SETTLED_DAYS), pulled_on: None })
 }
 
 /// Writes every file, a thread taking the next one that nobody has; what a file holds follows from

@@ -9,6 +9,7 @@ use super::columns::Dictionaries;
 use super::dice::{Lottery, mix};
 use super::layout::{self, Cut};
 use super::package::{Factory, Parcel, Place};
+use super::raw::{self, Habit, Truths};
 use super::sellers::{Care, MOST_MARKETS, Offer, Seller, Sellers};
 use super::world::{Day, World, date, day, pool_index};
 use super::write::{self, Target};
@@ -160,6 +161,10 @@ const CONFIRMATIONS: [(&str, &str, &str); 4] = [
     ("A1QUICKPICKDE0", "DE", "2025-03"),
 ];
 
+/// Sellers whose packages of two months lie there as raw files, too, and how they keep them.
+const RAW: [(&str, Habit); 3] =
+    [("A1BRIGHTONTOYS", Habit::AfterShip), ("A1HOBBYTOKYO00", Habit::Japanese), ("A1EVERGREENUSA", Habit::OrdersApi)];
+
 /// Writes the sample into a folder.
 ///
 /// # Errors
@@ -202,6 +207,9 @@ pub fn sample(out: &Path, book: &Book) -> Result<Generated> {
         save(&path, &confirmation(&factory, seller, market, month))?;
         files.push(path);
     }
+    let habit = |seller: &str| RAW.iter().find(|(id, _)| *id == seller).map(|(_, habit)| *habit);
+    let months = |month: &str| ["2025-02", "2025-03"].contains(&month);
+    files.extend(raw::write(&factory, book, &out.join("raw"), &habit, &months, Truths::Left)?.1);
     let rates = out.join("eurofxref-hist.csv");
     save(&rates, &invented_rates(from - 7, to + SETTLED_DAYS))?;
     files.push(rates);

@@ -269,6 +269,7 @@ fn the_bytes_do_not_depend_on_threads() {
             dirt: 5,
             amazon: None,
             threads,
+            raw: false,
             go_on: || true,
         };
         let made = generate(&options, &book).unwrap();

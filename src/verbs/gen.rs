@@ -73,6 +73,7 @@ fn options(args: &GenArgs) -> Result<GenOptions> {
         sellers: args.sellers,
         truth: args.truth,
         sorted: args.sorted == GenOrder::Date,
+        raw: args.raw,
         dirt: if args.dirt { DIRT } else { 0 },
         amazon: args.amazon.as_deref().map(planted).transpose()?,
         threads: args.threads.unwrap_or(here),

@@ -36,6 +36,7 @@ pub fn plan(folder: &str, format: Format, settings: &[&str]) -> Plan {
         dirt: 0,
         amazon: None,
         threads: 1,
+        raw: false,
         go_on: || true,
     };
     let made = generate(&options, &book).unwrap_or_else(|error| panic!("{error}"));

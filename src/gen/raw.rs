@@ -1,0 +1,380 @@
+//! Raw files: the same packages as the exports of sellers, under Amazon's own headings and in the forms of tracking services.
+//!
+//! Facts are spread over files as they are in life: numbers in confirmations, promises and prices in order reports, scans in
+//! events, categories in a map; some sellers have documents of the Orders API instead. It leaves out what no such file can say.
+
+use super::dice::Dice;
+use super::package::{Factory, NEVER, Parcel, Place};
+use super::world::SECOND;
+use super::write;
+use crate::error::{GenError, Result};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use vtr_kernel::policy::{ListedPrices, Market};
+use vtr_kernel::{Book, Reason};
+
+/// How a seller keeps its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// Confirmations, order reports, AfterShip's events as lines.
+    AfterShip,
+    /// The same in the Japanese form, with EasyPost's events as pages.
+    Japanese,
+    /// Documents of the Orders API, and nothing else.
+    OrdersApi,
+}
+
+/// The head of the Japanese form, in Shift_JIS.
+const JAPANESE: &[u8] = include_bytes!("ship_confirm_jp.txt");
+const CONFIRMATION: &str =
+    "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\n";
+const ORDERS: &str = "order-id\torder-item-id\tpurchase-date\tpayments-date\tbuyer-email\tbuyer-name\tbuyer-phone-number\tsku\t\
+    product-name\tquantity-purchased\tcurrency\titem-price\titem-tax\tshipping-price\tshipping-tax\tship-service-level\t\
+    ship-service-name\trecipient-name\tship-address-1\tship-address-2\tship-address-3\taddress-type\tship-city\tship-state\t\
+    ship-postal-code\tship-country\titem-promotion-discount\titem-promotion-id\tship-promotion-discount\tship-promotion-id\t\
+    delivery-start-date\tdelivery-end-date\tdelivery-time-zone\tdelivery-Instructions\tsales-channel\tearliest-ship-date\t\
+    latest-ship-date\tearliest-delivery-date\tlatest-delivery-date\tis-business-order\tpurchase-order-number\t\
+    price-designation\tis-prime\tbuyer-company-name\tsignature-confirmation-recommended\n";
+const TRUTH: &str = "seller_id,marketplace,order_id,tracking_number,carrier,ship_service,shipped_at,promised_delivery_at,\
+    package_value,currency,product_category,first_scan_at,delivery_scan_at\n";
+
+/// Whether the truth is written, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truths {
+    /// `truth/packages.csv` with the facts that the files say together.
+    Written,
+    /// Nothing but the files.
+    Left,
+}
+
+/// Writes the raw files of the packages of some months; `habit` says which sellers are written, and how.
+pub fn write(
+    factory: &Factory,
+    book: &Book,
+    out: &Path,
+    habit: &dyn Fn(&str) -> Option<Habit>,
+    months: &dyn Fn(&str) -> bool,
+    truths: Truths,
+) -> Result<(u64, Vec<PathBuf>)> {
+    let mut all = Files { factory, out, files: BTreeMap::new(), written: Vec::new(), rows: 0 };
+    let mut categories: BTreeMap<String, ()> = BTreeMap::new();
+    let mut truth = String::from(TRUTH);
+    for (index, slice) in factory.slices.iter().enumerate().filter(|(_, slice)| months(&slice.name)) {
+        let mut dice = Dice::new(factory.seed, 61, index as u64, 0);
+        for row in 0..slice.rows() {
+            let parcel = factory.row(index, row);
+            let seller = factory.world.texts.seller.text(parcel.seller);
+            let name = factory.world.truth.marketplace.text(parcel.truth.market);
+            let market = book.markets().map(|(_, market)| market).find(|market| market.name == name);
+            let (Some(habit), Some(market), true) = (habit(seller), market, is_raw(&parcel)) else { continue };
+            let line = Line { parcel: &parcel, factory, market, seller, month: &slice.name };
+            match habit {
+                Habit::AfterShip => all.plain(&line, &mut dice),
+                Habit::Japanese => all.japanese(&line, &mut dice),
+                Habit::OrdersApi => all.document(&line),
+            }
+            if habit != Habit::OrdersApi {
+                categories.insert(format!("{seller},{},{}\n", line.sku(), quoted(line.category())), ());
+            }
+            if truths == Truths::Written {
+                truth += &line.truth();
+            }
+            all.rows += 1;
+        }
+        all.finish()?;
+    }
+    let map: String =
+        std::iter::once("seller_id,sku,product_category\n").chain(categories.keys().map(String::as_str)).collect();
+    all.save("categories.csv", map.as_bytes())?;
+    if truths == Truths::Written {
+        all.save("truth/packages.csv", truth.as_bytes())?;
+    }
+    Ok((all.rows, all.written))
+}
+
+/// Whether raw files can say what a package is.
+fn is_raw(parcel: &Parcel) -> bool {
+    let elsewhere = [Reason::NotOnMarketplace, Reason::FulfilledByMarketplace, Reason::Canceled];
+    matches!(parcel.truth.place, Place::Judged(reason) if !elsewhere.contains(&reason)) && parcel.shipped != NEVER
+}
+
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text.to_owned() }
+}
+
+fn json(text: &str) -> String {
+    let mut json = String::from("\"");
+    for sign in text.chars() {
+        match sign {
+            '"' | '\\' => json.extend(['\\', sign]),
+            sign if sign < ' ' => {
+                let _ = write!(json, "\\u{:04x}", u32::from(sign));
+            }
+            sign => json.push(sign),
+        }
+    }
+    json + "\""
+}
+
+/// RFC 3339 in UTC; empty where there is none.
+fn time(moment: i64) -> String {
+    let mut text = Vec::new();
+    write::time(moment, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn coins(hundredths: i64) -> String {
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
+}
+
+/// A package, and what surrounds it.
+struct Line<'a> {
+    parcel: &'a Parcel,
+    factory: &'a Factory<'a>,
+    market: &'a Market,
+    seller: &'a str,
+    month: &'a str,
+}
+
+impl Line<'_> {
+    fn number(&self) -> &str {
+        self.parcel.tracking.as_ref().map_or("", |number| number.as_str())
+    }
+
+    fn carrier(&self) -> &str {
+        self.factory.world.texts.carrier.text(self.parcel.carrier)
+    }
+
+    fn service(&self) -> &str {
+        self.factory.world.texts.service.text(self.parcel.service)
+    }
+
+    fn category(&self) -> &str {
+        self.factory.world.texts.category.text(self.parcel.category)
+    }
+
+    fn currency(&self) -> &str {
+        self.factory.world.texts.currency.text(self.parcel.currency)
+    }
+
+    fn country(&self) -> &str {
+        self.factory.world.texts.country.text(self.parcel.to)
+    }
+
+    /// The line of the order that the package holds.
+    fn item(&self) -> String {
+        let number = self
+            .parcel
+            .order
+            .as_str()
+            .bytes()
+            .filter(u8::is_ascii_digit)
+            .fold(0u64, |sum, digit| (sum * 10 + u64::from(digit - b'0')) % 9_999_999_999_967);
+        format!("{:014}", number * 10 + u64::from(self.parcel.package))
+    }
+
+    fn sku(&self) -> String {
+        let category = self.category().to_lowercase();
+        let letters: String =
+            category.chars().map(|sign| if sign.is_ascii_alphanumeric() { sign } else { '-' }).collect();
+        format!("SKU-{letters}")
+    }
+
+    /// Price and tax of the line: with tax where the store lists prices so.
+    fn prices(&self) -> (String, String) {
+        let Some(value) = self.parcel.value else { return (String::new(), String::new()) };
+        let tax = value / 5;
+        let price = if self.market.listed_prices == ListedPrices::WithTax { value + tax } else { value };
+        (coins(price), coins(tax))
+    }
+
+    fn truth(&self) -> String {
+        let cells = [
+            self.seller,
+            &self.market.name,
+            self.parcel.order.as_str(),
+            self.number(),
+            self.carrier(),
+            self.service(),
+            &time(self.parcel.shipped),
+            &time(self.parcel.promised),
+            &self.parcel.value.map_or(String::new(), coins),
+            self.currency(),
+            self.category(),
+            &time(self.parcel.first_scan),
+            &time(self.parcel.delivery),
+        ]
+        .map(quoted);
+        cells.join(",") + "\n"
+    }
+
+    /// Events: label, first scan, delivery.
+    fn events(&self, words: [&str; 3]) -> Vec<(String, String)> {
+        let moments = [self.parcel.shipped - 3_600 * SECOND, self.parcel.first_scan, self.parcel.delivery];
+        let all = moments.into_iter().zip(words).filter(|(moment, _)| *moment != NEVER);
+        all.map(|(moment, word)| (time(moment), word.to_owned())).collect()
+    }
+}
+
+/// The files of a month while they grow.
+struct Files<'a> {
+    factory: &'a Factory<'a>,
+    out: &'a Path,
+    files: BTreeMap<String, Vec<u8>>,
+    written: Vec<PathBuf>,
+    rows: u64,
+}
+
+impl Files<'_> {
+    fn add(&mut self, name: String, head: &[u8], text: &str) {
+        self.files.entry(name).or_insert_with(|| head.to_vec()).extend_from_slice(text.as_bytes());
+    }
+
+    /// A package as confirmation, order and events.
+    fn plain(&mut self, line: &Line, dice: &mut Dice) {
+        self.confirmation(line, "confirm", CONFIRMATION.as_bytes(), "", dice);
+        self.order(line);
+        let events: Vec<String> = line
+            .events(["InfoReceived", "InTransit", "Delivered"])
+            .into_iter()
+            .map(|(time, word)| format!("{{\"checkpoint_time\":{},\"tag\":{}}}", json(&time), json(&word)))
+            .collect();
+        if !line.number().is_empty() {
+            let document = format!(
+                "{{\"tracking_number\":{},\"slug\":null,\"checkpoints\":[{}]}}\n",
+                json(line.number()),
+                events.join(",")
+            );
+            self.add(format!("tracking/aftership_{}_{}.jsonl", line.seller, line.month), b"", &document);
+        }
+    }
+
+    fn japanese(&mut self, line: &Line, dice: &mut Dice) {
+        let head = JAPANESE.trim_ascii_end();
+        self.confirmation(line, "confirm_jp", &[head, b"\r\n"].concat(), "\t", dice);
+        self.order(line);
+        let events: Vec<String> = line
+            .events(["pre_transit", "in_transit", "delivered"])
+            .into_iter()
+            .map(|(time, word)| {
+                format!("{{\"datetime\":{},\"status\":{},\"status_detail\":null}}", json(&time), json(&word))
+            })
+            .collect();
+        if !line.number().is_empty() {
+            let document = format!(
+                "{{\"tracking_code\":{},\"carrier\":null,\"tracking_details\":[{}]}},\n",
+                json(line.number()),
+                events.join(",")
+            );
+            self.add(
+                format!("tracking/easypost_{}_{}.json", line.seller, line.month),
+                b"{\"trackers\": [\n",
+                &document,
+            );
+        }
+    }
+
+    /// A confirmation, sometimes in two writes: a wrong number that is replaced, blanks that keep what was there, and a number
+    /// that is taken back.
+    fn confirmation(&mut self, line: &Line, folder: &str, head: &[u8], behind: &str, dice: &mut Dice) {
+        let name = |part: &str| format!("{folder}/{}_{}_{}{part}.txt", line.seller, line.market.name, line.month);
+        let (carrier, number, service) = (line.carrier(), line.number(), line.service());
+        let shipped = time(line.parcel.shipped);
+        let row = |code: &str, carrier: &str, number: &str, service: &str, shipped: &str| {
+            let (order, item) = (line.parcel.order.as_str(), line.item());
+            format!("{order}\t{item}\t1\t{shipped}\t{code}\t{carrier}\t{number}\t{service}{behind}\n")
+        };
+        let whole = row("Other", carrier, number, service, &shipped);
+        match dice.below(100) {
+            _ if number.is_empty() && dice.below(3) == 0 => {
+                self.add(name("-a"), head, &row("Other", carrier, "TO FOLLOW", service, &shipped));
+                self.add(name("-b"), head, &row("Other", carrier, "NULL", service, &shipped));
+            }
+            0..=4 if !number.is_empty() => {
+                self.add(name("-a"), head, &row("Other", "Pending", "000000", service, &shipped));
+                self.add(name("-b"), head, &whole);
+            }
+            5..=8 => {
+                self.add(name("-a"), head, &whole);
+                self.add(name("-b"), head, &row("", "", "", "", ""));
+            }
+            _ => self.add(name("-a"), head, &whole),
+        }
+    }
+
+    fn order(&mut self, line: &Line) {
+        let ((price, tax), ordered) = (line.prices(), time(line.parcel.shipped - 86_400 * SECOND));
+        let is_blank = price.is_empty();
+        let zero = if is_blank { "" } else { "0.00" };
+        let (order, item, sku) = (line.parcel.order.as_str(), line.item(), line.sku());
+        let promised = time(line.parcel.promised);
+        let text = format!(
+            "{order}\t{item}\t{ordered}\t{ordered}\t\t\t\t{sku}\tGoods\t1\t{}\t{price}\t{tax}\t{zero}\t{zero}\tStandard\
+             \t\t\t\t\t\t\t\t\t\t{}\t\t\t\t\t\t\t\t\t{}\t\t\t\t{promised}\tfalse\t\t\tfalse\t\tfalse\n",
+            line.currency(),
+            line.country(),
+            line.market.title,
+        );
+        // Amazon writes these reports in windows-1252; every sign here is in both.
+        self.add(format!("orders/{}_{}_{}.txt", line.seller, line.market.name, line.month), ORDERS.as_bytes(), &text);
+    }
+
+    fn document(&mut self, line: &Line) {
+        let parcel = line.parcel;
+        let (status, changed) = match (parcel.first_scan, parcel.delivery) {
+            (NEVER, NEVER) => ("SHIPPED", parcel.shipped),
+            (first, NEVER) => ("IN_TRANSIT", first),
+            (_, delivered) => ("DELIVERED", delivered),
+        };
+        let word = |text: &str| if text.is_empty() { "null".to_owned() } else { json(text) };
+        let (value, currency) = (parcel.value.map_or(String::new(), coins), word(line.currency()));
+        let text = format!(
+            "{{\"orderId\":{},\"createdTime\":{},\"lastUpdatedTime\":{},\"programs\":[],\"salesChannel\":{{\"channelName\":\"AMAZON\",\
+             \"marketplaceId\":{}}},\"recipient\":{{\"deliveryAddress\":{{\"countryCode\":{}}}}},\"proceeds\":{{\"grandTotal\":\
+             {{\"currencyCode\":{currency}}},\"breakdowns\":[{{\"type\":\"ITEM\",\"subtotal\":{{\"amount\":{},\"currencyCode\":{currency}}}}}]}},\
+             \"fulfillment\":{{\"fulfillmentStatus\":\"SHIPPED\",\"fulfilledBy\":\"MERCHANT\",\"deliverByWindow\":{{\"latestDateTime\":{}}}}},\
+             \"packages\":[{{\"packageReferenceId\":\"{}\",\"createdTime\":{},\"packageStatus\":{{\"status\":\"{status}\"}},\"carrier\":{},\
+             \"shipTime\":{},\"shippingService\":{},\"trackingNumber\":{},\"shipFromAddress\":{{\"countryCode\":{}}}}}]}},\n",
+            json(parcel.order.as_str()),
+            json(&time(parcel.shipped - 86_400 * SECOND)),
+            json(&time(changed)),
+            json(line.market.ids.first().map_or("", String::as_str)),
+            word(line.country()),
+            word(&value),
+            word(&time(parcel.promised)),
+            parcel.package.max(1),
+            json(&time(if parcel.added == NEVER { parcel.shipped } else { parcel.added })),
+            word(line.carrier()),
+            json(&time(parcel.shipped)),
+            word(line.service()),
+            word(line.number()),
+            word(self.factory.world.texts.country.text(parcel.from)),
+        );
+        self.add(format!("orders_api/{}_{}.json", line.seller, line.month), b"{\"orders\": [\n", &text);
+    }
+
+    /// Writes the files of the month.
+    fn finish(&mut self) -> Result<()> {
+        for (name, mut bytes) in std::mem::take(&mut self.files) {
+            if name.ends_with(".json") {
+                // A list ends without a comma.
+                bytes.truncate(bytes.len() - 2);
+                bytes.extend_from_slice(b"\n]}\n");
+            }
+            self.save(&name, &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
+        let path = self.out.join(name);
+        let failed = |error| GenError::failed(format!("cannot write {}", path.display()), error);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        std::fs::write(&path, bytes).map_err(failed)?;
+        self.written.push(path);
+        Ok(())
+    }
+}
