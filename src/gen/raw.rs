@@ -74,7 +74,7 @@ pub fn write(
                 Habit::Japanese => all.japanese(&line, &mut dice),
                 Habit::OrdersApi => all.document(&line),
             }
-            if habit != Habit::OrdersApi {
+            if habit != Habit::OrdersApi && !line.category().is_empty() {
                 categories.insert(format!("{seller},{},{}\n", line.sku(), quoted(line.category())), ());
             }
             if truths == Truths::Written {
@@ -228,7 +228,16 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn add(&mut self, name: String, head: &[u8], text: &str) {
-        self.files.entry(name).or_insert_with(|| head.to_vec()).extend_from_slice(text.as_bytes());
+        // Confirmations of the Japanese form are written in Shift_JIS and order reports in windows-1252; a sign that these do
+        // not have is written as a question mark, as spreadsheets do.
+        let encoding = match name.split('/').next() {
+            Some("confirm_jp") => encoding_rs::SHIFT_JIS,
+            Some("orders") => encoding_rs::WINDOWS_1252,
+            _ => encoding_rs::UTF_8,
+        };
+        let known = |sign: char| !encoding.encode(sign.encode_utf8(&mut [0; 4])).2;
+        let text: String = text.chars().map(|sign| if sign.is_ascii() || known(sign) { sign } else { '?' }).collect();
+        self.files.entry(name).or_insert_with(|| head.to_vec()).extend_from_slice(&encoding.encode(&text).0);
     }
 
     /// A package as confirmation, order and events.
@@ -316,7 +325,6 @@ impl Files<'_> {
             line.country(),
             line.market.title,
         );
-        // Amazon writes these reports in windows-1252; every sign here is in both.
         self.add(format!("orders/{}_{}_{}.txt", line.seller, line.market.name, line.month), ORDERS.as_bytes(), &text);
     }
 
@@ -376,5 +384,62 @@ impl Files<'_> {
         std::fs::write(&path, bytes).map_err(failed)?;
         self.written.push(path);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Format, GenOptions, generate};
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_package_of_the_truth_stands_in_the_files_of_its_seller() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = GenOptions {
+            rows: 3_000,
+            seed: 7,
+            out: folder.path().to_path_buf(),
+            format: Format::Parquet,
+            files: None,
+            from: "2025-01-01".parse().unwrap(),
+            to: "2025-03-31".parse().unwrap(),
+            sellers: Some(40),
+            truth: true,
+            sorted: true,
+            raw: true,
+            dirt: 0,
+            threads: 1,
+            go_on: || true,
+        };
+        let book = vtr_kernel::load::embedded().unwrap();
+        let made = generate(&options, &book).unwrap();
+        let truth = std::fs::read_to_string(folder.path().join("truth/packages.csv")).unwrap();
+        assert_eq!(truth.lines().count() as u64, made.rows + 1);
+        let mut texts = std::collections::HashMap::new();
+        for path in &made.files {
+            let name = path.strip_prefix(folder.path()).unwrap().display().to_string();
+            let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
+            if name.ends_with(".txt") {
+                let widths: BTreeSet<usize> = text.lines().map(|line| line.split('\t').count()).collect();
+                assert_eq!(widths.len(), 1, "{name}");
+            }
+            texts.insert(name, text);
+        }
+        let (mut api, mut files) = (0, 0);
+        for line in truth.lines().skip(1) {
+            let cells: Vec<&str> = line.split(',').collect();
+            let stands = |folder: &str| {
+                let own = texts.iter().filter(|(name, _)| name.starts_with(folder) && name.contains(cells[0]));
+                own.into_iter().any(|(_, text)| text.contains(cells[2]))
+            };
+            match (stands("orders_api/"), stands("confirm/"), stands("orders/")) {
+                (true, false, false) => api += 1,
+                (false, true, true) => files += 1,
+                other => panic!("{line}: {other:?}"),
+            }
+        }
+        assert!(api > 100 && files > 100, "{api} {files}");
+        assert!(generate(&options, &book).is_err(), "histories do not mix");
     }
 }
