@@ -389,7 +389,6 @@ impl Files<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::{Format, GenOptions, generate};
     use std::collections::BTreeSet;
 
@@ -408,6 +407,7 @@ mod tests {
             truth: true,
             sorted: true,
             raw: true,
+            amazon: None,
             dirt: 0,
             threads: 1,
             go_on: || true,

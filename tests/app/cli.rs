@@ -24,7 +24,7 @@ const GOOD: &str = "A1,DE,305-1,DHL,00340434161094022115,2025-06-05,2025-06-03T1
 #[test]
 fn the_jobs_of_the_repository_run_as_they_stand() {
     let out = tempfile::tempdir().unwrap();
-    for name in ["weekly", "backfill", "format-evidence"] {
+    for name in ["weekly", "backfill", "format-evidence", "assemble"] {
         let target = out.path().join(name);
         ok(&[
             "run",
