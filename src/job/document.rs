@@ -189,13 +189,23 @@ impl Document {
         Ok(())
     }
 
-    /// Sets a key to a text or number, whatever TOML would make of it.
+    /// Sets a key to a text, a number or a list of them, whatever TOML would make of it.
     pub fn give(&mut self, key: &str, value: Value, option: &str) {
-        let typed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let leaf = |value: Value| {
+            let typed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            Content::Leaf(value, Some(typed))
+        };
+        let at = Origin::Given(option.to_owned());
+        let content = match value {
+            Value::Array(items) => {
+                Content::List(items.into_iter().map(|item| Node { at: at.clone(), content: leaf(item) }).collect())
+            }
+            value => leaf(value),
+        };
         if self.set(key, "", option).is_ok()
             && let Some(node) = self.find_mut(key)
         {
-            node.content = Content::Leaf(value, Some(typed));
+            node.content = content;
         }
     }
 

@@ -10,6 +10,7 @@ pub mod digest;
 mod document;
 mod inputs;
 pub mod plan;
+mod published;
 mod quantity;
 mod range;
 mod reports;

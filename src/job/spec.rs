@@ -3,6 +3,7 @@
 //! These types are the one list of its keys: reading, the JSON Schema and the digest are made from
 //! them. They hold what was written and resolve nothing; a wrong key or type never gets here.
 
+pub use super::published::{CheckKind, CheckLevel, CheckSpec, Direction, SinkFormat, SinkKind, SinkSpec};
 pub use super::reports::ReconcileSpec;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -541,123 +542,6 @@ pub enum Size {
     Text(String),
 }
 
-/// A check of the tables before they are published.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CheckSpec {
-    /// Its name, as reports show it.
-    pub name: String,
-    /// What is checked.
-    pub kind: CheckKind,
-    /// What follows if it does not hold.
-    #[serde(default)]
-    pub level: CheckLevel,
-    /// The most that is borne, such as "5%" or 0; what it counts, and the default, depend on the kind.
-    pub at_most: Option<Scalar>,
-    /// For `rate_jump`: "falls" (default), or "both" for rises too.
-    pub direction: Option<Direction>,
-    /// For `rate_jump`: sellers with fewer eligible packages in a marketplace, before or after, are left out; default: 1.
-    #[schemars(range(min = 1))]
-    pub min_eligible: Option<u64>,
-}
-
-/// What a check looks at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckKind {
-    /// How far the number of judged packages moved in weeks that were final already, as a share of the published number; default: "20%".
-    RowTotals,
-    /// Sellers of the published weeks that would no longer be there, as a number or a share; default: 0.
-    SellersVanished,
-    /// How far a seller's rate in a marketplace fell over weeks that were final already, in points of percent; default: "10%".
-    RateJump,
-    /// Weeks without data between the first and the last; default: 0.
-    WeeksMissing,
-    /// Share of judged packages whose carrier the book does not know; default: "5%".
-    UnknownCarriers,
-}
-
-impl CheckKind {
-    /// Its name in jobs and reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            CheckKind::RowTotals => "row_totals",
-            CheckKind::SellersVanished => "sellers_vanished",
-            CheckKind::RateJump => "rate_jump",
-            CheckKind::WeeksMissing => "weeks_missing",
-            CheckKind::UnknownCarriers => "unknown_carriers",
-        }
-    }
-}
-
-/// Which moves of a rate count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Direction {
-    /// Only falls.
-    #[default]
-    Falls,
-    /// Falls and rises.
-    Both,
-}
-
-/// What follows if a check does not hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum CheckLevel {
-    /// Nothing is published.
-    #[default]
-    Fail,
-    /// It is said, and published all the same.
-    Warn,
-}
-
-/// A place where dashboards read: a replica of what is published.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SinkSpec {
-    /// Its name: small letters, digits, `_` and `-`.
-    pub name: String,
-    /// What it is.
-    pub kind: SinkKind,
-    /// The tables that it holds; default: all that are published.
-    #[serde(default)]
-    #[schemars(schema_with = "tables")]
-    pub tables: Option<Vec<String>>,
-    /// Of `postgres`: the schema that is the sink's own; default: vtr. The connection comes from PGHOST, PGUSER, PGPASSFILE and their like or from VTR_SINK_NAME_URL, never from the job.
-    pub schema: Option<String>,
-    /// Of `files`: the folder, relative to the job file, or a URI.
-    pub path: Option<String>,
-    /// Of `files`: how tables are written.
-    pub format: Option<SinkFormat>,
-    /// Of `files`: whether each table is one file; default: one a week.
-    pub flat: Option<bool>,
-    /// Of `files` as CSV: whether texts that a spreadsheet would run as a formula get an apostrophe; default: true.
-    pub defuse: Option<bool>,
-}
-
-/// What a sink is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SinkKind {
-    /// A schema of a PostgreSQL database.
-    Postgres,
-    /// A folder of plain files.
-    Files,
-}
-
-/// How a sink of plain files writes them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SinkFormat {
-    /// Comma-separated text with headings, UTF-8.
-    Csv,
-    /// Apache Parquet.
-    Parquet,
-    /// One JSON object a line.
-    Jsonl,
-}
-
 fn today() -> String {
     "today".into()
 }
@@ -692,7 +576,7 @@ fn constants(generator: &mut SchemaGenerator) -> Schema {
     by_column(&generator.subschema_for::<Scalar>())
 }
 
-fn tables(_: &mut SchemaGenerator) -> Schema {
+pub(super) fn tables(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = crate::schema::Table::ALL.iter().map(|table| table.name()).collect();
     json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
 }

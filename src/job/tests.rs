@@ -245,6 +245,8 @@ fn what_joins_inputs_is_checked_before_any_file_is() {
             "name = \"j\"\n[output]\npath = \"out\"\n[[input]]\nkind = \"amazon.ship_confirm\"\npath = \"c.txt\"\n";
         Case::new(&format!("{job}{more}"))
     };
+    const EVENTS: &str =
+        "name = \"j\"\n[output]\npath = \"out\"\n[[input]]\nkind = \"aftership\"\npath = \"t.jsonl\"\n";
     let seller = "[input.constants]\nseller_id = \"S\"\nmarketplace = \"DE\"\n";
     let plan = confirm(seller).load().unwrap_or_else(|error| panic!("{error}"));
     let assemble = plan.assemble.as_ref().unwrap();
@@ -259,9 +261,10 @@ fn what_joins_inputs_is_checked_before_any_file_is() {
         (confirm(seller).set("assemble.unseen=[\"upps\"]"), "the book knows no carrier"),
         (confirm(seller).set("assemble.event_window=[5, -5]"), "event_window"),
         (confirm(seller).set("assemble.path=out"), "the output's own"),
-        (confirm(seller).set("limits.events_cover=much"), "much"),
+        (confirm(seller).set("limits.events_cover=much"), "limits.events_cover"),
         (confirm(seller).set("input.0.role=orders").set("input.0.fold=confirmations"), "`fold`"),
-        (confirm(seller).set("input.0.role=events"), "no input makes packages"),
+        (confirm(seller).set("input.0.role=events"), "nothing of this input says `occurred_at`"),
+        (Case::new(EVENTS), "no input makes packages"),
         (Case::new(JOB).set("input.0.match=order_id"), "`match` has no effect"),
         (Case::new(JOB).set("assemble.path=p"), "[assemble] has no effect"),
         (Case::new(JOB).set("input.0.columns.status=state"), "`status` is of inputs that are joined"),

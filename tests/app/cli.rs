@@ -192,7 +192,12 @@ fn the_book_is_shown_checked_and_compared() {
     let rules = fs::read_to_string(&policy).unwrap();
     fs::write(&policy, rules.replacen("at_least = \"0.95\"", "at_least = \"0.96\"", 1)).unwrap();
     let shown = book.display().to_string();
+    let out = folder.path().join("out").display().to_string();
     ok(&["book", "check", &shown]);
+    for books in [vec!["--book", "embedded"], vec!["--book", &shown], vec!["--book", "embedded", "--book", &shown]] {
+        let planned = ok(&[vec!["plan", "jobs/weekly.toml", "--out", &out], books.clone()].concat());
+        assert!(planned.contains("shipments"), "{books:?}: {planned}");
+    }
     assert!(ok(&["book", "diff", "embedded", &shown]).contains("0.96"));
     fs::write(&policy, rules.replacen("scans = 1", "scans = 7\nscan = 1", 1)).unwrap();
     let said = fails(2, &["book", "check", &shown]);
