@@ -13,7 +13,7 @@ use crate::tell::report::{RunReport, grouped};
 use std::collections::BTreeSet;
 use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::date_from_day;
-use vtr_kernel::reason::{COUNT, Reason};
+use vtr_kernel::reason::{COUNT, Reason, TABLE};
 use vtr_kernel::text::shown;
 
 /// A report that names the plan and holds no figures yet.
@@ -140,6 +140,7 @@ pub(crate) fn facts(
     warnings.extend(set_aside.iter().map(SetAside::sentence));
     report.set_aside = set_aside;
     report.warnings.extend(warnings.iter().cloned());
+    report.warnings.extend(after_today(plan, folded));
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
     report.rejected_values =
         rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
@@ -177,17 +178,17 @@ pub(crate) fn not_judged(absent: &scan::NotJudged, files: usize) -> String {
 
 /// Defects from which on one reason for nearly all of them is rather a fault of the inputs.
 const MANY_DEFECTS: u64 = 200;
+/// As many suffice where no package at all is valid.
+const FEW_DEFECTS: u64 = 5;
 
 /// That more than 95 % of many defects have one reason.
-fn one_reason(folded: &Folded) -> Option<String> {
-    let mut reasons = [0; COUNT];
-    for counts in &folded.files {
-        reasons.iter_mut().zip(counts.tally.reasons).for_each(|(all, own)| *all += own);
-    }
+fn one_reason(reasons: &[u64; COUNT], valid: u64) -> Option<String> {
     let defects = || Reason::defects().map(|reason| (reasons[reason as usize], reason));
     let all: u64 = defects().map(|(count, _)| count).sum();
     let (most, reason) = defects().max_by_key(|(count, _)| *count)?;
-    let is_one = all >= MANY_DEFECTS && u128::from(most) * 100 > u128::from(all) * 95;
+    let is_one = u128::from(most) * 100 > u128::from(all) * 95;
+    // Where no package is valid, also a few are enough to ask whether a column is empty or mapped wrongly.
+    let is_one = is_one && (all >= MANY_DEFECTS || valid == 0 && all >= FEW_DEFECTS);
     is_one.then(|| {
         format!(
             "{} of {} defects have one reason, {} ({}): look at some of them (`vtr defects`) before trusting the rate, the \
@@ -198,6 +199,46 @@ fn one_reason(folded: &Folded) -> Option<String> {
             reason.entry().meaning
         )
     })
+}
+
+/// That no package counts, and why; a run without a rate must not look like one without a problem.
+fn nothing_counts(reasons: &[u64; COUNT], total: &Sums) -> Option<String> {
+    if total.valid + total.defect > 0 {
+        return None;
+    }
+    let most = TABLE.iter().max_by_key(|entry| reasons[entry.reason as usize])?;
+    let count = reasons[most.reason as usize];
+    (count > 0).then(|| {
+        format!(
+            "no package counts for a rate: {} are exempt and {} out of scope, {} of them for {} ({}); if that is not what you \
+             expect, look at one with `vtr explain`",
+            grouped(total.exempt),
+            grouped(total.out_of_scope),
+            grouped(count),
+            most.reason.name(),
+            most.meaning
+        )
+    })
+}
+
+/// That times lie after the day of the run itself, which nobody can have recorded; known of text files.
+fn after_today(plan: &Plan, folded: &Folded) -> Option<String> {
+    let today = plan.began_on();
+    let later = folded.files.iter().filter_map(|counts| counts.tally.later).filter(|later| later.until > today);
+    let later: Vec<_> = later.collect();
+    let first = later.iter().map(|later| later.first).min()?;
+    (plan.as_of >= today).then(|| {
+        format!(
+            "times of rows in {} lie after today (the first of them on a package of {}); they count as unknown: look for day and \
+             month swapped, or a wrong century",
+            words_of_files(later.len()),
+            date_from_day(first)
+        )
+    })
+}
+
+fn words_of_files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
 /// What a reader of the figures should know, in sentences that do not change between equal runs.
@@ -211,7 +252,20 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
             total.after_as_of, total.read
         ));
     }
-    warnings.extend(one_reason(folded));
+    let mut reasons = [0; COUNT];
+    for counts in &folded.files {
+        reasons.iter_mut().zip(counts.tally.reasons).for_each(|(all, own)| *all += own);
+    }
+    warnings.extend(one_reason(&reasons, total.valid));
+    warnings.extend(nothing_counts(&reasons, total));
+    if total.superseded > 0 && u128::from(total.superseded) * 2 > u128::from(total.read) {
+        warnings.push(format!(
+            "{} of {} rows are superseded by newer copies of the same package; if they are packages of their own, the columns \
+             of order and package are mapped wrongly, or filled with a constant",
+            grouped(total.superseded),
+            grouped(total.read)
+        ));
+    }
     if folded.unpriced > 0 {
         warnings.push(format!(
             "{} packages fall under a rule that asks for their value, but value, currency or rate is unknown; give \

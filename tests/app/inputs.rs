@@ -219,3 +219,44 @@ fn orders_that_a_spreadsheet_wrapped_are_found_as_the_tables_show_them() {
     let other = vtr_in(folder.path(), &["explain", "job.toml", "--seller", "A1", "--order", "305-8"]);
     assert_eq!(other.status.code(), Some(3));
 }
+
+/// Runs `rows` of scanned packages and gives what is said on stderr.
+fn warned(rows: &str, extra: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let heads =
+        "seller_id,marketplace,order_id,carrier,tracking_number,package_value,promised_delivery_at,first_scan_at\n";
+    std::fs::write(folder.path().join("rows.csv"), format!("{heads}{rows}")).unwrap();
+    let job = format!("name = \"w\"\n{extra}\n[[input]]\npath = \"rows.csv\"\n[output]\npath = \"out\"\n");
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    let ran = vtr_in(folder.path(), &["run", "job.toml"]);
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    for filter in [["--seller", "a1"], ["--seller", "NOPE"], ["--category", "Nonsense"], ["--marketplace", "NL"]] {
+        let args = [&["worklist", "out"][..], &filter].concat();
+        assert_eq!(vtr_in(folder.path(), &args).status.code(), Some(2), "{args:?}");
+        if filter[0] != "--category" {
+            let args = [&["report", "out", "-o", "page.html"][..], &filter].concat();
+            assert_eq!(vtr_in(folder.path(), &args).status.code(), Some(2), "{args:?}");
+        }
+    }
+    text(&ran.stderr)
+}
+
+#[test]
+fn a_figure_that_nobody_meant_is_warned_of_however_few_rows_there_are() {
+    let rows = |row: &dyn Fn(usize) -> String| (0..30).map(row).collect::<String>();
+    let past = "as_of = \"2025-06-30\"";
+    let sound = |at: usize| format!("A1,DE,305-{at},DHL Paket,00340434161094022115,45.00,2025-06-05,2025-06-03\n");
+    let said = warned(&rows(&sound), past);
+    assert!(
+        !said.contains("have one reason") && !said.contains("no package counts") && !said.contains("superseded by")
+    );
+    let said = warned(&rows(&|at| format!("A1,DE,305-{at},DHL Paket,,45.00,2025-06-05,2025-06-03\n")), past);
+    assert!(said.contains("30 of 30 defects have one reason, tracking_missing"), "{said}");
+    let said = warned(&rows(&|at| sound(at).replace("45.00", "-45.00")), past);
+    assert!(said.contains("no package counts for a rate: 30 are exempt and 0 out of scope"), "{said}");
+    let said = warned(&rows(&|at| sound(at).replace(&format!("305-{at},"), "305-1,")), past);
+    assert!(said.contains("29 of 30 rows are superseded by newer copies"), "{said}");
+    // Today, whatever it is, nobody has scanned a package in 2090.
+    let said = warned(&rows(&|at| sound(at).replace("2025-06-03", "2090-06-03")), "as_of = \"today\"");
+    assert!(said.contains("times of rows in 1 file lie after today"), "{said}");
+}
