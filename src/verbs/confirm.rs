@@ -102,7 +102,9 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     let manifest = published::version(store.as_ref(), Table::Defects, None)?;
     let source = Source { store: store.as_ref(), manifest: &manifest };
     let scope = report::scope(&args.seller, &args.marketplace, &plan.book)?;
-    let (accounts, _) = model::accounts(&source, &scope)?;
+    report::refuse_unknown(&source, &args.seller, &args.category, &plan.book)?;
+    let (accounts, empty) = model::accounts(&source, &scope)?;
+    report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked = args.category.iter().cloned().collect();
     let categories = Some(&asked).filter(|_| !args.category.is_empty());
     let work = work::work(&source, &scope, &accounts, categories, &|_| usize::MAX)?;

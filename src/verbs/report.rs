@@ -3,11 +3,12 @@
 //! It turns options into what `pages` is asked for, and puts whole files in place; it reads no table itself. It fails
 //! where the output has no such version or table, an option is not understood, or a file cannot be written.
 
-use super::published;
+use super::{filters, published};
 use crate::cli::{ReportArgs, SplitBy};
 use crate::error::{Error, Result};
 use crate::job::{self, shelf, spec::Size};
 use crate::pages::levers::Event;
+use crate::pages::model;
 use crate::pages::read::{Scope, Source};
 use crate::pages::words::Names;
 use crate::pages::{self, MOST_WEEKS, Page, Request};
@@ -36,6 +37,9 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let names = Names::of(&book);
     let source = Source { store: store.as_ref(), manifest: &manifest };
     let request = request(args, &book)?;
+    refuse_unknown(&source, &args.seller, &[], &book)?;
+    let (accounts, empty) = model::accounts(&source, &request.scope)?;
+    refuse_empty(accounts.len() + empty, &request.scope)?;
     let target = args.target.as_deref();
     if let Some(asked) = &args.appeal {
         let (scope, category) = appealed(asked, &book)?;
@@ -88,6 +92,34 @@ pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result
         |values: &[String]| (!values.is_empty()).then(|| Arc::new(values.iter().cloned().collect::<BTreeSet<_>>()));
     let markets: Vec<String> = marketplaces.iter().map(|text| marketplace(text, book)).collect::<Result<_>>()?;
     Ok(Scope { sellers: of(sellers), markets: of(&markets) })
+}
+
+/// Refuses sellers, marketplaces and categories of which nothing is published: a mistyped one must not read as an
+/// all-clear.
+///
+/// # Errors
+/// [`Error::Usage`] with what is known; a table cannot be read.
+pub fn refuse_unknown(source: &Source, sellers: &[String], categories: &[String], book: &Book) -> Result<()> {
+    let published = filters::Published { store: source.store, manifest: source.manifest };
+    let none = filters::Asked { seller: None, marketplace: None, carrier: None, category: None, programme: None };
+    for seller in sellers {
+        filters::Filters::of(&filters::Asked { seller: Some(seller), ..none }, book, &published)?;
+    }
+    for category in categories {
+        filters::Filters::of(&filters::Asked { category: Some(category), ..none }, book, &published)?;
+    }
+    Ok(())
+}
+
+/// Refuses marketplaces in which no account was ever judged.
+///
+/// # Errors
+/// [`Error::Usage`].
+pub fn refuse_empty(accounts: usize, scope: &Scope) -> Result<()> {
+    if accounts > 0 || scope.markets.is_none() {
+        return Ok(());
+    }
+    Err(Error::Usage("--marketplace: no account is published of it; `vtr health` lists those that are".into()))
 }
 
 fn marketplace(text: &str, book: &Book) -> Result<String> {

@@ -66,7 +66,9 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     let book = shelf::book(&[])?;
     let names = Names::of(&book);
     let scope = report::scope(&args.seller, &args.marketplace, &book)?;
-    let (accounts, _) = model::accounts(&source, &scope)?;
+    report::refuse_unknown(&source, &args.seller, &args.category, &book)?;
+    let (accounts, empty) = model::accounts(&source, &scope)?;
+    report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked: BTreeSet<String> = args.category.iter().cloned().collect();
     let cap = if format == Format::Table { 0 } else { usize::MAX };
     let work = work::work(&source, &scope, &accounts, Some(&asked).filter(|asked| !asked.is_empty()), &|_| cap)?;
