@@ -12,7 +12,7 @@ use super::typed::{BARE, instant};
 use super::{Context, Tally, documents, exchange, writes};
 use crate::error::Result;
 use std::ops::Range;
-use vtr_kernel::calendar::Micros;
+use vtr_kernel::calendar::{Micros, Zone};
 use vtr_kernel::facts::OrderState;
 use vtr_kernel::instant::Moment;
 use vtr_kernel::number::cleaned;
@@ -108,7 +108,7 @@ fn of_seller(
     let is_canceled = |text: &str| words.order_state(Some(text)).meaning() == OrderState::Canceled;
     let marketplace = own.iter().chain(side).rev().find_map(|row| row.text(Field::Marketplace));
     let store = pack::store(
-        &context.book,
+        context.book,
         own.iter().rev().find_map(|row| row.text(Field::Marketplace)).or(marketplace),
         &context.utc,
     );
@@ -309,23 +309,10 @@ fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
     packages
 }
 
-/// A package with what its orders lend it.
-fn package<'a>(
-    context: &'a Context,
-    made: &Made<'a>,
-    orders: &[&Order<'a>],
-    marketplace: Option<&'a str>,
-    mut notes: Notes,
-    is_canceled: &dyn Fn(&str) -> bool,
-) -> Pack<'a> {
+/// The texts of a package: its own, and what its orders lend where it has none.
+fn texts<'a>(made: &Made<'a>, orders: &[&Order<'a>]) -> [Option<&'a str>; TEXTS.len()] {
     // The last of the rows stands for the package; the others fill what it leaves blank.
     let own = |field: Field| made.rows.iter().rev().find_map(|row| row.text(field));
-    let own_time = |field: Field| made.rows.iter().rev().find_map(|row| row.time(field));
-    let newest = &made.rows[made.rows.len() - 1];
-    let store = pack::store(&context.book, own(Field::Marketplace).or(marketplace), &context.utc);
-    let lines: Vec<Line> =
-        made.rows.iter().map(|row| line(row)).map(|line| Line { stamp: Stamp::default(), ..line }).collect();
-    let mine = orders::join(&lines, store.prices, is_canceled).unwrap_or_default();
     let lent = |of: &dyn Fn(&orders::Facts<'a>) -> Option<&'a str>| orders.iter().find_map(|order| of(&order.facts));
     let mut texts = [None; TEXTS.len()];
     for (text, field) in texts.iter_mut().zip(TEXTS) {
@@ -343,16 +330,43 @@ fn package<'a>(
             _ => own(field),
         };
     }
+    texts
+}
+
+/// The times of a package, bare dates as moments of the store's days.
+fn times(made: &Made, orders: &[&Order], zone: &Zone) -> [Option<Micros>; TIMES.len()] {
+    let own_time = |field: Field| made.rows.iter().rev().find_map(|row| row.time(field));
     let promised =
         own_time(Field::PromisedDeliveryAt).or_else(|| orders.iter().find_map(|order| order.facts.promised_at));
     let shipped = made.shipped_at.or_else(|| orders.iter().find_map(|order| order.facts.shipped_at));
     let mut times = [None; TIMES.len()];
-    times[0] = instant(promised, store.zone);
-    times[1] = instant(shipped, store.zone);
-    times[2] = instant(made.added_at, store.zone);
-    times[3] = instant(own_time(Field::FirstScanAt), store.zone);
-    times[4] = own_time(Field::DeliveryScanAt).map(|at| at.latest(store.zone));
+    times[0] = instant(promised, zone);
+    times[1] = instant(shipped, zone);
+    times[2] = instant(made.added_at, zone);
+    times[3] = instant(own_time(Field::FirstScanAt), zone);
+    times[4] = own_time(Field::DeliveryScanAt).map(|at| at.latest(zone));
     (times[pack::STATE_SCAN], times[pack::STATE_DELIVERY]) = made.scans;
+    times
+}
+
+/// A package with what its orders lend it.
+fn package<'a>(
+    context: &'a Context,
+    made: &Made<'a>,
+    orders: &[&Order<'a>],
+    marketplace: Option<&'a str>,
+    mut notes: Notes,
+    is_canceled: &dyn Fn(&str) -> bool,
+) -> Pack<'a> {
+    // The last of the rows stands for the package; the others fill what it leaves blank.
+    let own = |field: Field| made.rows.iter().rev().find_map(|row| row.text(field));
+    let newest = &made.rows[made.rows.len() - 1];
+    let store = pack::store(context.book, own(Field::Marketplace).or(marketplace), &context.utc);
+    let lines: Vec<Line> =
+        made.rows.iter().map(|row| line(row)).map(|line| Line { stamp: Stamp::default(), ..line }).collect();
+    let mine = orders::join(&lines, store.prices, is_canceled).unwrap_or_default();
+    let mut texts = texts(made, orders);
+    let times = times(made, orders, store.zone);
     let values = std::iter::once(&mine.value).chain(orders.iter().map(|order| &order.value));
     let value = match made.rows.iter().rev().find_map(|row| row.money(Field::PackageValue)) {
         Some(amount) => {

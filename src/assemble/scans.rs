@@ -68,8 +68,11 @@ fn order_of(at: vtr_kernel::instant::Moment) -> (bool, i64) {
     }
 }
 
+/// An event's time, seller, carrier and status.
+type Content<'a> = (Option<(bool, i64)>, Option<&'a str>, Option<&'a str>, (&'a str, &'a str));
+
 /// What an event tells: equal ones tell the same.
-fn tells<'a>(row: &Row<'a>) -> (Option<(bool, i64)>, Option<&'a str>, Option<&'a str>, (&'a str, &'a str)) {
+fn tells<'a>(row: &Row<'a>) -> Content<'a> {
     let at = row.time(Field::OccurredAt).map(order_of);
     (at, row.text(Field::SellerId), row.text(Field::Carrier), status(row))
 }
@@ -122,7 +125,7 @@ fn carrier(context: &Context, name: Option<&str>, origin: Country) -> Option<u16
 /// The packages and events of one number.
 fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)], tally: &mut Tally) {
     let stores: Vec<pack::Store> =
-        group.iter().map(|(_, pack)| pack::store(&context.book, pack.text(Field::Marketplace), &context.utc)).collect();
+        group.iter().map(|(_, pack)| pack::store(context.book, pack.text(Field::Marketplace), &context.utc)).collect();
     let origin = |pack: &Pack, store: &pack::Store| {
         pack.text(Field::ShipFromCountry).and_then(countries::read).unwrap_or(store.country)
     };
@@ -222,7 +225,7 @@ fn count(context: &Context, pack: &Pack, store: &pack::Store, carrier: Option<u1
 fn by_week(context: &Context, packs: Vec<Pack>, spill: &Spill, runs: &mut Vec<(Day, Run)>) -> Result<()> {
     let mut weeks: BTreeMap<Day, Vec<Pack>> = BTreeMap::new();
     for pack in packs {
-        let week = pack.week(&pack::store(&context.book, pack.text(Field::Marketplace), &context.utc));
+        let week = pack.week(&pack::store(context.book, pack.text(Field::Marketplace), &context.utc));
         weeks.entry(week).or_default().push(pack);
     }
     let mut bytes = Vec::new();

@@ -256,7 +256,10 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
     let place = file.listed.input as u16;
     let constants = match read::constants(&input.profile, input.from_path.as_ref(), &file.listed.shown) {
         Ok(constants) => constants,
-        Err(why) => return Ok(drop(state.refused.insert(index, why))),
+        Err(why) => {
+            state.refused.insert(index, why);
+            return Ok(());
+        }
     };
     let raw = RawFile {
         origin: &file.listed.origin,

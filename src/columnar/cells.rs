@@ -22,7 +22,7 @@ impl Entry {
     pub const BYTES: usize = 16;
 
     /// As bytes for a spill file.
-    pub fn to_bytes(&self) -> [u8; Entry::BYTES] {
+    pub fn to_bytes(self) -> [u8; Entry::BYTES] {
         let mut bytes = [0; Entry::BYTES];
         bytes[..8].copy_from_slice(&self.key.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.beside.to_le_bytes());

@@ -173,8 +173,10 @@ fn of_path(path: &str, book: &Book) -> Option<String> {
     for (at, (_, separator)) in parts.iter().enumerate().take(end + 1).skip(begin) {
         match meanings[at].filter(|_| is_last(at)) {
             Some(Field::WrittenAt) => pattern += "(?<written_at>[0-9-]{10}T[0-9]{6}Z)",
+            Some(Field::SellerId) => pattern += "(?<seller_id>A[0-9A-Z]{9,20})",
             Some(field) => {
-                let _ = write!(pattern, "(?<{}>[^/_.]+)", field.name());
+                let of = if parts[at].0.len() == 2 { "[A-Z]{2}" } else { "[0-9A-Z]+" };
+                let _ = write!(pattern, "(?<{}>{of})", field.name());
             }
             None => pattern += "[^/_.]*",
         }

@@ -35,6 +35,8 @@ fn exports() -> tempfile::TempDir {
     let event =
         r#"{"tracking_number":"1Z","slug":"ups","checkpoints":[{"checkpoint_time":"2025-03-02","tag":"InTransit"}]}"#;
     put(at, "raw/tracking/all.jsonl", format!("{event}\n{event}\n"));
+    let order = r#"{"orderId":"1","lastUpdatedTime":"","salesChannel":{},"fulfillment":{}}"#;
+    put(at, "raw/orders_api/A1EVERGREENUSA_2025-02.json", order);
     put(at, "raw/categories.csv", "sku,product_category\nS,Toys\n");
     put(at, "raw/notes.txt", "call the carrier\n");
     folder
@@ -50,10 +52,11 @@ fn a_job_is_written_for_a_folder_and_never_over_another() {
     let has = [
         "name = \"shop\"",
         "kind = \"amazon.ship_confirm\"\npath = \"raw/confirm/*.txt\"",
-        "pattern = '/(?<seller_id>[^/_.]+)_(?<marketplace>[^/_.]+)_(?<written_at>[0-9-]{10}T[0-9]{6}Z)\\.'",
+        "pattern = '/(?<seller_id>A[0-9A-Z]{9,20})_(?<marketplace>[A-Z]{2})_(?<written_at>[0-9-]{10}T[0-9]{6}Z)\\.'",
         "kind = \"amazon.order_report\"\npath = \"raw/orders/A1BRIGHTONTOYS.txt\"\ncsv = { encoding = \"windows-1252\" }",
         "kind = \"amazon.ship_confirm_jp\"\npath = \"raw/jp/A1HOBBYTOKYO00.txt\"\n[input.from_path]",
         "kind = \"amazon.ship_confirm_jp\"\npath = \"raw/jp/A1HOBBYTOKYO00.copy.txt\"\ncsv = { encoding = \"utf-8\" }",
+        "path = \"raw/orders_api/A1EVERGREENUSA_2025-02.json\"\n[input.from_path]\npattern = '/(?<seller_id>A[0-9A-Z]{9,20})_'",
         "kind = \"aftership\"\npath = \"raw/tracking/all.jsonl\"",
         "kind = \"vtr.category_map\"\npath = \"raw/categories.csv\"",
         "path = \"out/shop\"",

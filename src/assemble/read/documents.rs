@@ -70,6 +70,9 @@ fn mark(bytes: &[u8]) -> Result<usize, String> {
     }
 }
 
+/// The number of a path, and what stands there in a document.
+type Found<'a> = (usize, &'a RawValue);
+
 /// Makes records of documents.
 struct Documents<'a> {
     reading: &'a Reading<'a>,
@@ -186,7 +189,7 @@ impl<'a> Documents<'a> {
 
     fn record(
         &mut self,
-        (outer, inner): (&[(usize, &RawValue)], &[(usize, &RawValue)]),
+        (outer, inner): (&[Found], &[Found]),
         part: Part,
         (offset, line): (u64, u64),
         each: &mut Each,

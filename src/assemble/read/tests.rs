@@ -1,3 +1,7 @@
+//! The readers of raw files: what comes out of each form, what is rejected and where, and what no form may lose.
+//!
+//! They read files of their own making and know nothing of joins. They fail with the file or text that was read otherwise.
+
 use super::cut::{Cutter, Piece};
 use super::*;
 use crate::job::plan::Quote;

@@ -1,12 +1,14 @@
 //! Delimited text to records.
 //!
-//! It cuts as the run's own reader does and rejects what that rejects. A line without any filled cell is no record.
+//! It cuts as the run's own reader does, rejects what that rejects, and types nothing. A line without any filled cell is no record.
+//! It fails on a file that cannot be read to its end or lacks headings that its kind needs.
 
-use super::{Counts, Each, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
+use super::{Counts, Each, Heading, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
 use crate::scan::csv::{SWALLOWED, Text, says, undouble};
 use crate::scan::records::{Next, RecordReader};
 use vtr_columnar::fold::{Reject, shown_value};
 use vtr_columnar::input::ColumnSet;
+use vtr_kernel::sources::Field;
 use vtr_kernel::text::trim;
 
 pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate::error::Result<Result<Counts, String>> {
@@ -28,74 +30,84 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
         Err(refused) => return Ok(Err(refused)),
     };
     let base = constant_cells(file.constants, reading.cells);
-    let mut rejects = Rejects { counts: Counts::default() };
-    let mut undoubled: Vec<String> = Vec::new();
+    let mut rows = Rows { reading, headings, width, base, rejects: Rejects { counts: Counts::default() } };
     loop {
-        let fields = match records.next() {
+        match records.next() {
             Ok(Next::End) => break,
-            Ok(Next::Record { fields }) => fields,
-            Ok(Next::Swallowed { lines }) => {
-                rejects.lines(&records, lines, SWALLOWED, each)?;
-                continue;
-            }
-            Ok(Next::Fault(fault)) => {
-                rejects.one(&records, says(fault, reading.limits).0, None, each)?;
-                continue;
-            }
+            Ok(Next::Record { fields }) => rows.record(&records, fields, each)?,
+            Ok(Next::Swallowed { lines }) => rows.rejects.lines(&records, lines, SWALLOWED, each)?,
+            Ok(Next::Fault(fault)) => rows.rejects.one(&records, says(fault, reading.limits).0, None, each)?,
             Err(refused) => return Ok(Err(refused)),
-        };
+        }
+    }
+    let mut counts = rows.rejects.counts;
+    Ok(records.finish().map(|(bytes, digest)| {
+        (counts.bytes, counts.digest) = (bytes, Some(digest));
+        counts
+    }))
+}
+
+/// Makes records of lines.
+struct Rows<'a> {
+    reading: &'a Reading<'a>,
+    headings: Vec<Heading<'a>>,
+    /// Fields that a line should have.
+    width: usize,
+    /// Cells that are the same for all lines.
+    base: [Option<&'a str>; Field::COUNT],
+    rejects: Rejects,
+}
+
+impl Rows<'_> {
+    fn record(&mut self, records: &RecordReader, fields: usize, each: &mut Each) -> crate::error::Result<()> {
         let bytes = records.bytes();
         if bytes.iter().all(|byte| byte.is_ascii_whitespace()) {
-            continue;
+            return Ok(());
         }
-        let line = match std::str::from_utf8(bytes) {
-            Ok(line) => line,
-            Err(_) => {
-                rejects.one(&records, "not in the declared encoding".to_owned(), None, each)?;
-                continue;
-            }
+        let Ok(line) = std::str::from_utf8(bytes) else {
+            return self.rejects.one(records, "not in the declared encoding".to_owned(), None, each);
         };
-        if fields != width {
-            let few = if fields < width { "too few" } else { "too many" };
-            let reason = format!("{few} fields: {fields}, where the headings are {width}");
-            rejects.lines(&records, records.lines(), &reason, each)?;
-            continue;
+        if fields != self.width {
+            let few = if fields < self.width { "too few" } else { "too many" };
+            let reason = format!("{few} fields: {fields}, where the headings are {}", self.width);
+            return self.rejects.lines(records, records.lines(), &reason, each);
         }
         let filled = records.cells().iter().filter(|cell| trim(&line[cell.start..cell.end]).is_some()).count();
         if filled == 0 {
-            continue;
+            return Ok(());
         }
-        let places = headings.iter().flat_map(|heading| &heading.places);
-        if let Some(fault) = places.clone().find_map(|(at, spot)| {
+        let places = self.headings.iter().flat_map(|heading| &heading.places);
+        let fault = places.clone().find_map(|(at, spot)| {
             let cell = records.cells()[*at];
-            fault_of(&line[cell.start..cell.end], reading).map(|fault| (fault, spot, cell))
-        }) {
-            let (fault, spot, cell) = fault;
+            fault_of(&line[cell.start..cell.end], self.reading).map(|fault| (fault, spot, cell))
+        });
+        if let Some((fault, spot, cell)) = fault {
             let shown = shown_value(&String::from_utf8_lossy(&bytes[cell.start..cell.end.min(cell.start + 1024)]));
-            rejects.one(&records, format!("`{}` {fault}", spot.at), Some(shown), each)?;
-            continue;
+            return self.rejects.one(records, format!("`{}` {fault}", spot.at), Some(shown), each);
         }
-        undoubled.clear();
-        for cell in places.map(|(at, _)| records.cells()[*at]).filter(|cell| cell.doubled) {
-            let mut plain = String::new();
-            // The byte before a quoted cell is the quote.
-            undouble(&line[cell.start..cell.end], bytes[cell.start - 1], &mut plain);
-            undoubled.push(plain);
-        }
-        let (mut cells, mut plain) = (base, undoubled.iter());
-        for heading in &headings {
+        let doubled = places.map(|(at, _)| records.cells()[*at]).filter(|cell| cell.doubled);
+        let undoubled: Vec<String> = doubled
+            .map(|cell| {
+                let mut plain = String::new();
+                // The byte before a quoted cell is the quote.
+                undouble(&line[cell.start..cell.end], bytes[cell.start - 1], &mut plain);
+                plain
+            })
+            .collect();
+        let (mut cells, mut plain) = (self.base, undoubled.iter());
+        for heading in &self.headings {
             let mut value = None;
             for (at, spot) in &heading.places {
                 let cell = records.cells()[*at];
                 let own = &line[cell.start..cell.end];
                 let own = if cell.doubled { plain.next().map_or(own, String::as_str) } else { own };
-                value = value.or_else(|| first_filled(spot, own, reading.cells));
+                value = value.or_else(|| first_filled(spot, own, self.reading.cells));
             }
             cells[heading.field.index()] = value;
         }
-        rejects.counts.records += 1;
-        rejects.counts.documents += 1;
-        let number = rejects.counts.records + rejects.counts.rejected;
+        self.rejects.counts.records += 1;
+        self.rejects.counts.documents += 1;
+        let number = self.rejects.counts.records + self.rejects.counts.rejected;
         each(Item::Record(Record {
             record: number,
             document: number,
@@ -104,13 +116,8 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
             part: Part::Whole,
             filled,
             cells: &cells,
-        }))?;
+        }))
     }
-    let mut counts = rejects.counts;
-    Ok(records.finish().map(|(bytes, digest)| {
-        (counts.bytes, counts.digest) = (bytes, Some(digest));
-        counts
-    }))
 }
 
 /// What no cell may hold.

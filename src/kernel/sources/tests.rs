@@ -1,3 +1,8 @@
+//! The profiles that the program carries, and what is said of broken ones.
+//!
+//! Headings are compared with those of real files in `tests/data`; no test knows what a run makes of them. They fail with the
+//! profile or file at fault.
+
 use super::*;
 use std::path::Path as FilePath;
 

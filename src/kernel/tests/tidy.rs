@@ -175,7 +175,7 @@ fn polars_sees_folded_counts_only() {
 }
 
 /// Who reads the clock or the environment, and why.
-const CLOCK_AND_ENVIRONMENT: [(&str, &str); 10] = [
+const CLOCK_AND_ENVIRONMENT: [(&str, &str); 11] = [
     ("src/job/", "the plan is made there, once"),
     ("src/main.rs", "hands the clock to the verbs"),
     ("src/verbs/", "hand the clock to the job, to gc and to the book; gen times itself"),
@@ -185,6 +185,7 @@ const CLOCK_AND_ENVIRONMENT: [(&str, &str); 10] = [
     ("src/signals.rs", "what a terminal is"),
     ("src/sinks/", "credentials of a sink; the age of a lock"),
     ("src/place/remote.rs", "what must not be said of credentials; how long a signal waits"),
+    ("src/assemble/publish.rs", "ages of temporary files"),
     ("src/publish/", "ages of temporary files, the id of the run"),
 ];
 
