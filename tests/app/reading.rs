@@ -53,6 +53,8 @@ impl Place {
     fn proposed(&self, args: &[&str]) -> (String, Said) {
         let said = self.vtr(args);
         let job = said.out.split_once("A job:").unwrap_or_else(|| panic!("{}{}", said.out, said.err)).1;
+        // Behind it stands what a file is among others, for a job that joins them.
+        let job = job.split("Joined with others").next().unwrap_or(job);
         let known = job
             .replace("# seller_id = \"...\"", "seller_id = \"A1\"")
             .replace("# marketplace = \"DE\"", "marketplace = \"DE\"")

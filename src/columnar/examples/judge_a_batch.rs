@@ -15,7 +15,7 @@ fn main() {
         ("marketplace", text(["DE", "amazon.co.uk", "DE", "Narnia"])),
         ("order_id", text(["302-1", "202-2", "302-3", "302-4"])),
         ("carrier", text(["DHL", "Royal Mail", "DHL", "DHL"])),
-        ("tracking_number", text(["00340434161094022115", "RB123456785GB", "N/A", "00340434161094022115"])),
+        ("tracking_number", text(["00340434161094022115", "RB473124829GB", "N/A", "00340434161094022115"])),
         ("promised_delivery_at", text(["2025-06-02", "2025-06-03", "2025-06-04", "2025-06-05"])),
         ("first_scan_at", text(["2025-05-30T10:00:00Z", "", "", ""])),
         ("delivery_scan_at", text(["2025-06-02T14:00:00Z", "", "", ""])),

@@ -32,7 +32,7 @@ fn main() {
         column("marketplace", ["DE", "DE", "amazon.co.uk"]),
         column("order_id", ["302-1", "302-2", "202-3"]),
         column("carrier", ["DHL", "DHL", "Royal Mail"]),
-        column("tracking_number", ["00340434161094022115", "N/A", "RB123456785GB"]),
+        column("tracking_number", ["00340434161094022115", "N/A", "RB473124829GB"]),
         column("promised_delivery_at", ["2025-06-02", "2025-06-03", "2025-06-04"]),
         text_column("first_scan_at", [Some("2025-05-30T10:00:00Z"), None, Some("2025-06-02T08:00:00Z")]),
     ])
