@@ -93,7 +93,7 @@ impl Budget {
         match purpose {
             Purpose::Texts => self.left() / 4,
             // A table that grows is there twice for a moment, and all of them once more as a run.
-            Purpose::Counts | Purpose::Copies => self.left() / 10 / self.threads,
+            Purpose::Counts | Purpose::Copies => self.left() / 8 / self.threads,
             Purpose::Defects => self.left() / 32 / self.threads,
             Purpose::Rejects => 24 << 20,
         }
