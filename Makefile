@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth reconcile bench bench-micro profile fuzz faults stores sinks schedule assemble deny clean report pages dist
+.PHONY: help run test check build foreign truth reconcile bench bench-micro profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,7 +20,7 @@ report: build ## the page of the sample history, out/report.html
 	target/release/vtr report out/weekly -o out/report.html
 
 test: ## every test (the same build profile as `make run`, so nothing is compiled twice)
-	$(CARGO) test $(PROFILE) --workspace --no-fail-fast
+	$(CARGO) test $(PROFILE) --workspace --exclude vtr-python --no-fail-fast
 
 check: ## formatting and lints
 	$(CARGO) fmt --all --check
@@ -62,6 +62,13 @@ sinks: build ## PostgreSQL of this machine (from Debian if it lacks), psycopg, D
 
 schedule: build ## four simulated Mondays by libfaketime: plain runs beside --full, byte for byte (MONDAYS)
 	tests/schedule/run.sh
+
+wheel: ## the Python package for this machine, into target/wheels (maturin from pip)
+	[ -x target/maturin/bin/maturin ] || { python3 -m venv target/maturin && target/maturin/bin/pip install --quiet 'maturin>=1.9,<2'; }
+	target/maturin/bin/maturin build $(PROFILE) --interpreter python3
+
+python: ## the wheel in a fresh environment: pytest with pyarrow, polars, pandas, DuckDB; docs/python.md; the sources' archive
+	tests/python/run.sh
 
 dist: ## what is installed without a compiler, into target/dist: archive, .deb, checksums, each tried (DIST=ci packs what is built)
 	$(if $(DIST),$(MAKE) build)

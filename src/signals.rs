@@ -109,6 +109,17 @@ pub fn check() -> Result<()> {
     }
 }
 
+/// Asks the work of this process to stop, as a signal would: for a host that handles signals itself.
+pub fn stop(signal: i32) {
+    CAME.store(signal as usize, Ordering::Relaxed);
+}
+
+/// A host's next work begins: no signal came, and nothing was published by it.
+pub fn resume() {
+    CAME.store(0, Ordering::Relaxed);
+    *standing() = Standing::NoPublication;
+}
+
 /// What a signal that came means now.
 pub fn stopped(signal: i32) -> Error {
     Error::Stopped { signal, standing: *standing() }

@@ -16,8 +16,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use vtr_columnar::input::{Column, ColumnSet};
 
@@ -25,6 +25,14 @@ use vtr_columnar::input::{Column, ColumnSet};
 const PAUSE: Duration = Duration::from_millis(5);
 /// What is shown of the last words of a process, in characters.
 const LAST_WORDS: usize = 200;
+
+/// What is started in the place of this program, and the words before its own.
+static PROGRAM: OnceLock<(PathBuf, Vec<String>)> = OnceLock::new();
+
+/// Says what is started where this program is a library of another, such as an interpreter. The first word counts.
+pub fn tried_by(program: PathBuf, words: Vec<String>) {
+    let _ = PROGRAM.set((program, words));
+}
 
 /// Everything it takes to read one file.
 #[derive(Serialize, Deserialize)]
@@ -89,8 +97,14 @@ fn try_file(task: &Task) -> Result<Option<String>> {
     let json = serde_json::to_vec(task).expect("paths of a job are UTF-8, and numbers have a JSON form");
     input.write_all(&json).and_then(|()| input.seek(SeekFrom::Start(0))).map_err(failed)?;
     let mut said = tempfile::tempfile().map_err(failed)?;
-    let program = std::env::current_exe().map_err(failed)?;
-    let mut command = Command::new(program);
+    let mut command = match PROGRAM.get() {
+        Some((program, words)) => {
+            let mut command = Command::new(program);
+            command.args(words);
+            command
+        }
+        None => Command::new(std::env::current_exe().map_err(failed)?),
+    };
     command.args(["--quiet", "try-file"]).stdin(input).stdout(Stdio::null()).stderr(said.try_clone().map_err(failed)?);
     let mut child = command.env("RUST_BACKTRACE", "0").spawn().map_err(failed)?;
     let status = loop {

@@ -22,7 +22,7 @@ pub mod listing;
 pub mod man;
 mod orders;
 pub mod plan;
-mod published;
+pub mod published;
 pub mod reconcile;
 pub mod report;
 pub mod resolve;

@@ -20,10 +20,26 @@ use vtr_kernel::calendar::{Day, date_from_day, iso_week};
 
 /// Plans the job.
 pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
+    print(&lines(args)?, args)
+}
+
+/// The plan as JSON: an array of objects with `step` and `detail`.
+///
+/// # Errors
+/// As [`run`].
+pub fn as_json(args: &PlanArgs) -> Result<String> {
+    let steps: Vec<_> = lines(args)?
+        .into_iter()
+        .map(|(head, line)| serde_json::json!({ "step": head.trim(), "detail": line }))
+        .collect();
+    Ok(serde_json::Value::from(steps).to_string())
+}
+
+fn lines(args: &PlanArgs) -> Result<Lines> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &args.range), SystemTime::now())?;
     let mut lines = Lines::new();
     if !join_lines(&mut plan, &mut lines)? {
-        return print(&lines, args);
+        return Ok(lines);
     }
     let store = crate::publish::at(Path::new(&plan.output.path))?;
     let base = log::latest(store.as_ref())?;
@@ -34,7 +50,7 @@ pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
     input_lines(&plan, &survey, &mut lines);
     output_lines(&plan, base.as_ref(), &mut lines);
     stale_lines(&plan, &mut survey, base.as_ref(), &mut lines)?;
-    print(&lines, args)
+    Ok(lines)
 }
 
 fn print(lines: &Lines, args: &PlanArgs) -> Result<()> {

@@ -92,6 +92,14 @@ fn no_defects(reason: Option<&str>, packages: Option<Packages>) -> String {
 /// # Errors
 /// Those of the manifest and of the list; [`Error::Gate`] by `--fail-on`.
 pub fn health(args: &HealthArgs, now: SystemTime) -> Result<()> {
+    health_to(args, now, &mut stdout().lock(), &mut stderr())
+}
+
+/// The same, written elsewhere: the rows to `out`, what is noted for people to `notes`.
+///
+/// # Errors
+/// As [`health`].
+pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
     if args.fail_on.contains(&FailOn::Worse) && args.compare.is_none() {
         return Err(Error::Usage("--fail-on worse: give the version to compare with by --compare".into()));
     }
@@ -113,15 +121,14 @@ pub fn health(args: &HealthArgs, now: SystemTime) -> Result<()> {
     if let Some(before) = args.compare {
         let before = version(store.as_ref(), Table::AccountHealth, Some(before))?;
         let worse = if args.fail_on.contains(&FailOn::Worse) { compare::Worse::Fails } else { compare::Worse::Said };
-        let compared =
-            compare::run(store.as_ref(), (&before, &manifest), &query, worse, &mut stdout().lock(), &mut stderr());
+        let compared = compare::run(store.as_ref(), (&before, &manifest), &query, worse, out, notes);
         return listing::unless_pipe_closed(compared);
     }
     let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
     let today = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
     let age = Age::of(&manifest, Day::try_from(today).unwrap_or(Day::MAX), args.max_age);
-    age.iter().for_each(|age| age.tell(&mut stderr()));
-    health::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())?;
+    age.iter().for_each(|age| age.tell(notes));
+    health::run(store.as_ref(), &files, &query, out, notes)?;
     age.filter(|_| args.fail_on.contains(&FailOn::Stale)).map_or(Ok(()), |age| age.gate())
 }
 

@@ -28,15 +28,25 @@ use vtr_kernel::calendar::{Day, last_plausible_day, monday};
 
 /// Runs the job, and leaves the figures of its last publication.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
+    reported(args, global).1
+}
+
+/// The same, with the report of its last publication, or of how far it came.
+pub fn reported(args: &RunArgs, global: &GlobalOptions) -> (RunReport, Result<()>) {
+    // A job that cannot be read has no name yet.
+    let mut last = RunReport { job: args.job.job.display().to_string(), ..RunReport::default() };
+    let ended = run_into(args, global, &mut last);
+    (last, ended)
+}
+
+fn run_into(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Result<()> {
     // From here on a signal's last words say whether anything was published.
     crate::signals::begun();
     args.metrics.as_deref().map_or(Ok(()), metrics::check)?;
     args.report.as_deref().map_or(Ok(()), super::report::check)?;
-    // A job that cannot be read has no name yet.
-    let mut last = RunReport { job: args.job.job.display().to_string(), ..RunReport::default() };
     let mut planned = None;
-    let ended = publications(args, global, &mut last, &mut planned);
-    let ended = sync_sinks(args, global, &mut last, planned.as_ref(), ended);
+    let ended = publications(args, global, last, &mut planned);
+    let ended = sync_sinks(args, global, last, planned.as_ref(), ended);
     if let (Some(path), Some(plan), true) = (&args.report, &planned, ended.is_ok())
         && let Err(error) = super::report::after_run(&plan.output.path, path)
     {
@@ -48,7 +58,7 @@ pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
         last.outcome = if ended.is_ok() { Outcome::Unchanged } else { Outcome::Failed };
     }
     if let Some(path) = &args.metrics
-        && let Err(error) = metrics::write(path, &last, &accounts(planned.as_ref(), &ended), exit_code(&ended))
+        && let Err(error) = metrics::write(path, last, &accounts(planned.as_ref(), &ended), exit_code(&ended))
     {
         // What was published stands, and what failed has its own error.
         warn(&error.told());

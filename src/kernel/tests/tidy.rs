@@ -202,11 +202,10 @@ fn one_place_reads_clock_and_environment() {
 
 #[test]
 fn nothing_is_unsafe() {
-    let places = uses(&files(), |_| true, &["unsafe ", "unsafe{"]);
-    assert_none(
-        "unsafe code",
-        places.into_iter().filter(|place| !place.starts_with("src/kernel/tests/tidy.rs")).collect(),
-    );
+    // The wheel takes a pointer out of a capsule: that is what the C interface of Arrow is.
+    const ALLOWED: [&str; 2] = ["src/kernel/tests/tidy.rs", "src/python/stream.rs"];
+    let places = uses(&files(), |file| !ALLOWED.contains(&file.path.as_str()), &["unsafe ", "unsafe{"]);
+    assert_none("unsafe code", places);
 }
 
 #[test]

@@ -1,0 +1,90 @@
+//! The wheel: what Python calls, made of the verbs of the program and of the front door of the columnar crate.
+//!
+//! Arrow comes and goes through the C stream interface only, so no second Arrow has to agree with ours. It decides
+//! nothing. Errors of the program are exceptions by its exit codes, with its own text.
+
+mod errors;
+mod judge;
+mod output;
+mod stream;
+mod work;
+
+use clap::Parser;
+use pyo3::prelude::*;
+use std::path::PathBuf;
+use vtr::cli::{Cli, Verb};
+use vtr::verbs;
+
+/// A line of the command line, read as the program reads it: what it refuses, it refuses in its own words.
+fn parsed(words: Vec<String>) -> PyResult<Cli> {
+    let line = std::iter::once("vtr".to_owned()).chain(words);
+    Cli::try_parse_from(line).map_err(|refused| errors::usage(&refused.render().to_string()))
+}
+
+/// Runs a job, given the words of `vtr run`; the report of its last publication as JSON.
+#[pyfunction]
+fn run(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
+    let cli = parsed(words)?;
+    let report = work::interruptible(py, move || {
+        let Verb::Run(args) = &cli.verb else { return Ok(None) };
+        let (report, ended) = verbs::run::reported(args, &cli.global);
+        ended.map(|()| Some(report.to_json()))
+    })?;
+    Ok(report.unwrap_or_default())
+}
+
+/// What `vtr plan` says, given its words: pairs of step and detail as JSON.
+#[pyfunction]
+fn plan(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
+    let cli = parsed(words)?;
+    work::interruptible(py, move || match &cli.verb {
+        Verb::Plan(args) => verbs::plan::as_json(args),
+        _ => Ok(String::new()),
+    })
+}
+
+/// The program itself, as `python -m vtr`; the exit code.
+#[pyfunction]
+fn main(py: Python<'_>, words: Vec<String>) -> i32 {
+    py.detach(|| {
+        let cli = match Cli::try_parse_from(std::iter::once("vtr".to_owned()).chain(words)) {
+            Ok(cli) => cli,
+            Err(refused) => {
+                let _ = refused.print();
+                return refused.exit_code();
+            }
+        };
+        vtr::signals::install();
+        vtr::progress::start_log(&cli.global);
+        let ended = verbs::run(cli);
+        vtr::signals::ending();
+        ended.map_or_else(
+            |error| {
+                vtr::progress::fail(&error.told(), error.exit_code());
+                error.exit_code()
+            },
+            |()| 0,
+        )
+    })
+}
+
+/// How a process of its own is started that tries a file: this interpreter, with this package.
+#[pyfunction]
+fn tried_by(program: PathBuf, words: Vec<String>) {
+    vtr::scan::isolate::tried_by(program, words);
+}
+
+#[pymodule]
+fn _vtr(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    errors::add(module)?;
+    module.add_class::<judge::Verdicts>()?;
+    module.add_class::<output::Output>()?;
+    module.add_class::<output::Table>()?;
+    module.add_function(wrap_pyfunction!(run, module)?)?;
+    module.add_function(wrap_pyfunction!(plan, module)?)?;
+    module.add_function(wrap_pyfunction!(main, module)?)?;
+    module.add_function(wrap_pyfunction!(tried_by, module)?)?;
+    module.add_function(wrap_pyfunction!(output::health, module)?)?;
+    module.add_function(wrap_pyfunction!(judge::judge, module)?)
+}
