@@ -175,10 +175,11 @@ fn polars_sees_folded_counts_only() {
 }
 
 /// Who reads the clock or the environment, and why.
-const CLOCK_AND_ENVIRONMENT: [(&str, &str); 11] = [
+const CLOCK_AND_ENVIRONMENT: [(&str, &str); 12] = [
     ("src/job/", "the plan is made there, once"),
     ("src/main.rs", "hands the clock to the verbs"),
     ("src/verbs/", "hand the clock to the job, to gc and to the book; gen times itself"),
+    ("src/python/output.rs", "hands the clock to a verb"),
     ("src/cli.rs", "VTR_* variables"),
     ("src/progress.rs", "rows a second"),
     ("src/tell/", "times of the run"),
