@@ -7,13 +7,14 @@ use crate::error::{Error, Result};
 use crate::job::digest::OUTPUT_REVISION;
 use crate::job::plan::{Check, Claim, EvidenceWanted, Plan, WeekRange};
 use crate::schema::Table;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use vtr_kernel::calendar::{Day, monday, provisional};
 use vtr_kernel::ladder::Evidence;
 
 use super::log::{Job, Manifest, Span, day_text};
+use super::state;
 
 /// What a plan says of its publication.
 #[derive(Clone, Debug)]
@@ -109,8 +110,8 @@ impl Target {
 }
 
 impl Target {
-    /// Refuses what would leave an output of two minds: weeks of another revision of the program, or a whole
-    /// history as of an earlier day.
+    /// Refuses what would leave figures of one version that disagree: weeks of another revision of the program,
+    /// a table that has some weeks only, or a whole history as of an earlier day.
     ///
     /// # Errors
     /// [`Error::Usage`], with what to do.
@@ -122,6 +123,7 @@ impl Target {
                  which judges all of them anew"
             )));
         }
+        self.refuse_other_tables(published)?;
         let newest = published.states.iter().map(|state| state.as_of).chain([published.as_of]).max();
         match newest.filter(|newest| self.range.is_none() && *newest > self.as_of) {
             None => Ok(()),
@@ -132,6 +134,33 @@ impl Target {
                 day_text(self.as_of)
             ))),
         }
+    }
+
+    /// Refuses some weeks of other tables than the weeks beside them have: a table that was added would be empty
+    /// there, which reads as an all-clear, and one that was dropped would keep old figures beside new ones.
+    fn refuse_other_tables(&self, published: &Manifest) -> Result<()> {
+        let (Some(_), None) = (self.range, &self.claim) else { return Ok(()) };
+        let ours: BTreeSet<&str> = self.spans.keys().map(|table| table.name()).collect();
+        let own = state::weeks_of(self.range, None);
+        let beside = published.states.iter().filter(|state| !state::minus(&state.weeks, &own).is_empty());
+        for state in beside {
+            let theirs: BTreeSet<&str> = state.tables.iter().map(String::as_str).collect();
+            let list = |what: &str, of: &BTreeSet<&str>, without: &BTreeSet<&str>| {
+                let names: Vec<&str> = of.difference(without).copied().collect();
+                (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")))
+            };
+            let differences = [list("with", &ours, &theirs), list("without", &theirs, &ours)];
+            let differences: Vec<String> = differences.into_iter().flatten().collect();
+            if !differences.is_empty() {
+                return Err(Error::Usage(format!(
+                    "{}: this job makes other tables than the weeks beside these were published with ({}); run once without a \
+                     range of weeks, which brings all of them up to date",
+                    self.out.display(),
+                    differences.join(", ")
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// Whether a published week was final everywhere when it was judged, and is now.

@@ -241,6 +241,38 @@ fn a_ranged_run_replaces_its_weeks_and_a_full_one_all() {
 }
 
 #[test]
+fn some_weeks_of_other_tables_are_refused() {
+    let (_folder, out) = folder();
+    let whole = Run::new("r1", &[(WEEKS[0], 1), (WEEKS[1], 2)]);
+    whole.publish(&out).unwrap();
+    let ranged = Run::ranged("r2", WEEKS[0], WEEKS[0], &[(WEEKS[0], 1)]);
+    let begin = |change: &dyn Fn(&mut Target)| {
+        let mut target = ranged.target(&out);
+        change(&mut target);
+        Publication::to(at(&out).unwrap(), target, "r2".into()).map(|_| ())
+    };
+    begin(&|_| {}).unwrap();
+    let span = target::span(Table::Defects, ranged.range, WEEKS[4]);
+    let Err(Error::Usage(added)) = begin(&|target| {
+        target.spans.insert(Table::Defects, span);
+    }) else {
+        panic!("added")
+    };
+    assert!(added.contains("(with defects)") && added.contains("without a range"), "{added}");
+    let Err(Error::Usage(dropped)) = begin(&|target| {
+        target.spans.remove(&Table::AccountHealth);
+    }) else {
+        panic!("dropped")
+    };
+    assert!(dropped.contains("(without account_health)"), "{dropped}");
+    begin(&|target| {
+        target.range = None;
+        target.spans.insert(Table::Defects, Span::All);
+    })
+    .unwrap();
+}
+
+#[test]
 fn windows_after_the_range_are_replaced_too() {
     let range = Some(WeekRange { first: WEEKS[0], last: WEEKS[1] });
     let last_end = WEEKS[4] + 6;
