@@ -280,8 +280,13 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
         })
         .ok()
     };
+    let threads = plan.budget().threads();
     let done: Vec<Option<T>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..plan.budget().threads()).map(|_| scope.spawn(guarded)).collect();
+        // A single one is this one: a second would have an arena of its own, and little of the first's is given back.
+        if threads == 1 {
+            return vec![guarded()];
+        }
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(guarded)).collect();
         let join = |thread: std::thread::ScopedJoinHandle<_>| match thread.join() {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic),
