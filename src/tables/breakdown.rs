@@ -39,11 +39,16 @@ struct Sums {
 }
 
 impl Sums {
-    fn plus(&mut self, other: &Sums) {
-        self.valid += other.valid;
-        self.pending += other.pending;
-        self.reasons.iter_mut().zip(other.reasons).for_each(|(sum, more)| *sum += more);
-        self.menders.iter_mut().zip(other.menders).for_each(|(sum, more)| *sum += more);
+    fn add(&mut self, part: &Part) {
+        let (outcome, packages) = (OUTCOMES[usize::from(part.outcome)], part.packages);
+        match outcome.class() {
+            Class::Valid => self.valid += packages,
+            _ => self.reasons[outcome.reason as usize] += packages,
+        }
+        self.pending += if outcome.is_pending { packages } else { 0 };
+        if let Some(mender) = usize::from(part.mender).checked_sub(1) {
+            self.menders[mender] += packages;
+        }
     }
 
     fn defects(&self) -> i64 {
@@ -51,14 +56,21 @@ impl Sums {
     }
 }
 
-/// By the carrier's code, which ascends with its id.
-type Carriers = BTreeMap<u32, Sums>;
-
 /// A carrier of a cell, to be written.
 struct Row {
     cell: u64,
     carrier: u32,
     sums: Sums,
+}
+
+/// One count of a carrier of a cell: most rows are made of one or two, which take a tenth of the row.
+struct Part {
+    cell: u64,
+    carrier: u32,
+    outcome: u8,
+    /// See [`Breakdown::menders`].
+    mender: u8,
+    packages: i64,
 }
 
 /// The table, to be read batch by batch.
@@ -70,8 +82,10 @@ struct Breakdown<'a> {
     /// For each piece of what is merged who can mend its packages: 0 nobody needs to, else the place in
     /// [`FixableBy::ALL`] plus one.
     menders: Vec<Day>,
+    /// By code, ascending.
     carriers: StringArray,
-    rows: VecDeque<Row>,
+    /// Whole accounts, by cell and carrier.
+    parts: VecDeque<Part>,
 }
 
 impl<'a> Breakdown<'a> {
@@ -85,50 +99,57 @@ impl<'a> Breakdown<'a> {
             merge: Merge::of(counted, &menders, &space)?,
             menders,
             carriers: counted.texts("carrier"),
-            rows: VecDeque::new(),
+            parts: VecDeque::new(),
             space,
         })
     }
 
-    /// Adds up the next account: the carriers of its categories, and among them those of its total.
+    /// Reads the next account: the carriers of its categories, and among them those of its total.
     fn next_account(&mut self) -> Result<()> {
         let Some(first) = self.merge.peek() else { return Ok(()) };
         let total = self.space.total_of(first);
-        let (mut whole, mut details) = (Carriers::new(), Vec::new());
-        while self.merge.peek().is_some_and(|cell| self.space.total_of(cell) == total) {
-            let (mut carriers, menders) = (Carriers::new(), &self.menders);
-            let cell = self.merge.next(|count| {
-                let (sums, outcome) = (carriers.entry(count.carrier()).or_default(), OUTCOMES[count.outcome()]);
-                match outcome.class() {
-                    Class::Valid => sums.valid += count.count,
-                    _ => sums.reasons[outcome.reason as usize] += count.count,
-                }
-                sums.pending += if outcome.is_pending { count.count } else { 0 };
-                if let Ok(mender) = usize::try_from(menders[count.source] - 1) {
-                    sums.menders[mender] += count.count;
+        let (mut whole, mut details) = (BTreeMap::new(), Vec::new());
+        while let Some(cell) = self.merge.peek().filter(|cell| self.space.total_of(*cell) == total) {
+            let (begin, menders) = (details.len(), &self.menders);
+            self.merge.next(|count| {
+                let (carrier, outcome, packages) = (count.carrier(), count.outcome() as u8, count.count);
+                let mender = menders[count.source] as u8;
+                *whole.entry((carrier, outcome, mender)).or_default() += packages;
+                // What is called like the total could not be told from it, and is in it.
+                if cell != total {
+                    details.push(Part { cell, carrier, outcome, mender, packages });
                 }
             })?;
-            let Some(cell) = cell else { break };
-            carriers.iter().for_each(|(carrier, sums)| whole.entry(*carrier).or_default().plus(sums));
-            // What is called like the total could not be told from it, and is in it.
-            if cell != total {
-                details.extend(carriers.into_iter().map(|(carrier, sums)| Row { cell, carrier, sums }));
-            }
+            details[begin..].sort_by_key(|part| part.carrier);
         }
-        let place = details.partition_point(|row| row.cell < total);
-        let after = details.split_off(place);
-        self.rows.extend(details);
-        self.rows.extend(whole.into_iter().map(|(carrier, sums)| Row { cell: total, carrier, sums }));
-        self.rows.extend(after);
+        let after = details.split_off(details.partition_point(|part| part.cell < total));
+        let part = |((carrier, outcome, mender), packages)| Part { cell: total, carrier, outcome, mender, packages };
+        self.parts.extend(details);
+        self.parts.extend(whole.into_iter().map(part));
+        self.parts.extend(after);
         Ok(())
     }
 
     fn next_rows(&mut self) -> Result<Vec<Row>> {
-        let most = self.space.rows_of_a_batch();
-        while self.rows.len() < most && self.merge.peek().is_some() {
-            self.next_account()?;
+        let (most, mut rows) = (self.space.rows_of_a_batch(), Vec::<Row>::new());
+        loop {
+            let Some(Part { cell, carrier, .. }) = self.parts.front() else {
+                match self.merge.peek() {
+                    Some(_) => self.next_account()?,
+                    None => return Ok(rows),
+                }
+                continue;
+            };
+            if rows.last().is_none_or(|row| (row.cell, row.carrier) != (*cell, *carrier)) {
+                if rows.len() == most {
+                    return Ok(rows);
+                }
+                rows.push(Row { cell: *cell, carrier: *carrier, sums: Sums::default() });
+            }
+            if let (Some(row), Some(part)) = (rows.last_mut(), self.parts.pop_front()) {
+                row.sums.add(&part);
+            }
         }
-        Ok(self.rows.drain(..self.rows.len().min(most)).collect())
     }
 
     fn batch(&self, rows: &[Row]) -> RecordBatch {

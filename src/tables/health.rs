@@ -2,9 +2,8 @@
 //!
 //! The window is set by the calendar, whether or not data reach it. It is made only where the run
 //! counted all the days it speaks of; a ranged run that did not leaves the published one alone. It is
-//! added up in chunks of some accounts, and fails only if polars or reading the counts does.
+//! added up in chunks of some accounts, and fails only if reading the counts does.
 
-use super::frames::{Counts, Measure, Sums, slot};
 use super::merge::Merge;
 use super::rates::{self, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
@@ -23,8 +22,8 @@ pub use vtr_kernel::standing::Status;
 use vtr_kernel::tally::{Rate, Tally};
 use vtr_kernel::windows::{self, zone, zones};
 
-/// Counts after which a chunk of accounts is added up.
-const COUNTS_OF_A_CHUNK: usize = 65_536;
+/// Rows after which a chunk of accounts ends.
+const ROWS_OF_A_CHUNK: usize = 16_384;
 
 /// `account_health`, as one piece, if the run can speak of all of it.
 pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
@@ -34,23 +33,40 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     vec![Task::of(Table::AccountHealth, None, move || Ok(Box::new(Health::of(input)?) as Batches))]
 }
 
-fn measures() -> Vec<Measure> {
-    let is_valid = |outcome: Outcome| outcome.class() == Class::Valid;
-    let is_eligible = |outcome: Outcome| matches!(outcome.class(), Class::Valid | Class::Defect);
-    let is_pending = |outcome: Outcome| outcome.is_pending;
-    vec![
-        Measure::of("judged", zone::ROWS, |_| true),
-        Measure::of("valid", zone::WINDOW, is_valid),
-        Measure::of("eligible", zone::WINDOW, is_eligible),
-        Measure::of("valid_last_days", zone::LAST_DAYS, is_valid),
-        Measure::of("eligible_last_days", zone::LAST_DAYS, is_eligible),
-        Measure::of("valid_before", zone::BEFORE, is_valid),
-        Measure::of("eligible_before", zone::BEFORE, is_eligible),
-        Measure::of("valid_outlook", zone::OUTLOOK, is_valid),
-        Measure::of("eligible_outlook", zone::OUTLOOK, is_eligible),
-        Measure::of("pending", zone::WINDOW, is_pending),
-        Measure::of("pending_outlook", zone::OUTLOOK, is_pending),
-    ]
+/// Packages of a cell, by the windows that they lie in.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    judged: i64,
+    window: Tally,
+    last_days: Tally,
+    before: Tally,
+    outlook: Tally,
+    pending: i64,
+    pending_outlook: i64,
+}
+
+impl Sums {
+    /// Adds packages of one outcome, which lie in these zones.
+    fn add(&mut self, zones: u8, outcome: Outcome, count: i64) {
+        let (class, packages) = (outcome.class(), unsigned(count));
+        if zones & zone::ROWS != 0 {
+            self.judged += count;
+        }
+        let windows = [
+            (zone::WINDOW, &mut self.window),
+            (zone::LAST_DAYS, &mut self.last_days),
+            (zone::BEFORE, &mut self.before),
+            (zone::OUTLOOK, &mut self.outlook),
+        ];
+        for (_, tally) in windows.into_iter().filter(|(zone, _)| zones & zone != 0) {
+            tally.valid += if class == Class::Valid { packages } else { 0 };
+            tally.eligible += if matches!(class, Class::Valid | Class::Defect) { packages } else { 0 };
+        }
+        if outcome.is_pending {
+            self.pending += if zones & zone::WINDOW != 0 { count } else { 0 };
+            self.pending_outlook += if zones & zone::OUTLOOK != 0 { count } else { 0 };
+        }
+    }
 }
 
 /// The table, to be read batch by batch.
@@ -62,7 +78,6 @@ struct Health<'a> {
     targets: Targets,
     /// Of each marketplace's outlook.
     targets_outlook: Targets,
-    measures: Vec<Measure>,
     /// By piece of time and marketplace: the zones that the piece lies in; none outside any marketplace.
     zones: Vec<Vec<u8>>,
     merge: Merge<'a>,
@@ -93,15 +108,19 @@ fn largest(causes: &Causes) -> Option<Cause> {
     })
 }
 
-/// The sums of some accounts.
-struct Chunk {
-    /// Ascending, totals included.
-    cells: Vec<u64>,
+/// A cell to be written.
+struct Row {
+    cell: u64,
     sums: Sums,
-    /// The largest group of defects of one reason and carrier in each cell's window.
-    causes: Vec<Option<Cause>>,
-    /// The rows to be written, and how many of them are.
-    rows: Vec<usize>,
+    /// The largest group of defects of one reason and carrier in its window.
+    cause: Option<Cause>,
+}
+
+/// Some accounts.
+#[derive(Default)]
+struct Chunk {
+    /// By cell, ascending, totals included.
+    rows: Vec<Row>,
     written: usize,
 }
 
@@ -117,8 +136,6 @@ impl<'a> Health<'a> {
         let days: Vec<(Day, Vec<u8>)> = counted.category.days().into_iter().map(|day| (day, zones_of(day))).collect();
         let (days, zones): (Vec<Day>, Vec<Vec<u8>>) =
             days.into_iter().filter(|(_, zones)| zones.iter().any(|zones| *zones != 0)).unzip();
-        let measures = measures();
-        let sums = Sums::of(Counts::default(), 0, &measures)?;
         Ok(Health {
             input,
             targets: rules.targets_on(|market| windows::health(market, as_of).1),
@@ -127,8 +144,7 @@ impl<'a> Health<'a> {
             merge: Merge::of(&counted.category, &days, &space)?,
             breakdown: Merge::of(&counted.breakdown, &counted.breakdown.days(), &space)?,
             carriers: counted.breakdown.texts("carrier"),
-            chunk: Chunk { cells: Vec::new(), sums, causes: Vec::new(), rows: Vec::new(), written: 0 },
-            measures,
+            chunk: Chunk::default(),
             space,
             rules,
         })
@@ -136,52 +152,45 @@ impl<'a> Health<'a> {
 
     /// Adds up the next accounts: their categories, and among them their totals.
     fn next_chunk(&mut self) -> Result<()> {
-        let mut found: Vec<(u64, u64, i64)> = Vec::new();
-        let mut cells: Vec<u64> = Vec::new();
-        let mut account = None;
-        while let Some(cell) = self.merge.peek() {
-            let total = self.space.total_of(cell);
-            if account != Some(total) && found.len() >= COUNTS_OF_A_CHUNK {
-                break;
-            }
-            account = Some(total);
-            let (market, zones) = (self.space.code(cell, MARKETPLACE) as usize, &self.zones);
-            let before = found.len();
-            self.merge.next(|count| {
-                let zones = zones[count.source][market];
-                if zones != 0 {
-                    found.push((cell, slot(zones, count.code), count.count));
-                }
-            })?;
-            if found.len() > before {
-                cells.extend([cell, total]);
-            }
+        let (mut rows, mut account) = (Vec::new(), None);
+        while let Some(first) = self.merge.peek().filter(|_| rows.len() < ROWS_OF_A_CHUNK) {
+            account = Some(self.space.total_of(first));
+            self.next_account(&mut rows)?;
         }
-        cells.sort_unstable();
-        cells.dedup();
-        let place = |cell: u64| cells.binary_search(&cell).expect("every cell found has a row");
-        let mut counts = Counts::default();
-        for of_cell in found.chunk_by(|a, b| a.0 == b.0) {
-            let (cell, total) = (of_cell[0].0, self.space.total_of(of_cell[0].0));
-            let (detail, whole) = (place(cell), place(total));
-            for (_, slot, count) in of_cell {
-                counts.push(whole, *slot, *count);
-                // What is called like the total could not be told from it, and is in it.
-                if cell != total {
-                    counts.push(detail, *slot, *count);
-                }
-            }
-        }
-        let sums = Sums::of(counts, cells.len(), &self.measures)?;
-        let causes = self.causes(&cells, account)?;
-        let rows = (0..cells.len()).filter(|row| sums.column("judged")[*row] > 0).collect();
-        self.chunk = Chunk { cells, sums, causes, rows, written: 0 };
+        rows.retain(|row: &Row| row.sums.judged > 0);
+        self.causes(&mut rows, account)?;
+        self.chunk = Chunk { rows, written: 0 };
         Ok(())
     }
 
-    /// The largest group of defects in each cell's window, up to the last account of a chunk.
-    fn causes(&mut self, cells: &[u64], last_account: Option<u64>) -> Result<Vec<Option<Cause>>> {
-        let mut found = vec![None; cells.len()];
+    fn next_account(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+        let Some(first) = self.merge.peek() else { return Ok(()) };
+        let (total, market) = (self.space.total_of(first), self.space.code(first, MARKETPLACE) as usize);
+        let (mut whole, begin) = (Sums::default(), rows.len());
+        while let Some(cell) = self.merge.peek().filter(|cell| self.space.total_of(*cell) == total) {
+            let (mut sums, zones) = (Sums::default(), &self.zones);
+            self.merge.next(|count| {
+                let (zones, outcome) = (zones[count.source][market], OUTCOMES[count.outcome()]);
+                whole.add(zones, outcome, count.count);
+                sums.add(zones, outcome, count.count);
+            })?;
+            // What is called like the total could not be told from it, and is in it.
+            if cell != total {
+                rows.push(Row { cell, sums, cause: None });
+            }
+        }
+        let place = begin + rows[begin..].partition_point(|row| row.cell < total);
+        rows.insert(place, Row { cell: total, sums: whole, cause: None });
+        Ok(())
+    }
+
+    /// Finds the largest group of defects in each cell's window, up to the last account of a chunk.
+    fn causes(&mut self, rows: &mut [Row], last_account: Option<u64>) -> Result<()> {
+        let mut found = |cell: u64, causes: &Causes| {
+            if let Ok(row) = rows.binary_search_by_key(&cell, |row| row.cell) {
+                rows[row].cause = largest(causes);
+            }
+        };
         while let Some(first) = self.breakdown.peek() {
             let total = self.space.total_of(first);
             if last_account.is_none_or(|last| total > last) {
@@ -197,47 +206,39 @@ impl<'a> Health<'a> {
                     }
                 })?;
                 detail.iter().for_each(|(cause, count)| *whole.entry(*cause).or_default() += count);
-                if let (true, Ok(row)) = (cell != total, cells.binary_search(&cell)) {
-                    found[row] = largest(&detail);
+                if cell != total {
+                    found(cell, &detail);
                 }
             }
-            if let Ok(row) = cells.binary_search(&total) {
-                found[row] = largest(&whole);
-            }
+            found(total, &whole);
         }
-        Ok(found)
+        Ok(())
     }
 
     /// The next rows of the chunk, none if all are written.
-    fn rows(&mut self) -> Vec<usize> {
-        let Chunk { rows, written, .. } = &mut self.chunk;
-        let next = &rows[*written..rows.len().min(*written + self.space.rows_of_a_batch())];
-        *written += next.len();
-        next.to_vec()
+    fn rows(&mut self) -> std::ops::Range<usize> {
+        let Chunk { rows, written } = &mut self.chunk;
+        let next = *written..rows.len().min(*written + self.space.rows_of_a_batch());
+        *written = next.end;
+        next
     }
 
-    fn batch(&self, rows: &[usize]) -> RecordBatch {
+    fn batch(&self, rows: &[Row]) -> RecordBatch {
         let as_of = self.input.plan.as_of;
-        let cells: Vec<u64> = rows.iter().map(|row| self.chunk.cells[*row]).collect();
-        let sums = self.chunk.sums.rows(rows);
+        let cells: Vec<u64> = rows.iter().map(|row| row.cell).collect();
         let markets: Vec<u32> = cells.iter().map(|cell| self.space.code(*cell, MARKETPLACE)).collect();
         let market = |code: &u32| self.rules.market(*code).expect("rows without marketplace have no health");
         let windows: Vec<(Day, Day)> = markets.iter().map(|code| windows::health(market(code), as_of)).collect();
-        let last_days = tallies(&sums, "valid_last_days", "eligible_last_days");
-        let before = tallies(&sums, "valid_before", "eligible_before");
-        let tallies = tallies(&sums, "valid", "eligible");
         let target = |row: usize| self.targets.of(markets[row], self.space.code(cells[row], PROGRAMME));
         let rates: Vec<Rate> =
-            tallies.iter().enumerate().map(|(row, tally)| Rate { tally: *tally, target: target(row) }).collect();
-        let outlooks = self.outlooks(&sums, &cells);
-        let status = |row: usize| Status::of(&rates[row], last_days[row], &outlooks[row].0).name();
-        let causes: Vec<Option<Cause>> = rows.iter().map(|row| self.chunk.causes[*row]).collect();
+            rows.iter().enumerate().map(|(row, of)| Rate { tally: of.sums.window, target: target(row) }).collect();
+        let outlooks: Vec<(Rate, Rate)> = rows.iter().map(|row| self.outlook(row)).collect();
+        let status = |row: usize| Status::of(&rates[row], rows[row].sums.last_days, &outlooks[row].0).name();
         let of_cause = |text: &dyn Fn(&Cause) -> String| -> ArrayRef {
-            Arc::new(causes.iter().map(|cause| cause.as_ref().map(text)).collect::<StringArray>())
+            Arc::new(rows.iter().map(|row| row.cause.as_ref().map(text)).collect::<StringArray>())
         };
-        let count = |of: fn(&Tally) -> u64| count_column(tallies.iter().map(|tally| of(tally) as i64).collect());
-        let is_few = |tally: &Tally| Some(tally.eligible < self.input.plan.output.min_eligible);
-        let sum = |name: &str| count_column(sums.column(name).to_vec());
+        let count = |of: &dyn Fn(&Row) -> i64| count_column(rows.iter().map(of).collect());
+        let is_few = |row: &Row| Some(row.sums.window.eligible < self.input.plan.output.min_eligible);
         let share = |of: &dyn Fn(&(Rate, Rate)) -> Option<f64>| -> ArrayRef {
             Arc::new(Float64Array::from_iter(outlooks.iter().map(of)))
         };
@@ -247,21 +248,23 @@ impl<'a> Health<'a> {
         columns.extend(self.space.text_columns(&cells));
         columns.push(day_column(windows.iter().map(|(start, _)| *start)));
         columns.push(day_column(windows.iter().map(|(_, end)| *end)));
-        columns.push(count(|tally| tally.eligible));
-        columns.push(count(|tally| tally.valid));
-        columns.push(count(|tally| tally.eligible - tally.valid));
-        columns.push(sum("pending"));
+        columns.push(count(&|row| row.sums.window.eligible as i64));
+        columns.push(count(&|row| row.sums.window.valid as i64));
+        columns.push(count(&|row| (row.sums.window.eligible - row.sums.window.valid) as i64));
+        columns.push(count(&|row| row.sums.pending));
         columns.extend(rates::vtr_and_target(&rates));
         columns.push(text_column((0..rows.len()).map(status)));
-        columns.push(Arc::new(tallies.iter().map(is_few).collect::<BooleanArray>()));
+        columns.push(Arc::new(rows.iter().map(is_few).collect::<BooleanArray>()));
         columns.push(rates::defect_budget(&rates));
         columns.push(rates::valid_needed(&rates));
-        columns.push(Arc::new(Float64Array::from_iter(before.iter().map(Tally::rate))));
+        columns.push(Arc::new(Float64Array::from_iter(rows.iter().map(|row| row.sums.before.rate()))));
         columns.push(of_cause(&|cause| cause.reason.name().to_owned()));
         columns.push(of_cause(&|cause| self.carriers.value(cause.carrier as usize).to_owned()));
-        columns.push(count_column(causes.iter().map(|cause| cause.map_or(0, |cause| cause.packages)).collect()));
+        columns.push(count(&|row| row.cause.map_or(0, |cause| cause.packages)));
         columns.push(day_column(outlook_ends));
-        columns.extend(["eligible_outlook", "valid_outlook", "pending_outlook"].map(sum));
+        columns.push(count(&|row| row.sums.outlook.eligible as i64));
+        columns.push(count(&|row| row.sums.outlook.valid as i64));
+        columns.push(count(&|row| row.sums.pending_outlook));
         columns.push(share(&|(low, _)| low.tally.rate()));
         columns.push(share(&|(_, high)| high.tally.rate()));
         columns.push(day_column(std::iter::repeat_n(as_of, rows.len())));
@@ -269,17 +272,12 @@ impl<'a> Health<'a> {
         self.input.batch(Table::AccountHealth, columns)
     }
 
-    /// What each row's outlook comes to if no pending package is scanned, and if every one is.
-    fn outlooks(&self, sums: &Sums, cells: &[u64]) -> Vec<(Rate, Rate)> {
-        let tallies = tallies(sums, "valid_outlook", "eligible_outlook");
-        let ends = |(row, low): (usize, Tally)| {
-            let (market, programme) =
-                (self.space.code(cells[row], MARKETPLACE), self.space.code(cells[row], PROGRAMME));
-            let target = self.targets_outlook.of(market, programme);
-            let high = Tally { valid: low.valid + unsigned(sums.column("pending_outlook")[row]), ..low };
-            (Rate { tally: low, target }, Rate { tally: high, target })
-        };
-        tallies.into_iter().enumerate().map(ends).collect()
+    /// What a row's outlook comes to if no pending package is scanned, and if every one is.
+    fn outlook(&self, row: &Row) -> (Rate, Rate) {
+        let (market, programme) = (self.space.code(row.cell, MARKETPLACE), self.space.code(row.cell, PROGRAMME));
+        let (target, low) = (self.targets_outlook.of(market, programme), row.sums.outlook);
+        let high = Tally { valid: low.valid + unsigned(row.sums.pending_outlook), ..low };
+        (Rate { tally: low, target }, Rate { tally: high, target })
     }
 }
 
@@ -290,7 +288,7 @@ impl Iterator for Health<'_> {
         loop {
             let rows = self.rows();
             if !rows.is_empty() {
-                return Some(Ok(self.batch(&rows)));
+                return Some(Ok(self.batch(&self.chunk.rows[rows])));
             }
             self.merge.peek()?;
             if let Err(error) = self.next_chunk() {
@@ -298,9 +296,4 @@ impl Iterator for Health<'_> {
             }
         }
     }
-}
-
-fn tallies(sums: &Sums, valid: &str, eligible: &str) -> Vec<Tally> {
-    let counts = sums.column(valid).iter().zip(sums.column(eligible));
-    counts.map(|(valid, eligible)| Tally { valid: unsigned(*valid), eligible: unsigned(*eligible) }).collect()
 }

@@ -7,7 +7,6 @@
 //! counts, polars or the taker does; counts that contradict each other panic.
 
 mod breakdown;
-mod frames;
 pub mod health;
 mod merge;
 mod rates;
