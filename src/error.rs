@@ -32,6 +32,10 @@ pub enum Error {
     /// Exit 5: another publication came first; safe to retry.
     #[error("{0}")]
     Conflict(String),
+    /// Nothing is wrong: whoever took what was read needs no more of it. Only who asked for the rest meets it, and no
+    /// verb ends with it.
+    #[error("nothing more was asked for")]
+    Enough,
     /// Exit 128 + signal: stopped by a signal, with nothing half done.
     #[error("stopped by signal {signal}{standing}")]
     Stopped {
@@ -62,7 +66,7 @@ impl Error {
     /// The process's exit code.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Error::Failed { .. } => 1,
+            Error::Failed { .. } | Error::Enough => 1,
             Error::Usage(_) => 2,
             Error::Input(_) | Error::BadFiles(_) => 3,
             Error::Gate(_) => 4,

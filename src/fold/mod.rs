@@ -344,13 +344,11 @@ impl Reading<'_> {
         counter.seek_later(file.days.is_none());
         let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
         let seller = seller.map(|(_, text)| text.as_str()).filter(|seller| !seller.is_empty());
-        // What fails behind the reader is not the file's fault.
-        let sound = std::cell::Cell::new(true);
         let (mut pieces, mut unseen) = (Pieces::default(), 0);
         let mut take = |chunk: scan::Chunk| {
             crate::signals::check()?;
             if self.stop.load(Ordering::SeqCst) {
-                return Err(Error::Gate("another thread failed".to_owned()));
+                return Err(Error::Enough);
             }
             let (in_batch, rejected) = (chunk.batch.num_rows(), chunk.rejects.len());
             counter.reject(rejected as u64);
@@ -376,13 +374,7 @@ impl Reading<'_> {
             self.progress.add((in_batch + rejected) as u64);
             Ok(())
         };
-        let read = (self.reader)(self.plan, self.survey, unit, &mut |chunk| {
-            take(chunk).inspect_err(|_: &Error| sound.set(false))
-        });
-        let end = read.map_err(|error| match error {
-            Error::Input(why) if sound.get() => Error::BadFiles(vec![(unit.file, why)]),
-            other => other,
-        })?;
+        let end = (self.reader)(self.plan, self.survey, unit, &mut take)?;
         gathered.bytes_read += end.bytes_read;
         gathered.add(unit.file, counter.take(), end.rows_read, end.digest)
     }

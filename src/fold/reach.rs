@@ -12,7 +12,6 @@ use crate::scan::{self, Survey, Unit};
 use crate::schema::Table;
 use crate::signals;
 use crate::tables::rolling;
-use std::cell::Cell;
 use std::sync::Arc;
 use vtr_columnar::fold::FileTally;
 use vtr_columnar::judge::{InputError, JudgeBuilder, Source, TimeAxis};
@@ -107,18 +106,13 @@ fn holds_judged(
 ) -> Result<bool> {
     let file = &survey.files[unit.file as usize];
     let source = fold::source(plan, survey, unit.file);
-    // Only a reader's own refusal is the file's fault.
-    let (found, stopped) = (Cell::new(false), Cell::new(false));
     let read = reader(plan, survey, unit, &mut |chunk| {
-        let tallied = || tallied(judge, &source, &chunk, false).map_err(|fault| fold::refused(file, fault));
-        let taken = signals::check().and_then(|()| tallied());
-        found.set(taken.as_ref().is_ok_and(|tally| tally.after_windows > 0));
-        stopped.set(found.get() || taken.is_err());
-        if found.get() { Err(Error::Gate("seen enough".to_owned())) } else { taken.map(drop) }
+        signals::check()?;
+        let tally = tallied(judge, &source, &chunk, false).map_err(|fault| fold::refused(file, fault))?;
+        if tally.after_windows > 0 { Err(Error::Enough) } else { Ok(()) }
     });
     match read {
-        _ if found.get() => Ok(true),
-        Err(Error::Input(why)) if !stopped.get() => Err(Error::BadFiles(vec![(unit.file, why)])),
+        Err(Error::Enough) => Ok(true),
         read => read.map(|_| false),
     }
 }

@@ -233,8 +233,6 @@ impl Reading<'_> {
     fn unit(&self, unit: &scan::Unit, counter: &mut Counter, packages: &mut Vec<Package>) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
         let source = fold::source(self.plan, self.survey, unit.file);
-        // What fails behind the reader is not the file's fault.
-        let sound = std::cell::Cell::new(true);
         let mut take = |chunk: scan::Chunk| {
             signals::check()?;
             let rows = self.rows(&chunk, &source).map_err(|fault| fold::refused(file, fault))?;
@@ -245,11 +243,7 @@ impl Reading<'_> {
             let told = input.and_then(|input| counter.explain(&input, &batch, &records, &mut tell));
             told.map_err(|fault| fold::refused(file, fault))
         };
-        let read = scan::read(self.plan, self.survey, unit, &mut |chunk| take(chunk).inspect_err(|_| sound.set(false)));
-        read.map(drop).map_err(|error| match error {
-            Error::Input(why) if sound.get() => Error::BadFiles(vec![(unit.file, why)]),
-            other => other,
-        })
+        scan::read(self.plan, self.survey, unit, &mut take).map(drop)
     }
 
     /// The rows of a chunk that are of a wanted seller, and their record numbers.

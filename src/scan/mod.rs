@@ -338,7 +338,8 @@ pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Res
 /// Reads one unit, chunk by chunk.
 ///
 /// # Errors
-/// The file cannot be read to the end or is not what its footer says; or `each` failed.
+/// [`Error::BadFiles`] with this one: it cannot be read to the end or is not what its footer says. What `each` failed
+/// with is handed on as it is.
 pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> {
     let file = &survey.files[unit.file as usize];
     let cells = plan.cells(file.input, file.format);
@@ -353,7 +354,7 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
         }
     };
     end.map_err(|refused| {
-        let refused = || Error::Input(format!("{}: {refused}", quoted(&file.shown)));
+        let refused = || Error::BadFiles(vec![(unit.file, format!("{}: {refused}", quoted(&file.shown)))]);
         file.origin.trouble().unwrap_or_else(refused)
     })
 }

@@ -221,7 +221,7 @@ fn make(
     each: &(dyn Fn(Piece) -> Result<()> + Sync),
 ) -> Result<()> {
     let goes_on = || match stop.load(Ordering::SeqCst) {
-        true => Err(Error::Gate("another thread failed".to_owned())),
+        true => Err(Error::Enough),
         false => signals::check().and_then(|()| budget.check()),
     };
     goes_on()?;

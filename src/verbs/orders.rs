@@ -12,7 +12,6 @@ use crate::schema::Table;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
 use vtr_columnar::choice::losers;
@@ -140,8 +139,6 @@ fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, k
         let mut counter = judge.counter();
         let file = &survey.files[unit.file as usize];
         let source = fold::source(plan, survey, unit.file);
-        // What fails behind the reader is not the file's fault.
-        let sound = Cell::new(true);
         let mut take = |chunk: scan::Chunk| {
             crate::signals::check()?;
             let asked = asked(&chunk, &source, wanted).map_err(|fault| fold::refused(file, fault))?;
@@ -156,8 +153,8 @@ fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, k
             let told = input.and_then(|input| counter.explain(&input, &batch, &records, &mut tell));
             told.map_err(|fault| fold::refused(file, fault))
         };
-        match scan::read(plan, survey, unit, &mut |chunk| take(chunk).inspect_err(|_| sound.set(false))) {
-            Err(Error::Input(why)) if sound.get() => drop(bad.insert(unit.file, why)),
+        match scan::read(plan, survey, unit, &mut take) {
+            Err(Error::BadFiles(one)) => bad.extend(one),
             read => drop(read?),
         }
     }

@@ -102,5 +102,5 @@ fn many_sellers() {
 
 #[test]
 fn many_categories() {
-    keeps_to_it("many categories", &csv(200_000, |at| with(at, 6, format!("category number {at}"))));
+    keeps_to_it("many categories", &csv(300_000, |at| with(at, 6, format!("category number {at}"))));
 }
