@@ -54,7 +54,7 @@ pub fn input(text: String) -> PyErr {
 pub fn raised(error: &Error) -> PyErr {
     let told = error.told();
     match error {
-        Error::Failed { .. } => VtrError::new_err(told),
+        Error::Failed { .. } | Error::Enough => VtrError::new_err(told),
         Error::Usage(_) => UsageError::new_err(told),
         Error::Input(_) | Error::BadFiles(_) => InputError::new_err(told),
         Error::Gate(_) => GateError::new_err(told),
