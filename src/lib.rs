@@ -3,7 +3,7 @@
 //! # The route
 //!
 //! `job` (plan) → `scan` → `fold` (with deduplication) → `tables` → `publish` (gates, commit), called in that
-//! order by [`run`]; `tell` says what happened, `place` is where bytes are kept, `inspect` looks at files before
+//! order by [`run`]; [`shares`] goes the same way with the fold spread over processes, whose parts are added up; `tell` says what happened, `place` is where bytes are kept, `inspect` looks at files before
 //! there is a job. What a shipment is worth is decided in the kernel crate by the rules of the
 //! book; the columnar crate takes Arrow batches to verdicts and counts; everything here moves files.
 //!
@@ -30,6 +30,7 @@ pub mod publish;
 pub mod reconcile;
 pub mod scan;
 pub mod schema;
+pub mod shares;
 pub mod signals;
 pub mod sinks;
 pub mod tables;
@@ -71,7 +72,7 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     report.begun = true;
     publication.expect(survey.evidence)?;
     report.stage("identify inputs", || survey.identify(plan))?;
-    if publication.knows_inputs_of(plan) {
+    if publish::knows_inputs(plan, publication.base()) {
         survey.keep_known(plan);
     }
     facts::note_survey(&survey, report);
@@ -87,12 +88,24 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
         publication.expect(survey.evidence)?;
         facts::note_survey(&survey, report);
     };
-    facts::learn(plan, &survey, &folded);
+    conclude(plan, &survey, (&folded, goes_on), publication, report, visibility)
+}
+
+/// What follows once everything is folded, here or elsewhere: facts, tables, gates, commit.
+fn conclude(
+    plan: &Plan,
+    survey: &Survey,
+    (folded, goes_on): (&Folded, bool),
+    publication: Publication,
+    report: &mut RunReport,
+    visibility: Visibility,
+) -> Result<()> {
+    facts::learn(plan, survey, folded);
     if folded.weeks.is_empty() && folded.counted.category.days().is_empty() {
         publication.refuse_nothing(plan)?;
     }
-    let facts = facts::facts(plan, &survey, &folded, publication.base(), report);
-    publish(plan, &survey, (&folded, goes_on), publication, facts, report, visibility)
+    let facts = facts::facts(plan, survey, folded, publication.base(), report);
+    publish(plan, survey, (folded, goes_on), publication, facts, report, visibility)
 }
 
 /// Makes the tables, hands them to the publication piece by piece, and commits.

@@ -65,8 +65,20 @@ pub enum Verb {
     )]
     Run(RunArgs),
     /// What a run would read and replace, and why, without doing it; checks job, book and input schemas
-    #[command(after_help = "Example:\n  vtr plan jobs/weekly.toml --from 2025-W03 --to 2025-W05")]
+    #[command(
+        after_help = "With --units it writes the plan that `vtr fold` and `vtr finish` work by: all weeks, or those asked for.\n\nExamples:\n  vtr plan jobs/weekly.toml --from 2025-W03 --to 2025-W05\n  vtr plan jobs/weekly.toml --units units.json"
+    )]
     Plan(PlanArgs),
+    /// Fold one share of a planned run to parts, on any machine; folded twice is there once
+    #[command(
+        after_help = "Start it once for each share, in any order, on machines that reach inputs and folder of parts.\n\nExamples:\n  vtr fold jobs/weekly.toml --plan units.json --share 3/16 --to s3://bucket/parts/2026-11-28\n  vtr fold jobs/weekly.toml --plan units.json --share $((JOB_COMPLETION_INDEX + 1))/16 --to /mnt/parts"
+    )]
+    Fold(FoldArgs),
+    /// Add up the parts of all shares of a planned run and publish, as `vtr run` would have
+    #[command(
+        after_help = "Missing shares are named, and nothing is published.\n\nExample:\n  vtr finish jobs/weekly.toml --plan units.json --from s3://bucket/parts/2026-11-28"
+    )]
+    Finish(FinishArgs),
     /// Tell each package of an order as a story: facts, rungs passed, the version, the reason, what to do
     #[command(after_help = "Example:\n  vtr explain jobs/weekly.toml --seller A2EXAMPLE --order 026-1234567-1234567")]
     Explain(ExplainArgs),
@@ -290,9 +302,49 @@ pub struct PlanArgs {
     /// The weeks.
     #[command(flatten)]
     pub range: RangeOptions,
+    /// Write the plan of shares to this file or object instead
+    #[arg(long, value_name = "FILE")]
+    pub units: Option<String>,
+    /// With --units: into how many buckets counts and copies are dealt; by the number of rows unless given
+    #[arg(long, value_name = "N", requires = "units", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub buckets: Option<u32>,
     /// How it is written.
     #[command(flatten)]
     pub written: Written,
+}
+
+/// `vtr fold`.
+#[derive(Clone, Debug, Args)]
+pub struct FoldArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobOptions,
+    /// The plan that `vtr plan --units` wrote
+    #[arg(long = "plan", value_name = "FILE")]
+    pub units: String,
+    /// Which share of how many, from 1/N to N/N
+    #[arg(long, value_name = "I/N")]
+    pub share: String,
+    /// Folder of the parts, on a disk or an object store that all shares reach
+    #[arg(long, value_name = "PATH")]
+    pub to: String,
+}
+
+/// `vtr finish`.
+#[derive(Clone, Debug, Args)]
+pub struct FinishArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobOptions,
+    /// The plan that `vtr plan --units` wrote
+    #[arg(long = "plan", value_name = "FILE")]
+    pub units: String,
+    /// Folder of the parts
+    #[arg(long, value_name = "PATH")]
+    pub from: String,
+    /// Print the report as JSON to stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `vtr explain`.

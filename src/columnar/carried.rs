@@ -6,28 +6,33 @@
 use crate::copies::Copy;
 use crate::foreign::Reader;
 use crate::judge::Judge;
-use crate::keys::{Layout, NONE, market_from_code};
+use crate::keys::{Keys, Ranked};
 use crate::marginals::{CIRCUMSTANCES, Kind};
 use crate::partial::week_index;
 use crate::refusal::{InputError, InputFault};
 use crate::settings::Beside;
 use arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Date32Array, FixedSizeBinaryBuilder, Int64Array, RecordBatch, StringArray,
-    UInt32Array, UInt64Array,
+    ArrayRef, AsArray, BooleanArray, Date32Array, DictionaryArray, FixedSizeBinaryArray, Int64Array, RecordBatch,
+    StringArray, UInt32Array, UInt64Array,
 };
+use arrow::buffer::BooleanBuffer;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, UInt32Type, UInt64Type};
 use std::sync::Arc;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::mend::FixableBy;
-use vtr_kernel::policy::ProgrammeId;
 
 /// Bytes of an identity.
 const IDENTITY: i32 = 16;
 
+/// The type of texts that repeat.
+pub(crate) fn text_type() -> DataType {
+    DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
+}
+
 /// The columns of records of copies: `identity` (FixedSizeBinary of 16), `version` (Int64: `updated_at` in
 /// microseconds, or a hash of the package where orders are the unit), `file` (UInt32), `record` (UInt64), `day`
-/// (Date32), the texts of [`CIRCUMSTANCES`], `carrier`, `product_category` and `carrier_typed` (Utf8), `fixable_by`
-/// (Utf8, null for no defect), `pending`, `list_doubt` and `unpriced` (Boolean).
+/// (Date32), the texts of [`CIRCUMSTANCES`], `carrier`, `product_category` and `carrier_typed` (dictionaries of Utf8),
+/// `fixable_by` (likewise, null for no defect), `pending`, `list_doubt` and `unpriced` (Boolean).
 pub fn copies_schema() -> SchemaRef {
     let field = |name: &str, kind: DataType| Field::new(name, kind, false);
     let mut fields = vec![
@@ -38,67 +43,65 @@ pub fn copies_schema() -> SchemaRef {
         field("day", DataType::Date32),
     ];
     let texts = CIRCUMSTANCES.into_iter().chain(["carrier", "product_category", "carrier_typed"]);
-    fields.extend(texts.map(|name| field(name, DataType::Utf8)));
-    fields.push(Field::new("fixable_by", DataType::Utf8, true));
+    fields.extend(texts.map(|name| field(name, text_type())));
+    fields.push(Field::new("fixable_by", text_type(), true));
     fields.extend(["pending", "list_doubt", "unpriced"].map(|name| field(name, DataType::Boolean)));
     Arc::new(Schema::new(fields))
 }
 
-/// Records of copies with texts for codes.
-pub(crate) fn batch(judge: &Judge, copies: &[Copy]) -> RecordBatch {
-    let (book, layout) = (&*judge.settings().book, Layout::of(&judge.settings().book));
-    let codes: Vec<_> = copies.iter().map(|copy| layout.of_weekly(copy.cell)).collect();
-    let circumstances: Vec<_> = copies.iter().map(|copy| layout.of_circumstances(copy.beside.circumstances)).collect();
-    let mut identities = FixedSizeBinaryBuilder::with_capacity(copies.len(), IDENTITY);
-    for copy in copies {
-        let hash = u128::from(copy.hash.0) << 64 | u128::from(copy.hash.1);
-        identities.append_value(hash.to_be_bytes()).expect("an identity is sixteen bytes");
+impl Keys {
+    /// Records of copies with texts for codes; see [`copies_schema`]. The texts of a column are the same memory in all
+    /// batches, so that [`narrowed`](crate::dealt::narrowed) can leave out those that are not used.
+    pub fn copies(&self, copies: &[Copy]) -> RecordBatch {
+        let codes: Vec<_> = copies.iter().map(|copy| self.layout.of_weekly(copy.cell)).collect();
+        let of: Vec<_> = copies.iter().map(|copy| self.layout.of_circumstances(copy.beside.circumstances)).collect();
+        let outcomes: Vec<_> = copies.iter().map(Copy::outcome).collect();
+        let mut identities = Vec::with_capacity(copies.len() * IDENTITY as usize);
+        copies.iter().for_each(|copy| {
+            identities.extend_from_slice(&copy.hash.0.to_be_bytes());
+            identities.extend_from_slice(&copy.hash.1.to_be_bytes());
+        });
+        let identities = FixedSizeBinaryArray::try_new(IDENTITY, identities.into(), None);
+        let texts = |of: &Ranked, code: &dyn Fn(usize) -> u32| -> ArrayRef {
+            let keys = UInt32Array::from_iter_values((0..copies.len()).map(|row| of.rank(code(row))));
+            Arc::new(DictionaryArray::new(keys, of.values.clone()))
+        };
+        let flag = |of: &dyn Fn(usize) -> bool| -> ArrayRef {
+            Arc::new(BooleanArray::from(BooleanBuffer::collect_bool(copies.len(), of)))
+        };
+        let menders = copies.iter().map(|copy| u32::from(copy.beside.mender).checked_sub(1));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(identities.expect("an identity is sixteen bytes")),
+            Arc::new(Int64Array::from_iter_values(copies.iter().map(|copy| copy.version))),
+            Arc::new(UInt32Array::from_iter_values(copies.iter().map(|copy| copy.file))),
+            Arc::new(UInt64Array::from_iter_values(copies.iter().map(|copy| copy.record))),
+            Arc::new(Date32Array::from_iter_values(copies.iter().map(|copy| copy.day))),
+            texts(&self.sellers, &|row| codes[row].seller),
+            texts(&self.markets, &|row| codes[row].market.into()),
+            texts(&self.programmes, &|row| codes[row].programme.into()),
+            texts(&self.classes, &|row| outcomes[row].class() as u32),
+            texts(&self.reasons, &|row| outcomes[row].reason as u32),
+            texts(&self.rules, &|row| of[row].rule.0),
+            texts(&self.lanes, &|row| of[row].lane.map_or(0, |lane| lane.0 + 1)),
+            texts(&self.flags, &|row| of[row].is_cross_border.into()),
+            texts(&self.services, &|row| of[row].service.map_or(0, |class| u32::from(class.0) + 1)),
+            texts(&self.flags, &|row| of[row].is_bought.into()),
+            texts(&self.carriers, &|row| codes[row].carrier.into()),
+            texts(&self.categories, &|row| copies[row].beside.category),
+            texts(&self.typed, &|row| copies[row].beside.typed),
+            Arc::new(DictionaryArray::new(UInt32Array::from_iter(menders), Arc::new(menders_texts()))),
+            flag(&|row| outcomes[row].is_pending),
+            flag(&|row| of[row].is_doubtful),
+            flag(&|row| copies[row].unpriced),
+        ];
+        RecordBatch::try_new(copies_schema(), columns)
+            .expect("columns are built in the order and types of their schema")
     }
-    let of = |code: &dyn Fn(usize) -> u32| UInt32Array::from_iter_values((0..copies.len()).map(code));
-    let sellers = of(&|row| codes[row].seller);
-    let categories = of(&|row| copies[row].beside.category);
-    let typed = of(&|row| copies[row].beside.typed);
-    let [sellers, categories, typed] = judge.shared_keys().texts([&sellers, &categories, &typed]);
-    let text = |of: &dyn Fn(usize) -> &'static str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values((0..copies.len()).map(of)))
-    };
-    let label = |of: &mut dyn FnMut(usize) -> String| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values((0..copies.len()).map(of)))
-    };
-    let flag = |of: &dyn Fn(usize) -> bool| -> ArrayRef {
-        Arc::new(BooleanArray::from_iter((0..copies.len()).map(|row| Some(of(row)))))
-    };
-    let yes = |is: bool| if is { "true" } else { "false" };
-    let service = |row: usize| match circumstances[row].service {
-        Some(class) => book.services.names().nth(usize::from(class.0)).unwrap_or(NONE).to_owned(),
-        None => NONE.to_owned(),
-    };
-    let mender = |copy: &Copy| usize::from(copy.beside.mender).checked_sub(1).map(|place| FixableBy::ALL[place].name());
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(identities.finish()),
-        Arc::new(Int64Array::from_iter_values(copies.iter().map(|copy| copy.version))),
-        Arc::new(UInt32Array::from_iter_values(copies.iter().map(|copy| copy.file))),
-        Arc::new(UInt64Array::from_iter_values(copies.iter().map(|copy| copy.record))),
-        Arc::new(Date32Array::from_iter_values(copies.iter().map(|copy| copy.day))),
-        Arc::new(sellers),
-        label(&mut |row| book.marketplace_label(market_from_code(codes[row].market)).to_owned()),
-        label(&mut |row| book.programme(ProgrammeId(codes[row].programme)).to_owned()),
-        text(&|row| copies[row].outcome().class().name()),
-        text(&|row| copies[row].outcome().reason.name()),
-        label(&mut |row| book.rule(circumstances[row].rule).to_owned()),
-        label(&mut |row| circumstances[row].lane.map_or(NONE, |lane| book.rule(lane)).to_owned()),
-        text(&|row| yes(circumstances[row].is_cross_border)),
-        label(&mut |row| service(row)),
-        text(&|row| yes(circumstances[row].is_bought)),
-        label(&mut |row| book.carriers.label(Carrier::from_code(codes[row].carrier)).to_owned()),
-        Arc::new(categories),
-        Arc::new(typed),
-        Arc::new(StringArray::from_iter(copies.iter().map(mender))),
-        flag(&|row| copies[row].outcome().is_pending),
-        flag(&|row| circumstances[row].is_doubtful),
-        flag(&|row| copies[row].unpriced),
-    ];
-    RecordBatch::try_new(copies_schema(), columns).expect("columns are built in the order and types of their schema")
+}
+
+/// Who can mend a defect, by code.
+pub(crate) fn menders_texts() -> StringArray {
+    StringArray::from_iter_values(FixableBy::ALL.iter().map(|mender| mender.name()))
 }
 
 /// The records of another worker, with this judge's codes.

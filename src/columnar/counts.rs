@@ -4,7 +4,7 @@
 //! refuses a foreign batch whole if it is no batch of counts or counts something that the judge does not know.
 
 use crate::copies::Subtractor;
-use crate::foreign;
+use crate::foreign::{self, Allowed};
 use crate::judge::Judge;
 use crate::keys::Keys;
 use crate::marginals::Kind;
@@ -99,7 +99,7 @@ impl<'a> Counts<'a> {
     /// It is no batch of counts, or a value of it is unknown to this judge: another book, another time axis, a null, a
     /// count that is not positive. Nothing of it is added then.
     pub fn merge(&mut self, batch: &RecordBatch) -> Result<(), InputError> {
-        let (kind, cells) = foreign::cells(self.judge, batch)?;
+        let (kind, cells) = foreign::cells(self.judge, batch, Allowed::Positive)?;
         cells.into_iter().for_each(|(cell, rows)| self.partial.add(kind, cell, rows));
         Ok(())
     }

@@ -11,9 +11,11 @@ use crate::partial::week_index;
 use crate::refusal::{InputError, InputFault};
 use crate::reject::shown_value;
 use crate::resolve::as_labels;
-use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
+use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Int64Type};
 use std::collections::HashMap;
+use std::sync::Arc;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, date_from_day, monday};
 use vtr_kernel::carrier::Carrier;
@@ -25,11 +27,24 @@ use vtr_kernel::service::ServiceClass;
 const REMEDY: &str =
     "count by the same book, time axis and version of the program, or merge by a judge that was made alike";
 
+/// Which counts a cell may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Allowed {
+    /// Those of rows that were counted.
+    Positive,
+    /// Also those of rows that were taken out, which are negative.
+    Signed,
+}
+
 /// The kind of counts in a batch, and its cells with their counts.
-pub(crate) fn cells(judge: &Judge, batch: &RecordBatch) -> Result<(Kind, Vec<(Entry, i64)>), InputError> {
+pub(crate) fn cells(
+    judge: &Judge,
+    batch: &RecordBatch,
+    counts: Allowed,
+) -> Result<(Kind, Vec<(Entry, i64)>), InputError> {
     let kind = kind(batch)?;
     let reader = Reader::of(judge, kind, batch);
-    let cells = reader.cells()?;
+    let cells = reader.cells(counts)?;
     reader.check()?;
     Ok((kind, cells))
 }
@@ -109,17 +124,26 @@ impl<'a> Reader<'a> {
         if !is_text {
             return Err(InputError::of(InputFault::Type, column, array.data_type(), "text", REMEDY));
         }
-        let labels = as_labels(array).map_err(kind)?;
-        let texts = labels.values().as_string::<i32>();
-        let used = labels.keys().iter().map(|key| key.filter(|key| texts.is_valid(*key as usize)));
-        let mut known: HashMap<Option<i32>, T> = HashMap::new();
+        let labels: ArrayRef = match array.data_type() {
+            DataType::Dictionary(..) => array.clone(),
+            _ => Arc::new(as_labels(array).map_err(kind)?),
+        };
+        let labels = labels.as_any_dictionary();
+        let texts = cast(labels.values(), &DataType::Utf8).map_err(|error| kind(error.to_string()))?;
+        let texts = texts.as_string::<i32>();
+        let null = texts.len();
+        let keys = if texts.is_empty() { vec![null; labels.len()] } else { labels.normalized_keys() };
+        let is_null = |row: usize, key: usize| key == null || labels.is_null(row) || texts.is_null(key);
+        // One place for each text, and the last one for no text.
+        let mut known: Vec<Option<T>> = vec![None; null + 1];
         let mut resolved = Vec::with_capacity(labels.len());
-        for key in used {
-            let value = match known.get(&key) {
-                Some(value) => *value,
+        for (row, key) in keys.into_iter().enumerate() {
+            let key = if is_null(row, key) { null } else { key };
+            let value = match known[key] {
+                Some(value) => value,
                 None => {
-                    let value = resolve(key.map(|key| texts.value(key as usize)))?;
-                    known.insert(key, value);
+                    let value = resolve((key != null).then(|| texts.value(key)))?;
+                    known[key] = Some(value);
                     value
                 }
             };
@@ -140,11 +164,15 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn counts(&self) -> Result<Vec<i64>, InputError> {
+    fn counts(&self, allowed: Allowed) -> Result<Vec<i64>, InputError> {
         self.typed("count", &DataType::Int64)?;
         let counts = self.batch["count"].as_primitive::<Int64Type>().values();
-        match counts.iter().find(|count| **count <= 0) {
-            Some(count) => Err(self.refuse("count", &count.to_string(), "positive")),
+        let (is_none, wanted): (fn(&&i64) -> bool, _) = match allowed {
+            Allowed::Positive => (|count| **count <= 0, "positive"),
+            Allowed::Signed => (|count| **count == 0, "another than 0"),
+        };
+        match counts.iter().find(is_none) {
+            Some(count) => Err(self.refuse("count", &count.to_string(), wanted)),
             None => Ok(counts.to_vec()),
         }
     }
@@ -272,8 +300,8 @@ impl<'a> Reader<'a> {
             .collect())
     }
 
-    fn cells(&self) -> Result<Vec<(Entry, i64)>, InputError> {
-        let (counts, times) = (self.counts()?, self.times()?);
+    fn cells(&self, allowed: Allowed) -> Result<Vec<(Entry, i64)>, InputError> {
+        let (counts, times) = (self.counts(allowed)?, self.times()?);
         let rows = 0..counts.len();
         let none = || vec![0; counts.len()];
         let layout = self.layout;

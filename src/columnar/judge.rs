@@ -7,6 +7,7 @@ pub use crate::axis::{Cuts, TimeAxis, WindowEnds};
 pub use crate::carried::copies_schema;
 pub use crate::copies::{Copy, Subtractor};
 pub use crate::counts::Counts;
+pub use crate::dealt::{Dealt, counts_schema, narrowed};
 pub use crate::fold::{Counter, Fate, Yield};
 pub use crate::marginals::Kind;
 pub use crate::refusal::{InputError, InputFault};
@@ -16,8 +17,9 @@ pub use crate::source::{Input, Source};
 pub use crate::verdicts::verdict_schema;
 
 use crate::carried;
+use crate::dealt;
 use crate::keys::{Keys, Layout, SharedKeys};
-use crate::partial::Wants;
+use crate::partial::{Piece, Wants};
 use crate::settings::Settings;
 use crate::verdicts::{identities, verdicts};
 use arrow::array::{FixedSizeBinaryArray, RecordBatch};
@@ -188,7 +190,16 @@ impl Judge {
 
     /// Records of copies with texts for codes, for a worker who shares none; see [`copies_schema`].
     pub fn copies_batch(&self, copies: &[Copy]) -> RecordBatch {
-        carried::batch(self, copies)
+        self.keys.ranked(&self.settings.book, self.settings.axis.clone()).copies(copies)
+    }
+
+    /// Counts of another worker in this judge's codes, packed: a batch of [`Dealt::batches`], whose texts may be of
+    /// any Arrow type. Counts of rows that were taken out are negative.
+    ///
+    /// # Errors
+    /// It has other columns, or a value of it is unknown to this judge.
+    pub fn pieces(&self, batch: &RecordBatch) -> Result<Vec<Piece>, InputError> {
+        dealt::pieces(self, batch)
     }
 
     /// The records that another worker's [`Judge::copies_batch`] gave.

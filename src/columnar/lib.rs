@@ -22,6 +22,7 @@ pub mod choice;
 mod columns;
 mod copies;
 mod counts;
+mod dealt;
 pub mod defects;
 pub mod dictionary;
 mod faults;

@@ -46,6 +46,16 @@ impl Kind {
     /// All of them; each is at the place of its discriminant.
     pub const ALL: [Kind; 5] = [Kind::Weekly, Kind::Category, Kind::Names, Kind::Reasons, Kind::Breakdown];
 
+    /// Its name where kinds stand beside each other.
+    pub fn name(self) -> &'static str {
+        ["weekly", "category", "names", "reasons", "breakdown"][self as usize]
+    }
+
+    /// The kind of a name.
+    pub fn from_name(name: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     /// The key columns, in the order that rows are sorted by.
     pub fn keys(self) -> &'static [&'static str] {
         match self {

@@ -185,6 +185,11 @@ pub struct Packed {
 }
 
 impl Packed {
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.own.len() * Entry::BYTES
+    }
+
     /// As bytes for a spill file, added to others.
     pub fn write(&self, into: &mut Vec<u8>) {
         self.entries[self.own.clone()].iter().for_each(|entry| into.extend_from_slice(&entry.to_bytes()));
@@ -208,6 +213,28 @@ impl Unpacked {
     pub fn add_bytes(&mut self, bytes: &[u8]) {
         self.0.extend(bytes.as_chunks().0.iter().map(Entry::from_bytes));
     }
+}
+
+/// Cells that somebody else counted, packed by time; a count too great for one entry takes several.
+pub(crate) fn packed(kind: Kind, cells: Vec<(Entry, i64)>) -> Vec<Piece> {
+    let mut entries = Vec::with_capacity(cells.len());
+    for (entry, rows) in cells {
+        let mut left = rows;
+        while left != 0 {
+            let by = left.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+            left -= i64::from(by);
+            entries.push(Entry { count: by, ..entry });
+        }
+    }
+    // Stable, and hardly any work where they come in the order of time.
+    entries.sort_by_key(|entry| time(entry.key));
+    let times = entries.chunk_by(|a, b| time(a.key) == time(b.key)).map(|alike| Stretch {
+        time: time(alike[0].key),
+        entries: alike.len(),
+        rows: alike.iter().map(|entry| i64::from(entry.count)).sum(),
+    });
+    let times = times.collect();
+    Run { entries, times }.pieces(kind).collect()
 }
 
 /// The counts of one kind by time.

@@ -2,7 +2,7 @@
 //!
 //! They say what the marginals must add up to, so they share no code with them. They cannot fail.
 
-use crate::partial::week_monday;
+use crate::partial::{week_index, week_monday};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::{COUNT, Class, Reason};
@@ -123,6 +123,11 @@ impl Due {
         *days = (days.0.min(first), days.1.max(last));
     }
 
+    /// Adds days of the week that begins on a Monday.
+    pub fn see(&mut self, week: Day, days: (Day, Day)) {
+        self.hold(week_index(week), days);
+    }
+
     /// The days by the Monday of their week.
     pub fn by_monday(&self) -> BTreeMap<Day, (Day, Day)> {
         self.0.iter().map(|(week, days)| (week_monday(*week), *days)).collect()
@@ -141,6 +146,17 @@ impl Weeks {
             self.0.resize(week + 1, [0; 4]);
         }
         self.0[week][class as usize] += by;
+    }
+
+    /// What was counted of each week, by Monday; of rows taken out negative.
+    pub fn rows(&self) -> impl Iterator<Item = (Day, [i64; 4])> {
+        let counted = (0..).zip(&self.0).filter(|(_, classes)| classes.iter().any(|count| *count != 0));
+        counted.map(|(week, classes)| (week_monday(week), *classes))
+    }
+
+    /// Adds counts of the week that begins on a Monday.
+    pub fn add_rows(&mut self, week: Day, classes: [i64; 4]) {
+        Class::ALL.into_iter().zip(classes).for_each(|(class, by)| self.add(week_index(week), class, by));
     }
 
     /// The weeks that hold any, by Monday.

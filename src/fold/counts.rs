@@ -185,6 +185,21 @@ impl Runs {
         Ok(())
     }
 
+    /// Hands on the counts of each kind and time, kind after kind and times ascending.
+    ///
+    /// # Errors
+    /// What reading spilled counts says.
+    pub fn each(self, take: &mut dyn FnMut(Kind, u16, Unpacked)) -> Result<()> {
+        for (kind, times) in Kind::ALL.into_iter().zip(self.0) {
+            for (time, pieces) in times {
+                let mut counts = Unpacked::default();
+                pieces.held.iter().try_for_each(|held| held.read(&mut counts))?;
+                take(kind, time, counts);
+            }
+        }
+        Ok(())
+    }
+
     /// Adds another thread's runs.
     pub fn merge(&mut self, other: Runs) {
         for (times, others) in self.0.iter_mut().zip(other.0) {

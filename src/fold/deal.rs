@@ -5,6 +5,7 @@
 //! most left, from its end. Which thread does what changes no result, and nothing here fails.
 
 use crate::scan::Unit;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// What is left to do, by thread.
@@ -13,20 +14,8 @@ pub struct Deal<'a>(Mutex<Vec<&'a [Unit]>>);
 impl<'a> Deal<'a> {
     /// Deals units to so many threads.
     pub fn of(units: &'a [Unit], threads: usize) -> Deal<'a> {
-        let (mut rest, mut dealt) = (units, Vec::new());
-        for threads in (1..=threads.max(1)).rev() {
-            let share = bytes(rest) / threads as u64;
-            let mut held = 0;
-            let lies_beyond = |unit: &Unit| {
-                held += unit.bytes;
-                // The unit across the border belongs where more of it lies.
-                threads > 1 && held > share + unit.bytes / 2
-            };
-            let (own, others) = rest.split_at(rest.iter().position(lies_beyond).unwrap_or(rest.len()));
-            dealt.push(own);
-            rest = others;
-        }
-        Deal(Mutex::new(dealt))
+        let bytes: Vec<u64> = units.iter().map(|unit| unit.bytes).collect();
+        Deal(Mutex::new(stretches(&bytes, threads).into_iter().map(|stretch| &units[stretch]).collect()))
     }
 
     /// The next unit for a thread, counted from 0; `None` once there is none for anyone.
@@ -35,6 +24,24 @@ impl<'a> Deal<'a> {
         let own = left.get_mut(thread).and_then(|own| own.split_off_first());
         own.or_else(|| left.iter_mut().max_by_key(|left| (bytes(left), left.len()))?.split_off_last())
     }
+}
+
+/// As many stretches as there are hands, at least one, each of about as many bytes as the others.
+pub fn stretches(bytes: &[u64], hands: usize) -> Vec<Range<usize>> {
+    let mut from = 0;
+    let stretch = |hands: usize| {
+        let share = bytes[from..].iter().sum::<u64>() / hands as u64;
+        let mut held = 0;
+        let lies_beyond = |bytes: &u64| {
+            held += bytes;
+            // The unit across the border belongs where more of it lies.
+            hands > 1 && held > share + bytes / 2
+        };
+        let own = from..bytes[from..].iter().position(lies_beyond).map_or(bytes.len(), |place| from + place);
+        from = own.end;
+        own
+    };
+    (1..=hands.max(1)).rev().map(stretch).collect()
 }
 
 fn bytes(units: &[Unit]) -> u64 {

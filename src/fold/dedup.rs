@@ -17,7 +17,7 @@ use vtr_columnar::choice::choose;
 use vtr_columnar::judge::{Copy, Unit};
 
 /// Parts of the hash space, by its top bits.
-const PARTS: usize = 1 << PART_BITS;
+pub const PARTS: usize = 1 << PART_BITS;
 const PART_BITS: u32 = 10;
 
 /// The copies of one thread, by part of the hash space.
@@ -74,7 +74,11 @@ impl Copies {
         self.held[part].len() + self.spilled[part].iter().map(Place::bytes).sum::<usize>()
     }
 
-    fn read(&self, part: usize, into: &mut Vec<u8>) -> Result<()> {
+    /// Adds the bytes of the copies of a part.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn read(&self, part: usize, into: &mut Vec<u8>) -> Result<()> {
         into.extend_from_slice(&self.held[part]);
         for place in &self.spilled[part] {
             let from = into.len();

@@ -5,8 +5,10 @@
 //! their end, once all such are known, and when the run is told to stop.
 
 pub mod counts;
-mod deal;
+pub mod deal;
 pub mod dedup;
+mod lost;
+pub mod parts;
 mod pieces;
 pub mod reach;
 mod rejects;
@@ -19,7 +21,7 @@ use crate::job::plan::{AsOfMode, Plan};
 use crate::place::budget::{Budget, Peaks, Purpose};
 use crate::place::spill::Spill;
 use crate::progress::Progress;
-use crate::scan::{self, Survey};
+use crate::scan::{self, Survey, Unit};
 use crate::schema::Table;
 use crate::tables;
 use crate::tell::report::RunReport;
@@ -27,6 +29,7 @@ use crate::tell::sellers::Sellers;
 use arrow::array::RecordBatch;
 use counts::{Counted, DefectRuns, Defects, Gone, Runs};
 use deal::Deal;
+use lost::Lost;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +39,7 @@ use vtr_columnar::input::Column;
 use vtr_columnar::judge::{Counter, Identity, Judge, JudgeBuilder, Kind, LaterRows, Records, Reject, Source, Yield};
 use vtr_columnar::partial::Piece;
 use vtr_kernel::calendar::Day;
+use vtr_kernel::ladder::Evidence;
 use vtr_kernel::text::shown;
 
 /// Everything that a run learned from its inputs.
@@ -99,6 +103,12 @@ struct Gathered {
     due: Due,
     unpriced: u64,
     bytes_read: u64,
+    /// Rows that other processes counted as they arrived at their fold.
+    rows_taken: u64,
+    /// Superseded rows that were found elsewhere.
+    lost: Lost,
+    /// Bytes of counts that were taken over and are in memory.
+    held_counts: usize,
     most_counts: usize,
     spill: Arc<Spill>,
     peaks: Peaks,
@@ -118,6 +128,9 @@ impl Gathered {
             due: Due::default(),
             unpriced: 0,
             bytes_read: 0,
+            rows_taken: 0,
+            lost: Lost::default(),
+            held_counts: 0,
             most_counts: budget.share(Purpose::Counts),
             spill,
             peaks: Peaks::default(),
@@ -148,6 +161,18 @@ impl Gathered {
         }
         self.peaks.see(Purpose::Counts, counter.bytes());
         self.relieve_counts(counter.bytes(), &mut || counter.take_pieces())
+    }
+
+    /// Takes counts over that somebody else made; on disk, once those in memory take what they may.
+    fn hold(&mut self, pieces: Vec<Piece>) -> Result<()> {
+        let bytes: usize = pieces.iter().map(|piece| piece.packed.bytes()).sum();
+        if self.held_counts + bytes > self.most_counts {
+            return self.runs.spill(pieces, &self.spill);
+        }
+        self.held_counts += bytes;
+        self.peaks.see(Purpose::Counts, self.held_counts);
+        self.runs.keep(pieces);
+        Ok(())
     }
 
     /// Sets counts aside on disk where they take more than they may.
@@ -183,6 +208,8 @@ struct Whole {
     due: Due,
     unpriced: u64,
     bytes_read: u64,
+    rows_taken: u64,
+    lost: Lost,
     spilled_bytes: u64,
     peaks: Peaks,
 }
@@ -199,22 +226,51 @@ pub fn fold(
     reader: &scan::Reader,
     report: &mut RunReport,
 ) -> Result<Folded> {
+    refuse_many(survey)?;
+    let (judge, kept) = hands(plan, survey.evidence);
+    let reading = Reading::of(plan, survey, &survey.units, (reader, progress), &kept);
+    let gathered = report.stage("read, judge and fold", || reading.all(&judge))?;
+    settled(plan, survey, (judge, kept), gathered, progress.done(), report)
+}
+
+/// Refuses more files than a run can tell apart.
+///
+/// # Errors
+/// How many there are.
+pub fn refuse_many(survey: &Survey) -> Result<()> {
     if survey.files.len() > MOST_FILES {
         let count = survey.files.len();
         return Err(Error::Input(format!(
             "{count} input files are more than a run can tell apart ({MOST_FILES}); join some"
         )));
     }
+    Ok(())
+}
+
+/// What all threads of a process judge by and keep their rejected rows in.
+fn hands(plan: &Plan, evidence: Evidence) -> (Judge, Kept) {
     let budget = plan.budget();
-    let judge = judge(plan, survey).most_text_bytes(budget.share(Purpose::Texts)).build();
-    let kept = Kept::new(plan.limits.max_rejected_rows_kept, budget.share(Purpose::Rejects));
-    let reading = Reading { plan, survey, reader, progress, kept: &kept, budget, stop: AtomicBool::new(false) };
-    let gathered = report.stage("read, judge and fold", || reading.all(&judge))?;
+    let judge = judge_by(plan, evidence).most_text_bytes(budget.share(Purpose::Texts)).build();
+    (judge, Kept::new(plan.limits.max_rejected_rows_kept, budget.share(Purpose::Rejects)))
+}
+
+/// Brings together what was gathered, here or elsewhere, and takes superseded rows out.
+fn settled(
+    plan: &Plan,
+    survey: &Survey,
+    (judge, kept): (Judge, Kept),
+    gathered: Vec<Gathered>,
+    rows_taken: u64,
+    report: &mut RunReport,
+) -> Result<Folded> {
+    let budget = plan.budget();
     let (mut whole, copies) = Whole::of(gathered, survey);
     let unit = plan.identity.map(dedup::unit);
     let apart = report.stage("deduplicate", || {
         let search = |unit| Search::new(copies, unit, budget.share(Purpose::Copies), Spill::below(&plan.temp));
-        unit.map(|unit| whole.take_superseded_out(plan, &judge, search(unit))).transpose()
+        let lost = unit.map(|unit| Lost::among(plan, &judge, search(unit))).transpose()?;
+        let elsewhere = std::mem::take(&mut whole.lost);
+        Ok::<_, Error>(lost.map(|lost| whole.take_out(elsewhere).max(whole.take_out(lost))))
     })?;
     whole.peaks.see(Purpose::Texts, judge.text_bytes());
     let (rejects, most) = kept.finish();
@@ -228,7 +284,7 @@ pub fn fold(
         counted,
         rejects,
         sellers: whole.sellers,
-        rows_taken: progress.done(),
+        rows_taken: rows_taken + whole.rows_taken,
         files: whole.files,
         weeks: whole.weeks.by_monday(),
         due: whole.due.by_monday(),
@@ -242,6 +298,10 @@ pub fn fold(
 
 /// The judge that a plan asks for.
 pub fn judge(plan: &Plan, survey: &Survey) -> JudgeBuilder {
+    judge_by(plan, survey.evidence)
+}
+
+fn judge_by(plan: &Plan, evidence: Evidence) -> JudgeBuilder {
     let asked = |table: Table| plan.output.tables.contains(&table);
     let by_category = asked(Table::VtrWeeklyCategory) || asked(Table::VtrRolling) || asked(Table::AccountHealth);
     let kinds = [
@@ -254,7 +314,7 @@ pub fn judge(plan: &Plan, survey: &Survey) -> JudgeBuilder {
     let kinds: Vec<Kind> = kinds.into_iter().filter_map(|(kind, is_asked)| is_asked.then_some(kind)).collect();
     Judge::builder(plan.book.clone(), plan.as_of)
         .rates(plan.rates.clone())
-        .evidence(survey.evidence)
+        .evidence(evidence)
         .later_rows(match plan.as_of_mode {
             AsOfMode::Rows => LaterRows::Absent,
             AsOfMode::Scans => LaterRows::Kept,
@@ -303,6 +363,7 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
 struct Reading<'a> {
     plan: &'a Plan,
     survey: &'a Survey,
+    units: &'a [Unit],
     reader: &'a scan::Reader<'a>,
     progress: &'a Progress,
     kept: &'a Kept,
@@ -310,9 +371,19 @@ struct Reading<'a> {
     stop: AtomicBool,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn of(
+        plan: &'a Plan,
+        survey: &'a Survey,
+        units: &'a [Unit],
+        (reader, progress): (&'a scan::Reader<'a>, &'a Progress),
+        kept: &'a Kept,
+    ) -> Reading<'a> {
+        Reading { plan, survey, units, reader, progress, kept, budget: plan.budget(), stop: AtomicBool::new(false) }
+    }
+
     fn all(&self, judge: &Judge) -> Result<Vec<Gathered>> {
-        let (deal, hands) = (Deal::of(&self.survey.units, self.budget.threads()), AtomicUsize::new(0));
+        let (deal, hands) = (Deal::of(self.units, self.budget.threads()), AtomicUsize::new(0));
         // Once a file turned out bad nothing that is gathered counts; the rest is read so that all such are named.
         let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
         let gathered = on_threads(self.plan, &self.stop, || {
@@ -413,6 +484,8 @@ impl Whole {
             whole.due.merge(&thread.due);
             whole.unpriced += thread.unpriced;
             whole.bytes_read += thread.bytes_read;
+            whole.rows_taken += thread.rows_taken;
+            whole.lost.merge(thread.lost);
             whole.spilled_bytes += thread.spill.bytes() + thread.copies.spilled_bytes();
             whole.defects.push(thread.defects);
             whole.judged.push(thread.judged);
@@ -428,34 +501,17 @@ impl Whole {
 
     /// Takes superseded rows out of every count and list that they entered; gives the largest distance
     /// in days between two copies.
-    fn take_superseded_out(&mut self, plan: &Plan, judge: &Judge, search: Search) -> Result<i64> {
-        let found = on_threads(plan, &AtomicBool::new(false), || {
-            let mut subtractor = judge.subtractor();
-            let (mut gone, mut gathered) = (Gone::default(), Gathered::new(plan));
-            let apart = search.run(&mut |copy| {
-                if subtractor.take_out(copy) {
-                    gone.insert(copy.file, copy.record);
-                }
-                gathered.relieve_counts(subtractor.bytes(), &mut || subtractor.take_pieces())
-            })?;
-            gathered.runs.keep(subtractor.take_pieces());
-            Ok((subtractor.taken(), gone, gathered, apart))
-        })?;
-        self.spilled_bytes += search.spilled_bytes();
-        let mut apart_days = 0;
-        for (taken, gone, gathered, apart) in found {
-            self.runs.merge(gathered.runs);
-            self.spilled_bytes += gathered.spill.bytes();
-            self.weeks.merge(&taken.weeks);
-            self.unpriced -= taken.unpriced;
-            self.gone.merge(gone);
-            for (file, (tally, rows)) in taken.files {
-                let counts = &mut self.files[file as usize];
-                counts.tally.take_out(&tally);
-                counts.superseded += rows;
-            }
-            apart_days = apart_days.max(apart);
+    fn take_out(&mut self, lost: Lost) -> i64 {
+        self.runs.merge(lost.runs);
+        self.spilled_bytes += lost.spilled_bytes;
+        self.weeks.merge(&lost.weeks);
+        self.unpriced -= lost.unpriced;
+        self.gone.merge(lost.gone);
+        for (file, (tally, rows)) in lost.files {
+            let counts = &mut self.files[file as usize];
+            counts.tally.take_out(&tally);
+            counts.superseded += rows;
         }
-        Ok(apart_days)
+        lost.apart_days
     }
 }

@@ -27,6 +27,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use document::{Document, Origin, Report};
 use plan::Plan;
 use resolve::{Machine, Surroundings, Written};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spec::JobSpec;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,8 @@ pub use range::week;
 pub use resolve::MEMORY_FLOOR_BYTES;
 
 /// What the command line says about a job. Paths start from the working folder.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Overrides {
     /// First week: `2025-W03` or a date.
     pub from: Option<String>,
@@ -70,6 +72,32 @@ pub struct Overrides {
 /// [`Error::Usage`] with all that is wrong with job, options, book and rates, a line each.
 pub fn load(path: &Path, flags: &Overrides, now: SystemTime) -> Result<Plan> {
     load_with(path, flags, &|name| std::env::var(name).ok(), now)
+}
+
+/// The text of a job file.
+///
+/// # Errors
+/// [`Error::Usage`] if it cannot be read.
+pub fn text(path: &Path) -> Result<String> {
+    std::fs::read_to_string(path).map_err(|error| {
+        Error::Usage(format!(
+            "cannot read the job {}: {error}; give the path of a job file such as jobs/weekly.toml",
+            path.display()
+        ))
+    })
+}
+
+/// The folder that the paths of a job start from.
+pub fn root(path: &Path) -> PathBuf {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// [`load`] of a job whose text is at hand; `shown` is what messages call it, and its paths start from `root`.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(text: &str, (shown, root): (&str, PathBuf), flags: &Overrides, now: SystemTime) -> Result<Plan> {
+    read(text, (shown, root), flags, &|name| std::env::var(name).ok(), now)
 }
 
 /// The profiles that the program carries.
@@ -125,14 +153,18 @@ fn load_with(
     environment: &dyn Fn(&str) -> Option<String>,
     now: SystemTime,
 ) -> Result<Plan> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Error::Usage(format!(
-            "cannot read the job {}: {error}; give the path of a job file such as jobs/weekly.toml",
-            path.display()
-        ))
-    })?;
-    let report = Report::new(path.display().to_string());
-    let mut document = Document::parse(&text, &report);
+    read(&text(path)?, (&path.display().to_string(), root(path)), flags, environment, now)
+}
+
+fn read(
+    text: &str,
+    (shown, root): (&str, PathBuf),
+    flags: &Overrides,
+    environment: &dyn Fn(&str) -> Option<String>,
+    now: SystemTime,
+) -> Result<Plan> {
+    let report = Report::new(shown.to_owned());
+    let mut document = Document::parse(text, &report);
     let sound = report.is_empty();
     lay_over(&mut document, flags, environment, &report);
     // Of a file that is no TOML only that is said; keys that seem to lack may stand behind the damage.
@@ -140,8 +172,6 @@ fn load_with(
     let plan = fitted.map(serde_json::from_value::<JobSpec>).and_then(|spec| {
         // What fits the schema fits the types it was made of; if not, the types say why.
         let spec = spec.map_err(|error| report.add(&Origin::Line(1), error.to_string())).ok()?;
-        let root =
-            path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf();
         let weeks = weeks(flags, environment, &report);
         let (began_at, run_id) = (rfc3339(now), run_id(now));
         let temp = std::env::temp_dir();
@@ -150,9 +180,7 @@ fn load_with(
     });
     match (report.into_text(), plan) {
         (None, Some(plan)) => Ok(plan),
-        (problems, _) => {
-            Err(Error::Usage(problems.unwrap_or_else(|| format!("the job {} cannot be used", path.display()))))
-        }
+        (problems, _) => Err(Error::Usage(problems.unwrap_or_else(|| format!("the job {shown} cannot be used")))),
     }
 }
 
@@ -161,15 +189,16 @@ pub fn restart(plan: &mut Plan, range: plan::WeekRange, now: SystemTime) {
     (plan.range, plan.began_at, plan.run_id) = (Some(range), rfc3339(now), run_id(now));
 }
 
+/// Where a path lies that is given beside the job: it starts from the working folder, not from the job's.
+pub fn here(path: String) -> String {
+    if path.contains("://") || path.is_empty() || path == shelf::EMBEDDED {
+        return path;
+    }
+    std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned())
+}
+
 /// Lays environment and options over the job, the stronger later.
 fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) {
-    // Where these are given, paths start from the working folder, not from the job's.
-    let here = |path: String| {
-        if path.contains("://") || path.is_empty() || path == shelf::EMBEDDED {
-            return path;
-        }
-        std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned())
-    };
     const VARIABLES: [(&str, &str); 6] = [
         ("VTR_AS_OF", "as_of"),
         ("VTR_BOOK", "book"),

@@ -149,6 +149,13 @@ pub fn refuse_other(plan: &Plan, published: Option<&Manifest>, evidence: Option<
     target.refuse_backwards(published)
 }
 
+/// Whether what a plan knows of text files is of the version that a run stands on, and their rows can be kept.
+pub fn knows_inputs(plan: &Plan, base: Option<&Manifest>) -> bool {
+    let Some(base) = base.filter(|base| Some(base.version) == plan.known.version) else { return false };
+    let rows = [Table::InputFiles, Table::Rejects];
+    rows.iter().all(|table| !plan.output.tables.contains(table) || base.has(*table))
+}
+
 /// Begins a publication of a plan. Refuses an output that another job, or other evidence, published to.
 pub fn begin(plan: &Plan, run_id: String) -> Result<Publication> {
     let target = Target::of(plan)?;
@@ -209,15 +216,6 @@ impl Publication {
     /// The version in force when the run began.
     pub fn base(&self) -> Option<&Manifest> {
         self.base.as_ref()
-    }
-
-    /// Whether what a plan knows of text files is of the version that this stands on, and their rows can be kept.
-    pub fn knows_inputs_of(&self, plan: &Plan) -> bool {
-        let Some(base) = self.base.as_ref().filter(|base| Some(base.version) == plan.known.version) else {
-            return false;
-        };
-        let rows = [Table::InputFiles, Table::Rejects];
-        rows.iter().all(|table| self.span(*table).is_none() || base.has(*table))
     }
 
     /// What is published of files that are not read again.

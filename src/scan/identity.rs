@@ -132,10 +132,22 @@ impl Survey {
     /// A file cannot be read or has changed, or the word to stop.
     pub fn identify(&mut self, plan: &Plan) -> Result<()> {
         let known = &plan.known;
-        let could_be = |file: &SourceFile| {
+        self.identify_those(plan, &|file| {
             file.format == Format::Parquet
                 || known.texts.get(&file.shown).is_some_and(|known| known.bytes == file.bytes)
-        };
+        })
+    }
+
+    /// Names all files by their content.
+    ///
+    /// # Errors
+    /// As [`Survey::identify`].
+    pub fn identify_all(&mut self, plan: &Plan) -> Result<()> {
+        self.identify_those(plan, &|_| true)
+    }
+
+    fn identify_those(&mut self, plan: &Plan, could_be: &(dyn Fn(&SourceFile) -> bool + Sync)) -> Result<()> {
+        let known = &plan.known;
         let wanted: Vec<usize> = (0..self.files.len()).filter(|index| self.files[*index].digest.is_none()).collect();
         let digests: Mutex<Vec<(usize, Result<Option<String>>)>> = Mutex::default();
         let next = AtomicUsize::new(0);
@@ -206,6 +218,26 @@ pub(crate) fn digests(known: &Known, files: &[Listed], plan: &Plan) -> Result<Ve
     let mut told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
     told.sort_by_key(|(index, _)| *index);
     told.into_iter().map(|(_, digest)| digest).collect()
+}
+
+/// Whether a file holds what another process says that it held, by the stamp that this process saw or by its content.
+/// `read` says whether its rows were read here, so that its own digest is known.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn is_still(file: &SourceFile, digest: &str, stamp: Option<&Stamp>, read: Option<&str>) -> Result<bool> {
+    if let Some(told) = file.origin.told() {
+        return Ok(told == digest);
+    }
+    let now = file.origin.stamped().map(|(_, stamp)| stamp);
+    // Where the time of the last change is told, nobody can set it.
+    if now.is_some_and(|now| now.changed.is_some() && Some(now) == stamp) {
+        return Ok(true);
+    }
+    match read {
+        Some(read) => Ok(read == digest),
+        None => Ok(content(&file.origin, &file.shown)? == digest),
+    }
 }
 
 /// BLAKE3 of a file's bytes.

@@ -61,6 +61,16 @@ impl Midnights {
         }
     }
 
+    /// What was seen of a file's times, for another process.
+    pub fn seen(&self, file: u32) -> u16 {
+        self.0[file as usize].load(Ordering::Relaxed)
+    }
+
+    /// What another process saw of a file's times.
+    pub fn see(&self, file: u32, seen: u16) {
+        self.0[file as usize].fetch_or(seen, Ordering::Relaxed);
+    }
+
     /// A sentence for each column of which some file has midnights only.
     pub fn warnings(&self, files: &[SourceFile]) -> Vec<String> {
         let warning = |(place, column): (usize, &Column)| {

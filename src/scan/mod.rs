@@ -33,8 +33,8 @@ use arrow::array::RecordBatch;
 pub(crate) use files::split_glob;
 use files::{Listed, Packing};
 use headings::Mapping;
-use std::collections::{HashMap, HashSet};
-pub use store::Origin;
+use std::collections::{BTreeMap, HashMap, HashSet};
+pub use store::{Origin, Stamp};
 use vtr_columnar::fold::{Records, Reject};
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::calendar::Day;
@@ -60,12 +60,29 @@ pub struct Survey {
     midnights: midnight::Midnights,
     /// Files that the job allows to be left out, and why they are.
     left_out: Vec<String>,
+    /// Those of them that were refused by the survey, by shown path.
+    refused: BTreeMap<String, String>,
 }
 
 impl Survey {
     /// What reading met that rejects nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
         self.left_out().chain(self.absent()).chain(self.midnights.warnings(&self.files)).collect()
+    }
+
+    /// Which times of day reading a file has met, for another process.
+    pub fn times_seen(&self, file: u32) -> u16 {
+        self.midnights.seen(file)
+    }
+
+    /// Notes which times of day another process has met in a file.
+    pub fn see_times(&self, file: u32, seen: u16) {
+        self.midnights.see(file, seen);
+    }
+
+    /// Files that were refused before anything was read and that the job allows to be left out, with every reason.
+    pub fn refused(&self) -> &BTreeMap<String, String> {
+        &self.refused
     }
 
     /// What the absence of number, carrier or scans means, in sentences.
@@ -257,11 +274,32 @@ pub fn survey_and_try(plan: &Plan) -> Result<Survey> {
     look_at(plan, listed, &refused)
 }
 
+/// [`survey`] of the files that another process has looked at, by shown path, and of no others; those that it refused,
+/// with its reasons, are not looked at again.
+///
+/// # Errors
+/// Those of [`survey`], and a file that is gone.
+pub fn survey_again(plan: &Plan, files: &HashSet<&str>, refused: &BTreeMap<String, String>) -> Result<Survey> {
+    let mut listed = files::list(plan)?;
+    listed.retain(|file| files.contains(file.shown.as_str()) || refused.contains_key(&file.shown));
+    let there: HashSet<&str> = listed.iter().map(|file| file.shown.as_str()).collect();
+    let mut gone: Vec<&str> = files.iter().copied().filter(|file| !there.contains(file)).collect();
+    if !gone.is_empty() {
+        gone.sort_unstable();
+        let gone: String = gone.iter().map(|file| format!("\n  {}", quoted(file))).collect();
+        return Err(Error::Input(format!("input files are gone since they were planned:{gone}\nplan anew")));
+    }
+    let bad = listed.iter().enumerate().filter_map(|(place, file)| Some((place, refused.get(&file.shown)?.clone())));
+    let bad = bad.collect();
+    look_at(plan, listed, &bad)
+}
+
 /// Looks at files, of which some were tried and refused.
 fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> Result<Survey> {
     let count = listed.len();
     let (mut files, mut units, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let mut beyond: Vec<(Day, Unit)> = Vec::new();
+    let mut bad = BTreeMap::new();
     let (mut refused, mut left_out, mut found) = (Vec::new(), Vec::new(), headings::Found::default());
     for (place, listed) in listed.into_iter().enumerate() {
         let index = files.len();
@@ -291,6 +329,9 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
                 }
                 let skips = reading.input.on_bad_file == OnBadFile::Skip;
                 let whose = if skips { &mut left_out } else { &mut refused };
+                if skips {
+                    bad.insert(listed.shown.clone(), faults.join("\n    "));
+                }
                 whose.push(format!("{}: {}", quoted(&listed.shown), faults.join("\n    ")));
             }
         }
@@ -306,7 +347,7 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
     }
     beyond.sort_by_key(|(day, unit)| (*day, unit.file, unit.first_record));
     let beyond = beyond.into_iter().map(|(_, unit)| unit).collect();
-    finished(plan, files, (units, beyond), sources, left_out)
+    Ok(Survey { refused: bad, ..finished(plan, files, (units, beyond), sources, left_out)? })
 }
 
 /// The survey of files that can be read.
@@ -328,7 +369,7 @@ fn finished(
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = not_judged(&files);
     let midnights = midnight::Midnights::of(files.len());
-    Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out })
+    Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, refused: BTreeMap::new() })
 }
 
 /// What gives the chunks of a unit, one after the other, and tells how it ended: [`read`], or what

@@ -72,7 +72,7 @@ impl Origin {
     }
 
     /// Its whole path and what the system said of it, if it lies on this machine.
-    pub(super) fn stamped(&self) -> Option<(String, &Stamp)> {
+    pub fn stamped(&self) -> Option<(String, &Stamp)> {
         let Origin::Disk { path, stamp } = self else { return None };
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Some((path.to_str()?.to_owned(), stamp))

@@ -41,6 +41,18 @@ impl Sellers {
         }
     }
 
+    /// Those told apart, and the rows of further ones.
+    pub fn told(&self) -> (&BTreeMap<String, u64>, u64) {
+        (&self.rejected, self.further)
+    }
+
+    /// What [`Sellers::told`] said elsewhere.
+    pub fn of(rejected: &BTreeMap<String, u64>, further: u64) -> Sellers {
+        let mut sellers = Sellers { further, ..Sellers::default() };
+        rejected.iter().for_each(|(seller, rows)| sellers.add(seller, *rows));
+        sellers
+    }
+
     /// Adds what another thread counted.
     pub fn merge(&mut self, other: Sellers) {
         other.rejected.into_iter().for_each(|(seller, rows)| self.add(&seller, rows));

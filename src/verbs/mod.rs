@@ -27,6 +27,7 @@ pub mod reconcile;
 pub mod report;
 pub mod resolve;
 pub mod run;
+pub mod shares;
 pub mod sync;
 pub mod tables;
 pub mod verify;
@@ -49,6 +50,8 @@ pub fn run(cli: Cli) -> Result<()> {
     match &cli.verb {
         Verb::Run(args) => run::run(args, global),
         Verb::Plan(args) => plan::run(args, global),
+        Verb::Fold(args) => shares::fold(args, global),
+        Verb::Finish(args) => shares::finish(args, global),
         Verb::Explain(args) => explain::run(args, global),
         Verb::Defects(args) => published::defects(args),
         Verb::Health(args) => published::health(args, SystemTime::now()),

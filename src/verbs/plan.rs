@@ -1,6 +1,6 @@
 //! `vtr plan`: what a run would read and replace, and why, without doing it.
 //!
-//! It checks job, book, paths and schemas as a run does, and of the inputs hashes what may have changed and
+//! With `--units` it plans shares instead. It checks job, book, paths and schemas as a run does, and of the inputs hashes what may have changed and
 //! reads a changed text for its days. It writes nothing, and fails where a run would fail before it reads data.
 
 use super::listing::{self, Cell, Format};
@@ -19,7 +19,10 @@ use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day, iso_week};
 
 /// Plans the job.
-pub fn run(args: &PlanArgs, _global: &GlobalOptions) -> Result<()> {
+pub fn run(args: &PlanArgs, global: &GlobalOptions) -> Result<()> {
+    if let Some(units) = &args.units {
+        return super::shares::plan(args, units, global);
+    }
     print(&lines(args)?, args)
 }
 

@@ -22,6 +22,7 @@ mod ranges;
 mod reading;
 mod readme;
 mod reconcile;
+mod shares;
 mod support;
 mod truth;
 mod unchanged;

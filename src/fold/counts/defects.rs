@@ -33,6 +33,18 @@ impl Gone {
         bits[word] |= 1 << (record % 64);
     }
 
+    /// All of them, by file and record.
+    pub fn rows(&self) -> Vec<(u32, u64)> {
+        let bits = |bits: &Vec<u64>| {
+            let words = (0u64..).zip(bits.clone());
+            words.flat_map(|(word, bits)| {
+                (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| 64 * word + bit)
+            })
+        };
+        let files: BTreeMap<u32, &Vec<u64>> = self.0.iter().map(|(file, bits)| (*file, bits)).collect();
+        files.into_iter().flat_map(|(file, records)| bits(records).map(move |record| (file, record))).collect()
+    }
+
     fn contains(&self, file: u32, record: i64) -> bool {
         let word = self.0.get(&file).and_then(|bits| bits.get((record / 64) as usize));
         word.is_some_and(|word| word >> (record % 64) & 1 == 1)

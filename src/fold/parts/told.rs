@@ -1,0 +1,130 @@
+//! What stands beside the rows of parts: counters of files and weeks as JSON.
+//!
+//! It is a form of what the fold counts and nothing more. It fails on a text that is none of its own.
+
+use crate::fold::FileCounts;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use vtr_columnar::asides::{Asides, TABLE};
+use vtr_columnar::fold::{FileTally, Later};
+use vtr_columnar::input::Column;
+use vtr_kernel::calendar::Day;
+use vtr_kernel::reason::COUNT;
+
+/// What became of the rows of a file.
+#[derive(Serialize, Deserialize)]
+pub struct Tally {
+    rejected: u64,
+    after_as_of: u64,
+    outside_range: u64,
+    after_windows: u64,
+    classes: [u64; 4],
+    reasons: Vec<u64>,
+    days: (Option<Day>, Option<Day>),
+    later: Option<[Day; 4]>,
+}
+
+impl Tally {
+    /// Of the fold's own.
+    pub fn of(tally: &FileTally) -> Tally {
+        Tally {
+            rejected: tally.rejected,
+            after_as_of: tally.after_as_of,
+            outside_range: tally.outside_range,
+            after_windows: tally.after_windows,
+            classes: tally.classes,
+            reasons: tally.reasons.to_vec(),
+            days: (tally.first_day, tally.last_day),
+            later: tally.later.map(|later| [later.first, later.last, later.from, later.until]),
+        }
+    }
+
+    /// The fold's own; `None` if the reasons are not those of this program.
+    pub fn into_tally(self) -> Option<FileTally> {
+        Some(FileTally {
+            rejected: self.rejected,
+            after_as_of: self.after_as_of,
+            outside_range: self.outside_range,
+            after_windows: self.after_windows,
+            classes: self.classes,
+            reasons: <[u64; COUNT]>::try_from(self.reasons).ok()?,
+            first_day: self.days.0,
+            last_day: self.days.1,
+            later: self.later.map(|[first, last, from, until]| Later { first, last, from, until }),
+        })
+    }
+}
+
+/// A file of a share.
+#[derive(Serialize, Deserialize)]
+pub struct File {
+    rows_read: u64,
+    tally: Tally,
+    digest: String,
+    /// Kind, column, count and first records.
+    asides: Vec<(String, String, u64, Vec<u64>)>,
+    /// Which times of day were met.
+    pub times: u16,
+}
+
+impl File {
+    /// Of the fold's own.
+    pub fn of(counts: &FileCounts, times: u16) -> File {
+        let found = counts.asides.iter().map(|found| {
+            let (kind, column) = (found.kind.entry().name.to_owned(), found.column.name().to_owned());
+            (kind, column, found.count, found.records.clone())
+        });
+        File {
+            rows_read: counts.rows_read,
+            tally: Tally::of(&counts.tally),
+            digest: counts.digest.clone(),
+            asides: found.collect(),
+            times,
+        }
+    }
+
+    /// The fold's own; `None` if something of it is unknown to this program.
+    pub fn into_counts(self) -> Option<FileCounts> {
+        let mut asides = Asides::default();
+        for (kind, column, count, records) in self.asides {
+            let kind = TABLE.iter().find(|entry| entry.name == kind)?.kind;
+            asides.add(kind, Column::from_name(&column)?, count, &records);
+        }
+        let tally = self.tally.into_tally()?;
+        Some(FileCounts { rows_read: self.rows_read, tally, superseded: 0, digest: self.digest, asides })
+    }
+}
+
+/// What a share tells beside its weeks.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Share {
+    /// Rows as they arrived at the fold.
+    pub rows_taken: u64,
+    /// Bytes read from the inputs.
+    pub bytes_read: u64,
+    /// Rows whose verdict hung on a value that could not be compared.
+    pub unpriced: u64,
+    /// First and last promised day of the pending packages of each week, by Monday.
+    pub due: BTreeMap<Day, (Day, Day)>,
+    /// Rejected rows by seller, and those of further sellers.
+    pub sellers: (BTreeMap<String, u64>, u64),
+}
+
+/// What the losers of a bucket take out.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Lost {
+    /// Of files: their places, and how many rows.
+    pub files: BTreeMap<u32, (Tally, u64)>,
+    /// Of weeks, negative.
+    pub weeks: BTreeMap<Day, [i64; 4]>,
+    /// Of them rows whose verdict hung on an unknown value.
+    pub unpriced: u64,
+    /// The largest distance in days between two copies.
+    pub apart_days: i64,
+}
+
+impl Default for Tally {
+    fn default() -> Tally {
+        Tally::of(&FileTally::default())
+    }
+}

@@ -1,0 +1,166 @@
+//! Which parts of a place are added up: each unit of the plan once, in every kind and bucket.
+//!
+//! It looks at names and footers and adds nothing itself. It refuses a place where parts are missing, with the shares
+//! that must be folded again, and one where parts overlap.
+
+use super::source::{Folder, Source};
+use super::work::Work;
+use crate::error::{Error, Result};
+use crate::fold::parts::{Header, PartKind};
+use crate::schema::Table;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of a part before its rows are read.
+#[derive(Clone)]
+struct Known {
+    name: String,
+    kind: PartKind,
+    bucket: u32,
+    units: Vec<usize>,
+}
+
+/// The parts of those that folded the units in the same way, by in how many shares.
+type Groups = BTreeMap<Option<usize>, Vec<Known>>;
+
+/// The names of the parts to be added up.
+///
+/// # Errors
+/// Parts are missing, overlap, are foreign, or cannot be looked at.
+pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<String>> {
+    let mut groups = Groups::new();
+    for name in source.names()? {
+        crate::signals::check()?;
+        let (shares, known) = known(work, source, name)?;
+        groups.entry(shares).or_default().push(known);
+    }
+    let mut best: Option<(Option<usize>, BTreeSet<usize>)> = None;
+    for (shares, parts) in groups {
+        let (once, missing) = missing(work, parts)?;
+        if missing.is_empty() {
+            return Ok(once.into_iter().map(|part| part.name).collect());
+        }
+        if best.as_ref().is_none_or(|(_, least)| missing.len() < least.len()) {
+            best = Some((shares, missing));
+        }
+    }
+    match best {
+        None if work.units().units.is_empty() => Ok(Vec::new()),
+        None => Err(Error::Input(format!(
+            "{}: there is no part of this plan; fold its shares with `vtr fold` first",
+            source.shown()
+        ))),
+        Some((shares, missing)) => Err(incomplete(work, source, shares, &missing)),
+    }
+}
+
+fn known(work: &Work, source: &dyn Source, name: String) -> Result<(Option<usize>, Known)> {
+    // Names of our own say what footers do, which are read with the rows and held against them.
+    if let Some((index, shares, kind, bucket)) = Folder::named(&name) {
+        let units = work.units().share(index, shares);
+        return Ok((Some(shares), Known { name, kind, bucket, units }));
+    }
+    let header = Header::of(&name, &source.read(&name)?)?;
+    header.expect(&name, work.seal())?;
+    Ok((header.shares, Known { name, kind: header.kind, bucket: header.bucket, units: header.units }))
+}
+
+/// Refuses a part that is another than its name says.
+///
+/// # Errors
+/// What it holds.
+pub fn expect(work: &Work, name: &str, bytes: &[u8]) -> Result<()> {
+    let Some((index, shares, kind, bucket)) = Folder::named(name) else { return Ok(()) };
+    let header = Header::of(name, bytes)?;
+    header.expect(name, work.seal())?;
+    if (header.kind, header.bucket) == (kind, bucket) && header.units == work.units().share(index, shares) {
+        return Ok(());
+    }
+    let (kind, bucket, units) = (header.kind.name(), header.bucket, header.units.len());
+    Err(Error::Input(format!(
+        "{name}: it holds {kind} of bucket {bucket} of {units} units, which its name does not say; fold share {index}/{shares} \
+         into another folder"
+    )))
+}
+
+/// The parts, each once, and the units that one of them lacks.
+fn missing(work: &Work, parts: Vec<Known>) -> Result<(Vec<Known>, BTreeSet<usize>)> {
+    let mut once: BTreeMap<(PartKind, u32, Vec<usize>), Known> = BTreeMap::new();
+    for part in parts {
+        once.entry((part.kind, part.bucket, part.units.clone())).or_insert(part);
+    }
+    let mut missing = BTreeSet::new();
+    for (kind, bucket) in expected(work) {
+        let is_own = |part: &&Known| {
+            let is_settled = kind == PartKind::Copies && part.kind == PartKind::Gone;
+            (part.kind == kind || is_settled) && bucket.is_none_or(|bucket| bucket == part.bucket)
+        };
+        let own: Vec<&Known> = once.values().filter(is_own).collect();
+        missing.extend(lacking(work, kind, &own)?);
+    }
+    Ok((once.into_values().collect(), missing))
+}
+
+/// The kinds of parts that there must be, those that are dealt out in every bucket.
+pub fn expected(work: &Work) -> Vec<(PartKind, Option<u32>)> {
+    let plan = work.plan();
+    let is_made = |kind: PartKind| match kind {
+        PartKind::Copies => plan.identity.is_some(),
+        PartKind::Defects => plan.output.tables.contains(&Table::Defects),
+        PartKind::Judged => plan.output.tables.contains(&Table::Judged),
+        PartKind::Gone => false,
+        PartKind::Counts | PartKind::Rejects | PartKind::Files | PartKind::Weeks => true,
+    };
+    let mut kinds = Vec::new();
+    for kind in PartKind::ALL.into_iter().filter(|kind| is_made(*kind)) {
+        match kind.is_bucketed() {
+            true => kinds.extend((0..work.units().buckets).map(|bucket| (kind, Some(bucket)))),
+            false => kinds.push((kind, None)),
+        }
+    }
+    kinds
+}
+
+/// The units that parts of one kind and bucket lack.
+fn lacking(work: &Work, kind: PartKind, parts: &[&Known]) -> Result<BTreeSet<usize>> {
+    let all = || 0..work.units().units.len();
+    if let Some(gone) = parts.iter().find(|part| part.kind == PartKind::Gone)
+        && (parts.len() > 1 || gone.units.len() != all().len())
+    {
+        return Err(Error::Input(format!(
+            "{}: it was settled before all parts of bucket {} were there; settle the bucket again with all of them",
+            gone.name, gone.bucket
+        )));
+    }
+    let mut of = vec![None; all().len()];
+    for part in parts {
+        for unit in &part.units {
+            let place = of
+                .get_mut(*unit)
+                .ok_or_else(|| Error::Input(format!("{}: it holds unit {unit}, which the plan has not", part.name)))?;
+            if let Some(other) = place.replace(&part.name) {
+                let kind = kind.name();
+                return Err(Error::Input(format!(
+                    "{other} and {}: both hold {kind} of unit {unit}; keep one of them",
+                    part.name
+                )));
+            }
+        }
+    }
+    Ok(all().filter(|unit| of[*unit].is_none()).collect())
+}
+
+fn incomplete(work: &Work, source: &dyn Source, shares: Option<usize>, missing: &BTreeSet<usize>) -> Error {
+    let place = source.shown();
+    let Some(shares) = shares else {
+        let units: Vec<String> = missing.iter().take(20).map(ToString::to_string).collect();
+        let more = if missing.len() > units.len() { ", ..." } else { "" };
+        return Error::Input(format!("{place}: parts are missing of the units {}{more}; fold them", units.join(", ")));
+    };
+    let lacks = |index: &usize| work.units().share(*index, shares).iter().any(|unit| missing.contains(unit));
+    let lacking: Vec<String> = (1..=shares).filter(lacks).map(|index| format!("{index}/{shares}")).collect();
+    Error::Input(format!(
+        "{place}: parts are missing of {} of {shares} shares: {}; fold each with `vtr fold JOB --plan units.json --share I/{shares}`",
+        lacking.len(),
+        lacking.join(", ")
+    ))
+}

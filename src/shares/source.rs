@@ -1,0 +1,161 @@
+//! Where parts lie: in memory, or in a folder of this machine or of an object store.
+//!
+//! It names and hands out bytes and knows nothing of what is in them. A part gets its name in one step and keeps it:
+//! what is put twice is there once.
+
+use crate::error::{Error, Result};
+use crate::fold::parts::{Header, Part, PartKind, Seal};
+use crate::publish;
+use crate::publish::store::{self, Created, Store};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Where parts come from; threads ask at once.
+pub trait Source: Sync {
+    /// What the place is called in messages.
+    fn shown(&self) -> String;
+
+    /// The names of all parts.
+    ///
+    /// # Errors
+    /// The place cannot be listed.
+    fn names(&self) -> Result<Vec<String>>;
+
+    /// The bytes of a part.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn read(&self, name: &str) -> Result<Vec<u8>>;
+}
+
+/// Parts in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Held(pub Vec<Part>);
+
+impl Source for Held {
+    fn shown(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let name = |(place, part): (usize, &Part)| format!("part {place} ({} {})", part.kind.name(), part.bucket);
+        Ok(self.0.iter().enumerate().map(name).collect())
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        let place = name.split(' ').nth(1).and_then(|place| place.parse::<usize>().ok());
+        let part = place.and_then(|place| self.0.get(place));
+        part.map(|part| part.bytes.clone()).ok_or_else(|| Error::Input(format!("{name}: there is no such part")))
+    }
+}
+
+/// Parts in a folder of this machine or of an object store: files that end in `.arrow`.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    store: Arc<dyn Store>,
+    run_id: String,
+}
+
+/// How the names of parts end.
+const SUFFIX: &str = ".arrow";
+
+impl Folder {
+    /// The folder at a path or URI. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// The URI is none.
+    pub fn at(place: &str, run_id: &str) -> Result<Folder> {
+        Ok(Folder { store: publish::at(Path::new(place))?, run_id: run_id.to_owned() })
+    }
+
+    /// Makes the folder ready to be put into, or says why it cannot be.
+    ///
+    /// # Errors
+    /// What the disk or the store says.
+    pub fn prepare(&self) -> Result<()> {
+        self.store.prepare()
+    }
+
+    /// The name of a part of a share.
+    pub fn name(index: usize, shares: usize, kind: PartKind, bucket: u32) -> String {
+        format!("{index:05}-of-{shares:05}/{}-{bucket:05}{SUFFIX}", kind.name())
+    }
+
+    /// Which share, of how many, kind and bucket a name that [`Folder::name`] made stands for.
+    pub(super) fn named(name: &str) -> Option<(usize, usize, PartKind, u32)> {
+        let (share, part) = name.strip_suffix(SUFFIX)?.rsplit_once('/')?;
+        let (index, shares) = share.rsplit('/').next()?.split_once("-of-")?;
+        let (kind, bucket) = part.split_once('-')?;
+        let (index, shares) = (index.parse().ok()?, shares.parse().ok()?);
+        let named = (index, shares, PartKind::from_name(kind)?, bucket.parse().ok()?);
+        name.ends_with(&Folder::name(named.0, named.1, named.2, named.3)).then_some(named)
+    }
+
+    /// Puts a part in place under a name that ends in `.arrow`, whole and in one step. If the name is taken by a part of
+    /// the same plan, that one stays.
+    ///
+    /// # Errors
+    /// What the disk or the store says; the name is taken by something else.
+    pub fn put(&self, name: &str, part: &Part, plan: &str) -> Result<()> {
+        debug_assert!(name.ends_with(SUFFIX), "{name}");
+        if self.store.create(name, &part.bytes, &self.run_id)? == Created::Done {
+            return Ok(());
+        }
+        let shown = self.store.shown(name);
+        let (there, own) = (Header::of(&shown, &self.read(name)?)?, Header::of(&shown, &part.bytes)?);
+        there.expect(&shown, &Seal { plan: plan.to_owned(), ..own.seal.clone() })?;
+        if (there.kind, there.bucket, &there.units) != (own.kind, own.bucket, &own.units) {
+            return Err(Error::Input(format!(
+                "{shown}: the name is taken by another part; give each plan a folder of its own"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The names below a folder of it.
+    ///
+    /// # Errors
+    /// It cannot be listed.
+    pub fn below(&self, folder: &str) -> Result<BTreeSet<String>> {
+        let entries = self.store.list(folder)?.into_iter().map(|entry| entry.path);
+        // What is still being written begins with a dot.
+        let is_part = |path: &String| {
+            path.ends_with(SUFFIX) && path.rsplit('/').next().is_some_and(|name| !name.starts_with('.'))
+        };
+        Ok(entries.filter(is_part).collect())
+    }
+}
+
+impl Source for Folder {
+    fn shown(&self) -> String {
+        self.store.shown("")
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        Ok(self.below("")?.into_iter().collect())
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>> {
+        store::read(self.store.as_ref(), name)?
+            .ok_or_else(|| Error::Input(format!("{}: the part is gone", self.store.shown(name))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_what_they_stand_for() {
+        let name = Folder::name(3, 16, PartKind::Copies, 7);
+        assert_eq!(name, "00003-of-00016/copies-00007.arrow");
+        assert_eq!(Folder::named(&name), Some((3, 16, PartKind::Copies, 7)));
+        assert_eq!(Folder::named(&format!("deep/er/{name}")), Some((3, 16, PartKind::Copies, 7)));
+        for other in
+            ["00003-of-00016/copies-7.arrow", "3/copies-00007.arrow", "00003-of-00016/x-00007.arrow", "x.arrow"]
+        {
+            assert_eq!(Folder::named(other), None, "{other}");
+        }
+    }
+}

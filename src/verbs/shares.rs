@@ -1,0 +1,142 @@
+//! `vtr plan --units`, `vtr fold` and `vtr finish`: one run in many processes, started by whoever owns a scheduler.
+//!
+//! They move plans and parts between files and [`shares`], which does the work, and say what came of it. They must
+//! decide nothing about a figure, and fail as shares do.
+
+use crate::cli::{FinishArgs, FoldArgs, GlobalOptions, JobOptions, PlanArgs, RangeOptions};
+use crate::error::{Error, Result};
+use crate::place::remote::is_uri;
+use crate::progress::{Visibility, conclude, say, warn};
+use crate::publish;
+use crate::publish::store::{self, Content, Store};
+use crate::shares::{self, Folder, Units, Work};
+use crate::tell::report::{Outcome, grouped};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Writes the plan of shares.
+pub fn plan(args: &PlanArgs, to: &str, global: &GlobalOptions) -> Result<()> {
+    let units =
+        shares::plan(&args.job.job, &super::overrides(&args.job, &args.range), args.buckets, SystemTime::now())?;
+    let (store, name) = place(to)?;
+    store.put(&name, Content::of(units.to_json().as_bytes()), "plan")?;
+    if !global.quiet {
+        let bytes: u64 = units.units.iter().map(|unit| unit.bytes).sum();
+        say(&format!(
+            "{}: {} units of {} KiB in {} files are planned in {to}; fold them in at most so many shares, each with `vtr fold {} \
+             --plan {to} --share I/N --to FOLDER`",
+            units.job.name,
+            grouped(units.units.len() as u64),
+            grouped(bytes >> 10),
+            grouped(units.inputs.len() as u64),
+            args.job.job.display()
+        ));
+    }
+    Ok(())
+}
+
+/// The folder of a file or object, and its name there.
+fn place(path: &str) -> Result<(Arc<dyn Store>, String)> {
+    let (folder, name) = match path.rsplit_once('/') {
+        Some(("", name)) => ("/", name),
+        Some((folder, name)) => (folder, name),
+        None => (".", path),
+    };
+    if name.is_empty() || is_uri(path) && folder.ends_with('/') {
+        return Err(Error::Usage(format!("{path}: give the name of a file, such as units.json")));
+    }
+    Ok((publish::at(Path::new(folder))?, name.to_owned()))
+}
+
+/// A job as a plan says it was.
+fn work(job: &JobOptions, units: &str) -> Result<Work> {
+    let (store, name) = place(units)?;
+    let text = store::read(store.as_ref(), &name)?.ok_or_else(|| {
+        Error::Usage(format!("{units}: there is no such plan; make it with `vtr plan JOB --units {units}`"))
+    })?;
+    let text = String::from_utf8(text).map_err(|_| Error::Usage(format!("{units}: it is no text; plan anew")))?;
+    Work::of_job(
+        &job.job,
+        Units::read(units, &text)?,
+        &super::overrides(job, &RangeOptions::default()),
+        SystemTime::now(),
+    )
+}
+
+/// Which share of how many.
+fn share(text: &str) -> Result<(usize, usize)> {
+    let read = |text: &str| text.trim().parse::<usize>().ok();
+    match text.split_once('/').map(|(index, shares)| (read(index), read(shares))) {
+        Some((Some(0), Some(_))) => Err(Error::Usage(format!(
+            "--share {text}: shares are counted from 1; of a scheduler's index from 0 write $((INDEX + 1))"
+        ))),
+        Some((Some(index), Some(shares))) if index <= shares => Ok((index, shares)),
+        _ => Err(Error::Usage(format!("--share {text}: write which share of how many, from 1/N to N/N, such as 3/16"))),
+    }
+}
+
+/// Folds a share and puts its parts in place.
+pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
+    let (index, shares) = share(&args.share)?;
+    let work = work(&args.job, &args.units)?;
+    let tell = |line: &str| {
+        if !global.quiet {
+            say(&format!("{}: share {index}/{shares}: {line}", work.plan().name));
+        }
+    };
+    let names = shares::names(&work, index, shares);
+    if names.is_empty() {
+        tell("there are fewer units than shares, and none for this one: nothing is to be done");
+        return Ok(());
+    }
+    let folder = Folder::at(&args.to, &work.plan().run_id)?;
+    let there = folder.below(names[0].rsplit_once('/').map_or("", |(folder, _)| folder))?;
+    if names.iter().all(|name| there.contains(name)) {
+        tell("all its parts are there already");
+        return Ok(());
+    }
+    folder.prepare()?;
+    let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
+    let parts = shares::fold_share(&work, index, shares, visibility)?;
+    let mut bytes = 0;
+    for part in &parts {
+        crate::signals::check()?;
+        folder.put(&Folder::name(index, shares, part.kind, part.bucket), part, &work.units().digest)?;
+        bytes += part.bytes.len() as u64;
+    }
+    let units = work.units().share(index, shares).len() as u64;
+    tell(&format!("{} units came to {} parts of {} KiB", grouped(units), parts.len(), grouped(bytes >> 10)));
+    Ok(())
+}
+
+/// Adds the parts up and publishes.
+pub fn finish(args: &FinishArgs, global: &GlobalOptions) -> Result<()> {
+    // From here on a signal's last words say whether anything was published.
+    crate::signals::begun();
+    let work = work(&args.job, &args.units)?;
+    let folder = Folder::at(&args.from, &work.plan().run_id)?;
+    let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
+    let (mut report, result) = shares::finish(&work, &folder, visibility);
+    if report.begun
+        && report.outcome != Outcome::Unchanged
+        && let Err(error) =
+            publish::at(Path::new(&work.plan().output.path)).and_then(|store| report.write(store.as_ref()))
+    {
+        // What was published stands, and what failed has its own error.
+        report.warnings.push(error.told());
+    }
+    let ended = result.and_then(|()| crate::signals::check());
+    if args.json {
+        super::print(report.to_json() + "\n")?;
+    }
+    if !global.quiet {
+        conclude(&report.summary(), ended.as_ref().err().map_or(0, Error::exit_code));
+    }
+    report.warnings.iter().for_each(|warning| warn(warning));
+    ended?;
+    if work.plan().sinks.is_empty() || args.job.out.is_some() {
+        return Ok(());
+    }
+    super::sync::after_run(work.plan(), &args.job.job, global, None).1
+}
