@@ -141,16 +141,19 @@ pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
     })
 }
 
-/// The packages as exports of sellers: by turns each seller keeps its files in one of three ways.
+/// The packages as exports of sellers: by turns each seller keeps its files in one of three ways, and in the Japanese
+/// form where that is the store's.
 fn raw_files(options: &GenOptions, factory: &package::Factory, book: &Book, to: i32) -> Result<Generated> {
-    let taken = ["confirm", "orders", "tracking"].map(|folder| options.out.join(folder));
+    let taken = ["confirm", "confirm_jp", "orders", "orders_api", "tracking"].map(|folder| options.out.join(folder));
     if let Some(folder) = taken.iter().find(|folder| folder.exists()) {
         let folder = folder.display();
         return Err(GenError::Usage(format!("{folder} is there already, and histories do not mix; name a new folder")));
     }
-    let habit = |seller: &str| match seller.bytes().map(u32::from).sum::<u32>() % 3 {
+    let habit = |seller: &str, market: &str| match seller.bytes().map(u32::from).sum::<u32>() % 3 {
         0 => Some(raw::Habit::OrdersApi),
-        _ => Some(raw::Habit::AfterShip),
+        _ if market == "JP" => Some(raw::Habit::Japanese),
+        1 => Some(raw::Habit::AfterShip),
+        _ => Some(raw::Habit::EasyPost),
     };
     let truths = if options.truth { raw::Truths::Written } else { raw::Truths::Left };
     let (rows, files) = raw::write(factory, book, &options.out, &habit, &|_| true, truths)?;

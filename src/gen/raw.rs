@@ -19,6 +19,8 @@ use vtr_kernel::{Book, Reason};
 pub enum Habit {
     /// Confirmations, order reports, AfterShip's events as lines.
     AfterShip,
+    /// The same with EasyPost's events as pages.
+    EasyPost,
     /// The same in the Japanese form, with EasyPost's events as pages.
     Japanese,
     /// Documents of the Orders API, and nothing else.
@@ -48,12 +50,13 @@ pub enum Truths {
     Left,
 }
 
-/// Writes the raw files of the packages of some months; `habit` says which sellers are written, and how.
+/// Writes the raw files of the packages of some months; `habit` says by
+/// seller and marketplace which are written, and how.
 pub fn write(
     factory: &Factory,
     book: &Book,
     out: &Path,
-    habit: &dyn Fn(&str) -> Option<Habit>,
+    habit: &dyn Fn(&str, &str) -> Option<Habit>,
     months: &dyn Fn(&str) -> bool,
     truths: Truths,
 ) -> Result<(u64, Vec<PathBuf>)> {
@@ -67,10 +70,11 @@ pub fn write(
             let seller = factory.world.texts.seller.text(parcel.seller);
             let name = factory.world.truth.marketplace.text(parcel.truth.market);
             let market = book.markets().map(|(_, market)| market).find(|market| market.name == name);
-            let (Some(habit), Some(market), true) = (habit(seller), market, is_raw(&parcel)) else { continue };
+            let (Some(habit), Some(market), true) = (habit(seller, name), market, is_raw(&parcel)) else { continue };
             let line = Line { parcel: &parcel, factory, market, seller, month: &slice.name };
             match habit {
                 Habit::AfterShip => all.plain(&line, &mut dice),
+                Habit::EasyPost => all.pages(&line, &mut dice),
                 Habit::Japanese => all.japanese(&line, &mut dice),
                 Habit::OrdersApi => all.document(&line),
             }
@@ -263,6 +267,16 @@ impl Files<'_> {
         let head = JAPANESE.trim_ascii_end();
         self.confirmation(line, "confirm_jp", &[head, b"\r\n"].concat(), "\t", dice);
         self.order(line);
+        self.easypost(line);
+    }
+
+    fn pages(&mut self, line: &Line, dice: &mut Dice) {
+        self.confirmation(line, "confirm", CONFIRMATION.as_bytes(), "", dice);
+        self.order(line);
+        self.easypost(line);
+    }
+
+    fn easypost(&mut self, line: &Line) {
         let events: Vec<String> = line
             .events(["pre_transit", "in_transit", "delivered"])
             .into_iter()
@@ -421,25 +435,34 @@ mod tests {
             let name = path.strip_prefix(folder.path()).unwrap().display().to_string();
             let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
             if name.ends_with(".txt") {
-                let widths: BTreeSet<usize> = text.lines().map(|line| line.split('\t').count()).collect();
+                // Two lines of words stand above the headings of the Japanese form.
+                let words = if name.starts_with("confirm_jp") { 2 } else { 0 };
+                let widths: BTreeSet<usize> = text.lines().skip(words).map(|line| line.split('\t').count()).collect();
                 assert_eq!(widths.len(), 1, "{name}");
             }
             texts.insert(name, text);
         }
-        let (mut api, mut files) = (0, 0);
+        let (mut api, mut files, mut japanese) = (0, 0, 0);
         for line in truth.lines().skip(1) {
             let cells: Vec<&str> = line.split(',').collect();
             let stands = |folder: &str| {
                 let own = texts.iter().filter(|(name, _)| name.starts_with(folder) && name.contains(cells[0]));
                 own.into_iter().any(|(_, text)| text.contains(cells[2]))
             };
-            match (stands("orders_api/"), stands("confirm/"), stands("orders/")) {
-                (true, false, false) => api += 1,
-                (false, true, true) => files += 1,
+            match (stands("orders_api/"), stands("confirm/"), stands("confirm_jp/"), stands("orders/")) {
+                (true, false, false, false) => api += 1,
+                (false, true, false, true) => files += 1,
+                (false, false, true, true) => japanese += 1,
                 other => panic!("{line}: {other:?}"),
             }
         }
-        assert!(api > 100 && files > 100, "{api} {files}");
+        assert!(api > 100 && files > 100 && japanese > 10, "{api} {files} {japanese}");
+        let kinds = ["tracking/aftership_", "tracking/easypost_"];
+        assert!(kinds.iter().all(|kind| texts.keys().any(|name| name.starts_with(kind))), "{:?}", texts.keys());
+        let later = texts.iter().filter(|(name, _)| name.ends_with("-b.txt")).map(|(_, text)| text.as_str());
+        let later: String = later.collect();
+        let blank = |line: &&str| line.split('\t').skip(3).take(5).all(str::is_empty);
+        assert!(later.contains("\tNULL\t") && later.lines().filter(blank).count() > 10);
         assert!(generate(&options, &book).is_err(), "histories do not mix");
     }
 }

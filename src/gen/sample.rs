@@ -207,7 +207,7 @@ pub fn sample(out: &Path, book: &Book) -> Result<Generated> {
         save(&path, &confirmation(&factory, seller, market, month))?;
         files.push(path);
     }
-    let habit = |seller: &str| RAW.iter().find(|(id, _)| *id == seller).map(|(_, habit)| *habit);
+    let habit = |seller: &str, _: &str| RAW.iter().find(|(id, _)| *id == seller).map(|(_, habit)| *habit);
     let months = |month: &str| ["2025-02", "2025-03"].contains(&month);
     files.extend(raw::write(&factory, book, &out.join("raw"), &habit, &months, Truths::Left)?.1);
     let rates = out.join("eurofxref-hist.csv");
