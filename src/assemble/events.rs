@@ -5,6 +5,7 @@
 //! at a time; it reads no clock and cannot fail.
 
 use super::facts::Fate;
+use std::collections::HashSet;
 use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone};
 use vtr_kernel::instant::Moment;
 
@@ -12,6 +13,10 @@ use vtr_kernel::instant::Moment;
 const SHARED_WITHIN: Day = 3;
 /// Days before the promise at which a package without a ship date is taken to be shipped.
 const BEFORE_PROMISE: Day = 30;
+/// Days by which two clocks can be apart.
+const CLOCKS_APART: Day = 2;
+/// Events of a number up to which they are compared with one another; more are hashed.
+const FEW: usize = 8;
 
 /// The days around shipping in which an event belongs to a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,29 +103,23 @@ pub fn assign(
     let mut told = vec![Told::default(); packages.len()];
     let mut fates = vec![Fate::Unused; events.len()];
     let mut others = vec![false; packages.len()];
+    name(packages, events, &mut told);
+    let mut by_day: Vec<(Day, usize)> =
+        packages.iter().enumerate().filter_map(|(index, package)| Some((package.opened?, index))).collect();
+    by_day.sort_unstable();
+    let mut known = HashSet::new();
     for (index, event) in events.iter().enumerate() {
-        let is_of = |package: &Candidate| event.seller.is_none_or(|seller| seller == package.seller);
-        for (told, _) in told.iter_mut().zip(packages).filter(|(_, package)| is_of(package)) {
-            told.is_named = true;
-        }
         let Some(at) = event.at else { continue };
-        let same = |other: &Event| {
-            (other.at, other.seller, other.carrier, other.status)
-                == (event.at, event.seller, event.carrier, event.status)
+        let is_again = if events.len() <= FEW {
+            events[..index].iter().any(|other| content(other) == content(event))
+        } else {
+            !known.insert(content(event))
         };
-        if events[..index].iter().any(same) {
+        if is_again {
             fates[index] = Fate::Superseded;
             continue;
         }
-        let open = |package: &Candidate| {
-            let opened = package.opened.filter(|_| is_of(package))?;
-            let day = at.day(package.zone);
-            let span = opened.saturating_add(window.from)..=opened.saturating_add(window.to);
-            span.contains(&day).then_some(opened)
-        };
-        let Some(latest) = packages.iter().filter_map(open).max() else { continue };
-        let own = |package: &Candidate| open(package).is_some_and(|opened| latest - opened <= SHARED_WITHIN);
-        let owners: Vec<usize> = (0..packages.len()).filter(|index| own(&packages[*index])).collect();
+        let owners = owners(packages, &by_day, event, at, window);
         for owner in &owners {
             let package = &packages[*owner];
             let fits = package.carrier.zip(event.carrier).is_none_or(|(a, b)| agree(a, b));
@@ -144,6 +143,50 @@ pub fn assign(
         told.by_other = other && told.first_scan_at.is_none() && told.delivery_scan_at.is_none();
     }
     (told, fates)
+}
+
+/// Which packages the feeds name at all: an event of a seller's own feed names that seller's alone.
+fn name(packages: &[Candidate], events: &[Event], told: &mut [Told]) {
+    let by_all = events.iter().any(|event| event.seller.is_none());
+    let sellers: HashSet<&str> = events.iter().filter_map(|event| event.seller).collect();
+    for (told, package) in told.iter_mut().zip(packages) {
+        told.is_named = by_all || sellers.contains(package.seller);
+    }
+}
+
+/// What an event tells: equal ones are one.
+type Content<'a> = (Option<(bool, i64)>, Option<&'a str>, Option<u16>, (&'a str, &'a str));
+
+fn content<'a>(event: &Event<'a>) -> Content<'a> {
+    let at = event.at.map(|at| match at {
+        Moment::Instant(at) => (true, at),
+        Moment::Date(day) => (false, i64::from(day)),
+    });
+    (at, event.seller, event.carrier, event.status)
+}
+
+/// The packages that an event belongs to: of those whose window is open the one that opened latest, and those shipped
+/// shortly before it. Only the stretch of days is looked at in which a window can be open by any clock.
+fn owners(packages: &[Candidate], by_day: &[(Day, usize)], event: &Event, at: Moment, window: Window) -> Vec<usize> {
+    let Some((_, first)) = by_day.first() else { return Vec::new() };
+    let near = at.day(packages[*first].zone);
+    let end = near.saturating_add(CLOCKS_APART).saturating_sub(window.from);
+    let begin = near.saturating_sub(CLOCKS_APART).saturating_sub(window.to);
+    let mut latest = None;
+    let mut owners = Vec::new();
+    for (opened, index) in by_day[..by_day.partition_point(|(opened, _)| *opened <= end)].iter().rev() {
+        let is_past = latest.is_some_and(|latest: Day| latest.saturating_sub(*opened) > SHARED_WITHIN);
+        if is_past || *opened < begin {
+            break;
+        }
+        let package = &packages[*index];
+        let span = opened.saturating_add(window.from)..=opened.saturating_add(window.to);
+        if event.seller.is_none_or(|seller| seller == package.seller) && span.contains(&at.day(package.zone)) {
+            latest.get_or_insert(*opened);
+            owners.push(*index);
+        }
+    }
+    owners
 }
 
 fn least(known: &mut Option<Micros>, at: Micros) {
@@ -209,6 +252,23 @@ mod tests {
         let empty = Event { at: None, ..event(0, SCAN) };
         let (told, fates) = assign(&packages, &[empty], Window::default(), &agree);
         assert!(told[0].is_named && fates[0] == Fate::Unused && told[0].events == 0);
+    }
+
+    #[test]
+    fn a_flood_of_events_or_packages_of_one_number_takes_no_longer_than_as_many_numbers() {
+        let zone = Zone::utc();
+        let begun = std::time::Instant::now();
+        let one = |at: i64| Event { at: Some(Moment::Instant(100 * DAY_MICROS + at)), ..event(0, SCAN) };
+        let events: Vec<Event> = (0..400_000).map(|at| one(at / 2)).collect();
+        let (told, fates) = assign(&[package(&zone, 100)], &events, Window::default(), &agree);
+        let again = fates.iter().filter(|fate| **fate == Fate::Superseded).count();
+        assert_eq!((told[0].events, again), (200_000, 200_000));
+        let packages: Vec<Candidate> = (0..100_000).map(|day| package(&zone, day)).collect();
+        let events: Vec<Event> = (0..100_000).map(|day| event(day, SCAN)).collect();
+        let (told, _) = assign(&packages, &events, Window::default(), &agree);
+        // Three days before it was shipped to the day before the next one's: four packages share each event.
+        assert!(told[10..99_000].iter().all(|told| told.events == 4));
+        assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }
 
     #[test]

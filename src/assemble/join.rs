@@ -6,7 +6,7 @@
 use super::facts::{Fate, Note, Notes, Place, Stamp};
 use super::input::{AssembleInput, FoldBy, MatchedBy};
 use super::orders::{self, Line, Order};
-use super::pack::{self, HAS_NUMBER, HAS_ORDER, Pack, TEXTS, TIMES};
+use super::pack::{self, HAS_NUMBER, HAS_ORDER, HAS_STATE, Pack, TEXTS, TIMES};
 use super::row::{Row, rows};
 use super::typed::{BARE, instant};
 use super::{Context, Tally, documents, exchange, writes};
@@ -89,6 +89,8 @@ struct Made<'a> {
     shipped_at: Option<Moment>,
     added_at: Option<Moment>,
     scans: (Option<Micros>, Option<Micros>),
+    /// [`HAS_STATE`], if its source tells a state that is in a list.
+    state: u16,
 }
 
 /// All records that one seller has of an order.
@@ -208,6 +210,7 @@ fn by_writes<'a>(
         shipped_at: package.shipped_at,
         added_at: package.added_at.map(Moment::Instant),
         scans: (None, None),
+        state: 0,
     };
     folded.packages.into_iter().map(made).collect()
 }
@@ -233,6 +236,7 @@ fn itself<'a>(row: Row<'a>, source: Place, scans: (Option<Micros>, Option<Micros
         shipped_at: row.time(Field::ShippedAt),
         added_at: row.time(Field::TrackingAddedAt),
         scans,
+        state: 0,
         rows: vec![row],
     }
 }
@@ -269,7 +273,10 @@ fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Ve
         let row = own[package.row];
         let scans = (package.first_scan_at, package.delivery_scan_at);
         let added_at = row.time(Field::TrackingAddedAt).or_else(|| row.time(Field::CreatedAt));
-        Made { added_at, ..itself(row, package.source, scans) }
+        let statuses = &input(context, &row).profile.statuses;
+        let is_told = row.text(Field::PackageStatus).and_then(|state| statuses.meaning(Some(state), None)).is_some();
+        let state = if is_told { HAS_STATE } else { 0 };
+        Made { added_at, state, ..itself(row, package.source, scans) }
     };
     folded.packages.iter().map(made).collect()
 }
@@ -393,7 +400,7 @@ fn package<'a>(
     put(&mut texts, Field::Currency, value.currency);
     put(&mut texts, Field::ProductCategory, category);
     let order_id = own(Field::OrderId).unwrap_or_default();
-    let mut flags = 0;
+    let mut flags = made.state;
     if !orders.is_empty() {
         flags |= HAS_ORDER;
     }

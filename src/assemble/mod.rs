@@ -5,6 +5,7 @@
 //! the inputs, by file and place, and leaves the packages that were published as they are.
 
 mod categories;
+pub mod coverage;
 pub mod documents;
 pub mod events;
 mod exchange;

@@ -21,6 +21,8 @@ pub const BY_STATUS: u16 = 4;
 pub const BY_EVENTS: u16 = 8;
 /// Its number can be looked for: it is there, and no placeholder.
 pub const HAS_NUMBER: u16 = 16;
+/// Its source tells its state, so that no feed need name it.
+pub const HAS_STATE: u16 = 32;
 
 /// Texts of a package, in the order of canonical columns.
 pub const TEXTS: [Field; 15] = [
@@ -51,6 +53,41 @@ pub const TIMES: [Field; 7] = [
     Field::CreatedAt,
     Field::OccurredAt,
 ];
+
+/// Where a cell of a package belongs.
+#[derive(Clone, Copy)]
+enum At {
+    Nowhere,
+    Text(u8),
+    Time(u8),
+    Value,
+    Events,
+}
+
+/// By the number of the field.
+const PLACES: [At; 256] = {
+    let mut places = [At::Nowhere; 256];
+    let mut at = 0;
+    while at < TEXTS.len() {
+        places[TEXTS[at] as usize] = At::Text(at as u8);
+        at += 1;
+    }
+    let mut at = 0;
+    while at < TIMES.len() {
+        places[TIMES[at] as usize] = At::Time(at as u8);
+        at += 1;
+    }
+    places[Field::PackageValue as usize] = At::Value;
+    places[Field::Quantity as usize] = At::Events;
+    places
+};
+
+fn instant(moment: Moment) -> Option<Micros> {
+    match moment {
+        Moment::Instant(at) => Some(at),
+        Moment::Date(_) => None,
+    }
+}
 
 /// What its state says of the first scan, and of the delivery.
 pub const STATE_SCAN: usize = 5;
@@ -126,21 +163,24 @@ impl<'a> Pack<'a> {
     /// Of its row.
     pub fn of(row: Row<'a>) -> Pack<'a> {
         let (row, notes) = row.package();
-        Pack {
+        let mut pack = Pack {
             input: row.head.input,
             flags: row.head.flags,
             source: Place { file: row.head.file, record: row.head.record },
             orders_file: u32::try_from(row.head.document).ok().and_then(|file| file.checked_sub(1)),
             updated_at: row.head.at,
-            texts: TEXTS.map(|field| row.text(field)),
-            times: TIMES.map(|field| match row.time(field) {
-                Some(Moment::Instant(at)) => Some(at),
-                _ => None,
-            }),
-            value: row.money(Field::PackageValue),
-            events: row.money(Field::Quantity).and_then(|events| u64::try_from(events).ok()).unwrap_or(0),
             notes,
-        }
+            ..Pack::default()
+        };
+        // One pass over the cells: a look-up of each field would pass over them two dozen times.
+        row.each(|field, value| match PLACES[usize::from(field)] {
+            At::Text(at) => pack.texts[usize::from(at)] = value.text(),
+            At::Time(at) => pack.times[usize::from(at)] = instant(value.time()),
+            At::Value => pack.value = Some(value.money()),
+            At::Events => pack.events = u64::try_from(value.money()).unwrap_or(0),
+            At::Nowhere => {}
+        });
+        pack
     }
 
     /// What packages are sorted by within a week; no two are equal.

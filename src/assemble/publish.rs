@@ -3,7 +3,7 @@
 //! A week whose rows did not change is the same file and stays as it is. A run that is stopped anywhere leaves the old
 //! packages or the new ones. It fails if the place does, or if another assembly committed first.
 
-use super::facts::{Fate, Note};
+use super::facts::Fate;
 use super::tally::Tally;
 use super::{Raw, weeks};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::publish::unfinished::{self, Alive};
 use crate::publish::{Sums, current, gc};
 use crate::schema::Kind;
 use crate::signals;
-use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,8 +28,6 @@ use vtr_kernel::calendar::Day;
 pub const PACKAGES: &str = "packages";
 /// The table of where every record ended.
 pub const FILES: &str = "assembled_files";
-/// The table of what is covered.
-pub const COVERAGE: &str = "join_coverage";
 /// The table of records that could not be read.
 pub const REJECTS: &str = "rejects";
 
@@ -230,7 +228,8 @@ pub fn locate(store: &dyn Store, path: &str) -> String {
     }
 }
 
-fn columns_of(columns: &[(&'static str, Kind, bool)]) -> SchemaRef {
+/// Columns as a schema.
+pub(super) fn columns_of(columns: &[(&'static str, Kind, bool)]) -> SchemaRef {
     let field = |(name, kind, nullable): &(&'static str, Kind, bool)| Field::new(*name, kind.data_type(), *nullable);
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
@@ -273,32 +272,6 @@ pub fn files_table(files: &[Raw], tally: &Tally) -> Result<Encoded> {
     arrays.extend(Fate::ALL.map(|fate| counts((0..files.len()).map(|index| fates(index)[fate as usize]))));
     arrays.push(text(&|file| file.digest.clone()));
     one(FILES, &columns, arrays)
-}
-
-/// `join_coverage`.
-///
-/// # Errors
-/// The disk is full.
-pub fn coverage_table(tally: &Tally) -> Result<Encoded> {
-    const WITH: [&str; 6] = ["with_order", "with_promise", "with_value", "with_category", "with_number", "with_events"];
-    let mut columns = vec![
-        ("seller_id", Kind::Text, false),
-        ("marketplace", Kind::Text, false),
-        ("week_start", Kind::Day, false),
-        ("packages", Kind::Count, false),
-    ];
-    columns.extend(WITH.map(|name| (name, Kind::Count, false)));
-    columns.extend(Note::ALL.map(|note| (note.column(), Kind::Count, false)));
-    let all = || tally.covered.values();
-    let mut arrays: Vec<ArrayRef> = vec![
-        Arc::new(StringArray::from_iter_values(tally.covered.keys().map(|(seller, ..)| seller))),
-        Arc::new(StringArray::from_iter_values(tally.covered.keys().map(|(_, marketplace, _)| marketplace))),
-        Arc::new(Date32Array::from_iter_values(tally.covered.keys().map(|(.., week)| *week))),
-        counts(all().map(|covered| covered.packages)),
-    ];
-    arrays.extend((0..WITH.len()).map(|at| counts(all().map(|covered| covered.with[at]))));
-    arrays.extend(Note::ALL.map(|note| counts(all().map(|covered| covered.notes[note as usize]))));
-    one(COVERAGE, &columns, arrays)
 }
 
 /// `rejects`: as that of tables, without evidence.

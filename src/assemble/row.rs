@@ -149,6 +149,17 @@ impl<'a> Row<'a> {
         (Row { rest: cells, ..self }, notes)
     }
 
+    /// Every cell, by the number of its field.
+    pub fn each(&self, mut take: impl FnMut(u8, Value<'a>)) {
+        let mut left = self.rest;
+        while let Some((name, rest)) = left.split_first() {
+            let length = u32::from_le_bytes(number(rest, 0)) as usize;
+            let (value, rest) = rest[4..].split_at(length);
+            take(*name, Value(value));
+            left = rest;
+        }
+    }
+
     fn get(&self, field: Field) -> Option<&'a [u8]> {
         let mut left = self.rest;
         while let Some((name, rest)) = left.split_first() {
@@ -164,19 +175,39 @@ impl<'a> Row<'a> {
 
     /// A text.
     pub fn text(&self, field: Field) -> Option<&'a str> {
-        self.get(field).and_then(|value| std::str::from_utf8(value).ok())
+        self.get(field).and_then(|value| Value(value).text())
     }
 
     /// A moment.
     pub fn time(&self, field: Field) -> Option<Moment> {
-        let value = self.get(field)?;
-        let at = i64::from_le_bytes(number(value, 1));
-        Some(if value[0] == 0 { Moment::Instant(at) } else { Moment::Date(at as i32) })
+        self.get(field).map(|value| Value(value).time())
     }
 
     /// An amount with nine digits behind the mark.
     pub fn money(&self, field: Field) -> Option<i128> {
-        self.get(field).map(|value| i128::from_le_bytes(number(value, 0)))
+        self.get(field).map(|value| Value(value).money())
+    }
+}
+
+/// What stands in a cell, as its field says.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a>(&'a [u8]);
+
+impl<'a> Value<'a> {
+    /// A text.
+    pub fn text(self) -> Option<&'a str> {
+        std::str::from_utf8(self.0).ok()
+    }
+
+    /// A moment.
+    pub fn time(self) -> Moment {
+        let at = i64::from_le_bytes(number(self.0, 1));
+        if self.0[0] == 0 { Moment::Instant(at) } else { Moment::Date(at as i32) }
+    }
+
+    /// An amount with nine digits behind the mark.
+    pub fn money(self) -> i128 {
+        i128::from_le_bytes(number(self.0, 0))
     }
 }
 

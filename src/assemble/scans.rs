@@ -1,11 +1,13 @@
 //! The join by number: packages of one partition meet the events of their numbers.
 //!
 //! It decides nothing that `events` does not; it resolves carriers, weighs states against events column by column and
-//! counts what is covered. Packages leave it sorted, week by week. It fails if the disk does.
+//! asks whether the sides know what they should. Packages leave it sorted, week by week. It fails if the disk does.
 
 use super::events::{self, Candidate, Event, Meaning, Told};
 use super::facts::{Fate, Note, Place};
-use super::pack::{self, BY_EVENTS, BY_STATUS, HAS_NUMBER, HAS_ORDER, NAMED, Pack, STATE_DELIVERY, STATE_SCAN};
+use super::pack::{
+    self, BY_EVENTS, BY_STATUS, HAS_NUMBER, HAS_ORDER, HAS_STATE, NAMED, Pack, STATE_DELIVERY, STATE_SCAN,
+};
 use super::row::{Row, rows};
 use super::typed::BARE;
 use super::{Context, Tally};
@@ -32,12 +34,14 @@ pub(super) fn partition(
     tally: &mut Tally,
 ) -> Result<()> {
     let mut packs: Vec<(String, Pack)> = rows(packages).map(|row| number(Pack::of(row))).collect();
-    packs.sort_unstable_by(|a, b| (&a.0, a.1.key(), a.1.source).cmp(&(&b.0, b.1.key(), b.1.source)));
+    // Numbers nearly always tell rows apart: the rest of a row is looked up only where they do not.
+    let behind = |a: &Pack, b: &Pack| (a.key(), a.source).cmp(&(b.key(), b.source));
+    packs.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| behind(&a.1, &b.1)));
     let mut seen: Vec<(String, Row)> =
         rows(events).map(|row| (cleaned_of(row.text(Field::TrackingNumber)), row)).collect();
-    seen.sort_unstable_by(|a, b| {
-        (&a.0, tells(&a.1), a.1.head.file, a.1.head.record).cmp(&(&b.0, tells(&b.1), b.1.head.file, b.1.head.record))
-    });
+    let place = |row: &Row| (row.head.file, row.head.record);
+    let behind = |a: &Row, b: &Row| (tells(a), place(a)).cmp(&(tells(b), place(b)));
+    seen.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| behind(&a.1, &b.1)));
     let mut at = 0;
     for group in packs.chunk_by_mut(|a, b| a.0 == b.0) {
         crate::signals::check()?;
@@ -166,7 +170,7 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
     for (index, (_, pack)) in group.iter_mut().enumerate() {
         let unseen = carriers[index].is_some_and(|id| context.unseen.contains(&id));
         weigh(pack, &told[index], unseen);
-        count(context, pack, &stores[index], carriers[index], unseen, tally);
+        ask(context, pack, &stores[index], carriers[index], unseen, tally);
     }
 }
 
@@ -191,27 +195,15 @@ fn weigh(pack: &mut Pack, told: &Told, unseen: bool) {
     notes.into_iter().filter(|(_, is_so)| *is_so).for_each(|(note, _)| pack.notes.add(note));
 }
 
-/// What a package adds to what is covered.
-fn count(context: &Context, pack: &Pack, store: &pack::Store, carrier: Option<u16>, unseen: bool, tally: &mut Tally) {
+/// Asks the sides for what they should know of a package.
+fn ask(context: &Context, pack: &Pack, store: &pack::Store, carrier: Option<u16>, unseen: bool, tally: &mut Tally) {
     let seller = pack.text(Field::SellerId).unwrap_or_default();
-    let week = pack.week(store);
-    let covered = tally.covered(seller, &store.label, week);
-    covered.packages += 1;
-    let has = [
-        pack.flags & HAS_ORDER != 0,
-        pack.time(Field::PromisedDeliveryAt).is_some(),
-        pack.value.is_some(),
-        pack.text(Field::ProductCategory).is_some(),
-        pack.text(Field::TrackingNumber).is_some(),
-        pack.events > 0,
-    ];
-    covered.with.iter_mut().zip(has).for_each(|(count, has)| *count += u64::from(has));
-    covered.notes.iter_mut().zip(pack.notes.0).for_each(|(sum, count)| *sum += u64::from(count));
     let Some(day) = pack.time(Field::ShippedAt).map(|at| store.zone.day_at(at)) else { return };
     if context.range.is_some_and(|(first, last)| !(first..=last).contains(&day)) {
         return;
     }
-    if context.has_events && pack.flags & HAS_NUMBER != 0 && !unseen && day < context.as_of.saturating_sub(FRESH_DAYS) {
+    let is_asked = pack.flags & (HAS_NUMBER | HAS_STATE) == HAS_NUMBER && !unseen;
+    if context.has_events && is_asked && day < context.as_of.saturating_sub(FRESH_DAYS) {
         let is_named = pack.flags & NAMED != 0;
         tally.ask_events(seller, &store.label, carrier, day, is_named);
     }

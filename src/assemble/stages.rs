@@ -4,6 +4,7 @@
 //! for any number of them. Memory is bounded by the number of partitions. It fails as its parts do, and if the records
 //! of a file do not end in as many places as were read.
 
+use super::coverage::{self, Coverage};
 use super::exchange::{self, Exchange};
 use super::facts::{Fate, Place};
 use super::publish::{self, Publication};
@@ -98,9 +99,12 @@ pub(super) fn assemble(
     let name = |file: u32| quoted(&files[file as usize].listed.shown).into_owned();
     let carrier = |id: u16| plan.book.carriers.entry(vtr_kernel::carrier::CarrierId(id)).id.clone();
     tally.judge(&assemble.covers, &carrier, &name)?;
-    write_weeks(plan, assemble, &files, &spill, &runs, &publication)?;
+    let coverage = Coverage::below(&plan.temp);
+    let names: Vec<String> = files.iter().map(|file| file.listed.shown.clone()).collect();
+    let sorted = Sorted { spill: &spill, runs: &runs, names: &names, coverage: &coverage };
+    write_weeks(plan, assemble, &sorted, &publication)?;
     publication.write(publish::FILES, None, publish::files_table(&files, &tally)?)?;
-    publication.write(publish::COVERAGE, None, publish::coverage_table(&tally)?)?;
+    publication.write(coverage::COVERAGE, None, coverage.table()?)?;
     publication.write(publish::REJECTS, None, publish::rejects_table(&files, &rejects)?)?;
     let closed = plan.first_open().filter(|_| mode != Mode::MakeAll && plan.range.is_none());
     publication.commit(plan, &assemble.digest, inputs, warnings(&tally), closed)
@@ -285,7 +289,7 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
         match input.profile.role {
             Role::Shipments => by_order.add(text(Field::OrderId), |bytes| record.write(bytes)),
             Role::Orders => {
-                widen(spans, record);
+                widen(spans, record, &typed.utc);
                 by_order.add(text(Field::OrderId), |bytes| record.write(bytes))
             }
             Role::Events => {
@@ -320,10 +324,9 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
 }
 
 /// The days that a seller's orders span.
-fn widen(spans: &mut BTreeMap<String, (Day, Day)>, record: &Typed) {
-    let utc = Zone::utc();
-    let created = record.time(Field::CreatedAt).map(|at| at.day(&utc));
-    let promised = || record.time(Field::PromisedDeliveryAt).map(|at| at.day(&utc));
+fn widen(spans: &mut BTreeMap<String, (Day, Day)>, record: &Typed, utc: &Zone) {
+    let created = record.time(Field::CreatedAt).map(|at| at.day(utc));
+    let promised = || record.time(Field::PromisedDeliveryAt).map(|at| at.day(utc));
     // An order is shipped after it was placed, and some days before it is promised.
     let (Some(day), behind) = (created.or_else(promised), if created.is_some() { 0 } else { BEHIND }) else { return };
     let (from, to) = (day, day.saturating_sub(behind));
@@ -401,23 +404,28 @@ fn refuse_rejects(plan: &Plan, files: &[Raw], tally: &Tally, rejects: &[(u32, Re
     )))
 }
 
-fn write_weeks(
-    plan: &Plan,
-    assemble: &Assemble,
-    files: &[Raw],
-    spill: &Spill,
-    runs: &BTreeMap<Day, Vec<Run>>,
-    publication: &Publication,
-) -> Result<()> {
+/// The packages by week, and what is counted of them.
+struct Sorted<'s> {
+    spill: &'s Spill,
+    runs: &'s BTreeMap<Day, Vec<Run>>,
+    /// Shown names of the files.
+    names: &'s [String],
+    coverage: &'s Coverage,
+}
+
+fn write_weeks(plan: &Plan, assemble: &Assemble, sorted: &Sorted, publication: &Publication) -> Result<()> {
     let columns = super::columns(assemble);
     let schema = weeks::schema(columns);
-    let names: Vec<String> = files.iter().map(|file| file.listed.shown.clone()).collect();
-    let all: Vec<(&Day, &Vec<Run>)> = runs.iter().collect();
+    let utc = Zone::utc();
+    let all: Vec<(&Day, &Vec<Run>)> = sorted.runs.iter().collect();
     let step = |_: &mut (), index: usize| {
         crate::signals::check()?;
         let (week, runs) = all[index];
-        let rows = Week::of(spill, runs, columns, &names)?;
-        publication.write(publish::PACKAGES, Some(*week), publish::week_file(rows, &schema)?)
+        let mut cells = sorted.coverage.week(&plan.book, &utc, *week);
+        let rows = Week::of(sorted.spill, runs, columns, sorted.names, &mut cells)?;
+        let encoded = publish::week_file(rows, &schema)?;
+        cells.end()?;
+        publication.write(publish::PACKAGES, Some(*week), encoded)
     };
     pool(plan.budget().threads(), all.len(), &|| (), &step, &|()| Ok(())).map(drop)
 }

@@ -1,9 +1,9 @@
-//! What an assembly counts: where every record ends, and what of the packages is covered by the sides.
+//! What an assembly counts: where every record ends, and for how many packages the sides know what they should.
 //!
 //! Each thread has a tally of its own; they add up in any order. The gates read them: a gap in what the sides tell is
 //! told with seller, marketplace, carrier and days, because a package that no feed names would be judged unscanned.
 
-use super::facts::{Fate, Note, Place};
+use super::facts::{Fate, Place};
 use super::input::Covers;
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
@@ -15,17 +15,6 @@ const ENOUGH: u64 = 100;
 const NOTICED: u64 = 10;
 /// Unknown statuses that are told apart.
 const STATUSES: usize = 1_000;
-
-/// What is covered of a seller's packages of a marketplace and week.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Covered {
-    /// Packages.
-    pub packages: u64,
-    /// With order, promise, value, category, number, events.
-    pub with: [u64; 6],
-    /// By [`Note::ALL`].
-    pub notes: [u64; Note::ALL.len()],
-}
 
 /// How many were asked for and found, and the days of those that were not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +68,6 @@ type Key = (String, String, Option<u16>);
 pub struct Tally {
     /// Records by file and fate.
     pub fates: BTreeMap<u32, [u64; Fate::ALL.len()]>,
-    /// What is covered, by seller, marketplace and week.
-    pub covered: BTreeMap<(String, String, Day), Covered>,
     /// Events and states whose status was looked up.
     pub statuses: u64,
     /// Statuses in no list: how often, and where first.
@@ -93,11 +80,6 @@ impl Tally {
     /// Counts records of a file.
     pub fn fate(&mut self, file: u32, fate: Fate, count: u64) {
         self.fates.entry(file).or_default()[fate as usize] += count;
-    }
-
-    /// The counts of a seller, marketplace and week.
-    pub fn covered(&mut self, seller: &str, marketplace: &str, week: Day) -> &mut Covered {
-        self.covered.entry((seller.to_owned(), marketplace.to_owned(), week)).or_default()
     }
 
     /// Counts a status in no list.
@@ -123,12 +105,6 @@ impl Tally {
     pub fn merge(&mut self, other: Tally) {
         for (file, counts) in other.fates {
             self.fates.entry(file).or_default().iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-        }
-        for (key, covered) in other.covered {
-            let own = self.covered.entry(key).or_default();
-            own.packages += covered.packages;
-            own.with.iter_mut().zip(covered.with).for_each(|(sum, count)| *sum += count);
-            own.notes.iter_mut().zip(covered.notes).for_each(|(sum, count)| *sum += count);
         }
         self.statuses += other.statuses;
         for (key, (count, place)) in other.unmapped {

@@ -119,6 +119,8 @@ pub struct File<'a> {
     /// The input's times on another clock, where a time without an offset tells no more than its day: what both read
     /// alike has one.
     pub elsewhere: Option<TimeFormat>,
+    /// UTC, made once: its table of changes is filled by the first record.
+    pub utc: Zone,
 }
 
 /// What reading a file came to.
@@ -138,7 +140,8 @@ impl<'a> File<'a> {
         let times = &input.cells.times;
         let tells_days = input.profile.local_times == LocalTimes::Day && times.zone().name() == "UTC";
         let zone = if tells_days { Zone::named("Asia/Tokyo") } else { None };
-        File { input, index, file, as_of, elsewhere: zone.map(|zone| times.clone().in_zone(zone)) }
+        let elsewhere = zone.map(|zone| times.clone().in_zone(zone));
+        File { input, index, file, as_of, elsewhere, utc: Zone::utc() }
     }
 
     /// Reads the file; `take` gets every record that goes on.
@@ -244,7 +247,7 @@ impl<'a> File<'a> {
         if let Some(field) = needs.iter().find(lacks) {
             return Err((*field, "the cell is empty".to_owned()));
         }
-        let instant = |field: Field| typed.time(field).map(|at| at.earliest(&Zone::utc()));
+        let instant = |field: Field| typed.time(field).map(|at| at.earliest(&self.utc));
         typed.head.at = match role {
             Role::Shipments if self.input.fold() != Some(super::input::FoldBy::Writes) => {
                 instant(Field::UpdatedAt).or_else(|| instant(Field::WrittenAt))

@@ -3,6 +3,7 @@
 //! Which columns there are hangs on the job alone, so that a week without scans has the same columns as one with them.
 //! Of each run no more than a piece is held. It fails if the disk does.
 
+use super::coverage::OfWeek;
 use super::pack::{BY_EVENTS, BY_STATUS, HAS_ORDER, Pack};
 use super::row::Row;
 use crate::error::{Error, Result};
@@ -110,20 +111,27 @@ fn key(row: &[u8]) -> Key {
 }
 
 /// The rows of a week in order, as batches.
-pub struct Week<'s> {
+pub struct Week<'s, 'c> {
     readers: Vec<Reader<'s>>,
     next: BinaryHeap<Reverse<(Key, usize)>>,
     columns: ColumnSet,
     schema: SchemaRef,
     files: &'s [String],
+    coverage: &'s mut OfWeek<'c>,
 }
 
-impl<'s> Week<'s> {
-    /// Of its runs; `files` are the shown names of the files.
+impl<'s, 'c> Week<'s, 'c> {
+    /// Of its runs; `files` are the shown names of the files. What is covered is counted on the way.
     ///
     /// # Errors
     /// The disk fails.
-    pub fn of(spill: &'s Spill, runs: &[Run], columns: ColumnSet, files: &'s [String]) -> Result<Week<'s>> {
+    pub fn of(
+        spill: &'s Spill,
+        runs: &[Run],
+        columns: ColumnSet,
+        files: &'s [String],
+        coverage: &'s mut OfWeek<'c>,
+    ) -> Result<Week<'s, 'c>> {
         let reader = |run: &Run| Reader { spill, run: *run, at: 0, buffer: Vec::new(), from: 0 };
         let mut week = Week {
             readers: runs.iter().map(reader).collect(),
@@ -131,6 +139,7 @@ impl<'s> Week<'s> {
             columns,
             schema: schema(columns),
             files,
+            coverage,
         };
         for index in 0..week.readers.len() {
             week.look(index)?;
@@ -149,7 +158,9 @@ impl<'s> Week<'s> {
         let mut batch = Batch::of(self.columns);
         while batch.rows < ROWS {
             let Some(Reverse((_, index))) = self.next.pop() else { break };
-            batch.add(&Pack::of(Row::of(self.readers[index].row())), self.files);
+            let pack = Pack::of(Row::of(self.readers[index].row()));
+            self.coverage.add(&pack);
+            batch.add(&pack, self.files);
             self.readers[index].step();
             self.look(index)?;
         }
@@ -162,7 +173,7 @@ impl<'s> Week<'s> {
     }
 }
 
-impl Iterator for Week<'_> {
+impl Iterator for Week<'_, '_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
