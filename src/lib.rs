@@ -14,7 +14,7 @@
 //! * Counts are integers that add up over any split of the input, in any order; rates are made once,
 //!   in the kernel's tally.
 //! * Every row read ends in one counted place; a counter kept apart must agree, or nothing is published.
-//! * Polars sees folded counts only: it reads no input and writes no output.
+//! * Polars adds up published rows for pages and lists: it reads no input and writes no output.
 //! * A published file never changes; one numbered manifest makes a version visible.
 
 pub mod assemble;

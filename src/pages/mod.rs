@@ -12,6 +12,7 @@ pub mod levers;
 pub mod model;
 pub mod overview;
 pub mod read;
+mod sums;
 pub mod view;
 pub mod words;
 pub mod work;

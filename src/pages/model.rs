@@ -1,9 +1,10 @@
 //! The accounts of a published version as plain figures: what a page or a list shows of each.
 //!
-//! Figures come from the tables as they are; only sums over whole rows are made here, and comparisons with targets on
+//! Figures come from the tables as they are; only sums over whole rows are made here, by Polars, and comparisons with targets on
 //! integers. It writes no markup. It fails where a table cannot be read.
 
 use super::read::{Rows, Scope, Source, optional};
+use super::sums::{Summed, Sums};
 use super::words::{self, Names};
 use crate::error::Result;
 use sha2::{Digest, Sha256};
@@ -344,41 +345,75 @@ pub fn mondays(as_of: Day, weeks: usize) -> Vec<Day> {
     (0..weeks as i32).rev().map(|back| last - 7 * back).collect()
 }
 
+/// The columns that name an account.
+const ACCOUNT: [&str; 3] = ["seller_id", "marketplace", "programme"];
+
+/// The account of each row of some sums.
+fn keys(sums: &Summed) -> Vec<Key> {
+    let [sellers, markets, programmes] = ACCOUNT.map(|name| sums.texts(name));
+    let key = |row: usize| Key {
+        seller: sellers[row].to_owned(),
+        market: markets[row].to_owned(),
+        programme: programmes[row].to_owned(),
+    };
+    (0..sums.len()).map(key).collect()
+}
+
+/// The columns that count defects, by reason.
+fn reasons() -> Vec<&'static str> {
+    Reason::defects().map(Reason::name).collect()
+}
+
+/// Sums of `vtr_weekly` over some weeks, by week and other keys.
+fn weekly(source: &Source, scope: &Scope, mondays: &[Day], by: &[&'static str]) -> Result<Summed> {
+    let mut counts = vec!["eligible", "valid", "pending", "provisional"];
+    counts.extend(reasons());
+    let mut sums = Sums::by(&[by, &["week_start"]].concat(), &counts);
+    if let (Some(first), Some(last)) = (mondays.first(), mondays.last()) {
+        let columns = with_account(sums.columns(), scope);
+        source
+            .read("vtr_weekly", &columns, Some(*first..=*last), scope, &mut |rows| sums.add(&rows, &rows.of(scope)))?;
+    }
+    sums.finish()
+}
+
+/// The same columns, and those by which rows of a scope are told.
+fn with_account(mut columns: Vec<&'static str>, scope: &Scope) -> Vec<&'static str> {
+    let is_asked = scope.sellers.is_some() || scope.markets.is_some();
+    for name in ["seller_id", "marketplace"] {
+        if is_asked && !columns.contains(&name) {
+            columns.push(name);
+        }
+    }
+    columns
+}
+
+/// The week of each row of some sums.
+fn weeks_of(sums: &Summed) -> Vec<Week> {
+    let (mondays, reasons) = (sums.days("week_start"), reasons());
+    let [eligible, valid, pending, open] =
+        ["eligible", "valid", "pending", "provisional"].map(|name| sums.counts(name));
+    let of_reason: Vec<&[i64]> = reasons.iter().map(|name| sums.counts(name)).collect();
+    let week = |row: usize| Week {
+        monday: mondays[row],
+        is_open: open[row] > 0,
+        tally: Tally { valid: unsigned(valid[row]), eligible: unsigned(eligible[row]) },
+        pending: unsigned(pending[row]),
+        reasons: of_reason.iter().map(|counts| counts[row]).collect(),
+    };
+    (0..sums.len()).map(week).collect()
+}
+
 /// The weeks of some accounts.
 ///
 /// # Errors
 /// The table cannot be read.
 pub fn weeks(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, BTreeMap<Day, Week>>> {
-    let reasons: Vec<&'static str> = Reason::defects().map(Reason::name).collect();
-    let mut columns =
-        vec!["seller_id", "marketplace", "programme", "week_start", "eligible", "valid", "pending", "provisional"];
-    columns.extend(&reasons);
+    let sums = weekly(source, scope, mondays, &ACCOUNT)?;
     let mut found: HashMap<Key, BTreeMap<Day, Week>> = HashMap::new();
-    let Some(range) = mondays.first().zip(mondays.last()).map(|(first, last)| *first..=*last) else {
-        return Ok(found);
-    };
-    source.read("vtr_weekly", &columns, Some(range), scope, &mut |rows| {
-        let [seller, market, programme] = ["seller_id", "marketplace", "programme"].map(|name| rows.text(name));
-        let [eligible, valid, pending] = ["eligible", "valid", "pending"].map(|name| rows.count(name));
-        let (monday, open) = (rows.day("week_start"), rows.flag("provisional"));
-        let of_reason: Vec<_> = reasons.iter().map(|name| rows.count(name)).collect();
-        for row in rows.of(scope) {
-            let key = Key {
-                seller: seller.value(row).to_owned(),
-                market: market.value(row).to_owned(),
-                programme: programme.value(row).to_owned(),
-            };
-            let week = found.entry(key).or_default().entry(monday.value(row)).or_default();
-            week.monday = monday.value(row);
-            week.is_open |= open.value(row);
-            week.tally.eligible += unsigned(eligible.value(row));
-            week.tally.valid += unsigned(valid.value(row));
-            week.pending += unsigned(pending.value(row));
-            week.reasons.resize(reasons.len(), 0);
-            week.reasons.iter_mut().zip(&of_reason).for_each(|(sum, column)| *sum += column.value(row));
-        }
-        Ok(())
-    })?;
+    for (key, week) in keys(&sums).into_iter().zip(weeks_of(&sums)) {
+        found.entry(key).or_default().insert(week.monday, week);
+    }
     Ok(found)
 }
 
@@ -387,28 +422,10 @@ pub fn weeks(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<
 /// # Errors
 /// The table cannot be read.
 pub fn weeks_together(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<Vec<Week>> {
-    let mut columns = vec!["week_start", "eligible", "valid", "pending", "provisional"];
-    if scope.sellers.is_some() || scope.markets.is_some() {
-        columns.extend(["seller_id", "marketplace"]);
-    }
-    let mut found: BTreeMap<Day, Week> = BTreeMap::new();
-    let Some(range) = mondays.first().zip(mondays.last()).map(|(first, last)| *first..=*last) else {
-        return Ok(Vec::new());
-    };
-    source.read("vtr_weekly", &columns, Some(range), scope, &mut |rows| {
-        let [eligible, valid, pending] = ["eligible", "valid", "pending"].map(|name| rows.count(name));
-        let (monday, open) = (rows.day("week_start"), rows.flag("provisional"));
-        for row in rows.of(scope) {
-            let week = found.entry(monday.value(row)).or_default();
-            week.monday = monday.value(row);
-            week.is_open |= open.value(row);
-            week.tally.eligible += unsigned(eligible.value(row));
-            week.tally.valid += unsigned(valid.value(row));
-            week.pending += unsigned(pending.value(row));
-        }
-        Ok(())
-    })?;
-    Ok(found.into_values().rev().filter(|week| week.tally.eligible > 0).collect())
+    let mut weeks = weeks_of(&weekly(source, scope, mondays, &[])?);
+    weeks.retain(|week| week.tally.eligible > 0);
+    weeks.sort_by_key(|week| std::cmp::Reverse(week.monday));
+    Ok(weeks)
 }
 
 /// One trailing window of `vtr_rolling`.
@@ -514,49 +531,44 @@ pub fn breakdown(
     category: &str,
     kept: &dyn Fn(&Key) -> bool,
 ) -> Result<(HashMap<Key, Breakdown>, Breakdown)> {
-    let reasons: Vec<&'static str> = Reason::defects().map(Reason::name).collect();
-    let mut columns = vec![
-        "seller_id",
-        "marketplace",
-        "programme",
-        "product_category",
-        "carrier",
-        "eligible",
-        "valid",
-        "fixable_by_carrier",
-        "fixable_by_number",
-    ];
-    columns.extend(&reasons);
-    let (mut found, mut whole): (HashMap<Key, Breakdown>, Breakdown) = Default::default();
+    let mut counts = vec!["eligible", "valid", "fixable_by_carrier", "fixable_by_number"];
+    counts.extend(reasons());
+    let (mut whole, mut some) =
+        (Sums::by(&["carrier"], &counts), Sums::by(&[&ACCOUNT[..], &["carrier"]].concat(), &counts));
+    let columns = [some.columns(), vec!["product_category"]].concat();
     source.read("health_breakdown", &columns, None, scope, &mut |rows| {
-        let [seller, market, programme, of_category, carrier] =
-            ["seller_id", "marketplace", "programme", "product_category", "carrier"].map(|name| rows.text(name));
-        let [eligible, valid, by_carrier, by_number] =
-            ["eligible", "valid", "fixable_by_carrier", "fixable_by_number"].map(|name| rows.count(name));
-        let of_reason: Vec<_> = reasons.iter().map(|name| rows.count(name)).collect();
-        for row in rows.of(scope) {
-            if of_category.value(row) != category || eligible.value(row) == 0 {
-                continue;
-            }
-            let share = Share {
-                tally: Tally { valid: unsigned(valid.value(row)), eligible: unsigned(eligible.value(row)) },
-                reasons: of_reason.iter().map(|column| column.value(row)).collect(),
-                mendable: by_carrier.value(row) + by_number.value(row),
-            };
-            let key = Key {
-                seller: seller.value(row).to_owned(),
-                market: market.value(row).to_owned(),
-                programme: programme.value(row).to_owned(),
-            };
-            let carrier = carrier.value(row).to_owned();
-            whole.entry(carrier.clone()).or_default().add(&share);
-            if kept(&key) {
-                found.entry(key).or_default().entry(carrier).or_default().add(&share);
-            }
-        }
-        Ok(())
+        let [seller, market, programme] = ACCOUNT.map(|name| rows.text(name));
+        let (of_category, eligible) = (rows.text("product_category"), rows.count("eligible"));
+        let is_asked = |row: &usize| of_category.value(*row) == category && eligible.value(*row) > 0;
+        let asked: Vec<usize> = rows.of(scope).into_iter().filter(is_asked).collect();
+        whole.add(&rows, &asked)?;
+        let key = |row: usize| Key {
+            seller: seller.value(row).to_owned(),
+            market: market.value(row).to_owned(),
+            programme: programme.value(row).to_owned(),
+        };
+        let asked: Vec<usize> = asked.into_iter().filter(|row| kept(&key(*row))).collect();
+        some.add(&rows, &asked)
     })?;
-    Ok((found, whole))
+    let (whole, some) = (whole.finish()?, some.finish()?);
+    let mut found: HashMap<Key, Breakdown> = HashMap::new();
+    for (key, (carrier, share)) in keys(&some).into_iter().zip(shares(&some)) {
+        found.entry(key).or_default().insert(carrier, share);
+    }
+    Ok((found, shares(&whole).into_iter().collect()))
+}
+
+/// The carrier of each row of some sums, and its packages.
+fn shares(sums: &Summed) -> Vec<(String, Share)> {
+    let [eligible, valid, by_carrier, by_number] =
+        ["eligible", "valid", "fixable_by_carrier", "fixable_by_number"].map(|name| sums.counts(name));
+    let of_reason: Vec<&[i64]> = reasons().into_iter().map(|name| sums.counts(name)).collect();
+    let share = |row: usize| Share {
+        tally: Tally { valid: unsigned(valid[row]), eligible: unsigned(eligible[row]) },
+        reasons: of_reason.iter().map(|counts| counts[row]).collect(),
+        mendable: by_carrier[row] + by_number[row],
+    };
+    sums.texts("carrier").into_iter().enumerate().map(|(row, carrier)| (carrier.to_owned(), share(row))).collect()
 }
 
 /// What is left out of the rate, and what counts of it is told apart by, in the weeks shown.
@@ -579,49 +591,31 @@ pub struct LeftOut {
 /// # Errors
 /// The table cannot be read.
 pub fn left_out(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, LeftOut>> {
-    let columns = [
-        "seller_id",
-        "marketplace",
-        "programme",
-        "week_start",
-        "class",
-        "reason",
-        "rule",
-        "cross_border",
-        "service_class",
-        "buy_shipping",
-        "packages",
-    ];
+    let by = ["week_start", "class", "reason", "rule", "cross_border", "service_class", "buy_shipping"];
+    let mut sums = Sums::by(&[&ACCOUNT[..], &by].concat(), &["packages"]);
+    if let (Some(first), Some(last)) = (mondays.first(), mondays.last()) {
+        let columns = sums.columns();
+        source.read("vtr_weekly_reasons", &columns, Some(*first..=*last), scope, &mut |rows| {
+            sums.add(&rows, &rows.of(scope))
+        })?;
+    }
+    let sums = sums.finish()?;
+    let [class, reason, rule, service] = ["class", "reason", "rule", "service_class"].map(|name| sums.texts(name));
+    let [week, abroad, bought] = ["week_start", "cross_border", "buy_shipping"].map(|name| sums.days(name));
+    let packages = sums.counts("packages");
     let mut found: HashMap<Key, LeftOut> = HashMap::new();
-    let Some(range) = mondays.first().zip(mondays.last()).map(|(first, last)| *first..=*last) else {
-        return Ok(found);
-    };
-    source.read("vtr_weekly_reasons", &columns, Some(range), scope, &mut |rows| {
-        let [seller, market, programme, class, reason, rule, service] =
-            ["seller_id", "marketplace", "programme", "class", "reason", "rule", "service_class"]
-                .map(|name| rows.text(name));
-        let (week, packages) = (rows.day("week_start"), rows.count("packages"));
-        let [abroad, bought] = ["cross_border", "buy_shipping"].map(|name| rows.flag(name));
-        for row in rows.of(scope) {
-            let key = Key {
-                seller: seller.value(row).to_owned(),
-                market: market.value(row).to_owned(),
-                programme: programme.value(row).to_owned(),
-            };
-            let left = found.entry(key).or_default();
-            let count = packages.value(row);
-            if matches!(class.value(row), "valid" | "defect") {
-                left.eligible += count;
-                left.cross_border += if abroad.value(row) { count } else { 0 };
-                left.buy_shipping += if bought.value(row) { count } else { 0 };
-                left.letters += if service.value(row) == "letter" { count } else { 0 };
-            } else {
-                let rule = (reason.value(row).to_owned(), rule.value(row).to_owned());
-                *left.rules.entry(rule).or_default().entry(week.value(row)).or_default() += count;
-            }
+    for (row, key) in keys(&sums).into_iter().enumerate() {
+        let (left, count) = (found.entry(key).or_default(), packages[row]);
+        if matches!(class[row], "valid" | "defect") {
+            left.eligible += count;
+            left.cross_border += if abroad[row] > 0 { count } else { 0 };
+            left.buy_shipping += if bought[row] > 0 { count } else { 0 };
+            left.letters += if service[row] == "letter" { count } else { 0 };
+        } else {
+            let rule = (reason[row].to_owned(), rule[row].to_owned());
+            *left.rules.entry(rule).or_default().entry(week[row]).or_default() += count;
         }
-        Ok(())
-    })?;
+    }
     Ok(found)
 }
 

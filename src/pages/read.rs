@@ -8,7 +8,9 @@ use crate::error::{Error, Result};
 use crate::publish::encode;
 use crate::publish::log::{DataFile, Manifest};
 use crate::publish::store::Store;
-use arrow::array::{Array, AsArray, BooleanArray, Float64Array, Int64Array, PrimitiveArray, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, PrimitiveArray, RecordBatch, StringArray,
+};
 use arrow::datatypes::{Date32Type, Float64Type, Int64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowPredicateFn, RowFilter};
@@ -56,6 +58,11 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
+    /// A column of any kind.
+    pub fn column(&self, name: &str) -> &'a ArrayRef {
+        &self.batch[name]
+    }
+
     /// A column of texts.
     pub fn text(&self, name: &str) -> &'a StringArray {
         self.batch[name].as_string()

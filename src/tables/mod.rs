@@ -2,9 +2,8 @@
 //!
 //! Each piece is a week of a table, or a whole one, sorted by its key and the same bytes on every run,
 //! whatever the number of threads; its rows are made from sorted counts as they are asked for, so that
-//! memory does not grow with weeks or sellers. Plain loops add up what arrives sorted, polars the
-//! chunks of `account_health`. Nothing here judges, reads or writes a file. It fails if reading the
-//! counts, polars or the taker does; counts that contradict each other panic.
+//! memory does not grow with weeks or sellers. Nothing here judges, reads or writes a file. It fails if
+//! reading the counts or the taker does; counts that contradict each other panic.
 
 mod breakdown;
 pub mod health;
@@ -162,7 +161,7 @@ impl<'a> Task<'a> {
 /// window's length later; `account_health` comes only where the run counted all its days.
 ///
 /// # Errors
-/// The first thing that polars, reading the counts or `each` say.
+/// The first thing that reading the counts or `each` say.
 pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> Result<()> + Sync)) -> Result<()> {
     let tables = input.plan.output.tables.iter();
     let mut tasks: Vec<Task> = tables
