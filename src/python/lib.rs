@@ -6,6 +6,7 @@
 mod errors;
 mod judge;
 mod output;
+mod shares;
 mod stream;
 mod work;
 
@@ -38,7 +39,30 @@ fn run(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
 fn plan(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
     let cli = parsed(words)?;
     work::interruptible(py, move || match &cli.verb {
-        Verb::Plan(args) => verbs::plan::as_json(args),
+        Verb::Plan(args) => match &args.units {
+            Some(to) => verbs::shares::plan(args, to, &cli.global).map(|()| "[]".to_owned()),
+            None => verbs::plan::as_json(args),
+        },
+        _ => Ok(String::new()),
+    })
+}
+
+/// Folds a share, given the words of `vtr fold`.
+#[pyfunction]
+fn fold(py: Python<'_>, words: Vec<String>) -> PyResult<()> {
+    let cli = parsed(words)?;
+    work::interruptible(py, move || match &cli.verb {
+        Verb::Fold(args) => verbs::shares::fold(args, &cli.global),
+        _ => Ok(()),
+    })
+}
+
+/// Adds shares up and publishes, given the words of `vtr finish`; the report as JSON.
+#[pyfunction]
+fn finish(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
+    let cli = parsed(words)?;
+    work::interruptible(py, move || match &cli.verb {
+        Verb::Finish(args) => verbs::shares::reported(args, &cli.global).map(|report| report.to_json()),
         _ => Ok(String::new()),
     })
 }
@@ -83,6 +107,14 @@ fn _vtr(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<output::Table>()?;
     module.add_function(wrap_pyfunction!(run, module)?)?;
     module.add_function(wrap_pyfunction!(plan, module)?)?;
+    module.add_function(wrap_pyfunction!(fold, module)?)?;
+    module.add_function(wrap_pyfunction!(finish, module)?)?;
+    module.add_class::<shares::Work>()?;
+    module.add_class::<shares::JobFacts>()?;
+    module.add_function(wrap_pyfunction!(shares::plan_units, module)?)?;
+    module.add_function(wrap_pyfunction!(shares::job_facts, module)?)?;
+    module.add_function(wrap_pyfunction!(shares::prepare, module)?)?;
+    module.add_function(wrap_pyfunction!(shares::sweep, module)?)?;
     module.add_function(wrap_pyfunction!(main, module)?)?;
     module.add_function(wrap_pyfunction!(tried_by, module)?)?;
     module.add_function(wrap_pyfunction!(output::health, module)?)?;

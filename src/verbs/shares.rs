@@ -10,7 +10,7 @@ use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
 use crate::publish::store::{self, Content, Store};
 use crate::shares::{self, Folder, Units, Work};
-use crate::tell::report::{Outcome, grouped};
+use crate::tell::report::{Outcome, RunReport, grouped};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -112,21 +112,20 @@ pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
 
 /// Adds the parts up and publishes.
 pub fn finish(args: &FinishArgs, global: &GlobalOptions) -> Result<()> {
+    reported(args, global).map(drop)
+}
+
+/// The same, with the report.
+///
+/// # Errors
+/// As [`finish`].
+pub fn reported(args: &FinishArgs, global: &GlobalOptions) -> Result<RunReport> {
     // From here on a signal's last words say whether anything was published.
     crate::signals::begun();
     let work = work(&args.job, &args.units)?;
     let folder = Folder::at(&args.from, &work.plan().run_id)?;
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
-    let (mut report, result) = shares::finish(&work, &folder, visibility);
-    if report.begun
-        && report.outcome != Outcome::Unchanged
-        && let Err(error) =
-            publish::at(Path::new(&work.plan().output.path)).and_then(|store| report.write(store.as_ref()))
-    {
-        // What was published stands, and what failed has its own error.
-        report.warnings.push(error.told());
-    }
-    let ended = result.and_then(|()| crate::signals::check());
+    let (report, ended) = added_up(&work, &folder, visibility);
     if args.json {
         super::print(report.to_json() + "\n")?;
     }
@@ -135,8 +134,22 @@ pub fn finish(args: &FinishArgs, global: &GlobalOptions) -> Result<()> {
     }
     report.warnings.iter().for_each(|warning| warn(warning));
     ended?;
-    if work.plan().sinks.is_empty() || args.job.out.is_some() {
-        return Ok(());
+    if !work.plan().sinks.is_empty() && args.job.out.is_none() {
+        super::sync::after_run(work.plan(), &args.job.job, global, None).1?;
     }
-    super::sync::after_run(work.plan(), &args.job.job, global, None).1
+    Ok(report)
+}
+
+/// Adds the parts of a folder up, publishes, and leaves the report under the output.
+pub fn added_up(work: &Work, folder: &Folder, visibility: Visibility) -> (RunReport, Result<()>) {
+    let (mut report, result) = shares::finish(work, folder, visibility);
+    if report.begun
+        && report.outcome != Outcome::Unchanged
+        && let Err(error) =
+            publish::at(Path::new(&work.plan().output.path)).and_then(|store| report.write(store.as_ref()))
+    {
+        // What was published stands, and what failed has its own error.
+        report.warnings.push(error.told());
+    }
+    (report, result.and_then(|()| crate::signals::check()))
 }

@@ -109,9 +109,9 @@ def test_errors_by_exit_code_in_the_programs_words(tmp_path):
         ran = program("run", "--quiet", f"--out={out}", *words, "--", options["job"])
         assert ran.returncode == code
         assert str(error).splitlines()[0].removeprefix("error: ") in ran.stderr
-        with pytest.raises(vtr.UsageError):
+        with pytest.raises(vtr.InputError, match="nothing is published there"):
             vtr.Output(out).tables()
-    with pytest.raises(vtr.UsageError):
+    with pytest.raises(vtr.InputError, match="nothing is published there"):
         vtr.Output(tmp_path / "none").table("vtr_weekly")
     with pytest.raises(vtr.UsageError, match="`vtr_monthly` is no table"):
         vtr.Output(tmp_path / "none").table("vtr_monthly")

@@ -29,6 +29,8 @@ __all__ = [
     "Verdicts",
     "VtrError",
     "__version__",
+    "finish",
+    "fold",
     "health",
     "judge",
     "plan",
@@ -80,12 +82,25 @@ def run(job, *, from_=None, to=None, last=None, as_of=None, book=None, sources=N
     return json.loads(_vtr.run(["run", *_words(options), "--", _text(job)]))
 
 
-def plan(job, *, from_=None, to=None, last=None, as_of=None, book=None, sources=None, out=None, set=None):
-    """What `run` would read and replace, and why, without doing it: a list of (step, detail)."""
+def plan(job, *, from_=None, to=None, last=None, as_of=None, book=None, sources=None, out=None, set=None, units=None,
+         buckets=None):
+    """What `run` would read and replace, and why, without doing it: a list of (step, detail); or the plan of units."""
     options = {"from_": from_, "to": to, "last": last, "as_of": as_of, "book": book, "sources": sources, "out": out,
-               "set": set}
+               "set": set, "units": units, "buckets": buckets, "quiet": True}
     steps = json.loads(_vtr.plan(["plan", *_words(options), "--", _text(job)]))
     return [(step["step"], step["detail"]) for step in steps]
+
+
+def fold(job, plan, share, to, *, threads=None, memory=None):
+    """Folds one share of a plan of units, as `vtr fold JOB --plan PLAN --share I/N --to FOLDER` does."""
+    options = {"plan": plan, "share": share, "to": to, "threads": threads, "memory": memory, "quiet": True}
+    _vtr.fold(["fold", *_words(options), "--", _text(job)])
+
+
+def finish(job, plan, from_, *, threads=None, memory=None):
+    """Adds all shares up and publishes, as `vtr finish JOB --plan PLAN --from FOLDER` does; the report."""
+    options = {"plan": plan, "from_": from_, "threads": threads, "memory": memory, "quiet": True}
+    return json.loads(_vtr.finish(["finish", *_words(options), "--", _text(job)]))
 
 
 def health(output, *, seller=None, marketplace=None, limit=None, fail_on=None, max_age=None):

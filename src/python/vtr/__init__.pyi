@@ -53,7 +53,7 @@ class Output:
     def table(self, name: str, version: Optional[int] = None) -> Table:
         """A table such as `vtr_weekly`, of the highest version or of the one asked for.
 
-        Raises `UsageError` if there is no such output, version or table, and `VtrError` if a file is damaged; what is
+        Raises `InputError` where nothing is published, `UsageError` for a table that it lacks, and `VtrError` if a file is damaged; what is
         found wrong while rows are read is raised by whoever reads, with the same text."""
 
     def tables(self, version: Optional[int] = None) -> list[str]:
@@ -158,10 +158,42 @@ def plan(
     sources: Optional[_Path] = None,
     out: Optional[_Path] = None,
     set: Union[Mapping[str, object], Iterable[str], None] = None,
+    units: Optional[_Path] = None,
+    buckets: Optional[int] = None,
 ) -> list[tuple[str, str]]:
     """What `run` would read and replace, and why, without doing it: pairs of step and detail, as `vtr plan` lists them.
 
+    With `units`, a file or object, the plan of units for `fold` and `finish` is written there instead, and the list is
+    empty; `buckets` (1 to 1024) is into how many buckets counts and copies are dealt, by the number of rows unless given.
+
     Raises as `run` does before it reads data."""
+
+def fold(
+    job: _Path,
+    plan: _Path,
+    share: str,
+    to: _Path,
+    *,
+    threads: Optional[int] = None,
+    memory: Optional[str] = None,
+) -> None:
+    """Folds share `I/N` (`1/16` to `16/16`) of the plan of units `plan` and puts its parts into the folder or URI `to`. A share
+    that is there already is left as it is.
+
+    Raises `UsageError` for a plan that is not of this job, `InputError` for an input that has changed since."""
+
+def finish(
+    job: _Path,
+    plan: _Path,
+    from_: _Path,
+    *,
+    threads: Optional[int] = None,
+    memory: Optional[str] = None,
+) -> dict[str, Any]:
+    """Adds up all shares in the folder or URI `from_` and publishes as `run` does, byte for byte; the report.
+
+    Raises `InputError` for a share that is missing, foreign or damaged, `ConflictError` if another version was published
+    since the plan, and what `run` raises."""
 
 def health(
     output: _Path,
@@ -176,4 +208,4 @@ def health(
     texts, its rates as floats between 0 and 1.
 
     fail_on: `breach`, `at_risk` or `stale`: raise `GateError` if one stands so, or the figures are older than `max_age`
-    days. Raises `UsageError` for an output without a publication or without that table."""
+    days. Raises `InputError` where nothing is published, and `UsageError` where that table is not."""
