@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth reconcile bench bench-micro profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python
+.PHONY: help run test check build foreign truth reconcile bench bench-micro profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python spark
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ wheel: ## the Python package for this machine, into target/wheels (maturin from 
 
 python: ## the wheel in a fresh environment: pytest with pyarrow, polars, pandas, DuckDB; docs/python.md; the sources' archive
 	tests/python/run.sh
+
+spark: ## the wheel on Spark 3.5 and 4: two worker processes without it, byte for byte against `vtr run` (SPARK=ci: fewer rows; SPARKS, ROWS)
+	tests/spark/run.sh
 
 dist: ## what is installed without a compiler, into target/dist: archive, .deb, checksums, each tried (DIST=ci packs what is built)
 	$(if $(DIST),$(MAKE) build)
