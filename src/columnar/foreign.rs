@@ -133,7 +133,8 @@ impl<'a> Reader<'a> {
         let texts = texts.as_string::<i32>();
         let null = texts.len();
         let keys = if texts.is_empty() { vec![null; labels.len()] } else { labels.normalized_keys() };
-        let is_null = |row: usize, key: usize| key == null || labels.is_null(row) || texts.is_null(key);
+        let has_nulls = labels.null_count() + texts.null_count() > 0;
+        let is_null = |row: usize, key: usize| has_nulls && (key == null || labels.is_null(row) || texts.is_null(key));
         // One place for each text, and the last one for no text.
         let mut known: Vec<Option<T>> = vec![None; null + 1];
         let mut resolved = Vec::with_capacity(labels.len());

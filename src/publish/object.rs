@@ -156,7 +156,8 @@ impl Store for Object {
 
     fn create(&self, path: &str, bytes: &[u8], _: &str) -> Result<Created> {
         let key = self.place.key(path)?;
-        let attributes = Attributes::from_iter([(Attribute::ContentType, "application/json")]);
+        let kind = if path.ends_with(".json") { "application/json" } else { "application/octet-stream" };
+        let attributes = Attributes::from_iter([(Attribute::ContentType, kind)]);
         let options = PutOptions { mode: PutMode::Create, attributes, ..PutOptions::default() };
         let payload = PutPayload::from(bytes.to_vec());
         let put = wait(self.place.store().put_opts(&key, payload, options), GRACE)?;

@@ -59,7 +59,7 @@ fn known(work: &Work, source: &dyn Source, name: String) -> Result<(Option<usize
         let units = work.units().share(index, shares);
         return Ok((Some(shares), Known { name, kind, bucket, units }));
     }
-    let header = Header::of(&name, &source.read(&name)?)?;
+    let header = Header::of(&name, &source.end(&name)?)?;
     header.expect(&name, work.seal())?;
     Ok((header.shares, Known { name, kind: header.kind, bucket: header.bucket, units: header.units }))
 }

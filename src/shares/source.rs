@@ -4,9 +4,10 @@
 //! what is put twice is there once.
 
 use crate::error::{Error, Result};
-use crate::fold::parts::{Header, Part, PartKind, Seal};
+use crate::fold::parts::{Header, Part, PartKind, Seal, footer_bytes};
 use crate::publish;
 use crate::publish::store::{self, Created, Store};
+use parquet::file::reader::{ChunkReader, Length};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -27,6 +28,14 @@ pub trait Source: Sync {
     /// # Errors
     /// It cannot be read.
     fn read(&self, name: &str) -> Result<Vec<u8>>;
+
+    /// The end of a part, its footer at least.
+    ///
+    /// # Errors
+    /// As [`Source::read`], and if it is no part.
+    fn end(&self, name: &str) -> Result<Vec<u8>> {
+        self.read(name)
+    }
 }
 
 /// Parts in memory.
@@ -140,7 +149,25 @@ impl Source for Folder {
         store::read(self.store.as_ref(), name)?
             .ok_or_else(|| Error::Input(format!("{}: the part is gone", self.store.shown(name))))
     }
+
+    fn end(&self, name: &str) -> Result<Vec<u8>> {
+        let shown = self.store.shown(name);
+        let gone = || Error::Input(format!("{shown}: the part is gone"));
+        let blob = self.store.open(name)?.ok_or_else(gone)?;
+        let bytes = blob.len();
+        let last = |length: u64| {
+            let length = length.min(bytes);
+            let end = blob.get_bytes(bytes - length, length as usize);
+            end.map_err(|error| Error::failed(format!("{shown}: reading it"), error))
+        };
+        let end = last(END_BYTES)?;
+        let footer = footer_bytes(&shown, &end)? as u64;
+        Ok(if footer <= END_BYTES { end } else { last(footer)? }.to_vec())
+    }
 }
+
+/// What is read of the end of a part at once: most footers fit.
+const END_BYTES: u64 = 16 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -5,11 +5,12 @@
 
 use crate::cli::{FinishArgs, FoldArgs, GlobalOptions, JobOptions, PlanArgs, RangeOptions};
 use crate::error::{Error, Result};
+use crate::fold::parts::Header;
 use crate::place::remote::is_uri;
 use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
 use crate::publish::store::{self, Content, Store};
-use crate::shares::{self, Folder, Units, Work};
+use crate::shares::{self, Folder, Part, PartKind, Units, Work};
 use crate::tell::report::{Outcome, RunReport, grouped};
 use std::path::Path;
 use std::sync::Arc;
@@ -99,15 +100,28 @@ pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
     folder.prepare()?;
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
     let parts = shares::fold_share(&work, index, shares, visibility)?;
-    let mut bytes = 0;
     for part in &parts {
         crate::signals::check()?;
         folder.put(&Folder::name(index, shares, part.kind, part.bucket), part, &work.units().digest)?;
-        bytes += part.bytes.len() as u64;
     }
-    let units = work.units().share(index, shares).len() as u64;
-    tell(&format!("{} units came to {} parts of {} KiB", grouped(units), parts.len(), grouped(bytes >> 10)));
+    let bytes: u64 = parts.iter().map(|part| part.bytes.len() as u64).sum();
+    tell(&format!(
+        "{} units came to {} parts of {} KiB: {} and {}",
+        grouped(work.units().share(index, shares).len() as u64),
+        parts.len(),
+        grouped(bytes >> 10),
+        size(&parts, PartKind::Counts, "cells")?,
+        size(&parts, PartKind::Copies, "copies")?
+    ));
     Ok(())
+}
+
+/// How many rows the parts of a kind hold, and in how many bytes.
+fn size(parts: &[Part], kind: PartKind, what: &str) -> Result<String> {
+    let own = || parts.iter().filter(|part| part.kind == kind);
+    let rows = own().map(|part| Header::of(kind.name(), &part.bytes).map(|header| header.rows)).sum::<Result<u64>>()?;
+    let bytes: u64 = own().map(|part| part.bytes.len() as u64).sum();
+    Ok(format!("{} {what} in {} bytes", grouped(rows), grouped(bytes)))
 }
 
 /// Adds the parts up and publishes.

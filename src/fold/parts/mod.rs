@@ -151,6 +151,9 @@ const KEYS: [&str; 10] = [
     "vtr.told",
 ];
 
+/// How hard is compressed: half of a copy is a hash, and the levels above cost more than they save.
+const LEVEL: i32 = 1;
+
 /// Behind the rows stands the mark of their end, then the footer, its length and the magic word.
 const END_MARK: usize = 8;
 const END: usize = 10;
@@ -169,6 +172,7 @@ pub(super) fn encode(
 ) -> Result<Part> {
     let options = IpcWriteOptions::default();
     let options = options.try_with_compression(Some(CompressionType::ZSTD)).map_err(failed)?;
+    let options = options.try_with_compression_level(Some(LEVEL)).map_err(failed)?;
     let mut writer = FileWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)?;
     batches.iter().try_for_each(|batch| writer.write(batch)).map_err(failed)?;
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
