@@ -172,6 +172,34 @@ const END_BYTES: u64 = 16 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fold::parts::samples::part;
+    use crate::publish::object::Object;
+    use object_store::memory::InMemory;
+
+    #[test]
+    fn what_is_put_twice_is_there_once_on_disks_and_stores() {
+        let disk = tempfile::tempdir().unwrap();
+        let memory = Object::on(Arc::new(InMemory::new()), "s3://bucket", "parts/run").unwrap();
+        let on_store = Folder { store: Arc::new(memory), run_id: "a".into() };
+        for folder in [Folder::at(&disk.path().display().to_string(), "a").unwrap(), on_store] {
+            folder.prepare().unwrap();
+            let name = Folder::name(1, 4, PartKind::Gone, 7);
+            let (own, more) = (part(&[0, 1], 9_000), part(&[2], 9_000));
+            assert!(own.bytes.len() > END_BYTES as usize, "{}", own.bytes.len());
+            folder.put(&name, &own, "plan").unwrap();
+            folder.put(&name, &own, "plan").unwrap();
+            let refused = folder.put(&name, &more, "plan").unwrap_err().to_string();
+            assert!(refused.contains(&name) && refused.contains("taken by another part"), "{refused}");
+            let refused = folder.put(&name, &own, "other").unwrap_err().to_string();
+            assert!(refused.contains(&name) && refused.contains("another plan"), "{refused}");
+            folder.put("settled/one.arrow", &more, "plan").unwrap();
+            assert_eq!(folder.names().unwrap(), [name.as_str(), "settled/one.arrow"]);
+            assert_eq!(folder.read(&name).unwrap(), own.bytes);
+            let header = Header::of("settled/one.arrow", &folder.end("settled/one.arrow").unwrap()).unwrap();
+            assert_eq!(header, Header::of("a", &more.bytes).unwrap());
+            assert!(folder.end("no.arrow").is_err() && folder.read("no.arrow").is_err());
+        }
+    }
 
     #[test]
     fn names_say_what_they_stand_for() {

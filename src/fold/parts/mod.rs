@@ -303,22 +303,31 @@ pub fn decode(name: &str, bytes: &[u8], seal: &Seal) -> Result<(Header, Vec<Reco
     Ok((header, batches))
 }
 
+/// Parts for tests.
 #[cfg(test)]
-mod tests {
+pub mod samples {
     use super::*;
     use arrow::array::{ArrayRef, UInt32Array};
     use std::sync::Arc;
 
-    fn seal() -> Seal {
+    /// Whose they are.
+    pub fn seal() -> Seal {
         Seal { plan: "plan".into(), book: "book".into(), program: "vtr 1".into() }
     }
 
-    fn part(units: &[usize], rows: u32) -> Part {
+    /// One of bucket 7 in 4 shares.
+    pub fn part(units: &[usize], rows: u32) -> Part {
         let batch: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..rows));
         let batch = RecordBatch::try_from_iter([("file", batch)]).unwrap();
         let making = Making { seal: &seal(), units, shares: Some(4), buckets: 1 };
         encode(making, (PartKind::Gone, 7), &batch.schema(), std::slice::from_ref(&batch), "{}".into()).unwrap()
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::samples::{part, seal};
+    use super::*;
 
     #[test]
     fn a_part_says_whose_it_is_and_gives_its_rows_back() {
