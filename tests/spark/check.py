@@ -95,10 +95,10 @@ def same(job, out, without=(), spark_job=None, **options):
     return f"{len(one)} files, 0 differing bytes, {report['counts']['read']} rows"
 
 
-def job_of(name, path, more="", more_input=""):
+def job_of(name, path, more_input=""):
     at = f"{WORK}/{name}.toml"
     with open(at, "w") as file:
-        file.write(f'name = "{name}"\nas_of = "{AS_OF}"\n{more}\n[[input]]\npath = "{path}"\n{more_input}\n[output]\npath = "out/{name}"\n')
+        file.write(f'name = "{name}"\nas_of = "{AS_OF}"\n[[input]]\npath = "{path}"\n{more_input}\n[output]\npath = "out/{name}"\n')
     return at
 
 
@@ -106,6 +106,30 @@ def generate(folder, *words):
     environment = os.environ | {"PYTHONPATH": os.environ["DRIVER"]}
     subprocess.run([sys.executable, "-m", "vtr", "gen", "--rows", str(ROWS), "--seed", "11", "--dirt", *words, folder],
                    env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def executors():
+    """The processes of this session's executors."""
+    found = []
+    for place in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            words = open(place).read()
+        except OSError:
+            continue
+        if "CoarseGrainedExecutorBackend" in words and spark.sparkContext.applicationId in words:
+            found.append(int(place.split("/")[2]))
+    return found
+
+
+def recomputed():
+    """Map tasks of stages that were submitted again."""
+    again = 0
+    for log in glob.glob(f"{EVENTS}/*"):
+        for line in open(log):
+            event = json.loads(line)
+            if event.get("Event") == "SparkListenerTaskEnd" and event["Task Type"] == "ShuffleMapTask":
+                again += event["Stage Attempt ID"] > 0 and event["Task End Reason"]["Reason"] == "Success"
+    return again
 
 
 AS_OF = "2025-12-31"
@@ -192,33 +216,9 @@ def killed():
         stop.set()
         thread.join()
     assert dead, "no worker was killed in time"
-    again = recomputed(BUCKETS)
+    again = recomputed()
     assert again > 0, "the event log shows no recomputed task"
     return f"{said}; {again} map tasks were computed again"
-
-
-def executors():
-    """The processes of this session's executors."""
-    found = []
-    for place in glob.glob("/proc/[0-9]*/cmdline"):
-        try:
-            words = open(place).read()
-        except OSError:
-            continue
-        if "CoarseGrainedExecutorBackend" in words and spark.sparkContext.applicationId in words:
-            found.append(int(place.split("/")[2]))
-    return found
-
-
-def recomputed(buckets):
-    """Map tasks of stages that were submitted again."""
-    again = 0
-    for log in glob.glob(f"{EVENTS}/*"):
-        for line in open(log):
-            event = json.loads(line)
-            if event.get("Event") == "SparkListenerTaskEnd" and event["Task Type"] == "ShuffleMapTask":
-                again += event["Stage Attempt ID"] > 0 and event["Task End Reason"]["Reason"] == "Success"
-    return again
 
 
 @case("S3")
@@ -246,7 +246,7 @@ def table():
     rows = spark.read.parquet(f"{ROOT}/sample_data/shipments")
     rows = rows.withColumnRenamed("order_id", "Order ID")
     job = job_of("table", f"{ROOT}/sample_data/shipments/*.parquet")
-    mapped = job_of("table", "unused.parquet", more_input='[input.columns]\norder_id = "order id"')
+    mapped = job_of("mapped", "unused.parquet", more_input='[input.columns]\norder_id = "order id"')
     return same(job, f"{WORK}/table", without=TIE, spark_job=mapped, table=rows)
 
 

@@ -20,7 +20,7 @@ finish() {
   rm -rf "$work"
 }
 trap finish EXIT
-rows=${ROWS:-$([ "${SPARK:-}" = ci ] && echo 150000 || echo 5000000)}
+rows=${ROWS:-$([ "${SPARK:-}" = ci ] && echo 60000 || echo 5000000)}
 cache=${CACHE:-$work}
 if ! command -v java >/dev/null; then
   { apt-get -qq update && apt-get -qq install -y openjdk-17-jre-headless; } >/dev/null 2>&1 || fail "apt cannot install a JRE"
