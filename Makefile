@@ -73,7 +73,7 @@ python: ## the wheel in a fresh environment: pytest with pyarrow, polars, pandas
 spark: ## the wheel on Spark 3.5 and 4: two worker processes without it, byte for byte against `vtr run` (SPARK=ci: fewer rows; SPARKS, ROWS)
 	tests/spark/run.sh
 
-dist: ## what is installed without a compiler, into target/dist: archive, .deb, checksums, each tried (DIST=ci packs what is built)
+dist: ## what is installed without a compiler, into target/dist: archive, .deb, wheel, checksums, each tried (DIST=ci packs what is built)
 	$(if $(DIST),$(MAKE) build)
 	tests/dist/run.sh
 

@@ -3,7 +3,9 @@
 # a Debian package and as an archive, with manual pages, completions and checksums. Both are then installed into roots
 # that hold nothing but the packages they depend on, and judge the sample history there.
 #
-# The program is built by zig, from pip. DIST=ci packs target/release/vtr instead, which runs on this system's glibc and later.
+# The Python package is made too, as a wheel for manylinux2014, with its bill of materials beside it, and tried in an environment of its own.
+#
+# Both are built by zig, from pip. DIST=ci makes no wheel (`make python` does), and packs target/release/vtr instead, which runs on this system's glibc and later.
 # Needs dpkg, objdump and root (for chroot). What is missing is a failure, not a skip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -22,13 +24,27 @@ case "${DIST:-}" in
 ci) strip -o "$work/vtr" target/release/vtr ;;
 "")
   [ -x $dist/zig/bin/cargo-zigbuild ] || python3 -m venv $dist/zig
-  $dist/zig/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang || fail "pip cannot install zig"
+  $dist/zig/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang 'maturin>=1.10,<2' || fail "pip cannot install zig"
   PATH="$PWD/$dist/zig/bin:$PATH" CARGO_PROFILE_RELEASE_STRIP=symbols ${CARGO:-cargo} zigbuild --release --locked --bin vtr \
     --target x86_64-unknown-linux-gnu.2.17 --target-dir $dist/build
   cp $dist/build/x86_64-unknown-linux-gnu/release/vtr "$work/vtr"
+  PATH="$PWD/$dist/zig/bin:$PATH" CARGO_PROFILE_RELEASE_STRIP=symbols maturin build --release --locked --quiet --zig \
+    --target x86_64-unknown-linux-gnu --compatibility manylinux2014 --interpreter python3 --target-dir $dist/build --out "$work/wheel"
   ;;
 *) fail "DIST is ci or nothing" ;;
 esac
+wheels=()
+for wheel in "$work"/wheel/vtr-*.whl; do
+  [ -e "$wheel" ] || continue
+  python3 -m zipfile -e "$wheel" "$work/unpacked"
+  bill=$(basename "$wheel" .whl).cyclonedx.json
+  cp "$work"/unpacked/vtr-*.dist-info/sboms/*.cyclonedx.json "$dist/$bill"
+  cp "$wheel" $dist/
+  python3 -m venv "$work/venv"
+  "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$wheel"
+  "$work/venv/bin/python" -m vtr run jobs/weekly.toml --quiet --out "$work/published" 2>"$work/said" || fail "the wheel: $(cat "$work/said")"
+  wheels+=("$(basename "$wheel")" "$bill")
+done
 
 # The newest version of glibc that a symbol asks for.
 glibc=$(objdump -T "$work/vtr" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | sort -V | tail -n 1)
@@ -78,7 +94,7 @@ dpkg-deb --root-owner-group -Zxz -z1 --build "$work/deb" "$dist/$deb" >/dev/null
 mkdir "$work/$archive"
 cp -r "$work/deb/usr/bin" "$share" LICENSE README.md CHANGELOG.md "$work/$archive/"
 tar --sort=name --mtime=@"$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$work" -cf - "$archive" | xz -1 >"$dist/$archive.tar.xz"
-(cd $dist && sha256sum "$deb" "$archive.tar.xz" >SHA256SUMS)
+(cd $dist && sha256sum "$deb" "$archive.tar.xz" "${wheels[@]}" >SHA256SUMS)
 
 # A root with the packages that the program depends on, as this system has them, and nothing else.
 root() {
@@ -111,4 +127,4 @@ root "$work/root-tar"
 tar -C "$work/root-tar" -xf "$dist/$archive.tar.xz"
 try "$work/root-tar" "/$archive/bin/vtr" "$archive.tar.xz"
 echo "needs glibc $glibc or later; $(stat -c %s "$work/vtr") bytes"
-(cd $dist && ls -l "$deb" "$archive.tar.xz" SHA256SUMS)
+(cd $dist && ls -l "$deb" "$archive.tar.xz" "${wheels[@]}" SHA256SUMS)

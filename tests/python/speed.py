@@ -13,7 +13,7 @@ import vtr
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sample = pa.concat_tables(pq.read_table(file) for file in sorted((ROOT / "sample_data/shipments").glob("*.parquet")))
 rows = pa.concat_tables([sample] * 120).combine_chunks()
-rows = pa.table(rows.to_batches(max_chunksize=250_000))
+rows = pa.Table.from_batches(rows.to_batches(max_chunksize=250_000))
 best = 0.0
 for _ in range(int(os.environ.get("REPEAT", "3"))):
     began, cpu = time.perf_counter(), time.process_time()

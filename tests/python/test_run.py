@@ -168,3 +168,29 @@ def test_ctrl_c_stops_a_run_with_nothing_half_done(tmp_path):
     assert "stopped: stopped by signal 2; nothing was published" in said, said
     assert "('job', 'long')" in said and process.returncode == 0
     assert not list(tmp_path.glob("out/_log/*"))
+
+
+def test_shares_give_the_bytes_of_a_run(tmp_path):
+    units, parts = tmp_path / "units.json", tmp_path / "parts"
+    assert vtr.plan(JOB, out=tmp_path / "spread", units=units, buckets=3) == []
+    assert json.loads(units.read_text())["buckets"] == 3
+    for index in (3, 1, 2, 1):
+        vtr.fold(JOB, units, f"{index}/3", parts)
+    report = vtr.finish(JOB, units, parts)
+    assert report["outcome"] == "published" and report["counts"]["read"] == 9000
+    vtr.run(JOB, out=tmp_path / "one")
+
+    def files(out):
+        data = tmp_path / out / "data"
+        return {str(file.relative_to(data)): file.read_bytes() for file in data.rglob("*.parquet")}
+
+    spread, one = files("spread"), files("one")
+    assert len(one) > 100 and spread == one
+
+
+def test_a_missing_share_is_refused_by_name(tmp_path):
+    units, parts = tmp_path / "units.json", tmp_path / "parts"
+    vtr.plan(JOB, out=tmp_path / "out", units=units)
+    vtr.fold(JOB, units, "1/2", parts)
+    with pytest.raises(vtr.InputError, match="2"):
+        vtr.finish(JOB, units, parts)
