@@ -180,7 +180,7 @@ const CLOCK_AND_ENVIRONMENT: [(&str, &str); 12] = [
     ("src/job/", "the plan is made there, once"),
     ("src/main.rs", "hands the clock to the verbs"),
     ("src/verbs/", "hand the clock to the job, to gc and to the book; gen times itself"),
-    ("src/python/output.rs", "hands the clock to a verb"),
+    ("src/python/", "hands the clock to verbs and to shares"),
     ("src/cli.rs", "VTR_* variables"),
     ("src/progress.rs", "rows a second"),
     ("src/tell/", "times of the run"),
