@@ -120,7 +120,7 @@ fn alone(context: &Context, row: &Row, tally: &mut Tally) {
 }
 
 fn carrier(context: &Context, name: Option<&str>, origin: Country) -> Option<u16> {
-    match context.book.carriers.in_country(context.book.carriers.resolve(Some(name?)), origin) {
+    match context.book.carriers.in_country(context.book.carrier_name(Some(name?)), origin) {
         Carrier::Known(id) => Some(id.0),
         Carrier::Missing | Carrier::Unknown => None,
     }

@@ -4,6 +4,8 @@
 //! and keeps no value, only records. It cannot fail.
 
 use crate::input::Column;
+use vtr_kernel::countries;
+use vtr_kernel::lane::{Country, CountrySet};
 
 /// Why a value is set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,6 +18,11 @@ pub enum Aside {
     UnknownWord,
     WrappedText,
     NumberAsInteger,
+    FillerText,
+    NegativeValue,
+    ZeroValue,
+    OpenMark,
+    OldRate,
 }
 
 /// The limit of a job that bounds how much of a kind is borne.
@@ -50,7 +57,7 @@ macro_rules! table {
 }
 
 /// Every kind, by discriminant.
-pub static TABLE: [Entry; 7] = table! {
+pub static TABLE: [Entry; 12] = table! {
     FillerTime "filler_time" None
         "lie before 2005 or after 2100: they are fillers and count as empty"
         "leave the cell empty where nothing happened";
@@ -72,6 +79,21 @@ pub static TABLE: [Entry; 7] = table! {
     NumberAsInteger "number_as_integer" None
         "are integers: leading zeros of tracking numbers are lost"
         "export the column as text";
+    FillerText "filler_text" None
+        "are fillers such as N/A, 0 or unknown: they count as empty"
+        "leave the cell empty where nothing is known";
+    NegativeValue "negative_value" MaxDamaged
+        "are below zero, which no package is worth: they count as unknown"
+        "map the column with what the buyer paid, without refunds";
+    ZeroValue "zero_value" None
+        "are zero: they count as unknown, so that no rule exempts a package by them"
+        "give what the buyer paid, and leave the cell empty where that is not known";
+    OpenMark "open_mark" MaxDamaged
+        "can be thousands as well as thousandths, as in 1.234: they count as unknown"
+        "say which mark is the decimal one, with decimal = \".\" or decimal = \",\" in the [[input]], or write two decimals";
+    OldRate "old_rate" None
+        "were compared with a limit of a rule at an exchange rate of more than 35 days before"
+        "bring the rates file up to date";
 };
 
 impl Aside {
@@ -99,7 +121,11 @@ pub struct Found {
 
 /// What was set aside of one file, in the order of kind and column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asides(Vec<Found>);
+pub struct Asides {
+    found: Vec<Found>,
+    /// The countries that occur in a column, in the order of columns.
+    countries: Vec<(Column, CountrySet)>,
+}
 
 impl Asides {
     /// Notes a value of a record.
@@ -109,14 +135,14 @@ impl Asides {
 
     /// Adds values of one kind and column, with the smallest of their records.
     pub fn add(&mut self, kind: Aside, column: Column, count: u64, records: &[u64]) {
-        let at = match self.0.binary_search_by_key(&(kind, column), |found| (found.kind, found.column)) {
+        let at = match self.found.binary_search_by_key(&(kind, column), |found| (found.kind, found.column)) {
             Ok(at) => at,
             Err(at) => {
-                self.0.insert(at, Found { kind, column, count: 0, records: Vec::with_capacity(PLACES + 1) });
+                self.found.insert(at, Found { kind, column, count: 0, records: Vec::with_capacity(PLACES + 1) });
                 at
             }
         };
-        let found = &mut self.0[at];
+        let found = &mut self.found[at];
         found.count += count;
         for record in records {
             if found.records.len() < PLACES || found.records.last().is_some_and(|last| record < last) {
@@ -127,19 +153,39 @@ impl Asides {
         }
     }
 
+    /// Notes that a country occurs in a column.
+    pub fn meet(&mut self, column: Column, country: Country) {
+        self.countries_of(column).insert(country);
+    }
+
+    fn countries_of(&mut self, column: Column) -> &mut CountrySet {
+        let at = self.countries.iter().position(|(known, _)| *known == column).unwrap_or_else(|| {
+            let at = self.countries.partition_point(|(known, _)| *known < column);
+            self.countries.insert(at, (column, CountrySet::NONE));
+            at
+        });
+        &mut self.countries[at].1
+    }
+
+    /// The columns of countries that rather hold states of the US, each with those that it holds.
+    pub fn states(&self) -> impl Iterator<Item = (Column, Vec<Country>)> {
+        self.countries.iter().filter_map(|(column, met)| Some((*column, countries::rather_states(met)?)))
+    }
+
     /// Adds another part of the same file.
     pub fn merge(&mut self, other: &Asides) {
-        other.0.iter().for_each(|found| self.add(found.kind, found.column, found.count, &found.records));
+        other.found.iter().for_each(|found| self.add(found.kind, found.column, found.count, &found.records));
+        other.countries.iter().for_each(|(column, countries)| self.countries_of(*column).extend(countries));
     }
 
     /// All of it, by kind and column.
     pub fn iter(&self) -> impl Iterator<Item = &Found> {
-        self.0.iter()
+        self.found.iter()
     }
 
     /// How many values of a kind stand in a column.
     pub fn count(&self, kind: Aside, column: Column) -> u64 {
-        self.0.iter().find(|found| (found.kind, found.column) == (kind, column)).map_or(0, |found| found.count)
+        self.found.iter().find(|found| (found.kind, found.column) == (kind, column)).map_or(0, |found| found.count)
     }
 }
 

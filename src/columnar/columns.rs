@@ -18,6 +18,7 @@ use std::cell::Cell;
 use vtr_kernel::carrier::CarrierName;
 use vtr_kernel::facts::{CurrencyField, FulfilledBy, OrderState, ScanColumns, category_label};
 use vtr_kernel::lane::Country;
+use vtr_kernel::placeholder::Placeholders;
 use vtr_kernel::policy::{Marketplace, ProgrammeId};
 use vtr_kernel::service::Service;
 use vtr_kernel::words::Word;
@@ -52,11 +53,12 @@ impl SellerCell {
         text: &str,
         keys: &SharedKeys,
         identity: Option<Identity>,
+        fillers: &Placeholders,
         aside: &mut Option<Aside>,
     ) -> Option<SellerCell> {
         let id = wrapper::unwrapped(text);
-        if wrapper::is_damaged(&id) {
-            *aside = Some(Aside::DamagedId);
+        if wrapper::is_damaged(&id) || fillers.is_filler(&id) {
+            *aside = Some(if wrapper::is_damaged(&id) { Aside::DamagedId } else { Aside::FillerText });
             return None;
         }
         *aside = (*id != *text).then_some(Aside::WrappedText);
@@ -216,12 +218,14 @@ impl Resolvers {
     ) -> Result<Columns<'b>, String> {
         let r = self;
         let has = |column| !matches!(origin(column), Origin::Absent);
-        let (order, order_marks) = Texts::identifiers(&origin(Column::OrderId), cells, &mut held.order)?;
-        let (package, package_marks) = Texts::identifiers(&origin(Column::PackageId), cells, &mut held.package)?;
+        let fillers = &book.placeholders;
+        let (order, order_marks) = Texts::identifiers(&origin(Column::OrderId), cells, fillers, &mut held.order)?;
+        let (package, package_marks) =
+            Texts::identifiers(&origin(Column::PackageId), cells, fillers, &mut held.package)?;
         let (tracking, tracking_marks) = Texts::numbers(&origin(Column::TrackingNumber), cells)?;
         Ok(Columns {
             seller: r.seller.labels(&origin(Column::SellerId), cells, |text, aside| {
-                SellerCell::read(text?, keys, identity, aside)
+                SellerCell::read(text?, keys, identity, fillers, aside)
             })?,
             market: r.market.labels(&origin(Column::Marketplace), cells, |text, _| match text {
                 None => MarketCell::Null,
@@ -233,9 +237,9 @@ impl Resolvers {
             state: r.state.labels(&origin(Column::OrderStatus), cells, |text, aside| {
                 known(book.words.order_state(text), aside)
             })?,
-            carrier: r.carrier.labels(&origin(Column::Carrier), cells, |text, _| CarrierCell {
-                name: book.carriers.resolve(text),
-                typed: keys.typed(text.unwrap_or_default()),
+            carrier: r.carrier.labels(&origin(Column::Carrier), cells, |text, aside| {
+                *aside = text.filter(|text| fillers.is_filler(text)).map(|_| Aside::FillerText);
+                CarrierCell { name: book.carrier_name(text), typed: keys.typed(text.unwrap_or_default()) }
             })?,
             service: r.service.labels(&origin(Column::ShipService), cells, |text, _| book.services.resolve(text))?,
             service_typed: Typed::new(&origin(Column::ShipService))?,
@@ -245,9 +249,9 @@ impl Resolvers {
                 *aside = text.filter(|text| book.words.currency(text).is_none()).map(|_| Aside::UnknownWord);
                 CurrencyField::read(text, &book.words)
             })?,
-            category: r
-                .category
-                .labels(&origin(Column::ProductCategory), cells, |text, _| keys.category(category_label(text)))?,
+            category: r.category.labels(&origin(Column::ProductCategory), cells, |text, _| {
+                keys.category(category_label(text.filter(|text| !fillers.is_filler(text))))
+            })?,
             programme: r.programme.labels(&origin(Column::Programme), cells, |text, aside| {
                 let programme = text.and_then(|text| book.resolve_programme(text));
                 *aside = text.filter(|_| programme.is_none()).map(|_| Aside::UnknownWord);
@@ -297,15 +301,23 @@ impl Columns<'_> {
         self.order_marks.iter().find(own).map(|(_, aside)| *aside)
     }
 
+    /// Tells of each country that occurs in the texts of a column.
+    pub(crate) fn each_country(&self, tell: &mut dyn FnMut(Column, Country)) {
+        for (column, labels) in [(Column::ShipFromCountry, &self.from), (Column::ShipToCountry, &self.to)] {
+            labels.all().filter_map(|country| country.known()).for_each(|country| tell(column, country));
+        }
+    }
+
     /// Tells of each of so many rows in which columns something is set aside that no other row decides. Damaged ids of
-    /// sellers and orders are not among them: their rows are rejected.
+    /// sellers and orders, and fillers in their place, are not among them: their rows are rejected.
     pub(crate) fn each_aside(&self, rows: usize, tell: &mut dyn FnMut(Column, usize, Aside)) {
-        let is_rejected = |aside: Aside| aside == Aside::DamagedId;
+        let is_rejected = |aside: Aside| matches!(aside, Aside::DamagedId | Aside::FillerText);
         self.seller.each_aside(rows, &mut |row, aside| {
             if !is_rejected(aside) {
                 tell(Column::SellerId, row, aside);
             }
         });
+        self.carrier.each_aside(rows, &mut |row, aside| tell(Column::Carrier, row, aside));
         self.fulfilled.each_aside(rows, &mut |row, aside| tell(Column::FulfillmentChannel, row, aside));
         self.state.each_aside(rows, &mut |row, aside| tell(Column::OrderStatus, row, aside));
         self.currency.each_aside(rows, &mut |row, aside| tell(Column::Currency, row, aside));

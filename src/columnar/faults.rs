@@ -12,9 +12,13 @@ use crate::resolve::{Cell, Labels, fault_text};
 use crate::source::Input;
 use arrow::array::RecordBatch;
 use vtr_kernel::calendar::FIRST_DAY;
+use vtr_kernel::countries::is_only_state;
 use vtr_kernel::facts::FulfilledBy;
 use vtr_kernel::ladder::zone;
 use vtr_kernel::policy::Marketplace;
+
+const NO_COUNTRY: &str = "unknown country: write its two-letter code";
+const STATE: &str = "unknown country, but a state of the US: map the column that holds countries";
 
 impl Counter<'_> {
     /// What to reject a row for: the first fault in the order of the columns.
@@ -31,6 +35,8 @@ impl Counter<'_> {
             Some(array) => shown_cell(array, row),
             None => input.constant(column).map(str::to_owned),
         };
+        let is_state = reason == NO_COUNTRY && typed(column).is_some_and(|text| is_only_state(text.trim()));
+        let reason = if is_state { STATE } else { reason };
         let (line, byte_offset) = records.place(row);
         Reject {
             record: records.number(row),
@@ -46,10 +52,15 @@ impl Counter<'_> {
     fn fault(&self, columns: &Columns, input: &Input, row: usize) -> (Column, &'static str) {
         let cells = input.cells();
         const EMPTY: &str = "empty, but needed";
+        const FILLER: &str = "a filler such as N/A or 0, but needed";
         const DAMAGED: &str = "damaged: a spreadsheet or a float has cut its digits; export the column as text";
+        let why_none = |aside: Option<Aside>| match aside {
+            Some(Aside::DamagedId) => DAMAGED,
+            Some(Aside::FillerText) => FILLER,
+            _ => EMPTY,
+        };
         if columns.seller.get(row).is_none() {
-            let is_damaged = columns.seller.aside(row) == Some(Aside::DamagedId);
-            return (Column::SellerId, if is_damaged { DAMAGED } else { EMPTY });
+            return (Column::SellerId, why_none(columns.seller.aside(row)));
         }
         let marketplace = match columns.market.get(row) {
             MarketCell::Null => return (Column::Marketplace, EMPTY),
@@ -57,8 +68,7 @@ impl Counter<'_> {
             MarketCell::Known(marketplace) => marketplace,
         };
         if columns.order.get(row, cells).is_none() {
-            let is_damaged = columns.order_aside(row) == Some(Aside::DamagedId);
-            return (Column::OrderId, if is_damaged { DAMAGED } else { EMPTY });
+            return (Column::OrderId, why_none(columns.order_aside(row)));
         }
         if columns.buy_shipping.get(row, cells) == Cell::Fault {
             return (Column::BuyShipping, fault_text(Column::BuyShipping));
@@ -67,7 +77,7 @@ impl Counter<'_> {
         let countries = [(Column::ShipFromCountry, &columns.from), (Column::ShipToCountry, &columns.to)];
         let is_unknown = |labels: &Labels<CountryCell>| matches!(labels.get(row), CountryCell::Unknown);
         if let Some((column, _)) = countries.into_iter().find(|(_, labels)| is_measured && is_unknown(labels)) {
-            return (column, "unknown country: write its two-letter code");
+            return (column, NO_COUNTRY);
         }
         if columns.value.get(row, cells) == Cell::Fault {
             return (Column::PackageValue, fault_text(Column::PackageValue));

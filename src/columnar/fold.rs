@@ -29,7 +29,7 @@ use vtr_kernel::ladder::{Selected, Terms, Verdict, judge_by, select_any, selecti
 use vtr_kernel::mend::{Mending, Outcome};
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Reason;
-use vtr_kernel::strays::{Bounds, Stray, is_filler};
+use vtr_kernel::strays::{Bounds, Mark, OddValue, Stray, is_filler, odd_value};
 
 /// What the fold hands on beside the marginals, since it was last asked.
 #[derive(Default)]
@@ -153,7 +153,7 @@ impl Plausible {
     }
 }
 
-/// Whether any rung looks at the number: the first ones do not, and cleaning it would be in vain.
+/// Whether any rung looks at number and value: the first ones do not, and cleaning the number would be in vain.
 #[inline]
 fn asks_for_number(facts: &Facts) -> bool {
     facts.marketplace != Marketplace::None
@@ -210,9 +210,11 @@ impl<'a> Counter<'a> {
     pub fn add(&mut self, input: &Input, batch: &RecordBatch, records: &Records) -> Result<Rejects, InputError> {
         let mut held = Held::default();
         let columns = self.columns(input, batch, &mut held)?;
+        let mark = columns.value.mark(input.cells());
         self.keys.check()?;
         let asides = &mut self.out.asides;
         columns.each_aside(batch.num_rows(), &mut |column, row, kind| asides.note(kind, column, records.number(row)));
+        columns.each_country(&mut |column, country| asides.meet(column, country));
         let (mut block, mut selected, mut scratch) = (Rows::new(), [None; BLOCK], Scratch::default());
         let (mut first, mut rejects) = (0, Vec::new());
         while first < batch.num_rows() {
@@ -221,7 +223,7 @@ impl<'a> Counter<'a> {
             // the processor then works on several of them at once.
             for (at, row) in (first..).zip(&mut *rows) {
                 row.is_sound &= self.is_dated(row);
-                self.set_strays_aside(row, records, at);
+                self.set_strays_aside(row, mark, records, at);
             }
             if self.seeks_later {
                 let later = rows.iter().filter_map(|row| self.later(row)).reduce(Later::plus);
@@ -257,13 +259,14 @@ impl<'a> Counter<'a> {
     ) -> Result<(), InputError> {
         let mut held = Held::default();
         let columns = self.columns(input, batch, &mut held)?;
+        let mark = columns.value.mark(input.cells());
         let (mut block, mut scratch) = (Rows::new(), Scratch::default());
         let mut first = 0;
         while first < batch.num_rows() {
             let rows = block.read(&columns, input.cells(), first, batch.num_rows());
             for (at, row) in (first..).zip(&mut *rows) {
                 row.is_sound &= self.is_dated(row);
-                self.set_strays_aside(row, records, at);
+                self.set_strays_aside(row, mark, records, at);
                 if !row.is_sound {
                     tell(at, Fate::Rejected(self.first_fault(&columns, input, batch, records, at)));
                     continue;
@@ -363,14 +366,31 @@ impl<'a> Counter<'a> {
         is_dated
     }
 
-    /// Takes times that are no evidence out of a sound row.
+    /// Takes times and values that are no evidence out of a sound row.
     #[inline]
-    fn set_strays_aside(&mut self, row: &mut Row, records: &Records, at: usize) {
+    fn set_strays_aside(&mut self, row: &mut Row, mark: Mark, records: &Records, at: usize) {
+        if let Some(odd) = row.facts.value.and_then(|value| odd_value(value, mark)) {
+            self.set_aside_value(row, odd, records.number(at));
+        }
         let facts = &row.facts;
         let bounds = Bounds::of(facts.shipped, facts.promised, self.settings.scan_lead_days);
         let holds = |moment: Option<Moment>| moment.is_none_or(|moment| bounds.surely_hold(moment));
         if !(holds(facts.first_scan) & holds(facts.delivery_scan) & holds(facts.tracking_added)) && row.is_sound {
             self.set_aside_times(row, &bounds, records.number(at));
+        }
+    }
+
+    #[cold]
+    fn set_aside_value(&mut self, row: &mut Row, odd: OddValue, record: u64) {
+        row.facts.value = None;
+        let kind = match odd {
+            OddValue::Negative => Aside::NegativeValue,
+            OddValue::Zero => Aside::ZeroValue,
+            OddValue::OpenMark => Aside::OpenMark,
+        };
+        // Of a package that is not judged by its value nobody asks for it.
+        if row.is_sound && asks_for_number(&row.facts) {
+            self.out.asides.note(kind, Column::PackageValue, record);
         }
     }
 
@@ -436,6 +456,9 @@ impl<'a> Counter<'a> {
         let record = records.number(at);
         if notice != Notice::None || verdict.several_numbers {
             self.note_number(notice, verdict.several_numbers, record);
+        }
+        if verdict.old_rate {
+            self.out.asides.note(Aside::OldRate, Column::Currency, record);
         }
         let clock = zone(self.terms.book, facts.marketplace, &self.utc);
         if let Some(identity) = settings.identity {

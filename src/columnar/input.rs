@@ -5,6 +5,7 @@
 use crate::refusal::{InputError, InputFault};
 use arrow::datatypes::{DataType, TimeUnit};
 use vtr_kernel::instant::TimeFormat;
+use vtr_kernel::strays::Mark;
 use vtr_kernel::text::trim;
 
 /// A column that a shipment can have.
@@ -275,13 +276,15 @@ pub struct CellRules {
     pub nulls: Vec<String>,
     /// The decimal mark.
     pub decimal_mark: u8,
+    /// Whether somebody said that it is.
+    pub mark: Mark,
     /// How times are written.
     pub times: TimeFormat,
 }
 
 impl Default for CellRules {
     fn default() -> Self {
-        CellRules { nulls: Vec::new(), decimal_mark: b'.', times: TimeFormat::default() }
+        CellRules { nulls: Vec::new(), decimal_mark: b'.', mark: Mark::Assumed, times: TimeFormat::default() }
     }
 }
 

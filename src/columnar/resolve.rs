@@ -22,6 +22,7 @@ use arrow::util::bit_chunk_iterator::BitChunks;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, Micros};
 use vtr_kernel::instant::Moment;
+use vtr_kernel::strays::Mark;
 use vtr_kernel::text;
 
 /// What stands in a cell.
@@ -91,6 +92,11 @@ impl<T: Copy> Labels<T> {
         if !self.asides.is_empty() {
             (0..rows).filter_map(|row| Some((row, self.aside(row)?))).for_each(|(row, aside)| tell(row, aside));
         }
+    }
+
+    /// Every value that a row may have.
+    pub(crate) fn all(&self) -> impl Iterator<Item = T> {
+        self.values.iter().copied()
     }
 
     pub(crate) fn get(&self, row: usize) -> T {
@@ -378,6 +384,14 @@ impl Amounts {
         }
     }
 
+    /// How sure the decimal mark of its amounts is.
+    pub(crate) fn mark(&self, cells: &CellRules) -> Mark {
+        match self {
+            Amounts::Constant(_) | Amounts::Text(_) => cells.mark,
+            _ => Mark::Known,
+        }
+    }
+
     /// Hands the amounts of rows from `first` on to them.
     #[inline(always)]
     pub(crate) fn each<R>(
@@ -551,8 +565,12 @@ fn day_of_millis(millis: i64) -> i32 {
 pub(crate) fn fault_text(column: Column) -> &'static str {
     match column.kind() {
         Kind::Flag => "not a boolean: write true or false",
-        Kind::Amount => "not a number in the declared notation",
-        Kind::Time => "not a timestamp or date in any declared form",
+        Kind::Amount => {
+            "not a number in the declared notation: a sign, digits, and the decimal mark with digits; no thousands marks"
+        }
+        Kind::Time => {
+            "not a timestamp or date in any declared form: say how it is written, as in timestamps = [\"%d.%m.%y\"]"
+        }
         Kind::Label | Kind::Text => "not text",
     }
 }

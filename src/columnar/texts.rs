@@ -9,6 +9,7 @@ use crate::resolve::{Origin, primitive, valid};
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type};
+use vtr_kernel::placeholder::Placeholders;
 use vtr_kernel::wrapper;
 
 /// Whether a column of floats holds any that is not NaN.
@@ -71,10 +72,11 @@ impl Texts<'_> {
         }
     }
 
-    /// A column of identifiers without their wrappers, damaged ones as null; and the rows of both.
+    /// A column of identifiers without their wrappers, damaged ones and fillers as null; and the rows of all these.
     pub(crate) fn identifiers<'a>(
         origin: &Origin<'a>,
         cells: &CellRules,
+        fillers: &Placeholders,
         held: &'a mut String,
     ) -> Result<(Texts<'a>, Marks), String> {
         let mut marks = Marks::new();
@@ -83,11 +85,14 @@ impl Texts<'_> {
             let unwrapped = wrapper::unwrapped_number(text);
             let aside = if wrapper::is_damaged(&unwrapped) {
                 Some(Aside::DamagedId)
+            } else if fillers.is_filler(&unwrapped) && !unwrapped.is_empty() {
+                Some(Aside::FillerText)
             } else {
                 (*unwrapped != *text).then_some(Aside::WrappedText)
             };
             marks.extend(aside.map(|aside| (row, aside)));
-            into(Some(&*unwrapped).filter(|text| !text.is_empty() && aside != Some(Aside::DamagedId)));
+            let is_none = unwrapped.is_empty() || matches!(aside, Some(Aside::DamagedId | Aside::FillerText));
+            into(Some(&*unwrapped).filter(|_| !is_none));
         };
         let texts = match origin {
             Origin::Absent => Texts::Absent,
@@ -101,15 +106,14 @@ impl Texts<'_> {
             }
             Origin::Array(array) => {
                 let view = as_view(array)?;
-                if view.iter().flatten().all(wrapper::is_plain) {
+                let is_sound = |text: &str| wrapper::is_plain(text) && !fillers.is_filler(text);
+                if view.iter().flatten().all(is_sound) {
                     return Ok((Texts::View(view), marks));
                 }
                 let mut texts = StringViewBuilder::with_capacity(view.len());
                 for (row, text) in view.iter().enumerate() {
                     match text {
-                        Some(text) if !wrapper::is_plain(text) => {
-                            bare(row, text, &mut |text| texts.append_option(text))
-                        }
+                        Some(text) if !is_sound(text) => bare(row, text, &mut |text| texts.append_option(text)),
                         text => texts.append_option(text),
                     }
                 }

@@ -7,7 +7,10 @@ use super::known::key;
 use super::profile::Profile;
 use super::{Finding, Mapping};
 use crate::scan::{damage, midnight};
+use vtr_columnar::asides::Aside;
 use vtr_columnar::input::{Column, Kind};
+use vtr_kernel::countries;
+use vtr_kernel::lane::Country;
 
 /// Rows from which on a column that is almost empty is worth a word.
 const ROWS: u64 = 10;
@@ -47,12 +50,26 @@ pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Fi
     if column.kind() == Kind::Amount && unreadable.amounts > 0 {
         let remedy = if profile.has_decimal_comma() {
             "all of them have a decimal comma: declare decimal = \",\""
+        } else if profile.has_open_comma() {
+            "a comma there is a decimal mark or one of thousands (1,234): declare decimal = \",\" if it is the first, else export \
+             them without thousands marks"
         } else {
             "a run rejects each; export them as plain numbers such as 12.50"
         };
         let says =
             format!("{} of {values} values of `{name}` are no amounts as they stand; {remedy}", unreadable.amounts);
         add("unreadable_amount", unreadable.amounts, says);
+    }
+    for (aside, count) in set_aside(column, profile) {
+        let entry = aside.entry();
+        add(entry.name, count, format!("{count} of {values} values of `{name}` {}; {}", entry.what, entry.remedy));
+    }
+    if matches!(column, Column::ShipFromCountry | Column::ShipToCountry) {
+        let states = countries::rather_states(&profile.countries);
+        if let Some(states) = states.or_else(|| (profile.states > 0).then(Vec::new)) {
+            let count = profile.states.max(states.len() as u64);
+            add("us_states", count, states_sentence(name, column, profile.states, &states));
+        }
     }
     if column.kind() == Kind::Flag && unreadable.flags > 0 {
         let says = format!(
@@ -64,6 +81,38 @@ pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Fi
     findings
 }
 
+/// What a run sets aside of a column, and how many values.
+fn set_aside(column: Column, profile: &Profile) -> impl Iterator<Item = (Aside, u64)> {
+    let odd = profile.odd;
+    let names = [Column::SellerId, Column::OrderId, Column::PackageId, Column::Carrier];
+    let amount = |count: u64| if column.kind() == Kind::Amount { count } else { 0 };
+    let counts = [
+        (Aside::NegativeValue, amount(odd.negative)),
+        (Aside::ZeroValue, amount(odd.zero)),
+        (Aside::OpenMark, amount(odd.open_mark)),
+        (Aside::FillerText, if names.contains(&column) { odd.fillers } else { 0 }),
+    ];
+    counts.into_iter().filter(|(_, count)| *count > 0)
+}
+
+/// That a column of countries holds states of the US.
+fn states_sentence(name: &str, column: Column, only: u64, states: &[Country]) -> String {
+    let codes: Vec<String> = states.iter().map(|state| state.code()).take(6).collect();
+    let (read, rejected) = match (codes.is_empty(), only) {
+        (true, _) => (String::new(), format!("{only} values such as TX are no countries, and a run rejects each")),
+        (false, 0) => (format!("a run reads {} as countries, CA as Canada", codes.join(", ")), String::new()),
+        (false, only) => (
+            format!("a run reads {} as countries, CA as Canada", codes.join(", ")),
+            format!(", and rejects {only} others such as TX"),
+        ),
+    };
+    format!(
+        "`{name}`, taken for `{}`, holds states of the US: {read}{rejected}; map the column of countries instead, or give the country \
+         in [input.constants]",
+        column.name()
+    )
+}
+
 /// What a file as a whole is, where it lacks what a rate is made of.
 pub(super) fn of_file(headings: &[String], mapping: &Mapping) -> Option<Finding> {
     let has = |name: &str| mapping.has(name);
@@ -73,6 +122,16 @@ pub(super) fn of_file(headings: &[String], mapping: &Mapping) -> Option<Finding>
     let is_orders =
         any(&["purchase-date", "payments-date", "order-item-id", "bestelldatum", "auftragsdatum", "zahlungsdatum"]);
     let finding = |kind, says: &str| Some(Finding { kind, count: 1, says: says.to_owned(), first: Vec::new() });
+    // What only Amazon's list of defects has beside the number.
+    let is_defects = ["ship-option", "package-value", "origin-country", "tracking-id", "order-id"];
+    if is_defects.iter().all(|word| any(&[word])) && !any(&["ship-date", "shipped-at"]) && !is_scanned {
+        return finding(
+            "defect_report",
+            "this reads like Amazon's VTR defect report: the packages that Amazon counts as defects, not a history of shipments, \
+             and a rate made of it says nothing. Name it in [reconcile] of the job that holds the history, and `vtr reconcile` \
+             holds it beside your own defects",
+        );
+    }
     match (has("tracking_number"), is_scanned) {
         // Of a file without any known heading it is said already what it lacks.
         (false, false) if mapping.columns.is_empty() => None,
@@ -100,6 +159,29 @@ pub(super) fn of_file(headings: &[String], mapping: &Mapping) -> Option<Finding>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vtr_columnar::input::CellRules;
+
+    #[test]
+    fn what_a_run_sets_aside_is_named_before() {
+        let of = |column: Column, values: &[&str]| {
+            let mut profile = Profile::new(false);
+            values.iter().for_each(|value| profile.cell(value, &CellRules::default()));
+            of_column(column, "x", &profile).into_iter().map(|finding| finding.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            of(Column::PackageValue, &["-1", "0", "1.234", "9.99"]),
+            ["negative_value", "zero_value", "open_mark"]
+        );
+        assert_eq!(of(Column::PackageValue, &["1,234", "2"]), ["unreadable_amount"]);
+        for column in [Column::SellerId, Column::OrderId, Column::PackageId, Column::Carrier] {
+            assert_eq!(of(column, &["N/A", "DHL"]), ["filler_text"], "{}", column.name());
+        }
+        for column in [Column::ShipFromCountry, Column::ShipToCountry] {
+            assert_eq!(of(column, &["CA", "GA", "IN", "CO", "MT"]), ["us_states"]);
+            assert_eq!(of(column, &["CA", "TX"]), ["us_states"]);
+            assert!(of(column, &["CA", "DE", "US"]).is_empty());
+        }
+    }
 
     #[test]
     fn files_without_numbers_and_scans_are_called_what_they_are() {
@@ -114,5 +196,9 @@ mod tests {
         assert_eq!(of(&["order-id", "ship-date", "carrier-name", "tracking-number"]), Some("ship_confirm"));
         assert_eq!(of(&["order-id", "promised-delivery-date", "tracking-id", "first-scan"]), None);
         assert_eq!(of(&["order-id", "promised-delivery-date", "first-scan"]), None);
+        let defects =
+            ["Order ID", "Carrier Name", "Tracking ID", "Origin Country", "Promised Delivery Date", "Ship Method"];
+        let defects = [&defects[..], &["Ship Option", "Valid Tracking", "Package Value", "Product Category"]].concat();
+        assert_eq!(of(&defects), Some("defect_report"));
     }
 }

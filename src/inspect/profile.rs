@@ -6,12 +6,16 @@
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use vtr_columnar::fold::shown_value;
 use vtr_columnar::input::CellRules;
+use vtr_kernel::Book;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{FIRST_DAY, Zone};
+use vtr_kernel::countries;
 use vtr_kernel::instant::TimeFormat;
+use vtr_kernel::lane::CountrySet;
+use vtr_kernel::strays::{Mark, OddValue, odd_value};
 use vtr_kernel::text;
 
 /// Hashes kept; up to so many distinct values the number is exact, beyond it is off by some 4 %.
@@ -21,7 +25,7 @@ const EXAMPLES: usize = 3;
 const EXAMPLE_CHARS: usize = 40;
 
 /// Ways to write times that are worth a suggestion.
-const TIME_FORMATS: [&str; 20] = [
+const TIME_FORMATS: &[&str] = &[
     "%d.%m.%Y %H:%M:%S",
     "%d.%m.%Y %H:%M",
     "%d.%m.%Y",
@@ -42,6 +46,20 @@ const TIME_FORMATS: [&str; 20] = [
     "%Y%m%d",
     "%b %d, %Y",
     "%d %b %Y",
+    "%d-%b-%Y",
+    "%m/%d/%Y %I:%M %p",
+    "%d.%m.%y %H:%M:%S",
+    "%d/%m/%y",
+    "%d/%m/%y %H:%M",
+    "%m/%d/%y",
+    "%m/%d/%y %H:%M",
+    "%m/%d/%y %I:%M %p",
+    "%d-%m-%y",
+    "%d-%b-%y",
+    "%y/%m/%d",
+    "%y-%m-%d",
+    "%y.%m.%d",
+    "%Y年%m月%d日",
 ];
 
 static READERS: LazyLock<Vec<TimeFormat>> = LazyLock::new(|| {
@@ -49,13 +67,13 @@ static READERS: LazyLock<Vec<TimeFormat>> = LazyLock::new(|| {
     TIME_FORMATS.iter().map(reader).collect::<Result<_, _>>().expect("the formats above are understood")
 });
 
-const INTEGER: u32 = 1;
-const DECIMAL: u32 = 1 << 1;
-const FLAG: u32 = 1 << 2;
-const DATE: u32 = 1 << 3;
-const TIME: u32 = 1 << 4;
-const COMMA: u32 = 1 << 5;
-const FIRST_FORMAT: u32 = 1 << 6;
+const INTEGER: u64 = 1;
+const DECIMAL: u64 = 1 << 1;
+const FLAG: u64 = 1 << 2;
+const DATE: u64 = 1 << 3;
+const TIME: u64 = 1 << 4;
+const COMMA: u64 = 1 << 5;
+const FIRST_FORMAT: u64 = 1 << 6;
 
 /// Values that a run cannot read, by what a column would have to be.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +85,22 @@ pub(super) struct Unreadable {
     /// As flags.
     pub flags: u64,
 }
+
+/// Values that a run can read and sets aside.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Odd {
+    /// Amounts below zero.
+    pub negative: u64,
+    /// Amounts of zero.
+    pub zero: u64,
+    /// Amounts of thousands or thousandths.
+    pub open_mark: u64,
+    /// Names and ids such as N/A.
+    pub fillers: u64,
+}
+
+/// Fillers are those of the book in the program.
+static BOOK: LazyLock<Option<Arc<Book>>> = LazyLock::new(|| crate::job::shelf::book(&[]).ok());
 
 /// What is known of a column so far.
 pub(super) struct Profile {
@@ -86,8 +120,15 @@ pub(super) struct Profile {
     /// Times at midnight, and at another time of day.
     pub midnights: u64,
     pub other_times: u64,
+    /// Values that a run sets aside, by what they would have to be.
+    pub odd: Odd,
+    /// The countries among the values, and how many values are codes of states and of no country.
+    pub countries: CountrySet,
+    pub states: u64,
+    /// Whether some comma can only be a decimal mark.
+    has_sure_comma: bool,
     /// What all values so far can be.
-    can_be: u32,
+    can_be: u64,
     leading_zeros: bool,
     keeps_examples: bool,
 }
@@ -105,6 +146,10 @@ impl Profile {
             unreadable: Unreadable::default(),
             midnights: 0,
             other_times: 0,
+            odd: Odd::default(),
+            countries: CountrySet::NONE,
+            states: 0,
+            has_sure_comma: false,
             can_be: INTEGER | DECIMAL | FLAG | DATE | TIME | COMMA | formats,
             leading_zeros: false,
             keeps_examples,
@@ -154,14 +199,16 @@ impl Profile {
             Some((_, Some(_))) => self.other_times += 1,
             Some((_, None)) => {}
         }
-        let is_amount = Amount::read(value, rules.decimal_mark).is_ok();
+        let amount = Amount::read(value, rules.decimal_mark);
+        let is_amount = amount.is_ok();
+        self.set_aside(value, amount.ok(), rules);
         let is_flag = text::flag(value).is_some();
         self.unreadable.amounts += u64::from(!is_amount);
         self.unreadable.flags += u64::from(!is_flag);
         if self.can_be == 0 {
             return;
         }
-        let mut keep = |bit: u32, fits: bool| {
+        let mut keep = |bit: u64, fits: bool| {
             if !fits {
                 self.can_be &= !bit;
             }
@@ -170,7 +217,10 @@ impl Profile {
         let whole = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         keep(INTEGER, whole);
         keep(DECIMAL, whole || is_amount);
-        keep(COMMA, Amount::read(value, b',').is_ok());
+        let with_comma = Amount::read(value, b',');
+        keep(COMMA, with_comma.is_ok());
+        let is_sure = |amount: Amount| amount.scale > 0 && odd_value(amount, Mark::Assumed) != Some(OddValue::OpenMark);
+        self.has_sure_comma |= with_comma.is_ok_and(is_sure);
         keep(FLAG, is_flag);
         keep(DATE, matches!(written, Some((_, None))));
         keep(TIME, written.is_some());
@@ -184,9 +234,32 @@ impl Profile {
         }
     }
 
+    /// Counts what a run would set aside, were the column of such a kind.
+    fn set_aside(&mut self, value: &str, amount: Option<Amount>, rules: &CellRules) {
+        match amount.and_then(|amount| odd_value(amount, rules.mark)) {
+            Some(OddValue::Negative) => self.odd.negative += 1,
+            Some(OddValue::Zero) => self.odd.zero += 1,
+            Some(OddValue::OpenMark) => self.odd.open_mark += 1,
+            None => {}
+        }
+        let is_filler = |book: &Arc<Book>| book.placeholders.is_filler(value);
+        self.odd.fillers += u64::from(BOOK.as_ref().is_some_and(is_filler));
+        if value.len() == 2 {
+            match countries::read(value) {
+                Some(country) => self.countries.insert(country),
+                None => self.states += u64::from(countries::is_only_state(value)),
+            }
+        }
+    }
+
     /// Whether all values are amounts with a decimal comma, though not all are with the declared mark.
     pub fn has_decimal_comma(&self) -> bool {
-        self.unreadable.amounts > 0 && self.can_be & COMMA != 0
+        self.unreadable.amounts > 0 && self.can_be & COMMA != 0 && self.has_sure_comma
+    }
+
+    /// Whether all values are amounts if a comma is the decimal mark, which it need not be: 1,234.
+    pub fn has_open_comma(&self) -> bool {
+        self.unreadable.amounts > 0 && self.can_be & COMMA != 0 && !self.has_sure_comma
     }
 
     /// Whether there are times of day, and all of them are midnight.
@@ -201,7 +274,7 @@ impl Profile {
 
     /// What all values are.
     pub fn kind(&self) -> &'static str {
-        let is = |bit: u32| self.can_be & bit != 0;
+        let is = |bit: u64| self.can_be & bit != 0;
         match () {
             () if self.values == 0 => "empty",
             () if is(INTEGER) && self.leading_zeros => "integer, leading zeros",
@@ -301,6 +374,13 @@ mod tests {
         assert!(
             of(&["1", "", "", "", "", "", "", "", "", "", ""]).is_almost_empty() && !of(&["1", ""]).is_almost_empty()
         );
+        assert!(!of(&["1,234", "2"]).has_decimal_comma() && of(&["1,234", "2"]).has_open_comma());
+        assert!(of(&["1,234", "2,50"]).has_decimal_comma() && !of(&["1.234", "2.50"]).has_open_comma());
+        assert_eq!(of(&["31.12.25", "01.02.25"]).time_formats(), ["%d.%m.%y"]);
+        assert_eq!(of(&["12/31/25", "01/02/25"]).time_formats(), ["%m/%d/%y"]);
+        let odd = of(&["-1", "0", "1.234", "N/A", "5.00"]).odd;
+        assert_eq!((odd.negative, odd.zero, odd.open_mark, odd.fillers), (1, 1, 1, 2));
+        assert_eq!(of(&["CA", "TX", "NY", "DE"]).states, 2);
         assert_eq!(of(&["yesterday", "2025-01-02"]).unreadable.times, 1);
         assert_eq!(of(&["01/02/2025"]).time_formats(), ["%d/%m/%Y", "%m/%d/%Y"]);
         assert!(of(&["2025-01-01"]).time_formats().is_empty());

@@ -10,10 +10,11 @@ use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, On
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use vtr_kernel::strays::Mark;
 use vtr_kernel::text::hex;
 
 /// Raised whenever the same job on the same inputs would publish other bytes than before.
-pub const OUTPUT_REVISION: u32 = 2;
+pub const OUTPUT_REVISION: u32 = 3;
 
 /// All that can move a figure; its JSON is what is hashed, so fields are never renamed lightly.
 #[derive(Serialize)]
@@ -63,6 +64,9 @@ struct InputFigures<'a> {
 struct CellFigures<'a> {
     nulls: &'a [String],
     decimal_mark: u8,
+    /// Absent unless a point was declared, so that older digests still hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    declared_point: Option<bool>,
     timestamps: &'a [String],
     time_zone: &'a str,
 }
@@ -100,6 +104,7 @@ fn cell_figures<'a>(cells: &'a CellRules, timestamps: Option<&'a Vec<String>>) -
     CellFigures {
         nulls: &cells.nulls,
         decimal_mark: cells.decimal_mark,
+        declared_point: (cells.mark == Mark::Known && cells.decimal_mark == b'.').then_some(true),
         timestamps: timestamps.map_or(&[], Vec::as_slice),
         time_zone: cells.times.zone().name(),
     }

@@ -11,6 +11,7 @@ use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::instant::{TimeFormat, WrongFormat};
+use vtr_kernel::strays::Mark;
 use vtr_kernel::suggest::did_you_mean;
 use vtr_kernel::text;
 
@@ -282,10 +283,10 @@ impl Source<'_> {
     fn rules(&self, keys: &Wording, base: Option<&CellRules>) -> Option<CellRules> {
         let base = base.cloned().unwrap_or_default();
         let key = |name: &str| format!("{}{name}", keys.prefix);
-        let decimal_mark = match keys.decimal.map(String::as_str) {
-            None => Some(base.decimal_mark),
-            Some(".") => Some(b'.'),
-            Some(",") => Some(b','),
+        let decimal = match keys.decimal.map(String::as_str) {
+            None => Some((base.decimal_mark, base.mark)),
+            Some(".") => Some((b'.', Mark::Known)),
+            Some(",") => Some((b',', Mark::Known)),
             Some(other) => self.refuse(&key("decimal"), format!("`decimal` must be \".\" or \",\", not {other:?}")),
         };
         let zone = match keys.time_zone {
@@ -303,7 +304,8 @@ impl Source<'_> {
         };
         let times = times.map_err(|wrong| self.refuse::<()>(&key("timestamps"), says_of_format(&wrong)));
         let nulls = keys.nulls.cloned().unwrap_or(base.nulls);
-        Some(CellRules { nulls, decimal_mark: decimal_mark?, times: times.ok()? })
+        let (decimal_mark, mark) = decimal?;
+        Some(CellRules { nulls, decimal_mark, mark, times: times.ok()? })
     }
 
     /// Keys of `[input.csv]` do nothing where the job says that there is no delimited text.

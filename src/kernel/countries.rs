@@ -3,7 +3,7 @@
 //! Names stand in `countries.tsv`, in the languages of the marketplaces; what is measured from where to where
 //! is the policies' business. A text that names no territory is `None`, never a guess.
 
-use crate::lane::Country;
+use crate::lane::{Country, CountrySet};
 use crate::text::alias_key;
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -42,9 +42,51 @@ pub fn read(text: &str) -> Option<Country> {
     SPELLINGS.get(&key).copied()
 }
 
+/// The states of the US, its district and its territories that post offices write like them, of which most are codes of
+/// countries too (USPS Publication 28, appendix B).
+const STATES: [&str; 51] = [
+    "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "IA", "ID", "IL", "IN", "KS", "KY", "LA",
+    "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV", "NY", "OH", "OK", "OR",
+    "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
+];
+/// Fewer states are rather countries.
+const FEWEST_STATES: usize = 4;
+/// So many states for each code that is none.
+const STATES_TO_ONE: usize = 5;
+
+/// Whether a trimmed text is the code of a state of the US and of no country.
+pub fn is_only_state(text: &str) -> bool {
+    STATES.iter().any(|state| state.eq_ignore_ascii_case(text)) && read(text).is_none()
+}
+
+/// The countries of a column whose codes are those of states, where they are so many beside the others that the column
+/// rather holds states; `None`: it holds countries.
+pub fn rather_states(met: &CountrySet) -> Option<Vec<Country>> {
+    let is_state = |country: &Country| STATES.contains(&country.code().as_str());
+    let (states, others): (Vec<_>, Vec<_>) =
+        Country::all().filter(|country| met.contains(*country)).partition(is_state);
+    (states.len() >= FEWEST_STATES && states.len() >= others.len() * STATES_TO_ONE).then_some(states)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_of_states_is_told_from_one_of_countries() {
+        let states = |codes: &str| {
+            let mut met = CountrySet::NONE;
+            codes.split(' ').for_each(|code| met.insert(Country::read(code)));
+            rather_states(&met).map(|states| states.len())
+        };
+        assert_eq!(states("CA GA IN CO MT"), Some(5));
+        assert_eq!(states("CA GA IN CO MT US"), Some(5));
+        assert_eq!(states("CA GA IN US"), None);
+        assert_eq!(states("CA DE GA IN"), Some(4));
+        assert_eq!(states("DE FR IT ES CA IN"), None);
+        assert_eq!(states("US CA DE IN IL AU"), None);
+        assert!(is_only_state("tx") && is_only_state("NY") && !is_only_state("CA") && !is_only_state("XX"));
+    }
 
     fn code(text: &str) -> String {
         read(text).map_or_else(|| "none".into(), Country::code)

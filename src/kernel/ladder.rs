@@ -9,7 +9,7 @@ use crate::carrier::{Carrier, CarrierId, CarrierName};
 use crate::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
 use crate::instant::Moment;
 use crate::lane::{Asked, CarrierRule, Country, Known, Lane, Otherwise, Value};
-use crate::money::Rates;
+use crate::money::{Pricing, Rates};
 use crate::policy::{Book, Market, Marketplace, MarketplaceId, ProgrammeId, RuleId, SelectedBy, Version};
 use crate::reason::Reason;
 
@@ -62,6 +62,8 @@ pub struct Verdict {
     pub likely_carrier: Option<CarrierId>,
     /// Whether a rule asked for a value that could not be compared.
     pub unpriced: bool,
+    /// Whether a rule compared the value at an exchange rate that is old.
+    pub old_rate: bool,
     /// Whether the carrier stands on no list of the rule, and that list is known in part only.
     pub list_doubt: bool,
     /// Whether the cell of the number was taken for several.
@@ -173,6 +175,7 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         programme: ProgrammeId::STANDARD,
         likely_carrier: None,
         unpriced: false,
+        old_rate: false,
         list_doubt: false,
         several_numbers: false,
     };
@@ -220,10 +223,10 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         zone: &selected.market.zone,
         number,
     };
-    let mut case = Case { facts, terms, version, lane, carriers, asked, unpriced: false, list_doubt: false };
+    let mut case = Case { facts, terms, version, lane, carriers, asked, met: Pricing::default(), list_doubt: false };
     let Said { reason, rule, owner } = case.decide();
-    let Case { unpriced, list_doubt, .. } = case;
-    Verdict { reason, rule, likely_carrier: owner, unpriced, list_doubt, several_numbers, ..verdict }
+    let Case { met: Pricing { unpriced, old_rate }, list_doubt, .. } = case;
+    Verdict { reason, rule, likely_carrier: owner, unpriced, old_rate, list_doubt, several_numbers, ..verdict }
 }
 
 /// The number that is judged, and whether its cell holds several: then the first that fits the declared carrier and is
@@ -284,8 +287,8 @@ struct Case<'c> {
     lane: &'c Lane,
     carriers: &'c CarrierRule,
     asked: Asked<'c>,
-    /// Whether a rule asked for a value that could not be compared.
-    unpriced: bool,
+    /// What was met where a rule asked for the value.
+    met: Pricing,
     /// Whether the carrier stands on no list that is known in part only.
     list_doubt: bool,
 }
@@ -313,7 +316,7 @@ impl Case<'_> {
 
     #[inline]
     fn exempt(&mut self) -> Option<Said> {
-        let exemption = self.lane.exempt.iter().find(|exemption| exemption.matches(&self.asked, &mut self.unpriced));
+        let exemption = self.lane.exempt.iter().find(|exemption| exemption.matches(&self.asked, &mut self.met));
         exemption.and_then(|exemption| said(Reason::Exempt, exemption.id))
     }
 
@@ -356,7 +359,7 @@ impl Case<'_> {
         if self.facts.carrier == CarrierField::NoColumn {
             return None;
         }
-        let refusal = self.lane.refuse.iter().find(|refusal| refusal.matches(&self.asked, &mut self.unpriced));
+        let refusal = self.lane.refuse.iter().find(|refusal| refusal.matches(&self.asked, &mut self.met));
         refusal.and_then(|refusal| said(Reason::NumberRefused, refusal.id))
     }
 
@@ -384,8 +387,8 @@ impl Case<'_> {
 
     #[inline]
     fn scanned(&mut self, seen: &Option<Scanned>) -> Option<Said> {
-        let needed = |unpriced| self.lane.scans.needed(&self.asked.value, unpriced);
-        if seen.as_ref()?.count >= needed(&mut self.unpriced) { said(Reason::Scanned, self.lane.id) } else { None }
+        let needed = |met| self.lane.scans.needed(&self.asked.value, met);
+        if seen.as_ref()?.count >= needed(&mut self.met) { said(Reason::Scanned, self.lane.id) } else { None }
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use crate::amount::Amount;
 use crate::calendar::{Day, Zone};
 use crate::carrier::{Carrier, CarrierName, CarrierSet};
 use crate::instant::Moment;
-use crate::money::{Currency, Money, Rates};
+use crate::money::{Currency, Money, Pricing, Rates};
 use crate::policy::{Confidence, ProgrammeId, RuleId};
 use crate::service::ServiceClass;
 
@@ -306,25 +306,25 @@ pub(crate) struct Value<'a> {
 
 impl Value<'_> {
     /// Whether it is strictly below a limit; `None` without value, currency or rate.
-    pub fn is_below(&self, limit: &Money) -> Option<bool> {
-        Money { amount: self.amount?, currency: self.currency? }.is_below(limit, self.rates, self.day)
+    pub fn is_below(&self, limit: &Money, met: &mut Pricing) -> Option<bool> {
+        Money { amount: self.amount?, currency: self.currency? }.is_below(limit, self.rates, self.day, met)
     }
 
     /// Whether it keeps within a limit; `None` likewise.
-    fn is_within(&self, limit: &Limit) -> Option<bool> {
+    fn is_within(&self, limit: &Limit, met: &mut Pricing) -> Option<bool> {
         match limit {
-            Limit::Below(limit) => self.is_below(limit),
+            Limit::Below(limit) => self.is_below(limit, met),
             Limit::AtMost(limit) => {
                 let own = Money { amount: self.amount?, currency: self.currency? };
-                limit.is_below(&own, self.rates, self.day).map(|is_above| !is_above)
+                limit.is_below(&own, self.rates, self.day, met).map(|is_above| !is_above)
             }
         }
     }
 }
 
 impl Condition {
-    /// Whether every key matches; `unpriced` is set where only an unknown value stood in the way.
-    pub(crate) fn matches(&self, asked: &Asked, unpriced: &mut bool) -> bool {
+    /// Whether every key matches; `met` is told where only an unknown value stood in the way.
+    pub(crate) fn matches(&self, asked: &Asked, met: &mut Pricing) -> bool {
         let services = |set: u32| asked.service.is_some_and(|class| set >> class.0 & 1 == 1);
         let ending = |ending: &String| asked.number.is_some_and(|number| !number.ends_with(ending.as_str()));
         let fits = self.carriers.as_ref().is_none_or(|set| set.contains(asked.carrier))
@@ -337,8 +337,8 @@ impl Condition {
             && (!self.carrier_script_han || asked.name.is_some_and(|name| name.han));
         // The value comes last, so that only packages which hang on it count as unpriced.
         fits && self.value.as_ref().is_none_or(|limit| {
-            asked.value.is_within(limit).unwrap_or_else(|| {
-                *unpriced = true;
+            asked.value.is_within(limit, met).unwrap_or_else(|| {
+                met.unpriced = true;
                 false
             })
         })
@@ -347,14 +347,14 @@ impl Condition {
 
 impl Scans {
     /// How many scans a package of this value needs.
-    pub(crate) fn needed(&self, value: &Value, unpriced: &mut bool) -> u8 {
+    pub(crate) fn needed(&self, value: &Value, met: &mut Pricing) -> u8 {
         match self {
             Scans::Always(count) => *count,
-            Scans::Split { below, then, otherwise } => match value.is_below(below) {
+            Scans::Split { below, then, otherwise } => match value.is_below(below, met) {
                 Some(true) => *then,
                 Some(false) => *otherwise,
                 None => {
-                    *unpriced = true;
+                    met.unpriced = true;
                     (*then).max(*otherwise)
                 }
             },

@@ -101,7 +101,8 @@ pub fn load_layers(layers: &[&[BookFile]]) -> Result<Book, Vec<Problem>> {
     }
 }
 
-/// The files that make the book, by name and layer: of marketplaces and carriers the last one of a name only.
+/// The files that make the book, by name and layer: of marketplaces and carriers the last one of a name only, of the others
+/// those that say something beyond the one right below.
 fn in_name_order<'f>(layers: &[&'f [BookFile]]) -> Vec<(usize, &'f BookFile)> {
     let all = layers.iter().enumerate().flat_map(|(layer, files)| files.iter().map(move |file| (layer, file)));
     let mut files: Vec<(usize, &BookFile)> = all.filter(|(_, file)| file.name.ends_with(".toml")).collect();
@@ -111,7 +112,32 @@ fn in_name_order<'f>(layers: &[&'f [BookFile]]) -> Vec<(usize, &'f BookFile)> {
         !SINGLE.contains(&file.name.as_str())
             && next.is_some_and(|(above, other)| other.name == file.name && *above > layer)
     };
-    (0..files.len()).filter(|at| !replaced(*at)).map(|at| files[at]).collect()
+    let is_idle = |at: usize| {
+        let ((layer, file), below) = (files[at], at.checked_sub(1).map(|below| files[below]));
+        below.is_some_and(|(other_layer, other)| {
+            SINGLE.contains(&file.name.as_str())
+                && (other.name == file.name && other_layer < layer)
+                && adds_nothing(&other.text, &file.text)
+        })
+    };
+    (0..files.len()).filter(|at| !replaced(*at) && !is_idle(*at)).map(|at| files[at]).collect()
+}
+
+/// Whether everything that a file on top says stands in the one below: lists unite, and of one key the one on top counts.
+fn adds_nothing(below: &str, top: &str) -> bool {
+    fn holds(below: &toml::Value, top: &toml::Value) -> bool {
+        match (below, top) {
+            (toml::Value::Table(below), toml::Value::Table(top)) => {
+                top.iter().all(|(key, value)| below.get(key).is_some_and(|own| holds(own, value)))
+            }
+            (toml::Value::Array(below), toml::Value::Array(top)) => {
+                top.iter().all(|value| below.iter().any(|own| holds(own, value)))
+            }
+            (below, top) => below == top,
+        }
+    }
+    let read = |text: &str| text.parse::<toml::Table>().ok().map(toml::Value::Table);
+    read(below).zip(read(top)).is_some_and(|(below, top)| holds(&below, &top))
 }
 
 /// The files of which a book holds one.

@@ -105,15 +105,27 @@ impl Rates {
         Ok(Rates { series })
     }
 
-    /// The latest rate on or before a day, however old; the euro's is 1.
-    pub fn on(&self, currency: Currency, day: Day) -> Option<Amount> {
+    /// The latest rate on or before a day, however old, and the day it is of; the euro's is 1 on every day.
+    pub fn on(&self, currency: Currency, day: Day) -> Option<(Day, Amount)> {
         if currency == Currency::EUR {
-            return Some(crate::amount::ONE);
+            return Some((day, crate::amount::ONE));
         }
         let days = self.series.get(&currency)?;
         let after = days.partition_point(|(known, _)| *known <= day);
-        after.checked_sub(1).map(|index| days[index].1)
+        after.checked_sub(1).map(|index| days[index])
     }
+}
+
+/// Days from which on a rate is old: the bank publishes one each working day.
+pub const OLD_RATE_DAYS: Day = 36;
+
+/// What was met when values were compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pricing {
+    /// Whether a comparison failed for want of value, currency or rate.
+    pub unpriced: bool,
+    /// Whether one hung on a rate that is [`OLD_RATE_DAYS`] old or older.
+    pub old_rate: bool,
 }
 
 /// A package's value: `None` where it or its currency is unknown.
@@ -126,13 +138,15 @@ pub struct Money {
 }
 
 impl Money {
-    /// Whether this is strictly below a limit, converted at the rates of a day; `None` without a rate.
-    pub fn is_below(&self, limit: &Money, rates: &Rates, day: Day) -> Option<bool> {
+    /// Whether this is strictly below a limit, converted at the rates of a day; `None` without a rate. Of an old rate
+    /// `met` is told.
+    pub fn is_below(&self, limit: &Money, rates: &Rates, day: Day, met: &mut Pricing) -> Option<bool> {
         if self.currency == limit.currency {
             return Some(self.amount.is_below(crate::amount::ONE, limit.amount, crate::amount::ONE));
         }
         // amount * rate(rule) / rate(package) < limit, with the division multiplied out.
-        let (own, rule) = (rates.on(self.currency, day)?, rates.on(limit.currency, day)?);
+        let ((of_own, own), (of_rule, rule)) = (rates.on(self.currency, day)?, rates.on(limit.currency, day)?);
+        met.old_rate |= day.saturating_sub(of_own.min(of_rule)) >= OLD_RATE_DAYS;
         Some(self.amount.is_below(rule, limit.amount, own))
     }
 }
@@ -152,7 +166,7 @@ mod tests {
     fn each_currency_keeps_its_own_latest_rate() {
         let rates = Rates::read(FILE).unwrap();
         let on = |code: &str, day: &str| {
-            rates.on(Currency::read(code).unwrap(), day_from_date(day.parse().unwrap())).map(|rate| rate.mantissa)
+            rates.on(Currency::read(code).unwrap(), day_from_date(day.parse().unwrap())).map(|(_, rate)| rate.mantissa)
         };
         assert_eq!(on("GBP", "2025-01-14"), Some(8380));
         assert_eq!(on("USD", "2025-01-14"), Some(10200));
@@ -165,10 +179,28 @@ mod tests {
     fn a_limit_converts_without_rounding() {
         let (rates, day) = (Rates::read(FILE).unwrap(), day_from_date("2025-01-15".parse().unwrap()));
         let limit = money("20", "EUR");
-        assert_eq!(money("16.86", "GBP").is_below(&limit, &rates, day), Some(false));
-        assert_eq!(money("16.85", "GBP").is_below(&limit, &rates, day), Some(true));
-        assert_eq!(money("19.99", "EUR").is_below(&limit, &Rates::default(), day), Some(true));
-        assert_eq!(money("1", "GBP").is_below(&limit, &Rates::default(), day), None);
+        let mut met = Pricing::default();
+        let mut below =
+            |text: &str, code: &str, rates: &Rates| money(text, code).is_below(&limit, rates, day, &mut met);
+        assert_eq!(below("16.86", "GBP", &rates), Some(false));
+        assert_eq!(below("16.85", "GBP", &rates), Some(true));
+        assert_eq!(below("19.99", "EUR", &Rates::default()), Some(true));
+        assert_eq!(below("1", "GBP", &Rates::default()), None);
+        assert!(!met.old_rate);
+    }
+
+    #[test]
+    fn a_rate_of_more_than_five_weeks_before_is_old() {
+        let rates = Rates::read(FILE).unwrap();
+        let is_old = |currency: &str, limit: &str, day: &str| {
+            let mut met = Pricing::default();
+            let day = day_from_date(day.parse().unwrap());
+            assert!(money("1", currency).is_below(&money("20", limit), &rates, day, &mut met).is_some());
+            met.old_rate
+        };
+        assert!(!is_old("GBP", "EUR", "2025-02-19") && is_old("GBP", "EUR", "2025-02-20"));
+        assert!(is_old("EUR", "USD", "2025-02-20") && is_old("GBP", "USD", "2026-01-01"));
+        assert!(!is_old("EUR", "EUR", "2026-01-01") && !is_old("GBP", "GBP", "2026-01-01"));
     }
 
     #[test]

@@ -71,6 +71,10 @@ pub struct Placeholders {
     pub(crate) min_length: usize,
     /// Lower case without outer blanks, sorted.
     pub(crate) no_marketplace: Vec<String>,
+    /// Likewise.
+    pub(crate) fillers: Vec<String>,
+    /// Bytes of the longest of these.
+    pub(crate) longest_filler: usize,
     /// For each length in bytes, what a word or number of that length can begin and end with, as bits of [`place`].
     pub(crate) ends: Vec<[u64; 2]>,
 }
@@ -82,6 +86,8 @@ impl Placeholders {
         self.numbers.sort();
         self.numbers.dedup();
         self.no_marketplace.sort();
+        self.fillers.sort();
+        self.longest_filler = self.fillers.iter().map(String::len).max().unwrap_or(0);
         let longest = self.words.iter().chain(&self.numbers).map(String::len).max().unwrap_or(0);
         self.ends = vec![[0; 2]; longest + 1];
         for text in self.words.iter().chain(&self.numbers) {
@@ -96,6 +102,14 @@ impl Placeholders {
     /// Whether a sales channel or marketplace name is none of the measured marketplaces.
     pub fn is_no_marketplace(&self, name: &str) -> bool {
         self.no_marketplace.binary_search(&text::lower(name)).is_ok()
+    }
+
+    /// Whether a trimmed name or identifier stands for none: a filler of the book, or nothing but marks.
+    pub fn is_filler(&self, text: &str) -> bool {
+        // Few are so short, and hold no digit but zeros.
+        let may_be = text.len() <= self.longest_filler.max(SHORTEST)
+            && all_bytes(text.as_bytes(), |byte| !(b'1'..=b'9').contains(&byte));
+        may_be && (!text.contains(char::is_alphanumeric) || self.fillers.binary_search(&text::lower(text)).is_ok())
     }
 
     /// The first test that the cleaned number fits, if any; `order_id` is as typed.
@@ -223,6 +237,8 @@ mod tests {
             no_digit: true,
             min_length: 5,
             no_marketplace: vec!["non-amazon".into()],
+            fillers: vec!["n/a".into(), "0".into(), "unbekannt".into()],
+            longest_filler: 0,
             ends: Vec::new(),
         };
         placeholders.prepare();
@@ -274,6 +290,17 @@ mod tests {
         assert_eq!(placeholders().find("70317", "7031"), None);
         assert_eq!(placeholders().find("70315", "7031-5"), Some(Placeholder::OrderId));
         assert_eq!(placeholders().find("7031INVALIDID", "7031"), Some(Placeholder::OrderIdSuffixes));
+    }
+
+    #[test]
+    fn names_that_stand_for_none() {
+        let known = placeholders();
+        for text in ["n/a", "N/A", "0", "UNBEKANNT", "-", "--", "???", "#"] {
+            assert!(known.is_filler(text), "{text}");
+        }
+        for text in ["00", "10", "n/a1", "A1", "N/A GmbH", "DHL", "unbekannter", "", "佐川"] {
+            assert_eq!(known.is_filler(text), text.is_empty(), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Built only by `load.rs`, immutable afterwards. Look-ups are total.
 
 use crate::calendar::{Day, Zone};
-use crate::carrier::{Carrier, CarrierId, Carriers};
+use crate::carrier::{Carrier, CarrierId, CarrierName, Carriers};
 use crate::lane::{CarrierRule, Country, Lanes};
 use crate::money::Currency;
 use crate::placeholder::Placeholders;
@@ -331,6 +331,11 @@ impl Book {
     /// Why a rule may be wrong, if it is known to be doubtful.
     pub fn doubt(&self, id: RuleId) -> Option<Doubt> {
         self.doubts.get(id.0 as usize).copied().flatten()
+    }
+
+    /// Folds a carrier's name as typed, trimmed; a filler such as `N/A` is no name.
+    pub fn carrier_name(&self, text: Option<&str>) -> CarrierName {
+        self.carriers.resolve(text.filter(|text| !self.placeholders.is_filler(text)))
     }
 
     /// A digest in hex of each part of the book: of each policy version under its id, of what else a policy file

@@ -1,7 +1,9 @@
-//! Times that are no evidence: fillers, and scans of an earlier parcel that bore the same number.
+//! Times and values that are no evidence: fillers, scans of an earlier parcel that bore the same number, values that
+//! no buyer pays.
 //!
-//! It says which a moment is and changes none; what follows from it is the caller's. Pure and total.
+//! It says which one is and changes none; what follows from it is the caller's. Pure and total.
 
+use crate::amount::Amount;
 use crate::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone};
 use crate::instant::Moment;
 
@@ -95,9 +97,62 @@ pub fn is_filler(moment: Moment, zone: &Zone) -> bool {
     !surely.contains(&about) && !(FIRST_DAY..=LAST_DAY).contains(&moment.day(zone))
 }
 
+/// Why the value of a package is no evidence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OddValue {
+    /// Below zero: a refund or a correction.
+    Negative,
+    /// Nothing: rather the filler of an export than what a package is worth.
+    Zero,
+    /// `1.234`: thousands or thousandths.
+    OpenMark,
+}
+
+/// How sure the decimal mark of an amount is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Declared, or a matter of the amount's type.
+    Known,
+    /// Taken for one because nothing else was said.
+    Assumed,
+}
+
+/// Why a value is no evidence; `None`: it is.
+#[inline]
+pub fn odd_value(value: Amount, mark: Mark) -> Option<OddValue> {
+    match value.mantissa {
+        ..0 => Some(OddValue::Negative),
+        0 => Some(OddValue::Zero),
+        // One to three digits, the mark, three digits.
+        1_000..1_000_000 if value.scale == 3 && mark == Mark::Assumed => Some(OddValue::OpenMark),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_that_nobody_pays_are_known() {
+        let odd = |text: &str, mark| odd_value(Amount::read(text, b'.').unwrap(), mark);
+        for (text, want) in [
+            ("-0.01", Some(OddValue::Negative)),
+            ("-1.234", Some(OddValue::Negative)),
+            ("0", Some(OddValue::Zero)),
+            ("-0.00", Some(OddValue::Zero)),
+            ("1.234", Some(OddValue::OpenMark)),
+            ("999.999", Some(OddValue::OpenMark)),
+            ("0.123", None),
+            ("1000.000", None),
+            ("1.23", None),
+            ("1.2340", None),
+            ("1234", None),
+        ] {
+            assert_eq!(odd(text, Mark::Assumed), want, "{text}");
+        }
+        assert_eq!((odd("1.234", Mark::Known), odd("0.00", Mark::Known)), (None, Some(OddValue::Zero)));
+    }
     use crate::calendar::day_from_date;
 
     fn at(text: &str) -> Moment {

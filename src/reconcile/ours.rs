@@ -27,7 +27,7 @@ use vtr_kernel::facts::{CurrencyField, Facts};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Terms, Verdict, judge, select, selecting_day};
 use vtr_kernel::lane::Limit;
-use vtr_kernel::money::Money;
+use vtr_kernel::money::{Money, Pricing};
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::{Class, Reason};
 use vtr_kernel::text::shown;
@@ -391,9 +391,10 @@ impl Row<'_> {
                 continue;
             };
             let value = Money { amount, currency };
+            let mut met = Pricing::default();
             let is_within = match limit {
-                Limit::Below(limit) => value.is_below(limit, terms.rates, verdict.day) == Some(true),
-                Limit::AtMost(limit) => limit.is_below(&value, terms.rates, verdict.day) == Some(false),
+                Limit::Below(limit) => value.is_below(limit, terms.rates, verdict.day, &mut met) == Some(true),
+                Limit::AtMost(limit) => limit.is_below(&value, terms.rates, verdict.day, &mut met) == Some(false),
             };
             if is_within && class.is_none_or(|class| services >> class.0 & 1 != 1) {
                 package.exempt_if = Some(format!(

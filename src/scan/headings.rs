@@ -130,6 +130,30 @@ pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
     (mapping, faults)
 }
 
+/// Headings that a job gives to two columns which cannot mean the same, a sentence each. One number may name the package as
+/// well, and one text carrier and service.
+pub(crate) fn given_twice(input: &Input) -> Vec<String> {
+    const FINE: [(Column, Column); 1] = [(Column::Carrier, Column::ShipService)];
+    let names = input.columns.iter().flat_map(|(column, all)| all.iter().map(|heading| (*column, &heading.name)));
+    let names: Vec<(Column, &String)> = names.collect();
+    let mut sentences = Vec::new();
+    for (at, (first, name)) in names.iter().enumerate() {
+        for (second, _) in names[at + 1..].iter().filter(|(_, other)| key(other) == key(name)) {
+            let (a, b) = ((*first).min(*second), (*first).max(*second));
+            if a == b || a == Column::PackageId || b == Column::PackageId || FINE.contains(&(a, b)) {
+                continue;
+            }
+            sentences.push(format!(
+                "the heading `{}` is both `{}` and `{}` by [input.columns]: one of the two is mapped wrongly, or is not known",
+                shown_heading(name),
+                a.name(),
+                b.name()
+            ));
+        }
+    }
+    sentences
+}
+
 fn doubled(headings: &[String], first: usize, second: usize) -> String {
     format!(
         "the heading `{}` stands twice (columns {} and {}); case and outer blanks make no difference. Remove or rename one",

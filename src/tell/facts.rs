@@ -12,7 +12,9 @@ use crate::tables::FileRow;
 use crate::tell::report::{RunReport, grouped};
 use std::collections::BTreeSet;
 use vtr_columnar::fold::Reject;
+use vtr_columnar::input::Column;
 use vtr_kernel::calendar::date_from_day;
+use vtr_kernel::lane::Country;
 use vtr_kernel::reason::{COUNT, Reason, TABLE};
 use vtr_kernel::text::shown;
 
@@ -139,8 +141,12 @@ pub(crate) fn facts(
     let set_aside = SetAside::of(files.zip(folded.files.iter().map(|counts| &counts.asides)));
     warnings.extend(set_aside.iter().map(SetAside::sentence));
     report.set_aside = set_aside;
+    warnings.extend(states(survey, folded));
     report.warnings.extend(warnings.iter().cloned());
     report.warnings.extend(after_today(plan, folded));
+    // These hang on what was published before, and would differ between equal runs.
+    report.warnings.extend(shrunk(&inputs, base));
+    report.warnings.extend(looks_back(plan, base));
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
     report.rejected_values =
         rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
@@ -221,6 +227,57 @@ fn nothing_counts(reasons: &[u64; COUNT], total: &Sums) -> Option<String> {
     })
 }
 
+/// Files that hold fewer rows than when they were read before, a sentence for each.
+fn shrunk(inputs: &[(InputFile, Sums)], base: Option<&Manifest>) -> Vec<String> {
+    let before = |file: &str| base?.inputs.iter().find(|input| input.file == file);
+    let sentence = |(input, own): &(InputFile, Sums)| {
+        let before = before(&input.file).filter(|before| before.digest != input.digest)?;
+        let now = input.rows + own.rows_pruned;
+        (now < before.rows).then(|| {
+            format!(
+                "{} holds {} rows, and held {} when it was read before: the others no longer count; if it was cut short, bring it back \
+                 whole",
+                shown(&input.file),
+                grouped(now),
+                grouped(before.rows)
+            )
+        })
+    };
+    inputs.iter().filter_map(sentence).collect()
+}
+
+/// That the weeks of this run look back from a day before that of the version they are published upon.
+fn looks_back(plan: &Plan, base: Option<&Manifest>) -> Option<String> {
+    let published = base.map(|base| base.as_of).filter(|published| *published > plan.as_of && plan.range.is_some())?;
+    let (now, then) = (date_from_day(plan.as_of), date_from_day(published));
+    Some(format!(
+        "the weeks of this run are judged as of {now}, and stand in a version that was as of {then}: what was known after {now} does \
+         not count in them until a run without weeks judges them again; use --out to look back beside what is published"
+    ))
+}
+
+/// Columns of countries that rather hold states of the US, a sentence for each of a file.
+fn states(survey: &Survey, folded: &Folded) -> Vec<String> {
+    let files = survey.files.iter().zip(&folded.files);
+    let of_file = |(file, counts): (&scan::SourceFile, &FileCounts)| {
+        let file = shown(&file.shown).into_owned();
+        let sentence = |(column, states): (Column, Vec<Country>)| states_sentence(column, &file, &states);
+        counts.asides.states().map(sentence).collect::<Vec<_>>()
+    };
+    files.flat_map(of_file).collect()
+}
+
+/// That a column of countries rather holds states of the US.
+pub(crate) fn states_sentence(column: Column, of: &str, states: &[Country]) -> String {
+    let codes: Vec<String> = states.iter().map(|state| state.code()).take(6).collect();
+    format!(
+        "`{}` of {of} rather holds states of the US than countries ({}, ...): they were read as countries, CA as Canada; map the \
+         column of countries, or give the country in [input.constants]",
+        column.name(),
+        codes.join(", ")
+    )
+}
+
 /// That times lie after the day of the run itself, which nobody can have recorded; known of text files.
 fn after_today(plan: &Plan, folded: &Folded) -> Option<String> {
     let today = plan.began_on();
@@ -243,7 +300,7 @@ fn words_of_files(count: usize) -> String {
 
 /// What a reader of the figures should know, in sentences that do not change between equal runs.
 fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<String> = plan.inputs.iter().flat_map(scan::headings::given_twice).collect();
     if total.after_as_of > 0 && plan.as_of_mode == AsOfMode::Rows {
         let share = vtr_kernel::tally::Tally { valid: total.after_as_of, eligible: total.read }.percent();
         warnings.push(format!(
@@ -273,7 +330,9 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
             folded.unpriced
         ));
     }
-    if !plan.counts_health_span() && plan.output.tables.contains(&Table::AccountHealth) {
+    // A run that finds the weeks itself leaves what still holds, which nobody asked about.
+    let asked_for_weeks = plan.range.is_some() && plan.claim.is_none();
+    if asked_for_weeks && !plan.counts_health_span() && plan.output.tables.contains(&Table::AccountHealth) {
         warnings.push(
             "account_health was left as it is: the weeks asked for do not hold all the days that it needs, about 16 weeks before as_of".to_owned(),
         );

@@ -149,7 +149,7 @@ fn meaning(book: &Book, name: &str, origin: Option<Country>) -> (String, Vec<Car
 
 /// The carriers that a name may mean, each with the countries of origin where it does; none: everywhere else.
 fn meanings(book: &Book, name: &str, origin: Option<Country>) -> Vec<(Vec<String>, Carrier)> {
-    let folded = book.carriers.resolve(Some(name));
+    let folded = book.carrier_name(vtr_kernel::text::trim(name));
     if let Some(origin) = origin {
         return vec![(vec![origin.code()], book.carriers.in_country(folded, origin))];
     }

@@ -324,6 +324,9 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
     if verdict.unpriced {
         line(body, "note", "a rule asked for the package's value, but value, currency or rate is unknown");
     }
+    if verdict.old_rate {
+        line(body, "note", "a rule compared the package's value at an exchange rate of more than 35 days before");
+    }
     if !story.to_do.is_empty() {
         line(body, "to do", &story.to_do);
     }

@@ -265,7 +265,13 @@ fn rounded(column: &ColumnLook, count: u64) -> u64 {
 }
 
 fn finding_line(finding: &Finding, text: &mut String) {
-    const WHOLE: [&str; 11] = [
+    const WHOLE: [&str; 17] = [
+        "negative_value",
+        "zero_value",
+        "open_mark",
+        "filler_text",
+        "us_states",
+        "defect_report",
         "doubled_heading",
         "wrong_type",
         "spreadsheet_damage",

@@ -149,6 +149,9 @@ fn input_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
         });
         put(text, "  input", &format!("{}: {} files, {rows}", input.paths.join(", "), grouped(files.len() as u64)));
     }
+    for twice in plan.inputs.iter().flat_map(scan::headings::given_twice) {
+        put(text, "  doubtful", &twice);
+    }
     for absent in &survey.not_judged {
         put(text, "  absent", &crate::tell::facts::not_judged(absent, survey.files.len()));
     }

@@ -230,7 +230,9 @@ impl Run<'_> {
         if weeks.is_empty() {
             return self.nothing(plan, base, last);
         }
-        gone.iter().for_each(|input| warn_gone(input, &weeks));
+        // What stands there under another name has lost no row.
+        let is_renamed = |input: &&InputFile| inputs.values().any(|digest| *digest == input.digest);
+        gone.iter().filter(|input| !is_renamed(input)).for_each(|input| warn_gone(input, &weeks));
         let published = base.all_files().filter_map(|file| file.week).collect::<BTreeSet<Day>>();
         if held.is_empty() && closed.is_none() && published.iter().all(|week| weeks.contains_key(week)) {
             self.tell(&format!(
@@ -254,7 +256,9 @@ impl Run<'_> {
             Some(_) => {
                 let days = plan.copies_within_days;
                 let apart = self.base.and_then(|base| base.copies_apart_days);
-                let measured = apart.map_or(String::new(), |apart| format!(", the farthest seen {apart}"));
+                let apart = apart.filter(|apart| *apart > 0);
+                let measured =
+                    apart.map_or(String::new(), |apart| format!("; the farthest seen lie {apart} days apart"));
                 format!(", as long as copies of a package lie within {days} days of each other{measured}")
             }
             None => String::new(),
@@ -299,7 +303,13 @@ impl Run<'_> {
     fn reshaped(&self, plan: &Plan, base: &Manifest, dropped: &[String]) -> Option<String> {
         let new = plan.output.tables.iter().find(|table| !base.has(**table) && **table != Table::AccountHealth);
         let dropped = dropped.first().map(|table| format!("{table} is made no more"));
-        new.map(|table| format!("{} is new", table.name())).or(dropped)
+        // Also of a marketplace without a package the tables of rules and marketplaces say what is in force.
+        let lists_rules =
+            [Table::DimMarketplace, Table::DimCarrier, Table::DimRule].iter().any(|table| base.has(*table));
+        let then = base.states.first().filter(|_| lists_rules).map(|state| &state.book);
+        let part = then.and_then(|then| outdated::changed_parts(then, plan.book.parts()).next());
+        let rules = part.map(|part| format!("the book has changed: {part}"));
+        new.map(|table| format!("{} is new", table.name())).or(dropped).or(rules)
     }
 
     /// Nothing is outdated.

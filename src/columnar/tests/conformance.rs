@@ -22,7 +22,7 @@ use vtr_kernel::load::{self, BookFile};
 use vtr_kernel::money::Rates;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Class;
-use vtr_kernel::strays::{Bounds, LEAD_DAYS, is_filler};
+use vtr_kernel::strays::{Bounds, LEAD_DAYS, Mark, is_filler, odd_value};
 use vtr_kernel::tally::{Tally, Target, TargetKind};
 use vtr_kernel::{Book, countries, text, wrapper};
 
@@ -216,6 +216,7 @@ impl<'a> Setting<'a> {
         let rules = CellRules {
             nulls: case.cells.nulls.clone(),
             decimal_mark: case.cells.decimal.as_ref().map_or(b'.', |mark| mark.as_bytes()[0]),
+            mark: if case.cells.decimal.is_some() { Mark::Known } else { Mark::Assumed },
             times: TimeFormat::new(&case.cells.timestamps, clock).unwrap(),
         };
         let rates = if case.rates.is_empty() { Rates::default() } else { Rates::read(&case.rates).unwrap() };
@@ -263,7 +264,8 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     // An identifier without its wrapper; a damaged one is none.
     let identifier = |column| {
         let bare = if column == Column::SellerId { wrapper::unwrapped } else { wrapper::unwrapped_number };
-        let id = cell(column).map(bare).filter(|id| !id.is_empty() && !wrapper::is_damaged(id));
+        let is_none = |id: &str| id.is_empty() || wrapper::is_damaged(id) || book.placeholders.is_filler(id);
+        let id = cell(column).map(bare).filter(|id| !is_none(id));
         id.ok_or(column)
     };
     let seller = identifier(Column::SellerId)?;
@@ -282,6 +284,7 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     let (origin, destination) = (country(Column::ShipFromCountry)?, country(Column::ShipToCountry)?);
     let read = |text| Amount::read(text, setting.rules.decimal_mark).map_err(|_| Column::PackageValue);
     let value = cell(Column::PackageValue).map(read).transpose()?;
+    let value = value.filter(|value| odd_value(*value, setting.rules.mark).is_none());
     let clock = zone(book, marketplace, &utc);
     let dated = |column| {
         let moment = setting.time(column)?;
@@ -313,7 +316,7 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
         state: book.words.order_state(cell(Column::OrderStatus)).meaning(),
         order_id: &order_id,
         carrier: match has(Column::Carrier) {
-            true => CarrierField::Name(book.carriers.resolve(cell(Column::Carrier))),
+            true => CarrierField::Name(book.carrier_name(cell(Column::Carrier))),
             false => CarrierField::NoColumn,
         },
         service: book.services.resolve(cell(Column::ShipService)),

@@ -109,6 +109,8 @@ pub(super) fn placeholders<'a>(shelf: &Shelf<'a>, markets: &Markets, report: &'a
         let min_length = root.need_in(layer, "min_length", "5").and_then(|node| node.whole(0..=64));
         all.min_length = min_length.map_or(all.min_length, |length| usize::try_from(length).unwrap_or_default());
         let channels = root.need_in(layer, "no_marketplace", "[\"Non-Amazon\"]").and_then(Node::texts);
+        let fillers = root.may("fillers", "[\"n/a\"]").and_then(Node::texts);
+        all.fillers.extend(fillers.iter().flatten().map(|filler| text::lower(filler.text)));
         root.finish();
         for channel in channels.iter().flatten() {
             if markets.knows(channel.text) {

@@ -16,7 +16,7 @@ use vtr_kernel::instant::{Moment, TimeFormat};
 use vtr_kernel::ladder::{Evidence, Terms, Verdict, is_implausible, judge, select, selecting_day};
 use vtr_kernel::lane::Country;
 use vtr_kernel::load::{self, BookFile};
-use vtr_kernel::money::{Currency, Money, Rates};
+use vtr_kernel::money::{Currency, Money, Pricing, Rates};
 use vtr_kernel::number::clean_into;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::{Class, Reason};
@@ -414,7 +414,10 @@ fn amounts_compare_as_fractions_do() {
         assert_eq!(a.is_below(ONE, b, ONE), digits(a) < digits(b), "{a:?} {b:?}");
         assert!(!(a.is_below(ONE, b, ONE) && b.is_below(ONE, a, ONE)));
         let money = |amount| Money { amount, currency: Currency::EUR };
-        assert_eq!(money(a).is_below(&money(b), &Rates::default(), 0), Some(digits(a) < digits(b)));
+        assert_eq!(
+            money(a).is_below(&money(b), &Rates::default(), 0, &mut Pricing::default()),
+            Some(digits(a) < digits(b))
+        );
         let written = format!(
             "{}{}.{:06}",
             if a.mantissa < 0 { "-" } else { "" },

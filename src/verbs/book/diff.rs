@@ -23,34 +23,55 @@ enum Fact {
     Order(Vec<String>),
 }
 
+/// How the second book lies to the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lies {
+    /// A book of its own.
+    Beside,
+    /// On top of it: what it does not say stays as it is.
+    OnTop,
+}
+
+/// Files that add up where one book lies on top of another.
+const ADD_UP: [&str; 4] = ["families.toml", "services.toml", "placeholders.toml", "words.toml"];
+
 /// The differences, a line each, by file.
-pub fn text(old: &[BookFile], new: &[BookFile]) -> String {
+pub fn text(old: &[BookFile], new: &[BookFile], lies: Lies) -> String {
     let (mut text, mut last) = (String::new(), String::new());
-    for (name, change) in changes(old, new) {
+    for (name, change) in changes(old, new, lies) {
         if name != last {
             let _ = writeln!(text, "{name}");
             last = name;
         }
         let _ = writeln!(text, "  {change}");
     }
-    if text.is_empty() { "the books are the same\n".into() } else { text }
+    match (text.is_empty(), lies) {
+        (true, Lies::Beside) => "the books are the same\n".into(),
+        (true, Lies::OnTop) => "the second book lies on top of the first and changes nothing\n".into(),
+        (false, Lies::Beside) => text,
+        (false, Lies::OnTop) => {
+            format!("the second book lies on top of the first: what it does not say stays as it is\n{text}")
+        }
+    }
 }
 
 /// The differences, each with its file.
-pub fn changes(old: &[BookFile], new: &[BookFile]) -> Vec<(String, String)> {
+pub fn changes(old: &[BookFile], new: &[BookFile], lies: Lies) -> Vec<(String, String)> {
     let (old, new) = (by_name(old), by_name(new));
-    let mut names: Vec<&str> = old.keys().chain(new.keys()).copied().collect();
+    let is_left = |name: &&str| lies == Lies::OnTop && !new.contains_key(*name);
+    let mut names: Vec<&str> = old.keys().chain(new.keys()).copied().filter(|name| !is_left(name)).collect();
     names.sort_unstable();
     names.dedup();
     let mut changes = Vec::new();
     for name in names {
         let mut lines = match (old.get(name), new.get(name)) {
             (Some(old), Some(new)) if old == new => continue,
+            (Some(old), Some(new)) if lies == Lies::OnTop && ADD_UP.contains(&name) => added(old, new),
             (Some(old), Some(new)) => of_file(old, new),
             (Some(_), None) => vec!["the file is gone".into()],
             _ => vec!["the file is new".into()],
         };
-        if lines.is_empty() {
+        if lines.is_empty() && lies == Lies::Beside {
             lines.push("comments or layout only".into());
         }
         changes.extend(lines.into_iter().map(|line| (name.to_owned(), line)));
@@ -93,6 +114,39 @@ fn of_file(old: &str, new: &str) -> Vec<String> {
             (Some(old), None) => lines.push(format!("{path}: {} is gone", shown(old))),
             (None, Some(new)) => lines.push(format!("{path}: {} is new", shown(new))),
             (None, None) => {}
+        }
+    }
+    lines
+}
+
+/// What a file on top adds to one that it adds up with.
+fn added(old: &str, new: &str) -> Vec<String> {
+    let (Some(old), Some(new)) = (facts(old), facts(new)) else {
+        return vec!["changed; one of the two is no TOML".into()];
+    };
+    let (mut lines, mut whole) = (Vec::new(), Vec::<String>::new());
+    for (path, new) in &new {
+        if whole.iter().any(|gone| path.starts_with(gone.as_str())) {
+            continue;
+        }
+        let only =
+            |items: &[String], old: &[String]| items.iter().filter(|item| !old.contains(item)).cloned().collect();
+        match (old.get(path), new) {
+            (Some(Fact::Set(old)), Fact::Set(new)) => {
+                let more: Vec<String> = only(new, old);
+                let more: Vec<String> = more.iter().map(|item| format!("+{item}")).collect();
+                if !more.is_empty() {
+                    lines.push(format!("{path}: {}", more.join(" ")));
+                }
+            }
+            (Some(Fact::Order(old)), Fact::Order(new)) => {
+                let more: Vec<String> = only(new, old);
+                lines.extend(members(path, &more, "new", &mut whole));
+            }
+            (Some(old), new) if old == new => {}
+            (Some(old), new) => lines.push(format!("{path}: {} -> {}", shown(old), shown(new))),
+            (None, Fact::Order(ids)) => lines.extend(members(path, ids, "new", &mut whole)),
+            (None, new) => lines.push(format!("{path}: {} is new", shown(new))),
         }
     }
     lines
@@ -220,14 +274,39 @@ policies/gb.toml
   version gb-1 > lane b > scans: 1 -> 2
   version gb-1 > target > at_least: \"0.95\" -> \"0.97\"
 ";
-        assert_eq!(text(&book(OLD), &book(new)), expected);
+        assert_eq!(text(&book(OLD), &book(new), Lies::Beside), expected);
     }
 
     #[test]
     fn the_same_book_and_new_files() {
-        assert_eq!(text(&book(OLD), &book(OLD)), "the books are the same\n");
-        assert_eq!(text(&book(OLD), &book(&format!("# note\n{OLD}"))), "policies/gb.toml\n  comments or layout only\n");
-        assert_eq!(text(&[], &book(OLD)), "policies/gb.toml\n  the file is new\n");
-        assert_eq!(text(&book(OLD), &book("no toml")), "policies/gb.toml\n  changed; one of the two is no TOML\n");
+        assert_eq!(text(&book(OLD), &book(OLD), Lies::Beside), "the books are the same\n");
+        assert_eq!(
+            text(&book(OLD), &book(&format!("# note\n{OLD}")), Lies::Beside),
+            "policies/gb.toml\n  comments or layout only\n"
+        );
+        assert_eq!(text(&[], &book(OLD), Lies::Beside), "policies/gb.toml\n  the file is new\n");
+        assert_eq!(
+            text(&book(OLD), &book("no toml"), Lies::Beside),
+            "policies/gb.toml\n  changed; one of the two is no TOML\n"
+        );
+    }
+
+    #[test]
+    fn a_book_on_top_is_compared_by_what_it_says() {
+        let file = |name: &str, text: &str| BookFile { name: name.into(), text: text.into() };
+        let below = [
+            file("policies/gb.toml", OLD),
+            file("families.toml", "[families]\nroyal = [\"a\", \"b\"]\n[groups]\nposts = [\"a\"]\n"),
+        ];
+        let say = |top: &[BookFile]| text(&below, top, Lies::OnTop);
+        let nothing = "the second book lies on top of the first and changes nothing\n";
+        assert_eq!(say(&[]), nothing);
+        assert_eq!(say(&below), nothing);
+        assert_eq!(say(&[file("families.toml", "# ours\n[families]\nroyal = [\"b\"]\n")]), nothing);
+        let top =
+            say(&[file("families.toml", "[families]\nroyal = [\"c\"]\n"), file("carriers/c.toml", "id = \"c\"\n")]);
+        let want = "the second book lies on top of the first: what it does not say stays as it is\n\
+                    carriers/c.toml\n  the file is new\nfamilies.toml\n  families > royal: +\"c\"\n";
+        assert_eq!(top, want);
     }
 }

@@ -287,6 +287,11 @@ fn every_filler_moves_an_answer() {
         [&book, &with("no_marketplace", list(&[]))],
         of("no_marketplace").map(|channel| (channel.clone(), Shipment::new(&channel, NEW))),
     );
+    assert_all(
+        "fillers",
+        [&book, &with("fillers", list(&[]))],
+        of("fillers").map(|carrier| (carrier.clone(), Shipment { carrier, ..Shipment::new("BE", NEW) })),
+    );
     for (key, number) in [
         ("repeated", "0000000"),
         ("counting", "23456789"),
@@ -304,5 +309,5 @@ fn every_filler_moves_an_answer() {
         );
     }
     let keys: Vec<&String> = shelf.files["placeholders.toml"].keys().collect();
-    assert_eq!(keys.len(), 10, "a new kind of filler needs a probe: {keys:?}");
+    assert_eq!(keys.len(), 11, "a new kind of filler needs a probe: {keys:?}");
 }

@@ -63,7 +63,7 @@ impl Shipment {
             fulfilled_by: FulfilledBy::Seller,
             state: OrderState::Live,
             order_id: "202-1234567-7654321",
-            carrier: CarrierField::Name(book.carriers.resolve(Some(&self.carrier))),
+            carrier: CarrierField::Name(book.carrier_name(Some(&self.carrier))),
             service: book.services.resolve(self.service),
             buy_shipping: self.bought,
             tracking: Tracking::of_cleaned(&cleaned),
