@@ -170,7 +170,7 @@ fn publish(
     report.checks = checked;
     let published = published?;
     report.version = Some(published.version);
-    if let Some(day) = published.manifest.health_as_of.filter(|day| *day > plan.as_of) {
+    if let Some(day) = published.manifest.health_as_of.filter(|day| *day > plan.as_of && plan.counts_health_span()) {
         report.tables.retain(|table| table.table != Table::AccountHealth.name());
         report.warnings.push(format!(
             "account_health was left as it is: it was published as of {}, later than this run; use --out for a past day",

@@ -58,7 +58,6 @@ const TIME_FORMATS: &[&str] = &[
     "%d-%b-%y",
     "%y/%m/%d",
     "%y-%m-%d",
-    "%y.%m.%d",
     "%Y年%m月%d日",
 ];
 

@@ -127,6 +127,14 @@ pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
         }
     }
     check_needed(&mapping, named, headings, &mut faults);
+    if mapping.columns.is_empty() && !faults.is_empty() {
+        faults.push(
+            "none of its headings is known. Of a text file they may stand on another line, behind a title, or be written in \
+             another encoding or with another delimiter: say so with `header_line`, `encoding` or `delimiter` in [input.csv]; \
+             `vtr inspect` finds all three"
+                .to_owned(),
+        );
+    }
     (mapping, faults)
 }
 

@@ -41,9 +41,7 @@ pub fn run(verb: &BookVerb, now: SystemTime) -> Result<()> {
         BookVerb::Export { folder } => export(folder),
         BookVerb::Diff { old, new, written } => {
             let (old, new) = (shelf::files(old)?, shelf::files(new)?);
-            // A folder that makes a book only together with the other one lies on top of it.
-            let is_on_top = load::load(&new).is_err() && load::load_layers(&[&old, &new]).is_ok();
-            let lies = if is_on_top { diff::Lies::OnTop } else { diff::Lies::Beside };
+            let lies = diff::lies(&old, &new);
             match published::format(*written) {
                 Format::Table => super::print_lines(&diff::text(&old, &new, lies)),
                 format => {

@@ -307,7 +307,8 @@ impl Run<'_> {
         let lists_rules =
             [Table::DimMarketplace, Table::DimCarrier, Table::DimRule].iter().any(|table| base.has(*table));
         let then = base.states.first().filter(|_| lists_rules).map(|state| &state.book);
-        let part = then.and_then(|then| outdated::changed_parts(then, plan.book.parts()).next());
+        let now = stale::book_parts(plan);
+        let part = then.and_then(|then| outdated::changed_parts(then, &now).next().map(str::to_owned));
         let rules = part.map(|part| format!("the book has changed: {part}"));
         new.map(|table| format!("{} is new", table.name())).or(dropped).or(rules)
     }

@@ -14,6 +14,7 @@ mod invariance;
 mod kinds;
 mod leftovers;
 mod matrix;
+mod meant;
 mod memory;
 mod operations;
 mod pages;

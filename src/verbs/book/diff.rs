@@ -35,6 +35,13 @@ pub enum Lies {
 /// Files that add up where one book lies on top of another.
 const ADD_UP: [&str; 4] = ["families.toml", "services.toml", "placeholders.toml", "words.toml"];
 
+/// How the second book lies to the first: one that lacks a file which every book needs is none of its own.
+pub fn lies(old: &[BookFile], new: &[BookFile]) -> Lies {
+    let has = |files: &[BookFile], name: &str| files.iter().any(|file| file.name == name);
+    let lacks = |name: &&str| has(old, name) && !has(new, name);
+    if ADD_UP.iter().any(lacks) { Lies::OnTop } else { Lies::Beside }
+}
+
 /// The differences, a line each, by file.
 pub fn text(old: &[BookFile], new: &[BookFile], lies: Lies) -> String {
     let (mut text, mut last) = (String::new(), String::new());
@@ -308,5 +315,7 @@ policies/gb.toml
         let want = "the second book lies on top of the first: what it does not say stays as it is\n\
                     carriers/c.toml\n  the file is new\nfamilies.toml\n  families > royal: +\"c\"\n";
         assert_eq!(top, want);
+        assert_eq!(lies(&below, &below), Lies::Beside);
+        assert_eq!(lies(&below, &[file("carriers/c.toml", "")]), Lies::OnTop);
     }
 }

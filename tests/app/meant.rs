@@ -1,0 +1,172 @@
+//! Values, names and columns that nobody can have meant: set aside, counted, named, gated, and said before a run by inspect.
+
+use crate::support::{cell, count, fails, ok, table, text, vtr};
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+const HEADINGS: &str = "seller_id,marketplace,order_id,carrier,ship_service,tracking_number,promised_delivery_at,shipped_at,\
+                        package_value,currency,ship_from_country,ship_to_country,first_scan_at\n";
+
+/// A letter from the UK to Germany, which is exempt below 20 EUR.
+fn letter(order: &str, value: &str, currency: &str) -> String {
+    format!("A1,GB,{order},Royal Mail,Letter,AH404746448GB,2025-02-05,2025-02-03,{value},{currency},GB,DE,\n")
+}
+
+fn job(folder: &Path, rows: &str, keys: &str) -> String {
+    fs::write(folder.join("in.csv"), format!("{HEADINGS}{rows}")).unwrap();
+    let job = folder.join("job.toml");
+    fs::write(&job, format!("name = \"meant\"\nas_of = \"2025-06-30\"\n{keys}\n[output]\npath = \"out\"\n")).unwrap();
+    job.display().to_string()
+}
+
+const INPUT: &str = "[[input]]\npath = \"in.csv\"\n";
+const BORNE: &str = "[limits]\nmax_damaged = \"100%\"\nmax_rejected = \"100%\"\n";
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stderr)
+}
+
+#[test]
+fn a_value_that_nobody_pays_exempts_nothing_and_is_gated() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String =
+        ["-5.00", "0", "1.234", "9.99"].iter().map(|value| letter(&format!("o{value}"), value, "EUR")).collect();
+    let borne = job(folder.path(), &rows, &format!("{INPUT}{BORNE}"));
+    let told = said(&vtr(&["run", &borne]));
+    for words in ["1 values are below zero", "1 values are zero", "1 values can be thousands", "in.csv, record 3"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let defects = table(&folder.path().join("out"), "defects");
+    assert_eq!(defects.len(), 3, "{defects:?}");
+    let report = ok(&["run", &borne, "--json", "--full"]);
+    let kinds = ["negative_value", "zero_value", "open_mark"];
+    assert!(kinds.iter().all(|kind| report.contains(kind)), "{report}");
+    let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
+    assert!(["below zero", "are zero", "decimal = \".\""].iter().all(|words| inspected.contains(words)), "{inspected}");
+
+    let gated = fails(4, &["run", &job(folder.path(), &rows, INPUT), "--out", "elsewhere"]);
+    assert!(gated.contains("limits.max_damaged") && gated.contains("`package_value`"), "{gated}");
+    let declared = job(folder.path(), &letter("1", "1.234", "EUR"), "[[input]]\npath = \"in.csv\"\ndecimal = \".\"\n");
+    let told = said(&vtr(&["run", &declared, "--full"]));
+    assert!(!told.contains("thousands") && table(&folder.path().join("out"), "defects").is_empty(), "{told}");
+}
+
+#[test]
+fn an_old_rate_converts_and_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |day: &str| {
+        fs::write(folder.path().join("rates.csv"), format!("Date,GBP\n{day},0.83\n")).unwrap();
+        let keys = format!("rates = \"rates.csv\"\n{INPUT}");
+        said(&vtr(&["run", &job(folder.path(), &letter("1", "9.99", "GBP"), &keys)]))
+    };
+    assert!(!run("2025-01-01").contains("exchange rate"), "35 days");
+    let told = run("2024-12-31");
+    assert!(
+        told.contains("`currency`: 1 values were compared") && told.contains("bring the rates file up to date"),
+        "{told}"
+    );
+}
+
+#[test]
+fn fillers_are_no_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |seller: &str, order: &str, carrier: &str| {
+        format!("{seller},GB,{order},{carrier},,AH404746448GB,2025-02-05,2025-02-03,9.99,GBP,GB,GB,2025-02-04\n")
+    };
+    let rows = [row("A1", "1", "N/A"), row("A1", "2", "0"), row("A1", "3", "Royal Mail"), row("A1", "n/a", "DPD")];
+    let rows = rows.concat() + &row("unknown", "5", "DPD");
+    let told = said(&vtr(&["run", &job(folder.path(), &rows, &format!("{INPUT}{BORNE}"))]));
+    assert!(told.contains("`carrier`: 2 values are fillers") && told.contains("order_id: a filler"), "{told}");
+    let out = folder.path().join("out");
+    let names = table(&out, "carrier_names");
+    let none =
+        names.iter().filter(|row| cell(row, "carrier") == "(none)").map(|row| count(row, "shipments")).sum::<i64>();
+    assert_eq!((none, table(&out, "rejects").len()), (2, 2), "{names:?}");
+}
+
+#[test]
+fn states_of_the_us_are_no_countries() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |state: &str| {
+        format!("A1,US,{state},UPS,,1Z999AA10123456784,2025-02-05,2025-02-03,9.99,USD,US,{state},2025-02-04\n")
+    };
+    let rows = |states: &str| states.split(' ').map(row).collect::<String>();
+    let told = said(&vtr(&["run", &job(folder.path(), &rows("CA GA IN CO MT"), INPUT)]));
+    assert!(told.contains("`ship_to_country` of in.csv rather holds states of the US"), "{told}");
+    let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
+    assert!(inspected.contains("holds states of the US"), "{inspected}");
+    let gated = fails(4, &["run", &job(folder.path(), &rows("CA TX"), INPUT)]);
+    assert!(gated.contains("a state of the US: map the column that holds countries"), "{gated}");
+    let told = said(&vtr(&["run", &job(folder.path(), &rows("US CA GB FR JP DE"), INPUT)]));
+    assert!(!told.contains("states of the US"), "{told}");
+}
+
+#[test]
+fn one_heading_for_two_columns_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = format!("{INPUT}[input.columns]\nshipped_at = \"shipped_at\"\nfirst_scan_at = \"Shipped_At\"\n");
+    let job = job(folder.path(), &letter("1", "9.99", "EUR"), &keys);
+    let words = "is both `shipped_at` and `first_scan_at`";
+    assert!(ok(&["plan", &job]).contains(words) && said(&vtr(&["run", &job])).contains(words));
+}
+
+#[test]
+fn a_file_without_a_known_heading_is_refused_with_the_keys_that_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = job(folder.path(), &letter("1", "9.99", "EUR"), INPUT);
+    let plain = fs::read_to_string(folder.path().join("in.csv")).unwrap();
+    let wide: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, key) in [(format!("Shipments\nof May\n\n{plain}").into_bytes(), "header_line = 4"), (wide, "utf-16le")]
+    {
+        fs::write(folder.path().join("in.csv"), bytes).unwrap();
+        let refused = fails(3, &["run", &job]);
+        assert!(refused.contains("`header_line`, `encoding` or `delimiter` in [input.csv]"), "{refused}");
+        let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
+        assert!(inspected.contains(key), "{inspected}");
+    }
+}
+
+#[test]
+fn a_shrunk_file_is_said_and_a_renamed_one_has_lost_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = ["1", "2", "3"].iter().map(|order| letter(order, "9.99", "EUR")).collect();
+    let path = job(folder.path(), &rows, "[[input]]\npath = \"*.csv\"\n");
+    said(&vtr(&["run", &path]));
+    fs::rename(folder.path().join("in.csv"), folder.path().join("renamed.csv")).unwrap();
+    let told = said(&vtr(&["run", &path]));
+    assert!(!told.contains("is gone, and its rows"), "{told}");
+    let two: String = ["1", "2"].iter().map(|order| letter(order, "9.99", "EUR")).collect();
+    fs::write(folder.path().join("renamed.csv"), format!("{HEADINGS}{two}")).unwrap();
+    let told = said(&vtr(&["run", &path]));
+    assert!(told.contains("renamed.csv holds 2 rows, and held 3"), "{told}");
+    let told = said(&vtr(&["run", &path, "--as-of", "2025-05-30", "--from", "2025-02-03", "--to", "2025-02-09"]));
+    assert!(told.contains("are judged as of 2025-05-30, and stand in a version that was as of 2025-06-30"), "{told}");
+}
+
+#[test]
+fn a_copy_of_the_book_on_top_changes_nothing_and_a_rule_without_packages_is_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let book = folder.path().join("ours");
+    ok(&["book", "export", &book.display().to_string()]);
+    let path = job(folder.path(), &letter("1", "9.99", "EUR"), INPUT);
+    said(&vtr(&["run", &path]));
+    let on_top = job(folder.path(), &letter("1", "9.99", "EUR"), &format!("book = [\"embedded\", \"ours\"]\n{INPUT}"));
+    let plan = ok(&["plan", &on_top]);
+    assert!(plan.contains("book the same") && plan.contains("no week"), "{plan}");
+    let other = book.join("policies/sg.toml");
+    let rule = fs::read_to_string(&other).unwrap().replacen("latency_days = 14", "latency_days = 10", 1);
+    fs::write(&other, rule).unwrap();
+    said(&vtr(&["run", &on_top]));
+    let markets = table(&folder.path().join("out"), "dim_marketplace");
+    let of = |name: &str| markets.iter().find(|row| cell(row, "marketplace") == name).unwrap();
+    assert_eq!((count(of("SG"), "latency_days"), count(of("GB"), "latency_days")), (10, 14));
+    let again = ok(&["run", &on_top, "--json"]);
+    assert!(again.contains("unchanged"), "{again}");
+    let families = folder.path().join("top");
+    fs::create_dir(&families).unwrap();
+    fs::write(families.join("families.toml"), "[groups]\nposts = [\"royal_mail\"]\n").unwrap();
+    let difference = ok(&["book", "diff", "embedded", &families.display().to_string()]);
+    assert!(!difference.contains("gone"), "{difference}");
+}
