@@ -167,6 +167,15 @@ impl Asides {
         &mut self.countries[at].1
     }
 
+    /// The countries that occur in a column, column by column.
+    pub fn countries(&self) -> impl Iterator<Item = (Column, impl Iterator<Item = Country>)> {
+        let met = |(column, met): &(Column, CountrySet)| {
+            let met = *met;
+            (*column, Country::all().filter(move |country| met.contains(*country)))
+        };
+        self.countries.iter().map(met)
+    }
+
     /// The columns of countries that rather hold states of the US, each with those that it holds.
     pub fn states(&self) -> impl Iterator<Item = (Column, Vec<Country>)> {
         self.countries.iter().filter_map(|(column, met)| Some((*column, countries::rather_states(met)?)))
@@ -216,6 +225,11 @@ mod tests {
         ba.note(Aside::EarlierParcel, Column::DeliveryScanAt, 2);
         assert_eq!(ab, ba);
         assert_eq!(ab.count(Aside::FillerTime, Column::FirstScanAt), 7);
+        ab.meet(Column::ShipToCountry, Country::read("CA"));
+        ba.meet(Column::ShipFromCountry, Country::read("DE"));
+        ba.merge(&ab);
+        let met: Vec<_> = ba.countries().flat_map(|(column, met)| met.map(move |met| (column, met.code()))).collect();
+        assert_eq!(met, [(Column::ShipFromCountry, "DE".into()), (Column::ShipToCountry, "CA".into())]);
         let found: Vec<_> = ab.iter().map(|found| (found.kind, found.records.clone())).collect();
         assert_eq!(found, [(Aside::FillerTime, vec![1, 4, 7]), (Aside::EarlierParcel, vec![2])]);
     }

@@ -57,7 +57,7 @@ impl SellerCell {
         aside: &mut Option<Aside>,
     ) -> Option<SellerCell> {
         let id = wrapper::unwrapped(text);
-        if wrapper::is_damaged(&id) || fillers.is_filler(&id) {
+        if wrapper::is_damaged(&id) || fillers.is_id_filler(&id) {
             *aside = Some(if wrapper::is_damaged(&id) { Aside::DamagedId } else { Aside::FillerText });
             return None;
         }
@@ -219,9 +219,10 @@ impl Resolvers {
         let r = self;
         let has = |column| !matches!(origin(column), Origin::Absent);
         let fillers = &book.placeholders;
-        let (order, order_marks) = Texts::identifiers(&origin(Column::OrderId), cells, fillers, &mut held.order)?;
+        let (order, order_marks) =
+            Texts::identifiers(&origin(Column::OrderId), cells, |id| fillers.is_id_filler(id), &mut held.order)?;
         let (package, package_marks) =
-            Texts::identifiers(&origin(Column::PackageId), cells, fillers, &mut held.package)?;
+            Texts::identifiers(&origin(Column::PackageId), cells, |id| fillers.is_filler(id), &mut held.package)?;
         let (tracking, tracking_marks) = Texts::numbers(&origin(Column::TrackingNumber), cells)?;
         Ok(Columns {
             seller: r.seller.labels(&origin(Column::SellerId), cells, |text, aside| {

@@ -52,7 +52,7 @@ impl Counter<'_> {
     fn fault(&self, columns: &Columns, input: &Input, row: usize) -> (Column, &'static str) {
         let cells = input.cells();
         const EMPTY: &str = "empty, but needed";
-        const FILLER: &str = "a filler such as N/A or 0, but needed";
+        const FILLER: &str = "a filler such as N/A, but needed";
         const DAMAGED: &str = "damaged: a spreadsheet or a float has cut its digits; export the column as text";
         let why_none = |aside: Option<Aside>| match aside {
             Some(Aside::DamagedId) => DAMAGED,

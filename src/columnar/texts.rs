@@ -9,7 +9,6 @@ use crate::resolve::{Origin, primitive, valid};
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type};
-use vtr_kernel::placeholder::Placeholders;
 use vtr_kernel::wrapper;
 
 /// Whether a column of floats holds any that is not NaN.
@@ -76,7 +75,7 @@ impl Texts<'_> {
     pub(crate) fn identifiers<'a>(
         origin: &Origin<'a>,
         cells: &CellRules,
-        fillers: &Placeholders,
+        is_filler: impl Fn(&str) -> bool,
         held: &'a mut String,
     ) -> Result<(Texts<'a>, Marks), String> {
         let mut marks = Marks::new();
@@ -85,7 +84,7 @@ impl Texts<'_> {
             let unwrapped = wrapper::unwrapped_number(text);
             let aside = if wrapper::is_damaged(&unwrapped) {
                 Some(Aside::DamagedId)
-            } else if fillers.is_filler(&unwrapped) && !unwrapped.is_empty() {
+            } else if is_filler(&unwrapped) && !unwrapped.is_empty() {
                 Some(Aside::FillerText)
             } else {
                 (*unwrapped != *text).then_some(Aside::WrappedText)
@@ -106,7 +105,7 @@ impl Texts<'_> {
             }
             Origin::Array(array) => {
                 let view = as_view(array)?;
-                let is_sound = |text: &str| wrapper::is_plain(text) && !fillers.is_filler(text);
+                let is_sound = |text: &str| wrapper::is_plain(text) && !is_filler(text);
                 if view.iter().flatten().all(is_sound) {
                     return Ok((Texts::View(view), marks));
                 }

@@ -84,13 +84,17 @@ pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Fi
 /// What a run sets aside of a column, and how many values.
 fn set_aside(column: Column, profile: &Profile) -> impl Iterator<Item = (Aside, u64)> {
     let odd = profile.odd;
-    let names = [Column::SellerId, Column::OrderId, Column::PackageId, Column::Carrier];
+    let fillers = match column {
+        Column::SellerId | Column::OrderId => odd.id_fillers,
+        Column::PackageId | Column::Carrier => odd.fillers,
+        _ => 0,
+    };
     let amount = |count: u64| if column.kind() == Kind::Amount { count } else { 0 };
     let counts = [
         (Aside::NegativeValue, amount(odd.negative)),
         (Aside::ZeroValue, amount(odd.zero)),
         (Aside::OpenMark, amount(odd.open_mark)),
-        (Aside::FillerText, if names.contains(&column) { odd.fillers } else { 0 }),
+        (Aside::FillerText, fillers),
     ];
     counts.into_iter().filter(|(_, count)| *count > 0)
 }

@@ -94,8 +94,10 @@ pub(super) struct Odd {
     pub zero: u64,
     /// Amounts of thousands or thousandths.
     pub open_mark: u64,
-    /// Names and ids such as N/A.
+    /// Names such as N/A.
     pub fillers: u64,
+    /// Ids of sellers or orders such as N/A.
+    pub id_fillers: u64,
 }
 
 /// Fillers are those of the book in the program.
@@ -241,8 +243,9 @@ impl Profile {
             Some(OddValue::OpenMark) => self.odd.open_mark += 1,
             None => {}
         }
-        let is_filler = |book: &Arc<Book>| book.placeholders.is_filler(value);
-        self.odd.fillers += u64::from(BOOK.as_ref().is_some_and(is_filler));
+        let placeholders = BOOK.as_ref().map(|book| &book.placeholders);
+        self.odd.fillers += u64::from(placeholders.is_some_and(|known| known.is_filler(value)));
+        self.odd.id_fillers += u64::from(placeholders.is_some_and(|known| known.is_id_filler(value)));
         if value.len() == 2 {
             match countries::read(value) {
                 Some(country) => self.countries.insert(country),

@@ -73,7 +73,9 @@ pub struct Placeholders {
     pub(crate) no_marketplace: Vec<String>,
     /// Likewise.
     pub(crate) fillers: Vec<String>,
-    /// Bytes of the longest of these.
+    /// Likewise.
+    pub(crate) id_fillers: Vec<String>,
+    /// Bytes of the longest of both.
     pub(crate) longest_filler: usize,
     /// For each length in bytes, what a word or number of that length can begin and end with, as bits of [`place`].
     pub(crate) ends: Vec<[u64; 2]>,
@@ -87,7 +89,8 @@ impl Placeholders {
         self.numbers.dedup();
         self.no_marketplace.sort();
         self.fillers.sort();
-        self.longest_filler = self.fillers.iter().map(String::len).max().unwrap_or(0);
+        self.id_fillers.sort();
+        self.longest_filler = self.fillers.iter().chain(&self.id_fillers).map(String::len).max().unwrap_or(0);
         let longest = self.words.iter().chain(&self.numbers).map(String::len).max().unwrap_or(0);
         self.ends = vec![[0; 2]; longest + 1];
         for text in self.words.iter().chain(&self.numbers) {
@@ -104,12 +107,21 @@ impl Placeholders {
         self.no_marketplace.binary_search(&text::lower(name)).is_ok()
     }
 
-    /// Whether a trimmed name or identifier stands for none: a filler of the book, or nothing but marks.
+    /// Whether a trimmed name of a carrier, package or category stands for none: a filler of the book, or nothing but marks.
     pub fn is_filler(&self, text: &str) -> bool {
+        self.is_of(&self.fillers, text)
+    }
+
+    /// Whether a trimmed id of a seller or order stands for none.
+    pub fn is_id_filler(&self, text: &str) -> bool {
+        self.is_of(&self.id_fillers, text)
+    }
+
+    fn is_of(&self, fillers: &[String], text: &str) -> bool {
         // Few are so short, and hold no digit but zeros.
         let may_be = text.len() <= self.longest_filler.max(SHORTEST)
             && all_bytes(text.as_bytes(), |byte| !(b'1'..=b'9').contains(&byte));
-        may_be && (!text.contains(char::is_alphanumeric) || self.fillers.binary_search(&text::lower(text)).is_ok())
+        may_be && (!text.contains(char::is_alphanumeric) || fillers.binary_search(&text::lower(text)).is_ok())
     }
 
     /// The first test that the cleaned number fits, if any; `order_id` is as typed.
@@ -238,6 +250,7 @@ mod tests {
             min_length: 5,
             no_marketplace: vec!["non-amazon".into()],
             fillers: vec!["n/a".into(), "0".into(), "unbekannt".into()],
+            id_fillers: vec!["n/a".into()],
             longest_filler: 0,
             ends: Vec::new(),
         };
@@ -298,6 +311,8 @@ mod tests {
         for text in ["n/a", "N/A", "0", "UNBEKANNT", "-", "--", "???", "#"] {
             assert!(known.is_filler(text), "{text}");
         }
+        assert!(known.is_id_filler("N/A") && known.is_id_filler("-"));
+        assert!(!known.is_id_filler("0") && !known.is_id_filler("unbekannt"));
         for text in ["00", "10", "n/a1", "A1", "N/A GmbH", "DHL", "unbekannter", "", "佐川"] {
             assert_eq!(known.is_filler(text), text.is_empty(), "{text}");
         }

@@ -252,7 +252,7 @@ fn a_figure_that_nobody_meant_is_warned_of_however_few_rows_there_are() {
     );
     let said = warned(&rows(&|at| format!("A1,DE,305-{at},DHL Paket,,45.00,2025-06-05,2025-06-03\n")), past);
     assert!(said.contains("30 of 30 defects have one reason, tracking_missing"), "{said}");
-    let said = warned(&rows(&|at| sound(at).replace("45.00", "-45.00")), past);
+    let said = warned(&rows(&|at| sound(at).replace("45.00", "5.00")), past);
     assert!(said.contains("no package counts for a rate: 30 are exempt and 0 out of scope"), "{said}");
     let said = warned(&rows(&|at| sound(at).replace(&format!("305-{at},"), "305-1,")), past);
     assert!(said.contains("29 of 30 rows are superseded by newer copies"), "{said}");

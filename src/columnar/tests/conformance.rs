@@ -264,7 +264,7 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     // An identifier without its wrapper; a damaged one is none.
     let identifier = |column| {
         let bare = if column == Column::SellerId { wrapper::unwrapped } else { wrapper::unwrapped_number };
-        let is_none = |id: &str| id.is_empty() || wrapper::is_damaged(id) || book.placeholders.is_filler(id);
+        let is_none = |id: &str| id.is_empty() || wrapper::is_damaged(id) || book.placeholders.is_id_filler(id);
         let id = cell(column).map(bare).filter(|id| !is_none(id));
         id.ok_or(column)
     };

@@ -9,6 +9,7 @@ use vtr_columnar::asides::{Asides, TABLE};
 use vtr_columnar::fold::{FileTally, Later};
 use vtr_columnar::input::Column;
 use vtr_kernel::calendar::Day;
+use vtr_kernel::lane::Country;
 use vtr_kernel::reason::COUNT;
 
 /// What became of the rows of a file.
@@ -63,6 +64,8 @@ pub struct File {
     digest: String,
     /// Kind, column, count and first records.
     asides: Vec<(String, String, u64, Vec<u64>)>,
+    /// Column and the countries that occur in it.
+    countries: Vec<(String, Vec<String>)>,
     /// Which times of day were met.
     pub times: u16,
 }
@@ -74,11 +77,14 @@ impl File {
             let (kind, column) = (found.kind.entry().name.to_owned(), found.column.name().to_owned());
             (kind, column, found.count, found.records.clone())
         });
+        let countries =
+            counts.asides.countries().map(|(column, met)| (column.name().to_owned(), met.map(Country::code).collect()));
         File {
             rows_read: counts.rows_read,
             tally: Tally::of(&counts.tally),
             digest: counts.digest.clone(),
             asides: found.collect(),
+            countries: countries.collect(),
             times,
         }
     }
@@ -89,6 +95,10 @@ impl File {
         for (kind, column, count, records) in self.asides {
             let kind = TABLE.iter().find(|entry| entry.name == kind)?.kind;
             asides.add(kind, Column::from_name(&column)?, count, &records);
+        }
+        for (column, met) in self.countries {
+            let column = Column::from_name(&column)?;
+            met.iter().for_each(|country| asides.meet(column, Country::read(country)));
         }
         let tally = self.tally.into_tally()?;
         Some(FileCounts { rows_read: self.rows_read, tally, superseded: 0, digest: self.digest, asides })

@@ -111,6 +111,8 @@ pub(super) fn placeholders<'a>(shelf: &Shelf<'a>, markets: &Markets, report: &'a
         let channels = root.need_in(layer, "no_marketplace", "[\"Non-Amazon\"]").and_then(Node::texts);
         let fillers = root.may("fillers", "[\"n/a\"]").and_then(Node::texts);
         all.fillers.extend(fillers.iter().flatten().map(|filler| text::lower(filler.text)));
+        let id_fillers = root.may("id_fillers", "[\"n/a\"]").and_then(Node::texts);
+        all.id_fillers.extend(id_fillers.iter().flatten().map(|filler| text::lower(filler.text)));
         root.finish();
         for channel in channels.iter().flatten() {
             if markets.knows(channel.text) {

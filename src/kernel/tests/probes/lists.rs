@@ -292,6 +292,11 @@ fn every_filler_moves_an_answer() {
         [&book, &with("fillers", list(&[]))],
         of("fillers").map(|carrier| (carrier.clone(), Shipment { carrier, ..Shipment::new("BE", NEW) })),
     );
+    let without = with("id_fillers", list(&[]));
+    for filler in of("id_fillers") {
+        let is_one = |book: &Book| book.placeholders.is_id_filler(&filler);
+        assert!(is_one(&book) && !is_one(&without), "{filler}");
+    }
     for (key, number) in [
         ("repeated", "0000000"),
         ("counting", "23456789"),
@@ -309,5 +314,5 @@ fn every_filler_moves_an_answer() {
         );
     }
     let keys: Vec<&String> = shelf.files["placeholders.toml"].keys().collect();
-    assert_eq!(keys.len(), 11, "a new kind of filler needs a probe: {keys:?}");
+    assert_eq!(keys.len(), 12, "a new kind of filler needs a probe: {keys:?}");
 }
