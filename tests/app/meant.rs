@@ -46,7 +46,8 @@ fn a_value_that_nobody_pays_exempts_nothing_and_is_gated() {
     let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
     assert!(["below zero", "are zero", "decimal = \".\""].iter().all(|words| inspected.contains(words)), "{inspected}");
 
-    let gated = fails(4, &["run", &job(folder.path(), &rows, INPUT), "--out", "elsewhere"]);
+    let elsewhere = folder.path().join("elsewhere").display().to_string();
+    let gated = fails(4, &["run", &job(folder.path(), &rows, INPUT), "--out", &elsewhere]);
     assert!(gated.contains("limits.max_damaged") && gated.contains("`package_value`"), "{gated}");
     let declared = job(folder.path(), &letter("1", "1.234", "EUR"), "[[input]]\npath = \"in.csv\"\ndecimal = \".\"\n");
     let told = said(&vtr(&["run", &declared, "--full"]));
