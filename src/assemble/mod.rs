@@ -14,6 +14,7 @@ pub mod input;
 mod join;
 pub mod orders;
 mod pack;
+pub mod provenance;
 pub mod publish;
 pub mod read;
 mod row;

@@ -434,6 +434,11 @@ fn has_keys(source: &Source, input: &AssembleInput) -> bool {
         source.refuse::<()>("path", what);
         false
     };
+    if input.profile.role == Role::Orders && input.fills(Field::PackageValue) {
+        let what = "lines of orders have no `package_value`; map `item_price`, and `shipping_price` and taxes where they are: their sum over the order is the value";
+        source.refuse::<()>("path", what.to_owned());
+        return false;
+    }
     let seller = "give it by from_path, a column or a constant";
     match input.profile.role {
         Role::Shipments if !input.fills(Field::SellerId) => missing(Field::SellerId, seller),

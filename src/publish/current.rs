@@ -4,6 +4,7 @@
 //! Both are hints made after the commit; the log is the truth, and neither is ever read back to decide
 //! anything. If making them fails the publication stands, and the next run mends them.
 
+use crate::assemble::publish::PACKAGES;
 use crate::error::{Error, Result};
 use crate::schema::Table;
 use arrow::datatypes::DataType;
@@ -148,7 +149,28 @@ fn drop_old(store: &Local) -> Result<()> {
 /// # Errors
 /// The folder cannot be found.
 pub fn views_of(store: &dyn Store, manifest: &Manifest) -> Result<String> {
-    Ok(views(&root(store)?, manifest))
+    let root = root(store)?;
+    let mut text = views(&root, manifest);
+    let is_joined = manifest.inputs.iter().any(|input| input.file.starts_with(PACKAGES_SHOWN));
+    if let (Some(_), true, Some(above)) = (store.local(), is_joined, Path::new(&root).parent()) {
+        text += &packages(&above.join(PACKAGES), manifest)?;
+    }
+    Ok(text)
+}
+
+/// What a run reads of packages that were joined from raw files begins so.
+const PACKAGES_SHOWN: &str = "packages/week=";
+
+/// The view of the packages that the same job published beside its output; none if they lie elsewhere.
+fn packages(folder: &Path, manifest: &Manifest) -> Result<String> {
+    if !folder.join(log::FOLDER).is_dir() {
+        return Ok(String::new());
+    }
+    let store = store::at(folder)?;
+    let joined = log::latest(store.as_ref())?;
+    let own = joined.filter(|joined| joined.evidence == PACKAGES && joined.job.name == manifest.job.name);
+    let files = own.and_then(|joined| joined.tables.get(PACKAGES).cloned()).filter(|files| !files.is_empty());
+    Ok(files.map_or(String::new(), |files| view(&root(store.as_ref()).unwrap_or_default(), PACKAGES, &files)))
 }
 
 /// Where an output lies, absolute.
@@ -195,16 +217,18 @@ fn views(root: &str, manifest: &Manifest) -> String {
             }
             continue;
         }
-        let quoted =
-            |file: &DataFile| format!("    '{}'", itself(&format!("{root}/{}", file.path)).replace('\'', "''"));
-        let files: Vec<String> = files.iter().map(quoted).collect();
-        let files = files.join(",\n");
-        let _ = write!(
-            text,
-            "\nCREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([\n{files}\n], hive_partitioning = false);\n"
-        );
+        text += &view(root, name, files);
     }
     text
+}
+
+fn view(root: &str, name: &str, files: &[DataFile]) -> String {
+    let quoted = |file: &DataFile| format!("    '{}'", itself(&format!("{root}/{}", file.path)).replace('\'', "''"));
+    let files: Vec<String> = files.iter().map(quoted).collect();
+    let files = files.join(",\n");
+    format!(
+        "\nCREATE OR REPLACE VIEW {name} AS SELECT * FROM read_parquet([\n{files}\n], hive_partitioning = false);\n"
+    )
 }
 
 /// A pattern that matches one path and no other: a set of one character stands for itself.

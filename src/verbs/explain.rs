@@ -5,10 +5,11 @@
 
 use super::listing::{self, Cell, Listing};
 use super::orders::{self, Found, Row, Wanted, order_id, seller_id};
+use crate::assemble::provenance;
 use crate::cli::{ExplainArgs, GlobalOptions};
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::io::{stderr, stdout};
@@ -23,6 +24,7 @@ use vtr_kernel::lane::{CarrierRule, Lane, Scans};
 use vtr_kernel::mend::{Mending, suggested_fix};
 use vtr_kernel::policy::{Market, Marketplace, Version};
 use vtr_kernel::reason::{Reason, TABLE};
+use vtr_kernel::sources::Field;
 use vtr_kernel::text::shown;
 
 /// One row's story.
@@ -41,6 +43,10 @@ struct Story {
     to_do: String,
     act_by: Option<Day>,
     likely: Option<String>,
+    /// The facts that the source has.
+    facts: Vec<Field>,
+    /// Where the facts end in the body.
+    facts_end: usize,
 }
 
 /// The columns of the lists for programs: a row a row of the inputs.
@@ -68,7 +74,17 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let wanted = wanted(args)?;
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
     crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
-    let stories = orders::read(&mut plan, &wanted, &story)?;
+    let mut stories = orders::read(&mut plan, &wanted, &story)?;
+    if let Some(provenance) = provenance::open(&plan)? {
+        for Found { kept: story, .. } in &mut stories {
+            let sources = provenance.of(&story.place, &|field| story.facts.contains(&field))?;
+            let mut told = String::new();
+            if !sources.is_empty() {
+                line(&mut told, "from", &sources.join("\n             "));
+            }
+            story.body.insert_str(story.facts_end, &told);
+        }
+    }
     let missing = missing(&wanted, &stories);
     if stories.is_empty() {
         return Err(Error::Input(format!("no row of {} stands in the job's inputs; {UNFOUND}", missing.join(" or "))));
@@ -223,6 +239,10 @@ fn story(plan: &Plan, judge: &Judge, row: Row) -> (Story, Option<Copy>) {
         ..Story::default()
     };
     facts_as_typed(row.batch, row.row, row.constants, &mut story.body);
+    story.facts_end = story.body.len();
+    let schema = row.batch.schema();
+    let named = schema.fields().iter().zip(row.batch.columns()).filter(|(_, array)| array.is_valid(row.row));
+    story.facts = named.filter_map(|(field, _)| Field::from_name(field.name())).collect();
     let mut copy = None;
     match row.fate {
         Fate::Rejected(reject) => {

@@ -1,5 +1,6 @@
 //! The program as a user runs it: one binary, because linking Polars once is enough.
 
+mod assembled;
 mod borders;
 mod checks;
 mod cli;

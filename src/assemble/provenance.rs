@@ -1,0 +1,173 @@
+//! Where the facts of a package come from: which file and record, by which profile, and what others lent.
+//!
+//! It reads what the packages and their manifest say, and opens no raw file. It fails if the place cannot be read.
+
+use super::AssembleInput;
+use super::publish::{FILES, PACKAGES};
+use crate::error::Result;
+use crate::job::plan::Plan;
+use crate::publish::encode;
+use crate::publish::log::{self, Manifest, day_text};
+use crate::publish::store::{self, Store};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Int64Type;
+use std::collections::BTreeMap;
+use std::path::Path;
+use vtr_kernel::sources::{Field, Role};
+use vtr_kernel::text::shown;
+
+/// What an explanation asks: the packages of a job, and the kinds of their files.
+pub struct Provenance<'p> {
+    inputs: &'p [AssembleInput],
+    store: std::sync::Arc<dyn Store>,
+    manifest: Manifest,
+    /// By shown file.
+    kinds: BTreeMap<String, String>,
+}
+
+/// Opens the newest packages of a job; `None`: it joins nothing.
+///
+/// # Errors
+/// The place cannot be read.
+pub fn open(plan: &Plan) -> Result<Option<Provenance<'_>>> {
+    let Some(assemble) = &plan.assemble else { return Ok(None) };
+    let store = store::at(Path::new(&assemble.path))?;
+    let Some(manifest) = log::latest(store.as_ref())? else { return Ok(None) };
+    let mut kinds = BTreeMap::new();
+    for file in manifest.tables.get(FILES).into_iter().flatten() {
+        read(store.as_ref(), &file.path, &["file", "kind"], &mut |batch| {
+            let (files, names) = (texts(batch, "file"), texts(batch, "kind"));
+            kinds.extend(files.into_iter().flatten().zip(names.into_iter().flatten()));
+            Ok(())
+        })?;
+    }
+    Ok(Some(Provenance { inputs: &assemble.inputs, store, manifest, kinds }))
+}
+
+fn read(store: &dyn Store, path: &str, names: &[&str], take: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+    match store.open(path)? {
+        Some(blob) => encode::read_columns(blob, &store.shown(path), names, take),
+        None => Ok(()),
+    }
+}
+
+fn texts(batch: &RecordBatch, name: &str) -> Vec<Option<String>> {
+    let Some(column) = batch.column_by_name(name) else { return vec![None; batch.num_rows()] };
+    column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
+}
+
+/// What a package says of its sources.
+struct Sources {
+    file: String,
+    record: i64,
+    orders: Option<String>,
+    events: i64,
+    scans: Option<String>,
+}
+
+impl Provenance<'_> {
+    /// The sources of a package by its place, a line each, and the facts that each gave; `has` says which facts are there.
+    ///
+    /// # Errors
+    /// The packages cannot be read.
+    pub fn of(&self, place: &str, has: &dyn Fn(Field) -> bool) -> Result<Vec<String>> {
+        let found = place.rsplit_once(", record ").and_then(|(file, record)| Some((file, record.parse::<u64>().ok()?)));
+        let Some((file, record)) = found else { return Ok(Vec::new()) };
+        let name = |week: Option<i32>| format!("{PACKAGES}/week={}", week.map(day_text).unwrap_or_default());
+        let weeks = self.manifest.tables.get(PACKAGES).into_iter().flatten();
+        let Some(week) = weeks.into_iter().find(|known| name(known.week) == file) else { return Ok(Vec::new()) };
+        Ok(self.sources(&week.path, record)?.map_or_else(Vec::new, |sources| self.told(&sources, has)))
+    }
+
+    fn sources(&self, path: &str, record: u64) -> Result<Option<Sources>> {
+        let mut left = record;
+        let mut found = None;
+        let names = ["source_file", "source_record", "orders_file", "events", "scan_source"];
+        read(self.store.as_ref(), path, &names, &mut |batch| {
+            let rows = batch.num_rows() as u64;
+            if found.is_none() && (1..=rows).contains(&left) {
+                let row = (left - 1) as usize;
+                let text = |name: &str| texts(&batch.slice(row, 1), name).pop().flatten();
+                let count = |name: &str| {
+                    let column = batch.column_by_name(name).filter(|column| column.is_valid(row));
+                    column.map_or(0, |column| column.as_primitive::<Int64Type>().value(row))
+                };
+                found = text("source_file").map(|file| Sources {
+                    file,
+                    record: count("source_record"),
+                    orders: text("orders_file"),
+                    events: count("events"),
+                    scans: text("scan_source"),
+                });
+            }
+            left = left.saturating_sub(rows);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn told(&self, sources: &Sources, has: &dyn Fn(Field) -> bool) -> Vec<String> {
+        let kind = |file: &str| self.kinds.get(file).map(String::as_str).unwrap_or_default();
+        let of_kind = |name: &str| if name.is_empty() { String::new() } else { format!(" ({name})") };
+        let fills = |name: &str, role: Role, field: Field| {
+            let own = self.inputs.iter().filter(|input| input.profile.kind == name && input.profile.role == role);
+            own.into_iter().any(|input| fills(input, field))
+        };
+        let spine = kind(&sources.file);
+        let orders = sources.orders.as_deref().map(kind);
+        let (mut own, mut lent, mut either) = (Vec::new(), Vec::new(), Vec::new());
+        let scans = [Field::FirstScanAt, Field::DeliveryScanAt];
+        for field in Field::ALL.into_iter().filter(|field| has(*field) && !scans.contains(field)) {
+            let is_own = fills(spine, Role::Shipments, field);
+            let is_lent = orders.is_some_and(|orders| fills(orders, Role::Orders, field));
+            match (is_own, is_lent) {
+                (true, true) => either.push(field.name()),
+                (true, false) => own.push(field.name()),
+                (false, true) => lent.push(field.name()),
+                (false, false) => {}
+            }
+        }
+        let facts = |names: &[&str]| if names.is_empty() { String::new() } else { format!(": {}", names.join(", ")) };
+        let mut lines =
+            vec![format!("{} record {}{}{}", shown(&sources.file), sources.record, of_kind(spine), facts(&own))];
+        if let Some(file) = &sources.orders {
+            lines.push(format!("{}{}, its order{}", shown(file), of_kind(kind(file)), facts(&lent)));
+            if !either.is_empty() {
+                lines.push(format!("of both, the order's where its own is blank{}", facts(&either)));
+            }
+        }
+        let role = |role: Role| -> Vec<&str> {
+            let inputs = self.inputs.iter().filter(|input| input.profile.role == role);
+            inputs.map(|input| input.profile.kind.as_str()).collect()
+        };
+        let scanned: Vec<&str> = scans.into_iter().filter(|field| has(*field)).map(Field::name).collect();
+        match sources.scans.as_deref() {
+            Some("events") => {
+                let feeds = of_kind(&role(Role::Events).join(", "));
+                lines.push(format!("{} events of its number{feeds}{}", sources.events, facts(&scanned)));
+            }
+            Some(_) => lines.push(format!("the state that its source tells{}{}", of_kind(spine), facts(&scanned))),
+            None if !role(Role::Events).is_empty() => {
+                lines.push(format!("{} events of its number, none of them a scan", sources.events));
+            }
+            None => {}
+        }
+        if has(Field::ProductCategory) && !own.contains(&"product_category") && !lent.contains(&"product_category") {
+            lines.push(format!(
+                "the list of categories{}: product_category",
+                of_kind(&role(Role::Categories).join(", "))
+            ));
+        }
+        lines
+    }
+}
+
+/// Whether an input gives a fact: prices are a value, SKUs are none.
+fn fills(input: &AssembleInput, field: Field) -> bool {
+    match field {
+        Field::PackageValue => input.fills(field) || input.fills(Field::ItemPrice),
+        Field::TrackingAddedAt => input.fills(field) || input.fills(Field::WrittenAt) || input.fills(Field::CreatedAt),
+        Field::UpdatedAt => input.fills(field) || input.fills(Field::WrittenAt),
+        _ => input.fills(field),
+    }
+}

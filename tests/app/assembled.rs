@@ -1,0 +1,107 @@
+//! From raw exports to rates: the same verdicts as from a ready history, and where each fact comes from.
+
+use crate::support::{Row, cell, ok, read, root, table};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+fn job(at: &Path, name: &str, body: &str) -> String {
+    let path = at.join(name);
+    fs::write(&path, body).unwrap();
+    path.display().to_string()
+}
+
+/// The sample's job over the files of a folder.
+fn of_sample(at: &Path) -> String {
+    let written = fs::read_to_string(root().join("jobs/assemble.toml")).unwrap();
+    let body = written.replace("../sample_data/raw", "sample/raw").replace("../out/assemble", "out");
+    let rates = root().join("sample_data/eurofxref-hist.csv").display().to_string();
+    let body = body.replace("../sample_data/eurofxref-hist.csv", &rates);
+    job(at, "assemble.toml", &body)
+}
+
+fn packages(at: &Path) -> Vec<Row> {
+    table(&at.join("packages"), "packages")
+}
+
+fn text_of<'r>(row: &'r Row, column: &str) -> &'r str {
+    row[column].as_deref().unwrap_or_default()
+}
+
+/// Letters and digits of a number.
+fn bare(number: &str) -> String {
+    number.chars().filter(|sign| sign.is_alphanumeric()).collect()
+}
+
+/// Which verdicts hang on facts that the exports do not tell: when a number was given, and from where it was sent.
+const UNTOLD: [&str; 1] = ["added_after_delivery"];
+
+#[test]
+fn packages_joined_from_exports_get_the_verdicts_of_the_ready_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    ok(&["gen", "--sample", &at.join("sample").display().to_string(), "--quiet"]);
+    let rates = root().join("sample_data/eurofxref-hist.csv").display().to_string();
+    let judged = "tables = [\"judged\", \"vtr_weekly\"]\njudged_weeks = 60\n";
+    let ready = format!(
+        "name = \"ready\"\nas_of = \"2025-05-31\"\nrates = '{rates}'\n[[input]]\npath = \"sample/shipments\"\n[output]\npath = \"ready\"\n{judged}"
+    );
+    ok(&["run", &job(at, "ready.toml", &ready), "--quiet"]);
+    let joined = fs::read_to_string(of_sample(at)).unwrap();
+    ok(&["run", &job(at, "joined.toml", &format!("{joined}{judged}")), "--quiet"]);
+    let verdicts = |out: &str| -> BTreeMap<(String, String, String), Row> {
+        let key = |row: &Row| {
+            let of = |column: &str| text_of(row, column).to_owned();
+            (of("seller_id"), of("order_id"), bare(text_of(row, "tracking_number")))
+        };
+        table(&at.join(out), "judged").into_iter().map(|row| (key(&row), row)).collect()
+    };
+    let (ready, joined) = (verdicts("ready"), verdicts("out"));
+    let (mut same, mut others) = (0, Vec::new());
+    for (key, row) in &joined {
+        let Some(theirs) = ready.get(key) else { continue };
+        let reasons = (text_of(row, "reason"), text_of(theirs, "reason"));
+        let facts = ["carrier", "ship_from_country", "ship_to_country", "package_value", "first_scan_at", "shipped_at"];
+        let differs = facts.iter().any(|fact| row.get(*fact) != theirs.get(*fact));
+        if reasons.0 == reasons.1 {
+            same += 1;
+        } else if !UNTOLD.contains(&reasons.1) && !differs {
+            others.push((key, reasons));
+        }
+    }
+    assert!(others.is_empty(), "{} of {}: {:?}", others.len(), joined.len(), &others[..others.len().min(5)]);
+    assert!(same * 10 >= joined.len() * 9 && joined.len() > 400, "{same} of {}", joined.len());
+}
+
+#[test]
+fn where_each_fact_comes_from_is_told_and_the_packages_are_a_view() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    ok(&["gen", "--sample", &at.join("sample").display().to_string(), "--quiet"]);
+    let job = of_sample(at);
+    ok(&["run", &job, "--quiet"]);
+    let told = |wanted: &dyn Fn(&Row) -> bool| {
+        let row = packages(at).into_iter().find(|row| wanted(row)).unwrap();
+        let (seller, order) = (cell(&row, "seller_id").to_owned(), cell(&row, "order_id").to_owned());
+        (ok(&["explain", &job, "--seller", &seller, "--order", &order]), row)
+    };
+    let (said, row) = told(&|row| text_of(row, "scan_source") == "events" && row["product_category"].is_some());
+    let place = format!("{} record {} (amazon.ship_confirm", cell(&row, "source_file"), cell(&row, "source_record"));
+    let orders = format!("{} (amazon.order_report), its order: ", cell(&row, "orders_file"));
+    for part in [
+        "  from       ",
+        &place,
+        &orders,
+        "promised_delivery_at",
+        " events of its number (aftership, easypost): first_scan_at",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(said.contains("the list of categories (vtr.category_map): product_category"), "{said}");
+    let (said, _) = told(&|row| text_of(row, "scan_source") == "status");
+    assert!(said.contains("the state that its source tells (amazon.orders_api): first_scan_at"), "{said}");
+    let views = fs::read_to_string(at.join("out/views.sql")).unwrap();
+    let view = views.split_once("VIEW packages AS").expect("a view of the packages").1;
+    let named: Vec<&str> = view.split('\'').filter(|path| path.ends_with(".parquet")).collect();
+    assert_eq!(named.iter().map(|path| read(Path::new(path)).len()).sum::<usize>(), packages(at).len());
+}
