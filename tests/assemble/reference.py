@@ -248,7 +248,7 @@ class World:
         (folder / "job.toml").write_text(
             f'name = "world"\nas_of = "{AS_OF}"\nevidence = "{"scans" if self.events else "format"}"\n{"".join(inputs)}'
             '[output]\npath = "out"\ntables = ["vtr_weekly"]\n'
-            '[limits]\nevents_cover = "0%"\norders_cover = "0%"\nstatuses_unmapped = "100%"\nmax_rejected = "100%"\n')
+            '[limits]\nevents_cover = "0%"\norders_cover = "0%"\nstatuses_unmapped = "100%"\nmax_rejected = "100%"\nmax_damaged = "100%"\n')
 
 
 # ---- the reference ------------------------------------------------------------------------------------------------
