@@ -109,19 +109,19 @@ impl Placeholders {
 
     /// Whether a trimmed name of a carrier, package or category stands for none: a filler of the book, or nothing but marks.
     pub fn is_filler(&self, text: &str) -> bool {
-        self.is_of(&self.fillers, text)
+        self.may_be_filler(text)
+            && (!text.contains(char::is_alphanumeric) || self.fillers.binary_search(&text::lower(text)).is_ok())
     }
 
-    /// Whether a trimmed id of a seller or order stands for none.
+    /// Whether a trimmed id of a seller or order stands for none. Signs alone may be an id.
     pub fn is_id_filler(&self, text: &str) -> bool {
-        self.is_of(&self.id_fillers, text)
+        self.may_be_filler(text) && self.id_fillers.binary_search(&text::lower(text)).is_ok()
     }
 
-    fn is_of(&self, fillers: &[String], text: &str) -> bool {
-        // Few are so short, and hold no digit but zeros.
-        let may_be = text.len() <= self.longest_filler.max(SHORTEST)
-            && all_bytes(text.as_bytes(), |byte| !(b'1'..=b'9').contains(&byte));
-        may_be && (!text.contains(char::is_alphanumeric) || fillers.binary_search(&text::lower(text)).is_ok())
+    /// Few texts are so short, and hold no digit but zeros.
+    fn may_be_filler(&self, text: &str) -> bool {
+        text.len() <= self.longest_filler.max(SHORTEST)
+            && all_bytes(text.as_bytes(), |byte| !(b'1'..=b'9').contains(&byte))
     }
 
     /// The first test that the cleaned number fits, if any; `order_id` is as typed.
@@ -311,7 +311,7 @@ mod tests {
         for text in ["n/a", "N/A", "0", "UNBEKANNT", "-", "--", "???", "#"] {
             assert!(known.is_filler(text), "{text}");
         }
-        assert!(known.is_id_filler("N/A") && known.is_id_filler("-"));
+        assert!(known.is_id_filler("N/A") && !known.is_id_filler("-") && known.is_filler("-"));
         assert!(!known.is_id_filler("0") && !known.is_id_filler("unbekannt"));
         for text in ["00", "10", "n/a1", "A1", "N/A GmbH", "DHL", "unbekannter", "", "佐川"] {
             assert_eq!(known.is_filler(text), text.is_empty(), "{text}");
