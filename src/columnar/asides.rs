@@ -23,6 +23,7 @@ pub enum Aside {
     ZeroValue,
     OpenMark,
     OldRate,
+    CopiedTime,
 }
 
 /// The limit of a job that bounds how much of a kind is borne.
@@ -34,6 +35,8 @@ pub enum Bound {
     MaxDamaged,
     /// `limits.max_unknown_words`.
     MaxUnknownWords,
+    /// `limits.max_copied_times`.
+    MaxCopiedTimes,
 }
 
 /// One row of the table of kinds.
@@ -57,7 +60,7 @@ macro_rules! table {
 }
 
 /// Every kind, by discriminant.
-pub static TABLE: [Entry; 12] = table! {
+pub static TABLE: [Entry; 13] = table! {
     FillerTime "filler_time" None
         "lie before 2005 or after 2100: they are fillers and count as empty"
         "leave the cell empty where nothing happened";
@@ -94,6 +97,9 @@ pub static TABLE: [Entry; 12] = table! {
     OldRate "old_rate" None
         "were compared with a limit of a rule at an exchange rate of more than 35 days before"
         "bring the rates file up to date";
+    CopiedTime "copied_time" MaxCopiedTimes
+        "are the time of shipping, of the promise or of adding the number, to the second, as no carrier's are: they count as scans"
+        "map the column with what the carrier scanned; if it is the ship times that are taken from scans, raise [limits] max_copied_times";
 };
 
 impl Aside {

@@ -29,7 +29,7 @@ use vtr_kernel::ladder::{Selected, Terms, Verdict, judge_by, select_any, selecti
 use vtr_kernel::mend::{Mending, Outcome};
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Reason;
-use vtr_kernel::strays::{Bounds, Mark, OddValue, Stray, is_filler, odd_value};
+use vtr_kernel::strays::{Bounds, Mark, OddValue, Stray, are_days, is_filler, is_same_second, odd_value};
 
 /// What the fold hands on beside the marginals, since it was last asked.
 #[derive(Default)]
@@ -451,6 +451,9 @@ impl<'a> Counter<'a> {
         };
         let keys = row_keys(settings, self.layout, &codes, row.day, beside);
         self.count(&keys, codes.time, row.day, verdict.reason);
+        if facts.first_scan.is_some() | facts.delivery_scan.is_some() {
+            self.look_for_copies(facts, records, at);
+        }
         let unpriced = verdict.unpriced && keys.in_range;
         self.out.unpriced += u64::from(unpriced);
         let record = records.number(at);
@@ -511,6 +514,24 @@ impl<'a> Counter<'a> {
     fn account(&self, columns: &Columns, at: usize, row: &Row) -> ((u64, u64), (u64, u64)) {
         let seller = columns.seller.get(at).map_or((0, 0), |seller| seller.hash);
         (seller, self.market_hashes[usize::from(row.market)])
+    }
+
+    /// Looks whether the scans of a row are copies of another of its times.
+    #[inline]
+    fn look_for_copies(&mut self, facts: &Facts, records: &Records, at: usize) {
+        let others = [facts.shipped, facts.promised, facts.tracking_added];
+        let is_copy = |scan: Moment| others.into_iter().flatten().any(|other| is_same_second(scan, other));
+        for (column, scan) in [(Column::FirstScanAt, facts.first_scan), (Column::DeliveryScanAt, facts.delivery_scan)] {
+            if scan.is_some_and(is_copy) && asks_for_number(facts) {
+                self.out.asides.note(Aside::CopiedTime, column, records.number(at));
+            }
+        }
+        if let (Some(scan), Some(shipped)) = (facts.first_scan, facts.shipped)
+            && are_days(scan, shipped)
+        {
+            self.out.tally.by_days += 1;
+            self.out.tally.same_day += u64::from(scan == shipped);
+        }
     }
 
     /// Notes what was met in a tracking number.

@@ -52,6 +52,10 @@ pub struct FileTally {
     pub last_day: Option<Day>,
     /// Rows that another `as_of` would judge otherwise, if they were looked for and found.
     pub later: Option<Later>,
+    /// Judged rows of which scan and shipment are known by days alone.
+    pub by_days: u64,
+    /// Those of them that were scanned on the day of their shipment.
+    pub same_day: u64,
 }
 
 impl FileTally {
@@ -66,6 +70,8 @@ impl FileTally {
         self.first_day = self.first_day.into_iter().chain(other.first_day).min();
         self.last_day = self.last_day.into_iter().chain(other.last_day).max();
         other.later.into_iter().for_each(|later| self.see_later(later));
+        self.by_days += other.by_days;
+        self.same_day += other.same_day;
     }
 
     /// Takes judged rows out again that another counts.

@@ -71,6 +71,7 @@ pub(super) fn look(request: &Request, origin: &Origin, look: &mut Look) -> Resul
         largest_page_bytes: decoding.largest,
     });
     look.findings.extend(text::doubled(&names));
+    look.findings.extend(super::findings::of_scans(&looked));
     look.snippet = suggest::snippet(look, &Keys::of_columns(&looked));
     Ok(())
 }

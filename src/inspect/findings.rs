@@ -117,6 +117,32 @@ fn states_sentence(name: &str, column: Column, only: u64, states: &[Country]) ->
     )
 }
 
+/// Equal values from which on two columns are copies rather than alike by chance.
+const COPIES: u64 = 20;
+
+/// Columns of scans that hold, row for row, what another column of times holds.
+pub(super) fn of_scans(looked: &[(Column, &Profile)]) -> Vec<Finding> {
+    let of = |columns: &[Column]| looked.iter().filter(|(column, _)| columns.contains(column)).collect::<Vec<_>>();
+    let scans = of(&[Column::FirstScanAt, Column::DeliveryScanAt]);
+    let others = of(&[Column::ShippedAt, Column::PromisedDeliveryAt, Column::TrackingAddedAt]);
+    let mut findings = Vec::new();
+    for (scan, held) in &scans {
+        let is_copy =
+            |other: &Profile| (other.values, other.nulls, other.order) == (held.values, held.nulls, held.order);
+        let copied = others.iter().find(|(_, other)| held.values >= COPIES && is_copy(other));
+        if let Some((other, _)) = copied {
+            let says = format!(
+                "`{}` holds in every row what `{}` holds: a copy is no scan, yet each package would count as scanned; map the \
+                 column with what the carrier scanned",
+                scan.name(),
+                other.name()
+            );
+            findings.push(Finding { kind: "copied_time", count: held.values, says, first: Vec::new() });
+        }
+    }
+    findings
+}
+
 /// What a file as a whole is, where it lacks what a rate is made of.
 pub(super) fn of_file(headings: &[String], mapping: &Mapping) -> Option<Finding> {
     let has = |name: &str| mapping.has(name);

@@ -116,6 +116,8 @@ pub(super) struct Profile {
     /// A few values, if they may be shown.
     pub examples: Vec<String>,
     pub distinct: Distinct,
+    /// A hash of all cells in their order: columns of one hash are copies of each other.
+    pub order: u64,
     /// Values that are nothing else than text, by what they are not.
     pub unreadable: Unreadable,
     /// Times at midnight, and at another time of day.
@@ -144,6 +146,7 @@ impl Profile {
             damaged: 0,
             examples: Vec::new(),
             distinct: Distinct::default(),
+            order: 0,
             unreadable: Unreadable::default(),
             midnights: 0,
             other_times: 0,
@@ -160,7 +163,7 @@ impl Profile {
     /// Takes a cell of text.
     pub fn cell(&mut self, cell: &str, rules: &CellRules) {
         let Some(value) = rules.trim(cell) else {
-            self.nulls += 1;
+            self.null();
             return;
         };
         self.value(value.as_bytes());
@@ -169,11 +172,19 @@ impl Profile {
         self.example(value);
     }
 
+    /// Takes a cell that holds nothing.
+    pub fn null(&mut self) {
+        self.nulls += 1;
+        self.order = self.order.rotate_left(5) ^ 1;
+    }
+
     /// Takes a value of a typed column.
     pub fn value(&mut self, bytes: &[u8]) {
         self.values += 1;
         self.longest = self.longest.max(bytes.len() as u64);
-        self.distinct.add(bytes);
+        let hash = hash(bytes);
+        self.distinct.add(hash);
+        self.order = (self.order.rotate_left(5) ^ hash).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
     /// Keeps a value to be shown, if that was asked for.
@@ -309,6 +320,12 @@ fn is_damaged(value: &str) -> bool {
     vtr_kernel::wrapper::is_damaged(value)
 }
 
+fn hash(value: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(value);
+    hasher.finish()
+}
+
 /// The smallest hashes of the values seen.
 #[derive(Default)]
 pub(super) struct Distinct {
@@ -317,10 +334,7 @@ pub(super) struct Distinct {
 }
 
 impl Distinct {
-    fn add(&mut self, value: &[u8]) {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(value);
-        let hash = hasher.finish();
+    fn add(&mut self, hash: u64) {
         if self.overflown && self.smallest.last().is_some_and(|last| hash >= *last) {
             return;
         }

@@ -359,6 +359,7 @@ impl<'a> Seen<'a> {
         add_declared(request, &mut keys);
         keys.csv = csv_keys(dialect, self.heading_line, look);
         look.findings = self.findings(&headings, &profiles, look);
+        look.findings.extend(super::findings::of_scans(&looked));
         look.snippet = suggest::snippet(look, &keys);
         Ok(())
     }

@@ -503,6 +503,8 @@ pub struct Limits {
     pub max_damaged: (u64, u64),
     /// Share of the rows read whose word in a column the book may not know, as an exact fraction.
     pub max_unknown_words: (u64, u64),
+    /// Share of the rows read whose scan may be another time of the package, as an exact fraction.
+    pub max_copied_times: (u64, u64),
     /// Days by which a scan may lie before the shipment that it is of.
     pub scan_lead_days: i32,
     /// Published weeks that may be left without any row.

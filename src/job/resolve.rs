@@ -256,6 +256,7 @@ pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
     let max_rejected = share("limits.max_rejected", &spec.max_rejected);
     let max_damaged = share("limits.max_damaged", &spec.max_damaged);
     let max_unknown_words = share("limits.max_unknown_words", &spec.max_unknown_words);
+    let max_copied_times = share("limits.max_copied_times", &spec.max_copied_times);
     let size =
         |key: &str, size: &Size| written.good(key, size.bytes().map_err(|message| format!("`{key}`: {message}")));
     let field = size("limits.max_field_bytes", &spec.max_field_bytes);
@@ -273,6 +274,7 @@ pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
         max_rejected: max_rejected?,
         max_damaged: max_damaged?,
         max_unknown_words: max_unknown_words?,
+        max_copied_times: max_copied_times?,
         scan_lead_days: spec.scan_lead_days,
         max_vanished_weeks: spec.max_vanished_weeks,
         max_rejected_rows_kept: spec.max_rejected_rows_kept,

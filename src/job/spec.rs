@@ -465,6 +465,8 @@ pub struct LimitsSpec {
     pub max_damaged: String,
     /// Share of the rows read whose word in a column the book may not know, such as "1%"; above it nothing is published.
     pub max_unknown_words: String,
+    /// Share of the rows read whose scan may be another time of the package to the second, such as "50%"; above it nothing is published.
+    pub max_copied_times: String,
     /// Days by which a scan may lie before `shipped_at` (30 more before the promise, for want of it); an earlier one is of another parcel and counts as empty.
     #[schemars(range(min = 0, max = 3660))]
     pub scan_lead_days: i32,
@@ -512,6 +514,7 @@ impl Default for LimitsSpec {
             max_rejected: "0.1%".into(),
             max_damaged: "1%".into(),
             max_unknown_words: "1%".into(),
+            max_copied_times: "50%".into(),
             scan_lead_days: vtr_kernel::strays::LEAD_DAYS,
             max_vanished_weeks: 0,
             max_rejected_rows_kept: 100_000,

@@ -97,6 +97,30 @@ pub fn is_filler(moment: Moment, zone: &Zone) -> bool {
     !surely.contains(&about) && !(FIRST_DAY..=LAST_DAY).contains(&moment.day(zone))
 }
 
+/// What a clock of whole hours cannot tell: dates are kept as midnights of any zone.
+const HOUR: Micros = 3_600_000_000;
+const SECOND: u64 = 1_000_000;
+
+/// Whether two times are one to the second, as a carrier's scan and another clock's time are only by chance.
+/// Dates and whole hours are never called so: a day is shared by many.
+#[inline]
+pub fn is_same_second(scan: Moment, other: Moment) -> bool {
+    match (scan, other) {
+        (Moment::Instant(scan), Moment::Instant(other)) => scan.abs_diff(other) < SECOND && scan % HOUR != 0,
+        _ => false,
+    }
+}
+
+/// Whether two times are bare dates, or timestamps that hold dates.
+#[inline]
+pub fn are_days(scan: Moment, other: Moment) -> bool {
+    let is_day = |moment: Moment| match moment {
+        Moment::Date(_) => true,
+        Moment::Instant(instant) => instant % HOUR == 0,
+    };
+    is_day(scan) && is_day(other)
+}
+
 /// Why the value of a package is no evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OddValue {
@@ -157,6 +181,18 @@ mod tests {
 
     fn at(text: &str) -> Moment {
         crate::instant::TimeFormat::default().read(text).unwrap()
+    }
+
+    #[test]
+    fn copies_of_a_time_are_known_to_the_second() {
+        let same = |scan: &str, other: &str| is_same_second(at(scan), at(other));
+        assert!(same("2025-05-01T10:20:30Z", "2025-05-01T12:20:30+02:00"));
+        assert!(same("2025-05-01T10:20:30.999Z", "2025-05-01T10:20:30Z"));
+        assert!(!same("2025-05-01T10:20:31Z", "2025-05-01T10:20:30Z"));
+        // Midnights hold dates, and a date is shared by many.
+        assert!(!same("2025-05-01T00:00:00+05:00", "2025-05-01T00:00:00+05:00") && !same("2025-05-01", "2025-05-01"));
+        let days = |scan: &str, other: &str| are_days(at(scan), at(other));
+        assert!(days("2025-05-01T00:00:00+05:00", "2025-05-01") && !days("2025-05-01T10:20:30Z", "2025-05-01"));
     }
 
     #[test]

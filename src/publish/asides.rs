@@ -4,8 +4,18 @@
 //! It cannot fail.
 
 use serde::{Deserialize, Serialize};
-use vtr_columnar::asides::{Aside, Asides, Bound, PLACES, TABLE};
+use vtr_columnar::asides::{Aside, Asides, Bound, Found, PLACES, TABLE};
 use vtr_kernel::text::shown;
+
+/// Fewer copied times than this are chance, whatever their share.
+const CHANCE: u64 = 20;
+/// One of so many rows may bear a copied time by chance: a day has 86,400 seconds, and most scans are within a few days.
+const CHANCE_ROWS: u64 = 5_000;
+
+/// Whether a file's values of one kind may be there by chance, and are no news.
+fn is_chance(found: &Found, rows: u64) -> bool {
+    found.kind == Aside::CopiedTime && (found.count < CHANCE || found.count < rows / CHANCE_ROWS)
+}
 
 /// Values of one kind in one column over all files of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,11 +40,11 @@ pub struct Place {
 }
 
 impl SetAside {
-    /// Of all files, which come in the order of their paths; by kind and column.
-    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a Asides)>) -> Vec<SetAside> {
+    /// Of all files with their numbers of rows, in the order of their paths; by kind and column.
+    pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a Asides, u64)>) -> Vec<SetAside> {
         let mut all: Vec<((Aside, _), SetAside)> = Vec::new();
-        for (file, asides) in files {
-            for found in asides.iter() {
+        for (file, asides, rows) in files {
+            for found in asides.iter().filter(|found| !is_chance(found, rows)) {
                 let key = (found.kind, found.column);
                 let at = all.binary_search_by_key(&key, |(key, _)| *key).unwrap_or_else(|at| {
                     let kind = found.kind.entry().name.to_owned();
@@ -103,10 +113,22 @@ mod tests {
             asides
         };
         let (a, b, c) = (of(&[8, 2]), of(&[1, 5, 6, 7]), of(&[]));
-        let all = SetAside::of([("a.csv", &a), ("b.csv", &b), ("c.csv", &c)]);
+        let all = SetAside::of([("a.csv", &a, 9), ("b.csv", &b, 9), ("c.csv", &c, 9)]);
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].count, all[0].bound()), (6, Bound::MaxDamaged));
         assert_eq!(all[0].places_shown(), "a.csv, record 2; a.csv, record 8; b.csv, record 1");
         assert!(all[0].sentence().starts_with("`tracking_number`: 6 values are numbers such as 9.2E+21"));
+    }
+
+    #[test]
+    fn a_few_copied_times_are_chance() {
+        let told = |kind: Aside, count: u64, rows: u64| {
+            let mut asides = Asides::default();
+            asides.add(kind, Column::FirstScanAt, count, &[1]);
+            SetAside::of([("a.csv", &asides, rows)]).len() == 1
+        };
+        assert!(!told(Aside::CopiedTime, 19, 19) && !told(Aside::CopiedTime, 99, 500_000));
+        assert!(told(Aside::CopiedTime, 20, 20) && told(Aside::CopiedTime, 100, 500_000));
+        assert!(told(Aside::FillerTime, 1, 500_000));
     }
 }

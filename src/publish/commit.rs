@@ -90,6 +90,7 @@ impl Publication {
             ("max_rejected", rejected),
             ("max_damaged", aside(Bound::MaxDamaged, self.target.max_damaged)),
             ("max_unknown_words", aside(Bound::MaxUnknownWords, self.target.max_unknown_words)),
+            ("max_copied_times", aside(Bound::MaxCopiedTimes, self.target.max_copied_times)),
             ("max_vanished_weeks", vanished),
         ];
         checked.clear();

@@ -143,6 +143,7 @@ pub fn set_aside(bound: Bound, share: (u64, u64), all: &[SetAside], rows: u64) -
         Bound::None => return Ok(()),
         Bound::MaxDamaged => "limits.max_damaged",
         Bound::MaxUnknownWords => "limits.max_unknown_words",
+        Bound::MaxCopiedTimes => "limits.max_copied_times",
     };
     let is_borne = |count: u64| u128::from(count) * u128::from(denominator) <= u128::from(rows) * u128::from(numerator);
     let too_many = all.iter().filter(|aside| aside.bound() == bound && !is_borne(aside.count));
@@ -151,7 +152,7 @@ pub fn set_aside(bound: Bound, share: (u64, u64), all: &[SetAside], rows: u64) -
         return Ok(());
     }
     Err(Error::Gate(format!(
-        "more values were set aside than `{key}` allows ({numerator} in {denominator} of {rows} rows); nothing was published; mend \
+        "more values are doubtful than `{key}` allows ({numerator} in {denominator} of {rows} rows); nothing was published; mend \
          the inputs or raise the limit{}",
         lines.concat()
     )))

@@ -51,6 +51,8 @@ pub struct Target {
     pub max_damaged: (u64, u64),
     /// The share of unknown words in a column that the job bears.
     pub max_unknown_words: (u64, u64),
+    /// The share of scans that are other times of their packages which the job bears.
+    pub max_copied_times: (u64, u64),
     /// How many published weeks may be left without any row.
     pub max_vanished_weeks: u64,
     /// The checks of the job.
@@ -83,6 +85,7 @@ impl Target {
             max_rejected: plan.limits.max_rejected,
             max_damaged: plan.limits.max_damaged,
             max_unknown_words: plan.limits.max_unknown_words,
+            max_copied_times: plan.limits.max_copied_times,
             max_vanished_weeks: plan.limits.max_vanished_weeks,
             checks: plan.checks.clone(),
             check_bytes: plan.memory / 16,

@@ -99,6 +99,7 @@ impl Run {
             max_rejected: (1, 10),
             max_damaged: (1, 100),
             max_unknown_words: (1, 100),
+            max_copied_times: (1, 2),
             max_vanished_weeks: self.may_vanish,
             checks: Vec::new(),
             check_bytes: 1 << 20,

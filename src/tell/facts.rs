@@ -11,7 +11,7 @@ use crate::schema::Table;
 use crate::tables::FileRow;
 use crate::tell::report::{RunReport, grouped};
 use std::collections::BTreeSet;
-use vtr_columnar::fold::Reject;
+use vtr_columnar::fold::{FileTally, Reject};
 use vtr_columnar::input::Column;
 use vtr_kernel::calendar::date_from_day;
 use vtr_kernel::lane::Country;
@@ -87,7 +87,7 @@ fn input_file(file: &scan::SourceFile, counts: &FileCounts) -> InputFile {
         later: tally.later.map(log::Later::from),
         rows: counts.rows_read,
         rejected: tally.rejected,
-        set_aside: SetAside::of([(file.shown.as_str(), &counts.asides)]),
+        set_aside: SetAside::of([(file.shown.as_str(), &counts.asides, counts.rows_read)]),
     }
 }
 
@@ -137,11 +137,12 @@ pub(crate) fn facts(
     let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
     let mut warnings = warnings(plan, &total, folded, apart);
     warnings.extend(survey.warnings());
-    let files = survey.files.iter().map(|file| file.shown.as_str());
-    let set_aside = SetAside::of(files.zip(folded.files.iter().map(|counts| &counts.asides)));
+    let files = survey.files.iter().zip(&folded.files);
+    let set_aside = SetAside::of(files.map(|(file, counts)| (file.shown.as_str(), &counts.asides, counts.rows_read)));
     warnings.extend(set_aside.iter().map(SetAside::sentence));
     report.set_aside = set_aside;
     warnings.extend(states(survey, folded));
+    warnings.extend(scanned_on_the_day(survey, folded));
     report.warnings.extend(warnings.iter().cloned());
     report.warnings.extend(after_today(plan, folded));
     // These hang on what was published before, and would differ between equal runs.
@@ -276,6 +277,23 @@ pub(crate) fn states_sentence(column: Column, of: &str, states: &[Country]) -> S
         column.name(),
         codes.join(", ")
     )
+}
+
+/// Packages that suffice to ask how all of them can have been scanned on the day of their shipment.
+const MANY_ON_THE_DAY: u64 = 100;
+
+/// Files whose scans are days, each the very day of the shipment: the same column twice rather than scans.
+fn scanned_on_the_day(survey: &Survey, folded: &Folded) -> Vec<String> {
+    let files = survey.files.iter().zip(&folded.files).map(|(file, counts)| (file, &counts.tally));
+    let copied = files.filter(|(_, tally)| tally.by_days >= MANY_ON_THE_DAY && tally.same_day == tally.by_days);
+    let sentence = |(file, tally): (&scan::SourceFile, &FileTally)| {
+        format!(
+            "all {} packages of {} that were scanned were scanned on the very day of `shipped_at`: see whether `first_scan_at` is a              copy of it; they count as scans",
+            grouped(tally.by_days),
+            shown(&file.shown)
+        )
+    };
+    copied.map(sentence).collect()
 }
 
 /// That times lie after the day of the run itself, which nobody can have recorded; known of text files.

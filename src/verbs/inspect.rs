@@ -265,7 +265,8 @@ fn rounded(column: &ColumnLook, count: u64) -> u64 {
 }
 
 fn finding_line(finding: &Finding, text: &mut String) {
-    const WHOLE: [&str; 17] = [
+    const WHOLE: [&str; 18] = [
+        "copied_time",
         "negative_value",
         "zero_value",
         "open_mark",

@@ -171,3 +171,43 @@ fn a_copy_of_the_book_on_top_changes_nothing_and_a_rule_without_packages_is_publ
     let difference = ok(&["book", "diff", "embedded", &families.display().to_string()]);
     assert!(!difference.contains("gone"), "{difference}");
 }
+
+#[test]
+fn a_scan_column_that_copies_another_time_is_gated_and_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let row = |order: usize, shipped: &str, scan: &str| {
+        format!("A1,GB,{order},Royal Mail,,AH404746448GB,2025-02-05,{shipped},9.99,GBP,GB,GB,{scan}\n")
+    };
+    let rows =
+        |count: usize, shipped: &str, scan: &str| (0..count).map(|order| row(order, shipped, scan)).collect::<String>();
+    let at = "2025-02-03T10:20:30Z";
+    let copied = rows(30, at, "2025-02-03 10:20:30");
+    let told = fails(4, &["run", &job(folder.path(), &copied, INPUT)]);
+    for words in
+        ["limits.max_copied_times", "`first_scan_at`: 30 values", "in.csv, record 1", "what the carrier scanned"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
+    assert!(!inspected.contains("holds in every row"), "{inspected}");
+    job(folder.path(), &rows(30, at, at), INPUT);
+    let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
+    assert!(inspected.contains("`first_scan_at` holds in every row what `shipped_at` holds"), "{inspected}");
+    let borne = format!("{INPUT}[limits]\nmax_copied_times = \"100%\"\n");
+    let told = said(&vtr(&["run", &job(folder.path(), &copied, &borne)]));
+    assert!(told.contains("`first_scan_at`: 30 values are the time of shipping"), "{told}");
+    // A few are chance, and scans of a day are many packages'.
+    for rows in [rows(19, at, at), rows(30, at, "2025-02-03T10:20:31Z"), rows(99, "2025-02-03", "2025-02-03")] {
+        let told = said(&vtr(&["run", &job(folder.path(), &rows, INPUT), "--full"]));
+        assert!(!told.contains("first_scan_at"), "{told}");
+    }
+    for day in ["2025-02-03", "2025-02-03T00:00:00Z"] {
+        let told = said(&vtr(&["run", &job(folder.path(), &rows(100, day, day), INPUT), "--full"]));
+        assert!(told.contains("all 100 packages of in.csv that were scanned"), "{told}");
+    }
+    // The promise and the time at which the number was added can be taken for scans as well.
+    let promised = copied.replace("2025-02-05", at).replace(&format!("{at},9.99"), "2025-02-01,9.99");
+    assert!(fails(4, &["run", &job(folder.path(), &promised, INPUT)]).contains("max_copied_times"));
+    let keys = format!("{INPUT}[input.columns]\ntracking_added_at = \"shipped_at\"\n");
+    assert!(fails(4, &["run", &job(folder.path(), &copied, &keys)]).contains("max_copied_times"));
+}

@@ -23,6 +23,8 @@ pub struct Tally {
     reasons: Vec<u64>,
     days: (Option<Day>, Option<Day>),
     later: Option<[Day; 4]>,
+    /// Rows of which scan and shipment are days, and those of them of one day.
+    by_days: (u64, u64),
 }
 
 impl Tally {
@@ -37,6 +39,7 @@ impl Tally {
             reasons: tally.reasons.to_vec(),
             days: (tally.first_day, tally.last_day),
             later: tally.later.map(|later| [later.first, later.last, later.from, later.until]),
+            by_days: (tally.by_days, tally.same_day),
         }
     }
 
@@ -52,6 +55,8 @@ impl Tally {
             first_day: self.days.0,
             last_day: self.days.1,
             later: self.later.map(|[first, last, from, until]| Later { first, last, from, until }),
+            by_days: self.by_days.0,
+            same_day: self.by_days.1,
         })
     }
 }

@@ -193,6 +193,7 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
             max_rejected: (1, 1000),
             max_damaged: (1, 100),
             max_unknown_words: (1, 100),
+            max_copied_times: (1, 2),
             scan_lead_days: 30,
             max_vanished_weeks: 0,
             max_rejected_rows_kept: 3,
