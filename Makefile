@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth reconcile bench bench-micro profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python spark
+.PHONY: help run test check build foreign truth reconcile bench bench-inputs bench-micro profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python spark
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ fuzz: ## each fuzz target for SECONDS (60), needs cargo-fuzz; says how often eac
 
 bench: build ## beside DuckDB, Polars, chDB and DataFusion: wall, CPU, memory, cells compared (ROWS, REPEAT, JOBS, PEERS)
 	tests/bench/run.sh
+
+bench-inputs: build ## one history in the forms that files really have, beside the standard one (ROWS, REPEAT, ONLY)
+	tests/bench/inputs.sh
 
 bench-micro: ## Criterion: judging a number, the CSV reader, the fold (BENCH=judge alone builds quickly)
 	tests/bench/micro.sh

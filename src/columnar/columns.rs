@@ -39,6 +39,34 @@ pub(crate) struct CarrierCell {
     pub(crate) typed: u32,
 }
 
+/// Codes of names of carriers whose meaning is remembered; further names are resolved whenever they come.
+const NAMES: usize = 1 << 16;
+
+/// What names of carriers mean, by their code as typed: resolving one takes microseconds, and the dictionaries of
+/// free texts, of which every batch of CSV has its own, hold mostly names of batches before.
+#[derive(Default)]
+struct Names(Vec<Option<(CarrierName, Option<Aside>)>>);
+
+impl Names {
+    fn cell(&mut self, text: Option<&str>, keys: &SharedKeys, book: &Book, aside: &mut Option<Aside>) -> CarrierCell {
+        let typed = keys.typed(text.unwrap_or_default());
+        let resolve = || {
+            let filler = text.filter(|text| book.placeholders.is_filler(text)).map(|_| Aside::FillerText);
+            (book.carrier_name(text), filler)
+        };
+        let at = typed as usize;
+        if self.0.len() <= at && at < NAMES {
+            self.0.resize(at + 1, None);
+        }
+        let (name, filler) = match self.0.get_mut(at) {
+            Some(known) => *known.get_or_insert_with(resolve),
+            None => resolve(),
+        };
+        *aside = filler;
+        CarrierCell { name, typed }
+    }
+}
+
 /// What the text of a seller's id was resolved to.
 #[derive(Clone, Copy)]
 pub(crate) struct SellerCell {
@@ -105,6 +133,7 @@ pub(crate) struct Resolvers {
     fulfilled: Resolver<FulfilledBy>,
     state: Resolver<OrderState>,
     carrier: Resolver<CarrierCell>,
+    names: Names,
     service: Resolver<Service>,
     from: Resolver<CountryCell>,
     to: Resolver<CountryCell>,
@@ -238,10 +267,9 @@ impl Resolvers {
             state: r.state.labels(&origin(Column::OrderStatus), cells, |text, aside| {
                 known(book.words.order_state(text), aside)
             })?,
-            carrier: r.carrier.labels(&origin(Column::Carrier), cells, |text, aside| {
-                *aside = text.filter(|text| fillers.is_filler(text)).map(|_| Aside::FillerText);
-                CarrierCell { name: book.carrier_name(text), typed: keys.typed(text.unwrap_or_default()) }
-            })?,
+            carrier: r
+                .carrier
+                .labels(&origin(Column::Carrier), cells, |text, aside| r.names.cell(text, keys, book, aside))?,
             service: r.service.labels(&origin(Column::ShipService), cells, |text, _| book.services.resolve(text))?,
             service_typed: Typed::new(&origin(Column::ShipService))?,
             from: r.from.labels(&origin(Column::ShipFromCountry), cells, |text, _| CountryCell::read(text))?,

@@ -1,0 +1,172 @@
+"""`make bench-inputs`: one history in the forms that sellers' files really have, each beside the standard one.
+
+Standard is what `vtr gen` writes: Parquet by month, zstd, dictionaries, a million rows a row group. Each form is made of it by DuckDB or
+pyarrow, judged into `vtr_weekly` in turn with the standard (pairs, interleaved), and must come to the same classes where it holds the
+same packages. Options stand in the environment (see inputs.sh). With KEEP set the table is written to docs/benchmarks-inputs.md. It
+fails if a form's counts differ.
+"""
+
+import glob
+import gzip
+import json
+import os
+import shutil
+import statistics
+import sys
+
+import duckdb
+import pyarrow.parquet as parquet
+
+import machine
+import measure
+from prepare import Work
+
+DOCS = "docs/benchmarks-inputs.md"
+SMALL_FILES = 2_000
+
+
+def copied(target, select, options=""):
+    """DuckDB writes what it selects from the standard files, a file each."""
+    def make(files, folder):
+        for at, path in enumerate(files):
+            duckdb.execute(f"COPY (SELECT {select} FROM '{path}') TO '{folder}/{at:04}.{target}' ({options or 'FORMAT parquet'})")
+    return make
+
+
+def written(**options):
+    """pyarrow writes the standard files again."""
+    def make(files, folder):
+        for at, path in enumerate(files):
+            parquet.write_table(parquet.read_table(path), f"{folder}/{at:04}.parquet", **options)
+    return make
+
+
+def small_files(files, folder):
+    rows = sum(parquet.read_metadata(path).num_rows for path in files)
+    at, size = 0, -(-rows // SMALL_FILES)
+    for path in files:
+        table = parquet.read_table(path)
+        for first in range(0, table.num_rows, size):
+            parquet.write_table(table.slice(first, size), f"{folder}/{at:06}.parquet", compression="zstd")
+            at += 1
+
+
+def one_csv(files, folder):
+    listed = ", ".join(f"'{path}'" for path in files)
+    duckdb.execute(f"COPY (SELECT * FROM read_parquet([{listed}])) TO '{folder}/all.csv' (FORMAT csv, HEADER, "
+                   "TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%SZ')")
+
+
+def one_gz(files, folder):
+    one_csv(files, folder)
+    with open(f"{folder}/all.csv", "rb") as source, gzip.open(f"{folder}/all.csv.gz", "wb", 6) as target:
+        shutil.copyfileobj(source, target, 1 << 20)
+    os.remove(f"{folder}/all.csv")
+
+
+def replaced(column, expression):
+    return copied("parquet", f"* REPLACE ({expression} AS {column})", "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 1000000")
+
+
+# Name, whether its packages are judged like the standard's, how it is made.
+FORMS = {
+    "carriers as free text, 100,000 spellings": (False, replaced("carrier", "carrier || ' ' || (hash(order_id) % 100000)")),
+    "400,000 sellers": (False, replaced("seller_id", "'S' || (hash(order_id) % 400000)")),
+    "300,000 categories": (True, replaced("product_category", "'C' || (hash(order_id) % 300000)")),
+    "2,000 small files": (True, small_files),
+    "no dictionaries": (True, written(use_dictionary=False, compression="zstd")),
+    "pyarrow's defaults": (True, written()),
+    "DuckDB's defaults": (True, copied("parquet", "*")),
+    "as Spark writes: snappy, int96 (by pyarrow)": (True, written(compression="snappy", use_deprecated_int96_timestamps=True)),
+    "CSV, one file": (True, one_csv),
+    "CSV, one file, gz": (True, one_gz),
+}
+
+
+class Inputs:
+    def __init__(self, environment):
+        ask = lambda name, default: environment.get(name) or default
+        self.rows, self.repeat = int(ask("ROWS", "5000000")), int(ask("REPEAT", "3"))
+        self.limit_s = int(ask("LIMIT_S", "900"))
+        self.work = Work(ask("WORK", "target/bench"), os.path.abspath(ask("VTR", "target/release/vtr")))
+        self.only, self.keep = ask("ONLY", ""), ask("KEEP", "")
+
+    def made(self, standard, name, make):
+        """The history in a form, made once."""
+        key = "".join(c if c.isalnum() else "-" for c in name)
+        folder, done = self.work.path("data", f"{standard['name']}-{key}"), self.work.path("data", f"{standard['name']}-{key}.done")
+        if not os.path.exists(done):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder)
+            make(sorted(glob.glob(standard["files"])), folder)
+            open(done, "w").close()
+        return standard | {"files": f"{folder}/*", "name": f"{standard['name']}-{key}"}
+
+    def run(self, history):
+        job, out = self.work.job(history, ["vtr_weekly"], deduplicate=False), self.work.path("out", history["name"])
+        shutil.rmtree(out, ignore_errors=True)
+        # Columns that a form damages on purpose shall not be refused.
+        taken = measure.run([self.work.vtr, "run", job, "--out", out, "--quiet"], self.limit_s)
+        if "failed" in taken:
+            sys.exit(f"{history['name']}: {taken['failed']}")
+        report = json.load(open(glob.glob(f"{out}/_runs/*/report.json")[0]))
+        return taken | {"counts": report["counts"]}
+
+    def bench(self):
+        standard = self.work.history(self.rows)
+        found, base = [], []
+        for name, (is_same, make) in FORMS.items():
+            if self.only and self.only not in name:
+                continue
+            history, pairs = self.made(standard, name, make), []
+            for _ in range(self.repeat):
+                one, other = self.run(standard), self.run(history)
+                pairs.append((one, other))
+                keys = ("read", "out_of_scope", "exempt", "valid", "defect") if is_same else ("read",)
+                differ = [key for key in keys if one["counts"][key] != other["counts"][key]]
+                if differ:
+                    sys.exit(f"{name}: {', '.join(differ)} differ from the standard's: {other['counts']} beside {one['counts']}")
+            base += [one for one, _ in pairs]
+            found.append((name, history, pairs))
+            print(f"  {name}: {self.line(name, history, pairs)}", file=sys.stderr, flush=True)
+            shutil.rmtree(self.work.path("out"), ignore_errors=True)
+        return self.table(standard, base, found)
+
+    def line(self, name, history, pairs):
+        ratio = statistics.median(other["cpu_s"] / one["cpu_s"] for one, other in pairs)
+        others = [other for _, other in pairs]
+        size = sum(os.path.getsize(path) for path in glob.glob(history["files"])) / 1e6
+        return self.cells(name, size, others) + f" {ratio:.2f} |"
+
+    def cells(self, name, size, runs):
+        least = lambda key: min(run[key] for run in runs)
+        cpu = least("cpu_s")
+        return (f"| {name} | {size:,.0f} | {least('wall_s'):.1f} | {cpu:.1f} | {cpu / self.rows * 1e9:,.0f} | "
+                f"{max(run['peak_bytes'] for run in runs) / 1e6:,.0f} |")
+
+    def table(self, standard, base, found):
+        lines = ["| input | MB | wall s | CPU s | CPU, ns a row | peak MB | CPU, times the standard |", "|---|---|---|---|---|---|---|",
+                 self.cells("standard", standard["bytes"] / 1e6, base) + " 1.00 |"]
+        return "\n".join(lines + [self.line(*form) for form in found])
+
+
+def page(bench, table):
+    facts = machine.facts()
+    about = facts["machine"]
+    return f"""# Benchmarks: inputs as they come
+
+Written by `make bench-inputs` with `KEEP=1`, {facts['date']}: {bench.rows:,} rows into `vtr_weekly`, {bench.repeat} pairs of standard and
+form, interleaved. Times are the least of these, ratios their median. Standard is Parquet as `vtr gen` writes it.
+{about['cpu']}, {about['cores']} cores, {about['memory_bytes'] / 2**30:.0f} GiB, {about['system']}.
+
+{table}
+"""
+
+
+if __name__ == "__main__":
+    bench = Inputs(os.environ)
+    table = bench.bench()
+    print(table)
+    if bench.keep:
+        with open(DOCS, "w", encoding="utf-8") as file:
+            file.write(page(bench, table))
