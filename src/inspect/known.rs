@@ -25,6 +25,7 @@ use Column::{
 const SHIP_PROMISE: &str = "some reports mean the promise to ship: make sure that it is the delivery that was promised";
 const ESTIMATE: &str = "an estimate: make sure that it is the date promised to the buyer";
 const PICKED_UP: &str = "the day on which the carrier fetched it";
+const PROCESSED: &str = "make sure that it is when the parcel left, not when its order was worked on";
 const SLOT: &str = "only filled where the buyer chose a delivery slot";
 
 const PLANNED_DELIVERY: &str =
@@ -62,6 +63,9 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("tracking-id", Meaning::Is(TrackingNumber, None)),
     ("shippertrackingnumber", Meaning::Is(TrackingNumber, None)),
     ("tracking-no", Meaning::Is(TrackingNumber, None)),
+    ("trackingid", Meaning::Is(TrackingNumber, None)),
+    ("trackingcode", Meaning::Is(TrackingNumber, None)),
+    ("tracking-codes", Meaning::Is(TrackingNumber, None)),
     ("ship-method", Meaning::Is(ShipService, None)),
     ("shippingmethod", Meaning::Is(ShipService, None)),
     ("carrier-service", Meaning::Is(ShipService, None)),
@@ -93,6 +97,8 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("bestell-nr", Meaning::Is(OrderId, None)),
     ("bestell-id", Meaning::Is(OrderId, None)),
     ("bestellnr", Meaning::Is(OrderId, None)),
+    ("externe-auftragsnummer", Meaning::Is(OrderId, None)),
+    ("externe-bestellnummer", Meaning::Is(OrderId, None)),
     ("auftragsnummer", Meaning::Is(OrderId, None)),
     ("auftrags-nr", Meaning::Is(OrderId, None)),
     ("verkäufer-id", Meaning::Is(SellerId, None)),
@@ -100,6 +106,8 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("verkäufer", Meaning::Is(SellerId, None)),
     ("marktplatz", Meaning::Is(Marketplace, None)),
     ("verkaufskanal", Meaning::Is(Marketplace, None)),
+    ("plattform", Meaning::Is(Marketplace, None)),
+    ("platform", Meaning::Is(Marketplace, None)),
     ("paketnummer-der-bestellung", Meaning::Is(PackageId, None)),
     ("versanddienstleister", Meaning::Is(Carrier, None)),
     ("paketdienst", Meaning::Is(Carrier, None)),
@@ -237,6 +245,8 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("shipping-carrier", Meaning::Is(Carrier, None)),
     ("shipping-provider", Meaning::Is(Carrier, None)),
     ("shipping-company", Meaning::Is(Carrier, None)),
+    ("tracking-provider", Meaning::Is(Carrier, None)),
+    ("tracking-company", Meaning::Is(Carrier, None)),
     ("carrier-used", Meaning::Is(Carrier, None)),
     ("transporteur", Meaning::Is(Carrier, None)),
     ("corriere", Meaning::Is(Carrier, None)),
@@ -269,6 +279,8 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("追跡番号", Meaning::Is(TrackingNumber, None)),
     ("送り状番号", Meaning::Is(TrackingNumber, None)),
     ("shipping-service", Meaning::Is(ShipService, None)),
+    ("postal-service", Meaning::Is(ShipService, None)),
+    ("postal-service-name", Meaning::Is(ShipService, None)),
     ("service", Meaning::Is(ShipService, None)),
     ("service-name", Meaning::Is(ShipService, None)),
     ("shipping-method", Meaning::Is(ShipService, None)),
@@ -282,6 +294,7 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("shipped-on", Meaning::Is(ShippedAt, None)),
     ("shipping-date", Meaning::Is(ShippedAt, None)),
     ("dispatch-date", Meaning::Is(ShippedAt, None)),
+    ("processed-date", Meaning::Is(ShippedAt, Some(PROCESSED))),
     ("despatch-date", Meaning::Is(ShippedAt, None)),
     ("dispatched-at", Meaning::Is(ShippedAt, None)),
     ("fulfilled-at", Meaning::Is(ShippedAt, None)),
@@ -356,11 +369,15 @@ const KNOWN: &[(&str, Meaning)] = &[
     ("order-total", Meaning::Is(PackageValue, Some(TOTAL))),
     ("total", Meaning::Is(PackageValue, Some(TOTAL))),
     ("total-amount", Meaning::Is(PackageValue, Some(TOTAL))),
+    ("value", Meaning::Is(PackageValue, Some(TOTAL))),
+    ("parcel-value", Meaning::Is(PackageValue, Some(TOTAL))),
+    ("bruttowert", Meaning::Is(PackageValue, Some(TOTAL))),
     ("gesamtbetrag", Meaning::Is(PackageValue, Some(TOTAL))),
     ("montant-total", Meaning::Is(PackageValue, Some(TOTAL))),
     ("totale-ordine", Meaning::Is(PackageValue, Some(TOTAL))),
     ("importe-total", Meaning::Is(PackageValue, Some(TOTAL))),
     ("currency-code", Meaning::Is(Currency, None)),
+    ("order-currency", Meaning::Is(Currency, None)),
     ("devise", Meaning::Is(Currency, None)),
     ("valuta", Meaning::Is(Currency, None)),
     ("moneda", Meaning::Is(Currency, None)),

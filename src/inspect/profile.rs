@@ -38,6 +38,10 @@ const TIME_FORMATS: &[&str] = &[
     "%m/%d/%Y %H:%M:%S",
     "%m/%d/%Y %H:%M",
     "%m/%d/%Y",
+    "%d-%m-%Y %H:%M:%S",
+    "%d-%m-%Y %H:%M",
+    "%m-%d-%Y %H:%M:%S",
+    "%m-%d-%Y %H:%M",
     "%d-%m-%Y",
     "%m-%d-%Y",
     "%Y/%m/%d %H:%M:%S",
@@ -59,6 +63,7 @@ const TIME_FORMATS: &[&str] = &[
     "%y/%m/%d",
     "%y-%m-%d",
     "%Y年%m月%d日",
+    "%s",
 ];
 
 static READERS: LazyLock<Vec<TimeFormat>> = LazyLock::new(|| {
