@@ -211,3 +211,31 @@ fn a_scan_column_that_copies_another_time_is_gated_and_said() {
     let keys = format!("{INPUT}[input.columns]\ntracking_added_at = \"shipped_at\"\n");
     assert!(fails(4, &["run", &job(folder.path(), &copied, &keys)]).contains("max_copied_times"));
 }
+
+#[test]
+fn exports_of_shops_and_shipping_software_are_mapped_with_their_ways_of_writing_times() {
+    let folder = tempfile::tempdir().unwrap();
+    let proposed = |file: &str, text: &str| {
+        fs::write(folder.path().join(file), text).unwrap();
+        ok(&["inspect", &folder.path().join(file).display().to_string()])
+    };
+    let of = |told: &str, lines: &[&str]| lines.iter().for_each(|line| assert!(told.contains(line), "{line}: {told}"));
+    let parcels = "Parcel ID;Order Number;Carrier;Tracking Number;Country;Value;Currency;Shipped At;Delivered At\n\
+                   1;305-1-2;DHL;JJD000390007840123456;DE;19,90;EUR;23-02-2025 10:20:30;25-02-2025 09:00:00\n";
+    let told = proposed("parcels.csv", parcels);
+    of(
+        &told,
+        &["timestamps = [\"%d-%m-%Y %H:%M:%S\"]", "package_value = \"Value\"", "delivery_scan_at = \"Delivered At\""],
+    );
+    let shop = "order_number,shipping_country,order_currency,tracking_provider,tracking_number,date_shipped\n\
+                1,DE,EUR,DHL,JJD000390007840123456,1740306030\n";
+    let told = proposed("shop.csv", shop);
+    of(&told, &["timestamps = [\"%s\"]", "carrier = \"tracking_provider\"", "currency = \"order_currency\""]);
+    let orders = "Auftragsnummer;Externe Auftragsnummer;TrackingID;Versanddatum;Plattform\n\
+                  A1;305-1-2;JJD000390007840123456;23.02.2025;Amazon.de\n";
+    let told = proposed("orders.csv", orders);
+    of(
+        &told,
+        &["order_id = \"Externe Auftragsnummer\"", "tracking_number = \"TrackingID\"", "marketplace = \"Plattform\""],
+    );
+}
