@@ -519,9 +519,14 @@ impl<'a> Counter<'a> {
     /// Looks whether the scans of a row are copies of another of its times.
     #[inline]
     fn look_for_copies(&mut self, facts: &Facts, records: &Records, at: usize) {
-        let others = [facts.shipped, facts.promised, facts.tracking_added];
-        let is_copy = |scan: Moment| others.into_iter().flatten().any(|other| is_same_second(scan, other));
-        for (column, scan) in [(Column::FirstScanAt, facts.first_scan), (Column::DeliveryScanAt, facts.delivery_scan)] {
+        let (shipped, promised, added) = (facts.shipped, facts.promised, facts.tracking_added);
+        // A number that is added at the moment of the delivery is late, and no copy.
+        let scans = [
+            (Column::FirstScanAt, facts.first_scan, [shipped, promised, added]),
+            (Column::DeliveryScanAt, facts.delivery_scan, [shipped, promised, None]),
+        ];
+        for (column, scan, others) in scans {
+            let is_copy = |scan: Moment| others.into_iter().flatten().any(|other| is_same_second(scan, other));
             if scan.is_some_and(is_copy) && asks_for_number(facts) {
                 self.out.asides.note(Aside::CopiedTime, column, records.number(at));
             }
