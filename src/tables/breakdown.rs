@@ -20,7 +20,7 @@ use vtr_kernel::mend::{FixableBy, OUTCOMES};
 use vtr_kernel::reason::{COUNT, Class};
 use vtr_kernel::windows;
 
-/// The table, as one piece, if the run can speak of all of it.
+/// Makes the table as one piece, if the run counted all days of its windows.
 pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     if !input.plan.counts_health_span() {
         return Vec::new();
@@ -28,13 +28,13 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     vec![Task::of(Table::HealthBreakdown, None, move || Ok(Box::new(Breakdown::of(input)?) as Batches))]
 }
 
-/// Eligible packages of a carrier.
+/// Eligible packages of one carrier.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     valid: i64,
     pending: i64,
     reasons: [i64; COUNT],
-    /// In the order of [`FixableBy::ALL`].
+    /// Packages by who can fix them, in the order of [`FixableBy::ALL`].
     menders: [i64; FixableBy::ALL.len()],
 }
 
@@ -56,14 +56,14 @@ impl Sums {
     }
 }
 
-/// A carrier of a cell, to be written.
+/// A row to be written: one carrier of one cell.
 struct Row {
     cell: u64,
     carrier: u32,
     sums: Sums,
 }
 
-/// One count of a carrier of a cell: most rows are made of one or two, which take a tenth of the row.
+/// One count of a carrier of a cell. Most rows are made of one or two, and a part takes a tenth of a row's memory.
 struct Part {
     cell: u64,
     carrier: u32,
@@ -73,18 +73,18 @@ struct Part {
     packages: i64,
 }
 
-/// The table, to be read batch by batch.
+/// The table, read batch by batch.
 struct Breakdown<'a> {
     input: &'a TablesInput<'a>,
     space: Arc<Space>,
     rules: Rules<'a>,
     merge: Merge<'a>,
-    /// For each piece of what is merged who can mend its packages: 0 nobody needs to, else the place in
-    /// [`FixableBy::ALL`] plus one.
+    /// Who can fix the packages of each merged source: 0 if nobody needs to, else the position in [`FixableBy::ALL`]
+    /// plus one.
     menders: Vec<Day>,
-    /// By code, ascending.
+    /// The names of the carriers by code, ascending.
     carriers: StringArray,
-    /// Whole accounts, by cell and carrier.
+    /// The counts of whole accounts, by cell and carrier.
     parts: VecDeque<Part>,
 }
 
@@ -104,7 +104,7 @@ impl<'a> Breakdown<'a> {
         })
     }
 
-    /// Reads the next account: the carriers of its categories, and among them those of its total.
+    /// Reads the next account: the carriers of each category, and with them those of the account's total.
     fn next_account(&mut self) -> Result<()> {
         let Some(first) = self.merge.peek() else { return Ok(()) };
         let total = self.space.total_of(first);
@@ -115,7 +115,7 @@ impl<'a> Breakdown<'a> {
                 let (carrier, outcome, packages) = (count.carrier(), count.outcome() as u8, count.count);
                 let mender = menders[count.source] as u8;
                 *whole.entry((carrier, outcome, mender)).or_default() += packages;
-                // What is called like the total could not be told from it, and is in it.
+                // A category with the total's name cannot be told apart from the total, which includes it.
                 if cell != total {
                     details.push(Part { cell, carrier, outcome, mender, packages });
                 }

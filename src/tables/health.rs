@@ -1,8 +1,8 @@
-//! `account_health`: where each seller stands in the last window whose figures are final.
+//! `account_health`: how each seller does in the last window whose figures are final.
 //!
-//! The window is set by the calendar, whether or not data reach it. It is made only where the run
-//! counted all the days it speaks of; a ranged run that did not leaves the published one alone. It is
-//! added up in chunks of some accounts, and fails only if reading the counts does.
+//! The calendar sets the window, whether or not data reach it. The table is made only if the run counted all days of
+//! its windows; a ranged run that did not leaves the published table as it is. Accounts are added up in chunks, and
+//! the table fails only if the counts cannot be read.
 
 use super::merge::Merge;
 use super::rates::{self, Rules, Targets};
@@ -22,10 +22,10 @@ pub use vtr_kernel::standing::Status;
 use vtr_kernel::tally::{Rate, Tally};
 use vtr_kernel::windows::{self, zone, zones};
 
-/// Rows after which a chunk of accounts ends.
+/// A chunk of accounts ends after this many rows.
 const ROWS_OF_A_CHUNK: usize = 16_384;
 
-/// `account_health`, as one piece, if the run can speak of all of it.
+/// Makes `account_health` as one piece, if the run counted all days of its windows.
 pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     if !input.plan.counts_health_span() {
         return Vec::new();
@@ -33,7 +33,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     vec![Task::of(Table::AccountHealth, None, move || Ok(Box::new(Health::of(input)?) as Batches))]
 }
 
-/// Packages of a cell, by the windows that they lie in.
+/// Packages of a cell, by window.
 #[derive(Clone, Copy, Default)]
 struct Sums {
     judged: i64,
@@ -46,7 +46,7 @@ struct Sums {
 }
 
 impl Sums {
-    /// Adds packages of one outcome, which lie in these zones.
+    /// Adds packages of one outcome to the windows that these zones belong to.
     fn add(&mut self, zones: u8, outcome: Outcome, count: i64) {
         let (class, packages) = (outcome.class(), unsigned(count));
         if zones & zone::ROWS != 0 {
@@ -69,16 +69,16 @@ impl Sums {
     }
 }
 
-/// The table, to be read batch by batch.
+/// The table, read batch by batch.
 struct Health<'a> {
     input: &'a TablesInput<'a>,
     space: Arc<Space>,
     rules: Rules<'a>,
-    /// Of each marketplace's window.
+    /// The targets of each marketplace's window.
     targets: Targets,
-    /// Of each marketplace's outlook.
+    /// The targets of each marketplace's outlook.
     targets_outlook: Targets,
-    /// By piece of time and marketplace: the zones that the piece lies in; none outside any marketplace.
+    /// The zones that contain each piece of time, by marketplace; rows without a marketplace have none.
     zones: Vec<Vec<u8>>,
     merge: Merge<'a>,
     breakdown: Merge<'a>,
@@ -90,16 +90,16 @@ struct Health<'a> {
 #[derive(Clone, Copy)]
 struct Cause {
     reason: Reason,
-    /// Its code.
+    /// The carrier's code.
     carrier: u32,
     packages: i64,
 }
 
-/// Counts of defects by the code of the reason and, within it, of the carrier: in the order of ties.
+/// Counts of defects by the codes of reason and carrier; the key order is the tie-break.
 type Causes = BTreeMap<(u8, u32), i64>;
 
 fn largest(causes: &Causes) -> Option<Cause> {
-    // Codes ascend with rungs and ids, so of equal counts the first one seen is the one to name.
+    // Codes ascend with rungs and ids, so the first of equal counts wins the tie.
     let best = causes.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
     best.filter(|(_, packages)| **packages > 0).map(|((reason, carrier), packages)| Cause {
         reason: Reason::from_code(*reason).expect("causes hold codes of reasons"),
@@ -112,14 +112,14 @@ fn largest(causes: &Causes) -> Option<Cause> {
 struct Row {
     cell: u64,
     sums: Sums,
-    /// The largest group of defects of one reason and carrier in its window.
+    /// The largest group of defects in the window that share reason and carrier.
     cause: Option<Cause>,
 }
 
-/// Some accounts.
+/// Rows of some accounts.
 #[derive(Default)]
 struct Chunk {
-    /// By cell, ascending, totals included.
+    /// The rows by cell, ascending, totals included.
     rows: Vec<Row>,
     written: usize,
 }
@@ -150,7 +150,7 @@ impl<'a> Health<'a> {
         })
     }
 
-    /// Adds up the next accounts: their categories, and among them their totals.
+    /// Adds up the next accounts: the categories of each, and with them its total.
     fn next_chunk(&mut self) -> Result<()> {
         let (mut rows, mut account) = (Vec::new(), None);
         while let Some(first) = self.merge.peek().filter(|_| rows.len() < ROWS_OF_A_CHUNK) {
@@ -174,7 +174,7 @@ impl<'a> Health<'a> {
                 whole.add(zones, outcome, count.count);
                 sums.add(zones, outcome, count.count);
             })?;
-            // What is called like the total could not be told from it, and is in it.
+            // A category with the total's name cannot be told apart from the total, which includes it.
             if cell != total {
                 rows.push(Row { cell, sums, cause: None });
             }
@@ -215,7 +215,7 @@ impl<'a> Health<'a> {
         Ok(())
     }
 
-    /// The next rows of the chunk, none if all are written.
+    /// Returns the next rows of the chunk; the range is empty once all are written.
     fn rows(&mut self) -> std::ops::Range<usize> {
         let Chunk { rows, written } = &mut self.chunk;
         let next = *written..rows.len().min(*written + self.space.rows_of_a_batch());
@@ -272,7 +272,7 @@ impl<'a> Health<'a> {
         self.input.batch(Table::AccountHealth, columns)
     }
 
-    /// What a row's outlook comes to if no pending package is scanned, and if every one is.
+    /// Returns a row's outlook in two cases: no pending package is scanned, and every one is.
     fn outlook(&self, row: &Row) -> (Rate, Rate) {
         let (market, programme) = (self.space.code(row.cell, MARKETPLACE), self.space.code(row.cell, PROGRAMME));
         let (target, low) = (self.targets_outlook.of(market, programme), row.sums.outlook);

@@ -1,8 +1,8 @@
-//! Sorted counts of several pieces of time, brought together cell by cell.
+//! Merges the sorted counts of several pieces of time, cell by cell.
 //!
-//! Each piece is read batch by batch, so that no more than a batch of each is held, however many cells
-//! a week has. Cells come in ascending order and each comes once; what is added up, and what is not,
-//! is the table's business. It fails if reading the counts does; counts out of order panic.
+//! Each piece is read batch by batch, so that memory holds one batch of each, however many cells a week has. Cells
+//! come in ascending order, each once; the table decides what is added up. It fails if the counts cannot be read;
+//! counts out of order panic.
 
 use super::space::{Space, dictionary};
 use crate::error::Result;
@@ -16,18 +16,18 @@ use std::sync::Arc;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::mend::Outcome;
 
-/// Counts of a marginal, merged.
+/// Merged counts of a marginal.
 pub struct Merge<'a> {
     sources: Vec<Source<'a>>,
-    /// The next cell of each source that has one, the smallest on top.
+    /// The next cell of each source that is not yet exhausted, the smallest on top.
     next: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
-/// One count: which piece of time it is of, by its place among those merged, and the outcome's code; where a
-/// marginal has a carrier beside the keys of its cells, that one's code stands above it (see [`Count::carrier`]).
+/// One count: the index of its piece of time among those merged, and the outcome's code. If a marginal has a carrier
+/// beside the keys of its cells, the high bits of the code hold the carrier's code (see [`Count::carrier`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// The place of the piece of time.
+    /// The index of the piece of time.
     pub source: usize,
     /// The code of the outcome, and of the carrier.
     pub code: u32,
@@ -63,12 +63,12 @@ impl<'a> Merge<'a> {
         Ok(Merge { sources, next })
     }
 
-    /// The cell that comes next.
+    /// The next cell.
     pub fn peek(&self) -> Option<u64> {
         self.next.peek().map(|Reverse((cell, _))| *cell)
     }
 
-    /// Takes the next cell, handing on its counts in the order of the pieces.
+    /// Takes the next cell and hands on its counts in the order of the pieces.
     pub fn next(&mut self, mut each: impl FnMut(Count)) -> Result<Option<u64>> {
         let Some(cell) = self.peek() else { return Ok(None) };
         while let Some(top) = self.next.peek_mut() {
@@ -89,14 +89,14 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// One piece of time, read as far as `rows`.
+/// One piece of time, read up to `rows`.
 struct Source<'a> {
     space: Arc<Space>,
     batches: Batches<'a>,
     rows: Rows,
 }
 
-/// A batch, unpacked, and how far it is used up.
+/// An unpacked batch, and how many of its rows are used up.
 #[derive(Default)]
 struct Rows {
     cells: Vec<u64>,
@@ -122,7 +122,7 @@ impl Rows {
 }
 
 impl Source<'_> {
-    /// The cell of the next row, read if need be.
+    /// The cell of the next row; reads the next batch if necessary.
     fn cell(&mut self) -> Result<Option<u64>> {
         while self.rows.at == self.rows.cells.len() {
             let Some(batch) = self.batches.next() else { return Ok(None) };
@@ -131,7 +131,7 @@ impl Source<'_> {
         Ok(Some(self.rows.cells[self.rows.at]))
     }
 
-    /// Hands on the rows of a cell; the cell after it.
+    /// Hands on the rows of a cell; returns the cell after it.
     fn take(&mut self, cell: u64, mut each: impl FnMut(u32, i64)) -> Result<Option<u64>> {
         loop {
             let rows = &mut self.rows;
@@ -139,7 +139,7 @@ impl Source<'_> {
                 each(rows.codes[rows.at], rows.counts[rows.at]);
                 rows.at += 1;
             }
-            // A cell's rows may go on in the next batch.
+            // A cell's rows may continue in the next batch.
             match self.cell()? {
                 Some(next) if next == cell => {}
                 next => return Ok(next),

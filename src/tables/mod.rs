@@ -1,9 +1,9 @@
 //! What is published: counts and rows become tables, week by week.
 //!
-//! Each piece is a week of a table, or a whole one, sorted by its key and the same bytes on every run,
-//! whatever the number of threads; its rows are made from sorted counts as they are asked for, so that
-//! memory does not grow with weeks or sellers. Nothing here judges, reads or writes a file. It fails if
-//! reading the counts or the taker does; counts that contradict each other panic.
+//! A piece is one week of a table or a whole table, sorted by its key; its bytes are the same on every run, whatever
+//! the number of threads. Its rows are made from sorted counts on demand, so that memory does not grow with weeks or
+//! sellers. Nothing here judges, reads or writes a file. It fails if the counts cannot be read or the receiver fails;
+//! counts that contradict each other panic.
 
 mod breakdown;
 pub mod health;
@@ -41,48 +41,47 @@ const CARRIER_KEYS: [&str; 4] = ["seller_id", "marketplace", "programme", "carri
 /// The key columns of `Counted::category`.
 const CATEGORY_KEYS: [&str; 4] = ["seller_id", "marketplace", "programme", "product_category"];
 
-/// A week of a table, or all of one that is not partitioned.
+/// One week of a table, or the whole of a table that is not partitioned.
 pub struct Piece<'a> {
-    /// Which table.
+    /// The table.
     pub table: Table,
-    /// Monday; `None` for tables that are not partitioned.
+    /// The Monday of the week; `None` for tables that are not partitioned.
     pub week: Option<Day>,
-    /// The rows in the table's schema, sorted by its key over all batches, made as they are asked for.
-    /// There may be none.
+    /// The rows in the table's schema, sorted by its key over all batches and made on demand. There may be none.
     pub batches: Batches<'a>,
 }
 
 impl Piece<'_> {
-    /// Of rows that are there already.
+    /// Makes a piece of batches that exist already.
     pub fn of(table: Table, week: Option<Day>, batches: Vec<RecordBatch>) -> Piece<'static> {
         Piece { table, week, batches: Box::new(batches.into_iter().map(Ok)) }
     }
 }
 
-/// What became of the rows of one input file.
+/// Where the rows of one input file ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileRow {
     /// Its path, as shown.
     pub file: String,
     /// Its size.
     pub bytes: u64,
-    /// Data records seen.
+    /// Data records read.
     pub rows_read: u64,
-    /// Rows of row groups that were never read.
+    /// Rows of row groups that were skipped.
     pub rows_pruned: u64,
     /// Records that cannot be judged.
     pub rejected: u64,
-    /// Rows that are not yet there.
+    /// Rows dated after `as_of`.
     pub after_as_of: u64,
-    /// Rows of which a newer copy counts.
+    /// Rows that a newer copy supersedes.
     pub superseded: u64,
-    /// Rows outside the weeks asked for.
+    /// Rows outside the range of weeks.
     pub outside_range: u64,
     /// Verdicts, in the order of `Class::ALL`.
     pub classes: [u64; 4],
-    /// First day of the rows that were not rejected.
+    /// The first day of the rows that were not rejected.
     pub first_day: Option<Day>,
-    /// Last day of them.
+    /// The last day of the rows that were not rejected.
     pub last_day: Option<Day>,
     /// SHA-256 in hex.
     pub digest: String,
@@ -98,14 +97,14 @@ pub struct TablesInput<'a> {
     pub rejects: &'a [(u32, Reject)],
     /// The input files.
     pub files: &'a [FileRow],
-    /// Whether packages were judged whose day lies after all days that are counted.
+    /// Whether the run judged packages whose day is after all days that are counted.
     pub goes_on: bool,
-    /// What was judged by.
+    /// The evidence by which packages were judged.
     pub evidence: Evidence,
 }
 
 impl TablesInput<'_> {
-    /// Whether a week, by its Monday, is one that was asked for.
+    /// Whether a week, given by its Monday, is within the run's range.
     fn in_range(&self, week: Day) -> bool {
         self.plan.range.is_none_or(|range| (range.first..=range.last).contains(&week))
     }
@@ -135,12 +134,12 @@ fn count_column(counts: Vec<i64>) -> ArrayRef {
     Arc::new(Int64Array::from(counts))
 }
 
-/// A count as the kernel takes it; sums of judged packages are never negative.
+/// Converts a count for the kernel; sums of judged packages are never negative.
 fn unsigned(count: i64) -> u64 {
     u64::try_from(count).expect("a sum of counts is not negative")
 }
 
-/// A piece that can be made by itself.
+/// A piece that can be made independently of the others.
 struct Task<'a> {
     table: Table,
     week: Option<Day>,
@@ -153,15 +152,14 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Makes the tables that the plan asks for on the plan's threads and hands each piece to `each`, which
-/// several threads call at once; a piece's rows are made, and counted as progress, while `each` takes
-/// them.
+/// Makes the tables of the plan on the plan's threads and hands each piece to `each`, which several threads call at
+/// once. The rows of a piece are made, and counted as progress, while `each` consumes them.
 ///
-/// A run with a range gives no week outside it, but for `vtr_rolling`, whose windows end up to a
-/// window's length later; `account_health` comes only where the run counted all its days.
+/// A run with a range makes only weeks within it, except for `vtr_rolling`, whose windows end up to one window's
+/// length later. `account_health` is made only if the run counted all its days.
 ///
 /// # Errors
-/// The first thing that reading the counts or `each` say.
+/// The first error of reading the counts or of `each`.
 pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> Result<()> + Sync)) -> Result<()> {
     let tables = input.plan.output.tables.iter();
     let mut tasks: Vec<Task> = tables
@@ -182,11 +180,11 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
             Table::DimReason => star::reasons(input),
             Table::DimRule => star::rules(input),
             Table::DimWeek => star::weeks(input),
-            // Made of what is written here: `star::Seen`.
+            // Made from the rows that are written: see `star::Seen`.
             Table::DimSeller => Vec::new(),
         })
         .collect();
-    // What is one piece takes longest and begins first, so that no thread is left alone with it.
+    // Tables of one piece take longest, so they begin first; otherwise one thread would finish alone.
     tasks.sort_by_key(|task| task.week.is_some());
     let (tasks, stop) = (Mutex::new(tasks.into_iter()), AtomicBool::new(false));
     let work = || {
@@ -195,7 +193,7 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
             let Some(task) = task.filter(|_| !stop.load(Ordering::SeqCst)) else { return Ok(()) };
             let made = make(task, input.plan.budget(), &stop, progress, each);
             if made.is_err() {
-                // What the others stop with is never the reason.
+                // The error with which the other threads stop is never the reason.
                 return if stop.swap(true, Ordering::SeqCst) { Ok(()) } else { made };
             }
         }

@@ -1,7 +1,7 @@
-//! Tallies of many rows to the rate columns that tables share.
+//! Turns the tallies of many rows into the rate columns that tables share.
 //!
-//! Targets are looked up for the last day of a week or window and handed to the kernel's tally,
-//! which alone divides and compares. Nothing in it fails.
+//! Targets are looked up for the last day of a week or window and passed to the kernel's tally; only the tally divides
+//! and compares. Nothing in it fails.
 
 use super::space::{MARKETPLACE, NONE, PROGRAMME, Space};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
@@ -18,7 +18,7 @@ pub struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    /// What the book knows about the keys.
+    /// Looks up in the book what the keys need.
     pub fn of(book: &'a Book, space: &Space) -> Rules<'a> {
         let market = |name: &str| {
             let market = book.markets().find(|(_, market)| market.name == name).map(|(_, market)| market);
@@ -34,12 +34,12 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// The marketplace of a code; `None` outside any.
+    /// The marketplace of a code; `None` for rows without one.
     pub fn market(&self, code: u32) -> Option<&'a Market> {
         self.markets[code as usize]
     }
 
-    /// How many marketplaces there are.
+    /// The number of marketplaces.
     pub fn markets(&self) -> usize {
         self.markets.len()
     }
@@ -49,7 +49,7 @@ impl<'a> Rules<'a> {
         self.targets_on(|_| day)
     }
 
-    /// The targets of the versions in force on a day of each marketplace's own.
+    /// The targets of the versions in force on a day that may differ by marketplace.
     pub fn targets_on(&self, day: impl Fn(&Market) -> Day) -> Targets {
         let version = |market: &Option<&'a Market>| {
             let market = (*market)?;
@@ -67,7 +67,7 @@ impl<'a> Rules<'a> {
         }
     }
 
-    /// Whether figures up to a day can still move; outside any marketplace nothing comes late.
+    /// Whether figures up to a day can still change; without a marketplace nothing arrives late.
     pub fn provisional(&self, market: u32, last_day: Day, as_of: Day) -> bool {
         calendar::provisional(last_day, self.market(market).map_or(0, |market| market.latency_days), as_of)
     }
@@ -80,7 +80,7 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// The target by codes; `None` where no version is in force.
+    /// The target by codes; `None` if no version is in force.
     pub fn of(&self, market: u32, programme: u32) -> Option<Target> {
         self.targets[market as usize * self.programmes + programme as usize]
     }
@@ -90,7 +90,7 @@ fn shares(rates: &[Rate], of: impl Fn(&Rate) -> Option<f64>) -> ArrayRef {
     Arc::new(Float64Array::from_iter(rates.iter().map(of)))
 }
 
-/// `vtr`, `vtr_low`, `vtr_high`, `target`, `target_kind`.
+/// The columns `vtr`, `vtr_low`, `vtr_high`, `target`, `target_kind`.
 pub fn vtr_and_target(rates: &[Rate]) -> [ArrayRef; 5] {
     let (low, high): (Vec<Option<f64>>, Vec<Option<f64>>) =
         rates.iter().map(|rate| rate.tally.wilson()).map(Option::unzip).unzip();
@@ -103,17 +103,17 @@ pub fn vtr_and_target(rates: &[Rate]) -> [ArrayRef; 5] {
     ]
 }
 
-/// `meets_target`.
+/// The column `meets_target`.
 pub fn meets_target(rates: &[Rate]) -> ArrayRef {
     Arc::new(BooleanArray::from_iter(rates.iter().map(Rate::meets)))
 }
 
-/// `defect_budget`.
+/// The column `defect_budget`.
 pub fn defect_budget(rates: &[Rate]) -> ArrayRef {
     Arc::new(Int64Array::from_iter(rates.iter().map(|rate| rate.tally.defect_budget(rate.target?))))
 }
 
-/// `valid_needed`.
+/// The column `valid_needed`.
 pub fn valid_needed(rates: &[Rate]) -> ArrayRef {
     Arc::new(Int64Array::from_iter(rates.iter().map(|rate| rate.tally.valid_needed(rate.target?))))
 }

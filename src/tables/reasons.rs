@@ -1,7 +1,7 @@
-//! `vtr_weekly_reasons`: which rule decided over how many packages of a week, and under which circumstances.
+//! `vtr_weekly_reasons`: the number of packages of a week that each rule decided, and under which circumstances.
 //!
-//! The counts of a week arrive sorted by the table's key; all that is left is to add up what differs in
-//! pending and doubt alone. It holds no more than a batch of rows, and fails only if reading the counts does.
+//! The counts of a week arrive sorted by the table's key; only counts that differ in pending and doubt alone are left
+//! to add up. Memory holds no more than a batch of rows, and it fails only if the counts cannot be read.
 
 use super::space::{dictionary, rows_of_a_batch};
 use super::{TablesInput, Task, count_column, day_column};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use vtr_columnar::marginals::CIRCUMSTANCES;
 use vtr_kernel::calendar::Day;
 
-/// The table, week by week.
+/// Makes the table, week by week.
 pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let reasons = &input.counted.reasons;
     let task = |week: Day| {
@@ -29,21 +29,21 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     reasons.days().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
 }
 
-/// Codes of a key.
+/// The codes of a key.
 type Key = [u32; CIRCUMSTANCES.len()];
 
-/// Packages, and those of them that are pending or in doubt.
+/// Numbers of packages, of pending ones and of those in doubt.
 type Sums = [i64; 3];
 
-/// One week, to be read batch by batch.
+/// One week, read batch by batch.
 struct Week<'a> {
     input: &'a TablesInput<'a>,
     week: Day,
     counts: Batches<'a>,
-    /// Keys that are added up; the last one may go on in the next batch.
+    /// Keys that are added up; the rows of the last one may continue in the next batch.
     rows: VecDeque<(Key, Sums)>,
     texts: [StringArray; CIRCUMSTANCES.len()],
-    /// Rows of a batch.
+    /// Rows of a written batch.
     most: usize,
 }
 
@@ -101,7 +101,7 @@ impl Iterator for Week<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
-        // One more than is written: whether the last one goes on is not known yet.
+        // One key more than is written, because rows of the last one may still follow.
         while self.rows.len() <= self.most {
             match self.counts.next() {
                 None => break,

@@ -1,9 +1,8 @@
 //! `vtr_rolling`: the rate over the policy's trailing window, the figure that a marketplace judges.
 //!
-//! Each week of window ends is made by itself from the pieces of time that its windows reach into,
-//! cell by cell; besides a batch of each piece it holds the categories of one account, whose total
-//! stands among them. It publishes whole weeks of window ends and never reads beyond what was counted.
-//! It fails only if reading the counts does.
+//! Each week of window ends is made independently from the pieces of time in its windows, cell by cell. Memory holds
+//! one batch of each piece and the categories of one account with their total. Whole weeks of window ends are
+//! published, and nothing is read beyond the counted days. It fails only if the counts cannot be read.
 
 use super::merge::Merge;
 use super::rates::{self, Rules, Targets};
@@ -23,8 +22,8 @@ use vtr_kernel::reason::Class;
 use vtr_kernel::tally::{Rate, Tally};
 use vtr_kernel::windows;
 
-/// First and last day on which windows that overlap a range can end: whole weeks of ends where
-/// every day is one, so that a week's file is complete.
+/// The first and last day on which windows that overlap a range can end. If windows end on every day, these are whole
+/// weeks of ends, so that a week's file is complete.
 pub fn ends_of_range(plan: &Plan, range: WeekRange) -> (Day, Day) {
     let longest = windows::lengths(&plan.book).last().copied().unwrap_or(1);
     let last = range.last + 6 + longest - 1;
@@ -44,7 +43,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     if let Some(range) = plan.range {
         let (first_of_range, last_of_range) = ends_of_range(plan, range);
         first_end = first_end.max(first_of_range);
-        // Days beyond the windows are not counted, but that there are some tells how far the data reach.
+        // Days beyond the windows are not counted, but if there are any, the data reach that far.
         last_end = if input.goes_on { last_of_range } else { last_end.min(last_of_range) };
     }
     let space = Arc::new(Space::of(&input.counted.category, &CATEGORY_KEYS).with_total());
@@ -92,24 +91,24 @@ impl Window {
     }
 }
 
-/// One window of one cell, to be written.
+/// A row to be written: one window of one cell.
 struct Row {
     cell: u64,
-    /// The place of its last day.
+    /// The index of the window's last day.
     end: usize,
     window: Window,
 }
 
-/// One week of window ends, to be read batch by batch.
+/// One week of window ends, read batch by batch.
 struct Week<'a> {
     input: &'a TablesInput<'a>,
     space: Arc<Space>,
     rules: Arc<Rules<'a>>,
     ends: Vec<Day>,
-    /// By window end.
+    /// The targets by window end.
     targets: Vec<Targets>,
-    /// By piece of time and marketplace: the places of the window ends whose windows hold the piece.
-    /// Nothing outside any marketplace has windows.
+    /// By piece of time and marketplace: the indices of the window ends whose windows contain the piece. Rows without
+    /// a marketplace have no windows.
     holds: Vec<Vec<Range<usize>>>,
     merge: Merge<'a>,
     rows: VecDeque<Row>,
@@ -126,7 +125,7 @@ impl<'a> Week<'a> {
         let lengths: Vec<i32> = (0..rules.markets())
             .map(|code| rules.market(code as u32).map_or(0, |market| market.window_days.max(1)))
             .collect();
-        // Borders of windows are borders of pieces, so a piece lies in a window if its first day does.
+        // Windows begin and end at borders of pieces, so a window contains a piece if it contains its first day.
         let holds = |day: Day| -> Vec<Range<usize>> {
             let ends =
                 |length: &i32| ends.partition_point(|end| *end < day)..ends.partition_point(|end| *end < day + length);
@@ -144,7 +143,7 @@ impl<'a> Week<'a> {
         Ok(Week { input, space, rules, ends, targets, holds, merge, rows: VecDeque::new() })
     }
 
-    /// Adds up the next account: its categories, and among them its total.
+    /// Adds up the next account: its categories, and with them its total.
     fn next_account(&mut self) -> Result<()> {
         let Some(first) = self.merge.peek() else { return Ok(()) };
         let (total, market) = (self.space.total_of(first), self.space.code(first, MARKETPLACE) as usize);
@@ -162,7 +161,7 @@ impl<'a> Week<'a> {
             let Some(cell) = cell else { break };
             for (end, (window, whole)) in windows.into_iter().zip(&mut whole).enumerate() {
                 whole.plus(&window);
-                // What is called like the total could not be told from it, and is in it.
+                // A category with the total's name cannot be told apart from the total, which includes it.
                 if window.judged > 0 && cell != total {
                     details.push(Row { cell, end, window });
                 }

@@ -1,8 +1,7 @@
 //! The tables that hold rows and no rates: `defects`, `judged`, `carrier_names`, `rejects`, `input_files`.
 //!
-//! They go straight from the fold's Arrow batches to the published ones: sorted, and with what the
-//! book and the table of reasons say beside each row. They judge nothing and do not fail; batches
-//! that break the fold's promise panic.
+//! They turn the fold's Arrow batches into the published ones: sorted, with columns of the book and of the table of
+//! reasons added to each row. They judge nothing and do not fail; batches that break the fold's invariants panic.
 
 use super::space::{NONE, dictionary};
 use super::{FileRow, TablesInput, Task, day_column, text_column};
@@ -20,21 +19,21 @@ use vtr_kernel::mend::{FixableBy, suggested_fix};
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::{Book, Reason};
 
-/// Rows of a batch: few, since texts as sources write them can be long.
+/// Rows of a batch: few, because texts from sources can be long.
 const ROWS_OF_A_BATCH: usize = 8_192;
-/// Bytes of a batch of names, if each were the longest.
+/// The most bytes of a batch of names, computed as if each were the longest.
 const BYTES_OF_A_BATCH: usize = 4 << 20;
 
 fn counts(counts: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX))))
 }
 
-/// `defects`, week by week.
+/// Makes `defects`, week by week.
 pub fn defects<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     listed(input, Table::Defects, &input.counted.defects)
 }
 
-/// `judged`, week by week.
+/// Makes `judged`, week by week.
 pub fn judged<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     listed(input, Table::Judged, &input.counted.judged)
 }
@@ -49,7 +48,7 @@ fn listed<'a>(input: &'a TablesInput<'a>, table: Table, rows: &'a Defects) -> Ve
     rows.weeks().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
 }
 
-/// Listed rows as the fold hands them on, with what the book and the table of reasons say beside each.
+/// A batch of listed rows from the fold, with columns of the book and of the table of reasons added.
 fn listed_batch(input: &TablesInput, table: Table, week: Day, batch: &RecordBatch) -> RecordBatch {
     let rows = batch.num_rows();
     let reasons = batch["reason"].as_primitive::<UInt8Type>().values();
@@ -63,7 +62,7 @@ fn listed_batch(input: &TablesInput, table: Table, week: Day, batch: &RecordBatc
             "meaning" => said(|reason| reason.entry().meaning),
             "suggested_fix" => fixes(&input.plan.book, batch, &reason),
             "evidence" => input.evidence_column(rows),
-            // Null and empty are the same there.
+            // In these columns null and empty mean the same.
             "package_id" | "carrier_typed" | "tracking_number" => {
                 let texts = batch[name].as_string::<i32>();
                 text_column(texts.iter().map(Option::unwrap_or_default))
@@ -74,7 +73,7 @@ fn listed_batch(input: &TablesInput, table: Table, week: Day, batch: &RecordBatc
     input.batch(table, table.columns().iter().map(|facts| column(facts.name)).collect())
 }
 
-/// `suggested_fix`.
+/// The column `suggested_fix`.
 fn fixes(book: &Book, batch: &RecordBatch, reason: &dyn Fn(usize) -> Reason) -> ArrayRef {
     let (likely, menders) = (batch["likely_carrier"].as_string::<i32>(), batch["fixable_by"].as_string::<i32>());
     let pending = batch["pending"].as_boolean();
@@ -87,7 +86,7 @@ fn fixes(book: &Book, batch: &RecordBatch, reason: &dyn Fn(usize) -> Reason) -> 
     Arc::new(StringArray::from_iter_values((0..batch.num_rows()).map(fix)))
 }
 
-/// `carrier_names`, week by week.
+/// Makes `carrier_names`, week by week.
 pub fn carrier_names<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let names = &input.counted.names;
     let texts = names.texts("carrier_typed");
@@ -130,7 +129,8 @@ fn name_batch(input: &TablesInput, week: Day, names: &RecordBatch) -> RecordBatc
     input.batch(Table::CarrierNames, columns)
 }
 
-/// Whether a carrier is on the list of the version in force on `as_of`, both named as in tables.
+/// Whether a carrier is on the list of the policy version in force on `as_of`; marketplace and carrier are named as in
+/// tables.
 fn is_integrated(book: &Book, marketplace: &str, carrier: &str, as_of: Day) -> Option<bool> {
     if marketplace == NONE {
         return None;
@@ -144,13 +144,13 @@ fn is_integrated(book: &Book, marketplace: &str, carrier: &str, as_of: Day) -> O
     book.is_integrated(Marketplace::Known(market), carrier, as_of)
 }
 
-/// Batches of rows that lie in memory.
+/// Cuts rows in memory into batches.
 fn cut<'a, T: Copy + 'a>(rows: Vec<T>, batch: impl Fn(&[T]) -> RecordBatch + 'a) -> Batches<'a> {
     let starts = (0..rows.len()).step_by(ROWS_OF_A_BATCH);
     Box::new(starts.map(move |start| Ok(batch(&rows[start..rows.len().min(start + ROWS_OF_A_BATCH)]))))
 }
 
-/// `rejects`: the first of them, up to the job's cap.
+/// Makes `rejects`: the first rejected records, up to the job's cap.
 pub fn rejects<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let make = move || {
         let mut rejects: Vec<(&str, &Reject)> =
@@ -181,7 +181,7 @@ fn reject_batch(input: &TablesInput, rejects: &[(&str, &Reject)]) -> RecordBatch
     input.batch(Table::Rejects, columns)
 }
 
-/// `input_files`.
+/// Makes `input_files`.
 pub fn input_files<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let make = move || {
         let mut files: Vec<&FileRow> = input.files.iter().collect();

@@ -1,8 +1,8 @@
-//! The cells of a marginal as numbers: the codes of a row's keys packed into one.
+//! The cells of a marginal as numbers: the codes of a row's keys packed into one integer.
 //!
-//! Numbers compare as the texts of their keys do, so that sorted counts are merged and written without
-//! looking at a text. It knows no counts and no tables. Keys that break the promise of sorted, shared
-//! dictionaries panic; nothing else fails.
+//! The numbers compare as the texts of the keys do, so that sorted counts are merged and written without a look at the
+//! texts. The module holds no counts and no tables. Keys that break the invariant of sorted, shared dictionaries
+//! panic; nothing else fails.
 
 use crate::fold::counts::{BATCH_ROWS, Marginal};
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray, UInt32Array};
@@ -10,30 +10,30 @@ use arrow::compute::take;
 use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
 
-/// The name of the sum over all categories.
+/// The name of the total over all categories.
 pub const ALL: &str = "(all)";
-/// What stands for a missing marketplace.
+/// The name of a missing marketplace.
 pub const NONE: &str = "(none)";
 
-/// Most bytes of texts in a batch that is written; as many rows as fit if each had the longest ones.
+/// The most bytes of texts in a written batch; its number of rows is what fits if each row had the longest texts.
 const BYTES_OF_A_BATCH: usize = 64 << 20;
 
-/// Sellers are the first key column, marketplaces the second and programmes the third wherever cells
-/// are packed; the last one differs.
+/// Wherever cells are packed, sellers are the first key column, marketplaces the second and programmes the third; the
+/// last one differs.
 pub const MARKETPLACE: usize = 1;
 /// See [`MARKETPLACE`].
 pub const PROGRAMME: usize = 2;
 /// See [`MARKETPLACE`].
 const LAST: usize = 3;
 
-/// The keys of a marginal: which texts each of its key columns can hold, in ascending order.
+/// The keys of a marginal: the texts that each key column can hold, in ascending order.
 pub struct Space {
     names: [&'static str; 4],
-    /// By code; [`ALL`] among the last ones, if there are totals.
+    /// The texts by code, with [`ALL`] among those of the last column if there are totals.
     texts: [StringArray; 4],
-    /// How many bits a cell spends on each column, the first column highest.
+    /// The number of bits of each column in a cell, the first column highest.
     bits: [u32; 4],
-    /// How many texts of the last column the marginal itself has.
+    /// The number of texts that the marginal itself has in the last column.
     own_texts: usize,
     total: Option<Total>,
 }
@@ -42,13 +42,13 @@ pub struct Space {
 struct Total {
     /// The code of [`ALL`] in the last column.
     place: u32,
-    /// Whether a text of the source is called like the total. Its own rows are left out: they could
-    /// not be told from the total, which counts them too.
+    /// Whether a text of the source equals the total's name. Its own rows are left out, because they could not be told
+    /// apart from the total, which includes them.
     is_taken: bool,
 }
 
 impl Space {
-    /// The keys that a marginal's batches share.
+    /// The keys that all batches of a marginal share.
     pub fn of(marginal: &Marginal, names: &[&'static str; 4]) -> Space {
         let texts = names.map(|name| marginal.texts(name));
         for (name, texts) in names.iter().zip(&texts) {
@@ -59,7 +59,7 @@ impl Space {
         Space { names: *names, bits: bits(&texts), texts, own_texts, total: None }
     }
 
-    /// The same keys, with a total in the last column.
+    /// The same keys with a total added to the last column.
     pub fn with_total(mut self) -> Space {
         let texts = &self.texts[LAST];
         let place = (0..texts.len()).find(|index| texts.value(*index) >= ALL).unwrap_or(texts.len());
@@ -98,13 +98,12 @@ impl Space {
         })
     }
 
-    /// How many cells are written at a time: fewer where texts are so long that a batch of them would
-    /// be large.
+    /// The number of cells written at a time: smaller if the texts are so long that a batch would be large.
     pub fn rows_of_a_batch(&self) -> usize {
         rows_of_a_batch(&self.texts)
     }
 
-    /// The cell that sums up a cell's last column.
+    /// The cell of the total over a cell's last column.
     pub fn total_of(&self, cell: u64) -> u64 {
         let place = self.total.map_or(0, |total| total.place);
         cell >> self.bits[LAST] << self.bits[LAST] | u64::from(place)
@@ -128,14 +127,14 @@ impl Space {
     }
 }
 
-/// How many rows of these texts are written at a time.
+/// The number of rows of these texts written at a time.
 pub fn rows_of_a_batch(columns: &[StringArray]) -> usize {
     let longest = |texts: &StringArray| texts.offsets().windows(2).map(|ends| ends[1] - ends[0]).max().unwrap_or(0);
     let bytes: usize = columns.iter().map(|texts| longest(texts) as usize).sum();
     (BYTES_OF_A_BATCH / bytes.max(1)).clamp(1, BATCH_ROWS)
 }
 
-/// The bits that the codes of each column need.
+/// The number of bits that the codes of each column need.
 fn bits(texts: &[StringArray; 4]) -> [u32; 4] {
     let bits = [0, 1, 2, 3].map(|column| usize::BITS - texts[column].len().saturating_sub(1).leading_zeros());
     assert!(bits.iter().sum::<u32>() <= u64::BITS, "all combinations of keys fit 64 bits: {bits:?}");

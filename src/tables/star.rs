@@ -1,8 +1,8 @@
 //! The small tables that dashboards join to the others: marketplaces, carriers, reasons, rules, weeks, sellers.
 //!
-//! They repeat the book, the calendar and the job's list of sellers as of the run's day, and judge nothing. The
-//! sellers are those of the rows that are written, so that their table comes last; of a run over some weeks those
-//! published before stay. Nothing in it fails.
+//! They repeat the book, the calendar and the job's list of sellers as of the run's day, and judge nothing.
+//! `dim_seller` lists the sellers of the written rows, so it is made last; a run over some weeks keeps the sellers
+//! published before. Nothing in it fails.
 
 use super::{Piece, TablesInput, Task, count_column, day_column, text_column};
 use crate::job::plan::Plan;
@@ -18,7 +18,7 @@ use vtr_kernel::policy::{Confidence, Market, Source, Version};
 use vtr_kernel::reason::TABLE;
 use vtr_kernel::{Book, Reason};
 
-/// What stands for the marketplace of rules that belong to none.
+/// The marketplace named for rules that belong to no marketplace.
 const ALL: &str = "(all)";
 
 fn texts<'t>(texts: impl Iterator<Item = Option<&'t str>>) -> ArrayRef {
@@ -29,7 +29,7 @@ fn days(days: impl Iterator<Item = Option<Day>>) -> ArrayRef {
     Arc::new(Date32Array::from_iter(days))
 }
 
-/// A table that is made at once.
+/// Makes a table at once.
 fn whole<'a>(table: Table, columns: impl FnOnce() -> Vec<ArrayRef> + Send + 'a) -> Vec<Task<'a>> {
     let make = move || {
         let batch = RecordBatch::try_new(table.schema(), columns());
@@ -39,11 +39,11 @@ fn whole<'a>(table: Table, columns: impl FnOnce() -> Vec<ArrayRef> + Send + 'a) 
     vec![Task::of(table, None, make)]
 }
 
-/// `dim_marketplace`.
+/// Makes `dim_marketplace`.
 pub(super) fn marketplaces<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let (book, as_of) = (&input.plan.book, input.plan.as_of);
     whole(Table::DimMarketplace, move || {
-        // Sales outside any marketplace stand in the tables too.
+        // The tables also hold sales without a marketplace.
         let mut markets: Vec<(&str, Option<&Market>)> =
             book.markets().map(|(_, market)| (market.name.as_str(), Some(market))).collect();
         markets.push((super::space::NONE, None));
@@ -73,7 +73,7 @@ pub(super) fn marketplaces<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     })
 }
 
-/// `dim_carrier`.
+/// Makes `dim_carrier`.
 pub(super) fn carriers<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let book = &input.plan.book;
     whole(Table::DimCarrier, move || {
@@ -90,7 +90,7 @@ pub(super) fn carriers<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     })
 }
 
-/// `dim_reason`.
+/// Makes `dim_reason`.
 pub(super) fn reasons<'a>(_: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     whole(Table::DimReason, || {
         let mut rows: Vec<_> = TABLE.iter().collect();
@@ -105,7 +105,7 @@ pub(super) fn reasons<'a>(_: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     })
 }
 
-/// What is known of a rule.
+/// The facts of a rule.
 #[derive(Default)]
 struct RuleFacts {
     from: Option<Day>,
@@ -116,7 +116,7 @@ struct RuleFacts {
 
 type Rules<'a> = BTreeMap<(&'a str, &'static str, &'a str), RuleFacts>;
 
-/// `dim_rule`.
+/// Makes `dim_rule`.
 pub(super) fn rules<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let book = &input.plan.book;
     whole(Table::DimRule, move || {
@@ -138,7 +138,7 @@ pub(super) fn rules<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     })
 }
 
-/// The reasons that a lane gives by itself.
+/// The reasons that follow from a lane alone.
 const OF_LANE: [Reason; 8] = [
     Reason::TrackingMissing,
     Reason::CarrierMissing,
@@ -183,7 +183,7 @@ fn of_version<'a>(book: &'a Book, market: &'a Market, version: &'a Version, rule
     }
 }
 
-/// Rules that hold wherever something is sold.
+/// Adds rules that hold wherever something is sold.
 fn of_no_marketplace<'a>(book: &'a Book, rules: &mut Rules<'a>) {
     let mut add = |reason: Reason, rule: &'a str, source| {
         rules.insert((ALL, reason.name(), rule), RuleFacts { source, ..RuleFacts::default() });
@@ -206,7 +206,7 @@ fn source(sources: &[Source]) -> Option<String> {
     sources.first().map(|source| format!("{} <{}>", source.title, source.url))
 }
 
-/// `dim_week`: every week that a package can lie in.
+/// Makes `dim_week`: every week that can contain a package.
 pub(super) fn weeks<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let (book, as_of) = (&input.plan.book, input.plan.as_of);
     whole(Table::DimWeek, move || {
@@ -224,16 +224,16 @@ pub(super) fn weeks<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     })
 }
 
-/// The sellers of the rows that are written.
+/// The sellers of the written rows.
 pub struct Seen<'a> {
     plan: &'a Plan,
-    /// The table that tells them; a job may make none.
+    /// The table whose rows name the sellers; a job may make none.
     table: Option<Table>,
     sellers: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Seen<'a> {
-    /// None yet.
+    /// Begins without sellers.
     pub fn of(plan: &'a Plan) -> Seen<'a> {
         let tell =
             [Table::VtrWeekly, Table::VtrWeeklyCategory, Table::VtrRolling, Table::AccountHealth, Table::Defects];
@@ -242,7 +242,7 @@ impl<'a> Seen<'a> {
         Seen { plan, table, sellers: Mutex::default() }
     }
 
-    /// The piece, whose sellers are noted as it is made.
+    /// Returns the piece; its sellers are noted as its rows are made.
     pub fn watch<'p>(&'p self, piece: Piece<'p>) -> Piece<'p> {
         if self.table != Some(piece.table) {
             return piece;
@@ -251,7 +251,7 @@ impl<'a> Seen<'a> {
         Piece { batches: Box::new(batches), ..piece }
     }
 
-    /// Notes the sellers of rows, which come sorted by them.
+    /// Notes the sellers of rows, which are sorted by seller.
     pub fn add(&self, batch: &RecordBatch) {
         let sellers = batch["seller_id"].as_string::<i32>();
         let mut last = None;
@@ -264,7 +264,8 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// `dim_seller`: those that were seen, and those of the job's list; `None` if the job does not make it.
+    /// Makes `dim_seller` of the sellers that were seen and those of the job's list; `None` if the job does not make
+    /// it.
     pub fn piece(&self) -> Option<Piece<'static>> {
         if !self.plan.output.tables.contains(&Table::DimSeller) {
             return None;

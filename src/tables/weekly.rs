@@ -1,8 +1,8 @@
 //! `vtr_weekly` and `vtr_weekly_category`: the rate by ISO week.
 //!
-//! Both add up one marginal over a week, cell by cell, so that they cannot disagree with each other
-//! and hold no more than a batch of rows. They hold every judged week of the asked range and no other
-//! day. They fail only if reading the counts does.
+//! Both add up one marginal over a week, cell by cell, so that they cannot disagree and hold no more than one batch of
+//! rows. They contain every judged week of the run's range and no other day. They fail only if the counts cannot be
+//! read.
 
 use super::merge::Merge;
 use super::rates::{self, Rules, Targets};
@@ -19,12 +19,12 @@ use vtr_kernel::mend::OUTCOMES;
 use vtr_kernel::reason::{COUNT, Class, TABLE};
 use vtr_kernel::tally::{Rate, Tally};
 
-/// `vtr_weekly`, week by week.
+/// Makes `vtr_weekly`, week by week.
 pub fn by_carrier<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     tasks(input, Table::VtrWeekly, &input.counted.weekly, &CARRIER_KEYS)
 }
 
-/// `vtr_weekly_category`, week by week.
+/// Makes `vtr_weekly_category`, week by week.
 pub fn by_category<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     tasks(input, Table::VtrWeeklyCategory, &input.counted.category, &CATEGORY_KEYS)
 }
@@ -57,12 +57,12 @@ struct Sums {
     cells: Vec<u64>,
     classes: [Vec<i64>; 4],
     pending: Vec<i64>,
-    /// In ladder order.
+    /// The counts by defect reason, in ladder order.
     reasons: Vec<Vec<i64>>,
 }
 
 impl Sums {
-    /// Adds up the next cells of a merge, as many as `most`.
+    /// Adds up the next cells of a merge, at most `most`.
     fn next(merge: &mut Merge, most: usize) -> Result<Sums> {
         let mut sums = Sums { reasons: Reason::defects().map(|_| Vec::new()).collect(), ..Sums::default() };
         while sums.cells.len() < most {
@@ -89,7 +89,7 @@ impl Sums {
     }
 }
 
-/// One week of either table, to be read batch by batch.
+/// One week of either table, read batch by batch.
 struct Week<'a> {
     input: &'a TablesInput<'a>,
     table: Table,

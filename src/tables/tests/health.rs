@@ -1,9 +1,9 @@
-//! `account_health`.
+//! Tests of `account_health`.
 
 use super::*;
 
-/// As of 2025-06-17: the last final window of GB is 2025-05-04 to 2025-06-02, that of FR
-/// 2025-06-04 to 2025-06-13.
+/// Figures as of 2025-06-17: the last final window of GB is 2025-05-04 to 2025-06-02, that of FR 2025-06-04 to
+/// 2025-06-13.
 fn health(packages: &[Judged], columns: &str) -> Vec<String> {
     rows(&tables(&plan("2025-06-17", &[Table::AccountHealth]), packages), columns)
 }
@@ -45,14 +45,14 @@ fn statuses() {
     };
     let with_last_days = |mut packages: Vec<Judged>, on: &str, valid, defects| {
         packages.extend([judged(on, Reason::Scanned, valid), judged(on, Reason::ScanMissing, defects)]);
-        // So that the outlook is not what speaks.
+        // So that the outlook does not decide the status.
         packages.push(judged("2025-05-24", Reason::Scanned, 1_000));
         packages
     };
     assert_eq!(status(&early(949, 51)), "breach");
     assert_eq!(status(&early(950, 50)), "at_risk", "the interval reaches below the target");
     assert_eq!(status(&early(9990, 10)), "good");
-    // However few they are: without a defect the interval tells nothing to act on.
+    // However few packages there are: without a defect the interval gives no reason to act.
     assert_eq!(status(&early(3, 0)), "good");
     assert_eq!(status(&early(99, 1)), "at_risk");
     // The last 7 days are 2025-05-27 to 2025-06-02.
@@ -84,7 +84,7 @@ fn rows_exist_for_84_days() {
 
 #[test]
 fn the_window_before_ended_seven_days_earlier() {
-    // 2025-04-27 to 2025-05-26.
+    // The window is 2025-04-27 to 2025-05-26.
     let packages = [
         judged("2025-04-26", Reason::ScanMissing, 7),
         judged("2025-04-27", Reason::ScanMissing, 1),
@@ -110,7 +110,7 @@ fn the_cause_is_the_largest_real_group_and_ties_go_to_the_earlier() {
     ];
     assert_eq!(
         health(&packages, "product_category defects cause_reason cause_carrier cause_packages"),
-        // Over all categories the check digits of blue are the largest group, though red has more defects in all.
+        // Over all categories the check digits of blue are the largest group, although red has more defects in total.
         [
             "(all) 15 check_digit_failed blue 6",
             "Art 9 tracking_missing red 4",
@@ -141,7 +141,8 @@ fn a_range_that_reaches_over_the_days_is_enough() {
     assert!(tables(&plan, &[judged("2025-05-20", Reason::Scanned, 1)]).is_empty());
 }
 
-/// As of Tuesday, 2025-06-17: the outlook of GB is 2025-05-24 to Sunday, 2025-06-22, that of FR 2025-06-13 to then.
+/// As of Tuesday, 2025-06-17, the outlook of GB is 2025-05-24 to Sunday, 2025-06-22, and that of FR 2025-06-13 to
+/// 2025-06-22.
 #[test]
 fn the_outlook_is_the_window_that_can_still_be_moved() {
     let pending = |on, count| Judged { pending: true, ..judged(on, Reason::ScanMissing, count) };
@@ -158,7 +159,7 @@ fn the_outlook_is_the_window_that_can_still_be_moved() {
         "product_category outlook_end outlook_eligible outlook_valid outlook_pending outlook_low outlook_high";
     assert_eq!(health(&packages, columns)[0], "(all) 2025-06-22 1000 960 20 0.96 0.98");
     assert_eq!(status(&packages), "good");
-    // 50 more of which none may be scanned: 960 of 1050 are too few.
+    // If none of 50 more is scanned, 960 of 1050 are too few.
     let mut more = packages.to_vec();
     more.push(pending("2025-06-21", 50));
     assert_eq!(status(&more), "at_risk");

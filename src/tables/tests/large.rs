@@ -1,4 +1,4 @@
-//! A week of more cells than a batch or a chunk holds, and threads.
+//! A week of more cells than a batch or a chunk holds, made on several threads.
 
 use super::*;
 use crate::publish::encode;
@@ -9,8 +9,7 @@ const SELLERS: usize = 100_000;
 const CATEGORIES: [&str; 3] = ["Art", "Bags", "Toys"];
 const CARRIERS: [&str; 3] = ["(none)", "blue", "red"];
 
-/// What a seller sold in a category, all of it with the carrier of the same place: valid, defects,
-/// canceled.
+/// What a seller sold in a category, all with the carrier of the same index: counts of valid, defect and canceled.
 fn sold(seller: usize, category: usize) -> [i64; 3] {
     let cell = seller * 3 + category;
     [1 + cell as i64 % 5, cell as i64 / 7 % 4, cell as i64 / 3 % 2]
@@ -18,7 +17,7 @@ fn sold(seller: usize, category: usize) -> [i64; 3] {
 
 const REASONS: [Reason; 3] = [Reason::Scanned, Reason::ScanMissing, Reason::Canceled];
 
-/// Counts of all sellers in GB on one day, by the last key's place and the text of it.
+/// Counts of all sellers in GB on one day, by the index of the last key and its text.
 fn counts(last: &str, texts: [&str; 3]) -> RecordBatch {
     let (mut sellers, mut places, mut reasons, mut counts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for seller in 0..SELLERS {
@@ -83,7 +82,7 @@ fn texts<'a>(piece: &'a Made, name: &str) -> Vec<Option<&'a str>> {
     piece.batches.iter().flat_map(|batch| batch[name].as_string::<i32>().iter()).collect()
 }
 
-/// Pieces without the checks of every cell, which take long for many.
+/// Pieces without the checks of every cell, which take long for many cells.
 fn made(input: &TablesInput) -> Vec<Made> {
     let pieces = Mutex::new(Vec::new());
     let take = |piece: Piece| {
@@ -132,7 +131,7 @@ fn accounts_are_whole_wherever_chunks_end() {
         assert_eq!(categories[row], Some(["(all)", "Art", "Bags", "Toys"][place]));
         let sold: Vec<[i64; 3]> = (0..3).map(|category| sold(seller, category)).collect();
         let (of_row, leads): (Vec<[i64; 3]>, usize) = match place {
-            // Of equals the last one that `max_by_key` meets, so the first one here.
+            // `max_by_key` returns the last of equal items; the order is reversed, so it is the first here.
             0 => (sold.clone(), (0..3).rev().max_by_key(|category| sold[*category][1]).unwrap()),
             _ => (vec![sold[place - 1]], place - 1),
         };

@@ -1,4 +1,4 @@
-//! Tables from small, invented packages: what they must show, worked out by hand or naively.
+//! Tests of tables made from small, invented packages; expected values are worked out by hand or by a naive sum.
 
 mod health;
 mod large;
@@ -24,7 +24,8 @@ use vtr_kernel::mend::{FixableBy, Outcome};
 use vtr_kernel::reason::{Class, Reason};
 use vtr_kernel::{Book, load};
 
-/// GB: windows of 30 days, final after 14; more than 94 % until 2025-01-14, at least 95 % afterwards.
+/// GB has windows of 30 days, final after 14; the target is more than 94 % until 2025-01-14 and at least 95 %
+/// afterwards.
 const GB: &str = r#"marketplace = "GB"
 name = "Shop GB"
 ids = ["ID-GB"]
@@ -73,7 +74,7 @@ to = ["*"]
 scans = 1
 "#;
 
-/// FR: windows of 10 days, final after 3; at least half.
+/// FR has windows of 10 days, final after 3; the target is at least half.
 const FR: &str = r#"marketplace = "FR"
 name = "Shop FR"
 ids = ["ID-FR"]
@@ -100,7 +101,7 @@ to = ["*"]
 scans = 1
 "#;
 
-/// DE: never had a version.
+/// DE has no policy version.
 const DE: &str = r#"marketplace = "DE"
 name = "Shop DE"
 ids = ["ID-DE"]
@@ -224,7 +225,7 @@ fn weeks(first: &str, last: &str) -> Option<WeekRange> {
     Some(WeekRange { first: calendar::monday(day(first)), last: calendar::monday(day(last)) })
 }
 
-/// Equal packages, judged.
+/// A number of equal judged packages.
 #[derive(Clone, Copy, Debug)]
 struct Judged {
     day: Day,
@@ -237,7 +238,7 @@ struct Judged {
     count: i64,
     pending: bool,
     mender: Option<FixableBy>,
-    /// Rule, lane, class of the service.
+    /// Rule, lane and class of the service.
     told: [&'static str; 3],
     cross_border: bool,
     list_doubt: bool,
@@ -272,7 +273,7 @@ fn judged(on: &str, reason: Reason, count: i64) -> Judged {
 /// One row of a marginal: time, keys, code of the outcome or flags, count.
 type Counted = (Day, Vec<&'static str>, Option<u8>, i64);
 
-/// The texts of each key column, ascending; marginals share them.
+/// The texts of each key column, ascending; all marginals share them.
 type Dictionaries = BTreeMap<&'static str, Vec<&'static str>>;
 
 fn dictionaries(packages: &[Judged]) -> Dictionaries {
@@ -330,7 +331,7 @@ fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BT
     by_time.into_iter().map(|(time, rows)| (time, batch(rows))).collect()
 }
 
-/// What the fold would count.
+/// Counts the packages as the fold would.
 fn counted(plan: &Plan, packages: &[Judged]) -> crate::fold::counts::Counted {
     let axis = time_axis(plan);
     let week = |p: &Judged| calendar::monday(p.day);
@@ -404,8 +405,8 @@ struct Made {
     batches: Vec<RecordBatch>,
 }
 
-/// All pieces that have rows or must come, in order, after checks that hold for every table: schema,
-/// order and uniqueness of keys, weeks.
+/// All pieces that have rows or are always made, in order, after checks that hold for every table: schema, order and
+/// uniqueness of keys, weeks.
 fn pieces(input: &TablesInput) -> Vec<Made> {
     let pieces = Mutex::new(Vec::new());
     let take = |piece: Piece| {
@@ -428,7 +429,7 @@ fn pieces(input: &TablesInput) -> Vec<Made> {
     pieces
 }
 
-/// Counts judged by scans, and neither rejects nor files.
+/// An input of counts judged by scans, without rejects and files.
 fn input<'a>(plan: &'a Plan, counted: &'a crate::fold::counts::Counted) -> TablesInput<'a> {
     TablesInput { plan, counted, rejects: &[], files: &[], goes_on: false, evidence: Evidence::Scans }
 }
@@ -450,7 +451,7 @@ fn cells(piece: &Made, columns: &[&str]) -> Vec<Vec<String>> {
     piece.batches.iter().flat_map(rows).collect()
 }
 
-/// Some columns of all pieces, each row as one text.
+/// Some columns of all pieces, each row joined to one text.
 fn rows(pieces: &[Made], columns: &str) -> Vec<String> {
     let columns: Vec<&str> = columns.split(' ').collect();
     pieces.iter().flat_map(|piece| cells(piece, &columns)).map(|row| row.join(" ")).collect()

@@ -1,4 +1,4 @@
-//! `vtr_weekly`, `vtr_weekly_category`, `vtr_rolling`.
+//! Tests of `vtr_weekly`, `vtr_weekly_category`, `vtr_rolling`.
 
 use super::*;
 use proptest::prelude::*;
@@ -153,7 +153,7 @@ fn rolling_windows_end_on_sundays_and_hold_earlier_days() {
             "FR Toys 2025-01-26 2025-01-17 0 0 0 0.5  false",
             "GB (all) 2025-01-26 2024-12-28 10 9 1 0.95 -1 false",
             "GB Toys 2025-01-26 2024-12-28 10 9 1 0.95 -1 false",
-            // The French window of 2025-02-02 begins on 2025-01-24: its two packages have left it.
+            // The French window of 2025-02-02 begins on 2025-01-24, after the days of its two packages.
             "GB (all) 2025-02-02 2025-01-04 10 9 1 0.95 -1 false",
             "GB Toys 2025-02-02 2025-01-04 10 9 1 0.95 -1 false",
             "GB (all) 2025-02-09 2025-01-11 15 14 1 0.95 -1 false",
@@ -185,7 +185,7 @@ fn a_category_called_like_the_total_is_in_the_total_only() {
 fn nothing_judged_is_nothing_published_but_the_unpartitioned_tables() {
     let plan = plan("2025-03-01", &Table::ALL);
     let mut tables: Vec<Table> = tables(&plan, &[]).iter().map(|piece| piece.table).collect();
-    // What codes mean does not depend on what was judged.
+    // The dimension tables do not depend on what was judged.
     tables.retain(|table| !table.name().starts_with("dim_"));
     assert_eq!(tables, [Table::AccountHealth, Table::HealthBreakdown, Table::Rejects, Table::InputFiles]);
 }
@@ -214,10 +214,10 @@ fn packages() -> impl Strategy<Value = Vec<Judged>> {
     prop::collection::vec(one, 0..60)
 }
 
-/// The windows as the contract words them: for each end and key the days of the window, added up.
+/// The windows as the contract defines them: for each end and key, the sum over the days of the window.
 fn naive_rolling(plan: &Plan, packages: &[Judged]) -> Vec<String> {
     let Some(first) = packages.iter().map(|p| calendar::monday(p.day)).min() else { return Vec::new() };
-    // A ranged run knows of no data beyond the days that it counts.
+    // A ranged run has no data beyond the days that it counts.
     let is_counted = |p: &&Judged| plan.days_counted().is_none_or(|(first, last)| (first..=last).contains(&p.day));
     let Some(last) = packages.iter().filter(is_counted).map(|p| calendar::monday(p.day) + 6).max() else {
         return Vec::new();

@@ -1,9 +1,9 @@
-//! `defects`, `carrier_names`, `rejects`, `input_files`, and the time axis.
+//! Tests of `defects`, `carrier_names`, `rejects`, `input_files`, and of the time axis.
 
 use super::*;
 use arrow::array::{BooleanArray, Date32Array};
 
-/// A defect as the fold hands it on: file, record, seller, order, package, reason, likely carrier.
+/// A defect as it comes from the fold: file, record, seller, order, package, reason, likely carrier.
 type Defect<'a> = (u32, i64, &'a str, &'a str, &'a str, Reason, Option<&'a str>);
 
 fn defects(rows: &[Defect]) -> RecordBatch {
@@ -32,7 +32,7 @@ fn defects(rows: &[Defect]) -> RecordBatch {
         ("likely_carrier", Arc::new(StringArray::from_iter(rows.iter().map(|row| row.6)))),
     ];
     let given: BTreeMap<&str, ArrayRef> = columns.into_iter().collect();
-    // What a test does not care for is as the table has it.
+    // Columns that a test does not set are `x` for texts, else null.
     let column = |name: &'static str| {
         let other = || {
             let kind = Table::Defects.columns().into_iter().find(|facts| facts.name == name).unwrap().kind;
