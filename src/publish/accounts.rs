@@ -1,8 +1,8 @@
-//! What is published of each seller beside what would be, in bounded memory.
+//! Compares the published figures of each seller with the new ones, in bounded memory.
 //!
-//! The files of both are read one after the other, once for each part of the sellers that fits; how large
-//! a part may be shows as it fills. It keeps keyed hashes of 128 bits instead of ids, judges nothing, and
-//! fails only if a file cannot be read.
+//! The files of both are read one after the other, once for each part of the sellers that fits into memory; the size
+//! of a part is found as it fills. Ids are kept as keyed hashes of 128 bits. Nothing is judged here, and it fails only
+//! if a file cannot be read.
 
 use crate::error::Result;
 use crate::signals;
@@ -15,36 +15,36 @@ use std::hash::{BuildHasher, RandomState};
 
 use super::log::DataFile;
 
-/// Bytes of a pair, its share of the free places included, at most.
+/// The most bytes of a pair, including its share of free slots.
 const PAIR_BYTES: u64 = 160;
 
-/// How the files of `vtr_weekly` are read, batch by batch.
+/// Reads a file of `vtr_weekly` batch by batch.
 pub type Open<'a> = &'a dyn Fn(&DataFile, &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()>;
 
 /// Valid and eligible packages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Valid ones.
+    /// Valid packages.
     pub valid: u64,
-    /// Valid ones and defects.
+    /// Valid packages and defects.
     pub eligible: u64,
 }
 
 /// One seller's figures, in a marketplace or over all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pair {
-    /// As published; `None`: not there.
+    /// The published figures; `None` if there are none.
     pub old: Option<Counts>,
-    /// As they would be.
+    /// The new figures; `None` if there are none.
     pub new: Option<Counts>,
 }
 
-/// Whose figures are compared.
+/// The grain at which figures are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grain {
-    /// Each seller's.
+    /// By seller.
     Seller,
-    /// Each seller's in each marketplace.
+    /// By seller and marketplace.
     Account,
 }
 
@@ -52,18 +52,18 @@ pub enum Grain {
 pub struct Join<'a> {
     old: Vec<&'a DataFile>,
     new: Vec<&'a DataFile>,
-    /// Files that are both.
+    /// Files that are in both lists.
     both: Vec<&'a DataFile>,
     open: Open<'a>,
     most_pairs: usize,
     hashers: [RandomState; 2],
 }
 
-/// Pairs by hash.
+/// Pairs by hash of their ids.
 pub type Pairs = FxHashMap<u128, Pair>;
 
 impl<'a> Join<'a> {
-    /// Of published and of new files; pairs take so many bytes at most.
+    /// Joins published files with new ones; the pairs held at a time take at most `bytes`.
     pub fn of(old: Vec<&'a DataFile>, new: Vec<&'a DataFile>, open: Open<'a>, bytes: u64) -> Join<'a> {
         let most_pairs = usize::try_from(bytes / PAIR_BYTES).unwrap_or(usize::MAX).max(1);
         let names = |files: &[&'a DataFile]| files.iter().map(|file| file.path.as_str()).collect::<BTreeSet<_>>();
@@ -77,7 +77,7 @@ impl<'a> Join<'a> {
     /// Hands on all pairs, part by part.
     ///
     /// # Errors
-    /// A file that cannot be read, the word to stop, or what `take` says.
+    /// The error of a file that cannot be read, of a signal to stop, or of `take`.
     pub fn each_part(&self, grain: Grain, take: &mut dyn FnMut(&Pairs) -> Result<()>) -> Result<()> {
         let (mut from, mut to) = (0, u64::MAX);
         loop {
@@ -90,7 +90,7 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// The pairs whose hashes begin with `from` to `to`, which is drawn nearer until they are few enough.
+    /// The pairs whose hashes begin with `from` to `to`; `to` is lowered until they are few enough.
     fn part(&self, grain: Grain, from: u64, to: &mut u64) -> Result<Pairs> {
         let mut pairs = Pairs::default();
         for (files, is_old, is_new) in [(&self.both, true, true), (&self.old, true, false), (&self.new, false, true)] {
@@ -114,7 +114,7 @@ impl<'a> Join<'a> {
         Ok(pairs)
     }
 
-    /// What `tell` says of each of these that is published; the first few by name.
+    /// Adds what `tell` returns for each of the published `ids` to `names`; keeps the first `most`.
     ///
     /// # Errors
     /// Those of [`Join::each_part`].
@@ -160,7 +160,7 @@ fn begin(id: u128) -> u64 {
     (id >> 64) as u64
 }
 
-/// Sums over the carriers of each seller and marketplace, which stand beside each other.
+/// Sums over the carriers of each seller and marketplace, whose rows are adjacent.
 fn each_account(batch: &RecordBatch, take: &mut dyn FnMut(&str, &str, Counts)) {
     let (sellers, marketplaces) = (texts(batch, "seller_id"), texts(batch, "marketplace"));
     let (eligible, valid) = (counts(batch, "eligible"), counts(batch, "valid"));
@@ -199,7 +199,8 @@ mod tests {
         DataFile { path: path.into(), sha256: String::new(), bytes: 0, rows: 0, week: None, judged_by: 0 }
     }
 
-    /// Sellers of a file, sorted: `valid` of 10 packages each, in two marketplaces, of two carriers.
+    /// The sorted sellers of a file: each has 10 packages, `valid` of them valid, in two marketplaces and with two
+    /// carriers.
     fn batch(sellers: std::ops::Range<u32>, valid: i64) -> RecordBatch {
         let rows = sellers.clone().flat_map(|seller| ["DE", "DE", "GB"].map(|marketplace| (seller, marketplace)));
         let (sellers, marketplaces): (Vec<String>, Vec<&str>) =
@@ -253,7 +254,7 @@ mod tests {
             assert!(parts > 400 / 17, "{parts}");
             assert_eq!(cut, whole);
         }
-        // Of seller 150: in `a` 9, in `b` 8, in `c` 7 of 10, three rows each.
+        // Seller 150 has 9 of 10 valid in `a`, 8 in `b` and 7 in `c`, three rows each.
         let (_, sellers) = gather(1 << 20, Grain::Seller);
         assert_eq!(sellers.iter().filter(|pair| **pair == ((51, 60), (45, 60))).count(), 50);
         assert_eq!(sellers.iter().filter(|pair| pair.1 == (0, 0)).count(), 100, "gone");

@@ -1,18 +1,19 @@
-//! What a run set aside, as manifests, reports and warnings name it.
+//! The values that a run set aside, as manifests, reports and warnings name them.
 //!
-//! Counts of files become counts of the run here, with the first places of all of them; no value is shown.
-//! It cannot fail.
+//! Counts of files are added up to counts of the run here, with the first places over all files; no value is shown. It
+//! cannot fail.
 
 use serde::{Deserialize, Serialize};
 use vtr_columnar::asides::{Aside, Asides, Bound, Found, PLACES, TABLE};
 use vtr_kernel::text::shown;
 
-/// Fewer copied times than this are chance, whatever their share.
+/// If fewer times than this are copied, they are taken for chance, whatever their share.
 const CHANCE: u64 = 20;
-/// One of so many rows may bear a copied time by chance: a day has 86,400 seconds, and most scans are within a few days.
+/// One in this many rows may have a copied time by chance: a day has 86,400 seconds, and most scans are within a few
+/// days.
 const CHANCE_ROWS: u64 = 5_000;
 
-/// Whether a file's values of one kind may be there by chance, and are no news.
+/// Whether a file's values of one kind may be there by chance, so that they are not reported.
 fn is_chance(found: &Found, rows: u64) -> bool {
     found.kind == Aside::CopiedTime && (found.count < CHANCE || found.count < rows / CHANCE_ROWS)
 }
@@ -24,9 +25,9 @@ pub struct SetAside {
     pub kind: String,
     /// The column.
     pub column: String,
-    /// How many values.
+    /// The number of values.
     pub count: u64,
-    /// The first of them by file and record.
+    /// The first places by file and record.
     pub places: Vec<Place>,
 }
 
@@ -40,7 +41,8 @@ pub struct Place {
 }
 
 impl SetAside {
-    /// Of all files with their numbers of rows, in the order of their paths; by kind and column.
+    /// Adds up the values set aside of all files, given with their numbers of rows in the order of their paths; sorted
+    /// by kind and column.
     pub fn of<'a>(files: impl IntoIterator<Item = (&'a str, &'a Asides, u64)>) -> Vec<SetAside> {
         let mut all: Vec<((Aside, _), SetAside)> = Vec::new();
         for (file, asides, rows) in files {
@@ -62,7 +64,8 @@ impl SetAside {
         all.into_iter().map(|(_, all)| all).collect()
     }
 
-    /// Of all files from those of each, which come in the order of their paths; by kind and column as they come.
+    /// Adds up the values set aside of files, given in the order of their paths; sorted by the names of kind and
+    /// column.
     pub fn added_up<'a>(each: impl IntoIterator<Item = &'a SetAside>) -> Vec<SetAside> {
         let mut all: Vec<SetAside> = Vec::new();
         for one in each {
@@ -79,7 +82,7 @@ impl SetAside {
         all
     }
 
-    /// What bounds it.
+    /// The limit of the job that applies to this kind.
     pub fn bound(&self) -> Bound {
         TABLE.iter().find(|entry| entry.name == self.kind).map_or(Bound::None, |entry| entry.bound)
     }
@@ -91,7 +94,7 @@ impl SetAside {
         places.join("; ")
     }
 
-    /// What was set aside, where, and what to do, in a sentence.
+    /// A sentence that says what was set aside, where, and what to do.
     pub fn sentence(&self) -> String {
         let entry = TABLE.iter().find(|entry| entry.name == self.kind);
         let (what, remedy) = entry.map_or((self.kind.as_str(), ""), |entry| (entry.what, entry.remedy));

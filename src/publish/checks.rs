@@ -1,9 +1,9 @@
-//! The `[[check]]`s of a job: what is about to be published, held against what is published.
+//! The `[[check]]`s of a job: they compare the new figures with the published ones.
 //!
-//! They compare `vtr_weekly` as it is written with the base's files of the weeks that the run replaces,
-//! on integers, and decide nothing else; how figures moved is asked of weeks only that were final then and are now; where a check asks for sellers the new files are read again, so
-//! that memory does not grow with their number. They fail only if a file cannot be read; what does not
-//! hold is a result, not a failure.
+//! They compare `vtr_weekly` as it is written with the base's files of the weeks that the run replaces, on integers,
+//! and decide nothing else. Changes of rates are checked only over weeks that were final then and are now. If a check
+//! compares sellers, the new files are read again, so that memory does not grow with the number of sellers. They fail
+//! only if a file cannot be read; a check that does not hold is a result, not a failure.
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Check, CheckKind, CheckLevel, Direction, Most};
@@ -17,44 +17,44 @@ use vtr_kernel::calendar::Day;
 use super::accounts::{Counts, Grain, Join, Open, Pair, counts, texts};
 use super::log::{DataFile, Span, day_text};
 
-/// The columns of `vtr_weekly` that are asked for.
+/// The columns of `vtr_weekly` that are read.
 pub const COLUMNS: [&str; 6] = ["seller_id", "marketplace", "carrier", "shipments", "eligible", "valid"];
 
-/// The carrier id of names that the book does not know.
+/// The carrier id of names that the book does not have.
 const UNKNOWN: &str = "other";
 
-/// Sellers and weeks that a result names.
+/// The most sellers or weeks that a result names.
 const NAMED: usize = 3;
 
-/// What came of a check or of another gate, as `report.json` holds it.
+/// The result of a check or of another gate, as in `report.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Checked {
     /// Its name.
     pub name: String,
-    /// What was checked.
+    /// The kind of the check.
     pub kind: &'static str,
-    /// `fail` or `warn`: what follows if it does not hold.
+    /// `fail` or `warn`: the consequence if it does not hold.
     pub level: &'static str,
     /// Whether it holds.
     pub holds: bool,
-    /// What was found, in a sentence.
+    /// A sentence that says what was found.
     pub found: String,
 }
 
 impl Checked {
-    /// Of a gate that every job has.
+    /// The result of a gate that every job has.
     pub fn of_gate(kind: &'static str, result: &Result<()>) -> Checked {
         let found = result.as_ref().err().map_or_else(|| "holds".to_owned(), ToString::to_string);
         Checked { name: kind.to_owned(), kind, level: name_of(CheckLevel::Fail), holds: result.is_ok(), found }
     }
 
-    /// Whether nothing may be published.
+    /// Whether it stops the publication.
     pub fn stops(&self) -> bool {
         !self.holds && self.level == name_of(CheckLevel::Fail)
     }
 }
 
-/// Why nothing is published, of checks that do not hold.
+/// The error of a publication that is stopped by checks.
 pub fn tripped(failed: &[&Checked]) -> Error {
     let lines: Vec<String> =
         failed.iter().map(|check| format!("  {} ({}): {}", check.name, check.kind, check.found)).collect();
@@ -73,7 +73,7 @@ fn name_of(level: CheckLevel) -> &'static str {
     }
 }
 
-/// The published state that the new one is held against.
+/// The published state with which the new one is compared.
 pub struct Published<'a> {
     /// The base's files of `vtr_weekly`, by week; none if the table was never published.
     pub files: &'a [DataFile],
@@ -81,7 +81,7 @@ pub struct Published<'a> {
     pub span: Span,
     /// The files that would take their place.
     pub new: &'a [DataFile],
-    /// How they are read.
+    /// Reads the files.
     pub open: Open<'a>,
     /// Whether a published week was final when it was judged, and is now.
     pub was_final: &'a dyn Fn(Day) -> bool,
@@ -94,24 +94,23 @@ struct Figures {
     unknown: u64,
 }
 
-/// Gathers what the checks of a job ask for from the weeks as they are written.
+/// Gathers the figures that the checks of a job need from the weeks as they are written.
 pub struct Checks {
     checks: Vec<Check>,
-    /// Weeks that were published, and final, when the run began: only they can be compared.
+    /// Weeks that were published, and final, when the run began: only these can be compared.
     published: BTreeSet<Day>,
-    /// What may be held of sellers.
+    /// The most bytes held of sellers.
     bytes: u64,
-    /// Of all weeks written.
+    /// Figures of all weeks written.
     all: Figures,
-    /// Of those that were published before.
+    /// Figures of the weeks that were published before.
     compared: Figures,
-    /// Weeks written with rows.
+    /// Weeks written that have rows.
     written: BTreeSet<Day>,
 }
 
 impl Checks {
-    /// For the checks of a job over published weeks of `vtr_weekly`; what is known of sellers takes so many
-    /// bytes.
+    /// Begins the checks of a job over published weeks of `vtr_weekly`; figures of sellers take at most `bytes`.
     pub fn new(checks: &[Check], published: impl IntoIterator<Item = Day>, bytes: u64) -> Checks {
         Checks {
             checks: checks.to_vec(),
@@ -140,7 +139,7 @@ impl Checks {
         }
     }
 
-    /// What comes of each check against a published state, in the order of the job.
+    /// Judges each check against a published state, in the order of the job.
     pub fn judge(&self, published: &Published) -> Result<Vec<Checked>> {
         if self.checks.is_empty() {
             return Ok(Vec::new());
@@ -254,8 +253,8 @@ impl Checks {
         Ok((jumped == 0, found))
     }
 
-    /// The weeks without data that are this run's to fill: between the first and the last week with data
-    /// of what would be published.
+    /// The weeks without data within this run's span: those between the first and the last week with data of the state
+    /// to be published.
     fn weeks_missing(&self, check: &Check, published: &Published) -> (bool, String) {
         let others =
             published.files.iter().filter_map(|file| file.week).filter(|week| !published.span.covers(Some(*week)));
@@ -270,7 +269,7 @@ impl Checks {
         (check.at_most.bears(count, 0), found)
     }
 
-    /// Of the weeks written and of those that stay.
+    /// The share of unknown carriers in the weeks written and in those that stay.
     fn unknown_carriers(&self, check: &Check, published: &Published, open: Open) -> Result<(bool, String)> {
         let Figures { mut judged, mut unknown } = self.all;
         for file in published.files.iter().filter(|file| !published.span.covers(file.week)) {
@@ -301,7 +300,7 @@ impl Published<'_> {
     }
 }
 
-/// The published files that are replaced, and those that would take their place.
+/// The published files that are replaced, and the new files that replace them.
 #[derive(Clone)]
 struct Before<'a> {
     files: Vec<&'a DataFile>,
@@ -321,7 +320,7 @@ impl Before<'_> {
         })
     }
 
-    /// Seller by seller, with the new files that are wanted.
+    /// Joins these files seller by seller with the new files that are wanted.
     fn join(&self, wanted: &dyn Fn(&DataFile) -> bool) -> Join<'_> {
         let new = self.new.iter().filter(|file| wanted(file)).collect();
         Join::of(self.files.clone(), new, self.open, self.bytes)
@@ -333,7 +332,7 @@ fn percent(counts: Counts) -> String {
 }
 
 impl Most {
-    /// Whether so much of a whole is borne.
+    /// Whether `part` of `whole` is within the limit.
     fn bears(self, part: u64, whole: u64) -> bool {
         match self {
             Most::Count(most) => part <= most,
@@ -344,7 +343,7 @@ impl Most {
     }
 }
 
-/// How far a rate moved: an exact fraction.
+/// The change of a rate as an exact fraction.
 #[derive(Clone, Copy, Debug)]
 struct Jump {
     by: u128,
@@ -371,7 +370,7 @@ impl Jump {
         }
     }
 
-    /// In hundredths of a point of percent, cut; for display only.
+    /// The change in hundredths of a percentage point, truncated; for display only.
     fn hundredths(self) -> u128 {
         (self.by * 10_000).checked_div(self.of).unwrap_or(0)
     }
@@ -399,7 +398,7 @@ fn named(names: BTreeSet<String>, count: u64) -> String {
     format!(" ({}{more})", shown.join(", "))
 }
 
-/// Judged packages, and those of them whose carrier is unknown.
+/// The number of judged packages, and of those with an unknown carrier.
 fn judged(batch: &RecordBatch) -> [u64; 2] {
     let (carriers, shipments) = (texts(batch, "carrier"), counts(batch, "shipments"));
     let mut sums = [0; 2];

@@ -1,7 +1,7 @@
 //! The commit of a publication: gates, conflicts, and the one atomic step that makes a manifest visible.
 //!
-//! It decides nothing about figures and writes no table. Before the atomic step every failure leaves the old version in
-//! force; after it nothing fails, and what could not be brought up to date is a warning.
+//! It decides nothing about figures and writes no table. Until the atomic step every failure leaves the old version in
+//! force. After it nothing fails; what could not be updated is a warning.
 
 use super::checks::{self, Checked};
 use super::log::{self, DataFile, Manifest, Span};
@@ -16,14 +16,14 @@ use vtr_columnar::asides::Bound;
 use vtr_kernel::calendar::Day;
 
 impl Publication {
-    /// Judges the gates and publishes. Ends with the version that holds: a new one, or the published one
-    /// if that says the same. Another publication of the same weeks that came first is a conflict. What
-    /// came of every gate stands in `checked`, whatever the end.
+    /// Judges the gates and publishes. The result is the version in force: a new one, or the published one if the
+    /// content is the same. If another publication of the same weeks came first, that is a conflict. `checked`
+    /// receives the result of every gate, whatever the outcome.
     ///
     /// # Panics
     /// If an unpartitioned table of the job was not written.
     pub fn commit(self, facts: ManifestFacts, checked: &mut Vec<Checked>) -> Result<Published> {
-        // That the entries of folders are durable is part of what a manifest promises.
+        // A manifest promises that the entries of folders are durable.
         let mut folders = std::mem::take(&mut self.made().folders);
         folders.extend([log::FOLDER, ""].map(String::from));
         self.store.settle(&folders)?;
@@ -40,11 +40,11 @@ impl Publication {
                 judged?;
                 return Ok(self.published(base, true));
             }
-            // Against weeks that somebody else has just published the gates would say nothing of worth.
+            // Gates say nothing useful against weeks that another run has just published.
             self.refuse_overlap(&manifest)?;
             judged?;
             self.refuse_missing(&manifest)?;
-            // Past this line a signal finds the new version published.
+            // From here on a signal finds the new version published.
             let attempt = signals::attempt(manifest.version)?;
             if self.appeared(&manifest)? {
                 attempt.published(manifest.version);
@@ -57,12 +57,12 @@ impl Publication {
                 })?;
                 return Ok(self.published(manifest, false));
             }
-            // Somebody else's: what they published is the new base, and the gates are judged against it.
+            // The version is another run's: it becomes the new base, and the gates are judged against it.
             taken = manifest.version;
         }
     }
 
-    /// The highest version; at least `known`, whatever a list that lags behind says.
+    /// The newest version, at least `known`: a store's listing may lag behind.
     fn newest(&self, known: u64) -> Result<Option<Manifest>> {
         match log::versions(self.store.as_ref())?.last().copied().unwrap_or(0).max(known) {
             0 => Ok(None),
@@ -70,13 +70,12 @@ impl Publication {
         }
     }
 
-    /// Gives up: nothing was published. Rejects already written are kept beside the run's report; says
-    /// where.
+    /// Gives up without publishing. Rejects already written are kept beside the run's report; returns where.
     pub fn abandon(self) -> Result<Option<String>> {
         self.keep_rejects()
     }
 
-    /// Judges every gate against a base; the first that trips is the failure, all of them are told.
+    /// Judges every gate against a base. The first that trips is the failure; all results are reported.
     fn judge_gates(&self, facts: &ManifestFacts, base: Option<&Manifest>, checked: &mut Vec<Checked>) -> Result<()> {
         let made: Vec<Table> = self.target.spans.keys().copied().collect();
         let files = facts.inputs.iter().map(|(input, sums)| (input.file.as_str(), sums));
@@ -103,7 +102,7 @@ impl Publication {
         tripped.map_or(Ok(()), Err)
     }
 
-    /// What comes of the job's checks against a base.
+    /// Judges the job's checks against a base.
     fn judge_checks(&self, base: Option<&Manifest>) -> Result<Vec<Checked>> {
         let open = |file: &DataFile, take: &mut dyn FnMut(&RecordBatch) -> Result<()>| {
             self.read_published(file, &checks::COLUMNS, take)
@@ -115,7 +114,7 @@ impl Publication {
         self.checks().judge(&checks::Published { files, span, new: &new, open: &open, was_final: &was_final })
     }
 
-    /// A gate that tripped, with the place where the rejects are.
+    /// A tripped gate's error, with the place of the rejects.
     fn with_rejects(&self, tripped: Error, facts: &ManifestFacts) -> Error {
         match (tripped, self.keep_rejects()) {
             (Error::Gate(what), Ok(Some(kept))) if facts.sums.rejected > 0 => {
@@ -126,7 +125,7 @@ impl Publication {
         }
     }
 
-    /// Mondays that the published weekly tables have and this run, which replaces them, has not.
+    /// Mondays that the published weekly tables have and this run, which replaces them, lacks.
     fn vanished_weeks(&self, base: Option<&Manifest>) -> BTreeSet<Day> {
         let weekly = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter();
         let of_table = |table: Table| {
@@ -143,9 +142,8 @@ impl Publication {
         weekly.filter_map(of_table).flatten().collect()
     }
 
-    /// Makes the manifest visible; `false` if its number is somebody else's. Whatever the place said
-    /// about the attempt, the log tells whether it succeeded: a lost answer, a repeated request and a lost
-    /// race look the same.
+    /// Makes the manifest visible; `false` if its number belongs to another run. Only the log decides whether the
+    /// attempt succeeded: a lost answer, a repeated request and a lost race look the same.
     fn appeared(&self, manifest: &Manifest) -> Result<bool> {
         const ATTEMPTS: usize = 4;
         let version = manifest.version;
@@ -171,7 +169,7 @@ impl Publication {
             match (there, created) {
                 (Some(there), _) => return Ok(there.run_id == self.run_id),
                 (None, Err(error)) => return Err(error),
-                // A store may say so of a name for which two requests only met.
+                // A store may also answer this if two requests for a free name collided.
                 (None, Ok(_)) if attempt < ATTEMPTS => attempt += 1,
                 (None, Ok(_)) => {
                     let path = self.store.shown(&log::path(version));
@@ -182,12 +180,12 @@ impl Publication {
         }
     }
 
-    /// The publication stands; what follows are hints.
+    /// The publication is committed; `current` and `views.sql` are only hints and follow now.
     fn published(&self, manifest: Manifest, unchanged: bool) -> Published {
         let mut warnings = Vec::new();
         match current::refresh(self.store.as_ref(), &self.run_id) {
             Ok(()) => signals::complete(manifest.version),
-            // What was not finished is said with the word to stop.
+            // The error of the signal already names what was not finished.
             Err(Error::Stopped { .. }) => {}
             Err(error) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -207,8 +205,8 @@ impl Publication {
         Ok(Some(self.store.shown(&kept)))
     }
 
-    /// Refuses to publish over weeks that somebody else published since this run began, or beside
-    /// figures of another job or book that appeared since then.
+    /// Refuses to publish over weeks that another run has published since this run began, or beside figures of another
+    /// job or book that have appeared since then.
     fn refuse_overlap(&self, manifest: &Manifest) -> Result<()> {
         let began = self.base.as_ref().map_or(0, |base| base.version);
         for version in log::versions(self.store.as_ref())?
@@ -238,7 +236,7 @@ impl Publication {
         Ok(())
     }
 
-    /// Refuses to name a file that is not there, or may not be there much longer.
+    /// Refuses to name a file that is missing, or that may soon be deleted.
     fn refuse_missing(&self, manifest: &Manifest) -> Result<()> {
         let made = self.made();
         let ours: BTreeSet<&str> = made.files.values().flatten().map(|file| file.path.as_str()).collect();

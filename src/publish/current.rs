@@ -1,8 +1,7 @@
-//! What tools look at without reading the log: `current/`, hard links to the files of the highest
-//! manifest, and `views.sql`.
+//! What tools read without the log: `current/` (hard links to the files of the highest manifest) and `views.sql`.
 //!
-//! Both are hints made after the commit; the log is the truth, and neither is ever read back to decide
-//! anything. If making them fails the publication stands, and the next run mends them.
+//! Both are hints made after the commit; the log is the truth, and nothing is decided from them. If making them fails,
+//! the publication remains valid, and the next run repairs them.
 
 use crate::assemble::publish::PACKAGES;
 use crate::error::{Error, Result};
@@ -43,7 +42,7 @@ pub fn refresh(store: &dyn Store, run_id: &str) -> Result<()> {
         if let Some(local) = local {
             drop_old(local)?;
         }
-        // Where there are no locks, whoever published meanwhile may have swapped before us; then we have
+        // Without locks another run may have published and swapped the link before this one, which would then have
         // turned it back.
         if log::versions(store)?.last() == Some(&manifest.version) {
             break;
@@ -52,7 +51,7 @@ pub fn refresh(store: &dyn Store, run_id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Where a file of a manifest lies in its snapshot.
+/// The path of a manifest's file within its snapshot.
 fn in_snapshot(file: &DataFile) -> &str {
     file.path.strip_prefix("data/").unwrap_or(&file.path)
 }
@@ -93,7 +92,7 @@ fn build(store: &Local, manifest: &Manifest, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether two names lead to one file.
+/// Whether two names are links to one file.
 #[cfg(unix)]
 fn same_file(one: &Path, other: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -127,8 +126,8 @@ fn swap(_: &Local, _: u64, _: &str) -> Result<()> {
     Ok(()) // no symbolic links for ordinary users there; the snapshots and the log remain
 }
 
-/// Removes all snapshots but the newest two: a tool that followed the link just before it was swapped
-/// still finds its files.
+/// Removes all snapshots but the newest two: a tool that followed the link just before it was swapped still finds its
+/// files.
 fn drop_old(store: &Local) -> Result<()> {
     let mut versions: Vec<u64> = store.names(SNAPSHOTS)?.iter().filter_map(|name| name.parse().ok()).collect();
     versions.sort_unstable();
@@ -144,7 +143,7 @@ fn drop_old(store: &Local) -> Result<()> {
     Ok(())
 }
 
-/// A manifest's tables as DuckDB views of where the output lies now.
+/// Returns a manifest's tables as DuckDB views over the output's current location.
 ///
 /// # Errors
 /// The folder cannot be found.
@@ -158,10 +157,10 @@ pub fn views_of(store: &dyn Store, manifest: &Manifest) -> Result<String> {
     Ok(text)
 }
 
-/// What a run reads of packages that were joined from raw files begins so.
+/// The beginning of the shown paths of packages that were joined from raw files.
 const PACKAGES_SHOWN: &str = "packages/week=";
 
-/// The view of the packages that the same job published beside its output; none if they lie elsewhere.
+/// The view of the packages that the same job published beside its output; empty if they are elsewhere.
 fn packages(folder: &Path, manifest: &Manifest) -> Result<String> {
     if !folder.join(log::FOLDER).is_dir() {
         return Ok(String::new());
@@ -173,7 +172,7 @@ fn packages(folder: &Path, manifest: &Manifest) -> Result<String> {
     Ok(files.map_or(String::new(), |files| view(&root(store.as_ref()).unwrap_or_default(), PACKAGES, &files)))
 }
 
-/// Where an output lies, absolute.
+/// The absolute location of an output.
 ///
 /// # Errors
 /// The folder cannot be found.
@@ -193,7 +192,7 @@ fn write_views(store: &dyn Store, manifest: &Manifest, run_id: &str) -> Result<(
     store.put(VIEWS, Content::of(text.as_bytes()), run_id)
 }
 
-/// Characters of a path that DuckDB takes for a pattern.
+/// Characters of a path that DuckDB reads as a pattern.
 const PATTERN: [char; 3] = ['*', '?', '['];
 
 /// The tables of a manifest as DuckDB views. Paths are absolute, so that the views work from anywhere.
@@ -204,7 +203,7 @@ fn views(root: &str, manifest: &Manifest) -> String {
         manifest.job.name.replace(['\n', '\r'], " ")
     );
     if root.contains('\\') && root.contains(PATTERN) {
-        // A backslash divides folders in its patterns; such a path would name other files.
+        // DuckDB's patterns read a backslash as a separator, so such a path would name other files.
         text.push_str(
             "-- There are none: DuckDB cannot name a folder with a backslash and one of * ? [ in its path.\n",
         );
@@ -231,7 +230,7 @@ fn view(root: &str, name: &str, files: &[DataFile]) -> String {
     )
 }
 
-/// A pattern that matches one path and no other: a set of one character stands for itself.
+/// A pattern that matches this path only: each special character becomes a set of one.
 fn itself(path: &str) -> String {
     let mut pattern = String::with_capacity(path.len());
     for letter in path.chars() {
@@ -244,7 +243,7 @@ fn itself(path: &str) -> String {
     pattern
 }
 
-/// The columns of a table that has no file to take them from.
+/// The columns of a table that has no files to read them from.
 fn no_rows(table: Table) -> String {
     let column = |field: &arrow::datatypes::FieldRef| {
         let kind = match field.data_type() {

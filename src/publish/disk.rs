@@ -1,9 +1,9 @@
-//! The file systems under an output, and how what was written there becomes durable.
+//! The file systems under an output, and how the files written there become durable.
 //!
-//! A run writes hundreds of small files. Where Linux can make a whole file system durable in one call and tells what
-//! it could not write, the data files of a run are synced together before the manifest that names them; everywhere
-//! else each file is synced when it is written. It must not decide what is written or when a version becomes visible.
-//! It fails with what the system says of a file system that lost something.
+//! A run writes hundreds of small files. If Linux can sync a whole file system in one call and reports write errors,
+//! the data files of a run are synced together before the manifest that names them; everywhere else each file is
+//! synced when it is written. It must not decide what is written or when a version becomes visible. It fails with the
+//! system's error if a file system lost something.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -29,16 +29,16 @@ pub struct Disks(Mutex<BTreeMap<u64, Disk>>);
 /// A file system.
 #[derive(Debug)]
 struct Disk {
-    /// A folder of it, opened before anything was written: the system tells an error of writing to those who were
-    /// there. `None` where each file is synced by itself.
+    /// A folder of it, opened before anything was written, because the system reports a write error only to file
+    /// handles that were open at the time. `None` if each file is synced by itself.
     folder: Option<File>,
     /// Whether something was written that no sync has covered.
     unsynced: bool,
 }
 
 impl Disks {
-    /// How a file that is now written into a folder becomes durable. [`Syncing::Together`] obliges to call
-    /// [`Disks::sync`] for that folder.
+    /// Says how a file about to be written into a folder becomes durable. After [`Syncing::Together`] the caller must
+    /// call [`Disks::sync`] for that folder.
     ///
     /// # Errors
     /// The folder cannot be opened or looked at.
@@ -57,8 +57,8 @@ impl Disks {
         Ok(if disk.unsynced { Syncing::Together } else { Syncing::Each })
     }
 
-    /// Makes the whole file system of each folder durable on which files wait for that. The answer are the folders
-    /// whose entries are still to be synced.
+    /// Syncs the whole file system of each folder that has files waiting for it. Returns the folders whose entries are
+    /// still to be synced.
     ///
     /// # Errors
     /// A folder cannot be looked at; a file system could not write something since the first [`Disks::write_into`].
@@ -90,12 +90,12 @@ fn sync_file_system(folder: &File) -> io::Result<()> {
     Ok(rustix::fs::syncfs(folder)?)
 }
 
-/// Whether `syncfs` reaches the disk of a folder's file system and tells what could not be written: Linux does from
-/// 5.8 on, for file systems that it keeps on a disk of its own. Network file systems and layers over others keep
-/// their errors to the file that met them.
+/// Whether `syncfs` syncs a folder's file system to disk and reports what could not be written: Linux does since 5.8,
+/// for file systems on a disk of their own. Network file systems and overlays report errors only to the file
+/// concerned.
 #[cfg(target_os = "linux")]
 fn tells_what_it_lost(folder: &File) -> bool {
-    /// ext4 (and its elders), XFS, Btrfs, F2FS, and files in memory.
+    /// ext4 (and ext2, ext3), XFS, Btrfs, F2FS, and files in memory.
     const KEPT_HERE: [u64; 5] = [0xef53, 0x5846_5342, 0x9123_683e, 0xf2f5_2010, 0x0102_1994];
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let kind = rustix::fs::fstatfs(folder).map(|known| known.f_type as u64);
@@ -118,22 +118,22 @@ fn tells_what_it_lost(_: &File) -> bool {
     false
 }
 
-/// Moves a file to a name that nothing has, within a file system; whether it did.
+/// Moves a file to a free name within a file system; returns whether it did.
 ///
 /// # Errors
-/// What the system says, but for a name that is taken.
+/// The system's error, except for a name that is taken.
 #[cfg(target_os = "linux")]
 pub fn move_to_free_name(from: &Path, to: &Path) -> io::Result<bool> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         Ok(()) => Ok(true),
-        // The file system may not know how to keep a name that is taken.
+        // The file system may not support a rename that keeps an existing name.
         Err(rustix::io::Errno::EXIST | rustix::io::Errno::INVAL) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Moves no file: where each is synced when it is written, a plain rename does.
+/// Moves no file: if each file is synced when it is written, a plain rename does.
 ///
 /// # Errors
 /// None.

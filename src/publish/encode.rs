@@ -1,9 +1,9 @@
-//! A piece of a table as the bytes of one Parquet file, and back.
+//! Encodes a piece of a table as the bytes of one Parquet file, and reads such files.
 //!
-//! The same rows give the same bytes on every machine, however they were cut into batches: nothing of
-//! time, host or run goes in, and the program's name stands there without its version. Rows stream
-//! through: no more than a row group is held, and a file that grows lies on disk, where no name leads
-//! to it. It fails if making the rows does, or if the disk is full.
+//! The same rows give the same bytes on every machine, however they were cut into batches: time, host and run are left
+//! out, and the program's name is written without its version. Rows stream through: at most one row group is held, and
+//! a file that grows is spooled to an unnamed file on disk. It fails if the rows cannot be made or if the disk is
+//! full.
 
 use crate::error::{Error, Result};
 use crate::place::blob::Blob;
@@ -22,17 +22,17 @@ use std::ops::Range;
 use tempfile::SpooledTempFile;
 use vtr_kernel::text::hex;
 
-/// Rows handed to the writer at a time. Page borders fall where writes end, so these are told by the
-/// rows alone and not by how they arrived; changing it changes the bytes of every long file.
+/// Rows passed to the writer at a time. Pages end where writes end, so writes depend on the rows alone and not on how
+/// they arrived; another value changes the bytes of every long file.
 const ROWS_AT_A_TIME: usize = 65_536;
 
-/// Bytes of texts after which fewer rows are handed over, and the rows at whose multiples that is asked: the
-/// longest texts of so many are some MiB.
+/// Once the waiting texts have this many bytes, the rows are written early. This is tested only at multiples of
+/// [`ROWS_OF_A_STEP`]; the longest texts of that many rows are some MiB.
 const BYTES_AT_A_TIME: usize = 16 << 20;
 /// See [`BYTES_AT_A_TIME`].
 const ROWS_OF_A_STEP: usize = 16;
 
-/// Rows of a row group, and its bytes after which the next begins: the writer holds them until then.
+/// The most rows of a row group, and the bytes after which the next one begins: the writer holds a group in memory.
 const ROWS_OF_A_GROUP: usize = 1 << 20;
 const BYTES_OF_A_GROUP: usize = 32 << 20;
 
@@ -42,20 +42,20 @@ const BYTES_IN_MEMORY: usize = 8 << 20;
 /// One Parquet file that is not yet in place.
 #[derive(Debug)]
 pub struct Encoded {
-    /// Its bytes, to be read from where it stands: the beginning.
+    /// Its bytes, positioned at the beginning.
     pub content: SpooledTempFile,
     /// Their SHA-256 in hex.
     pub sha256: String,
-    /// How many they are.
+    /// The number of bytes.
     pub bytes: u64,
-    /// The rows that they hold.
+    /// The number of rows.
     pub rows: u64,
 }
 
 /// Makes the bytes of one Parquet file; `pass` sees every batch that goes in.
 ///
 /// # Errors
-/// What making the rows says, or the system where the file does not fit into memory.
+/// The error of making the rows, or of the system if the file does not fit into memory and cannot be spooled.
 ///
 /// # Panics
 /// If a batch does not have the schema of its table.
@@ -63,7 +63,7 @@ pub fn parquet(piece: Piece, pass: &mut dyn FnMut(&RecordBatch)) -> Result<Encod
     batches(piece.table.name(), &piece.table.schema(), piece.batches, pass)
 }
 
-/// Makes the bytes of one Parquet file of rows that are in no table of the program's own; `name` is for messages.
+/// Makes the bytes of one Parquet file of rows that belong to no table of the program; `name` is for messages.
 ///
 /// # Errors
 /// As [`parquet`].
@@ -95,7 +95,7 @@ pub fn batches(
     Ok(Encoded { content: file, sha256: hex(&hash.finalize()), bytes, rows })
 }
 
-/// How every published Parquet file is written.
+/// The writer properties of every published Parquet file.
 pub fn properties() -> std::result::Result<WriterProperties, ParquetError> {
     Ok(WriterProperties::builder()
         .set_created_by("vtr".to_owned())
@@ -106,10 +106,10 @@ pub fn properties() -> std::result::Result<WriterProperties, ParquetError> {
         .build())
 }
 
-/// A writer that is given equal steps, however rows arrive.
+/// A writer that receives equal steps, however rows arrive.
 struct Steps<'w> {
     writer: &'w mut ArrowWriter<Hashing>,
-    /// What is to be written next, its rows and the bytes of its texts.
+    /// The batches to be written next; `rows` and `bytes` are the sums of their rows and bytes of texts.
     waiting: Vec<RecordBatch>,
     rows: usize,
     bytes: usize,
@@ -194,7 +194,7 @@ pub fn read_columns(
     Ok(())
 }
 
-/// The rows that a published file's footer tells of.
+/// The number of rows according to a published file's footer.
 pub fn rows(blob: Blob, shown: &str) -> Result<u64> {
     Ok(builder(blob, shown)?.metadata().file_metadata().num_rows().unsigned_abs())
 }

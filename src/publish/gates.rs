@@ -1,7 +1,7 @@
-//! The gates before publishing: sums that must hold whatever the inputs were, and the job's limits.
+//! The gates before publishing: sums that must hold for any input, and the job's limits.
 //!
-//! They compare figures that were counted apart from each other and never repair any; a gate reads no
-//! files. A gate that trips names the figures, and nothing is published.
+//! They compare figures that were counted independently of each other and never correct any; a gate reads no files. A
+//! gate that trips names the figures, and nothing is published.
 
 use crate::error::{Error, Result};
 use crate::schema::Table;
@@ -20,17 +20,17 @@ use super::rates::{self, Counts};
 /// Where the rows of a file, or of all files, ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sums {
-    /// Rows read, counted where they were read and nowhere else.
+    /// Rows read, counted only where they are read.
     pub read: u64,
-    /// Rows of row groups that were never read; counted beside.
+    /// Rows of row groups that were skipped; not part of the rows read.
     pub rows_pruned: u64,
     /// Rows that cannot be judged.
     pub rejected: u64,
-    /// Rows that were not yet there on the `as_of` day.
+    /// Rows dated after the `as_of` day.
     pub after_as_of: u64,
     /// Older copies.
     pub superseded: u64,
-    /// Rows outside the weeks asked for.
+    /// Rows outside the range of weeks.
     pub outside_range: u64,
     /// Judged: not part of the measure.
     pub out_of_scope: u64,
@@ -48,7 +48,7 @@ impl Sums {
         [self.out_of_scope, self.exempt, self.valid, self.defect]
     }
 
-    /// The fates that must add up to the rows read, by name.
+    /// The outcomes that must add up to the rows read, by name.
     fn fates(&self) -> [(&'static str, u64); 8] {
         [
             ("rejected", self.rejected),
@@ -62,7 +62,7 @@ impl Sums {
         ]
     }
 
-    /// Both added up.
+    /// The sum of both.
     pub fn plus(mut self, other: &Sums) -> Sums {
         self.read += other.read;
         self.rows_pruned += other.rows_pruned;
@@ -78,7 +78,8 @@ impl Sums {
     }
 }
 
-/// Every row read ended in exactly one place: in each file, in total, and the files add up to the total.
+/// Checks that every row read ended in exactly one place: in each file, in total, and that the files add up to the
+/// total.
 pub fn identity<'a>(files: impl IntoIterator<Item = (&'a str, &'a Sums)>, total: &Sums) -> Result<()> {
     let mut added = Sums::default();
     for (file, sums) in files {
@@ -112,12 +113,11 @@ fn broken(what: String) -> Error {
 pub struct Kept {
     /// Their rows.
     pub rows: u64,
-    /// Those of them that were rejected when they were read.
+    /// The number of them that were rejected when they were read.
     pub rejected: u64,
 }
 
-/// No more rows were rejected than the job bears: `share` of the rows read now and of those kept, an exact
-/// fraction.
+/// Checks the job's limit on rejected rows: `share`, an exact fraction, of the rows read now and of those kept.
 pub fn max_rejected(share: (u64, u64), sums: &Sums, kept: Kept) -> Result<()> {
     let (numerator, denominator) = share;
     let (rejected, rows) = (sums.rejected + kept.rejected, sums.read + kept.rows);
@@ -135,8 +135,8 @@ pub fn max_rejected(share: (u64, u64), sums: &Sums, kept: Kept) -> Result<()> {
     )))
 }
 
-/// In no column more values were set aside than the job bears: `share` of the rows, those read now and those of
-/// files that stand as they were read before; an exact fraction.
+/// Checks the job's limit on values set aside in each column: `share`, an exact fraction, of the rows read now and of
+/// those kept from files that did not change.
 pub fn set_aside(bound: Bound, share: (u64, u64), all: &[SetAside], rows: u64) -> Result<()> {
     let (numerator, denominator) = share;
     let key = match bound {
@@ -158,8 +158,8 @@ pub fn set_aside(bound: Bound, share: (u64, u64), all: &[SetAside], rows: u64) -
     )))
 }
 
-/// No more published weeks lose all their rows than the job bears: an input that is gone, or cut
-/// short, must not empty what dashboards show.
+/// Checks the job's limit on published weeks that lose all their rows: a missing or truncated input must not empty
+/// dashboards.
 pub fn max_vanished(most: u64, weeks: &BTreeSet<Day>) -> Result<()> {
     let (Some(first), Some(last)) = (weeks.first(), weeks.last()) else { return Ok(()) };
     if weeks.len() as u64 <= most {
@@ -175,12 +175,12 @@ pub fn max_vanished(most: u64, weeks: &BTreeSet<Day>) -> Result<()> {
     )))
 }
 
-/// What the tables say of each week, taken from the very rows that are written.
+/// The sums of each week of the tables, taken from the rows as they are written.
 #[derive(Debug, Default)]
 pub struct Audit {
-    /// By table and Monday, in the order of [`Class::ALL`].
+    /// Packages by table and Monday, in the order of [`Class::ALL`].
     weeks: BTreeMap<(&'static str, Day), [u64; 4]>,
-    /// By table and Monday: what the rates come to, of final rows and of open ones.
+    /// Counts of the rates by table and Monday, of final rows and of open ones.
     rates: BTreeMap<(&'static str, Day), [Counts; 2]>,
 }
 
@@ -206,7 +206,7 @@ impl Audit {
         self.add_counts((table.name(), week), counts);
     }
 
-    /// Adds what another audit saw.
+    /// Adds the sums of another audit.
     pub fn merge(&mut self, other: Audit) {
         other.weeks.into_iter().for_each(|(week, counts)| self.add_counts(week, counts));
         other.rates.into_iter().for_each(|(week, rates)| self.add_rates(week, rates));
@@ -217,7 +217,7 @@ impl Audit {
         sums.iter_mut().zip(rates).for_each(|(sum, more)| sum.plus(more));
     }
 
-    /// What the rates of a table's weeks come to, of final rows and of open ones, by Monday.
+    /// Counts of the rates of a table's weeks, of final rows and of open ones, by Monday.
     pub fn rates(&self, table: Table) -> BTreeMap<Day, [Counts; 2]> {
         let of_table = self.rates.iter().filter(|((name, _), _)| *name == table.name());
         of_table.map(|((_, week), sums)| (*week, *sums)).collect()
@@ -228,7 +228,7 @@ impl Audit {
         sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
     }
 
-    /// The tables made agree, week by week, with what was counted apart from them, and the weeks add up
+    /// Checks that the tables made agree, week by week, with what was counted independently, and that the weeks add up
     /// to the total.
     pub fn weeks(&self, made: &[Table], counted: &BTreeMap<Day, [u64; 4]>, total: &Sums) -> Result<()> {
         let added = counted.values().fold([0; 4], |sum, week| std::array::from_fn(|class| sum[class] + week[class]));
@@ -269,7 +269,7 @@ fn classes(counts: [u64; 4]) -> String {
     named.join(", ")
 }
 
-/// Packages by class, of rows that say how many they stand for or are one each.
+/// Packages by class; a row has a number of packages or is one package.
 fn by_class(rows: &RecordBatch, packages: Option<&str>) -> [u64; 4] {
     let (classes, mut sums) = (rows["class"].as_string::<i32>(), [0; 4]);
     let packages = packages.map(|name| rows[name].as_primitive::<Int64Type>().values());
@@ -311,7 +311,7 @@ mod tests {
         identity([("a", &a), ("b", &b)], &sums(15, 1, 12, 2)).unwrap();
         says(identity([("a.csv", &sums(10, 1, 7, 1))], &sums(10, 1, 7, 2)), &["a.csv", "10 rows read", "= 9"]);
         says(identity([("a", &a)], &sums(15, 1, 12, 2)), &["read: 10", "read: 15"]);
-        // Two faults that cancel each other out in the total are still faults of their files.
+        // Two faults that cancel out in the total are still faults of their files.
         says(identity([("a", &sums(10, 0, 9, 0)), ("b", &sums(5, 0, 6, 0))], &sums(15, 0, 15, 0)), &["a: 10 rows"]);
     }
 
@@ -322,7 +322,7 @@ mod tests {
         says(max_rejected((1, 1000), &sums(2999, 3, 2996, 0), none), &["3 of 2999", "1 in 1000"]);
         max_rejected((0, 1), &sums(10, 0, 10, 0), none).unwrap();
         says(max_rejected((0, 1), &sums(u64::MAX, 1, 0, 0), none), &["1 of"]);
-        // What is not read again counts as it was read.
+        // Rows that are not read again count as when they were read.
         let kept = Kept { rows: 2000, rejected: 1 };
         max_rejected((1, 1000), &sums(1000, 2, 998, 0), kept).unwrap();
         says(max_rejected((1, 1000), &sums(1000, 3, 997, 0), kept), &["4 of 3000", "2000 of them in files"]);
@@ -374,7 +374,7 @@ mod tests {
         let more = Sums { defect: 2, ..total };
         for table in tables {
             says(audit.weeks(&[table], &BTreeMap::from([(4, [1, 1, 1, 2])]), &more), &[table.name(), "1970-01-05"]);
-            // A week that only one side knows of.
+            // A week that is on one side only.
             says(audit.weeks(&[table], &BTreeMap::from([(11, [1; 4])]), &total), &[table.name()]);
         }
         says(audit.weeks(&tables, &BTreeMap::from([(4, [1; 4])]), &more), &["defect 1", "defect 2"]);

@@ -1,9 +1,9 @@
-//! Cleaning: deletes data that no kept manifest names and that is older than a grace time.
+//! Garbage collection: deletes data that no kept manifest names and that is older than a grace time.
 //!
-//! It must never touch an entry of the log, a file that a kept version names, anything it does not know
-//! as its own, or anything at all while a run is alive here; runs elsewhere are protected by the grace
-//! time, because a writer puts anew whatever its base does not name. It stops at the first file that
-//! cannot be deleted.
+//! It must never touch an entry of the log, a file that a kept version names, anything that is not its own, or
+//! anything at all while a run is alive on this machine. Runs on other machines are protected by the grace time,
+//! because a writer puts every file anew that its base does not name. It stops at the first file that cannot be
+//! deleted.
 
 use crate::error::{Error, Result};
 use crate::signals;
@@ -18,16 +18,16 @@ use super::log;
 use super::store::{self, Content, Entry, Store};
 use super::unfinished;
 
-/// The folder where a cleaning under way says what it deletes, below the output.
+/// The folder, below the output, in which a collection under way lists what it deletes.
 pub const FOLDER: &str = "_gc";
 
-/// What a cleaning said holds for so long: no request to delete is under way for longer.
+/// The time for which such a list is valid: no request to delete is under way for longer.
 const INTENT_LIVES: Duration = Duration::from_secs(86_400);
 
-/// How old a file must be before it may go: longer than any run takes.
+/// The age at which a file may be deleted: longer than any run takes.
 pub const GRACE: Duration = Duration::from_secs(7 * 86_400);
 
-/// Versions that stay readable unless told otherwise.
+/// The default number of versions that stay readable.
 pub const KEEP: u64 = 10;
 
 /// What was deleted, or would be.
@@ -37,13 +37,13 @@ pub struct Collected {
     pub oldest_kept: u64,
     /// The highest version.
     pub newest: u64,
-    /// Data files that went.
+    /// Data files deleted.
     pub files: u64,
-    /// Their bytes.
+    /// The bytes of these files.
     pub bytes: u64,
-    /// Unfinished files of dead runs that went.
+    /// Unfinished files of dead runs that were deleted.
     pub temporary: u64,
-    /// Data files that nothing names and that are still too young.
+    /// Unnamed data files that are still too young.
     pub too_young: u64,
 }
 
@@ -52,12 +52,12 @@ pub struct Collected {
 pub enum Mode {
     /// Delete.
     Delete,
-    /// Only count what would go.
+    /// Only count.
     Count,
 }
 
-/// Cleans an output, keeping the files of the newest `keep` versions (at least one), and of those that
-/// were the newest within the grace time: whoever reads or builds on one of them has begun since then.
+/// Cleans an output. It keeps the files of the newest `keep` versions (at least one) and of those that were the newest
+/// within the grace time, because whoever reads or builds on one of them has begun since then.
 pub fn collect(store: &dyn Store, keep: u64, now: SystemTime, mode: Mode) -> Result<Collected> {
     let newest = log::open(store, None)?.version;
     let _guard = match store.local() {
@@ -103,9 +103,8 @@ pub fn collect(store: &dyn Store, keep: u64, now: SystemTime, mode: Mode) -> Res
     Ok(collected)
 }
 
-/// Refuses to publish files that a `gc` at work may be about to delete. Whoever puts a file anew asks
-/// this afterwards, and whoever deletes says so before it looks at a file's age: one of the two sees the
-/// other, even where there are no locks.
+/// Refuses to publish files that a concurrent `gc` may be about to delete. A writer calls this after it has put a file
+/// anew, and `gc` lists a file before it looks at the file's age: one of the two sees the other, even without locks.
 pub fn refuse_doomed(store: &dyn Store, files: &BTreeSet<&str>, now: SystemTime) -> Result<()> {
     for entry in store.list(FOLDER)? {
         if now.duration_since(entry.modified).is_ok_and(|age| age > INTENT_LIVES) {
@@ -123,7 +122,7 @@ pub fn refuse_doomed(store: &dyn Store, files: &BTreeSet<&str>, now: SystemTime)
     Ok(())
 }
 
-/// What a `gc` is about to delete.
+/// The files that a `gc` is about to delete.
 #[derive(Serialize, Deserialize)]
 struct Intent {
     deletes: Vec<String>,
@@ -156,7 +155,7 @@ impl Sweep<'_> {
         Ok((log.get(first).map_or(0, |(version, _)| *version), named))
     }
 
-    /// Deletes what is still old and unnamed once everybody could know of it.
+    /// Deletes what is still old and unnamed after every writer could have seen the list.
     fn delete(&self, doomed: Vec<Entry>, keep: u64, collected: &mut Collected) -> Result<()> {
         let count = |entry: &Entry, collected: &mut Collected| {
             if entry.path.rsplit('/').next().is_some_and(is_content_name) {
@@ -185,7 +184,7 @@ impl Sweep<'_> {
                 count(&entry, collected);
             }
         }
-        // Only now: a request to delete that failed may still be under way, and is remembered then.
+        // The list is deleted last: a failed request to delete may still be under way, and then the list must remain.
         self.store.delete(&path)?;
         for left in self.store.list(FOLDER)?.iter().filter(|left| self.is_old(left.modified)) {
             self.store.delete(&left.path)?;
@@ -193,7 +192,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// What runs that died left behind in one folder.
+    /// Collects what dead runs left behind in one folder.
     fn temporary(&self, local: &Local, folder: &str, collected: &mut Collected) -> Result<()> {
         for name in local.names(folder)?.iter().filter(|name| name.starts_with(TEMPORARY)) {
             let path = local.locate(folder).join(name);
@@ -212,13 +211,13 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// A file from the future is young: its clock cannot be trusted.
+    /// Whether a file is old enough. One dated in the future counts as young: its clock cannot be trusted.
     fn is_old(&self, written: SystemTime) -> bool {
         self.now.duration_since(written).is_ok_and(|age| age > GRACE)
     }
 }
 
-/// Whether a name is one that publications give: 64 hex digits and the suffix.
+/// Whether a name has the form that publications use: 64 hex digits and the suffix.
 fn is_content_name(name: &str) -> bool {
     let digits = name.strip_suffix(".parquet").unwrap_or_default();
     digits.len() == 64 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

@@ -1,7 +1,6 @@
-//! What is published of files that a run does not read again: their rows of `input_files` and `rejects`.
+//! The published rows of `input_files` and `rejects` of files that a run does not read again.
 //!
-//! It reads these two tables of the version that the run stands on and changes nothing. It fails if one
-//! cannot be read.
+//! It reads these two tables of the run's base and changes nothing. It fails if one cannot be read.
 
 use super::encode;
 use super::log::{InputFile, Manifest};
@@ -24,7 +23,7 @@ pub struct Kept {
     pub rejects: Vec<(u32, Reject)>,
 }
 
-/// What a version says of the files that a survey leaves out.
+/// Reads the base's rows of the files that a survey leaves out.
 pub(super) fn read(store: &dyn Store, base: Option<&Manifest>, survey: &Survey) -> Result<Kept> {
     let mut kept = Kept::default();
     let left_out = (0usize..).zip(&survey.files).filter(|(_, file)| file.reading == Extent::Kept);
@@ -46,7 +45,7 @@ pub(super) fn read(store: &dyn Store, base: Option<&Manifest>, survey: &Survey) 
             }
         }
     })?;
-    // Where the table was not published, the manifest still tells what it was.
+    // If the table was not published, the manifest still has the figures.
     for input in &base.inputs {
         if let Some(index) = wanted.get(input.file.as_str()) {
             kept.files.entry(*index).or_insert_with(|| row_of(input));

@@ -1,9 +1,9 @@
-//! A local folder as the place of publication: immutable files named by content, and one atomic
-//! step that makes a numbered manifest visible.
+//! A local folder as the place of publication: immutable files named by content, and one atomic step that makes a
+//! numbered manifest visible.
 //!
-//! What it puts in place is written beside and read back first, so that no reader ever sees half a file. Data are durable
-//! once their folders are settled, all else when it is put; it must not overwrite a manifest or delete data. A failure leaves no temporary file of
-//! a living run behind, and nothing that a manifest names is touched.
+//! A file is written beside its place and read back first, so that no reader ever sees half a file. Data are durable
+//! once their folders are settled, everything else when it is put. It must not overwrite a manifest or delete data. A
+//! failure leaves no temporary file of a living run behind and touches nothing that a manifest names.
 
 use crate::error::{Error, Result};
 use crate::place::blob::{Blob, hash};
@@ -28,9 +28,9 @@ pub struct Local {
     disks: Arc<Disks>,
 }
 
-/// A lock on a folder: keeps `gc` away while a run lives, runs away while `gc` works, and those who make
-/// hints apart; let go when dropped. Where a file system knows no locks there is none: the grace time
-/// then protects data alone, and the commit never needs one.
+/// A lock on a folder, released when dropped: it keeps `gc` away while a run lives, runs away while `gc` works, and
+/// serialises those who write hints. If a file system has no locks, there is none: the grace time then protects data
+/// alone, and the commit never needs one.
 #[derive(Debug)]
 pub struct Guard {
     _folder: Option<File>,
@@ -42,7 +42,7 @@ impl Local {
         Local { root: root.to_path_buf(), disks: Arc::default() }
     }
 
-    /// Where a path of the output lies.
+    /// The location of a path of the output.
     pub fn locate(&self, path: &str) -> PathBuf {
         self.root.join(path)
     }
@@ -52,7 +52,7 @@ impl Local {
         format!("{TEMPORARY}{run_id}-{name}")
     }
 
-    /// Makes the output's own folder, so that a power loss cannot take it away again.
+    /// Makes the output's own folder, durable against a power loss.
     pub fn make_root(&self) -> Result<()> {
         let given =
             |folder: &Path| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_path_buf() };
@@ -70,7 +70,7 @@ impl Local {
             .map_err(|error| Error::failed(format!("{}: making the folder", folder.display()), error))
     }
 
-    /// The names of the entries of a folder, in no order; none if there is no such folder.
+    /// The names of the entries of a folder, unordered; empty if there is no such folder.
     pub fn names(&self, path: &str) -> Result<Vec<String>> {
         let folder = self.locate(path);
         let failed = |error| Error::failed(format!("{}: listing the folder", folder.display()), error);
@@ -83,36 +83,36 @@ impl Local {
         entries.map(name).collect::<io::Result<_>>().map_err(failed)
     }
 
-    /// The temporary file that stands for data until they are whole: with all others of its run, so that
-    /// they are found without a look into every folder.
+    /// The path of the temporary file of data until they are complete. It is in the run's folder, so that all of them
+    /// are found without searching every folder.
     fn in_folder_of_run(&self, path: &str, run_id: &str) -> io::Result<PathBuf> {
         let folder = self.locate(&unfinished::folder(run_id));
         fs::create_dir_all(&folder)?;
         Ok(folder.join(self.beside(path, run_id).file_name().unwrap_or_default()))
     }
 
-    /// The temporary file that stands for a path until it is whole, in the same folder.
+    /// The path of the temporary file, in the same folder, of a file until it is complete.
     fn beside(&self, path: &str, run_id: &str) -> PathBuf {
         let target = self.locate(path);
         let name = target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         target.with_file_name(Local::temporary(run_id, &name))
     }
 
-    /// Holds `gc` off for as long as the guard lives; waits for one that is at work.
+    /// Keeps `gc` away while the guard lives; waits for one that is running.
     pub fn guard_run(&self, path: &str) -> Result<Guard> {
         let folder = self.open_folder(path)?;
         let held = folder.lock_shared().is_ok();
         Ok(Guard { _folder: held.then_some(folder) })
     }
 
-    /// Waits until nobody else of this machine holds the folder alone, and holds it so.
+    /// Waits for the exclusive lock of the folder on this machine, and takes it.
     pub fn guard_alone(&self, path: &str) -> Result<Guard> {
         let folder = self.open_folder(path)?;
         let held = folder.lock().is_ok();
         Ok(Guard { _folder: held.then_some(folder) })
     }
 
-    /// Holds runs off for as long as the guard lives; `None` if one is alive.
+    /// Keeps runs away while the guard lives; `None` if one is alive.
     pub fn guard_cleaning(&self, path: &str) -> Result<Option<Guard>> {
         let folder = self.open_folder(path)?;
         match folder.try_lock() {
@@ -153,7 +153,7 @@ impl Store for Local {
             });
             match found {
                 Ok(found) => entries.extend(found),
-                // Others may take files away, or the folder is not there.
+                // Others may have deleted the files, or there is no such folder.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(Error::failed(format!("{}: listing it", folder.display()), error)),
             }
@@ -178,8 +178,8 @@ impl Store for Local {
         }
     }
 
-    /// Its folder is not yet synced. A file of that name is the same, only older: replacing it keeps `gc`
-    /// off it.
+    /// Puts a file without syncing its folder. An existing file of that name has the same content; replacing it renews
+    /// its age, which protects it from `gc`.
     fn put(&self, path: &str, mut content: Content, run_id: &str) -> Result<()> {
         self.make_folder(path.rsplit_once('/').map_or("", |(folder, _)| folder))?;
         let target = self.locate(path);
@@ -198,7 +198,7 @@ impl Store for Local {
             by(&self.beside(path, run_id))
         };
         let put = match put {
-            // The data may have been moved to a disk of their own.
+            // The folder of data may be on a file system of its own.
             Err(error) if error.kind() == ErrorKind::CrossesDevices => by(&self.beside(path, run_id)),
             put => put,
         };
@@ -234,7 +234,7 @@ impl Store for Local {
         }
     }
 
-    /// Disks forget and people edit: only the bytes themselves tell.
+    /// Compares the bytes themselves: disks lose data and people edit files.
     fn holds(&self, path: &str, bytes: u64, sha256: &str) -> Result<bool> {
         let found = fs::metadata(self.locate(path)).is_ok_and(|metadata| metadata.len() == bytes);
         Ok(found && hash_file(&self.locate(path)).is_ok_and(|found| found == sha256))
@@ -256,14 +256,14 @@ impl Store for Local {
 /// Makes the entries of a folder durable.
 fn sync(folder: &Path) -> Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Some network file systems cannot sync folders; they offer nothing better.
+        // Some network file systems cannot sync folders and offer nothing better.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         synced => synced.map_err(|error| Error::failed(format!("{}: syncing the folder", folder.display()), error)),
     }
 }
 
-/// Gives a whole file its name. One that is not durable yet must not take the place of one that may be, and that a
-/// version may name.
+/// Gives a complete file its name. A file that is not yet durable must not replace one that may be durable and named
+/// by a version.
 fn put_in_place(temporary: &Path, target: &Path, syncing: Syncing) -> io::Result<()> {
     if syncing == Syncing::Together {
         if disk::move_to_free_name(temporary, target)? {
@@ -274,7 +274,7 @@ fn put_in_place(temporary: &Path, target: &Path, syncing: Syncing) -> io::Result
     fs::rename(temporary, target)
 }
 
-/// Writes a file that must not be seen yet, makes it durable if it is not to be synced with others, and reads it back.
+/// Writes a file that must not be visible yet, syncs it unless it is to be synced with others, and reads it back.
 fn write(path: &Path, content: &mut Content, syncing: Syncing) -> io::Result<()> {
     let mut file = File::create(path)?;
     content.reader.seek(SeekFrom::Start(0))?;
@@ -289,7 +289,7 @@ fn write(path: &Path, content: &mut Content, syncing: Syncing) -> io::Result<()>
     Ok(())
 }
 
-/// SHA-256 of a file's bytes, in hex, with little memory.
+/// SHA-256 of a file's bytes, in hex; reads in chunks.
 pub fn hash_file(path: &Path) -> io::Result<String> {
     hash(&mut File::open(path)?)
 }

@@ -1,8 +1,8 @@
-//! The log: one numbered manifest per publication, the highest of which is the truth.
+//! The log: one numbered manifest per publication; the highest number is the truth.
 //!
-//! It knows what a manifest says and how it is named, read and compared; it must not touch data
-//! files, and no manifest is ever changed or deleted. A manifest that cannot be read stops the verb:
-//! guessing at a published state would be worse than none.
+//! It defines what a manifest contains and how one is named, read and compared; it must not touch data files, and no
+//! manifest is ever changed or deleted. A manifest that cannot be read stops the verb: a guess at the published state
+//! would be worse than none.
 
 use crate::error::{Error, Result};
 use crate::schema::Table;
@@ -19,7 +19,7 @@ use super::store::{self, Store};
 /// The folder of the manifests, below the output.
 pub const FOLDER: &str = "_log";
 
-/// The shape of the manifests written here; readers refuse a greater one.
+/// The format of the manifests written here; readers refuse a higher one.
 pub const FORMAT: u32 = 1;
 
 impl From<vtr_columnar::fold::Later> for Later {
@@ -28,66 +28,65 @@ impl From<vtr_columnar::fold::Later> for Later {
     }
 }
 
-/// What one publication says. Everything but `run_id` follows from inputs, job, book and `as_of`.
+/// The content of one publication. Everything but `run_id` follows from inputs, job, book and `as_of`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// The shape of this manifest.
+    /// The format of this manifest.
     pub format: u32,
-    /// Its number, from 1; also its file name.
+    /// The version's number, from 1; also the file name.
     pub version: u64,
     /// The run that published it.
     pub run_id: String,
-    /// The program and its version.
+    /// The program's name and version.
     pub program: String,
     /// The job.
     pub job: Job,
     /// SHA-256 of the book.
     pub book: String,
-    /// `scans` or `format`.
+    /// The evidence: `scans` or `format`.
     pub evidence: String,
-    /// The last day (UTC) of which anything was known.
+    /// The last day (UTC) that the run took into account.
     #[serde(with = "day")]
     pub as_of: Day,
-    /// The `as_of` of the run that made `account_health`; `None` while there is none.
+    /// The `as_of` of the run that made `account_health`; `None` if there is none yet.
     #[serde(with = "day::optional")]
     pub health_as_of: Option<Day>,
-    /// What was read, in the order of the shown path.
+    /// The input files read, sorted by shown path.
     pub inputs: Vec<InputFile>,
     /// Where every row of the inputs ended.
     pub sums: Sums,
-    /// Judged packages to which a value rule applied whose value could not be compared.
+    /// Judged packages with a value rule whose value could not be compared.
     pub unpriced: u64,
-    /// The largest distance in days between copies of one package; `None` where none was sought.
+    /// The largest distance in days between copies of one package; `None` if copies were not looked for.
     pub copies_apart_days: Option<i64>,
-    /// What the rates of every week come to, by Monday.
+    /// The counts of the rates of every week, by Monday.
     #[serde(default)]
     pub rates: Vec<Week>,
-    /// The revision of what the program writes; 0 of one that did not say.
+    /// The output revision of the program; 0 in manifests of programs that did not write one.
     #[serde(default)]
     pub revision: u32,
-    /// By what each week was judged; the newest first.
+    /// The states: what each week was judged by; the newest first.
     #[serde(default)]
     pub states: Vec<State>,
-    /// The version of the state that `account_health` is known to be of; `None` while there is none.
+    /// The version of the state from which `account_health` was made; `None` if there is none yet.
     #[serde(default)]
     pub health_state: Option<u64>,
-    /// Every version whose run computed a week that is still in force.
+    /// The versions whose runs computed weeks that are still in force.
     #[serde(default)]
     pub judged: BTreeMap<u64, Judged>,
-    /// The judged packages of every week that is in force, by Monday and class (out of scope, exempt, valid, defect).
+    /// The judged packages of every week in force, by Monday and class (out of scope, exempt, valid, defect).
     #[serde(default, with = "weeks")]
     pub weeks: BTreeMap<Day, [u64; 4]>,
-    /// What could not be judged, and why, in sentences.
+    /// Sentences that say what could not be judged, and why.
     pub not_judged: Vec<String>,
-    /// What was set aside; nothing in manifests of older programs.
+    /// The values set aside; empty in manifests of older programs.
     #[serde(default)]
     pub set_aside: Vec<SetAside>,
-    /// What a reader should know of what this run read, in sentences; [`Manifest::all_warnings`] has those of
-    /// all weeks.
+    /// Warnings about the files that this run read, in sentences; [`Manifest::all_warnings`] has those of all weeks.
     pub warnings: Vec<String>,
-    /// What this publication put into the place of what.
+    /// What this publication replaced.
     pub replaced: Replaced,
-    /// The files of every table, by the table's name; within it by week and path.
+    /// The files of every table by the table's name, sorted by week and path.
     pub tables: BTreeMap<String, Vec<DataFile>>,
 }
 
@@ -96,17 +95,17 @@ pub struct Manifest {
 pub struct Job {
     /// Its name.
     pub name: String,
-    /// SHA-256 of everything in it, in the book and in the program that can move a figure.
+    /// SHA-256 of everything in the job, the book and the program that can change a figure.
     pub digest: String,
 }
 
 /// A run that computed weeks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judged {
-    /// The last day of which anything was known.
+    /// The last day that the run took into account.
     #[serde(with = "day")]
     pub as_of: Day,
-    /// What a reader should know of its weeks, in sentences.
+    /// Warnings about its weeks, in sentences.
     pub warnings: Vec<String>,
 }
 
@@ -117,26 +116,26 @@ pub struct InputFile {
     pub file: String,
     /// Its size.
     pub bytes: u64,
-    /// What tells its content: `blake3:` of the bytes, or `etag:` with the size for an object.
+    /// The identity of its content: `blake3:` of the bytes, or `etag:` with the size for an object.
     pub digest: String,
-    /// Days on which its rows can lie; `None`: not known.
+    /// Spans that contain the days of its rows; `None` if they are unknown.
     #[serde(default, with = "days::optional", skip_serializing_if = "Option::is_none")]
     pub days: Option<Vec<(Day, Day)>>,
-    /// Rows that another `as_of` would judge otherwise.
+    /// Rows that another `as_of` would judge differently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub later: Option<Later>,
-    /// Rows read when it was last read.
+    /// Rows read when the file was last read.
     #[serde(default)]
     pub rows: u64,
-    /// Those of them that were rejected.
+    /// Rows rejected when the file was last read.
     #[serde(default)]
     pub rejected: u64,
-    /// What was set aside of it when it was last read.
+    /// Values set aside when the file was last read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<SetAside>,
 }
 
-/// Rows that another `as_of` would judge otherwise: a time of them lies after it, or more than two years ahead.
+/// Rows that another `as_of` would judge differently: one of their times is after it, or more than two years ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Later {
     /// The first of their days.
@@ -145,26 +144,26 @@ pub struct Later {
     /// The last of their days.
     #[serde(with = "day")]
     pub last: Day,
-    /// The first `as_of` by which anything about them changes.
+    /// The first `as_of` that changes anything about them.
     #[serde(with = "day")]
     pub from: Day,
-    /// The last one.
+    /// The last `as_of` that changes anything about them.
     #[serde(with = "day")]
     pub until: Day,
 }
 
-/// What a publication put into the place of what.
+/// What a publication replaced.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replaced {
-    /// The version it stands on; what it did not replace was carried over from there.
+    /// The version on which it is based; what it did not replace was carried over from there.
     pub base: Option<u64>,
-    /// The span of each table that was computed anew.
+    /// The recomputed span of each table.
     pub tables: BTreeMap<String, Span>,
     /// Files of the base that are no longer named.
     pub files: Vec<String>,
 }
 
-/// A part of a table that is replaced as one.
+/// The part of a table that a publication replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Span {
@@ -182,7 +181,7 @@ pub enum Span {
 }
 
 impl Span {
-    /// Whether a file of this week (`None`: of an unpartitioned table) lies in the span.
+    /// Whether a file of this week (`None`: of an unpartitioned table) is in the span.
     pub fn covers(&self, week: Option<Day>) -> bool {
         match (self, week) {
             (Span::All, _) => true,
@@ -205,7 +204,7 @@ impl Span {
 pub struct DataFile {
     /// Its path below the output, with `/`.
     pub path: String,
-    /// SHA-256 of its bytes, in hex; also its name.
+    /// SHA-256 of its bytes, in hex; also the file name.
     pub sha256: String,
     /// Its size.
     pub bytes: u64,
@@ -214,17 +213,17 @@ pub struct DataFile {
     /// The Monday of its week; `None` in an unpartitioned table.
     #[serde(with = "day::optional")]
     pub week: Option<Day>,
-    /// The version whose run last computed this week: its manifest tells job, book and inputs.
+    /// The version whose run last computed this week; its manifest has the job, book and inputs.
     pub judged_by: u64,
 }
 
 impl Manifest {
-    /// The files of a table, by week and path; none for a table that was not published.
+    /// The files of a table by week and path; empty if the table was not published.
     pub fn files(&self, table: Table) -> &[DataFile] {
         self.tables.get(table.name()).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a table was published, be it without rows.
+    /// Whether a table was published, even without rows.
     pub fn has(&self, table: Table) -> bool {
         self.tables.contains_key(table.name())
     }
@@ -234,8 +233,8 @@ impl Manifest {
         self.tables.values().flatten()
     }
 
-    /// What a reader should know of any week that is in force: sentences of this run, then those of the runs
-    /// before it with the weeks that they judged.
+    /// Warnings about any week in force: sentences of this run, then those of earlier runs with the weeks that they
+    /// judged.
     pub fn all_warnings(&self) -> Vec<String> {
         let mut all = self.warnings.clone();
         for (version, judged) in self.judged.iter().filter(|(version, _)| **version != self.version).rev() {
@@ -254,8 +253,8 @@ impl Manifest {
         all
     }
 
-    /// The sums of the weeks in force by class: of final ones, and of those that were open when they were judged, by
-    /// the longest latency.
+    /// The sums of the weeks in force by class: those of final weeks, and those of weeks that were open when they were
+    /// judged, by the longest latency.
     pub fn final_and_open(&self, latency_days: i32) -> [[u64; 4]; 2] {
         let as_of: BTreeMap<Day, Day> =
             self.all_files().filter_map(|file| Some((file.week?, self.judged.get(&file.judged_by)?.as_of))).collect();
@@ -268,8 +267,8 @@ impl Manifest {
         sums
     }
 
-    /// Whether another manifest says the same: same job, book, inputs and `as_of`, same figures, the
-    /// same span computed. Who published it, as what and upon what, does not count.
+    /// Whether another manifest has the same content: same job, book, inputs and `as_of`, same figures, the same span
+    /// computed. The run, the version and the base are not compared.
     pub fn says_the_same(&self, other: &Manifest) -> bool {
         let bare = |manifest: &Manifest| {
             let mut bare = manifest.clone();
@@ -312,7 +311,7 @@ pub fn file_name(version: u64) -> String {
     format!("{version:020}.json")
 }
 
-/// The version that a file name of the log's folder stands for; `None` for anything else.
+/// The version in a file name of the log's folder; `None` for any other name.
 pub fn version_of(file_name: &str) -> Option<u64> {
     let digits = file_name.strip_suffix(".json")?;
     let plain = digits.len() == 20 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -324,7 +323,7 @@ pub fn path(version: u64) -> String {
     format!("{FOLDER}/{}", file_name(version))
 }
 
-/// All versions of an output, ascending; none if nothing was published.
+/// All versions of an output, ascending; empty if nothing was published.
 pub fn versions(store: &dyn Store) -> Result<Vec<u64>> {
     let entries = store.list(FOLDER)?;
     let names = entries.iter().filter_map(|entry| entry.path.strip_prefix(FOLDER)?.strip_prefix('/'));
@@ -333,13 +332,13 @@ pub fn versions(store: &dyn Store) -> Result<Vec<u64>> {
     Ok(versions)
 }
 
-/// One version; `None` if there is none of that number.
+/// Reads one version; `None` if there is none of that number.
 pub fn find(store: &dyn Store, version: u64) -> Result<Option<Manifest>> {
     let path = path(version);
     store::read(store, &path)?.map(|bytes| Manifest::parse(&bytes, &store.shown(&path))).transpose()
 }
 
-/// One version that is there.
+/// Reads one version that exists.
 pub fn read(store: &dyn Store, version: u64) -> Result<Manifest> {
     find(store, version)?.ok_or_else(|| {
         let what = format!("{}: the manifest is gone; restore it from a backup", store.shown(&path(version)));
@@ -352,7 +351,7 @@ pub fn latest(store: &dyn Store) -> Result<Option<Manifest>> {
     versions(store)?.last().map(|version| read(store, *version)).transpose()
 }
 
-/// The published state of an output: its highest manifest, or the one asked for.
+/// Reads the published state of an output: the highest manifest, or the one asked for.
 pub fn open(store: &dyn Store, version: Option<u64>) -> Result<Manifest> {
     let (versions, out) = (versions(store)?, store.shown(""));
     let Some(highest) = versions.last() else {
@@ -372,7 +371,7 @@ pub fn day_text(day: Day) -> String {
     vtr_kernel::calendar::date_from_day(day).to_string()
 }
 
-/// Sums by Monday.
+/// Serialises sums by Monday.
 mod weeks {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
     use std::collections::BTreeMap;
@@ -396,7 +395,7 @@ mod weeks {
     }
 }
 
-/// Spans of days are texts: `2025-01-13/2025-01-26`.
+/// Serialises spans of days as texts: `2025-01-13/2025-01-26`.
 pub(super) mod days {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use vtr_kernel::calendar::{Day, day_from_date};
@@ -433,7 +432,7 @@ pub(super) mod days {
     }
 }
 
-/// Days in manifests are ISO dates.
+/// Serialises days as ISO dates.
 pub(super) mod day {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use vtr_kernel::calendar::{Day, day_from_date};

@@ -1,9 +1,9 @@
-//! Publication: data files named by their content, then one numbered manifest for all tables, which
-//! appears in one atomic step; that step is the only commit point.
+//! Publication: data files named by their content, then one numbered manifest for all tables, which appears in one
+//! atomic step. That step is the only commit point.
 //!
-//! Whole weeks are replaced and nothing is ever appended, overwritten or deleted here; a reader that
-//! opens one manifest sees exactly its files. A gate that trips, a conflict or any other failure before
-//! the commit point leaves the old version in force; unnamed data files stay for `gc`.
+//! Whole weeks are replaced; nothing is ever appended, overwritten or deleted here. A reader that opens one manifest
+//! sees exactly its files. A gate that trips, a conflict or any other failure before the commit point leaves the old
+//! version in force; unnamed data files stay for `gc`.
 
 pub mod accounts;
 pub mod asides;
@@ -50,11 +50,11 @@ use unfinished::Alive;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
 
-/// The folder of what runs leave beside the tables, below the output.
+/// The folder, below the output, of files that runs leave beside the tables.
 pub const RUNS: &str = "_runs";
 
-/// A publication under way. Begin it before the inputs are read: what others publish between then and
-/// the commit is checked for conflicts.
+/// A publication under way. Begin it before the inputs are read: what others publish between the beginning and the
+/// commit is checked for conflicts.
 pub struct Publication {
     target: Target,
     store: Arc<dyn Store>,
@@ -66,53 +66,53 @@ pub struct Publication {
     _guard: Option<(Guard, Alive)>,
 }
 
-/// What a publication has written; its threads share it.
+/// What a publication has written so far; its threads share it.
 #[derive(Default)]
 struct Made {
-    /// New files by table; they become part of the output only by the commit.
+    /// New files by table; only the commit makes them part of the output.
     files: BTreeMap<Table, Vec<DataFile>>,
-    /// Pieces written, those without rows too.
+    /// Pieces written, including those without rows.
     pieces: BTreeSet<(Table, Option<Day>)>,
     audit: gates::Audit,
     /// Folders whose entries must be made durable before the commit.
     folders: BTreeSet<String>,
 }
 
-/// What the manifest says beside the files.
+/// The content of the manifest besides the files.
 pub struct ManifestFacts {
-    /// What was judged by.
+    /// The evidence by which packages were judged.
     pub evidence: Evidence,
-    /// Every input file with its own sums, in the order of the shown path.
+    /// Every input file with its own sums, sorted by shown path.
     pub inputs: Vec<(InputFile, Sums)>,
-    /// The sums of the whole run: those of the files added up.
+    /// The sums of the whole run.
     pub sums: Sums,
-    /// Judged packages within the range by Monday and class (order of `Class::ALL`), counted apart from
-    /// the tables.
+    /// Judged packages within the range by Monday and class (order of `Class::ALL`), counted independently of the
+    /// tables.
     pub weeks: BTreeMap<Day, [u64; 4]>,
     /// First and last promised day of the pending packages of each week, by Monday.
     pub due: BTreeMap<Day, (Day, Day)>,
-    /// Packages to which a value rule applied whose value could not be compared.
+    /// Packages with a value rule whose value could not be compared.
     pub unpriced: u64,
-    /// The largest distance in days between copies of one package, where copies were sought.
+    /// The largest distance in days between copies of one package, if copies were looked for.
     pub copies_apart_days: Option<i64>,
-    /// Whether the run read all days that `account_health` needs; if not, the published one stays.
+    /// Whether the run read all days that `account_health` needs; if not, the published table stays.
     pub health_span_read: bool,
-    /// What could not be judged, in sentences that do not change between equal runs.
+    /// Sentences that say what could not be judged; equal runs have equal sentences.
     pub not_judged: Vec<String>,
-    /// What was set aside.
+    /// The values set aside.
     pub set_aside: Vec<SetAside>,
-    /// What a reader should know, in sentences that do not change between equal runs.
+    /// Warnings in sentences; equal runs have equal sentences.
     pub warnings: Vec<String>,
-    /// Rows of files that were not read, because what is published of them stands.
+    /// Rows of files that were not read because their published rows are still valid.
     pub kept: gates::Kept,
 }
 
-/// What a table holds of new files so far.
+/// The new files of a table so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The table.
     pub table: Table,
-    /// Its new files.
+    /// The number of files.
     pub files: usize,
     /// Their rows.
     pub rows: u64,
@@ -120,14 +120,14 @@ pub struct Written {
     pub bytes: u64,
 }
 
-/// The end of a publication.
+/// The result of a publication.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// The version that holds now.
+    /// The version in force.
     pub version: u64,
-    /// The same was published already, and nothing was written.
+    /// Whether the same content was published already, so that nothing was written.
     pub unchanged: bool,
-    /// Files that the manifest names.
+    /// The number of files that the manifest names.
     pub files: usize,
     /// The manifest.
     pub manifest: Manifest,
@@ -135,13 +135,13 @@ pub struct Published {
     pub warnings: Vec<String>,
 }
 
-/// What a run of a plan replaces of each table that it makes.
+/// The span of each table that a run of a plan replaces.
 pub fn spans(plan: &Plan) -> Vec<(Table, Span)> {
     let last_end = plan.days_counted().map_or(Day::MAX, |(_, last)| last);
     plan.output.tables.iter().map(|table| (*table, target::span(*table, plan.range, last_end))).collect()
 }
 
-/// Refuses a published version of another job or of other evidence, without beginning anything.
+/// Refuses a published version of another job or of other evidence, without beginning a publication.
 pub fn refuse_other(plan: &Plan, published: Option<&Manifest>, evidence: Option<Evidence>) -> Result<()> {
     let Some(published) = published else { return Ok(()) };
     let target = Target::of(plan)?;
@@ -149,7 +149,7 @@ pub fn refuse_other(plan: &Plan, published: Option<&Manifest>, evidence: Option<
     target.refuse_backwards(published)
 }
 
-/// Whether what a plan knows of text files is of the version that a run stands on, and their rows can be kept.
+/// Whether the plan's memory of text files belongs to the run's base, so that their published rows can be kept.
 pub fn knows_inputs(plan: &Plan, base: Option<&Manifest>) -> bool {
     let Some(base) = base.filter(|base| Some(base.version) == plan.known.version) else { return false };
     let rows = [Table::InputFiles, Table::Rejects];
@@ -163,11 +163,11 @@ pub fn begin(plan: &Plan, run_id: String) -> Result<Publication> {
     Publication::to(store, target, run_id)
 }
 
-/// Takes away what dead runs left, and brings `current` and `views.sql` up to the newest version: what a run owes an
-/// output in which no week is outdated.
+/// Deletes what dead runs left, and updates `current` and `views.sql` to the newest version. A run does this for an
+/// output without outdated weeks.
 ///
 /// # Errors
-/// As [`begin`], and what the disk or the store says.
+/// As [`begin`], and the error of the disk or the store.
 pub fn tend(plan: &Plan) -> Result<()> {
     let publication = begin(plan, plan.run_id.clone())?;
     current::refresh(publication.store.as_ref(), &publication.run_id)
@@ -218,12 +218,12 @@ impl Publication {
         self.base.as_ref()
     }
 
-    /// What is published of files that are not read again.
+    /// Reads the published rows of files that are not read again.
     pub fn kept(&self, survey: &Survey) -> Result<kept::Kept> {
         kept::read(self.store.as_ref(), self.base.as_ref(), survey)
     }
 
-    /// Refuses weeks of which neither the inputs nor the output know any: nobody can have meant them.
+    /// Refuses weeks that neither the inputs nor the output contain: nobody can have meant them.
     ///
     /// # Errors
     /// [`Error::Usage`].
@@ -247,21 +247,21 @@ impl Publication {
         )))
     }
 
-    /// Refuses evidence other than that of the published version; the commit asks again.
+    /// Refuses evidence other than that of the published version; the commit checks again.
     pub fn expect(&self, evidence: Evidence) -> Result<()> {
         self.base.as_ref().map_or(Ok(()), |base| self.target.refuse_other(base, Some(evidence)))
     }
 
-    /// The weeks of a table that this run replaces; a piece of any other week must not be written.
-    /// `None` for a table that the job does not make.
+    /// The weeks of a table that this run replaces; a piece of any other week must not be written. `None` for a table
+    /// that the job does not make.
     pub fn span(&self, table: Table) -> Option<Span> {
         self.target.spans.get(&table).copied()
     }
 
-    /// Hands on some columns of a table as it was published when the run began.
+    /// Hands on some columns of a table as published when the run began.
     ///
     /// # Errors
-    /// A file is missing or cannot be read; what `take` says.
+    /// A file is missing or cannot be read; the error of `take`.
     pub fn each_published(
         &self,
         table: Table,
@@ -296,11 +296,11 @@ impl Publication {
         self.checks.lock().expect("no thread panics while it notes what was written")
     }
 
-    /// Puts a piece of a table in place as one file; a week without rows has none. Several threads may
-    /// write at once.
+    /// Puts a piece of a table in place as one file; a week without rows has no file. Several threads may write at
+    /// once.
     ///
     /// # Panics
-    /// If the piece lies outside the run's span, was written before, or lacks its table's schema.
+    /// If the piece is outside the run's span, was written before, or lacks its table's schema.
     pub fn write(&self, piece: Piece) -> Result<()> {
         let (table, week) = (piece.table, piece.week);
         let name = table.name();
@@ -338,14 +338,14 @@ impl Publication {
         Ok(())
     }
 
-    /// Whether the base names a file and it is whole. What the base does not name is put anew even if it
-    /// is there, so that `gc` does not find it old.
+    /// Whether the base names a file and it is intact. A file that the base does not name is put anew even if it
+    /// exists, because its age would otherwise let `gc` delete it.
     fn is_in_place(&self, path: &str, bytes: u64, sha256: &str) -> Result<bool> {
         let named = self.base.as_ref().is_some_and(|base| base.all_files().any(|file| file.path == path));
         Ok(named && self.store.holds(path, bytes, sha256)?)
     }
 
-    /// What was written so far, in the order of the tables.
+    /// The new files so far, in the order of the tables.
     pub fn written(&self) -> Vec<Written> {
         let written = |(table, files): (&Table, &Vec<DataFile>)| Written {
             table: *table,

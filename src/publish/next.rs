@@ -1,7 +1,6 @@
-//! The manifest that follows another: what a run made within its weeks, and what stands beside them.
+//! Builds the manifest that follows another: what a run made within its weeks, and what is carried over beside them.
 //!
-//! It reads what was written and what is in force, and changes neither. It cannot fail; a table that should have been
-//! written and was not panics.
+//! It reads what was written and what is in force, and changes neither. It cannot fail; a missing table panics.
 
 use super::log::{self, DataFile, InputFile, Manifest, Span};
 use super::{ManifestFacts, Publication, rates, state};
@@ -10,14 +9,14 @@ use crate::schema::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use vtr_kernel::calendar::Day;
 
-/// Whether what a run knows of the weeks that it does not judge still holds.
+/// Whether a run's claim about the weeks that it does not judge still holds.
 fn holds(claim: &Claim, base: Option<&Manifest>, inputs: &[InputFile]) -> bool {
     let digests = inputs.iter().map(|input| (&input.file, &input.digest));
     base.is_some_and(|base| base.version == claim.base) && digests.eq(claim.inputs.iter())
 }
 
 impl Publication {
-    /// The manifest that follows a base: new files within the spans of this run, the base's elsewhere.
+    /// The manifest that follows a base: the new files within this run's spans, the base's files elsewhere.
     pub(super) fn manifest(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> Manifest {
         let version = base.map_or(0, |base| base.version) + 1;
         let published = base.and_then(|base| base.health_as_of);
@@ -75,7 +74,7 @@ impl Publication {
         }
     }
 
-    /// What the rates of every week come to: those of this run, the base's elsewhere.
+    /// The counts of the rates of every week: those of this run within its weeks, the base's elsewhere.
     fn rates(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> Vec<rates::Week> {
         let Some(source) = rates::SOURCES.into_iter().find(|table| self.target.spans.contains_key(table)) else {
             return Vec::new();
@@ -88,7 +87,7 @@ impl Publication {
         weeks
     }
 
-    /// The state of the weeks that the run judged, or knows to be as it would judge them.
+    /// The state of the weeks that the run judged, or that would be the same if it did.
     fn state(&self, facts: &ManifestFacts, version: u64, claim: Option<&Claim>) -> state::State {
         let target = &self.target;
         state::State {
@@ -105,7 +104,7 @@ impl Publication {
         }
     }
 
-    /// The versions that computed what is in force.
+    /// The versions that computed the weeks in force.
     fn judged(
         &self,
         facts: &ManifestFacts,
@@ -136,11 +135,11 @@ impl Publication {
     ) -> BTreeMap<String, Vec<DataFile>> {
         let made = self.made();
         let mut tables = base.map(|base| base.tables.clone()).unwrap_or_default();
-        // What the job makes no more would stand beside figures that are newer.
+        // Tables that the job no longer makes would remain beside newer figures.
         if self.target.range.is_none() || claims {
             tables.retain(|name, _| self.target.spans.keys().any(|table| table.name() == name));
         }
-        // These two describe the last publication; those of an older one would mislead.
+        // These two tables describe the last publication; an older publication's rows would mislead.
         for table in [Table::Rejects, Table::InputFiles] {
             tables.remove(table.name());
         }

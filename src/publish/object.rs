@@ -1,8 +1,7 @@
-//! An object store as the place of publication: whole objects, and one put that only succeeds where the
-//! name is free.
+//! An object store as the place of publication: whole objects, and one put that succeeds only if the name is free.
 //!
-//! It needs no rename, no folder and no lock, and it must not delete or overwrite an entry of the log. An
-//! attempt whose answer was lost is told as a failure; the caller reads back to know.
+//! It needs no rename, no folder and no lock, and it must not delete or overwrite an entry of the log. An attempt
+//! whose answer was lost is reported as a failure; the caller reads back to know.
 
 use crate::error::{Error, Result};
 use crate::place::blob::Blob;
@@ -20,12 +19,11 @@ use super::store::{Content, Created, Entry, Store};
 
 /// Files up to this size are put in one request, and read back whole.
 const AT_ONCE: u64 = 8 << 20;
-/// Of greater ones each part has this size; a store takes 10,000 of them.
+/// The size of each part of a larger file; a store accepts 10,000 parts.
 const PART: usize = 16 << 20;
-/// How long a commit under way is waited for after a signal; what is left of the second is for reading back
-/// what came of it.
+/// The time that a commit under way may take after a signal; the rest of the second is for reading its result back.
 const GRACE: Duration = Duration::from_millis(450);
-/// An object that shows whether the store keeps names that are taken.
+/// An object that shows whether the store refuses to overwrite names that are taken.
 const PROBE: &str = "_put_if_absent";
 
 /// An output on an object store.
@@ -35,13 +33,13 @@ pub struct Object {
 }
 
 impl Object {
-    /// The output at a URI. Nothing is asked of the store yet.
+    /// The output at a URI. No request is sent yet.
     pub fn at(uri: &str) -> Result<Object> {
         let place = Place::at(uri).map_err(|trouble| Error::Usage(trouble.to_string()))?;
         Ok(Object { place })
     }
 
-    /// An output on a store that is there already, shown under a root such as `s3://bucket`.
+    /// The output on an open store, shown under a root such as `s3://bucket`.
     pub fn on(store: Arc<dyn ObjectStore>, root: &str, path: &str) -> Result<Object> {
         Ok(Object { place: Place::on(store, root, path)? })
     }
@@ -72,13 +70,13 @@ impl Object {
             Ok(self.place.ask("writing it", path, upload.complete()).map(drop)?)
         };
         whole().inspect_err(|_| {
-            // Parts of an upload that never ended cost money; failing to drop them does no harm else.
+            // The parts of an unfinished upload cost money; failing to drop them does no other harm.
             let _ = wait(upload.abort(), GRACE);
         })
     }
 
-    /// Compares what arrived with what was sent: the whole of a small file, the size of a great one, of
-    /// which the store has checked each part.
+    /// Compares what arrived with what was sent: the bytes of a small file, the size of a large one, whose parts the
+    /// store has checked.
     fn read_back(&self, path: &str, bytes: u64, sha256: &str) -> Result<()> {
         let arrived = self.look(path)?.map(|entry| entry.bytes);
         let mut sound = arrived == Some(bytes);
@@ -101,8 +99,7 @@ impl Store for Object {
         self.place.shown(path)
     }
 
-    /// A store that overwrites what must be kept would lose a publication sooner or later: refused at
-    /// once.
+    /// Refuses a store that overwrites existing names: it would lose a publication sooner or later.
     fn prepare(&self) -> Result<()> {
         for _ in 0..2 {
             if self.create(PROBE, b"vtr: this store keeps names that are taken\n", "")? == Created::Taken {
@@ -129,7 +126,7 @@ impl Store for Object {
         let key = self.place.key(path)?;
         let whole = async {
             let got = self.place.store().get(&key).await?;
-            // Small files come with the answer; of others only the head is taken.
+            // The bytes of small files come with the answer; of larger ones only the metadata is taken.
             let meta = got.meta.clone();
             if meta.size <= AT_ONCE { Ok((meta, Some(got.bytes().await?))) } else { Ok((meta, None)) }
         };
@@ -176,13 +173,13 @@ impl Store for Object {
         }
     }
 
-    /// A store keeps the checksums of its objects itself.
+    /// Compares sizes only: a store keeps the checksums of its objects itself.
     fn holds(&self, path: &str, bytes: u64, _: &str) -> Result<bool> {
         Ok(self.look(path)?.is_some_and(|entry| entry.bytes == bytes))
     }
 
     fn sizes(&self, paths: &[&str]) -> Result<Vec<Option<u64>>> {
-        // One request tells of a thousand objects.
+        // One listing request returns a thousand objects.
         const FEW: usize = 8;
         if paths.len() <= FEW {
             return paths.iter().map(|path| Ok(self.look(path)?.map(|entry| entry.bytes))).collect();

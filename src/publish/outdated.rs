@@ -1,7 +1,7 @@
-//! Which weeks of an output no longer say what a run would say, and why: one function of plain facts.
+//! Decides which weeks of an output no longer say what a run would say, and why, in one function of plain facts.
 //!
-//! It compares what a run would judge by now with the states of the newest manifest, and rather names a week
-//! too many than one too few; figures it does not look at. It reads nothing and cannot fail.
+//! It compares what a run would judge by now with the states of the newest manifest, and in doubt names a week too
+//! many. It does not look at figures, reads nothing and cannot fail.
 
 use crate::job::plan::WeekRange;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,9 +16,9 @@ pub type Days = (Day, Day);
 /// What a run would judge by now.
 #[derive(Clone, Debug, Default)]
 pub struct Now {
-    /// The last day of which anything is known.
+    /// The last day that the run takes into account.
     pub as_of: Day,
-    /// The revision of what the program writes.
+    /// The output revision of the program.
     pub revision: u32,
     /// Digest of the job.
     pub job: String,
@@ -28,51 +28,51 @@ pub struct Now {
     pub tables: BTreeSet<String>,
     /// The latencies of the marketplaces.
     pub latencies: BTreeSet<i32>,
-    /// Days of the week on which windows end: 6 is the Sunday.
+    /// The first weekday on which windows end: 6 is Sunday.
     pub first_end: i32,
-    /// Days by which copies of a package may lie apart; `None` where none are sought.
+    /// The most days between copies of a package; `None` if copies are not looked for.
     pub slack: Option<i32>,
-    /// Days on which another list of carriers comes into force: what was published before tells the old one.
+    /// Days on which another list of carriers comes into force; earlier publications used the old one.
     pub turns: BTreeSet<Day>,
     /// The inputs by shown path.
     pub inputs: BTreeMap<String, Input>,
 }
 
-/// What is known of an input now.
+/// An input as it is now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Input {
-    /// What tells its content.
+    /// The identity of its content.
     pub digest: String,
-    /// The days of its rows; `None`: not known.
+    /// The days of its rows; `None` if they are unknown.
     pub days: Option<Vec<Days>>,
-    /// Rows that are judged otherwise by another `as_of`.
+    /// Rows that another `as_of` would judge differently.
     pub later: Vec<Later>,
 }
 
-/// What stands.
+/// The published state.
 #[derive(Clone, Debug, Default)]
 pub struct Standing {
-    /// The states, the newest first, each with the inputs that it knew.
+    /// The states, the newest first, each with its inputs.
     pub states: Vec<(State, Vec<InputFile>)>,
     /// Weeks with published rows.
     pub weeks: BTreeSet<Day>,
-    /// Weeks that hold pending packages, with the first promised day of them: past it fewer are pending.
+    /// Weeks with pending packages, with the first promised day of these: once `as_of` passes it, fewer are pending.
     pub pending: BTreeMap<Day, Day>,
-    /// The weeks in which packages of a marketplace occur that a changed part of the book covers, by part;
-    /// what is not named here may touch every week.
+    /// By changed part of the book, the weeks with packages of a marketplace that the part covers. A part that is not
+    /// listed here may affect every week.
     pub covered: BTreeMap<String, BTreeSet<Day>>,
 }
 
-/// What is outdated.
+/// The outdated part of an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outdated {
-    /// These weeks, each with the reason.
+    /// These weeks, each with its reason.
     Weeks(BTreeMap<Day, String>),
-    /// What, cannot be known before everything is read; why.
+    /// Unknown until everything is read; with the reason.
     Everything(String),
 }
 
-/// Which weeks are outdated.
+/// Decides which weeks are outdated.
 pub fn outdated(now: &Now, standing: &Standing) -> Outdated {
     if standing.states.is_empty() {
         return Outdated::Everything("nothing is known of what was judged before".into());
@@ -89,10 +89,10 @@ pub fn outdated(now: &Now, standing: &Standing) -> Outdated {
         if days.is_empty() && !standing.states.iter().any(is_known) {
             return Outdated::Everything(format!("{file} is new or has changed, and no row of it has a day"));
         }
-        // What lies before or after that is rejected, whatever it is.
+        // Days before the first and after the latest plausible day are rejected.
         let judged = |(first, last): &Days| (monday(*first.max(&FIRST_DAY))..=*last.min(&latest)).step_by(7);
         weeks.extend(days.iter().flat_map(judged));
-        // Rows that were rejected for lying too far ahead are on no day that is known.
+        // Rows rejected for a day too far ahead are not in `days`.
         let ahead = input.later.iter().map(|later| (later.first, later.last));
         weeks.extend(ahead.collect::<Vec<Days>>().iter().flat_map(judged));
     }
@@ -109,7 +109,7 @@ pub fn outdated(now: &Now, standing: &Standing) -> Outdated {
     Outdated::Weeks(stale)
 }
 
-/// The weeks of one state that are outdated; the error is why that cannot be known.
+/// The outdated weeks of one state; the error says why they cannot be known.
 fn since(
     now: &Now,
     standing: &Standing,
@@ -149,7 +149,7 @@ fn since(
     Ok(stale)
 }
 
-/// Why everything of a state is outdated, if it is.
+/// The reason why all weeks of a state are outdated, if there is one.
 fn all_of_it(now: &Now, state: &State) -> Option<String> {
     let (then, as_of) = (day_text(state.as_of), day_text(now.as_of));
     if state.revision != now.revision {
@@ -161,7 +161,7 @@ fn all_of_it(now: &Now, state: &State) -> Option<String> {
     if let Some(new) = now.tables.difference(&state.tables).next() {
         return Some(format!("the job makes {new} now"));
     }
-    // A run that looked back at a day that was over left out what was there to be read.
+    // A run with an `as_of` in the past left out data that existed already.
     if state.as_of != now.as_of && (now.as_of < state.as_of || state.as_of < state.ran_on) {
         return Some(format!("judged as of {then}, which left out what was known later; now as of {as_of}"));
     }
@@ -171,7 +171,7 @@ fn all_of_it(now: &Now, state: &State) -> Option<String> {
     None
 }
 
-/// Parts of a book that are new, gone or otherwise.
+/// Parts of a book that are new, gone or changed.
 pub fn changed_parts<'a>(
     then: &'a BTreeMap<String, String>,
     now: &'a BTreeMap<String, String>,
@@ -180,7 +180,7 @@ pub fn changed_parts<'a>(
     names.into_iter().filter(|part| then.get(*part) != now.get(*part))
 }
 
-/// What changed of the inputs since a day: why, and the days that it can move.
+/// The changes of the inputs since a day: the reason of each, and the days that it can affect.
 fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Vec<Days>)>, String> {
     let before: BTreeMap<&str, &InputFile> = before.iter().map(|input| (input.file.as_str(), input)).collect();
     let names: BTreeSet<&str> = before.keys().copied().chain(now.inputs.keys().map(String::as_str)).collect();
@@ -190,7 +190,7 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
         if let (Some(old), Some(new)) = (old, new)
             && old.digest == new.digest
         {
-            // Something changes between the two days, the first of which is over.
+            // Something changes between the two days if the first of them was over.
             let moves = |later: &&Later| then < later.until && later.from <= now.as_of && then < now.as_of;
             let days: Vec<Days> = new.later.iter().filter(moves).map(|later| (later.first, later.last)).collect();
             if !days.is_empty() {
@@ -209,14 +209,14 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
             Some(Some(held)) => days.extend(held),
             None => {}
         }
-        // Rows that were not there yet when it was read would have come by now.
+        // Rows that were still in the future when the file was read would count by now.
         days.extend(old.and_then(|old| old.later).map(|later| (later.first, later.last)));
         changes.push((why, days));
     }
     Ok(changes)
 }
 
-/// Weeks in a row, as ranges; what lies so many weeks apart or fewer is one.
+/// Groups weeks into ranges; ranges at most `gap_weeks` apart become one.
 pub fn ranges(weeks: impl IntoIterator<Item = Day>, gap_weeks: i32) -> Vec<WeekRange> {
     let mut ranges: Vec<WeekRange> = Vec::new();
     for week in weeks {

@@ -1,4 +1,4 @@
-//! What makes which weeks outdated, fact by fact.
+//! Tests of which facts make which weeks outdated, fact by fact.
 
 use super::*;
 use crate::publish::state::{ALL, Differences};
@@ -91,7 +91,7 @@ fn what_stands_as_it_would_be_judged_is_not_outdated() {
 #[test]
 fn a_week_is_outdated_once_it_turns_final() {
     let (mut now, standing) = facts();
-    // The Sunday of week 7 lies 15 days before the Monday of week 10, that of week 8 eight days.
+    // The Sunday of week 7 is 15 days before the Monday of week 10, that of week 8 eight days.
     now.as_of += 6;
     assert_eq!(stale(&now, &standing), NONE, "its 14th day is not over yet");
     now.as_of += 1;
@@ -121,7 +121,7 @@ fn inputs_touch_their_weeks_and_those_of_copies() {
     assert!(everything(&now, &standing).contains("c has changed"));
     now.inputs.get_mut("c").unwrap().days = Some(Vec::new());
     assert!(everything(&now, &standing).contains("no row of it has a day"));
-    // Copies that a full run found farther apart reach farther.
+    // Copies that a full run found further apart extend the reach.
     let (mut now, mut standing) = facts();
     now.inputs.get_mut("a").unwrap().digest = "a-2".into();
     standing.states[0].0.copies_apart_days = Some(21);
@@ -140,7 +140,7 @@ fn what_was_dated_after_as_of_is_asked_again_when_its_day_has_come() {
         now.as_of = week(10) + day;
         assert_eq!(stale(&now, &standing), weeks, "{day}");
     }
-    // Once it is over it does not come again.
+    // Once the day is over, it causes no further change.
     let mut standing = standing;
     (standing.states[0].0.as_of, standing.states[0].0.ran_on) = (week(10) + 5, week(10) + 5);
     assert_eq!(stale(&now, &standing), NONE);

@@ -1,4 +1,4 @@
-//! What the rates of each week come to, kept in the manifest: the figure of a version, and the days by which
+//! The counts of the rates of each week, kept in the manifest: a version's headline figure, and the days on which
 //! figures change by themselves.
 //!
 //! It adds up rows that are written anyway and reads no file. It cannot fail.
@@ -13,19 +13,19 @@ use vtr_kernel::tally::Tally;
 
 use super::log::day;
 
-/// Packages of rows that count in a rate.
+/// Packages that count in a rate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Valid ones.
+    /// Valid packages.
     pub valid: u64,
-    /// Valid ones and defects.
+    /// Valid packages and defects.
     pub eligible: u64,
-    /// Defects that are not yet anybody's fault.
+    /// Defects whose promised day is not yet past.
     pub pending: u64,
 }
 
 impl Counts {
-    /// Adds others.
+    /// The sum of both.
     pub fn plus(&mut self, other: Counts) {
         self.valid += other.valid;
         self.eligible += other.eligible;
@@ -43,29 +43,29 @@ pub struct Week {
     /// Its Monday.
     #[serde(with = "day")]
     pub week: Day,
-    /// Of marketplaces whose latency had passed.
+    /// The counts of marketplaces whose latency had passed.
     pub sure: Counts,
-    /// Of the others, whose figures still move.
+    /// The counts of the other marketplaces, whose figures still change.
     pub open: Counts,
     /// The first promised day of a pending package: once `as_of` passes it, fewer are pending.
     #[serde(with = "day::optional", default)]
     pub due_from: Option<Day>,
-    /// The last one: once `as_of` passes it, none is.
+    /// The last promised day of a pending package: once `as_of` passes it, none is pending.
     #[serde(with = "day::optional", default)]
     pub due_to: Option<Day>,
 }
 
 impl Week {
-    /// Whether its pending packages are others as of a day than when it was judged.
+    /// Whether the number of its pending packages on a day differs from when it was judged.
     pub fn is_outdated(&self, as_of: Day) -> bool {
         self.due_from.is_some_and(|first| as_of > first)
     }
 }
 
-/// The tables that tell the rates of weeks; the first one that is made does.
+/// The tables from which the rates of weeks are taken; the first of them that is made is used.
 pub const SOURCES: [Table; 2] = [Table::VtrWeekly, Table::VtrWeeklyCategory];
 
-/// The sums of rows of one of [`SOURCES`]: of final ones and of those still open.
+/// The sums of rows of one of [`SOURCES`]: those of final rows and those of open ones.
 ///
 /// # Panics
 /// If a column is missing.
@@ -81,7 +81,7 @@ pub fn sums(rows: &RecordBatch) -> [Counts; 2] {
     sums
 }
 
-/// The weeks of a run: what was written of them, and the promised days of what is pending.
+/// The weeks of a run, from the counts written and the promised days of pending packages.
 pub fn weeks(written: &BTreeMap<Day, [Counts; 2]>, due: &BTreeMap<Day, (Day, Day)>) -> Vec<Week> {
     let week = |(week, [sure, open]): (&Day, &[Counts; 2])| {
         let due = due.get(week).filter(|_| sure.pending + open.pending > 0);
@@ -90,8 +90,8 @@ pub fn weeks(written: &BTreeMap<Day, [Counts; 2]>, due: &BTreeMap<Day, (Day, Day
     written.iter().map(week).collect()
 }
 
-/// What the weeks of a version come to, in a sentence; `None` where nothing is eligible. Final weeks come first,
-/// then those that still move, with what no pending package and what every one of them would make of them.
+/// A sentence with the rates of a version's weeks; `None` if nothing is eligible. Final weeks come first, then those
+/// that still change, with their rates if no pending package is scanned and if every one is.
 pub fn headline(weeks: &[Week]) -> Option<String> {
     let [mut sure, mut open] = [Counts::default(); 2];
     for week in weeks {
@@ -145,7 +145,7 @@ mod tests {
         };
         let week = of(Some((6, 8)), 3);
         assert!(!week.is_outdated(6) && week.is_outdated(7) && week.due_to == Some(8));
-        // All that was pending is superseded by newer copies.
+        // Newer copies supersede all packages that were pending.
         assert!(!of(Some((6, 8)), 0).is_outdated(100) && !of(None, 0).is_outdated(100));
     }
 }

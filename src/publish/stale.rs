@@ -1,7 +1,7 @@
-//! The facts by which it is known which weeks are outdated: inputs as they are now, states as they stand.
+//! Gathers the facts that decide which weeks are outdated: the inputs as they are now, and the published states.
 //!
-//! It names inputs by their content, reads a changed text for its days, and asks [`outdated`]; it decides
-//! nothing itself. It fails if an input or a published file cannot be read.
+//! It identifies inputs by their content, reads changed text files to find their days, and asks [`outdated`]; it
+//! decides nothing itself. It fails if an input or a published file cannot be read.
 
 use crate::error::{Error, Result};
 use crate::fold::reach;
@@ -20,52 +20,52 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use vtr_kernel::calendar::{Day, monday};
 
-/// What is remembered of inputs, below the output.
+/// The path, below the output, of what is remembered of inputs.
 pub const MEMORY: &str = "_state/inputs.json";
 
-/// Tables with weeks, the first of which that a job makes tells the weeks that are published.
+/// Tables with weeks; the first of them that a job makes gives the published weeks.
 const WEEKLY: [Table; 5] =
     [Table::VtrWeekly, Table::VtrWeeklyCategory, Table::Defects, Table::CarrierNames, Table::VtrRolling];
 
-/// What is stale.
+/// The outdated part of an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stale {
-    /// These.
+    /// These weeks.
     Some(Weeks),
-    /// What, cannot be known before reading; why.
+    /// Unknown until everything is read; with the reason.
     Everything(String),
 }
 
-/// What is stale, and why.
+/// The outdated weeks, and why.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Weeks {
-    /// Weeks, by Monday, each with the reason.
+    /// Weeks, by Monday, each with its reason.
     pub weeks: BTreeMap<Day, String>,
-    /// The reason for `account_health`, if it is, and the weeks asked for hold all its days.
+    /// The reason why `account_health` is outdated, if it is and the weeks asked for contain all its days.
     pub health: Option<String>,
-    /// Published files of the tables that the job makes no more.
+    /// Published files of tables that the job no longer makes.
     pub dropped: Vec<String>,
-    /// Inputs that are gone, each with the days of its rows and their number.
+    /// Inputs that are gone, each with the days and the number of its rows.
     pub gone: Vec<InputFile>,
 }
 
-/// What is known of an output and of the inputs now.
+/// The facts about an output and the inputs as they are now.
 pub struct Look<'a> {
     plan: &'a Plan,
     base: &'a Manifest,
     now: Now,
-    /// Digests of the parts of the book of states, and what of it they cover.
+    /// By changed part of the book, the weeks that it covers.
     covered: BTreeMap<String, BTreeSet<Day>>,
     /// A file that cannot be read to its end.
     unreadable: Option<String>,
 }
 
-/// Weeks in a row, as first and last Monday.
+/// Groups adjacent weeks into spans of first and last Monday.
 pub fn spans(weeks: &BTreeSet<Day>) -> Vec<Days> {
     outdated::ranges(weeks.iter().copied(), 0).into_iter().map(|range| (range.first, range.last)).collect()
 }
 
-/// What runs before left known of the inputs, for a plan.
+/// Loads into a plan what earlier runs remembered of the inputs.
 ///
 /// # Errors
 /// The place cannot be read.
@@ -86,20 +86,20 @@ pub fn recall(plan: &mut Plan, base: Option<&Manifest>, store: &dyn Store, rehas
     Ok(())
 }
 
-/// Which inputs are hashed.
+/// Which inputs to hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rehash {
-    /// Those that may have changed.
+    /// Inputs that may have changed.
     Changed,
-    /// All.
+    /// All inputs.
     All,
 }
 
 impl<'a> Look<'a> {
-    /// Looks at all inputs.
+    /// Examines all inputs.
     ///
     /// # Errors
-    /// An input cannot be read to its end, or the word to stop.
+    /// An input cannot be read to its end, or a signal to stop.
     pub fn at(plan: &'a Plan, survey: &mut Survey, base: &'a Manifest, store: &dyn Store) -> Result<Look<'a>> {
         survey.identify(plan)?;
         let mut inputs = BTreeMap::new();
@@ -108,7 +108,7 @@ impl<'a> Look<'a> {
             let shown = survey.files[index].shown.clone();
             match input(plan, survey, index, base) {
                 Ok(input) => drop(inputs.insert(shown, input)),
-                // The run leaves it out, or fails and says why.
+                // A run skips the file, or fails and says why.
                 Err(Error::Input(_) | Error::BadFiles(_)) => {
                     let leaves_out = plan.inputs[survey.files[index].input].on_bad_file == OnBadFile::Skip;
                     unreadable = unreadable.or(Some(shown).filter(|_| !leaves_out));
@@ -126,7 +126,7 @@ impl<'a> Look<'a> {
         self.now.inputs.iter().map(|(file, input)| (file.clone(), input.digest.clone())).collect()
     }
 
-    /// What is stale of the output, within the weeks that the plan asks for.
+    /// The outdated weeks among those that the plan covers.
     pub fn stale(&self) -> Stale {
         let (plan, base) = (self.plan, self.base);
         if let Some(file) = &self.unreadable {
@@ -161,7 +161,7 @@ impl<'a> Look<'a> {
         Standing { states, pending, covered: self.covered.clone(), ..Standing::default() }
     }
 
-    /// Why `account_health` is outdated, if it is this run's to refresh.
+    /// The reason why `account_health` is outdated, if this run may replace it.
     fn health(&self) -> Option<String> {
         let (plan, base) = (self.plan, self.base);
         let (from, to) = plan.health_span();
@@ -188,8 +188,8 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Published weeks that a run of the plan would leave without rows, as far as that can be known: no
-    /// input can hold a day of them.
+    /// Published weeks that a run of the plan would leave without rows because no input can contain a day of them;
+    /// `None` if the days of an input are unknown.
     pub fn vanishing(&self) -> Option<BTreeSet<Day>> {
         let days: Option<Vec<&Vec<Days>>> = self.now.inputs.values().map(|input| input.days.as_ref()).collect();
         let days = days?;
@@ -203,8 +203,8 @@ impl<'a> Look<'a> {
     }
 }
 
-/// Adds the weeks without packages before a stale one: windows end there only if packages follow, so they
-/// may come or go with it.
+/// Adds the weeks without packages before a stale one. Windows end in them only if packages follow, so their windows
+/// may appear or disappear with it.
 fn add_windows(plan: &Plan, packed: &BTreeSet<Day>, first: Option<Day>, stale: &mut BTreeMap<Day, String>) {
     let longest = vtr_kernel::windows::lengths(&plan.book).last().copied().unwrap_or(1);
     for (week, why) in stale.clone() {
@@ -215,7 +215,7 @@ fn add_windows(plan: &Plan, packed: &BTreeSet<Day>, first: Option<Day>, stale: &
     }
 }
 
-/// What a run would judge by.
+/// What a run of the plan would judge by.
 fn now(plan: &Plan, inputs: BTreeMap<String, Input>, base: &Manifest) -> Now {
     let markets = || plan.book.markets().map(|(_, market)| market);
     let turns = |days: &mut dyn Iterator<Item = Day>| days.collect::<BTreeSet<Day>>();
@@ -238,7 +238,7 @@ fn now(plan: &Plan, inputs: BTreeMap<String, Input>, base: &Manifest) -> Now {
     }
 }
 
-/// Digests of the parts of the book; that of a policy version also says where and when it is in force.
+/// Digests of the parts of the book; the name of a policy version's part includes its marketplace and days.
 pub fn book_parts(plan: &Plan) -> BTreeMap<String, String> {
     let mut parts = plan.book.parts().clone();
     for (_, market) in plan.book.markets() {
@@ -252,8 +252,8 @@ pub fn book_parts(plan: &Plan) -> BTreeMap<String, String> {
     parts
 }
 
-/// Marketplace and days of a policy version, of what [`book_parts`] says of it: the first day, and the one after
-/// the last.
+/// The marketplace and days of a policy version, from its text in [`book_parts`]: the first day, and the day after the
+/// last.
 fn in_force(part: &str) -> Option<(&str, Day, Day)> {
     let words: Vec<&str> = part.split(' ').collect();
     let [_, market, from, until] = words[..] else { return None };
@@ -264,7 +264,7 @@ fn in_force(part: &str) -> Option<(&str, Day, Day)> {
     Some((market, day(from, Day::MIN)?, day(until, Day::MAX)?))
 }
 
-/// The weeks that changed policy versions cover, or covered, and in which their marketplaces occur, by part.
+/// By part, the weeks that changed policy versions cover or covered and that contain their marketplaces.
 fn covered(base: &Manifest, store: &dyn Store, now: &Now) -> Result<BTreeMap<String, BTreeSet<Day>>> {
     let mut covered = BTreeMap::new();
     if !base.has(Table::VtrWeekly) {
@@ -291,7 +291,7 @@ fn covered(base: &Manifest, store: &dyn Store, now: &Now) -> Result<BTreeMap<Str
     Ok(covered)
 }
 
-/// Whether a published week holds packages of a marketplace.
+/// Whether a published week contains packages of a marketplace.
 fn occurs(store: &dyn Store, path: &str, marketplace: &str) -> Result<bool> {
     let Some(blob) = store.open(path)? else { return Ok(true) };
     let mut found = false;
@@ -302,7 +302,7 @@ fn occurs(store: &dyn Store, path: &str, marketplace: &str) -> Result<bool> {
     Ok(found)
 }
 
-/// What is known of an input: by its statistics, by what was found in the same content before, or by reading it.
+/// The facts of an input: from its statistics, from memory of the same content, or by reading it.
 fn input(plan: &Plan, survey: &mut Survey, index: usize, base: &Manifest) -> Result<Input> {
     let file = &survey.files[index];
     let digest = file.digest.clone();
@@ -323,7 +323,7 @@ fn input(plan: &Plan, survey: &mut Survey, index: usize, base: &Manifest) -> Res
     }
 }
 
-/// The days that statistics give a file, spans that touch joined.
+/// The days of a file by its statistics; adjacent spans are joined.
 pub fn days(file: &SourceFile) -> Option<Vec<Days>> {
     let mut spans: Vec<Days> = file.days.as_ref()?.iter().map(|group| (group.first, group.last)).collect();
     spans.sort_unstable();
@@ -337,7 +337,7 @@ pub fn days(file: &SourceFile) -> Option<Vec<Days>> {
     Some(joined)
 }
 
-/// Row groups of which another `as_of` may tell more.
+/// Row groups in which another `as_of` may change something.
 fn later_groups(file: &SourceFile) -> Vec<Later> {
     let groups = file.days.iter().flatten();
     let later = |group: &crate::scan::GroupDays| {
@@ -350,10 +350,10 @@ fn later_groups(file: &SourceFile) -> Vec<Later> {
     groups.flat_map(later).collect()
 }
 
-/// Keeps what was learned of inputs for the next run.
+/// Saves what was learned of inputs for the next run.
 ///
 /// # Errors
-/// The place does not take it.
+/// The place cannot be written.
 pub fn remember(plan: &Plan, store: &dyn Store) -> Result<()> {
     let Some(text) = plan.known.written() else { return Ok(()) };
     store.put(MEMORY, store::Content::of(&text), &plan.run_id)

@@ -1,8 +1,7 @@
-//! States: by what each week of an output is known to have been judged, as the newest manifest carries it.
+//! States: what each week of an output was judged by, as the newest manifest carries it.
 //!
-//! A run that brings an output up to date leaves one state, that of all weeks; runs of some weeks leave
-//! several, of which each week is in one. It keeps sets of weeks and lists of inputs and compares nothing.
-//! It cannot fail.
+//! A run that updates a whole output leaves one state of all weeks; runs of some weeks leave several states, and each
+//! week is in one of them. The module keeps sets of weeks and lists of inputs and compares nothing. It cannot fail.
 
 use crate::job::plan::{Claim, WeekRange};
 use serde::{Deserialize, Serialize};
@@ -11,24 +10,24 @@ use vtr_kernel::calendar::{Day, monday};
 
 use super::log::{InputFile, Manifest};
 
-/// First and last Monday of some weeks.
+/// The first and last Monday of some weeks.
 pub type WeekSpan = (Day, Day);
 
-/// All weeks there can be: those of the year 1 to those of the year 9999.
+/// All possible weeks: those of the year 1 to those of the year 9999.
 pub const ALL: WeekSpan = (-719_162, 2_932_892);
 
-/// By what some weeks were judged, or would have been judged just as they are.
+/// What some weeks were judged by, or what would judge them exactly as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
-    /// The version that brought them there.
+    /// The version whose run made this state.
     pub version: u64,
-    /// The last day of which anything was known.
+    /// The last day that the run took into account.
     #[serde(with = "super::log::day")]
     pub as_of: Day,
     /// The UTC day on which the run began.
     #[serde(with = "super::log::day")]
     pub ran_on: Day,
-    /// The revision of what the program writes.
+    /// The output revision of the program.
     pub revision: u32,
     /// Digest of the job.
     pub job: String,
@@ -36,22 +35,22 @@ pub struct State {
     pub book: BTreeMap<String, String>,
     /// The tables that were made.
     pub tables: BTreeSet<String>,
-    /// The largest distance in days between copies of one package; `None` where none was sought.
+    /// The largest distance in days between copies of one package; `None` if copies were not looked for.
     pub copies_apart_days: Option<i64>,
-    /// The weeks, ascending and apart.
+    /// The weeks, ascending and disjoint.
     #[serde(with = "super::log::days")]
     pub weeks: Vec<WeekSpan>,
-    /// How the inputs differed from those of the manifest.
+    /// The differences between the inputs of this state and those of the manifest.
     #[serde(default, skip_serializing_if = "Differences::is_none")]
     pub inputs: Differences,
 }
 
-/// How inputs differ from others.
+/// The differences between an older list of inputs and a newer one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Differences {
-    /// Files that there were not.
+    /// Files of the newer list that the older one lacks.
     pub without: BTreeSet<String>,
-    /// Files that were otherwise, or are no more.
+    /// Entries of the older list that changed or are gone.
     pub were: Vec<InputFile>,
 }
 
@@ -60,7 +59,7 @@ impl Differences {
         self.without.is_empty() && self.were.is_empty()
     }
 
-    /// From one list of inputs to an older one.
+    /// The differences from a newer list of inputs to an older one.
     pub fn between(newer: &[InputFile], older: &[InputFile]) -> Differences {
         let by_name = |inputs: &[InputFile]| -> BTreeMap<String, InputFile> {
             inputs.iter().map(|input| (input.file.clone(), input.clone())).collect()
@@ -71,7 +70,7 @@ impl Differences {
         Differences { without, were }
     }
 
-    /// The older list, of the newer one.
+    /// Restores the older list from the newer one.
     pub fn before(&self, newer: &[InputFile]) -> Vec<InputFile> {
         let mut older: BTreeMap<&str, &InputFile> = newer.iter().map(|input| (input.file.as_str(), input)).collect();
         older.retain(|file, _| !self.without.contains(*file));
@@ -81,13 +80,13 @@ impl Differences {
 }
 
 impl State {
-    /// Whether it holds a week.
+    /// Whether the state contains a week.
     pub fn holds(&self, week: Day) -> bool {
         self.weeks.iter().any(|(first, last)| (*first..=*last).contains(&week))
     }
 }
 
-/// Weeks without others.
+/// Removes the other spans from the weeks.
 pub fn minus(weeks: &[WeekSpan], others: &[WeekSpan]) -> Vec<WeekSpan> {
     let mut left = weeks.to_vec();
     for (from, to) in others {
@@ -100,7 +99,7 @@ pub fn minus(weeks: &[WeekSpan], others: &[WeekSpan]) -> Vec<WeekSpan> {
     left
 }
 
-/// Which weeks a publication leaves in its own state.
+/// The weeks that a publication puts into its own state.
 pub fn weeks_of(range: Option<WeekRange>, claim: Option<&Claim>) -> Vec<WeekSpan> {
     match (range, claim) {
         (None, _) => vec![ALL],
@@ -109,7 +108,7 @@ pub fn weeks_of(range: Option<WeekRange>, claim: Option<&Claim>) -> Vec<WeekSpan
     }
 }
 
-/// The states of a manifest that follows another, the newest first: `own` and what it leaves of the others.
+/// The states of the next manifest, the newest first: `own`, and what it leaves of the earlier ones.
 pub fn follow(own: State, inputs: &[InputFile], base: Option<&Manifest>, health: Option<u64>) -> Vec<State> {
     let mut states = Vec::new();
     for state in base.map_or(&[][..], |base| &base.states) {

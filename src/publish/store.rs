@@ -1,8 +1,8 @@
-//! What a publication asks of the place it goes to, whatever that place is.
+//! The interface between a publication and the place that it goes to.
 //!
-//! A place keeps whole files under names below it and can make one visible only if its name is free;
-//! nothing else is asked, so that a local disk and an object store can be the same to the protocol. What
-//! a place answers to an attempt may be wrong or lost: callers look at what is there.
+//! A place keeps whole files under relative names and can make one visible only if its name is free. The protocol
+//! needs nothing else, so that a local disk and an object store look the same to it. The answer of a place to an
+//! attempt may be wrong or lost: callers read back.
 
 use crate::error::Result;
 use crate::place::blob::Blob;
@@ -21,36 +21,36 @@ use super::object::Object;
 
 /// A place of publication. Paths are relative to it, with `/`.
 pub trait Store: Debug + Send + Sync {
-    /// How a path of the output is shown to people.
+    /// How to show a path of the output to people.
     fn shown(&self, path: &str) -> String;
 
-    /// Makes the place ready to be published to, or says why it cannot be.
+    /// Prepares the place for publication, or says why that is impossible.
     fn prepare(&self) -> Result<()>;
 
-    /// All files below a folder, in no order; none if there is no such folder.
+    /// All files below a folder, unordered; empty if there is no such folder.
     fn list(&self, folder: &str) -> Result<Vec<Entry>>;
 
-    /// What is known of a file; `None` if there is none.
+    /// The metadata of a file; `None` if there is none.
     fn look(&self, path: &str) -> Result<Option<Entry>>;
 
     /// Opens a file; `None` if there is none.
     fn open(&self, path: &str) -> Result<Option<Blob>>;
 
-    /// Puts a whole file in place, over one of that name if need be, and makes sure of what arrived. What is put below
-    /// `data/` may be lost with the power until its folder is settled.
+    /// Puts a whole file in place, replacing one of that name, and verifies what arrived. Files below `data/` may be
+    /// lost in a power loss until their folder is settled.
     fn put(&self, path: &str, content: Content, run_id: &str) -> Result<()>;
 
-    /// Makes a file visible, whole and in one step, if its name is free. It may have become so although
-    /// the answer says otherwise.
+    /// Makes a file visible, whole and in one step, if its name is free. It may be visible even if the answer says
+    /// otherwise.
     fn create(&self, path: &str, bytes: &[u8], run_id: &str) -> Result<Created>;
 
-    /// Deletes a file; one that is not there is no failure.
+    /// Deletes a file; a missing file is not an error.
     fn delete(&self, path: &str) -> Result<()>;
 
-    /// Whether a file of this content is there, as far as the place does not vouch for that itself.
+    /// Whether a file of this content exists, as far as the place does not guarantee that itself.
     fn holds(&self, path: &str, bytes: u64, sha256: &str) -> Result<bool>;
 
-    /// Makes durable what was put into these folders.
+    /// Makes durable the files that were put into these folders.
     fn settle(&self, _folders: &BTreeSet<String>) -> Result<()> {
         Ok(())
     }
@@ -60,7 +60,7 @@ pub trait Store: Debug + Send + Sync {
         paths.iter().map(|path| Ok(self.look(path)?.map(|entry| entry.bytes))).collect()
     }
 
-    /// The place as a folder of this machine, for locks and links.
+    /// The place as a folder of this machine, for locks and links; `None` for an object store.
     fn local(&self) -> Option<&Local> {
         None
     }
@@ -73,16 +73,16 @@ pub struct Entry {
     pub path: String,
     /// Its size.
     pub bytes: u64,
-    /// When it was last put, by the clock of the place.
+    /// The time of its last put, by the clock of the place.
     pub modified: SystemTime,
 }
 
-/// What came of an attempt to make a file visible under a free name.
+/// The result of an attempt to make a file visible under a free name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Created {
-    /// It is there now, and it is ours.
+    /// The file is visible, and it is ours.
     Done,
-    /// The place says that the name is taken; by whom, only reading it tells.
+    /// The place says that the name is taken; only reading the file shows by whom.
     Taken,
 }
 
@@ -91,9 +91,9 @@ pub trait Rereadable: Read + Seek {}
 
 impl<T: Read + Seek> Rereadable for T {}
 
-/// A whole file to put: where to read it, and what must arrive.
+/// A whole file to put: its source, and what must arrive.
 pub struct Content<'a> {
-    /// From its beginning; may be read more than once.
+    /// The source from its beginning; it may be read more than once.
     pub reader: Box<dyn Rereadable + 'a>,
     /// Its size.
     pub bytes: u64,
@@ -102,19 +102,19 @@ pub struct Content<'a> {
 }
 
 impl<'a> Content<'a> {
-    /// Bytes at hand.
+    /// The content of bytes in memory.
     pub fn of(bytes: &'a [u8]) -> Content<'a> {
         let sha256 = hex(&Sha256::digest(bytes));
         Content { reader: Box::new(Cursor::new(bytes)), bytes: bytes.len() as u64, sha256 }
     }
 
-    /// A file that was spooled, with its size and the SHA-256 of its bytes in hex.
+    /// The content of a spooled file, with its size and the SHA-256 of its bytes in hex.
     pub fn spooled(file: &'a mut (impl Read + Seek), bytes: u64, sha256: &str) -> Content<'a> {
         Content { reader: Box::new(file), bytes, sha256: sha256.to_owned() }
     }
 }
 
-/// The place at a folder or a URI. Nothing is asked of it yet.
+/// The place at a folder or a URI. No request is sent yet.
 pub fn at(out: &Path) -> Result<Arc<dyn Store>> {
     match out.to_str().filter(|out| remote::is_uri(out)) {
         Some(uri) => Ok(Arc::new(Object::at(uri)?)),

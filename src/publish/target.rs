@@ -1,7 +1,7 @@
-//! What a plan says of its publication: where, under whose name, and which weeks it replaces.
+//! The part of a plan that publication needs: where, under whose name, and which weeks are replaced.
 //!
-//! It reads the plan and nothing else. It fails for an output that this program cannot publish to, or
-//! that belongs to another job.
+//! It reads the plan and nothing else. It fails for an output that this program cannot publish to, or that belongs to
+//! another job.
 
 use crate::error::{Error, Result};
 use crate::job::digest::OUTPUT_REVISION;
@@ -16,7 +16,7 @@ use vtr_kernel::ladder::Evidence;
 use super::log::{Job, Manifest, Span, day_text};
 use super::state;
 
-/// What a plan says of its publication.
+/// The part of a plan that publication needs.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The output: a folder, or a URI.
@@ -25,44 +25,44 @@ pub struct Target {
     pub job: Job,
     /// SHA-256 of the book.
     pub book: String,
-    /// Digests of its parts.
+    /// Digests of the parts of the book.
     pub book_parts: BTreeMap<String, String>,
-    /// The revision of what the program writes.
+    /// The output revision of the program.
     pub revision: u32,
     /// The UTC day on which the run began.
     pub ran_on: Day,
-    /// The weeks asked for; `None`: all.
+    /// The range of weeks; `None` for all.
     pub range: Option<WeekRange>,
-    /// What is known of the other weeks.
+    /// What is known about the weeks outside the range.
     pub claim: Option<Arc<Claim>>,
     /// Days until figures are final everywhere.
     pub latency_days: i32,
-    /// The last day of which anything is known.
+    /// The last day that the run takes into account.
     pub as_of: Day,
-    /// The evidence that the job demands; `None`: what the inputs can bear.
+    /// The evidence that the job demands; `None` if the inputs decide.
     pub evidence: Option<Evidence>,
-    /// The tables made, each with what is replaced of it.
+    /// The tables made, each with the span that is replaced.
     pub spans: BTreeMap<Table, Span>,
-    /// The first week that `judged` keeps; `None` if the job does not make it.
+    /// The first week that `judged` keeps; `None` if the job does not make that table.
     pub judged_from: Option<Day>,
-    /// The share of rejected rows that the job bears.
+    /// The largest accepted share of rejected rows.
     pub max_rejected: (u64, u64),
-    /// The share of damaged values in a column that the job bears.
+    /// The largest accepted share of damaged values in a column.
     pub max_damaged: (u64, u64),
-    /// The share of unknown words in a column that the job bears.
+    /// The largest accepted share of unknown words in a column.
     pub max_unknown_words: (u64, u64),
-    /// The share of scans that are other times of their packages which the job bears.
+    /// The largest accepted share of scans that are copies of other times of their packages.
     pub max_copied_times: (u64, u64),
-    /// How many published weeks may be left without any row.
+    /// The largest accepted number of published weeks that lose all their rows.
     pub max_vanished_weeks: u64,
     /// The checks of the job.
     pub checks: Vec<Check>,
-    /// Bytes that the checks may hold of sellers.
+    /// The most bytes that the checks may hold of sellers.
     pub check_bytes: u64,
 }
 
 impl Target {
-    /// Of a plan.
+    /// Takes it from a plan.
     pub fn of(plan: &Plan) -> Result<Target> {
         Ok(Target {
             out: PathBuf::from(&plan.output.path),
@@ -113,8 +113,8 @@ impl Target {
 }
 
 impl Target {
-    /// Refuses what would leave figures of one version that disagree: weeks of another revision of the program,
-    /// a table that has some weeks only, or a whole history as of an earlier day.
+    /// Refuses a publication whose figures would disagree within one version: weeks of another revision of the
+    /// program, a table that has only some weeks, or a whole history as of an earlier day.
     ///
     /// # Errors
     /// [`Error::Usage`], with what to do.
@@ -139,8 +139,8 @@ impl Target {
         }
     }
 
-    /// Refuses some weeks of other tables than the weeks beside them have: a table that was added would be empty
-    /// there, which reads as an all-clear, and one that was dropped would keep old figures beside new ones.
+    /// Refuses some weeks with other tables than the weeks beside them. A table that was added would be empty in the
+    /// other weeks, which reads as an all-clear; one that was dropped would keep old figures beside new ones.
     fn refuse_other_tables(&self, published: &Manifest) -> Result<()> {
         let (Some(_), None) = (self.range, &self.claim) else { return Ok(()) };
         let ours: BTreeSet<&str> = self.spans.keys().map(|table| table.name()).collect();
@@ -166,7 +166,7 @@ impl Target {
         Ok(())
     }
 
-    /// Whether a published week was final everywhere when it was judged, and is now.
+    /// Whether a published week was final in every marketplace when it was judged, and is now.
     pub fn was_final(&self, published: &Manifest, week: Day) -> bool {
         let file = published.files(Table::VtrWeekly).iter().find(|file| file.week == Some(week));
         let then =
@@ -175,8 +175,8 @@ impl Target {
     }
 }
 
-/// What a run replaces of a table. A ranged one replaces the rolling windows that overlap the range, of
-/// which the last ends on `last_end`: a later window would be dropped without being made anew.
+/// The span of a table that a run replaces. A ranged run replaces the rolling windows that overlap the range; the last
+/// of these ends on `last_end`. A later window would be dropped without a replacement.
 pub fn span(table: Table, range: Option<WeekRange>, last_end: Day) -> Span {
     match range {
         Some(range) if table == Table::VtrRolling => Span::Weeks { first: range.first, last: monday(last_end) },

@@ -1,4 +1,4 @@
-//! Publications end to end on a folder: what replaces what, what is refused, what readers see.
+//! Tests of publications end to end on a folder: what replaces what, what is refused, what readers see.
 
 mod cleaning;
 mod seeded;
@@ -22,7 +22,7 @@ use tempfile::TempDir;
 const WEEKS: [Day; 5] = [20_003, 20_010, 20_017, 20_024, 20_031];
 const AS_OF: Day = 20_060;
 
-/// A batch of any table: texts count the rows, `valid` is `mark` in each row, other counts are 0.
+/// A batch of any table: text columns number the rows, `valid` is `mark` in each row, other counts are 0.
 fn batch(table: Table, rows: usize, mark: i64) -> RecordBatch {
     let schema = table.schema();
     let column = |field: &arrow::datatypes::FieldRef| -> ArrayRef {
@@ -44,7 +44,7 @@ fn piece(table: Table, week: Option<Day>, rows: usize, mark: i64) -> Piece<'stat
     Piece::of(table, week, vec![batch(table, rows, mark)])
 }
 
-/// One run: its weeks, each with the valid packages of its one row.
+/// One run: its weeks, each with the number of valid packages of its one row.
 #[derive(Clone)]
 struct Run {
     id: &'static str,
@@ -151,7 +151,7 @@ impl Run {
     }
 }
 
-/// The published state of a place.
+/// Reads the published state of a place.
 fn open(out: &Path, version: Option<u64>) -> Result<Manifest> {
     super::open(at(out)?.as_ref(), version)
 }
@@ -164,7 +164,7 @@ fn locate(out: &Path, file: &DataFile) -> PathBuf {
     out.join(&file.path)
 }
 
-/// The rows of a Parquet file of this machine.
+/// The number of rows of a Parquet file on this machine.
 fn rows(path: &Path) -> u64 {
     encode::rows(crate::place::blob::Blob::File(fs::File::open(path).unwrap()), "the file").unwrap()
 }
@@ -181,7 +181,7 @@ fn weekly(out: &Path, manifest: &Manifest) -> Vec<(Day, i64)> {
     manifest.files(Table::VtrWeekly).iter().map(read).collect()
 }
 
-/// All files below a folder, with their bytes; the log's entries too.
+/// All files below a folder with their bytes, including the log's entries.
 fn tree(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let entries = walkdir::WalkDir::new(out).into_iter().map(|entry| entry.unwrap());
     let files = entries.filter(|entry| entry.file_type().is_file());
@@ -209,7 +209,7 @@ fn the_same_again_changes_nothing() {
     let again = Run { id: "r2", ..run.clone() }.publish(&out).unwrap();
     assert_eq!((again.version, again.unchanged, again.manifest.run_id.as_str()), (1, true, "r1"));
     assert_eq!(tree(&out), before);
-    // A later as_of is another statement, made of the same files.
+    // A later as_of makes another version, of the same files.
     let later = Run { id: "r3", as_of: AS_OF + 1, ..run }.publish(&out).unwrap();
     assert_eq!((later.version, later.unchanged), (2, false));
     assert_eq!(later.manifest.files(Table::VtrWeekly)[0].path, first.manifest.files(Table::VtrWeekly)[0].path);
@@ -220,7 +220,7 @@ fn the_same_again_changes_nothing() {
 fn a_ranged_run_replaces_its_weeks_and_a_full_one_all() {
     let (_folder, out) = folder();
     Run::new("r1", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3), (WEEKS[3], 4)]).publish(&out).unwrap();
-    // Week 2 of the range has become empty, so it vanishes; weeks outside stay.
+    // Week 2 of the range is now empty, so it vanishes; weeks outside the range stay.
     let ranged = Run::ranged("r2", WEEKS[1], WEEKS[2], &[(WEEKS[1], 20)]).publish(&out).unwrap().manifest;
     assert_eq!(weekly(&out, &ranged), [(WEEKS[0], 1), (WEEKS[1], 20), (WEEKS[3], 4)]);
     let judged_by: Vec<u64> = ranged.files(Table::VtrWeekly).iter().map(|file| file.judged_by).collect();
@@ -341,7 +341,7 @@ fn disjoint_weeks_both_land_and_shared_ones_conflict() {
     let Err(Error::Conflict(message)) = commit(&runs[2]) else { panic!("both landed") };
     assert!(message.contains("run a") && message.contains("vtr_weekly"), "{message}");
     assert_eq!(open(&out, None).unwrap(), second.manifest);
-    // Safe to retry.
+    // A retry is safe.
     assert_eq!(runs[2].publish(&out).unwrap().version, 4);
 }
 
@@ -491,7 +491,7 @@ fn gc_deletes_what_is_unnamed_and_old_and_nothing_else() {
     let now = SystemTime::now();
     let gc = |keep, now| gc::collect(&Local::new(&out), keep, now, Mode::Delete);
     let young = gc(1, now).unwrap();
-    // What was the newest within the grace time is kept, because somebody may still read it.
+    // The version that was the newest within the grace time is kept, because somebody may still read it.
     assert_eq!((young.files, young.temporary, young.too_young, young.oldest_kept), (0, 0, 0, 1));
     let old = now + GRACE + std::time::Duration::from_secs(60);
     let counted = gc::collect(&Local::new(&out), 1, old, Mode::Count).unwrap();
@@ -525,7 +525,7 @@ fn current_and_views_follow_the_log_and_are_mended() {
     assert_eq!(snapshots, ["3", "4"]);
     let views = fs::read_to_string(out.join(current::VIEWS)).unwrap();
     assert!(views.contains("version 4") && views.contains("it''s out/data/vtr_weekly/week="), "{views}");
-    // Somebody breaks the hints; a run that changes nothing mends them.
+    // Somebody damages the hints; a run that changes nothing repairs them.
     fs::remove_dir_all(out.join("_snapshots/4/vtr_weekly")).unwrap();
     fs::remove_file(out.join(current::VIEWS)).unwrap();
     fs::remove_file(out.join(current::CURRENT)).unwrap();
@@ -533,7 +533,7 @@ fn current_and_views_follow_the_log_and_are_mended() {
     assert_eq!((in_current().len(), fs::read_to_string(out.join(current::VIEWS)).unwrap()), (1, views));
 }
 
-/// The bytes of a piece's file, which must be what was said of them.
+/// The bytes of a piece's file, after a check of size, digest and rows.
 fn bytes(piece: Piece) -> Vec<u8> {
     let (mut bytes, mut passed) = (Vec::new(), 0);
     let mut encoded = encode::parquet(piece, &mut |rows| passed += rows.num_rows() as u64).unwrap();
@@ -560,7 +560,7 @@ fn a_file_depends_on_its_rows_and_not_on_their_batches() {
     };
     let whole_bytes = cut(&[66_000]);
     assert!(cut(&[1_000, 7, 30_001]) == whole_bytes && cut(&[512, 512]) == whole_bytes);
-    // No batches at all is a file without rows.
+    // A piece without batches becomes a file without rows.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("empty.parquet");
     fs::write(&path, bytes(Piece::of(Table::Rejects, None, Vec::new()))).unwrap();

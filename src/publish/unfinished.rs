@@ -1,8 +1,8 @@
-//! What runs on a local disk have not finished: where it lies, whose it is, and when it may go.
+//! The unfinished files of runs on a local disk: where they are, which run owns them, and when they may be deleted.
 //!
-//! A run holds a lock for as long as it lives. One whose lock is free, on the very system that it ran on,
-//! is dead, and the next run takes away what it left. In any doubt (another host, a file system without
-//! locks, a mark that was not written) it stays for `gc` to find it old; what cannot be deleted stays too.
+//! A run holds a lock for as long as it lives. A run whose lock is free, on the very system that it ran on, is dead,
+//! and the next run deletes what it left. In any doubt (another host, a file system without locks, a mark that was not
+//! written) the files stay until `gc` finds them old; files that cannot be deleted stay too.
 
 use crate::error::{Error, Result};
 use std::fs::{self, File};
@@ -16,23 +16,23 @@ use super::{RUNS, log};
 /// The folder of the runs' own folders, below the output.
 pub const FOLDER: &str = "_tmp";
 
-/// The file in a run's folder that it holds a lock on. Once it does, the file names the system.
+/// The locked file in a run's folder. Once it is locked, the file names the system.
 const MARK: &str = "lock";
 
-/// A run that lives: its folder, which goes with it.
+/// A living run: its folder, which is deleted with this value.
 #[derive(Debug)]
 pub struct Alive {
     folder: PathBuf,
     _lock: File,
 }
 
-/// The folder of what a run has not finished.
+/// The folder of a run's unfinished files.
 pub fn folder(run_id: &str) -> String {
     format!("{FOLDER}/{TEMPORARY}{run_id}")
 }
 
 impl Alive {
-    /// Makes a run's folder, and shows that it lives as far as the file system can.
+    /// Makes a run's folder and marks it as alive, as far as the file system can.
     pub fn begin(local: &Local, run_id: &str) -> Result<Alive> {
         let folder = folder(run_id);
         local.make_folder(&folder)?;
@@ -41,7 +41,7 @@ impl Alive {
         let mut lock =
             File::create(&mark).map_err(|error| Error::failed(format!("{}: making it", mark.display()), error))?;
         if let (Ok(()), Some(system)) = (lock.try_lock(), system()) {
-            // Without the mark nobody takes the run for dead: that is all that is lost.
+            // Without the mark the run is never taken for dead; nothing else is lost.
             let _ = lock.write_all(system.as_bytes());
         }
         Ok(Alive { folder, _lock: lock })
@@ -54,7 +54,7 @@ impl Drop for Alive {
     }
 }
 
-/// Takes away what dead runs left. It costs a look into a folder that is empty as a rule.
+/// Deletes what dead runs left. It usually costs one look into an empty folder.
 pub fn clean(local: &Local) {
     for name in local.names(FOLDER).unwrap_or_default() {
         let Some(run_id) = name.strip_prefix(TEMPORARY).filter(|run_id| !run_id.is_empty()) else { continue };
@@ -62,12 +62,12 @@ pub fn clean(local: &Local) {
         for place in ["", log::FOLDER, SNAPSHOTS, "_state", &format!("{RUNS}/{run_id}")] {
             remove_of(local, place, run_id);
         }
-        // Last, so that whoever is stopped before it leaves the rest to be found.
+        // The folder goes last, so that a run stopped before this leaves the rest to be found.
         let _ = fs::remove_dir_all(local.locate(&folder(run_id)));
     }
 }
 
-/// Removes a run's unfinished files and folders of one place.
+/// Deletes a run's unfinished files and folders in one place.
 fn remove_of(local: &Local, place: &str, run_id: &str) {
     let own = Local::temporary(run_id, "");
     for name in local.names(place).unwrap_or_default().iter().filter(|name| name.starts_with(&own)) {
@@ -83,8 +83,8 @@ fn held_of_dead(mark: &Path) -> Option<File> {
     lock.try_lock().ok().map(|()| lock)
 }
 
-/// What tells this running system from all others, and from itself before it was last started: only within
-/// one do locks certainly tell.
+/// Identifies this running system, as opposed to all others and to earlier starts of itself: locks are reliable only
+/// within one.
 fn system() -> Option<String> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(boot.trim().to_owned()).filter(|boot| !boot.is_empty())
@@ -96,7 +96,7 @@ mod tests {
 
     const PLACES: [&str; 4] = ["", "_log", "_snapshots", "_runs/r1"];
 
-    /// A run that was killed: its mark as given, and something unfinished in every place.
+    /// Simulates a killed run: its mark as given, and an unfinished file in every place.
     fn killed(local: &Local, mark: &str) {
         for place in PLACES {
             local.make_folder(place).unwrap();

@@ -1,7 +1,7 @@
-//! `gc` and writers on a place without locks, where each may come between any two steps of the other, and
-//! where a cleaning may die between any two of its own.
+//! Tests of `gc` and writers on a place without locks: each may come between any two steps of the other, and a
+//! collection may die between any two of its own steps.
 //!
-//! The place is memory; what happens before which step is chosen by the test.
+//! The place is in memory; the test decides what happens before which step.
 
 use super::*;
 use crate::place::blob::Blob;
@@ -14,7 +14,7 @@ use vtr_kernel::text::hex;
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// What happens before a step, given its number.
+/// An action that happens before a step, given the step's number.
 type Between = Box<dyn FnMut(&Arc<Memory>, usize) -> Result<()> + Send>;
 
 struct Memory {
@@ -40,7 +40,7 @@ impl Memory {
         })
     }
 
-    /// Begins a step, once what comes between has happened; that has steps of its own, which do not count.
+    /// Begins a step after the action before it has happened; steps of that action do not count.
     fn step(&self) -> Result<()> {
         let Some(mut between) = self.between.lock().unwrap().take() else { return Ok(()) };
         let step = *self.steps.lock().unwrap();
@@ -50,7 +50,7 @@ impl Memory {
         done
     }
 
-    /// Does work with something between its steps; how many it had.
+    /// Does work with an action between its steps; returns the number of steps.
     fn with<T>(&self, between: Between, work: impl FnOnce() -> T) -> (T, usize) {
         *self.steps.lock().unwrap() = 0;
         *self.between.lock().unwrap() = Some(between);
@@ -59,7 +59,7 @@ impl Memory {
         (done, *self.steps.lock().unwrap())
     }
 
-    /// Time passes: all that is there is so much older.
+    /// Lets time pass: all files become older by as much.
     fn pass(&self, time: Duration) {
         self.files.lock().unwrap().values_mut().for_each(|(_, modified)| *modified -= time);
     }
@@ -136,7 +136,7 @@ impl Store for Memory {
     }
 }
 
-/// A place whose first version has long been replaced: its file of the week is nobody's.
+/// A place whose first version was replaced long ago, so that no kept version names its file of the week.
 fn place() -> Arc<Memory> {
     let memory = Memory::new();
     for (id, mark) in [("r1", 1), ("r2", 2)] {
@@ -165,7 +165,7 @@ fn clean(memory: &Memory) -> Result<gc::Collected> {
     gc::collect(memory, 1, SystemTime::now(), Mode::Delete)
 }
 
-/// The newest version, every file of which must be there and be what its name says.
+/// The newest version, after a check that each of its files exists and has the content of its name.
 fn whole(memory: &Memory) -> Manifest {
     let manifest = log::latest(memory).unwrap().unwrap();
     let files = memory.files.lock().unwrap();
@@ -182,7 +182,7 @@ fn nothing() -> Between {
     Box::new(|_, _| Ok(()))
 }
 
-/// The file that the first version alone names.
+/// The file that only the first version names.
 fn forsaken(memory: &Memory) -> String {
     let first = log::find(memory, 1).unwrap().unwrap();
     first.files(Table::VtrWeekly)[0].path.clone()
@@ -198,7 +198,8 @@ fn a_writer_that_needs_what_is_being_deleted_lands_whole_or_not_at_all() {
         (1, false, 0)
     );
     let mut ends: BTreeMap<&str, usize> = BTreeMap::new();
-    // It writes before one step of the cleaning and commits before the same or a later one, or afterwards.
+    // The writer puts its files before one step of the collection and commits before the same or a later step, or
+    // afterwards.
     for first in 0..=steps {
         for last in first..=steps {
             let memory = place();
@@ -237,7 +238,7 @@ fn a_writer_that_needs_what_is_being_deleted_lands_whole_or_not_at_all() {
             *ends.entry(kind).or_default() += 1;
             assert_eq!(manifest.version, if kind == "landed" { 3 } else { 2 }, "{first} {last}: {kind}");
             if kind != "landed" {
-                // Safe to retry, now that the cleaning has ended.
+                // A retry is safe now that the collection has ended.
                 commit(&run, written(&memory, &run).unwrap()).unwrap();
             }
             assert!(whole(&memory).all_files().any(|file| file.path == lost));
@@ -259,7 +260,7 @@ fn a_cleaning_between_any_two_steps_of_a_writer_takes_nothing_from_it() {
         let run = writer("r3", 1);
         let between: Between = Box::new(move |memory, step| if step == at { clean(memory).map(drop) } else { Ok(()) });
         let (end, _) = memory.with(between, || commit(&run, written(&memory, &run)?));
-        // A cleaning that is over has taken the file before it was put anew, or not at all.
+        // A finished collection has deleted the file before it was put anew, or not at all.
         assert_eq!((end.unwrap().version, whole(&memory).version), (3, 3), "before step {at}");
     }
 }
@@ -278,7 +279,7 @@ fn a_cleaning_that_dies_takes_nothing_that_is_named_and_is_forgotten() {
         let (cleaned, _) = memory.with(between, || clean(&memory));
         assert!(cleaned.is_err());
         assert_eq!(whole(&memory).version, 2);
-        // What it said that it would delete counts for a day: a request of its may still be under way.
+        // Its list is valid for a day, because one of its requests may still be under way.
         let run = writer("r3", 1);
         let end = commit(&run, written(&memory, &run).unwrap());
         let said = !memory.paths("_gc").is_empty();
@@ -287,7 +288,7 @@ fn a_cleaning_that_dies_takes_nothing_that_is_named_and_is_forgotten() {
         memory.pass(DAY + DAY / 2);
         commit(&run, written(&memory, &run).unwrap()).unwrap();
         assert_eq!(whole(&memory).version, 3);
-        // The next ones do what it left undone, and take what it said away once it is old.
+        // The next collections do what it left undone, and delete its list once that is old.
         memory.pass(30 * DAY);
         commit(&writer("r4", 4), written(&memory, &writer("r4", 4)).unwrap()).unwrap();
         memory.pass(30 * DAY);
@@ -323,7 +324,7 @@ fn two_cleanings_at_once_do_what_one_does() {
             cleaned.unwrap();
             let manifest = whole(&memory);
             let is_there = memory.paths("data").contains(&lost);
-            // What a writer put that gave way is young, and stays for the next cleaning.
+            // The file of a writer that gave way is young, and stays for the next collection.
             assert!(is_there || manifest.version == 2, "{at} {writes_at:?}");
             assert!(!is_there || writes_at.is_some(), "{at}");
             assert_eq!(memory.paths("_gc"), [""; 0], "{at} {writes_at:?}");

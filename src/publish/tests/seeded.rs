@@ -1,8 +1,8 @@
-//! Writers and readers over a place that misbehaves, each step in an order that a seed decides.
+//! Tests of writers and readers on a faulty place; a seed decides the order of their steps.
 //!
-//! The place loses requests and answers, lets them come late or twice, says "exists" of what is not there,
-//! and writers die between any two steps; what commits is the real code. One actor moves at a time, so a
-//! seed that fails fails again.
+//! The place loses requests and answers, delays or repeats them, says "exists" of what is not there, and writers die
+//! between any two steps; the code that commits is the real one. One actor moves at a time, so a seed that fails fails
+//! again.
 
 use super::*;
 use crate::place::blob::Blob;
@@ -29,7 +29,7 @@ impl Dice {
     }
 }
 
-/// What happened, so that it is seen that everything did.
+/// The kinds of events, to check that each of them occurred.
 const KINDS: [&str; 14] = [
     "commits",
     "unchanged",
@@ -58,7 +58,7 @@ impl Counts {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Seat {
-    /// Between two steps; nobody else moves.
+    /// An actor is between two steps; nobody else moves.
     Working,
     Waiting,
     Gone,
@@ -78,7 +78,7 @@ struct State {
 }
 
 impl State {
-    /// Chooses who moves next, once nobody is at work.
+    /// Chooses the next actor when nobody is working.
     fn choose(&mut self) {
         if self.turn.is_some() || self.seats.contains(&Seat::Working) {
             return;
@@ -89,7 +89,7 @@ impl State {
         }
     }
 
-    /// What a request does when it arrives. Log entries are only made where their name is free.
+    /// The effect of a request when it arrives. Log entries are made only if their name is free.
     fn arrive(&mut self, path: &str, bytes: &[u8]) -> Created {
         let of_log = path.starts_with(log::FOLDER);
         if of_log && self.files.contains_key(path) {
@@ -135,7 +135,7 @@ struct World {
 /// A writer that died.
 struct Crash;
 
-/// The world as one actor meets it.
+/// The world as seen by one actor.
 #[derive(Debug)]
 struct View {
     world: Arc<World>,
@@ -185,7 +185,7 @@ impl View {
         Ok(state)
     }
 
-    /// Sends a file. What may go wrong with the request, goes wrong in one of `sides` requests each.
+    /// Sends a file. Each possible fault of a request happens in one of `sides` requests.
     fn send(&self, path: &str, bytes: &[u8], sides: u64) -> Result<Created> {
         let mut state = self.step();
         match if self.faulty { state.dice.roll(sides) } else { sides } {
@@ -282,7 +282,7 @@ fn write(run: &Run, store: Arc<dyn Store>) -> Result<Published> {
     publication.commit(run.facts(), &mut Vec::new())
 }
 
-/// Takes the highest version a few times, and every file of it.
+/// Reads the highest version a few times, with every file of it.
 fn read(view: &View) {
     for _ in 0..3 {
         let Some(manifest) = log::latest(view).unwrap() else { continue };
@@ -295,10 +295,10 @@ fn read(view: &View) {
     }
 }
 
-/// What a writer came to; `None`: it died.
+/// The result of a writer; `None` if it died.
 type Ending = Option<Result<Published>>;
 
-/// Lets writers and readers loose, each in a thread of its own.
+/// Runs writers and readers, each in a thread of its own.
 fn compete(world: &Arc<World>, runs: &[Run], readers: usize) -> Vec<Ending> {
     world.state().seats = vec![Seat::Working; runs.len() + readers];
     let act = |seat: usize, faulty: bool, work: &dyn Fn(View) -> Option<Result<Published>>| {
@@ -337,8 +337,8 @@ fn log_of(world: &World) -> Vec<Manifest> {
     entries.map(|(_, bytes)| serde_json::from_slice(bytes).unwrap()).collect()
 }
 
-/// Every version stands on the one before and is of one run: in its span the files that this run put, else
-/// those of the base.
+/// Checks that every version is based on the one before and belongs to one run: within its span it names the files
+/// that this run put, elsewhere those of the base.
 fn replay(world: &World) {
     let log = log_of(world);
     let state = world.state();
@@ -407,7 +407,7 @@ fn seed(seed: u64) -> Counts {
     };
     let mut runs: Vec<Run> = (0..writers).map(|index| run(index, &mut dice)).collect();
     if dice.roll(8) == 0 {
-        // Two schedulers that started the same run.
+        // Two schedulers have started the same run.
         runs[1] = Run { id: runs[1].id, ..runs[0].clone() };
     }
     let state = State {
@@ -424,7 +424,7 @@ fn seed(seed: u64) -> Counts {
     let endings = compete(&world, &runs, 2);
     judge(&world, &runs, &endings);
     world.state().let_all_land();
-    // Run again, without faults, everything lands.
+    // Repeated without faults, every run succeeds.
     for (index, (run, ending)) in runs.iter().zip(&endings).enumerate() {
         if !matches!(ending, Some(Ok(_))) {
             calmly(&world, &Run { id: ids[index][1], ..run.clone() }).unwrap();
