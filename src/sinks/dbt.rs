@@ -1,7 +1,7 @@
-//! The published tables as dbt knows sources: columns, meanings, tests, freshness.
+//! Describes the published tables as dbt sources: columns, meanings, tests, freshness.
 //!
-//! All of it follows from the schema of the published tables; it reads a manifest only to know which there are.
-//! Nothing in it fails.
+//! All of it follows from the schema of the published tables; the manifest is read only for the names of the tables
+//! that exist. Nothing in it fails.
 
 use crate::publish::Manifest;
 use crate::schema::{ColumnFacts, Table};
@@ -9,7 +9,7 @@ use crate::tables::health::Status;
 use std::fmt::Write;
 use vtr_kernel::Reason;
 
-/// Where dbt reads.
+/// The place from which dbt reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// A sink of kind `postgres`.
@@ -19,14 +19,14 @@ pub enum Target {
     },
     /// The published files, by dbt-duckdb.
     Duckdb {
-        /// Where the output lies.
+        /// The location of the output.
         root: String,
         /// Whether it has the folder `current`.
         is_local: bool,
     },
 }
 
-/// Names of columns that mean something else to SQL, and so stand in quotes.
+/// Column names that are SQL keywords and therefore quoted.
 const RESERVED: [&str; 1] = ["column"];
 
 /// The text of `sources.yml`, for dbt 1.10 and later.
@@ -55,7 +55,7 @@ fn of_table(table: Table, manifest: &Manifest, target: &Target) -> String {
     let mut text = format!("      - name: {name}\n        description: {}\n", quoted(table.meaning()));
     if let Target::Duckdb { root, is_local } = target {
         let location = match is_local {
-            // The link changes with every publication, so that the file need not.
+            // The link is updated with every publication, so that the file stays the same.
             true if table.is_partitioned() => list(&[format!("{root}/current/{name}/*/*.parquet")]),
             true => list(&[format!("{root}/current/{name}/*.parquet")]),
             false => {
@@ -115,15 +115,15 @@ fn tests(table: Table, facts: &ColumnFacts) -> Vec<String> {
     tests
 }
 
-/// Paths as a list of SQL.
+/// Paths as an SQL list.
 fn list(paths: &[String]) -> String {
     let quoted: Vec<String> = paths.iter().map(|path| format!("'{}'", path.replace('\'', "''"))).collect();
     format!("[{}]", quoted.join(", "))
 }
 
-/// A text of YAML. Those of JSON are some.
+/// A YAML string, written as a JSON string.
 fn quoted(text: &str) -> String {
-    // dbt would take two braces for a template.
+    // dbt would read two braces as a template.
     let text = text.replace("{{", "{ {").replace("{%", "{ %");
     serde_json::Value::from(text).to_string()
 }

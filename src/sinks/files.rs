@@ -1,8 +1,9 @@
 //! A folder of plain files as a sink: CSV, Parquet or JSON lines, one file a table or a week.
 //!
-//! Each file is written beside and renamed, and `_version.json` says last which version stands, with the digest
-//! of every file; while files are replaced it says so, because a folder cannot change in one step. Writers take
-//! turns by a lock that only one can make; one that died is found out, and what it left is written anew.
+//! Each file is written beside its place and renamed. `_version.json` is written last and names the version with the
+//! digest of every file; while files are being replaced it says so, because a folder cannot change in one step.
+//! Writers take turns by a lock file that only one of them can create; a dead writer is detected, and what it left is
+//! written anew.
 
 use super::{Altered, Amount, Asked, Change, Did, Held, Part, SINK_REVISION, Source, Synced};
 use crate::error::{Error, Result};
@@ -27,23 +28,23 @@ use std::time::{Duration, SystemTime};
 use tempfile::SpooledTempFile;
 use vtr_kernel::text::hex;
 
-/// What tells the version; written last.
+/// The file that names the version; written last.
 const VERSION: &str = "_version.json";
-/// What only one writer can make.
+/// The lock file, which only one writer can create.
 const LOCK: &str = "_lock";
-/// A lock that was not renewed for so long is a dead writer's.
+/// A lock that was not renewed for this long belongs to a dead writer.
 const LOCK_LIVES: Duration = Duration::from_secs(600);
 /// Bytes of a file that are kept in memory; a longer one goes to disk.
 const BYTES_IN_MEMORY: usize = 8 << 20;
 
-/// What `_version.json` says.
+/// The content of `_version.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stand {
-    /// `complete`, or `replacing` while files of two versions lie beside each other.
+    /// `complete`, or `replacing` while the folder holds files of two versions.
     state: Standing,
     #[serde(flatten)]
     held: Held,
-    /// The last day of which anything was known.
+    /// The last day that the version took into account.
     as_of: String,
     /// The files by path: their bytes, rows and SHA-256.
     files: BTreeMap<String, FileFacts>,
@@ -85,8 +86,8 @@ fn stand(store: &dyn Store) -> Result<Option<Stand>> {
 /// Brings a folder to a version.
 ///
 /// # Errors
-/// [`Error::Conflict`] while another writes or if it is ahead, [`Error::Usage`] for a folder that is not the
-/// sink's, else what the output or the folder says.
+/// [`Error::Conflict`] if another writer is at work or the folder is ahead, [`Error::Usage`] for a folder that is not
+/// the sink's, else the error of the output or the folder.
 pub fn sync(sink: &Sink, place: &FilesPlace, source: &Source, asked: &Asked, run_id: &str) -> Result<Synced> {
     let store = publish::at(Path::new(&place.path))?;
     store.prepare()?;
@@ -104,7 +105,7 @@ pub fn sync(sink: &Sink, place: &FilesPlace, source: &Source, asked: &Asked, run
     let done = (|| {
         let before = stand(store.as_ref())?;
         refuse_strangers(store.as_ref(), sink, before.as_ref())?;
-        // After a writer that died nobody knows what lies there: everything is written.
+        // The content of the folder is unknown after a writer died: everything is written.
         let amount = if before.as_ref().is_some_and(is_complete) { asked.amount } else { Amount::Full };
         let asked = Asked { amount, ..*asked };
         let changes = source.changes(sink, before.as_ref().map(|stand| &stand.held), &settings, &asked)?;
@@ -116,13 +117,13 @@ pub fn sync(sink: &Sink, place: &FilesPlace, source: &Source, asked: &Asked, run
     done
 }
 
-/// Takes away what a writer left that died when all was written.
+/// Deletes the leftovers of a writer that died after everything was written.
 fn tidy(store: &dyn Store, sink: &Sink, run_id: &str) -> Result<()> {
     if store.look(LOCK)?.is_none() {
         return Ok(());
     }
     let lock = match Lock::take(store, sink, run_id) {
-        // A living writer does so itself.
+        // A living writer deletes its own files.
         Err(Error::Conflict(_)) => return Ok(()),
         taken => taken?,
     };
@@ -141,7 +142,7 @@ fn settings(sink: &Sink, place: &FilesPlace, tables: &[Table]) -> String {
     sha256_hex(format!("files {SINK_REVISION} {format:?} {layout:?} {formulas:?} {}", names.join(",")).as_bytes())
 }
 
-/// Refuses a folder with files that no sink made.
+/// Refuses a folder with files that no sink wrote.
 fn refuse_strangers(store: &dyn Store, sink: &Sink, before: Option<&Stand>) -> Result<()> {
     if before.is_some() {
         return Ok(());
@@ -157,13 +158,13 @@ fn refuse_strangers(store: &dyn Store, sink: &Sink, before: Option<&Stand>) -> R
     }
 }
 
-/// Whose turn it is.
+/// The content of the lock file: the writer whose turn it is.
 #[derive(Serialize, Deserialize, PartialEq, Eq)]
 struct Turn {
     run: String,
     host: String,
     process: u32,
-    /// Since when the process lives, by the clock of its system.
+    /// The start of the writer's process, by the clock of its system.
     since: String,
 }
 
@@ -180,7 +181,7 @@ impl Turn {
         Turn { run: run_id.to_owned(), host: host(), process, since: since(process).unwrap_or_default() }
     }
 
-    /// Whether the writer is known to be dead; of other machines nothing is known.
+    /// Whether the writer is certainly dead; writers of other machines are never taken for dead.
     fn is_dead(&self) -> bool {
         self.host == host() && since(self.process).is_none_or(|since| since != self.since)
     }
@@ -191,16 +192,16 @@ fn host() -> String {
     format!("{} {}", read("/proc/sys/kernel/hostname"), read("/proc/sys/kernel/random/boot_id"))
 }
 
-/// When a process of this machine began; `None` if there is none.
+/// The start of a process of this machine; `None` if there is none.
 fn since(process: u32) -> Option<String> {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The name stands in brackets and may hold blanks; the start is the 20th field behind it.
+    // The name is in parentheses and may contain blanks; the start is the 20th field after it.
     text.rsplit_once(')')?.1.split_whitespace().nth(19).map(str::to_owned)
 }
 
 impl<'s> Lock<'s> {
     fn take(store: &'s dyn Store, sink: &Sink, run_id: &str) -> Result<Lock<'s>> {
-        // On one machine nobody takes a dead writer's lock while another does.
+        // On one machine no two writers replace a dead writer's lock at a time.
         let guard = store.local().map(|local| local.guard_alone("")).transpose()?;
         let turn = serde_json::to_vec(&Turn::own(run_id)).map_err(|error| Error::failed("writing the lock", error))?;
         for _ in 0..2 {
@@ -227,7 +228,7 @@ impl<'s> Lock<'s> {
         Err(Error::Conflict(format!("sink {}: {path}: others take it over and over; sync again", sink.name)))
     }
 
-    /// Says that the writer lives, and learns whether it still is its turn.
+    /// Renews the lock, and fails if another writer has taken it.
     fn renew(&self) -> Result<()> {
         signals::check()?;
         if store::read(self.store, LOCK)?.is_none_or(|there| there != self.turn) {
@@ -244,7 +245,7 @@ impl<'s> Lock<'s> {
 
     fn free(self) {
         if store::read(self.store, LOCK).ok().flatten().is_some_and(|there| there == self.turn) {
-            // What is left is found out as a dead writer's.
+            // If this fails, the lock will be taken for a dead writer's.
             let _ = self.store.delete(LOCK);
         }
     }
@@ -294,7 +295,7 @@ impl Writer<'_> {
             })
             .map(|(path, _)| path)
             .collect();
-        // A writer that died may have left files that no version names.
+        // A dead writer may have left files that no version names.
         let there: BTreeSet<String> = self.store.list("")?.into_iter().map(|entry| entry.path).collect();
         for path in there.iter().chain(known.keys()).filter(|path| !wanted.contains(*path)) {
             if path.as_str() != VERSION && path.as_str() != LOCK && path.as_str() != "_put_if_absent" {
@@ -314,11 +315,11 @@ impl Writer<'_> {
         self.store.settle(&BTreeSet::from([String::new()]))
     }
 
-    /// The files of a change, by path, with the published files that each is made of.
+    /// The files of a change by path, each with the published files that it is made of.
     fn pieces(&self, change: &Change) -> Vec<(String, Vec<DataFile>)> {
         let (name, end) = (change.table.name(), self.suffix());
         if self.place.layout == Layout::Flat || !change.table.is_partitioned() {
-            // One file holds all weeks, so that all of them are written.
+            // One file holds all weeks, so all of them are written.
             return vec![(format!("{name}.{end}"), self.source.manifest.files(change.table).to_vec())];
         }
         let mut pieces: BTreeMap<String, Vec<DataFile>> = BTreeMap::new();
@@ -383,7 +384,7 @@ impl Write for Spool {
 
 type Made<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
-/// A file in one of the formats, while rows are added.
+/// A file in one of the formats, to which rows are added.
 enum Form {
     Csv(Box<csv::Writer<Spool>>, Formulas),
     Jsonl(Spool, Vec<&'static str>),
@@ -443,10 +444,10 @@ impl Form {
     }
 }
 
-/// The place that a sink of files is.
+/// The place of a sink of files, for people.
 ///
 /// # Errors
-/// The path is none.
+/// The path is invalid.
 pub fn shown(place: &FilesPlace) -> Result<String> {
     let store: Arc<dyn Store> = publish::at(Path::new(&place.path))?;
     Ok(store.shown(""))

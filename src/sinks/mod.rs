@@ -1,9 +1,9 @@
-//! Sinks: replicas of a committed version in the places where dashboards read.
+//! Sinks: replicas of a committed version in the places from which dashboards read.
 //!
-//! A sink is made from a manifest and its files, never from a run in flight, and nothing is ever read back
-//! from one to decide a figure. What it must replace follows from two manifests: the one that it holds and
-//! the one that it shall hold. It fails without touching the publication, and every failure leaves the sink
-//! at a version that the next sync goes on from.
+//! A sink is made from a manifest and its files, never from a run in flight, and no figure is ever decided from one.
+//! What to replace follows from two manifests: that of the version in the sink and that of the version it is brought
+//! to. It fails without touching the publication, and after every failure the next sync continues from the version in
+//! the sink.
 
 pub mod dbt;
 pub mod files;
@@ -28,44 +28,44 @@ use std::io::Read;
 use std::path::Path;
 use vtr_kernel::calendar::Day;
 
-/// Raised whenever the same version would be written to a sink in another way; sinks then take everything anew.
+/// Raised whenever a version would be written to a sink differently; sinks are then rewritten whole.
 pub const SINK_REVISION: u32 = 1;
 
-/// Where the id of an output is kept, below it.
+/// The path, below an output, of its id.
 const OUTPUT_ID: &str = "_output_id";
-/// Rows that are read at a time: few, since texts can be long.
+/// Rows read at a time: few, because texts can be long.
 const ROWS_AT_A_TIME: usize = 1_024;
 
-/// What is asked of a sync.
+/// The terms of a sync.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked {
-    /// An older version; `None`: the highest.
+    /// An older version; `None` for the highest.
     pub version: Option<u64>,
     /// What is replaced.
     pub amount: Amount,
-    /// What becomes of a sink that holds a newer version.
+    /// What to do with a sink that holds a newer version.
     pub newer: Newer,
 }
 
 /// What a sync replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Amount {
-    /// What differs between the version that the sink holds and the one that it shall hold.
+    /// The difference between the version in the sink and the one it is brought to.
     Changed,
     /// Everything.
     Full,
 }
 
-/// What becomes of a sink that holds a newer version.
+/// What to do with a sink that holds a newer version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Newer {
-    /// It stays, and the sync fails.
+    /// Keep it, and fail.
     Keep,
-    /// It goes back to the version asked for.
+    /// Take it back to the version asked for.
     Replace,
 }
 
-/// What a sink knows of the version that it holds.
+/// The version in a sink, as the sink records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// The id of the output.
@@ -83,13 +83,13 @@ pub struct Held {
 pub struct Change {
     /// The table.
     pub table: Table,
-    /// What is taken away first.
+    /// The part that is deleted first.
     pub part: Part,
-    /// The files whose rows come into its place.
+    /// The files whose rows replace it.
     pub files: Vec<DataFile>,
 }
 
-/// What a change takes away.
+/// The part of a table that a change deletes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Part {
     /// The whole table.
@@ -98,24 +98,24 @@ pub enum Part {
     Weeks(BTreeSet<Day>),
 }
 
-/// What came of a sync.
+/// The result of a sync.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Synced {
-    /// The version that the sink holds now.
+    /// The version in the sink after the sync.
     pub version: u64,
     /// What was done.
     pub did: Did,
-    /// Tables of which something was replaced.
+    /// The number of tables of which a part was replaced.
     pub tables: usize,
-    /// Files whose rows were written.
+    /// The number of files whose rows were written.
     pub files: usize,
-    /// Rows written.
+    /// The number of rows written.
     pub rows: u64,
-    /// What was written otherwise than it was published.
+    /// Cells that were written differently from the published ones.
     pub altered: Altered,
 }
 
-/// Whether a sync wrote anything.
+/// What a sync did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Did {
     /// The version was there already.
@@ -125,20 +125,20 @@ pub enum Did {
     Wrote,
 }
 
-/// Cells that a sink cannot take as they are; each kind is counted.
+/// Counts of cells that a sink cannot store unchanged, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Altered {
-    /// Texts of keys that were too long for an index: cut, with their hash at the end.
+    /// Key texts too long for an index: truncated, with their hash at the end.
     pub cut: u64,
-    /// Texts with U+0000, which is written `\u{0}`.
+    /// Texts with U+0000, written as `\u{0}`.
     pub nul: u64,
-    /// Texts that a spreadsheet would run; they got a leading apostrophe.
+    /// Texts that a spreadsheet would execute, written with a leading apostrophe.
     pub defused: u64,
 }
 
 /// A committed version, ready to be replicated.
 pub struct Source<'a> {
-    /// Where it is published.
+    /// The place of publication.
     pub store: &'a dyn Store,
     /// The id of the output.
     pub output: String,
@@ -149,23 +149,23 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// The highest version of an output, or the one asked for.
+    /// Opens the highest version of an output, or the one asked for.
     ///
     /// # Errors
-    /// Nothing is published there, or not this version; the output's id can neither be read nor made.
+    /// Nothing is published there, or not this version; the output's id can be neither read nor made.
     pub fn open(store: &'a dyn Store, version: Option<u64>) -> Result<Source<'a>> {
         let manifest = publish::open(store, version)?;
         let digest = digest_of(store, manifest.version)?.unwrap_or_default();
         Ok(Source { store, output: output_id(store)?, manifest, digest })
     }
 
-    /// The tables that a sink of these shall hold: those published, or those of them that it names.
+    /// The tables that a sink holds: all published ones, or those of them that the sink names.
     pub fn tables(&self, asked: Option<&[Table]>) -> Vec<Table> {
         let published = Table::ALL.into_iter().filter(|table| self.manifest.has(*table));
         published.filter(|table| asked.is_none_or(|asked| asked.contains(table))).collect()
     }
 
-    /// What a sync must do to a sink that holds this, if anything.
+    /// The changes that a sync must make to a sink in this state, if any.
     ///
     /// # Errors
     /// [`Error::Usage`] for a sink of another output, [`Error::Conflict`] for one that holds a newer version.
@@ -196,8 +196,8 @@ impl<'a> Source<'a> {
         if same && held.settings == settings && asked.amount == Amount::Changed {
             return Ok(None);
         }
-        // The version that it holds may be one that this log does not know, or knows otherwise: of an output that
-        // was restored from a backup nothing can be told apart.
+        // The version in the sink may be missing from this log or differ from it: if an output was restored from a
+        // backup, its version numbers prove nothing.
         let known = digest_of(self.store, held.version)?.is_some_and(|digest| digest == held.manifest);
         let old = match known && held.settings == settings && asked.amount == Amount::Changed {
             true => log::find(self.store, held.version)?,
@@ -209,7 +209,7 @@ impl<'a> Source<'a> {
     /// Hands on the rows of a file, batch by batch, in the columns of its table.
     ///
     /// # Errors
-    /// The file is missing, damaged or of another shape; what `each` says; a signal.
+    /// The file is missing, damaged or of another schema; the error of `each`; a signal.
     pub fn read(&self, table: Table, file: &DataFile, each: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
         let (shown, name) = (self.store.shown(&file.path), table.name());
         let blob = self.store.open(&file.path)?.ok_or_else(|| {
@@ -247,7 +247,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What differs between two versions, table by table; everything if nothing is known of the old one.
+/// The differences between two versions, table by table; everything if there is no old one.
 pub fn changes(old: Option<&Manifest>, new: &Manifest, tables: &[Table]) -> Vec<Change> {
     let of_table = |table: &Table| {
         let files = new.files(*table);
@@ -259,7 +259,7 @@ pub fn changes(old: Option<&Manifest>, new: &Manifest, tables: &[Table]) -> Vec<
         let differs: BTreeSet<Option<Day>> = parts.into_iter().filter(|part| then.get(part) != now.get(part)).collect();
         let part = match differs.is_empty() {
             true => return None,
-            // A table that gained or lost its weeks is another one.
+            // A table that became partitioned, or stopped being so, is another table.
             false if differs.contains(&None) => Part::All,
             false => Part::Weeks(differs.iter().flatten().copied().collect()),
         };
@@ -269,7 +269,7 @@ pub fn changes(old: Option<&Manifest>, new: &Manifest, tables: &[Table]) -> Vec<
     tables.iter().filter_map(of_table).collect()
 }
 
-/// The content of each week of a table, or of all of it.
+/// The content of each week of a table, or of the whole table.
 fn by_part(files: &[DataFile]) -> BTreeMap<Option<Day>, BTreeSet<&str>> {
     let mut parts: BTreeMap<Option<Day>, BTreeSet<&str>> = BTreeMap::new();
     files.iter().for_each(|file| {
@@ -283,8 +283,8 @@ fn digest_of(store: &dyn Store, version: u64) -> Result<Option<String>> {
     Ok(store::read(store, &log::path(version))?.map(|bytes| sha256_hex(&bytes)))
 }
 
-/// The id of an output: 16 random bytes in hex, made by whoever asks first and never changed. A copy of an
-/// output keeps it, which is right until both are published to: then the manifests tell them apart.
+/// The id of an output: 16 random bytes in hex, made at the first request and never changed. A copy of an output keeps
+/// the id, which is right until both are published to; then the manifests distinguish them.
 fn output_id(store: &dyn Store) -> Result<String> {
     for _ in 0..2 {
         if let Some(bytes) = store::read(store, OUTPUT_ID)? {
@@ -304,19 +304,19 @@ fn output_id(store: &dyn Store) -> Result<String> {
         let drawn = File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut random));
         drawn.map_err(|error| Error::failed("/dev/urandom: drawing an id for the output", error))?;
         let id = vtr_kernel::text::hex(&random);
-        // Whatever came of it, the file is read back: somebody else may have made it.
+        // The file is read back whatever the result: another process may have made it.
         store.create(OUTPUT_ID, format!("{id}\n").as_bytes(), &id)?;
     }
     let what = format!("{}: the id of the output was written and is not there", store.shown(OUTPUT_ID));
     Err(Error::Failed { what, source: None })
 }
 
-/// Counts of a part of a table that must be the same in the sink.
+/// Counts of a part of a table that must be equal in the sink.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// Rows.
+    /// The number of rows.
     pub rows: u64,
-    /// Sums of `eligible` and `valid`, of tables that have them.
+    /// The sums of `eligible` and `valid`, for tables that have them.
     pub sums: Option<[i64; 2]>,
 }
 
@@ -343,7 +343,7 @@ pub fn is_summed(table: Table) -> bool {
 /// Brings one sink to a version.
 ///
 /// # Errors
-/// Those of the output, and of the place that the sink is.
+/// The errors of the output and of the sink's place.
 pub fn sync(sink: &Sink, source: &Source, asked: &Asked, run_id: &str) -> Result<Synced> {
     match &sink.place {
         SinkPlace::Postgres { schema } => postgres::sync(sink, schema, source, asked),
@@ -351,7 +351,7 @@ pub fn sync(sink: &Sink, source: &Source, asked: &Asked, run_id: &str) -> Result
     }
 }
 
-/// The version that a sink holds; `None` for an empty one.
+/// The version in a sink; `None` for an empty one.
 ///
 /// # Errors
 /// The place cannot be reached.
@@ -362,10 +362,10 @@ pub fn held(sink: &Sink) -> Result<Option<Held>> {
     }
 }
 
-/// A job's sink by name; all of them without one.
+/// A job's sink by name, or all of its sinks.
 ///
 /// # Errors
-/// [`Error::Usage`] for a job without sinks, or a name that is none of them.
+/// [`Error::Usage`] for a job without sinks, or for an unknown name.
 pub fn chosen<'p>(plan: &'p Plan, job: &Path, name: Option<&str>) -> Result<Vec<&'p Sink>> {
     let names: Vec<&str> = plan.sinks.iter().map(|sink| sink.name.as_str()).collect();
     if names.is_empty() {

@@ -1,6 +1,6 @@
-//! What is said of sinks, for people.
+//! The sentences about sinks for people.
 //!
-//! It puts facts into sentences and nothing else. Nothing in it fails.
+//! It formats facts and does nothing else. Nothing in it fails.
 
 use super::{Did, Synced, postgres};
 use crate::error::Error;
@@ -25,7 +25,7 @@ pub fn format(format: SinkFormat) -> &'static str {
     }
 }
 
-/// What a sync did, in a line.
+/// A line that says what a sync did.
 pub fn line(sink: &Sink, synced: &Synced) -> String {
     let Synced { version, did, tables, files, rows, .. } = synced;
     match did {
@@ -38,7 +38,7 @@ pub fn line(sink: &Sink, synced: &Synced) -> String {
     }
 }
 
-/// What was written otherwise than it was published.
+/// Sentences about cells that were written differently from the published ones.
 pub fn notes(sink: &Sink, synced: &Synced) -> Vec<String> {
     let (name, altered) = (&sink.name, synced.altered);
     let limit = postgres::KEY_BYTES;
@@ -58,7 +58,7 @@ pub fn notes(sink: &Sink, synced: &Synced) -> Vec<String> {
     notes.into_iter().filter_map(note).collect()
 }
 
-/// Why a sink does not hold the version that stands, and what to do.
+/// A sentence that says why a sink does not hold the published version, and what to do.
 pub fn failure(sink: &Sink, published: u64, holds: Option<u64>, job: &Path, error: &Error) -> String {
     let name = &sink.name;
     let holds =

@@ -1,4 +1,4 @@
-//! What a sync must replace, and when it is refused.
+//! Tests of what a sync must replace, and when it is refused.
 
 use super::*;
 use crate::publish::local::Local;
@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, Int64Array};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A file of a week by its content's name.
+/// A file of a week, named by its content.
 fn file(week: Option<Day>, content: &str) -> DataFile {
     let path = format!("data/t/{content}");
     DataFile { path, sha256: content.to_owned(), bytes: 1, rows: 1, week, judged_by: 1 }
@@ -55,7 +55,7 @@ fn only_weeks_whose_files_differ_are_replaced() {
     let new = manifest(2, &[weekly(&[(WEEK, "a"), (WEEK + 7, "x"), (WEEK + 21, "d")]), health("h")]);
     let both = [Table::VtrWeekly, Table::AccountHealth];
     let found = changes(Some(&old), &new, &both);
-    // The week that vanished is taken away although no file comes into its place.
+    // The week that vanished is deleted although no file replaces it.
     let weeks = BTreeSet::from([WEEK + 7, WEEK + 14, WEEK + 21]);
     let files = vec![file(Some(WEEK + 7), "x"), file(Some(WEEK + 21), "d")];
     assert_eq!(found, [Change { table: Table::VtrWeekly, part: Part::Weeks(weeks), files }]);
@@ -92,7 +92,7 @@ fn a_sink_that_is_ahead_or_another_outputs_is_refused() {
     assert_eq!(does(held(2), Newer::Replace).unwrap(), Some(Vec::new()), "the files are the same");
     let other = Held { output: "0".repeat(32), ..held(1) };
     assert_eq!(does(other, Newer::Replace).unwrap_err().exit_code(), 2, "also with --force");
-    // What nothing is known of is replaced: a version of another history, other settings.
+    // A sink in an unknown state is replaced whole: a version of another history, other settings.
     for strange in [Held { manifest: "x".into(), ..held(1) }, Held { settings: "t".into(), ..held(1) }] {
         let changes = does(strange, Newer::Keep).unwrap().unwrap();
         assert_eq!(changes[0].part, Part::All);

@@ -1,9 +1,8 @@
-//! From the environment to a connection: who, where, and whether by TLS.
+//! Reads from the environment how to connect: user, server, and whether by TLS.
 //!
-//! Credentials come from PGHOST, PGUSER, PGPASSFILE and their like or from one URL, and stand in no message and
-//! no job. A server that is not on this machine is spoken to by TLS, whose certificate is verified against the
-//! system's roots (SSL_CERT_FILE names others), unless PGSSLMODE is `disable`. It fails with the variable that is
-//! wrong.
+//! Credentials come from PGHOST, PGUSER, PGPASSFILE and the related variables or from one URL; they appear in no
+//! message and no job. Connections to other machines use TLS and verify the certificate against the system's roots
+//! (SSL_CERT_FILE names others), unless PGSSLMODE is `disable`. It fails with the variable that is wrong.
 
 use crate::error::{Error, Result};
 use crate::job::sinks::variable;
@@ -16,37 +15,37 @@ use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// A server that does not answer sooner is not there.
+/// A server that takes longer to answer is unreachable.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// A connection over which nothing arrives for so long is lost.
+/// A connection on which nothing arrives for this long is lost.
 const SILENCE: Duration = Duration::from_secs(60);
 
-/// What the environment says, by the name of a variable.
+/// Looks up an environment variable by name.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// How a server is reached.
+/// How to reach a server.
 pub struct Way {
     /// Everything but the kind of transport.
     pub config: Config,
     /// The kind of transport.
     pub transport: Transport,
-    /// Host and port for people and lineage, without a user or a password.
+    /// Host and port for people and lineage, without user and password.
     pub shown: String,
 }
 
-/// How bytes travel.
+/// How bytes are transported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// As they are.
+    /// Unencrypted.
     Plain,
-    /// By TLS, the certificate verified.
+    /// By TLS with a verified certificate.
     Tls,
 }
 
-/// The way to a sink's server.
+/// Determines how to reach a sink's server.
 ///
 /// # Errors
-/// [`Error::Usage`] with the variable that is wrong or lacking.
+/// [`Error::Usage`] with the variable that is wrong or missing.
 pub fn way(sink: &str, environment: Environment) -> Result<Way> {
     let variable = variable(sink);
     let set = |name: &str| environment(name).filter(|value| !value.is_empty());
@@ -83,7 +82,7 @@ pub fn way(sink: &str, environment: Environment) -> Result<Way> {
     Ok(Way { config, transport, shown })
 }
 
-/// A URL's settings; the mode of TLS is ours, because the client library knows fewer of them.
+/// The settings of a URL; the TLS mode is parsed here, because the client library supports fewer modes.
 fn of_url(variable: &str, url: &str) -> Result<(Config, Option<String>)> {
     let (address, query) = url.split_once('?').unwrap_or((url, ""));
     let (modes, others): (Vec<&str>, Vec<&str>) =
@@ -91,7 +90,7 @@ fn of_url(variable: &str, url: &str) -> Result<(Config, Option<String>)> {
     let mode = modes.last().and_then(|part| part.strip_prefix("sslmode=")).map(str::to_owned);
     let url = if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) };
     let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
-    // What the parser says may repeat a password.
+    // The parser's error may repeat a password.
     let config = url.parse::<Config>().ok().filter(|config| is_url && !config.get_hosts().is_empty());
     let config = config.ok_or_else(|| {
         Error::Usage(format!("{variable}: is no address like postgres://USER:PASSWORD@HOST:5432/DATABASE"))
@@ -129,7 +128,7 @@ fn of_variables(sink: &str, variable: &str, set: &dyn Fn(&str) -> Option<String>
     Ok((config, None))
 }
 
-/// The password that a file in the layout of `.pgpass` holds for a connection: the first line that fits.
+/// The password of a connection in a file of the format of `.pgpass`: the first line that matches.
 fn of_file(path: &str, wanted: [&str; 4]) -> Result<Option<String>> {
     let unread = |error: &dyn std::fmt::Display| Error::Usage(format!("PGPASSFILE: cannot read {path}: {error}"));
     if is_open_to_others(Path::new(path)).map_err(|error| unread(&error))? {
@@ -145,7 +144,7 @@ fn of_file(path: &str, wanted: [&str; 4]) -> Result<Option<String>> {
     Ok(text.lines().filter(|line| !line.starts_with('#')).find_map(fits))
 }
 
-/// A line cut at its colons; a backslash takes away the meaning of what follows it.
+/// Splits a line at its colons; a backslash escapes the next character.
 fn parts(line: &str) -> Vec<String> {
     let (mut parts, mut escaped) = (vec![String::new()], false);
     for c in line.chars() {
@@ -193,7 +192,7 @@ fn shown(config: &Config) -> String {
     format!("{host}:{}", config.get_ports().first().unwrap_or(&5432))
 }
 
-/// TLS with the system's roots.
+/// A TLS connector with the system's roots.
 ///
 /// # Errors
 /// No root can be read.

@@ -1,8 +1,8 @@
-//! The shape of a sink's schema: tables, keys, comments and views, all of it made from the schema of the
-//! published tables, so that a new column or table appears by itself.
+//! The SQL of a sink's schema: tables, keys, comments and views, made from the schema of the published tables, so that
+//! a new column or table is included automatically.
 //!
-//! It writes SQL and sends none. Nothing in it fails; a column of a type that PostgreSQL has no word for here
-//! panics, and a test holds that there is none.
+//! It writes SQL and sends none. Nothing in it fails; a column type without a PostgreSQL type here panics, and a test
+//! shows that there is none.
 
 use crate::job::digest::sha256_hex;
 use crate::schema::{ColumnFacts, Table};
@@ -12,11 +12,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::LazyLock;
 
-/// The table that tells which version the others hold.
+/// The table that names the version of the others.
 pub const VERSION: &str = "_version";
 
-/// Bytes of a text in an index beyond which it is cut: an entry of a B-tree ends at 2,704 bytes, and two free
-/// texts must fit into one beside some short ones.
+/// The most bytes of a text in an index; longer ones are truncated. A B-tree entry has at most 2,704 bytes, and must
+/// hold two free texts beside some short ones.
 pub const KEY_BYTES: usize = 1_200;
 
 /// The columns of [`VERSION`], with their types and meanings.
@@ -34,22 +34,22 @@ const VERSION_COLUMNS: [(&str, &str, &str); 11] = [
     ("synced_at", "timestamp with time zone", "when the version was put in place"),
 ];
 
-/// An identifier, quoted.
+/// Quotes an identifier.
 pub fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// A text, quoted.
+/// Quotes a text.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// A table in a schema, quoted.
+/// A quoted table name with its schema.
 pub fn qualified(schema: &str, table: &str) -> String {
     format!("{}.{}", ident(schema), ident(table))
 }
 
-/// PostgreSQL's word for a type, as `format_type` spells it.
+/// The PostgreSQL type, as `format_type` spells it.
 pub fn sql_type(kind: &DataType) -> &'static str {
     match kind {
         DataType::Utf8 => "text",
@@ -63,13 +63,13 @@ pub fn sql_type(kind: &DataType) -> &'static str {
     }
 }
 
-/// The column by which a table's weeks are replaced: its day lies in the week.
+/// The day column by which a table's weeks are replaced.
 pub fn week_column(table: Table) -> Option<&'static str> {
     let has = |name: &str| table.columns().iter().any(|facts| facts.name == name);
     table.is_partitioned().then(|| if has("week_start") { "week_start" } else { "window_end" })
 }
 
-/// The columns of a table's primary key, the week first, so that a week's rows lie together; none for tables
+/// The columns of a table's primary key, the week first, so that a week's rows are stored together; empty for tables
 /// of rows as sources wrote them.
 fn primary_key(table: Table) -> Vec<&'static str> {
     if !is_summed(table) && !table.name().starts_with("dim_") {
@@ -80,14 +80,14 @@ fn primary_key(table: Table) -> Vec<&'static str> {
     week.into_iter().chain(others).collect()
 }
 
-/// The columns of the index that a table without a primary key has.
+/// The columns of the index of a table without a primary key.
 fn index(table: Table) -> Vec<&'static str> {
     let has = |name: &&str| table.columns().iter().any(|facts| facts.name == *name);
     let by = ["seller_id", "marketplace"].into_iter().find(has);
     by.into_iter().chain(week_column(table)).collect()
 }
 
-/// Texts that stand in some index; they are cut alike in every table, so that tables still join.
+/// Whether a text is part of an index. Such texts are truncated alike in every table, so that joins still work.
 pub fn is_cut(facts: &ColumnFacts) -> bool {
     static INDEXED: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
         let indexed = |table: Table| if primary_key(table).is_empty() { index(table) } else { primary_key(table) };
@@ -96,12 +96,12 @@ pub fn is_cut(facts: &ColumnFacts) -> bool {
     facts.kind.data_type() == DataType::Utf8 && INDEXED.contains(facts.name)
 }
 
-/// The schema, if it lacks.
+/// Creates the schema if it does not exist.
 pub fn create_schema(schema: &str) -> String {
     format!("CREATE SCHEMA {};\n", ident(schema))
 }
 
-/// The table of the version.
+/// Creates the version table.
 pub fn create_version(schema: &str) -> String {
     let columns: Vec<String> =
         VERSION_COLUMNS.iter().map(|(name, kind, _)| format!("    {} {kind} NOT NULL", ident(name))).collect();
@@ -114,7 +114,7 @@ pub fn create_version(schema: &str) -> String {
     sql
 }
 
-/// The names of the columns of the version's table.
+/// The names of the columns of the version table.
 pub fn version_columns() -> impl Iterator<Item = &'static str> {
     VERSION_COLUMNS.iter().map(|(name, ..)| *name)
 }
@@ -124,13 +124,13 @@ pub fn definition(facts: &ColumnFacts) -> String {
     format!("{} {}", ident(facts.name), sql_type(&facts.kind.data_type()))
 }
 
-/// A table without keys.
+/// Creates a table without keys.
 pub fn create_table(schema: &str, table: Table) -> String {
     let columns: Vec<String> = table.columns().iter().map(|facts| format!("    {}", definition(facts))).collect();
     format!("CREATE TABLE {} (\n{}\n);\n", qualified(schema, table.name()), columns.join(",\n"))
 }
 
-/// A table's keys and indexes: made after the first rows, which is quicker.
+/// Creates a table's keys and indexes, after the first rows are loaded, which is faster.
 pub fn create_keys(schema: &str, table: Table) -> String {
     let name = qualified(schema, table.name());
     let list = |columns: &[&str]| columns.iter().map(|column| ident(column)).collect::<Vec<_>>().join(", ");
@@ -143,13 +143,13 @@ pub fn create_keys(schema: &str, table: Table) -> String {
         let _ = writeln!(sql, "CREATE INDEX ON {name} ({});", list(&index));
     }
     if let Some(week) = week_column(table) {
-        // A week's rows lie together, so that a few bytes for every stretch of the table find them.
+        // A week's rows are stored together, so that a BRIN index of a few bytes per block range finds them.
         let _ = writeln!(sql, "CREATE INDEX ON {name} USING brin ({});", ident(week));
     }
     sql
 }
 
-/// The meanings of a table and its columns, where people of BI tools see them.
+/// Comments on a table and its columns, for users of BI tools.
 pub fn comments(schema: &str, table: Table) -> String {
     let name = qualified(schema, table.name());
     let mut sql = format!("COMMENT ON TABLE {name} IS {};\n", literal(table.meaning()));
@@ -164,7 +164,7 @@ pub fn view_name(table: Table) -> String {
     format!("{}_bi", table.name())
 }
 
-/// A table as dashboards like it: rates in percent, the week also as a timestamp, the version's `as_of`.
+/// Creates a table's view for dashboards: rates in percent, the week also as a timestamp, the version's `as_of`.
 pub fn create_view(schema: &str, table: Table) -> String {
     let view = qualified(schema, &view_name(table));
     let (mut columns, mut notes) = (Vec::new(), Vec::new());
@@ -203,7 +203,7 @@ pub fn create_view(schema: &str, table: Table) -> String {
     sql
 }
 
-/// Everything that makes a schema of these tables.
+/// The statements that make a schema of these tables.
 pub fn script(schema: &str, tables: &[Table]) -> String {
     let mut sql = create_schema(schema);
     sql += &create_version(schema);
@@ -216,7 +216,7 @@ pub fn script(schema: &str, tables: &[Table]) -> String {
     sql
 }
 
-/// What tells a shape from another.
+/// A digest that identifies the shape of a schema.
 pub fn digest(schema: &str, tables: &[Table]) -> String {
     sha256_hex(script(schema, tables).as_bytes())
 }

@@ -1,9 +1,9 @@
-//! A schema of a PostgreSQL database as a sink: one transaction a version.
+//! A schema of a PostgreSQL database as a sink: one transaction per version.
 //!
-//! A reader sees the old version or the new, because weeks are deleted and copied within one transaction and
-//! nothing is truncated or renamed. Its counts are checked before the commit; the schema belongs to the sink, and
-//! tables that it did not make are refused. Whatever fails is undone by the server, and the next sync begins from
-//! the version that stands.
+//! A reader sees the old version or the new one, because weeks are deleted and copied within one transaction and
+//! nothing is truncated or renamed. Counts are checked before the commit. The schema belongs to the sink, and tables
+//! that it did not make are refused. The server rolls back what fails, and the next sync begins from the version in
+//! the sink.
 
 mod connect;
 mod ddl;
@@ -25,20 +25,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use vtr_kernel::calendar::Day;
 
-/// Bytes of rows that are sent at a time.
+/// Bytes of rows sent at a time.
 const BYTES_AT_A_TIME: usize = 256 << 10;
 
-/// What every transaction begins with. Nothing of the server's or the user's settings may change what is written.
+/// The beginning of every transaction: settings of the server or the user must not change what is written.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '30s'; SET LOCAL standard_conforming_strings = on; \
     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL datestyle = 'ISO'; \
     SET LOCAL search_path = pg_catalog";
 
-/// The statements that make a sink's schema, for whoever may make one.
+/// The statements that make a sink's schema, for an administrator who may create one.
 pub fn script(schema: &str, tables: &[Table]) -> String {
     ddl::script(schema, tables)
 }
 
-/// Where a sink's server is, without user and password, and its database.
+/// The location of a sink's server, without user and password, and its database.
 ///
 /// # Errors
 /// [`Error::Usage`] for a wrong environment.
@@ -51,10 +51,10 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The version that a sink holds.
+/// The version in a sink.
 ///
 /// # Errors
-/// The server is not there or refuses.
+/// The server is unreachable or refuses.
 pub fn held(sink: &Sink, schema: &str) -> Result<Option<Held>> {
     let session = Session::open(&sink.name, schema, &environment)?;
     let turn = Turn { session: &session, schema };
@@ -66,8 +66,8 @@ pub fn held(sink: &Sink, schema: &str) -> Result<Option<Held>> {
 /// Brings a sink to a version.
 ///
 /// # Errors
-/// [`Error::Usage`] for a wrong environment, a lacking right or a schema that is not the sink's;
-/// [`Error::Conflict`] for one that is ahead or in use; else [`Error::Failed`].
+/// [`Error::Usage`] for a wrong environment, a missing privilege or a schema that is not the sink's;
+/// [`Error::Conflict`] for a sink that is ahead or in use; else [`Error::Failed`].
 pub fn sync(sink: &Sink, schema: &str, source: &Source, asked: &Asked) -> Result<Synced> {
     let session = Session::open(&sink.name, schema, &environment)?;
     let done = (Sync { sink, source, asked, turn: Turn { session: &session, schema } }).run();
@@ -75,17 +75,17 @@ pub fn sync(sink: &Sink, schema: &str, source: &Source, asked: &Asked) -> Result
     done
 }
 
-/// What the sink's own table says.
+/// The content of the version table.
 struct State {
     held: Held,
     shape: String,
     tables: Vec<Table>,
 }
 
-/// The columns of the relations of a schema, with their types; of views and others none.
+/// The columns of the tables of a schema, with their types; views and other relations have none.
 type Shapes = BTreeMap<String, BTreeMap<String, String>>;
 
-/// A transaction of the sink, one writer at a time.
+/// A transaction of the sink; writers take turns.
 struct Turn<'s> {
     session: &'s Session,
     schema: &'s str,
@@ -96,7 +96,7 @@ impl Turn<'_> {
         ddl::qualified(self.schema, table)
     }
 
-    /// Begins and waits for whoever writes.
+    /// Begins a transaction and waits for the current writer.
     fn begin(&self) -> Result<()> {
         let digest = Sha256::digest(format!("vtr sink {}", self.schema));
         let key = i64::from_be_bytes(std::array::from_fn(|index| digest[index]));
@@ -134,7 +134,7 @@ impl Turn<'_> {
         Ok(Some(shapes))
     }
 
-    /// What the sink's own table says; `None` if there is none.
+    /// The content of the version table; `None` if there is none.
     fn state(&self) -> Result<Option<State>> {
         match self.shapes()? {
             Some(shapes) if shapes.contains_key(ddl::VERSION) => self.state_of(&shapes),
@@ -175,13 +175,13 @@ struct Sync<'s> {
     turn: Turn<'s>,
 }
 
-/// What has to be done, as it was found under the lock.
+/// The work of a sync, as determined under the lock.
 struct Work {
     shapes: Option<Shapes>,
     state: Option<State>,
     tables: Vec<Table>,
     changes: Vec<Change>,
-    /// Whether views and comments are made anew.
+    /// Whether to make views and comments anew.
     reshape: bool,
 }
 
@@ -190,7 +190,7 @@ impl Sync<'_> {
         self.turn.begin()?;
         let Some(work) = self.look()? else { return self.nothing() };
         self.widen(&work)?;
-        // What was found may be another's by now: the lock was let go.
+        // The lock was released, so another writer may have changed what was found.
         self.turn.begin()?;
         let Some(work) = self.look()? else { return self.nothing() };
         let synced = self.write(&work)?;
@@ -213,7 +213,7 @@ impl Sync<'_> {
         sha256_hex(format!("postgres {SINK_REVISION} {} {schema} {}", ddl::KEY_BYTES, names.join(",")).as_bytes())
     }
 
-    /// What has to be done; `None` if the version is there as it should be.
+    /// The work to do; `None` if the sink holds the version already.
     fn look(&self) -> Result<Option<Work>> {
         let tables = self.source.tables(self.sink.tables.as_deref());
         let shapes = self.turn.shapes()?;
@@ -231,7 +231,7 @@ impl Sync<'_> {
         let has_view = |table: &Table| relations.is_some_and(|shapes| shapes.contains_key(&ddl::view_name(*table)));
         let is_whole = tables.iter().all(|table| has_columns(table) && has_view(table));
         let held = state.as_ref().map(|state| &state.held);
-        // In tables of another shape every row lacks something, also where the files are the same.
+        // If a table's shape changed, every row lacks something, even if the files are the same.
         let same_shape = state.as_ref().is_none_or(|state| state.shape == ddl::digest(self.turn.schema, &tables));
         let amount = if same_shape { self.asked.amount } else { Amount::Full };
         let asked = Asked { amount, ..*self.asked };
@@ -249,11 +249,11 @@ impl Sync<'_> {
         Ok(Some(Work { shapes, state, tables, changes, reshape }))
     }
 
-    /// Refuses tables of our names that the sink did not make.
+    /// Refuses tables with our names that the sink did not make.
     fn refuse_strangers(&self, shapes: &Shapes, tables: &[Table]) -> Result<()> {
         let ours = tables.iter().flat_map(|table| [table.name().to_owned(), ddl::view_name(*table)]);
         let stranger = ours.chain([ddl::VERSION.to_owned()]).find(|name| shapes.contains_key(name));
-        // The sink's own table without a row is left by nobody else.
+        // Only a sink leaves its version table without a row.
         match stranger.filter(|name| name != ddl::VERSION) {
             None => Ok(()),
             Some(name) => Err(Error::Usage(format!(
@@ -264,8 +264,8 @@ impl Sync<'_> {
         }
     }
 
-    /// Adds columns that tables lack, in a transaction of its own, because that stops readers for as long as the
-    /// transaction lives. The old version has nothing to say in them.
+    /// Adds missing columns, in a transaction of its own, because that blocks readers until the transaction ends. The
+    /// old version has no values for them.
     fn widen(&self, work: &Work) -> Result<()> {
         let mut sql = String::new();
         for table in &work.tables {
@@ -281,14 +281,14 @@ impl Sync<'_> {
         if sql.is_empty() {
             return self.turn.rollback();
         }
-        // Until they are filled, whoever comes next must know that they are not.
+        // Until they are filled, the next writer must know that they are not.
         if work.state.is_some() {
             let _ = writeln!(sql, "UPDATE {} SET shape = '';", self.turn.qualified(ddl::VERSION));
         }
         self.turn.session.execute("adding columns", &format!("{sql}COMMIT"))
     }
 
-    /// Everything of a version within the transaction that was begun.
+    /// Writes a version within the transaction that was begun.
     fn write(&self, work: &Work) -> Result<Synced> {
         let (session, schema) = (self.turn.session, self.turn.schema);
         if work.shapes.is_none() {
@@ -385,7 +385,7 @@ impl Sync<'_> {
         Ok(counted)
     }
 
-    /// Holds what the server has of each replaced week against the files.
+    /// Compares the server's counts of each replaced week with those of the files.
     fn check(&self, change: &Change, name: &str, counted: &BTreeMap<Option<Day>, Counted>) -> Result<()> {
         let table = change.table;
         let week = match ddl::week_column(table) {
@@ -436,7 +436,7 @@ impl Sync<'_> {
         Error::Failed { what, source: None }
     }
 
-    /// Takes away what no longer belongs, and makes views and comments.
+    /// Drops what is no longer part of the schema, and makes views and comments.
     fn finish_shape(&self, work: &Work) -> Result<()> {
         let (session, schema) = (self.turn.session, self.turn.schema);
         let mut sql = String::new();
@@ -458,7 +458,7 @@ impl Sync<'_> {
         session.execute("making views and comments", &sql)
     }
 
-    /// Says which version stands.
+    /// Records the version.
     fn version(&self, work: &Work) -> Result<()> {
         let (manifest, tables) = (&self.source.manifest, &work.tables);
         let names: Vec<&str> = tables.iter().map(|table| table.name()).collect();
@@ -484,19 +484,19 @@ impl Sync<'_> {
     }
 }
 
-/// The columns that a table shall have, with their types.
+/// The columns that a table must have, with their types.
 fn wanted(table: Table) -> BTreeMap<String, String> {
     let of =
         |facts: &crate::schema::ColumnFacts| (facts.name.to_owned(), ddl::sql_type(&facts.kind.data_type()).to_owned());
     table.columns().iter().map(of).collect()
 }
 
-/// Whether a table's columns have other types than they shall have: no column can be added to make it right.
+/// Whether columns of a table have wrong types, which adding columns cannot correct.
 fn is_other(columns: &BTreeMap<String, String>, table: Table) -> bool {
     wanted(table).iter().any(|(name, kind)| columns.get(name).is_some_and(|there| there != kind))
 }
 
-/// The rows of a part of a table; `None`: all.
+/// The SQL condition for a part of a table; `None` for all rows.
 fn filter(table: Table, part: &Part) -> Option<String> {
     let Part::Weeks(weeks) = part else { return None };
     let column = ddl::week_column(table)?;

@@ -1,8 +1,8 @@
-//! Arrow batches as the rows of `COPY .. FROM STDIN BINARY`.
+//! Encodes Arrow batches as the rows of `COPY .. FROM STDIN BINARY`.
 //!
-//! The bytes are those of PostgreSQL's documentation of the format and of the types' `recv` functions; what a
-//! server cannot hold (U+0000, a key longer than an index entry) is written otherwise and counted. It knows no
-//! connection and cannot fail; a batch that has not the columns of its table panics.
+//! The bytes follow PostgreSQL's documentation of the format and of the types' `recv` functions; values that a server
+//! cannot store (U+0000, a key longer than an index entry) are altered and counted. It knows no connection and cannot
+//! fail; a batch without the columns of its table panics.
 
 use super::ddl::{KEY_BYTES, is_cut};
 use crate::job::digest::sha256_hex;
@@ -17,9 +17,9 @@ use arrow::record_batch::RecordBatch;
 use bytes::{BufMut, Bytes, BytesMut};
 use std::borrow::Cow;
 
-/// What begins a stream: signature, flags, length of an extension.
+/// The beginning of a stream: signature, flags, length of an extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// What ends one.
+/// The end of a stream.
 const TRAILER: i16 = -1;
 /// Days from 1970-01-01 to PostgreSQL's epoch, 2000-01-01.
 const EPOCH_DAYS: i32 = 10_957;
@@ -28,15 +28,15 @@ const EPOCH_MICROS: i64 = EPOCH_DAYS as i64 * 86_400_000_000;
 /// Bytes of a SHA-256 in hex.
 const HASH_BYTES: usize = 64;
 
-/// Rows of one table on their way.
+/// Encoded rows of one table that are not yet sent.
 pub struct Rows {
     buffer: BytesMut,
     cut: Vec<bool>,
-    /// What was written otherwise.
+    /// Cells that were altered.
     pub altered: Altered,
 }
 
-/// A column of a batch, its type known.
+/// A column of a batch by type.
 enum Column<'a> {
     Text(&'a StringArray, bool),
     Count(&'a Int64Array),
@@ -48,24 +48,24 @@ enum Column<'a> {
 }
 
 impl Rows {
-    /// Of a table; the stream's head is written.
+    /// Begins the rows of a table with the stream's header.
     pub fn begin(table: Table) -> Rows {
         let mut buffer = BytesMut::new();
         buffer.put_slice(HEADER);
         Rows { buffer, cut: table.columns().iter().map(is_cut).collect(), altered: Altered::default() }
     }
 
-    /// The bytes that wait.
+    /// The number of encoded bytes not yet taken.
     pub fn waiting(&self) -> usize {
         self.buffer.len()
     }
 
-    /// Takes the bytes that wait.
+    /// Takes the encoded bytes.
     pub fn take(&mut self) -> Bytes {
         self.buffer.split().freeze()
     }
 
-    /// Ends the stream; its last bytes.
+    /// Ends the stream; returns its last bytes.
     pub fn end(&mut self) -> Bytes {
         self.buffer.put_i16(TRAILER);
         self.take()
@@ -129,7 +129,7 @@ fn put(buffer: &mut BytesMut, bytes: &[u8]) {
     buffer.put_slice(bytes);
 }
 
-/// A text as the server can hold it.
+/// A text in a form that the server can store.
 fn text<'t>(text: &'t str, cut: bool, altered: &mut Altered) -> Cow<'t, str> {
     let mut text = Cow::Borrowed(text);
     if text.as_bytes().contains(&0) {
@@ -146,7 +146,7 @@ fn text<'t>(text: &'t str, cut: bool, altered: &mut Altered) -> Cow<'t, str> {
     text
 }
 
-/// A decimal as digits of base 10,000.
+/// Encodes a decimal as digits of base 10,000.
 fn numeric(value: i128, scale: usize) -> Vec<u8> {
     let digits = value.unsigned_abs().to_string();
     let digits = format!("{digits:0>width$}", width = scale + 1);

@@ -1,8 +1,8 @@
-//! A connection to PostgreSQL as plain calls, and its refusals in words that say what to do.
+//! A connection to PostgreSQL as blocking calls; explains the server's refusals and what to do about them.
 //!
-//! The connection is driven while an answer is waited for and at no other time, so that rows can be read
-//! from any store in between. A refusal names the step and, for a lacking right, the GRANT; dropping a session
-//! undoes what was not committed. A signal ends any wait.
+//! The connection is driven only while an answer is awaited, so that rows can be read from any store in between. A
+//! refusal names the step and, for a missing privilege, the GRANT; dropping a session rolls back what was not
+//! committed. A signal ends any wait.
 
 use super::connect::{self, Environment, Transport};
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::tls::NoTls;
 use tokio_postgres::{Client, CopyInSink, SimpleQueryMessage};
 
-/// The server's version from which on all is there that is used here.
+/// The oldest server version that has everything used here.
 const OLDEST_SERVER: u32 = 120_000;
 
 /// A connection to a sink's server.
@@ -30,7 +30,7 @@ pub struct Session {
     database: String,
 }
 
-/// Rows on their way into a table.
+/// Rows being copied into a table.
 pub struct Copy<'s> {
     session: &'s Session,
     step: String,
@@ -41,7 +41,7 @@ impl Session {
     /// Connects to a sink's server.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a wrong environment or a refused sign-in, [`Error::Failed`] for a server that is not there.
+    /// [`Error::Usage`] for a wrong environment or a refused sign-in, [`Error::Failed`] for an unreachable server.
     pub fn open(sink: &str, schema: &str, environment: Environment) -> Result<Session> {
         let way = connect::way(sink, environment)?;
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
@@ -94,10 +94,10 @@ impl Session {
         Ok(())
     }
 
-    /// Sends statements whose answers do not matter.
+    /// Sends statements without results.
     ///
     /// # Errors
-    /// The server's refusal of the first that fails.
+    /// The server's refusal of the first statement that fails.
     pub fn execute(&self, step: &str, sql: &str) -> Result<()> {
         wait(self.client.batch_execute(sql))?.map_err(|error| self.explained(step, error))
     }
@@ -126,11 +126,11 @@ impl Session {
         Ok(Copy { session: self, step: step.to_owned(), sink: Box::pin(sink) })
     }
 
-    /// Ends the connection; what was not committed is undone.
+    /// Ends the connection; what was not committed is rolled back.
     pub fn close(self) {
         let Session { client, driver, .. } = self;
         drop(client);
-        // Nobody is waiting for what it says now.
+        // The server's answer is no longer needed.
         let _ = wait(async { tokio::time::timeout(Duration::from_millis(500), driver).await });
     }
 
@@ -148,7 +148,7 @@ impl Copy<'_> {
     pub fn send(&mut self, bytes: Bytes) -> Result<()> {
         match wait(self.sink.send(bytes))? {
             Ok(()) => Ok(()),
-            // What the server refused is only said when the copy ends.
+            // The server reports a refusal only when the copy ends.
             Err(error) if error.is_closed() || error.as_db_error().is_none() => {
                 let ended = wait(self.sink.as_mut().finish())?;
                 Err(self.session.explained(&self.step, ended.err().unwrap_or(error)))
@@ -157,7 +157,7 @@ impl Copy<'_> {
         }
     }
 
-    /// Ends the copy: the rows that the server took.
+    /// Ends the copy; returns the number of rows that the server accepted.
     ///
     /// # Errors
     /// The server's refusal.
@@ -166,7 +166,7 @@ impl Copy<'_> {
     }
 }
 
-/// What drives a connection, whatever its transport.
+/// The future that drives a connection, whatever its transport.
 type Driver = Pin<Box<dyn Future<Output = std::result::Result<(), tokio_postgres::Error>> + Send>>;
 
 fn drive<S, T>(connection: tokio_postgres::Connection<S, T>) -> Driver
@@ -181,7 +181,7 @@ fn wait<T>(work: impl Future<Output = T>) -> Result<T> {
     Ok(remote::wait(work, Duration::ZERO)?)
 }
 
-/// Whose refusal is explained.
+/// The names that an explained refusal mentions.
 struct Names<'a> {
     sink: &'a str,
     schema: &'a str,
@@ -189,7 +189,7 @@ struct Names<'a> {
     database: &'a str,
 }
 
-/// What a refusal means and what to do about it.
+/// Explains a refusal and what to do about it.
 fn explain(names: &Names, step: &str, error: tokio_postgres::Error) -> Error {
     let Names { sink, schema, user, database } = names;
     let head = format!("sink {sink}: {step}");
