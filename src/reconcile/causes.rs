@@ -1,7 +1,7 @@
-//! Why Amazon and we see one order differently: the first test that holds, in a fixed order.
+//! Explains why Amazon and we judge one order differently: the first test that holds, in a fixed order.
 //!
-//! Every cause is a test on facts of both sides and says which facts; none is a probability. What no test explains is
-//! `unexplained`. It cannot fail.
+//! Every cause is a test on facts of both sides and names these facts; none is a probability. If no test holds, the
+//! cause is `unexplained`. It cannot fail.
 
 use super::defect_list::Listed;
 use super::ours::{Outcome, Package};
@@ -20,23 +20,23 @@ pub struct Cause {
     pub because: String,
 }
 
-/// What surrounds an order.
+/// The facts around an order.
 pub struct Circumstances<'a> {
     /// The days that Amazon's figure covers, if they are known.
     pub window: Option<Window>,
     /// The day on which the report was pulled, if it is known.
     pub pulled_on: Option<Day>,
-    /// What we judge by.
+    /// The evidence by which we judge.
     pub evidence: Evidence,
     /// Our packages of the seller and marketplace with the same number, this one included.
     pub same_number: usize,
     /// Our packages of the order, this one included.
     pub of_order: usize,
-    /// The carrier list in force, as it is named.
+    /// The carrier list in force, by its name.
     pub version: &'a str,
 }
 
-/// Days within which Amazon takes over edits.
+/// The days within which Amazon applies edits.
 const IN_FLIGHT_DAYS: i64 = 3;
 
 impl Circumstances<'_> {
@@ -67,7 +67,7 @@ fn first(tests: &[Test]) -> Cause {
         .unwrap_or_else(|| cause("unexplained", "no test on facts of either side holds"))
 }
 
-/// Why Amazon lists a row as a defect that is none here. `at` is the row's index among the listed ones.
+/// Explains why Amazon lists a row as a defect that is none of ours. `at` is the row's index among the listed ones.
 pub fn only_amazon(row: &Listed, at: usize, ours: Option<&Package>, around: &Circumstances) -> Cause {
     let Some(package) = ours else {
         return cause("not_in_history", "no row of the inputs has this order");
@@ -121,7 +121,7 @@ pub fn only_amazon(row: &Listed, at: usize, ours: Option<&Package>, around: &Cir
     ])
 }
 
-/// Why one of our defects is not on Amazon's list.
+/// Explains why one of our defects is not on Amazon's list.
 pub fn only_ours(package: &Package, around: &Circumstances) -> Cause {
     let Outcome::Judged { reason, rule } = &package.outcome else {
         return cause("unexplained", "it was not judged");
@@ -214,10 +214,10 @@ mod tests {
         }
     }
 
-    /// A change that makes one test hold.
+    /// A change of the facts that makes one test hold.
     type Change = (&'static str, fn(&mut Package, &mut Listed, &mut Circumstances<'static>));
 
-    /// Makes every pair of neighbouring causes hold at once and asks for the first of them.
+    /// Makes every pair of adjacent causes hold at once and checks that the first of them is returned.
     fn the_earlier_wins(changes: &[Change], reason: Reason, ask: &dyn Fn(&Package, &Listed, &Circumstances) -> Cause) {
         for (index, (name, change)) in changes.iter().enumerate() {
             let (mut ours, mut theirs, mut around) = (package(reason), row(), around());

@@ -1,8 +1,7 @@
-//! Amazon's VTR defect report: the packages that Amazon counts as defects, a row each.
+//! Amazon's VTR defect report: the packages that Amazon counts as defects, one per row.
 //!
 //! Nine columns are matched by their headings. The four criteria between `Ship Option` and `Package Value` have no
-//! publicly known names, so they are carried along as text. A file that is no such report is refused with what it
-//! looks like.
+//! publicly known names, so they are kept as text. Another kind of file is refused with what it looks like.
 
 use super::performance::looks_like;
 use crate::error::{Error, Result};
@@ -17,7 +16,7 @@ use vtr_kernel::number;
 pub struct Listed {
     /// Amazon's order id.
     pub order_id: String,
-    /// The carrier as Amazon has it.
+    /// The carrier as Amazon names it.
     pub carrier: String,
     /// The tracking id, cleaned; empty if Amazon has none.
     pub number: String,
@@ -48,15 +47,15 @@ pub struct Listed {
 pub struct DefectList {
     /// Distinct rows, in the order of the file.
     pub rows: Vec<Listed>,
-    /// Rows that stand twice.
+    /// The number of repeated rows.
     pub repeated: u64,
-    /// Rows that are no defects by a column of an older generation of the report.
+    /// The number of rows that a column of an older generation of the report marks as no defects.
     pub not_defects: u64,
-    /// Cells with a package value that could not be read.
+    /// The number of package values that could not be read.
     pub unreadable_values: u64,
 }
 
-/// The columns that are matched by name: canonical name, whether it must be there, Amazon's heading.
+/// The columns matched by name: canonical name, whether it is required, Amazon's heading.
 const COLUMNS: [(&str, bool, &str); 9] = [
     ("order_id", true, "Order ID"),
     ("carrier", true, "Carrier Name"),
@@ -69,7 +68,7 @@ const COLUMNS: [(&str, bool, &str); 9] = [
     ("product_category", false, "Product Category"),
 ];
 
-/// Reads a report. `mapped` gives the headings of a localised one by canonical name.
+/// Reads a report. `mapped` gives the headings of a localised report by canonical name.
 ///
 /// # Errors
 /// [`Error::Input`] if the bytes are no such report; `shown` names the file.
@@ -124,7 +123,7 @@ pub fn read(
     Ok(list)
 }
 
-/// Where the columns of a file are.
+/// The indices of a file's columns.
 struct Places {
     named: BTreeMap<&'static str, usize>,
     flags: Vec<(String, usize)>,
@@ -162,7 +161,7 @@ impl Places {
         self.named.get(name).and_then(|at| record.get(*at)).unwrap_or_default().trim()
     }
 
-    /// Older generations list every package and say which are defects.
+    /// Whether a row is a defect: older generations list every package and mark the defects.
     fn is_defect(&self, record: &csv::StringRecord) -> bool {
         let cell = |place: Option<usize>| place.and_then(|at| record.get(at)).map(str::trim);
         let is_valid = cell(self.has_valid_tracking).is_some_and(|cell| !cell.is_empty() && is_set(cell));
@@ -214,13 +213,13 @@ enum Money {
     Read(Amount, Option<Currency>),
 }
 
-/// Reads `1.210,00 €`, `£12.50`, `1,210.00`: the mark that stands last is the decimal mark, unless three digits and
-/// nothing else of that mark follow, which is a thousands mark.
+/// Reads `1.210,00 €`, `£12.50`, `1,210.00`. The last mark is the decimal mark, unless it occurs several times, or three
+/// digits follow it and the other mark does not occur: then it is a thousands mark.
 fn money(text: &str) -> Money {
     if text.is_empty() {
         return Money::Blank;
     }
-    // A dollar or yen sign stands for several currencies: it is read past, and the package's own currency counts.
+    // A dollar or yen sign stands for several currencies, so it is skipped and the package's own currency counts.
     const SIGNS: [(char, &str); 4] = [('€', "EUR"), ('£', "GBP"), ('$', ""), ('¥', "")];
     let sign = SIGNS.iter().find(|(sign, _)| text.contains(*sign)).and_then(|(_, code)| Currency::read(code));
     let code = text.split(|c: char| !c.is_ascii_alphabetic()).find(|word| word.len() == 3).and_then(Currency::read);

@@ -1,7 +1,7 @@
-//! The reports that a job or the command line names, read and told whose they are.
+//! Reads the reports that a job or the command line names, and finds the seller of each.
 //!
-//! A report names no seller: the command line, a group of the pattern over the path, or the output's only seller says
-//! whose it is. It fails on files that are missing or no such reports.
+//! A report names no seller: it comes from the command line, from a group of the pattern over the path, or from the
+//! output if that has only one seller. It fails on files that are missing or no such reports.
 
 use super::defect_list::{self, Listed};
 use super::performance::{self, Figure};
@@ -12,29 +12,29 @@ use std::path::{Path, PathBuf};
 use vtr_kernel::calendar::{Day, day_from_date};
 use vtr_kernel::text::shown;
 
-/// What a file holds, whose it is and when it was pulled.
+/// The content of a file, with its seller and the day on which it was pulled.
 #[derive(Clone, Debug)]
 pub struct Pulled<T> {
     /// The seller.
     pub seller: String,
     /// The day on which it was pulled from Amazon, if it is known.
     pub pulled_on: Option<Day>,
-    /// What it holds.
+    /// The content.
     pub what: T,
 }
 
 /// All reports.
 #[derive(Clone, Debug, Default)]
 pub struct Reports {
-    /// Figures, one a marketplace and report.
+    /// Figures, one per marketplace and report.
     pub figures: Vec<Pulled<Figure>>,
-    /// Lists of defects, one a file.
+    /// Lists of defects, one per file.
     pub listed: Vec<Pulled<Vec<Listed>>>,
-    /// What a reader should know, as sentences.
+    /// Notes for the reader, as sentences.
     pub notes: Vec<String>,
 }
 
-/// Whose a report is, where its path does not say.
+/// The seller and day of reports whose paths do not name them.
 #[derive(Clone, Debug, Default)]
 pub struct Given {
     /// The seller that the command line names.
@@ -51,7 +51,7 @@ const MOST_BYTES: u64 = 256 << 20;
 /// Reads all reports.
 ///
 /// # Errors
-/// [`Error::Input`] for a file that is missing or no such report, [`Error::Usage`] where nobody says whose it is.
+/// [`Error::Input`] for a file that is missing or no such report, [`Error::Usage`] if a report's seller is unknown.
 pub fn reports(terms: &Reconcile, performance: &[PathBuf], defects: &[PathBuf], given: &Given) -> Result<Reports> {
     let mut reports = Reports::default();
     for path in performance {
@@ -105,7 +105,7 @@ fn bytes(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whose a file is, and when it was pulled.
+/// The seller of a file, and the day on which it was pulled.
 fn whose(terms: &Reconcile, path: &Path, given: &Given) -> Result<(String, Option<Day>)> {
     let text = path.display().to_string().replace('\\', "/");
     let groups = terms.pattern.as_ref().and_then(|pattern| pattern.captures(&text));

@@ -1,7 +1,8 @@
-//! Our figures beside Amazon's: counts where there are counts, orders where there are orders.
+//! Compares our figures with Amazon's: counts with counts, and orders with orders.
 //!
 //! It judges the job's packages again for the days of Amazon's reports and compares; it publishes nothing, changes no
-//! figure, and never presents a guess as a cause. It fails on files that are no such reports, and as reading does.
+//! figure, and never presents a guess as a cause. It fails on files that are no such reports, and if the inputs cannot
+//! be read.
 
 pub mod causes;
 pub mod defect_list;
@@ -26,24 +27,24 @@ use vtr_kernel::policy::{Marketplace, MarketplaceId};
 use vtr_kernel::reason::Class;
 pub use window::Window;
 
-/// Days beside a window in which packages are looked for.
+/// The days before and after a window in which packages are also looked for.
 const BESIDE_DAYS: i32 = 31;
 
-/// Packages by what became of them, in a window.
+/// Packages of a window by outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Valid packages.
     pub valid: u64,
     /// Defects.
     pub defects: u64,
-    /// By class and rule: all judged packages of the window.
+    /// All judged packages of the window by class and rule.
     pub by_rule: BTreeMap<(&'static str, String), u64>,
-    /// Packages of programmes that are judged apart, by programme: eligible ones.
+    /// Eligible packages of programmes that are judged separately, by programme.
     pub programmes: BTreeMap<String, u64>,
 }
 
 impl Counts {
-    /// Packages that count.
+    /// Eligible packages.
     pub fn eligible(&self) -> u64 {
         self.valid + self.defects
     }
@@ -52,9 +53,9 @@ impl Counts {
 /// Whether two figures agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Agreement {
-    /// Within the tolerance.
+    /// They are within the tolerance.
     Agrees,
-    /// Beyond it.
+    /// They are beyond the tolerance.
     Differs,
     /// One of them cannot be compared.
     NotCompared,
@@ -65,22 +66,22 @@ pub enum Agreement {
 pub enum Completeness {
     /// It has as many rows as the performance report has defects.
     Complete,
-    /// It lacks so many rows, or has so many more (negative).
+    /// The number of rows that it lacks, or has too many (negative).
     Incomplete(i64),
     /// There is no performance report of the same days.
     Unknown,
 }
 
-/// On which side an order is a defect.
+/// The side on which an order is a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
-    /// On both.
+    /// Both sides.
     Both,
-    /// Only Amazon lists it.
+    /// Only Amazon's list.
     OnlyAmazon,
-    /// Only we count it, and Amazon's list is complete.
+    /// Only our counts, and Amazon's list is complete.
     OnlyOurs,
-    /// Only we count it, and Amazon's list is not known to be complete.
+    /// Only our counts, and Amazon's list is not known to be complete.
     NotListed,
     /// Amazon's row fits several of our packages.
     Ambiguous,
@@ -102,7 +103,7 @@ impl Side {
 /// One order of either side.
 #[derive(Clone, Debug)]
 pub struct Case {
-    /// On which side it is a defect.
+    /// The side on which it is a defect.
     pub side: Side,
     /// The order.
     pub order_id: String,
@@ -114,7 +115,7 @@ pub struct Case {
     pub reason: String,
     /// Amazon's criteria that are set.
     pub flags: Vec<String>,
-    /// Why both sides differ; `None` where they do not.
+    /// The reason for the difference; `None` if there is none.
     pub cause: Option<Cause>,
 }
 
@@ -136,32 +137,32 @@ pub struct Compared {
     pub seller: String,
     /// The marketplace's name in tables.
     pub marketplace: String,
-    /// The days of Amazon's figure; `None` if only a defect list is there.
+    /// The days of Amazon's figure; `None` if there is only a defect list.
     pub window: Option<Window>,
     /// The day on which Amazon's report was pulled.
     pub pulled_on: Option<Day>,
-    /// The latency that the book names, in days.
+    /// The latency in the book, in days.
     pub latency_days: i32,
     /// Amazon's figure.
     pub amazon: Option<Figure>,
-    /// Whether a later pull of the same window stands beside it.
+    /// Whether a later pull of the same window exists.
     pub is_restated: bool,
-    /// Ours by calendar days of the marketplace; `None` where the inputs have no package of the window.
+    /// Our counts by calendar days of the marketplace; `None` if the inputs have no package in the window.
     pub ours: Option<Counts>,
-    /// Ours by days of UTC, where they differ.
+    /// Our counts by UTC days, if they differ.
     pub ours_utc: Option<Counts>,
-    /// Whether the packages that count agree.
+    /// Whether the numbers of eligible packages agree.
     pub shipments: Agreement,
     /// Whether the rates agree.
     pub rate: Agreement,
-    /// The orders, if Amazon's list is there.
+    /// The orders, if Amazon's list is given.
     pub orders: Option<Orders>,
 }
 
-/// Compares everything that the reports hold. `judge_as_of` makes the job's plan as of a day, over some days.
+/// Compares all the reports with our packages. `judge_as_of` makes the job's plan as of a day, over some days.
 ///
 /// # Errors
-/// As reading does; [`Error::Usage`] where a report names a marketplace that the book does not know.
+/// The errors of reading; [`Error::Usage`] if a report names a marketplace that the book does not have.
 pub fn compare(
     reports: &Reports,
     judge_as_of: &dyn Fn(Option<Day>, Option<Window>) -> Result<Plan>,
@@ -180,7 +181,7 @@ pub fn compare(
     Ok(compared)
 }
 
-/// Of two pulls of one window the later is the figure: Amazon restates.
+/// Marks the earlier of two pulls of one window: Amazon restates figures, and the later one counts.
 fn mark_restated(compared: &mut [Compared]) {
     let key = |one: &Compared| (one.seller.clone(), one.marketplace.clone(), one.window);
     let mut latest: HashMap<_, Option<Day>> = HashMap::new();
@@ -193,7 +194,7 @@ fn mark_restated(compared: &mut [Compared]) {
     }
 }
 
-/// What was pulled on one day, judged as of that day.
+/// Compares the reports pulled on one day, judged as of that day.
 fn one_pull(
     pulled_on: Option<Day>,
     figures: &[&Pulled<Figure>],
@@ -206,7 +207,7 @@ fn one_pull(
         figures.iter().map(|pulled| &pulled.seller).chain(lists.iter().map(|list| &list.seller)).cloned().collect();
     let windows = figures.iter().map(|pulled| pulled.what.window);
     let span = windows.reduce(|a, b| Window { from: a.from.min(b.from), to: a.to.max(b.to) });
-    // A list without a figure may hold orders of any day.
+    // A list without a figure may contain orders of any day.
     let all_have_figures = lists.iter().all(|list| figures.iter().any(|pulled| pulled.seller == list.seller));
     let days = span.filter(|_| all_have_figures).map(|span| span.widened(BESIDE_DAYS));
     let plan = judge_as_of(pulled_on, days)?;
@@ -227,7 +228,7 @@ fn one_pull(
     Ok(compared)
 }
 
-/// The marketplace of an id; `None` for what is no marketplace of Amazon's.
+/// The marketplace of an id; `None` if it is no marketplace of Amazon's.
 fn marketplace(plan: &Plan, id: &str) -> Result<Option<MarketplaceId>> {
     match plan.book.resolve_marketplace(id) {
         Some(Marketplace::Known(id)) => Ok(Some(id)),
@@ -244,7 +245,7 @@ struct Judged<'a> {
     plan: &'a Plan,
     packages: &'a [Package],
     listed: &'a [(String, Listed)],
-    /// Sellers of whom there is a list of defects, be it empty.
+    /// Sellers with a list of defects, even an empty one.
     with_lists: HashSet<&'a str>,
     evidence: Evidence,
     pulled_on: Option<Day>,
@@ -301,7 +302,7 @@ impl Judged<'_> {
         }
     }
 
-    /// A list of defects without a figure: the orders of each of our marketplaces that it touches.
+    /// Compares a list of defects without a figure, for each of our marketplaces that its orders belong to.
     fn list_alone(&self, seller: &str) -> Vec<Compared> {
         let orders: HashSet<&str> =
             self.listed.iter().filter(|(of, _)| of == seller).map(|(_, row)| row.order_id.as_str()).collect();
@@ -330,7 +331,7 @@ impl Judged<'_> {
             .collect()
     }
 
-    /// Holds the rows of a seller beside our packages of a marketplace.
+    /// Matches the rows of a seller with our packages of a marketplace.
     fn orders(&self, seller: &str, marketplace: &str, figure: Option<&Figure>, strangers: Strangers) -> Orders {
         let mut by_order: HashMap<&str, Vec<&Package>> = HashMap::new();
         let mut by_number: HashMap<&str, usize> = HashMap::new();
@@ -406,7 +407,7 @@ impl Judged<'_> {
         Orders { listed, completeness, cases }
     }
 
-    /// The id in tables of the carrier that Amazon names.
+    /// The table id of the carrier that Amazon names.
     fn carrier(&self, row: &Listed, marketplace: &str) -> String {
         let book = &self.plan.book;
         let market = book.markets().find(|(_, market)| market.name == marketplace).map(|(_, market)| market.country);
@@ -416,14 +417,15 @@ impl Judged<'_> {
     }
 }
 
-/// Where rows stand that no package of ours places: with one marketplace of their seller, lest they be counted twice.
+/// Where to count rows that match no package of ours: under one marketplace of their seller only, so that none counts
+/// twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Strangers {
     Here,
     Elsewhere,
 }
 
-/// Whether a row belongs to a marketplace: to that of our packages of its order.
+/// Whether a row belongs to a marketplace: that of our packages of its order.
 fn is_of(ours: Option<&Vec<&Package>>, marketplace: &str, strangers: Strangers) -> bool {
     match ours {
         Some(packages) if packages.iter().any(|one| !one.marketplace.is_empty()) => {
@@ -437,20 +439,20 @@ fn judged(packages: &[&Package]) -> usize {
     packages.iter().filter(|one| one.class().is_some()).count()
 }
 
-/// Our package of a row of Amazon's.
+/// The package of ours that matches a row of Amazon's.
 enum Found<'a> {
     None,
     One(&'a Package),
     Several,
 }
 
-/// By the number; else the order's only package; else the one of the same carrier.
+/// Matches by number, else the order's only package, else the one with the same carrier.
 fn find<'a>(row: &Listed, carrier: &str, packages: &[&'a Package]) -> Found<'a> {
-    // What was superseded stands for the order only if nothing else does.
+    // Superseded packages are used only if the order has no other.
     let live: Vec<&'a Package> = packages.iter().copied().filter(|one| one.class().is_some()).collect();
     let candidates: &[&'a Package] = if live.is_empty() { packages } else { &live };
     let only = |mut fitting: Vec<&'a Package>| (fitting.len() == 1).then(|| fitting.remove(0));
-    // A blank number fits the package that has none, unless Amazon could not read what was there.
+    // A blank number matches the package without one, unless Amazon could not read the number.
     let by_number = candidates.iter().copied().filter(|one| !row.is_invalid_id && one.number == row.number);
     if let Some(one) = only(by_number.collect()) {
         return Found::One(one);

@@ -1,8 +1,8 @@
-//! What the job's own inputs say of the packages that are compared.
+//! Reads from the job's own inputs the packages that are compared.
 //!
-//! It reads the inputs as a run does, judges the rows of the sellers in question with the same kernel and chooses
-//! among copies as a run does; nothing is counted into tables or published. It fails as reading does, and where more
-//! packages would have to be held than the memory allows.
+//! It reads the inputs as a run does, judges the rows of the wanted sellers with the same kernel and chooses among
+//! copies as a run does; nothing is counted into tables or published. It fails if the inputs cannot be read, or if the
+//! packages need more memory than allowed.
 
 use super::defect_list::Listed;
 use super::window::Window;
@@ -32,7 +32,7 @@ use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::{Class, Reason};
 use vtr_kernel::text::shown;
 
-/// What became of one of our rows.
+/// The outcome of one of our rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// It was judged.
@@ -42,18 +42,18 @@ pub enum Outcome {
         /// The rule that decided.
         rule: String,
     },
-    /// It was not: rejected, newer than the day, or superseded; in words.
+    /// It was not judged: rejected, newer than the day, or superseded; in words.
     NotJudged(String),
 }
 
-/// One of our packages, with what the causes ask.
+/// One of our packages, with the facts that the causes need.
 #[derive(Clone, Debug)]
 pub struct Package {
     /// The seller.
     pub seller: String,
     /// The marketplace's name in tables.
     pub marketplace: String,
-    /// The programme it was judged in.
+    /// The programme in which it was judged.
     pub programme: String,
     /// Its order.
     pub order_id: String,
@@ -63,23 +63,23 @@ pub struct Package {
     pub carrier: String,
     /// The ship service as typed.
     pub service: String,
-    /// The day that places it in time, of the marketplace.
+    /// The day by which it is counted, in the marketplace's time zone.
     pub day: Day,
-    /// The same by days of UTC.
+    /// The same in UTC.
     pub utc_day: Day,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
     /// The first scan, if there is one.
     pub first_scan: Option<Micros>,
-    /// The last moment at which the seller touched it, as far as the source says.
+    /// The last time the seller changed it, if the source has it.
     pub touched: Option<Micros>,
-    /// The id and first day of the version it was judged by.
+    /// The id and first day of the policy version by which it was judged.
     pub version: String,
-    /// What would have exempted it had its service been of another class, in words.
+    /// The exemption that another class of service would have given it, in words.
     pub exempt_if: Option<String>,
-    /// By index of the listed row: what Amazon's origin or value would change, in words.
+    /// The effect of Amazon's origin or value, in words, by index of the listed row.
     pub otherwise: BTreeMap<usize, String>,
-    /// What makes it a copy of another.
+    /// Its identity and order among copies.
     pub(super) copy: Option<Copy>,
 }
 
@@ -92,7 +92,7 @@ impl Package {
         }
     }
 
-    /// Whether it was judged and bears a number that is no filler.
+    /// Whether it was judged and has a number that is no filler.
     pub fn has_number(&self) -> bool {
         match &self.outcome {
             Outcome::Judged { reason, .. } => *reason != Reason::TrackingPlaceholder && !self.number.is_empty(),
@@ -105,20 +105,20 @@ impl Package {
     }
 }
 
-/// Whose packages are looked at.
+/// The packages that are wanted.
 pub struct Wanted<'a> {
     /// Sellers whose rows are read.
     pub sellers: BTreeSet<String>,
     /// Rows that Amazon lists as defects, each with its seller.
     pub listed: &'a [(String, Listed)],
-    /// Days within which packages are kept; `None`: all.
+    /// Days whose packages are kept; `None` for all.
     pub days: Option<Window>,
-    /// Indexes of the listed rows by seller and order.
+    /// Indices of the listed rows by seller and order.
     by_order: HashMap<&'a str, HashMap<&'a str, Vec<usize>>>,
 }
 
 impl<'a> Wanted<'a> {
-    /// The packages of these sellers and days, and those of listed orders.
+    /// Wants the packages of these sellers and days, and those of listed orders.
     pub fn new(sellers: BTreeSet<String>, listed: &'a [(String, Listed)], days: Option<Window>) -> Wanted<'a> {
         let mut by_order: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
         for (at, (seller, row)) in listed.iter().enumerate() {
@@ -132,13 +132,13 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// About what a package takes in memory.
+/// The approximate memory of a package.
 const PACKAGE_BYTES: usize = 400;
 
-/// Reads and judges the packages of a plan that are wanted.
+/// Reads and judges the wanted packages of a plan.
 ///
 /// # Errors
-/// As reading does; [`Error::Usage`] where the packages do not fit half of the memory.
+/// The errors of reading; [`Error::Usage`] if the packages do not fit into half of the memory.
 pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)> {
     let mut survey = scan::survey_and_try(plan)?;
     let packages = loop {
@@ -151,7 +151,7 @@ pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)
     Ok((without_superseded(plan, packages)?, survey.evidence))
 }
 
-/// Marks the packages of which a newer copy counts.
+/// Marks the packages that a newer copy supersedes.
 fn without_superseded(plan: &Plan, mut packages: Vec<Package>) -> Result<Vec<Package>> {
     let Some(identity) = plan.identity else { return Ok(packages) };
     let copies: Vec<Copy> = packages.iter().filter_map(|package| package.copy).collect();
@@ -221,7 +221,7 @@ fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted) -> Result<
     Ok(packages)
 }
 
-/// What the threads that read have in common.
+/// The data that the reading threads share.
 struct Reading<'a> {
     plan: &'a Plan,
     survey: &'a Survey,
@@ -246,7 +246,7 @@ impl Reading<'_> {
         scan::read(self.plan, self.survey, unit, &mut take).map(drop)
     }
 
-    /// The rows of a chunk that are of a wanted seller, and their record numbers.
+    /// The rows of a chunk that belong to a wanted seller, and their record numbers.
     fn rows(
         &self,
         chunk: &scan::Chunk,
@@ -280,7 +280,7 @@ impl Reading<'_> {
     }
 }
 
-/// The rows of a batch on their way to packages.
+/// The rows of a batch that become packages.
 struct Row<'a> {
     reading: &'a Reading<'a>,
     batch: &'a RecordBatch,
@@ -313,7 +313,7 @@ impl Row<'_> {
         }
     }
 
-    /// A row that was not judged is kept if Amazon lists its order.
+    /// A row that was not judged, kept only if Amazon lists its order.
     fn unjudged(&self, seller: String, order_id: String, why: String) -> Option<Package> {
         self.reading.wanted.rows_of(&seller, &order_id).first()?;
         Some(Package {
@@ -371,7 +371,7 @@ impl Row<'_> {
         package
     }
 
-    /// What the causes ask of a defect or of a package that Amazon lists.
+    /// Adds the facts that the causes need of a defect or of a package that Amazon lists.
     fn ask_further(&self, package: &mut Package, facts: &Facts, verdict: &Verdict, terms: &Terms) {
         let Marketplace::Known(id) = facts.marketplace else { return };
         let book = terms.book;
@@ -413,7 +413,7 @@ impl Row<'_> {
     }
 }
 
-/// What changes if Amazon's origin and value are taken instead of ours.
+/// The effect of using Amazon's origin and value instead of ours.
 fn otherwise(row: &Listed, facts: &Facts, verdict: &Verdict, terms: &Terms) -> Option<String> {
     let origin = countries::read(&row.origin).or(facts.origin);
     let currency = row.currency.map_or(facts.currency, CurrencyField::Code);

@@ -1,8 +1,8 @@
-//! Amazon's seller performance report: the one figure that Amazon shows, from its JSON document.
+//! Amazon's seller performance report: the figure that Amazon shows, from its JSON document.
 //!
-//! Only the valid tracking rate and the account's status are read, by their names; everything else is skipped,
-//! because other parts of the document differ from its published schema. A file that is no such report is refused
-//! with what it looks like.
+//! Only the valid tracking rate and the account's status are read, by their names; everything else is skipped, because
+//! other parts of the document differ from its published schema. Another kind of file is refused with what it looks
+//! like.
 
 use super::window::Window;
 use crate::error::{Error, Result};
@@ -14,9 +14,9 @@ use vtr_kernel::calendar::{Day, day_from_date};
 pub struct Figure {
     /// Amazon's id of the marketplace.
     pub marketplace_id: String,
-    /// Days of the report, both included.
+    /// The days of the report, both ends included.
     pub window: Window,
-    /// Packages that count.
+    /// Eligible packages.
     pub shipments: u64,
     /// Packages with valid tracking.
     pub valid: u64,
@@ -26,7 +26,7 @@ pub struct Figure {
     pub status: String,
     /// The target as written, with its condition.
     pub target: String,
-    /// Whether the report contradicts itself.
+    /// Whether the report's counts and rate agree.
     pub soundness: Soundness,
     /// The account's status in this marketplace, if the report has one.
     pub account_status: Option<String>,
@@ -35,18 +35,18 @@ pub struct Figure {
 /// Whether counts and rate of a report agree with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Soundness {
-    /// They do.
+    /// They agree.
     Sound,
     /// More valid packages than packages, or a rate that is not their quotient: shown, never compared.
     Inconsistent,
 }
 
-/// What a report holds.
+/// The content of a report.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Performance {
-    /// A figure for each marketplace that has one.
+    /// The figure of each marketplace that has one.
     pub figures: Vec<Figure>,
-    /// Marketplaces that have none, as sentences.
+    /// Sentences about marketplaces without a figure.
     pub notes: Vec<String>,
 }
 
@@ -128,17 +128,17 @@ fn day_of(text: &str) -> Option<Day> {
     is_utc.then(|| day_from_date(date))
 }
 
-/// More digits than these are those of a binary double, whose last ones depend on who printed it.
+/// A decimal with more digits is a printed binary double, whose last digits depend on the program that printed it.
 const WRITTEN_DIGITS: u8 = 12;
 
-/// Whether a decimal is `valid / shipments` within half a unit of its last written digit, in exact integers.
+/// Whether a decimal equals `valid / shipments` within half a unit of its last written digit, in exact integers.
 fn is_quotient(written: &str, valid: u64, shipments: u64) -> bool {
     let Ok(mut rate) = vtr_kernel::amount::Amount::read(written, b'.') else { return true };
     if shipments == 0 {
         return rate.mantissa == 0;
     }
     let (valid, shipments) = (i128::from(valid), i128::from(shipments));
-    // |rate - valid / shipments| <= 1 / (2 * scale), and a whole unit where digits of a double were cut.
+    // |rate - valid / shipments| <= 1 / (2 * scale); a whole unit if digits of a double were cut.
     let mut bound = shipments;
     while rate.scale > WRITTEN_DIGITS {
         (rate.mantissa, rate.scale, bound) = (rate.mantissa / 10, rate.scale - 1, 2 * shipments);
@@ -150,7 +150,7 @@ fn is_quotient(written: &str, valid: u64, shipments: u64) -> bool {
     }
 }
 
-/// What a text that is no such report is, if its beginning tells.
+/// Names the kind of a text that is no such report, if its beginning tells.
 pub fn looks_like(text: &[u8]) -> Option<&'static str> {
     let head: Vec<u8> = text.iter().copied().skip_while(u8::is_ascii_whitespace).take(16).collect();
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).to_ascii_lowercase();

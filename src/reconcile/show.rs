@@ -1,6 +1,6 @@
 //! The comparison as text, CSV and JSON.
 //!
-//! It lays out what was compared and makes no figure but the cut of a rate. It cannot fail.
+//! It lays out the comparison and computes nothing but truncated rates. It cannot fail.
 
 use super::causes::Cause;
 use super::{Agreement, Compared, Completeness, Counts, Orders, Side, Soundness};
@@ -13,7 +13,7 @@ use vtr_kernel::text::shown;
 /// Widest line of a table.
 const WIDTH: usize = 80;
 
-/// Everything for a person, at most 80 columns wide where texts of outside allow it.
+/// The comparison for people, at most 80 columns wide unless texts from the reports are longer.
 pub fn text(all: &[Compared], notes: &[String]) -> String {
     let mut text = String::new();
     for note in notes {

@@ -2,7 +2,7 @@
 
 use vtr_kernel::calendar::{Day, date_from_day};
 
-/// First and last day.
+/// The first and last day of a span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Window {
     /// First day.
@@ -12,17 +12,17 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether a day is in it.
+    /// Whether the span contains a day.
     pub fn contains(self, day: Day) -> bool {
         self.from <= day && day <= self.to
     }
 
-    /// Whether a day is its first or last.
+    /// Whether a day is the first or the last.
     pub fn is_border(self, day: Day) -> bool {
         day == self.from || day == self.to
     }
 
-    /// The span with some days more on either side.
+    /// The span extended by some days at either end.
     pub fn widened(self, days: i32) -> Window {
         Window { from: self.from - days, to: self.to + days }
     }

@@ -1,7 +1,7 @@
-//! Doubtful rules on which many defects hang: a warning that names them.
+//! Warns of doubtful rules that decide many defects, and names them.
 //!
-//! It counts the defects of each rule by marketplace while their list is written; a job without that list is told
-//! nothing. It gates nothing and cannot fail.
+//! It counts the defects of each rule by marketplace while their list is written; a job that makes no such list gets
+//! no warning. It gates nothing and cannot fail.
 
 use crate::schema::Table;
 use crate::tables::Piece;
@@ -16,26 +16,26 @@ use vtr_kernel::tally::Tally;
 #[derive(Debug, Default)]
 struct Defects {
     all: u64,
-    /// Of doubtful rules.
+    /// Defects decided by doubtful rules, by rule.
     by_rule: BTreeMap<String, u64>,
 }
 
 /// Defects by marketplace and doubtful rule.
 pub struct Doubts<'b> {
-    /// By the rule's id.
+    /// The doubts by the rule's id.
     known: HashMap<&'b str, Doubt>,
     seen: Mutex<BTreeMap<String, Defects>>,
 }
 
 impl<'b> Doubts<'b> {
-    /// Nothing seen yet.
+    /// Begins without defects.
     pub fn of(book: &'b Book) -> Doubts<'b> {
         let rules = (0..book.rule_count() as u32).map(RuleId);
         let known = rules.filter_map(|rule| Some((book.rule(rule), book.doubt(rule)?))).collect();
         Doubts { known, seen: Mutex::default() }
     }
 
-    /// The piece, whose rows are counted as they are made.
+    /// Returns the piece; its rows are counted as they are made.
     pub fn watch<'p>(&'p self, piece: Piece<'p>) -> Piece<'p> {
         if piece.table != Table::Defects {
             return piece;
@@ -63,7 +63,7 @@ impl<'b> Doubts<'b> {
         }
     }
 
-    /// One for each rule with more than one in a hundred of its marketplace's defects.
+    /// A warning for each rule with more than one in a hundred of its marketplace's defects.
     pub fn warnings(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let of_market = |(market, defects): (&String, &Defects)| {

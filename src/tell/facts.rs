@@ -1,6 +1,6 @@
-//! What the report, the manifest and the warnings of a run say, gathered from its stages.
+//! Gathers from the stages what the report, the manifest and the warnings of a run contain.
 //!
-//! It adds up what the stages counted and decides nothing about a figure. It cannot fail.
+//! It adds up the stages' counts and decides nothing about a figure. It cannot fail.
 
 use crate::fold::{FileCounts, Folded};
 use crate::job::plan::{AsOfMode, Plan};
@@ -18,7 +18,7 @@ use vtr_kernel::lane::Country;
 use vtr_kernel::reason::{COUNT, Reason, TABLE};
 use vtr_kernel::text::shown;
 
-/// A report that names the plan and holds no figures yet.
+/// A report that describes the plan and has no figures yet.
 pub(crate) fn begin_report(plan: &Plan) -> RunReport {
     let date = |day| date_from_day(day).to_string();
     RunReport {
@@ -35,7 +35,7 @@ pub(crate) fn begin_report(plan: &Plan) -> RunReport {
     }
 }
 
-/// Writes into the report what the survey found.
+/// Adds the survey's findings to the report.
 pub(crate) fn note_survey(survey: &Survey, report: &mut RunReport) {
     report.evidence = survey.evidence.name().to_owned();
     report.files = survey.files.len() as u64;
@@ -75,7 +75,7 @@ fn sums(file: &scan::SourceFile, counts: &FileCounts) -> Sums {
     }
 }
 
-/// What the manifest says of an input that was read.
+/// The manifest's entry of an input that was read.
 fn input_file(file: &scan::SourceFile, counts: &FileCounts) -> InputFile {
     let tally = &counts.tally;
     let seen = || tally.first_day.zip(tally.last_day).into_iter().collect();
@@ -91,7 +91,7 @@ fn input_file(file: &scan::SourceFile, counts: &FileCounts) -> InputFile {
     }
 }
 
-/// Remembers the texts that were hashed as they were read.
+/// Remembers the text files that were hashed as they were read.
 pub(crate) fn learn(plan: &Plan, survey: &Survey, folded: &Folded) {
     for (file, counts) in survey.files.iter().zip(&folded.files) {
         if file.digest.is_none() && !counts.digest.is_empty() {
@@ -100,7 +100,7 @@ pub(crate) fn learn(plan: &Plan, survey: &Survey, folded: &Folded) {
     }
 }
 
-/// What the manifest says, and the report with it.
+/// The content of the manifest; fills in the report with it.
 pub(crate) fn facts(
     plan: &Plan,
     survey: &Survey,
@@ -124,7 +124,7 @@ pub(crate) fn facts(
         };
         inputs.push((input, own));
     }
-    // Of the total, what can be told without the files is: rows as they arrived, classes as the weeks add up.
+    // Two parts of the total do not come from the files: rows as they arrived, and classes as the weeks add up.
     total.read = folded.rows_taken;
     let classes = folded.weeks.values().fold([0; 4], |sum, week| std::array::from_fn(|class| sum[class] + week[class]));
     [total.out_of_scope, total.exempt, total.valid, total.defect] = classes;
@@ -133,7 +133,7 @@ pub(crate) fn facts(
     report.bytes_read = folded.bytes_read;
     report.spilled_bytes = folded.spilled_bytes;
     report.held_bytes = folded.peaks.by_name();
-    // A ranged run cannot know better than the full run before it.
+    // A ranged run sees fewer copies than the full run before it, so its distance is a lower bound.
     let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
     let mut warnings = warnings(plan, &total, folded, apart);
     warnings.extend(survey.warnings());
@@ -145,7 +145,7 @@ pub(crate) fn facts(
     warnings.extend(scanned_on_the_day(survey, folded));
     report.warnings.extend(warnings.iter().cloned());
     report.warnings.extend(after_today(plan, folded));
-    // These hang on what was published before, and would differ between equal runs.
+    // These warnings depend on what was published before, and would differ between equal runs.
     report.warnings.extend(shrunk(&inputs, base));
     report.warnings.extend(looks_back(plan, base));
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
@@ -167,7 +167,7 @@ pub(crate) fn facts(
     }
 }
 
-/// Something about the first rejected rows of different faults; their values are for those who ask.
+/// Sentences about the first rejected rows of different faults; values are printed only on request.
 fn rejects_shown(survey: &Survey, folded: &Folded, what: &dyn Fn(&Reject) -> Option<String>) -> Vec<String> {
     let line = |(file, reject): &(u32, Reject)| {
         let (file, column) = (&survey.files[*file as usize].shown, reject.column.as_deref().unwrap_or("the record"));
@@ -178,23 +178,23 @@ fn rejects_shown(survey: &Survey, folded: &Folded, what: &dyn Fn(&Reject) -> Opt
     folded.rejects.iter().filter(|(_, reject)| is_new(reject)).take(3).filter_map(line).collect()
 }
 
-/// What the absence of a column means, in a sentence.
+/// A sentence that says what the absence of a column means.
 pub(crate) fn not_judged(absent: &scan::NotJudged, files: usize) -> String {
     format!("`{}` is absent from {} of {files} files: {}", absent.column.name(), absent.files.len(), absent.consequence)
 }
 
-/// Defects from which on one reason for nearly all of them is rather a fault of the inputs.
+/// If nearly all of this many defects have one reason, the inputs are probably at fault.
 const MANY_DEFECTS: u64 = 200;
-/// As many suffice where no package at all is valid.
+/// If no package is valid, this many defects are enough.
 const FEW_DEFECTS: u64 = 5;
 
-/// That more than 95 % of many defects have one reason.
+/// A warning that more than 95 % of many defects have one reason.
 fn one_reason(reasons: &[u64; COUNT], valid: u64) -> Option<String> {
     let defects = || Reason::defects().map(|reason| (reasons[reason as usize], reason));
     let all: u64 = defects().map(|(count, _)| count).sum();
     let (most, reason) = defects().max_by_key(|(count, _)| *count)?;
     let is_one = u128::from(most) * 100 > u128::from(all) * 95;
-    // Where no package is valid, also a few are enough to ask whether a column is empty or mapped wrongly.
+    // If no package is valid, a few defects are enough to suspect that a column is empty or mapped wrongly.
     let is_one = is_one && (all >= MANY_DEFECTS || valid == 0 && all >= FEW_DEFECTS);
     is_one.then(|| {
         format!(
@@ -208,7 +208,7 @@ fn one_reason(reasons: &[u64; COUNT], valid: u64) -> Option<String> {
     })
 }
 
-/// That no package counts, and why; a run without a rate must not look like one without a problem.
+/// A warning that no package counts, with the reason; a run without a rate must not look like one without a problem.
 fn nothing_counts(reasons: &[u64; COUNT], total: &Sums) -> Option<String> {
     if total.valid + total.defect > 0 {
         return None;
@@ -228,7 +228,7 @@ fn nothing_counts(reasons: &[u64; COUNT], total: &Sums) -> Option<String> {
     })
 }
 
-/// Files that hold fewer rows than when they were read before, a sentence for each.
+/// Files that have fewer rows than when they were last read, a sentence for each.
 fn shrunk(inputs: &[(InputFile, Sums)], base: Option<&Manifest>) -> Vec<String> {
     let before = |file: &str| base?.inputs.iter().find(|input| input.file == file);
     let sentence = |(input, own): &(InputFile, Sums)| {
@@ -247,7 +247,7 @@ fn shrunk(inputs: &[(InputFile, Sums)], base: Option<&Manifest>) -> Vec<String> 
     inputs.iter().filter_map(sentence).collect()
 }
 
-/// That the weeks of this run look back from a day before that of the version they are published upon.
+/// A warning that the weeks of this run are judged as of an earlier day than the version on which they are published.
 fn looks_back(plan: &Plan, base: Option<&Manifest>) -> Option<String> {
     let published = base.map(|base| base.as_of).filter(|published| *published > plan.as_of && plan.range.is_some())?;
     let (now, then) = (date_from_day(plan.as_of), date_from_day(published));
@@ -257,7 +257,7 @@ fn looks_back(plan: &Plan, base: Option<&Manifest>) -> Option<String> {
     ))
 }
 
-/// Columns of countries that rather hold states of the US, a sentence for each of a file.
+/// Columns of countries that seem to hold states of the US, a sentence for each column of a file.
 fn states(survey: &Survey, folded: &Folded) -> Vec<String> {
     let files = survey.files.iter().zip(&folded.files);
     let of_file = |(file, counts): (&scan::SourceFile, &FileCounts)| {
@@ -268,7 +268,7 @@ fn states(survey: &Survey, folded: &Folded) -> Vec<String> {
     files.flat_map(of_file).collect()
 }
 
-/// That a column of countries rather holds states of the US.
+/// A warning that a column of countries seems to hold states of the US.
 pub(crate) fn states_sentence(column: Column, of: &str, states: &[Country]) -> String {
     let codes: Vec<String> = states.iter().map(|state| state.code()).take(6).collect();
     format!(
@@ -279,16 +279,17 @@ pub(crate) fn states_sentence(column: Column, of: &str, states: &[Country]) -> S
     )
 }
 
-/// Packages that suffice to ask how all of them can have been scanned on the day of their shipment.
+/// If this many packages were all scanned on the day of their shipment, the scans are doubtful.
 const MANY_ON_THE_DAY: u64 = 100;
 
-/// Files whose scans are days, each the very day of the shipment: the same column twice rather than scans.
+/// Warnings about files in which each scan is a day without a time, namely the day of the shipment: the column of
+/// scans is probably a copy of the other.
 fn scanned_on_the_day(survey: &Survey, folded: &Folded) -> Vec<String> {
     let files = survey.files.iter().zip(&folded.files).map(|(file, counts)| (file, &counts.tally));
     let copied = files.filter(|(_, tally)| tally.by_days >= MANY_ON_THE_DAY && tally.same_day == tally.by_days);
     let sentence = |(file, tally): (&scan::SourceFile, &FileTally)| {
         format!(
-            "all {} packages of {} that were scanned were scanned on the very day of `shipped_at`: see whether `first_scan_at` is a              copy of it; they count as scans",
+            "all {} packages of {} that were scanned were scanned on the very day of `shipped_at`: see whether `first_scan_at` is a copy of it; they count as scans",
             grouped(tally.by_days),
             shown(&file.shown)
         )
@@ -296,7 +297,8 @@ fn scanned_on_the_day(survey: &Survey, folded: &Folded) -> Vec<String> {
     copied.map(sentence).collect()
 }
 
-/// That times lie after the day of the run itself, which nobody can have recorded; known of text files.
+/// A warning that times are after the day of the run itself, so that nobody can have recorded them; only for text
+/// files.
 fn after_today(plan: &Plan, folded: &Folded) -> Option<String> {
     let today = plan.began_on();
     let later = folded.files.iter().filter_map(|counts| counts.tally.later).filter(|later| later.until > today);
@@ -316,7 +318,7 @@ fn words_of_files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
-/// What a reader of the figures should know, in sentences that do not change between equal runs.
+/// Warnings for readers of the figures, in sentences that do not change between equal runs.
 fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> Vec<String> {
     let mut warnings: Vec<String> = plan.inputs.iter().flat_map(scan::headings::given_twice).collect();
     if total.after_as_of > 0 && plan.as_of_mode == AsOfMode::Rows {
@@ -348,7 +350,7 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
             folded.unpriced
         ));
     }
-    // A run that finds the weeks itself leaves what still holds, which nobody asked about.
+    // If a run itself finds the weeks to update, nobody asked about `account_health`, which is still valid.
     let asked_for_weeks = plan.range.is_some() && plan.claim.is_none();
     if asked_for_weeks && !plan.counts_health_span() && plan.output.tables.contains(&Table::AccountHealth) {
         warnings.push(

@@ -1,8 +1,8 @@
 //! OpenLineage events of a run: START, then COMPLETE, FAIL or ABORT, one JSON object a line.
 //!
-//! Inputs are named as the job names them, up to the first folder with a glob sign, so that a data set keeps
-//! its name while its files change; a URI that could hold a credential is left out. Events are appended
-//! in one write each, so that runs may share a file; it fails if the file does not take them.
+//! Inputs are named as in the job, up to the first folder with a glob sign, so that a data set keeps its name while
+//! its files change; a URI that could hold a credential is left out. Each event is appended in one write, so that runs
+//! may share a file. It fails if the file cannot be written.
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Plan, Sink, SinkPlace};
@@ -19,11 +19,11 @@ use std::io::Write;
 use std::path::{Component, Path, PathBuf};
 use vtr_kernel::text::hex;
 
-/// The specification that the events follow.
+/// The specification of the events.
 const SCHEMA: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent";
 /// The specifications of the facets.
 const FACETS: &str = "https://openlineage.io/spec/facets";
-/// How many inputs an event names at most.
+/// The most inputs that an event names.
 const INPUTS: usize = 100;
 /// The namespace of all jobs.
 const NAMESPACE: &str = "vtr";
@@ -34,7 +34,7 @@ pub fn started(plan: &Plan) -> Value {
     event(plan, "START", &plan.began_at, outputs, None)
 }
 
-/// The event of a run that ended. What stands published is complete, though a signal came after it.
+/// The event of a run that ended. If the version was published, the run is complete, even if a signal came later.
 pub fn ended(plan: &Plan, report: &RunReport, ended: &Result<()>) -> Value {
     let kind = match ended {
         _ if report.outcome != Outcome::Failed => "COMPLETE",
@@ -56,7 +56,7 @@ pub fn ended(plan: &Plan, report: &RunReport, ended: &Result<()>) -> Value {
     event(plan, kind, &report.ended_at, outputs.collect(), told)
 }
 
-/// The event of a sync of one sink: what it reads is what the run publishes.
+/// The event of a sync of one sink; its inputs are the tables that the run publishes.
 pub fn synced(plan: &Plan, sink: &Sink, tables: &[Table], done: &Result<Synced>) -> Value {
     let (kind, told) = match done {
         Ok(_) => ("COMPLETE", None),
@@ -125,7 +125,7 @@ fn producer() -> String {
     format!("urn:vtr:{}", env!("CARGO_PKG_VERSION"))
 }
 
-/// What the job reads, each place once.
+/// The inputs of the job, each data set once.
 fn inputs(plan: &Plan) -> Vec<Value> {
     let written = plan.inputs.iter().flat_map(|input| &input.paths);
     let places: BTreeSet<_> = written.filter_map(|path| place(&plan.root, &split_glob(path).0)).collect();
@@ -137,16 +137,17 @@ fn output(plan: &Plan, table: &str) -> Option<Value> {
     place(&plan.root, &path).map(|(namespace, name)| json!({ "namespace": namespace, "name": name }))
 }
 
-/// Namespace and name of a data set by OpenLineage's naming: the store and the path in it.
+/// The namespace and name of a data set by OpenLineage's naming: the store, and the path within it.
 fn place(root: &Path, path: &str) -> Option<(String, String)> {
     if remote::is_uri(path) {
-        // What holds a credential, or is none, the run refuses in its own words.
+        // An invalid URI or one with a credential is left out; the run itself refuses it with an error.
         let (scheme, bucket, path) = remote::parts(path).ok()?;
         let name = path.trim_matches('/');
         return Some((format!("{scheme}://{bucket}"), if name.is_empty() { "/".into() } else { name.into() }));
     }
     let path = std::path::absolute(root.join(path)).ok()?;
-    // One place has one name, from whichever folder a job names it; the disk is not asked, outputs may not be there yet.
+    // A data set has the same name from whichever folder a job names it. Paths are resolved without the disk, because
+    // outputs may not exist yet.
     let mut plain = PathBuf::new();
     for part in path.components() {
         match part {
@@ -157,7 +158,7 @@ fn place(root: &Path, path: &str) -> Option<(String, String)> {
     Some(("file".into(), plain.to_string_lossy().into_owned()))
 }
 
-/// A UUID that a run's id always gives; of the shape of version 5, though by SHA-256.
+/// A UUID derived from a run's id; it has the form of version 5 but uses SHA-256.
 fn uuid(run_id: &str) -> String {
     let digest = Sha256::digest(run_id.as_bytes());
     let mut bytes: [u8; 16] = std::array::from_fn(|index| digest[index]);

@@ -1,8 +1,8 @@
 //! The figures of the last run as a Prometheus text file, for node_exporter's textfile collector.
 //!
-//! It repeats the run's report and, of the newest version, how the accounts stand; of these seller, marketplace and
-//! programme are labels, and nothing else that a source wrote: no path, no address, no order. The file appears whole, by rename, after runs that published and after runs that failed; it fails if its folder does
-//! not take it.
+//! It repeats the run's report and, for the newest version, the state of the accounts. Their seller, marketplace and
+//! programme are labels; nothing else that a source wrote appears: no path, no address, no order. The file is replaced
+//! by rename after runs that published and after runs that failed; it fails if its folder cannot be written.
 
 use crate::error::{Error, Result};
 use crate::pages::model::{self, Account};
@@ -19,10 +19,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use vtr_kernel::calendar::day_from_date;
 
-/// Refuses a file that could not be written after the run.
+/// Refuses a path that could not be written after the run.
 ///
 /// # Errors
-/// [`Error::Usage`] if its folder is none.
+/// [`Error::Usage`] if its parent is not a folder.
 pub fn check(path: &Path) -> Result<()> {
     if path.file_name().is_some() && folder(path).is_dir() && !path.is_dir() {
         return Ok(());
@@ -31,13 +31,14 @@ pub fn check(path: &Path) -> Result<()> {
     Err(Error::Usage(format!("--metrics {shown}: is no file in a folder that is there; make the folder first")))
 }
 
-/// Writes the file anew; whoever reads it meanwhile has the old one.
+/// Writes the file anew; whoever reads it meanwhile sees the old one.
 ///
 /// # Errors
 /// [`Error::Failed`] with the path.
 pub fn write(path: &Path, report: &RunReport, accounts: &Accounts, exit_code: i32) -> Result<()> {
     let put = || -> std::io::Result<()> {
-        // The collector runs as somebody else; a temporary file would be for its owner alone. It reads `*.prom` only.
+        // The collector runs as another user, while a temporary file is readable by its owner alone. It reads only
+        // `*.prom`.
         let mut builder = tempfile::Builder::new();
         builder.prefix(".vtr-").suffix(".tmp").permissions(Permissions::from_mode(0o666));
         let mut file = builder.tempfile_in(folder(path))?;
@@ -53,10 +54,10 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Accounts that have series of their own at most: a store of metrics keeps every one for good.
+/// The most accounts that have series of their own: a metrics store keeps every series for good.
 const MOST_ACCOUNTS: usize = 2_000;
 
-/// How accounts stand, the worst first.
+/// The state of the accounts, the worst first.
 #[derive(Debug, Default)]
 pub struct Accounts {
     shown: Vec<Account>,
@@ -64,7 +65,7 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Those of the newest version of an output; none where it holds no `account_health`.
+    /// Reads the accounts of an output's newest version; empty if it has no `account_health`.
     ///
     /// # Errors
     /// The output cannot be read.
@@ -125,7 +126,7 @@ fn account_series(page: &mut Page, accounts: &Accounts) {
     );
 }
 
-/// The exposition format, version 0.0.4.
+/// The text in the exposition format, version 0.0.4.
 fn text(report: &RunReport, accounts: &Accounts, exit_code: i32) -> String {
     let mut page = Page { text: String::new(), job: escaped(&report.job) };
     page.one("vtr_run_success", "1 if the last run ended with exit code 0.", Some(f64::from(exit_code == 0)));
@@ -140,7 +141,7 @@ fn text(report: &RunReport, accounts: &Accounts, exit_code: i32) -> String {
     page.one("vtr_published_version", "Version published or found unchanged.", report.version.map(number));
     page.one("vtr_run_seconds", "Wall time of the last run.", Some(report.seconds));
     let mut stages = BTreeMap::new();
-    // A stage that was done again counts for both times: a series stands once.
+    // A stage that ran twice counts with both times, because a series must appear once.
     report.stages.iter().for_each(|stage| *stages.entry(stage.name).or_insert(0.0) += stage.seconds);
     page.many("vtr_run_stage_seconds", "Wall time of each stage of the last run.", "stage", stages);
     page.one("vtr_run_rows_read", "Rows read; the sum of vtr_run_rows.", Some(number(report.counts.read)));
@@ -185,7 +186,7 @@ fn fates(report: &RunReport) -> [(&'static str, f64); 8] {
     .map(|(fate, rows)| (fate, number(rows)))
 }
 
-/// Exact up to 2^53, as everything in Prometheus.
+/// Converts a count; exact up to 2^53, as every number in Prometheus.
 fn number(count: u64) -> f64 {
     count as f64
 }
@@ -194,7 +195,7 @@ fn moment(rfc3339: &str) -> Option<f64> {
     DateTime::parse_from_rfc3339(rfc3339).ok().map(|moment| moment.timestamp() as f64)
 }
 
-/// The value of a label: backslash, quote and line end have their escapes, the rest stands as it is.
+/// The value of a label: backslash, quote and line end are escaped, everything else is unchanged.
 fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
@@ -205,14 +206,14 @@ struct Page {
 }
 
 impl Page {
-    /// One series, if its value is known.
+    /// Writes one series, if its value is known.
     fn one(&mut self, name: &str, help: &str, value: Option<f64>) {
         let Some(value) = value else { return };
         self.head(name, help);
         let _ = writeln!(self.text, "{name}{{job=\"{}\"}} {value}", self.job);
     }
 
-    /// A series for each value of a label.
+    /// Writes a series for each value of a label.
     fn many<'a>(&mut self, name: &str, help: &str, label: &str, series: impl IntoIterator<Item = (&'a str, f64)>) {
         let mut series = series.into_iter().peekable();
         if series.peek().is_some() {
@@ -224,7 +225,7 @@ impl Page {
         }
     }
 
-    /// A series for each account.
+    /// Writes a series for each account.
     fn of_accounts(&mut self, name: &str, help: &str, series: &[(&Account, f64)]) {
         if !series.is_empty() {
             self.head(name, help);

@@ -1,6 +1,7 @@
-//! What a run says of itself: report, warnings, metrics, lineage.
+//! What a run reports about itself: report, warnings, metrics, lineage.
 //!
-//! It repeats what the stages measured and decides nothing; no figure is made here. Only writing a file fails.
+//! It repeats what the stages measured and decides nothing; no figure is made here. It fails only if a file cannot be
+//! written.
 
 pub mod doubts;
 pub mod facts;

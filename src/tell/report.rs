@@ -1,7 +1,7 @@
-//! The report of a run: times, rates, sums; all that is not reproducible.
+//! The report of a run: times, rates, sums, including everything that is not reproducible.
 //!
-//! It repeats what stages measured and decides nothing. The same numbers go to a person on stderr,
-//! to a program on stdout (`--json`) and to `_runs/<run id>/report.json`; only the last can fail.
+//! It repeats what stages measured and decides nothing. The same numbers go to people on stderr, to programs on stdout
+//! (`--json`) and to `_runs/<run id>/report.json`; only the last can fail.
 
 use crate::error::Result;
 use crate::job::plan::Plan;
@@ -24,11 +24,11 @@ pub struct RunReport {
     pub program: String,
     /// The job's name.
     pub job: String,
-    /// The digest of all that moves a figure.
+    /// The digest of everything that can change a figure.
     pub job_digest: String,
     /// The book's digest.
     pub book_digest: String,
-    /// The last day of which anything was known.
+    /// The last day that the run took into account.
     pub as_of: String,
     /// `scans` or `format`.
     pub evidence: String,
@@ -38,20 +38,20 @@ pub struct RunReport {
     pub began_at: String,
     /// When it ended, likewise.
     pub ended_at: String,
-    /// Whether a publication was begun: an output that was refused gets no report.
+    /// Whether a publication was begun: a refused output gets no report.
     #[serde(skip)]
     pub begun: bool,
     /// How it ended.
     pub outcome: Outcome,
     /// The version published or found unchanged.
     pub version: Option<u64>,
-    /// What the weeks of that version come to: final ones first, then those that still move.
+    /// A sentence with the rates of that version's weeks: final ones first, then those that still change.
     pub headline: Option<String>,
-    /// What the newest version says, whatever this run did; absent while nothing is published.
+    /// The figures of the newest version, whatever this run did; absent if nothing is published.
     pub newest: Option<Newest>,
     /// The accounting identity of what this run read.
     pub counts: Sums,
-    /// Packages for which a rule asked for a value that could not be compared.
+    /// Packages with a rule that needed a value which could not be compared.
     pub unpriced: u64,
     /// Input files read.
     pub files: u64,
@@ -59,71 +59,71 @@ pub struct RunReport {
     pub bytes_read: u64,
     /// Bytes that did not fit in memory and went to temporary files.
     pub spilled_bytes: u64,
-    /// The most bytes that each purpose held in memory, its threads added up.
+    /// The most bytes that each purpose held in memory, summed over its threads.
     pub held_bytes: BTreeMap<&'static str, u64>,
     /// The stages in order.
     pub stages: Vec<Stage>,
-    /// From the first stage to the last.
+    /// Seconds from the first stage to the last.
     pub seconds: f64,
-    /// Rows read in a second of the whole run.
+    /// Rows read per second of the whole run.
     pub rows_per_s: f64,
-    /// Peak resident memory; absent where the system does not tell.
+    /// Peak resident memory; absent if the system does not report it.
     pub peak_rss_bytes: Option<u64>,
-    /// Worker threads.
+    /// The number of worker threads.
     pub threads: usize,
-    /// The memory that the run was to keep to.
+    /// The memory limit of the run.
     pub memory_bytes: u64,
-    /// What was written.
+    /// The tables written.
     pub tables: Vec<TableRows>,
-    /// What came of every gate and check.
+    /// The results of every gate and check.
     pub checks: Vec<Checked>,
-    /// What was set aside, by kind and column.
+    /// The values set aside, by kind and column.
     pub set_aside: Vec<SetAside>,
-    /// What a person should know: dropped shares, windows too small, columns not judged.
+    /// Warnings for people: dropped shares, windows too small, columns not judged.
     pub warnings: Vec<String>,
-    /// What each sink holds after the run.
+    /// The version in each sink after the run.
     pub sinks: Vec<SinkState>,
-    /// What stood in the rejected cells that warnings name: for a person who asks, never in a file.
+    /// The contents of the rejected cells that warnings mention: printed on request, never written to a file.
     #[serde(skip)]
     pub rejected_values: Vec<String>,
 }
 
-/// What a sink holds.
+/// The state of a sink.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SinkState {
     /// Its name.
     pub sink: String,
-    /// What it is.
+    /// Its kind.
     pub kind: &'static str,
-    /// The version that it holds; absent if it is empty or cannot be reached.
+    /// The version in the sink; absent if it is empty or cannot be reached.
     pub version: Option<u64>,
     /// The version that is published.
     pub published: u64,
 }
 
-/// What a version says over all its weeks.
+/// The figures of a version over all its weeks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Newest {
     /// The version.
     pub version: u64,
-    /// The last day of which anything was known when it was published.
+    /// The last day that it took into account when it was published.
     pub as_of: String,
-    /// The day that `account_health` is of.
+    /// The `as_of` of its `account_health`.
     pub health_as_of: Option<String>,
-    /// Weeks that cannot move any more.
+    /// Packages of weeks that can no longer change.
     pub final_weeks: Counts,
-    /// Weeks that still move.
+    /// Packages of weeks that still change.
     pub open_weeks: Counts,
-    /// What a reader should know of any week.
+    /// Warnings about any of its weeks.
     pub warnings: Vec<String>,
 }
 
 /// Packages of some weeks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Valid ones.
+    /// Valid packages.
     pub valid: u64,
-    /// Valid ones and defects.
+    /// Valid packages and defects.
     pub eligible: u64,
 }
 
@@ -132,14 +132,14 @@ impl Counts {
         Counts { valid, eligible: valid + defect }
     }
 
-    /// The rate, cut.
+    /// The rate in percent, truncated.
     pub fn percent(self) -> String {
         vtr_kernel::tally::Tally { valid: self.valid, eligible: self.eligible }.percent()
     }
 }
 
 impl Newest {
-    /// Of a manifest, final by the marketplaces of a plan's book.
+    /// The figures of a manifest; weeks are final by the marketplaces of a plan's book.
     pub fn of(manifest: &Manifest, plan: &Plan) -> Newest {
         let latency = plan.book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0);
         let [final_weeks, open_weeks] = manifest.final_and_open(latency).map(Counts::of);
@@ -153,7 +153,7 @@ impl Newest {
         }
     }
 
-    /// Final weeks first, then open ones.
+    /// A sentence with the rates: final weeks first, then open ones.
     pub fn headline(&self) -> Option<String> {
         let Newest { final_weeks, open_weeks, .. } = self;
         let of = |counts: &Counts| format!("{} of {} eligible packages", counts.percent(), grouped(counts.eligible));
@@ -174,16 +174,16 @@ impl Newest {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// A new version stands.
+    /// A new version is published.
     Published,
-    /// The same was published before; nothing was written.
+    /// The same content was published before; nothing was written.
     Unchanged,
     /// Nothing was published.
     #[default]
     Failed,
 }
 
-/// How long a stage took.
+/// The time that a stage took.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stage {
     /// Its name in the route.
@@ -192,7 +192,7 @@ pub struct Stage {
     pub seconds: f64,
 }
 
-/// How much a table holds.
+/// The rows of a table that a run wrote.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TableRows {
     /// Its name.
@@ -215,7 +215,7 @@ impl Outcome {
 }
 
 impl RunReport {
-    /// Does a stage and notes how long it took, also if it fails.
+    /// Runs a stage and records the time it took, even if it fails.
     pub fn stage<T>(&mut self, name: &'static str, work: impl FnOnce() -> T) -> T {
         let begun = Instant::now();
         let result = work();
@@ -223,7 +223,7 @@ impl RunReport {
         result
     }
 
-    /// Fills in what follows from the rest: total time, rate, peak memory, the end.
+    /// Fills in what follows from the rest: total time, rows per second, peak memory, the end.
     pub fn finish(&mut self) {
         self.program = env!("CARGO_PKG_VERSION").into();
         self.seconds = self.stages.iter().fold(0.0, |sum, stage| sum + stage.seconds);
@@ -232,7 +232,7 @@ impl RunReport {
         self.ended_at = Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true);
     }
 
-    /// A few lines for a person; warnings stand apart.
+    /// A few lines for a person, without the warnings.
     pub fn summary(&self) -> String {
         let counts = &self.counts;
         if self.counts.read == 0 && self.outcome == Outcome::Failed {
@@ -285,14 +285,14 @@ impl RunReport {
     /// [`crate::error::Error::Failed`] with the path that could not be written.
     pub fn write(&self, store: &dyn Store) -> Result<String> {
         let path = format!("{RUNS}/{}/report.json", self.run_id);
-        // Its publication has ended, and with it the sign that it lives.
+        // The publication has ended and no longer marks the run as alive.
         let _alive = store.local().map(|local| Alive::begin(local, &self.run_id)).transpose()?;
         store.put(&path, Content::of((self.to_json() + "\n").as_bytes()), &self.run_id)?;
         Ok(store.shown(&path))
     }
 }
 
-/// The most memory that was resident, where the system tells.
+/// The peak resident memory, if the system reports it.
 pub fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;

@@ -1,8 +1,7 @@
-//! Whose rows were rejected: a warning that names the sellers with more than the limit allows a run.
+//! A warning that names the sellers whose share of rejected rows exceeds the limit of a run.
 //!
-//! It counts rejected rows by seller in bounded memory, and takes the judged ones of just these sellers
-//! from a weekly table while that is written. It gates nothing: a run is refused by the share of all its
-//! rows. It cannot fail.
+//! It counts rejected rows by seller in bounded memory, and takes the judged rows of these sellers from a weekly table
+//! while that is written. It gates nothing: the limit of a run applies to all its rows. It cannot fail.
 
 use crate::schema::Table;
 use crate::tables::Piece;
@@ -13,10 +12,11 @@ use std::sync::{Mutex, PoisonError};
 use vtr_kernel::tally::Tally;
 use vtr_kernel::text::shown;
 
-/// Sellers that are told apart, and the bytes of their ids; rows of further ones are counted together.
+/// The most sellers that are counted separately, and the most bytes of their ids; rows of further sellers are counted
+/// together.
 const MOST: usize = 10_000;
 const MOST_BYTES: usize = 4 << 20;
-/// Sellers that the warning names.
+/// The most sellers that the warning names.
 const NAMED: usize = 5;
 
 /// Rejected rows by seller.
@@ -41,12 +41,12 @@ impl Sellers {
         }
     }
 
-    /// Those told apart, and the rows of further ones.
+    /// The sellers counted separately, and the rows of further ones.
     pub fn told(&self) -> (&BTreeMap<String, u64>, u64) {
         (&self.rejected, self.further)
     }
 
-    /// What [`Sellers::told`] said elsewhere.
+    /// Restores the result of [`Sellers::told`].
     pub fn of(rejected: &BTreeMap<String, u64>, further: u64) -> Sellers {
         let mut sellers = Sellers { further, ..Sellers::default() };
         rejected.iter().for_each(|(seller, rows)| sellers.add(seller, *rows));
@@ -63,20 +63,20 @@ impl Sellers {
 /// Judged rows of the sellers with rejected ones.
 pub struct Judged<'a> {
     sellers: &'a Sellers,
-    /// The table that tells them; a job may make none.
+    /// The table from which judged rows are taken; a job may make none.
     table: Option<Table>,
     judged: Mutex<BTreeMap<&'a str, u64>>,
 }
 
 impl<'a> Judged<'a> {
-    /// Nothing seen yet of these tables.
+    /// Begins without judged rows; takes them from the first suitable table.
     pub fn of(sellers: &'a Sellers, tables: &[Table]) -> Judged<'a> {
         let tells = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter().find(|table| tables.contains(table));
         let table = tells.filter(|_| !sellers.rejected.is_empty());
         Judged { sellers, table, judged: Mutex::default() }
     }
 
-    /// The piece, whose rows are counted as they are made.
+    /// Returns the piece; its rows are counted as they are made.
     pub fn watch<'p>(&'p self, piece: Piece<'p>) -> Piece<'p> {
         if self.table != Some(piece.table) {
             return piece;
@@ -95,7 +95,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    /// Names the sellers of whose rows, rejected and judged, more were rejected than this share; the
+    /// Names the sellers whose share of rejected rows exceeds this limit, among their rejected and judged rows; the
     /// worst first.
     pub fn warning(&self, (numerator, denominator): (u64, u64)) -> Option<String> {
         self.table?;
@@ -159,7 +159,7 @@ mod tests {
     fn the_worst_are_named_exactly_and_first() {
         let mut sellers = Sellers::default();
         [("A", 1), ("B", 2), ("\u{1b}C", 7), ("D", 1)].into_iter().for_each(|(seller, rows)| sellers.add(seller, rows));
-        // A and D stand at the limit and just above it.
+        // A is at the limit and D just above it.
         let rows = [("A", 9), ("B", 3), ("B", 3), ("D", 8), ("E", 1)];
         let said = warned(&sellers, &rows, (1, 10)).unwrap();
         assert!(said.ends_with(": \\u{1b}C 7 of 7 (100.00 %), B 2 of 8 (25.00 %), D 1 of 9 (11.11 %)"), "{said}");
