@@ -1,7 +1,7 @@
-//! The page of one account: the sentence, six answers, the figure over time, causes, work list, levers, evidence.
+//! The page of one account: lead sentences, six answers, the figure over time, causes, work list, levers, evidence.
 //!
-//! It composes what the model holds and reads nothing; nothing in it divides but to draw. Lists are cut where their
-//! captions say so, sums never. Nothing in it fails.
+//! It composes figures of the model and reads nothing; it divides only to draw. Captions say where lists are cut; sums
+//! always include everything. Nothing in it fails.
 
 mod evidence;
 
@@ -18,30 +18,30 @@ use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
 
-/// Rows of a list of packages that a page shows.
+/// The rows of a list of packages on a page.
 const LIST_ROWS: usize = 8;
-/// Categories shown at most.
+/// The most categories shown.
 const CATEGORIES: usize = 30;
-/// Carriers shown at most.
+/// The most carriers shown.
 const CARRIERS: usize = 40;
-/// Packages below which carriers are shown together.
+/// Carriers with fewer packages are shown together.
 const FEW_PACKAGES: u64 = 5;
 
-/// All that one account's page is made of.
+/// The data of one account's page.
 pub struct Detail<'a> {
     /// The account.
     pub account: &'a Account,
-    /// Its categories, those with most defects first.
+    /// Its categories, the one with most defects first.
     pub categories: &'a [(String, Account)],
     /// Its weeks and windows, oldest first.
     pub points: &'a [Point],
     /// Its judged window by carrier.
     pub breakdown: &'a Breakdown,
-    /// What is left out of the rate; `None` where no table says.
+    /// The packages left out of the rate; `None` if no table has them.
     pub left: Option<&'a LeftOut>,
-    /// What is to be done; `None` where no table says.
+    /// The work list; `None` if no table has it.
     pub work: Option<&'a Work>,
-    /// Changes whose effect is asked for.
+    /// Changes whose effect is to be shown.
     pub events: &'a [Event],
     /// Names of marketplaces and carriers.
     pub names: &'a Names,
@@ -88,7 +88,7 @@ struct Levers {
     levers: Vec<LeverView>,
 }
 
-/// Where an account stands, in at most three sentences.
+/// The state of an account, in at most three sentences.
 pub fn lead(account: &Account) -> Html {
     let packages = words::plural(account.tally.eligible as i64, "package");
     let defects = words::plural(account.defects(), "defect");
@@ -174,7 +174,7 @@ impl Detail<'_> {
         self.points.iter().map(|point| point.week.clone()).collect()
     }
 
-    /// Why, where, what first, what then, whether it is enough, what comes next.
+    /// The six answers: why, where, what first, what then, whether it is enough, what comes next.
     fn facts(&self) -> Vec<(&'static str, Html)> {
         let account = self.account;
         let mut facts = Vec::new();
@@ -359,7 +359,7 @@ impl Detail<'_> {
             None => pieces.push(Html::markup("<p>Nothing to do: no defect that still counts.</p>")),
             Some(work) => {
                 let mut groups: Vec<_> = work.iter().collect();
-                // As the actors stand, of carriers that with the most packages first.
+                // Groups are in the order of actors; among carriers, the one with the most packages comes first.
                 groups.sort_by_key(|(actor, group)| {
                     let rank = match actor {
                         Actor::Correct => 0,

@@ -1,7 +1,7 @@
-//! What Amazon's form for an appeal asks for, as facts: root causes, what was done, prevention.
+//! The facts that Amazon's form for an appeal asks for: root causes, actions taken, prevention.
 //!
-//! Counts, rules and orders come from the tables; no sentence of an appeal is composed, and blank lines say so. Two
-//! pages of A4. Nothing in it fails.
+//! Counts, rules and orders come from the tables; no sentence of an appeal is composed, and blank lines are left for
+//! the seller's own words. The page fills two sheets of A4. Nothing in it fails.
 
 use super::account;
 use super::html::Html;
@@ -13,39 +13,39 @@ use super::work::{Actor, Work};
 use askama::Template;
 use std::collections::BTreeMap;
 
-/// Orders that each root cause names.
+/// The most orders named for each root cause.
 pub const ORDERS: usize = 10;
-/// Root causes told in full.
+/// The number of root causes described in full.
 const CAUSES: usize = 4;
 
-/// All that an appeal is made of.
+/// The data of an appeal.
 pub struct Appeal<'a> {
-    /// The account, or its one category.
+    /// The account, or one category of it.
     pub account: &'a Account,
     /// The category, if one was named.
     pub category: Option<&'a str>,
     /// The judged window, all carriers together.
     pub window: Share,
-    /// Of each reason the rules that spoke, and some orders of the judged window.
+    /// By reason, the rules that applied and some orders of the judged window.
     pub orders: BTreeMap<String, Told>,
-    /// What can still be done.
+    /// The work that is still possible.
     pub work: Option<&'a Work>,
-    /// The weeks, for what changes brought.
+    /// The weeks, which show the effect of changes.
     pub weeks: Vec<Week>,
-    /// What was changed.
+    /// The changes that were made.
     pub events: &'a [Event],
     /// Names of marketplaces and carriers.
     pub names: &'a Names,
 }
 
-/// What defects of one reason say.
+/// The defects of one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// How many packages each rule spoke of.
+    /// The number of packages by rule.
     pub rules: BTreeMap<String, i64>,
-    /// What the reason means.
+    /// The meaning of the reason.
     pub meaning: String,
-    /// How many each carrier has.
+    /// The number of packages by carrier.
     pub carriers: BTreeMap<String, i64>,
     /// The first orders.
     pub orders: Vec<String>,
@@ -149,7 +149,7 @@ impl Appeal<'_> {
     }
 }
 
-/// Ruled lines to write on: backgrounds are not printed.
+/// Ruled lines to write on; they are no backgrounds, because these are not printed.
 fn blank_lines() -> Html {
     let line = |y: u32| format!("<rect class=\"i\" y=\"{y}\" width=\"100%\" height=\".75\" fill=\"#59636b\"/>");
     let lines: String = [30, 60, 90, 119].map(line).concat();

@@ -1,8 +1,8 @@
-//! Figures as SVG, drawn so that text keeps its size at every width: positions are percentages.
+//! Figures as SVG in which text keeps its size at every width: positions are percentages.
 //!
-//! Lines, bands and bars lie in an inner picture that is stretched; every mark has presentation attributes, so that it
-//! is seen with the style blocked, and a class that the style recolours. No value of a source gets here but as a
-//! number, names excepted, which are escaped. Nothing in it fails.
+//! Lines, bands and bars are in an inner picture that is stretched. Every mark has presentation attributes, so that it
+//! is visible even if the style is blocked, and a class that the style recolours. Values of a source enter only as
+//! numbers; names are escaped. Nothing in it fails.
 
 use super::html::{Html, escape};
 use super::model::{Account, Rolling, Standing, Week};
@@ -11,7 +11,7 @@ use std::fmt::Write;
 use vtr_kernel::calendar::{Day, date_from_day, monday};
 use vtr_kernel::tally::Tally;
 
-/// Packages below which a mark is drawn light, and its count beside it.
+/// With fewer packages a mark is drawn light, with its count beside it.
 const LIGHT_BELOW: u64 = 20;
 
 fn frame(height: u32, class: &str, body: &str) -> Html {
@@ -24,7 +24,7 @@ fn share(tally: Tally) -> f64 {
     tally.rate().unwrap_or_default()
 }
 
-/// The shape of a standing; its word stands beside it.
+/// The shape of a standing; the word is written beside it.
 pub fn shape(standing: Standing, size: u32) -> Html {
     let (path, class) = match standing {
         Standing::Breach => ("M6 1 11 11H1Z", "bad"),
@@ -51,7 +51,7 @@ pub fn class(standing: Standing) -> &'static str {
     }
 }
 
-/// A bar of a Pareto table: a share, and as a tick the sum of the shares so far; the first one is red.
+/// A bar of a Pareto table: a share, and as a tick the cumulative share; the first bar is red.
 pub fn bar(part: i64, so_far: i64, whole: i64, is_first: bool) -> Html {
     let of = |count: i64| count as f64 / whole.max(1) as f64 * 100.0;
     let (class, fill) = if is_first { ("bad", "#a3261d") } else { ("pale", "#7390a8") };
@@ -68,8 +68,8 @@ pub fn bar(part: i64, so_far: i64, whole: i64, is_first: bool) -> Html {
     )
 }
 
-/// A rate on the scale from 50 to 100 % with its interval and the target; with packages that are not due the span
-/// from none to all of them scanned.
+/// A rate on the scale from 50 to 100 % with its interval and the target. If packages are not yet due, the span from
+/// none to all of them scanned replaces the interval.
 pub fn interval(tally: Tally, pending: u64, target: f64) -> Html {
     let Some(wilson) = tally.wilson() else { return Html::text(words::NONE) };
     let x = |rate: f64| ((rate - 0.5) / 0.5).max(0.0) * 98.0 + 1.0;
@@ -95,7 +95,7 @@ pub fn interval(tally: Tally, pending: u64, target: f64) -> Html {
     )
 }
 
-/// A lever on the scale from 50 to 100 %: dark as it is, light the gain, upright the target.
+/// A lever on the scale from 50 to 100 %: the present rate dark, the gain light, the target a vertical line.
 pub fn lever(from: Tally, to: Tally, target: f64) -> Html {
     let x = |rate: f64| (rate - 0.5).max(0.0) * 200.0;
     let (low, high) = (x(share(from)), x(share(to)));
@@ -113,7 +113,7 @@ pub fn lever(from: Tally, to: Tally, target: f64) -> Html {
     )
 }
 
-/// Counts of weeks as bars.
+/// Weekly counts as bars.
 pub fn week_bars(counts: &[i64]) -> Html {
     let (top, weeks) = (counts.iter().copied().max().unwrap_or_default().max(1) as f64, counts.len().max(1) as f64);
     let mut body = String::from("<rect class=\"track\" y=\"19.5\" width=\"100%\" height=\".5\" fill=\"#e3e6e8\"/>");
@@ -130,7 +130,7 @@ pub fn week_bars(counts: &[i64]) -> Html {
     frame(20, "wb", &body)
 }
 
-/// A week of a timeline: its Monday, its packages, and the window that ends with it.
+/// A week of a timeline, and the window that ends with it.
 #[derive(Clone, Debug)]
 pub struct Point {
     /// The week.
@@ -160,12 +160,12 @@ impl At {
     }
 }
 
-/// Where a day ends on the axis of weeks: the middle of a week's column is its Sunday.
+/// The position of a day's end on the axis of weeks: the middle of a week's column is its Sunday.
 fn place(day: Day, first: Day) -> f64 {
     f64::from(monday(day) - first) / 7.0 + 0.5 - f64::from(6 - (day - monday(day))) / 7.0
 }
 
-/// The final windows up to the judged one, which is the last of them, and those that are still open.
+/// The final windows up to the judged one, which is the last of them, and the windows that are still open.
 fn windows(account: &Account, points: &[Point]) -> (Vec<At>, Vec<At>) {
     let first = points.first().map_or(0, |point| point.week.monday);
     let at = place(account.window.1, first);
@@ -183,7 +183,7 @@ fn windows(account: &Account, points: &[Point]) -> (Vec<At>, Vec<At>) {
     (closed, open)
 }
 
-/// The rolling figure as a small line on one scale for all accounts, 70 to 100 %; none without two windows.
+/// The rolling figure as a small line on one scale for all accounts, 70 to 100 %; empty with fewer than two windows.
 pub fn spark(account: &Account, points: &[Point]) -> Html {
     let (closed, open) = windows(account, points);
     if closed.len() + open.len() < 2 {
@@ -235,23 +235,23 @@ pub fn finding(account: &Account, points: &[Point]) -> String {
     }
 }
 
-/// Tops and heights of the three panels.
+/// The tops and heights of the three panels.
 const ROLLING: (f64, f64) = (32.0, 150.0);
 const WEEKLY: (f64, f64) = (226.0, 90.0);
 const PACKAGES: (f64, f64) = (366.0, 44.0);
 const FLOOR: f64 = PACKAGES.0 + PACKAGES.1;
 
-/// One path or group of marks a kind.
+/// One path or group of marks per kind.
 #[derive(Default)]
 struct Marks {
-    /// In the stretched picture, in the order in which they are painted.
+    /// Marks in the stretched picture, in painting order.
     inner: String,
     whiskers: String,
     spans: String,
     packages: String,
     bad: String,
     due: String,
-    /// In the picture that keeps its sizes.
+    /// Marks in the picture that is not stretched.
     outer: String,
     dots: [String; 3],
     counts: String,
@@ -259,7 +259,7 @@ struct Marks {
 
 const SCALED: &str = "vector-effect=\"non-scaling-stroke\"";
 
-/// Three panels over one axis of weeks: the figure that is judged, each week alone, packages.
+/// Three panels over one axis of weeks: the judged figure, the rate of each week, packages.
 pub fn timeline(account: &Account, points: &[Point]) -> Html {
     let (closed, open) = windows(account, points);
     let lowest = closed.iter().map(|at| at.wilson().0).chain(open.iter().map(At::rate)).fold(0.89, f64::min);
@@ -293,7 +293,7 @@ pub fn timeline(account: &Account, points: &[Point]) -> Html {
     ))
 }
 
-/// What the timeline says, for those who hear it.
+/// The timeline in words, for screen readers.
 fn described(account: &Account, points: &[Point], closed: &[At]) -> String {
     let open = points.iter().filter(|point| point.week.is_open).count() as i64;
     let side = if account.meets(account.tally) { "not below" } else { "below" };
@@ -340,7 +340,7 @@ fn rolling_lines(closed: &[At], open: &[At], y: &dyn Fn(f64) -> f64, marks: &mut
     );
 }
 
-/// The target as a step line: a new version of the rule moves it.
+/// The target as a step line, because a new version of the rule changes it.
 fn target_lines(account: &Account, points: &[Point], scales: &[&dyn Fn(f64) -> f64], marks: &mut Marks) {
     let Some(target) = account.target else { return };
     for y in scales {
@@ -448,13 +448,13 @@ fn axis(low: f64, ya: &dyn Fn(f64) -> f64, yb: &dyn Fn(f64) -> f64) -> String {
     text
 }
 
-/// Ticks and names of months along the time axis.
+/// Ticks and month names along the time axis.
 fn months(points: &[Point]) -> String {
     let (weeks, mut text) = (points.len() as f64, String::new());
     for (index, point) in points.iter().enumerate() {
         let date = date_from_day(point.week.monday);
         let before = date_from_day(point.week.monday - 7);
-        // The year where it begins, else each month; of many weeks every third.
+        // A new year is labelled by its number, other months by name; with many weeks only every third is labelled.
         let month = date.format("%m").to_string();
         let is_new = index == 0 || date.format("%m").to_string() != before.format("%m").to_string();
         if is_new && (points.len() <= 30 || ["01", "04", "07", "10"].contains(&month.as_str())) {

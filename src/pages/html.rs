@@ -1,13 +1,13 @@
-//! Text on its way into a page: what a source wrote is escaped here, and nowhere else is it needed.
+//! Text for a page: values of sources are escaped here, and need to be escaped nowhere else.
 //!
-//! It knows no figure and no layout. Markup comes from literals of this program alone, so no value can open a tag,
+//! It knows no figure and no layout. Markup comes only from literals of this program, so no value can open a tag,
 //! build an attribute or name an address. Nothing in it fails.
 
 use askama::filters::HtmlSafe;
 use std::fmt::{self, Display, Write};
 use vtr_kernel::text::is_hidden;
 
-/// A piece of a page that is safe to stand in it.
+/// A piece of a page that is safely escaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Html(String);
 
@@ -20,12 +20,12 @@ impl Display for Html {
 }
 
 impl Html {
-    /// Nothing.
+    /// An empty piece.
     pub fn new() -> Html {
         Html::default()
     }
 
-    /// A text as it is read.
+    /// An escaped text.
     pub fn text(text: impl AsRef<str>) -> Html {
         Html::new().and(text)
     }
@@ -35,24 +35,24 @@ impl Html {
         Html(markup.to_owned())
     }
 
-    /// What a chart drew: its texts went through [`escape`].
+    /// An SVG of `chart`, whose texts went through [`escape`].
     pub(super) fn drawn(svg: String) -> Html {
         Html(svg)
     }
 
-    /// Goes on with a text.
+    /// Appends a text.
     pub fn and(mut self, text: impl AsRef<str>) -> Html {
         escape(text.as_ref(), &mut self.0);
         self
     }
 
-    /// Goes on with another piece.
+    /// Appends another piece.
     pub fn with(mut self, other: &Html) -> Html {
         self.0 += &other.0;
         self
     }
 
-    /// Goes on with a text inside an element of this program: `strong`, `code`, `em`.
+    /// Appends a text inside an element of this program: `strong`, `code`, `em`.
     pub fn inside(mut self, element: &'static str, text: impl AsRef<str>) -> Html {
         let _ = write!(self.0, "<{element}>");
         escape(text.as_ref(), &mut self.0);
@@ -60,12 +60,12 @@ impl Html {
         self
     }
 
-    /// Goes on with a bold text.
+    /// Appends a bold text.
     pub fn strong(self, text: impl AsRef<str>) -> Html {
         self.inside("strong", text)
     }
 
-    /// Goes on with a smaller, muted line of its own.
+    /// Appends a text as a smaller, muted line of its own.
     pub fn below(mut self, text: impl AsRef<str>) -> Html {
         self.0 += "<br><span class=\"sub\">";
         escape(text.as_ref(), &mut self.0);
@@ -83,7 +83,7 @@ impl Html {
         html
     }
 
-    /// Whether nothing would be seen.
+    /// Whether nothing would be visible.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -94,9 +94,9 @@ impl Html {
     }
 }
 
-/// Adds a text: markup becomes characters, and what is not seen or steers the direction of writing is shown as its
-/// number, as on the terminal. No address and no attribute stands in it by its own bytes, so that a filter of mails
-/// or an audit that searches for them finds none.
+/// Appends a text: markup becomes characters, and invisible characters and those that change the writing direction are
+/// shown by number, as on the terminal. `=` and `http` are encoded, so that a mail filter or an audit that searches
+/// the bytes finds no address and no attribute.
 pub fn escape(text: &str, into: &mut String) {
     for (at, c) in text.char_indices() {
         match c {

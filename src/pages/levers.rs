@@ -1,7 +1,7 @@
-//! What would move a rate, by whole packages, and whether a change already did.
+//! Computes what would change a rate, by whole packages, and whether a change already did.
 //!
-//! Levers are exact integer arithmetic on a window's counts and promise nothing; evidence compares two stretches of
-//! weeks and says when they are too few. It reads no table and writes no markup. Nothing in it fails.
+//! Levers are exact integer arithmetic on a window's counts and promise nothing; evidence compares two spans of weeks
+//! and says when they have too few packages. It reads no table and writes no markup. Nothing in it fails.
 
 use super::model::{Account, Breakdown, Week};
 use super::words::{self, Names};
@@ -9,18 +9,18 @@ use super::work::{Actor, Work};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
 
-/// What one measure would make of a window.
+/// The effect of one measure on a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lever {
     /// The measure.
     pub text: String,
-    /// The window as it is.
+    /// The window without it.
     pub from: Tally,
     /// The window with it.
     pub to: Tally,
 }
 
-/// Packages of the window that can still be moved, by who mends them: numbers, carriers.
+/// Packages of the outlook window that can still be mended, by who mends them: numbers, carriers.
 pub fn mendable(work: &Work) -> (u64, u64) {
     let sum = |is_asked: fn(&Actor) -> bool| {
         work.iter().filter(|(actor, _)| is_asked(actor)).map(|(_, group)| group.moving).sum()
@@ -32,7 +32,7 @@ fn moved(from: Tally, more: u64) -> Tally {
     Tally { valid: (from.valid + more).min(from.eligible), eligible: from.eligible }
 }
 
-/// The levers of the window that can still be moved: mend what can be mended. None that leaves the rate where it is.
+/// The levers of the outlook window: mending what can be mended. Levers that do not change the rate are left out.
 pub fn mending(account: &Account, work: &Work) -> Vec<Lever> {
     let (from, pending) = (account.outlook.tally, account.outlook.pending);
     let (numbers, carriers) = mendable(work);
@@ -58,7 +58,8 @@ pub fn mending(account: &Account, work: &Work) -> Vec<Lever> {
     levers
 }
 
-/// The levers of the judged window: without the carrier of most defects, or with it at the rate of the others.
+/// The levers of the judged window: without the carrier with most defects, or with that carrier at the rate of the
+/// others.
 pub fn carriers(account: &Account, breakdown: &Breakdown, names: &Names) -> Vec<Lever> {
     let worst = breakdown.iter().max_by_key(|(_, share)| (share.defects(), share.tally.eligible));
     let Some((carrier, share)) = worst.filter(|(_, share)| share.defects() > 0) else { return Vec::new() };
@@ -73,13 +74,13 @@ pub fn carriers(account: &Account, breakdown: &Breakdown, names: &Names) -> Vec<
         Lever { text: format!("Without {name}"), from, to: others },
         Lever { text: format!("{name} at the rate of the others"), from, to: alike },
     ];
-    // A carrier that does better than the others is no lever.
+    // A carrier that does better than the others is not a lever.
     levers.retain(|lever| lever.moves() && lever.gains());
     levers
 }
 
 impl Lever {
-    /// Whether the rate moves at all.
+    /// Whether the rate changes.
     fn moves(&self) -> bool {
         let cross = |a: Tally, b: Tally| u128::from(a.valid) * u128::from(b.eligible);
         self.from.eligible > 0 && self.to.eligible > 0 && cross(self.from, self.to) != cross(self.to, self.from)
@@ -94,15 +95,15 @@ impl Lever {
 /// Whether mending is enough for the next figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Enough {
-    /// It is, whatever becomes of packages that wait.
+    /// Enough, whatever happens to waiting packages.
     Yes(Tally),
-    /// It is, if so many of the waiting packages are scanned.
+    /// Enough if this many of the waiting packages are scanned.
     WithWaiting(Tally, u64),
-    /// It is not: so many packages are missing even if all that wait are scanned.
+    /// Not enough: this many packages are missing even if all waiting ones are scanned.
     No(Tally, u64),
 }
 
-/// The answer for the window that can still be moved; `None` if nothing can be mended or nothing is asked.
+/// The answer for the outlook window; `None` if nothing can be mended or there is no target.
 pub fn enough(account: &Account, work: &Work) -> Option<Enough> {
     let (numbers, carriers) = mendable(work);
     let (target, pending) = (account.target?, account.outlook.pending);
@@ -118,7 +119,7 @@ pub fn enough(account: &Account, work: &Work) -> Option<Enough> {
     })
 }
 
-/// Packages a side below which two rates tell nothing.
+/// With fewer packages on either side, a comparison of two rates is not meaningful.
 pub const FEW_A_SIDE: u64 = 30;
 
 /// A change, and the week in which it began.
@@ -133,15 +134,15 @@ pub struct Event {
 /// The same number of final weeks before and after a change.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
-    /// First and last Monday, packages, and defects by reason: before.
+    /// First and last Monday, packages, and defects by reason before the change.
     pub before: Stretch,
-    /// The same: after.
+    /// The same after the change.
     pub after: Stretch,
-    /// Difference of the rates and its 95 % interval; `None` where a side has too few.
+    /// The difference of the rates and its 95 % interval; `None` if a side has too few packages.
     pub difference: Option<(f64, f64, f64)>,
 }
 
-/// Some weeks in a row.
+/// Consecutive weeks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stretch {
     /// First and last Monday.
@@ -164,7 +165,7 @@ fn stretch(weeks: &[&Week]) -> Stretch {
     sum
 }
 
-/// What the weeks say of a change; weeks are those shown, oldest first, with a week for each Monday.
+/// Compares the weeks before and after a change; `weeks` are those shown, oldest first, one for each Monday.
 pub fn evidence(weeks: &[Week], event: &Event) -> Evidence {
     let last_final = weeks.iter().position(|week| week.is_open).unwrap_or(weeks.len());
     let begins = weeks.iter().position(|week| week.monday >= event.monday).unwrap_or(weeks.len());
@@ -177,7 +178,7 @@ pub fn evidence(weeks: &[Week], event: &Event) -> Evidence {
     Evidence { before, after, difference }
 }
 
-/// The difference of two rates, the second less the first, with Newcombe's 95 % interval (method 10, from the two
+/// The difference of two rates, the second minus the first, with Newcombe's 95 % interval (method 10, from the two
 /// Wilson intervals).
 fn newcombe(a: Tally, b: Tally) -> Option<(f64, f64, f64)> {
     let ((low_a, high_a), (low_b, high_b)) = (a.wilson()?, b.wilson()?);

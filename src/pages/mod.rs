@@ -1,8 +1,8 @@
 //! The report that people read: one self-contained page of a published version, without a script.
 //!
-//! `read` opens the tables, `model` and `work` hold what they say, `overview`, `account` and `appeal` compose it from
-//! `chart` and `view`. The same version, program and options give the same bytes: no clock, host or run goes in. It
-//! must not publish or judge anything, and fails where a table is missing or cannot be read.
+//! `read` opens the tables, `model` and `work` hold their figures, `overview`, `account` and `appeal` compose the page
+//! from `chart` and `view`. The same version, program and options give the same bytes: clock, host and run are left
+//! out. It must not publish or judge anything, and fails if a table is missing or cannot be read.
 
 pub mod account;
 pub mod appeal;
@@ -33,40 +33,40 @@ use work::Work;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Accounts that get a page of their own at most.
+/// The most accounts with a page of their own.
 const ACCOUNT_PAGES: usize = 100;
-/// Rows of an account's lists that are kept at most.
+/// The most rows kept of an account's lists.
 const LIST_ROWS: usize = 500;
-/// Weeks shown at most.
+/// The most weeks shown.
 pub const MOST_WEEKS: usize = 104;
 
-/// What is asked of a report.
+/// The options of a report.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Which accounts.
+    /// The accounts.
     pub scope: Scope,
-    /// How many weeks back it looks.
+    /// The number of weeks shown.
     pub weeks: usize,
-    /// Bytes of a page at most.
+    /// The most bytes of a page.
     pub max_bytes: u64,
-    /// Changes whose effect is asked for.
+    /// Changes whose effect is to be shown.
     pub events: Vec<Event>,
-    /// A title in the place of the finding.
+    /// A title that replaces the finding.
     pub title: Option<String>,
 }
 
 /// A finished page.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// The seller of whom alone it speaks, if it was split by seller.
+    /// The only seller on the page, if pages were split by seller.
     pub seller: Option<String>,
-    /// A name for its file, made of nothing that a source wrote.
+    /// A name for its file that contains nothing from a source.
     pub name: String,
     /// Its bytes.
     pub html: String,
 }
 
-/// What the tables say of some accounts.
+/// The details of some accounts.
 struct Details {
     categories: HashMap<Key, Vec<(String, Account)>>,
     points: HashMap<Key, Vec<Point>>,
@@ -75,7 +75,7 @@ struct Details {
     weeks: HashMap<Key, BTreeMap<Day, Week>>,
 }
 
-/// The tables that a page is made of beside `account_health`, and what is not shown without each.
+/// The tables of a page besides `account_health`, and what is not shown without each.
 const PARTS: [(&str, &str); 5] = [
     ("defects", "what to do, by when and worth what"),
     ("vtr_weekly", "the weeks"),
@@ -93,7 +93,7 @@ impl Details {
             let of_week = |monday: &Day| {
                 let week = weeks.get(key).and_then(|weeks| weeks.get(monday)).cloned();
                 let window = rolling.get(key).and_then(|windows| windows.get(&(monday + 6))).copied();
-                // A week without packages has its place on the axis too.
+                // A week without packages also has its place on the axis.
                 let is_open = window.is_some_and(|window| window.is_open);
                 let bare = Week { monday: *monday, is_open, ..Week::default() };
                 Point { week: week.unwrap_or(bare), window }
@@ -138,10 +138,10 @@ fn work(source: &Source, request: &Request, accounts: &[Account], paged: usize) 
     work::work(source, &request.scope, accounts, None, &cap)
 }
 
-/// A page for each seller, in which no byte of another seller stands.
+/// Makes a page for each seller that contains no byte of another seller.
 ///
 /// # Errors
-/// A table is missing or cannot be read; what `each` says.
+/// A table is missing or cannot be read; the error of `each`.
 pub fn by_seller(
     source: &Source,
     names: &Names,
@@ -153,7 +153,7 @@ pub fn by_seller(
     let mut of_seller: BTreeMap<&str, Vec<Account>> = BTreeMap::new();
     accounts.iter().for_each(|account| of_seller.entry(&account.key.seller).or_default().push(account.clone()));
     let sellers: Vec<(&str, Vec<Account>)> = of_seller.into_iter().collect();
-    // Tables are read for some sellers at a time: memory is bounded by a page's, and files are not read for each.
+    // Tables are read for some sellers at a time: memory is bounded by these, and files are not read once per seller.
     for chunk in sellers.chunks(ACCOUNT_PAGES) {
         let names_of: BTreeSet<String> = chunk.iter().map(|(seller, _)| (*seller).to_owned()).collect();
         let scope = request.scope.of(names_of);
@@ -218,7 +218,7 @@ fn lacking(source: &Source) -> Vec<Html> {
     lacking.map(|part| Html::text(text(part))).collect()
 }
 
-/// What a page is composed of.
+/// The data of a page.
 struct Material<'a> {
     accounts: &'a [Account],
     empty: usize,
@@ -228,7 +228,7 @@ struct Material<'a> {
     whole: &'a Breakdown,
 }
 
-/// The document: first pages and as many accounts as fit.
+/// Composes the document: the first pages, and as many accounts as fit.
 fn document(
     source: &Source,
     names: &Names,
@@ -288,7 +288,7 @@ fn document(
         if too_many == 0 || (shown == 0 && rows <= 1) {
             return html;
         }
-        // The last accounts go first, then rows of the table.
+        // Accounts are dropped from the end first, then rows of the table.
         let mut gained = 0;
         while shown > 0 && gained < too_many {
             shown -= 1;
@@ -326,7 +326,7 @@ fn assembled(source: &Source, head: Html, parts: Vec<Html>, names_job: bool) -> 
     view::rendered(&page).to_string()
 }
 
-/// The page may load nothing, run nothing, and have no style but its own.
+/// The policy: the page may load nothing, run nothing, and use only its own style.
 fn policy() -> String {
     let hash = base64(&Sha256::digest(STYLE.as_bytes()));
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'")
@@ -345,7 +345,7 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// The facts that an appeal of one account or category asks for.
+/// Makes the page of facts for an appeal of one account or category.
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no such account or category; a table is missing or cannot be read.
@@ -395,7 +395,7 @@ pub fn appeal(source: &Source, names: &Names, request: &Request, category: Optio
     Ok(Page { seller: None, name: "appeal.html".into(), html: assembled(source, head, vec![page], true) })
 }
 
-/// What the defects of the judged window say, by reason.
+/// The defects of the judged window by reason.
 fn told(source: &Source, scope: &Scope, account: &Account, category: Option<&str>) -> Result<BTreeMap<String, Told>> {
     let columns = [
         "seller_id",

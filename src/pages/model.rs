@@ -1,7 +1,7 @@
-//! The accounts of a published version as plain figures: what a page or a list shows of each.
+//! The accounts of a published version as plain figures, for pages and lists.
 //!
-//! Figures come from the tables as they are; only sums over whole rows are made here, by Polars, and comparisons with targets on
-//! integers. It writes no markup. It fails where a table cannot be read.
+//! Figures come from the tables unchanged; only sums over whole rows are made here, by Polars, and comparisons with
+//! targets, on integers. It writes no markup. It fails if a table cannot be read.
 
 use super::read::{Rows, Scope, Source, optional};
 use super::sums::{Summed, Sums};
@@ -15,10 +15,10 @@ use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, monday};
 use vtr_kernel::tally::{Tally, Target, TargetKind};
 
-/// What is called so in `product_category` is the sum of all categories.
+/// In `product_category` this name means the sum of all categories.
 pub const ALL: &str = "(all)";
 
-/// Seller, marketplace and programme: what the marketplace judges as one.
+/// Seller, marketplace and programme: the unit that a marketplace judges.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The seller.
@@ -29,24 +29,24 @@ pub struct Key {
     pub programme: String,
 }
 
-/// How an account stands; the worst comes first.
+/// The standing of an account, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
-    /// Misses the target.
+    /// It misses the target.
     Breach,
-    /// Meets it, but narrowly or not lately.
+    /// It meets the target, but narrowly or not lately.
     AtRisk,
-    /// Meets it.
+    /// It meets the target.
     Good,
-    /// Fewer packages than the job's `min_eligible`.
+    /// It has fewer packages than the job's `min_eligible`.
     Few,
 }
 
 impl Standing {
-    /// All of them, the worst first.
+    /// All standings, the worst first.
     pub const ALL: [Standing; 4] = [Standing::Breach, Standing::AtRisk, Standing::Good, Standing::Few];
 
-    /// In words, as a heading.
+    /// The standing in words, as a heading.
     pub fn words(self) -> &'static str {
         match self {
             Standing::Breach => "Below target",
@@ -68,89 +68,89 @@ pub struct Cause {
     pub packages: i64,
 }
 
-/// The window that can still be moved.
+/// The window that can still be changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
     /// Its last day.
     pub end: Day,
-    /// What is known of it; pending packages count as defects.
+    /// Its packages so far; pending ones count as defects.
     pub tally: Tally,
-    /// Those of its defects that are pending.
+    /// Defects that are pending.
     pub pending: u64,
 }
 
 /// A row of `account_health`.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Who.
+    /// The account's key.
     pub key: Key,
-    /// How it stands.
+    /// Its standing.
     pub standing: Standing,
     /// The status as published.
     pub status: String,
     /// First and last day of the judged window.
     pub window: (Day, Day),
-    /// Its packages.
+    /// The packages of the window.
     pub tally: Tally,
-    /// Those of its defects that are pending.
+    /// Defects that are pending.
     pub pending: i64,
     /// Lower bound of the 95 % interval.
     pub low: f64,
-    /// What is asked for, if a rule is in force.
+    /// The target, if a rule is in force.
     pub target: Option<Target>,
-    /// How many more defects fit; negative: how many too many.
+    /// The number of further defects that the target allows; negative if there are too many.
     pub budget: Option<i64>,
-    /// How many more valid packages bring the rate back; `None` where no number does.
+    /// The number of further valid packages that bring the rate back to the target; `None` if no number does.
     pub needed: Option<i64>,
     /// The rate of the window that ended 7 days earlier.
     pub before: Option<f64>,
     /// The leading cause.
     pub cause: Option<Cause>,
-    /// The window that can still be moved.
+    /// The window that can still be changed.
     pub outlook: Outlook,
-    /// The last day of which anything is known.
+    /// The last day that the version took into account.
     pub as_of: Day,
 }
 
 impl Account {
-    /// Packages without a valid number.
+    /// The number of eligible packages that are not valid.
     pub fn defects(&self) -> i64 {
         (self.tally.eligible - self.tally.valid) as i64
     }
 
-    /// Whether counts meet its target; without one they do.
+    /// Whether counts meet the target; without a target they do.
     pub fn meets(&self, tally: Tally) -> bool {
         self.target.is_none_or(|target| tally.meets(target) != Some(false))
     }
 
-    /// Days of its window.
+    /// The length of its window in days.
     pub fn window_days(&self) -> i32 {
         self.window.1 - self.window.0 + 1
     }
 
-    /// Days after which its figures are final.
+    /// The number of days after which its figures are final.
     pub fn latency_days(&self) -> i32 {
         self.as_of - self.window.1 - 1
     }
 
-    /// Whether a day lies in the window that can still be moved.
+    /// Whether a day is in the window that can still be changed.
     pub fn in_outlook(&self, day: Day) -> bool {
         (self.outlook.end - self.window_days() + 1..=self.outlook.end).contains(&day)
     }
 
-    /// The target that the pages' arithmetic needs: none asks for nothing.
+    /// The target for the pages' arithmetic; 0 without a target.
     pub fn asked(&self) -> f64 {
         self.target.map_or(0.0, |target| target.share())
     }
 
-    /// An id for links, from nothing that a source wrote.
+    /// An id for links that contains nothing from a source.
     pub fn id(&self) -> String {
         let text = [&*self.key.seller, &*self.key.market, &*self.key.programme].join("\0");
         let digest = Sha256::digest(text.as_bytes());
         format!("a-{}", vtr_kernel::text::hex(&digest[..5]))
     }
 
-    /// Seller, marketplace and what else tells it apart, for people.
+    /// A title for people: seller, marketplace and whatever distinguishes the account.
     pub fn title(&self, names: &Names) -> String {
         let market = names.market(&self.key.market);
         match &*self.key.programme {
@@ -190,13 +190,13 @@ fn unsigned(count: i64) -> u64 {
     u64::try_from(count).unwrap_or_default()
 }
 
-/// A published target as the exact fraction it was.
+/// A published target as the exact fraction from which it was made.
 fn target(share: f64, kind: &str) -> Option<Target> {
     let kind = if kind == TargetKind::MoreThan.name() { TargetKind::MoreThan } else { TargetKind::AtLeast };
     Target::new(kind, Amount::read(&format!("{share:.9}"), b'.').ok()?)
 }
 
-/// The category and the account of each row of a batch of `account_health` that is asked for.
+/// Hands on the category and the account of each row of `account_health` within the scope.
 fn health_rows(rows: &Rows, scope: &Scope, as_of: Day, take: &mut dyn FnMut(&str, Account)) {
     let [seller, market, programme, category] =
         ["seller_id", "marketplace", "programme", "product_category"].map(|name| rows.text(name));
@@ -253,7 +253,7 @@ fn health_rows(rows: &Rows, scope: &Scope, as_of: Day, take: &mut dyn FnMut(&str
     }
 }
 
-/// The worst first: by standing, then by how many defects are too many, then by the interval's lower bound.
+/// Orders the worst first: by standing, then by the number of defects too many, then by the interval's lower bound.
 pub fn worst_first(a: &Account, b: &Account) -> Ordering {
     let budget = |account: &Account| account.budget.unwrap_or(i64::MAX);
     a.standing
@@ -269,7 +269,7 @@ fn health_columns() -> Vec<&'static str> {
     columns
 }
 
-/// The accounts of a scope, the worst first, and how many more had no package that counts.
+/// The accounts of a scope, the worst first, and the number of accounts without eligible packages.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -288,7 +288,7 @@ pub fn accounts(source: &Source, scope: &Scope) -> Result<(Vec<Account>, usize)>
     Ok((found, empty))
 }
 
-/// The categories of some accounts, those with most defects first.
+/// The categories of some accounts, the one with most defects first.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -320,14 +320,14 @@ pub struct Week {
     pub is_open: bool,
     /// Its packages; pending ones count as defects.
     pub tally: Tally,
-    /// Those of its defects that are pending.
+    /// Defects that are pending.
     pub pending: u64,
     /// Defects by reason, in the order of [`Reason::defects`].
     pub reasons: Vec<i64>,
 }
 
 impl Week {
-    /// Adds the packages of the same week elsewhere.
+    /// Adds the packages of the same week in another account.
     pub fn add(&mut self, other: &Week) {
         self.monday = other.monday;
         self.is_open |= other.is_open;
@@ -339,7 +339,7 @@ impl Week {
     }
 }
 
-/// The last weeks up to that of `as_of`, oldest first.
+/// The Mondays of the last weeks up to that of `as_of`, oldest first.
 pub fn mondays(as_of: Day, weeks: usize) -> Vec<Day> {
     let last = monday(as_of);
     (0..weeks as i32).rev().map(|back| last - 7 * back).collect()
@@ -348,7 +348,7 @@ pub fn mondays(as_of: Day, weeks: usize) -> Vec<Day> {
 /// The columns that name an account.
 const ACCOUNT: [&str; 3] = ["seller_id", "marketplace", "programme"];
 
-/// The account of each row of some sums.
+/// The account of each row of sums.
 fn keys(sums: &Summed) -> Vec<Key> {
     let [sellers, markets, programmes] = ACCOUNT.map(|name| sums.texts(name));
     let key = |row: usize| Key {
@@ -377,7 +377,7 @@ fn weekly(source: &Source, scope: &Scope, mondays: &[Day], by: &[&'static str]) 
     sums.finish()
 }
 
-/// The same columns, and those by which rows of a scope are told.
+/// Adds the columns by which a scope selects rows.
 fn with_account(mut columns: Vec<&'static str>, scope: &Scope) -> Vec<&'static str> {
     let is_asked = scope.sellers.is_some() || scope.markets.is_some();
     for name in ["seller_id", "marketplace"] {
@@ -388,7 +388,7 @@ fn with_account(mut columns: Vec<&'static str>, scope: &Scope) -> Vec<&'static s
     columns
 }
 
-/// The week of each row of some sums.
+/// The week of each row of sums.
 fn weeks_of(sums: &Summed) -> Vec<Week> {
     let (mondays, reasons) = (sums.days("week_start"), reasons());
     let [eligible, valid, pending, open] =
@@ -417,7 +417,7 @@ pub fn weeks(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<
     Ok(found)
 }
 
-/// The sums of each week over a whole scope.
+/// The sums of each week over a scope.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -433,15 +433,15 @@ pub fn weeks_together(source: &Source, scope: &Scope, mondays: &[Day]) -> Result
 pub struct Rolling {
     /// Its packages.
     pub tally: Tally,
-    /// Those of its defects that are pending.
+    /// Defects that are pending.
     pub pending: u64,
     /// Whether scans can still change it.
     pub is_open: bool,
-    /// What is asked for.
+    /// The target.
     pub target: f64,
 }
 
-/// The windows of some accounts that end on Sundays, by their last day.
+/// The windows of some accounts that end on Sundays, by last day.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -502,7 +502,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// Adds another one's packages.
+    /// Adds the packages of another.
     pub fn add(&mut self, other: &Share) {
         self.tally.eligible += other.tally.eligible;
         self.tally.valid += other.tally.valid;
@@ -511,7 +511,7 @@ impl Share {
         self.reasons.iter_mut().zip(&other.reasons).for_each(|(sum, count)| *sum += count);
     }
 
-    /// Packages without a valid number.
+    /// The number of eligible packages that are not valid.
     pub fn defects(&self) -> i64 {
         (self.tally.eligible - self.tally.valid) as i64
     }
@@ -520,8 +520,8 @@ impl Share {
 /// The judged window by carrier.
 pub type Breakdown = BTreeMap<String, Share>;
 
-/// The judged windows of a scope by account and by carrier, of one category or of all; the second is the sum over
-/// the scope.
+/// The judged windows of a scope by account and carrier, of one category or of all, and the sum over the scope by
+/// carrier.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -558,7 +558,7 @@ pub fn breakdown(
     Ok((found, shares(&whole).into_iter().collect()))
 }
 
-/// The carrier of each row of some sums, and its packages.
+/// The carrier of each row of sums, with its packages.
 fn shares(sums: &Summed) -> Vec<(String, Share)> {
     let [eligible, valid, by_carrier, by_number] =
         ["eligible", "valid", "fixable_by_carrier", "fixable_by_number"].map(|name| sums.counts(name));
@@ -571,22 +571,22 @@ fn shares(sums: &Summed) -> Vec<(String, Share)> {
     sums.texts("carrier").into_iter().enumerate().map(|(row, carrier)| (carrier.to_owned(), share(row))).collect()
 }
 
-/// What is left out of the rate, and what counts of it is told apart by, in the weeks shown.
+/// Packages left out of the rate in the weeks shown, and attributes of those that count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Packages on neither side of the rate, by reason and rule, and of each by week.
+    /// Packages left out of the rate, by reason and rule and within these by week.
     pub rules: BTreeMap<(String, String), BTreeMap<Day, i64>>,
-    /// Packages that count and crossed a border.
+    /// Eligible packages that crossed a border.
     pub cross_border: i64,
-    /// Packages that count in a letter.
+    /// Eligible packages in letters.
     pub letters: i64,
-    /// Packages that count with a label bought from the marketplace.
+    /// Eligible packages with a label bought from the marketplace.
     pub buy_shipping: i64,
-    /// Packages that count.
+    /// Eligible packages.
     pub eligible: i64,
 }
 
-/// That of some accounts.
+/// What is left out for some accounts.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -619,7 +619,7 @@ pub fn left_out(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashM
     Ok(found)
 }
 
-/// The names of defect reasons with their counts, the largest first; the earlier rung on ties.
+/// The names of defect reasons with their counts, the largest first; the earlier rung is the tie-break.
 pub fn by_reason(counts: &[i64]) -> Vec<(&'static str, i64)> {
     let mut named: Vec<_> =
         Reason::defects().map(Reason::name).zip(counts.iter().copied()).filter(|(_, count)| *count > 0).collect();
@@ -627,7 +627,7 @@ pub fn by_reason(counts: &[i64]) -> Vec<(&'static str, i64)> {
     named
 }
 
-/// A leading cause in words: `Never scanned, Evri: 14 of 20`.
+/// The leading cause in words: `Never scanned, Evri: 14 of 20`.
 pub fn cause(account: &Account, names: &Names) -> String {
     account.cause.as_ref().map_or_else(
         || "No defects".to_owned(),

@@ -1,6 +1,6 @@
-//! The first pages of a report: how many accounts miss their target, what to do first, all accounts, sums.
+//! The first pages of a report: the number of accounts that miss their target, what to do first, all accounts, sums.
 //!
-//! It composes what the model holds and reads nothing; sums are made over all packages, never of rates. Nothing in it
+//! It composes figures of the model and reads nothing; sums are made over packages, never over rates. Nothing in it
 //! fails.
 
 use super::account;
@@ -16,22 +16,22 @@ use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::{Tally, Target};
 
-/// Rows of the table of accounts at most.
+/// The most rows of the table of accounts.
 pub const ACCOUNT_ROWS: usize = 2_000;
-/// Tasks of either kind that the first page shows.
+/// The tasks of either kind on the first page.
 const TASKS: usize = 6;
-/// Weeks of the sums.
+/// The weeks of the sums.
 const SUM_WEEKS: usize = 12;
-/// Standings drawn one by one; more are only counted.
+/// The most standings drawn one by one; further ones are only counted.
 const SHAPES: usize = 40;
 
-/// All that the first pages are made of.
+/// The data of the first pages.
 pub struct Overview<'a> {
     /// The accounts, worst first.
     pub accounts: &'a [Account],
-    /// How many more had no package that counts.
+    /// The number of accounts without eligible packages.
     pub empty: usize,
-    /// What is to be done.
+    /// The work list.
     pub work: &'a HashMap<Key, Work>,
     /// Weeks and windows of the accounts that have a page.
     pub points: &'a HashMap<Key, Vec<Point>>,
@@ -43,9 +43,9 @@ pub struct Overview<'a> {
     pub whole: &'a Breakdown,
     /// Names of marketplaces and carriers.
     pub names: &'a Names,
-    /// The last day of which anything is known.
+    /// The last day that the version took into account.
     pub as_of: Day,
-    /// Rows of the table of accounts at most.
+    /// The most rows of the table of accounts.
     pub rows: usize,
     /// The title, if one was given.
     pub title: Option<&'a str>,
@@ -89,13 +89,13 @@ impl Overview<'_> {
         self.accounts.iter().filter(move |account| account.standing == standing)
     }
 
-    /// An account's title, linked where it has a page.
+    /// An account's title, linked if it has a page.
     fn title_of(&self, account: &Account) -> Html {
         let (id, title) = (account.id(), account.title(self.names));
         if self.shown.contains(&id) { Html::link(&id, title) } else { Html::text(title) }
     }
 
-    /// How many accounts miss their target, the worst in one sentence, and what a reader should know.
+    /// The number of accounts that miss their target, the worst one in a sentence, and the notes.
     pub fn head(&self, notes: Vec<Html>) -> Html {
         let breach = self.of(Standing::Breach).count() as i64;
         let all = self.accounts.len() as i64;
@@ -364,7 +364,7 @@ impl Overview<'_> {
         side("Week", &["Not due"], &rows, self.usual_target(), Html::text(caption))
     }
 
-    /// The target of most accounts, drawn where they stand together.
+    /// The target of most accounts, which is drawn if they are shown together.
     fn usual_target(&self) -> Option<Target> {
         let mut counts: Vec<(Target, usize)> = Vec::new();
         for target in self.accounts.iter().filter_map(|account| account.target) {

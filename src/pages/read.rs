@@ -1,8 +1,7 @@
-//! The published tables of one version, read column by column for pages and lists.
+//! Reads the published tables of one version, column by column, for pages and lists.
 //!
-//! It opens only files that one manifest names, only the columns asked for, and of a long file only the rows of the
-//! sellers asked for. It fails where a file is missing or damaged, or was published without a column that is asked
-//! for.
+//! It opens only files that one manifest names, reads only the columns asked for, and of long files only the rows of
+//! the sellers asked for. It fails if a file is missing or damaged, or lacks a column that is asked for.
 
 use crate::error::{Error, Result};
 use crate::publish::encode;
@@ -22,35 +21,35 @@ use vtr_kernel::calendar::Day;
 /// One committed version of an output.
 #[derive(Clone, Copy)]
 pub struct Source<'a> {
-    /// Where it lies.
+    /// The output's place.
     pub store: &'a dyn Store,
-    /// What it holds.
+    /// Its manifest.
     pub manifest: &'a Manifest,
 }
 
-/// Which accounts are looked at; `None`: all.
+/// The accounts to read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scope {
-    /// Only these sellers, as published.
+    /// Only these sellers, as published; `None` for all.
     pub sellers: Option<Arc<BTreeSet<String>>>,
-    /// Only these marketplaces, by their names in the tables.
+    /// Only these marketplaces, by their names in the tables; `None` for all.
     pub markets: Option<Arc<BTreeSet<String>>>,
 }
 
 impl Scope {
-    /// Whether a row is looked at.
+    /// Whether a row is in the scope.
     pub fn holds(&self, seller: &str, market: &str) -> bool {
         self.sellers.as_ref().is_none_or(|sellers| sellers.contains(seller))
             && self.markets.as_ref().is_none_or(|markets| markets.contains(market))
     }
 
-    /// The same, of these sellers only.
+    /// The same scope, narrowed to these sellers.
     pub fn of(&self, sellers: BTreeSet<String>) -> Scope {
         Scope { sellers: Some(Arc::new(sellers)), markets: self.markets.clone() }
     }
 }
 
-/// Rows of a table with the columns that were asked for.
+/// Rows of a table with the columns asked for.
 pub struct Rows<'a> {
     batch: &'a RecordBatch,
     seller: Option<&'a StringArray>,
@@ -88,7 +87,7 @@ impl<'a> Rows<'a> {
         self.batch[name].as_boolean()
     }
 
-    /// The rows of a scope.
+    /// The indices of the rows in a scope.
     pub fn of(&self, scope: &Scope) -> Vec<usize> {
         let seller = |row: usize| self.seller.map_or("", |seller| seller.value(row));
         let market = |row: usize| self.market.map_or("", |market| market.value(row));
@@ -102,16 +101,16 @@ pub fn optional<T>(array: &dyn Array, row: usize, value: impl FnOnce() -> T) -> 
 }
 
 impl Source<'_> {
-    /// Whether the version holds a table.
+    /// Whether the version has a table.
     pub fn has(&self, table: &str) -> bool {
         self.manifest.tables.contains_key(table)
     }
 
-    /// Reads columns of a table, batch by batch in the order of its key: of the weeks whose Mondays lie in `weeks`,
-    /// all of them without; and of the sellers of a scope.
+    /// Reads columns of a table, batch by batch in the order of its key: of the weeks whose Mondays are in `weeks`, or
+    /// of all weeks without it; and of the sellers of a scope.
     ///
     /// # Errors
-    /// A file is missing, damaged or without a column; what `take` says.
+    /// A file is missing, damaged or lacks a column; the error of `take`.
     pub fn read(
         &self,
         table: &str,

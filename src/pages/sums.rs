@@ -1,8 +1,8 @@
-//! Published counts added up by some of their keys, in Polars.
+//! Adds up published counts by some of their keys, in Polars.
 //!
-//! Each batch that is read becomes a small frame and is added up at once, so that no more is held than sums of keys. It
-//! knows no table, no rate and no page. It fails only if Polars does; a column of another kind than keys and counts
-//! have panics.
+//! Each batch becomes a small frame and is added up at once, so that memory holds no more than the sums. It knows no
+//! table, no rate and no page. It fails only if Polars does; a column that is neither a key nor a count by its type
+//! panics.
 
 use super::read::Rows;
 use crate::error::{Error, Result};
@@ -12,30 +12,30 @@ use polars::prelude::{Column, DataFrame, Int32Chunked, Int64Chunked, IntoColumn,
 use polars::prelude::{PolarsResult, StringChunked};
 use vtr_kernel::calendar::Day;
 
-/// Rows of sums of which more are held before they are added up once more.
+/// The most rows of sums that are held before they are added up again.
 const HELD: usize = 65_536;
 
-/// Sums by key: texts, days or flags as keys, counts or flags as what is counted.
+/// Sums by key: keys are texts, days or flags; counts are counts or flags.
 pub struct Sums {
     keys: Vec<&'static str>,
     counts: Vec<&'static str>,
     frame: Option<DataFrame>,
-    /// How many rows the last adding up left.
+    /// The number of rows after they were last added up.
     settled: usize,
 }
 
 impl Sums {
-    /// By these columns, of those.
+    /// Sums of the columns `counts` by the columns `keys`.
     pub fn by(keys: &[&'static str], counts: &[&'static str]) -> Sums {
         Sums { keys: keys.to_vec(), counts: counts.to_vec(), frame: None, settled: 0 }
     }
 
-    /// All columns that are read.
+    /// All columns to read.
     pub fn columns(&self) -> Vec<&'static str> {
         [self.keys.as_slice(), self.counts.as_slice()].concat()
     }
 
-    /// Adds some rows.
+    /// Adds the rows at some indices.
     ///
     /// # Errors
     /// Polars fails.
@@ -64,9 +64,9 @@ impl Sums {
         Ok(())
     }
 
-    /// One row for each key, in the order in which keys were met.
+    /// One row for each key, in the order of first occurrence.
     fn summed(&self, frame: &DataFrame) -> PolarsResult<DataFrame> {
-        // Deprecated in favour of the lazy engine, which would be half of Polars for a sum.
+        // Deprecated in favour of the lazy engine, which would add half of Polars to the build for a sum.
         #[allow(deprecated)]
         let mut sums = frame.group_by_stable(self.keys.iter().copied())?.sum()?;
         sums.set_column_names(&self.columns())?;
@@ -89,7 +89,7 @@ impl Sums {
 pub struct Summed(DataFrame);
 
 impl Summed {
-    /// How many keys there are.
+    /// The number of keys.
     pub fn len(&self) -> usize {
         self.0.height()
     }
@@ -98,7 +98,7 @@ impl Summed {
         self.0.column(name).unwrap_or_else(|error| panic!("a column that was asked for: {error}"))
     }
 
-    /// A key of texts, row by row; nothing if there are no rows.
+    /// A text key, row by row; empty if there are no rows.
     pub fn texts(&self, name: &str) -> Vec<&str> {
         if self.len() == 0 {
             return Vec::new();
@@ -107,7 +107,7 @@ impl Summed {
         texts.iter().map(Option::unwrap_or_default).collect()
     }
 
-    /// A key of days, or of flags as 0 and 1.
+    /// A day key, or flags as 0 and 1.
     pub fn days(&self, name: &str) -> &[Day] {
         if self.len() == 0 {
             return &[];

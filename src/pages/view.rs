@@ -1,7 +1,7 @@
-//! The pieces that pages are composed of: tables whose rows become cards on a narrow screen, and the document itself.
+//! The pieces of pages: tables whose rows become cards on a narrow screen, and the document itself.
 //!
-//! Each is a template that the compiler has checked against its fields. It knows no figure and reads nothing. Nothing
-//! in it fails.
+//! Each is a template that the compiler checks against its fields. It knows no figure and reads nothing. Nothing in it
+//! fails.
 
 use super::chart;
 use super::html::Html;
@@ -9,7 +9,7 @@ use super::words::{self, NONE};
 use askama::Template;
 use vtr_kernel::tally::{Tally, Target};
 
-/// A template as a piece of a page.
+/// Renders a template as a piece of a page.
 pub fn rendered(template: &impl Template) -> Html {
     Html::drawn(template.render().expect("a template of texts in memory renders"))
 }
@@ -28,14 +28,14 @@ impl Head {
         Head { html: Html::text(text), class, label: Some(text).filter(|text| !text.is_empty() && !is_bare) }
     }
 
-    /// The column of rates drawn from 50 to 100 %.
+    /// The column of rates, drawn from 50 to 100 %.
     fn scale() -> Head {
         let html = Html::markup("<span>50\u{202f}%</span> <span>100\u{202f}%</span>");
         Head { html, class: "gr axis", label: None }
     }
 }
 
-/// Rows of a table under a heading of their own.
+/// Rows of a table under their own heading.
 #[derive(Default)]
 pub struct Group {
     /// The heading, if there is one.
@@ -56,7 +56,7 @@ struct Cell<'a> {
 pub struct Table {
     /// Its class.
     pub class: &'static str,
-    /// What it shows, and of how many.
+    /// The caption: what the table shows, and of how many.
     pub caption: Html,
     /// Its columns.
     pub heads: Vec<Head>,
@@ -95,22 +95,22 @@ pub struct Page {
     pub policy: String,
     /// The title of the window.
     pub title: String,
-    /// The style, as it was hashed.
+    /// The style; the policy has its hash.
     pub style: &'static str,
     /// The line above the title.
     pub kick: Html,
-    /// What stands in the head.
+    /// The content of the head.
     pub head: Vec<Html>,
     /// The sections.
     pub parts: Vec<Html>,
-    /// What stands in the foot.
+    /// The content of the foot.
     pub foot: Vec<Html>,
 }
 
-/// Rows that a Pareto table shows.
+/// The rows of a Pareto table.
 const PARETO_ROWS: usize = 8;
 
-/// Causes by size: a label, a count, and for people who act a remark.
+/// Causes by size: a label, a count, and a remark for people who act.
 pub fn pareto(what: &'static str, remark: Option<&'static str>, rows: &[(String, i64, Html)], caption: &str) -> Html {
     let whole: i64 = rows.iter().map(|(_, count, _)| count).sum();
     let mut so_far = 0;
@@ -140,9 +140,9 @@ pub fn pareto(what: &'static str, remark: Option<&'static str>, rows: &[(String,
 pub struct Side {
     /// Its name.
     pub name: String,
-    /// Its packages; those that are not due count as defects.
+    /// Its packages; those not yet due count as defects.
     pub tally: Tally,
-    /// Those that are not due.
+    /// Packages not yet due.
     pub pending: u64,
     /// Further cells.
     pub more: Vec<Html>,

@@ -1,7 +1,7 @@
 //! The words and numbers of pages and lists: days, weeks, rates, points, reasons and carriers by their names.
 //!
-//! Rates are cut, never rounded, and come from whole packages. It knows no table and no markup. Nothing in it fails:
-//! what has no name is shown as it was published.
+//! Rates are truncated, never rounded, and come from whole packages. It knows no table and no markup. Nothing in it
+//! fails: ids without a name are shown as published.
 
 use chrono::{Datelike, NaiveDate};
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use vtr_kernel::tally::{Tally, Target, TargetKind};
 
 /// The narrow space before a percent sign.
 pub const THIN: char = '\u{202f}';
-/// What stands where there is nothing.
+/// The sign for a missing value.
 pub const NONE: &str = "–";
 
 /// The names of marketplaces and carriers.
@@ -23,7 +23,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Those of a book.
+    /// The names in a book.
     pub fn of(book: &Book) -> Names {
         Names {
             markets: book.markets().map(|(_, market)| (market.name.clone(), market.title.clone())).collect(),
@@ -52,7 +52,7 @@ impl Names {
     }
 }
 
-/// A reason of a defect in three or four words, for headings and tables.
+/// A defect reason in three or four words, for headings and tables.
 pub fn reason(name: &str) -> String {
     let short = match name {
         "tracking_missing" => "No tracking number",
@@ -78,7 +78,7 @@ pub fn reason(name: &str) -> String {
     short.to_owned()
 }
 
-/// A reason in the middle of a sentence.
+/// A defect reason within a sentence.
 pub fn reason_inline(name: &str) -> String {
     let text = reason(name);
     let mut letters = text.chars();
@@ -103,7 +103,7 @@ pub fn plural(count: i64, one: &str) -> String {
     format!("{} {one}{}", number(count), if count == 1 { "" } else { "s" })
 }
 
-/// A share of whole packages in percent, cut to two decimals: `94.99`.
+/// A share of whole packages in percent, truncated to two decimals: `94.99`.
 pub fn cut(part: u64, whole: u64) -> String {
     let cut = u128::from(part) * 10_000 / u128::from(whole.max(1));
     format!("{}.{:02}", cut / 100, cut % 100)
@@ -114,13 +114,13 @@ pub fn rate(tally: Tally) -> String {
     if tally.eligible == 0 { NONE.into() } else { format!("{}{THIN}%", cut(tally.valid, tally.eligible)) }
 }
 
-/// A double as percent with so many decimals, cut.
+/// A double as percent, truncated to `decimals`.
 pub fn percent(share: f64, decimals: i32) -> String {
     let scale = 10f64.powi(decimals + 2);
     format!("{:.*}", decimals as usize, (share * scale + 1e-9).floor() / scale * 100.0)
 }
 
-/// So many packages of an account as points of its rate: `+15.05`.
+/// The weight of some packages of an account, in points of its rate: `+15.05`.
 pub fn points(packages: u64, eligible: u64) -> String {
     if eligible == 0 { NONE.into() } else { format!("+{}", cut(packages, eligible)) }
 }
@@ -150,7 +150,7 @@ pub fn weekday(of: Day, as_of: Day) -> String {
     format!("{} {}", date_from_day(of).format("%a"), day(of, as_of))
 }
 
-/// How far a day lies ahead: `today`, `tomorrow`, `in 4 days`, `6 days ago`.
+/// The distance of a day: `today`, `tomorrow`, `in 4 days`, `6 days ago`.
 pub fn distance(day: Day, as_of: Day) -> String {
     match day - as_of {
         0 => "today".into(),
@@ -166,12 +166,12 @@ pub fn week(monday: Day) -> String {
     format!("W{:02}", date_from_day(monday).iso_week().week())
 }
 
-/// A date as a whole: `2025-04-28`.
+/// A day as a date: `2025-04-28`.
 pub fn date(day: Day) -> NaiveDate {
     date_from_day(day)
 }
 
-/// A target as a person reads it: `95 %`, `more than 95 %`.
+/// A target in a sentence: `95 %`, `more than 95 %`.
 pub fn target(target: Target) -> String {
     let share = share(target.share());
     match target.kind {
@@ -190,7 +190,7 @@ pub fn target_short(target: Target) -> String {
 }
 
 fn share(share: f64) -> String {
-    // Targets have few decimals; multiplying the double must not show more of them.
+    // Targets have few decimals; multiplying the double must not add any.
     format!("{}{THIN}%", (share * 1e9).round() / 1e7)
 }
 

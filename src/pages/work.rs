@@ -1,7 +1,7 @@
-//! What is to be done about defects that still count: by whom, until when, and worth what.
+//! The work list: what to do about defects that still count, who does it, until when, and what it is worth.
 //!
-//! It sorts the published `defects` into groups by who acts; it judges nothing and mends nothing. A package that no
-//! window still open for change holds is left out. It fails where the table cannot be read.
+//! It groups the published `defects` by who acts; it judges nothing and corrects nothing. A package is left out if no
+//! window that can still change contains it. It fails if the table cannot be read.
 
 use super::model::{Account, Key, Standing};
 use super::read::{Scope, Source, optional};
@@ -10,23 +10,23 @@ use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vtr_kernel::calendar::{Day, monday};
 
-/// Who acts, in the order in which a person reads it.
+/// Who acts, in the order of reading.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Actor {
-    /// The seller, before the promised day: give or correct number or carrier.
+    /// The seller, before the promised day: add or correct number or carrier.
     Correct,
-    /// The seller, although the promised day is over: not delivered yet, as far as is known.
+    /// The seller, although the promised day is past: as far as is known, the package is not delivered.
     Late,
-    /// Somebody asks this carrier, by its id, to scan or trace.
+    /// Somebody asks the carrier with this id to scan or trace.
     Chase(String),
-    /// Nobody yet: the promised day is not over.
+    /// Nobody yet: the promised day is not past.
     Wait,
-    /// Nobody any more.
+    /// Nobody: it is too late.
     Nobody,
 }
 
 impl Actor {
-    /// The name in lists for programs.
+    /// The name in machine-readable lists.
     pub fn name(&self) -> &'static str {
         match self {
             Actor::Correct => "correct",
@@ -37,12 +37,12 @@ impl Actor {
         }
     }
 
-    /// Whether somebody can do something today.
+    /// Whether somebody can act today.
     pub fn acts(&self) -> bool {
         matches!(self, Actor::Correct | Actor::Late | Actor::Chase(_))
     }
 
-    /// What to do with so many packages, as a sentence without its full stop.
+    /// What to do with some packages, as a sentence without its full stop.
     pub fn action(&self, packages: i64, names: &Names) -> String {
         let count = |one: &str| super::words::plural(packages, one);
         match self {
@@ -73,43 +73,43 @@ pub struct Item {
     pub carrier: String,
     /// The carrier as typed.
     pub carrier_typed: String,
-    /// Whose number it certainly is, if another carrier's.
+    /// The carrier to which the number certainly belongs, if it is another one.
     pub likely: Option<String>,
-    /// Why it is a defect.
+    /// The reason of the defect.
     pub reason: String,
     /// What to do about it.
     pub fix: String,
-    /// The day that places it in time.
+    /// The day by which it is counted.
     pub day: Day,
-    /// Until when a correction can come before the delivery.
+    /// The last day on which a correction can precede the delivery.
     pub act_by: Option<Day>,
-    /// The last window that holds it.
+    /// The end of the last window that contains it.
     pub counts_until: Day,
-    /// The last day on which that window can still change: until then it is worth mending.
+    /// The last day on which that window can still change, so that mending is useful.
     pub worth_until: Day,
-    /// Whether the window that can still be moved holds it.
+    /// Whether it is in the window that can still be changed.
     pub moves: bool,
 }
 
 impl Item {
-    /// Soonest `act_by` first, then soonest `counts_until`.
+    /// The sort key: earliest `act_by` first, then earliest `counts_until`.
     fn urgency(&self) -> (Day, Day, &str, &str) {
         (self.act_by.unwrap_or(Day::MAX), self.counts_until, &self.order, &self.package)
     }
 }
 
-/// Packages that one actor has to do with.
+/// The packages of one actor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Group {
-    /// All of them.
+    /// The number of packages.
     pub packages: i64,
-    /// Those in the window that can still be moved.
+    /// The number of packages in the window that can still be changed.
     pub moving: u64,
-    /// The first day until which something must be done.
+    /// The earliest `act_by`.
     pub act_by: Option<Day>,
-    /// The first and the last day until which mending one of them is worth it.
+    /// The earliest and the latest `worth_until`.
     pub until: Option<(Day, Day)>,
-    /// The most urgent ones, as many as were asked for.
+    /// The most urgent ones, at most as many as asked for.
     pub items: Vec<Item>,
 }
 
@@ -124,7 +124,7 @@ impl Group {
         self.until = Some(self.until.map_or((until, until), |(first, last)| (first.min(until), last.max(until))));
         if cap > 0 {
             self.items.push(item);
-            // Sorted seldom: twice as many as asked for are held at most.
+            // To sort seldom, at most twice as many as asked for are held.
             if self.items.len() >= cap.saturating_mul(2).saturating_add(64) {
                 self.settle(cap);
             }
@@ -171,8 +171,8 @@ fn actor(fixable_by: &str, is_pending: bool, act_by: Option<Day>, carrier: &str,
     }
 }
 
-/// The defects of a scope that still count, by account and by who acts; of each group the `cap` most urgent of the
-/// account by name. Only of some categories, if any are named.
+/// The defects of a scope that still count, by account and by who acts; each group keeps the `cap` most urgent ones.
+/// If categories are named, only these are included.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -239,8 +239,8 @@ pub fn work(
     Ok(keys.zip(found).filter(|(_, work)| !work.is_empty()).collect())
 }
 
-/// The groups of an account in the order in which to do them: corrections in time, then carriers by what they are
-/// worth, then late corrections.
+/// The groups of an account in order of action: corrections in time, then carriers by their packages, then late
+/// corrections.
 pub fn in_order(work: &Work) -> Vec<(&Actor, &Group)> {
     let mut groups: Vec<_> = work.iter().filter(|(actor, _)| actor.acts()).collect();
     let place = |actor: &Actor| match actor {
@@ -254,18 +254,18 @@ pub fn in_order(work: &Work) -> Vec<(&Actor, &Group)> {
     groups
 }
 
-/// A group of an account, for a list over all accounts.
+/// A group of an account, in a list over all accounts.
 pub struct Task<'a> {
-    /// The account's place in the list of accounts.
+    /// The index of the account in the list of accounts.
     pub account: usize,
     /// Who acts.
     pub actor: &'a Actor,
-    /// On what.
+    /// The group.
     pub group: &'a Group,
 }
 
-/// Every group of every account that somebody can act on: corrections with a day first, soonest first; then what
-/// brings most back, accounts below the target before the others.
+/// Every group of every account that somebody can act on. The first list has corrections with a day, earliest first;
+/// the second has the rest by effect on the rate, accounts below the target first.
 pub fn tasks<'a>(accounts: &[Account], work: &'a HashMap<Key, Work>) -> (Vec<Task<'a>>, Vec<Task<'a>>) {
     let (mut dated, mut open) = (Vec::new(), Vec::new());
     for (index, account) in accounts.iter().enumerate() {

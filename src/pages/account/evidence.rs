@@ -1,11 +1,11 @@
-//! What happened before and after an event, what was left out, and the figures as a table.
+//! Parts of an account's page: the weeks before and after an event, what was left out, and the figures as a table.
 //!
-//! Parts of an account's page; it lays out what the model holds and makes no figure. It cannot fail.
+//! It lays out figures of the model and makes none. It cannot fail.
 
 use super::*;
 
 impl Detail<'_> {
-    /// Whether a change helped, as far as whole weeks before and after it tell.
+    /// Shows whether a change helped, from whole weeks before and after it.
     pub(super) fn evidence(&self, event: &Event) -> Part {
         let since = words::weekday(event.monday, self.as_of());
         let weeks = self.weeks();
