@@ -1,20 +1,20 @@
 //! Exact decimals: money and rates, never floats.
 //!
-//! Comparisons are exact at any size; parsing refuses what has more than 38 significant digits.
+//! Comparisons are exact at any size. Parsing refuses a number of more than 38 significant digits.
 
 use std::cmp::Ordering;
 use std::fmt::Write;
 
-/// `mantissa / 10^scale`.
+/// An exact decimal: `mantissa / 10^scale`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Amount {
     /// All digits, signed.
     pub mantissa: i128,
-    /// Digits after the decimal mark.
+    /// The number of digits after the decimal mark.
     pub scale: u8,
 }
 
-/// The text is no number, or has too many digits.
+/// The error for a text that is no number or has too many digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotANumber;
 
@@ -49,7 +49,7 @@ impl Amount {
         Ok(Amount { mantissa: if negative { -mantissa } else { mantissa }, scale })
     }
 
-    /// The shortest decimal that reads back as this double.
+    /// Returns the shortest decimal that reads back as this double.
     ///
     /// # Errors
     /// [`NotANumber`] for NaN, infinities and doubles of more than 38 digits.
@@ -63,18 +63,18 @@ impl Amount {
             .and_then(|text| Amount::read(text, b'.'))
     }
 
-    /// A whole number.
+    /// Makes an amount of a whole number.
     pub fn whole(value: i64) -> Amount {
         Amount { mantissa: i128::from(value), scale: 0 }
     }
 
-    /// Whether `self * factor < other * other_factor`, without rounding. Factors are positive.
+    /// Returns whether `self * factor < other * other_factor`, without rounding. Factors must be positive.
     pub fn is_below(self, factor: Amount, other: Amount, other_factor: Amount) -> bool {
         let left = u32::from(self.scale) + u32::from(factor.scale);
         let right = u32::from(other.scale) + u32::from(other_factor.scale);
         let (tens_left, tens_right) = (right.saturating_sub(left), left.saturating_sub(right));
         let small = |a: i128, b: i128, tens: u32| 10i128.checked_pow(tens)?.checked_mul(a)?.checked_mul(b);
-        // Everything a seller types fits 128 bits; the long way is for what nobody should type.
+        // Every value that occurs in practice fits 128 bits; the slow path serves the others.
         match (
             small(self.mantissa, factor.mantissa, tens_left),
             small(other.mantissa, other_factor.mantissa, tens_right),
@@ -88,7 +88,7 @@ impl Amount {
     }
 }
 
-/// 1: the factor that changes nothing.
+/// The number 1: the factor that changes nothing.
 pub const ONE: Amount = Amount { mantissa: 1, scale: 0 };
 
 /// A `write!` target for the longest plain notation of a double.

@@ -1,4 +1,4 @@
-//! Puts the files of `book/` and `sources/` into the program: their names and texts, each folder as one sorted table.
+//! Embeds the files of `book/` and `sources/` in the program: names and texts, one sorted table per folder.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};

@@ -15,19 +15,19 @@ pub type Micros = i64;
 /// Microseconds in a day without clock changes.
 pub const DAY_MICROS: Micros = 86_400_000_000;
 
-/// The first day whose shipments are judged; anything earlier is a damaged date.
+/// The first day whose shipments are judged; an earlier date is a damaged one.
 pub const FIRST_DAY: Day = 12_784; // 2005-01-01
 
-/// The day of a civil date.
+/// Returns the day of a civil date.
 pub fn day_from_date(date: NaiveDate) -> Day {
     date.num_days_from_ce() - 719_163
 }
 
-/// Days of a common year before each month.
+/// The days of a common year before each month.
 const BEFORE_MONTH: [Day; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
-/// The day of a civil date written with four digits for the year, if there is such a date: plain integers,
-/// because histories hold hundreds of millions of these.
+/// Returns the day of a civil date whose year has four digits, or `None` if there is no such date. It computes on
+/// plain integers because histories hold hundreds of millions of dates.
 #[inline]
 pub(crate) fn day_of_civil(year: u16, month: u8, day: u8) -> Option<Day> {
     let (year, day) = (Day::from(year), Day::from(day));
@@ -41,31 +41,31 @@ pub(crate) fn day_of_civil(year: u16, month: u8, day: u8) -> Option<Day> {
     if day < 1 || day > days {
         return None;
     }
-    // Leap days before a year, counted from one that is far enough back for all to be positive.
+    // Leap days before a year, counted from a year so early that every count is positive.
     let leap_days = |year: Day| (year + 399) / 4 - (year + 399) / 100 + (year + 399) / 400;
     let new_year = 365 * (year - 1970) + leap_days(year) - leap_days(1970);
     Some(new_year + before + Day::from(is_leap && month > 2) + day - 1)
 }
 
-/// The civil date of a day; days beyond chrono's range are clamped to its ends.
+/// Returns the civil date of a day; days beyond chrono's range are clamped to its ends.
 pub fn date_from_day(day: Day) -> NaiveDate {
     let last = if day < 0 { NaiveDate::MIN } else { NaiveDate::MAX };
     day.checked_add(719_163).and_then(NaiveDate::from_num_days_from_ce_opt).unwrap_or(last)
 }
 
-/// The Monday of the ISO week that a day lies in.
+/// Returns the Monday of the ISO week that contains a day.
 #[inline]
 pub fn monday(day: Day) -> Day {
     day - (day + 3).rem_euclid(7)
 }
 
-/// The ISO week label of a day, such as `2025-W01`.
+/// Returns the ISO week label of a day, such as `2025-W01`.
 pub fn iso_week(day: Day) -> String {
     let week = date_from_day(day).iso_week();
     format!("{:04}-W{:02}", week.year(), week.week())
 }
 
-/// The Monday named by an ISO week label such as `2025-W03`.
+/// Returns the Monday named by an ISO week label such as `2025-W03`.
 pub fn monday_from_iso_week(label: &str) -> Option<Day> {
     let (year, week) = label.split_once("-W").or_else(|| label.split_once("-w"))?;
     let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
@@ -76,20 +76,20 @@ pub fn monday_from_iso_week(label: &str) -> Option<Day> {
     Some(day_from_date(monday))
 }
 
-/// The last day on which a shipment can plausibly lie: `as_of` plus two years (29 February gives 28).
+/// Returns the last plausible day of a shipment: `as_of` plus two years (29 February gives 28).
 pub fn last_plausible_day(as_of: Day) -> Day {
     let date = date_from_day(as_of);
     let later = date.with_year(date.year() + 2).or_else(|| NaiveDate::from_ymd_opt(date.year() + 2, 2, 28));
     day_from_date(later.unwrap_or(date))
 }
 
-/// Whether figures up to and including `last_day` can still move on the day `as_of`.
+/// Returns whether figures up to and including `last_day` can still change on the day `as_of`.
 pub fn provisional(last_day: Day, latency_days: i32, as_of: Day) -> bool {
     last_day.saturating_add(latency_days) >= as_of
 }
 
 /// A time zone. Its offset changes from 1990 to 2100 are tabulated when the first offset is asked for: a book names
-/// some two dozen zones, of which a run asks a few and most verbs none.
+/// about two dozen zones, a run asks a few of them and most verbs ask none.
 #[derive(Clone, Debug)]
 pub struct Zone {
     name: String,
@@ -100,17 +100,17 @@ pub struct Zone {
 /// The offset changes of a zone.
 #[derive(Clone, Debug)]
 struct Changes {
-    /// Start of each stretch of constant offset, UTC microseconds, ascending; the first is `MIN`.
+    /// The start of each stretch of constant offset, in UTC microseconds, ascending; the first is `MIN`.
     starts: Vec<Micros>,
-    /// Offset from UTC in microseconds, one for each stretch.
+    /// The offset from UTC in microseconds, one per stretch.
     offsets: Vec<Micros>,
-    /// The stretch at the beginning of each slot of time, so that none is searched for.
+    /// The stretch at the beginning of each slot of time, so that no look-up needs a search.
     slots: Vec<u16>,
 }
 
-/// A slot is 2^42 microseconds, some 51 days: few stretches are shorter.
+/// A slot is 2^42 microseconds, about 51 days; few stretches are shorter.
 const SLOT_SHIFT: u32 = 42;
-/// The slot of 1990-01-01, the first tabulated year's.
+/// The slot of 1990-01-01, which begins the first tabulated year.
 const FIRST_SLOT: i64 = (FIRST_SECOND * 1_000_000) >> SLOT_SHIFT;
 /// The slot of 2100-01-01.
 const LAST_SLOT: i64 = (LAST_SECOND * 1_000_000) >> SLOT_SHIFT;
@@ -118,10 +118,10 @@ const LAST_SLOT: i64 = (LAST_SECOND * 1_000_000) >> SLOT_SHIFT;
 const FIRST_SECOND: i64 = 7_305 * 86_400;
 /// 2100-01-01 in seconds of UTC.
 const LAST_SECOND: i64 = 47_482 * 86_400;
-/// No zone changes twice within so many seconds, so a stride of them cannot miss a change.
+/// No zone changes twice within this many seconds, so a scan with this stride misses no change.
 const STRIDE: i64 = 7 * 86_400;
 
-/// Seconds to add to UTC at a second of UTC, by the database.
+/// Returns the seconds to add to UTC at a second of UTC, according to the database.
 fn offset_seconds(zone: chrono_tz::Tz, second: i64) -> i64 {
     let instant = chrono::DateTime::<Utc>::from_timestamp(second, 0).unwrap_or_default();
     i64::from(zone.offset_from_utc_datetime(&instant.naive_utc()).fix().local_minus_utc())
@@ -168,12 +168,12 @@ impl Changes {
 }
 
 impl Zone {
-    /// UTC itself.
+    /// Returns UTC itself.
     pub fn utc() -> Zone {
         Zone { name: "UTC".into(), zone: chrono_tz::Tz::UTC, changes: OnceLock::new() }
     }
 
-    /// The zone of an IANA name such as `Europe/Berlin`; `None` if the database lacks it.
+    /// Returns the zone of an IANA name such as `Europe/Berlin`; `None` if the database lacks it.
     pub fn named(name: &str) -> Option<Zone> {
         Some(Zone { name: name.into(), zone: name.parse().ok()?, changes: OnceLock::new() })
     }
@@ -183,18 +183,18 @@ impl Zone {
         self.changes.get_or_init(|| Changes::of(self.zone))
     }
 
-    /// Its IANA name.
+    /// Returns the IANA name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Microseconds to add to UTC at an instant.
+    /// Returns the microseconds to add to UTC at an instant.
     #[inline]
     pub fn offset_at(&self, instant: Micros) -> Micros {
         self.changes().offset_at(instant)
     }
 
-    /// The local calendar day of an instant.
+    /// Returns the local calendar day of an instant.
     #[inline]
     pub fn day_at(&self, instant: Micros) -> Day {
         let local = instant.saturating_add(self.offset_at(instant));
@@ -202,10 +202,10 @@ impl Zone {
         day.clamp(i64::from(Day::MIN), i64::from(Day::MAX)) as Day
     }
 
-    /// The instant of a local wall-clock time. A time in a gap is read with the offset before the
-    /// gap, one that occurs twice is the earlier instant.
+    /// Returns the instant of a local wall-clock time. A time in a gap is read with the offset before the gap. A
+    /// time that occurs twice is the earlier of the two instants.
     pub fn instant_of(&self, local: Micros) -> Micros {
-        // The stretch that the local time would lie in by its offset; the earliest such wins.
+        // The stretch is the earliest one that contains the local time when it is read with that stretch's offset.
         let Changes { starts, offsets, .. } = self.changes();
         let near = starts.partition_point(|start| *start <= local.saturating_sub(2 * DAY_MICROS)).saturating_sub(1);
         let mut before_gap = local.saturating_sub(offsets[near]);
@@ -223,13 +223,13 @@ impl Zone {
         before_gap
     }
 
-    /// The first instant of a local calendar day.
+    /// Returns the first instant of a local calendar day.
     pub fn first_instant(&self, day: Day) -> Micros {
         self.instant_of(i64::from(day).saturating_mul(DAY_MICROS))
     }
 
-    /// The last microsecond of a local calendar day; of a day that a zone left out, as Samoa did when
-    /// it crossed the date line, the instant at which it would have begun.
+    /// Returns the last microsecond of a local calendar day. If the zone skipped the day, as Samoa did when it
+    /// crossed the date line, this is the instant at which the day would have begun.
     pub fn last_instant(&self, day: Day) -> Micros {
         self.first_instant(day.saturating_add(1)).saturating_sub(1).max(self.first_instant(day))
     }
@@ -318,7 +318,8 @@ mod tests {
     fn the_table_of_every_zone_agrees_with_the_database() {
         for zone in chrono_tz::TZ_VARIANTS {
             let table = Zone::named(zone.name()).unwrap();
-            // Two changes within a stride would show between samples that are less than half of one apart; a change found must be exact to the second.
+            // Two changes within one stride would show between samples less than half a stride apart. A change that
+            // is found must be exact to the second.
             let days = (FIRST_SECOND..LAST_SECOND).step_by(86_400 * 3);
             let starts = table.changes().starts[1..].iter().map(|start| start / 1_000_000);
             for second in days.chain(starts.flat_map(|start| [start - 1, start])) {

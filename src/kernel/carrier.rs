@@ -1,8 +1,8 @@
-//! Carriers: what a typed name is taken for, and whether a number is one of theirs.
+//! Carriers: which carrier a typed name means, and whether a number is one of that carrier's.
 //!
-//! The question is always "does it fit the declared carrier?", never "whose is it?". Names are
-//! resolved once per distinct name; numbers are tried by length, the declared carrier's own shapes
-//! first. All look-ups are total.
+//! The question is always "does it fit the declared carrier?", never "whose is it?". A name is resolved once per
+//! distinct name. Shapes are tried by the number's length, the declared carrier's own shapes first. All look-ups
+//! are total.
 
 use crate::check_digit::Check;
 use crate::lane::Country;
@@ -12,23 +12,23 @@ use crate::text;
 use std::collections::{HashMap, HashSet};
 use unicode_script::{Script, UnicodeScript};
 
-/// Index of a known carrier in the book; ids ascend with it.
+/// The index of a known carrier in the book; ids ascend with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CarrierId(pub u16);
 
-/// What the carrier field of one shipment says.
+/// The meaning of the carrier field of one shipment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Carrier {
-    /// Nothing, or a name without any letter or digit.
+    /// The field is empty, or its name has no letter or digit.
     Missing,
-    /// A name that the book does not know.
+    /// The book does not list the name.
     Unknown,
-    /// A carrier of the book.
+    /// The name means a carrier of the book.
     Known(CarrierId),
 }
 
 impl Carrier {
-    /// A code for keys: 0 missing, 1 unknown, 2 and up the known ones.
+    /// Returns the code for keys: 0 for missing, 1 for unknown, 2 and up for the known ones.
     pub fn code(self) -> u16 {
         match self {
             Carrier::Missing => 0,
@@ -37,7 +37,7 @@ impl Carrier {
         }
     }
 
-    /// The carrier of a code.
+    /// Returns the carrier of a code.
     pub fn from_code(code: u16) -> Carrier {
         match code {
             0 => Carrier::Missing,
@@ -47,7 +47,7 @@ impl Carrier {
     }
 }
 
-/// A name as typed, folded: all but the origin's say in bare names like `DHL`.
+/// A folded name. The origin decides which carrier a bare name such as `DHL` means, and is not applied yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CarrierName {
     meaning: Meaning,
@@ -58,11 +58,11 @@ pub struct CarrierName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Meaning {
     Same(Carrier),
-    /// An index into the names that mean another carrier in each country.
+    /// An index into the names that mean a different carrier in each country.
     ByShipFrom(u16),
 }
 
-/// A set of carriers: bits by id, and whether everything else is in it too.
+/// A set of carriers: one bit per id, and whether every other carrier is in it too.
 #[derive(Clone, Debug, Default)]
 pub struct CarrierSet {
     pub(crate) bits: Vec<u64>,
@@ -84,7 +84,7 @@ impl CarrierSet {
         other.ids().for_each(|id| self.insert(id));
     }
 
-    /// Whether a carrier is in it; unknown and missing ones only if all are.
+    /// Returns whether a carrier is in the set; unknown and missing carriers are in it only if all are.
     pub fn contains(&self, carrier: Carrier) -> bool {
         self.any || matches!(carrier, Carrier::Known(id) if self.has(id))
     }
@@ -93,7 +93,7 @@ impl CarrierSet {
         self.bits.get(usize::from(id.0 / 64)).is_some_and(|word| word >> (id.0 % 64) & 1 == 1)
     }
 
-    /// The known carriers in it, by id.
+    /// Returns the known carriers of the set, by id.
     pub fn ids(&self) -> impl Iterator<Item = CarrierId> + '_ {
         let words = self.bits.iter().enumerate();
         words.flat_map(|(word, bits)| {
@@ -111,29 +111,29 @@ pub struct Entry {
     pub name: String,
     /// The family it belongs to.
     pub family: Option<String>,
-    /// Whether its shapes are all there are.
+    /// Whether its shapes are complete: it has no other form of number.
     pub closed: bool,
-    /// Whether its names are words of daily language, so that they mean it only as a whole.
+    /// Whether its names are words of everyday language, so that a name must match as a whole.
     pub whole_name: bool,
     /// Its code in the marketplace's own list of carriers.
     pub amazon_code: Option<String>,
-    /// Spellings that mean it, beside id and name.
+    /// Spellings that mean it, beside its id and name.
     pub aliases: Vec<String>,
     /// Its own shapes, in the order of its file.
     pub shapes: Vec<Shape>,
-    /// Where all this was read.
+    /// The sources of all this.
     pub sources: Vec<Source>,
-    /// Itself, its family and its partners.
+    /// The carrier itself, its family and its partners.
     pub(crate) friends: CarrierSet,
 }
 
-/// One variant of one shape, to be tried on numbers of its length: all it takes, side by side.
+/// One variant of one shape, tried on numbers of its length, with everything that a trial needs side by side.
 #[derive(Clone, Debug)]
 struct Trial {
     carrier: u16,
-    /// The shape's index among the carrier's.
+    /// The shape's index among the carrier's shapes.
     shape: u16,
-    /// First and last characters that it allows, as bits; most numbers fail here.
+    /// The first and last characters that it allows, as bits; most numbers fail here.
     ends: [u64; 2],
     variant: Variant,
     check: Check,
@@ -146,38 +146,38 @@ impl Trial {
     }
 }
 
-/// The ends of a number as bits of [`Trial::ends`].
+/// Returns the ends of a number as bits of [`Trial::ends`].
 fn ends(number: &[u8]) -> [u64; 2] {
     [number.first(), number.last()].map(|byte| byte.map_or(0, |byte| 1 << place(*byte)))
 }
 
-/// All carriers of a book, and the indexes that make names and numbers quick.
+/// All carriers of a book, with the indexes that make look-ups of names and numbers fast.
 #[derive(Clone, Debug, Default)]
 pub struct Carriers {
     pub(crate) entries: Vec<Entry>,
     pub(crate) by_key: HashMap<String, KeyMeaning>,
-    /// For each name that depends on the origin: the carrier in each country.
+    /// The carrier in each country, for each name that depends on the origin.
     pub(crate) by_ship_from: Vec<Vec<Carrier>>,
-    /// Keys that mean something only as a whole name.
+    /// Keys that match only as a whole name.
     pub(crate) whole_names: HashSet<String>,
     longest_key: usize,
     pub(crate) alphabet: Alphabet,
-    /// For each carrier and length, the variants of friends that may fit, own ones first.
+    /// The friends' variants that may fit, by carrier and length, the carrier's own first.
     friends_by_length: Vec<Vec<Vec<Trial>>>,
-    /// For each length, the variants that may claim a number for their carrier.
+    /// The variants that may claim a number for their carrier, by length.
     strict_by_length: Vec<Vec<Trial>>,
 }
 
-/// What an alias key stands for while the book is loaded.
+/// The meaning of an alias key while the book is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeyMeaning {
     Carrier(CarrierId),
-    /// An index into the names that mean another carrier in each country.
+    /// An index into the names that mean a different carrier in each country.
     ByShipFrom(u16),
 }
 
 impl Carriers {
-    /// Builds the indexes once all entries stand.
+    /// Builds the indexes once all entries are added.
     pub(crate) fn prepare(&mut self) {
         let own: Vec<Vec<Trial>> =
             (0..).zip(&self.entries).map(|(carrier, entry)| self.trials(carrier, entry)).collect();
@@ -195,7 +195,7 @@ impl Carriers {
         self.longest_key = self.by_key.keys().map(String::len).max().unwrap_or(0);
     }
 
-    /// Every variant of a carrier's own shapes, in their order.
+    /// Returns every variant of a carrier's own shapes, in their order.
     fn trials(&self, carrier: u16, entry: &Entry) -> Vec<Trial> {
         let shapes = (0..).zip(&entry.shapes);
         let variants =
@@ -211,32 +211,32 @@ impl Carriers {
         variants.map(trial).collect()
     }
 
-    /// The entry of a carrier.
+    /// Returns the entry of a carrier.
     pub fn entry(&self, id: CarrierId) -> &Entry {
         &self.entries[usize::from(id.0)]
     }
 
-    /// All entries, by id.
+    /// Returns all entries, by id.
     pub fn iter(&self) -> impl Iterator<Item = (CarrierId, &Entry)> {
         self.entries.iter().enumerate().map(|(index, entry)| (CarrierId(index as u16), entry))
     }
 
-    /// How many carriers the book knows.
+    /// Returns the number of carriers in the book.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Whether the book knows none.
+    /// Returns whether the book has no carrier.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The carrier of an id as it stands in the book.
+    /// Returns the carrier of an id that is spelled as in the book.
     pub fn by_id(&self, id: &str) -> Option<CarrierId> {
         self.entries.binary_search_by(|entry| entry.id.as_str().cmp(id)).ok().map(|index| CarrierId(index as u16))
     }
 
-    /// The name in tables: the id, `other` for an unknown name, `(none)` for a missing one.
+    /// Returns the name in tables: the id, `other` for an unknown name, `(none)` for a missing one.
     pub fn label(&self, carrier: Carrier) -> &str {
         match carrier {
             Carrier::Missing => "(none)",
@@ -269,8 +269,8 @@ impl Carriers {
         CarrierName { meaning, han }
     }
 
-    /// The carrier that a folded name means of a package that left from a country; [`Country::UNKNOWN`] gives the
-    /// name's default.
+    /// Returns the carrier that a folded name means for a package that left from a country; [`Country::UNKNOWN`]
+    /// gives the name's default.
     #[inline]
     pub fn in_country(&self, name: CarrierName, origin: Country) -> Carrier {
         match name.meaning {
@@ -279,7 +279,7 @@ impl Carriers {
         }
     }
 
-    /// Whether one carrier's numbers may be printed by the other: itself, its family, its partners.
+    /// Returns whether either carrier may print the other's numbers: itself, its family, its partners.
     pub fn are_friends(&self, a: CarrierId, b: CarrierId) -> bool {
         self.entry(a).friends.has(b)
     }
@@ -288,19 +288,19 @@ impl Carriers {
         &self.entries[usize::from(trial.carrier)].shapes[usize::from(trial.shape)]
     }
 
-    /// Whether the pattern of a trial fits.
+    /// Returns whether the pattern of a trial fits.
     #[inline]
     fn has_pattern(&self, trial: &Trial, ends: [u64; 2], number: &[u8]) -> bool {
         (trial.ends[0] & ends[0] != 0) & (trial.ends[1] & ends[1] != 0) && trial.variant.matches(&self.alphabet, number)
     }
 
-    /// Whether the pattern of a trial fits, and if so whether its check does.
+    /// Returns whether the check passes; `None` if the pattern of the trial does not fit.
     #[inline]
     fn try_it(&self, trial: &Trial, ends: [u64; 2], number: &[u8]) -> Option<bool> {
         self.has_pattern(trial, ends, number).then(|| trial.passes(number))
     }
 
-    /// Whether the pattern of one shape fits a cleaned number, and if so whether its check passes.
+    /// Returns whether the check of one shape passes on a cleaned number; `None` if its pattern does not fit.
     pub fn try_shape(&self, carrier: CarrierId, shape: usize, number: &[u8]) -> Option<bool> {
         let own = self.friends(carrier, number).iter().take_while(|trial| trial.carrier == carrier.0);
         let tried = own
@@ -314,8 +314,8 @@ impl Carriers {
         of_carrier.and_then(|lengths| lengths.get(number.len())).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether any shape of the carrier, its family or its partners fits: pattern, and the check
-    /// where it is hard.
+    /// Returns whether any shape of the carrier, its family or its partners fits: the pattern must match, and a
+    /// hard check must pass.
     #[inline]
     pub fn fits(&self, carrier: CarrierId, number: &[u8]) -> bool {
         let ends = ends(number);
@@ -323,29 +323,29 @@ impl Carriers {
         friends.any(|trial| self.has_pattern(trial, ends, number) && (!trial.hard || trial.passes(number)))
     }
 
-    /// The shape of the carrier, its family or its partners that the number has with a right check,
-    /// hard or not; own shapes first.
+    /// Returns the shape of the carrier, its family or its partners whose pattern matches and whose check passes,
+    /// hard or not; the carrier's own shapes are tried first.
     pub fn well_formed(&self, carrier: CarrierId, number: &[u8]) -> Option<&Shape> {
         let ends = ends(number);
         let mut friends = self.friends(carrier, number).iter();
         friends.find(|trial| self.try_it(trial, ends, number) == Some(true)).map(|trial| self.shape(trial))
     }
 
-    /// The first of the carrier's own shapes, in the order of its file, whose pattern fits: its index.
+    /// Returns the index of the first of the carrier's own shapes, in the order of its file, whose pattern fits.
     pub fn own_pattern(&self, carrier: CarrierId, number: &[u8]) -> Option<usize> {
         let ends = ends(number);
         let own = self.friends(carrier, number).iter().take_while(|trial| trial.carrier == carrier.0);
         own.filter(|trial| self.has_pattern(trial, ends, number)).map(|trial| usize::from(trial.shape)).min()
     }
 
-    /// Whether the number opens like one of the carrier's own strict shapes.
+    /// Returns whether the number begins like one of the carrier's own strict shapes.
     pub fn opens_like_own_signature(&self, carrier: CarrierId, number: &[u8]) -> bool {
         let mut shapes = self.entry(carrier).shapes.iter();
         shapes.any(|shape| shape.strict && !shape.prefix.is_empty() && number.starts_with(shape.prefix.as_bytes()))
     }
 
-    /// The carrier that the number certainly belongs to, and its shape's index, if that is neither
-    /// the declared one nor of its family or partners. If any that matches is a friend: `None`.
+    /// Returns the carrier to which the number certainly belongs, with its shape's index, if that carrier is
+    /// neither the declared one nor of its family or partners. If any matching carrier is a friend: `None`.
     pub fn strict_owner(&self, declared: CarrierId, number: &[u8]) -> Option<(CarrierId, usize)> {
         let mut owner = None;
         for trial in self.strict(number) {
@@ -364,7 +364,7 @@ impl Carriers {
         self.strict_by_length.get(number.len()).map_or(&[], Vec::as_slice)
     }
 
-    /// Every strict signature that the number matches, for explanations.
+    /// Returns every strict signature that the number matches, for explanations.
     pub fn signatures<'a>(&'a self, number: &'a [u8]) -> impl Iterator<Item = (CarrierId, &'a Shape)> {
         let matching =
             self.strict(number).iter().filter(|trial| self.try_it(trial, ends(number), number) == Some(true));

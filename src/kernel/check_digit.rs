@@ -1,8 +1,8 @@
 //! Check digits and other tests on the characters of a tracking number.
 //!
-//! Each takes the part of a cleaned number that its shape names (see `number.rs`), the last
-//! character being the check digit, and answers yes or no; characters that the scheme does not
-//! know answer no. Which carrier uses which is the book's business.
+//! Each test takes the part of a cleaned number that its shape names (see `number.rs`), with the check digit as the
+//! last character, and answers yes or no. Characters outside the scheme give no. The book decides which carrier
+//! uses which test.
 
 /// A test that a shape may demand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,12 +65,12 @@ pub const NAMES: [(&str, Check); 17] = [
 ];
 
 impl Check {
-    /// The check of a name in the book.
+    /// Returns the check that has this name in the book.
     pub fn from_name(name: &str) -> Option<Check> {
         NAMES.iter().find(|(known, _)| *known == name).map(|(_, check)| *check)
     }
 
-    /// Whether `part` passes.
+    /// Returns whether `part` passes.
     pub fn passes(self, part: &[u8]) -> bool {
         match self {
             Check::None => true,
@@ -102,13 +102,13 @@ fn count_digits(part: &[u8]) -> usize {
     part.iter().filter(|byte| byte.is_ascii_digit()).count()
 }
 
-/// Splits off the check digit; `None` where it is no digit or nothing stands before it.
+/// Splits off the check digit; `None` if it is no digit or nothing precedes it.
 fn body_and_check(part: &[u8]) -> Option<(&[u8], u32)> {
     let (last, body) = part.split_last()?;
     (!body.is_empty()).then_some((body, digit(*last)?))
 }
 
-/// Sum of `weight(index) * digit`; `None` where a character is no digit.
+/// Returns the sum of `weight(index) * digit`; `None` if a character is no digit.
 fn weighted(body: impl Iterator<Item = u8>, weight: impl Fn(usize) -> u32) -> Option<u32> {
     body.enumerate().try_fold(0, |sum, (index, byte)| Some(sum + weight(index) * digit(byte)?))
 }
@@ -127,7 +127,7 @@ fn s10(part: &[u8]) -> bool {
     want.is_some() && want == digit(part[10])
 }
 
-/// What UPS takes a character for.
+/// The value of each character in the UPS scheme.
 const UPS_VALUES: [u8; 256] = {
     let (mut values, mut byte) = ([NO_VALUE; 256], 0);
     while byte < 256 {
@@ -140,11 +140,11 @@ const UPS_VALUES: [u8; 256] = {
     }
     values
 };
-/// A bit that no value has: for what is no digit or upper-case letter.
+/// A bit that no value has: it marks every byte that is no digit or upper-case letter.
 const NO_VALUE: u8 = 128;
 
 fn ups_sum(body: &[u8], first_weight: u64) -> Option<u64> {
-    // To the end without a branch: letters and digits come in no order that could be guessed.
+    // The loop runs to the end without a branch: letters and digits come in no predictable order.
     let (mut sum, mut bits) = (0, 0);
     for (index, byte) in body.iter().enumerate() {
         let value = UPS_VALUES[usize::from(*byte)];
@@ -170,7 +170,8 @@ fn ontrac(part: &[u8]) -> bool {
     })
 }
 
-/// Weights alternate from the right, the digit before the check digit having the first.
+/// Returns whether the check passes with weights that alternate from the right; the digit before the check digit
+/// has the first.
 fn weighted_from_right(front: &[u8], part: &[u8], first: u32, second: u32) -> bool {
     body_and_check(part).is_some_and(|(body, check)| {
         let digits = body.iter().rev().chain(front.iter().rev()).copied();

@@ -1,7 +1,7 @@
 //! Countries and territories as files name them: codes of two and three letters, numeric codes, names.
 //!
-//! Names stand in `countries.tsv`, in the languages of the marketplaces; what is measured from where to where
-//! is the policies' business. A text that names no territory is `None`, never a guess.
+//! Names are in `countries.tsv`, in the languages of the marketplaces. The policies decide which routes are
+//! measured. A text that names no territory is `None`, never a guess.
 
 use crate::lane::{Country, CountrySet};
 use crate::text::alias_key;
@@ -26,14 +26,14 @@ static SPELLINGS: LazyLock<HashMap<String, Country>> = LazyLock::new(|| {
     spellings
 });
 
-/// Codes that people write with dots; of others it would be a guess (N.A.).
+/// Codes that people write with dots. Other dotted codes would be a guess (N.A.).
 const DOTTED: [&str; 4] = ["us", "usa", "uk", "uae"];
 
-/// The country of a trimmed text; case and blanks do not matter, nor marks in names. `None`: no territory of ISO or
-/// CLDR.
+/// Returns the country of a trimmed text, ignoring case and blanks, and marks in names. `None`: no territory of ISO
+/// or CLDR.
 pub fn read(text: &str) -> Option<Country> {
     let key = alias_key(text);
-    // `n/a` is not Namibia: what is as short as a code must be one.
+    // `n/a` is not Namibia: a text as short as a code must be a code.
     if key.is_ascii() && key.len() <= 3 {
         let mut signs = text.chars().filter(|c| !c.is_whitespace());
         let is_code = signs.all(|c| c.is_alphanumeric() || c == '.' && DOTTED.contains(&key.as_str()));
@@ -42,25 +42,25 @@ pub fn read(text: &str) -> Option<Country> {
     SPELLINGS.get(&key).copied()
 }
 
-/// The states of the US, its district and its territories that post offices write like them, of which most are codes of
-/// countries too (USPS Publication 28, appendix B).
+/// The states of the US, its district and the territories that are addressed like states. Most of these codes are
+/// also codes of countries (USPS Publication 28, appendix B).
 const STATES: [&str; 51] = [
     "AL", "AK", "AZ", "AR", "CA", "CO", "CT", "DC", "DE", "FL", "GA", "HI", "IA", "ID", "IL", "IN", "KS", "KY", "LA",
     "MA", "MD", "ME", "MI", "MN", "MO", "MS", "MT", "NC", "ND", "NE", "NH", "NJ", "NM", "NV", "NY", "OH", "OK", "OR",
     "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VA", "VT", "WA", "WI", "WV", "WY",
 ];
-/// Fewer states are rather countries.
+/// A column with fewer distinct states is taken to hold countries.
 const FEWEST_STATES: usize = 4;
-/// So many states for each code that is none.
+/// A column of states has at least this many distinct states per other code.
 const STATES_TO_ONE: usize = 5;
 
-/// Whether a trimmed text is the code of a state of the US and of no country.
+/// Returns whether a trimmed text is the code of a state of the US and of no country.
 pub fn is_only_state(text: &str) -> bool {
     STATES.iter().any(|state| state.eq_ignore_ascii_case(text)) && read(text).is_none()
 }
 
-/// The countries of a column whose codes are those of states, where they are so many beside the others that the column
-/// rather holds states; `None`: it holds countries.
+/// Returns the countries of a column whose codes are also those of states, if they outnumber the others so far that
+/// the column probably holds states; `None`: it holds countries.
 pub fn rather_states(met: &CountrySet) -> Option<Vec<Country>> {
     let is_state = |country: &Country| STATES.contains(&country.code().as_str());
     let (states, others): (Vec<_>, Vec<_>) =

@@ -1,7 +1,7 @@
-//! Facts: what a rule may ask of one shipment.
+//! Facts: everything that a rule may ask about one shipment.
 //!
-//! Flat and `Copy`: codes resolved beforehand, and borrowed text for the two fields that differ
-//! from row to row. It holds what the source says; what that means is the ladder's business.
+//! Flat and `Copy`: codes resolved beforehand, and borrowed text for the two fields that differ from row to row.
+//! Facts hold what the source says; the ladder decides what it means.
 
 use crate::amount::Amount;
 use crate::carrier::CarrierName;
@@ -17,50 +17,51 @@ use crate::{number, wrapper};
 /// Who ships.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FulfilledBy {
-    /// The seller; also anything that is not known to be the marketplace.
+    /// The seller; also any text that is not known to mean the marketplace.
     Seller,
     /// The marketplace.
     Marketplace,
 }
 
-/// Whether the package still stands.
+/// Whether the order was canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderState {
-    /// It does.
+    /// The order was not canceled.
     Live,
-    /// It was canceled.
+    /// The order was canceled.
     Canceled,
 }
 
-/// The tracking field, cleaned.
+/// The content of the tracking field, cleaned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tracking<'a> {
-    /// The source has no such column: what depends on it is not judged.
+    /// The source has no such column: rungs that depend on it are skipped.
     NoColumn,
     /// Null, or nothing but blanks and punctuation.
     Missing,
     /// A cleaned number with at least one letter or digit.
     Number(&'a str),
-    /// A number that a float has damaged, cleaned: nothing is judged by it.
+    /// A number that a float has damaged, cleaned: no rung judges by it.
     Damaged(&'a str),
-    /// Several numbers in one cell: the whole cell, cleaned, and behind it each of them, a line end between.
+    /// Several numbers in one cell: the whole cell cleaned, then each number behind a line end.
     Several(&'a str),
-    /// The same with mere blanks between: one number, unless the whole fits nothing and each of them does.
+    /// The same with only blanks between the numbers: it counts as one number, unless the whole fits no shape of
+    /// the carrier and each part fits one.
     Spaced(&'a str),
 }
 
-/// What reading a tracking cell met.
+/// What happened when a tracking cell was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Nothing to tell.
+    /// There is nothing to report.
     None,
-    /// The number stood in a wrapper.
+    /// The number was in a wrapper.
     Unwrapped,
     /// The number is damaged.
     Damaged,
 }
 
-/// Characters of the shortest text that counts as one of several numbers.
+/// The least number of characters of a text that counts as one of several numbers.
 const SHORTEST_OF_SEVERAL: usize = 8;
 
 impl<'a> Tracking<'a> {
@@ -71,7 +72,7 @@ impl<'a> Tracking<'a> {
         if first || cleaned.chars().any(char::is_alphanumeric) { Tracking::Number(cleaned) } else { Tracking::Missing }
     }
 
-    /// Reads a trimmed cell, empty if it is null; `buffer` is scratch.
+    /// Reads a trimmed cell, empty if it is null; `buffer` is scratch space.
     #[inline]
     pub fn read(raw: &'a str, buffer: &'a mut String) -> (Tracking<'a>, Notice) {
         if number::is_clean(raw) {
@@ -92,7 +93,7 @@ impl<'a> Tracking<'a> {
             return (Tracking::Damaged(buffer), Notice::Damaged);
         }
         let notice = if *text == *raw { Notice::None } else { Notice::Unwrapped };
-        // The slashes of an address part no numbers.
+        // The slashes of a web address do not separate numbers.
         if buffer.contains("://") || buffer.starts_with("WWW") {
             return (Tracking::of_cleaned(buffer), notice);
         }
@@ -106,7 +107,7 @@ impl<'a> Tracking<'a> {
         (Tracking::of_cleaned(buffer), notice)
     }
 
-    /// All of the cell, cleaned: what stands in for a missing package id; empty if there is no number.
+    /// Returns the whole cell, cleaned; it replaces a missing package id. It is empty if there is no number.
     #[inline]
     pub fn whole(self) -> &'a str {
         match self {
@@ -117,11 +118,11 @@ impl<'a> Tracking<'a> {
     }
 }
 
-/// Appends parts behind the cleaned whole if they are several numbers; whether they are.
+/// Appends the parts to the cleaned whole if they are several numbers, and returns whether they are.
 fn append_several<'p>(parts: impl Iterator<Item = &'p str> + Clone, buffer: &mut String) -> bool {
     let parts = parts.filter(|part| !part.trim().is_empty());
     let is_long = |text: &str| text.chars().nth(SHORTEST_OF_SEVERAL - 1).is_some();
-    // Most cells fail here, before anything is made of their parts.
+    // Most cells fail here, before their parts are cleaned.
     if parts.clone().nth(1).is_none() || !parts.clone().all(is_long) {
         return false;
     }
@@ -141,20 +142,20 @@ fn append_several<'p>(parts: impl Iterator<Item = &'p str> + Clone, buffer: &mut
 /// The carrier field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CarrierField {
-    /// The source has no such column: what depends on it is not judged.
+    /// The source has no such column: rungs that depend on it are skipped.
     NoColumn,
-    /// A name, or null, folded.
+    /// A folded name; null is [`Carrier::Missing`].
     Name(CarrierName),
 }
 
 /// The currency field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CurrencyField {
-    /// Null or absent: the marketplace's.
+    /// Null or absent: the marketplace's currency applies.
     Marketplaces,
-    /// A code.
+    /// A currency code.
     Code(Currency),
-    /// Text that is no code: no rate.
+    /// Text that is no code: there is no rate for it.
     Unknown,
 }
 
@@ -176,16 +177,16 @@ pub enum ScanColumns {
     Both,
 }
 
-/// One shipment as the source gives it.
+/// One shipment as the source describes it.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// Where it was sold.
+    /// The marketplace on which it was sold.
     pub marketplace: Marketplace,
-    /// Who shipped it.
+    /// The party that shipped it.
     pub fulfilled_by: FulfilledBy,
-    /// Whether it stands.
+    /// Whether its order was canceled.
     pub state: OrderState,
-    /// The order, as typed.
+    /// The order id, as typed.
     pub order_id: &'a str,
     /// The carrier's name, folded.
     pub carrier: CarrierField,
@@ -199,27 +200,27 @@ pub struct Facts<'a> {
     pub origin: Option<Country>,
     /// Destination; `None`: the marketplace's country.
     pub destination: Option<Country>,
-    /// The package's value.
+    /// The value of the package.
     pub value: Option<Amount>,
-    /// What it is valued in.
+    /// The currency of the value.
     pub currency: CurrencyField,
-    /// The programme its column names.
+    /// The programme that its column names.
     pub programme: Option<ProgrammeId>,
-    /// End of the delivery promise.
+    /// The end of the delivery promise.
     pub promised: Option<Moment>,
-    /// The seller's confirmation.
+    /// The seller's confirmation of shipment.
     pub shipped: Option<Moment>,
-    /// When the number was given.
+    /// The time at which the tracking number was given.
     pub tracking_added: Option<Moment>,
-    /// First physical scan.
+    /// The first physical scan.
     pub first_scan: Option<Moment>,
-    /// Delivery or attempt.
+    /// The delivery or the attempt.
     pub delivery_scan: Option<Moment>,
-    /// Which scans the source can know of.
+    /// The scan columns that the source has.
     pub scan_columns: ScanColumns,
 }
 
-/// The product category in tables: null is `(none)`.
+/// Returns the product category as in tables: null is `(none)`.
 pub fn category_label(text: Option<&str>) -> &str {
     text.and_then(text::trim).unwrap_or("(none)")
 }

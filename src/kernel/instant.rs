@@ -1,22 +1,21 @@
-//! A moment as sources give it: an instant, or a bare calendar date; and text to moment.
+//! Moments as sources write them: an instant or a bare calendar date; and parsing of texts into moments.
 //!
-//! Nothing here knows which column a moment came from. Parsing fails with [`Unreadable`], never
-//! guesses.
+//! This module does not know the column of a moment. Parsing fails with [`Unreadable`] and never guesses.
 
 use crate::calendar::{DAY_MICROS, Day, Micros, Zone, day_from_date, day_of_civil};
 use chrono::format::{Fixed, Item, Parsed, StrftimeItems, parse};
 
-/// When something happened.
+/// A point in time as a source gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Moment {
-    /// UTC microseconds.
+    /// An instant in UTC microseconds.
     Instant(Micros),
     /// A date without a time: that calendar day in the marketplace's time zone.
     Date(Day),
 }
 
 impl Moment {
-    /// The calendar day in a zone.
+    /// Returns the calendar day in a zone.
     #[inline]
     pub fn day(self, zone: &Zone) -> Day {
         match self {
@@ -25,7 +24,7 @@ impl Moment {
         }
     }
 
-    /// Whether this had not yet happened at the end of the day `as_of` (UTC).
+    /// Returns whether this had not yet happened at the end of the day `as_of` (UTC).
     #[inline]
     pub fn is_after(self, as_of: Day) -> bool {
         match self {
@@ -34,7 +33,7 @@ impl Moment {
         }
     }
 
-    /// As an instant; a bare date is the first instant of its day.
+    /// Returns the instant; a bare date is the first instant of its day.
     #[inline]
     pub fn earliest(self, zone: &Zone) -> Micros {
         match self {
@@ -43,7 +42,7 @@ impl Moment {
         }
     }
 
-    /// As an instant; a bare date is the last microsecond of its day.
+    /// Returns the instant; a bare date is the last microsecond of its day.
     #[inline]
     pub fn latest(self, zone: &Zone) -> Micros {
         match self {
@@ -53,22 +52,22 @@ impl Moment {
     }
 }
 
-/// The text is no moment in any declared or standard form.
+/// The error for a text that is no moment in any declared or standard form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable;
 
-/// Why a declared format cannot be used.
+/// The reason why a declared format cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WrongFormat {
-    /// It is not understood.
+    /// The format is not understood.
     Unknown(String),
-    /// It asks for the name of a zone, which would be read and would not count.
+    /// The format contains the name of a zone, which would be read and then ignored.
     ZoneName(String),
-    /// It asks for seconds since 1970 with a fraction directly behind: no reader can tell where one ends.
+    /// The format has seconds since 1970 with a fraction directly behind them: no reader can tell where one ends.
     SplitSeconds(String),
 }
 
-/// How the times of one input are written.
+/// The notation of the times of one input.
 #[derive(Clone, Debug)]
 pub struct TimeFormat {
     declared: Vec<Vec<Item<'static>>>,
@@ -81,37 +80,37 @@ impl Default for TimeFormat {
     }
 }
 
-/// A moment as it stands: on which clock is said, if at all, by the offset.
+/// A moment as written. The offset, if there is one, says on which clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Written {
     day: Day,
     /// Microseconds since midnight; `None`: a bare date.
     time: Option<Micros>,
-    /// Microseconds before UTC; `None`: on the input's clock.
+    /// Microseconds ahead of UTC; `None`: the input's clock.
     offset: Option<Micros>,
 }
 
-/// Seconds since 1970 from which on a number is rather of milliseconds: those are in the year 5138.
+/// From this many seconds since 1970 on (the year 5138), a number probably counts milliseconds.
 const RATHER_MILLISECONDS: i64 = 100_000_000_000;
 
 impl TimeFormat {
-    /// Formats in `strftime` notation, tried in order before the standard ones, and the zone of
+    /// Takes formats in `strftime` notation, which are tried in order before the standard ones, and the zone of
     /// times without an offset.
     ///
     /// # Errors
-    /// The first format that cannot be used.
+    /// Returns the first format that cannot be used.
     pub fn new<S: AsRef<str>>(formats: &[S], zone: Zone) -> Result<TimeFormat, WrongFormat> {
         let declared = formats.iter().map(|format| items(format.as_ref()));
         Ok(TimeFormat { declared: declared.collect::<Result<_, _>>()?, zone })
     }
 
-    /// The same formats on another clock.
+    /// Returns the same formats with another clock.
     #[must_use]
     pub fn in_zone(self, zone: Zone) -> TimeFormat {
         TimeFormat { zone, ..self }
     }
 
-    /// The zone of times without an offset.
+    /// Returns the zone of times without an offset.
     pub fn zone(&self) -> &Zone {
         &self.zone
     }
@@ -136,8 +135,8 @@ impl TimeFormat {
         Ok(Moment::Instant(offset.map_or_else(|| self.zone.instant_of(local), |offset| local - offset)))
     }
 
-    /// The calendar day that stands in trimmed text, and the microseconds since midnight behind it, whatever
-    /// clock they are of; `None` where [`read`](TimeFormat::read) fails.
+    /// Returns the calendar day written in trimmed text and the microseconds since midnight, whatever their clock;
+    /// `None` if [`read`](TimeFormat::read) fails.
     pub fn as_written(&self, text: &str) -> Option<(Day, Option<Micros>)> {
         self.written(text).map(|written| (written.day, written.time))
     }
@@ -155,7 +154,7 @@ impl TimeFormat {
     }
 }
 
-/// A declared format, taken apart.
+/// Parses a declared format.
 fn items(format: &str) -> Result<Vec<Item<'static>>, WrongFormat> {
     let items = StrftimeItems::new(format).parse_to_owned().map_err(|_| WrongFormat::Unknown(format.to_owned()))?;
     if items.iter().any(|item| matches!(item, Item::Fixed(Fixed::TimezoneName))) {
@@ -192,7 +191,7 @@ fn resolve(parsed: &Parsed) -> Option<Written> {
     Some(Written { day, time: Some(time), offset })
 }
 
-/// `yyyy-mm-dd`, and with `T` or a blank a time.
+/// Reads `yyyy-mm-dd`, optionally with a time behind `T` or a blank.
 fn standard(text: &[u8]) -> Option<Written> {
     if let Some((second, zone)) = text.split_first_chunk()
         && matches!(zone, b"Z" | b"")
@@ -223,8 +222,8 @@ fn standard(text: &[u8]) -> Option<Written> {
     Some(Written { day, time: Some(time * 1_000_000 + micros), offset })
 }
 
-/// Microseconds that a clock is before UTC, as written: `Z`, `UTC`, `GMT`, `+hh`, `+hhmm` or `+hh:mm`, with or
-/// without a blank before it.
+/// Returns the microseconds that a clock is ahead of UTC, written as `Z`, `UTC`, `GMT`, `+hh`, `+hhmm` or `+hh:mm`,
+/// with or without a blank before it.
 fn offset(zone: &[u8]) -> Option<Micros> {
     let zone = zone.strip_prefix(b" ").unwrap_or(zone);
     if [&b"Z"[..], b"UTC", b"GMT"].iter().any(|utc| zone.eq_ignore_ascii_case(utc)) {
@@ -245,8 +244,8 @@ fn offset(zone: &[u8]) -> Option<Micros> {
     (hours <= 23 && minutes <= 59).then(|| sign * i64::from(hours * 60 + minutes) * 60_000_000)
 }
 
-/// The wall-clock time `yyyy-mm-ddThh:mm:ss` in microseconds, as nearly all are written: eight bytes at a time,
-/// because histories hold hundreds of millions of these. `None` if it is not exactly that.
+/// Returns the wall-clock time `yyyy-mm-ddThh:mm:ss`, the usual notation, in microseconds; `None` for any other
+/// text. It reads eight bytes at a time because histories hold hundreds of millions of times.
 fn whole_second(text: &[u8; 19]) -> Option<Micros> {
     let [date @ .., day_tens, day_ones, separator, _, _, _, _, _, _, _, _] = text;
     let [.., h, h2, c, m, m2, c2, s, s2] = text;
@@ -263,10 +262,11 @@ fn whole_second(text: &[u8; 19]) -> Option<Micros> {
     Some(i64::from(day) * DAY_MICROS + seconds * 1_000_000)
 }
 
-/// What each two digits in a row come to, in the place of the first, if text fits a pattern in which `0` stands
-/// for a digit and all else for itself.
+/// Returns the value of each two adjacent digits, at the place of the first one, if the text fits a pattern in
+/// which `0` matches any digit and every other character matches itself.
 fn pairs(text: [u8; 8], pattern: [u8; 8]) -> Option<[u8; 8]> {
-    // A digit becomes its value, and what is not one sets a highest bit; anything else must become zero.
+    // A digit becomes its value and any other byte sets the highest bit; every other character of the pattern must
+    // become zero.
     let most = pattern.map(|byte| if byte == b'0' { 0x7f - 9 } else { 0x7f });
     let digits = u64::from_le_bytes(text) ^ u64::from_le_bytes(pattern);
     let high = 0x8080_8080_8080_8080;
@@ -276,7 +276,7 @@ fn pairs(text: [u8; 8], pattern: [u8; 8]) -> Option<[u8; 8]> {
     Some((digits * 10 + (digits >> 8)).to_le_bytes())
 }
 
-/// `[:ss[.fraction]]` and what follows: seconds, microseconds (floored), the zone text.
+/// Reads `[:ss[.fraction]]` and the rest: seconds, microseconds (floored), the zone text.
 fn seconds(rest: &[u8]) -> Option<(u32, i64, &[u8])> {
     if rest.first() != Some(&b':') {
         return Some((0, 0, rest));
@@ -386,7 +386,7 @@ mod tests {
                     chrono::NaiveDateTime::parse_from_str(text.trim_end_matches(['Z', 'z']), "%Y-%m-%dT%H:%M:%S");
                 let fits = known.is_ok()
                     && text.as_bytes().iter().zip(good).all(|(a, b)| a.is_ascii_digit() == b.is_ascii_digit());
-                // The library takes a sixtieth second.
+                // The library accepts a second of 60.
                 if !matches!(place, 10 | 19) && (place, byte) != (17, b'6') {
                     assert_eq!(read(text).is_ok(), fits, "{text:?}");
                 }

@@ -1,8 +1,7 @@
-//! The ladder: one rung after the other, the first that speaks decides.
+//! The ladder: rungs in a fixed order; the first rung that gives a reason decides.
 //!
-//! [`judge`] is total and allocates nothing. It reads codes, bits and borrowed bytes; it must not
-//! read a clock, and it never asks whose number something is before it has asked whether the
-//! number fits the declared carrier.
+//! [`judge`] is total and allocates nothing. It reads codes, bits and borrowed bytes. It must not read a clock, and
+//! it tests whether a number fits the declared carrier before it looks for another owner of the number.
 
 use crate::calendar::{Day, FIRST_DAY, Zone, last_plausible_day};
 use crate::carrier::{Carrier, CarrierId, CarrierName};
@@ -13,17 +12,17 @@ use crate::money::{Pricing, Rates};
 use crate::policy::{Book, Market, Marketplace, MarketplaceId, ProgrammeId, RuleId, SelectedBy, Version};
 use crate::reason::Reason;
 
-/// What a run judges by.
+/// The evidence by which a run judges.
 #[derive(Clone, Copy, Debug)]
 pub enum Evidence {
     /// Scans decide.
     Scans,
-    /// The number alone decides; scans are not looked at.
+    /// The number alone decides; scans are ignored.
     Format,
 }
 
 impl Evidence {
-    /// The name in tables, jobs and manifests.
+    /// Returns the name in tables, jobs and manifests.
     pub fn name(self) -> &'static str {
         match self {
             Evidence::Scans => "scans",
@@ -32,20 +31,20 @@ impl Evidence {
     }
 }
 
-/// The terms of a run: everything beside the facts that a verdict depends on.
+/// The terms of a run: everything except the facts on which a verdict depends.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms<'a> {
     /// The rules.
     pub book: &'a Book,
     /// Exchange rates.
     pub rates: &'a Rates,
-    /// The last day (UTC) of which anything is known.
+    /// The last day (UTC) for which the data are known.
     pub as_of: Day,
-    /// What is judged by.
+    /// The evidence by which the run judges.
     pub evidence: Evidence,
 }
 
-/// What becomes of a shipment, and why.
+/// The outcome of a shipment and its grounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// The reason; its class follows from it.
@@ -54,23 +53,23 @@ pub struct Verdict {
     pub rule: RuleId,
     /// The marketplace day that places it in time.
     pub day: Day,
-    /// What the carrier field was taken for.
+    /// The meaning of the carrier field.
     pub carrier: Carrier,
-    /// The programme it is judged in.
+    /// The programme in which it is judged.
     pub programme: ProgrammeId,
-    /// For a mismatch, whose number it certainly is.
+    /// For a mismatch, the carrier to which the number certainly belongs.
     pub likely_carrier: Option<CarrierId>,
     /// Whether a rule asked for a value that could not be compared.
     pub unpriced: bool,
-    /// Whether a rule compared the value at an exchange rate that is old.
+    /// Whether a rule compared the value at an old exchange rate.
     pub old_rate: bool,
-    /// Whether the carrier stands on no list of the rule, and that list is known in part only.
+    /// Whether the carrier is missing from the rule's list and that list is only partly known.
     pub list_doubt: bool,
-    /// Whether the cell of the number was taken for several.
+    /// Whether the cell was read as several numbers.
     pub several_numbers: bool,
 }
 
-/// The clock of a marketplace: which date counts first, and in which zone.
+/// Returns the clock of a marketplace: the date that selects, and its zone.
 #[inline]
 fn clock<'a>(book: &'a Book, marketplace: Marketplace, utc: &'a Zone) -> (SelectedBy, &'a Zone) {
     match marketplace {
@@ -79,13 +78,13 @@ fn clock<'a>(book: &'a Book, marketplace: Marketplace, utc: &'a Zone) -> (Select
     }
 }
 
-/// The zone that places a marketplace's days; UTC for what is no marketplace.
+/// Returns the zone that decides a marketplace's days; UTC for a sales channel that is no marketplace.
 #[inline]
 pub fn zone<'a>(book: &'a Book, marketplace: Marketplace, utc: &'a Zone) -> &'a Zone {
     clock(book, marketplace, utc).1
 }
 
-/// The day that selects the version and places the shipment in time; `None` without any date.
+/// Returns the day that selects the version and places the shipment in time; `None` without any date.
 #[inline]
 pub fn selecting_day(
     book: &Book,
@@ -102,12 +101,12 @@ pub fn selecting_day(
     moment.map(|moment| moment.day(zone))
 }
 
-/// Whether a date cannot be meant: before 2005 or more than two years after `as_of`.
+/// Returns whether a date is implausible: before 2005 or more than two years after `as_of`.
 pub fn is_implausible(day: Day, as_of: Day) -> bool {
     day < FIRST_DAY || day > last_plausible_day(as_of)
 }
 
-/// The rules that a shipment falls under, for judging and for explaining.
+/// The rules that apply to a shipment, for judging and for explaining.
 #[derive(Clone, Copy)]
 pub struct Selected<'a> {
     /// The marketplace.
@@ -120,7 +119,7 @@ pub struct Selected<'a> {
     pub carriers: Option<&'a CarrierRule>,
 }
 
-/// The version and lane of a shipment on a day.
+/// Returns the version and lane of a shipment on a day.
 #[inline]
 pub fn select<'a>(facts: &Facts, book: &'a Book, id: MarketplaceId, day: Day) -> Selected<'a> {
     let market = book.market(id);
@@ -140,7 +139,7 @@ fn programme(facts: &Facts, selected: &Selected, day: Day) -> ProgrammeId {
     of_lane.or(of_column).unwrap_or(ProgrammeId::STANDARD)
 }
 
-/// The version and lane of a shipment on a day, if it is on a marketplace.
+/// Returns the version and lane of a shipment on a day, if it was sold on a marketplace.
 #[inline]
 pub fn select_any<'a>(facts: &Facts, book: &'a Book, day: Day) -> Option<Selected<'a>> {
     match facts.marketplace {
@@ -149,13 +148,13 @@ pub fn select_any<'a>(facts: &Facts, book: &'a Book, day: Day) -> Option<Selecte
     }
 }
 
-/// Judges one shipment on the day that [`selecting_day`] gave for it.
+/// Judges one shipment on the day that [`selecting_day`] returned for it.
 pub fn judge(facts: &Facts, day: Day, terms: &Terms) -> Verdict {
     judge_by(facts, day, terms, &select_any(facts, terms.book, day))
 }
 
-/// Judges one shipment by the rules that [`select_any`] gave for it and its day: apart, so that they can be
-/// looked up for many shipments in one go.
+/// Judges one shipment by its day and the rules that [`select_any`] returned for it. The rules are a separate
+/// argument so that the caller can look them up for many shipments at once.
 #[inline]
 pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Selected>) -> Verdict {
     let book = terms.book;
@@ -229,8 +228,8 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
     Verdict { reason, rule, likely_carrier: owner, unpriced, old_rate, list_doubt, several_numbers, ..verdict }
 }
 
-/// The number that is judged, and whether its cell holds several: then the first that fits the declared carrier and is
-/// no filler, else the first. `None` where nothing is judged by a number.
+/// Returns the number to judge, and whether its cell holds several. If it does, the number is the first one that
+/// fits the declared carrier and is no placeholder, or else the first one. `None` if no number is judged.
 #[inline]
 fn judged_number<'a>(facts: &Facts<'a>, carrier: Carrier, book: &Book) -> (Option<&'a str>, bool) {
     match facts.tracking {
@@ -257,7 +256,8 @@ fn one_of<'a>(facts: &Facts<'a>, all: &'a str, carrier: Carrier, book: &Book) ->
     (numbers.find(|number| fits(number) && is_real(number)).or(first), true)
 }
 
-/// The carrier that a name means where the package left from: the origin, for want of it the marketplace's country.
+/// Returns the carrier that a name means where the package left from: the origin, or else the marketplace's
+/// country.
 #[inline]
 fn carrier_from(book: &Book, name: CarrierName, facts: &Facts) -> Carrier {
     let home = match facts.marketplace {
@@ -267,7 +267,7 @@ fn carrier_from(book: &Book, name: CarrierName, facts: &Facts) -> Carrier {
     book.carriers.in_country(name, facts.origin.unwrap_or(home))
 }
 
-/// What a rung says: the reason, the rule that decided, and for a mismatch whose number it is.
+/// The answer of a rung: the reason, the rule that decided, and for a mismatch the owner of the number.
 struct Said {
     reason: Reason,
     rule: RuleId,
@@ -287,14 +287,14 @@ struct Case<'c> {
     lane: &'c Lane,
     carriers: &'c CarrierRule,
     asked: Asked<'c>,
-    /// What was met where a rule asked for the value.
+    /// What was missing or old when a rule compared the value.
     met: Pricing,
-    /// Whether the carrier stands on no list that is known in part only.
+    /// Whether the carrier is missing from a list that is only partly known.
     list_doubt: bool,
 }
 
 impl Case<'_> {
-    /// The rungs in their order; the first that speaks decides.
+    /// Tries the rungs in their order; the first that gives a reason decides.
     #[inline]
     fn decide(&mut self) -> Said {
         let before = self
@@ -370,7 +370,7 @@ impl Case<'_> {
         Some(Said { reason: Reason::CarrierMismatch, rule, owner: Some(owner) })
     }
 
-    /// The scans, where scans decide.
+    /// Returns the scans, if the run judges by scans.
     #[inline]
     fn seen(&self) -> Option<Scanned> {
         match self.terms.evidence {
@@ -413,16 +413,16 @@ impl Case<'_> {
     }
 }
 
-/// What is wrong with a number that does not fit its carrier.
+/// The reason why a number does not fit its carrier.
 enum Fault {
-    /// Own pattern fits, its hard check fails: carrier and the shape's index.
+    /// The carrier's own pattern fits, but its hard check fails: carrier and the shape's index.
     CheckDigit(CarrierId, usize),
-    /// No form of the carrier.
+    /// The number has no form of the carrier.
     Form(CarrierId),
 }
 
-/// A number held against its declared carrier. Nothing is said of a missing number, nor of a
-/// carrier that the book does not know: it may hand over to anyone.
+/// The test of a number against its declared carrier. It finds no fault with a missing number, nor with a carrier
+/// that the book does not know, because such a carrier may hand over to any other.
 struct NumberTest<'a> {
     book: &'a Book,
     number: &'a [u8],
@@ -470,13 +470,13 @@ pub struct Scanned {
 }
 
 impl Scanned {
-    /// Counts the scans of a shipment; one in the future has not happened yet.
+    /// Counts the scans of a shipment; a scan in the future has not happened yet.
     pub fn of(facts: &Facts, as_of: Day) -> Scanned {
         let known = |moment: Option<Moment>| moment.filter(|moment| !moment.is_after(as_of));
         let (first, delivery) = (known(facts.first_scan), known(facts.delivery_scan));
         let count = match facts.scan_columns {
             ScanColumns::Both => u8::from(first.is_some()) + u8::from(delivery.is_some()),
-            // A source that can only know one kind of scan cannot be asked for two.
+            // A source that has only one scan column cannot show two scans.
             ScanColumns::FirstOnly => 2 * u8::from(first.is_some()),
             ScanColumns::DeliveryOnly => 2 * u8::from(delivery.is_some()),
             ScanColumns::Neither => 0,

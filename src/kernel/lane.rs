@@ -1,7 +1,7 @@
-//! Lanes: from where to where, with how many scans, and what is exempt or refused there.
+//! Lanes: origin and destination, the number of scans asked for, and the exemptions and refusals.
 //!
-//! Compiled from a policy file; matching compares codes and bits only. A condition whose value or
-//! rate is unknown does not match, and says that it could not be answered.
+//! Lanes are compiled from a policy file; matching compares only codes and bits. A condition whose value or rate is
+//! unknown does not match, and reports that it could not be answered.
 
 use crate::amount::Amount;
 use crate::calendar::{Day, Zone};
@@ -11,7 +11,7 @@ use crate::money::{Currency, Money, Pricing, Rates};
 use crate::policy::{Confidence, ProgrammeId, RuleId};
 use crate::service::ServiceClass;
 
-/// A country code of two letters as a number, or text that is none.
+/// A country code of two letters as a number, or the mark for text that is no code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Country(u16);
 
@@ -33,22 +33,22 @@ impl Country {
         }
     }
 
-    /// How many countries there are, [`Country::UNKNOWN`] included.
+    /// The number of countries, [`Country::UNKNOWN`] included.
     pub(crate) const COUNT: usize = Country::UNKNOWN.0 as usize + 1;
 
-    /// Its place among all countries.
+    /// Returns its index among all countries.
     #[inline]
     pub(crate) fn index(self) -> usize {
         usize::from(self.0)
     }
 
-    /// Every code of two letters, in order; `UK`, which is read as `GB`, is none of them.
+    /// Returns every code of two letters, in order, except `UK`, which is read as `GB`.
     pub fn all() -> impl Iterator<Item = Country> {
         let uk = u16::from(b'U' - b'A') * LETTERS + u16::from(b'K' - b'A');
         (0..LETTERS * LETTERS).filter(move |code| *code != uk).map(Country)
     }
 
-    /// The code, or `??`.
+    /// Returns the code, or `??`.
     pub fn code(self) -> String {
         if self == Country::UNKNOWN {
             return "??".into();
@@ -62,12 +62,12 @@ impl Country {
 pub struct CountrySet([u64; 11]);
 
 impl CountrySet {
-    /// No country.
+    /// The empty set.
     pub const NONE: CountrySet = CountrySet([0; 11]);
-    /// Every text, country or not.
+    /// The set of every text, country or not.
     pub const ALL: CountrySet = CountrySet([u64::MAX; 11]);
 
-    /// Every country code, but not unknown text.
+    /// Returns the set of every country code, without unknown text.
     pub fn every_code() -> CountrySet {
         let mut set = CountrySet::ALL;
         set.0[usize::from(Country::UNKNOWN.0 / 64)] &= !(1 << (Country::UNKNOWN.0 % 64));
@@ -79,7 +79,7 @@ impl CountrySet {
         self.0[usize::from(country.0 / 64)] |= 1 << (country.0 % 64);
     }
 
-    /// Takes a country out.
+    /// Removes a country.
     pub fn remove(&mut self, country: Country) {
         self.0[usize::from(country.0 / 64)] &= !(1 << (country.0 % 64));
     }
@@ -89,41 +89,41 @@ impl CountrySet {
         self.0.iter_mut().zip(&other.0).for_each(|(word, more)| *word |= more);
     }
 
-    /// Whether a country is in it.
+    /// Returns whether a country is in the set.
     pub fn contains(&self, country: Country) -> bool {
         self.0[usize::from(country.0 / 64)] >> (country.0 % 64) & 1 == 1
     }
 }
 
-/// What becomes of packages whose carrier is not integrated.
+/// The treatment of packages whose carrier is not integrated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Otherwise {
-    /// Left out of the rate.
+    /// They are left out of the rate.
     NotMeasured,
-    /// Counted as untracked.
+    /// They count as untracked.
     NotAccepted,
 }
 
-/// What is known of a list of carriers.
+/// How completely a list of carriers is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// All that are on it.
+    /// The list is complete.
     Complete,
-    /// Some that are on it: a carrier that is not among them is judged on, and the verdict says so.
+    /// The list is known only in part: a carrier that is not on it is judged further, and the verdict says so.
     Partial,
 }
 
-/// Which carriers a rule takes.
+/// The carriers that a rule accepts.
 #[derive(Clone, Debug)]
 pub enum CarrierRule {
     /// All of them.
     Any,
-    /// Those integrated with the marketplace, what becomes of the others, and what is known of the list.
+    /// Those integrated with the marketplace, the treatment of the others, and how completely the list is known.
     Integrated(CarrierSet, Otherwise, Known),
 }
 
 impl CarrierRule {
-    /// Whether a carrier is integrated; without a list every carrier is.
+    /// Returns whether a carrier is integrated; without a list every carrier is.
     pub fn is_integrated(&self, carrier: Carrier) -> bool {
         match self {
             CarrierRule::Any => true,
@@ -132,18 +132,18 @@ impl CarrierRule {
     }
 }
 
-/// How many scans a lane asks for.
+/// The number of scans that a lane asks for.
 #[derive(Clone, Copy, Debug)]
 pub enum Scans {
     /// The same for every package.
     Always(u8),
-    /// Below a value this many, otherwise that many; an unknown value asks for the higher number.
+    /// One number below a value, another from it on; an unknown value asks for the higher number.
     Split {
-        /// The limit, strict.
+        /// The value from which `otherwise` holds.
         below: Money,
-        /// Below it.
+        /// The number below it.
         then: u8,
-        /// At or above it.
+        /// The number at or above it.
         otherwise: u8,
     },
 }
@@ -151,14 +151,14 @@ pub enum Scans {
 /// An upper limit of a package's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// The value itself is beyond it.
+    /// The limit itself is excluded.
     Below(Money),
-    /// The value itself is within it.
+    /// The limit itself is included.
     AtMost(Money),
 }
 
 impl Limit {
-    /// Where it lies.
+    /// Returns the amount of the limit.
     pub fn money(&self) -> &Money {
         match self {
             Limit::Below(money) | Limit::AtMost(money) => money,
@@ -166,47 +166,48 @@ impl Limit {
     }
 }
 
-/// Days of shipment in the marketplace's time zone, from the first on and before the last; one of them at least stands.
+/// Days of shipment in the marketplace's time zone, from the first one up to and without the last; at least one is
+/// given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShippedOn {
-    /// First day that fits.
+    /// The first day that fits.
     pub from: Option<Day>,
-    /// First day that does not fit any more.
+    /// The first day that no longer fits.
     pub before: Option<Day>,
 }
 
 impl ShippedOn {
-    /// Whether a shipment's day fits; one without a date does not.
+    /// Returns whether a shipment's day fits; a shipment without a date does not.
     fn contains(&self, shipped: Option<Moment>, zone: &Zone) -> bool {
         let day = shipped.map(|moment| moment.day(zone));
         day.is_some_and(|day| self.from.is_none_or(|from| from <= day) && self.before.is_none_or(|before| day < before))
     }
 }
 
-/// What an exemption or refusal asks; every key that stands must match.
+/// The conditions of an exemption or refusal; every given key must match.
 #[derive(Clone, Debug)]
 pub struct Condition {
-    /// The rule of the verdicts it decides.
+    /// The rule of the verdicts that it decides.
     pub id: RuleId,
-    /// Known carriers it holds for.
+    /// The known carriers for which it holds.
     pub carriers: Option<CarrierSet>,
-    /// Service classes it holds for, a bit each.
+    /// The service classes for which it holds, one bit each.
     pub services: Option<u32>,
     /// Whether the label was bought through the marketplace.
     pub buy_shipping: Option<bool>,
     /// Upper limit of the package's value.
     pub value: Option<Limit>,
-    /// Days on which it was shipped.
+    /// The days on which the package was shipped.
     pub shipped: Option<ShippedOn>,
     /// Whether the carrier is on the list in force for the lane.
     pub integrated: Option<bool>,
-    /// Refusals only: the cleaned number does not end so.
+    /// Refusals only: the cleaned number must not end with this text.
     pub number_not_ending: Option<String>,
-    /// Refusals only: the carrier's name as typed holds a Chinese character.
+    /// Refusals only: the carrier's name as typed must hold a Chinese character.
     pub carrier_script_han: bool,
-    /// How sure its source is.
+    /// How certain its source is.
     pub confidence: Confidence,
-    /// What its file says about it, line by line.
+    /// The comment of its file about it, line by line.
     pub note: Vec<String>,
 }
 
@@ -215,32 +216,32 @@ pub struct Condition {
 pub struct Lane {
     /// Its id.
     pub id: RuleId,
-    /// Origins it fits.
+    /// The origins that it fits.
     pub from: CountrySet,
-    /// Destinations it fits.
+    /// The destinations that it fits.
     pub to: CountrySet,
-    /// Scans asked for.
+    /// The scans that it asks for.
     pub scans: Scans,
-    /// Carriers, where they differ from the version's.
+    /// The accepted carriers, if they differ from the version's.
     pub carriers: Option<CarrierRule>,
-    /// The programme its packages are judged in, whatever their column says.
+    /// The programme in which its packages are judged, whatever their column says.
     pub programme: Option<ProgrammeId>,
-    /// Exemptions in order.
+    /// The exemptions, in order.
     pub exempt: Vec<Condition>,
-    /// Refusals in order.
+    /// The refusals, in order.
     pub refuse: Vec<Condition>,
-    /// How sure its source is.
+    /// How certain its source is.
     pub confidence: Confidence,
-    /// What its file says about it, line by line.
+    /// The comment of its file about it, line by line.
     pub note: Vec<String>,
 }
 
-/// The lanes of a version, in order: the first that fits a shipment is its lane.
+/// The lanes of a version, in order; the first that fits a shipment is its lane.
 #[derive(Clone, Debug)]
 pub struct Lanes {
     all: Vec<Lane>,
-    /// For each country, the lanes that begin there and those that end there: a bit for each of the
-    /// first, so few that the tables of all versions stay near at hand.
+    /// For each country, the lanes that begin there and those that end there. Only the first lanes have a bit, so
+    /// that the tables of all versions stay in the cache.
     from: Vec<u8>,
     to: Vec<u8>,
 }
@@ -248,7 +249,7 @@ pub struct Lanes {
 impl Lanes {
     const FIRST: usize = u8::BITS as usize;
 
-    /// Lanes in their order.
+    /// Takes lanes in their order.
     pub fn of(all: Vec<Lane>) -> Lanes {
         let bits = |of: fn(&Lane) -> &CountrySet| {
             let country = |code: u16| {
@@ -261,7 +262,7 @@ impl Lanes {
         Lanes { all, from, to }
     }
 
-    /// The lane from a country to another.
+    /// Returns the lane from one country to another.
     #[inline]
     pub fn find(&self, from: Country, to: Country) -> Option<&Lane> {
         match self.from[usize::from(from.0)] & self.to[usize::from(to.0)] {
@@ -279,7 +280,7 @@ impl std::ops::Deref for Lanes {
     }
 }
 
-/// What conditions may ask of a shipment.
+/// What conditions may ask about a shipment.
 pub(crate) struct Asked<'a> {
     pub carrier: Carrier,
     pub name: Option<CarrierName>,
@@ -288,29 +289,29 @@ pub(crate) struct Asked<'a> {
     pub buy_shipping: bool,
     pub value: Value<'a>,
     pub shipped: Option<Moment>,
-    /// Of the marketplace.
+    /// The zone of the marketplace.
     pub zone: &'a Zone,
-    /// Cleaned; `None` where the source has no such column.
+    /// The cleaned number; `None` if the source has no such column.
     pub number: Option<&'a str>,
 }
 
-/// The package's value and what it takes to compare it.
+/// The package's value and everything needed to compare it.
 #[derive(Clone, Copy)]
 pub(crate) struct Value<'a> {
     pub amount: Option<Amount>,
-    /// `None` where the currency is no known code.
+    /// `None` if the currency is no known code.
     pub currency: Option<Currency>,
     pub rates: &'a Rates,
     pub day: Day,
 }
 
 impl Value<'_> {
-    /// Whether it is strictly below a limit; `None` without value, currency or rate.
+    /// Returns whether the value is strictly below a limit; `None` without value, currency or rate.
     pub fn is_below(&self, limit: &Money, met: &mut Pricing) -> Option<bool> {
         Money { amount: self.amount?, currency: self.currency? }.is_below(limit, self.rates, self.day, met)
     }
 
-    /// Whether it keeps within a limit; `None` likewise.
+    /// Returns whether the value keeps within a limit; `None` without value, currency or rate.
     fn is_within(&self, limit: &Limit, met: &mut Pricing) -> Option<bool> {
         match limit {
             Limit::Below(limit) => self.is_below(limit, met),
@@ -323,19 +324,19 @@ impl Value<'_> {
 }
 
 impl Condition {
-    /// Whether every key matches; `met` is told where only an unknown value stood in the way.
+    /// Returns whether every key matches. It sets `met.unpriced` if only an unknown value prevented the match.
     pub(crate) fn matches(&self, asked: &Asked, met: &mut Pricing) -> bool {
         let services = |set: u32| asked.service.is_some_and(|class| set >> class.0 & 1 == 1);
         let ending = |ending: &String| asked.number.is_some_and(|number| !number.ends_with(ending.as_str()));
         let fits = self.carriers.as_ref().is_none_or(|set| set.contains(asked.carrier))
             && self.services.is_none_or(services)
             && self.buy_shipping.is_none_or(|bought| bought == asked.buy_shipping)
-            // Of a missing carrier nothing is known: neither answer fits.
+            // A missing carrier is neither on the list nor off it: neither answer fits.
             && self.integrated.is_none_or(|integrated| asked.carrier != Carrier::Missing && integrated == asked.integrated)
             && self.number_not_ending.as_ref().is_none_or(ending)
             && self.shipped.as_ref().is_none_or(|days| days.contains(asked.shipped, asked.zone))
             && (!self.carrier_script_han || asked.name.is_some_and(|name| name.han));
-        // The value comes last, so that only packages which hang on it count as unpriced.
+        // The value is compared last, so that only packages whose verdict depends on it count as unpriced.
         fits && self.value.as_ref().is_none_or(|limit| {
             asked.value.is_within(limit, met).unwrap_or_else(|| {
                 met.unpriced = true;
@@ -346,7 +347,7 @@ impl Condition {
 }
 
 impl Scans {
-    /// How many scans a package of this value needs.
+    /// Returns the number of scans that a package of this value needs.
     pub(crate) fn needed(&self, value: &Value, met: &mut Pricing) -> u8 {
         match self {
             Scans::Always(count) => *count,

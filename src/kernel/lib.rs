@@ -1,8 +1,7 @@
 //! The kernel: what a shipment is worth under the rules in force on its day.
 //!
-//! Pure and total. It knows no files, clock, Arrow, polars or logging; everything that can move a
-//! verdict lives here or in `book/`. Loading a [`Book`] may fail, with every problem named at once;
-//! judging never fails and never panics.
+//! Pure and total. It has no files, clock, Arrow, polars or logging; everything that can move a verdict is here or
+//! in `book/`. Loading a [`Book`] may fail, with every problem named at once. Judging never fails and never panics.
 
 pub mod amount;
 pub mod calendar;

@@ -1,8 +1,8 @@
 //! Loading the book: TOML files become a [`Book`], or all their problems at once.
 //!
-//! Pure: the caller reads the files, the embedded ones are part of the program. It decides what a
-//! book may say and how names refer to each other, never what a rule means. It fails with every
-//! problem it can find, each with file, line and what to write instead.
+//! Pure: the caller reads the files, and the embedded ones are part of the program. The loader decides what a book
+//! may contain and how names refer to each other, never what a rule means. It fails with every problem it can find,
+//! each with file, line and what to write instead.
 
 mod carriers;
 mod conditions;
@@ -34,16 +34,16 @@ pub struct BookFile {
     pub text: String,
 }
 
-/// What is wrong with a book, and where; ordered by file and line.
+/// A problem of a book and its place; ordered by file and line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Which of the books on top of each other holds the file, from 0 for the lowest.
+    /// The layer whose book holds the file, from 0 for the lowest.
     pub layer: usize,
     /// The file's path inside the book.
     pub file: String,
     /// The line, from 1.
     pub line: usize,
-    /// What is wrong and what to write instead; what it quotes is escaped.
+    /// What is wrong and what to write instead; quoted text is escaped.
     pub message: String,
 }
 
@@ -57,37 +57,37 @@ impl std::error::Error for Problem {}
 
 include!(concat!(env!("OUT_DIR"), "/embedded.rs"));
 
-/// The files of the book that the program carries.
+/// Returns the files of the embedded book.
 pub fn embedded_files() -> Vec<BookFile> {
     EMBEDDED.iter().map(|(name, text)| BookFile { name: (*name).into(), text: (*text).into() }).collect()
 }
 
-/// The book that the program carries.
+/// Returns the embedded book.
 ///
 /// # Errors
-/// Every problem of its files; a release has none, which a test makes sure of.
+/// Returns every problem of its files. A release has none; a test ensures this.
 pub fn embedded() -> Result<Book, Vec<Problem>> {
     load(&embedded_files())
 }
 
 /// Makes a book of its files, given in any order.
 ///
-/// Files that are no TOML (`NEWS.md`, notes) are not read.
+/// Files that are not TOML (`NEWS.md`, notes) are not read.
 ///
 /// # Errors
-/// Every problem that can be found at once, by file and line.
+/// Returns every problem that can be found at once, by file and line.
 pub fn load(files: &[BookFile]) -> Result<Book, Vec<Problem>> {
     load_layers(&[files])
 }
 
-/// Makes one book of several on top of each other, the lowest first.
+/// Makes one book of several layers, the lowest first.
 ///
-/// A later one's marketplace or carrier replaces that of the same file, or is new. Of the single files the lists unite,
-/// of one key the later book's counts, and classes of one name unite their phrases, new ones coming last; so a later
-/// book may leave keys and files out.
+/// A marketplace or carrier of a later layer replaces that of the same file name, or is new. For the files that a
+/// book holds once, lists unite, a key of the later layer replaces the same key below, and classes of one name
+/// unite their phrases, new ones last. So a later layer may leave out keys and files.
 ///
 /// # Errors
-/// Every problem that can be found at once, by book, file and line.
+/// Returns every problem that can be found at once, by layer, file and line.
 pub fn load_layers(layers: &[&[BookFile]]) -> Result<Book, Vec<Problem>> {
     let files = in_name_order(layers);
     let report = Report::default();
@@ -101,8 +101,8 @@ pub fn load_layers(layers: &[&[BookFile]]) -> Result<Book, Vec<Problem>> {
     }
 }
 
-/// The files that make the book, by name and layer: of marketplaces and carriers the last one of a name only, of the others
-/// those that say something beyond the one right below.
+/// Returns the files that make the book, by name and layer: for marketplaces and carriers only the last one of a
+/// name, for the others each that adds something to the one right below.
 fn in_name_order<'f>(layers: &[&'f [BookFile]]) -> Vec<(usize, &'f BookFile)> {
     let all = layers.iter().enumerate().flat_map(|(layer, files)| files.iter().map(move |file| (layer, file)));
     let mut files: Vec<(usize, &BookFile)> = all.filter(|(_, file)| file.name.ends_with(".toml")).collect();
@@ -123,7 +123,8 @@ fn in_name_order<'f>(layers: &[&'f [BookFile]]) -> Vec<(usize, &'f BookFile)> {
     (0..files.len()).filter(|at| !replaced(*at) && !is_idle(*at)).map(|at| files[at]).collect()
 }
 
-/// Whether everything that a file on top says stands in the one below: lists unite, and of one key the one on top counts.
+/// Returns whether the file below already contains everything that the file on top says: lists unite, and a key on
+/// top replaces the same key below.
 fn adds_nothing(below: &str, top: &str) -> bool {
     fn holds(below: &toml::Value, top: &toml::Value) -> bool {
         match (below, top) {
@@ -140,12 +141,12 @@ fn adds_nothing(below: &str, top: &str) -> bool {
     read(below).zip(read(top)).is_some_and(|(below, top)| holds(&below, &top))
 }
 
-/// The files of which a book holds one.
+/// The files that a book holds once.
 const SINGLE: [&str; 4] = ["families.toml", "services.toml", "placeholders.toml", "words.toml"];
 
-/// SHA-256 in hex over the TOML files in name order: of each the length of its name and the name,
-/// the length of its content and the content, lengths as eight bytes, lowest first. `NEWS.md` is
-/// left out: it is commentary, and a book without it judges alike.
+/// Returns SHA-256 in hex over the TOML files in name order: for each file the length of its name, the name, the
+/// length of its content, the content; lengths are eight bytes, lowest first. `NEWS.md` is left out: it is
+/// commentary, and a book without it judges alike.
 fn digest(files: &[(usize, &BookFile)]) -> String {
     let mut hash = Sha256::new();
     for (_, file) in files {
@@ -157,11 +158,11 @@ fn digest(files: &[(usize, &BookFile)]) -> String {
     text::hex(&hash.finalize())
 }
 
-/// The documents by what they are.
+/// The documents by kind.
 struct Shelf<'a> {
     policies: Vec<&'a Document<'a>>,
     carriers: Vec<&'a Document<'a>>,
-    /// Of each layer that has one, the lowest first.
+    /// One per layer that has it, the lowest first.
     families: Vec<&'a Document<'a>>,
     services: Vec<&'a Document<'a>>,
     placeholders: Vec<&'a Document<'a>>,
@@ -215,7 +216,7 @@ impl<'a> Shelf<'a> {
     }
 }
 
-/// The sound files of a kind, each with whether it may leave keys to one below it.
+/// Returns the sound files of a kind, each with whether it may leave keys to one below it.
 fn stacked<'a, 's>(documents: &'s [&'a Document<'a>]) -> impl Iterator<Item = (Layer, &'a Document<'a>)> + 's {
     let layer = |at: usize| if at == 0 { Layer::Lowest } else { Layer::OnTop };
     let all = documents.iter().enumerate().map(move |(at, document)| (layer(at), *document));
@@ -226,7 +227,7 @@ fn is_directly_in(name: &str, folder: &str) -> bool {
     name.strip_prefix(folder).is_some_and(|rest| !rest.contains('/'))
 }
 
-/// Reads everything. `None` only beside a problem.
+/// Reads everything. `None` only beside a reported problem.
 fn read<'a>(shelf: &Shelf<'a>, report: &'a Report) -> Option<Book> {
     let names = Names::collect(shelf, report);
     let (mut rules, fixed) = Rules::new(&names, report);

@@ -1,7 +1,7 @@
 //! What can still be done about a package that counts as a defect: by whom, until when, and how.
 //!
-//! It follows from a verdict and the facts that gave it, and moves no figure: a defect that is pending is a
-//! defect. Every function is total and reads no clock.
+//! The answer follows from a verdict and its facts, and changes no figure: a pending defect is a defect. Every
+//! function is total and reads no clock.
 
 use crate::calendar::{Day, Zone};
 use crate::facts::Facts;
@@ -9,22 +9,22 @@ use crate::ladder::{Evidence, Scanned, Terms};
 use crate::reason::{COUNT, Class, Reason};
 use std::borrow::Cow;
 
-/// Who can still turn a defect into a valid package.
+/// The party that can still turn a defect into a valid package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FixableBy {
-    /// Nobody: it is delivered, or the rule does not forgive.
+    /// Nobody: the package is delivered, or the rule does not forgive.
     Nobody,
     /// The carrier, by a scan: the number may be right.
     Carrier,
-    /// Whoever gives or corrects number or carrier.
+    /// Whoever gives or corrects the number or the carrier.
     Number,
 }
 
 impl FixableBy {
-    /// All of them.
+    /// All values.
     pub const ALL: [FixableBy; 3] = [FixableBy::Nobody, FixableBy::Carrier, FixableBy::Number];
 
-    /// Of a defect of this reason.
+    /// Returns who can mend a defect of this reason.
     fn of(reason: Reason, is_delivered: bool) -> FixableBy {
         match reason {
             _ if is_delivered => FixableBy::Nobody,
@@ -34,7 +34,7 @@ impl FixableBy {
         }
     }
 
-    /// The name in tables and options.
+    /// Returns the name in tables and options.
     pub fn name(self) -> &'static str {
         match self {
             FixableBy::Nobody => "nobody",
@@ -43,12 +43,12 @@ impl FixableBy {
         }
     }
 
-    /// The one of a name.
+    /// Returns the value of a name.
     pub fn from_name(name: &str) -> Option<FixableBy> {
         FixableBy::ALL.into_iter().find(|mender| mender.name() == name)
     }
 
-    /// The name of the column that counts its defects.
+    /// Returns the name of the column that counts its defects.
     pub fn column(self) -> &'static str {
         match self {
             FixableBy::Nobody => "fixable_by_nobody",
@@ -57,7 +57,7 @@ impl FixableBy {
         }
     }
 
-    /// What that column counts, for a person.
+    /// Returns what that column counts, for a person.
     pub fn meaning(self) -> &'static str {
         match self {
             FixableBy::Nobody => "defects that nobody can mend any more",
@@ -70,16 +70,16 @@ impl FixableBy {
 /// What can be done about a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mending {
-    /// By whom.
+    /// The party that can do it.
     pub fixable_by: FixableBy,
     /// The promised day in the marketplace's time zone, if there is a promise.
     pub promised_day: Option<Day>,
-    /// Whether it is not yet anybody's fault: a scan is missing, and the promised day has not passed.
+    /// Whether the defect may still resolve itself: a scan is missing, and the promised day has not passed.
     pub is_pending: bool,
 }
 
 impl Mending {
-    /// Of a package; `None` if it is no defect.
+    /// Returns what can be done about a package; `None` if it is no defect.
     pub fn of(facts: &Facts, reason: Reason, terms: &Terms, zone: &Zone) -> Option<Mending> {
         if reason.class() != Class::Defect {
             return None;
@@ -95,19 +95,20 @@ impl Mending {
         })
     }
 
-    /// The last day on which a correction can come before the delivery; chasing a carrier has no such day.
+    /// Returns the last day on which a correction can come before the delivery; for a missing scan there is no such
+    /// day.
     pub fn act_by(&self) -> Option<Day> {
         self.promised_day.filter(|_| self.fixable_by == FixableBy::Number)
     }
 }
 
-/// The last day on which a trailing window ends that holds a package.
+/// Returns the last end of a trailing window that contains a package of this day.
 pub fn counts_until(day: Day, window_days: i32) -> Day {
     day.saturating_add(window_days.max(1) - 1)
 }
 
-/// What to do about a defect, in sentences that stand by themselves: for the package itself, or where nothing
-/// mends it any more for later ones. `likely_carrier` is the name of the carrier whose number it is.
+/// Returns what to do about a defect, in complete sentences: for the package itself, or for later ones if nothing
+/// mends it any more. `likely_carrier` is the name of the carrier to which the number belongs.
 pub fn suggested_fix(
     reason: Reason,
     fixable_by: FixableBy,
@@ -128,13 +129,13 @@ pub fn suggested_fix(
     }
 }
 
-/// A reason, and of a missing scan whether the package is still pending: what counts are kept by. It fits
-/// [`Outcome::BITS`] bits, and the codes of reasons by themselves are their own.
+/// The key of counts: a reason and, for a missing scan, whether the package is still pending. It fits
+/// [`Outcome::BITS`] bits; the code of an outcome that is not pending equals the code of its reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// The reason.
     pub reason: Reason,
-    /// Whether it is pending.
+    /// Whether the package is pending.
     pub is_pending: bool,
 }
 
@@ -158,10 +159,10 @@ const fn outcomes() -> [Outcome; COUNT + PENDING.len()] {
 }
 
 impl Outcome {
-    /// Bits of a code.
+    /// The number of bits of a code.
     pub const BITS: u32 = 5;
 
-    /// Its code.
+    /// Returns its code.
     #[inline]
     pub fn code(self) -> u8 {
         match self.reason {
@@ -171,12 +172,12 @@ impl Outcome {
         }
     }
 
-    /// The outcome of a code, if there is one.
+    /// Returns the outcome of a code, if there is one.
     pub fn from_code(code: u8) -> Option<Outcome> {
         OUTCOMES.get(usize::from(code)).copied()
     }
 
-    /// What it does to the rate.
+    /// Returns its effect on the rate.
     pub fn class(self) -> Class {
         self.reason.class()
     }

@@ -1,7 +1,7 @@
 //! Currencies and the exchange rates of a job.
 //!
-//! Rates come as the text of the European Central Bank's `eurofxref-hist.csv`; where the file lies
-//! is the caller's business. Looking a rate up is total: a missing rate is `None`.
+//! Rates come as the text of the European Central Bank's `eurofxref-hist.csv`; the caller reads that file. Looking
+//! a rate up is total: a missing rate is `None`.
 
 use crate::amount::Amount;
 use crate::calendar::{Day, day_from_date};
@@ -21,23 +21,23 @@ impl Currency {
         letters.iter().all(u8::is_ascii_alphabetic).then(|| Currency(letters.map(|b| b.to_ascii_uppercase())))
     }
 
-    /// The code in upper case.
+    /// Returns the code in upper case.
     pub fn code(&self) -> &str {
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }
 
-/// Units of each currency to the euro, by day.
+/// The units of each currency per euro, by day.
 #[derive(Clone, Debug, Default)]
 pub struct Rates {
-    /// For each currency its days in ascending order.
+    /// The days of each currency, in ascending order.
     series: BTreeMap<Currency, Vec<(Day, Amount)>>,
 }
 
-/// A line of a rates file that does not read.
+/// The error for an unreadable line of a rates file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrongRate {
-    /// Its number, from 1; `None`: the file as a whole.
+    /// The line's number, from 1; `None`: the file as a whole.
     pub line: Option<usize>,
     /// What is wrong with it.
     pub fault: String,
@@ -55,11 +55,11 @@ impl std::fmt::Display for WrongRate {
 impl std::error::Error for WrongRate {}
 
 impl Rates {
-    /// Reads the layout of `eurofxref-hist.csv`: `Date,USD,JPY,...`, then a line a day, `N/A` or
-    /// nothing where there is no rate.
+    /// Reads the layout of `eurofxref-hist.csv`: `Date,USD,JPY,...`, then a line per day, with `N/A` or nothing if
+    /// there is no rate.
     ///
     /// # Errors
-    /// Every line that does not read, with its number.
+    /// Returns every unreadable line, with its number.
     pub fn read(text: &str) -> Result<Rates, Vec<WrongRate>> {
         let wrong = |line: Option<usize>, fault: String| WrongRate { line, fault };
         let mut lines =
@@ -105,7 +105,7 @@ impl Rates {
         Ok(Rates { series })
     }
 
-    /// The latest rate on or before a day, however old, and the day it is of; the euro's is 1 on every day.
+    /// Returns the latest rate on or before a day, however old, with its day; the euro's is 1 on every day.
     pub fn on(&self, currency: Currency, day: Day) -> Option<(Day, Amount)> {
         if currency == Currency::EUR {
             return Some((day, crate::amount::ONE));
@@ -116,30 +116,30 @@ impl Rates {
     }
 }
 
-/// Days from which on a rate is old: the bank publishes one each working day.
+/// The age in days from which a rate is old: the bank publishes one each working day.
 pub const OLD_RATE_DAYS: Day = 36;
 
-/// What was met when values were compared.
+/// What was missing or old when values were compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pricing {
-    /// Whether a comparison failed for want of value, currency or rate.
+    /// Whether a comparison failed because a value, currency or rate was missing.
     pub unpriced: bool,
-    /// Whether one hung on a rate that is [`OLD_RATE_DAYS`] old or older.
+    /// Whether a comparison used a rate at least [`OLD_RATE_DAYS`] days old.
     pub old_rate: bool,
 }
 
-/// A package's value: `None` where it or its currency is unknown.
+/// An amount in a currency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money {
-    /// How much.
+    /// The amount.
     pub amount: Amount,
-    /// Of what.
+    /// Its currency.
     pub currency: Currency,
 }
 
 impl Money {
-    /// Whether this is strictly below a limit, converted at the rates of a day; `None` without a rate. Of an old rate
-    /// `met` is told.
+    /// Returns whether this is strictly below a limit, converted at the rates of a day; `None` without a rate. It
+    /// sets `met.old_rate` if it used an old rate.
     pub fn is_below(&self, limit: &Money, rates: &Rates, day: Day, met: &mut Pricing) -> Option<bool> {
         if self.currency == limit.currency {
             return Some(self.amount.is_below(crate::amount::ONE, limit.amount, crate::amount::ONE));

@@ -1,22 +1,22 @@
-//! Tracking numbers: cleaning, and the shapes that carriers give them.
+//! Tracking numbers: cleaning, and the shapes of the carriers' numbers.
 //!
-//! A shape's pattern is taken apart when the book is loaded into variants of fixed length, so that
-//! matching is one pass over the bytes with a table look-up each and never backtracks. Whose
-//! number it is, or what follows from that, is decided elsewhere.
+//! When the book is loaded, a shape's pattern is expanded into variants of fixed length. Matching is then one pass
+//! over the bytes with a table look-up each, and never backtracks. Other modules decide to whom a number belongs
+//! and what follows from that.
 
 use crate::check_digit::Check;
 use crate::text::is_format;
 use regex_syntax::hir::{Class, Hir, HirKind};
 use std::sync::Arc;
 
-/// The longest number that a shape can describe, in bytes.
+/// The length of the longest number that a shape can describe, in bytes.
 pub const MAX_LENGTH: usize = 64;
 
-/// Patterns may differ in at most this many classes of characters over the whole book.
+/// The greatest number of different character classes over the whole book.
 const MAX_CLASSES: usize = 128;
 
-/// Whether every byte passes a test. Numbers differ in length, and a loop whose end the processor cannot guess costs
-/// more than the test: so those of usual length are looked at in two overlapping blocks.
+/// Returns whether every byte passes a test. Numbers differ in length, and a mispredicted loop end costs more than
+/// the test, so numbers of usual length are tested in two overlapping blocks.
 #[inline]
 pub(crate) fn all_bytes(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
     let passes = |passed: bool, byte: &u8| passed & test(*byte);
@@ -33,14 +33,14 @@ pub(crate) fn all_bytes(bytes: &[u8], test: impl Fn(u8) -> bool) -> bool {
     }
 }
 
-/// Whether cleaning would leave a number as it is.
+/// Returns whether cleaning would leave a number unchanged.
 #[inline]
 pub(crate) fn is_clean(number: &str) -> bool {
     all_bytes(number.as_bytes(), |byte| byte.is_ascii_uppercase() | byte.is_ascii_digit())
 }
 
-/// Writes the cleaned form of a number as typed: white space, hidden characters, hyphens and dots out, full-width
-/// characters folded, ASCII upper case; all else stays. Clears `cleaned` first.
+/// Writes the cleaned form of a number as typed: white space, hidden characters, hyphens and dots are removed,
+/// full-width characters are folded, ASCII letters become upper case; all else stays. Clears `cleaned` first.
 pub fn clean_into(raw: &str, cleaned: &mut String) {
     cleaned.clear();
     if is_clean(raw) {
@@ -50,7 +50,8 @@ pub fn clean_into(raw: &str, cleaned: &mut String) {
     cleaned.extend(raw.chars().filter_map(cleaned_char));
 }
 
-/// The cleaned form of a number as typed: itself where it is clean, else made in `buffer`.
+/// Returns the cleaned form of a number as typed: the number itself if it is clean, or else the text made in
+/// `buffer`.
 #[inline]
 pub fn cleaned<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
     if is_clean(raw) {
@@ -60,7 +61,7 @@ pub fn cleaned<'a>(raw: &'a str, buffer: &'a mut String) -> &'a str {
     buffer
 }
 
-/// What cleaning makes of one character; `None` if it vanishes.
+/// Returns the cleaned form of one character; `None` if cleaning removes it.
 pub fn cleaned_char(c: char) -> Option<char> {
     match c {
         'A'..='Z' | '0'..='9' => Some(c),
@@ -76,7 +77,7 @@ pub fn cleaned_char(c: char) -> Option<char> {
 /// A shape: one form of one carrier's numbers.
 #[derive(Clone, Debug)]
 pub struct Shape {
-    /// Its id, the rule of the verdicts it decides.
+    /// Its id, which is the rule of the verdicts that it decides.
     pub id: String,
     /// Its pattern, as written.
     pub pattern: String,
@@ -84,11 +85,11 @@ pub struct Shape {
     pub check: Check,
     /// Whether a failed check can fail a number.
     pub hard: bool,
-    /// Whether it may claim a number for its carrier against another.
+    /// Whether it may claim a number for its carrier against another carrier.
     pub strict: bool,
-    /// The literal characters every number of this shape opens with; empty unless at least two.
+    /// The literal characters with which every number of this shape begins; empty if there are fewer than two.
     pub prefix: String,
-    /// How sure its sources are: `high`, `medium` or `low`; commentary.
+    /// How certain its sources are: `high`, `medium` or `low`; commentary.
     pub confidence: String,
     pub(crate) variants: Vec<Variant>,
 }
@@ -96,12 +97,12 @@ pub struct Shape {
 /// One fixed-length alternative of a pattern.
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {
-    /// Class of each character, an index into [`Alphabet`].
+    /// The class of each character, an index into [`Alphabet`].
     classes: Arc<[u8]>,
-    /// Where every class is at most two runs of characters: the first character of one run at each place, then how
-    /// far the run goes, then the same for the other. Else empty.
+    /// If every class consists of at most two runs of characters, four planes: the first character of one run at
+    /// each place, the run's length less one, then the same for the other run. Otherwise empty.
     runs: Arc<[u8]>,
-    /// The part that the check runs over.
+    /// The part over which the check runs.
     part: std::ops::Range<usize>,
 }
 
@@ -117,7 +118,7 @@ impl Variant {
             return false;
         }
         if self.runs.len() == 4 * length {
-            // As in `all_bytes`; what comes here nearly always fits.
+            // Two overlapping blocks as in `all_bytes`; most numbers that come here fit.
             let runs = std::array::from_fn(|plane| &self.runs[plane * length..(plane + 1) * length]);
             return match (number.first_chunk::<16>(), number.last_chunk::<16>()) {
                 (Some(head), Some(tail)) if length <= 32 => in_runs(head, first(runs)) & in_runs(tail, last(runs)),
@@ -132,7 +133,7 @@ impl Variant {
         number.iter().zip(&*self.classes).fold(1, fits) == 1
     }
 
-    /// The characters that a number of this variant can begin and end with, as bits of [`place`].
+    /// Returns the characters with which a number of this variant can begin and end, as bits of [`place`].
     pub(crate) fn ends(&self, alphabet: &Alphabet) -> [u64; 2] {
         [self.classes.first(), self.classes.last()].map(|class| match class {
             Some(class) => alphabet.classes[usize::from(*class)].iter().fold(0, |bits, byte| bits | 1 << place(*byte)),
@@ -155,23 +156,23 @@ fn in_runs<const N: usize>(bytes: &[u8; N], runs: [&[u8; N]; 4]) -> bool {
     (0..N).fold(true, |fits, place| fits & is_in_runs(bytes[place], runs.map(|plane| plane[place])))
 }
 
-/// The beginnings of slices, which must be so long.
+/// Returns the first `N` bytes of each slice; the slices must be that long.
 #[inline]
 fn first<const N: usize>(slices: [&[u8]; 4]) -> [&[u8; N]; 4] {
     slices.map(|slice| slice.first_chunk().expect("the runs are as long as the number"))
 }
 
-/// The ends of slices, which must be so long.
+/// Returns the last `N` bytes of each slice; the slices must be that long.
 #[inline]
 fn last<const N: usize>(slices: [&[u8]; 4]) -> [&[u8; N]; 4] {
     slices.map(|slice| slice.last_chunk().expect("the runs are as long as the number"))
 }
 
-/// The runs of successive characters of a class as first character and length less one, the last one repeated where
-/// there is but one; `None` if there are more than two.
+/// Returns the runs of successive characters of a class, each as its first character and its length less one. A
+/// single run is given twice; `None` if there are more than two.
 fn two_runs(class: &[u8]) -> Option<[(u8, u8); 2]> {
     let mut runs: Vec<(u8, u8)> = Vec::new();
-    // The parser gives a class in ascending order.
+    // The parser returns the bytes of a class in ascending order.
     for byte in class {
         match runs.last_mut() {
             Some((first, to)) if *first + *to + 1 == *byte => *to += 1,
@@ -185,7 +186,7 @@ fn two_runs(class: &[u8]) -> Option<[(u8, u8); 2]> {
     }
 }
 
-/// The place of a character of a cleaned number among those that patterns know; 63 for any other.
+/// Returns the index of a character of a cleaned number among those that patterns use; 63 for any other.
 #[inline]
 pub(crate) fn place(byte: u8) -> u32 {
     match byte {
@@ -200,7 +201,7 @@ pub(crate) fn place(byte: u8) -> u32 {
 pub struct Alphabet {
     members: [[u64; MAX_CLASSES / 64]; 256],
     classes: Vec<Vec<u8>>,
-    /// The runs of each class, if it has at most two.
+    /// The runs of each class that has at most two.
     runs: Vec<Option<[(u8, u8); 2]>>,
 }
 
@@ -217,7 +218,7 @@ impl Default for Alphabet {
 }
 
 impl Alphabet {
-    /// 1 if a byte is of a class, else 0.
+    /// Returns 1 if a byte is in a class, else 0.
     #[inline]
     fn holds(&self, class: u8, byte: u8) -> u64 {
         let words = &self.members[usize::from(byte)];
@@ -240,11 +241,11 @@ impl Alphabet {
         Ok(index as u8)
     }
 
-    /// Takes a pattern apart into its variants and its literal prefix.
+    /// Expands a pattern into its variants and its literal prefix.
     ///
     /// # Errors
-    /// Says what in the pattern is not understood: anything but ASCII literals, classes, counts,
-    /// alternatives and groups, a number over [`MAX_LENGTH`], or too many variants.
+    /// Describes what in the pattern is not supported: anything but ASCII literals, classes, counts, alternatives
+    /// and groups, a number over [`MAX_LENGTH`], or too many variants.
     pub(crate) fn compile(&mut self, pattern: &str) -> Result<(Vec<Variant>, String), String> {
         let hir = regex_syntax::ParserBuilder::new()
             .unicode(false)
@@ -268,7 +269,7 @@ impl Alphabet {
         Ok((variants, prefix))
     }
 
-    /// Every run of classes that a pattern allows.
+    /// Returns every sequence of classes that a pattern allows.
     fn expand(&mut self, hir: &Hir) -> Result<Vec<Sequence>, String> {
         let limited = |sequences: Vec<Sequence>| {
             if sequences.len() > MAX_VARIANTS {
@@ -344,7 +345,7 @@ impl Alphabet {
     }
 }
 
-/// The literal characters that stand at the head of the pattern.
+/// Returns the literal characters at the head of the pattern.
 fn leading_literals(hir: &Hir) -> Vec<u8> {
     match hir.kind() {
         HirKind::Literal(literal) => literal.0.to_vec(),
@@ -373,7 +374,7 @@ fn leading_literals(hir: &Hir) -> Vec<u8> {
     }
 }
 
-/// A run of character classes of an [`Alphabet`], and which of them the group `n` spans.
+/// A sequence of character classes of an [`Alphabet`], and which of them the group `n` spans.
 #[derive(Clone, Default)]
 struct Sequence {
     places: Vec<u8>,
@@ -388,7 +389,7 @@ impl Sequence {
     }
 }
 
-/// Other characters would never match, which is always a mistake.
+/// Refuses a character that can never match, because a pattern that holds one is always a mistake.
 fn cleaned_byte(byte: u8) -> Result<(), String> {
     let can_stand = byte.is_ascii_uppercase() || byte.is_ascii_digit();
     can_stand
@@ -458,7 +459,7 @@ mod tests {
         }
     }
 
-    /// The members of the classes above, spelled out.
+    /// Returns whether a byte is a member of the classes above, which are spelled out here.
     fn regex_holds(class: &str, byte: u8) -> bool {
         match class {
             "[0-9]" => byte.is_ascii_digit(),

@@ -1,12 +1,12 @@
-//! What is typed where a tracking number should be, and is none.
+//! Placeholders: texts in the tracking field that are no tracking number.
 //!
-//! The tests run on the cleaned number, in the book's order; the first that fits names the rule.
-//! They come before any check digit, because zeros pass most of those.
+//! The tests run on the cleaned number, in the book's order; the first that fits names the rule. They run before
+//! any check digit, because zeros pass most of those.
 
 use crate::number::{all_bytes, cleaned_char, place};
 use crate::text;
 
-/// Which test fitted; its name is the verdict's rule.
+/// The test that fitted; its name is the rule of the verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names of the keys in placeholders.toml say it
 pub enum Placeholder {
@@ -22,7 +22,7 @@ pub enum Placeholder {
 }
 
 impl Placeholder {
-    /// All tests in the order in which they are tried.
+    /// All tests, in the order in which they are tried.
     pub const ALL: [Placeholder; 9] = [
         Placeholder::Words,
         Placeholder::Numbers,
@@ -35,7 +35,7 @@ impl Placeholder {
         Placeholder::MinLength,
     ];
 
-    /// Its key in `placeholders.toml`.
+    /// Returns its key in `placeholders.toml`.
     pub fn name(self) -> &'static str {
         match self {
             Placeholder::Words => "words",
@@ -51,7 +51,7 @@ impl Placeholder {
     }
 }
 
-/// The shortest order id and counting run that are taken seriously.
+/// The least length of an order id or of a counting run that is considered.
 const SHORTEST: usize = 5;
 
 /// The tests of a book.
@@ -64,20 +64,21 @@ pub struct Placeholders {
     pub(crate) repeated: bool,
     pub(crate) counting: bool,
     pub(crate) order_id: bool,
-    /// Cleaned.
+    /// Cleaned suffixes.
     pub(crate) order_id_suffixes: Vec<String>,
     pub(crate) url: bool,
     pub(crate) no_digit: bool,
     pub(crate) min_length: usize,
     /// Lower case without outer blanks, sorted.
     pub(crate) no_marketplace: Vec<String>,
-    /// Likewise.
+    /// Lower case without outer blanks, sorted.
     pub(crate) fillers: Vec<String>,
-    /// Likewise.
+    /// Lower case without outer blanks, sorted.
     pub(crate) id_fillers: Vec<String>,
-    /// Bytes of the longest of both.
+    /// The length of the longest filler of both lists, in bytes.
     pub(crate) longest_filler: usize,
-    /// For each length in bytes, what a word or number of that length can begin and end with, as bits of [`place`].
+    /// For each length in bytes, the characters with which a word or number of that length can begin and end, as
+    /// bits of [`place`].
     pub(crate) ends: Vec<[u64; 2]>,
 }
 
@@ -96,35 +97,37 @@ impl Placeholders {
         for text in self.words.iter().chain(&self.numbers) {
             let bytes = text.as_bytes();
             for (bits, byte) in self.ends[bytes.len()].iter_mut().zip([bytes.first(), bytes.last()]) {
-                // Words are lower case; of a number that is not upper case only the place of all others is known.
+                // Words are lower case. If a number is not upper case, only the bit of all other characters is
+                // certain.
                 *bits |= byte.map_or(0, |byte| 1 << place(byte.to_ascii_uppercase()) | 1 << place(b'a'));
             }
         }
     }
 
-    /// Whether a sales channel or marketplace name is none of the measured marketplaces.
+    /// Returns whether the name of a sales channel or marketplace is none of the measured marketplaces.
     pub fn is_no_marketplace(&self, name: &str) -> bool {
         self.no_marketplace.binary_search(&text::lower(name)).is_ok()
     }
 
-    /// Whether a trimmed name of a carrier, package or category stands for none: a filler of the book, or nothing but marks.
+    /// Returns whether a trimmed name of a carrier, package or category means that there is none: a filler of the
+    /// book, or only marks.
     pub fn is_filler(&self, text: &str) -> bool {
         self.may_be_filler(text)
             && (!text.contains(char::is_alphanumeric) || self.fillers.binary_search(&text::lower(text)).is_ok())
     }
 
-    /// Whether a trimmed id of a seller or order stands for none. Signs alone may be an id.
+    /// Returns whether a trimmed id of a seller or order means that there is none. Signs alone may be an id.
     pub fn is_id_filler(&self, text: &str) -> bool {
         self.may_be_filler(text) && self.id_fillers.binary_search(&text::lower(text)).is_ok()
     }
 
-    /// Few texts are so short, and hold no digit but zeros.
+    /// A quick test that few texts pass: a filler is short and holds no digit but zeros.
     fn may_be_filler(&self, text: &str) -> bool {
         text.len() <= self.longest_filler.max(SHORTEST)
             && all_bytes(text.as_bytes(), |byte| !(b'1'..=b'9').contains(&byte))
     }
 
-    /// The first test that the cleaned number fits, if any; `order_id` is as typed.
+    /// Returns the first test that the cleaned number fits, if any; `order_id` is as typed.
     pub fn find(&self, number: &str, order_id: &str) -> Option<Placeholder> {
         let is_plain = all_bytes(number.as_bytes(), |byte| byte.is_ascii_alphanumeric());
         if is_plain && !self.may_be(number.as_bytes(), order_id.as_bytes()) {
@@ -153,7 +156,7 @@ impl Placeholders {
         if self.url && !is_plain && is_url(number) {
             return Some(Placeholder::Url);
         }
-        // From the end, where most numbers have one.
+        // The search starts at the end, where most numbers have a digit.
         if self.no_digit && !number.bytes().rev().any(|byte| byte.is_ascii_digit()) {
             return Some(Placeholder::NoDigit);
         }
@@ -165,8 +168,8 @@ impl Placeholders {
         is_short.then_some(Placeholder::MinLength)
     }
 
-    /// Whether a number of letters and digits can be a placeholder at all, as far as its ends tell. Nearly all
-    /// cannot, and what nearly always comes out the same costs the processor no guess: so all is asked at once.
+    /// Returns whether a number of letters and digits can be a placeholder at all, judging by its ends. Nearly all
+    /// cannot. All conditions are evaluated together, so that a single, well predicted branch remains.
     fn may_be(&self, number: &[u8], order_id: &[u8]) -> bool {
         let (Some([a, b, c]), Some([.., x, y, z])) = (number.first_chunk(), number.last_chunk::<3>()) else {
             return true;
@@ -179,7 +182,8 @@ impl Placeholders {
         let down = |step: u8| (step == 9) | (step == 0u8.wrapping_sub(1));
         let is_counting = (up(first) & up(second)) | (down(first) & down(second));
         let has_digit = x.is_ascii_digit() | y.is_ascii_digit() | z.is_ascii_digit();
-        // An order id that opens with anything else may be cleaned to anything.
+        // If an order id begins with any other character, cleaning may change its beginning, so it is not compared
+        // here.
         let opens_like_order = match order_id {
             [d, e, ..] if d.is_ascii_alphanumeric() & e.is_ascii_alphanumeric() => {
                 (d.to_ascii_uppercase() == *a) & (e.to_ascii_uppercase() == *b)
@@ -200,7 +204,7 @@ impl Placeholders {
     }
 }
 
-/// Whether a cleaned number is an address on the web; cleaning took its dots.
+/// Returns whether a cleaned number is a web address; cleaning removed its dots.
 fn is_url(number: &str) -> bool {
     number.contains("://") || number.starts_with("WWW") && number.contains('/')
 }
@@ -219,8 +223,8 @@ fn is_counting(bytes: &[u8]) -> bool {
         && bytes.windows(2).all(|pair| pair[1].is_ascii_digit() && (pair[1] + 10 - pair[0]) % 10 == step)
 }
 
-/// The length of the cleaned order id and what follows it in a cleaned number that opens with it;
-/// `None` if it does not.
+/// Returns the length of the cleaned order id, and the rest of a cleaned number that begins with it; `None` if it
+/// does not.
 fn after_cleaned<'a>(order_id: &str, number: &'a str) -> Option<(usize, &'a str)> {
     let mut rest = number.chars();
     let mut length = 0;

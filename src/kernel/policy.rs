@@ -1,6 +1,6 @@
-//! The book: marketplaces with their dated versions, and everything rules refer to.
+//! The book: marketplaces with their dated versions, and everything to which rules refer.
 //!
-//! Built only by `load.rs`, immutable afterwards. Look-ups are total.
+//! Only `load.rs` builds it; it is immutable afterwards. Look-ups are total.
 
 use crate::calendar::{Day, Zone};
 use crate::carrier::{Carrier, CarrierId, CarrierName, Carriers};
@@ -14,24 +14,24 @@ use crate::text;
 use crate::words::Words;
 use std::collections::{BTreeMap, HashMap};
 
-/// Index of a marketplace in the book; names ascend with it.
+/// The index of a marketplace in the book; names ascend with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MarketplaceId(pub u16);
 
-/// Index of a programme; 0 is `standard`.
+/// The index of a programme; 0 is `standard`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProgrammeId(pub u16);
 
 impl ProgrammeId {
-    /// What is not judged apart.
+    /// The programme of packages that are not judged separately.
     pub const STANDARD: ProgrammeId = ProgrammeId(0);
 }
 
-/// Index of a rule's id; [`Book::rule`] gives the text.
+/// The index of a rule's id; [`Book::rule`] gives the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleId(pub u32);
 
-/// What the marketplace column says.
+/// The meaning of the marketplace column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Marketplace {
     /// A sales channel that is no marketplace.
@@ -40,7 +40,7 @@ pub enum Marketplace {
     Known(MarketplaceId),
 }
 
-/// Which date selects the version and places a shipment in time.
+/// The date that selects the version and places a shipment in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SelectedBy {
     /// The end of the delivery promise.
@@ -49,7 +49,7 @@ pub enum SelectedBy {
     Shipped,
 }
 
-/// What the marketplace suspends by; commentary, no figure depends on it.
+/// What the marketplace suspends; commentary, no figure depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Per {
     /// One product category.
@@ -58,19 +58,19 @@ pub enum Per {
     Account,
 }
 
-/// How sure the source of a rule is; no verdict depends on it.
+/// How certain the source of a rule is; no verdict depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Confidence {
     /// The marketplace's own page, or two independent sources.
     Confirmed,
     /// One source.
     SingleSource,
-    /// Contradicted or inferred.
+    /// The source is contradicted, or the rule is inferred.
     Unsure,
 }
 
 impl Confidence {
-    /// The name in a book and in messages.
+    /// Returns the name in a book and in messages.
     pub fn name(self) -> &'static str {
         match self {
             Confidence::Confirmed => "confirmed",
@@ -80,105 +80,105 @@ impl Confidence {
     }
 }
 
-/// Why a rule that decided may be wrong, so that a run says so where much hangs on it.
+/// The reason why a rule that decided may be wrong; a run reports it if many packages depend on the rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// The rule's source is contradicted or inferred.
+    /// The rule's source is contradicted, or the rule is inferred.
     UnsureRule,
-    /// The carrier's shape was seen too seldom.
+    /// The carrier's shape was seen too rarely.
     LowShape,
 }
 
-/// What listed prices hold, where a package's value is taken from them.
+/// What listed prices include, if a package's value is taken from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListedPrices {
-    /// The tax too.
+    /// The prices include tax.
     WithTax,
-    /// No tax.
+    /// The prices include no tax.
     WithoutTax,
 }
 
-/// Where a fact was read.
+/// The source of a fact.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// What it is.
+    /// Its title.
     pub title: String,
-    /// Where it is.
+    /// Its address.
     pub url: String,
 }
 
-/// A programme judged apart by a version.
+/// A programme that a version judges separately.
 #[derive(Clone, Debug)]
 pub struct Programme {
-    /// Which.
+    /// The programme.
     pub id: ProgrammeId,
     /// Its own target.
     pub target: Target,
-    /// What is suspended by it.
+    /// What a missed target suspends.
     pub per: Per,
-    /// First day on which it is judged apart; `None`: the version's first.
+    /// The first day on which it is judged separately; `None`: the version's first.
     pub from: Option<Day>,
-    /// First day on which it is no more; `None`: the version's end.
+    /// The first day on which it no longer is; `None`: the version's end.
     pub until: Option<Day>,
-    /// What its file says about it, line by line.
+    /// The comment of its file about it, line by line.
     pub note: Vec<String>,
 }
 
 impl Programme {
-    /// Whether it is judged apart on a day of its version.
+    /// Returns whether it is judged separately on a day of its version.
     pub fn in_force(&self, day: Day) -> bool {
         self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day < until)
     }
 }
 
-/// The rules of a marketplace over a stretch of days.
+/// The rules of a marketplace for a range of days.
 #[derive(Clone, Debug)]
 pub struct Version {
     /// Its id.
     pub id: RuleId,
-    /// First day in force; `None`: since ever.
+    /// The first day in force; `None`: since ever.
     pub from: Option<Day>,
-    /// First day no longer in force; `None`: for good.
+    /// The first day no longer in force; `None`: it has no end.
     pub until: Option<Day>,
-    /// The rate asked for.
+    /// The required rate.
     pub target: Target,
-    /// What is suspended by it.
+    /// What a missed target suspends.
     pub per: Per,
-    /// Carriers taken, where a lane does not say otherwise.
+    /// The accepted carriers, if a lane does not say otherwise.
     pub carriers: CarrierRule,
-    /// Programmes judged apart.
+    /// The programmes that are judged separately.
     pub programmes: Vec<Programme>,
-    /// The programmes that it judges at all, where it does not judge every one.
+    /// The only programmes that it judges; `None`: it judges every one.
     pub only: Option<Vec<ProgrammeId>>,
-    /// Lanes in order; the first that fits decides.
+    /// The lanes in order; the first that fits decides.
     pub lanes: Lanes,
-    /// How sure its sources are.
+    /// How certain its sources are.
     pub confidence: Confidence,
-    /// The day they were last read, as written.
+    /// The day on which the sources were last read, as written.
     pub checked_on: String,
     /// The sources.
     pub sources: Vec<Source>,
-    /// What its file says about it, line by line.
+    /// The comment of its file about it, line by line.
     pub note: Vec<String>,
 }
 
 impl Version {
-    /// Whether it is in force on a day.
+    /// Returns whether it is in force on a day.
     pub fn in_force(&self, day: Day) -> bool {
         self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day < until)
     }
 
-    /// Whether packages of a programme are judged by it.
+    /// Returns whether it judges packages of a programme.
     pub fn judges(&self, programme: ProgrammeId) -> bool {
         self.only.as_ref().is_none_or(|only| only.contains(&programme))
     }
 
-    /// A programme that it judges apart on a day.
+    /// Returns a programme that it judges separately on a day.
     pub fn programme(&self, id: ProgrammeId, day: Day) -> Option<&Programme> {
         self.programmes.iter().find(|known| known.id == id && known.in_force(day))
     }
 
-    /// The target of a programme on a day: its own where it is judged apart.
+    /// Returns the target of a programme on a day: its own if it is judged separately.
     pub fn target(&self, programme: ProgrammeId, day: Day) -> Target {
         self.programme(programme, day).map_or(self.target, |known| known.target)
     }
@@ -195,30 +195,30 @@ pub struct Market {
     pub ids: Vec<String>,
     /// Other names, matched in any case.
     pub aliases: Vec<String>,
-    /// What packages are valued in unless they say so.
+    /// The currency of a package's value if the row names none.
     pub currency: Currency,
-    /// Where its days begin.
+    /// The time zone of its days.
     pub zone: Zone,
-    /// Its clock.
+    /// The date by which it selects versions.
     pub selected_by: SelectedBy,
-    /// Days of the trailing window.
+    /// The length of the trailing window in days.
     pub window_days: i32,
-    /// Days until figures are final.
+    /// The number of days until figures are final.
     pub latency_days: i32,
     /// Its own country.
     pub country: Country,
-    /// What its listed prices hold.
+    /// What its listed prices include.
     pub listed_prices: ListedPrices,
-    /// What its file says at its head, line by line.
+    /// The comment at the head of its file, line by line.
     pub note: Vec<String>,
-    /// Versions in order of time, none overlapping another.
+    /// The versions in order of time; no two overlap.
     pub versions: Vec<Version>,
 }
 
 impl Market {
-    /// The version in force on a day.
+    /// Returns the version in force on a day.
     pub fn version(&self, day: Day) -> Option<&Version> {
-        // Counted to the end: where to stop would be one more guess for the processor in every row.
+        // All versions are counted: an early exit would be one more branch to predict in every row.
         let has_begun = |version: &Version| usize::from(version.from.unwrap_or(Day::MIN) <= day);
         let begun = self.versions.iter().map(has_begun).sum::<usize>();
         self.versions.get(begun.checked_sub(1)?).filter(|version| version.in_force(day))
@@ -235,48 +235,48 @@ pub struct Book {
     pub carriers: Carriers,
     /// The service classes.
     pub services: Services,
-    /// What is no tracking number and no marketplace.
+    /// The texts that are no tracking number and no marketplace.
     pub placeholders: Placeholders,
-    /// Words of columns that hold one of a few.
+    /// The words of columns that hold one of a few.
     pub words: Words,
     pub(crate) programmes: Vec<String>,
     pub(crate) rules: Vec<String>,
-    /// Beside each rule.
+    /// One entry per rule.
     pub(crate) doubts: Vec<Option<Doubt>>,
     pub(crate) fixed_rules: FixedRules,
     pub(crate) digest: String,
     pub(crate) parts: BTreeMap<String, String>,
 }
 
-/// Ids of the rules that no file of the book names.
+/// The first ids of the rules that no file of the book names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FixedRules {
     pub no_marketplace: u32,
     pub fulfilled_by_marketplace: u32,
     pub canceled: u32,
-    /// First of the marketplaces, in their order.
+    /// The first id of the marketplaces, in their order.
     pub markets: u32,
-    /// First of the placeholders, in their order.
+    /// The first id of the placeholders, in their order.
     pub placeholders: u32,
-    /// First of the carriers, in their order.
+    /// The first id of the carriers, in their order.
     pub carriers: u32,
-    /// For each carrier, the first of its shapes, in their order.
+    /// For each carrier, the first id of its shapes, in their order.
     pub shapes: Vec<u32>,
 }
 
 impl Book {
-    /// All marketplaces, by name.
+    /// Returns all marketplaces, by name.
     pub fn markets(&self) -> impl Iterator<Item = (MarketplaceId, &Market)> {
         self.markets.iter().enumerate().map(|(index, market)| (MarketplaceId(index as u16), market))
     }
 
-    /// One marketplace.
+    /// Returns one marketplace.
     pub fn market(&self, id: MarketplaceId) -> &Market {
         &self.markets[usize::from(id.0)]
     }
 
-    /// What a marketplace column's text means: an id exactly, a name or alias in any case, a sales
-    /// channel that is no marketplace; `None` if the book knows none of these.
+    /// Returns the meaning of a marketplace column's text: an id must match exactly, a name or alias in any case;
+    /// it may also be a sales channel that is no marketplace. `None` if the book lists none of these.
     pub fn resolve_marketplace(&self, text: &str) -> Option<Marketplace> {
         if let Some(id) = self.by_id.get(text) {
             return Some(Marketplace::Known(*id));
@@ -287,7 +287,7 @@ impl Book {
         self.placeholders.is_no_marketplace(text).then_some(Marketplace::None)
     }
 
-    /// The name of a marketplace in tables.
+    /// Returns the name of a marketplace in tables.
     pub fn marketplace_label(&self, marketplace: Marketplace) -> &str {
         match marketplace {
             Marketplace::None => "(none)",
@@ -295,40 +295,40 @@ impl Book {
         }
     }
 
-    /// The programme that a column's text names in any version, in any case, or in a spelling of `words.toml`; `None`
-    /// for text that is no programme.
+    /// Returns the programme of a column's text: its name in any version, in any case, or a spelling of
+    /// `words.toml`; `None` for text that is no programme.
     pub fn resolve_programme(&self, text: &str) -> Option<ProgrammeId> {
         let lower = text::lower(text);
         let named = self.programmes.iter().position(|name| *name == lower).map(|index| ProgrammeId(index as u16));
         named.or_else(|| self.words.programme(text))
     }
 
-    /// The name of a programme.
+    /// Returns the name of a programme.
     pub fn programme(&self, id: ProgrammeId) -> &str {
         self.programmes.get(usize::from(id.0)).map_or("standard", String::as_str)
     }
 
-    /// The names of all programmes.
+    /// Returns the names of all programmes.
     pub fn programmes(&self) -> impl Iterator<Item = &str> {
         self.programmes.iter().map(String::as_str)
     }
 
-    /// How many programmes there are, `standard` included.
+    /// Returns the number of programmes, `standard` included.
     pub fn programme_count(&self) -> usize {
         self.programmes.len()
     }
 
-    /// The text of a rule's id.
+    /// Returns the text of a rule's id.
     pub fn rule(&self, id: RuleId) -> &str {
         self.rules.get(id.0 as usize).map_or("", String::as_str)
     }
 
-    /// How many rules there are.
+    /// Returns the number of rules.
     pub fn rule_count(&self) -> usize {
         self.rules.len()
     }
 
-    /// Why a rule may be wrong, if it is known to be doubtful.
+    /// Returns why a rule may be wrong, if it is doubtful.
     pub fn doubt(&self, id: RuleId) -> Option<Doubt> {
         self.doubts.get(id.0 as usize).copied().flatten()
     }
@@ -338,14 +338,14 @@ impl Book {
         self.carriers.resolve(text.filter(|text| !self.placeholders.is_filler(text)))
     }
 
-    /// A digest in hex of each part of the book: of each policy version under its id, of what else a policy file
-    /// says under the file's name, and of every other file under its name. Commentary (comments, sources, the day on
+    /// Returns a digest in hex of each part of the book: each policy version under its id, the rest of a policy
+    /// file under the file's name, and every other file under its name. Commentary (comments, sources, the day on
     /// which they were read) does not count.
     pub fn parts(&self) -> &BTreeMap<String, String> {
         &self.parts
     }
 
-    /// SHA-256 over the files in name order, in hex.
+    /// Returns SHA-256 over the files in name order, in hex.
     pub fn digest(&self) -> &str {
         &self.digest
     }
@@ -374,8 +374,7 @@ impl Book {
         RuleId(self.fixed_rules.shapes[usize::from(carrier.0)] + shape as u32)
     }
 
-    /// Whether a carrier is on the list of the version in force on a day; `None` without version
-    /// or list.
+    /// Returns whether a carrier is on the list of the version in force on a day; `None` without version or list.
     pub fn is_integrated(&self, marketplace: Marketplace, carrier: Carrier, day: Day) -> Option<bool> {
         let Marketplace::Known(id) = marketplace else { return None };
         match &self.market(id).version(day)?.carriers {

@@ -1,9 +1,9 @@
-//! Reasons: every way a judged shipment can end, with its class, meaning and mend.
+//! Reasons: every way a judged shipment can end, with its class, meaning and remedy.
 //!
-//! One row of [`TABLE`] is all there is to know about a reason; help texts, docs and the `defects`
-//! table are made from it. It must not hold logic: which reason speaks is the ladder's business.
+//! One row of [`TABLE`] is all there is to know about a reason; help texts, docs and the `defects` table are made
+//! from it. It must not hold logic: the ladder decides which reason applies.
 
-/// What a verdict does to the rate.
+/// The effect of a verdict on the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// Not part of the measure at all.
@@ -20,7 +20,7 @@ impl Class {
     /// All classes, in the order of the tables.
     pub const ALL: [Class; 4] = [Class::OutOfScope, Class::Exempt, Class::Valid, Class::Defect];
 
-    /// The name used in tables, files and messages.
+    /// Returns the name used in tables, files and messages.
     pub fn name(self) -> &'static str {
         match self {
             Class::OutOfScope => "out_of_scope",
@@ -64,17 +64,17 @@ pub enum Reason {
 pub struct Entry {
     /// The reason itself; `TABLE[i].reason as usize == i`.
     pub reason: Reason,
-    /// Its name in tables, files and messages.
+    /// The name used in tables, files and messages.
     pub name: &'static str,
-    /// The rung of the ladder that says it, from 1.
+    /// The rung of the ladder that gives it, from 1.
     pub rung: u8,
-    /// What it does to the rate.
+    /// The effect on the rate.
     pub class: Class,
-    /// What it means, for a person.
+    /// The meaning, for a person.
     pub meaning: &'static str,
-    /// What to do about the package; empty where nothing needs doing.
+    /// What to do about the package; empty if nothing needs doing.
     pub fix: &'static str,
-    /// What to do with later packages, to stand behind a colon; empty likewise.
+    /// What to do with later packages, to be printed behind a colon; empty if nothing needs doing.
     pub lesson: &'static str,
 }
 
@@ -160,36 +160,36 @@ pub static TABLE: [Entry; 21] = table! {
         "judged on the number alone: nothing is known against it" "" "";
 };
 
-/// How many reasons there are.
+/// The number of reasons.
 pub const COUNT: usize = TABLE.len();
 
 impl Reason {
-    /// The row of [`TABLE`].
+    /// Returns the row of [`TABLE`].
     pub fn entry(self) -> &'static Entry {
         &TABLE[self as usize]
     }
 
-    /// Its name in tables, files and messages.
+    /// Returns the name used in tables, files and messages.
     pub fn name(self) -> &'static str {
         self.entry().name
     }
 
-    /// What it does to the rate.
+    /// Returns the effect on the rate.
     pub fn class(self) -> Class {
         self.entry().class
     }
 
-    /// The reason with this discriminant, if there is one.
+    /// Returns the reason with this discriminant, if there is one.
     pub fn from_code(code: u8) -> Option<Reason> {
         TABLE.get(code as usize).map(|entry| entry.reason)
     }
 
-    /// The reason with this name, if there is one.
+    /// Returns the reason with this name, if there is one.
     pub fn from_name(name: &str) -> Option<Reason> {
         TABLE.iter().find(|entry| entry.name == name).map(|entry| entry.reason)
     }
 
-    /// The defect reasons in ladder order: the order of the count columns in the tables.
+    /// Returns the defect reasons in ladder order, which is the order of the count columns in the tables.
     pub fn defects() -> impl Iterator<Item = Reason> {
         TABLE.iter().filter(|entry| entry.class == Class::Defect).map(|entry| entry.reason)
     }

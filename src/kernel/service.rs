@@ -5,24 +5,24 @@
 use crate::carrier::{Carrier, CarrierSet};
 use crate::text;
 
-/// Index of a service class in the book.
+/// The index of a service class in the book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceClass(pub u8);
 
-/// At most this many classes fit a book.
+/// The greatest number of classes in a book.
 pub const MAX_CLASSES: usize = 32;
 
 /// A class of services.
 #[derive(Clone, Debug)]
 pub struct Class {
-    /// Its name, as exemptions list it.
+    /// Its name, as used by exemptions.
     pub name: String,
     pub(crate) phrases: Vec<Vec<String>>,
     pub(crate) except: Vec<Vec<String>>,
     pub(crate) carriers: CarrierSet,
 }
 
-/// The classes whose phrases fit a name, before the carrier is known: a bit each.
+/// The classes whose phrases fit a name before the carrier is known, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Service(u32);
 
@@ -48,7 +48,7 @@ impl Services {
         Service(bits)
     }
 
-    /// The first class that fits a service of this carrier.
+    /// Returns the first class that fits a service of this carrier.
     pub fn class_of(&self, service: Service, carrier: Carrier) -> Option<ServiceClass> {
         let mut bits = service.0;
         while bits != 0 {
@@ -61,17 +61,17 @@ impl Services {
         None
     }
 
-    /// The class with this name.
+    /// Returns the class with this name.
     pub fn named(&self, name: &str) -> Option<ServiceClass> {
         self.classes.iter().position(|class| class.name == name).map(|index| ServiceClass(index as u8))
     }
 
-    /// The name of a class.
+    /// Returns the name of a class.
     pub fn name(&self, class: ServiceClass) -> &str {
         self.classes.get(class.0 as usize).map_or("", |class| class.name.as_str())
     }
 
-    /// The names of all classes, in order.
+    /// Returns the names of all classes, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.classes.iter().map(|class| class.name.as_str())
     }

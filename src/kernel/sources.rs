@@ -1,7 +1,8 @@
-//! Sources: what the files are that sellers have, as data.
+//! Sources: the kinds of files that sellers have, described as data.
 //!
-//! A profile names one kind of file: its role, format, headings or paths, and what they fill. It reads no file and judges
-//! nothing. Loading fails with every problem at once, each with file, line and what to write instead.
+//! A profile describes one kind of file: its role, format, headings or paths, and the fields that these fill. This
+//! module reads no seller's file and judges nothing. Loading fails with every problem at once, each with file, line
+//! and what to write instead.
 
 mod field;
 mod path;
@@ -23,16 +24,16 @@ include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 /// All profiles.
 #[derive(Clone, Debug)]
 pub struct Sources {
-    /// By kind.
+    /// The profiles, by kind.
     pub profiles: Vec<Profile>,
-    /// SHA-256 in hex over the files they were read from.
+    /// SHA-256 in hex over the files of the profiles.
     pub digest: String,
 }
 
-/// What records of a file are.
+/// What the records of a file are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Role {
-    /// Packages, or writes about them.
+    /// Packages, or changes of packages.
     Shipments,
     /// Orders or their lines.
     Orders,
@@ -46,7 +47,7 @@ impl Role {
     /// All roles.
     pub const ALL: [Role; 4] = [Role::Shipments, Role::Orders, Role::Events, Role::Categories];
 
-    /// The name in jobs and profiles.
+    /// Returns the name in jobs and profiles.
     pub fn name(self) -> &'static str {
         match self {
             Role::Shipments => "shipments",
@@ -56,25 +57,25 @@ impl Role {
         }
     }
 
-    /// The role of a name.
+    /// Returns the role of a name.
     pub fn from_name(name: &str) -> Option<Role> {
         Role::ALL.into_iter().find(|role| role.name() == name)
     }
 }
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Delimited text; Parquet by its suffix, with columns called like the headings.
     Csv,
-    /// Documents, lists of them, or one a line.
+    /// JSON documents, lists of them, or one per line.
     Json,
     /// Parquet; delimited text by its suffix.
     Parquet,
 }
 
 impl Format {
-    /// The name in jobs and profiles.
+    /// Returns the name in jobs and profiles.
     pub fn name(self) -> &'static str {
         match self {
             Format::Csv => "csv",
@@ -84,116 +85,116 @@ impl Format {
     }
 }
 
-/// How the rows of a spine become packages.
+/// How the rows of the main input become packages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fold {
-    /// Each row is a write; the later one counts.
+    /// Each row is a change; the latest one counts.
     Confirmations,
 }
 
-/// What a blank number in a write does.
+/// The effect of a blank number in a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlankNumber {
-    /// It keeps the number that there was.
+    /// It keeps the earlier number.
     Keep,
-    /// It deletes it.
+    /// It deletes the earlier number.
     Delete,
 }
 
-/// What a time without an offset is.
+/// How a time without an offset is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LocalTimes {
-    /// UTC.
+    /// As UTC.
     Utc,
-    /// Nothing more than its day.
+    /// As its day only.
     Day,
 }
 
 /// One kind of file.
 #[derive(Clone, Debug)]
 pub struct Profile {
-    /// What jobs call it.
+    /// Its name in jobs.
     pub kind: String,
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// What its records are.
+    /// The role of its records.
     pub role: Role,
-    /// What its records lend to packages beside that.
+    /// The other roles whose facts its records also lend to packages.
     pub lends: Vec<Role>,
-    /// How it is written.
+    /// Its format.
     pub format: Format,
-    /// How rows become packages; `None`: each is one.
+    /// How its rows become packages; `None`: each row is one.
     pub fold: Option<Fold>,
-    /// What a blank number in a write does.
+    /// The effect of a blank number in a change.
     pub blank_number: BlankNumber,
-    /// How delimited text is cut.
+    /// How delimited text is split.
     pub text: Delimited,
-    /// Where the documents lie, the outermost first; the innermost that is there counts.
+    /// The paths of the documents, the outermost first; the innermost that exists counts.
     pub records: Vec<Path>,
-    /// The list whose elements are the records; `None`: the documents are.
+    /// The list whose elements are the records; `None`: the documents are the records.
     pub explode: Option<Path>,
-    /// What fields are read from.
+    /// The fields and where they are read.
     pub columns: Vec<(Field, Vec<Spot>)>,
     /// Fields with one value for all records.
     pub constants: Vec<(Field, String)>,
-    /// Fields of which no file of the kind lacks all headings.
+    /// Fields for which every file of the kind has at least one heading.
     pub needs: Vec<Field>,
-    /// Headings or paths by which a file of the kind is known; all of them are there.
+    /// Headings or paths that identify a file of the kind; all of them must be there.
     pub marks: Vec<String>,
-    /// Headings of all known forms of the file.
+    /// The headings of all known forms of the file.
     pub generations: Vec<Generation>,
-    /// What a time without an offset is.
+    /// How a time without an offset is read.
     pub local_times: LocalTimes,
-    /// How times are written (strftime), beside RFC 3339 and %Y-%m-%d.
+    /// The notation of times (strftime), beside RFC 3339 and %Y-%m-%d.
     pub timestamps: Vec<String>,
-    /// What the words of its events or states mean.
+    /// The meaning of the words of its events or states.
     pub statuses: StatusMap,
-    /// How sure all that is.
+    /// How certain all this is.
     pub confidence: Confidence,
-    /// When it was looked up.
+    /// The day on which it was looked up.
     pub checked_on: Day,
-    /// Where.
+    /// The places where it was looked up.
     pub sources: Vec<Source>,
-    /// What its file says of it in its first lines.
+    /// The comment in the first lines of its file.
     pub note: Vec<String>,
 }
 
 impl Profile {
-    /// What a field is read from.
+    /// Returns where a field is read.
     pub fn column(&self, field: Field) -> Option<&[Spot]> {
         self.columns.iter().find(|(known, _)| *known == field).map(|(_, spots)| spots.as_slice())
     }
 }
 
-/// How delimited text is cut, as far as the profile says it.
+/// How delimited text is split, as far as the profile says it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delimited {
-    /// What stands between cells; `None`: by suffix.
+    /// The character between cells; `None`: by the file's suffix.
     pub delimiter: Option<u8>,
-    /// Its label by WHATWG; `None`: UTF-8.
+    /// The WHATWG label of the encoding; `None`: UTF-8.
     pub encoding: Option<String>,
-    /// Line of the headings, from 1.
+    /// The line of the headings, from 1.
     pub header_line: usize,
 }
 
-/// A heading or path, and what some of its values are read as.
+/// A heading or path, and how some of its values are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spot {
-    /// The heading; of documents the path.
+    /// The heading or, for documents, the path.
     pub at: String,
-    /// Values without outer blanks = what they are read as; empty means null.
+    /// Values without outer blanks, and what each is read as; empty means null.
     pub values: Vec<(String, String)>,
-    /// What all other values are read as; `None`: as they stand.
+    /// What all other values are read as; `None`: unchanged.
     pub others: Option<String>,
 }
 
 impl Spot {
-    /// A heading or path whose values are read as they stand.
+    /// Makes a heading or path whose values are read unchanged.
     pub fn plain(at: &str) -> Spot {
         Spot { at: at.to_owned(), values: Vec::new(), others: None }
     }
 
-    /// What a value without outer blanks is read as; empty means null.
+    /// Returns what a value without outer blanks is read as; empty means null.
     pub fn reads<'a>(&'a self, value: &'a str) -> &'a str {
         match self.values.iter().find(|(from, _)| from == value) {
             Some((_, to)) => to,
@@ -212,31 +213,31 @@ pub struct Generation {
 }
 
 impl Sources {
-    /// The profiles that the program carries.
+    /// Returns the embedded profiles.
     ///
     /// # Errors
-    /// Every problem of their files; a release has none, which a test makes sure of.
+    /// Returns every problem of their files. A release has none; a test ensures this.
     pub fn embedded() -> Result<Sources, Vec<Problem>> {
         Sources::load(&Sources::embedded_files())
     }
 
-    /// The files that the program carries.
+    /// Returns the embedded files.
     pub fn embedded_files() -> Vec<BookFile> {
         EMBEDDED.iter().map(|(name, text)| BookFile { name: (*name).into(), text: (*text).into() }).collect()
     }
 
-    /// Makes the profiles of their files, given in any order; files that are no TOML are not read.
+    /// Makes the profiles of their files, given in any order; files that are not TOML are not read.
     ///
     /// # Errors
-    /// Every problem that can be found at once, by file and line.
+    /// Returns every problem that can be found at once, by file and line.
     pub fn load(files: &[BookFile]) -> Result<Sources, Vec<Problem>> {
         read::load(files)
     }
 
-    /// The profile of a kind.
+    /// Returns the profile of a kind.
     ///
     /// # Errors
-    /// The end of a message about an unknown kind: the nearest known one, or all of them.
+    /// Returns the end of a message about an unknown kind: the nearest known one, or all of them.
     pub fn profile(&self, kind: &str) -> Result<&Profile, String> {
         let found = self.profiles.iter().find(|profile| profile.kind == kind);
         found.ok_or_else(|| {

@@ -1,27 +1,27 @@
-//! Where an account stands: what its window, its last days and its outlook come to.
+//! The status of an account, from its window, its last days and its outlook.
 //!
 //! It compares rates with targets and divides nothing itself. Every function is total.
 
 use crate::tally::{Rate, Tally};
 
-/// Where a seller stands; the worst is the greatest.
+/// The status of a seller; the worst is the greatest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// Nothing eligible, or no version in force.
+    /// No package is eligible, or no version is in force.
     NoData,
-    /// Meets the target.
+    /// The seller meets the target.
     Good,
-    /// Meets it, but narrowly, not lately, or not if nothing more is scanned.
+    /// The seller meets the target, but narrowly, or not in the last days, or not if nothing more is scanned.
     AtRisk,
-    /// Misses it.
+    /// The seller misses the target.
     Breach,
 }
 
 impl Status {
-    /// All of them.
+    /// All statuses.
     pub const ALL: [Status; 4] = [Status::NoData, Status::Good, Status::AtRisk, Status::Breach];
 
-    /// The name in tables and options.
+    /// Returns the name in tables and options.
     pub fn name(self) -> &'static str {
         match self {
             Status::NoData => "no_data",
@@ -31,12 +31,12 @@ impl Status {
         }
     }
 
-    /// The status of a name.
+    /// Returns the status of a name.
     pub fn from_name(name: &str) -> Option<Status> {
         Status::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// What a window's rate, its last days and the outlook's lower end come to.
+    /// Returns the status for a window's rate, its last days and the outlook's lower end.
     pub fn of(rate: &Rate, last_days: Tally, outlook_low: &Rate) -> Status {
         let (Some(meets), Some(target)) = (rate.meets(), rate.target) else { return Status::NoData };
         let has_defects = rate.tally.eligible > rate.tally.valid;

@@ -1,40 +1,40 @@
-//! Times and values that are no evidence: fillers, scans of an earlier parcel that bore the same number, values that
+//! Times and values that are no evidence: fillers, scans of an earlier parcel that had the same number, values that
 //! no buyer pays.
 //!
-//! It says which one is and changes none; what follows from it is the caller's. Pure and total.
+//! It says which ones these are and changes none; the caller decides what follows. Pure and total.
 
 use crate::amount::Amount;
 use crate::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone};
 use crate::instant::Moment;
 
-/// Days by which a scan may lie before the shipment, unless a job says otherwise.
+/// The number of days by which a scan may precede the shipment, unless a job says otherwise.
 pub const LEAD_DAYS: i32 = 30;
-/// How much longer it may where only the promise is known.
+/// The number of further days if only the promise is known.
 const BEFORE_PROMISE: i32 = 30;
-/// The last day that a scan can be meant to lie on: 2100-01-01.
+/// The last plausible day of a scan: 2100-01-01.
 const LAST_DAY: Day = 47_482;
-/// No zone is further from UTC, and no bare date is read as further from its first instant.
+/// No zone is further from UTC, and no bare date is further from its first instant.
 const SLACK: Micros = 2 * DAY_MICROS;
 
-/// Why a time is no evidence.
+/// The reason why a time is no evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stray {
-    /// Before 2005 or after 2100: the zero or the end of some clock.
+    /// The time is before 2005 or after 2100: the zero or the end of some clock.
     Filler,
-    /// Of a parcel that bore the number before.
+    /// The time is of an earlier parcel that had the same number.
     EarlierParcel,
 }
 
-/// What the scans of one shipment are held against.
+/// The limits for the scans of one shipment.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// The moment that they belong to, and by how many days they may lie before it.
+    /// The moment to which the scans belong, and by how many days they may precede it.
     anchor: Option<(Moment, i32)>,
-    /// Before it a scan may be stray; from it on it is none.
+    /// From this moment on no scan is stray; an earlier one may be.
     surely_from: Micros,
 }
 
-/// A moment as a count, a bare date as if in UTC.
+/// Returns a moment in microseconds; a bare date is read as if in UTC.
 #[inline]
 fn about(moment: Moment) -> Micros {
     match moment {
@@ -44,8 +44,8 @@ fn about(moment: Moment) -> Micros {
 }
 
 impl Bounds {
-    /// Of a shipment; `lead_days` is how many days a scan may lie before `shipped`. For want of that, or if that is so
-    /// long after the promise that nobody can have meant it, 30 more before `promised`.
+    /// Makes the limits of a shipment. A scan may precede `shipped` by `lead_days` days. Without `shipped`, or if
+    /// it is implausibly long after the promise, a scan may precede `promised` by 30 days more than that.
     #[inline]
     pub fn of(shipped: Option<Moment>, promised: Option<Moment>, lead_days: i32) -> Bounds {
         let lead = i64::from(lead_days).saturating_mul(DAY_MICROS);
@@ -65,15 +65,15 @@ impl Bounds {
         Bounds { anchor, surely_from: from.saturating_add(SLACK) }
     }
 
-    /// Whether a scan is certainly none of these; nearly all are.
+    /// Returns whether a scan is certainly evidence; nearly all are.
     #[inline]
     pub fn surely_hold(&self, scan: Moment) -> bool {
         let about = about(scan);
         self.surely_from <= about && about < i64::from(LAST_DAY) * DAY_MICROS
     }
 
-    /// Why a scan is no evidence; `None`: it is. Between instants a lead is counted exactly, else in days of
-    /// the marketplace's zone.
+    /// Returns why a scan is no evidence; `None`: it is evidence. The lead between two instants is counted exactly,
+    /// any other in days of the marketplace's zone.
     pub fn stray(&self, scan: Moment, zone: &Zone) -> Option<Stray> {
         if is_filler(scan, zone) {
             return Some(Stray::Filler);
@@ -89,7 +89,7 @@ impl Bounds {
     }
 }
 
-/// Whether nobody can have meant a scan to lie then.
+/// Returns whether the time of a scan is implausible.
 #[inline]
 pub fn is_filler(moment: Moment, zone: &Zone) -> bool {
     let about = about(moment);
@@ -126,22 +126,22 @@ pub fn are_days(scan: Moment, other: Moment) -> bool {
 pub enum OddValue {
     /// Below zero: a refund or a correction.
     Negative,
-    /// Nothing: rather the filler of an export than what a package is worth.
+    /// Zero: more likely a filler of the export than the worth of a package.
     Zero,
-    /// `1.234`: thousands or thousandths.
+    /// A value such as `1.234`, which may mean thousands or thousandths.
     OpenMark,
 }
 
-/// How sure the decimal mark of an amount is.
+/// How certain the decimal mark of an amount is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// Declared, or a matter of the amount's type.
+    /// The mark is declared, or given by the amount's type.
     Known,
-    /// Taken for one because nothing else was said.
+    /// The mark is assumed because nothing else was declared.
     Assumed,
 }
 
-/// Why a value is no evidence; `None`: it is.
+/// Returns why a value is no evidence; `None`: it is evidence.
 #[inline]
 pub fn odd_value(value: Amount, mark: Mark) -> Option<OddValue> {
     match value.mantissa {
@@ -219,7 +219,7 @@ mod tests {
         for text in ["2005-01-01", "2005-01-01T00:00:00Z", "2100-01-01T23:59:59Z", "2025-05-01"] {
             assert!(!is_filler(at(text), &utc), "{text}");
         }
-        // It is the marketplace's day that counts.
+        // The marketplace's day counts.
         let tokyo = Zone::named("Asia/Tokyo").unwrap();
         assert!(!is_filler(at("2004-12-31T15:00:00Z"), &tokyo) && is_filler(at("2004-12-31T14:59:59Z"), &tokyo));
         assert_eq!(LAST_DAY, day_from_date(chrono::NaiveDate::from_ymd_opt(2100, 1, 1).unwrap()));

@@ -1,15 +1,15 @@
-//! What to write instead of a word that nobody knows.
+//! Suggestions: the known word to write instead of an unknown one.
 //!
-//! It compares spellings and must not decide anything. It cannot fail: without a near word it says
-//! nothing, or lists the known ones if they are few.
+//! It compares spellings and decides nothing. It cannot fail: without a near word it suggests nothing, or lists the
+//! known words if they are few.
 
-/// Likeness from which a word is worth suggesting.
+/// The likeness from which a word is suggested.
 const ALIKE: f64 = 0.6;
 
-/// At most so many words are listed where none is near.
+/// The greatest number of words that are listed if none is near.
 const FEW: usize = 12;
 
-/// The known word nearest to one that is not known, if any is near, in any case.
+/// Returns the known word nearest to an unknown one, in any case, if any is near.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word = word.to_lowercase();
     let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&word, &known.to_lowercase());
@@ -18,7 +18,7 @@ pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Opti
     (best.1 >= ALIKE).then_some(best.0)
 }
 
-/// The end of a message about an unknown word: ``; did you mean `carrier`?``, or the known words.
+/// Returns the end of a message about an unknown word: ``; did you mean `carrier`?``, or the known words.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     match nearest(word, known.iter().copied()) {

@@ -1,17 +1,17 @@
-//! Counts and what is made of them: the only place that divides.
+//! Counts and the rates made of them: the only place that divides.
 //!
-//! Rates are made once, here, from integer sums; targets are compared on integers and never on a
-//! rounded rate. Every function is total: nothing eligible gives `None`.
+//! Rates are made once, here, from integer sums. Targets are compared on integers and never on a rounded rate.
+//! Every function is total: it returns `None` if nothing is eligible.
 
 use crate::amount::Amount;
 
 /// z of the two-sided 95 % interval.
 const Z: f64 = 1.959963984540054;
 
-/// A share asked for, as an exact fraction.
+/// A required share, as an exact fraction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Whether the share itself is enough.
+    /// Whether the share itself meets the target.
     pub kind: TargetKind,
     numerator: u64,
     denominator: u64,
@@ -20,14 +20,14 @@ pub struct Target {
 /// How a rate is compared with a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TargetKind {
-    /// The share or more.
+    /// The share, or more than it.
     AtLeast,
     /// Strictly more than the share.
     MoreThan,
 }
 
 impl TargetKind {
-    /// The name in tables and in the book.
+    /// Returns the name in tables and in the book.
     pub fn name(self) -> &'static str {
         match self {
             TargetKind::AtLeast => "at_least",
@@ -37,19 +37,19 @@ impl TargetKind {
 }
 
 impl Target {
-    /// A share from 0 to 1 with at most nine decimals; `None` for anything else.
+    /// Takes a share from 0 to 1 with at most nine decimals; `None` for anything else.
     pub fn new(kind: TargetKind, share: Amount) -> Option<Target> {
         let denominator = 10u64.checked_pow(u32::from(share.scale)).filter(|ten| *ten <= 1_000_000_000)?;
         let numerator = u64::try_from(share.mantissa).ok().filter(|numerator| *numerator <= denominator)?;
         Some(Target { kind, numerator, denominator })
     }
 
-    /// The share as a double, for tables.
+    /// Returns the share as a double, for tables.
     pub fn share(&self) -> f64 {
         self.numerator as f64 / self.denominator as f64
     }
 
-    /// The fewest valid ones among so many eligible that meet the target; may exceed them.
+    /// Returns the least number of valid packages among `eligible` that meets the target; it may exceed `eligible`.
     fn fewest(&self, eligible: u64) -> i128 {
         let product = i128::from(self.numerator) * i128::from(eligible);
         let denominator = i128::from(self.denominator);
@@ -59,7 +59,7 @@ impl Target {
         }
     }
 
-    /// Whether a double meets it; only for interval bounds, which are doubles by nature.
+    /// Returns whether a double meets the target; only for bounds of intervals, which are doubles by nature.
     fn is_met_by(&self, rate: f64) -> bool {
         match self.kind {
             TargetKind::AtLeast => rate >= self.share(),
@@ -73,17 +73,17 @@ impl Target {
 pub struct Tally {
     /// Packages with a valid number.
     pub valid: u64,
-    /// Valid ones and defects.
+    /// Valid packages and defects.
     pub eligible: u64,
 }
 
 impl Tally {
-    /// valid / eligible.
+    /// Returns valid / eligible.
     pub fn rate(&self) -> Option<f64> {
         (self.eligible > 0).then(|| self.valid as f64 / self.eligible as f64)
     }
 
-    /// The Wilson 95 % interval, within [0, 1] and exact at its ends.
+    /// Returns the Wilson 95 % interval, within [0, 1] and exact at its ends.
     pub fn wilson(&self) -> Option<(f64, f64)> {
         let rate = self.rate()?;
         let n = self.eligible as f64;
@@ -95,17 +95,17 @@ impl Tally {
         Some((low, high))
     }
 
-    /// Whether the target is met, on integers.
+    /// Returns whether the target is met, compared on integers.
     pub fn meets(&self, target: Target) -> Option<bool> {
         (self.eligible > 0).then(|| i128::from(self.valid) >= target.fewest(self.eligible))
     }
 
-    /// How many more defects the same eligible count can hold; negative: how many too many.
+    /// Returns how many more defects the same eligible count can hold; a negative number is the excess of defects.
     pub fn defect_budget(&self, target: Target) -> Option<i64> {
         (self.eligible > 0).then(|| (i128::from(self.valid) - target.fewest(self.eligible)) as i64)
     }
 
-    /// The fewest further valid packages that meet the target; `None` where no number does.
+    /// Returns the least number of further valid packages that meets the target; `None` if no number does.
     pub fn valid_needed(&self, target: Target) -> Option<i64> {
         if self.meets(target)? {
             return Some(0);
@@ -123,12 +123,13 @@ impl Tally {
         i64::try_from(needed).ok()
     }
 
-    /// Whether the target is met so narrowly that the interval's lower bound misses it.
+    /// Returns whether the target is met, but the interval's lower bound misses it.
     pub fn is_narrow(&self, target: Target) -> bool {
         self.meets(target) == Some(true) && self.wilson().is_some_and(|(low, _)| !target.is_met_by(low))
     }
 
-    /// The rate in percent with two decimals, cut and not rounded: `94.99 %`; `-` without eligible.
+    /// Returns the rate in percent with two decimals, truncated and not rounded: `94.99 %`; `-` if nothing is
+    /// eligible.
     pub fn percent(&self) -> String {
         if self.eligible == 0 {
             return "-".into();
@@ -138,17 +139,17 @@ impl Tally {
     }
 }
 
-/// Counts, and what they are held against.
+/// Counts and their target.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
     /// The counts.
     pub tally: Tally,
-    /// The share asked for, if any.
+    /// The required share, if there is one.
     pub target: Option<Target>,
 }
 
 impl Rate {
-    /// Whether the counts meet the target.
+    /// Returns whether the counts meet the target.
     pub fn meets(&self) -> Option<bool> {
         self.tally.meets(self.target?)
     }

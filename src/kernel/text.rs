@@ -1,17 +1,17 @@
-//! Text as sellers type it: trimming, alias keys, words, flags; and how it is shown.
+//! Text as sellers type it: trimming, alias keys, words, flags; and how text is displayed.
 //!
-//! It decides when two spellings mean the same, and what of a text could deceive the eye or steer a
-//! terminal. Every function is total.
+//! It decides when two spellings mean the same, and which characters could deceive the eye or steer a terminal.
+//! Every function is total.
 
 use std::borrow::Cow;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-/// Cuts outer Unicode white space; an empty result is `None` (null).
+/// Removes outer Unicode white space; an empty result is `None` (null).
 #[inline]
 pub fn trim(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
-    // Most cells have nothing to trim and are ASCII at both ends.
+    // Most cells need no trimming and are ASCII at both ends.
     if let (Some(&first), Some(&last)) = (bytes.first(), bytes.last())
         && first.is_ascii_graphic()
         && last.is_ascii_graphic()
@@ -25,28 +25,28 @@ pub fn trim(text: &str) -> Option<&str> {
     (!trimmed.is_empty()).then_some(trimmed)
 }
 
-/// Compatibility-decomposed, lower-case characters without combining marks. Trade marks are blanks: decomposed they
-/// would be letters of the name.
+/// Returns compatibility-decomposed, lower-case characters without combining marks. Trade marks become blanks:
+/// decomposed they would be letters of the name.
 fn folded(text: &str) -> impl Iterator<Item = char> + '_ {
     let plain = |c: char| if matches!(c, '™' | '℠' | '®' | '©' | '℗') { ' ' } else { c };
     text.chars().map(plain).nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase)
 }
 
-/// The key under which spellings are equal: NFKD, lower case, letters and digits only.
+/// Returns the key under which spellings are equal: NFKD, lower case, letters and digits only.
 pub fn alias_key(text: &str) -> String {
     if text.is_ascii() {
-        // Folding changes nothing but the case of ASCII; a book names carriers a thousand times.
+        // For ASCII, folding changes only the case; a book names carriers a thousand times.
         return text.bytes().filter(u8::is_ascii_alphanumeric).map(|b| char::from(b.to_ascii_lowercase())).collect();
     }
     alias_chars(text).collect()
 }
 
-/// The characters of [`alias_key`], for comparing without allocation.
+/// Returns the characters of [`alias_key`], for comparing without allocation.
 pub(crate) fn alias_chars(text: &str) -> impl Iterator<Item = char> + '_ {
     folded(text).filter(|c| c.is_alphanumeric())
 }
 
-/// The folded words of a name: maximal runs of letters and digits.
+/// Returns the folded words of a name: maximal runs of letters and digits.
 pub fn words(text: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     for c in folded(text) {
@@ -60,7 +60,7 @@ pub fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A flag as text: true/false/1/0/yes/no/y/n/t/f in any case; `None` for anything else.
+/// Reads a flag: true/false/1/0/yes/no/y/n/t/f in any case; `None` for anything else.
 pub fn flag(text: &str) -> Option<bool> {
     const TRUE: [&str; 5] = ["true", "1", "yes", "y", "t"];
     const FALSE: [&str; 5] = ["false", "0", "no", "n", "f"];
@@ -73,17 +73,18 @@ pub fn flag(text: &str) -> Option<bool> {
     }
 }
 
-/// Whether two texts are equal in any case (Unicode lower case), outer blanks ignored.
+/// Returns whether two texts are equal in any case (Unicode lower case), ignoring outer blanks.
 pub fn same_in_any_case(a: &str, b: &str) -> bool {
     lower(a) == lower(b)
 }
 
-/// Lower case without outer blanks: the form in which aliases and channels are compared.
+/// Returns the text in lower case without outer blanks: the form in which aliases and channels are compared.
 pub fn lower(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-/// Whether Unicode calls a character a format character (Cf): marks of direction, blanks without width, tags.
+/// Returns whether Unicode classes a character as a format character (Cf): marks of direction, blanks without
+/// width, tags.
 pub fn is_format(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}')
         || matches!(c, '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}')
@@ -92,8 +93,8 @@ pub fn is_format(c: char) -> bool {
         || matches!(c, '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
 }
 
-/// Whether a character is not seen, or makes others be seen elsewhere: control characters, line and
-/// paragraph separators, marks of direction, blanks without width, tags.
+/// Returns whether a character is invisible, or moves others on the screen: control characters, line and paragraph
+/// separators, marks of direction, blanks without width, tags.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{feff}')
@@ -103,7 +104,7 @@ pub fn is_hidden(c: char) -> bool {
         || ('\u{e0000}'..='\u{e007f}').contains(&c)
 }
 
-/// A text as messages show it, on one line: what is hidden is escaped as in Rust, all else stays.
+/// Returns a text as messages display it, on one line: hidden characters are escaped as in Rust, all else stays.
 pub fn shown(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
@@ -119,7 +120,8 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// A JSON document with every hidden character escaped as JSON escapes it, so that printing it moves no terminal.
+/// Returns a JSON document with every hidden character escaped as JSON escapes it, so that printing it moves no
+/// terminal.
 ///
 /// ```
 /// assert_eq!(vtr_kernel::text::shown_json("{\"a\": \"x\u{202e}\"}"), "{\"a\": \"x\\u202e\"}");
@@ -142,29 +144,29 @@ pub fn shown_json(document: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
-/// Bytes in lower-case hex, two digits each.
+/// Returns bytes in lower-case hex, two digits each.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }
 
-/// Where the lines of a text begin, so that the line of a place is found at once.
+/// The offsets of the lines of a text, so that the line of an offset is found quickly.
 #[derive(Clone, Debug)]
 pub struct Lines(Vec<usize>);
 
 impl Lines {
-    /// Looks through a text.
+    /// Finds the lines of a text.
     pub fn of(text: &str) -> Lines {
         Lines(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at).collect())
     }
 
-    /// The offset at which a line begins, counted from 0; there must be one.
+    /// Returns the offset at which a line begins; lines are counted from 0, and the line must exist.
     pub fn start(&self, line: usize) -> usize {
         line.checked_sub(1).map_or(0, |before| self.0[before] + 1)
     }
 
-    /// The line of a byte offset, from 1.
+    /// Returns the line of a byte offset, from 1.
     pub fn line(&self, offset: usize) -> usize {
         self.0.partition_point(|newline| *newline < offset) + 1
     }

@@ -1,4 +1,5 @@
-//! Windows of an account: which days a marketplace looks at, which of them are final, and which can still be moved.
+//! Windows of an account: the days that a marketplace looks at, which of them are final, and which can still
+//! change.
 //!
 //! They follow from a marketplace's entry in the book and the `as_of` day. Every function is total and reads no clock.
 
@@ -6,35 +7,37 @@ use crate::calendar::{Day, monday};
 use crate::policy::{Book, Market};
 use std::collections::BTreeSet;
 
-/// Days up to the window's end within which a package makes its seller a row.
+/// A seller has a row if it has a package within this many days up to the window's end.
 pub const ROW_DAYS: i32 = 84;
-/// Days at the window's end that are looked at alone, and how far back the window before lies.
+/// The length in days of the last part of the window that is also looked at alone, and the distance of the previous
+/// window.
 pub const WEEK_DAYS: i32 = 7;
 
-/// The lengths of the book's windows in days.
+/// Returns the lengths of the book's windows in days.
 pub fn lengths(book: &Book) -> BTreeSet<i32> {
     book.markets().map(|(_, market)| market.window_days.max(1)).collect()
 }
 
-/// First and last day of a marketplace's last final window.
+/// Returns the first and last day of a marketplace's last final window.
 pub fn health(market: &Market, as_of: Day) -> (Day, Day) {
     let end = as_of - market.latency_days - 1;
     (end - market.window_days.max(1) + 1, end)
 }
 
-/// First and last day of a marketplace's window that can still be moved: it ends on the Sunday on or after `as_of`.
+/// Returns the first and last day of a marketplace's window that can still change: it ends on the Sunday on or
+/// after `as_of`.
 pub fn outlook(market: &Market, as_of: Day) -> (Day, Day) {
     let end = monday(as_of) + 6;
     (end - market.window_days.max(1) + 1, end)
 }
 
-/// First and last of all days of which an account's row says something.
+/// Returns the first and last day of all days that an account's row covers.
 pub fn span(market: &Market, as_of: Day) -> (Day, Day) {
     let ((start, end), outlook) = (health(market, as_of), outlook(market, as_of));
     ((end - ROW_DAYS + 1).min(start - WEEK_DAYS).min(outlook.0), end.max(outlook.1))
 }
 
-/// Days on which time must be cut for an account's row.
+/// Returns the days on which the time axis must be cut for an account's row.
 pub fn borders(market: &Market, as_of: Day) -> [Day; 7] {
     let ((start, end), outlook) = (health(market, as_of), outlook(market, as_of));
     [end - ROW_DAYS + 1, start - WEEK_DAYS, start, end - WEEK_DAYS + 1, end + 1, outlook.0, outlook.1 + 1]
@@ -42,19 +45,19 @@ pub fn borders(market: &Market, as_of: Day) -> [Day; 7] {
 
 /// Zones of time around a window, as bits: a day can lie in several.
 pub mod zone {
-    /// A package makes its seller a row.
+    /// Days whose packages give their seller a row.
     pub const ROWS: u8 = 1;
     /// The last final window.
     pub const WINDOW: u8 = 2;
-    /// Its last week.
+    /// The last week of that window.
     pub const LAST_DAYS: u8 = 4;
-    /// The window a week before.
+    /// The window a week earlier.
     pub const BEFORE: u8 = 8;
-    /// The window that can still be moved.
+    /// The window that can still change.
     pub const OUTLOOK: u8 = 16;
 }
 
-/// The zones that a day lies in, around a marketplace's window. They change on [`borders`] only.
+/// Returns the zones that contain a day, around a marketplace's window. They change only on [`borders`].
 pub fn zones(day: Day, market: &Market, as_of: Day) -> u8 {
     let (start, end) = health(market, as_of);
     let (first, last) = outlook(market, as_of);

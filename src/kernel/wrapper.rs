@@ -1,20 +1,21 @@
 //! Identifiers as exports wrap and damage them: `="0042"`, quotes, an apostrophe, hidden marks, `.0`, `9.2E+21`.
 //!
-//! What a wrapper holds is the identifier; what a float has damaged is none any more, and nothing brings it back.
-//! Numbers are cleaned further by [`number`](crate::number). Pure and total.
+//! The identifier is the content of its wrapper. An identifier that a float has damaged cannot be restored.
+//! [`number`](crate::number) cleans numbers further. Pure and total.
 
 use crate::number::all_bytes;
 use crate::text::is_format;
 use std::borrow::Cow;
 
-/// Whether an identifier certainly has no wrapper and is not damaged: letters, digits, hyphens and underscores.
+/// Returns whether an identifier certainly has no wrapper and no damage: letters, digits, hyphens and underscores.
 #[inline]
 pub fn is_plain(text: &str) -> bool {
     all_bytes(text.as_bytes(), |byte| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_'))
 }
 
-/// A trimmed number, or an id that numbers stand for, without its wrappers and without `.0` behind nothing but digits,
-/// which a column of numbers with a gap gets. It can be empty. Seller ids keep it: `7` and `7.0` may be two accounts.
+/// Returns a trimmed tracking number, or an id other than a seller's, without its wrappers and without the `.0` that a
+/// column of numbers with a gap adds to digits. The result can be empty. Seller ids keep the `.0`: `7` and `7.0` may
+/// be two accounts.
 pub fn unwrapped_number(text: &str) -> Cow<'_, str> {
     match unwrapped(text) {
         Cow::Borrowed(text) => Cow::Borrowed(whole(text)),
@@ -22,8 +23,8 @@ pub fn unwrapped_number(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// A trimmed identifier without its wrappers: control and format characters anywhere, `="..."`, outer quotes, a
-/// leading apostrophe or equals sign. It can be empty.
+/// Returns a trimmed identifier without its wrappers: control and format characters anywhere, `="..."`, outer
+/// quotes, a leading apostrophe or equals sign. The result can be empty.
 pub fn unwrapped(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
         return Cow::Borrowed(text);
@@ -46,7 +47,7 @@ const PAIRS: [(char, char); 6] = [
 ];
 const APOSTROPHES: [char; 3] = ['\'', '\u{2018}', '\u{2019}'];
 
-/// What stands within outer signs.
+/// Returns the text within outer signs.
 pub(crate) fn inner(text: &str) -> &str {
     let mut text = text;
     loop {
@@ -64,7 +65,7 @@ pub(crate) fn inner(text: &str) -> &str {
     }
 }
 
-/// Digits without a fraction of zeros.
+/// Removes a fraction of zeros behind digits.
 fn whole(text: &str) -> &str {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.split_once('.') {
@@ -75,8 +76,8 @@ fn whole(text: &str) -> &str {
     }
 }
 
-/// Whether an identifier has the form that spreadsheets and floats give long numbers: one digit, a fraction, and an
-/// exponent behind `E`, as in `9.2E+21`, `9,2e+21`, `9.2E21` or `1E+10`.
+/// Returns whether an identifier has the form that spreadsheets and floats give long numbers: one digit, a
+/// fraction, and an exponent behind `E`, as in `9.2E+21`, `9,2e+21`, `9.2E21` or `1E+10`.
 pub fn is_damaged(text: &str) -> bool {
     let bytes = text.as_bytes();
     let Some((first, rest)) = bytes.split_first() else { return false };
@@ -94,7 +95,7 @@ pub fn is_damaged(text: &str) -> bool {
     };
     match exponent {
         [b'+', exponent @ ..] => (2..=3).contains(&exponent.len()) && digits(exponent),
-        // Without a sign it is a number's form only behind a fraction.
+        // An exponent without a sign makes a number only behind a fraction.
         exponent => has_fraction && (1..=3).contains(&exponent.len()) && digits(exponent),
     }
 }

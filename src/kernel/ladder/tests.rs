@@ -1,4 +1,4 @@
-//! Each rung on a small invented book, and that judging ends whatever it is given.
+//! Tests of each rung on a small invented book, and tests that judging ends on every input.
 
 use super::*;
 use crate::amount::Amount;
@@ -22,12 +22,12 @@ fn day(text: &str) -> Day {
     day_from_date(text.parse().unwrap())
 }
 
-/// A scan on a day of 2025.
+/// Returns a scan on a day of 2025.
 fn on(text: &str) -> Option<Moment> {
     Some(Moment::Date(day(text)))
 }
 
-/// A domestic package of Red Post with a right number and no scan.
+/// Returns a domestic package of Red Post with a right number and no scan.
 fn package(book: &Book) -> Facts<'static> {
     Facts {
         marketplace: book.resolve_marketplace("GB").unwrap(),
@@ -228,7 +228,7 @@ fn rungs_16_and_17_blame_the_number_only_where_it_is_known_to_be_wrong() {
             facts.carrier = carrier(book, name);
             facts.tracking = Tracking::Number(number);
         });
-        // A scan is better evidence than any form.
+        // A scan is better evidence than any form of the number.
         assert_says(NEW, Scanned, "gb-domestic", |book, facts| {
             facts.carrier = carrier(book, name);
             facts.tracking = Tracking::Number(number);
@@ -310,7 +310,7 @@ fn the_marketplaces_clock_selects_the_day() {
     assert_eq!(day_of("GB", None, None), None);
 }
 
-/// Texts that have broken programs before.
+/// Texts that often break programs.
 const ODD: [&str; 14] = [
     "",
     " ",
@@ -339,7 +339,7 @@ fn odd_moments() -> [Option<Moment>; 6] {
     ]
 }
 
-/// Judges on every evidence and day that may be odd; it has to come back, that is all.
+/// Judges with every evidence and on every odd day; the only demand is that it returns.
 fn survives(book: &Book, facts: &Facts) {
     for evidence in [Evidence::Scans, Evidence::Format] {
         for as_of in [Day::MIN, 0, day(NEW), Day::MAX] {

@@ -1,4 +1,4 @@
-//! Carriers: their files, the names that mean them, and who is whose family and partner.
+//! Carriers: their files, the names that mean them, their families and their partners.
 
 use super::Shelf;
 use super::names::{Names, Rules};
@@ -11,15 +11,15 @@ use crate::number::{Alphabet, Shape};
 use crate::text;
 use std::collections::HashMap;
 
-/// What a carrier's file says.
+/// The content of a carrier's file.
 struct Read<'a> {
     entry: Entry,
     partners: CarrierSet,
-    /// Where its family stands, or where it would.
+    /// The place of its family, or of the missing key.
     family_at: Place<'a>,
 }
 
-/// All carriers by id, and the first rule of each one's shapes. `None` only beside a problem.
+/// Returns all carriers by id, and the first rule of each one's shapes. `None` only beside a reported problem.
 pub(super) fn read<'a>(
     shelf: &Shelf<'a>,
     names: &Names<'a>,
@@ -108,7 +108,7 @@ fn carrier<'a>(
     Some(Read { entry, partners: names.carrier_set(&partners), family_at: family.unwrap_or(id).at })
 }
 
-/// Ids stand in tables, beside `other` and `(none)`.
+/// Checks an id, because ids appear in tables beside `other` and `(none)`.
 fn check_id(id: Text, report: &Report) {
     if !id.text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
         report.add(id.at, format!("the carrier id `{}` holds more than a-z, 0-9 and _; write those only", id.text));
@@ -159,14 +159,14 @@ fn shape(table: &Table, alphabet: &mut Alphabet, rules: &mut Rules, report: &Rep
     })
 }
 
-/// The keys of carriers whose names count only as a whole.
+/// Returns the keys of carriers whose names count only as a whole.
 fn whole_names<'r>(all: &'r [Read]) -> impl Iterator<Item = String> + 'r {
     let entries = all.iter().map(|read| &read.entry).filter(|entry| entry.whole_name);
     let names = entries.flat_map(|entry| [&entry.id, &entry.name].into_iter().chain(&entry.aliases));
     names.map(|name| text::alias_key(name))
 }
 
-/// Alias keys over the whole book.
+/// The alias keys of the whole book.
 struct Keys<'a> {
     met: HashMap<String, (KeyMeaning, Place<'a>)>,
     report: &'a Report,
@@ -195,7 +195,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// A carrier's `family` and the lists of families.toml must say the same.
+/// Checks that a carrier's `family` and the lists of families.toml say the same.
 fn check_families(all: &[Read], names: &Names, report: &Report) {
     for read in all {
         let Some(family) = &read.entry.family else { continue };
@@ -223,8 +223,8 @@ fn check_families(all: &[Read], names: &Names, report: &Report) {
     }
 }
 
-/// Itself, its family and its partners, for each carrier. Partnership holds both ways, but a
-/// partner's family or partners are strangers.
+/// Returns, for each carrier, itself, its family and its partners. Partnership holds both ways, but the family and
+/// partners of a partner are strangers.
 fn friends(all: &[Read], names: &Names) -> Vec<CarrierSet> {
     let mut friends: Vec<CarrierSet> = all.iter().map(|read| read.partners.clone()).collect();
     for (index, read) in all.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! What a lane asks of a package: scans, and the conditions of exemptions and refusals.
+//! The requirements of a lane: scans, and the conditions of exemptions and refusals.
 
 use super::names::Rules;
 use super::reader::{Node, Table};
@@ -9,24 +9,24 @@ use crate::money::{Currency, Money};
 use crate::number::clean_into;
 use crate::policy::Confidence;
 
-/// What a condition is part of.
+/// The kind of rule to which a condition belongs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Exemption,
     Refusal,
 }
 
-/// What a condition takes from its lane.
+/// What a condition takes over from its lane.
 pub(super) struct OfLane {
     /// Whether a list of carriers is in force.
     pub has_list: bool,
     pub confidence: Confidence,
 }
 
-/// How `scans` is written.
+/// The notation of `scans`.
 pub(super) const SCANS: &str = "1, 2 or { value_below = \"5 GBP\", then = 1, otherwise = 2 }";
 
-/// One or two, or a split by value.
+/// Reads one or two, or a split by value.
 pub(super) fn scans(node: Node) -> Option<Scans> {
     if node.is_whole() {
         return node.whole(1..=2).map(|count| Scans::Always(count as u8));
@@ -51,7 +51,7 @@ fn money(node: Node) -> Option<Money> {
     if money.is_none() { node.refuse("is no amount above 0 with a currency of three capitals") } else { money }
 }
 
-/// An exemption or a refusal. `None` only beside a problem.
+/// Reads an exemption or a refusal. `None` only beside a reported problem.
 pub(super) fn condition(
     table: &Table,
     kind: Kind,
@@ -94,7 +94,7 @@ pub(super) fn condition(
     })
 }
 
-/// `value_below` or `value_at_most`.
+/// Reads `value_below` or `value_at_most`.
 fn limit(table: &Table) -> Option<Limit> {
     let below = table.may("value_below", MONEY);
     let at_most = table.may("value_at_most", MONEY);
@@ -106,7 +106,7 @@ fn limit(table: &Table) -> Option<Limit> {
     }
 }
 
-/// `shipped_from` and `shipped_before`.
+/// Reads `shipped_from` and `shipped_before`.
 fn shipped_on(table: &Table, context: &Context) -> Option<ShippedOn> {
     let first = table.may("shipped_from", "2023-03-31");
     let last = table.may("shipped_before", "2023-03-31");
@@ -119,7 +119,7 @@ fn shipped_on(table: &Table, context: &Context) -> Option<ShippedOn> {
     (from.is_some() || before.is_some()).then_some(ShippedOn { from, before })
 }
 
-/// An ending as cleaned numbers have it, since others would never be met.
+/// Reads an ending in the form of cleaned numbers, since no number could end with any other.
 fn cleaned_ending(node: Node) -> Option<String> {
     let text = node.text()?.text;
     let mut cleaned = String::new();

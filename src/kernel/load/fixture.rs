@@ -1,4 +1,4 @@
-//! A small invented book for tests: every kind of entry once, each rung of the ladder reachable.
+//! A small invented book for tests: it has every kind of entry once, and reaches each rung of the ladder.
 
 use super::BookFile;
 
@@ -219,7 +219,7 @@ live = ["Shipped"]
 codes = ["EUR", "GBP"]
 "#;
 
-/// All files of the book.
+/// Returns all files of the book.
 pub(crate) fn files() -> Vec<BookFile> {
     let file = |(name, text): (&str, &str)| BookFile { name: name.into(), text: text.into() };
     [

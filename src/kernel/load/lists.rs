@@ -10,7 +10,8 @@ use crate::placeholder::Placeholders;
 use crate::service::{Class, MAX_CLASSES, Services};
 use crate::text;
 
-/// The classes of every layer's `services.toml`: of one name they unite, new ones come last. `None` only beside a problem.
+/// Reads the classes of every layer's `services.toml`: classes of one name unite, new ones come last. `None` only
+/// beside a reported problem.
 pub(super) fn services<'a>(shelf: &Shelf<'a>, names: &Names, report: &'a Report) -> Option<Services> {
     let mut classes: Vec<Class> = Vec::new();
     for (layer, document) in stacked(&shelf.services) {
@@ -42,7 +43,8 @@ pub(super) fn services<'a>(shelf: &Shelf<'a>, names: &Names, report: &'a Report)
     Some(Services { classes })
 }
 
-/// One class and its name; what a class of that name in a book below says may be left out. `None` without a name.
+/// Reads one class and its name. It may leave out what a class of that name in a lower layer says. `None` without a
+/// name.
 fn class<'a>(
     table: &Table<'a>,
     layer: Layer,
@@ -67,7 +69,7 @@ fn class<'a>(
     Some((name, class))
 }
 
-/// Ids and `@groups`, or `*`: every carrier, known or not.
+/// Reads ids and `@groups`, or `*`: every carrier, known or not.
 fn carriers_or_all(list: &[Text], names: &Names, report: &Report) -> CarrierSet {
     match list.iter().find(|item| item.text == "*") {
         Some(star) if list.len() > 1 => {
@@ -90,8 +92,8 @@ fn words(phrases: &[Text], report: &Report) -> Vec<Vec<String>> {
     phrases.iter().map(words).collect()
 }
 
-/// The tests of every layer's `placeholders.toml`: lists unite, of other keys the last counts. `None` only beside a
-/// problem.
+/// Reads the tests of every layer's `placeholders.toml`: lists unite, and the last layer's value of any other key
+/// counts. `None` only beside a reported problem.
 pub(super) fn placeholders<'a>(shelf: &Shelf<'a>, markets: &Markets, report: &'a Report) -> Option<Placeholders> {
     let mut all = Placeholders::default();
     for (layer, document) in stacked(&shelf.placeholders) {
@@ -126,7 +128,8 @@ pub(super) fn placeholders<'a>(shelf: &Shelf<'a>, markets: &Markets, report: &'a
     Some(all)
 }
 
-/// The texts of a list in the form in which they are compared; one that vanishes would fit nothing.
+/// Returns the texts of a list in the form in which they are compared. A text that folds to nothing could never
+/// fit.
 fn folded(
     root: &Table,
     layer: Layer,

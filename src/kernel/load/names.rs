@@ -1,8 +1,8 @@
-//! Names that files use of each other: carriers, groups, families, service classes, marketplaces,
-//! programmes; and the ids of rules, each of which stands once in a book.
+//! Names by which files refer to each other: carriers, groups, families, service classes, marketplaces, programmes;
+//! and the ids of rules, each of which is unique in a book.
 //!
-//! Collected before anything else is read, so that a fault in one file does not make its name
-//! unknown in all others. It never decides what a name is good for.
+//! Names are collected before anything else is read, so that a fault in one file does not make its name unknown in
+//! all others. This module never decides where a name may be used.
 
 use super::reader::{Document, Layer, Node, Report, Text};
 use super::{Shelf, stacked};
@@ -14,35 +14,35 @@ use crate::reason::Reason;
 use crate::suggest::did_you_mean;
 use std::collections::{BTreeMap, HashMap};
 
-/// More carriers or marketplaces than this would leave no code for the unknown ones.
+/// The greatest number of carriers or of marketplaces; more would leave no code for the unknown ones.
 const MAX_IDS: usize = 60_000;
 
-/// What `families.toml` is asked for.
+/// An example for messages about `families.toml`.
 const MEMBERS: &str = "[\"royal_mail\", \"parcelforce\"]";
 
-/// A bare name that means another carrier in each country.
+/// A bare name that means a different carrier in each country.
 pub(super) struct BareName<'a> {
     pub name: Text<'a>,
     pub default: Option<CarrierId>,
-    /// Whether it counts as a whole name only.
+    /// Whether it counts only as a whole name.
     pub whole_name: bool,
     pub exceptions: BTreeMap<Country, CarrierId>,
 }
 
-/// What may be referred to.
+/// The names to which files may refer.
 pub(super) struct Names<'a> {
     carriers: BTreeMap<&'a str, CarrierId>,
-    /// Marketplaces by name.
+    /// The marketplaces, by name.
     pub markets: BTreeMap<&'a str, MarketplaceId>,
-    /// The members of each family, with the places where they are named.
+    /// The members of each family, with the places that name them.
     pub families: BTreeMap<&'a str, Vec<(CarrierId, Text<'a>)>>,
     groups: BTreeMap<&'a str, CarrierSet>,
-    /// Names that depend on the origin.
+    /// The names that depend on the origin.
     pub bare: Vec<BareName<'a>>,
     classes: Vec<String>,
-    /// `standard` first, the others in order.
+    /// The programmes: `standard` first, the others in order.
     pub programmes: Vec<String>,
-    /// Whether the lists of groups and classes are whole; what is not whole makes nothing unknown.
+    /// Whether the lists of groups and classes are complete; an incomplete list makes no name unknown.
     sound: bool,
     report: &'a Report,
 }
@@ -116,7 +116,7 @@ impl<'a> Names<'a> {
         root.finish();
     }
 
-    /// A carrier by its id.
+    /// Returns a carrier by its id.
     pub fn carrier(&self, id: Text) -> Option<CarrierId> {
         let known = self.carriers.get(id.text).copied();
         if known.is_none() {
@@ -126,17 +126,17 @@ impl<'a> Names<'a> {
         known
     }
 
-    /// How many carriers have a file of their own.
+    /// Returns the number of carriers with a file of their own.
     pub fn carrier_count(&self) -> usize {
         self.carriers.len()
     }
 
-    /// Carrier ids in order.
+    /// Returns the carrier ids in order.
     pub fn carrier_ids(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.carriers.keys().copied()
     }
 
-    /// A list of ids and `@groups`.
+    /// Reads a list of ids and `@groups`.
     pub fn carrier_set(&self, list: &[Text]) -> CarrierSet {
         let mut set = CarrierSet::default();
         for item in list {
@@ -155,7 +155,7 @@ impl<'a> Names<'a> {
         set
     }
 
-    /// A list of service classes as bits.
+    /// Reads a list of service classes as bits.
     pub fn class_bits(&self, list: &[Text]) -> u32 {
         let mut bits = 0;
         for item in list {
@@ -171,16 +171,16 @@ impl<'a> Names<'a> {
         bits
     }
 
-    /// A programme that some version judges apart, or `standard`.
+    /// Returns `standard`, or a programme that some version judges separately.
     pub fn programme(&self, name: &str) -> Option<ProgrammeId> {
         self.programmes.iter().position(|known| known == name).map(|index| ProgrammeId(index as u16))
     }
 }
 
-/// The texts of a key that every file of a kind has, in order; one that stands twice is reported.
+/// Returns the texts of a key that every file of a kind has, in order; a repeated text is reported.
 fn ids<'a>(documents: &[&'a Document<'a>], key: &str, what: &str, report: &Report) -> Vec<&'a str> {
     let mut met: BTreeMap<&str, Text> = BTreeMap::new();
-    // A damaged file without a readable id most likely has the one that it is called by.
+    // A damaged file without a readable id most likely has the id of its file name.
     let called = |document: &&'a Document<'a>| {
         let stem = document.name.rsplit('/').next()?.strip_suffix(".toml")?;
         (!document.sound).then_some(Text { text: stem, at: document.place(0) })
@@ -199,8 +199,8 @@ fn ids<'a>(documents: &[&'a Document<'a>], key: &str, what: &str, report: &Repor
     met.into_keys().collect()
 }
 
-/// The names of the service classes in their order, those that only a later book has behind the others, without any
-/// report.
+/// Returns the names of the service classes in their order, those that only a higher layer has behind the others.
+/// It reports nothing.
 fn classes(documents: &[&Document]) -> Vec<String> {
     let silent = Report::default();
     let mut names: Vec<String> = Vec::new();
@@ -208,7 +208,7 @@ fn classes(documents: &[&Document]) -> Vec<String> {
         let root = document.root(&silent);
         let classes = root.may("class", "").and_then(Node::tables).unwrap_or_default();
         for class in classes {
-            // A class without a name keeps its place, for the bits of those that follow.
+            // A class without a name keeps its place, so that the bits of the following ones stay right.
             let name = class.may("name", "").and_then(Node::text).map_or(String::new(), |name| name.text.to_owned());
             if layer == 0 || !names.contains(&name) {
                 names.push(name);
@@ -218,7 +218,7 @@ fn classes(documents: &[&Document]) -> Vec<String> {
     names
 }
 
-/// `standard` and the names of all programmes that versions judge apart, without any report.
+/// Returns `standard` and the names of all programmes that versions judge separately. It reports nothing.
 fn programmes(documents: &[&Document]) -> Vec<String> {
     let silent = Report::default();
     let mut names = Vec::new();
@@ -237,7 +237,7 @@ fn programmes(documents: &[&Document]) -> Vec<String> {
     names
 }
 
-/// The ids of rules, each of which a verdict may name.
+/// The ids of rules; a verdict may name each of them.
 pub(super) struct Rules<'a> {
     texts: Vec<String>,
     doubts: HashMap<u32, Doubt>,
@@ -246,7 +246,7 @@ pub(super) struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
-    /// The rules that no file names come first.
+    /// Adds the rules that no file names; they come first.
     pub fn new(names: &Names, report: &'a Report) -> (Rules<'a>, FixedRules) {
         let mut rules = Rules { texts: Vec::new(), doubts: HashMap::new(), met: HashMap::new(), report };
         let fixed = FixedRules {
@@ -261,7 +261,7 @@ impl<'a> Rules<'a> {
         (rules, fixed)
     }
 
-    /// Adds rules that need no file; the index of the first.
+    /// Adds rules that need no file; returns the index of the first.
     fn fixed<'t>(&mut self, texts: impl IntoIterator<Item = &'t str>) -> u32 {
         let first = self.next();
         for text in texts {
@@ -271,7 +271,7 @@ impl<'a> Rules<'a> {
         first
     }
 
-    /// The index of the rule that is added next.
+    /// Returns the index of the rule that is added next.
     pub fn next(&self) -> u32 {
         self.texts.len() as u32
     }
@@ -293,24 +293,24 @@ impl<'a> Rules<'a> {
         RuleId(index)
     }
 
-    /// The text of a rule's id.
+    /// Returns the text of a rule's id.
     pub fn text(&self, rule: RuleId) -> &str {
         &self.texts[rule.0 as usize]
     }
 
-    /// Notes how sure a rule is.
+    /// Notes how certain a rule is.
     pub fn rate(&mut self, rule: RuleId, confidence: Confidence) {
         if confidence == Confidence::Unsure {
             self.doubts.insert(rule.0, Doubt::UnsureRule);
         }
     }
 
-    /// Notes that the shape of a rule was seen too seldom.
+    /// Notes that the shape of a rule was seen too rarely.
     pub fn note_low(&mut self, rule: RuleId) {
         self.doubts.insert(rule.0, Doubt::LowShape);
     }
 
-    /// Of each rule, in order.
+    /// Returns the doubt about each rule, in order.
     pub fn doubts(&self) -> Vec<Option<Doubt>> {
         (0..self.next()).map(|rule| self.doubts.get(&rule).copied()).collect()
     }

@@ -1,6 +1,6 @@
-//! Digests of the parts of a book, so that a change of one of them can be told from a change of all.
+//! Digests of the parts of a book, so that a change of one part can be distinguished from a change of all.
 //!
-//! They cover what the files say, not how they are laid out, and leave out what is commentary. They never fail.
+//! They cover the content of the files, not the layout, and leave out commentary. They never fail.
 
 use super::Shelf;
 use super::reader::{Node, Report};
@@ -8,10 +8,10 @@ use crate::text::hex;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// Keys that say where a fact was read.
+/// The keys that give the source of a fact.
 const COMMENTARY: [&str; 2] = ["source", "checked_on"];
 
-/// By version id or file name.
+/// Returns the digests by version id or file name.
 pub(super) fn digests(shelf: &Shelf) -> BTreeMap<String, String> {
     let silent = Report::default();
     let mut hashes: BTreeMap<String, Sha256> = BTreeMap::new();

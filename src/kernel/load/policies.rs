@@ -11,19 +11,19 @@ use crate::policy::{ListedPrices, Market, MarketplaceId, SelectedBy, Version};
 use crate::text;
 use std::collections::{BTreeMap, HashMap};
 
-/// All marketplaces and how they are found.
+/// All marketplaces and the index of their names.
 #[derive(Default)]
 pub(super) struct Markets<'a> {
-    /// By name; `None` only beside a problem.
+    /// The marketplaces by name; `None` only beside a reported problem.
     pub all: Option<Vec<Market>>,
     pub by_id: HashMap<String, MarketplaceId>,
     pub by_alias: HashMap<String, MarketplaceId>,
-    /// What each id and alias means in any case, and where it was first met.
+    /// The meaning of each id and alias in any case, and the place where it was first read.
     met: HashMap<String, (MarketplaceId, Place<'a>)>,
 }
 
 impl<'a> Markets<'a> {
-    /// Whether a text already means a marketplace.
+    /// Returns whether a text already means a marketplace.
     pub fn knows(&self, text: &str) -> bool {
         self.by_id.contains_key(text) || self.by_alias.contains_key(&text::lower(text))
     }
@@ -126,7 +126,7 @@ fn currency(node: Node) -> Option<Currency> {
     }
 }
 
-/// `[groups]` of a marketplace.
+/// Reads `[groups]` of a marketplace.
 fn countries_by_group<'a>(groups: &Table<'a>) -> BTreeMap<&'a str, Vec<Country>> {
     let mut by_group = BTreeMap::new();
     for (group, node) in groups.entries("[\"DE\", \"FR\"]") {

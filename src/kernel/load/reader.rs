@@ -1,8 +1,8 @@
-//! Reading a TOML file key by key, with the line of everything that is wrong.
+//! Reading a TOML file key by key, with the line of every problem.
 //!
-//! Values are walked by hand, because a derived reader stops at its first complaint and knows no
-//! lines. A question that cannot be answered is reported and answered with `None`; readers go on
-//! with the next key, so that one load names everything. It knows nothing of what keys mean.
+//! Values are walked by hand, because a derived reader stops at its first problem and has no lines. A key that
+//! cannot be read is reported and gives `None`; readers go on with the next key, so that one load names every
+//! problem. This module does not know the meaning of keys.
 
 use super::{BookFile, Problem};
 use crate::calendar::{Day, day_from_date};
@@ -13,10 +13,10 @@ use std::cell::RefCell;
 use std::ops::RangeInclusive;
 use toml::de::{DeTable, DeValue};
 
-/// Where something stands.
+/// A place in a book.
 #[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
-    /// Which of the books on top of each other.
+    /// The layer, from 0 for the lowest.
     pub layer: usize,
     pub file: &'a str,
     pub line: usize,
@@ -28,18 +28,19 @@ impl std::fmt::Display for Place<'_> {
     }
 }
 
-/// Everything found wrong so far.
+/// All problems found so far.
 #[derive(Default)]
 pub(crate) struct Report(RefCell<Vec<Problem>>);
 
 impl Report {
-    /// Messages quote keys and values of the files, which may hold anything.
+    /// Adds a problem. The message is escaped, because it quotes keys and values of the files, which may hold any
+    /// character.
     pub fn add(&self, at: Place, message: impl AsRef<str>) {
         let message = shown(message.as_ref()).into_owned();
         self.0.borrow_mut().push(Problem { layer: at.layer, file: at.file.to_owned(), line: at.line, message });
     }
 
-    /// All problems by file and line; none means that every question was answered.
+    /// Returns all problems by file and line; none means that every key was readable.
     pub fn into_problems(self) -> Vec<Problem> {
         let mut problems = self.0.into_inner();
         problems.sort();
@@ -55,8 +56,8 @@ pub(crate) struct Document<'a> {
     text: &'a str,
     root: DeTable<'a>,
     lines: Lines,
-    /// Whether all of it is TOML. What was saved of a damaged file still tells its id, so that the
-    /// damage does not make everything that names it unknown.
+    /// Whether the whole file is TOML. A damaged file still gives its id if possible, so that the damage does not
+    /// make the id unknown wherever it is named.
     pub sound: bool,
 }
 
@@ -80,12 +81,12 @@ impl<'a> Document<'a> {
         Table { values: &self.root, document: self, report, at: self.place(0), asked: RefCell::default() }
     }
 
-    /// The lines of comment with which the file begins.
+    /// Returns the lines of comment with which the file begins.
     pub fn note(&self) -> Vec<String> {
         self.text.lines().map_while(comment).collect()
     }
 
-    /// The lines of comment right above a line.
+    /// Returns the lines of comment right above a line.
     fn note_above(&self, line: usize) -> Vec<String> {
         let text = |line: usize| self.text.get(self.lines.start(line)..)?.lines().next();
         let above = (0..line.saturating_sub(1)).rev();
@@ -94,7 +95,7 @@ impl<'a> Document<'a> {
         note
     }
 
-    /// A text at the top of the file, without any report.
+    /// Returns a text at the top of the file. It reports nothing.
     pub fn peek(&self, key: &str) -> Option<Text<'_>> {
         let (_, value) = self.root.iter().find(|(known, _)| known.get_ref() == key)?;
         let text = value.get_ref().as_str().filter(|text| !text.is_empty())?;
@@ -102,20 +103,20 @@ impl<'a> Document<'a> {
     }
 }
 
-/// What a line of comment says; `None` for any other line.
+/// Returns the text of a line of comment; `None` for any other line.
 fn comment(line: &str) -> Option<String> {
     let text = line.strip_prefix('#')?;
     Some(text.strip_prefix(' ').unwrap_or(text).trim_end().to_owned())
 }
 
-/// A text and where it stands.
+/// A text and its place.
 #[derive(Clone, Copy)]
 pub(crate) struct Text<'a> {
     pub text: &'a str,
     pub at: Place<'a>,
 }
 
-/// A table that keeps account of which keys were asked for.
+/// A table that records which keys were read.
 pub(crate) struct Table<'a> {
     values: &'a DeTable<'a>,
     document: &'a Document<'a>,
@@ -125,14 +126,14 @@ pub(crate) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The value of a key that may be left out; `example` is what one writes there.
+    /// Returns the value of an optional key; `example` is a valid value for messages.
     pub fn may(&self, key: &'static str, example: &'static str) -> Option<Node<'a>> {
         self.asked.borrow_mut().push(key);
         let (name, value) = self.values.iter().find(|(known, _)| known.get_ref() == key)?;
         Some(self.node(name.get_ref(), example, value))
     }
 
-    /// The value of a key that must stand.
+    /// Returns the value of a required key.
     pub fn need(&self, key: &'static str, example: &'static str) -> Option<Node<'a>> {
         let node = self.may(key, example);
         if node.is_none() {
@@ -141,12 +142,12 @@ impl<'a> Table<'a> {
         node
     }
 
-    /// What the comment right above its header says, line by line.
+    /// Returns the comment right above its header, line by line.
     pub fn note(&self) -> Vec<String> {
         self.document.note_above(self.at.line)
     }
 
-    /// The value of a key that a book on top of another may leave to it.
+    /// Returns the value of a key that a higher layer may leave to a lower one.
     pub fn need_in(&self, layer: Layer, key: &'static str, example: &'static str) -> Option<Node<'a>> {
         match layer {
             Layer::Lowest => self.need(key, example),
@@ -154,12 +155,12 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// Adds what it says to a digest: keys in order and values, without layout, comments and the keys left out.
+    /// Adds its content to a digest: keys in order and values, without layout, comments and the given keys.
     pub fn digest(&self, hash: &mut Sha256, without: &[&str]) {
         digest_table(self.values, hash, without);
     }
 
-    /// Every key with its value, for tables whose keys are names.
+    /// Returns every key with its value, for tables whose keys are names.
     pub fn entries(&self, example: &'static str) -> Vec<(Text<'a>, Node<'a>)> {
         let entry = |(key, value): (&'a toml::Spanned<_>, _)| {
             let key: &'a std::borrow::Cow<'a, str> = key.get_ref();
@@ -174,7 +175,7 @@ impl<'a> Table<'a> {
         Node { key, example, value: value.get_ref(), document: self.document, report: self.report, at }
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that nobody read.
     pub fn finish(&self) {
         let asked = self.asked.borrow();
         for (key, _) in self.values.iter().filter(|(key, _)| !asked.iter().any(|known| known == key.get_ref())) {
@@ -185,12 +186,12 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Whether a file of the book may leave keys to another one below it.
+/// Whether a file of the book may leave keys to a file below it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Layer {
-    /// It stands for itself.
+    /// The file must be complete.
     Lowest,
-    /// It adds to others.
+    /// The file adds to those below it.
     OnTop,
 }
 
@@ -234,7 +235,7 @@ fn digest_text(text: &str, hash: &mut Sha256) {
     hash.update(text.as_bytes());
 }
 
-/// How a key is written; tables have headers instead of values.
+/// Returns how a key is written; tables have headers instead of values.
 fn assignment(key: &str, example: &str) -> String {
     if example.starts_with("[") && example.ends_with("] with its keys") {
         example.to_owned()
@@ -255,7 +256,7 @@ pub(crate) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// Reports what is wrong with the value, and what is written instead.
+    /// Reports what is wrong with the value, and what to write instead.
     pub fn refuse<T>(&self, what: impl std::fmt::Display) -> Option<T> {
         self.report.add(self.at, format!("`{}` {what}; write {}", self.key, assignment(self.key, self.example)));
         None
@@ -283,7 +284,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// A text that may be empty.
+    /// Returns a text that may be empty.
     pub fn text_or_empty(self) -> Option<Text<'a>> {
         match self.value {
             DeValue::String(text) if text.is_empty() => Some(Text { text, at: self.at }),
@@ -291,7 +292,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The values of a list; a single value stands for a list of it.
+    /// Returns the values of a list; a single value counts as a list of one.
     pub fn items(self) -> Vec<Node<'a>> {
         let DeValue::Array(array) = self.value else { return vec![self] };
         let item = |value: &'a toml::Spanned<DeValue<'a>>| Node {
@@ -302,7 +303,7 @@ impl<'a> Node<'a> {
         array.iter().map(item).collect()
     }
 
-    /// One of a few words, and what it stands for.
+    /// Reads one of a few words, and returns its meaning.
     pub fn choice<T: Clone>(self, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text()?;
         let known = choices.iter().find(|(word, _)| *word == text.text);
@@ -351,7 +352,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The texts of a list, without the broken ones.
+    /// Returns the texts of a list, without the broken ones.
     pub fn texts(self) -> Option<Vec<Text<'a>>> {
         let DeValue::Array(array) = self.value else { return self.wrong_type() };
         let text = |value: &'a toml::Spanned<DeValue<'a>>| {
@@ -360,7 +361,7 @@ impl<'a> Node<'a> {
         Some(array.iter().filter_map(text).collect())
     }
 
-    /// The texts of a list that must hold one at least.
+    /// Returns the texts of a list that must hold at least one.
     pub fn some_texts(self) -> Option<Vec<Text<'a>>> {
         let texts = self.texts()?;
         if texts.is_empty() { self.refuse("is an empty list, which nothing fits") } else { Some(texts) }

@@ -1,11 +1,11 @@
-//! One wrong line at a time: each is refused at its place, with words that help.
+//! Tests with one wrong line at a time: each is refused at its place, with a helpful message.
 
 use super::*;
 use crate::carrier::Carrier;
 use crate::lane::{CarrierRule, Country, Scans};
 use crate::policy::{Marketplace, ProgrammeId, SelectedBy};
 
-/// The fixture with one text of one file replaced.
+/// Returns the fixture with one text of one file replaced.
 fn changed(file: &str, from: &str, to: &str) -> Vec<BookFile> {
     let mut files = fixture::files();
     let target = files.iter_mut().find(|known| known.name == file).expect("the fixture has the file");
@@ -18,7 +18,8 @@ fn written(problems: &[Problem]) -> String {
     problems.iter().map(|problem| format!("{problem}\n")).collect()
 }
 
-/// A wrong line: file, what is replaced by what, a text that begins on the line that is named, words of the message.
+/// A wrong line: the file, the text to replace, its replacement, a text that begins on the reported line, words of
+/// the message.
 type Wrong = (&'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
 
 fn assert_refused(wrongs: &[Wrong]) {
@@ -221,7 +222,7 @@ fn rules_that_contradict_themselves() {
             &["every number malformed", "closed = false"],
         ),
     ]);
-    // Overlaps are named at the later version.
+    // An overlap is reported at the later version.
     for (from, to) in [
         ("until = 2025-01-01", "until = 2025-01-16"),
         ("until = 2025-01-01\n", ""),

@@ -11,7 +11,7 @@ use crate::suggest::did_you_mean;
 use crate::tally::{Target, TargetKind};
 use std::collections::BTreeMap;
 
-/// What versions and lanes may refer to.
+/// The names to which versions and lanes may refer.
 pub(super) struct Context<'c, 'a> {
     pub names: &'c Names<'a>,
     /// The marketplace's groups of countries.
@@ -19,7 +19,7 @@ pub(super) struct Context<'c, 'a> {
     pub report: &'a Report,
 }
 
-/// One version. `None` only beside a problem.
+/// Reads one version. `None` only beside a reported problem.
 pub(super) fn version(table: &Table, context: &Context, rules: &mut Rules) -> Option<Version> {
     let id = table.need("id", "\"gb-2025-01-15\"").and_then(Node::text).map(|id| rules.add(id));
     let from = table.may("from", "2025-01-15").and_then(Node::date);
@@ -32,7 +32,7 @@ pub(super) fn version(table: &Table, context: &Context, rules: &mut Rules) -> Op
     let only = table.may("only", "[\"sfp\"]").and_then(Node::some_texts);
     let only = only.map(|only| only.iter().filter_map(|name| programme(*name, &programmes, context)).collect());
     let confidence = table.need("confidence", CONFIDENCE).and_then(confidence);
-    // What could not be read counts as sure, so that it is complained of once.
+    // A confidence that could not be read counts as confirmed, so that it is reported only once.
     let rating = confidence.unwrap_or(Confidence::Confirmed);
     id.into_iter().for_each(|id| rules.rate(id, rating));
     let checked_on = table.need("checked_on", "2026-11-22").and_then(Node::date);
@@ -61,7 +61,7 @@ pub(super) fn version(table: &Table, context: &Context, rules: &mut Rules) -> Op
 
 pub(crate) const CONFIDENCE: &str = "\"confirmed\"";
 
-/// How sure something is.
+/// Reads how certain something is.
 pub(crate) fn confidence(node: Node) -> Option<Confidence> {
     let levels = [Confidence::Confirmed, Confidence::SingleSource, Confidence::Unsure];
     node.choice(&levels.map(|level| (level.name(), level)))
@@ -69,7 +69,7 @@ pub(crate) fn confidence(node: Node) -> Option<Confidence> {
 
 const ANY_CARRIER: &str = "\"any\" or { integrated = [\"royal_mail\"], otherwise = \"not_measured\" }";
 
-/// `source = [{ title = ..., url = ... }]`
+/// Reads `source = [{ title = ..., url = ... }]`.
 pub(crate) fn sources(table: &Table) -> Option<Vec<Source>> {
     let tables = table.need("source", "[{ title = \"...\", url = \"https://...\" }]").and_then(Node::tables)?;
     let source = |table: &Table| {
@@ -86,7 +86,7 @@ fn per(table: &Table) -> Option<Per> {
     table.need("per", "\"category\"").and_then(|node| node.choice(&choices))
 }
 
-/// Shares are texts, because a number with a fraction would be rounded.
+/// Reads a target. Shares are texts, because a number with a fraction would be rounded.
 fn target(table: &Table) -> Option<Target> {
     const EXAMPLE: &str = "{ at_least = \"0.95\" } or { more_than = \"0.95\" }";
     let node = table.need("target", EXAMPLE)?;
@@ -141,7 +141,7 @@ fn programmes_apart(tables: &[Table], context: &Context) -> Vec<Programme> {
     programmes
 }
 
-/// `"any"`, or the carriers integrated and what becomes of the others.
+/// Reads `"any"`, or the integrated carriers and the treatment of the others.
 fn carrier_rule(node: Node, context: &Context) -> Option<CarrierRule> {
     if node.is_text() {
         return node.choice(&[("any", CarrierRule::Any)]);
@@ -157,7 +157,7 @@ fn carrier_rule(node: Node, context: &Context) -> Option<CarrierRule> {
     Some(CarrierRule::Integrated(integrated, otherwise?, known?))
 }
 
-/// What a lane takes from its version.
+/// What a lane takes over from its version.
 struct OfVersion<'v> {
     programmes: &'v [Programme],
     carriers: Option<&'v CarrierRule>,
@@ -180,7 +180,7 @@ fn lane(table: &Table, of_version: &OfVersion, context: &Context, rules: &mut Ru
     let refuse =
         table.may("refuse", "[[version.lane.refuse]] with its keys").and_then(Node::tables).unwrap_or_default();
     table.finish();
-    // A list that could not be read counts as one, so that it is complained of once.
+    // A list that could not be read counts as a list, so that it is reported only once.
     let in_force = if own.is_some() { carriers.as_ref() } else { of_version.carriers };
     let has_list = !matches!(in_force, Some(CarrierRule::Any));
     let mut read = |tables: &[Table], kind| {
@@ -202,7 +202,7 @@ fn lane(table: &Table, of_version: &OfVersion, context: &Context, rules: &mut Ru
     })
 }
 
-/// A programme that the version judges apart, or `standard`.
+/// Reads `standard`, or a programme that the version judges separately.
 fn programme(name: Text, programmes: &[Programme], context: &Context) -> Option<ProgrammeId> {
     let known = |id: &ProgrammeId| *id == ProgrammeId::STANDARD || programmes.iter().any(|known| known.id == *id);
     let id = context.names.programme(name.text).filter(known);
@@ -216,13 +216,14 @@ fn programme(name: Text, programmes: &[Programme], context: &Context) -> Option<
     id
 }
 
-/// A country code as the book writes it: two capitals.
+/// Reads a country code as the book writes it: two capitals.
 pub(super) fn country(text: &str) -> Option<Country> {
     let country = Country::read(text);
     (country != Country::UNKNOWN && text.bytes().all(|byte| byte.is_ascii_uppercase())).then_some(country)
 }
 
-/// Countries and `@groups`; or all but some, `!XX`; or `*`, all and what is no country too.
+/// Reads countries and `@groups`; or all countries except some, `!XX`; or `*`, which also includes texts that are
+/// no country.
 fn countries(node: Node, context: &Context) -> Option<CountrySet> {
     let list = node.some_texts()?;
     let (mut named, mut all_but) = (CountrySet::NONE, CountrySet::every_code());

@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 const SPELLINGS: &str = "[\"AFN\", \"FBA\"]";
 
-/// Every layer's lists added up. `None` only beside a problem.
+/// Unites the lists of every layer. `None` only beside a reported problem.
 pub(super) fn read<'a>(shelf: &Shelf<'a>, names: &Names, report: &'a Report) -> Option<Words> {
     let mut words = Words::default();
     for (layer, document) in stacked(&shelf.words) {
@@ -38,7 +38,7 @@ pub(super) fn read<'a>(shelf: &Shelf<'a>, names: &Names, report: &'a Report) -> 
     Some(words)
 }
 
-/// Lists of spellings under the names of their meanings.
+/// Reads lists of spellings under the names of their meanings.
 fn meant<T: Copy + PartialEq, const N: usize>(
     table: &Table,
     layer: Layer,
@@ -52,7 +52,7 @@ fn meant<T: Copy + PartialEq, const N: usize>(
         add(&spellings, meaning, text::alias_key, &mut met, report);
     }
     table.finish();
-    // Of one spelling the later book's meaning counts.
+    // If a spelling has several meanings, that of the highest layer counts.
     into.extend(met);
 }
 
@@ -89,7 +89,7 @@ fn programmes(table: &Table, names: &Names, into: &mut HashMap<String, Programme
     into.extend(met);
 }
 
-/// Codes, and further spellings under the code they mean.
+/// Reads codes, and further spellings under the code that they mean.
 fn currencies(table: &Table, into: &mut HashMap<String, Currency>, report: &Report) {
     let mut met = HashMap::new();
     for (name, node) in table.entries("[\"EUR\", \"GBP\"]") {

@@ -1,6 +1,6 @@
 //! The fields that a seller's files fill: their canonical names.
 //!
-//! It names them and nothing else; how a cell is typed is decided where it is used. It cannot fail.
+//! It defines the names and nothing else; other modules decide how a cell is typed. It cannot fail.
 
 macro_rules! fields {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal,)*) => {
@@ -15,7 +15,7 @@ macro_rules! fields {
             /// All fields, in canonical order; a field's position here is its number as an integer.
             pub const ALL: [Field; [$($text),*].len()] = [$(Field::$name),*];
 
-            /// The canonical name.
+            /// Returns the canonical name.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Field::$name => $text,)*
@@ -26,92 +26,92 @@ macro_rules! fields {
 }
 
 fields! {
-    /// Whose it is.
+    /// The seller's account.
     SellerId = "seller_id",
-    /// The store, as any name or id that the book knows.
+    /// The store, by any name or id of the book.
     Marketplace = "marketplace",
-    /// The order.
+    /// The order's id.
     OrderId = "order_id",
     /// The line of the order.
     OrderItemId = "order_item_id",
     /// The package within the order.
     PackageId = "package_id",
-    /// The seller's own number of the goods.
+    /// The seller's own id of the goods.
     Sku = "sku",
-    /// Units.
+    /// The number of units.
     Quantity = "quantity",
-    /// Who ships.
+    /// The party that ships.
     FulfillmentChannel = "fulfillment_channel",
-    /// Whether the order stands.
+    /// The state of the order, which tells whether it was canceled.
     OrderStatus = "order_status",
     /// The carrier, by code or name.
     Carrier = "carrier",
-    /// The carrier's name where a code says nothing.
+    /// The carrier's name, for rows whose code names none.
     CarrierName = "carrier_name",
     /// The carrier's service.
     ShipService = "ship_service",
-    /// The promise class that the buyer chose; it is no carrier's service.
+    /// The promise class that the buyer chose; it is not the carrier's service.
     ShipServiceLevel = "ship_service_level",
     /// Whether the label was bought from the marketplace.
     BuyShipping = "buy_shipping",
     /// The tracking number.
     TrackingNumber = "tracking_number",
-    /// Where it ships from.
+    /// The country from which it ships.
     ShipFromCountry = "ship_from_country",
-    /// Where it ships to.
+    /// The country to which it ships.
     ShipToCountry = "ship_to_country",
     /// The package's value, shipping included.
     PackageValue = "package_value",
-    /// Price of a line.
+    /// The price of a line.
     ItemPrice = "item_price",
-    /// Tax within or upon the price of a line.
+    /// The tax within or upon the price of a line.
     ItemTax = "item_tax",
-    /// Price of shipping a line.
+    /// The price of shipping a line.
     ShippingPrice = "shipping_price",
-    /// Tax within or upon the price of shipping.
+    /// The tax within or upon the price of shipping.
     ShippingTax = "shipping_tax",
-    /// Currency of the amounts.
+    /// The currency of the amounts.
     Currency = "currency",
     /// The goods' category.
     ProductCategory = "product_category",
-    /// The programme that the order was sold under.
+    /// The programme under which the order was sold.
     Programme = "programme",
-    /// The promised delivery.
+    /// The promised time of delivery.
     PromisedDeliveryAt = "promised_delivery_at",
-    /// The shipment.
+    /// The time of shipment.
     ShippedAt = "shipped_at",
-    /// When the tracking number was given.
+    /// The time at which the tracking number was given.
     TrackingAddedAt = "tracking_added_at",
-    /// The first scan.
+    /// The time of the first scan.
     FirstScanAt = "first_scan_at",
-    /// The delivery's scan.
+    /// The time of the delivery scan.
     DeliveryScanAt = "delivery_scan_at",
-    /// When the record was made.
+    /// The time at which the record was created.
     CreatedAt = "created_at",
-    /// When the record was changed last.
+    /// The time at which the record last changed.
     UpdatedAt = "updated_at",
-    /// When the file was written or sent.
+    /// The time at which the file was written or sent.
     WrittenAt = "written_at",
-    /// When an event happened.
+    /// The time of an event.
     OccurredAt = "occurred_at",
     /// The word of an event.
     Status = "status",
-    /// The finer word of an event.
+    /// The more specific word of an event.
     Substatus = "substatus",
-    /// The package's state, without a history.
+    /// The package's current state, for files without a history of events.
     PackageStatus = "package_status",
 }
 
 impl Field {
-    /// How many fields there are.
+    /// The number of fields.
     pub const COUNT: usize = Field::ALL.len();
 
-    /// Its position in [`Field::ALL`].
+    /// Returns its position in [`Field::ALL`].
     pub fn index(self) -> usize {
         self as usize
     }
 
-    /// The field of a canonical name.
+    /// Returns the field of a canonical name.
     pub fn from_name(name: &str) -> Option<Field> {
         Field::ALL.into_iter().find(|field| field.name() == name)
     }

@@ -1,22 +1,23 @@
-//! Where a value lies in a document: `fulfillment.fulfilledBy`, `..orderId`, `providers[].events[]`, `identifiers[type=upc].value`.
+//! Paths to values in a document: `fulfillment.fulfilledBy`, `..orderId`, `providers[].events[]`,
+//! `identifiers[type=upc].value`.
 //!
-//! It reads the text of a path and follows none. A path that cannot be read fails with what is wrong.
+//! It parses the text of a path and reads no document. Parsing fails with a description of what is wrong.
 
-/// Where a value lies, from an exploded record or from its document.
+/// The path to a value, from an exploded record or from its document.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Path {
-    /// What it starts from.
+    /// The start of the path.
     pub from: From,
-    /// The steps down; none is the start itself.
+    /// The steps down; without steps the path is the start itself.
     pub steps: Vec<Step>,
 }
 
-/// What a path starts from.
+/// The start of a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum From {
-    /// The exploded record; where nothing is exploded, its document.
+    /// The exploded record, or its document if nothing is exploded.
     Record,
-    /// The document that the record was exploded out of: `..` at the beginning.
+    /// The document from which the record was exploded: `..` at the beginning.
     Document,
 }
 
@@ -29,15 +30,15 @@ pub enum Step {
     Each,
     /// The first element of a list whose key holds a word.
     Pick {
-        /// The key of the element.
+        /// The key in the element.
         key: String,
-        /// The word that it holds.
+        /// The word that the key must hold.
         word: String,
     },
 }
 
 impl Path {
-    /// The start itself.
+    /// Returns the path to the start itself.
     pub fn start() -> Path {
         Path { from: From::Record, steps: Vec::new() }
     }
@@ -45,7 +46,7 @@ impl Path {
     /// Reads a path; an empty text is the start itself.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// Describes what is wrong with the text.
     pub fn read(text: &str) -> Result<Path, String> {
         let (from, text) = match text.strip_prefix("..") {
             Some(rest) => (From::Document, rest),
@@ -81,7 +82,7 @@ impl Path {
         Ok(Path { from, steps })
     }
 
-    /// Whether it is keys only.
+    /// Returns whether all steps are keys.
     pub fn is_plain(&self) -> bool {
         self.from == From::Record && self.steps.iter().all(|step| matches!(step, Step::Key(_)))
     }

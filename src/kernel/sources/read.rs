@@ -1,7 +1,7 @@
 //! Profiles from their TOML files.
 //!
-//! It decides what a profile may say; what follows from it is decided by those who use it. It reports every problem with
-//! file and line, and refuses keys that it does not know.
+//! It decides what a profile may say; the users of a profile decide what follows from it. It reports every problem
+//! with file and line, and refuses unknown keys.
 
 use super::statuses::Words;
 use super::*;
@@ -46,7 +46,7 @@ pub(super) fn load(files: &[BookFile]) -> Result<Sources, Vec<Problem>> {
     if problems.is_empty() { Ok(Sources { profiles, digest: digest(&files) }) } else { Err(problems) }
 }
 
-/// As the digest of a book: lengths and bytes of names and texts, in name order.
+/// Returns the digest, computed as for a book: lengths and bytes of names and texts, in name order.
 fn digest(files: &[&BookFile]) -> String {
     let mut hash = Sha256::new();
     for part in files.iter().flat_map(|file| [&file.name, &file.text]) {
@@ -161,7 +161,7 @@ fn delimited(table: &Table) -> Option<Delimited> {
     })
 }
 
-/// `records` and `explode`.
+/// Reads `records` and `explode`.
 fn documents(root: &Table, format: Option<Format>, report: &Report) -> (Vec<Path>, Option<Path>) {
     let records = root.may("records", "[\"orders\"]");
     let explode = root.may("explode", "\"packages[]\"");
@@ -243,11 +243,11 @@ fn generation(table: &Table) -> Option<Generation> {
     Some(Generation { id: id?.text.to_owned(), headings: owned(&headings?) })
 }
 
-/// The lists of status words by name.
+/// The lists of status words, by name.
 struct Lists(Vec<(String, HashMap<Words, Meaning>)>);
 
 impl Lists {
-    /// The words of several lists; one word may mean one thing only.
+    /// Unites the words of several lists; one word may have only one meaning.
     fn union(&self, names: &[Text], report: &Report) -> StatusMap {
         let mut map = StatusMap::default();
         for name in names {

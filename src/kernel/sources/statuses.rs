@@ -1,35 +1,36 @@
-//! What the words of tracking services mean: which state of a parcel, and whether the carrier had it in hand.
+//! The meaning of the words of tracking services: the state of a parcel, and whether the carrier had scanned it.
 //!
-//! It looks words up and decides nothing about packages. A word that is in no list has no meaning, which the caller counts.
+//! It looks words up and decides nothing about packages. A word that is in no list has no meaning, and the caller
+//! counts it.
 
 use std::collections::HashMap;
 
 /// The state of a parcel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TrackingState {
-    /// There is a label, no more.
+    /// A label exists, and nothing else has happened.
     LabelCreated,
-    /// The carrier took it.
+    /// The carrier accepted the parcel.
     Accepted,
-    /// It is in a building of the carrier's.
+    /// The parcel is in a building of the carrier.
     AtFacility,
-    /// It is under way.
+    /// The parcel is under way.
     InTransit,
-    /// It is on the last round.
+    /// The parcel is on its way to the buyer's address.
     OutForDelivery,
-    /// A delivery was tried.
+    /// A delivery was attempted.
     DeliveryAttempt,
-    /// It was delivered.
+    /// The parcel was delivered.
     Delivered,
-    /// It waits for the buyer.
+    /// The parcel waits for the buyer to collect it.
     AwaitingPickup,
-    /// Something is wrong with it.
+    /// Something is wrong with the parcel.
     Exception,
-    /// It goes back or is back.
+    /// The parcel is on its way back, or is back.
     Returned,
-    /// It will not be shipped.
+    /// The parcel will not be shipped.
     Cancelled,
-    /// Nothing is known.
+    /// The state is not known.
     Unknown,
 }
 
@@ -50,7 +51,7 @@ impl TrackingState {
         TrackingState::Unknown,
     ];
 
-    /// Its name in files and tables.
+    /// Returns its name in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             TrackingState::LabelCreated => "label_created",
@@ -68,40 +69,40 @@ impl TrackingState {
         }
     }
 
-    /// Whether the carrier had the parcel in hand, unless a list says otherwise of one of its words.
+    /// Returns whether this state means a scan by the carrier, unless a list says otherwise for one of its words.
     pub fn is_scan(self) -> bool {
         !matches!(self, TrackingState::LabelCreated | TrackingState::Cancelled | TrackingState::Unknown)
     }
 
-    /// Whether it is a delivery or the try of one.
+    /// Returns whether it is a delivery or an attempted delivery.
     pub fn is_delivery(self) -> bool {
         matches!(self, TrackingState::Delivered | TrackingState::DeliveryAttempt)
     }
 }
 
-/// What an event's words mean.
+/// The meaning of an event's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meaning {
     /// The state.
     pub state: TrackingState,
     /// Whether the carrier scanned the parcel.
     pub scan: bool,
-    /// Whether that scan is of a delivery or the try of one.
+    /// Whether that scan is of a delivery or an attempted delivery.
     pub delivery: bool,
 }
 
 impl Meaning {
-    /// What a state means, by the word's own flag if it has one.
+    /// Returns the meaning of a state; a word's own flag, if it has one, decides whether it is a scan.
     pub fn of(state: TrackingState, scan: Option<bool>) -> Meaning {
         let scan = scan.unwrap_or(state.is_scan());
         Meaning { state, scan, delivery: scan && state.is_delivery() }
     }
 }
 
-/// The words of one or several lists; their case does not matter.
+/// The words of one or more lists, in any case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusMap {
-    /// By status and substatus in lower case; `None`: any.
+    /// The meanings by status and substatus in lower case; `None`: any.
     pub(super) entries: HashMap<Words, Meaning>,
 }
 
@@ -109,8 +110,9 @@ pub struct StatusMap {
 pub(super) type Words = (Option<String>, Option<String>);
 
 impl StatusMap {
-    /// What an event's words mean; `None`: they are in no list. The entry that names both counts before one of the
-    /// substatus, and that before one of the status. A substatus that is in no list stands for its part before `_`.
+    /// Returns the meaning of an event's words; `None`: they are in no list. An entry with both words takes
+    /// precedence over one with the substatus alone, and that over one with the status alone. A substatus that is
+    /// in no list is looked up by its part before `_`.
     pub fn meaning(&self, status: Option<&str>, substatus: Option<&str>) -> Option<Meaning> {
         let lower = |text: Option<&str>| text.and_then(crate::text::trim).map(str::to_lowercase);
         let (status, substatus) = (lower(status), lower(substatus));

@@ -1,7 +1,7 @@
-//! The profiles that the program carries, and what is said of broken ones.
+//! Tests of the embedded profiles, and of the messages about broken ones.
 //!
-//! Headings are compared with those of real files in `tests/data`; no test knows what a run makes of them. They fail with the
-//! profile or file at fault.
+//! Headings are compared with those of real files in `tests/data`; no test knows how a run uses them. The tests
+//! fail with the profile or file at fault.
 
 use super::*;
 use std::path::Path as FilePath;
@@ -12,7 +12,7 @@ fn sources() -> Sources {
     })
 }
 
-/// The problems of the embedded files with one text put in the place of another.
+/// Returns the problems of the embedded files with one text replaced by another.
 fn problems(file: &str, from: &str, to: &str) -> Vec<String> {
     let mut files = Sources::embedded_files();
     let file = files.iter_mut().find(|known| known.name == file).unwrap();
@@ -55,7 +55,7 @@ fn the_program_carries_the_kinds_of_the_first_release() {
     }
 }
 
-/// The profile that the docs show, with the list of words that it names.
+/// The profile in the docs, together with the list of words that it names, must load.
 #[test]
 fn the_profile_in_the_docs_is_one() {
     let page = include_str!("../../../docs/assemble.md");
@@ -78,7 +78,8 @@ fn every_file_of_headings_is_a_form_of_one_profile_only() {
     for entry in std::fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        // Amazon's own report of defects is no source of packages, and the copy in UTF-8 has the headings of its original.
+        // Amazon's own report of defects is not a source of packages, and the copy in UTF-8 has the same headings
+        // as its original.
         if name.starts_with("vtr_defect_report") {
             continue;
         }

@@ -1,4 +1,4 @@
-//! The book as data: books on top of each other, digests of their parts, and what must stay true of every file of the
+//! Tests of the book as data: books in layers, digests of their parts, and what must hold for every file of the
 //! embedded one.
 
 use std::collections::BTreeSet;
@@ -94,7 +94,7 @@ fn every_national_post_is_in_the_group_of_posts() {
         let table: Table = file.text.parse().unwrap();
         let (id, name) = (table["id"].as_str().unwrap(), table["name"].as_str().unwrap());
         let words: Vec<&str> = name.split(' ').collect();
-        // Of the names that hold such a word, these two are no posts.
+        // These two names contain such a word, but are no postal services.
         let is_post = words.iter().any(|word| ["Post", "Poste", "Correos", "Poczta"].contains(word))
             && !["correos_express", "post_modern"].contains(&id);
         assert!(!is_post || posts.contains(&id), "{id} ({name}) is a post and stands not in @posts");

@@ -1,7 +1,6 @@
-//! What the fuzzers began with and what they found, replayed: the bodies of the kernel's fuzz targets
-//! run over their seeds and regressions.
+//! Replays the inputs of the fuzzers: the bodies of the kernel's fuzz targets run over their seeds and regressions.
 //!
-//! It fails with the name of the input in its output. `make fuzz` looks for new ones.
+//! A failure prints the name of the input. `make fuzz` searches for new ones.
 
 #[path = "../../../tests/fuzz/bodies/amounts.rs"]
 mod amounts;
@@ -20,7 +19,7 @@ fn replay(target: &str, run: fn(&[u8])) {
     let mut inputs = Vec::new();
     for kind in ["seeds", "regressions"] {
         let folder = fuzz.join(kind).join(target);
-        // A target in which nothing was found has no regressions.
+        // A target has no regressions if fuzzing never found a fault in it.
         let entries = fs::read_dir(&folder).into_iter().flatten();
         inputs.extend(entries.map(|entry| entry.expect("the folder can be listed").path()));
     }

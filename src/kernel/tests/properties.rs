@@ -1,7 +1,7 @@
-//! Laws that hold for any input: judging is total, reading never panics, counting adds up.
+//! Properties that hold for any input: judging is total, reading never panics, counting adds up.
 //!
-//! Inputs come from a small generator with fixed seeds, so that a failure comes back. They are
-//! crafted from pieces that mean something, because wholly random text never gets past rung 4.
+//! Inputs come from a small generator with fixed seeds, so that a failure can be repeated. They are composed of
+//! meaningful pieces, because wholly random text never gets past rung 4.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -25,7 +25,7 @@ use vtr_kernel::{Book, text};
 
 static BOOK: LazyLock<Book> = LazyLock::new(|| load::embedded().expect("the embedded book loads"));
 
-/// How many of so many tries are made: fewer without optimisation.
+/// Returns how many of these tries are made: fewer without optimisation.
 const fn tries(optimised: usize) -> usize {
     if cfg!(debug_assertions) { optimised / 8 } else { optimised }
 }
@@ -51,7 +51,7 @@ impl Dice {
         (self.roll(4) != 0).then(|| value(self))
     }
 
-    /// Text of any characters, most of them such as sellers type.
+    /// Returns text of any characters, mostly such as sellers type.
     fn text(&mut self) -> String {
         const CHARS: [char; 32] = [
             'A', 'Z', 'a', 'z', '0', '1', '5', '9', ' ', '-', '.', '/', '"', '\'', ',', '\t', '\n', '\0', 'é', 'ß',
@@ -457,7 +457,8 @@ fn tallies_obey_the_contract() {
                     valid >= 0 && Tally { valid: valid as u64, eligible }.meets(target) == Some(true)
                 };
                 let budget = i128::from(tally.defect_budget(target).unwrap());
-                // The largest d with valid - d still meeting it; below zero, how many too many.
+                // The largest d for which valid - d still meets the target; a negative number is the excess of
+                // defects.
                 assert_eq!(budget >= 0, tally.meets(target) == Some(true));
                 assert!(!met(i128::from(valid) - budget - 1, eligible));
                 if i128::from(valid) - budget <= i128::from(eligible) {

@@ -1,16 +1,16 @@
-//! The house rules that a compiler does not check: who may use what, how long things are, what no
-//! tracked file says.
+//! The house rules that a compiler does not check: permitted uses, lengths of files and functions, words that no
+//! tracked file may contain.
 //!
-//! It reads the sources of the whole repository as text, so that it needs none of them built. It
-//! fails with every place at once.
+//! It reads the sources of the whole repository as text, so that none of them needs to be built. A failure names
+//! every place at once.
 
 use std::path::{Path, PathBuf};
 
-/// Files stay below about this many lines, tests and tables of data aside.
+/// The greatest number of lines of a file, tests and tables of data aside.
 const FILE_LINES: usize = 620;
-/// And functions below about this many.
+/// The greatest number of lines of a function.
 const FUNCTION_LINES: usize = 75;
-/// The program's entry only parses, runs and prints.
+/// The greatest number of lines of `main.rs`; the program's entry only parses, runs and prints.
 const MAIN_LINES: usize = 60;
 
 fn repository() -> PathBuf {
@@ -36,7 +36,7 @@ impl File {
             || name == "fixture.rs"
     }
 
-    /// The lines before the unit tests, without comments and with the texts of literals kept.
+    /// Returns the lines before the unit tests, without comments but with the texts of literals.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().enumerate().map(|(index, line)| (index + 1, line));
         let lines = lines.take_while(|(_, line)| !line.starts_with("#[cfg(test)]"));
@@ -44,7 +44,7 @@ impl File {
     }
 }
 
-/// A line up to `//`, unless that stands in a text such as an address.
+/// Returns a line up to `//`, unless that is part of a text such as an address.
 fn without_comment(line: &str) -> &str {
     let mut quoted = false;
     let bytes = line.as_bytes();
@@ -58,7 +58,7 @@ fn without_comment(line: &str) -> &str {
     line
 }
 
-/// Every text file of the repository that is, or will be, tracked.
+/// Returns every text file of the repository that is, or will be, tracked.
 fn files() -> Vec<File> {
     const SKIPPED: [&str; 4] = [".git", "target", "out", "node_modules"];
     let root = repository();
@@ -87,7 +87,7 @@ fn assert_none(what: &str, places: Vec<String>) {
     assert!(places.is_empty(), "{what}:\n{}", places.join("\n"));
 }
 
-/// Where a word stands in the code of these files.
+/// Returns the places of a word in the code of these files.
 fn uses(files: &[File], of: impl Fn(&File) -> bool, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for file in files.iter().filter(|file| file.is_rust() && of(file)) {
@@ -100,7 +100,7 @@ fn uses(files: &[File], of: impl Fn(&File) -> bool, words: &[&str]) -> Vec<Strin
     found
 }
 
-/// The names under `[dependencies]`.
+/// Returns the names under `[dependencies]`.
 fn dependencies(files: &[File], manifest: &str) -> Vec<String> {
     let text = &files.iter().find(|file| file.path == manifest).unwrap_or_else(|| panic!("no {manifest}")).text;
     let manifest: toml::Table = text.parse().unwrap();
@@ -175,7 +175,7 @@ fn polars_sees_published_sums_only() {
     assert_none("polars outside of src/pages/sums.rs", uses(&files(), of, &["polars::", "use polars"]));
 }
 
-/// Who reads the clock or the environment, and why.
+/// The files that may read the clock or the environment, and why.
 const CLOCK_AND_ENVIRONMENT: [(&str, &str); 12] = [
     ("src/job/", "the plan is made there, once"),
     ("src/main.rs", "hands the clock to the verbs"),
@@ -204,7 +204,7 @@ fn one_place_reads_clock_and_environment() {
 
 #[test]
 fn nothing_is_unsafe() {
-    // The wheel takes a pointer out of a capsule: that is what the C interface of Arrow is.
+    // The wheel takes a pointer out of a capsule, as the C interface of Arrow requires.
     const ALLOWED: [&str; 2] = ["src/kernel/tests/tidy.rs", "src/python/stream.rs"];
     let places = uses(&files(), |file| !ALLOWED.contains(&file.path.as_str()), &["unsafe ", "unsafe{"]);
     assert_none("unsafe code", places);
@@ -214,7 +214,7 @@ fn nothing_is_unsafe() {
 fn files_and_functions_are_short() {
     let mut long = Vec::new();
     for file in files().iter().filter(|file| file.is_rust() && !file.is_test() && file.path.starts_with("src/")) {
-        // Tables of data are one row a line.
+        // A table of data has one row per line.
         let is_table = |line: &str| line.trim_start().starts_with(['"', '(']) && line.trim_end().ends_with(',');
         let lines = file
             .text
@@ -233,7 +233,8 @@ fn files_and_functions_are_short() {
     assert_none("too long", long);
 }
 
-/// Functions end with the brace that stands as deep as they begin: rustfmt sees to that.
+/// Returns the functions that are too long. A function ends with the brace that is indented as deep as its
+/// beginning, which rustfmt ensures.
 fn long_functions(file: &File) -> Vec<String> {
     let lines: Vec<&str> = file.text.lines().take_while(|line| !line.starts_with("#[cfg(test)]")).collect();
     let mut found = Vec::new();
@@ -288,7 +289,7 @@ fn every_policy_and_carrier_names_its_sources() {
 
 #[test]
 fn nothing_is_left_undone() {
-    // Put together here, so that this file does not find itself.
+    // The words are composed here, so that this file does not find itself.
     let words =
         [["TO", "DO"], ["FIX", "ME"], ["XX", "X:"], ["unimpl", "emented!"], ["to", "do!("]].map(|parts| parts.concat());
     let mut found = Vec::new();
@@ -313,7 +314,7 @@ fn no_file_names_a_machine() {
         .map(|parts| parts.concat());
     let mut found = Vec::new();
     for file in files() {
-        // A lock file names the registry as such, not a host that a machine was told to use.
+        // A lock file names the registry by its public address, which says nothing about a machine.
         if file.path.ends_with("Cargo.lock") {
             continue;
         }

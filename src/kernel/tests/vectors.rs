@@ -1,8 +1,8 @@
-//! Tracking numbers with known answers, held against the shapes of the embedded book.
+//! Tracking numbers with known answers, tested against the shapes of the embedded book.
 //!
-//! The synthetic ones were generated from each carrier's scheme and are part of the repository. The
-//! published ones belong to others, so they are read from beside the checkout where they lie there:
-//! `VTR_FACTS`, or `shared/facts` next to the repository.
+//! The synthetic ones were generated from each carrier's scheme and are part of the repository. The published ones
+//! belong to others, so they are read from outside the checkout if they are there: from `VTR_FACTS`, or
+//! `shared/facts` next to the repository.
 
 use std::path::{Path, PathBuf};
 use vtr_kernel::number::clean_into;
@@ -21,7 +21,7 @@ struct Vector {
     expected: String,
 }
 
-/// Reads a file whose first three columns are carrier, format and number, the last one the answer.
+/// Reads a file whose first three columns are carrier, format and number; the last column is the answer.
 fn vectors(text: &str) -> Vec<Vector> {
     assert!(!text.contains('"'), "no cell of these files is quoted");
     let row = |(index, line): (usize, &str)| {
@@ -32,7 +32,7 @@ fn vectors(text: &str) -> Vec<Vector> {
     text.lines().enumerate().skip(1).map(|row_of| row(row_of).expect("three columns and the answer")).collect()
 }
 
-/// What is wrong with a row, if anything.
+/// Returns what is wrong with a row, if anything.
 fn fault(book: &Book, vector: &Vector) -> Option<String> {
     let Some(carrier) = book.carriers.by_id(&vector.carrier) else {
         return Some(format!("the book has no carrier {}", vector.carrier));
@@ -52,7 +52,7 @@ fn fault(book: &Book, vector: &Vector) -> Option<String> {
     (found != vector.expected).then(message)
 }
 
-/// Published as wrong, but cleaning takes away the hyphen that makes the difference.
+/// A number published as wrong, but cleaning removes the hyphen that makes it wrong.
 const CLEANED_INTO_SHAPE: [&str; 1] = ["1LS7119013618127-2"];
 
 fn assert_all(text: &str) {

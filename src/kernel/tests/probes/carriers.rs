@@ -1,6 +1,7 @@
-//! What carriers' files say of numbers: shapes, closed, families, partners.
+//! Probes of the numbers in carriers' files: shapes, closed, families, partners.
 //!
-//! Judged in a book of one marketplace that takes any carrier, so that loading it is quick.
+//! The numbers are judged with a book of one marketplace that accepts any carrier, because such a book loads
+//! quickly.
 
 use crate::shelf::{Shelf, texts};
 use crate::shipment::{Shipment, even_rates};
@@ -13,7 +14,7 @@ use vtr_kernel::ladder::Evidence;
 
 const NOBODY: &str = "tezel_lojistik";
 
-/// What another shape says too, so that it moves nothing by itself: shape, key, the other shape.
+/// Keys that another shape states too, so that they change nothing by themselves: shape, key, the other shape.
 const SAID_TWICE: [(&str, &str, &str); 25] = [
     ("colissimo_s10", "hard", "chronopost_s10"),
     ("dhl_leitcode_14", "pattern", "dhl_ecommerce_14"),
@@ -42,17 +43,17 @@ const SAID_TWICE: [(&str, &str, &str); 25] = [
     ("yanwen_s10", "signature", "s10"),
 ];
 
-/// The numbers of every shape, right and wrong.
+/// Returns the numbers of every shape, right and wrong.
 fn numbers() -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/synthetic_vectors.csv");
     let text = std::fs::read_to_string(path).expect("tests/data is part of the repository");
     let vectors = text.lines().skip(1).map(|line| line.split(',').nth(2).unwrap());
-    // The vectors hold none that have a form but too few digits in it.
+    // The vectors hold no number that has a form but too few digits.
     const FEW_DIGITS: [&str; 5] = ["LXABCDEFGH12", "GMABCDEFGH12", "ABCDEFGHIJK1", "ABCDEFGHIJKL1", "31415926"];
     vectors.chain(FEW_DIGITS).map(str::to_owned).collect()
 }
 
-/// Asks every package of these carriers and numbers until two books differ.
+/// Judges every package of these carriers and numbers until the answers of two books differ.
 fn differs(books: [&Book; 2], carriers: &[&str], numbers: &[&String]) -> bool {
     let rates = even_rates();
     let mut shipment = Shipment::new("BE", 20_200);
@@ -71,14 +72,14 @@ fn differs(books: [&Book; 2], carriers: &[&str], numbers: &[&String]) -> bool {
     false
 }
 
-/// The carrier itself, those it shares numbers with, and one that shares none.
+/// Returns the carrier itself, those with which it shares numbers, and one that shares none.
 fn declared(book: &Book, id: CarrierId) -> Vec<&str> {
     let own = book.carriers.entry(id).id.as_str();
     let friends = book.carriers.iter().filter(|(other, _)| *other != id && book.carriers.are_friends(id, *other));
     [own, NOBODY].into_iter().chain(friends.map(|(_, entry)| entry.id.as_str())).collect()
 }
 
-/// The other value of one key of a shape; `None` where there is none.
+/// Returns the other value of one key of a shape; `None` if there is none.
 fn changes(shape: &Table) -> Vec<(&'static str, Table)> {
     let with = |change: &dyn Fn(&mut Table)| {
         let mut shape = shape.clone();
@@ -144,7 +145,7 @@ fn every_shape_moves_an_answer() {
 fn every_closed_moves_an_answer() {
     let shelf = Shelf::of_one_market();
     let book = shelf.load();
-    // Without a shape nothing can be closed; the loader refuses it.
+    // A carrier without shapes cannot be closed; the loader refuses it.
     let shaped: Vec<&str> =
         shelf.carriers().filter(|(_, table)| table.contains_key("shape")).map(|(id, _)| id).collect();
     let changed = shelf.changed(|shelf| {
@@ -206,7 +207,7 @@ fn every_partner_moves_an_answer() {
                 Some(group) => texts(groups.get(group)),
                 None => vec![item.clone()],
             };
-            // Those that are friends all the same are said twice.
+            // Carriers that are friends for another reason too are stated twice.
             let carrier = |book: &Book, id: &str| book.carriers.by_id(id).unwrap();
             let parted =
                 |other: &&String| !changed.carriers.are_friends(carrier(&changed, id), carrier(&changed, other));

@@ -1,7 +1,7 @@
-//! The lists of the book: names of carriers, groups, bare names, service classes, fillers.
+//! Probes of the lists of the book: names of carriers, groups, bare names, service classes, fillers.
 //!
-//! Items of a list do not depend on each other, so a whole list is emptied or moved at once and
-//! each item is asked for by itself.
+//! Items of a list do not depend on each other, so a whole list is emptied or moved at once and each item is then
+//! judged separately.
 
 use crate::shelf::{Shelf, list, texts};
 use crate::shipment::{Shipment, even_rates};
@@ -14,7 +14,7 @@ use vtr_kernel::text::alias_key;
 
 const NOBODY: &str = "tezel_lojistik";
 
-/// 15 June 2024: European stores list their carriers and exempt letters.
+/// 15 June 2024, when European stores list their carriers and exempt letters.
 const OLD: Day = 19_889;
 /// 22 April 2025.
 const NEW: Day = 20_200;
@@ -28,7 +28,7 @@ fn any_differs(books: [&Book; 2], shipments: &[Shipment]) -> bool {
     shipments.iter().any(|shipment| differ(books, shipment))
 }
 
-/// Asserts that every item moves its shipment.
+/// Asserts that every item changes the answer for its shipment.
 fn assert_all(what: &str, books: [&Book; 2], items: impl Iterator<Item = (String, Shipment)>) {
     let items: Vec<_> = items.collect();
     let dead: Vec<&String> =
@@ -44,7 +44,7 @@ fn named(carrier: &str) -> Shipment {
 fn every_alias_and_name_of_a_carrier_moves_an_answer() {
     let shelf = Shelf::embedded();
     let book = shelf.load();
-    // An alias with the key of the id or name is said twice.
+    // An alias with the same key as the id or name is stated twice.
     let own = |table: &Table| ["id", "name"].map(|key| alias_key(table[key].as_str().unwrap()));
     let aliases = |table: &Table| -> Vec<String> {
         texts(table.get("aliases")).into_iter().filter(|alias| !own(table).contains(&alias_key(alias))).collect()
@@ -54,7 +54,7 @@ fn every_alias_and_name_of_a_carrier_moves_an_answer() {
         let lists: Vec<Vec<String>> = shelf.carriers().map(|(_, table)| aliases(table)).collect();
         for (index, id) in ids.iter().enumerate() {
             let next = &lists[(index + 1) % lists.len()];
-            // The code that Amazon's files use is a name too, and would stand twice.
+            // The code that Amazon's files use is also a name, and would be a duplicate.
             shelf.carrier(id).remove("amazon_code");
             shelf.carrier(id).insert("aliases".into(), list(&next.iter().map(String::as_str).collect::<Vec<_>>()));
         }
@@ -62,7 +62,7 @@ fn every_alias_and_name_of_a_carrier_moves_an_answer() {
     let items = shelf.carriers().flat_map(|(_, table)| aliases(table));
     assert_all("aliases", [&book, &changed], items.map(|alias| (alias.clone(), named(&alias))));
 
-    // Names whose key is neither the id's nor an alias's.
+    // The names whose key is neither the id's nor an alias's.
     let keyed = |table: &Table| {
         let [id, name] = own(table);
         id != name && !texts(table.get("aliases")).iter().any(|alias| alias_key(alias) == name)
@@ -99,7 +99,7 @@ fn every_id_of_a_carrier_is_its_name_in_an_answer() {
     assert_all("ids", [&book, &changed], ids.iter().map(|id| (id.clone(), named(id))));
 }
 
-/// Every id of a carrier with a `zz` in front, below the keys that hold ids.
+/// Returns a value with `zz` in front of every id of a carrier below the keys that hold ids.
 fn rename(value: &Value, ids: &BTreeSet<String>, below: bool, keys: &[&str]) -> Value {
     match value {
         Value::Table(table) => {
@@ -125,7 +125,7 @@ fn every_member_of_a_list_of_integrated_carriers_moves_an_answer() {
         });
         let uses = uses(&shelf, &format!("@{group}"));
         assert!(!uses.is_empty(), "no policy names @{group}");
-        // A member that other groups of every list hold too is said twice.
+        // A member that other groups of every list also hold is stated twice.
         let others = |member: &String, list: &Vec<String>| {
             list.iter()
                 .filter_map(|item| item.strip_prefix('@'))
@@ -139,7 +139,7 @@ fn every_member_of_a_list_of_integrated_carriers_moves_an_answer() {
     }
 }
 
-/// The lists of integrated carriers that name a group.
+/// Returns the lists of integrated carriers that name a group.
 fn uses(shelf: &Shelf, group: &str) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for (_, file) in shelf.files.iter().filter(|(name, _)| name.starts_with("policies/")) {
@@ -157,7 +157,7 @@ fn uses(shelf: &Shelf, group: &str) -> Vec<Vec<String>> {
 /// A day on which the American list of 2016 was in force at home.
 const OLDEST: Day = 17_683;
 
-/// A carrier's packages at home and from abroad, in every store that ever kept a list.
+/// Returns a carrier's packages, domestic and from abroad, in every store that ever kept a list.
 fn stores(carrier: &str) -> impl Iterator<Item = Shipment> {
     let carrier = carrier.to_owned();
     ["GB", "DE", "US", "JP", "AU", "IN", "BR", "AE", "SA"].into_iter().flat_map(move |market| {
@@ -189,7 +189,7 @@ fn every_bare_name_moves_an_answer() {
             .for_each(|(_, id)| *id = Value::String(NOBODY.into()));
     });
     let bare = shelf.files["families.toml"]["by_ship_from"].as_table().unwrap();
-    // The United States stand in for the countries without an entry.
+    // The United States represent the countries without an entry.
     let countries = |entries: &Value| -> Vec<String> {
         let entries = entries.as_table().unwrap().iter().filter(|(_, id)| id.is_str());
         entries.map(|(country, _)| if country == "default" { "US".to_owned() } else { country.clone() }).collect()
@@ -211,7 +211,7 @@ fn every_bare_name_moves_an_answer() {
     );
 }
 
-/// Packages whose service one of the book's exemptions asks for.
+/// Returns packages whose service is the condition of one of the book's exemptions.
 fn of_service(class: &str, service: &'static str) -> Vec<Shipment> {
     let value = Some(("1".to_owned(), None));
     let package = |market: &str, day: Day, carrier: &str| {
@@ -222,7 +222,7 @@ fn of_service(class: &str, service: &'static str) -> Vec<Shipment> {
         "freight" => vec![package("US", NEW, "Bob's Vans")],
         "envelope" => vec![package("US", NEW, "USPS")],
         "regular_letter" => vec![package("AU", NEW, "Australia Post")],
-        // German exemptions of 2024 do not tell letters from large ones, the British ones of 2025 do.
+        // German exemptions of 2024 do not distinguish letters from large letters; the British ones of 2025 do.
         _ => vec![package("DE", OLD, "Bob's Vans"), Shipment { bought: true, ..package("GB", NEW, "Royal Mail") }],
     }
 }
@@ -241,7 +241,7 @@ fn every_service_class_moves_an_answer() {
         let some =
             phrases.iter().any(|phrase| any_differs([&book, &silent], &of_service(name, leaked(phrase.clone()))));
         assert!(some, "the phrases of {name} move nothing");
-        // Every phrase is of its class, or of one before it.
+        // Every phrase belongs to its class, or to one before it.
         let group = |phrase: &String| {
             let service = book.services.resolve(Some(phrase));
             let carrier = book

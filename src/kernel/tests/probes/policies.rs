@@ -1,4 +1,4 @@
-//! Every leaf of every policy file.
+//! Probes of every leaf of every policy file.
 
 use crate::shelf::{Shelf, list, texts};
 use crate::shipment::{Answer, Shipment, even_rates};
@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, date_from_day, day_from_date};
 
-/// What may change without moving a figure.
+/// The keys that may change without changing a figure.
 const COMMENTARY: [(&str, &str); 14] = [
     ("name", "the store's name, for people"),
     ("version.id", "the name of a rule"),
@@ -35,7 +35,7 @@ enum Step {
     Index(usize),
 }
 
-/// A value that is neither table nor list, and the way to it.
+/// A value that is neither table nor list, and the path to it.
 #[derive(Clone, Debug)]
 struct Leaf {
     file: String,
@@ -44,7 +44,7 @@ struct Leaf {
 }
 
 impl Leaf {
-    /// The keys on the way, and the place in the innermost list of texts.
+    /// Returns the keys of the path, and the index in the innermost list of texts.
     fn kind(&self) -> (String, usize) {
         let keys: Vec<&str> = self
             .path
@@ -55,7 +55,7 @@ impl Leaf {
             Some(Step::Index(index)) => *index,
             _ => 0,
         };
-        // Groups are named by their market.
+        // The keys of groups are chosen by each marketplace.
         let keys = if keys[0] == "groups" { vec!["groups"] } else { keys };
         (keys.join("."), place)
     }
@@ -106,7 +106,7 @@ fn day_of(date: &Value) -> Day {
     day_from_date(date.as_datetime().unwrap().to_string().parse().unwrap())
 }
 
-/// Another value for a leaf; `None` takes the key out.
+/// Returns another value for a leaf; `None` removes the key.
 fn other(kind: &str, leaf: &Leaf, number: usize) -> Option<Value> {
     let text = || leaf.value.as_str().unwrap();
     let string = |text: &str| Value::String(text.to_owned());
@@ -159,7 +159,7 @@ fn other(kind: &str, leaf: &Leaf, number: usize) -> Option<Value> {
     })
 }
 
-/// The shipments that a leaf could touch.
+/// The shipments that a leaf could affect.
 struct Craft<'a> {
     shelf: &'a Shelf,
     file: &'a Table,
@@ -194,7 +194,7 @@ impl Craft<'_> {
         }
     }
 
-    /// Of each list of carriers a member that only one of its items brings in.
+    /// Returns, for each list of carriers, a member that only one of its items adds.
     fn members_of_lists(&self, version: &Value, lane: &Value) -> Vec<String> {
         let mut found = Vec::new();
         for carriers in [version.get("carriers"), lane.get("carriers")].into_iter().flatten() {
@@ -221,7 +221,7 @@ impl Craft<'_> {
         values
     }
 
-    /// Calls `each` with shipments of a lane until it says that one is enough.
+    /// Calls `each` with shipments of a lane until it returns that one suffices.
     fn of_lane(&self, version: &Value, lane: &Value, each: &mut dyn FnMut(&Shipment) -> bool) -> bool {
         const SERVICES: [Option<&str>; 7] = [
             None,
@@ -290,7 +290,7 @@ impl Craft<'_> {
         false
     }
 
-    /// The same over everything that a leaf stands above; without a version, one package.
+    /// Calls `each` likewise with the shipments of everything above a leaf; without a version, with one package.
     fn of_leaf(&self, leaf: &Leaf, each: &mut dyn FnMut(&Shipment) -> bool) -> bool {
         let (version, lane) = (leaf.index_after("version"), leaf.index_after("lane"));
         if matches!(leaf.path[0], Step::Key(ref key) if key == "ids" || key == "aliases") {
@@ -312,7 +312,7 @@ impl Craft<'_> {
         false
     }
 
-    /// The ids that an answer must have gone by for a leaf to have moved it.
+    /// Returns the ids of which an answer must have used one if a leaf has changed it.
     fn went_by(&self, leaf: &Leaf, answers: [&Answer; 2]) -> bool {
         let Some(version) = leaf.index_after("version").map(|index| &self.versions()[index]) else { return true };
         let id = |table: &Value| table["id"].as_str().unwrap().to_owned();
@@ -332,20 +332,20 @@ fn pairs(from: &[String], to: &[String]) -> Vec<(String, String)> {
     from.iter().flat_map(|from| to.iter().map(move |to| (from.clone(), to.clone()))).collect()
 }
 
-/// Whether the book says the same twice, so that one of the two cannot matter.
+/// Returns whether the book states the same twice, so that one of the two cannot matter.
 fn is_said_twice(kind: &str, leaf: &Leaf, file: &Table) -> bool {
     let lane = || &file["version"][leaf.index_after("version").unwrap()]["lane"][leaf.index_after("lane").unwrap()];
     match kind {
-        // A lane that exempts everything asks no scans.
+        // A lane that exempts everything requires no scans.
         "version.lane.scans" => {
             let mut exempt = lane().get("exempt").and_then(Value::as_array).into_iter().flatten();
             exempt.any(|exemption| exemption.as_table().unwrap().len() == 1)
         }
-        // A list known in part judges the others on.
+        // A list that is only partly known judges the other carriers further.
         "version.lane.carriers.otherwise" => {
             lane()["carriers"].get("known").is_some_and(|known| *known == "partial".into())
         }
-        // The name of a marketplace is always one of its names.
+        // The name of a marketplace always counts as one of its aliases.
         "aliases" => leaf.value == file["marketplace"],
         // A store without a limit compares no value.
         "currency" => !toml::to_string(file).unwrap().contains("value_"),
@@ -425,7 +425,7 @@ fn change(shelf: &mut Shelf, kind: &str, leaves: &[Leaf]) {
     }
 }
 
-/// Every marketplace under another name.
+/// Returns the book with every marketplace renamed.
 fn renamed(shelf: &Shelf) -> Book {
     shelf.changed(|shelf| {
         for (number, (_, file)) in shelf.files.iter_mut().filter(|(name, _)| name.starts_with("policies/")).enumerate()

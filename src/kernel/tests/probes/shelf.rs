@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use vtr_kernel::Book;
 use vtr_kernel::load::{self, BookFile};
 
-/// The files of a book by name.
+/// The files of a book, by name.
 #[derive(Clone)]
 pub struct Shelf {
     pub files: BTreeMap<String, Table>,
@@ -17,7 +17,7 @@ impl Shelf {
         Shelf { files: files.map(|file| (file.name, file.text.parse().unwrap())).collect() }
     }
 
-    /// A small book: every carrier, but one marketplace that takes any.
+    /// Returns a small book: every carrier, but only one marketplace, which accepts any carrier.
     pub fn of_one_market() -> Shelf {
         let mut shelf = Shelf::embedded();
         shelf.files.retain(|name, _| !name.starts_with("policies/") || name == "policies/be.toml");
@@ -41,14 +41,14 @@ impl Shelf {
         load::load(&files).unwrap_or_else(|problems| panic!("{problems:#?}"))
     }
 
-    /// The book after a change.
+    /// Returns the book after a change.
     pub fn changed(&self, change: impl FnOnce(&mut Shelf)) -> Book {
         let mut shelf = self.clone();
         change(&mut shelf);
         shelf.load()
     }
 
-    /// The carrier files by id.
+    /// Returns the carrier files by id.
     pub fn carriers(&self) -> impl Iterator<Item = (&str, &Table)> {
         let files = self.files.iter().filter(|(name, _)| name.starts_with("carriers/"));
         files.map(|(_, table)| (table["id"].as_str().unwrap(), table))
@@ -59,13 +59,13 @@ impl Shelf {
     }
 }
 
-/// The texts of a list.
+/// Returns the texts of a list.
 pub fn texts(value: Option<&Value>) -> Vec<String> {
     let list = value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     list.iter().map(|text| text.as_str().unwrap().to_owned()).collect()
 }
 
-/// A list of texts.
+/// Makes a list of texts.
 pub fn list(texts: &[&str]) -> Value {
     Value::Array(texts.iter().map(|text| Value::String((*text).to_owned())).collect())
 }

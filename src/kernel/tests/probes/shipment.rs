@@ -1,4 +1,4 @@
-//! A crafted shipment as texts, and all that a book answers about it.
+//! A crafted shipment as texts, and everything that a book answers about it.
 
 use vtr_kernel::Book;
 use vtr_kernel::amount::Amount;
@@ -11,10 +11,10 @@ use vtr_kernel::money::Rates;
 use vtr_kernel::number::clean_into;
 use vtr_kernel::policy::Marketplace;
 
-/// Days that every answer is asked on lie at most so long before `as_of`: on the edge of latency.
+/// The number of days from a shipment to `as_of`, which is at the edge of latency.
 pub const LATENCY: i32 = 14;
 
-/// A shipment on its way through the reference.
+/// A crafted shipment.
 #[derive(Clone, Debug)]
 pub struct Shipment {
     pub marketplace: String,
@@ -24,7 +24,7 @@ pub struct Shipment {
     pub carrier: String,
     pub service: Option<&'static str>,
     pub bought: bool,
-    /// Amount and, unless it is the marketplace's, currency.
+    /// The amount and, unless it is the marketplace's, the currency.
     pub value: Option<(String, Option<String>)>,
     pub number: String,
     pub programme: Option<String>,
@@ -33,7 +33,7 @@ pub struct Shipment {
 }
 
 impl Shipment {
-    /// A domestic package of an unknown carrier, without a scan.
+    /// Makes a domestic package of an unknown carrier, without a scan.
     pub fn new(marketplace: &str, day: Day) -> Shipment {
         Shipment {
             marketplace: marketplace.to_owned(),
@@ -51,7 +51,7 @@ impl Shipment {
         }
     }
 
-    /// What a book says of it.
+    /// Returns the answer of a book.
     pub fn judged(&self, book: &Book, rates: &Rates) -> Answer {
         let marketplace = book.resolve_marketplace(&self.marketplace);
         let Some(marketplace) = marketplace else { return Answer { text: "rejected".into(), ..Answer::default() } };
@@ -75,7 +75,7 @@ impl Shipment {
                 &book.words,
             ),
             programme: self.programme.as_deref().and_then(|name| book.resolve_programme(name)),
-            // Noon in UTC: the same day in every store, and the next one in the zone that probes put in.
+            // Noon in UTC: the same day in every store, and the next day in the zone that the probes set.
             promised: Some(Moment::Instant(i64::from(self.day) * 86_400_000_000 + 12 * 3_600_000_000)),
             shipped: Some(Moment::Date(self.day - 1)),
             tracking_added: None,
@@ -113,7 +113,7 @@ impl Shipment {
     }
 }
 
-/// All that a book says of a shipment, and what it went by.
+/// Everything that a book answers about a shipment, and the rules that it used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     pub text: String,
@@ -122,7 +122,7 @@ pub struct Answer {
     pub lane: Option<String>,
 }
 
-/// Rates under which all of these are worth a euro; other currencies have none.
+/// Returns rates at which each of these currencies is worth a euro; other currencies have none.
 pub fn even_rates() -> Rates {
     const CODES: [&str; 18] = [
         "AED", "AUD", "BRL", "CAD", "CNY", "EGP", "GBP", "INR", "JPY", "MXN", "PLN", "SAR", "SEK", "SGD", "TRY", "USD",
