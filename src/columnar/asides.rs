@@ -1,13 +1,13 @@
-//! What is set aside: values that nobody can have meant, counted by kind and column with the first places.
+//! Values that are set aside because they are implausible, counted by kind and column with their first places.
 //!
-//! A value that is set aside is no evidence; whoever reads it notes it here and goes on. It judges nothing
-//! and keeps no value, only records. It cannot fail.
+//! A value that is set aside is no evidence; its reader notes it here and goes on. This module judges nothing and
+//! keeps no value, only records. It cannot fail.
 
 use crate::input::Column;
 use vtr_kernel::countries;
 use vtr_kernel::lane::{Country, CountrySet};
 
-/// Why a value is set aside.
+/// The reason why a value is set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs)] // the table says what each is
 pub enum Aside {
@@ -26,10 +26,10 @@ pub enum Aside {
     CopiedTime,
 }
 
-/// The limit of a job that bounds how much of a kind is borne.
+/// The limit of a job that bounds how many values of a kind are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bound {
-    /// Any share is borne; it is said all the same.
+    /// Any share is accepted; it is still reported.
     None,
     /// `limits.max_damaged`.
     MaxDamaged,
@@ -43,13 +43,13 @@ pub enum Bound {
 pub struct Entry {
     /// The kind itself; `TABLE[i].kind as usize == i`.
     pub kind: Aside,
-    /// Its name in reports and manifests.
+    /// The name in reports and manifests.
     pub name: &'static str,
-    /// What the values are and what became of them: `N values ...`.
+    /// The values and their treatment, to follow a count: `N values ...`.
     pub what: &'static str,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: &'static str,
-    /// What bounds it.
+    /// The limit that bounds it.
     pub bound: Bound,
 }
 
@@ -103,29 +103,29 @@ pub static TABLE: [Entry; 13] = table! {
 };
 
 impl Aside {
-    /// The row of [`TABLE`].
+    /// Returns the row of [`TABLE`].
     pub fn entry(self) -> &'static Entry {
         &TABLE[self as usize]
     }
 }
 
-/// How many places are kept of each kind and column.
+/// The number of places kept for each kind and column.
 pub const PLACES: usize = 3;
 
 /// Values of one kind in one column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    /// Why they are set aside.
+    /// The reason why they are set aside.
     pub kind: Aside,
-    /// Where they stand.
+    /// The column that holds them.
     pub column: Column,
-    /// How many there are.
+    /// Their number.
     pub count: u64,
-    /// The smallest records, ascending, at most [`PLACES`].
+    /// Their smallest record numbers, ascending, at most [`PLACES`].
     pub records: Vec<u64>,
 }
 
-/// What was set aside of one file, in the order of kind and column.
+/// The values of one file that are set aside, in the order of kind and column.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asides {
     found: Vec<Found>,
@@ -139,7 +139,7 @@ impl Asides {
         self.add(kind, column, 1, &[record]);
     }
 
-    /// Adds values of one kind and column, with the smallest of their records.
+    /// Adds values of one kind and column, with the smallest of their record numbers.
     pub fn add(&mut self, kind: Aside, column: Column, count: u64, records: &[u64]) {
         let at = match self.found.binary_search_by_key(&(kind, column), |found| (found.kind, found.column)) {
             Ok(at) => at,
@@ -173,7 +173,7 @@ impl Asides {
         &mut self.countries[at].1
     }
 
-    /// The countries that occur in a column, column by column.
+    /// Returns the countries that occur in each column.
     pub fn countries(&self) -> impl Iterator<Item = (Column, impl Iterator<Item = Country>)> {
         let met = |(column, met): &(Column, CountrySet)| {
             let met = *met;
@@ -182,7 +182,7 @@ impl Asides {
         self.countries.iter().map(met)
     }
 
-    /// The columns of countries that rather hold states of the US, each with those that it holds.
+    /// Returns the columns of countries that probably hold states of the US, each with its states.
     pub fn states(&self) -> impl Iterator<Item = (Column, Vec<Country>)> {
         self.countries.iter().filter_map(|(column, met)| Some((*column, countries::rather_states(met)?)))
     }
@@ -193,12 +193,12 @@ impl Asides {
         other.countries.iter().for_each(|(column, countries)| self.countries_of(*column).extend(countries));
     }
 
-    /// All of it, by kind and column.
+    /// Returns all entries, by kind and column.
     pub fn iter(&self) -> impl Iterator<Item = &Found> {
         self.found.iter()
     }
 
-    /// How many values of a kind stand in a column.
+    /// Returns the number of values of a kind in a column.
     pub fn count(&self, kind: Aside, column: Column) -> u64 {
         self.found.iter().find(|found| (found.kind, found.column) == (kind, column)).map_or(0, |found| found.count)
     }

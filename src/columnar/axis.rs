@@ -1,7 +1,7 @@
-//! The time axis: how days are cut into segments, so that days within one are counted together.
+//! The time axis: days are cut into segments, and the days of one segment are counted together.
 //!
-//! Where weeks and windows begin and end follows from the book and the `as_of` day alone. It counts nothing and cannot
-//! fail; more segments than two bytes count are a broken invariant and panic.
+//! The borders of weeks and windows follow from the book and the `as_of` day alone. This module counts nothing and
+//! cannot fail; more segments than fit two bytes are a broken invariant and panic.
 
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, FIRST_DAY, last_plausible_day, monday};
@@ -10,22 +10,22 @@ use vtr_kernel::windows;
 /// A time axis cut at every day where a week or a window begins or ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeAxis {
-    /// First days of the segments, ascending.
+    /// The first days of the segments, ascending.
     starts: Vec<Day>,
     /// The segment of each day from the first start on.
     by_day: Vec<u16>,
 }
 
-/// Which windows cut the axis, beside weeks.
+/// The windows that cut the axis, beside weeks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cuts {
-    /// Trailing windows as long as the marketplaces' own; `None`: none.
+    /// Trailing windows with the marketplaces' own lengths; `None`: none.
     pub rolling: Option<WindowEnds>,
     /// The windows of `account_health`.
     pub health: bool,
 }
 
-/// On which days trailing windows end.
+/// The days on which trailing windows end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WindowEnds {
     /// On every day.
@@ -35,10 +35,10 @@ pub enum WindowEnds {
 }
 
 impl TimeAxis {
-    /// An axis with these first days; days before the first belong to the first segment.
+    /// Makes an axis with these first days; days before the first belong to the first segment.
     ///
     /// # Panics
-    /// If there are more segments than two bytes count.
+    /// If there are more segments than fit two bytes.
     pub fn new(mut starts: Vec<Day>) -> TimeAxis {
         starts.sort_unstable();
         starts.dedup();
@@ -51,7 +51,8 @@ impl TimeAxis {
         TimeAxis { starts, by_day }
     }
 
-    /// The weeks from the first day that is judged to the last plausible one, cut where windows begin and end.
+    /// Makes the axis of the weeks from the first day that is judged to the last plausible one, cut at the borders
+    /// of windows.
     pub fn of(book: &Book, as_of: Day, cuts: Cuts) -> TimeAxis {
         let (first, last) = (monday(FIRST_DAY), monday(last_plausible_day(as_of)) + 6);
         let mut starts: Vec<Day> = (first..=last).step_by(7).collect();
@@ -72,7 +73,7 @@ impl TimeAxis {
         TimeAxis::new(starts)
     }
 
-    /// The index of the segment that a day lies in.
+    /// Returns the index of the segment that contains a day.
     #[inline]
     pub fn segment(&self, day: Day) -> u16 {
         let Some(first) = self.starts.first() else { return 0 };
@@ -83,22 +84,22 @@ impl TimeAxis {
         }
     }
 
-    /// The first day of a segment.
+    /// Returns the first day of a segment.
     pub fn first_day(&self, segment: u16) -> Day {
         self.starts.get(usize::from(segment)).copied().unwrap_or(Day::MIN)
     }
 
-    /// The segment that begins on a day; `None` if none does.
+    /// Returns the segment that begins on a day; `None` if none does.
     pub(crate) fn segment_from(&self, start: Day) -> Option<u16> {
         self.starts.binary_search(&start).ok().map(|segment| segment as u16)
     }
 
-    /// How many segments there are.
+    /// Returns the number of segments.
     pub fn len(&self) -> usize {
         self.starts.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no segment.
     pub fn is_empty(&self) -> bool {
         self.starts.is_empty()
     }

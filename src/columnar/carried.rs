@@ -1,7 +1,7 @@
-//! Records of copies on their way to another worker: codes become texts, and texts that worker's codes.
+//! Records of copies on their way to another worker: codes become texts, and texts become the other worker's codes.
 //!
-//! What finds a copy is a hash of texts, and so the same everywhere; what takes its counts out again is written as
-//! texts. It chooses nothing. It refuses a batch whole, by column and value.
+//! A hash of texts identifies a copy, and so is the same on every worker; everything needed to subtract its counts
+//! is written as texts. This module chooses nothing. It refuses a batch as a whole, naming column and value.
 
 use crate::copies::Copy;
 use crate::foreign::Reader;
@@ -21,18 +21,18 @@ use std::sync::Arc;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::mend::FixableBy;
 
-/// Bytes of an identity.
+/// The length of an identity in bytes.
 const IDENTITY: i32 = 16;
 
-/// The type of texts that repeat.
+/// Returns the type of texts that repeat.
 pub(crate) fn text_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
 }
 
-/// The columns of records of copies: `identity` (FixedSizeBinary of 16), `version` (Int64: `updated_at` in
-/// microseconds, or a hash of the package where orders are the unit), `file` (UInt32), `record` (UInt64), `day`
-/// (Date32), the texts of [`CIRCUMSTANCES`], `carrier`, `product_category` and `carrier_typed` (dictionaries of Utf8),
-/// `fixable_by` (likewise, null for no defect), `pending`, `list_doubt` and `unpriced` (Boolean).
+/// Returns the columns of records of copies: `identity` (FixedSizeBinary of 16), `version` (Int64: `updated_at` in
+/// microseconds, or a hash of the package if orders are the unit), `file` (UInt32), `record` (UInt64), `day`
+/// (Date32), the texts of [`CIRCUMSTANCES`], `carrier`, `product_category` and `carrier_typed` (dictionaries of
+/// Utf8), `fixable_by` (likewise, null for no defect), `pending`, `list_doubt` and `unpriced` (Boolean).
 pub fn copies_schema() -> SchemaRef {
     let field = |name: &str, kind: DataType| Field::new(name, kind, false);
     let mut fields = vec![
@@ -50,8 +50,8 @@ pub fn copies_schema() -> SchemaRef {
 }
 
 impl Keys {
-    /// Records of copies with texts for codes; see [`copies_schema`]. The texts of a column are the same memory in all
-    /// batches, so that [`narrowed`](crate::dealt::narrowed) can leave out those that are not used.
+    /// Returns records of copies with texts instead of codes; see [`copies_schema`]. The texts of a column share
+    /// one buffer in all batches, so that [`narrowed`](crate::dealt::narrowed) can leave out unused ones.
     pub fn copies(&self, copies: &[Copy]) -> RecordBatch {
         let codes: Vec<_> = copies.iter().map(|copy| self.layout.of_weekly(copy.cell)).collect();
         let of: Vec<_> = copies.iter().map(|copy| self.layout.of_circumstances(copy.beside.circumstances)).collect();
@@ -99,19 +99,19 @@ impl Keys {
     }
 }
 
-/// Who can mend a defect, by code.
+/// Returns the names of those who can mend a defect, by code.
 pub(crate) fn menders_texts() -> StringArray {
     StringArray::from_iter_values(FixableBy::ALL.iter().map(|mender| mender.name()))
 }
 
-/// The records of another worker, with this judge's codes.
+/// Returns the records of another worker with this judge's codes.
 pub(crate) fn copies(judge: &Judge, batch: &RecordBatch) -> Result<Vec<Copy>, InputError> {
     let wanted = copies_schema();
     if let Some(field) = wanted.fields().iter().find(|field| batch.column_by_name(field.name()).is_none()) {
         let remedy = "give what `Judge::copies_batch` gave";
         return Err(InputError::of(InputFault::Schema, field.name(), "absent", "there", remedy));
     }
-    // Records lie in weeks; what counts by week reads the same columns.
+    // Records have a week, and the columns of counts by week are read the same way.
     let reader = Reader::of(judge, Kind::Reasons, batch);
     let identity = DataType::FixedSizeBinary(IDENTITY);
     let fixed = [("identity", &identity), ("version", &DataType::Int64), ("file", &DataType::UInt32)];

@@ -1,7 +1,7 @@
-//! Tables from a cell to the count of its rows, of the cells of one time each.
+//! Tables from a cell to the count of its rows; each table holds the cells of one time.
 //!
-//! Most cells of a history count a handful of rows, and each row is one look-up among millions of cells:
-//! what it costs is waiting for memory. Nothing here fails; a count that has no room is handed back.
+//! Most cells of a history count only a few rows, and each row is one look-up among millions of cells, so the cost
+//! is waiting for memory. Nothing here fails; a count that does not fit is handed back.
 
 use crate::keys::{TIME_BITS, time};
 use hashbrown::HashTable;
@@ -9,19 +9,19 @@ use hashbrown::HashTable;
 /// A cell and its count: 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Time and codes, as [`Layout`](crate::keys::Layout) packs them.
+    /// The time and codes, packed by [`Layout`](crate::keys::Layout).
     pub key: u64,
     /// The code of a category or of a typed name.
     pub beside: u32,
-    /// How many rows; negative where rows are taken out again.
+    /// The number of rows; negative for rows that are subtracted.
     pub count: i32,
 }
 
 impl Entry {
-    /// Bytes of one on disk.
+    /// The size of an entry on disk, in bytes.
     pub const BYTES: usize = 16;
 
-    /// As bytes for a spill file.
+    /// Returns the bytes for a spill file.
     pub fn to_bytes(self) -> [u8; Entry::BYTES] {
         let mut bytes = [0; Entry::BYTES];
         bytes[..8].copy_from_slice(&self.key.to_le_bytes());
@@ -30,7 +30,7 @@ impl Entry {
         bytes
     }
 
-    /// From bytes that [`Entry::to_bytes`] gave.
+    /// Reads the bytes of [`Entry::to_bytes`].
     pub fn from_bytes(bytes: &[u8; Entry::BYTES]) -> Entry {
         let whole = u128::from_le_bytes(*bytes);
         Entry { key: whole as u64, beside: (whole >> 64) as u32, count: (whole >> 96) as u32 as i32 }
@@ -42,35 +42,35 @@ pub(crate) trait Table: Default {
     /// A cell, its time included.
     type Cell: Copy;
 
-    /// The time of a cell.
+    /// Returns the time of a cell.
     fn time(cell: Self::Cell) -> u16;
 
-    /// Asks for the memory that a cell's count lies in; what is found there means nothing.
+    /// Prefetches the memory of a cell's count; the value returned has no meaning.
     fn touch(&self, cell: Self::Cell) -> u64;
 
-    /// Adds to a cell's count. What is handed back was not, or is no longer, counted here.
+    /// Adds to a cell's count. The entry handed back is not, or is no longer, counted here.
     fn add(&mut self, cell: Self::Cell, by: i32) -> Option<Entry>;
 
-    /// How many cells there are.
+    /// Returns the number of cells.
     fn len(&self) -> usize;
 
-    /// Bytes that it takes.
+    /// Returns the bytes that the table takes.
     fn bytes(&self) -> usize;
 
-    /// All cells with their counts, in no order.
+    /// Returns all cells with their counts, in no order.
     fn entries(&self, time: u16) -> impl Iterator<Item = Entry>;
 
-    /// The cell of an entry.
+    /// Returns the cell of an entry.
     fn cell(entry: &Entry) -> Self::Cell;
 }
 
-/// A number whose low bits hang on all of the key: of a product they alone mix least.
+/// Returns a number whose low bits depend on the whole key; the low bits of a product alone are mixed least.
 fn mixed(key: u64) -> u64 {
     let product = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     product ^ product >> 32
 }
 
-/// Cells of a key and what stands beside it.
+/// Cells that consist of a key and a code beside it.
 #[derive(Debug, Default)]
 pub(crate) struct Wide(HashTable<Entry>);
 
@@ -122,8 +122,8 @@ impl Table for Wide {
     }
 }
 
-/// Cells with nothing beside their key, eight to a line of the processor's cache. A cell is looked for in all
-/// places of its line at once, and where that line is can be asked for ahead, as no library's table lets one do.
+/// Cells that consist of a key only, eight to a cache line. All places of a line are compared at once, and the line
+/// can be prefetched, which no library's table allows.
 #[derive(Debug, Default)]
 pub(crate) struct Lines {
     lines: Vec<Line>,
@@ -132,28 +132,28 @@ pub(crate) struct Lines {
 
 const PLACES: usize = 8;
 
-/// Places of cells, the free ones last and 0: the key in place of its time, and below it the count, which
-/// stands [`HALF`] higher and never at 0.
+/// The places of cells, free ones last and 0. A place holds the key, with the count instead of its time; the count
+/// is stored [`HALF`] higher, so that it is never 0.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
 struct Line([u64; PLACES]);
 
 /// The bits of a count.
 const COUNT: u64 = (1 << TIME_BITS) - 1;
-/// What counts stand higher by, so that they can be negative.
+/// The offset of stored counts, so that they can be negative.
 const HALF: u64 = 1 << (TIME_BITS - 1);
-/// Cells for each line, on the average, before there are twice as many lines: few are full then.
+/// The average number of cells per line from which the number of lines is doubled; below it few lines are full.
 const MOST: usize = 5;
-/// Lines to begin with.
+/// The initial number of lines.
 const FIRST: usize = 16;
 
-/// The count in a place.
+/// Returns the count in a place.
 fn count_of(place: u64) -> i32 {
     (place & COUNT) as i32 - HALF as i32
 }
 
 impl Lines {
-    /// The line where the search for a key begins.
+    /// Returns the line where the search for a key begins.
     #[inline]
     fn line(key: u64, lines: usize) -> usize {
         mixed(key >> TIME_BITS) as usize & lines.wrapping_sub(1)
@@ -168,7 +168,7 @@ impl Lines {
         }
     }
 
-    /// The place of a key, which is the bits of it above a count; a free one if it has none.
+    /// Returns the place of a key, which is the bits above a count, or a free place if the key has none.
     #[inline]
     fn place(&mut self, key: u64) -> &mut u64 {
         let mask = self.lines.len() - 1;

@@ -1,34 +1,35 @@
-//! The choice among copies: which rows of one package or order lose to a newer one.
+//! The choice among copies: which rows of one package or order are superseded by a newer one.
 //!
-//! The same rule decides among copies in memory and among sorted ones that come one after the other. It keeps no
-//! copies and counts nothing; it fails only as its taker does.
+//! The same rule decides among copies in memory and among sorted copies that arrive one after the other. This
+//! module keeps no copies and counts nothing; it fails only if the consumer of the losers fails.
 
 use crate::copies::Copy;
 use crate::settings::Unit;
 
-/// What copies are sorted by, so that it is known of each, with the next one seen, whether it lost.
+/// The sort key of copies: in this order the next copy decides whether the current one loses.
 pub type Order = ((u64, u64), i64, i64, u64);
 
-/// The place of a copy among those of its hash.
+/// Returns the sort key of a copy.
 pub fn order(copy: &Copy, unit: Unit) -> Order {
     match unit {
-        // Later `updated_at`, then later file, then later row: the last of each hash wins.
+        // Later `updated_at`, then later file, then later row: the last copy of each hash wins.
         Unit::Package => (copy.hash, copy.version, i64::from(copy.file), copy.record),
-        // The newest file first; within a file the rows of one package beside each other, the last of which wins.
+        // The newest file comes first; within a file the rows of one package are adjacent, and the last of them
+        // wins.
         Unit::Order => (copy.hash, -i64::from(copy.file), copy.version, copy.record),
     }
 }
 
-/// Sorted copies, taken one after the other: each but the winners of its hash is handed on as lost.
+/// A choice over sorted copies: every copy that is not a winner of its hash is handed on as lost.
 pub struct Choice {
     unit: Unit,
     group: Option<Group>,
     apart_days: i64,
 }
 
-/// What is known of the copies of one hash half way.
+/// The state of the copies of one hash so far.
 struct Group {
-    /// The file of its first copy: with orders, the newest.
+    /// The file of its first copy; if orders are the unit, this is the newest file.
     newest: u32,
     last: Copy,
     /// The first and the last day so far.
@@ -48,7 +49,7 @@ impl Group {
 }
 
 impl Choice {
-    /// Nothing chosen yet.
+    /// Starts a choice.
     pub fn new(unit: Unit) -> Choice {
         Choice { unit, group: None, apart_days: 0 }
     }
@@ -56,7 +57,7 @@ impl Choice {
     /// Takes the next copy in [`order`].
     ///
     /// # Errors
-    /// What `lost` says.
+    /// Returns the error of `lost`.
     pub fn next<E>(&mut self, copy: &Copy, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<(), E> {
         match self.group.take() {
             Some(group) if group.last.hash == copy.hash => {
@@ -75,17 +76,17 @@ impl Choice {
         Ok(())
     }
 
-    /// After the last copy: the largest distance in days between two of one hash.
+    /// Ends the choice; returns the largest distance in days between two copies of one hash.
     ///
     /// # Errors
-    /// What `lost` says.
+    /// Returns the error of `lost`.
     pub fn finish<E>(mut self, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<i64, E> {
         let last = self.group.take();
         self.end(last, lost)?;
         Ok(self.apart_days)
     }
 
-    /// The last copy of a group has none after it.
+    /// Ends a group, whose last copy has no successor.
     fn end<E>(&self, group: Option<Group>, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<(), E> {
         match group {
             Some(group) if group.loses(self.unit, None) => lost(&group.last),
@@ -94,10 +95,10 @@ impl Choice {
     }
 }
 
-/// Hands on those of some copies that lost; the largest distance in days between two of one hash.
+/// Hands on the losers among some copies; returns the largest distance in days between two copies of one hash.
 ///
 /// # Errors
-/// What `lost` says.
+/// Returns the error of `lost`.
 pub fn choose<E>(mut copies: Vec<Copy>, unit: Unit, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<i64, E> {
     copies.sort_unstable_by_key(|copy| order(copy, unit));
     let mut choice = Choice::new(unit);
@@ -105,7 +106,7 @@ pub fn choose<E>(mut copies: Vec<Copy>, unit: Unit, lost: &mut dyn FnMut(&Copy) 
     choice.finish(lost)
 }
 
-/// The losers among a few copies.
+/// Returns the losers among a few copies.
 pub fn losers(copies: Vec<Copy>, unit: Unit) -> Vec<Copy> {
     let mut losers = Vec::new();
     let Ok(_) = choose(copies, unit, &mut |copy| -> Result<(), std::convert::Infallible> {
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn of_an_order_only_the_newest_file_counts_and_each_package_of_it_once() {
-        // File 0 knew packages 7 and 8, file 1 knows 8 (twice) and 9.
+        // File 0 has packages 7 and 8, file 1 has 8 (twice) and 9.
         let copies = [copy(1, 7, 0, 1), copy(1, 8, 0, 2), copy(1, 8, 1, 3), copy(1, 9, 1, 4), copy(1, 8, 1, 5)];
         assert_eq!(lost(Unit::Order, &copies), [(0, 1), (0, 2), (1, 3)]);
     }

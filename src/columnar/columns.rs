@@ -1,7 +1,7 @@
-//! The columns of a batch, each resolved or typed so that a row is read without asking how.
+//! The columns of a batch, each resolved or typed so that rows are read without further decisions.
 //!
-//! Which array or constant a canonical column comes from is settled here, once for a batch. It neither
-//! judges nor counts; it fails on a column of a type that cannot be read.
+//! This module decides once per batch from which array or constant a canonical column comes. It neither judges nor
+//! counts; it fails on a column whose type cannot be read.
 
 use crate::asides::Aside;
 use crate::copies::{Of, text_hash};
@@ -24,7 +24,7 @@ use vtr_kernel::service::Service;
 use vtr_kernel::words::Word;
 use vtr_kernel::{Book, countries, wrapper};
 
-/// What the text of a marketplace was resolved to.
+/// The resolved text of a marketplace.
 #[derive(Clone, Copy)]
 pub(crate) enum MarketCell {
     Null,
@@ -32,18 +32,18 @@ pub(crate) enum MarketCell {
     Known(Marketplace),
 }
 
-/// What the text of a carrier was resolved to, and its code as typed.
+/// The resolved text of a carrier, and its code as typed.
 #[derive(Clone, Copy)]
 pub(crate) struct CarrierCell {
     pub(crate) name: CarrierName,
     pub(crate) typed: u32,
 }
 
-/// Codes of names of carriers whose meaning is remembered; further names are resolved whenever they come.
+/// The number of carrier names by code whose meaning is remembered; further names are resolved each time.
 const NAMES: usize = 1 << 16;
 
-/// What names of carriers mean, by their code as typed: resolving one takes microseconds, and the dictionaries of
-/// free texts, of which every batch of CSV has its own, hold mostly names of batches before.
+/// The meaning of carrier names by their code as typed. Resolving one takes microseconds. Every batch of CSV has a
+/// dictionary of its own, which holds mostly names of earlier batches.
 #[derive(Default)]
 struct Names(Vec<Option<(CarrierName, Option<Aside>)>>);
 
@@ -67,16 +67,16 @@ impl Names {
     }
 }
 
-/// What the text of a seller's id was resolved to.
+/// The resolved text of a seller's id.
 #[derive(Clone, Copy)]
 pub(crate) struct SellerCell {
     pub(crate) code: u32,
-    /// Keyed hash of the text.
+    /// The keyed hash of the text.
     pub(crate) hash: (u64, u64),
 }
 
 impl SellerCell {
-    /// Of trimmed text; `None` if nothing is left of it, or it is damaged.
+    /// Reads trimmed text; `None` if it is empty without its wrappers, damaged, or a filler.
     fn read(
         text: &str,
         keys: &SharedKeys,
@@ -95,7 +95,7 @@ impl SellerCell {
     }
 }
 
-/// What the text of a country was resolved to.
+/// The resolved text of a country.
 #[derive(Clone, Copy)]
 pub(crate) enum CountryCell {
     Null,
@@ -108,7 +108,7 @@ impl CountryCell {
         text.map_or(CountryCell::Null, |text| countries::read(text).map_or(CountryCell::Unknown, CountryCell::Known))
     }
 
-    /// The country, where one is known.
+    /// Returns the country, if it is known.
     pub(crate) fn known(self) -> Option<Country> {
         match self {
             CountryCell::Known(country) => Some(country),
@@ -117,14 +117,14 @@ impl CountryCell {
     }
 }
 
-/// Constants among the identifiers, without their wrappers.
+/// The constants among the identifiers, without their wrappers.
 #[derive(Default)]
 pub(crate) struct Held {
     order: String,
     package: String,
 }
 
-/// What the texts of label columns were resolved to, remembered from batch to batch.
+/// The resolved texts of label columns, remembered from batch to batch.
 #[derive(Default)]
 pub(crate) struct Resolvers {
     /// `None`: null.
@@ -142,7 +142,7 @@ pub(crate) struct Resolvers {
     programme: Resolver<Option<ProgrammeId>>,
 }
 
-/// The columns of one batch, ready to be asked row by row.
+/// The columns of one batch, ready to be read row by row.
 pub(crate) struct Columns<'a> {
     pub(crate) seller: Labels<Option<SellerCell>>,
     pub(crate) market: Labels<MarketCell>,
@@ -170,21 +170,22 @@ pub(crate) struct Columns<'a> {
     pub(crate) has_carrier: bool,
     pub(crate) has_tracking: bool,
     pub(crate) scan_columns: ScanColumns,
-    /// Rows whose order id is wrapped, or damaged and so null.
+    /// The rows whose order id is wrapped, or is null because it is damaged.
     pub(crate) order_marks: Marks,
-    /// Rows whose package id is wrapped, or damaged and so null.
+    /// The rows whose package id is wrapped, or is null because it is damaged.
     package_marks: Marks,
-    /// Rows whose tracking number is an integer.
+    /// The rows whose tracking number is an integer.
     tracking_marks: Marks,
 }
 
-/// What a word means, and whether the book knows it.
+/// Returns the meaning of a word, and notes whether the book lists it.
 fn known<T>(word: Word<T>, aside: &mut Option<Aside>) -> T {
     *aside = word.is_unknown().then_some(Aside::UnknownWord);
     word.meaning()
 }
 
-/// Refuses numbers in a text column: a float has damaged them. Of a tracking number scans can still speak.
+/// Refuses numbers in a text column, because a float has damaged them. Tracking numbers are accepted, because scans
+/// can still decide.
 fn only_nan(batch: &RecordBatch) -> Result<(), InputError> {
     let columns = batch.schema_ref().fields().iter().zip(batch.columns());
     for (column, array) in columns.filter_map(|(field, array)| Some((Column::from_name(field.name())?, array))) {
@@ -210,10 +211,10 @@ fn scan_columns(has_first: bool, has_delivery: bool) -> ScanColumns {
 }
 
 impl Resolvers {
-    /// The columns of a batch; to be given back to [`keep`](Resolvers::keep).
+    /// Returns the columns of a batch; [`keep`](Resolvers::keep) takes them back.
     ///
     /// # Errors
-    /// A column whose values cannot be read as its type says.
+    /// Returns the column whose values cannot be read as its type.
     pub(crate) fn columns<'b>(
         &mut self,
         input: &'b Input,
@@ -224,7 +225,7 @@ impl Resolvers {
         held: &'b mut Held,
     ) -> Result<Columns<'b>, InputError> {
         only_nan(batch)?;
-        // Columns are asked for one after the other: the last one asked for is the one at fault.
+        // Columns are read one after the other, so the last one read is the one at fault.
         let last = Cell::new(Column::SellerId);
         let origin = |column: Column| {
             last.set(column);
@@ -324,21 +325,21 @@ impl Resolvers {
 }
 
 impl Columns<'_> {
-    /// Why the order id of a row is set aside; `None`: it is not.
+    /// Returns why the order id of a row is set aside; `None`: it is not.
     pub(crate) fn order_aside(&self, row: usize) -> Option<Aside> {
         let own = |(marked, _): &&(usize, Aside)| matches!(self.order, Texts::Constant(_)) || *marked == row;
         self.order_marks.iter().find(own).map(|(_, aside)| *aside)
     }
 
-    /// Tells of each country that occurs in the texts of a column.
+    /// Calls `tell` with each country that occurs in the texts of a column.
     pub(crate) fn each_country(&self, tell: &mut dyn FnMut(Column, Country)) {
         for (column, labels) in [(Column::ShipFromCountry, &self.from), (Column::ShipToCountry, &self.to)] {
             labels.all().filter_map(|country| country.known()).for_each(|country| tell(column, country));
         }
     }
 
-    /// Tells of each of so many rows in which columns something is set aside that no other row decides. Damaged ids of
-    /// sellers and orders, and fillers in their place, are not among them: their rows are rejected.
+    /// Calls `tell` for each value among `rows` rows that is set aside whatever the rest of its row holds. Damaged
+    /// ids of sellers and orders, and fillers in their place, are left out because their rows are rejected.
     pub(crate) fn each_aside(&self, rows: usize, tell: &mut dyn FnMut(Column, usize, Aside)) {
         let is_rejected = |aside: Aside| matches!(aside, Aside::DamagedId | Aside::FillerText);
         self.seller.each_aside(rows, &mut |row, aside| {
@@ -363,7 +364,7 @@ impl Columns<'_> {
     }
 }
 
-/// Tells of marked rows; a mark of a constant is every row's.
+/// Calls `tell` for marked rows; the mark of a constant applies to every row.
 fn every<'m>(
     texts: &Texts,
     marks: impl Iterator<Item = &'m (usize, Aside)>,

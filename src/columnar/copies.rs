@@ -1,7 +1,7 @@
-//! Copies of a row: what identifies it, and taking the counts of the losers out again.
+//! Copies of a row: their identity, and the subtraction of the losers' counts.
 //!
-//! It does not choose among copies; whoever holds the records of all threads does. A record that
-//! the fold did not give is a broken invariant and panics.
+//! It does not choose among copies; the holder of the records of all threads does. A record that the fold did not
+//! make is a broken invariant and panics.
 
 use crate::keys::{Layout, TIME_SHIFT, time};
 use crate::partial::{Partial, Piece, week_index, week_monday};
@@ -15,13 +15,13 @@ use vtr_kernel::calendar::{Day, Zone, monday};
 use vtr_kernel::mend::Outcome;
 use vtr_kernel::reason::Class;
 
-/// What is known of a row that may be a copy of another: all it takes to choose among the copies
-/// and to take a loser's counts out again.
+/// A record of a row that may be a copy of another: everything needed to choose among the copies and to subtract a
+/// loser's counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copy {
-    /// Keyed hash of what identifies it.
+    /// The keyed hash of its identity.
     pub hash: (u64, u64),
-    /// Package unit: `updated_at` in microseconds. Order unit: hash of the package.
+    /// Package unit: `updated_at` in microseconds. Order unit: a hash of the package.
     pub version: i64,
     /// Index of its file.
     pub file: u32,
@@ -29,32 +29,32 @@ pub struct Copy {
     pub record: u64,
     /// Its day.
     pub day: Day,
-    /// Key of its cell by carrier and week, which holds all its codes but those that follow.
+    /// The key of its cell by carrier and week, which holds all its codes except the following.
     pub(crate) cell: u64,
-    /// What stands beside its codes.
+    /// The codes that are not part of the cell's key.
     pub(crate) beside: Beside,
-    /// Whether a value it hung on was unknown.
+    /// Whether its verdict depended on an unknown value.
     pub(crate) unpriced: bool,
 }
 
 /// The bits of a packed position that hold the record.
 const RECORD_BITS: u32 = 40;
-/// And those that hold day of the week and flag.
+/// The bits of a packed position that hold the day of the week and a flag.
 const SMALL_BITS: u32 = 4;
-/// So many files, and no more, can be told apart.
+/// The greatest number of files whose records can be distinguished.
 pub const MOST_FILES: usize = 1 << (64 - RECORD_BITS - SMALL_BITS);
 
 impl Copy {
-    /// Bytes of one on disk.
+    /// The size of a record on disk, in bytes.
     pub const BYTES: usize = 56;
 
-    /// A record of a row that is counted nowhere, for those who only choose among copies.
+    /// Makes a record of a row that is counted nowhere, for callers that only choose among copies.
     pub fn uncounted(hash: (u64, u64), version: i64, (file, record): (u32, u64), day: Day) -> Copy {
         let cell = u64::from(week_index(day)) << TIME_SHIFT;
         Copy { hash, version, file, record, day, cell, beside: Beside::default(), unpriced: false }
     }
 
-    /// Those that bytes of [`Copy::to_bytes`] hold, by hash, file and record.
+    /// Reads records from bytes of [`Copy::to_bytes`], sorted by hash, file and record.
     pub fn sorted(bytes: &[u8]) -> Vec<Copy> {
         let (all, _) = bytes.as_chunks::<{ Copy::BYTES }>();
         let hash = |copy: &[u8; Copy::BYTES]| {
@@ -70,15 +70,15 @@ impl Copy {
         copies
     }
 
-    /// What became of it.
+    /// Returns the outcome of the row.
     ///
     /// # Panics
-    /// If its cell is none that the fold gave.
+    /// If its cell was not made by the fold.
     pub fn outcome(&self) -> Outcome {
         Outcome::from_code((self.cell & 31) as u8).expect("the fold packs codes of outcomes")
     }
 
-    /// As bytes for a spill file.
+    /// Returns the bytes for a spill file.
     pub fn to_bytes(&self) -> [u8; Copy::BYTES] {
         let small = u64::from(self.unpriced) << 3 | (self.day - monday(self.day)) as u64;
         let position = (u64::from(self.file) << RECORD_BITS | self.record) << SMALL_BITS | small;
@@ -93,7 +93,7 @@ impl Copy {
         bytes
     }
 
-    /// From bytes that [`Copy::to_bytes`] gave.
+    /// Reads the bytes of [`Copy::to_bytes`].
     pub fn from_bytes(bytes: &[u8; Copy::BYTES]) -> Copy {
         let word = |place: usize| {
             let mut word = [0; 8];
@@ -119,32 +119,32 @@ impl Copy {
     }
 }
 
-/// Takes the counts of superseded rows out again.
+/// Subtracts the counts of superseded rows.
 pub struct Subtractor<'a> {
     settings: &'a Settings,
     layout: Layout,
     taken: Taken,
 }
 
-/// What was taken out.
+/// The counts that were subtracted.
 #[derive(Default)]
 pub struct Taken {
     pub(crate) partial: Partial,
     /// Judged rows by week and class, negative.
     pub weeks: Weeks,
-    /// The rows of each file, to be taken out of its tally; and how many they are.
+    /// The tally of each file to subtract from that file's, and its number of rows.
     pub files: BTreeMap<u32, (FileTally, u64)>,
-    /// Rows whose verdict hung on an unknown value.
+    /// The rows whose verdict depended on an unknown value.
     pub unpriced: u64,
 }
 
 impl<'a> Subtractor<'a> {
-    /// Nothing taken out yet.
+    /// Makes a subtractor that has subtracted nothing.
     pub(crate) fn new(settings: &'a Settings) -> Subtractor<'a> {
         Subtractor { settings, layout: Layout::of(&settings.book), taken: Taken::default() }
     }
 
-    /// Takes out one row; whether a list of rows holds it.
+    /// Subtracts one row; returns whether it is on a list of rows.
     pub fn take_out(&mut self, copy: &Copy) -> bool {
         let codes = self.layout.of_weekly(copy.cell);
         let keys = row_keys(self.settings, self.layout, &codes, copy.day, copy.beside);
@@ -163,30 +163,30 @@ impl<'a> Subtractor<'a> {
         keys.in_range && (in_defects || self.settings.lists_judged(copy.day))
     }
 
-    /// Bytes that the counts taken out need.
+    /// Returns the bytes of the subtracted counts.
     pub fn bytes(&self) -> usize {
         self.taken.partial.bytes()
     }
 
-    /// The counts taken out so far, negative and packed; there are none afterwards.
+    /// Returns the counts subtracted so far, negative and packed, and empties them.
     pub fn take_pieces(&mut self) -> Vec<Piece> {
         self.taken.partial.take()
     }
 
-    /// What else was taken out.
+    /// Returns the other subtracted totals.
     pub fn taken(self) -> Taken {
         self.taken
     }
 }
 
-/// What stands before texts of different columns, so that equal ones have different hashes.
+/// The prefix of texts of different columns, so that equal texts have different hashes.
 #[derive(Clone, Copy)]
 pub(crate) enum Of {
     Seller = b's' as isize,
     Marketplace = b'm' as isize,
 }
 
-/// Keyed hash of a text that many rows share, to be made once for each distinct one.
+/// Returns the keyed hash of a text that many rows share; callers compute it once per distinct text.
 pub(crate) fn text_hash(identity: Identity, of: Of, text: &str) -> (u64, u64) {
     let mut hasher = SipHasher13::new_with_keys(identity.key.0, identity.key.1);
     hasher.write(&[of as u8]);
@@ -202,8 +202,9 @@ fn hash(key: (u64, u64), bytes: &[u8]) -> (u64, u64) {
     (hash.h1, hash.h2)
 }
 
-/// The identity of a row, given the [`text_hash`]es of its seller and marketplace, which become the key that order and
-/// package are hashed by: so it hangs on texts only. Its cell is filled in by the caller. `buffer` is scratch.
+/// Returns the record of a row, given the [`text_hash`]es of its seller and marketplace. These become the key of
+/// the hash of order and package, so the identity depends on texts only. The caller fills in the cell. `buffer` is
+/// scratch space.
 pub(crate) fn copy(
     identity: Identity,
     (seller, market): ((u64, u64), (u64, u64)),
@@ -217,7 +218,7 @@ pub(crate) fn copy(
     buffer.extend_from_slice(read.facts.order_id.as_bytes());
     let version = match identity.unit {
         Unit::Package => {
-            // 0xff stands in no UTF-8 text, so no order and package run into each other.
+            // 0xff occurs in no UTF-8 text, so different pairs of order and package never join to the same bytes.
             buffer.push(0xff);
             buffer.extend_from_slice(package.as_bytes());
             read.updated.map_or(i64::MIN, |moment| moment.earliest(clock))

@@ -1,7 +1,8 @@
-//! Counts of one worker or of several added up, as Arrow batches of texts.
+//! Counts of one worker, or of several added up, as Arrow batches of texts.
 //!
-//! Codes never leave: what another worker counted is added by its texts, weeks and reasons. It makes no rates. It
-//! refuses a foreign batch whole if it is no batch of counts or counts something that the judge does not know.
+//! Codes never leave the process: another worker's counts are added by their texts, weeks and reasons. This module
+//! makes no rates. It refuses a foreign batch as a whole if it is no batch of counts, or if the judge does not know
+//! something that it counts.
 
 use crate::copies::Subtractor;
 use crate::foreign::{self, Allowed};
@@ -17,10 +18,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_kernel::mend::{FixableBy, Outcome};
 
-/// Most rows of a batch that is handed out.
+/// The greatest number of rows of a returned batch.
 const BATCH_ROWS: usize = 65_536;
 
-/// What was counted, by [`Kind`].
+/// The counts, by [`Kind`].
 ///
 /// # Examples
 /// ```
@@ -46,9 +47,10 @@ pub struct Counts<'a> {
 }
 
 impl Kind {
-    /// The columns of its batches: time (`week` or `segment`, a Date32; for [`Kind::Breakdown`] `fixable_by`, Utf8, null
-    /// for valid packages), the columns of [`Kind::keys`] (Utf8), `reason` (Utf8) with `pending` (Boolean) where packages
-    /// are told apart by it, `list_doubt` (Boolean) for [`Kind::Reasons`], and `count` (Int64, positive).
+    /// Returns the columns of its batches: time (`week` or `segment`, a Date32; for [`Kind::Breakdown`]
+    /// `fixable_by`, Utf8, null for valid packages), the columns of [`Kind::keys`] (Utf8), `reason` (Utf8) with
+    /// `pending` (Boolean) for kinds that distinguish packages by it, `list_doubt` (Boolean) for [`Kind::Reasons`],
+    /// and `count` (Int64, positive).
     pub fn schema(self) -> SchemaRef {
         let text = |name: &str| Field::new(name, DataType::Utf8, false);
         let mut fields = vec![match self {
@@ -77,35 +79,35 @@ impl<'a> Counts<'a> {
         Counts { judge, partial }
     }
 
-    /// Adds what another counter of the same judge counted.
+    /// Adds the counts of another counter of the same judge.
     ///
     /// # Panics
-    /// If it is another judge's: its codes mean something else. Merge its batches instead.
+    /// If the counts are of another judge, whose codes have other meanings. Merge its batches instead.
     pub fn add(&mut self, other: Counts) {
         assert!(std::ptr::eq(self.judge, other.judge), "counts of two judges are added by their batches");
         self.partial.merge(other.partial);
     }
 
-    /// Takes rows out that a newer copy supersedes, once the counts hold them.
+    /// Subtracts rows that a newer copy supersedes, once the counts hold them.
     pub fn take_out(&mut self, superseded: Subtractor) {
         self.partial.merge(superseded.taken().partial);
     }
 
-    /// Adds a batch of counts that may come from a worker who shares no codes: another process, or another engine. It
-    /// must have the columns of one [`Kind::schema`], texts of any Arrow type, in any order; the same cells may come
-    /// again.
+    /// Adds a batch of counts that may come from a worker with other codes: another process, or another engine. It
+    /// must have the columns of one [`Kind::schema`], with texts of any Arrow type, in any order; a cell may occur
+    /// more than once.
     ///
     /// # Errors
-    /// It is no batch of counts, or a value of it is unknown to this judge: another book, another time axis, a null, a
-    /// count that is not positive. Nothing of it is added then.
+    /// The batch is no batch of counts, or one of its values is unknown to this judge: another book, another time
+    /// axis, a null, a count that is not positive. Nothing of it is added then.
     pub fn merge(&mut self, batch: &RecordBatch) -> Result<(), InputError> {
         let (kind, cells) = foreign::cells(self.judge, batch, Allowed::Positive)?;
         cells.into_iter().for_each(|(cell, rows)| self.partial.add(kind, cell, rows));
         Ok(())
     }
 
-    /// The counts of a kind: texts, time and reason as columns; see [`Kind::schema`]. Rows are sorted by time, by keys
-    /// bytewise, and by the rung of their reason, each cell once; no batch has more than 65,536.
+    /// Returns the counts of a kind: texts, time and reason as columns; see [`Kind::schema`]. Rows are sorted by
+    /// time, by keys bytewise, and by the rung of their reason, each cell once. No batch has more than 65,536 rows.
     pub fn batches(&self, kind: Kind) -> impl Iterator<Item = RecordBatch> + use<'a> {
         let settings = self.judge.settings();
         let cells: BTreeMap<u16, Unpacked> = self.partial.cells(kind);
@@ -119,13 +121,13 @@ impl<'a> Counts<'a> {
         })
     }
 
-    /// Bytes that the counts take.
+    /// Returns the bytes that the counts take.
     pub fn bytes(&self) -> usize {
         self.partial.bytes()
     }
 }
 
-/// Sorted counts of one piece of time, with texts for codes.
+/// Returns the sorted counts of one time, with texts instead of codes.
 fn readable(keys: &Keys, kind: Kind, time: u16, sorted: &RecordBatch) -> RecordBatch {
     let rows = sorted.num_rows();
     let day = keys.day(kind, time);

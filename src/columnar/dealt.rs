@@ -1,7 +1,8 @@
-//! Counts on their way to another worker: cells dealt out to buckets by seller, with texts for codes, and back.
+//! Counts on their way to another worker: cells are partitioned into buckets by seller, with texts instead of
+//! codes, and read back.
 //!
-//! Whoever counts the same cells sends the same rows in the same order, whatever codes its texts had. It writes no
-//! file. It refuses a batch whole, by column and value.
+//! Workers that count the same cells send the same rows in the same order, whatever the codes of their texts. This
+//! module writes no file. It refuses a batch as a whole, naming column and value.
 
 use crate::carried::{menders_texts, text_type};
 use crate::foreign::{self, Allowed};
@@ -25,16 +26,16 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::mend::Outcome;
 use vtr_kernel::reason::TABLE;
 
-/// Most rows of a batch.
+/// The greatest number of rows of a batch.
 const BATCH_ROWS: usize = 1 << 18;
 
-/// The texts that stand beside [`CIRCUMSTANCES`]; which of all are there hangs on the kind.
+/// The text columns beside [`CIRCUMSTANCES`]; the kind decides which of them have values.
 const BESIDE: [&str; 4] = ["carrier", "product_category", "carrier_typed", "fixable_by"];
 
-/// The columns of counts of all kinds: `marginal` (the name of the kind), `day` (Date32: the first of the week or
-/// segment), the texts of [`CIRCUMSTANCES`], `carrier`, `product_category`, `carrier_typed` and `fixable_by` (null where
-/// the kind does not count by them), `pending`, `list_doubt` (Boolean) and `count` (Int64, negative for rows that were
-/// taken out). Texts are dictionaries of Utf8.
+/// Returns the columns of counts of all kinds: `marginal` (the name of the kind), `day` (Date32: the first of the
+/// week or segment), the texts of [`CIRCUMSTANCES`], `carrier`, `product_category`, `carrier_typed` and
+/// `fixable_by` (null if the kind does not count by them), `pending`, `list_doubt` (Boolean) and `count` (Int64,
+/// negative for subtracted rows). Texts are dictionaries of Utf8.
 pub fn counts_schema() -> SchemaRef {
     let mut fields = vec![Field::new("marginal", text_type(), true), Field::new("day", DataType::Date32, false)];
     fields.extend(CIRCUMSTANCES.into_iter().chain(BESIDE).map(|name| Field::new(name, text_type(), true)));
@@ -43,31 +44,31 @@ pub fn counts_schema() -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Cells of one kind in one bucket, in the order in which they came.
+/// The cells of one kind in one bucket, in the order in which they were added.
 #[derive(Clone, Default)]
 struct Cells {
     days: Vec<Day>,
-    /// Codes of texts by key column.
+    /// The codes of texts, by key column.
     keys: Vec<Vec<u32>>,
     /// The code of the outcome, or flags.
     beside: Vec<u8>,
     counts: Vec<i64>,
 }
 
-/// Counts that are dealt out to buckets.
+/// Counts that are partitioned into buckets.
 pub struct Dealt<'k> {
     keys: &'k Keys,
     /// The bucket of each seller and of each typed name.
     of_seller: Vec<usize>,
     of_typed: Vec<usize>,
     buckets: Vec<[Cells; Kind::ALL.len()]>,
-    /// The place of each reason among the texts of reasons.
+    /// The index of each reason among the texts of reasons.
     reasons: Vec<u32>,
 }
 
 impl<'k> Dealt<'k> {
-    /// Nothing yet; `bucket` says into which of so many buckets the cells of a seller go, and of counts by typed name
-    /// those of a name.
+    /// Makes empty buckets. `bucket` returns the bucket of a seller's cells or, for counts by typed name, of a
+    /// name's cells.
     pub fn new(keys: &'k Keys, buckets: usize, bucket: &dyn Fn(&str) -> usize) -> Dealt<'k> {
         let of = |texts: &StringArray| texts.iter().map(|text| bucket(text.unwrap_or_default())).collect();
         Dealt {
@@ -79,7 +80,7 @@ impl<'k> Dealt<'k> {
         }
     }
 
-    /// Adds the counts of one kind and time, all of them; times in ascending order.
+    /// Adds all counts of one kind and time; times must come in ascending order.
     pub fn add(&mut self, kind: Kind, time: u16, counts: Unpacked) {
         let day = self.keys.day(kind, time);
         let sorted = self.keys.batch(kind, counts);
@@ -103,8 +104,8 @@ impl<'k> Dealt<'k> {
         }
     }
 
-    /// The batches of each bucket, in the columns of [`counts_schema`]: by kind, day and keys, each cell once. No batch
-    /// has rows of two kinds.
+    /// Returns the batches of each bucket, in the columns of [`counts_schema`]: by kind, day and keys, each cell
+    /// once. No batch has rows of two kinds.
     pub fn batches(self) -> Vec<Vec<RecordBatch>> {
         let Dealt { keys, buckets, reasons, .. } = self;
         let of_bucket = |kinds: [Cells; Kind::ALL.len()]| {
@@ -163,8 +164,8 @@ fn batch(keys: &Keys, reasons: &[u32], kind: Kind, cells: &Cells) -> RecordBatch
     RecordBatch::try_new(counts_schema(), columns).expect("columns are built in the order and types of their schema")
 }
 
-/// The same rows with dictionaries that hold the texts in use only, in the narrowest codes that they fit. All batches
-/// share the texts of a column, before and after.
+/// Returns the same rows with dictionaries that hold only the used texts, in the narrowest codes that fit them. All
+/// batches share the texts of a column, before and after.
 pub fn narrowed(batches: &[RecordBatch]) -> Vec<RecordBatch> {
     let Some(first) = batches.first() else { return Vec::new() };
     let mut columns: Vec<Vec<ArrayRef>> = vec![Vec::with_capacity(first.num_columns()); batches.len()];
@@ -215,12 +216,12 @@ fn coded<K: ArrowDictionaryKeyType>(
     texts: &ArrayRef,
     code: impl Fn(u32) -> <K as ArrowPrimitiveType>::Native,
 ) -> ArrayRef {
-    // What stands behind a null may be no text's place.
+    // The code behind a null may be out of range.
     let keys = array.keys().unary::<_, K>(|key| code(places.get(key as usize).copied().unwrap_or(0)));
     Arc::new(DictionaryArray::new(keys, texts.clone()))
 }
 
-/// The counts of a batch of another worker, packed.
+/// Returns the counts of another worker's batch, packed.
 pub(crate) fn pieces(judge: &Judge, batch: &RecordBatch) -> Result<Vec<Piece>, InputError> {
     let wanted = counts_schema();
     let remedy = "give what `Dealt::batches` gave";

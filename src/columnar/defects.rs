@@ -1,6 +1,6 @@
-//! Rows that are listed one by one: defects, for those who mend them, and where asked for every judged row.
+//! Rows that are listed one by one: defects, for those who mend them, and on request every judged row.
 //!
-//! They are gathered as codes and become readable when they are handed on. Nothing here fails.
+//! They are collected as codes and get their texts when they are handed on. Nothing here fails.
 
 use crate::keys::{NONE, SharedKeys, market_from_code};
 use crate::rows::Row;
@@ -20,9 +20,9 @@ use vtr_kernel::mend::{FixableBy, Mending, Outcome, counts_until};
 use vtr_kernel::policy::{Marketplace, ProgrammeId, RuleId};
 use vtr_kernel::reason::Class;
 
-/// The columns of listed rows, in order. Texts are Utf8; `file` is UInt32, `record` and `known_scans` Int64, `day`,
-/// `act_by` and `counts_until` Date32, `reason` UInt8 (the code of `vtr_kernel::Reason`), `package_value`
-/// Decimal128 of [`VALUE`], times are microseconds in UTC, flags Boolean.
+/// The columns of listed rows, in order. Texts are Utf8; `file` is UInt32, `record` and `known_scans` are Int64,
+/// `day`, `act_by` and `counts_until` are Date32, `reason` is UInt8 (the code of `vtr_kernel::Reason`),
+/// `package_value` is Decimal128 of [`VALUE`], times are microseconds in UTC, flags are Boolean.
 pub const LISTED: [&str; 27] = [
     "file",
     "record",
@@ -53,18 +53,18 @@ pub const LISTED: [&str; 27] = [
     "pending",
 ];
 
-/// The columns that follow them: what can still be done about a defect.
+/// The columns behind those of [`LISTED`]: what can still be done about a defect.
 pub const MENDING: [&str; 3] = ["fixable_by", "act_by", "counts_until"];
 
-/// Precision and scale of values.
+/// The precision and scale of values.
 pub const VALUE: (u8, i8) = (38, 9);
 
-/// Labels of at most so many bytes are not measured one by one.
+/// Labels of at most this many bytes are not measured one by one.
 const SHORT: usize = 128;
 
 /// A row to be listed.
 pub(crate) struct Listed<'a> {
-    /// File and record.
+    /// The file and the record.
     pub place: (u32, u64),
     pub row: &'a Row<'a>,
     pub verdict: &'a Verdict,
@@ -73,12 +73,12 @@ pub(crate) struct Listed<'a> {
     pub package_id: &'a str,
     /// The service as typed.
     pub service: Option<&'a str>,
-    /// `None`: it is no defect.
+    /// `None`: the row is no defect.
     pub mending: Option<Mending>,
     pub clock: &'a Zone,
 }
 
-/// Columns of listed rows in codes.
+/// The columns of listed rows, as codes.
 pub(crate) struct Rows {
     file: UInt32Builder,
     record: Int64Builder,
@@ -112,7 +112,7 @@ pub(crate) struct Rows {
     counts_until: Date32Builder,
     /// Rows whose labels are counted in `label_bytes`.
     labelled: usize,
-    /// Bytes that the labels of those rows come to once they are written out.
+    /// The bytes that the labels of those rows take once they are written out.
     label_bytes: usize,
 }
 
@@ -157,7 +157,7 @@ impl Default for Rows {
     }
 }
 
-/// An amount with as many decimals as values have, the next one rounded; `None` if it has too many digits before
+/// Returns an amount with the decimals of [`VALUE`], the next one rounded; `None` if it has too many digits before
 /// the mark.
 fn scaled(amount: Amount) -> Option<i128> {
     let most = 10i128.pow(VALUE.0.into());
@@ -244,7 +244,7 @@ impl Rows {
         self.file.len()
     }
 
-    /// Bytes of the rows' texts as [`Rows::finish`] writes them out, those of the book aside.
+    /// Returns the bytes of the rows' texts as [`Rows::finish`] writes them, without those of the book.
     pub(crate) fn bytes(&mut self, keys: &SharedKeys) -> usize {
         let new = self.labelled..self.file.len();
         self.labelled = new.end;
@@ -258,7 +258,7 @@ impl Rows {
         texts.into_iter().map(|texts| texts.values_slice().len()).sum::<usize>() + self.label_bytes
     }
 
-    /// The rows so far, with texts for codes: the columns of [`LISTED`] and of [`MENDING`].
+    /// Returns the rows so far, with texts instead of codes: the columns of [`LISTED`] and of [`MENDING`].
     pub(crate) fn finish(&mut self, keys: &SharedKeys, book: &Book) -> Option<RecordBatch> {
         if self.file.is_empty() {
             return None;

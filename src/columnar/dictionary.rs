@@ -1,20 +1,20 @@
-//! Dictionaries that come again batch after batch, known by where they lie in memory.
+//! Dictionaries that recur batch after batch, recognised by their address in memory.
 //!
-//! What was found out about one need not be found out again while the same one comes. Nothing fails.
+//! A result that was computed for a dictionary is reused as long as the same one recurs. Nothing fails.
 
 use arrow::array::{Array, StringArray};
 
-/// Dictionaries that something is known of: the last one of each column.
+/// The last dictionary of each column, for which a result is remembered.
 #[derive(Default)]
 pub struct Known(Vec<Option<StringArray>>);
 
 impl Known {
-    /// Whether it is the column's known one.
+    /// Returns whether it is the column's remembered one.
     pub fn has(&self, column: usize, values: &StringArray) -> bool {
         self.0.get(column).is_some_and(|known| known.as_ref().is_some_and(|known| is_same(known, values)))
     }
 
-    /// Makes it the column's known one.
+    /// Makes it the column's remembered one.
     pub fn keep(&mut self, column: usize, values: &StringArray) {
         if self.0.len() <= column {
             self.0.resize(column + 1, None);
@@ -23,7 +23,7 @@ impl Known {
     }
 }
 
-/// Whether two arrays are the same memory; holding the first keeps its addresses from being reused.
+/// Returns whether two arrays are the same memory; holding the first keeps its addresses from being reused.
 pub(crate) fn is_same(a: &StringArray, b: &StringArray) -> bool {
     a.len() == b.len()
         && a.value_data().as_ptr() == b.value_data().as_ptr()

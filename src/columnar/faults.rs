@@ -1,7 +1,7 @@
-//! What a row is rejected for: its first fault, in the order of the columns.
+//! The fault for which a row is rejected: its first one, in the order of the columns.
 //!
-//! It is asked only for rows that are known to have one, so it may take its time. It judges nothing; a row without
-//! a fault is a broken invariant and panics.
+//! It runs only for rows that are known to have a fault, so it may be slow. It judges nothing; a row without a
+//! fault is a broken invariant and panics.
 
 use crate::asides::Aside;
 use crate::columns::{Columns, CountryCell, MarketCell};
@@ -21,7 +21,7 @@ const NO_COUNTRY: &str = "unknown country: write its two-letter code";
 const STATE: &str = "unknown country, but a state of the US: map the column that holds countries";
 
 impl Counter<'_> {
-    /// What to reject a row for: the first fault in the order of the columns.
+    /// Returns the reject of a row: its first fault in the order of the columns.
     pub(crate) fn first_fault(
         &self,
         columns: &Columns,

@@ -1,8 +1,8 @@
 //! The fold: one loop over the rows of a batch, from cells to counts.
 //!
-//! Each row ends in exactly one place: rejected, after `as_of`, outside the range, or judged; which
-//! of its copies is superseded is settled later, from the [`Copy`] records that the fold hands on.
-//! It refuses a batch of other columns than its input's, and one whose values cannot be read as what they must be.
+//! Each row ends in exactly one place: rejected, after `as_of`, outside the range, or judged. Which copies are
+//! superseded is decided later, from the [`Copy`] records that the fold hands on. It refuses a batch with other
+//! columns than its input's, and one whose values cannot be read as their column's type.
 
 pub use crate::copies::{Copy, MOST_FILES, Subtractor, Taken};
 pub use crate::reject::{Records, Reject, Rejects, shown_cell, shown_value};
@@ -31,44 +31,45 @@ use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Reason;
 use vtr_kernel::strays::{Bounds, Mark, OddValue, Stray, are_days, is_filler, is_same_second, odd_value};
 
-/// What the fold hands on beside the marginals, since it was last asked.
+/// The results beside the marginals since the last call of [`Counter::take`].
 #[derive(Default)]
 pub struct Yield {
-    /// Counts of the file's rows.
+    /// The counts of the file's rows.
     pub tally: FileTally,
     /// A record for every row that may have copies.
     pub copies: Vec<Copy>,
-    /// Rows of defects in the asked range, in no order; see [`LISTED`](crate::defects::LISTED) for the columns.
+    /// The rows of defects in the requested range, in no order; see [`LISTED`](crate::defects::LISTED) for the
+    /// columns.
     pub defects: Option<RecordBatch>,
-    /// Judged rows in the asked range from the day on that such rows are kept from, with the same columns.
+    /// The judged rows in the requested range from the first day on for which they are kept, with the same columns.
     pub judged: Option<RecordBatch>,
     /// The promised days of pending rows by week.
     pub due: Due,
-    /// Judged rows by week and class, counted apart from the marginals.
+    /// The judged rows by week and class, counted separately from the marginals.
     pub weeks: Weeks,
-    /// Rows whose verdict hung on a value that could not be compared.
+    /// The rows whose verdict depended on a value that could not be compared.
     pub unpriced: u64,
-    /// What was set aside.
+    /// The values that were set aside.
     pub asides: Asides,
 }
 
-/// What becomes of one row.
+/// The outcome of one row.
 pub enum Fate<'a> {
-    /// It cannot be judged.
+    /// The row cannot be judged.
     Rejected(Reject),
-    /// It is not there yet on the `as_of` day.
+    /// The row does not exist yet on the `as_of` day.
     AfterAsOf(Day),
-    /// It was judged.
+    /// The row was judged.
     Judged {
-        /// What was judged.
+        /// Its facts.
         facts: &'a Facts<'a>,
-        /// The verdict.
+        /// Its verdict.
         verdict: &'a Verdict,
-        /// The rules that it falls under; `None`: it is on no marketplace.
+        /// The rules that apply to it; `None`: it is on no marketplace.
         selected: &'a Option<Selected<'a>>,
         /// Its package.
         package: &'a str,
-        /// What makes it a copy of another; `None` if copies are not sought.
+        /// Its record as a possible copy of another; `None` if copies are not sought.
         copy: Option<Copy>,
     },
 }
@@ -122,19 +123,19 @@ pub struct Counter<'a> {
     partial: Partial,
     pub(crate) utc: Zone,
     pub(crate) plausible: Plausible,
-    /// Hashes of the marketplaces' names by their codes; none if copies are not sought.
+    /// The hashes of the marketplaces' names, by code; none if copies are not sought.
     market_hashes: Vec<(u64, u64)>,
     out: Yield,
     defects: ListedRows,
     judged: ListedRows,
-    /// Whether rows are looked for that another `as_of` would judge otherwise.
+    /// Whether to look for rows that another `as_of` would judge differently.
     seeks_later: bool,
 }
 
-/// Days that a promise or a shipment can lie on.
+/// The plausible days of a promise or a shipment.
 pub(crate) struct Plausible {
     pub(crate) days: RangeInclusive<Day>,
-    /// Instants that lie on such a day in every time zone.
+    /// The instants that are on a plausible day in every time zone.
     instants: std::ops::Range<Micros>,
 }
 
@@ -153,7 +154,7 @@ impl Plausible {
     }
 }
 
-/// Whether any rung looks at number and value: the first ones do not, and cleaning the number would be in vain.
+/// Returns whether any rung needs number and value: the first rungs do not, so the number need not be cleaned.
 #[inline]
 fn asks_for_number(facts: &Facts) -> bool {
     facts.marketplace != Marketplace::None
@@ -161,7 +162,7 @@ fn asks_for_number(facts: &Facts) -> bool {
         && facts.state == OrderState::Live
 }
 
-/// What a judged row is counted by.
+/// Returns the codes by which a judged row is counted.
 #[inline]
 fn codes(row: &Row, verdict: &Verdict, outcome: Outcome) -> Codes {
     Codes {
@@ -175,7 +176,7 @@ fn codes(row: &Row, verdict: &Verdict, outcome: Outcome) -> Codes {
 }
 
 impl<'a> Counter<'a> {
-    /// A counter that has counted nothing yet; `keys` gives texts their codes.
+    /// Makes a counter that has counted nothing; `keys` gives texts their codes.
     pub(crate) fn new(judge: &'a Judge, keys: &'a SharedKeys) -> Counter<'a> {
         let settings = judge.settings();
         Counter {
@@ -196,17 +197,18 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// From here on looks for rows that another `as_of` would judge otherwise, or does not. It costs a look at
-    /// every time of a row, so it is for files of which nothing else tells.
+    /// Turns the search for rows that another `as_of` would judge differently on or off. It reads every time of a
+    /// row, so it is only for files for which this is not known otherwise.
     pub fn seek_later(&mut self, seeks: bool) {
         self.seeks_later = seeks;
     }
 
-    /// Counts the rows of a batch, and gives those that cannot be judged, in order.
+    /// Counts the rows of a batch, and returns those that cannot be judged, in order.
     ///
     /// # Errors
-    /// A batch of other columns than the input's, values that cannot be read as what they must be (numbers that a
-    /// float has cut, bytes that are no text), or more different texts than fit; nothing of the batch is counted then.
+    /// A batch with other columns than the input's, values that cannot be read as their column's type (numbers that
+    /// a float has cut, bytes that are no text), or more different texts than fit; nothing of the batch is counted
+    /// then.
     pub fn add(&mut self, input: &Input, batch: &RecordBatch, records: &Records) -> Result<Rejects, InputError> {
         let mut held = Held::default();
         let columns = self.columns(input, batch, &mut held)?;
@@ -219,8 +221,8 @@ impl<'a> Counter<'a> {
         let (mut first, mut rejects) = (0, Vec::new());
         while first < batch.num_rows() {
             let rows = block.read(&columns, input.cells(), first, batch.num_rows());
-            // What hangs on one memory access after another is looked up for all rows of the block in one go:
-            // the processor then works on several of them at once.
+            // Dependent memory accesses are made for all rows of the block in one loop, so that the processor
+            // overlaps several of them.
             for (at, row) in (first..).zip(&mut *rows) {
                 row.is_sound &= self.is_dated(row);
                 self.set_strays_aside(row, mark, records, at);
@@ -246,7 +248,7 @@ impl<'a> Counter<'a> {
         Ok(Rejects(rejects))
     }
 
-    /// Says what becomes of each row of a batch, in order, and counts none.
+    /// Calls `tell` with the outcome of each row of a batch, in order, and counts none.
     ///
     /// # Errors
     /// As [`Counter::add`].
@@ -293,7 +295,7 @@ impl<'a> Counter<'a> {
         Ok(())
     }
 
-    /// The columns of a batch, ready to be read row by row.
+    /// Returns the columns of a batch, ready to be read row by row.
     fn columns<'b>(
         &mut self,
         input: &'b Input,
@@ -309,7 +311,7 @@ impl<'a> Counter<'a> {
         self.out.tally.rejected += rows;
     }
 
-    /// What was handed on since the last call; to be asked for between files.
+    /// Returns the results since the last call; callers take them between files.
     pub fn take(&mut self) -> Yield {
         let mut out = std::mem::take(&mut self.out);
         out.defects = self.take_defects(1, 0);
@@ -317,13 +319,13 @@ impl<'a> Counter<'a> {
         out
     }
 
-    /// The copies handed on since the last call; to be asked for often, for they are many.
+    /// Returns the records of copies since the last call; they are many, so callers take them often.
     pub fn take_copies(&mut self) -> Vec<Copy> {
         std::mem::take(&mut self.out.copies)
     }
 
-    /// The rows of defects handed on since the last call, once there are so many or their texts come to so
-    /// many bytes.
+    /// Returns the rows of defects since the last call, once there are `at_least` of them or their texts take
+    /// `bytes` bytes.
     pub fn take_defects(&mut self, at_least: usize, bytes: usize) -> Option<RecordBatch> {
         if self.defects.len() < at_least && self.defects.bytes(self.keys) < bytes {
             return None;
@@ -331,7 +333,7 @@ impl<'a> Counter<'a> {
         self.defects.finish(self.keys, self.terms.book)
     }
 
-    /// The judged rows handed on since the last call, once there are so many.
+    /// Returns the judged rows since the last call, under the same conditions.
     pub fn take_judged(&mut self, at_least: usize, bytes: usize) -> Option<RecordBatch> {
         if self.judged.len() < at_least && self.judged.bytes(self.keys) < bytes {
             return None;
@@ -339,22 +341,22 @@ impl<'a> Counter<'a> {
         self.judged.finish(self.keys, self.terms.book)
     }
 
-    /// Bytes that the counts take now; to be asked for often.
+    /// Returns the bytes that the counts take now; it is cheap enough to be called often.
     pub fn bytes(&self) -> usize {
         self.partial.bytes()
     }
 
-    /// The counts so far, packed for memory or disk; there are none afterwards.
+    /// Returns the counts so far, packed for memory or disk, and empties them.
     pub fn take_pieces(&mut self) -> Vec<Piece> {
         self.partial.take()
     }
 
-    /// The counts of everything counted and not yet taken.
+    /// Returns the counts of everything counted and not yet taken.
     pub fn counts(self) -> Counts<'a> {
         Counts::of(self.judge, self.partial)
     }
 
-    /// Places a row in time; whether nothing about it is to be rejected.
+    /// Places a row in time; returns whether none of its dates rejects it.
     #[inline]
     fn is_dated(&self, row: &mut Row) -> bool {
         let (book, facts) = (self.terms.book, &row.facts);
@@ -366,7 +368,7 @@ impl<'a> Counter<'a> {
         is_dated
     }
 
-    /// Takes times and values that are no evidence out of a sound row.
+    /// Removes times and values that are no evidence from a sound row.
     #[inline]
     fn set_strays_aside(&mut self, row: &mut Row, mark: Mark, records: &Records, at: usize) {
         if let Some(odd) = row.facts.value.and_then(|value| odd_value(value, mark)) {
@@ -388,7 +390,7 @@ impl<'a> Counter<'a> {
             OddValue::Zero => Aside::ZeroValue,
             OddValue::OpenMark => Aside::OpenMark,
         };
-        // Of a package that is not judged by its value nobody asks for it.
+        // The value is not noted if no rung looks at it.
         if row.is_sound && asks_for_number(&row.facts) {
             self.out.asides.note(kind, Column::PackageValue, record);
         }
@@ -417,7 +419,7 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// Counts a row that reads where it belongs.
+    /// Counts a sound row in its place.
     #[inline]
     fn place<'b>(
         &mut self,
@@ -495,7 +497,7 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// What a package is counted by beside its account, week and outcome.
+    /// Returns the circumstances by which a package is counted beside its account, week and outcome.
     fn circumstances(&self, facts: &Facts, verdict: &Verdict, selected: &Option<Selected>) -> u32 {
         let home = selected.as_ref().map(|selected| selected.market.country);
         let ends = facts.origin.or(home).zip(facts.destination.or(home));
@@ -509,18 +511,18 @@ impl<'a> Counter<'a> {
         })
     }
 
-    /// The hashes of a row's seller and marketplace.
+    /// Returns the hashes of a row's seller and marketplace.
     #[inline]
     fn account(&self, columns: &Columns, at: usize, row: &Row) -> ((u64, u64), (u64, u64)) {
         let seller = columns.seller.get(at).map_or((0, 0), |seller| seller.hash);
         (seller, self.market_hashes[usize::from(row.market)])
     }
 
-    /// Looks whether the scans of a row are copies of another of its times.
+    /// Checks whether the scans of a row are copies of another of its times.
     #[inline]
     fn look_for_copies(&mut self, facts: &Facts, records: &Records, at: usize) {
         let (shipped, promised, added) = (facts.shipped, facts.promised, facts.tracking_added);
-        // A number that is added at the moment of the delivery is late, and no copy.
+        // A number that is added at the moment of the delivery is late, and is no copy.
         let scans = [
             (Column::FirstScanAt, facts.first_scan, [shipped, promised, added]),
             (Column::DeliveryScanAt, facts.delivery_scan, [shipped, promised, None]),
@@ -539,7 +541,7 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// Notes what was met in a tracking number.
+    /// Notes the findings in a tracking number.
     #[cold]
     fn note_number(&mut self, notice: Notice, is_several: bool, record: u64) {
         let kind = match notice {
@@ -553,13 +555,13 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// Whether a row is not there yet on the `as_of` day.
+    /// Returns whether a row does not exist yet on the `as_of` day.
     fn is_later(&self, row: &Row) -> bool {
         let later = |moment: Option<Moment>| moment.is_some_and(|moment| moment.is_after(self.terms.as_of));
         later(row.facts.shipped) || self.settings.later_rows == LaterRows::Absent && later(row.updated)
     }
 
-    /// By which other `as_of` a row would be judged otherwise, whatever became of it.
+    /// Returns the other `as_of` days that would judge a row differently, whatever its outcome.
     fn later(&self, row: &Row) -> Option<Later> {
         let (facts, as_of) = (&row.facts, self.terms.as_of);
         let clock = zone(self.terms.book, facts.marketplace, &self.utc);
@@ -587,7 +589,7 @@ impl<'a> Counter<'a> {
     }
 }
 
-/// The hashes of all marketplaces' names, by their codes.
+/// Returns the hashes of all marketplaces' names, by code.
 fn market_hashes(settings: &Settings) -> Vec<(u64, u64)> {
     let book = &settings.book;
     let codes = 0..=book.markets().count() as u16;
@@ -595,7 +597,7 @@ fn market_hashes(settings: &Settings) -> Vec<(u64, u64)> {
     settings.identity.map_or_else(Vec::new, |identity| codes.map(|code| hash(identity, code)).collect())
 }
 
-/// What stands in the tracking column of a row, its number cleaned, and what was met in it.
+/// Returns the content of a row's tracking column with its number cleaned, and the finding in it.
 #[inline(always)] // it is a few words, and would pass through memory
 fn tracking<'a>(columns: &Columns, number: Option<&'a str>, buffer: &'a mut String) -> (Tracking<'a>, Notice) {
     if columns.has_tracking {

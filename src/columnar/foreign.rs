@@ -1,7 +1,7 @@
-//! Counts that another worker gives, by texts: from a batch to cells of this judge.
+//! Counts of another worker, by texts: from a batch to cells of this judge.
 //!
-//! Every value is held against what the judge knows before anything is added. It adds nothing itself, and refuses a
-//! batch whole, by column and value.
+//! Every value is checked before any is added. This module adds nothing itself, and refuses a batch as a whole,
+//! naming column and value.
 
 use crate::cells::Entry;
 use crate::judge::Judge;
@@ -27,16 +27,16 @@ use vtr_kernel::service::ServiceClass;
 const REMEDY: &str =
     "count by the same book, time axis and version of the program, or merge by a judge that was made alike";
 
-/// Which counts a cell may have.
+/// The counts that a cell may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Allowed {
-    /// Those of rows that were counted.
+    /// The counts of counted rows.
     Positive,
-    /// Also those of rows that were taken out, which are negative.
+    /// Also the counts of subtracted rows, which are negative.
     Signed,
 }
 
-/// The kind of counts in a batch, and its cells with their counts.
+/// Returns the kind of counts in a batch, and its cells with their counts.
 pub(crate) fn cells(
     judge: &Judge,
     batch: &RecordBatch,
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         self.layout
     }
 
-    /// Refuses to go on once there are more texts than fit.
+    /// Refuses to continue once there are more texts than fit.
     pub(crate) fn check(&self) -> Result<(), InputError> {
         self.keys.check()
     }
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         InputError::of(InputFault::Values, column, shown_value(found), wanted, REMEDY)
     }
 
-    /// A column of texts as codes; `code` says what a text is, or `None` of one that is unknown.
+    /// Reads a column of texts as codes; `code` returns the code of a text, or `None` if the text is unknown.
     fn codes(&self, column: &str, wanted: &str, code: impl Fn(&str) -> Option<u32>) -> Result<Vec<u32>, InputError> {
         let labels = self.labels(column, |text| {
             text.map_or(Ok(None), |text| match code(text) {
@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
         labels.into_iter().map(|code| code.ok_or_else(|| self.refuse(column, "null", wanted))).collect()
     }
 
-    /// A column of texts, each distinct one resolved once.
+    /// Reads a column of texts, resolving each distinct one once.
     fn labels<T: Copy>(
         &self,
         column: &str,
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
         let keys = if texts.is_empty() { vec![null; labels.len()] } else { labels.normalized_keys() };
         let has_nulls = labels.null_count() + texts.null_count() > 0;
         let is_null = |row: usize, key: usize| has_nulls && (key == null || labels.is_null(row) || texts.is_null(key));
-        // One place for each text, and the last one for no text.
+        // One entry per text, and a last one for null.
         let mut known: Vec<Option<T>> = vec![None; null + 1];
         let mut resolved = Vec::with_capacity(labels.len());
         for (row, key) in keys.into_iter().enumerate() {
@@ -178,7 +178,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A column of days; `read` says what a day is, or `None` of one that is none.
+    /// Reads a column of days; `read` returns the meaning of a day, or `None` if it has none.
     pub(crate) fn days<T>(
         &self,
         column: &str,
@@ -190,7 +190,7 @@ impl<'a> Reader<'a> {
         days.iter().map(|day| read(*day).ok_or_else(|| self.refuse(column, &shown_day(*day), wanted))).collect()
     }
 
-    /// The piece of time of each row.
+    /// Returns the time of each row.
     fn times(&self) -> Result<Vec<u16>, InputError> {
         match self.kind {
             Kind::Weekly | Kind::Names | Kind::Reasons => {
@@ -207,7 +207,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Who can mend the packages of each row: 0 for no defect, else the place among all menders plus one.
+    /// Returns who can mend the packages of each row: 0 for no defect, else the index among all menders plus one.
     pub(crate) fn menders(&self) -> Result<Vec<u16>, InputError> {
         self.labels("fixable_by", |text| match text.map(FixableBy::from_name) {
             None => Ok(0),
@@ -228,7 +228,7 @@ impl<'a> Reader<'a> {
         Ok(self.batch[column].as_boolean())
     }
 
-    /// The code of each row's outcome.
+    /// Returns the code of each row's outcome.
     pub(crate) fn outcomes(&self) -> Result<Vec<u8>, InputError> {
         let wanted = "a reason of the ladder";
         let reasons = self.labels("reason", |text| {
@@ -274,7 +274,7 @@ impl<'a> Reader<'a> {
         self.known("carrier", "a carrier of the book", names)
     }
 
-    /// A column of texts of which the book knows all; their codes are their places.
+    /// Reads a column of texts that the book must list; their codes are their indexes.
     fn known<'b>(
         &self,
         column: &str,
@@ -282,7 +282,7 @@ impl<'a> Reader<'a> {
         names: impl Iterator<Item = &'b str>,
     ) -> Result<Vec<u32>, InputError> {
         let mut places: HashMap<&str, u32> = HashMap::new();
-        // Labels may repeat; any of equal ones says the same.
+        // Labels may repeat; equal ones have the same meaning.
         for (place, name) in (0..).zip(names) {
             places.entry(name).or_insert(place);
         }
@@ -291,7 +291,7 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn accounts(&self) -> Result<Vec<u64>, InputError> {
         let (sellers, markets, programmes) = (self.sellers()?, self.markets()?, self.programmes()?);
-        // More sellers than fit a key are refused before one is packed.
+        // More sellers than fit a key are refused before any key is packed.
         self.keys.check()?;
         let codes = sellers.iter().zip(markets).zip(programmes);
         Ok(codes
@@ -335,7 +335,7 @@ impl<'a> Reader<'a> {
         Ok(cells.map(|((key, beside), rows)| (Entry { key, beside, count: 0 }, rows)).collect())
     }
 
-    /// The circumstances of each row as one word.
+    /// Returns the circumstances of each row as one word.
     pub(crate) fn circumstances(&self, outcomes: &[u8]) -> Result<Vec<u32>, InputError> {
         let book = self.book();
         let rules = || (0..book.rule_count() as u32).map(|code| book.rule(RuleId(code)));
@@ -364,12 +364,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The place of a class by its name.
+/// Returns the index of a class by its name.
 fn class_of(name: &str) -> Option<usize> {
     vtr_kernel::reason::Class::ALL.into_iter().position(|class| class.name() == name)
 }
 
 fn shown_day(day: Day) -> String {
-    // Days that no calendar has are shown as the count that they are.
+    // A day outside every calendar is displayed as its number.
     if day.abs() < 10_000_000 { date_from_day(day).to_string() } else { format!("day {day}") }
 }

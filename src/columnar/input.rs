@@ -1,6 +1,6 @@
-//! The canonical columns: names, order, and the Arrow types each can be read from.
+//! The canonical columns: names, order, and the Arrow types from which each can be read.
 //!
-//! The order is that of the contract and decides which fault of a row is the first.
+//! The order decides which fault of a row is reported first.
 
 use crate::refusal::{InputError, InputFault};
 use arrow::datatypes::{DataType, TimeUnit};
@@ -37,7 +37,7 @@ pub enum Column {
     UpdatedAt,
 }
 
-/// How a column's cells are typed.
+/// The type of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Text that repeats: worth a dictionary.
@@ -79,7 +79,7 @@ impl Column {
         Column::UpdatedAt,
     ];
 
-    /// The canonical name.
+    /// Returns the canonical name.
     pub fn name(self) -> &'static str {
         match self {
             Column::SellerId => "seller_id",
@@ -107,12 +107,12 @@ impl Column {
         }
     }
 
-    /// The column of a canonical name.
+    /// Returns the column of a canonical name.
     pub fn from_name(name: &str) -> Option<Column> {
         Column::ALL.into_iter().find(|column| column.name() == name)
     }
 
-    /// How its cells are typed.
+    /// Returns the type of its cells.
     pub fn kind(self) -> Kind {
         match self {
             Column::OrderId | Column::PackageId | Column::TrackingNumber => Kind::Text,
@@ -128,15 +128,15 @@ impl Column {
         }
     }
 
-    /// Whether a shipment cannot be judged without it.
+    /// Returns whether a shipment cannot be judged without it.
     pub fn is_needed(self) -> bool {
         matches!(self, Column::SellerId | Column::Marketplace | Column::OrderId)
     }
 
-    /// The type to read a source's column as, so that the fold can take it.
+    /// Returns the type as which a source's column must be read for the fold.
     ///
     /// # Errors
-    /// What is wrong with the source's type, and what to do.
+    /// Describes what is wrong with the source's type, and what to do.
     pub fn read_as(self, source: &DataType) -> Result<DataType, InputError> {
         let text = is_text(source) || is_bytes(source);
         let whole = source.is_integer() || is_whole_decimal(source);
@@ -148,7 +148,8 @@ impl Column {
                 let remedy = "as a number it has lost its leading zeros. Export it as text";
                 Err(InputError::wrong_type(self, source, "text", remedy))
             }
-            // Of a float only NaN, which stands for null, is text; of a number it is at least known that it is damaged.
+            // A float column is text only as far as it holds NaN, which means null; a tracking number in it is at
+            // least known to be damaged.
             Kind::Label | Kind::Text if whole || source.is_floating() || *source == DataType::Null => {
                 Ok(source.clone())
             }
@@ -174,15 +175,14 @@ impl Column {
         }
     }
 
-    /// What is said of a text column of floats that are numbers.
+    /// Returns the error for a text column of floats that are numbers.
     pub fn refuse_float(self, source: &DataType) -> InputError {
         let found = format!("{source} and holds numbers");
         InputError::of(InputFault::Values, self.name(), found, "text", "a float has cut its digits")
     }
 
-    /// Whether a row of a day that nobody asked for ends in the same place whatever stands in this column,
-    /// once it is read as this type: it is no part of what makes rows copies of each other, nor of which
-    /// of them is the newest, and no value of it rejects the row.
+    /// Returns whether this column, read as this type, cannot change the outcome of a row outside the requested
+    /// days: it takes no part in identifying copies or choosing the newest, and no value of it rejects the row.
     pub fn is_moot_outside(self, read_as: &DataType) -> bool {
         let is_dated = matches!(self, Column::PromisedDeliveryAt | Column::ShippedAt | Column::UpdatedAt);
         match self.kind() {
@@ -223,7 +223,7 @@ impl Column {
     }
 }
 
-/// Dictionary-encoded text, as label columns are read.
+/// Returns the type of dictionary-encoded text, as which label columns are read.
 pub fn label_type() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
@@ -236,7 +236,7 @@ fn is_text(source: &DataType) -> bool {
     }
 }
 
-/// Bytes that nothing says are text: some warehouses write all text so.
+/// Returns whether a type is bytes that are not declared as text; some warehouses write all text this way.
 fn is_bytes(source: &DataType) -> bool {
     match source {
         DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => true,
@@ -259,7 +259,7 @@ fn is_decimal(source: &DataType) -> bool {
     )
 }
 
-/// Microseconds in one unit of a timestamp, or how many units make a microsecond.
+/// Returns the microseconds in one unit of a timestamp, and how many units make a microsecond.
 pub(crate) fn micros_per(unit: TimeUnit) -> (i64, i64) {
     match unit {
         TimeUnit::Second => (1_000_000, 1),
@@ -269,16 +269,16 @@ pub(crate) fn micros_per(unit: TimeUnit) -> (i64, i64) {
     }
 }
 
-/// How the cells of one input are read.
+/// The rules by which the cells of one input are read.
 #[derive(Clone, Debug)]
 pub struct CellRules {
-    /// Texts that mean null, compared after trimming.
+    /// The texts that mean null, compared after trimming.
     pub nulls: Vec<String>,
     /// The decimal mark.
     pub decimal_mark: u8,
-    /// Whether somebody said that it is.
+    /// Whether the decimal mark was declared.
     pub mark: Mark,
-    /// How times are written.
+    /// The notation of times.
     pub times: TimeFormat,
 }
 
@@ -289,7 +289,7 @@ impl Default for CellRules {
 }
 
 impl CellRules {
-    /// Cuts outer white space; empty text and the declared nulls are `None`.
+    /// Removes outer white space; empty text and the declared nulls are `None`.
     pub fn trim<'a>(&self, text: &'a str) -> Option<&'a str> {
         trim(text).filter(|text| !self.nulls.iter().any(|null| null == text))
     }
@@ -305,12 +305,12 @@ impl ColumnSet {
         self.0 |= 1 << column as u8;
     }
 
-    /// Whether a column is in it.
+    /// Returns whether a column is in the set.
     pub fn contains(self, column: Column) -> bool {
         self.0 >> column as u8 & 1 == 1
     }
 
-    /// The columns in it, in order.
+    /// Returns the columns of the set, in order.
     pub fn iter(self) -> impl Iterator<Item = Column> {
         Column::ALL.into_iter().filter(move |column| self.contains(*column))
     }

@@ -1,7 +1,8 @@
 //! The front door: one set of rules and terms that judges Arrow batches and counts them.
 //!
-//! It is made once a process and shared by threads; what it needs of a schema, it reads from the schema. It opens no
-//! file and reads no clock. It refuses what cannot be read, by an [`InputError`] that names column, found and wanted.
+//! A judge is made once per process and shared by threads; everything it needs to know of a schema, it reads from
+//! the schema. It opens no file and reads no clock. It refuses unreadable data with an [`InputError`] that names
+//! the column, what was found and what is wanted.
 
 pub use crate::axis::{Cuts, TimeAxis, WindowEnds};
 pub use crate::carried::copies_schema;
@@ -67,7 +68,7 @@ pub struct Judge {
     keys: SharedKeys,
 }
 
-/// What a [`Judge`] is made from.
+/// The settings from which a [`Judge`] is made.
 #[derive(Clone, Debug)]
 pub struct JudgeBuilder {
     settings: Settings,
@@ -75,8 +76,9 @@ pub struct JudgeBuilder {
 }
 
 impl Judge {
-    /// A judge by a book and by what is known on the `as_of` day (UTC). Unless said otherwise scans decide, every day
-    /// is asked for, every kind is counted, no row is listed, and rows are no copies of each other.
+    /// Starts a judge from a book and the `as_of` day (UTC), the last day for which data are known. By default
+    /// scans decide, every day is requested, every kind is counted, no row is listed, and rows are never copies of
+    /// each other.
     pub fn builder(book: Arc<Book>, as_of: Day) -> JudgeBuilder {
         let settings = Settings {
             health: book.markets().map(|(_, market)| windows::health(market, as_of)).collect(),
@@ -97,15 +99,15 @@ impl Judge {
         JudgeBuilder { settings, most_text_bytes: usize::MAX }
     }
 
-    /// What batches of a schema are read as.
+    /// Returns how batches of a schema are read.
     ///
     /// # Errors
-    /// A column that is needed is not there, one stands there twice, or one is of a type that it cannot be read from.
+    /// A required column is missing, a column occurs twice, or its type cannot be read.
     pub fn input(&self, schema: &SchemaRef) -> Result<Input, InputError> {
         self.input_of(schema, &Arc::new(Source::default()))
     }
 
-    /// The same, with what is said of the input beside its schema.
+    /// Returns the same, with declarations about the input beside its schema.
     ///
     /// # Errors
     /// As [`Judge::input`].
@@ -115,8 +117,8 @@ impl Judge {
         Ok(input)
     }
 
-    /// What becomes of each row: one row in, one out, in their order; see [`verdict_schema`] for the columns. Nothing
-    /// is counted. Texts are resolved once for each distinct one of a batch, so large batches are cheaper.
+    /// Returns the outcome of each row: one row in, one row out, in their order; see [`verdict_schema`] for the
+    /// columns. Nothing is counted. Each distinct text of a batch is resolved once, so large batches are cheaper.
     ///
     /// # Errors
     /// As [`Counter::add`].
@@ -124,8 +126,8 @@ impl Judge {
         verdicts(self, input, batch)
     }
 
-    /// The identity of each row's package or order, 16 bytes, null for rows that are not judged: a hash of texts,
-    /// keyed by [`JudgeBuilder::identity`], and so the same on every worker, whatever codes it gave them.
+    /// Returns the identity of each row's package or order, 16 bytes, null for rows that are not judged. It is a
+    /// hash of texts, keyed by [`JudgeBuilder::identity`], and so is the same on every worker, whatever its codes.
     ///
     /// # Errors
     /// As [`Counter::add`], and if the judge was made without an identity.
@@ -133,7 +135,7 @@ impl Judge {
         identities(self, input, batch)
     }
 
-    /// A counter for one thread.
+    /// Makes a counter for one thread.
     ///
     /// # Examples
     /// ```
@@ -163,54 +165,54 @@ impl Judge {
         Counter::new(self, &self.keys)
     }
 
-    /// Counts of nothing, to which those of others can be added.
+    /// Makes empty counts, to which other counts can be added.
     pub fn counts(&self) -> Counts<'_> {
         Counts::of(self, Default::default())
     }
 
-    /// Takes rows out of the counts again of which a newer copy counts.
+    /// Makes a subtractor for rows that a newer copy supersedes.
     pub fn subtractor(&self) -> Subtractor<'_> {
         Subtractor::new(&self.settings)
     }
 
-    /// What verdicts depend on beside the facts.
+    /// Returns everything except the facts on which verdicts depend.
     pub fn terms(&self) -> Terms<'_> {
         self.settings.terms()
     }
 
-    /// Bytes that the texts take that have been given codes.
+    /// Returns the bytes that the texts with codes take.
     pub fn text_bytes(&self) -> usize {
         self.keys.bytes()
     }
 
-    /// The texts of all codes, once nothing more is counted.
+    /// Returns the texts of all codes, once nothing more is counted.
     pub fn into_keys(self) -> Keys {
         self.keys.freeze(&self.settings.book, self.settings.axis)
     }
 
-    /// Records of copies with texts for codes, for a worker who shares none; see [`copies_schema`].
+    /// Returns records of copies with texts instead of codes, for a worker with other codes; see [`copies_schema`].
     pub fn copies_batch(&self, copies: &[Copy]) -> RecordBatch {
         self.keys.ranked(&self.settings.book, self.settings.axis.clone()).copies(copies)
     }
 
-    /// Counts of another worker in this judge's codes, packed: a batch of [`Dealt::batches`], whose texts may be of
-    /// any Arrow type. Counts of rows that were taken out are negative.
+    /// Returns the counts of another worker in this judge's codes, packed. The batch must be one of
+    /// [`Dealt::batches`], with texts of any Arrow type. Counts of subtracted rows are negative.
     ///
     /// # Errors
-    /// It has other columns, or a value of it is unknown to this judge.
+    /// The batch has other columns, or one of its values is unknown to this judge.
     pub fn pieces(&self, batch: &RecordBatch) -> Result<Vec<Piece>, InputError> {
         dealt::pieces(self, batch)
     }
 
-    /// The records that another worker's [`Judge::copies_batch`] gave.
+    /// Returns the records of a batch that another worker made by [`Judge::copies_batch`].
     ///
     /// # Errors
-    /// It has other columns, or a value of it is unknown to this judge.
+    /// The batch has other columns, or one of its values is unknown to this judge.
     pub fn copies(&self, batch: &RecordBatch) -> Result<Vec<Copy>, InputError> {
         carried::copies(self, batch)
     }
 
-    /// Whether a day can be a package's, or lie in the week of one.
+    /// Returns whether a day can be the day of a package, or be in the week of one.
     pub(crate) fn is_plausible(&self, day: Day) -> bool {
         (FIRST_DAY..=monday(last_plausible_day(self.settings.as_of)) + 6).contains(&day)
     }
@@ -225,76 +227,77 @@ impl Judge {
 }
 
 impl JudgeBuilder {
-    /// Exchange rates, for rules that ask for a value; without them no value in another currency can be compared.
+    /// Sets the exchange rates, for rules that compare values; without them no value in another currency can be
+    /// compared.
     pub fn rates(mut self, rates: Arc<Rates>) -> JudgeBuilder {
         self.settings.rates = rates;
         self
     }
 
-    /// What is judged by.
+    /// Sets the evidence by which the judge decides.
     pub fn evidence(mut self, evidence: Evidence) -> JudgeBuilder {
         self.settings.evidence = evidence;
         self
     }
 
-    /// What becomes of rows that were updated after the `as_of` day.
+    /// Sets the treatment of rows that were updated after the `as_of` day.
     pub fn later_rows(mut self, later_rows: LaterRows) -> JudgeBuilder {
         self.settings.later_rows = later_rows;
         self
     }
 
-    /// How many days a scan may lie before the shipment that it is of.
+    /// Sets the number of days by which a scan may precede its shipment.
     pub fn scan_lead_days(mut self, days: i32) -> JudgeBuilder {
         self.settings.scan_lead_days = days;
         self
     }
 
-    /// First and last day whose weeks are counted; `None`: all. Verdicts are given for all days.
+    /// Sets the first and last day whose weeks are counted; `None`: all. Verdicts are given for all days.
     pub fn range(mut self, days: Option<(Day, Day)>) -> JudgeBuilder {
         self.settings.range = days;
         self
     }
 
-    /// First and last day that a window asked for can hold; `None`: all.
+    /// Sets the first and last day that a requested window can contain; `None`: all.
     pub fn windows(mut self, days: Option<(Day, Day)>) -> JudgeBuilder {
         self.settings.windows = days;
         self
     }
 
-    /// How days are cut where counts are by segment; by weeks unless said otherwise.
+    /// Sets how days are cut for counts by segment; the default is weeks.
     pub fn axis(mut self, axis: TimeAxis) -> JudgeBuilder {
         self.settings.axis = axis;
         self
     }
 
-    /// Which kinds of counts are kept.
+    /// Sets the kinds of counts to keep.
     pub fn kinds(mut self, kinds: &[Kind]) -> JudgeBuilder {
         self.settings.wants = Wants::of(kinds);
         self
     }
 
-    /// Which rows counters list one by one: defects, and every judged row from a day on.
+    /// Sets the rows that counters list one by one: defects, and every judged row from a day on.
     pub fn lists(mut self, defects: bool, judged_from: Option<Day>) -> JudgeBuilder {
         (self.settings.wants_defects, self.settings.judged_from) = (defects, judged_from);
         self
     }
 
-    /// What makes rows copies of each other; `None`: nothing does.
+    /// Sets what makes rows copies of each other; `None`: nothing does.
     pub fn identity(mut self, identity: Option<Identity>) -> JudgeBuilder {
         self.settings.identity = identity;
         self
     }
 
-    /// How many bytes the distinct texts may take that counters hold; a batch beyond is refused.
+    /// Sets the greatest number of bytes for the distinct texts of counters; a batch that exceeds it is refused.
     pub fn most_text_bytes(mut self, bytes: usize) -> JudgeBuilder {
         self.most_text_bytes = bytes;
         self
     }
 
-    /// The judge.
+    /// Makes the judge.
     ///
     /// # Panics
-    /// If the book knows so many carriers that a million sellers would not fit beside them.
+    /// If the book has so many carriers that a million sellers would not fit beside them.
     pub fn build(self) -> Judge {
         let keys = SharedKeys::new(Layout::of(&self.settings.book), self.most_text_bytes);
         Judge { settings: self.settings, keys }

@@ -1,8 +1,8 @@
-//! Codes for texts that repeat, and how codes are packed into the keys of cells.
+//! Codes for texts that repeat, and the packing of codes into the keys of cells.
 //!
-//! Texts get one code for the whole run, handed out under a lock once per distinct value of a
-//! dictionary; a cell's key needs no table of its own, for all its parts fit one number. Codes mean
-//! nothing outside a run and their order depends on threads; whatever is published is sorted by text.
+//! A text has one code for the whole run, assigned under a lock once per distinct value of a dictionary. A cell's
+//! key needs no table of its own, because all its parts fit one number. Codes have no meaning outside a run and
+//! their order depends on threads; everything that is published is sorted by text.
 
 use crate::axis::TimeAxis;
 use crate::refusal::{InputError, InputFault};
@@ -19,7 +19,7 @@ use vtr_kernel::policy::{Marketplace, MarketplaceId, ProgrammeId, RuleId};
 use vtr_kernel::reason::{Class, TABLE};
 use vtr_kernel::service::ServiceClass;
 
-/// The marketplace as a small number: 0 is none, else its index plus one.
+/// Returns the marketplace as a small number: 0 for none, else its index plus one.
 pub(crate) fn market_code(marketplace: Marketplace) -> u16 {
     match marketplace {
         Marketplace::None => 0,
@@ -27,21 +27,21 @@ pub(crate) fn market_code(marketplace: Marketplace) -> u16 {
     }
 }
 
-/// The marketplace of a small number.
+/// Returns the marketplace of a small number.
 pub(crate) fn market_from_code(code: u16) -> Marketplace {
     code.checked_sub(1).map_or(Marketplace::None, |index| Marketplace::Known(MarketplaceId(index)))
 }
 
-/// Bits of the time, the highest of a key.
+/// The number of bits of the time, the highest of a key.
 pub(crate) const TIME_BITS: u32 = 14;
-/// Bits of a key below the time.
+/// The number of bits of a key below the time.
 pub(crate) const TIME_SHIFT: u32 = u64::BITS - TIME_BITS;
-/// Bits of an outcome.
+/// The number of bits of an outcome.
 const REASON_BITS: u32 = Outcome::BITS;
 
-/// How the codes of a cell lie in its key, which depends on how much the book knows. From the high
-/// bits down: time, seller, marketplace, programme, carrier, outcome; a marginal leaves out what it
-/// does not count by. Categories, typed names and circumstances stand beside the key.
+/// The layout of the codes in a cell's key; the sizes of the book's lists decide it. From the high bits down: time,
+/// seller, marketplace, programme, carrier, outcome; a marginal leaves out the codes by which it does not count.
+/// Categories, typed names and circumstances are stored beside the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Layout {
     market_bits: u32,
@@ -51,12 +51,12 @@ pub(crate) struct Layout {
     service_bits: u32,
 }
 
-/// Under which circumstances a package was judged: what is counted by beside account, week and outcome.
+/// The circumstances of a judged package: everything by which it is counted beside account, week and outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Circumstances {
     /// The rule that decided.
     pub rule: RuleId,
-    /// The lane that it falls under.
+    /// The lane that applies to it.
     pub lane: Option<RuleId>,
     /// The class of its service.
     pub service: Option<ServiceClass>,
@@ -76,7 +76,7 @@ pub(crate) struct Codes {
     pub reason: u8,
 }
 
-/// Flags of circumstances.
+/// The number of flags of circumstances.
 const FLAGS: u32 = 3;
 
 fn bits(count: usize) -> u32 {
@@ -88,10 +88,10 @@ fn low(key: u64, bits: u32) -> u64 {
 }
 
 impl Layout {
-    /// The layout for a book.
+    /// Makes the layout for a book.
     ///
     /// # Panics
-    /// If the book knows so many carriers that a million sellers would not fit beside them.
+    /// If the book has so many carriers that a million sellers would not fit beside them.
     pub(crate) fn of(book: &Book) -> Layout {
         let layout = Layout {
             market_bits: bits(book.markets().count() + 1),
@@ -114,33 +114,33 @@ impl Layout {
         TIME_SHIFT.saturating_sub(self.market_bits + self.programme_bits + self.below_account())
     }
 
-    /// How many sellers fit.
+    /// Returns the greatest number of sellers that fit.
     pub(crate) fn max_sellers(self) -> usize {
         1 << self.seller_bits()
     }
 
-    /// A seller in a marketplace and programme.
+    /// Returns the code of a seller in a marketplace and programme.
     pub(crate) fn account(self, seller: u32, market: u16, programme: ProgrammeId) -> u64 {
         (u64::from(seller) << self.market_bits | u64::from(market)) << self.programme_bits | u64::from(programme.0)
     }
 
-    /// The key of a cell by carrier and week.
+    /// Returns the key of a cell by carrier and week.
     pub(crate) fn weekly(self, week: u16, account: u64, carrier: Carrier, reason: u8) -> u64 {
         let cell = account << self.carrier_bits | u64::from(carrier.code());
         u64::from(week) << TIME_SHIFT | cell << REASON_BITS | u64::from(reason)
     }
 
-    /// The key of a cell by category and segment; the category stands beside it.
+    /// Returns the key of a cell by category and segment; the category is stored beside it.
     pub(crate) fn category(self, segment: u16, account: u64, reason: u8) -> u64 {
         u64::from(segment) << TIME_SHIFT | account << REASON_BITS | u64::from(reason)
     }
 
-    /// The key of a typed name in a week; the name stands beside it.
+    /// Returns the key of a typed name in a week; the name is stored beside it.
     pub(crate) fn name(self, week: u16, market: u16, carrier: Carrier) -> u64 {
         u64::from(week) << TIME_SHIFT | u64::from(market) << self.carrier_bits | u64::from(carrier.code())
     }
 
-    /// Circumstances as one word.
+    /// Returns circumstances as one word.
     pub(crate) fn circumstances(self, of: &Circumstances) -> u32 {
         let lane = of.lane.map_or(0, |lane| lane.0 + 1);
         let service = of.service.map_or(0, |class| u32::from(class.0) + 1);
@@ -198,12 +198,12 @@ impl Layout {
     }
 }
 
-/// The piece of time that a key lies in.
+/// Returns the time of a key.
 pub(crate) fn time(key: u64) -> u16 {
     (key >> TIME_SHIFT) as u16
 }
 
-/// Texts in the order in which they were first met, each once, end to end.
+/// Distinct texts in the order in which they were added, concatenated.
 #[derive(Debug, Default)]
 struct Texts {
     bytes: String,
@@ -217,7 +217,7 @@ impl Texts {
         &self.bytes[start as usize..self.ends[code as usize] as usize]
     }
 
-    /// The code of a text, and the bytes that a new one takes.
+    /// Returns the code of a text, and the bytes that it takes if it is new.
     fn code(&mut self, text: &str, hasher: &RandomState) -> (u32, usize) {
         let hash = hasher.hash_one(text);
         if let Some(code) = self.codes.find(hash, |code| self.text(*code) == text) {
@@ -235,11 +235,11 @@ impl Texts {
     }
 }
 
-/// What a text takes beside its bytes: its end, its place in the table, and its place among the
-/// sorted ones later.
+/// The bytes of a text beside its characters: its end, its entry in the table, and later its index among the sorted
+/// texts.
 const BYTES_BESIDE: usize = 24;
 
-/// The most bytes of texts of one kind: Arrow counts them in 31 bits.
+/// The greatest number of bytes of texts of one kind: Arrow counts them in 31 bits.
 const MOST_BYTES: usize = i32::MAX as usize;
 
 /// The codes of a run, shared by its threads.
@@ -257,7 +257,7 @@ pub(crate) struct SharedKeys {
 }
 
 impl SharedKeys {
-    /// No codes yet; `most_bytes` is what all texts may take in memory.
+    /// Makes empty tables; `most_bytes` is the memory that all texts may take.
     pub(crate) fn new(layout: Layout, most_bytes: usize) -> SharedKeys {
         SharedKeys {
             hasher: RandomState::new(),
@@ -273,7 +273,7 @@ impl SharedKeys {
     }
 
     fn code(&self, texts: &Mutex<Texts>, text: &str) -> u32 {
-        // A panic elsewhere cannot leave the texts half changed in a way that matters: the run ends with it.
+        // A panic elsewhere leaves the texts in a usable state, and ends the run anyway.
         let mut texts = texts.lock().unwrap_or_else(PoisonError::into_inner);
         if texts.bytes.len() + text.len() > MOST_BYTES {
             self.is_full.store(true, Ordering::Relaxed);
@@ -289,7 +289,7 @@ impl SharedKeys {
         code
     }
 
-    /// The code of a seller's id.
+    /// Returns the code of a seller's id.
     pub(crate) fn seller(&self, text: &str) -> u32 {
         let code = self.code(&self.sellers, text);
         if code as usize >= self.most_sellers {
@@ -298,20 +298,20 @@ impl SharedKeys {
         code
     }
 
-    /// The code of a category.
+    /// Returns the code of a category.
     pub(crate) fn category(&self, text: &str) -> u32 {
         self.code(&self.categories, text)
     }
 
-    /// The code of a carrier's name as typed.
+    /// Returns the code of a carrier's name as typed.
     pub(crate) fn typed(&self, text: &str) -> u32 {
         self.code(&self.typed, text)
     }
 
-    /// Refuses to go on once there are more texts than fit.
+    /// Refuses to continue once there are more texts than fit.
     ///
     /// # Errors
-    /// How many of each kind there are, and what to do.
+    /// Says how many texts of each kind there are, and what to do.
     pub(crate) fn check(&self) -> Result<(), InputError> {
         if !self.is_full.load(Ordering::Relaxed) {
             return Ok(());
@@ -324,23 +324,23 @@ impl SharedKeys {
         let wanted = format!(
             "more different ones than may be held at once ({held} MiB for them, a quarter of --memory above 96 MiB)"
         );
-        // A quarter of what is given goes to texts, and as many again may follow.
+        // A quarter of the memory is for texts, and as many texts again may follow.
         let memory = ((8 * self.bytes()) >> 20) + 128;
         let remedy = format!("raise --memory to at least {memory} MiB, or run parts of the inputs apart");
         Err(InputError::whole(InputFault::TooManyTexts, found, &wanted, &remedy))
     }
 
-    /// Bytes that the texts take now.
+    /// Returns the bytes that the texts take now.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the longest text so far.
+    /// Returns the bytes of the longest text so far.
     pub(crate) fn longest(&self) -> usize {
         self.longest.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the texts of codes of sellers, of categories and of typed names.
+    /// Returns the bytes of the texts with these codes of sellers, of categories and of typed names.
     pub(crate) fn bytes_of(&self, codes: [&[u32]; 3]) -> usize {
         let kinds = [&self.sellers, &self.categories, &self.typed];
         let bytes = kinds.into_iter().zip(codes).map(|(kind, codes)| {
@@ -350,7 +350,7 @@ impl SharedKeys {
         bytes.sum()
     }
 
-    /// The texts of codes of sellers, of categories and of typed names.
+    /// Returns the texts with these codes of sellers, of categories and of typed names.
     pub(crate) fn texts(&self, codes: [&UInt32Array; 3]) -> [StringArray; 3] {
         let kinds = [&self.sellers, &self.categories, &self.typed];
         std::array::from_fn(|kind| {
@@ -359,14 +359,14 @@ impl SharedKeys {
         })
     }
 
-    /// The texts in order, once no more codes are handed out.
+    /// Returns the texts in order, once no more codes are assigned.
     pub(crate) fn freeze(self, book: &Book, axis: TimeAxis) -> Keys {
         let ranked = |texts: Mutex<Texts>| Ranked::of(&texts.into_inner().unwrap_or_else(PoisonError::into_inner));
         let texts = [self.sellers, self.categories, self.typed].map(ranked);
         Keys::of(book, axis, texts)
     }
 
-    /// The texts so far in order; more codes may follow.
+    /// Returns the texts so far in order; more codes may follow.
     pub(crate) fn ranked(&self, book: &Book, axis: TimeAxis) -> Keys {
         let ranked = |texts: &Mutex<Texts>| Ranked::of(&texts.lock().unwrap_or_else(PoisonError::into_inner));
         let texts = [&self.sellers, &self.categories, &self.typed].map(ranked);
@@ -374,10 +374,10 @@ impl SharedKeys {
     }
 }
 
-/// What stands for a lane or a class of services where there is none.
+/// The text for a missing lane or class of services.
 pub const NONE: &str = "(none)";
 
-/// The texts of all codes of a judge, in order: what packed counts become readable by.
+/// The texts of all codes of a judge, in order, by which packed counts become readable.
 #[derive(Debug)]
 pub struct Keys {
     pub(crate) layout: Layout,
@@ -386,9 +386,9 @@ pub struct Keys {
     pub(crate) markets: Ranked,
     pub(crate) programmes: Ranked,
     pub(crate) carriers: Ranked,
-    /// By discriminant.
+    /// Classes, by discriminant.
     pub(crate) classes: Ranked,
-    /// By discriminant.
+    /// Reasons, by discriminant.
     pub(crate) reasons: Ranked,
     pub(crate) rules: Ranked,
     /// [`NONE`], then the rules.
@@ -427,7 +427,7 @@ impl Keys {
     }
 }
 
-/// Texts in ascending order, and the place of each code's text in it.
+/// Texts in ascending order, and the index of each code's text among them.
 #[derive(Debug)]
 pub(crate) struct Ranked {
     pub values: Arc<StringArray>,
@@ -435,7 +435,7 @@ pub(crate) struct Ranked {
 }
 
 impl Ranked {
-    /// Labels may repeat; equal ones share a place.
+    /// Takes labels that may repeat; equal ones share an index.
     fn of_labels<'a>(labels: impl Iterator<Item = &'a str>) -> Ranked {
         let mut texts = Texts::default();
         let hasher = RandomState::new();
@@ -464,7 +464,7 @@ impl Ranked {
         self.ranks[code as usize]
     }
 
-    /// How many bits a rank takes.
+    /// Returns the number of bits that a rank takes.
     pub fn bits(&self) -> u32 {
         bits(self.values.len())
     }

@@ -1,18 +1,18 @@
-//! Arrow batches of shipments to verdicts and counts.
+//! From Arrow batches of shipments to verdicts and counts.
 //!
 //! # The front door
 //!
-//! [`judge::Judge`] holds the rules and the terms, owned, and is shared by threads. [`judge::Input`] says which
-//! columns a schema has and how they are read. [`judge::Judge::verdicts`] gives a row for each row,
-//! [`judge::Judge::counter`] counts them, and [`judge::Counts`] gives the counts as Arrow batches of texts, to which a
-//! worker who shares nothing with this one can add. What is refused is a [`judge::InputError`]; a row that cannot be
+//! [`judge::Judge`] owns the rules and the terms, and is shared by threads. [`judge::Input`] describes the columns
+//! of a schema and how they are read. [`judge::Judge::verdicts`] returns a row for each row,
+//! [`judge::Judge::counter`] counts rows, and [`judge::Counts`] returns the counts as Arrow batches of texts, to
+//! which a worker with other codes can add. Data are refused with a [`judge::InputError`]; a row that cannot be
 //! judged becomes a [`judge::Reject`], never a null.
 //!
 //! # What it must not do
 //!
 //! It renames nothing and judges nothing itself: it types cells, resolves each distinct text once, calls the kernel
-//! for each row and adds up. It knows kernel and Arrow only, no files. How counts are packed is its own business:
-//! who has more of them than memory keeps [`partial::Packed`] ones without looking into them.
+//! for each row and adds up. It uses only kernel and Arrow, and opens no files. The packing of counts is private: a
+//! caller with more counts than memory keeps [`partial::Packed`] ones without reading them.
 
 pub mod asides;
 pub mod axis;

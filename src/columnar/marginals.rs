@@ -1,7 +1,7 @@
-//! Counts on their way out: packed entries to Arrow batches with texts, week, reason and count.
+//! Output of counts: packed entries become Arrow batches with texts, week, reason and count.
 //!
-//! Whatever their number and order, the entries of one time give one sorted batch without doubles, so
-//! that workers who share no codes can add theirs up. Nothing here fails.
+//! The entries of one time, in any number and order, give one sorted batch without duplicates, so that workers with
+//! different codes can add theirs up. Nothing here fails.
 
 use crate::cells::Entry;
 use crate::keys::{Codes, Keys, Ranked};
@@ -27,14 +27,15 @@ pub const CIRCUMSTANCES: [&str; 10] = [
     "buy_shipping",
 ];
 
-/// What is counted by.
+/// The kinds of counts, by their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// By carrier and week: the weeks of the range.
     Weekly,
-    /// By product category and segment of the time axis: also days outside of the range that a window asked for needs.
+    /// By product category and segment of the time axis, including days outside the range that a requested window
+    /// needs.
     Category,
-    /// Judged packages by name of the carrier as typed, and week: the weeks of the range.
+    /// Judged packages by the carrier's name as typed, and week: the weeks of the range.
     Names,
     /// By circumstances and week: the weeks of the range. See [`CIRCUMSTANCES`].
     Reasons,
@@ -43,20 +44,20 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them; each is at the place of its discriminant.
+    /// All kinds, each at the index of its discriminant.
     pub const ALL: [Kind; 5] = [Kind::Weekly, Kind::Category, Kind::Names, Kind::Reasons, Kind::Breakdown];
 
-    /// Its name where kinds stand beside each other.
+    /// Returns its name for columns that hold several kinds.
     pub fn name(self) -> &'static str {
         ["weekly", "category", "names", "reasons", "breakdown"][self as usize]
     }
 
-    /// The kind of a name.
+    /// Returns the kind of a name.
     pub fn from_name(name: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// The key columns, in the order that rows are sorted by.
+    /// Returns the key columns, in the order by which rows are sorted.
     pub fn keys(self) -> &'static [&'static str] {
         match self {
             Kind::Weekly => &["seller_id", "marketplace", "programme", "carrier"],
@@ -69,8 +70,8 @@ impl Kind {
 }
 
 impl Keys {
-    /// The day that a piece of time begins on; of [`Kind::Breakdown`], who can mend its packages: 0 for valid ones,
-    /// else the place in `vtr_kernel::mend::FixableBy::ALL` plus one.
+    /// Returns the first day of a time; for [`Kind::Breakdown`], who can mend its packages: 0 for valid ones, else
+    /// the index in `vtr_kernel::mend::FixableBy::ALL` plus one.
     pub fn day(&self, kind: Kind, time: u16) -> Day {
         match kind {
             Kind::Weekly | Kind::Names | Kind::Reasons => week_monday(time),
@@ -79,12 +80,12 @@ impl Keys {
         }
     }
 
-    /// The counts of one piece of time as one batch, sorted by its keys and `reason`, each cell once.
+    /// Returns the counts of one time as one batch, sorted by its keys and `reason`, each cell once.
     ///
-    /// Its columns are [`Kind::keys`] as `Dictionary(UInt32, Utf8)`, whose values ascend bytewise and are the same for
-    /// all batches, so that codes compare as texts do; then `reason` (UInt8, the code of `vtr_kernel::mend::Outcome`),
-    /// where [`Kind::Names`] has nothing and [`Kind::Reasons`] `flags` (UInt8: bit 0 pending, bit 1 in doubt); then
-    /// `count` (Int64, positive).
+    /// Its columns are [`Kind::keys`] as `Dictionary(UInt32, Utf8)`, whose values ascend bytewise and are the same
+    /// for all batches, so that codes compare as texts do; then `reason` (UInt8, the code of
+    /// `vtr_kernel::mend::Outcome`), which [`Kind::Names`] lacks and which [`Kind::Reasons`] replaces by `flags`
+    /// (UInt8: bit 0 pending, bit 1 in doubt); then `count` (Int64, positive).
     pub fn batch(&self, kind: Kind, counts: Unpacked) -> RecordBatch {
         let entries = counts.0.into_iter();
         let layout = self.layout;
@@ -159,7 +160,7 @@ impl Keys {
         batch(CIRCUMSTANCES, columns, Some("flags"), entries, ranks)
     }
 
-    /// The texts of a key column of a marginal, ascending; its codes in batches are places here.
+    /// Returns the texts of a key column of a marginal, ascending; its codes in batches are indexes into them.
     pub fn texts(&self, column: &str) -> Option<&StringArray> {
         let ranked = match column {
             "seller_id" => &self.sellers,
@@ -188,7 +189,7 @@ impl Keys {
     }
 }
 
-/// Ranks as one number that sorts as they do, and back; eight bits of what stands beside them come last.
+/// Packs ranks into one number that sorts as they do, and unpacks it; the last eight bits are the code beside them.
 struct Packing<const N: usize> {
     shifts: [u32; N],
     masks: [u128; N],
@@ -213,13 +214,13 @@ impl<const N: usize> Packing<N> {
         (key >> self.shifts[place] & self.masks[place]) as u32
     }
 
-    /// Whether keys fit 64 bits.
+    /// Returns whether keys fit 64 bits.
     fn is_small(&self) -> bool {
         N == 0 || self.masks[0] << self.shifts[0] <= u128::from(u64::MAX)
     }
 }
 
-/// Adds up the counts of equal keys and leaves zeros out.
+/// Adds up the counts of equal keys and leaves out zeros.
 fn summed<K: Ord + Copy>(mut rows: Vec<(K, i64)>) -> Vec<(K, i64)> {
     rows.sort_unstable_by_key(|row| row.0);
     let mut kept = 0;
@@ -260,7 +261,7 @@ fn batch<const N: usize>(
     }
 }
 
-/// Summed rows as columns.
+/// Returns summed rows as columns.
 fn spread<const N: usize, K: Copy>(
     heads: [&str; N],
     columns: [&Ranked; N],

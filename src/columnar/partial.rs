@@ -1,7 +1,8 @@
-//! Partial counts: how many rows fell into each cell, as small packed entries.
+//! Partial counts: the number of rows in each cell, as small packed entries.
 //!
-//! A marginal is one table from a cell to a count: sparse, mergeable, subtractable. When it grows too
-//! large it is taken out as [`Piece`]s, one a week or segment, so that each can be found again on disk. It knows no rates and no texts, and nothing in it fails.
+//! A marginal is one table from a cell to a count: sparse, mergeable, subtractable. A marginal that grows too large
+//! is taken out as [`Piece`]s, one per week or segment, so that each can be found again on disk. This module has no
+//! rates and no texts, and nothing in it fails.
 
 use crate::cells::{Entry, Lines, Table, Wide};
 use crate::keys::time;
@@ -12,17 +13,17 @@ use std::ops::Range;
 use std::sync::Arc;
 use vtr_kernel::calendar::{Day, FIRST_DAY, monday};
 
-/// The index of a day's week, counted from the first plausible one.
+/// Returns the index of a day's week, counted from the first plausible one.
 pub(crate) fn week_index(day: Day) -> u16 {
     ((monday(day) - monday(FIRST_DAY)) / 7).clamp(0, (1 << 14) - 1) as u16
 }
 
-/// The Monday of a week's index.
+/// Returns the Monday of a week's index.
 pub(crate) fn week_monday(index: u16) -> Day {
     monday(FIRST_DAY) + 7 * i32::from(index)
 }
 
-/// Which kinds of counts are kept.
+/// The kinds of counts that are kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Wants {
     pub weekly: bool,
@@ -33,7 +34,7 @@ pub(crate) struct Wants {
 }
 
 impl Wants {
-    /// These kinds.
+    /// Makes the set of these kinds.
     pub(crate) fn of(kinds: &[Kind]) -> Wants {
         let has = |kind: Kind| kinds.contains(&kind);
         Wants {
@@ -49,14 +50,14 @@ impl Wants {
 /// Counts by cell.
 #[derive(Debug)]
 struct Counts<T: Table> {
-    /// A table for each time: histories come more or less in its order, so that what is being counted in
-    /// is small enough for the processor's caches, however many cells there are.
+    /// One table per time. Histories are roughly in order of time, so the tables in use fit the processor's caches,
+    /// however many cells there are.
     tables: Vec<T>,
-    /// Bytes that all tables together take.
+    /// The bytes of all tables together.
     bytes: usize,
     /// Rows not yet counted.
     pending: Vec<T::Cell>,
-    /// Counts that had to be set aside because their cell's would have overflown.
+    /// Entries that were set aside because the count of their cell would have overflowed.
     aside: Vec<Entry>,
 }
 
@@ -66,13 +67,13 @@ impl<T: Table> Default for Counts<T> {
     }
 }
 
-/// Rows that wait to be counted.
+/// The number of rows that are collected before they are counted.
 const PENDING: usize = 1_024;
-/// Rows whose memory is asked for at once.
+/// The number of rows whose memory is prefetched together.
 const TOUCHED: usize = 64;
 
 impl<T: Table> Counts<T> {
-    /// Counts one row in, soon.
+    /// Adds one row, which is counted later.
     #[inline]
     fn note(&mut self, cell: T::Cell) {
         self.pending.push(cell);
@@ -81,8 +82,8 @@ impl<T: Table> Counts<T> {
         }
     }
 
-    /// Counts what is pending. Memory that is in no cache is long in coming, so it is asked for some rows at a time
-    /// before it is used: then many requests are under way at once.
+    /// Counts the pending rows. Memory outside the caches is slow, so it is prefetched for some rows before it is
+    /// used, and many requests are in flight at once.
     fn settle(&mut self) {
         let mut pending = std::mem::take(&mut self.pending);
         for cells in pending.chunks(TOUCHED) {
@@ -133,7 +134,7 @@ impl<T: Table> Counts<T> {
         self.bytes + self.aside.len() * size_of::<Entry>()
     }
 
-    /// The cells by time, those that were emptied again left out.
+    /// Returns the cells by time, without those whose counts were subtracted to zero.
     fn cells(&self) -> BTreeMap<u16, Unpacked> {
         let mut cells = BTreeMap::<u16, Unpacked>::new();
         let tables = (0..).zip(&self.tables).flat_map(|(at, table)| table.entries(at));
@@ -162,46 +163,47 @@ impl<T: Table> Counts<T> {
     }
 }
 
-/// The counts of one kind and one piece of time, packed. The same cell may stand in several pieces, and more than
-/// once in one.
+/// The counts of one kind and one time, packed. The same cell may occur in several pieces, and more than once in
+/// one.
 #[derive(Clone, Debug)]
 pub struct Piece {
-    /// What is counted by.
+    /// The kind of counts.
     pub kind: Kind,
-    /// The piece of time, as the judge numbers them; see [`Keys::day`](crate::keys::Keys::day).
+    /// The time as the judge numbers it; see [`Keys::day`](crate::keys::Keys::day).
     pub time: u16,
-    /// How many rows are counted, those taken out negative.
+    /// The number of counted rows; subtracted rows count negatively.
     pub rows: i64,
     /// The counts.
     pub packed: Packed,
 }
 
-/// Packed counts, to be kept in memory or written to disk; the keys of the judge that packed them make them readable.
+/// Packed counts, to be kept in memory or written to disk. Only the keys of the judge that packed them make them
+/// readable.
 #[derive(Clone, Debug)]
 pub struct Packed {
-    /// Those of all times that were taken together.
+    /// The entries of all times that were taken together.
     entries: Arc<Vec<Entry>>,
     own: Range<usize>,
 }
 
 impl Packed {
-    /// Bytes that they take.
+    /// Returns the bytes that they take.
     pub fn bytes(&self) -> usize {
         self.own.len() * Entry::BYTES
     }
 
-    /// As bytes for a spill file, added to others.
+    /// Appends the bytes for a spill file.
     pub fn write(&self, into: &mut Vec<u8>) {
         self.entries[self.own.clone()].iter().for_each(|entry| into.extend_from_slice(&entry.to_bytes()));
     }
 }
 
-/// Packed counts on their way back, of any number of pieces of one kind and time.
+/// Packed counts that are read back, from any number of pieces of one kind and time.
 #[derive(Debug, Default)]
 pub struct Unpacked(pub(crate) Vec<Entry>);
 
 impl Unpacked {
-    /// The bytes of a spill file that may be given at once are a multiple of this.
+    /// The length of bytes passed to [`Unpacked::add_bytes`] must be a multiple of this.
     pub const STEP: usize = Entry::BYTES;
 
     /// Adds counts that are in memory.
@@ -209,13 +211,13 @@ impl Unpacked {
         self.0.extend_from_slice(&packed.entries[packed.own.clone()]);
     }
 
-    /// Adds counts that [`Packed::write`] wrote.
+    /// Adds counts written by [`Packed::write`].
     pub fn add_bytes(&mut self, bytes: &[u8]) {
         self.0.extend(bytes.as_chunks().0.iter().map(Entry::from_bytes));
     }
 }
 
-/// Cells that somebody else counted, packed by time; a count too great for one entry takes several.
+/// Packs cells that another worker counted, by time; a count too great for one entry takes several.
 pub(crate) fn packed(kind: Kind, cells: Vec<(Entry, i64)>) -> Vec<Piece> {
     let mut entries = Vec::with_capacity(cells.len());
     for (entry, rows) in cells {
@@ -226,7 +228,7 @@ pub(crate) fn packed(kind: Kind, cells: Vec<(Entry, i64)>) -> Vec<Piece> {
             entries.push(Entry { count: by, ..entry });
         }
     }
-    // Stable, and hardly any work where they come in the order of time.
+    // The sort is stable, and takes little time if the entries are already in order of time.
     entries.sort_by_key(|entry| time(entry.key));
     let times = entries.chunk_by(|a, b| time(a.key) == time(b.key)).map(|alike| Stretch {
         time: time(alike[0].key),
@@ -237,11 +239,11 @@ pub(crate) fn packed(kind: Kind, cells: Vec<(Entry, i64)>) -> Vec<Piece> {
     Run { entries, times }.pieces(kind).collect()
 }
 
-/// The counts of one kind by time.
+/// The counts of one kind, by time.
 #[derive(Debug, Default)]
 struct Run {
     entries: Vec<Entry>,
-    /// Each time that there are entries of, ascending: how many, and how many rows they count.
+    /// Each time that has entries, ascending, with the number of entries and of counted rows.
     times: Vec<Stretch>,
 }
 
@@ -264,7 +266,7 @@ impl Run {
     }
 }
 
-/// The cells that one judged row is counted in.
+/// The cells in which one judged row is counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RowKeys {
     pub weekly: u64,
@@ -272,13 +274,13 @@ pub(crate) struct RowKeys {
     pub name: u64,
     pub reasons: u64,
     pub breakdown: u64,
-    /// What stands beside these keys.
+    /// The codes that are not part of these keys.
     pub beside: Beside,
-    /// Whether its week is asked for.
+    /// Whether its week is requested.
     pub in_range: bool,
-    /// Whether some window asked for holds its day.
+    /// Whether a requested window contains its day.
     pub in_windows: bool,
-    /// Whether it is eligible and lies within its marketplace's health window.
+    /// Whether it is eligible and within its marketplace's health window.
     pub in_breakdown: bool,
 }
 
@@ -293,7 +295,7 @@ pub struct Partial {
 }
 
 impl Partial {
-    /// Counts a row in.
+    /// Counts a row.
     #[inline]
     pub(crate) fn count(&mut self, row: &RowKeys, wants: Wants) {
         if wants.weekly && row.in_range {
@@ -313,7 +315,7 @@ impl Partial {
         }
     }
 
-    /// Takes a row out again.
+    /// Subtracts a row.
     pub(crate) fn take_out(&mut self, row: &RowKeys, wants: Wants) {
         if wants.weekly && row.in_range {
             self.weekly.add(row.weekly, -1);
@@ -341,13 +343,14 @@ impl Partial {
         self.breakdown.merge(other.breakdown);
     }
 
-    /// Bytes that the counts take.
+    /// Returns the bytes that the counts take.
     pub fn bytes(&self) -> usize {
         let counted = self.weekly.bytes() + self.category.bytes() + self.names.bytes();
         counted + self.reasons.bytes() + self.breakdown.bytes()
     }
 
-    /// The counts so far, packed; there are none afterwards. Cells that were emptied again are left out.
+    /// Returns the counts so far, packed, and empties them. Cells whose counts were subtracted to zero are left
+    /// out.
     pub fn take(&mut self) -> Vec<Piece> {
         let weekly = self.weekly.take().pieces(Kind::Weekly);
         let category = self.category.take().pieces(Kind::Category);
@@ -357,7 +360,7 @@ impl Partial {
         weekly.chain(category).chain(names).chain(reasons).chain(breakdown).collect()
     }
 
-    /// Adds to the count of one cell, whoever counted it.
+    /// Adds to the count of one cell.
     pub(crate) fn add(&mut self, kind: Kind, entry: Entry, rows: i64) {
         let mut left = rows;
         while left != 0 {
@@ -373,7 +376,7 @@ impl Partial {
         }
     }
 
-    /// Counts what waits to be counted.
+    /// Counts the pending rows.
     pub(crate) fn settle(&mut self) {
         self.weekly.settle();
         self.category.settle();
@@ -382,7 +385,7 @@ impl Partial {
         self.breakdown.settle();
     }
 
-    /// The cells of a kind by time; what still waits to be counted is not among them.
+    /// Returns the cells of a kind by time, without pending rows.
     pub(crate) fn cells(&self, kind: Kind) -> BTreeMap<u16, Unpacked> {
         match kind {
             Kind::Weekly => self.weekly.cells(),
@@ -425,7 +428,7 @@ mod tests {
         let mut random = 7u64;
         for step in 0..400_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // Some cells often and many once or twice; counts run up and down beyond what a place holds.
+            // Some cells occur often and many once or twice; counts rise and fall beyond the range of a place.
             let is_common = random >> 40 & 3 != 0;
             let cell = if is_common { some[(random >> 33) as usize % some.len()] } else { random >> 47 << 7 | 5 << 50 };
             let by = match step / 100_000 {

@@ -1,31 +1,31 @@
-//! Why Arrow data are refused: the column, what was found in it, what is wanted, and what to do.
+//! Refusals of Arrow data: the column, what was found in it, what is wanted, and what to do.
 //!
-//! Everything that the crate refuses is refused by an [`InputError`]; rows that cannot be judged are no refusal but
+//! The crate refuses data only with an [`InputError`]. Rows that cannot be judged are not refused but become
 //! [`Reject`](crate::fold::Reject)s. Nothing is decided here.
 
 use crate::input::Column;
 use arrow::datatypes::DataType;
 use std::fmt;
 
-/// What kind of fault it is, for those who branch on it.
+/// The kind of fault, for callers that branch on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputFault {
-    /// A column without which nothing can be judged is not there, or stands there twice.
+    /// A required column is missing or occurs twice.
     Columns,
-    /// A column is of a type that it cannot be read from.
+    /// A column has a type from which it cannot be read.
     Type,
-    /// A column holds values that its type does not tell: numbers that a float has cut, bytes that are no text,
-    /// counts of something that the judge does not know.
+    /// A column holds values that do not fit its declared type: numbers that a float has cut, bytes that are no
+    /// text, counts of something that the judge does not know.
     Values,
-    /// A batch has not the columns that were announced for it.
+    /// A batch lacks the columns that were declared for it.
     Schema,
-    /// More different texts have been met than may be held at once.
+    /// There are more different texts than may be held at once.
     TooManyTexts,
-    /// The judge was made without what is asked of it.
+    /// The judge was made without a setting that the call needs.
     Judge,
 }
 
-/// Why Arrow data are refused. Nothing of a refused batch is judged or counted.
+/// A refusal of Arrow data. Nothing of a refused batch is judged or counted.
 ///
 /// # Examples
 /// ```
@@ -40,7 +40,7 @@ pub enum InputFault {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InputError {
-    /// What kind of fault it is.
+    /// The kind of fault.
     pub fault: InputFault,
     /// The column at fault; `None`: the data as a whole.
     pub column: Option<String>,
@@ -48,7 +48,7 @@ pub struct InputError {
     pub found: String,
     /// What is wanted instead.
     pub wanted: String,
-    /// What to do; empty where `wanted` says it.
+    /// What to do; empty if `wanted` says it.
     pub remedy: String,
 }
 
@@ -67,7 +67,7 @@ impl fmt::Display for InputError {
 impl std::error::Error for InputError {}
 
 impl InputError {
-    /// A fault of a column.
+    /// Makes the fault of a column.
     pub(crate) fn of(
         fault: InputFault,
         column: &str,
@@ -79,18 +79,18 @@ impl InputError {
         InputError { fault, column, found, wanted: wanted.to_owned(), remedy: remedy.to_owned() }
     }
 
-    /// A column of a type that it cannot be read from.
+    /// Makes the fault of a column with a type from which it cannot be read.
     pub(crate) fn wrong_type(column: Column, found: &DataType, wanted: &str, remedy: &str) -> InputError {
         InputError::of(InputFault::Type, column.name(), found, wanted, remedy)
     }
 
-    /// A column whose values Arrow cannot read as what they have to be.
+    /// Makes the fault of a column whose values Arrow cannot read as their type.
     pub(crate) fn unreadable(column: Column, found: &DataType, why: String) -> InputError {
         let wanted = "readable as text, numbers or times throughout";
         InputError::of(InputFault::Values, column.name(), found, wanted, &why)
     }
 
-    /// A fault of the data as a whole.
+    /// Makes the fault of the data as a whole.
     pub(crate) fn whole(fault: InputFault, found: String, wanted: &str, remedy: &str) -> InputError {
         InputError { fault, column: None, found, wanted: wanted.to_owned(), remedy: remedy.to_owned() }
     }

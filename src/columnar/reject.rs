@@ -1,7 +1,7 @@
-//! Rows that cannot be judged, and where in their file they stand.
+//! Rows that cannot be judged, and their places in their file.
 //!
-//! A reject says the first thing that is wrong and shows the value, escaped and cut. Nothing here
-//! decides what is wrong. It cannot fail.
+//! A reject names the first fault and shows the value, escaped and cut. Nothing here decides what is wrong. It
+//! cannot fail.
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::cast;
@@ -9,12 +9,12 @@ use arrow::datatypes::DataType;
 use arrow::util::display::array_value_to_string;
 use vtr_kernel::text::shown;
 
-/// Which records of the file the rows of a batch are.
+/// The record numbers of the rows of a batch.
 #[derive(Clone, Debug)]
 pub enum Records {
-    /// Consecutive ones from this number.
+    /// Consecutive records from this number.
     From(u64),
-    /// These, with the physical line and the byte offset at which each begins.
+    /// These records, each with the physical line and the byte offset at which it begins.
     Listed {
         /// Record numbers, from 1.
         record: Vec<u64>,
@@ -26,7 +26,7 @@ pub enum Records {
 }
 
 impl Records {
-    /// The record number of a row of the batch, from 1.
+    /// Returns the record number of a row of the batch, from 1.
     pub fn number(&self, row: usize) -> u64 {
         match self {
             Records::From(first) => first + row as u64,
@@ -34,7 +34,7 @@ impl Records {
         }
     }
 
-    /// Those of some rows.
+    /// Returns the records of some rows.
     ///
     /// # Panics
     /// If there are fewer.
@@ -59,11 +59,11 @@ impl Records {
 /// A row that cannot be judged at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reject {
-    /// Record number in the file, from 1.
+    /// The record number in the file, from 1.
     pub record: u64,
-    /// Physical line, where there are lines.
+    /// The physical line, if the file has lines.
     pub line: Option<u64>,
-    /// Byte offset of the record, where it is known.
+    /// The byte offset of the record, if it is known.
     pub byte_offset: Option<u64>,
     /// The first column at fault; `None`: the record as a whole.
     pub column: Option<String>,
@@ -71,7 +71,7 @@ pub struct Reject {
     pub reason: String,
     /// The offending value, escaped and cut; `None`: there is none.
     pub value: Option<String>,
-    /// Whose it is, as typed; `None`: that could not be read.
+    /// The seller as typed; `None`: it could not be read.
     pub seller: Option<String>,
 }
 
@@ -80,17 +80,17 @@ pub struct Reject {
 pub struct Rejects(pub Vec<Reject>);
 
 impl Rejects {
-    /// How many there are.
+    /// Returns the number of rejected rows.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// One after the other.
+    /// Returns an iterator over the rejected rows.
     pub fn iter(&self) -> std::slice::Iter<'_, Reject> {
         self.0.iter()
     }
@@ -105,17 +105,17 @@ impl IntoIterator for Rejects {
     }
 }
 
-/// The longest value that a reject shows, in characters.
+/// The greatest number of characters of a value in a reject.
 const VALUE_CHARS: usize = 200;
 
-/// A value as rejects show it: what is hidden is escaped, at most 200 characters.
+/// Returns a value as rejects show it: hidden characters are escaped, and at most 200 characters remain.
 pub fn shown_value(text: &str) -> String {
-    // No character is shown by less than itself, so the rest cannot be seen.
+    // Escaping never shortens a character, so the rest would be cut anyway.
     let end = text.char_indices().nth(VALUE_CHARS).map_or(text.len(), |(at, _)| at);
     shown(&text[..end]).chars().take(VALUE_CHARS).collect()
 }
 
-/// A cell as text; a timestamp with a time zone is shown in UTC.
+/// Returns a cell as text; a timestamp with a time zone is shown in UTC.
 pub fn shown_cell(array: &ArrayRef, row: usize) -> Option<String> {
     if array.is_null(row) {
         return None;
@@ -123,7 +123,7 @@ pub fn shown_cell(array: &ArrayRef, row: usize) -> Option<String> {
     let DataType::Timestamp(unit, Some(_)) = array.data_type() else {
         return array_value_to_string(array, row).ok();
     };
-    // The same instants without the zone, which Arrow shows without a time zone database.
+    // The same instants without the zone, which Arrow can display without a time zone database.
     let plain =
         cast(&array.slice(row, 1), &DataType::Int64).and_then(|raw| cast(&raw, &DataType::Timestamp(*unit, None)));
     plain.and_then(|plain| array_value_to_string(&plain, 0)).ok().map(|text| text + "Z")

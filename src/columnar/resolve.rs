@@ -1,8 +1,7 @@
-//! Cells of one batch: each column behind an accessor that gives null, a typed value or a fault.
+//! Cells of one batch: each column has an accessor that returns null, a typed value or a fault.
 //!
-//! Label columns are resolved once per distinct dictionary value and remembered from batch to
-//! batch; other cells are typed when they are asked for. A cell that cannot be typed is a
-//! [`Cell::Fault`], never a null.
+//! Label columns are resolved once per distinct dictionary value and remembered from batch to batch; other cells
+//! are typed when they are read. A cell that cannot be typed is a [`Cell::Fault`], never a null.
 
 use crate::asides::Aside;
 use crate::dictionary::is_same;
@@ -25,7 +24,7 @@ use vtr_kernel::instant::Moment;
 use vtr_kernel::strays::Mark;
 use vtr_kernel::text;
 
-/// What stands in a cell.
+/// The content of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cell<T> {
     Null,
@@ -42,7 +41,7 @@ impl<T> Cell<T> {
         value.map_or(Cell::Fault, Cell::Value)
     }
 
-    /// The value or null; `None` for a fault.
+    /// Returns the value or null; `None` for a fault.
     #[inline]
     pub(crate) fn sound(self) -> Option<Option<T>> {
         match self {
@@ -53,27 +52,27 @@ impl<T> Cell<T> {
     }
 }
 
-/// Where the cells of a column come from.
+/// The origin of a column's cells.
 pub(crate) enum Origin<'a> {
     Absent,
     Constant(&'a str),
     Array(&'a ArrayRef),
 }
 
-/// A label column: per row a code into the resolved values.
+/// A label column: each row has a code into the resolved values.
 pub(crate) struct Labels<T> {
-    /// Empty where every row has the one value.
+    /// Empty if every row has the same value.
     keys: ScalarBuffer<i32>,
-    /// The last one is what null is resolved to, so that a row need not be asked whether it is.
+    /// The resolved values; the last one is that of null, so that rows need no test for null.
     values: Vec<T>,
-    /// Why each value is set aside; empty where none is.
+    /// The reason why each value is set aside; empty if none is.
     asides: Vec<Option<Aside>>,
-    /// Whether the values are a resolver's, to be given back to it.
+    /// Whether the values are borrowed from a resolver, which takes them back.
     are_lent: bool,
 }
 
 impl<T: Copy> Labels<T> {
-    /// The same for every row.
+    /// Makes a column with the same value for every row.
     fn one(resolve: impl FnOnce(&mut Option<Aside>) -> T) -> Labels<T> {
         let mut aside = None;
         let values = vec![resolve(&mut aside)];
@@ -81,20 +80,20 @@ impl<T: Copy> Labels<T> {
         Labels { keys: Vec::new().into(), values, asides, are_lent: false }
     }
 
-    /// Why the value of a row is set aside; `None`: it is not.
+    /// Returns why the value of a row is set aside; `None`: it is not.
     pub(crate) fn aside(&self, row: usize) -> Option<Aside> {
         let key = self.keys.get(row).map_or(0, |key| *key as usize);
         self.asides.get(key).copied().flatten()
     }
 
-    /// Tells of each row of so many whose value is set aside.
+    /// Calls `tell` for each of `rows` rows whose value is set aside.
     pub(crate) fn each_aside(&self, rows: usize, tell: &mut dyn FnMut(usize, Aside)) {
         if !self.asides.is_empty() {
             (0..rows).filter_map(|row| Some((row, self.aside(row)?))).for_each(|(row, aside)| tell(row, aside));
         }
     }
 
-    /// Every value that a row may have.
+    /// Returns every value that a row may have.
     pub(crate) fn all(&self) -> impl Iterator<Item = T> {
         self.values.iter().copied()
     }
@@ -106,7 +105,7 @@ impl<T: Copy> Labels<T> {
         }
     }
 
-    /// Hands the values of rows from `first` on to them.
+    /// Passes the values of the rows from `first` on to `set`.
     #[inline(always)]
     pub(crate) fn each<R>(&self, first: usize, rows: &mut [R], mut set: impl FnMut(&mut R, T)) {
         match self.keys.get(first..first + rows.len()) {
@@ -119,9 +118,9 @@ impl<T: Copy> Labels<T> {
 /// The remembered values of one label column.
 pub(crate) struct Resolver<T> {
     seen: Option<StringArray>,
-    /// What the seen texts were resolved to, and then what null is.
+    /// The resolved values of the texts seen so far, and then that of null.
     values: Vec<T>,
-    /// Why each of these is set aside; empty where none is.
+    /// The reason why each of these is set aside; empty if none is.
     asides: Vec<Option<Aside>>,
 }
 
@@ -132,7 +131,8 @@ impl<T> Default for Resolver<T> {
 }
 
 impl<T: Copy> Resolver<T> {
-    /// Resolves a column of a batch; `resolve` maps trimmed text, or null, to a value, and says if it is set aside.
+    /// Resolves a column of a batch; `resolve` maps trimmed text, or null, to a value, and notes if it is set
+    /// aside.
     pub(crate) fn labels(
         &mut self,
         origin: &Origin,
@@ -176,8 +176,8 @@ impl<T: Copy> Resolver<T> {
     }
 }
 
-/// Keys, and one of their own for null: sixty-four at a time and without a branch, for the processor could not guess
-/// which come next.
+/// Returns the keys, with an extra one for null. It handles sixty-four at a time without a branch, because nulls
+/// come in no predictable order.
 fn with_null(keys: &[i32], nulls: &NullBuffer, null: i32) -> ScalarBuffer<i32> {
     let mut own = Vec::with_capacity(keys.len());
     for (keys, valid) in keys.chunks(64).zip(nulls.inner().bit_chunks().iter_padded()) {
@@ -187,12 +187,12 @@ fn with_null(keys: &[i32], nulls: &NullBuffer, null: i32) -> ScalarBuffer<i32> {
     own.into()
 }
 
-/// Up to sixty-four bits from `first` on, the first one lowest.
+/// Returns up to sixty-four bits from `first` on, the first one lowest.
 fn bits(all: &BooleanBuffer, first: usize, count: usize) -> u64 {
     BitChunks::new(all.values(), all.offset() + first, count).iter_padded().next().unwrap_or(0)
 }
 
-/// A bit for each of up to sixty-four rows from `first` on, set where it is not null.
+/// Returns a bit for each of up to sixty-four rows from `first` on, set if the row is not null.
 pub(crate) fn valid(nulls: Option<&NullBuffer>, first: usize, count: usize) -> u64 {
     nulls.map_or(u64::MAX, |nulls| bits(nulls.inner(), first, count))
 }
@@ -207,7 +207,7 @@ pub(crate) fn as_labels(array: &ArrayRef) -> Result<DictionaryArray<Int32Type>, 
     cast.as_dictionary_opt::<Int32Type>().cloned().ok_or_else(|| "a label column is no dictionary".to_owned())
 }
 
-/// A label column as it was typed, for the few rows that are listed.
+/// A label column as typed, for the few rows that are listed.
 pub(crate) enum Typed<'a> {
     Absent,
     Constant(&'a str),
@@ -240,7 +240,7 @@ impl Typed<'_> {
 pub(crate) enum Flags {
     Constant(Cell<bool>),
     Typed(BooleanArray),
-    /// 0 and 1, NaN as null.
+    /// 0 and 1, with NaN as null.
     Numbers(Amounts),
     Text(StringViewArray),
 }
@@ -281,7 +281,7 @@ impl Flags {
         }
     }
 
-    /// Hands the flags of rows from `first` on to them.
+    /// Passes the flags of the rows from `first` on to `set`.
     #[inline(always)]
     pub(crate) fn each<R>(
         &self,
@@ -320,7 +320,7 @@ pub(crate) enum Amounts {
     Signed(PrimitiveArray<Int64Type>),
     Unsigned(PrimitiveArray<UInt64Type>),
     Double(PrimitiveArray<Float64Type>),
-    /// A float of 32 bits, whose shortest decimal is not that of the double it widens to.
+    /// Floats of 32 bits, whose shortest decimal differs from that of the double to which they widen.
     Single(ArrayRef),
     Decimal(PrimitiveArray<Decimal128Type>, i8),
     Wide(PrimitiveArray<Decimal256Type>, i8),
@@ -384,7 +384,7 @@ impl Amounts {
         }
     }
 
-    /// How sure the decimal mark of its amounts is.
+    /// Returns how certain the decimal mark of its amounts is.
     pub(crate) fn mark(&self, cells: &CellRules) -> Mark {
         match self {
             Amounts::Constant(_) | Amounts::Text(_) => cells.mark,
@@ -392,7 +392,7 @@ impl Amounts {
         }
     }
 
-    /// Hands the amounts of rows from `first` on to them.
+    /// Passes the amounts of the rows from `first` on to `set`.
     #[inline(always)]
     pub(crate) fn each<R>(
         &self,
@@ -435,15 +435,14 @@ pub(crate) enum Times {
         values: ScalarBuffer<i64>,
         nulls: Option<NullBuffer>,
     },
-    /// Any other form, read column by column: in a loop of its own each cell is read while the one before it
-    /// still is.
+    /// Any other form. A column is read in a loop of its own, so that the reads of successive cells overlap.
     Read {
         values: Vec<i64>,
         kinds: Vec<TimeKind>,
     },
 }
 
-/// What a value of [`Times::Read`] is.
+/// The form of a value of [`Times::Read`].
 #[derive(Clone, Copy)]
 pub(crate) enum TimeKind {
     Null,
@@ -454,7 +453,7 @@ pub(crate) enum TimeKind {
 
 fn read_time(text: &str, cells: &CellRules) -> Cell<Moment> {
     let read = |text: &str| match cells.times.read(text) {
-        // The zero of some databases, as much a filler as the year 1.
+        // Some databases write this as their zero; it is a filler like the year 1.
         Err(_) if text.starts_with("0000-00-00") => Cell::Value(Moment::Date(DAY_OF_NOTHING)),
         read => Cell::or_fault(read),
     };
@@ -464,7 +463,7 @@ fn read_time(text: &str, cells: &CellRules) -> Cell<Moment> {
 /// The first day of the year 0.
 const DAY_OF_NOTHING: Day = -719_528;
 
-/// Raw counts of a timestamp array, whatever its unit.
+/// Returns the raw counts of a timestamp array, whatever its unit.
 fn stamps(array: &ArrayRef, unit: TimeUnit) -> PrimitiveArray<Int64Type> {
     fn raw<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef) -> PrimitiveArray<Int64Type> {
         let array = array.as_primitive::<T>();
@@ -538,7 +537,7 @@ impl Times {
         }
     }
 
-    /// Hands the moments of rows from `first` on to them.
+    /// Passes the moments of the rows from `first` on to `set`.
     #[inline(always)]
     pub(crate) fn each<R>(&self, first: usize, rows: &mut [R], mut set: impl FnMut(&mut R, Cell<Moment>)) {
         match self {
@@ -556,12 +555,12 @@ impl Times {
     }
 }
 
-/// Whole days; a day beyond an `i32` is clamped and so fails the plausibility of dates.
+/// Returns whole days; a day beyond an `i32` is clamped and so fails the plausibility of dates.
 fn day_of_millis(millis: i64) -> i32 {
     millis.div_euclid(86_400_000).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
 }
 
-/// What is wrong with a cell of this column that cannot be typed.
+/// Describes the fault of a cell of this column that cannot be typed.
 pub(crate) fn fault_text(column: Column) -> &'static str {
     match column.kind() {
         Kind::Flag => "not a boolean: write true or false",

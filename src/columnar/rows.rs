@@ -1,8 +1,8 @@
 //! Rows of a batch, read a block at a time and column after column.
 //!
-//! In a loop of its own each cell of a column is fetched while the one before it still is, and how the
-//! column is to be read is asked once a block. A block is small enough to stay in the processor's nearest
-//! cache until its rows are judged. Nothing is judged here, and nothing fails: a row with a fault is marked.
+//! Each column has a loop of its own, so that the reads of successive cells overlap, and the form of the column is
+//! decided once per block. A block is small enough to stay in the first-level cache until its rows are judged.
+//! Nothing is judged here, and nothing fails: a row with a fault is marked.
 
 use crate::columns::{Columns, CountryCell, MarketCell};
 use crate::input::CellRules;
@@ -15,29 +15,29 @@ use vtr_kernel::lane::Country;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::service::Service;
 
-/// Rows of a block, a bit of a word each.
+/// The number of rows of a block: one bit of a word each.
 pub(crate) const BLOCK: usize = 64;
 
-/// What is read of a row.
+/// The cells that are read from a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
-    /// Whether all its cells can be read and those that must be there are; else nothing of it may be used.
+    /// Whether all its cells can be read and the required ones exist; otherwise nothing of it may be used.
     pub is_sound: bool,
     pub seller: u32,
     pub market: u16,
     pub category: u32,
-    /// Code of the carrier's name as typed.
+    /// The code of the carrier's name as typed.
     pub typed: u32,
     /// The tracking number as typed.
     pub number: Option<&'a str>,
     pub updated: Option<Moment>,
-    /// The day that places it in time, once that is known.
+    /// The day that places it in time, once it is known.
     pub day: Day,
-    /// What is judged; of the tracking number nothing yet until it has been cleaned.
+    /// The facts to be judged, without the tracking number until that has been cleaned.
     pub facts: Facts<'a>,
 }
 
-/// A row of which nothing was read yet.
+/// Returns a row of which nothing has been read yet.
 fn unread<'a>() -> Row<'a> {
     Row {
         is_sound: false,
@@ -76,12 +76,12 @@ fn unread<'a>() -> Row<'a> {
 pub(crate) struct Rows<'a>([Row<'a>; BLOCK]);
 
 impl<'a> Rows<'a> {
-    /// Room for a block.
+    /// Makes room for a block.
     pub(crate) fn new() -> Rows<'a> {
         Rows([unread(); BLOCK])
     }
 
-    /// The rows of a batch of so many from this one on, as many as a block holds.
+    /// Reads the rows of a batch of `of` rows from `first` on, as many as a block holds.
     pub(crate) fn read(&mut self, columns: &'a Columns, cells: &CellRules, first: usize, of: usize) -> &mut [Row<'a>] {
         let rows = &mut self.0[..BLOCK.min(of - first)];
         columns.seller.each(first, rows, |row, seller| {
@@ -142,7 +142,7 @@ fn times(columns: &Columns, first: usize, rows: &mut [Row]) {
 }
 
 impl<'a> Row<'a> {
-    /// What is judged, its tracking number included.
+    /// Returns the facts to be judged, with this tracking number.
     #[inline(always)]
     pub(crate) fn facts_with<'b>(&self, tracking: Tracking<'b>) -> Facts<'b>
     where
@@ -151,12 +151,12 @@ impl<'a> Row<'a> {
         Facts { tracking, ..self.facts }
     }
 
-    /// Whether the marketplace neither sold it nor left its shipping to the seller: no country matters then.
+    /// Returns whether the row is out of scope whatever its countries: not sold on a marketplace, or shipped by one.
     pub(crate) fn is_off(&self) -> bool {
         self.facts.marketplace == Marketplace::None || self.facts.fulfilled_by == FulfilledBy::Marketplace
     }
 
-    /// The country of a cell; a row with an unknown one may not be used if it is measured by it.
+    /// Returns the country of a cell; an unknown country makes the row unsound if it is measured by it.
     #[inline]
     fn country(&mut self, cell: CountryCell) -> Option<Country> {
         if matches!(cell, CountryCell::Unknown) && !self.is_off() {

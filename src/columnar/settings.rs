@@ -1,7 +1,7 @@
-//! What a run folds by: terms, spans of days, and which counts are wanted.
+//! The settings of a fold: terms, ranges of days, and the requested counts.
 //!
-//! Plain data, made once a run by whoever plans it, and the one question that it answers: in which
-//! cells a judged row is counted. It cannot fail.
+//! Settings are plain data, made once per run by its planner. They answer one question: in which cells a judged row
+//! is counted. Nothing here can fail.
 
 use crate::axis::TimeAxis;
 use crate::keys::{Codes, Layout, market_from_code};
@@ -18,45 +18,45 @@ use vtr_kernel::money::Rates;
 use vtr_kernel::policy::{Marketplace, ProgrammeId};
 use vtr_kernel::reason::Class;
 
-/// What a judge goes by.
+/// The settings of a judge.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// The rules.
     pub book: Arc<Book>,
     /// Exchange rates.
     pub rates: Arc<Rates>,
-    /// The last day (UTC) of which anything is known.
+    /// The last day (UTC) for which data are known.
     pub as_of: Day,
-    /// What is judged by.
+    /// The evidence by which the judge decides.
     pub evidence: Evidence,
-    /// What becomes of rows updated after `as_of`; those shipped after it are never there.
+    /// The treatment of rows updated after `as_of`; rows shipped after it never exist yet.
     pub later_rows: LaterRows,
-    /// How many days a scan may lie before the shipment that it is of.
+    /// The number of days by which a scan may precede its shipment.
     pub scan_lead_days: i32,
-    /// First and last day asked for; `None`: all.
+    /// The first and last requested day; `None`: all.
     pub range: Option<(Day, Day)>,
-    /// First and last day that a window asked for can hold; `None`: all.
+    /// The first and last day that a requested window can contain; `None`: all.
     pub windows: Option<(Day, Day)>,
-    /// How days are cut for windows.
+    /// The cuts of days for windows.
     pub axis: TimeAxis,
-    /// First and last day of each marketplace's health window, by index of the marketplace.
+    /// The first and last day of each marketplace's health window, by index of the marketplace.
     pub health: Vec<(Day, Day)>,
-    /// Which marginals are kept.
+    /// The marginals to keep.
     pub wants: Wants,
-    /// Whether the rows of defects are kept.
+    /// Whether rows of defects are kept.
     pub wants_defects: bool,
-    /// The first day whose judged rows are kept, defects or not; `None`: those of no day.
+    /// The first day whose judged rows are kept, defects or not; `None`: no such rows are kept.
     pub judged_from: Option<Day>,
     /// What makes rows copies of each other; `None`: nothing does.
     pub identity: Option<Identity>,
 }
 
-/// What becomes of rows that were updated after the `as_of` day.
+/// The treatment of rows that were updated after the `as_of` day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LaterRows {
-    /// They are not there yet.
+    /// They do not exist yet.
     Absent,
-    /// They are kept; only what was scanned or shipped after that day is not there.
+    /// They are kept; only scans and shipments after that day do not exist yet.
     Kept,
 }
 
@@ -65,12 +65,12 @@ pub enum LaterRows {
 pub struct Identity {
     /// Whether the order or the package is the unit.
     pub unit: Unit,
-    /// The key, the same for all that fold parts of one run.
+    /// The key, the same for all workers that fold parts of one run.
     pub key: (u64, u64),
 }
 
 impl Identity {
-    /// Keyed by a text that says which run it is: whoever has the same text finds the same copies.
+    /// Makes an identity keyed by a text that names the run; workers with the same text find the same copies.
     pub fn keyed(unit: Unit, by: &str) -> Identity {
         let mut hasher = SipHasher13::new();
         hasher.write(by.as_bytes());
@@ -89,31 +89,31 @@ pub enum Unit {
 }
 
 impl Settings {
-    /// What verdicts depend on beside the facts.
+    /// Returns everything except the facts on which verdicts depend.
     pub(crate) fn terms(&self) -> Terms<'_> {
         Terms { book: &self.book, rates: &self.rates, as_of: self.as_of, evidence: self.evidence }
     }
 
-    /// Whether the list of judged rows holds one of a day.
+    /// Returns whether the list of judged rows includes a day.
     pub(crate) fn lists_judged(&self, day: Day) -> bool {
         self.judged_from.is_some_and(|first| first <= day)
     }
 }
 
-/// What stands beside the codes of a judged row's cells.
+/// The codes of a judged row that are not part of its cells' keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Beside {
-    /// Code of its category.
+    /// The code of its category.
     pub category: u32,
-    /// Code of the carrier's name as typed.
+    /// The code of the carrier's name as typed.
     pub typed: u32,
-    /// Its circumstances as one word; 0 where nothing is counted by them.
+    /// Its circumstances as one word; 0 if nothing is counted by them.
     pub circumstances: u32,
-    /// Who can still mend it: 0 for no defect, else its place in `vtr_kernel::mend::FixableBy::ALL` plus one.
+    /// Who can still mend it: 0 for no defect, else the index in `vtr_kernel::mend::FixableBy::ALL` plus one.
     pub mender: u8,
 }
 
-/// The cells of a judged row, given its codes, its day, and what stands beside them.
+/// Returns the cells of a judged row, given its codes, its day, and the codes beside them.
 #[inline]
 pub(crate) fn row_keys(settings: &Settings, layout: Layout, codes: &Codes, day: Day, beside: Beside) -> RowKeys {
     let within = |span: Option<(Day, Day)>| span.is_none_or(|(first, last)| first <= day && day <= last);

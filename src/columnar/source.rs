@@ -1,7 +1,7 @@
-//! Where the cells of batches come from: which canonical columns a schema has, and what is said for the whole input.
+//! The origin of a batch's cells: the canonical columns of a schema, and declarations for the whole input.
 //!
-//! Which columns are there is read from the schema and never told apart from it, and so is how each is read. Nothing
-//! is judged here. It refuses a schema from which nothing can be judged, and a batch of another schema.
+//! The schema alone decides which columns exist and how each is read. Nothing is judged here. It refuses a schema
+//! from which nothing can be judged, and a batch with another schema.
 
 use crate::input::{CellRules, Column, ColumnSet};
 use crate::refusal::{InputError, InputFault};
@@ -10,14 +10,14 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use std::sync::Arc;
 
-/// What is said of an input beside its schema.
+/// Declarations about an input beside its schema.
 #[derive(Clone, Debug, Default)]
 pub struct Source {
     /// Its index among the inputs, in their order: the later one of two copies wins.
     pub file: u32,
-    /// Columns with one value for all rows; a column of the batches goes before.
+    /// Columns with one value for all rows; a column of the batches takes precedence.
     pub constants: Vec<(Column, String)>,
-    /// How texts are read.
+    /// The rules by which texts are read.
     pub cells: CellRules,
 }
 
@@ -56,7 +56,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// Of batches with a schema.
+    /// Makes the input for batches with a schema.
     pub(crate) fn new(schema: &SchemaRef, source: &Arc<Source>) -> Result<Input, InputError> {
         let mut columns = ColumnSet::default();
         for (column, field) in canonical(schema) {
@@ -71,7 +71,7 @@ impl Input {
         Ok(Input { source: source.clone(), schema: schema.clone(), columns })
     }
 
-    /// Refuses an input without which no row could be judged.
+    /// Refuses an input of which no row could be judged.
     pub(crate) fn can_be_judged(&self) -> Result<(), InputError> {
         let remedy = "name the source's column so, or give one value for all rows";
         let absent = |column: Column, wanted: &str| {
@@ -86,7 +86,7 @@ impl Input {
         Ok(())
     }
 
-    /// Refuses a batch that has not the columns of the schema.
+    /// Refuses a batch that lacks the columns of the schema.
     pub(crate) fn check(&self, batch: &RecordBatch) -> Result<(), InputError> {
         let found = batch.schema_ref();
         if Arc::ptr_eq(found, &self.schema) {
@@ -110,22 +110,22 @@ impl Input {
         Err(InputError::of(InputFault::Schema, column.name(), kind(found), &wanted, remedy))
     }
 
-    /// Whether a column is there, in the batches or as one value for all rows.
+    /// Returns whether a column exists, in the batches or as one value for all rows.
     pub fn has(&self, column: Column) -> bool {
         self.columns.contains(column)
     }
 
-    /// The columns that are there.
+    /// Returns the columns that exist.
     pub fn columns(&self) -> ColumnSet {
         self.columns
     }
 
-    /// The names in the schema that are no canonical columns, and so are not looked at.
+    /// Returns the names in the schema that are no canonical columns; these are not read.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
         self.schema.fields().iter().map(|field| field.name().as_str()).filter(|name| Column::from_name(name).is_none())
     }
 
-    /// What is said of it beside its schema.
+    /// Returns the declarations beside its schema.
     pub fn source(&self) -> &Source {
         &self.source
     }
@@ -140,13 +140,13 @@ impl Input {
         self.source.file
     }
 
-    /// The one value of a column for all rows.
+    /// Returns the one value of a column for all rows.
     pub(crate) fn constant(&self, column: Column) -> Option<&str> {
         let constants = self.source.constants.iter();
         constants.filter(|(constant, _)| *constant == column).map(|(_, text)| text.as_str()).next()
     }
 
-    /// Where the cells of a column come from in a batch.
+    /// Returns the origin of a column's cells in a batch.
     pub(crate) fn origin<'b>(&'b self, batch: &'b RecordBatch, column: Column) -> Origin<'b> {
         match batch.column_by_name(column.name()) {
             Some(array) => Origin::Array(array),
@@ -155,7 +155,7 @@ impl Input {
     }
 }
 
-/// The canonical columns of a schema.
+/// Returns the canonical columns of a schema.
 fn canonical(schema: &Schema) -> impl Iterator<Item = (Column, &arrow::datatypes::FieldRef)> {
     schema.fields().iter().filter_map(|field| Some((Column::from_name(field.name())?, field)))
 }

@@ -1,22 +1,22 @@
-//! Counts kept apart from the marginals: by file, and by week and class.
+//! Counts kept separately from the marginals: by file, and by week and class.
 //!
-//! They say what the marginals must add up to, so they share no code with them. They cannot fail.
+//! The marginals must add up to these counts, so the two share no code. They cannot fail.
 
 use crate::partial::{week_index, week_monday};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::{COUNT, Class, Reason};
 
-/// Rows that another `as_of` would judge otherwise: a time of them lies after it, or more than two years ahead.
+/// Rows that another `as_of` would judge differently: one of their times is after it, or more than two years ahead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Later {
     /// The first of their days.
     pub first: Day,
     /// The last of their days.
     pub last: Day,
-    /// The first `as_of` by which anything about them changes.
+    /// The first `as_of` that changes anything about them.
     pub from: Day,
-    /// The last one.
+    /// The last such `as_of`.
     pub until: Day,
 }
 
@@ -31,28 +31,28 @@ impl Later {
     }
 }
 
-/// What a file's rows came to.
+/// The outcomes of a file's rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTally {
     /// Rows that cannot be judged.
     pub rejected: u64,
-    /// Rows not yet there on `as_of`.
+    /// Rows that do not exist yet on `as_of`.
     pub after_as_of: u64,
     /// Judged rows outside the range.
     pub outside_range: u64,
-    /// Those of them whose day lies after all windows asked for.
+    /// Those of them whose day is after all requested windows.
     pub after_windows: u64,
     /// Judged rows by class.
     pub classes: [u64; 4],
     /// The same rows by reason.
     pub reasons: [u64; COUNT],
-    /// First day of a row not rejected.
+    /// The first day of a row that is not rejected.
     pub first_day: Option<Day>,
-    /// Last day of a row not rejected.
+    /// The last day of a row that is not rejected.
     pub last_day: Option<Day>,
-    /// Rows that another `as_of` would judge otherwise, if they were looked for and found.
+    /// Rows that another `as_of` would judge differently, if they were looked for and found.
     pub later: Option<Later>,
-    /// Judged rows of which scan and shipment are known by days alone.
+    /// Judged rows whose scan and shipment are known only as days.
     pub by_days: u64,
     /// Those of them that were scanned on the day of their shipment.
     pub same_day: u64,
@@ -74,10 +74,10 @@ impl FileTally {
         self.same_day += other.same_day;
     }
 
-    /// Takes judged rows out again that another counts.
+    /// Subtracts judged rows that another copy supersedes.
     ///
     /// # Panics
-    /// If more are taken out than were counted.
+    /// If more rows are subtracted than were counted.
     pub fn take_out(&mut self, other: &FileTally) {
         let less = |own: &mut u64, by: u64| {
             *own = own.checked_sub(by).expect("no more rows are taken out than were counted in");
@@ -112,8 +112,8 @@ impl FileTally {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Weeks(Vec<[i64; 4]>);
 
-/// First and last promised day of the pending rows of each week, by its index. Rows that a newer copy supersedes
-/// are among them: a week may seem to hang on a day on which nothing changes, never the other way round.
+/// The first and last promised day of the pending rows of each week, by its index. Rows that a newer copy
+/// supersedes are included: a week may seem to depend on a day on which nothing changes, but never the reverse.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due(BTreeMap<u16, (Day, Day)>);
 
@@ -134,7 +134,7 @@ impl Due {
         self.hold(week_index(week), days);
     }
 
-    /// The days by the Monday of their week.
+    /// Returns the days by the Monday of their week.
     pub fn by_monday(&self) -> BTreeMap<Day, (Day, Day)> {
         self.0.iter().map(|(week, days)| (week_monday(*week), *days)).collect()
     }
@@ -154,7 +154,7 @@ impl Weeks {
         self.0[week][class as usize] += by;
     }
 
-    /// What was counted of each week, by Monday; of rows taken out negative.
+    /// Returns the counts of each week, by Monday; subtracted rows count negatively.
     pub fn rows(&self) -> impl Iterator<Item = (Day, [i64; 4])> {
         let counted = (0..).zip(&self.0).filter(|(_, classes)| classes.iter().any(|count| *count != 0));
         counted.map(|(week, classes)| (week_monday(week), *classes))
@@ -165,10 +165,10 @@ impl Weeks {
         Class::ALL.into_iter().zip(classes).for_each(|(class, by)| self.add(week_index(week), class, by));
     }
 
-    /// The weeks that hold any, by Monday.
+    /// Returns the weeks that have rows, by Monday.
     ///
     /// # Panics
-    /// If more rows were taken out than counted in.
+    /// If more rows were subtracted than counted.
     pub fn by_monday(&self) -> BTreeMap<Day, [u64; 4]> {
         let judged = (0..).zip(&self.0).filter(|(_, classes)| classes.iter().any(|count| *count != 0));
         let count = |count: i64| u64::try_from(count).expect("no more rows are taken out than were counted in");

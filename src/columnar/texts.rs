@@ -1,7 +1,7 @@
 //! Columns of text, and identifiers without the wrappers that exports put around them.
 //!
-//! A batch is looked through once for texts that are not plain; only of one that has some are the texts made anew.
-//! It fails on bytes that are no text and on floats that are numbers.
+//! A batch is searched once for texts that are not plain; the texts are rewritten only if there are some. It fails
+//! on bytes that are no text and on floats that are numbers.
 
 use crate::asides::Aside;
 use crate::input::CellRules;
@@ -11,22 +11,22 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Float64Type};
 use vtr_kernel::wrapper;
 
-/// Whether a column of floats holds any that is not NaN.
+/// Returns whether a column of floats holds any that is not NaN.
 pub(crate) fn holds_numbers(array: &ArrayRef) -> Result<bool, String> {
     let values = primitive::<Float64Type>(array, &DataType::Float64)?;
     Ok(values.iter().flatten().any(|value| !value.is_nan()))
 }
 
-/// A column as text of this type; NaN, and no other float may be in it, as null.
+/// Returns a column as text of this type. NaN becomes null; the column must hold no other float.
 ///
 /// # Errors
-/// Bytes that are no UTF-8.
+/// If the bytes are not UTF-8.
 pub(crate) fn as_text(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, String> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let to =
         |array: &dyn Array, kind: &DataType| cast_with_options(array, kind, &strict).map_err(|error| error.to_string());
     match array.data_type() {
-        // Only NaN comes here.
+        // The column holds only NaN.
         kind if kind.is_floating() => Ok(new_null_array(wanted, array.len())),
         DataType::FixedSizeBinary(_) => to(&to(array, &DataType::Binary)?, wanted),
         kind if kind.is_primitive() => to(&to(array, &DataType::Utf8)?, wanted),
@@ -34,7 +34,7 @@ pub(crate) fn as_text(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef, S
     }
 }
 
-/// Rows whose value is set aside, and why.
+/// The rows whose value is set aside, and why.
 pub(crate) type Marks = Vec<(usize, Aside)>;
 
 /// A text column.
@@ -53,7 +53,7 @@ impl Texts<'_> {
         })
     }
 
-    /// A column of tracking numbers as typed: floats are shown as the damaged numbers that they are.
+    /// Returns a column of tracking numbers as typed; floats are formatted as damaged numbers.
     pub(crate) fn numbers<'a>(origin: &Origin<'a>, cells: &CellRules) -> Result<(Texts<'a>, Marks), String> {
         let Origin::Array(array) = origin else { return Ok((Texts::new(origin, cells)?, Marks::new())) };
         match array.data_type() {
@@ -71,7 +71,8 @@ impl Texts<'_> {
         }
     }
 
-    /// A column of identifiers without their wrappers, damaged ones and fillers as null; and the rows of all these.
+    /// Returns a column of identifiers without their wrappers, with damaged ones and fillers as null; and the rows
+    /// of all these.
     pub(crate) fn identifiers<'a>(
         origin: &Origin<'a>,
         cells: &CellRules,
@@ -131,7 +132,7 @@ impl Texts<'_> {
         }
     }
 
-    /// Hands the texts of rows from `first` on to them.
+    /// Passes the texts of the rows from `first` on.
     #[inline(always)]
     pub(crate) fn each<'b, R>(
         &'b self,
@@ -151,7 +152,7 @@ impl Texts<'_> {
     }
 }
 
-/// A float in the form that says what it did to a number.
+/// Returns a float in exponential notation, which marks the number as damaged.
 fn damaged(value: f64) -> String {
     let text = format!("{value:E}");
     match text.split_once('E') {
@@ -160,7 +161,7 @@ fn damaged(value: f64) -> String {
     }
 }
 
-/// A column as views of its texts.
+/// Returns a column as views of its texts.
 pub(crate) fn as_view(array: &ArrayRef) -> Result<StringViewArray, String> {
     let view = as_text(array, &DataType::Utf8View)?;
     Ok(view.as_string_view().clone())

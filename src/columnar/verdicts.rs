@@ -1,6 +1,6 @@
-//! Verdicts as Arrow: a row for each row, with texts that a person reads.
+//! Verdicts as Arrow: one row per row, with texts for people.
 //!
-//! It writes down what the counter says of each row and decides nothing. It refuses what the counter refuses.
+//! It writes down the counter's outcome of each row and decides nothing. It refuses the same data as the counter.
 
 use crate::fold::{Counter, Fate};
 use crate::judge::Judge;
@@ -16,8 +16,8 @@ use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, date_from_day, iso_week, monday};
 use vtr_kernel::ladder::{Selected, Verdict};
 
-/// The columns of verdicts. All but `fault` are null for a row that was not judged; `fault` says why it was not, and is
-/// null for all others.
+/// Returns the columns of verdicts. All but `fault` are null for a row that was not judged; `fault` says why it was
+/// not, and is null for all others.
 ///
 /// | column | type | what it is |
 /// |---|---|---|
@@ -25,11 +25,11 @@ use vtr_kernel::ladder::{Selected, Verdict};
 /// | `reason` | Utf8 | the rung that decided |
 /// | `rule` | Utf8 | the rule of the book that decided |
 /// | `version` | Utf8 | the version of the marketplace's rules in force on that day; null if none is |
-/// | `lane` | Utf8 | the lane it falls under; null if none does |
-/// | `day` | Date32 | the marketplace day that places it in time |
+/// | `version` | Utf8 | the version of the marketplace's rules in force on that day; null if none is |
+/// | `lane` | Utf8 | the lane that applies to it; null if none does |
 /// | `iso_week` | Utf8 | the week of that day, such as `2025-W01` |
-/// | `carrier` | Utf8 | what the carrier was taken for: an id, `other` or `(none)` |
-/// | `likely_carrier` | Utf8 | for a mismatch, whose number it certainly is; else null |
+/// | `carrier` | Utf8 | the meaning of the carrier field: an id, `other` or `(none)` |
+/// | `likely_carrier` | Utf8 | for a mismatch, the carrier to which the number certainly belongs; else null |
 /// | `fault` | Utf8 | the column at fault and what is wrong with it, or `after_as_of` and why |
 pub fn verdict_schema() -> SchemaRef {
     static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
@@ -44,7 +44,7 @@ pub fn verdict_schema() -> SchemaRef {
     SCHEMA.clone()
 }
 
-/// Columns of verdicts that are being written.
+/// The columns of verdicts while they are written.
 #[derive(Default)]
 struct Columns {
     class: StringBuilder,
@@ -57,7 +57,7 @@ struct Columns {
     carrier: StringBuilder,
     likely_carrier: StringBuilder,
     fault: StringBuilder,
-    /// Labels of the weeks that were met, by Monday.
+    /// The labels of the weeks so far, by Monday.
     weeks: FxHashMap<Day, String>,
 }
 
@@ -113,7 +113,8 @@ impl Columns {
     }
 }
 
-/// Says what becomes of each row, with codes that are forgotten afterwards: a service may ask for ever.
+/// Calls `tell` with the outcome of each row. Its codes are dropped afterwards, because a service may call it
+/// without end.
 fn each(
     judge: &Judge,
     input: &Input,

@@ -97,12 +97,12 @@ pub fn is_filler(moment: Moment, zone: &Zone) -> bool {
     !surely.contains(&about) && !(FIRST_DAY..=LAST_DAY).contains(&moment.day(zone))
 }
 
-/// What a clock of whole hours cannot tell: dates are kept as midnights of any zone.
+/// Times on whole hours are not compared to the second: dates are stored as midnights of any zone.
 const HOUR: Micros = 3_600_000_000;
 const SECOND: u64 = 1_000_000;
 
-/// Whether two times are one to the second, as a carrier's scan and another clock's time are only by chance.
-/// Dates and whole hours are never called so: a day is shared by many.
+/// Returns whether two times agree to the second, which a carrier's scan and the time of another clock do only by
+/// chance. Dates and whole hours never count as equal, because many times share them.
 #[inline]
 pub fn is_same_second(scan: Moment, other: Moment) -> bool {
     match (scan, other) {
@@ -111,7 +111,7 @@ pub fn is_same_second(scan: Moment, other: Moment) -> bool {
     }
 }
 
-/// Whether two times are bare dates, or timestamps that hold dates.
+/// Returns whether two times are bare dates, or timestamps that hold dates.
 #[inline]
 pub fn are_days(scan: Moment, other: Moment) -> bool {
     let is_day = |moment: Moment| match moment {
@@ -121,7 +121,7 @@ pub fn are_days(scan: Moment, other: Moment) -> bool {
     is_day(scan) && is_day(other)
 }
 
-/// Why the value of a package is no evidence.
+/// The reason why the value of a package is no evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OddValue {
     /// Below zero: a refund or a correction.

@@ -22,12 +22,12 @@ fn main() {
     ])
     .expect("columns of one length");
 
-    // Made once a process: the book that comes with the crate, and the last day of which anything is known.
+    // The judge is made once per process, from the embedded book and the last day for which data are known.
     let book = Arc::new(vtr_kernel::load::embedded().expect("the book loads"));
     let as_of = day_from_date("2025-06-30".parse().expect("a date"));
     let judge = Judge::builder(book, as_of).build();
 
-    // Made once a schema: which columns there are decides what is asked of a row.
+    // The input is made once per schema: the columns that exist decide how a row is judged.
     let input = judge.input(&batch.schema()).unwrap_or_else(|error| panic!("{error}"));
 
     let verdicts = judge.verdicts(&input, &batch).unwrap_or_else(|error| panic!("{error}"));

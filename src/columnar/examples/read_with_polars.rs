@@ -1,9 +1,9 @@
-//! Judges a frame of Polars, and hangs the verdicts onto it.
+//! Judges a frame of Polars, and adds the verdicts to it as columns.
 //!
-//! Polars keeps an Arrow of its own. Its columns could cross by the C Data Interface without a copy, but taking such a
-//! pointer is `unsafe`, and this workspace has none; here texts are copied once, column by column. It is an example
-//! of the root package, which links Polars anyway, so that the columnar crate builds without it:
-//! `cargo run --release --example read_with_polars`; the tests run it too.
+//! Polars has its own Arrow. Its columns could cross by the C Data Interface without a copy, but taking such a
+//! pointer is `unsafe`, which this workspace forbids; here texts are copied once, column by column. The example
+//! belongs to the root package, which links Polars anyway, so that the columnar crate builds without it: `cargo run
+//! --release --example read_with_polars`; the tests run it too.
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use polars::prelude::{Column, DataFrame, IntoColumn, NewChunkedArray, PolarsResult, StringChunked};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use vtr_columnar::judge::Judge;
 use vtr_kernel::calendar::day_from_date;
 
-/// The text columns of a frame as one batch.
+/// Returns the text columns of a frame as one batch.
 fn batch_of(frame: &DataFrame) -> PolarsResult<RecordBatch> {
     let columns = frame.columns().iter().map(|column| {
         let texts: StringArray = column.str()?.iter().collect();

@@ -1,7 +1,7 @@
-//! No allocation in the loop: a counting allocator watches the judge and the fold.
+//! Tests that the loop allocates nothing: a counting allocator watches the judge and the fold.
 //!
-//! What a batch needs once (its dictionaries resolved, its columns typed) may allocate, a row may not. So a batch of
-//! many rows must ask the allocator as often as one of few, once all keys and cells are known.
+//! Work done once per batch (resolving its dictionaries, typing its columns) may allocate, work per row may not. So
+//! a batch of many rows must allocate as often as one of few, once all keys and cells exist.
 
 use allocation_counter::measure;
 use arrow::array::{
@@ -33,7 +33,7 @@ const NUMBERS: [&str; 8] = [
     "460123456789",
 ];
 
-/// Rows over every combination of names, numbers and a hundred days; the first 9,600 hold them all.
+/// Returns rows over every combination of names, numbers and a hundred days; the first 9,600 rows hold them all.
 fn batch(rows: usize) -> RecordBatch {
     let label = |of: &dyn Fn(usize) -> &'static str| -> ArrayRef {
         Arc::new((0..rows).map(|row| Some(of(row))).collect::<DictionaryArray<Int32Type>>())
@@ -79,7 +79,7 @@ fn folding_more_rows_does_not_allocate_more_often() {
     let first = count(&many);
     let (of_few, of_many) = (count(&few), count(&many));
     assert!(first > of_many, "keys and cells are made once: {first} allocations, then {of_many}");
-    // 86,400 rows more may not show; buffers that grow with the length of a batch are asked for once.
+    // 86,400 more rows must not add allocations; buffers that grow with the length of a batch are allocated once.
     assert!(of_many <= of_few + 16, "{of_few} allocations for 9,600 rows, {of_many} for 96,000");
     let judged: i64 = counter.take().tally.classes.iter().map(|count| *count as i64).sum();
     assert_eq!(judged, 96_000 * 2 + 9_600);

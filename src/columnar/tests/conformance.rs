@@ -1,8 +1,8 @@
-//! The conformance suite: every case of `tests/conformance` run by two engines.
+//! The conformance suite: two engines run every case of `tests/conformance`.
 //!
-//! One is a reference written here over texts, which calls the kernel's functions one by one; the
-//! other is the fold over a batch of one row. Both must say what the case expects. It fails with
-//! every case that does not hold, in each engine.
+//! One engine is a reference written here over texts, which calls the kernel's functions one by one; the other is
+//! the fold over a batch of one row. Both must give the expected answer. A failure names every case that does not
+//! hold, in each engine.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::{Date32Type, Int64Type};
@@ -30,7 +30,7 @@ use vtr_kernel::{Book, countries, text, wrapper};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Sheet {
-    /// What every case of the file is given unless it says otherwise.
+    /// The values of every case of the file, unless the case sets others.
     base: BTreeMap<String, String>,
     case: Vec<Case>,
     #[serde(default)]
@@ -44,28 +44,28 @@ struct Case {
     why: String,
     /// A section of the contract, or the id of a rule of the book.
     source: String,
-    /// Columns that the source does not have.
+    /// The columns that the source does not have.
     #[serde(default)]
     absent: Vec<String>,
     #[serde(default = "default_as_of")]
     as_of: String,
     #[serde(default = "rows")]
     as_of_mode: String,
-    /// `scans` or `format`; by default as the contract's `auto`.
+    /// `scans` or `format`; the default is the contract's `auto`.
     evidence: Option<String>,
     /// The text of a rates file.
     #[serde(default)]
     rates: String,
     #[serde(default)]
     cells: Cells,
-    /// Changes to the book: file, what stands there exactly once, what stands there instead.
+    /// Changes to the book: file, a text that occurs in it exactly once, its replacement.
     #[serde(default)]
     edit: Vec<(String, String, String)>,
     given: BTreeMap<String, String>,
     expect: Expect,
 }
 
-/// How the input's cells are declared to be written.
+/// The declared notation of the input's cells.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cells {
@@ -85,7 +85,7 @@ fn rows() -> String {
     "rows".into()
 }
 
-/// What must come out; what is not written is not compared.
+/// The expected answer; absent fields are not compared.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expect {
@@ -124,7 +124,7 @@ struct RateCase {
     needed: Option<i64>,
 }
 
-/// The classes of the contract's ladder, independent of the kernel's own table.
+/// The classes of the contract's ladder, written down independently of the kernel's own table.
 const LADDER: [(&str, &str); 21] = [
     ("not_on_marketplace", "out_of_scope"),
     ("fulfilled_by_marketplace", "out_of_scope"),
@@ -149,7 +149,7 @@ const LADDER: [(&str, &str); 21] = [
     ("unverified", "valid"),
 ];
 
-/// What became of a row. `None` where an engine does not tell.
+/// The outcome of a row. `None` if an engine does not report a field.
 #[derive(Debug, Default)]
 struct Outcome {
     rejected: Option<String>,
@@ -193,7 +193,7 @@ fn written(day: Day) -> String {
     date_from_day(day).to_string()
 }
 
-/// A case made ready: its cells, the terms it is judged under.
+/// A prepared case: its cells, and the terms by which it is judged.
 struct Setting<'a> {
     case: &'a Case,
     given: BTreeMap<Column, String>,
@@ -239,7 +239,7 @@ impl<'a> Setting<'a> {
         self.case.as_of_mode == "scans"
     }
 
-    /// The trimmed text of a cell; null where it is empty, a declared null, or not there.
+    /// Returns the trimmed text of a cell; null if it is empty, a declared null, or missing.
     fn cell(&self, column: Column) -> Option<&str> {
         let raw = self.given.get(&column).filter(|_| self.present.contains(column))?;
         text::trim(raw).filter(|text| !self.rules.nulls.iter().any(|null| null == text))
@@ -250,7 +250,7 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// The reference: the contract read line by line.
+/// The reference engine, which follows the contract line by line.
 fn reference(setting: &Setting) -> Outcome {
     match judged(setting) {
         Ok(outcome) => outcome,
@@ -261,7 +261,7 @@ fn reference(setting: &Setting) -> Outcome {
 fn judged(setting: &Setting) -> Result<Outcome, Column> {
     let (book, utc) = (&*setting.book, Zone::utc());
     let cell = |column| setting.cell(column);
-    // An identifier without its wrapper; a damaged one is none.
+    // Returns an identifier without its wrapper; a damaged one is none.
     let identifier = |column| {
         let bare = if column == Column::SellerId { wrapper::unwrapped } else { wrapper::unwrapped_number };
         let is_none = |id: &str| id.is_empty() || wrapper::is_damaged(id) || book.placeholders.is_id_filler(id);
@@ -354,7 +354,7 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     outcome.tell("programme", book.programme(verdict.programme));
     outcome.tell("category", category_label(cell(Column::ProductCategory)));
     outcome.tell("unpriced", verdict.unpriced);
-    // Of the week: whether it can still move, and the target of the version on its last day.
+    // The week decides whether the figure can still change; the version on its last day gives the target.
     let sunday = monday(verdict.day) + 6;
     let market = match marketplace {
         Marketplace::None => None,
@@ -368,7 +368,7 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
     Ok(outcome)
 }
 
-/// Every day a segment of its own, so that a verdict's day can be read off the marginals.
+/// An axis whose segments are single days, so that the marginals show a verdict's day.
 static DAILY: OnceLock<TimeAxis> = OnceLock::new();
 
 /// The fold over a batch of one row of texts.
@@ -450,7 +450,7 @@ fn folded(setting: &Setting) -> Outcome {
     outcome
 }
 
-/// Where an outcome differs from what is expected.
+/// Returns the differences between an outcome and the expected one.
 fn differences(expect: &Expect, outcome: &Outcome) -> Vec<String> {
     let mut found = Vec::new();
     if outcome.rejected != expect.rejected {
@@ -490,7 +490,7 @@ fn differences(expect: &Expect, outcome: &Outcome) -> Vec<String> {
     found
 }
 
-/// Where the two engines differ from each other.
+/// Returns the differences between the two engines.
 fn disagreements(one: &Outcome, other: &Outcome) -> Vec<String> {
     let mut found = Vec::new();
     for (what, told) in &one.facts {
@@ -501,7 +501,7 @@ fn disagreements(one: &Outcome, other: &Outcome) -> Vec<String> {
     found
 }
 
-/// Books by the changes made to the embedded one.
+/// Books, keyed by the changes made to the embedded one.
 #[derive(Default)]
 struct Books(HashMap<Vec<(String, String, String)>, Arc<Book>>);
 
@@ -601,7 +601,7 @@ fn the_suite_reaches_every_reason_and_every_version() {
     assert!(missing.is_empty(), "no case speaks of {missing:?}");
 }
 
-/// `A1` to `D49`, `semantics 3`, `book`, or the id of a rule.
+/// Returns whether a source has a valid form: `A1` to `D49`, `semantics 3`, `book`, or the id of a rule.
 fn is_source(source: &str, book: &Book) -> bool {
     let ruling = source.strip_prefix(['A', 'B', 'C', 'D', 'E']).and_then(|number| number.parse::<u8>().ok());
     let section = source.strip_prefix("semantics ").and_then(|number| number.parse::<u8>().ok());

@@ -1,4 +1,4 @@
-//! The fold against a naive reference: the same rows, judged one by one and counted in a map.
+//! Tests of the fold against a naive reference: the same rows, judged one by one and counted in a map.
 
 use arrow::array::{Array, AsArray, new_null_array};
 use arrow::array::{
@@ -122,7 +122,7 @@ fn lines(seed: u64, count: usize) -> Vec<Line> {
         .collect()
 }
 
-/// The same lines as Arrow, in one of several spellings of their types.
+/// Returns the same lines as Arrow, in one of several representations of their types.
 fn batch(lines: &[Line], style: usize) -> RecordBatch {
     let label = |array: StringArray| -> ArrayRef {
         match style % 4 {
@@ -133,7 +133,7 @@ fn batch(lines: &[Line], style: usize) -> RecordBatch {
         }
     };
     let stamp = |times: Vec<Option<i64>>| -> ArrayRef {
-        // Lines are made on whole seconds, so that every unit can hold them.
+        // Lines have whole seconds, so that every unit can hold them.
         match style % 3 {
             0 => Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")),
             1 => Arc::new(TimestampMillisecondArray::from_iter(
@@ -177,7 +177,7 @@ fn batch(lines: &[Line], style: usize) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
 }
 
-/// RFC 3339 without chrono: these tests keep to the crate's own dependencies.
+/// Formats RFC 3339 without chrono, because these tests use only the crate's own dependencies.
 fn chrono(micros: i64) -> impl std::fmt::Debug {
     struct Text(String);
     impl std::fmt::Debug for Text {
@@ -201,7 +201,7 @@ fn the_judge() -> Judge {
 
 type Cells = BTreeMap<(Day, String, String, String, String, u8), i64>;
 
-/// What the fold must come to, and how many rows it must reject or find too new.
+/// Returns the expected result of the fold, and how many rows it must reject or find too new.
 fn naive(lines: &[Line], book: &Book) -> (Cells, u64, u64) {
     let (rates, utc) = (Rates::default(), Zone::utc());
     let (mut cells, mut rejected, mut later) = (Cells::new(), 0, 0);
@@ -294,7 +294,7 @@ fn cells(counts: &Counts) -> Cells {
     cells
 }
 
-/// A daily axis, so that segments can be told apart.
+/// Returns a daily axis, so that each day has its own segment.
 fn axis() -> TimeAxis {
     TimeAxis::new((FIRST_DAY..AS_OF + 800).collect())
 }
@@ -330,7 +330,7 @@ fn any_split_order_and_typing_gives_the_naive_counts() {
         }
         assert_eq!(tally, [rejected, later, want.values().sum::<i64>() as u64]);
         assert_eq!(cells(&whole), want, "style {style}");
-        // Categories by day add up to the same packages by week and reason.
+        // The counts by category and day add up to the same packages by week and reason.
         let mut by_category: BTreeMap<(Day, u8), i64> = BTreeMap::new();
         for batch in whole.batches(Kind::Category) {
             for row in 0..batch.num_rows() {
@@ -344,7 +344,7 @@ fn any_split_order_and_typing_gives_the_naive_counts() {
     }
 }
 
-/// What a worker of its own counts of some lines, met in another order, so that codes differ.
+/// Returns the counts of a separate worker over some lines in another order, so that its codes differ.
 fn counted_elsewhere(lines: &[Line], kinds: &[Kind]) -> Vec<RecordBatch> {
     let judge = the_judge();
     let batch = batch(lines, 0);
@@ -371,7 +371,7 @@ fn workers_without_common_codes_add_up_to_one() {
     assert_eq!(summed, whole);
 }
 
-/// Which rows of several workers lose is settled by one who shares no codes with any of them.
+/// Decides among the copies of several workers with a judge whose codes differ from all of theirs.
 fn settled(pieces: &[&[Line]]) -> Vec<RecordBatch> {
     let judge = the_judge();
     let (mut sum, mut copies) = (judge.counts(), Vec::new());
@@ -400,7 +400,7 @@ fn settled(pieces: &[&[Line]]) -> Vec<RecordBatch> {
 #[test]
 fn workers_without_common_codes_settle_their_copies() {
     let lines = lines(6, 1_500);
-    // Each package counts once, however many files have it.
+    // Each package counts once, however many files contain it.
     let whole = counted_elsewhere(&lines, &Kind::ALL);
     assert_eq!(settled(&[&lines, &lines]), whole);
     let (left, right) = lines.split_at(400);
@@ -436,7 +436,7 @@ fn foreign_counts_that_the_judge_does_not_know_are_refused_whole() {
                 assert_eq!(error.column.as_deref(), Some(field.name().as_str()));
                 assert_eq!(sum.batches(kind).count(), 0, "nothing of it is added");
             }
-            // A null is no value, but for packages that nobody has to mend.
+            // A null is not a valid value, except in the mender column of packages that nobody has to mend.
             let nulls = new_null_array(field.data_type(), batch.num_rows());
             columns[place] = nulls;
             let fields = schema.fields().iter().zip(&columns);
@@ -473,13 +473,13 @@ fn which_columns_are_there_is_read_from_the_schema() {
         said(["scan_missing", "tracking_placeholder", "tracking_placeholder"])
     );
     assert_eq!(of(&batch.project(&[0, 1, 2, 3, 5, 6]).unwrap()), said(["scanned"; 3]));
-    // A batch that lacks a column that was announced is refused, not judged as if it had none.
+    // A batch that lacks a declared column is refused, not judged as if it had none.
     let input = judge.input(&batch.schema()).unwrap();
     let error = judge.verdicts(&input, &batch.project(&[0, 1, 2, 3, 5, 6]).unwrap()).unwrap_err();
     assert_eq!((error.fault, error.column.as_deref()), (InputFault::Schema, Some("tracking_number")));
     let error = judge.counter().add(&input, &batch.project(&[0, 1, 2, 5]).unwrap(), &Records::From(1)).unwrap_err();
     assert_eq!((error.fault, error.column.as_deref(), &*error.found), (InputFault::Schema, Some("carrier"), "absent"));
-    // Integers are no seller ids.
+    // Integers are not valid seller ids.
     let mut numbers = batch.columns().to_vec();
     numbers[0] = Arc::new(Int64Array::from(vec![42; 3]));
     let fields = batch.schema().fields().iter().map(|field| field.name().clone()).zip(numbers).collect::<Vec<_>>();
@@ -612,7 +612,7 @@ fn what_is_moot_outside_the_days_asked_for_rejects_no_row() {
             && matches!(column.kind(), CellKind::Label | CellKind::Text)
             && column != Column::TrackingNumber
         {
-            // Numbers in a text column refuse the file.
+            // Numbers in a text column refuse the whole file.
             assert!(
                 counted.unwrap_err().to_string().contains("text") && !column.is_moot_outside(&read_as),
                 "{column:?}"
