@@ -1,7 +1,6 @@
-//! How old the account health of an output is: its day, its windows, and whether that is too long ago.
+//! The age of an output's account health: its day, its windows, and whether that is too long ago.
 //!
-//! It reads the manifest and nothing of the table; the day of today is given to it. It fails by
-//! `--fail-on stale` only.
+//! It reads only the manifest; the caller gives today's date. It fails only by `--fail-on stale`.
 
 use crate::error::{Error, Result};
 use crate::publish::Manifest;
@@ -9,19 +8,19 @@ use crate::publish::log::day_text;
 use std::io::Write;
 use vtr_kernel::calendar::Day;
 
-/// The age of what is shown.
+/// The age of the account health shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Age {
-    /// The day of which the table is.
+    /// The `as_of` of `account_health`.
     as_of: Day,
-    /// The day of which the newest weeks are.
+    /// The `as_of` of the newest weeks.
     weeks_as_of: Day,
     today: Day,
     max_days: i32,
 }
 
 impl Age {
-    /// Of a version's `account_health` on a day; older than `max_days` is stale.
+    /// The age of a version's `account_health` on a day; an age over `max_days` is stale.
     pub fn of(manifest: &Manifest, today: Day, max_days: i32) -> Option<Age> {
         let as_of = manifest.health_as_of?;
         Some(Age { as_of, weeks_as_of: manifest.as_of, today, max_days })
@@ -31,12 +30,12 @@ impl Age {
         self.today.saturating_sub(self.as_of)
     }
 
-    /// Whether later windows have become final, or weeks moved on without it, for too long.
+    /// Whether the table is too old, by the calendar or compared with the weekly tables.
     pub fn is_stale(&self) -> bool {
         self.days().max(self.weeks_as_of.saturating_sub(self.as_of)) > self.max_days
     }
 
-    /// Says it to a person.
+    /// Writes a line about it for people.
     pub fn tell(&self, notes: &mut dyn Write) {
         let ago = match self.days() {
             0 => "today".to_owned(),
@@ -52,11 +51,11 @@ impl Age {
             false => String::new(),
         };
         let head = if self.is_stale() { "warning: " } else { "" };
-        // Nobody needs to hear it where nobody listens.
+        // A note that cannot be written is not an error.
         let _ = writeln!(notes, "{head}account health as of {}, {ago}{weeks}", day_text(self.as_of));
     }
 
-    /// The gate of `--fail-on stale`.
+    /// Fails if the table is stale, for `--fail-on stale`.
     ///
     /// # Errors
     /// [`Error::Gate`] if it is too old.

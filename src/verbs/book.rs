@@ -1,6 +1,6 @@
-//! `vtr book`: lint a book, print what is in force, write the program's one out, compare two books.
+//! `vtr book`: lints a book, prints the rules in force, exports the built-in book, compares two books.
 //!
-//! What is printed goes to stdout; problems are errors, all at once. It changes no book.
+//! Results go to stdout; problems are reported as errors, all at once. It changes no book.
 
 mod diff;
 mod rows;
@@ -20,10 +20,10 @@ use vtr_kernel::load;
 use vtr_kernel::policy::{Marketplace, MarketplaceId};
 use vtr_kernel::suggest::did_you_mean;
 
-/// Does one of these.
+/// Runs one of these commands.
 ///
 /// # Errors
-/// [`Error::Usage`] with every problem of a book, or the argument that is wrong.
+/// [`Error::Usage`] with every problem of a book, or with the argument that is wrong.
 pub fn run(verb: &BookVerb, now: SystemTime) -> Result<()> {
     match verb {
         BookVerb::Check { book, written } => check(book, published::format(*written)),
@@ -53,10 +53,10 @@ pub fn run(verb: &BookVerb, now: SystemTime) -> Result<()> {
     }
 }
 
-/// The marketplace of a name, id or domain.
+/// The marketplace with a name, id or domain.
 ///
 /// # Errors
-/// [`Error::Usage`] if the book knows none.
+/// [`Error::Usage`] if the book has none.
 pub fn marketplace(book: &Book, name: &str) -> Result<MarketplaceId> {
     match book.resolve_marketplace(name.trim()) {
         Some(Marketplace::Known(id)) => Ok(id),
@@ -98,7 +98,7 @@ fn check(folders: &[PathBuf], format: Format) -> Result<()> {
     ))
 }
 
-/// Writes every file of the book in the program. Nothing that stands in the folder is overwritten.
+/// Writes every file of the built-in book. Existing files in the folder are not overwritten.
 fn export(folder: &Path) -> Result<()> {
     let failed = |path: &Path, error: std::io::Error| Error::Usage(format!("cannot write {}: {error}", path.display()));
     let is_taken = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());

@@ -1,8 +1,7 @@
-//! `vtr carriers`: what a carrier's name is taken for, and what is wrong with a number declared for it.
+//! `vtr carriers`: shows how a carrier's name is resolved, and what is wrong with a number declared for it.
 //!
-//! It asks the kernel the questions that the ladder asks and tells the answers; it knows no rule of
-//! its own. It fails if the marketplace or country is unknown or the book cannot be used; a wrong number is an
-//! answer, not a failure.
+//! It asks the kernel the ladder's questions and prints the answers; it has no rule of its own. It fails if the
+//! marketplace or country is unknown or the book cannot be used; a wrong number is an answer, not a failure.
 
 use super::listing::{self, Cell, Format};
 use super::published;
@@ -18,7 +17,7 @@ use vtr_kernel::lane::Country;
 use vtr_kernel::number;
 use vtr_kernel::suggest::nearest;
 
-/// Answers on stdout.
+/// Prints the answers to stdout.
 ///
 /// # Errors
 /// `Error::Usage` for an unknown marketplace or country, or a book that cannot be used.
@@ -43,7 +42,7 @@ fn row(entry: &Entry) -> Vec<Cell<'_>> {
     vec![Cell::text(entry.id.as_str()), Cell::text(entry.name.as_str()), shapes, Cell::Flag(entry.closed)]
 }
 
-/// The columns of an answer, for programs: a row for each carrier that name or number may mean.
+/// The columns of an answer, for programs: a row for each carrier that the name or number may mean.
 const ANSWER_HEADS: [&str; 5] = ["name", "ship_from", "number", "carrier", "finding"];
 
 fn answer_rows<'a>(
@@ -78,7 +77,7 @@ fn answer_rows<'a>(
     rows
 }
 
-/// The carriers whose signature or pattern a number shows, and which.
+/// The carriers whose signature or pattern a number matches, with that signature or pattern.
 fn owners<'a>(book: &'a Book, number: &'a [u8]) -> impl Iterator<Item = (CarrierId, String)> + 'a {
     let signed = book.carriers.signatures(number);
     let signed = signed.map(|(id, shape)| (id, format!("carries its signature, shape `{}`", shape.id)));
@@ -113,7 +112,7 @@ fn answer(book: &Book, name: Option<&str>, number: Option<&str>, origin: Option<
     }
 }
 
-/// All known carriers, a line each.
+/// All carriers of the book, one per line.
 fn list(book: &Book) -> String {
     let mut text = String::new();
     for (_, entry) in book.carriers.iter() {
@@ -127,7 +126,7 @@ fn list(book: &Book) -> String {
     text
 }
 
-/// What a name is taken for, and the carriers that it may mean.
+/// How a name is resolved, and the carriers that it may mean.
 fn meaning(book: &Book, name: &str, origin: Option<Country>) -> (String, Vec<Carrier>) {
     let meanings = meanings(book, name, origin);
     let mut text = String::new();
@@ -147,7 +146,8 @@ fn meaning(book: &Book, name: &str, origin: Option<Country>) -> (String, Vec<Car
     (text, meanings.into_iter().map(|(_, carrier)| carrier).collect())
 }
 
-/// The carriers that a name may mean, each with the countries of origin where it does; none: everywhere else.
+/// The carriers that a name may mean, each with the countries of origin in which it does; no countries mean all
+/// others.
 fn meanings(book: &Book, name: &str, origin: Option<Country>) -> Vec<(Vec<String>, Carrier)> {
     let folded = book.carrier_name(vtr_kernel::text::trim(name));
     if let Some(origin) = origin {
@@ -185,7 +185,7 @@ fn described(book: &Book, carrier: Carrier, name: &str) -> String {
     }
 }
 
-/// A cleaned number, or what is wrong before any carrier is asked.
+/// A cleaned number, or what is wrong with it whatever the carrier.
 fn cleaned(book: &Book, raw: &str) -> std::result::Result<String, String> {
     let mut cleaned = String::new();
     number::clean_into(raw, &mut cleaned);
@@ -198,7 +198,7 @@ fn cleaned(book: &Book, raw: &str) -> std::result::Result<String, String> {
     Ok(cleaned)
 }
 
-/// What is wrong with a number declared for a carrier.
+/// Describes what is wrong with a number declared for a carrier.
 fn held_against(book: &Book, carrier: Carrier, raw: &str) -> String {
     let cleaned = match cleaned(book, raw) {
         Ok(cleaned) => cleaned,
@@ -219,7 +219,7 @@ fn held_against(book: &Book, carrier: Carrier, raw: &str) -> String {
     text + &signatures(book, bytes, carrier)
 }
 
-/// Rungs 13, 16 and 17 of the ladder on one number.
+/// Applies rungs 13, 16 and 17 of the ladder to one number.
 fn verdict(book: &Book, id: CarrierId, number: &[u8]) -> String {
     let carriers = &book.carriers;
     let entry = carriers.entry(id);
@@ -253,7 +253,7 @@ fn verdict(book: &Book, id: CarrierId, number: &[u8]) -> String {
     format!("no known shape of {} fits, but there may be others: nothing is said against it", entry.name)
 }
 
-/// Shapes of the declared carrier, its family and its partners whose pattern fits.
+/// Shapes of the declared carrier, its family and its partners whose pattern matches.
 fn shapes_that_fit(book: &Book, id: CarrierId, number: &[u8]) -> Vec<String> {
     let carriers = &book.carriers;
     let friends = carriers.iter().filter(|(other, _)| *other == id || carriers.are_friends(id, *other));
@@ -275,7 +275,7 @@ fn signatures(book: &Book, number: &[u8], declared: Carrier) -> String {
     text
 }
 
-/// Whose a number may be, without any declared carrier.
+/// Describes the carriers to which a number may belong, without a declared carrier.
 fn of_number(book: &Book, raw: &str) -> String {
     let cleaned = match cleaned(book, raw) {
         Ok(cleaned) => cleaned,

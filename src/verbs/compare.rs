@@ -1,7 +1,7 @@
-//! `vtr health --compare VERSION`: which accounts changed since an older version, and how.
+//! `vtr health --compare VERSION`: lists the accounts that changed since an older version, and how.
 //!
-//! It holds two published versions of `account_health` side by side and computes no figure. It fails where one of
-//! them cannot be read, and if asked to where an account stands worse than it did.
+//! It compares two published versions of `account_health` and computes no figure. It fails if one of them cannot be
+//! read, and on request if an account became worse.
 
 use super::filters::Wanted;
 use super::health::Query;
@@ -16,16 +16,16 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use vtr_kernel::tally::Tally;
 
-/// What becomes of an account that stands worse.
+/// What to do if an account became worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Worse {
-    /// It is listed.
+    /// List it.
     Said,
-    /// It fails with exit code 4.
+    /// List it and fail with exit code 4.
     Fails,
 }
 
-/// Seller, marketplace, programme and category.
+/// The key of an account: seller, marketplace, programme and category.
 type Key = [String; 4];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ const HEADS: [&str; 12] = [
     "eligible",
 ];
 
-/// Lists what changed from the first manifest to the second, what became worse first.
+/// Lists the changes from the first manifest to the second, accounts that became worse first.
 ///
 /// # Errors
 /// A file cannot be read; writing fails; [`Error::Gate`] by `worse`.
@@ -106,13 +106,13 @@ pub fn run(
     }
 }
 
-/// Worse, changed, better, new, gone.
+/// The rank of a change: worse, changed, better, new, gone.
 fn rank(old: Option<Stand>, new: Option<Stand>) -> i32 {
     match (old, new) {
         (Some(old), Some(new)) if new.status > old.status => 0,
         (Some(old), Some(new)) if new.status < old.status => 2,
         (Some(_), Some(_)) => 1,
-        // An account that appears below its target is news of the bad kind.
+        // A new account below its target counts as worse.
         (None, Some(new)) if new.status == Status::Breach => 0,
         (None, _) => 3,
         (_, None) => 4,

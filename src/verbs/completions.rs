@@ -1,16 +1,16 @@
-//! `vtr completions`: what a shell needs to complete the command line.
+//! `vtr completions`: prints the completion script of a shell.
 //!
-//! Made from the command line's own types, so it cannot lag behind. It fails only with stdout.
+//! It is generated from the command line's own types, so it is always up to date. It fails only if stdout does.
 
 use crate::cli::Cli;
 use crate::error::Result;
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-/// Prints the completions of a shell.
+/// Prints the completion script of a shell.
 ///
 /// # Errors
-/// If stdout does not take them.
+/// Stdout cannot be written.
 pub fn run(shell: Shell) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "vtr", &mut script);

@@ -1,8 +1,8 @@
-//! `vtr worklist JOB --format ship-confirm`: the corrections that are certain, as Amazon's upload file.
+//! `vtr worklist JOB --format ship-confirm`: writes the corrections that are certain as Amazon's upload file.
 //!
-//! It reads the orders again, as `explain` does. A line without an item replaces every package of its order, so only
-//! an order of one package is written, of a number that fits one carrier alone; all others are listed for a person.
-//! It publishes nothing, and fails where job, output or inputs are refused or a file cannot be written.
+//! It reads the orders again, as `explain` does. A line without an item replaces every package of its order, so a line
+//! is written only for an order of one package whose number matches one carrier alone; all others are listed for a
+//! person. It publishes nothing, and fails if job, output or inputs are refused or a file cannot be written.
 
 use super::listing::{self, Cell, Format, Listing};
 use super::orders::{self, Found, Row, Wanted};
@@ -35,7 +35,7 @@ use vtr_kernel::text::is_hidden;
 const HEADINGS: &str =
     "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\n";
 
-/// Why a defect is left to a person.
+/// The reason why a defect is left to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doubt {
     NotAMismatch,
@@ -63,13 +63,13 @@ impl Doubt {
     }
 }
 
-/// What the inputs say of one row of an order.
+/// The relevant facts of one row of an order.
 struct Seen {
     seller: String,
     order: String,
-    /// Its package; `None` of a row that cannot be judged.
+    /// Its package; `None` if the row cannot be judged.
     package: Option<String>,
-    /// The one carrier that its number fits, and its day of shipping, if it is a mismatch.
+    /// For a carrier mismatch: the one carrier that the number matches, and the day of shipping.
     mismatch: Option<(Option<CarrierId>, Option<Day>)>,
 }
 
@@ -145,7 +145,7 @@ fn seen(plan: &Plan, _: &Judge, row: Row) -> (Seen, Option<Copy>) {
     (seen, copy)
 }
 
-/// The carrier whose form a number certainly has, if it has no other's.
+/// The carrier whose signature a number matches, if it matches no other's.
 fn only_carrier(book: &Book, facts: &Facts) -> Option<CarrierId> {
     let Tracking::Number(number) = facts.tracking else { return None };
     let mut owners = book.carriers.signatures(number.as_bytes()).map(|(owner, _)| owner);
@@ -160,7 +160,7 @@ fn shipped(book: &Book, facts: &Facts) -> Option<Day> {
 
 type Doubtful<'a> = (&'a str, &'a str, &'a Item, Doubt);
 
-/// Which corrections are certain, by seller, and which are left to a person, and why.
+/// The certain corrections by seller, and the defects that are left to a person, with the reason.
 fn sorted<'a>(
     items: &'a [(String, String, &'a Item)],
     seen: &[Found<Seen>],
@@ -188,7 +188,7 @@ fn correction(item: &Item, rows: &[&Found<Seen>], book: &Book) -> std::result::R
     if rows.iter().any(|row| row.kept.package.is_none()) {
         return Err(Doubt::RowsRejected);
     }
-    // Rows that a newer copy replaced are the same package; one that they alone name is still one more.
+    // Superseded rows are other copies of the same package, but a package that only superseded rows name still counts.
     let packages: HashSet<&str> = rows.iter().filter_map(|row| row.kept.package.as_deref()).collect();
     if packages.len() > 1 {
         return Err(Doubt::SeveralPackages);
@@ -223,7 +223,7 @@ fn write(certain: &BTreeMap<String, Vec<Correction>>, folder: &Path) -> Result<(
         for Correction { order, shipped, code, number } in corrections {
             let _ = writeln!(text, "{order}\t\t\t{}\t{code}\t\t{number}\t", date_from_day(*shipped));
         }
-        // A seller's id could name any file.
+        // The seller's id is hashed, because it could contain any path.
         let digest = Sha256::digest(seller.as_bytes());
         let name = format!("ship-confirm-{}.txt", vtr_kernel::text::hex(&digest[..8]));
         let path = folder.join(name);

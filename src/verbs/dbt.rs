@@ -1,7 +1,6 @@
-//! `vtr dbt`: the published tables as sources of dbt.
+//! `vtr dbt`: prints the published tables as dbt sources.
 //!
-//! The text is made by `sinks::dbt`; here the output is opened and the text printed. It fails for an output
-//! without a publication.
+//! `sinks::dbt` makes the text; this module opens the output and prints it. It fails if nothing is published there.
 
 use crate::cli::DbtTarget;
 use crate::error::Result;
@@ -13,7 +12,7 @@ use vtr_kernel::text::shown_json;
 /// Prints the sources of the highest version.
 ///
 /// # Errors
-/// Nothing is published there; stdout.
+/// Nothing is published there; stdout cannot be written.
 pub fn run(out: &Path, target: DbtTarget, schema: &str) -> Result<()> {
     let store = publish::at(out)?;
     let manifest = publish::open(store.as_ref(), None)?;

@@ -1,8 +1,8 @@
-//! `vtr defects`: the packages without a valid tracking number, and what to do about each.
+//! `vtr defects`: lists the packages without a valid tracking number, and what to do about each.
 //!
-//! It filters the published `defects` and changes nothing in them; files of weeks that cannot match
-//! are not opened. In the order of their keys rows are written as they are read; in that of urgency the first
-//! ones are kept, as many as are shown. It fails where a file cannot be read.
+//! It filters the published `defects` and changes nothing in them; files of weeks that cannot match are not opened. In
+//! key order, rows are written as they are read; in order of urgency, only as many are held as are shown. It fails if
+//! a file cannot be read.
 
 use super::filters::{Filters, Wanted};
 use super::listing::{self, Cell, Format, Listing};
@@ -18,65 +18,65 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::Class;
 use vtr_kernel::{Book, Reason};
 
-/// What is asked for; a filter that is `None` lets every row pass.
+/// The filters and options of a list; a filter that is `None` lets every row pass.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     /// Only these sellers, marketplaces and carriers.
     pub filters: Filters,
     /// Only these reasons.
     pub reason: Option<Wanted>,
-    /// Only what these can still mend.
+    /// Only defects that these can still fix.
     pub fixable_by: Option<Wanted>,
-    /// First day; of a week its Monday.
+    /// First day; for a week, its Monday.
     pub from: Option<Day>,
-    /// Last day; of a week its Sunday.
+    /// Last day; for a week, its Sunday.
     pub to: Option<Day>,
-    /// How rows are ordered.
+    /// The order of the rows.
     pub order: Order,
     /// The most rows shown; by default all, in the terminal table [`TABLE_ROWS`].
     pub limit: Option<usize>,
-    /// How rows are shown.
+    /// The format of the rows.
     pub format: Format,
 }
 
-/// How rows are ordered.
+/// The order of the rows.
 #[derive(Clone, Debug, Default)]
 pub enum Order {
     /// By week and key, as published.
     #[default]
     Key,
-    /// Soonest `act_by` first, then soonest `counts_until`; what no longer counts last.
+    /// Earliest `act_by` first, then earliest `counts_until`; defects that no longer count come last.
     Urgency(Clock),
 }
 
-/// Until when figures of marketplaces can move, as of the day of a version.
+/// How long figures of marketplaces can change, as of the day of a version.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     as_of: Day,
-    /// By marketplace.
+    /// Latencies in days by marketplace.
     latencies: BTreeMap<String, i32>,
 }
 
 impl Clock {
-    /// Of a book's marketplaces.
+    /// The latencies of a book's marketplaces.
     pub fn of(book: &Book, as_of: Day) -> Clock {
         let latencies = book.markets().map(|(_, market)| (market.name.clone(), market.latency_days)).collect();
         Clock { as_of, latencies }
     }
 
-    /// Whether a defect of a marketplace still moves a figure.
+    /// Whether a defect of a marketplace still affects a figure that can change.
     pub fn counts(&self, marketplace: &str, counts_until: Day) -> bool {
         counts_until + self.latencies.get(marketplace).copied().unwrap_or(0) >= self.as_of
     }
 }
 
-/// What a row is ordered by: whether it counts no more, `act_by`, `counts_until`, its place as published.
+/// The sort key of a row: whether it no longer counts, `act_by`, `counts_until`, its index as published.
 type Urgency = (bool, Day, Day, usize);
 
-/// Rows that the terminal table shows unless told otherwise.
+/// The default number of rows in the terminal table.
 pub const TABLE_ROWS: usize = 50;
 
-/// The columns of the terminal table; the other formats show all that are published.
+/// The columns of the terminal table; the other formats show all published columns.
 const SHOWN: [&str; 10] = [
     "day",
     "seller_id",
@@ -99,8 +99,8 @@ pub struct WeekFile {
     pub path: String,
 }
 
-/// Shows the rows of the published files of `defects` that match, in order of weeks and keys; whether
-/// any does.
+/// Shows the matching rows of the published files of `defects`, in order of weeks and keys; returns whether there are
+/// any.
 ///
 /// # Errors
 /// A file cannot be read; writing fails.
@@ -119,7 +119,7 @@ pub fn run(
 /// Whether any row matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Matches {
-    /// At least one, or nobody listened to the end.
+    /// At least one, or the reader closed the pipe early.
     Some,
     /// None did.
     None,
@@ -128,7 +128,7 @@ pub enum Matches {
 /// The reasons that a list names.
 ///
 /// # Errors
-/// [`Error::Usage`] for one that is no reason of a defect.
+/// [`Error::Usage`] for a name that is no reason of a defect.
 pub fn reasons(list: &str) -> Result<Wanted> {
     let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     let is_defect = |name: &str| Reason::from_name(name).is_some_and(|reason| reason.class() == Class::Defect);
@@ -202,7 +202,7 @@ fn show(
     if shown > 0 || query.format != Format::Table {
         listing.finish(notes)?;
     }
-    // Notes are a courtesy; that nobody listens is no failure.
+    // A note that cannot be written is not an error.
     if has_more {
         let _ = writeln!(
             notes,
@@ -213,12 +213,12 @@ fn show(
     Ok(if shown == 0 && !has_more { Matches::None } else { Matches::Some })
 }
 
-/// Whether a week holds a day that is asked for.
+/// Whether a week contains a day that is asked for.
 pub fn may_match(week: Day, query: &Query) -> bool {
     query.from.is_none_or(|from| from <= week + 6) && query.to.is_none_or(|to| week <= to)
 }
 
-/// The columns of a batch that are filtered by.
+/// The columns of a batch used by filters.
 struct Filter<'a> {
     query: &'a Query,
     seller: &'a StringArray,

@@ -1,7 +1,7 @@
-//! `vtr explain`: each package of an order, of several or of a tracking number, told as a story.
+//! `vtr explain`: tells how each package of an order, of several or of a tracking number was judged.
 //!
-//! It reads the job's inputs as a run does and judges the rows asked for with the same kernel; nothing
-//! is counted or published. It fails if the job or its inputs are refused, and if no row is found.
+//! It reads the job's inputs as a run does and judges the rows asked for with the same kernel; nothing is counted or
+//! published. It fails if the job or its inputs are refused, and if no row is found.
 
 use super::listing::{self, Cell, Listing};
 use super::orders::{self, Found, Row, Wanted, order_id, seller_id};
@@ -27,7 +27,7 @@ use vtr_kernel::reason::{Reason, TABLE};
 use vtr_kernel::sources::Field;
 use vtr_kernel::text::shown;
 
-/// One row's story.
+/// The explanation of one row.
 #[derive(Default)]
 struct Story {
     seller: String,
@@ -43,13 +43,13 @@ struct Story {
     to_do: String,
     act_by: Option<Day>,
     likely: Option<String>,
-    /// The facts that the source has.
+    /// The facts in the source.
     facts: Vec<Field>,
-    /// Where the facts end in the body.
+    /// The end of the facts in the body.
     facts_end: usize,
 }
 
-/// The columns of the lists for programs: a row a row of the inputs.
+/// The columns of the lists for programs, which have a row for each row of the inputs.
 const HEADS: [&str; 16] = [
     "seller_id",
     "order_id",
@@ -69,7 +69,7 @@ const HEADS: [&str; 16] = [
     "story",
 ];
 
-/// Explains the orders.
+/// Explains the orders or the number asked for.
 pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let wanted = wanted(args)?;
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
@@ -101,7 +101,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
 
 const UNFOUND: &str = "seller and order must be as in the source, blanks around them aside, or the row was rejected before its order could be read";
 
-/// What the options ask for.
+/// The rows that the options ask for.
 fn wanted(args: &ExplainArgs) -> Result<Wanted> {
     if let Some(number) = &args.tracking {
         return Ok(Wanted::number(number, args.seller.as_deref()));
@@ -130,7 +130,7 @@ fn wanted(args: &ExplainArgs) -> Result<Wanted> {
     Ok(Wanted::Orders(orders))
 }
 
-/// What was asked for and not found, in words.
+/// The orders or the number that were not found, in words.
 fn missing(wanted: &Wanted, stories: &[Found<Story>]) -> Vec<String> {
     let is_found = |order: &str, seller: Option<&str>| {
         stories.iter().any(|story| story.kept.order == order && seller.is_none_or(|seller| story.kept.seller == seller))
@@ -154,7 +154,7 @@ fn missing(wanted: &Wanted, stories: &[Found<Story>]) -> Vec<String> {
     }
 }
 
-/// For people: order by order, in the order in which they were found.
+/// The text for people: order by order, in the order in which they were found.
 fn told(stories: &[Found<Story>], wanted: &Wanted) -> String {
     let mut text = String::new();
     if let Wanted::Number { number, .. } = wanted {
@@ -217,14 +217,14 @@ fn listed(stories: &[Found<Story>], format: listing::Format) -> Result<()> {
     listing.finish(&mut stderr())
 }
 
-/// A cell of a row as text; empty where the source has none.
+/// A cell of a row as text; empty if the source has none.
 fn typed(row: &Row, column: Column) -> String {
     let cell = row.batch.column_by_name(column.name()).and_then(|array| shown_cell(array, row.row));
     let said = || row.constants.iter().find(|(constant, _)| *constant == column).map(|(_, text)| text.clone());
     cell.or_else(said).map_or(String::new(), |text| text.trim().to_owned())
 }
 
-/// Seller and order of a row, as the tables show them.
+/// Seller and order of a row, as in the tables.
 pub(super) fn names(row: &Row) -> (String, String) {
     (seller_id(&typed(row, Column::SellerId)), order_id(&typed(row, Column::OrderId)))
 }
@@ -355,7 +355,7 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
     }
 }
 
-/// The lane, its ends and how many scans it asks for.
+/// The lane, its ends and the number of scans that it requires.
 fn lane_asked(book: &vtr_kernel::Book, market: &Market, lane: &Lane, facts: &Facts) -> String {
     let country = |country: Option<vtr_kernel::lane::Country>| country.unwrap_or(market.country).code();
     let scans = match &lane.scans {
@@ -378,7 +378,7 @@ fn fix(book: &vtr_kernel::Book, verdict: &Verdict, mending: &Mending) -> String 
     suggested_fix(verdict.reason, mending.fixable_by, mending.is_pending, likely).into_owned()
 }
 
-/// How sure the rule is that decided, and what the book notes on it; for want of a note what it notes on the version.
+/// Adds the confidence of the deciding rule and the book's note on it; without a note, the note on the version.
 fn sources(body: &mut String, selected: &Selected, verdict: &Verdict) {
     let Some(version) = selected.version else { return };
     let of_version = (version.id, version.confidence, &version.note);
@@ -393,7 +393,7 @@ fn sources(body: &mut String, selected: &Selected, verdict: &Verdict) {
     note.iter().for_each(|text| line(body, "book", text));
 }
 
-/// What stands in the tracking cell; `None` if nothing does.
+/// The content of the tracking cell; `None` if it is empty.
 fn numbers(facts: &Facts, verdict: &Verdict) -> Option<String> {
     match facts.tracking {
         Tracking::NoColumn | Tracking::Missing => None,
@@ -407,7 +407,7 @@ fn numbers(facts: &Facts, verdict: &Verdict) -> Option<String> {
     }
 }
 
-/// Whether a reason cannot be given on the run's evidence.
+/// Whether a reason cannot occur with the run's evidence.
 fn silent(reason: Reason, judge: &Judge) -> bool {
     let by_number = matches!(reason, Reason::WellFormed | Reason::Unverified);
     match judge.terms().evidence {

@@ -1,8 +1,8 @@
-//! Filters of a list: values as people write them, held against the book and the published tables.
+//! Filters of a list: values as people type them, matched with the book and the published tables.
 //!
-//! A filter that is `None` lets every row pass. A value that neither the book nor any published table
-//! knows is a mistake and never an empty list, which would read as an all-clear; it fails then, and where
-//! a table cannot be read. It shows no rows.
+//! A filter that is `None` lets every row pass. A value that occurs neither in the book nor in any published table is
+//! an error and never an empty list, which would read as an all-clear. It fails then, and if a table cannot be read.
+//! It shows no rows.
 
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
@@ -17,15 +17,15 @@ use vtr_kernel::carrier::Carrier;
 use vtr_kernel::lane::Country;
 use vtr_kernel::suggest::did_you_mean;
 
-/// Takes the texts of a batch, and packages judged and eligible beside each row.
+/// Receives the texts of a batch, with the numbers of judged and eligible packages of each row.
 type Take<'t> = dyn FnMut(&[&StringArray], &[[u64; 2]]) + 't;
 
-/// The values of a column that a filter lets pass, as they are published.
+/// The published values of a column that a filter lets pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wanted(BTreeSet<String>);
 
 impl Wanted {
-    /// Of values as they are published.
+    /// Lets these published values pass.
     pub fn of<'t>(values: impl IntoIterator<Item = &'t str>) -> Wanted {
         Wanted(values.into_iter().map(str::to_owned).collect())
     }
@@ -39,55 +39,55 @@ impl Wanted {
 /// A filter as typed; lists are separated by commas.
 #[derive(Clone, Debug, Default)]
 pub struct Asked<'a> {
-    /// Of sellers, exactly as published.
+    /// Sellers, exactly as published.
     pub seller: Option<&'a str>,
-    /// Of marketplaces: ISO countries, ids or domains.
+    /// Marketplaces: ISO countries, ids or domains.
     pub marketplace: Option<&'a str>,
-    /// Of carriers: ids, or names as sellers type them.
+    /// Carriers: ids, or names as sellers type them.
     pub carrier: Option<&'a str>,
-    /// Of product categories, in any case.
+    /// Product categories, in any case.
     pub category: Option<&'a str>,
-    /// Of programmes, in any case.
+    /// Programmes, in any case.
     pub programme: Option<&'a str>,
 }
 
-/// Filters that are understood.
+/// Resolved filters.
 #[derive(Clone, Debug, Default)]
 pub struct Filters {
-    /// Of sellers.
+    /// Sellers.
     pub seller: Option<Wanted>,
-    /// Of marketplaces.
+    /// Marketplaces.
     pub marketplace: Option<Wanted>,
-    /// Of carriers.
+    /// Carriers.
     pub carrier: Option<Wanted>,
-    /// Of product categories.
+    /// Product categories.
     pub category: Option<Wanted>,
-    /// Of programmes.
+    /// Programmes.
     pub programme: Option<Wanted>,
 }
 
-/// A published output, asked for values that the book does not know.
+/// A published output, in which to look for values that the book does not have.
 pub struct Published<'a> {
-    /// Where it lies.
+    /// The output's place.
     pub store: &'a dyn Store,
-    /// Its version.
+    /// The version's manifest.
     pub manifest: &'a Manifest,
 }
 
-/// Packages that were judged.
+/// Counts of judged packages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Packages {
-    /// All of them.
+    /// All judged packages.
     pub judged: u64,
-    /// Those that count for a rate.
+    /// Eligible packages.
     pub eligible: u64,
 }
 
 impl Filters {
-    /// Understands what was typed.
+    /// Resolves the filters as typed.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a value that nobody knows, with the nearest; a table cannot be read.
+    /// [`Error::Usage`] for an unknown value, with the nearest known ones; a table cannot be read.
     pub fn of(asked: &Asked, book: &Book, published: &Published) -> Result<Filters> {
         let marketplace = asked.marketplace.map(|text| {
             let known = |text: &str| book.resolve_marketplace(text).map(|market| vec![book.marketplace_label(market)]);
@@ -154,7 +154,7 @@ impl Filters {
     }
 }
 
-/// The carriers that a name may mean, wherever the package left from, as tables name them; an id means itself.
+/// The carriers that a name may mean for any origin, as named in tables; an id means itself.
 fn carriers<'b>(book: &'b Book, text: &str) -> Option<Vec<&'b str>> {
     let special = [Carrier::Unknown, Carrier::Missing].map(|carrier| book.carriers.label(carrier));
     let ids = book.carriers.iter().map(|(_, entry)| entry.id.as_str());
@@ -169,17 +169,17 @@ fn carriers<'b>(book: &'b Book, text: &str) -> Option<Vec<&'b str>> {
     (!labels.is_empty()).then_some(labels)
 }
 
-/// What the book knows about a text of a filter: the published values that it means.
+/// Resolves a filter's text by the book: the published values that it means.
 type Known<'a, 'b> = &'a dyn Fn(&str) -> Option<Vec<&'b str>>;
 
-/// How the values of one filter are understood.
+/// How to resolve the values of one filter.
 struct Ways<'a, 'b> {
     option: &'static str,
     column: &'static str,
     known: Known<'a, 'b>,
-    /// Whether a published value is the one meant, where the book does not know it.
+    /// Whether a published value equals the typed one, if the book does not have it.
     same: fn(&str, &str) -> bool,
-    /// What the book's values are called, for suggestions.
+    /// The names of the book's values, for suggestions.
     names: Vec<&'b str>,
 }
 
@@ -190,7 +190,7 @@ impl Ways<'_, '_> {
             return Err(Error::Usage(format!("{}: no value is given; leave the option out, or name one", self.option)));
         }
         let mut wanted = Wanted::default();
-        // A value may hold a comma itself: then it is there as a whole, or the book knows it so.
+        // A value may contain a comma itself; then the book or the tables have it whole.
         let whole = parts.len() > 1;
         let mut unknown: Vec<&str> = Vec::new();
         for part in parts {
@@ -229,13 +229,13 @@ impl Ways<'_, '_> {
 /// Values of a column in published tables.
 #[derive(Default)]
 struct Found {
-    /// Those looked for, as published.
+    /// The wanted values, as published.
     values: BTreeSet<String>,
-    /// Others, as many as are worth a suggestion.
+    /// Other values, for suggestions.
     others: BTreeSet<String>,
 }
 
-/// Others that are kept at most.
+/// The most other values that are kept.
 const MOST_OTHERS: usize = 100_000;
 
 impl Published<'_> {
@@ -247,7 +247,7 @@ impl Published<'_> {
             if !table.columns().iter().any(|facts| facts.name == column) {
                 continue;
             }
-            // The newest weeks first: whoever is asked for is mostly there still.
+            // The newest weeks come first, because most values asked for still occur there.
             for file in self.manifest.files(table).iter().rev() {
                 self.read(&file.path, &[column], &mut |columns, _| {
                     for value in columns[0].iter().flatten() {
@@ -268,7 +268,7 @@ impl Published<'_> {
         Ok(found)
     }
 
-    /// The packages of some weeks that filters let pass; `None` where no published table tells.
+    /// The packages of some weeks that filters let pass; `None` if no published table can tell.
     ///
     /// # Errors
     /// A table cannot be read.
@@ -302,7 +302,7 @@ impl Published<'_> {
         Ok(Some(packages))
     }
 
-    /// Reads text columns of a file, and beside them judged and eligible packages where it counts them.
+    /// Reads text columns of a file, with judged and eligible packages if it counts them.
     fn read(&self, path: &str, names: &[&str], take: &mut Take) -> Result<()> {
         let shown = self.store.shown(path);
         let missing = || Error::Input(format!("{shown}: the file is missing; `vtr verify` tells what else is"));
@@ -333,5 +333,5 @@ impl Published<'_> {
     }
 }
 
-/// What tables of rates count by.
+/// The count columns of tables of rates.
 const COUNTS: [&str; 2] = ["shipments", "eligible"];

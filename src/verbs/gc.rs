@@ -1,7 +1,7 @@
-//! `vtr gc`: deletes what no kept version of an output names.
+//! `vtr gc`: deletes files that no kept version of an output names.
 //!
-//! The rules are those of `publish::gc`; here they are only asked for and reported. It is refused while
-//! a run is publishing to the output.
+//! The rules are in `publish::gc`; this module calls it and reports. It is refused while a run is publishing to the
+//! output.
 
 use super::listing::{self, Cell, Format};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::SystemTime;
 use vtr_kernel::text::shown_json;
 
-/// Deletes, or with [`Mode::Count`] only counts, and prints to stdout what went.
+/// Deletes, or only counts with [`Mode::Count`], and prints the result to stdout.
 pub fn run(out: &Path, keep: u64, mode: Mode, now: SystemTime, format: Format) -> Result<()> {
     let store = publish::at(out)?;
     let collected = gc::collect(store.as_ref(), keep, now, mode)?;

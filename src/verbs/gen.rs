@@ -1,7 +1,7 @@
-//! `vtr gen`: a synthetic history with known truth, or the sample.
+//! `vtr gen`: makes a synthetic history with known truth, or the sample.
 //!
-//! It turns options into [`GenOptions`] and says what was made; the making is in `gen/`. Options that
-//! contradict each other are refused before anything is written.
+//! It turns options into [`GenOptions`] and reports what was made; `gen/` makes it. Contradictory options are refused
+//! before anything is written.
 
 use crate::cli::{GenArgs, GenFormat, GenOrder, GlobalOptions};
 use crate::error::{Error, Result};
@@ -12,13 +12,13 @@ use vtr_gen::{Format, GenError, GenOptions, Generated, Planted};
 use vtr_kernel::suggest::did_you_mean;
 use vtr_kernel::{Book, load};
 
-/// Rows that cannot be judged with `--dirt`, in 10,000: below what a run bears by default.
+/// The rows that cannot be judged with `--dirt`, in 10,000: below the default limit of a run.
 const DIRT: u32 = 5;
 
-/// Generates what is asked for, and prints what was made and the `as_of` to judge it at.
+/// Generates the history, and prints the files made and the `as_of` to judge it at.
 ///
 /// # Errors
-/// [`Error::Usage`] for dates that do not read, [`Error::Failed`] for files that cannot be written.
+/// [`Error::Usage`] for invalid dates, [`Error::Failed`] for files that cannot be written.
 pub fn run(args: &GenArgs, global: &GlobalOptions) -> Result<()> {
     let book = book()?;
     let started = Instant::now();
@@ -32,7 +32,7 @@ pub fn run(args: &GenArgs, global: &GlobalOptions) -> Result<()> {
     super::print_lines(&said(&made))
 }
 
-/// The exit code that an error of the generator means.
+/// The error, and so the exit code, for an error of the generator.
 fn as_exit(error: GenError) -> Error {
     match error {
         GenError::Usage(text) => Error::Usage(text),
@@ -43,7 +43,7 @@ fn as_exit(error: GenError) -> Error {
     }
 }
 
-/// The files, and the day at which all of it has happened.
+/// Describes the files, and the day by which everything in them has happened.
 fn said(made: &Generated) -> String {
     let mut text = String::new();
     for file in &made.files {
@@ -81,7 +81,7 @@ fn options(args: &GenArgs) -> Result<GenOptions> {
     })
 }
 
-/// What `--amazon` names.
+/// The planted difference that `--amazon` names.
 fn planted(name: &str) -> Result<Planted> {
     let known = || Planted::ALL.into_iter().map(Planted::name);
     Planted::ALL.into_iter().find(|planted| planted.name() == name).ok_or_else(|| {

@@ -1,8 +1,8 @@
-//! `vtr health`: where each account stands, worst first, and an exit code for schedulers.
+//! `vtr health`: shows the standing of each account, worst first, with an exit code for schedulers.
 //!
-//! It shows the published `account_health` as it is and computes nothing new but the percentages
-//! shown, which are cut and not rounded; on a narrow terminal an account is a card of some lines. It fails where the table cannot be read, and with
-//! `fail_on` where an account stands that badly.
+//! It shows the published `account_health` and computes only the percentages shown, which are truncated and not
+//! rounded; on a narrow terminal an account is a card of some lines. It fails if the table cannot be read, and with
+//! `fail_on` if an account is at least that bad.
 
 use super::filters::{Filters, Wanted};
 use super::listing::{self, CARDS_BELOW, Cell, Format, Listing, wrapped};
@@ -20,20 +20,20 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
 use vtr_kernel::text::shown;
 
-/// What is asked for.
+/// The filters and options of the list.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     /// Only these sellers and marketplaces.
     pub filters: Filters,
-    /// How rows are shown.
+    /// The format of the rows.
     pub format: Format,
-    /// How many rows are shown, the worst; `None`: all.
+    /// The number of rows shown, the worst ones; `None` for all.
     pub limit: Option<usize>,
-    /// Exit code 4 if a row asked for is at least that bad: `AtRisk` or `Breach`.
+    /// Exit code 4 if a matching row is at least this bad: `AtRisk` or `Breach`.
     pub fail_on: Option<Status>,
 }
 
-/// The columns of the terminal table; the other formats show all that are published.
+/// The columns of the terminal table; the other formats show all published columns.
 const SHOWN: [&str; 13] = [
     "seller",
     "marketplace",
@@ -93,7 +93,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// Who it is, how it stands and why, in two or three lines.
+    /// The account, its standing and the reason, in two or three lines.
     fn card(&self, names: &Names, width: usize) -> String {
         let market = names.market(self.text("marketplace"));
         let programme = match self.text("programme") {
@@ -110,7 +110,7 @@ impl<'a> Row<'a> {
             _ => listing::coloured(self.standing()),
         };
         let rate = if self.status == Status::NoData { String::new() } else { format!(" {:>9}  ", self.percent()) };
-        // Colours take no room; what does not fit goes on below.
+        // Colour codes take no width; what does not fit continues below.
         let room = width.saturating_sub(32);
         let mut card = format!("{standing}{rate}  {}\n", wrapped(&shown(&who), room).join("\n    "));
         let indent = |text: &str| {
@@ -157,7 +157,7 @@ impl<'a> Row<'a> {
     fn target(&self) -> String {
         let Cell::Share(share) = self.cell("target") else { return String::new() };
         let sign = if self.text("target_kind") == "more_than" { ">" } else { "≥" };
-        // Targets have few decimals; multiplying the double must not show more of them.
+        // Targets have few decimals; multiplying the double must not add any.
         format!("{sign} {} %", (share * 1e9).round() / 1e7)
     }
 
@@ -220,7 +220,7 @@ pub fn run(
     query.fail_on.map_or(Ok(()), |worst| gate(&rows, worst))
 }
 
-/// The rows asked for, worst first.
+/// The matching rows, worst first.
 fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>> {
     let mut rows = Vec::new();
     for batch in batches {
@@ -239,8 +239,8 @@ fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>>
             }
         }
     }
-    // The sort is stable: rows that are equally bad keep the order of the table's key. Of few packages little can be
-    // told, so such rows come last.
+    // The sort is stable: equally bad rows keep the order of the table's key. Rows with few packages come last,
+    // because little can be concluded from them.
     rows.sort_by_key(|row| {
         (row.is_few(), std::cmp::Reverse(row.status), row.count("defect_budget").unwrap_or(i64::MAX))
     });
@@ -249,7 +249,7 @@ fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>>
 
 fn show(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
     if rows.is_empty() {
-        // Nobody needs to hear why where nobody listens.
+        // A note that cannot be written is not an error.
         let _ = writeln!(notes, "no row of account_health matches");
     }
     if format == Format::Table {
@@ -285,7 +285,7 @@ fn write(out: &mut dyn Write, text: &str) -> Result<()> {
     out.write_all(text.as_bytes()).map_err(|error| Error::failed("writing the rows", error))
 }
 
-/// Which window is judged, as of which day.
+/// The judged windows and their `as_of`.
 fn head(rows: &[Row], width: usize) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let (start, end, as_of) = (first.day("window_start"), first.day("window_end"), first.day("as_of"));
@@ -302,7 +302,7 @@ fn head(rows: &[Row], width: usize) -> String {
     wrapped(&text, width).iter().map(|line| format!("{line}\n")).collect::<String>() + "\n"
 }
 
-/// What the words of the list mean.
+/// The meanings of the words in the list.
 fn legend(rows: &[Row], width: usize) -> String {
     let mut text =
         "Budget (fit, too many): how many more defects the same packages could hold and still meet the target. \

@@ -1,8 +1,7 @@
 //! `vtr inspect`: a first look at a file, for people and programs.
 //!
-//! It prints what was seen and proposes a job's `[[input]]`; contents of cells only if it is asked
-//! to. It fails on a file that cannot be read to its end, and, after printing, on one whose records
-//! cannot be told apart.
+//! It prints what a file contains and proposes a job's `[[input]]`; cell contents are printed only on request. It
+//! fails on a file that cannot be read to its end, and, after printing, on one that cannot be split into records.
 
 use crate::cli::{GlobalOptions, InspectArgs, InspectFormat};
 use crate::error::{Error, Result};
@@ -15,13 +14,13 @@ use std::path::Path;
 use vtr_kernel::sources::Format;
 use vtr_kernel::text::{shown, shown_json};
 
-/// Columns and headings of a kind that are listed for a person.
+/// The most columns and headings of a kind that are listed for people.
 const LISTED: usize = 12;
 
-/// Looks at the files, one after the other, and prints what was seen.
+/// Inspects the files one after the other and prints the findings.
 ///
 /// # Errors
-/// Wrong options; a file that cannot be read to its end, or be cut into records.
+/// Wrong options; a file that cannot be read to its end, or not be split into records.
 pub fn run(args: &InspectArgs, global: &GlobalOptions) -> Result<()> {
     for (index, file) in args.files.iter().enumerate() {
         if index > 0 && !args.json {
@@ -64,7 +63,7 @@ fn look_at(file: &Path, args: &InspectArgs, global: &GlobalOptions) -> Result<()
     }
 }
 
-/// Prints what was seen of JSON.
+/// Prints the findings about JSON.
 fn documents(name: &str, bytes: u64, kinds: &[Kind], fills: &Fills, args: &InspectArgs) -> Result<()> {
     if args.json {
         let look =
@@ -78,7 +77,7 @@ fn documents(name: &str, bytes: u64, kinds: &[Kind], fills: &Fills, args: &Inspe
     super::print_lines(&text)
 }
 
-/// The kinds, and what the file holds for the likeliest.
+/// The possible kinds, and how the file fills the likeliest.
 fn kind_lines(kinds: &[Kind], fills: Option<&Fills>, text: &mut String) {
     for kind in kinds {
         let form = kind.form.as_ref().map_or(String::new(), |form| format!(", form {form}"));
@@ -102,7 +101,7 @@ fn kind_lines(kinds: &[Kind], fills: Option<&Fills>, text: &mut String) {
     }
 }
 
-/// The input of a job that joins the file with others.
+/// The `[[input]]` of a job that joins the file with others.
 fn kind_job(name: &str, kinds: &[Kind], text: &mut String) {
     let Some(kind) = kinds.first() else { return };
     let path = toml::Value::from(name).to_string();
@@ -111,7 +110,7 @@ fn kind_job(name: &str, kinds: &[Kind], text: &mut String) {
     let _ = write!(text, "\nJoined with others (`vtr job init` writes the whole job):\n\n{}", indented(&input));
 }
 
-/// The options as keys of a job, so that they are checked as those are.
+/// The options as keys of a job, so that they are checked as such.
 fn options(args: &InspectArgs) -> Result<Vec<(&'static str, String, String)>> {
     let mut options = Vec::new();
     let mut add = |key: &'static str, value: String, option: &str| options.push((key, value, option.to_owned()));
@@ -154,7 +153,7 @@ fn options(args: &InspectArgs) -> Result<Vec<(&'static str, String, String)>> {
     Ok(options)
 }
 
-/// The limits that a look keeps to.
+/// The options that limit an inspection.
 const LIMITS: [&str; 7] = [
     "limits.max_field_bytes",
     "limits.max_record_bytes",
@@ -255,7 +254,7 @@ fn columns(look: &Look, values: Values) -> String {
     table.trim_fmt() + "\n"
 }
 
-/// An estimate shows no more digits than it has.
+/// Rounds an estimate to its significant digits.
 fn rounded(column: &ColumnLook, count: u64) -> u64 {
     if column.distinct_is_exact || count < 100 {
         return count;

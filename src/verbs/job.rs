@@ -1,7 +1,7 @@
-//! `vtr job`: the JSON Schema of job files, and a first job for a seller's exports.
+//! `vtr job`: prints the JSON Schema of job files, or writes a first job for a seller's exports.
 //!
-//! It prints what the types of the job say, or writes a job of what files were seen to be. It fails with stdout, with a file
-//! that is there already, and where no file is of any known kind.
+//! The schema comes from the types of the job; a new job comes from the kinds of the files. It fails if stdout cannot
+//! be written, if the job file exists already, or if no file is of a known kind.
 
 use crate::cli::{JobInitArgs, JobVerb};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use walkdir::WalkDir;
 /// Prints the schema, or writes a job.
 ///
 /// # Errors
-/// If stdout does not take it, the job cannot be written, or nothing is known of any file.
+/// Stdout or the job cannot be written, or no file is of a known kind.
 pub fn run(verb: &JobVerb) -> Result<()> {
     match verb {
         JobVerb::Schema => super::print(format!("{:#}\n", spec::schema())),
@@ -80,7 +80,7 @@ fn init(args: &JobInitArgs) -> Result<()> {
     ))
 }
 
-/// All files, those of folders in the order of their names; what tools hide is left out.
+/// All files; those of folders are sorted by name, and hidden ones are left out.
 fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {

@@ -1,8 +1,8 @@
 //! Rows of a published table for people and programs: a terminal table, CSV or JSON.
 //!
-//! Values come as they were published; only the terminal table may shorten what it shows. Cells are
-//! text from the outside: CSV defuses what a spreadsheet would run as a formula, the terminal table
-//! escapes control characters. It fails where a file is no such table or writing fails.
+//! Values are shown as published; only the terminal table may shorten them. Cells are text from outside: CSV defuses
+//! what a spreadsheet would run as a formula, and the terminal table escapes control characters. It fails if a file is
+//! no such table or writing fails.
 
 use crate::error::{Error, Result};
 use crate::pages::model::Standing;
@@ -20,7 +20,7 @@ use std::str::FromStr;
 use vtr_kernel::calendar::{self, Day, Micros};
 use vtr_kernel::text::{is_hidden, shown, shown_json};
 
-/// How rows are shown.
+/// The format of a list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// For people, as wide as the terminal.
@@ -53,7 +53,7 @@ impl FromStr for Format {
 /// One value of a published table.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cell<'a> {
-    /// Nothing.
+    /// A missing value.
     Null,
     /// A text.
     Text(Cow<'a, str>),
@@ -72,12 +72,12 @@ pub enum Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    /// A text of its own.
+    /// A cell of a text.
     pub fn text(text: impl Into<Cow<'a, str>>) -> Cell<'a> {
         Cell::Text(text.into())
     }
 
-    /// The value of a row of a column.
+    /// The cell of a row of a column.
     pub fn of(column: &'a dyn Array, row: usize) -> Cell<'a> {
         if column.is_null(row) {
             return Cell::Null;
@@ -94,7 +94,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// The same, held by itself.
+    /// The same cell with its own text.
     pub fn into_owned(self) -> Cell<'static> {
         match self {
             Cell::Null => Cell::Null,
@@ -135,7 +135,7 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// An amount without zeros that say nothing; a JSON number would be read as a double, so it is a text there too.
+/// An amount without trailing zeros. A JSON number would be read as a double, so it is a string in JSON too.
 fn money(units: i128) -> String {
     let scale = usize::from(MONEY.1.unsigned_abs());
     let digits = format!("{:0width$}", units.unsigned_abs(), width = scale + 1);
@@ -146,7 +146,7 @@ fn money(units: i128) -> String {
     format!("{sign}{whole}{mark}{decimals}")
 }
 
-/// Rows on their way out.
+/// A list being written.
 pub struct Listing<'w> {
     heads: Vec<&'static str>,
     sink: Sink<'w>,
@@ -156,7 +156,7 @@ pub struct Listing<'w> {
 
 enum Sink<'w> {
     Table(comfy_table::Table, &'w mut dyn Write),
-    /// Where a table would be too narrow to read: its columns, some lines a row.
+    /// Cards of some lines per row, on a terminal too narrow for a table; the number is its width in columns.
     Cards(usize, &'w mut dyn Write),
     Csv(Box<csv::Writer<&'w mut dyn Write>>),
     Json(&'w mut dyn Write),
@@ -167,7 +167,7 @@ fn unwritten(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Erro
 }
 
 impl<'w> Listing<'w> {
-    /// A listing with these columns.
+    /// Begins a list with these columns.
     pub fn begin(format: Format, heads: &[&'static str], out: &'w mut dyn Write) -> Result<Listing<'w>> {
         let sink = match format {
             Format::Table if width() < CARDS_BELOW => Sink::Cards(width(), out),
@@ -229,7 +229,7 @@ impl<'w> Listing<'w> {
         Ok(())
     }
 
-    /// Writes what is left, and says on `notes` what was changed.
+    /// Writes the rest, and reports changed cells on `notes`.
     pub fn finish(self, notes: &mut dyn Write) -> Result<()> {
         match self.sink {
             Sink::Cards(_, out) => out.flush().map_err(unwritten)?,
@@ -253,7 +253,7 @@ impl<'w> Listing<'w> {
     }
 }
 
-/// Prints rows that are all at hand to stdout.
+/// Prints rows in memory to stdout.
 ///
 /// # Errors
 /// As [`super::print`].
@@ -272,21 +272,21 @@ pub fn is_formula(cell: &Cell) -> bool {
     matches!(cell, Cell::Text(text) if would_run(text))
 }
 
-/// Columns of a terminal below which rows are shown as cards.
+/// A terminal with fewer columns shows rows as cards.
 pub const CARDS_BELOW: usize = 140;
-/// Columns where nobody says how many there are: of pipes, logs and files.
+/// The width if it is unknown: for pipes, logs and files.
 const UNKNOWN_WIDTH: usize = 80;
 /// Cells on the first line of a card.
 const CARD_HEAD: usize = 4;
 
-/// How many columns people see: the terminal's, or what `COLUMNS` says.
+/// The width in columns: the terminal's, or that of `COLUMNS`.
 pub fn width() -> usize {
     let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse().ok());
     let seen = || comfy_table::Table::new().width().map(usize::from);
     said.or_else(seen).filter(|width| *width > 0).unwrap_or(UNKNOWN_WIDTH).max(40)
 }
 
-/// A row as a card: its first cells on one line, the others with their heads below, without those that are empty.
+/// A row as a card: its first cells on one line, the others with their heads below; empty ones are left out.
 fn card(heads: &[&str], cells: &[Cell], width: usize) -> String {
     let text = |cell: &Cell| shown(&cell.plain()).into_owned();
     let first: Vec<String> = cells.iter().take(CARD_HEAD).map(text).filter(|text| !text.is_empty()).collect();
@@ -300,7 +300,7 @@ fn card(heads: &[&str], cells: &[Cell], width: usize) -> String {
     card
 }
 
-/// A text in lines of at most so many characters, broken between words; a longer word has a line of its own.
+/// Wraps a text between words into lines of at most `width` characters; a longer word has a line of its own.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -315,12 +315,12 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Whether colours are wanted: on a terminal, unless `NO_COLOR` says no.
+/// Whether to use colours: on a terminal, unless `NO_COLOR` is set.
 fn has_colours() -> bool {
     std::env::var_os("NO_COLOR").is_none_or(|no| no.is_empty()) && io::stdout().is_terminal()
 }
 
-/// A standing in words, with its shape, and in its colour where there are colours.
+/// A standing in words with its shape, and with its colour if colours are used.
 pub fn coloured(standing: Standing) -> String {
     let (shape, colour) = match standing {
         Standing::Breach => ('▲', 31),
@@ -332,13 +332,13 @@ pub fn coloured(standing: Standing) -> String {
     if has_colours() { format!("\u{1b}[{colour}m{words}\u{1b}[0m") } else { words }
 }
 
-/// A line that stands out where there are colours.
+/// A line that is emphasised if colours are used.
 pub fn emphasised(line: &str) -> String {
     if has_colours() { format!("\u{1b}[1m{line}\u{1b}[0m") } else { line.to_owned() }
 }
 
-/// Whether a spreadsheet would take a text for a formula: `=`, `+`, `-` or `@`, also full-width as
-/// East Asian keyboards have them, behind blanks and what is not seen; or a tab or line end among these.
+/// Whether a spreadsheet would read a text as a formula: `=`, `+`, `-` or `@`, also full-width as East Asian keyboards
+/// type them, after blanks and invisible characters; or a tab or line end among these.
 fn would_run(text: &str) -> bool {
     let rest = text.trim_start_matches(|c: char| c.is_whitespace() || is_hidden(c));
     let blanks = &text[..text.len() - rest.len()];
@@ -378,7 +378,7 @@ pub fn read_published(
     Ok(true)
 }
 
-/// A reader that closes its end early (`vtr defects OUT | head`) has what it wanted: no failure.
+/// Ignores a closed pipe (`vtr defects OUT | head`): the reader has what it wanted.
 pub fn unless_pipe_closed(result: Result<()>) -> Result<()> {
     match result {
         Err(Error::Failed { source: Some(source), .. }) if is_closed_pipe(source.as_ref()) => Ok(()),
@@ -410,7 +410,7 @@ pub(super) mod tests {
         Local::new(std::path::Path::new("/"))
     }
 
-    /// What stands in a column that a test does not care for.
+    /// The content of a column that a test does not set.
     pub fn filler(table: Table, name: &str) -> Cell<'static> {
         match table.columns().iter().find(|facts| facts.name == name).unwrap().kind {
             Kind::Text => Cell::text("x"),

@@ -1,7 +1,7 @@
-//! `vtr man`: manual pages.
+//! `vtr man`: prints manual pages.
 //!
-//! Made from the command line's own types, so they cannot lag behind. It fails if a verb is unknown,
-//! and with stdout.
+//! They are generated from the command line's own types, so they are always up to date. It fails if a verb is unknown,
+//! or if stdout cannot be written.
 
 use crate::cli::Cli;
 use crate::error::{Error, Result};

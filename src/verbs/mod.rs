@@ -1,7 +1,7 @@
-//! The verbs: one function each, chosen here.
+//! The verbs: one function each, dispatched here.
 //!
-//! It turns the command line into plain arguments and must do no work of its own. What a verb says
-//! to a program goes through [`print`], which is where a reader that went away is noticed.
+//! It turns the command line into plain arguments and must do no work of its own. Machine-readable output of a verb
+//! goes through [`print`], which detects a closed pipe.
 
 pub mod age;
 pub mod book;
@@ -41,7 +41,7 @@ use crate::publish::gc::Mode;
 use std::io::Write;
 use std::time::SystemTime;
 
-/// Does what the command line asks for.
+/// Runs the verb of the command line.
 ///
 /// # Errors
 /// Those of the verb.
@@ -81,7 +81,7 @@ pub fn run(cli: Cli) -> Result<()> {
     }
 }
 
-/// What options say about a job.
+/// The overrides of a job by options.
 pub fn overrides(job: &JobOptions, range: &RangeOptions) -> Overrides {
     Overrides {
         from: range.from.clone(),
@@ -97,7 +97,7 @@ pub fn overrides(job: &JobOptions, range: &RangeOptions) -> Overrides {
     }
 }
 
-/// Writes lines for people to stdout: nothing that they quote can steer a terminal.
+/// Writes lines for people to stdout, with control characters escaped.
 ///
 /// # Errors
 /// As [`print`].
@@ -108,8 +108,7 @@ pub fn print_lines(lines: &str) -> Result<()> {
 /// Writes data to stdout.
 ///
 /// # Errors
-/// [`Error::Failed`] if stdout does not take it; a broken pipe among them, which the program then
-/// leaves unsaid.
+/// [`Error::Failed`] if stdout cannot be written, including a broken pipe, which the program then does not report.
 pub fn print(data: impl AsRef<[u8]>) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = stdout.write_all(data.as_ref()).and_then(|()| stdout.flush());

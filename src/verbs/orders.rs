@@ -1,7 +1,7 @@
-//! The rows of some orders, read from a job's inputs again and judged by the kernel as a run judges them.
+//! Reads the rows of some orders again from a job's inputs; the kernel judges them as in a run.
 //!
-//! Every file is read, and only rows that are asked for are judged; nothing is counted or published. It fails if an
-//! input is refused, and leaves out files as a run does.
+//! Every file is read, and only the rows asked for are judged; nothing is counted or published. It fails if an input
+//! is refused, and skips bad files as a run does.
 
 use crate::error::{Error, Result};
 use crate::fold::{self, dedup};
@@ -20,13 +20,13 @@ use vtr_columnar::judge::{Copy, Fate, Judge, Records, Source};
 use vtr_kernel::text::shown;
 use vtr_kernel::wrapper::{unwrapped, unwrapped_number};
 
-/// Which rows are asked for.
+/// The rows asked for.
 #[derive(Clone, Debug)]
 pub enum Wanted {
-    /// Those of orders, and by order of which sellers; of any seller where none is named. Both as [`order_id`] and
+    /// Rows of orders, each with its sellers; of any seller if none is named. Both ids as [`order_id`] and
     /// [`seller_id`] make them.
     Orders(HashMap<String, HashSet<String>>),
-    /// Those whose number has these letters and digits; of any seller without one.
+    /// Rows whose number has these letters and digits; of any seller if none is given.
     Number {
         /// Letters and digits, in capitals.
         number: String,
@@ -36,7 +36,7 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// One number, written anyhow.
+    /// Wants one number, written with any separators and in any case.
     pub fn number(number: &str, seller: Option<&str>) -> Wanted {
         Wanted::Number { number: letters(number), seller: seller.map(seller_id) }
     }
@@ -65,51 +65,51 @@ fn letters(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_uppercase).collect()
 }
 
-/// A seller's id as the tables show it, from one as it is typed.
+/// A seller's id as in the tables, from the id as typed.
 pub fn seller_id(typed: &str) -> String {
     unwrapped(typed.trim()).into_owned()
 }
 
-/// An order's id as the tables show it, from one as it is typed.
+/// An order's id as in the tables, from the id as typed.
 pub fn order_id(typed: &str) -> String {
     unwrapped_number(typed.trim()).into_owned()
 }
 
-/// One row that was asked for, as it is told.
+/// One row that was asked for.
 pub struct Row<'a> {
-    /// The file and the record, as people see them.
+    /// The file and record, for people.
     pub place: &'a str,
     /// Its batch.
     pub batch: &'a RecordBatch,
-    /// What was said for the whole file.
+    /// The constants of the file.
     pub constants: &'a [(Column, String)],
-    /// Its place in the batch.
+    /// Its index in the batch.
     pub row: usize,
-    /// What became of it.
+    /// The outcome of the row.
     pub fate: Fate<'a>,
 }
 
-/// What is kept of a row, and what tells whether a newer copy of it counts.
+/// The kept part of a row, and whether a newer copy supersedes it.
 pub struct Found<T> {
-    /// What was kept.
+    /// The kept part.
     pub kept: T,
-    /// Whether a newer copy of it counts.
+    /// Whether a newer copy supersedes it.
     pub superseded: bool,
 }
 
-/// Reads the rows and keeps of each what `keep` makes of it.
+/// Reads the rows and collects what `keep` returns for each.
 ///
 /// # Errors
 /// The inputs are refused.
 pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result<Vec<Found<T>>> {
-    // Every fact is told, whatever tables the job makes.
+    // All facts are read, whatever tables the job makes.
     plan.output.tables = Table::ALL.to_vec();
     let plan = &*plan;
     let mut survey = scan::survey_and_try(plan)?;
     let rows = loop {
         let judge = fold::judge(plan, &survey).build();
         match rows(plan, &survey, &judge, wanted, keep) {
-            // As a run leaves them out.
+            // Bad files are skipped, as in a run.
             Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,
             told => break told?,
         }
@@ -124,7 +124,7 @@ pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result
 
 type Kept<T> = Vec<(T, Option<Copy>)>;
 
-/// Makes of a row what is kept of it, and what tells whether it is superseded.
+/// Returns the kept part of a row, and its identity and order among copies.
 pub type Keep<'k, T> = dyn Fn(&Plan, &Judge, Row) -> (T, Option<Copy>) + Sync + 'k;
 
 fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, keep: &Keep<T>) -> Result<Kept<T>> {
@@ -171,7 +171,7 @@ fn number(records: &Records, row: usize) -> u64 {
     }
 }
 
-/// A column as texts, or what was said for the whole file; neither if the file has no such column.
+/// A column of texts, or the file's constant; neither if the file has no such column.
 enum Cells<'a> {
     Texts(StringViewArray),
     Constant(&'a str),

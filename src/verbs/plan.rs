@@ -1,7 +1,8 @@
-//! `vtr plan`: what a run would read and replace, and why, without doing it.
+//! `vtr plan`: shows what a run would read and replace, and why, without doing it.
 //!
-//! With `--units` it plans shares instead. It checks job, book, paths and schemas as a run does, and of the inputs hashes what may have changed and
-//! reads a changed text for its days. It writes nothing, and fails where a run would fail before it reads data.
+//! With `--units` it plans shares instead. It checks job, book, paths and schemas as a run does; it hashes inputs that
+//! may have changed and reads changed text files to find their days. It writes nothing, and fails if a run would fail
+//! before reading data.
 
 use super::listing::{self, Cell, Format};
 use super::published;
@@ -68,14 +69,14 @@ fn print(lines: &Lines, args: &PlanArgs) -> Result<()> {
     }
 }
 
-/// What a plan says: a word that names the step, and the rest of the line.
+/// The lines of a plan: the name of the step, and the rest of the line.
 type Lines = Vec<(&'static str, String)>;
 
 fn put(lines: &mut Lines, head: &'static str, line: &str) {
     lines.push((head, line.to_owned()));
 }
 
-/// What is joined before anything is read; whether there are packages to plan on with.
+/// Lists the raw files that are joined first; returns whether there are packages with which to continue.
 fn join_lines(plan: &mut Plan, text: &mut Lines) -> Result<bool> {
     let Some(joins) = assemble::look(plan)? else { return Ok(true) };
     let (files, size) = (grouped(joins.files), grouped(joins.bytes >> 10));
@@ -189,7 +190,7 @@ fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut Lines) {
     }
 }
 
-/// The published weeks that are outdated, and those that would be gone, as far as inputs tell.
+/// Lists the outdated published weeks, and those that would lose all rows, as far as the inputs tell.
 fn stale_lines(plan: &Plan, survey: &mut Survey, base: Option<&Manifest>, text: &mut Lines) -> Result<()> {
     let Some(base) = base else { return Ok(()) };
     let store = crate::publish::at(Path::new(&plan.output.path))?;

@@ -1,7 +1,7 @@
-//! From the command line to the lists of a published output: which files, which filters.
+//! Opens a published output for the list verbs: its files, and the filters of the command line.
 //!
-//! It opens the manifest, once, and hands its files on; it reads no table itself. It fails where the
-//! output has no publication or lacks the table, or a filter is not understood.
+//! It opens the manifest once and hands on its files; it reads no table itself. It fails if the output has no
+//! publication or lacks the table, or if a filter cannot be resolved.
 
 use super::age::Age;
 use super::filters::{Asked, Filters, Packages, Published, Wanted};
@@ -19,7 +19,7 @@ use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, day_from_date};
 use vtr_kernel::mend::FixableBy;
 
-/// `vtr defects`.
+/// Runs `vtr defects`.
 ///
 /// # Errors
 /// Those of the manifest and of the list; [`Error::Usage`] for a filter.
@@ -69,13 +69,13 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
     let matches = defects::run(store.as_ref(), &files, &query, &mut stdout().lock(), &mut stderr())?;
     if matches == defects::Matches::None {
         let packages = published.packages(&query.filters, |week| defects::may_match(week, &query))?;
-        // Notes are a courtesy; that nobody listens is no failure.
+        // A note that cannot be written is not an error.
         let _ = writeln!(stderr(), "{}", no_defects(args.reason.as_deref(), packages));
     }
     Ok(())
 }
 
-/// What an empty list of defects means.
+/// A sentence that says what an empty list of defects means.
 fn no_defects(reason: Option<&str>, packages: Option<Packages>) -> String {
     let what = reason.map_or_else(|| "no defects".to_owned(), |reason| format!("no defects with {reason}"));
     let packages_of = |count: u64| if count == 1 { "1 package".to_owned() } else { format!("{count} packages") };
@@ -87,7 +87,7 @@ fn no_defects(reason: Option<&str>, packages: Option<Packages>) -> String {
     }
 }
 
-/// `vtr health`.
+/// Runs `vtr health`.
 ///
 /// # Errors
 /// Those of the manifest and of the list; [`Error::Gate`] by `--fail-on`.
@@ -95,7 +95,7 @@ pub fn health(args: &HealthArgs, now: SystemTime) -> Result<()> {
     health_to(args, now, &mut stdout().lock(), &mut stderr())
 }
 
-/// The same, written elsewhere: the rows to `out`, what is noted for people to `notes`.
+/// The same with other writers: the rows go to `out`, notes for people to `notes`.
 ///
 /// # Errors
 /// As [`health`].
@@ -132,7 +132,7 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
     age.filter(|_| args.fail_on.contains(&FailOn::Stale)).map_or(Ok(()), |age| age.gate())
 }
 
-/// The status from which on a list fails.
+/// The least bad status with which the list fails.
 fn status(fail_on: &FailOn) -> Option<Status> {
     match fail_on {
         FailOn::Breach => Some(Status::Breach),
@@ -145,7 +145,7 @@ fn open(store: &dyn Store, table: Table) -> Result<Manifest> {
     version(store, table, None)
 }
 
-/// A version of an output that holds a table; by default the highest.
+/// Opens a version of an output that has a table; by default the highest.
 ///
 /// # Errors
 /// There is no such version, or it lacks the table.
@@ -158,7 +158,7 @@ pub fn version(store: &dyn Store, table: Table, version: Option<u64>) -> Result<
     Err(Error::Usage(format!("{out} holds no table {name}; publish it with a job whose [output] `tables` names it")))
 }
 
-/// How a list is written; `--json` is `--format json`.
+/// The format of a list; `--json` is `--format json`.
 pub fn format(written: Written) -> Format {
     match written.format() {
         ListFormat::Table => Format::Table,

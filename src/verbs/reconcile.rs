@@ -1,7 +1,7 @@
-//! `vtr reconcile`: our figures beside Amazon's.
+//! `vtr reconcile`: compares our figures with Amazon's.
 //!
-//! It finds the reports, has them compared and prints the result; the comparison is in `reconcile/`. Exit code 4 is
-//! for `--fail-on` alone: a difference by itself is an answer, not a failure.
+//! It finds the reports, compares them by `reconcile/` and prints the result. Only `--fail-on` gives exit code 4: a
+//! difference by itself is an answer, not a failure.
 
 use super::listing::{Cell, Format, Listing};
 use super::published::format;
@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day, day_from_date};
 
-/// Compares, prints, and fails where that is asked for.
+/// Compares and prints; fails if `--fail-on` asks for it.
 ///
 /// # Errors
-/// [`Error::Usage`] without anything to compare, [`Error::Input`] for files that are no reports, [`Error::Gate`] for a
-/// difference that `--fail-on` names.
+/// [`Error::Usage`] if there is nothing to compare, [`Error::Input`] for files that are no reports, [`Error::Gate`]
+/// for a difference that `--fail-on` names.
 pub fn run(args: &ReconcileArgs) -> Result<()> {
     let now = SystemTime::now();
     let flags = super::overrides(&args.job, &Default::default());
@@ -83,7 +83,7 @@ fn found(plan: &Plan, pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The seller of an output that has one only.
+/// The seller of an output with one seller only.
 fn only_seller(plan: &Plan) -> Result<Option<String>> {
     let constants = plan.inputs.iter().map(|input| {
         let seller = input.constants.iter().find(|(column, _)| *column == vtr_columnar::input::Column::SellerId);
@@ -97,7 +97,7 @@ fn only_seller(plan: &Plan) -> Result<Option<String>> {
     })
 }
 
-/// The job's plan as of the day on which a report was pulled, over the days that it covers.
+/// The job's plan as of the day on which a report was pulled, over the report's days.
 fn judge_as_of(
     path: &Path,
     flags: &Overrides,
@@ -120,7 +120,7 @@ fn judge_as_of(
     Ok(plan)
 }
 
-/// One row an order.
+/// Prints one row per order.
 fn orders(compared: &[Compared], format: Format) -> Result<()> {
     const HEADS: [&str; 11] = [
         "seller_id",

@@ -1,7 +1,7 @@
-//! `vtr report`: the page that people read, of one committed version.
+//! `vtr report`: writes the page for people, of one committed version.
 //!
-//! It turns options into what `pages` is asked for, and puts whole files in place; it reads no table itself. It fails
-//! where the output has no such version or table, an option is not understood, or a file cannot be written.
+//! It turns options into a request to `pages`, and puts whole files in place; it reads no table itself. It fails if
+//! the output has no such version or table, an option is invalid, or a file cannot be written.
 
 use super::{filters, published};
 use crate::cli::{ReportArgs, SplitBy};
@@ -21,12 +21,12 @@ use std::sync::Arc;
 use vtr_kernel::Book;
 use vtr_kernel::text::shown;
 
-/// Weeks that a page shows unless told otherwise.
+/// The default number of weeks on a page.
 pub const WEEKS: u32 = 26;
-/// Bytes of a page at most unless told otherwise.
+/// The default of the most bytes of a page.
 pub const MAX_SIZE: &str = "5MiB";
 
-/// `vtr report`.
+/// Runs `vtr report`.
 ///
 /// # Errors
 /// See the head of the module.
@@ -58,7 +58,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
                 let path = folder.join(&page.name);
                 write(&path, page.html.as_bytes())?;
                 let seller = page.seller.as_deref().unwrap_or_default();
-                // A tab between two names that cannot hold one.
+                // A tab separates two names that cannot contain one.
                 super::print(format!("{}\t{}\n", shown(&path.display().to_string()), shown(seller)))
             })
         }
@@ -83,10 +83,10 @@ fn size(text: &str) -> Result<u64> {
     Size::Text(text.to_owned()).bytes().map_err(|problem| Error::Usage(format!("--max-size: {problem}")))
 }
 
-/// Which accounts options ask for; marketplaces in any form that jobs accept.
+/// The accounts that options ask for; marketplaces may be given in any form that jobs accept.
 ///
 /// # Errors
-/// [`Error::Usage`] for a marketplace that the book does not know.
+/// [`Error::Usage`] for a marketplace that the book does not have.
 pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result<Scope> {
     let of =
         |values: &[String]| (!values.is_empty()).then(|| Arc::new(values.iter().cloned().collect::<BTreeSet<_>>()));
@@ -94,11 +94,11 @@ pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result
     Ok(Scope { sellers: of(sellers), markets: of(&markets) })
 }
 
-/// Refuses sellers, marketplaces and categories of which nothing is published: a mistyped one must not read as an
+/// Refuses sellers, marketplaces and categories without any published rows: a mistyped name must not read as an
 /// all-clear.
 ///
 /// # Errors
-/// [`Error::Usage`] with what is known; a table cannot be read.
+/// [`Error::Usage`] with the known names; a table cannot be read.
 pub fn refuse_unknown(source: &Source, sellers: &[String], categories: &[String], book: &Book) -> Result<()> {
     let published = filters::Published { store: source.store, manifest: source.manifest };
     let none = filters::Asked { seller: None, marketplace: None, carrier: None, category: None, programme: None };
@@ -130,13 +130,13 @@ fn marketplace(text: &str, book: &Book) -> Result<String> {
     })
 }
 
-/// `2026-W36` or `2026-W36=what was changed`.
+/// Reads `2026-W36` or `2026-W36=what was changed`.
 fn event(text: &str) -> Result<Event> {
     let (week, what) = text.split_once('=').unwrap_or((text, ""));
     Ok(Event { monday: job::week("--event", week).map_err(Error::Usage)?, text: what.trim().to_owned() })
 }
 
-/// Seller, marketplace and perhaps a category.
+/// Reads seller, marketplace and an optional category.
 fn appealed<'a>(asked: &'a [String], book: &Book) -> Result<(Scope, Option<&'a str>)> {
     let [seller, market, category @ ..] = asked else {
         return Err(Error::Usage("--appeal: give SELLER MARKETPLACE, and a CATEGORY if one is meant".into()));
@@ -145,7 +145,7 @@ fn appealed<'a>(asked: &'a [String], book: &Book) -> Result<(Scope, Option<&'a s
     Ok((scope, category.first().map(String::as_str)))
 }
 
-/// To a file, into a folder, or to stdout.
+/// Writes a page to a file, into a folder, or to stdout.
 fn put(page: &Page, target: Option<&Path>) -> Result<()> {
     match target {
         None => super::print(&page.html),
@@ -154,7 +154,7 @@ fn put(page: &Page, target: Option<&Path>) -> Result<()> {
     }
 }
 
-/// Writes a whole file; whoever reads it meanwhile has the old one.
+/// Writes a whole file; whoever reads it meanwhile sees the old one.
 ///
 /// # Errors
 /// [`Error::Failed`] with the path.
@@ -174,7 +174,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     put().map_err(|error| Error::failed(format!("cannot write {}", path.display()), error))
 }
 
-/// The page of the newest version of an output, for `vtr run --report`.
+/// Writes the page of an output's newest version, for `vtr run --report`.
 ///
 /// # Errors
 /// As [`run`].
@@ -193,10 +193,10 @@ pub fn after_run(out: &str, path: &Path) -> Result<()> {
     put(&pages::report(&source, &names, &request)?, Some(path))
 }
 
-/// Refuses a file that could not be written after a run.
+/// Refuses a path that could not be written after a run.
 ///
 /// # Errors
-/// [`Error::Usage`] if its folder is none.
+/// [`Error::Usage`] if its parent is not a folder.
 pub fn check(path: &Path) -> Result<()> {
     let folder: PathBuf =
         path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).into();

@@ -1,7 +1,7 @@
-//! `vtr resolve`: the version of an output and the files of its tables.
+//! `vtr resolve`: prints the version of an output and the files of its tables.
 //!
-//! It reads the log only and opens no data file. An output without a publication, or a version or table
-//! that it lacks, is refused.
+//! It reads only the log and opens no data file. It fails if nothing is published, or if the output lacks the version
+//! or table.
 
 use super::listing::{self, Cell, Format};
 use crate::error::{Error, Result};
@@ -30,7 +30,7 @@ pub fn run(out: &Path, table: Option<&str>, version: Option<u64>, format: Format
     }
 }
 
-/// The columns of the list for spreadsheets: a row a file.
+/// The columns of the list for spreadsheets, which has a row per file.
 const HEADS: [&str; 7] = ["version", "table", "week", "rows", "bytes", "sha256", "path"];
 
 fn rows<'a>(store: &dyn Store, manifest: &Manifest, tables: &Tables<'a>) -> Vec<Vec<Cell<'a>>> {
@@ -67,7 +67,7 @@ fn choose<'a>(manifest: &'a Manifest, table: Option<&str>) -> Result<Tables<'a>>
     Ok(tables)
 }
 
-/// One line a file: table, week, rows, bytes, path.
+/// Prints one line per file: table, week, rows, bytes, path.
 fn print_text(to: &mut dyn Write, store: &dyn Store, manifest: &Manifest, tables: &Tables) -> io::Result<()> {
     writeln!(to, "version {}", manifest.version)?;
     for (name, files) in tables {

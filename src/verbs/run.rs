@@ -1,8 +1,8 @@
-//! `vtr run`: the main job.
+//! `vtr run`: runs the job.
 //!
-//! It makes the plan, runs it, as a whole or in batches of weeks, and says what came of each: a summary
-//! on stderr or JSON on stdout, and always the report under the output. It fails as the run does; of
-//! batches those before stay published, and the next start goes on behind them.
+//! It makes the plan, runs it as a whole or in batches of weeks, and reports each publication: a summary on stderr or
+//! JSON on stdout, and always the report under the output. It fails as the run does; earlier batches stay published,
+//! and the next start continues after them.
 
 use crate::assemble;
 use crate::cli::{GlobalOptions, RunArgs};
@@ -26,12 +26,12 @@ use std::sync::Arc;
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, last_plausible_day, monday};
 
-/// Runs the job, and leaves the figures of its last publication.
+/// Runs the job and writes the metrics of its last publication.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {
     reported(args, global).1
 }
 
-/// The same, with the report of its last publication, or of how far it came.
+/// The same; returns the report of its last publication, or of how far the run came.
 pub fn reported(args: &RunArgs, global: &GlobalOptions) -> (RunReport, Result<()>) {
     // A job that cannot be read has no name yet.
     let mut last = RunReport { job: args.job.job.display().to_string(), ..RunReport::default() };
@@ -40,7 +40,7 @@ pub fn reported(args: &RunArgs, global: &GlobalOptions) -> (RunReport, Result<()
 }
 
 fn run_into(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Result<()> {
-    // From here on a signal's last words say whether anything was published.
+    // From here on, the message after a signal says whether anything was published.
     crate::signals::begun();
     args.metrics.as_deref().map_or(Ok(()), metrics::check)?;
     args.report.as_deref().map_or(Ok(()), super::report::check)?;
@@ -50,7 +50,7 @@ fn run_into(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Res
     if let (Some(path), Some(plan), true) = (&args.report, &planned, ended.is_ok())
         && let Err(error) = super::report::after_run(&plan.output.path, path)
     {
-        // What was published stands.
+        // The publication remains valid.
         warn(&format!("--report: {}", error.told()));
     }
     if last.ended_at.is_empty() {
@@ -60,14 +60,14 @@ fn run_into(args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Res
     if let Some(path) = &args.metrics
         && let Err(error) = metrics::write(path, last, &accounts(planned.as_ref(), &ended), exit_code(&ended))
     {
-        // What was published stands, and what failed has its own error.
+        // The publication remains valid, and a failed run has its own error.
         warn(&error.told());
     }
     ended
 }
 
-/// Brings the sinks up, whatever the run published: one that lags is repaired by a run that changed nothing. A gate
-/// or a conflict leaves a version standing that they may lack; what stopped a run for another reason stops this too.
+/// Syncs the sinks, whatever the run published: a run that changes nothing still repairs a sink that lags behind.
+/// After a gate or a conflict the sinks may lack the published version; any other error of the run stops the sync too.
 fn sync_sinks(
     args: &RunArgs,
     global: &GlobalOptions,
@@ -96,7 +96,7 @@ fn sync_sinks(
     }
 }
 
-/// How the accounts of the newest version stand; none after a run that failed, and none where nothing tells.
+/// The accounts of the newest version; none after a failed run, or if there is no table of them.
 fn accounts(plan: Option<&Plan>, ended: &Result<()>) -> metrics::Accounts {
     let Some(plan) = plan.filter(|_| ended.is_ok()) else { return metrics::Accounts::default() };
     metrics::Accounts::of(&plan.output.path).unwrap_or_else(|error| {
@@ -109,7 +109,7 @@ fn exit_code(ended: &Result<()>) -> i32 {
     ended.as_ref().err().map_or(0, Error::exit_code)
 }
 
-/// One publication, or one after the other.
+/// Runs one publication, or several one after the other.
 fn publications(
     args: &RunArgs,
     global: &GlobalOptions,
@@ -141,11 +141,11 @@ fn publications(
     if last.begun
         && let Err(error) = stale::remember(plan, store.as_ref())
     {
-        // What is not remembered is hashed again.
+        // If the memory is not saved, the inputs are hashed again next time.
         warn(&error.told());
     }
     if let (Err(_), true, Some(path)) = (&ended, last.ended_at.is_empty(), &args.lineage) {
-        // What failed before a run began has a beginning and an end all the same.
+        // A run that failed before it began still gets a start and an end event.
         lineage::append(path, &lineage::started(plan))?;
         lineage::append(path, &lineage::ended(plan, last, &ended))?;
     }
@@ -157,7 +157,7 @@ fn publications(
     }
 }
 
-/// What is told of packages that were joined.
+/// A sentence about joined packages.
 fn made(outcome: assemble::Outcome) -> Option<String> {
     match outcome {
         assemble::Outcome::None | assemble::Outcome::Standing => None,
@@ -169,11 +169,11 @@ fn made(outcome: assemble::Outcome) -> Option<String> {
     }
 }
 
-/// What the runs of one command line have in common.
+/// The data that all publications of one command line share.
 struct Run<'a> {
     args: &'a RunArgs,
     global: &'a GlobalOptions,
-    /// The newest version when it began.
+    /// The newest version at the beginning.
     base: Option<&'a Manifest>,
     store: &'a dyn Store,
 }
@@ -189,7 +189,7 @@ impl Run<'_> {
         one(plan, self.args, self.global, last)
     }
 
-    /// Brings the output up to date.
+    /// Updates all outdated weeks of the output.
     fn up_to_date(&self, plan: &mut Plan, last: &mut RunReport) -> Result<()> {
         let Some(base) = self.base.filter(|_| !self.args.full) else { return self.one(plan, last) };
         publish::refuse_other(plan, Some(base), None)?;
@@ -230,7 +230,7 @@ impl Run<'_> {
         if weeks.is_empty() {
             return self.nothing(plan, base, last);
         }
-        // What stands there under another name has lost no row.
+        // If the same content exists under another name, no row is lost.
         let is_renamed = |input: &&InputFile| inputs.values().any(|digest| *digest == input.digest);
         gone.iter().filter(|input| !is_renamed(input)).for_each(|input| warn_gone(input, &weeks));
         let published = base.all_files().filter_map(|file| file.week).collect::<BTreeSet<Day>>();
@@ -247,9 +247,10 @@ impl Run<'_> {
         self.ranges(plan, &weeks, Claim { base: base.version, inputs, held }, last)
     }
 
-    /// The outdated weeks range after range; the last publication tells that all others stand as they are.
+    /// Publishes the outdated weeks, range by range; the last publication records that all other weeks are valid as
+    /// they are.
     fn ranges(&self, plan: &mut Plan, weeks: &BTreeMap<Day, String>, claim: Claim, last: &mut RunReport) -> Result<()> {
-        // Ranges whose copies and windows meet are cheaper read as one.
+        // Ranges whose copies and windows overlap are cheaper to read as one.
         let gap = (plan.copies_within_days + 30) / 7;
         let ranges = outdated::ranges(weeks.keys().copied(), gap);
         let copies = match plan.identity {
@@ -289,7 +290,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What the version that was just published says of text files.
+    /// Loads what the version just published says about text files.
     fn recalled(&self, plan: &mut Plan, version: u64) -> Result<()> {
         if plan.known.version == Some(version) {
             return Ok(());
@@ -299,11 +300,11 @@ impl Run<'_> {
         stale::recall(plan, Some(&base), self.store, Rehash::Changed)
     }
 
-    /// Why a publication is due although no week is outdated: its tables are not those of the job.
+    /// The reason why a publication is needed although no week is outdated: its tables differ from those of the job.
     fn reshaped(&self, plan: &Plan, base: &Manifest, dropped: &[String]) -> Option<String> {
         let new = plan.output.tables.iter().find(|table| !base.has(**table) && **table != Table::AccountHealth);
         let dropped = dropped.first().map(|table| format!("{table} is made no more"));
-        // Also of a marketplace without a package the tables of rules and marketplaces say what is in force.
+        // The tables of rules and marketplaces also list marketplaces without packages.
         let lists_rules =
             [Table::DimMarketplace, Table::DimCarrier, Table::DimRule].iter().any(|table| base.has(*table));
         let then = base.states.first().filter(|_| lists_rules).map(|state| &state.book);
@@ -313,7 +314,7 @@ impl Run<'_> {
         new.map(|table| format!("{} is new", table.name())).or(dropped).or(rules)
     }
 
-    /// Nothing is outdated.
+    /// Reports that nothing is outdated.
     fn nothing(&self, plan: &Plan, base: &Manifest, last: &mut RunReport) -> Result<()> {
         publish::tend(plan)?;
         (last.outcome, last.version) = (Outcome::Unchanged, Some(base.version));
@@ -328,7 +329,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The weeks that a person asked for, and what of the others is outdated and stays so.
+    /// Publishes the weeks that a person asked for, and reports other outdated weeks, which stay as they are.
     fn weeks_asked_for(&self, plan: &Plan, last: &mut RunReport) -> Result<()> {
         if let Some(base) = self.base {
             publish::refuse_other(plan, Some(base), None)?;
@@ -354,7 +355,7 @@ impl Run<'_> {
         self.one(plan, last)
     }
 
-    /// Weeks that a person asked for, so many at a time, those that are outdated.
+    /// Publishes those of the weeks asked for that are outdated, some at a time.
     fn batches(&self, plan: &mut Plan, asked: WeekRange, last: &mut RunReport) -> Result<()> {
         let args = self.args;
         let weeks = match self.base {
@@ -395,14 +396,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Deletes what only older versions name.
+    /// Deletes files that only older versions name.
     fn collect(&self, keep: u64) -> Result<()> {
         match gc::collect(self.store, keep, SystemTime::now(), Mode::Delete) {
             Ok(collected) if collected.files > 0 => {
                 self.tell(&format!("deleted {} files of versions before {}", collected.files, collected.oldest_kept));
                 Ok(())
             }
-            // Another run is publishing; the next one cleans.
+            // Another run is publishing; the next run collects.
             Ok(_) | Err(Error::Conflict(_)) => Ok(()),
             Err(error) => {
                 warn(&error.told());
@@ -416,7 +417,7 @@ fn iso(week: Option<&Day>) -> String {
     week.map(|week| vtr_kernel::calendar::iso_week(*week)).unwrap_or_default()
 }
 
-/// Names the weeks that lose rows because a file is gone.
+/// Warns of the weeks that lose rows because a file is gone.
 fn warn_gone(input: &InputFile, weeks: &BTreeMap<Day, String>) {
     let held = |week: &Day| input.days.iter().flatten().any(|(first, last)| *first <= *week + 6 && *week <= *last);
     let lost: BTreeSet<Day> = weeks.keys().copied().filter(held).collect();
@@ -430,8 +431,8 @@ fn warn_gone(input: &InputFile, weeks: &BTreeMap<Day, String>) {
     ));
 }
 
-/// The weeks to run; where `account_health` is stale the one with the last of its days is among them, and
-/// counts the days before it too.
+/// The weeks to run. If `account_health` is stale, they include the week of its last day, with which the days before
+/// are counted too.
 fn with_health(plan: &mut Plan, stale: Weeks) -> BTreeMap<Day, String> {
     let mut weeks = stale.weeks;
     if let Some(why) = stale.health {
@@ -448,25 +449,25 @@ fn whole(range: WeekRange, why: String) -> BTreeMap<Day, String> {
     (range.first..=range.last).step_by(7).map(|week| (week, why.clone())).collect()
 }
 
-/// A range in pieces of so many weeks.
+/// Splits a range into pieces of `weeks` weeks.
 fn cut(range: WeekRange, weeks: i32) -> Vec<WeekRange> {
     let starts = (range.first..=range.last).step_by(weeks.max(1) as usize * 7);
     starts.map(|first| WeekRange { first, last: range.last.min(first.saturating_add(7 * (weeks - 1))) }).collect()
 }
 
-/// One publication.
+/// Makes one publication.
 fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Result<()> {
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
     if let Some(path) = &args.lineage {
         lineage::append(path, &lineage::started(plan))?;
     }
     let (mut report, result) = crate::run(plan, visibility);
-    // Of a run that changed nothing nothing is written, and an output that was refused is not ours.
+    // A run that changed nothing writes no report, and a refused output is not ours.
     if report.begun
         && report.outcome != Outcome::Unchanged
         && let Err(error) = publish::at(Path::new(&plan.output.path)).and_then(|store| report.write(store.as_ref()))
     {
-        // What was published stands, and what failed has its own error.
+        // The publication remains valid, and a failed run has its own error.
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
         report.warnings.push(format!("{error}{cause}"));
     }

@@ -1,6 +1,6 @@
 //! `vtr plan --units`, `vtr fold` and `vtr finish`: one run in many processes, started by whoever owns a scheduler.
 //!
-//! They move plans and parts between files and [`shares`], which does the work, and say what came of it. They must
+//! They move plans and parts between files and [`shares`], which does the work, and report the result. They must
 //! decide nothing about a figure, and fail as shares do.
 
 use crate::cli::{FinishArgs, FoldArgs, GlobalOptions, JobOptions, PlanArgs, RangeOptions};
@@ -37,7 +37,7 @@ pub fn plan(args: &PlanArgs, to: &str, global: &GlobalOptions) -> Result<()> {
     Ok(())
 }
 
-/// The folder of a file or object, and its name there.
+/// The folder of a file or object, and the name in it.
 fn place(path: &str) -> Result<(Arc<dyn Store>, String)> {
     let (folder, name) = match path.rsplit_once('/') {
         Some(("", name)) => ("/", name),
@@ -50,7 +50,7 @@ fn place(path: &str) -> Result<(Arc<dyn Store>, String)> {
     Ok((publish::at(Path::new(folder))?, name.to_owned()))
 }
 
-/// A job as a plan says it was.
+/// Loads a job as the plan of shares describes it.
 fn work(job: &JobOptions, units: &str) -> Result<Work> {
     let (store, name) = place(units)?;
     let text = store::read(store.as_ref(), &name)?.ok_or_else(|| {
@@ -65,7 +65,7 @@ fn work(job: &JobOptions, units: &str) -> Result<Work> {
     )
 }
 
-/// Which share of how many.
+/// Reads the number of a share and the number of shares.
 fn share(text: &str) -> Result<(usize, usize)> {
     let read = |text: &str| text.trim().parse::<usize>().ok();
     match text.split_once('/').map(|(index, shares)| (read(index), read(shares))) {
@@ -77,7 +77,7 @@ fn share(text: &str) -> Result<(usize, usize)> {
     }
 }
 
-/// Folds a share and puts its parts in place.
+/// Folds a share and writes its parts.
 pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
     let (index, shares) = share(&args.share)?;
     let work = work(&args.job, &args.units)?;
@@ -116,7 +116,7 @@ pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
     Ok(())
 }
 
-/// How many rows the parts of a kind hold, and in how many bytes.
+/// The rows of the parts of a kind, and their bytes.
 fn size(parts: &[Part], kind: PartKind, what: &str) -> Result<String> {
     let own = || parts.iter().filter(|part| part.kind == kind);
     let rows = own().map(|part| Header::of(kind.name(), &part.bytes).map(|header| header.rows)).sum::<Result<u64>>()?;
@@ -124,17 +124,17 @@ fn size(parts: &[Part], kind: PartKind, what: &str) -> Result<String> {
     Ok(format!("{} {what} in {} bytes", grouped(rows), grouped(bytes)))
 }
 
-/// Adds the parts up and publishes.
+/// Adds up the parts and publishes.
 pub fn finish(args: &FinishArgs, global: &GlobalOptions) -> Result<()> {
     reported(args, global).map(drop)
 }
 
-/// The same, with the report.
+/// The same; returns the report.
 ///
 /// # Errors
 /// As [`finish`].
 pub fn reported(args: &FinishArgs, global: &GlobalOptions) -> Result<RunReport> {
-    // From here on a signal's last words say whether anything was published.
+    // From here on, the message after a signal says whether anything was published.
     crate::signals::begun();
     let work = work(&args.job, &args.units)?;
     let folder = Folder::at(&args.from, &work.plan().run_id)?;
@@ -154,7 +154,7 @@ pub fn reported(args: &FinishArgs, global: &GlobalOptions) -> Result<RunReport> 
     Ok(report)
 }
 
-/// Adds the parts of a folder up, publishes, and leaves the report under the output.
+/// Adds up the parts of a folder, publishes, and writes the report under the output.
 pub fn added_up(work: &Work, folder: &Folder, visibility: Visibility) -> (RunReport, Result<()>) {
     let (mut report, result) = shares::finish(work, folder, visibility);
     if report.begun
@@ -162,7 +162,7 @@ pub fn added_up(work: &Work, folder: &Folder, visibility: Visibility) -> (RunRep
         && let Err(error) =
             publish::at(Path::new(&work.plan().output.path)).and_then(|store| report.write(store.as_ref()))
     {
-        // What was published stands, and what failed has its own error.
+        // The publication remains valid, and a failed run has its own error.
         report.warnings.push(error.told());
     }
     (report, result.and_then(|()| crate::signals::check()))

@@ -1,7 +1,7 @@
-//! `vtr sync`: brings the job's sinks to a published version; `vtr run` does so after its own work.
+//! `vtr sync`: brings the job's sinks to a published version; `vtr run` does the same after its publication.
 //!
-//! It says what each sink holds then, and goes on with the next if one fails. The publication stands whatever a
-//! sink does; it fails with the first sink that failed.
+//! It reports the version in each sink, and continues with the next sink if one fails. The publication is valid
+//! whatever a sink does; the verb fails with the error of the first sink that failed.
 
 use crate::cli::{GlobalOptions, SyncArgs};
 use crate::error::{Error, Result};
@@ -44,7 +44,7 @@ pub fn run(args: &SyncArgs, global: &GlobalOptions) -> Result<()> {
         match sinks::sync(sink, &source, &asked, &plan.run_id) {
             Ok(synced) if global.quiet && synced.did == Did::Nothing => {}
             Ok(synced) => tell(sink, &synced, global),
-            // The others are synced all the same; the first failure is the verb's.
+            // The other sinks are synced all the same; the verb returns the first failure.
             Err(error) if failed.is_ok() => failed = Err(error),
             Err(error) => warn(&error.told()),
         }
@@ -60,7 +60,7 @@ fn tell(sink: &Sink, synced: &Synced, global: &GlobalOptions) {
     tell::notes(sink, synced).iter().for_each(|note| warn(note));
 }
 
-/// What would make a sink.
+/// The statements that make a sink's schema, or the files that a sync would write.
 fn dry(sink: &Sink, published: &[Table]) -> String {
     let wanted = |table: &&Table| sink.tables.as_ref().is_none_or(|tables| tables.contains(table));
     let tables: Vec<Table> = published.iter().filter(wanted).copied().collect();
@@ -92,10 +92,10 @@ fn refuse_other(plan: &Plan, source: &Source) -> Result<()> {
     )))
 }
 
-/// Brings all sinks of a job up after a run, and says what each holds then.
+/// Syncs all sinks of a job after a run, and reports the version in each.
 ///
 /// # Errors
-/// [`Error::Failed`] with the sinks that do not hold the version that stands.
+/// [`Error::Failed`] with the sinks that do not hold the published version.
 pub fn after_run(
     plan: &Plan,
     job: &Path,

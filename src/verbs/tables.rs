@@ -1,7 +1,7 @@
-//! `vtr tables`: what is published, column by column.
+//! `vtr tables`: prints the published tables, column by column.
 //!
-//! It prints the schema that the builders write by and reads no output. It fails if the table is unknown, and with
-//! stdout.
+//! It prints the schema that the tables are built by and reads no output. It fails if the table is unknown, or if
+//! stdout cannot be written.
 
 use super::listing::{Cell, Format, Listing};
 use crate::error::{Error, Result};

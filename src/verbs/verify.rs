@@ -1,7 +1,7 @@
-//! `vtr verify`: whether a published version is what it was.
+//! `vtr verify`: checks whether the files of a published version are unchanged.
 //!
-//! It re-hashes every file that the manifest names and compares the rows with the footer; it repairs
-//! nothing. Damage is listed whole, then the verb fails.
+//! It re-hashes every file that the manifest names and compares its rows with the footer; it repairs nothing. All
+//! damage is listed, then the verb fails.
 
 use super::listing::{self, Cell, Format};
 use crate::error::{Error, Result};
@@ -19,7 +19,7 @@ use vtr_kernel::text::{shown, shown_json};
 pub struct Damage {
     /// Its path below the output.
     pub path: String,
-    /// What is wrong with it.
+    /// The damage.
     pub what: String,
 }
 
@@ -52,10 +52,10 @@ pub fn run(out: &Path, version: Option<u64>, format: Format) -> Result<()> {
     Err(Error::Failed { what, source: None })
 }
 
-/// Every file of a version that is not what its manifest says.
+/// The files of a version that differ from its manifest.
 ///
 /// # Errors
-/// A signal came.
+/// A signal to stop.
 pub fn damages(store: &dyn Store, manifest: &Manifest) -> Result<Vec<Damage>> {
     let mut damages = Vec::new();
     for file in manifest.all_files() {

@@ -1,7 +1,7 @@
-//! `vtr views`: a published output as SQL views of where it lies now.
+//! `vtr views`: prints a published output as SQL views over its current location.
 //!
-//! Paths are absolute, because SQL cannot know its own folder; whoever copied or mounted the output elsewhere
-//! asks again there. It opens no data file. It fails for an output without a publication.
+//! Paths are absolute, because SQL cannot refer to its own folder; if the output is copied or mounted elsewhere, print
+//! the views again there. It opens no data file. It fails if nothing is published.
 
 use crate::cli::Engine;
 use crate::error::{Error, Result};
@@ -15,7 +15,7 @@ use vtr_kernel::text::shown;
 /// Prints the views of the highest version, or of the one asked for.
 ///
 /// # Errors
-/// Nothing is published there; stdout.
+/// Nothing is published there; stdout cannot be written.
 pub fn run(out: &Path, version: Option<u64>, engine: Engine) -> Result<()> {
     let store = publish::at(out)?;
     let manifest = publish::open(store.as_ref(), version)?;
@@ -32,8 +32,8 @@ pub fn run(out: &Path, version: Option<u64>, engine: Engine) -> Result<()> {
     })
 }
 
-/// The tables as views of ClickHouse. A server reads only what lies below its `user_files_path`;
-/// clickhouse-local and chDB read any path.
+/// The tables as ClickHouse views. A server reads only files below its `user_files_path`; clickhouse-local and chDB
+/// read any path.
 fn clickhouse(root: &str, manifest: &Manifest) -> String {
     let mut text =
         format!("-- ClickHouse views of version {} of job {}.\n", manifest.version, shown(&manifest.job.name));
@@ -71,7 +71,7 @@ fn source(path: &str, structure: &str) -> String {
     }
 }
 
-/// A path that no sign of a pattern stands in.
+/// A path with `?` for each other sign of a pattern; `?` matches any one character.
 fn itself(path: &str) -> String {
     path.chars().map(|c| if matches!(c, '*' | '{' | '}') { '?' } else { c }).collect()
 }

@@ -1,8 +1,8 @@
-//! `vtr worklist`: what to do today, by whom, until when, and worth what.
+//! `vtr worklist`: lists what to do today, who does it, until when, and what it is worth.
 //!
-//! It shows what `pages::work` sorted and adds no figure: a package's worth is one of its account's packages in the
-//! window that can still be moved. It fails where a table is missing or cannot be read, a filter is not understood,
-//! and with `--fail-on overdue` where a correction's day has passed.
+//! It shows the groups of `pages::work` and adds no figure: a package is worth one package of its account in the
+//! window that can still be changed. It fails if a table is missing or cannot be read, if a filter cannot be resolved,
+//! and with `--fail-on overdue` if a correction's day has passed.
 
 use super::listing::{self, Cell, Format, Listing};
 use super::{confirm, published, report};
@@ -21,10 +21,10 @@ use std::io::{Write, stderr, stdout};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::text::shown;
 
-/// Tasks of a kind that the terminal shows.
+/// The tasks of a kind that the terminal shows.
 const SHOWN: usize = 10;
 
-/// The columns of the lists for programs: a row a package.
+/// The columns of the lists for programs, which have a row per package.
 const HEADS: [&str; 21] = [
     "action",
     "who",
@@ -49,7 +49,7 @@ const HEADS: [&str; 21] = [
     "suggested_fix",
 ];
 
-/// `vtr worklist`.
+/// Runs `vtr worklist`.
 ///
 /// # Errors
 /// See the head of the module.
@@ -74,7 +74,7 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     let work = work::work(&source, &scope, &accounts, Some(&asked).filter(|asked| !asked.is_empty()), &|_| cap)?;
     let list = List { accounts: &accounts, work: &work, names: &names, as_of: manifest.as_of };
     let shown = match format {
-        // What is quoted was escaped where it was; colours would not survive being escaped here.
+        // Quoted values were escaped where they were quoted; escaping here would destroy colours.
         Format::Table => super::print(list.text(listing::width())),
         format => list.rows(format, &mut stdout().lock(), &mut stderr()),
     };
@@ -110,7 +110,7 @@ impl List<'_> {
         )))
     }
 
-    /// For people: three stretches, two lines a task.
+    /// The text for people: three sections, two lines per task.
     fn text(&self, width: usize) -> String {
         let (dated, open) = work::tasks(self.accounts, self.work);
         let (chased, late): (Vec<Task>, Vec<Task>) =
@@ -191,7 +191,7 @@ impl List<'_> {
         });
     }
 
-    /// For programs: every package that somebody acts on or waits for, accounts below the target first.
+    /// The list for programs: every package that somebody acts on or waits for, accounts below the target first.
     fn rows(&self, format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
         let mut listing = Listing::begin(format, &HEADS, out)?;
         let mut rows = 0;

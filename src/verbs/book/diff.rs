@@ -1,48 +1,47 @@
-//! What changed between two books.
+//! Lists the changes between two books.
 //!
-//! Books are compared as they are written, key by key, so that also one which does not load can be;
-//! tables with an id are matched by it, lists as sets. A file that is no TOML is compared as a text.
-//! It cannot fail.
+//! Books are compared as texts of TOML, key by key, so that books that do not load can be compared too; tables with an
+//! id are matched by it, lists are compared as sets. A file that is not TOML is compared as a text. It cannot fail.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use toml::Value;
 use vtr_kernel::load::BookFile;
 
-/// Keys by which the tables of a list are told apart.
+/// The keys that identify the tables of a list.
 const IDS: [&str; 3] = ["id", "name", "title"];
 
-/// A value somewhere in a book.
+/// A value in a book.
 #[derive(Clone, Debug, PartialEq)]
 enum Fact {
     /// A single value, as TOML writes it.
     One(String),
-    /// The texts of a list, whose order means nothing.
+    /// The texts of a list in which order has no meaning.
     Set(Vec<String>),
-    /// The ids of tables, whose order decides which fits first.
+    /// The ids of tables in which order decides which one matches first.
     Order(Vec<String>),
 }
 
-/// How the second book lies to the first.
+/// How the second book relates to the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lies {
-    /// A book of its own.
+    /// It is a complete book.
     Beside,
-    /// On top of it: what it does not say stays as it is.
+    /// It is an overlay: what it does not contain stays as in the first.
     OnTop,
 }
 
-/// Files that add up where one book lies on top of another.
+/// Files whose entries add up with those of an overlay.
 const ADD_UP: [&str; 4] = ["families.toml", "services.toml", "placeholders.toml", "words.toml"];
 
-/// How the second book lies to the first: one that lacks a file which every book needs is none of its own.
+/// Determines how the second book relates to the first: if it lacks a file that every book needs, it is an overlay.
 pub fn lies(old: &[BookFile], new: &[BookFile]) -> Lies {
     let has = |files: &[BookFile], name: &str| files.iter().any(|file| file.name == name);
     let lacks = |name: &&str| has(old, name) && !has(new, name);
     if ADD_UP.iter().any(lacks) { Lies::OnTop } else { Lies::Beside }
 }
 
-/// The differences, a line each, by file.
+/// The differences, one per line, by file.
 pub fn text(old: &[BookFile], new: &[BookFile], lies: Lies) -> String {
     let (mut text, mut last) = (String::new(), String::new());
     for (name, change) in changes(old, new, lies) {
@@ -102,7 +101,7 @@ fn of_file(old: &str, new: &str) -> Vec<String> {
     let mut paths: Vec<&String> = old.keys().chain(new.keys()).collect();
     paths.sort();
     paths.dedup();
-    // What is new or gone as a whole is said once, not key by key.
+    // A table that is new or gone is reported once, not key by key.
     let mut whole: Vec<String> = Vec::new();
     for path in paths {
         if whole.iter().any(|gone| path.starts_with(gone.as_str())) {
@@ -126,7 +125,7 @@ fn of_file(old: &str, new: &str) -> Vec<String> {
     lines
 }
 
-/// What a file on top adds to one that it adds up with.
+/// What an overlay's file adds to the file with which it adds up.
 fn added(old: &str, new: &str) -> Vec<String> {
     let (Some(old), Some(new)) = (facts(old), facts(new)) else {
         return vec!["changed; one of the two is no TOML".into()];
@@ -166,7 +165,8 @@ fn set_change(old: &[String], new: &[String]) -> String {
     if changes.is_empty() { "in another order".into() } else { changes.join(" ") }
 }
 
-/// `path` is that of the list without any id: `version`, `version gb-2025 > lane`.
+/// Reports members of a list as new or gone. `path` is the path of the list without any id: `version`, `version
+/// gb-2025 > lane`.
 fn members(path: &str, ids: &[String], what: &str, whole: &mut Vec<String>) -> Vec<String> {
     let member = |id: &String| {
         whole.push(format!("{path} {id} > "));
@@ -193,7 +193,7 @@ fn shown(fact: &Fact) -> String {
     }
 }
 
-/// Every value of a file under its path; `None` if it is no TOML.
+/// Every value of a file by its path; `None` if it is not TOML.
 fn facts(text: &str) -> Option<BTreeMap<String, Fact>> {
     let table: toml::Table = text.parse().ok()?;
     let mut facts = BTreeMap::new();

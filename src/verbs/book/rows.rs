@@ -1,6 +1,6 @@
-//! What is in force, as rows for spreadsheets and programs.
+//! The rules in force as rows for spreadsheets and programs.
 //!
-//! It lists the same rules as `show`, in the same words, one rule a row; it judges nothing and cannot fail.
+//! It lists the same rules as `show`, in the same words, one rule per row; it judges nothing and cannot fail.
 
 use super::super::listing::Cell;
 use super::show::{carriers, condition, confidence, countries, per, scans, span, target};
@@ -12,7 +12,7 @@ use vtr_kernel::policy::{Confidence, Market};
 /// The columns of the list of marketplaces.
 pub const MARKET_HEADS: [&str; 5] = ["marketplace", "title", "version", "target", "lanes"];
 
-/// All marketplaces; one that is not measured on the day has no version.
+/// All marketplaces; one that is not measured on the day has an empty version.
 pub fn markets(book: &Book, day: Day) -> Vec<Vec<Cell<'_>>> {
     book.markets()
         .map(|(_, market)| {

@@ -1,7 +1,6 @@
-//! What is in force, as a text for people.
+//! The rules in force as a text for people.
 //!
-//! It tells what the loaded book holds, in the order in which the ladder asks; it judges nothing and
-//! cannot fail.
+//! It shows the content of the loaded book in the order of the ladder; it judges nothing and cannot fail.
 
 use std::fmt::Write;
 use vtr_kernel::Book;
@@ -12,7 +11,7 @@ use vtr_kernel::money::Money;
 use vtr_kernel::policy::{Confidence, Market, Per, ProgrammeId, SelectedBy, Version};
 use vtr_kernel::tally::Target;
 
-/// All marketplaces, a line each.
+/// All marketplaces, one per line.
 pub fn overview(book: &Book, day: Day) -> String {
     let mut text = format!("in force on {}\n", date_from_day(day));
     for (_, market) in book.markets() {
@@ -60,7 +59,7 @@ pub fn market(book: &Book, market: &Market, day: Day) -> String {
     text
 }
 
-/// What the file says of something, line by line behind a mark.
+/// A note of the book's file, line by line behind a mark.
 fn said(note: &[String], indent: &str) -> String {
     note.iter().fold(String::new(), |mut text, line| {
         let _ = writeln!(text, "{indent}| {line}");
@@ -68,7 +67,7 @@ fn said(note: &[String], indent: &str) -> String {
     })
 }
 
-/// How sure something is, where that is not what is above it.
+/// The confidence of an entry, if it differs from that of the entry above.
 fn unlike(own: Confidence, above: Confidence) -> String {
     if own == above { String::new() } else { format!(" ({})", confidence(own)) }
 }
@@ -151,7 +150,7 @@ pub(super) fn span(version: &Version) -> String {
 }
 
 pub(super) fn target(target: Target) -> String {
-    // The share has at most nine decimals, so the shortest form of the double is what was written.
+    // The share has at most nine decimals, so the shortest form of the double is the number in the file.
     let percent = (target.share() * 1e9).round() / 1e7;
     format!("{} {percent} %", target.kind.name().replace('_', " "))
 }
@@ -204,14 +203,14 @@ fn money(money: &Money) -> String {
     format!("{sign}{whole}{point}{fraction} {}", money.currency.code())
 }
 
-/// Few countries by name, most as all but a few, all as a star.
+/// Countries as text: a few by name, most as all but a few, all as a star.
 pub(super) fn countries(set: &CountrySet) -> String {
     if set.contains(Country::UNKNOWN) {
         return "any country".into();
     }
     let codes =
         || (b'A'..=b'Z').flat_map(|a| (b'A'..=b'Z').map(move |b| [a, b].map(char::from).iter().collect::<String>()));
-    // `UK` is read as `GB` and would stand twice.
+    // `UK` is read as `GB` and would be listed twice.
     let known: Vec<String> = codes().filter(|code| code != "UK").collect();
     let (inside, outside): (Vec<&String>, Vec<&String>) =
         known.iter().partition(|code| set.contains(Country::read(code)));
