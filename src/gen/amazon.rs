@@ -1,8 +1,8 @@
-//! Amazon's two reports about a generated history: the figure and the list of defects, as Amazon would have them.
+//! Amazon's two reports about a generated history: the figure and the list of defects, in Amazon's view.
 //!
-//! Both follow from the truth, or from the truth with one known difference planted into it; which orders those are is
-//! written beside the reports. Must not ask the kernel's judge. Fails if a file cannot be written, or if the history
-//! has no package into which the difference can be planted.
+//! Both follow from the truth, or from the truth with one known difference planted into it; the affected orders are
+//! written beside the reports. This module must not ask the kernel's judge. It fails if a file cannot be written,
+//! or if the history has no package into which the difference can be planted.
 
 use super::GenOptions;
 use super::carriers::FILLERS;
@@ -21,20 +21,20 @@ use vtr_kernel::policy::Market;
 use vtr_kernel::reason::Class;
 use vtr_kernel::{Book, Reason, countries};
 
-/// What Amazon has otherwise than the history.
+/// The difference between Amazon's reports and the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Planted {
-    /// Nothing: both reports are the truth.
+    /// No difference: both reports are the truth.
     Nothing,
     /// Defects of orders that the history lacks.
     NotInHistory,
     /// Defects that are out of scope here.
     NotJudgedHere,
-    /// Defects whose day lies outside of the window here.
+    /// Defects whose day is outside our window.
     OtherWindow,
-    /// Defects under another number, or under none that could be read.
+    /// Defects with another number, or without a readable one.
     NumberDiffers,
-    /// Packages touched in the 72 hours before the reports were pulled, on either side.
+    /// Packages that changed in the 72 hours before the reports were pulled, on either side.
     InFlight,
     /// Defects with another origin.
     LaneOrValueDiffers,
@@ -46,26 +46,26 @@ pub enum Planted {
     FormatEvidence,
     /// Defects that were scanned here.
     ScanUnseenByAmazon,
-    /// Defects of the window's first and last day that are not listed.
+    /// Defects of the window's first and last day that Amazon does not list.
     BorderDay,
-    /// Defects that share their number and are not listed.
+    /// Defects that share their number, and that Amazon does not list.
     NumberShared,
-    /// Defects of orders of two packages that Amazon takes for one.
+    /// Defects of orders of two packages that Amazon counts as one.
     DuplicatePackage,
     /// Defects of carriers that Amazon accepts.
     CarrierNotAccepted,
     /// Defects of little value that Amazon exempts.
     ExemptElsewhere,
-    /// Defects by their number alone that are not listed.
+    /// Defects by their number alone, which Amazon does not list.
     NumberJudged,
-    /// Defects whose number came after delivery that are not listed.
+    /// Defects whose number came after delivery, which Amazon does not list.
     AddedAfterDelivery,
-    /// Defects that are not listed for no reason.
+    /// Defects that Amazon does not list without any reason.
     Unexplained,
 }
 
 impl Planted {
-    /// All of them.
+    /// All values.
     pub const ALL: [Planted; 19] = [
         Planted::Nothing,
         Planted::NotInHistory,
@@ -88,7 +88,7 @@ impl Planted {
         Planted::Unexplained,
     ];
 
-    /// Its name, which is that of the cause.
+    /// Returns its name, which is that of the cause.
     pub fn name(self) -> &'static str {
         match self {
             Planted::Nothing => "nothing",
@@ -113,21 +113,22 @@ impl Planted {
         }
     }
 
-    /// Days between the last day of the window and the pull. In-flight packages need a pull before all is quiet.
+    /// Returns the days between the last day of the window and the pull. In-flight packages need a pull before
+    /// everything has settled.
     fn lag(self) -> Day {
         if self == Planted::InFlight { 28 } else { 35 }
     }
 }
 
-/// Days of Amazon's window.
+/// The length of Amazon's window in days.
 const WINDOW_DAYS: Day = 30;
-/// Days beside the window on which a package of another window is looked for.
+/// The days beside the window that are searched for packages of another window.
 const BESIDE_DAYS: Day = 7;
-/// Planted orders of an account at most.
+/// The greatest number of planted orders of an account.
 const MOST_PLANTED: usize = 20;
 
-/// Writes the reports of every seller into `amazon/`, what was planted as `planted.csv` there, and rows that only the
-/// planted difference needs into `shipments/`. Gives the day of the pull and how many rows were added.
+/// Writes the reports of every seller into `amazon/`, what was planted as `planted.csv` there, and rows that only
+/// the planted difference needs into `shipments/`. Returns the day of the pull and the number of added rows.
 pub fn write(options: &GenOptions, factory: &Factory, book: &Book, planted: Planted) -> Result<(Day, u64)> {
     let last = day(options.to);
     let mut reports = Reports::new(factory, book, planted, last);
@@ -164,12 +165,12 @@ pub fn write(options: &GenOptions, factory: &Factory, book: &Book, planted: Plan
     Ok((last + planted.lag(), added))
 }
 
-/// What Amazon has of one seller in one marketplace.
+/// Amazon's data about one seller in one marketplace.
 #[derive(Default)]
 struct Account {
     shipments: u64,
     valid: u64,
-    /// Lines of the list of defects.
+    /// The lines of the list of defects.
     listed: Vec<String>,
     planted: usize,
 }
@@ -178,22 +179,22 @@ struct Reports<'a> {
     factory: &'a Factory<'a>,
     book: &'a Book,
     planting: Planted,
-    /// First and last day of the window.
+    /// The first and last day of the window.
     window: (Day, Day),
-    /// By the keys of seller and marketplace.
+    /// The accounts, by the keys of seller and marketplace.
     accounts: BTreeMap<(u32, u32), Account>,
     orders_of_two: BTreeSet<String>,
-    /// By the carrier's key: a scanned package's number, and the account that it is of.
+    /// For the key of each carrier, the number of a scanned package and its account.
     numbers: BTreeMap<u32, ((u32, u32), Text)>,
     planted: Vec<String>,
     added: Vec<Parcel>,
 }
 
-/// What Amazon makes of a package.
+/// Amazon's verdict on a package.
 enum Fate {
     Valid,
     Defect,
-    /// Neither: exempt, out of scope or outside of the window.
+    /// Neither: the package is exempt, out of scope or outside the window.
     Nothing,
 }
 
@@ -220,7 +221,7 @@ impl<'a> Reports<'a> {
         (self.window.0..=self.window.1).contains(&day)
     }
 
-    /// Orders of two packages are told apart from others by causes that ask for it.
+    /// Notes orders of two packages, for the causes that distinguish them from others.
     fn note_orders_of_two(&mut self) {
         for file in 0..self.factory.slices.len() {
             for row in 0..self.factory.slices[file].rows() {
@@ -264,7 +265,7 @@ impl<'a> Reports<'a> {
         self.accounts.entry((parcel.seller, parcel.truth.market)).or_default()
     }
 
-    /// Counts a package as the truth has it.
+    /// Counts a package according to the truth.
     fn count(&mut self, parcel: &Parcel, reason: Reason, fate: &Fate) {
         match fate {
             Fate::Nothing => {}
@@ -296,7 +297,7 @@ impl<'a> Reports<'a> {
         self.account(parcel).planted += 1;
     }
 
-    /// Plants the difference into a package, if it can be; says whether the package is counted by that.
+    /// Plants the difference into a package, if possible; returns whether this counts the package.
     fn plant(&mut self, parcel: &Parcel, reason: Reason, market: &Market) -> bool {
         let inside = self.is_inside(parcel.truth.day);
         let border = parcel.truth.day == self.window.0 || parcel.truth.day == self.window.1;
@@ -342,7 +343,7 @@ impl<'a> Reports<'a> {
         }
     }
 
-    /// Amazon lists the package, whatever it is here.
+    /// Makes Amazon list the package, whatever our verdict.
     fn plant_defect(&mut self, parcel: &Parcel, number: Option<&str>, origin: Option<&str>) -> bool {
         let line = self.line(parcel, number, origin, Reason::ScanMissing);
         self.list(parcel, line);
@@ -350,7 +351,7 @@ impl<'a> Reports<'a> {
         true
     }
 
-    /// Amazon takes the defect for valid.
+    /// Makes Amazon count the defect as valid.
     fn plant_valid(&mut self, parcel: &Parcel) -> bool {
         self.note(parcel);
         let account = self.account(parcel);
@@ -358,13 +359,13 @@ impl<'a> Reports<'a> {
         true
     }
 
-    /// Amazon does not know the package.
+    /// Makes Amazon not have the package.
     fn plant_nothing(&mut self, parcel: &Parcel) -> bool {
         self.note(parcel);
         true
     }
 
-    /// Amazon lists an order that the history lacks; the package itself counts as it is.
+    /// Makes Amazon list an order that the history lacks; the package itself counts unchanged.
     fn plant_stranger(&mut self, parcel: &Parcel) -> bool {
         let stranger = Parcel { order: self.new_order(), ..*parcel };
         self.plant_defect(&stranger, None, None);
@@ -377,7 +378,8 @@ impl<'a> Reports<'a> {
         self.plant_defect(parcel, Some(number), None)
     }
 
-    /// A package of the window's last days that is first scanned after it. The history gets it anew.
+    /// Adds a copy of a package of the window's last days to the history, with a first scan after the window;
+    /// Amazon lists it.
     fn plant_late_scan(&mut self, parcel: &Parcel) -> bool {
         let last = i64::from(self.window.1) * 86_400 * SECOND;
         let late = last + (30 + self.planted.len() as i64 % 24) * 3_600 * SECOND;
@@ -392,7 +394,7 @@ impl<'a> Reports<'a> {
         false
     }
 
-    /// A second order under the same number; Amazon lists neither.
+    /// Adds a second order with the same number; Amazon lists neither.
     fn plant_shared_number(&mut self, parcel: &Parcel) -> bool {
         let clone = Parcel { order: self.new_order(), package: 0, ..*parcel };
         self.added.push(clone);
@@ -400,7 +402,7 @@ impl<'a> Reports<'a> {
         self.plant_valid(parcel)
     }
 
-    /// An order like this one, but of little value, and with a number of its own.
+    /// Adds an order like this one, but of little value, and with a number of its own.
     fn plant_cheap(&mut self, parcel: &Parcel, market: &Market) -> bool {
         let key = (parcel.seller, parcel.truth.market);
         let donor = self.numbers.get(&parcel.truth.carrier).filter(|(owner, _)| *owner != key).copied();
@@ -441,7 +443,7 @@ impl<'a> Reports<'a> {
         countries::read(from).is_some() && id(from).is_some() && id(from) != id("CN")
     }
 
-    /// Whether an exemption of some service classes holds for the package's value.
+    /// Returns whether an exemption of some service classes applies to the package's value.
     fn may_be_exempt(&self, parcel: &Parcel, market: &Market) -> bool {
         let from = self.factory.world.texts.country.text(parcel.from);
         let Some(lane) = self.lane(market, parcel, from) else { return true };
@@ -454,7 +456,7 @@ impl<'a> Reports<'a> {
         })
     }
 
-    /// Whether a package of the smallest value is exempt in some service classes, and only there.
+    /// Returns whether a package of the smallest value is exempt in some service classes, and only in those.
     fn exempts_cheap(&self, parcel: &Parcel, market: &Market) -> bool {
         let from = self.factory.world.texts.country.text(parcel.from);
         let Some(lane) = self.lane(market, parcel, from).filter(|lane| lane.programme.is_none()) else { return false };
@@ -468,7 +470,8 @@ impl<'a> Reports<'a> {
         lane.exempt.iter().all(|rule| rule.services.is_some()) && lane.exempt.iter().any(|rule| by_class(&rule))
     }
 
-    /// A line of the list of defects; the third of the four criteria is set for missing scans, the first otherwise.
+    /// Returns a line of the list of defects; the third of the four criteria is set for missing scans, the first
+    /// otherwise.
     fn line(&self, parcel: &Parcel, number: Option<&str>, origin: Option<&str>, reason: Reason) -> String {
         let texts = &self.factory.world.texts;
         let own = parcel.tracking.as_ref().map_or("", Text::as_str);
@@ -522,7 +525,7 @@ impl<'a> Reports<'a> {
         save(&out.join("amazon/planted.csv"), &format!("seller_id,marketplace,order_id,cause\n{planted}"))
     }
 
-    /// Amazon's document of a seller: the figure of each marketplace.
+    /// Returns Amazon's document of a seller: the figure of each marketplace.
     fn performance(&self, seller: u32) -> String {
         let (from, to) = (date(self.window.0), date(self.window.1));
         let mut metrics = Vec::new();
@@ -547,7 +550,7 @@ impl<'a> Reports<'a> {
     }
 }
 
-/// Whether a package has a number that is no filler.
+/// Returns whether a package has a number that is no filler.
 fn has_number(parcel: &Parcel) -> bool {
     let number = parcel.tracking.as_ref().map_or("", Text::as_str);
     number.len() >= 8 && !FILLERS.contains(&number) && !number.starts_with(parcel.order.as_str())

@@ -1,9 +1,8 @@
-//! The carriers of the synthetic world: how sellers spell them, what their numbers look like, and
-//! how such numbers go wrong.
+//! The carriers of the synthetic world: how sellers spell them, the forms of their numbers, and how such numbers go
+//! wrong.
 //!
-//! All of it is written down here on purpose, and not read from the book, so that the truth of a
-//! generated history is a second opinion. A carrier that the book does not know is an error when
-//! the world is built.
+//! All of it is deliberately written down here and not read from the book, so that the truth of a generated history
+//! is a second opinion. A carrier that the book lacks is an error when the world is built.
 
 use super::numbers::{Digit, Form};
 
@@ -11,32 +10,32 @@ use super::numbers::{Digit, Form};
 pub struct Known {
     /// Its id in the published tables.
     pub id: &'static str,
-    /// Its forms; the first is the one that a wrong check digit spoils.
+    /// Its forms; a wrong check digit is made in the first one.
     pub forms: &'static [Form],
     /// Whether a wrong check digit in the first form is a defect.
     pub hard: bool,
-    /// A template of what is none of its forms, where that is a defect.
+    /// A template that is none of its forms, if a number of that template is a defect.
     pub malformed: Option<&'static str>,
     /// Spellings that mean it everywhere.
     pub spellings: &'static [&'static str],
     /// Spellings that mean it in some marketplaces only.
     pub local: &'static [(&'static str, &'static [&'static str])],
-    /// Strict numbers of others that certainly are not its own.
+    /// The strict numbers of other carriers that are certainly not its own.
     pub foreign: Foreign,
 }
 
-/// Which strict numbers of others cannot be taken for a carrier's own.
+/// The strict numbers of other carriers that cannot be mistaken for a carrier's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Foreign {
-    /// None that this generator would swear to.
+    /// None of which this generator is certain.
     None,
     /// UPS, Amazon and YunExpress numbers.
     Lettered,
-    /// These, and the 20 digits of DHL Paket.
+    /// Those of [`Foreign::Lettered`], and the 20 digits of DHL Paket.
     Any,
 }
 
-/// Strict numbers, and whose they are. The last is the one that [`Foreign::Lettered`] leaves out.
+/// Strict numbers and their owners. The last is the one that [`Foreign::Lettered`] leaves out.
 pub const SIGNED: [(&str, Form); 4] = [
     ("ups", Form::new("1Z@##@##03#######!", Digit::Ups)),
     ("amazon", Form::new("TBA46##########", Digit::Free)),
@@ -44,7 +43,7 @@ pub const SIGNED: [(&str, Form); 4] = [
     ("dhl_paket", Form::new("003404#############!", Digit::Gs1)),
 ];
 
-/// Names that the book does not know: misspellings, locals, and the honest `Other`.
+/// Names that the book lacks: misspellings, local carriers, and plain `Other`.
 pub const UNKNOWN: [&str; 16] = [
     "Other",
     "other",
@@ -423,7 +422,7 @@ pub static POOL: &[Known] = &[
     },
 ];
 
-/// Which carriers sellers of a marketplace use at home, with weights.
+/// Returns the carriers that sellers of a marketplace use for domestic packages, with weights.
 pub fn at_home(marketplace: &str) -> &'static [(&'static str, u32)] {
     match marketplace {
         "US" => &[("usps", 40), ("ups", 30), ("fedex", 20), ("amazon", 5), ("dhl_express", 2), ("speedee", 1)],
@@ -483,7 +482,7 @@ pub fn at_home(marketplace: &str) -> &'static [(&'static str, u32)] {
     }
 }
 
-/// Which carriers bring packages out of China, with weights.
+/// The carriers of packages from China, with weights.
 pub const FROM_CHINA: &[(&str, u32)] = &[
     ("yunexpress", 30),
     ("4px", 20),
@@ -494,11 +493,11 @@ pub const FROM_CHINA: &[(&str, u32)] = &[
     ("dhl_express", 4),
 ];
 
-/// Service names that stand for a parcel, whoever carries it.
+/// Service names that mean a parcel, whoever carries it.
 pub const PARCEL_SERVICES: [&str; 8] =
     ["Standard", "Express", "Economy", "Expedited", "Next Day", "Standard Parcel", "Priority", "Home Delivery"];
 
-/// More of them, as a marketplace has them.
+/// Returns further ones that a marketplace has.
 pub fn local_services(marketplace: &str) -> &'static [&'static str] {
     match marketplace {
         "US" | "CA" => &["Ground", "2 Day", "Saver"],
@@ -512,7 +511,7 @@ pub fn local_services(marketplace: &str) -> &'static [&'static str] {
     }
 }
 
-/// Names of the services of a class.
+/// Returns names of the services of a class.
 pub fn services_of(class: &str) -> &'static [&'static str] {
     match class {
         "letter" => &[
@@ -532,7 +531,7 @@ pub fn services_of(class: &str) -> &'static [&'static str] {
     }
 }
 
-/// Texts that are no number, though something was typed.
+/// Texts that are not a number, although something was typed.
 pub const FILLERS: [&str; 18] = [
     "N/A",
     "n/a",
@@ -554,5 +553,5 @@ pub const FILLERS: [&str; 18] = [
     "Royal Mail 1st Class",
 ];
 
-/// Texts that say nothing at all; an empty one stands for null.
+/// Texts without any content; an empty one means null.
 pub const BLANKS: [&str; 6] = ["", "", "", "-", "--", " . "];

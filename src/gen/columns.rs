@@ -1,7 +1,7 @@
-//! Columns: rows gathered into Arrow batches, of the history and of its truth.
+//! Columns: rows collected into Arrow batches, of the history and of its truth.
 //!
-//! Labels are dictionary keys from the world to the file; no text is copied per row but orders,
-//! packages and numbers. It must not decide what a row says.
+//! Labels are dictionary keys from the world to the file; the only texts copied per row are orders, packages and
+//! numbers. This module must not decide the content of a row.
 
 use super::labels::{Labels, NULL};
 use super::numbers::{Text, cleaned};
@@ -16,14 +16,14 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit, 
 use std::sync::Arc;
 use vtr_columnar::input::{Column, Kind};
 
-/// Digits of a value, and how many of them are hundredths and tenths.
+/// The precision of a value, and its number of decimals.
 const VALUE: (u8, i8) = (12, 2);
 
 fn label() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
-/// The schema of a history.
+/// Returns the schema of a history.
 pub fn schema() -> SchemaRef {
     let field = |column: Column| {
         let kind = match column.kind() {
@@ -38,7 +38,7 @@ pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(Column::ALL.map(field).to_vec()))
 }
 
-/// The schema of a truth.
+/// Returns the schema of a truth.
 pub fn truth_schema() -> SchemaRef {
     let text = |name: &str, needed: bool| Field::new(name, DataType::Utf8, !needed);
     let labels = |name: &str| Field::new(name, label(), true);
@@ -59,7 +59,7 @@ pub fn truth_schema() -> SchemaRef {
     ]))
 }
 
-/// A dictionary as Arrow has it.
+/// Returns a dictionary as an Arrow array.
 fn values(labels: &Labels) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(labels.texts()))
 }
@@ -75,7 +75,7 @@ pub struct Dictionaries {
 const PLACES: [&str; 6] = ["rejected", "superseded", "out_of_scope", "exempt", "valid", "defect"];
 
 impl Dictionaries {
-    /// Those of a world.
+    /// Makes the dictionaries of a world.
     pub fn of(world: &World) -> Dictionaries {
         let Texts { seller, marketplace, channel, status, carrier, service, country, currency, category, programme } =
             &world.texts;
@@ -104,7 +104,7 @@ fn times(parcels: &[Parcel], time: impl Fn(&Parcel) -> i64) -> ArrayRef {
     Arc::new(PrimitiveArray::<TimestampMicrosecondType>::new(raw.into(), nulls).with_timezone("UTC"))
 }
 
-/// A column of text; all of it is checked to be UTF-8 at once, which is much quicker than cell by cell.
+/// Returns a column of text. All of it is checked to be UTF-8 at once, which is much faster than cell by cell.
 fn texts<'p>(parcels: &'p [Parcel], text: impl Fn(&'p Parcel) -> Option<&'p [u8]>) -> ArrayRef {
     let (mut bytes, mut ends) = (Vec::with_capacity(parcels.len() * 20), Vec::with_capacity(parcels.len() + 1));
     let mut there = Vec::with_capacity(parcels.len());
@@ -124,14 +124,14 @@ fn order(parcel: &Parcel) -> Option<&[u8]> {
     Some(parcel.order.bytes()).filter(|order| !order.is_empty())
 }
 
-/// What the export calls a package, if anything.
+/// The export's names of packages; `None`: it names none.
 const PACKAGES: [Option<&[u8]>; 3] = [None, Some(b"1"), Some(b"2")];
 
 fn package(parcel: &Parcel) -> Option<&'static [u8]> {
     PACKAGES[usize::from(parcel.package)]
 }
 
-/// A batch of a history.
+/// Returns a batch of a history.
 pub fn batch(parcels: &[Parcel], dictionaries: &Dictionaries, schema: &SchemaRef) -> RecordBatch {
     let [seller, marketplace, channel, status, carrier, service, from, to, currency, category, programme] =
         &dictionaries.history;
@@ -170,7 +170,7 @@ pub fn batch(parcels: &[Parcel], dictionaries: &Dictionaries, schema: &SchemaRef
     RecordBatch::try_new(schema.clone(), columns).expect("the columns are those of the schema")
 }
 
-/// The truth of a batch whose first row is record `first` of `file`.
+/// Returns the truth of a batch whose first row is record `first` of `file`.
 pub fn truth_batch(
     parcels: &[Parcel],
     dictionaries: &Dictionaries,
@@ -195,7 +195,7 @@ pub fn truth_batch(
         days.append_option(day);
         weeks.append_option(day.map(monday));
     }
-    // A package without a name goes by its cleaned number, or by nothing.
+    // A package without a name is identified by its cleaned number, or by nothing.
     let numbers: Vec<Text> = parcels.iter().map(|p| p.tracking.as_ref().map_or(Text::EMPTY, cleaned)).collect();
     let stands_in = numbers.iter().zip(parcels).map(|(number, parcel)| package(parcel).unwrap_or(number.bytes()));
     let packages = StringArray::from_iter_values(stands_in.map(|name| std::str::from_utf8(name).unwrap_or_default()));
@@ -218,7 +218,7 @@ pub fn truth_batch(
     RecordBatch::try_new(schema.clone(), columns).expect("the columns are those of the schema")
 }
 
-/// The Monday of a day's week.
+/// Returns the Monday of a day's week.
 fn monday(day: i32) -> i32 {
     use chrono::Datelike;
     day - date(day).weekday().num_days_from_monday() as i32

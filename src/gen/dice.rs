@@ -1,7 +1,7 @@
 //! Dice: the random numbers of a synthetic history.
 //!
-//! Every stream is a pure function of the seed and of what it is thrown for, so that any package can
-//! be made again, in any order and on any thread. It must not read a clock or the system's entropy.
+//! Every stream is a pure function of the seed and of its purpose, so that any package can be made again, in any
+//! order and on any thread. This module must not read a clock or the system's entropy.
 
 const STEP: u64 = 0xa076_1d64_78bd_642f;
 const FLIP: u64 = 0xe703_7ed1_a0b4_28db;
@@ -11,35 +11,35 @@ const FLIP: u64 = 0xe703_7ed1_a0b4_28db;
 pub struct Dice(u64);
 
 impl Dice {
-    /// The stream for three coordinates under a seed.
+    /// Makes the stream for three coordinates under a seed.
     pub fn new(seed: u64, purpose: u64, file: u64, index: u64) -> Dice {
         let place = file.wrapping_mul(FLIP) ^ index.wrapping_mul(STEP);
         Dice(mix(mix(seed ^ purpose.wrapping_mul(0x9e37_79b9_7f4a_7c15)) ^ place))
     }
 
-    /// The next 64 bits.
+    /// Returns the next 64 bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(STEP);
         let product = u128::from(self.0) * u128::from(self.0 ^ FLIP);
         (product >> 64) as u64 ^ product as u64
     }
 
-    /// A whole number below `limit`, which is at least 1.
+    /// Returns a whole number below `limit`, which is at least 1.
     pub fn below(&mut self, limit: u64) -> u64 {
         ((u128::from(self.bits()) * u128::from(limit)) >> 64) as u64
     }
 
-    /// Whether something happens that happens `times` in 10,000.
+    /// Returns true `times` in 10,000.
     pub fn hits(&mut self, times: u32) -> bool {
         self.below(10_000) < u64::from(times)
     }
 
-    /// One of some things; there is at least one.
+    /// Returns one of some things; there must be at least one.
     pub fn pick<'a, T>(&mut self, things: &'a [T]) -> &'a T {
         &things[self.below(things.len() as u64) as usize]
     }
 
-    /// The index of one of some weights, whose sum is at least 1.
+    /// Returns an index drawn by weight; the weights must add up to at least 1.
     pub fn weighted(&mut self, weights: impl Iterator<Item = u32> + Clone) -> usize {
         let total: u64 = weights.clone().map(u64::from).sum();
         let mut left = self.below(total);
@@ -62,12 +62,12 @@ pub fn mix(mut bits: u64) -> u64 {
 
 /// Draws indexes by weight in constant time (Walker's alias method), with whole numbers only.
 pub struct Lottery {
-    /// For each place, the share of 2^32 that it keeps, and who has the rest.
+    /// For each place, the share of 2^32 that it keeps, and the place that has the rest.
     places: Vec<(u32, u32)>,
 }
 
 impl Lottery {
-    /// A lottery over weights, at least one of them above zero.
+    /// Makes a lottery over weights, at least one of which must be above zero.
     pub fn new(weights: &[u64]) -> Lottery {
         let (count, total) = (weights.len() as u128, weights.iter().map(|weight| u128::from(*weight)).sum::<u128>());
         let full = 1u128 << 32;
@@ -89,7 +89,7 @@ impl Lottery {
         Lottery { places }
     }
 
-    /// A Zipf lottery: the n-th of `count` has a weight of n to the power of -1.05.
+    /// Makes a Zipf lottery: the n-th of `count` has a weight of n to the power of -1.05.
     pub fn zipf(count: usize) -> Lottery {
         let weights: Vec<u64> = (1..=count).map(|rank| ((rank as f64).powf(-1.05) * 1e12) as u64 + 1).collect();
         Lottery::new(&weights)

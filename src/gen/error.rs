@@ -1,6 +1,6 @@
-//! Why a history was not made.
+//! The reasons why a history was not made.
 
-/// What the caller can do something about.
+/// An error that the caller can do something about.
 #[derive(Debug, thiserror::Error)]
 pub enum GenError {
     /// The options contradict each other, or the book has a rule that the generator has no recipe for.
@@ -11,11 +11,11 @@ pub enum GenError {
     Failed {
         /// What was being done, and to which file.
         what: String,
-        /// What the system or the writer said.
+        /// The error of the system or the writer.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// [`crate::GenOptions::go_on`] said no.
+    /// [`crate::GenOptions::go_on`] returned `false`.
     #[error("stopped")]
     Stopped,
 }
@@ -29,5 +29,5 @@ impl GenError {
     }
 }
 
-/// What the generator returns.
+/// The result type of the generator.
 pub type Result<T> = std::result::Result<T, GenError>;

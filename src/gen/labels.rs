@@ -1,6 +1,6 @@
 //! Labels: texts that repeat, as keys into a dictionary that is written once.
 //!
-//! Filled while the world is built and only read afterwards, so that threads share it.
+//! They are filled while the world is built and only read afterwards, so that threads share them.
 
 use std::collections::HashMap;
 
@@ -15,7 +15,7 @@ pub struct Labels {
 }
 
 impl Labels {
-    /// The key of a text, new or known.
+    /// Returns the key of a text, new or known.
     pub fn key(&mut self, text: &str) -> u32 {
         if let Some(key) = self.keys.get(text) {
             return *key;
@@ -26,12 +26,12 @@ impl Labels {
         key
     }
 
-    /// The text of a key; null has none.
+    /// Returns the text of a key; null has none.
     pub fn text(&self, key: u32) -> &str {
         self.texts.get(key as usize).map_or("", String::as_str)
     }
 
-    /// All texts, by key.
+    /// Returns all texts, by key.
     pub fn texts(&self) -> &[String] {
         &self.texts
     }

@@ -1,20 +1,19 @@
-//! Layout: which file holds which days, how many rows, and which packages come again.
+//! Layout: the days and the number of rows of each file, and the packages that occur again.
 //!
-//! Every file but the first opens with copies of the last packages of the file before it, as exports
-//! that overlap do. Rows are numbers here; what they say is decided elsewhere. All of it follows
-//! from the options alone.
+//! Every file but the first begins with copies of the last packages of the file before it, as in overlapping
+//! exports. Rows are numbers here; other modules decide their content. Everything follows from the options alone.
 
 use super::dice::{Dice, mix};
 use super::world::{Day, date};
 use chrono::Datelike;
 
-/// Copies among the rows of a file, in 10,000.
+/// The number of copies among 10,000 rows of a file.
 const OVERLAP: u64 = 300;
 
-/// How many exported twice inside one file, one in so many.
+/// One in this many packages is exported twice inside one file.
 const TWICE: u64 = 900;
 
-/// Orders of two parcels, one in so many.
+/// One in this many orders has two parcels.
 const PAIRS: u64 = 27;
 
 /// One file.
@@ -24,24 +23,24 @@ pub struct Slice {
     pub name: String,
     /// Its first day.
     pub first_day: Day,
-    /// For each day, how many new packages were shipped up to its end.
+    /// For each day, the number of new packages that were shipped up to its end.
     pub until_day: Vec<u64>,
-    /// Copies of packages of the file before.
+    /// The number of copies of packages of the file before.
     pub copies: u64,
-    /// New packages.
+    /// The number of new packages.
     pub fresh: u64,
-    /// How many of the new packages come again in the next file: the last ones.
+    /// The number of new packages that occur again in the next file: the last ones.
     pub again: u64,
-    /// Number of its first new package over all files.
+    /// The number of its first new package, counted over all files.
     pub first_package: u64,
 }
 
-/// How files are cut.
+/// How rows are cut into files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// A file a month.
+    /// One file per month.
     Months,
-    /// So many files of about the same number of rows.
+    /// This many files of about the same number of rows.
     Files(usize),
 }
 
@@ -50,13 +49,13 @@ pub enum Cut {
 pub enum Row {
     /// A package of the file before, exported again.
     Copy { package: u64 },
-    /// A package that the next row holds too.
+    /// A package that the next row also holds.
     Early { package: u64 },
     /// A package's only row in this file.
     Fresh { package: u64 },
 }
 
-/// How busy a day is: weekdays, the weeks before Christmas, July sales, and growth.
+/// Returns how busy a day is: weekdays, the weeks before Christmas, July sales, and growth.
 fn busyness(day: Day, from: Day) -> u64 {
     let date = date(day);
     let weekday = [125, 115, 110, 105, 100, 60, 45][date.weekday().num_days_from_monday() as usize];
@@ -79,7 +78,7 @@ pub fn cut(rows: u64, from: Day, to: Day, how: Cut) -> Vec<Slice> {
     let weights: Vec<u64> = (from..=to).map(|day| busyness(day, from)).collect();
     let total: u128 = weights.iter().map(|weight| u128::from(*weight)).sum();
     let mut sum = 0u128;
-    // Rows up to the end of each day, by the days' shares: they add up exactly.
+    // The rows up to the end of each day, by the days' shares; they add up exactly.
     let until: Vec<u64> = weights
         .iter()
         .map(|weight| {
@@ -143,18 +142,18 @@ fn equal(rows: u64, from: Day, count: usize, until: &[u64]) -> Vec<Span> {
 }
 
 impl Slice {
-    /// Rows of the file.
+    /// Returns the number of rows of the file.
     pub fn rows(&self) -> u64 {
         self.copies + self.fresh
     }
 
-    /// The day on which a new package was shipped. Unsorted files shuffle the days.
+    /// Returns the day on which a new package was shipped. Unsorted files shuffle the days.
     pub fn day(&self, package: u64, sorted: bool) -> Day {
         let place = if sorted { package } else { shuffled(package, self.fresh) };
         self.first_day + self.until_day.partition_point(|until| *until <= place) as Day
     }
 
-    /// What a row is, `row` counting from 0.
+    /// Returns the content of a row; `row` counts from 0.
     pub fn row(&self, seed: u64, file: u64, row: u64) -> Row {
         if row < self.copies {
             return Row::Copy { package: row };
@@ -167,13 +166,13 @@ impl Slice {
     }
 }
 
-/// Whether a package is the second parcel of the order that the package before it opened.
+/// Returns whether a package is the second parcel of the order that began with the package before it.
 pub fn is_second(seed: u64, file: u64, package: u64) -> bool {
     let drawn = |package: u64| Dice::new(seed, 22, file, package).below(PAIRS) == 0;
     package > 0 && drawn(package) && !drawn(package - 1)
 }
 
-/// A permutation of the numbers below `count`.
+/// Returns the image of a number under a permutation of the numbers below `count`.
 fn shuffled(number: u64, count: u64) -> u64 {
     let prime = [1_000_003u64, 2_750_159].into_iter().find(|prime| !count.is_multiple_of(*prime)).unwrap_or(1);
     ((u128::from(number) * u128::from(prime) + u128::from(mix(count))) % u128::from(count.max(1))) as u64

@@ -1,10 +1,9 @@
 //! Synthetic histories with known truth, for trials, tests and benchmarks.
 //!
-//! The route: a [`world`] (marketplaces, lanes, recipes) and [`sellers`] are made from the book and
-//! the seed, the [`layout`] says which file holds which rows, a [`package::Factory`] makes each row
-//! on its own, and [`write`] writes files on several threads. The bytes depend on the options only,
-//! never on threads, clock or host; it fails with what could not be written, or with the rule of the
-//! book for which it has no recipe.
+//! The route: a [`world`] (marketplaces, lanes, recipes) and [`sellers`] are made from the book and the seed, the
+//! [`layout`] assigns rows to files, a [`package::Factory`] makes each row independently, and [`write`] writes
+//! files on several threads. The bytes depend only on the options, never on threads, clock or host. It fails with
+//! the file that could not be written, or with the rule of the book for which it has no recipe.
 
 mod amazon;
 mod carriers;
@@ -37,70 +36,70 @@ pub use amazon::Planted;
 pub use error::{GenError, Result};
 pub use sample::sample;
 
-/// How a history is written.
+/// The file format of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Apache Parquet, zstd, a million rows a row group.
+    /// Apache Parquet, zstd, a million rows per row group.
     Parquet,
     /// Comma-separated UTF-8 text with headings.
     Csv,
 }
 
-/// What to generate.
+/// The options of a history.
 #[derive(Clone, Debug)]
 pub struct GenOptions {
     /// Rows in all files together, copies included.
     pub rows: u64,
-    /// The same seed gives the same bytes.
+    /// The seed; the same seed gives the same bytes.
     pub seed: u64,
-    /// Folder that gets `shipments/` and `truth/`.
+    /// The folder that gets `shipments/` and `truth/`.
     pub out: PathBuf,
-    /// How it is written.
+    /// The file format.
     pub format: Format,
-    /// Files of equal size; `None`: a file a month.
+    /// The number of files of equal size; `None`: one file per month.
     pub files: Option<usize>,
-    /// First day of shipping.
+    /// The first day of shipping.
     pub from: NaiveDate,
-    /// Last day of shipping.
+    /// The last day of shipping.
     pub to: NaiveDate,
-    /// Sellers; `None`: one for about 2,000 rows.
+    /// The number of sellers; `None`: one per about 2,000 rows.
     pub sellers: Option<usize>,
-    /// Whether the truth is written, too.
+    /// Whether the truth is written too.
     pub truth: bool,
-    /// Whether rows stand in order of the day they were shipped.
+    /// Whether rows are in order of the day on which they were shipped.
     pub sorted: bool,
-    /// Rows that cannot be judged, in 10,000.
+    /// The number of rows in 10,000 that cannot be judged.
     pub dirt: u32,
-    /// What Amazon's reports about the history differ by, if they are wanted.
+    /// The difference planted into Amazon's reports about the history; `None`: no reports are written.
     pub amazon: Option<Planted>,
     /// Whether packages are written as the exports of sellers instead.
     pub raw: bool,
-    /// Threads, at least 1.
+    /// The number of threads, at least 1.
     pub threads: usize,
-    /// Asked every few thousand rows; `false` ends the work with [`GenError::Stopped`].
+    /// Called every few thousand rows; `false` ends the work with [`GenError::Stopped`].
     pub go_on: fn() -> bool,
 }
 
-/// What was generated.
+/// The result of [`generate`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated {
-    /// Rows in all files.
+    /// The number of rows in all files.
     pub rows: u64,
-    /// Data files, in order.
+    /// The data files, in order.
     pub files: Vec<PathBuf>,
-    /// The earliest `as_of` at which all of it is known.
+    /// The earliest `as_of` at which everything is known.
     pub as_of: NaiveDate,
-    /// The day on which Amazon's reports were pulled, if there are some.
+    /// The day on which Amazon's reports were pulled, if there are any.
     pub pulled_on: Option<NaiveDate>,
 }
 
-/// Days after the last day of shipping within which everything has happened.
+/// The number of days after the last day of shipping within which everything has happened.
 const SETTLED_DAYS: i32 = 31;
 
 /// Generates a history.
 ///
 /// # Errors
-/// Options that make no sense, a rule of the book without a recipe, or a file that cannot be written.
+/// Options that contradict each other, a rule of the book without a recipe, or a file that cannot be written.
 pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
     let (from, to) = (world::day(options.from), world::day(options.to));
     if from > to {
@@ -141,8 +140,8 @@ pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
     })
 }
 
-/// The packages as exports of sellers: by turns each seller keeps its files in one of three ways, and in the Japanese
-/// form where that is the store's.
+/// Writes the packages as exports of sellers. Sellers keep their files in one of three ways, by turns, and in the
+/// Japanese form if that is the store's.
 fn raw_files(options: &GenOptions, factory: &package::Factory, book: &Book, to: i32) -> Result<Generated> {
     let taken = ["confirm", "confirm_jp", "orders", "orders_api", "tracking"].map(|folder| options.out.join(folder));
     if let Some(folder) = taken.iter().find(|folder| folder.exists()) {
@@ -160,8 +159,7 @@ fn raw_files(options: &GenOptions, factory: &package::Factory, book: &Book, to: 
     Ok(Generated { rows, files, as_of: world::date(to + SETTLED_DAYS), pulled_on: None })
 }
 
-/// Writes every file, a thread taking the next one that nobody has; what a file holds follows from
-/// its number alone.
+/// Writes every file; each thread takes the next free one. The content of a file follows from its number alone.
 fn write_all(options: &GenOptions, factory: &package::Factory) -> Result<Vec<PathBuf>> {
     let (data, truth) = (options.out.join("shipments"), options.out.join("truth"));
     for folder in [&data, &truth] {

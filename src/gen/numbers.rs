@@ -1,12 +1,12 @@
 //! Tracking numbers as carriers print them, made from templates.
 //!
-//! Check digits are computed here and not by the kernel, so that a fault in one of the two shows.
-//! Templates hold a literal part that keeps chance from making a filler: no number of one repeated
-//! character, no counting run. It must not decide what a verdict will be.
+//! Check digits are computed here and not by the kernel, so that a fault in one of the two shows. Templates have a
+//! literal part that prevents accidental fillers: a number of one repeated character, or a counting run. This
+//! module must not decide what a verdict will be.
 
 use super::dice::Dice;
 
-/// Longest text of a number as typed, in bytes.
+/// The greatest length of a number as typed, in bytes.
 pub const MAX_TEXT: usize = 47;
 
 /// A short text without allocation.
@@ -17,10 +17,10 @@ pub struct Text {
 }
 
 impl Text {
-    /// Nothing.
+    /// The empty text.
     pub const EMPTY: Text = Text { length: 0, bytes: [0; MAX_TEXT] };
 
-    /// A copy of a text of at most [`MAX_TEXT`] bytes.
+    /// Copies a text of at most [`MAX_TEXT`] bytes.
     pub fn of(text: &str) -> Text {
         let mut copy = Text::EMPTY;
         text.bytes().for_each(|byte| copy.push(byte));
@@ -38,21 +38,21 @@ impl Text {
         text.bytes().for_each(|byte| self.push(byte));
     }
 
-    /// Its bytes, UTF-8.
+    /// Returns its bytes, UTF-8.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
 
-    /// As text.
+    /// Returns it as text.
     pub fn as_str(&self) -> &str {
         std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 }
 
-/// How the last character of a number follows from the others.
+/// How the check digit of a number is computed from the other characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Digit {
-    /// It does not.
+    /// There is no check digit.
     Free,
     /// UPU S10, on the digits from the third place on.
     S10,
@@ -66,22 +66,22 @@ pub enum Digit {
     Mod7,
 }
 
-/// A form: `#` is any digit, `@` any letter, `!` the check digit, all else stands for itself.
+/// A form: `#` is any digit, `@` any letter, `!` the check digit; every other character is literal.
 #[derive(Clone, Copy, Debug)]
 pub struct Form {
     /// The template.
     pub template: &'static str,
-    /// How `!` is found.
+    /// The computation of `!`.
     pub digit: Digit,
 }
 
 impl Form {
-    /// A form with a check digit, or [`Digit::Free`].
+    /// Makes a form with a check digit, or with [`Digit::Free`].
     pub const fn new(template: &'static str, digit: Digit) -> Form {
         Form { template, digit }
     }
 
-    /// A number of this form. `wrong` spoils the check digit.
+    /// Returns a number of this form. `wrong` makes the check digit wrong.
     pub fn write(&self, dice: &mut Dice, wrong: bool) -> Text {
         let mut number = Text::EMPTY;
         let mut chance = Chance { dice, bits: 0, left: 0 };
@@ -101,7 +101,7 @@ impl Form {
     }
 }
 
-/// Small random numbers, several from each throw.
+/// Small random numbers, several from each draw.
 struct Chance<'a> {
     dice: &'a mut Dice,
     bits: u64,
@@ -121,7 +121,7 @@ impl Chance<'_> {
 }
 
 impl Digit {
-    /// The check digit after these characters.
+    /// Returns the check digit after these characters.
     fn of(self, before: &[u8]) -> u8 {
         let value = |byte: &u8| u32::from(byte - b'0');
         let found = match self {
@@ -168,7 +168,7 @@ impl Digit {
     }
 }
 
-/// The number as people type it: with blanks, hyphens or in lower case; cleaning undoes it.
+/// Returns the number as people type it: with blanks, hyphens or in lower case; cleaning undoes this.
 pub fn typed(number: &Text, dice: &mut Dice) -> Text {
     let way = dice.below(4);
     let mut text = Text::EMPTY;
@@ -184,7 +184,7 @@ pub fn typed(number: &Text, dice: &mut Dice) -> Text {
     text
 }
 
-/// What cleaning makes of a text that this generator wrote: blanks, hyphens and dots out, upper case.
+/// Returns the cleaned form of a text that this generator wrote: blanks, hyphens and dots removed, upper case.
 pub fn cleaned(typed: &Text) -> Text {
     let mut text = Text::EMPTY;
     for byte in typed.bytes() {

@@ -1,8 +1,8 @@
-//! Packages: what shall happen to one is decided first, then it is given the fields that make it so.
+//! Packages: the generator first decides the outcome of a package, and then gives it the fields that cause it.
 //!
-//! The reason noted as truth is that of the recipe; the kernel is never asked. A package is a pure
-//! function of seed, file and number, so that a later file can hold it again. It must not depend on
-//! the order in which rows are made.
+//! The reason recorded as truth is that of the recipe; the kernel is never asked. A package is a pure function of
+//! seed, file and number, so that a later file can hold it again. It must not depend on the order in which rows are
+//! made.
 
 use super::dice::Dice;
 use super::labels::NULL;
@@ -13,24 +13,24 @@ use super::world::{DAY, Day, HOUR, LanePlan, MarketPlan, RouteKind, Rules, SECON
 use vtr_kernel::Reason;
 use vtr_kernel::policy::SelectedBy;
 
-/// A time that is null.
+/// The value of a time that is null.
 pub const NEVER: i64 = i64::MIN;
 
-/// Where a row must end.
+/// The place in which a row must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// It cannot be judged.
+    /// The row cannot be judged.
     Rejected,
     /// Another row of the same package wins.
     Superseded,
-    /// It is judged so.
+    /// The row is judged with this reason.
     Judged(Reason),
 }
 
-/// What is known of a row by construction; texts are keys into the truth's dictionaries.
+/// The truth about a row, known by construction; texts are keys into the truth's dictionaries.
 #[derive(Clone, Copy)]
 pub struct Truth {
-    /// Where it must end.
+    /// The place in which it must end.
     pub place: Place,
     /// The day that places it in time.
     pub day: Day,
@@ -72,7 +72,7 @@ pub struct Parcel {
     pub first_scan: i64,
     pub delivery: i64,
     pub updated: i64,
-    /// Whether the value is written as what is no number.
+    /// Whether the value is written as text that is no number.
     pub garbled: bool,
     pub truth: Truth,
 }
@@ -81,7 +81,7 @@ pub struct Parcel {
 pub struct Factory<'a> {
     /// The world.
     pub world: &'a World,
-    /// Who sells.
+    /// The sellers.
     pub sellers: &'a Sellers,
     /// The files.
     pub slices: &'a [Slice],
@@ -89,11 +89,11 @@ pub struct Factory<'a> {
     pub seed: u64,
     /// Whether files are in order of time.
     pub sorted: bool,
-    /// Rows that cannot be judged, in 10,000.
+    /// The number of rows in 10,000 that cannot be judged.
     pub dirt: u32,
     /// Whether cells are text, which can be garbled.
     pub as_text: bool,
-    /// Whether some verdicts hang on the job's exchange rates; the truth does not know those.
+    /// Whether some verdicts depend on the job's exchange rates, which the truth does not know.
     pub converts: bool,
 }
 
@@ -104,7 +104,7 @@ pub(super) enum Choice {
     Unknown,
 }
 
-/// What a package is being made of.
+/// A package while it is made.
 pub(super) struct Making<'a> {
     pub world: &'a World,
     pub market: &'a MarketPlan,
@@ -112,16 +112,16 @@ pub(super) struct Making<'a> {
     pub dice: Dice,
     pub parcel: Parcel,
     pub choice: Choice,
-    /// Index of its route.
+    /// The index of its route.
     pub route: usize,
-    /// When it left, whether or not the export says so.
+    /// The time at which it left, whether or not the export says so.
     pub left: i64,
-    /// Whether some values stand in another currency than the rule.
+    /// Whether some values are in another currency than the rule's.
     pub converts: bool,
 }
 
 impl<'a> Factory<'a> {
-    /// A package in its newest state.
+    /// Returns a package in its newest state.
     pub fn package(&self, file: usize, package: u64) -> Parcel {
         let (slice, seed) = (&self.slices[file], self.seed);
         let second = layout::is_second(seed, file as u64, package);
@@ -202,7 +202,7 @@ impl<'a> Factory<'a> {
     }
 }
 
-/// An order id that no other order has: the number of its first package, shuffled.
+/// Returns a unique order id: the number of the order's first package, shuffled.
 fn order_id(market: u8, number: u64) -> Text {
     const HALF: u64 = 10_000_000;
     let low = (number % HALF * 4_637_891 + 1_203_457) % HALF;
@@ -237,7 +237,7 @@ impl Making<'_> {
         route.kind
     }
 
-    /// Fixes the dates, and the day that follows from them.
+    /// Sets the dates, and the day that follows from them.
     fn times(&mut self, day: Day, kind: RouteKind) {
         let (market, dice) = (self.market, &mut self.dice);
         self.left = (i64::from(day) * 86_400 + (5 * HOUR + dice.below(17 * HOUR)) as i64) * SECOND;
@@ -279,7 +279,7 @@ impl Making<'_> {
         };
     }
 
-    /// Gives the fields that decide nothing.
+    /// Sets the fields that decide nothing.
     fn dress(&mut self, category: u8) {
         let (world, market) = (self.world, self.market);
         let kit = &world.kit;
@@ -299,7 +299,7 @@ impl Making<'_> {
         parcel.currency = if bits >> 16 & 1 == 0 { market.currency } else { NULL };
         let programme = match market.name.as_str() {
             "JP" => 512,
-            // Prime alone is judged there, by a version that the truth leaves out.
+            // In this store only Prime is judged, by a version that the truth leaves out.
             "IE" => 0,
             "US" | "FR" => 256,
             _ => 48,

@@ -1,14 +1,14 @@
-//! Places: the routes that packages take, the clocks of zones, and what money is worth there.
+//! Places: the routes of packages, the clocks of zones, and the worth of money there.
 //!
-//! Facts of geography, straight from the time zone database where there is one; no rule is known
-//! here. It fails on a time zone that does not exist.
+//! These are facts of geography, read from the time zone database as far as it has them; no rule is known here. It
+//! fails on a time zone that does not exist.
 
 use super::labels::{Labels, NULL};
 use super::world::{Day, Route, RouteKind, SECOND, date};
 use crate::error::{GenError, Result};
 use chrono::TimeZone;
 
-/// About what a euro buys, in hundredths of the currency.
+/// Returns about how many hundredths of the currency a euro buys.
 pub(super) fn cents_per_euro(currency: &str) -> i64 {
     match currency {
         "JPY" => 16_000,
@@ -24,7 +24,7 @@ pub(super) fn cents_per_euro(currency: &str) -> i64 {
     }
 }
 
-/// The routes from and to a marketplace; its own country is the first of both ends.
+/// Returns the routes from and to a marketplace; its own country is the first at both ends.
 pub(super) fn routes(market: &str, countries: &mut Labels) -> Vec<Route> {
     let spell = |country: &str, countries: &mut Labels| match country {
         "GB" => vec![countries.key("GB"), countries.key("UK"), countries.key("GB")],
@@ -62,13 +62,13 @@ pub(super) fn routes(market: &str, countries: &mut Labels) -> Vec<Route> {
     routes
 }
 
-/// The UTC instants at which the days of a zone begin, straight from the database.
+/// Returns the UTC instants at which the days of a zone begin, from the database.
 pub(super) fn midnights(zone: &str, from: Day, to: Day) -> Result<Vec<i64>> {
     let unknown = |_| GenError::Usage(format!("the book names the time zone `{zone}`, which the database lacks"));
     let zone: chrono_tz::Tz = zone.parse().map_err(unknown)?;
     let begins = |day: Day| {
         let date = date(day);
-        // A day that begins in a gap begins when the gap ends.
+        // A day that would begin in a gap begins when the gap ends.
         let first = (0..180).find_map(|minute| {
             let local = date.and_hms_opt(minute / 60, minute % 60, 0)?;
             zone.from_local_datetime(&local).earliest()

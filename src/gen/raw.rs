@@ -1,7 +1,8 @@
 //! Raw files: the same packages as the exports of sellers, under Amazon's own headings and in the forms of tracking services.
 //!
-//! Facts are spread over files as they are in life: numbers in confirmations, promises and prices in order reports, scans in
-//! events, categories in a map; some sellers have documents of the Orders API instead. It leaves out what no such file can say.
+//! Facts are spread over files as in practice: numbers in confirmations, promises and prices in order reports,
+//! scans in events, categories in a map; some sellers have documents of the Orders API instead. Facts that no such
+//! file can express are left out.
 
 use super::dice::Dice;
 use super::package::{Factory, NEVER, Parcel, Place};
@@ -27,7 +28,7 @@ pub enum Habit {
     OrdersApi,
 }
 
-/// The head of the Japanese form, in Shift_JIS.
+/// The headings of the Japanese form, in Shift_JIS.
 const JAPANESE: &[u8] = include_bytes!("ship_confirm_jp.txt");
 const CONFIRMATION: &str =
     "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\n";
@@ -41,17 +42,17 @@ const ORDERS: &str = "order-id\torder-item-id\tpurchase-date\tpayments-date\tbuy
 const TRUTH: &str = "seller_id,marketplace,order_id,tracking_number,carrier,ship_service,shipped_at,promised_delivery_at,\
     package_value,currency,product_category,first_scan_at,delivery_scan_at\n";
 
-/// Whether the truth is written, too.
+/// Whether the truth is written too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Truths {
-    /// `truth/packages.csv` with the facts that the files say together.
+    /// `truth/packages.csv` is written, with the facts that the files state together.
     Written,
-    /// Nothing but the files.
+    /// Only the files are written.
     Left,
 }
 
-/// Writes the raw files of the packages of some months; `habit` says by
-/// seller and marketplace which are written, and how.
+/// Writes the raw files of the packages of some months; `habit` returns for each seller and marketplace which files
+/// are written, and how.
 pub fn write(
     factory: &Factory,
     book: &Book,
@@ -97,7 +98,7 @@ pub fn write(
     Ok((all.rows, all.written))
 }
 
-/// Whether raw files can say what a package is.
+/// Returns whether raw files can describe a package.
 fn is_raw(parcel: &Parcel) -> bool {
     let elsewhere = [Reason::NotOnMarketplace, Reason::FulfilledByMarketplace, Reason::Canceled];
     matches!(parcel.truth.place, Place::Judged(reason) if !elsewhere.contains(&reason)) && parcel.shipped != NEVER
@@ -121,7 +122,7 @@ fn json(text: &str) -> String {
     json + "\""
 }
 
-/// RFC 3339 in UTC; empty where there is none.
+/// Returns RFC 3339 in UTC; empty if there is no time.
 fn time(moment: i64) -> String {
     let mut text = Vec::new();
     write::time(moment, &mut text);
@@ -132,7 +133,7 @@ fn coins(hundredths: i64) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-/// A package, and what surrounds it.
+/// A package and its context.
 struct Line<'a> {
     parcel: &'a Parcel,
     factory: &'a Factory<'a>,
@@ -166,7 +167,7 @@ impl Line<'_> {
         self.factory.world.texts.country.text(self.parcel.to)
     }
 
-    /// The line of the order that the package holds.
+    /// Returns the line of the order that the package holds.
     fn item(&self) -> String {
         let number = self
             .parcel
@@ -185,7 +186,7 @@ impl Line<'_> {
         format!("SKU-{letters}")
     }
 
-    /// Price and tax of the line: with tax where the store lists prices so.
+    /// Returns price and tax of the line; the price includes tax if the store's listed prices do.
     fn prices(&self) -> (String, String) {
         let Some(value) = self.parcel.value else { return (String::new(), String::new()) };
         let tax = value / 5;
@@ -213,7 +214,7 @@ impl Line<'_> {
         cells.join(",") + "\n"
     }
 
-    /// Events: label, first scan, delivery.
+    /// Returns the events: label, first scan, delivery.
     fn events(&self, words: [&str; 3]) -> Vec<(String, String)> {
         let moments = [self.parcel.shipped - 3_600 * SECOND, self.parcel.first_scan, self.parcel.delivery];
         let all = moments.into_iter().zip(words).filter(|(moment, _)| *moment != NEVER);
@@ -221,7 +222,7 @@ impl Line<'_> {
     }
 }
 
-/// The files of a month while they grow.
+/// The files of a month while they are built.
 struct Files<'a> {
     factory: &'a Factory<'a>,
     out: &'a Path,
@@ -232,8 +233,8 @@ struct Files<'a> {
 
 impl Files<'_> {
     fn add(&mut self, name: String, head: &[u8], text: &str) {
-        // Confirmations of the Japanese form are written in Shift_JIS and order reports in windows-1252; a sign that these do
-        // not have is written as a question mark, as spreadsheets do.
+        // Confirmations of the Japanese form are written in Shift_JIS and order reports in windows-1252. A
+        // character that the encoding lacks is written as a question mark, as spreadsheets do.
         let encoding = match name.split('/').next() {
             Some("confirm_jp") => encoding_rs::SHIFT_JIS,
             Some("orders") => encoding_rs::WINDOWS_1252,
@@ -244,7 +245,7 @@ impl Files<'_> {
         self.files.entry(name).or_insert_with(|| head.to_vec()).extend_from_slice(&encoding.encode(&text).0);
     }
 
-    /// A package as confirmation, order and events.
+    /// Writes a package as confirmation, order and events.
     fn plain(&mut self, line: &Line, dice: &mut Dice) {
         self.confirmation(line, "confirm", CONFIRMATION.as_bytes(), "", dice);
         self.order(line);
@@ -298,8 +299,8 @@ impl Files<'_> {
         }
     }
 
-    /// A confirmation, sometimes in two writes: a wrong number that is replaced, blanks that keep what was there, and a number
-    /// that is taken back.
+    /// Writes a confirmation, sometimes as two changes: a wrong number that is replaced, blanks that keep the
+    /// earlier value, and a number that is deleted.
     fn confirmation(&mut self, line: &Line, folder: &str, head: &[u8], behind: &str, dice: &mut Dice) {
         let name = |part: &str| format!("{folder}/{}_{}_{}{part}.txt", line.seller, line.market.name, line.month);
         let (carrier, number, service) = (line.carrier(), line.number(), line.service());
@@ -435,7 +436,7 @@ mod tests {
             let name = path.strip_prefix(folder.path()).unwrap().display().to_string();
             let text = String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned();
             if name.ends_with(".txt") {
-                // Two lines of words stand above the headings of the Japanese form.
+                // Two lines of words precede the headings of the Japanese form.
                 let words = if name.starts_with("confirm_jp") { 2 } else { 0 };
                 let widths: BTreeSet<usize> = text.lines().skip(words).map(|line| line.split('\t').count()).collect();
                 assert_eq!(widths.len(), 1, "{name}");

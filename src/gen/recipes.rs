@@ -1,8 +1,8 @@
-//! Recipes: the fields that make a package end where it shall.
+//! Recipes: the fields that make a package end in its intended place.
 //!
-//! One recipe a rung, in the order of the ladder, because an earlier rung takes what a later one
-//! wanted; where a recipe does not fit the carrier or the lane, a plainer one is followed, and the
-//! reason returned is that of the one followed. It must not ask the kernel.
+//! There is one recipe per rung, in the order of the ladder, because an earlier rung takes packages meant for a
+//! later one. If a recipe does not fit the carrier or the lane, a plainer one is used, and the returned reason is
+//! that of the recipe used. This module must not ask the kernel.
 
 use super::carriers::{self, Foreign, POOL, SIGNED};
 use super::labels::NULL;
@@ -18,12 +18,13 @@ impl Making<'_> {
         let recipe = self.dice.pick(&lane.exempt);
         self.follow(recipe);
         if let Some((limit, currency)) = recipe.below {
-            // The last cent below the limit counts too.
+            // The last cent below the limit must occur too.
             let under = if self.dice.below(10) == 0 { 1 } else { 1 + self.dice.below(limit as u64 * 3 / 4) as i64 };
             self.parcel.value = Some((limit - under).max(0));
             self.set_currency(currency);
             if self.converts && currency != self.market.currency && self.dice.below(2) == 0 {
-                // In the store's own money, well below whatever the rate: exempt only if the job has rates.
+                // The value is in the store's own currency, and well below the limit at any rate, so that it is
+                // exempt only if the job has rates.
                 self.parcel.value = Some((limit / 2 - under / 4) * self.market.cents_per_euro / 100);
                 self.parcel.currency = self.market.currency;
             }
@@ -38,7 +39,7 @@ impl Making<'_> {
         self.parcel.truth.place = Place::Judged(Reason::Exempt);
     }
 
-    /// Takes the carrier, service and label that a recipe asks for.
+    /// Sets the carrier, service and label for which a recipe asks.
     fn follow(&mut self, recipe: &ExemptRecipe) {
         if !recipe.services.is_empty() {
             self.parcel.service = *self.dice.pick(&recipe.services);
@@ -67,7 +68,7 @@ impl Making<'_> {
         }
     }
 
-    /// A package that counts, or whose carrier does not.
+    /// Makes a package that counts, or whose carrier does not count.
     pub(super) fn measured(&mut self, wish: Wish, lane: &LanePlan) {
         let needed = self.price(lane);
         self.nearly_exempt(lane);
@@ -76,7 +77,7 @@ impl Making<'_> {
         self.parcel.truth.place = Place::Judged(reason);
     }
 
-    /// Sets a value that no exemption takes, on either side of a split; the scans that it asks for.
+    /// Sets a value that no exemption takes, on either side of a split; returns the scans that it requires.
     fn price(&mut self, lane: &LanePlan) -> u8 {
         let dice = &mut self.dice;
         if let ScanPlan::Split { below, .. } = lane.scans {
@@ -109,7 +110,7 @@ impl Making<'_> {
         })
     }
 
-    /// Now and then a package that misses an exemption by a cent or by its label.
+    /// Occasionally makes a package that misses an exemption by a cent or by its label.
     fn nearly_exempt(&mut self, lane: &LanePlan) {
         let [recipe] = lane.exempt.as_slice() else { return };
         let foreign = recipe.below.is_some_and(|(_, currency)| currency != self.market.currency);
@@ -130,7 +131,7 @@ impl Making<'_> {
         }
     }
 
-    /// Rungs 7 to 19: what the wish comes to on this lane, with the fields that make it so.
+    /// Rungs 7 to 19: returns the reason to which the wish leads on this lane, and sets the fields that cause it.
     fn fault(&mut self, wish: Wish, lane: &LanePlan, needed: u8) -> Reason {
         match wish {
             Wish::Missing => {
@@ -175,7 +176,7 @@ impl Making<'_> {
             Choice::Known(index) => Some(index),
             Choice::Unknown => None,
         };
-        // A number that may be refused keeps its form.
+        // A number that may be refused must keep its form.
         let free = known.filter(|index| {
             !lane
                 .refuse
@@ -216,7 +217,7 @@ impl Making<'_> {
         }
     }
 
-    /// Scanned as asked; once in a while with a number that nobody would believe.
+    /// Makes a package that is scanned as required, occasionally with an implausible number.
     fn fine(&mut self, free: Option<u8>, needed: u8) -> Reason {
         let odd = self.dice.below(200);
         let done = match free {
@@ -272,7 +273,7 @@ impl Making<'_> {
         Some(Reason::NumberRefused)
     }
 
-    /// Writes the carrier's name. Outside of marketplaces, and where the package comes from elsewhere, nothing local is said.
+    /// Writes the carrier's name. Outside marketplaces, and for packages from elsewhere, no local spelling is used.
     pub(super) fn name_carrier(&mut self, anywhere: bool) {
         let world = self.world;
         let anywhere = anywhere || self.market.routes[self.route].kind != RouteKind::Home;
@@ -293,7 +294,7 @@ impl Making<'_> {
         }
     }
 
-    /// A number as its carrier prints it, and now and then as people type it.
+    /// Sets a number as its carrier prints it, or occasionally as people type it.
     pub(super) fn plain_number(&mut self) {
         const ANY: Form = Form { template: "K46########", digit: Digit::Free };
         let form = match self.choice {
@@ -346,7 +347,7 @@ impl Making<'_> {
         known.hard
     }
 
-    /// Sets so many scans.
+    /// Sets this many scans.
     fn scan(&mut self, count: u8) {
         let dice = &mut self.dice;
         let picked_up = self.left + (2 * HOUR + dice.below(30 * HOUR)) as i64 * SECOND;

@@ -1,7 +1,7 @@
 //! Rows: packages as exports show them, some twice, some in an older state, a few damaged.
 //!
-//! Which of two rows wins is decided here, by the rule of the contract: the later `updated_at`, then
-//! the later file, then the later row. A row is a pure function of its file and number.
+//! This module decides which of two rows wins, by the rule of the contract: the later `updated_at`, then the later
+//! file, then the later row. A row is a pure function of its file and number.
 
 use super::dice::Dice;
 use super::labels::NULL;
@@ -12,23 +12,23 @@ use super::world::SECOND;
 
 const DAY: i64 = 86_400 * SECOND;
 
-/// How the two rows of a package that two files hold stand to each other.
+/// The relation between the two rows of a package that occurs in two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Overlap {
     /// The later file has the newer state.
     Newer,
-    /// Both say the same time: the later file wins.
+    /// Both have the same time: the later file wins.
     SameTime,
     /// The later file was exported earlier: the earlier file wins.
     Stale,
-    /// Neither says a time: the later file wins.
+    /// Neither has a time: the later file wins.
     NoTime,
-    /// Only the later file says a time, and wins.
+    /// Only the later file has a time, and wins.
     OnlyLaterTime,
 }
 
 impl Factory<'_> {
-    /// A row of a file, counting from 0.
+    /// Returns a row of a file; rows count from 0.
     pub fn row(&self, file: usize, row: u64) -> Parcel {
         let slice = &self.slices[file];
         match slice.row(self.seed, file as u64, row) {
@@ -61,7 +61,7 @@ impl Factory<'_> {
         row > 0 && self.slices[file].row(self.seed, file as u64, row - 1) == Row::Early { package }
     }
 
-    /// One of the two rows of a package that two files hold.
+    /// Returns one of the two rows of a package that occurs in two files.
     fn overlapping(&self, file: usize, package: u64, is_later: bool) -> Parcel {
         let mut parcel = self.package(file, package);
         let mut dice = Dice::new(self.seed, 41, file as u64, package);
@@ -87,7 +87,7 @@ impl Factory<'_> {
         parcel
     }
 
-    /// The package as it was known before: it loses.
+    /// Returns an earlier state of the package, which loses.
     fn aged(&self, mut parcel: Parcel, mut dice: Dice) -> Parcel {
         match dice.below(8) {
             0..=3 => parcel.delivery = NEVER,
@@ -95,7 +95,7 @@ impl Factory<'_> {
             6 => parcel.value = parcel.value.map(|value| value / 2),
             _ => {}
         }
-        // Only what is no part of the identity may differ; spellings of the identity may, too.
+        // Only fields outside the identity may differ, and spellings of the identity.
         if parcel.package != 0 && dice.below(8) == 0 {
             parcel.tracking = None;
         } else if dice.below(8) == 0 {
@@ -110,7 +110,7 @@ impl Factory<'_> {
         parcel
     }
 
-    /// A row that cannot be judged.
+    /// Returns a row that cannot be judged.
     fn damaged(&self, mut parcel: Parcel, mut dice: Dice) -> Parcel {
         let kit = &self.world.kit;
         match dice.below(if self.as_text { 9 } else { 8 }) {

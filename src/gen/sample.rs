@@ -1,4 +1,4 @@
-//! The sample: a small history with a story, as it lies in `sample_data/`.
+//! The sample: a small history with a story, the content of `sample_data/`.
 //!
 //! Fourteen invented sellers over the winter in which the European rules changed, as Parquet by
 //! month; ship confirmations of two of them as tab-separated text without scans; and a file of
@@ -26,7 +26,7 @@ const SEED: u64 = 20_250_115;
 struct Figure {
     id: &'static str,
     share: u64,
-    /// Marketplaces, and the carriers used there.
+    /// The marketplaces, and the carriers used there.
     sells: &'static [(&'static str, [&'static str; 3])],
     from_china: bool,
     categories: [u8; 4],
@@ -66,7 +66,7 @@ const FIGURES: [Figure; 14] = [
         categories: [TOYS, BOOKS, TOYS, SPORTS],
         ..NOBODY
     },
-    // In trouble: what it sells as electronics is never scanned.
+    // In trouble: its electronics are never scanned.
     Figure {
         id: "A1CABLECORNER0",
         share: 14,
@@ -75,7 +75,7 @@ const FIGURES: [Figure; 14] = [
         weak_spot: Some((ELECTRONICS, Care::Unscanned)),
         ..NOBODY
     },
-    // In trouble: the wrong carrier is picked, or filler typed.
+    // In trouble: it picks the wrong carrier, or types filler.
     Figure {
         id: "A1QUICKPICKDE0",
         share: 12,
@@ -153,7 +153,7 @@ const FIGURES: [Figure; 14] = [
     },
 ];
 
-/// Ship confirmations: seller, marketplace, month.
+/// The ship confirmations: seller, marketplace, month.
 const CONFIRMATIONS: [(&str, &str, &str); 4] = [
     ("A1BRIGHTONTOYS", "GB", "2025-02"),
     ("A1BRIGHTONTOYS", "GB", "2025-03"),
@@ -161,7 +161,7 @@ const CONFIRMATIONS: [(&str, &str, &str); 4] = [
     ("A1QUICKPICKDE0", "DE", "2025-03"),
 ];
 
-/// Sellers whose packages of two months lie there as raw files, too, and how they keep them.
+/// Sellers whose packages of two months are also written as raw files, and how they keep them.
 const RAW: [(&str, Habit); 3] =
     [("A1BRIGHTONTOYS", Habit::AfterShip), ("A1HOBBYTOKYO00", Habit::Japanese), ("A1EVERGREENUSA", Habit::OrdersApi)];
 
@@ -216,7 +216,7 @@ pub fn sample(out: &Path, book: &Book) -> Result<Generated> {
     Ok(Generated { rows: ROWS, files, as_of: date(to + SETTLED_DAYS), pulled_on: None })
 }
 
-/// The first and the last day of shipping.
+/// Returns the first and the last day of shipping.
 fn span() -> (Day, Day) {
     let known = |year, month, last| NaiveDate::from_ymd_opt(year, month, last).unwrap_or_default();
     (day(known(2024, 10, 1)), day(known(2025, 4, 30)))
@@ -250,7 +250,7 @@ fn sellers(world: &mut World) -> Sellers {
     Sellers { all: all.collect(), lottery: Lottery::new(&shares) }
 }
 
-/// A month of ship confirmations under the headings of the feed; it knows no scans, and no value.
+/// Returns a month of ship confirmations under the headings of the feed, which has no scans and no value.
 fn confirmation(factory: &Factory, seller: &str, market: &str, month: &str) -> String {
     let mut text = String::from(
         "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\n",
@@ -287,8 +287,8 @@ fn confirmation(factory: &Factory, seller: &str, market: &str, month: &str) -> S
     text
 }
 
-/// Rates in the layout of the European Central Bank's history, the newest day first; the figures are
-/// invented and only look like the real ones.
+/// Returns rates in the layout of the European Central Bank's history, the newest day first; the figures are
+/// invented and only resemble the real ones.
 fn invented_rates(from: Day, to: Day) -> String {
     const RATES: [(&str, u64, usize); 12] = [
         ("USD", 10_700, 4),

@@ -1,13 +1,12 @@
-//! Sellers: where they sell, what, with whom they ship, and how carefully.
+//! Sellers: their marketplaces, goods and carriers, and how careful they are.
 //!
-//! Like real ones they differ by orders of magnitude in size, sell in one to six marketplaces and a
-//! few categories, keep to a few carriers and to their own way of typing. It must not know rules.
+//! Like real sellers they differ by orders of magnitude in size, sell in one to six marketplaces and a few
+//! categories, use a few carriers and have their own way of typing. This module must not know rules.
 
 use super::dice::{Dice, Lottery};
 use super::world::World;
 
-/// What shall happen to a package, as far as the seller is concerned; the rules of the day can
-/// overrule it.
+/// The intended outcome of a package, as far as the seller decides it; the rules of the day can override it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // the names say it
 pub enum Wish {
@@ -28,7 +27,7 @@ pub enum Wish {
     Scanned,
 }
 
-/// Wishes and how often they come in 100,000 packages of an average seller.
+/// Wishes, and how often they occur in 100,000 packages of an average seller.
 const WISHES: [(Wish, u32); 14] = [
     (Wish::NotOnMarketplace, 1_200),
     (Wish::Fulfilled, 9_000),
@@ -57,14 +56,15 @@ pub enum Care {
     Good,
     Fair,
     Poor,
-    /// Packages of one kind leave without ever being scanned.
+    /// Packages of one kind are shipped without ever being scanned.
     Unscanned,
-    /// The wrong carrier is picked, or filler typed.
+    /// The seller picks the wrong carrier, or types filler.
     Careless,
 }
 
 impl Care {
-    /// Faults in per cent of an average seller's, and how often two faults come on top, in 100,000.
+    /// Returns the faults in per cent of an average seller's, and how many of 100,000 packages have each of two
+    /// further faults.
     fn faults(self) -> (u32, &'static [(Wish, u32)]) {
         match self {
             Care::Great => (20, &[]),
@@ -76,7 +76,7 @@ impl Care {
         }
     }
 
-    /// Draws what shall happen.
+    /// Draws the intended outcome of a package.
     pub fn wish(self, dice: &mut Dice) -> Wish {
         let (percent, more) = self.faults();
         let mut left = dice.below(100_000) as u32;
@@ -95,7 +95,7 @@ impl Care {
     }
 }
 
-/// At most this many marketplaces.
+/// The greatest number of marketplaces of a seller.
 pub const MOST_MARKETS: usize = 6;
 
 /// A seller in one marketplace.
@@ -105,41 +105,41 @@ pub struct Offer {
     pub market: u8,
     /// Its weight.
     pub weight: u32,
-    /// Carriers at home, the favourite first.
+    /// The domestic carriers, the favourite first.
     pub carriers: [u8; 3],
 }
 
 /// A seller.
 pub struct Seller {
-    /// Key of its id.
+    /// The key of its id.
     pub key: u32,
-    /// Where it sells.
+    /// Its marketplaces.
     pub offers: [Offer; MOST_MARKETS],
-    /// In how many marketplaces.
+    /// The number of its marketplaces.
     pub offer_count: u8,
-    /// Whether its goods come out of China.
+    /// Whether its goods come from China.
     pub from_china: bool,
     /// Indexes of its categories, the favourite first.
     pub categories: [u8; 4],
     /// How careful it is.
     pub care: Care,
-    /// A category of which it takes less care, and how little.
+    /// A category with which it is less careful, and how careful it is there.
     pub weak_spot: Option<(u8, Care)>,
     /// Whether its export names packages.
     pub names_packages: bool,
-    /// What its spellings hang on.
+    /// The number on which its spellings depend.
     pub habit: u32,
 }
 
-/// All sellers, and who sells how much.
+/// All sellers, and their shares of the packages.
 pub struct Sellers {
     /// The sellers, the biggest first.
     pub all: Vec<Seller>,
-    /// Who sells the next package.
+    /// Draws the seller of the next package.
     pub lottery: Lottery,
 }
 
-/// Homes of sellers with weights, and where such sellers go besides.
+/// The home marketplaces of sellers, with weights, and the other marketplaces in which such sellers sell.
 const HOMES: &[(&str, u32, &[&str])] = &[
     ("US", 260, &["CA", "MX", "BR", "GB", "JP", "AU"]),
     ("DE", 170, &["FR", "IT", "ES", "NL", "PL", "SE", "BE", "GB"]),
@@ -164,14 +164,14 @@ const HOMES: &[(&str, u32, &[&str])] = &[
 ];
 
 impl Sellers {
-    /// `count` sellers, at least one.
+    /// Makes `count` sellers, at least one.
     pub fn make(world: &mut World, seed: u64, count: usize) -> Sellers {
         let all = (0..count).map(|rank| make(world, seed, rank)).collect();
         Sellers { all, lottery: Lottery::zipf(count) }
     }
 }
 
-/// A seller's id: `A` and thirteen letters and digits, or for a few a number with leading zeros.
+/// Returns a seller's id: `A` and thirteen letters and digits, or for a few a number with leading zeros.
 fn id(seed: u64, rank: usize) -> String {
     if rank % 97 == 41 {
         return format!("{rank:012}");
@@ -180,7 +180,7 @@ fn id(seed: u64, rank: usize) -> String {
     let mut dice = Dice::new(seed, 11, 0, rank as u64);
     let mut id = String::from("A");
     (0..8).for_each(|_| id.push(char::from(*dice.pick(DIGITS))));
-    // The rank at the end keeps ids apart.
+    // The rank at the end makes ids unique.
     let mut rest = rank;
     (0..5).for_each(|_| {
         id.push(char::from(DIGITS[rest % 36]));
@@ -209,7 +209,7 @@ fn make(world: &mut World, seed: u64, rank: usize) -> Seller {
     let mut categories = [0u8; 4];
     let first = dice.below(world.categories.len() as u64);
     for (place, category) in categories.iter_mut().enumerate() {
-        // Neighbours in the list, and twice the same for those who sell little else.
+        // Categories that are neighbours in the list; sellers with few categories have one twice.
         *category = ((first + dice.below(1 + place as u64 * 2)) % world.categories.len() as u64) as u8;
     }
     let care = [Care::Great, Care::Good, Care::Fair, Care::Poor][dice.weighted([30, 40, 20, 10].into_iter())];
@@ -226,7 +226,7 @@ fn make(world: &mut World, seed: u64, rank: usize) -> Seller {
     }
 }
 
-/// Three carriers by weight; the favourite may come twice.
+/// Draws three carriers by weight; the favourite may occur twice.
 pub fn favourites(weights: &[(u8, u32)], dice: &mut Dice) -> [u8; 3] {
     let mut draw = || weights[dice.weighted(weights.iter().map(|(_, weight)| *weight))].0;
     [draw(), draw(), draw()]

@@ -1,4 +1,4 @@
-//! The generator against the kernel: two people's reading of one contract must agree row by row.
+//! Tests of the generator against the kernel: two independent readings of one contract must agree row by row.
 
 use super::layout::{Cut, Slice, cut};
 use super::package::{Factory, NEVER, Parcel, Place};
@@ -53,7 +53,7 @@ fn moment(time: i64) -> Option<Moment> {
     (time != NEVER).then_some(Moment::Instant(time))
 }
 
-/// The dictionaries, folded once.
+/// The folded dictionaries.
 struct Folded {
     carriers: Vec<CarrierName>,
     services: Vec<Service>,
@@ -69,7 +69,7 @@ impl Folded {
     }
 }
 
-/// What the kernel makes of a row: `None` if it cannot be judged.
+/// Returns the kernel's verdict on a row; `None` if it cannot be judged.
 fn judged(parcel: &Parcel, world: &World, folded: &Folded, terms: &Terms, utc: &Zone) -> Option<vtr_kernel::Verdict> {
     let (book, texts) = (terms.book, &world.texts);
     optional(texts.seller.text(parcel.seller))?;
@@ -109,7 +109,7 @@ fn judged(parcel: &Parcel, world: &World, folded: &Folded, terms: &Terms, utc: &
     Some(judge(&facts, day, terms))
 }
 
-/// Whether a version in force in the history's span fails carriers that are off a list known to be complete.
+/// Returns whether a version in force in the history's span fails carriers that are not on a complete list.
 fn fails_unlisted_carriers(book: &Book) -> bool {
     let (first, last) = (day(FROM.parse().unwrap()), day(TO.parse().unwrap()));
     let fails = |rule: &CarrierRule| matches!(rule, CarrierRule::Integrated(_, Otherwise::NotAccepted, known) if *known == Known::Complete);
@@ -186,7 +186,7 @@ fn the_kernel_agrees_with_the_truth_row_by_row() {
     let wrong: Vec<String> =
         wrong.iter().map(|(what, (times, example))| format!("{times} x {what}\n      {example}")).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    // Every rung that a rule in force can make speak does, often enough to be worth counting; no other does.
+    // Every reason that a rule in force can give must occur often enough to be worth counting, and no other reason.
     for entry in vtr_kernel::reason::TABLE.iter().filter(|entry| !["well_formed", "unverified"].contains(&entry.name)) {
         let times = counts.get(&entry.reason).copied().unwrap_or(0);
         let can_speak = entry.reason != Reason::CarrierNotAccepted || fails_unlisted_carriers(&book);
@@ -219,7 +219,8 @@ fn of_each_package_exactly_the_winner_is_judged() {
     for (rows, how) in [(30_000u64, Cut::Months), (5_000, Cut::Files(9))] {
         let history = History::new(&book, rows, 7, how);
         let factory = history.factory(20);
-        // Identity, as the contract has it, to the best row so far and whether it is said to win.
+        // For each identity as the contract defines it, the best row so far and whether the truth says that it
+        // wins.
         let mut best = HashMap::<(u32, u32, String, String), ((i64, usize, u64), bool)>::new();
         let (mut superseded, mut read) = (0u64, 0u64);
         for (file, slice) in history.slices.iter().enumerate() {

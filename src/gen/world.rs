@@ -1,9 +1,9 @@
-//! The world of a synthetic history: marketplaces with their clocks, routes and what the book's
-//! rules ask on each, turned into recipes.
+//! The world of a synthetic history: marketplaces with their clocks and routes, and the demands of the book's rules
+//! on each, turned into recipes.
 //!
-//! The book is read for its ingredients only (which version is in force on a day, which lane fits a
-//! route, which carriers are integrated, what exempts); what becomes of a package follows from the
-//! recipe it is made by, never from asking the kernel. A rule for which no recipe is known is an error.
+//! The book is read only for its ingredients (the version in force on a day, the lane of a route, the integrated
+//! carriers, the exemptions). The outcome of a package follows from its recipe, never from asking the kernel. A
+//! rule without a recipe is an error.
 
 use super::carriers::{self, Known, POOL};
 use super::labels::{Labels, NULL};
@@ -27,13 +27,13 @@ pub const HOUR: u64 = 3_600;
 /// Seconds in a day.
 pub const DAY: u64 = 24 * HOUR;
 
-/// Days of every clock before the first and after the last day of shipping.
+/// The number of days of every clock before the first and after the last day of shipping.
 const MARGIN: i32 = 60;
 
-/// A bit for each carrier of the pool.
+/// A set of carriers: one bit for each carrier of the pool.
 pub type CarrierBits = u64;
 
-/// Everything packages are made of.
+/// Everything from which packages are made.
 pub struct World {
     /// The texts of the history's columns.
     pub texts: Texts,
@@ -41,27 +41,27 @@ pub struct World {
     pub truth: TruthTexts,
     /// The marketplaces, by name.
     pub markets: Vec<MarketPlan>,
-    /// Keys of the names of what is no marketplace.
+    /// The keys of names that are no marketplace.
     pub no_markets: Vec<u32>,
-    /// Keys of carrier names that nobody knows.
+    /// The keys of carrier names that the book lacks.
     pub unknown_carriers: Vec<u32>,
-    /// Keys of carrier names in Chinese characters, with their places in the pool.
+    /// The keys of carrier names in Chinese characters, with their indexes in the pool.
     pub chinese_carriers: Vec<(u32, u8)>,
-    /// Key, in the truth, of each carrier of the pool.
+    /// The key, in the truth, of each carrier of the pool.
     pub carrier_labels: Vec<u32>,
-    /// Keys of the categories.
+    /// The keys of the categories.
     pub categories: Vec<u32>,
-    /// Key, in the truth, of each category.
+    /// The key, in the truth, of each category.
     pub category_labels: Vec<u32>,
-    /// Places in the pool of the owners of strict numbers.
+    /// The indexes in the pool of the owners of strict numbers.
     pub signed: Vec<u8>,
-    /// Keys of the small vocabularies.
+    /// The keys of the small vocabularies.
     pub kit: Kit,
-    /// Keys, in the truth, of `(none)` as marketplace, carrier and category, of `other`, and of `standard`.
+    /// The keys, in the truth, of `(none)` as marketplace, carrier and category, of `other`, and of `standard`.
     pub fixed: Fixed,
 }
 
-/// Keys, in the truth, of what is no name.
+/// The keys, in the truth, of labels that are no names.
 #[derive(Clone, Copy)]
 pub struct Fixed {
     pub no_market: u32,
@@ -71,7 +71,7 @@ pub struct Fixed {
     pub standard: u32,
 }
 
-/// Keys of the small vocabularies.
+/// The keys of the small vocabularies.
 pub struct Kit {
     pub seller_channels: Vec<u32>,
     pub own_channels: Vec<u32>,
@@ -131,49 +131,49 @@ pub struct TruthTexts {
 pub struct MarketPlan {
     /// The name in tables.
     pub name: String,
-    /// The same, in the truth.
+    /// The key of that name in the truth.
     pub label: u32,
-    /// How its column may name it; the first is the commonest.
+    /// The keys of names that its column may have; the first is the most common.
     pub names: Vec<u32>,
-    /// Key of its currency.
+    /// The key of its currency.
     pub currency: u32,
-    /// How many of its coins make about one euro.
+    /// The number of its cents that make about one euro.
     pub cents_per_euro: i64,
-    /// Which date counts first.
+    /// The date that selects the version.
     pub selected_by: SelectedBy,
-    /// First day of the clock.
+    /// The first day of the clock.
     pub clock_from: Day,
-    /// UTC microseconds at which each day begins.
+    /// The UTC microseconds at which each day begins.
     pub midnights: Vec<i64>,
-    /// For each day of the clock, the rules in force.
+    /// For each day of the clock, the index of the rules in force.
     pub rules_on: Vec<Option<u8>>,
     /// The rules.
     pub rules: Vec<Rules>,
-    /// Spellings of each carrier of the pool.
+    /// The spellings of each carrier of the pool.
     pub spellings: Vec<Vec<u32>>,
-    /// Keys of parcel services.
+    /// The keys of parcel services.
     pub services: Vec<u32>,
-    /// Carriers at home.
+    /// The carriers of domestic packages.
     pub at_home: Vec<(u8, u32)>,
-    /// Carriers out of China.
+    /// The carriers of packages from China.
     pub from_china: Vec<(u8, u32)>,
-    /// Origins and destinations, whatever the rules say of them.
+    /// The origins and destinations, whether or not a rule covers them.
     pub routes: Vec<Route>,
-    /// Routes of each kind.
+    /// The routes of each kind.
     pub by_kind: [Vec<u8>; 4],
 }
 
-/// From where to where.
+/// An origin and a destination.
 pub struct Route {
-    /// Keys of spellings of the origin.
+    /// The keys of spellings of the origin.
     pub from: Vec<u32>,
-    /// Keys of spellings of the destination.
+    /// The keys of spellings of the destination.
     pub to: Vec<u32>,
-    /// How far.
+    /// The distance.
     pub kind: RouteKind,
 }
 
-/// How far a package goes.
+/// The distance that a package travels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteKind {
     /// Inside the marketplace's country.
@@ -188,69 +188,69 @@ pub enum RouteKind {
 
 /// A version of the policy, by route.
 pub struct Rules {
-    /// Names of the programmes that it judges apart, and their keys in the truth.
+    /// The names of the programmes that it judges separately, and their keys in the truth.
     pub programmes: Vec<(String, u32)>,
-    /// For each route its lane.
+    /// The lane of each route.
     pub lanes: Vec<Option<LanePlan>>,
 }
 
-/// What a lane asks.
+/// The demands of a lane.
 pub struct LanePlan {
-    /// Scans.
+    /// The required scans.
     pub scans: ScanPlan,
-    /// Carriers that count, and what becomes of others; `None`: all count.
+    /// The carriers that count, and the treatment of others; `None`: all count.
     pub integrated: Option<(CarrierBits, Otherwise)>,
-    /// A value in cents of the marketplace's currency from which no exemption takes a parcel.
+    /// The value in cents of the marketplace's currency from which on no exemption takes a parcel.
     pub floor: i64,
-    /// Whether the lane is exempt whatever the package.
+    /// Whether the lane exempts every package.
     pub all_exempt: bool,
-    /// How to be exempt.
+    /// The recipes for exempt packages.
     pub exempt: Vec<ExemptRecipe>,
-    /// How to be refused.
+    /// The recipes for refused packages.
     pub refuse: Vec<RefuseRecipe>,
     /// The key, in the truth, of the lane's own programme.
     pub programme: Option<u32>,
 }
 
-/// How many scans are asked.
+/// The number of required scans.
 #[derive(Clone, Copy)]
 pub enum ScanPlan {
-    /// Always so many.
+    /// The same number for every package.
     Always(u8),
-    /// Below a value in cents so many, otherwise so many.
+    /// One number below a value in cents, another from it on.
     Split { below: i64, then: u8, otherwise: u8 },
 }
 
-/// What makes a package exempt.
+/// The requirements of an exemption.
 pub struct ExemptRecipe {
-    /// Carriers to choose from; `None`: any.
+    /// The carriers to choose from; `None`: any.
     pub carriers: Option<CarrierBits>,
-    /// Whether an unknown carrier does.
+    /// Whether an unknown carrier is also exempt.
     pub unknown_too: bool,
-    /// Services to choose from; empty: any.
+    /// The services to choose from; empty: any.
     pub services: Vec<u32>,
-    /// The label.
+    /// Whether the label must be bought through the marketplace; `None`: it does not matter.
     pub buy_shipping: Option<bool>,
-    /// Strict limit in cents, and its currency's key.
+    /// The strict limit in cents, and its currency's key.
     pub below: Option<(i64, u32)>,
 }
 
-/// What makes a number refused.
+/// The requirements of a refusal.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum RefuseRecipe {
-    /// A number of these carriers that does not end in `CN`.
+    /// The number is of one of these carriers and does not end in `CN`.
     NotEndingInCn(CarrierBits),
-    /// A carrier's name in Chinese characters.
+    /// The carrier's name is in Chinese characters.
     Chinese,
 }
 
 impl MarketPlan {
-    /// The instant at which a day begins.
+    /// Returns the instant at which a day begins.
     pub fn midnight(&self, day: Day) -> i64 {
         self.midnights[(day - self.clock_from) as usize]
     }
 
-    /// The day of an instant within the clock; `near` is at most a day off.
+    /// Returns the day of an instant within the clock; `near` is at most a day off.
     pub fn day_of(&self, instant: i64, near: Day) -> Day {
         if instant < self.midnight(near) {
             near - 1
@@ -261,13 +261,13 @@ impl MarketPlan {
         }
     }
 
-    /// The rules of a day.
+    /// Returns the rules of a day.
     pub fn rules(&self, day: Day) -> Option<&Rules> {
         self.rules_on[(day - self.clock_from) as usize].map(|index| &self.rules[usize::from(index)])
     }
 }
 
-/// The index of a carrier in the pool.
+/// Returns the index of a carrier in the pool.
 pub fn pool_index(id: &str) -> Option<u8> {
     POOL.iter().position(|known| known.id == id).map(|index| index as u8)
 }
@@ -298,7 +298,7 @@ const CATEGORIES: [&str; 22] = [
 ];
 
 impl World {
-    /// The world between two days of shipping.
+    /// Makes the world between two days of shipping.
     ///
     /// # Errors
     /// A carrier or condition of the book for which there is no recipe.
@@ -346,7 +346,7 @@ impl World {
         })
     }
 
-    /// The index of a marketplace.
+    /// Returns the index of a marketplace.
     pub fn market(&self, name: &str) -> Option<u8> {
         self.markets.iter().position(|market| market.name == name).map(|index| index as u8)
     }
@@ -372,7 +372,7 @@ impl Maker<'_> {
         let (mut rules, mut versions): (Vec<Rules>, Vec<&str>) = (Vec::new(), Vec::new());
         let mut rules_on = Vec::new();
         for day in from..=to {
-            // A version that judges some programmes only is none to the packages of this world.
+            // A version that judges only some programmes does not apply to the packages of this world.
             let Some(version) = market.version(day).filter(|version| version.only.is_none()) else {
                 rules_on.push(None);
                 continue;
@@ -439,7 +439,7 @@ impl Maker<'_> {
             CarrierRule::Any => (CarrierBits::MAX, None),
             CarrierRule::Integrated(set, otherwise, known) => {
                 let bits = self.bits(|id| set.contains(Carrier::Known(id)));
-                // A carrier that a list known in part does not name is judged like any other.
+                // A carrier that is missing from a partly known list is judged like any other.
                 (bits, (*known == List::Complete).then_some((bits, *otherwise)))
             }
         };
@@ -474,11 +474,11 @@ impl Maker<'_> {
         plan: &mut LanePlan,
         texts: &mut Texts,
     ) -> Result<()> {
-        // No package of this world hangs on its day of shipment: parcels have no service of such an exemption.
+        // No package of this world depends on its day of shipment: parcels have no service of such an exemption.
         if condition.shipped.is_some() && condition.services.is_some() {
             return Ok(());
         }
-        // The first cent that is beyond the limit.
+        // The first cent beyond the limit.
         let beyond = |limit: &Limit| match limit {
             Limit::Below(money) => cents(money),
             Limit::AtMost(money) => cents(money) + 1,
@@ -489,7 +489,7 @@ impl Maker<'_> {
         if condition.services.is_none() {
             match (limit, condition.integrated) {
                 (None, None) if free => plan.all_exempt = true,
-                // A limit in the store's own currency: parcels stay at or above it.
+                // A limit in the store's own currency; parcels have values at or above it.
                 (Some((cents, currency)), _) if free && currency == self.market.currency => {
                     plan.floor = plan.floor.max(cents)
                 }
@@ -553,16 +553,16 @@ fn cents(money: &Money) -> i64 {
 
 fn spellings(known: &Known, market: &str, labels: &mut Labels) -> Vec<u32> {
     let local = known.local.iter().filter(|(_, markets)| markets.contains(&market)).map(|(name, _)| *name);
-    // What is said locally is said most.
+    // Local spellings are used most often.
     local.chain(known.spellings.iter().copied()).map(|name| labels.key(name)).collect()
 }
 
-/// The date of a day.
+/// Returns the date of a day.
 pub fn date(day: Day) -> NaiveDate {
     NaiveDate::from_num_days_from_ce_opt(day + 719_163).unwrap_or_default()
 }
 
-/// The day of a date.
+/// Returns the day of a date.
 pub fn day(date: NaiveDate) -> Day {
     date.num_days_from_ce() - 719_163
 }

@@ -1,7 +1,7 @@
 //! Writing a history: one file at a time, Parquet or CSV, and the truth beside it.
 //!
-//! The bytes depend on nothing but the rows: no clock, no thread, no host. Fails with the path of
-//! what could not be written.
+//! The bytes depend only on the rows: on no clock, thread or host. It fails with the path that could not be
+//! written.
 
 use super::Format;
 use super::columns::{Dictionaries, batch, schema, truth_batch, truth_schema};
@@ -20,12 +20,12 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use vtr_columnar::input::{Column, Kind};
 
-/// Rows made at a time.
+/// The number of rows that are made at once.
 const BATCH: u64 = 32_768;
-/// Rows of a row group.
+/// The number of rows of a row group.
 const GROUP: usize = 1_000_000;
 
-/// Where one file of a history goes.
+/// The targets of one file of a history.
 pub struct Target<'a> {
     /// The data file.
     pub data: &'a Path,
@@ -33,7 +33,7 @@ pub struct Target<'a> {
     pub shown: &'a str,
     /// The truth file, if one is wanted.
     pub truth: Option<&'a Path>,
-    /// Asked before each batch; `false` ends the work.
+    /// Called before each batch; `false` ends the work.
     pub go_on: fn() -> bool,
 }
 
@@ -99,7 +99,7 @@ pub fn file(
     rows(factory, dictionaries, factory.slices[index].rows(), &row, format, target)
 }
 
-/// Writes so many rows as a file of a history, and their truth.
+/// Writes this many rows as a file of a history, and their truth.
 pub fn rows(
     factory: &Factory,
     dictionaries: &Dictionaries,
@@ -148,7 +148,7 @@ pub fn rows(
     truth.map_or(Ok(()), ParquetFile::close)
 }
 
-/// A line of CSV, in the order of the contract.
+/// Writes a line of CSV, in the order of the contract.
 fn line(parcel: &Parcel, factory: &Factory, out: &mut Vec<u8>) {
     let texts = &factory.world.texts;
     let flag = match parcel.buy_shipping {
@@ -200,7 +200,7 @@ fn line(parcel: &Parcel, factory: &Factory, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-/// A cell of CSV, quoted where it must be.
+/// Writes a cell of CSV, quoted if necessary.
 pub fn cell(text: &str, out: &mut Vec<u8>) {
     if text.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r')) {
         out.push(b'"');
@@ -211,7 +211,7 @@ pub fn cell(text: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Digits of a number that is not negative, padded with zeros to a width.
+/// Writes the digits of a number that is not negative, padded with zeros to a width.
 pub fn digits(number: i64, width: usize, out: &mut Vec<u8>) {
     let mut buffer = [b'0'; 20];
     let (mut rest, mut first) = (number, buffer.len());
@@ -223,7 +223,7 @@ pub fn digits(number: i64, width: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(&buffer[first..]);
 }
 
-/// RFC 3339 in UTC; nothing for never.
+/// Writes RFC 3339 in UTC; nothing for never.
 pub fn time(moment: i64, out: &mut Vec<u8>) {
     if moment == NEVER {
         return;

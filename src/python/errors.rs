@@ -1,6 +1,6 @@
 //! The program's errors as exceptions, one class for each exit code.
 //!
-//! It adds no words of its own.
+//! It adds no words to the messages.
 
 use pyo3::create_exception;
 use pyo3::exceptions::{PyException, PyKeyboardInterrupt};
@@ -23,7 +23,7 @@ create_exception!(
 create_exception!(vtr, GateError, VtrError, "A gate tripped, and nothing was published; exit code 4.");
 create_exception!(vtr, ConflictError, VtrError, "Another publication came first; safe to retry; exit code 5.");
 
-/// Puts the classes into the module; each says its `exit_code`.
+/// Adds the classes to the module; each has its `exit_code`.
 pub fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let py = module.py();
     let classes = [
@@ -40,17 +40,17 @@ pub fn add(module: &Bound<'_, PyModule>) -> PyResult<()> {
     Ok(())
 }
 
-/// What is wrong with what the caller wrote.
+/// Makes the exception for a fault in what the caller wrote.
 pub fn usage(text: &str) -> PyErr {
     UsageError::new_err(text.trim_end().to_owned())
 }
 
-/// Data that cannot be read.
+/// Makes the exception for data that cannot be read.
 pub fn input(text: String) -> PyErr {
     InputError::new_err(text)
 }
 
-/// An error of the program.
+/// Makes the exception for an error of the program.
 pub fn raised(error: &Error) -> PyErr {
     let told = error.told();
     match error {

@@ -1,7 +1,7 @@
 //! `vtr.judge`: a verdict for each row of a stream of Arrow batches, in their order.
 //!
-//! What is said of the data beside their schema is read as a job's `[[input]]` says it. Rows are judged while the
-//! result is read, and nothing is kept; a schema that cannot be judged is refused at once, a batch when it comes.
+//! Declarations about the data beside their schema are read like a job's `[[input]]`. Rows are judged while the
+//! result is read, and nothing is kept. A schema that cannot be judged is refused at once, a batch when it arrives.
 
 use crate::stream::{self, Batches};
 use crate::work;
@@ -24,7 +24,7 @@ use vtr_kernel::money::Rates;
 /// Batches below this many rows are judged together: each distinct text of a batch is resolved once.
 const ROWS_AT_ONCE: usize = 65_536;
 
-/// What the caller says beside the data, all as texts.
+/// The caller's declarations beside the data, all as texts.
 struct Said {
     columns: Vec<(String, String)>,
     constants: Vec<(String, String)>,
@@ -34,17 +34,17 @@ struct Said {
     rates: Option<PathBuf>,
 }
 
-/// A judge, and how it reads one schema.
+/// A judge, and its way of reading one schema.
 struct Reading {
     judge: Judge,
     input: Input,
-    /// The columns that are read: their places in the data.
+    /// The indexes in the data of the columns that are read.
     places: Vec<usize>,
-    /// The same under our names.
+    /// The same columns under our names.
     schema: SchemaRef,
 }
 
-/// The fields of the data that are read, in canonical order, each with its place.
+/// Returns the fields of the data that are read, in canonical order, each with its index.
 fn fields(columns: &[(Column, Vec<plan::Heading>)], schema: &Schema) -> Result<Vec<(usize, Column)>> {
     let named = |name: &str| {
         let fields = || schema.fields().iter().map(|field| field.name()).enumerate();
@@ -135,16 +135,16 @@ fn rates(path: Option<&Path>) -> Result<Rates> {
     })
 }
 
-/// Batches in, verdicts out.
+/// An iterator from batches to verdicts.
 struct Judged {
     data: Batches,
     reading: Arc<Reading>,
-    /// The first batch that did not fit beside those before it.
+    /// The first batch that did not fit with those before it.
     left: Option<RecordBatch>,
 }
 
 impl Judged {
-    /// The next rows, as many small batches together as fit.
+    /// Returns the next rows: as many small batches together as fit.
     fn rows(&mut self) -> Option<std::result::Result<RecordBatch, ArrowError>> {
         let mut held: Vec<RecordBatch> = self.left.take().into_iter().collect();
         let mut rows: usize = held.iter().map(RecordBatch::num_rows).sum();
@@ -190,7 +190,7 @@ impl RecordBatchReader for Judged {
 pub struct Verdicts {
     data: Py<PyAny>,
     reading: Arc<Reading>,
-    /// The stream that was opened to look at the schema; further ones are asked of the data.
+    /// The stream that was opened to read the schema; the data provide further ones.
     opened: Mutex<Option<Batches>>,
 }
 
@@ -202,7 +202,7 @@ impl Verdicts {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // Who asks for another schema casts; the interface leaves that to a producer's best effort.
+        // A reader that asks for another schema must cast; the interface leaves that to a producer's best effort.
         drop(requested_schema);
         let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
         let data = opened.map_or_else(|| stream::read(self.data.bind(py)), Ok)?;

@@ -1,7 +1,8 @@
-//! The wheel: what Python calls, made of the verbs of the program and of the front door of the columnar crate.
+//! The wheel: the functions for Python, built on the verbs of the program and on the front door of the columnar
+//! crate.
 //!
-//! Arrow comes and goes through the C stream interface only, so no second Arrow has to agree with ours. It decides
-//! nothing. Errors of the program are exceptions by its exit codes, with its own text.
+//! Arrow data enter and leave only through the C stream interface, so no second Arrow has to match ours. This crate
+//! decides nothing. Errors of the program become exceptions by exit code, with the program's own text.
 
 mod errors;
 mod judge;
@@ -16,13 +17,13 @@ use std::path::PathBuf;
 use vtr::cli::{Cli, Verb};
 use vtr::verbs;
 
-/// A line of the command line, read as the program reads it: what it refuses, it refuses in its own words.
+/// Parses a command line as the program does, with the program's own messages.
 fn parsed(words: Vec<String>) -> PyResult<Cli> {
     let line = std::iter::once("vtr".to_owned()).chain(words);
     Cli::try_parse_from(line).map_err(|refused| errors::usage(&refused.render().to_string()))
 }
 
-/// Runs a job, given the words of `vtr run`; the report of its last publication as JSON.
+/// Runs a job, given the words of `vtr run`; returns the report of its last publication as JSON.
 #[pyfunction]
 fn run(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
     let cli = parsed(words)?;
@@ -34,7 +35,7 @@ fn run(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
     Ok(report.unwrap_or_default())
 }
 
-/// What `vtr plan` says, given its words: pairs of step and detail as JSON.
+/// Returns the output of `vtr plan`, given its words: pairs of step and detail as JSON.
 #[pyfunction]
 fn plan(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
     let cli = parsed(words)?;
@@ -57,7 +58,7 @@ fn fold(py: Python<'_>, words: Vec<String>) -> PyResult<()> {
     })
 }
 
-/// Adds shares up and publishes, given the words of `vtr finish`; the report as JSON.
+/// Adds shares up and publishes, given the words of `vtr finish`; returns the report as JSON.
 #[pyfunction]
 fn finish(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
     let cli = parsed(words)?;
@@ -67,7 +68,7 @@ fn finish(py: Python<'_>, words: Vec<String>) -> PyResult<String> {
     })
 }
 
-/// The program itself, as `python -m vtr`; the exit code.
+/// Runs the program itself, as `python -m vtr`; returns the exit code.
 #[pyfunction]
 fn main(py: Python<'_>, words: Vec<String>) -> i32 {
     py.detach(|| {
@@ -92,7 +93,7 @@ fn main(py: Python<'_>, words: Vec<String>) -> i32 {
     })
 }
 
-/// How a process of its own is started that tries a file: this interpreter, with this package.
+/// Sets how to start a separate process that tries a file: this interpreter, with this package.
 #[pyfunction]
 fn tried_by(program: PathBuf, words: Vec<String>) {
     vtr::scan::isolate::tried_by(program, words);

@@ -1,7 +1,7 @@
 //! Published tables as Arrow streams, and the health of accounts.
 //!
-//! Files are read one after the other while the stream is read, each by the program's own check of its columns. It
-//! fails where the output or the table is not there, or a file is damaged.
+//! Files are read one after the other while the stream is read, each with the program's own check of its columns.
+//! It fails if the output or the table does not exist, or if a file is damaged.
 
 use crate::stream::{self, Batches};
 use crate::{errors, work};
@@ -34,14 +34,14 @@ impl Output {
         Output { path }
     }
 
-    /// The table of a version, by default the highest.
+    /// Returns the table of a version, by default the highest.
     #[pyo3(signature = (name, version=None))]
     fn table(&self, py: Python<'_>, name: &str, version: Option<u64>) -> PyResult<Table> {
         let (path, name) = (self.path.clone(), name.to_owned());
         work::interruptible(py, move || Table::open(&path, &name, version))
     }
 
-    /// The names of the tables of a version, by default the highest.
+    /// Returns the names of the tables of a version, by default the highest.
     #[pyo3(signature = (version=None))]
     fn tables(&self, py: Python<'_>, version: Option<u64>) -> PyResult<Vec<String>> {
         let path = self.path.clone();
@@ -94,7 +94,7 @@ impl Table {
 
 #[pymethods]
 impl Table {
-    /// The table's name.
+    /// Returns the table's name.
     #[getter]
     fn name(&self) -> &'static str {
         self.table.name()
@@ -106,7 +106,7 @@ impl Table {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        // Who asks for another schema casts; the interface leaves that to a producer's best effort.
+        // A reader that asks for another schema must cast; the interface leaves that to a producer's best effort.
         drop(requested_schema);
         let store = publish::at(&self.path).map_err(|error| errors::raised(&error))?;
         let rows = Rows {
@@ -130,7 +130,7 @@ struct Rows {
     store: Arc<dyn Store>,
     table: schema::Table,
     files: VecDeque<String>,
-    /// Batches of the file that was read last.
+    /// The batches of the file that was read last.
     ready: VecDeque<RecordBatch>,
     schema: SchemaRef,
 }
@@ -162,7 +162,7 @@ impl RecordBatchReader for Rows {
     }
 }
 
-/// What `vtr health` lists, given its words: JSON, and what it notes for people.
+/// Returns the list of `vtr health`, given its words: JSON, and notes for people.
 #[pyfunction]
 pub fn health(py: Python<'_>, words: Vec<String>) -> PyResult<(String, String)> {
     let cli: Cli = crate::parsed(words)?;

@@ -1,4 +1,4 @@
-//! One run in many processes, for `vtr.spark` and for whoever has another engine: plans of units, parts as bytes.
+//! One run in many processes, for `vtr.spark` and for other engines: plans of units, parts as bytes.
 //!
 //! It moves bytes between Python and `vtr::shares`, which does the work, and decides nothing.
 
@@ -17,10 +17,10 @@ use vtr::shares::{self, Folder, Machine, Part, PartKind, Units};
 use vtr::verbs;
 use vtr_columnar::input::Column;
 
-/// A part as Python has it: kind, bucket, bytes.
+/// A part in Python: kind, bucket, bytes.
 type Bytes<'py> = (&'static str, u32, Bound<'py, PyBytes>);
 
-/// The text of a plan of units, given the words of `vtr plan`.
+/// Returns the text of a plan of units, given the words of `vtr plan`.
 #[pyfunction]
 #[pyo3(signature = (words, buckets=None))]
 pub fn plan_units(py: Python<'_>, words: Vec<String>, buckets: Option<u32>) -> PyResult<String> {
@@ -34,22 +34,22 @@ pub fn plan_units(py: Python<'_>, words: Vec<String>, buckets: Option<u32>) -> P
     })
 }
 
-/// What a job says that matters before its units are planned.
+/// The facts of a job that matter before its units are planned.
 #[pyclass(frozen, get_all, module = "vtr")]
 pub struct JobFacts {
-    /// Where it publishes.
+    /// The place where it publishes.
     output: String,
-    /// A name for this run of it.
+    /// A name for this run of the job.
     run_id: String,
-    /// How many `[[input]]`s it has.
+    /// The number of `[[input]]`s.
     inputs: usize,
-    /// Whether copies are found by order.
+    /// Whether copies are identified by order.
     by_order: bool,
-    /// Whether its first input says the zone of times without one.
+    /// Whether its first input declares the zone of times without one.
     has_zone: bool,
-    /// Of its first input: each column and the headings that it may be read from.
+    /// The columns of its first input, each with the headings from which it may be read.
     columns: Vec<(String, Vec<String>)>,
-    /// Of its first input: the columns that are constant.
+    /// The constant columns of its first input.
     constants: Vec<String>,
 }
 
@@ -102,7 +102,7 @@ impl Work {
         })
     }
 
-    /// Folds some units, as places in the plan, to parts.
+    /// Folds some units, given as indexes in the plan, to parts.
     fn fold<'py>(&self, py: Python<'py>, units: Vec<usize>) -> PyResult<Vec<Bytes<'py>>> {
         let work = self.work.clone();
         let parts = work::interruptible(py, move || shares::fold_units(&work, &units))?;
@@ -117,7 +117,7 @@ impl Work {
         Ok(handed(py, settled))
     }
 
-    /// Puts a part into a folder under a name; one that is there already stays.
+    /// Writes a part into a folder under a name; an existing part stays.
     fn put(&self, py: Python<'_>, folder: String, name: String, part: (String, u32, Vec<u8>)) -> PyResult<()> {
         let work = self.work.clone();
         work::interruptible(py, move || {
@@ -126,7 +126,7 @@ impl Work {
         })
     }
 
-    /// Adds up all parts of a folder and publishes; the report as JSON.
+    /// Adds up all parts of a folder and publishes; returns the report as JSON.
     fn finish(&self, py: Python<'_>, folder: String) -> PyResult<String> {
         let work = self.work.clone();
         work::interruptible(py, move || {
@@ -146,7 +146,7 @@ fn taken((kind, bucket, bytes): (String, u32, Vec<u8>)) -> Result<Part> {
     Ok(Part { kind, bucket, bytes })
 }
 
-/// Makes a folder ready to be put into.
+/// Prepares a folder for parts.
 #[pyfunction]
 pub fn prepare(py: Python<'_>, folder: String) -> PyResult<()> {
     work::interruptible(py, move || publish::at(Path::new(&folder))?.prepare())

@@ -1,7 +1,7 @@
 //! Arrow data in and out of Python: the C stream interface, carried in a capsule.
 //!
-//! This is the one place that takes a pointer from outside, which is what the interface is; what it holds is checked
-//! by Arrow's reader. An object that has no such stream is refused.
+//! This is the only place that takes a pointer from outside, as the interface requires; Arrow's reader checks what
+//! it points to. An object without such a stream is refused.
 
 use crate::errors;
 use arrow::array::RecordBatchReader;
@@ -10,16 +10,16 @@ use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use std::ffi::CStr;
 
-/// The name that the interface gives to its capsules.
+/// The name that the interface gives its capsules.
 const NAME: &CStr = c"arrow_array_stream";
 
-/// Batches on their way.
+/// A stream of batches.
 pub type Batches = Box<dyn RecordBatchReader + Send>;
 
-/// The batches of an object that has `__arrow_c_stream__`.
+/// Returns the batches of an object that has `__arrow_c_stream__`.
 ///
 /// # Errors
-/// `TypeError` for an object without it; what the object raises; a stream of something else than rows.
+/// `TypeError` for an object without it; the exception that the object raises; a stream of anything but rows.
 pub fn read(data: &Bound<'_, PyAny>) -> PyResult<Batches> {
     let Ok(method) = data.getattr("__arrow_c_stream__") else {
         let kind = data.get_type().name()?;
@@ -29,18 +29,18 @@ pub fn read(data: &Bound<'_, PyAny>) -> PyResult<Batches> {
     };
     let capsule = method.call0()?.cast_into::<PyCapsule>()?;
     let pointer = capsule.pointer_checked(Some(NAME))?.cast::<FFI_ArrowArrayStream>();
-    // SAFETY: a capsule of this name holds a stream that lives as long as it; the stream is moved out of it, as the
-    // interface demands of a consumer, and what stays behind is marked as released.
+    // SAFETY: a capsule of this name holds a stream that lives as long as the capsule. The stream is moved out of
+    // it, as the interface demands of a consumer, and the remainder is marked as released.
     let stream = unsafe { FFI_ArrowArrayStream::from_raw(pointer.as_ptr()) };
     let reader = ArrowArrayStreamReader::try_new(stream)
         .map_err(|error| errors::input(format!("data cannot be read as a stream of Arrow rows: {error}")))?;
     Ok(Box::new(reader))
 }
 
-/// A capsule of batches, for `__arrow_c_stream__`.
+/// Makes a capsule of batches, for `__arrow_c_stream__`.
 ///
 /// # Errors
-/// The interpreter has no memory for it.
+/// If the interpreter has no memory for it.
 pub fn capsule(py: Python<'_>, batches: Batches) -> PyResult<Bound<'_, PyCapsule>> {
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(batches), NAME)
 }

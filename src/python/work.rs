@@ -1,7 +1,7 @@
-//! Long work beside the interpreter: the lock is released, and Ctrl-C stops it as a signal stops the program.
+//! Long work beside the interpreter: the lock is released, and Ctrl-C stops the work as a signal stops the program.
 //!
-//! Work runs on a thread of its own, and the caller's looks for signals between two short waits. A panic of the work is
-//! a panic of the call.
+//! Work runs on a thread of its own; the caller's thread checks for signals between two short waits. A panic of the
+//! work becomes a panic of the call.
 
 use crate::errors;
 use pyo3::prelude::*;
@@ -11,19 +11,19 @@ use std::time::Duration;
 use vtr::error::{Error, Result};
 use vtr::signals;
 
-/// How long the caller's thread waits before it looks for signals again.
+/// The time that the caller's thread waits between two checks for signals.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The number of SIGINT.
 const INTERRUPT: i32 = 2;
 
-/// How much work is under way in this process: a stop that was asked for is over when the last of it has ended.
+/// The number of calls in progress in this process; a requested stop is over when the last of them has ended.
 static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
 
 /// Does work with the interpreter's lock released.
 ///
 /// # Errors
-/// Those of the work, as exceptions; the exception that a signal handler raised, usually `KeyboardInterrupt`.
+/// The errors of the work, as exceptions; the exception that a signal handler raised, usually `KeyboardInterrupt`.
 pub fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -64,7 +64,8 @@ pub fn interruptible<T: Send + 'static>(
     }
 }
 
-/// What came of the work. Of work that was stopped, how far it had come; work that ended all the same is not lost.
+/// Returns the result of the work. If a signal stopped it, the exception says how far it had come. Work that ended
+/// before the stop is not lost, and raises the signal's exception.
 fn told<T>(ended: Result<T>, interrupt: Option<PyErr>) -> PyResult<T> {
     match (ended, interrupt) {
         (Ok(_), Some(raised)) => Err(raised),

@@ -5,10 +5,10 @@
     >>> report["outcome"], report["counts"]["judged"]
 
 `run` does what `vtr run` does; `judge` gives a verdict for each row of a data frame; `Output` reads published tables;
-`health` lists how accounts stand. Tables come and go as Arrow streams: whatever takes an object with
-`__arrow_c_stream__` (pyarrow, polars, pandas, DuckDB) takes them as they are.
+`health` lists the status of accounts. Tables are passed as Arrow streams: every library that takes an object with
+`__arrow_c_stream__` (pyarrow, polars, pandas, DuckDB) takes them without conversion.
 
-Errors are exceptions, one class for each exit code of the program, with its own text.
+Errors are exceptions, one class for each exit code of the program, with the program's own text.
 """
 
 import datetime
@@ -37,12 +37,12 @@ __all__ = [
     "run",
 ]
 
-# A job with `isolate = true` tries each file in a process of its own.
+# A job with `isolate = true` tries each file in a separate process.
 _vtr.tried_by(sys.executable, ["-m", "vtr"])
 
 
 def _words(options):
-    """Keyword options as words of the command line."""
+    """Returns keyword options as words of the command line."""
     words = []
     for name, value in options.items():
         flag = "--" + name.rstrip("_").replace("_", "-")
@@ -84,7 +84,7 @@ def run(job, *, from_=None, to=None, last=None, as_of=None, book=None, sources=N
 
 def plan(job, *, from_=None, to=None, last=None, as_of=None, book=None, sources=None, out=None, set=None, units=None,
          buckets=None):
-    """What `run` would read and replace, and why, without doing it: a list of (step, detail); or the plan of units."""
+    """Lists what `run` would read and replace, and why, as pairs of (step, detail); or writes the plan of units."""
     options = {"from_": from_, "to": to, "last": last, "as_of": as_of, "book": book, "sources": sources, "out": out,
                "set": set, "units": units, "buckets": buckets, "quiet": True}
     steps = json.loads(_vtr.plan(["plan", *_words(options), "--", _text(job)]))
@@ -98,20 +98,20 @@ def fold(job, plan, share, to, *, threads=None, memory=None):
 
 
 def finish(job, plan, from_, *, threads=None, memory=None):
-    """Adds all shares up and publishes, as `vtr finish JOB --plan PLAN --from FOLDER` does; the report."""
+    """Adds all shares up and publishes, as `vtr finish JOB --plan PLAN --from FOLDER` does, and returns the report."""
     options = {"plan": plan, "from_": from_, "threads": threads, "memory": memory, "quiet": True}
     return json.loads(_vtr.finish(["finish", *_words(options), "--", _text(job)]))
 
 
 def health(output, *, seller=None, marketplace=None, limit=None, fail_on=None, max_age=None):
-    """How accounts stand, worst first: a list of dicts, a row of `account_health` each."""
+    """Lists the status of accounts, worst first: a list of dicts, one for each row of `account_health`."""
     options = {"seller": seller, "marketplace": marketplace, "limit": limit, "fail_on": fail_on, "max_age": max_age}
     rows, _ = _vtr.health(["health", "--format=json", *_words(options), "--", _text(output)])
     return json.loads(rows)
 
 
 def judge(data, *, columns={}, constants={}, as_of=None, evidence="auto", book=None, rates=None):
-    """A verdict for each row of `data`, in their order, as an Arrow stream. See the stub for its columns."""
+    """Returns a verdict for each row of `data`, in their order, as an Arrow stream. See the stub for its columns."""
     day = as_of if as_of is not None else datetime.datetime.now(datetime.timezone.utc).date()
     if isinstance(day, datetime.datetime):
         day = day.date()

@@ -1,12 +1,12 @@
-"""Runs a job on Spark (3.5 and later): executors fold, the driver finishes. The same bytes as `vtr run`.
+"""Runs a job on Spark (3.5 and later): executors fold, the driver finishes. The output has the same bytes as that of `vtr run`.
 
     import vtr.spark
     report = vtr.spark.run(spark, "job.toml")
 
 The driver plans the job's units; executors fold them with the engine's own readers, settle copies bucket by bucket and put the
-results into a staging folder; the driver adds them up and publishes. Spark moves parts and repeats what was lost; it parses
-no input. Parts are the same bytes whoever makes them and have one name, so that retries, speculative twins and lost workers
-count nothing twice. What cannot be folded fails the Spark job with the engine's own words.
+results into a staging folder; the driver adds them up and publishes. Spark moves parts and repeats lost tasks; it parses no
+input. A part has the same bytes and the same name on every worker, so that retries, speculative twins and lost workers count
+nothing twice. An input that cannot be folded fails the Spark job with the engine's own message.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ from . import UsageError, _text, _vtr, _words
 
 __all__ = ["archive", "run"]
 
-# A part is a row: which kind it is, its bucket, its bytes.
+# The columns of a part: its kind, its bucket, its bytes.
 _PART = "kind string, bucket int, bytes binary"
 _PLACED = "name string"
 
-# What a task reads unless `units_per_task` says otherwise.
+# The bytes that a task reads unless `units_per_task` is given.
 _TASK_BYTES = 128 << 20
 
-# The plan that this Python process has open: its text, and the work.
+# The plan that is open in this Python process: its text, and the work.
 _open = {}
 
 
@@ -47,7 +47,7 @@ def _batch(schema, columns):
 
 
 def _folding(units, tasks, memory):
-    """The function that folds: rows are numbers of tasks."""
+    """Returns the function that folds; its rows are numbers of tasks."""
 
     def fold(batches):
         yield _batch(_PART, ([], [], []))
@@ -61,7 +61,7 @@ def _folding(units, tasks, memory):
 
 
 def _settling(units, staging, memory):
-    """The function that settles: rows are parts, all of a bucket in one task."""
+    """Returns the function that settles; its rows are parts, and one task has all parts of a bucket."""
 
     def settle(batches):
         yield _batch(_PLACED, ([],))
@@ -72,7 +72,7 @@ def _settling(units, staging, memory):
         work = _work(units, memory)
         for bucket in sorted(buckets):
             for kind, of, data in work.settle(buckets.pop(bucket)):
-                # Named by its content: whoever makes it again puts it where it is.
+                # The name follows from the content, so that a repeated task writes the same file.
                 name = f"settled/{kind}-{of:05}-{hashlib.sha256(data).hexdigest()[:24]}.arrow"
                 work.put(staging, name, (kind, of, data))
                 yield _batch(_PLACED, ([name],))
@@ -81,7 +81,7 @@ def _settling(units, staging, memory):
 
 
 def _stretches(sizes, units_per_task):
-    """Units in their order, cut into tasks: pairs of the first place and the one after the last."""
+    """Cuts units, in their order, into tasks: pairs of the first index and the one after the last."""
     tasks, first, held = [], 0, 0
     for place, size in enumerate(sizes):
         full = place - first >= units_per_task if units_per_task else held + size > _TASK_BYTES
@@ -94,7 +94,7 @@ def _stretches(sizes, units_per_task):
 
 def run(spark, job, *, table=None, units_per_task=None, staging=None, buckets=None, task_memory="1 GiB", memory=None,
         **options):
-    """Runs a job on a Spark session and publishes its tables; the report, as `vtr.run` gives it. See the stub."""
+    """Runs a job on a Spark session, publishes its tables and returns the report as `vtr.run` does. See the stub."""
     allowed = {"from_", "to", "last", "as_of", "book", "sources", "out", "set"}
     unknown = sorted(set(options) - allowed)
     if unknown:
@@ -123,7 +123,7 @@ def _fold(spark, units, units_per_task, staging, memory):
     tasks = _stretches(sizes, units_per_task)
     if not tasks:
         return
-    # One number a partition, and so one task each.
+    # Each partition has one number, and so is one task.
     numbers = spark.range(0, len(tasks), 1, len(tasks))
     parts = numbers.mapInArrow(_folding(units, tasks, memory), _PART)
     dealt = parts.repartition(planned["buckets"], "bucket")
@@ -131,12 +131,12 @@ def _fold(spark, units, units_per_task, staging, memory):
 
 
 def _ours(uri):
-    """Hadoop's name of S3 is `s3a`; the engine's is `s3`."""
+    """Returns the URI with `s3`, the engine's name of S3, instead of `s3a`, Hadoop's."""
     return "s3" + uri[3:] if uri.startswith("s3a:") else uri
 
 
 def _forget(staging):
-    """Deletes what was staged; that it cannot be deleted is no failure of what was published."""
+    """Deletes the staged files. A failure to delete them is no failure of the publication, and is ignored."""
     try:
         _vtr.sweep(staging)
     except Exception:
@@ -150,8 +150,8 @@ def _forget(staging):
 
 
 def _stage(spark, table, facts, place):
-    """Writes the columns of a table that the job reads as Parquet, copies of an order together and in the order of their
-    digests; the options by which the job reads them."""
+    """Writes the columns of a table that the job reads as Parquet, with the copies of an order together and in the order
+    of their digests. Returns the options by which the job reads them."""
     from pyspark.sql import functions as F
 
     if facts.inputs != 1:
@@ -177,7 +177,7 @@ def _stage(spark, table, facts, place):
     rows = table.select(*columns)
     rows = rows.repartition(*[F.col(f"`{name}`") for name in keys]) if keys else rows
     rows = rows.sortWithinPartitions(digest, *columns)
-    # Instants as such: the default of Spark 3.5 is a type without a unit, and old dates are refused.
+    # Timestamps are written as instants: the default of Spark 3.5 is a type without a unit, and refuses old dates.
     settings = {
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
@@ -195,13 +195,13 @@ def _stage(spark, table, facts, place):
 
 
 def _by_hadoop(spark, uri):
-    """Whether S3 is Hadoop's own client here, which only knows `s3a`: an engine with another has set it for `s3`."""
+    """Returns whether S3 has Hadoop's own client here, which accepts only `s3a`; an engine with another one sets it for `s3`."""
     return uri.startswith("s3:") and spark.conf.get("spark.hadoop.fs.s3.impl", None) is None and not os.path.exists("/usr/share/aws/emr")
 
 
 def archive(path):
-    """Packs this package for `--archives`, as executors without it need it: unpacked into a folder on their PYTHONPATH. A
-    compiled module cannot be imported from a zip, so `--py-files` does not do. The path of the archive."""
+    """Packs this package for `--archives`, for executors without it, which unpack it into a folder on their PYTHONPATH. A
+    compiled module cannot be imported from a zip, so `--py-files` does not suffice. Returns the path of the archive."""
     package = os.path.dirname(os.path.abspath(__file__))
     path = os.fspath(path)
 
