@@ -1,4 +1,4 @@
-//! From raw exports to rates: the same verdicts as from a ready history, and where each fact comes from.
+//! Tests of runs from raw exports to rates: verdicts are those of a ready history, and each fact names its source.
 
 use crate::support::{Row, cell, ok, read, root, table};
 use std::collections::BTreeMap;
@@ -28,12 +28,12 @@ fn text_of<'r>(row: &'r Row, column: &str) -> &'r str {
     row[column].as_deref().unwrap_or_default()
 }
 
-/// Letters and digits of a number.
+/// The letters and digits of a number.
 fn bare(number: &str) -> String {
     number.chars().filter(|sign| sign.is_alphanumeric()).collect()
 }
 
-/// Which verdicts hang on facts that the exports do not tell: when a number was given, and from where it was sent.
+/// The verdicts that depend on facts missing from the exports: when a number was added, and the country of origin.
 const UNTOLD: [&str; 1] = ["added_after_delivery"];
 
 #[test]

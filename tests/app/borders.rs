@@ -1,5 +1,5 @@
-//! Weeks at the borders of a range: what a ranged run gives for them is what a full run gives, although
-//! it leaves row groups out. Small invented histories, sorted by day, in row groups of a few rows.
+//! Tests of weeks at the borders of a range: a ranged run gives the same figures for them as a full run, although it
+//! skips row groups. Histories are small, invented and sorted by day, in row groups of a few rows.
 
 use crate::support::ok;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 const DAY_0: i64 = 20_241;
 const HOUR: i64 = 3_600_000_000;
 
-/// A package as one export tells it. Days count from [`DAY_0`].
+/// A package in one export. Days count from [`DAY_0`].
 #[derive(Clone, Debug)]
 struct Package {
     order: u64,
@@ -40,7 +40,7 @@ fn package(order: u64, day: i64) -> Package {
     }
 }
 
-/// Writes packages in their order, so many to a row group.
+/// Writes packages in their order, `group` to a row group.
 fn write(path: &Path, packages: &[Package], group: usize) {
     let texts = |of: &dyn Fn(&Package) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(packages.iter().map(of)))
@@ -75,7 +75,7 @@ struct History {
 }
 
 impl History {
-    /// Each list of packages becomes a file, sorted by day.
+    /// Makes a history in which each list of packages is a file, sorted by day.
     fn of(keys: &str, files: &[Vec<Package>], group: usize) -> History {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("in")).unwrap();
@@ -88,7 +88,7 @@ impl History {
         history
     }
 
-    /// Runs the job into an output of its own; the manifest and the report.
+    /// Runs the job into an output of its own; returns the manifest and the report.
     fn run(&self, out: &str, extra: &[&str]) -> (Value, Value) {
         let (job, out) = (self.folder.path().join("job.toml"), self.folder.path().join(out));
         let args = ["run", job.to_str().unwrap(), "--quiet", "--json", "--out", out.to_str().unwrap()];
@@ -107,7 +107,8 @@ impl History {
         mondays.any(|monday| files.iter().any(|file| file["path"].as_str().unwrap().contains(&monday)))
     }
 
-    /// Runs the job over weeks without a judged package: no week is published, and why is said if no row lies in them.
+    /// Runs the job over weeks without a judged package: no week is published, and the reason is printed if no row is
+    /// in them.
     fn publishes_no_week(&self, out: &str, weeks: [&str; 2], extra: &[&str]) {
         let (job, out) = (self.folder.path().join("job.toml"), self.folder.path().join(out));
         let args = ["run", job.to_str().unwrap(), "--out", out.to_str().unwrap(), "--from", weeks[0], "--to", weeks[1]];
@@ -119,7 +120,7 @@ impl History {
         }
     }
 
-    /// The files in force of all tables but those that describe the last publication.
+    /// The files in force of all tables except those that describe the last publication.
     fn published(&self, out: &str) -> BTreeSet<String> {
         let log = self.folder.path().join(out).join("_log");
         let last = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
@@ -130,7 +131,7 @@ impl History {
         files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// What differs between an output that was brought up to date and a full run's, as of a day.
+    /// The differences between an output after an incremental run and after a full run, as of a day.
     fn stale_and_full(&self, out: &str, fresh: &str, extra: &[&str]) -> Vec<String> {
         let job = self.folder.path().join("job.toml").display().to_string();
         let run = |out: &str, more: &[&str]| {
@@ -144,7 +145,7 @@ impl History {
         stale.symmetric_difference(&fresh).cloned().collect()
     }
 
-    /// Writes a file anew, or takes it away.
+    /// Rewrites a file, or deletes it.
     fn change(&self, file: usize, packages: &[Package], group: usize) {
         let path = self.folder.path().join(format!("in/{file}.parquet"));
         let mut packages = packages.to_vec();
@@ -152,8 +153,8 @@ impl History {
         if packages.is_empty() { fs::remove_file(path).unwrap() } else { write(&path, &packages, group) }
     }
 
-    /// What a ranged run published and a full run did not, or the other way round, of the ranged run's weeks;
-    /// with the ranged run's report.
+    /// The differences between a ranged run and a full run within the ranged run's weeks, with the ranged run's
+    /// report.
     fn differences(&self, full: &Value, out: &str, weeks: [&str; 2], extra: &[&str]) -> (Vec<String>, Value) {
         let (ranged, report) = self.run(out, &[&["--from", weeks[0], "--to", weeks[1]], extra].concat());
         let mut differences = Vec::new();
@@ -166,7 +167,7 @@ impl History {
     }
 }
 
-/// The files of a table within a span, by path: names are digests.
+/// The files of a table within a span, by path; names are digests.
 fn files(manifest: &Value, table: &str, span: &Value) -> BTreeSet<String> {
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let (first, last) = (text(&span["first"]), text(&span["last"]));
@@ -185,11 +186,11 @@ fn daily(days: std::ops::Range<i64>) -> Vec<Package> {
 
 const NO_COPIES: &str = "as_of = \"2025-12-31\"\ndeduplicate = false";
 
-/// The last windows of a range end in the week of the last judged package, and no row that is rejected, not
-/// yet there or superseded is one.
+/// The last windows of a range end in the week of the last judged package; rejected, future and superseded rows are
+/// not judged.
 #[test]
 fn windows_end_with_the_last_judged_package() {
-    // A package in each of the first 14 days: the last judged one lies in 2025-W24.
+    // A package on each of the first 14 days: the last judged one is in 2025-W24.
     let asked = ["2025-W23", "2025-W23"];
     let cases: [(&str, &str, Vec<Package>, [usize; 2]); 7] = [
         ("nothing else", NO_COPIES, Vec::new(), [2, 2]),
@@ -218,7 +219,7 @@ fn windows_end_with_the_last_judged_package() {
             "superseded copies",
             "as_of = \"2025-12-31\"\ncopies_within = 40",
             {
-                // They moved to a day within the first two weeks.
+                // Packages that moved to a day within the first two weeks.
                 with(daily(20..25), |package| {
                     package.order = 1_000 + package.day as u64 - 20;
                     package.updated = -40;
@@ -245,12 +246,12 @@ fn with(mut packages: Vec<Package>, change: impl Fn(&mut Package)) -> Vec<Packag
     packages
 }
 
-/// Changed on 2025-08-01.
+/// Changes a package on 2025-08-01.
 fn later(package: &mut Package) {
     package.updated = 60;
 }
 
-/// Eight packages a day, and of each a copy up to ten days before or after it, newer or older.
+/// Eight packages a day, each with a copy up to ten days before or after it, newer or older.
 fn copied(days: std::ops::Range<i64>) -> Vec<Package> {
     const AWAY: [i64; 4] = [10, -10, 9, -9];
     let mut packages = Vec::new();
@@ -265,7 +266,7 @@ fn copied(days: std::ops::Range<i64>) -> Vec<Package> {
     packages
 }
 
-/// Whether a warning speaks of something.
+/// Whether a warning of a report contains a text.
 fn said(line: &Value, what: &str) -> bool {
     line.as_str().unwrap().contains(what)
 }
@@ -287,7 +288,7 @@ fn copies_across_the_borders_of_a_range_are_found() {
             assert!(pruned > if name == "weekly" { 2_400 } else { 1_200 }, "{name}: only {pruned} rows were left out");
             let health = report["warnings"].as_array().unwrap().iter().filter(|line| said(line, "account_health"));
             assert_eq!(health.count(), usize::from(name != "weekly"), "{report}");
-            // The borders matter: of what lies a day farther away than is read, some is missed.
+            // The borders matter: if the run reads one day less, it misses some copies.
             let blind = [set, &["--set", "copies_within=9"]].concat();
             let (differences, _) = history.differences(&full, &format!("{name}-{index}-blind"), weeks, &blind);
             assert!(!differences.is_empty(), "{name}: {weeks:?}");
@@ -295,7 +296,7 @@ fn copies_across_the_borders_of_a_range_are_found() {
     }
 }
 
-/// A full run writes down how far apart copies lie; ranged ones that look less far say so.
+/// A full run records how far apart copies are; ranged runs that look less far warn of it.
 #[test]
 fn copies_farther_away_than_is_looked_are_warned_of() {
     let history = History::of("as_of = \"2026-03-31\"\ncopies_within = 10", &[copied(0..120)], 4);
@@ -318,13 +319,13 @@ fn copies_farther_away_than_is_looked_are_warned_of() {
     assert_eq!(enough, [""; 0]);
 }
 
-/// A number below `sides`, from a seed that moves on.
+/// A number below `sides`, from a seed that advances.
 fn roll(seed: &mut u64, sides: i64) -> i64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*seed >> 33) as i64 % sides
 }
 
-/// A history with gaps, copies up to 12 days apart, rejected rows and rows not yet there, in one file or two.
+/// A history with gaps, copies up to 12 days apart, rejected rows and future rows, in one file or two.
 fn drawn(seed: &mut u64) -> Vec<Vec<Package>> {
     let mut files = vec![Vec::new(); 1 + roll(seed, 2) as usize];
     let (mut day, mut order) = (0, 0);
@@ -351,7 +352,7 @@ fn drawn(seed: &mut u64) -> Vec<Vec<Package>> {
     files
 }
 
-/// So many histories are drawn unless `BORDER_SEEDS` says otherwise.
+/// The number of histories drawn unless `BORDER_SEEDS` sets another.
 const SEEDS: u64 = 4;
 
 #[test]
@@ -375,7 +376,7 @@ fn drawn_histories_give_the_same_weeks_by_range_and_whole() {
             let weeks = [format!("2025-W{first}"), format!("2025-W{last}")];
             let weeks = [weeks[0].as_str(), weeks[1].as_str()];
             if !history.holds(&full, first..=last) {
-                // A range without any package is a mistyped one.
+                // A range without any package is treated as mistyped.
                 history.publishes_no_week(&format!("ranged-{index}"), weeks, &set);
                 continue;
             }
@@ -389,7 +390,7 @@ fn drawn_histories_give_the_same_weeks_by_range_and_whole() {
     assert!(pruned > 10 * seeds, "{pruned}");
 }
 
-/// Days from [`DAY_0`] to today, and a day from there on as a date.
+/// Days from [`DAY_0`] to today.
 fn today() -> i64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     now.as_secs() as i64 / 86_400 - DAY_0
@@ -399,7 +400,7 @@ fn date(day: i64) -> String {
     (chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::days(DAY_0 + day)).date_naive().to_string()
 }
 
-/// A history that ends about today, all of it known as of some later day.
+/// A history that ends about today, with everything known as of some later day.
 fn recent(packages: Vec<Package>, by: i64) -> Vec<Package> {
     with(packages, |package| {
         (package.day, package.shipped, package.updated) =
@@ -407,7 +408,7 @@ fn recent(packages: Vec<Package>, by: i64) -> Vec<Package> {
     })
 }
 
-/// What a plain run leaves is what a full run publishes, `account_health` and windows of empty weeks included.
+/// A plain run leaves the same output as a full run, including `account_health` and the windows of empty weeks.
 #[test]
 fn what_is_stale_is_all_that_a_full_run_would_change() {
     let today = today();
@@ -428,7 +429,7 @@ fn what_is_stale_is_all_that_a_full_run_would_change() {
         assert_eq!(full(31, "back"), [""; 0], "some came back behind weeks without any: {rolling}");
         history.change(0, &recent(daily(0..59), today - 60), 3);
         assert_eq!(full(34, "both"), [""; 0], "inputs and as_of: {rolling}");
-        // Weeks that do not hold the days of `account_health` leave it alone.
+        // Weeks that do not contain the days of `account_health` leave it unchanged.
         let out = history.folder.path().join("out").display().to_string();
         let job = history.folder.path().join("job.toml").display().to_string();
         let args = ["plan", &job, "--out", &out, "--set", &set, "--as-of", &date(today + 35)];

@@ -1,4 +1,4 @@
-//! `[[check]]`s as a scheduler meets them: exit codes, what stays published, what the report says.
+//! Tests of `[[check]]`s as a scheduler sees them: exit codes, what stays published, what the report contains.
 
 use crate::support::{count, fails, files, ok, table, text, vtr, vtr_in};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 const HEADINGS: &str = "seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at,first_scan_at\n";
 
-/// Packages of a seller on a day, of which so many were scanned.
+/// Packages of a seller on a day, the first `scanned` of them with a scan.
 fn packages(seller: &str, day: &str, carrier: &str, scanned: usize, all: usize) -> String {
     let scan = |index: usize| if index < scanned { format!("{day}T10:00:00Z") } else { String::new() };
     (0..all)
@@ -44,10 +44,10 @@ impl Case {
         ok(&["run", &self.path("job.toml"), "--quiet"]);
     }
 
-    /// The check's entry of the last run's report, by the exit code.
+    /// The check's entry in the report of a run with this exit code.
     fn checked(&self, code: i32, extra: &[&str]) -> Value {
         let job = self.path("job.toml");
-        // A check is asked of what is judged; where nothing is outdated a plain run judges nothing.
+        // A check applies to what is judged; if nothing is outdated, a plain run judges nothing.
         let whole: &[&str] = if extra.contains(&"--from") { &[] } else { &["--full"] };
         let output = vtr(&[&["run", &job, "--quiet", "--json"], whole, extra].concat());
         assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
@@ -70,7 +70,7 @@ impl Case {
 const BOTH: fn() -> String =
     || packages("A1", "2025-06-04", "DHL", 20, 20) + &packages("B2", "2025-06-04", "DHL", 20, 20);
 const LATER: fn() -> String = || packages("A1", "2025-06-11", "DHL", 20, 20);
-/// The first week as before for A1; B2 lost one scan in ten.
+/// The first week, unchanged for A1; B2 has lost one scan in ten.
 const WORSE: fn() -> String =
     || packages("A1", "2025-06-04", "DHL", 20, 20) + &packages("B2", "2025-06-04", "DHL", 18, 20);
 const ONE: fn() -> String = || packages("A1", "2025-06-04", "DHL", 20, 20);
@@ -81,7 +81,7 @@ const STRANGE: fn() -> String = || packages("A1", "2025-06-18", "Kaffee Express"
 fn a_jump_of_a_rate_is_exact_and_leaves_the_old_version() {
     let case = Case::new("kind = \"rate_jump\"\nat_most = \"9.99%\"\n");
     case.publish();
-    // Another seller's bad week that was not published before is no jump of anything.
+    // A bad week of another seller that was not published before is not a change.
     case.feed(&[BOTH, LATER, NEXT]);
     case.publish();
     case.feed(&[WORSE, LATER, NEXT]);
@@ -131,7 +131,7 @@ fn sellers_do_not_vanish() {
     case.feed(&[ONE, LATER]);
     let found = case.found(4);
     assert!(found.contains("1 of 2 published sellers would vanish (B2)"), "{found}");
-    // Within the weeks that a run replaces: the second week never had B2.
+    // Only weeks that the run replaces are compared: the second week never had B2.
     case.checked(0, &["--from", "2025-W24", "--to", "2025-W24"]);
     case.checked(4, &["--set", "check.0.at_most=49%"]);
     case.checked(0, &["--set", "check.0.at_most=50%"]);
@@ -144,7 +144,7 @@ fn row_totals_compare_published_weeks_only() {
     case.feed(&[BOTH, LATER, NEXT]);
     case.checked(0, &[]);
     case.feed(&[BOTH, LATER]);
-    // The week that goes was open: open weeks move by themselves.
+    // The week that vanishes was open, and open weeks change without a cause.
     case.checked(0, &["--set", "limits.max_vanished_weeks=1"]);
     case.feed(&[ONE, LATER]);
     let found = case.found(4);
@@ -158,7 +158,7 @@ fn weeks_missing_and_unknown_carriers_need_no_published_version() {
     case.feed(&[ONE, NEXT]);
     assert!(case.found(4).contains("1 weeks have no data (2025-06-09)"));
     case.checked(0, &["--set", "check.0.at_most=1"]);
-    // A gap that is not among a run's weeks is not its to fill.
+    // A gap outside a run's weeks is not reported.
     case.checked(0, &["--from", "2025-W25", "--to", "2025-W25"]);
     case.checked(4, &["--from", "2025-W24", "--to", "2025-W25"]);
 
@@ -196,13 +196,13 @@ fn the_share_of_what_is_set_aside_is_that_of_all_rows_also_where_few_are_read() 
     let run = |args: &[&str]| vtr_in(at, &[&["run", "job.toml", "--json", "-q"], args].concat());
     put("a", "2025-01-07", 3_000, 20);
     assert!(run(&[]).status.success());
-    // 10 of 20 in the file, 30 of 3,020 in all.
+    // There are 10 of 20 in the file, and 30 of 3,020 in total.
     put("b", "2025-06-10", 20, 10);
     let plain = run(&[]);
     assert!(plain.status.success(), "{}", text(&plain.stderr));
     let report: serde_json::Value = serde_json::from_slice(&plain.stdout).unwrap();
     assert_eq!(report["counts"]["read"], 20, "only the new file is read");
-    // 40 of 3,040: a run of everything refuses it, and so does the plain one.
+    // With 40 of 3,040, a full run refuses it, and so does the plain run.
     put("c", "2025-06-17", 20, 11);
     for args in [&[][..], &["--full"]] {
         let refused = run(args);

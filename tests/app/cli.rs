@@ -1,4 +1,4 @@
-//! Verbs, exit codes and messages, as a person at a terminal or a scheduler meets them.
+//! Tests of verbs, exit codes and messages as people and schedulers see them.
 
 use crate::support::{cell, fails, files, ok, root, table, text, vtr};
 use std::fs;

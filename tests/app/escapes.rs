@@ -1,8 +1,8 @@
-//! A world in which every outside text carries terminal escapes: no verb prints one of them raw.
+//! Tests of a world in which every outside text contains terminal escapes: no verb prints one of them raw.
 //!
-//! ESC and U+009B begin commands to a terminal, BEL rings it, U+202E turns the reading direction, so that what
-//! is read is not what is there. They stand in paths, headings, cells, job, book, Amazon's reports and
-//! arguments; lists for people and everything on stderr must show them harmlessly, JSON escaped.
+//! ESC and U+009B begin terminal commands, BEL rings the bell, U+202E reverses the reading direction. They are in
+//! paths, headings, cells, job, book, Amazon's reports and arguments; lists for people and everything on stderr must
+//! escape them, and JSON escapes them in its own way.
 
 use crate::support::{text, vtr_in};
 use std::fs;
@@ -12,12 +12,12 @@ use vtr_kernel::text::shown;
 
 const ESCAPES: &str = "\u{1b}[31m\u{7}\u{9b}31m\u{202e}";
 
-/// A text with all escapes behind it.
+/// A text followed by all escapes.
 fn evil(text: &str) -> String {
     format!("{text}{ESCAPES}")
 }
 
-/// A text as TOML writes it.
+/// A text as a TOML string.
 fn toml(text: &str) -> String {
     let escaped: String = text
         .chars()
@@ -101,19 +101,19 @@ fn world(folder: &Path) -> String {
     evil("out")
 }
 
-/// What of the escapes stands raw in a text.
+/// The escapes that a text contains raw.
 fn raw(text: &str) -> Vec<char> {
     ESCAPES.chars().filter(|c| !c.is_ascii_graphic() && text.contains(*c)).collect()
 }
 
-/// The first line with one raw, as evidence.
+/// The first line with a raw escape, as evidence.
 fn line(text: &str) -> String {
     text.lines()
         .find(|line| !raw(line).is_empty())
         .map_or(String::new(), |line| line.escape_debug().take(600).collect())
 }
 
-/// What a verb printed raw.
+/// A report of the escapes that a verb printed raw.
 fn harm(args: &[&str], output: &Output) -> Option<String> {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     if raw(&err).is_empty() && raw(&out).is_empty() {
@@ -189,7 +189,7 @@ fn no_verb_prints_an_escape_of_an_outside_text() {
     for filter in ["--seller", "--carrier", "--category", "--reason", "--marketplace"] {
         verbs.push((vec!["defects", &out, filter, &odd], &[2]));
     }
-    // The page goes to stdout, or beside the output.
+    // The page goes to stdout or beside the output.
     let mut harms = Vec::new();
     for (args, codes) in &verbs {
         let output = vtr_in(folder.path(), args);

@@ -1,4 +1,4 @@
-//! Filters of the lists: a value that nobody knows is an error, and never an empty list.
+//! Tests of the filters of lists: an unknown value is an error, and never an empty list.
 
 use crate::support::{text, vtr_in};
 use std::path::Path;
@@ -18,7 +18,7 @@ fn world() -> tempfile::TempDir {
     folder
 }
 
-/// Exit code, the orders that are listed, and what is said beside them.
+/// Exit code, the orders listed, and the text on stderr.
 fn listed(at: &Path, filters: &[&str]) -> (i32, Vec<String>, String) {
     let output = vtr_in(at, &[&["defects", "out", "--format", "csv"], filters].concat());
     let list = text(&output.stdout);

@@ -1,4 +1,4 @@
-//! What the fuzzers of text inputs and jobs began with and what they found, replayed.
+//! Replays the fuzzers' seeds and findings for text inputs and jobs.
 
 #[path = "../fuzz/bodies/csv.rs"]
 mod csv;
@@ -13,7 +13,7 @@ use std::fs;
 fn replay(target: &str, run: &dyn Fn(&[u8])) {
     let mut inputs = Vec::new();
     for kind in ["seeds", "regressions"] {
-        // A target in which nothing was found has no regressions.
+        // A target without findings has no regressions.
         let entries = fs::read_dir(root().join("tests/fuzz").join(kind).join(target)).into_iter().flatten();
         inputs.extend(entries.map(|entry| entry.unwrap().path()));
     }

@@ -1,13 +1,13 @@
 //! Golden jobs: small histories whose published tables were worked out by hand.
 //!
-//! `tests/golden/<case>/` holds `job.toml`, what it reads, and `expected/<table>.csv`. With
-//! `VTR_BLESS=1` the expectations are written anew, to be read in the diff.
+//! `tests/golden/<case>/` has `job.toml`, its inputs, and `expected/<table>.csv`. With `VTR_BLESS=1` the expectations
+//! are rewritten, to be reviewed in the diff.
 
 use crate::support::{Row, ok, root, table};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Columns that follow from the machine or from digests, never from the figures.
+/// Columns that depend on the machine or on digests, never on figures.
 const VOLATILE: [&str; 2] = ["bytes", "digest"];
 
 fn as_csv(rows: &[Row], columns: &[String]) -> String {

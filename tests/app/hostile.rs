@@ -1,4 +1,4 @@
-//! Every file of the hostile corpus ends as its manifest says, by the program as a user runs it.
+//! Checks that every file of the hostile corpus ends as its manifest says, with the program run as by a user.
 //!
 //! The corpus is not part of the repository: it lies beside the checkout, at `../shared/hostile`, or
 //! where `VTR_HOSTILE` says; a line on stderr says so where it is neither. No file may take more than
@@ -17,10 +17,10 @@ use std::time::{Duration, Instant};
 
 const SECONDS: u64 = 10;
 const PEAK_BYTES: u64 = 512 << 20;
-/// Programs at once.
+/// The number of programs that run at once.
 const AT_ONCE: usize = 2;
 
-/// A line on stderr, also where the test harness keeps what tests print.
+/// Writes a line to stderr, even if the test harness captures what tests print.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -60,7 +60,7 @@ fn entries(corpus: &Path) -> Vec<Entry> {
     text.lines().skip(1).map(entry).collect()
 }
 
-/// How the program ended.
+/// The end of a program's run.
 struct Ended {
     code: Option<i32>,
     stdout: String,
@@ -69,7 +69,7 @@ struct Ended {
     took: Duration,
 }
 
-/// Runs the program under a watch; `Err` is what went beyond the bounds.
+/// Runs the program within limits of time and memory; `Err` says which limit it exceeded.
 fn watched(folder: &Path, args: &[&str]) -> Result<Ended, String> {
     let outputs = tempfile::tempdir().unwrap();
     let file = |name: &str| File::create(outputs.path().join(name)).unwrap();
@@ -84,8 +84,8 @@ fn watched(folder: &Path, args: &[&str]) -> Result<Ended, String> {
     let program = fs::canonicalize(env!("CARGO_BIN_EXE_vtr")).unwrap();
     let mut peak_bytes = 0;
     let code = loop {
-        // The system keeps the peak; it is asked for until the end, and what a program does in its last milliseconds is little.
-        // For an instant after it was started, a child still has the memory of these tests.
+        // The system keeps the peak, which is polled until the end; what a program does in its last milliseconds is
+        // little. Just after its start a child still has the memory of these tests.
         if fs::read_link(&exe).is_ok_and(|exe| exe == program)
             && let Some(peak) = fs::read_to_string(&status).ok().and_then(|text| peak(&text))
         {
@@ -94,7 +94,7 @@ fn watched(folder: &Path, args: &[&str]) -> Result<Ended, String> {
         if let Some(status) = child.try_wait().unwrap() {
             break status.code();
         }
-        // On a machine busy with other work the wall clock alone says nothing of the program.
+        // On a busy machine the wall clock alone says nothing about the program.
         let worked = fs::read_to_string(format!("/proc/{}/stat", child.id())).ok().and_then(|stat| worked(&stat));
         let busy = worked.is_some_and(|seconds| seconds < SECONDS);
         if begun.elapsed() > Duration::from_secs(if busy { 6 * SECONDS } else { SECONDS }) {
@@ -117,7 +117,7 @@ fn watched(folder: &Path, args: &[&str]) -> Result<Ended, String> {
     Ok(ended)
 }
 
-/// Whole seconds of processor time, by `/proc/<pid>/stat`, which counts in hundredths.
+/// Whole seconds of processor time from `/proc/<pid>/stat`, which counts in hundredths.
 fn worked(stat: &str) -> Option<u64> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u64>().ok();
@@ -142,11 +142,11 @@ fn job(folder: &Path, file: &Path) -> String {
     name.to_owned()
 }
 
-/// What must come of a synthetic file.
+/// The expected result of a synthetic file.
 enum Want {
-    /// Rows read, and those rejected: record, column or nothing, a part of the reason.
+    /// The rows read, and the rejected ones: record, column or nothing, a part of the reason.
     Rows(u64, &'static [(&'static str, &'static str, &'static str)]),
-    /// Refused, saying this.
+    /// The file is refused with a message that contains this.
     Refused(&'static str),
 }
 
@@ -196,7 +196,7 @@ const SYNTHETIC: [(&str, Want); 40] = [
     ("truncated.csv.zst", Want::Refused("cannot be inflated to the end")),
 ];
 
-/// Whether what happened is one of what the manifest allows.
+/// Whether the manifest allows the observed result.
 fn allowed(entry: &Entry, happened: &str) -> Result<(), String> {
     let either = entry.expect.split('|').any(|expect| {
         expect == happened || expect == "READ_OR_REJECT" || expect == "ORACLE" && happened != "REJECT_ROWS"
@@ -209,7 +209,7 @@ fn synthetic(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<
     let folder = tempfile::tempdir().unwrap();
     let name = job(folder.path(), &corpus.join(&entry.path));
     let run = watched(folder.path(), &["run", "job.toml", "--json", "--quiet"])?;
-    // Whatever stands in a cell: nothing is written beside the output.
+    // Whatever the cells contain, nothing is written outside the output.
     let mut there: Vec<String> = fs::read_dir(folder.path())
         .unwrap()
         .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
@@ -222,7 +222,7 @@ fn synthetic(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<
         return Err(format!("wrote beside its output: {there:?}"));
     }
     let out = folder.path().join("out");
-    // Files that are new to this table: by the manifest alone.
+    // Files that this table lacks are checked by the manifest alone.
     let want = SYNTHETIC.iter().find(|(known, _)| *known == name).map(|(_, want)| want);
     let report: Value = serde_json::from_str(&run.stdout).unwrap_or(Value::Null);
     let happened = match run.code {
@@ -272,7 +272,7 @@ fn sellers(out: &Path) -> BTreeSet<String> {
     table(out, "vtr_weekly").iter().map(|row| cell(row, "seller_id").to_owned()).collect()
 }
 
-/// What the manifest says of single files beyond rows and rejects.
+/// Checks what the manifest says about single files besides rows and rejects.
 fn specifics(name: &str, out: &Path, run: &Ended) -> Result<(), String> {
     let check = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
     let logs = || {
@@ -287,7 +287,7 @@ fn specifics(name: &str, out: &Path, run: &Ended) -> Result<(), String> {
     match name {
         "leading_zero_ids.csv" => check(sellers(out).len() == 4, "sellers are not told apart"),
         "case_and_nfc_collisions.csv" => check(sellers(out).len() == 6, "sellers are not told apart"),
-        // Two of the nineteen differ by outer blanks only from what they are trimmed to, from no other.
+        // Two of the nineteen differ from their trimmed text only by outer blanks; they differ from all others.
         "path_traversal_ids.csv" => check(sellers(out).len() == 19, "sellers are not told apart"),
         "duplicates_and_conflicts.csv" => {
             let files = table(out, "input_files");
@@ -326,7 +326,7 @@ fn specifics(name: &str, out: &Path, run: &Ended) -> Result<(), String> {
     }
 }
 
-/// Looks at a file of a foreign schema.
+/// Inspects a file of a foreign schema.
 fn foreign(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'static str, String> {
     let path = corpus.join(&entry.path);
     let shown = path.display().to_string();
@@ -346,7 +346,7 @@ fn foreign(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'
         _ => return Err(format!("refused without its name: {}", run.stderr)),
     };
     let oracle = &entry.oracle_csv;
-    // What decodes by its own mark is no guess; the oracle read its bytes as they stand.
+    // A text with a byte order mark needs no guess, but the oracle read its bytes without decoding.
     let comparable = oracle["records"].is_u64() && look["text"]["encoding"] == "utf-8";
     if run.code == Some(0) && comparable {
         let (records, ragged) = (&look["text"]["records"], &look["text"]["ragged"]);
@@ -358,7 +358,7 @@ fn foreign(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'
             return Err(format!("not UTF-8 from byte {undecodable} on, but the oracle says {oracle}"));
         }
     }
-    // Lines of JSON can be cut like a table of one column, and are called what they are.
+    // Lines of JSON could be split like a table of one column, but the program recognises them.
     let is_json = run.stderr.contains("is not delimited text but JSON");
     if run.code != Some(0) && oracle["strict"] == "ok" && oracle["records"] != 0 && !is_json {
         return Err(format!("refused, but it is well-formed: {}", run.stderr));
@@ -371,7 +371,7 @@ fn foreign(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'
     {
         return Err(format!("{} rows, not {wanted}", look["rows"]));
     }
-    // A look reports what a run would reject.
+    // An inspection reports what a run would reject.
     let verdict = match (happened, entry.expect.as_str()) {
         ("REJECT_ROWS", "READ" | "ORACLE" | "REJECT_FILE|READ") => "READ",
         ("REJECT_FILE", "ORACLE" | "REJECT_ROWS|READ") => "READ_OR_REJECT",
@@ -381,14 +381,14 @@ fn foreign(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'
     if verdict == "READ_OR_REJECT" { Ok(happened) } else { allowed(entry, verdict).map(|()| happened) }
 }
 
-/// Rows that a file of csv-spectrum must give.
+/// The number of rows that a file of csv-spectrum must give.
 fn spectrum(corpus: &Path, path: &str) -> Option<usize> {
     let name = path.strip_prefix("csv-spectrum/csvs/")?.strip_suffix(".csv")?;
     let text = fs::read_to_string(corpus.join(format!("csv-spectrum/json/{name}.json"))).ok()?;
     serde_json::from_str::<Value>(&text).ok()?.as_array().map(Vec::len)
 }
 
-/// Each naughty string as seller, carrier and tracking number.
+/// Uses each naughty string as seller, carrier and tracking number.
 fn naughty(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'static str, String> {
     let strings: Vec<String> = serde_json::from_str(&fs::read_to_string(corpus.join(&entry.path)).unwrap()).unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -418,7 +418,7 @@ fn naughty(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'
         .map(|string| string.trim().to_owned())
         .filter(|string| !string.is_empty() && !string.contains('\0'))
         .collect();
-    // Strings that a wrapper or a float could have made lose it, or their row; all others stay as they are.
+    // Strings that a wrapper or a float could have lost, with or without their row; all others are kept unchanged.
     let is_wrapped = |string: &String| {
         *vtr_kernel::wrapper::unwrapped(string) != **string || vtr_kernel::wrapper::is_damaged(string)
     };
@@ -441,12 +441,12 @@ fn naughty(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<&'
     Ok("READ")
 }
 
-/// What became of the files so far.
+/// The results so far.
 #[derive(Default)]
 struct Seen {
-    /// How many ended in which way.
+    /// The number of files by result.
     ends: BTreeMap<&'static str, u64>,
-    /// Those that ended otherwise than they should.
+    /// Files with an unexpected result.
     bad: Vec<String>,
     peak_bytes: u64,
     longest: Duration,

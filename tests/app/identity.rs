@@ -1,5 +1,5 @@
-//! The accounting identity: a batch that is lost or comes twice between reader and fold is noticed,
-//! whatever else is right, and nothing is published.
+//! Tests of the accounting identity: a batch that is lost or repeated between reader and fold is detected, whatever
+//! else is right, and nothing is published.
 
 use crate::support::{ok, text, vtr};
 use std::fs;
@@ -34,7 +34,7 @@ fn published(job: &Path) -> bool {
     job.parent().unwrap().join("out/current").exists()
 }
 
-/// Reads everything as it is, except that `taken` is done with one chunk in place of taking it.
+/// Reads everything unchanged, except that `instead` handles one chunk.
 fn with_chunk(
     at: usize,
     instead: impl Fn(Chunk, &mut dyn FnMut(Chunk) -> Result<()>) -> Result<()> + Sync,
@@ -79,7 +79,7 @@ fn a_batch_that_is_lost_or_comes_twice_trips_the_gate() {
         );
         assert!(twice.contains("rows read, but"), "{twice}");
     }
-    // A control: read as it is, the same job publishes.
+    // A control: with nothing changed, the same job publishes.
     let (_, result) = vtr::run_by(&plan(&job, true), Visibility::Quiet, &count);
     result.unwrap();
     assert!(published(&job) && chunks.into_inner() > 3, "the chunks counted from 0 to 3 were there");

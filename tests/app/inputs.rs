@@ -1,4 +1,4 @@
-//! Bad files: named, left out, or tried in a process of their own; and the first look at a file.
+//! Tests of bad files, which are named, skipped, or tried in a process of their own, and of `inspect`.
 
 use crate::support::{cell, fails, ok, table, text, vtr, vtr_in};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -23,7 +23,7 @@ fn packed(text: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// A folder with a good file, two that are cut off behind their headings and one without any.
+/// A folder with a good file, two files that are truncated after their headings and one without headings.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let put = |name: &str, content: &[u8]| fs::write(folder.path().join(name), content).unwrap();
@@ -120,7 +120,7 @@ fn a_file_that_takes_the_decoder_s_memory_ends_its_process_and_not_the_run() {
     let said = fails(3, &["run", &strict, "--quiet"]);
     assert!(said.contains("wide.parquet: ended the process that tried it with signal"), "{said}");
     assert!(said.contains("max_isolated_bytes") && !said.contains("good.csv"), "{said}");
-    // With memory enough it is an ordinary file.
+    // With enough memory it is an ordinary file.
     let roomy = small.replace("200 MiB", "2 GiB");
     ok(&[
         "run",
@@ -220,7 +220,7 @@ fn orders_that_a_spreadsheet_wrapped_are_found_as_the_tables_show_them() {
     assert_eq!(other.status.code(), Some(3));
 }
 
-/// Runs `rows` of scanned packages and gives what is said on stderr.
+/// Runs `rows` of scanned packages and returns stderr.
 fn warned(rows: &str, extra: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let heads =
@@ -256,7 +256,7 @@ fn a_figure_that_nobody_meant_is_warned_of_however_few_rows_there_are() {
     assert!(said.contains("no package counts for a rate: 30 are exempt and 0 out of scope"), "{said}");
     let said = warned(&rows(&|at| sound(at).replace(&format!("305-{at},"), "305-1,")), past);
     assert!(said.contains("29 of 30 rows are superseded by newer copies"), "{said}");
-    // Today, whatever it is, nobody has scanned a package in 2090.
+    // Whatever today is, nobody has scanned a package in 2090.
     let said = warned(&rows(&|at| sound(at).replace("2025-06-03", "2090-06-03")), "as_of = \"today\"");
     assert!(said.contains("times of rows in 1 file lie after today"), "{said}");
 }

@@ -1,4 +1,4 @@
-//! The same figures, byte for byte, however the work is cut: threads, files, formats, ranges.
+//! Tests that figures are the same, byte for byte, however the work is divided: threads, files, formats, ranges.
 
 use crate::support::{Row, cell, contents, count, files, ok, read, table};
 use std::collections::BTreeMap;
@@ -101,7 +101,7 @@ fn windows_are_the_sums_of_their_days() {
     for (key, row) in &weekly {
         assert_eq!(daily.get(key), Some(row), "{key:?}");
     }
-    // Twenty-eight days of whole weeks and two days before: bounded by four and five weeks of counts.
+    // 28 days are whole weeks, and two days precede them: the sum is between those of four and five weeks.
     let weeks: BTreeMap<(String, String), i64> =
         table(&folder.path().join("weekly"), "vtr_weekly").iter().fold(BTreeMap::new(), |mut sums, row| {
             *sums.entry((cell(row, "marketplace").to_owned(), cell(row, "week_start").to_owned())).or_default() +=

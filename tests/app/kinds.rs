@@ -1,4 +1,4 @@
-//! Which kinds files are, and a first job for a folder of exports.
+//! Tests of the kinds of files, and of a first job for a folder of exports.
 
 use crate::support::{root, text, vtr_in};
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a killed run leaves behind goes with the next run; what a living one has not finished stays.
+//! Tests that the next run deletes what a killed run left, and keeps the unfinished files of a living one.
 
 use crate::support::{ok, text, vtr};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A job that takes its time.
+/// A job that takes some time.
 fn job(folder: &Path) -> String {
     let history = folder.join("history").display().to_string();
     ok(&["gen", "--rows", "60000", "--seed", "3", "--files", "12", &history]);
@@ -26,7 +26,7 @@ fn folders(out: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// The folder of a run that was just started, once it shows that the run lives.
+/// The folder of a run that was just started, once the run has marked itself as alive.
 fn begun(out: &Path) -> PathBuf {
     let since = Instant::now();
     loop {
@@ -50,7 +50,7 @@ fn a_run_that_was_killed_is_cleaned_up_after_and_one_that_lives_is_not() {
     }
     let folder = tempfile::tempdir().unwrap();
     let (job, out) = (job(folder.path()), folder.path().join("out"));
-    // Killed while it works: its folder stays, with something half done in it and in the log.
+    // The run is killed while it works: its folder stays, with unfinished files in it and in the log.
     let mut killed = start(&job);
     let of_killed = begun(&out);
     signal(&killed, "-KILL");
@@ -59,7 +59,7 @@ fn a_run_that_was_killed_is_cleaned_up_after_and_one_that_lives_is_not() {
     let half = out.join(format!("_log/.tmp-{run_id}-00000000000000000001"));
     fs::write(&half, "{").unwrap();
     fs::write(of_killed.join(format!(".tmp-{run_id}-abc")), "half").unwrap();
-    // Another one lives, though it stands still.
+    // Another run is alive, though paused.
     let alive = start(&job);
     let of_alive = loop {
         let own = begun(&out);

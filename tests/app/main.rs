@@ -1,4 +1,4 @@
-//! The program as a user runs it: one binary, because linking Polars once is enough.
+//! Tests of the program as a user runs it, in one binary, because linking Polars once is enough.
 
 mod assembled;
 mod borders;

@@ -1,7 +1,7 @@
-//! `--memory` bounds the process, whatever the inputs and the threads, and changes no byte.
+//! Tests that `--memory` bounds the process, whatever the inputs and the threads, and changes no byte.
 //!
-//! The peak is read from the run's report, which takes it from the system. Every world stands for a kind of
-//! buffer that can grow: rejects, copies of one package, long cells of each column, sellers, categories.
+//! The peak comes from the run's report, which takes it from the system. Every world exercises a kind of buffer that
+//! can grow: rejects, copies of one package, long cells of each column, sellers, categories.
 
 use crate::support::{contents, text, vtr_in};
 use std::fmt::Write;
@@ -41,7 +41,7 @@ fn with(at: usize, column: usize, cell: String) -> [String; 9] {
     cells
 }
 
-/// Runs in a folder of its own: what was published, the exit code, and the peak.
+/// Runs in a folder of its own; returns the published files, the exit code, the peak, and stderr.
 fn run(folder: &Path, out: &str, memory: &str, threads: usize) -> (Vec<String>, i32, u64, String) {
     let threads = threads.to_string();
     let args = ["run", "job.toml", "-q", "--json", "--out", out, "--memory", memory, "--threads", &threads];
@@ -54,7 +54,7 @@ fn run(folder: &Path, out: &str, memory: &str, threads: usize) -> (Vec<String>, 
     (published, code, peak, text(&output.stderr))
 }
 
-/// One run with room, and small ones that publish the same.
+/// Makes one run with ample memory, and runs with little memory that must publish the same.
 fn keeps_to_it(name: &str, csv: &str) {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

@@ -1,4 +1,5 @@
-//! Values, names and columns that nobody can have meant: set aside, counted, named, gated, and said before a run by inspect.
+//! Tests of values, names and columns that nobody can have meant: they are set aside, counted, named and gated, and
+//! `inspect` reports them before a run.
 
 use crate::support::{cell, count, fails, ok, table, text, vtr};
 use std::fs;
@@ -196,7 +197,7 @@ fn a_scan_column_that_copies_another_time_is_gated_and_said() {
     let borne = format!("{INPUT}[limits]\nmax_copied_times = \"100%\"\n");
     let told = said(&vtr(&["run", &job(folder.path(), &copied, &borne)]));
     assert!(told.contains("`first_scan_at`: 30 values are the time of shipping"), "{told}");
-    // A few are chance, and scans of a day are many packages'.
+    // A few may be chance, and many packages can share a scan that is a day.
     for rows in [rows(19, at, at), rows(30, at, "2025-02-03T10:20:31Z"), rows(99, "2025-02-03", "2025-02-03")] {
         let told = said(&vtr(&["run", &job(folder.path(), &rows, INPUT), "--full"]));
         assert!(!told.contains("first_scan_at"), "{told}");
@@ -205,7 +206,7 @@ fn a_scan_column_that_copies_another_time_is_gated_and_said() {
         let told = said(&vtr(&["run", &job(folder.path(), &rows(100, day, day), INPUT), "--full"]));
         assert!(told.contains("all 100 packages of in.csv that were scanned"), "{told}");
     }
-    // The promise and the time at which the number was added can be taken for scans as well.
+    // The promise and the time at which the number was added can be copied into scans as well.
     let promised = copied.replace("2025-02-05", at).replace(&format!("{at},9.99"), "2025-02-01,9.99");
     assert!(fails(4, &["run", &job(folder.path(), &promised, INPUT)]).contains("max_copied_times"));
     let keys = format!("{INPUT}[input.columns]\ntracking_added_at = \"shipped_at\"\n");

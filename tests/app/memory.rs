@@ -1,4 +1,4 @@
-//! A run keeps to the memory it is given, and the figures do not depend on it.
+//! Tests that a run keeps to its memory limit, and that figures do not depend on it.
 
 use crate::support::{contents, ok, table};
 use std::fmt::Write;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 const SMALL: u64 = 256 << 20;
 
-/// Runs a job and gives its report.
+/// Runs a job and returns its report.
 fn report(job: &Path, out: &Path, extra: &[&str]) -> serde_json::Value {
     let (job, out) = (job.display().to_string(), out.display().to_string());
     let mut args = vec!["run", &job, "--quiet", "--json", "--out", &out];

@@ -1,4 +1,4 @@
-//! What a run leaves for those who watch it: metrics, lineage, JSON on stderr.
+//! Tests of what a run leaves for monitoring: metrics, lineage, JSON on stderr.
 
 use crate::support::{text, vtr_in};
 use serde_json::Value;

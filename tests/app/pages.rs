@@ -1,13 +1,13 @@
-//! The report and the work list as a person has them: golden pages, naughty strings, no byte of others.
+//! Tests of the report and the work list as people get them: golden pages, naughty strings, no byte of other sellers.
 //!
-//! With `VTR_BLESS=1` the golden pages are written anew, to be read in the diff and looked at in a browser.
+//! With `VTR_BLESS=1` the golden pages are rewritten, to be reviewed in the diff and in a browser.
 
 use crate::support::{count, fails, ok, root, table};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The sample on two days: its own, when every promise is over, and one when packages are pending.
+/// The sample on two days: its own, when every promised day is past, and one when packages are pending.
 const DAYS: [&str; 2] = ["2025-05-31", "2025-04-28"];
 
 fn published(out: &Path, day: &str) -> String {
@@ -16,7 +16,7 @@ fn published(out: &Path, day: &str) -> String {
     target
 }
 
-/// What no page may hold in any byte, apart from its own style.
+/// The byte sequences that no page may contain outside its own style.
 fn forbidden(html: &str) -> Vec<String> {
     let (start, end) = (html.find("<style>").unwrap(), html.find("</style>").unwrap());
     let rest = format!("{}{}", &html[..start], &html[end..]).to_lowercase().replace("http-equiv=", "");
@@ -27,7 +27,7 @@ fn forbidden(html: &str) -> Vec<String> {
         .collect();
     let handlers = regex::Regex::new(r#"\bon[a-z]+\s*="#).unwrap();
     found.extend(handlers.find_iter(&rest).map(|found| found.as_str().to_owned()));
-    // Links lead to places of the page.
+    // Links lead only to places in the page.
     let links = regex::Regex::new(r#"href="([^"]*)""#).unwrap();
     for link in links.captures_iter(&rest) {
         let target = &link[1];
@@ -39,7 +39,7 @@ fn forbidden(html: &str) -> Vec<String> {
     found
 }
 
-/// The tags of a page and its style, without the text between them: there a naughty string may say what it likes.
+/// The tags of a page and its style, without the text between them, where a naughty string is harmless.
 fn markup(html: &str) -> String {
     let tags = regex::Regex::new(r"<[^>]*>").unwrap();
     tags.find_iter(html).map(|tag| tag.as_str()).collect()
@@ -52,7 +52,7 @@ fn the_samples_pages_are_the_golden_ones() {
     let digest = regex::Regex::new("<code>[0-9a-f]{12}</code>").unwrap();
     for day in DAYS {
         let html = ok(&["report", &published(out.path(), day), "--event", "2025-W10=Evri collects at 16:00"]);
-        // Job and book have digests that change with what moves no figure of the page.
+        // The digests of job and book also change when no figure of the page does.
         let html = digest.replace_all(&html, "<code>digest</code>");
         assert_eq!(forbidden(&html), Vec::<String>::new(), "{day}");
         let path = golden.join(format!("{day}.html"));
@@ -60,7 +60,7 @@ fn the_samples_pages_are_the_golden_ones() {
             fs::create_dir_all(&golden).unwrap();
             fs::write(&path, html.as_bytes()).unwrap();
         }
-        // The whole would be too long to read in a failure.
+        // The whole page would be too long for the message of a failure.
         let want = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let differs = want.lines().zip(html.lines()).position(|(want, found)| want != found);
         assert!(want == html, "{day}: differs from line {differs:?}; VTR_BLESS=1 writes it anew, look at it");
@@ -114,7 +114,7 @@ fn no_byte_of_another_seller_is_in_a_sellers_page() {
     }
 }
 
-/// A job of one seller, carrier and order that would like to be more than text.
+/// A job with one seller, carrier and order whose texts try to be markup.
 fn naughty(folder: &Path) -> String {
     let bad = [
         "<script>alert(1)</script>",

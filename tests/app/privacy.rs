@@ -1,7 +1,7 @@
-//! What must never come out: cells of columns that a job does not map, and credentials of the host.
+//! Tests of what must never come out: cells of columns that a job does not map, and credentials of the host.
 //!
-//! Marked texts go in wherever they could; every byte that comes out is searched for them, Parquet
-//! files cell by cell too, because their pages are compressed.
+//! Marked texts go in wherever possible, and every byte of the outputs is searched for them; Parquet files are also
+//! searched cell by cell, because their pages are compressed.
 
 use crate::support::{files, read, table, text};
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
@@ -12,17 +12,17 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
-/// Stands in cells that nobody asked for.
+/// A mark in cells that no job maps.
 const BUYER: &str = "CANARY-Jane-Doe-4711";
-/// Stands in the environment; a key of some stores must be Base64.
+/// A mark in the environment; keys of some stores must be Base64.
 const SECRET: &str = "CANARYsecretKey08155";
 
-/// Runs the program as loudly as it can be, with credentials around it.
+/// Runs the program with the most output that it has, and with credentials in the environment.
 fn loud(folder: &Path, args: &[&str]) -> Output {
     loud_at(folder, args, "")
 }
 
-/// A store that refuses every request and repeats it word for word, headers and all.
+/// A store that refuses every request and repeats it in the answer, headers included.
 fn telltale() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
@@ -46,7 +46,7 @@ fn telltale() -> String {
     format!("http://{address}")
 }
 
-/// [`loud`] with all stores at one address, if there is one.
+/// [`loud`] with all stores at one address, if one is given.
 fn loud_at(folder: &Path, args: &[&str], stores: &str) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vtr"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VTR_")) {
@@ -73,7 +73,7 @@ fn loud_at(folder: &Path, args: &[&str], stores: &str) -> Output {
     command.output().expect("the program starts")
 }
 
-/// Where a mark is found in what was printed and in everything below a folder.
+/// The places where a mark occurs in what was printed and in everything below a folder.
 fn found(mark: &str, printed: &[Output], folder: &Path) -> Vec<String> {
     let holds = |bytes: &[u8]| bytes.windows(mark.len()).any(|window| window == mark.as_bytes());
     let mut places = Vec::new();
@@ -96,7 +96,7 @@ fn found(mark: &str, printed: &[Output], folder: &Path) -> Vec<String> {
     places
 }
 
-/// Text whose every fault stands in, or beside, a column that the job does not map.
+/// A text whose faults are all in, or beside, a column that the job does not map.
 fn faulty_csv() -> Vec<u8> {
     let mut csv =
         b"buyer-name,seller_id,marketplace,order_id,carrier,tracking_number,shipped_at,ship-address\n".to_vec();
@@ -194,9 +194,9 @@ fn columns_that_a_job_does_not_map_never_come_out() {
         3,
         "Narnia twice, yesterday: {rejects:?}"
     );
-    // A search that finds nothing must be one that can find: the mapped value is there, and said.
+    // A search must be able to find something: the mapped value is in the output and in the messages.
     assert!(!found("Narnia", &[], &at.join("out")).is_empty());
-    // Where a mapped heading is missing, headings are named, and no more.
+    // If a mapped heading is missing, headings are named, and nothing else.
     let bad = JOB.replace("[output]", "[input.columns]\ncarrier = \"buyer\"\n[output]");
     fs::write(at.join("bad.toml"), bad).unwrap();
     printed.push(loud(at, &["run", "bad.toml", "--show-values"]));
@@ -235,8 +235,8 @@ fn credentials_of_the_host_are_said_and_written_nowhere() {
         fs::write(at.join(name), job).unwrap();
     }
     let stores = telltale();
-    // What watches a run sees no more than its messages, whether it publishes, is refused, or names a store by a
-    // URI with a credential in it.
+    // Monitoring sees no more than the run's messages, whether the run publishes, is refused, or names a store by a
+    // URI with a credential.
     let watched = |extra: &[&str]| {
         let watch = ["--metrics", "vtr.prom", "--lineage", "lineage.jsonl", "--log-format", "json", "--json"];
         loud_at(at, &[&["run", "job.toml"], watch.as_slice(), extra].concat(), &stores)
@@ -264,7 +264,7 @@ fn credentials_of_the_host_are_said_and_written_nowhere() {
         loud(at, &["run", "gate.toml", "--out", "other"]),
         loud(at, &["run", "job.toml", "--set", &format!("secret={SECRET}")]),
         loud(at, &["verify", "nowhere"]),
-        // What is said of a refused request must not hold what signed it, though the store repeats it.
+        // The message about a refused request must not contain its signature, though the store repeats it.
         loud_at(at, &["verify", "s3://bucket/out"], &stores),
         loud_at(at, &["gc", "s3://bucket/out"], &stores),
         loud_at(at, &["verify", "az://container/out"], &stores),

@@ -1,4 +1,5 @@
-//! Ranges on a generated history: a backfill in batches is the full run, and a week reads its share.
+//! Tests of ranges on a generated history: a backfill in batches equals the full run, and a week reads its share of
+//! bytes.
 
 use crate::support::{ok, text, vtr};
 use serde_json::Value;
@@ -6,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// 104 weeks of shipments sorted by date, in as many files.
+/// 104 weeks of shipments sorted by date, in `files` files.
 fn history(folder: &Path, rows: &str, files: &str) {
     let out = folder.join("history").display().to_string();
     ok(&["gen", "--rows", rows, "--seed", "11", "--from", "2024-01-01", "--to", "2025-12-28", "--files", files, &out]);
@@ -27,7 +28,7 @@ fn run(job: &str, out: &Path, extra: &[&str]) -> Value {
     said.lines().last().map(|_| serde_json::from_str(&said).unwrap()).unwrap()
 }
 
-/// The share of the bytes that a full run of the same job reads.
+/// The bytes read, as a share of those of a full run of the same job.
 fn share(job: &str, folder: &Path, weeks: [&str; 2], extra: &[&str]) -> f64 {
     let bytes = |report: Value| report["bytes_read"].as_u64().unwrap() as f64;
     let name = |kind: &str| -> PathBuf { folder.join(format!("{kind}{}", extra.len())) };
@@ -43,15 +44,15 @@ fn a_scheduled_week_reads_its_share_of_a_long_history() {
     let job = job(folder.path(), "");
     let lean = ["--set", "deduplicate=false", "--set", "output.tables=[\"vtr_weekly\"]", "--set", "name=lean"];
     let weeks = ["2025-W40", "2025-W40"];
-    // An ordinary week; before Christmas a week has up to twice the rows of one, and reads as much more.
+    // An ordinary week; before Christmas a week has up to twice the rows, and reads as many more bytes.
     let bare = share(&job, folder.path(), weeks, &lean);
     assert!(bare < 0.05, "vtr_weekly alone without deduplication: {bare}");
-    // What a scheduler runs, with the weeks before it in which windows begin and copies are sought.
+    // The default, which also reads the weeks before, for windows that begin there and for copies.
     let default = share(&job, folder.path(), ["2025-W52", "2025-W52"], &[]);
     assert!(default < 0.20, "the default run: {default}");
 }
 
-/// The current files of the tables that hold weeks, and of `account_health`, by name: names are digests.
+/// The current files of the tables with weeks, and of `account_health`, by name; names are digests.
 fn published(out: &Path) -> BTreeSet<String> {
     let current = out.join("current");
     let files = crate::support::files(&current).into_iter();
@@ -70,7 +71,7 @@ fn a_backfill_in_batches_is_the_full_run_byte_for_byte() {
         let out = |kind: &str| folder.path().join(format!("{kind}-{rolling}"));
         let target = |kind: &str| out(kind).display().to_string();
         ok(&["run", &job, "--quiet", "--out", &target("whole"), "--set", &set]);
-        // The first batches, then all of them: it goes on behind those that stand.
+        // The first batches run first, then all of them: the second run continues after those published.
         let first = ["--from", "2024-W01", "--to", "2024-W18", "--batch", "9"];
         ok(&[&["run", &job, "--quiet", "--out", &target("cut"), "--set", &set], &first[..]].concat());
         let all = vtr(&[&["run", &job, "--out", &target("cut"), "--set", &set], &range[..]].concat());
@@ -93,7 +94,7 @@ fn changed_inputs_make_their_weeks_stale_and_only_those_are_run() {
     let out = folder.path().join("out").display().to_string();
     ok(&["run", &job, "--quiet", "--out", &out]);
     assert!(ok(&["plan", &job, "--out", &out]).contains("stale      no week"));
-    // One file less, and a published week has no input.
+    // With one file less, a published week has no input.
     let shipments = folder.path().join("history/shipments");
     let last = crate::support::files(&shipments).pop().unwrap();
     fs::rename(&last, folder.path().join("apart.parquet")).unwrap();
@@ -110,7 +111,7 @@ fn changed_inputs_make_their_weeks_stale_and_only_those_are_run() {
     assert_eq!(stale, fresh, "what is stale is all that a full run would change");
     let none = vtr(&["run", &job, "--out", &out]);
     assert!(text(&none.stderr).contains("no week is outdated"), "{}", text(&none.stderr));
-    // Another book, another day.
+    // On another day, or with another identity, everything is stale.
     let later = ok(&["plan", &job, "--out", &out, "--as-of", "2026-02-20"]);
     assert!(later.contains("left out what was known later"), "{later}");
     assert!(ok(&["plan", &job, "--out", &out, "--set", "identity=order"]).contains("the job has changed"));

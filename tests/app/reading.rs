@@ -1,5 +1,5 @@
-//! What people really have: reports without numbers, shop exports, quotes in tab files, dates kept as moments. Each
-//! gives the right figure, or a refusal that says what to do.
+//! Tests of files that people really have: reports without numbers, shop exports, quotes in tab-separated files, dates
+//! kept as timestamps. Each gives the right figure, or a refusal that says what to do.
 
 use crate::support::{cell, table, text, vtr_in};
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -9,12 +9,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A number that is the carrier's, for rows that are valid.
+/// A number of the carrier, for rows that are valid.
 const NUMBER: &str = "00340434161094022115";
 
 struct Place(tempfile::TempDir);
 
-/// How a command ended, and what it said.
+/// A command's exit code and output.
 struct Said {
     code: Option<i32>,
     out: String,
@@ -41,7 +41,7 @@ impl Place {
         Said { code: output.status.code(), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
-    /// Runs a job of which the input is given.
+    /// Runs a job with this input.
     fn run(&self, input: &str, limits: &str) -> Said {
         let job =
             format!("name = \"test\"\nas_of = \"2025-07-31\"\n{input}\n[output]\npath = \"out\"\n[limits]\n{limits}\n");
@@ -49,11 +49,11 @@ impl Place {
         self.vtr(&["run", "job.toml", "--json", "--quiet"])
     }
 
-    /// The job that `inspect` proposes for a file, with what only its owner knows filled in.
+    /// The job that `inspect` proposes for a file, completed with what only the file's owner knows.
     fn proposed(&self, args: &[&str]) -> (String, Said) {
         let said = self.vtr(args);
         let job = said.out.split_once("A job:").unwrap_or_else(|| panic!("{}{}", said.out, said.err)).1;
-        // Behind it stands what a file is among others, for a job that joins them.
+        // The rest is the file's input in a job that joins it with others.
         let job = job.split("Joined with others").next().unwrap_or(job);
         let known = job
             .replace("# seller_id = \"...\"", "seller_id = \"A1\"")
@@ -89,7 +89,7 @@ fn joined(rows: &[Vec<String>], delimiter: &str) -> String {
     rows.iter().map(|row| row.join(delimiter) + "\n").collect()
 }
 
-/// A report of a marketplace: headings as they are, and in each row the cells that are given by heading.
+/// A report of a marketplace: its real headings, and in each row cells given by heading.
 fn report(headings: &str, rows: usize, cell: impl Fn(usize, &str) -> String) -> String {
     let names: Vec<&str> = headings.split('\t').collect();
     let row = |row: usize| names.iter().map(|name| cell(row, name)).collect::<Vec<_>>();
@@ -136,7 +136,7 @@ fn shipment_confirmations_are_judged_by_number_and_said_to_be_no_more() {
     let headings =
         "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method";
     let place = Place::new();
-    // The name stands where the code is Other, as the instructions of the feed ask for.
+    // The carrier's name is given if the code is Other, as the instructions of the feed require.
     let text = report(headings, 40, |row, heading| match heading {
         "order-id" => format!("302-1234567-{row:07}"),
         "ship-date" => format!("2025-06-{:02}", row % 28 + 1),
@@ -153,7 +153,7 @@ fn shipment_confirmations_are_judged_by_number_and_said_to_be_no_more() {
     assert_eq!((ran.report()["evidence"].as_str(), ran.counts()), (Some("format"), [40, 0, 39, 1]));
     let defects = table(&place.path().join("out/mine"), "defects");
     assert_eq!(cell(&defects[0], "reason"), "tracking_missing");
-    // One heading alone takes half the carriers for missing.
+    // With one heading alone, half the carriers count as missing.
     let half = job.replace("[\"carrier-name\", \"carrier-code\"]", "\"carrier-name\"").replace("out/mine", "out/half");
     assert_eq!(place.run_job(&half).counts(), [40, 0, 19, 21]);
 }
@@ -206,7 +206,7 @@ fn a_german_shop_export_is_read_as_inspect_proposes() {
     );
     let ran = place.run_job(&job);
     assert_eq!((ran.report()["evidence"].as_str(), ran.counts()), (Some("scans"), [30, 0, 28, 2]));
-    // Who writes the job by hand and forgets what inspect says is told what to do.
+    // If a handwritten job lacks what `inspect` proposes, the error says what to do.
     let bare = job.replace("delimiter = \";\"\n", "").replace("out/mine", "out/bare");
     let ran = place.run_job(&bare);
     assert!(ran.code == Some(3) && ran.err.contains("set `delimiter = \";\"` in [input.csv]"), "{}", ran.err);
@@ -220,7 +220,7 @@ fn a_stray_quote_in_a_tab_report_costs_no_row() {
     let headings =
         "amazon-order-id\tproduct-name\tsales-channel\tship-country\tcarrier\ttracking-number\tlatest-delivery-date";
     let place = Place::new();
-    // Every 1,000th name begins with a quote; another one hundreds of rows below would close it.
+    // Every 1,000th name begins with a quote, which another quote hundreds of rows below would close.
     let text = report(headings, 50_000, |row, heading| match heading {
         "amazon-order-id" => format!("302-1234567-{row:07}"),
         "product-name" if row % 1_000 == 17 => "\"Best\" of everything".into(),
@@ -326,7 +326,7 @@ fn lists_of_headings_and_replaced_values_hold_for_every_format() {
 #[test]
 fn days_and_zones_of_an_input_hold_for_every_format() {
     let place = Place::new();
-    // Midnights of 6 January, a Monday: in Los Angeles still the Sunday of the week before.
+    // Midnights of 6 January, a Monday; in Los Angeles it is still the Sunday of the week before.
     let midnight = 20_094 * 86_400_000_000i64;
     let weeks = |place: &Place| -> Vec<String> {
         table(&place.path().join("out"), "vtr_weekly").iter().map(|row| cell(row, "iso_week").to_owned()).collect()
@@ -341,7 +341,7 @@ fn days_and_zones_of_an_input_hold_for_every_format() {
     let naive = TimestampMicrosecondArray::from(vec![midnight; 2]);
     parquet(&place, "naive.parquet", columns(Arc::new(naive.clone())));
     parquet(&place, "utc.parquet", columns(Arc::new(naive.with_timezone("UTC"))));
-    // The same day in Berlin begins at 23:00 of the day before in UTC.
+    // In Berlin the same day begins at 23:00 UTC of the day before.
     let berlin = TimestampMicrosecondArray::from(vec![midnight - 3_600_000_000; 2]).with_timezone("Europe/Berlin");
     parquet(&place, "berlin.parquet", columns(Arc::new(berlin)));
     place.put(
@@ -373,7 +373,7 @@ fn days_and_zones_of_an_input_hold_for_every_format() {
         assert!(!ran.warns("midnight"), "{file}: {}", ran.out);
         assert_eq!(weeks(&place), ["2025-W02"], "{file}");
     }
-    // Midnight in Los Angeles is that Monday there; a range of weeks reads it although its statistics say otherwise.
+    // A midnight in Los Angeles is on that Monday there; a range of weeks reads it although its statistics differ.
     let ran = place.run(&input("naive.parquet", "time_zone = \"America/Los_Angeles\""), "max_vanished_weeks = 9");
     assert_eq!((ran.counts()[0], weeks(&place)), (2, vec!["2025-W02".to_owned()]));
     let ran = place.vtr(&["run", "job.toml", "--json", "--quiet", "--from", "2025-W02", "--to", "2025-W02"]);

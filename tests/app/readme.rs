@@ -1,4 +1,4 @@
-//! The figures and lists in README and docs come from the program: this writes them (`VTR_BLESS=1`) and holds them.
+//! Checks that figures and lists in README and docs are the program's; `VTR_BLESS=1` writes them.
 
 use crate::support::{ok, root};
 use vtr_kernel::reason::TABLE;
@@ -14,7 +14,7 @@ fn reasons() -> String {
     text
 }
 
-/// What a file shows between `<!-- name -->` and `<!-- /name -->`: file, name, text.
+/// The generated texts between `<!-- name -->` and `<!-- /name -->`: file, name, text.
 fn shown() -> Vec<(&'static str, &'static str, String)> {
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("out").display().to_string();
@@ -52,7 +52,7 @@ fn readme_and_docs_show_what_the_program_says() {
     }
 }
 
-/// The README stays short enough to be read: everything else is in `docs/`.
+/// The README stays short enough to be read; everything else is in `docs/`.
 #[test]
 fn the_readme_is_short() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();

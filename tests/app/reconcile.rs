@@ -1,4 +1,5 @@
-//! Our figures beside Amazon's: without a difference everything agrees, and every planted difference gets its cause.
+//! Tests of our figures against Amazon's: without a difference everything agrees, and every planted difference gets
+//! its cause.
 
 use crate::support::{ok, text, vtr_in};
 use serde_json::Value;
@@ -8,7 +9,7 @@ use std::path::Path;
 const HEADS: &str = "seller_id,marketplace,order_id,package_id,order_status,carrier,ship_service,tracking_number,\
     ship_from_country,ship_to_country,package_value,promised_delivery_at,tracking_added_at,first_scan_at,delivery_scan_at\n";
 
-/// A row of the history: what differs from an ordinary, scanned package of the window.
+/// A row of the history, described by its differences from an ordinary, scanned package of the window.
 #[derive(Clone)]
 struct Ours {
     order: String,
@@ -66,7 +67,7 @@ impl Ours {
     }
 }
 
-/// A row of Amazon's list of one of our packages.
+/// A row of Amazon's list for one of our packages.
 fn listed(ours: &Ours) -> String {
     listed_as(&ours.order, &ours.number, "DE")
 }
@@ -75,7 +76,7 @@ fn listed_as(order: &str, number: &str, origin: &str) -> String {
     format!("{order},DHL,{number},{origin},2026-05-20,Std,Standard,X,,,,45.00,Toys\n")
 }
 
-/// Writes the world and compares; `defects` is how many Amazon counts.
+/// Writes the world and compares; `defects` is the number that Amazon counts.
 fn compared(
     at: &Path,
     ours: &[Ours],
@@ -249,10 +250,11 @@ fn nothing_to_compare_and_files_that_are_no_reports_are_refused() {
     assert!(code == 2 && said.contains("--performance"), "{code}: {said}");
 }
 
-/// A history and reports that differ from it by one cause; the orders into which it was planted, with their sellers.
+/// A history and reports that differ from it by one cause; returns the orders with the planted cause, with their
+/// sellers.
 fn generated(at: &Path, cause: &str, seed: u64) -> Vec<(String, String)> {
-    // The lists of carriers that fail all others ended years ago, and hold for few packages; few packages of three sellers
-    // are defects by their number alone, and of some seeds none is.
+    // The lists of carriers that fail all others ended years ago, and apply to few packages. Few packages of three
+    // sellers are defects by their number alone, and with some seeds none is.
     let [rows, sellers, from, to] = match cause {
         "carrier_not_accepted" => ["60000", "30", "2020-08-01", "2020-10-31"],
         "exempt_elsewhere" | "number_judged" => ["60000", "30", "2025-03-01", "2025-05-31"],
@@ -279,7 +281,7 @@ fn generated(at: &Path, cause: &str, seed: u64) -> Vec<(String, String)> {
     cells.map(|cells| (cells[0].to_owned(), cells[2].to_owned())).collect()
 }
 
-/// Whatever the history holds, the reports that say the same agree with it in every count and order.
+/// Whatever the history, reports with the same content agree with it in every count and order.
 fn agrees(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     assert!(generated(folder.path(), "nothing", seed).is_empty());
@@ -301,7 +303,7 @@ fn agrees(seed: u64) {
     }
 }
 
-/// Of the orders into which a cause was planted it is named for 95 in 100 at least, and nothing else is unexplained.
+/// The planted cause is named for at least 95 in 100 of its orders, and nothing else is unexplained.
 fn is_found(cause: &str, seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let planted = generated(folder.path(), cause, seed);
@@ -352,7 +354,7 @@ const PLANTED: [&str; 18] = [
     "unexplained",
 ];
 
-/// Seeds tried; `make reconcile` asks for 200.
+/// The number of seeds; `make reconcile` uses 200.
 fn seeds() -> u64 {
     std::env::var("RECONCILE_SEEDS").map_or(2, |seeds| seeds.parse().expect("RECONCILE_SEEDS is a number"))
 }
@@ -364,7 +366,7 @@ fn reports_that_say_what_the_history_says_agree_in_everything() {
 
 #[test]
 fn every_planted_cause_is_found_in_generated_histories() {
-    // Each cause at least once; with many seeds every seed gets one.
+    // Each cause is planted at least once; with many seeds every seed gets one.
     for index in 0..seeds().max(PLANTED.len() as u64) {
         is_found(PLANTED[index as usize % PLANTED.len()], index + 1);
     }

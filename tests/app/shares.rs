@@ -1,5 +1,5 @@
-//! Runs spread over processes: whatever is folded where, how often and in which order, the published bytes are those of
-//! `vtr run`; and parts that do not belong together are refused by name.
+//! Tests of runs spread over processes: whatever is folded where, how often and in which order, the published bytes
+//! are those of `vtr run`, and parts that do not belong together are refused by name.
 
 use crate::support::{files, ok, root, text, vtr, vtr_in};
 use arrow::array::RecordBatch;
@@ -36,7 +36,7 @@ impl World {
         World(folder)
     }
 
-    /// Rows that no parser of numbers and days can read, and rows that stand in two files.
+    /// Adds rows that no parser of numbers and days can read, and rows that occur in two files.
     fn with_dirt(self) -> World {
         let shipments = self.0.path().join("history/shipments");
         let mut files: Vec<PathBuf> =
@@ -57,7 +57,7 @@ impl World {
         self
     }
 
-    /// The same rows in many row groups.
+    /// Splits the same rows into many row groups.
     fn with_row_groups(self) -> World {
         for path in files(&self.0.path().join("history")) {
             let batches =
@@ -83,7 +83,7 @@ impl World {
         ok(&args);
     }
 
-    /// Plans into a new output; the plan's path.
+    /// Plans into a new output; returns the plan's path.
     fn plan(&self, out: &str, extra: &[&str]) -> String {
         let (job, out, units) = (self.path("job.toml"), self.path(out), self.path(&format!("{out}.json")));
         let mut args = vec!["plan", &job, "--quiet", "--out", &out, "--units", &units];
@@ -105,7 +105,7 @@ impl World {
         (ended.status.code(), text(&ended.stderr))
     }
 
-    /// Everything that a version says but for the run's name; the names of its files are digests of their bytes.
+    /// The content of a version without the run's name; the names of its files are digests of their bytes.
     fn published(&self, out: &str) -> Value {
         let newest = std::fs::read_dir(self.0.path().join(out).join("_log")).unwrap();
         let newest =
@@ -131,7 +131,7 @@ fn one_two_seven_and_sixty_four_shares_in_any_order_publish_the_bytes_of_a_run()
         let units = world.plan(&out, &["--buckets", "3"]);
         for turn in 0..shares {
             let index = turn * step % shares + 1;
-            // Neither threads nor memory change a part.
+            // Neither the number of threads nor the memory changes a part.
             let machine: &[&str] = if turn % 2 == 0 { &["--threads", "1"] } else { &["--memory", "256 MiB"] };
             world.fold(&units, &format!("{index}/{shares}"), &format!("parts-{shares}"), machine);
         }
@@ -156,7 +156,7 @@ fn row_groups_weeks_and_orders_of_parquet_are_those_of_a_run() {
             let (code, said) = world.finish(&units, &format!("parts-{out}"));
             assert_eq!(code, Some(0), "{said}");
             assert_eq!(world.published(out), world.published(&whole), "{what} {out}");
-            // Upon a version that stands, weeks of another book of rejected rows included.
+            // The same on a published version, over one week.
             let again = ["--from", "2025-W13", "--to", "2025-W13"];
             world.run(&whole, &again);
             let units = world.plan(out, &again);
@@ -186,7 +186,7 @@ fn settled_buckets_publish_the_same_whoever_folded_what_twice() {
     assert!(units >= 4, "{units}");
     let mut parts: Vec<Part> = Vec::new();
     for places in [vec![1], (2..units).collect(), vec![0]] {
-        // Another process, and once more in this one: the same bytes.
+        // Another process, and this one a second time, give the same bytes.
         let folded = shares::fold_units(&open(), &places).unwrap();
         assert_eq!(folded, shares::fold_units(&work, &places).unwrap());
         parts.extend(folded.iter().cloned());
@@ -217,7 +217,7 @@ fn a_share_that_was_killed_or_folded_twice_is_there_once() {
     for index in [1, 2, 3] {
         world.fold(&units, &format!("{index}/3"), "parts", &[]);
     }
-    // A worker that died had some of its parts in place, and one half written.
+    // A worker died after some of its parts were in place and one was half written.
     let share = world.0.path().join("parts/00002-of-00003");
     for gone in ["counts-00001.arrow", "weeks"] {
         let files = std::fs::read_dir(&share).unwrap().map(|entry| entry.unwrap().path());
@@ -232,12 +232,12 @@ fn a_share_that_was_killed_or_folded_twice_is_there_once() {
     assert!(!world.0.path().join("out/current").exists(), "nothing is published");
     world.fold(&units, "2/3", "parts", &[]);
     world.fold(&units, "2/3", "parts", &[]);
-    // What somebody began in another number of shares is in nobody's way.
+    // Parts of a plan with another number of shares do no harm.
     world.fold(&units, "1/2", "parts", &[]);
     let (code, said) = world.finish(&units, "parts");
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(world.published("out"), world.published("whole"));
-    // The version has moved on: the plan is of none.
+    // A newer version exists, so the plan is refused.
     let (code, said) = world.finish(&units, "parts");
     assert!(code == Some(5) && said.contains("version 1 is published, and the plan is of no version"), "{said}");
 }
@@ -294,7 +294,7 @@ fn parts_and_inputs_that_are_not_of_the_plan_are_refused_by_name() {
         vtr(&["fold", &job, "--plan", &world.path("edited.json"), "--share", "1/2", "--to", &world.path("more")]);
     assert!(ended.status.code() == Some(2) && text(&ended.stderr).contains("not as it was written"));
 
-    // One digit of one file, its size the same.
+    // One digit of one file changes, its size does not.
     let input = first_input(world.0.path());
     let changed = std::fs::read_to_string(&input).unwrap().replacen('1', "2", 1);
     std::fs::write(&input, changed).unwrap();

@@ -1,4 +1,4 @@
-//! Running the program and reading what it published.
+//! Runs the program and reads what it published.
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
@@ -14,7 +14,7 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Runs the program in a folder, with no `VTR_*` variable of the host.
+/// Runs the program in a folder, without the host's `VTR_*` variables.
 pub fn vtr_in(folder: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vtr"));
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("VTR_")) {
@@ -28,14 +28,14 @@ pub fn vtr(args: &[&str]) -> Output {
     vtr_in(&root(), args)
 }
 
-/// Runs the program, which must end well, and gives its stdout.
+/// Runs the program, which must succeed, and returns its stdout.
 pub fn ok(args: &[&str]) -> String {
     let output = vtr(args);
     assert!(output.status.success(), "vtr {args:?}: {}\n{}", output.status, text(&output.stderr));
     text(&output.stdout)
 }
 
-/// Runs the program, which must end with this code, and gives its stderr.
+/// Runs the program, which must end with this code, and returns its stderr.
 pub fn fails(code: i32, args: &[&str]) -> String {
     let output = vtr(args);
     assert_eq!(output.status.code(), Some(code), "vtr {args:?}: {}", text(&output.stderr));
@@ -46,7 +46,7 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A cell as text; null is `None`.
+/// A row by column, with cells as text; null is `None`.
 pub type Row = BTreeMap<String, Option<String>>;
 
 /// The rows of one Parquet file.
@@ -96,17 +96,17 @@ pub fn table(out: &Path, name: &str) -> Vec<Row> {
     files(&out.join("current").join(name)).iter().flat_map(|path| read(path)).collect()
 }
 
-/// A cell that must be there.
+/// A cell that must not be null.
 pub fn cell<'a>(row: &'a Row, column: &str) -> &'a str {
     row[column].as_deref().unwrap_or_else(|| panic!("{column} is null in {row:?}"))
 }
 
-/// A count that must be there.
+/// A count that must not be null.
 pub fn count(row: &Row, column: &str) -> i64 {
     cell(row, column).parse().unwrap()
 }
 
-/// The published data files by path below the output: names are digests, so this is the content.
+/// The published data files by path below the output; names are digests, so this is the content.
 pub fn contents(out: &Path) -> Vec<String> {
     let data = out.join("data");
     files(&data).iter().map(|path| path.strip_prefix(&data).unwrap().display().to_string()).collect()

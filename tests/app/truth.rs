@@ -1,4 +1,4 @@
-//! The generator knows what shall happen to every row; the run must count exactly that.
+//! Tests that a run counts exactly what the generator knows of every row.
 
 use crate::support::{Row, cell, count, files, ok, read, table};
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ fn key(row: &Row, columns: &[&str]) -> Vec<String> {
     columns.iter().map(|column| cell(row, column).to_owned()).collect()
 }
 
-/// Counts of a wide table's measures in long form, zeros left out.
+/// The counts of a wide table in long form, zeros left out.
 fn long(rows: &[Row], keys: &[&str], measures: &[&str]) -> Counts<Vec<String>> {
     let mut counts = Counts::new();
     for row in rows {
@@ -43,7 +43,7 @@ const MEASURES: [&str; 14] = [
     "scan_missing",
 ];
 
-/// What the truth says of the same cells.
+/// The truth about the same cells.
 fn expected(truth: &[Row], keys: &[&str]) -> Counts<Vec<String>> {
     let mut counts = Counts::new();
     for row in truth {
@@ -92,7 +92,7 @@ fn holds(format: &str) {
         .collect();
     assert_eq!(long(&categories, &by_category, &MEASURES), expected(&truth, &by_category));
 
-    // The rows of defects are the truth's, one by one.
+    // The rows of `defects` are those of the truth, one by one.
     let listed = |rows: &[Row]| {
         let mut keys: Vec<_> = rows
             .iter()

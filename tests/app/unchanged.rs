@@ -1,5 +1,5 @@
-//! What is unchanged is known by content: whatever cell is corrected in place, an incremental run is a full one.
-//! And tables of one version agree, whatever tables the job made before.
+//! Tests that unchanged inputs are recognised by content: whatever cell is corrected in place, an incremental run
+//! equals a full one. Tables of one version agree, whatever tables the job made before.
 
 use crate::support::{fails, ok, text, vtr};
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
@@ -17,7 +17,7 @@ const DAY_0: i64 = 20_150;
 const DAY_MICROS: i64 = 86_400_000_000;
 const ROWS: u64 = 160;
 
-/// A package a day, of which cells are corrected.
+/// One package per day, whose cells are corrected.
 #[derive(Clone)]
 struct Package {
     seller: String,
@@ -41,7 +41,7 @@ fn packages() -> Vec<Package> {
     (0..ROWS).map(package).collect()
 }
 
-/// Corrects a cell; none changes its length.
+/// Corrects a cell without changing its length.
 fn correct(package: &mut Package, column: u64) {
     match column {
         0 => package.number = "1".repeat(package.number.len()),
@@ -52,7 +52,7 @@ fn correct(package: &mut Package, column: u64) {
     }
 }
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Clone, Copy, Debug)]
 enum Writer {
     Parquet(Compression, WriterVersion, bool),
@@ -107,7 +107,7 @@ fn csv(folder: &Path, packages: &[Package]) -> std::path::PathBuf {
     let head =
         "seller_id,marketplace,order_id,carrier,tracking_number,product_category,promised_delivery_at,first_scan_at\n";
     let line = |(row, package): (usize, &Package)| {
-        // A scan that is not there leaves blanks, so that no size changes.
+        // A missing scan leaves blanks, so that no size changes.
         let scanned = package.scanned.map_or(" ".repeat(20), time);
         let Package { seller, number, category, promised, .. } = package;
         format!("{seller},DE,305-{row:07},DHL,{number},{category},{},{scanned}\n", time(*promised))
@@ -117,7 +117,7 @@ fn csv(folder: &Path, packages: &[Package]) -> std::path::PathBuf {
     path
 }
 
-/// The published files of all tables but those that describe the last publication.
+/// The published files of all tables except those that describe the last publication.
 fn published(out: &Path) -> BTreeSet<String> {
     let manifest = manifest(out);
     let tables = manifest["tables"].as_object().unwrap().iter();
@@ -154,14 +154,14 @@ impl Case {
         self.folder.path().join(name).display().to_string()
     }
 
-    /// Runs the job; stderr.
+    /// Runs the job; returns stderr.
     fn run(&self, extra: &[&str]) -> String {
         let output = vtr(&[&["run", &self.path("job.toml")], extra].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
         text(&output.stderr)
     }
 
-    /// What differs between the output and a full run into another.
+    /// The differences between the output and a full run into another output.
     fn differences(&self, fresh: &str, extra: &[&str]) -> Vec<String> {
         let fresh = self.folder.path().join(fresh);
         ok(&[&["run", &self.path("job.toml"), "--quiet", "--full", "--out", fresh.to_str().unwrap()], extra].concat());
@@ -169,7 +169,7 @@ impl Case {
     }
 }
 
-/// A number below `sides`, from a seed that moves on.
+/// A number below `sides`, from a seed that advances.
 fn roll(seed: &mut u64, sides: u64) -> u64 {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*seed >> 33) % sides
@@ -232,8 +232,8 @@ const TABLES: [&str; 17] = [
     "dim_seller",
 ];
 
-/// Publish one set of tables, then another after a correction: every table of the newest version is as a fresh
-/// run makes it, or absent.
+/// Publishes one set of tables, then another after a correction: every table of the newest version is as a fresh run
+/// makes it, or absent.
 #[test]
 fn tables_of_one_version_agree_whatever_was_made_before() {
     const N: usize = TABLES.len();
@@ -254,7 +254,7 @@ fn tables_of_one_version_agree_whatever_was_made_before() {
         let mut packages = packages();
         csv(&case.input(), &packages);
         case.run(&["--quiet", "--set", &set(first)]);
-        // In half of the cases nothing but the tables changes.
+        // In half of the cases only the tables change.
         if index % 2 == 0 {
             correct(&mut packages[140], 4);
             csv(&case.input(), &packages);
@@ -280,7 +280,7 @@ fn a_mistyped_year_and_an_earlier_day_publish_nothing() {
     let said = fails(2, &["run", &job, "--as-of", "2025-11-01"]);
     assert!(said.contains("published as of 2025-12-01") && said.contains("--out"), "{said}");
     assert_eq!(manifest(&case.folder.path().join("out"))["version"], 1);
-    // Weeks that are named are judged, nothing else, and what else is outdated is said.
+    // Only the weeks named are judged, and other outdated weeks are reported.
     let said = case.run(&["--from", "2025-W30", "--to", "2025-W31", "--as-of", "2025-12-03"]);
     assert!(said.contains("2025-W"), "{said}");
     assert_eq!(manifest(&case.folder.path().join("out"))["health_as_of"], "2025-12-01");
@@ -288,7 +288,7 @@ fn a_mistyped_year_and_an_earlier_day_publish_nothing() {
     assert_eq!(manifest(&case.folder.path().join("out"))["health_as_of"], "2025-12-03");
 }
 
-/// Exports that rotate neither stop the runs nor shrink what is closed.
+/// Rotated exports neither stop the runs nor reduce closed weeks.
 #[test]
 fn closed_weeks_outlive_their_inputs() {
     let case = Case::new("");
@@ -316,7 +316,7 @@ fn closed_weeks_outlive_their_inputs() {
     assert!(case.run(&closed).contains("stay as they are"), "still outdated, still closed");
 }
 
-/// What is remembered of inputs is a hint: damaged or gone it costs time only, and `--rehash` does without.
+/// The memory of inputs is a hint: if it is damaged or gone, only time is lost, and `--rehash` ignores it.
 #[test]
 fn the_memory_of_inputs_is_a_hint() {
     let case = Case::new("");
