@@ -202,7 +202,7 @@ fn the_share_of_what_is_set_aside_is_that_of_all_rows_also_where_few_are_read() 
     assert!(plain.status.success(), "{}", text(&plain.stderr));
     let report: serde_json::Value = serde_json::from_slice(&plain.stdout).unwrap();
     assert_eq!(report["counts"]["read"], 20, "only the new file is read");
-    // With 40 of 3,040, a full run refuses it, and so does the plain run.
+    // With 41 of 3,040, a full run refuses it, and so does the plain run.
     put("c", "2025-06-17", 20, 11);
     for args in [&[][..], &["--full"]] {
         let refused = run(args);
