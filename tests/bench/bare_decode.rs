@@ -1,7 +1,8 @@
-//! The floor: decodes the columns that `vtr_weekly` is judged from, labels as dictionaries, and does nothing with them.
+//! The lower bound: decodes the columns by which `vtr_weekly` is judged, labels as dictionaries, and does nothing
+//! with them.
 //!
-//! Usage: bare_decode THREADS FILE...; row groups are taken by threads as they come, as in a run. It prints the rows
-//! that it saw and panics at a file that cannot be read.
+//! Usage: bare_decode THREADS FILE...; threads take row groups from one queue, as in a run. It prints the number of
+//! rows read and panics at a file that cannot be read.
 
 use arrow::datatypes::{Field, Schema};
 use parquet::arrow::ProjectionMask;
@@ -11,10 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use vtr_columnar::input::{Column, Kind, label_type};
 
-/// Columns that only other tables or deduplication need.
+/// The columns that only other tables or deduplication need.
 const LEFT_OUT: [Column; 2] = [Column::PackageId, Column::ProductCategory];
 
-/// Rows of a batch.
+/// The rows of a batch.
 const BATCH_ROWS: usize = 4_096;
 
 fn opened(path: &str) -> (ArrowReaderMetadata, Vec<String>) {

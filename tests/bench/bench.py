@@ -1,8 +1,8 @@
-"""`make bench`: every engine does every job in turn, interleaved; cells are compared, and what each took is kept.
+"""`make bench`: every engine does every job in turn, interleaved; cells are compared, and the costs of each are kept.
 
-Options stand in the environment (see run.sh). Numbers go to results.json in the work folder, a table to stdout, a plot
-beside them; with KEEP set they are kept for docs/benchmarks.md, which is written anew. It fails if an engine disagrees with
-`vtr` in one cell.
+Options are environment variables (see run.sh). Numbers go to results.json in the work folder, a table to stdout, a
+plot beside them; with KEEP set they are kept for docs/benchmarks.md, which is then rewritten. It fails if an engine
+disagrees with `vtr` in one cell.
 """
 
 import glob
@@ -22,7 +22,7 @@ from prepare import Work
 from report import jobs_table, plot
 
 ENGINES = "duckdb polars chdb datafusion".split()
-# A comparison: which history, and whether numbers have shapes.
+# A comparison: the history, and whether numbers have shapes.
 COMPARED = {"full": ("parquet", True), "scan": ("parquet", False), "csv": ("csv", False)}
 ALONE = "default dedup threads scaling week floor".split()
 
@@ -43,7 +43,7 @@ class Bench:
         print(text, file=sys.stderr, flush=True)
 
     def vtr(self, job, out, *more):
-        """One run of `vtr` into an empty folder, with its own report."""
+        """Runs `vtr` once into an empty folder, with its own report."""
         shutil.rmtree(out, ignore_errors=True)
         taken = measure.run([self.work.vtr, "run", job, "--out", out, "--quiet", *more], self.limit_s)
         reports = glob.glob(f"{out}/_runs/*/report.json")
@@ -62,7 +62,7 @@ class Bench:
         rows = self.rows if form == "parquet" else self.csv_rows
         self.say(f"history of {rows} rows as {form}")
         history = self.work.history(rows, form, files=64 if form == "csv" else None)
-        # Once, so that whoever comes first does not pay for the disk.
+        # Reads the files once, so that the first engine does not pay for the disk.
         for path in glob.glob(history["files"]):
             with open(path, "rb") as file:
                 while file.read(1 << 24):
@@ -70,7 +70,8 @@ class Bench:
         return history
 
     def compare(self, job):
-        """All engines on one job, interleaved; the cells of each are held against `vtr`'s in the first repetition."""
+        """Runs all engines on one job, interleaved; in the first repetition the cells of each are compared with
+        `vtr`'s."""
         form, shapes = COMPARED[job]
         history = self.history(form)
         book = [] if shapes else ["--book", self.work.book_without_shapes()]
@@ -98,7 +99,7 @@ class Bench:
         return path, cells
 
     def survey(self, path, cells):
-        """What the survey took of an engine's run; it must have found all that there is."""
+        """Returns the cost of the survey in an engine's run; the survey must have found everything."""
         taken, asked = json.load(open(cells + ".survey")), json.load(open(path))["found"]
         if taken["found"] != asked:
             sys.exit(f"{path}: the survey found {taken['found']} names, routes and heads of numbers instead of {asked}")
@@ -108,7 +109,7 @@ class Bench:
         said = subprocess.run([sys.executable, "tests/bench/compare.py", out, cells], check=True, stdout=subprocess.PIPE, text=True)
         return json.loads(said.stdout)
 
-    # What `vtr` does alone.
+    # The measurements of `vtr` alone.
 
     def repeatedly(self, job, variants):
         for _ in range(self.repeat):
@@ -149,7 +150,7 @@ class Bench:
             self.say(f"    {read} of {history['bytes']} bytes: {100 * (read or 0) / history['bytes']:.2f} %")
 
     def floor(self):
-        """Decoding the same columns and nothing else, beside the run that judges and publishes."""
+        """Decodes the same columns and does nothing else, beside the run that judges and publishes."""
         history = self.history("parquet")
         files = sorted(glob.glob(history["files"]))
         for _ in range(self.repeat):
@@ -158,7 +159,7 @@ class Bench:
                 self.note("floor", f"bare decode, threads: {threads}", history["rows"], taken)
 
     def part(self, job):
-        """The runs since the last part, with all that tells when and how they were made."""
+        """Returns the runs since the last part, with the date and setting of the measurement."""
         version = subprocess.run([self.work.vtr, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         versions = {"vtr": version, "python": platform.python_version(), **{engine: importlib.metadata.version(engine) for engine in ENGINES}}
         runs, self.runs = self.runs, []

@@ -1,7 +1,7 @@
-"""Reads a book (the TOML files that `vtr` judges by) for the engines that the benchmark compares with.
+"""Reads a book (the TOML files by which `vtr` judges) for the engines with which the benchmark compares.
 
-It holds names, families, lanes and shapes as plain Python values; what SQL is made of them is sql.py's business.
-It is a second reading of the book's contract, on purpose: where it differs from the kernel, the cells differ.
+It holds names, families, lanes and shapes as plain Python values; sql.py makes the SQL from them. It is deliberately
+a second reading of the book's contract: if it differs from the kernel, the cells differ.
 """
 
 import datetime
@@ -51,7 +51,7 @@ class Book:
         return found
 
     def marketplace(self, text):
-        """The marketplace of a name as typed; NONE for what is no marketplace."""
+        """Returns the marketplace of a name as typed; NONE for a name that is no marketplace."""
         text = text.strip()
         for name, market in self.markets.items():
             if text in market["ids"] or text.lower() in [alias.lower() for alias in [name, *market["aliases"]]]:
@@ -60,7 +60,7 @@ class Book:
         return NONE
 
     def carrier(self, text, market):
-        """The carrier of a name as typed, the longest run of first words that is known."""
+        """Returns the carrier of a name as typed: the longest run of first words that is known decides."""
         parts = words(text or "")
         if not parts:
             return NONE
@@ -86,7 +86,7 @@ class Book:
         return friends
 
     def service_bits(self, text):
-        """The classes that a service name may belong to, in order, whoever carries it."""
+        """Returns the classes to which a service name may belong, in order, whatever its carrier."""
         parts = words(text or "")
         holds = lambda phrase: any(parts[at:at + len(phrase)] == phrase for at in range(len(parts) - len(phrase) + 1))
         fits = lambda phrases: any(holds(words(phrase)) for phrase in phrases)
@@ -101,7 +101,7 @@ class Book:
         return None
 
     def versions(self, market):
-        """The stretches of a marketplace's time: first day (None: the beginning) and version or None, in order."""
+        """Returns the versions of a marketplace in order: first day (None: the beginning) and version or None."""
         stretches, end = [], None
         for version in sorted(self.markets[market].get("version", []), key=lambda v: v.get("from", datetime.date.min)):
             if not stretches and "from" in version or stretches and version.get("from") != end:
@@ -113,7 +113,7 @@ class Book:
         return stretches
 
     def lane(self, market, version, origin, destination):
-        """The first lane of a version that fits; no country is the marketplace's."""
+        """Returns the first lane of a version that fits; a missing country means the marketplace's."""
         groups = self.markets[market].get("groups", {})
         read = lambda text: {"UK": "GB"}.get(text.upper(), text.upper())
         country = lambda text: read(text) if text else read(market)
@@ -131,7 +131,7 @@ class Book:
         return None
 
     def integrated(self, version, lane):
-        """The carriers that count, and what becomes of others; None if all count."""
+        """Returns the carriers that count, and the treatment of the others; None if all count."""
         rule = lane.get("carriers", version["carriers"])
         if rule == "any":
             return None
@@ -139,7 +139,7 @@ class Book:
 
 
 def without_shapes(source, target):
-    """Writes a copy of a book in which no number has a shape: what `vtr --book` takes to judge by scans alone."""
+    """Writes a copy of a book in which no number has a shape, with which `vtr --book` judges by scans alone."""
     for path in glob.glob(f"{source}/**/*", recursive=True):
         if os.path.isdir(path):
             continue

@@ -1,4 +1,4 @@
-"""What a cell counts: the words that the queries, the frames and the comparison share."""
+"""The measures of a cell: the words that the queries, the frames and the comparison share."""
 
 DAY_MICROS = 86_400_000_000
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

@@ -1,4 +1,4 @@
-"""Holds an engine's cells against what `vtr` published, cell for cell, in DuckDB."""
+"""Compares an engine's cells with those that `vtr` published, cell for cell, in DuckDB."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ def cells_of(out):
 
 
 def differences(out, cells):
-    """How many cells there are, and how many stand on one side only, or with another count."""
+    """Returns how many cells there are, and how many are on one side only or have another count."""
     db = duckdb.connect()
     ours = cells_of(out)
     theirs = f"select seller_id, marketplace, programme, carrier, week_start, measure, n from '{cells}'"

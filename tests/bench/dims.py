@@ -1,7 +1,8 @@
-"""The small tables that a careful analyst would prepare before counting in SQL, made from the book and the history's names.
+"""The small tables that a careful analyst would prepare before counting in SQL, made from the book and the history's
+names.
 
-Each distinct name, route and service of the history is resolved here, before anything is timed; likewise which rule each
-lane, carrier and service class falls under. None of this counts against the engines that use it.
+Each distinct name, route and service of the history is resolved here before anything is timed, and so is the rule of
+each lane, carrier and service class. None of this counts against the engines that use it.
 """
 
 import datetime
@@ -20,7 +21,7 @@ from cells import CODE, DAY_MICROS
 
 EPOCH = datetime.date(1970, 1, 1)
 
-# What a lane says instead of a number of its own.
+# Codes for lanes that have no number of their own.
 NO_POLICY, NOT_MEASURED, NOT_ON_MARKETPLACE = -1, -2, -3
 
 CLEAN = "upper(translate(coalesce(tracking_number, ''), ' -.', ''))"
@@ -66,7 +67,8 @@ class Dims:
         currencies = [row[0] for row in many("select distinct currency from history where currency is not null")]
         assert all(text == text.upper() for text in currencies)
         heads = many(f"select coalesce(carrier, ''), marketplace, strlen(n), left(n, 2), count(*) from (select *, {CLEAN} n from history) group by all")
-        # As many as a survey by each engine has to find (survey.py): heads of numbers, routes, services, programmes.
+        # The number that a survey by each engine has to find (survey.py): heads of numbers, routes, services,
+        # programmes.
         self.distinct_names = len(names)
         self.distinct = (len(heads), len(routes), len(services), many("select count(*) from (select distinct programme from history)")[0][0])
         db.close()
@@ -145,7 +147,7 @@ class Dims:
             "han": [han(typed) for (typed, _), _ in rows]})
 
     def _lanes(self, routes):
-        """For each version and route the lane's code, or why there is none."""
+        """Returns for each version and route the lane's code, or why there is none."""
         self.lanes, rows = [], set()
         codes = {}
         for typed, origin, destination in routes:
@@ -179,7 +181,8 @@ class Dims:
         return (lane * len(self.carrier_codes) + carrier) * len(self.service_codes) + service
 
     def _rules(self):
-        """What a lane says of a carrier and a service: one row for each of the three that can meet."""
+        """Returns the rules of a lane for a carrier and a service: one row for each possible combination of the
+        three."""
         rows = []
         met = {}
         for (_, market), carrier in self.carrier_of.items():
@@ -252,7 +255,7 @@ class Dims:
     # The forms of numbers.
 
     def _forms(self):
-        """Carriers whose numbers are told alike share a form; the commonest comes first."""
+        """Assigns the same form to carriers whose numbers are recognised alike; the most common form comes first."""
         alike = {}
         for _, carrier in self.known():
             own, friends = self.own(carrier), self.friends(carrier)
@@ -270,7 +273,7 @@ class Dims:
         return shapes.fewest([v._replace(check="none", part=(0, len(v.classes))) for v in shapes.variants(self.book, carrier)], self.seen[carrier])
 
     def friends(self, carrier):
-        """Forms that acquit a number of a carrier: the check counts only where it is hard."""
+        """Returns the forms that a carrier accepts for a number; the check counts only if it is hard."""
         found = [v if v.hard else v._replace(check="none", part=(0, len(v.classes)))
                  for friend in sorted(self.book.friends(carrier)) for v in shapes.variants(self.book, friend)]
         soft = [v for v in found if v.check == "none"]
@@ -296,7 +299,7 @@ class Dims:
         return sorted(text for text in with_digits | set(listed["numbers"]) if self.meets(text))
 
     def facts(self):
-        """All that a query is made from, as plain values."""
+        """Returns everything from which a query is made, as plain values."""
         return types.SimpleNamespace(
             end=self.end, change_slots=self.change_slots, cut_slots=self.cut_slots, exempt_slots=self.exempt_slots,
             carrier_count=len(self.carrier_codes), service_count=len(self.service_codes), forms=self.forms,

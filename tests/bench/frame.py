@@ -1,7 +1,7 @@
 """The same cells as sql.py, in Polars expressions for its streaming engine.
 
-Polars works out every branch of when/then for every row, so what is dear is fed nulls where it does not matter, and all
-forms of all carriers are told by one regex over the form's code and the number together.
+Polars computes every branch of when/then for every row, so expensive branches are given nulls for rows that do not
+need them, and one regex over the form's code and the number together recognises all forms of all carriers.
 """
 
 import pickle
@@ -34,7 +34,8 @@ def history(task):
 
 
 def survey(task):
-    """Finds what must be known of the history; text is parsed once for all sets, columns of Parquet are read one set after the other."""
+    """Surveys the history for the query; text is parsed once for all sets, columns of Parquet are read one set after
+    the other."""
     frame = history(task)
     number = pl.col("tracking_number").fill_null("").str.replace_all("[ .-]", "").str.to_uppercase()
     heads = {} if task["job"] == "scan" else {"length": number.str.len_bytes(), "head": number.str.slice(0, 2)}
@@ -60,14 +61,14 @@ def regex_by_form(facts, tell):
 
 
 def weighted(number, start, weights):
-    """The sum of digits times weights over all numbers at once, as bytes in arrays; null where numbers are."""
+    """Returns the sum of digits times weights over all numbers at once, as bytes in arrays; null for null numbers."""
     kind = pl.Array(pl.UInt8, len(weights))
     digits = number.str.slice(start, len(weights)).cast(pl.Binary).bin.reinterpret(dtype=kind, endianness="little") - 48
     return (digits * pl.lit(pl.Series([weights], dtype=kind)).first()).arr.sum().cast(pl.Int64)
 
 
 def passes(kind, part, number):
-    """Whether numbers, null where they do not matter, have the check digit of a kind; all have its form."""
+    """Returns whether numbers have the check digit of a kind; unneeded numbers are null, all others have its form."""
     start, end = part
     body, last = end - start - 1, number.str.slice(end - 1, 1).cast(pl.Int64)
     if kind == "s10":
@@ -107,7 +108,7 @@ def misfits(facts, frame):
 
 
 def number_rungs(facts):
-    """Conditions for rungs 13, 17 and 16 over rows whose number fits nothing."""
+    """Returns conditions for rungs 13, 17 and 16 over rows whose number fits no form."""
     number = pl.when(pl.col("t")).then(pl.col("c"))
     both = pl.when(pl.col("t")).then(pl.col("fc"))
     soft, hard = shapes.soft_and_hard(facts.signatures)
@@ -128,12 +129,12 @@ def placeholder(facts):
         c.str.len_bytes() < facts.min_length,
         c.str.contains("^(?:[^0-9]*|" + "|".join(f"{digit}+" for digit in range(10)) + ")$"),
         c.is_in(facts.listed), c == o, c == o + "INVALIDID",
-        # A counting run is a stretch of a longer one: the digits' differences, told by a regex of all starts.
+        # A counting run is part of a longer one: a regex of all starts recognises it.
         c.str.contains(f"^(?:{'|'.join(runs(up) + runs(up[::-1]))})$")])
 
 
 def runs(long):
-    """For each first digit the longest counting run, any shorter one (of five or more) being let in too."""
+    """Returns for each first digit the longest counting run, of which any part (of five or more) also counts."""
     texts = []
     for start in range(10):
         text = ""
@@ -144,7 +145,7 @@ def runs(long):
 
 
 def resolved(task, facts):
-    """The history with everything that names and days say about it."""
+    """Returns the history with everything that follows from names and days."""
     table = lambda name: pl.scan_parquet(f"{task['dims']}/{name}.parquet")
     end = facts.end
     frame = history(task).filter((pl.col("updated_at").fill_null(0) < end) & (pl.col("shipped_at").fill_null(0) < end))
@@ -172,7 +173,7 @@ def resolved(task, facts):
 
 
 def early(facts):
-    """The measure of rungs 1 to 12, -1 for what gets past them."""
+    """Returns the measure of rungs 1 to 12, or -1 for rows that pass them."""
     col = pl.col
     exempt = one_of(
         (col(f"buy{i}") >= 0) & ((col(f"buy{i}") == 2) | (col(f"buy{i}") == col("bought")))

@@ -1,9 +1,9 @@
-"""`make bench-inputs`: one history in the forms that sellers' files really have, each beside the standard one.
+"""`make bench-inputs`: one history in the forms of sellers' real files, each beside the standard one.
 
-Standard is what `vtr gen` writes: Parquet by month, zstd, dictionaries, a million rows a row group. Each form is made of it by DuckDB or
-pyarrow, judged into `vtr_weekly` in turn with the standard (pairs, interleaved), and must come to the same classes where it holds the
-same packages. Options stand in the environment (see inputs.sh). With KEEP set the table is written to docs/benchmarks-inputs.md. It
-fails if a form's counts differ.
+The standard is the output of `vtr gen`: Parquet by month, zstd, dictionaries, a million rows per row group. DuckDB or
+pyarrow makes each form from it. Each form is judged into `vtr_weekly` in turn with the standard (pairs, interleaved),
+and must give the same classes if it holds the same packages. Options are environment variables (see inputs.sh). With
+KEEP set the table is written to docs/benchmarks-inputs.md. It fails if a form's counts differ.
 """
 
 import glob
@@ -26,7 +26,7 @@ SMALL_FILES = 2_000
 
 
 def copied(target, select, options=""):
-    """DuckDB writes what it selects from the standard files, a file each."""
+    """Lets DuckDB write a selection from the standard files, one file each."""
     def make(files, folder):
         for at, path in enumerate(files):
             duckdb.execute(f"COPY (SELECT {select} FROM '{path}') TO '{folder}/{at:04}.{target}' ({options or 'FORMAT parquet'})")
@@ -34,7 +34,7 @@ def copied(target, select, options=""):
 
 
 def written(**options):
-    """pyarrow writes the standard files again."""
+    """Lets pyarrow rewrite the standard files."""
     def make(files, folder):
         for at, path in enumerate(files):
             parquet.write_table(parquet.read_table(path), f"{folder}/{at:04}.parquet", **options)
@@ -68,7 +68,7 @@ def replaced(column, expression):
     return copied("parquet", f"* REPLACE ({expression} AS {column})", "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 1000000")
 
 
-# Name, whether its packages are judged like the standard's, how it is made.
+# The name, whether its packages are judged like the standard's, and how it is made.
 FORMS = {
     "carriers as free text, 100,000 spellings": (False, replaced("carrier", "carrier || ' ' || (hash(order_id) % 100000)")),
     "400,000 sellers": (False, replaced("seller_id", "'S' || (hash(order_id) % 400000)")),
@@ -92,7 +92,7 @@ class Inputs:
         self.only, self.keep = ask("ONLY", ""), ask("KEEP", "")
 
     def made(self, standard, name, make):
-        """The history in a form, made once."""
+        """Returns the history in a form, made once."""
         key = "".join(c if c.isalnum() else "-" for c in name)
         folder, done = self.work.path("data", f"{standard['name']}-{key}"), self.work.path("data", f"{standard['name']}-{key}.done")
         if not os.path.exists(done):
@@ -105,7 +105,7 @@ class Inputs:
     def run(self, history):
         job, out = self.work.job(history, ["vtr_weekly"], deduplicate=False), self.work.path("out", history["name"])
         shutil.rmtree(out, ignore_errors=True)
-        # Columns that a form damages on purpose shall not be refused.
+        # Columns that a form damages on purpose must not be refused.
         taken = measure.run([self.work.vtr, "run", job, "--out", out, "--quiet"], self.limit_s)
         if "failed" in taken:
             sys.exit(f"{history['name']}: {taken['failed']}")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# One history in the forms that sellers' files really have, each beside the standard one; DuckDB and pyarrow from pip make them.
+# Measures one history in the forms of sellers' real files, each beside the standard one; DuckDB and pyarrow from
+# pip make them.
 #
 # Options, as environment variables: ROWS (5000000), REPEAT (3), ONLY (a part of a form's name), LIMIT_S (900), KEEP=1 (write
 # docs/benchmarks-inputs.md), VTR (the program), WORK (target/bench).

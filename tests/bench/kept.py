@@ -1,7 +1,7 @@
-"""Results that docs/benchmarks.md is made from: a folder of parts, each of which its next run replaces.
+"""The results from which docs/benchmarks.md is made: a folder of parts, each replaced by its next run.
 
-A part is one job at one size with what was measured when and on what; Criterion's estimates and the profile are parts,
-too. Runs of different sizes, made one after the other, meet here.
+A part is one job at one size, with its measurements, date and machine; Criterion's estimates and the profile are
+parts too. Runs of different sizes, made one after the other, are combined here.
 """
 
 import glob
@@ -21,7 +21,7 @@ def keep_jobs(results):
 
 
 def keep_micro(micro):
-    """Benchmarks that were not run this time stay."""
+    """Keeps the estimates; benchmarks that were not run this time keep their old ones."""
     before = _read("micro") or {"benches": []}
     again = {bench["name"] for bench in micro["benches"]}
     _write("micro", micro | {"benches": [bench for bench in before["benches"] if bench["name"] not in again] + micro["benches"]})

@@ -1,4 +1,4 @@
-"""When and on what machine something was measured."""
+"""The date and the machine of a measurement."""
 
 import datetime
 import os

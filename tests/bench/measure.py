@@ -1,7 +1,7 @@
-"""Runs one child process and tells what it took: wall, CPU and the most memory it held, as the kernel counts them.
+"""Runs one child process and measures wall time, CPU time and peak memory, as the kernel counts them.
 
-The child is started by a small process of its own (this file as a program), because a process begins with the memory of
-the one that starts it, and a comparison in between would be counted as the next engine's peak.
+The child is started by a small separate process (this file as a program), because a process inherits the memory peak
+of its parent, and a comparison in between would be counted as the next engine's peak.
 """
 
 import json
@@ -13,13 +13,13 @@ import time
 
 
 def run(command, limit_s=1800):
-    """Wall and CPU seconds and peak resident bytes of a command; a failure carries what it said."""
+    """Returns wall and CPU seconds and peak resident bytes of a command; a failure carries the command's output."""
     said = subprocess.run([sys.executable, "-S", __file__, str(limit_s), *command], check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(said.stdout)
 
 
 def watched(limit_s, command):
-    # Of all processes this one's child shall die when memory runs out.
+    # If memory runs out, the system should kill this child first.
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
     killed_before, begun, late = memory_kills(), time.monotonic(), []
@@ -42,7 +42,7 @@ def watched(limit_s, command):
 
 
 def memory_kills():
-    """How many processes the system has killed for want of memory."""
+    """Returns how many processes the system has killed for lack of memory."""
     return next((int(line.split()[1]) for line in open("/proc/vmstat") if line.startswith("oom_kill ")), 0)
 
 

@@ -1,4 +1,4 @@
-"""What Criterion found, as a table, and with KEEP set for docs/benchmarks.md.
+"""Prints Criterion's estimates as a table, and with KEEP set keeps them for docs/benchmarks.md.
 
 Usage: micro.py FOLDER STAMP: Criterion's folder, and a file older than the runs that count.
 """

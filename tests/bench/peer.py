@@ -1,8 +1,8 @@
-"""Runs one engine once, in a process of its own: its survey of the history, then the query or frame of a job, its cells
-written to Parquet.
+"""Runs one engine once, in a separate process: its survey of the history, then the query or frame of a job, with the
+cells written to Parquet.
 
-Usage: peer.py TASK.json, with `engine`, `survey`, `query`, `history`, `dims`, `out`, `threads` (see bench.py). What the survey
-took, and how much it found, goes to a file beside the cells. Fails with the engine's own message.
+Usage: peer.py TASK.json, with `engine`, `survey`, `query`, `history`, `dims`, `out`, `threads` (see bench.py). The
+cost and the findings of the survey go to a file beside the cells. It fails with the engine's own message.
 """
 
 import json
@@ -14,7 +14,7 @@ TIMES = "promised_delivery_at shipped_at tracking_added_at first_scan_at deliver
 
 
 def survey(task, count):
-    """Asks for what must be known of the history, and notes what that took of this process."""
+    """Surveys the history for the query, and notes the cost of that in this process."""
     wall, cpu = time.monotonic(), time.process_time()
     found = sum(count(one) for one in task["survey"]["sets"])
     if task["survey"]["bounds"]:
@@ -32,7 +32,8 @@ def duckdb(task):
     db.execute("set timezone = 'UTC'")
     db.execute("set preserve_insertion_order = false")
     survey(task, lambda statement: len(db.execute(statement).fetchall()))
-    # Left on, it folds the steps of the query into one another, and planning alone takes more than half a minute.
+    # With this optimizer the engine merges the steps of the query, and planning alone takes more than half a
+    # minute.
     db.execute("set disabled_optimizers = 'partial_aggregate_pushdown'")
     db.execute(f"copy ({task['query']}) to '{task['out']}' (format parquet, compression zstd)")
 
@@ -40,7 +41,7 @@ def duckdb(task):
 def chdb(task):
     import chdb
 
-    # A cell is what stands in it, as for all the others.
+    # White space is part of a cell, as for all other engines.
     settings = f"max_threads = {task['threads']}, input_format_csv_trim_whitespaces = 0"
 
     def count(statement):
@@ -49,7 +50,7 @@ def chdb(task):
 
     survey(task, count)
     settings += ", output_format_parquet_compression_method = 'zstd'"
-    # With these as they are by default, it writes the query's steps into each other and needs minutes to plan it.
+    # With the defaults it merges the query's steps and needs minutes to plan it.
     settings += ", short_circuit_function_evaluation = 'disable', query_plan_merge_expressions = 0, enable_join_runtime_filters = 0"
     chdb.query(f"insert into function file('{task['out']}', 'Parquet') {task['query']} settings {settings}")
 
@@ -58,7 +59,7 @@ def datafusion(task):
     import datafusion
 
     config = datafusion.SessionConfig().with_target_partitions(task["threads"])
-    # Left to itself, it builds the hash table of a join from the history and probes it with twenty rows.
+    # By default it builds the hash table of a join from the history and probes it with twenty rows.
     config = config.set("datafusion.optimizer.join_reordering", "false")
     context = datafusion.SessionContext(config)
     for name in os.listdir(task["dims"]):

@@ -1,6 +1,7 @@
-"""Makes what a measured run needs and nobody is timed for: histories, books, jobs, dimension tables, queries.
+"""Makes everything that a measured run needs and that is not timed: histories, books, jobs, dimension tables,
+queries.
 
-Everything lies under the work folder and is made once. Fails with what `vtr gen` or DuckDB says.
+Everything is under the work folder and is made once. It fails with the message of `vtr gen` or DuckDB.
 """
 
 import glob
@@ -45,7 +46,7 @@ def chdb_source(history):
 
 
 def made_from():
-    """A digest of what dimension tables are made from beside the history: the book, and the code."""
+    """Returns a digest of everything from which dimension tables are made beside the history: the book, and the code."""
     digest = hashlib.sha256()
     for path in sorted(glob.glob(f"{BOOK}/**/*.toml", recursive=True)) + [f"tests/bench/{name}.py" for name in ("book", "dims", "shapes", "cells")]:
         digest.update(open(path, "rb").read())
@@ -61,7 +62,7 @@ class Work:
         return os.path.join(self.folder, *names)
 
     def history(self, rows, form="parquet", files=None, extra=(), name=None):
-        """A generated history: its folder, files as a glob, format and the day to judge it at."""
+        """Returns a generated history: its folder, files as a glob, format and the day of judging."""
         name = name or f"{form}-{rows}"
         folder, note = self.path("data", name), self.path("data", f"{name}.json")
         if not os.path.exists(note):
@@ -135,7 +136,7 @@ path = "../out/{name}"
 
 
 if __name__ == "__main__":
-    # A process of its own: the engines used for preparing stay out of the one that measures.
+    # A separate process keeps the engines used for preparing out of the one that measures.
     import sys
 
     folder, vtr, engine, job, name, threads = sys.argv[1:]

@@ -1,7 +1,8 @@
-"""Where the time of one thread goes: samples of a run over the whole ladder, by module and by function.
+"""Profiles one thread: samples of a run over the whole ladder, by module and by function.
 
-Usage: profile.py perf|callgrind PROGRAM. A sample belongs to the innermost function, inlined ones included, that is not
-of the standard library or of a hash table; where there are no line tables, to the symbol. It fails with what the tools say.
+Usage: profile.py perf|callgrind PROGRAM. A sample belongs to the innermost function, inlined ones included, outside
+the standard library and hash tables; without line tables it belongs to the symbol. It fails with the message of the
+tools.
 """
 
 import bisect
@@ -17,7 +18,7 @@ from machine import facts
 from prepare import Work
 from report import profile_table
 
-# Paths of sources, the first that fits; the order matters.
+# The paths of sources; the first that fits counts, so the order matters.
 MODULES = (
     (r"src/kernel/(?:carrier|number|check_digit)\.rs", "judge: numbers against carriers"),
     (r"src/kernel/placeholder", "judge: placeholders"),
@@ -51,7 +52,7 @@ def module_of(path, symbol):
 
 
 def short(function):
-    """A function's name without hash and arguments of types."""
+    """Returns a function's name without hash and arguments of types."""
     name = re.sub(r"::h[0-9a-f]{16}.*$", "", function)
     while (plain := re.sub(r"<[^<>]*>", "", name)) != name:
         name = plain
@@ -59,10 +60,11 @@ def short(function):
 
 
 def place(frames, symbol):
-    """Module and function of an address: frames as (function, path), the innermost first; without lines, of its symbol."""
+    """Returns module and function of an address: frames are (function, path), the innermost first; without lines,
+    those of its symbol."""
     for at, (function, path) in enumerate(frames):
         if "/" in path and not PASSED_OVER.search(path):
-            # A closure is told by the function that it stands in.
+            # A closure is named after the function that contains it.
             own = (name for name, place in frames[at:] if "/" in place and not PASSED_OVER.search(place))
             named = next((name for name in own if not name.startswith("{closure")), function)
             file = re.sub(r"^.*?((?:[^/]+-[0-9][^/]*/)?src/(?!index\.)[^:]*):.*$", r"\1", path)
@@ -71,7 +73,7 @@ def place(frames, symbol):
 
 
 def frames_of(program, addresses):
-    """For each address the functions that stand there, the innermost first."""
+    """Returns for each address its functions, the innermost first."""
     tool = [shutil.which("llvm-symbolizer"), "--output-style=GNU"] if shutil.which("llvm-symbolizer") else ["addr2line"]
     asked = "\n".join(hex(address) for address in addresses)
     said = subprocess.run([*tool, "-e", program, "-a", "-f", "-i", "-C"], input=asked, check=True, stdout=subprocess.PIPE, text=True).stdout

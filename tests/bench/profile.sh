@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Where the time of one thread goes in the whole ladder: shares by module and by function, from perf, or from callgrind
-# where there is no perf.
+# Profiles one thread over the whole ladder: shares by module and by function, from perf, or from callgrind if there
+# is no perf.
 #
 # Options, as environment variables: ROWS (10000000; 1000000 with callgrind), KEEP=1 (into docs/benchmarks.md as well), WORK
 # (target/bench). The program is built into target/profile with line tables, once more than for anything else.
@@ -19,6 +19,6 @@ lines=()
 for package in vtr vtr-kernel vtr-columnar; do
     lines+=(--config "profile.release.package.$package.debug=\"line-tables-only\"")
 done
-# Not quoted: CARGO may carry options.
+# Unquoted, because CARGO may carry options.
 ${CARGO:-cargo} "${lines[@]}" build --release --locked --bin vtr --target-dir target/profile
 exec python3 -B tests/bench/profile.py $tool target/profile/release/vtr

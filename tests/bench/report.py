@@ -1,7 +1,7 @@
-"""Tables, a plot and the text of docs/benchmarks.md out of results; every number there is one that a run gave.
+"""Makes the tables, a plot and the text of docs/benchmarks.md from results; every number there is from a run.
 
-Results are `parts`, each of one job at one size with its runs, date, machine and versions; beside them Criterion's estimates and a
-profile, where there are any (kept.py brings them together).
+Results are `parts`, each of one job at one size with its runs, date, machine and versions; beside them are
+Criterion's estimates and a profile, if there are any (kept.py combines them).
 """
 
 import os
@@ -48,7 +48,7 @@ def middle(runs, what):
 
 
 def alone(runs, what):
-    """The least that the query took without the survey before it."""
+    """Returns the least time of the query without the survey before it."""
     return min(run[what] - run.get("survey", {}).get(what, 0) for run in runs)
 
 
@@ -113,7 +113,7 @@ def ours_and_peers(part):
 
 
 def goals(results):
-    """What was aimed at beside what was measured, where the runs needed for it were made."""
+    """Returns the goals beside the measurements, if the necessary runs were made."""
     lines = ["| goal | aimed at | measured | beside the query alone | |", "|---|---|---|---|---|"]
 
     def goal(name, aim, measured, met, shown="{:.2f}", query=None):
@@ -159,7 +159,8 @@ def goals(results):
 
 
 def row_table(results):
-    """What J-full takes for a row, in nanoseconds of CPU, and what a sixth of the fastest other would leave for it."""
+    """Returns the cost of J-full per row, in nanoseconds of CPU, and what a sixth of the fastest other engine would
+    allow."""
     part, floor, micro = part_of(results, "full"), part_of(results, "floor"), results["micro"]
     ours, peers = ours_and_peers(part)
     judging = [bench["ns"] for bench in (micro or {"benches": []})["benches"] if bench["name"] == "judge/shipment"]
@@ -198,7 +199,7 @@ def profile_table(profile):
 
 
 def machines(results):
-    """A line for each machine and set of versions that parts were measured with."""
+    """Returns a line for each machine and set of versions with which parts were measured."""
     told = []
     for part in results["parts"]:
         machine, versions = part["machine"], part["versions"]
@@ -236,7 +237,7 @@ made, and what favours whom, stands in [`tests/bench/README.md`](../tests/bench/
 
 
 def notes():
-    """What was seen and thought about the last kept numbers; written by hand."""
+    """Returns the notes on the last kept numbers, which are written by hand."""
     with open(os.path.join(os.path.dirname(__file__), "notes.md"), encoding="utf-8") as file:
         return file.read()
 

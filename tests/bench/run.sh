@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# `vtr` beside DuckDB, Polars, chDB and DataFusion, which come from pip into a venv of their own under target/bench.
+# Measures `vtr` beside DuckDB, Polars, chDB and DataFusion, which come from pip into a venv of their own under
+# target/bench.
 #
 # Options, as environment variables: ROWS (10000000), CSV_ROWS (as ROWS), REPEAT (3), THREADS (cores), JOBS (full scan csv
 # default dedup threads scaling week floor), PEERS (duckdb polars chdb datafusion), SCALES (row counts for `scaling`), LIMIT_S

@@ -1,7 +1,7 @@
-"""Number shapes of the book, taken apart into variants of one length each, and put together again as few regexes.
+"""Number shapes of the book, expanded into variants of one length each, and combined into as few regexes as possible.
 
-A variant is a class of characters for each place, the part that its check digit runs over, and the check. Variants that
-another one covers are dropped, and so are those that no number of the history can have: both favour the engines.
+A variant is a class of characters for each place, the part over which its check digit runs, and the check. Variants
+that another one covers are dropped, and so are those that no number of the history can have: both favour the engines.
 """
 
 import re
@@ -62,7 +62,7 @@ def variants(book, carrier):
 
 
 def prefix(pattern):
-    """The literal characters that every number of a pattern opens with, if at least two."""
+    """Returns the literal characters with which every number of a pattern begins, if there are at least two."""
     found = ""
     items = parser.parse(pattern.replace("(?<n>", "(?P<n>"))
     while items:
@@ -128,7 +128,7 @@ def regex(found):
 
 
 def soft_and_hard(found):
-    """Variants that pattern alone decides, and the others grouped by length, part and check."""
+    """Returns the variants that the pattern alone decides, and the others grouped by length, part and check."""
     soft = [v for v in found if v.check == "none"]
     groups = {}
     for v in found:
@@ -138,6 +138,6 @@ def soft_and_hard(found):
 
 
 def describe(found):
-    """The same for variants that tell numbers alike."""
+    """Returns the same for variants that recognise numbers alike."""
     soft, hard = soft_and_hard(found)
     return (regex(soft) if soft else "", tuple(sorted((group, regex(those)) for group, those in hard.items())))

@@ -18,7 +18,7 @@ path = "history/shipments"
 path = "out"
 JOB
 TIMEFORMAT='%U %S'
-# Processor seconds of a command, user and system.
+# Prints the processor seconds of a command, user and system.
 cost() { { time "$@" > "$work/said" 2>&1; } 2>&1 | awk '{ printf "%.2f", $1 + $2 }'; }
 whole=$(cost "$vtr" run job.toml --full --quiet --out whole)
 plan=$(cost "$vtr" plan job.toml --quiet --out spread --units units.json)

@@ -1,7 +1,7 @@
-"""One query in three dialects: the cells of `vtr_weekly` out of the history and the dimension tables.
+"""One query in three dialects: the cells of `vtr_weekly` from the history and the dimension tables.
 
-Made from the book's data, never typed in; every engine short-circuits CASE, so that the dear tests (regexes, check
-digits) run only over the rows that get that far. A dialect knows names of functions, nothing of rules.
+The query is made from the book's data, never typed in. Every engine short-circuits CASE, so that the expensive tests
+(regexes, check digits) run only over the rows that reach them. A dialect defines names of functions and no rules.
 """
 
 import shapes
@@ -9,7 +9,7 @@ from cells import CODE, DAY_MICROS, LETTERS
 
 
 class DuckDb:
-    """DuckDB's names of things; the others override what they call otherwise."""
+    """DuckDB's names of functions; the other dialects override the names that differ."""
 
     true, false = "true", "false"
     integer = "bigint"
@@ -80,7 +80,7 @@ class ClickHouse(DuckDb):
         return f"toDate32(toInt32({day}))"
 
     def translate(self, text, these, those):
-        # Its translate maps one to one; what vanishes is replaced.
+        # Its translate maps one to one, so removed characters are replaced separately.
         if not those:
             for one in these:
                 text = f"replaceAll({text}, '{one}', '')"
@@ -90,8 +90,8 @@ class ClickHouse(DuckDb):
 
 class DataFusion(DuckDb):
     def joined(self, big, *tables):
-        # It hashes what stands on the left, but of an inner join whichever side it takes for the smaller: the history. Every
-        # row of the history has its partner, so that outer joins find the same.
+        # It hashes the left side, but for an inner join the side that it takes for the smaller one: the history.
+        # Every row of the history has its partner, so outer joins find the same rows.
         for _, table, on in tables:
             big = f"{table} right join ({big}) on {on}"
         return big
@@ -119,7 +119,8 @@ class DataFusion(DuckDb):
 
 
 def pieces(d, kind, text, part):
-    """The digits that a check runs over, as one or two integers of at most eighteen digits, and how long each is."""
+    """Returns the digits over which a check runs, as one or two integers of at most eighteen digits, and their
+    lengths."""
     start, end = part
     if kind == "s10":
         start, end = start + 2, start + 11
@@ -132,7 +133,7 @@ def pieces(d, kind, text, part):
 
 
 def right(d, kind, numbers):
-    """Whether the check digit, the last of the digits in `numbers`, is right."""
+    """Returns whether the check digit, the last of the digits in `numbers`, is right."""
 
     def digits():
         for whole, length in numbers:
@@ -157,7 +158,7 @@ def right(d, kind, numbers):
 
 
 def any_form(d, variants, text):
-    """WHEN lines that say yes where one of the variants fits, with its check."""
+    """Returns WHEN lines that are true if one of the variants fits, with its check."""
     soft, hard = shapes.soft_and_hard(variants)
     lines = [f"when {d.regex(text, shapes.regex(soft))} then {d.true}"] if soft else []
     for (kind, length, part), those in hard.items():
@@ -167,12 +168,13 @@ def any_form(d, variants, text):
 
 
 def hard_groups(facts):
-    """Every check that may acquit a number, by (kind, length, part); the index is its code."""
+    """Returns every check that may accept a number, by (kind, length, part); the index is its code."""
     return sorted({group for friends, *_ in facts.forms for group in shapes.soft_and_hard(friends)[1]})
 
 
 def hard_form(d, groups, variants):
-    """Where a number has a form: -1 if that is enough, the code of the check that it has yet to pass, or 0."""
+    """Returns the result for a number with a form: -1 if that is enough, the code of the check that it must still
+    pass, or 0."""
     soft, hard = shapes.soft_and_hard(variants)
     assert len({length for _, length, _ in hard}) == len(hard), "one check a length, or one could hide the other"
     lines = [f"when {d.regex('c', shapes.regex(soft))} then -1"] if soft else []
@@ -181,7 +183,7 @@ def hard_form(d, groups, variants):
 
 
 def piece(d, groups, at):
-    """The first or second integer of the check that a number has to pass."""
+    """Returns the first or second integer of the check that a number must pass."""
     lines = []
     for code, (kind, _, part) in enumerate(groups):
         found = pieces(d, kind, "c", part)
@@ -198,13 +200,13 @@ def passes(d, groups):
 
 
 def by_form(facts, tell, otherwise="false"):
-    """A CASE over the forms of carriers, the commonest first."""
+    """Returns a CASE over the forms of carriers, the most common first."""
     told = [(form, tell(*one)) for form, one in enumerate(facts.forms)]
     return f"case {' '.join(f'when f = {form} then {text}' for form, text in told)} else {otherwise} end"
 
 
 def placeholder(d, facts):
-    """Whether something stands in the tracking field that is no number."""
+    """Returns whether the tracking field holds a text that is no number."""
     exact = facts.listed
     up = "0123456789" * 4
     tests = [f"{d.length('c')} < {facts.min_length}", d.regex("c", "[^0-9]*|" + "|".join(f"{digit}+" for digit in range(10)))]
@@ -215,7 +217,7 @@ def placeholder(d, facts):
 
 
 def number_steps(d, facts):
-    """The steps that tell, as `t`, whether a number fits nothing that its carrier may print; what they stand around is t4."""
+    """Returns the steps that compute, as `t`, whether a number fits no form that its carrier may print; they wrap t4."""
     groups = hard_groups(facts)
     form = by_form(facts, lambda friends, *_: hard_form(d, groups, friends), "0")
     return (f"""select *, case when {passes(d, groups)} then 0 else 1 end as t

@@ -1,15 +1,16 @@
-"""What a query needs to know of the history beforehand: its distinct names, routes, services, programmes and heads of
-numbers, and its first and last day.
+"""The survey of a history that a query needs beforehand: its distinct names, routes, services, programmes and heads
+of numbers, and its first and last day.
 
-`vtr` finds all of it within its run; so must whoever writes SQL, before small tables can be made of it (dims.py). Each engine is
-asked in the way that took it the least CPU of those tried: one statement a set, or all sets in one pass.
+`vtr` finds all of it within its run. An author of SQL must find it too, before small tables can be made from it
+(dims.py). Each engine is queried in the way that took the least CPU of those tried: one statement per set, or all
+sets in one pass.
 """
 
 BOUNDS = ", ".join(f"{bound}({column})" for column in ("promised_delivery_at", "shipped_at") for bound in ("min", "max"))
 
 
 def sets(d, job):
-    """The columns of each set; shapes are told by length and first two characters of the cleaned number."""
+    """Returns the columns of each set; length and first two characters of the cleaned number distinguish shapes."""
     names = ["marketplace", "coalesce(carrier, '')"]
     number = "coalesce(tracking_number, '')"
     clean = f"upper({d.translate(number, ' -.', '')})"
@@ -35,7 +36,7 @@ def grouping_sets(d, source, job):
 
 
 def arrays(d, source, job):
-    """One pass into one row of arrays, as ClickHouse does it best."""
+    """Makes one pass into one row of arrays, the fastest way for ClickHouse."""
     arrays = ", ".join(f"groupUniqArray(tuple({', '.join(f'ifNull({column}, {chr(39) * 2})' for column in one)}))" for one in sets(d, job))
     return {"sets": [f"select {arrays}, {BOUNDS} from {source}"], "bounds": None}
 

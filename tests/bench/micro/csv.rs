@@ -1,7 +1,7 @@
-//! Bytes that the CSV reader takes in a second, on one thread: records cut, mapped cells as Arrow, places kept,
-//! content hashed.
+//! Bytes that the CSV reader reads per second on one thread: it splits records, makes Arrow arrays of mapped cells,
+//! keeps places and hashes the content.
 //!
-//! The file lies in the page cache; its chunks are dropped as they come.
+//! The file is in the page cache; its chunks are dropped as they arrive.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

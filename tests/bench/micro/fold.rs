@@ -1,7 +1,7 @@
-//! Rows that the fold takes in a second, on one thread: Arrow batches to verdicts and counts.
+//! Rows that the fold handles per second on one thread: Arrow batches to verdicts and counts.
 //!
-//! The batches are those that the Parquet reader gives, read before anything is measured. `weekly` counts for
-//! `vtr_weekly` alone; `all` for every table, with what deduplication needs.
+//! The batches are those of the Parquet reader, read before anything is measured. `weekly` counts for `vtr_weekly`
+//! alone; `all` counts for every table, with everything that deduplication needs.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;

@@ -1,6 +1,6 @@
 //! A generated history below the build folder, and the plan of a job over it.
 //!
-//! It is made anew by each benchmark, so that it is never older than the generator.
+//! Each benchmark makes it anew, so that it is never older than the generator.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -8,13 +8,13 @@ use vtr_gen::{Format, GenOptions, generate};
 use vtr::job::plan::Plan;
 use vtr::job::{Overrides, load};
 
-/// Rows of a history.
+/// The number of rows of a history.
 pub const ROWS: u64 = 100_000;
 
 /// Writes a history into a folder, and plans a job with these settings over it, on one thread.
 ///
 /// # Panics
-/// The folder cannot be written.
+/// If the folder cannot be written.
 pub fn plan(folder: &str, format: Format, settings: &[&str]) -> Plan {
     let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../target/bench/micro").join(folder);
     if out.exists() {

@@ -1,8 +1,8 @@
-//! What it takes to judge one tracking number, on one thread.
+//! The time to judge one tracking number, on one thread.
 //!
-//! `number`: the number, cleaned, against its declared carrier: whether it fits, and if not whose it is and what is
-//! wrong with it. `typed`: the same from the text as typed. `shipment`: the whole ladder on format evidence, so that
-//! no scan cuts it short. Each is told for one number.
+//! `number`: the cleaned number against its declared carrier: whether it fits, and if not, to whom it belongs and
+//! what is wrong with it. `typed`: the same from the text as typed. `shipment`: the whole ladder on format
+//! evidence, so that no scan ends it early. Each is given per number.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
@@ -16,11 +16,11 @@ use vtr_kernel::{Book, Reason};
 use vtr_micro::clock;
 use vtr_micro::mix::{Typed, mix};
 
-/// The day of each promise, and the last of which anything is known.
+/// The day of each promise, which is also the last day for which data are known.
 const DAY: i32 = 20_200;
 const AS_OF: i32 = 20_300;
 
-/// The rungs that look at a number against its declared carrier, as the ladder asks them.
+/// Applies the rungs that test a number against its declared carrier, in the ladder's order.
 fn told(carriers: &Carriers, carrier: CarrierId, number: &str) -> Option<Reason> {
     let number = number.as_bytes();
     if carriers.fits(carrier, number) {
@@ -68,7 +68,7 @@ fn benches(criterion: &mut Criterion) {
     let facts: Vec<Facts> = typed.iter().map(|one| shipment(&book, one, &one.cleaned)).collect();
     say_what_is_in(&typed, &facts, &terms);
     let mut group = criterion.benchmark_group("judge");
-    // So many as Criterion asks for, one after the other: what it prints is the time for one.
+    // Criterion chooses how many are judged, one after the other; it prints the time for one.
     group.bench_function("number", |bencher| {
         bencher.iter_custom(|count| {
             clock::of(typed.iter().cycle().take(count as usize), |one| {
@@ -95,7 +95,7 @@ fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Prints how the mix is judged: a benchmark of numbers that all end alike would measure nothing.
+/// Prints the outcomes of the mix: a benchmark of numbers that all end alike would measure nothing.
 fn say_what_is_in(typed: &[Typed], facts: &[Facts], terms: &Terms) {
     let mut found = std::collections::BTreeMap::new();
     for facts in facts {

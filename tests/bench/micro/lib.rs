@@ -1,7 +1,7 @@
-//! What the benchmarks share: their clock, the mix of tracking numbers, and with the feature `history` a generated
-//! history with its plan.
+//! The shared parts of the benchmarks: their clock, the mix of tracking numbers, and with the feature `history` a
+//! generated history with its plan.
 //!
-//! Both are the same in every run. It measures nothing.
+//! They are the same in every run. This crate measures nothing.
 
 pub mod clock;
 #[cfg(feature = "history")]

@@ -1,6 +1,6 @@
 //! A realistic mix of tracking numbers and the carriers that sellers declared for them.
 //!
-//! Carriers, forms and their shares follow what `vtr gen` writes; check digits are sought with the book. A fixed
+//! Carriers, forms and their shares follow the output of `vtr gen`; check digits are found with the book. A fixed
 //! share is wrong, in each of the ways in which numbers go wrong.
 
 use vtr_kernel::Book;
@@ -8,9 +8,9 @@ use vtr_kernel::carrier::{Carrier, CarrierId};
 use vtr_kernel::number::clean_into;
 use vtr_kernel::policy::Marketplace;
 
-/// A number and what was declared for it.
+/// A number and its declared carrier.
 pub struct Typed {
-    /// Where it was sold.
+    /// The marketplace on which it was sold.
     pub marketplace: Marketplace,
     /// The carrier's name as typed.
     pub name: &'static str,
@@ -23,7 +23,7 @@ pub struct Typed {
 }
 
 /// Marketplace, carrier as typed, template, share. In a template `#` is any digit, `@` any letter, `!` a digit with
-/// which the number fits the carrier; all else stands for itself.
+/// which the number fits the carrier; every other character is literal.
 type Form = (&'static str, &'static str, &'static str, usize);
 
 const FORMS: [Form; 31] = [
@@ -60,26 +60,26 @@ const FORMS: [Form; 31] = [
     ("US", "YunTu", "YT24##############", 60),
 ];
 
-/// What is no number at all.
+/// Texts that are no tracking number.
 const FILLERS: [&str; 4] = ["N/A", "000000000000", "shipped", "123456789"];
 
-/// How many numbers there are: more than a processor learns by heart.
+/// The number of numbers: more than a branch predictor can memorise.
 pub const NUMBERS: usize = 16_384;
 
-/// What is done to a number.
+/// The fault of a number.
 enum Fault {
     None,
-    /// Its check digit, if it has one, is another.
+    /// Its check digit, if it has one, is wrong.
     Digit,
-    /// It is a right number of another form.
+    /// It is a right number of another carrier's form.
     Foreign,
     /// Its first two characters are missing.
     Cut,
-    /// A filler stands there.
+    /// It is replaced by a filler.
     Filler,
 }
 
-/// Chance that is the same in every run.
+/// Random numbers that are the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -88,7 +88,7 @@ impl Dice {
         ((self.0 >> 33) as usize * limit) >> 31
     }
 
-    /// An index, by shares.
+    /// Returns an index, drawn by shares.
     fn by_share(&mut self, shares: impl Iterator<Item = usize> + Clone) -> usize {
         let mut at = self.below(shares.clone().sum());
         for (index, share) in shares.enumerate() {
@@ -124,10 +124,10 @@ impl Dice {
     }
 }
 
-/// The mix, in random order.
+/// Returns the mix, in random order.
 ///
 /// # Panics
-/// The book does not know one of the carriers, or no digit makes one of the forms fit.
+/// If the book lacks one of the carriers, or if no digit makes one of the forms fit.
 pub fn mix(book: &Book) -> Vec<Typed> {
     let mut dice = Dice(7);
     (0..NUMBERS).map(|_| one(book, &mut dice)).collect()
@@ -146,7 +146,7 @@ fn one(book: &Book, dice: &mut Dice) -> Typed {
         Fault::Cut => number(book, dice, form, 0)[2..].to_owned(),
         Fault::Filler => FILLERS[dice.below(FILLERS.len())].to_owned(),
     };
-    // One in ten is typed in small letters.
+    // One in ten is typed in lower case.
     let number = if dice.below(10) == 0 { number.to_lowercase() } else { number };
     let mut cleaned = String::new();
     clean_into(&number, &mut cleaned);
@@ -163,7 +163,7 @@ fn declared(book: &Book, (market, name, ..): &Form) -> (Marketplace, CarrierId) 
     }
 }
 
-/// A number of a form, its check digit, if it has one, moved on by a shift.
+/// Returns a number of a form; its check digit, if it has one, is moved on by a shift.
 fn number(book: &Book, dice: &mut Dice, form: &Form, shift: u8) -> String {
     let filled = dice.fill(form.2);
     let carrier = declared(book, form).1;
