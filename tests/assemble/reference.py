@@ -1,8 +1,8 @@
-"""A naive reference of the assembly, and the worlds that it is tried on.
+"""A naive reference of the assembly, and the worlds on which it is tried.
 
 It is written from the contract (docs/assemble.md) with dictionaries and loops, and shares no line with the program.
-`python reference.py VTR FOLDER WORLDS [FIRST]` makes worlds, runs `vtr run` on each and compares the packages cell for
-cell, and where every record ended.
+`python reference.py VTR FOLDER WORLDS [FIRST]` makes worlds, runs `vtr run` on each and compares the packages cell
+for cell, and the place in which every record ended.
 """
 
 import csv
@@ -24,9 +24,9 @@ CHANNELS = {"DE": "Amazon.de", "FR": "Amazon.fr", "US": "Amazon.com"}
 WITH_TAX = {"DE", "FR"}
 CURRENCIES = {"DE": "EUR", "FR": "EUR", "US": "USD"}
 OTHERS = {"Other", "Otro", "Andere"}
-# As this file spells carriers: name in confirmations, slug in events.
+# The names of carriers in this file: name in confirmations, slug in events.
 CARRIERS = {"DHL": "dhl", "DPD": "dpd", "UPS": "ups", "Hermes": "hermes-de"}
-# tag, subtag: (scan, delivery); None: in no list
+# tag, subtag: (scan, delivery); None: the status is in no list
 STATUSES = {
     ("InfoReceived", "InfoReceived_001"): (False, False),
     ("InTransit", "InTransit_002"): (True, False),
@@ -68,7 +68,7 @@ def local_day(at, country):
 
 
 class World:
-    """What sellers have: files by name, each a list of records as the program would read them."""
+    """The files of sellers by name, each a list of records as the program would read them."""
 
     def __init__(self, seed):
         self.random = random.Random(seed)
@@ -255,13 +255,13 @@ class World:
 
 
 def when(text, country):
-    """(kind, value): an instant, or a bare date."""
+    """Returns (kind, value): an instant, or a bare date."""
     if not text:
         return None
     if len(text) == 10:
         return ("date", date.fromisoformat(text))
     at = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    # A time without an offset tells no more than its day.
+    # A time without an offset gives only its day.
     return ("instant", at.astimezone(timezone.utc)) if at.tzinfo else ("date", at.date())
 
 
@@ -317,7 +317,7 @@ class Reference:
             counts = any(row is line for line in kept) and (written, name) == newest
             self.fate(name, ("used" if used else "unused") if counts else "superseded")
         facts = {"items": kept, "file": newest[1], "lines": len(kept)}
-        # A pull that repeats what stands names the first file that said it.
+        # If a pull repeats an unchanged order, the first file with that content is named.
         editions = sorted({row[:2] for row in rows}, reverse=True)
         cells = lambda edition: [row[3] for row in rows if row[:2] == edition]
         def last_lines(edition):
@@ -493,7 +493,7 @@ class Reference:
         for (seller, order_id), documents in sorted(by_order.items()):
             documents.sort(key=lambda document: document[:3])
             if (seller, order_id) in self.confirmed:
-                # Of an order that two spines hold the one listed first counts.
+                # If two main inputs hold an order, the one listed first counts.
                 for document in documents:
                     self.fate(document[1], "superseded", len(document[3]))
                 continue
@@ -609,7 +609,7 @@ class Reference:
 
     @staticmethod
     def friends(one, other):
-        """Which carriers print each other's numbers is the book's to say; these four do not."""
+        """The book decides which carriers print each other's numbers; these four do not."""
         return one == other
 
 
@@ -635,7 +635,7 @@ def expected(world):
 
 
 def colons(text):
-    """`2025-04-01T100000Z` with its colons."""
+    """Returns `2025-04-01T100000Z` with its colons."""
     day, _, clock = text.partition("T")
     if ":" in clock:
         return text

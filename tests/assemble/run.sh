@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generated worlds of raw files, joined by the program and by a naive reference, compared cell for cell: WORLDS (1000) of
-# them from the seed FIRST (1). Needs Python with pyarrow, from pip.
+# Joins generated worlds of raw files by the program and by a naive reference, and compares them cell for cell:
+# WORLDS (1000) of them from the seed FIRST (1). It needs Python with pyarrow, from pip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)

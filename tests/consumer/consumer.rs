@@ -1,6 +1,7 @@
-//! The library crates as a stranger uses them: judging a batch, counting on workers who share nothing, adding up.
+//! The library crates as a foreign crate uses them: judging a batch, counting on workers with different codes,
+//! adding up.
 //!
-//! It uses public names of `vtr-kernel` and `vtr-columnar` only; that it compiles is half of the test.
+//! It uses only public names of `vtr-kernel` and `vtr-columnar`; that it compiles is half of the test.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, TimestampMillisecondArray};
 use arrow::compute::concat_batches;
@@ -28,7 +29,7 @@ fn judge() -> Judge {
         .build()
 }
 
-/// Rows of three sellers in two marketplaces: scanned, unscanned, without a number, without a marketplace.
+/// Returns rows of three sellers in two marketplaces: scanned, unscanned, without a number, without a marketplace.
 fn rows(count: usize) -> RecordBatch {
     let text =
         |of: &dyn Fn(usize) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values((0..count).map(of))) };
@@ -51,7 +52,7 @@ fn rows(count: usize) -> RecordBatch {
     .expect("columns of one length")
 }
 
-/// The rows backwards, so that every text is met in another order.
+/// Returns the rows in reverse, so that texts are met in another order.
 fn backwards(batch: &RecordBatch) -> RecordBatch {
     let rows: Vec<RecordBatch> = (0..batch.num_rows()).rev().map(|row| batch.slice(row, 1)).collect();
     concat_batches(&batch.schema(), &rows).expect("rows of one schema")
@@ -61,7 +62,7 @@ fn all(counts: &Counts) -> Vec<RecordBatch> {
     Kind::ALL.into_iter().flat_map(|kind| counts.batches(kind).collect::<Vec<_>>()).collect()
 }
 
-/// What a worker of its own counts of some rows, as bytes of Arrow streams.
+/// Returns the counts of a separate worker over some rows, as bytes of Arrow streams.
 fn worker(batch: &RecordBatch) -> Vec<Vec<u8>> {
     let judge = judge();
     let input = judge.input(&batch.schema()).expect("the columns can be read");
@@ -115,7 +116,7 @@ fn workers_who_share_no_codes_add_up_to_one() {
     let counted: i64 = sum.batches(Kind::Weekly).map(|batch| count(&batch)).sum();
     assert_eq!(counted as usize + rejected, 1_000, "every row ends in one place");
 
-    // Rates are made from counts, by the kernel.
+    // The kernel makes rates from counts.
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
     for batch in sum.batches(Kind::Weekly) {
         let (sellers, reasons) = (batch["seller_id"].as_string::<i32>(), batch["reason"].as_string::<i32>());
@@ -135,7 +136,7 @@ fn a_package_is_the_same_on_every_worker() {
     let batch = rows(60);
     let here = judge();
     let there = judge();
-    // There other sellers were met first.
+    // The other worker meets other sellers first.
     let others = backwards(&rows(500));
     there.counter().add(&there.input(&others.schema()).unwrap(), &others, &Records::From(1)).unwrap();
     let of = |judge: &Judge, batch: &RecordBatch| {
@@ -147,7 +148,7 @@ fn a_package_is_the_same_on_every_worker() {
     back.reverse();
     assert_eq!(forwards, back);
     assert!(forwards[10].is_none() && forwards[0].is_some() && forwards[0] != forwards[1]);
-    // And so is the choice: of two copies the later file wins, whoever folded it.
+    // The choice is the same: the later file of two copies wins, whichever worker folded it.
     let copies = |judge: &Judge, file: u32| {
         let source = Arc::new(Source { file, ..Source::default() });
         let input: Input = judge.input_of(&batch.schema(), &source).unwrap();
@@ -168,7 +169,7 @@ fn what_cannot_be_read_is_refused_by_column_and_remedy() {
     let error = judge.input(&without.schema()).unwrap_err();
     assert_eq!((error.fault, error.column.as_deref()), (InputFault::Columns, Some("order_id")));
     assert!(!error.found.is_empty() && !error.wanted.is_empty() && !error.remedy.is_empty(), "{error}");
-    // One value for the whole input stands in for a column.
+    // A column may be replaced by one value for the whole input.
     let constants = vec![(Column::OrderId, "302-1".to_owned())];
     let source = Arc::new(Source { file: 0, constants, cells: CellRules::default() });
     let input = judge.input_of(&without.schema(), &source).unwrap();

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# What a user installs without a compiler, made into target/dist: the program for x86_64 Linux with glibc 2.17 or later, as
-# a Debian package and as an archive, with manual pages, completions and checksums. Both are then installed into roots
-# that hold nothing but the packages they depend on, and judge the sample history there.
+# Makes what a user installs without a compiler, in target/dist: the program for x86_64 Linux with glibc 2.17 or
+# later, as a Debian package and as an archive, with manual pages, completions and checksums. Both are then
+# installed into roots that hold only the packages on which they depend, and judge the sample history there.
 #
-# The Python package is made too, as a wheel for manylinux2014, with its bill of materials beside it, and tried in an environment of its own.
+# It also makes the Python package, as a wheel for manylinux2014, with its bill of materials beside it, and tries it
+# in an environment of its own.
 #
-# Both are built by zig, from pip. DIST=ci makes no wheel (`make python` does), and packs target/release/vtr instead, which runs on this system's glibc and later.
-# Needs dpkg, objdump and root (for chroot). What is missing is a failure, not a skip.
+# Both are built by zig, from pip. DIST=ci makes no wheel (`make python` does), and packs target/release/vtr
+# instead, which runs on this system's glibc and later. It needs dpkg, objdump and root (for chroot). A missing tool
+# is a failure, not a skip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 fail() {
@@ -52,7 +54,7 @@ glibc=$(objdump -T "$work/vtr" | grep -o 'GLIBC_[0-9.]*' | sed 's/GLIBC_//' | so
   fail "the program asks for GLIBC_$glibc, which systems with 2.17 lack"
 depends="libc6 (>= $glibc)"
 packages=(libc6)
-# Not through `grep -q`, which ends at its first find: what writes to it then fails, and the pipe with it.
+# It does not pipe into `grep -q`, which ends at its first match, so that the writer and the pipe fail.
 if [[ $(objdump -p "$work/vtr") == *NEEDED*libgcc_s* ]]; then
   depends="$depends, libgcc-s1"
   packages+=(libgcc-s1 gcc-12-base)
@@ -87,7 +89,7 @@ Description: open engine for Valid Tracking Rate
  Judges shipment histories under Amazon's dated rules and publishes tables of
  rates, defects and account health.
 CONTROL
-# One source gives the same archives: times are those of the last commit.
+# Times are those of the last commit, so that one source gives the same archives.
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y Cargo.lock)}
 chmod -R u=rwX,go=rX "$work/deb"
 deb=vtr_${version}_amd64.deb archive=vtr-$version-x86_64-linux

@@ -1,7 +1,7 @@
-"""What must hold of an output after any fault, read without the program's help.
+"""The conditions that must hold for an output after any fault, read without the program's help.
 
-A version is whole if every file that its manifest names is there with the size and SHA-256 that it says. A violation
-is an exception with a sentence; nothing here changes an output, but for `converge`, which runs the job again.
+A version is whole if every file that its manifest names exists with that size and SHA-256. A violation is an
+exception with a sentence; nothing here changes an output except `converge`, which runs the job again.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ TABLES = {
 
 
 class Violation(Exception):
-    """What must never happen."""
+    """A condition that was broken."""
 
 
 def must(holds, what):
@@ -27,7 +27,8 @@ def must(holds, what):
 
 
 def manifests(out):
-    """Every version of the log. Anything there that is neither a version nor an unfinished file is a violation."""
+    """Returns every version of the log. Anything there that is neither a version nor an unfinished file is a
+    violation."""
     log = Path(out) / "_log"
     found = {}
     for name in sorted(os.listdir(log)) if log.is_dir() else []:
@@ -50,7 +51,7 @@ def files(manifest):
 
 
 def whole(out, manifest):
-    """Every file of a version is what its manifest says; gives how many were hashed."""
+    """Checks that every file of a version matches its manifest; returns how many were hashed."""
     version = manifest["version"]
     must(set(manifest["tables"]) == TABLES, f"version {version} names the tables {sorted(manifest['tables'])}")
     for file in files(manifest):
@@ -118,7 +119,7 @@ def converge(slot, vtr, out=None, is_known_dead=True):
     must(code == 0, f"the run after the fault ended with {code}: {said}")
     must(output(slot, out) == slot.last, "the run after the fault did not publish")
     left = [Path(folder) / name for folder, folders, names in os.walk(out) for name in folders + names if name.startswith(".tmp-")]
-    # A run that was killed before it had shown that it lives cannot be known to be dead.
+    # A run that was killed before it had marked itself as alive cannot be known to be dead.
     marks = [(path / "lock").read_text() if (path / "lock").exists() else "" for path in left]
     is_clean = not any(marks) and all(path.parent.name == "_tmp" for path in left)
     must(is_clean or not is_known_dead, f"the run after the fault left {left}")

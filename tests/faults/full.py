@@ -82,7 +82,7 @@ def sweep(slots, tally, most):
             tally.skip("full", reason)
             return
         (blocks, inodes), (blocks_after, inodes_after) = needs(slot, run=False), needs(slot, run=True)
-        # Temporary files need room beside what stays, so the last sizes are those that suffice.
+        # Temporary files need space beside the remaining ones, so the last sizes are sufficient.
         sizes = [f"size={(blocks + more) * PAGE}" for more in range(1, blocks_after - blocks + 6)]
         counts = [f"size=64m,nr_inodes={inodes + more}" for more in range(1, inodes_after - inodes + 4)]
         for what, options in (("a full disk", sizes), ("no inodes", counts)):

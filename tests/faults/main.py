@@ -1,6 +1,6 @@
-"""Runs the sweeps and counts what was tried; ends with 1 if anything was violated.
+"""Runs the sweeps and counts the trials; exits with 1 if anything was violated.
 
-`FAULTS=ci` takes evenly spread parts of each sweep. What a machine does not allow is skipped, and said.
+`FAULTS=ci` takes evenly spread parts of each sweep. A sweep that a machine does not allow is skipped, and reported.
 """
 
 import os
@@ -27,7 +27,7 @@ import world
 BOUNDED = os.environ.get("FAULTS") == "ci"
 WORKERS = int(os.environ.get("FAULTS_WORKERS", os.cpu_count() or 1))
 
-# What ends a trial and not the sweep: a violation, or a machine that did not do what the trial asked of it.
+# Errors that end a trial but not the sweep: a violation, or a machine that did not do what the trial asked for.
 TRIAL_FAILED = (check.Violation, AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError)
 
 
@@ -94,7 +94,7 @@ class Tally:
 
 
 class Pool:
-    """Slots that are worked in at the same time."""
+    """Slots that are used at the same time."""
 
     def __init__(self, slots):
         self.slots, self.free = slots, Queue()
@@ -122,7 +122,7 @@ def pools(folder):
 
 
 def seeds(tally):
-    """The same commit code over a place in memory that misbehaves, in orders that seeds decide."""
+    """Runs the same commit code over a storage in memory that fails, in orders decided by seeds."""
     if BOUNDED:
         tally.skip("seeds", "the bounded form leaves them to `make test`, which tries a thousand")
         return

@@ -1,20 +1,20 @@
-"""Where a run can be hit: every system call of its publish phase, by kind and number.
+"""The points at which a run can be hit: every system call of its publish phase, by kind and number.
 
-The counters of `strace -e inject` are per thread and per kind, so each kind is counted apart, in the trace of a run
-without faults. The phase is from the first call that names the output to the end of the process.
+The counters of `strace -e inject` are per thread and per kind, so each kind is counted separately, in the trace of a
+run without faults. The phase is from the first call that names the output to the end of the process.
 """
 
 import re
 import subprocess
 from collections import Counter
 
-# Their number differs from run to run, and no file is the other for being killed there.
+# Their number differs from run to run, and a kill at one of them leaves the same files as a kill elsewhere.
 UNSTEADY = {"futex", "sched_yield"}
 LINE = re.compile(r"^(\d+)\s+(\w+)\((.*)")
 
 
 def can_trace():
-    """Why system calls cannot be hit here, or nothing."""
+    """Returns why system calls cannot be hit here, or nothing."""
     try:
         tried = subprocess.run(["strace", "-f", "-o", "/dev/null", "-e", "inject=getpid:retval=1", "true"], capture_output=True)
     except FileNotFoundError:
@@ -23,12 +23,12 @@ def can_trace():
 
 
 def inject(kind, what, log="/dev/null"):
-    # Not with --seccomp-bpf, which is quicker but never delivers the signal.
+    # Without --seccomp-bpf, which is faster but never delivers the signal.
     return ["strace", "-f", "-o", log, "-e", f"trace={kind}", "-e", f"inject={kind}:{what}"]
 
 
 def leave_out(kinds, when):
-    """The calls are not made, and the program is told that they went well."""
+    """Suppresses the calls, and reports success to the program."""
     return ["strace", "-f", "-o", "/dev/null", "-e", f"trace={kinds}", "-e", f"inject={kinds}:retval=0{when}"]
 
 
@@ -58,7 +58,7 @@ def phase(slot, mounted=False):
 
 
 def spread(points, most):
-    """At most so many of the points, evenly spread; the last is always among them."""
+    """Returns at most this many of the points, evenly spread; the last is always among them."""
     if most is None or len(points) <= most:
         return points
     step = len(points) / most

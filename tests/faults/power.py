@@ -1,7 +1,7 @@
-"""The power goes: an ext4 of its own loses everything that was not synced, at every moment of a publication.
+"""Power failure: a separate ext4 loses everything that was not synced, at every moment of a publication.
 
-The file system is shut down without flushing its journal, mounted again, and read. Controls that leave the syncs out
-must be found out, or the test itself would prove nothing.
+The file system is shut down without flushing its journal, mounted again, and read. The test must detect controls that
+leave out the syncs, or it would prove nothing.
 """
 
 import fcntl
@@ -16,7 +16,8 @@ import world
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
 NOLOGFLUSH = 2
-# Calls that change nothing leave nothing to lose; a cut before each of the others and at the end is every cut.
+# Calls that change nothing have nothing to lose. A cut before each of the others and one at the end cover every
+# cut.
 CHANGING = {
     "write", "pwrite64", "ftruncate", "copy_file_range", "fsync", "fdatasync", "syncfs", "rename", "renameat2", "link", "linkat", "symlink",
     "symlinkat", "mkdir", "mkdirat", "unlink", "unlinkat", "rmdir", "openat", "exit_group",
@@ -51,11 +52,11 @@ class Disk:
         self.mount()
 
     def mount(self):
-        # No commit of the journal but those that are asked for.
+        # The journal commits only when asked to.
         run("mount", "-o", "loop,commit=900", self.image, self.slot.out)
 
     def unmount(self):
-        # A process that was killed may take a moment to let go.
+        # A process that was killed may take a moment to release its files.
         for patience in (0.05, 0.1, 0.2, 0.5, 1, 2):
             if subprocess.run(["umount", self.slot.out], capture_output=True).returncode == 0:
                 return
@@ -63,7 +64,7 @@ class Disk:
         run("umount", self.slot.out)
 
     def cut(self):
-        """Takes the power away, and brings it back."""
+        """Cuts the power, and restores it."""
         folder = os.open(self.slot.out, os.O_RDONLY)
         try:
             fcntl.ioctl(folder, EXT4_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
@@ -74,7 +75,7 @@ class Disk:
 
 
 def cannot_cut(slot):
-    """Why the power cannot be cut here, or nothing."""
+    """Returns why the power cannot be cut here, or nothing."""
     if os.geteuid() != 0:
         return "loop devices need root"
     try:
@@ -92,7 +93,7 @@ def cannot_cut(slot):
 
 
 def lose(disk, prefix, wanted):
-    """One run, one cut, and what is there then."""
+    """Makes one run and one cut, and returns what remains."""
     slot = disk.slot
     disk.renew()
     try:
@@ -136,7 +137,7 @@ def is_reading(point):
 
 
 def controls(disk, all_points, tally):
-    """Runs that do not sync must be found out: all syncs left out, and those of the data alone."""
+    """Checks that runs without syncs are detected: without any sync, and without those of the data alone."""
     kinds = [kind for kind, _, _ in all_points]
     assert "syncfs" in kinds, "the data were not synced by the call that this control leaves out"
     left_out = {

@@ -1,7 +1,8 @@
-"""Two writers, two readers and a cleaner at once, for hundreds of publications of weeks apart and of shared weeks.
+"""Two writers, two readers and a cleaner at once, for hundreds of publications of separate and of shared weeks.
 
-The writers publish a week or two as of changing days, so that each publication is known from a run on its own. Readers
-take one version, by the log or by `current`, and must see exactly its files; afterwards the whole log is replayed.
+The writers publish a week or two with changing `as_of` days, so that each publication is known from a separate run.
+Readers take one version, by the log or by `current`, and must see exactly its files; afterwards the whole log is
+replayed.
 """
 
 import datetime
@@ -41,7 +42,7 @@ class Range:
         self.expected = {}
 
     def learn(self, folder):
-        """What a run of this range publishes as of each day, from runs on their own."""
+        """Learns what a run of this range publishes for each `as_of` day, from separate runs."""
         for as_of in AS_OF:
             out = folder / f"alone-{self.args[1]}-{self.args[3]}-{as_of}"
             code, _, said = run(folder, out, self, as_of)
@@ -106,7 +107,7 @@ class Race:
                         path = Path(folder) / name
                         shown["data/" + str(path.relative_to(self.out / target))] = hashlib.sha256(path.read_bytes()).hexdigest()
             except FileNotFoundError:
-                # The newest two snapshots stay; who reads longer than two publications take must ask the log.
+                # The newest two snapshots stay; a reader that takes longer than two publications must use the log.
                 check.must(max(self.versions()) >= version + 2, f"the snapshot of version {version} went too early")
                 self.counts["outpaced by current"] += 1
                 continue
@@ -119,7 +120,7 @@ class Race:
             time.sleep(0.02)
 
     def clean(self, _):
-        """Makes every file look old and cleans: a live run must keep it away, and what versions name must stay."""
+        """Makes every file look old and cleans: a live run must prevent that, and files named by versions must stay."""
         while not self.done.is_set():
             long_ago = time.time() - 30 * 86_400
             for folder, _, names in os.walk(self.out / "data"):
@@ -155,7 +156,8 @@ class Race:
         return ", ".join(f"{count} {what}" for what, count in sorted(self.counts.items()))
 
     def replay(self):
-        """Every version stands on the one before, has the files of its run in its weeks, and the others from there."""
+        """Checks that every version follows the one before, with the files of its run in its weeks, and the earlier
+        files elsewhere."""
         log = check.manifests(self.out)
         for version in sorted(log)[1:]:
             manifest, base = log[version], log[version - 1]

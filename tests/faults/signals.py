@@ -1,7 +1,7 @@
-"""SIGINT and SIGTERM at every call of the publish phase, and at moments all over a run that takes its time.
+"""SIGINT and SIGTERM at every call of the publish phase, and at moments all over a longer run.
 
-Each time: the exit code, less than a second until the process is gone, the published version untouched or the new one
-whole, and a message that says which.
+Each time it checks the exit code, that the process ends within a second, that the published version is the old one
+untouched or the new one whole, and that a message says which.
 """
 
 import os
@@ -21,7 +21,7 @@ NAMES = {signal.SIGINT: "INT", signal.SIGTERM: "TERM"}
 
 
 def says(said, number, old, new):
-    """The message, which must tell whether the new version stands."""
+    """Checks the message, which must say whether the new version is published."""
     check.must(f"stopped by signal {int(number)}" in said, f"the message: {said!r}")
     published = re.search(r"version (\d+) (is published|was just being published)", said)
     if published is None:
@@ -31,7 +31,7 @@ def says(said, number, old, new):
 
 
 def at_calls(pool, tally, most):
-    # Calls that threads make when they begin and end come in each of them, and would be two signals.
+    # Calls that every thread makes when it begins and ends are left out; each would give two signals.
     every = [point for point in points.phase(pool.any()) if point[0] in sweeps.REFUSALS]
     chosen = [(point, list(NAMES)[index % 2]) for index, point in enumerate(points.spread(every, most))]
 
@@ -65,7 +65,8 @@ class Started:
         )
 
     def stop(self, after, *names):
-        """Sends signals: exit code, what was said, seconds until it was gone. No seconds if it had ended before."""
+        """Sends signals; returns the exit code, the output, and the seconds until the process ended. No seconds if it
+        had ended before."""
         try:
             self.process.wait(after)
             return self.process.returncode, self.process.stderr.read().decode(), None
@@ -94,7 +95,7 @@ class History:
         assert code == 0, error
         shutil.copytree(self.out / "_log", folder / "log")
         begun = time.monotonic()
-        # Elsewhere, to know how long a run takes and what it publishes.
+        # The output is elsewhere, to learn how long a run takes and what it publishes.
         code, _, error = world.vtr("run", folder / "job.toml", "--quiet", "--out", folder / "alone", timeout=600)
         assert code == 0, error
         self.seconds = time.monotonic() - begun
@@ -106,14 +107,14 @@ class History:
         )
 
     def renew(self):
-        """Back to the base: a published version may be forgotten with its manifest here, for nobody else reads it."""
+        """Restores the base: a published version may be removed with its manifest here, because nobody else reads it."""
         for name in ("_log", "_snapshots", "_runs"):
             shutil.rmtree(self.out / name, ignore_errors=True)
         (self.out / "current").unlink(missing_ok=True)
         shutil.copytree(self.folder / "log", self.out / "_log")
 
     def after(self):
-        """The version that holds: the base or exactly what a run on its own publishes."""
+        """Returns the current version: the base or exactly what a separate run publishes."""
         found = check.manifests(self.out)
         for manifest in found.values():
             check.whole(self.out, manifest)
@@ -179,7 +180,8 @@ def of_verbs(history, tally, folder):
                 shutil.rmtree(folder / "endless-history", ignore_errors=True)
                 code, said, seconds = Started(*args).stop(wait, signal.SIGTERM)
                 if seconds is None or code != 143:
-                    # Done, or so early that no handler is there yet: then the system ends it.
+                    # The run has ended, or it is so early that no handler is installed yet: then the system ends
+                    # it.
                     check.must(seconds is None or code in (0, -15), f"ended with {code}: {said}")
                     continue
                 quickly(seconds)

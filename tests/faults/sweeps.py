@@ -1,4 +1,4 @@
-"""One fault at a time, at every place where it can strike: killed, and told by the system that a call failed.
+"""One fault at a time, at every possible place: the process is killed, or the system reports that a call failed.
 
 Every trial starts from the same base, must end in a version that a run without faults publishes, and must converge
 when the job runs again.
@@ -11,7 +11,8 @@ import check
 import points
 import world
 
-# Which refusals make sense for which call. A read may fail on bad media, a new name for want of room or of handles.
+# The refusals that make sense for each call. A read may fail on bad media, a new name for lack of space or of
+# handles.
 REFUSALS = {
     "openat": ["ENOSPC", "EIO", "EDQUOT", "EMFILE"],
     "write": ["ENOSPC", "EIO", "EDQUOT"],
@@ -45,12 +46,13 @@ REFUSALS = {
     "lseek": ["EIO"],
 }
 
-# Of the calls of the bounded form, none is spent on these: to be killed there is to be killed at the next other call.
+# The bounded form spends no trial on these calls: a kill there has the same effect as a kill at the next other
+# call.
 MEMORY = {"brk", "mmap", "munmap", "mprotect", "madvise", "mremap"}
 
 
 def kill(slots, tally, most):
-    """SIGKILL at every call of the publish phase, over a published base and for a first publication."""
+    """Sends SIGKILL at every call of the publish phase, over a published base and for a first publication."""
     for name, pool in slots.items():
         all_points = [point for point in points.phase(pool.any()) if not (most and point[0] in MEMORY)]
         chosen = points.spread(all_points, most)
@@ -68,12 +70,13 @@ def kill(slots, tally, most):
 
         title = f"kill, {name}: {len(chosen)} of {len(all_points)} calls of {len(kinds)} kinds ({listed(kinds)})"
         endings = tally.sweep(title, pool, chosen, trial, lambda point: f"SIGKILL at {point[0]} {point[1]}({point[2][:120]}")
-        # Memory calls differ by a few from run to run; a sweep that misses more did not do what it says.
+        # The number of memory calls varies slightly from run to run; a sweep that misses more was not a proper
+        # sweep.
         tally.must(endings["not reached"] * 50 <= len(chosen), f"{endings['not reached']} of {len(chosen)} calls were not reached")
 
 
 def refuse(slots, tally, most):
-    """Each refusal at every call where it makes sense, once and from there on."""
+    """Makes each refusal at every call for which it makes sense, once and from there on."""
     pool = slots["over a base"]
     calls = [point for point in points.phase(pool.any()) if point[0] in REFUSALS]
     every = [(point, error, often) for point in calls for error in REFUSALS[point[0]] for often in ("", "+") if makes_sense(point, often)]
@@ -84,7 +87,7 @@ def refuse(slots, tally, most):
         (kind, number, rest), error, often = fault
         slot.reset()
         code, _, said = slot.run(prefix=points.inject(kind, f"error={error}:when={number}{often}"))
-        # What cannot be read of an input is refused with 3; everything else that the system denies is a failure.
+        # An unreadable input is refused with 3; every other refusal of the system is a failure.
         of_input = re.search(r"\bin[/`:]", said) is not None
         check.must(code in (0, 1) or (code == 3 and of_input), f"ended with {code}: {said}")
         stands = check.output(slot)

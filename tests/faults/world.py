@@ -1,7 +1,7 @@
-"""A small job, its published base, and one changed input: what every fault is tried on.
+"""A small job, its published base, and one changed input: the setting of every fault.
 
-A slot is a folder of its own in which one run after the other starts from the same base; what it must end with is
-known from a run without faults. Nothing here judges: that is `check`.
+A slot is a separate folder in which each run starts from the same base; its expected result is known from a run
+without faults. Nothing here judges: `check` does.
 """
 
 import os
@@ -13,7 +13,7 @@ import check
 
 ROOT = Path(__file__).resolve().parents[2]
 VTR = Path(os.environ.get("VTR", ROOT / "target/release/vtr")).resolve()
-# One thread wherever a library would take more, so that the same calls come in the same order.
+# One thread, also for libraries, so that the same calls come in the same order.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "RAYON_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "LC_ALL": "C"}
 HEADINGS = (
     "seller_id,marketplace,order_id,package_id,carrier,tracking_number,product_category,promised_delivery_at,"

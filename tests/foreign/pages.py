@@ -1,4 +1,4 @@
-"""Holds every sum of a report and of a work list against the tables, counted by DuckDB.
+"""Compares every sum of a report and of a work list with the tables, counted by DuckDB.
 
 Usage: pages.py OUT PAGE.html WORKLIST.csv; prints `N passed, N failed` and exits with 1 if anything failed.
 """

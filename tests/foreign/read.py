@@ -1,4 +1,4 @@
-"""Reads a published output with DuckDB and pyarrow and holds it against itself and its source.
+"""Reads a published output with DuckDB and pyarrow and compares it with itself and its source.
 
 Usage: read.py OUT SHIPMENTS; prints `N passed, N failed` and exits with 1 if anything failed.
 """

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Programs that are not ours read what we write: DuckDB and pyarrow the tables, jsonschema and OpenLineage's client
-# the lineage, Prometheus' client the metrics; from pip, in a venv of their own.
+# Foreign programs read our output: DuckDB and pyarrow the tables, jsonschema and OpenLineage's client the lineage,
+# Prometheus' client the metrics; from pip, in a venv of their own.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)

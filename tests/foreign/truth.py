@@ -1,4 +1,4 @@
-"""Holds a published output against the truth of the generated history that it was made from, cell for cell, in DuckDB.
+"""Compares a published output with the truth of its generated history, cell for cell, in DuckDB.
 
 Usage: truth.py HISTORY OUT; prints `N passed, N failed` and exits with 1 if anything differs.
 """

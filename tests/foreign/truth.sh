@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Generates a history of ROWS rows with its truth, runs it, and has DuckDB compare every cell.
+# Generates a history of ROWS rows with its truth, runs it, and lets DuckDB compare every cell.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rows=${ROWS:-10000000}

@@ -1,6 +1,6 @@
-"""The views of an output read its own files, whatever the folder is called: DuckDB takes `*`, `?` and `[` for patterns.
+"""The views of an output read its own files, whatever the folder's name: DuckDB reads `*`, `?` and `[` as patterns.
 
-Usage: views.py FOLDER, below which outputs lie; each counts packages of one seller, called as its folder.
+Usage: views.py FOLDER, which contains outputs; each counts packages of one seller, named like its folder.
 """
 import pathlib
 import sys

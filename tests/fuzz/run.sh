@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Builds the fuzz targets and runs each for so many seconds (first argument), all or those named after it.
-# New inputs gather in target/fuzz/corpus; an input that fails is kept in target/fuzz/artifacts and named.
-# The last lines say how often each target ran.
+# Builds the fuzz targets and runs each for a number of seconds (first argument), all or those named after it. New
+# inputs are collected in target/fuzz/corpus; an input that fails is kept in target/fuzz/artifacts and named. The
+# last lines say how often each target ran.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-60}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The sample's pages in a real browser: Debian's Chromium, driven by puppeteer-core, judged by axe-core; both from npm.
+# Opens the sample's pages in a real browser: Debian's Chromium, driven by puppeteer-core, checked by axe-core; both
+# from npm.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 browser=${CHROMIUM:-$(command -v chromium || command -v chromium-browser || true)}

@@ -1,4 +1,4 @@
-"""What the tests of the wheel have in common: the repository, and the sample published once."""
+"""The shared fixtures of the wheel's tests: the repository, and the sample published once."""
 
 import pathlib
 
@@ -13,7 +13,7 @@ RATES = ROOT / "sample_data/eurofxref-hist.csv"
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
-    """The sample, every row of it counted, with the list of judged rows."""
+    """Returns the sample, with every row counted, and with the list of judged rows."""
     out = tmp_path_factory.mktemp("sample") / "out"
     report = vtr.run(
         ROOT / "jobs/weekly.toml",

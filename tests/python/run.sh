@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The wheel as a user gets it: built by maturin, installed into a fresh environment beside pinned pyarrow, polars, pandas and
-# DuckDB, and tried there: the tests of this folder, the code blocks of docs/python.md, and how fast `vtr.judge` is.
-# The sources' archive is built too, and must hold every crate that it needs. PYTHON_TESTS=full also builds a wheel from it.
-# The interpreter is `python3`, or what PYTHON names. What cannot be installed is a failure, not a skip.
+# Tests the wheel as a user gets it: built by maturin, installed into a fresh environment beside pinned pyarrow,
+# polars, pandas and DuckDB, and tried there: the tests of this folder, the code blocks of docs/python.md, and the
+# speed of `vtr.judge`. The archive of sources is built too, and must hold every crate that it needs.
+# PYTHON_TESTS=full also builds a wheel from it. The interpreter is `python3`, or the one that PYTHON names. A
+# package that cannot be installed is a failure, not a skip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 fail() {

@@ -1,5 +1,5 @@
-"""How many rows `vtr.judge` takes in a second of one core, over the sample again and again. Prints a line; fails below a floor
-that no sound build comes near."""
+"""Measures how many rows `vtr.judge` judges per second on one core, over the sample repeatedly. Prints a line; fails
+below a lower bound that every sound build exceeds by far."""
 
 import os
 import pathlib

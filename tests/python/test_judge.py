@@ -83,7 +83,8 @@ def test_kinds_of_time(unit, zone):
 
 @pytest.mark.parametrize("kind", [pa.date32(), pa.date64(), "text"])
 def test_kinds_of_day(kind):
-    # A bare date is a day of the marketplace, not an instant of UTC; these rows' days are the same both ways.
+    # A bare date is a day of the marketplace, not an instant of UTC; the days of these rows are the same either
+    # way.
     rows = ROWS
     for name in ("promised_delivery_at", "first_scan_at"):
         days = rows[name].cast(pa.date32()) if kind != "text" else pc.strftime(rows[name], "%Y-%m-%d")

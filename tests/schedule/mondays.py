@@ -1,7 +1,7 @@
-"""Simulated Mondays: what a scheduler's plain `vtr run` leaves is what `--full` would leave.
+"""Simulated Mondays: a scheduler's plain `vtr run` must leave what `--full` would leave.
 
-Exports of a week each are written by a seeded dice: scans come late, a number is corrected in place in a file of
-the same size, a shipment comes again in a later export, a row is dated ahead, the oldest export is deleted.
+A seeded generator writes exports of a week each: scans come late, a number is corrected in place in a file of the
+same size, a shipment comes again in a later export, a row is dated ahead, the oldest export is deleted.
 """
 
 import datetime as dt
@@ -28,7 +28,7 @@ def number(dice):
 
 
 def packages(week):
-    """The packages shipped in a week, the same on every call."""
+    """Returns the packages shipped in a week, the same on every call."""
     dice = random.Random(week.toordinal())
     for index in range(40):
         shipped = dt.datetime.combine(week, dt.time(8)) + dt.timedelta(days=dice.randrange(7), minutes=dice.randrange(600))
@@ -49,7 +49,7 @@ def packages(week):
 
 
 def line(package, monday):
-    """What an export of a Monday says: scans come with time."""
+    """Returns the line of a Monday's export: scans come with time."""
     known = lambda time: f"{time:%Y-%m-%dT%H:%M:%SZ}" if time and time.date() < monday else ""
     times = [time for time in (package["shipped"], package["scan"], package["delivery"]) if time and time.date() < monday]
     always = lambda time: f"{time:%Y-%m-%dT%H:%M:%SZ}"
@@ -64,7 +64,7 @@ def export(week, monday, more=()):
 
 
 def write_inputs(index, monday):
-    """What lies in the inbox on a Monday: the last five exports are pulled anew, older ones stay."""
+    """Writes the inbox of a Monday: the last five exports are pulled anew, older ones stay."""
     newest = monday - dt.timedelta(days=7)
     back = WEEKS_BEFORE if index == 0 else 5
     again = dict(next(packages(newest - dt.timedelta(days=28))))
@@ -72,7 +72,7 @@ def write_inputs(index, monday):
         week = newest - dt.timedelta(days=7 * age)
         more = []
         if age == 0:
-            # A shipment of four weeks ago comes again, promised later; and one row is dated ahead.
+            # A shipment of four weeks ago comes again with a later promise; and one row is dated ahead.
             again["promised"] += dt.timedelta(days=21)
             more.append(line(again, monday))
             ahead = dict(next(packages(week)), order=f"ahead-{index}", shipped=dt.datetime.combine(monday, dt.time(9)) + dt.timedelta(days=3))
@@ -114,7 +114,7 @@ def manifest(out):
 
 
 def published(out, keep=lambda table, week: True):
-    """Files in force; their names are their digests."""
+    """Returns the files in force; their names are their digests."""
     files = [(table, file) for table, files in manifest(out)["tables"].items() if table not in WITHOUT for file in files]
     chosen = {file["path"] for table, file in files if keep(table, file["week"])}
     for path in chosen:
@@ -154,7 +154,7 @@ def main():
         again = run(monday, plain).stderr
         if "no week is outdated" not in again:
             failures.append("a second run of the day found something to do")
-        # Weeks that are closed stay although their export is gone; all others are those of --full.
+        # Closed weeks stay although their export is gone; all others equal those of --full.
         run(monday, closed, "--quiet")
         border = str(monday - dt.timedelta(days=120) + dt.timedelta(days=7))
         window = str(monday - dt.timedelta(days=120) + dt.timedelta(days=7 + 42))

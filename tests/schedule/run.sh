@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Four Mondays of a scheduler: a plain `vtr run` each, held against one `--full` run each, byte for byte.
-# The clock is libfaketime's (Debian: faketime), which is installed if it is not there. VTR names the program.
+# Runs four Mondays of a scheduler: a plain `vtr run` each, compared byte for byte with one `--full` run each. The
+# clock is libfaketime's (Debian: faketime), which is installed if it is missing. VTR names the program.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 VTR=$(realpath "${VTR:-target/release/vtr}")

@@ -1,4 +1,5 @@
-"""docs/bi.md as its reader follows it: the commands against an empty server, and its SQL, the same rows in PostgreSQL and DuckDB."""
+"""Follows docs/bi.md as its reader would: the commands against an empty server, and its SQL, with the same rows in
+PostgreSQL and DuckDB."""
 
 import decimal
 import os
@@ -35,7 +36,7 @@ def run(tally, world, server):
     environment.pop("VTR_SINK_BI_URL", None)
 
     def commands():
-        """Every shell block in order, in one folder; the blocks of TOML are the job."""
+        """Runs every shell block in order, in one folder; the blocks of TOML are the job."""
         count = 0
         for kind, body in blocks:
             if kind == "toml":

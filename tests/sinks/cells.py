@@ -1,4 +1,4 @@
-"""Every cell of every sink, read by a foreign program, against the published Parquet files."""
+"""Compares every cell of every sink, read by a foreign program, with the published Parquet files."""
 
 import datetime
 import decimal
@@ -28,12 +28,12 @@ def published(world, version):
 
 
 def indexed(schema_rows):
-    """Columns that stand in some index of the sink's schema."""
+    """Returns the columns that an index of the sink's schema contains."""
     return {column for (column,) in schema_rows}
 
 
 def as_stored(value, column, cut):
-    """What PostgreSQL can hold of a text."""
+    """Returns what PostgreSQL can hold of a text."""
     if not isinstance(value, str):
         return value
     value = value.replace("\0", "\\u{0}")
@@ -46,7 +46,7 @@ def as_stored(value, column, cut):
 
 
 def same(found, wanted, what):
-    """Two lists of rows as bags."""
+    """Compares two lists of rows as multisets."""
     found, wanted = Counter(map(normal, found)), Counter(map(normal, wanted))
     if found != wanted:
         gone, new = list((wanted - found))[:2], list((found - wanted))[:2]
@@ -102,7 +102,7 @@ def postgres(world, version, connection, schema):
 
 
 def typed(value, wanted):
-    """A text of CSV as the value that was published."""
+    """Returns a text of CSV as the published value."""
     if value == "":
         return None if wanted is None else ""
     if isinstance(wanted, bool):
@@ -121,7 +121,8 @@ def typed(value, wanted):
 
 
 def defused(text):
-    """A text as a spreadsheet may be given it; which begin like a formula the product's own tests say."""
+    """Returns a text as it may be given to a spreadsheet; the product's own tests cover which texts begin like a
+    formula."""
     return text[1:] if text.startswith("'") else text
 
 

@@ -1,4 +1,4 @@
-"""Runs the parts and counts what was tried; ends with 1 if anything was violated. `SINKS=ci` is the bounded form."""
+"""Runs the parts and counts the trials; exits with 1 if anything was violated. `SINKS=ci` is the bounded form."""
 
 import os
 import shutil
@@ -112,7 +112,7 @@ def reached(endings, tried):
 
 
 def cuts(tally, world, server):
-    """The connection is cut after so many bytes, either way; and ended by the administrator."""
+    """Cuts the connection after a number of bytes, in either direction; and lets the administrator end it."""
     places = [sweeps.Postgres(server, world.slot(f"cut{index}", server.url())) for index in range(WORKERS)]
     total = sweeps.lengths(server, places[0])
     most = 30 if BOUNDED else 300
@@ -124,7 +124,7 @@ def cuts(tally, world, server):
 
 
 def refused(tally, world, server):
-    """Everything that a server, a folder or a person may deny."""
+    """Tries everything that a server, a folder or a person may refuse."""
     place = sweeps.Postgres(server, world.slot("refuse", server.url()))
     for name, trial in refusals.Refusals(server, place).all():
         def one():

@@ -1,4 +1,5 @@
-"""What a server, a folder or a person may deny: the code, the words, what stands afterwards, and the sync that repairs it."""
+"""The refusals of a server, a folder or a person: the exit code, the message, the state afterwards, and the sync that
+repairs it."""
 
 import os
 import subprocess
@@ -34,7 +35,7 @@ class Refusals:
         must(code == 2 and "GRANT" in said and "CREATE SCHEMA" in said, f"{code}: {said}")
 
     def try_each_lacking_right(self):
-        """A schema of another's, rights given one after the other as the messages ask."""
+        """Tries a schema of another owner, with rights given one after the other as the messages ask."""
         name, url = "granted", self.server.url("poor")
         job = self.slot.folder / "job.toml"
         text = job.read_text()
@@ -143,7 +144,7 @@ class Refusals:
         return 3 * len(codes)
 
     def try_locks_are_waited_for_and_given_up(self):
-        """30 seconds for a table that somebody holds, and for the turn of another sync."""
+        """Waits 30 seconds for a table that another session locks, and for the turn of another sync."""
 
         def one(sql):
             with self.server.connect(autocommit=False) as holder:
@@ -172,7 +173,8 @@ class Refusals:
             self.server.admin(f"DROP SCHEMA {name} CASCADE")
 
     def try_a_view_that_stands_on_a_changed_table(self):
-        """Somebody took a column away and built on a view of ours: refused with its name, then repaired."""
+        """Another user removed a column and built on a view of ours: the sync is refused with its name, then
+        repaired."""
         self.server.admin(
             f'CREATE VIEW public.mine AS SELECT seller_id FROM "{self.schema}".defects_bi',
             f'DROP VIEW "{self.schema}".carrier_names_bi',
@@ -244,7 +246,7 @@ class Refusals:
         self.place.to(1)
 
     def try_a_sync_of_files_at_once(self):
-        """A folder that another sync holds is left alone; what is no sink's is refused."""
+        """A folder that another sync holds is left alone; a folder that is no sink's is refused."""
         folder = self.slot.path("stranger")
         job = self.slot.folder / "job.toml"
         text = job.read_text()

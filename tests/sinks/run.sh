@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# The sinks against a real PostgreSQL and foreign readers: PostgreSQL from Debian, psycopg, DuckDB, pandas and Polars from
-# pip, the server in a temporary folder on loopback. What cannot be installed is a failure, not a skip.
-# SINKS=ci is the bounded form; names of parts as arguments run just those: cells kill cut refuse reader tls bi.
+# Tests the sinks against a real PostgreSQL and foreign readers: PostgreSQL from Debian, psycopg, DuckDB, pandas and
+# Polars from pip, the server in a temporary folder on loopback. A package that cannot be installed is a failure,
+# not a skip. SINKS=ci is the bounded form; names of parts as arguments run only those: cells kill cut refuse reader
+# tls bi.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of our own, on loopback, in a folder that goes away; and what its databases are asked."""
+"""A PostgreSQL server of our own, on loopback, in a temporary folder; and the queries to its databases."""
 
 import os
 import pwd
@@ -94,7 +94,7 @@ def tables(connection, schema):
 
 
 def stand(connection, schema):
-    """The version that a schema says it holds, and a digest of every row of every table, of one moment."""
+    """Returns the version that a schema says it holds, and a digest of every row of every table, at one moment."""
     names = [name for name in tables(connection, schema) if name != "_version"]
     if not names:
         return None

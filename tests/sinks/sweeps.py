@@ -1,5 +1,5 @@
-"""Where a sync can be hit: killed at a call, cut off from its server, refused by it. Every trial starts at version 1, must
-leave version 1 or version 2, and the next sync must end in version 2 exactly."""
+"""The points at which a sync can be hit: killed at a call, cut off from its server, refused by it. Every trial starts
+at version 1 and must leave version 1 or version 2, and the next sync must end in version 2 exactly."""
 
 import hashlib
 import importlib.util
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import server as servers
 
-# The reader of traces is the one of the faults; its folder has modules of the same names as this.
+# The reader of traces is that of the faults; its folder has modules with the same names as this one.
 _SPEC = importlib.util.spec_from_file_location("points", Path(__file__).resolve().parents[1] / "faults/points.py")
 points = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(points)
 
-# Between two of these a killed process leaves the same behind as at the next other call.
+# A kill at one of these calls leaves the same state as a kill at the next other call.
 QUIET = points.UNSTEADY | {"brk", "mmap", "munmap", "mprotect", "madvise", "mremap"} | {"read", "pread64", "fstat", "statx", "newfstatat", "lseek", "close", "getrandom", "clock_gettime", "epoll_ctl", "sigaltstack", "rt_sigprocmask", "fcntl", "getdents64", "readlink", "sched_getaffinity"}
 
 
@@ -27,7 +27,7 @@ def must(holds, what):
 
 
 class Postgres:
-    """The sink of a slot in a schema: what it holds, known by a digest of every row."""
+    """The sink of a slot in a schema: its content, known by a digest of every row."""
 
     sink = "bi"
 
@@ -44,14 +44,14 @@ class Postgres:
         self.slot.must("--version", str(version), "--force")
 
     def check(self, left=()):
-        """The version that stands; it must stand whole. A server leaves nothing of a writer that died."""
+        """Returns the current version, which must be whole. A server keeps nothing of a writer that died."""
         version, digest = servers.stand(self.connection, self.slot.schema)
         must(digest == self.known[version], f"what stands is not version {version}")
         return version
 
 
 class Files:
-    """A sink of files: what `_version.json` vouches for."""
+    """A sink of files: the content that `_version.json` lists."""
 
     def __init__(self, slot, sink):
         self.slot, self.sink = slot, sink
@@ -86,7 +86,7 @@ class Files:
 
 
 def calls(place):
-    """Every call of a clean sync from version 1 to 2 behind the first that names the job."""
+    """Returns every call of a clean sync from version 1 to 2 behind the first that names the job."""
     slot = place.slot
     trace = slot.folder / "trace"
     place.to(1)
@@ -130,13 +130,13 @@ def named(stands):
 
 
 def settle(place):
-    """Until the server has noticed that its client is gone."""
+    """Waits until the server has noticed that its client is gone."""
     query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'vtr sync' AND query LIKE %s"
     servers.wait_until(lambda: place.connection.execute(query, [f"%{place.slot.schema}%"]).fetchone() == (0,))
 
 
 class Proxy:
-    """Forwards to the server and cuts both ways after so many bytes of one of them."""
+    """Forwards to the server and cuts both directions after a number of bytes in one of them."""
 
     def __init__(self, port, upstream, downstream):
         self.port, self.left = servers.free_port(), {"up": upstream, "down": downstream}
@@ -233,7 +233,7 @@ def strace_works():
 
 
 def interrupt(place, delay):
-    """SIGTERM after a while: 143 and the old version, or the new one."""
+    """Sends SIGTERM after a while: the result is 143 and the old version, or the new one."""
     place.to(1)
     command = ["timeout", "--signal=TERM", str(delay)]
     code, _, said = place.slot.sync("--version", "2", prefix=command)

@@ -1,4 +1,4 @@
-"""TLS: a certificate that the roots know is taken, any other refused; off loopback nothing is sent in the clear."""
+"""TLS: a certificate that the roots sign is accepted, any other refused; off loopback nothing is sent in clear text."""
 
 import os
 import subprocess
@@ -38,13 +38,13 @@ def run(tally, world, server):
         return "one of an unknown root is refused"
 
     def other_name():
-        """The certificate is of localhost and not of this name of the same machine."""
+        """The certificate is for localhost and not for this name of the same machine."""
         code, _, said = slot.sync("--full", url=url.replace("127.0.0.1", "127.0.0.2"), SSL_CERT_FILE=str(keys / "ca.pem"))
         must(code == 1, f"{code}: {said}")
         return "one of another name is refused"
 
     def plain_server():
-        """A server without TLS is not spoken to in the clear where TLS is asked for."""
+        """No clear text is sent to a server without TLS if TLS is requested."""
         server.admin("ALTER SYSTEM SET ssl = off", "SELECT pg_reload_conf()")
         servers.wait_until(lambda: server.admin("SHOW ssl").fetchone() == ("off",))
         code, _, said = slot.sync("--full", url=url, SSL_CERT_FILE=str(keys / "ca.pem"))

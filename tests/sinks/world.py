@@ -1,4 +1,4 @@
-"""A small job with two versions, whose texts are as bad as texts can be, and the slots in which trials sync it."""
+"""A small job with two versions, whose texts are as difficult as possible, and the slots in which trials sync it."""
 
 import json
 import os
@@ -60,7 +60,7 @@ def row(seller, market, order, category, carrier, number, day, scan):
 
 
 def history(change=0):
-    """Four weeks of ordinary and of strange sellers; a change moves weeks 2 and 3 and takes week 4 away."""
+    """Four weeks of ordinary and of strange sellers; a change alters weeks 2 and 3 and removes week 4."""
     lines = []
     for day in range(2, 24 if change else 28):
         for seller, market in (("A1", "DE"), ("A2", "GB"), (LONG, "DE")):

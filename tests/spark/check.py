@@ -1,4 +1,5 @@
-"""One version of Spark against `vtr run`: what is published must be the same bytes. Prints a line a case and `N passed, N failed`."""
+"""Compares one version of Spark with `vtr run`: the published bytes must be the same. Prints a line per case and `N
+passed, N failed`."""
 
 import glob
 import json
@@ -80,7 +81,7 @@ def case(name):
 
 
 def same(job, out, without=(), spark_job=None, **options):
-    """Runs a job by both and compares; how many files are the same."""
+    """Runs a job by both and compares; returns how many files are the same."""
     ours, theirs = f"{out}/run", f"{out}/spark"
     named = {key: options.pop(key) for key in ("units_per_task", "buckets", "staging", "table") if key in options}
     vtr.run(job, out=ours, **options)
@@ -196,7 +197,7 @@ def killed():
     context, stop, dead = spark.sparkContext, threading.Event(), []
 
     def kill():
-        # Once parts lie with both workers and are being settled, one worker goes, and what it held with it.
+        # Once both workers have parts and are settling them, one worker ends, and its parts are lost.
         tracker = context.statusTracker()
         while not stop.wait(0.01):
             for stage in tracker.getActiveStageIds():
@@ -242,7 +243,7 @@ TIE = ("rejects", "input_files")
 
 @case("table mode")
 def table():
-    # Another session zone than the rows' and than the machine's: instants must come through as such.
+    # The session's zone differs from the rows' and from the machine's: instants must not change.
     rows = spark.read.parquet(f"{ROOT}/sample_data/shipments")
     rows = rows.withColumnRenamed("order_id", "Order ID")
     job = job_of("table", f"{ROOT}/sample_data/shipments/*.parquet")

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The wheel on Spark: `vtr.spark.run` on a local cluster of two worker processes, held byte for byte against `vtr run` of the same
-# wheel. The workers' interpreter has no wheel; it is shipped to them as an archive. Spark 3.5 and 4 from pip, each with an
-# environment of its own; S3 by moto, from pip. A JRE comes from Debian if there is none. What cannot be installed is a
-# failure, not a skip.
+# Tests the wheel on Spark: `vtr.spark.run` on a local cluster of two worker processes, compared byte for byte with
+# `vtr run` of the same wheel. The workers' interpreter has no wheel; it is shipped to them as an archive. Spark 3.5
+# and 4 come from pip, each with an environment of its own; S3 by moto, from pip. A JRE comes from Debian if there
+# is none. A package that cannot be installed is a failure, not a skip.
 #
-# SPARK=ci takes a bounded number of generated rows, SPARKS="3.5" one version, ROWS so many rows, CACHE a folder that keeps
-# the environments, WHEEL a wheel that is built already, MATURIN words for maturin.
+# SPARK=ci takes a bounded number of generated rows, SPARKS="3.5" one version, ROWS a number of rows, CACHE a folder
+# that keeps the environments, WHEEL an existing wheel, MATURIN words for maturin.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 fail() {
@@ -37,7 +37,7 @@ if [ -z "$wheel" ]; then
   PATH="$cache/maturin/bin:$PATH" maturin build --release --locked --quiet --interpreter "$cache/maturin/bin/python" --out "$work/wheel" ${MATURIN:-}
   wheel=$(echo "$work"/wheel/vtr-*.whl)
 fi
-# The driver has the wheel on a path of its own, which no worker is told.
+# The driver has the wheel on a path of its own, which the workers do not have.
 python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/driver" "$wheel"
 
 environment moto 'moto[server]' boto3

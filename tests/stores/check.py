@@ -1,5 +1,5 @@
-"""Jobs whose inputs and output lie on S3 and on Azure, against real servers on this machine, and against a network
-that throttles, breaks, loses answers, repeats requests and waits. Prints `N passed, N failed`."""
+"""Jobs with inputs and output on S3 and on Azure, against real servers on this machine, and against a network that
+throttles, breaks, loses answers, repeats requests and delays. Prints `N passed, N failed`."""
 
 import glob
 import hashlib
@@ -18,7 +18,7 @@ import time
 HOST = "127.0.0.1"
 VTR, S3_PORT, AZURE_PORT, WORK = os.path.abspath(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
 SECRET = "a-secret-that-must-not-show"
-# The account of the emulator, as its documentation gives it to everybody.
+# The account of the emulator, as published in its documentation.
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 PASSED, FAILED = [], []
@@ -121,8 +121,8 @@ class Azure:
 
 
 class Proxy:
-    """Stands before the S3 server. `rule(handler, method, path)` may answer in its own way; `pace(method, path)`
-    gives the seconds that each 64 KiB of a request take."""
+    """A proxy before the S3 server. `rule(handler, method, path)` may answer in its own way; `pace(method, path)`
+    returns the seconds that each 64 KiB of a request take."""
 
     def __init__(self, rule, pace=None):
         self.seen, proxy = [], self
@@ -292,7 +292,7 @@ def inputs(name, store, weekly, local):
     ran = vtr(env, "run", job(f"{name}-csv-there", f"{store.root}/in/csv/*.csv", constants), "--quiet", "--out", there)
     check(f"{name}: text from the store gives the same tables", ran.code == 0 and
           without(data_of(there), *told) == without(data_of(here), *told), ran)
-    # Keys with empty segments are keys like any other; the empty object that stands for a folder is none.
+    # Keys with empty segments are ordinary keys; the empty object that represents a folder is none.
     for at, key in enumerate(["in/gaps//rows.csv", "in/gaps//deeper///rows.csv", "in/gaps/rows.csv"]):
         store.put(key, rows[:49] + rows[49 + at * 3_000_000:49 + (at + 1) * 3_000_000].split(b"\n", 1)[-1].rsplit(b"\n", 1)[0] + b"\n")
     if name == "s3":
@@ -317,7 +317,7 @@ def ranged(weekly, out, week, *more):
 
 
 def conflicts(store, weekly):
-    """A run whose commit is held back while another publishes."""
+    """Runs a job whose commit is held back while another run publishes."""
     for name, week, code in [("disjoint", "2025-W05", 0), ("overlapping", "2025-W03", 5)]:
         prefix = f"conflict/{name}"
         out = f"{store.root}/{prefix}"
@@ -425,7 +425,7 @@ def ranges(store):
     size = sum(int(b) - int(a) + 1 for a, b in (seen[2][6:].split("-") for seen in gets))
     check("few requests", len(gets) <= 30 * groups, len(gets))
     check("and no more than the object's bytes and a footer", size <= len(data) + (1 << 20), f"{size} of {len(data)} in {len(gets)}")
-    # Only some weeks: row groups that cannot matter are not fetched.
+    # The run asks for only some weeks, so other row groups are not fetched.
     held, release = threading.Event(), threading.Event()
 
     def hold(handler, method, path):
@@ -446,7 +446,7 @@ def ranges(store):
 
 
 def stopped(name, rule, prefix, arguments, expected, pace=None):
-    """A run that gets a signal while a request is held: what it says, and that it is gone within a second."""
+    """Runs a job that gets a signal while a request is held; checks its message, and that it ends within a second."""
     for number, code in [(signal.SIGINT, 130), (signal.SIGTERM, 143)]:
         held = threading.Event()
         slow = start(Proxy(rule(held), pace and pace(held)).environment(), *arguments)
@@ -463,7 +463,7 @@ def stopped(name, rule, prefix, arguments, expected, pace=None):
 
 
 def at(kind, answer=None, method="PUT"):
-    """A rule that holds the first such request, before it reaches the store or (`answer`) behind it."""
+    """Returns a rule that holds the first such request, before it reaches the store or (`answer`) after it."""
     def rule(held):
         def hold(handler, verb, path):
             if verb == method and kind in path and not held.is_set():
@@ -478,7 +478,8 @@ def at(kind, answer=None, method="PUT"):
 
 
 def signals(store, weekly):
-    """Stopped while it writes, while it publishes, and right after: the old version stands, or the new one whole."""
+    """Stops a run while it writes, while it publishes, and right after: the old version stays, or the new one is
+    whole."""
     prefix, old = "stopped", store.environment()
     out = f"{store.root}/{prefix}"
     check("stops: a version to begin with", vtr(old, "run", weekly, "--quiet", "--out", out).code == 0)
@@ -495,7 +496,7 @@ def signals(store, weekly):
     for name, rule in [("a file on its way", at("/data/")), ("a file whose answer does not come", at("/data/", "later"))]:
         for _ in stopped(name, rule, prefix, again, nothing):
             old_stands(name)
-    # A file that is sent in parts, of which one crawls through a narrow line.
+    # A file is sent in parts, and one of them is slow.
     wide = os.path.join(WORK, "wide.csv")
     with open(wide, "w") as file:
         file.write("seller_id,marketplace,order_id,carrier,tracking_number,shipped_at\n")
@@ -555,7 +556,7 @@ def outdated(store):
 
 
 def looks(store):
-    """A first look at files on the store: the same as at files here."""
+    """A first look at files on the store gives the same as at local files."""
     env, name = store.environment(), "2025-02.parquet"
     with open(f"sample_data/shipments/{name}", "rb") as file:
         store.put(f"in/looks/{name}", file.read())

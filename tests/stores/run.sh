@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# The program against real servers on this machine: S3 (moto, from pip) and Azure (azurite, from npm), both
-# installed into a temporary folder and stopped at the end. What cannot be installed is a failure, not a skip.
+# Tests the program against real servers on this machine: S3 (moto, from pip) and Azure (azurite, from npm), both
+# installed into a temporary folder and stopped at the end. A package that cannot be installed is a failure, not a
+# skip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 work=$(mktemp -d)

@@ -26,7 +26,7 @@ fn positive(amount: Amount) -> Amount {
     if amount.mantissa > 0 { amount } else { ONE }
 }
 
-/// What reads is the very digits; what does not read has another form, or too many of them.
+/// Returns the expected amount: its digits unchanged; `None` if the text has another form or too many digits.
 fn exact(text: &str, mark: u8) -> Option<Amount> {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, fraction) = match unsigned.split_once(char::from(mark)) {
@@ -88,7 +88,7 @@ fn compare(a: Amount, factor: Amount, b: Amount, other: Amount) {
     assert!(!(says && b.is_below(other, a, factor)), "{a:?} and {b:?} are each below the other");
 }
 
-/// Decimal digits, lowest first, of the product of two magnitudes and a power of ten.
+/// Returns the decimal digits, lowest first, of the product of two magnitudes and a power of ten.
 fn product(a: i128, b: i128, tens: u32) -> Vec<u8> {
     let digits =
         |value: i128| -> Vec<u8> { value.unsigned_abs().to_string().bytes().rev().map(|digit| digit - b'0').collect() };

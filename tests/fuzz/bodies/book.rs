@@ -1,7 +1,7 @@
-//! A book's files: a book that judges, or all their problems with file and line, in an order that
-//! does not depend on that of the files.
+//! A book's files: loading returns a book that judges, or all problems with file and line, in an order that does
+//! not depend on that of the files.
 //!
-//! A line `=== policies/gb.toml` begins a file; what stands before the first is left out.
+//! A line `=== policies/gb.toml` begins a file; lines before the first one are left out.
 
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
@@ -50,7 +50,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// Every market judges something, on days of every version.
+/// Judges on days of every version of every market.
 fn judges(book: &Book) {
     let rates = Rates::default();
     for (id, market) in book.markets() {

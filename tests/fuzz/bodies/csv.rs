@@ -1,8 +1,8 @@
-//! Delimited text through survey and reader, as a run reads it: every record is read or rejected, in
-//! order and in its place, and cells are what a plain reading of the whole text says they are.
+//! Delimited text through survey and reader, as in a run: every record is read or rejected, in order and in its
+//! place, and the cells equal those of a plain reading of the whole text.
 //!
-//! The first byte chooses a dialect, the second where the reader's buffer ends; the rest follows the
-//! headings, or is the whole file where that is compressed or brings its own.
+//! The first byte chooses a dialect, the second where the reader's buffer ends. The rest follows the headings, or
+//! is the whole file if that is compressed or has its own headings.
 
 use arrow::util::display::array_value_to_string;
 use std::fs;
@@ -14,10 +14,10 @@ use vtr::scan::{Chunk, read, survey};
 use vtr_columnar::fold::Records;
 
 const COLUMNS: [&str; 4] = ["seller_id", "marketplace", "order_id", "shipped_at"];
-/// The reader's first buffer, and the most by which an input can be moved before its end.
+/// The size of the reader's first buffer, and the greatest distance by which an input can be moved before its end.
 const BUFFER: usize = 128 << 10;
 
-/// What the plain reading knows of a dialect.
+/// The rules of a dialect for the plain reading.
 #[derive(Clone, Copy)]
 struct Cut {
     delimiter: u8,
@@ -26,8 +26,8 @@ struct Cut {
     max_field: usize,
 }
 
-/// A way to write text: name of the file, keys of `[input.csv]` and `[limits]`, and how it is cut where
-/// the whole can be read plainly.
+/// A dialect: the name of the file, the keys of `[input.csv]` and `[limits]`, and the rules for splitting it if the
+/// whole can be read plainly.
 struct Dialect {
     file: &'static str,
     csv: &'static str,
@@ -135,7 +135,7 @@ impl Csv {
     }
 }
 
-/// The file: headings, perhaps empty lines up to near the end of the reader's buffer, the input.
+/// Returns the file: headings, in some cases empty lines up to near the end of the reader's buffer, the input.
 fn content(dialect: &Dialect, moved: u8, rest: &[u8]) -> Vec<u8> {
     let delimiter = match dialect.cut {
         Some(cut) => char::from(cut.delimiter),
@@ -147,7 +147,7 @@ fn content(dialect: &Dialect, moved: u8, rest: &[u8]) -> Vec<u8> {
         Headings::Wide => headings.encode_utf16().flat_map(u16::to_le_bytes).collect(),
         Headings::InTheInput => return rest.to_vec(),
     };
-    // Seldom, because it costs much.
+    // This happens rarely, because it is slow.
     if moved >= 0xf0 && dialect.headings == Headings::Given {
         content.resize(BUFFER - 3 * usize::from(moved - 0xf0), b'\n');
     }
@@ -155,7 +155,7 @@ fn content(dialect: &Dialect, moved: u8, rest: &[u8]) -> Vec<u8> {
     content
 }
 
-/// Where a record stands, and its mapped cells if it is read.
+/// The place of a record, and its mapped cells if it is read.
 #[derive(Debug, PartialEq)]
 struct Place {
     line: u64,
@@ -165,9 +165,9 @@ struct Place {
 
 #[derive(Default)]
 struct Rows {
-    /// Record numbers with their places, as they came.
+    /// Record numbers with their places, in order of arrival.
     numbered: Vec<(u64, Place)>,
-    /// By record number.
+    /// The places by record number.
     places: Vec<Place>,
 }
 
@@ -195,7 +195,7 @@ impl Rows {
         }
     }
 
-    /// Each record once, lines and offsets ascending.
+    /// Checks that each record occurs once, with lines and offsets ascending.
     fn account_for(&mut self, rows_read: u64, bytes: u64, dialect: &Dialect) {
         self.numbered.sort_by_key(|(number, _)| *number);
         assert_eq!(self.numbered.len() as u64, rows_read);
@@ -206,7 +206,7 @@ impl Rows {
         }
         for pair in self.numbered.windows(2) {
             let (one, next) = (&pair[0].1, &pair[1].1);
-            // The lines that a quote swallowed count one by one, at the place of their record.
+            // Lines inside an unclosed quote count one by one, at the place of their record.
             let is_swallowed = one.offset == next.offset && one.cells.is_none() && next.cells.is_none();
             assert!(one.line < next.line && (one.offset < next.offset || is_swallowed), "{one:?} then {next:?}");
         }
@@ -215,7 +215,7 @@ impl Rows {
     }
 }
 
-/// The records behind the headings, by reading the whole text byte by byte.
+/// Returns the records behind the headings, by reading the whole text byte by byte.
 fn plainly(text: &[u8], cut: Cut) -> Vec<Place> {
     let ends = |at: usize| matches!(text.get(at), None | Some(b'\r' | b'\n'));
     let behind = |at: usize| if text[at..].starts_with(b"\r\n") { at + 2 } else { (at + 1).min(text.len()) };
@@ -245,10 +245,10 @@ fn lines_in(text: &[u8]) -> u64 {
     ends.filter(|(at, byte)| **byte == b'\n' || **byte == b'\r' && text.get(at + 1) != Some(&b'\n')).count() as u64
 }
 
-/// Bytes of a field as it stands without its quotes, and the field unquoted.
+/// The number of bytes of a field without its quotes, and the field unquoted.
 type Field = (usize, Vec<u8>);
 
-/// The fields of a record and where it ends; `None` if it cannot be cut.
+/// Returns the fields of a record and its end; `None` if it cannot be split.
 fn record(text: &[u8], from: usize, cut: Cut) -> Option<(Vec<Field>, usize)> {
     let (mut at, mut fields) = (from, Vec::new());
     loop {
@@ -285,7 +285,7 @@ fn record(text: &[u8], from: usize, cut: Cut) -> Option<(Vec<Field>, usize)> {
     }
 }
 
-/// The mapped cells of a record that is not rejected.
+/// Returns the mapped cells of a record that is not rejected.
 fn accepted(fields: &[Field], text: &[u8], cut: Cut) -> Option<Vec<String>> {
     let sound = std::str::from_utf8(text).is_ok()
         && !text.contains(&0)

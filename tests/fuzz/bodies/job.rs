@@ -1,7 +1,7 @@
-//! A job file: a plan that holds together, or all that is wrong with it, said so that no terminal is
-//! steered.
+//! A job file: planning returns a consistent plan, or all that is wrong with the file, in messages that steer no
+//! terminal.
 //!
-//! The input is the file. Inputs whose book or rates could lie outside of their folder are left out.
+//! The input is the file. Inputs whose book or rates could be outside their folder are left out.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,11 +1,12 @@
-//! JSON cut into documents: the same however the stream is fed, each document where it says, and nothing of a sound
-//! file lost.
+//! JSON split into documents: the result is the same however the stream is fed, each document has the right place,
+//! and nothing of a sound file is lost.
 //!
-//! The first byte chooses how much is fed at once, the second how large a document may be; the rest is the file.
+//! The first byte chooses how much is fed at once, the second the greatest size of a document; the rest is the
+//! file.
 
 use vtr::assemble::read::cut::{Cutter, Piece};
 
-/// What came out, owned.
+/// The output, owned.
 #[derive(Debug, PartialEq)]
 enum Out {
     Whole(Vec<u8>, u64, u64),

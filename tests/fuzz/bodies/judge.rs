@@ -1,7 +1,6 @@
-//! One shipment under the book that the program carries: judging is total, and keeps its promises.
+//! One shipment under the embedded book: judging is total, and its properties hold.
 //!
-//! A line for each fact in the order of [`Typed::read`]; an empty line is null, lines that lack are
-//! null too.
+//! The input has one line per fact in the order of [`Typed::read`]; an empty or missing line is null.
 
 use std::sync::LazyLock;
 use vtr_kernel::amount::Amount;
@@ -176,7 +175,7 @@ fn promises(typed: &Typed, facts: &Facts, day: Day, verdict: &Verdict) {
     }
 }
 
-/// The first rungs speak whatever stands below them.
+/// Checks that the first rungs decide whatever the facts of later rungs are.
 fn dominated(typed: &Typed, facts: &Facts, day: Day) {
     if facts.marketplace == Marketplace::None {
         return;
@@ -187,7 +186,7 @@ fn dominated(typed: &Typed, facts: &Facts, day: Day) {
     assert_eq!(typed.verdict(&gone, day).reason, Reason::Canceled, "{typed:?}");
 }
 
-/// A further scan never harms, as long as the number was not added too late.
+/// Checks that a further scan never harms, unless the number was added too late.
 fn scanned(typed: &Typed, facts: &Facts, day: Day, verdict: &Verdict) {
     let early = Some(Moment::Date(typed.as_of.saturating_sub(1)));
     let before = Facts { tracking_added: None, ..*facts };
@@ -197,7 +196,7 @@ fn scanned(typed: &Typed, facts: &Facts, day: Day, verdict: &Verdict) {
     assert_eq!(before == Class::OutOfScope, after == Class::OutOfScope, "{typed:?}: {verdict:?}");
 }
 
-/// Cleaning is idempotent, and what it drops makes no difference.
+/// Checks that cleaning is idempotent, and that removed characters make no difference.
 fn cleaned(typed: &Typed) {
     let mut again = String::new();
     clean_into(&typed.cleaned, &mut again);

@@ -1,13 +1,13 @@
-//! Text to a moment: what reads must mean what chrono and its time zones say, and read again as printed.
+//! Text to a moment: the result must equal that of chrono and its time zones, and be read again as printed.
 //!
-//! First line: digits that choose the zone and the declared formats; the rest is the cell.
+//! The first line has digits that choose the zone and the declared formats; the rest is the cell.
 
 use chrono::{DateTime, LocalResult, NaiveDateTime, TimeZone};
 use std::sync::LazyLock;
 use vtr_kernel::calendar::{DAY_MICROS, Zone, date_from_day, iso_week, monday, monday_from_iso_week};
 use vtr_kernel::instant::{Moment, TimeFormat};
 
-/// Zones of marketplaces, and those whose clocks did something rare.
+/// Zones of marketplaces, and zones whose clocks did something rare.
 const ZONES: [&str; 10] = [
     "UTC",
     "Europe/London",
@@ -66,7 +66,7 @@ fn means_one_time(moment: Moment, zone: &Zone) {
     let day = moment.day(zone);
     assert!(moment.earliest(zone) <= moment.latest(zone), "{moment:?}");
     let left_out = zone.first_instant(day) >= zone.first_instant(day.saturating_add(1));
-    // Days beyond these have no instants that fit; such dates are rejected long before.
+    // Days beyond these have no instants that fit; such dates are rejected earlier.
     if (-100_000_000..100_000_000).contains(&day) && !left_out {
         assert_eq!(zone.day_at(moment.earliest(zone)), day, "{moment:?} in {}", zone.name());
         assert_eq!(zone.day_at(moment.latest(zone)), day, "{moment:?} in {}", zone.name());
@@ -115,8 +115,8 @@ fn agrees_with_chrono(cell: &str, read: Option<Moment>, known: &Known) {
     }
 }
 
-/// A time without an offset: as the time zone database has it; in a gap on the day that holds it or
-/// the next.
+/// Checks a time without an offset against the time zone database; a time in a gap must be on the day that holds it
+/// or the next.
 fn local_time_means(local: NaiveDateTime, ours: i64, known: &Known) {
     use chrono::Datelike;
     if !(1991..2099).contains(&local.year()) {

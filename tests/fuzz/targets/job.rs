@@ -7,7 +7,7 @@ mod job;
 use std::sync::LazyLock;
 
 static BODY: LazyLock<job::Job> = LazyLock::new(|| {
-    // In memory where there is such a place; written anew by every run, and by one process only.
+    // In memory if the system has such a folder; every run rewrites it, and only one process uses it.
     let memory = std::path::Path::new("/dev/shm");
     let base = if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
     let folder = base.join(format!("vtr-fuzz-job-{}", std::process::id()));

@@ -1,4 +1,4 @@
-//! JSON cut into documents.
+//! JSON split into documents.
 #![no_main]
 
 #[path = "../bodies/json.rs"]

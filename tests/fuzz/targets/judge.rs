@@ -1,4 +1,4 @@
-//! One shipment under the book that the program carries.
+//! One shipment under the embedded book.
 #![no_main]
 
 #[path = "../bodies/judge.rs"]
