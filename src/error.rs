@@ -1,19 +1,19 @@
-//! What can go wrong, by what the caller can do about it.
+//! Errors, classed by what the caller can do about them.
 //!
-//! Each variant is an exit code; a message says what, where (file, key, record) and what to do.
+//! Each variant is an exit code; a message states what failed, where (file, key, record) and what to do.
 
 use crate::signals::Standing;
 use std::fmt;
 
-/// Why a verb did not do what was asked.
+/// Why a verb failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Exit 1: something failed that neither job nor inputs are to blame for.
+    /// Exit 1: a failure that neither the job nor the inputs caused.
     #[error("{what}")]
     Failed {
-        /// What was being done, and to which file.
+        /// The action that failed, and its file.
         what: String,
-        /// What the system said.
+        /// The system's error.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -23,7 +23,7 @@ pub enum Error {
     /// Exit 3: an input is missing, has the wrong columns or types, or cannot be trusted.
     #[error("{0}")]
     Input(String),
-    /// Exit 3: files that turned out bad while they were read: index in the survey, name and reason.
+    /// Exit 3: files that proved to be bad while they were read: index in the survey, name and reason.
     #[error("{}", refused(.0))]
     BadFiles(Vec<(u32, String)>),
     /// Exit 4: a gate tripped; nothing was published.
@@ -32,14 +32,14 @@ pub enum Error {
     /// Exit 5: another publication came first; safe to retry.
     #[error("{0}")]
     Conflict(String),
-    /// Nothing is wrong: whoever took what was read needs no more of it. Only who asked for the rest meets it, and no
-    /// verb ends with it.
+    /// No error: the receiver of the rows needs no more of them. Only the caller that passed the receiver sees it, and
+    /// no verb ends with it.
     #[error("nothing more was asked for")]
     Enough,
     /// Exit 128 + signal: stopped by a signal, with nothing half done.
     #[error("stopped by signal {signal}{standing}")]
     Stopped {
-        /// Its number.
+        /// The signal's number.
         signal: i32,
         /// How far the publication had come.
         standing: Standing,
@@ -47,12 +47,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// A failure of the system: what was being done, and its own words.
+    /// Returns a failure of the system: the action that failed, and the system's own error.
     pub fn failed(what: impl fmt::Display, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
         Error::Failed { what: what.to_string(), source: Some(source.into()) }
     }
 
-    /// The error and its causes, each on a line of its own.
+    /// Returns the error and its causes, each on its own line.
     pub fn told(&self) -> String {
         let mut text = self.to_string();
         let mut source = std::error::Error::source(self);
@@ -63,7 +63,7 @@ impl Error {
         text
     }
 
-    /// The process's exit code.
+    /// Returns the exit code of the process.
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::Failed { .. } | Error::Enough => 1,
@@ -84,5 +84,5 @@ fn refused(bad: &[(u32, String)]) -> String {
     }
 }
 
-/// What verbs return.
+/// The result of a verb.
 pub type Result<T> = std::result::Result<T, Error>;

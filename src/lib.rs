@@ -49,13 +49,12 @@ use tell::report::{Newest, Outcome, RunReport, TableRows};
 use tell::{doubts, facts, sellers};
 use vtr_kernel::calendar::date_from_day;
 
-/// Runs a plan: reads, judges, counts and publishes. The report says how far it came, whatever the
-/// result.
+/// Runs a plan: reads, judges, counts and publishes. The report states how far the run came, whatever the result.
 pub fn run(plan: &Plan, visibility: Visibility) -> (RunReport, Result<()>) {
     run_by(plan, visibility, &scan::read)
 }
 
-/// [`run`] with the inputs given by another reader.
+/// Runs a plan like [`run`], with another reader of the inputs.
 pub fn run_by(plan: &Plan, visibility: Visibility, reader: &scan::Reader) -> (RunReport, Result<()>) {
     let mut report = facts::begin_report(plan);
     let result = route(plan, visibility, reader, &mut report);
@@ -63,7 +62,7 @@ pub fn run_by(plan: &Plan, visibility: Visibility, reader: &scan::Reader) -> (Ru
     (report, result)
 }
 
-/// The route: one stage after the other.
+/// Calls the stages of the route in order.
 fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mut RunReport) -> Result<()> {
     signals::begun();
     plan.budget().keep_freed_memory();
@@ -81,7 +80,8 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
         let folded = fold::fold(plan, &survey, &progress, reader, report);
         let known = folded.and_then(|folded| Ok((reach::goes_on(plan, &survey, &folded, reader)?, folded)));
         match known {
-            // Nothing of a file that turns out bad half way may count: what was folded is dropped, and the rest folded anew.
+            // If a file proves to be bad while it is read, none of its rows may count: all counts are dropped, and the
+            // remaining files are folded again.
             Err(Error::BadFiles(bad)) => survey = survey.without(plan, bad)?,
             known => break known?,
         }
@@ -91,7 +91,7 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     conclude(plan, &survey, (&folded, goes_on), publication, report, visibility)
 }
 
-/// What follows once everything is folded, here or elsewhere: facts, tables, gates, commit.
+/// Does what follows once everything is folded, in this process or in others: facts, tables, gates, commit.
 fn conclude(
     plan: &Plan,
     survey: &Survey,
@@ -138,7 +138,7 @@ fn publish(
     let write = |piece: tables::Piece| publication.write(doubts.watch(seen.watch(judged.watch(piece))));
     let built = report.stage("tables", || {
         tables::build(&input, &progress, &write)?;
-        // A run over some weeks sees some sellers; the others are published still.
+        // A run over some weeks reads only some sellers; the other published sellers stay in the dimension.
         if plan.range.is_some() {
             publication.each_published(Table::DimSeller, &["seller_id"], &mut |batch| {
                 seen.add(batch);

@@ -1,4 +1,4 @@
-//! The program: parse, run, say what went wrong, and the exit code.
+//! The program: parses the command line, runs the verb, prints what went wrong and returns the exit code.
 
 use clap::Parser;
 use std::error::Error as _;
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     vtr::signals::ending();
     match ended {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever read our output has enough of it: `vtr defects out | head`.
+        // The reader of our output has closed the pipe, as in `vtr defects out | head`.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             vtr::progress::fail(&error.told(), error.exit_code());
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Says what is wrong with the line, or prints the help that was asked for; what was typed is shown harmlessly.
+/// Prints why the command line is refused, or the help that was asked for; the user's text is escaped.
 fn refuse(refused: &clap::Error) -> ExitCode {
     let said = refused.render().to_string();
     if refused.use_stderr() && shown_lines(&said) != said {

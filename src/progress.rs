@@ -1,7 +1,7 @@
-//! What a person sees while a run goes: a bar on a terminal, plain log lines elsewhere.
+//! The progress of a run as a person sees it: a bar on a terminal, plain log lines elsewhere.
 //!
-//! Everything goes to stderr; data never passes here. It must not slow the run: workers add to one
-//! number. It cannot fail; a stderr that is gone is nobody's loss.
+//! Everything goes to stderr; data never passes here. It must not slow the run: workers add to one number. It cannot
+//! fail; a closed stderr is ignored.
 
 use crate::cli::{GlobalOptions, LogFormat};
 use chrono::{SecondsFormat, Utc};
@@ -17,15 +17,15 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use vtr_kernel::text::shown;
 
-/// How often a bar is drawn.
+/// The interval at which the bar is drawn.
 const DRAWN_EVERY: Duration = Duration::from_millis(200);
-/// How often a line is logged where there is no terminal.
+/// The interval at which a line is logged if there is no terminal.
 const LOGGED_EVERY: Duration = Duration::from_secs(5);
 
 /// The bar on the screen, so that lines can be written above it.
 static BAR: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Whether what is said is JSON.
+/// Whether messages are JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 
 /// Sends log lines to stderr: warnings only if quiet, more if `VTR_LOG` says so.
@@ -41,22 +41,22 @@ pub fn start_log(options: &GlobalOptions) {
     };
 }
 
-/// Writes lines to stderr, above the bar if there is one. Whatever they quote cannot steer a terminal.
+/// Writes lines to stderr, above the bar if there is one. Quoted text is escaped and cannot control a terminal.
 pub fn say(lines: &str) {
     put("INFO", "", lines, None);
 }
 
-/// As [`say`], of what a person should look at.
+/// Like [`say`], for something that a person should look at.
 pub fn warn(lines: &str) {
     put("WARN", "warning: ", lines, None);
 }
 
-/// As [`say`], of how something ended, with the exit code that this means.
+/// Like [`say`], for the outcome of a verb, with its exit code.
 pub fn conclude(lines: &str, code: i32) {
     put("INFO", "", lines, Some(code));
 }
 
-/// As [`say`], of why the program ends with an exit code.
+/// Like [`say`], for the reason why the program ends with an exit code.
 pub fn fail(lines: &str, code: i32) {
     put("ERROR", "error: ", lines, Some(code));
 }
@@ -77,12 +77,12 @@ fn put(level: &str, opening: &str, lines: &str, code: Option<i32>) {
     let _ = AboveBar.write_all(said.as_bytes());
 }
 
-/// Lines for people, each as [`shown`]; what must stay on one line is escaped where it is quoted.
+/// Returns lines for people, each as [`shown`]; a quotation that must stay on one line is escaped by its author.
 pub fn shown_lines(lines: &str) -> String {
     lines.split('\n').map(shown).collect::<Vec<_>>().join("\n")
 }
 
-/// Stderr, with the bar out of the way while something is written.
+/// Stderr, with the bar hidden during each write.
 #[derive(Clone, Copy)]
 pub struct AboveBar;
 
@@ -109,7 +109,7 @@ impl MakeWriter<'_> for AboveBar {
     }
 }
 
-/// How much is seen.
+/// How much progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
     /// A bar, or log lines where there is no terminal.
@@ -134,7 +134,7 @@ struct Shared {
 }
 
 impl Progress {
-    /// Begins to show a stage over `total` rows; 0 if nobody knows.
+    /// Begins to show a stage over `total` rows; 0 if the number is unknown.
     pub fn begin(stage: &'static str, total: u64, visibility: Visibility) -> Progress {
         let shared = Arc::new(Shared {
             stage,
@@ -146,19 +146,19 @@ impl Progress {
         });
         let watcher = (visibility == Visibility::Shown).then(|| {
             let shared = Arc::clone(&shared);
-            // A bar between JSON objects is for nobody.
+            // A bar between JSON objects would be useless.
             let draws = std::io::stderr().is_terminal() && !JSON.load(Ordering::Relaxed);
             std::thread::spawn(move || if draws { shared.draw() } else { shared.log() })
         });
         Progress { shared, watcher }
     }
 
-    /// Counts rows as done; any thread may.
+    /// Counts rows as done; any thread may call it.
     pub fn add(&self, rows: u64) {
         self.shared.done.fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// Rows done so far.
+    /// Returns the rows done so far.
     pub fn done(&self) -> u64 {
         self.shared.done.load(Ordering::Relaxed)
     }
@@ -175,7 +175,7 @@ impl Drop for Progress {
 }
 
 impl Shared {
-    /// Waits; whether the stage goes on.
+    /// Waits, then returns whether the stage goes on.
     fn goes_on(&self, pause: Duration) -> bool {
         let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
         let (ended, _) =
@@ -192,7 +192,7 @@ impl Shared {
         *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
         while self.goes_on(DRAWN_EVERY) {
             let done = self.done.load(Ordering::Relaxed);
-            // An estimate may be too low; a bar never runs over its end.
+            // An estimate may be too low; the bar never exceeds its end.
             bar.set_length(self.total.max(done));
             bar.set_position(done);
         }
@@ -208,7 +208,7 @@ impl Shared {
     }
 }
 
-/// `1200000 of 5000000 rows, 240000 rows/s, 16 s left`.
+/// Returns a line such as `1200000 of 5000000 rows, 240000 rows/s, 16 s left`.
 fn line(done: u64, total: u64, elapsed: Duration) -> String {
     let rate = done as f64 / elapsed.as_secs_f64().max(0.001);
     if total <= done {

@@ -1,8 +1,7 @@
 //! The published tables as data: names, columns, types, keys and meanings.
 //!
-//! Builders, documentation and tests all read from here, so that a table cannot differ from what is
-//! said about it. It must not hold figures or logic; a change of grain or meaning is a new table.
-//! Nothing in it fails.
+//! Builders, documentation and tests all read from here, so that a table cannot differ from its description. It must
+//! not hold figures or logic; a change of grain or meaning is a new table. Nothing in it fails.
 
 mod columns;
 mod star;
@@ -36,7 +35,7 @@ pub enum Table {
     DimSeller,
 }
 
-/// What the cells of a column are; it decides the Arrow type.
+/// The kind of values in a column; it decides the Arrow type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Ids, names and texts: Utf8.
@@ -51,17 +50,17 @@ pub enum Kind {
     Flag,
     /// Instants: timestamps in microseconds, UTC.
     Time,
-    /// Amounts of money: [`MONEY`]. A decimal and no text, because whoever adds values up wants a number, and no
-    /// double, because it could not tell whether a value lies below a limit.
+    /// Amounts of money: [`MONEY`]. The type is a decimal: text could not be added up, and a double could not decide
+    /// whether a value is below a limit.
     Money,
 }
 
-/// The digits of an amount of money, and how many of them stand behind the mark: those of BigQuery's `NUMERIC`,
-/// so that no store of tables has to cut what it is given.
+/// The digits of an amount of money, and the number of them after the decimal point: those of BigQuery's `NUMERIC`, so
+/// that no warehouse has to truncate a value.
 pub const MONEY: (u8, i8) = vtr_columnar::defects::VALUE;
 
 impl Kind {
-    /// The Arrow type of its columns.
+    /// Returns the Arrow type of the columns of this kind.
     pub fn data_type(self) -> DataType {
         match self {
             Kind::Text => DataType::Utf8,
@@ -74,7 +73,7 @@ impl Kind {
         }
     }
 
-    /// The type's name in the documentation.
+    /// Returns the type's name in the documentation.
     pub fn name(self) -> &'static str {
         match self {
             Kind::Text => "string",
@@ -88,16 +87,16 @@ impl Kind {
     }
 }
 
-/// What is known about one column.
+/// The facts of one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ColumnFacts {
     /// Its name.
     pub name: &'static str,
-    /// What its cells are.
+    /// The kind of its values.
     pub kind: Kind,
-    /// Whether a cell may be null.
+    /// Whether a value may be null.
     pub nullable: bool,
-    /// What it says, for a person.
+    /// Its meaning, for a person.
     pub meaning: &'static str,
 }
 
@@ -114,7 +113,7 @@ enum Part {
     One(ColumnFacts),
     /// One count for each defect reason, in ladder order.
     DefectReasons,
-    /// One count for each of those who can mend a defect, in the order of [`FixableBy::ALL`].
+    /// One count for each party that can fix a defect, in the order of [`FixableBy::ALL`].
     Menders,
 }
 
@@ -152,7 +151,7 @@ impl Table {
         Table::DimSeller,
     ];
 
-    /// Its name in jobs and folders.
+    /// Returns its name in jobs and folders.
     pub fn name(self) -> &'static str {
         match self {
             Table::VtrWeekly => "vtr_weekly",
@@ -175,28 +174,29 @@ impl Table {
         }
     }
 
-    /// The table of a name.
+    /// Returns the table with a name.
     pub fn from_name(name: &str) -> Option<Table> {
         Table::ALL.into_iter().find(|table| table.name() == name)
     }
 
-    /// Whether it is published week by week.
+    /// Returns whether it is published week by week.
     pub fn is_partitioned(self) -> bool {
         !self.is_star()
             && !matches!(self, Table::AccountHealth | Table::HealthBreakdown | Table::Rejects | Table::InputFiles)
     }
 
-    /// Whether a job that names no tables makes it. A row for each package is for those who ask.
+    /// Returns whether it is made if a job names no tables. The tables with one row for each package must be asked
+    /// for.
     pub fn is_made_by_default(self) -> bool {
         self != Table::Judged
     }
 
-    /// Whether it says what codes of the other tables mean, and nothing of shipments.
+    /// Returns whether it only explains codes of the other tables and says nothing about shipments.
     pub fn is_star(self) -> bool {
         self >= Table::DimMarketplace
     }
 
-    /// What one row is, for a person.
+    /// Returns the meaning of one row, for a person.
     pub fn meaning(self) -> &'static str {
         match self {
             Table::VtrWeekly => "The rate by carrier and ISO week.",
@@ -232,7 +232,7 @@ impl Table {
         }
     }
 
-    /// The columns that identify a row, in the order that rows are sorted by.
+    /// Returns the columns that identify a row, in the order by which rows are sorted.
     pub fn key(self) -> &'static [&'static str] {
         match self {
             Table::VtrWeekly => &["seller_id", "marketplace", "programme", "carrier", "week_start"],
@@ -288,7 +288,7 @@ impl Table {
         }
     }
 
-    /// Its columns, in order.
+    /// Returns its columns, in order.
     pub fn columns(self) -> Vec<ColumnFacts> {
         let mut columns = Vec::new();
         for part in self.parts() {
@@ -306,16 +306,16 @@ impl Table {
         columns
     }
 
-    /// Its Arrow schema.
+    /// Returns its Arrow schema.
     pub fn schema(self) -> SchemaRef {
         SCHEMAS[self as usize].clone()
     }
 }
 
-/// In so many tables a column must have the same meaning to be described once for all of them.
+/// The number of tables in which a column must have the same meaning to be described once for all of them.
 const SHARED_BY: usize = 3;
 
-/// Columns that several tables have with the same type and meaning, in the order of their first table.
+/// Returns the columns that several tables have with the same type and meaning, in the order of their first table.
 fn shared_columns() -> Vec<ColumnFacts> {
     let all: Vec<ColumnFacts> = Table::ALL.into_iter().flat_map(Table::columns).collect();
     let mut shared: Vec<ColumnFacts> = Vec::new();
@@ -336,8 +336,8 @@ fn markdown_columns(text: &mut String, columns: &[ColumnFacts]) {
     text.push('\n');
 }
 
-/// The documentation of all tables, as Markdown: of each a heading, its grain, its columns in order, and the
-/// meaning of those that it does not share with others.
+/// Returns the documentation of all tables, as Markdown: for each table a heading, its grain, its columns in order,
+/// and the meaning of those columns that it does not share with others.
 pub fn markdown() -> String {
     let list = |names: &mut dyn Iterator<Item = &'static str>| {
         names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")

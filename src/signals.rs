@@ -1,9 +1,8 @@
-//! SIGINT and SIGTERM: noted here, acted on between steps, and within a second whatever is at work.
+//! SIGINT and SIGTERM: noted here, acted on between steps, and obeyed within a second whatever is running.
 //!
-//! A handler only sets a number; every loop of a run asks [`check`] and stops where nothing is half
-//! done. A step that does not come to its end soon is ended with the process, which publication bears as
-//! it bears a power cut; a second signal does that at once. What is said then is how far the publication
-//! had come.
+//! A handler only sets a number; every loop of a run calls [`check`] and stops where nothing is half done. A step that
+//! does not end soon is ended with the process, which is as safe for the publication as a power cut; a second signal
+//! ends the process at once. The message then states how far the publication had come.
 
 use crate::error::{Error, Result};
 use crate::progress::fail;
@@ -16,33 +15,33 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The signal that came, or 0.
+/// The signal that arrived, or 0.
 static CAME: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
 /// How far the process's publication has come.
 static STANDING: Mutex<Standing> = Mutex::new(Standing::NoPublication);
 
-/// Held by whoever says the process's last words.
+/// Held by the thread that prints the last message of the process.
 static LAST_WORDS: Mutex<()> = Mutex::new(());
 
-/// How long a run may take to stop by itself.
+/// The time that a run has to stop by itself.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long a manifest that is just being made visible is waited for after that.
+/// The further time that a manifest gets which is just being made visible.
 const LAST_PATIENCE: Duration = Duration::from_millis(300);
 
-/// How far a publication has come, which is what a person wants to know of a run that was stopped.
+/// How far a publication has come; the message of a stopped run states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// The verb publishes nothing.
     NoPublication,
     /// Nothing was published.
     Nothing,
-    /// A version is being made visible; nobody here knows yet whether it is.
+    /// A version is being made visible; this process does not know yet whether it is.
     Appearing(u64),
-    /// A version stands, but what is made after it is not finished.
+    /// A version is published, but the work after the commit is not finished.
     Published(u64),
-    /// A version stands, and everything with it.
+    /// A version is published, and all work after the commit is finished.
     Complete(u64),
 }
 
@@ -66,12 +65,11 @@ impl fmt::Display for Standing {
 
 /// Begins to note signals.
 ///
-/// # Panics
-/// If the system refuses a handler for SIGINT or SIGTERM, or a thread, which it never does.
+/// # Panics If the system refuses a handler for SIGINT or SIGTERM, or a thread; no supported system does.
 pub fn install() {
     let again = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        // In this order: on the first signal the flag of the second is not up yet.
+        // The order matters: at the first signal, the flag for the second is not set yet.
         let registered = flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&again))
             .and_then(|_| flag::register(signal, Arc::clone(&again)))
             .and_then(|_| flag::register_usize(signal, Arc::clone(&CAME), signal as usize));
@@ -81,7 +79,7 @@ pub fn install() {
     std::thread::spawn(move || signals.forever().next().map(end_soon));
 }
 
-/// Ends the process if it does not end by itself. The standing cannot change any more once it was read.
+/// Ends the process if it does not end by itself. The standing cannot change any more after it was read.
 fn end_soon(signal: i32) {
     std::thread::sleep(PATIENCE);
     if matches!(*standing(), Standing::Appearing(_)) {
@@ -93,15 +91,14 @@ fn end_soon(signal: i32) {
     exit(128 + signal);
 }
 
-/// The process is about to end by itself, and to say why: nobody else will.
+/// Announces that the process ends by itself and prints the reason; no other thread prints one.
 pub fn ending() {
     std::mem::forget(LAST_WORDS.lock());
 }
 
-/// Whether to go on.
+/// Returns whether to go on.
 ///
-/// # Errors
-/// [`Error::Stopped`] once a signal came.
+/// # Errors [`Error::Stopped`] after a signal arrived.
 pub fn check() -> Result<()> {
     match CAME.load(Ordering::Relaxed) {
         0 => Ok(()),
@@ -109,23 +106,23 @@ pub fn check() -> Result<()> {
     }
 }
 
-/// Asks the work of this process to stop, as a signal would: for a host that handles signals itself.
+/// Asks the work of this process to stop, as a signal would; for a host that handles signals itself.
 pub fn stop(signal: i32) {
     CAME.store(signal as usize, Ordering::Relaxed);
 }
 
-/// A host's next work begins: no signal came, and nothing was published by it.
+/// Begins the next work of a host: no signal has arrived, and nothing has been published by it.
 pub fn resume() {
     CAME.store(0, Ordering::Relaxed);
     *standing() = Standing::NoPublication;
 }
 
-/// What a signal that came means now.
+/// Returns the error that a signal means at this moment.
 pub fn stopped(signal: i32) -> Error {
     Error::Stopped { signal, standing: *standing() }
 }
 
-/// A publication begins. What the process published before still stands.
+/// Begins a publication. Earlier publications of the process remain valid.
 pub fn begun() {
     let mut standing = standing();
     if *standing == Standing::NoPublication {
@@ -133,26 +130,25 @@ pub fn begun() {
     }
 }
 
-/// A version stands, and everything with it.
+/// Notes that a version is published and all work after the commit is finished.
 pub fn complete(version: u64) {
     *standing() = Standing::Complete(version);
 }
 
-/// An attempt to make a version visible, from just before the commit point. Dropped, it has failed.
+/// An attempt to make a version visible, from just before the commit point. Dropping it means that the attempt failed.
 #[derive(Debug)]
 pub struct Attempt(Standing);
 
-/// The last chance to stop with nothing published.
+/// Begins an attempt; this is the last point at which a run can stop with nothing published.
 ///
-/// # Errors
-/// [`Error::Stopped`] once a signal came.
+/// # Errors [`Error::Stopped`] after a signal arrived.
 pub fn attempt(version: u64) -> Result<Attempt> {
     check()?;
     Ok(Attempt(std::mem::replace(&mut *standing(), Standing::Appearing(version))))
 }
 
 impl Attempt {
-    /// The version stands.
+    /// Notes that the version is published.
     pub fn published(mut self, version: u64) {
         self.0 = Standing::Published(version);
     }

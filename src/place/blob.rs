@@ -1,7 +1,7 @@
-//! A file to read, wherever it lies: on a disk of this machine, in memory, or on an object store.
+//! A file to read, wherever it is: on a disk of this machine, in memory, or on an object store.
 //!
-//! It hands out bytes by place and length, to the Parquet decoder and to readers from the beginning; it
-//! knows no format and writes nothing. Reading fails as the place does.
+//! It returns bytes by position and length, to the Parquet decoder and to readers from the beginning; it knows no
+//! format and writes nothing. Reading fails as the disk or the store does.
 
 use crate::place::remote::{Remote, RemoteRead};
 use bytes::{Buf, Bytes};
@@ -23,7 +23,7 @@ pub enum Blob {
     Remote(Remote),
 }
 
-/// Reads on from a place of a [`Blob`].
+/// Reads on from a position of a [`Blob`].
 #[derive(Debug)]
 pub enum BlobRead {
     /// On a disk.
@@ -50,7 +50,7 @@ impl Blob {
         }
     }
 
-    /// Reads from the beginning to the end; of a file on disk from where it stands.
+    /// Reads from the beginning to the end; a file on disk is read from its current position.
     pub fn into_reader(self) -> Box<dyn Read + Send> {
         match self {
             Blob::File(file) => Box::new(file),
@@ -59,13 +59,13 @@ impl Blob {
         }
     }
 
-    /// SHA-256 of the bytes, in hex, with little memory.
+    /// Returns the SHA-256 of the bytes, in hex, with little memory.
     pub fn hash(&self) -> io::Result<String> {
         hash(&mut self.reader())
     }
 }
 
-/// A file that could not be made ready to be read.
+/// A file that could not be prepared for reading.
 struct Broken(Option<io::Error>);
 
 impl Read for Broken {
@@ -114,7 +114,7 @@ impl Read for BlobRead {
     }
 }
 
-/// SHA-256 of what a reader gives, in hex.
+/// Returns the SHA-256 of a reader's bytes, in hex.
 pub fn hash(reader: &mut dyn Read) -> io::Result<String> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
     loop {

@@ -1,21 +1,21 @@
-//! The memory of a run: how it is shared out among what a run holds, and what each purpose took.
+//! The memory of a run: how it is divided among purposes, and how much each purpose used.
 //!
-//! Shares are bytes, of one thread where threads hold things of their own; a purpose that has used up its
-//! share sets things aside on disk. Nothing here holds or counts rows. It fails where the process takes
-//! more than the run was given all the same, with the figure it would need.
+//! Shares are bytes, per thread where threads hold data of their own; a purpose that has used up its share spills to
+//! disk. Nothing here holds or counts rows. It fails if the process uses more than the run was given nevertheless, and
+//! states the memory that the run would need.
 
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
-/// What a run takes whatever it reads: the program, the rules, the readers' and writers' buffers.
+/// The memory that every run uses: the program, the rules, the buffers of readers and writers.
 const BASE_BYTES: u64 = 96 << 20;
-/// What one thread fits in, and what each further one takes: buffers, and what the allocator keeps for it. glibc gives
-/// each thread an arena of its own and returns little of it: 150,000 categories took 250 MiB on two threads and 180 MiB
-/// on one that shares the arena of the main thread.
+/// The memory that the first thread needs, and each further one: buffers, and what the allocator keeps for it. glibc
+/// gives each thread an arena and returns little of it: 150,000 categories used 250 MiB on two threads and 180 MiB on
+/// one thread that shares the arena of the main thread.
 const FIRST_THREAD_BYTES: u64 = 256 << 20;
 const THREAD_BYTES: u64 = 64 << 20;
 
-/// What memory is held for.
+/// The purposes that memory is held for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
     /// Distinct texts: sellers, categories, carrier names.
@@ -31,7 +31,7 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Its name in the report.
+    /// Returns its name in the report.
     pub fn name(self) -> &'static str {
         match self {
             Purpose::Texts => "texts",
@@ -43,23 +43,23 @@ impl Purpose {
     }
 }
 
-/// The most bytes that each purpose took; those of several threads add up.
+/// The most bytes that each purpose used; those of several threads add up.
 #[derive(Clone, Debug, Default)]
 pub struct Peaks(BTreeMap<Purpose, usize>);
 
 impl Peaks {
-    /// Notes what a purpose takes now.
+    /// Notes the bytes that a purpose uses now.
     pub fn see(&mut self, purpose: Purpose, bytes: usize) {
         let peak = self.0.entry(purpose).or_default();
         *peak = (*peak).max(bytes);
     }
 
-    /// Adds those of another thread.
+    /// Adds the peaks of another thread.
     pub fn merge(&mut self, other: &Peaks) {
         other.0.iter().for_each(|(purpose, bytes)| *self.0.entry(*purpose).or_default() += bytes);
     }
 
-    /// By the purposes' names.
+    /// Returns the peaks by the purposes' names.
     pub fn by_name(&self) -> BTreeMap<&'static str, u64> {
         self.0.iter().map(|(purpose, bytes)| (purpose.name(), *bytes as u64)).collect()
     }
@@ -73,14 +73,14 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Of bytes and the threads that were asked for.
+    /// Returns the budget for a number of bytes and the threads that were asked for.
     pub fn new(memory: u64, threads: usize) -> Budget {
         let more = memory.saturating_sub(FIRST_THREAD_BYTES) / THREAD_BYTES;
         let fit = usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1);
         Budget { memory, threads: threads.clamp(1, fit) }
     }
 
-    /// Threads that work at once: those asked for, as far as they fit.
+    /// Returns the number of threads that work at once: those asked for, as far as they fit into the memory.
     pub fn threads(self) -> usize {
         self.threads
     }
@@ -89,35 +89,34 @@ impl Budget {
         usize::try_from(self.memory.saturating_sub(BASE_BYTES)).unwrap_or(usize::MAX)
     }
 
-    /// The share of a purpose in bytes: of one thread, but for texts and rejects, which threads share. Of
-    /// rejects it does not depend on the memory, for they are published.
+    /// Returns the share of a purpose in bytes, for one thread; texts and rejects are shared by all threads. The share
+    /// of rejects does not depend on the memory, because they are published.
     pub fn share(self, purpose: Purpose) -> usize {
         match purpose {
             Purpose::Texts => self.left() / 4,
-            // A table that grows is there twice for a moment, and all of them once more as a run.
+            // A growing table exists twice for a moment, and all of them once more as a sorted run.
             Purpose::Counts | Purpose::Copies => self.left() / 8 / self.threads,
             Purpose::Defects => self.left() / 32 / self.threads,
             Purpose::Rejects => 24 << 20,
         }
     }
 
-    /// Bytes of counts that are kept sorted while nobody works on them, of each marginal.
+    /// Returns the bytes of counts that are kept sorted while no thread works on them, for each marginal.
     pub fn kept_counts(self) -> usize {
         (self.left() / 64).min(32 << 20)
     }
 
-    /// Bytes that the values of a decoded batch may come to.
+    /// Returns the most bytes that the values of a decoded batch may take.
     pub fn decoded(self) -> u64 {
         (self.left() / 8 / self.threads).min(256 << 20) as u64
     }
 
-    /// Refuses to go on once the process takes more than the run was given.
+    /// Fails once the process uses more than the run was given.
     ///
-    /// # Errors
-    /// What it takes, and what to give it.
+    /// # Errors The memory that the process uses, and the setting that the run needs.
     pub fn check(self) -> Result<()> {
         let Some(taken) = resident().filter(|taken| *taken > self.memory) else { return Ok(()) };
-        // Half as much again, in steps that people write.
+        // Half as much again, in round steps.
         let needed = (taken + taken / 2).div_ceil(STEP) * STEP;
         Err(Error::Usage(format!(
             "these inputs take {} MiB of memory by now, more than the {} MiB of --memory; nothing was published: raise it to \
@@ -128,11 +127,11 @@ impl Budget {
         )))
     }
 
-    /// Lets the C library keep memory that was freed, up to some 60 MiB, where it would give it back to the system
-    /// and fetch it again for every file: glibc raises its limits to what was mapped and freed once. Where memory is
-    /// short, it is given back. Elsewhere nothing comes of it.
+    /// Lets the C library keep up to about 60 MiB of freed memory, which it would otherwise return to the system and
+    /// fetch again for every file: glibc raises its limits to the largest block that was mapped and freed once. If
+    /// memory is short, it is given back. On other C libraries this has no effect.
     pub fn keep_freed_memory(self) {
-        /// A little less than the largest mapping that counts.
+        /// A little less than the largest mapping that glibc counts.
         const MAPPED: usize = 31 << 20;
         if self.memory >= ROOMY {
             drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED)));
@@ -140,12 +139,12 @@ impl Budget {
     }
 }
 
-/// From so much memory on, some of it may lie idle.
+/// The memory from which some of it may stay unused.
 const ROOMY: u64 = 1 << 30;
-/// Steps in which more memory is asked for.
+/// The steps in which more memory is asked for.
 const STEP: u64 = 64 << 20;
 
-/// What is resident now, where the system tells.
+/// Returns the resident memory of the process, if the system reports it.
 fn resident() -> Option<u64> {
     const PAGE: u64 = 4_096;
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;

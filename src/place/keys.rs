@@ -1,8 +1,8 @@
 //! Keys of object stores, with the empty segments that the client crate refuses (`a//b.csv`).
 //!
-//! It builds such keys for requests and lets them through listings: the crate parses every key of a listing
-//! and gives up at the first empty segment, so the listing's own text is marked before and the mark taken away
-//! after. A key that begins with a slash cannot be asked for by the crate and is refused by name.
+//! It builds such keys for requests and lets them through listings: the crate parses every key of a listing and fails
+//! at the first empty segment, so the empty segments in the text of a listing are marked before, and the mark is
+//! removed after. The crate cannot request a key that begins with a slash, so such a key is refused by name.
 
 use object_store::ObjectMeta;
 use object_store::client::{
@@ -12,15 +12,14 @@ use object_store::path::{Path, PathPart};
 use std::future::Future;
 use std::pin::Pin;
 
-/// What stands for an empty segment between a listing and its reader; private use characters, so nobody's key.
+/// The mark for an empty segment between a listing and its reader; private use characters, so that no key has them.
 const EMPTY: &str = "\u{E000}\u{F8FF}";
-/// Where S3 and Google Cloud Storage, then Azure, write a key in a listing.
+/// The elements in which S3 and Google Cloud Storage, then Azure, write a key in a listing.
 const ELEMENTS: [(&str, &str); 2] = [("<Key>", "</Key>"), ("<Name>", "</Name>")];
 
-/// A key as it is written, empty segments kept; one slash at the end is not part of it.
+/// Parses a key as it is written, with its empty segments; one slash at the end is not part of it.
 ///
-/// # Errors
-/// A segment is `.` or `..`, holds a control character, or is empty at the beginning.
+/// # Errors A segment is `.` or `..`, holds a control character, or is empty at the beginning.
 pub fn parse(written: &str) -> Result<Path, String> {
     let written = written.strip_suffix('/').unwrap_or(written);
     if written.is_empty() {
@@ -34,10 +33,9 @@ pub fn parse(written: &str) -> Result<Path, String> {
     })
 }
 
-/// An object of a listing under its own key; `None` for the empty object that stands for a folder.
+/// Returns an object of a listing under its own key; `None` for the empty object that represents a folder.
 ///
-/// # Errors
-/// Its key begins or, though it has content, ends with a slash.
+/// # Errors Its key begins with a slash, or ends with one although the object has content.
 pub fn listed(mut meta: ObjectMeta) -> Result<Option<ObjectMeta>, String> {
     let marked = meta.location.as_ref();
     if !marked.contains(EMPTY) {
@@ -62,7 +60,7 @@ impl HttpConnector for Connector {
     }
 }
 
-/// Marks the empty segments in the answers to listings.
+/// Marks the empty segments in the responses to listings.
 #[derive(Debug)]
 struct Marking(HttpClient);
 
@@ -90,7 +88,7 @@ impl HttpService for Marking {
     }
 }
 
-/// A listing with its empty segments marked; `None` if it has none.
+/// Returns a listing with its empty segments marked; `None` if it has none.
 fn marked(listing: &str) -> Option<String> {
     let mut out: Option<String> = None;
     for (open, close) in ELEMENTS {

@@ -1,7 +1,7 @@
 //! Where bytes are kept: files to read, object stores, temporary files.
 //!
-//! It opens, reads by range and spills; it knows no format, no row and no rule. It fails as the disk or
-//! the store does, with the path and the remedy.
+//! It opens, reads by range and spills; it knows no format, no row and no rule. It fails as the disk or the store
+//! does, with the path and the remedy.
 
 pub mod blob;
 pub mod budget;

@@ -1,8 +1,8 @@
 //! Object stores: from a URI to a connection, blocking calls on it, and files read by ranges.
 //!
-//! Credentials come from the standard environment of each store and nowhere else; a URI that carries one
-//! is refused. Throttling and broken connections are retried with back-off; what remains is told with the
-//! URI and a remedy and never with a secret, and a signal ends any wait.
+//! Credentials come only from the standard environment of each store; a URI that carries one is refused. Throttling
+//! and broken connections are retried with back-off; what still fails is reported with the URI and a remedy and never
+//! with a secret, and a signal ends any wait.
 
 use crate::error::Error;
 use crate::place::keys;
@@ -23,22 +23,22 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
-/// How often a wait looks whether a signal came.
+/// The interval at which a wait checks for a signal.
 const LOOK_AFTER: Duration = Duration::from_millis(100);
-/// A request that takes longer is given up and tried again.
+/// The time after which a request is given up and retried.
 const TIMEOUT: &str = "120 seconds";
-/// A host that does not answer sooner is not there.
+/// The time after which a host that does not answer counts as unreachable.
 const CONNECT_TIMEOUT: &str = "5 seconds";
 /// Bytes of a request when a file is read from its beginning to its end.
 const STEP: usize = 8 << 20;
-/// Bytes of a request, at least, when a file is read here and there.
+/// Least bytes of a request when a file is read at random positions.
 const WINDOW: usize = 1 << 20;
-/// Windows of a file that are kept, unless its layout says better.
+/// Windows of a file that are kept, unless its layout gives a better number.
 const WINDOWS: usize = 48;
-/// Ranges that lie closer than this are fetched as one.
+/// Ranges with a smaller gap than this are fetched as one.
 const GAP: u64 = 256 << 10;
 
-/// One thread at a time drives the connections of all that wait.
+/// The runtime; one waiting thread at a time drives the connections of all.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     Builder::new_current_thread().enable_all().build().expect("a runtime needs a few file descriptors only")
 });
@@ -46,25 +46,25 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// Connections by scheme and bucket.
 static CONNECTIONS: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>> = Mutex::new(BTreeMap::new());
 
-/// Why a store did not do what was asked.
+/// Why a request to a store failed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{text}")]
 pub struct Trouble {
-    /// What a caller may act on.
+    /// The kind of failure that a caller may act on.
     pub kind: Kind,
     text: String,
 }
 
-/// What a caller may act on.
+/// The kinds of failure that a caller may act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// There is no such object.
     Missing,
-    /// The name is taken, or the store says so.
+    /// The name is taken, or the store reports that it is.
     Taken,
-    /// The object is not the one that was looked at before.
+    /// The object has changed since it was looked at.
     Changed,
-    /// A signal came.
+    /// A signal arrived.
     Stopped(i32),
     /// Anything else.
     Other,
@@ -85,12 +85,12 @@ impl From<Trouble> for io::Error {
     }
 }
 
-/// Whether a path names a place on an object store.
+/// Returns whether a path names a place on an object store.
 pub fn is_uri(path: &str) -> bool {
     path.contains("://")
 }
 
-/// Scheme, bucket and path of a URI; says what is wrong with it without repeating a secret.
+/// Returns scheme, bucket and path of a URI; an error describes the fault without repeating a secret.
 pub fn parts(uri: &str) -> Result<(&str, &str, &str), String> {
     let (scheme, rest) = uri.split_once("://").unwrap_or(("", uri));
     let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -99,7 +99,7 @@ pub fn parts(uri: &str) -> Result<(&str, &str, &str), String> {
         return Err(format!("`{scheme}://` is no store that can be reached; write s3://, gs:// or az://"));
     }
     let user = bucket.split_once('@').map_or("", |(user, _)| user);
-    // A question mark may be a glob sign; a signed address is known by what stands behind it.
+    // A question mark may be a glob sign; a signed address is recognised by the text after it.
     let query = path.split_once('?').map_or("", |(_, query)| query).to_ascii_lowercase();
     let signed = ["sig=", "signature=", "credential=", "token=", "accesskeyid="].iter().any(|key| query.contains(key));
     if user.contains(':') || (!azure && bucket.contains('@')) || bucket.contains('?') || signed {
@@ -121,20 +121,18 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place at a URI. Nothing is asked of the store yet.
+    /// Returns the place at a URI, without a request to the store.
     ///
-    /// # Errors
-    /// The URI, or what the environment says of the store, is wrong.
+    /// # Errors The URI, or the environment's configuration of the store, is wrong.
     pub fn at(uri: &str) -> Result<Place, Trouble> {
         let (scheme, bucket, path) = parts(uri).map_err(|text| Trouble { kind: Kind::Other, text })?;
         let store = connect(scheme, bucket)?;
         Place::on(store, &format!("{scheme}://{bucket}"), path)
     }
 
-    /// A place on a store that is there already, shown under a root such as `s3://bucket`.
+    /// Returns a place on a store that exists already, shown under a root such as `s3://bucket`.
     ///
-    /// # Errors
-    /// The path is none.
+    /// # Errors The path is not valid.
     pub fn on(store: Arc<dyn ObjectStore>, root: &str, path: &str) -> Result<Place, Trouble> {
         let shown = format!("{root}/{path}").trim_end_matches('/').to_owned();
         let prefix = keys::parse(path.trim_matches('/')).map_err(|error| Trouble {
@@ -144,20 +142,19 @@ impl Place {
         Ok(Place { store, prefix, shown })
     }
 
-    /// How a path below the place is shown to people.
+    /// Returns a path below the place as people see it.
     pub fn shown(&self, path: &str) -> String {
         if path.is_empty() { self.shown.clone() } else { format!("{}/{path}", self.shown) }
     }
 
-    /// The store, for calls with [`wait`].
+    /// Returns the store, for calls with [`wait`].
     pub fn store(&self) -> &Arc<dyn ObjectStore> {
         &self.store
     }
 
-    /// The store's name of a path below the place.
+    /// Returns the store's name of a path below the place.
     ///
-    /// # Errors
-    /// The path is none.
+    /// # Errors The path is not valid.
     pub fn key(&self, path: &str) -> Result<Path, Trouble> {
         let (below, prefix) = (path, self.prefix.as_ref());
         let whole = if below.is_empty() || prefix.is_empty() {
@@ -171,7 +168,7 @@ impl Place {
         })
     }
 
-    /// A path below the place from the store's name of it.
+    /// Returns the path below the place that a store's name means.
     pub fn below(&self, key: &Path) -> Option<String> {
         let (key, prefix) = (key.as_ref(), self.prefix.as_ref());
         let rest =
@@ -179,10 +176,9 @@ impl Place {
         Some(rest.to_owned())
     }
 
-    /// Asks something of the store about a path, to the end or until a signal.
+    /// Sends a request about a path to the store, and waits for its end or for a signal.
     ///
-    /// # Errors
-    /// The store's, in our words; a signal.
+    /// # Errors The store's error, in our words; a signal.
     pub fn ask<T>(
         &self,
         doing: &str,
@@ -192,11 +188,11 @@ impl Place {
         wait(work, Duration::ZERO)?.map_err(|error| self.explain(doing, path, &error))
     }
 
-    /// What a store's error means, with the URI and a remedy and without secrets.
+    /// Explains an error of the store, with the URI and a remedy and without secrets.
     pub fn explain(&self, doing: &str, path: &str, error: &object_store::Error) -> Trouble {
         use object_store::Error as Store;
         let (shown, said) = (self.shown(path), said(error));
-        // A listing that is refused comes as a generic error, by the stores' own words for it.
+        // A refused listing comes as a generic error, recognised by the stores' own words.
         let is_refused = matches!(error, Store::PermissionDenied { .. } | Store::Unauthenticated { .. })
             || REFUSALS.iter().any(|word| said.contains(word));
         let (kind, text) = match error {
@@ -238,10 +234,9 @@ impl Place {
         }
     }
 
-    /// All objects below a path, in no order.
+    /// Returns all objects below a path, in no order.
     ///
-    /// # Errors
-    /// Those of the store.
+    /// # Errors Those of the store.
     pub fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>, Trouble> {
         use futures_util::TryStreamExt;
         let key = self.key(folder)?;
@@ -252,10 +247,9 @@ impl Place {
             .map_err(|refused| Trouble { kind: Kind::Other, text: format!("{}: {refused}", self.shown(folder)) })
     }
 
-    /// What is known of an object; `None` if there is none.
+    /// Returns the metadata of an object; `None` if there is none.
     ///
-    /// # Errors
-    /// Those of the store.
+    /// # Errors Those of the store.
     pub fn look(&self, path: &str) -> Result<Option<ObjectMeta>, Trouble> {
         let key = self.key(path)?;
         let options = GetOptions { head: true, ..GetOptions::default() };
@@ -266,7 +260,7 @@ impl Place {
         }
     }
 
-    /// An object, to be read by ranges.
+    /// Opens an object, to be read by ranges.
     pub fn open(&self, path: &str, meta: &ObjectMeta) -> Remote {
         Remote {
             object: Arc::new(Object {
@@ -282,15 +276,14 @@ impl Place {
     }
 }
 
-/// Begins work that goes on whenever somebody waits.
+/// Begins work that proceeds whenever some thread waits.
 pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> tokio::task::JoinHandle<T> {
     RUNTIME.spawn(work)
 }
 
-/// Waits for a store; a signal ends the wait after some time of grace.
+/// Waits for a store; a signal ends the wait after the time of grace.
 ///
-/// # Errors
-/// [`Kind::Stopped`].
+/// # Errors [`Kind::Stopped`].
 pub fn wait<T>(work: impl Future<Output = T>, grace: Duration) -> Result<T, Trouble> {
     RUNTIME.block_on(async {
         let mut work = pin!(work);
@@ -311,7 +304,7 @@ pub fn wait<T>(work: impl Future<Output = T>, grace: Duration) -> Result<T, Trou
     })
 }
 
-/// The connection to a bucket; made once.
+/// Returns the connection to a bucket; it is made once.
 fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Trouble> {
     let root = format!("{scheme}://{bucket}");
     let mut connections = CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
@@ -362,7 +355,7 @@ fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Trouble> 
     Ok(store)
 }
 
-/// What a store said, in a line without secrets.
+/// Returns a store's error in one line without secrets.
 fn said(error: &object_store::Error) -> String {
     let text = error.to_string();
     let tag = |name: &str| {
@@ -382,7 +375,7 @@ fn said(error: &object_store::Error) -> String {
     cut
 }
 
-/// Without what the environment keeps secret and without the queries of addresses, which may be signed.
+/// Removes the environment's secrets and the queries of addresses, which may be signed.
 fn without_secrets(text: &str) -> String {
     let mut text = text.to_owned();
     for (name, value) in std::env::vars_os() {
@@ -407,9 +400,9 @@ struct Object {
     path: String,
     key: Path,
     bytes: u64,
-    /// What a store calls this very content; reading another is refused.
+    /// The store's identifier of exactly this content; reading another content is refused.
     etag: Option<String>,
-    /// The last thing that went wrong between us and the store.
+    /// The last failure between us and the store.
     trouble: Mutex<Option<Trouble>>,
 }
 
@@ -437,7 +430,7 @@ impl Object {
     }
 }
 
-/// Pieces of an object that were fetched, the last used one last.
+/// Fetched pieces of an object, the most recently used last.
 #[derive(Debug)]
 struct Cache {
     windows: Vec<(u64, Bytes)>,
@@ -470,48 +463,47 @@ impl Cache {
     }
 }
 
-/// An object that is read by ranges, in pieces of which the last used are kept.
+/// An object that is read by ranges; the most recently used pieces are kept.
 #[derive(Clone, Debug)]
 pub struct Remote {
     object: Arc<Object>,
     cache: Arc<Mutex<Cache>>,
 }
 
-/// What S3 and Azure call a request that they do not let in.
+/// The words of S3 and Azure for a request that they refuse.
 const REFUSALS: [&str; 5] =
     ["AuthorizationFailure", "AuthenticationFailed", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"];
 
 impl Remote {
-    /// What the store says that its content is, where it says it.
+    /// Returns the store's identifier of the content, if it gives one.
     pub fn etag(&self) -> Option<&str> {
         self.object.etag.as_deref()
     }
 
-    /// The object's size.
+    /// Returns the object's size in bytes.
     pub fn bytes(&self) -> u64 {
         self.object.bytes
     }
 
-    /// How it is shown to people.
+    /// Returns its name as people see it.
     pub fn shown(&self) -> String {
         self.object.place.shown(&self.object.path)
     }
 
-    /// The same object with nothing of it kept.
+    /// Returns the same object with no piece kept.
     pub fn anew(&self) -> Remote {
         Remote { object: self.object.clone(), cache: Arc::default() }
     }
 
-    /// The last thing that went wrong between us and the store; a changed object is none.
+    /// Returns the last failure between us and the store; a changed object is not such a failure.
     pub fn trouble(&self) -> Option<Trouble> {
         self.object.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fetches the beginnings of these ranges, near ones together, and sets the size of later pieces so
-    /// that all ranges read side by side keep to some memory.
+    /// Fetches the beginnings of these ranges, near ones together, and sets the size of later pieces so that all
+    /// ranges read side by side stay within a given memory.
     ///
-    /// # Errors
-    /// Those of the store.
+    /// # Errors Those of the store.
     pub fn prefetch(&self, ranges: &[Range<u64>], memory: usize) -> Result<(), Trouble> {
         let step = (memory / ranges.len().max(1)).clamp(WINDOW / 4, 16 << 20);
         let mut wanted: Vec<Range<u64>> =
@@ -531,10 +523,9 @@ impl Remote {
         Ok(())
     }
 
-    /// Bytes from a place on.
+    /// Returns bytes from a position on.
     ///
-    /// # Errors
-    /// They lie outside of the object; those of the store.
+    /// # Errors The bytes are outside of the object; errors of the store.
     pub fn get(&self, start: u64, length: usize) -> io::Result<Bytes> {
         let end = start.checked_add(length as u64).filter(|end| *end <= self.bytes());
         if end.is_none() {
@@ -552,18 +543,18 @@ impl Remote {
         Ok(fetched.slice(..length))
     }
 
-    /// Reads on from a place, through the pieces kept.
+    /// Reads on from a position, through the kept pieces.
     pub fn read_from(&self, start: u64) -> RemoteRead {
         RemoteRead { remote: self.clone(), at: start }
     }
 
-    /// Reads from the beginning to the end in big steps.
+    /// Reads from the beginning to the end in large requests.
     pub fn stream(&self) -> RemoteStream {
         RemoteStream { object: self.object.clone(), at: 0, step: Bytes::new() }
     }
 }
 
-/// Reads on from a place of a [`Remote`].
+/// Reads on from a position of a [`Remote`].
 #[derive(Debug)]
 pub struct RemoteRead {
     remote: Remote,

@@ -1,8 +1,7 @@
-//! Spill: what does not fit in memory, in temporary files that have no name.
+//! Spill: data that does not fit in memory, in temporary files without a name.
 //!
-//! A file is unlinked as soon as it is open, so that nothing is left behind however the process ends.
-//! It knows neither rows nor counts, only bytes and where they went. It fails when the disk does, and
-//! names the folder.
+//! A file is unlinked as soon as it is open, so that nothing remains however the process ends. It knows neither rows
+//! nor counts, only bytes and their positions. It fails when the disk does, and names the folder.
 
 use crate::error::{Error, Result};
 use std::fs::File;
@@ -11,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bytes that were set aside.
+/// The position of spilled bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     offset: u64,
@@ -19,13 +18,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// How many bytes.
+    /// Returns the number of bytes.
     pub fn bytes(&self) -> usize {
         self.length as usize
     }
 }
 
-/// One temporary file, made when the first bytes come; several threads may share it.
+/// One temporary file, created with the first bytes; several threads may share it.
 #[derive(Debug)]
 pub struct Spill {
     folder: PathBuf,
@@ -34,7 +33,7 @@ pub struct Spill {
 }
 
 impl Spill {
-    /// A spill below a folder; nothing is written yet.
+    /// Returns a spill below a folder; nothing is written yet.
     pub fn below(folder: &Path) -> Spill {
         Spill { folder: folder.to_path_buf(), file: Mutex::new(None), end: AtomicU64::new(0) }
     }
@@ -59,10 +58,9 @@ impl Spill {
         Ok(file.insert(made.into()).clone())
     }
 
-    /// Sets bytes aside.
+    /// Spills bytes.
     ///
-    /// # Errors
-    /// The folder is full, gone, or not to be written to.
+    /// # Errors The folder is full, gone, or not writable.
     pub fn put(&self, bytes: &[u8]) -> Result<Place> {
         let place =
             Place { offset: self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed), length: bytes.len() as u64 };
@@ -70,15 +68,14 @@ impl Spill {
         Ok(place)
     }
 
-    /// Reads a part of bytes that were set aside.
+    /// Reads a part of spilled bytes.
     ///
-    /// # Errors
-    /// The disk fails.
+    /// # Errors The disk fails.
     pub fn read(&self, place: Place, from: usize, into: &mut [u8]) -> Result<()> {
         self.file()?.read_exact_at(into, place.offset + from as u64).map_err(|error| self.failed("reading back", error))
     }
 
-    /// Bytes written so far.
+    /// Returns the bytes written so far.
     pub fn bytes(&self) -> u64 {
         self.end.load(Ordering::Relaxed)
     }
