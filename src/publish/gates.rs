@@ -125,7 +125,7 @@ pub fn max_rejected(share: (u64, u64), sums: &Sums, kept: Kept) -> Result<()> {
         return Ok(());
     }
     let not_read = if kept.rows > 0 {
-        format!(" ({} of them in files that stand as they were read before)", kept.rows)
+        format!(" ({} of them in files that were not read again)", kept.rows)
     } else {
         String::new()
     };

@@ -240,7 +240,7 @@ impl Publication {
             _ => String::new(),
         };
         Err(Error::Usage(format!(
-            "no package lies in the weeks asked for, {} to {}, and none is published of them{known}; nothing was published: check \
+            "no package is in the weeks asked for, {} to {}, and none is published of them{known}; nothing was published: check \
              the year",
             week(range.first),
             week(range.last)

@@ -132,7 +132,7 @@ pub fn only_ours(package: &Package, around: &Circumstances) -> Cause {
     };
     let shared = || {
         (around.same_number > 1)
-            .then(|| format!("{} of our packages bear {}", around.same_number, shown(&package.number)))
+            .then(|| format!("{} of our packages have {}", around.same_number, shown(&package.number)))
     };
     let duplicate = || (around.of_order > 1).then(|| format!("the order has {} packages here", around.of_order));
     let not_accepted = || {

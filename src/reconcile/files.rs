@@ -74,7 +74,7 @@ pub fn reports(terms: &Reconcile, performance: &[PathBuf], defects: &[PathBuf], 
                 reports.notes.push(format!("{name}: {count} {what}"));
             }
         };
-        note(list.repeated, "rows stand twice and count once");
+        note(list.repeated, "rows are repeated and count once");
         note(list.not_defects, "rows are no defects by the report's own column");
         note(list.unreadable_values, "package values cannot be read and count as unknown");
         if list.rows.is_empty() {

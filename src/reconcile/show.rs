@@ -104,7 +104,7 @@ fn of_orders(orders: &Orders, text: &mut String) {
     let count = |side: Side| orders.cases.iter().filter(|case| case.side == side).count();
     let complete = match orders.completeness {
         Completeness::Complete => "list complete".to_owned(),
-        Completeness::Incomplete(lacking) if lacking > 0 => format!("list incomplete: {lacking} rows lack"),
+        Completeness::Incomplete(lacking) if lacking > 0 => format!("list incomplete: {lacking} rows are missing"),
         Completeness::Incomplete(more) => format!("list has {} rows more than the report has defects", -more),
         Completeness::Unknown => "no figure tells whether the list is complete".to_owned(),
     };

@@ -35,19 +35,19 @@ pub(super) const EXEMPT: Part =
 pub(super) const ELIGIBLE: Part =
     One(column("eligible", Count, "packages that count in the rate: valid ones and defects"));
 pub(super) const VALID: Part = One(column("valid", Count, "packages with a valid tracking number"));
-pub(super) const DEFECTS: Part = One(column("defects", Count, "packages without one"));
+pub(super) const DEFECTS: Part = One(column("defects", Count, "packages without a valid tracking number"));
 pub(super) const PENDING: Part = One(column(
     "pending",
     Count,
-    "those defects that are not yet anybody's fault: a scan is missing, but the promised day has not passed on `as_of`",
+    "defects that may still be scanned in time: a scan is missing, but the promised day has not passed on `as_of`",
 ));
 pub(super) const VTR: Part = One(nullable("vtr", Share, "valid / eligible; null where nothing is eligible"));
 pub(super) const VTR_LOW: Part = One(nullable("vtr_low", Share, "lower bound of the Wilson 95 % interval"));
 pub(super) const VTR_HIGH: Part = One(nullable("vtr_high", Share, "upper bound of the Wilson 95 % interval"));
 pub(super) const TARGET_OF_WEEK: Part =
-    One(nullable("target", Share, "share asked for by the version in force on the week's last day; null without one"));
+    One(nullable("target", Share, "target share of the version in force on the week's last day; null without one"));
 pub(super) const TARGET_OF_WINDOW: Part =
-    One(nullable("target", Share, "share asked for by the version in force on `window_end`; null without one"));
+    One(nullable("target", Share, "target share of the version in force on `window_end`; null without one"));
 pub(super) const TARGET_KIND: Part =
     One(nullable("target_kind", Text, "`at_least`: the target itself is enough; `more_than`: the rate must exceed it"));
 pub(super) const MEETS_TARGET: Part = One(nullable(
@@ -63,12 +63,12 @@ pub(super) const DEFECT_BUDGET: Part = One(nullable(
 pub(super) const PROVISIONAL_WEEK: Part = One(column(
     "provisional",
     Flag,
-    "whether figures can still move: the marketplace's latency after the week's last day has not passed on `as_of`",
+    "whether figures can still change: the marketplace's latency after the week's last day has not passed on `as_of`",
 ));
 pub(super) const PROVISIONAL_WINDOW: Part = One(column(
     "provisional",
     Flag,
-    "whether figures can still move: the marketplace's latency after `window_end` has not passed on `as_of`",
+    "whether figures can still change: the marketplace's latency after `window_end` has not passed on `as_of`",
 ));
 pub(super) const WINDOW_START: Part = One(column("window_start", Day, "first day of the trailing window"));
 pub(super) const WINDOW_END: Part = One(column("window_end", Day, "last day of the trailing window"));
@@ -79,7 +79,7 @@ pub(super) const LANE: Part =
 pub(super) const LIST_DOUBT: Part = One(column(
     "list_doubt",
     Flag,
-    "whether the carrier stands on no list of the policy, and that list is known in part only",
+    "whether the carrier is on no list of the policy while the list is only partly known",
 ));
 pub(super) const ORDER: Part = One(column("order_id", Text, "the order, as in the source"));
 pub(super) const PACKAGE: Part = One(column(
@@ -107,12 +107,12 @@ pub(super) const SHIP_TO: Part = One(nullable(
 pub(super) const PACKAGE_VALUE: Part = One(nullable(
     "package_value",
     Money,
-    "value of the package as in the source, to nine decimals; rules are asked with all of them",
+    "value of the package as in the source, to nine decimals; rules use all of them",
 ));
 pub(super) const CURRENCY: Part = One(nullable(
     "currency",
     Text,
-    "ISO code of what it is valued in: the marketplace's where the source names none; null where its code is unknown",
+    "ISO code of the value's currency: the marketplace's if the source names none; null if its code is unknown",
 ));
 pub(super) const SHIPPED_AT: Part = One(nullable(
     "shipped_at",
@@ -129,24 +129,24 @@ pub(super) const MEANING: Part = One(column("meaning", Text, "the reason in a se
 pub(super) const SUGGESTED_FIX: Part =
     One(column("suggested_fix", Text, "what to do about it, for this package or for later ones; empty for no defect"));
 pub(super) const LIKELY_CARRIER: Part =
-    One(nullable("likely_carrier", Text, "whose number it certainly is, where it belongs to another carrier"));
+    One(nullable("likely_carrier", Text, "the carrier to which the number certainly belongs, if it is another one"));
 pub(super) const IS_PENDING: Part = One(column(
     "pending",
     Flag,
-    "whether it is not yet anybody's fault: a scan is missing, but the promised day has not passed on `as_of`",
+    "whether it may still be scanned in time: a scan is missing, but the promised day has not passed on `as_of`",
 ));
 pub(super) const ACT_BY: Part = One(nullable(
     "act_by",
     Day,
     "the promised day, where `fixable_by` is `number`: a number counts only if it is given before delivery",
 ));
-pub(super) const COUNTS_UNTIL: &str = "last `window_end` whose window holds the package; it moves that figure until the marketplace's \
+pub(super) const COUNTS_UNTIL: &str = "last `window_end` whose window contains the package; it affects that figure until the marketplace's \
                             latency has passed too";
-pub(super) const FIXABLE: &str = "who can still mend it: `number` (give or correct number or carrier), `carrier` (chase it for the \
+pub(super) const FIXABLE: &str = "who can still fix it: `number` (give or correct number or carrier), `carrier` (chase it for the \
                        scan) or `nobody`";
 pub(super) const FILE: Part = One(column("file", Text, "path of the input file, relative to the job's folder"));
 pub(super) const EVIDENCE: Part =
-    One(column("evidence", Text, "what was judged by: `scans`, or `format` (the number alone)"));
+    One(column("evidence", Text, "evidence used to judge: `scans`, or `format` (the number alone)"));
 
 pub(super) static VTR_WEEKLY: &[Part] = &[
     SELLER,
@@ -204,13 +204,13 @@ pub(super) static VTR_WEEKLY_REASONS: &[Part] = &[
     PROGRAMME,
     WEEK_START,
     CLASS,
-    One(column("reason", Text, "what the ladder said")),
+    One(column("reason", Text, "the reason given by the ladder")),
     RULE,
     LANE,
     One(column(
         "cross_border",
         Flag,
-        "whether origin and destination are different countries; the marketplace's stands for one that the source does not name",
+        "whether origin and destination are different countries; the marketplace's country replaces one that the source does not name",
     )),
     One(column(
         "service_class",
@@ -223,7 +223,7 @@ pub(super) static VTR_WEEKLY_REASONS: &[Part] = &[
     One(column(
         "list_doubt",
         Count,
-        "packages whose carrier stands on no list of the policy, where that list is known in part only",
+        "packages whose carrier is on no list of the policy while the list is only partly known",
     )),
     EVIDENCE,
 ];
@@ -272,7 +272,7 @@ pub(super) static ACCOUNT_HEALTH: &[Part] = &[
         "`good`; `at_risk`: meets the target, but the window's last 7 days, `outlook_low` or, with a defect, the \
          interval's lower bound do not; `breach`: misses the target; `no_data`: nothing eligible, or no version in force",
     )),
-    One(column("few", Flag, "whether `eligible` is below the job's `min_eligible`: little can be told from it")),
+    One(column("few", Flag, "whether `eligible` is below the job's `min_eligible`, so that little can be concluded")),
     DEFECT_BUDGET,
     One(nullable(
         "valid_needed",
@@ -287,13 +287,13 @@ pub(super) static ACCOUNT_HEALTH: &[Part] = &[
     )),
     One(nullable("cause_carrier", Text, "carrier of that group")),
     One(column("cause_packages", Count, "packages of that group; 0 without defects")),
-    One(column("outlook_end", Day, "last day of the window that can still be moved: the Sunday on or after `as_of`")),
+    One(column("outlook_end", Day, "last day of the window that can still change: the Sunday on or after `as_of`")),
     One(column("outlook_eligible", Count, "packages known so far that count in that window's rate")),
     One(column("outlook_valid", Count, "those of them with a valid tracking number")),
     One(column("outlook_pending", Count, "those of its defects that are pending")),
     One(nullable("outlook_low", Share, "that window's rate if no pending package is scanned")),
     One(nullable("outlook_high", Share, "that window's rate if every pending package is scanned")),
-    One(column("as_of", Day, "the last day (UTC) of which anything was known")),
+    One(column("as_of", Day, "the last day (UTC) that the run took into account")),
     EVIDENCE,
 ];
 
@@ -336,7 +336,7 @@ pub(super) static DEFECT_LIST: &[Part] = &[
     PROMISED_AT,
     FIRST_SCAN_AT,
     KNOWN_SCANS,
-    One(column("reason", Text, "why it is a defect: the rung of the ladder that spoke")),
+    One(column("reason", Text, "why it is a defect: the rung of the ladder that decided")),
     RULE,
     MEANING,
     SUGGESTED_FIX,
@@ -372,7 +372,7 @@ pub(super) static JUDGED_LIST: &[Part] = &[
     FIRST_SCAN_AT,
     KNOWN_SCANS,
     CLASS,
-    One(column("reason", Text, "what the ladder said")),
+    One(column("reason", Text, "the reason given by the ladder")),
     RULE,
     MEANING,
     SUGGESTED_FIX,
@@ -413,11 +413,11 @@ pub(super) static REJECTS: &[Part] = &[
 pub(super) static INPUT_FILES: &[Part] = &[
     FILE,
     One(column("bytes", Count, "size of the file as stored")),
-    One(column("rows_read", Count, "data records seen; the sum of the counts from `rejected` to `defect`")),
+    One(column("rows_read", Count, "data records read; the sum of the counts from `rejected` to `defect`")),
     One(column("rows_pruned", Count, "rows of row groups that were never read, because no row in them could count")),
     One(column("rejected", Count, "records that cannot be judged at all")),
-    One(column("after_as_of", Count, "rows that were not yet there on `as_of`")),
-    One(column("superseded", Count, "rows of which a newer copy counts")),
+    One(column("after_as_of", Count, "rows dated after `as_of`")),
+    One(column("superseded", Count, "rows that a newer copy supersedes")),
     One(column("outside_range", Count, "rows outside the weeks asked for")),
     OUT_OF_SCOPE,
     EXEMPT,
@@ -428,7 +428,7 @@ pub(super) static INPUT_FILES: &[Part] = &[
     One(column(
         "digest",
         Text,
-        "what tells the content: `blake3:` of the bytes, or `etag:` with the size for an object of a store",
+        "identity of the content: `blake3:` of the bytes, or `etag:` with the size for an object of a store",
     )),
     EVIDENCE,
 ];

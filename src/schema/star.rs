@@ -8,7 +8,7 @@ use super::{column, nullable};
 pub(super) static DIM_MARKETPLACE: &[Part] = &[
     One(column("marketplace", Text, "as in the other tables; `(none)` for sales outside any marketplace")),
     One(column("name", Text, "the store's name, for people")),
-    One(nullable("currency", Text, "ISO code of what packages are valued in unless they say so")),
+    One(nullable("currency", Text, "ISO code of the currency of package values, unless the source names another")),
     One(nullable("time_zone", Text, "IANA name of the zone in which its days begin")),
     One(nullable("window_days", Count, "days of the trailing window")),
     One(nullable("latency_days", Count, "days until figures are final")),

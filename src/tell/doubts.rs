@@ -74,7 +74,10 @@ impl<'b> Doubts<'b> {
                     _ => "is unsure (`vtr book show` says why)",
                 };
                 let share = Tally { valid: *count, eligible: defects.all }.percent();
-                format!("{market}: {count} of {} defects ({share}) hang on the rule `{rule}`, which {why}", defects.all)
+                format!(
+                    "{market}: {count} of {} defects ({share}) depend on the rule `{rule}`, which {why}",
+                    defects.all
+                )
             };
             many.map(told).collect::<Vec<_>>()
         };

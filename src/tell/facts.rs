@@ -252,7 +252,7 @@ fn looks_back(plan: &Plan, base: Option<&Manifest>) -> Option<String> {
     let published = base.map(|base| base.as_of).filter(|published| *published > plan.as_of && plan.range.is_some())?;
     let (now, then) = (date_from_day(plan.as_of), date_from_day(published));
     Some(format!(
-        "the weeks of this run are judged as of {now}, and stand in a version that was as of {then}: what was known after {now} does \
+        "the weeks of this run are judged as of {now}, and are published in a version as of {then}: what was known after {now} does \
          not count in them until a run without weeks judges them again; use --out to look back beside what is published"
     ))
 }
@@ -272,7 +272,7 @@ fn states(survey: &Survey, folded: &Folded) -> Vec<String> {
 pub(crate) fn states_sentence(column: Column, of: &str, states: &[Country]) -> String {
     let codes: Vec<String> = states.iter().map(|state| state.code()).take(6).collect();
     format!(
-        "`{}` of {of} rather holds states of the US than countries ({}, ...): they were read as countries, CA as Canada; map the \
+        "`{}` of {of} seems to hold states of the US instead of countries ({}, ...): they were read as countries, CA as Canada; map the \
          column of countries, or give the country in [input.constants]",
         column.name(),
         codes.join(", ")
@@ -306,7 +306,7 @@ fn after_today(plan: &Plan, folded: &Folded) -> Option<String> {
     let first = later.iter().map(|later| later.first).min()?;
     (plan.as_of >= today).then(|| {
         format!(
-            "times of rows in {} lie after today (the first of them on a package of {}); they count as unknown: look for day and \
+            "times of rows in {} are after today (the first of them on a package of {}); they count as unknown: look for day and \
              month swapped, or a wrong century",
             words_of_files(later.len()),
             date_from_day(first)
@@ -362,7 +362,7 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
         && apart > i64::from(plan.copies_within_days)
     {
         warnings.push(format!(
-            "copies of one package lie up to {apart} days apart, more than copies_within = {}; raise it, or some copies outside the \
+            "copies of one package are up to {apart} days apart, more than copies_within = {}; raise it, or some copies outside the \
              range may have gone unseen",
             plan.copies_within_days
         ));

@@ -137,7 +137,7 @@ fn text(report: &RunReport, accounts: &Accounts, exit_code: i32) -> String {
     page.one("vtr_run_start_timestamp_seconds", "When the last run began.", moment(&report.began_at));
     page.one("vtr_run_end_timestamp_seconds", "When the last run ended.", moment(&report.ended_at));
     let as_of = report.as_of.parse::<NaiveDate>().ok().map(|date| f64::from(day_from_date(date)) * 86_400.0);
-    page.one("vtr_run_as_of_timestamp_seconds", "The last day of which anything was known, at 00:00 UTC.", as_of);
+    page.one("vtr_run_as_of_timestamp_seconds", "The last day that the run took into account, at 00:00 UTC.", as_of);
     page.one("vtr_published_version", "Version published or found unchanged.", report.version.map(number));
     page.one("vtr_run_seconds", "Wall time of the last run.", Some(report.seconds));
     let mut stages = BTreeMap::new();

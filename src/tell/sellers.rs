@@ -124,7 +124,7 @@ impl<'a> Judged<'a> {
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         let further = match self.sellers.further {
             0 => String::new(),
-            rows => format!("; {rows} rejected rows of further sellers were not told apart"),
+            rows => format!("; {rows} rejected rows of further sellers were not counted separately"),
         };
         (!worst.is_empty()).then(|| {
             format!(

@@ -83,7 +83,7 @@ pub fn run(
     let same = new.len() - changed.iter().filter(|(_, _, _, new)| new.is_some()).count();
     let _ = writeln!(
         notes,
-        "version {} beside version {}: {} of {} rows changed, {same} stand as they did{}",
+        "version {} compared with version {}: {} of {} rows changed, {same} are unchanged{}",
         after.version,
         before.version,
         changed.len(),
@@ -93,7 +93,7 @@ pub fn run(
     let bad: Vec<_> = changed.iter().filter(|(rank, ..)| *rank == 0).collect();
     match (worse, bad.first()) {
         (Worse::Fails, Some((_, key, _, _))) => Err(Error::Gate(format!(
-            "--fail-on worse: {} of {} rows stand worse than in version {}, first of all {} in {}, {}, {}",
+            "--fail-on worse: {} of {} rows are worse than in version {}, first of all {} in {}, {}, {}",
             bad.len(),
             new.len(),
             before.version,

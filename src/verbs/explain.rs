@@ -87,10 +87,10 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     }
     let missing = missing(&wanted, &stories);
     if stories.is_empty() {
-        return Err(Error::Input(format!("no row of {} stands in the job's inputs; {UNFOUND}", missing.join(" or "))));
+        return Err(Error::Input(format!("no row of {} is in the job's inputs; {UNFOUND}", missing.join(" or "))));
     }
     if !missing.is_empty() {
-        crate::progress::warn(&format!("no row of {} stands in the job's inputs; {UNFOUND}", missing.join(" or ")));
+        crate::progress::warn(&format!("no row of {} is in the job's inputs; {UNFOUND}", missing.join(" or ")));
     }
     let format = super::published::format(args.written);
     if format == listing::Format::Table {

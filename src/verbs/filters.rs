@@ -222,7 +222,7 @@ impl Ways<'_, '_> {
         let names = self.names.iter().copied().chain(published.iter().map(String::as_str));
         let book = if self.names.is_empty() { "" } else { ", nor in the book" };
         let hint = did_you_mean(value, names);
-        Error::Usage(format!("{}: `{value}` stands in no published table{book}{hint}", self.option))
+        Error::Usage(format!("{}: `{value}` is in no published table{book}{hint}", self.option))
     }
 }
 

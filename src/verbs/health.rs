@@ -322,7 +322,7 @@ fn gate(rows: &[Row], worst: Status) -> Result<()> {
     let bad: Vec<&Row> = rows.iter().filter(|row| row.status >= worst).collect();
     let Some(first) = bad.first() else { return Ok(()) };
     Err(Error::Gate(format!(
-        "--fail-on {}: {} of {} rows stand that badly, first of all {} in {}, {}, {}: {} with {} of {} valid",
+        "--fail-on {}: {} of {} rows are that bad, first of all {} in {}, {}, {}: {} with {} of {} valid",
         worst.name(),
         bad.len(),
         rows.len(),
@@ -410,7 +410,7 @@ mod tests {
         assert_eq!(sellers(&out), ["B", "A"]);
         let error = result.unwrap_err();
         assert_eq!(error.exit_code(), 4);
-        assert!(error.to_string().contains("1 of 2 rows stand that badly, first of all B in GB"), "{error}");
+        assert!(error.to_string().contains("1 of 2 rows are that bad, first of all B in GB"), "{error}");
         assert!(shown(&of("DE", Status::AtRisk)).0.unwrap_err().to_string().contains("2 of 3 rows"));
         let seller = |seller| Filters { seller: Some(Wanted::of([seller])), ..Filters::default() };
         let good = Query { filters: seller("A"), fail_on: Some(Status::AtRisk), ..Query::default() };

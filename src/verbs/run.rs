@@ -161,7 +161,7 @@ fn publications(
 fn made(outcome: assemble::Outcome) -> Option<String> {
     match outcome {
         assemble::Outcome::None | assemble::Outcome::Standing => None,
-        assemble::Outcome::Unchanged => Some("the packages stand: no raw file, profile or rule has changed".to_owned()),
+        assemble::Outcome::Unchanged => Some("packages are kept: no raw file, profile or rule has changed".to_owned()),
         assemble::Outcome::Made { packages, weeks, new } => Some(format!(
             "{} packages of {weeks} weeks were joined from raw files; {new} weeks are new or changed",
             grouped(packages)
@@ -259,8 +259,8 @@ impl Run<'_> {
                 let apart = self.base.and_then(|base| base.copies_apart_days);
                 let apart = apart.filter(|apart| *apart > 0);
                 let measured =
-                    apart.map_or(String::new(), |apart| format!("; the farthest seen lie {apart} days apart"));
-                format!(", as long as copies of a package lie within {days} days of each other{measured}")
+                    apart.map_or(String::new(), |apart| format!("; the greatest distance seen is {apart} days"));
+                format!(", as long as copies of a package are within {days} days of each other{measured}")
             }
             None => String::new(),
         };
@@ -323,7 +323,7 @@ impl Run<'_> {
         if self.args.json {
             super::print(last.to_json() + "\n")?;
         }
-        self.tell(&format!("{}: no week is outdated; version {} stands", plan.name, base.version));
+        self.tell(&format!("{}: no week is outdated; version {} is in force", plan.name, base.version));
         last.newest.iter().filter_map(Newest::headline).for_each(|line| self.tell(&line));
         last.newest.iter().flat_map(|newest| &newest.warnings).for_each(|warning| warn(warning));
         Ok(())
@@ -383,7 +383,7 @@ impl Run<'_> {
             let (from, to) = batch.days();
             let named = format!("batch {} of {}, {} to {}", index + 1, batches.len(), iso(Some(&from)), iso(Some(&to)));
             let Some((_, why)) = weeks.range(from..=to).next() else {
-                self.tell(&format!("{named}: stands as it would be published"));
+                self.tell(&format!("{named}: is published and up to date"));
                 continue;
             };
             self.tell(&format!("{named}: {why}"));

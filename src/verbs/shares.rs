@@ -56,7 +56,7 @@ fn work(job: &JobOptions, units: &str) -> Result<Work> {
     let text = store::read(store.as_ref(), &name)?.ok_or_else(|| {
         Error::Usage(format!("{units}: there is no such plan; make it with `vtr plan JOB --units {units}`"))
     })?;
-    let text = String::from_utf8(text).map_err(|_| Error::Usage(format!("{units}: it is no text; plan anew")))?;
+    let text = String::from_utf8(text).map_err(|_| Error::Usage(format!("{units}: it is not text; plan again")))?;
     Work::of_job(
         &job.job,
         Units::read(units, &text)?,

@@ -115,7 +115,7 @@ impl History {
         let output = crate::support::vtr(&[&args, extra].concat());
         let said = crate::support::text(&output.stderr);
         match output.status.code() {
-            Some(2) => assert!(said.contains("no package lies in the weeks asked for"), "{said}"),
+            Some(2) => assert!(said.contains("no package is in the weeks asked for"), "{said}"),
             code => assert!(code == Some(0) && !out.join("current/vtr_weekly").exists(), "{said}"),
         }
     }
@@ -313,7 +313,7 @@ fn copies_farther_away_than_is_looked_are_warned_of() {
     let none: Vec<String> = warnings("out", &[]);
     assert_eq!(none, [""; 0], "a full run sees every copy");
     let ranged: Vec<String> = warnings("out", &["--from", "2025-W28", "--to", "2025-W28"]);
-    let expected = "copies of one package lie up to 10 days apart, more than copies_within = 9; raise it";
+    let expected = "copies of one package are up to 10 days apart, more than copies_within = 9; raise it";
     assert!(ranged.len() == 1 && ranged[0].starts_with(expected), "{ranged:?}");
     let enough: Vec<String> = warnings("out", &["--from", "2025-W28", "--to", "2025-W28", "--set", "copies_within=10"]);
     assert_eq!(enough, [""; 0]);

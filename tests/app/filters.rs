@@ -54,10 +54,10 @@ fn values_are_taken_in_any_form_that_jobs_accept_and_in_lists() {
 fn a_value_that_nobody_knows_is_an_error_and_the_nearest_is_named() {
     let world = world();
     for (filters, want) in [
-        (["--seller", "A22"], "`A22` stands in no published table; did you mean `A2`?"),
-        (["--seller", "a2"], "`a2` stands in no published table; did you mean `A2`?"),
-        (["--seller", "A2,B7"], "`B7` stands in no published table"),
-        (["--marketplace", "Amazon.dee"], "`Amazon.dee` stands in no published table, nor in the book; did you mean `"),
+        (["--seller", "A22"], "`A22` is in no published table; did you mean `A2`?"),
+        (["--seller", "a2"], "`a2` is in no published table; did you mean `A2`?"),
+        (["--seller", "A2,B7"], "`B7` is in no published table"),
+        (["--marketplace", "Amazon.dee"], "`Amazon.dee` is in no published table, nor in the book; did you mean `"),
         (["--carrier", "Evvri"], "did you mean `evri`?"),
         (["--carrier", ","], "no value is given"),
     ] {

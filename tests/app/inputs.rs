@@ -258,5 +258,5 @@ fn a_figure_that_nobody_meant_is_warned_of_however_few_rows_there_are() {
     assert!(said.contains("29 of 30 rows are superseded by newer copies"), "{said}");
     // Whatever today is, nobody has scanned a package in 2090.
     let said = warned(&rows(&|at| sound(at).replace("2025-06-03", "2090-06-03")), "as_of = \"today\"");
-    assert!(said.contains("times of rows in 1 file lie after today"), "{said}");
+    assert!(said.contains("times of rows in 1 file are after today"), "{said}");
 }

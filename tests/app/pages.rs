@@ -227,8 +227,7 @@ fn versions_are_compared_by_account() {
     let csv = ok(&["health", &target, "--compare", "1", "--format", "csv"]);
     assert!(csv.starts_with("change,seller_id,") && csv.contains("\nworse,") && csv.contains("\nbetter,"), "{csv}");
     assert!(
-        fails(4, &["health", &target, "--compare", "1", "--fail-on", "worse"])
-            .contains("stand worse than in version 1")
+        fails(4, &["health", &target, "--compare", "1", "--fail-on", "worse"]).contains("are worse than in version 1")
     );
     ok(&["health", &target, "--compare", "2", "--fail-on", "worse"]);
     assert!(fails(2, &["health", &target, "--fail-on", "worse"]).contains("--compare"));

@@ -76,13 +76,16 @@ fn a_backfill_in_batches_is_the_full_run_byte_for_byte() {
         ok(&[&["run", &job, "--quiet", "--out", &target("cut"), "--set", &set], &first[..]].concat());
         let all = vtr(&[&["run", &job, "--out", &target("cut"), "--set", &set], &range[..]].concat());
         let said = text(&all.stderr);
-        assert!(all.status.success() && said.contains("batch 1 of 12, 2024-W01 to 2024-W09: stands"), "{said}");
+        assert!(
+            all.status.success() && said.contains("batch 1 of 12, 2024-W01 to 2024-W09: is published and up to date"),
+            "{said}"
+        );
         assert!(said.contains("batch 2 of 12") && said.contains("batch 12 of 12"), "{said}");
         let (whole, cut) = (published(&out("whole")), published(&out("cut")));
         assert!(whole.len() > 500, "{}", whole.len());
         assert_eq!(cut.symmetric_difference(&whole).collect::<Vec<_>>(), Vec::<&String>::new(), "{rolling}");
         let again = vtr(&[&["run", &job, "--out", &target("cut"), "--set", &set], &range[..]].concat());
-        assert_eq!(text(&again.stderr).matches(": stands as it would be published").count(), 12);
+        assert_eq!(text(&again.stderr).matches(": is published and up to date").count(), 12);
     }
 }
 

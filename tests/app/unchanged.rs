@@ -276,7 +276,7 @@ fn a_mistyped_year_and_an_earlier_day_publish_nothing() {
     case.run(&["--quiet"]);
     let job = case.path("job.toml");
     let said = fails(2, &["run", &job, "--from", "2015-W10", "--to", "2015-W12"]);
-    assert!(said.contains("no package lies in the weeks asked for") && said.contains("2025-W10"), "{said}");
+    assert!(said.contains("no package is in the weeks asked for") && said.contains("2025-W10"), "{said}");
     let said = fails(2, &["run", &job, "--as-of", "2025-11-01"]);
     assert!(said.contains("published as of 2025-12-01") && said.contains("--out"), "{said}");
     assert_eq!(manifest(&case.folder.path().join("out"))["version"], 1);

@@ -180,7 +180,7 @@ class Refusals:
             f'DROP VIEW "{self.schema}".carrier_names_bi',
         )
         try:
-            self.refused([2], ["drop what stands on them", "mine"])
+            self.refused([2], ["drop what depends on them", "mine"])
         finally:
             self.server.admin("DROP VIEW public.mine")
 

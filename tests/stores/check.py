@@ -235,7 +235,7 @@ def outputs(name, store, weekly, local):
     check(f"{name}: report and views", any(k.endswith("/report.json") for k in keys) and "pub/out/views.sql" in keys, list(keys)[-5:])
     check(f"{name}: the views name the store", out.encode() + b"/data/vtr_weekly/week=" in store.get("pub/out/views.sql"))
     ran = vtr(env, "run", weekly, "--out", out)
-    check(f"{name}: the same again is unchanged", ran.code == 0 and "version 1 stands" in ran.err, ran)
+    check(f"{name}: the same again is unchanged", ran.code == 0 and "version 1 is in force" in ran.err, ran)
     check(f"{name}: and nothing was written", store.list("pub/out/") == keys)
     ran = vtr(env, "plan", weekly, "--out", out)
     check(f"{name}: plan", ran.code == 0 and "version 1 of vtr" in ran.out, ran)
@@ -529,7 +529,7 @@ def signals(store, weekly):
             check(f"{name}: the new version stands", verified.code == 0 and "version 2:" in verified.out, verified)
             mended = vtr(old, *again[:2], *again[3:])
             views = store.get(f"{prefix}/views.sql")
-            check(f"{name}: the next run mends the rest", "version 2 stands" in mended.err and b"version 2 of" in views, mended)
+            check(f"{name}: the next run mends the rest", "version 2 is in force" in mended.err and b"version 2 of" in views, mended)
             store.delete(f"{prefix}/_log/{2:020}.json")
             store.put(f"{prefix}/views.sql", before[1])
 

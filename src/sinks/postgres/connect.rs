@@ -100,9 +100,7 @@ fn of_url(variable: &str, url: &str) -> Result<(Config, Option<String>)> {
 
 fn of_variables(sink: &str, variable: &str, set: &dyn Fn(&str) -> Option<String>) -> Result<(Config, Option<String>)> {
     let host = set("PGHOST").ok_or_else(|| {
-        Error::Usage(format!(
-            "sink {sink}: where its server is stands neither in {variable} nor in PGHOST; set one of them"
-        ))
+        Error::Usage(format!("sink {sink}: neither {variable} nor PGHOST names its server; set one of them"))
     })?;
     let mut config = Config::new();
     config.host(&host);
@@ -110,7 +108,7 @@ fn of_variables(sink: &str, variable: &str, set: &dyn Fn(&str) -> Option<String>
     let number = port.parse().map_err(|_| Error::Usage(format!("PGPORT: {port:?} is no port; write 5432")))?;
     config.port(number);
     let user = set("PGUSER").or_else(|| set("USER")).ok_or_else(|| {
-        Error::Usage(format!("sink {sink}: who signs in stands neither in {variable} nor in PGUSER; set one of them"))
+        Error::Usage(format!("sink {sink}: neither {variable} nor PGUSER names its user; set one of them"))
     })?;
     let database = set("PGDATABASE").unwrap_or_else(|| user.clone());
     config.user(&user).dbname(&database);

@@ -29,7 +29,7 @@ const VERSION_COLUMNS: [(&str, &str, &str); 11] = [
     ("tables", "text", "tables that are replicated"),
     ("job", "text", "job that published the version"),
     ("evidence", "text", "what was judged by: scans, or format (the number alone)"),
-    ("as_of", "date", "last day (UTC) of which anything was known"),
+    ("as_of", "date", "last day (UTC) that the run took into account"),
     ("program", "text", "program that published the version"),
     ("synced_at", "timestamp with time zone", "when the version was put in place"),
 ];
@@ -186,7 +186,7 @@ pub fn create_view(schema: &str, table: Table) -> String {
     }
     if !table.columns().iter().any(|facts| facts.name == "as_of") {
         columns.push("v.\"as_of\"".to_owned());
-        notes.push(("as_of".to_owned(), "last day (UTC) of which anything was known".to_owned()));
+        notes.push(("as_of".to_owned(), "last day (UTC) that the run took into account".to_owned()));
     }
     columns.push("v.\"version\"".to_owned());
     notes.push(("version".to_owned(), "number of the published version".to_owned()));

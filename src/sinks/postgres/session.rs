@@ -215,7 +215,7 @@ fn explain(names: &Names, step: &str, error: tokio_postgres::Error) -> Error {
     if *code == SqlState::DEPENDENT_OBJECTS_STILL_EXIST {
         let detail = refusal.detail().map(|detail| format!(" ({})", detail.replace('\n', "; "))).unwrap_or_default();
         return Error::Usage(format!(
-            "{head}: {said}{detail}; the shape of the tables has changed: drop what stands on them, sync, and make it again"
+            "{head}: {said}{detail}; the shape of the tables has changed: drop what depends on them, sync, and make it again"
         ));
     }
     if *code == SqlState::DISK_FULL || *code == SqlState::OUT_OF_MEMORY || *code == SqlState::TOO_MANY_CONNECTIONS {

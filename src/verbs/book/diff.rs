@@ -53,10 +53,10 @@ pub fn text(old: &[BookFile], new: &[BookFile], lies: Lies) -> String {
     }
     match (text.is_empty(), lies) {
         (true, Lies::Beside) => "the books are the same\n".into(),
-        (true, Lies::OnTop) => "the second book lies on top of the first and changes nothing\n".into(),
+        (true, Lies::OnTop) => "the second book is an overlay on the first and changes nothing\n".into(),
         (false, Lies::Beside) => text,
         (false, Lies::OnTop) => {
-            format!("the second book lies on top of the first: what it does not say stays as it is\n{text}")
+            format!("the second book is an overlay on the first: what it does not contain stays as it is\n{text}")
         }
     }
 }
@@ -306,13 +306,13 @@ policies/gb.toml
             file("families.toml", "[families]\nroyal = [\"a\", \"b\"]\n[groups]\nposts = [\"a\"]\n"),
         ];
         let say = |top: &[BookFile]| text(&below, top, Lies::OnTop);
-        let nothing = "the second book lies on top of the first and changes nothing\n";
+        let nothing = "the second book is an overlay on the first and changes nothing\n";
         assert_eq!(say(&[]), nothing);
         assert_eq!(say(&below), nothing);
         assert_eq!(say(&[file("families.toml", "# ours\n[families]\nroyal = [\"b\"]\n")]), nothing);
         let top =
             say(&[file("families.toml", "[families]\nroyal = [\"c\"]\n"), file("carriers/c.toml", "id = \"c\"\n")]);
-        let want = "the second book lies on top of the first: what it does not say stays as it is\n\
+        let want = "the second book is an overlay on the first: what it does not contain stays as it is\n\
                     carriers/c.toml\n  the file is new\nfamilies.toml\n  families > royal: +\"c\"\n";
         assert_eq!(top, want);
         assert_eq!(lies(&below, &below), Lies::Beside);
