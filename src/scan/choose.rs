@@ -1,8 +1,8 @@
-//! A column put together from decoded ones: the first filled of several, some values replaced, calendar days and
-//! wall-clock times read as the job says.
+//! Builds a column from decoded ones: the first filled of several, some values replaced, calendar days and wall-clock
+//! times read as the job says.
 //!
-//! It works batch by batch and only on columns of which the job says such a thing. It fails, before any row is
-//! read, on columns whose types do not go together.
+//! It works batch by batch and only on columns for which the job asks for this. It fails, before any row is read, on
+//! columns whose types do not go together.
 
 use super::csv::day;
 use super::headings::Place;
@@ -17,32 +17,31 @@ use std::sync::Arc;
 use vtr_columnar::input::{Column, Kind, label_type};
 use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone};
 
-/// How a column is put together.
+/// How a column is built.
 pub(crate) struct Choice {
     column: Column,
     places: Vec<Place>,
-    /// What the column is read as.
+    /// The type that the column is read as.
     wanted: DataType,
     rules: CellRules,
     is_day: bool,
-    /// The clock of timestamps without a zone; `None`: UTC.
+    /// The clock of timestamps without a zone; `None` is UTC.
     zone: Option<Zone>,
 }
 
-/// How a column of a file is decoded, and what becomes of that.
+/// How a column of a file is decoded and converted.
 pub(crate) struct Decoded {
     /// The types to decode as, one for each place.
     pub types: Vec<DataType>,
     /// The type that the fold gets.
     pub wanted: DataType,
-    /// What is to be done in between, if anything is.
+    /// The conversion in between, if one is needed.
     pub choice: Option<Choice>,
 }
 
-/// Settles how a column is decoded; `found` are the types that the file has at its places.
+/// Decides how a column is decoded; `found` are the types that the file has at its places.
 ///
-/// # Errors
-/// A type that the column cannot be read from, or types that do not go together.
+/// # Errors A type that the column cannot be read from, or types that do not go together.
 pub(crate) fn decoded(column: Column, places: &[Place], found: &[DataType], input: &Input) -> Result<Decoded, String> {
     let types = found.iter().map(|found| column.read_as(found)).collect::<Result<Vec<_>, _>>();
     let types = types.map_err(|error| error.to_string())?;
@@ -89,7 +88,7 @@ pub(crate) fn decoded(column: Column, places: &[Place], found: &[DataType], inpu
     Ok(Decoded { types, wanted, choice: Some(choice) })
 }
 
-/// The type that one column has once days and clocks are settled.
+/// Returns the type of one column after days and clocks are applied.
 fn becomes(kind: &DataType, is_day: bool, has_zone: bool, is_list: bool) -> DataType {
     let utc = || DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
     match kind {
@@ -101,10 +100,9 @@ fn becomes(kind: &DataType, is_day: bool, has_zone: bool, is_list: bool) -> Data
 }
 
 impl Choice {
-    /// The column, from those decoded at its places.
+    /// Returns the column, built from those decoded at its places.
     ///
-    /// # Errors
-    /// A column that cannot be converted.
+    /// # Errors A column that cannot be converted.
     pub fn array(&self, decoded: &[ArrayRef]) -> Result<ArrayRef, String> {
         if self.wanted == DataType::Utf8View || self.wanted == label_type() {
             return self.texts(decoded);
@@ -164,7 +162,7 @@ impl Choice {
         }
     }
 
-    /// The clock that a column's type names.
+    /// Returns the clock that a column's type names.
     fn clock(&self, name: &str) -> Result<Zone, String> {
         let known =
             if matches!(name, "Z" | "+00:00" | "+0000" | "+00") { Some(Zone::utc()) } else { Zone::named(name) };
@@ -174,7 +172,7 @@ impl Choice {
     }
 }
 
-/// Microseconds, whatever the unit; what does not fit is the last there is, which no row can mean.
+/// Returns microseconds, whatever the unit; a value out of range becomes the last instant, which no row can mean.
 fn micros(array: &ArrayRef, unit: TimeUnit) -> Result<Vec<Option<Micros>>, String> {
     let raw = cast(array, &DataType::Int64).map_err(|error| error.to_string())?;
     let micros = |raw: i64| match unit {

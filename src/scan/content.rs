@@ -1,7 +1,7 @@
 //! The bytes of a delimited file: as stored, hashed while read, inflated under limits.
 //!
-//! It knows nothing of text. It fails, with the reason only, on what cannot be read or inflated to
-//! the end and on a file that inflates beyond the limits; the caller names the file.
+//! It knows nothing of text. It fails, with the reason only, on content that cannot be read or inflated to the end and
+//! on a file that inflates beyond the limits; the caller names the file.
 
 use super::files::Packing;
 use super::store::Origin;
@@ -9,13 +9,13 @@ use crate::job::plan::Limits;
 use flate2::bufread::MultiGzDecoder;
 use std::io::{BufRead, BufReader, Read};
 
-/// Inflated bytes up to which the ratio is not looked at: small files of little content inflate much.
+/// Inflated bytes up to which the ratio is not checked: small files with little content inflate a lot.
 const RATIO_FROM: u64 = 64 << 20;
-/// The largest window of a Zstandard frame, as a power of two: what decoding may hold in memory.
+/// The largest window of a Zstandard frame, as a power of two: the memory that decoding may hold.
 const WINDOW_LOG_MAX: u32 = 26;
 const BUFFER: usize = 128 << 10;
 
-/// Stored bytes, counted and hashed as they pass.
+/// Stored bytes, counted and hashed while they are read.
 struct Stored {
     file: Box<dyn Read + Send>,
     hash: blake3::Hasher,
@@ -49,8 +49,7 @@ pub(crate) struct Content {
 impl Content {
     /// Opens a file of delimited text.
     ///
-    /// # Errors
-    /// It cannot be opened, or is not packed as its name says.
+    /// # Errors It cannot be opened, or is not compressed as its name says.
     pub fn open(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
         Content::open_as(Holds::DelimitedText, origin, packing, limits)
     }
@@ -91,8 +90,7 @@ impl Content {
 
     /// Reads on; 0 is the end.
     ///
-    /// # Errors
-    /// The data are damaged or cut off, or a limit is passed.
+    /// # Errors The data are damaged or cut off, or exceed a limit.
     pub fn read(&mut self, into: &mut [u8]) -> Result<usize, String> {
         let read = match &mut self.inflating {
             Inflating::Plain(bytes) => bytes.read(into).map_err(|error| format!("cannot be read: {error}"))?,
@@ -127,10 +125,9 @@ impl Content {
         Ok(())
     }
 
-    /// Reads what is left as stored; the bytes of the file and their digest.
+    /// Reads the rest as stored, and returns the bytes of the file and their digest.
     ///
-    /// # Errors
-    /// The rest cannot be read.
+    /// # Errors The rest cannot be read.
     pub fn finish(self) -> Result<(u64, String), String> {
         let mut bytes = match self.inflating {
             Inflating::Plain(bytes) => *bytes,
@@ -153,12 +150,12 @@ fn damaged(kind: &str, why: &str, error: &std::io::Error) -> String {
     format!("the {kind} data cannot be inflated to the end ({error}): they are {why}. Get the file again")
 }
 
-/// What is wrong with content that is not compressed as its name says.
+/// Returns the fault of content that is not compressed as its name says.
 fn not_as_named(packing: Packing, head: &[u8]) -> Option<String> {
     let (magic, kind): (&[u8], _) = match packing {
         Packing::Plain => return None,
         Packing::Gzip => (&[0x1f, 0x8b], "gzip"),
-        // A frame to be skipped may come first.
+        // A skippable frame may come first.
         Packing::Zstd if head.get(1..4) == Some(&[0x2a, 0x4d, 0x18]) => return None,
         Packing::Zstd => (&[0x28, 0xb5, 0x2f, 0xfd], "zstd"),
     };
@@ -170,14 +167,14 @@ fn not_as_named(packing: Packing, head: &[u8]) -> Option<String> {
     Some(format!("is not {kind} data, as its name says, but {is}; name it as what it is, or get the file again"))
 }
 
-/// What a file should hold.
+/// The content that a file should have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Holds {
     DelimitedText,
     Json,
 }
 
-/// Refuses what is something else under such a name: as text it would be nonsense.
+/// Refuses content of another kind than the name says, which would be nonsense as text.
 fn not_packed(head: &[u8], holds: Holds) -> Result<(), String> {
     match (lookalike(head), holds) {
         (Some(kind), Holds::DelimitedText) => Err(format!("is not delimited text but {kind}")),
@@ -186,7 +183,7 @@ fn not_packed(head: &[u8], holds: Holds) -> Result<(), String> {
     }
 }
 
-/// What content is that is neither delimited text nor compressed text as named, and what to do with it.
+/// Describes content that is neither delimited text nor compressed text as named, with the remedy.
 fn lookalike(head: &[u8]) -> Option<&'static str> {
     const MAGIC: [(&[u8], &str); 9] = [
         (&[0x1f, 0x8b], "gzip data; name it with .gz"),

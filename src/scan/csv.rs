@@ -1,8 +1,8 @@
 //! Delimited text to batches: mapped cells as text, records that cannot be cut as rejects.
 //!
-//! It copies no cell of a column that the job does not map, allocates nothing per cell and types
-//! nothing. A record with the wrong number of fields, undecodable bytes, NUL or an oversize cell is
-//! rejected with its place; a file that cannot be read to the end is refused.
+//! It copies no cell of a column that the job does not map, allocates nothing per cell and types nothing. A record
+//! with the wrong number of fields, undecodable bytes, NUL or an oversize cell is rejected with its place; a file that
+//! cannot be read to the end is refused.
 
 use super::content::Content;
 use super::files::{Packing, delimiter_by_suffix};
@@ -20,14 +20,14 @@ use vtr_columnar::fold::{Records, Reject, shown_value};
 use vtr_columnar::input::{Column, ColumnSet, Kind, label_type};
 use vtr_kernel::calendar::date_from_day;
 
-/// Records of a chunk, few enough for all their cells to stay near the processor, and the bytes of cells after
+/// Records of a chunk, few enough for all their cells to stay in the processor's caches, and the bytes of cells after
 /// which it is handed on early.
 const CHUNK_RECORDS: usize = 2_048;
 const CHUNK_BYTES: usize = 2 << 20;
 
 /// A file of delimited text and how to read it.
 pub(crate) struct Text<'a> {
-    /// Where it is.
+    /// Where its bytes are.
     pub origin: &'a Origin,
     /// Its path as shown.
     pub shown: &'a str,
@@ -35,19 +35,18 @@ pub(crate) struct Text<'a> {
     pub packing: Packing,
     /// How it is cut.
     pub dialect: &'a Dialect,
-    /// How its cells are read, which tells whether one is filled.
+    /// How its cells are read, which decides whether one is filled.
     pub cells: &'a CellRules,
     /// Time columns that are calendar days.
     pub days: ColumnSet,
-    /// What it may cost.
+    /// The limits on its resources.
     pub limits: &'a Limits,
 }
 
 impl Text<'_> {
     /// Opens the file and reads its headings.
     ///
-    /// # Errors
-    /// It cannot be read, or there are no headings where they should be.
+    /// # Errors It cannot be read, or there are no headings where they should be.
     pub fn open(&self) -> Result<(RecordReader, Vec<String>), String> {
         let (dialect, limits) = (self.dialect, self.limits);
         let content = Content::open(self.origin, self.packing, limits)?;
@@ -73,15 +72,14 @@ impl Text<'_> {
         Ok((records, headings))
     }
 
-    /// What stands between its cells.
+    /// Returns the byte between its cells.
     pub fn delimiter(&self) -> u8 {
         self.dialect.delimiter.unwrap_or_else(|| delimiter_by_suffix(self.shown))
     }
 
     /// Reads the whole file.
     ///
-    /// # Errors
-    /// The inner one: what is wrong with the file. The outer one: what `each` failed with.
+    /// # Errors The inner error: a fault of the file. The outer error: the one that `each` returned.
     pub fn read(
         &self,
         mapping: &Mapping,
@@ -174,18 +172,19 @@ fn headings(records: &mut RecordReader, cutting: Cutting, at: usize, limits: &Li
     Ok(records.cells().iter().map(text).collect())
 }
 
-/// Another delimiter that a line of headings holds which the given one does not cut, and how often.
+/// Returns another delimiter that a line of headings holds and the given one does not cut, and its number of
+/// occurrences.
 fn other_delimiter(line: &[u8], given: u8) -> Option<(u8, usize)> {
     let count = |byte: u8| line.iter().filter(|other| **other == byte).count();
     let others = [b';', b'\t', b',', b'|'].into_iter().filter(|byte| *byte != given);
     others.map(|byte| (byte, count(byte))).filter(|(_, count)| *count > 0).max_by_key(|(_, count)| *count)
 }
 
-/// What a record is rejected for of which a quote swallowed others.
+/// The reason for which a record is rejected if a quote in it swallowed others.
 pub(crate) const SWALLOWED: &str = "quote swallowed lines: one cell holds line ends and the cells of other records. If quotes are text in \
     this file, set quote = \"\" in [input.csv]";
 
-/// What rejects and messages say of a fault, and what to show as its value.
+/// Returns the reason of a fault for rejects and messages, and the value to show.
 pub(crate) fn says(fault: Fault, limits: &Limits) -> (String, Option<String>) {
     match fault {
         Fault::Unterminated => ("a quote opens a field and is never closed".to_owned(), None),
@@ -202,14 +201,14 @@ enum Builder {
 /// A column of a chunk.
 struct Taken {
     column: Column,
-    /// Its place among the headings; of several the first.
+    /// Its place among the headings; if it has several, the first.
     place: usize,
-    /// Where to look and what to make of it, unless the cell counts as it stands.
+    /// The places to look at and the conversion, unless the cell is used as it is.
     chosen: Option<Chosen>,
     builder: Builder,
 }
 
-/// How a column is put together from cells.
+/// How a column is built from cells.
 struct Chosen {
     places: Vec<Place>,
     is_day: bool,
@@ -220,14 +219,14 @@ struct Chunker<'a> {
     cells: &'a CellRules,
     schema: SchemaRef,
     columns: Vec<Taken>,
-    /// Fields that a record should have.
+    /// The fields that a record should have.
     width: usize,
     max_field: usize,
     record: Vec<u64>,
     line: Vec<u64>,
     byte_offset: Vec<u64>,
     rejects: Vec<Reject>,
-    /// What more lines of one record are to be rejected for, and how many.
+    /// The reject for further lines of one record, and their number.
     swallowed: Option<(Reject, u64)>,
     /// Bytes of the records gathered.
     bytes: usize,
@@ -271,7 +270,7 @@ impl<'a> Chunker<'a> {
         self.record.len() + self.rejects.len() >= CHUNK_RECORDS || self.bytes >= CHUNK_BYTES
     }
 
-    /// Rejects a record that spans lines which may each have been one: it weighs as many rows.
+    /// Rejects a record that spans lines each of which may have been a record: it counts as that many rows.
     fn swallowed(&mut self, records: &RecordReader, lines: u64, reason: String) {
         self.number += 1;
         self.reject(records, None, reason, None);
@@ -279,7 +278,7 @@ impl<'a> Chunker<'a> {
         self.reject_swallowed();
     }
 
-    /// Rejects more lines of a record that swallowed them, as many as there is room for.
+    /// Rejects further lines of a record that swallowed them, as far as there is room.
     fn reject_swallowed(&mut self) {
         while !self.is_full()
             && let Some((last, left)) = self.swallowed.as_mut().filter(|(_, left)| *left > 0)
@@ -369,8 +368,8 @@ impl<'a> Chunker<'a> {
         self.byte_offset.push(records.offset());
     }
 
-    /// Rejects a record for what stands at a byte of it. Cells of columns that the job does not map
-    /// are neither named nor shown.
+    /// Rejects a record because of one of its bytes. Cells of columns that the job does not map are neither named nor
+    /// shown.
     fn reject_at(&mut self, records: &RecordReader, at: usize, reason: String) {
         let cell = records.cells().iter().enumerate().find(|(_, cell)| cell.start <= at && at <= cell.end);
         let mapped = cell.and_then(|(index, cell)| {
@@ -411,7 +410,7 @@ impl<'a> Chunker<'a> {
 }
 
 impl Chosen {
-    /// What the first filled cell stands for; empty if none is filled.
+    /// Returns the value of the first filled cell; empty if none is filled.
     fn value<'t>(
         &'t self,
         (text, cells): (&'t str, &[Cell]),
@@ -436,7 +435,7 @@ impl Chosen {
     }
 }
 
-/// The calendar day that stands in a time; what is no time stays, to be rejected as it stands.
+/// Returns the calendar day of a time; a text that is not a time stays, to be rejected unchanged.
 pub(crate) fn day<'t>(time: Cow<'t, str>, rules: &CellRules) -> Cow<'t, str> {
     match rules.times.as_written(&time) {
         Some((day, Some(_))) => Cow::Owned(date_from_day(day).to_string()),
@@ -444,7 +443,7 @@ pub(crate) fn day<'t>(time: Cow<'t, str>, rules: &CellRules) -> Cow<'t, str> {
     }
 }
 
-/// Doubled quotes to single ones.
+/// Turns doubled quotes into single ones.
 pub(crate) fn undouble(text: &str, quote: u8, into: &mut String) {
     into.clear();
     let quote = char::from(quote);

@@ -1,15 +1,14 @@
-//! Content in a declared encoding to UTF-8.
+//! Decodes content in a declared encoding to UTF-8.
 //!
-//! It never guesses an encoding and never replaces: a byte sequence that is not in the declared
-//! encoding comes out as [`BROKEN`], which no UTF-8 text holds, so that the record it stands in can be
-//! refused and no other. It fails on content that cannot be read, or that begins with the mark of
-//! another encoding.
+//! It never guesses an encoding and never replaces: a byte sequence that is invalid in the declared encoding becomes
+//! [`BROKEN`], which no UTF-8 text holds, so that only its own record is refused. It fails on content that cannot be
+//! read, or that begins with the byte order mark of another encoding.
 
 use super::content::Content;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::collections::VecDeque;
 
-/// Stands for what is not in the declared encoding.
+/// The byte for a sequence that is invalid in the declared encoding.
 pub(crate) const BROKEN: u8 = 0xff;
 
 const STEP: usize = 64 << 10;
@@ -17,16 +16,16 @@ const STEP: usize = 64 << 10;
 /// Decoded content of one file.
 pub(crate) struct Decoding {
     content: Content,
-    /// Bytes read ahead to look for a mark.
+    /// Bytes read ahead to look for a byte order mark.
     head: Vec<u8>,
-    /// Bytes of the mark that begins the file.
+    /// Bytes of the byte order mark at the beginning of the file.
     mark: u64,
     transcoder: Option<Transcoder>,
 }
 
 struct Transcoder {
     decoder: Decoder,
-    /// Line ends of UTF-16 are two bytes; which of them is the zero one.
+    /// The byte order of UTF-16, whose line ends are two bytes; it decides which of them is zero.
     wide: Option<Wide>,
     /// Source bytes not decoded yet.
     source: Vec<u8>,
@@ -35,7 +34,7 @@ struct Transcoder {
     decoded_offset: u64,
     /// Decoded and source offset of the beginnings of lines.
     lines: VecDeque<(u64, u64)>,
-    /// Whether the decoder has been told the end.
+    /// Whether the decoder knows that the input has ended.
     finished: bool,
 }
 
@@ -76,7 +75,7 @@ impl Decoding {
         Ok(Decoding { content, head: Vec::new(), mark, transcoder: Some(transcoder) })
     }
 
-    /// Adds at least one and about `wanted` decoded bytes; false at the end.
+    /// Adds at least one and about `wanted` decoded bytes; returns false at the end.
     pub fn read(&mut self, into: &mut Vec<u8>, wanted: usize) -> Result<bool, String> {
         let before = into.len();
         let Some(transcoder) = &mut self.transcoder else {
@@ -97,7 +96,8 @@ impl Decoding {
         Ok(into.len() > before)
     }
 
-    /// Where in the source the line begins whose decoded offset is given; never asked backwards.
+    /// Returns the offset in the source at which a line begins, by its decoded offset; it is never called with a
+    /// smaller one than before.
     pub fn source_offset(&mut self, decoded: u64) -> u64 {
         let Some(transcoder) = &mut self.transcoder else { return self.mark + decoded };
         while transcoder.lines.get(1).is_some_and(|line| line.0 <= decoded) {
@@ -106,13 +106,14 @@ impl Decoding {
         transcoder.lines.front().map_or(0, |line| line.1)
     }
 
-    /// Bytes of the file as stored and their SHA-256.
+    /// Returns the bytes of the file as stored and their SHA-256.
     pub fn finish(self) -> Result<(u64, String), String> {
         self.content.finish()
     }
 }
 
-/// The encoding to read by and the bytes of the mark, given the first bytes and what is declared.
+/// Returns the encoding to read by and the length of the byte order mark, by the first bytes and the declared
+/// encoding.
 fn settle(head: &[u8], declared: &'static Encoding) -> Result<(&'static Encoding, usize), String> {
     let is_16 = declared == UTF_16LE || declared == UTF_16BE;
     match Encoding::for_bom(head) {
@@ -130,10 +131,10 @@ fn settle(head: &[u8], declared: &'static Encoding) -> Result<(&'static Encoding
 }
 
 impl Transcoder {
-    /// Decodes line by line, so that each line's place in the source is known.
+    /// Decodes line by line, so that the source offset of each line is known.
     fn decode(&mut self, into: &mut Vec<u8>, last: bool) {
         let mut source = std::mem::take(&mut self.source);
-        // Half a unit waits for the other half, so that a line end is never cut in two.
+        // Half a code unit waits for the other half, so that a line end is never cut in two.
         if self.wide.is_some() && source.len() % 2 == 1 && !last {
             self.source.extend(source.pop());
         }
@@ -147,7 +148,7 @@ impl Transcoder {
         self.finished = last;
     }
 
-    /// Bytes up to and including the next line end.
+    /// Returns the bytes up to and including the next line end.
     fn line(&self, source: &[u8]) -> Option<usize> {
         let Some(wide) = self.wide else {
             return source.iter().position(|byte| matches!(byte, b'\r' | b'\n')).map(|at| at + 1);

@@ -1,7 +1,7 @@
-//! Which files a run reads: paths, folders and globs of a job to a list in the order of shown paths.
+//! The files that a run reads: paths, folders and globs of a job to a list in the order of shown paths.
 //!
-//! It opens nothing and looks at names and kinds only. A path that names nothing, or a file whose
-//! format its name does not tell, is refused; all of them are named at once.
+//! It opens nothing and looks at names and kinds only. It refuses a path that names nothing, and a file whose name
+//! does not show its format; all such paths are named at once.
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Given, Input, Plan};
@@ -31,7 +31,7 @@ pub(crate) enum Packing {
 pub(crate) struct Listed {
     /// Its path as tables and messages show it.
     pub shown: String,
-    /// Where it is.
+    /// Where its bytes are.
     pub origin: Origin,
     /// Index of the input that names it.
     pub input: usize,
@@ -45,8 +45,7 @@ pub(crate) struct Listed {
 
 /// Lists the files of all inputs, bytewise by shown path, each once.
 ///
-/// # Errors
-/// Every path that names no file, and every file that is none or whose format is unknown.
+/// # Errors Every path that names no file, and every file that is not a regular file or whose format is unknown.
 pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
     let wanted = |_: usize, input: &Input, relative: &str| wanted(input, relative);
     let mut found = Found::below(&plan.root, &wanted);
@@ -82,10 +81,9 @@ pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
     found.sorted()
 }
 
-/// Lists files that are joined, which `packing` knows by input and name, bytewise by shown path, each once.
+/// Lists files that are joined, which `packing` recognises by input and name, bytewise by shown path, each once.
 ///
-/// # Errors
-/// As [`list`].
+/// # Errors As [`list`].
 pub(crate) fn list_raw(
     root: &Path,
     paths: &[&[String]],
@@ -118,14 +116,14 @@ pub(crate) fn list_raw(
 }
 
 impl Found<'_> {
-    /// The files, each once.
+    /// Returns the files, each once.
     fn sorted(mut self) -> Result<Vec<Listed>> {
         if !self.refused.is_empty() {
             self.refused.dedup();
             return Err(Error::Input(format!("paths of the job are refused:\n  {}", self.refused.join("\n  "))));
         }
         let mut files = self.files;
-        // Stable: of two inputs that name the same file the first one keeps it.
+        // The sort is stable: if two inputs name the same file, it belongs to the first one.
         files.sort_by(|a, b| a.shown.as_bytes().cmp(b.shown.as_bytes()));
         let mut seen = HashSet::new();
         files.retain(|file| seen.insert(file.origin.identity()));
@@ -133,10 +131,10 @@ impl Found<'_> {
     }
 }
 
-/// What the listing of all paths adds to.
+/// The state to which the listing of each path adds.
 struct Found<'a> {
     root: &'a Path,
-    /// Whether a file of a folder is meant: index of the input, input, path below the folder.
+    /// Whether a file of a folder is wanted: index of the input, input, path below the folder.
     wanted: &'a dyn Fn(usize, &Input, &str) -> bool,
     files: Vec<Listed>,
     refused: Vec<String>,
@@ -151,13 +149,13 @@ impl<'a> Found<'a> {
         self.files.len() + self.refused.len()
     }
 
-    /// Adds what one written path names.
+    /// Adds the files that one written path names.
     fn expand(&mut self, index: usize, input: &Input, written: &str) {
         if is_uri(written) {
             return self.expand_uri(index, input, written);
         }
         let (path, from_root) = (self.root.join(written), written.starts_with('/'));
-        // A file may well have brackets in its name: what exists as written is meant as written.
+        // A file may have brackets in its name: a path that exists as written is taken literally.
         if path.is_dir() {
             for relative in self.walk(&path) {
                 if (self.wanted)(index, input, &relative) {
@@ -208,7 +206,7 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// All that lies in a folder and is no folder, as paths relative to it with `/`.
+    /// Returns everything in a folder that is not a folder, as paths relative to it with `/`.
     fn walk(&mut self, base: &Path) -> Vec<String> {
         let mut found = Vec::new();
         if !base.is_dir() {
@@ -230,7 +228,7 @@ impl<'a> Found<'a> {
         found
     }
 
-    /// A file that has its name already.
+    /// Adds a file whose name is given.
     fn add_given(&mut self, index: usize, input: &Input, file: &Given) {
         let origin = if is_uri(&file.path) {
             match store::named(&file.path) {
@@ -283,17 +281,16 @@ impl<'a> Found<'a> {
     }
 }
 
-/// Whether a file that lies in a folder named by an input is meant.
+/// Returns whether a file in a folder named by an input is wanted.
 fn wanted(input: &Input, relative: &str) -> bool {
     let format = by_suffix(relative).map(|(format, _)| format);
     let fits = format.is_some() && input.format.is_none_or(|wanted| Some(wanted) == format);
     fits && !relative.split('/').any(hides)
 }
 
-/// What fits a glob.
+/// Returns the matcher of a glob.
 ///
-/// # Errors
-/// It is no valid one.
+/// # Errors The glob is not valid.
 pub(crate) fn matcher(written: &str, pattern: &str) -> std::result::Result<GlobMatcher, String> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|_| {
@@ -302,8 +299,8 @@ pub(crate) fn matcher(written: &str, pattern: &str) -> std::result::Result<GlobM
     })
 }
 
-/// A path relative to the job's folder, with `/` and without `.` and needless `..`; one that was
-/// written from `/` and lies outside that folder stays as it is.
+/// Returns a path relative to the job's folder, with `/` and without `.` and needless `..`; a path that was written
+/// from `/` and is outside that folder stays as it is.
 pub(crate) fn shown(root: &Path, path: &Path, written_from_root: bool) -> String {
     let (root, path) = (tidy(root), tidy(path));
     let text = |part: Component| part.as_os_str().to_string_lossy().into_owned();
@@ -319,7 +316,7 @@ pub(crate) fn shown(root: &Path, path: &Path, written_from_root: bool) -> String
     shown.join("/")
 }
 
-/// Lexically without `.` and `name/..`.
+/// Removes `.` and `name/..` lexically.
 fn tidy(path: &Path) -> PathBuf {
     let mut tidy = PathBuf::new();
     for part in path.components() {
@@ -338,7 +335,7 @@ pub(crate) fn is_glob(text: &str) -> bool {
     text.contains(['*', '?', '[', '{'])
 }
 
-/// Folders up to the first one with a glob sign, and the pattern from there.
+/// Splits a pattern: the folders before the first one with a glob sign, and the rest.
 pub(crate) fn split_glob(written: &str) -> (String, String) {
     let parts: Vec<&str> = written.split('/').collect();
     let fixed = parts.iter().take_while(|part| !is_glob(part)).count();
@@ -346,7 +343,7 @@ pub(crate) fn split_glob(written: &str) -> (String, String) {
     (base, parts[fixed..].join("/"))
 }
 
-/// Names that tools keep to themselves: `.git`, `_SUCCESS`, `_temporary`.
+/// Returns whether tools keep a name to themselves: `.git`, `_SUCCESS`, `_temporary`.
 fn hides(part: &str) -> bool {
     part.starts_with(['.', '_'])
 }
@@ -361,7 +358,7 @@ pub(crate) fn packing(lower: &str) -> Packing {
     }
 }
 
-/// What a file's name says.
+/// Returns format and compression by a file's name.
 pub(crate) fn by_suffix(name: &str) -> Option<(Format, Packing)> {
     let lower = name.to_ascii_lowercase();
     let packing = packing(&lower);
@@ -375,7 +372,7 @@ pub(crate) fn by_suffix(name: &str) -> Option<(Format, Packing)> {
     }
 }
 
-/// What a name says of a file that no run can read, whatever its format is said to be.
+/// Returns why no run can read a file with such a name, whatever its format is declared to be.
 fn unreadable(name: &str) -> Option<&'static str> {
     let lower = name.to_ascii_lowercase();
     let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
@@ -393,7 +390,7 @@ fn unreadable(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Tab for `.tsv` and `.txt`, else comma.
+/// Returns tab for `.tsv` and `.txt`, else comma.
 pub(crate) fn delimiter_by_suffix(shown: &str) -> u8 {
     let lower = shown.to_ascii_lowercase();
     let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);

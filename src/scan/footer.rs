@@ -1,7 +1,7 @@
 //! The footer of a Parquet file: its bytes, and whether anything is encrypted.
 //!
-//! It decodes nothing of the data and trusts no length before it was compared with the file's size.
-//! It fails, with the reason only, on what is no Parquet file, is cut off or is encrypted.
+//! It decodes no data and trusts no length before it was compared with the file's size. It fails, with the reason
+//! only, on a file that is not Parquet, is cut off or is encrypted.
 
 use super::thrift::{self, Fields, Thrift};
 use parquet::errors::ParquetError;
@@ -10,22 +10,21 @@ use parquet::file::reader::ChunkReader;
 
 const MAGIC: &[u8; 4] = b"PAR1";
 const ENCRYPTED: &[u8; 4] = b"PARE";
-/// Length and magic behind the metadata.
+/// Bytes of length and magic after the metadata.
 const TAIL: u64 = 8;
 
-/// Whether the first bytes are looked at although the last ones are sound.
+/// Whether the first bytes are checked although the last ones are sound.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Head {
-    /// They are.
+    /// They are checked.
     Looked,
-    /// They are not: that would be a request of its own.
+    /// They are not checked, because that would take another request.
     Left,
 }
 
-/// Reads the footer of a file and gives what it says.
+/// Reads and parses the footer of a file.
 ///
-/// # Errors
-/// Why it is none.
+/// # Errors Why it is not a footer.
 pub(crate) fn read(
     file: &impl ChunkReader,
     size: u64,
@@ -47,8 +46,8 @@ pub(crate) fn read(
     decoded.map(with_total).map_err(|error| format!("has a damaged footer ({error}); write the file again"))
 }
 
-/// Some writers leave the total of rows at 0 beside row groups that have some, and the decoder would
-/// believe it. The row groups tell what it should be; each of them is compared with what is decoded.
+/// Corrects the total of rows. Some writers leave it at 0 although row groups have rows, and the decoder would believe
+/// it. The total is the sum over the row groups; each of them is compared with the decoded rows.
 fn with_total(metadata: ParquetMetaData) -> ParquetMetaData {
     let file = metadata.file_metadata();
     let rows = metadata.row_groups().iter().fold(0i64, |sum, group| sum.saturating_add(group.num_rows()));
@@ -77,7 +76,7 @@ impl From<ParquetError> for Trouble {
     }
 }
 
-/// The metadata with length and magic behind.
+/// Returns the metadata followed by length and magic.
 fn bytes(file: &impl ChunkReader, size: u64, looked: Head) -> Result<Vec<u8>, Trouble> {
     let says = |what: &str| Err(Trouble::Says(what.to_owned()));
     if size < TAIL + MAGIC.len() as u64 {
@@ -103,7 +102,7 @@ fn bytes(file: &impl ChunkReader, size: u64, looked: Head) -> Result<Vec<u8>, Tr
     Ok(file.get_bytes(size - TAIL - length, (length + TAIL) as usize)?.to_vec())
 }
 
-/// Whose fields are walked.
+/// The structure whose fields are walked.
 #[derive(Clone, Copy, PartialEq)]
 enum Level {
     File,
@@ -111,9 +110,9 @@ enum Level {
     ColumnChunk,
 }
 
-/// Whether a key or a cipher is named (fields 8 and 9 of a file and of a column chunk); `None`: the
-/// bytes are damaged. A list longer than the bytes that are left is damaged too: the decoder would
-/// reserve memory for it before it looked.
+/// Returns whether a key or a cipher is named (fields 8 and 9 of a file and of a column chunk); `None` if the bytes
+/// are damaged. A list longer than the remaining bytes is damaged too: the decoder would reserve memory for it before
+/// it checked.
 fn names_a_key(thrift: &mut Thrift, level: Level) -> Option<bool> {
     let mut fields = Fields::default();
     while let Some((field, kind)) = fields.next(thrift)? {
@@ -163,7 +162,7 @@ mod tests {
 
     #[test]
     fn lists_longer_than_what_is_left_are_damage() {
-        // field 4: a list of 2^31 - 1 row groups, of which none is there
+        // field 4: a list of 2^31 - 1 row groups, none of which is present
         assert_eq!(walk(&[0x49, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07, 0, 0, 0]), None);
     }
 }

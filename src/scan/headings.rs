@@ -1,7 +1,7 @@
-//! A source's headings to canonical columns: by name, never by position.
+//! Maps a source's headings to canonical columns: by name, never by position.
 //!
-//! It knows names only, neither types nor cells. A mapped heading that is missing or stands twice, a
-//! constant beside a column of its name, and a file without what every shipment needs are refused.
+//! It knows names only, neither types nor cells. It refuses a mapped heading that is missing or appears twice, a
+//! constant beside a column of its name, and a file without the columns that every shipment needs.
 
 use crate::job::plan::{CellRules, Heading, Input, Plan};
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use vtr_columnar::input::{Column, ColumnSet};
 /// Where the columns of one file are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mapping {
-    /// Columns and where their cells come from, in canonical order.
+    /// Columns and the places that their cells come from, in canonical order.
     pub columns: Vec<(Column, Vec<Place>)>,
     /// Columns with one value for the whole file, in canonical order; an empty one is null.
     pub constants: Vec<(Column, String)>,
@@ -23,12 +23,12 @@ pub(crate) struct Place {
     pub index: usize,
     /// Index of the heading in the job's list.
     pub listed: usize,
-    /// Cells that are read as something else.
+    /// Cell values that are replaced by others.
     pub values: Vec<(String, String)>,
 }
 
 impl Place {
-    /// What a cell stands for: trimmed, replaced, and `None` if nothing is left of it.
+    /// Returns the value of a cell: trimmed and replaced, and `None` if nothing is left of it.
     pub fn filled<'a>(&'a self, cell: &'a str, rules: &CellRules) -> Option<&'a str> {
         let cell = rules.trim(cell)?;
         match self.values.iter().find(|(from, _)| from == cell) {
@@ -38,17 +38,17 @@ impl Place {
     }
 }
 
-/// Headings of lists that some file has: input, column, place in the list.
+/// Headings of lists that at least one file has: input, column, place in the list.
 #[derive(Default)]
 pub(crate) struct Found(HashSet<(usize, Column, usize)>);
 
 impl Found {
-    /// Adds those that a file of an input has.
+    /// Adds the headings that a file of an input has.
     pub fn add(&mut self, input: usize, listed: &[(Column, usize)]) {
         self.0.extend(listed.iter().map(|(column, listed)| (input, *column, *listed)));
     }
 
-    /// What is wrong with headings that no file has, while others of their lists are there.
+    /// Returns the faults of headings that no file has, while others of their lists exist.
     pub fn nowhere(&self, plan: &Plan) -> Vec<String> {
         let mut faults = Vec::new();
         for (index, input) in plan.inputs.iter().enumerate() {
@@ -69,19 +69,19 @@ impl Found {
 }
 
 impl Mapping {
-    /// The headings that were found, each with its place in the list of its column.
+    /// Returns the headings that were found, each with its place in the list of its column.
     pub fn listed(&self) -> Vec<(Column, usize)> {
         self.columns.iter().flat_map(|(column, places)| places.iter().map(|place| (*column, place.listed))).collect()
     }
 
-    /// All columns that the file has.
+    /// Returns all columns that the file has.
     pub fn present(&self) -> ColumnSet {
         let columns = self.columns.iter().map(|(column, _)| *column);
         columns.chain(self.constants.iter().map(|(column, _)| *column)).collect()
     }
 }
 
-/// Finds the columns of a file among its headings: those that were found, and all that is wrong.
+/// Finds the columns of a file among its headings; returns those that were found, and all faults.
 pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, Vec<String>) {
     let keys: Vec<String> = headings.iter().map(|heading| key(heading)).collect();
     let (mut faults, mut named) = (Vec::new(), ColumnSet::default());
@@ -91,7 +91,7 @@ pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
         let own = [Heading::plain(column.name())];
         let wanted = match input.columns.iter().find(|(mapped, _)| *mapped == column) {
             Some((_, headings)) => headings.as_slice(),
-            // A heading that the job gives to another column is not this one's, whatever it is called.
+            // A heading that the job assigns to another column is not this one's, whatever its name.
             None if input.columns.iter().flat_map(|(_, headings)| headings).any(|h| key(&h.name) == column.name()) => {
                 continue;
             }
@@ -138,8 +138,8 @@ pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
     (mapping, faults)
 }
 
-/// Headings that a job gives to two columns which cannot mean the same, a sentence each. One number may name the package as
-/// well, and one text carrier and service.
+/// Returns the headings that a job assigns to two columns which cannot mean the same, a sentence each. One number may
+/// name the package as well, and one text both carrier and service.
 pub(crate) fn given_twice(input: &Input) -> Vec<String> {
     const FINE: [(Column, Column); 1] = [(Column::Carrier, Column::ShipService)];
     let names = input.columns.iter().flat_map(|(column, all)| all.iter().map(|heading| (*column, &heading.name)));
@@ -171,7 +171,7 @@ fn doubled(headings: &[String], first: usize, second: usize) -> String {
     )
 }
 
-/// The form in which headings are compared.
+/// Returns the form in which headings are compared.
 pub(crate) fn key(heading: &str) -> String {
     heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}').to_lowercase()
 }
@@ -202,8 +202,8 @@ fn constants(input: &Input, shown: &str, faults: &mut Vec<String>) -> Vec<(Colum
     constants
 }
 
-/// What a part of a path stands for: writers of partitioned tables write `%2F` for what no name may hold, and a
-/// name of its own for null. A plus sign is one.
+/// Decodes a part of a path: writers of partitioned tables write `%2F` for a character that no name may hold, and a
+/// reserved name for null. A plus sign is a plus sign.
 pub(crate) fn from_path(text: &str) -> Result<String, String> {
     if text == "__HIVE_DEFAULT_PARTITION__" {
         return Ok(String::new());
@@ -247,7 +247,7 @@ fn check_needed(mapping: &Mapping, named: ColumnSet, headings: &[String], faults
     }
 }
 
-/// The headings most like the wanted one.
+/// Returns the headings that are most similar to the wanted one.
 pub(crate) fn nearest(wanted: &str, headings: &[String]) -> String {
     let score = |heading: &String| (strsim::jaro_winkler(wanted, &key(heading)) * 1000.0) as u32;
     let mut ranked: Vec<(u32, &String)> = headings.iter().map(|heading| (score(heading), heading)).collect();
@@ -265,7 +265,7 @@ pub(crate) fn nearest(wanted: &str, headings: &[String]) -> String {
     }
 }
 
-/// A heading as messages show it: escaped, at most 60 characters.
+/// Returns a heading as messages show it: escaped, at most 60 characters.
 pub(crate) fn shown_heading(heading: &str) -> String {
     let trimmed = heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     trimmed.escape_debug().take(60).collect()

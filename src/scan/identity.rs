@@ -1,9 +1,9 @@
-//! What an input is: told by its content, so that what is unchanged is known and not guessed.
+//! The identity of an input: it depends on the content, so that an unchanged file is known and not guessed.
 //!
-//! A file of this machine is named by the BLAKE3 of its bytes, an object by what its store says of it. A file
-//! that was hashed before is not read again while the system vouches for it: same device, inode, size and
-//! times, the last of which lay at least two seconds back. What is remembered is a hint, dropped if it is
-//! damaged; it must not be trusted beyond that. It fails if a file cannot be read or changes meanwhile.
+//! A file of this machine is named by the BLAKE3 of its bytes, an object by the identifier that its store gives. A
+//! file that was hashed before is not read again if the system's facts are the same: device, inode, size and times,
+//! the last of which is at least two seconds old. The remembered digests are a hint, dropped if damaged; they must not
+//! be trusted beyond that. It fails if a file cannot be read or changes meanwhile.
 
 use super::files::Listed;
 use super::store::{Origin, Stamp};
@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use vtr_kernel::calendar::Day;
 
-/// Nanoseconds for which a change may not show in a file's times.
+/// Nanoseconds within which a change may not show in a file's times.
 const UNSURE_NANOS: i64 = 2_000_000_000;
 /// Bytes that are hashed at once: enough for the widest vector instructions.
 const BUFFER: usize = 1 << 18;
@@ -30,7 +30,7 @@ pub type Days = (Day, Day);
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Remembered {
     stamp: Stamp,
-    /// When that was, in nanoseconds since 1970; never later than the truth.
+    /// The time of hashing, in nanoseconds since 1970; never later than the truth.
     at: i64,
     digest: String,
 }
@@ -43,7 +43,7 @@ struct Written {
     files: BTreeMap<String, Remembered>,
 }
 
-/// What is known of a published text file without reading it.
+/// The known facts of a published text file that need no reading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownText {
     /// Its size.
@@ -54,34 +54,34 @@ pub struct KnownText {
     pub days: Vec<Days>,
 }
 
-/// What is known of inputs from runs before.
+/// The known facts of inputs from earlier runs.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// The version that the text files are known from.
+    /// The version that the facts of text files come from.
     pub version: Option<u64>,
-    /// Published text files of which the days are known, by shown path.
+    /// Published text files whose days are known, by shown path.
     pub texts: BTreeMap<String, KnownText>,
     before: BTreeMap<String, Remembered>,
-    /// What this process hashed itself, by path.
+    /// The files that this process hashed itself, by path.
     now: Mutex<BTreeMap<String, Remembered>>,
 }
 
 impl Known {
-    /// What a run left, `None` if it is damaged; an empty text is nothing.
+    /// Reads the facts that a run left, and ignores them if they are damaged; an empty text holds none.
     pub fn read(&mut self, text: &[u8]) {
         let written = serde_json::from_slice::<Written>(text).ok();
         let sound = written.filter(|written| written.check == check(&written.files));
         self.before = sound.map(|written| written.files).unwrap_or_default();
     }
 
-    /// What a later run may trust, to be written; `None` if nothing was learned.
+    /// Returns the facts that a later run may trust, to be written; `None` if there are no new ones.
     pub fn written(&self) -> Option<Vec<u8>> {
         let mut files = self.before.clone();
         let sure = |file: &Remembered| {
             file.stamp.changed.is_some_and(|changed| file.at.saturating_sub(changed) >= UNSURE_NANOS)
         };
         files.extend(self.now().iter().filter(|(_, file)| sure(file)).map(|(path, file)| (path.clone(), file.clone())));
-        // What is gone would be kept for ever.
+        // Deleted files would otherwise be kept for ever.
         files.retain(|path, file| self.before.get(path) != Some(file) || std::path::Path::new(path).exists());
         if files == self.before {
             return None;
@@ -90,7 +90,7 @@ impl Known {
         serde_json::to_vec(&written).ok()
     }
 
-    /// The digest of a file that is as it was.
+    /// Returns the digest of a file that is unchanged.
     fn recall(&self, origin: &Origin) -> Option<String> {
         let (path, stamp) = origin.stamped()?;
         if let Some(file) = self.now().get(&path).filter(|file| file.stamp == *stamp) {
@@ -101,7 +101,7 @@ impl Known {
         (file.stamp == *stamp && file.at.saturating_sub(changed) >= UNSURE_NANOS).then(|| file.digest.clone())
     }
 
-    /// Remembers what a file held; `at` is a moment before it was read, in nanoseconds since 1970.
+    /// Remembers a file's digest; `at` is a moment before it was read, in nanoseconds since 1970.
     pub fn learn(&self, origin: &Origin, digest: &str, at: i64) {
         if let Some((path, stamp)) = origin.stamped() {
             let file = Remembered { stamp: stamp.clone(), at, digest: digest.to_owned() };
@@ -119,17 +119,16 @@ fn check(files: &BTreeMap<String, Remembered>) -> String {
     blake3::hash(&text).to_hex().to_string()
 }
 
-/// A digest as tables and manifests show it.
+/// Returns a digest as tables and manifests show it.
 pub(super) fn named(hash: &blake3::Hasher) -> String {
     format!("blake3:{}", hash.finalize().to_hex())
 }
 
 impl Survey {
-    /// Names files by their content: all Parquet files, and of the texts those that could be published ones;
-    /// the others are hashed as they are read. Costs a sequential pass over what is not remembered.
+    /// Computes the digests of all Parquet files, and of those text files that may equal published ones; other text
+    /// files are hashed while they are read. Costs a sequential pass over every file that is not remembered.
     ///
-    /// # Errors
-    /// A file cannot be read or has changed, or the word to stop.
+    /// # Errors A file cannot be read or has changed, or the run is told to stop.
     pub fn identify(&mut self, plan: &Plan) -> Result<()> {
         let known = &plan.known;
         self.identify_those(plan, &|file| {
@@ -138,10 +137,9 @@ impl Survey {
         })
     }
 
-    /// Names all files by their content.
+    /// Computes the digests of all files.
     ///
-    /// # Errors
-    /// As [`Survey::identify`].
+    /// # Errors As [`Survey::identify`].
     pub fn identify_all(&mut self, plan: &Plan) -> Result<()> {
         self.identify_those(plan, &|_| true)
     }
@@ -174,8 +172,8 @@ impl Survey {
         Ok(())
     }
 
-    /// Leaves out text files of which the version that the run stands on knows that no row lies on a day that is
-    /// read. Nothing of one counts that holds later rows, but these tell whether the data go on.
+    /// Leaves out text files if the base version knows that none of their rows is on a day that is read. A file with
+    /// later rows does not count either, but these show whether the data go on.
     pub fn keep_known(&mut self, plan: &Plan) {
         let (Some((first, last)), true) = (plan.days_read(), plan.prune) else { return };
         for (index, file) in (0..).zip(&mut self.files) {
@@ -194,10 +192,9 @@ impl Survey {
     }
 }
 
-/// Digests of listed files, in their order.
+/// Returns the digests of listed files, in their order.
 ///
-/// # Errors
-/// As [`Survey::identify`].
+/// # Errors As [`Survey::identify`].
 pub(crate) fn digests(known: &Known, files: &[Listed], plan: &Plan) -> Result<Vec<String>> {
     let next = AtomicUsize::new(0);
     let told: Mutex<Vec<(usize, Result<String>)>> = Mutex::default();
@@ -220,17 +217,16 @@ pub(crate) fn digests(known: &Known, files: &[Listed], plan: &Plan) -> Result<Ve
     told.into_iter().map(|(_, digest)| digest).collect()
 }
 
-/// Whether a file holds what another process says that it held, by the stamp that this process saw or by its content.
-/// `read` says whether its rows were read here, so that its own digest is known.
+/// Returns whether a file still holds the content that another process saw, by the stamp that this process saw or by
+/// its content. `read` is the file's digest if its rows were read here.
 ///
-/// # Errors
-/// The file cannot be read.
+/// # Errors The file cannot be read.
 pub fn is_still(file: &SourceFile, digest: &str, stamp: Option<&Stamp>, read: Option<&str>) -> Result<bool> {
     if let Some(told) = file.origin.told() {
         return Ok(told == digest);
     }
     let now = file.origin.stamped().map(|(_, stamp)| stamp);
-    // Where the time of the last change is told, nobody can set it.
+    // If the system reports the time of the last status change, nobody can set it.
     if now.is_some_and(|now| now.changed.is_some() && Some(now) == stamp) {
         return Ok(true);
     }
@@ -240,7 +236,7 @@ pub fn is_still(file: &SourceFile, digest: &str, stamp: Option<&Stamp>, read: Op
     }
 }
 
-/// BLAKE3 of a file's bytes.
+/// Returns the BLAKE3 of a file's bytes.
 fn content(origin: &Origin, shown: &str) -> Result<String> {
     let refused = |why: String| {
         let why = Error::Input(format!("{}: {why}", vtr_kernel::text::shown(shown)));
@@ -257,7 +253,7 @@ fn content(origin: &Origin, shown: &str) -> Result<String> {
             Err(error) => return Err(refused(format!("cannot be read: {error}"))),
         }
     }
-    // What changed while it was read has no digest.
+    // A file that changed while it was read has no digest.
     origin.open().map_err(refused)?;
     Ok(named(&hash))
 }
@@ -274,7 +270,7 @@ mod tests {
         Origin::disk(path.to_path_buf(), &path.metadata().unwrap())
     }
 
-    /// What a later process knows.
+    /// Returns the facts that a later process knows.
     fn handed_on(known: &Known) -> Known {
         let mut later = Known::default();
         later.read(&known.written().unwrap_or_default());
@@ -296,7 +292,7 @@ mod tests {
         let known = Known::default();
         known.learn(&origin(&path), "blake3:1", changed + 9 * SECOND);
         let modified = path.metadata().unwrap().modified().unwrap();
-        // The same size, and the time of its change put back: the time of that tells.
+        // The same size, and the modification time put back: the time of the status change reveals it.
         std::thread::sleep(std::time::Duration::from_millis(20));
         fs::write(&path, "two").unwrap();
         fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();

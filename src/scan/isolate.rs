@@ -1,8 +1,8 @@
-//! Trying a file in a process of its own: whatever it does to the decoder, the run outlives it.
+//! Trying a file in a separate process: the run survives whatever the file does to the decoder.
 //!
-//! The process is this program again, which limits its own memory and processor time before it
-//! touches the file, decodes it whole and keeps nothing. Its refusal, or its end by a signal, is the
-//! file's refusal; only a process that cannot be started is a failure of the run.
+//! The process is this program again, which limits its own memory and processor time before it touches the file,
+//! decodes it whole and keeps nothing. If it refuses the file or is killed by a signal, the file is refused; only a
+//! process that cannot be started is a failure of the run.
 
 use super::files::{Listed, Packing};
 use super::store::Origin;
@@ -21,20 +21,20 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use vtr_columnar::input::{Column, ColumnSet};
 
-/// How long to wait between looks at a process.
+/// The interval at which a process is polled.
 const PAUSE: Duration = Duration::from_millis(5);
-/// What is shown of the last words of a process, in characters.
+/// Characters that are shown of a process's last output.
 const LAST_WORDS: usize = 200;
 
-/// What is started in the place of this program, and the words before its own.
+/// The program that is started instead of this one, and the arguments before the usual ones.
 static PROGRAM: OnceLock<(PathBuf, Vec<String>)> = OnceLock::new();
 
-/// Says what is started where this program is a library of another, such as an interpreter. The first word counts.
+/// Sets the program to start if this one is a library of another, such as an interpreter. The first call wins.
 pub fn tried_by(program: PathBuf, words: Vec<String>) {
     let _ = PROGRAM.set((program, words));
 }
 
-/// Everything it takes to read one file.
+/// Everything that reading one file needs.
 #[derive(Serialize, Deserialize)]
 struct Task {
     path: PathBuf,
@@ -54,12 +54,12 @@ struct Task {
 
 const PACKINGS: [Packing; 3] = [Packing::Plain, Packing::Gzip, Packing::Zstd];
 
-/// Tries all files whose input asks for it, as many at once as the run has threads: what is wrong
-/// with each that was refused, by its place in the list.
+/// Tries all files whose input asks for it, as many at once as the run has threads; returns the fault of each refused
+/// file, by its place in the list.
 pub(crate) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, String>> {
     let wanted: Vec<usize> =
         (0..listed.len()).filter(|place| plan.inputs[listed[*place].input].trial == Trial::Isolated).collect();
-    // A trial is bounded in memory and has no network: it could not fetch what it should try.
+    // A trial is bounded in memory and has no network: it could not fetch the file.
     if let Some(place) = wanted.iter().find(|place| listed[**place].origin.path().is_none()) {
         return Err(Error::Usage(format!(
             "{}: `isolate = true` is for files of this machine; take it out of this [[input]], or copy the files here",
@@ -90,7 +90,7 @@ pub(crate) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, S
     }
 }
 
-/// Tries one file; why it is refused, if it is.
+/// Tries one file; returns why it is refused, if it is.
 fn try_file(task: &Task) -> Result<Option<String>> {
     let failed = |error: std::io::Error| Error::failed(format!("cannot start a process to try {}", task.shown), error);
     let mut input = tempfile::tempfile().map_err(failed)?;
@@ -125,7 +125,7 @@ fn try_file(task: &Task) -> Result<Option<String>> {
     Ok(Some(verdict(task, status, &String::from_utf8_lossy(&words))))
 }
 
-/// What the end of a process says of its file.
+/// Returns the fault of a file by the exit of its process.
 fn verdict(task: &Task, status: ExitStatus, words: &str) -> String {
     let words = words.trim().strip_prefix("error: ").unwrap_or(words.trim());
     if status.code() == Some(3) {
@@ -144,10 +144,9 @@ fn verdict(task: &Task, status: ExitStatus, words: &str) -> String {
     )
 }
 
-/// What the process does: limits itself, then reads what stands on its stdin.
+/// The work of the process: limits itself, then reads the task on its stdin.
 ///
-/// # Errors
-/// [`Error::Input`] if the file is refused; others if the task is none.
+/// # Errors [`Error::Input`] if the file is refused; others if the task is not valid.
 pub fn answer(task: &mut dyn Read) -> Result<()> {
     let mut json = Vec::new();
     task.read_to_end(&mut json).map_err(|error| Error::failed("reading the task", error))?;

@@ -1,8 +1,7 @@
-//! Repeating text to dictionary arrays, without an allocation or a hash of all its bytes per value.
+//! Repeating text to dictionary arrays, without an allocation or a hash of all bytes per value.
 //!
-//! It compares bytes and changes none. The texts of one array stay the dictionary of the next until there
-//! are many, so that whoever resolves them does so once; each has one code, in the order of first
-//! appearance.
+//! It compares bytes and changes none. The texts of one array stay the dictionary of the next until there are many, so
+//! that the caller resolves each text once; each has one code, in the order of first appearance.
 
 use arrow::array::{Array, ArrayRef, DictionaryArray, Int32Array, StringArray};
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
@@ -11,8 +10,8 @@ use rustc_hash::FxHasher;
 use std::hash::Hasher;
 use std::sync::Arc;
 
-/// Distinct texts, and their bytes, above which the next array begins anew: of so many most are new in it,
-/// and those that are not would be resolved in vain.
+/// Distinct texts, and their bytes, above which the next array begins a new dictionary: among that many, most are new
+/// in the array, and the others would be resolved in vain.
 const MOST_KEPT: usize = 512;
 const MOST_KEPT_BYTES: usize = 32 << 10;
 
@@ -22,13 +21,13 @@ const RECENT: usize = 512;
 /// Builds one `Dictionary(Int32, Utf8)` array after the other.
 pub(crate) struct LabelBuilder {
     codes: Vec<i32>,
-    /// Short texts and their codes, each in the one place that it can have.
+    /// Short texts and their codes, each in the only slot that it can have.
     recent: Box<[(Short, i32)]>,
     table: HashTable<i32>,
     text: String,
-    /// Where each distinct text begins, and the end of the last.
+    /// The offset at which each distinct text begins, and the end of the last.
     offsets: Vec<i32>,
-    /// The dictionary of the array before.
+    /// The dictionary of the previous array.
     values: Option<Arc<StringArray>>,
 }
 
@@ -45,13 +44,13 @@ impl Default for LabelBuilder {
     }
 }
 
-/// A text without NUL of at most 16 bytes, as a number that no other such text has. No UTF-8 is all ones.
+/// A text without NUL of at most 16 bytes, as a number that no other such text has. No UTF-8 text is all ones.
 type Short = u128;
 
-/// The text of so many bytes that these begin with.
+/// Returns the text of the first `length` of these bytes.
 #[inline]
 fn short(bytes: &[u8; 16], length: usize) -> Option<Short> {
-    // Shifting what lies behind the text out, and zeros in.
+    // Shifts out the bytes after the text, and zeros in.
     let behind = 16usize.checked_sub(length)?;
     let all = u128::from_le_bytes(*bytes);
     Some(if behind == 16 { 0 } else { all << (8 * behind) >> (8 * behind) })
@@ -64,8 +63,8 @@ fn place(short: Short) -> usize {
 }
 
 impl LabelBuilder {
-    /// Adds a value without NUL; `head` are the 16 bytes that begin where it does, as far as there are so
-    /// many, whatever follows it.
+    /// Adds a value without NUL; `head` are the 16 bytes from its beginning, if there are as many, whatever follows
+    /// the value.
     #[inline]
     pub fn append(&mut self, value: &str, head: Option<&[u8; 16]>) {
         let Some(short) = head.and_then(|head| short(head, value.len())) else {
@@ -103,7 +102,7 @@ impl LabelBuilder {
         code
     }
 
-    /// The values so far; the builder holds none afterwards.
+    /// Returns the values so far; the builder holds none afterwards.
     pub fn finish(&mut self) -> ArrayRef {
         let codes = Int32Array::from(std::mem::take(&mut self.codes));
         let distinct = self.offsets.len() - 1;
@@ -189,7 +188,7 @@ mod tests {
         fn texts_that_look_alike_are_told_apart(values in proptest::collection::vec("[ab]{0,20}", 0..400)) {
             let mut builder = LabelBuilder::default();
             for (index, value) in values.iter().enumerate() {
-                // The last cells of a text have little behind them.
+                // The last cells of a text have few bytes after them.
                 if index % 7 == 6 { builder.append(value, None) } else { append(&mut builder, value) }
             }
             proptest::prop_assert_eq!(texts(&builder.finish()), values);

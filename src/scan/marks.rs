@@ -1,27 +1,27 @@
-//! Where the bytes that can end a cell stand in a text.
+//! The positions of the bytes in a text that can end a cell.
 //!
-//! The text is looked through once, sixty-four bytes at a time, without a branch for any byte; whoever
-//! cuts it then goes from mark to mark. It knows nothing of records and cannot fail.
+//! The text is scanned once, sixty-four bytes at a time, without a branch for any byte; the caller that cuts it then
+//! goes from mark to mark. It knows nothing of records and cannot fail.
 
-/// Bytes that are looked at together.
+/// Bytes that are compared together.
 const BLOCK: usize = 64;
 
-/// The places of four bytes in a text, in order.
+/// The positions of four bytes in a text, in order.
 pub(crate) struct Marks {
     bytes: [u8; 4],
     places: Vec<usize>,
-    /// The first place that was not passed.
+    /// The first position that was not passed.
     next: usize,
     length: usize,
 }
 
 impl Marks {
-    /// No text yet; a byte may be given twice.
+    /// Marks without a text; a byte may be given twice.
     pub fn of(bytes: [u8; 4]) -> Marks {
         Marks { bytes, places: Vec::new(), next: 0, length: 0 }
     }
 
-    /// Looks through a text instead of the one before.
+    /// Scans a text in place of the one before.
     pub fn look(&mut self, text: &[u8]) {
         self.places.clear();
         (self.next, self.length) = (0, text.len());
@@ -37,12 +37,12 @@ impl Marks {
         self.places.extend((from..text.len()).filter(|place| self.bytes.contains(&text[*place])));
     }
 
-    /// Goes to a place, which may lie before what was passed.
+    /// Goes to a position, which may be before the passed ones.
     pub fn go_to(&mut self, place: usize) {
         self.next = self.places.partition_point(|found| *found < place);
     }
 
-    /// The first place at or after another, or the text's length. It is never asked for what was passed.
+    /// Returns the first mark at or after a position, or the text's length. The position is never one that was passed.
     #[inline]
     pub fn after(&mut self, place: usize) -> usize {
         while let Some(found) = self.places.get(self.next) {
@@ -55,12 +55,12 @@ impl Marks {
     }
 }
 
-/// Which bytes of a block are one of four, the first as the lowest bit.
+/// Returns which bytes of a block are one of four, the first as the lowest bit.
 #[inline]
 fn found(block: &[u8; BLOCK], [a, b, c, d]: [u8; 4]) -> u64 {
     let hits = block.map(|byte| u8::from((byte == a) | (byte == b) | (byte == c) | (byte == d)));
     let (eights, _) = hits.as_chunks::<8>();
-    // The product brings the lowest bits of eight bytes together in the highest byte.
+    // The product gathers the lowest bits of eight bytes in the highest byte.
     let bits = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
     eights.iter().enumerate().fold(0, |found, (index, eight)| found | bits(eight) << (8 * index))
 }

@@ -1,7 +1,7 @@
-//! Time columns whose every value is midnight: dates that a tool without dates has kept as moments.
+//! Time columns whose every value is midnight: dates that a tool without a date type has stored as moments.
 //!
-//! West of their clock such moments lie on the day before. A column is looked at until its first other time of
-//! day, which hardly ever takes more than one batch; nothing is changed. It cannot fail.
+//! West of their clock such moments are on the day before. A column is checked until its first other time of day,
+//! which hardly ever takes more than one batch; nothing is changed. It cannot fail.
 
 use super::SourceFile;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
@@ -23,15 +23,15 @@ const TIMES: [Column; 6] = [
     Column::UpdatedAt,
 ];
 
-/// For each file a bit for every time column that has a value at midnight, and above it one for every column
-/// that has another.
+/// For each file one bit for every time column that has a value at midnight, and above it one for every column that
+/// has another.
 #[derive(Debug)]
 pub(crate) struct Midnights(Vec<AtomicU16>);
 
-/// The place of the bits of columns with another time of day.
+/// The shift of the bits of columns with another time of day.
 const OTHER: usize = 8;
 
-/// What a batch of a column holds.
+/// The times of a batch of a column.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     midnight: bool,
@@ -39,7 +39,7 @@ struct Seen {
 }
 
 impl Midnights {
-    /// Nothing seen yet of so many files.
+    /// Nothing seen yet, for a number of files.
     pub fn of(files: usize) -> Midnights {
         Midnights((0..files).map(|_| AtomicU16::new(0)).collect())
     }
@@ -61,17 +61,17 @@ impl Midnights {
         }
     }
 
-    /// What was seen of a file's times, for another process.
+    /// Returns the times seen in a file, for another process.
     pub fn seen(&self, file: u32) -> u16 {
         self.0[file as usize].load(Ordering::Relaxed)
     }
 
-    /// What another process saw of a file's times.
+    /// Adds the times that another process saw in a file.
     pub fn see(&self, file: u32, seen: u16) {
         self.0[file as usize].fetch_or(seen, Ordering::Relaxed);
     }
 
-    /// A sentence for each column of which some file has midnights only.
+    /// Returns a sentence for each column that has only midnights in some file.
     pub fn warnings(&self, files: &[SourceFile]) -> Vec<String> {
         let warning = |(place, column): (usize, &Column)| {
             let is_only = |bits: u16| bits >> place & 1 == 1 && bits >> (place + OTHER) & 1 == 0;
@@ -87,7 +87,7 @@ impl Midnights {
     }
 }
 
-/// What it means that all times of a column are midnight, and what to do.
+/// Explains that all times of a column are midnight, and the remedy.
 pub(crate) fn sentence(column: &str, whose: &str) -> String {
     format!(
         "every `{column}` of {whose} is midnight (00:00): if they are calendar days, write days = [\"{column}\"] in the \
@@ -111,7 +111,7 @@ fn seen(array: &ArrayRef, cells: &CellRules) -> Seen {
                     (array.as_primitive::<TimestampNanosecondType>().iter().collect(), 1_000 * DAY_MICROS)
                 }
             };
-            // Fillers of long ago are no days that anybody meant.
+            // Filler dates of long ago are not days that anybody meant.
             let values = values.into_iter().flatten().filter(|value| value.div_euclid(per_day) >= FIRST);
             gathered(values.map(|value| value.rem_euclid(per_day) == 0))
         }
@@ -125,7 +125,8 @@ fn seen(array: &ArrayRef, cells: &CellRules) -> Seen {
     }
 }
 
-/// How many times of a column are midnight, and how many are not; both 0 or 1 where it stops to matter.
+/// Returns how many times of a column are midnight and how many are not; both are 0 or 1 where the exact number does
+/// not matter.
 pub(crate) fn counted(array: &ArrayRef, cells: &CellRules) -> (u64, u64) {
     let seen = seen(array, cells);
     (u64::from(seen.midnight), u64::from(seen.other))
@@ -135,7 +136,7 @@ fn is_utc(zone: &str) -> bool {
     matches!(zone, "UTC" | "Z" | "+00:00" | "Etc/UTC")
 }
 
-/// Whether some are midnight and some are not; looks no further than the first that is not.
+/// Returns whether some are midnight and some are not; stops at the first that is not.
 fn gathered(mut are_midnight: impl Iterator<Item = bool>) -> Seen {
     let mut seen = Seen::default();
     seen.other = are_midnight.any(|is_midnight| {

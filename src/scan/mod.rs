@@ -1,9 +1,8 @@
 //! From the paths of a job to Arrow batches with canonical column names.
 //!
-//! `survey` looks at every file before any work: its columns, types, evidence and, for Parquet, its
-//! footer; `read` then gives one unit after the other. It renames, cuts and decodes; it neither trims
-//! nor judges, and it never turns what it cannot read into a null: records become rejects, files are
-//! refused, all that are bad at once.
+//! `survey` looks at every file before any work: its columns, types, evidence and, for Parquet, its footer; `read`
+//! then returns one unit after the other. It renames, cuts and decodes; it neither trims nor judges, and it never
+//! turns an unreadable value into a null: records become rejects, and bad files are refused, all at once.
 
 mod choose;
 pub(crate) mod content;
@@ -41,36 +40,36 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
 use vtr_kernel::text::shown as quoted;
 
-/// What a run will read.
+/// The inputs that a run will read.
 pub struct Survey {
     /// All files, bytewise by their shown paths.
     pub files: Vec<SourceFile>,
-    /// What there is to read, bigger units before those of less than about half their size.
+    /// The units to read; bigger units come before those of less than about half their size.
     pub units: Vec<Unit>,
-    /// Row groups that are left out and can hold rows after all days that are read, earliest first: nothing
-    /// of them counts, but they tell whether the data go on.
+    /// Row groups that are left out and can hold rows after all days that are read, earliest first: none of their rows
+    /// counts, but they show whether the data go on.
     pub beyond: Vec<Unit>,
-    /// What all files are judged by.
+    /// The evidence by which all files are judged.
     pub evidence: Evidence,
-    /// What the absence of columns leaves unjudged.
+    /// The outcomes that cannot be judged because columns are absent.
     pub not_judged: Vec<NotJudged>,
     /// How each file is read, in the order of `files`.
     sources: Vec<Source>,
-    /// Which times of day reading met.
+    /// The times of day that reading has met.
     midnights: midnight::Midnights,
-    /// Files that the job allows to be left out, and why they are.
+    /// Files that the job allows to be left out, and the reasons.
     left_out: Vec<String>,
-    /// Those of them that were refused by the survey, by shown path.
+    /// Those of them that the survey refused, by shown path.
     refused: BTreeMap<String, String>,
 }
 
 impl Survey {
-    /// What reading met that rejects nothing and should be known, in sentences.
+    /// Returns warnings about facts that reject nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
         self.left_out().chain(self.absent()).chain(self.midnights.warnings(&self.files)).collect()
     }
 
-    /// Which times of day reading a file has met, for another process.
+    /// Returns which times of day reading a file has met, for another process.
     pub fn times_seen(&self, file: u32) -> u16 {
         self.midnights.seen(file)
     }
@@ -80,12 +79,13 @@ impl Survey {
         self.midnights.see(file, seen);
     }
 
-    /// Files that were refused before anything was read and that the job allows to be left out, with every reason.
+    /// Returns the files that were refused before anything was read and that the job allows to be left out, with every
+    /// reason.
     pub fn refused(&self) -> &BTreeMap<String, String> {
         &self.refused
     }
 
-    /// What the absence of number, carrier or scans means, in sentences.
+    /// Returns what the absence of number, carrier or scans means, in sentences.
     fn absent(&self) -> impl Iterator<Item = String> {
         let is_told = |column| {
             matches!(column, Column::Carrier | Column::TrackingNumber)
@@ -107,15 +107,14 @@ impl Survey {
         without_scans.then(|| scans.to_owned()).into_iter().chain(absent)
     }
 
-    /// Files that are left out, and why, in sentences.
+    /// Returns the files that are left out, and why, in sentences.
     pub fn left_out(&self) -> impl Iterator<Item = String> {
         self.left_out.iter().map(|what| format!("left out, on_bad_file = \"skip\": {what}"))
     }
 
-    /// What is left to read without files that turned out bad.
+    /// Returns the survey without files that proved to be bad.
     ///
-    /// # Errors
-    /// A bad file may not be left out, or no file stays.
+    /// # Errors A bad file may not be left out, or no file remains.
     pub fn without(self, plan: &Plan, bad: Vec<(u32, String)>) -> Result<Survey> {
         let input = |file: u32| &plan.inputs[self.files[file as usize].input];
         if bad.iter().any(|(file, _)| input(*file).on_bad_file == OnBadFile::Fail) {
@@ -146,7 +145,7 @@ impl Survey {
 pub struct SourceFile {
     /// Its path relative to the job's folder, with `/`.
     pub shown: String,
-    /// Where it is.
+    /// Where its bytes are.
     pub origin: Origin,
     /// Index of its input in the plan.
     pub input: usize,
@@ -154,39 +153,39 @@ pub struct SourceFile {
     pub format: Format,
     /// Its size.
     pub bytes: u64,
-    /// What tells its content; `None`: not known before it was read.
+    /// The identifier of its content; `None` if it is not known before reading.
     pub digest: Option<String>,
-    /// Rows by the footer; CSV: not known before it was read.
+    /// Rows by the footer; for CSV not known before reading.
     pub rows: Option<u64>,
-    /// Rows of row groups that are not read because no day asked for can be in them.
+    /// Rows of row groups that are not read because none of the days asked for can be in them.
     pub rows_pruned: u64,
-    /// When the rows of each row group can lie; `None`: not known before reading.
+    /// The possible days of each row group's rows; `None` if not known before reading.
     pub days: Option<Vec<GroupDays>>,
     /// Columns that it has, constants and those from its path included.
     pub columns: ColumnSet,
     /// Columns with one value: constants and those from its path.
     pub constants: Vec<(Column, String)>,
-    /// What is read of it.
+    /// How much of it is read.
     pub reading: Extent,
 }
 
-/// What is read of a file.
+/// How much of a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// All, or the row groups that can matter.
     Read,
-    /// Nothing: a published version knows that no row of the same content lies on a day that is read.
+    /// Nothing: a published version knows that the same content has no row on a day that is read.
     Kept,
 }
 
-/// When the rows of a row group can lie.
+/// The possible days of a row group's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GroupDays {
     /// Their first day.
     pub first: Day,
     /// Their last day.
     pub last: Day,
-    /// The last day of any moment in them, scans and updates among them; `None`: not known.
+    /// The last day of any moment in them, scans and updates among them; `None` if unknown.
     pub latest: Option<Day>,
 }
 
@@ -199,8 +198,8 @@ pub struct Unit {
     pub part: Part,
     /// Number of its first data record, from 1.
     pub first_record: u64,
-    /// Whether its rows lie on no day asked for and can only be copies of such that do: columns that cannot
-    /// matter then are not decoded.
+    /// Whether none of its rows is on a day asked for, so that they can only be copies of rows that are: columns that
+    /// cannot matter then are not decoded.
     pub for_copies: bool,
     /// Rows, known or estimated: for order and progress only.
     pub rows: u64,
@@ -217,12 +216,12 @@ pub enum Part {
     Whole,
 }
 
-/// What a column's absence means for the verdicts on a file's shipments.
+/// The consequence of a column's absence for the verdicts on a file's shipments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotJudged {
     /// The absent column.
     pub column: Column,
-    /// What follows.
+    /// The consequence.
     pub consequence: &'static str,
     /// Indices of the files without it, ascending.
     pub files: Vec<u32>,
@@ -239,7 +238,7 @@ pub struct Chunk {
     pub rejects: Vec<Reject>,
 }
 
-/// What a unit came to.
+/// The result of reading a unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitEnd {
     /// Data records seen, rejected ones included.
@@ -258,27 +257,24 @@ enum Source {
 
 /// Looks at every file of a plan without reading its data.
 ///
-/// # Errors
-/// All files that are refused, each with every reason.
+/// # Errors All files that are refused, each with every reason.
 pub fn survey(plan: &Plan) -> Result<Survey> {
     look_at(plan, files::list(plan)?, &HashMap::new())
 }
 
-/// [`survey`], once the files of inputs that ask for it were decoded whole in processes of their own.
+/// Calls [`survey`] after decoding the files of inputs that ask for it whole, in separate processes.
 ///
-/// # Errors
-/// Those of [`survey`]; among them files whose process was ended, or refused them.
+/// # Errors Those of [`survey`]; among them files whose process was killed or refused them.
 pub fn survey_and_try(plan: &Plan) -> Result<Survey> {
     let listed = files::list(plan)?;
     let refused = isolate::try_all(plan, &listed)?;
     look_at(plan, listed, &refused)
 }
 
-/// [`survey`] of the files that another process has looked at, by shown path, and of no others; those that it refused,
-/// with its reasons, are not looked at again.
+/// Surveys only the files that another process has looked at, by shown path; those that it refused, with its reasons,
+/// are not looked at again.
 ///
-/// # Errors
-/// Those of [`survey`], and a file that is gone.
+/// # Errors Those of [`survey`], and a file that is gone.
 pub fn survey_again(plan: &Plan, files: &HashSet<&str>, refused: &BTreeMap<String, String>) -> Result<Survey> {
     let mut listed = files::list(plan)?;
     listed.retain(|file| files.contains(file.shown.as_str()) || refused.contains_key(&file.shown));
@@ -294,7 +290,7 @@ pub fn survey_again(plan: &Plan, files: &HashSet<&str>, refused: &BTreeMap<Strin
     look_at(plan, listed, &bad)
 }
 
-/// Looks at files, of which some were tried and refused.
+/// Looks at files, some of which were tried and refused.
 fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> Result<Survey> {
     let count = listed.len();
     let (mut files, mut units, mut sources) = (Vec::new(), Vec::new(), Vec::new());
@@ -323,7 +319,7 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
                 sources.push(looked.source);
             }
             Err(faults) => {
-                // What lies between us and a store is no fault of the file.
+                // A failure between us and a store is not a fault of the file.
                 if let Some(trouble) = listed.origin.trouble() {
                     return Err(trouble);
                 }
@@ -350,7 +346,7 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
     Ok(Survey { refused: bad, ..finished(plan, files, (units, beyond), sources, left_out)? })
 }
 
-/// The survey of files that can be read.
+/// Returns the survey of files that can be read.
 fn finished(
     plan: &Plan,
     files: Vec<SourceFile>,
@@ -364,23 +360,22 @@ fn finished(
     }
     refuse_without_evidence(plan, &files)?;
     let evidence = evidence(plan.evidence, &files)?;
-    // Those of about one size stay in their order, which more or less is that of time: then what is counted in
-    // one after the other is the same.
+    // Units of about one size stay in their order, which is roughly that of time: then consecutive units count into
+    // the same cells.
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = not_judged(&files);
     let midnights = midnight::Midnights::of(files.len());
     Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, refused: BTreeMap::new() })
 }
 
-/// What gives the chunks of a unit, one after the other, and tells how it ended: [`read`], or what
-/// stands in its place. The second, counted apart from the first, must agree with it.
+/// A function that returns the chunks of a unit, one after the other, and its end: [`read`], or a replacement. The
+/// number of rows in its end, counted apart from the chunks, must agree with them.
 pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> + Sync + 'a;
 
 /// Reads one unit, chunk by chunk.
 ///
-/// # Errors
-/// [`Error::BadFiles`] with this one: it cannot be read to the end or is not what its footer says. What `each` failed
-/// with is handed on as it is.
+/// # Errors [`Error::BadFiles`] with this file if it cannot be read to the end or differs from its footer. Errors of
+/// `each` are returned unchanged.
 pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> {
     let file = &survey.files[unit.file as usize];
     let cells = plan.cells(file.input, file.format);
@@ -400,31 +395,31 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
     })
 }
 
-/// What looking at a file gave.
+/// The result of looking at a file.
 pub(crate) struct Looked {
     file: SourceFile,
     units: Vec<Unit>,
-    /// What is left out and can hold rows after all days that are read, each with its first day.
+    /// Units that are left out and can hold rows after all days that are read, each with its first day.
     beyond: Vec<(Day, Unit)>,
     source: Source,
     /// Headings of the job that it has, each with its place in the list of its column.
     listed: Vec<(Column, usize)>,
 }
 
-/// What a file is looked at with.
+/// The settings for looking at a file.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
     input: &'a Input,
     limits: &'a Limits,
-    /// First and last day that must be read; `None`: all.
+    /// First and last day that must be read; `None` for all.
     needed: Option<(Day, Day)>,
-    /// First and last day whose rows are counted; `None`: all.
+    /// First and last day whose rows are counted; `None` for all.
     counted: Option<(Day, Day)>,
-    /// The day after which a row is not there yet; `None`: every row is.
+    /// The day after which a row does not exist yet; `None` if every row exists.
     as_of: Option<Day>,
     /// Columns that need not be decoded.
     unused: ColumnSet,
-    /// Bytes that the values of a decoded batch may come to.
+    /// The most bytes that the values of a decoded batch may take.
     most_bytes: u64,
 }
 
@@ -446,8 +441,8 @@ fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Re
     if !faults.is_empty() {
         return Err(faults);
     }
-    // A row of a shipment report is some 150 bytes, and packs to a fifth; only the order of work
-    // and the progress bar depend on it.
+    // A row of a shipment report has about 150 bytes and compresses to a fifth; only the order of work and the
+    // progress bar depend on it.
     let rows = listed.bytes / if listed.packing == Packing::Plain { 150 } else { 30 } + 1;
     let unit = Unit { file: index, part: Part::Whole, first_record: 1, for_copies: false, rows, bytes: listed.bytes };
     let file = source_file(listed, &mapping);
@@ -473,7 +468,7 @@ fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
     }
 }
 
-/// Refuses files without anything that a package could be judged by, unless the job allows them.
+/// Refuses files without any evidence by which a package could be judged, unless the job allows them.
 fn refuse_without_evidence(plan: &Plan, files: &[SourceFile]) -> Result<()> {
     const EVIDENCE: [Column; 3] = [Column::TrackingNumber, Column::FirstScanAt, Column::DeliveryScanAt];
     let lacks = |file: &&SourceFile| {
@@ -493,7 +488,7 @@ fn refuse_without_evidence(plan: &Plan, files: &[SourceFile]) -> Result<()> {
     )))
 }
 
-/// What all files can be judged by, or why they cannot.
+/// Returns the evidence by which all files can be judged, or why they cannot.
 fn evidence(wanted: EvidenceWanted, files: &[SourceFile]) -> Result<Evidence> {
     let has_scans = |file: &&SourceFile| {
         file.columns.contains(Column::FirstScanAt) || file.columns.contains(Column::DeliveryScanAt)
@@ -528,7 +523,7 @@ fn not_judged(files: &[SourceFile]) -> Vec<NotJudged> {
     Column::ALL.into_iter().filter_map(absent).collect()
 }
 
-/// What a column's absence leaves unjudged; `None` where a file without it is refused.
+/// Returns the consequence of a column's absence; `None` if a file without it is refused.
 fn consequence(column: Column) -> Option<&'static str> {
     Some(match column {
         Column::SellerId | Column::Marketplace | Column::OrderId => return None,

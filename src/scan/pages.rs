@@ -1,8 +1,7 @@
-//! What the headers of a column chunk's pages say, before any of it is believed.
+//! The headers of a column chunk's pages, checked before any of them is trusted.
 //!
-//! The decoder reserves the memory that a header asks for; here every header is walked first, with
-//! a seek over each page's body, and held against the footer and the limits. It decodes nothing, and
-//! fails with the reason only.
+//! The decoder reserves the memory that a header asks for; here every header is walked first, with a seek over each
+//! page's body, and compared with the footer and the limits. It decodes nothing, and fails with the reason only.
 
 use super::thrift::{Fields, STRUCT, Thrift};
 use crate::job::plan::Limits;
@@ -10,21 +9,21 @@ use parquet::basic::Compression;
 use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::ChunkReader;
 
-/// Bytes read for a header at first, then with statistics in it, at most.
+/// Bytes read for a header: at first, then if it holds statistics, and at most.
 const HEADER_STEPS: [u64; 3] = [128, 8 << 10, 1 << 20];
-/// Inflated bytes up to which the ratio is not looked at.
+/// Inflated bytes up to which the ratio is not checked.
 pub(crate) const RATIO_FROM: u64 = 64 << 20;
 
-/// What the pages of a chunk can cost its reader.
+/// The cost of a chunk's pages for its reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pages {
     /// Values in all data pages.
     pub values: u64,
     /// Bytes of the largest page once inflated.
     pub largest: u64,
-    /// Whether values are built upon the one before, so that a page can hold far more than its bytes.
+    /// Whether values are encoded as changes of the value before, so that a page can hold far more than its bytes.
     pub builds_on_the_last: bool,
-    /// Whether a dictionary is given up half way, which makes its reader write the texts out.
+    /// Whether a dictionary is abandoned within the chunk, which makes its reader write the texts out.
     pub leaves_its_dictionary: bool,
 }
 
@@ -47,8 +46,7 @@ const ENCODED_BY_DICTIONARY: [i64; 2] = [2, 8];
 
 /// Walks over the pages of a chunk.
 ///
-/// # Errors
-/// A header that is damaged, asks for more than the limits, or does not agree with the footer.
+/// # Errors A header that is damaged, exceeds the limits, or does not agree with the footer.
 pub(crate) fn walk(data: &impl ChunkReader, chunk: &ColumnChunkMetaData, limits: &Limits) -> Result<Pages, String> {
     let name = chunk.column_path().string();
     let said = |what: String| format!("column `{name}`: {what}");
@@ -115,7 +113,7 @@ fn check(header: &Header, chunk: &ColumnChunkMetaData, left: u64, limits: &Limit
     Ok(())
 }
 
-/// The header at a place.
+/// Returns the header at a position.
 fn header(data: &impl ChunkReader, at: u64, end: u64) -> Result<Header, String> {
     for step in HEADER_STEPS {
         let length = step.min(end - at);
@@ -147,7 +145,7 @@ fn parse(bytes: &[u8]) -> Option<Header> {
     Some(header)
 }
 
-/// The part of a header that depends on the page's kind: values first, then the encoding.
+/// Reads the part of a header that depends on the page's kind: values first, then the encoding.
 fn of_kind(thrift: &mut Thrift, part: i64, header: &mut Header) -> Option<()> {
     let encoding = if part == 8 { 4 } else { 2 };
     let mut fields = Fields::default();

@@ -1,8 +1,8 @@
 //! Parquet files: footers to units of work, row groups to batches.
 //!
-//! It decodes only mapped columns, keeps dictionaries, and trusts no row count that it has not seen:
-//! what the footer says is compared with what was decoded. Nested or wrong types, encrypted and
-//! damaged files are refused with the reason only; a panic of the decoder is such a reason.
+//! It decodes only mapped columns, keeps dictionaries, and compares every row count of the footer with the rows that
+//! were decoded. Nested or wrong types, encrypted and damaged files are refused with the reason only; a panic of the
+//! decoder is such a reason.
 
 use super::choose::{self, Choice, Decoded};
 use super::files::Listed;
@@ -34,24 +34,24 @@ use vtr_columnar::input::{Column, Kind};
 pub(crate) const BATCH_ROWS: usize = 4_096;
 /// The rows that are decoded at once in any case.
 const LEAST_ROWS: u64 = 64;
-/// Rows up to which it is not asked how few bytes they take.
+/// Rows up to which the ratio of rows to bytes is not checked.
 const ROWS_FROM: u64 = 4 << 20;
 
-/// Bytes at the end of an object that are fetched at once, in the hope that they hold the footer.
+/// Bytes at the end of an object that are fetched first, because they usually hold the footer.
 const TAIL: u64 = 64 << 10;
 
-/// Bytes of an object that a row group's columns may hold ready while they are decoded.
+/// Bytes of an object that a row group's columns may keep fetched while they are decoded.
 const READY: usize = 128 << 20;
 
 /// How a file is decoded.
 pub(crate) struct Source {
     metadata: ArrowReaderMetadata,
-    /// What is decoded where rows are counted, and where they can only be copies of such.
+    /// The columns that are decoded if rows are counted, and if rows can only be copies of counted ones.
     counted: Projection,
     for_copies: Projection,
-    /// What a page, a value and a row group may cost.
+    /// The limits of a page, a value and a row group.
     limits: Limits,
-    /// Bytes that the values of a batch may come to.
+    /// The most bytes that the values of a batch may take.
     most_bytes: u64,
 }
 
@@ -65,22 +65,22 @@ impl Source {
 struct Projection {
     /// Top-level fields that are decoded, ascending.
     roots: Vec<usize>,
-    /// For each field of `schema`, its places in `roots`, and how it is put together from them.
+    /// For each field of `schema`, its positions in `roots`, and how it is built from them.
     columns: Vec<(Vec<usize>, Option<Arc<Choice>>)>,
     /// Leaves below those fields.
     leaves: Vec<usize>,
-    /// Canonical names and the types that the fold takes.
+    /// Canonical names and the types that the fold expects.
     schema: SchemaRef,
 }
 
 /// A column that is read.
 #[derive(Clone)]
 struct Read {
-    /// Canonical name and the type that the fold takes.
+    /// Canonical name and the type that the fold expects.
     field: Field,
-    /// Its places among the file's top-level fields.
+    /// Its positions among the file's top-level fields.
     roots: Vec<usize>,
-    /// How it is put together from them; `None`: as it is decoded.
+    /// How it is built from them; `None` if it is used as decoded.
     choice: Option<Arc<Choice>>,
 }
 
@@ -103,10 +103,10 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Calls the decoder; a panic of it is an error.
+/// Calls the decoder and turns a panic of it into an error.
 pub(crate) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     static HUSH: Once = Once::new();
-    // What is caught here is said as an error; a trace on stderr would read like a crash.
+    // A caught panic is reported as an error; a trace on stderr would look like a crash.
     HUSH.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
@@ -128,10 +128,9 @@ pub(crate) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Res
     }
 }
 
-/// Looks at a file's footer.
+/// Reads a file's footer.
 ///
-/// # Errors
-/// Everything that is wrong with it.
+/// # Errors Everything that is wrong with it.
 pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
     let one = |fault: String| vec![fault];
     let Reading { input, limits, needed, counted, .. } = *reading;
@@ -196,13 +195,13 @@ pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     Ok(Looked { file: looked, units, beyond, source: super::Source::Parquet(Box::new(source)), listed })
 }
 
-/// The columns as the file describes them; an embedded Arrow schema that does not fit is left aside.
+/// Returns the columns as the file describes them; an embedded Arrow schema that does not fit is ignored.
 pub(crate) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetadata, String> {
     let read = |options: ArrowReaderOptions| guarded(|| ArrowReaderMetadata::try_new(metadata.clone(), options));
     read(ArrowReaderOptions::new()).or_else(|_| read(ArrowReaderOptions::new().with_skip_arrow_metadata(true)))
 }
 
-/// Settles the type that every mapped column is decoded as, and names those of a wrong one.
+/// Decides the type that every mapped column is decoded as, and names the columns of a wrong type.
 fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, faults: &mut Vec<String>) -> Source {
     let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
     let (mut counted, mut for_copies) = (Vec::new(), Vec::new());
@@ -217,12 +216,13 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
             .map(|(_, kind)| column.refuse_float(kind).to_string());
         let decoded = float.map_or_else(|| choose::decoded(*column, places, &found, reading.input), Err);
         match decoded {
-            // Of the wrong type it would be refused all the same, so that no job turns bad by one more table.
+            // A used column of the wrong type would be refused; an unused one must not make a job fail because of one
+            // more table.
             Ok(_) if reading.unused.contains(*column) => {}
             Ok(Decoded { types, wanted, choice }) => {
                 for ((place, kind), found) in places.iter().zip(types).zip(&found) {
                     let is_bytes = matches!(found, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
-                    // The decoder gives these as they are; they are made nulls or text of afterwards.
+                    // The decoder returns these types as they are; they are converted to nulls or text afterwards.
                     if kind != DataType::Null && !is_bytes {
                         fields[place.index] = Arc::new(fields[place.index].as_ref().clone().with_data_type(kind));
                     }
@@ -246,20 +246,22 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
         }
     }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-    // What the decoder will not give directly is cast afterwards, batch by batch.
+    // Types that the decoder does not convert directly are cast afterwards, batch by batch.
     let metadata =
         guarded(|| ArrowReaderMetadata::try_new(plain.metadata().clone(), options)).unwrap_or_else(|_| plain.clone());
     let [counted, for_copies] = [counted, for_copies].map(|columns| Projection::of(plain.metadata(), columns));
     Source { metadata, counted, for_copies, limits: reading.limits.clone(), most_bytes: reading.most_bytes }
 }
 
-/// The type of a top-level field; none for one that its column cannot be read from, if it holds no value at all.
+/// Returns the type of a top-level field; `Null` if its column cannot be read from that type but holds no value at
+/// all.
 fn found_or_null(column: Column, plain: &ArrowReaderMetadata, place: usize) -> DataType {
     let found = found_type(plain, place);
     if column.read_as(&found).is_err() && all_null(plain, place) { DataType::Null } else { found }
 }
 
-/// Statistics of a top-level field's column in each row group; `None` where it has other than one, or none is known.
+/// Returns the statistics of a top-level field's column in each row group; `None` if the field has more or fewer
+/// leaves than one, or if a group has no statistics.
 fn statistics(plain: &ArrowReaderMetadata, place: usize) -> Option<Vec<(&Statistics, u64)>> {
     let leaves = leaves(plain.metadata(), &[place]);
     let [leaf] = leaves.as_slice() else { return None };
@@ -268,13 +270,13 @@ fn statistics(plain: &ArrowReaderMetadata, place: usize) -> Option<Vec<(&Statist
     groups.map(|group| Some((group.column(*leaf).statistics()?, of(group)))).collect()
 }
 
-/// Whether statistics say that a column holds no value at all.
+/// Returns whether the statistics show that a column holds no value at all.
 fn all_null(plain: &ArrowReaderMetadata, place: usize) -> bool {
     let all = statistics(plain, place);
     all.is_some_and(|all| all.iter().all(|(known, rows)| known.null_count_opt() == Some(*rows)))
 }
 
-/// Whether statistics say that a text column of floats holds numbers: NaN has no place in them.
+/// Returns whether the statistics show that a text column of floats holds numbers; NaN never appears in them.
 fn holds_floats(column: Column, plain: &ArrowReaderMetadata, place: usize) -> bool {
     let is_text = matches!(column.kind(), Kind::Label | Kind::Text) && column != Column::TrackingNumber;
     let known = |(known, _): &(&Statistics, u64)| match known {
@@ -285,11 +287,11 @@ fn holds_floats(column: Column, plain: &ArrowReaderMetadata, place: usize) -> bo
     is_text && statistics(plain, place).is_some_and(|all| all.iter().any(known))
 }
 
-/// The type of a top-level field, dictionaries of anything but text looked through.
+/// Returns the type of a top-level field; a dictionary of anything but text counts as the type of its values.
 pub(crate) fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType {
     let root = &plain.parquet_schema().root_schema().get_fields()[place];
     if root.is_primitive() && root.get_physical_type() == PhysicalType::INT96 {
-        // As nanoseconds, its default, years after 2262 would wrap around.
+        // Decoded as nanoseconds, the default of INT96, years after 2262 would wrap around.
         return DataType::Timestamp(TimeUnit::Microsecond, None);
     }
     match plain.schema().field(place).data_type() {
@@ -303,11 +305,11 @@ pub(crate) fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> 
     (0..schema.num_columns()).filter(|leaf| roots.contains(&schema.get_column_root_idx(*leaf))).collect()
 }
 
-/// What tells the days of the file's rows.
+/// Returns the columns that date the file's rows.
 fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> Clock {
     let schema = plain.parquet_schema();
     let of = |wanted: &[Column]| {
-        // A date that is the same for all rows, or stands in the path, is in no statistics.
+        // A date that is constant or comes from the path is in no statistics.
         let is_elsewhere = mapping.constants.iter().any(|(column, _)| wanted.contains(column));
         let columns = mapping.columns.iter().filter(|(column, _)| wanted.contains(column) && !is_elsewhere);
         let leaf = |place: usize| (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == place);
@@ -319,7 +321,7 @@ fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> C
         };
         columns.flat_map(|(_, places)| places.iter().map(time)).collect::<Vec<_>>()
     };
-    // Of several headings each bounds the rows of its own only: that one of them lies later says nothing.
+    // If a column has several headings, each bounds only its own rows: a late value in one of them proves nothing.
     let is_one = |column: &Column| mapping.columns.iter().any(|(known, places)| known == column && places.len() == 1);
     let single: Vec<Column> = [Column::ShippedAt, Column::UpdatedAt].into_iter().filter(is_one).collect();
     let later = reading.as_of.map(|as_of| (of(&single), as_of));
@@ -330,7 +332,7 @@ fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> C
     Clock { dates: of(&[Column::PromisedDeliveryAt, Column::ShippedAt]), later, moments }
 }
 
-/// Compares what the footer says with itself and with the file's size.
+/// Checks the footer for consistency with itself and with the file's size.
 pub(crate) fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, limits: &Limits) -> Result<(), String> {
     let total = metadata.file_metadata().num_rows();
     let mut rows = 0i64;
@@ -353,7 +355,7 @@ pub(crate) fn check(metadata: &ParquetMetaData, leaves: &[usize], size: u64, lim
     }
 }
 
-/// Rows cost time, however few bytes they take.
+/// Refuses too many rows for the stored bytes, because rows cost time however few bytes they take.
 fn check_rows(rows: u64, stored: u64, limits: &Limits) -> Result<(), String> {
     let max = limits.max_row_group_rows;
     if rows > max {
@@ -397,8 +399,7 @@ fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, limits: &Limits
 
 /// Decodes a row group.
 ///
-/// # Errors
-/// The inner one: what is wrong with the file. The outer one: what `each` failed with.
+/// # Errors The inner error: a fault of the file. The outer error: the one that `each` returned.
 pub(crate) fn read(
     source: &Source,
     file: &SourceFile,
@@ -461,9 +462,9 @@ fn open(
         .map_err(|error| damaged(unit, &error))
 }
 
-/// Rows whose values come to at most so many bytes when they are decoded at once: fewer where they are long,
-/// or can be much longer than what stands for them.
-/// Walks over the headers of all pages, and refuses those that ask for too much.
+/// Returns the number of rows whose values take at most a given number of bytes when they are decoded at once: fewer
+/// if values are long, or can be much longer than their encoding. Walks over the headers of all pages, and refuses
+/// those that ask for too much memory.
 pub(crate) fn batch_rows<R: ChunkReader + 'static>(
     data: &Arc<R>,
     group: &RowGroupMetaData,
@@ -488,7 +489,7 @@ pub(crate) fn batch_rows<R: ChunkReader + 'static>(
     Ok(rows.min((most_bytes / of_a_row.max(1)).max(LEAST_ROWS) as usize))
 }
 
-/// The longest text of a dictionary, which may be written out once for every row.
+/// Returns the length of the longest text of a dictionary, which may be written out once for every row.
 fn longest_in_dictionary<R: ChunkReader + 'static>(
     data: &Arc<R>,
     group: &RowGroupMetaData,
@@ -519,7 +520,7 @@ fn too_long(bytes: u64, limits: &Limits) -> String {
     format!("a value of {bytes} bytes, more than {max}; if that is right, raise [limits] max_field_bytes")
 }
 
-/// The batch, if no text in it is longer than a cell may be; `short` are dictionaries without any such.
+/// Returns the batch, unless a text in it is longer than a cell may be; `short` holds dictionaries without such texts.
 fn short_enough(source: &Source, batch: RecordBatch, short: &mut Known) -> Result<RecordBatch, String> {
     let max = source.limits.max_field_bytes as u64;
     for (place, (field, column)) in batch.schema_ref().fields().iter().zip(batch.columns()).enumerate() {
@@ -549,7 +550,7 @@ fn damaged(unit: &Unit, error: &str) -> String {
     }
 }
 
-/// The batch under canonical names and in the types that the fold takes.
+/// Returns the batch under canonical names and in the types that the fold expects.
 fn canonical(projection: &Projection, batch: &RecordBatch) -> Result<RecordBatch, String> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
     let typed = |(field, (places, choice)): (&Arc<Field>, &(Vec<usize>, _))| -> Result<ArrayRef, String> {
@@ -569,7 +570,8 @@ fn canonical(projection: &Projection, batch: &RecordBatch) -> Result<RecordBatch
             };
         }
         let to = |array: &ArrayRef, kind: &DataType| cast_with_options(array, kind, &strict);
-        // Bytes become text before they become views or a dictionary: else nobody would look whether they are UTF-8.
+        // Bytes become text before they become views or a dictionary; otherwise nothing would check that they are
+        // UTF-8.
         let cast = match array.data_type() {
             DataType::FixedSizeBinary(_) => to(array, &DataType::Binary).and_then(|bytes| to(&bytes, &DataType::Utf8)),
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView => to(array, &DataType::Utf8),

@@ -1,9 +1,9 @@
-//! Which days the rows of a row group can lie on, and so which groups need not be read.
+//! Which days the rows of a row group can have, and so which groups need not be read.
 //!
-//! A row lies on the day of one of its date columns, and whichever it is, that value is not null: the
-//! least and greatest values of both columns bound the days of all rows, however many nulls stand among
-//! them. Statistics are trusted only where the number of nulls is known, as writers that count them also
-//! order values as we do; in doubt a row group is read. It never fails.
+//! The day of a row is that of one of its date columns, and the value of that column is not null: the least and
+//! greatest values of both columns bound the days of all rows, however many nulls are among them. Statistics are
+//! trusted only if the number of nulls is known, because writers that count them also order values as we do; in doubt
+//! a row group is read. It never fails.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::file::metadata::RowGroupMetaData;
@@ -16,11 +16,11 @@ pub(crate) struct TimeColumn {
     pub leaf: usize,
     /// Its Arrow type.
     pub arrow: DataType,
-    /// How many hours the clock of a marketplace can be behind and before its own.
+    /// The hours that a marketplace's clock can be behind and ahead of the column's own.
     pub clock: (i64, i64),
 }
 
-/// No clock is more than 12 hours behind UTC, none more than 14 before it.
+/// No clock is more than 12 hours behind UTC or more than 14 ahead of it.
 pub(crate) const UTC: (i64, i64) = (-12, 14);
 /// Two such clocks are up to 26 hours apart.
 pub(crate) const ANY_CLOCK: (i64, i64) = (-26, 26);
@@ -30,17 +30,17 @@ type Days = (Day, Day);
 
 /// The columns of a file that place its rows in time.
 pub(crate) struct Clock {
-    /// Promise and shipment, as far as the file has them; none if one of them is not read from it.
+    /// Promise and shipment, as far as the file has them; empty if one of them is not read from it.
     pub dates: Vec<TimeColumn>,
-    /// Columns of which a value after this day means that the row is not there yet.
+    /// Columns in which a value after this day means that the row does not exist yet.
     pub later: Option<(Vec<TimeColumn>, Day)>,
-    /// Columns of which a value after `as_of` is not known yet; `None` if one of them is not read from it.
+    /// Columns in which a value after `as_of` is not known yet; `None` if one of them is not read from the file.
     pub moments: Option<Vec<TimeColumn>>,
 }
 
 impl Clock {
-    /// The days that the rows of a group can lie on by any marketplace's clock; `Some(None)`: no row has
-    /// a date. `None` if that is not certain.
+    /// Returns the days that the rows of a group can have by any marketplace's clock; `Some(None)` if no row has a
+    /// date, `None` if that is uncertain.
     pub fn days(&self, group: &RowGroupMetaData) -> Option<Option<Days>> {
         let columns: Option<Vec<Option<Days>>> = self.dates.iter().map(|date| days_of(group, date)).collect();
         let columns = columns.filter(|columns| !columns.is_empty())?;
@@ -48,23 +48,23 @@ impl Clock {
         Some(known.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))))
     }
 
-    /// Whether a row group holds no row of the days asked for.
+    /// Returns whether a row group holds no row of the days asked for.
     pub fn can_leave_out(&self, group: &RowGroupMetaData, (first, last): Days) -> bool {
-        // Each column by itself: promises after the days and shipments before them are both outside.
+        // Each column counts by itself: promises after the days and shipments before them are both outside.
         let outside = |date: &TimeColumn| {
             days_of(group, date).is_some_and(|days| days.is_none_or(|(low, high)| high < first || low > last))
         };
         !self.dates.is_empty() && self.dates.iter().all(outside)
     }
 
-    /// The last day of any moment of a group's rows, or a day after it; `None` if that is not certain.
+    /// Returns the last day of any moment of a group's rows, or a day after it; `None` if that is uncertain.
     pub fn latest(&self, group: &RowGroupMetaData) -> Option<Day> {
         let last = |time: &TimeColumn| days_of(group, time).map(|days| days.map_or(Day::MIN, |(_, last)| last));
         let lasts: Option<Vec<Day>> = self.moments.as_ref()?.iter().map(last).collect();
         Some(lasts?.into_iter().max().unwrap_or(Day::MIN))
     }
 
-    /// Whether no row of a group is there yet on the `as_of` day.
+    /// Returns whether no row of a group exists yet on the `as_of` day.
     pub fn is_later(&self, group: &RowGroupMetaData) -> bool {
         let Some((columns, as_of)) = &self.later else { return false };
         let all_later = |time: &TimeColumn| {
@@ -83,8 +83,8 @@ fn days_of(group: &RowGroupMetaData, time: &TimeColumn) -> Option<Option<Days>> 
     days(statistics(group, time)?, group.num_rows().unsigned_abs(), time)
 }
 
-/// The first and last day that values of a column of so many rows lie on in any time zone; `Some(None)`:
-/// nothing but nulls. `None` if that is not certain.
+/// Returns the first and last day of a column's values over `rows` rows in any time zone; `Some(None)` if all are
+/// null, `None` if that is uncertain.
 fn days(statistics: &Statistics, rows: u64, time: &TimeColumn) -> Option<Option<Days>> {
     let nulls = statistics.null_count_opt()?;
     if nulls == rows {
@@ -99,7 +99,7 @@ fn days(statistics: &Statistics, rows: u64, time: &TimeColumn) -> Option<Option<
         _ => return None,
     };
     let units_per_day = match (statistics, &time.arrow) {
-        // A bare date is that day on every clock.
+        // A date without a time is the same day on every clock.
         (Statistics::Int32(_), DataType::Date32 | DataType::Date64) => return in_order(low, high),
         (Statistics::Int64(_), DataType::Date64) => 86_400_000,
         (Statistics::Int64(_), DataType::Timestamp(unit, _)) => match unit {

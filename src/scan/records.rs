@@ -1,8 +1,8 @@
-//! Text to records and cells: a reader that holds one record at a time and loses none.
+//! Cuts text into records and cells: a reader that holds one record at a time and loses none.
 //!
-//! It cuts; it neither trims nor types nor knows what a column means. A record that cannot be cut is
-//! a [`Fault`] and reading goes on at the next physical line, so that one stray quote costs one line
-//! and never swallows those after it; only what cannot be read at all is an error.
+//! It neither trims nor types nor knows the meaning of a column. A record that cannot be cut is a [`Fault`], and
+//! reading goes on at the next physical line, so that one stray quote costs one line and never swallows the lines
+//! after it; only content that cannot be read at all is an error.
 
 use super::content::Content;
 use super::decode::Decoding;
@@ -11,47 +11,47 @@ use super::marks::Marks;
 /// How the text is cut.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cutting {
-    /// Between cells.
+    /// The byte between cells.
     pub delimiter: u8,
-    /// Around cells; `None`: quotes are text.
+    /// The byte around cells; `None` if quotes are text.
     pub quote: Option<u8>,
-    /// Bytes of a record.
+    /// Most bytes of a record.
     pub max_record: usize,
     /// Cells that are kept of a record; more are counted only.
     pub max_cells: usize,
 }
 
-/// A cell: where it lies in [`RecordReader::bytes`], without its quotes.
+/// A cell: its range in [`RecordReader::bytes`], without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cell {
     /// First byte.
     pub start: usize,
     /// Past the last byte.
     pub end: usize,
-    /// Whether quotes within stand doubled.
+    /// Whether quotes within the cell are doubled.
     pub doubled: bool,
 }
 
-/// Why a physical line is no record.
+/// Why a physical line is not a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// A quote opens and is never closed.
     Unterminated,
     /// Something other than a delimiter follows a closing quote.
     AfterQuote,
-    /// More bytes than a record may have.
+    /// The record exceeds the limit of bytes.
     Oversize,
 }
 
-/// What comes next.
+/// The result of reading on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// A record; `fields` counts those beyond `max_cells` too.
     Record { fields: usize },
-    /// A record of which one cell holds line ends and the cells of others: a quote opened where it should not,
-    /// and `lines` physical lines became one.
+    /// A record with a cell that holds line ends and the cells of other records: a quote opened in the wrong place,
+    /// and `lines` physical lines became one record.
     Swallowed { lines: u64 },
-    /// A physical line that is no record.
+    /// A physical line that is not a record.
     Fault(Fault),
     /// The end of the file.
     End,
@@ -76,11 +76,12 @@ pub(crate) struct RecordReader {
     line: u64,
     record: Place,
     cells: Vec<Cell>,
-    /// Delimiters within one cell from which on it holds other records; not known before there are headings.
+    /// The number of delimiters from which a cell counts as holding other records; unknown before the headings are
+    /// read.
     swallows: usize,
 }
 
-/// Where the current record lies.
+/// The position of the current record.
 #[derive(Clone, Copy, Debug, Default)]
 struct Place {
     start: usize,
@@ -89,9 +90,9 @@ struct Place {
     offset: u64,
 }
 
-/// What looking at the unread text gave.
+/// The result of looking for a record in the unread text.
 enum Cut {
-    /// A record: its bytes without and with the line end, how many lines it spans, its fields.
+    /// A record: its bytes without and with the line end, its lines, its fields.
     Record {
         text: usize,
         whole: usize,
@@ -110,8 +111,7 @@ enum Cut {
 impl RecordReader {
     /// Reads content in a declared encoding.
     ///
-    /// # Errors
-    /// The content cannot be read, or begins with the mark of another encoding.
+    /// # Errors The content cannot be read, or begins with the byte order mark of another encoding.
     pub fn new(
         content: Content,
         encoding: &'static encoding_rs::Encoding,
@@ -133,12 +133,12 @@ impl RecordReader {
         })
     }
 
-    /// Says how many fields a record has, by which a cell that swallowed others is known.
+    /// Sets the number of fields of a record, by which a cell that swallowed others is recognised.
     pub fn expect(&mut self, fields: usize) {
         self.swallows = fields.saturating_sub(1).max(1);
     }
 
-    /// Passes over one physical line; false at the end of the file.
+    /// Passes over one physical line; returns false at the end of the file.
     pub fn skip_line(&mut self) -> Result<bool, String> {
         if self.start == self.end && !self.fill()? {
             return Ok(false);
@@ -147,15 +147,14 @@ impl RecordReader {
         Ok(true)
     }
 
-    /// The next record or fault. Empty lines are neither.
+    /// Returns the next record or fault. Empty lines are skipped.
     ///
-    /// # Errors
-    /// The content cannot be read on.
+    /// # Errors The content cannot be read on.
     pub fn next(&mut self) -> Result<Next, String> {
         loop {
             match self.cut() {
                 Cut::Short => {
-                    // The last byte may be a CR whose LF is not there yet.
+                    // The last byte may be a CR whose LF has not been read yet.
                     if self.end - self.start > self.cutting.max_record + 1 {
                         return self.fault(Fault::Oversize);
                     }
@@ -182,8 +181,8 @@ impl RecordReader {
         }
     }
 
-    /// Whether a cell of the current record, which spans so many lines, holds a line end and as many delimiters
-    /// as a record has.
+    /// Returns whether a cell of the current record, which spans `lines` lines, holds a line end and as many
+    /// delimiters as a record has.
     fn has_swallowed(&self, lines: u64) -> bool {
         let (bytes, delimiter) = (self.bytes(), self.cutting.delimiter);
         let swallows = |cell: &Cell| {
@@ -194,40 +193,39 @@ impl RecordReader {
         lines > 1 && self.cells.iter().any(swallows)
     }
 
-    /// Physical lines of the current record.
+    /// Returns the physical lines of the current record.
     pub fn lines(&self) -> u64 {
         (self.line - self.record.line).max(1)
     }
 
-    /// The bytes of the current record, without its line end.
+    /// Returns the bytes of the current record, without its line end.
     pub fn bytes(&self) -> &[u8] {
         &self.buffer[self.record.start..self.record.end]
     }
 
-    /// The bytes from the current record on, as far as they are there.
+    /// Returns the bytes from the current record on, as far as they have been read.
     pub fn unread(&self) -> &[u8] {
         &self.buffer[self.record.start..self.end]
     }
 
-    /// The cells of the current record.
+    /// Returns the cells of the current record.
     pub fn cells(&self) -> &[Cell] {
         &self.cells
     }
 
-    /// Physical line on which the current record begins, from 1.
+    /// Returns the physical line on which the current record begins, from 1.
     pub fn line(&self) -> u64 {
         self.record.line
     }
 
-    /// Byte offset in the inflated file at which the current record begins.
+    /// Returns the byte offset in the inflated file at which the current record begins.
     pub fn offset(&self) -> u64 {
         self.record.offset
     }
 
-    /// Bytes of the file as stored and their SHA-256.
+    /// Returns the bytes of the file as stored and their SHA-256.
     ///
-    /// # Errors
-    /// The rest of the file cannot be read.
+    /// # Errors The rest of the file cannot be read.
     pub fn finish(self) -> Result<(u64, String), String> {
         self.decoding.finish()
     }
@@ -237,7 +235,7 @@ impl RecordReader {
         self.record = Place { start: self.start, end: self.start + text, line: self.line, offset };
     }
 
-    /// Gives the physical line up as a record and goes on behind it.
+    /// Gives up the physical line as a record and goes on after it.
     fn fault(&mut self, fault: Fault) -> Result<Next, String> {
         self.place(0);
         self.cells.clear();
@@ -270,7 +268,7 @@ impl RecordReader {
         }
     }
 
-    /// Reads more text behind the unread; false if there is none.
+    /// Reads more text after the unread; returns false if there is none.
     fn fill(&mut self) -> Result<bool, String> {
         if self.at_end {
             return Ok(false);
@@ -280,9 +278,9 @@ impl RecordReader {
         self.end -= self.start;
         self.start = 0;
         self.buffer.truncate(self.end);
-        // Places of lines passed are not wanted any more.
+        // Offsets of earlier lines are not needed any more.
         self.decoding.source_offset(self.before);
-        // Doubling keeps the cost of looking again at a long record linear.
+        // Doubling keeps the cost of scanning a long record again linear.
         let more = self.decoding.read(&mut self.buffer, STEP.max(self.end))?;
         self.end = self.buffer.len();
         self.at_end = !more;
@@ -350,7 +348,8 @@ fn is_line_end(byte: u8) -> bool {
     matches!(byte, b'\r' | b'\n')
 }
 
-/// Bytes of the line end at a place: CR, LF or both; `None` if what follows a CR is not there yet.
+/// Returns the bytes of the line end at a position: CR, LF or both; `None` if the byte after a CR has not been read
+/// yet.
 fn line_end(text: &[u8], at: usize, at_end: bool) -> Option<usize> {
     match (text[at], text.get(at + 1)) {
         (b'\r', Some(b'\n')) => Some(2),
@@ -365,7 +364,7 @@ enum Quoted {
     Unterminated,
 }
 
-/// Cuts the quoted cell that opens at a place.
+/// Cuts the quoted cell that opens at a position.
 fn quoted(text: &[u8], open: usize, at_end: bool) -> Quoted {
     let quote = text[open];
     let (mut at, mut doubled, mut lines) = (open + 1, false, 0);

@@ -1,8 +1,8 @@
-//! Where an input lies: a disk of this machine, or an object store; and what a URI names there.
+//! Where an input is: a disk of this machine or an object store; and the objects that a URI names there.
 //!
-//! It opens files as they were when the run listed them and refuses one that has changed since; it knows
-//! no format. What a store refuses or a network loses is told apart from a file that is bad: the one ends
-//! the run, the other is the file's own fault.
+//! It opens files as they were when the run listed them and refuses one that has changed since; it knows no format. A
+//! refusal of a store or a network failure is distinguished from a bad file: the first ends the run, the second is the
+//! fault of the file.
 
 use crate::error::Error;
 use crate::place::blob::Blob;
@@ -14,18 +14,18 @@ use std::path::{Path, PathBuf};
 
 use super::files::{is_glob, matcher, split_glob};
 
-/// What the system says of a file: as long as all of it stays, the content does.
+/// The system's facts of a file: while all of them stay the same, the content does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    /// Its device; 0 where the system does not tell.
+    /// Its device; 0 if the system does not report it.
     pub device: u64,
-    /// Its number there; 0 where the system does not tell.
+    /// Its inode; 0 if the system does not report it.
     pub inode: u64,
     /// Its size.
     pub bytes: u64,
-    /// When its content was changed last, in nanoseconds since 1970; `None` where the system does not tell.
+    /// The time of the last change of its content, in nanoseconds since 1970; `None` if the system does not report it.
     pub modified: Option<i64>,
-    /// When anything about it was changed last, which nobody can set, likewise.
+    /// The time of the last change of its status, which nobody can set; likewise.
     pub changed: Option<i64>,
 }
 
@@ -51,14 +51,14 @@ impl Stamp {
     }
 }
 
-/// Where a file lies, and which state of it is meant.
+/// Where a file is, and which state of it is meant.
 #[derive(Clone, Debug)]
 pub enum Origin {
     /// On a disk of this machine.
     Disk {
         /// Its path.
         path: PathBuf,
-        /// What the system said of it when it was listed.
+        /// The system's facts when it was listed.
         stamp: Stamp,
     },
     /// On an object store.
@@ -71,14 +71,14 @@ impl Origin {
         Origin::Disk { path, stamp: Stamp::of(metadata) }
     }
 
-    /// Its whole path and what the system said of it, if it lies on this machine.
+    /// Returns its whole path and the system's facts, if it is on this machine.
     pub fn stamped(&self) -> Option<(String, &Stamp)> {
         let Origin::Disk { path, stamp } = self else { return None };
         let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Some((path.to_str()?.to_owned(), stamp))
     }
 
-    /// What its store says that its content is; `None` where nobody vouches for it.
+    /// Returns the store's identifier of its content; `None` if there is none.
     pub(super) fn told(&self) -> Option<String> {
         match self {
             Origin::Disk { .. } => None,
@@ -88,7 +88,7 @@ impl Origin {
         }
     }
 
-    /// Its path, if it lies on this machine.
+    /// Returns its path, if it is on this machine.
     pub fn path(&self) -> Option<&Path> {
         match self {
             Origin::Disk { path, .. } => Some(path),
@@ -96,7 +96,7 @@ impl Origin {
         }
     }
 
-    /// Its size when it was listed.
+    /// Returns its size when it was listed.
     pub fn bytes(&self) -> u64 {
         match self {
             Origin::Disk { stamp, .. } => stamp.bytes,
@@ -104,10 +104,9 @@ impl Origin {
         }
     }
 
-    /// Opens it; what was fetched of it before is not remembered.
+    /// Opens it; pieces that were fetched before are forgotten.
     ///
-    /// # Errors
-    /// It cannot be opened, or has changed.
+    /// # Errors It cannot be opened, or has changed.
     pub fn open(&self) -> Result<Blob, String> {
         match self {
             Origin::Store(remote) => Ok(Blob::Remote(remote.anew())),
@@ -122,7 +121,7 @@ impl Origin {
         }
     }
 
-    /// What went wrong between us and the store, if that is why the file could not be read.
+    /// Returns the failure between us and the store, if that is why the file could not be read.
     pub fn trouble(&self) -> Option<Error> {
         match self {
             Origin::Store(remote) => remote.trouble().map(Error::from),
@@ -130,7 +129,7 @@ impl Origin {
         }
     }
 
-    /// The same for two names of one file.
+    /// Returns an identity that is the same for two names of one file.
     pub(crate) fn identity(&self) -> String {
         match self {
             Origin::Disk { path, .. } => {
@@ -141,33 +140,32 @@ impl Origin {
     }
 }
 
-/// What a URI names.
+/// The objects that a URI names.
 pub(crate) enum Named {
     /// One object.
     Object(Remote),
-    /// What lies below a folder, each with its path from there; not everything there need be wanted.
+    /// The objects below a folder, each with its path from there; some of them may not be wanted.
     Folder(Vec<(String, Remote)>),
-    /// What fits a glob, each with its path from the first folder with a glob sign.
+    /// The objects that match a glob, each with its path from the first folder with a glob sign.
     Glob(String, Vec<(String, Remote)>),
 }
 
-/// Asks a store what a URI names.
+/// Asks a store which objects a URI names.
 ///
-/// # Errors
-/// The URI is none, or the store does not answer as it should.
+/// # Errors The URI is not valid, or the store does not answer as it should.
 pub(crate) fn named(uri: &str) -> Result<Named, String> {
     let (scheme, bucket, path) = remote::parts(uri)?;
     let place = Place::at(&format!("{scheme}://{bucket}")).map_err(|trouble| trouble.to_string())?;
     let said = |trouble: remote::Trouble| trouble.to_string();
     if !path.is_empty() && !path.ends_with('/') {
-        // An object may well have brackets in its name: what is there as written is meant as written.
+        // An object may have brackets in its name: one that exists as written is taken literally.
         if let Some(meta) = place.look(path).map_err(said)? {
             return Ok(Named::Object(place.open(path, &meta)));
         }
     }
     let (base, pattern) = if is_glob(path) { split_glob(path) } else { (path.to_owned(), String::new()) };
     let matcher: Option<GlobMatcher> = if pattern.is_empty() { None } else { Some(matcher(uri, &pattern)?) };
-    // One slash ends a folder's name; another one is part of its keys.
+    // One slash ends a folder's name; a further one is part of its keys.
     let base = base.strip_suffix('/').unwrap_or(&base);
     let mut found = Vec::new();
     let folder = if base.is_empty() { String::new() } else { format!("{base}/") };

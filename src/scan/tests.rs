@@ -1,4 +1,4 @@
-//! What the module promises as a whole, on small files written here.
+//! The promises of the module as a whole, tested on small files that are written here.
 
 mod csv;
 mod forged;
@@ -10,7 +10,7 @@ use super::*;
 use crate::job::plan::{Input, Quote};
 use std::fs;
 
-/// All that reading a plan's files gave.
+/// Everything that reading a plan's files returned.
 struct Got {
     survey: Survey,
     /// For each row, in order: record number and the row's cells as text.
@@ -143,7 +143,7 @@ fn bad_files_are_left_out_where_the_job_allows_it() {
     let survey = survey(&plan).unwrap();
     assert_eq!(survey.files.iter().map(|file| file.shown.as_str()).collect::<Vec<_>>(), ["b.csv", "c.csv"]);
     assert!(survey.warnings()[0].contains("left out") && survey.warnings()[0].contains("a.csv: has no headings"));
-    // One of the others turns out bad while it is read.
+    // One of the other files proves to be bad while it is read.
     let rest = survey.without(&plan, vec![(0, "b.csv: cut off".into())]).unwrap();
     assert_eq!((rest.files[0].shown.as_str(), rest.units[0].file, rest.units.len()), ("c.csv", 0, 1));
     assert_eq!(rest.left_out().count(), 2);

@@ -1,7 +1,7 @@
-//! Thrift's compact protocol, as far as it takes to walk over Parquet's headers.
+//! Thrift's compact protocol, as far as walking over Parquet's headers needs it.
 //!
-//! It allocates nothing and follows no length beyond the bytes at hand, which is what the decoder
-//! cannot be trusted with. Every step fails with `None` where the bytes end or are no such thing.
+//! It allocates nothing and follows no length beyond the available bytes; the decoder cannot be trusted with either.
+//! Every step fails with `None` if the bytes end or are not Thrift.
 
 /// Bytes that are walked over.
 pub(crate) struct Thrift<'a> {
@@ -15,13 +15,13 @@ const INTEGERS: [u8; 3] = [4, 5, 6];
 const DOUBLE: u8 = 7;
 const BINARY: u8 = 8;
 const MAP: u8 = 11;
-/// The kind of a structure.
+/// The type code of a structure.
 pub(crate) const STRUCT: u8 = 12;
 const UUID: u8 = 13;
-/// Nesting beyond this is nothing that a header holds.
+/// The deepest nesting; no valid header is deeper.
 const DEPTH: u8 = 16;
 
-/// Whether a kind is a list or a set.
+/// Returns whether a type code is a list or a set.
 pub(crate) fn is_list(kind: u8) -> bool {
     matches!(kind, 9 | 10)
 }
@@ -33,7 +33,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Number and kind of the next field; the inner `None` is the structure's end.
+    /// Returns number and type code of the next field; the inner `None` is the structure's end.
     pub fn next(&mut self, thrift: &mut Thrift) -> Option<Option<(i64, u8)>> {
         let head = thrift.byte()?;
         if head == 0 {
@@ -50,12 +50,12 @@ impl<'a> Thrift<'a> {
         Thrift { bytes, whole: bytes.len() }
     }
 
-    /// Bytes walked over so far.
+    /// Returns the bytes walked over so far.
     pub fn walked(&self) -> usize {
         self.whole - self.bytes.len()
     }
 
-    /// Passes over a field's value. Flags stand in the field's head.
+    /// Passes over a field's value. Flags are in the field's head.
     pub fn skip_field(&mut self, kind: u8) -> Option<()> {
         if BOOLS.contains(&kind) { Some(()) } else { self.skip(kind) }
     }
@@ -65,15 +65,15 @@ impl<'a> Thrift<'a> {
         self.skip_to(kind, DEPTH)
     }
 
-    /// Kind and number of a list's values.
+    /// Returns type code and number of a list's values.
     pub fn list(&mut self) -> Option<(u8, u64)> {
         let head = self.byte()?;
         let length = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
-        // Every value takes a byte at least.
+        // Every value takes at least one byte.
         (length <= self.bytes.len() as u64).then_some((head & 15, length))
     }
 
-    /// A signed number.
+    /// Reads a signed number.
     pub fn zigzag(&mut self) -> Option<i64> {
         let value = self.varint()?;
         Some((value >> 1) as i64 ^ -((value & 1) as i64))

@@ -1,4 +1,4 @@
-//! Each class of fault of delimited text, and each way to write it rightly.
+//! Each class of fault of delimited text, and each correct way to write it.
 
 use super::*;
 use flate2::{Compression, write::GzEncoder};
@@ -69,7 +69,7 @@ fn a_quote_gone_wrong_costs_its_line_and_no_other() {
         assert_eq!(only_reject(&got), (2, 3, (HEADINGS.len() + good.len() + 2) as u64, None, says));
         assert_eq!(got.ends[0].rows_read, 4);
     }
-    // The wrong quote meets one far below: each line is a record of its own again.
+    // The wrong quote meets one far below: each line becomes a record of its own again.
     let got = csv(format!("{HEADINGS}\nS,DE,1,\"T,2025-01-01\n{good}\n{good}\nS,DE,4,\"T4\",2025-01-01\n"));
     assert_eq!((got.rows.len(), got.rejects.len(), got.ends[0].rows_read), (3, 1, 4));
 }
@@ -100,7 +100,7 @@ fn undecodable_bytes_and_nul_reject_their_record_only() {
         got.rejects.iter().map(|r| (r.record, r.column.as_deref(), r.reason.as_str(), r.value.as_deref())).collect();
     assert_eq!(seen[0], (2, Some("tracking_number"), "not in the declared encoding", Some("caf\u{fffd}")));
     assert_eq!(seen[1], (3, Some("tracking_number"), "holds a NUL character", Some("a\\u{0}b")));
-    // What the job does not map is not shown.
+    // A field that the job does not map is not shown.
     assert_eq!(seen[2], (4, None, "a field that the job does not map: not in the declared encoding", None));
 }
 
@@ -139,7 +139,7 @@ fn encodings_are_as_declared() {
         let (_folder, plan) = one_file("a.csv", &content, |input| input.dialect.encoding = encoding);
         let got = get(&plan).unwrap();
         assert_eq!(got.rows, want, "{}", encoding.name());
-        // The offset is that in the file, whatever the encoding.
+        // The offset is the one in the file, whatever the encoding.
         let (head, _, _) = encoding.encode(HEADINGS);
         let before = match encoding.name() {
             "UTF-16LE" => 2 + 2 * (HEADINGS.len() + 2),
@@ -151,7 +151,7 @@ fn encodings_are_as_declared() {
     let latin = b"seller_id,marketplace,order_id,shipped_at\nS\xfc,DE,1,2025-01-01\n";
     let (_folder, plan) = one_file("a.csv", latin, |input| input.dialect.encoding = encoding_rs::WINDOWS_1252);
     assert_eq!(get(&plan).unwrap().rows[0].1[0].as_deref(), Some("Sü"));
-    // A lead byte without its trail rejects its own record.
+    // A lead byte without its trail byte rejects its own record.
     let broken = b"seller_id,marketplace,order_id,shipped_at\nS\x81,DE,1,2025-01-01\nS,DE,2,2025-01-01\n";
     let (_folder, plan) = one_file("a.csv", broken, |input| input.dialect.encoding = encoding_rs::SHIFT_JIS);
     let got = get(&plan).unwrap();

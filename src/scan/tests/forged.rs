@@ -1,4 +1,4 @@
-//! Parquet files whose page headers are written here by hand: what they claim is not always true.
+//! Parquet files whose page headers are written here by hand and may be false.
 
 use super::*;
 use ::parquet::basic::{Compression, Encoding};
@@ -18,7 +18,7 @@ const SCHEMA: &str = "message shipments {
 }";
 const ROWS: i64 = 3;
 
-/// What a page header says, and the page.
+/// A page and the facts in its header.
 #[derive(Clone)]
 struct Page {
     kind: i64,
@@ -79,7 +79,7 @@ impl Page {
     }
 }
 
-/// A file of which each column is one page, changed at will.
+/// Returns a file whose columns have one page each; `change` modifies any of them.
 fn file(change: impl Fn(&str, &mut Page)) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
     let mut writer =
@@ -151,7 +151,7 @@ fn a_page_that_is_what_it_says_is_read() {
 fn a_flipped_byte_in_a_page_with_a_checksum_is_refused() {
     let why = refused(|page| page.body[5] ^= 1);
     assert!(why.contains("CRC"), "{why}");
-    // Without the checksum nothing tells that the value was another one.
+    // Without the checksum nothing reveals that the value was another one.
     let silent = file(|column, page| {
         if column == "order_id" {
             page.checksum = None;

@@ -1,4 +1,4 @@
-//! A first look at text and Parquet: what it counts, what it proposes, what it keeps to itself.
+//! A first look at text and Parquet: the counts, the proposals, and the values that it does not show.
 
 use super::*;
 use crate::inspect::{Declared, Look, Request, Values, look};

@@ -1,4 +1,4 @@
-//! Column types, row groups left out, and files that are not what they say.
+//! Column types, row groups left out, and files whose content differs from their footer.
 
 use super::*;
 use crate::job::plan::WeekRange;
@@ -17,7 +17,7 @@ fn dates(values: &[i32]) -> ArrayRef {
     Arc::new(Date32Array::from(values.to_vec()))
 }
 
-/// The file of these columns, in row groups of so many rows.
+/// Returns a file of these columns, in row groups of `group_rows` rows.
 fn file(columns: Vec<(&str, ArrayRef)>, group_rows: usize) -> Vec<u8> {
     let batch =
         RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap();
@@ -27,7 +27,7 @@ fn file(columns: Vec<(&str, ArrayRef)>, group_rows: usize) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-/// The needed columns, and one more.
+/// Returns a file of the required columns and one more.
 fn with(name: &'static str, array: ArrayRef) -> Vec<u8> {
     let rows = array.len();
     let text = |value: &str| texts(&vec![value; rows]);
@@ -207,18 +207,18 @@ fn row_groups_beyond_the_days_asked_for_are_left_out() {
     assert!(got.survey.files[0].rows_pruned >= 80, "{}", got.survey.files[0].rows_pruned);
     assert!(got.rows.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "records keep their numbers");
     assert_eq!(run(&same, false).survey.files[0].rows_pruned, 0);
-    // Where one date is null the other one places the row: nulls, be they few or all, change nothing.
+    // If one date is null, the other one dates the row: nulls, be they few or all, change nothing.
     for every in [10, 3, 1] {
         let nulls = (0..200).map(|row| (row % every > 0).then(|| day(row))).collect::<Vec<_>>();
         let some = run(&build(Arc::new(Date32Array::from(nulls))), true);
         assert_eq!(some.survey.files[0].rows_pruned, got.survey.files[0].rows_pruned, "every {every}th");
     }
-    // One promise far away in a row group is a day of that group.
+    // One promise far from the others in a row group is a day of that group.
     let mut promises: Vec<i32> = days.clone();
     promises[195] = day(100);
     let far = run(&build(dates(&promises)), true);
     assert_eq!(far.survey.files[0].rows_pruned, got.survey.files[0].rows_pruned - 10);
-    // No statistics for one of the dates: everything is read.
+    // If one of the dates has no statistics, everything is read.
     let written: Vec<String> = days.iter().map(|day| vtr_kernel::calendar::date_from_day(*day).to_string()).collect();
     assert_eq!(run(&build(Arc::new(StringArray::from(written))), true).survey.files[0].rows_pruned, 0);
 }
@@ -252,7 +252,7 @@ fn where_rows_can_only_be_copies_little_is_decoded() {
         });
         assert_eq!(end.unwrap().rows_read, 10);
     }
-    // The week lies in the groups of the rows 91 to 110, with a day for clocks on either side.
+    // The week is in the groups of the rows 91 to 110, with a day for clocks on either side.
     let all = "seller_id marketplace order_id carrier shipped_at first_scan_at delivery_scan_at updated_at";
     let few = "seller_id marketplace order_id shipped_at first_scan_at updated_at";
     for (first, names) in &seen {
@@ -300,7 +300,7 @@ fn files_that_lie_or_are_cut_off_are_refused() {
     let mut encrypted = good.clone();
     encrypted[good.len() - 1] = b'E';
     assert!(refused(&encrypted).contains("is encrypted"));
-    // Whatever byte of the data is damaged: all rows, or a refusal.
+    // Whichever byte of the data is damaged, reading returns all rows or a refusal.
     let (folder, plan) = one_file("a.parquet", &good, |_| {});
     for at in (4..good.len() - 8).step_by(29) {
         let mut damaged = good.clone();
