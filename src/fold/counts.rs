@@ -1,8 +1,8 @@
-//! What a run has counted, as tables ask for it: a piece of time at a time, sorted, batch by batch.
+//! The counts of a run, as tables ask for them: one piece of time after the other, sorted, batch by batch.
 //!
-//! Nothing is judged, summed into rates or sorted by anything but its key here, and no reader may
-//! hold more pieces of time than it works on; several threads may ask at once. Whether counts lie in
-//! memory or in spilled runs is this module's own business, and only reading those can fail.
+//! Nothing is judged, summed into rates or sorted by anything but its key here, and no reader may hold more pieces of
+//! time than it works on; several threads may read at once. Whether counts are in memory or in spilled runs is private
+//! to this module, and only reading spilled runs can fail.
 
 use crate::error::Result;
 use crate::place::spill::{Place, Spill};
@@ -23,10 +23,10 @@ pub use defects::{DefectRuns, Defects, Gone};
 /// Most rows of a batch that is handed out.
 pub const BATCH_ROWS: usize = 65_536;
 
-/// Batches that follow each other in order.
+/// Consecutive batches in order.
 pub type Batches<'a> = Box<dyn Iterator<Item = Result<RecordBatch>> + 'a>;
 
-/// Everything that tables are made from, superseded rows taken out.
+/// Everything that tables are made from, without superseded rows.
 #[derive(Debug, Default)]
 pub struct Counted {
     /// By Monday. Keys: `seller_id`, `marketplace`, `programme`, `carrier`; with `reason`. Only weeks
@@ -42,9 +42,9 @@ pub struct Counted {
     /// By Monday. Keys: those of `vtr_columnar::marginals::CIRCUMSTANCES`; with `flags` in the place of `reason`. Only
     /// weeks of the asked range.
     pub reasons: Marginal,
-    /// Eligible packages in each marketplace's health window; for a day stands who can mend them (see
-    /// `vtr_columnar::keys::Keys::day`). Keys: `seller_id`, `marketplace`, `programme`,
-    /// `product_category`, `carrier`; with `reason`.
+    /// Eligible packages in each marketplace's health window; the day encodes who can fix them (see
+    /// `vtr_columnar::keys::Keys::day`). Keys: `seller_id`, `marketplace`, `programme`, `product_category`, `carrier`;
+    /// with `reason`.
     pub breakdown: Marginal,
     /// The rows of defects.
     pub defects: Defects,
@@ -53,15 +53,15 @@ pub struct Counted {
 }
 
 impl Counted {
-    /// Of runs that were kept, and what gives their codes texts.
-    /// `idle_bytes` are what sorted pieces of a marginal may take that nobody works on.
+    /// Returns the counts of kept runs, with the keys that map their codes to texts. `idle_bytes` is the most memory
+    /// for sorted pieces of a marginal that are not in use.
     pub fn of_runs(runs: Runs, keys: Keys, [defects, judged]: [Defects; 2], idle_bytes: usize) -> Counted {
         let keys = Arc::new(keys);
         let Runs([weekly, category, names, reasons, breakdown]) = runs;
         let marginal = |kind: Kind, times: Times| Marginal {
             days: times
                 .into_iter()
-                // A cell is never negative, so a time without rows has no cell with any.
+                // A cell is never negative, so a time without rows has no cell with rows.
                 .filter(|(_, pieces)| pieces.rows != 0)
                 .map(|(time, pieces)| (keys.day(kind, time), pieces.held))
                 .collect(),
@@ -82,7 +82,7 @@ impl Counted {
         }
     }
 
-    /// Of batches, for tests; defects in any order, in the schema of `vtr_columnar::judge::Yield`.
+    /// Returns the counts of batches, for tests; defects in any order, in the schema of `vtr_columnar::judge::Yield`.
     #[cfg(test)]
     pub fn in_memory(marginals: Marginals, defects: Vec<RecordBatch>) -> Counted {
         let marginal = |mut batches: BTreeMap<Day, RecordBatch>| {
@@ -113,11 +113,11 @@ pub struct Marginals {
     pub names: BTreeMap<Day, RecordBatch>,
     /// By Monday.
     pub reasons: BTreeMap<Day, RecordBatch>,
-    /// By who can mend them.
+    /// By who can fix them.
     pub breakdown: BTreeMap<Day, RecordBatch>,
 }
 
-/// The pieces of one time, by run, and how many rows they count together.
+/// The pieces of one time, by run, and the number of rows that they count together.
 #[derive(Debug, Default)]
 struct Pieces {
     rows: i64,
@@ -171,10 +171,9 @@ impl Runs {
         }
     }
 
-    /// Sets counts aside on disk.
+    /// Spills counts.
     ///
-    /// # Errors
-    /// The disk fails.
+    /// # Errors The disk fails.
     pub fn spill(&mut self, pieces: Vec<Piece>, spill: &Arc<Spill>) -> Result<()> {
         let mut bytes = Vec::new();
         for Piece { kind, time, rows, packed } in pieces {
@@ -187,8 +186,7 @@ impl Runs {
 
     /// Hands on the counts of each kind and time, kind after kind and times ascending.
     ///
-    /// # Errors
-    /// What reading spilled counts says.
+    /// # Errors A failure to read spilled counts.
     pub fn each(self, take: &mut dyn FnMut(Kind, u16, Unpacked)) -> Result<()> {
         for (kind, times) in Kind::ALL.into_iter().zip(self.0) {
             for (time, pieces) in times {
@@ -212,7 +210,7 @@ impl Runs {
     }
 }
 
-/// A piece as batches of at most [`BATCH_ROWS`] rows; as long as they are asked for, the slot is held.
+/// Returns a piece as batches of at most [`BATCH_ROWS`] rows; the slot is held until they are dropped.
 fn cut<'a>(batch: RecordBatch, slot: Arc<Slot>) -> Batches<'a> {
     let rows = batch.num_rows();
     Box::new((0..rows).step_by(BATCH_ROWS).map(move |start| {
@@ -224,39 +222,39 @@ fn cut<'a>(batch: RecordBatch, slot: Arc<Slot>) -> Batches<'a> {
 /// Counts by key and piece of time.
 ///
 /// Its batches have a `Dictionary(UInt32, Utf8)` column for each key, `reason` (UInt8, the code of
-/// `vtr_kernel::mend::Outcome`) where told apart, and `count` (Int64, positive). All batches of all marginals
-/// share one dictionary for each key, whose texts ascend bytewise without repetition, so that codes
-/// compare as texts do and a code means the same wherever it stands.
+/// `vtr_kernel::mend::Outcome`) if the marginal distinguishes reasons, and `count` (Int64, positive). All batches of
+/// all marginals share one dictionary for each key, whose texts ascend bytewise without repetition, so that codes
+/// compare as texts do and a code means the same in every batch.
 #[derive(Debug, Default)]
 pub struct Marginal {
     days: BTreeMap<Day, Vec<Held>>,
-    /// Which marginal it is, and the texts of its codes; `None` where nothing was counted.
+    /// The kind of marginal, and the texts of its codes; `None` if nothing was counted.
     of: Option<(Kind, Arc<Keys>)>,
     ready: Mutex<Ready>,
-    /// What pieces may take that nobody works on.
+    /// The most bytes of pieces that are not in use.
     idle_bytes: usize,
     #[cfg(test)]
     batches: BTreeMap<Day, RecordBatch>,
 }
 
-/// Pieces that were sorted lately: windows ask for each of them several times.
+/// Recently sorted pieces: windows ask for each of them several times.
 #[derive(Debug, Default)]
 struct Ready {
-    /// Those that somebody still holds.
+    /// Pieces that a reader still holds.
     slots: BTreeMap<Day, Weak<Slot>>,
-    /// Those that are held here, and the bytes of each.
+    /// Pieces that are held here, and the bytes of each.
     kept: VecDeque<(Arc<Slot>, usize)>,
     kept_bytes: usize,
 }
 
-/// A piece of time, sorted by whoever asks first.
+/// A piece of time, sorted by the first reader.
 type Slot = Mutex<Option<RecordBatch>>;
 
 /// Bytes of a row of counts: ten codes, a reason and a count at most.
 const ROW_BYTES: usize = 49;
 
 impl Marginal {
-    /// The pieces of time that hold counts, by first day, ascending.
+    /// Returns the pieces of time that hold counts, by first day, ascending.
     pub fn days(&self) -> Vec<Day> {
         #[cfg(test)]
         if !self.batches.is_empty() {
@@ -265,7 +263,7 @@ impl Marginal {
         self.days.keys().copied().collect()
     }
 
-    /// The texts of a key column, by code; none where nothing was counted.
+    /// Returns the texts of a key column, by code; empty if nothing was counted.
     pub fn texts(&self, column: &str) -> StringArray {
         #[cfg(test)]
         if let Some(batch) = self.batches.values().next() {
@@ -275,11 +273,10 @@ impl Marginal {
         texts.cloned().unwrap_or_else(|| StringArray::new_null(0))
     }
 
-    /// The counts of a piece of time, ascending by the codes of the keys in their order and then by
-    /// reason, each combination once; in batches of at most [`BATCH_ROWS`] rows.
+    /// Returns the counts of a piece of time, ascending by the codes of the keys in their order and then by reason,
+    /// each combination once, in batches of at most [`BATCH_ROWS`] rows.
     ///
-    /// # Errors
-    /// What reading spilled counts says.
+    /// # Errors A failure to read spilled counts.
     pub fn sorted(&self, day: Day) -> Result<Batches<'_>> {
         #[cfg(test)]
         if let Some(batch) = self.batches.get(&day) {

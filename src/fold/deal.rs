@@ -1,24 +1,24 @@
-//! Units of work, dealt out to threads.
+//! Distributes units of work over threads, with work stealing.
 //!
-//! Each thread gets a stretch of them, about as many bytes as the others: histories lie more or less in the order
-//! of time, so a week's cells are mostly one thread's and are counted once. Whoever is done helps the one who has
-//! most left, from its end. Which thread does what changes no result, and nothing here fails.
+//! Each thread gets a contiguous range of units of about equal bytes: histories are roughly in the order of time, so
+//! most cells of a week are counted by one thread and exist once. A thread that is done steals from the end of the
+//! longest remaining range. Which thread does which unit changes no result, and nothing here fails.
 
 use crate::scan::Unit;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
-/// What is left to do, by thread.
+/// The remaining units, by thread.
 pub struct Deal<'a>(Mutex<Vec<&'a [Unit]>>);
 
 impl<'a> Deal<'a> {
-    /// Deals units to so many threads.
+    /// Distributes units over `threads` threads.
     pub fn of(units: &'a [Unit], threads: usize) -> Deal<'a> {
         let bytes: Vec<u64> = units.iter().map(|unit| unit.bytes).collect();
         Deal(Mutex::new(stretches(&bytes, threads).into_iter().map(|stretch| &units[stretch]).collect()))
     }
 
-    /// The next unit for a thread, counted from 0; `None` once there is none for anyone.
+    /// Returns the next unit for a thread, counted from 0; `None` once no thread has any left.
     pub fn next(&self, thread: usize) -> Option<&'a Unit> {
         let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let own = left.get_mut(thread).and_then(|own| own.split_off_first());
@@ -26,7 +26,7 @@ impl<'a> Deal<'a> {
     }
 }
 
-/// As many stretches as there are hands, at least one, each of about as many bytes as the others.
+/// Returns as many ranges as there are workers, at least one, each of about the same bytes.
 pub fn stretches(bytes: &[u64], hands: usize) -> Vec<Range<usize>> {
     let mut from = 0;
     let stretch = |hands: usize| {
@@ -34,7 +34,7 @@ pub fn stretches(bytes: &[u64], hands: usize) -> Vec<Range<usize>> {
         let mut held = 0;
         let lies_beyond = |bytes: &u64| {
             held += bytes;
-            // The unit across the border belongs where more of it lies.
+            // The unit across the border belongs to the side that holds more of it.
             hands > 1 && held > share + bytes / 2
         };
         let own = from..bytes[from..].iter().position(lies_beyond).map_or(bytes.len(), |place| from + place);

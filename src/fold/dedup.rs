@@ -1,10 +1,9 @@
-//! Which rows are superseded by a newer copy of themselves: exact, up to a keyed 128-bit hash, and
-//! within the memory given.
+//! Finds the rows that are superseded by a newer copy of themselves: exactly, up to a keyed 128-bit hash, and within
+//! the given memory.
 //!
-//! The fold counts every row and leaves a [`Copy`] of what it takes to choose among copies. The copies
-//! are kept by part of the hash space, on disk once they are many; part by part the losers are found
-//! and handed on, so that their counts can be taken out again. It fails only if the disk does or the
-//! run is told to stop.
+//! The fold counts every row and leaves a [`Copy`] with the facts by which the newest of several copies is chosen. The
+//! copies are kept by part of the hash space and spilled once there are many; the losers of each part are found and
+//! handed on, so that their counts can be subtracted again. It fails only if the disk does or the run is told to stop.
 
 mod streamed;
 
@@ -25,13 +24,13 @@ pub struct Copies {
     held: Vec<Vec<u8>>,
     held_bytes: usize,
     most_bytes: usize,
-    /// What each part has on disk.
+    /// The positions of each part's copies on disk.
     spilled: Vec<Vec<Place>>,
     spill: Spill,
 }
 
 impl Copies {
-    /// None yet; those that take more than `most_bytes` in memory go to disk.
+    /// Holds no copies yet; copies that take more than `most_bytes` in memory are spilled.
     pub fn new(most_bytes: usize, spill: Spill) -> Copies {
         let held = (0..PARTS).map(|_| Vec::new()).collect();
         Copies { held, held_bytes: 0, most_bytes, spilled: vec![Vec::new(); PARTS], spill }
@@ -60,12 +59,12 @@ impl Copies {
         signals::check()
     }
 
-    /// Bytes that are in memory.
+    /// Returns the bytes in memory.
     pub fn bytes(&self) -> usize {
         self.held_bytes
     }
 
-    /// Bytes that went to disk.
+    /// Returns the spilled bytes.
     pub fn spilled_bytes(&self) -> u64 {
         self.spill.bytes()
     }
@@ -88,7 +87,7 @@ impl Copies {
         Ok(())
     }
 
-    /// Hands the copies of a part on, some at a time.
+    /// Hands the copies of a part on, piece by piece.
     fn stream(&self, part: usize, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         take(&self.held[part])?;
         let mut bytes = Vec::new();
@@ -103,10 +102,10 @@ impl Copies {
     }
 }
 
-/// Bytes of copies that are read back at once where a part does not fit in memory.
+/// Bytes of copies that are read back at once if a part does not fit in memory.
 const STEP: usize = 4_096 * Copy::BYTES;
 
-/// The unit of identity that a plan asks for.
+/// Returns the unit of identity that a plan asks for.
 pub fn unit(identity: plan::Identity) -> Unit {
     match identity {
         plan::Identity::Package => Unit::Package,
@@ -114,32 +113,31 @@ pub fn unit(identity: plan::Identity) -> Unit {
     }
 }
 
-/// What looks for superseded rows: the copies of all threads, and which part comes next.
+/// The search for superseded rows: the copies of all threads, and the next part to search.
 pub struct Search {
     copies: Vec<Copies>,
     unit: Unit,
     next: AtomicUsize,
-    /// What a part may take in memory; a larger one is sorted on the disk.
+    /// The most bytes of a part in memory; a larger one is sorted on disk.
     most_bytes: usize,
     spill: Spill,
 }
 
 impl Search {
-    /// A search among the copies of all threads.
+    /// Begins a search among the copies of all threads.
     pub fn new(copies: Vec<Copies>, unit: Unit, most_bytes: usize, spill: Spill) -> Search {
         Search { copies, unit, next: AtomicUsize::new(0), most_bytes, spill }
     }
 
-    /// Bytes that were sorted on the disk.
+    /// Returns the bytes that were sorted on disk.
     pub fn spilled_bytes(&self) -> u64 {
         self.spill.bytes()
     }
 
-    /// Searches parts until none is left, alone or beside other threads, and hands on every row that
-    /// lost to a newer copy. Gives the largest distance in days between two copies.
+    /// Searches parts until none is left, alone or beside other threads, and hands on every row that lost to a newer
+    /// copy. Returns the largest distance in days between two copies.
     ///
-    /// # Errors
-    /// The disk fails, the run is told to stop, or what `lost` says.
+    /// # Errors The disk fails, the run is told to stop, or `lost` fails.
     pub fn run(&self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
         let (mut apart_days, mut bytes, mut places) = (0, Vec::new(), Vec::new());
         loop {
@@ -161,7 +159,7 @@ impl Search {
     }
 }
 
-/// Searches copies that share a part of the hash space.
+/// Searches copies in one part of the hash space.
 fn search(
     bytes: &[u8],
     unit: Unit,
@@ -170,7 +168,7 @@ fn search(
 ) -> Result<i64> {
     let (copies, _) = bytes.as_chunks::<{ Copy::BYTES }>();
     places.clear();
-    // Most rows have no copy: only hashes are sorted, and only those that meet again are unpacked.
+    // Most rows have no copy: only hashes are sorted, and only equal ones are unpacked.
     places.extend(copies.iter().enumerate().map(|(place, copy)| {
         let (hash, _) = copy.as_chunks::<8>();
         (u64::from_le_bytes(hash[0]), place as u32)
@@ -214,7 +212,7 @@ mod tests {
     }
 
     fn losers_of(unit: Unit, records: &[Copy]) -> Vec<(u32, u64)> {
-        // Every way to cut the records over two threads gives the same, in memory and from disk.
+        // Every split of the records over two threads gives the same result, in memory and from disk.
         let results: Vec<Vec<(u32, u64)>> = (0..=records.len())
             .flat_map(|cut| {
                 [0, 200, 1 << 20].map(|most| searched(unit, vec![&records[..cut], &records[cut..]], most).0)

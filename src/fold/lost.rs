@@ -1,6 +1,6 @@
-//! Superseded rows: found among the copies of all threads, with all that they take out again.
+//! Superseded rows: found among the copies of all threads, with everything that they subtract from the counts.
 //!
-//! It chooses nothing itself and changes no count; whoever holds the counts takes the rows out. It fails only if the
+//! It chooses nothing itself and changes no count; the owner of the counts subtracts the rows. It fails only if the
 //! disk does or the run is told to stop.
 
 use super::counts::{Gone, Runs};
@@ -18,13 +18,13 @@ use vtr_columnar::judge::Judge;
 pub(super) struct Lost {
     /// Their cells, negative.
     pub runs: Runs,
-    /// Those that a list of rows holds.
+    /// The superseded rows that are in a list of rows.
     pub gone: Gone,
-    /// Their places by file, and how many they are.
+    /// Their places by file, and their number.
     pub files: BTreeMap<u32, (FileTally, u64)>,
     /// By week and class, negative.
     pub weeks: Weeks,
-    /// Those whose verdict hung on an unknown value.
+    /// The number of those whose verdict depended on an unknown value.
     pub unpriced: u64,
     /// The largest distance in days between two copies.
     pub apart_days: i64,
@@ -32,7 +32,7 @@ pub(super) struct Lost {
 }
 
 impl Lost {
-    /// Those among copies.
+    /// Finds the superseded rows among copies.
     pub fn among(plan: &Plan, judge: &Judge, search: Search) -> Result<Lost> {
         let found = on_threads(plan, &AtomicBool::new(false), || {
             let mut subtractor = judge.subtractor();
@@ -53,7 +53,7 @@ impl Lost {
         Ok(lost)
     }
 
-    /// Adds what was found by another thread, or elsewhere.
+    /// Adds the superseded rows that another thread or process found.
     pub fn merge(&mut self, other: Lost) {
         self.runs.merge(other.runs);
         self.gone.merge(other.gone);

@@ -1,8 +1,8 @@
-//! Threads over units of work: read, judge, count, and bring the threads' counts together.
+//! Threads over units of work: read, judge, count, and merge the threads' counts.
 //!
-//! Every row that a reader saw ends in one counted place of its file; which place is the columnar
-//! crate's business, which rows are superseded `dedup`'s. It fails on inputs that cannot be read to
-//! their end, once all such are known, and when the run is told to stop.
+//! Every row that a reader saw ends in one counted place of its file; the columnar crate decides which place, and
+//! `dedup` which rows are superseded. It fails on inputs that cannot be read to their end, once all of them are known,
+//! and when the run is told to stop.
 
 pub mod counts;
 pub mod deal;
@@ -44,54 +44,54 @@ use vtr_kernel::text::shown;
 
 /// Everything that a run learned from its inputs.
 pub struct Folded {
-    /// The folded counts and the rows of defects, superseded rows taken out.
+    /// The folded counts and the rows of defects, without superseded rows.
     pub counted: Counted,
     /// Rejected rows by file and record, the first ones up to the limit.
     pub rejects: Vec<(u32, Reject)>,
-    /// Whose rows were rejected.
+    /// The sellers whose rows were rejected.
     pub sellers: Sellers,
-    /// Rows that arrived at the fold, counted over all files by nobody else.
+    /// Rows that arrived at the fold over all files; no other counter counts them.
     pub rows_taken: u64,
-    /// What became of each file's rows, in the order of the survey's files.
+    /// The outcome of each file's rows, in the order of the survey's files.
     pub files: Vec<FileCounts>,
     /// Judged rows in range by Monday and class, counted apart from the marginals.
     pub weeks: BTreeMap<Day, [u64; 4]>,
     /// First and last promised day of the pending packages of each week, by its Monday.
     pub due: BTreeMap<Day, (Day, Day)>,
-    /// Rows whose verdict hung on a value that could not be compared.
+    /// Rows whose verdict depended on a value that could not be compared.
     pub unpriced: u64,
-    /// The largest distance in days between copies of one package, where copies were sought.
+    /// The largest distance in days between copies of one package, if copies were sought.
     pub copies_apart_days: Option<i64>,
     /// Bytes read from the inputs.
     pub bytes_read: u64,
-    /// Bytes that did not fit in memory and went to disk.
+    /// Bytes that did not fit in memory and were spilled.
     pub spilled_bytes: u64,
-    /// What each purpose took.
+    /// The peak memory of each purpose.
     pub peaks: Peaks,
 }
 
-/// What became of one file's rows.
+/// The outcome of one file's rows.
 #[derive(Clone, Debug, Default)]
 pub struct FileCounts {
     /// Rows, counted where they were read and nowhere else.
     pub rows_read: u64,
-    /// Where they ended, superseded ones taken out of their places.
+    /// The places in which they ended, without superseded rows.
     pub tally: FileTally,
     /// Rows superseded by a newer copy.
     pub superseded: u64,
-    /// Digest of the file.
+    /// The file's digest.
     pub digest: String,
-    /// What was set aside of it.
+    /// The values of it that were set aside.
     pub asides: Asides,
 }
 
-/// Rows of defects that are gathered before they are made readable, and their bytes.
+/// Rows of defects that are gathered before they are decoded, and their bytes.
 const DEFECT_ROWS: usize = 16_384;
 const DEFECT_BYTES: usize = 4 << 20;
-/// Batches between looks at what the process takes.
+/// Batches between checks of the process's memory.
 const BATCHES_UNSEEN: usize = 16;
 
-/// What one thread gathers.
+/// The results of one thread.
 struct Gathered {
     runs: Runs,
     files: BTreeMap<u32, FileCounts>,
@@ -103,9 +103,9 @@ struct Gathered {
     due: Due,
     unpriced: u64,
     bytes_read: u64,
-    /// Rows that other processes counted as they arrived at their fold.
+    /// Rows that other processes counted on arrival at their fold.
     rows_taken: u64,
-    /// Superseded rows that were found elsewhere.
+    /// Superseded rows that other processes found.
     lost: Lost,
     /// Bytes of counts that were taken over and are in memory.
     held_counts: usize,
@@ -137,7 +137,7 @@ impl Gathered {
         }
     }
 
-    /// Takes over what a folder holds too much of; to be called after every batch of a file.
+    /// Takes over the data of which a folder holds too much; it is called after every batch of a file.
     fn relieve(
         &mut self,
         file: u32,
@@ -163,7 +163,7 @@ impl Gathered {
         self.relieve_counts(counter.bytes(), &mut || counter.take_pieces())
     }
 
-    /// Takes counts over that somebody else made; on disk, once those in memory take what they may.
+    /// Takes over counts from another process, and spills them if those in memory exceed their share.
     fn hold(&mut self, pieces: Vec<Piece>) -> Result<()> {
         let bytes: usize = pieces.iter().map(|piece| piece.packed.bytes()).sum();
         if self.held_counts + bytes > self.most_counts {
@@ -175,7 +175,7 @@ impl Gathered {
         Ok(())
     }
 
-    /// Sets counts aside on disk where they take more than they may.
+    /// Spills counts if they exceed their share.
     fn relieve_counts(&mut self, bytes: usize, take: &mut dyn FnMut() -> Vec<Piece>) -> Result<()> {
         if bytes > self.most_counts { self.runs.spill(take(), &self.spill) } else { Ok(()) }
     }
@@ -195,7 +195,7 @@ impl Gathered {
     }
 }
 
-/// What all threads gathered.
+/// The results of all threads.
 #[derive(Default)]
 struct Whole {
     runs: Runs,
@@ -216,9 +216,8 @@ struct Whole {
 
 /// Reads and folds all units of a survey.
 ///
-/// # Errors
-/// An input that cannot be read to its end, more different texts than fit, a disk that fails, or the
-/// word to stop.
+/// # Errors An input that cannot be read to its end, more distinct texts than fit, a disk that fails, or a stop of the
+/// run.
 pub fn fold(
     plan: &Plan,
     survey: &Survey,
@@ -233,10 +232,9 @@ pub fn fold(
     settled(plan, survey, (judge, kept), gathered, progress.done(), report)
 }
 
-/// Refuses more files than a run can tell apart.
+/// Refuses more files than a run can number.
 ///
-/// # Errors
-/// How many there are.
+/// # Errors The number of files.
 pub fn refuse_many(survey: &Survey) -> Result<()> {
     if survey.files.len() > MOST_FILES {
         let count = survey.files.len();
@@ -247,14 +245,14 @@ pub fn refuse_many(survey: &Survey) -> Result<()> {
     Ok(())
 }
 
-/// What all threads of a process judge by and keep their rejected rows in.
+/// Returns the judge of all threads of a process, and the store of their rejected rows.
 fn hands(plan: &Plan, evidence: Evidence) -> (Judge, Kept) {
     let budget = plan.budget();
     let judge = judge_by(plan, evidence).most_text_bytes(budget.share(Purpose::Texts)).build();
     (judge, Kept::new(plan.limits.max_rejected_rows_kept, budget.share(Purpose::Rejects)))
 }
 
-/// Brings together what was gathered, here or elsewhere, and takes superseded rows out.
+/// Merges the results of this process or others, and subtracts superseded rows.
 fn settled(
     plan: &Plan,
     survey: &Survey,
@@ -296,7 +294,7 @@ fn settled(
     })
 }
 
-/// The judge that a plan asks for.
+/// Returns the judge that a plan asks for.
 pub fn judge(plan: &Plan, survey: &Survey) -> JudgeBuilder {
     judge_by(plan, survey.evidence)
 }
@@ -328,13 +326,13 @@ fn judge_by(plan: &Plan, evidence: Evidence) -> JudgeBuilder {
         .identity(plan.identity.map(|identity| Identity::keyed(dedup::unit(identity), &plan.job_digest)))
 }
 
-/// Does work on as many threads as the plan has; the first error is the reason that all stop.
+/// Runs work on as many threads as the plan has; the first error is the reason that all stop.
 fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result<T> + Sync) -> Result<Vec<T>> {
     let failure: Mutex<Option<Error>> = Mutex::new(None);
     let guarded = || {
         let done = work();
         done.map_err(|error| {
-            // First the reason, then the word to stop: what the others stop with is never the reason.
+            // The reason is stored before the flag is set: the errors with which the others stop are never the reason.
             failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             stop.store(true, Ordering::SeqCst);
         })
@@ -342,7 +340,8 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
     };
     let threads = plan.budget().threads();
     let done: Vec<Option<T>> = std::thread::scope(|scope| {
-        // A single one is this one: a second would have an arena of its own, and little of the first's is given back.
+        // A single worker is this thread: a second one would have an arena of its own, and little of the first arena
+        // is returned.
         if threads == 1 {
             return vec![guarded()];
         }
@@ -359,7 +358,7 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
     }
 }
 
-/// What the threads that read have in common.
+/// The shared state of the reading threads.
 struct Reading<'a> {
     plan: &'a Plan,
     survey: &'a Survey,
@@ -384,7 +383,7 @@ impl<'a> Reading<'a> {
 
     fn all(&self, judge: &Judge) -> Result<Vec<Gathered>> {
         let (deal, hands) = (Deal::of(self.units, self.budget.threads()), AtomicUsize::new(0));
-        // Once a file turned out bad nothing that is gathered counts; the rest is read so that all such are named.
+        // After a file proved to be bad, none of the results counts; the rest is read so that all bad files are named.
         let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
         let gathered = on_threads(self.plan, &self.stop, || {
             let hand = hands.fetch_add(1, Ordering::Relaxed);
@@ -451,19 +450,19 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What is said of a file beside the schema of its batches.
+/// Returns the facts of a file that are not in the schema of its batches.
 pub fn source(plan: &Plan, survey: &Survey, file: u32) -> Arc<Source> {
     let of = &survey.files[file as usize];
     Arc::new(Source { file, constants: of.constants.clone(), cells: plan.cells(of.input, of.format) })
 }
 
-/// What is said of a file whose batches cannot be judged.
+/// Returns the error of a file whose batches cannot be judged.
 pub fn refused(file: &scan::SourceFile, fault: impl std::fmt::Display) -> Error {
     Error::Input(format!("{}: {fault}", shown(&file.shown)))
 }
 
 impl Whole {
-    /// Brings together what the threads gathered; the copies apart.
+    /// Merges the results of the threads; the copies are returned apart.
     fn of(threads: Vec<Gathered>, survey: &Survey) -> (Whole, Vec<Copies>) {
         let mut whole = Whole { files: vec![FileCounts::default(); survey.files.len()], ..Whole::default() };
         let mut copies = Vec::new();
@@ -499,8 +498,8 @@ impl Whole {
         (whole, copies)
     }
 
-    /// Takes superseded rows out of every count and list that they entered; gives the largest distance
-    /// in days between two copies.
+    /// Subtracts superseded rows from every count and list that they entered; returns the largest distance in days
+    /// between two copies.
     fn take_out(&mut self, lost: Lost) -> i64 {
         self.runs.merge(lost.runs);
         self.spilled_bytes += lost.spilled_bytes;

@@ -1,18 +1,18 @@
-//! Batches with long cells, cut into pieces whose texts come to few bytes even when each is written out.
+//! Cuts batches with long cells into pieces whose texts take few bytes even if each is written out.
 //!
-//! A dictionary or a page lets thousands of rows share one long text; what the fold keeps of a row is its
-//! own. It looks at lengths only, and at those of a dictionary once. Nothing fails.
+//! A dictionary or a page lets thousands of rows share one long text, but the fold keeps its own copy of each row. It
+//! looks at lengths only, and at those of a dictionary once. Nothing fails.
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::DataType;
 use vtr_columnar::dictionary::Known;
 
-/// Bytes of texts that a piece may come to where each row has the longest texts of its batch.
+/// The most bytes that the texts of a piece may take if each row has the longest texts of its batch.
 const PIECE_BYTES: usize = 4 << 20;
-/// Texts of so many bytes are short.
+/// Texts of at most this many bytes are short.
 const SHORT: usize = 128;
 
-/// Finds out how many rows of a batch make a piece.
+/// Determines how many rows of a batch make a piece.
 #[derive(Default)]
 pub struct Pieces {
     /// Dictionaries that hold short texts only.
@@ -20,14 +20,14 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// Rows of a piece; all of an ordinary batch.
+    /// Returns the rows of a piece; an ordinary batch is one piece.
     pub fn rows(&mut self, batch: &RecordBatch) -> usize {
         let columns = batch.columns().iter().enumerate();
         let longest: usize = columns.map(|(place, column)| self.longest(place, column)).sum();
         PIECE_BYTES.checked_div(longest).unwrap_or(batch.num_rows()).max(1)
     }
 
-    /// The longest text of a column, where it is not short.
+    /// Returns the length of a column's longest text, if it is not short.
     fn longest(&mut self, place: usize, column: &dyn Array) -> usize {
         let longest = match column.data_type() {
             // The low half of a view's first word is the text's length.

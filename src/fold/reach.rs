@@ -1,8 +1,8 @@
 //! How far the data reach beyond the days that a ranged run counts.
 //!
-//! Its last windows end where those of a full run do: in the week of the last judged package. Rows that
-//! were read tell; where they do not, row groups that were left out are read, one after the other, until
-//! one has such a package, and nothing of them is counted. It fails as reading does.
+//! Its last windows end where those of a full run do: in the week of the last judged package. The rows that were read
+//! show it; if they do not, row groups that were left out are read, one after the other, until one has such a package,
+//! and none of their rows is counted. It fails as reading does.
 
 use crate::error::{Error, Result};
 use crate::fold::{self, Folded};
@@ -17,10 +17,9 @@ use vtr_columnar::fold::FileTally;
 use vtr_columnar::judge::{InputError, JudgeBuilder, Source, TimeAxis};
 use vtr_kernel::calendar::{Day, monday};
 
-/// Whether a package was judged whose day lies after all days that are counted, if a table depends on it.
+/// Returns whether a package was judged whose day is after all days that are counted, if a table depends on it.
 ///
-/// # Errors
-/// A row group that was left out cannot be read to its end, or the word to stop.
+/// # Errors A row group that was left out cannot be read to its end, or the run is told to stop.
 pub fn goes_on(plan: &Plan, survey: &Survey, folded: &Folded, reader: &scan::Reader) -> Result<bool> {
     let Some(range) = plan.range.filter(|_| plan.output.tables.contains(&Table::VtrRolling)) else {
         return Ok(false);
@@ -28,13 +27,13 @@ pub fn goes_on(plan: &Plan, survey: &Survey, folded: &Folded, reader: &scan::Rea
     if folded.files.iter().any(|file| file.tally.after_windows > 0) {
         return Ok(true);
     }
-    // Without packages there are no windows, and with some of their last week no more of them.
+    // Without packages there are no windows; if the last week of the windows has packages, no further ones change it.
     let last_end = rolling::ends_of_range(plan, range).1;
     let counted_to = folded.counted.category.days().last().copied();
     if counted_to.is_none_or(|day| monday(day) + 6 >= last_end) {
         return Ok(false);
     }
-    // What supersedes a row of theirs lies within `copies_within` of it, and so after those days too.
+    // A row that supersedes one of them is within `copies_within` of it, and so after those days too.
     let judge = looking(plan, survey);
     for unit in &survey.beyond {
         if holds_judged(plan, survey, unit, &judge, reader)? {
@@ -44,12 +43,12 @@ pub fn goes_on(plan: &Plan, survey: &Survey, folded: &Folded, reader: &scan::Rea
     Ok(false)
 }
 
-/// A judge that counts and lists nothing.
+/// Returns a judge that counts and lists nothing.
 fn looking(plan: &Plan, survey: &Survey) -> JudgeBuilder {
     fold::judge(plan, survey).axis(TimeAxis::new(Vec::new())).kinds(&[]).lists(false, None).identity(None)
 }
 
-/// What became of the rows of a chunk; the texts that were met are forgotten, for a file may hold any number.
+/// Returns the outcome of the rows of a chunk; the texts are forgotten afterwards, because a file may hold any number.
 fn tallied(
     judge: &JudgeBuilder,
     source: &Arc<Source>,
@@ -64,22 +63,21 @@ fn tallied(
     Ok(counter.take().tally)
 }
 
-/// What a look through a file found.
+/// The result of a look through a file.
 pub struct Found {
     /// First day of a row not rejected.
     pub first_day: Option<Day>,
     /// Last day of a row not rejected.
     pub last_day: Option<Day>,
-    /// Rows that another `as_of` would judge otherwise.
+    /// Rows that another `as_of` would judge differently.
     pub later: Option<Later>,
-    /// What tells its content, where reading it does.
+    /// The digest of its content, if reading computes it.
     pub digest: Option<String>,
 }
 
 /// Reads a file whole for the days of its rows, and counts nothing.
 ///
-/// # Errors
-/// It cannot be read to its end, or the word to stop.
+/// # Errors It cannot be read to its end, or the run is told to stop.
 pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
     let judge = looking(plan, survey).range(None).windows(None);
     let file = &survey.files[index];
@@ -96,7 +94,7 @@ pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
     Ok(Found { first_day: tally.first_day, last_day: tally.last_day, later: tally.later.map(Later::from), digest })
 }
 
-/// Whether a unit holds a judged package after all days that are counted; reads no further than to the first.
+/// Returns whether a unit holds a judged package after all days that are counted; reading ends at the first.
 fn holds_judged(
     plan: &Plan,
     survey: &Survey,

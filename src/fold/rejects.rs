@@ -1,12 +1,12 @@
-//! Rejected rows that are kept: the first by file and record, up to a number and to bytes.
+//! Rejected rows that are kept: the first by file and record, up to a number of rows and of bytes.
 //!
-//! Which are kept depends on the rows alone, never on threads or the order in which they come. Those
-//! beyond are counted elsewhere and dropped here. Nothing fails.
+//! Which rows are kept depends on the rows alone, never on threads or the order in which they arrive. Further rows are
+//! counted elsewhere and dropped here. Nothing fails.
 
 use std::sync::{Mutex, PoisonError};
 use vtr_columnar::fold::Reject;
 
-/// Bytes of a reject beside its texts: itself, and what the allocator takes for each.
+/// Bytes of a reject apart from its texts: the struct, and the allocator's overhead for each.
 const BESIDE: usize = 192;
 
 /// The rejects of all threads.
@@ -22,7 +22,7 @@ struct Inner {
     rejects: Vec<(u32, Reject)>,
     bytes: usize,
     peak: usize,
-    /// File and record from which on none is kept.
+    /// File and record from which on no reject is kept.
     end: Option<(u32, u64)>,
 }
 
@@ -32,12 +32,12 @@ fn bytes_of(reject: &Reject) -> usize {
 }
 
 impl Kept {
-    /// None yet.
+    /// Holds no rejects yet.
     pub fn new(most_rows: usize, most_bytes: usize) -> Kept {
         Kept { most_rows, most_bytes, inner: Mutex::default() }
     }
 
-    /// Takes rejects of a file over; whose they are is not kept.
+    /// Takes over rejects of a file, without their sellers.
     pub fn add(&self, file: u32, rejects: Vec<Reject>) {
         if rejects.is_empty() {
             return;
@@ -55,8 +55,7 @@ impl Kept {
         }
     }
 
-    /// Keeps the first that fit. What is dropped once does not come back: more of what stands before it only
-    /// leaves less room.
+    /// Keeps the first that fit. A dropped reject never returns: further rejects before it only leave less room.
     fn cut(&self, inner: &mut Inner) {
         inner.rejects.sort_unstable_by_key(|(file, reject)| (*file, reject.record));
         let (mut bytes, mut fit) = (0, 0);
@@ -74,7 +73,7 @@ impl Kept {
         inner.bytes = bytes;
     }
 
-    /// The rejects in order, and the most bytes that they took.
+    /// Returns the rejects in order, and the most bytes that they took.
     pub fn finish(self) -> (Vec<(u32, Reject)>, usize) {
         let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Kept { most_rows, most_bytes, .. } = self;

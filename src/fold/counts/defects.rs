@@ -1,8 +1,8 @@
-//! Listed rows, of defects or of all that was judged, on their way to their table: gathered by thread, on disk as sorted runs once
-//! they are many, and merged week by week.
+//! Listed rows, of defects or of all judged packages, on the way to their table: gathered by thread, spilled as sorted
+//! runs once there are many, and merged week by week.
 //!
-//! Rows that turn out to be superseded are left out on the way. It knows the columns that it sorts by
-//! and no others. It fails only if the disk does.
+//! Superseded rows are left out on the way. It knows the columns that it sorts by and no others. It fails only if the
+//! disk does.
 
 use super::{BATCH_ROWS, Batches};
 use crate::error::{Error, Result};
@@ -33,7 +33,7 @@ impl Gone {
         bits[word] |= 1 << (record % 64);
     }
 
-    /// All of them, by file and record.
+    /// Returns all of them, by file and record.
     pub fn rows(&self) -> Vec<(u32, u64)> {
         let bits = |bits: &Vec<u64>| {
             let words = (0u64..).zip(bits.clone());
@@ -50,7 +50,7 @@ impl Gone {
         word.is_some_and(|word| word >> (record % 64) & 1 == 1)
     }
 
-    /// Adds what another thread noted.
+    /// Adds the rows that another thread noted.
     pub fn merge(&mut self, other: Gone) {
         for (file, more) in other.0 {
             let bits = self.0.entry(file).or_default();
@@ -61,7 +61,7 @@ impl Gone {
         }
     }
 
-    /// The rows of a batch that still count.
+    /// Returns the rows of a batch that still count.
     fn rest(&self, batch: RecordBatch) -> RecordBatch {
         if self.0.is_empty() {
             return batch;
@@ -84,7 +84,7 @@ pub struct DefectRuns {
     runs: Vec<Run>,
 }
 
-/// A sorted run on disk: where each week's rows lie.
+/// A sorted run on disk, with the position of each week's rows.
 #[derive(Debug)]
 struct Run {
     spill: Arc<Spill>,
@@ -96,7 +96,7 @@ fn failed(error: ArrowError) -> Error {
 }
 
 impl DefectRuns {
-    /// None yet; those that take more than `most_bytes` in memory go to disk.
+    /// Holds no rows yet; rows that take more than `most_bytes` in memory are spilled.
     pub fn new(most_bytes: usize, spill: Arc<Spill>) -> DefectRuns {
         DefectRuns { batches: Vec::new(), bytes: 0, most_bytes, spill, runs: Vec::new() }
     }
@@ -111,7 +111,7 @@ impl DefectRuns {
         if self.bytes > self.most_bytes { self.spill() } else { Ok(()) }
     }
 
-    /// Bytes that are in memory.
+    /// Returns the bytes in memory.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -140,12 +140,12 @@ struct Batch {
     bytes: usize,
 }
 
-/// Of a batch in a run: of each run one is in memory while runs are merged.
+/// The limits of a batch in a run: while runs are merged, one batch of each run is in memory.
 const RUN: Batch = Batch { rows: 4_096, bytes: 64 << 10 };
-/// Of a batch that is handed on, if it was merged and if it was in memory.
+/// The limits of a batch that is handed on, after a merge and from memory.
 const MERGED: Batch = Batch { rows: 4_096, bytes: 1 << 20 };
 const READY: Batch = Batch { rows: BATCH_ROWS, bytes: 16 << 20 };
-/// Bytes that are read at once of a run.
+/// Bytes that are read at once from a run.
 const READ_BYTES: usize = 16 << 10;
 
 /// The rows of defects.
@@ -157,7 +157,7 @@ pub struct Defects {
 }
 
 impl Defects {
-    /// Those of all threads, without the rows that are gone.
+    /// Returns the rows of all threads, without superseded ones.
     pub fn of(threads: impl IntoIterator<Item = DefectRuns>, gone: Arc<Gone>) -> Defects {
         let (mut batches, mut runs) = (Vec::new(), Vec::new());
         for thread in threads {
@@ -168,24 +168,22 @@ impl Defects {
         Defects { memory: InMemory::of(batches), runs, gone }
     }
 
-    /// Of batches in any order, for tests.
+    /// Returns the rows of batches in any order, for tests.
     #[cfg(test)]
     pub fn in_memory(batches: Vec<RecordBatch>) -> Defects {
         Defects { memory: InMemory::of(batches), ..Defects::default() }
     }
 
-    /// The Mondays of the weeks that may hold defects, ascending.
+    /// Returns the Mondays of the weeks that may hold defects, ascending.
     pub fn weeks(&self) -> Vec<Day> {
         let spilled = self.runs.iter().flat_map(|run| run.weeks.keys());
         self.memory.weeks.keys().chain(spilled).copied().collect::<BTreeSet<Day>>().into_iter().collect()
     }
 
-    /// The defects of a week in the schema of `vtr_columnar::fold::Yield`, sorted by `seller_id`,
-    /// `marketplace`, `order_id`, `package_id`, `file`, `record`, in batches of at most [`BATCH_ROWS`]
-    /// rows.
+    /// Returns the defects of a week in the schema of `vtr_columnar::fold::Yield`, sorted by `seller_id`,
+    /// `marketplace`, `order_id`, `package_id`, `file`, `record`, in batches of at most [`BATCH_ROWS`] rows.
     ///
-    /// # Errors
-    /// What reading spilled rows says.
+    /// # Errors A failure to read spilled rows.
     pub fn sorted(&self, week: Day) -> Result<Batches<'_>> {
         let runs = self.runs.iter().filter_map(|run| Some((run, *run.weeks.get(&week)?)));
         let mut sources: Vec<Batches> = Vec::new();
@@ -203,7 +201,7 @@ impl Defects {
     }
 }
 
-/// The bytes of a place, one after the other.
+/// Reads the bytes of several positions, one after the other.
 struct PlaceReader<'a> {
     spill: &'a Spill,
     place: Place,
@@ -223,7 +221,7 @@ impl Read for PlaceReader<'_> {
 #[derive(Debug, Default)]
 struct InMemory {
     batches: Vec<RecordBatch>,
-    /// Where the rows of each week stand: batch and row.
+    /// The rows of each week: batch and row.
     weeks: BTreeMap<Day, Vec<(u32, u32)>>,
 }
 
@@ -260,7 +258,7 @@ fn gather(batches: &[RecordBatch], places: &[(usize, usize)]) -> RecordBatch {
     interleave_record_batch(&batches, places).expect("batches of defects share their schema")
 }
 
-/// Bytes of a row's texts.
+/// Returns the bytes of a row's texts.
 fn text_bytes(batch: &RecordBatch, row: usize) -> usize {
     let texts = batch.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
     texts.map(|texts| texts.value_length(row) as usize).sum()
@@ -269,7 +267,7 @@ fn text_bytes(batch: &RecordBatch, row: usize) -> usize {
 /// Columns that rows are sorted by, as texts; file and record, the first two columns, follow.
 const KEYS: std::ops::Range<usize> = 2..6;
 
-/// What a row is sorted by; null and empty texts are the same here.
+/// Returns the sort key of a row; null and empty texts are equal here.
 fn key(batch: &RecordBatch, row: usize) -> ([&str; 4], u32, i64) {
     let mut columns = batch.columns()[KEYS].iter().map(|column| column.as_string::<i32>());
     let text = std::array::from_fn(|_| match columns.next() {
@@ -280,7 +278,7 @@ fn key(batch: &RecordBatch, row: usize) -> ([&str; 4], u32, i64) {
     (text, file, batch.column(1).as_primitive::<Int64Type>().value(row))
 }
 
-/// A sorted source and the row that it stands at.
+/// A sorted source and its current row.
 struct Cursor<'a> {
     rest: Batches<'a>,
     batch: RecordBatch,
@@ -288,7 +286,7 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// `None` if there is no row.
+    /// Returns a cursor at the first row; `None` if there is no row.
     fn at_first(mut rest: Batches<'a>) -> Result<Option<Cursor<'a>>> {
         Ok(next_rows(&mut rest)?.map(|batch| Cursor { rest, batch, row: 0 }))
     }
@@ -347,7 +345,7 @@ mod tests {
     use super::*;
     use arrow::array::{ArrayRef, Date32Array, Int64Array, StringArray, UInt32Array};
 
-    /// Rows of these sellers, records from `first`, all in one week but every seventh.
+    /// Returns rows of these sellers, records from `first`, all in one week except every seventh.
     fn batch(sellers: &[&str], first: i64) -> RecordBatch {
         let records = || first..first + sellers.len() as i64;
         let texts = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text; sellers.len()])) };

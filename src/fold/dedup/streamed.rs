@@ -1,8 +1,7 @@
-//! The search among more copies than fit in memory, such as a source whose order ids are all one.
+//! The search among more copies than fit in memory, such as those of a source whose order ids are all the same.
 //!
-//! They are sorted piece by piece onto the disk and merged; of a group one copy and the one after it are
-//! in memory, however many there are. The choice is the one of [`Choice`]. It fails if the disk
-//! does or the run is told to stop.
+//! They are sorted piece by piece onto the disk and merged; only two neighbouring copies of a group are in memory,
+//! however many there are. [`Choice`] decides which copy counts. It fails if the disk does or the run is told to stop.
 
 use crate::error::Result;
 use crate::place::spill::{Place, Spill};
@@ -12,7 +11,7 @@ use std::collections::BinaryHeap;
 use vtr_columnar::choice::{Choice, Order, order};
 use vtr_columnar::judge::{Copy, Unit};
 
-/// Bytes that are read back at once of each sorted piece.
+/// Bytes that are read back at once from each sorted piece.
 const STEP: usize = 1_024 * Copy::BYTES;
 
 /// Copies sorted by piece.
@@ -25,7 +24,7 @@ pub struct Sorted<'a> {
 }
 
 impl<'a> Sorted<'a> {
-    /// None yet; pieces take at most so many bytes.
+    /// Holds no copies yet; pieces take at most `most_bytes` bytes.
     pub fn new(unit: Unit, spill: &'a Spill, most_bytes: usize) -> Sorted<'a> {
         let most = (most_bytes / size_of::<(Order, Copy)>()).max(1);
         Sorted { unit, spill, pieces: Vec::new(), waiting: Vec::new(), most }
@@ -55,10 +54,9 @@ impl<'a> Sorted<'a> {
         Ok(())
     }
 
-    /// Hands on those that lost; the largest distance in days between two of a group.
+    /// Hands on the copies that lost; returns the largest distance in days between two of a group.
     ///
-    /// # Errors
-    /// The disk fails, or what `lost` says.
+    /// # Errors The disk fails, or `lost` fails.
     pub fn losers(mut self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
         if !self.waiting.is_empty() {
             self.set_aside()?;
@@ -79,7 +77,7 @@ impl<'a> Sorted<'a> {
     }
 }
 
-/// A copy beside its key, which alone is compared.
+/// A copy that is ordered by its key alone.
 struct At(Copy);
 
 impl PartialEq for At {

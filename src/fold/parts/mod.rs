@@ -1,8 +1,8 @@
-//! Parts: what a share of the units came to, as Arrow IPC files that another process can add up.
+//! Parts: the results of a share of the units, as Arrow IPC files that another process can add up.
 //!
-//! A part holds texts and no codes, says in its footer whose it is and what of it must arrive, and is the same bytes
-//! whoever folds it. It knows neither where parts are kept nor which there must be. It refuses by name what is cut,
-//! damaged, no part at all, or of another plan, book or version.
+//! A part holds texts and no codes, its footer states its plan, book, program and row count, and its bytes are the
+//! same whichever process folds it. It knows neither where parts are kept nor which are required. It refuses by name a
+//! file that is cut, damaged, not a part, or of another plan, book or version.
 
 mod receive;
 mod send;
@@ -23,12 +23,13 @@ use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::ops::Range;
 
-/// What a part holds.
+/// The kinds of parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PartKind {
     /// Cells and how many rows fell into each, by bucket of the seller; see `vtr_columnar::judge::counts_schema`.
     Counts,
-    /// What it takes to choose among copies, by bucket of their identity; see `vtr_columnar::judge::copies_schema`.
+    /// The facts by which the newest of several copies is chosen, by bucket of their identity; see
+    /// `vtr_columnar::judge::copies_schema`.
     Copies,
     /// The rows of the table `defects`.
     Defects,
@@ -36,12 +37,12 @@ pub enum PartKind {
     Judged,
     /// Rejected rows.
     Rejects,
-    /// What became of the rows of each input file.
+    /// The outcome of the rows of each input file.
     Files,
     /// Judged rows by week and class, counted apart from the cells.
     Weeks,
-    /// In the place of all copies of a bucket, once they are settled: the listed rows that lost, and what all that
-    /// lost take out of files and weeks. What they take out of cells is among the counts.
+    /// The replacement of all copies of a bucket, once they are settled: the listed rows that lost, and what all
+    /// losers subtract from files and weeks. What they subtract from cells is among the counts.
     Gone,
 }
 
@@ -58,17 +59,17 @@ impl PartKind {
         PartKind::Gone,
     ];
 
-    /// Its name in file names and footers.
+    /// Returns its name in file names and footers.
     pub fn name(self) -> &'static str {
         ["counts", "copies", "defects", "judged", "rejects", "files", "weeks", "gone"][self as usize]
     }
 
-    /// The kind of a name.
+    /// Returns the kind with a name.
     pub fn from_name(name: &str) -> Option<PartKind> {
         PartKind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether there is one in every bucket; of the others there is one for each share.
+    /// Returns whether there is one part in every bucket; of the other kinds there is one for each share.
     pub fn is_bucketed(self) -> bool {
         matches!(self, PartKind::Counts | PartKind::Copies | PartKind::Gone)
     }
@@ -77,15 +78,15 @@ impl PartKind {
 /// A part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
-    /// What it holds.
+    /// Its kind.
     pub kind: PartKind,
-    /// Which bucket of it. What is not dealt out by key lies in any.
+    /// Its bucket. A part that is not distributed by key may be in any bucket.
     pub bucket: u32,
     /// An Arrow IPC file.
     pub bytes: Vec<u8>,
 }
 
-/// What all parts of one plan have in common, and who may add them up.
+/// The identity that all parts of one plan share; it decides which program may add them up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seal {
     /// The digest of the plan.
@@ -96,41 +97,41 @@ pub struct Seal {
     pub program: String,
 }
 
-/// What a part says of itself.
+/// The footer's facts about a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Whose it is.
+    /// The plan, book and program that it belongs to.
     pub seal: Seal,
-    /// What it holds.
+    /// Its kind.
     pub kind: PartKind,
-    /// Which bucket of it.
+    /// Its bucket.
     pub bucket: u32,
     /// The units whose rows it holds, as places in the plan, ascending.
     pub units: Vec<usize>,
-    /// Of how many shares it was made one; `None` where somebody else deals out the units.
+    /// The number of shares of which it is one; `None` if another system distributes the units.
     pub shares: Option<usize>,
     /// Its rows.
     pub rows: u64,
     /// BLAKE3 of the bytes before the footer.
     check: String,
-    /// What stands beside the rows, as JSON.
+    /// The counters that accompany the rows, as JSON.
     told: String,
 }
 
-/// What a part is made with: all of its header that is known before its rows.
+/// The input for making a part: everything in its header that is known before its rows.
 #[derive(Clone, Copy)]
 pub struct Making<'a> {
-    /// Whose it is.
+    /// The plan, book and program that it belongs to.
     pub seal: &'a Seal,
     /// The units whose rows it holds, ascending.
     pub units: &'a [usize],
-    /// Of how many shares it is one.
+    /// The number of shares of which it is one.
     pub shares: Option<usize>,
     /// How many buckets there are.
     pub buckets: u32,
 }
 
-/// The bucket of a text.
+/// Returns the bucket of a text.
 pub fn bucket_of(text: &str, buckets: u32) -> usize {
     let hash = blake3::hash(text.as_bytes());
     let head = hash.as_bytes().first_chunk().copied().unwrap_or_default();
@@ -151,10 +152,10 @@ const KEYS: [&str; 10] = [
     "vtr.told",
 ];
 
-/// How hard is compressed: half of a copy is a hash, and the levels above cost more than they save.
+/// The compression level: half of a copy is a hash, and higher levels cost more time than they save space.
 const LEVEL: i32 = 1;
 
-/// Behind the rows stands the mark of their end, then the footer, its length and the magic word.
+/// Bytes of the end mark after the rows; footer, its length and the magic word follow.
 const END_MARK: usize = 8;
 const END: usize = 10;
 
@@ -194,7 +195,7 @@ pub(super) fn encode(
     Ok(Part { kind, bucket, bytes: writer.into_inner().map_err(failed)? })
 }
 
-/// Units as text: `0-4,9`.
+/// Returns units as text: `0-4,9`.
 fn ranges(units: &[usize]) -> String {
     let alike = units.chunk_by(|a, b| a + 1 == *b);
     let range = |run: &[usize]| match run {
@@ -213,17 +214,17 @@ fn from_ranges(text: &str) -> Option<Vec<usize>> {
     Some(ranges?.into_iter().flatten().collect())
 }
 
-/// A refusal that names a part.
+/// Returns a refusal that names a part.
 pub(super) fn refused(name: &str, why: impl std::fmt::Display) -> Error {
     Error::Input(format!("{}: {why}", vtr_kernel::text::shown(name)))
 }
 
 const NO_PART: &str = "it is no part that `vtr fold` wrote, or it was cut short; fold its share again";
 
-/// Bytes of the footer of a file that ends so, behind which nothing stands but its length and the magic word.
+/// Returns the length of the footer of a file, by the file's last bytes; only the length and the magic word follow the
+/// footer.
 ///
-/// # Errors
-/// It is no Arrow file.
+/// # Errors It is not an Arrow file.
 pub fn footer_bytes(name: &str, end: &[u8]) -> Result<usize> {
     let end = end.last_chunk::<END>().ok_or_else(|| refused(name, NO_PART))?;
     let length = read_footer_length(*end).map_err(|_| refused(name, NO_PART))?;
@@ -231,10 +232,9 @@ pub fn footer_bytes(name: &str, end: &[u8]) -> Result<usize> {
 }
 
 impl Header {
-    /// What the end of a file says, of which at least [`footer_bytes`] are there.
+    /// Reads the header from the end of a file, of which at least [`footer_bytes`] are given.
     ///
-    /// # Errors
-    /// It is no part.
+    /// # Errors It is not a part.
     pub fn of(name: &str, end: &[u8]) -> Result<Header> {
         let length = footer_bytes(name, end)?;
         let from = end.len().checked_sub(length).ok_or_else(|| refused(name, NO_PART))?;
@@ -261,8 +261,7 @@ impl Header {
 
     /// Refuses a part of another plan, book or version.
     ///
-    /// # Errors
-    /// Which of them differs.
+    /// # Errors Which of them differs.
     pub fn expect(&self, name: &str, seal: &Seal) -> Result<()> {
         let Seal { plan, book, program } = &self.seal;
         let why = if *program != seal.program {
@@ -281,10 +280,9 @@ impl Header {
     }
 }
 
-/// The header and the rows of a part, every byte of which is as it was written.
+/// Returns the header and the rows of a part, after checking that every byte is as it was written.
 ///
-/// # Errors
-/// It is cut, damaged, no part, or one of another plan.
+/// # Errors It is cut, damaged, not a part, or of another plan.
 pub fn decode(name: &str, bytes: &[u8], seal: &Seal) -> Result<(Header, Vec<RecordBatch>)> {
     const DAMAGED: &str = "its bytes are not those that were written; fold its share again";
     let header = Header::of(name, bytes)?;
@@ -310,12 +308,12 @@ pub mod samples {
     use arrow::array::{ArrayRef, UInt32Array};
     use std::sync::Arc;
 
-    /// Whose they are.
+    /// Returns the seal of the parts.
     pub fn seal() -> Seal {
         Seal { plan: "plan".into(), book: "book".into(), program: "vtr 1".into() }
     }
 
-    /// One of bucket 7 in 4 shares.
+    /// Returns one part of bucket 7 in 4 shares.
     pub fn part(units: &[usize], rows: u32) -> Part {
         let batch: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..rows));
         let batch = RecordBatch::try_from_iter([("file", batch)]).unwrap();

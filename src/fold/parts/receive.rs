@@ -1,7 +1,7 @@
-//! From parts to what was folded: the sum of what others gathered, with codes of this process.
+//! Adds up parts to the result of a fold, with codes of this process.
 //!
-//! Which parts there must be is decided elsewhere; here every one that is given is added, once. It refuses a part by
-//! name, and fails if the disk does or the run is told to stop.
+//! Other code decides which parts are required; here every given part is added once. It refuses a part by name, and
+//! fails if the disk does or the run is told to stop.
 
 use super::{Header, Making, Part, PartKind, Seal, decode, refused, send, told};
 use crate::error::Result;
@@ -27,10 +27,9 @@ use vtr_kernel::reason::Class;
 /// Reads a part by its name.
 pub type Reading<'a> = dyn Fn(&str) -> Result<Vec<u8>> + Sync + 'a;
 
-/// Everything that shares came to, superseded rows taken out: what [`crate::fold::fold`] gives, from parts.
+/// Returns the result of all shares, without superseded rows: the same as [`crate::fold::fold`], from parts.
 ///
-/// # Errors
-/// A part is cut, damaged or foreign; more different texts than fit, a disk that fails, or the word to stop.
+/// # Errors A part is cut, damaged or foreign; more distinct texts than fit, a disk that fails, or a stop of the run.
 pub fn finished(
     plan: &Plan,
     survey: &Survey,
@@ -56,11 +55,10 @@ pub fn finished(
     settled(plan, survey, (judge, kept), gathered, 0, report)
 }
 
-/// The parts of one bucket, merged: counts become one part from which superseded rows are taken out, and copies what
-/// else the losers among them take out.
+/// Merges the parts of one bucket: counts become one part without superseded rows, and copies become one part with
+/// everything else that the losers among them subtract.
 ///
-/// # Errors
-/// As [`finished`].
+/// # Errors As [`finished`].
 pub fn settled_bucket(
     plan: &Plan,
     evidence: Evidence,
@@ -88,10 +86,10 @@ pub fn settled_bucket(
     Ok(settled)
 }
 
-/// What takes parts.
+/// The state that parts are added to.
 struct Taking<'a> {
     plan: &'a Plan,
-    /// `None`: only counts and copies come.
+    /// `None` if only counts and copies are given.
     survey: Option<&'a Survey>,
     judge: &'a Judge,
     kept: &'a Kept,
@@ -101,7 +99,7 @@ fn parsed<T: DeserializeOwned>(name: &str, told: &str) -> Result<T> {
     serde_json::from_str(told).map_err(|error| refused(name, format!("what it tells cannot be read: {error}")))
 }
 
-/// Refuses rows that are not what a part of this program holds.
+/// Refuses rows that a part of this program cannot hold.
 fn typed(name: &str, batch: &RecordBatch, columns: &[(&str, DataType)]) -> Result<()> {
     for (column, kind) in columns {
         let found = batch.column_by_name(column).map(|array| array.data_type());
@@ -144,7 +142,7 @@ impl Taking<'_> {
         gathered.hold(pieces)
     }
 
-    /// The index of a file that a row names.
+    /// Returns the index of a file that a row names.
     fn file(&self, name: &str, file: u32) -> Result<u32> {
         match self.survey {
             Some(survey) if survey.files.get(file as usize).is_none() => {

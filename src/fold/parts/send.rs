@@ -1,6 +1,6 @@
-//! From what was folded to parts.
+//! Turns the results of a fold into parts.
 //!
-//! Everything is sorted before it is written, so that a share comes to the same bytes however often, by however many
+//! Everything is sorted before it is written, so that a share has the same bytes however often, by however many
 //! threads and in however much memory it is folded. It fails if the disk does.
 
 use super::{Making, Part, PartKind, bucket_of, encode, told};
@@ -26,13 +26,13 @@ use vtr_kernel::reason::Class;
 /// Rows of a batch of copies.
 const BATCH_ROWS: usize = 1 << 18;
 
-/// Refuses a file whose content, by the digest of what was read, is not what it must be.
+/// Refuses a file whose content, by the digest of the bytes read, is not the expected one.
 pub type Still<'a> = dyn Fn(u32, &str) -> Result<()> + 'a;
 
-/// Folds some units to parts: of counts and of copies one for each bucket, of all else one.
+/// Folds some units to parts: counts and copies have one for each bucket, every other kind has one.
 ///
-/// # Errors
-/// An input that cannot be read to its end, more different texts than fit, a disk that fails, or the word to stop.
+/// # Errors An input that cannot be read to its end, more distinct texts than fit, a disk that fails, or a stop of the
+/// run.
 pub fn folded(
     plan: &Plan,
     survey: &Survey,
@@ -52,7 +52,7 @@ pub fn folded(
     if plan.identity.is_some() {
         parts.extend(copies_parts(&copies, &keys, making)?);
     }
-    // What is of no bucket is spread over all of them.
+    // Parts without a bucket of their own are spread over all buckets.
     let bucket = making.units.first().map_or(0, |unit| (*unit % making.buckets.max(1) as usize) as u32);
     let asks_for = |table: Table| plan.output.tables.contains(&table);
     for (kind, table, runs) in [
@@ -75,7 +75,7 @@ pub fn folded(
     Ok(parts)
 }
 
-/// A file that turns out bad half way cannot be left out: other shares have counted rows of it.
+/// A file that proves to be bad while it is read cannot be left out: other shares have counted rows of it.
 fn without_skipping(plan: &Plan, survey: &Survey, error: Error) -> Error {
     let Error::BadFiles(bad) = &error else { return error };
     let skips = |file: u32| plan.inputs[survey.files[file as usize].input].on_bad_file == OnBadFile::Skip;
@@ -92,13 +92,13 @@ fn json(told: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(told).map_err(|error| Error::failed("writing a part", error))
 }
 
-/// Counts of all kinds, dealt out by seller.
+/// Returns counts of all kinds, distributed by seller.
 fn counts(runs: Runs, keys: &Keys, making: Making) -> Result<Vec<Part>> {
     let dealt = dealt(runs, keys, making.buckets)?;
     (0..).zip(dealt).map(|(bucket, batches)| counts_part(&batches, bucket, making)).collect()
 }
 
-/// The counts of one bucket as a part of it.
+/// Returns the counts of one bucket as a part.
 pub(super) fn merged_counts(runs: Runs, keys: &Keys, bucket: u32, making: Making) -> Result<Part> {
     let batches: Vec<RecordBatch> = dealt(runs, keys, 1)?.into_iter().flatten().collect();
     counts_part(&batches, bucket, making)
@@ -115,7 +115,7 @@ fn counts_part(batches: &[RecordBatch], bucket: u32, making: Making) -> Result<P
     encode(making, (PartKind::Counts, bucket), &schema, batches, String::new())
 }
 
-/// Copies by bucket of their identity, by hash.
+/// Returns copies by bucket of their identity, by hash.
 fn copies_parts(copies: &[Copies], keys: &Keys, making: Making) -> Result<Vec<Part>> {
     let buckets = making.buckets.max(1) as usize;
     let mut parts = Vec::with_capacity(buckets);
@@ -135,7 +135,7 @@ fn copies_parts(copies: &[Copies], keys: &Keys, making: Making) -> Result<Vec<Pa
     Ok(parts)
 }
 
-/// Listed rows, a batch for each week.
+/// Returns listed rows, a batch for each week.
 fn listed(rows: &Defects) -> Result<Vec<RecordBatch>> {
     let mut weeks = Vec::new();
     for week in rows.weeks() {
@@ -204,7 +204,7 @@ fn share(whole: &Whole, progress: &Progress) -> told::Share {
     }
 }
 
-/// What the losers of a bucket take out, but for their cells.
+/// Returns everything that the losers of a bucket subtract, except their cells.
 pub(super) fn gone_part(lost: &Lost, bucket: u32, making: Making) -> Result<Part> {
     let rows = lost.gone.rows();
     let columns: [(&str, ArrayRef); 2] = [

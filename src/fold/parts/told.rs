@@ -1,6 +1,6 @@
-//! What stands beside the rows of parts: counters of files and weeks as JSON.
+//! The counters of files and weeks that accompany the rows of parts, as JSON.
 //!
-//! It is a form of what the fold counts and nothing more. It fails on a text that is none of its own.
+//! It is only another form of the fold's counters. It fails on a text that it did not write.
 
 use crate::fold::FileCounts;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::lane::Country;
 use vtr_kernel::reason::COUNT;
 
-/// What became of the rows of a file.
+/// The outcome of the rows of a file.
 #[derive(Serialize, Deserialize)]
 pub struct Tally {
     rejected: u64,
@@ -23,12 +23,12 @@ pub struct Tally {
     reasons: Vec<u64>,
     days: (Option<Day>, Option<Day>),
     later: Option<[Day; 4]>,
-    /// Rows of which scan and shipment are days, and those of them of one day.
+    /// Rows whose scan and shipment are both days, and those among them where the two are the same day.
     by_days: (u64, u64),
 }
 
 impl Tally {
-    /// Of the fold's own.
+    /// Converts the fold's tally.
     pub fn of(tally: &FileTally) -> Tally {
         Tally {
             rejected: tally.rejected,
@@ -43,7 +43,7 @@ impl Tally {
         }
     }
 
-    /// The fold's own; `None` if the reasons are not those of this program.
+    /// Returns the fold's tally; `None` if the reasons are not those of this program.
     pub fn into_tally(self) -> Option<FileTally> {
         Some(FileTally {
             rejected: self.rejected,
@@ -71,12 +71,12 @@ pub struct File {
     asides: Vec<(String, String, u64, Vec<u64>)>,
     /// Column and the countries that occur in it.
     countries: Vec<(String, Vec<String>)>,
-    /// Which times of day were met.
+    /// The times of day that were met.
     pub times: u16,
 }
 
 impl File {
-    /// Of the fold's own.
+    /// Converts the fold's counters.
     pub fn of(counts: &FileCounts, times: u16) -> File {
         let found = counts.asides.iter().map(|found| {
             let (kind, column) = (found.kind.entry().name.to_owned(), found.column.name().to_owned());
@@ -94,7 +94,7 @@ impl File {
         }
     }
 
-    /// The fold's own; `None` if something of it is unknown to this program.
+    /// Returns the fold's counters; `None` if a value is unknown to this program.
     pub fn into_counts(self) -> Option<FileCounts> {
         let mut asides = Asides::default();
         for (kind, column, count, records) in self.asides {
@@ -110,14 +110,14 @@ impl File {
     }
 }
 
-/// What a share tells beside its weeks.
+/// The counters of a share apart from its weeks.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Share {
-    /// Rows as they arrived at the fold.
+    /// Rows that arrived at the fold.
     pub rows_taken: u64,
     /// Bytes read from the inputs.
     pub bytes_read: u64,
-    /// Rows whose verdict hung on a value that could not be compared.
+    /// Rows whose verdict depended on a value that could not be compared.
     pub unpriced: u64,
     /// First and last promised day of the pending packages of each week, by Monday.
     pub due: BTreeMap<Day, (Day, Day)>,
@@ -125,14 +125,14 @@ pub struct Share {
     pub sellers: (BTreeMap<String, u64>, u64),
 }
 
-/// What the losers of a bucket take out.
+/// The amounts that the losers of a bucket subtract.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Lost {
-    /// Of files: their places, and how many rows.
+    /// By file: their places, and the number of rows.
     pub files: BTreeMap<u32, (Tally, u64)>,
-    /// Of weeks, negative.
+    /// By week, negative.
     pub weeks: BTreeMap<Day, [i64; 4]>,
-    /// Of them rows whose verdict hung on an unknown value.
+    /// The losers whose verdict depended on an unknown value.
     pub unpriced: u64,
     /// The largest distance in days between two copies.
     pub apart_days: i64,
