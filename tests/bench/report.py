@@ -216,12 +216,13 @@ def markdown(results):
         more += f"\n### where the time goes (`make profile`)\n\n{profile['about']}\n\n{profile_table(profile)}\n"
     return f"""# Benchmarks
 
-Written by `make bench`, `make bench-micro` and `make profile` with `KEEP=1`; every number comes out of their runs. How the comparison is
-made, and what favours whom, stands in [`tests/bench/README.md`](../tests/bench/README.md).
+`make bench`, `make bench-micro` and `make profile` with `KEEP=1` write this page; every number comes from their runs.
+[`tests/bench/README.md`](../tests/bench/README.md) describes the comparison and what favours each engine.
 
 {machines(results)}
-* Wall and CPU are those of the whole process, start and publication included; for the other engines the survey of the history
-  included, without which their query could not be written. Beside it stands what the query took alone. Peak is resident memory.
+* Wall and CPU are those of the whole process, start and publication included; for the other engines they include the
+  survey of the history, without which their query could not be written. The time of the query alone is given too. Peak
+  is resident memory.
 
 ![Wall seconds by job and engine](benchmarks.svg)
 
