@@ -1,7 +1,7 @@
 //! The raw inputs of a job, and how they are joined: `kind`, sides, folds and `[assemble]`.
 //!
-//! It lays the job's keys over the profile of an input's kind and checks what no file is needed for. What is wrong is
-//! reported with its place.
+//! It lays the job's keys over the profile of an input's kind and checks everything that needs no file. Faults are
+//! reported with their place.
 
 use super::inputs::Source;
 use super::quantity;
@@ -21,7 +21,7 @@ use vtr_kernel::policy::Confidence;
 use vtr_kernel::sources::{self, Delimited, Field, Fold, LocalTimes, Profile, Role, Sources, Spot};
 use vtr_kernel::suggest::did_you_mean;
 
-/// Whether the job's inputs are joined into packages before they are read.
+/// Returns whether the job's inputs are joined into packages before they are read.
 pub(super) fn is_asked_for(spec: &JobSpec) -> bool {
     let asks = |input: &InputSpec| {
         input.kind.is_some()
@@ -32,7 +32,7 @@ pub(super) fn is_asked_for(spec: &JobSpec) -> bool {
     spec.input.iter().any(asks)
 }
 
-/// Refuses keys that do nothing where nothing is joined.
+/// Refuses keys that have no effect if nothing is joined.
 pub(super) fn refuse_useless(spec: &JobSpec, written: Written) {
     for (index, input) in spec.input.iter().enumerate() {
         let keys = [
@@ -55,7 +55,7 @@ pub(super) fn refuse_useless(spec: &JobSpec, written: Written) {
     }
 }
 
-/// The assembly; `None` only beside a report.
+/// Returns the assembly; `None` only if a problem was reported.
 pub(super) fn assemble(
     spec: &JobSpec,
     root: &Path,
@@ -121,7 +121,7 @@ pub(super) fn assemble(
     sound.then_some(assemble)
 }
 
-/// Everything that can move a package, hashed. What the inputs hold stands beside it.
+/// Returns the hash of everything that can change a package, apart from the content of the inputs.
 fn digest(spec: &JobSpec, sources: &Sources, book: &Book, window: Window, unseen: &[String]) -> String {
     let limits = (&spec.limits.max_field_bytes, &spec.limits.max_record_bytes, &spec.limits.max_document_bytes);
     let parts = serde_json::json!({
@@ -138,7 +138,7 @@ fn digest(spec: &JobSpec, sources: &Sources, book: &Book, window: Window, unseen
     super::digest::sha256_hex(parts.to_string().as_bytes())
 }
 
-/// The profiles of the job's folder, or those in the program.
+/// Returns the profiles of the job's folder, or those in the program.
 fn sources(spec: &JobSpec, root: &Path, written: Written) -> Option<Sources> {
     let (loaded, place) = match &spec.sources {
         None => (Sources::embedded(), "sources".to_owned()),
@@ -181,7 +181,7 @@ fn window(spec: &JobSpec, written: Written) -> Option<Window> {
     Some(window)
 }
 
-/// The carriers, by the ids of the book.
+/// Returns the carriers, by the ids of the book.
 fn unseen(spec: &JobSpec, book: &Book, written: Written) -> Option<Vec<String>> {
     let mut ids = Vec::new();
     let mut sound = true;
@@ -200,7 +200,7 @@ fn unseen(spec: &JobSpec, book: &Book, written: Written) -> Option<Vec<String>> 
     sound.then_some(ids)
 }
 
-/// Where the packages go: `packages` beside the output.
+/// Returns the folder of the packages: `packages` beside the output.
 fn path(spec: &JobSpec, root: &Path, written: Written) -> Option<String> {
     let resolved = |path: &str| {
         if is_uri(path) { path.to_owned() } else { root.join(path).to_string_lossy().into_owned() }
@@ -222,11 +222,11 @@ fn path(spec: &JobSpec, root: &Path, written: Written) -> Option<String> {
     let output = resolved(&spec.output.path);
     let output = output.trim_end_matches('/');
     let (above, name) = output.rsplit_once('/').unwrap_or((".", output));
-    // Two outputs beside each other are of two jobs, and so are their packages.
+    // Two outputs in one folder belong to two jobs, and so do their packages.
     Some(if name == "packages" { format!("{above}/packages-of-{name}") } else { format!("{above}/packages") })
 }
 
-/// One raw input.
+/// Returns one raw input.
 fn raw(source: Source, known: &Sources) -> Option<AssembleInput> {
     let spec = source.spec;
     let profile = profile(&source, known);
@@ -281,7 +281,7 @@ fn raw(source: Source, known: &Sources) -> Option<AssembleInput> {
     has_keys(&source, &input).then_some(input)
 }
 
-/// The profile of the input's kind, or an empty one; role and fold as the job says.
+/// Returns the profile of the input's kind, or an empty one, with role and fold of the job.
 fn profile(source: &Source, known: &Sources) -> Option<Profile> {
     let spec = source.spec;
     let mut profile = match &spec.kind {
@@ -318,7 +318,7 @@ fn profile(source: &Source, known: &Sources) -> Option<Profile> {
     Some(profile)
 }
 
-/// What is known of files without a kind: nothing but what the job maps.
+/// Returns the profile of files without a kind, which has only the columns that the job maps.
 fn blank() -> Profile {
     Profile {
         kind: String::new(),
@@ -405,13 +405,13 @@ fn put(profile: &mut Profile, field: Field, spots: Vec<Spot>) {
     }
 }
 
-/// The fields whose headings the job itself names.
+/// Returns the fields whose headings the job itself names.
 fn from_job(spec: &InputSpec) -> Vec<Field> {
     let written_at = spec.written_at.as_ref().map(|_| Field::WrittenAt);
     spec.columns.keys().filter_map(|name| Field::from_name(name)).chain(written_at).collect()
 }
 
-/// How delimited text is cut: as the job says, else the profile.
+/// Returns how delimited text is cut: by the job, else by the profile.
 fn dialect(source: &Source, profile: &Profile) -> Option<Dialect> {
     let written = source.dialect()?;
     let csv = &source.spec.csv;
@@ -427,7 +427,7 @@ fn dialect(source: &Source, profile: &Profile) -> Option<Dialect> {
     })
 }
 
-/// Whether what joins an input with others is there.
+/// Returns whether an input has the columns by which it is joined with others.
 fn has_keys(source: &Source, input: &AssembleInput) -> bool {
     let missing = |field: Field, remedy: &str| {
         let what = format!("nothing of this input says `{}`; {remedy}", field.name());
@@ -458,12 +458,12 @@ fn has_keys(source: &Source, input: &AssembleInput) -> bool {
     }
 }
 
-/// The input that a run reads once the packages are made; which files it has is told then.
+/// Returns the input that a run reads once the packages are made; its files are set then.
 pub(super) fn packages(assemble: &Assemble) -> Input {
     Input { given: Some(Vec::new()), ..raw_input(std::slice::from_ref(&assemble.path)) }
 }
 
-/// An input of these paths, of which nothing else is known.
+/// Returns an input of these paths with default settings.
 pub(crate) fn raw_input(paths: &[String]) -> Input {
     Input {
         paths: paths.to_vec(),
@@ -478,7 +478,7 @@ pub(crate) fn raw_input(paths: &[String]) -> Input {
         days: ColumnSet::default(),
         zone: None,
         csv_keys: Vec::new(),
-        // Which columns packages have is the job's to say, and was checked with it.
+        // The job decides which columns packages have, and they were checked with it.
         allow_absent: ColumnSet::from_iter([Column::TrackingNumber]),
         on_bad_file: OnBadFile::Fail,
         trial: Trial::None,

@@ -1,7 +1,7 @@
-//! The `[[check]]`s of a job: what is written becomes an exact bound.
+//! The `[[check]]`s of a job, resolved to exact bounds.
 //!
-//! Which figures a check compares is the business of publication; here only its bound is read, or the
-//! kind's own taken. It fails with what is no bound for the kind and how one is written.
+//! The publication decides which figures a check compares; here only its bound is read, or the kind's default taken.
+//! It fails with a text that is not a bound for the kind, and shows how one is written.
 
 use super::plan::{Check, Most, Output};
 use super::quantity;
@@ -9,7 +9,7 @@ use super::resolve::Written;
 use super::spec::{CheckKind, CheckSpec, Scalar};
 use crate::schema::Table;
 
-/// The checks of a job; `None` only beside a report.
+/// Returns the checks of a job; `None` only if a problem was reported.
 pub(super) fn checks(specs: &[CheckSpec], output: Option<&Output>, written: Written) -> Option<Vec<Check>> {
     let checks: Vec<Option<Check>> =
         specs.iter().enumerate().map(|(index, spec)| check(spec, &format!("check.{index}"), written)).collect();
@@ -53,7 +53,7 @@ fn check(spec: &CheckSpec, key: &str, written: Written) -> Option<Check> {
     named.then_some(check)
 }
 
-/// The bound of a check that names none.
+/// Returns the default bound of a kind.
 fn own_bound(kind: CheckKind) -> Most {
     match kind {
         CheckKind::RowTotals => Most::Share(1, 5),
@@ -63,7 +63,7 @@ fn own_bound(kind: CheckKind) -> Most {
     }
 }
 
-/// Sellers are borne as a number or as a share of those published, weeks as a number, all else as a share.
+/// Parses a bound: sellers as a number or as a share of the published ones, weeks as a number, all others as a share.
 fn bound(kind: CheckKind, written: &Scalar) -> Result<Most, String> {
     let text = written.to_text();
     let count = || text.trim().parse::<u64>().ok().map(Most::Count);

@@ -1,9 +1,9 @@
-//! The digest by which two runs are the same job.
+//! The digest by which two runs are of the same job.
 //!
-//! It covers every key that can move a figure of a week, and the rates; it must not cover what only moves
-//! cost or place: threads, memory, pruning, gates, the output's path. The rules, the tables made, the
-//! revision of what the program writes, `as_of` and the weeks stand beside it in the manifest, because less
-//! than everything may hang on them. It cannot fail.
+//! It covers every key that can change a figure of a week, and the rates; it must not cover keys that change only cost
+//! or place: threads, memory, pruning, gates, the output's path. The rules, the tables made, the output revision of
+//! the program, `as_of` and the weeks are separate entries of the manifest, because only some weeks or tables may
+//! depend on them. It cannot fail.
 
 use super::plan::{CellRules, Identity, Plan};
 use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, OnBadFileSpec, RollingSpec};
@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 use vtr_kernel::strays::Mark;
 use vtr_kernel::text::hex;
 
-/// Raised whenever the same job on the same inputs would publish other bytes than before.
+/// The output revision, raised whenever the same job on the same inputs would publish different bytes.
 pub const OUTPUT_REVISION: u32 = 3;
 
-/// All that can move a figure; its JSON is what is hashed, so fields are never renamed lightly.
+/// Everything that can change a figure; its JSON is hashed, so a renamed field changes the digest.
 #[derive(Serialize)]
 struct Figures<'a> {
     rates: Option<String>,
-    /// Absent without a list, so that older digests still hold.
+    /// Absent without a list, so that older digests remain valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     sellers: Option<String>,
     as_of_mode: AsOfModeSpec,
@@ -28,12 +28,12 @@ struct Figures<'a> {
     identity: Option<&'static str>,
     copies_within_days: i32,
     inputs: Vec<InputFigures<'a>>,
-    /// Absent where nothing is joined. What the packages are, they tell themselves.
+    /// Absent if nothing is joined. The packages' own digests cover their content.
     #[serde(skip_serializing_if = "Option::is_none")]
     assembled: Option<bool>,
     rolling: RollingSpec,
     min_eligible: u64,
-    /// `None` where the table is not made.
+    /// `None` if the table is not made.
     judged_weeks: Option<u32>,
     max_rejected_rows_kept: usize,
     max_field_bytes: usize,
@@ -52,10 +52,10 @@ struct InputFigures<'a> {
     quote: super::plan::Quote,
     encoding: &'static str,
     header_line: usize,
-    /// How cells are read: of delimited text, and of Parquet.
+    /// How cells are read, of delimited text and of Parquet.
     cells: [CellFigures<'a>; 2],
     days: Vec<&'static str>,
-    /// Absent unless files may be left out, so that older digests still hold.
+    /// Absent unless files may be left out, so that older digests remain valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     on_bad_file: Option<OnBadFileSpec>,
 }
@@ -64,14 +64,14 @@ struct InputFigures<'a> {
 struct CellFigures<'a> {
     nulls: &'a [String],
     decimal_mark: u8,
-    /// Absent unless a point was declared, so that older digests still hold.
+    /// Absent unless a decimal point was declared, so that older digests remain valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     declared_point: Option<bool>,
     timestamps: &'a [String],
     time_zone: &'a str,
 }
 
-/// The digest of a plan and the spec it was made of, in hex; `rates` and `sellers` are the texts of their files.
+/// Returns the digest of a plan and its spec, in hex; `rates` and `sellers` are the texts of their files.
 pub fn of(plan: &Plan, spec: &JobSpec, rates: Option<&str>, sellers: Option<&str>) -> String {
     let figures = Figures {
         rates: rates.map(|text| sha256_hex(text.as_bytes())),
@@ -130,7 +130,7 @@ fn input_figures<'a>(input: &'a super::plan::Input, spec: &'a InputSpec) -> Inpu
     }
 }
 
-/// SHA-256 in hex.
+/// Returns the SHA-256 in hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

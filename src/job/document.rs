@@ -1,8 +1,7 @@
-//! A job as text: a tree of keys, each of which knows the line or the option it came from.
+//! A job as text: a tree of keys, each with the line or the option that it came from.
 //!
-//! It reads TOML, lays options over it, and holds the tree against the JSON Schema of the spec; it
-//! knows no key by name. Everything wrong is reported with its place, and what is wrong is taken
-//! out, so that one reading names all of it.
+//! It reads TOML, lays options over it, and validates the tree against the JSON Schema of the spec; it knows no key by
+//! name. Every fault is reported with its place and removed from the tree, so that one reading names all faults.
 
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -15,11 +14,11 @@ use vtr_kernel::text::Lines;
 pub enum Origin {
     /// A line of the job file, from 1.
     Line(usize),
-    /// An option or a variable of the environment, as a person would find it.
+    /// An option or an environment variable, by the name that a person knows.
     Given(String),
 }
 
-/// Everything found wrong so far.
+/// All problems found so far.
 pub struct Report {
     file: String,
     problems: RefCell<Vec<(Origin, String)>>,
@@ -28,12 +27,12 @@ pub struct Report {
 }
 
 impl Report {
-    /// Nothing wrong yet in this file.
+    /// Returns a report on a file, without problems yet.
     pub fn new(file: String) -> Report {
         Report { file, problems: RefCell::default(), hidden: RefCell::default() }
     }
 
-    /// Keeps a value as it was typed, and all that it holds, out of the problems: those go to logs.
+    /// Keeps a typed value, and all texts in it, out of the problems, because problems go to logs.
     pub fn hide(&self, typed: &str) {
         let mut texts = vec![typed.to_owned()];
         texts_of(&typed_value(typed, &Origin::Line(1)), &mut texts);
@@ -41,7 +40,7 @@ impl Report {
         hidden.extend(texts.iter().map(|text| text.escape_debug().to_string()));
         hidden.extend(texts);
         hidden.retain(|text| !text.trim().is_empty());
-        // The longest first, so that nothing of one stays when a part of it is taken out.
+        // Longer texts are removed first, so that no rest of one remains after a part of it is removed.
         hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
         hidden.dedup();
     }
@@ -51,12 +50,12 @@ impl Report {
         self.problems.borrow_mut().push((at.clone(), message.into()));
     }
 
-    /// Whether nothing is wrong so far.
+    /// Returns whether no problem was found so far.
     pub fn is_empty(&self) -> bool {
         self.problems.borrow().is_empty()
     }
 
-    /// All problems by place, a line each, what they quote escaped; `None` if there is none.
+    /// Returns all problems by place, one line each, with escaped quotations; `None` if there is none.
     pub fn into_text(self) -> Option<String> {
         let mut problems = self.problems.into_inner();
         let hidden = self.hidden.into_inner();
@@ -74,10 +73,11 @@ impl Report {
     }
 }
 
-/// What stands for a text that is not repeated.
+/// The replacement of a text that is not repeated.
 const HIDDEN: &str = "***";
 
-/// A message without a text where it stands by itself: `a` is not taken out of `name`, nor `input` out of `input.0`.
+/// Returns a message without a text where that is a whole word: `a` is not removed from `name`, nor `input` from
+/// `input.0`.
 fn without(message: &str, text: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let (mut kept, mut rest) = (String::new(), message);
@@ -90,7 +90,7 @@ fn without(message: &str, text: &str) -> String {
         };
         let last = before.chars().next_back().or_else(|| kept.chars().next_back());
         let began = last.is_some_and(|c| is_word(c) || c == '.') && text.starts_with(is_word);
-        // Of very short texts only what is quoted is surely the value.
+        // A very short text is removed only if it is quoted, because only then it is surely the value.
         let is_plain = text.len() < 3 && !matches!(last, Some('"' | '`'));
         kept.push_str(before);
         kept.push_str(if goes_on || began || is_plain { text } else { HIDDEN });
@@ -99,7 +99,7 @@ fn without(message: &str, text: &str) -> String {
     kept + rest
 }
 
-/// All texts and keys that a value holds.
+/// Collects all texts and keys that a value holds.
 fn texts_of(node: &Node, into: &mut Vec<String>) {
     match &node.content {
         Content::Leaf(value, _) => into.extend(value.as_str().map(str::to_owned)),
@@ -113,7 +113,7 @@ fn texts_of(node: &Node, into: &mut Vec<String>) {
     }
 }
 
-/// A key's value and where it was written.
+/// A key's value and the place where it was written.
 #[derive(Clone, Debug)]
 struct Node {
     at: Origin,
@@ -122,7 +122,7 @@ struct Node {
 
 #[derive(Clone, Debug)]
 enum Content {
-    /// A text, number or flag; of an option also how it was typed.
+    /// A text, number or flag; for an option also the text as it was typed.
     Leaf(Value, Option<String>),
     List(Vec<Node>),
     Table(Vec<(String, Node)>),
@@ -135,7 +135,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads TOML; of a damaged file what can be saved.
+    /// Reads TOML; of a damaged file it keeps the parts that can be read.
     pub fn parse(text: &str, report: &Report) -> Document {
         let lines = Lines::of(text);
         let line_of = |offset: usize| lines.line(offset);
@@ -147,11 +147,9 @@ impl Document {
         Document { root: Node { at: Origin::Line(1), content: table(root.get_ref(), &line_of) } }
     }
 
-    /// Sets a key by its dotted path (`output.path`, `input.0.path`) to a value written as TOML, or
-    /// else to that text.
+    /// Sets a key by its dotted path (`output.path`, `input.0.path`) to a value written as TOML, or else to that text.
     ///
-    /// # Errors
-    /// Why there can be no such key.
+    /// # Errors Why the key cannot exist.
     pub fn set(&mut self, path: &str, typed: &str, option: &str) -> Result<(), String> {
         let at = Origin::Given(option.to_owned());
         let mut node = &mut self.root;
@@ -189,7 +187,7 @@ impl Document {
         Ok(())
     }
 
-    /// Sets a key to a text, a number or a list of them, whatever TOML would make of it.
+    /// Sets a key to a text, a number or a list of them, without reading the text as TOML.
     pub fn give(&mut self, key: &str, value: Value, option: &str) {
         let leaf = |value: Value| {
             let typed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -209,7 +207,7 @@ impl Document {
         }
     }
 
-    /// Where a key was written; of one that was not, where the table it belongs to was.
+    /// Returns the place where a key was written, or else that of its table.
     pub fn origin(&self, path: &str) -> Origin {
         let mut node = &self.root;
         for part in path.split('.') {
@@ -234,8 +232,8 @@ impl Document {
         })
     }
 
-    /// Holds the tree against a schema without references, takes out what does not fit, and gives
-    /// the rest; `None` where a key that must stand does not.
+    /// Validates the tree against a schema without references, removes everything that does not fit, and returns the
+    /// rest; `None` if a required key is missing.
     pub fn fitted(&mut self, schema: &Value, report: &Report) -> Option<Value> {
         let fits = fit(&mut self.root, schema, "", report);
         fits.then(|| plain(&self.root))
@@ -275,7 +273,7 @@ fn content(value: &DeValue, line_of: &dyn Fn(usize) -> usize) -> Content {
     }
 }
 
-/// A value as typed on a command line: TOML if it is that, else the text itself.
+/// Returns a value as typed on a command line: TOML if it parses, else the text itself.
 fn typed_value(typed: &str, at: &Origin) -> Node {
     let whole = format!("v = {typed}");
     let (root, errors) = DeTable::parse_recoverable(&whole);
@@ -311,7 +309,7 @@ fn plain(node: &Node) -> Value {
     }
 }
 
-/// The forms that a schema allows; null is none, since TOML cannot write it.
+/// Returns the forms that a schema allows, without null, which TOML cannot write.
 fn forms(schema: &Value) -> Vec<&Value> {
     let choices = ["anyOf", "oneOf"].iter().find_map(|key| schema.get(key)).and_then(Value::as_array);
     match choices {
@@ -329,7 +327,7 @@ fn has_type(form: &Value, kind: &str) -> bool {
     }
 }
 
-/// The words that a form allows, if only certain ones are.
+/// Returns the words that a form allows, if it allows only certain ones.
 fn words(form: &Value) -> Option<Vec<&str>> {
     if let Some(word) = form.get("const").and_then(Value::as_str) {
         return Some(vec![word]);
@@ -337,7 +335,7 @@ fn words(form: &Value) -> Option<Vec<&str>> {
     form.get("enum").and_then(Value::as_array).map(|words| words.iter().filter_map(Value::as_str).collect())
 }
 
-/// Whether a node fits a schema; what stands in it and does not is reported and taken out.
+/// Returns whether a node fits a schema; parts that do not fit are reported and removed.
 fn fit(node: &mut Node, schema: &Value, path: &str, report: &Report) -> bool {
     let forms = forms(schema);
     // On a command line `--set name=2025` means the text, whatever TOML makes of it.
@@ -398,7 +396,7 @@ fn fit_table(node: &mut Node, form: &Value, path: &str, report: &Report) -> bool
     let required = form.get("required").and_then(Value::as_array);
     let is_required = |key: &str| required.is_some_and(|required| required.iter().any(|name| name == key));
     let whose = if path.is_empty() { "a job".to_owned() } else { format!("`{path}`") };
-    // Keys that must stand and did not fit: reported once is enough.
+    // Required keys that did not fit; one report of each is enough.
     let mut broken: Vec<String> = Vec::new();
     entries.retain_mut(|(key, node)| match known.get(key.as_str()).or(others) {
         Some(schema) => {

@@ -1,7 +1,7 @@
 //! The `[[input]]`s of a job: columns, constants, dialects.
 //!
-//! It checks what can be checked without opening a file: names of columns, encodings, formats of
-//! times, patterns, the constants' own values. What is wrong is reported with its place.
+//! It checks everything that needs no open file: names of columns, encodings, formats of times, patterns, the values
+//! of constants. Faults are reported with their place.
 
 use super::plan::{CellRules, Dialect, Format, Heading, Input, OnBadFile, Quote, Trial};
 use super::resolve::Written;
@@ -15,7 +15,7 @@ use vtr_kernel::strays::Mark;
 use vtr_kernel::suggest::did_you_mean;
 use vtr_kernel::text;
 
-/// Labels worth suggesting; all others of WHATWG's are taken too.
+/// Labels worth suggesting; all other WHATWG labels are accepted too.
 const ENCODINGS: [&str; 12] = [
     "utf-8",
     "utf-16",
@@ -31,7 +31,7 @@ const ENCODINGS: [&str; 12] = [
     "big5",
 ];
 
-/// All inputs of a job that joins nothing; `None` only beside a report.
+/// Returns all inputs of a job that joins nothing; `None` only if a problem was reported.
 pub(super) fn inputs(spec: &JobSpec, written: Written) -> Option<Vec<Input>> {
     if spec.input.is_empty() {
         written.refuse("input", "the job reads nothing; write an [[input]] with its `path`");
@@ -46,7 +46,7 @@ pub(super) fn inputs(spec: &JobSpec, written: Written) -> Option<Vec<Input>> {
     inputs.into_iter().collect()
 }
 
-/// One input while it is read.
+/// One input while its keys are read.
 pub(super) struct Source<'a> {
     pub spec: &'a InputSpec,
     pub at: String,
@@ -75,7 +75,7 @@ impl Source<'_> {
         self.refuse_doubles(from_path.as_ref().and_then(Option::as_ref));
         let format = self.spec.format.map(|format| match format {
             FormatSpec::Parquet => Format::Parquet,
-            // Documents are joined, and do not come here.
+            // Documents are joined, and do not reach this point.
             FormatSpec::Csv | FormatSpec::Json => Format::Csv,
         });
         Some(Input {
@@ -107,7 +107,7 @@ impl Source<'_> {
         })
     }
 
-    /// Fields that only inputs know which are joined.
+    /// Refuses fields that only joined inputs have.
     fn refuse_fields(&self) {
         let keys = |table: &str, names: &mut dyn Iterator<Item = &String>| {
             for name in names.filter(|name| Column::from_name(name).is_none()) {
@@ -165,7 +165,7 @@ impl Source<'_> {
         sound.then_some(constants)
     }
 
-    /// The pattern over paths, whose groups are among some names; `Some(None)` without one.
+    /// Returns the pattern over paths, whose groups must be among the known names; `Some(None)` if there is none.
     pub(super) fn pattern(&self, is_known: &dyn Fn(&str) -> bool, known: &[&str]) -> Option<Option<Regex>> {
         let Some(spec) = &self.spec.from_path else { return Some(None) };
         const KEY: &str = "from_path.pattern";
@@ -186,7 +186,7 @@ impl Source<'_> {
         sound.then_some(Some(pattern))
     }
 
-    /// A column comes from one place.
+    /// Refuses a column with more than one source.
     pub(super) fn refuse_doubles(&self, from_path: Option<&Regex>) {
         let in_path =
             |name: &str| from_path.is_some_and(|pattern| pattern.capture_names().flatten().any(|group| group == name));
@@ -247,7 +247,7 @@ impl Source<'_> {
         })
     }
 
-    /// How cells are read: of delimited text, where `[input.csv]` may say it, and of Parquet.
+    /// Returns how cells are read, of delimited text with the keys of `[input.csv]` and of Parquet.
     pub(super) fn cells(&self) -> Option<(CellRules, CellRules)> {
         let (own, csv) = (self.spec, &self.spec.csv);
         let doubled = [
@@ -279,7 +279,7 @@ impl Source<'_> {
         Some((text, columnar))
     }
 
-    /// What keys say of cells; what they do not say is as in `base`.
+    /// Returns the rules that keys give for cells; `base` gives the others.
     fn rules(&self, keys: &Wording, base: Option<&CellRules>) -> Option<CellRules> {
         let base = base.cloned().unwrap_or_default();
         let key = |name: &str| format!("{}{name}", keys.prefix);
@@ -308,7 +308,7 @@ impl Source<'_> {
         Some(CellRules { nulls, decimal_mark, mark, times: times.ok()? })
     }
 
-    /// Keys of `[input.csv]` do nothing where the job says that there is no delimited text.
+    /// Refuses keys of `[input.csv]` if the job declares that there is no delimited text.
     fn refuse_useless(&self) {
         if self.spec.format == Some(FormatSpec::Parquet) {
             for key in self.spec.csv.keys() {
@@ -318,7 +318,7 @@ impl Source<'_> {
     }
 }
 
-/// Keys that say how cells are read, and where they stand.
+/// Keys that define how cells are read, and their place in the job.
 struct Wording<'a> {
     prefix: &'static str,
     nulls: Option<&'a Vec<String>>,
@@ -327,7 +327,7 @@ struct Wording<'a> {
     time_zone: Option<&'a String>,
 }
 
-/// What to do about keys of `[input.csv]` in an input that has no delimited text.
+/// Returns the remedy for keys of `[input.csv]` in an input that has no delimited text.
 pub(crate) fn says_of_useless(keys: &[&str]) -> String {
     let named = |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     let (moved, useless): (Vec<&str>, Vec<&str>) =
@@ -361,10 +361,9 @@ fn says_of_format(wrong: &WrongFormat) -> String {
     }
 }
 
-/// The headings of a column.
+/// Returns the headings of a column.
 ///
-/// # Errors
-/// What is wrong with them.
+/// # Errors Their fault.
 pub(super) fn headings(name: &str, written: &[HeadingSpec]) -> Result<Vec<Heading>, String> {
     let mut headings: Vec<Heading> = Vec::new();
     if written.is_empty() {
@@ -387,7 +386,7 @@ pub(super) fn headings(name: &str, written: &[HeadingSpec]) -> Result<Vec<Headin
     Ok(headings)
 }
 
-/// What is wrong with a constant, which stands for a cell of every row.
+/// Returns the fault of a constant, which is the cell of every row.
 fn fault_of_constant(column: Column, value: &str, cells: &CellRules) -> Option<String> {
     let Some(value) = text::trim(value) else {
         return Some("is empty; give it a value, or take it out".into());

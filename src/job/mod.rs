@@ -1,8 +1,8 @@
-//! Jobs: what a person writes becomes a [`plan::Plan`], the only thing later stages see.
+//! Jobs: the text that a person writes becomes a [`plan::Plan`], the only thing that later stages see.
 //!
-//! Options go over the environment, that over the job file, that over the defaults. Only here are
-//! clock, environment and machine asked, once. It fails with everything that is wrong, each with
-//! file and line or the option it came from.
+//! Options override the environment, which overrides the job file, which overrides the defaults. Only this module
+//! reads clock, environment and machine, once. It fails with all faults, each with file and line or the option it came
+//! from.
 
 mod assemble;
 mod checks;
@@ -40,7 +40,7 @@ pub use quantity::share;
 pub use range::week;
 pub use resolve::MEMORY_FLOOR_BYTES;
 
-/// What the command line says about a job. Paths start from the working folder.
+/// The command line's settings for a job. Paths start from the working folder.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Overrides {
@@ -48,11 +48,11 @@ pub struct Overrides {
     pub from: Option<String>,
     /// Last week, included.
     pub to: Option<String>,
-    /// So many weeks up to and including that of `as_of`.
+    /// The number of weeks up to and including that of `as_of`.
     pub last: Option<u32>,
     /// `today` or a date.
     pub as_of: Option<String>,
-    /// The book's folders, the lowest first; none: as the job says.
+    /// The book's folders, the lowest first; if empty, the job decides.
     pub book: Vec<PathBuf>,
     /// The folder of the profiles.
     pub sources: Option<String>,
@@ -68,16 +68,14 @@ pub struct Overrides {
 
 /// Reads a job file and makes its plan.
 ///
-/// # Errors
-/// [`Error::Usage`] with all that is wrong with job, options, book and rates, a line each.
+/// # Errors [`Error::Usage`] with all faults of job, options, book and rates, a line each.
 pub fn load(path: &Path, flags: &Overrides, now: SystemTime) -> Result<Plan> {
     load_with(path, flags, &|name| std::env::var(name).ok(), now)
 }
 
-/// The text of a job file.
+/// Returns the text of a job file.
 ///
-/// # Errors
-/// [`Error::Usage`] if it cannot be read.
+/// # Errors [`Error::Usage`] if it cannot be read.
 pub fn text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| {
         Error::Usage(format!(
@@ -87,23 +85,22 @@ pub fn text(path: &Path) -> Result<String> {
     })
 }
 
-/// The folder that the paths of a job start from.
+/// Returns the folder that the paths of a job start from.
 pub fn root(path: &Path) -> PathBuf {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_path_buf()
 }
 
-/// [`load`] of a job whose text is at hand; `shown` is what messages call it, and its paths start from `root`.
+/// Makes the plan of a job whose text is given, as [`load`] does; `shown` is its name in messages, and its paths start
+/// from `root`.
 ///
-/// # Errors
-/// As [`load`].
+/// # Errors As [`load`].
 pub fn load_text(text: &str, (shown, root): (&str, PathBuf), flags: &Overrides, now: SystemTime) -> Result<Plan> {
     read(text, (shown, root), flags, &|name| std::env::var(name).ok(), now)
 }
 
-/// The profiles that the program carries.
+/// Returns the profiles in the program.
 ///
-/// # Errors
-/// Every problem of theirs; a release has none.
+/// # Errors All of their problems; a release has none.
 pub fn sources() -> Result<vtr_kernel::sources::Sources> {
     vtr_kernel::sources::Sources::embedded().map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(|problem| format!("sources/{problem}")).collect();
@@ -111,11 +108,10 @@ pub fn sources() -> Result<vtr_kernel::sources::Sources> {
     })
 }
 
-/// What an `[[input]]` and `[limits]` say that are given by options alone: key of the input or of
-/// `[limits]`, value as typed, option it came from.
+/// Returns the `[[input]]` and `[limits]` that options alone define: key of the input or of `[limits]`, value as
+/// typed, option it came from.
 ///
-/// # Errors
-/// [`Error::Usage`] with all that is wrong, by option.
+/// # Errors [`Error::Usage`] with all faults, by option.
 pub fn input_of(path: &Path, options: &[(&str, String, String)]) -> Result<(plan::Input, plan::Limits)> {
     let report = Report::new("options".to_owned());
     let mut document = Document::parse("name = \"look\"\n[[input]]\n[output]\npath = \"out\"\n", &report);
@@ -146,7 +142,7 @@ pub fn input_of(path: &Path, options: &[(&str, String, String)]) -> Result<(plan
     }
 }
 
-/// [`load`] with the environment as a function.
+/// Does the work of [`load`], with the environment as a function.
 fn load_with(
     path: &Path,
     flags: &Overrides,
@@ -167,10 +163,10 @@ fn read(
     let mut document = Document::parse(text, &report);
     let sound = report.is_empty();
     lay_over(&mut document, flags, environment, &report);
-    // Of a file that is no TOML only that is said; keys that seem to lack may stand behind the damage.
+    // If a file is not TOML, only that is reported; keys that seem to be missing may be after the damage.
     let fitted = if sound { document.fitted(&spec::schema(), &report) } else { None };
     let plan = fitted.map(serde_json::from_value::<JobSpec>).and_then(|spec| {
-        // What fits the schema fits the types it was made of; if not, the types say why.
+        // A tree that fits the schema fits the types that the schema was made from; if not, the types explain why.
         let spec = spec.map_err(|error| report.add(&Origin::Line(1), error.to_string())).ok()?;
         let weeks = weeks(flags, environment, &report);
         let (began_at, run_id) = (rfc3339(now), run_id(now));
@@ -184,12 +180,12 @@ fn read(
     }
 }
 
-/// Makes the plan that of the next batch of weeks: a run of its own.
+/// Turns the plan into that of the next batch of weeks, which is a run of its own.
 pub fn restart(plan: &mut Plan, range: plan::WeekRange, now: SystemTime) {
     (plan.range, plan.began_at, plan.run_id) = (Some(range), rfc3339(now), run_id(now));
 }
 
-/// Where a path lies that is given beside the job: it starts from the working folder, not from the job's.
+/// Resolves a path that is given beside the job: it starts from the working folder, not from the job's.
 pub fn here(path: String) -> String {
     if path.contains("://") || path.is_empty() || path == shelf::EMBEDDED {
         return path;
@@ -197,7 +193,7 @@ pub fn here(path: String) -> String {
     std::path::absolute(&path).map_or(path, |path| path.to_string_lossy().into_owned())
 }
 
-/// Lays environment and options over the job, the stronger later.
+/// Lays environment and options over the job; options win.
 fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) {
     const VARIABLES: [(&str, &str); 6] = [
         ("VTR_AS_OF", "as_of"),
@@ -217,7 +213,7 @@ fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&st
         document.give(key, value, variable);
     }
     for set in &flags.set {
-        // Values are not repeated: problems go to logs.
+        // Values are not repeated, because problems go to logs.
         let option = format!("--set {}", set.split_once('=').map_or(set.as_str(), |(key, _)| key.trim()));
         let done = match set.split_once('=') {
             Some((key, value)) => {
@@ -244,7 +240,7 @@ fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&st
     }
 }
 
-/// The weeks asked for: by options, or if there are none by the environment.
+/// Returns the weeks asked for: by options, or if there are none by the environment.
 fn weeks(flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) -> range::Asked {
     let asked = range::Asked { from: flags.from.clone(), to: flags.to.clone(), last: flags.last };
     if !asked.is_nothing() {
@@ -261,18 +257,18 @@ fn weeks(flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report
     range::Asked { from: variable("VTR_FROM"), to: variable("VTR_TO"), last }
 }
 
-/// The UTC day of a moment.
+/// Returns the UTC day of a moment.
 fn utc_day(now: SystemTime) -> Day {
     let seconds = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     Day::try_from(seconds / 86_400).unwrap_or(Day::MAX)
 }
 
-/// A moment in UTC, to the second.
+/// Formats a moment in UTC, to the second.
 fn rfc3339(now: SystemTime) -> String {
     DateTime::<Utc>::from(now).to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// A name for the run: when it began, and a little of what tells two that begin in one second apart.
+/// Returns a name for the run: its start, and a suffix that distinguishes two runs of the same second.
 fn run_id(now: SystemTime) -> String {
     let nanos = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -281,7 +277,7 @@ fn run_id(now: SystemTime) -> String {
     format!("{}-{}", DateTime::<Utc>::from(now).format("%Y%m%dT%H%M%SZ"), &digest[..8])
 }
 
-/// What this machine offers: its processors, and 2 GiB or half of its memory.
+/// Returns the machine's resources: its processors, and 2 GiB or half of its memory, the smaller.
 fn machine() -> Machine {
     const MOST: u64 = 2 << 30;
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -290,14 +286,14 @@ fn machine() -> Machine {
     Machine { threads, memory_bytes: memory_bytes.max(MEMORY_FLOOR_BYTES) }
 }
 
-/// Memory of the machine, where the system tells.
+/// Returns the memory of the machine, if the system reports it.
 fn physical_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
 }
 
-/// Memory that a container may use, where there is a limit.
+/// Returns the memory that a container may use, if there is a limit.
 fn container_memory() -> Option<u64> {
     std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok()?.trim().parse().ok()
 }

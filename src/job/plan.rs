@@ -1,7 +1,6 @@
 //! The plan of a run: a job that was checked, with its dates resolved and its book loaded.
 //!
-//! Every later stage takes `&Plan` and never the job file; only here are clock and environment
-//! read, once.
+//! Every later stage takes `&Plan` and never the job file; only this room reads clock and environment, once.
 
 pub use super::spec::{CheckKind, CheckLevel, Direction, SinkFormat};
 use crate::assemble::Assemble;
@@ -29,11 +28,11 @@ pub struct Plan {
     pub run_id: String,
     /// When the run began, RFC 3339 in UTC.
     pub began_at: String,
-    /// The last day (UTC) of which anything is known.
+    /// The last day (UTC) on which anything is known.
     pub as_of: Day,
-    /// What becomes of rows that are newer than `as_of`.
+    /// How rows that are newer than `as_of` are treated.
     pub as_of_mode: AsOfMode,
-    /// What shall be judged by.
+    /// The evidence that the job asks for.
     pub evidence: EvidenceWanted,
     /// Whether and how superseded copies are found.
     pub identity: Option<Identity>,
@@ -41,7 +40,7 @@ pub struct Plan {
     pub range: Option<WeekRange>,
     /// All weeks of the backfill that this run is a batch of.
     pub backfill: Option<WeekRange>,
-    /// How far apart in days copies of one package may lie; only ranged runs need it.
+    /// The most days between copies of one package; only ranged runs need it.
     pub copies_within_days: i32,
     /// Whether row groups may be left out by their statistics.
     pub prune: bool,
@@ -49,15 +48,15 @@ pub struct Plan {
     pub book: Arc<Book>,
     /// Exchange rates; empty without a file.
     pub rates: Arc<Rates>,
-    /// What is said of sellers, by id: name, owner, region.
+    /// The facts about sellers, by id: name, owner, region.
     pub sellers: super::sellers::Sellers,
-    /// The inputs, in the order of the job; of a job that joins raw files the packages that these become.
+    /// The inputs, in the order of the job; if the job joins raw files, the packages that these become.
     pub inputs: Vec<Input>,
-    /// The raw files that are joined into packages before anything is read; `None`: nothing is.
+    /// The raw files that are joined into packages before anything is read; `None` if nothing is joined.
     pub assemble: Option<Arc<Assemble>>,
     /// Where and what is published.
     pub output: Output,
-    /// What a run may cost and bear.
+    /// The limits of the run's resources and of tolerated faults.
     pub limits: Limits,
     /// Checks of the tables before they are published.
     pub checks: Vec<Check>,
@@ -69,13 +68,13 @@ pub struct Plan {
     pub threads: usize,
     /// Bytes of memory that the run keeps to; see [`Plan::budget`].
     pub memory: u64,
-    /// Folder for what does not fit in memory.
+    /// Folder for spilled data.
     pub temp: PathBuf,
-    /// SHA-256 in hex of every key of the job that can move a figure of a week, but not of which tables are made.
+    /// SHA-256 in hex of every key of the job that can change a figure of a week, without the choice of tables.
     pub job_digest: String,
-    /// What runs before left known of the inputs.
+    /// The facts about inputs that earlier runs left.
     pub known: Arc<Known>,
-    /// What holds of all weeks once this run is published; `None`: nothing beyond those that it judges.
+    /// The state of all weeks once this run is published; `None` if it covers only the weeks that the run judges.
     pub claim: Option<Arc<Claim>>,
 }
 
@@ -96,25 +95,25 @@ impl Plan {
         Budget::new(self.memory, self.threads)
     }
 
-    /// When the run began, in nanoseconds since 1970, to the second before.
+    /// Returns when the run began, in nanoseconds since 1970, rounded down to the second.
     pub fn began_nanos(&self) -> i64 {
         let began = chrono::DateTime::parse_from_rfc3339(&self.began_at).ok();
         began.and_then(|began| began.timestamp_nanos_opt()).unwrap_or(0)
     }
 
-    /// The UTC day on which the run began.
+    /// Returns the UTC day on which the run began.
     pub fn began_on(&self) -> Day {
         Day::try_from(self.began_nanos().div_euclid(86_400_000_000_000)).unwrap_or(Day::MAX)
     }
 
-    /// The Monday of the first week that is not closed; `None`: none is.
+    /// Returns the Monday of the first week that is not closed; `None` if no week is closed.
     pub fn first_open(&self) -> Option<Day> {
-        // A week is closed if its Sunday lies more than so many days before `as_of`.
+        // A week is closed if its Sunday is more than `days` days before `as_of`.
         let open = |days: i32| vtr_kernel::calendar::monday(self.as_of.saturating_sub(days));
         self.output.closed_after_days.map(open)
     }
 
-    /// How the cells of a file are read: what stands in `[input.csv]` holds for delimited text only.
+    /// Returns how the cells of a file are read; `[input.csv]` applies to delimited text only.
     pub fn cells(&self, input: usize, format: Format) -> CellRules {
         match format {
             Format::Parquet => self.inputs[input].columnar_cells.clone(),
@@ -122,7 +121,7 @@ impl Plan {
         }
     }
 
-    /// Columns that no figure of the tables asked for depends on.
+    /// Returns the columns on which no figure of the tables asked for depends.
     pub fn unused(&self) -> ColumnSet {
         let asks_for = |tables: &[Table]| tables.iter().any(|table| self.output.tables.contains(table));
         let listed = [Table::Defects, Table::Judged];
@@ -133,8 +132,8 @@ impl Plan {
         used.into_iter().filter(|(_, is_used)| !is_used).map(|(column, _)| column).collect()
     }
 
-    /// First and last day that a week or window of the tables asked for can hold; `None`: all. Days that
-    /// only windows need count where there are windows.
+    /// Returns the first and last day that a week or window of the tables asked for can hold; `None` for all. Days
+    /// that only windows need count if there are windows.
     pub fn days_counted(&self) -> Option<(Day, Day)> {
         let range = self.range?;
         let (mut first, mut last) = range.days();
@@ -146,39 +145,39 @@ impl Plan {
         let (from, to) = self.health_span();
         let asked = self.asks_for_health();
         let holds = |range: WeekRange| asked && range.days().0 <= from && to <= range.days().1;
-        // Of batches the one with the last day of the span counts the days before it too.
+        // The batch with the last day of the span counts the days before it too.
         if self.backfill.is_some_and(holds) && (range.days().0..=range.days().1).contains(&to) {
             (first, last) = (first.min(from), last.max(to));
         }
         Some((first, last))
     }
 
-    /// Whether a table is asked for that speaks of the last final window.
+    /// Returns whether a table is asked for that covers the last final window.
     pub fn asks_for_health(&self) -> bool {
         [Table::AccountHealth, Table::HealthBreakdown].iter().any(|table| self.output.tables.contains(table))
     }
 
-    /// The first day of which `judged` holds rows; `None` if it is not asked for.
+    /// Returns the first day whose rows `judged` holds; `None` if it is not asked for.
     pub fn judged_from(&self) -> Option<Day> {
         let weeks = i32::try_from(self.output.judged_weeks).unwrap_or(i32::MAX / 7).max(1);
         let first = monday(self.as_of).saturating_sub(7 * (weeks - 1));
         self.output.tables.contains(&Table::Judged).then_some(first)
     }
 
-    /// First and last day that `account_health` speaks of, over all marketplaces.
+    /// Returns the first and last day that `account_health` covers, over all marketplaces.
     pub fn health_span(&self) -> (Day, Day) {
         let spans = self.book.markets().map(|(_, market)| vtr_kernel::windows::span(market, self.as_of));
         spans.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((self.as_of, self.as_of))
     }
 
-    /// The days that must be read so that the counted ones are exact: copies of a package may lie
-    /// some days apart. `None`: all.
+    /// Returns the days that must be read so that the counted ones are exact, because copies of a package may be some
+    /// days apart; `None` for all.
     pub fn days_read(&self) -> Option<(Day, Day)> {
         let slack = if self.identity.is_some() { self.copies_within_days } else { 0 };
         self.days_counted().map(|(first, last)| (first - slack, last + slack))
     }
 
-    /// Whether every day that `account_health` depends on is counted.
+    /// Returns whether every day that `account_health` depends on is counted.
     pub fn counts_health_span(&self) -> bool {
         let Some((first, last)) = self.days_counted() else { return true };
         let (from, to) = self.health_span();
@@ -186,19 +185,19 @@ impl Plan {
     }
 }
 
-/// What becomes of rows that are newer than `as_of`.
+/// How rows that are newer than `as_of` are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsOfMode {
-    /// They are not there yet.
+    /// They do not exist yet.
     Rows,
     /// They are kept; only later scans are blanked.
     Scans,
 }
 
-/// What a job asks to be judged by.
+/// The evidence that a job asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EvidenceWanted {
-    /// What the inputs can bear.
+    /// The best evidence that all inputs have.
     Auto,
     /// Scans; inputs without are refused.
     Scans,
@@ -225,7 +224,7 @@ pub struct WeekRange {
 }
 
 impl WeekRange {
-    /// First and last day.
+    /// Returns the first and last day.
     pub fn days(&self) -> (Day, Day) {
         (self.first, self.last + 6)
     }
@@ -236,9 +235,9 @@ impl WeekRange {
 pub struct Input {
     /// Files, folders, globs or URIs, as written in the job.
     pub paths: Vec<String>,
-    /// The files themselves, where something else than paths names them; `None`: the paths do.
+    /// The files themselves, if other code than the paths names them; `None` if the paths do.
     pub given: Option<Vec<Given>>,
-    /// How the files are written; `None`: by suffix.
+    /// How the files are written; `None` if the suffix decides.
     pub format: Option<Format>,
     /// Headings in the source of each mapped column; the first filled one counts.
     pub columns: Vec<(Column, Vec<Heading>)>,
@@ -254,13 +253,13 @@ pub struct Input {
     pub columnar_cells: CellRules,
     /// Time columns that are calendar days, whatever their type.
     pub days: ColumnSet,
-    /// The zone of times without an offset in typed columns; `None`: UTC, as they stand.
+    /// The zone of times without an offset in typed columns; `None` is UTC.
     pub zone: Option<Zone>,
-    /// Keys of `[input.csv]` that the job gives: an input without delimited text must have none.
+    /// Keys of `[input.csv]` that the job gives; an input without delimited text must have none.
     pub csv_keys: Vec<&'static str>,
     /// Columns that the files may lack although little can be judged without them.
     pub allow_absent: ColumnSet,
-    /// What becomes of the run if a file cannot be read to its end.
+    /// What a run does about a file that cannot be read to its end.
     pub on_bad_file: OnBadFile,
     /// How a file is tried before it is read.
     pub trial: Trial,
@@ -269,18 +268,18 @@ pub struct Input {
 /// A file that is read whatever the paths name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
-    /// What tables and messages call it.
+    /// Its name in tables and messages.
     pub shown: String,
     /// Its path or URI.
     pub path: String,
 }
 
-/// What becomes of the run if a file cannot be read to its end.
+/// What a run does about a file that cannot be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnBadFile {
-    /// It fails.
+    /// The run fails.
     Fail,
-    /// It goes on without the file.
+    /// The run goes on without the file.
     Skip,
 }
 
@@ -289,12 +288,12 @@ pub enum OnBadFile {
 pub struct Heading {
     /// As written in the job, without outer blanks.
     pub name: String,
-    /// Cells, without outer blanks, and what they are read as; empty means null.
+    /// Cells, without outer blanks, and the values that they are read as; empty means null.
     pub values: Vec<(String, String)>,
 }
 
 impl Heading {
-    /// A heading whose cells are read as they stand.
+    /// Returns a heading whose cells are read unchanged.
     pub fn plain(name: &str) -> Heading {
         Heading { name: name.to_owned(), values: Vec::new() }
     }
@@ -305,7 +304,7 @@ impl Heading {
 pub enum Trial {
     /// Not at all.
     None,
-    /// It is decoded whole by a process of its own.
+    /// A separate process decodes it whole.
     Isolated,
 }
 
@@ -318,7 +317,7 @@ pub enum Format {
     Csv,
 }
 
-/// What opens and closes a cell of delimited text.
+/// The character that opens and closes a cell of delimited text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Quote {
     /// Nothing between tabs, which is how reports are written; a double quote between other delimiters.
@@ -330,7 +329,7 @@ pub enum Quote {
 }
 
 impl Quote {
-    /// The byte that opens and closes a cell, if any does, in text that is cut by a delimiter.
+    /// Returns the byte that opens and closes a cell, if any does, in text with a given delimiter.
     pub fn between(self, delimiter: u8) -> Option<u8> {
         match self {
             Quote::ByDelimiter => (delimiter != b'\t').then_some(b'"'),
@@ -343,9 +342,9 @@ impl Quote {
 /// How delimited text is cut into cells.
 #[derive(Clone, Debug)]
 pub struct Dialect {
-    /// `None`: by suffix, tab for `.tsv` and `.txt`, else comma.
+    /// The byte between cells; `None` if the suffix decides: tab for `.tsv` and `.txt`, else comma.
     pub delimiter: Option<u8>,
-    /// What opens and closes a cell.
+    /// The character that opens and closes a cell.
     pub quote: Quote,
     /// The declared encoding.
     pub encoding: &'static encoding_rs::Encoding,
@@ -361,26 +360,26 @@ pub struct Output {
     pub tables: Vec<Table>,
     /// Days on which rolling windows end.
     pub rolling: Rolling,
-    /// Eligible packages below which `account_health` says that they are few.
+    /// Eligible packages below which `account_health` reports that they are few.
     pub min_eligible: u64,
-    /// How many weeks up to that of `as_of` the table `judged` holds.
+    /// The number of weeks up to that of `as_of` that the table `judged` holds.
     pub judged_weeks: u32,
-    /// Days after which a week that ended is not judged again unless asked for; `None`: never.
+    /// Days after which a week that ended is not judged again unless asked for; `None` if weeks never close.
     pub closed_after_days: Option<i32>,
-    /// Versions that stay readable when a run has published; `None`: all.
+    /// Versions that stay readable after a run has published; `None` for all.
     pub keep: Option<u64>,
 }
 
-/// A `[[check]]`: a figure of the tables, and the most that is borne of it.
+/// A `[[check]]`: a figure of the tables, and the most that it may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// Its name, as reports show it.
     pub name: String,
-    /// What is checked.
+    /// The figure that is checked.
     pub kind: CheckKind,
-    /// What follows if it does not hold.
+    /// The consequence if the check does not hold.
     pub level: CheckLevel,
-    /// The most that is borne.
+    /// The most that the figure may be.
     pub at_most: Most,
     /// For `rate_jump`: eligible packages below which a seller is left out.
     pub min_eligible: u64,
@@ -421,10 +420,10 @@ impl Default for Reconcile {
     }
 }
 
-/// The most that a check bears.
+/// The most that a check allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Most {
-    /// So many.
+    /// A number.
     Count(u64),
     /// A share, as an exact fraction.
     Share(u64, u64),
@@ -437,11 +436,11 @@ pub struct Sink {
     pub name: String,
     /// The tables that it holds; `None`: all that are published.
     pub tables: Option<Vec<Table>>,
-    /// What and where it is.
+    /// Its kind and place.
     pub place: SinkPlace,
 }
 
-/// What and where a sink is.
+/// The kind and place of a sink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SinkPlace {
     /// A schema of a PostgreSQL database.
@@ -460,22 +459,22 @@ pub struct FilesPlace {
     pub path: String,
     /// How tables are written.
     pub format: SinkFormat,
-    /// How tables are cut into files.
+    /// How tables are divided into files.
     pub layout: Layout,
-    /// What becomes of texts that a spreadsheet would run.
+    /// How texts are written that a spreadsheet would run.
     pub formulas: Formulas,
 }
 
-/// How a sink cuts tables into files.
+/// How a sink divides tables into files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// One file a table.
     Flat,
-    /// One file a week, where a table has weeks.
+    /// One file a week, if a table has weeks.
     Weeks,
 }
 
-/// What becomes of texts that a spreadsheet would run as a formula.
+/// How texts are written that a spreadsheet would run as a formula.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formulas {
     /// They get a leading apostrophe.
@@ -493,7 +492,7 @@ pub enum Rolling {
     Daily,
 }
 
-/// What a run may cost and bear.
+/// The limits of a run's resources and of tolerated faults.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Limits {
     /// Share of rejected rows above which nothing is published: `rejected * .1 > read * .0` trips,
@@ -505,7 +504,7 @@ pub struct Limits {
     pub max_unknown_words: (u64, u64),
     /// Share of the rows read whose scan may be another time of the package, as an exact fraction.
     pub max_copied_times: (u64, u64),
-    /// Days by which a scan may lie before the shipment that it is of.
+    /// Days by which a scan may be before its shipment.
     pub scan_lead_days: i32,
     /// Published weeks that may be left without any row.
     pub max_vanished_weeks: u64,
@@ -519,7 +518,7 @@ pub struct Limits {
     pub max_columns: usize,
     /// Compressed text: bytes of a file once inflated.
     pub max_inflated_bytes: u64,
-    /// How many times its size a compressed text or a Parquet column may inflate to, once 64 MiB are out.
+    /// The factor by which a compressed text or a Parquet column may inflate, checked after 64 MiB.
     pub max_inflated_ratio: u64,
     /// Parquet: bytes of a page once inflated.
     pub max_page_bytes: u64,

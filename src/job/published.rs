@@ -1,4 +1,4 @@
-//! The keys of a job about what is published: its checks, and the sinks that hold replicas.
+//! The keys of a job for publication: its checks, and the sinks that hold replicas.
 //!
 //! They are part of the job file's types and, like them, resolve nothing; a wrong key or type never gets here.
 
@@ -43,7 +43,7 @@ pub enum CheckKind {
 }
 
 impl CheckKind {
-    /// Its name in jobs and reports.
+    /// Returns its name in jobs and reports.
     pub fn name(self) -> &'static str {
         match self {
             CheckKind::RowTotals => "row_totals",

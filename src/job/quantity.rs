@@ -1,11 +1,11 @@
 //! Sizes and shares as people write them: `64 KiB`, `0.1%`.
 //!
-//! Exact; no floats. It fails with what to write instead.
+//! The results are exact; no floats are used. It fails with the accepted spelling.
 
 use super::spec::Size;
 use vtr_kernel::amount::Amount;
 
-/// Units of bytes, longest name first where one ends on another.
+/// Units of bytes; if one name is the end of another, the longer comes first.
 const UNITS: [(&str, u128); 14] = [
     ("kib", 1 << 10),
     ("mib", 1 << 20),
@@ -24,10 +24,9 @@ const UNITS: [(&str, u128); 14] = [
 ];
 
 impl Size {
-    /// The number of bytes, at least 1.
+    /// Returns the number of bytes, at least 1.
     ///
-    /// # Errors
-    /// What is wrong, and how sizes are written.
+    /// # Errors The fault, and how sizes are written.
     pub fn bytes(&self) -> Result<u64, String> {
         let bytes = match self {
             Size::Bytes(bytes) => Some(*bytes),
@@ -51,14 +50,13 @@ fn bytes(text: &str) -> Option<u64> {
     let amount = Amount::read(number.trim(), b'.').ok()?;
     let ten = 10u128.checked_pow(u32::from(amount.scale))?;
     let bytes = u128::try_from(amount.mantissa).ok()?.checked_mul(factor)?;
-    // Half a byte is no size.
+    // Half a byte is not a size.
     (bytes % ten == 0).then(|| u64::try_from(bytes / ten).ok())?
 }
 
-/// A share from 0 to 1 as numerator and denominator in lowest terms.
+/// Parses a share from 0 to 1 as numerator and denominator in lowest terms.
 ///
-/// # Errors
-/// What is wrong, and how shares are written.
+/// # Errors The fault, and how shares are written.
 pub fn share(text: &str) -> Result<(u64, u64), String> {
     exact_share(text).ok_or_else(|| {
         format!("{text:?} is no share from 0 to 1; write it as in \"0.1%\" or \"0.001\", with at most nine decimals")

@@ -1,33 +1,32 @@
-//! Which weeks a run is asked for, and the day that it knows up to.
+//! The weeks that a run is asked for, and its `as_of` day.
 //!
-//! Dates only; it knows no files. It fails with what is contradictory and what to write instead.
+//! It knows dates only, no files. It fails with the contradiction and the correct spelling.
 
 use super::plan::WeekRange;
 use vtr_kernel::calendar::{
     Day, FIRST_DAY, date_from_day, day_from_date, last_plausible_day, monday, monday_from_iso_week,
 };
 
-/// Weeks as asked for: by option or by environment.
+/// Weeks as asked for, by option or by environment.
 #[derive(Clone, Debug, Default)]
 pub struct Asked {
     /// First week.
     pub from: Option<String>,
     /// Last week.
     pub to: Option<String>,
-    /// So many weeks up to that of `as_of`.
+    /// The number of weeks up to that of `as_of`.
     pub last: Option<u32>,
 }
 
 impl Asked {
-    /// Whether nothing was asked for: the whole history.
+    /// Returns whether no weeks were asked for, which means the whole history.
     pub fn is_nothing(&self) -> bool {
         self.from.is_none() && self.to.is_none() && self.last.is_none()
     }
 
-    /// The weeks, both ends included. An open end is that of all plausible dates.
+    /// Returns the weeks, both ends included. An open end is the first or last plausible date.
     ///
-    /// # Errors
-    /// What is no week, and which options contradict each other.
+    /// # Errors A text that is not a week, or options that contradict each other.
     pub fn weeks(&self, as_of: Day) -> Result<Option<WeekRange>, String> {
         if self.is_nothing() {
             return Ok(None);
@@ -65,10 +64,9 @@ impl Asked {
     }
 }
 
-/// The Monday of a week written as `2025-W03` or as any of its days.
+/// Returns the Monday of a week written as `2025-W03` or as any of its days.
 ///
-/// # Errors
-/// What is no week, and how weeks are written.
+/// # Errors The text is not a week; the message shows how weeks are written.
 pub fn week(option: &str, text: &str) -> Result<Day, String> {
     let day = || text.parse().ok().map(day_from_date).map(monday);
     monday_from_iso_week(text)
@@ -76,10 +74,9 @@ pub fn week(option: &str, text: &str) -> Result<Day, String> {
         .ok_or_else(|| format!("{option} {text:?} is no week; write 2025-W03, or a date such as 2025-01-13"))
 }
 
-/// The day that `as_of` means when it is `today`.
+/// Returns the day of `as_of`; `today` is the given day.
 ///
-/// # Errors
-/// What is no date.
+/// # Errors The text is not a date.
 pub fn as_of(text: &str, today: Day) -> Result<Day, String> {
     if text == "today" {
         return Ok(today);

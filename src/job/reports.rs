@@ -1,6 +1,6 @@
-//! `[reconcile]` of a job: which of Amazon's reports are compared, and how closely.
+//! `[reconcile]` of a job: which of Amazon's reports are compared, and with which tolerance.
 //!
-//! It checks what is written and reads no report. It fails with everything that is wrong, by key.
+//! It checks the keys and reads no report. It fails with all faults, by key.
 
 use super::plan::Reconcile;
 use super::quantity;
@@ -57,7 +57,7 @@ impl Default for ToleranceSpec {
     }
 }
 
-/// What `vtr reconcile` compares with.
+/// Returns the reports that `vtr reconcile` compares with.
 pub(super) fn reconcile(spec: &ReconcileSpec, written: Written) -> Option<Reconcile> {
     let pattern = spec.pattern.as_ref().map(|text| {
         let regex = Regex::new(text).map_err(|error| format!("`reconcile.pattern` cannot be read: {error}"));

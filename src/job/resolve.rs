@@ -1,8 +1,7 @@
-//! From what was written to what is meant: a spec becomes a plan.
+//! Resolves a spec to a plan.
 //!
-//! It checks every value against what it stands for, and reports all that is wrong with its place.
-//! Apart from the book and the rates file it touches no files; it reads neither clock nor
-//! environment, both of which it is given.
+//! It checks every value for its key, and reports all faults with their places. Apart from the book and the files of
+//! rates and sellers it reads no files; it reads neither clock nor environment, both of which are passed to it.
 
 use super::document::{Document, Report};
 use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
@@ -20,7 +19,7 @@ use vtr_kernel::money::Rates;
 /// Runs with less memory than this are refused: the rules and the buffers of the readers take most of it.
 pub const MEMORY_FLOOR_BYTES: u64 = 256 << 20;
 
-/// What is known beside the job.
+/// Everything that the plan depends on besides the job.
 pub struct Surroundings {
     /// The job file's folder.
     pub root: PathBuf,
@@ -28,26 +27,26 @@ pub struct Surroundings {
     pub today: Day,
     /// When it starts, RFC 3339 in UTC.
     pub began_at: String,
-    /// What names it.
+    /// The run's id.
     pub run_id: String,
     /// The weeks asked for.
     pub weeks: range::Asked,
-    /// Threads and bytes of memory that the machine offers.
+    /// The machine's threads and bytes of memory.
     pub machine: Machine,
     /// The system's folder for temporary files.
     pub temp: PathBuf,
 }
 
-/// What the machine offers.
+/// The resources of the machine.
 #[derive(Clone, Copy)]
 pub struct Machine {
     /// Threads that can run at once.
     pub threads: usize,
-    /// Memory of a run that does not say otherwise.
+    /// Memory of a run that sets none.
     pub memory_bytes: u64,
 }
 
-/// A spec, and how to complain about it.
+/// A spec, and the report to which its faults are added.
 #[derive(Clone, Copy)]
 pub(super) struct Written<'a> {
     pub document: &'a Document,
@@ -55,17 +54,17 @@ pub(super) struct Written<'a> {
 }
 
 impl Written<'_> {
-    /// Reports what is wrong with a key.
+    /// Reports the fault of a key.
     pub fn refuse(&self, key: &str, message: impl Into<String>) {
         self.report.add(&self.document.origin(key), message);
     }
 
-    /// The value, or a report of what is wrong with the key.
+    /// Returns the value, or reports the fault of the key.
     pub fn good<T>(&self, key: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.refuse(key, message)).ok()
     }
 
-    /// Whether a path can be one: something of this machine, or a URI of a store that can be reached.
+    /// Returns whether a path is valid: a path of this machine, or a URI of a supported store.
     pub fn is_path(&self, key: &str, path: &str) -> bool {
         if path.trim().is_empty() {
             self.refuse(key, format!("`{key}` is empty; write a path relative to the job file, or a URI"));
@@ -79,7 +78,7 @@ impl Written<'_> {
         false
     }
 
-    /// Whether a path is one of this machine.
+    /// Returns whether a path is one of this machine.
     pub fn is_local(&self, key: &str, path: &str) -> bool {
         if let Some((scheme, _)) = path.split_once("://") {
             self.refuse(key, format!("`{key}` must be a local file, not one at {scheme}://; copy it here"));
@@ -89,7 +88,7 @@ impl Written<'_> {
     }
 }
 
-/// Makes the plan; `None` only beside a report.
+/// Makes the plan; `None` only if a problem was reported.
 pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Option<Plan> {
     let name = job_name(spec, written);
     let as_of = written.good("as_of", range::as_of(&spec.as_of, around.today));
@@ -134,7 +133,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
             EvidenceSpec::Scans => EvidenceWanted::Scans,
             EvidenceSpec::Format => EvidenceWanted::Format,
         },
-        // Packages are there once.
+        // Joined packages have no copies.
         identity: (spec.deduplicate && !joins).then_some(match spec.identity {
             IdentitySpec::Package => Identity::Package,
             IdentitySpec::Order => Identity::Order,
@@ -172,7 +171,7 @@ fn job_name(spec: &JobSpec, written: Written) -> Option<String> {
     sound.then(|| spec.name.clone())
 }
 
-/// `Some(None)` is the whole history.
+/// Returns the weeks; `Some(None)` is the whole history.
 fn week_range(around: &Surroundings, as_of: Day, report: &Report) -> Option<Option<WeekRange>> {
     let weeks = around.weeks.weeks(as_of);
     weeks.map_err(|message| report.add(&super::document::Origin::Given("weeks".into()), message)).ok()
@@ -194,7 +193,7 @@ fn book(spec: &JobSpec, root: &Path, written: Written) -> Option<Arc<Book>> {
     }
 }
 
-/// The rates file's text and what it says; without a file no text and no rates.
+/// Returns the text of the rates file and its rates; without a file no text and no rates.
 fn rates(spec: &JobSpec, root: &Path, written: Written) -> Option<(Option<String>, Rates)> {
     let Some(path) = &spec.rates else { return Some((None, Rates::default())) };
     if !written.is_local("rates", path) {
@@ -216,7 +215,7 @@ fn rates(spec: &JobSpec, root: &Path, written: Written) -> Option<(Option<String
     written.good("rates", rates).map(|rates| (Some(text), rates))
 }
 
-/// Lines under a heading; of very many the first few, because they tend to have one cause.
+/// Returns lines under a heading; if there are very many only the first few, because they tend to have one cause.
 fn indented(lines: &str) -> String {
     const SHOWN: usize = 30;
     let count = lines.lines().count();

@@ -1,20 +1,20 @@
-//! The job's list of sellers: what people call an account, who looks after it, where it belongs.
+//! The job's list of sellers: the name of an account, its owner and its region.
 //!
-//! A CSV file with the headings `seller_id`, `name`, `owner`, `region`; no figure depends on it. It fails with the
-//! line that is wrong.
+//! It is a CSV file with the headings `seller_id`, `name`, `owner`, `region`; no figure depends on it. It fails with
+//! the line that is wrong.
 
 use super::resolve::Written;
 use super::spec::JobSpec;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What may be said of a seller, in this order.
+/// The facts about a seller, in this order.
 pub const FACTS: [&str; 3] = ["name", "owner", "region"];
 
-/// What is said of each seller, by id.
+/// The facts about each seller, by id.
 pub type Sellers = BTreeMap<String, [Option<String>; 3]>;
 
-/// The text of the file and what it says; without a file neither. `None` only beside a report.
+/// Returns the text of the file and its facts; without a file neither. `None` only if a problem was reported.
 pub(super) fn sellers(spec: &JobSpec, root: &Path, written: Written) -> Option<(Option<String>, Sellers)> {
     let Some(path) = &spec.sellers else { return Some((None, Sellers::new())) };
     if !written.is_local("sellers", path) {

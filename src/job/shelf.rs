@@ -1,7 +1,7 @@
-//! Where the book comes from: the program itself, a folder, or several of these on top of each other.
+//! The sources of the book: the program itself, a folder, or several of these on top of each other.
 //!
-//! It reads files and knows nothing of their content. It fails with every problem of the book, or
-//! with the file that could not be read.
+//! It reads files and knows nothing of their content. It fails with every problem of the book, or with the file that
+//! could not be read.
 
 use crate::error::{Error, Result};
 use std::fs;
@@ -11,13 +11,12 @@ use vtr_kernel::Book;
 use vtr_kernel::load::{self, BookFile, Problem};
 use vtr_kernel::text::shown;
 
-/// What stands for the book in the program where a folder is asked for.
+/// The name of the program's own book in the place of a folder.
 pub const EMBEDDED: &str = "embedded";
 
-/// The files of a book's folder, by name, or those in the program.
+/// Returns the files of a book's folder, by name, or those in the program.
 ///
-/// # Errors
-/// [`Error::Usage`] with the folder or file that could not be read.
+/// # Errors [`Error::Usage`] with the folder or file that could not be read.
 pub fn files(folder: &Path) -> Result<Vec<BookFile>> {
     if folder == Path::new(EMBEDDED) {
         return Ok(load::embedded_files());
@@ -31,10 +30,9 @@ pub fn files(folder: &Path) -> Result<Vec<BookFile>> {
     below(folder)
 }
 
-/// The TOML files below a folder, by name.
+/// Returns the TOML files below a folder, by name.
 ///
-/// # Errors
-/// [`Error::Usage`] with the folder or file that could not be read.
+/// # Errors [`Error::Usage`] with the folder or file that could not be read.
 pub fn below(folder: &Path) -> Result<Vec<BookFile>> {
     let unread =
         |path: &Path, error: &dyn std::fmt::Display| Error::Usage(format!("cannot read {}: {error}", path.display()));
@@ -54,12 +52,11 @@ pub fn below(folder: &Path) -> Result<Vec<BookFile>> {
     Ok(files)
 }
 
-/// The book of these folders on top of each other, the lowest first; of none the one in the program.
+/// Returns the book of these folders on top of each other, the lowest first; without folders the one in the program.
 ///
-/// # Errors
-/// [`Error::Usage`] with all problems, a line each.
+/// # Errors [`Error::Usage`] with all problems, a line each.
 pub fn book(folders: &[PathBuf]) -> Result<Arc<Book>> {
-    /// The one in the program never changes, so it is made once.
+    /// The program's own book never changes, so it is made once.
     static ITSELF: LazyLock<std::result::Result<Arc<Book>, Vec<Problem>>> =
         LazyLock::new(|| load::embedded().map(Arc::new));
     let book = match folders {
@@ -74,7 +71,7 @@ pub fn book(folders: &[PathBuf]) -> Result<Arc<Book>> {
     book.map_err(|problems| Error::Usage(listed(folders, &problems)))
 }
 
-/// All problems of a book, a line each, under the paths at which a person finds the files.
+/// Returns all problems of a book, a line each, under the paths of the files as a person knows them.
 pub fn listed(folders: &[PathBuf], problems: &[Problem]) -> String {
     let path = |problem: &Problem| match folders.get(problem.layer) {
         Some(folder) if folder != Path::new(EMBEDDED) => folder.join(&problem.file).display().to_string(),

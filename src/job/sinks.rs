@@ -1,7 +1,7 @@
-//! The `[[sink]]`s of a job: what is written becomes a place.
+//! The `[[sink]]`s of a job, resolved to their places.
 //!
-//! It knows which keys belong to which kind of sink; connections and credentials are not its business and
-//! stand in no job. It fails with the key that lacks or that the kind does not know.
+//! It knows which keys belong to which kind of sink; connections and credentials are in no job and not handled here.
+//! It fails with the key that is missing or that the kind does not have.
 
 use super::plan::{FilesPlace, Formulas, Layout, Sink, SinkPlace};
 use super::resolve::Written;
@@ -11,10 +11,10 @@ use crate::schema::Table;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Bytes of a name in PostgreSQL; longer ones are cut by the server without a word.
+/// Most bytes of a name in PostgreSQL; the server truncates longer ones silently.
 const NAME_BYTES: usize = 63;
 
-/// The sinks of a job; `None` only beside a report.
+/// Returns the sinks of a job; `None` only if a problem was reported.
 pub(super) fn sinks(specs: &[SinkSpec], root: &Path, written: Written) -> Option<Vec<Sink>> {
     let sinks: Vec<Option<Sink>> =
         specs.iter().enumerate().map(|(index, spec)| sink(spec, &format!("sink.{index}"), root, written)).collect();
@@ -29,7 +29,7 @@ pub(super) fn sinks(specs: &[SinkSpec], root: &Path, written: Written) -> Option
     sinks.into_iter().collect()
 }
 
-/// The variable of the environment that holds a sink's connection.
+/// Returns the environment variable that holds a sink's connection.
 pub fn variable(name: &str) -> String {
     format!("VTR_SINK_{}_URL", name.to_ascii_uppercase().replace('-', "_"))
 }

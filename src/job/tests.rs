@@ -1,4 +1,4 @@
-//! Jobs as people write them, right and wrong.
+//! Jobs as people write them, correct and wrong.
 
 use super::*;
 use plan::{AsOfMode, EvidenceWanted, Format, Identity, Rolling};
@@ -48,7 +48,7 @@ impl Case {
         load_with(&self.folder.path().join("job.toml"), &self.flags, &environment, now())
     }
 
-    /// The problems, without the folder.
+    /// Returns the problems, without the folder.
     fn problems(&self) -> String {
         let folder = format!("{}/", self.folder.path().display());
         match self.load() {
@@ -417,7 +417,7 @@ fn the_schema_names_every_column_and_table() {
     assert!(schema.contains("account_health") && !schema.contains("$ref"));
 }
 
-/// All keys that a schema knows, as `--set` reaches them.
+/// Collects all keys that a schema knows, as `--set` addresses them.
 fn keys_of(schema: &Value, path: &str, into: &mut Vec<String>) {
     let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     for (key, below) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
@@ -469,7 +469,7 @@ fn lines_of_a_large_job_are_found_at_once() {
     let report = Report::new("job.toml".into());
     let document = Document::parse(&rows, &report);
     assert_eq!(document.origin("k199999"), Origin::Line(200_000));
-    // Counting anew for each key took minutes.
+    // Counting again for each key took minutes.
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
 }
 
