@@ -81,7 +81,7 @@ fn policies_say_what_they_doubt() {
     let (_, spain) = book.markets().find(|(_, market)| market.name == "ES").unwrap();
     let floors = spain.versions.iter().flat_map(|version| version.lanes.iter()).flat_map(|lane| &lane.exempt);
     let floor = floors.into_iter().find(|floor| book.rule(floor.id) == "es-below-15-eur-2025").unwrap();
-    assert_eq!(floor.note, ["Carried over: nothing ends the floor, nothing confirms it."]);
+    assert_eq!(floor.note, ["The floor is carried over: no text ends it, and none confirms it."]);
     assert_eq!(book.doubt(floor.id), Some(vtr_kernel::policy::Doubt::UnsureRule));
 }
 
