@@ -383,7 +383,7 @@ fn bound_text(check: &Check) -> String {
             let millionths = u128::from(numerator) * 1_000_000_000 / u128::from(denominator).max(1);
             let (whole, rest) = (millionths / 10_000_000, millionths % 10_000_000);
             let text = format!("{whole}.{rest:07}");
-            format!("; at most {} % are borne", text.trim_end_matches('0').trim_end_matches('.'))
+            format!("; at most {} % are allowed", text.trim_end_matches('0').trim_end_matches('.'))
         }
     }
 }

@@ -173,7 +173,7 @@ impl Publication {
                 (None, Ok(_)) if attempt < ATTEMPTS => attempt += 1,
                 (None, Ok(_)) => {
                     let path = self.store.shown(&log::path(version));
-                    let what = format!("{path}: the place says that it exists, and has it not; run again");
+                    let what = format!("{path}: the place says that it exists, but does not have it; run again");
                     return Err(Error::Failed { what, source: None });
                 }
             }

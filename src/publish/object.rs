@@ -143,7 +143,7 @@ impl Store for Object {
         if content.bytes <= AT_ONCE {
             let mut bytes = Vec::with_capacity(content.bytes as usize);
             content.reader.read_to_end(&mut bytes).map_err(reading)?;
-            assert!(hex(&Sha256::digest(&bytes)) == content.sha256, "{path} is not what it was said to be");
+            assert!(hex(&Sha256::digest(&bytes)) == content.sha256, "the bytes of {path} do not match its digest");
             self.put_at_once(path, bytes)?;
         } else {
             self.put_in_parts(path, &mut content)?;

@@ -75,7 +75,7 @@ pub enum Outdated {
 /// Decides which weeks are outdated.
 pub fn outdated(now: &Now, standing: &Standing) -> Outdated {
     if standing.states.is_empty() {
-        return Outdated::Everything("nothing is known of what was judged before".into());
+        return Outdated::Everything("it is not known how the published weeks were judged".into());
     }
     let latest = last_plausible_day(now.as_of);
     let mut weeks = standing.weeks.clone();
@@ -205,7 +205,7 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
         };
         let mut days = new.and_then(|new| new.days.clone()).unwrap_or_default();
         match old.map(|old| old.days.as_ref()) {
-            Some(None) => return Err(format!("{why}, and the days that it held are not known")),
+            Some(None) => return Err(format!("{why}, and the days that it contained are not known")),
             Some(Some(held)) => days.extend(held),
             None => {}
         }

@@ -127,7 +127,7 @@ fn inputs_touch_their_weeks_and_those_of_copies() {
     standing.states[0].0.copies_apart_days = Some(21);
     assert_eq!(stale(&now, &standing), [0, 1, 2, 3, 4, 5, 6, 7]);
     standing.states[0].1[0].days = None;
-    assert!(everything(&now, &standing).contains("the days that it held are not known"));
+    assert!(everything(&now, &standing).contains("the days that it contained are not known"));
 }
 
 #[test]

@@ -177,7 +177,7 @@ impl<'a> Look<'a> {
             Some(_) => {}
         }
         let state = base.states.iter().find(|state| Some(state.version) == base.health_state);
-        let Some(state) = state else { return Some("nothing is known of what it was made of".into()) };
+        let Some(state) = state else { return Some("it is not known what it was made from".into()) };
         let span: BTreeSet<Day> = (monday(from)..=to).step_by(7).collect();
         let state = State { weeks: vec![ALL], ..state.clone() };
         let inputs = state.inputs.before(&base.inputs);

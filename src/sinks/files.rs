@@ -216,7 +216,7 @@ impl<'s> Lock<'s> {
             if !is_old && !there.is_none_or(|turn| turn.is_dead()) {
                 let path = store.shown(LOCK);
                 return Err(Error::Conflict(format!(
-                    "sink {}: another sync writes there now ({path}); sync again when it has ended. A writer that died is found out \
+                    "sink {}: another sync writes there now ({path}); sync again when it has ended. A dead writer is detected \
                      after {} minutes",
                     sink.name,
                     LOCK_LIVES.as_secs() / 60

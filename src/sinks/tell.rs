@@ -47,7 +47,7 @@ pub fn notes(sink: &Sink, synced: &Synced) -> Vec<String> {
             altered.cut,
             format!("texts of keys are longer than {limit} bytes; they are cut there and end in their SHA-256"),
         ),
-        (altered.nul, "texts hold U+0000, which the server cannot; it is written \\u{0}".to_owned()),
+        (altered.nul, "texts contain U+0000, which the server cannot store; it is written \\u{0}".to_owned()),
         (
             altered.defused,
             "cells begin like a spreadsheet formula and got a leading apostrophe; `defuse = false` leaves them"

@@ -178,7 +178,7 @@ fn told(stories: &[Found<Story>], wanted: &Wanted) -> String {
         for story in of_order {
             let _ = writeln!(text, "\n{}", story.kept.title);
             if story.superseded {
-                text.push_str("  superseded: a newer copy of it counts; by itself it would come to this:\n");
+                text.push_str("  superseded: a newer copy of it counts; on its own it would be judged so:\n");
             }
             text.push_str(&story.kept.body);
         }
@@ -257,7 +257,7 @@ fn story(plan: &Plan, judge: &Judge, row: Row) -> (Story, Option<Copy>) {
             line(
                 &mut story.body,
                 "verdict",
-                &format!("after_as_of: it was updated or shipped after {as_of}, so on that day it was not yet there"),
+                &format!("after_as_of: it was updated or shipped after {as_of}, so on that day it did not exist yet"),
             );
         }
         Fate::Judged { facts, verdict, package, copy: found, .. } => {
@@ -339,7 +339,7 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
         line(body, "likely", &format!("{} ({})", book.carriers.entry(owner).name, book.carriers.entry(owner).id));
     }
     if verdict.list_doubt {
-        line(body, "note", "the carrier is not on the rule's list, which is known in part only: it may not count");
+        line(body, "note", "the carrier is not on the rule's list, which is only partly known: it may not count");
     }
     if verdict.unpriced {
         line(body, "note", "a rule asked for the package's value, but value, currency or rate is unknown");

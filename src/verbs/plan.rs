@@ -93,7 +93,7 @@ fn join_lines(plan: &mut Plan, text: &mut Lines) -> Result<bool> {
     let stands = match joins.stands {
         assemble::Stands::Same => "no raw file, profile or rule has changed",
         assemble::Stands::Changed => {
-            "changed: `vtr run` joins them anew; what follows is of the packages as they are published"
+            "changed: `vtr run` joins them again; the lines below refer to the published packages"
         }
         assemble::Stands::Nothing => {
             "nothing yet: `vtr run` joins the packages first; which weeks it judges is known then"
@@ -117,7 +117,7 @@ fn job_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
         "copies",
         match plan.identity {
             Some(job::plan::Identity::Package) => "the newest row of each package counts",
-            Some(job::plan::Identity::Order) => "of each order the rows of its newest file count",
+            Some(job::plan::Identity::Order) => "for each order, the rows of its newest file count",
             None if plan.assemble.is_some() => "none: packages are there once",
             None => "every row counts: deduplicate = false",
         },
@@ -209,7 +209,7 @@ fn stale_lines(plan: &Plan, survey: &mut Survey, base: Option<&Manifest>, text: 
                 }
             }
             health.iter().for_each(|why| put(text, "stale", &format!("account_health: {why}")));
-            dropped.iter().for_each(|table| put(text, "drops", &format!("{table}: the job makes it no more")));
+            dropped.iter().for_each(|table| put(text, "drops", &format!("{table}: the job no longer makes it")));
             if let Some(first) = plan.first_open().filter(|first| stale.keys().any(|week| week < first)) {
                 put(text, "closed", &format!("weeks before {} stay as they are", iso_week(first)));
             }

@@ -88,7 +88,7 @@ pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
     };
     let names = shares::names(&work, index, shares);
     if names.is_empty() {
-        tell("there are fewer units than shares, and none for this one: nothing is to be done");
+        tell("there are fewer units than shares, and none for this one: there is nothing to do");
         return Ok(());
     }
     let folder = Folder::at(&args.to, &work.plan().run_id)?;
@@ -106,7 +106,7 @@ pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
     }
     let bytes: u64 = parts.iter().map(|part| part.bytes.len() as u64).sum();
     tell(&format!(
-        "{} units came to {} parts of {} KiB: {} and {}",
+        "{} units gave {} parts of {} KiB: {} and {}",
         grouped(work.units().share(index, shares).len() as u64),
         parts.len(),
         grouped(bytes >> 10),

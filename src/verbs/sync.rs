@@ -66,7 +66,11 @@ fn dry(sink: &Sink, published: &[Table]) -> String {
     let tables: Vec<Table> = published.iter().filter(wanted).copied().collect();
     match &sink.place {
         SinkPlace::Postgres { schema } => {
-            format!("-- sink {}: what makes its schema\n{}\n", sink.name, sinks::postgres::script(schema, &tables))
+            format!(
+                "-- sink {}: the statements of its schema\n{}\n",
+                sink.name,
+                sinks::postgres::script(schema, &tables)
+            )
         }
         SinkPlace::Files(place) => {
             let names: Vec<&str> = tables.iter().map(|table| table.name()).collect();

@@ -83,7 +83,7 @@ fn damage(store: &dyn Store, file: &DataFile) -> Option<String> {
     match encode::rows(blob, &store.shown(&file.path)) {
         Err(error) => Some(format!("unreadable: {error}")),
         Ok(rows) if rows != file.rows => {
-            Some(format!("its footer tells of {rows} rows, the manifest of {}", file.rows))
+            Some(format!("its footer has {rows} rows, and the manifest has {}", file.rows))
         }
         Ok(_) => None,
     }
