@@ -1,6 +1,6 @@
 //! Arguments of the verbs that read a published output and list it, or make a page of it.
 //!
-//! Types alone, from which help, completions and manual pages are made. No work is done.
+//! It holds types alone, from which help, completions and manual pages are made. No work is done.
 
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub struct WorklistArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub json: bool,
-    /// For ship-confirm: the folder that gets a file for each seller
+    /// For ship-confirm: the folder in which a file for each seller is written
     #[arg(short = 'o', long = "output", value_name = "DIR", default_value = ".")]
     pub target: PathBuf,
     /// Exit with 4 if the day of a correction has passed
@@ -118,7 +118,7 @@ pub struct DefectsArgs {
     /// Only this programme; lists by comma
     #[arg(long)]
     pub programme: Option<String>,
-    /// Only what these can still mend: nobody, carrier or number; lists by comma
+    /// Only defects that these can still fix: nobody, carrier or number; lists by comma
     #[arg(long, value_name = "WHO", value_delimiter = ',')]
     pub fixable_by: Vec<Fixable>,
     /// Only this reason, such as scan_missing; lists by comma
@@ -144,21 +144,22 @@ pub struct DefectsArgs {
     pub written: Written,
 }
 
-/// Who can still mend a defect.
+/// Who can still fix a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fixable {
     /// Nobody any more
     Nobody,
     /// The carrier, by a scan
     Carrier,
-    /// Whoever gives or corrects number or carrier
+    /// Whoever adds or corrects number or carrier
     Number,
 }
 
 /// How defects are ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DefectOrder {
-    /// What must be done soonest first, then what counts the shortest; what counts no more comes last
+    /// Defects with the earliest deadline first, then those that count for the shortest time; those that count no more
+    /// come last
     Urgency,
     /// As published: by week, seller, marketplace, order and package
     Key,

@@ -1,7 +1,7 @@
 //! The command line as types: one variant a verb.
 //!
-//! Help texts are made from the comments here, each with an example. No work is done; a line that
-//! does not parse never gets past clap, which says why and exits with 2.
+//! Help texts are made from the comments here, each with an example. No work is done; clap refuses a line that does
+//! not parse, states why and exits with 2.
 
 mod lists;
 mod others;
@@ -39,7 +39,7 @@ pub struct GlobalOptions {
     /// No progress and no log lines below warnings
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Show contents of cells: on stderr what stood in rejected ones, in `inspect` a few of each column
+    /// Show contents of cells: on stderr those of rejected cells, in `inspect` a few of each column
     #[arg(long, global = true)]
     pub show_values: bool,
     /// How stderr is written: log lines, summaries, warnings, errors
@@ -79,7 +79,7 @@ pub enum Verb {
         after_help = "Missing shares are named, and nothing is published.\n\nExample:\n  vtr finish jobs/weekly.toml --plan units.json --from s3://bucket/parts/2026-11-28"
     )]
     Finish(FinishArgs),
-    /// Tell each package of an order as a story: facts, rungs passed, the version, the reason, what to do
+    /// Explain each package of an order: facts, rungs passed, the version, the reason, what to do
     #[command(after_help = "Example:\n  vtr explain jobs/weekly.toml --seller A2EXAMPLE --order 026-1234567-1234567")]
     Explain(ExplainArgs),
     /// The defect list of a published output
@@ -111,7 +111,7 @@ pub enum Verb {
     /// A synthetic multi-marketplace history with known truth, for trials and benchmarks
     #[command(after_help = "Example:\n  vtr gen --rows 1000000 --seed 7 history --truth")]
     Gen(GenArgs),
-    /// Hold our figures beside Amazon's performance and defect reports, and name the cause of each difference
+    /// Compare our figures with Amazon's performance and defect reports, and name the cause of each difference
     #[command(
         after_help = "Example:\n  vtr reconcile mine.toml --performance amazon/S1_2026-11-24.json --defects amazon/S1_2026-11-24.csv --seller S1"
     )]
@@ -214,7 +214,7 @@ pub struct TablesArgs {
     pub written: Written,
 }
 
-/// Which job, and what stands in for its keys.
+/// The job, and options that override its keys.
 #[derive(Clone, Debug, Args)]
 pub struct JobOptions {
     /// The job file
@@ -244,7 +244,7 @@ pub struct JobOptions {
     pub set: Vec<String>,
 }
 
-/// Which weeks; without any those that are outdated.
+/// The weeks; without options those that are outdated.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RangeOptions {
     /// First week: 2025-W03, or a date in it [env: VTR_FROM]

@@ -1,6 +1,6 @@
-//! Arguments of the verbs beside run, plan and the lists: the book, generated histories, replicas, first looks.
+//! Arguments of the other verbs: the book, generated histories, replicas, first looks.
 //!
-//! Types alone, from which help, completions and manual pages are made. No work is done.
+//! It holds types alone, from which help, completions and manual pages are made. No work is done.
 
 use super::{JobOptions, Written};
 use clap::{Args, Subcommand, ValueEnum};
@@ -106,7 +106,7 @@ pub struct GenArgs {
     /// How many sellers; default: one for about 2,000 rows
     #[arg(long, value_name = "N")]
     pub sellers: Option<usize>,
-    /// In which order rows stand in a file
+    /// The order of rows in a file
     #[arg(long, value_enum, default_value_t = GenOrder::Date)]
     pub sorted: GenOrder,
     /// Damage a few rows (5 in 10,000), so that they cannot be judged
@@ -116,7 +116,7 @@ pub struct GenArgs {
     /// with one cause of difference planted, such as scan_unseen_by_amazon
     #[arg(long, value_name = "CAUSE", num_args = 0..=1, default_missing_value = "nothing")]
     pub amazon: Option<String>,
-    /// As the exports of sellers: confirmations, order reports, events, Orders API documents, a category map
+    /// Write sellers' exports: confirmations, order reports, events, Orders API documents, a category map
     #[arg(long, conflicts_with_all = ["format", "files", "sorted", "dirt", "amazon", "sample"])]
     pub raw: bool,
     /// Threads; the bytes do not depend on it
@@ -202,7 +202,7 @@ pub struct SyncArgs {
 pub struct ViewsArgs {
     /// A published output
     pub out: PathBuf,
-    /// Whose SQL
+    /// The engine whose SQL is printed
     #[arg(long, value_enum, default_value_t = Engine::Duckdb)]
     pub engine: Engine,
     /// An older version; default: the highest
@@ -249,7 +249,7 @@ pub struct GcArgs {
     /// How many versions to keep
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub keep: u64,
-    /// Only count what would go
+    /// Only count what would be deleted
     #[arg(long)]
     pub dry_run: bool,
     /// How it is written.

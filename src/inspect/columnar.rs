@@ -1,8 +1,8 @@
 //! A look at a Parquet file: its schema, and every value of every column decoded once.
 //!
-//! One column after the other is decoded, so that memory holds one page and not one of each; what
-//! the pages hold is compared with what the footer says, column by column. Nested columns are
-//! decoded and named as such. It fails as a run does on what is damaged, encrypted or too large.
+//! Columns are decoded one after the other, so that memory holds one page and not one of each column; the content of
+//! the pages is compared with the footer, column by column. Nested columns are decoded and named as such. It fails as
+//! a run does on files that are damaged, encrypted or too large.
 
 use super::profile::Profile;
 use super::suggest::{Fill, Keys};
@@ -22,10 +22,10 @@ use std::sync::Arc;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::{CellRules, Column};
 
-/// Bytes that the values of a decoded batch may come to.
+/// The most bytes that the values of a decoded batch may take.
 const BATCH_BYTES: u64 = 64 << 20;
 
-/// Values of a nested column's row group up to which it is put together, and not only its pages read.
+/// Values of a nested column's row group up to which its rows are assembled; beyond, only its pages are read.
 const NESTED_VALUES: i64 = 4 << 20;
 /// Rows of a nested column decoded at once: each can hold many values.
 const NESTED_ROWS: usize = 256;
@@ -96,7 +96,7 @@ struct Decoding<'a> {
 }
 
 impl Decoding<'_> {
-    /// Decodes a top-level column through all row groups; and how many of its values hold a NUL.
+    /// Decodes a top-level column through all row groups; also returns how many of its values hold a NUL.
     fn column(&mut self, place: usize) -> Result<(Profile, u64), String> {
         let field = self.plain.schema().field(place).clone();
         let leaves = reading::leaves(self.metadata, &[place]);
@@ -137,7 +137,7 @@ impl Decoding<'_> {
         Ok((profile, nul))
     }
 
-    /// The schema in which the texts of a column are views, so that a dictionary is never written out.
+    /// Returns the schema in which the texts of a column are views, so that a dictionary is never written out.
     fn with_views(&self, place: usize) -> Arc<Schema> {
         let mut fields: Vec<Arc<Field>> = self.plain.schema().fields().iter().cloned().collect();
         let view = match fields[place].data_type() {
@@ -213,7 +213,7 @@ impl Decoding<'_> {
     }
 }
 
-/// Physical and logical type: `int64, Timestamp(µs)`.
+/// Returns physical and logical type: `int64, Timestamp(µs)`.
 fn kind(root: &Type, arrow: &DataType) -> String {
     let arrow = match arrow {
         DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) => "List".to_owned(),
@@ -227,7 +227,7 @@ fn kind(root: &Type, arrow: &DataType) -> String {
     format!("{}, {arrow}", root.get_physical_type().to_string().to_lowercase())
 }
 
-/// Takes the values of a batch; how many of them hold a NUL.
+/// Takes the values of a batch; returns how many of them hold a NUL.
 fn take(array: &ArrayRef, nested: bool, profile: &mut Profile, rules: &CellRules) -> u64 {
     let nulls = array.logical_null_count() as u64;
     profile.nulls += nulls;

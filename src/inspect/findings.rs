@@ -1,7 +1,7 @@
-//! What is wrong with a column for what it is mapped to, and what a file lacks as a whole.
+//! The faults of a column for the column that it is mapped to, and the columns that a file lacks.
 //!
-//! Each finding counts values and never shows one. What a run would reject, or read as something else than is
-//! meant, is named here with what to declare. It cannot fail.
+//! Each finding counts values and never shows one. Values that a run would reject, or read with another meaning, are
+//! named here with the declaration that helps. It cannot fail.
 
 use super::known::key;
 use super::profile::Profile;
@@ -12,10 +12,10 @@ use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::countries;
 use vtr_kernel::lane::Country;
 
-/// Rows from which on a column that is almost empty is worth a word.
+/// Rows from which on a column that is almost empty is reported.
 const ROWS: u64 = 10;
 
-/// What speaks against a column, whose name is shown as given, as the one that it is mapped to.
+/// Returns the objections to a column as the one that it is mapped to; its name is shown as given.
 pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut add = |kind, count, says| findings.push(Finding { kind, count, says, first: Vec::new() });
@@ -81,7 +81,7 @@ pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Fi
     findings
 }
 
-/// What a run sets aside of a column, and how many values.
+/// Returns the kinds of values of a column that a run sets aside, and the number of each.
 fn set_aside(column: Column, profile: &Profile) -> impl Iterator<Item = (Aside, u64)> {
     let odd = profile.odd;
     let fillers = match column {
@@ -99,7 +99,7 @@ fn set_aside(column: Column, profile: &Profile) -> impl Iterator<Item = (Aside, 
     counts.into_iter().filter(|(_, count)| *count > 0)
 }
 
-/// That a column of countries holds states of the US.
+/// Returns the sentence that a column of countries holds states of the US.
 fn states_sentence(name: &str, column: Column, only: u64, states: &[Country]) -> String {
     let codes: Vec<String> = states.iter().map(|state| state.code()).take(6).collect();
     let (read, rejected) = match (codes.is_empty(), only) {
@@ -117,10 +117,10 @@ fn states_sentence(name: &str, column: Column, only: u64, states: &[Country]) ->
     )
 }
 
-/// Equal values from which on two columns are copies rather than alike by chance.
+/// Equal values from which on two columns count as copies and not as alike by chance.
 const COPIES: u64 = 20;
 
-/// Columns of scans that hold, row for row, what another column of times holds.
+/// Finds columns of scans that equal, row for row, another column of times.
 pub(super) fn of_scans(looked: &[(Column, &Profile)]) -> Vec<Finding> {
     let of = |columns: &[Column]| looked.iter().filter(|(column, _)| columns.contains(column)).collect::<Vec<_>>();
     let scans = of(&[Column::FirstScanAt, Column::DeliveryScanAt]);
@@ -143,7 +143,7 @@ pub(super) fn of_scans(looked: &[(Column, &Profile)]) -> Vec<Finding> {
     findings
 }
 
-/// What a file as a whole is, where it lacks what a rate is made of.
+/// Recognises the file as a whole, if it lacks the columns of a rate.
 pub(super) fn of_file(headings: &[String], mapping: &Mapping) -> Option<Finding> {
     let has = |name: &str| mapping.has(name);
     let keys: Vec<String> = headings.iter().map(|heading| key(heading)).collect();
@@ -152,7 +152,7 @@ pub(super) fn of_file(headings: &[String], mapping: &Mapping) -> Option<Finding>
     let is_orders =
         any(&["purchase-date", "payments-date", "order-item-id", "bestelldatum", "auftragsdatum", "zahlungsdatum"]);
     let finding = |kind, says: &str| Some(Finding { kind, count: 1, says: says.to_owned(), first: Vec::new() });
-    // What only Amazon's list of defects has beside the number.
+    // Only Amazon's list of defects has these headings beside the number.
     let is_defects = ["ship-option", "package-value", "origin-country", "tracking-id", "order-id"];
     if is_defects.iter().all(|word| any(&[word])) && !any(&["ship-date", "shipped-at"]) && !is_scanned {
         return finding(
@@ -163,7 +163,7 @@ pub(super) fn of_file(headings: &[String], mapping: &Mapping) -> Option<Finding>
         );
     }
     match (has("tracking_number"), is_scanned) {
-        // Of a file without any known heading it is said already what it lacks.
+        // The missing columns of a file without any known heading are reported already.
         (false, false) if mapping.columns.is_empty() => None,
         (false, false) if is_orders => finding(
             "order_report",

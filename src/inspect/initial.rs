@@ -1,7 +1,8 @@
 //! A whole job for a folder of a seller's exports.
 //!
-//! It groups files by kind and folder, and takes sellers, marketplaces and times of writing out of their paths where all paths
-//! of a group say them alike. It writes nothing that it did not see; what is missing stands in the job as a sentence.
+//! It groups files by kind and folder, and takes sellers, marketplaces and times of writing from their paths if all
+//! paths of a group have them in the same place. It writes nothing that it did not see; missing facts are noted in the
+//! job as a sentence.
 
 use super::kinds::Kind;
 use regex::Regex;
@@ -11,7 +12,7 @@ use std::sync::LazyLock;
 use vtr_kernel::Book;
 use vtr_kernel::sources::{Field, Profile, Role, Sources};
 
-/// A file of the job and what it is.
+/// A file of the job and its kind.
 pub struct Found {
     /// Its path relative to the job, with `/`.
     pub shown: String,
@@ -25,7 +26,7 @@ struct Group<'a> {
     files: Vec<&'a str>,
 }
 
-/// The text of a job that reads the files; `others` are the files that lie beside them and are of no kind.
+/// Returns the text of a job that reads the files; `others` are the files beside them that are of no kind.
 pub fn job(name: &str, found: &[Found], others: &[String], sources: &Sources, book: &Book) -> String {
     let mut groups: BTreeMap<(usize, &str, &str, Option<&str>, &str), Group> = BTreeMap::new();
     for file in found {
@@ -99,7 +100,7 @@ fn input(group: &Group, all: &[&str], sources: &Sources, book: &Book) -> String 
     text
 }
 
-/// A glob where it names these files and no other that was seen, else the files.
+/// Returns a glob if it names these files and no other that was seen, else the files.
 fn paths(group: &Group, all: &[&str]) -> String {
     let (Some(first), false) = (group.files.first(), group.files.len() == 1) else {
         return quoted(group.files.first().unwrap_or(&""));
@@ -113,19 +114,19 @@ fn paths(group: &Group, all: &[&str]) -> String {
     format!("[{}]", list.join(", "))
 }
 
-/// Up to and including the last `/`.
+/// Returns the path up to and including the last `/`.
 fn folder(shown: &str) -> &str {
     shown.rfind('/').map_or("", |at| &shown[..=at])
 }
 
-/// `.txt`, `.jsonl.gz`.
+/// Returns the suffix: `.txt`, `.jsonl.gz`.
 fn suffix(shown: &str) -> &str {
     let name = &shown[folder(shown).len()..];
     let inner = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
     inner.rfind('.').map_or("", |at| &name[at..])
 }
 
-/// What a part of a path says.
+/// Returns the field that a part of a path gives.
 fn meaning(part: &str, book: &Book) -> Option<Field> {
     static SELLER: LazyLock<Regex> = LazyLock::new(|| Regex::new("^A[0-9A-Z]{9,20}$").expect("the pattern is sound"));
     static WRITTEN: LazyLock<Regex> =
@@ -140,7 +141,7 @@ fn meaning(part: &str, book: &Book) -> Option<Field> {
     }
 }
 
-/// A pattern over the paths that says sellers, marketplaces and times of writing, if all paths fit one.
+/// Returns a pattern over the paths for sellers, marketplaces and times of writing, if all paths fit one.
 fn pattern(files: &[&str], book: &Book) -> Option<String> {
     let first = files.first()?;
     let own = of_path(first, book)?;
@@ -166,7 +167,7 @@ fn of_path(path: &str, book: &Book) -> Option<String> {
     }
     parts.push((rest, None));
     let meanings: Vec<Option<Field>> = parts.iter().map(|(part, _)| meaning(part, book)).collect();
-    // Of several parts that say the same the last counts.
+    // If several parts give the same field, the last counts.
     let is_last = |at: usize| meanings[at].is_some() && !meanings[at + 1..].contains(&meanings[at]);
     let (begin, end) = ((0..parts.len()).find(|at| is_last(*at))?, (0..parts.len()).rfind(|at| is_last(*at))?);
     let mut pattern = if begin == 0 { "^".to_owned() } else { regex::escape(&parts[begin - 1].1?.to_string()) };

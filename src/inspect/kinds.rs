@@ -1,6 +1,7 @@
-//! Which of the kinds that profiles describe a file is, by its headings or by the keys of its documents.
+//! The kinds of files that profiles describe, recognised by headings or by the keys of documents.
 //!
-//! It names every kind that fits and decides for none: a job says what a file is. What it cannot read it says nothing of.
+//! It names every kind that fits and chooses none: a job declares the kind of a file. It says nothing about a file
+//! that it cannot read.
 
 use crate::assemble::read::cut::{Cutter, Piece};
 use crate::assemble::read::{self, Item, RawFile, Reading};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use serde_json::Value;
 use vtr_kernel::sources::{Field, Format, Path, Profile, Sources, Step};
 
-/// Inflated bytes that are looked at.
+/// Inflated bytes that are read.
 const HEAD: usize = 4 << 20;
 
 /// Share of empty values, in percent, from which a field that is read is worth a warning.
@@ -23,16 +24,16 @@ const MOSTLY: u64 = 90;
 /// A kind that a file fits.
 #[derive(Clone, Debug, Serialize)]
 pub struct Kind {
-    /// What a job calls it.
+    /// Its name in a job.
     pub kind: String,
-    /// What people call it.
+    /// Its name for people.
     pub name: String,
-    /// What its records are.
+    /// The role of its records.
     pub role: &'static str,
-    /// Which known form of it has exactly these headings.
+    /// The known form of it that has exactly these headings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub form: Option<String>,
-    /// The encoding, where the job must say it.
+    /// The encoding, if the job must declare it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub encoding: Option<&'static str>,
     /// How it is written.
@@ -40,23 +41,22 @@ pub struct Kind {
     pub format: Format,
 }
 
-/// What a file holds for a kind.
+/// The content of a file read as a kind.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Fills {
     /// Records read.
     pub records: u64,
     /// Records that cannot be read.
     pub rejected: u64,
-    /// Fields and in how many records they are filled.
+    /// Fields, and the number of records in which each is filled.
     pub fields: Vec<(&'static str, u64)>,
     /// Fields that are empty in more than nine of ten records.
     pub mostly_empty: Vec<&'static str>,
 }
 
-/// The kinds that a file fits, the likeliest first.
+/// Returns the kinds that a file fits, the likeliest first.
 ///
-/// # Errors
-/// What is wrong with the file.
+/// # Errors The fault of the file.
 pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -> Result<Vec<Kind>, String> {
     if let Some((Format::Parquet, _)) = read::format_of(shown, Format::Parquet) {
         let names = read::column_names(origin)?;
@@ -77,8 +77,7 @@ pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -
 
 /// Reads the whole file as a kind.
 ///
-/// # Errors
-/// What is wrong with the file.
+/// # Errors The fault of the file.
 pub fn fills(sources: &Sources, found: &Kind, origin: &Origin, shown: &str, limits: &Limits) -> Result<Fills, String> {
     let profile = sources.profile(&found.kind)?;
     let Some((format, packing)) = read::format_of(shown, found.format) else {
@@ -106,7 +105,7 @@ pub fn fills(sources: &Sources, found: &Kind, origin: &Origin, shown: &str, limi
     })
     .map_err(|error| error.to_string())??;
     let read_fields = || Field::ALL.into_iter().filter(|field| profile.column(*field).is_some());
-    // A field of which only some words count is empty where none of them stands.
+    // A field for which only some words count is empty if the record has none of them.
     let is_whole =
         |field: Field| profile.column(field).is_some_and(|spots| spots.iter().any(|spot| spot.others.is_none()));
     let mostly = |field: &Field| {
@@ -130,7 +129,7 @@ fn has_marks(profile: &Profile, headings: &[String]) -> bool {
     profile.marks.iter().all(|mark| keys.iter().any(|known| *known == key(mark)))
 }
 
-/// The first bytes, inflated.
+/// Returns the first bytes, inflated.
 fn head(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Vec<u8>, String> {
     let mut content = Content::open_json(origin, packing, limits)?;
     let mut head = vec![0; HEAD];
@@ -205,7 +204,7 @@ fn of_documents(sources: &Sources, head: &[u8]) -> Vec<Kind> {
             (seen, fitting) = (seen + 1, fitting + u64::from(fits));
             if seen < 100 { Ok(()) } else { Err(()) }
         };
-        // The end of the head may cut a document: what is whole before it tells enough.
+        // The end of the head may cut a document; the whole documents before it suffice.
         let _ = cutter.feed(head, &mut each);
         if fitting > 0 {
             found.push((fitting * 1000 / seen.max(1), profile.marks.len(), kind(profile, None, None)));

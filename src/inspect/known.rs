@@ -1,14 +1,14 @@
-//! Headings of Amazon's reports and feeds, and what they say of a shipment.
+//! Headings of Amazon's reports and feeds, and their meanings for a shipment.
 //!
-//! A table of names; of several headings for one column the one that stands earlier here is the
-//! better. What it does not know it says nothing of, except that some words stand for personal data.
+//! It is a table of names; if several headings give one column, the earlier one here is the better source. It says
+//! nothing about an unknown heading, except that some words indicate personal data.
 
 use vtr_columnar::input::Column;
 
-/// What a heading is.
+/// The meaning of a heading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// A column of a shipment, and what to look at before it is trusted.
+    /// A column of a shipment, and the caution before it is trusted.
     Is(Column, Option<&'static str>),
     /// About a person; no verdict needs it.
     Personal,
@@ -447,12 +447,12 @@ const PERSONAL: [&str; 15] = [
     "anschrift",
 ];
 
-/// A heading as it stands in the table: in lower case, with hyphens for blanks and underscores.
+/// Returns a heading as the table spells it: in lower case, with hyphens for blanks and underscores.
 pub(super) fn key(heading: &str) -> String {
     crate::scan::headings::key(heading).replace(['.', ':'], "").trim().replace([' ', '_'], "-")
 }
 
-/// What a heading is, and how good a source of it; smaller is better.
+/// Returns the meaning of a heading, and its rank as a source; smaller is better.
 pub(super) fn meaning(heading: &str) -> Option<(Meaning, usize)> {
     if let Some(column) = Column::from_name(&crate::scan::headings::key(heading)) {
         return Some((Meaning::Is(column, None), 0));

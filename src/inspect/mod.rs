@@ -1,8 +1,8 @@
-//! A first look at one file: what it holds, what is wrong with it, and how a job would read it.
+//! A first look at one file: its content, its faults, and how a job would read it.
 //!
-//! Every value is read and none is kept: memory does not grow with the file, and no content of a
-//! cell leaves here unless it was asked for. What cannot be read to its end is refused, as a run
-//! would refuse it; nothing is guessed without saying so.
+//! Every value is read and none is kept: memory does not grow with the file, and no content of a cell leaves this room
+//! unless it was asked for. A file that cannot be read to its end is refused, as a run would refuse it; every guess is
+//! reported.
 
 mod columnar;
 mod findings;
@@ -22,23 +22,23 @@ use parquet::file::reader::ChunkReader;
 use serde::Serialize;
 use std::path::Path;
 
-/// What to look at, and how.
+/// The file to look at, and the settings.
 pub struct Request<'a> {
     /// The file.
     pub path: &'a Path,
-    /// How it is written and cut, as far as it was declared.
+    /// How it is written and cut, as far as declared.
     pub input: Input,
-    /// What of that was declared.
+    /// Which of these settings were declared.
     pub declared: Declared,
     /// Formats of times that were declared.
     pub timestamps: Vec<String>,
-    /// What the file may cost.
+    /// The limits on its resources.
     pub limits: Limits,
     /// Whether values are shown.
     pub values: Values,
 }
 
-/// What a person declared, so that nothing else stands in for it.
+/// The settings that a person declared, which nothing replaces.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Declared {
     /// The encoding.
@@ -58,7 +58,7 @@ pub enum Values {
     Shown,
 }
 
-/// What was seen.
+/// The result of a look.
 #[derive(Debug, Serialize)]
 pub struct Look {
     /// The file as it was named.
@@ -69,31 +69,31 @@ pub struct Look {
     pub format: &'static str,
     /// `none`, `gzip` or `zstd`.
     pub packing: &'static str,
-    /// Data rows; for text the records behind the headings, those that cannot be cut included.
+    /// Data rows; for text the records after the headings, those that cannot be cut included.
     pub rows: u64,
-    /// What only text has.
+    /// The facts that only text has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<TextLook>,
-    /// What only Parquet has.
+    /// The facts that only Parquet has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parquet: Option<ParquetLook>,
     /// The columns in their order.
     pub columns: Vec<ColumnLook>,
-    /// What is wrong or wants attention.
+    /// Faults, and facts that need attention.
     pub findings: Vec<Finding>,
-    /// What to declare, and what was assumed.
+    /// Settings to declare, and assumptions made.
     pub hints: Vec<String>,
-    /// Which heading is which column of a shipment.
+    /// The headings that are columns of a shipment.
     pub mapping: Mapping,
     /// The part of a job that reads the file.
     pub snippet: String,
     /// The kinds that it fits, the likeliest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub kinds: Vec<kinds::Kind>,
-    /// What it holds for the likeliest.
+    /// Its content as the likeliest kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fills: Option<kinds::Fills>,
-    /// Why no run should read the file as it stands; absent if nothing speaks against it.
+    /// Why no run should read the file unchanged; absent if nothing prevents it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
 }
@@ -103,11 +103,11 @@ pub struct Look {
 pub struct TextLook {
     /// The encoding it was read in.
     pub encoding: String,
-    /// Whether a byte order mark begins it.
+    /// Whether it begins with a byte order mark.
     pub byte_order_mark: bool,
-    /// Between cells.
+    /// The character between cells.
     pub delimiter: char,
-    /// Around cells.
+    /// The character around cells.
     pub quote: Option<char>,
     /// `LF`, `CRLF`, `CR`, `mixed` or `none`, by the first 64 KiB.
     pub line_ends: &'static str,
@@ -117,8 +117,8 @@ pub struct TextLook {
     pub records: u64,
     /// Records with more or fewer fields than there are headings.
     pub ragged: u64,
-    /// Offset in the (inflated) file of the first bytes that are not in the encoding; for other
-    /// encodings than UTF-8 that of their record.
+    /// Offset in the (inflated) file of the first bytes that are invalid in the encoding; for encodings other than
+    /// UTF-8 that of their record.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecodable_at: Option<u64>,
 }
@@ -126,7 +126,7 @@ pub struct TextLook {
 /// How a Parquet file is laid out.
 #[derive(Debug, Serialize)]
 pub struct ParquetLook {
-    /// What wrote it.
+    /// The program that wrote it.
     pub created_by: Option<String>,
     /// Its row groups.
     pub row_groups: usize,
@@ -139,16 +139,16 @@ pub struct ParquetLook {
 /// One column.
 #[derive(Debug, Serialize)]
 pub struct ColumnLook {
-    /// Its heading; what looks like a value stands as `(column 3)`.
+    /// Its heading; one that looks like a value is shown as `(column 3)`.
     pub name: String,
-    /// What all its values are; for Parquet how they are stored.
+    /// The type of all its values; for Parquet how they are stored.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Values that are there.
+    /// Values that are present.
     pub values: u64,
     /// Nulls; for text empty cells and declared nulls.
     pub nulls: u64,
-    /// How many different values, about; absent for nested columns.
+    /// The approximate number of distinct values; absent for nested columns.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distinct: Option<u64>,
     /// Whether that number is exact.
@@ -156,10 +156,10 @@ pub struct ColumnLook {
     /// Bytes of the longest text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub longest_bytes: Option<u64>,
-    /// The shipment's column that it is.
+    /// The shipment's column that it is mapped to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub maps_to: Option<&'static str>,
-    /// What else is to be said of it.
+    /// A further remark.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Some values, escaped and cut, if they were asked for.
@@ -167,14 +167,14 @@ pub struct ColumnLook {
     pub examples: Vec<String>,
 }
 
-/// Something wrong, with where it stands first.
+/// A fault, with its first places.
 #[derive(Debug, Serialize)]
 pub struct Finding {
     /// Its name.
     pub kind: &'static str,
-    /// How often.
+    /// The number of occurrences.
     pub count: u64,
-    /// What it means.
+    /// Its meaning.
     pub says: String,
     /// The first places.
     pub first: Vec<Spot>,
@@ -185,36 +185,36 @@ pub struct Finding {
 pub struct Spot {
     /// Number of the data record, from 1; 0 is the headings.
     pub record: u64,
-    /// Physical line, from 1; 0 where there are none.
+    /// Physical line, from 1; 0 if there are none.
     pub line: u64,
     /// Byte offset.
     pub byte_offset: u64,
-    /// Fields of the record, where that is what is wrong.
+    /// Fields of the record, if their number is the fault.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<u64>,
 }
 
-/// Which heading is which column of a shipment.
+/// The headings that are columns of a shipment.
 #[derive(Debug, Default, Serialize)]
 pub struct Mapping {
     /// Column and heading, in the order of the contract.
     pub columns: Vec<Mapped>,
     /// Columns that every shipment needs and no heading gives.
     pub missing: Vec<&'static str>,
-    /// Headings of personal data: no job needs them, and what is not mapped is never read.
+    /// Headings of personal data: no job needs them, and columns that are not mapped are never read.
     pub personal: Vec<String>,
-    /// Headings that are known and say nothing that a verdict needs, or that another says better.
+    /// Known headings that no verdict needs, or whose facts another heading gives better.
     pub unused: Vec<Unused>,
 }
 
 impl Mapping {
-    /// The column of a heading, as it stands without outer blanks.
+    /// Returns the column of a heading, compared without outer blanks.
     pub fn column_of(&self, heading: &str) -> Option<&'static str> {
         let is_its = |mapped: &&Mapped| mapped.heading == heading || mapped.also.iter().any(|also| also == heading);
         self.columns.iter().find(is_its).map(|mapped| mapped.column)
     }
 
-    /// Whether some heading is this column.
+    /// Returns whether some heading is this column.
     pub fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|mapped| mapped.column == column)
     }
@@ -227,15 +227,15 @@ pub struct Mapped {
     pub column: &'static str,
     /// The heading.
     pub heading: String,
-    /// Headings that say the same, for rows in which the cells of those before are empty.
+    /// Headings with the same meaning, for rows in which the cells of those before are empty.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<String>,
-    /// What to look at before trusting it.
+    /// The caution before it is trusted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub caution: Option<&'static str>,
 }
 
-/// A heading that is left alone, and why.
+/// A heading that is not used, and why.
 #[derive(Debug, Serialize)]
 pub struct Unused {
     /// The heading.
@@ -244,10 +244,9 @@ pub struct Unused {
     pub why: String,
 }
 
-/// Where a path or URI lies, and what has gone wrong if it is no file.
+/// Returns the place of a path or URI, or the fault if it is not a file.
 ///
-/// # Errors
-/// [`Error::Input`] with what is wrong.
+/// # Errors [`Error::Input`] with the fault.
 pub fn origin(path: &Path) -> Result<Origin> {
     match path.to_str().filter(|path| is_uri(path)) {
         Some(uri) => on_store(uri),
@@ -257,8 +256,7 @@ pub fn origin(path: &Path) -> Result<Origin> {
 
 /// Looks at a file.
 ///
-/// # Errors
-/// [`Error::Input`] with what is wrong, if it cannot be read to its end.
+/// # Errors [`Error::Input`] with the fault, if it cannot be read to its end.
 pub fn look(request: &Request) -> Result<Look> {
     let shown = request.path.display().to_string();
     let origin = origin(request.path)?;
@@ -320,7 +318,7 @@ fn on_store(uri: &str) -> Result<Origin> {
     }))
 }
 
-/// Format and packing: as declared, by the name, else by the first bytes, which is said.
+/// Returns format and packing: as declared, by the name, else by the first bytes, which is reported.
 fn kind(request: &Request, origin: &Origin, hints: &mut Vec<String>) -> std::result::Result<(Format, Packing), String> {
     let name = request.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let told = by_suffix(&name);
@@ -363,20 +361,20 @@ fn kind(request: &Request, origin: &Origin, hints: &mut Vec<String>) -> std::res
     }
 }
 
-/// Whether bytes may be text: no control characters beyond white space, unless they come in pairs of
-/// which one is zero.
+/// Returns whether bytes may be text: no control characters beyond white space, except pairs of bytes one of which is
+/// zero.
 fn reads_as_text(head: &[u8]) -> bool {
     let is_control = |byte: &u8| *byte < 0x20 && !matches!(byte, b'\t' | b'\r' | b'\n' | 0x0c);
     let wide = suggest::by_mark(head).is_some() || suggest::likely_wide(head).is_some();
     wide || head.starts_with(b"PK") || head.iter().filter(|byte| is_control(byte)).count() * 50 <= head.len()
 }
 
-/// A heading as it is shown: trimmed, escaped, at most 60 characters.
+/// Returns a heading as it is shown: trimmed, escaped, at most 60 characters.
 fn shown_heading(heading: &str) -> String {
     crate::scan::headings::shown_heading(heading)
 }
 
-/// The first few places of something.
+/// The first few places of a fault.
 #[derive(Default)]
 struct Spots {
     count: u64,

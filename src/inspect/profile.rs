@@ -1,8 +1,7 @@
-//! What a column's values are, without keeping them.
+//! The types of a column's values, found without keeping the values.
 //!
-//! A type is what *all* values are, by the same readers that a run uses. The number of distinct
-//! values is exact while they are few, and an estimate from the smallest hashes beyond. It cannot
-//! fail.
+//! A type is one that *all* values have, by the same readers that a run uses. The number of distinct values is exact
+//! while they are few; beyond, it is an estimate from the smallest hashes. It cannot fail.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
@@ -18,7 +17,7 @@ use vtr_kernel::lane::CountrySet;
 use vtr_kernel::strays::{Mark, OddValue, odd_value};
 use vtr_kernel::text;
 
-/// Hashes kept; up to so many distinct values the number is exact, beyond it is off by some 4 %.
+/// Hashes kept; up to this many distinct values the number is exact, beyond it is off by about 4 %.
 const HASHES: usize = 512;
 /// Values shown, and characters of each.
 const EXAMPLES: usize = 3;
@@ -79,7 +78,7 @@ const TIME: u64 = 1 << 4;
 const COMMA: u64 = 1 << 5;
 const FIRST_FORMAT: u64 = 1 << 6;
 
-/// Values that a run cannot read, by what a column would have to be.
+/// The number of values that a run cannot read, by the type that a column would need.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Unreadable {
     /// As times.
@@ -90,14 +89,14 @@ pub(super) struct Unreadable {
     pub flags: u64,
 }
 
-/// Values that a run can read and sets aside.
+/// The number of values that a run can read and sets aside.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Odd {
     /// Amounts below zero.
     pub negative: u64,
     /// Amounts of zero.
     pub zero: u64,
-    /// Amounts of thousands or thousandths.
+    /// Amounts that may mean thousands or thousandths.
     pub open_mark: u64,
     /// Names such as N/A.
     pub fillers: u64,
@@ -105,37 +104,37 @@ pub(super) struct Odd {
     pub id_fillers: u64,
 }
 
-/// Fillers are those of the book in the program.
+/// The book in the program, which defines the fillers.
 static BOOK: LazyLock<Option<Arc<Book>>> = LazyLock::new(|| crate::job::shelf::book(&[]).ok());
 
-/// What is known of a column so far.
+/// The facts of a column so far.
 pub(super) struct Profile {
-    /// Values that are there.
+    /// Values that are present.
     pub values: u64,
     /// Nulls and empty cells.
     pub nulls: u64,
     /// Bytes of the longest.
     pub longest: u64,
-    /// Values like `9.2E+21`: what a spreadsheet makes of a long number.
+    /// Values like `9.2E+21`, into which a spreadsheet turns a long number.
     pub damaged: u64,
     /// A few values, if they may be shown.
     pub examples: Vec<String>,
     pub distinct: Distinct,
-    /// A hash of all cells in their order: columns of one hash are copies of each other.
+    /// A hash of all cells in their order: columns with equal hashes are copies of each other.
     pub order: u64,
-    /// Values that are nothing else than text, by what they are not.
+    /// Values that are only text, by the type that they do not have.
     pub unreadable: Unreadable,
     /// Times at midnight, and at another time of day.
     pub midnights: u64,
     pub other_times: u64,
-    /// Values that a run sets aside, by what they would have to be.
+    /// Values that a run sets aside, by the type that they would need.
     pub odd: Odd,
-    /// The countries among the values, and how many values are codes of states and of no country.
+    /// The countries among the values, and the number of values that are codes of states and of no country.
     pub countries: CountrySet,
     pub states: u64,
-    /// Whether some comma can only be a decimal mark.
+    /// Whether a comma in some value can only be a decimal mark.
     has_sure_comma: bool,
-    /// What all values so far can be.
+    /// The types that all values so far can have.
     can_be: u64,
     leading_zeros: bool,
     keeps_examples: bool,
@@ -165,7 +164,7 @@ impl Profile {
         }
     }
 
-    /// Takes a cell of text.
+    /// Takes a text cell.
     pub fn cell(&mut self, cell: &str, rules: &CellRules) {
         let Some(value) = rules.trim(cell) else {
             self.null();
@@ -177,7 +176,7 @@ impl Profile {
         self.example(value);
     }
 
-    /// Takes a cell that holds nothing.
+    /// Takes an empty cell.
     pub fn null(&mut self) {
         self.nulls += 1;
         self.order = self.order.rotate_left(5) ^ 1;
@@ -192,7 +191,7 @@ impl Profile {
         self.order = (self.order.rotate_left(5) ^ hash).wrapping_mul(0x517c_c1b7_2722_0a95);
     }
 
-    /// Keeps a value to be shown, if that was asked for.
+    /// Keeps a value to be shown, if values were asked for.
     pub fn example(&mut self, value: &str) {
         if !self.shows() {
             return;
@@ -203,7 +202,7 @@ impl Profile {
         }
     }
 
-    /// Whether more values are wanted to be shown.
+    /// Returns whether more values are wanted to be shown.
     pub fn shows(&self) -> bool {
         self.keeps_examples && self.examples.len() < EXAMPLES
     }
@@ -244,14 +243,14 @@ impl Profile {
         self.leading_zeros |= whole && digits.len() > 1 && digits.starts_with('0');
         for (index, reader) in READERS.iter().enumerate() {
             let bit = FIRST_FORMAT << index;
-            // Of two digits no year is meant.
+            // A year of two digits is not accepted.
             if self.can_be & bit != 0 && reader.as_written(value).is_none_or(|(day, _)| day < FIRST_DAY) {
                 self.can_be &= !bit;
             }
         }
     }
 
-    /// Counts what a run would set aside, were the column of such a kind.
+    /// Counts the values that a run would set aside if the column had such a type.
     fn set_aside(&mut self, value: &str, amount: Option<Amount>, rules: &CellRules) {
         match amount.and_then(|amount| odd_value(amount, rules.mark)) {
             Some(OddValue::Negative) => self.odd.negative += 1,
@@ -270,27 +269,27 @@ impl Profile {
         }
     }
 
-    /// Whether all values are amounts with a decimal comma, though not all are with the declared mark.
+    /// Returns whether all values are amounts with a decimal comma, though not all are with the declared mark.
     pub fn has_decimal_comma(&self) -> bool {
         self.unreadable.amounts > 0 && self.can_be & COMMA != 0 && self.has_sure_comma
     }
 
-    /// Whether all values are amounts if a comma is the decimal mark, which it need not be: 1,234.
+    /// Returns whether all values are amounts if a comma is the decimal mark, which is not certain: 1,234.
     pub fn has_open_comma(&self) -> bool {
         self.unreadable.amounts > 0 && self.can_be & COMMA != 0 && !self.has_sure_comma
     }
 
-    /// Whether there are times of day, and all of them are midnight.
+    /// Returns whether there are times of day, and all of them are midnight.
     pub fn is_at_midnight(&self) -> bool {
         self.midnights > 0 && self.other_times == 0
     }
 
-    /// Whether more than nine of ten are null.
+    /// Returns whether more than nine of ten are null.
     pub fn is_almost_empty(&self) -> bool {
         self.nulls > 0 && self.nulls.saturating_mul(10) > (self.nulls + self.values).saturating_mul(9)
     }
 
-    /// What all values are.
+    /// Returns the type of all values.
     pub fn kind(&self) -> &'static str {
         let is = |bit: u64| self.can_be & bit != 0;
         match () {
@@ -305,12 +304,12 @@ impl Profile {
         }
     }
 
-    /// Whether all values are times as a run reads them.
+    /// Returns whether all values are times as a run reads them.
     pub fn is_time(&self) -> bool {
         self.values == 0 || self.can_be & TIME != 0
     }
 
-    /// The ways of writing times that all values fit, if they are no times as it is.
+    /// Returns the formats of times that all values fit, if a run does not read them without a format.
     pub fn time_formats(&self) -> Vec<&'static str> {
         if self.is_time() {
             return Vec::new();
@@ -320,7 +319,7 @@ impl Profile {
     }
 }
 
-/// What a spreadsheet makes of a long number: `9.2E+21`.
+/// Returns whether a value is a long number that a spreadsheet has damaged: `9.2E+21`.
 fn is_damaged(value: &str) -> bool {
     vtr_kernel::wrapper::is_damaged(value)
 }
@@ -349,7 +348,7 @@ impl Distinct {
         }
     }
 
-    /// How many distinct values, about, and whether that is exact.
+    /// Returns the approximate number of distinct values, and whether it is exact.
     pub fn count(&self) -> (u64, bool) {
         match self.smallest.last() {
             Some(last) if self.overflown => {

@@ -1,7 +1,6 @@
-//! From headings to the part of a job that reads them, and from bytes to what should be declared.
+//! From headings to the part of a job that reads them, and from bytes to the settings to declare.
 //!
-//! It only proposes: nothing is read by what stands here. Headings are matched as the job would
-//! match them. It cannot fail.
+//! It only proposes: no file is read by its results. Headings are matched as the job would match them. It cannot fail.
 
 use super::known::{Meaning, meaning};
 use super::profile::Profile;
@@ -13,28 +12,28 @@ use vtr_columnar::input::{Column, Kind};
 
 /// A heading that may be a column.
 struct Candidate<'a> {
-    /// How good a source it is by its name; smaller is better.
+    /// Its rank as a source by its name; smaller is better.
     rank: usize,
     heading: &'a str,
     caution: Option<&'static str>,
     fill: Fill,
 }
 
-/// How much of a column is filled.
+/// The share of a column's rows that are filled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fill {
     /// Every row.
     All,
     /// More than one of ten.
     Some,
-    /// At most that.
+    /// At most one of ten.
     AlmostNone,
     /// No row.
     None,
 }
 
 impl Fill {
-    /// How much of a column was filled.
+    /// Returns how much of a column was filled.
     pub fn of(profile: &Profile) -> Fill {
         match profile {
             profile if profile.nulls == 0 => Fill::All,
@@ -45,7 +44,7 @@ impl Fill {
     }
 }
 
-/// Which heading is which column; `fills` say how much of each is filled, where that is known.
+/// Maps headings to columns; `fills` gives how much of each is filled, if known.
 pub(super) fn mapping(headings: &[String], fills: &[Fill]) -> Mapping {
     let mut candidates: BTreeMap<Column, Vec<Candidate>> = BTreeMap::new();
     let mut mapping = Mapping::default();
@@ -68,7 +67,7 @@ pub(super) fn mapping(headings: &[String], fills: &[Fill]) -> Mapping {
         }
     }
     for (column, mut found) in candidates {
-        // A name that is a little better makes up for no column without values.
+        // A slightly better name does not outweigh a column without values.
         found.sort_by_key(|candidate| (candidate.fill >= Fill::AlmostNone, candidate.rank));
         let best = &found[0];
         let says_same = |other: &&Candidate| {
@@ -98,7 +97,7 @@ pub(super) fn mapping(headings: &[String], fills: &[Fill]) -> Mapping {
     mapping
 }
 
-/// How many headings of a line are known: what tells a line of headings from one above it.
+/// Returns the number of known headings in a line, which distinguishes the line of headings from one above it.
 pub(super) fn known_headings(headings: &[String]) -> usize {
     headings.iter().filter(|heading| meaning(heading).is_some()).count()
 }
@@ -107,7 +106,7 @@ fn trimmed(heading: &str) -> &str {
     heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
-/// A text as TOML writes it.
+/// Returns a text as TOML writes it.
 fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }
@@ -120,7 +119,7 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// What the columns need, whatever the format: how times and amounts are written, which are days.
+    /// Returns the keys that the columns need, whatever the format: how times and amounts are written, which are days.
     pub fn of_columns(looked: &[(Column, &Profile)]) -> Keys {
         let mut keys = Keys::default();
         let times = || looked.iter().filter(|(column, _)| column.kind() == Kind::Time);
@@ -128,7 +127,7 @@ impl Keys {
             times().map(|(_, profile)| profile.time_formats()).filter(|formats| !formats.is_empty()).collect();
         let mut formats: Vec<&str> = written.iter().filter(|one| one.len() == 1).flatten().copied().collect();
         let sure = formats.clone();
-        // What one column leaves open another may settle.
+        // A format that one column leaves open may be settled by another.
         let open: Vec<&Vec<&str>> =
             written.iter().filter(|one| !one.iter().any(|format| sure.contains(format))).collect();
         formats.extend(open.iter().copied().flatten());
@@ -151,7 +150,7 @@ impl Keys {
     }
 }
 
-/// The part of a job that reads a file.
+/// Returns the part of a job that reads a file.
 pub(super) fn snippet(look: &Look, keys: &Keys) -> String {
     let mut text = String::from("[[input]]\n");
     let _ = writeln!(text, "path = {}", quoted(&look.file));
@@ -198,24 +197,24 @@ pub(super) fn snippet(look: &Look, keys: &Keys) -> String {
     text
 }
 
-/// A delimiter as TOML writes it.
+/// Returns a delimiter as TOML writes it.
 pub(super) fn quoted_delimiter(delimiter: u8) -> String {
     quoted(&char::from(delimiter).to_string())
 }
 
-/// The encoding that bytes which are no UTF-8 are likely in.
+/// Returns the likely encoding of bytes that are not UTF-8.
 pub(super) fn likely_encoding(bytes: &[u8]) -> &'static str {
     if let Some(wide) = likely_wide(bytes) {
         return wide;
     }
     let (text, had_errors) = SHIFT_JIS.decode_without_bom_handling(bytes);
-    // What is cut off at the end of a sample is no error of it.
+    // A character that is cut off at the end of a sample is not an error.
     let errors = text.chars().filter(|c| *c == char::REPLACEMENT_CHARACTER).count();
     let is_cut = errors == 1 && text.ends_with(char::REPLACEMENT_CHARACTER);
     if (!had_errors || is_cut) && reads_japanese(&text) { "shift_jis" } else { "windows-1252" }
 }
 
-/// UTF-16 without a mark: every other byte of mostly ASCII text is zero.
+/// Recognises UTF-16 without a byte order mark: every other byte of mostly ASCII text is zero.
 pub(super) fn likely_wide(bytes: &[u8]) -> Option<&'static str> {
     let pairs = bytes.chunks_exact(2);
     let (count, zeros) =
@@ -229,8 +228,8 @@ pub(super) fn likely_wide(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Whether the characters beyond ASCII are Japanese and stand together, as they do in words; accented
-/// letters of another encoding come one by one.
+/// Returns whether the characters beyond ASCII are Japanese and adjacent, as in words; accented letters of another
+/// encoding come one by one.
 fn reads_japanese(text: &str) -> bool {
     let is_japanese =
         |c: char| matches!(c, '\u{3000}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}' | '\u{ff00}'..='\u{ff9f}');
@@ -247,7 +246,7 @@ fn reads_japanese(text: &str) -> bool {
     together > 0 && together >= 2 * foreign
 }
 
-/// A delimiter that cuts the first lines alike where the given one does not cut at all.
+/// Returns a delimiter that cuts the first lines equally if the given one does not cut at all.
 pub(super) fn likely_delimiter(head: &[u8], given: u8) -> Option<u8> {
     let lines: Vec<&[u8]> =
         head.split(|byte| matches!(byte, b'\n' | b'\r')).filter(|line| !line.is_empty()).take(5).collect();
@@ -264,7 +263,7 @@ pub(super) fn likely_delimiter(head: &[u8], given: u8) -> Option<u8> {
     others.into_iter().filter(|byte| *byte != given && cuts(*byte)).max_by_key(|byte| count(first, *byte))
 }
 
-/// The encoding by a mark at the beginning, if it is not UTF-8's.
+/// Returns the encoding by a byte order mark at the beginning, if it is not UTF-8's.
 pub(super) fn by_mark(head: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_bom(head).map(|(encoding, _)| encoding).filter(|encoding| *encoding != encoding_rs::UTF_8)
 }

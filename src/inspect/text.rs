@@ -1,8 +1,7 @@
-//! A look at delimited text: its records, what cannot be cut or decoded, and its columns.
+//! A look at delimited text: its records, those that cannot be cut or decoded, and its columns.
 //!
-//! It reads by the same reader as a run, record by record. What is no record is counted with its
-//! first places; it fails where the content cannot be read to its end, and where there are no
-//! headings.
+//! It reads by the same reader as a run, record by record. Lines that are not records are counted with the first
+//! places; it fails if the content cannot be read to its end, and if there are no headings.
 
 use super::profile::Profile;
 use super::suggest::{Fill, Keys};
@@ -17,15 +16,16 @@ use encoding_rs::UTF_8;
 use vtr_columnar::input::Column;
 use vtr_kernel::amount::Amount;
 
-/// Bytes looked at for line ends, delimiter and encoding.
+/// Bytes that are examined for line ends, delimiter and encoding.
 const HEAD: usize = 64 << 10;
-/// First records that are asked whether they read like headings.
+/// First records that are checked for looking like headings.
 const FIRST_RECORDS: usize = 10;
 
 pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &mut Look) -> Result<(), String> {
     let head = head(request, origin, packing)?;
     let mut dialect = settle(request, &head, look);
-    // Where it is read in an encoding that only its bytes speak for, what it was not in is still to be said.
+    // If the file is read again in an encoding that only its bytes suggest, the fault in the declared one is still
+    // reported.
     let mut undecodable = None;
     loop {
         let mut seen = read(request, origin, packing, &dialect)?;
@@ -44,7 +44,7 @@ pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &
     }
 }
 
-/// Reads the file as it is cut by a dialect.
+/// Reads the file as a dialect cuts it.
 fn read<'a>(
     request: &'a Request<'a>,
     origin: &Origin,
@@ -83,7 +83,7 @@ fn read<'a>(
     }
 }
 
-/// The first bytes, inflated.
+/// Returns the first bytes, inflated.
 fn head(request: &Request, origin: &Origin, packing: Packing) -> Result<Vec<u8>, String> {
     let mut content = Content::open(origin, packing, &request.limits)?;
     let mut head = vec![0; HEAD];
@@ -98,7 +98,8 @@ fn head(request: &Request, origin: &Origin, packing: Packing) -> Result<Vec<u8>,
     Ok(head)
 }
 
-/// How the file is cut: as declared; a mark or a `sep=` line that says otherwise is followed and said.
+/// Decides how the file is cut: as declared; if a byte order mark or a `sep=` line contradicts, that is followed and
+/// reported.
 fn settle(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
     let mut dialect = request.input.dialect.clone();
     if let Some(encoding) = suggest::by_mark(head).filter(|_| !request.declared.encoding) {
@@ -141,7 +142,7 @@ fn settle(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
     dialect
 }
 
-/// What reading gathers.
+/// The results of reading.
 struct Seen<'a> {
     request: &'a Request<'a>,
     dialect: &'a Dialect,
@@ -149,7 +150,7 @@ struct Seen<'a> {
     headings: Option<Vec<String>>,
     heading_line: u64,
     profiles: Vec<Profile>,
-    /// All records, and of those the ones behind the headings.
+    /// All records, and those after the headings.
     records: u64,
     rows: u64,
     ragged: Spots,
@@ -160,9 +161,9 @@ struct Seen<'a> {
     long_cells: Spots,
     nul: Spots,
     undecodable: Spots,
-    /// The encoding that these are not in.
+    /// The encoding in which these are invalid.
     undecoded_in: &'static encoding_rs::Encoding,
-    /// Bytes of records that are not in the encoding.
+    /// Bytes of records that are invalid in the encoding.
     undecoded: Vec<u8>,
     /// Lines and cells of the first records.
     first: Vec<(u64, Vec<String>)>,
@@ -195,7 +196,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Counts a record and says where it stands.
+    /// Counts a record and returns its place.
     fn spot(&mut self, records: &RecordReader) -> Spot {
         self.records += 1;
         self.rows += u64::from(self.headings.is_some());
@@ -211,7 +212,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// Counts a record that a run rejects, and the lines of it.
+    /// Counts a record that a run rejects, and its lines.
     fn swallow(&mut self, records: &RecordReader, lines: u64) {
         let spot = self.spot(records);
         self.swallowed.add(spot);
@@ -280,7 +281,7 @@ impl<'a> Seen<'a> {
         records.cells().iter().map(text).collect()
     }
 
-    /// The dialect that the file is rather written in, where nothing was declared; what it is read in then is said.
+    /// Returns the dialect that fits the file better, if none was declared; the change is reported.
     fn better(&self, has_mark: bool, look: &mut Look) -> Option<Dialect> {
         let declared = self.request.declared;
         if self.undecodable.count > 0 && !declared.encoding && self.dialect.encoding == UTF_8 && has_mark {
@@ -304,7 +305,7 @@ impl<'a> Seen<'a> {
         Some(Dialect { header_line: usize::try_from(line).ok()?, ..self.dialect.clone() })
     }
 
-    /// The line that reads more like headings than the one that is taken for them.
+    /// Returns the line that looks more like headings than the one that is taken for them.
     fn better_line(&self) -> Option<u64> {
         let known = suggest::known_headings(self.headings.as_ref()?);
         let others = self.first.iter().filter(|(line, _)| *line != self.heading_line);
@@ -422,7 +423,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Headings that stand twice, which a job cannot tell apart.
+/// Returns the headings that appear twice, which a job cannot distinguish.
 pub(super) fn doubled(headings: &[String]) -> Vec<Finding> {
     let keys: Vec<String> = headings.iter().map(|heading| crate::scan::headings::key(heading)).collect();
     let mut findings = Vec::new();
@@ -442,7 +443,7 @@ pub(super) fn doubled(headings: &[String]) -> Vec<Finding> {
     findings
 }
 
-/// Whether a heading is rather a value, which is not to be shown.
+/// Returns whether a heading looks like a value, which must not be shown.
 fn is_value(heading: &str) -> bool {
     let text = heading.trim();
     let rules = vtr_columnar::input::CellRules::default();
@@ -484,12 +485,12 @@ fn columns(headings: &[String], profiles: &[Profile], look: &Look) -> Vec<Column
     headings.iter().zip(profiles).enumerate().map(column).collect()
 }
 
-/// A heading without what stands around it.
+/// Returns a heading without surrounding blanks and quotes.
 fn trimmed(heading: &str) -> &str {
     heading.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
-/// What was declared of cells a job needs too.
+/// Adds the declarations for cells, which a job needs too.
 fn add_declared(request: &Request, keys: &mut Keys) {
     let cells = &request.input.cells;
     if !cells.nulls.is_empty() {
@@ -504,7 +505,7 @@ fn add_declared(request: &Request, keys: &mut Keys) {
     }
 }
 
-/// The keys of `[input.csv]` that the file needs beside the defaults.
+/// Returns the keys of `[input.csv]` that the file needs beside the defaults.
 fn csv_keys(dialect: &Dialect, header_line: u64, look: &Look) -> Vec<(&'static str, String)> {
     let mut keys = Vec::new();
     let delimiter = dialect.delimiter.unwrap_or(b',');
@@ -529,7 +530,7 @@ fn csv_keys(dialect: &Dialect, header_line: u64, look: &Look) -> Vec<(&'static s
 
 fn line_ends(head: &[u8]) -> &'static str {
     let head = if head.len() == HEAD { head.strip_suffix(b"\r").unwrap_or(head) } else { head };
-    // Of UTF-16 the zero bytes are left aside.
+    // The zero bytes of UTF-16 are ignored.
     let bytes: Vec<u8> = head.iter().copied().filter(|byte| *byte != 0).collect();
     let both = bytes.windows(2).filter(|pair| *pair == b"\r\n").count();
     let count = |wanted: u8| bytes.iter().filter(|byte| **byte == wanted).count();

@@ -78,19 +78,19 @@ pub struct Plan {
     pub claim: Option<Arc<Claim>>,
 }
 
-/// What a run of some weeks knows of all others: they are as it would judge them.
+/// The facts of a run of some weeks about all others: they are as the run would judge them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claim {
-    /// The version of which that is known; upon any other nothing is claimed.
+    /// The version to which these facts apply; for any other version nothing is claimed.
     pub base: u64,
-    /// The inputs for which it is known, each with its digest; for any others nothing is claimed.
+    /// The inputs to which these facts apply, each with its digest; for any others nothing is claimed.
     pub inputs: BTreeMap<String, String>,
     /// Weeks that stay outdated: first and last Monday.
     pub held: Vec<(Day, Day)>,
 }
 
 impl Plan {
-    /// How the memory is shared out.
+    /// Returns how the memory is divided.
     pub fn budget(&self) -> Budget {
         Budget::new(self.memory, self.threads)
     }
