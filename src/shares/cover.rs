@@ -1,7 +1,7 @@
-//! Which parts of a place are added up: each unit of the plan once, in every kind and bucket.
+//! Chooses the parts of a place that are added up: each unit of the plan once, in every kind and bucket.
 //!
-//! It looks at names and footers and adds nothing itself. It refuses a place where parts are missing, with the shares
-//! that must be folded again, and one where parts overlap.
+//! It looks at names and footers and adds nothing itself. It refuses a place with missing parts, naming the shares
+//! that must be folded again, and one with overlapping parts.
 
 use super::source::{Folder, Source};
 use super::work::Work;
@@ -10,7 +10,7 @@ use crate::fold::parts::{Header, PartKind};
 use crate::schema::Table;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is known of a part before its rows are read.
+/// The facts of a part that are known before its rows are read.
 #[derive(Clone)]
 struct Known {
     name: String,
@@ -19,13 +19,12 @@ struct Known {
     units: Vec<usize>,
 }
 
-/// The parts of those that folded the units in the same way, by in how many shares.
+/// The parts grouped by the number of shares into which the units were divided.
 type Groups = BTreeMap<Option<usize>, Vec<Known>>;
 
-/// The names of the parts to be added up.
+/// Returns the names of the parts to be added up.
 ///
-/// # Errors
-/// Parts are missing, overlap, are foreign, or cannot be looked at.
+/// # Errors Parts are missing, overlap, are foreign, or cannot be looked at.
 pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<String>> {
     let mut groups = Groups::new();
     for name in source.names()? {
@@ -54,7 +53,7 @@ pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<String>> {
 }
 
 fn known(work: &Work, source: &dyn Source, name: String) -> Result<(Option<usize>, Known)> {
-    // Names of our own say what footers do, which are read with the rows and held against them.
+    // Names that this program made state the same as footers, which are read with the rows and compared with them.
     if let Some((index, shares, kind, bucket)) = Folder::named(&name) {
         let units = work.units().share(index, shares);
         return Ok((Some(shares), Known { name, kind, bucket, units }));
@@ -64,10 +63,9 @@ fn known(work: &Work, source: &dyn Source, name: String) -> Result<(Option<usize
     Ok((header.shares, Known { name, kind: header.kind, bucket: header.bucket, units: header.units }))
 }
 
-/// Refuses a part that is another than its name says.
+/// Refuses a part that differs from its name.
 ///
-/// # Errors
-/// What it holds.
+/// # Errors The content that it has.
 pub fn expect(work: &Work, name: &str, bytes: &[u8]) -> Result<()> {
     let Some((index, shares, kind, bucket)) = Folder::named(name) else { return Ok(()) };
     let header = Header::of(name, bytes)?;
@@ -82,7 +80,7 @@ pub fn expect(work: &Work, name: &str, bytes: &[u8]) -> Result<()> {
     )))
 }
 
-/// The parts, each once, and the units that one of them lacks.
+/// Returns the parts, each once, and the units that are missing from one of them.
 fn missing(work: &Work, parts: Vec<Known>) -> Result<(Vec<Known>, BTreeSet<usize>)> {
     let mut once: BTreeMap<(PartKind, u32, Vec<usize>), Known> = BTreeMap::new();
     for part in parts {
@@ -100,7 +98,7 @@ fn missing(work: &Work, parts: Vec<Known>) -> Result<(Vec<Known>, BTreeSet<usize
     Ok((once.into_values().collect(), missing))
 }
 
-/// The kinds of parts that there must be, those that are dealt out in every bucket.
+/// Returns the kinds of parts that are required, the bucketed ones in every bucket.
 pub fn expected(work: &Work) -> Vec<(PartKind, Option<u32>)> {
     let plan = work.plan();
     let is_made = |kind: PartKind| match kind {
@@ -120,7 +118,7 @@ pub fn expected(work: &Work) -> Vec<(PartKind, Option<u32>)> {
     kinds
 }
 
-/// The units that parts of one kind and bucket lack.
+/// Returns the units that parts of one kind and bucket lack.
 fn lacking(work: &Work, kind: PartKind, parts: &[&Known]) -> Result<BTreeSet<usize>> {
     let all = || 0..work.units().units.len();
     if let Some(gone) = parts.iter().find(|part| part.kind == PartKind::Gone)

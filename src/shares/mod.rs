@@ -1,8 +1,9 @@
-//! Shares: one run folded by many processes or machines and finished once, for whoever owns a scheduler.
+//! Shares: one run folded by many processes or machines and finished once, under any scheduler.
 //!
-//! A plan lists units of work and freezes what they are judged by; any process folds some of them to parts, and one
-//! adds all parts up, by the code of a run, and publishes. It owns no scheduler, no executor and no protocol. It
-//! refuses what does not belong together by name: other inputs, books, plans and versions, missing and damaged parts.
+//! A plan lists units of work and fixes everything that they are judged by; any process folds some of them to parts,
+//! and one adds all parts up, by the code of a run, and publishes. It owns no scheduler, no executor and no protocol.
+//! It refuses by name everything that does not belong together: other inputs, books, plans and versions, missing and
+//! damaged parts.
 
 mod cover;
 mod source;
@@ -27,12 +28,11 @@ use crate::tell::report::RunReport;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Folds some units, as places in the plan, to parts: of counts and copies one for each bucket, of everything else
-/// one. The same units give the same bytes, whoever folds them and in whatever order.
+/// Folds some units, as places in the plan, to parts: counts and copies have one for each bucket, every other kind has
+/// one. The same units give the same bytes, whichever process folds them and in whatever order.
 ///
-/// # Errors
-/// An input has changed since it was planned or cannot be read to its end; more different texts than fit, a disk that
-/// fails, or the word to stop.
+/// # Errors An input has changed since it was planned or cannot be read to its end; more distinct texts than fit, a
+/// disk that fails, or a stop of the run.
 pub fn fold_units(work: &Work, units: &[usize]) -> Result<Vec<Part>> {
     fold(work, units, None, Visibility::Quiet)
 }
@@ -58,14 +58,15 @@ fn fold(work: &Work, units: &[usize], shares: Option<usize>, visibility: Visibil
     parts::folded(work.plan(), &survey, &units, making, (&progress, &still))
 }
 
-/// Settles and merges all parts of one bucket, of whatever kind, from all who folded. [`PartKind::Copies`] become
-/// [`PartKind::Gone`]; [`PartKind::Counts`] become one part, from which the cells of superseded rows are taken out,
-/// also those that lie in other buckets, where they are negative until all is added up. All else is given back as it
-/// is. All parts of the bucket must be there, or copies would not meet: [`finish`] refuses what was settled too early.
+/// Settles and merges all parts of one bucket, of whatever kind, from all processes that folded. [`PartKind::Copies`]
+/// become [`PartKind::Gone`]; [`PartKind::Counts`] become one part without the cells of superseded rows, also of those
+/// in other buckets, where they are negative until all is added up. Other parts are returned unchanged.
 ///
-/// # Errors
-/// A part is of another bucket or plan, cut or damaged; more different texts than fit, a disk that fails, or the word
-/// to stop.
+/// All parts of the bucket must be given, or copies would not meet: [`finish`] refuses parts that were settled too
+/// early.
+///
+/// # Errors A part is of another bucket or plan, cut or damaged; more distinct texts than fit, a disk that fails, or a
+/// stop of the run.
 pub fn settle_bucket(work: &Work, parts: Vec<Part>) -> Result<Vec<Part>> {
     let (taken, mut settled): (Vec<Part>, Vec<Part>) =
         parts.into_iter().partition(|part| matches!(part.kind, PartKind::Counts | PartKind::Copies));
@@ -81,7 +82,7 @@ pub fn settle_bucket(work: &Work, parts: Vec<Part>) -> Result<Vec<Part>> {
                 "{name}: it holds {kind} of bucket {found}: give parts of one bucket at once"
             )));
         }
-        // What was folded twice is there once.
+        // Units that were folded twice count once.
         own.entry((header.kind, header.units)).or_insert((name, part));
     }
     let Some(bucket) = bucket else { return Ok(settled) };
@@ -108,8 +109,8 @@ pub fn settle_bucket(work: &Work, parts: Vec<Part>) -> Result<Vec<Part>> {
     Ok(settled)
 }
 
-/// Adds all parts up and publishes, by the code of a run: settles what is not settled, makes the tables, asks the
-/// gates, commits. The report says how far it came, whatever the result.
+/// Adds all parts up and publishes, by the code of a run: settles copies that are not settled, makes the tables,
+/// checks the gates, commits. The report states how far it came, whatever the result.
 pub fn finish(work: &Work, source: &dyn Source, visibility: Visibility) -> (RunReport, Result<()>) {
     let mut report = facts::begin_report(work.plan());
     let result = route(work, source, visibility, &mut report);
@@ -154,7 +155,7 @@ fn route(work: &Work, source: &dyn Source, visibility: Visibility, report: &mut 
     crate::conclude(plan, &survey, (&folded, goes_on), publication, report, visibility)
 }
 
-/// The names of all parts of a share in a [`Folder`].
+/// Returns the names of all parts of a share in a [`Folder`].
 pub fn names(work: &Work, index: usize, shares: usize) -> Vec<String> {
     let units = work.units().share(index, shares);
     let own = units.first().map(|unit| (*unit % work.units().buckets as usize) as u32);
@@ -163,7 +164,7 @@ pub fn names(work: &Work, index: usize, shares: usize) -> Vec<String> {
     cover::expected(work).into_iter().map(name).collect()
 }
 
-/// A plan with what an output's version knows of its inputs.
+/// Adds to a plan the facts about its inputs in the output's version.
 fn recalled(plan: &mut crate::job::plan::Plan) -> Result<Option<log::Manifest>> {
     let store = publish::at(Path::new(&plan.output.path))?;
     let base = log::latest(store.as_ref())?;

@@ -1,7 +1,7 @@
-//! Where parts lie: in memory, or in a folder of this machine or of an object store.
+//! Where parts are kept: in memory, or in a folder of this machine or of an object store.
 //!
-//! It names and hands out bytes and knows nothing of what is in them. A part gets its name in one step and keeps it:
-//! what is put twice is there once.
+//! It names and returns bytes and knows nothing of their content. A part gets its name in one step and keeps it: a
+//! part that is put twice exists once.
 
 use crate::error::{Error, Result};
 use crate::fold::parts::{Header, Part, PartKind, Seal, footer_bytes};
@@ -12,27 +12,24 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Where parts come from; threads ask at once.
+/// A place that parts are read from; threads may read at once.
 pub trait Source: Sync {
-    /// What the place is called in messages.
+    /// Returns the place's name in messages.
     fn shown(&self) -> String;
 
-    /// The names of all parts.
+    /// Returns the names of all parts.
     ///
-    /// # Errors
-    /// The place cannot be listed.
+    /// # Errors The place cannot be listed.
     fn names(&self) -> Result<Vec<String>>;
 
-    /// The bytes of a part.
+    /// Returns the bytes of a part.
     ///
-    /// # Errors
-    /// It cannot be read.
+    /// # Errors It cannot be read.
     fn read(&self, name: &str) -> Result<Vec<u8>>;
 
-    /// The end of a part, its footer at least.
+    /// Returns the end of a part, at least its footer.
     ///
-    /// # Errors
-    /// As [`Source::read`], and if it is no part.
+    /// # Errors As [`Source::read`], and if it is not a part.
     fn end(&self, name: &str) -> Result<Vec<u8>> {
         self.read(name)
     }
@@ -66,32 +63,30 @@ pub struct Folder {
     run_id: String,
 }
 
-/// How the names of parts end.
+/// The suffix of the names of parts.
 const SUFFIX: &str = ".arrow";
 
 impl Folder {
-    /// The folder at a path or URI. Nothing is asked of it yet.
+    /// Returns the folder at a path or URI, without a request to it.
     ///
-    /// # Errors
-    /// The URI is none.
+    /// # Errors The URI is not valid.
     pub fn at(place: &str, run_id: &str) -> Result<Folder> {
         Ok(Folder { store: publish::at(Path::new(place))?, run_id: run_id.to_owned() })
     }
 
-    /// Makes the folder ready to be put into, or says why it cannot be.
+    /// Prepares the folder for writing.
     ///
-    /// # Errors
-    /// What the disk or the store says.
+    /// # Errors The disk's or the store's.
     pub fn prepare(&self) -> Result<()> {
         self.store.prepare()
     }
 
-    /// The name of a part of a share.
+    /// Returns the name of a part of a share.
     pub fn name(index: usize, shares: usize, kind: PartKind, bucket: u32) -> String {
         format!("{index:05}-of-{shares:05}/{}-{bucket:05}{SUFFIX}", kind.name())
     }
 
-    /// Which share, of how many, kind and bucket a name that [`Folder::name`] made stands for.
+    /// Returns share, number of shares, kind and bucket of a name that [`Folder::name`] made.
     pub(super) fn named(name: &str) -> Option<(usize, usize, PartKind, u32)> {
         let (share, part) = name.strip_suffix(SUFFIX)?.rsplit_once('/')?;
         let (index, shares) = share.rsplit('/').next()?.split_once("-of-")?;
@@ -101,11 +96,10 @@ impl Folder {
         name.ends_with(&Folder::name(named.0, named.1, named.2, named.3)).then_some(named)
     }
 
-    /// Puts a part in place under a name that ends in `.arrow`, whole and in one step. If the name is taken by a part of
-    /// the same plan, that one stays.
+    /// Puts a part in place under a name that ends in `.arrow`, whole and in one step. If the name is taken by a part
+    /// of the same plan, that one stays.
     ///
-    /// # Errors
-    /// What the disk or the store says; the name is taken by something else.
+    /// # Errors The disk's or the store's; the name is taken by another file.
     pub fn put(&self, name: &str, part: &Part, plan: &str) -> Result<()> {
         debug_assert!(name.ends_with(SUFFIX), "{name}");
         if self.store.create(name, &part.bytes, &self.run_id)? == Created::Done {
@@ -122,13 +116,12 @@ impl Folder {
         Ok(())
     }
 
-    /// The names below a folder of it.
+    /// Returns the names below one of its folders.
     ///
-    /// # Errors
-    /// It cannot be listed.
+    /// # Errors It cannot be listed.
     pub fn below(&self, folder: &str) -> Result<BTreeSet<String>> {
         let entries = self.store.list(folder)?.into_iter().map(|entry| entry.path);
-        // What is still being written begins with a dot.
+        // The name of a file that is still being written begins with a dot.
         let is_part = |path: &String| {
             path.ends_with(SUFFIX) && path.rsplit('/').next().is_some_and(|name| !name.starts_with('.'))
         };
@@ -166,7 +159,7 @@ impl Source for Folder {
     }
 }
 
-/// What is read of the end of a part at once: most footers fit.
+/// Bytes that are read at once from the end of a part: most footers fit.
 const END_BYTES: u64 = 16 << 10;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The plan of shares: units of work in a fixed order, and everything that must be the same wherever they are folded.
 //!
-//! It is a JSON file that stands for itself: the text of the job is in it. Making it reads footers, and of inputs what
-//! it takes to know them again; it writes nothing. It is refused if a byte of it has changed.
+//! It is a self-contained JSON file, with the text of the job in it. Making it reads footers and the facts by which
+//! inputs are recognised again; it writes nothing. It is refused if a byte of it has changed.
 
 use crate::assemble::{self, Mode};
 use crate::error::{Error, Result};
@@ -17,52 +17,52 @@ use std::path::Path;
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day};
 
-/// The shape of the plans written here.
+/// The format version of the plans written here.
 const FORMAT: u32 = 1;
-/// Rows of a bucket of copies: what a process holds of them at once.
+/// Rows of a bucket of copies, which a process holds at once.
 const BUCKET_ROWS: u64 = 4 << 20;
-/// Buckets, at most, unless more are asked for.
+/// The most buckets, unless more are asked for.
 const MOST_BUCKETS: u64 = 256;
-/// Nanoseconds for which a change may not show in a file's times.
+/// Nanoseconds within which a change may not show in a file's times.
 const UNSURE_NANOS: i64 = 2_000_000_000;
 
-/// The program, its version and the revision of what it writes.
+/// Returns the program, its version and its output revision.
 pub fn program() -> String {
     format!("vtr {} (revision {OUTPUT_REVISION})", env!("CARGO_PKG_VERSION"))
 }
 
-/// What `units.json` says.
+/// The content of `units.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Units {
-    /// The shape of the plan.
+    /// The format version of the plan.
     pub format: u32,
-    /// SHA-256 of all the rest.
+    /// SHA-256 of all other keys.
     pub digest: String,
     /// The program that folds and finishes it.
     pub program: String,
     /// The job's name, the folder that its paths start from, and its text.
     pub job: PlannedJob,
-    /// What options said of the job, `as_of` among them, but not of the machine.
+    /// Options that concern the job, `as_of` among them, but not the machine.
     pub options: Overrides,
     /// SHA-256 of the book.
     pub book: String,
-    /// The last day of which anything is known.
+    /// The last day on which anything is known.
     pub as_of: String,
-    /// First and last Monday of the weeks asked for; `None`: all.
+    /// First and last Monday of the weeks asked for; `None` for all.
     pub weeks: Option<[String; 2]>,
-    /// What is judged by: `scans` or `format`.
+    /// The evidence: `scans` or `format`.
     pub evidence: String,
     /// The tables that are made.
     pub tables: Vec<String>,
-    /// The version that is published upon; `None`: nothing is published.
+    /// The version on which the publication is based; `None` if nothing is published.
     pub base: Option<u64>,
-    /// Into how many buckets counts and copies are dealt.
+    /// The number of buckets over which counts and copies are distributed.
     pub buckets: u32,
     /// The input files, bytewise by their shown paths.
     pub inputs: Vec<PlannedInput>,
-    /// Files that the job allows to be left out, and why they are.
+    /// Files that the job allows to be left out, and the reasons.
     pub left_out: BTreeMap<String, String>,
-    /// What there is to read.
+    /// The units to read.
     pub units: Vec<PlannedUnit>,
 }
 
@@ -71,7 +71,7 @@ pub struct Units {
 pub struct PlannedJob {
     /// Its name.
     pub name: String,
-    /// The digest of every key of it that can move a figure.
+    /// The digest of every key of it that can change a figure.
     pub digest: String,
     /// The folder that its paths start from.
     pub folder: String,
@@ -86,11 +86,11 @@ pub struct PlannedInput {
     pub file: String,
     /// Its size.
     pub bytes: u64,
-    /// What tells its content: `blake3:` of the bytes, or `etag:` of an object.
+    /// The identifier of its content: `blake3:` of the bytes, or `etag:` of an object.
     pub digest: String,
-    /// What the system said of it; `None` where that does not vouch for its content.
+    /// The system's facts about it; `None` if these do not vouch for its content.
     pub stamp: Option<Stamp>,
-    /// Whether it is not read, because what is published of it stands.
+    /// Whether it is not read, because its published rows are valid.
     #[serde(default)]
     pub kept: bool,
 }
@@ -100,7 +100,7 @@ pub struct PlannedInput {
 pub struct PlannedUnit {
     /// The place of its file among the inputs.
     pub file: u32,
-    /// Which row group of a Parquet file; `None`: all of the file.
+    /// Its row group in a Parquet file; `None` for all of the file.
     pub row_group: Option<usize>,
     /// The number of its first record, from 1.
     pub first_record: u64,
@@ -111,7 +111,7 @@ pub struct PlannedUnit {
 }
 
 impl PlannedUnit {
-    /// That of a survey.
+    /// Converts a unit of a survey.
     pub(super) fn of(unit: &Unit) -> PlannedUnit {
         let row_group = match unit.part {
             Part::RowGroup(group) => Some(group),
@@ -122,10 +122,9 @@ impl PlannedUnit {
 }
 
 impl Units {
-    /// Reads `units.json`; `name` is what messages call it.
+    /// Reads `units.json`; `name` is its name in messages.
     ///
-    /// # Errors
-    /// It is no plan, of another version, or not as it was written.
+    /// # Errors It is not a plan, of another version, or has changed since it was written.
     pub fn read(name: &str, text: &str) -> Result<Units> {
         let refused = |why: String| Error::Usage(format!("{name}: {why}"));
         let anew = "make it anew with `vtr plan JOB --units`";
@@ -143,7 +142,7 @@ impl Units {
         Ok(units)
     }
 
-    /// As it is written.
+    /// Returns the text to write.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("texts and numbers have a JSON form") + "\n"
     }
@@ -153,7 +152,8 @@ impl Units {
         sha256_hex(&serde_json::to_vec(&blank).expect("texts and numbers have a JSON form"))
     }
 
-    /// The places of the units of share `index` (from 1) of `shares`: a stretch of about as many bytes as the others.
+    /// Returns the places of the units of share `index` (from 1) of `shares`: a contiguous range of about as many
+    /// bytes as the others.
     pub fn share(&self, index: usize, shares: usize) -> Vec<usize> {
         let bytes: Vec<u64> = self.units.iter().map(|unit| unit.bytes).collect();
         let place = index.checked_sub(1);
@@ -161,11 +161,10 @@ impl Units {
     }
 }
 
-/// Plans a job for shares: what a run of all weeks, or of those asked for, would read. Raw files are joined first. `now` is the
-/// moment at which it is planned.
+/// Plans a job for shares: all that a run of all weeks, or of those asked for, would read. Raw files are joined first.
+/// `now` is the moment at which it is planned.
 ///
-/// # Errors
-/// Those of a run before it reads.
+/// # Errors Those of a run before it reads.
 pub fn plan(job: &Path, options: &Overrides, buckets: Option<u32>, now: SystemTime) -> Result<Units> {
     let text = job::text(job)?;
     let mut plan = job::load(job, options, now)?;
@@ -219,7 +218,7 @@ pub fn plan(job: &Path, options: &Overrides, buckets: Option<u32>, now: SystemTi
     Ok(units)
 }
 
-/// Options as they hold wherever the plan goes: paths whole, the day fixed, nothing of this machine.
+/// Returns options that are valid wherever the plan goes: absolute paths, a fixed day, nothing of this machine.
 fn frozen(options: &Overrides, as_of: String) -> Overrides {
     let path = |path: &std::path::PathBuf| job::here(path.to_string_lossy().into_owned()).into();
     Overrides {

@@ -1,6 +1,6 @@
-//! A plan of shares in a process that folds, settles or finishes: the job as it was planned, held against what it is now.
+//! A plan of shares in a process that folds, settles or finishes: the planned job, compared with its state now.
 //!
-//! It looks at inputs and changes nothing. It refuses by name a job, a book or an input that is not what was planned.
+//! It looks at inputs and changes nothing. It refuses by name a job, a book or an input that differs from the plan.
 
 use super::units::{PlannedUnit, Units, program};
 use crate::assemble::{self, Mode};
@@ -17,22 +17,22 @@ use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day, day_from_date};
 use vtr_kernel::ladder::Evidence;
 
-/// What is the process's own.
+/// The settings of the process itself.
 #[derive(Clone, Debug, Default)]
 pub struct Machine {
-    /// Worker threads; `None`: as many as the machine has.
+    /// Worker threads; `None` for as many as the machine has.
     pub threads: Option<usize>,
-    /// Memory to keep to, such as `2 GiB`; `None`: half of the machine's, at most 2 GiB.
+    /// Most memory, such as `2 GiB`; `None` for half of the machine's, at most 2 GiB.
     pub memory: Option<String>,
 }
 
-/// The job as it was planned; threads share it.
+/// The planned job; threads share it.
 pub struct Work {
     plan: Plan,
     units: Units,
     seal: Seal,
     survey: Mutex<Option<Arc<Survey>>>,
-    /// Files that are known to be what was planned.
+    /// Files that were found unchanged since the plan.
     still: Mutex<HashSet<u32>>,
 }
 
@@ -41,10 +41,10 @@ fn day(text: &str) -> Result<Day> {
 }
 
 impl Work {
-    /// The job as the plan holds it; `now` is when this process begins.
+    /// Opens the job in the plan; `now` is when this process begins.
     ///
-    /// # Errors
-    /// The job cannot be planned here (its book, rates or packages are not within reach), or is another by now.
+    /// # Errors The job cannot be planned here (its book, rates or packages are not within reach), or has changed
+    /// since.
     pub fn open(units: Units, machine: &Machine, now: SystemTime) -> Result<Work> {
         let (shown, root) = (format!("{} of the plan", units.job.name), PathBuf::from(&units.job.folder));
         let flags = Overrides { threads: machine.threads, memory: machine.memory.clone(), ..units.options.clone() };
@@ -52,10 +52,10 @@ impl Work {
         Work::of(plan, units)
     }
 
-    /// The job from its file, which must be the one that was planned; options that are given here stand over the plan's.
+    /// Opens the job from its file, which must be the one that was planned; options that are given here override the
+    /// plan's.
     ///
-    /// # Errors
-    /// As [`Work::open`].
+    /// # Errors As [`Work::open`].
     pub fn of_job(path: &Path, units: Units, given: &Overrides, now: SystemTime) -> Result<Work> {
         let planned = units.options.clone();
         let mut set = planned.set;
@@ -98,12 +98,12 @@ impl Work {
         Ok(Work { plan, units, seal, survey: Mutex::default(), still: Mutex::default() })
     }
 
-    /// The job's plan.
+    /// Returns the job's plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }
 
-    /// The plan of shares.
+    /// Returns the plan of shares.
     pub fn units(&self) -> &Units {
         &self.units
     }
@@ -112,13 +112,13 @@ impl Work {
         &self.seal
     }
 
-    /// What is judged by.
+    /// Returns the evidence by which packages are judged.
     pub(super) fn evidence(&self) -> Result<Evidence> {
         let known = [Evidence::Scans, Evidence::Format].into_iter().find(|known| known.name() == self.units.evidence);
         known.ok_or_else(|| Error::Usage(format!("the plan's evidence {} is none; plan anew", self.units.evidence)))
     }
 
-    /// The inputs, looked at once a process.
+    /// Returns the survey of the inputs, made once a process.
     pub(super) fn survey(&self) -> Result<Arc<Survey>> {
         let mut survey = self.survey.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(survey) = &*survey {
@@ -127,7 +127,7 @@ impl Work {
         Ok(survey.insert(Arc::new(self.look()?)).clone())
     }
 
-    /// The inputs as they are now.
+    /// Surveys the inputs as they are now.
     pub(super) fn look(&self) -> Result<Survey> {
         let named: HashSet<&str> = self.units.inputs.iter().map(|input| input.file.as_str()).collect();
         let survey = scan::survey_again(&self.plan, &named, &self.units.left_out)?;
@@ -143,7 +143,7 @@ impl Work {
         Ok(survey)
     }
 
-    /// The units at some places of the plan.
+    /// Returns the units at some places of the plan.
     pub(super) fn units_at(&self, survey: &Survey, places: &[usize]) -> Result<Vec<Unit>> {
         let found: HashMap<(u32, u64), &Unit> =
             survey.units.iter().map(|unit| ((unit.file, unit.first_record), unit)).collect();
@@ -167,7 +167,8 @@ impl Work {
         Err(Error::Input("the units of the inputs are not those that were planned; plan anew".to_owned()))
     }
 
-    /// Refuses columnar inputs and objects that have changed since they were planned; of texts reading tells.
+    /// Refuses columnar inputs and objects that have changed since they were planned; changed texts are found by
+    /// reading.
     pub(super) fn refuse_changed(&self, survey: &Survey, units: &[Unit]) -> Result<()> {
         let files: HashSet<u32> = units.iter().map(|unit| unit.file).collect();
         let mut files: Vec<u32> = files.into_iter().collect();
@@ -181,7 +182,7 @@ impl Work {
         Ok(())
     }
 
-    /// Refuses a file of which other content was read than was planned; an empty digest says that nobody knows.
+    /// Refuses a file whose content differs from the plan; an empty digest means that it is unknown.
     pub(super) fn refuse_other_content(&self, survey: &Survey, file: u32, read: &str) -> Result<()> {
         if read.is_empty() { Ok(()) } else { self.expect_content(survey, file, Some(read)) }
     }
