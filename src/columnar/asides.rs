@@ -62,10 +62,10 @@ macro_rules! table {
 /// Every kind, by discriminant.
 pub static TABLE: [Entry; 13] = table! {
     FillerTime "filler_time" None
-        "lie before 2005 or after 2100: they are fillers and count as empty"
+        "are before 2005 or after 2100: they are fillers and count as empty"
         "leave the cell empty where nothing happened";
     EarlierParcel "earlier_parcel" None
-        "lie so long before the shipment that an earlier parcel with that number was scanned: they count as empty"
+        "are so long before the shipment that an earlier parcel with that number was scanned: they count as empty"
         "compare the dates, or set [limits] scan_lead_days";
     DamagedId "damaged_id" MaxDamaged
         "are numbers such as 9.2E+21, which a spreadsheet or a float has damaged: nothing is judged by them"
@@ -74,10 +74,10 @@ pub static TABLE: [Entry; 13] = table! {
         "hold several numbers: they are one package, and the first number that fits is judged"
         "write one row a package";
     UnknownWord "unknown_word" MaxUnknownWords
-        "are words that the book does not know: they were taken for the default"
+        "are words that the book does not list: they count as the default"
         "map them to known ones with `values` of [input.columns], or add them to the book's words";
     WrappedText "wrapped_text" None
-        "stood in a wrapper (=\"...\", quotes, an apostrophe, hidden characters, a trailing .0), which was taken off"
+        "were in a wrapper (=\"...\", quotes, an apostrophe, hidden characters, a trailing .0), which was removed"
         "export the column as plain text";
     NumberAsInteger "number_as_integer" None
         "are integers: leading zeros of tracking numbers are lost"

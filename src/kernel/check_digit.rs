@@ -17,7 +17,7 @@ pub enum Check {
     Gs1,
     /// GS1 with `92` in front (the short form of a USPS IMpb for FedEx SmartPost).
     Gs1With92,
-    /// GS1 as it stands, or with `91` in front (USPS 20 digits).
+    /// Plain GS1, or with `91` in front (USPS 20 digits).
     Usps20,
     /// FedEx: weights 3, 1, 7 from the right in turn as on a 12-digit number, mod 11 mod 10.
     Fedex12,

@@ -298,7 +298,7 @@ impl Alphabet {
                     Class::Bytes(class) => {
                         class.ranges().iter().flat_map(|range| range.start()..=range.end()).collect()
                     }
-                    Class::Unicode(_) => return Err("only ASCII characters can stand in a pattern".into()),
+                    Class::Unicode(_) => return Err("only ASCII characters can occur in a pattern".into()),
                 };
                 bytes.iter().try_for_each(|byte| cleaned_byte(*byte))?;
                 Ok(vec![Sequence { places: vec![self.class(bytes)?], part: None }])
@@ -394,7 +394,7 @@ fn cleaned_byte(byte: u8) -> Result<(), String> {
     let can_stand = byte.is_ascii_uppercase() || byte.is_ascii_digit();
     can_stand
         .then_some(())
-        .ok_or_else(|| "numbers are compared cleaned; only A-Z and 0-9 can stand in a pattern".into())
+        .ok_or_else(|| "numbers are compared cleaned; only A-Z and 0-9 can occur in a pattern".into())
 }
 
 const MAX_VARIANTS: usize = 4_096;

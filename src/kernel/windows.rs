@@ -43,7 +43,7 @@ pub fn borders(market: &Market, as_of: Day) -> [Day; 7] {
     [end - ROW_DAYS + 1, start - WEEK_DAYS, start, end - WEEK_DAYS + 1, end + 1, outlook.0, outlook.1 + 1]
 }
 
-/// Zones of time around a window, as bits: a day can lie in several.
+/// Zones of time around a window, as bits: a day can be in several.
 pub mod zone {
     /// Days whose packages give their seller a row.
     pub const ROWS: u8 = 1;

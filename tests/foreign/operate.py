@@ -101,7 +101,7 @@ def check_metrics(path, success):
         for sample in family.samples
     }
     total = sum(len(family.samples) for family in families)
-    assert total == len(series), "a series stands twice"
+    assert total == len(series), "a series occurs twice"
     value = lambda name: next(value for (found, _), value in series.items() if found == name)
     assert value("vtr_run_success") == success
     fates = sum(value for (name, _), value in series.items() if name == "vtr_run_rows")

@@ -566,7 +566,7 @@ fn the_suite_reaches_every_reason_and_every_version() {
     let (mut names, mut reasons, mut rules) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for (sheet_name, sheet) in &sheets {
         for case in &sheet.case {
-            assert!(names.insert((sheet_name, &case.name)), "{sheet_name}: {} stands twice", case.name);
+            assert!(names.insert((sheet_name, &case.name)), "{sheet_name}: {} occurs twice", case.name);
             assert!(!case.why.is_empty(), "{sheet_name}: {} does not say why", case.name);
             for source in case.source.split("; ") {
                 assert!(

@@ -288,7 +288,7 @@ fn cells(counts: &Counts) -> Cells {
                 ["seller_id", "marketplace", "programme", "carrier"].map(|name| text(&batch, name, row).to_owned());
             let [seller, marketplace, programme, carrier] = keys;
             let key = (day, seller, marketplace, programme, carrier, outcome(&batch, row));
-            assert!(cells.insert(key, number(&batch, row)).is_none(), "a cell stands once");
+            assert!(cells.insert(key, number(&batch, row)).is_none(), "a cell occurs once");
         }
     }
     cells

@@ -114,7 +114,7 @@ fn check_id(id: Text, report: &Report) {
         report.add(id.at, format!("the carrier id `{}` holds more than a-z, 0-9 and _; write those only", id.text));
     }
     if id.text == "other" {
-        report.add(id.at, "the carrier id `other` stands for unknown names in tables; write another");
+        report.add(id.at, "the carrier id `other` means unknown names in tables; write another");
     }
 }
 

@@ -99,7 +99,7 @@ fn limit(table: &Table) -> Option<Limit> {
     let below = table.may("value_below", MONEY);
     let at_most = table.may("value_at_most", MONEY);
     match (below, at_most) {
-        (Some(_), Some(node)) => node.refuse("stands beside `value_below`, of which a condition has one"),
+        (Some(_), Some(node)) => node.refuse("cannot be beside `value_below`; a condition has only one limit"),
         (Some(node), None) => money(node).map(Limit::Below),
         (None, Some(node)) => money(node).map(Limit::AtMost),
         (None, None) => None,

@@ -23,7 +23,7 @@ pub(super) fn services<'a>(shelf: &Shelf<'a>, names: &Names, report: &'a Report)
         for table in tables.iter().flatten() {
             let Some((name, class)) = class(table, layer, &classes, names, report) else { continue };
             if let Some(first) = met.iter().find(|first| first.text == name.text) {
-                let message = format!("the class `{}` stands at {} already; write one of them", name.text, first.at);
+                let message = format!("the class `{}` is defined at {} already; keep one of them", name.text, first.at);
                 report.add(name.at, message);
             }
             met.push(name);

@@ -284,7 +284,7 @@ impl<'a> Rules<'a> {
             self.report.add(id.at, message);
         }
         if let Some(first) = self.met.get(id.text) {
-            let message = format!("the id `{}` is taken: {first}; write another, ids stand in verdicts", id.text);
+            let message = format!("the id `{}` is taken: {first}; write another, because verdicts name ids", id.text);
             self.report.add(id.at, message);
         }
         let index = self.next();

@@ -325,7 +325,7 @@ impl<'a> Node<'a> {
         let DeValue::Integer(integer) = self.value else { return self.wrong_type() };
         let value = i32::from_str_radix(integer.as_str(), integer.radix()).ok();
         match value.filter(|value| range.contains(value)) {
-            None => self.refuse(format!("must lie between {} and {}", range.start(), range.end())),
+            None => self.refuse(format!("must be between {} and {}", range.start(), range.end())),
             value => value,
         }
     }

@@ -285,7 +285,7 @@ fn status_lists(root: &Table, report: &Report) -> Lists {
                 let lower = Some(word.text.to_lowercase());
                 let words_of = if key == "status" { (lower, None) } else { (None, lower) };
                 if words.insert(words_of, meaning).is_some() {
-                    report.add(word.at, format!("`{}` stands twice in the list; case makes no difference", word.text));
+                    report.add(word.at, format!("`{}` occurs twice in the list; case makes no difference", word.text));
                 }
             }
         }
@@ -305,7 +305,7 @@ fn status_lists(root: &Table, report: &Report) -> Lists {
         table.finish();
         let Some(name) = name else { continue };
         if all.iter().any(|(known, _)| known == name.text) {
-            report.add(name.at, format!("the list `{}` stands twice; unite them", name.text));
+            report.add(name.at, format!("the list `{}` occurs twice; unite them", name.text));
         }
         all.push((name.text.to_owned(), words));
     }

@@ -97,7 +97,7 @@ fn every_national_post_is_in_the_group_of_posts() {
         // These two names contain such a word, but are no postal services.
         let is_post = words.iter().any(|word| ["Post", "Poste", "Correos", "Poczta"].contains(word))
             && !["correos_express", "post_modern"].contains(&id);
-        assert!(!is_post || posts.contains(&id), "{id} ({name}) is a post and stands not in @posts");
+        assert!(!is_post || posts.contains(&id), "{id} ({name}) is a post and is not in @posts");
     }
 }
 
