@@ -159,10 +159,10 @@ impl List<'_> {
             listing::wrapped(&note, width).iter().for_each(|line| text += &format!("{line}\n"));
         }
         if gone > 0 {
-            let note = format!("Nobody can mend {} that still count.", words::plural(gone, "more package"));
+            let note = format!("Still counted, but too late to mend: {}.", words::plural(gone, "more package"));
             listing::wrapped(&note, width).iter().for_each(|line| text += &format!("{line}\n"));
         }
-        let legend = "Points: what mending adds to the account's rate in the window that can still be moved, which ends on the next Sunday; older windows: only figures before that one can still change. Until: the last day on which mending is worth it. --format csv lists every package.";
+        let legend = "Points: the gain of the account's rate from mending, in the window that can still change, which ends on the next Sunday; older windows: mending changes only figures before that one. Until: the last day on which mending is useful. --format csv lists every package.";
         listing::wrapped(legend, width).iter().for_each(|line| text += &format!("{line}\n"));
         text
     }
