@@ -78,7 +78,7 @@ struct Health<'a> {
     targets: Targets,
     /// The targets of each marketplace's outlook.
     targets_outlook: Targets,
-    /// The zones that contain each piece of time, by marketplace; rows without a marketplace have none.
+    /// The zones that contain each segment, by marketplace; rows without a marketplace have none.
     zones: Vec<Vec<u8>>,
     merge: Merge<'a>,
     breakdown: Merge<'a>,

@@ -1,4 +1,4 @@
-//! Merges the sorted counts of several pieces of time, cell by cell.
+//! Merges the sorted counts of several weeks or segments, cell by cell.
 //!
 //! Each piece is read batch by batch, so that memory holds one batch of each, however many cells a week has. Cells
 //! come in ascending order, each once; the table decides what is added up. It fails if the counts cannot be read;
@@ -23,11 +23,11 @@ pub struct Merge<'a> {
     next: BinaryHeap<Reverse<(u64, usize)>>,
 }
 
-/// One count: the index of its piece of time among those merged, and the outcome's code. If a marginal has a carrier
+/// One count: the index of its week or segment among those merged, and the outcome's code. If a marginal has a carrier
 /// beside the keys of its cells, the high bits of the code hold the carrier's code (see [`Count::carrier`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count {
-    /// The index of the piece of time.
+    /// The index of the week or segment.
     pub source: usize,
     /// The code of the outcome, and of the carrier.
     pub code: u32,
@@ -48,7 +48,7 @@ impl Count {
 }
 
 impl<'a> Merge<'a> {
-    /// Begins to read pieces of time.
+    /// Begins to read weeks or segments, given by their first days.
     pub fn of(marginal: &'a Marginal, days: &[Day], space: &Arc<Space>) -> Result<Merge<'a>> {
         let mut sources = Vec::with_capacity(days.len());
         let mut next = BinaryHeap::with_capacity(days.len());
@@ -78,7 +78,7 @@ impl<'a> Merge<'a> {
             }
             match self.sources[source].take(cell, |code, count| each(Count { source, code, count }))? {
                 Some(after) => {
-                    assert!(after > cell, "the counts of a piece of time ascend");
+                    assert!(after > cell, "the counts of a segment ascend");
                     let mut top = top;
                     *top = Reverse((after, source));
                 }
@@ -89,7 +89,7 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// One piece of time, read up to `rows`.
+/// One week or segment, read up to `rows`.
 struct Source<'a> {
     space: Arc<Space>,
     batches: Batches<'a>,

@@ -1,6 +1,6 @@
 //! `vtr_rolling`: the rate over the policy's trailing window, the figure that a marketplace judges.
 //!
-//! Each week of window ends is made independently from the pieces of time in its windows, cell by cell. Memory holds
+//! Each week of window ends is made independently from the segments in its windows, cell by cell. Memory holds
 //! one batch of each piece and the categories of one account with their total. Whole weeks of window ends are
 //! published, and nothing is read beyond the counted days. It fails only if the counts cannot be read.
 
@@ -107,7 +107,7 @@ struct Week<'a> {
     ends: Vec<Day>,
     /// The targets by window end.
     targets: Vec<Targets>,
-    /// By piece of time and marketplace: the indices of the window ends whose windows contain the piece. Rows without
+    /// By segment and marketplace: the indices of the window ends whose windows contain the segment. Rows without
     /// a marketplace have no windows.
     holds: Vec<Vec<Range<usize>>>,
     merge: Merge<'a>,
