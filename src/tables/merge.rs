@@ -1,6 +1,6 @@
 //! Merges the sorted counts of several weeks or segments, cell by cell.
 //!
-//! Each piece is read batch by batch, so that memory holds one batch of each, however many cells a week has. Cells
+//! Each of them is read batch by batch, so that memory holds one batch of each, however many cells a week has. Cells
 //! come in ascending order, each once; the table decides what is added up. It fails if the counts cannot be read;
 //! counts out of order panic.
 
@@ -68,7 +68,7 @@ impl<'a> Merge<'a> {
         self.next.peek().map(|Reverse((cell, _))| *cell)
     }
 
-    /// Takes the next cell and hands on its counts in the order of the pieces.
+    /// Takes the next cell and hands on its counts in the order of the sources.
     pub fn next(&mut self, mut each: impl FnMut(Count)) -> Result<Option<u64>> {
         let Some(cell) = self.peek() else { return Ok(None) };
         while let Some(top) = self.next.peek_mut() {

@@ -1,7 +1,7 @@
 //! `vtr_rolling`: the rate over the policy's trailing window, the figure that a marketplace judges.
 //!
 //! Each week of window ends is made independently from the segments in its windows, cell by cell. Memory holds
-//! one batch of each piece and the categories of one account with their total. Whole weeks of window ends are
+//! one batch of each segment and the categories of one account with their total. Whole weeks of window ends are
 //! published, and nothing is read beyond the counted days. It fails only if the counts cannot be read.
 
 use super::merge::Merge;
@@ -125,7 +125,7 @@ impl<'a> Week<'a> {
         let lengths: Vec<i32> = (0..rules.markets())
             .map(|code| rules.market(code as u32).map_or(0, |market| market.window_days.max(1)))
             .collect();
-        // Windows begin and end at borders of pieces, so a window contains a piece if it contains its first day.
+        // Windows begin and end at borders of segments, so a window contains a segment if it contains its first day.
         let holds = |day: Day| -> Vec<Range<usize>> {
             let ends =
                 |length: &i32| ends.partition_point(|end| *end < day)..ends.partition_point(|end| *end < day + length);
