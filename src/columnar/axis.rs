@@ -28,9 +28,9 @@ pub struct Cuts {
 /// The days on which trailing windows end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WindowEnds {
-    /// On every day.
+    /// Windows end on every day.
     Daily,
-    /// On Sundays.
+    /// Windows end on Sundays.
     Sundays,
 }
 

@@ -391,11 +391,11 @@ pub struct Keys {
     /// Reasons, by discriminant.
     pub(crate) reasons: Ranked,
     pub(crate) rules: Ranked,
-    /// [`NONE`], then the rules.
+    /// The lanes: [`NONE`], then the rules.
     pub(crate) lanes: Ranked,
-    /// [`NONE`], then the classes.
+    /// The service classes: [`NONE`], then the classes.
     pub(crate) services: Ranked,
-    /// No, then yes.
+    /// The texts of flags: no, then yes.
     pub(crate) flags: Ranked,
     pub(crate) categories: Ranked,
     pub(crate) typed: Ranked,

@@ -37,7 +37,7 @@ impl Records {
     /// Returns the records of some rows.
     ///
     /// # Panics
-    /// If there are fewer.
+    /// If the batch has fewer rows.
     pub fn slice(&self, first: usize, rows: usize) -> Records {
         let of = |list: &Vec<u64>| list[first..first + rows].to_vec();
         match self {
@@ -67,7 +67,7 @@ pub struct Reject {
     pub byte_offset: Option<u64>,
     /// The first column at fault; `None`: the record as a whole.
     pub column: Option<String>,
-    /// What is wrong.
+    /// The description of the fault.
     pub reason: String,
     /// The offending value, escaped and cut; `None`: there is none.
     pub value: Option<String>,

@@ -430,7 +430,7 @@ impl Amounts {
 /// A time column.
 pub(crate) enum Times {
     Constant(Cell<Moment>),
-    /// Microseconds.
+    /// Timestamps in microseconds.
     Micros {
         values: ScalarBuffer<i64>,
         nulls: Option<NullBuffer>,

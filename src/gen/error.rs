@@ -3,7 +3,7 @@
 /// An error that the caller can do something about.
 #[derive(Debug, thiserror::Error)]
 pub enum GenError {
-    /// The options contradict each other, or the book has a rule that the generator has no recipe for.
+    /// The options contradict each other, or the book has a rule for which the generator has no recipe.
     #[error("{0}")]
     Usage(String),
     /// A file could not be written.

@@ -56,13 +56,13 @@ pub enum Digit {
     Free,
     /// UPU S10, on the digits from the third place on.
     S10,
-    /// UPS, after `1Z`.
+    /// UPS, on the characters after `1Z`.
     Ups,
     /// GS1.
     Gs1,
     /// FedEx, 12 digits.
     Fedex,
-    /// Modulo 7.
+    /// The digits before, modulo 7.
     Mod7,
 }
 

@@ -51,7 +51,7 @@ pub struct Parcel {
     pub seller: u32,
     pub marketplace: u32,
     pub order: Text,
-    /// 0 is null.
+    /// The number of the package within the order; 0 is null.
     pub package: u8,
     pub channel: u32,
     pub status: u32,
@@ -61,7 +61,7 @@ pub struct Parcel {
     pub tracking: Option<Text>,
     pub from: u32,
     pub to: u32,
-    /// Hundredths.
+    /// The value in hundredths of the currency.
     pub value: Option<i64>,
     pub currency: u32,
     pub category: u32,

@@ -14,7 +14,7 @@ use crate::text;
 use crate::words::Words;
 use crate::{number, wrapper};
 
-/// Who ships.
+/// The party that ships.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FulfilledBy {
     /// The seller; also any text that is not known to mean the marketplace.
@@ -37,7 +37,7 @@ pub enum OrderState {
 pub enum Tracking<'a> {
     /// The source has no such column: rungs that depend on it are skipped.
     NoColumn,
-    /// Null, or nothing but blanks and punctuation.
+    /// The cell is null, or has only blanks and punctuation.
     Missing,
     /// A cleaned number with at least one letter or digit.
     Number(&'a str),

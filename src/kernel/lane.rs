@@ -116,7 +116,7 @@ pub enum Known {
 /// The carriers that a rule accepts.
 #[derive(Clone, Debug)]
 pub enum CarrierRule {
-    /// All of them.
+    /// Every carrier.
     Any,
     /// Those integrated with the marketplace, the treatment of the others, and how completely the list is known.
     Integrated(CarrierSet, Otherwise, Known),

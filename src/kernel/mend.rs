@@ -67,7 +67,7 @@ impl FixableBy {
     }
 }
 
-/// What can be done about a defect.
+/// The remedy of a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mending {
     /// The party that can do it.

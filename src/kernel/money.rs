@@ -39,7 +39,7 @@ pub struct Rates {
 pub struct WrongRate {
     /// The line's number, from 1; `None`: the file as a whole.
     pub line: Option<usize>,
-    /// What is wrong with it.
+    /// The description of the fault.
     pub fault: String,
 }
 

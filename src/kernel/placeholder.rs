@@ -97,8 +97,8 @@ impl Placeholders {
         for text in self.words.iter().chain(&self.numbers) {
             let bytes = text.as_bytes();
             for (bits, byte) in self.ends[bytes.len()].iter_mut().zip([bytes.first(), bytes.last()]) {
-                // Words are lower case. If a number is not upper case, only the bit of all other characters is
-                // certain.
+                // Words are listed in lower case, so the bit of the upper-case character is set; a character that
+                // is neither digit nor upper-case letter has the common bit of all others.
                 *bits |= byte.map_or(0, |byte| 1 << place(byte.to_ascii_uppercase()) | 1 << place(b'a'));
             }
         }

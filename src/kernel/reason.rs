@@ -6,13 +6,13 @@
 /// The effect of a verdict on the rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
-    /// Not part of the measure at all.
+    /// The package is not part of the measure.
     OutOfScope,
-    /// Measured, but left out of both sides of the rate by a rule.
+    /// The package is measured, but a rule leaves it out of both sides of the rate.
     Exempt,
-    /// Counts in numerator and denominator.
+    /// The package counts in numerator and denominator.
     Valid,
-    /// Counts in the denominator only.
+    /// The package counts in the denominator only.
     Defect,
 }
 
@@ -31,7 +31,7 @@ impl Class {
     }
 }
 
-/// Why a shipment got its class. The discriminant is stable: it indexes [`TABLE`] and is the low
+/// The reason why a shipment has its class. The discriminant is stable: it indexes [`TABLE`] and is the low
 /// byte of every cell key.
 #[repr(u8)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

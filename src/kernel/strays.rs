@@ -189,7 +189,7 @@ mod tests {
         assert!(same("2025-05-01T10:20:30Z", "2025-05-01T12:20:30+02:00"));
         assert!(same("2025-05-01T10:20:30.999Z", "2025-05-01T10:20:30Z"));
         assert!(!same("2025-05-01T10:20:31Z", "2025-05-01T10:20:30Z"));
-        // Midnights hold dates, and a date is shared by many.
+        // Midnights hold dates, and many packages share a date.
         assert!(!same("2025-05-01T00:00:00+05:00", "2025-05-01T00:00:00+05:00") && !same("2025-05-01", "2025-05-01"));
         let days = |scan: &str, other: &str| are_days(at(scan), at(other));
         assert!(days("2025-05-01T00:00:00+05:00", "2025-05-01") && !days("2025-05-01T10:20:30Z", "2025-05-01"));

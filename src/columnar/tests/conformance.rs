@@ -371,7 +371,7 @@ fn judged(setting: &Setting) -> Result<Outcome, Column> {
 /// An axis whose segments are single days, so that the marginals show a verdict's day.
 static DAILY: OnceLock<TimeAxis> = OnceLock::new();
 
-/// The fold over a batch of one row of texts.
+/// Returns the outcome of the fold over a batch of one row of texts.
 fn folded(setting: &Setting) -> Outcome {
     let axis = DAILY.get_or_init(|| TimeAxis::new((FIRST_DAY..day("2030-01-01")).collect()));
     let later_rows = if setting.keeps_later_rows() { LaterRows::Kept } else { LaterRows::Absent };

@@ -154,7 +154,7 @@ fn uses(shelf: &Shelf, group: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// A day on which the American list of 2016 was in force at home.
+/// A day on which the American list of 2016 was in force for domestic packages.
 const OLDEST: Day = 17_683;
 
 /// Returns a carrier's packages, domestic and from abroad, in every store that ever kept a list.

@@ -341,7 +341,7 @@ fn is_said_twice(kind: &str, leaf: &Leaf, file: &Table) -> bool {
             let mut exempt = lane().get("exempt").and_then(Value::as_array).into_iter().flatten();
             exempt.any(|exemption| exemption.as_table().unwrap().len() == 1)
         }
-        // A list that is only partly known judges the other carriers further.
+        // If a list is only partly known, the next rungs judge the other carriers.
         "version.lane.carriers.otherwise" => {
             lane()["carriers"].get("known").is_some_and(|known| *known == "partial".into())
         }
