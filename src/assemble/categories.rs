@@ -1,7 +1,7 @@
-//! What is sold, by seller and SKU: the category maps of a job, held whole.
+//! The categories of products, by seller and SKU: the category maps of a job, all in memory.
 //!
-//! Of equal keys the later file, then the later record counts. It is the one part of an assembly that grows with an
-//! input in memory. It cannot fail.
+//! If keys are equal, the later file, then the later record counts. It is the only part of an assembly whose memory
+//! grows with an input. It cannot fail.
 
 use super::facts::{Fate, Place};
 use super::tally::Tally;
@@ -19,7 +19,7 @@ struct Entry {
     seller: Option<String>,
     category: String,
     place: Place,
-    /// Rows of the same key by file, all but this one.
+    /// Rows of the same key by file, without this one.
     older: Vec<u32>,
     is_used: AtomicBool,
 }
@@ -46,7 +46,7 @@ impl Categories {
         }
     }
 
-    /// The category of a seller's SKU: the seller's own, else that of all.
+    /// Returns the category of a seller's SKU: the seller's own, else that of all sellers.
     pub fn of(&self, seller: &str, sku: &str) -> Option<&str> {
         let entries = self.by_sku.get(sku)?;
         let of = |seller: Option<&str>| entries.iter().find(|entry| entry.seller.as_deref() == seller);
@@ -55,7 +55,7 @@ impl Categories {
         Some(&entry.category)
     }
 
-    /// Counts where every row ended.
+    /// Counts the fate of every row.
     pub fn count(&self, tally: &mut Tally) {
         for entry in self.by_sku.values().flatten() {
             entry.older.iter().for_each(|file| tally.fate(*file, Fate::Superseded, 1));

@@ -1,7 +1,8 @@
-//! What the sides know of the packages, by week, seller and marketplace: the table `join_coverage`.
+//! How many packages the sides cover, by week, seller and marketplace: the table `join_coverage`.
 //!
-//! It is counted while weeks are written, which come sorted by seller, and set aside seller by seller, because there may
-//! be nearly as many cells as packages. It must not judge what is enough; that is the tally's. It fails if the disk does.
+//! It is counted while weeks are written, which are sorted by seller, and spilled seller by seller, because there may
+//! be nearly as many cells as packages. It must not judge what is enough; that is the tally's work. It fails if the
+//! disk does.
 
 use super::facts::Note;
 use super::pack::{HAS_ORDER, Pack};
@@ -21,9 +22,9 @@ use vtr_kernel::sources::Field;
 /// The table.
 pub const COVERAGE: &str = "join_coverage";
 
-/// What a cell counts beside its packages: which of them have what.
+/// The counts of a cell beside its packages: how many have each fact.
 const WITH: [&str; 6] = ["with_order", "with_promise", "with_value", "with_category", "with_number", "with_events"];
-/// Counts of a cell: packages, [`WITH`], [`Note::ALL`].
+/// The number of counts of a cell: packages, [`WITH`], [`Note::ALL`].
 const COUNTS: usize = 1 + WITH.len() + Note::ALL.len();
 
 type Counts = [u64; COUNTS];
@@ -35,21 +36,20 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Of no week yet; what is counted is set aside below a folder.
+    /// Returns a coverage without weeks yet; counts are spilled below a folder.
     pub fn below(folder: &Path) -> Coverage {
         Coverage { spill: Spill::below(folder), weeks: Mutex::default() }
     }
 
-    /// Begins a week, whose packages come sorted by seller.
+    /// Begins a week, whose packages arrive sorted by seller.
     pub fn week<'c>(&'c self, book: &'c Book, utc: &'c Zone, week: Day) -> OfWeek<'c> {
         let (bytes, seller, market) = (Vec::new(), String::new(), (None, String::new()));
         OfWeek { coverage: self, book, utc, week, bytes, seller, cells: BTreeMap::new(), market }
     }
 
-    /// The table, sorted by week, seller and marketplace.
+    /// Returns the table, sorted by week, seller and marketplace.
     ///
-    /// # Errors
-    /// The disk fails.
+    /// # Errors The disk fails.
     pub fn table(&self) -> Result<Encoded> {
         let mut columns = vec![
             ("week_start", Kind::Day, false),
@@ -70,7 +70,7 @@ impl Coverage {
     }
 }
 
-/// The cells of a week while its packages come.
+/// The cells of a week while its packages arrive.
 pub struct OfWeek<'c> {
     coverage: &'c Coverage,
     book: &'c Book,
@@ -78,9 +78,9 @@ pub struct OfWeek<'c> {
     week: Day,
     bytes: Vec<u8>,
     seller: String,
-    /// Of the seller, by marketplace.
+    /// The current seller's cells, by marketplace.
     cells: BTreeMap<String, Counts>,
-    /// The marketplace looked up last, and what it is called.
+    /// The marketplace looked up last, and its name.
     market: (Option<String>, String),
 }
 
@@ -123,10 +123,9 @@ impl OfWeek<'_> {
         }
     }
 
-    /// Sets the week aside.
+    /// Spills the week.
     ///
-    /// # Errors
-    /// The disk is full.
+    /// # Errors The disk is full.
     pub fn end(mut self) -> Result<()> {
         self.flush();
         let place = self.coverage.spill.put(&self.bytes)?;
@@ -135,7 +134,7 @@ impl OfWeek<'_> {
     }
 }
 
-/// Cells as they were set aside.
+/// Returns the spilled cells of a week as a batch.
 fn of_week(schema: &SchemaRef, week: Day, bytes: &[u8]) -> Result<RecordBatch> {
     let (mut sellers, mut markets, mut counts) = (Vec::new(), Vec::new(), vec![Vec::new(); COUNTS]);
     let mut left = bytes;

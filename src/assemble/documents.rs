@@ -1,7 +1,7 @@
-//! A spine of documents: pictures of an order, each with all of its packages; the newest is the whole picture.
+//! A spine of documents: snapshots of an order, each with all of its packages; only the newest snapshot counts.
 //!
-//! A package that vanished from it is gone. States without a history (`package_status`) become times here: a state
-//! happened no later than the first document that showed it. It looks at one order at a time and cannot fail.
+//! A package that is missing from it no longer exists. States without a history (`package_status`) become times here:
+//! a state happened no later than the first document that showed it. It looks at one order at a time and cannot fail.
 
 use super::facts::{Fate, Place, Stamp};
 use vtr_kernel::calendar::Micros;
@@ -11,20 +11,20 @@ use vtr_kernel::calendar::Micros;
 pub struct Part<'a> {
     /// When the document was last updated, and its file.
     pub stamp: Stamp,
-    /// The number of the document's first record in the file: what tells two documents of one file apart.
+    /// The number of the document's first record in the file, which distinguishes two documents of one file.
     pub document: u64,
     /// The number of this record.
     pub record: u64,
-    /// What tells the package from others of the order: its id, or else its cleaned number; `None`: the document has
-    /// no package.
+    /// The key that distinguishes the package from others of the order: its id, or else its cleaned number; `None` if
+    /// the document has no package.
     pub package: Option<&'a str>,
-    /// What its state says.
+    /// Its state.
     pub state: State,
-    /// Its cells, such that equal texts say the same.
+    /// Its cells as bytes: equal bytes are equal cells.
     pub cells: &'a [u8],
 }
 
-/// What a state says, if the source has one.
+/// The meaning of a state, if the source has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum State {
     /// No scan.
@@ -32,24 +32,24 @@ pub enum State {
     Unscanned,
     /// A carrier has seen it.
     Scanned,
-    /// It was brought, or that was tried.
+    /// It was delivered, or a delivery was tried.
     Delivered,
 }
 
-/// A package of the newest picture.
+/// A package of the newest snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package {
     /// Its row, by index.
     pub row: usize,
-    /// Where the facts as they are were said first.
+    /// The record that first had these facts.
     pub source: Place,
-    /// When it was scanned at the latest.
+    /// The latest possible time of the first scan.
     pub first_scan_at: Option<Micros>,
-    /// When it was delivered at the latest.
+    /// The latest possible time of the delivery.
     pub delivery_scan_at: Option<Micros>,
 }
 
-/// What one order comes to.
+/// The result of folding one order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folded {
     /// Its packages, in the order of the newest document.

@@ -1,7 +1,7 @@
-//! Which package an event of a carrier's feed belongs to, and what the events of a package tell.
+//! Which package an event of a carrier's feed belongs to, and which facts the events of a package give.
 //!
-//! Numbers are used again: outside a window of days around its shipping an event belongs to nobody, and of several
-//! packages with one number to the one whose window opened latest. It looks at the packages and events of one number
+//! Numbers are used again: outside a window of days around shipping an event belongs to no package, and if several
+//! packages have the number, to the one whose window opened latest. It looks at the packages and events of one number
 //! at a time; it reads no clock and cannot fail.
 
 use super::facts::Fate;
@@ -9,21 +9,21 @@ use std::collections::HashSet;
 use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone};
 use vtr_kernel::instant::Moment;
 
-/// Days within which packages of one number that were shipped share its events.
+/// Days within which shipped packages of one number share its events.
 const SHARED_WITHIN: Day = 3;
 /// Days before the promise at which a package without a ship date is taken to be shipped.
 const BEFORE_PROMISE: Day = 30;
 /// Days by which two clocks can be apart.
 const CLOCKS_APART: Day = 2;
-/// Events of a number up to which they are compared with one another; more are hashed.
+/// Events of a number up to which they are compared pairwise; more are hashed.
 const FEW: usize = 8;
 
 /// The days around shipping in which an event belongs to a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The first, as a rule before it.
+    /// The first day, usually before shipping.
     pub from: i32,
-    /// The last.
+    /// The last day.
     pub to: i32,
 }
 
@@ -33,67 +33,67 @@ impl Default for Window {
     }
 }
 
-/// The day that a package's window hangs on.
+/// Returns the day that a package's window depends on.
 pub fn opened(shipped: Option<Day>, promised: Option<Day>) -> Option<Day> {
     shipped.or_else(|| promised.map(|day| day.saturating_sub(BEFORE_PROMISE)))
 }
 
-/// A package as events see it.
+/// A package as events need it.
 #[derive(Clone, Copy, Debug)]
 pub struct Candidate<'a> {
     /// Its seller.
     pub seller: &'a str,
-    /// The day that its window hangs on; `None`: no event can be its own.
+    /// The day that its window depends on; `None` if no event can belong to it.
     pub opened: Option<Day>,
-    /// Where its days begin.
+    /// The zone in which its days begin.
     pub zone: &'a Zone,
-    /// Its carrier; `None`: missing or unknown.
+    /// Its carrier; `None` if missing or unknown.
     pub carrier: Option<u16>,
 }
 
-/// What a status says.
+/// The meaning of a status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Meaning {
     /// A carrier held it.
     pub is_scan: bool,
-    /// It was brought, or that was tried.
+    /// It was delivered, or a delivery was tried.
     pub is_delivery: bool,
 }
 
 /// An event.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    /// When it happened; `None`: a document without events, which names the number and tells nothing.
+    /// When it happened; `None` for a document without events, which names the number and gives no facts.
     pub at: Option<Moment>,
-    /// What it says.
+    /// The meaning of its status.
     pub meaning: Meaning,
-    /// Whose feed it is, where it says so.
+    /// The seller of its feed, if known.
     pub seller: Option<&'a str>,
-    /// The carrier; `None`: missing or unknown.
+    /// The carrier; `None` if missing or unknown.
     pub carrier: Option<u16>,
-    /// Its status as written: equal events have equal ones.
+    /// Its status as written; equal events have equal ones.
     pub status: (&'a str, &'a str),
 }
 
-/// What the events of a package tell.
+/// The facts that the events of a package give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The least time with a scan.
+    /// The earliest time with a scan.
     pub first_scan_at: Option<Micros>,
-    /// The least time with a delivery.
+    /// The earliest time with a delivery.
     pub delivery_scan_at: Option<Micros>,
     /// Distinct events that count.
     pub events: u64,
     /// A document or event of the feeds names its number.
     pub is_named: bool,
-    /// Other packages have a part in its events.
+    /// Other packages share its events.
     pub is_shared: bool,
-    /// Only other carriers tell of it.
+    /// Only other carriers have events of it.
     pub by_other: bool,
 }
 
-/// Gives the events of one number to its packages; `agree` tells whether two carriers' numbers may meet. Equal events
-/// count once: the first one is used. Returns what each package is told and where each event ends.
+/// Assigns the events of one number to its packages; `agree` decides whether the numbers of two carriers may meet.
+/// Equal events count once: the first one is used. Returns the facts of each package and the fate of each event.
 pub fn assign(
     packages: &[Candidate],
     events: &[Event],
@@ -145,7 +145,7 @@ pub fn assign(
     (told, fates)
 }
 
-/// Which packages the feeds name at all: an event of a seller's own feed names that seller's alone.
+/// Finds which packages the feeds name at all: an event of a seller's own feed names only that seller's packages.
 fn name(packages: &[Candidate], events: &[Event], told: &mut [Told]) {
     let by_all = events.iter().any(|event| event.seller.is_none());
     let sellers: HashSet<&str> = events.iter().filter_map(|event| event.seller).collect();
@@ -154,7 +154,7 @@ fn name(packages: &[Candidate], events: &[Event], told: &mut [Told]) {
     }
 }
 
-/// What an event tells: equal ones are one.
+/// The content of an event; events with equal content are the same.
 type Content<'a> = (Option<(bool, i64)>, Option<&'a str>, Option<u16>, (&'a str, &'a str));
 
 fn content<'a>(event: &Event<'a>) -> Content<'a> {
@@ -165,8 +165,8 @@ fn content<'a>(event: &Event<'a>) -> Content<'a> {
     (at, event.seller, event.carrier, event.status)
 }
 
-/// The packages that an event belongs to: of those whose window is open the one that opened latest, and those shipped
-/// shortly before it. Only the stretch of days is looked at in which a window can be open by any clock.
+/// Returns the packages that an event belongs to: the one with an open window that opened latest, and those shipped
+/// shortly before it. Only days on which a window can be open by any clock are searched.
 fn owners(packages: &[Candidate], by_day: &[(Day, usize)], event: &Event, at: Moment, window: Window) -> Vec<usize> {
     let Some((_, first)) = by_day.first() else { return Vec::new() };
     let near = at.day(packages[*first].zone);
@@ -193,7 +193,7 @@ fn least(known: &mut Option<Micros>, at: Micros) {
     *known = Some(known.map_or(at, |known| known.min(at)));
 }
 
-/// Whether a moment is after the end of a day (UTC).
+/// Returns whether a moment is after the end of a day (UTC).
 pub fn is_after(at: Micros, day: Day) -> bool {
     at >= (i64::from(day) + 1).saturating_mul(DAY_MICROS)
 }
@@ -266,7 +266,8 @@ mod tests {
         let packages: Vec<Candidate> = (0..100_000).map(|day| package(&zone, day)).collect();
         let events: Vec<Event> = (0..100_000).map(|day| event(day, SCAN)).collect();
         let (told, _) = assign(&packages, &events, Window::default(), &agree);
-        // Three days before it was shipped to the day before the next one's: four packages share each event.
+        // The window is from three days before shipping to the day before the next package's: four packages share each
+        // event.
         assert!(told[10..99_000].iter().all(|told| told.events == 4));
         assert!(begun.elapsed().as_secs() < 20, "{:?}", begun.elapsed());
     }

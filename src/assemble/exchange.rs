@@ -1,14 +1,14 @@
-//! Exchanges: rows spread by a key over partitions, each small enough to be held, in temporary files.
+//! Exchanges: rows distributed by a key over partitions, each small enough to fit in memory, in temporary files.
 //!
-//! Threads write what belongs to a partition in pieces, in any order, so whoever reads a partition sorts it by what is
-//! unique. It knows neither rows nor keys, only bytes and hashes. It fails when the disk does.
+//! Threads write pieces of a partition in any order, so the reader of a partition sorts it by a unique key. It knows
+//! neither rows nor keys, only bytes and hashes. It fails when the disk does.
 
 use crate::error::Result;
 use crate::place::spill::{Place, Spill};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Bytes of a partition that a thread keeps before it sets them aside.
+/// Bytes of a partition that a thread buffers before it spills them.
 const PIECE: usize = 32 << 10;
 
 /// Rows by partition.
@@ -18,31 +18,30 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Of so many partitions, below a folder.
+    /// Returns an exchange of `parts` partitions, below a folder.
     pub fn new(folder: &Path, parts: usize) -> Exchange {
         let parts = (0..parts.max(1)).map(|_| Mutex::default()).collect();
         Exchange { spill: Spill::below(folder), parts }
     }
 
-    /// How many partitions there are.
+    /// Returns the number of partitions.
     pub fn parts(&self) -> usize {
         self.parts.len()
     }
 
-    /// The partition of a key.
+    /// Returns the partition of a key.
     pub fn part(&self, key: &str) -> usize {
         (hash(key.as_bytes()) % self.parts.len() as u64) as usize
     }
 
-    /// A thread's own writer.
+    /// Returns a thread's own writer.
     pub fn writer(&self) -> Writer<'_> {
         Writer { exchange: self, buffers: vec![Vec::new(); self.parts.len()] }
     }
 
-    /// All of a partition.
+    /// Returns all rows of a partition.
     ///
-    /// # Errors
-    /// The disk fails.
+    /// # Errors The disk fails.
     pub fn read(&self, part: usize) -> Result<Vec<u8>> {
         let places = self.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = vec![0; places.iter().map(Place::bytes).sum()];
@@ -55,7 +54,7 @@ impl Exchange {
     }
 }
 
-/// What a thread has not yet set aside.
+/// The rows that a thread has not spilled yet.
 pub struct Writer<'e> {
     exchange: &'e Exchange,
     buffers: Vec<Vec<u8>>,
@@ -82,16 +81,15 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Sets the rest aside.
+    /// Spills the rest.
     ///
-    /// # Errors
-    /// The disk fails.
+    /// # Errors The disk fails.
     pub fn end(mut self) -> Result<()> {
         (0..self.buffers.len()).try_for_each(|part| self.flush(part))
     }
 }
 
-/// FNV-1a, its bits mixed once more, so that a remainder of it is even.
+/// Returns FNV-1a, its bits mixed once more, so that its remainder is evenly distributed.
 fn hash(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in bytes {

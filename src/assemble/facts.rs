@@ -1,10 +1,10 @@
-//! What the parts of an assembly have in common: where a record stands, where it ends, what is counted.
+//! The types that the parts of an assembly share: the place of a record, its fate, the notes that are counted.
 //!
 //! It knows neither files nor formats, and it must not decide anything. Nothing in it fails.
 
 use vtr_kernel::calendar::Micros;
 
-/// Where a record stands; files are numbered bytewise by their shown paths.
+/// The place of a record; files are numbered bytewise by their shown paths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     /// The number of its file.
@@ -13,7 +13,7 @@ pub struct Place {
     pub record: u64,
 }
 
-/// When something was written: by the clock of its source, then by the file's name. `None` is before all others.
+/// The time of a writing: by the clock of its source, then by the file's name. `None` is before all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp {
     /// `written_at`, or a document's last update.
@@ -22,19 +22,19 @@ pub struct Stamp {
     pub file: u32,
 }
 
-/// Where a record that was read ends.
+/// How a record that was read ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Fate {
     /// It cannot be read.
     Rejected,
-    /// It goes on the record before it.
+    /// It continues the record before it.
     Continuation,
-    /// It is newer than the last day of which anything is known.
+    /// It is newer than the last day on which anything is known.
     AfterAsOf,
     /// A newer or better record counts in its place.
     Superseded,
-    /// It is part of a package that another record stands for.
+    /// It is part of a package that another record represents.
     Merged,
     /// A document without a package.
     NotShipped,
@@ -42,7 +42,7 @@ pub enum Fate {
     Package,
     /// It lent facts to a package.
     Used,
-    /// No package asked for it.
+    /// No package needed it.
     Unused,
 }
 
@@ -60,7 +60,7 @@ impl Fate {
         Fate::Unused,
     ];
 
-    /// The column that counts it.
+    /// Returns the column that counts it.
     pub fn column(self) -> &'static str {
         match self {
             Fate::Rejected => "rejected",
@@ -76,21 +76,21 @@ impl Fate {
     }
 }
 
-/// What is counted beside the packages of a seller, marketplace and week.
+/// The notes that are counted beside the packages of a seller, marketplace and week.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Note {
-    /// Item writes that took a whole order's place.
+    /// Item writes that replaced a whole order.
     WholeReplaced,
-    /// What could not be told apart: blank numbers of slots with several packages, order ids of two sellers.
+    /// Ambiguous cases: blank numbers of slots with several packages, order ids of two sellers.
     Ambiguous,
-    /// Orders of several packages, each of which bears the order's value.
+    /// Orders of several packages, each of which has the order's whole value.
     SplitOrders,
     /// Packages whose lines have several categories.
     MixedCategory,
     /// Packages whose order is in two currencies, and has no value.
     MixedCurrency,
-    /// Packages whose value holds tax, because the tax of a line is not told.
+    /// Packages whose value includes tax, because the tax of a line is unknown.
     TaxUnknown,
     /// Packages that share events with another one of the same number.
     NumberShared,
@@ -114,7 +114,7 @@ impl Note {
         Note::Unseen,
     ];
 
-    /// The column that counts it.
+    /// Returns the column that counts it.
     pub fn column(self) -> &'static str {
         match self {
             Note::WholeReplaced => "whole_replaced",
@@ -130,7 +130,7 @@ impl Note {
     }
 }
 
-/// How often each of [`Note::ALL`] was met.
+/// The number of occurrences of each of [`Note::ALL`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Notes(pub [u32; Note::ALL.len()]);
 
@@ -140,7 +140,7 @@ impl Notes {
         self.0[note as usize] += 1;
     }
 
-    /// How often.
+    /// Returns the number of occurrences.
     pub fn count(&self, note: Note) -> u32 {
         self.0[note as usize]
     }

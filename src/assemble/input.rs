@@ -1,6 +1,6 @@
-//! The inputs of an assembly as the plan says them: a profile with the job's keys over it, and what joins them.
+//! The inputs of an assembly as the plan has them: a profile with the job's keys over it, and how they are joined.
 //!
-//! It holds what was resolved and opens no file. Nothing in it fails.
+//! It holds resolved settings and opens no file. Nothing in it fails.
 
 use super::events::Window;
 use super::writes::BlankNumber;
@@ -15,9 +15,9 @@ use vtr_kernel::sources::{Field, Profile, Role};
 pub struct AssembleInput {
     /// Files, folders, globs or URIs, as written in the job.
     pub paths: Vec<String>,
-    /// What is known of its files: the profile of its kind with the job's columns, constants and role over it.
+    /// The profile of its kind with the job's columns, constants and role over it.
     pub profile: Profile,
-    /// How the files are written, if the job says it; else the profile and the suffix do.
+    /// The format of the files, if the job declares it; else the profile and the suffix do.
     pub format: Option<RawFormat>,
     /// Fields whose value is a named group over the shown path.
     pub from_path: Option<Regex>,
@@ -27,22 +27,22 @@ pub struct AssembleInput {
     pub cells: CellRules,
     /// How texts in Parquet columns are read.
     pub columnar_cells: CellRules,
-    /// The zone of times without an offset in typed columns; `None`: UTC, as they stand.
+    /// The zone of times without an offset in typed columns; `None` is UTC.
     pub zone: Option<Zone>,
-    /// How its rows are known to be of an order.
+    /// How its rows are assigned to an order.
     pub matched_by: MatchedBy,
-    /// Of a fold: what a blank number means.
+    /// For a fold: the meaning of a blank number.
     pub blank_number: BlankNumber,
     /// The fields whose headings the job itself names: they must be there.
     pub from_job: Vec<Field>,
-    /// What becomes of the run if a file cannot be read to its end.
+    /// What a run does about a file that cannot be read to its end.
     pub on_bad_file: OnBadFile,
-    /// The first input whose rows are folded together with these, by index; its own if there is none before it.
+    /// The first input whose rows are folded together with these, by index; its own index if there is none before it.
     pub group: usize,
 }
 
 impl AssembleInput {
-    /// Whether any file of it can fill a field.
+    /// Returns whether any file of it can fill a field.
     pub fn fills(&self, field: Field) -> bool {
         self.profile.column(field).is_some()
             || self.profile.constants.iter().any(|(known, _)| *known == field)
@@ -52,7 +52,7 @@ impl AssembleInput {
                 .is_some_and(|path| path.capture_names().flatten().any(|name| name == field.name()))
     }
 
-    /// How its rows become packages; `None` of a side.
+    /// Returns how its rows become packages; `None` for a side.
     pub fn fold(&self) -> Option<FoldBy> {
         let profile = &self.profile;
         match (profile.role, profile.fold, &profile.explode) {
@@ -75,7 +75,7 @@ pub enum FoldBy {
     Rows,
 }
 
-/// How rows of different sources are known to be of one order.
+/// How rows of different sources are assigned to one order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MatchedBy {
     /// By seller and order id.
@@ -85,16 +85,16 @@ pub enum MatchedBy {
     OrderId,
 }
 
-/// How a raw file is written.
+/// The format of a raw file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RawFormat {
-    /// As files of packages are.
+    /// A format that files of packages have too.
     Plain(Format),
     /// Documents.
     Json,
 }
 
-/// What a job says of an assembly.
+/// The assembly of a job.
 #[derive(Clone, Debug)]
 pub struct Assemble {
     /// The inputs, in the order of the job.
@@ -105,17 +105,17 @@ pub struct Assemble {
     pub window: Window,
     /// Carriers that no feed follows, as the book names them.
     pub unseen: Vec<String>,
-    /// What must be covered.
+    /// The shares that must be covered.
     pub covers: Covers,
-    /// What reading may cost.
+    /// The limits on reading.
     pub limits: Limits,
     /// Largest JSON document, in bytes.
     pub max_document_bytes: usize,
-    /// Whether the run's day is given for this run and lies in the past: its packages are kept nowhere.
+    /// Whether the `as_of` day is given for this run and is in the past: its packages are not kept.
     pub is_past: bool,
-    /// Where the packages of such a run lie until it ends.
+    /// The folder of such a run's packages until it ends.
     pub scratch: Arc<OnceLock<tempfile::TempDir>>,
-    /// SHA-256 in hex of every key of the job, profile and rule that can move a package.
+    /// SHA-256 in hex of every key of the job, profile and rule that can change a package.
     pub digest: String,
 }
 
@@ -126,6 +126,6 @@ pub struct Covers {
     pub events: (u64, u64),
     /// Packages whose order is known.
     pub orders: (u64, u64),
-    /// Events of an unknown status, at the most.
+    /// Events with an unknown status, at most.
     pub unmapped: (u64, u64),
 }

@@ -1,7 +1,7 @@
-//! The join by order: the records of one partition become packages with what their orders lend them.
+//! The join by order: the records of one partition become packages with the facts that their orders lend them.
 //!
-//! Records are sorted by order, seller, input and age, so that what arrives in any order comes out the same. Which
-//! facts count is decided by the pure parts of this room; this puts them together. It fails if the disk does.
+//! Records are sorted by order, seller, input and age, so that the result does not depend on the order of arrival. The
+//! pure parts of this room decide which facts count; this module combines them. It fails if the disk does.
 
 use super::facts::{Fate, Note, Notes, Place, Stamp};
 use super::input::{AssembleInput, FoldBy, MatchedBy};
@@ -18,7 +18,7 @@ use vtr_kernel::instant::Moment;
 use vtr_kernel::number::cleaned;
 use vtr_kernel::sources::{Field, Role};
 
-/// Joins a partition; packages go on by their number.
+/// Joins a partition; packages go on to the join by number.
 pub(super) fn partition(
     context: &Context,
     bytes: &[u8],
@@ -53,7 +53,7 @@ fn input<'c>(context: &'c Context, row: &Row) -> &'c AssembleInput {
     &context.assemble.inputs[usize::from(row.head.input)]
 }
 
-/// All records with one order id.
+/// Joins all records with one order id.
 fn one_order(context: &Context, group: &[Keyed], onward: &mut exchange::Writer, tally: &mut Tally) -> Result<()> {
     let is_spine = |keyed: &&Keyed| input(context, &keyed.2).profile.role == Role::Shipments;
     let mut sellers: Vec<Option<&str>> = group.iter().filter(is_spine).map(|keyed| keyed.1).collect();
@@ -79,7 +79,7 @@ fn one_order(context: &Context, group: &[Keyed], onward: &mut exchange::Writer, 
 
 /// A package before its order is known.
 struct Made<'a> {
-    /// The records that it consists of, of which the last stands for it.
+    /// The records that it consists of; the last one represents it.
     rows: Vec<Row<'a>>,
     source: Place,
     items: Vec<&'a str>,
@@ -89,11 +89,11 @@ struct Made<'a> {
     shipped_at: Option<Moment>,
     added_at: Option<Moment>,
     scans: (Option<Micros>, Option<Micros>),
-    /// [`HAS_STATE`], if its source tells a state that is in a list.
+    /// [`HAS_STATE`], if its source gives a state that is in a list.
     state: u16,
 }
 
-/// All records that one seller has of an order.
+/// Makes packages of all records that one seller has of an order.
 fn of_seller(
     context: &Context,
     spine: &[Row],
@@ -156,7 +156,7 @@ fn of_seller(
     Ok(())
 }
 
-/// A record of an order side.
+/// Returns a record of an order side.
 fn line<'a>(row: &Row<'a>) -> Line<'a> {
     Line {
         stamp: Stamp { at: row.head.at, file: row.head.file },
@@ -215,7 +215,7 @@ fn by_writes<'a>(
     folded.packages.into_iter().map(made).collect()
 }
 
-/// What tells a package from others of its order, owned: its id, or else its cleaned number.
+/// Returns the key that distinguishes a package from others of its order, owned: its id, or else its cleaned number.
 fn identity(row: &Row) -> String {
     let mut buffer = String::new();
     match (row.text(Field::PackageId), row.text(Field::TrackingNumber)) {
@@ -225,7 +225,7 @@ fn identity(row: &Row) -> String {
     }
 }
 
-/// What a record itself says of a package.
+/// Returns the package that a record describes by itself.
 fn itself<'a>(row: Row<'a>, source: Place, scans: (Option<Micros>, Option<Micros>)) -> Made<'a> {
     Made {
         source,
@@ -281,10 +281,10 @@ fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Ve
     folded.packages.iter().map(made).collect()
 }
 
-/// Rows that are packages: of a package the lines of its newest file, of each item the last.
+/// Returns packages of rows that are packages: for each package the lines of its newest file, for each item the last.
 fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
     let mut keyed: Vec<(String, Row<'a>)> = own.iter().map(|row| (identity(row), *row)).collect();
-    // Stable: within a package the rows stay in the order of their age.
+    // The sort is stable: within a package the rows stay in the order of their age.
     keyed.sort_by(|a, b| a.0.cmp(&b.0));
     let mut packages = Vec::new();
     for group in keyed.chunk_by(|a, b| a.0 == b.0) {
@@ -316,9 +316,9 @@ fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
     packages
 }
 
-/// The texts of a package: its own, and what its orders lend where it has none.
+/// Returns the texts of a package: its own, and for blank ones those that its orders lend.
 fn texts<'a>(made: &Made<'a>, orders: &[&Order<'a>]) -> [Option<&'a str>; TEXTS.len()] {
-    // The last of the rows stands for the package; the others fill what it leaves blank.
+    // The last row represents the package; the others fill its blanks.
     let own = |field: Field| made.rows.iter().rev().find_map(|row| row.text(field));
     let lent = |of: &dyn Fn(&orders::Facts<'a>) -> Option<&'a str>| orders.iter().find_map(|order| of(&order.facts));
     let mut texts = [None; TEXTS.len()];
@@ -340,7 +340,7 @@ fn texts<'a>(made: &Made<'a>, orders: &[&Order<'a>]) -> [Option<&'a str>; TEXTS.
     texts
 }
 
-/// The times of a package, bare dates as moments of the store's days.
+/// Returns the times of a package; bare dates become moments of the marketplace's days.
 fn times(made: &Made, orders: &[&Order], zone: &Zone) -> [Option<Micros>; TIMES.len()] {
     let own_time = |field: Field| made.rows.iter().rev().find_map(|row| row.time(field));
     let promised =
@@ -356,7 +356,7 @@ fn times(made: &Made, orders: &[&Order], zone: &Zone) -> [Option<Micros>; TIMES.
     times
 }
 
-/// A package with what its orders lend it.
+/// Returns a package with the facts that its orders lend it.
 fn package<'a>(
     context: &'a Context,
     made: &Made<'a>,
@@ -365,7 +365,7 @@ fn package<'a>(
     mut notes: Notes,
     is_canceled: &dyn Fn(&str) -> bool,
 ) -> Pack<'a> {
-    // The last of the rows stands for the package; the others fill what it leaves blank.
+    // The last row represents the package; the others fill its blanks.
     let own = |field: Field| made.rows.iter().rev().find_map(|row| row.text(field));
     let newest = &made.rows[made.rows.len() - 1];
     let store = pack::store(context.book, own(Field::Marketplace).or(marketplace), &context.utc);
@@ -425,7 +425,7 @@ fn package<'a>(
     }
 }
 
-/// The category of a package, and whether its items have several.
+/// Returns the category of a package, and whether its items have several.
 fn category<'a>(
     context: &'a Context,
     seller: &str,

@@ -1,8 +1,8 @@
-//! Assemble: the files that sellers have become packages, one row each, as a run reads them.
+//! Assemble: the files that sellers have become packages, one row each, in the form that a run reads.
 //!
-//! Spines make packages and sides lend them facts; records are spread over partitions by order, then by number, and
-//! joined there by the pure parts of this room. It judges nothing: that is the run's. It fails with what is wrong with
-//! the inputs, by file and place, and leaves the packages that were published as they are.
+//! Spines make packages and sides lend them facts; records are distributed over partitions by order, then by number,
+//! and joined there by the pure parts of this room. It judges nothing; the run does. It fails with the faults of the
+//! inputs, by file and place, and leaves the published packages unchanged.
 
 mod categories;
 pub mod coverage;
@@ -50,24 +50,24 @@ use vtr_kernel::text::shown as quoted;
 pub struct Raw {
     pub(crate) listed: Listed,
     pub(crate) format: Format,
-    /// What its profile is called; empty without one.
+    /// The name of its profile; empty without one.
     pub(crate) kind: String,
     pub(crate) role: &'static str,
-    /// What tells its content.
+    /// The digest of its content.
     pub(crate) digest: String,
 }
 
-/// What the stages share.
+/// The state that the stages share.
 struct Context<'p> {
     assemble: &'p Assemble,
     book: &'p Book,
     utc: Zone,
     as_of: Day,
-    /// The days asked for; `None`: all.
+    /// The days asked for; `None` for all.
     range: Option<(Day, Day)>,
     has_events: bool,
     categories: Categories,
-    /// By seller, and for sides that name none by an empty name: days within which every order should be known.
+    /// Days within which every order should be known, by seller; an empty name is for sides that name no seller.
     spans: BTreeMap<String, (Day, Day)>,
     /// Carriers that no feed follows.
     unseen: HashSet<u16>,
@@ -79,25 +79,25 @@ impl Context<'_> {
     }
 }
 
-/// What is done about packages that are not there, or no longer as the files are.
+/// What is done about packages that do not exist, or are outdated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// They are made.
     Make,
     /// They are made, closed weeks too.
     MakeAll,
-    /// The published ones are taken as they stand.
+    /// The published ones are taken unchanged.
     Standing,
 }
 
-/// What became of the packages.
+/// The outcome for the packages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The job joins nothing.
     None,
     /// No file or rule has changed.
     Unchanged,
-    /// They were made: so many, in so many weeks, so many of whose files are new.
+    /// They were made.
     Made {
         /// Packages.
         packages: u64,
@@ -106,14 +106,13 @@ pub enum Outcome {
         /// Files that were not there before.
         new: usize,
     },
-    /// They stand as they were published.
+    /// They are unchanged since they were published.
     Standing,
 }
 
-/// Makes the packages of a job that joins raw files, if need be, and lets the plan read them.
+/// Makes the packages of a job that joins raw files, if needed, and lets the plan read them.
 ///
-/// # Errors
-/// Files that cannot be read, sums that do not hold, gaps in what sides cover, or the place.
+/// # Errors Files that cannot be read, counts that do not add up, gaps in the coverage of the sides, or the place.
 pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
     let Some(assemble) = plan.assemble.clone() else { return Ok(Outcome::None) };
     let at = store::at(Path::new(&assemble.path))?;
@@ -136,7 +135,7 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
         give(plan, at.as_ref(), base);
         return Ok(Outcome::Unchanged);
     }
-    // What was known on a past day is nobody's newest state.
+    // Packages of a past day must not replace newer ones.
     let is_past = assemble.is_past || base.as_ref().is_some_and(|base| base.as_of > plan.as_of);
     let at = if is_past { scratch(plan, &assemble)? } else { at };
     let before: HashSet<String> = base.iter().flat_map(Manifest::all_files).map(|file| file.path.clone()).collect();
@@ -156,7 +155,7 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
     })
 }
 
-/// What would be joined.
+/// A preview of an assembly.
 pub struct Joins {
     /// Where the packages go.
     pub path: String,
@@ -164,23 +163,23 @@ pub struct Joins {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// What each input gives.
+    /// The facts of each input.
     pub inputs: Vec<JoinsInput>,
     /// The columns that packages have.
     pub columns: Vec<&'static str>,
-    /// What must be covered, in words.
+    /// The required coverage, in words.
     pub covers: Vec<String>,
-    /// Bytes that are set aside meanwhile, as an estimate.
+    /// Bytes that are spilled meanwhile, as an estimate.
     pub temporary: u64,
-    /// How the published packages are to these files.
+    /// How the published packages relate to these files.
     pub stands: Stands,
 }
 
-/// What an input gives.
+/// The facts of an input.
 pub struct JoinsInput {
     /// Its paths, as written.
     pub paths: String,
-    /// What its profile is called; empty without one.
+    /// The name of its profile; empty without one.
     pub kind: String,
     /// Its role.
     pub role: &'static str,
@@ -188,21 +187,20 @@ pub struct JoinsInput {
     pub files: u64,
 }
 
-/// How published packages are to the raw files.
+/// How published packages relate to the raw files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stands {
-    /// They are of these.
+    /// They were made of these files.
     Same,
-    /// They are of others.
+    /// They were made of other files.
     Changed,
     /// There are none.
     Nothing,
 }
 
-/// Looks at what a job joins, without doing it; `None`: nothing.
+/// Previews the assembly of a job; `None` if it joins nothing.
 ///
-/// # Errors
-/// Paths that name nothing, files that cannot be read, or the place.
+/// # Errors Paths that name nothing, files that cannot be read, or the place.
 pub fn look(plan: &Plan) -> Result<Option<Joins>> {
     let Some(assemble) = plan.assemble.clone() else { return Ok(None) };
     let at = store::at(Path::new(&assemble.path))?;
@@ -244,7 +242,7 @@ pub fn look(plan: &Plan) -> Result<Option<Joins>> {
     }))
 }
 
-/// Files as a manifest names them.
+/// Returns files as a manifest names them.
 fn inputs(files: &[Raw]) -> Vec<InputFile> {
     let input = |file: &Raw| InputFile {
         file: file.listed.shown.clone(),
@@ -255,7 +253,7 @@ fn inputs(files: &[Raw]) -> Vec<InputFile> {
     files.iter().map(input).collect()
 }
 
-/// Whether packages were made of these files by these rules.
+/// Returns whether packages were made of these files by these rules.
 fn is_of(base: &Manifest, assemble: &Assemble, inputs: &[InputFile]) -> bool {
     let digests = |inputs: &[InputFile]| -> BTreeMap<String, String> {
         inputs.iter().map(|input| (input.file.clone(), input.digest.clone())).collect()
@@ -263,17 +261,17 @@ fn is_of(base: &Manifest, assemble: &Assemble, inputs: &[InputFile]) -> bool {
     base.job.digest == assemble.digest && digests(&base.inputs) == digests(inputs)
 }
 
-/// Whether what was hashed is kept for the next run.
+/// Whether digests are kept for the next run.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Remember {
     Files,
     Nothing,
 }
 
-/// What the manifest of packages says if records were left out because they are newer than its `as_of`.
+/// The text in the manifest of packages if records were left out because they are newer than its `as_of`.
 const NEWER: &str = "records are newer than as_of";
 
-/// Whether packages of an earlier day are those of a day: nothing was left out that is known by then.
+/// Returns whether packages of an earlier day are also those of a day: no record was left out that is known by then.
 fn holds_on(base: &Manifest, as_of: Day) -> bool {
     base.as_of == as_of || (base.as_of < as_of && !base.warnings.iter().any(|warning| warning.contains(NEWER)))
 }
@@ -289,7 +287,7 @@ fn give(plan: &mut Plan, store: &dyn Store, manifest: &Manifest) {
     }
 }
 
-/// A place for packages that nobody keeps.
+/// Returns a temporary place for packages that are not kept.
 fn scratch(plan: &Plan, assemble: &Assemble) -> Result<Arc<dyn Store>> {
     let made = match assemble.scratch.get() {
         Some(folder) => folder,
@@ -302,7 +300,7 @@ fn scratch(plan: &Plan, assemble: &Assemble) -> Result<Arc<dyn Store>> {
     store::at(made.path())
 }
 
-/// Lists the raw files and names them by their content.
+/// Lists the raw files with their digests.
 fn find(plan: &Plan, assemble: &Assemble, at: &dyn Store, remember: Remember) -> Result<Vec<Raw>> {
     let paths: Vec<&[String]> = assemble.inputs.iter().map(|input| input.paths.as_slice()).collect();
     let format_of = |input: usize, name: &str| {
@@ -325,7 +323,7 @@ fn find(plan: &Plan, assemble: &Assemble, at: &dyn Store, remember: Remember) ->
         && !is_uri(&assemble.path)
         && Path::new(&assemble.path).is_dir()
     {
-        // What is not remembered is hashed again.
+        // A file that is not remembered is hashed again.
         let _ = at.put(crate::publish::stale::MEMORY, Content::of(&text), &plan.run_id);
     }
     let raw = |(listed, digest): (Listed, String)| {
@@ -340,13 +338,13 @@ fn packing_of(name: &str) -> crate::scan::files::Packing {
     crate::scan::files::packing(&name.to_ascii_lowercase())
 }
 
-/// Whether spines have scans of their own.
+/// Returns whether spines have scans of their own.
 fn has_scans(input: &AssembleInput) -> bool {
     let own = input.fills(Field::FirstScanAt) || input.fills(Field::DeliveryScanAt);
     own || (input.fold() == Some(FoldBy::Documents) && input.fills(Field::PackageStatus))
 }
 
-/// Refuses spines of which some have scans and others none, unless the job says what is judged by.
+/// Refuses spines of which some have scans and others none, unless the job declares the evidence.
 fn refuse_mixed_evidence(plan: &Plan, assemble: &Assemble) -> Result<()> {
     let has_events = assemble.inputs.iter().any(|input| input.profile.role == Role::Events);
     let spines = || assemble.inputs.iter().filter(|input| input.profile.role == Role::Shipments);
@@ -367,7 +365,7 @@ fn refuse_mixed_evidence(plan: &Plan, assemble: &Assemble) -> Result<()> {
     )))
 }
 
-/// The columns that packages have, which the job alone decides.
+/// Returns the columns that packages have, which the job alone decides.
 fn columns(assemble: &Assemble) -> ColumnSet {
     let inputs = &assemble.inputs;
     let spines = || inputs.iter().filter(|input| input.profile.role == Role::Shipments);

@@ -1,18 +1,20 @@
-//! What the lines of an order lend to its packages: promise, value, destination, state and the items' categories.
+//! The facts that the lines of an order lend to its packages: promise, value, destination, state and the items'
+//! categories.
 //!
-//! Lines of an order are those of its newest file, of several with one item id the last. Money is summed exactly and
-//! never through a float; what cannot be summed is null and counted. It looks at the lines that one input has of one
-//! order and cannot fail.
+//! The lines of an order are those of its newest file; if several have one item id, the last counts. Money is summed
+//! exactly and never through a float; amounts that cannot be summed are null and counted. It looks at the lines that
+//! one input has of one order and cannot fail.
 
 use super::facts::{Fate, Stamp};
 use std::collections::BTreeMap;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::instant::Moment;
 
-/// Digits behind the mark of an amount as it is summed and published.
+/// Digits after the decimal point of an amount as it is summed and published.
 pub const SCALE: u8 = 9;
 
-/// An amount with [`SCALE`] digits behind the mark; `None` if it has more of them than zeros, or is too large.
+/// Returns an amount with [`SCALE`] digits after the decimal point; `None` if it has further digits other than zeros,
+/// or is too large.
 pub fn fixed(amount: Amount) -> Option<i128> {
     let (mut mantissa, mut scale) = (amount.mantissa, amount.scale);
     while scale > SCALE {
@@ -22,30 +24,30 @@ pub fn fixed(amount: Amount) -> Option<i128> {
         (mantissa, scale) = (mantissa / 10, scale - 1);
     }
     let fixed = mantissa.checked_mul(10i128.pow(u32::from(SCALE - scale)))?;
-    // 38 digits are what a published amount has.
+    // A published amount has at most 38 digits.
     (fixed.unsigned_abs() < 10u128.pow(38)).then_some(fixed)
 }
 
 /// One line of an order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Line<'a> {
-    /// When it was written, and its file.
+    /// The time when it was written, and its file.
     pub stamp: Stamp,
     /// Its number in the file.
     pub record: u64,
     /// The item's id; lines without one are lines of their own.
     pub item: Option<&'a str>,
-    /// What was sold.
+    /// The SKU of the product.
     pub sku: Option<&'a str>,
-    /// Its category, where the line says it.
+    /// Its category, if the line has one.
     pub category: Option<&'a str>,
-    /// Line totals, with [`SCALE`] digits behind the mark: price, shipping, and the tax of each.
+    /// Line totals, with [`SCALE`] digits after the decimal point: price, shipping, and the tax of each.
     pub money: [Option<i128>; 4],
-    /// Of what.
+    /// The currency of the totals.
     pub currency: Option<&'a str>,
-    /// Facts of the order, each as the line says it.
+    /// Facts of the order as the line has them.
     pub facts: Facts<'a>,
-    /// Its cells, such that equal texts say the same.
+    /// Its cells as bytes: equal bytes are equal cells.
     pub cells: &'a [u8],
 }
 
@@ -55,31 +57,31 @@ const SHIPPING: usize = 1;
 const PRICE_TAX: usize = 2;
 const SHIPPING_TAX: usize = 3;
 
-/// What an order says of all its packages.
+/// The facts that an order gives for all its packages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts<'a> {
     /// The end of the promise.
     pub promised_at: Option<Moment>,
-    /// The ship date, of sides that have one.
+    /// The ship date, for sides that have one.
     pub shipped_at: Option<Moment>,
     /// The marketplace.
     pub marketplace: Option<&'a str>,
-    /// Who ships.
+    /// The fulfilment channel: who ships.
     pub channel: Option<&'a str>,
     /// The programme.
     pub programme: Option<&'a str>,
-    /// Where it goes.
+    /// The country of destination.
     pub ship_to: Option<&'a str>,
-    /// Where it comes from.
+    /// The country of origin.
     pub ship_from: Option<&'a str>,
     /// Its state.
     pub status: Option<&'a str>,
 }
 
-/// Whether listed prices hold tax.
+/// Whether listed prices include tax.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prices {
-    /// They do: the tax is taken off.
+    /// They do: the tax is subtracted.
     WithTax,
     /// They do not.
     WithoutTax,
@@ -88,13 +90,13 @@ pub enum Prices {
 /// The value of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Value<'a> {
-    /// With [`SCALE`] digits behind the mark; `None`: not known.
+    /// With [`SCALE`] digits after the decimal point; `None` if unknown.
     pub amount: Option<i128>,
-    /// Of what.
+    /// Its currency.
     pub currency: Option<&'a str>,
-    /// Its lines are in two currencies.
+    /// Whether its lines are in two currencies.
     pub is_mixed: bool,
-    /// The tax of a line with a price is not told, so the value holds it.
+    /// Whether the tax of a line with a price is unknown, so that the value includes it.
     pub tax_unknown: bool,
 }
 
@@ -103,34 +105,34 @@ pub struct Value<'a> {
 pub struct Item<'a> {
     /// Its id.
     pub id: Option<&'a str>,
-    /// What was sold.
+    /// The SKU of the product.
     pub sku: Option<&'a str>,
-    /// Its category, where the line says it.
+    /// Its category, if the line has one.
     pub category: Option<&'a str>,
-    /// Its price and shipping, gross; 0 where they are not told.
+    /// Its price and shipping, gross; 0 if they are unknown.
     pub amount: i128,
 }
 
-/// What one input lends.
+/// The facts that one input lends.
 #[derive(Clone, Debug, Default)]
 pub struct Order<'a> {
     /// The newest file's lines, by index.
     pub lines: Vec<usize>,
     /// Where each row ends if the order lends to a package.
     pub fates: Vec<Fate>,
-    /// Each fact of the newest line that says it.
+    /// Each fact from the newest line that has it.
     pub facts: Facts<'a>,
     /// The value.
     pub value: Value<'a>,
     /// The items.
     pub items: Vec<Item<'a>>,
-    /// The first file that said all of this.
+    /// The first file that had all of this.
     pub file: u32,
-    /// When the newest file was written.
+    /// The time when the newest file was written.
     pub written: Stamp,
 }
 
-/// Joins the lines that one input has of an order, sorted by stamp and record; `is_canceled` tells a state.
+/// Joins the lines that one input has of an order, sorted by stamp and record; `is_canceled` recognises a state.
 pub fn join<'a>(rows: &[Line<'a>], prices: Prices, is_canceled: &dyn Fn(&str) -> bool) -> Option<Order<'a>> {
     let newest = rows.last()?.stamp;
     let mut fates = vec![Fate::Superseded; rows.len()];
@@ -149,7 +151,7 @@ pub fn join<'a>(rows: &[Line<'a>], prices: Prices, is_canceled: &dyn Fn(&str) ->
             amount: line.money[PRICE].unwrap_or(0).saturating_add(line.money[SHIPPING].unwrap_or(0)),
         })
         .collect();
-    // A pull that only repeats what stands changes no provenance.
+    // A pull that only repeats the facts changes no provenance.
     let said = |stamp: Stamp| lines_of(rows, stamp).into_iter().map(|line| rows[line].cells).collect::<Vec<_>>();
     let stands = said(newest);
     let mut stamps: Vec<Stamp> = rows.iter().map(|row| row.stamp).collect();
@@ -160,7 +162,7 @@ pub fn join<'a>(rows: &[Line<'a>], prices: Prices, is_canceled: &dyn Fn(&str) ->
     Some(order)
 }
 
-/// The lines of one file: of several with one item id the last.
+/// Returns the lines of one file; if several have one item id, the last.
 fn lines_of(rows: &[Line], stamp: Stamp) -> Vec<usize> {
     let of_file: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].stamp == stamp).collect();
     let is_last = |at: usize| {
@@ -210,8 +212,8 @@ fn value<'a>(lines: &[&Line<'a>], prices: Prices) -> Value<'a> {
     Value { amount: sum, currency: currency.filter(|_| sum.is_some()), is_mixed: false, tax_unknown }
 }
 
-/// The category of a package: of its lines' the one of greatest value, of equals the smaller name; and whether there
-/// are several.
+/// Returns the category of a package: the one of the line with the greatest value, of equal values the smaller name;
+/// and whether there are several.
 pub fn category<'a>(categories: impl Iterator<Item = (&'a str, i128)>) -> (Option<&'a str>, bool) {
     let mut sums: BTreeMap<&'a str, i128> = BTreeMap::new();
     for (name, amount) in categories {

@@ -1,7 +1,7 @@
-//! Packages between the joins: what is known of one, as a row and back.
+//! Packages between the joins: the facts of a package, as a row and back.
 //!
-//! Times are instants from here on: a bare date is the first one of its marketplace day, of a delivery the last. It
-//! decides nothing but in which week a package lies. It cannot fail.
+//! Times are instants from here on: a bare date is the first instant of its marketplace day, for a delivery the last.
+//! It decides nothing except the week of a package. It cannot fail.
 
 use super::facts::{Notes, Place};
 use super::row::{Head, Row, Writer};
@@ -11,17 +11,17 @@ use vtr_kernel::lane::Country;
 use vtr_kernel::policy::{Book, ListedPrices, Marketplace};
 use vtr_kernel::sources::Field;
 
-/// An order side knows the order.
+/// An order side has the order.
 pub const HAS_ORDER: u16 = 1;
 /// An event or document of a feed names its number.
 pub const NAMED: u16 = 2;
-/// A scan of it is known by its state only.
+/// A scan of it is known only by its state.
 pub const BY_STATUS: u16 = 4;
 /// Its scans come from events.
 pub const BY_EVENTS: u16 = 8;
-/// Its number can be looked for: it is there, and no placeholder.
+/// Its number can be looked up: it is present, and not a placeholder.
 pub const HAS_NUMBER: u16 = 16;
-/// Its source tells its state, so that no feed need name it.
+/// Its source gives its state, so that no feed need name it.
 pub const HAS_STATE: u16 = 32;
 
 /// Texts of a package, in the order of canonical columns.
@@ -43,7 +43,7 @@ pub const TEXTS: [Field; 15] = [
     Field::Programme,
 ];
 
-/// Times of a package, in the order of canonical columns; behind them those that only its state tells.
+/// Times of a package, in the order of canonical columns; after them those that only its state gives.
 pub const TIMES: [Field; 7] = [
     Field::PromisedDeliveryAt,
     Field::ShippedAt,
@@ -54,7 +54,7 @@ pub const TIMES: [Field; 7] = [
     Field::OccurredAt,
 ];
 
-/// Where a cell of a package belongs.
+/// The place of a cell in a package.
 #[derive(Clone, Copy)]
 enum At {
     Nowhere,
@@ -89,43 +89,43 @@ fn instant(moment: Moment) -> Option<Micros> {
     }
 }
 
-/// What its state says of the first scan, and of the delivery.
+/// The place of the first scan's time by the state; [`STATE_DELIVERY`] is that of the delivery.
 pub const STATE_SCAN: usize = 5;
 /// See [`STATE_SCAN`].
 pub const STATE_DELIVERY: usize = 6;
 
-/// What is known of one package.
+/// The facts of one package.
 #[derive(Clone, Debug, Default)]
 pub struct Pack<'a> {
     /// The input that made it.
     pub input: u16,
-    /// What is known of it.
+    /// The flags above.
     pub flags: u16,
-    /// Where the facts as they are stand.
+    /// The record that first had these facts.
     pub source: Place,
     /// The file that lent the order's facts.
     pub orders_file: Option<u32>,
-    /// Its newest contributing write or document.
+    /// The time of its newest contributing write or document.
     pub updated_at: Option<Micros>,
-    /// By [`TEXTS`].
+    /// Texts, in the order of [`TEXTS`].
     pub texts: [Option<&'a str>; TEXTS.len()],
-    /// By [`TIMES`].
+    /// Times, in the order of [`TIMES`].
     pub times: [Option<Micros>; TIMES.len()],
-    /// Its value, with nine digits behind the mark.
+    /// Its value, with nine digits after the decimal point.
     pub value: Option<i128>,
     /// Distinct events that count.
     pub events: u64,
-    /// What was counted.
+    /// The notes counted for it.
     pub notes: Notes,
 }
 
 impl<'a> Pack<'a> {
-    /// A text.
+    /// Returns a text.
     pub fn text(&self, field: Field) -> Option<&'a str> {
         TEXTS.iter().position(|known| *known == field).and_then(|at| self.texts[at])
     }
 
-    /// A time.
+    /// Returns a time.
     pub fn time(&self, field: Field) -> Option<Micros> {
         TIMES.iter().position(|known| *known == field).and_then(|at| self.times[at])
     }
@@ -160,7 +160,7 @@ impl<'a> Pack<'a> {
         row.end_package(&self.notes);
     }
 
-    /// Of its row.
+    /// Reads a package from its row.
     pub fn of(row: Row<'a>) -> Pack<'a> {
         let (row, notes) = row.package();
         let mut pack = Pack {
@@ -183,33 +183,33 @@ impl<'a> Pack<'a> {
         pack
     }
 
-    /// What packages are sorted by within a week; no two are equal.
+    /// Returns the key by which packages are sorted within a week; all keys are distinct.
     pub fn key(&self) -> [&'a str; 5] {
         let fields = [Field::SellerId, Field::Marketplace, Field::OrderId, Field::PackageId, Field::TrackingNumber];
         fields.map(|field| self.text(field).unwrap_or_default())
     }
 
-    /// The Monday of its week of shipping, without a ship date of the promise.
+    /// Returns the Monday of its week of shipping; without a ship date that of the promise.
     pub fn week(&self, store: &Store) -> Day {
         let at = self.time(Field::ShippedAt).or_else(|| self.time(Field::PromisedDeliveryAt)).or(self.updated_at);
-        // A package without any date is none that can be judged; it lies in the first week there can be.
+        // A package without any date cannot be judged; it is put into the first possible week.
         monday(at.map_or(vtr_kernel::calendar::FIRST_DAY, |at| store.zone.day_at(at)))
     }
 }
 
-/// What the book says of a package's marketplace.
+/// The book's facts about a package's marketplace.
 pub struct Store<'b> {
-    /// Its name in tables; what stands in the cell if the book does not know it.
+    /// Its name in tables; the text of the cell if the book does not know it.
     pub label: String,
-    /// Where its days begin; UTC if the book does not know it.
+    /// The zone in which its days begin; UTC if the book does not know it.
     pub zone: &'b Zone,
-    /// Whether its listed prices hold tax.
+    /// Whether its listed prices include tax.
     pub prices: super::orders::Prices,
     /// Its country; unknown if the book does not know the marketplace.
     pub country: Country,
 }
 
-/// Looks a marketplace up.
+/// Looks a marketplace up in the book.
 pub fn store<'b>(book: &'b Book, text: Option<&str>, utc: &'b Zone) -> Store<'b> {
     match text.and_then(|text| book.resolve_marketplace(text)) {
         Some(Marketplace::Known(id)) => {

@@ -1,6 +1,6 @@
-//! Where the facts of a package come from: which file and record, by which profile, and what others lent.
+//! The sources of a package's facts: file and record, profile, and the facts that others lent.
 //!
-//! It reads what the packages and their manifest say, and opens no raw file. It fails if the place cannot be read.
+//! It reads the packages and their manifest, and opens no raw file. It fails if the place cannot be read.
 
 use super::AssembleInput;
 use super::publish::{FILES, PACKAGES};
@@ -16,19 +16,18 @@ use std::path::Path;
 use vtr_kernel::sources::{Field, Role};
 use vtr_kernel::text::shown;
 
-/// What an explanation asks: the packages of a job, and the kinds of their files.
+/// The data that an explanation needs: the packages of a job, and the kinds of their files.
 pub struct Provenance<'p> {
     inputs: &'p [AssembleInput],
     store: std::sync::Arc<dyn Store>,
     manifest: Manifest,
-    /// By shown file.
+    /// The kinds by shown file.
     kinds: BTreeMap<String, String>,
 }
 
-/// Opens the newest packages of a job; `None`: it joins nothing.
+/// Opens the newest packages of a job; `None` if it joins nothing.
 ///
-/// # Errors
-/// The place cannot be read.
+/// # Errors The place cannot be read.
 pub fn open(plan: &Plan) -> Result<Option<Provenance<'_>>> {
     let Some(assemble) = &plan.assemble else { return Ok(None) };
     let store = store::at(Path::new(&assemble.path))?;
@@ -56,7 +55,7 @@ fn texts(batch: &RecordBatch, name: &str) -> Vec<Option<String>> {
     column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
 }
 
-/// What a package says of its sources.
+/// The sources that a package states.
 struct Sources {
     file: String,
     record: i64,
@@ -66,10 +65,10 @@ struct Sources {
 }
 
 impl Provenance<'_> {
-    /// The sources of a package by its place, a line each, and the facts that each gave; `has` says which facts are there.
+    /// Returns the sources of a package by its place, a line each, and the facts that each gave; `has` decides which
+    /// facts are present.
     ///
-    /// # Errors
-    /// The packages cannot be read.
+    /// # Errors The packages cannot be read.
     pub fn of(&self, place: &str, has: &dyn Fn(Field) -> bool) -> Result<Vec<String>> {
         let found = place.rsplit_once(", record ").and_then(|(file, record)| Some((file, record.parse::<u64>().ok()?)));
         let Some((file, record)) = found else { return Ok(Vec::new()) };
@@ -162,7 +161,7 @@ impl Provenance<'_> {
     }
 }
 
-/// Whether an input gives a fact: prices are a value, SKUs are none.
+/// Returns whether an input gives a fact: prices are a value, SKUs are not.
 fn fills(input: &AssembleInput, field: Field) -> bool {
     match field {
         Field::PackageValue => input.fills(field) || input.fills(Field::ItemPrice),

@@ -1,7 +1,7 @@
-//! The packages as an output of their own: content-named files, one numbered manifest, the same commit as of tables.
+//! The packages as a separate output: content-named files, one numbered manifest, the same commit as for tables.
 //!
-//! A week whose rows did not change is the same file and stays as it is. A run that is stopped anywhere leaves the old
-//! packages or the new ones. It fails if the place does, or if another assembly committed first.
+//! A week whose rows did not change keeps its file. A run that is stopped anywhere leaves either the old packages or
+//! the new ones. It fails if the place does, or if another assembly committed first.
 
 use super::facts::Fate;
 use super::tally::Tally;
@@ -26,7 +26,7 @@ use vtr_kernel::calendar::Day;
 
 /// The table of packages.
 pub const PACKAGES: &str = "packages";
-/// The table of where every record ended.
+/// The table of the fates of all records.
 pub const FILES: &str = "assembled_files";
 /// The table of records that could not be read.
 pub const REJECTS: &str = "rejects";
@@ -47,10 +47,9 @@ struct Made {
 }
 
 impl Publication {
-    /// Begins one.
+    /// Begins a publication.
     ///
-    /// # Errors
-    /// The place cannot be published to, or belongs to another job.
+    /// # Errors The place cannot be published to, or belongs to another job.
     pub fn begin(store: Arc<dyn Store>, plan: &Plan) -> Result<Publication> {
         store.prepare()?;
         let guard = match store.local() {
@@ -75,8 +74,7 @@ impl Publication {
 
     /// Puts a file of a table in place.
     ///
-    /// # Errors
-    /// The place does not take it.
+    /// # Errors The place refuses it.
     pub fn write(&self, table: &'static str, week: Option<Day>, mut encoded: Encoded) -> Result<()> {
         if encoded.rows == 0 && week.is_some() {
             return Ok(());
@@ -104,8 +102,7 @@ impl Publication {
 
     /// Commits; weeks before `closed` stay as they are published.
     ///
-    /// # Errors
-    /// A conflict, or the place fails.
+    /// # Errors A conflict, or a failure of the place.
     pub fn commit(
         self,
         plan: &Plan,
@@ -220,7 +217,7 @@ pub fn refuse_other(store: &dyn Store, base: &Manifest, plan: &Plan) -> Result<(
     Ok(())
 }
 
-/// Where a file of the place can be read.
+/// Returns where a file of the place can be read.
 pub fn locate(store: &dyn Store, path: &str) -> String {
     match store.local() {
         Some(local) => local.locate(path).to_string_lossy().into_owned(),
@@ -228,7 +225,7 @@ pub fn locate(store: &dyn Store, path: &str) -> String {
     }
 }
 
-/// Columns as a schema.
+/// Returns columns as a schema.
 pub(super) fn columns_of(columns: &[(&'static str, Kind, bool)]) -> SchemaRef {
     let field = |(name, kind, nullable): &(&'static str, Kind, bool)| Field::new(*name, kind.data_type(), *nullable);
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
@@ -245,10 +242,9 @@ fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
     Arc::new(Int64Array::from_iter_values(values.map(|value| i64::try_from(value).unwrap_or(i64::MAX))))
 }
 
-/// `assembled_files`.
+/// Returns the table `assembled_files`.
 ///
-/// # Errors
-/// The disk is full.
+/// # Errors The disk is full.
 pub fn files_table(files: &[Raw], tally: &Tally) -> Result<Encoded> {
     let mut columns = vec![
         ("file", Kind::Text, false),
@@ -274,10 +270,9 @@ pub fn files_table(files: &[Raw], tally: &Tally) -> Result<Encoded> {
     one(FILES, &columns, arrays)
 }
 
-/// `rejects`: as that of tables, without evidence.
+/// Returns the table `rejects`, with the same columns as in an output, without evidence.
 ///
-/// # Errors
-/// The disk is full.
+/// # Errors The disk is full.
 pub fn rejects_table(files: &[Raw], rejects: &[(u32, Reject)]) -> Result<Encoded> {
     let columns = [
         ("file", Kind::Text, false),
@@ -307,18 +302,16 @@ pub fn rejects_table(files: &[Raw], rejects: &[(u32, Reject)]) -> Result<Encoded
     one(REJECTS, &columns, arrays)
 }
 
-/// A week of packages.
+/// Returns the file of a week of packages.
 ///
-/// # Errors
-/// The disk fails.
+/// # Errors The disk fails.
 pub fn week_file(week: weeks::Week, schema: &SchemaRef) -> Result<Encoded> {
     encode::batches(PACKAGES, schema, week, &mut |_| {})
 }
 
-/// What stands at a place, if anything does.
+/// Returns the manifest at a place, if there is one.
 ///
-/// # Errors
-/// The place cannot be read, or holds something else.
+/// # Errors The place cannot be read, or holds something else.
 pub fn standing(store: &dyn Store, plan: &Plan) -> Result<Option<Manifest>> {
     let base = log::latest(store)?;
     if let Some(base) = &base {
@@ -327,10 +320,9 @@ pub fn standing(store: &dyn Store, plan: &Plan) -> Result<Option<Manifest>> {
     Ok(base)
 }
 
-/// What was remembered of raw files.
+/// Returns the remembered facts of raw files.
 ///
-/// # Errors
-/// The place cannot be read.
+/// # Errors The place cannot be read.
 pub fn memory(store: &dyn Store) -> Result<Vec<u8>> {
     Ok(store::read(store, crate::publish::stale::MEMORY)?.unwrap_or_default())
 }

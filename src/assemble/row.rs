@@ -1,34 +1,34 @@
-//! Records as bytes: what is spread over partitions and set aside on disk, and found again without copying.
+//! Records as bytes: distributed over partitions, spilled, and found again without copying.
 //!
-//! A row is a head, cells by field and, of a package, counters; it is read where it lies. It types nothing itself.
-//! Rows are written and read by this program within one run only, so a row that is cut short is a fault of it.
+//! A row is a head, cells by field and, for a package, counters; it is read in place. It types nothing itself. Rows
+//! are written and read by this program within one run only, so a truncated row is a fault of the program.
 
 use super::facts::Notes;
 use vtr_kernel::calendar::Micros;
 use vtr_kernel::instant::Moment;
 use vtr_kernel::sources::Field;
 
-/// What a row says beside its cells.
+/// The fields of a row beside its cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// The input.
     pub input: u16,
-    /// What of its document it is; of a package what is known of it.
+    /// The part of the document that it is; for a package its flags.
     pub flags: u16,
     /// Its file.
     pub file: u32,
     /// Its number in the file.
     pub record: u64,
-    /// The number of its document in the file; of a package the file that lent the order, from 1.
+    /// The number of its document in the file; for a package the file that lent the order, from 1.
     pub document: u64,
-    /// When it was written or updated.
+    /// The time when it was written or updated.
     pub at: Option<Micros>,
 }
 
 const HEAD: usize = 32;
 const NOTES: usize = 9 * 4;
 
-/// Writes one row at the end of some bytes.
+/// Appends one row to a buffer.
 pub struct Writer<'b> {
     bytes: &'b mut Vec<u8>,
     start: usize,
@@ -55,12 +55,12 @@ impl<'b> Writer<'b> {
         self.bytes.extend_from_slice(value);
     }
 
-    /// A text.
+    /// Writes a text.
     pub fn text(&mut self, field: Field, text: &str) {
         self.put(field, text.as_bytes());
     }
 
-    /// A moment.
+    /// Writes a moment.
     pub fn time(&mut self, field: Field, moment: Moment) {
         let (kind, at) = match moment {
             Moment::Instant(at) => (0, at),
@@ -72,7 +72,7 @@ impl<'b> Writer<'b> {
         self.put(field, &bytes);
     }
 
-    /// An amount with nine digits behind the mark.
+    /// Writes an amount with nine digits after the decimal point.
     pub fn money(&mut self, field: Field, amount: i128) {
         self.put(field, &amount.to_le_bytes());
     }
@@ -90,7 +90,7 @@ impl<'b> Writer<'b> {
     }
 }
 
-/// A row where it lies.
+/// A row, read in place.
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     /// Its head.
@@ -105,7 +105,7 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     number
 }
 
-/// All rows of some bytes, in order.
+/// Returns all rows of a buffer, in order.
 pub fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
     let mut left = bytes;
     std::iter::from_fn(move || {
@@ -120,7 +120,7 @@ pub fn rows(bytes: &[u8]) -> impl Iterator<Item = Row<'_>> {
 }
 
 impl<'a> Row<'a> {
-    /// Of its bytes without their length.
+    /// Reads a row from its bytes without their length.
     pub fn of(bytes: &'a [u8]) -> Row<'a> {
         let at = i64::from_le_bytes(number(bytes, 24));
         let head = Head {
@@ -134,12 +134,12 @@ impl<'a> Row<'a> {
         Row { head, rest: &bytes[HEAD..] }
     }
 
-    /// Its cells as they lie: equal texts say the same.
+    /// Returns its cells as bytes: equal bytes are equal cells.
     pub fn cells(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// The counters of a package, and the row without them.
+    /// Returns the counters of a package, and the row without them.
     pub fn package(self) -> (Row<'a>, Notes) {
         let (cells, tail) = self.rest.split_at(self.rest.len() - NOTES);
         let mut notes = Notes::default();
@@ -149,7 +149,7 @@ impl<'a> Row<'a> {
         (Row { rest: cells, ..self }, notes)
     }
 
-    /// Every cell, by the number of its field.
+    /// Hands on every cell, by the number of its field.
     pub fn each(&self, mut take: impl FnMut(u8, Value<'a>)) {
         let mut left = self.rest;
         while let Some((name, rest)) = left.split_first() {
@@ -173,39 +173,39 @@ impl<'a> Row<'a> {
         None
     }
 
-    /// A text.
+    /// Returns a text.
     pub fn text(&self, field: Field) -> Option<&'a str> {
         self.get(field).and_then(|value| Value(value).text())
     }
 
-    /// A moment.
+    /// Returns a moment.
     pub fn time(&self, field: Field) -> Option<Moment> {
         self.get(field).map(|value| Value(value).time())
     }
 
-    /// An amount with nine digits behind the mark.
+    /// Returns an amount with nine digits after the decimal point.
     pub fn money(&self, field: Field) -> Option<i128> {
         self.get(field).map(|value| Value(value).money())
     }
 }
 
-/// What stands in a cell, as its field says.
+/// The bytes of a cell, in the type of its field.
 #[derive(Clone, Copy, Debug)]
 pub struct Value<'a>(&'a [u8]);
 
 impl<'a> Value<'a> {
-    /// A text.
+    /// Returns the text.
     pub fn text(self) -> Option<&'a str> {
         std::str::from_utf8(self.0).ok()
     }
 
-    /// A moment.
+    /// Returns the moment.
     pub fn time(self) -> Moment {
         let at = i64::from_le_bytes(number(self.0, 1));
         if self.0[0] == 0 { Moment::Instant(at) } else { Moment::Date(at as i32) }
     }
 
-    /// An amount with nine digits behind the mark.
+    /// Returns the amount, with nine digits after the decimal point.
     pub fn money(self) -> i128 {
         i128::from_le_bytes(number(self.0, 0))
     }

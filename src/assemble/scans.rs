@@ -1,7 +1,7 @@
 //! The join by number: packages of one partition meet the events of their numbers.
 //!
-//! It decides nothing that `events` does not; it resolves carriers, weighs states against events column by column and
-//! asks whether the sides know what they should. Packages leave it sorted, week by week. It fails if the disk does.
+//! It decides only what `events` decides; it resolves carriers, weighs states against events column by column and
+//! checks whether the sides cover the packages. Packages leave it sorted, week by week. It fails if the disk does.
 
 use super::events::{self, Candidate, Event, Meaning, Told};
 use super::facts::{Fate, Note, Place};
@@ -21,10 +21,10 @@ use vtr_kernel::lane::Country;
 use vtr_kernel::number::cleaned;
 use vtr_kernel::sources::Field;
 
-/// Days after shipping within which a number need not be named yet.
+/// Days after shipping within which a feed need not name a number yet.
 const FRESH_DAYS: Day = 7;
 
-/// Joins a partition; `runs` gets the places of its packages, each sorted, by week.
+/// Joins a partition; `runs` gets the positions of its packages, each sorted, by week.
 pub(super) fn partition(
     context: &Context,
     packages: &[u8],
@@ -34,7 +34,7 @@ pub(super) fn partition(
     tally: &mut Tally,
 ) -> Result<()> {
     let mut packs: Vec<(String, Pack)> = rows(packages).map(|row| number(Pack::of(row))).collect();
-    // Numbers nearly always tell rows apart: the rest of a row is looked up only where they do not.
+    // Numbers nearly always distinguish rows: the rest of a row is looked up only if they do not.
     let behind = |a: &Pack, b: &Pack| (a.key(), a.source).cmp(&(b.key(), b.source));
     packs.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| behind(&a.1, &b.1)));
     let mut seen: Vec<(String, Row)> =
@@ -64,7 +64,7 @@ pub(super) fn partition(
     by_week(context, packs.into_iter().map(|(_, pack)| pack).collect(), spill, runs)
 }
 
-/// A moment as something that can be sorted.
+/// Returns a sortable form of a moment.
 fn order_of(at: vtr_kernel::instant::Moment) -> (bool, i64) {
     match at {
         vtr_kernel::instant::Moment::Instant(at) => (true, at),
@@ -75,7 +75,7 @@ fn order_of(at: vtr_kernel::instant::Moment) -> (bool, i64) {
 /// An event's time, seller, carrier and status.
 type Content<'a> = (Option<(bool, i64)>, Option<&'a str>, Option<&'a str>, (&'a str, &'a str));
 
-/// What an event tells: equal ones tell the same.
+/// Returns the content of an event; equal events have equal content.
 fn tells<'a>(row: &Row<'a>) -> Content<'a> {
     let at = row.time(Field::OccurredAt).map(order_of);
     (at, row.text(Field::SellerId), row.text(Field::Carrier), status(row))
@@ -86,7 +86,7 @@ fn cleaned_of(number: Option<&str>) -> String {
     number.map(|number| cleaned(number, &mut buffer).to_owned()).unwrap_or_default()
 }
 
-/// A package and the number that it can be found by; empty: none.
+/// Returns a package and the number by which it can be found; an empty number means none.
 fn number(pack: Pack) -> (String, Pack) {
     let key = if pack.flags & HAS_NUMBER == 0 { String::new() } else { cleaned_of(pack.text(Field::TrackingNumber)) };
     (key, pack)
@@ -96,7 +96,7 @@ fn status<'a>(row: &Row<'a>) -> (&'a str, &'a str) {
     (row.text(Field::Status).unwrap_or_default(), row.text(Field::Substatus).unwrap_or_default())
 }
 
-/// What an event's status means; what is in no list is counted.
+/// Returns the meaning of an event's status; a status in no list is counted.
 fn meaning(context: &Context, row: &Row, tally: &mut Tally) -> Meaning {
     if row.head.flags & BARE != 0 {
         return Meaning::default();
@@ -113,7 +113,7 @@ fn meaning(context: &Context, row: &Row, tally: &mut Tally) -> Meaning {
     }
 }
 
-/// An event that no package asks for.
+/// Counts an event that no package needs.
 fn alone(context: &Context, row: &Row, tally: &mut Tally) {
     meaning(context, row, tally);
     tally.fate(row.head.file, Fate::Unused, 1);
@@ -126,7 +126,7 @@ fn carrier(context: &Context, name: Option<&str>, origin: Country) -> Option<u16
     }
 }
 
-/// The packages and events of one number.
+/// Joins the packages and events of one number.
 fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)], tally: &mut Tally) {
     let stores: Vec<pack::Store> =
         group.iter().map(|(_, pack)| pack::store(context.book, pack.text(Field::Marketplace), &context.utc)).collect();
@@ -174,7 +174,7 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
     }
 }
 
-/// Events go over states, column by column.
+/// Lets events override states, column by column.
 fn weigh(pack: &mut Pack, told: &Told, unseen: bool) {
     for (at, of_events, state) in [(3, told.first_scan_at, STATE_SCAN), (4, told.delivery_scan_at, STATE_DELIVERY)] {
         let by_state = pack.times[state].take();
@@ -195,7 +195,7 @@ fn weigh(pack: &mut Pack, told: &Told, unseen: bool) {
     notes.into_iter().filter(|(_, is_so)| *is_so).for_each(|(note, _)| pack.notes.add(note));
 }
 
-/// Asks the sides for what they should know of a package.
+/// Checks whether the sides have the facts of a package that they should have.
 fn ask(context: &Context, pack: &Pack, store: &pack::Store, carrier: Option<u16>, unseen: bool, tally: &mut Tally) {
     let seller = pack.text(Field::SellerId).unwrap_or_default();
     let Some(day) = pack.time(Field::ShippedAt).map(|at| store.zone.day_at(at)) else { return };
@@ -213,7 +213,7 @@ fn ask(context: &Context, pack: &Pack, store: &pack::Store, carrier: Option<u16>
     }
 }
 
-/// Packages sorted by week and key, each week's set aside as one run.
+/// Sorts packages by week and key, and spills each week's as one run.
 fn by_week(context: &Context, packs: Vec<Pack>, spill: &Spill, runs: &mut Vec<(Day, Run)>) -> Result<()> {
     let mut weeks: BTreeMap<Day, Vec<Pack>> = BTreeMap::new();
     for pack in packs {

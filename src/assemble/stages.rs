@@ -1,8 +1,9 @@
-//! The stages of an assembly: files to rows, rows to packages by order, packages to events by number, packages to weeks.
+//! The stages of an assembly: files to rows, rows to packages by order, packages to events by number, packages to
+//! weeks.
 //!
-//! Threads take files, partitions and weeks as they come; what comes out is sorted by what is unique and so the same
-//! for any number of them. Memory is bounded by the number of partitions. It fails as its parts do, and if the records
-//! of a file do not end in as many places as were read.
+//! Threads take files, partitions and weeks in any order; the results are sorted by a unique key and so the same for
+//! any number of threads. The number of partitions bounds the memory. It fails as its parts do, and if the fates of a
+//! file's records do not add up to the records read.
 
 use super::coverage::{self, Coverage};
 use super::exchange::{self, Exchange};
@@ -28,15 +29,16 @@ use vtr_kernel::number::cleaned;
 use vtr_kernel::sources::{Field, Role};
 use vtr_kernel::text::shown as quoted;
 
-/// How many times its size a compressed file is taken to inflate to, to choose the number of partitions.
+/// The assumed inflation of a compressed file, by which the number of partitions is chosen.
 const INFLATES: u64 = 8;
-/// Bytes that a stored byte of raw text comes to while its partition is joined, index and sorting included.
+/// Bytes in memory for a stored byte of raw text while its partition is joined, index and sorting included.
 const IN_MEMORY: u64 = 4;
-/// Most partitions: each has a small buffer in every thread.
+/// The most partitions: each has a small buffer in every thread.
 const PARTITIONS: u64 = 256;
-/// Days of orders before which an order of a package may have been placed, and after which it may have been promised.
+/// Days at the beginning of the orders' span in which the order of a package may have been placed before the span, so
+/// that it need not be known.
 const BEFORE: Day = 7;
-/// See [`BEFORE`].
+/// Days by which the span ends before the promise of an order whose day of placing is unknown.
 const BEHIND: Day = 14;
 
 /// Makes the packages of all files and publishes them.
@@ -57,7 +59,8 @@ pub(super) fn assemble(
         if first.bad.is_empty() {
             break (first, by_order, by_event);
         }
-        // Nothing of a file that turns out bad half way may count: all is read again without it.
+        // If a file proves to be bad while it is read, none of its records may count: all files are read again without
+        // it.
         left_out.extend(first.bad.keys().copied());
         for (file, why) in &first.bad {
             let name = quoted(&files[*file].listed.shown);
@@ -110,7 +113,7 @@ pub(super) fn assemble(
     publication.commit(plan, &assemble.digest, inputs, warnings(&tally), closed)
 }
 
-/// Sentences that do not change between equal runs.
+/// Returns warnings that do not change between equal runs.
 fn warnings(tally: &Tally) -> Vec<String> {
     let newer: u64 = tally.fates.values().map(|fates| fates[Fate::AfterAsOf as usize]).sum();
     let mut warnings = Vec::new();
@@ -130,7 +133,7 @@ fn warnings(tally: &Tally) -> Vec<String> {
     warnings
 }
 
-/// Bytes of a file once inflated, as an estimate.
+/// Returns the estimated bytes of a file once inflated.
 pub(super) fn inflated(file: &Raw) -> u64 {
     match file.listed.packing {
         Packing::Plain => file.listed.bytes,
@@ -138,14 +141,14 @@ pub(super) fn inflated(file: &Raw) -> u64 {
     }
 }
 
-/// How many partitions keep each small enough.
+/// Returns the number of partitions that keeps each small enough.
 fn partitions(plan: &Plan, files: &[Raw]) -> usize {
     let all: u64 = files.iter().map(inflated).sum::<u64>().saturating_mul(IN_MEMORY);
     let share = plan.budget().share(Purpose::Copies).max(1 << 20) as u64;
     usize::try_from(all.div_ceil(share).clamp(1, PARTITIONS)).unwrap_or(1)
 }
 
-/// Does pieces of work in threads, each of which has a state of its own.
+/// Runs pieces of work in threads, each of which has its own state.
 fn pool<S, R: Send>(
     threads: usize,
     count: usize,
@@ -176,7 +179,7 @@ fn pool<S, R: Send>(
     ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect()
 }
 
-/// What reading all files gave.
+/// The result of reading all files.
 #[derive(Default)]
 struct First {
     tally: Tally,
@@ -189,7 +192,7 @@ struct First {
     bad: BTreeMap<usize, String>,
 }
 
-/// What a thread holds while it reads.
+/// The state of a reading thread.
 struct ReadState<'e> {
     by_order: exchange::Writer<'e>,
     by_event: exchange::Writer<'e>,
@@ -323,11 +326,11 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
     Ok(())
 }
 
-/// The days that a seller's orders span.
+/// Widens the days that a seller's orders span.
 fn widen(spans: &mut BTreeMap<String, (Day, Day)>, record: &Typed, utc: &Zone) {
     let created = record.time(Field::CreatedAt).map(|at| at.day(utc));
     let promised = || record.time(Field::PromisedDeliveryAt).map(|at| at.day(utc));
-    // An order is shipped after it was placed, and some days before it is promised.
+    // An order is shipped after it was placed, and some days before its promise.
     let (Some(day), behind) = (created.or_else(promised), if created.is_some() { 0 } else { BEHIND }) else { return };
     let (from, to) = (day, day.saturating_sub(behind));
     let seller = record.text(Field::SellerId).unwrap_or_default();
@@ -362,7 +365,7 @@ fn join_numbers(
     pool(plan.budget().threads(), packages.parts(), &Numbers::default, &step, &|state| Ok(state))
 }
 
-/// Every record that was read ends in one place.
+/// Checks that every record that was read has one fate.
 fn add_up(files: &[Raw], read: &BTreeMap<usize, u64>, tally: &Tally) -> Result<()> {
     for (index, file) in files.iter().enumerate() {
         let ended: u64 = tally.fates.get(&(index as u32)).map_or(0, |fates| fates.iter().sum());
@@ -378,7 +381,7 @@ fn add_up(files: &[Raw], read: &BTreeMap<usize, u64>, tally: &Tally) -> Result<(
     Ok(())
 }
 
-/// Bears no more rejects than the job does.
+/// Refuses more rejects than the job allows.
 fn refuse_rejects(plan: &Plan, files: &[Raw], tally: &Tally, rejects: &[(u32, Reject)]) -> Result<()> {
     let read: u64 = tally.fates.values().flatten().sum();
     let rejected: u64 = tally.fates.values().map(|fates| fates[Fate::Rejected as usize]).sum();
@@ -404,7 +407,7 @@ fn refuse_rejects(plan: &Plan, files: &[Raw], tally: &Tally, rejects: &[(u32, Re
     )))
 }
 
-/// The packages by week, and what is counted of them.
+/// The packages by week, and their coverage.
 struct Sorted<'s> {
     spill: &'s Spill,
     runs: &'s BTreeMap<Day, Vec<Run>>,

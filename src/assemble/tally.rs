@@ -1,7 +1,7 @@
-//! What an assembly counts: where every record ends, and for how many packages the sides know what they should.
+//! The counters of an assembly: where every record ends, and how many packages the sides cover.
 //!
-//! Each thread has a tally of its own; they add up in any order. The gates read them: a gap in what the sides tell is
-//! told with seller, marketplace, carrier and days, because a package that no feed names would be judged unscanned.
+//! Each thread has its own tally; they add up in any order. The gates read them: a gap of the sides is reported with
+//! seller, marketplace, carrier and days, because a package that no feed names would be judged unscanned.
 
 use super::facts::{Fate, Place};
 use super::input::Covers;
@@ -9,14 +9,14 @@ use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::{Day, date_from_day};
 
-/// Numbers of a carrier from which its coverage is asked for by itself.
+/// Numbers of a carrier from which its coverage is checked by itself.
 const ENOUGH: u64 = 100;
 /// Numbers of a carrier from which a feed must name at least one.
 const NOTICED: u64 = 10;
-/// Unknown statuses that are told apart.
+/// Unknown statuses that are counted separately.
 const STATUSES: usize = 1_000;
 
-/// How many were asked for and found, and the days of those that were not.
+/// How many packages should be covered and are, and the days of those that are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asked {
     asked: u64,
@@ -60,7 +60,7 @@ impl Asked {
     }
 }
 
-/// Seller, marketplace, and the carrier where it matters.
+/// Seller, marketplace, and the carrier if it matters.
 type Key = (String, String, Option<u16>);
 
 /// The counts of a thread, or of all.
@@ -70,7 +70,7 @@ pub struct Tally {
     pub fates: BTreeMap<u32, [u64; Fate::ALL.len()]>,
     /// Events and states whose status was looked up.
     pub statuses: u64,
-    /// Statuses in no list: how often, and where first.
+    /// Statuses in no list: the number of occurrences, and the first place.
     pub unmapped: BTreeMap<(String, String), (u64, Place)>,
     events: BTreeMap<Key, Asked>,
     orders: BTreeMap<Key, Asked>,
@@ -101,7 +101,7 @@ impl Tally {
         self.orders.entry((seller.to_owned(), marketplace.to_owned(), None)).or_default().add(day, is_known);
     }
 
-    /// Adds those of another thread.
+    /// Adds the tally of another thread.
     pub fn merge(&mut self, other: Tally) {
         for (file, counts) in other.fates {
             self.fates.entry(file).or_default().iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
@@ -115,10 +115,9 @@ impl Tally {
         other.orders.into_iter().for_each(|(key, asked)| self.orders.entry(key).or_default().merge(&asked));
     }
 
-    /// Judges what is covered.
+    /// Checks the coverage.
     ///
-    /// # Errors
-    /// [`Error::Gate`] with every gap.
+    /// # Errors [`Error::Gate`] with every gap.
     pub fn judge(&self, covers: &Covers, carrier: &dyn Fn(u16) -> String, file: &dyn Fn(u32) -> String) -> Result<()> {
         let mut gaps = Vec::new();
         if covers.events.0 > 0 {
@@ -229,7 +228,7 @@ impl Tally {
     }
 }
 
-/// A share as people write it.
+/// Returns a share as people write it.
 pub fn share((part, whole): (u64, u64)) -> String {
     let hundredths = u128::from(part) * 10_000 / u128::from(whole.max(1));
     let (whole, rest) = (hundredths / 100, hundredths % 100);

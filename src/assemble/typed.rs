@@ -1,7 +1,7 @@
-//! Records of raw files to rows: cells typed, keys checked, what is not yet known left out.
+//! Records of raw files to rows: cells typed, keys checked, records after `as_of` left out.
 //!
-//! It reads one file after the other and sends each record where it is joined: orders and spines by order, events by
-//! number, categories to their map. A cell that cannot be read makes its record a reject; nothing is guessed.
+//! It reads one file after the other and sends each record to its join: orders and spines by order, events by number,
+//! categories to their map. If a cell cannot be read, its record becomes a reject; nothing is guessed.
 
 use super::facts::Fate;
 use super::input::AssembleInput;
@@ -19,10 +19,10 @@ use vtr_kernel::text;
 /// The record is a document whose list is empty.
 pub const BARE: u16 = 1;
 
-/// Filled cells up to which a line without an order id goes on the line before it.
+/// The most filled cells of a line without an order id that continues the line before it.
 const CONTINUATION_CELLS: usize = 3;
 
-/// How cells of a field are typed.
+/// The types of a field's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// As text.
@@ -35,7 +35,7 @@ pub enum Kind {
     Flag,
 }
 
-/// How a field's cells are typed.
+/// Returns the type of a field's cells.
 pub fn kind(field: Field) -> Kind {
     match field {
         Field::PackageValue | Field::ItemPrice | Field::ItemTax | Field::ShippingPrice | Field::ShippingTax => {
@@ -62,7 +62,7 @@ pub enum Cell<'a> {
     Text(&'a str),
     /// A moment.
     Time(Moment),
-    /// An amount with nine digits behind the mark.
+    /// An amount with nine digits after the decimal point.
     Money(i128),
 }
 
@@ -75,7 +75,7 @@ pub struct Typed<'a> {
 }
 
 impl<'a> Typed<'a> {
-    /// A text.
+    /// Returns a text.
     pub fn text(&self, field: Field) -> Option<&'a str> {
         self.cells.iter().find_map(|(known, cell)| match cell {
             Cell::Text(text) if *known == field => Some(*text),
@@ -83,7 +83,7 @@ impl<'a> Typed<'a> {
         })
     }
 
-    /// A moment.
+    /// Returns a moment.
     pub fn time(&self, field: Field) -> Option<Moment> {
         self.cells.iter().find_map(|(known, cell)| match cell {
             Cell::Time(at) if *known == field => Some(*at),
@@ -91,7 +91,7 @@ impl<'a> Typed<'a> {
         })
     }
 
-    /// Writes it as a row. When it was written stands in the head, so that a repeated pull says the same.
+    /// Writes it as a row. Its time of writing is in the head, so that a repeated pull has equal cells.
     pub fn write(&self, bytes: &mut Vec<u8>) {
         let mut row = Writer::begin(bytes, &self.head);
         for (field, cell) in &self.cells {
@@ -106,7 +106,7 @@ impl<'a> Typed<'a> {
     }
 }
 
-/// What becomes of a file's records: each typed one is handed on, the others are counted by their fate.
+/// A file to read: each typed record is handed on, the others are counted by their fate.
 pub struct File<'a> {
     /// Its input.
     pub input: &'a AssembleInput,
@@ -114,28 +114,28 @@ pub struct File<'a> {
     pub index: u16,
     /// The number of the file.
     pub file: u32,
-    /// The last day of which anything is known.
+    /// The last day on which anything is known.
     pub as_of: Day,
-    /// The input's times on another clock, where a time without an offset tells no more than its day: what both read
-    /// alike has one.
+    /// The input's times read on another clock, if a time without an offset gives only its day: a text that both read
+    /// alike has an offset.
     pub elsewhere: Option<TimeFormat>,
-    /// UTC, made once: its table of changes is filled by the first record.
+    /// UTC, made once: its table of transitions is filled by the first record.
     pub utc: Zone,
 }
 
-/// What reading a file came to.
+/// The result of reading a file.
 #[derive(Clone, Debug, Default)]
 pub struct Read {
     /// Records handed on by the reader, and rejects.
     pub counts: read::Counts,
-    /// Records by fate, of those that end here.
+    /// Records that end here, by fate.
     pub fates: [u64; Fate::ALL.len()],
     /// The first rejects.
     pub rejects: Vec<Reject>,
 }
 
 impl<'a> File<'a> {
-    /// Of an input, as it is read as of a day.
+    /// Returns a file of an input, read as of a day.
     pub fn of(input: &'a AssembleInput, index: u16, file: u32, as_of: Day) -> File<'a> {
         let times = &input.cells.times;
         let tells_days = input.profile.local_times == LocalTimes::Day && times.zone().name() == "UTC";
@@ -146,8 +146,7 @@ impl<'a> File<'a> {
 
     /// Reads the file; `take` gets every record that goes on.
     ///
-    /// # Errors
-    /// The inner one: what is wrong with the file. The outer one: what `take` failed with.
+    /// # Errors The inner error: a fault of the file. The outer error: the one that `take` returned.
     pub fn read(
         &self,
         raw: &RawFile,
@@ -199,7 +198,7 @@ impl<'a> File<'a> {
         }))
     }
 
-    /// Whether a line only goes on the one before it.
+    /// Returns whether a line only continues the one before it.
     fn goes_on(&self, record: &Record, follows: bool) -> bool {
         let by_order = matches!(self.input.profile.role, Role::Orders | Role::Shipments);
         by_order
@@ -209,7 +208,7 @@ impl<'a> File<'a> {
             && record.filled <= CONTINUATION_CELLS
     }
 
-    /// Whether it was not known yet at the end of the last day.
+    /// Returns whether a record was not known yet at the end of the last day.
     fn is_after(&self, typed: &Typed) -> bool {
         let event = typed.time(Field::OccurredAt).filter(|_| self.input.profile.role == Role::Events);
         let head = typed.head.at.map(Moment::Instant);
@@ -296,7 +295,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// A time without colons (`2025-03-01T101500Z`), as paths hold them, with them.
+/// Returns a time without colons (`2025-03-01T101500Z`), as paths hold them, with colons.
 fn with_colons(text: &str) -> Option<String> {
     let (date, time) = text.split_once('T').filter(|(date, _)| date.len() == 10)?;
     let digits = time.bytes().take_while(u8::is_ascii_digit).count();
@@ -320,7 +319,7 @@ fn reject(record: &Record, field: Field, reason: String) -> Reject {
     }
 }
 
-/// An instant of a moment on a clock; a bare date is the first one of its day.
+/// Returns the instant of a moment on a clock; a bare date is the first instant of its day.
 pub fn instant(at: Option<Moment>, zone: &Zone) -> Option<Micros> {
     at.map(|at| at.earliest(zone))
 }

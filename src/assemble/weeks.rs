@@ -1,7 +1,7 @@
 //! Weeks of packages as Arrow batches: sorted runs merged, columns as the job decides them.
 //!
-//! Which columns there are hangs on the job alone, so that a week without scans has the same columns as one with them.
-//! Of each run no more than a piece is held. It fails if the disk does.
+//! The job alone decides which columns there are, so that a week without scans has the same columns as one with them.
+//! Only one piece of each run is in memory. It fails if the disk does.
 
 use super::coverage::OfWeek;
 use super::pack::{BY_EVENTS, BY_STATUS, HAS_ORDER, Pack};
@@ -54,7 +54,7 @@ pub fn schema(columns: ColumnSet) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(of).chain(own).collect::<Vec<_>>()))
 }
 
-/// A run while it is read.
+/// A run that is being read.
 struct Reader<'s> {
     spill: &'s Spill,
     run: Run,
@@ -64,7 +64,7 @@ struct Reader<'s> {
 }
 
 impl Reader<'_> {
-    /// Makes the next row the first of the buffer; `false` at the end.
+    /// Makes the next row the first of the buffer; returns `false` at the end.
     fn fill(&mut self) -> Result<bool> {
         let needed = |bytes: &[u8]| {
             bytes.get(..4).map(|length| 4 + u32::from_le_bytes([length[0], length[1], length[2], length[3]]) as usize)
@@ -90,7 +90,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The bytes of the row without its length.
+    /// Returns the bytes of the row without its length.
     fn row(&self) -> &[u8] {
         let held = &self.buffer[self.from..];
         let length = u32::from_le_bytes([held[0], held[1], held[2], held[3]]) as usize;
@@ -102,7 +102,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a row is sorted by, owned.
+/// The sort key of a row, owned.
 type Key = ([String; 5], u32, u64);
 
 fn key(row: &[u8]) -> Key {
@@ -121,10 +121,9 @@ pub struct Week<'s, 'c> {
 }
 
 impl<'s, 'c> Week<'s, 'c> {
-    /// Of its runs; `files` are the shown names of the files. What is covered is counted on the way.
+    /// Merges the runs of a week; `files` are the shown names of the files. The coverage is counted on the way.
     ///
-    /// # Errors
-    /// The disk fails.
+    /// # Errors The disk fails.
     pub fn of(
         spill: &'s Spill,
         runs: &[Run],

@@ -1,9 +1,9 @@
-//! A spine of writes: what a seller told the marketplace of one order, write after write, folded to the packages
-//! that stand at the end.
+//! A spine of writes: the confirmations of one order that a seller sent to the marketplace, folded to the final
+//! packages.
 //!
-//! A write names slots (items of the order, or all of it) and replaces what stood there; blanks keep, `NULL`
-//! deletes. It looks at one order at a time and knows nothing of other sources but the number of the order's
-//! lines. It cannot fail: every row ends as a package, merged into one, or superseded.
+//! A write names slots (items of the order, or all of it) and replaces their content; blanks keep, `NULL` deletes. It
+//! looks at one order at a time and knows nothing of other sources except the number of the order's lines. It cannot
+//! fail: every row ends as a package, merged into one, or superseded.
 
 use super::facts::{Fate, Note, Notes, Place, Stamp};
 use std::collections::BTreeMap;
@@ -11,29 +11,29 @@ use vtr_kernel::calendar::Micros;
 use vtr_kernel::instant::Moment;
 use vtr_kernel::number::cleaned;
 
-/// What a row says of the number.
+/// The number in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Number<'a> {
-    /// Nothing: the one that stands is kept.
+    /// Blank: the existing number is kept.
     Keep,
-    /// That there is none.
+    /// The number is deleted.
     Delete,
     /// This one, as typed.
     Given(&'a str),
 }
 
-/// What a blank number means.
+/// The meaning of a blank number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BlankNumber {
-    /// The one that stands is kept.
+    /// The existing number is kept.
     #[default]
     Keep,
-    /// There is none.
+    /// The number is deleted.
     Delete,
 }
 
 impl<'a> Number<'a> {
-    /// Of a cell without outer blanks.
+    /// Reads a cell without outer blanks.
     pub fn of(cell: Option<&'a str>, blank: BlankNumber) -> Number<'a> {
         match (cell, blank) {
             (None, BlankNumber::Keep) => Number::Keep,
@@ -47,13 +47,13 @@ impl<'a> Number<'a> {
 /// One row of a write.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
-    /// When it was written: rows of one stamp are one write.
+    /// The time of writing: rows of one stamp are one write.
     pub stamp: Stamp,
     /// Its number in the file.
     pub record: u64,
-    /// The item; `None`: the whole order.
+    /// The item; `None` for the whole order.
     pub item: Option<&'a str>,
-    /// What it says of the number.
+    /// Its number.
     pub number: Number<'a>,
     /// The carrier; `None` keeps.
     pub carrier: Option<&'a str>,
@@ -64,20 +64,20 @@ pub struct Write<'a> {
 }
 
 impl Write<'_> {
-    /// Where it stands.
+    /// Returns its place.
     pub fn place(&self) -> Place {
         Place { file: self.stamp.file, record: self.record }
     }
 }
 
-/// A package that stands at the end.
+/// A package after all writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Package<'a> {
-    /// The newest row of it, by index: it stands for the package.
+    /// Its newest row, by index, which represents the package.
     pub row: usize,
-    /// All rows of it, ascending.
+    /// All of its rows, ascending.
     pub rows: Vec<usize>,
-    /// The items in it; empty where it is of the whole order.
+    /// The items in it; empty if it is of the whole order.
     pub items: Vec<&'a str>,
     /// The number as typed last.
     pub number: Option<&'a str>,
@@ -87,25 +87,25 @@ pub struct Package<'a> {
     pub service: Option<&'a str>,
     /// The ship date.
     pub shipped_at: Option<Moment>,
-    /// The first of the unbroken run of writes with this number.
+    /// The time of the first of the unbroken sequence of writes with this number.
     pub added_at: Option<Micros>,
 }
 
-/// What one order comes to.
+/// The result of folding one order.
 #[derive(Clone, Debug, Default)]
 pub struct Folded<'a> {
     /// Its packages, by number.
     pub packages: Vec<Package<'a>>,
     /// Where each row ends, in the order given.
     pub fates: Vec<Fate>,
-    /// What was counted.
+    /// The notes counted.
     pub notes: Notes,
 }
 
-/// What stands in a slot under one number.
+/// The content of a slot under one number.
 #[derive(Clone, Debug)]
 struct Standing<'a> {
-    /// Cleaned; empty: none.
+    /// The cleaned number; empty if there is none.
     key: String,
     number: Option<&'a str>,
     carrier: Option<&'a str>,
@@ -117,8 +117,8 @@ struct Standing<'a> {
 
 type Slots<'a> = BTreeMap<Option<&'a str>, Vec<Standing<'a>>>;
 
-/// Folds the rows of one order, sorted by stamp and record; `lines` is the number of the order's lines where an
-/// order side tells it.
+/// Folds the rows of one order, sorted by stamp and record; `lines` is the number of the order's lines, if an order
+/// side gives it.
 pub fn fold<'a>(rows: &[Write<'a>], lines: Option<usize>) -> Folded<'a> {
     let mut folded = Folded { fates: vec![Fate::Superseded; rows.len()], ..Folded::default() };
     let mut slots = Slots::new();
@@ -136,7 +136,7 @@ pub fn fold<'a>(rows: &[Write<'a>], lines: Option<usize>) -> Folded<'a> {
     folded
 }
 
-/// One write: all of the order first, then the items.
+/// Applies one write: to all of the order first, then to the items.
 fn apply<'a>(
     rows: &[Write<'a>],
     write: std::ops::Range<usize>,
@@ -154,7 +154,7 @@ fn apply<'a>(
             _ => distinct(slots.values().flatten()),
         };
         let made = standing(rows, &named, &before, notes);
-        // Blank numbers of a slot with several packages change nothing.
+        // A blank number changes nothing in a slot with several packages.
         let Some(made) = made else { continue };
         if is_whole {
             slots.clear();
@@ -168,7 +168,7 @@ fn apply<'a>(
     }
 }
 
-/// Packages of several slots, each number once, the newest rows first to tell.
+/// Returns the packages of several slots, each number once, the newest rows first.
 fn distinct<'s, 'a: 's>(all: impl Iterator<Item = &'s Standing<'a>>) -> Vec<Standing<'a>> {
     let mut found: Vec<Standing<'a>> = Vec::new();
     for one in all {
@@ -190,7 +190,7 @@ fn distinct<'s, 'a: 's>(all: impl Iterator<Item = &'s Standing<'a>>) -> Vec<Stan
     found
 }
 
-/// What stands in a slot after its rows of one write; `None`: nothing changes.
+/// Returns the content of a slot after its rows of one write; `None` if nothing changes.
 fn standing<'a>(
     rows: &[Write<'a>],
     named: &[usize],
@@ -215,7 +215,7 @@ fn standing<'a>(
         };
         let key = number.map_or("", |number| cleaned(number, &mut buffer)).to_owned();
         let same = before.iter().find(|known| known.key == key);
-        // Of the same number first, then of the newest row.
+        // Content of the same number comes first, then that of the newest row.
         let mut older: Vec<&Standing<'a>> = before.iter().collect();
         older.sort_by_key(|known| (known.key != key, std::cmp::Reverse(known.rows.last().copied())));
         let kept = older.iter();
@@ -243,7 +243,7 @@ fn standing<'a>(
     (!made.is_empty()).then_some(made)
 }
 
-/// Slots grouped by number; of several in one package the newest one with a value tells.
+/// Groups slots by number; if several slots are in one package, the newest one with a value decides.
 fn packages<'a>(rows: &[Write<'a>], slots: Slots<'a>) -> Vec<Package<'a>> {
     let mut by_number: BTreeMap<String, Vec<(Option<&'a str>, Standing<'a>)>> = BTreeMap::new();
     for (slot, standings) in slots {

@@ -59,8 +59,9 @@ fn fold(work: &Work, units: &[usize], shares: Option<usize>, visibility: Visibil
 }
 
 /// Settles and merges all parts of one bucket, of whatever kind, from all processes that folded. [`PartKind::Copies`]
-/// become [`PartKind::Gone`]; [`PartKind::Counts`] become one part without the cells of superseded rows, also of those
-/// in other buckets, where they are negative until all is added up. Other parts are returned unchanged.
+/// become [`PartKind::Gone`]; [`PartKind::Counts`] become one part from which the cells of superseded rows are
+/// subtracted; a row that another bucket counts leaves a negative cell until all is added up. Other parts are returned
+/// unchanged.
 ///
 /// All parts of the bucket must be given, or copies would not meet: [`finish`] refuses parts that were settled too
 /// early.

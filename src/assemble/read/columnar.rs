@@ -1,6 +1,6 @@
 //! Parquet files to records: the columns that the profile maps, as text.
 //!
-//! It decodes with the guards of the run's own reader. Columns of fractions are refused for what should be exact text.
+//! It decodes with the guards of the run's own reader. Columns of floats are refused for fields that need exact text.
 
 use super::{Counts, Each, Heading, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
 use crate::scan::Origin;
@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 use parquet::file::metadata::ParquetMetaDataOptions;
 use std::sync::Arc;
 
-/// Bytes that the values of a batch may come to.
+/// The most bytes that the values of a batch may take.
 const MOST_BYTES: u64 = 32 << 20;
 
 pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate::error::Result<Result<Counts, String>> {
@@ -53,7 +53,7 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
     Ok(Ok(counts))
 }
 
-/// The names of the columns.
+/// Returns the names of the columns.
 pub(super) fn names(origin: &Origin) -> Result<Vec<String>, String> {
     Ok(names_of(&footer_of(origin)?))
 }
@@ -69,7 +69,7 @@ fn footer_of(origin: &Origin) -> Result<ArrowReaderMetadata, String> {
     plain(&footer).map_err(|error| format!("its columns cannot be understood: {error}"))
 }
 
-/// The footer, and the columns that are read.
+/// Opens the file: its footer, and the columns that are read.
 fn open<'a>(file: &RawFile, reading: &Reading<'a>) -> Result<(ArrowReaderMetadata, Vec<Heading<'a>>), String> {
     let metadata = footer_of(file.origin)?;
     let footer = metadata.metadata().clone();
@@ -114,7 +114,7 @@ fn batches(
     guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build())
 }
 
-/// Every column as text: times as RFC 3339, or without an offset where they have none.
+/// Returns every column as text: times as RFC 3339, or without an offset if they have none.
 fn texts(batch: &RecordBatch) -> Result<Vec<StringArray>, String> {
     let schema = batch.schema();
     let text = |(at, column): (usize, &arrow::array::ArrayRef)| {

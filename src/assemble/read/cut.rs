@@ -1,24 +1,24 @@
-//! Documents out of a stream of JSON: lists, lines, pages and single documents alike, each cut out as bytes.
+//! Cuts documents out of a stream of JSON, as bytes: lists, lines, pages and single documents alike.
 //!
-//! It follows brackets, commas and quotes and decodes no value; it holds at most one page and one document of it. What breaks
-//! the form is one fault with its place, and cutting goes on at the next line that begins a document.
+//! It follows brackets, commas and quotes and decodes no value; it holds at most one page and one document of it.
+//! Broken JSON is one fault with its place, and cutting goes on at the next line that begins a document.
 
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
 
-/// How deep lists and objects may lie in each other.
+/// The deepest nesting of lists and objects.
 pub const MAX_DEPTH: usize = 64;
 
-/// What was cut out.
+/// The result of cutting.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Piece<'a> {
-    /// A document, or a page in which documents may lie.
+    /// A document, or a page that may hold documents.
     Whole(Cut<'a>),
-    /// A document out of a list within a page.
+    /// A document from a list within a page.
     Inside(Cut<'a>),
-    /// What is none.
+    /// Bytes that are not a document.
     Fault {
-        /// Why.
+        /// The reason.
         reason: String,
         /// Byte at which it begins.
         offset: u64,
@@ -27,10 +27,10 @@ pub enum Piece<'a> {
     },
 }
 
-/// The bytes of a document and where they begin.
+/// The bytes of a document and their position.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Cut<'a> {
-    /// All of it, not checked to be JSON within its brackets.
+    /// All of its bytes, not checked to be JSON within its brackets.
     pub bytes: &'a [u8],
     /// Its first byte.
     pub offset: u64,
@@ -53,17 +53,17 @@ pub struct Cutter {
     offset: u64,
     line: u64,
     seeking: Seeking,
-    /// Whether a fault was met, after which loose ends of what held it are no faults of their own.
+    /// Whether a fault was met, after which unmatched brackets around it are not further faults.
     damaged: bool,
 }
 
-/// A list or object that is open.
+/// An open list or object.
 struct Frame {
     closer: u8,
     expect: Expect,
-    /// Its elements are cut out one by one, and what they are.
+    /// The kind of its elements, if they are cut out one by one.
     stream: Option<Place>,
-    /// Its keys may lead to a list of documents.
+    /// Whether its keys may lead to a list of documents.
     followed: bool,
 }
 
@@ -83,16 +83,16 @@ enum Place {
     Inside,
 }
 
-/// What is being cut out.
+/// The unit that is being cut out.
 struct Unit {
     bytes: Vec<u8>,
     offset: u64,
     line: u64,
     place: Place,
-    /// Frames below it.
+    /// The number of frames below it.
     base: usize,
     size: Size,
-    /// Whether documents were cut out of it, so that its bytes are what is left.
+    /// Whether documents were cut out of it, so that its bytes are only the rest.
     streamed: bool,
 }
 
@@ -108,9 +108,9 @@ enum Inside {
     Nothing,
     /// A text that is a value.
     Text,
-    /// A key, and where it begins in its unit.
+    /// A key, and its position in its unit.
     Key(usize),
-    /// Behind a backslash; what it returns to.
+    /// After a backslash, with the state to return to.
     Escape(Option<usize>),
     /// A number or word.
     Token,
@@ -119,15 +119,15 @@ enum Inside {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Seeking {
     No,
-    /// For a line that begins a document.
+    /// Looking for a line that begins a document.
     Line {
         begins: bool,
     },
 }
 
-/// What a byte came to.
+/// What was done with a byte.
 enum Step {
-    /// It was taken.
+    /// It was consumed.
     Taken,
     /// It is looked at again.
     Again,
@@ -136,11 +136,12 @@ enum Step {
     Fault(String),
 }
 
-/// Takes what was cut out.
+/// A function that takes the pieces.
 pub type Each<'e, E> = dyn FnMut(Piece) -> Result<(), E> + 'e;
 
 impl Cutter {
-    /// Cuts out documents of at most so many bytes; `lists` are the keys down to lists of documents within a page.
+    /// Returns a cutter of documents of at most `max_bytes` bytes; `lists` are the keys down to lists of documents
+    /// within a page.
     pub fn new(lists: Vec<Vec<String>>, max_bytes: usize) -> Cutter {
         Cutter {
             lists,
@@ -164,10 +165,9 @@ impl Cutter {
 
     /// Goes on with the next bytes.
     ///
-    /// # Errors
-    /// What `each` failed with.
+    /// # Errors The error that `each` returned.
     pub fn feed<E>(&mut self, bytes: &[u8], each: &mut Each<E>) -> Result<(), E> {
-        // What a fault gives back is cut again, before what follows.
+        // The bytes that a fault gives back are cut again, before those that follow.
         let (mut input, mut at) = (Cow::Borrowed(bytes), 0);
         loop {
             let Some(byte) = input.get(at).copied() else { return Ok(()) };
@@ -214,7 +214,7 @@ impl Cutter {
                     }
                 }
             }
-            // A token ends with the byte behind it, which is looked at again.
+            // A token ends with the byte after it, which is looked at again.
             if self.inside == Inside::Nothing && self.is_done() {
                 self.emit(each)?;
             }
@@ -223,8 +223,7 @@ impl Cutter {
 
     /// Ends the stream.
     ///
-    /// # Errors
-    /// What `each` failed with.
+    /// # Errors The error that `each` returned.
     pub fn finish<E>(&mut self, each: &mut Each<E>) -> Result<(), E> {
         loop {
             if self.inside == Inside::Token {
@@ -398,7 +397,7 @@ impl Cutter {
         }
     }
 
-    /// The first byte of a value.
+    /// Handles the first byte of a value.
     fn value(&mut self, byte: u8) -> Step {
         if matches!(byte, b'{' | b'[') && self.frames.len() >= MAX_DEPTH {
             return Step::Fault(too_deep());
@@ -430,7 +429,7 @@ impl Cutter {
         Step::Taken
     }
 
-    /// Whether keys of the object that begins may lead to a list of documents; if so, it is gone into.
+    /// Returns whether keys of the object that begins may lead to a list of documents; if so, it is entered.
     fn follows(&mut self) -> bool {
         let Some(unit) = self.units.last().filter(|unit| unit.place == Place::Whole) else { return false };
         let key = if self.frames.len() == unit.base {
@@ -441,7 +440,7 @@ impl Cutter {
                 None => return false,
             }
         };
-        // The page itself has no key; it takes the first place, so that each object that is followed has one.
+        // The page itself has no key; it takes the first place, so that each entered object has one.
         let depth = self.trail.len();
         let leads = |list: &Vec<String>| {
             list.len() > depth
@@ -455,7 +454,7 @@ impl Cutter {
         follows
     }
 
-    /// Whether the list that begins holds documents.
+    /// Returns whether the list that begins holds documents.
     fn is_list(&mut self) -> bool {
         let is_page = self.units.last().is_some_and(|unit| unit.place == Place::Whole);
         let Some(key) = self.frames.last().filter(|frame| frame.followed && is_page).and(self.key.take()) else {
@@ -480,7 +479,7 @@ impl Cutter {
         self.expect(Expect::CommaOrClose);
     }
 
-    /// Whether the innermost unit is whole.
+    /// Returns whether the innermost unit is whole.
     fn is_done(&self) -> bool {
         let whole =
             |unit: &Unit| self.frames.len() == unit.base && (unit.size == Size::TooLarge || !unit.bytes.is_empty());
@@ -497,7 +496,7 @@ impl Cutter {
         match unit.place {
             Place::Inside => each(Piece::Inside(cut)),
             Place::Whole if !unit.streamed => each(Piece::Whole(cut)),
-            // Its documents are out; what is left must be sound all the same.
+            // Its documents were cut out; the rest must be valid nevertheless.
             Place::Whole => match serde_json::from_slice::<IgnoredAny>(&unit.bytes) {
                 Ok(_) => Ok(()),
                 Err(error) => {
@@ -512,7 +511,7 @@ impl Cutter {
         format!("the document is longer than {max} bytes; if that is right, raise [limits] max_document_bytes")
     }
 
-    /// Gives up what is open; what of it is to be cut again, without its first byte.
+    /// Gives up the open units; returns the bytes to be cut again, without the first one.
     fn give_up<E>(&mut self, reason: String, each: &mut Each<E>) -> Result<Vec<u8>, E> {
         let unit = self.units.pop();
         let reason = match &unit {

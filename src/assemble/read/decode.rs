@@ -1,14 +1,14 @@
-//! A document to its mapped values: nothing else of it is decoded.
+//! Decodes the mapped values of a document and no others.
 //!
-//! Values stay as they are written, numbers too. A document that is no JSON, has two equal mapped keys, or holds an object
-//! where a value should stand is refused with the reason.
+//! Values stay as they are written, numbers too. It refuses, with the reason, a document that is not JSON, has two
+//! equal mapped keys, or holds an object in the place of a value.
 
 use serde::de::{Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use vtr_kernel::sources::{From, Path, Step};
 
-/// Which values are wanted of an object: a tree of steps with numbers at its leaves.
+/// The values that are wanted from an object: a tree of steps with numbers at its leaves.
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     /// Numbers of the values that end here.
@@ -19,7 +19,7 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Wants one more value, under a number.
+    /// Adds a wanted value, under a number.
     pub fn add(&mut self, steps: &[Step], number: usize) {
         let Some((first, rest)) = steps.split_first() else { return self.ends.push(number) };
         let next = match first {
@@ -46,8 +46,7 @@ impl Wanted {
 
     /// Finds all wanted values, each number's in the order of the document.
     ///
-    /// # Errors
-    /// Why it cannot be decoded.
+    /// # Errors Why it cannot be decoded.
     pub fn find<'a>(&self, raw: &'a RawValue, found: &mut Vec<(usize, &'a RawValue)>) -> Result<(), String> {
         found.extend(self.ends.iter().map(|number| (*number, raw)));
         let text = raw.get();
@@ -80,16 +79,14 @@ impl Wanted {
 
 /// Checks that bytes are one JSON value.
 ///
-/// # Errors
-/// Why they are none.
+/// # Errors Why they are not.
 pub(super) fn value(bytes: &[u8]) -> Result<&RawValue, String> {
     serde_json::from_slice(bytes).map_err(says)
 }
 
-/// What keys lead to; `None`: one of them is missing.
+/// Returns the value that keys lead to; `None` if one of them is missing.
 ///
-/// # Errors
-/// Why it cannot be decoded.
+/// # Errors Why it cannot be decoded.
 pub(super) fn down<'a>(raw: &'a RawValue, path: &Path) -> Result<Option<&'a RawValue>, String> {
     debug_assert!(path.from == From::Record);
     let mut at = raw;
@@ -105,10 +102,9 @@ pub(super) fn down<'a>(raw: &'a RawValue, path: &Path) -> Result<Option<&'a RawV
     Ok(Some(at))
 }
 
-/// The text of a value; `None` is null.
+/// Returns the text of a value; `None` for null.
 ///
-/// # Errors
-/// It is a list or an object, or holds an escape that is no character.
+/// # Errors It is a list or an object, or holds an escape that is not a character.
 pub(super) fn text_of(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
     struct Text<'a>(Cow<'a, str>);
     impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -139,7 +135,7 @@ pub(super) fn text_of(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
     }
 }
 
-/// The values of some keys of an object, each with the number of its key, in the order of the object.
+/// Returns the values of some keys of an object, each with the number of its key, in the order of the object.
 fn members<'a>(text: &'a str, names: &[&str]) -> Result<Vec<(usize, &'a RawValue)>, String> {
     let mut from = serde_json::Deserializer::from_str(text);
     Members { names }.deserialize(&mut from).map_err(says)
@@ -210,7 +206,7 @@ impl Visitor<'_> for Known<'_> {
     }
 }
 
-/// What is wrong, without the line and column, which are those within the document.
+/// Returns the fault without line and column, which would be those within the document.
 fn says(error: serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);

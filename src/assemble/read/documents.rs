@@ -1,7 +1,7 @@
 //! JSON files to records.
 //!
-//! Documents are cut out of the stream and decoded one by one; a list of theirs may be the records. A document that cannot be
-//! decoded is one reject with its place, and what follows is read.
+//! Documents are cut out of the stream and decoded one by one; a list in them may hold the records. A document that
+//! cannot be decoded is one reject with its place, and reading goes on after it.
 
 use super::cut::{Cut, Cutter, Piece};
 use super::decode::{self, Wanted};
@@ -59,7 +59,7 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
     }))
 }
 
-/// The length of the mark of UTF-8.
+/// Returns the length of the byte order mark of UTF-8.
 fn mark(bytes: &[u8]) -> Result<usize, String> {
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => Ok(3),
@@ -70,20 +70,20 @@ fn mark(bytes: &[u8]) -> Result<usize, String> {
     }
 }
 
-/// The number of a path, and what stands there in a document.
+/// The number of a path, and its value in a document.
 type Found<'a> = (usize, &'a RawValue);
 
-/// Makes records of documents.
+/// Makes records from documents.
 struct Documents<'a> {
     reading: &'a Reading<'a>,
     base: [Option<&'a str>; Field::COUNT],
-    /// Of each field that is read: its places and the numbers of their values.
+    /// For each field that is read: its places and the numbers of their values.
     columns: Vec<(Field, Vec<(usize, &'a Spot)>)>,
     of_document: Wanted,
     of_record: Wanted,
-    /// The number of the elements of the list that is the records.
+    /// The number of the elements of the list that holds the records.
     elements: Option<usize>,
-    /// Numbers below it are of the document.
+    /// For each number, whether its value is of the document.
     from_document: Vec<bool>,
     counts: Counts,
 }
@@ -116,7 +116,7 @@ impl<'a> Documents<'a> {
         Documents { reading, base, columns, of_document, of_record, elements, from_document, counts: Counts::default() }
     }
 
-    /// Keys down to lists of documents within a page.
+    /// Returns the keys down to lists of documents within a page.
     fn lists(&self) -> Vec<Vec<String>> {
         let keys = |path: &Path| {
             let key = |step: &Step| match step {
@@ -141,7 +141,7 @@ impl<'a> Documents<'a> {
         }
     }
 
-    /// The document that was cut out, or that lies within.
+    /// Returns the document that was cut out, or the one within it.
     fn document<'d>(&self, cut: &Cut<'d>, whole: bool) -> Result<&'d RawValue, String> {
         let raw = decode::value(cut.bytes)?;
         let is_object = |raw: &RawValue| raw.get().starts_with('{');
@@ -233,7 +233,7 @@ impl<'a> Documents<'a> {
         }))
     }
 
-    /// What no value may be.
+    /// Checks a value for its length and for NUL.
     fn fits<'t>(&self, text: Option<Cow<'t, str>>) -> Result<Option<Cow<'t, str>>, String> {
         let max = self.reading.limits.max_field_bytes;
         match &text {
@@ -243,7 +243,7 @@ impl<'a> Documents<'a> {
         }
     }
 
-    /// A whole document that is none.
+    /// Rejects a whole document.
     fn reject(
         &mut self,
         field: Option<Field>,

@@ -1,7 +1,8 @@
-//! Raw files to records: what a profile maps of a line or document, as text by field.
+//! Raw files to records: the mapped values of a line or document, as text by field.
 //!
-//! It trims, maps words and picks the first filled of several places; it types nothing and joins nothing. A record that cannot
-//! be cut or decoded is a reject with its place, and a file that cannot be read to its end is refused with the reason.
+//! It trims, maps words and picks the first filled of several places; it types nothing and joins nothing. A record
+//! that cannot be cut or decoded is a reject with its place, and a file that cannot be read to its end is refused with
+//! the reason.
 
 mod columnar;
 pub mod cut;
@@ -21,43 +22,43 @@ use vtr_kernel::sources::{Field, Format, Profile, Spot};
 /// A raw file.
 #[derive(Clone, Copy)]
 pub(crate) struct RawFile<'a> {
-    /// Where it is.
+    /// Where its bytes are.
     pub origin: &'a Origin,
     /// Its path as shown.
     pub shown: &'a str,
-    /// How it is written.
+    /// Its format.
     pub format: Format,
     /// How it is compressed as a whole.
     pub packing: Packing,
-    /// Fields with one value for all of its records; they win over what the profile maps. An empty value is null.
+    /// Fields with one value for all of its records; they override what the profile maps. An empty value is null.
     pub constants: &'a [(Field, String)],
 }
 
-/// How the files of an input are read: the profile of their kind with the job's keys over it.
+/// The settings for an input's files: the profile of their kind with the job's keys over it.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
-    /// What is mapped, and where documents lie.
+    /// The mapped columns, and the paths of documents.
     pub profile: &'a Profile,
     /// Fields whose headings the job itself names: a text or Parquet file that has none of them is refused.
     pub from_job: &'a [Field],
     /// How delimited text is cut.
     pub dialect: &'a Dialect,
-    /// How texts are read: which of them mean null.
+    /// How texts are read, and which of them mean null.
     pub cells: &'a CellRules,
-    /// What reading may cost.
+    /// The limits on reading.
     pub limits: &'a Limits,
-    /// Bytes of a document.
+    /// The most bytes of a document.
     pub max_document_bytes: usize,
 }
 
-/// What of a file a record is.
+/// The part of a file that a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     /// A line, a row, or a whole document.
     Whole,
     /// An element of a document's list.
     Element,
-    /// A document whose list is empty or missing: only what the document itself says is filled.
+    /// A document whose list is empty or missing: only the document's own fields are filled.
     Bare,
 }
 
@@ -68,56 +69,55 @@ pub(crate) struct Record<'a> {
     pub record: u64,
     /// The number of its line, row or document in the file, from 1.
     pub document: u64,
-    /// Physical line, where there are lines.
+    /// Physical line, if there are lines.
     pub line: Option<u64>,
-    /// Byte offset of the line or document in the inflated file; of Parquet not known.
+    /// Byte offset of the line or document in the inflated file; unknown for Parquet.
     pub byte_offset: Option<u64>,
-    /// What it is of its document.
+    /// The part of the file that it is.
     pub part: Part,
-    /// Filled cells of the line, those that are not mapped included; of documents the filled fields.
+    /// Filled cells of the line, those that are not mapped included; for documents the filled fields.
     pub filled: usize,
-    /// By [`Field::index`]: the value without outer blanks, never empty; `None`: null, or not in the file.
+    /// By [`Field::index`]: the value without outer blanks, never empty; `None` for null, or if it is not in the file.
     pub cells: &'a [Option<&'a str>; Field::COUNT],
 }
 
 impl Record<'_> {
-    /// The value of a field.
+    /// Returns the value of a field.
     pub fn get(&self, field: Field) -> Option<&str> {
         self.cells[field.index()]
     }
 }
 
-/// What comes out of a file.
+/// One result of reading a file.
 #[derive(Debug)]
 pub(crate) enum Item<'a> {
     /// A record.
     Record(Record<'a>),
-    /// What is none. Each counts as one record read.
+    /// A reject. Each counts as one record read.
     Reject(Reject),
 }
 
-/// What was read of a file. `records + rejected` is what counts as read.
+/// The counts of a file. `records + rejected` is the number of records read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Records handed on.
     pub records: u64,
     /// Rejects handed on.
     pub rejected: u64,
-    /// Documents, lines or rows among them, as they lie in the file.
+    /// Documents, lines or rows among them, as they are in the file.
     pub documents: u64,
     /// Bytes of the file as stored.
     pub bytes: u64,
-    /// What tells its content; of Parquet it is not known.
+    /// The digest of its content; unknown for Parquet.
     pub digest: Option<String>,
 }
 
-/// Takes what comes out of a file.
+/// A function that takes the results of a file.
 pub(crate) type Each<'e> = dyn FnMut(Item) -> crate::error::Result<()> + 'e;
 
 /// Reads a whole file, record by record, in the order of the file.
 ///
-/// # Errors
-/// The inner one: what is wrong with the file. The outer one: what `each` failed with.
+/// # Errors The inner error: a fault of the file. The outer error: the one that `each` returned.
 pub(crate) fn read(
     file: &RawFile,
     reading: &Reading,
@@ -130,15 +130,14 @@ pub(crate) fn read(
     }
 }
 
-/// The names of a Parquet file's columns.
+/// Returns the names of a Parquet file's columns.
 ///
-/// # Errors
-/// What is wrong with the file.
+/// # Errors The fault of the file.
 pub(crate) fn column_names(origin: &Origin) -> Result<Vec<String>, String> {
     columnar::names(origin)
 }
 
-/// How a file of a kind is written, by its suffix; `None`: the kind's files are not called so.
+/// Returns format and packing of a file of a kind by its suffix; `None` if the kind has no such suffix.
 pub(crate) fn format_of(shown: &str, wanted: Format) -> Option<(Format, Packing)> {
     let lower = shown.to_ascii_lowercase();
     let (inner, packing) = match (lower.strip_suffix(".gz"), lower.strip_suffix(".zst")) {
@@ -154,11 +153,10 @@ pub(crate) fn format_of(shown: &str, wanted: Format) -> Option<(Format, Packing)
     }
 }
 
-/// Fields with one value for all records of a file: the profile's and job's constants, and the groups of a pattern over the path,
-/// which win.
+/// Returns the fields with one value for all records of a file: the profile's and job's constants, and the groups of a
+/// pattern over the path, which win.
 ///
-/// # Errors
-/// The path does not fit the pattern.
+/// # Errors The path does not fit the pattern.
 pub(crate) fn constants(
     profile: &Profile,
     from_path: Option<&Regex>,
@@ -179,7 +177,7 @@ pub(crate) fn constants(
     Ok(constants)
 }
 
-/// The first filled of several places, given each one's texts.
+/// Returns the text that a place gives for one of its texts; `None` if it is blank.
 fn first_filled<'a>(spot: &'a Spot, text: &'a str, cells: &CellRules) -> Option<&'a str> {
     cells.trim(spot.reads(cells.trim(text)?))
 }
@@ -193,8 +191,7 @@ struct Heading<'a> {
 
 /// Finds the headings of the fields that are not constants.
 ///
-/// # Errors
-/// What is missing, or stands twice.
+/// # Errors The headings that are missing, or appear twice.
 fn find_headings<'a>(
     reading: &Reading<'a>,
     constants: &[(Field, String)],
@@ -232,7 +229,7 @@ fn find_headings<'a>(
     if faults.is_empty() { Ok(found) } else { Err(faults.join("; ")) }
 }
 
-/// The cells of a record that are the same for all of a file.
+/// Returns the cells of a record that are the same for all of a file.
 fn constant_cells<'a>(constants: &'a [(Field, String)], cells: &CellRules) -> [Option<&'a str>; Field::COUNT] {
     let mut all = [None; Field::COUNT];
     for (field, text) in constants {

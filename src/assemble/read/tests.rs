@@ -1,6 +1,8 @@
-//! The readers of raw files: what comes out of each form, what is rejected and where, and what no form may lose.
+//! Tests of the readers of raw files: the records of each form, the rejects and their places, and that no form loses
+//! records.
 //!
-//! They read files of their own making and know nothing of joins. They fail with the file or text that was read otherwise.
+//! They read files that they write themselves and know nothing of joins. They fail with the file or text that was read
+//! differently.
 
 use super::cut::{Cutter, Piece};
 use super::*;
@@ -375,7 +377,7 @@ proptest! {
         step in 1..40usize,
     ) {
         let lines: Vec<String> = documents.iter().map(Value::to_string).collect();
-        // The last line is whole, so that what is missing shows.
+        // The last line is whole, so that a loss is visible.
         let bad = at.index(lines.len() - 1);
         let end = at.index(lines[bad].len() - 1).max(1);
         prop_assume!(lines[bad].is_char_boundary(end));

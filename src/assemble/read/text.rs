@@ -1,7 +1,7 @@
 //! Delimited text to records.
 //!
-//! It cuts as the run's own reader does, rejects what that rejects, and types nothing. A line without any filled cell is no record.
-//! It fails on a file that cannot be read to its end or lacks headings that its kind needs.
+//! It cuts as the run's own reader does, rejects the same records, and types nothing. A line without any filled cell
+//! is not a record. It fails on a file that cannot be read to its end or lacks headings that its kind needs.
 
 use super::{Counts, Each, Heading, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
 use crate::scan::csv::{SWALLOWED, Text, says, undouble};
@@ -47,7 +47,7 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
     }))
 }
 
-/// Makes records of lines.
+/// Makes records from lines.
 struct Rows<'a> {
     reading: &'a Reading<'a>,
     headings: Vec<Heading<'a>>,
@@ -120,7 +120,7 @@ impl Rows<'_> {
     }
 }
 
-/// What no cell may hold.
+/// Returns the fault of a cell: its length, or a NUL.
 fn fault_of(cell: &str, reading: &Reading) -> Option<String> {
     let max = reading.limits.max_field_bytes;
     if cell.len() > max {
@@ -130,7 +130,7 @@ fn fault_of(cell: &str, reading: &Reading) -> Option<String> {
     }
 }
 
-/// Counts and hands on what is no record.
+/// Counts rejects and hands them on.
 struct Rejects {
     counts: Counts,
 }
@@ -156,7 +156,7 @@ impl Rejects {
         }))
     }
 
-    /// A record that swallowed lines which may each have been one weighs as many.
+    /// Rejects a record that swallowed lines which may each have been a record: it counts as that many rows.
     fn lines(&mut self, records: &RecordReader, lines: u64, reason: &str, each: &mut Each) -> crate::error::Result<()> {
         for line in 0..lines.max(1) {
             self.counts.rejected += 1;
