@@ -375,7 +375,7 @@ fn package<'a>(
     let mut texts = texts(made, orders);
     let times = times(made, orders, store.zone);
     let values = std::iter::once(&mine.value).chain(orders.iter().map(|order| &order.value));
-    let value = match made.rows.iter().rev().find_map(|row| row.money(Field::PackageValue)) {
+    let value = match made.rows.iter().rev().find_map(|row| row.money(Field::PackageValue).known()) {
         Some(amount) => {
             orders::Value { amount: Some(amount), currency: own(Field::Currency), ..orders::Value::default() }
         }

@@ -6,6 +6,7 @@
 //! one input has of one order and cannot fail.
 
 use super::facts::{Fate, Stamp};
+use super::row::Sum;
 use std::collections::BTreeMap;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::instant::Moment;
@@ -42,7 +43,7 @@ pub struct Line<'a> {
     /// Its category, if the line has one.
     pub category: Option<&'a str>,
     /// Line totals, with [`SCALE`] digits after the decimal point: price, shipping, and the tax of each.
-    pub money: [Option<i128>; 4],
+    pub money: [Sum; 4],
     /// The currency of the totals.
     pub currency: Option<&'a str>,
     /// Facts of the order as the line has them.
@@ -148,7 +149,9 @@ pub fn join<'a>(rows: &[Line<'a>], prices: Prices, is_canceled: &dyn Fn(&str) ->
             id: line.item,
             sku: line.sku,
             category: line.category,
-            amount: line.money[PRICE].unwrap_or(0).saturating_add(line.money[SHIPPING].unwrap_or(0)),
+            amount: [PRICE, SHIPPING]
+                .iter()
+                .fold(0, |sum: i128, cell| sum.saturating_add(line.money[*cell].known().unwrap_or(0))),
         })
         .collect();
     // A pull that only repeats the facts changes no provenance.
@@ -189,8 +192,8 @@ fn facts<'a>(lines: &[&Line<'a>], is_canceled: &dyn Fn(&str) -> bool) -> Facts<'
 }
 
 fn value<'a>(lines: &[&Line<'a>], prices: Prices) -> Value<'a> {
-    let gross = |line: &Line| [PRICE, SHIPPING].into_iter().filter_map(|cell| line.money[cell]).collect::<Vec<_>>();
-    let mut currencies = lines.iter().filter(|line| !gross(line).is_empty()).filter_map(|line| line.currency);
+    let is_priced = |line: &&&Line| [PRICE, SHIPPING].iter().any(|cell| line.money[*cell] != Sum::Blank);
+    let mut currencies = lines.iter().filter(is_priced).filter_map(|line| line.currency);
     let currency = currencies.next().or_else(|| lines.iter().find_map(|line| line.currency));
     if currencies.any(|other| !currency.is_some_and(|currency| currency.eq_ignore_ascii_case(other))) {
         return Value { is_mixed: true, ..Value::default() };
@@ -198,14 +201,19 @@ fn value<'a>(lines: &[&Line<'a>], prices: Prices) -> Value<'a> {
     let (mut sum, mut is_known, mut tax_unknown) = (Some(0i128), false, false);
     for line in lines {
         for (cell, tax) in [(PRICE, PRICE_TAX), (SHIPPING, SHIPPING_TAX)] {
-            let Some(amount) = line.money[cell] else { continue };
-            is_known = true;
             let off = match prices {
                 Prices::WithTax => line.money[tax],
-                Prices::WithoutTax => Some(0),
+                Prices::WithoutTax => Sum::Is(0),
             };
-            tax_unknown |= off.is_none() && amount != 0;
-            sum = sum.and_then(|sum| sum.checked_add(amount)?.checked_sub(off.unwrap_or(0)));
+            let amount = match (line.money[cell], off) {
+                (Sum::Blank, _) => continue,
+                // What is thousands as well as thousandths leaves the whole sum open.
+                (Sum::Open, _) | (_, Sum::Open) => return Value::default(),
+                (Sum::Is(amount), _) => amount,
+            };
+            is_known = true;
+            tax_unknown |= off == Sum::Blank && amount != 0;
+            sum = sum.and_then(|sum| sum.checked_add(amount)?.checked_sub(off.known().unwrap_or(0)));
         }
     }
     let sum = sum.filter(|sum| is_known && sum.unsigned_abs() < 10u128.pow(38));
@@ -232,12 +240,16 @@ mod tests {
         (!text.is_empty()).then(|| fixed(Amount::read(text, b'.').unwrap()).unwrap())
     }
 
+    fn sum(text: &str) -> Sum {
+        if text == "open" { Sum::Open } else { money(text).map_or(Sum::Blank, Sum::Is) }
+    }
+
     fn line(at: i64, record: u64, item: &'static str, cells: [&str; 4], currency: &'static str) -> Line<'static> {
         Line {
             stamp: Stamp { at: Some(at), file: at as u32 },
             record,
             item: (!item.is_empty()).then_some(item),
-            money: cells.map(money),
+            money: cells.map(sum),
             currency: (!currency.is_empty()).then_some(currency),
             ..Line::default()
         }
@@ -283,6 +295,21 @@ mod tests {
         assert_eq!((mixed.amount, mixed.is_mixed), (None, true));
         let none = value_of(&[line(1, 1, "1", ["", "", "", ""], "EUR")], Prices::WithTax);
         assert_eq!((none.amount, none.currency, none.tax_unknown), (None, None, false));
+    }
+
+    #[test]
+    fn a_sum_of_what_cannot_be_told_is_unknown_and_no_blank() {
+        let of = |cells: [&str; 4], prices| {
+            value_of(&[line(1, 1, "1", ["9", "", "1", ""], "EUR"), line(1, 2, "2", cells, "EUR")], prices)
+        };
+        for cells in [["open", "", "", ""], ["9", "open", "", ""], ["open", "1", "0", "0"]] {
+            assert_eq!(of(cells, Prices::WithoutTax), Value::default(), "{cells:?}");
+            assert_eq!(of(cells, Prices::WithTax), Value::default(), "{cells:?}");
+        }
+        // A tax counts where prices hold it.
+        assert_eq!(of(["9", "", "open", ""], Prices::WithTax), Value::default());
+        assert_eq!(of(["9", "", "open", ""], Prices::WithoutTax).amount, money("18"));
+        assert_eq!(of(["9", "", "1", "open"], Prices::WithTax).amount, money("16"));
     }
 
     #[test]

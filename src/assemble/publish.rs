@@ -9,6 +9,7 @@ use super::{Raw, weeks};
 use crate::error::{Error, Result};
 use crate::job::digest::OUTPUT_REVISION;
 use crate::job::plan::Plan;
+use crate::publish::asides::SetAside;
 use crate::publish::encode::{self, Encoded};
 use crate::publish::log::{self, DataFile, InputFile, Job, Manifest, Replaced, Span, day_text};
 use crate::publish::store::{self, Content, Created, Store};
@@ -38,6 +39,14 @@ pub struct Publication {
     base: Option<Manifest>,
     made: Mutex<Made>,
     _guard: Option<(crate::publish::local::Guard, Alive)>,
+}
+
+/// What the manifest says beside the files.
+pub struct Told {
+    /// Sentences that do not change between equal runs.
+    pub warnings: Vec<String>,
+    /// Values that cannot be told.
+    pub set_aside: Vec<SetAside>,
 }
 
 #[derive(Default)]
@@ -108,13 +117,13 @@ impl Publication {
         plan: &Plan,
         digest: &str,
         inputs: Vec<InputFile>,
-        warnings: Vec<String>,
+        told: Told,
         closed: Option<Day>,
     ) -> Result<Manifest> {
         let mut folders = std::mem::take(&mut self.made().folders);
         folders.extend([log::FOLDER, ""].map(String::from));
         self.store.settle(&folders)?;
-        let manifest = self.manifest(plan, digest, inputs, warnings, closed);
+        let manifest = self.manifest(plan, digest, inputs, told, closed);
         if let Some(base) = self.base.as_ref().filter(|base| manifest.says_the_same(base)) {
             return Ok(base.clone());
         }
@@ -144,14 +153,7 @@ impl Publication {
         Ok(manifest)
     }
 
-    fn manifest(
-        &self,
-        plan: &Plan,
-        digest: &str,
-        inputs: Vec<InputFile>,
-        warnings: Vec<String>,
-        closed: Option<Day>,
-    ) -> Manifest {
+    fn manifest(&self, plan: &Plan, digest: &str, inputs: Vec<InputFile>, told: Told, closed: Option<Day>) -> Manifest {
         let version = self.base.as_ref().map_or(0, |base| base.version) + 1;
         let mut tables: BTreeMap<String, Vec<DataFile>> = BTreeMap::new();
         for (table, files) in std::mem::take(&mut self.made().files) {
@@ -189,8 +191,8 @@ impl Publication {
             judged: BTreeMap::new(),
             weeks: BTreeMap::new(),
             not_judged: Vec::new(),
-            set_aside: Vec::new(),
-            warnings,
+            set_aside: told.set_aside,
+            warnings: told.warnings,
             replaced: Replaced {
                 base: self.base.as_ref().map(|base| base.version),
                 tables: tables.keys().map(|table| (table.clone(), Span::All)).collect(),

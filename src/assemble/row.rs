@@ -77,6 +77,11 @@ impl<'b> Writer<'b> {
         self.put(field, &amount.to_le_bytes());
     }
 
+    /// Writes an amount that can be thousands or thousandths.
+    pub fn open(&mut self, field: Field) {
+        self.put(field, &[]);
+    }
+
     /// Ends a row.
     pub fn end(self) {
         let length = (self.bytes.len() - self.start - 4) as u32;
@@ -87,6 +92,28 @@ impl<'b> Writer<'b> {
     pub fn end_package(self, notes: &Notes) {
         notes.0.iter().for_each(|count| self.bytes.extend_from_slice(&count.to_le_bytes()));
         self.end();
+    }
+}
+
+/// The content of an amount cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sum {
+    /// The cell is empty.
+    #[default]
+    Blank,
+    /// The amount can be thousands or thousandths.
+    Open,
+    /// This amount, with nine digits after the decimal point.
+    Is(i128),
+}
+
+impl Sum {
+    /// Returns the amount if it is known.
+    pub fn known(self) -> Option<i128> {
+        match self {
+            Sum::Is(amount) => Some(amount),
+            Sum::Blank | Sum::Open => None,
+        }
     }
 }
 
@@ -184,8 +211,12 @@ impl<'a> Row<'a> {
     }
 
     /// Returns an amount with nine digits after the decimal point.
-    pub fn money(&self, field: Field) -> Option<i128> {
-        self.get(field).map(|value| Value(value).money())
+    pub fn money(&self, field: Field) -> Sum {
+        match self.get(field) {
+            None => Sum::Blank,
+            Some([]) => Sum::Open,
+            Some(value) => Sum::Is(Value(value).money()),
+        }
     }
 }
 
@@ -223,16 +254,16 @@ mod tests {
         row.text(Field::OrderId, "é");
         row.time(Field::ShippedAt, Moment::Date(-3));
         row.money(Field::ItemPrice, -12);
+        row.open(Field::ItemTax);
         row.end();
         let notes = Notes([1, 2, 3, 4, 5, 6, 7, 8, 9]);
         Writer::begin(&mut bytes, &Head::default()).end_package(&notes);
         let all: Vec<Row> = rows(&bytes).collect();
         assert_eq!(all.len(), 2);
         assert_eq!((all[0].head, all[0].text(Field::OrderId)), (head, Some("é")));
-        assert_eq!(
-            (all[0].time(Field::ShippedAt), all[0].money(Field::ItemPrice)),
-            (Some(Moment::Date(-3)), Some(-12))
-        );
+        assert_eq!(all[0].time(Field::ShippedAt), Some(Moment::Date(-3)));
+        let money = [Field::ItemPrice, Field::ItemTax, Field::ShippingTax].map(|field| all[0].money(field));
+        assert_eq!(money, [Sum::Is(-12), Sum::Open, Sum::Blank]);
         assert_eq!((all[0].text(Field::Sku), all[1].head.at), (None, None));
         assert_eq!(all[1].package().1, notes);
     }

@@ -10,19 +10,22 @@ use super::exchange::{self, Exchange};
 use super::facts::{Fate, Place};
 use super::publish::{self, Publication};
 use super::read::{self, RawFile, Reading};
-use super::typed::{self, Typed};
+use super::typed::{self, OpenAmounts, Typed};
 use super::weeks::{self, Week};
 use super::{Assemble, Categories, Context, Mode, NEWER, Raw, Tally, join, scans};
 use crate::error::{Error, Result};
 use crate::job::plan::{OnBadFile, Plan};
 use crate::place::budget::Purpose;
 use crate::place::spill::{Place as Run, Spill};
+use crate::publish::asides::{Place as SetAsidePlace, SetAside};
+use crate::publish::gates;
 use crate::publish::log::{InputFile, Manifest};
 use crate::publish::store::Store;
 use crate::scan::files::Packing;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use vtr_columnar::asides::{Aside, Bound};
 use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::number::cleaned;
@@ -99,6 +102,8 @@ pub(super) fn assemble(
     rejects.truncate(plan.limits.max_rejected_rows_kept);
     add_up(&files, &first.read, &tally)?;
     refuse_rejects(plan, &files, &tally, &rejects)?;
+    let set_aside = set_aside(&files, &first.open);
+    refuse_set_aside(plan, &files, &first.read, &set_aside)?;
     let name = |file: u32| quoted(&files[file as usize].listed.shown).into_owned();
     let carrier = |id: u16| plan.book.carriers.entry(vtr_kernel::carrier::CarrierId(id)).id.clone();
     tally.judge(&assemble.covers, &carrier, &name)?;
@@ -110,7 +115,9 @@ pub(super) fn assemble(
     publication.write(coverage::COVERAGE, None, coverage.table()?)?;
     publication.write(publish::REJECTS, None, publish::rejects_table(&files, &rejects)?)?;
     let closed = plan.first_open().filter(|_| mode != Mode::MakeAll && plan.range.is_none());
-    publication.commit(plan, &assemble.digest, inputs, warnings(&tally), closed)
+    let mut warnings = warnings(&tally);
+    warnings.extend(set_aside.iter().map(SetAside::sentence));
+    publication.commit(plan, &assemble.digest, inputs, publish::Told { warnings, set_aside }, closed)
 }
 
 /// Returns warnings that do not change between equal runs.
@@ -186,6 +193,8 @@ struct First {
     /// Records and rejects by file, as the readers count them.
     read: BTreeMap<usize, u64>,
     rejects: Vec<(u32, Reject)>,
+    /// Amounts whose decimal mark is open, by field and file.
+    open: BTreeMap<(Field, usize), OpenAmounts>,
     spans: BTreeMap<String, (Day, Day)>,
     categories: Categories,
     /// Files that cannot be read to their end and may be left out.
@@ -233,6 +242,7 @@ fn read_all(
         all.tally.merge(first.tally);
         all.read.extend(first.read);
         all.rejects.extend(first.rejects);
+        all.open.extend(first.open);
         all.bad.extend(first.bad);
         for (seller, (from, to)) in first.spans {
             let span = all.spans.entry(seller).or_insert((from, to));
@@ -313,6 +323,7 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
             for fate in Fate::ALL {
                 state.first.tally.fate(index as u32, fate, read.fates[fate as usize]);
             }
+            state.first.open.extend(read.open.into_iter().map(|(field, open)| ((field, index), open)));
             state.first.rejects.extend(read.rejects.into_iter().map(|reject| (index as u32, reject)));
         }
         Err(why) => {
@@ -405,6 +416,27 @@ fn refuse_rejects(plan: &Plan, files: &[Raw], tally: &Tally, rejects: &[(u32, Re
          replaced, and nothing was published:\n  {}",
         samples.join("\n  ")
     )))
+}
+
+/// Returns the counts of amounts whose decimal mark is open, by field, with the first places of all files.
+fn set_aside(files: &[Raw], open: &BTreeMap<(Field, usize), OpenAmounts>) -> Vec<SetAside> {
+    let each = open.iter().map(|((field, file), open)| {
+        let place = |record: &u64| SetAsidePlace { file: files[*file].listed.shown.clone(), record: *record };
+        SetAside {
+            kind: Aside::OpenMark.entry().name.to_owned(),
+            column: field.name().to_owned(),
+            count: open.count,
+            places: open.records.iter().map(place).collect(),
+        }
+    });
+    SetAside::added_up(&each.collect::<Vec<_>>())
+}
+
+/// Refuses more amounts with an open decimal mark than the job allows, as a share of the records that may have amounts.
+fn refuse_set_aside(plan: &Plan, files: &[Raw], read: &BTreeMap<usize, u64>, all: &[SetAside]) -> Result<()> {
+    let has_amounts = |file: &usize| [Role::Shipments, Role::Orders].map(Role::name).contains(&files[*file].role);
+    let records = read.iter().filter(|(file, _)| has_amounts(file)).map(|(_, read)| read).sum();
+    gates::set_aside(Bound::MaxDamaged, plan.limits.max_damaged, all, records)
 }
 
 /// The packages by week, and their coverage.

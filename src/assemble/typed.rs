@@ -9,11 +9,15 @@ use super::orders;
 use super::read::{self, Item, Part, RawFile, Reading, Record};
 use super::row::{Head, Writer};
 use crate::error::Result;
+use crate::job::plan::CellRules;
+use std::collections::BTreeMap;
+use vtr_columnar::asides::PLACES;
 use vtr_columnar::fold::{Reject, shown_value};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, Micros, Zone};
 use vtr_kernel::instant::{Moment, TimeFormat};
 use vtr_kernel::sources::{Field, LocalTimes, Role};
+use vtr_kernel::strays::{Mark, OddValue, odd_value};
 use vtr_kernel::text;
 
 /// The record is a document whose list is empty.
@@ -64,6 +68,8 @@ pub enum Cell<'a> {
     Time(Moment),
     /// An amount with nine digits after the decimal point.
     Money(i128),
+    /// An amount that can be thousands or thousandths.
+    Open,
 }
 
 /// A record whose cells were typed.
@@ -100,6 +106,7 @@ impl<'a> Typed<'a> {
                 Cell::Text(text) => row.text(*field, text),
                 Cell::Time(at) => row.time(*field, *at),
                 Cell::Money(amount) => row.money(*field, *amount),
+                Cell::Open => row.open(*field),
             }
         }
         row.end();
@@ -132,6 +139,17 @@ pub struct Read {
     pub fates: [u64; Fate::ALL.len()],
     /// The first rejects.
     pub rejects: Vec<Reject>,
+    /// Amounts whose decimal mark is open, by field.
+    pub open: BTreeMap<Field, OpenAmounts>,
+}
+
+/// The amounts of one field whose decimal mark is open.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OpenAmounts {
+    /// How many there are.
+    pub count: u64,
+    /// The first records, at most [`PLACES`].
+    pub records: Vec<u64>,
 }
 
 impl<'a> File<'a> {
@@ -158,6 +176,7 @@ impl<'a> File<'a> {
         let mut follows = false;
         let mut rejects = Vec::new();
         let mut fates = [0; Fate::ALL.len()];
+        let mut open: BTreeMap<Field, OpenAmounts> = BTreeMap::new();
         let counts = read::read(raw, reading, &mut |item| {
             let mut refuse = |reject: Reject| {
                 fates[Fate::Rejected as usize] += 1;
@@ -177,7 +196,7 @@ impl<'a> File<'a> {
                 fates[Fate::Continuation as usize] += 1;
                 return Ok(());
             }
-            let typed = match self.typed(&record) {
+            let typed = match self.typed(&record, reading.cells) {
                 Ok(typed) => typed,
                 Err((field, reason)) => {
                     follows = false;
@@ -190,10 +209,17 @@ impl<'a> File<'a> {
                 fates[Fate::AfterAsOf as usize] += 1;
                 return Ok(());
             }
+            for (field, _) in typed.cells.iter().filter(|(_, cell)| matches!(cell, Cell::Open)) {
+                let known = open.entry(*field).or_default();
+                known.count += 1;
+                if known.records.len() < PLACES {
+                    known.records.push(record.record);
+                }
+            }
             take(&typed)
         })?;
         Ok(counts.map(|counts| {
-            (read.counts, read.fates, read.rejects) = (counts, fates, rejects);
+            (read.counts, read.fates, read.rejects, read.open) = (counts, fates, rejects, open);
             read
         }))
     }
@@ -215,11 +241,12 @@ impl<'a> File<'a> {
         event.into_iter().chain(head).any(|at| at.is_after(self.as_of))
     }
 
-    fn typed<'r>(&self, record: &'r Record) -> std::result::Result<Typed<'r>, (Field, String)> {
+    fn typed<'r>(&self, record: &'r Record, rules: &CellRules) -> std::result::Result<Typed<'r>, (Field, String)> {
         let mut cells = Vec::with_capacity(16);
         for field in Field::ALL {
             let Some(text) = record.get(field) else { continue };
-            cells.push((field, self.cell(field, text)?));
+            let mark = if record.numbers.holds(field) { (b'.', Mark::Known) } else { (rules.decimal_mark, rules.mark) };
+            cells.push((field, self.cell(field, text, mark)?));
         }
         let flags = if record.part == Part::Bare { BARE } else { 0 };
         let mut typed = Typed {
@@ -256,7 +283,12 @@ impl<'a> File<'a> {
         Ok(typed)
     }
 
-    fn cell<'r>(&self, field: Field, text: &'r str) -> std::result::Result<Cell<'r>, (Field, String)> {
+    fn cell<'r>(
+        &self,
+        field: Field,
+        text: &'r str,
+        (decimal_mark, mark): (u8, Mark),
+    ) -> std::result::Result<Cell<'r>, (Field, String)> {
         let refused = |reason: String| Err((field, reason));
         match kind(field) {
             Kind::Text => Ok(Cell::Text(text)),
@@ -267,7 +299,10 @@ impl<'a> File<'a> {
                 None => refused("no time that can be read; `timestamps` says how times are written".to_owned()),
             },
             Kind::Money => {
-                let amount = Amount::read(text, self.input.cells.decimal_mark).ok();
+                let amount = Amount::read(text, decimal_mark).ok();
+                if amount.is_some_and(|amount| is_open(amount, mark)) {
+                    return Ok(Cell::Open);
+                }
                 match amount.map(orders::fixed) {
                     Some(Some(amount)) => Ok(Cell::Money(amount)),
                     Some(None) => {
@@ -293,6 +328,12 @@ impl<'a> File<'a> {
         };
         read(text).or_else(|| read(&with_colons(text)?))
     }
+}
+
+/// Returns whether an amount of either sign can be thousands or thousandths.
+fn is_open(amount: Amount, mark: Mark) -> bool {
+    let size = Amount { mantissa: amount.mantissa.saturating_abs(), ..amount };
+    odd_value(size, mark) == Some(OddValue::OpenMark)
 }
 
 /// Returns a time without colons (`2025-03-01T101500Z`), as paths hold them, with colons.

@@ -2,16 +2,17 @@
 //!
 //! Facts are spread over files as in practice: numbers in confirmations, promises and prices in order reports,
 //! scans in events, categories in a map; some sellers have documents of the Orders API instead. Facts that no such
-//! file can express are left out.
+//! file can express are left out. The truth gives the facts that the files express together.
 
 use super::dice::Dice;
 use super::package::{Factory, NEVER, Parcel, Place};
 use super::world::SECOND;
 use super::write;
 use crate::error::{GenError, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use vtr_kernel::number::cleaned;
 use vtr_kernel::policy::{ListedPrices, Market};
 use vtr_kernel::{Book, Reason};
 
@@ -61,31 +62,40 @@ pub fn write(
     months: &dyn Fn(&str) -> bool,
     truths: Truths,
 ) -> Result<(u64, Vec<PathBuf>)> {
-    let mut all = Files { factory, out, files: BTreeMap::new(), written: Vec::new(), rows: 0 };
+    let mut all = Files { out, files: BTreeMap::new(), written: Vec::new(), rows: 0 };
     let mut categories: BTreeMap<String, ()> = BTreeMap::new();
     let mut truth = String::from(TRUTH);
+    let mut before = Orders::new();
     for (index, slice) in factory.slices.iter().enumerate().filter(|(_, slice)| months(&slice.name)) {
         let mut dice = Dice::new(factory.seed, 61, index as u64, 0);
-        for row in 0..slice.rows() {
-            let parcel = factory.row(index, row);
-            let seller = factory.world.texts.seller.text(parcel.seller);
-            let name = factory.world.truth.marketplace.text(parcel.truth.market);
+        let parcels = (0..slice.rows()).map(|row| factory.row(index, row));
+        for parcels in orders(parcels, &mut before) {
+            let seller = factory.world.texts.seller.text(parcels[0].seller);
+            let name = factory.world.truth.marketplace.text(parcels[0].truth.market);
             let market = book.markets().map(|(_, market)| market).find(|market| market.name == name);
-            let (Some(habit), Some(market), true) = (habit(seller, name), market, is_raw(&parcel)) else { continue };
-            let line = Line { parcel: &parcel, factory, market, seller, month: &slice.name };
-            match habit {
-                Habit::AfterShip => all.plain(&line, &mut dice),
-                Habit::EasyPost => all.pages(&line, &mut dice),
-                Habit::Japanese => all.japanese(&line, &mut dice),
-                Habit::OrdersApi => all.document(&line),
+            let (Some(habit), Some(market)) = (habit(seller, name), market) else { continue };
+            let line = |parcel| Line { parcel, factory, book, market, seller, month: &slice.name, habit };
+            let mut lines: Vec<Line> = parcels.iter().map(line).collect();
+            if habit == Habit::OrdersApi {
+                all.document(&lines);
+            } else {
+                tell_apart(&mut lines);
             }
-            if habit != Habit::OrdersApi && !line.category().is_empty() {
-                categories.insert(format!("{seller},{},{}\n", line.sku(), quoted(line.category())), ());
+            for line in &lines {
+                match habit {
+                    Habit::AfterShip => all.plain(line, &mut dice),
+                    Habit::EasyPost => all.pages(line, &mut dice),
+                    Habit::Japanese => all.japanese(line, &mut dice),
+                    Habit::OrdersApi => {}
+                }
+                if habit != Habit::OrdersApi && !line.category().is_empty() {
+                    categories.insert(format!("{seller},{},{}\n", line.sku(), quoted(line.category())), ());
+                }
+                if truths == Truths::Written {
+                    truth += &line.truth(&Whole::of(&lines));
+                }
+                all.rows += 1;
             }
-            if truths == Truths::Written {
-                truth += &line.truth();
-            }
-            all.rows += 1;
         }
         all.finish()?;
     }
@@ -96,6 +106,36 @@ pub fn write(
         all.save("truth/packages.csv", truth.as_bytes())?;
     }
     Ok((all.rows, all.written))
+}
+
+/// The places of orders among those of a month, by seller, marketplace and id.
+type Orders = HashMap<(u32, u32, String), usize>;
+
+/// Returns the packages of a month that raw files can describe, by order. The second package of an order of the month
+/// before is left out: the report of its month would replace the lines of the order with fewer ones.
+fn orders(parcels: impl Iterator<Item = Parcel>, before: &mut Orders) -> Vec<Vec<Parcel>> {
+    let mut orders: Vec<Vec<Parcel>> = Vec::new();
+    let mut known = Orders::new();
+    for parcel in parcels.filter(is_raw) {
+        let key = (parcel.seller, parcel.truth.market, parcel.order.as_str().to_owned());
+        match known.get(&key) {
+            _ if before.contains_key(&key) => {}
+            Some(at) => orders[*at].push(parcel),
+            None => {
+                known.insert(key, orders.len());
+                orders.push(vec![parcel]);
+            }
+        }
+    }
+    *before = known;
+    orders
+}
+
+/// Removes packages that confirmations cannot distinguish from another one of their order.
+fn tell_apart(lines: &mut Vec<Line>) {
+    let mut known = BTreeSet::new();
+    let mut buffer = String::new();
+    lines.retain(|line| known.insert(cleaned(line.number(), &mut buffer).to_owned()));
 }
 
 /// Returns whether raw files can describe a package.
@@ -137,12 +177,45 @@ fn coins(hundredths: i64) -> String {
 struct Line<'a> {
     parcel: &'a Parcel,
     factory: &'a Factory<'a>,
+    book: &'a Book,
     market: &'a Market,
     seller: &'a str,
     month: &'a str,
+    habit: Habit,
 }
 
-impl Line<'_> {
+/// What files say of a whole order and so of each of its packages.
+struct Whole<'a> {
+    /// The sum of the lines, in hundredths; `None`: no line has a price, or lines have two currencies.
+    value: Option<i64>,
+    /// Empty without a value.
+    currency: &'a str,
+    /// Of the last line that has one.
+    promised: i64,
+    /// When a document of the order was changed last.
+    changed: i64,
+}
+
+impl<'a> Whole<'a> {
+    fn of(lines: &[Line<'a>]) -> Whole<'a> {
+        let priced: Vec<&Line<'a>> = lines.iter().filter(|line| line.parcel.value.is_some()).collect();
+        let mut currencies: Vec<&'a str> = priced.iter().map(|line| line.currency()).collect();
+        currencies.extend(lines.iter().map(Line::currency));
+        currencies.retain(|currency| !currency.is_empty());
+        let of_priced: BTreeSet<&str> =
+            priced.iter().map(|line| line.currency()).filter(|currency| !currency.is_empty()).collect();
+        let is_summed = !priced.is_empty() && of_priced.len() < 2;
+        let value = is_summed.then(|| priced.iter().filter_map(|line| line.parcel.value).sum());
+        Whole {
+            value,
+            currency: currencies.first().copied().filter(|_| is_summed).unwrap_or_default(),
+            promised: lines.iter().rev().map(|line| line.parcel.promised).find(|at| *at != NEVER).unwrap_or(NEVER),
+            changed: lines.iter().map(|line| line.state().1).max().unwrap_or(NEVER),
+        }
+    }
+}
+
+impl<'a> Line<'a> {
     fn number(&self) -> &str {
         self.parcel.tracking.as_ref().map_or("", |number| number.as_str())
     }
@@ -159,7 +232,7 @@ impl Line<'_> {
         self.factory.world.texts.category.text(self.parcel.category)
     }
 
-    fn currency(&self) -> &str {
+    fn currency(&self) -> &'a str {
         self.factory.world.texts.currency.text(self.parcel.currency)
     }
 
@@ -194,21 +267,58 @@ impl Line<'_> {
         (coins(price), coins(tax))
     }
 
-    fn truth(&self) -> String {
+    /// The state that a document tells, and when it came.
+    fn state(&self) -> (&'static str, i64) {
+        match (self.parcel.first_scan, self.parcel.delivery) {
+            (NEVER, NEVER) => ("SHIPPED", self.parcel.shipped),
+            (first, NEVER) => ("IN_TRANSIT", first),
+            (_, delivered) => ("DELIVERED", delivered),
+        }
+    }
+
+    /// The first scan and the delivery, as the files tell them.
+    fn scans(&self, whole: &Whole) -> (i64, i64) {
+        let (first, delivery) = (self.parcel.first_scan, self.parcel.delivery);
+        if self.habit == Habit::OrdersApi {
+            // A document says what is so, and of the time only when it was changed.
+            let as_known = |at: i64| if at == NEVER { NEVER } else { whole.changed };
+            return (as_known(if first == NEVER { delivery } else { first }), as_known(delivery));
+        }
+        let mut buffer = String::new();
+        let number = cleaned(self.number(), &mut buffer);
+        // Events are found by the number, and what stands in for one names no parcel.
+        if number.is_empty() || self.book.placeholders.find(number, self.parcel.order.as_str()).is_some() {
+            return (NEVER, NEVER);
+        }
+        // A delivery is a scan.
+        (if first == NEVER { delivery } else { first }, delivery)
+    }
+
+    /// The facts that the files say together: those of the order are the same for all of its packages.
+    fn truth(&self, whole: &Whole) -> String {
+        let is_api = self.habit == Habit::OrdersApi;
+        let written = |text: &str| match self.habit {
+            Habit::Japanese => encodable(encoding_rs::SHIFT_JIS, text.trim()),
+            _ => text.trim().to_owned(),
+        };
+        // A code that says nothing stays if no name stands beside it.
+        let carrier = if self.carrier().trim().is_empty() && !is_api { "Other" } else { self.carrier() };
+        let (first_scan, delivery) = self.scans(whole);
         let cells = [
             self.seller,
             &self.market.name,
             self.parcel.order.as_str(),
             self.number(),
-            self.carrier(),
-            self.service(),
+            &written(carrier),
+            &written(self.service()),
             &time(self.parcel.shipped),
-            &time(self.parcel.promised),
-            &self.parcel.value.map_or(String::new(), coins),
-            self.currency(),
-            self.category(),
-            &time(self.parcel.first_scan),
-            &time(self.parcel.delivery),
+            &time(whole.promised),
+            &whole.value.map_or(String::new(), coins),
+            whole.currency,
+            // Documents know no category, and no map names their articles.
+            if is_api { "" } else { self.category() },
+            &time(first_scan),
+            &time(delivery),
         ]
         .map(quoted);
         cells.join(",") + "\n"
@@ -222,9 +332,14 @@ impl Line<'_> {
     }
 }
 
+/// Returns a text with question marks for characters that an encoding does not have.
+fn encodable(encoding: &'static encoding_rs::Encoding, text: &str) -> String {
+    let known = |sign: char| !encoding.encode(sign.encode_utf8(&mut [0; 4])).2;
+    text.chars().map(|sign| if sign.is_ascii() || known(sign) { sign } else { '?' }).collect()
+}
+
 /// The files of a month while they are built.
 struct Files<'a> {
-    factory: &'a Factory<'a>,
     out: &'a Path,
     files: BTreeMap<String, Vec<u8>>,
     written: Vec<PathBuf>,
@@ -240,8 +355,7 @@ impl Files<'_> {
             Some("orders") => encoding_rs::WINDOWS_1252,
             _ => encoding_rs::UTF_8,
         };
-        let known = |sign: char| !encoding.encode(sign.encode_utf8(&mut [0; 4])).2;
-        let text: String = text.chars().map(|sign| if sign.is_ascii() || known(sign) { sign } else { '?' }).collect();
+        let text = encodable(encoding, text);
         self.files.entry(name).or_insert_with(|| head.to_vec()).extend_from_slice(&encoding.encode(&text).0);
     }
 
@@ -343,36 +457,40 @@ impl Files<'_> {
         self.add(format!("orders/{}_{}_{}.txt", line.seller, line.market.name, line.month), ORDERS.as_bytes(), &text);
     }
 
-    fn document(&mut self, line: &Line) {
-        let parcel = line.parcel;
-        let (status, changed) = match (parcel.first_scan, parcel.delivery) {
-            (NEVER, NEVER) => ("SHIPPED", parcel.shipped),
-            (first, NEVER) => ("IN_TRANSIT", first),
-            (_, delivered) => ("DELIVERED", delivered),
-        };
+    /// An order as a document with all of its packages.
+    fn document(&mut self, lines: &[Line]) {
+        let (line, whole) = (&lines[0], Whole::of(lines));
         let word = |text: &str| if text.is_empty() { "null".to_owned() } else { json(text) };
-        let (value, currency) = (parcel.value.map_or(String::new(), coins), word(line.currency()));
+        let (value, currency) = (whole.value.map_or(String::new(), coins), word(whole.currency));
+        let package = |line: &Line| {
+            let parcel = line.parcel;
+            format!(
+                "{{\"packageReferenceId\":\"{}\",\"createdTime\":{},\"packageStatus\":{{\"status\":\"{}\"}},\"carrier\":{},\
+                 \"shipTime\":{},\"shippingService\":{},\"trackingNumber\":{},\"shipFromAddress\":{{\"countryCode\":{}}}}}",
+                parcel.package.max(1),
+                json(&time(if parcel.added == NEVER { parcel.shipped } else { parcel.added })),
+                line.state().0,
+                word(line.carrier()),
+                json(&time(parcel.shipped)),
+                word(line.service()),
+                word(line.number()),
+                word(line.factory.world.texts.country.text(parcel.from)),
+            )
+        };
         let text = format!(
             "{{\"orderId\":{},\"createdTime\":{},\"lastUpdatedTime\":{},\"programs\":[],\"salesChannel\":{{\"channelName\":\"AMAZON\",\
              \"marketplaceId\":{}}},\"recipient\":{{\"deliveryAddress\":{{\"countryCode\":{}}}}},\"proceeds\":{{\"grandTotal\":\
              {{\"currencyCode\":{currency}}},\"breakdowns\":[{{\"type\":\"ITEM\",\"subtotal\":{{\"amount\":{},\"currencyCode\":{currency}}}}}]}},\
              \"fulfillment\":{{\"fulfillmentStatus\":\"SHIPPED\",\"fulfilledBy\":\"MERCHANT\",\"deliverByWindow\":{{\"latestDateTime\":{}}}}},\
-             \"packages\":[{{\"packageReferenceId\":\"{}\",\"createdTime\":{},\"packageStatus\":{{\"status\":\"{status}\"}},\"carrier\":{},\
-             \"shipTime\":{},\"shippingService\":{},\"trackingNumber\":{},\"shipFromAddress\":{{\"countryCode\":{}}}}}]}},\n",
-            json(parcel.order.as_str()),
-            json(&time(parcel.shipped - 86_400 * SECOND)),
-            json(&time(changed)),
+             \"packages\":[{}]}},\n",
+            json(line.parcel.order.as_str()),
+            json(&time(line.parcel.shipped - 86_400 * SECOND)),
+            json(&time(whole.changed)),
             json(line.market.ids.first().map_or("", String::as_str)),
             word(line.country()),
             word(&value),
-            word(&time(parcel.promised)),
-            parcel.package.max(1),
-            json(&time(if parcel.added == NEVER { parcel.shipped } else { parcel.added })),
-            word(line.carrier()),
-            json(&time(parcel.shipped)),
-            word(line.service()),
-            word(line.number()),
-            word(self.factory.world.texts.country.text(parcel.from)),
+            word(&time(whole.promised)),
+            lines.iter().map(package).collect::<Vec<_>>().join(","),
         );
         self.add(format!("orders_api/{}_{}.json", line.seller, line.month), b"{\"orders\": [\n", &text);
     }

@@ -19,6 +19,7 @@ use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::instant::TimeFormat;
 use vtr_kernel::policy::Confidence;
 use vtr_kernel::sources::{self, Delimited, Field, Fold, LocalTimes, Profile, Role, Sources, Spot};
+use vtr_kernel::strays::Mark;
 use vtr_kernel::suggest::did_you_mean;
 
 /// Returns whether the job's inputs are joined into packages before they are read.
@@ -245,6 +246,7 @@ fn raw(source: Source, known: &Sources) -> Option<AssembleInput> {
         }
         _ => cells,
     };
+    let (cells, columnar_cells) = (marked(cells, &profile), marked(columnar_cells, &profile));
     let from_path = from_path?;
     source.refuse_doubles(from_path.as_ref());
     columns?;
@@ -279,6 +281,14 @@ fn raw(source: Source, known: &Sources) -> Option<AssembleInput> {
         profile,
     };
     has_keys(&source, &input).then_some(input)
+}
+
+/// Returns cell rules with the decimal mark of the profile, unless the job declares one.
+fn marked(cells: CellRules, profile: &Profile) -> CellRules {
+    match profile.decimal {
+        Some(decimal_mark) if cells.mark == Mark::Assumed => CellRules { decimal_mark, mark: Mark::Known, ..cells },
+        _ => cells,
+    }
 }
 
 /// Returns the profile of the input's kind, or an empty one, with role and fold of the job.
@@ -338,6 +348,7 @@ fn blank() -> Profile {
         generations: Vec::new(),
         local_times: LocalTimes::Utc,
         timestamps: Vec::new(),
+        decimal: None,
         statuses: sources::StatusMap::default(),
         confidence: Confidence::Confirmed,
         checked_on: 0,

@@ -147,6 +147,8 @@ pub struct Profile {
     pub local_times: LocalTimes,
     /// The notation of times (strftime), beside RFC 3339 and %Y-%m-%d.
     pub timestamps: Vec<String>,
+    /// The decimal mark of amounts, if the source is known to write no other.
+    pub decimal: Option<u8>,
     /// The meaning of the words of its events or states.
     pub statuses: StatusMap,
     /// How certain all this is.

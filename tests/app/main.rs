@@ -12,6 +12,7 @@ mod hostile;
 mod identity;
 mod inputs;
 mod invariance;
+mod joined;
 mod kinds;
 mod leftovers;
 mod matrix;

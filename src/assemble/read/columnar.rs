@@ -2,7 +2,9 @@
 //!
 //! It decodes with the guards of the run's own reader. Columns of floats are refused for fields that need exact text.
 
-use super::{Counts, Each, Heading, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
+use super::{
+    Counts, Each, Heading, Item, Numbers, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled,
+};
 use crate::scan::Origin;
 use crate::scan::footer;
 use crate::scan::parquet::{BATCH_ROWS, batch_rows, check, guarded, leaves, plain};
@@ -142,23 +144,26 @@ fn hand_on(
     each: &mut Each,
 ) -> crate::error::Result<()> {
     let base = constant_cells(file.constants, reading.cells);
-    let column = |at: usize| roots.binary_search(&at).ok().and_then(|place| texts.get(place));
     for row in 0..batch.num_rows() {
-        let (mut cells, mut filled) = (base, 0);
+        let (mut cells, mut filled, mut numbers) = (base, 0, Numbers::default());
         for heading in headings {
             let value = heading.places.iter().find_map(|(at, spot)| {
-                let texts = column(*at).filter(|texts| !texts.is_null(row))?;
-                first_filled(spot, texts.value(row), reading.cells)
+                let place = roots.binary_search(at).ok()?;
+                let texts = texts.get(place).filter(|texts| !texts.is_null(row))?;
+                Some((first_filled(spot, texts.value(row), reading.cells)?, batch.column(place).data_type()))
             });
             filled += usize::from(value.is_some());
-            cells[heading.field.index()] = value;
+            if value.is_some_and(|(_, kind)| kind.is_numeric()) {
+                numbers.insert(heading.field);
+            }
+            cells[heading.field.index()] = value.map(|(text, _)| text);
         }
         counts.records += 1;
         counts.documents += 1;
         let number = counts.records;
         let (record, document) = (number, number);
         let (line, byte_offset, part) = (None, None, Part::Whole);
-        each(Item::Record(Record { record, document, line, byte_offset, part, filled, cells: &cells }))?;
+        each(Item::Record(Record { record, document, line, byte_offset, part, filled, cells: &cells, numbers }))?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use super::cut::{Cut, Cutter, Piece};
 use super::decode::{self, Wanted};
-use super::{Counts, Each, Item, Part, RawFile, Reading, Record, constant_cells, first_filled};
+use super::{Counts, Each, Item, Numbers, Part, RawFile, Reading, Record, constant_cells, first_filled};
 use crate::error::Error;
 use crate::scan::content::Content;
 use serde_json::value::RawValue;
@@ -195,6 +195,7 @@ impl<'a> Documents<'a> {
         each: &mut Each,
     ) -> Result<(), Error> {
         let mut texts: Vec<(Field, &Spot, Cow<str>)> = Vec::new();
+        let mut numbers = Numbers::default();
         let mut fault = None;
         'fields: for (field, places) in &self.columns {
             for (number, spot) in places {
@@ -204,6 +205,9 @@ impl<'a> Documents<'a> {
                         Ok(None) => {}
                         Ok(Some(text)) if first_filled(spot, &text, self.reading.cells).is_none() => {}
                         Ok(Some(text)) => {
+                            if !raw.get().starts_with('"') {
+                                numbers.insert(*field);
+                            }
                             texts.push((*field, spot, text));
                             continue 'fields;
                         }
@@ -230,6 +234,7 @@ impl<'a> Documents<'a> {
             part,
             filled: texts.len(),
             cells: &cells,
+            numbers,
         }))
     }
 

@@ -79,6 +79,25 @@ pub(crate) struct Record<'a> {
     pub filled: usize,
     /// By [`Field::index`]: the value without outer blanks, never empty; `None` for null, or if it is not in the file.
     pub cells: &'a [Option<&'a str>; Field::COUNT],
+    /// Fields whose values are numbers by their type, and so written with a point.
+    pub numbers: Numbers,
+}
+
+/// A set of fields.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbers(u64);
+
+const _: () = assert!(Field::COUNT <= 64);
+
+impl Numbers {
+    fn insert(&mut self, field: Field) {
+        self.0 |= 1 << field.index();
+    }
+
+    /// Whether it holds a field.
+    pub fn holds(self, field: Field) -> bool {
+        self.0 >> field.index() & 1 == 1
+    }
 }
 
 impl Record<'_> {

@@ -3,7 +3,9 @@
 //! It cuts as the run's own reader does, rejects the same records, and types nothing. A line without any filled cell
 //! is not a record. It fails on a file that cannot be read to its end or lacks headings that its kind needs.
 
-use super::{Counts, Each, Heading, Item, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled};
+use super::{
+    Counts, Each, Heading, Item, Numbers, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled,
+};
 use crate::scan::csv::{SWALLOWED, Text, says, undouble};
 use crate::scan::records::{Next, RecordReader};
 use vtr_columnar::fold::{Reject, shown_value};
@@ -116,6 +118,7 @@ impl Rows<'_> {
             part: Part::Whole,
             filled,
             cells: &cells,
+            numbers: Numbers::default(),
         }))
     }
 }

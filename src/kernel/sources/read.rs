@@ -75,6 +75,8 @@ fn profile<'a>(document: &Document, root: &Table<'a>, lists: Option<&Lists>, rep
     let local = [("utc", LocalTimes::Utc), ("day", LocalTimes::Day)];
     let local_times = root.may("local_times", "\"utc\"").map_or(Some(LocalTimes::Day), |node| node.choice(&local));
     let timestamps = root.may("timestamps", "[\"%d.%m.%Y\"]").and_then(Node::texts).unwrap_or_default();
+    let marks_known = [(".", b'.'), (",", b',')];
+    let decimal = root.may("decimal", "\".\"").map(|node| node.choice(&marks_known));
     let statuses = root.may("statuses", "[\"easypost\"]").and_then(Node::some_texts).unwrap_or_default();
     let text = root.may("csv", "[csv] with its keys").and_then(Node::table);
     let text = text.map_or(Some(Delimited { header_line: 1, ..Delimited::default() }), |table| delimited(&table));
@@ -116,6 +118,7 @@ fn profile<'a>(document: &Document, root: &Table<'a>, lists: Option<&Lists>, rep
         generations,
         local_times: local_times?,
         timestamps: owned(&timestamps),
+        decimal: decimal.flatten(),
         statuses: lists.map(|lists| lists.union(&statuses, report)).unwrap_or_default(),
         confidence: rating?,
         checked_on: checked_on?,
