@@ -2,18 +2,19 @@
 //!
 //! # The route
 //!
-//! `job` (plan) → `scan` → `fold` (with deduplication) → `tables` → `publish` (gates, commit), called in that
-//! order by [`run`]; [`shares`] goes the same way with the fold spread over processes, whose parts are added up; `tell` says what happened, `place` is where bytes are kept, `inspect` looks at files before
-//! there is a job. What a shipment is worth is decided in the kernel crate by the rules of the
-//! book; the columnar crate takes Arrow batches to verdicts and counts; everything here moves files.
+//! `job` (plan) → `scan` → `fold` (with deduplication) → `tables` → `publish` (gates, commit), called in that order by
+//! [`run`]; [`shares`] goes the same way with the fold distributed over processes, whose parts are added up; `tell`
+//! reports what happened, `place` keeps bytes, `inspect` looks at files before there is a job. The kernel crate
+//! decides by the rules of the book what a shipment is worth; the columnar crate turns Arrow batches into verdicts and
+//! counts; everything here moves files.
 //!
 //! # Invariants
 //!
-//! * All that can move a verdict is in the kernel or the book.
+//! * Everything that can change a verdict is in the kernel or the book.
 //! * Stages take `&Plan`; only `job` reads clock and environment.
-//! * Counts are integers that add up over any split of the input, in any order; rates are made once,
-//!   in the kernel's tally.
-//! * Every row read ends in one counted place; a counter kept apart must agree, or nothing is published.
+//! * Counts are integers that add up over any split of the input, in any order; rates are made once, in the kernel's
+//!   tally.
+//! * Every row read ends in one counted place; an independent counter must agree, or nothing is published.
 //! * Polars adds up published rows for pages and lists: it reads no input and writes no output.
 //! * A published file never changes; one numbered manifest makes a version visible.
 

@@ -79,7 +79,7 @@ impl Context<'_> {
     }
 }
 
-/// What is done about packages that do not exist, or are outdated.
+/// The treatment of packages that do not exist, or are outdated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// They are made.

@@ -47,7 +47,7 @@ pub enum WorklistFormat {
     ShipConfirm,
 }
 
-/// What a work list fails on.
+/// The condition on which `vtr worklist` fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum WorklistFailOn {
     /// A correction whose promised day has passed
@@ -83,7 +83,7 @@ pub struct ReportArgs {
     /// A change and its week, to see whether it helped: 2026-W36="Evri replaced by DPD"; may be repeated
     #[arg(long, value_name = "WEEK[=TEXT]")]
     pub event: Vec<String>,
-    /// A title in the place of the finding
+    /// A title instead of the finding
     #[arg(long)]
     pub title: Option<String>,
     /// The facts that Amazon's appeal form asks for, of one account or category, in the place of the report
@@ -91,7 +91,7 @@ pub struct ReportArgs {
     pub appeal: Option<Vec<String>>,
 }
 
-/// What a report is split by.
+/// The key by which a report is split.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SplitBy {
     /// A file for each seller
@@ -208,10 +208,10 @@ pub struct HealthArgs {
     /// How it is written.
     #[command(flatten)]
     pub written: Written,
-    /// At most so many rows, the worst; default: all
+    /// The most rows shown, the worst first; default: all
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// What changed since that version, in the place of the list
+    /// Print the changes since that version instead of the list
     #[arg(long, value_name = "VERSION")]
     pub compare: Option<u64>,
     /// Exit with 4 if any account is this bad or worse, worse than before, or the table is stale; several by commas

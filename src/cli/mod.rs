@@ -19,7 +19,7 @@ pub struct Cli {
     /// Options that every verb takes.
     #[command(flatten)]
     pub global: GlobalOptions,
-    /// What to do.
+    /// The verb to run.
     #[command(subcommand)]
     pub verb: Verb,
 }
@@ -64,12 +64,12 @@ pub enum Verb {
         after_help = "Without weeks it brings the output up to date: it judges the weeks that are outdated, and the outcome is that of --full.\n\nExamples:\n  vtr run jobs/weekly.toml\n  vtr run jobs/weekly.toml --from 2025-W03 --to 2025-W05"
     )]
     Run(RunArgs),
-    /// What a run would read and replace, and why, without doing it; checks job, book and input schemas
+    /// Print what a run would read and replace, and why, without doing it; checks job, book and input schemas
     #[command(
         after_help = "With --units it writes the plan that `vtr fold` and `vtr finish` work by: all weeks, or those asked for.\n\nExamples:\n  vtr plan jobs/weekly.toml --from 2025-W03 --to 2025-W05\n  vtr plan jobs/weekly.toml --units units.json"
     )]
     Plan(PlanArgs),
-    /// Fold one share of a planned run to parts, on any machine; folded twice is there once
+    /// Fold one share of a planned run to parts, on any machine; a share folded twice counts once
     #[command(
         after_help = "Start it once for each share, in any order, on machines that reach inputs and folder of parts.\n\nExamples:\n  vtr fold jobs/weekly.toml --plan units.json --share 3/16 --to s3://bucket/parts/2026-11-28\n  vtr fold jobs/weekly.toml --plan units.json --share $((JOB_COMPLETION_INDEX + 1))/16 --to /mnt/parts"
     )]
@@ -90,17 +90,17 @@ pub enum Verb {
     /// The account health of a published output, worst first
     #[command(after_help = "Example:\n  vtr health out --fail-on breach")]
     Health(HealthArgs),
-    /// What to do today about defects that still count: by whom, until when, worth what; or Amazon's upload file
+    /// List today's corrections of defects that still count: by whom, until when, worth what; or write Amazon's upload file
     #[command(
         after_help = "Examples:\n  vtr worklist out --marketplace DE\n  vtr worklist out --format csv > worklist.csv\n  vtr worklist jobs/weekly.toml --format ship-confirm -o corrections"
     )]
     Worklist(WorklistArgs),
-    /// The page that people read, of one published version: self-contained HTML, no script, printable
+    /// Write the page that people read, of one published version: self-contained HTML, no script, printable
     #[command(
         after_help = "Examples:\n  vtr report out -o report.html\n  vtr report out --event 2026-W36=\"Evri replaced by DPD\" -o report.html\n  vtr report out --split-by seller -o pages\n  vtr report out --appeal A2EXAMPLE GB Electronics -o appeal.html"
     )]
     Report(ReportArgs),
-    /// What a carrier name is taken for, and what is wrong with a number declared for it
+    /// Print the carrier that a name means, and the faults of a number declared for it
     #[command(
         after_help = "Examples:\n  vtr carriers \"Royal Mail Tracked 48\"\n  vtr carriers DHL --ship-from DE --number 003404341234567890"
     )]
@@ -130,13 +130,13 @@ pub enum Verb {
         after_help = "Examples:\n  vtr sync jobs/weekly.toml\n  vtr sync jobs/weekly.toml --sink bi --dry-run > schema.sql"
     )]
     Sync(SyncArgs),
-    /// Print SQL views of a published output where it lies now, also if it was copied or mounted elsewhere
+    /// Print SQL views of a published output at its present place, also if it was copied or mounted elsewhere
     #[command(after_help = "Example:\n  vtr views out | duckdb figures.duckdb")]
     Views(ViewsArgs),
     /// Print the sources.yml by which dbt knows the published tables: columns, meanings, tests, freshness
     #[command(after_help = "Example:\n  vtr dbt out --target postgres > models/vtr/sources.yml")]
     Dbt(DbtArgs),
-    /// Delete what no kept version of an output names
+    /// Delete files that no kept version of an output names
     #[command(after_help = "Example:\n  vtr gc out --keep 10 --dry-run")]
     Gc(GcArgs),
     /// First look at CSV, Parquet or JSON files: rows, columns, types, what is wrong, headings that map, kinds that fit
@@ -144,7 +144,7 @@ pub enum Verb {
         after_help = "Examples:\n  vtr inspect report.txt\n  vtr inspect confirmations.txt --encoding shift_jis --header-line 3"
     )]
     Inspect(InspectArgs),
-    /// Decode one file whole under limits, for a run with `isolate = true`; what to do stands on stdin
+    /// Decode one file whole under limits, for a run with `isolate = true`; reads the task from stdin
     #[command(hide = true, after_help = "Example:\n  vtr try-file < trial.json")]
     TryFile,
     /// About job files
@@ -220,7 +220,7 @@ pub struct JobOptions {
     /// The job file
     #[arg(value_name = "JOB.toml")]
     pub job: PathBuf,
-    /// Last day (UTC) of which anything is known, or `today` [env: VTR_AS_OF]
+    /// Last day (UTC) on which anything is known, or `today` [env: VTR_AS_OF]
     #[arg(long, value_name = "DATE")]
     pub as_of: Option<String>,
     /// Folder of the book to judge by, instead of the one in the program (`embedded`); of several each adds to those
@@ -236,7 +236,7 @@ pub struct JobOptions {
     /// Worker threads [env: VTR_THREADS]
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Memory to keep to, such as "2 GiB" [env: VTR_MEMORY]
+    /// Most memory, such as "2 GiB" [env: VTR_MEMORY]
     #[arg(long, value_name = "SIZE")]
     pub memory: Option<String>,
     /// Any key of the job, such as `input.0.path=new/*.parquet`; may be repeated
@@ -267,16 +267,16 @@ pub struct RunArgs {
     /// The weeks.
     #[command(flatten)]
     pub range: RangeOptions,
-    /// So many weeks at a time, one publication each: a long backfill in bounded memory that goes on where it was stopped
+    /// Weeks at a time, one publication each: a long backfill in bounded memory that goes on where it was stopped
     #[arg(long, value_name = "WEEKS", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: Option<u32>,
-    /// Only the weeks that are outdated, as a run without weeks does; with weeks those of them
+    /// Only the weeks that are outdated, as a run without weeks does; with weeks, those of them that are outdated
     #[arg(long)]
     pub stale: bool,
-    /// Read and judge everything, closed weeks too, whatever stands
+    /// Read and judge everything, closed weeks too, whatever is published
     #[arg(long, conflicts_with_all = ["from", "to", "last", "batch", "stale"])]
     pub full: bool,
-    /// Hash every input anew, and trust nothing that is remembered of it
+    /// Hash every input again, and trust no remembered digest
     #[arg(long)]
     pub rehash: bool,
     /// The run's summary as JSON on stdout, one object for each publication
@@ -305,7 +305,7 @@ pub struct PlanArgs {
     /// Write the plan of shares to this file or object instead
     #[arg(long, value_name = "FILE")]
     pub units: Option<String>,
-    /// With --units: into how many buckets counts and copies are dealt; by the number of rows unless given
+    /// With --units: the number of buckets for counts and copies; default: by the number of rows
     #[arg(long, value_name = "N", requires = "units", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub buckets: Option<u32>,
     /// How it is written.
@@ -322,7 +322,7 @@ pub struct FoldArgs {
     /// The plan that `vtr plan --units` wrote
     #[arg(long = "plan", value_name = "FILE")]
     pub units: String,
-    /// Which share of how many, from 1/N to N/N
+    /// The share and the number of shares, from 1/N to N/N
     #[arg(long, value_name = "I/N")]
     pub share: String,
     /// Folder of the parts, on a disk or an object store that all shares reach

@@ -18,7 +18,7 @@ pub struct CarriersArgs {
     /// Where the package leaves from (an ISO country), for names that mean another carrier in each country
     #[arg(long, value_name = "CC")]
     pub ship_from: Option<String>,
-    /// The marketplace: its country stands for the origin where none is given
+    /// The marketplace: its country is the origin if none is given
     #[arg(long, value_name = "M")]
     pub marketplace: Option<String>,
     /// Folder of the book to ask, instead of the one in the program; of several each adds to those before it
@@ -49,7 +49,7 @@ pub enum BookVerb {
         #[arg(value_name = "DIR")]
         folder: PathBuf,
     },
-    /// What is in force in a marketplace on a day; without one, in all of them in short
+    /// Print the rules in force in a marketplace on a day; without a marketplace, a summary of all of them
     #[command(after_help = "Example:\n  vtr book show GB --on 2025-01-15")]
     Show {
         /// An ISO country, a marketplace id or a domain
@@ -64,7 +64,7 @@ pub enum BookVerb {
         #[command(flatten)]
         written: Written,
     },
-    /// What changed between two books
+    /// Print the changes between two books
     #[command(after_help = "Example:\n  vtr book diff embedded my_book")]
     Diff {
         /// The older book's folder, or `embedded`
@@ -275,7 +275,7 @@ pub struct InspectArgs {
     /// The encoding by its WHATWG label: utf-8, utf-16, windows-1252, shift_jis ...
     #[arg(long, value_name = "LABEL")]
     pub encoding: Option<String>,
-    /// The line on which the headings stand, from 1
+    /// The line of the headings, from 1
     #[arg(long, value_name = "N")]
     pub header_line: Option<usize>,
     /// A text that means null; may be repeated

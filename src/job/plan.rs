@@ -205,7 +205,7 @@ pub enum EvidenceWanted {
     Format,
 }
 
-/// What makes two rows copies of each other.
+/// The condition under which two rows are copies of each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
     /// The same package: the newest row counts.

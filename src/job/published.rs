@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 pub struct CheckSpec {
     /// Its name, as reports show it.
     pub name: String,
-    /// What is checked.
+    /// The figure that is checked.
     pub kind: CheckKind,
-    /// What follows if it does not hold.
+    /// The consequence if it does not hold.
     #[serde(default)]
     pub level: CheckLevel,
-    /// The most that is borne, such as "5%" or 0; what it counts, and the default, depend on the kind.
+    /// The most that is allowed, such as "5%" or 0; the unit and the default depend on the kind.
     pub at_most: Option<Scalar>,
     /// For `rate_jump`: "falls" (default), or "both" for rises too.
     pub direction: Option<Direction>,
@@ -26,15 +26,15 @@ pub struct CheckSpec {
     pub min_eligible: Option<u64>,
 }
 
-/// What a check looks at.
+/// The figures that checks look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckKind {
-    /// How far the number of judged packages moved in weeks that were final already, as a share of the published number; default: "20%".
+    /// The change of the number of judged packages in weeks that were final already, as a share of the published number; default: "20%".
     RowTotals,
-    /// Sellers of the published weeks that would no longer be there, as a number or a share; default: 0.
+    /// Sellers of the published weeks that would vanish, as a number or a share; default: 0.
     SellersVanished,
-    /// How far a seller's rate in a marketplace fell over weeks that were final already, in points of percent; default: "10%".
+    /// The fall of a seller's rate in a marketplace over weeks that were final already, in percentage points; default: "10%".
     RateJump,
     /// Weeks without data between the first and the last; default: 0.
     WeeksMissing,
@@ -55,7 +55,7 @@ impl CheckKind {
     }
 }
 
-/// Which moves of a rate count.
+/// The changes of a rate that count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
@@ -66,42 +66,42 @@ pub enum Direction {
     Both,
 }
 
-/// What follows if a check does not hold.
+/// The consequence if a check does not hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckLevel {
     /// Nothing is published.
     #[default]
     Fail,
-    /// It is said, and published all the same.
+    /// A warning is printed, and the version is published.
     Warn,
 }
 
-/// A place where dashboards read: a replica of what is published.
+/// A sink: a replica of the output, which dashboards read.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SinkSpec {
     /// Its name: small letters, digits, `_` and `-`.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: SinkKind,
     /// The tables that it holds; default: all that are published.
     #[serde(default)]
     #[schemars(schema_with = "tables")]
     pub tables: Option<Vec<String>>,
-    /// Of `postgres`: the schema that is the sink's own; default: vtr. The connection comes from PGHOST, PGUSER, PGPASSFILE and their like or from VTR_SINK_NAME_URL, never from the job.
+    /// For `postgres`: the schema that belongs to the sink; default: vtr. The connection comes from PGHOST, PGUSER, PGPASSFILE and the like or from VTR_SINK_NAME_URL, never from the job.
     pub schema: Option<String>,
-    /// Of `files`: the folder, relative to the job file, or a URI.
+    /// For `files`: the folder, relative to the job file, or a URI.
     pub path: Option<String>,
-    /// Of `files`: how tables are written.
+    /// For `files`: how tables are written.
     pub format: Option<SinkFormat>,
-    /// Of `files`: whether each table is one file; default: one a week.
+    /// For `files`: whether each table is one file; default: one a week.
     pub flat: Option<bool>,
-    /// Of `files` as CSV: whether texts that a spreadsheet would run as a formula get an apostrophe; default: true.
+    /// For `files` as CSV: whether texts that a spreadsheet would run as a formula get an apostrophe; default: true.
     pub defuse: Option<bool>,
 }
 
-/// What a sink is.
+/// The kinds of sinks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SinkKind {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Amazon's own reports, which `vtr reconcile` holds beside our figures.
+/// Amazon's own reports, with which `vtr reconcile` compares our figures.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReconcileSpec {
@@ -24,7 +24,7 @@ pub struct ReconcileSpec {
     pub encoding: String,
     /// Headings of localised defect reports by our names: order_id, carrier, tracking_id, origin_country ...
     pub columns: BTreeMap<String, String>,
-    /// How far apart figures may be and still agree.
+    /// The most that figures may differ and still agree.
     pub tolerance: ToleranceSpec,
 }
 
@@ -41,13 +41,13 @@ impl Default for ReconcileSpec {
     }
 }
 
-/// How far apart figures may be and still agree.
+/// The most that figures may differ and still agree.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ToleranceSpec {
-    /// Of the number of packages, as a share of Amazon's.
+    /// For the number of packages, as a share of Amazon's.
     pub shipments: String,
-    /// Of the rate, in points.
+    /// For the rate, in percentage points.
     pub rate: String,
 }
 

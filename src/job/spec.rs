@@ -1,7 +1,7 @@
 //! The job file, exactly as it is written.
 //!
-//! These types are the one list of its keys: reading, the JSON Schema and the digest are made from
-//! them. They hold what was written and resolve nothing; a wrong key or type never gets here.
+//! These types are the only list of its keys: reading, the JSON Schema and the digest are made from them. They hold
+//! the written values and resolve nothing; a wrong key or type never gets here.
 
 pub use super::published::{CheckKind, CheckLevel, CheckSpec, Direction, SinkFormat, SinkKind, SinkSpec};
 pub use super::reports::ReconcileSpec;
@@ -13,28 +13,28 @@ use std::collections::BTreeMap;
 use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::sources::Field;
 
-/// A job of `vtr`: what is read, how it is judged, and what is published where.
+/// A job of `vtr`: the inputs, how they are judged, and the output.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobSpec {
     /// The job's name; an output belongs to one job.
     pub name: String,
-    /// The last day (UTC) of which anything is known: "today", or a date such as 2025-01-31.
+    /// The last day (UTC) on which anything is known: "today", or a date such as 2025-01-31.
     #[serde(default = "today")]
     pub as_of: String,
-    /// What becomes of rows that are newer than `as_of`.
+    /// How rows that are newer than `as_of` are treated.
     #[serde(default)]
     pub as_of_mode: AsOfModeSpec,
-    /// What packages are judged by.
+    /// The evidence by which packages are judged.
     #[serde(default)]
     pub evidence: EvidenceSpec,
     /// Whether superseded copies of a package are left out.
     #[serde(default = "yes")]
     pub deduplicate: bool,
-    /// What makes two rows copies of each other.
+    /// The condition under which two rows are copies of each other.
     #[serde(default)]
     pub identity: IdentitySpec,
-    /// Days that copies of one package may lie apart; a run over a range of weeks reads that much more.
+    /// The most days between copies of one package; a run over a range of weeks reads that many days more.
     #[serde(default = "copies_within")]
     #[schemars(range(min = 0, max = 3660))]
     pub copies_within: i32,
@@ -43,37 +43,36 @@ pub struct JobSpec {
     pub prune: bool,
     /// Exchange rates in the layout of the ECB's eurofxref-hist.csv, relative to the job file.
     pub rates: Option<String>,
-    /// A CSV file with the headings seller_id, name, owner, region, relative to the job file: what `dim_seller` says of sellers.
+    /// A CSV file with the headings seller_id, name, owner, region, relative to the job file: the facts about sellers in `dim_seller`.
     pub sellers: Option<String>,
-    /// A folder with the rules to judge by, relative to the job file, or several, each of which adds to those before
-    /// it; "embedded" stands for those in the program, which are the default.
+    /// A folder with the rules to judge by, relative to the job file, or several, each of which adds to those before it; "embedded" means the rules in the program, which are the default.
     pub book: Option<OneOrMany>,
     /// A folder with the profiles of kinds of files, relative to the job file; default: those in the program.
     pub sources: Option<String>,
     /// Worker threads; default: as many as the machine has processors.
     #[schemars(range(min = 1, max = 1024))]
     pub threads: Option<usize>,
-    /// Memory that the run keeps to, such as "2 GiB"; default: 2 GiB or half of the machine's, the smaller.
+    /// Most memory of the run, such as "2 GiB"; default: 2 GiB or half of the machine's, the smaller.
     pub memory: Option<Size>,
-    /// Folder for what does not fit in memory, relative to the job file; default: the system's (TMPDIR).
+    /// Folder for data that does not fit in memory, relative to the job file; default: the system's (TMPDIR).
     pub temp: Option<String>,
-    /// What is read.
+    /// The inputs.
     pub input: Vec<InputSpec>,
-    /// What is published, and where.
+    /// The output.
     pub output: OutputSpec,
-    /// What the run may cost and bear.
+    /// The limits of the run's resources and of tolerated faults.
     #[serde(default)]
     pub limits: LimitsSpec,
     /// Checks of the tables before they are published.
     #[serde(default)]
     pub check: Vec<CheckSpec>,
-    /// Places where dashboards read: replicas of what is published.
+    /// Replicas of the output for dashboards.
     #[serde(default)]
     pub sink: Vec<SinkSpec>,
-    /// Amazon's own reports, which `vtr reconcile` holds beside our figures.
+    /// Amazon's own reports, with which `vtr reconcile` compares our figures.
     #[serde(default)]
     pub reconcile: ReconcileSpec,
-    /// How raw files are joined into packages, where an input has a `kind`, a `fold` or the role of a side.
+    /// How raw files are joined into packages, if an input has a `kind`, a `fold` or the role of a side.
     #[serde(default)]
     pub assemble: AssembleSpec,
 }
@@ -84,38 +83,38 @@ pub struct JobSpec {
 pub struct AssembleSpec {
     /// The folder of the packages, relative to the job file; default: `packages` beside the output.
     pub path: Option<String>,
-    /// Days around `shipped_at` (for want of it: of the promise less 30 days) in which an event belongs to a package: the first, as a rule before it, and the last; default: [-3, 90].
+    /// Days around `shipped_at` (without it: around the promise less 30 days) in which an event belongs to a package: the first, usually before shipping, and the last; default: [-3, 90].
     #[schemars(length(min = 2, max = 2))]
     pub event_window: Option<Vec<i32>>,
-    /// Carriers that no feed of events follows: their packages are judged on what else is known, and counted.
+    /// Carriers that no feed of events covers: their packages are judged by the other facts, and counted.
     pub unseen: Vec<String>,
 }
 
-/// What becomes of rows that are newer than `as_of`.
+/// How rows that are newer than `as_of` are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AsOfModeSpec {
-    /// They are not there yet.
+    /// They do not exist yet.
     #[default]
     Rows,
     /// They are kept; only later scans are blanked.
     Scans,
 }
 
-/// What packages are judged by.
+/// The evidence by which packages are judged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EvidenceSpec {
-    /// Scans where the inputs have them, else the number alone.
+    /// Scans if the inputs have them, else the number alone.
     #[default]
     Auto,
     /// Scans; an input without them is refused.
     Scans,
-    /// The number alone; scans are not looked at.
+    /// The number alone; scans are ignored.
     Format,
 }
 
-/// What makes two rows copies of each other.
+/// The condition under which two rows are copies of each other.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IdentitySpec {
@@ -130,36 +129,36 @@ pub enum IdentitySpec {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputSpec {
-    /// What is known of such files: a profile such as "amazon.ship_confirm", which gives role, format, headings and dialect; a key written here goes over it.
+    /// The profile of the files, such as "amazon.ship_confirm", which gives role, format, headings and dialect; a key written here overrides it.
     pub kind: Option<String>,
-    /// What the rows are; default: as the `kind` says, else "shipments".
+    /// The role of the rows; default: that of the `kind`, else "shipments".
     pub role: Option<RoleSpec>,
-    /// How rows of different sources are known to be of one order; default: by seller and order.
+    /// How rows of different sources are assigned to one order; default: by seller and order.
     #[serde(rename = "match")]
     pub matched_by: Option<MatchSpec>,
-    /// How rows become packages; default: as the `kind` says.
+    /// How rows become packages; default: as the `kind` defines.
     pub fold: Option<FoldSpec>,
-    /// Of a fold "confirmations": what a blank tracking number means; default: "keep".
+    /// For a fold "confirmations": the meaning of a blank tracking number; default: "keep".
     pub blank_number: Option<BlankNumberSpec>,
-    /// The heading under which stands when the rows were written; another way is a group of that name in `from_path`.
+    /// The heading of the column with the time when the rows were written; the alternative is a group of that name in `from_path`.
     pub written_at: Option<String>,
     /// File, folder or glob, or a list of them, relative to the job file.
     pub path: OneOrMany,
-    /// How the files are written; default: by suffix.
+    /// The format of the files; default: by suffix.
     pub format: Option<FormatSpec>,
     /// Canonical name = heading of the source, or a list of headings of which the first filled cell counts.
     #[serde(default)]
     #[schemars(schema_with = "headings")]
     pub columns: BTreeMap<String, ColumnSpec>,
-    /// Canonical name = the value of all rows, for what the source does not say.
+    /// Canonical name = the value of all rows, for facts that the source does not have.
     #[serde(default)]
     #[schemars(schema_with = "constants")]
     pub constants: BTreeMap<String, Scalar>,
-    /// Columns that the file's path says.
+    /// Columns that are read from the file's path.
     pub from_path: Option<FromPathSpec>,
     /// The IANA time zone of times without an offset; default: UTC.
     pub time_zone: Option<String>,
-    /// Time columns that are calendar days, whatever their type; times of day and zones in them say nothing.
+    /// Time columns that are calendar days, whatever their type; times of day and zones in them are ignored.
     #[serde(default)]
     #[schemars(schema_with = "time_columns")]
     pub days: Vec<String>,
@@ -172,40 +171,40 @@ pub struct InputSpec {
     /// How delimited text is written.
     #[serde(default)]
     pub csv: CsvSpec,
-    /// Columns that the files may lack although little can be judged without: `tracking_number` where there are no scans either.
+    /// Columns that the files may lack although little can be judged without them: `tracking_number` if there are no scans either.
     #[serde(default)]
     pub allow_absent: Vec<MayLackSpec>,
-    /// What becomes of the run if a file cannot be read to its end.
+    /// What a run does about a file that cannot be read to its end.
     #[serde(default)]
     pub on_bad_file: OnBadFileSpec,
-    /// Whether each file is first decoded whole by a process of its own under limits of memory and time, so that no file can take the run down; it reads every file twice.
+    /// Whether each file is first decoded whole by a separate process under limits of memory and time, so that no file can crash the run; every file is then read twice.
     #[serde(default)]
     pub isolate: bool,
 }
 
-/// What the rows of an input are.
+/// The role of an input's rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoleSpec {
     /// Packages, or writes about packages.
     #[default]
     Shipments,
-    /// Lines of orders, which lend facts to packages.
+    /// Lines of orders, whose facts are lent to packages.
     Orders,
-    /// Scans, which lend times to packages.
+    /// Scans, whose times are lent to packages.
     Events,
-    /// Categories of what is sold.
+    /// Categories of products.
     Categories,
 }
 
-/// How rows of different sources are known to be of one order.
+/// How rows of different sources are assigned to one order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchSpec {
     /// By seller and order id.
     #[default]
     SellerOrder,
-    /// By the order id alone, for a source that names no seller; an id of two sellers lends to neither.
+    /// By the order id alone, for a source that names no seller; an id that two sellers have lends to neither.
     OrderId,
 }
 
@@ -217,14 +216,14 @@ pub enum FoldSpec {
     Confirmations,
 }
 
-/// What a blank tracking number means.
+/// The meaning of a blank tracking number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlankNumberSpec {
-    /// The one that stands is kept.
+    /// The existing number is kept.
     #[default]
     Keep,
-    /// There is none.
+    /// The number is deleted.
     Delete,
 }
 
@@ -232,18 +231,18 @@ pub enum BlankNumberSpec {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MayLackSpec {
-    /// The tracking number, where there are no scans either: every package counts as it would without a number.
+    /// The tracking number, if there are no scans either: every package counts as it would without a number.
     TrackingNumber,
 }
 
-/// What becomes of the run if a file cannot be read to its end.
+/// What a run does about a file that cannot be read to its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnBadFileSpec {
-    /// It fails, and names every bad file.
+    /// The run fails, and names every bad file.
     #[default]
     Fail,
-    /// It goes on without the file, of which nothing counts, and warns.
+    /// The run goes on without the file, none of whose rows counts, and warns.
     Skip,
 }
 
@@ -258,7 +257,7 @@ pub enum OneOrMany {
 }
 
 impl OneOrMany {
-    /// All of them.
+    /// Returns all of them.
     pub fn to_vec(&self) -> Vec<String> {
         match self {
             OneOrMany::One(text) => vec![text.clone()],
@@ -271,7 +270,7 @@ impl OneOrMany {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scalar {
-    /// A text, as it would stand in a cell.
+    /// A text, as in a cell.
     Text(String),
     /// A flag.
     Flag(bool),
@@ -280,7 +279,7 @@ pub enum Scalar {
 }
 
 impl Scalar {
-    /// As it would stand in a cell.
+    /// Returns the value as in a cell.
     pub fn to_text(&self) -> String {
         match self {
             Scalar::Text(text) => text.clone(),
@@ -298,11 +297,11 @@ pub enum FormatSpec {
     Parquet,
     /// Delimited text.
     Csv,
-    /// JSON: a document, an array of documents, or one a line; only of inputs that are assembled.
+    /// JSON: a document, an array of documents, or one a line; only for inputs that are joined.
     Json,
 }
 
-/// Columns that the file's path says.
+/// Columns that are read from the file's path.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FromPathSpec {
@@ -310,7 +309,7 @@ pub struct FromPathSpec {
     pub pattern: String,
 }
 
-/// Where the cells of a column come from.
+/// The source of a column's cells.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ColumnSpec {
@@ -321,7 +320,7 @@ pub enum ColumnSpec {
 }
 
 impl ColumnSpec {
-    /// All of its headings, the first one first.
+    /// Returns all of its headings, the first one first.
     pub fn headings(&self) -> &[HeadingSpec] {
         match self {
             ColumnSpec::One(heading) => std::slice::from_ref(heading),
@@ -334,24 +333,24 @@ impl ColumnSpec {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum HeadingSpec {
-    /// Its cells as they stand.
+    /// Its cells unchanged.
     Plain(String),
-    /// Its cells, some of them read as something else.
+    /// Its cells, some of them replaced.
     Replaced(ReplacedSpec),
 }
 
-/// A heading, some of whose cells are read as something else.
+/// A heading, some of whose cells are replaced.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplacedSpec {
     /// The heading.
     pub at: String,
-    /// Cell as it stands, without outer blanks = what it is read as; "" means that it is empty.
+    /// Cell without outer blanks = its replacement; "" means that the cell is empty.
     pub values: BTreeMap<String, String>,
 }
 
 impl HeadingSpec {
-    /// The heading.
+    /// Returns the heading.
     pub fn at(&self) -> &str {
         match self {
             HeadingSpec::Plain(at) => at,
@@ -359,7 +358,7 @@ impl HeadingSpec {
         }
     }
 
-    /// Cells and what they are read as.
+    /// Returns cells and their replacements.
     pub fn values(&self) -> Vec<(String, String)> {
         match self {
             HeadingSpec::Plain(_) => Vec::new(),
@@ -368,17 +367,17 @@ impl HeadingSpec {
     }
 }
 
-/// How delimited text is written. What also other formats can have is better said in the input itself.
+/// How delimited text is written. Keys that also apply to other formats belong in the input itself.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CsvSpec {
     /// One character; default: tab for .tsv and .txt, else comma.
     pub delimiter: Option<String>,
-    /// One character, or "" for none; default: none where the delimiter is a tab, else ".
+    /// One character, or "" for none; default: none if the delimiter is a tab, else ".
     pub quote: Option<String>,
     /// The encoding by its WHATWG label: utf-8, utf-16, windows-1252, shift_jis ... It is never guessed; default: utf-8.
     pub encoding: Option<String>,
-    /// The line on which the headings stand, from 1; default: 1.
+    /// The line of the headings, from 1; default: 1.
     #[schemars(range(min = 1, max = 1000))]
     pub header_line: Option<usize>,
     /// As `nulls` of the input.
@@ -392,7 +391,7 @@ pub struct CsvSpec {
 }
 
 impl CsvSpec {
-    /// The keys that stand in it, in their order.
+    /// Returns the keys that are set, in their order.
     pub fn keys(&self) -> Vec<&'static str> {
         let stand = [
             ("delimiter", self.delimiter.is_some()),
@@ -408,7 +407,7 @@ impl CsvSpec {
     }
 }
 
-/// What is published, and where.
+/// The output.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutputSpec {
@@ -418,19 +417,19 @@ pub struct OutputSpec {
     #[serde(default)]
     #[schemars(schema_with = "tables")]
     pub tables: Option<Vec<String>>,
-    /// On which days rolling windows end.
+    /// The days on which rolling windows end.
     #[serde(default)]
     pub rolling: RollingSpec,
-    /// Weeks that ended more than so many days before `as_of` are not judged again, shrunk or deleted by a plain run, so that old inputs may go; default: never.
+    /// Days after which a week is closed: a plain run does not judge, shrink or delete weeks that ended longer before `as_of`, so that old inputs may be removed; default: never.
     #[schemars(range(min = 0, max = 36500))]
     pub closed_after_days: Option<i32>,
     /// Versions that stay readable: once a plain run has published, files that no newer version names are deleted as `vtr gc` does; default: all.
     #[schemars(range(min = 1))]
     pub keep: Option<u64>,
-    /// Eligible packages below which `account_health` says that there are few; status and gates stay as they are.
+    /// Eligible packages below which `account_health` reports that there are few; status and gates do not change.
     #[serde(default = "min_eligible_of_accounts")]
     pub min_eligible: u64,
-    /// How many weeks up to that of `as_of` the table `judged` holds; older ones are dropped from it.
+    /// The number of weeks up to that of `as_of` that the table `judged` holds; older ones are dropped from it.
     #[serde(default = "judged_weeks")]
     #[schemars(range(min = 1))]
     pub judged_weeks: u32,
@@ -444,7 +443,7 @@ fn judged_weeks() -> u32 {
     8
 }
 
-/// On which days rolling windows end.
+/// The days on which rolling windows end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RollingSpec {
@@ -455,19 +454,19 @@ pub enum RollingSpec {
     Daily,
 }
 
-/// What a run may cost and bear. Sizes are bytes, or texts such as "64 KiB".
+/// The limits of a run's resources and of tolerated faults. Sizes are bytes, or texts such as "64 KiB".
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LimitsSpec {
     /// Share of the rows read that may be rejected, such as "0.1%"; above it nothing is published.
     pub max_rejected: String,
-    /// Share of the rows read whose identifier in a column may be damaged (9.2E+21), such as "1%"; above it nothing is published.
+    /// Share of the rows read with a possibly damaged identifier (9.2E+21) in one column, such as "1%"; above it nothing is published.
     pub max_damaged: String,
-    /// Share of the rows read whose word in a column the book may not know, such as "1%"; above it nothing is published.
+    /// Share of the rows read with a word in one column that the book does not know, such as "1%"; above it nothing is published.
     pub max_unknown_words: String,
-    /// Share of the rows read whose scan may be another time of the package to the second, such as "50%"; above it nothing is published.
+    /// Share of the rows read with a scan that equals another time of the package to the second, such as "50%"; above it nothing is published.
     pub max_copied_times: String,
-    /// Days by which a scan may lie before `shipped_at` (30 more before the promise, for want of it); an earlier one is of another parcel and counts as empty.
+    /// Days by which a scan may be before `shipped_at` (without it: 30 more before the promise); an earlier one is of another parcel and counts as empty.
     #[schemars(range(min = 0, max = 3660))]
     pub scan_lead_days: i32,
     /// Published weeks that may be left without any row; if more would vanish, nothing is published.
@@ -485,7 +484,7 @@ pub struct LimitsSpec {
     pub max_columns: usize,
     /// Largest compressed text file once inflated.
     pub max_inflated_bytes: Size,
-    /// How many times its size a compressed text file, or a column of a Parquet row group, may inflate to, once 64 MiB are out.
+    /// The factor by which a compressed text file, or a column of a Parquet row group, may inflate, checked after 64 MiB.
     #[schemars(range(min = 1))]
     pub max_inflated_ratio: u64,
     /// Largest page of a Parquet file once inflated.
@@ -498,11 +497,11 @@ pub struct LimitsSpec {
     /// Processor seconds of the process that tries a file of an input with `isolate = true`.
     #[schemars(range(min = 1))]
     pub max_isolated_seconds: u64,
-    /// Share of the packages shipped more than 7 days before `as_of` whose number the events must name, by carrier, by seller and in all; "0%": not asked.
+    /// Share of the packages shipped more than 7 days before `as_of` whose number the events must name, by carrier, by seller and overall; "0%" turns the check off.
     pub events_cover: String,
-    /// Share of the packages within the days of the orders whose order must be known; "0%": not asked.
+    /// Share of the packages within the days of the orders whose order must be known; "0%" turns the check off.
     pub orders_cover: String,
-    /// Share of the events whose status may be unknown; "100%": not asked.
+    /// Share of the events whose status may be unknown; "100%" turns the check off.
     pub statuses_unmapped: String,
     /// Largest JSON document.
     pub max_document_bytes: Size,
@@ -557,7 +556,7 @@ fn copies_within() -> i32 {
     60
 }
 
-/// A table whose keys are the canonical columns, and the fields of inputs that are joined.
+/// Returns a table whose keys are the canonical columns, and the fields of inputs that are joined.
 fn by_column(of: &Schema) -> Schema {
     let fields = Field::ALL.into_iter().map(Field::name);
     let names = Column::ALL.into_iter().map(Column::name).chain(fields);
@@ -584,7 +583,7 @@ pub(super) fn tables(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
 }
 
-/// The JSON Schema of a job file, without references, so that an editor or the reader can walk it.
+/// Returns the JSON Schema of a job file, without references, so that an editor or the reader can walk it.
 pub fn schema() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<JobSpec>();

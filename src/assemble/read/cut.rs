@@ -125,7 +125,7 @@ enum Seeking {
     },
 }
 
-/// What was done with a byte.
+/// The result of a byte.
 enum Step {
     /// It was consumed.
     Taken,
