@@ -72,7 +72,7 @@ pub static TABLE: [Entry; 13] = table! {
         "export the file again without opening it in a spreadsheet, the column as text";
     SeveralNumbers "several_numbers" None
         "hold several numbers: they are one package, and the first number that fits is judged"
-        "write one row a package";
+        "write one row per package";
     UnknownWord "unknown_word" MaxUnknownWords
         "are words that the book does not list: they count as the default"
         "map them to known ones with `values` of [input.columns], or add them to the book's words";
@@ -95,10 +95,10 @@ pub static TABLE: [Entry; 13] = table! {
         "can be thousands as well as thousandths, as in 1.234: they count as unknown"
         "say which mark is the decimal one, with decimal = \".\" or decimal = \",\" in the [[input]], or write two decimals";
     OldRate "old_rate" None
-        "were compared with a limit of a rule at an exchange rate of more than 35 days before"
+        "were compared with a limit of a rule at an exchange rate that was more than 35 days old"
         "bring the rates file up to date";
     CopiedTime "copied_time" MaxCopiedTimes
-        "are the time of shipping, of the promise or of adding the number, to the second, as no carrier's are: they count as scans"
+        "equal the time of shipping, of the promise or of adding the number to the second, unlike a carrier's scans: they count as scans"
         "map the column with what the carrier scanned; if it is the ship times that are taken from scans, raise [limits] max_copied_times";
 };
 

@@ -108,7 +108,7 @@ pub(crate) fn menders_texts() -> StringArray {
 pub(crate) fn copies(judge: &Judge, batch: &RecordBatch) -> Result<Vec<Copy>, InputError> {
     let wanted = copies_schema();
     if let Some(field) = wanted.fields().iter().find(|field| batch.column_by_name(field.name()).is_none()) {
-        let remedy = "give what `Judge::copies_batch` gave";
+        let remedy = "give a batch of `Judge::copies_batch`";
         return Err(InputError::of(InputFault::Schema, field.name(), "absent", "there", remedy));
     }
     // Records have a week, and the columns of counts by week are read the same way.

@@ -224,7 +224,7 @@ fn coded<K: ArrowDictionaryKeyType>(
 /// Returns the counts of another worker's batch, packed.
 pub(crate) fn pieces(judge: &Judge, batch: &RecordBatch) -> Result<Vec<Piece>, InputError> {
     let wanted = counts_schema();
-    let remedy = "give what `Dealt::batches` gave";
+    let remedy = "give a batch of `Dealt::batches`";
     if let Some(field) = wanted.fields().iter().find(|field| batch.column_by_name(field.name()).is_none()) {
         return Err(InputError::of(InputFault::Schema, field.name(), "absent", "there", remedy));
     }

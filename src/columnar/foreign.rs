@@ -25,7 +25,7 @@ use vtr_kernel::reason::Reason;
 use vtr_kernel::service::ServiceClass;
 
 const REMEDY: &str =
-    "count by the same book, time axis and version of the program, or merge by a judge that was made alike";
+    "count with the same book, time axis and version of the program, or merge with a judge of the same settings";
 
 /// The counts that a cell may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ fn kind(batch: &RecordBatch) -> Result<Kind, InputError> {
         let found: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let found = format!("a batch with the columns [{}] holds no kind of counts", found.join(", "));
         let wanted = "which have the columns of `Kind::schema`";
-        InputError::whole(InputFault::Schema, found, wanted, "give what `Counts::batches` gave")
+        InputError::whole(InputFault::Schema, found, wanted, "give a batch of `Counts::batches`")
     })
 }
 

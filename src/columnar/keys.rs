@@ -326,7 +326,7 @@ impl SharedKeys {
         );
         // A quarter of the memory is for texts, and as many texts again may follow.
         let memory = ((8 * self.bytes()) >> 20) + 128;
-        let remedy = format!("raise --memory to at least {memory} MiB, or run parts of the inputs apart");
+        let remedy = format!("raise --memory to at least {memory} MiB, or run parts of the inputs separately");
         Err(InputError::whole(InputFault::TooManyTexts, found, &wanted, &remedy))
     }
 

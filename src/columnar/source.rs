@@ -73,7 +73,7 @@ impl Input {
 
     /// Refuses an input of which no row could be judged.
     pub(crate) fn can_be_judged(&self) -> Result<(), InputError> {
-        let remedy = "name the source's column so, or give one value for all rows";
+        let remedy = "give the source's column this name, or give one value for all rows";
         let absent = |column: Column, wanted: &str| {
             Err(InputError::of(InputFault::Columns, column.name(), "absent", wanted, remedy))
         };
@@ -105,7 +105,7 @@ impl Input {
             Some((_, field)) => field.data_type().to_string(),
             None => "absent".to_owned(),
         };
-        let wanted = format!("{}, as in the schema that was announced", kind(&self.schema));
+        let wanted = format!("{}, as in the declared schema", kind(&self.schema));
         let remedy = "make another input for batches of another schema";
         Err(InputError::of(InputFault::Schema, column.name(), kind(found), &wanted, remedy))
     }

@@ -120,7 +120,7 @@ impl Budget {
         let needed = (taken + taken / 2).div_ceil(STEP) * STEP;
         Err(Error::Usage(format!(
             "these inputs take {} MiB of memory by now, more than the {} MiB of --memory; nothing was published: raise it to \
-             {} MiB, or run parts of the inputs apart",
+             {} MiB, or run parts of the inputs separately",
             taken >> 20,
             self.memory >> 20,
             needed >> 20

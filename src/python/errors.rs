@@ -11,7 +11,7 @@ create_exception!(
     vtr,
     VtrError,
     PyException,
-    "Something failed that neither job nor inputs are to blame for; exit code 1. The base of all others."
+    "A failure caused by neither job nor inputs; exit code 1. The base of all others."
 );
 create_exception!(vtr, UsageError, VtrError, "Options, job or book are wrong; exit code 2.");
 create_exception!(

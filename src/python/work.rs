@@ -57,7 +57,7 @@ pub fn interruptible<T: Send + 'static>(
                 UNDER_WAY.fetch_sub(1, Ordering::SeqCst);
                 match thread.join() {
                     Err(panic) => std::panic::resume_unwind(panic),
-                    Ok(()) => unreachable!("whoever ends well has sent what came of it"),
+                    Ok(()) => unreachable!("a thread that ends without a panic has sent its result"),
                 }
             }
         }

@@ -345,7 +345,7 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
         line(body, "note", "a rule asked for the package's value, but value, currency or rate is unknown");
     }
     if verdict.old_rate {
-        line(body, "note", "a rule compared the package's value at an exchange rate of more than 35 days before");
+        line(body, "note", "a rule compared the package's value at an exchange rate that was more than 35 days old");
     }
     if !story.to_do.is_empty() {
         line(body, "to do", &story.to_do);

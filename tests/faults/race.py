@@ -161,7 +161,7 @@ class Race:
         log = check.manifests(self.out)
         for version in sorted(log)[1:]:
             manifest, base = log[version], log[version - 1]
-            check.must(manifest["replaced"]["base"] == version - 1, f"version {version} stands on {manifest['replaced']['base']}")
+            check.must(manifest["replaced"]["base"] == version - 1, f"version {version} is based on {manifest['replaced']['base']}")
             alone = next((e for e in (weeks.expected[manifest["as_of"]] for weeks in self.ranges) if same_range(e, manifest)), None)
             check.must(alone is not None, f"version {version} replaced {manifest['replaced']['tables']}")
             for table in check.TABLES:

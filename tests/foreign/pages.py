@@ -80,7 +80,7 @@ one = lambda sql: rows(sql)[0]
 # All accounts.
 accounts = next(table for section, kind, table in parsed.tables if "acc" in kind)
 listed = sorted(of(row[4]) for row in accounts if len(row) > 4 and " of " in row[4])
-check("every account stands with its defects and packages", listed,
+check("every account is listed with its defects and packages", listed,
       sorted(rows("select defects::int, eligible::int from account_health where product_category = '(all)' and eligible > 0")))
 head = re.search(r"All accounts: ([\d.]+)\u202f% of ([\d,]+) package", text)
 valid, eligible = one("select sum(valid)::int, sum(eligible)::int from account_health where product_category = '(all)'")

@@ -46,7 +46,7 @@ class Postgres:
     def check(self, left=()):
         """Returns the current version, which must be whole. A server keeps nothing of a writer that died."""
         version, digest = servers.stand(self.connection, self.slot.schema)
-        must(digest == self.known[version], f"what stands is not version {version}")
+        must(digest == self.known[version], f"the content is not version {version}")
         return version
 
 
@@ -81,7 +81,7 @@ class Files:
         stand = json.loads((self.slot.path(self.sink) / "_version.json").read_text())
         if stand["state"] == "replacing":
             return "being replaced, and says so"
-        must(self.digest(left) == self.known[stand["version"]], f"what stands is not version {stand['version']}")
+        must(self.digest(left) == self.known[stand["version"]], f"the content is not version {stand['version']}")
         return stand["version"]
 
 

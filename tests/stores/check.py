@@ -340,7 +340,7 @@ def conflicts(store, weekly):
         versions = [k for k in store.list(prefix + "/_log/")]
         check(f"{name}: versions", len(versions) == (3 if code == 0 else 2), versions)
         if code == 0:
-            check(f"{name}: it stands on the other", manifest(store, prefix, 3)["replaced"]["base"] == 2)
+            check(f"{name}: it is based on the other", manifest(store, prefix, 3)["replaced"]["base"] == 2)
         else:
             after = {k: v for k, v in store.list(prefix + "/").items() if "/_runs/" not in k}
             check(f"{name}: nothing changed", after == {k: v for k, v in before.items() if "/_runs/" not in k})
@@ -490,7 +490,7 @@ def signals(store, weekly):
 
     def old_stands(name):
         verified = vtr(old, "verify", out)
-        check(f"{name}: the old version stands", store.list(f"{prefix}/_log/").keys() == {current} and verified.code == 0 and
+        check(f"{name}: the old version stays", store.list(f"{prefix}/_log/").keys() == {current} and verified.code == 0 and
               (store.get(current), store.get(f"{prefix}/views.sql")) == before, verified)
 
     for name, rule in [("a file on its way", at("/data/")), ("a file whose answer does not come", at("/data/", "later"))]:
@@ -526,7 +526,7 @@ def signals(store, weekly):
     for name, rule, says in behind:
         for _ in stopped(name, rule, prefix, again, says):
             verified = vtr(old, "verify", out)
-            check(f"{name}: the new version stands", verified.code == 0 and "version 2:" in verified.out, verified)
+            check(f"{name}: the new version is published", verified.code == 0 and "version 2:" in verified.out, verified)
             mended = vtr(old, *again[:2], *again[3:])
             views = store.get(f"{prefix}/views.sql")
             check(f"{name}: the next run mends the rest", "version 2 is in force" in mended.err and b"version 2 of" in views, mended)

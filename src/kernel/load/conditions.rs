@@ -69,7 +69,7 @@ pub(super) fn condition(
     id.into_iter().for_each(|id| rules.rate(id, rating));
     let integrated = table.may("integrated", "false");
     if let (Some(node), false) = (integrated, of_lane.has_list) {
-        let message = "`integrated` asks a list of carriers, but this lane takes any; leave it out";
+        let message = "`integrated` needs a list of carriers, but this lane accepts any; leave it out";
         context.report.add(node.at, message);
     }
     let ending = table.may("number_not_ending", "\"CN\"");

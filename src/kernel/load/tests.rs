@@ -138,7 +138,7 @@ fn what_is_referred_to_must_exist() {
         (P, "from = [\"*\"]", "from = [\"*\", \"CN\"]", "\"*\"", &["mixes"]),
         (P, "eu = [\"DE\", \"FR\"]", "eu = [\"Germany\"]", "Germany", &["no country code"]),
         (P, "programme = \"premium\"", "programme = \"premum\"", "premum", &["did you mean `premium`?"]),
-        (P, "name = \"premium\"", "name = \"standard\"", "standard", &["`standard` is what no programme is"]),
+        (P, "name = \"premium\"", "name = \"standard\"", "standard", &["`standard` means no programme"]),
         (P, "name = \"premium\"", "name = \"Premium\"", "Premium", &["lower case", "premium"]),
         (R, "partners = [\"@posts\"]", "partners = [\"whit\"]", "whit", &["did you mean `white`?"]),
         (R, "partners = [\"@posts\"]", "partners = [\"@colours\"]", "@colours", &["no group", "posts"]),

@@ -114,7 +114,7 @@ fn programmes_apart(tables: &[Table], context: &Context) -> Vec<Programme> {
         let Some(name) = name else { continue };
         let id = context.names.programme(name.text).unwrap_or(ProgrammeId::STANDARD);
         if id == ProgrammeId::STANDARD {
-            let message = "`standard` is what no programme is; its target is the version's own, so leave this out";
+            let message = "`standard` means no programme; its target is the version's own, so leave this out";
             context.report.add(name.at, message);
         }
         if name.text != crate::text::lower(name.text) {

@@ -15,7 +15,7 @@ const MAIN_LINES: usize = 60;
 
 fn repository() -> PathBuf {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    path.canonicalize().expect("the kernel lies in the repository's src")
+    path.canonicalize().expect("the kernel is in the repository's src")
 }
 
 /// A tracked file: its path inside the repository, with `/`, and its text.

@@ -155,7 +155,7 @@ def _stage(spark, table, facts, place):
     from pyspark.sql import functions as F
 
     if facts.inputs != 1:
-        raise UsageError(f"table: the job has {facts.inputs} [[input]]s; a table stands in for the only one")
+        raise UsageError(f"table: the job has {facts.inputs} [[input]]s; a table can only replace a single one")
     if facts.by_order:
         raise UsageError("table: identity = \"order\" counts each order's newest file, and a table has no files; use identity = \"package\"")
     there = {name.lower(): name for name in table.columns}

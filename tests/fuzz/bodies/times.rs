@@ -37,10 +37,10 @@ struct Known {
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
     let known = ZONES.iter().map(|name| {
-        let zone = Zone::named(name).expect("the database knows it");
+        let zone = Zone::named(name).expect("the database has it");
         let formats =
             FORMATS.iter().map(|formats| TimeFormat::new(formats, zone.clone()).expect("these are formats")).collect();
-        Known { zone, tz: name.parse().expect("the database knows it"), formats }
+        Known { zone, tz: name.parse().expect("the database has it"), formats }
     });
     known.collect()
 });
