@@ -46,17 +46,17 @@ pub fn say(lines: &str) {
     put("INFO", "", lines, None);
 }
 
-/// Like [`say`], for something that a person should look at.
+/// Writes lines as [`say`] does, about something that a person should look at.
 pub fn warn(lines: &str) {
     put("WARN", "warning: ", lines, None);
 }
 
-/// Like [`say`], for the outcome of a verb, with its exit code.
+/// Writes lines as [`say`] does, about the outcome of a verb, with its exit code.
 pub fn conclude(lines: &str, code: i32) {
     put("INFO", "", lines, Some(code));
 }
 
-/// Like [`say`], for the reason why the program ends with an exit code.
+/// Writes lines as [`say`] does, about the reason why the program ends with an exit code.
 pub fn fail(lines: &str, code: i32) {
     put("ERROR", "error: ", lines, Some(code));
 }

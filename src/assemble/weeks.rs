@@ -39,7 +39,7 @@ pub const OWN: [(&str, Kind, bool, &str); 5] = [
     ),
 ];
 
-/// The columns of packages.
+/// Returns the schema of packages.
 pub fn schema(columns: ColumnSet) -> SchemaRef {
     let of = |column: Column| {
         let kind = match column.kind() {

@@ -280,7 +280,7 @@ mod tests {
 
     type Row<'a> = (i64, Option<&'a str>, &'a str, &'a str);
 
-    /// Rows as (write, item, number, carrier): blank texts are blank cells.
+    /// Folds rows as (write, item, number, carrier): blank texts are blank cells.
     fn folded<'a>(rows: &[Row<'a>], lines: Option<usize>) -> Folded<'a> {
         let cell = |text: &'a str| (!text.is_empty()).then_some(text);
         let write = |(index, (at, item, number, carrier)): (usize, &Row<'a>)| Write {

@@ -18,7 +18,7 @@ constants = { seller_id = "0012", buy_shipping = true }
 path = "out"
 "#;
 
-/// 2025-02-05.
+/// Returns 2025-02-05.
 fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(20_124 * 86_400 + 3_600)
 }

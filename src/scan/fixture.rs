@@ -11,7 +11,7 @@ use vtr_kernel::money::Rates;
 
 static BOOK: LazyLock<Arc<Book>> = LazyLock::new(|| Arc::new(vtr_kernel::load::embedded().unwrap()));
 
-/// An input of these paths, all defaults.
+/// Returns an input of these paths, with all defaults.
 pub(in crate::scan) fn input(paths: &[&str]) -> Input {
     Input {
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
@@ -32,7 +32,7 @@ pub(in crate::scan) fn input(paths: &[&str]) -> Input {
     }
 }
 
-/// A plan of these inputs below a folder.
+/// Returns a plan of these inputs below a folder.
 pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
     Plan {
         name: "test".into(),

@@ -144,7 +144,7 @@ fn verdict(task: &Task, status: ExitStatus, words: &str) -> String {
     )
 }
 
-/// The work of the process: limits itself, then reads the task on its stdin.
+/// Does the work of the process: limits itself, then reads the task on its stdin.
 ///
 /// # Errors [`Error::Input`] if the file is refused; others if the task is not valid.
 pub fn answer(task: &mut dyn Read) -> Result<()> {

@@ -39,7 +39,7 @@ struct Seen {
 }
 
 impl Midnights {
-    /// Nothing seen yet, for a number of files.
+    /// Returns the state for `files` files, with nothing seen yet.
     pub fn of(files: usize) -> Midnights {
         Midnights((0..files).map(|_| AtomicU16::new(0)).collect())
     }

@@ -66,7 +66,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// A file of this machine as it is now.
+    /// Returns the origin of a file of this machine as it is now.
     pub fn disk(path: PathBuf, metadata: &Metadata) -> Origin {
         Origin::Disk { path, stamp: Stamp::of(metadata) }
     }

@@ -54,7 +54,7 @@ fn cells(batch: &RecordBatch) -> Vec<Vec<Option<String>>> {
     (0..batch.num_rows()).map(|row| batch.columns().iter().map(|column| cell(column, row)).collect()).collect()
 }
 
-/// A folder with one file, and a plan that reads it.
+/// Makes a folder with one file, and a plan that reads it.
 fn one_file(name: &str, content: &[u8], adapt: impl FnOnce(&mut Input)) -> (tempfile::TempDir, Plan) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(name), content).unwrap();

@@ -94,7 +94,7 @@ impl Numbers {
         self.0 |= 1 << field.index();
     }
 
-    /// Whether it holds a field.
+    /// Returns whether it holds a field.
     pub fn holds(self, field: Field) -> bool {
         self.0 >> field.index() & 1 == 1
     }

@@ -75,7 +75,7 @@ pub fn folded(
     Ok(parts)
 }
 
-/// A file that proves to be bad while it is read cannot be left out: other shares have counted rows of it.
+/// Turns a bad file into an error: it cannot be left out, because other shares have counted rows of it.
 fn without_skipping(plan: &Plan, survey: &Survey, error: Error) -> Error {
     let Error::BadFiles(bad) = &error else { return error };
     let skips = |file: u32| plan.inputs[survey.files[file as usize].input].on_bad_file == OnBadFile::Skip;

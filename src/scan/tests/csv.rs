@@ -20,7 +20,7 @@ fn row(order: &str, number: &str) -> Vec<Option<String>> {
     ["S", "DE", order, number, "2025-01-01"].map(|cell| Some(cell.to_owned())).to_vec()
 }
 
-/// Record, line, byte offset, column and reason of the only reject.
+/// Returns record, line, byte offset, column and reason of the only reject.
 fn only_reject(got: &Got) -> (u64, u64, u64, Option<&str>, &str) {
     let [reject] = got.rejects.as_slice() else { panic!("{:?}", got.rejects) };
     (reject.record, reject.line.unwrap(), reject.byte_offset.unwrap(), reject.column.as_deref(), &reject.reason)
