@@ -144,7 +144,7 @@ fn append_several<'p>(parts: impl Iterator<Item = &'p str> + Clone, buffer: &mut
 pub enum CarrierField {
     /// The source has no such column: rungs that depend on it are skipped.
     NoColumn,
-    /// A folded name; null is [`Carrier::Missing`].
+    /// A folded name; null counts as a missing carrier.
     Name(CarrierName),
 }
 
