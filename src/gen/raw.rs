@@ -16,7 +16,7 @@ use vtr_kernel::number::cleaned;
 use vtr_kernel::policy::{ListedPrices, Market};
 use vtr_kernel::{Book, Reason};
 
-/// How a seller keeps its files.
+/// The way in which a seller keeps its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Habit {
     /// Confirmations, order reports, AfterShip's events as lines.
@@ -184,15 +184,15 @@ struct Line<'a> {
     habit: Habit,
 }
 
-/// What files say of a whole order and so of each of its packages.
+/// The facts that files state about a whole order, and so about each of its packages.
 struct Whole<'a> {
     /// The sum of the lines, in hundredths; `None`: no line has a price, or lines have two currencies.
     value: Option<i64>,
-    /// Empty without a value.
+    /// The currency of the value; empty without a value.
     currency: &'a str,
-    /// Of the last line that has one.
+    /// The promise of the last line that has one.
     promised: i64,
-    /// When a document of the order was changed last.
+    /// The time at which a document of the order last changed.
     changed: i64,
 }
 
@@ -267,7 +267,7 @@ impl<'a> Line<'a> {
         (coins(price), coins(tax))
     }
 
-    /// The state that a document tells, and when it came.
+    /// Returns the state that a document gives, and the time of that state.
     fn state(&self) -> (&'static str, i64) {
         match (self.parcel.first_scan, self.parcel.delivery) {
             (NEVER, NEVER) => ("SHIPPED", self.parcel.shipped),
@@ -276,17 +276,17 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The first scan and the delivery, as the files tell them.
+    /// Returns the first scan and the delivery, as far as the files give them.
     fn scans(&self, whole: &Whole) -> (i64, i64) {
         let (first, delivery) = (self.parcel.first_scan, self.parcel.delivery);
         if self.habit == Habit::OrdersApi {
-            // A document says what is so, and of the time only when it was changed.
+            // A document gives the state, and no time but that of its last change.
             let as_known = |at: i64| if at == NEVER { NEVER } else { whole.changed };
             return (as_known(if first == NEVER { delivery } else { first }), as_known(delivery));
         }
         let mut buffer = String::new();
         let number = cleaned(self.number(), &mut buffer);
-        // Events are found by the number, and what stands in for one names no parcel.
+        // Events are found by the number, and a placeholder identifies no parcel.
         if number.is_empty() || self.book.placeholders.find(number, self.parcel.order.as_str()).is_some() {
             return (NEVER, NEVER);
         }
@@ -294,14 +294,14 @@ impl<'a> Line<'a> {
         (if first == NEVER { delivery } else { first }, delivery)
     }
 
-    /// The facts that the files say together: those of the order are the same for all of its packages.
+    /// Returns the facts that the files state together; those of the order are the same for all of its packages.
     fn truth(&self, whole: &Whole) -> String {
         let is_api = self.habit == Habit::OrdersApi;
         let written = |text: &str| match self.habit {
             Habit::Japanese => encodable(encoding_rs::SHIFT_JIS, text.trim()),
             _ => text.trim().to_owned(),
         };
-        // A code that says nothing stays if no name stands beside it.
+        // A code such as `Other` stays if there is no name beside it.
         let carrier = if self.carrier().trim().is_empty() && !is_api { "Other" } else { self.carrier() };
         let (first_scan, delivery) = self.scans(whole);
         let cells = [
@@ -315,7 +315,7 @@ impl<'a> Line<'a> {
             &time(whole.promised),
             &whole.value.map_or(String::new(), coins),
             whole.currency,
-            // Documents know no category, and no map names their articles.
+            // Documents have no category, and no map lists their articles.
             if is_api { "" } else { self.category() },
             &time(first_scan),
             &time(delivery),
@@ -457,7 +457,7 @@ impl Files<'_> {
         self.add(format!("orders/{}_{}_{}.txt", line.seller, line.market.name, line.month), ORDERS.as_bytes(), &text);
     }
 
-    /// An order as a document with all of its packages.
+    /// Writes an order as a document with all of its packages.
     fn document(&mut self, lines: &[Line]) {
         let (line, whole) = (&lines[0], Whole::of(lines));
         let word = |text: &str| if text.is_empty() { "null".to_owned() } else { json(text) };
