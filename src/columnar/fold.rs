@@ -533,12 +533,17 @@ impl<'a> Counter<'a> {
                 self.out.asides.note(Aside::CopiedTime, column, records.number(at));
             }
         }
-        if let (Some(scan), Some(shipped)) = (facts.first_scan, facts.shipped)
-            && are_days(scan, shipped)
-        {
-            self.out.tally.by_days += 1;
-            self.out.tally.same_day += u64::from(scan == shipped);
+        let tally = &mut self.out.tally;
+        for (place, scan, other) in [(0, facts.first_scan, shipped), (1, facts.delivery_scan, promised)] {
+            if let (Some(scan), Some(other)) = (scan, other)
+                && are_days(scan, other)
+            {
+                tally.by_days[place] += 1;
+                tally.same_day[place] += u64::from(scan == other);
+            }
         }
+        let is_after = |scan: Option<Moment>| scan.is_some_and(|scan| scan.is_after(self.terms.as_of));
+        tally.blanked += u64::from(is_after(facts.first_scan) | is_after(facts.delivery_scan));
     }
 
     /// Notes the findings in a tracking number.

@@ -52,10 +52,12 @@ pub struct FileTally {
     pub last_day: Option<Day>,
     /// Rows that another `as_of` would judge differently, if they were looked for and found.
     pub later: Option<Later>,
-    /// Judged rows whose scan and shipment are known only as days.
-    pub by_days: u64,
-    /// Those of them that were scanned on the day of their shipment.
-    pub same_day: u64,
+    /// Judged rows with a scan that is after `as_of`, and so not there yet.
+    pub blanked: u64,
+    /// Judged rows whose first scan and shipment, and those whose delivery and promise, are known only as days.
+    pub by_days: [u64; 2],
+    /// Those of them for which the two days are one.
+    pub same_day: [u64; 2],
 }
 
 impl FileTally {
@@ -70,8 +72,9 @@ impl FileTally {
         self.first_day = self.first_day.into_iter().chain(other.first_day).min();
         self.last_day = self.last_day.into_iter().chain(other.last_day).max();
         other.later.into_iter().for_each(|later| self.see_later(later));
-        self.by_days += other.by_days;
-        self.same_day += other.same_day;
+        self.blanked += other.blanked;
+        self.by_days.iter_mut().zip(other.by_days).for_each(|(own, other)| *own += other);
+        self.same_day.iter_mut().zip(other.same_day).for_each(|(own, other)| *own += other);
     }
 
     /// Subtracts judged rows that another copy supersedes.

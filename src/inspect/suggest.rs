@@ -134,7 +134,7 @@ impl Keys {
         formats.sort_unstable();
         formats.dedup();
         if !open.is_empty() {
-            keys.input.push(("# timestamps", format!("{formats:?}  # keep those that are meant")));
+            keys.input.push(("# timestamps", format!("{formats:?}  # keep the one that is meant")));
         } else if !formats.is_empty() {
             keys.input.push(("timestamps", format!("{formats:?}")));
         }

@@ -7,6 +7,7 @@ use super::plan::{CellRules, Dialect, Format, Heading, Input, OnBadFile, Quote, 
 use super::resolve::Written;
 use super::spec::{CsvSpec, FormatSpec, HeadingSpec, InputSpec, JobSpec, MayLackSpec, OnBadFileSpec};
 use regex::Regex;
+use std::fmt::Write;
 use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::Zone;
@@ -291,13 +292,22 @@ impl Source<'_> {
         };
         let zone = match keys.time_zone {
             None => Some(base.times.zone().clone()),
-            Some(name) => Zone::named(name).or_else(|| {
+            Some(name) => Zone::named(name).filter(|_| !tells_no_summer_time(name)).or_else(|| {
                 let message =
-                    format!("`time_zone` cannot be {name:?}; write an IANA name such as \"Europe/Berlin\" or \"UTC\"");
+                    format!("`time_zone` cannot be {name:?}; write the IANA name of a place, such as \"Europe/Berlin\", or \"UTC\"");
                 self.refuse(&key("time_zone"), message)
             }),
         };
         let zone = zone.unwrap_or_else(Zone::utc);
+        if let Some((one, other)) = keys.timestamps.and_then(|formats| disagreeing(formats)) {
+            self.refuse::<()>(
+                &key("timestamps"),
+                format!(
+                    "the formats {one:?} and {other:?} read the same text as two different days, and the first that fits would win: \
+                     keep the one that is meant; columns that are written in both ways belong into files of their own"
+                ),
+            );
+        }
         let times = match keys.timestamps {
             None => Ok(base.times.clone().in_zone(zone)),
             Some(formats) => TimeFormat::new(formats, zone),
@@ -316,6 +326,34 @@ impl Source<'_> {
             }
         }
     }
+}
+
+/// Whether a name of a zone is an abbreviation or an offset rather than a place: it tells the same time in summer, and who
+/// writes EST may mean New York or Sydney. `Etc/GMT+5` is five hours behind, not ahead.
+fn tells_no_summer_time(name: &str) -> bool {
+    matches!(name, "EST" | "MST" | "HST" | "GMT" | "GMT0" | "GMT+0" | "GMT-0" | "Greenwich")
+        || name.starts_with("Etc/GMT")
+}
+
+/// The first two formats that read one text as two days.
+fn disagreeing(formats: &[String]) -> Option<(&String, &String)> {
+    // Each number of it can be a day, a month and a year.
+    let probe = chrono::NaiveDate::from_ymd_opt(2009, 8, 7)?.and_hms_opt(10, 11, 12)?.and_utc();
+    let day = |format: &String, text: &str| {
+        TimeFormat::new(&[format], Zone::utc()).ok()?.as_written(text).map(|(day, _)| day)
+    };
+    let written = |format: &String| {
+        let mut text = String::new();
+        write!(text, "{}", probe.format(format)).ok().map(|()| text)
+    };
+    let differ = |one: &String, other: &String| {
+        let text = written(one)?;
+        Some(day(one, &text)? != day(other, &text)?)
+    };
+    formats.iter().enumerate().find_map(|(at, one)| {
+        let other = formats[at + 1..].iter().find(|other| differ(one, other) == Some(true))?;
+        Some((one, other))
+    })
 }
 
 /// Keys that define how cells are read, and their place in the job.

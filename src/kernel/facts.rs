@@ -64,6 +64,9 @@ pub enum Notice {
 /// The least number of characters of a text that counts as one of several numbers.
 const SHORTEST_OF_SEVERAL: usize = 8;
 
+/// What stands between two numbers as a word of its own.
+const JOINERS: [&str; 8] = ["and", "und", "et", "e", "y", "-", "\u{2013}", "\u{2014}"];
+
 impl<'a> Tracking<'a> {
     /// Classifies a cleaned number.
     #[inline]
@@ -75,7 +78,9 @@ impl<'a> Tracking<'a> {
     /// Reads a trimmed cell, empty if it is null; `buffer` is scratch space.
     #[inline]
     pub fn read(raw: &'a str, buffer: &'a mut String) -> (Tracking<'a>, Notice) {
-        if number::is_clean(raw) {
+        if wrapper::is_cut(raw) {
+            (Tracking::Damaged(raw), Notice::Damaged)
+        } else if number::is_clean(raw) {
             (Tracking::of_cleaned(raw), Notice::None)
         } else {
             Tracking::read_unclean(raw, buffer)
@@ -87,21 +92,22 @@ impl<'a> Tracking<'a> {
             number::clean_into(raw, buffer);
             return (Tracking::of_cleaned(buffer), Notice::None);
         }
+        let (whole, raw) = (raw, wrapper::unlisted(raw));
         let text = wrapper::unwrapped_number(raw);
         number::clean_into(&text, buffer);
         if wrapper::is_damaged(&text) {
             return (Tracking::Damaged(buffer), Notice::Damaged);
         }
-        let notice = if *text == *raw { Notice::None } else { Notice::Unwrapped };
+        let notice = if *text == *whole { Notice::None } else { Notice::Unwrapped };
         // The slashes of a web address do not separate numbers.
         if buffer.contains("://") || buffer.starts_with("WWW") {
             return (Tracking::of_cleaned(buffer), notice);
         }
         let raw = wrapper::inner(raw);
-        if append_several(raw.split([',', ';', '/', '|', '\n', '\r']), buffer) {
+        if append_several(raw.split([',', ';', '/', '|', '+', '&', '\n', '\r']), buffer) {
             return (Tracking::Several(buffer), Notice::None);
         }
-        if append_several(raw.split_whitespace(), buffer) {
+        if append_several(raw.split_whitespace().filter(|part| !JOINERS.contains(part)), buffer) {
             return (Tracking::Spaced(buffer), notice);
         }
         (Tracking::of_cleaned(buffer), notice)

@@ -76,10 +76,55 @@ fn whole(text: &str) -> &str {
     }
 }
 
+/// The number of digits that a spreadsheet keeps.
+const KEPT_DIGITS: usize = 15;
+/// The least length from which on zeros instead of all further digits are no chance.
+const CUT_LENGTH: usize = 20;
+
+/// Returns whether a number is what a spreadsheet leaves of one with more than 15 digits in a cell without an exponent:
+/// digits only, at least 20, all of them zeros from the 16th on, as in `9400111899223190000000`.
+#[inline]
+pub fn is_cut(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    bytes.len() >= CUT_LENGTH
+        && bytes[KEPT_DIGITS..].iter().all(|byte| *byte == b'0')
+        && bytes.iter().all(u8::is_ascii_digit)
+        && bytes.iter().any(|byte| *byte != b'0')
+}
+
+/// Returns a number without what tools leave around a list of one: brackets, a separator behind it, escaped line ends,
+/// marks of a web page, a link's formula.
+pub fn unlisted(text: &str) -> &str {
+    const PAIRS: [(char, char); 3] = [('[', ']'), ('{', '}'), ('(', ')')];
+    const BEHIND: [&str; 9] = [";", ",", "|", "*", "_x000D_", "<br>", "<br/>", "<br />", "&nbsp;"];
+    let mut text = text;
+    loop {
+        let before = text;
+        text = text.trim();
+        text = BEHIND.iter().find_map(|mark| text.strip_suffix(mark)).unwrap_or(text);
+        let within = |(open, close): &(char, char)| text.strip_prefix(*open)?.strip_suffix(*close);
+        text = PAIRS.iter().find_map(within).unwrap_or(text);
+        text = linked(text).unwrap_or(text);
+        if text == before {
+            return text;
+        }
+    }
+}
+
+/// Returns what a spreadsheet shows of `=HYPERLINK("address","text")`.
+fn linked(text: &str) -> Option<&str> {
+    let arguments = text.strip_prefix('=').unwrap_or(text).strip_prefix("HYPERLINK(")?.strip_suffix(')')?;
+    let (_, shown) = arguments.rsplit_once([',', ';'])?;
+    Some(shown)
+}
+
 /// Returns whether an identifier has the form that spreadsheets and floats give long numbers: one digit, a
-/// fraction, and an exponent behind `E`, as in `9.2E+21`, `9,2e+21`, `9.2E21` or `1E+10`.
+/// fraction, and an exponent behind `E`, as in `9.2E+21`, `9,2e+21`, `9.2E21` or `1E+10`; or see [`is_cut`].
 pub fn is_damaged(text: &str) -> bool {
     let bytes = text.as_bytes();
+    if is_cut(text) {
+        return true;
+    }
     let Some((first, rest)) = bytes.split_first() else { return false };
     // The shortest is 9E+21; most identifiers fail here.
     if bytes.len() < 5 || !first.is_ascii_digit() {

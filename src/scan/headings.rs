@@ -5,7 +5,7 @@
 
 use crate::job::plan::{CellRules, Heading, Input, Plan};
 use std::collections::HashSet;
-use vtr_columnar::input::{Column, ColumnSet};
+use vtr_columnar::input::{Column, ColumnSet, Kind};
 
 /// Where the columns of one file are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,9 +138,16 @@ pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
     (mapping, faults)
 }
 
+/// Returns what is doubtful about the headings that a job maps, a sentence each.
+pub(crate) fn doubtful(input: &Input) -> Vec<String> {
+    let mut sentences = given_twice(input);
+    sentences.extend(scans_by_another_name(input));
+    sentences
+}
+
 /// Returns the headings that a job assigns to two columns which cannot mean the same, a sentence each. One number may
 /// name the package as well, and one text both carrier and service.
-pub(crate) fn given_twice(input: &Input) -> Vec<String> {
+fn given_twice(input: &Input) -> Vec<String> {
     const FINE: [(Column, Column); 1] = [(Column::Carrier, Column::ShipService)];
     let names = input.columns.iter().flat_map(|(column, all)| all.iter().map(|heading| (*column, &heading.name)));
     let names: Vec<(Column, &String)> = names.collect();
@@ -160,6 +167,26 @@ pub(crate) fn given_twice(input: &Input) -> Vec<String> {
         }
     }
     sentences
+}
+
+/// Headings that a job gives to a column of scans although they are called like another column of times, a sentence each.
+fn scans_by_another_name(input: &Input) -> Vec<String> {
+    let scans =
+        input.columns.iter().filter(|(column, _)| matches!(column, Column::FirstScanAt | Column::DeliveryScanAt));
+    let names = scans.flat_map(|(column, all)| all.iter().map(|heading| (*column, &heading.name)));
+    let sentence = |(column, name): (Column, &String)| {
+        let called = Column::from_name(&key(name))?;
+        let is_other = called.kind() == Kind::Time && !matches!(called, Column::FirstScanAt | Column::DeliveryScanAt);
+        is_other.then(|| {
+            format!(
+                "`{}` is mapped to the heading `{}`, which is no scan: each package would count as scanned; map the column with what \
+                 the carrier scanned",
+                column.name(),
+                shown_heading(name)
+            )
+        })
+    };
+    names.filter_map(sentence).collect()
 }
 
 fn doubled(headings: &[String], first: usize, second: usize) -> String {

@@ -90,8 +90,8 @@ impl Midnights {
 /// Explains that all times of a column are midnight, and the remedy.
 pub(crate) fn sentence(column: &str, whose: &str) -> String {
     format!(
-        "every `{column}` of {whose} is midnight (00:00): if they are calendar days, write days = [\"{column}\"] in the \
-         [[input]]; as moments they lie on the day before wherever clocks are behind theirs"
+        "every `{column}` of {whose} is midnight or the end of a day (00:00, 23:59): if they are calendar days, write days = \
+         [\"{column}\"] in the [[input]]; as moments of another clock they lie on the day before or after"
     )
 }
 
@@ -113,13 +113,24 @@ fn seen(array: &ArrayRef, cells: &CellRules) -> Seen {
             };
             // Filler dates of long ago are not days that anybody meant.
             let values = values.into_iter().flatten().filter(|value| value.div_euclid(per_day) >= FIRST);
-            gathered(values.map(|value| value.rem_euclid(per_day) == 0))
+            let is_border = |value: i64| {
+                let time = value.rem_euclid(per_day);
+                // The last minute of a day without a zone is an end of that day; with one it may be what was promised.
+                time == 0 || zone.is_none() && time >= per_day - per_day / 1_440
+            };
+            gathered(values.map(is_border))
         }
         DataType::Utf8View => {
             let texts = array.as_string_view().iter().flatten();
-            let written = texts.filter_map(|text| cells.times.as_written(cells.trim(text)?));
-            let times = written.filter(|(day, _)| *day >= FIRST_DAY).filter_map(|(_, time)| time);
-            gathered(times.map(|time| time == 0))
+            let written = texts.filter_map(|text| {
+                let text = cells.trim(text)?;
+                Some((has_offset(text), cells.times.as_written(text)?))
+            });
+            let written = written.filter(|(_, (day, _))| *day >= FIRST_DAY);
+            let times = written.filter_map(|(has_offset, (_, time))| Some((has_offset, time?)));
+            gathered(
+                times.map(|(has_offset, time)| time == 0 || !has_offset && time >= DAY_MICROS - DAY_MICROS / 1_440),
+            )
         }
         _ => Seen::default(),
     }
@@ -130,6 +141,12 @@ fn seen(array: &ArrayRef, cells: &CellRules) -> Seen {
 pub(crate) fn counted(array: &ArrayRef, cells: &CellRules) -> (u64, u64) {
     let seen = seen(array, cells);
     (u64::from(seen.midnight), u64::from(seen.other))
+}
+
+/// Whether a text ends with an offset from UTC.
+fn has_offset(text: &str) -> bool {
+    let behind = text.get(10..).unwrap_or_default();
+    behind.ends_with(['Z', 'z']) || behind.ends_with("UTC") || behind.ends_with("GMT") || behind.contains(['+', '-'])
 }
 
 fn is_utc(zone: &str) -> bool {

@@ -93,12 +93,13 @@ impl Survey {
                     && matches!(column, Column::FirstScanAt | Column::DeliveryScanAt)
         };
         let of = self.files.len();
+        let differ = move |absent: &&NotJudged| absent.files.len() < of;
         let without_scans = matches!(self.evidence, Evidence::Format)
             && !self.files.iter().any(|file| file.columns.contains(Column::FirstScanAt))
             && !self.files.iter().any(|file| file.columns.contains(Column::DeliveryScanAt));
         let scans = "no file has `first_scan_at` or `delivery_scan_at`: packages are judged on the number alone, and whether \
                      the carrier scanned them is not known";
-        let absent = self.not_judged.iter().filter(move |absent| is_told(absent.column));
+        let absent = self.not_judged.iter().filter(move |absent| is_told(absent.column) || differ(absent));
         let absent = absent.map(move |absent| {
             let differs =
                 if absent.files.len() < of { "; the inputs differ in it: compare their headings" } else { "" };

@@ -143,6 +143,8 @@ pub(crate) fn facts(
     report.set_aside = set_aside;
     warnings.extend(states(survey, folded));
     warnings.extend(scanned_on_the_day(survey, folded));
+    warnings.extend(files_of_one_reason(survey, folded, &total));
+    warnings.extend(blanked_scans(plan, folded));
     report.warnings.extend(warnings.iter().cloned());
     report.warnings.extend(after_today(plan, folded));
     // These warnings depend on what was published before, and would differ between equal runs.
@@ -286,15 +288,66 @@ const MANY_ON_THE_DAY: u64 = 100;
 /// scans is probably a copy of the other.
 fn scanned_on_the_day(survey: &Survey, folded: &Folded) -> Vec<String> {
     let files = survey.files.iter().zip(&folded.files).map(|(file, counts)| (file, &counts.tally));
-    let copied = files.filter(|(_, tally)| tally.by_days >= MANY_ON_THE_DAY && tally.same_day == tally.by_days);
-    let sentence = |(file, tally): (&scan::SourceFile, &FileTally)| {
-        format!(
-            "all {} packages of {} that were scanned were scanned on the very day of `shipped_at`: see whether `first_scan_at` is a copy of it; they count as scans",
-            grouped(tally.by_days),
-            shown(&file.shown)
-        )
+    let pairs = ["first_scan_at", "delivery_scan_at"].into_iter().zip(["shipped_at", "promised_delivery_at"]);
+    let sentences = |(file, tally): (&scan::SourceFile, &FileTally)| {
+        let copied =
+            |place: usize| tally.by_days[place] >= MANY_ON_THE_DAY && tally.same_day[place] == tally.by_days[place];
+        let sentence = |(place, (scan, other)): (usize, (&str, &str))| {
+            copied(place).then(|| {
+                format!(
+                    "all {} packages of {} that were scanned were scanned on the very day of `{other}`: see whether `{scan}` is a \
+                     copy of it; they count as scans",
+                    grouped(tally.by_days[place]),
+                    shown(&file.shown)
+                )
+            })
+        };
+        pairs.clone().enumerate().filter_map(sentence).collect::<Vec<_>>()
     };
-    copied.map(sentence).collect()
+    files.flat_map(sentences).collect()
+}
+
+/// Packages of a file from which on it is asked why hardly any of them is valid.
+const MANY_OF_A_FILE: u64 = 50;
+
+/// Warnings about files of which at most one package in twenty is valid, nearly all for one reason, while packages of other files
+/// are: the column on which that reason depends is probably empty in them.
+fn files_of_one_reason(survey: &Survey, folded: &Folded, total: &Sums) -> Vec<String> {
+    let files = survey.files.iter().zip(&folded.files).filter(|_| survey.files.len() > 1);
+    let sentence = |(file, counts): (&scan::SourceFile, &FileCounts)| {
+        let [_, _, valid, defect] = counts.tally.classes;
+        let others = total.valid.saturating_sub(valid);
+        if valid + defect < MANY_OF_A_FILE || valid * 20 > valid + defect || others < MANY_OF_A_FILE {
+            return None;
+        }
+        let reasons = counts.tally.reasons;
+        let (count, reason) =
+            Reason::defects().map(|reason| (reasons[reason as usize], reason)).max_by_key(|(count, _)| *count)?;
+        (count * 20 >= defect * 19).then(|| {
+            format!(
+                "{valid} of {} packages of {} are valid, and {count} are {} ({}), unlike those of the other files: see whether the \
+                 column that says otherwise is filled in it",
+                valid + defect,
+                shown(&file.shown),
+                reason.name(),
+                reason.entry().meaning
+            )
+        })
+    };
+    files.filter_map(sentence).collect()
+}
+
+/// A warning that scans are after an `as_of` that the job fixes, while the data go on.
+fn blanked_scans(plan: &Plan, folded: &Folded) -> Option<String> {
+    let blanked: u64 = folded.files.iter().map(|counts| counts.tally.blanked).sum();
+    (blanked > 0 && plan.as_of_mode == AsOfMode::Rows && plan.as_of < plan.began_on()).then(|| {
+        format!(
+            "{} packages have scans after as_of ({}), which do not count yet: the inputs reach further than that day; if the newest \
+             figures are meant, set as_of = \"today\"",
+            grouped(blanked),
+            date_from_day(plan.as_of)
+        )
+    })
 }
 
 /// A warning that times are after the day of the run itself, so that nobody can have recorded them; only for text
@@ -320,7 +373,7 @@ fn words_of_files(count: usize) -> String {
 
 /// Warnings for readers of the figures, in sentences that do not change between equal runs.
 fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> Vec<String> {
-    let mut warnings: Vec<String> = plan.inputs.iter().flat_map(scan::headings::given_twice).collect();
+    let mut warnings: Vec<String> = plan.inputs.iter().flat_map(scan::headings::doubtful).collect();
     if total.after_as_of > 0 && plan.as_of_mode == AsOfMode::Rows {
         let share = vtr_kernel::tally::Tally { valid: total.after_as_of, eligible: total.read }.percent();
         warnings.push(format!(

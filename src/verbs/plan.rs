@@ -150,7 +150,7 @@ fn input_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
         });
         put(text, "  input", &format!("{}: {} files, {rows}", input.paths.join(", "), grouped(files.len() as u64)));
     }
-    for twice in plan.inputs.iter().flat_map(scan::headings::given_twice) {
+    for twice in plan.inputs.iter().flat_map(scan::headings::doubtful) {
         put(text, "  doubtful", &twice);
     }
     for absent in &survey.not_judged {

@@ -23,8 +23,11 @@ pub struct Tally {
     reasons: Vec<u64>,
     days: (Option<Day>, Option<Day>),
     later: Option<[Day; 4]>,
-    /// Rows whose scan and shipment are both days, and those among them where the two are the same day.
-    by_days: (u64, u64),
+    /// Rows whose scan and shipment, and whose delivery and promise, are both days, and those among them where the two
+    /// are the same day.
+    by_days: ([u64; 2], [u64; 2]),
+    /// Rows with a scan after `as_of`.
+    blanked: u64,
 }
 
 impl Tally {
@@ -40,6 +43,7 @@ impl Tally {
             days: (tally.first_day, tally.last_day),
             later: tally.later.map(|later| [later.first, later.last, later.from, later.until]),
             by_days: (tally.by_days, tally.same_day),
+            blanked: tally.blanked,
         }
     }
 
@@ -55,6 +59,7 @@ impl Tally {
             first_day: self.days.0,
             last_day: self.days.1,
             later: self.later.map(|[first, last, from, until]| Later { first, last, from, until }),
+            blanked: self.blanked,
             by_days: self.by_days.0,
             same_day: self.by_days.1,
         })
