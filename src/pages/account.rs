@@ -9,7 +9,7 @@ use super::chart::{self, Point};
 use super::html::Html;
 use super::levers::{self, Enough, Event, Lever};
 use super::model::{self, Account, Breakdown, LeftOut, Standing, Week};
-use super::view::{Head, Side, Table, pareto, rendered, side};
+use super::view::{Figures, Head, Side, Table, pareto, rendered, side};
 use super::words::{self, NONE, Names, THIN};
 use super::work::{self, Actor, Group, Item, Work};
 use askama::Template;

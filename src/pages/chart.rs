@@ -113,21 +113,18 @@ pub fn lever(from: Tally, to: Tally, target: f64) -> Html {
     )
 }
 
-/// Weekly counts as bars.
+/// Weekly counts as bars: one path, whose strokes are stretched with the picture.
 pub fn week_bars(counts: &[i64]) -> Html {
-    let (top, weeks) = (counts.iter().copied().max().unwrap_or_default().max(1) as f64, counts.len().max(1) as f64);
-    let mut body = String::from("<rect class=\"track\" y=\"19.5\" width=\"100%\" height=\".5\" fill=\"#e3e6e8\"/>");
+    let (top, weeks) = (counts.iter().copied().max().unwrap_or_default().max(1) as f64, counts.len().max(1));
+    let mut path = String::new();
     for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let height = *count as f64 / top * 19.0;
-        let _ = write!(
-            body,
-            "<rect class=\"pale\" x=\"{:.1}%\" y=\"{:.1}\" width=\"{:.1}%\" height=\"{height:.1}\" fill=\"#7390a8\"/>",
-            index as f64 / weeks * 100.0,
-            20.0 - height,
-            70.0 / weeks
-        );
+        let _ = write!(path, "M{index} 20V{:.1}", 20.0 - *count as f64 / top * 19.0);
     }
-    frame(20, "wb", &body)
+    Html::drawn(format!(
+        "<svg class=\"g wb\" width=\"100%\" height=\"20\" viewBox=\"-.35 0 {weeks} 20\" preserveAspectRatio=\"none\" aria-hidden=\"true\" \
+         focusable=\"false\"><path class=\"base\" d=\"M-.35 19.75H{weeks}\" fill=\"none\" stroke=\"#e3e6e8\" stroke-width=\".5\"/>\
+         <path class=\"wh\" d=\"{path}\" fill=\"none\" stroke=\"#7390a8\" stroke-width=\".7\"/></svg>"
+    ))
 }
 
 /// A week of a timeline, and the window that ends with it.

@@ -87,6 +87,18 @@ impl Table {
     }
 }
 
+/// A table of many short figures, which stays a table on a narrow screen: its cells need no labels and no roles.
+#[derive(Template)]
+#[template(path = "figures.html", config = "src/pages/askama.toml")]
+pub struct Figures {
+    /// What it shows.
+    pub caption: &'static str,
+    /// The headings of its columns.
+    pub heads: &'static [&'static str],
+    /// Its rows, a cell for each column.
+    pub rows: Vec<Vec<String>>,
+}
+
 /// The document.
 #[derive(Template)]
 #[template(path = "page.html", config = "src/pages/askama.toml")]

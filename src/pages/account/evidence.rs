@@ -112,11 +112,11 @@ impl Detail<'_> {
                 point.window.map_or(NONE.into(), |window| words::rate(window.tally)),
             ]
         };
-        let rows = self.points.iter().rev().map(|point| row(point).iter().map(Html::text).collect()).collect();
-        let heads = ["Week", "From", "All", "Defects", "Not due", "Rate", "Interval", "Rolling"];
-        let heads = heads.into_iter().map(|head| Head::of(head, "")).collect();
-        let caption =
-            "Newest week first. Defects hold those that are not due; rolling: the window that ends with the week.";
-        Part::of("Figures behind the chart", vec![Table::plain("figs", Html::text(caption), heads, rows)])
+        let figures = Figures {
+            caption: "Newest week first. Defects hold those that are not due; rolling: the window that ends with the week.",
+            heads: &["Week", "From", "All", "Defects", "Not due", "Rate", "Interval", "Rolling"],
+            rows: self.points.iter().rev().map(row).collect(),
+        };
+        Part::of("Figures behind the chart", vec![rendered(&figures)])
     }
 }
