@@ -3,6 +3,7 @@
 Usage: pages.py OUT PAGE.html WORKLIST.csv; prints `N passed, N failed` and exits with 1 if anything failed.
 """
 
+import datetime
 import html.parser
 import re
 import sys
@@ -16,7 +17,8 @@ results = []
 def check(name, found, want):
     holds = found == want
     results.append(holds)
-    print(("ok    " if holds else "FAILED") + " " + name + ("" if holds else f": page {found}, tables {want}"))
+    if not holds:
+        print(f"FAILED {name}: page {found}, tables {want}")
 
 
 class Page(html.parser.HTMLParser):
@@ -25,7 +27,7 @@ class Page(html.parser.HTMLParser):
     def __init__(self):
         super().__init__()
         self.section, self.tables, self.cell, self.title, self.in_title = "", [], None, "", False
-        self.titles = {}
+        self.titles, self.leads, self.in_lead = {}, {}, False
 
     def handle_starttag(self, tag, attributes):
         attributes = dict(attributes)
@@ -35,8 +37,11 @@ class Page(html.parser.HTMLParser):
             self.section = attributes.get("aria-labelledby", "")
         elif tag == "h2":
             self.in_title, self.title = True, ""
+        elif tag == "p":
+            self.in_lead = attributes.get("class") == "lead" and self.section.startswith("a-")
+            self.leads.setdefault(self.section, "")
         elif tag == "table":
-            self.tables.append((self.section, attributes["class"].split()[1:], []))
+            self.tables.append((self.section, attributes["class"].split(), []))
         elif tag == "tr":
             self.tables[-1][2].append([])
         elif tag in ("td", "th"):
@@ -48,6 +53,8 @@ class Page(html.parser.HTMLParser):
         if tag in ("td", "th") and self.cell is not None:
             self.tables[-1][2][-1].append(self.cell)
             self.cell = None
+        elif tag == "p":
+            self.in_lead = False
         elif tag == "h2":
             self.in_title = False
             self.titles[self.section] = self.title
@@ -57,6 +64,8 @@ class Page(html.parser.HTMLParser):
             self.cell += data
         if self.in_title:
             self.title += data
+        if self.in_lead:
+            self.leads[self.section] += data
 
 
 def number(text):
@@ -101,24 +110,54 @@ want = rows("""select sum(defects - pending)::int, sum(eligible)::int, sum(pendi
                where week_start <= (select max(as_of) from account_health) group by week_start having sum(eligible) > 0 order by week_start desc limit 12""")
 check("weeks are the sums of vtr_weekly", found, [((d, n), p) for d, n, p in want])
 
-# Each account's page: breakdown and weeks.
+# Each account's page, row by row.
+as_of, = one("select max(as_of) from account_health")
+monday = as_of - datetime.timedelta(as_of.weekday())
+rate = lambda valid, eligible: f"{valid * 10000 // eligible // 100}.{valid * 10000 // eligible % 100:02d}\u202f%" if eligible else "\u2013"
+accounts = {}
+for seller, market, name, programme in rows("""select distinct seller_id, marketplace, coalesce(name, marketplace), programme
+                                              from account_health left join dim_marketplace using (marketplace)"""):
+    accounts[f"{seller}, {name}" + ("" if programme == "standard" else f", programme {programme}")] = (seller, market, programme)
+of_account = "seller_id = $1 and marketplace = $2 and programme = $3"
+pages = 0
 for section, title in parsed.titles.items():
     if not section.startswith("a-"):
         continue
-    seller = title.split(",")[0]
+    pages += 1
+    account = accounts[title]
+    ask = lambda sql, *more: db.execute(sql, [*account, *more]).fetchall()
     mine = [(kind, table) for at, kind, table in parsed.tables if at == section]
-    figures = [table for kind, table in mine if "figs" in kind]
-    if figures:
-        seen = sum(number(row[2]) for row in figures[0][1:]), sum(number(row[3]) for row in figures[0][1:])
-        options = rows(f"""select sum(eligible)::int, sum(defects)::int from vtr_weekly where seller_id = '{seller}'
-                           and week_start > (select max(as_of) from account_health) - 182 and week_start <= (select max(as_of) from account_health)
-                           group by marketplace, programme""")
-        check(f"{title}: its weeks are those of vtr_weekly", seen in options, True)
+    eligible, valid, defects, pending = ask(f"select eligible::int, valid::int, defects::int, pending::int from account_health where {of_account} and product_category = '(all)'")[0]
+    lead = parsed.leads[section]
+    check(f"{title}: the first sentence", (rate(valid, eligible) in lead, f"of {eligible:,} package" in lead, defects == 0 or f"{defects:,} defect" in lead), (True,) * 3)
     for kind, table in mine:
-        if "side" in kind and table[0][0] == "Carrier":
-            seen = sum(of(row[3])[0] for row in table[1:]), sum(of(row[3])[1] for row in table[1:])
-            options = rows(f"select defects::int, eligible::int from account_health where seller_id = '{seller}' and product_category = '(all)'")
-            check(f"{title}: its carriers add up to the account", seen in options, True)
+        head, body = table[0][0], table[1:]
+        if "figs" in kind:
+            weeks = {week: counts for week, *counts in ask(f"""select week_start, sum(eligible)::int, sum(defects)::int, sum(pending)::int, sum(valid)::int
+                                                             from vtr_weekly where {of_account} group by 1""")}
+            windows = {day: rate(valid, eligible) for day, valid, eligible in ask(f"select window_end, valid::int, eligible::int from vtr_rolling where {of_account} and product_category = '(all)'")}
+            for index, row in enumerate(body):
+                week = monday - datetime.timedelta(7 * index)
+                counts = weeks.get(week, [0, 0, 0, 0])
+                want = [f"{counts[0]:,}", f"{counts[1]:,}", f"{counts[2]:,}" if counts[2] else "\u2013", rate(counts[3], counts[0])]
+                check(f"{title}: week of {week}", [*row[2:6], row[7]], [*want, windows.get(week + datetime.timedelta(6), "\u2013")])
+        elif "side" in kind and head == "Category":
+            want = ask(f"select product_category, defects::int, pending::int, eligible::int from account_health where {of_account} and product_category <> '(all)' and eligible > 0")
+            found = [(row[0].split("\n")[0], *of(row[3])) for row in body]
+            check(f"{title}: categories", sorted(found, key=str) if len(want) <= 30 else len(found),
+                  sorted(((name, d - p, n) for name, d, p, n in want), key=str) if len(want) <= 30 else 30)
+        elif "side" in kind and head == "Carrier":
+            seen = sum(of(row[3])[0] for row in body), sum(of(row[3])[1] for row in body)
+            check(f"{title}: its carriers add up to the account", seen, (defects - pending, eligible))
+        elif "pareto" in kind:
+            by = ask(f"select carrier, sum(defects)::int n, {', '.join(f'sum({name})::int' for name in names)} from health_breakdown where {of_account} and product_category = '(all)' group by 1")
+            counts = [n for _, n, *_ in by] if head == "Carrier" else [sum(column) for column in zip(*(row[2:] for row in by))]
+            check(f"{title}: defects by {head.lower()}", [number(row[2]) for row in body], sorted((n for n in counts if n), reverse=True)[:8])
+        elif "left" in kind:
+            want = ask(f"""select reason, rule, sum(packages)::int n from vtr_weekly_reasons where {of_account} and class not in ('valid', 'defect')
+                           and week_start between $4 and $5 group by 1, 2 having n > 0 order by n desc limit 30""", monday - datetime.timedelta(7 * 25), monday)
+            check(f"{title}: left out by rule", sorted((row[0].split("\n")[1], number(row[2])) for row in body), sorted((rule, n) for _, rule, n in want))
+check("as many accounts have a page as the head of each list says", pages, min(100, len(listed)))
 
 # The work list: every package that counts and that somebody can act on, or that waits.
 db.execute(f"create table worklist as select * from read_csv('{worklist}', all_varchar = true)")
