@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth reconcile bench bench-inputs bench-micro profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python spark
+.PHONY: help run test check build foreign truth reconcile bench bench-inputs bench-micro bench-tables profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python spark
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ bench-inputs: build ## one history in the forms that files really have, beside t
 
 bench-micro: ## Criterion: judging a number, the CSV reader, the fold (BENCH=judge alone builds quickly)
 	tests/bench/micro.sh
+
+bench-tables: build ## what each table costs the default run, processor seconds with and without it (ROWS, TIMES)
+	python3 -B tests/bench/tables.py target/release/vtr $(or $(ROWS),200000) $(or $(TIMES),5)
 
 profile: ## where one thread's time goes in the whole ladder, by module and function (perf, else valgrind)
 	tests/bench/profile.sh
