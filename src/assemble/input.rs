@@ -3,12 +3,11 @@
 //! It holds resolved settings and opens no file. Nothing in it fails.
 
 use super::events::Window;
-use super::writes::BlankNumber;
-use crate::job::plan::{CellRules, Dialect, Format, Limits, OnBadFile};
+use crate::job::plan::{CellRules, Dialect, Limits, MatchedBy, OnBadFile};
 use regex::Regex;
 use std::sync::{Arc, OnceLock};
 use vtr_kernel::calendar::Zone;
-use vtr_kernel::sources::{Field, Profile, Role};
+use vtr_kernel::sources::{BlankNumber, Field, Format, Profile, Role};
 
 /// An `[[input]]` that is joined with others.
 #[derive(Clone, Debug)]
@@ -18,7 +17,7 @@ pub struct AssembleInput {
     /// The profile of its kind with the job's columns, constants and role over it.
     pub profile: Profile,
     /// The format of the files, if the job declares it; else the profile and the suffix do.
-    pub format: Option<RawFormat>,
+    pub format: Option<Format>,
     /// Fields whose value is a named group over the shown path.
     pub from_path: Option<Regex>,
     /// How delimited text is cut.
@@ -73,25 +72,6 @@ pub enum FoldBy {
     Documents,
     /// Each is a package; the newest of equal ones counts.
     Rows,
-}
-
-/// How rows of different sources are assigned to one order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MatchedBy {
-    /// By seller and order id.
-    #[default]
-    SellerOrder,
-    /// By the order id alone.
-    OrderId,
-}
-
-/// The format of a raw file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RawFormat {
-    /// A format that files of packages have too.
-    Plain(Format),
-    /// Documents.
-    Json,
 }
 
 /// The assembly of a job.

@@ -25,7 +25,7 @@ mod typed;
 mod weeks;
 pub mod writes;
 
-pub use input::{Assemble, AssembleInput, Covers, MatchedBy, RawFormat};
+pub use input::{Assemble, AssembleInput, Covers};
 use tally::Tally;
 
 use crate::error::{Error, Result};
@@ -306,9 +306,8 @@ fn find(plan: &Plan, assemble: &Assemble, at: &dyn Store, remember: Remember) ->
     let format_of = |input: usize, name: &str| {
         let input = &assemble.inputs[input];
         match input.format {
-            Some(RawFormat::Json) => read::format_of(name, Format::Json).or(Some((Format::Json, packing_of(name)))),
-            Some(RawFormat::Plain(crate::job::plan::Format::Parquet)) => Some((Format::Parquet, packing_of(name))),
-            Some(RawFormat::Plain(crate::job::plan::Format::Csv)) => Some((Format::Csv, packing_of(name))),
+            Some(Format::Json) => read::format_of(name, Format::Json).or(Some((Format::Json, packing_of(name)))),
+            Some(format) => Some((format, packing_of(name))),
             None => read::format_of(name, input.profile.format),
         }
     };

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use vtr_kernel::calendar::Micros;
 use vtr_kernel::instant::Moment;
 use vtr_kernel::number::cleaned;
+use vtr_kernel::sources::BlankNumber;
 
 /// The number in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +21,6 @@ pub enum Number<'a> {
     Delete,
     /// This one, as typed.
     Given(&'a str),
-}
-
-/// The meaning of a blank number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum BlankNumber {
-    /// The existing number is kept.
-    #[default]
-    Keep,
-    /// The number is deleted.
-    Delete,
 }
 
 impl<'a> Number<'a> {

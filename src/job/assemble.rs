@@ -6,11 +6,10 @@
 use super::inputs::Source;
 use super::quantity;
 use super::resolve::Written;
-use super::spec::{BlankNumberSpec, FoldSpec, FormatSpec, InputSpec, JobSpec, MatchSpec, RoleSpec};
+use super::spec::{Identity, InputSpec, JobSpec};
 use crate::assemble::events::Window;
-use crate::assemble::writes::BlankNumber;
-use crate::assemble::{Assemble, AssembleInput, Covers, MatchedBy, RawFormat};
-use crate::job::plan::{CellRules, Dialect, Format, Input, Limits, OnBadFile, Quote, Trial};
+use crate::assemble::{Assemble, AssembleInput, Covers};
+use crate::job::plan::{CellRules, Dialect, Format, Input, Limits, MatchedBy, OnBadFile, Quote, Trial};
 use crate::place::remote::is_uri;
 use std::path::Path;
 use vtr_columnar::input::{Column, ColumnSet};
@@ -18,7 +17,7 @@ use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::instant::TimeFormat;
 use vtr_kernel::policy::Confidence;
-use vtr_kernel::sources::{self, Delimited, Field, Fold, LocalTimes, Profile, Role, Sources, Spot};
+use vtr_kernel::sources::{self, Delimited, Field, LocalTimes, Profile, Role, Sources, Spot};
 use vtr_kernel::strays::Mark;
 use vtr_kernel::suggest::did_you_mean;
 
@@ -27,8 +26,8 @@ pub(super) fn is_asked_for(spec: &JobSpec) -> bool {
     let asks = |input: &InputSpec| {
         input.kind.is_some()
             || input.fold.is_some()
-            || input.role.is_some_and(|role| role != RoleSpec::Shipments)
-            || input.format == Some(FormatSpec::Json)
+            || input.role.is_some_and(|role| role != Role::Shipments)
+            || input.format == Some(sources::Format::Json)
     };
     spec.input.iter().any(asks)
 }
@@ -74,7 +73,7 @@ pub(super) fn assemble(
             None => sound = false,
         }
     }
-    if spec.identity == super::spec::IdentitySpec::Order {
+    if spec.identity == Identity::Order {
         sound = false;
         let message = "`identity` cannot be \"order\" where inputs are joined into packages, each of which is there once; take it out";
         written.refuse("identity", message);
@@ -252,31 +251,16 @@ fn raw(source: Source, known: &Sources) -> Option<AssembleInput> {
     columns?;
     let input = AssembleInput {
         paths: paths?,
-        format: spec.format.map(|format| match format {
-            FormatSpec::Parquet => RawFormat::Plain(Format::Parquet),
-            FormatSpec::Csv => RawFormat::Plain(Format::Csv),
-            FormatSpec::Json => RawFormat::Json,
-        }),
+        format: spec.format,
         from_path,
         dialect,
         zone: Some(columnar_cells.times.zone()).filter(|zone: &&Zone| zone.name() != "UTC").cloned(),
         cells,
         columnar_cells,
-        matched_by: match spec.matched_by.unwrap_or_default() {
-            MatchSpec::SellerOrder => MatchedBy::SellerOrder,
-            MatchSpec::OrderId => MatchedBy::OrderId,
-        },
-        blank_number: match spec.blank_number {
-            Some(BlankNumberSpec::Keep) => BlankNumber::Keep,
-            Some(BlankNumberSpec::Delete) => BlankNumber::Delete,
-            None if profile.blank_number == sources::BlankNumber::Delete => BlankNumber::Delete,
-            None => BlankNumber::Keep,
-        },
+        matched_by: spec.matched_by.unwrap_or_default(),
+        blank_number: spec.blank_number.unwrap_or(profile.blank_number),
         from_job: from_job(spec),
-        on_bad_file: match spec.on_bad_file {
-            super::spec::OnBadFileSpec::Fail => OnBadFile::Fail,
-            super::spec::OnBadFileSpec::Skip => OnBadFile::Skip,
-        },
+        on_bad_file: spec.on_bad_file,
         group: 0,
         profile,
     };
@@ -302,16 +286,9 @@ fn profile(source: &Source, known: &Sources) -> Option<Profile> {
         },
     };
     if let Some(role) = spec.role {
-        profile.role = match role {
-            RoleSpec::Shipments => Role::Shipments,
-            RoleSpec::Orders => Role::Orders,
-            RoleSpec::Events => Role::Events,
-            RoleSpec::Categories => Role::Categories,
-        };
+        profile.role = role;
     }
-    if let Some(FoldSpec::Confirmations) = spec.fold {
-        profile.fold = Some(Fold::Confirmations);
-    }
+    profile.fold = spec.fold.or(profile.fold);
     if spec.fold.is_some() && profile.role != Role::Shipments {
         return source.refuse("fold", "`fold` is for inputs that make packages; take it or the `role` out");
     }

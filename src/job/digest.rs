@@ -5,11 +5,12 @@
 //! the program, `as_of` and the weeks are separate entries of the manifest, because only some weeks or tables may
 //! depend on them. It cannot fail.
 
-use super::plan::{CellRules, Identity, Plan};
-use super::spec::{AsOfModeSpec, EvidenceSpec, FormatSpec, InputSpec, JobSpec, OnBadFileSpec, RollingSpec};
+use super::plan::{AsOfMode, CellRules, EvidenceWanted, Identity, OnBadFile, Plan, Rolling};
+use super::spec::{InputSpec, JobSpec};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use vtr_kernel::sources::Format;
 use vtr_kernel::strays::Mark;
 use vtr_kernel::text::hex;
 
@@ -23,15 +24,15 @@ struct Figures<'a> {
     /// Absent without a list, so that older digests remain valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     sellers: Option<String>,
-    as_of_mode: AsOfModeSpec,
-    evidence: EvidenceSpec,
+    as_of_mode: AsOfMode,
+    evidence: EvidenceWanted,
     identity: Option<&'static str>,
     copies_within_days: i32,
     inputs: Vec<InputFigures<'a>>,
     /// Absent if nothing is joined. The packages' own digests cover their content.
     #[serde(skip_serializing_if = "Option::is_none")]
     assembled: Option<bool>,
-    rolling: RollingSpec,
+    rolling: Rolling,
     min_eligible: u64,
     /// `None` if the table is not made.
     judged_weeks: Option<u32>,
@@ -44,7 +45,7 @@ struct Figures<'a> {
 #[derive(Serialize)]
 struct InputFigures<'a> {
     paths: Vec<String>,
-    format: Option<FormatSpec>,
+    format: Option<Format>,
     columns: BTreeMap<&'static str, Vec<&'a super::plan::Heading>>,
     constants: BTreeMap<&'static str, &'a str>,
     from_path: Option<&'a str>,
@@ -57,7 +58,7 @@ struct InputFigures<'a> {
     days: Vec<&'static str>,
     /// Absent unless files may be left out, so that older digests remain valid.
     #[serde(skip_serializing_if = "Option::is_none")]
-    on_bad_file: Option<OnBadFileSpec>,
+    on_bad_file: Option<OnBadFile>,
 }
 
 #[derive(Serialize)]
@@ -126,7 +127,7 @@ fn input_figures<'a>(input: &'a super::plan::Input, spec: &'a InputSpec) -> Inpu
             cell_figures(&input.columnar_cells, spec.timestamps.as_ref()),
         ],
         days: input.days.iter().map(vtr_columnar::input::Column::name).collect(),
-        on_bad_file: (spec.on_bad_file != OnBadFileSpec::Fail).then_some(spec.on_bad_file),
+        on_bad_file: (spec.on_bad_file != OnBadFile::Fail).then_some(spec.on_bad_file),
     }
 }
 

@@ -3,15 +3,16 @@
 //! It checks everything that needs no open file: names of columns, encodings, formats of times, patterns, the values
 //! of constants. Faults are reported with their place.
 
-use super::plan::{CellRules, Dialect, Format, Heading, Input, OnBadFile, Quote, Trial};
+use super::plan::{CellRules, Dialect, Format, Heading, Input, Quote, Trial};
 use super::resolve::Written;
-use super::spec::{CsvSpec, FormatSpec, HeadingSpec, InputSpec, JobSpec, MayLackSpec, OnBadFileSpec};
+use super::spec::{CsvSpec, HeadingSpec, InputSpec, JobSpec, MayLack};
 use regex::Regex;
 use std::fmt::Write;
 use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::instant::{TimeFormat, WrongFormat};
+use vtr_kernel::sources;
 use vtr_kernel::strays::Mark;
 use vtr_kernel::suggest::did_you_mean;
 use vtr_kernel::text;
@@ -75,9 +76,9 @@ impl Source<'_> {
         let constants = self.constants(cells.as_ref().unwrap_or(&CellRules::default()));
         self.refuse_doubles(from_path.as_ref().and_then(Option::as_ref));
         let format = self.spec.format.map(|format| match format {
-            FormatSpec::Parquet => Format::Parquet,
+            sources::Format::Parquet => Format::Parquet,
             // Documents are joined, and do not reach this point.
-            FormatSpec::Csv | FormatSpec::Json => Format::Csv,
+            sources::Format::Csv | sources::Format::Json => Format::Csv,
         });
         Some(Input {
             paths: paths?,
@@ -97,13 +98,10 @@ impl Source<'_> {
                 .allow_absent
                 .iter()
                 .map(|may_lack| match may_lack {
-                    MayLackSpec::TrackingNumber => Column::TrackingNumber,
+                    MayLack::TrackingNumber => Column::TrackingNumber,
                 })
                 .collect(),
-            on_bad_file: match self.spec.on_bad_file {
-                OnBadFileSpec::Fail => OnBadFile::Fail,
-                OnBadFileSpec::Skip => OnBadFile::Skip,
-            },
+            on_bad_file: self.spec.on_bad_file,
             trial: if self.spec.isolate { Trial::Isolated } else { Trial::None },
         })
     }
@@ -320,7 +318,7 @@ impl Source<'_> {
 
     /// Refuses keys of `[input.csv]` if the job declares that there is no delimited text.
     fn refuse_useless(&self) {
-        if self.spec.format == Some(FormatSpec::Parquet) {
+        if self.spec.format == Some(sources::Format::Parquet) {
             for key in self.spec.csv.keys() {
                 self.refuse::<()>(&format!("csv.{key}"), says_of_useless(&[key]));
             }

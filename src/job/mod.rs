@@ -6,6 +6,7 @@
 
 mod assemble;
 mod checks;
+mod choices;
 pub mod digest;
 mod document;
 mod inputs;

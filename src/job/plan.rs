@@ -2,7 +2,8 @@
 //!
 //! Every later stage takes `&Plan` and never the job file; only this room reads clock and environment, once.
 
-pub use super::spec::{CheckKind, CheckLevel, Direction, SinkFormat};
+pub use super::choices::{AsOfMode, EvidenceWanted, Identity, MatchedBy, OnBadFile, Rolling};
+pub use super::published::{CheckKind, CheckLevel, Direction, SinkFormat};
 use crate::assemble::Assemble;
 use crate::place::budget::Budget;
 use crate::scan::identity::Known;
@@ -185,35 +186,6 @@ impl Plan {
     }
 }
 
-/// How rows that are newer than `as_of` are treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AsOfMode {
-    /// They do not exist yet.
-    Rows,
-    /// They are kept; only later scans are blanked.
-    Scans,
-}
-
-/// The evidence that a job asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EvidenceWanted {
-    /// The best evidence that all inputs have.
-    Auto,
-    /// Scans; inputs without are refused.
-    Scans,
-    /// The number alone.
-    Format,
-}
-
-/// The condition under which two rows are copies of each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// The same package: the newest row counts.
-    Package,
-    /// The same order: the rows of its newest file count.
-    Order,
-}
-
 /// A range of whole ISO weeks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WeekRange {
@@ -272,15 +244,6 @@ pub struct Given {
     pub shown: String,
     /// Its path or URI.
     pub path: String,
-}
-
-/// What a run does about a file that cannot be read to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnBadFile {
-    /// The run fails.
-    Fail,
-    /// The run goes on without the file.
-    Skip,
 }
 
 /// A heading that a column is mapped to.
@@ -481,15 +444,6 @@ pub enum Formulas {
     Defused,
     /// They stay as they are.
     Kept,
-}
-
-/// Days on which rolling windows end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rolling {
-    /// Sundays.
-    Weekly,
-    /// Every day.
-    Daily,
 }
 
 /// The limits of a run's resources and of tolerated faults.

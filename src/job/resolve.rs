@@ -4,8 +4,8 @@
 //! rates and sellers it reads no files; it reads neither clock nor environment, both of which are passed to it.
 
 use super::document::{Document, Report};
-use super::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
-use super::spec::{AsOfModeSpec, EvidenceSpec, IdentitySpec, JobSpec, LimitsSpec, OutputSpec, RollingSpec, Size};
+use super::plan::{Limits, Output, Plan, WeekRange};
+use super::spec::{JobSpec, LimitsSpec, OutputSpec, Size};
 use super::{assemble, checks, digest, inputs, quantity, range, reports, sellers, shelf, sinks};
 use crate::error::Error;
 use crate::place::remote::{self, is_uri};
@@ -124,20 +124,10 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
         run_id: around.run_id,
         began_at: around.began_at,
         as_of: as_of?,
-        as_of_mode: match spec.as_of_mode {
-            AsOfModeSpec::Rows => AsOfMode::Rows,
-            AsOfModeSpec::Scans => AsOfMode::Scans,
-        },
-        evidence: match spec.evidence {
-            EvidenceSpec::Auto => EvidenceWanted::Auto,
-            EvidenceSpec::Scans => EvidenceWanted::Scans,
-            EvidenceSpec::Format => EvidenceWanted::Format,
-        },
+        as_of_mode: spec.as_of_mode,
+        evidence: spec.evidence,
         // Joined packages have no copies.
-        identity: (spec.deduplicate && !joins).then_some(match spec.identity {
-            IdentitySpec::Package => Identity::Package,
-            IdentitySpec::Order => Identity::Order,
-        }),
+        identity: (spec.deduplicate && !joins).then_some(spec.identity),
         range: weeks?,
         backfill: None,
         copies_within_days: spec.copies_within,
@@ -238,13 +228,9 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
             "`output.tables` is empty; name a table, or take the key out to make all but `judged`",
         );
     }
-    let rolling = match spec.rolling {
-        RollingSpec::Weekly => Rolling::Weekly,
-        RollingSpec::Daily => Rolling::Daily,
-    };
     let path =
         if is_uri(&spec.path) { spec.path.clone() } else { root.join(&spec.path).to_string_lossy().into_owned() };
-    let (min_eligible, judged_weeks) = (spec.min_eligible, spec.judged_weeks);
+    let (rolling, min_eligible, judged_weeks) = (spec.rolling, spec.min_eligible, spec.judged_weeks);
     let (closed_after_days, keep) = (spec.closed_after_days, spec.keep);
     let output = Output { path, tables, rolling, min_eligible, judged_weeks, closed_after_days, keep };
     (sound && !output.tables.is_empty()).then_some(output)

@@ -1,17 +1,19 @@
 //! The job file, exactly as it is written.
 //!
 //! These types are the only list of its keys: reading, the JSON Schema and the digest are made from them. They hold
-//! the written values and resolve nothing; a wrong key or type never gets here.
+//! the written values and resolve nothing; a wrong key or type never gets here. The plan has its own structs, because it
+//! holds paths, sizes, shares and time zones parsed, where the job file has text; enums are shared with the plan.
 
+pub use super::choices::{AsOfMode, EvidenceWanted, Identity, MatchedBy, OnBadFile, Rolling};
 pub use super::published::{CheckKind, CheckLevel, CheckSpec, Direction, SinkFormat, SinkKind, SinkSpec};
 pub use super::reports::ReconcileSpec;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use vtr_columnar::input::{Column, Kind};
-use vtr_kernel::sources::Field;
+use vtr_kernel::sources::{BlankNumber, Field, Fold, Format, Role};
 
 /// A job of `vtr`: the inputs, how they are judged, and the output.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -24,16 +26,16 @@ pub struct JobSpec {
     pub as_of: String,
     /// How rows that are newer than `as_of` are treated.
     #[serde(default)]
-    pub as_of_mode: AsOfModeSpec,
+    pub as_of_mode: AsOfMode,
     /// The evidence by which packages are judged.
     #[serde(default)]
-    pub evidence: EvidenceSpec,
+    pub evidence: EvidenceWanted,
     /// Whether superseded copies of a package are left out.
     #[serde(default = "yes")]
     pub deduplicate: bool,
     /// The condition under which two rows are copies of each other.
     #[serde(default)]
-    pub identity: IdentitySpec,
+    pub identity: Identity,
     /// The most days between copies of one package; a run over a range of weeks reads that many days more.
     #[serde(default = "copies_within")]
     #[schemars(range(min = 0, max = 3660))]
@@ -90,41 +92,6 @@ pub struct AssembleSpec {
     pub unseen: Vec<String>,
 }
 
-/// How rows that are newer than `as_of` are treated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AsOfModeSpec {
-    /// They do not exist yet.
-    #[default]
-    Rows,
-    /// They are kept; only later scans are blanked.
-    Scans,
-}
-
-/// The evidence by which packages are judged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum EvidenceSpec {
-    /// Scans if the inputs have them, else the number alone.
-    #[default]
-    Auto,
-    /// Scans; an input without them is refused.
-    Scans,
-    /// The number alone; scans are ignored.
-    Format,
-}
-
-/// The condition under which two rows are copies of each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum IdentitySpec {
-    /// The same package: the newest row counts.
-    #[default]
-    Package,
-    /// The same order: the rows of its newest file count.
-    Order,
-}
-
 /// One source of shipments.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -132,20 +99,28 @@ pub struct InputSpec {
     /// The profile of the files, such as "amazon.ship_confirm", which gives role, format, headings and dialect; a key written here overrides it.
     pub kind: Option<String>,
     /// The role of the rows; default: that of the `kind`, else "shipments".
-    pub role: Option<RoleSpec>,
+    #[serde(default)]
+    #[schemars(schema_with = "roles")]
+    pub role: Option<Role>,
     /// How rows of different sources are assigned to one order; default: by seller and order.
     #[serde(rename = "match")]
-    pub matched_by: Option<MatchSpec>,
+    pub matched_by: Option<MatchedBy>,
     /// How rows become packages; default: as the `kind` defines.
-    pub fold: Option<FoldSpec>,
+    #[serde(default)]
+    #[schemars(schema_with = "folds")]
+    pub fold: Option<Fold>,
     /// For a fold "confirmations": the meaning of a blank tracking number; default: "keep".
-    pub blank_number: Option<BlankNumberSpec>,
+    #[serde(default)]
+    #[schemars(schema_with = "blank_numbers")]
+    pub blank_number: Option<BlankNumber>,
     /// The heading of the column with the time when the rows were written; the alternative is a group of that name in `from_path`.
     pub written_at: Option<String>,
     /// File, folder or glob, or a list of them, relative to the job file.
     pub path: OneOrMany,
     /// The format of the files; default: by suffix.
-    pub format: Option<FormatSpec>,
+    #[serde(default)]
+    #[schemars(schema_with = "formats")]
+    pub format: Option<Format>,
     /// Canonical name = heading of the source, or a list of headings of which the first filled cell counts.
     #[serde(default)]
     #[schemars(schema_with = "headings")]
@@ -173,77 +148,21 @@ pub struct InputSpec {
     pub csv: CsvSpec,
     /// Columns that the files may lack although little can be judged without them: `tracking_number` if there are no scans either.
     #[serde(default)]
-    pub allow_absent: Vec<MayLackSpec>,
+    pub allow_absent: Vec<MayLack>,
     /// What a run does about a file that cannot be read to its end.
     #[serde(default)]
-    pub on_bad_file: OnBadFileSpec,
+    pub on_bad_file: OnBadFile,
     /// Whether each file is first decoded whole by a separate process under limits of memory and time, so that no file can crash the run; every file is then read twice.
     #[serde(default)]
     pub isolate: bool,
 }
 
-/// The role of an input's rows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RoleSpec {
-    /// Packages, or writes about packages.
-    #[default]
-    Shipments,
-    /// Lines of orders, whose facts are lent to packages.
-    Orders,
-    /// Scans, whose times are lent to packages.
-    Events,
-    /// Categories of products.
-    Categories,
-}
-
-/// How rows of different sources are assigned to one order.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum MatchSpec {
-    /// By seller and order id.
-    #[default]
-    SellerOrder,
-    /// By the order id alone, for a source that names no seller; an id that two sellers have lends to neither.
-    OrderId,
-}
-
-/// How rows become packages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FoldSpec {
-    /// Rows are writes: the later ones replace, blanks keep, `NULL` deletes.
-    Confirmations,
-}
-
-/// The meaning of a blank tracking number.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BlankNumberSpec {
-    /// The existing number is kept.
-    #[default]
-    Keep,
-    /// The number is deleted.
-    Delete,
-}
-
 /// A column that files may lack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum MayLackSpec {
+pub enum MayLack {
     /// The tracking number, if there are no scans either: every package counts as it would without a number.
     TrackingNumber,
-}
-
-/// What a run does about a file that cannot be read to its end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnBadFileSpec {
-    /// The run fails, and names every bad file.
-    #[default]
-    Fail,
-    /// The run goes on without the file, none of whose rows counts, and warns.
-    Skip,
 }
 
 /// One text, or a list of them.
@@ -287,18 +206,6 @@ impl Scalar {
             Scalar::Whole(number) => number.to_string(),
         }
     }
-}
-
-/// A file format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FormatSpec {
-    /// Apache Parquet.
-    Parquet,
-    /// Delimited text.
-    Csv,
-    /// JSON: a document, an array of documents, or one a line; only for inputs that are joined.
-    Json,
 }
 
 /// Columns that are read from the file's path.
@@ -419,7 +326,7 @@ pub struct OutputSpec {
     pub tables: Option<Vec<String>>,
     /// The days on which rolling windows end.
     #[serde(default)]
-    pub rolling: RollingSpec,
+    pub rolling: Rolling,
     /// Days after which a week is closed: a plain run does not judge, shrink or delete weeks that ended longer before `as_of`, so that old inputs may be removed; default: never.
     #[schemars(range(min = 0, max = 36500))]
     pub closed_after_days: Option<i32>,
@@ -441,17 +348,6 @@ fn min_eligible_of_accounts() -> u64 {
 
 fn judged_weeks() -> u32 {
     8
-}
-
-/// The days on which rolling windows end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum RollingSpec {
-    /// On Sundays.
-    #[default]
-    Weekly,
-    /// On every day.
-    Daily,
 }
 
 /// The limits of a run's resources and of tolerated faults. Sizes are bytes, or texts such as "64 KiB".
@@ -581,6 +477,49 @@ fn constants(generator: &mut SchemaGenerator) -> Schema {
 pub(super) fn tables(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = crate::schema::Table::ALL.iter().map(|table| table.name()).collect();
     json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
+}
+
+/// Returns the schema of a text that is one of these words, each with its meaning.
+fn one_of(words: &[(&str, &str)]) -> Schema {
+    let form = |(word, meaning): &(&str, &str)| json!({ "type": "string", "const": word, "description": meaning });
+    json_schema!({ "oneOf": words.iter().map(form).collect::<Vec<Value>>() })
+}
+
+fn roles(_: &mut SchemaGenerator) -> Schema {
+    one_of(&Role::ALL.map(|role| {
+        let meaning = match role {
+            Role::Shipments => "Packages, or writes about packages.",
+            Role::Orders => "Lines of orders, whose facts are lent to packages.",
+            Role::Events => "Scans, whose times are lent to packages.",
+            Role::Categories => "Categories of products.",
+        };
+        (role.name(), meaning)
+    }))
+}
+
+fn formats(_: &mut SchemaGenerator) -> Schema {
+    one_of(&[Format::Parquet, Format::Csv, Format::Json].map(|format| {
+        let meaning = match format {
+            Format::Parquet => "Apache Parquet.",
+            Format::Csv => "Delimited text.",
+            Format::Json => "JSON: a document, an array of documents, or one a line; only for inputs that are joined.",
+        };
+        (format.name(), meaning)
+    }))
+}
+
+fn folds(_: &mut SchemaGenerator) -> Schema {
+    one_of(&[(Fold::Confirmations.name(), "Rows are writes: the later ones replace, blanks keep, `NULL` deletes.")])
+}
+
+fn blank_numbers(_: &mut SchemaGenerator) -> Schema {
+    one_of(&[BlankNumber::Keep, BlankNumber::Delete].map(|blank| {
+        let meaning = match blank {
+            BlankNumber::Keep => "The existing number is kept.",
+            BlankNumber::Delete => "The number is deleted.",
+        };
+        (blank.name(), meaning)
+    }))
 }
 
 /// Returns the JSON Schema of a job file, without references, so that an editor or the reader can walk it.

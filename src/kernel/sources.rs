@@ -18,6 +18,7 @@ pub use statuses::{Meaning, StatusMap, TrackingState};
 use crate::calendar::Day;
 use crate::load::{BookFile, Problem};
 use crate::policy::{Confidence, Source};
+use serde::{Deserialize, Serialize};
 
 include!(concat!(env!("OUT_DIR"), "/sources.rs"));
 
@@ -31,7 +32,8 @@ pub struct Sources {
 }
 
 /// What the records of a file are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Packages, or changes of packages.
     Shipments,
@@ -64,7 +66,8 @@ impl Role {
 }
 
 /// The format of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// Delimited text; Parquet by its suffix, with columns called like the headings.
     Csv,
@@ -86,19 +89,40 @@ impl Format {
 }
 
 /// How the rows of the main input become packages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Fold {
     /// Each row is a change; the latest one counts.
     Confirmations,
 }
 
+impl Fold {
+    /// The name in jobs and profiles.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fold::Confirmations => "confirmations",
+        }
+    }
+}
+
 /// The effect of a blank number in a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BlankNumber {
     /// It keeps the earlier number.
     Keep,
     /// It deletes the earlier number.
     Delete,
+}
+
+impl BlankNumber {
+    /// The name in jobs and profiles.
+    pub fn name(self) -> &'static str {
+        match self {
+            BlankNumber::Keep => "keep",
+            BlankNumber::Delete => "delete",
+        }
+    }
 }
 
 /// How a time without an offset is read.

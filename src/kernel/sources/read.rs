@@ -69,8 +69,10 @@ fn profile<'a>(document: &Document, root: &Table<'a>, lists: Option<&Lists>, rep
     let lends = root.may("lends", "[\"orders\"]").and_then(Node::texts).unwrap_or_default();
     let formats = [Format::Csv, Format::Json, Format::Parquet].map(|format| (format.name(), format));
     let format = root.need("format", "\"csv\"").and_then(|node| node.choice(&formats));
-    let fold = root.may("fold", "\"confirmations\"").map(|node| node.choice(&[("confirmations", Fold::Confirmations)]));
-    let blank = [("keep", BlankNumber::Keep), ("delete", BlankNumber::Delete)];
+    let fold = root
+        .may("fold", "\"confirmations\"")
+        .map(|node| node.choice(&[Fold::Confirmations].map(|fold| (fold.name(), fold))));
+    let blank = [BlankNumber::Keep, BlankNumber::Delete].map(|blank| (blank.name(), blank));
     let blank_number = root.may("blank_number", "\"keep\"").map_or(Some(BlankNumber::Keep), |node| node.choice(&blank));
     let local = [("utc", LocalTimes::Utc), ("day", LocalTimes::Day)];
     let local_times = root.may("local_times", "\"utc\"").map_or(Some(LocalTimes::Day), |node| node.choice(&local));
