@@ -2,8 +2,40 @@
 //!
 //! Each variant is an exit code; a message states what failed, where (file, key, record) and what to do.
 
-use crate::signals::Standing;
 use std::fmt;
+
+/// How far a publication has come; the message of a stopped run states it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// The verb publishes nothing.
+    NoPublication,
+    /// Nothing was published.
+    Nothing,
+    /// A version is being made visible; this process does not know yet whether it is.
+    Appearing(u64),
+    /// A version is published, but the work after the commit is not finished.
+    Published(u64),
+    /// A version is published, and all work after the commit is finished.
+    Complete(u64),
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Standing::NoPublication => Ok(()),
+            Standing::Nothing => write!(to, "; nothing was published"),
+            Standing::Appearing(version) => write!(
+                to,
+                "; version {version} was just being published, and `vtr resolve` tells whether it stands; run again"
+            ),
+            Standing::Published(version) => write!(
+                to,
+                "; version {version} is published, but `current` and `views.sql` may be older; the next run mends them"
+            ),
+            Standing::Complete(version) => write!(to, "; version {version} is published"),
+        }
+    }
+}
 
 /// Why a verb failed.
 #[derive(Debug, thiserror::Error)]

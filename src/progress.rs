@@ -6,10 +6,11 @@
 use crate::cli::{GlobalOptions, LogFormat};
 use chrono::{SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
+use parking_lot::{Condvar, Mutex};
 use serde_json::json;
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tracing::level_filters::LevelFilter;
@@ -88,7 +89,7 @@ pub struct AboveBar;
 
 impl Write for AboveBar {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let bar = BAR.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let bar = BAR.lock().clone();
         let write = || std::io::stderr().write_all(bytes).map(|()| bytes.len());
         match bar {
             Some(bar) => bar.suspend(write),
@@ -166,7 +167,7 @@ impl Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        *self.shared.ended.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.shared.ended.lock() = true;
         self.shared.wake.notify_all();
         if let Some(watcher) = self.watcher.take() {
             let _ = watcher.join();
@@ -177,9 +178,8 @@ impl Drop for Progress {
 impl Shared {
     /// Waits, then returns whether the stage goes on.
     fn goes_on(&self, pause: Duration) -> bool {
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ended, _) =
-            self.wake.wait_timeout_while(ended, pause, |ended| !*ended).unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.ended.lock();
+        self.wake.wait_while_for(&mut ended, |ended| !*ended, pause);
         !*ended
     }
 
@@ -189,14 +189,14 @@ impl Shared {
         let style = ProgressStyle::with_template(if self.total > 0 { template } else { plain });
         let bar = ProgressBar::new(self.total).with_message(self.stage);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar.clone());
+        *BAR.lock() = Some(bar.clone());
         while self.goes_on(DRAWN_EVERY) {
             let done = self.done.load(Ordering::Relaxed);
             // An estimate may be too low; the bar never exceeds its end.
             bar.set_length(self.total.max(done));
             bar.set_position(done);
         }
-        *BAR.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *BAR.lock() = None;
         bar.finish_and_clear();
     }
 

@@ -4,15 +4,16 @@
 //! does not end soon is ended with the process, which is as safe for the publication as a power cut; a second signal
 //! ends the process at once. The message then states how far the publication had come.
 
+pub use crate::error::Standing;
 use crate::error::{Error, Result};
 use crate::progress::fail;
+use parking_lot::{Mutex, MutexGuard};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::exit;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// The signal that arrived, or 0.
@@ -29,39 +30,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The further time that a manifest gets which is just being made visible.
 const LAST_PATIENCE: Duration = Duration::from_millis(300);
-
-/// How far a publication has come; the message of a stopped run states it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The verb publishes nothing.
-    NoPublication,
-    /// Nothing was published.
-    Nothing,
-    /// A version is being made visible; this process does not know yet whether it is.
-    Appearing(u64),
-    /// A version is published, but the work after the commit is not finished.
-    Published(u64),
-    /// A version is published, and all work after the commit is finished.
-    Complete(u64),
-}
-
-impl fmt::Display for Standing {
-    fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Standing::NoPublication => Ok(()),
-            Standing::Nothing => write!(to, "; nothing was published"),
-            Standing::Appearing(version) => write!(
-                to,
-                "; version {version} was just being published, and `vtr resolve` tells whether it stands; run again"
-            ),
-            Standing::Published(version) => write!(
-                to,
-                "; version {version} is published, but `current` and `views.sql` may be older; the next run mends them"
-            ),
-            Standing::Complete(version) => write!(to, "; version {version} is published"),
-        }
-    }
-}
 
 /// Begins to note signals.
 ///
@@ -161,7 +129,7 @@ impl Drop for Attempt {
 }
 
 fn standing() -> MutexGuard<'static, Standing> {
-    STANDING.lock().unwrap_or_else(PoisonError::into_inner)
+    STANDING.lock()
 }
 
 #[cfg(test)]

@@ -12,9 +12,10 @@ use crate::publish::encode::{self, Encoded};
 use crate::schema::Kind;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::policy::Book;
 use vtr_kernel::sources::Field;
@@ -60,7 +61,7 @@ impl Coverage {
         let counted = WITH.into_iter().chain(Note::ALL.map(Note::column));
         columns.extend(counted.map(|name| (name, Kind::Count, false)));
         let schema = super::publish::columns_of(&columns);
-        let weeks = self.weeks.lock().unwrap_or_else(PoisonError::into_inner);
+        let weeks = self.weeks.lock();
         let batch = |(week, place): (&Day, &Place)| {
             let mut bytes = vec![0; place.bytes()];
             self.spill.read(*place, 0, &mut bytes)?;
@@ -129,7 +130,7 @@ impl OfWeek<'_> {
     pub fn end(mut self) -> Result<()> {
         self.flush();
         let place = self.coverage.spill.put(&self.bytes)?;
-        self.coverage.weeks.lock().unwrap_or_else(PoisonError::into_inner).insert(self.week, place);
+        self.coverage.weeks.lock().insert(self.week, place);
         Ok(())
     }
 }
@@ -182,7 +183,7 @@ mod tests {
         }
         let encoded = coverage.table().unwrap();
         assert_eq!(encoded.rows, 6);
-        let place = coverage.weeks.lock().unwrap()[&20_100];
+        let place = coverage.weeks.lock()[&20_100];
         let mut bytes = vec![0; place.bytes()];
         coverage.spill.read(place, 0, &mut bytes).unwrap();
         let names = ["week_start", "seller_id", "marketplace", "packages"].into_iter().chain(WITH);

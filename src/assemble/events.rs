@@ -5,6 +5,7 @@
 //! at a time; it reads no clock and cannot fail.
 
 use super::facts::Fate;
+use crate::job::assembly::Window;
 use std::collections::HashSet;
 use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone};
 use vtr_kernel::instant::Moment;
@@ -17,21 +18,6 @@ const BEFORE_PROMISE: Day = 30;
 const CLOCKS_APART: Day = 2;
 /// Events of a number up to which they are compared pairwise; more are hashed.
 const FEW: usize = 8;
-
-/// The days around shipping in which an event belongs to a package.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// The first day, usually before shipping.
-    pub from: i32,
-    /// The last day.
-    pub to: i32,
-}
-
-impl Default for Window {
-    fn default() -> Self {
-        Window { from: -3, to: 90 }
-    }
-}
 
 /// Returns the day that a package's window depends on.
 pub fn opened(shipped: Option<Day>, promised: Option<Day>) -> Option<Day> {

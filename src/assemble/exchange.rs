@@ -5,8 +5,8 @@
 
 use crate::error::Result;
 use crate::place::spill::{Place, Spill};
+use parking_lot::Mutex;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 /// Bytes of a partition that a thread buffers before it spills them.
 const PIECE: usize = 32 << 10;
@@ -43,7 +43,7 @@ impl Exchange {
     ///
     /// # Errors The disk fails.
     pub fn read(&self, part: usize) -> Result<Vec<u8>> {
-        let places = self.parts[part].lock().unwrap_or_else(PoisonError::into_inner);
+        let places = self.parts[part].lock();
         let mut bytes = vec![0; places.iter().map(Place::bytes).sum()];
         let mut at = 0;
         for place in places.iter() {
@@ -75,7 +75,7 @@ impl Writer<'_> {
         let buffer = &mut self.buffers[part];
         if !buffer.is_empty() {
             let place = self.exchange.spill.put(buffer)?;
-            self.exchange.parts[part].lock().unwrap_or_else(PoisonError::into_inner).push(place);
+            self.exchange.parts[part].lock().push(place);
             buffer.clear();
         }
         Ok(())

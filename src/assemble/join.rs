@@ -4,13 +4,14 @@
 //! pure parts of this room decide which facts count; this module combines them. It fails if the disk does.
 
 use super::facts::{Fate, Note, Notes, Place, Stamp};
-use super::input::{AssembleInput, FoldBy, MatchedBy};
 use super::orders::{self, Line, Order};
 use super::pack::{self, HAS_NUMBER, HAS_ORDER, HAS_STATE, Pack, TEXTS, TIMES};
 use super::row::{Row, rows};
 use super::typed::{BARE, instant};
 use super::{Context, Tally, documents, exchange, writes};
 use crate::error::Result;
+use crate::job::assembly::{AssembleInput, FoldBy};
+use crate::job::plan::MatchedBy;
 use std::ops::Range;
 use vtr_kernel::calendar::{Micros, Zone};
 use vtr_kernel::facts::OrderState;

@@ -10,7 +10,6 @@ pub mod documents;
 pub mod events;
 mod exchange;
 pub mod facts;
-pub mod input;
 mod join;
 pub mod orders;
 mod pack;
@@ -25,10 +24,11 @@ mod typed;
 mod weeks;
 pub mod writes;
 
-pub use input::{Assemble, AssembleInput, Covers};
+pub use crate::job::assembly::{Assemble, AssembleInput, Covers};
 use tally::Tally;
 
 use crate::error::{Error, Result};
+use crate::job::assembly::FoldBy;
 use crate::job::plan::{EvidenceWanted, Given, Plan};
 use crate::place::remote::is_uri;
 use crate::publish::log::{InputFile, Manifest, day_text};
@@ -36,7 +36,6 @@ use crate::publish::store::{self, Content, Store};
 use crate::scan::files::Listed;
 use crate::scan::identity::{self, Known};
 use categories::Categories;
-use input::FoldBy;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::job::digest::OUTPUT_REVISION;
 use crate::job::plan::Plan;
 use crate::publish::asides::SetAside;
+pub use crate::publish::current::PACKAGES;
 use crate::publish::encode::{self, Encoded};
 use crate::publish::log::{self, DataFile, InputFile, Job, Manifest, Replaced, Span, day_text};
 use crate::publish::store::{self, Content, Created, Store};
@@ -19,14 +20,13 @@ use crate::schema::Kind;
 use crate::signals;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::Day;
 
-/// The table of packages.
-pub const PACKAGES: &str = "packages";
 /// The table of the fates of all records.
 pub const FILES: &str = "assembled_files";
 /// The table of records that could not be read.
@@ -77,8 +77,8 @@ impl Publication {
         Ok(Publication { store, run_id: plan.run_id.clone(), base, made: Mutex::default(), _guard: guard })
     }
 
-    fn made(&self) -> std::sync::MutexGuard<'_, Made> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn made(&self) -> parking_lot::MutexGuard<'_, Made> {
+        self.made.lock()
     }
 
     /// Puts a file of a table in place.

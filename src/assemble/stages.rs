@@ -22,9 +22,10 @@ use crate::publish::gates;
 use crate::publish::log::{InputFile, Manifest};
 use crate::publish::store::Store;
 use crate::scan::files::Packing;
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::asides::{Aside, Bound};
 use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::{Day, Zone};
@@ -178,12 +179,12 @@ fn pool<S, R: Send>(
             }
         };
         let result = done.and_then(|()| end(state));
-        ended.lock().unwrap_or_else(PoisonError::into_inner).push(result);
+        ended.lock().push(result);
     };
     std::thread::scope(|scope| {
         (0..threads.clamp(1, count.max(1))).for_each(|_| drop(scope.spawn(work)));
     });
-    ended.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().collect()
+    ended.into_inner().into_iter().collect()
 }
 
 /// The result of reading all files.

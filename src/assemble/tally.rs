@@ -4,8 +4,8 @@
 //! seller, marketplace, carrier and days, because a package that no feed names would be judged unscanned.
 
 use super::facts::{Fate, Place};
-use super::input::Covers;
 use crate::error::{Error, Result};
+use crate::job::assembly::Covers;
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::{Day, date_from_day};
 

@@ -4,12 +4,12 @@
 //! categories to their map. If a cell cannot be read, its record becomes a reject; nothing is guessed.
 
 use super::facts::Fate;
-use super::input::AssembleInput;
 use super::orders;
 use super::read::{self, Item, Part, RawFile, Reading, Record};
 use super::row::{Head, Writer};
 use crate::error::Result;
-use crate::job::plan::CellRules;
+use crate::job::assembly::{AssembleInput, FoldBy};
+use crate::job::plan::{CellRules, MatchedBy};
 use std::collections::BTreeMap;
 use vtr_columnar::asides::PLACES;
 use vtr_columnar::fold::{Reject, shown_value};
@@ -263,7 +263,7 @@ impl<'a> File<'a> {
         let role = self.input.profile.role;
         let needs: &[Field] = match role {
             Role::Shipments => &[Field::SellerId, Field::OrderId],
-            Role::Orders if self.input.matched_by == super::MatchedBy::OrderId => &[Field::OrderId],
+            Role::Orders if self.input.matched_by == MatchedBy::OrderId => &[Field::OrderId],
             Role::Orders => &[Field::SellerId, Field::OrderId],
             Role::Events if flags == BARE => &[Field::TrackingNumber],
             Role::Events => &[Field::TrackingNumber, Field::OccurredAt],
@@ -275,7 +275,7 @@ impl<'a> File<'a> {
         }
         let instant = |field: Field| typed.time(field).map(|at| at.earliest(&self.utc));
         typed.head.at = match role {
-            Role::Shipments if self.input.fold() != Some(super::input::FoldBy::Writes) => {
+            Role::Shipments if self.input.fold() != Some(FoldBy::Writes) => {
                 instant(Field::UpdatedAt).or_else(|| instant(Field::WrittenAt))
             }
             _ => instant(Field::WrittenAt),

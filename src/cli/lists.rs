@@ -5,6 +5,12 @@
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
+/// Weeks that a page shows unless told otherwise.
+pub const WEEKS: u32 = 26;
+
+/// Bytes of a page at most unless told otherwise.
+pub const MAX_SIZE: &str = "5MiB";
+
 /// `vtr worklist`. All filters must fit.
 #[derive(Clone, Debug, Args)]
 pub struct WorklistArgs {
@@ -72,10 +78,10 @@ pub struct ReportArgs {
     #[arg(long)]
     pub marketplace: Vec<String>,
     /// How many weeks it looks back
-    #[arg(long, value_name = "N", default_value_t = crate::verbs::report::WEEKS)]
+    #[arg(long, value_name = "N", default_value_t = WEEKS)]
     pub weeks: u32,
     /// Bytes of a page at most; the last accounts are left out above it
-    #[arg(long, value_name = "SIZE", default_value = crate::verbs::report::MAX_SIZE)]
+    #[arg(long, value_name = "SIZE", default_value = MAX_SIZE)]
     pub max_size: String,
     /// A page for each seller, in the folder -o, without a byte of the others
     #[arg(long, value_enum, value_name = "WHAT")]

@@ -11,7 +11,7 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use hashbrown::HashTable;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use vtr_kernel::Book;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::mend::Outcome;
@@ -273,8 +273,7 @@ impl SharedKeys {
     }
 
     fn code(&self, texts: &Mutex<Texts>, text: &str) -> u32 {
-        // A panic elsewhere leaves the texts in a usable state, and ends the run anyway.
-        let mut texts = texts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut texts = locked(texts);
         if texts.bytes.len() + text.len() > MOST_BYTES {
             self.is_full.store(true, Ordering::Relaxed);
             return 0;
@@ -316,7 +315,7 @@ impl SharedKeys {
         if !self.is_full.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let count = |texts: &Mutex<Texts>| texts.lock().unwrap_or_else(PoisonError::into_inner).ends.len();
+        let count = |texts: &Mutex<Texts>| locked(texts).ends.len();
         let (sellers, categories, typed) = (count(&self.sellers), count(&self.categories), count(&self.typed));
         let found =
             format!("{sellers} seller ids, {categories} categories and {typed} carrier names have been met so far");
@@ -344,7 +343,7 @@ impl SharedKeys {
     pub(crate) fn bytes_of(&self, codes: [&[u32]; 3]) -> usize {
         let kinds = [&self.sellers, &self.categories, &self.typed];
         let bytes = kinds.into_iter().zip(codes).map(|(kind, codes)| {
-            let texts = kind.lock().unwrap_or_else(PoisonError::into_inner);
+            let texts = locked(kind);
             codes.iter().map(|code| texts.text(*code).len()).sum::<usize>()
         });
         bytes.sum()
@@ -354,7 +353,7 @@ impl SharedKeys {
     pub(crate) fn texts(&self, codes: [&UInt32Array; 3]) -> [StringArray; 3] {
         let kinds = [&self.sellers, &self.categories, &self.typed];
         std::array::from_fn(|kind| {
-            let texts = kinds[kind].lock().unwrap_or_else(PoisonError::into_inner);
+            let texts = locked(kinds[kind]);
             codes[kind].iter().map(|code| code.map(|code| texts.text(code))).collect()
         })
     }
@@ -368,7 +367,7 @@ impl SharedKeys {
 
     /// Returns the texts so far in order; more codes may follow.
     pub(crate) fn ranked(&self, book: &Book, axis: TimeAxis) -> Keys {
-        let ranked = |texts: &Mutex<Texts>| Ranked::of(&texts.lock().unwrap_or_else(PoisonError::into_inner));
+        let ranked = |texts: &Mutex<Texts>| Ranked::of(&locked(texts));
         let texts = [&self.sellers, &self.categories, &self.typed].map(ranked);
         Keys::of(book, axis, texts)
     }
@@ -468,6 +467,11 @@ impl Ranked {
     pub fn bits(&self) -> u32 {
         bits(self.values.len())
     }
+}
+
+/// Locks texts. A panic elsewhere leaves them in a usable state, and ends the run anyway.
+fn locked(texts: &Mutex<Texts>) -> MutexGuard<'_, Texts> {
+    texts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

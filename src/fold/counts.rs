@@ -9,8 +9,9 @@ use crate::place::spill::{Place, Spill};
 #[cfg(test)]
 use arrow::array::AsArray;
 use arrow::array::{RecordBatch, StringArray};
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use vtr_columnar::keys::Keys;
 use vtr_columnar::marginals::Kind;
 use vtr_columnar::partial::{Packed, Piece, Unpacked};
@@ -283,12 +284,12 @@ impl Marginal {
             return Ok(cut(batch.clone(), Arc::default()));
         }
         let slot = {
-            let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut ready = self.ready.lock();
             let slot = ready.slots.get(&day).and_then(Weak::upgrade).unwrap_or_default();
             ready.slots.insert(day, Arc::downgrade(&slot));
             slot
         };
-        let mut sorted = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sorted = slot.lock();
         if let Some(batch) = &*sorted {
             return Ok(cut(batch.clone(), slot.clone()));
         }
@@ -296,7 +297,7 @@ impl Marginal {
         *sorted = Some(batch.clone());
         drop(sorted);
         let bytes = batch.num_rows() * ROW_BYTES;
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ready = self.ready.lock();
         ready.kept_bytes += bytes;
         ready.kept.push_back((slot.clone(), bytes));
         // Only windows ask for a piece again.

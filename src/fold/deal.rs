@@ -5,8 +5,8 @@
 //! longest remaining range. Which thread does which unit changes no result, and nothing here fails.
 
 use crate::scan::Unit;
+use parking_lot::Mutex;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 /// The remaining units, by thread.
 pub struct Deal<'a>(Mutex<Vec<&'a [Unit]>>);
@@ -20,7 +20,7 @@ impl<'a> Deal<'a> {
 
     /// Returns the next unit for a thread, counted from 0; `None` once no thread has any left.
     pub fn next(&self, thread: usize) -> Option<&'a Unit> {
-        let mut left = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left = self.0.lock();
         let own = left.get_mut(thread).and_then(|own| own.split_off_first());
         own.or_else(|| left.iter_mut().max_by_key(|left| (bytes(left), left.len()))?.split_off_last())
     }

@@ -17,23 +17,24 @@ use crate::error::{Error, Result};
 use crate::fold::dedup::{Copies, Search};
 use crate::fold::pieces::Pieces;
 use crate::fold::rejects::Kept;
-use crate::job::plan::{AsOfMode, Plan};
+use crate::job::plan::{AsOfMode, Plan, Rolling};
 use crate::place::budget::{Budget, Peaks, Purpose};
 use crate::place::spill::Spill;
 use crate::progress::Progress;
 use crate::scan::{self, Survey, Unit};
 use crate::schema::Table;
-use crate::tables;
 use crate::tell::report::RunReport;
 use crate::tell::sellers::Sellers;
 use arrow::array::RecordBatch;
 use counts::{Counted, DefectRuns, Defects, Gone, Runs};
 use deal::Deal;
 use lost::Lost;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use vtr_columnar::asides::Asides;
+use vtr_columnar::axis::{Cuts, TimeAxis, WindowEnds};
 use vtr_columnar::fold::{Due, FileTally, MOST_FILES, Weeks};
 use vtr_columnar::input::Column;
 use vtr_columnar::judge::{Counter, Identity, Judge, JudgeBuilder, Kind, LaterRows, Records, Reject, Source, Yield};
@@ -320,7 +321,7 @@ fn judge_by(plan: &Plan, evidence: Evidence) -> JudgeBuilder {
         .scan_lead_days(plan.limits.scan_lead_days)
         .range(plan.range.map(|range| range.days()))
         .windows(plan.days_counted())
-        .axis(tables::time_axis(plan))
+        .axis(time_axis(plan))
         .kinds(&kinds)
         .lists(asked(Table::Defects), plan.judged_from())
         .identity(plan.identity.map(|identity| Identity::keyed(dedup::unit(identity), &plan.job_digest)))
@@ -333,7 +334,7 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
         let done = work();
         done.map_err(|error| {
             // The reason is stored before the flag is set: the errors with which the others stop are never the reason.
-            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            failure.lock().get_or_insert(error);
             stop.store(true, Ordering::SeqCst);
         })
         .ok()
@@ -352,7 +353,7 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
         };
         threads.into_iter().map(join).collect()
     });
-    match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    match failure.into_inner() {
         Some(error) => Err(error),
         None => Ok(done.into_iter().flatten().collect()),
     }
@@ -391,18 +392,18 @@ impl<'a> Reading<'a> {
             let mut gathered = Gathered::new(self.plan);
             while !self.stop.load(Ordering::SeqCst) {
                 let Some(unit) = deal.next(hand) else { break };
-                if bad.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&unit.file) {
+                if bad.lock().contains_key(&unit.file) {
                     continue;
                 }
                 match self.unit(unit, judge, &mut counter, &mut gathered) {
-                    Err(Error::BadFiles(one)) => bad.lock().unwrap_or_else(PoisonError::into_inner).extend(one),
+                    Err(Error::BadFiles(one)) => bad.lock().extend(one),
                     done => done?,
                 }
             }
             gathered.runs.keep(counter.take_pieces());
             Ok(gathered)
         })?;
-        match bad.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        match bad.into_inner() {
             bad if bad.is_empty() => Ok(gathered),
             bad => Err(Error::BadFiles(bad.into_iter().collect())),
         }
@@ -513,4 +514,15 @@ impl Whole {
         }
         lost.apart_days
     }
+}
+
+/// The time axis that the plan's tables need, cut wherever a week or a window begins or ends, from
+/// the first day that is judged to the last plausible one.
+pub fn time_axis(plan: &Plan) -> TimeAxis {
+    let asks_for = |table: Table| plan.output.tables.contains(&table);
+    let rolling = asks_for(Table::VtrRolling).then_some(match plan.output.rolling {
+        Rolling::Daily => WindowEnds::Daily,
+        Rolling::Weekly => WindowEnds::Sundays,
+    });
+    TimeAxis::of(&plan.book, plan.as_of, Cuts { rolling, health: asks_for(Table::AccountHealth) })
 }

@@ -7,13 +7,11 @@
 use crate::error::{Error, Result};
 use crate::fold::{self, Folded};
 use crate::job::plan::Plan;
-use crate::publish::log::Later;
 use crate::scan::{self, Survey, Unit};
 use crate::schema::Table;
 use crate::signals;
-use crate::tables::rolling;
 use std::sync::Arc;
-use vtr_columnar::fold::FileTally;
+use vtr_columnar::fold::{FileTally, Later};
 use vtr_columnar::judge::{InputError, JudgeBuilder, Source, TimeAxis};
 use vtr_kernel::calendar::{Day, monday};
 
@@ -28,7 +26,7 @@ pub fn goes_on(plan: &Plan, survey: &Survey, folded: &Folded, reader: &scan::Rea
         return Ok(true);
     }
     // Without packages there are no windows; if the last week of the windows has packages, no further ones change it.
-    let last_end = rolling::ends_of_range(plan, range).1;
+    let last_end = plan.window_ends(range).1;
     let counted_to = folded.counted.category.days().last().copied();
     if counted_to.is_none_or(|day| monday(day) + 6 >= last_end) {
         return Ok(false);
@@ -91,7 +89,7 @@ pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
         })?;
         digest = end.digest.or(digest);
     }
-    Ok(Found { first_day: tally.first_day, last_day: tally.last_day, later: tally.later.map(Later::from), digest })
+    Ok(Found { first_day: tally.first_day, last_day: tally.last_day, later: tally.later, digest })
 }
 
 /// Returns whether a unit holds a judged package after all days that are counted; reading ends at the first.

@@ -3,7 +3,7 @@
 //! Which rows are kept depends on the rows alone, never on threads or the order in which they arrive. Further rows are
 //! counted elsewhere and dropped here. Nothing fails.
 
-use std::sync::{Mutex, PoisonError};
+use parking_lot::Mutex;
 use vtr_columnar::fold::Reject;
 
 /// Bytes of a reject apart from its texts: the struct, and the allocator's overhead for each.
@@ -42,7 +42,7 @@ impl Kept {
         if rejects.is_empty() {
             return;
         }
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock();
         for reject in rejects {
             if inner.end.is_none_or(|end| (file, reject.record) < end) {
                 inner.bytes += bytes_of(&reject);
@@ -75,7 +75,7 @@ impl Kept {
 
     /// Returns the rejects in order, and the most bytes that they took.
     pub fn finish(self) -> (Vec<(u32, Reject)>, usize) {
-        let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.into_inner();
         let Kept { most_rows, most_bytes, .. } = self;
         Kept { most_rows, most_bytes, inner: Mutex::default() }.cut(&mut inner);
         (inner.rejects, inner.peak)

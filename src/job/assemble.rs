@@ -3,12 +3,11 @@
 //! It lays the job's keys over the profile of an input's kind and checks everything that needs no file. Faults are
 //! reported with their place.
 
+use super::assembly::{Assemble, AssembleInput, Covers, Window};
 use super::inputs::Source;
 use super::quantity;
 use super::resolve::Written;
 use super::spec::{Identity, InputSpec, JobSpec};
-use crate::assemble::events::Window;
-use crate::assemble::{Assemble, AssembleInput, Covers};
 use crate::job::plan::{CellRules, Dialect, Format, Input, Limits, MatchedBy, OnBadFile, Quote, Trial};
 use crate::place::remote::is_uri;
 use std::path::Path;

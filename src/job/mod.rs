@@ -5,6 +5,7 @@
 //! from.
 
 mod assemble;
+pub mod assembly;
 mod checks;
 mod choices;
 pub mod digest;

@@ -2,9 +2,9 @@
 //!
 //! Every later stage takes `&Plan` and never the job file; only this room reads clock and environment, once.
 
+use super::assembly::Assemble;
 pub use super::choices::{AsOfMode, EvidenceWanted, Identity, MatchedBy, OnBadFile, Rolling};
 pub use super::published::{CheckKind, CheckLevel, Direction, SinkFormat};
-use crate::assemble::Assemble;
 use crate::place::budget::Budget;
 use crate::scan::identity::Known;
 use crate::schema::Table;
@@ -141,7 +141,7 @@ impl Plan {
         if self.output.tables.contains(&Table::VtrRolling) {
             let longest = self.book.markets().map(|(_, market)| market.window_days).max().unwrap_or(1);
             first -= longest - 1;
-            last = crate::tables::rolling::ends_of_range(self, range).1;
+            last = self.window_ends(range).1;
         }
         let (from, to) = self.health_span();
         let asked = self.asks_for_health();
@@ -151,6 +151,18 @@ impl Plan {
             (first, last) = (first.min(from), last.max(to));
         }
         Some((first, last))
+    }
+
+    /// Returns the first and last day on which windows that overlap a range can end. If windows end on every day, these
+    /// are whole weeks of ends, so that a week's file is complete.
+    pub fn window_ends(&self, range: WeekRange) -> (Day, Day) {
+        let longest = vtr_kernel::windows::lengths(&self.book).last().copied().unwrap_or(1);
+        let last = range.last + 6 + longest - 1;
+        let last = match self.output.rolling {
+            Rolling::Weekly => monday(last + 1) - 1,
+            Rolling::Daily => monday(last) + 6,
+        };
+        (range.first, last)
     }
 
     /// Returns whether a table is asked for that covers the last final window.

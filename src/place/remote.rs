@@ -14,12 +14,13 @@ use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientConfigKey, GetOptions, ObjectMeta, ObjectStore, RetryConfig};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::pin::pin;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
@@ -307,7 +308,7 @@ pub fn wait<T>(work: impl Future<Output = T>, grace: Duration) -> Result<T, Trou
 /// Returns the connection to a bucket; it is made once.
 fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Trouble> {
     let root = format!("{scheme}://{bucket}");
-    let mut connections = CONNECTIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut connections = CONNECTIONS.lock();
     if let Some(store) = connections.get(&root) {
         return Ok(store.clone());
     }
@@ -416,7 +417,7 @@ impl Object {
         let all = try_join_all(ranges.iter().map(|range| self.range(range.clone())));
         let fetched = self.place.ask("reading it", &self.path, all).inspect_err(|trouble| {
             if trouble.kind != Kind::Changed {
-                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble.clone());
+                *self.trouble.lock() = Some(trouble.clone());
             }
         })?;
         for (range, bytes) in ranges.iter().zip(&fetched) {
@@ -497,7 +498,7 @@ impl Remote {
 
     /// Returns the last failure between us and the store; a changed object is not such a failure.
     pub fn trouble(&self) -> Option<Trouble> {
-        self.object.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.object.trouble.lock().clone()
     }
 
     /// Fetches the beginnings of these ranges, near ones together, and sets the size of later pieces so that all
@@ -517,7 +518,7 @@ impl Remote {
             }
         }
         let fetched = self.object.fetch(&joined)?;
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.cache.lock();
         (cache.step, cache.most) = (step, ranges.len() + 4);
         cache.windows = joined.into_iter().map(|range| range.start).zip(fetched).collect();
         Ok(())
@@ -533,7 +534,7 @@ impl Remote {
             let text = format!("{shown}: {length} bytes from {start} on lie outside of its {bytes}");
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cache = self.cache.lock();
         if let Some(found) = cache.find(start, length) {
             return Ok(found);
         }

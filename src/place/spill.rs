@@ -4,10 +4,10 @@
 //! nor counts, only bytes and their positions. It fails when the disk does, and names the folder.
 
 use crate::error::{Error, Result};
+use parking_lot::Mutex;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The position of spilled bytes.
@@ -50,7 +50,7 @@ impl Spill {
     }
 
     fn file(&self) -> Result<std::sync::Arc<File>> {
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut file = self.file.lock();
         if let Some(file) = &*file {
             return Ok(file.clone());
         }

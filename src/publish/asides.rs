@@ -98,7 +98,7 @@ impl SetAside {
     pub fn sentence(&self) -> String {
         let entry = TABLE.iter().find(|entry| entry.name == self.kind);
         let (what, remedy) = entry.map_or((self.kind.as_str(), ""), |entry| (entry.what, entry.remedy));
-        let (count, column) = (crate::tell::report::grouped(self.count), &self.column);
+        let (count, column) = (vtr_kernel::text::grouped(self.count), &self.column);
         format!("`{column}`: {count} values {what}; {remedy} (first: {})", self.places_shown())
     }
 }

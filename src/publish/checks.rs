@@ -7,12 +7,12 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Check, CheckKind, CheckLevel, Direction, Most};
-use crate::tell::report::grouped;
 use arrow::record_batch::RecordBatch;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use vtr_kernel::calendar::Day;
+use vtr_kernel::text::grouped;
 
 use super::accounts::{Counts, Grain, Join, Open, Pair, counts, texts};
 use super::log::{DataFile, Span, day_text};

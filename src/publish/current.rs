@@ -3,7 +3,6 @@
 //! Both are hints made after the commit; the log is the truth, and nothing is decided from them. If making them fails,
 //! the publication remains valid, and the next run repairs them.
 
-use crate::assemble::publish::PACKAGES;
 use crate::error::{Error, Result};
 use crate::schema::Table;
 use arrow::datatypes::DataType;
@@ -20,6 +19,8 @@ use super::store::{self, Content, Store};
 pub const SNAPSHOTS: &str = "_snapshots";
 /// The link to the newest snapshot.
 pub const CURRENT: &str = "current";
+/// The table of packages.
+pub const PACKAGES: &str = "packages";
 /// The views.
 pub const VIEWS: &str = "views.sql";
 

@@ -5,13 +5,13 @@
 //! synced when it is written. It must not decide what is written or when a version becomes visible. It fails with the
 //! system's error if a file system lost something.
 
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// How a file becomes durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl Disks {
     }
 
     fn disks(&self) -> MutexGuard<'_, BTreeMap<u64, Disk>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

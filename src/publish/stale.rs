@@ -318,7 +318,7 @@ fn input(plan: &Plan, survey: &mut Survey, index: usize, base: &Manifest) -> Res
             let digest = survey.files[index].digest.clone().or(found.digest).unwrap_or_default();
             survey.files[index].digest.get_or_insert_with(|| digest.clone());
             let days = found.first_day.zip(found.last_day).into_iter().collect();
-            Ok(Input { digest, days: Some(days), later: found.later.into_iter().collect() })
+            Ok(Input { digest, days: Some(days), later: found.later.map(Later::from).into_iter().collect() })
         }
     }
 }

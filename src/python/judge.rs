@@ -9,10 +9,11 @@ use arrow::array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
+use parking_lot::Mutex;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use vtr::error::{Error, Result};
 use vtr::job::{self, plan, shelf};
 use vtr_columnar::input::Column;
@@ -204,7 +205,7 @@ impl Verdicts {
     ) -> PyResult<Bound<'py, PyCapsule>> {
         // A reader that asks for another schema must cast; the interface leaves that to a producer's best effort.
         drop(requested_schema);
-        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let opened = self.opened.lock().take();
         let data = opened.map_or_else(|| stream::read(self.data.bind(py)), Ok)?;
         stream::capsule(py, Box::new(Judged { data, reading: self.reading.clone(), left: None }))
     }

@@ -14,9 +14,9 @@ use crate::signals;
 use arrow::array::{AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use vtr_columnar::choice::losers;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
@@ -175,7 +175,7 @@ fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted) -> Result<
         while let Some(unit) = survey.units.get(next.fetch_add(1, Ordering::Relaxed)) {
             let mut packages = Vec::new();
             let done = reading.unit(unit, &mut counter, &mut packages);
-            let mut all = found.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut all = found.lock();
             all.append(&mut packages);
             let too_many = (all.len() > most).then(|| {
                 Error::Usage(format!(
@@ -185,14 +185,14 @@ fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted) -> Result<
             });
             drop(all);
             match done {
-                Err(Error::BadFiles(one)) => bad.lock().unwrap_or_else(PoisonError::into_inner).extend(one),
-                Err(error) => drop(failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error)),
+                Err(Error::BadFiles(one)) => bad.lock().extend(one),
+                Err(error) => drop(failed.lock().get_or_insert(error)),
                 Ok(()) => {}
             }
             if let Some(error) = too_many {
-                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+                failed.lock().get_or_insert(error);
             }
-            if failed.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+            if failed.lock().is_some() {
                 break;
             }
         }
@@ -201,14 +201,14 @@ fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted) -> Result<
         (1..plan.threads.max(1)).for_each(|_| drop(scope.spawn(work)));
         work();
     });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+    if let Some(error) = failed.into_inner() {
         return Err(error);
     }
-    let bad = bad.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let bad = bad.into_inner();
     if !bad.is_empty() {
         return Err(Error::BadFiles(bad.into_iter().collect()));
     }
-    let mut packages = found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut packages = found.into_inner();
     packages.sort_by(|a: &Package, b: &Package| {
         (&a.seller, &a.marketplace, &a.order_id, &a.number, a.place()).cmp(&(
             &b.seller,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use vtr_kernel::calendar::date_from_day;
 use vtr_kernel::tally::Tally;
-use vtr_kernel::text::shown;
+use vtr_kernel::text::{grouped, shown};
 
 /// Widest line of a table.
 const WIDTH: usize = 80;
@@ -169,18 +169,6 @@ fn points(amazon: &super::Figure, ours: &Counts) -> String {
     let cut = (a * d - c * b) * 10_000 / (b * d);
     let sign = if cut < 0 { "-" } else { "+" };
     format!("{sign}{}.{:02}", cut.abs() / 100, cut.abs() % 100)
-}
-
-fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn signed(apart: i128) -> String {

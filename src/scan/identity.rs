@@ -11,11 +11,11 @@ use super::{Extent, SourceFile, Survey, Unit};
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Plan};
 use crate::signals;
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use vtr_kernel::calendar::Day;
 
 /// Nanoseconds within which a change may not show in a file's times.
@@ -110,7 +110,7 @@ impl Known {
     }
 
     fn now(&self) -> MutexGuard<'_, BTreeMap<String, Remembered>> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+        self.now.lock()
     }
 }
 
@@ -160,13 +160,13 @@ impl Survey {
                     }),
                     None => Ok(None),
                 };
-                digests.lock().unwrap_or_else(PoisonError::into_inner).push((*index, told));
+                digests.lock().push((*index, told));
             }
         };
         std::thread::scope(|scope| {
             (0..plan.threads.clamp(1, wanted.len().max(1))).for_each(|_| drop(scope.spawn(work)));
         });
-        for (index, told) in digests.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        for (index, told) in digests.into_inner() {
             self.files[index].digest = told?;
         }
         Ok(())
@@ -206,13 +206,13 @@ pub(crate) fn digests(known: &Known, files: &[Listed], plan: &Plan) -> Result<Ve
                 None => content(origin, &files[index].shown)
                     .inspect(|digest| known.learn(origin, digest, plan.began_nanos())),
             };
-            told.lock().unwrap_or_else(PoisonError::into_inner).push((index, digest));
+            told.lock().push((index, digest));
         }
     };
     std::thread::scope(|scope| {
         (0..plan.threads.clamp(1, files.len().max(1))).for_each(|_| drop(scope.spawn(work)));
     });
-    let mut told = told.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut told = told.into_inner();
     told.sort_by_key(|(index, _)| *index);
     told.into_iter().map(|(_, digest)| digest).collect()
 }

@@ -9,6 +9,7 @@ use super::store::Origin;
 use super::{Reading, Source, parquet, survey_csv, text};
 use crate::error::{Error, Result};
 use crate::job::plan::{CellRules, Dialect, Format, Heading, Input, Limits, OnBadFile, Plan, Quote, Trial};
+use parking_lot::Mutex;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -16,8 +17,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 use vtr_columnar::input::{Column, ColumnSet};
 
@@ -70,7 +71,7 @@ pub(crate) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, S
     let work = || {
         while let Some(place) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
             let tried = try_file(&Task::new(plan, &listed[*place]));
-            let mut done = done.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut done = done.lock();
             match tried {
                 Ok(None) => {}
                 Ok(Some(why)) => drop(done.0.insert(*place, why)),
@@ -84,7 +85,7 @@ pub(crate) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, S
     std::thread::scope(|scope| {
         (0..plan.threads.clamp(1, wanted.len().max(1))).for_each(|_| drop(scope.spawn(work)));
     });
-    match done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner) {
+    match done.into_inner() {
         (_, Some(error)) => Err(error),
         (refused, None) => Ok(refused),
     }

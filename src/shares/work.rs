@@ -10,9 +10,10 @@ use crate::job::plan::{Format, Plan, WeekRange};
 use crate::job::{self, Overrides};
 use crate::scan::identity::is_still;
 use crate::scan::{self, Survey, Unit};
+use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day, day_from_date};
 use vtr_kernel::ladder::Evidence;
@@ -120,7 +121,7 @@ impl Work {
 
     /// Returns the survey of the inputs, made once a process.
     pub(super) fn survey(&self) -> Result<Arc<Survey>> {
-        let mut survey = self.survey.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut survey = self.survey.lock();
         if let Some(survey) = &*survey {
             return Ok(survey.clone());
         }
@@ -188,7 +189,7 @@ impl Work {
     }
 
     fn expect_content(&self, survey: &Survey, file: u32, read: Option<&str>) -> Result<()> {
-        let still = || self.still.lock().unwrap_or_else(PoisonError::into_inner);
+        let still = || self.still.lock();
         if still().contains(&file) {
             return Ok(());
         }

@@ -5,8 +5,8 @@
 use super::{Did, Synced, postgres};
 use crate::error::Error;
 use crate::job::plan::{Sink, SinkFormat, SinkPlace};
-use crate::tell::report::grouped;
 use std::path::Path;
+use vtr_kernel::text::grouped;
 
 /// A sink's kind, as jobs write it.
 pub fn kind(sink: &Sink) -> &'static str {

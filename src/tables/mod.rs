@@ -21,17 +21,17 @@ mod tests;
 
 use crate::error::{Error, Result};
 use crate::fold::counts::{Batches, Counted};
-use crate::job::plan::{Plan, Rolling};
+use crate::job::plan::Plan;
 use crate::place::budget::Budget;
 use crate::progress::Progress;
 use crate::schema::Table;
 use crate::signals;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
+use parking_lot::Mutex;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use vtr_columnar::axis::{Cuts, TimeAxis, WindowEnds};
 use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
@@ -189,7 +189,7 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
     let (tasks, stop) = (Mutex::new(tasks.into_iter()), AtomicBool::new(false));
     let work = || {
         loop {
-            let task = tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
+            let task = tasks.lock().next();
             let Some(task) = task.filter(|_| !stop.load(Ordering::SeqCst)) else { return Ok(()) };
             let made = make(task, input.plan.budget(), &stop, progress, each);
             if made.is_err() {
@@ -227,15 +227,4 @@ fn make(
         batch.inspect(|batch| progress.add(batch.num_rows() as u64))
     });
     each(Piece { table: task.table, week: task.week, batches: Box::new(batches) })
-}
-
-/// The time axis that the plan's tables need, cut wherever a week or a window begins or ends, from
-/// the first day that is judged to the last plausible one.
-pub fn time_axis(plan: &Plan) -> TimeAxis {
-    let asks_for = |table: Table| plan.output.tables.contains(&table);
-    let rolling = asks_for(Table::VtrRolling).then_some(match plan.output.rolling {
-        Rolling::Daily => WindowEnds::Daily,
-        Rolling::Weekly => WindowEnds::Sundays,
-    });
-    TimeAxis::of(&plan.book, plan.as_of, Cuts { rolling, health: asks_for(Table::AccountHealth) })
 }

@@ -10,7 +10,7 @@ use super::space::{MARKETPLACE, PROGRAMME, Space};
 use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, unsigned};
 use crate::error::Result;
 use crate::fold::counts::Batches;
-use crate::job::plan::{Plan, Rolling, WeekRange};
+use crate::job::plan::Rolling;
 use crate::schema::Table;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use std::collections::{BTreeMap, VecDeque};
@@ -20,19 +20,6 @@ use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::mend::{OUTCOMES, Outcome};
 use vtr_kernel::reason::Class;
 use vtr_kernel::tally::{Rate, Tally};
-use vtr_kernel::windows;
-
-/// The first and last day on which windows that overlap a range can end. If windows end on every day, these are whole
-/// weeks of ends, so that a week's file is complete.
-pub fn ends_of_range(plan: &Plan, range: WeekRange) -> (Day, Day) {
-    let longest = windows::lengths(&plan.book).last().copied().unwrap_or(1);
-    let last = range.last + 6 + longest - 1;
-    let last = match plan.output.rolling {
-        Rolling::Weekly => calendar::monday(last + 1) - 1,
-        Rolling::Daily => calendar::monday(last) + 6,
-    };
-    (range.first, last)
-}
 
 /// `vtr_rolling`, week by week of window ends.
 pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
@@ -41,7 +28,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Vec::new() };
     let (mut first_end, mut last_end) = (calendar::monday(*first), calendar::monday(*last) + 6);
     if let Some(range) = plan.range {
-        let (first_of_range, last_of_range) = ends_of_range(plan, range);
+        let (first_of_range, last_of_range) = plan.window_ends(range);
         first_end = first_end.max(first_of_range);
         // Days beyond the windows are not counted, but if there are any, the data reach that far.
         last_end = if input.goes_on { last_of_range } else { last_end.min(last_of_range) };

@@ -9,8 +9,9 @@ use crate::job::plan::Plan;
 use crate::schema::Table;
 use arrow::array::{ArrayRef, AsArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use chrono::Datelike;
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use vtr_kernel::calendar::{self, Day, FIRST_DAY, date_from_day, iso_week, monday};
 use vtr_kernel::lane::{CarrierRule, Otherwise};
 use vtr_kernel::placeholder::Placeholder;
@@ -255,7 +256,7 @@ impl<'a> Seen<'a> {
     pub fn add(&self, batch: &RecordBatch) {
         let sellers = batch["seller_id"].as_string::<i32>();
         let mut last = None;
-        let mut seen = self.sellers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.sellers.lock();
         for seller in sellers.iter().flatten() {
             if last != Some(seller) && !seen.contains(seller) {
                 seen.insert(seller.to_owned());
@@ -271,7 +272,7 @@ impl<'a> Seen<'a> {
             return None;
         }
         let known = &self.plan.sellers;
-        let seen = self.sellers.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.sellers.lock();
         let all: BTreeSet<&str> = seen.iter().chain(known.keys()).map(String::as_str).collect();
         let fact = |index: usize| {
             texts(all.iter().map(move |seller| known.get(*seller).and_then(|facts| facts[index].as_deref())))

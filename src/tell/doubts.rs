@@ -6,8 +6,8 @@
 use crate::schema::Table;
 use crate::tables::Piece;
 use arrow::array::{AsArray, RecordBatch};
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
 use vtr_kernel::Book;
 use vtr_kernel::policy::{Doubt, RuleId};
 use vtr_kernel::tally::Tally;
@@ -46,7 +46,7 @@ impl<'b> Doubts<'b> {
 
     fn see(&self, batch: &RecordBatch) {
         let [markets, rules] = ["marketplace", "rule"].map(|name| batch[name].as_string::<i32>());
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock();
         for (market, rule) in markets.iter().zip(rules) {
             let market = market.unwrap_or_default();
             if !seen.contains_key(market) {
@@ -65,7 +65,7 @@ impl<'b> Doubts<'b> {
 
     /// A warning for each rule with more than one in a hundred of its marketplace's defects.
     pub fn warnings(&self) -> Vec<String> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.seen.lock();
         let of_market = |(market, defects): (&String, &Defects)| {
             let many = defects.by_rule.iter().filter(|(_, count)| u128::from(**count) * 100 > u128::from(defects.all));
             let told = |(rule, count): (&String, &u64)| {

@@ -9,14 +9,14 @@ use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, log, st
 use crate::scan::{self, Extent, Survey};
 use crate::schema::Table;
 use crate::tables::FileRow;
-use crate::tell::report::{RunReport, grouped};
+use crate::tell::report::RunReport;
 use std::collections::BTreeSet;
 use vtr_columnar::fold::{FileTally, Reject};
 use vtr_columnar::input::Column;
 use vtr_kernel::calendar::date_from_day;
 use vtr_kernel::lane::Country;
 use vtr_kernel::reason::{COUNT, Reason, TABLE};
-use vtr_kernel::text::shown;
+use vtr_kernel::text::{grouped, shown};
 
 /// A report that describes the plan and has no figures yet.
 pub(crate) fn begin_report(plan: &Plan) -> RunReport {

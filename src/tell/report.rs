@@ -13,7 +13,7 @@ use chrono::{SecondsFormat, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Instant;
-use vtr_kernel::text::shown_json;
+use vtr_kernel::text::{grouped, shown_json};
 
 /// Everything worth knowing about a run.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -297,19 +297,6 @@ pub fn peak_rss_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
-}
-
-/// A count with commas: `1,234,567`.
-pub fn grouped(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use crate::schema::Table;
 use crate::tables::Piece;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use vtr_kernel::tally::Tally;
 use vtr_kernel::text::shown;
 
@@ -87,7 +87,7 @@ impl<'a> Judged<'a> {
 
     fn see(&self, batch: &RecordBatch) {
         let [seller, shipments] = ["seller_id", "shipments"].map(|name| &batch[name]);
-        let mut judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut judged = self.judged.lock();
         for (seller, rows) in seller.as_string::<i32>().iter().zip(shipments.as_primitive::<Int64Type>().values()) {
             if let Some((seller, _)) = seller.and_then(|seller| self.sellers.rejected.get_key_value(seller)) {
                 *judged.entry(seller).or_default() += rows.unsigned_abs();
@@ -99,7 +99,7 @@ impl<'a> Judged<'a> {
     /// worst first.
     pub fn warning(&self, (numerator, denominator): (u64, u64)) -> Option<String> {
         self.table?;
-        let judged = self.judged.lock().unwrap_or_else(PoisonError::into_inner);
+        let judged = self.judged.lock();
         let share = |(seller, rejected): (&'a String, &u64)| {
             let rows = rejected + judged.get(seller.as_str()).copied().unwrap_or(0);
             (seller, *rejected, rows)

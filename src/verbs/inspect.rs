@@ -7,12 +7,11 @@ use crate::cli::{GlobalOptions, InspectArgs, InspectFormat};
 use crate::error::{Error, Result};
 use crate::inspect::kinds::{self, Fills, Kind};
 use crate::inspect::{self, ColumnLook, Declared, Finding, Look, Request, Values};
-use crate::tell::report::grouped;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
 use std::path::Path;
 use vtr_kernel::sources::Format;
-use vtr_kernel::text::{shown, shown_json};
+use vtr_kernel::text::{grouped, shown, shown_json};
 
 /// The most columns and headings of a kind that are listed for people.
 const LISTED: usize = 12;

@@ -12,8 +12,8 @@ use crate::schema::Table;
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch, StringViewArray};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::DataType;
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Mutex;
 use vtr_columnar::choice::losers;
 use vtr_columnar::input::Column;
 use vtr_columnar::judge::{Copy, Fate, Judge, Records, Source};
@@ -147,7 +147,7 @@ fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, k
                 let place = format!("{}, record {}", shown(&file.shown), number(&records, row));
                 let row = Row { place: &place, batch: &batch, constants: &file.constants, row, fate };
                 let kept = keep(plan, judge, row);
-                found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(kept);
+                found.lock().push(kept);
             };
             let input = judge.input_of(&batch.schema(), &source);
             let told = input.and_then(|input| counter.explain(&input, &batch, &records, &mut tell));
@@ -161,7 +161,7 @@ fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, k
     if !bad.is_empty() {
         return Err(Error::BadFiles(bad.into_iter().collect()));
     }
-    Ok(found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
+    Ok(found.into_inner())
 }
 
 fn number(records: &Records, row: usize) -> u64 {

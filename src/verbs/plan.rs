@@ -14,10 +14,10 @@ use crate::publish::stale::{self, Look, Rehash, Stale, Weeks};
 use crate::publish::{Manifest, Span, log, outdated};
 use crate::scan::{self, Survey};
 use crate::schema::Table;
-use crate::tell::report::grouped;
 use std::path::Path;
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day, iso_week};
+use vtr_kernel::text::grouped;
 
 /// Plans the job.
 pub fn run(args: &PlanArgs, global: &GlobalOptions) -> Result<()> {

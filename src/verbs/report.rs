@@ -4,7 +4,7 @@
 //! the output has no such version or table, an option is invalid, or a file cannot be written.
 
 use super::{filters, published};
-use crate::cli::{ReportArgs, SplitBy};
+use crate::cli::{MAX_SIZE, ReportArgs, SplitBy, WEEKS};
 use crate::error::{Error, Result};
 use crate::job::{self, shelf, spec::Size};
 use crate::pages::levers::Event;
@@ -20,11 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vtr_kernel::Book;
 use vtr_kernel::text::shown;
-
-/// The default number of weeks on a page.
-pub const WEEKS: u32 = 26;
-/// The default of the most bytes of a page.
-pub const MAX_SIZE: &str = "5MiB";
 
 /// Runs `vtr report`.
 ///

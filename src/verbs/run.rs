@@ -18,13 +18,14 @@ use crate::publish::stale::{self, Look, Rehash, Stale, Weeks};
 use crate::publish::store::Store;
 use crate::scan;
 use crate::schema::Table;
-use crate::tell::report::{Newest, Outcome, RunReport, grouped};
+use crate::tell::report::{Newest, Outcome, RunReport};
 use crate::tell::{lineage, metrics};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, last_plausible_day, monday};
+use vtr_kernel::text::grouped;
 
 /// Runs the job and writes the metrics of its last publication.
 pub fn run(args: &RunArgs, global: &GlobalOptions) -> Result<()> {

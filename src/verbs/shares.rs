@@ -11,10 +11,11 @@ use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
 use crate::publish::store::{self, Content, Store};
 use crate::shares::{self, Folder, Part, PartKind, Units, Work};
-use crate::tell::report::{Outcome, RunReport, grouped};
+use crate::tell::report::{Outcome, RunReport};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
+use vtr_kernel::text::grouped;
 
 /// Writes the plan of shares.
 pub fn plan(args: &PlanArgs, to: &str, global: &GlobalOptions) -> Result<()> {

@@ -202,6 +202,107 @@ fn one_place_reads_clock_and_environment() {
     assert_none("clock or environment is read", uses(&files(), of, &READS));
 }
 
+/// The rooms of the app from the ground up, each with those that it uses; what a room uses is above it in this list.
+/// Joining raw files comes before reading on the route, but it publishes packages as a run publishes tables, so it
+/// stands on `publish`.
+const ROOMS: [(&str, &[&str]); 19] = [
+    ("schema", &[]),
+    ("cli", &[]),
+    ("error", &[]),
+    ("progress", &["cli"]),
+    ("signals", &["error", "progress"]),
+    ("place", &["error", "signals"]),
+    ("job", &["schema", "error", "progress", "place"]),
+    ("scan", &["error", "signals", "place", "job"]),
+    ("fold", &["schema", "error", "progress", "signals", "place", "job", "scan"]),
+    ("tables", &["schema", "error", "job", "fold"]),
+    ("publish", &["schema", "error", "signals", "place", "job", "scan", "fold", "tables"]),
+    ("assemble", &["schema", "error", "progress", "signals", "place", "job", "scan", "publish"]),
+    ("inspect", &["error", "place", "job", "scan", "assemble"]),
+    ("sinks", &["schema", "error", "signals", "place", "job", "tables", "publish"]),
+    ("pages", &["error", "signals", "publish"]),
+    ("tell", &["schema", "error", "place", "job", "scan", "fold", "tables", "publish", "sinks", "pages"]),
+    ("reconcile", &["error", "signals", "job", "scan", "fold"]),
+    ("shares", &["schema", "error", "progress", "signals", "job", "scan", "fold", "publish", "assemble", "tell"]),
+    (
+        "verbs",
+        &[
+            "schema",
+            "cli",
+            "error",
+            "progress",
+            "signals",
+            "place",
+            "job",
+            "scan",
+            "fold",
+            "tables",
+            "publish",
+            "assemble",
+            "inspect",
+            "sinks",
+            "pages",
+            "tell",
+            "reconcile",
+            "shares",
+        ],
+    ),
+];
+
+/// The arrows that climb all the same, by file, and why.
+const CLIMBS: [(&str, &str, &str); 3] = [
+    ("src/job/plan.rs", "scan", "the plan carries what earlier runs learned of the inputs, which only `scan` can read"),
+    ("src/fold/mod.rs", "tell", "the fold times its stages and names the sellers in the run's report"),
+    ("src/fold/parts/receive.rs", "tell", "adding up parts does so too"),
+];
+
+/// The rooms named in a line as `crate::ROOM`.
+fn rooms_in(line: &str) -> Vec<String> {
+    let after = line.match_indices("crate::").map(|(at, path)| &line[at + path.len()..]);
+    after.map(|path| path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()).collect()
+}
+
+#[test]
+fn no_arrow_between_rooms_climbs() {
+    let (mut wrong, mut drawn) = (Vec::new(), std::collections::BTreeSet::new());
+    let level = |room: &str| ROOMS.iter().position(|(name, _)| *name == room);
+    for file in files().iter().filter(|file| file.is_rust() && !file.is_test()) {
+        let inside = file.path.strip_prefix("src/").and_then(|path| path.split('/').next());
+        let Some(from) = inside.and_then(|name| level(name.trim_end_matches(".rs"))) else { continue };
+        for (number, line) in file.code() {
+            if line.contains("crate::{") {
+                wrong.push(format!("{}:{number}: name each room on a line of its own", file.path));
+            }
+            for to in rooms_in(line).iter().filter_map(|room| level(room)).filter(|to| *to != from) {
+                let (name, uses) = ROOMS[from];
+                let climbs = CLIMBS.iter().position(|(path, room, _)| *path == file.path && *room == ROOMS[to].0);
+                match climbs {
+                    Some(climb) => drop(drawn.insert((CLIMBS[climb].0, ROOMS[to].0))),
+                    None if uses.contains(&ROOMS[to].0) => drop(drawn.insert((name, ROOMS[to].0))),
+                    None => wrong.push(format!("{}:{number}: `{name}` may not use `{}`", file.path, ROOMS[to].0)),
+                }
+            }
+        }
+    }
+    for (from, uses) in ROOMS {
+        let climbing = uses.iter().filter(|room| level(room).is_none_or(|to| Some(to) >= level(from)));
+        wrong.extend(climbing.map(|room| format!("`{from}` -> `{room}` climbs")));
+    }
+    let listed = ROOMS.iter().flat_map(|(from, uses)| uses.iter().map(|to| (*from, *to)));
+    let unused = listed.chain(CLIMBS.map(|(path, room, _)| (path, room))).filter(|arrow| !drawn.contains(arrow));
+    wrong.extend(unused.map(|(from, to)| format!("`{from}` -> `{to}` is allowed, and nobody uses it")));
+    assert_none("arrows between rooms", wrong);
+}
+
+#[test]
+fn every_room_of_the_map_has_its_place() {
+    let files = files();
+    let map = files.iter().find(|file| file.path == "src/lib.rs").expect("the map");
+    let rooms = map.text.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let missing = rooms.filter(|room| !ROOMS.iter().any(|(name, _)| name == room));
+    assert_none("a room without a place", missing.map(str::to_owned).collect());
+}
+
 #[test]
 fn nothing_is_unsafe() {
     // The wheel takes a pointer out of a capsule, as the C interface of Arrow requires.

@@ -5,9 +5,9 @@
 
 use super::*;
 use crate::place::blob::Blob;
+use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::fmt;
-use std::sync::Mutex;
 use std::time::Duration;
 use store::{Content, Created, Entry, Store};
 use vtr_kernel::text::hex;
@@ -42,30 +42,30 @@ impl Memory {
 
     /// Begins a step after the action before it has happened; steps of that action do not count.
     fn step(&self) -> Result<()> {
-        let Some(mut between) = self.between.lock().unwrap().take() else { return Ok(()) };
-        let step = *self.steps.lock().unwrap();
+        let Some(mut between) = self.between.lock().take() else { return Ok(()) };
+        let step = *self.steps.lock();
         let done = between(&self.own.upgrade().unwrap(), step);
-        *self.steps.lock().unwrap() = step + 1;
-        *self.between.lock().unwrap() = Some(between);
+        *self.steps.lock() = step + 1;
+        *self.between.lock() = Some(between);
         done
     }
 
     /// Does work with an action between its steps; returns the number of steps.
     fn with<T>(&self, between: Between, work: impl FnOnce() -> T) -> (T, usize) {
-        *self.steps.lock().unwrap() = 0;
-        *self.between.lock().unwrap() = Some(between);
+        *self.steps.lock() = 0;
+        *self.between.lock() = Some(between);
         let done = work();
-        *self.between.lock().unwrap() = None;
-        (done, *self.steps.lock().unwrap())
+        *self.between.lock() = None;
+        (done, *self.steps.lock())
     }
 
     /// Lets time pass: all files become older by as much.
     fn pass(&self, time: Duration) {
-        self.files.lock().unwrap().values_mut().for_each(|(_, modified)| *modified -= time);
+        self.files.lock().values_mut().for_each(|(_, modified)| *modified -= time);
     }
 
     fn paths(&self, folder: &str) -> Vec<String> {
-        self.files.lock().unwrap().keys().filter(|path| path.starts_with(folder)).cloned().collect()
+        self.files.lock().keys().filter(|path| path.starts_with(folder)).cloned().collect()
     }
 }
 
@@ -80,7 +80,7 @@ impl Store for Memory {
 
     fn list(&self, folder: &str) -> Result<Vec<Entry>> {
         self.step()?;
-        let files = self.files.lock().unwrap();
+        let files = self.files.lock();
         let below =
             files.iter().filter(|(path, _)| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/')));
         let entry = |(path, (bytes, modified)): (&String, &(Vec<u8>, SystemTime))| Entry {
@@ -93,27 +93,27 @@ impl Store for Memory {
 
     fn look(&self, path: &str) -> Result<Option<Entry>> {
         self.step()?;
-        let found = self.files.lock().unwrap().get(path).map(|(bytes, modified)| (bytes.len() as u64, *modified));
+        let found = self.files.lock().get(path).map(|(bytes, modified)| (bytes.len() as u64, *modified));
         Ok(found.map(|(bytes, modified)| Entry { path: path.to_owned(), bytes, modified }))
     }
 
     fn open(&self, path: &str) -> Result<Option<Blob>> {
         self.step()?;
-        Ok(self.files.lock().unwrap().get(path).map(|(bytes, _)| Blob::Memory(bytes.clone().into())))
+        Ok(self.files.lock().get(path).map(|(bytes, _)| Blob::Memory(bytes.clone().into())))
     }
 
     fn put(&self, path: &str, mut content: Content, _: &str) -> Result<()> {
         self.step()?;
         let mut bytes = Vec::new();
         content.reader.read_to_end(&mut bytes).unwrap();
-        self.files.lock().unwrap().insert(path.to_owned(), (bytes, SystemTime::now()));
+        self.files.lock().insert(path.to_owned(), (bytes, SystemTime::now()));
         Ok(())
     }
 
     fn create(&self, path: &str, bytes: &[u8], _: &str) -> Result<Created> {
         self.step()?;
         let now = SystemTime::now();
-        let mut files = self.files.lock().unwrap();
+        let mut files = self.files.lock();
         if files.contains_key(path) {
             return Ok(Created::Taken);
         }
@@ -124,13 +124,13 @@ impl Store for Memory {
     fn delete(&self, path: &str) -> Result<()> {
         self.step()?;
         assert!(!path.starts_with(log::FOLDER), "{path} is deleted");
-        self.files.lock().unwrap().remove(path);
+        self.files.lock().remove(path);
         Ok(())
     }
 
     fn holds(&self, path: &str, bytes: u64, sha256: &str) -> Result<bool> {
         self.step()?;
-        let files = self.files.lock().unwrap();
+        let files = self.files.lock();
         let same = |there: &[u8]| there.len() as u64 == bytes && hex(&Sha256::digest(there)) == sha256;
         Ok(files.get(path).is_some_and(|(there, _)| same(there)))
     }
@@ -168,7 +168,7 @@ fn clean(memory: &Memory) -> Result<gc::Collected> {
 /// The newest version, after a check that each of its files exists and has the content of its name.
 fn whole(memory: &Memory) -> Manifest {
     let manifest = log::latest(memory).unwrap().unwrap();
-    let files = memory.files.lock().unwrap();
+    let files = memory.files.lock();
     for file in manifest.all_files() {
         let (bytes, _) =
             files.get(&file.path).unwrap_or_else(|| panic!("version {} lost {}", manifest.version, file.path));
@@ -209,11 +209,11 @@ fn a_writer_that_needs_what_is_being_deleted_lands_whole_or_not_at_all() {
                 let (run, under_way, ended) = (run.clone(), under_way.clone(), ended.clone());
                 move |memory: &Arc<Memory>, step: usize| {
                     if step == first {
-                        *under_way.lock().unwrap() = Some(written(memory, &run).unwrap());
+                        *under_way.lock() = Some(written(memory, &run).unwrap());
                     }
                     if step == last {
-                        let publication = under_way.lock().unwrap().take().unwrap();
-                        *ended.lock().unwrap() = Some(commit(&run, publication));
+                        let publication = under_way.lock().take().unwrap();
+                        *ended.lock() = Some(commit(&run, publication));
                     }
                 }
             };
@@ -227,7 +227,7 @@ fn a_writer_that_needs_what_is_being_deleted_lands_whole_or_not_at_all() {
             );
             cleaned.unwrap();
             (seen..=steps).for_each(|step| act(&memory, step));
-            let end = ended.lock().unwrap().take().unwrap();
+            let end = ended.lock().take().unwrap();
             let manifest = whole(&memory);
             let kind = match end {
                 Ok(_) => "landed",

@@ -6,10 +6,10 @@
 
 use super::*;
 use crate::place::blob::Blob;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
 use store::{Content, Created, Entry, Store};
 use vtr_kernel::text::hex;
 
@@ -145,7 +145,7 @@ struct View {
 
 impl World {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock()
     }
 
     fn leave(&self, seat: usize) {
@@ -164,7 +164,7 @@ impl View {
         state.choose();
         self.world.moved.notify_all();
         while state.turn != Some(self.seat) {
-            state = self.world.moved.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+            self.world.moved.wait(&mut state);
         }
         state.turn = None;
         state.seats[self.seat] = Seat::Working;
@@ -451,13 +451,13 @@ fn whatever_the_place_does_every_version_is_whole_and_of_one_run() {
                         eprintln!("seed {number} failed");
                         resume_unwind(cause)
                     });
-                    let mut counts = counts.lock().unwrap();
+                    let mut counts = counts.lock();
                     counts.0.iter_mut().zip(own.0).for_each(|(sum, count)| *sum += count);
                 }
             });
         }
     });
-    let counts = counts.into_inner().unwrap();
+    let counts = counts.into_inner();
     let shown: Vec<String> = KINDS.iter().zip(counts.0).map(|(kind, count)| format!("{count} {kind}")).collect();
     println!("seeds: {seeds} tried; {}", shown.join(", "));
     let never: Vec<_> = KINDS.iter().zip(counts.0).filter(|(_, count)| *count == 0).map(|(kind, _)| kind).collect();

@@ -87,11 +87,11 @@ fn made(input: &TablesInput) -> Vec<Made> {
     let pieces = Mutex::new(Vec::new());
     let take = |piece: Piece| {
         let batches = piece.batches.collect::<Result<_, _>>()?;
-        pieces.lock().unwrap().push(Made { table: piece.table, week: piece.week, batches });
+        pieces.lock().push(Made { table: piece.table, week: piece.week, batches });
         Ok(())
     };
     build(input, &Progress::begin("", 0, Visibility::Quiet), &take).unwrap();
-    pieces.into_inner().unwrap()
+    pieces.into_inner()
 }
 
 #[test]
@@ -162,11 +162,11 @@ fn threads_move_no_byte() {
         let take = |piece: Piece| {
             let key = (piece.table, piece.week);
             let encoded = encode::parquet(piece, &mut |_| {})?;
-            assert!(files.lock().unwrap().insert(key, (encoded.sha256, encoded.rows)).is_none(), "{key:?} came twice");
+            assert!(files.lock().insert(key, (encoded.sha256, encoded.rows)).is_none(), "{key:?} came twice");
             Ok(())
         };
         build(&input, &Progress::begin("", 0, Visibility::Quiet), &take).unwrap();
-        files.into_inner().unwrap()
+        files.into_inner()
     };
     let (one, four) = (bytes(1), bytes(4));
     assert!(one.len() > 60 && one.values().map(|(_, rows)| rows).sum::<u64>() > 5_000, "{}", one.len());

@@ -5,16 +5,18 @@ mod large;
 mod rates;
 mod row_tables;
 
-use super::{FileRow, Piece, TablesInput, build, time_axis};
+use super::{FileRow, Piece, TablesInput, build};
 use crate::fold::counts::Marginals;
+use crate::fold::time_axis;
 use crate::job::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
 use crate::progress::{Progress, Visibility};
 use crate::schema::Table;
 use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 use vtr_columnar::fold::Reject;
 use vtr_columnar::marginals::CIRCUMSTANCES;
 use vtr_kernel::calendar::{self, Day};
@@ -417,12 +419,12 @@ fn pieces(input: &TablesInput) -> Vec<Made> {
         let is_unique = !matches!(piece.table, Table::Defects | Table::Judged);
         assert!(rows.windows(2).all(|pair| pair[0] < pair[1] || !is_unique && pair[0] == pair[1]), "{rows:?}");
         if !piece.batches.is_empty() || !piece.table.is_partitioned() {
-            pieces.lock().unwrap().push(piece);
+            pieces.lock().push(piece);
         }
         Ok(())
     };
     build(input, &Progress::begin("", 0, Visibility::Quiet), &take).unwrap();
-    let mut pieces = pieces.into_inner().unwrap();
+    let mut pieces = pieces.into_inner();
     pieces.sort_by_key(|piece| (piece.table, piece.week));
     let twice = pieces.windows(2).find(|pair| (pair[0].table, pair[0].week) == (pair[1].table, pair[1].week));
     assert!(twice.is_none(), "a week of a table comes once");

@@ -2,8 +2,7 @@
 //!
 //! It holds resolved settings and opens no file. Nothing in it fails.
 
-use super::events::Window;
-use crate::job::plan::{CellRules, Dialect, Limits, MatchedBy, OnBadFile};
+use super::plan::{CellRules, Dialect, Limits, MatchedBy, OnBadFile};
 use regex::Regex;
 use std::sync::{Arc, OnceLock};
 use vtr_kernel::calendar::Zone;
@@ -72,6 +71,21 @@ pub enum FoldBy {
     Documents,
     /// Each is a package; the newest of equal ones counts.
     Rows,
+}
+
+/// The days around shipping in which an event belongs to a package.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The first day, usually before shipping.
+    pub from: i32,
+    /// The last day.
+    pub to: i32,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Window { from: -3, to: 90 }
+    }
 }
 
 /// The assembly of a job.
