@@ -7,8 +7,9 @@
 # in an environment of its own.
 #
 # Both are built by zig, from pip. DIST=ci makes no wheel (`make python` does), and packs target/release/vtr
-# instead, which runs on this system's glibc and later. It needs dpkg, objdump and root (for chroot). A missing tool
-# is a failure, not a skip.
+# instead, which runs on this system's glibc and later. DIST_MAINTAINER, "Name <address>", is the maintainer that the
+# Debian package names; without it, it names root of the machine on which it is installed. It needs dpkg, objdump and
+# root (for chroot). A missing tool is a failure, not a skip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 fail() {
@@ -79,7 +80,7 @@ cat >"$work/deb/DEBIAN/control" <<CONTROL
 Package: vtr
 Version: $version
 Architecture: amd64
-Maintainer: The authors of vtr <vtr@example.invalid>
+Maintainer: ${DIST_MAINTAINER:-vtr package builder <root@localhost>}
 Section: utils
 Priority: optional
 Depends: $depends
