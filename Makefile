@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PROFILE := --release --locked
 
-.PHONY: help run test check build foreign truth reconcile bench bench-inputs bench-micro bench-tables profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python spark
+.PHONY: help run test check build foreign truth reconcile bench bench-inputs bench-join bench-micro bench-tables profile fuzz faults stores sinks schedule assemble deny clean report pages dist wheel python spark
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench: build ## beside DuckDB, Polars, chDB and DataFusion: wall, CPU, memory, c
 
 bench-inputs: build ## one history in the forms that files really have, beside the standard one (ROWS, REPEAT, ONLY)
 	tests/bench/inputs.sh
+
+bench-join: build ## packages, orders and events joined by vtr, DuckDB and Polars: CPU, memory, temporary bytes (ROWS, MEMORY, PEERS)
+	python3 tests/bench/join.py
 
 bench-micro: ## Criterion: judging a number, the CSV reader, the fold (BENCH=judge alone builds quickly)
 	tests/bench/micro.sh

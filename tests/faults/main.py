@@ -17,6 +17,7 @@ from queue import Queue
 
 import check
 import full
+import joined
 import points
 import power
 import race
@@ -134,7 +135,7 @@ def seeds(tally):
 
 
 def main(asked):
-    sweeps_known = ["kill", "errors", "full", "power", "race", "seeds", "signals"]
+    sweeps_known = ["kill", "errors", "full", "power", "race", "seeds", "signals", "joined"]
     unknown = [name for name in asked if name not in sweeps_known]
     if unknown:
         sys.exit(f"no such sweep: {', '.join(unknown)}; there are {', '.join(sweeps_known)}")
@@ -158,6 +159,9 @@ def main(asked):
             race.sweep(folder, tally, 30 if BOUNDED else 200)
         if "seeds" in asked:
             seeds(tally)
+        if "joined" in asked:
+            pool = lambda name, published: Pool([joined.Joined(folder / f"joined-{name}{index}", published) for index in range(WORKERS)])
+            joined.sweep({"over a base": pool("base", True), "first publication": pool("first", False)}, tally, untraceable, BOUNDED)
         if "signals" in asked:
             signals.sweep(folder, slots, tally, untraceable, BOUNDED)
     finally:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Applies faults of every kind to the built program, and counts the trials. FAULTS=ci is the bounded form; names of
-# sweeps as arguments run only those: kill errors full power race seeds signals.
+# sweeps as arguments run only those: kill errors full power race seeds signals joined.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 exec python3 -B tests/faults/main.py "$@"
