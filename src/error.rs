@@ -26,7 +26,7 @@ impl fmt::Display for Standing {
             Standing::Nothing => write!(to, "; nothing was published"),
             Standing::Appearing(version) => write!(
                 to,
-                "; version {version} was just being published, and `vtr resolve` tells whether it stands; run again"
+                "; version {version} was just being published, and `vtr resolve` shows whether it is published; run again"
             ),
             Standing::Published(version) => write!(
                 to,

@@ -174,7 +174,7 @@ fn publish(
     if let Some(day) = published.manifest.health_as_of.filter(|day| *day > plan.as_of && plan.counts_health_span()) {
         report.tables.retain(|table| table.table != Table::AccountHealth.name());
         report.warnings.push(format!(
-            "account_health was left as it is: it was published as of {}, later than this run; use --out for a past day",
+            "account_health was not replaced: it was published as of {}, later than this run; use --out for a past day",
             date_from_day(day)
         ));
     }

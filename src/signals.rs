@@ -33,7 +33,8 @@ const LAST_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Begins to note signals.
 ///
-/// # Panics If the system refuses a handler for SIGINT or SIGTERM, or a thread; no supported system does.
+/// # Panics
+/// If the system refuses a handler for SIGINT or SIGTERM, or a thread; no supported system does.
 pub fn install() {
     let again = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
@@ -66,7 +67,8 @@ pub fn ending() {
 
 /// Returns whether to go on.
 ///
-/// # Errors [`Error::Stopped`] after a signal arrived.
+/// # Errors
+/// [`Error::Stopped`] after a signal arrived.
 pub fn check() -> Result<()> {
     match CAME.load(Ordering::Relaxed) {
         0 => Ok(()),
@@ -109,7 +111,8 @@ pub struct Attempt(Standing);
 
 /// Begins an attempt; this is the last point at which a run can stop with nothing published.
 ///
-/// # Errors [`Error::Stopped`] after a signal arrived.
+/// # Errors
+/// [`Error::Stopped`] after a signal arrived.
 pub fn attempt(version: u64) -> Result<Attempt> {
     check()?;
     Ok(Attempt(std::mem::replace(&mut *standing(), Standing::Appearing(version))))
@@ -142,7 +145,7 @@ mod tests {
         assert_eq!(said(Standing::NoPublication), "stopped by signal 15");
         assert_eq!(said(Standing::Nothing), "stopped by signal 15; nothing was published");
         assert_eq!(said(Standing::Complete(7)), "stopped by signal 15; version 7 is published");
-        assert!(said(Standing::Appearing(7)).contains("`vtr resolve` tells"));
+        assert!(said(Standing::Appearing(7)).contains("`vtr resolve` shows"));
         assert!(said(Standing::Published(7)).contains("version 7 is published, but `current`"));
         assert_eq!(Error::Stopped { signal: 2, standing: Standing::Nothing }.exit_code(), 130);
     }

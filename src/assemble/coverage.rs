@@ -50,7 +50,8 @@ impl Coverage {
 
     /// Returns the table, sorted by week, seller and marketplace.
     ///
-    /// # Errors The disk fails.
+    /// # Errors
+    /// The disk fails.
     pub fn table(&self) -> Result<Encoded> {
         let mut columns = vec![
             ("week_start", Kind::Day, false),
@@ -126,7 +127,8 @@ impl OfWeek<'_> {
 
     /// Spills the week.
     ///
-    /// # Errors The disk is full.
+    /// # Errors
+    /// The disk is full.
     pub fn end(mut self) -> Result<()> {
         self.flush();
         let place = self.coverage.spill.put(&self.bytes)?;

@@ -41,7 +41,8 @@ impl Exchange {
 
     /// Returns all rows of a partition.
     ///
-    /// # Errors The disk fails.
+    /// # Errors
+    /// The disk fails.
     pub fn read(&self, part: usize) -> Result<Vec<u8>> {
         let places = self.parts[part].lock();
         let mut bytes = vec![0; places.iter().map(Place::bytes).sum()];
@@ -83,7 +84,8 @@ impl Writer<'_> {
 
     /// Spills the rest.
     ///
-    /// # Errors The disk fails.
+    /// # Errors
+    /// The disk fails.
     pub fn end(mut self) -> Result<()> {
         (0..self.buffers.len()).try_for_each(|part| self.flush(part))
     }

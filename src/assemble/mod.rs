@@ -111,7 +111,8 @@ pub enum Outcome {
 
 /// Makes the packages of a job that joins raw files, if needed, and lets the plan read them.
 ///
-/// # Errors Files that cannot be read, counts that do not add up, gaps in the coverage of the sides, or the place.
+/// # Errors
+/// Files that cannot be read, counts that do not add up, gaps in the coverage of the sides, or the place.
 pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
     let Some(assemble) = plan.assemble.clone() else { return Ok(Outcome::None) };
     let at = store::at(Path::new(&assemble.path))?;
@@ -199,7 +200,8 @@ pub enum Stands {
 
 /// Previews the assembly of a job; `None` if it joins nothing.
 ///
-/// # Errors Paths that name nothing, files that cannot be read, or the place.
+/// # Errors
+/// Paths that name nothing, files that cannot be read, or the place.
 pub fn look(plan: &Plan) -> Result<Option<Joins>> {
     let Some(assemble) = plan.assemble.clone() else { return Ok(None) };
     let at = store::at(Path::new(&assemble.path))?;

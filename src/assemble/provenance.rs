@@ -27,7 +27,8 @@ pub struct Provenance<'p> {
 
 /// Opens the newest packages of a job; `None` if it joins nothing.
 ///
-/// # Errors The place cannot be read.
+/// # Errors
+/// The place cannot be read.
 pub fn open(plan: &Plan) -> Result<Option<Provenance<'_>>> {
     let Some(assemble) = &plan.assemble else { return Ok(None) };
     let store = store::at(Path::new(&assemble.path))?;
@@ -68,7 +69,8 @@ impl Provenance<'_> {
     /// Returns the sources of a package by its place, a line each, and the facts that each gave; `has` decides which
     /// facts are present.
     ///
-    /// # Errors The packages cannot be read.
+    /// # Errors
+    /// The packages cannot be read.
     pub fn of(&self, place: &str, has: &dyn Fn(Field) -> bool) -> Result<Vec<String>> {
         let found = place.rsplit_once(", record ").and_then(|(file, record)| Some((file, record.parse::<u64>().ok()?)));
         let Some((file, record)) = found else { return Ok(Vec::new()) };

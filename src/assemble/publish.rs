@@ -58,7 +58,8 @@ struct Made {
 impl Publication {
     /// Begins a publication.
     ///
-    /// # Errors The place cannot be published to, or belongs to another job.
+    /// # Errors
+    /// The place cannot be published to, or belongs to another job.
     pub fn begin(store: Arc<dyn Store>, plan: &Plan) -> Result<Publication> {
         store.prepare()?;
         let guard = match store.local() {
@@ -83,7 +84,8 @@ impl Publication {
 
     /// Puts a file of a table in place.
     ///
-    /// # Errors The place refuses it.
+    /// # Errors
+    /// The place refuses it.
     pub fn write(&self, table: &'static str, week: Option<Day>, mut encoded: Encoded) -> Result<()> {
         if encoded.rows == 0 && week.is_some() {
             return Ok(());
@@ -111,7 +113,8 @@ impl Publication {
 
     /// Commits; weeks before `closed` stay as they are published.
     ///
-    /// # Errors A conflict, or a failure of the place.
+    /// # Errors
+    /// A conflict, or a failure of the place.
     pub fn commit(
         self,
         plan: &Plan,
@@ -246,7 +249,8 @@ fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
 
 /// Returns the table `assembled_files`.
 ///
-/// # Errors The disk is full.
+/// # Errors
+/// The disk is full.
 pub fn files_table(files: &[Raw], tally: &Tally) -> Result<Encoded> {
     let mut columns = vec![
         ("file", Kind::Text, false),
@@ -274,7 +278,8 @@ pub fn files_table(files: &[Raw], tally: &Tally) -> Result<Encoded> {
 
 /// Returns the table `rejects`, with the same columns as in an output, without evidence.
 ///
-/// # Errors The disk is full.
+/// # Errors
+/// The disk is full.
 pub fn rejects_table(files: &[Raw], rejects: &[(u32, Reject)]) -> Result<Encoded> {
     let columns = [
         ("file", Kind::Text, false),
@@ -306,14 +311,16 @@ pub fn rejects_table(files: &[Raw], rejects: &[(u32, Reject)]) -> Result<Encoded
 
 /// Returns the file of a week of packages.
 ///
-/// # Errors The disk fails.
+/// # Errors
+/// The disk fails.
 pub fn week_file(week: weeks::Week, schema: &SchemaRef) -> Result<Encoded> {
     encode::batches(PACKAGES, schema, week, &mut |_| {})
 }
 
 /// Returns the manifest at a place, if there is one.
 ///
-/// # Errors The place cannot be read, or holds something else.
+/// # Errors
+/// The place cannot be read, or holds something else.
 pub fn standing(store: &dyn Store, plan: &Plan) -> Result<Option<Manifest>> {
     let base = log::latest(store)?;
     if let Some(base) = &base {
@@ -324,7 +331,8 @@ pub fn standing(store: &dyn Store, plan: &Plan) -> Result<Option<Manifest>> {
 
 /// Returns the remembered facts of raw files.
 ///
-/// # Errors The place cannot be read.
+/// # Errors
+/// The place cannot be read.
 pub fn memory(store: &dyn Store) -> Result<Vec<u8>> {
     Ok(store::read(store, crate::publish::stale::MEMORY)?.unwrap_or_default())
 }

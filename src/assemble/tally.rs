@@ -117,7 +117,8 @@ impl Tally {
 
     /// Checks the coverage.
     ///
-    /// # Errors [`Error::Gate`] with every gap.
+    /// # Errors
+    /// [`Error::Gate`] with every gap.
     pub fn judge(&self, covers: &Covers, carrier: &dyn Fn(u16) -> String, file: &dyn Fn(u32) -> String) -> Result<()> {
         let mut gaps = Vec::new();
         if covers.events.0 > 0 {

@@ -164,7 +164,8 @@ impl<'a> File<'a> {
 
     /// Reads the file; `take` gets every record that goes on.
     ///
-    /// # Errors The inner error: a fault of the file. The outer error: the one that `take` returned.
+    /// # Errors
+    /// The inner error: a fault of the file. The outer error: the one that `take` returned.
     pub fn read(
         &self,
         raw: &RawFile,
@@ -306,7 +307,7 @@ impl<'a> File<'a> {
                 match amount.map(orders::fixed) {
                     Some(Some(amount)) => Ok(Cell::Money(amount)),
                     Some(None) => {
-                        refused("an amount with more than nine digits behind the mark, or too large".to_owned())
+                        refused("an amount with more than nine digits after the decimal point, or too large".to_owned())
                     }
                     None => refused("no number; `decimal` says which mark is used".to_owned()),
                 }

@@ -123,7 +123,8 @@ pub struct Week<'s, 'c> {
 impl<'s, 'c> Week<'s, 'c> {
     /// Merges the runs of a week; `files` are the shown names of the files. The coverage is counted on the way.
     ///
-    /// # Errors The disk fails.
+    /// # Errors
+    /// The disk fails.
     pub fn of(
         spill: &'s Spill,
         runs: &[Run],

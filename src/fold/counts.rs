@@ -174,7 +174,8 @@ impl Runs {
 
     /// Spills counts.
     ///
-    /// # Errors The disk fails.
+    /// # Errors
+    /// The disk fails.
     pub fn spill(&mut self, pieces: Vec<Piece>, spill: &Arc<Spill>) -> Result<()> {
         let mut bytes = Vec::new();
         for Piece { kind, time, rows, packed } in pieces {
@@ -187,7 +188,8 @@ impl Runs {
 
     /// Hands on the counts of each kind and time, kind after kind and times ascending.
     ///
-    /// # Errors A failure to read spilled counts.
+    /// # Errors
+    /// A failure to read spilled counts.
     pub fn each(self, take: &mut dyn FnMut(Kind, u16, Unpacked)) -> Result<()> {
         for (kind, times) in Kind::ALL.into_iter().zip(self.0) {
             for (time, pieces) in times {
@@ -277,7 +279,8 @@ impl Marginal {
     /// Returns the counts of a piece of time, ascending by the codes of the keys in their order and then by reason,
     /// each combination once, in batches of at most [`BATCH_ROWS`] rows.
     ///
-    /// # Errors A failure to read spilled counts.
+    /// # Errors
+    /// A failure to read spilled counts.
     pub fn sorted(&self, day: Day) -> Result<Batches<'_>> {
         #[cfg(test)]
         if let Some(batch) = self.batches.get(&day) {

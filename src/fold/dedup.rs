@@ -137,7 +137,8 @@ impl Search {
     /// Searches parts until none is left, alone or beside other threads, and hands on every row that lost to a newer
     /// copy. Returns the largest distance in days between two copies.
     ///
-    /// # Errors The disk fails, the run is told to stop, or `lost` fails.
+    /// # Errors
+    /// The disk fails, the run is told to stop, or `lost` fails.
     pub fn run(&self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
         let (mut apart_days, mut bytes, mut places) = (0, Vec::new(), Vec::new());
         loop {

@@ -217,7 +217,8 @@ struct Whole {
 
 /// Reads and folds all units of a survey.
 ///
-/// # Errors An input that cannot be read to its end, more distinct texts than fit, a disk that fails, or a stop of the
+/// # Errors
+/// An input that cannot be read to its end, more distinct texts than fit, a disk that fails, or a stop of the
 /// run.
 pub fn fold(
     plan: &Plan,
@@ -235,7 +236,8 @@ pub fn fold(
 
 /// Refuses more files than a run can number.
 ///
-/// # Errors The number of files.
+/// # Errors
+/// The number of files.
 pub fn refuse_many(survey: &Survey) -> Result<()> {
     if survey.files.len() > MOST_FILES {
         let count = survey.files.len();

@@ -17,7 +17,8 @@ use vtr_kernel::calendar::{Day, monday};
 
 /// Returns whether a package was judged whose day is after all days that are counted, if a table depends on it.
 ///
-/// # Errors A row group that was left out cannot be read to its end, or the run is told to stop.
+/// # Errors
+/// A row group that was left out cannot be read to its end, or the run is told to stop.
 pub fn goes_on(plan: &Plan, survey: &Survey, folded: &Folded, reader: &scan::Reader) -> Result<bool> {
     let Some(range) = plan.range.filter(|_| plan.output.tables.contains(&Table::VtrRolling)) else {
         return Ok(false);
@@ -75,7 +76,8 @@ pub struct Found {
 
 /// Reads a file whole for the days of its rows, and counts nothing.
 ///
-/// # Errors It cannot be read to its end, or the run is told to stop.
+/// # Errors
+/// It cannot be read to its end, or the run is told to stop.
 pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
     let judge = looking(plan, survey).range(None).windows(None);
     let file = &survey.files[index];

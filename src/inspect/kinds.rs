@@ -56,7 +56,8 @@ pub struct Fills {
 
 /// Returns the kinds that a file fits, the likeliest first.
 ///
-/// # Errors The fault of the file.
+/// # Errors
+/// The fault of the file.
 pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -> Result<Vec<Kind>, String> {
     if let Some((Format::Parquet, _)) = read::format_of(shown, Format::Parquet) {
         let names = read::column_names(origin)?;
@@ -77,7 +78,8 @@ pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -
 
 /// Reads the whole file as a kind.
 ///
-/// # Errors The fault of the file.
+/// # Errors
+/// The fault of the file.
 pub fn fills(sources: &Sources, found: &Kind, origin: &Origin, shown: &str, limits: &Limits) -> Result<Fills, String> {
     let profile = sources.profile(&found.kind)?;
     let Some((format, packing)) = read::format_of(shown, found.format) else {

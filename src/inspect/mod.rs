@@ -246,7 +246,8 @@ pub struct Unused {
 
 /// Returns the place of a path or URI, or the fault if it is not a file.
 ///
-/// # Errors [`Error::Input`] with the fault.
+/// # Errors
+/// [`Error::Input`] with the fault.
 pub fn origin(path: &Path) -> Result<Origin> {
     match path.to_str().filter(|path| is_uri(path)) {
         Some(uri) => on_store(uri),
@@ -256,7 +257,8 @@ pub fn origin(path: &Path) -> Result<Origin> {
 
 /// Looks at a file.
 ///
-/// # Errors [`Error::Input`] with the fault, if it cannot be read to its end.
+/// # Errors
+/// [`Error::Input`] with the fault, if it cannot be read to its end.
 pub fn look(request: &Request) -> Result<Look> {
     let shown = request.path.display().to_string();
     let origin = origin(request.path)?;
@@ -302,7 +304,7 @@ fn on_disk(path: &Path) -> std::result::Result<Origin, String> {
         return Err("is a folder; name one of its files".to_owned());
     }
     if !metadata.is_file() {
-        return Err("is no ordinary file; pipes and devices cannot be read twice".to_owned());
+        return Err("is not a regular file; pipes and devices cannot be read twice".to_owned());
     }
     Ok(Origin::disk(path.to_path_buf(), &metadata))
 }

@@ -63,7 +63,7 @@ fn read<'a>(
     for line in 1..dialect.header_line {
         if !records.skip_line()? {
             let at = dialect.header_line;
-            return Err(format!("has {} lines, but its headings should stand on line {at}", line - 1));
+            return Err(format!("has {} lines, but its headings should be on line {at}", line - 1));
         }
     }
     let mut seen = Seen::new(request, dialect, cutting.quote);
@@ -396,7 +396,7 @@ impl<'a> Seen<'a> {
             ),
             self.unterminated
                 .finding("unterminated_quote", "lines with a quote that opens a field and is never closed"),
-            self.after_quote.finding("text_after_quote", "lines with text behind the closing quote of a field"),
+            self.after_quote.finding("text_after_quote", "lines with text after the closing quote of a field"),
             self.swallowed.finding(
                 "quote_swallowed_lines",
                 "lines that became one record, because a quote opened a field and was closed lines below; a run rejects each",

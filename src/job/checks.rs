@@ -70,10 +70,10 @@ fn bound(kind: CheckKind, written: &Scalar) -> Result<Most, String> {
     let share = || quantity::share(&text).map(|(numerator, denominator)| Most::Share(numerator, denominator));
     match kind {
         CheckKind::WeeksMissing => {
-            count().ok_or_else(|| format!("{text:?} is no number of weeks; write it as in 0 or 2"))
+            count().ok_or_else(|| format!("{text:?} is not a number of weeks; write it as in 0 or 2"))
         }
         CheckKind::SellersVanished => count().map_or_else(share, Ok).map_err(|_| {
-            format!("{text:?} is no number of sellers and no share of them; write it as in 0, 10 or \"1%\"")
+            format!("{text:?} is neither a number of sellers nor a share of them; write it as in 0, 10 or \"1%\"")
         }),
         CheckKind::RowTotals | CheckKind::RateJump | CheckKind::UnknownCarriers => share(),
     }

@@ -149,13 +149,14 @@ impl Document {
 
     /// Sets a key by its dotted path (`output.path`, `input.0.path`) to a value written as TOML, or else to that text.
     ///
-    /// # Errors Why the key cannot exist.
+    /// # Errors
+    /// Why the key cannot exist.
     pub fn set(&mut self, path: &str, typed: &str, option: &str) -> Result<(), String> {
         let at = Origin::Given(option.to_owned());
         let mut node = &mut self.root;
         let parts: Vec<&str> = path.split('.').map(str::trim).collect();
         if parts.iter().any(|part| part.is_empty()) {
-            return Err(format!("`{path}` is no key; write it as in `output.path` or `input.0.path`"));
+            return Err(format!("`{path}` is not a key; write it as in `output.path` or `input.0.path`"));
         }
         for (index, part) in parts.iter().enumerate() {
             let next_is_index = parts.get(index + 1).is_some_and(|next| next.parse::<usize>().is_ok());

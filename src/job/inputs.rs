@@ -170,7 +170,7 @@ impl Source<'_> {
         const KEY: &str = "from_path.pattern";
         let pattern = match Regex::new(&spec.pattern) {
             Ok(pattern) => pattern,
-            Err(error) => return self.refuse(KEY, format!("`pattern` is no regular expression: {error}")),
+            Err(error) => return self.refuse(KEY, format!("`pattern` is not a regular expression: {error}")),
         };
         let names: Vec<&str> = pattern.capture_names().flatten().collect();
         let mut sound = !names.is_empty();
@@ -256,7 +256,7 @@ impl Source<'_> {
             ("time_zone", own.time_zone.is_some() && csv.time_zone.is_some()),
         ];
         for (key, _) in doubled.into_iter().filter(|(_, stands_twice)| *stands_twice) {
-            let message = format!("`{key}` stands in the [[input]] and in its [input.csv]; keep the first");
+            let message = format!("`{key}` is both in the [[input]] and in its [input.csv]; keep the first");
             self.refuse::<()>(&format!("csv.{key}"), message);
         }
         let of_input = Wording {
@@ -399,7 +399,8 @@ fn says_of_format(wrong: &WrongFormat) -> String {
 
 /// Returns the headings of a column.
 ///
-/// # Errors Their fault.
+/// # Errors
+/// Their fault.
 pub(super) fn headings(name: &str, written: &[HeadingSpec]) -> Result<Vec<Heading>, String> {
     let mut headings: Vec<Heading> = Vec::new();
     if written.is_empty() {

@@ -70,14 +70,16 @@ pub struct Overrides {
 
 /// Reads a job file and makes its plan.
 ///
-/// # Errors [`Error::Usage`] with all faults of job, options, book and rates, a line each.
+/// # Errors
+/// [`Error::Usage`] with all faults of job, options, book and rates, a line each.
 pub fn load(path: &Path, flags: &Overrides, now: SystemTime) -> Result<Plan> {
     load_with(path, flags, &|name| std::env::var(name).ok(), now)
 }
 
 /// Returns the text of a job file.
 ///
-/// # Errors [`Error::Usage`] if it cannot be read.
+/// # Errors
+/// [`Error::Usage`] if it cannot be read.
 pub fn text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| {
         Error::Usage(format!(
@@ -95,14 +97,16 @@ pub fn root(path: &Path) -> PathBuf {
 /// Makes the plan of a job whose text is given, as [`load`] does; `shown` is its name in messages, and its paths start
 /// from `root`.
 ///
-/// # Errors As [`load`].
+/// # Errors
+/// As [`load`].
 pub fn load_text(text: &str, (shown, root): (&str, PathBuf), flags: &Overrides, now: SystemTime) -> Result<Plan> {
     read(text, (shown, root), flags, &|name| std::env::var(name).ok(), now)
 }
 
 /// Returns the profiles in the program.
 ///
-/// # Errors All of their problems; a release has none.
+/// # Errors
+/// All of their problems; a release has none.
 pub fn sources() -> Result<vtr_kernel::sources::Sources> {
     vtr_kernel::sources::Sources::embedded().map_err(|problems| {
         let lines: Vec<String> = problems.iter().map(|problem| format!("sources/{problem}")).collect();
@@ -113,7 +117,8 @@ pub fn sources() -> Result<vtr_kernel::sources::Sources> {
 /// Returns the `[[input]]` and `[limits]` that options alone define: key of the input or of `[limits]`, value as
 /// typed, option it came from.
 ///
-/// # Errors [`Error::Usage`] with all faults, by option.
+/// # Errors
+/// [`Error::Usage`] with all faults, by option.
 pub fn input_of(path: &Path, options: &[(&str, String, String)]) -> Result<(plan::Input, plan::Limits)> {
     let report = Report::new("options".to_owned());
     let mut document = Document::parse("name = \"look\"\n[[input]]\n[output]\npath = \"out\"\n", &report);
@@ -252,7 +257,7 @@ fn weeks(flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report
     let last = variable("VTR_LAST").and_then(|text| {
         let count = text.parse().ok();
         if count.is_none() {
-            report.add(&Origin::Given("VTR_LAST".into()), format!("{text:?} is no number of weeks"));
+            report.add(&Origin::Given("VTR_LAST".into()), format!("{text:?} is not a number of weeks"));
         }
         count
     });

@@ -26,7 +26,8 @@ const UNITS: [(&str, u128); 14] = [
 impl Size {
     /// Returns the number of bytes, at least 1.
     ///
-    /// # Errors The fault, and how sizes are written.
+    /// # Errors
+    /// The fault, and how sizes are written.
     pub fn bytes(&self) -> Result<u64, String> {
         let bytes = match self {
             Size::Bytes(bytes) => Some(*bytes),
@@ -38,7 +39,7 @@ impl Size {
                 Size::Text(text) => text.clone(),
             };
             format!(
-                "{written:?} is no size; write a number of bytes, or one with a unit such as \"64 KiB\" or \"2 GiB\""
+                "{written:?} is not a size; write a number of bytes, or one with a unit such as \"64 KiB\" or \"2 GiB\""
             )
         })
     }
@@ -56,10 +57,11 @@ fn bytes(text: &str) -> Option<u64> {
 
 /// Parses a share from 0 to 1 as numerator and denominator in lowest terms.
 ///
-/// # Errors The fault, and how shares are written.
+/// # Errors
+/// The fault, and how shares are written.
 pub fn share(text: &str) -> Result<(u64, u64), String> {
     exact_share(text).ok_or_else(|| {
-        format!("{text:?} is no share from 0 to 1; write it as in \"0.1%\" or \"0.001\", with at most nine decimals")
+        format!("{text:?} is not a share from 0 to 1; write it as in \"0.1%\" or \"0.001\", with at most nine decimals")
     })
 }
 

@@ -26,7 +26,8 @@ impl Asked {
 
     /// Returns the weeks, both ends included. An open end is the first or last plausible date.
     ///
-    /// # Errors A text that is not a week, or options that contradict each other.
+    /// # Errors
+    /// A text that is not a week, or options that contradict each other.
     pub fn weeks(&self, as_of: Day) -> Result<Option<WeekRange>, String> {
         if self.is_nothing() {
             return Ok(None);
@@ -34,7 +35,9 @@ impl Asked {
         let (earliest, latest) = (monday(FIRST_DAY), monday(last_plausible_day(as_of)));
         if let Some(count) = self.last {
             if self.from.is_some() || self.to.is_some() {
-                return Err("--last counts back from the week of as_of; it cannot stand beside --from or --to".into());
+                return Err(
+                    "--last counts back from the week of as_of; it cannot be combined with --from or --to".into()
+                );
             }
             if count == 0 {
                 return Err("--last 0 asks for no week; write 1 or more".into());
@@ -48,16 +51,16 @@ impl Asked {
         if let (Some(from), Some(to)) = (from, to)
             && from > to
         {
-            return Err(format!("--from {} lies after --to {}", date_from_day(from), date_from_day(to)));
+            return Err(format!("--from {} is after --to {}", date_from_day(from), date_from_day(to)));
         }
         if from.is_some_and(|from| from > latest) {
             return Err(format!(
-                "--from lies more than two years after as_of ({}), where nothing is judged",
+                "--from is more than two years after as_of ({}), where nothing is judged",
                 date_from_day(as_of)
             ));
         }
         if to.is_some_and(|to| to < earliest) {
-            return Err("--to lies before 2005, where nothing is judged".into());
+            return Err("--to is before 2005, where nothing is judged".into());
         }
         let (first, last) = (from.unwrap_or(earliest).max(earliest), to.unwrap_or(latest).min(latest));
         Ok(Some(WeekRange { first, last }))
@@ -66,17 +69,19 @@ impl Asked {
 
 /// Returns the Monday of a week written as `2025-W03` or as any of its days.
 ///
-/// # Errors The text is not a week; the message shows how weeks are written.
+/// # Errors
+/// The text is not a week; the message shows how weeks are written.
 pub fn week(option: &str, text: &str) -> Result<Day, String> {
     let day = || text.parse().ok().map(day_from_date).map(monday);
     monday_from_iso_week(text)
         .or_else(day)
-        .ok_or_else(|| format!("{option} {text:?} is no week; write 2025-W03, or a date such as 2025-01-13"))
+        .ok_or_else(|| format!("{option} {text:?} is not a week; write 2025-W03, or a date such as 2025-01-13"))
 }
 
 /// Returns the day of `as_of`; `today` is the given day.
 ///
-/// # Errors The text is not a date.
+/// # Errors
+/// The text is not a date.
 pub fn as_of(text: &str, today: Day) -> Result<Day, String> {
     if text == "today" {
         return Ok(today);
@@ -86,7 +91,9 @@ pub fn as_of(text: &str, today: Day) -> Result<Day, String> {
         day.ok_or_else(|| format!("`as_of` cannot be {text:?}; write \"today\", or a date such as 2025-01-31"))?;
     let plausible = FIRST_DAY..=last_plausible_day(today);
     plausible.contains(&day).then_some(day).ok_or_else(|| {
-        format!("`as_of` {text} lies before 2005 or more than two years ahead; write \"today\", or a date such as 2025-01-31")
+        format!(
+            "`as_of` {text} is before 2005 or more than two years ahead; write \"today\", or a date such as 2025-01-31"
+        )
     })
 }
 

@@ -64,7 +64,7 @@ pub(super) fn reconcile(spec: &ReconcileSpec, written: Written) -> Option<Reconc
         written.good("reconcile.pattern", regex)
     });
     let encoding = encoding_rs::Encoding::for_label(spec.encoding.as_bytes())
-        .ok_or_else(|| format!("`{}` is no encoding; write utf-8, windows-1252, shift_jis ...", spec.encoding));
+        .ok_or_else(|| format!("`{}` is not an encoding; write utf-8, windows-1252, shift_jis ...", spec.encoding));
     Some(Reconcile {
         performance: spec.performance.clone(),
         defects: spec.defects.clone(),

@@ -35,7 +35,7 @@ fn read(text: &str) -> Result<Sellers, String> {
     let headings = reader.headers().map_err(|error| error.to_string())?.clone();
     let known = |name: &str| name == "seller_id" || FACTS.contains(&name);
     if let Some(other) = headings.iter().find(|name| !known(name.trim())) {
-        return Err(format!("line 1: the heading {other:?} is none of seller_id, name, owner, region"));
+        return Err(format!("line 1: the heading {other:?} is not one of seller_id, name, owner, region"));
     }
     let place = |name: &str| headings.iter().position(|heading| heading.trim() == name);
     let id = place("seller_id").ok_or("line 1: the heading seller_id lacks")?;
@@ -47,7 +47,7 @@ fn read(text: &str) -> Result<Sellers, String> {
         let seller = cell(id).ok_or_else(|| format!("line {line}: the seller_id is empty"))?;
         let facts = FACTS.map(|name| place(name).and_then(cell));
         if sellers.insert(seller, facts).is_some() {
-            return Err(format!("line {line}: this seller_id stands twice; keep one of the lines"));
+            return Err(format!("line {line}: this seller_id appears twice; keep one of the lines"));
         }
     }
     Ok(sellers)

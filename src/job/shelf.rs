@@ -16,7 +16,8 @@ pub const EMBEDDED: &str = "embedded";
 
 /// Returns the files of a book's folder, by name, or those in the program.
 ///
-/// # Errors [`Error::Usage`] with the folder or file that could not be read.
+/// # Errors
+/// [`Error::Usage`] with the folder or file that could not be read.
 pub fn files(folder: &Path) -> Result<Vec<BookFile>> {
     if folder == Path::new(EMBEDDED) {
         return Ok(load::embedded_files());
@@ -32,7 +33,8 @@ pub fn files(folder: &Path) -> Result<Vec<BookFile>> {
 
 /// Returns the TOML files below a folder, by name.
 ///
-/// # Errors [`Error::Usage`] with the folder or file that could not be read.
+/// # Errors
+/// [`Error::Usage`] with the folder or file that could not be read.
 pub fn below(folder: &Path) -> Result<Vec<BookFile>> {
     let unread =
         |path: &Path, error: &dyn std::fmt::Display| Error::Usage(format!("cannot read {}: {error}", path.display()));
@@ -54,7 +56,8 @@ pub fn below(folder: &Path) -> Result<Vec<BookFile>> {
 
 /// Returns the book of these folders on top of each other, the lowest first; without folders the one in the program.
 ///
-/// # Errors [`Error::Usage`] with all problems, a line each.
+/// # Errors
+/// [`Error::Usage`] with all problems, a line each.
 pub fn book(folders: &[PathBuf]) -> Result<Arc<Book>> {
     /// The program's own book never changes, so it is made once.
     static ITSELF: LazyLock<std::result::Result<Arc<Book>, Vec<Problem>>> =

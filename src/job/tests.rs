@@ -208,11 +208,11 @@ at_most = "few"
         "job.toml:18: the format \"%Q\" is not understood",
         "job.toml:19: `time_zone` cannot be \"Berlin\"",
         "job.toml:20: `input.0.csv.header_line` must be at least 1",
-        "job.toml:23: `output.path`: `ftp://` is no store that can be reached",
+        "job.toml:23: `output.path`: `ftp://` is not a store that can be reached",
         "job.toml:24: `output.tables.0` cannot be \"vtr_week\"; did you mean `vtr_weekly`?",
-        "job.toml:27: \"1000%\" is no share",
+        "job.toml:27: \"1000%\" is not a share",
         "job.toml:28: `limits.max_columns` must be a whole number",
-        "job.toml:33: \"few\" is no number of sellers and no share of them",
+        "job.toml:33: \"few\" is neither a number of sellers nor a share of them",
     ];
     for (line, start) in problems.lines().zip(expected) {
         assert!(line.starts_with(start), "{line}\n  instead of {start}\nin\n{problems}");
@@ -330,7 +330,7 @@ fn set_says_what_it_does_not_understand() {
         ("input.path=x", "--set input.path: `input` is a list of 1; write `input.0` for its first"),
         ("input.7.path=x", "--set input.7.path: `input` is a list of 1"),
         ("name.x=1", "--set name.x: `name` is a value and has no keys"),
-        (".=1", "--set .: `.` is no key"),
+        (".=1", "--set .: `.` is not a key"),
         ("threads=0", "--set threads: `threads` must be at least 1"),
         ("memory=1 MiB", "--set memory: `memory` must be at least"),
     ];
@@ -517,7 +517,7 @@ fn what_every_format_can_have_is_said_in_the_input() {
     assert!(input.zone.is_none() && input.csv_keys == ["decimal", "time_zone"]);
     for (keys, says) in [
         ("days = [\"carrier\"]", "`input.0.days.0` cannot be \"carrier\""),
-        ("decimal = \",\"\n[input.csv]\ndecimal = \",\"", "`decimal` stands in the [[input]] and in its [input.csv]"),
+        ("decimal = \",\"\n[input.csv]\ndecimal = \",\"", "`decimal` is both in the [[input]] and in its [input.csv]"),
         ("format = \"parquet\"\n[input.csv]\nnulls = [\"x\"]", "write `nulls` in the [[input]] itself"),
         ("format = \"parquet\"\n[input.csv]\nheader_line = 2", "take `header_line` out"),
         ("timestamps = [\"%H:%M %Z\"]", "the name of a zone (%Z)"),

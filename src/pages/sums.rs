@@ -142,7 +142,7 @@ fn key(name: &'static str, rows: &Rows, some: &[usize]) -> Column {
             let values = array.as_boolean();
             days(some.iter().map(|row| Day::from(values.value(*row))).collect())
         }
-        other => panic!("{name}: {other} is no key"),
+        other => panic!("{name}: {other} is not a key"),
     }
 }
 

@@ -113,7 +113,8 @@ impl Budget {
 
     /// Fails once the process uses more than the run was given.
     ///
-    /// # Errors The memory that the process uses, and the setting that the run needs.
+    /// # Errors
+    /// The memory that the process uses, and the setting that the run needs.
     pub fn check(self) -> Result<()> {
         let Some(taken) = resident().filter(|taken| *taken > self.memory) else { return Ok(()) };
         // Half as much again, in round steps.

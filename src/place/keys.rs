@@ -19,7 +19,8 @@ const ELEMENTS: [(&str, &str); 2] = [("<Key>", "</Key>"), ("<Name>", "</Name>")]
 
 /// Parses a key as it is written, with its empty segments; one slash at the end is not part of it.
 ///
-/// # Errors A segment is `.` or `..`, holds a control character, or is empty at the beginning.
+/// # Errors
+/// A segment is `.` or `..`, holds a control character, or is empty at the beginning.
 pub fn parse(written: &str) -> Result<Path, String> {
     let written = written.strip_suffix('/').unwrap_or(written);
     if written.is_empty() {
@@ -35,7 +36,8 @@ pub fn parse(written: &str) -> Result<Path, String> {
 
 /// Returns an object of a listing under its own key; `None` for the empty object that represents a folder.
 ///
-/// # Errors Its key begins with a slash, or ends with one although the object has content.
+/// # Errors
+/// Its key begins with a slash, or ends with one although the object has content.
 pub fn listed(mut meta: ObjectMeta) -> Result<Option<ObjectMeta>, String> {
     let marked = meta.location.as_ref();
     if !marked.contains(EMPTY) {

@@ -97,7 +97,7 @@ pub fn parts(uri: &str) -> Result<(&str, &str, &str), String> {
     let (bucket, path) = rest.split_once('/').unwrap_or((rest, ""));
     let azure = matches!(scheme, "az" | "azure" | "adl" | "abfs" | "abfss");
     if !azure && !matches!(scheme, "s3" | "s3a" | "gs") {
-        return Err(format!("`{scheme}://` is no store that can be reached; write s3://, gs:// or az://"));
+        return Err(format!("`{scheme}://` is not a store that can be reached; write s3://, gs:// or az://"));
     }
     let user = bucket.split_once('@').map_or("", |(user, _)| user);
     // A question mark may be a glob sign; a signed address is recognised by the text after it.
@@ -124,7 +124,8 @@ pub struct Place {
 impl Place {
     /// Returns the place at a URI, without a request to the store.
     ///
-    /// # Errors The URI, or the environment's configuration of the store, is wrong.
+    /// # Errors
+    /// The URI, or the environment's configuration of the store, is wrong.
     pub fn at(uri: &str) -> Result<Place, Trouble> {
         let (scheme, bucket, path) = parts(uri).map_err(|text| Trouble { kind: Kind::Other, text })?;
         let store = connect(scheme, bucket)?;
@@ -133,12 +134,13 @@ impl Place {
 
     /// Returns a place on a store that exists already, shown under a root such as `s3://bucket`.
     ///
-    /// # Errors The path is not valid.
+    /// # Errors
+    /// The path is not valid.
     pub fn on(store: Arc<dyn ObjectStore>, root: &str, path: &str) -> Result<Place, Trouble> {
         let shown = format!("{root}/{path}").trim_end_matches('/').to_owned();
         let prefix = keys::parse(path.trim_matches('/')).map_err(|error| Trouble {
             kind: Kind::Other,
-            text: format!("{shown}: its path is none that an object store knows: {error}"),
+            text: format!("{shown}: its path is not valid on an object store: {error}"),
         })?;
         Ok(Place { store, prefix, shown })
     }
@@ -155,7 +157,8 @@ impl Place {
 
     /// Returns the store's name of a path below the place.
     ///
-    /// # Errors The path is not valid.
+    /// # Errors
+    /// The path is not valid.
     pub fn key(&self, path: &str) -> Result<Path, Trouble> {
         let (below, prefix) = (path, self.prefix.as_ref());
         let whole = if below.is_empty() || prefix.is_empty() {
@@ -165,7 +168,7 @@ impl Place {
         };
         keys::parse(&whole).map_err(|error| Trouble {
             kind: Kind::Other,
-            text: format!("{}: its path is none that an object store knows: {error}", self.shown(path)),
+            text: format!("{}: its path is not valid on an object store: {error}", self.shown(path)),
         })
     }
 
@@ -179,7 +182,8 @@ impl Place {
 
     /// Sends a request about a path to the store, and waits for its end or for a signal.
     ///
-    /// # Errors The store's error, in our words; a signal.
+    /// # Errors
+    /// The store's error, in our words; a signal.
     pub fn ask<T>(
         &self,
         doing: &str,
@@ -237,7 +241,8 @@ impl Place {
 
     /// Returns all objects below a path, in no order.
     ///
-    /// # Errors Those of the store.
+    /// # Errors
+    /// Those of the store.
     pub fn list(&self, folder: &str) -> Result<Vec<ObjectMeta>, Trouble> {
         use futures_util::TryStreamExt;
         let key = self.key(folder)?;
@@ -250,7 +255,8 @@ impl Place {
 
     /// Returns the metadata of an object; `None` if there is none.
     ///
-    /// # Errors Those of the store.
+    /// # Errors
+    /// Those of the store.
     pub fn look(&self, path: &str) -> Result<Option<ObjectMeta>, Trouble> {
         let key = self.key(path)?;
         let options = GetOptions { head: true, ..GetOptions::default() };
@@ -284,7 +290,8 @@ pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) 
 
 /// Waits for a store; a signal ends the wait after the time of grace.
 ///
-/// # Errors [`Kind::Stopped`].
+/// # Errors
+/// [`Kind::Stopped`].
 pub fn wait<T>(work: impl Future<Output = T>, grace: Duration) -> Result<T, Trouble> {
     RUNTIME.block_on(async {
         let mut work = pin!(work);
@@ -504,7 +511,8 @@ impl Remote {
     /// Fetches the beginnings of these ranges, near ones together, and sets the size of later pieces so that all
     /// ranges read side by side stay within a given memory.
     ///
-    /// # Errors Those of the store.
+    /// # Errors
+    /// Those of the store.
     pub fn prefetch(&self, ranges: &[Range<u64>], memory: usize) -> Result<(), Trouble> {
         let step = (memory / ranges.len().max(1)).clamp(WINDOW / 4, 16 << 20);
         let mut wanted: Vec<Range<u64>> =
@@ -526,7 +534,8 @@ impl Remote {
 
     /// Returns bytes from a position on.
     ///
-    /// # Errors The bytes are outside of the object; errors of the store.
+    /// # Errors
+    /// The bytes are outside of the object; errors of the store.
     pub fn get(&self, start: u64, length: usize) -> io::Result<Bytes> {
         let end = start.checked_add(length as u64).filter(|end| *end <= self.bytes());
         if end.is_none() {

@@ -60,7 +60,8 @@ impl Spill {
 
     /// Spills bytes.
     ///
-    /// # Errors The folder is full, gone, or not writable.
+    /// # Errors
+    /// The folder is full, gone, or not writable.
     pub fn put(&self, bytes: &[u8]) -> Result<Place> {
         let place =
             Place { offset: self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed), length: bytes.len() as u64 };
@@ -70,7 +71,8 @@ impl Spill {
 
     /// Reads a part of spilled bytes.
     ///
-    /// # Errors The disk fails.
+    /// # Errors
+    /// The disk fails.
     pub fn read(&self, place: Place, from: usize, into: &mut [u8]) -> Result<()> {
         self.file()?.read_exact_at(into, place.offset + from as u64).map_err(|error| self.failed("reading back", error))
     }

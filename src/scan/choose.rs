@@ -41,7 +41,8 @@ pub(crate) struct Decoded {
 
 /// Decides how a column is decoded; `found` are the types that the file has at its places.
 ///
-/// # Errors A type that the column cannot be read from, or types that do not go together.
+/// # Errors
+/// A type that the column cannot be read from, or types that do not go together.
 pub(crate) fn decoded(column: Column, places: &[Place], found: &[DataType], input: &Input) -> Result<Decoded, String> {
     let types = found.iter().map(|found| column.read_as(found)).collect::<Result<Vec<_>, _>>();
     let types = types.map_err(|error| error.to_string())?;
@@ -102,7 +103,8 @@ fn becomes(kind: &DataType, is_day: bool, has_zone: bool, is_list: bool) -> Data
 impl Choice {
     /// Returns the column, built from those decoded at its places.
     ///
-    /// # Errors A column that cannot be converted.
+    /// # Errors
+    /// A column that cannot be converted.
     pub fn array(&self, decoded: &[ArrayRef]) -> Result<ArrayRef, String> {
         if self.wanted == DataType::Utf8View || self.wanted == label_type() {
             return self.texts(decoded);
@@ -167,7 +169,7 @@ impl Choice {
         let known =
             if matches!(name, "Z" | "+00:00" | "+0000" | "+00") { Some(Zone::utc()) } else { Zone::named(name) };
         known.ok_or_else(|| {
-            format!("`days` names `{}`, but the zone of its type, {name:?}, is none of the IANA's", self.column.name())
+            format!("`days` names `{}`, but the zone of its type, {name:?}, is not an IANA zone", self.column.name())
         })
     }
 }

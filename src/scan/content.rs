@@ -49,7 +49,8 @@ pub(crate) struct Content {
 impl Content {
     /// Opens a file of delimited text.
     ///
-    /// # Errors It cannot be opened, or is not compressed as its name says.
+    /// # Errors
+    /// It cannot be opened, or is not compressed as its name says.
     pub fn open(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
         Content::open_as(Holds::DelimitedText, origin, packing, limits)
     }
@@ -90,7 +91,8 @@ impl Content {
 
     /// Reads on; 0 is the end.
     ///
-    /// # Errors The data are damaged or cut off, or exceed a limit.
+    /// # Errors
+    /// The data are damaged or cut off, or exceed a limit.
     pub fn read(&mut self, into: &mut [u8]) -> Result<usize, String> {
         let read = match &mut self.inflating {
             Inflating::Plain(bytes) => bytes.read(into).map_err(|error| format!("cannot be read: {error}"))?,
@@ -127,7 +129,8 @@ impl Content {
 
     /// Reads the rest as stored, and returns the bytes of the file and their digest.
     ///
-    /// # Errors The rest cannot be read.
+    /// # Errors
+    /// The rest cannot be read.
     pub fn finish(self) -> Result<(u64, String), String> {
         let mut bytes = match self.inflating {
             Inflating::Plain(bytes) => *bytes,

@@ -46,7 +46,8 @@ pub(crate) struct Text<'a> {
 impl Text<'_> {
     /// Opens the file and reads its headings.
     ///
-    /// # Errors It cannot be read, or there are no headings where they should be.
+    /// # Errors
+    /// It cannot be read, or there are no headings where they should be.
     pub fn open(&self) -> Result<(RecordReader, Vec<String>), String> {
         let (dialect, limits) = (self.dialect, self.limits);
         let content = Content::open(self.origin, self.packing, limits)?;
@@ -61,10 +62,7 @@ impl Text<'_> {
         for line in 1..dialect.header_line {
             if !records.skip_line()? {
                 let at = dialect.header_line;
-                return Err(format!(
-                    "has {} lines, but its headings should stand on line {at} (`header_line`)",
-                    line - 1
-                ));
+                return Err(format!("has {} lines, but its headings should be on line {at} (`header_line`)", line - 1));
             }
         }
         let headings = headings(&mut records, cutting, dialect.header_line, limits)?;
@@ -79,7 +77,8 @@ impl Text<'_> {
 
     /// Reads the whole file.
     ///
-    /// # Errors The inner error: a fault of the file. The outer error: the one that `each` returned.
+    /// # Errors
+    /// The inner error: a fault of the file. The outer error: the one that `each` returned.
     pub fn read(
         &self,
         mapping: &Mapping,
@@ -128,7 +127,7 @@ fn headings(records: &mut RecordReader, cutting: Cutting, at: usize, limits: &Li
         Next::Record { .. } | Next::Swallowed { .. } if records.line() != at as u64 => {
             let line = records.line();
             return Err(format!(
-                "line {at} is empty, where the headings should stand; set `header_line = {line}` if they stand there"
+                "line {at} is empty, where the headings should be; set `header_line = {line}` if they are there"
             ));
         }
         Next::Record { fields } => fields,
@@ -160,7 +159,7 @@ fn headings(records: &mut RecordReader, cutting: Cutting, at: usize, limits: &Li
     let in_quotes = |cell: &Cell| bytes[cell.start..cell.end].first() == Some(&b'"');
     if cutting.quote.is_none() && records.cells().iter().any(in_quotes) {
         return Err(format!(
-            "line {at}: headings stand in quotes, but the text is read without any, as between tabs; set `quote = \"\\\"\"` \
+            "line {at}: headings are in quotes, but the text is read without any, as between tabs; set `quote = \"\\\"\"` \
              in [input.csv]"
         ));
     }

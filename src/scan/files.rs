@@ -45,7 +45,8 @@ pub(crate) struct Listed {
 
 /// Lists the files of all inputs, bytewise by shown path, each once.
 ///
-/// # Errors Every path that names no file, and every file that is not a regular file or whose format is unknown.
+/// # Errors
+/// Every path that names no file, and every file that is not a regular file or whose format is unknown.
 pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
     let wanted = |_: usize, input: &Input, relative: &str| wanted(input, relative);
     let mut found = Found::below(&plan.root, &wanted);
@@ -83,7 +84,8 @@ pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
 
 /// Lists files that are joined, which `packing` recognises by input and name, bytewise by shown path, each once.
 ///
-/// # Errors As [`list`].
+/// # Errors
+/// As [`list`].
 pub(crate) fn list_raw(
     root: &Path,
     paths: &[&[String]],
@@ -107,7 +109,7 @@ pub(crate) fn list_raw(
         match packing(file.input, &file.shown) {
             Some(packing) => file.packing = packing,
             None => found.refused.push(format!(
-                "`{}`: its name is none of the kind's; set `format` in its [[input]]",
+                "`{}`: its name does not fit the kind; set `format` in its [[input]]",
                 text::shown(&file.shown)
             )),
         }
@@ -219,7 +221,7 @@ impl<'a> Found<'a> {
                     Some(relative) => found.push(relative.to_owned()),
                     None => {
                         let name = entry.path().to_string_lossy().escape_debug().to_string();
-                        self.refused.push(format!("`{name}`: its name is no UTF-8; rename it"));
+                        self.refused.push(format!("`{name}`: its name is not UTF-8; rename it"));
                     }
                 },
                 Err(error) => self.refused.push(format!("`{}`: {error}", base.display())),
@@ -233,7 +235,7 @@ impl<'a> Found<'a> {
         let origin = if is_uri(&file.path) {
             match store::named(&file.path) {
                 Ok(Named::Object(remote)) => Ok(Origin::Store(remote)),
-                Ok(_) => Err("it is no single object".to_owned()),
+                Ok(_) => Err("it is not a single object".to_owned()),
                 Err(refused) => Err(refused),
             }
         } else {
@@ -257,7 +259,7 @@ impl<'a> Found<'a> {
         if !metadata.is_file() {
             return self
                 .refused
-                .push(format!("`{quoted}` is no ordinary file; pipes and devices cannot be read twice"));
+                .push(format!("`{quoted}` is not a regular file; pipes and devices cannot be read twice"));
         }
         self.push(index, input, shown, Origin::disk(path, &metadata));
     }
@@ -290,12 +292,13 @@ fn wanted(input: &Input, relative: &str) -> bool {
 
 /// Returns the matcher of a glob.
 ///
-/// # Errors The glob is not valid.
+/// # Errors
+/// The glob is not valid.
 pub(crate) fn matcher(written: &str, pattern: &str) -> std::result::Result<GlobMatcher, String> {
     let glob = GlobBuilder::new(pattern).literal_separator(true).backslash_escape(true).build();
     glob.map(|glob| glob.compile_matcher()).map_err(|_| {
-        let help = "write * ? [a-z] {a,b} or **, and \\ before a sign meant as it is";
-        format!("`{written}` is no valid glob; {help}")
+        let help = "write * ? [a-z] {a,b} or **, and \\ before a literal sign";
+        format!("`{written}` is not a valid glob; {help}")
     })
 }
 
@@ -378,13 +381,13 @@ fn unreadable(name: &str) -> Option<&'static str> {
     let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
     let ends = |suffixes: &[&str]| suffixes.iter().any(|suffix| inner.ends_with(suffix));
     if ends(&[".json", ".jsonl", ".ndjson"]) {
-        Some("JSON is no format that a run reads: write it as Parquet or CSV; else set `format` in its [[input]]")
+        Some("JSON is not a format that a run reads: write it as Parquet or CSV; else set `format` in its [[input]]")
     } else if ends(&[".xlsx", ".xls", ".xlsm", ".ods"]) {
-        Some("a workbook is no format that a run reads: export the sheet as CSV; else set `format` in its [[input]]")
+        Some("a workbook is not a format that a run reads: export the sheet as CSV; else set `format` in its [[input]]")
     } else if ends(&[".zip", ".7z", ".tar", ".tgz", ".bz2", ".xz"]) {
-        Some("an archive is no format that a run reads: unpack it; else set `format` in its [[input]]")
+        Some("an archive is not a format that a run reads: unpack it; else set `format` in its [[input]]")
     } else if ends(&[".html", ".htm", ".xml", ".orc", ".avro", ".arrow", ".feather", ".pdf"]) {
-        Some("this is no format that a run reads: write it as Parquet or CSV; else set `format` in its [[input]]")
+        Some("this is not a format that a run reads: write it as Parquet or CSV; else set `format` in its [[input]]")
     } else {
         None
     }
@@ -400,8 +403,7 @@ pub(crate) fn delimiter_by_suffix(shown: &str) -> u8 {
 fn nothing_found(root: &Path, input: &Input, written: &str) -> String {
     let folder = root.display();
     if is_uri(written) {
-        return "nothing that can be read lies at it or below it; check the path, and the suffixes of the files"
-            .to_owned();
+        return "no readable file is at it or below it; check the path, and the suffixes of the files".to_owned();
     }
     if root.join(written).is_dir() {
         let wanted = match input.format {

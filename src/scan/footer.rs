@@ -24,7 +24,8 @@ pub(crate) enum Head {
 
 /// Reads and parses the footer of a file.
 ///
-/// # Errors Why it is not a footer.
+/// # Errors
+/// Why it is not a footer.
 pub(crate) fn read(
     file: &impl ChunkReader,
     size: u64,
@@ -90,7 +91,7 @@ fn bytes(file: &impl ChunkReader, size: u64, looked: Head) -> Result<Vec<u8>, Tr
     }
     if magic != MAGIC {
         let cut = "has no Parquet mark at its end: it was cut off, or its writer did not finish. Get it again";
-        return says(if head()? == MAGIC.as_slice() { cut } else { "is no Parquet file" });
+        return says(if head()? == MAGIC.as_slice() { cut } else { "is not a Parquet file" });
     }
     if looked == Head::Looked && head()? != MAGIC.as_slice() {
         return says("has no Parquet mark at its beginning: it is damaged. Get it again");

@@ -191,7 +191,7 @@ fn scans_by_another_name(input: &Input) -> Vec<String> {
 
 fn doubled(headings: &[String], first: usize, second: usize) -> String {
     format!(
-        "the heading `{}` stands twice (columns {} and {}); case and outer blanks make no difference. Remove or rename one",
+        "the heading `{}` appears twice (columns {} and {}); case and outer blanks make no difference. Remove or rename one",
         shown_heading(&headings[first]),
         first + 1,
         second + 1
@@ -211,7 +211,7 @@ fn constants(input: &Input, shown: &str, faults: &mut Vec<String>) -> Vec<(Colum
                 for name in pattern.capture_names().flatten() {
                     let (Some(column), Some(text)) = (Column::from_name(name), groups.name(name)) else { continue };
                     if constants.iter().any(|(constant, _)| *constant == column) {
-                        faults.push(format!("`{name}` stands both in [input.constants] and in [input.from_path]"));
+                        faults.push(format!("`{name}` is both in [input.constants] and in [input.from_path]"));
                     } else {
                         match from_path(text.as_str()) {
                             Ok(text) => constants.push((column, text)),
@@ -350,14 +350,14 @@ mod tests {
             .1
             .join("\n");
         for part in [
-            "`Seller_Id` stands twice",
+            "`Seller_Id` appears twice",
             "no heading `carier` for `carrier`; nearest: `Carrier`",
             "no column `marketplace`",
             "neither `promised",
         ] {
             assert!(faults.contains(part), "{part}: {faults}");
         }
-        assert!(!faults.contains("`note` stands"), "{faults}");
+        assert!(!faults.contains("`note` appears"), "{faults}");
     }
 
     #[test]
@@ -380,7 +380,7 @@ mod tests {
             ),
             "{faults}"
         );
-        assert!(of(&["carrier", "Carrier"]).1[0].contains("`carrier` stands twice"));
+        assert!(of(&["carrier", "Carrier"]).1[0].contains("`carrier` appears twice"));
     }
 
     #[test]

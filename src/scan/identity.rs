@@ -128,7 +128,8 @@ impl Survey {
     /// Computes the digests of all Parquet files, and of those text files that may equal published ones; other text
     /// files are hashed while they are read. Costs a sequential pass over every file that is not remembered.
     ///
-    /// # Errors A file cannot be read or has changed, or the run is told to stop.
+    /// # Errors
+    /// A file cannot be read or has changed, or the run is told to stop.
     pub fn identify(&mut self, plan: &Plan) -> Result<()> {
         let known = &plan.known;
         self.identify_those(plan, &|file| {
@@ -139,7 +140,8 @@ impl Survey {
 
     /// Computes the digests of all files.
     ///
-    /// # Errors As [`Survey::identify`].
+    /// # Errors
+    /// As [`Survey::identify`].
     pub fn identify_all(&mut self, plan: &Plan) -> Result<()> {
         self.identify_those(plan, &|_| true)
     }
@@ -194,7 +196,8 @@ impl Survey {
 
 /// Returns the digests of listed files, in their order.
 ///
-/// # Errors As [`Survey::identify`].
+/// # Errors
+/// As [`Survey::identify`].
 pub(crate) fn digests(known: &Known, files: &[Listed], plan: &Plan) -> Result<Vec<String>> {
     let next = AtomicUsize::new(0);
     let told: Mutex<Vec<(usize, Result<String>)>> = Mutex::default();
@@ -220,7 +223,8 @@ pub(crate) fn digests(known: &Known, files: &[Listed], plan: &Plan) -> Result<Ve
 /// Returns whether a file still holds the content that another process saw, by the stamp that this process saw or by
 /// its content. `read` is the file's digest if its rows were read here.
 ///
-/// # Errors The file cannot be read.
+/// # Errors
+/// The file cannot be read.
 pub fn is_still(file: &SourceFile, digest: &str, stamp: Option<&Stamp>, read: Option<&str>) -> Result<bool> {
     if let Some(told) = file.origin.told() {
         return Ok(told == digest);

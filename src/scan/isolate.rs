@@ -147,7 +147,8 @@ fn verdict(task: &Task, status: ExitStatus, words: &str) -> String {
 
 /// Does the work of the process: limits itself, then reads the task on its stdin.
 ///
-/// # Errors [`Error::Input`] if the file is refused; others if the task is not valid.
+/// # Errors
+/// [`Error::Input`] if the file is refused; others if the task is not valid.
 pub fn answer(task: &mut dyn Read) -> Result<()> {
     let mut json = Vec::new();
     task.read_to_end(&mut json).map_err(|error| Error::failed("reading the task", error))?;

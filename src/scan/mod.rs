@@ -115,7 +115,8 @@ impl Survey {
 
     /// Returns the survey without files that proved to be bad.
     ///
-    /// # Errors A bad file may not be left out, or no file remains.
+    /// # Errors
+    /// A bad file may not be left out, or no file remains.
     pub fn without(self, plan: &Plan, bad: Vec<(u32, String)>) -> Result<Survey> {
         let input = |file: u32| &plan.inputs[self.files[file as usize].input];
         if bad.iter().any(|(file, _)| input(*file).on_bad_file == OnBadFile::Fail) {
@@ -258,14 +259,16 @@ enum Source {
 
 /// Looks at every file of a plan without reading its data.
 ///
-/// # Errors All files that are refused, each with every reason.
+/// # Errors
+/// All files that are refused, each with every reason.
 pub fn survey(plan: &Plan) -> Result<Survey> {
     look_at(plan, files::list(plan)?, &HashMap::new())
 }
 
 /// Calls [`survey`] after decoding the files of inputs that ask for it whole, in separate processes.
 ///
-/// # Errors Those of [`survey`]; among them files whose process was killed or refused them.
+/// # Errors
+/// Those of [`survey`]; among them files whose process was killed or refused them.
 pub fn survey_and_try(plan: &Plan) -> Result<Survey> {
     let listed = files::list(plan)?;
     let refused = isolate::try_all(plan, &listed)?;
@@ -275,7 +278,8 @@ pub fn survey_and_try(plan: &Plan) -> Result<Survey> {
 /// Surveys only the files that another process has looked at, by shown path; those that it refused, with its reasons,
 /// are not looked at again.
 ///
-/// # Errors Those of [`survey`], and a file that is gone.
+/// # Errors
+/// Those of [`survey`], and a file that is gone.
 pub fn survey_again(plan: &Plan, files: &HashSet<&str>, refused: &BTreeMap<String, String>) -> Result<Survey> {
     let mut listed = files::list(plan)?;
     listed.retain(|file| files.contains(file.shown.as_str()) || refused.contains_key(&file.shown));
@@ -284,7 +288,7 @@ pub fn survey_again(plan: &Plan, files: &HashSet<&str>, refused: &BTreeMap<Strin
     if !gone.is_empty() {
         gone.sort_unstable();
         let gone: String = gone.iter().map(|file| format!("\n  {}", quoted(file))).collect();
-        return Err(Error::Input(format!("input files are gone since they were planned:{gone}\nplan anew")));
+        return Err(Error::Input(format!("input files are gone since they were planned:{gone}\nplan again")));
     }
     let bad = listed.iter().enumerate().filter_map(|(place, file)| Some((place, refused.get(&file.shown)?.clone())));
     let bad = bad.collect();
@@ -375,7 +379,8 @@ pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Res
 
 /// Reads one unit, chunk by chunk.
 ///
-/// # Errors [`Error::BadFiles`] with this file if it cannot be read to the end or differs from its footer. Errors of
+/// # Errors
+/// [`Error::BadFiles`] with this file if it cannot be read to the end or differs from its footer. Errors of
 /// `each` are returned unchanged.
 pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> {
     let file = &survey.files[unit.file as usize];
@@ -552,7 +557,7 @@ fn consequence(column: Column) -> Option<&'static str> {
         Column::DeliveryScanAt => {
             "a first scan alone counts as two scans, and no number is known to be added after the delivery"
         }
-        Column::UpdatedAt => "the newer copy of a package is told by file and row only",
+        Column::UpdatedAt => "the newest copy of a package is chosen by file and row only",
     })
 }
 

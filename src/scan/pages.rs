@@ -46,13 +46,14 @@ const ENCODED_BY_DICTIONARY: [i64; 2] = [2, 8];
 
 /// Walks over the pages of a chunk.
 ///
-/// # Errors A header that is damaged, exceeds the limits, or does not agree with the footer.
+/// # Errors
+/// A header that is damaged, exceeds the limits, or does not agree with the footer.
 pub(crate) fn walk(data: &impl ChunkReader, chunk: &ColumnChunkMetaData, limits: &Limits) -> Result<Pages, String> {
     let name = chunk.column_path().string();
     let said = |what: String| format!("column `{name}`: {what}");
     let start = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
     let (Ok(start), Ok(stored)) = (u64::try_from(start), u64::try_from(chunk.compressed_size())) else {
-        return Err(said("lies outside the file".to_owned()));
+        return Err(said("is outside the file".to_owned()));
     };
     let (mut at, end) = (start, start.saturating_add(stored));
     let (mut pages, mut inflated) = (Pages::default(), 0u64);

@@ -130,7 +130,8 @@ pub(crate) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Res
 
 /// Reads a file's footer.
 ///
-/// # Errors Everything that is wrong with it.
+/// # Errors
+/// Everything that is wrong with it.
 pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
     let one = |fault: String| vec![fault];
     let Reading { input, limits, needed, counted, .. } = *reading;
@@ -383,7 +384,7 @@ fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, limits: &Limits
     let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
     let end = start.checked_add(column.compressed_size());
     if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > size) {
-        return Err(format!("column `{name}`: lies outside the file; the footer is damaged or the file is cut off"));
+        return Err(format!("column `{name}`: is outside the file; the footer is damaged or the file is cut off"));
     }
     let max_value = limits.max_field_bytes;
     let most = (max_value as u64).saturating_mul(column.num_values() as u64).saturating_add(1 << 20);
@@ -399,7 +400,8 @@ fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, limits: &Limits
 
 /// Decodes a row group.
 ///
-/// # Errors The inner error: a fault of the file. The outer error: the one that `each` returned.
+/// # Errors
+/// The inner error: a fault of the file. The outer error: the one that `each` returned.
 pub(crate) fn read(
     source: &Source,
     file: &SourceFile,

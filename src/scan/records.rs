@@ -111,7 +111,8 @@ enum Cut {
 impl RecordReader {
     /// Reads content in a declared encoding.
     ///
-    /// # Errors The content cannot be read, or begins with the byte order mark of another encoding.
+    /// # Errors
+    /// The content cannot be read, or begins with the byte order mark of another encoding.
     pub fn new(
         content: Content,
         encoding: &'static encoding_rs::Encoding,
@@ -149,7 +150,8 @@ impl RecordReader {
 
     /// Returns the next record or fault. Empty lines are skipped.
     ///
-    /// # Errors The content cannot be read on.
+    /// # Errors
+    /// The content cannot be read on.
     pub fn next(&mut self) -> Result<Next, String> {
         loop {
             match self.cut() {
@@ -225,7 +227,8 @@ impl RecordReader {
 
     /// Returns the bytes of the file as stored and their SHA-256.
     ///
-    /// # Errors The rest of the file cannot be read.
+    /// # Errors
+    /// The rest of the file cannot be read.
     pub fn finish(self) -> Result<(u64, String), String> {
         self.decoding.finish()
     }

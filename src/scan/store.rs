@@ -106,7 +106,8 @@ impl Origin {
 
     /// Opens it; pieces that were fetched before are forgotten.
     ///
-    /// # Errors It cannot be opened, or has changed.
+    /// # Errors
+    /// It cannot be opened, or has changed.
     pub fn open(&self) -> Result<Blob, String> {
         match self {
             Origin::Store(remote) => Ok(Blob::Remote(remote.anew())),
@@ -152,7 +153,8 @@ pub(crate) enum Named {
 
 /// Asks a store which objects a URI names.
 ///
-/// # Errors The URI is not valid, or the store does not answer as it should.
+/// # Errors
+/// The URI is not valid, or the store does not answer as it should.
 pub(crate) fn named(uri: &str) -> Result<Named, String> {
     let (scheme, bucket, path) = remote::parts(uri)?;
     let place = Place::at(&format!("{scheme}://{bucket}")).map_err(|trouble| trouble.to_string())?;

@@ -84,7 +84,7 @@ fn all_bad_files_are_named_at_once() {
         "newlines.csv: has no headings",
         "zip.csv: is not delimited text but a ZIP",
         "dateless.csv: neither",
-        "text.parquet: is no Parquet file",
+        "text.parquet: is not a Parquet file",
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }

@@ -24,7 +24,8 @@ type Groups = BTreeMap<Option<usize>, Vec<Known>>;
 
 /// Returns the names of the parts to be added up.
 ///
-/// # Errors Parts are missing, overlap, are foreign, or cannot be looked at.
+/// # Errors
+/// Parts are missing, overlap, are foreign, or cannot be looked at.
 pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<String>> {
     let mut groups = Groups::new();
     for name in source.names()? {
@@ -65,7 +66,8 @@ fn known(work: &Work, source: &dyn Source, name: String) -> Result<(Option<usize
 
 /// Refuses a part that differs from its name.
 ///
-/// # Errors The content that it has.
+/// # Errors
+/// The content that it has.
 pub fn expect(work: &Work, name: &str, bytes: &[u8]) -> Result<()> {
     let Some((index, shares, kind, bucket)) = Folder::named(name) else { return Ok(()) };
     let header = Header::of(name, bytes)?;

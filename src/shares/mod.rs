@@ -31,7 +31,8 @@ use std::path::Path;
 /// Folds some units, as places in the plan, to parts: counts and copies have one for each bucket, every other kind has
 /// one. The same units give the same bytes, whichever process folds them and in whatever order.
 ///
-/// # Errors An input has changed since it was planned or cannot be read to its end; more distinct texts than fit, a
+/// # Errors
+/// An input has changed since it was planned or cannot be read to its end; more distinct texts than fit, a
 /// disk that fails, or a stop of the run.
 pub fn fold_units(work: &Work, units: &[usize]) -> Result<Vec<Part>> {
     fold(work, units, None, Visibility::Quiet)
@@ -66,7 +67,8 @@ fn fold(work: &Work, units: &[usize], shares: Option<usize>, visibility: Visibil
 /// All parts of the bucket must be given, or copies would not meet: [`finish`] refuses parts that were settled too
 /// early.
 ///
-/// # Errors A part is of another bucket or plan, cut or damaged; more distinct texts than fit, a disk that fails, or a
+/// # Errors
+/// A part is of another bucket or plan, cut or damaged; more distinct texts than fit, a disk that fails, or a
 /// stop of the run.
 pub fn settle_bucket(work: &Work, parts: Vec<Part>) -> Result<Vec<Part>> {
     let (taken, mut settled): (Vec<Part>, Vec<Part>) =
@@ -130,7 +132,7 @@ fn route(work: &Work, source: &dyn Source, visibility: Visibility, report: &mut 
     if version != units.base {
         let at = |version: Option<u64>| version.map_or("no version".to_owned(), |version| format!("version {version}"));
         return Err(Error::Conflict(format!(
-            "{}: {} is published, and the plan is of {}; plan and fold anew",
+            "{}: {} is published, and the plan is of {}; plan and fold again",
             plan.output.path,
             at(version),
             at(units.base)

@@ -19,17 +19,20 @@ pub trait Source: Sync {
 
     /// Returns the names of all parts.
     ///
-    /// # Errors The place cannot be listed.
+    /// # Errors
+    /// The place cannot be listed.
     fn names(&self) -> Result<Vec<String>>;
 
     /// Returns the bytes of a part.
     ///
-    /// # Errors It cannot be read.
+    /// # Errors
+    /// It cannot be read.
     fn read(&self, name: &str) -> Result<Vec<u8>>;
 
     /// Returns the end of a part, at least its footer.
     ///
-    /// # Errors As [`Source::read`], and if it is not a part.
+    /// # Errors
+    /// As [`Source::read`], and if it is not a part.
     fn end(&self, name: &str) -> Result<Vec<u8>> {
         self.read(name)
     }
@@ -69,14 +72,16 @@ const SUFFIX: &str = ".arrow";
 impl Folder {
     /// Returns the folder at a path or URI, without a request to it.
     ///
-    /// # Errors The URI is not valid.
+    /// # Errors
+    /// The URI is not valid.
     pub fn at(place: &str, run_id: &str) -> Result<Folder> {
         Ok(Folder { store: publish::at(Path::new(place))?, run_id: run_id.to_owned() })
     }
 
     /// Prepares the folder for writing.
     ///
-    /// # Errors The disk's or the store's.
+    /// # Errors
+    /// The disk's or the store's.
     pub fn prepare(&self) -> Result<()> {
         self.store.prepare()
     }
@@ -99,7 +104,8 @@ impl Folder {
     /// Puts a part in place under a name that ends in `.arrow`, whole and in one step. If the name is taken by a part
     /// of the same plan, that one stays.
     ///
-    /// # Errors The disk's or the store's; the name is taken by another file.
+    /// # Errors
+    /// The disk's or the store's; the name is taken by another file.
     pub fn put(&self, name: &str, part: &Part, plan: &str) -> Result<()> {
         debug_assert!(name.ends_with(SUFFIX), "{name}");
         if self.store.create(name, &part.bytes, &self.run_id)? == Created::Done {
@@ -118,7 +124,8 @@ impl Folder {
 
     /// Returns the names below one of its folders.
     ///
-    /// # Errors It cannot be listed.
+    /// # Errors
+    /// It cannot be listed.
     pub fn below(&self, folder: &str) -> Result<BTreeSet<String>> {
         let entries = self.store.list(folder)?.into_iter().map(|entry| entry.path);
         // The name of a file that is still being written begins with a dot.

@@ -124,12 +124,13 @@ impl PlannedUnit {
 impl Units {
     /// Reads `units.json`; `name` is its name in messages.
     ///
-    /// # Errors It is not a plan, of another version, or has changed since it was written.
+    /// # Errors
+    /// It is not a plan, of another version, or has changed since it was written.
     pub fn read(name: &str, text: &str) -> Result<Units> {
         let refused = |why: String| Error::Usage(format!("{name}: {why}"));
-        let anew = "make it anew with `vtr plan JOB --units`";
+        let anew = "make it again with `vtr plan JOB --units`";
         let units: Units = serde_json::from_str(text)
-            .map_err(|error| refused(format!("it is no plan of units that this program knows ({error}); {anew}")))?;
+            .map_err(|error| refused(format!("it is not a plan of units that this program reads ({error}); {anew}")))?;
         if units.format != FORMAT || units.program != program() {
             let (theirs, ours) = (&units.program, program());
             return Err(refused(format!(
@@ -164,7 +165,8 @@ impl Units {
 /// Plans a job for shares: all that a run of all weeks, or of those asked for, would read. Raw files are joined first.
 /// `now` is the moment at which it is planned.
 ///
-/// # Errors Those of a run before it reads.
+/// # Errors
+/// Those of a run before it reads.
 pub fn plan(job: &Path, options: &Overrides, buckets: Option<u32>, now: SystemTime) -> Result<Units> {
     let text = job::text(job)?;
     let mut plan = job::load(job, options, now)?;

@@ -38,13 +38,16 @@ pub struct Work {
 }
 
 fn day(text: &str) -> Result<Day> {
-    text.parse().map(day_from_date).map_err(|_| Error::Usage(format!("the plan's day {text} is none; plan anew")))
+    text.parse()
+        .map(day_from_date)
+        .map_err(|_| Error::Usage(format!("the plan's day {text} is not a date; plan again")))
 }
 
 impl Work {
     /// Opens the job in the plan; `now` is when this process begins.
     ///
-    /// # Errors The job cannot be planned here (its book, rates or packages are not within reach), or has changed
+    /// # Errors
+    /// The job cannot be planned here (its book, rates or packages are not within reach), or has changed
     /// since.
     pub fn open(units: Units, machine: &Machine, now: SystemTime) -> Result<Work> {
         let (shown, root) = (format!("{} of the plan", units.job.name), PathBuf::from(&units.job.folder));
@@ -56,7 +59,8 @@ impl Work {
     /// Opens the job from its file, which must be the one that was planned; options that are given here override the
     /// plan's.
     ///
-    /// # Errors As [`Work::open`].
+    /// # Errors
+    /// As [`Work::open`].
     pub fn of_job(path: &Path, units: Units, given: &Overrides, now: SystemTime) -> Result<Work> {
         let planned = units.options.clone();
         let mut set = planned.set;
@@ -90,7 +94,7 @@ impl Work {
         ] {
             if ours != theirs {
                 return Err(Error::Usage(format!(
-                    "job `{}`: {what} since it was planned ({theirs}, now {ours}); plan anew, or take the job that was planned",
+                    "job `{}`: {what} since it was planned ({theirs}, now {ours}); plan again, or take the job that was planned",
                     plan.name
                 )));
             }
@@ -116,7 +120,7 @@ impl Work {
     /// Returns the evidence by which packages are judged.
     pub(super) fn evidence(&self) -> Result<Evidence> {
         let known = [Evidence::Scans, Evidence::Format].into_iter().find(|known| known.name() == self.units.evidence);
-        known.ok_or_else(|| Error::Usage(format!("the plan's evidence {} is none; plan anew", self.units.evidence)))
+        known.ok_or_else(|| Error::Usage(format!("the plan's evidence {} is unknown; plan again", self.units.evidence)))
     }
 
     /// Returns the survey of the inputs, made once a process.
@@ -139,7 +143,7 @@ impl Work {
             }
         }
         if survey.files.len() != self.units.inputs.len() || survey.evidence.name() != self.units.evidence {
-            return Err(Error::Input("the inputs are not those that were planned; plan anew".to_owned()));
+            return Err(Error::Input("the inputs are not those that were planned; plan again".to_owned()));
         }
         Ok(survey)
     }
@@ -165,7 +169,7 @@ impl Work {
         if now == self.units.units {
             return Ok(());
         }
-        Err(Error::Input("the units of the inputs are not those that were planned; plan anew".to_owned()))
+        Err(Error::Input("the units of the inputs are not those that were planned; plan again".to_owned()))
     }
 
     /// Refuses columnar inputs and objects that have changed since they were planned; changed texts are found by
@@ -204,5 +208,5 @@ impl Work {
 
 fn changed(file: &str) -> Error {
     let file = vtr_kernel::text::shown(file);
-    Error::Input(format!("{file}: has changed since it was planned; plan anew, and fold all shares of that plan"))
+    Error::Input(format!("{file}: has changed since it was planned; plan again, and fold all shares of that plan"))
 }

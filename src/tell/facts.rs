@@ -407,7 +407,7 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
     let asked_for_weeks = plan.range.is_some() && plan.claim.is_none();
     if asked_for_weeks && !plan.counts_health_span() && plan.output.tables.contains(&Table::AccountHealth) {
         warnings.push(
-            "account_health was left as it is: the weeks asked for do not hold all the days that it needs, about 16 weeks before as_of".to_owned(),
+            "account_health was not replaced: the weeks asked for do not hold all the days that it needs, about 16 weeks before as_of".to_owned(),
         );
     }
     if plan.range.is_some()

@@ -76,7 +76,7 @@ fn generated_exports_are_joined_to_what_the_generator_says_of_them() {
             let of = |column: &str| line[heads.iter().position(|head| head == column).unwrap()].clone();
             let facts: Vec<String> = FACTS.iter().map(|fact| same_form(fact, &of(fact))).collect();
             *orders.entry((of("seller_id"), of("order_id"))).or_default() += 1;
-            assert!(wanted.insert(key(&of), facts).is_none(), "{line:?} stands twice");
+            assert!(wanted.insert(key(&of), facts).is_none(), "{line:?} appears twice");
         }
         split += orders.values().filter(|packages| **packages > 1).count();
         let mut found = BTreeMap::new();
@@ -88,7 +88,7 @@ fn generated_exports_are_joined_to_what_the_generator_says_of_them() {
             };
             assert!(
                 found.insert(key(&of), FACTS.iter().map(fact).collect::<Vec<String>>()).is_none(),
-                "{row:?} stands twice"
+                "{row:?} appears twice"
             );
         }
         assert!(wanted.len() > 3_000, "{}", wanted.len());

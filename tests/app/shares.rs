@@ -259,7 +259,7 @@ fn parts_and_inputs_that_are_not_of_the_plan_are_refused_by_name() {
     };
     refused(&whole[..whole.len() - 100], "cut short");
     refused(&whole[..whole.len() / 2], "cut short");
-    refused(b"PAR1 is no part", "no part that `vtr fold` wrote");
+    refused(b"PAR1 is no part", "not a part that `vtr fold` wrote");
     let mut damaged = whole.clone();
     damaged[whole.len() / 3] ^= 1;
     refused(&damaged, "not those that were written");

@@ -130,7 +130,7 @@ fn texts(batch: &RecordBatch) -> Result<Vec<StringArray>, String> {
             _ => guarded(|| cast(column, &DataType::Utf8)),
         };
         text.map(|text| text.as_string::<i32>().clone())
-            .map_err(|error| format!("the column `{name}` is no text: {error}"))
+            .map_err(|error| format!("the column `{name}` is not text: {error}"))
     };
     batch.columns().iter().enumerate().map(text).collect()
 }

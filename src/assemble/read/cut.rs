@@ -165,7 +165,8 @@ impl Cutter {
 
     /// Goes on with the next bytes.
     ///
-    /// # Errors The error that `each` returned.
+    /// # Errors
+    /// The error that `each` returned.
     pub fn feed<E>(&mut self, bytes: &[u8], each: &mut Each<E>) -> Result<(), E> {
         // The bytes that a fault gives back are cut again, before those that follow.
         let (mut input, mut at) = (Cow::Borrowed(bytes), 0);
@@ -223,7 +224,8 @@ impl Cutter {
 
     /// Ends the stream.
     ///
-    /// # Errors The error that `each` returned.
+    /// # Errors
+    /// The error that `each` returned.
     pub fn finish<E>(&mut self, each: &mut Each<E>) -> Result<(), E> {
         loop {
             if self.inside == Inside::Token {
@@ -499,9 +501,11 @@ impl Cutter {
             // Its documents were cut out; the rest must be valid nevertheless.
             Place::Whole => match serde_json::from_slice::<IgnoredAny>(&unit.bytes) {
                 Ok(_) => Ok(()),
-                Err(error) => {
-                    each(Piece::Fault { reason: format!("what holds the documents is no JSON: {error}"), offset, line })
-                }
+                Err(error) => each(Piece::Fault {
+                    reason: format!("the list around the documents is not JSON: {error}"),
+                    offset,
+                    line,
+                }),
             },
         }
     }
@@ -543,7 +547,7 @@ impl Frame {
 }
 
 fn misplaced(byte: u8) -> String {
-    format!("{:?} stands where it cannot", char::from(byte))
+    format!("{:?} is out of place", char::from(byte))
 }
 
 fn too_deep() -> String {

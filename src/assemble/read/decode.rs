@@ -46,7 +46,8 @@ impl Wanted {
 
     /// Finds all wanted values, each number's in the order of the document.
     ///
-    /// # Errors Why it cannot be decoded.
+    /// # Errors
+    /// Why it cannot be decoded.
     pub fn find<'a>(&self, raw: &'a RawValue, found: &mut Vec<(usize, &'a RawValue)>) -> Result<(), String> {
         found.extend(self.ends.iter().map(|number| (*number, raw)));
         let text = raw.get();
@@ -79,14 +80,16 @@ impl Wanted {
 
 /// Checks that bytes are one JSON value.
 ///
-/// # Errors Why they are not.
+/// # Errors
+/// Why they are not.
 pub(super) fn value(bytes: &[u8]) -> Result<&RawValue, String> {
     serde_json::from_slice(bytes).map_err(says)
 }
 
 /// Returns the value that keys lead to; `None` if one of them is missing.
 ///
-/// # Errors Why it cannot be decoded.
+/// # Errors
+/// Why it cannot be decoded.
 pub(super) fn down<'a>(raw: &'a RawValue, path: &Path) -> Result<Option<&'a RawValue>, String> {
     debug_assert!(path.from == From::Record);
     let mut at = raw;
@@ -104,7 +107,8 @@ pub(super) fn down<'a>(raw: &'a RawValue, path: &Path) -> Result<Option<&'a RawV
 
 /// Returns the text of a value; `None` for null.
 ///
-/// # Errors It is a list or an object, or holds an escape that is not a character.
+/// # Errors
+/// It is a list or an object, or holds an escape that is not a character.
 pub(super) fn text_of(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
     struct Text<'a>(Cow<'a, str>);
     impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -129,8 +133,8 @@ pub(super) fn text_of(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
     match text.as_bytes().first() {
         Some(b'"') => serde_json::from_str::<Text>(text).map(|text| Some(text.0)).map_err(says),
         Some(b'n') => Ok(None),
-        Some(b'{') => Err("holds an object where a value should stand".to_owned()),
-        Some(b'[') => Err("holds a list where a value should stand".to_owned()),
+        Some(b'{') => Err("holds an object in the place of a value".to_owned()),
+        Some(b'[') => Err("holds a list in the place of a value".to_owned()),
         _ => Ok(Some(Cow::Borrowed(text))),
     }
 }
@@ -168,7 +172,7 @@ impl<'de> Visitor<'de> for Members<'_> {
                     map.next_value::<IgnoredAny>()?;
                 }
                 Some(at) if found.iter().any(|(other, _)| *other == at) => {
-                    return Err(serde::de::Error::custom(format!("the key `{}` stands twice", self.names[at])));
+                    return Err(serde::de::Error::custom(format!("the key `{}` appears twice", self.names[at])));
                 }
                 Some(at) => found.push((at, map.next_value()?)),
             }
@@ -177,7 +181,7 @@ impl<'de> Visitor<'de> for Members<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-        Err(serde::de::Error::custom("a list stands where an object should"))
+        Err(serde::de::Error::custom("a list is in the place of an object"))
     }
 }
 
@@ -210,5 +214,5 @@ impl Visitor<'_> for Known<'_> {
 fn says(error: serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-    format!("is no JSON that can be used: {what}")
+    format!("is not usable JSON: {what}")
 }

@@ -64,7 +64,7 @@ fn mark(bytes: &[u8]) -> Result<usize, String> {
     match bytes {
         [0xef, 0xbb, 0xbf, ..] => Ok(3),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [0, ..] | [_, 0, ..] => {
-            Err("is written in UTF-16 or UTF-32; JSON is read in UTF-8 only: write it anew".to_owned())
+            Err("is written in UTF-16 or UTF-32; JSON is read in UTF-8 only: write it again".to_owned())
         }
         _ => Ok(0),
     }
@@ -149,7 +149,7 @@ impl<'a> Documents<'a> {
             return if is_object(raw) {
                 Ok(raw)
             } else {
-                Err("is no document: an object should stand here".to_owned())
+                Err("is not a document: an object is expected here".to_owned())
             };
         }
         for path in self.reading.profile.records.iter().rev() {
@@ -159,7 +159,10 @@ impl<'a> Documents<'a> {
         }
         let places: Vec<String> = self.reading.profile.records.iter().map(|path| format!("`{path}`")).collect();
         let kind = &self.reading.profile.kind;
-        Err(format!("is no document of `{kind}`, which lies at {}", places.join(" or ").replace("``", "the top")))
+        Err(format!(
+            "is not a document of `{kind}`, which is expected at {}",
+            places.join(" or ").replace("``", "the top")
+        ))
     }
 
     fn records(&mut self, document: &RawValue, at: (u64, u64), each: &mut Each) -> Result<(), Error> {

@@ -136,7 +136,8 @@ pub(crate) type Each<'e> = dyn FnMut(Item) -> crate::error::Result<()> + 'e;
 
 /// Reads a whole file, record by record, in the order of the file.
 ///
-/// # Errors The inner error: a fault of the file. The outer error: the one that `each` returned.
+/// # Errors
+/// The inner error: a fault of the file. The outer error: the one that `each` returned.
 pub(crate) fn read(
     file: &RawFile,
     reading: &Reading,
@@ -151,7 +152,8 @@ pub(crate) fn read(
 
 /// Returns the names of a Parquet file's columns.
 ///
-/// # Errors The fault of the file.
+/// # Errors
+/// The fault of the file.
 pub(crate) fn column_names(origin: &Origin) -> Result<Vec<String>, String> {
     columnar::names(origin)
 }
@@ -175,7 +177,8 @@ pub(crate) fn format_of(shown: &str, wanted: Format) -> Option<(Format, Packing)
 /// Returns the fields with one value for all records of a file: the profile's and job's constants, and the groups of a
 /// pattern over the path, which win.
 ///
-/// # Errors The path does not fit the pattern.
+/// # Errors
+/// The path does not fit the pattern.
 pub(crate) fn constants(
     profile: &Profile,
     from_path: Option<&Regex>,
@@ -210,7 +213,8 @@ struct Heading<'a> {
 
 /// Finds the headings of the fields that are not constants.
 ///
-/// # Errors The headings that are missing, or appear twice.
+/// # Errors
+/// The headings that are missing, or appear twice.
 fn find_headings<'a>(
     reading: &Reading<'a>,
     constants: &[(Field, String)],
@@ -225,7 +229,7 @@ fn find_headings<'a>(
         for spot in spots {
             let mut at = keys.iter().enumerate().filter(|(_, known)| **known == key(&spot.at)).map(|(at, _)| at);
             match (at.next(), at.next()) {
-                (Some(_), Some(_)) => faults.push(format!("the heading `{}` stands twice", shown_heading(&spot.at))),
+                (Some(_), Some(_)) => faults.push(format!("the heading `{}` appears twice", shown_heading(&spot.at))),
                 (Some(at), None) => places.push((at, spot)),
                 (None, _) => {}
             }

@@ -131,7 +131,7 @@ fn columns_are_found_by_name_in_every_form_and_a_missing_need_is_refused() {
     let refused = try_read("amazon.order_report", "x.txt", b"order-ids\tsku\n", &[]).err().unwrap();
     assert!(refused.contains("no heading `order-id`") && refused.contains("`order-ids`"), "{refused}");
     let twice = try_read("vtr.category_map", "x.csv", b"sku,SKU,product_category\n", &[]).err().unwrap();
-    assert!(twice.contains("stands twice"), "{twice}");
+    assert!(twice.contains("appears twice"), "{twice}");
 }
 
 #[test]
@@ -237,15 +237,15 @@ fn every_feed_of_events_gives_number_time_and_words() {
 fn a_bad_document_is_one_reject_with_its_place_and_the_next_is_read() {
     let good = json!({"tracking_code": "N", "tracking_details": [{"datetime": "2025-01-01"}]}).to_string();
     let cases: [(&str, &str); 9] = [
-        ("{\"tracking_code\": {\"x\": 1", "stands where it cannot"),
+        ("{\"tracking_code\": {\"x\": 1", "is out of place"),
         ("{\"tracking_code\": \"A\", \"tracking_details\": [", "ends before"),
-        ("{\"tracking_code\": \"A\", \"tracking_code\": \"B\"}", "stands twice"),
-        ("{\"tracking_code\": tru}", "no JSON"),
+        ("{\"tracking_code\": \"A\", \"tracking_code\": \"B\"}", "appears twice"),
+        ("{\"tracking_code\": tru}", "not usable JSON"),
         ("{\"tracking_code\": \"a\nb\"}", "line end"),
-        ("\"text\"", "is no document"),
+        ("\"text\"", "is not a document"),
         ("{\"tracking_code\": {\"x\": 1}}", "holds an object"),
         ("{\"tracking_code\": \"\\u0000\"}", "NUL"),
-        ("{\"tracking_code\": \"\\ud800\"}", "no JSON"),
+        ("{\"tracking_code\": \"\\ud800\"}", "not usable JSON"),
     ];
     for (bad, said) in cases {
         let read = raw("easypost", "x.jsonl", format!("{good}\n{bad}\n{good}\n").as_bytes());

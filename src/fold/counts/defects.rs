@@ -183,7 +183,8 @@ impl Defects {
     /// Returns the defects of a week in the schema of `vtr_columnar::fold::Yield`, sorted by `seller_id`,
     /// `marketplace`, `order_id`, `package_id`, `file`, `record`, in batches of at most [`BATCH_ROWS`] rows.
     ///
-    /// # Errors A failure to read spilled rows.
+    /// # Errors
+    /// A failure to read spilled rows.
     pub fn sorted(&self, week: Day) -> Result<Batches<'_>> {
         let runs = self.runs.iter().filter_map(|run| Some((run, *run.weeks.get(&week)?)));
         let mut sources: Vec<Batches> = Vec::new();

@@ -56,7 +56,8 @@ impl<'a> Sorted<'a> {
 
     /// Hands on the copies that lost; returns the largest distance in days between two of a group.
     ///
-    /// # Errors The disk fails, or `lost` fails.
+    /// # Errors
+    /// The disk fails, or `lost` fails.
     pub fn losers(mut self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
         if !self.waiting.is_empty() {
             self.set_aside()?;

@@ -219,12 +219,13 @@ pub(super) fn refused(name: &str, why: impl std::fmt::Display) -> Error {
     Error::Input(format!("{}: {why}", vtr_kernel::text::shown(name)))
 }
 
-const NO_PART: &str = "it is no part that `vtr fold` wrote, or it was cut short; fold its share again";
+const NO_PART: &str = "it is not a part that `vtr fold` wrote, or it was cut short; fold its share again";
 
 /// Returns the length of the footer of a file, by the file's last bytes; only the length and the magic word follow the
 /// footer.
 ///
-/// # Errors It is not an Arrow file.
+/// # Errors
+/// It is not an Arrow file.
 pub fn footer_bytes(name: &str, end: &[u8]) -> Result<usize> {
     let end = end.last_chunk::<END>().ok_or_else(|| refused(name, NO_PART))?;
     let length = read_footer_length(*end).map_err(|_| refused(name, NO_PART))?;
@@ -234,7 +235,8 @@ pub fn footer_bytes(name: &str, end: &[u8]) -> Result<usize> {
 impl Header {
     /// Reads the header from the end of a file, of which at least [`footer_bytes`] are given.
     ///
-    /// # Errors It is not a part.
+    /// # Errors
+    /// It is not a part.
     pub fn of(name: &str, end: &[u8]) -> Result<Header> {
         let length = footer_bytes(name, end)?;
         let from = end.len().checked_sub(length).ok_or_else(|| refused(name, NO_PART))?;
@@ -261,13 +263,14 @@ impl Header {
 
     /// Refuses a part of another plan, book or version.
     ///
-    /// # Errors Which of them differs.
+    /// # Errors
+    /// Which of them differs.
     pub fn expect(&self, name: &str, seal: &Seal) -> Result<()> {
         let Seal { plan, book, program } = &self.seal;
         let why = if *program != seal.program {
             format!("it was folded by {program}, and this is {}: fold and finish by one version", seal.program)
         } else if *book != seal.book {
-            format!("it was folded by another book ({book}), and the plan is of {}: plan and fold anew", seal.book)
+            format!("it was folded by another book ({book}), and the plan is of {}: plan and fold again", seal.book)
         } else if *plan != seal.plan {
             format!(
                 "it is a part of another plan ({plan}), and this is {}: give each plan a folder of its own",
@@ -282,7 +285,8 @@ impl Header {
 
 /// Returns the header and the rows of a part, after checking that every byte is as it was written.
 ///
-/// # Errors It is cut, damaged, not a part, or of another plan.
+/// # Errors
+/// It is cut, damaged, not a part, or of another plan.
 pub fn decode(name: &str, bytes: &[u8], seal: &Seal) -> Result<(Header, Vec<RecordBatch>)> {
     const DAMAGED: &str = "its bytes are not those that were written; fold its share again";
     let header = Header::of(name, bytes)?;

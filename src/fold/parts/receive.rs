@@ -29,7 +29,8 @@ pub type Reading<'a> = dyn Fn(&str) -> Result<Vec<u8>> + Sync + 'a;
 
 /// Returns the result of all shares, without superseded rows: the same as [`crate::fold::fold`], from parts.
 ///
-/// # Errors A part is cut, damaged or foreign; more distinct texts than fit, a disk that fails, or a stop of the run.
+/// # Errors
+/// A part is cut, damaged or foreign; more distinct texts than fit, a disk that fails, or a stop of the run.
 pub fn finished(
     plan: &Plan,
     survey: &Survey,
@@ -58,7 +59,8 @@ pub fn finished(
 /// Merges the parts of one bucket: counts become one part without superseded rows, and copies become one part with
 /// everything else that the losers among them subtract.
 ///
-/// # Errors As [`finished`].
+/// # Errors
+/// As [`finished`].
 pub fn settled_bucket(
     plan: &Plan,
     evidence: Evidence,
@@ -146,7 +148,7 @@ impl Taking<'_> {
     fn file(&self, name: &str, file: u32) -> Result<u32> {
         match self.survey {
             Some(survey) if survey.files.get(file as usize).is_none() => {
-                Err(refused(name, format!("it speaks of file {file}, and there are {}", survey.files.len())))
+                Err(refused(name, format!("it names file {file}, but there are {}", survey.files.len())))
             }
             _ => Ok(file),
         }
@@ -214,7 +216,7 @@ impl Taking<'_> {
         for ((week, class), count) in weeks.iter().zip(batch["class"].as_string::<i32>()).zip(counts) {
             let class = Class::ALL.into_iter().find(|known| Some(known.name()) == class);
             let class = class.filter(|_| (FIRST_DAY - 6..=last).contains(week));
-            let class = class.ok_or_else(|| refused(name, "it tells of a class or week that there is none of"))?;
+            let class = class.ok_or_else(|| refused(name, "it has an unknown class or week"))?;
             let mut classes = [0; 4];
             classes[class as usize] = *count;
             gathered.weeks.add_rows(*week, classes);

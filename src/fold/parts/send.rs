@@ -31,7 +31,8 @@ pub type Still<'a> = dyn Fn(u32, &str) -> Result<()> + 'a;
 
 /// Folds some units to parts: counts and copies have one for each bucket, every other kind has one.
 ///
-/// # Errors An input that cannot be read to its end, more distinct texts than fit, a disk that fails, or a stop of the
+/// # Errors
+/// An input that cannot be read to its end, more distinct texts than fit, a disk that fails, or a stop of the
 /// run.
 pub fn folded(
     plan: &Plan,
@@ -84,7 +85,7 @@ fn without_skipping(plan: &Plan, survey: &Survey, error: Error) -> Error {
     }
     Error::Input(format!(
         "{error}\nA plan of shares leaves out what is known to be bad when it is made (on_bad_file = \"skip\"): set isolate = true \
-         in its [[input]], so that `vtr plan --units` tries every file whole, or move the file away; then plan anew"
+         in its [[input]], so that `vtr plan --units` tries every file whole, or move the file away; then plan again"
     ))
 }
 

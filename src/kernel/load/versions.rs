@@ -100,7 +100,7 @@ fn target(table: &Table) -> Option<Target> {
         _ => return node.refuse("needs one of at_least and more_than"),
     };
     let target = Amount::read(share.text()?.text, b'.').ok().and_then(|amount| Target::new(kind, amount));
-    if target.is_none() { share.refuse("is no share from 0 to 1 with at most nine decimals") } else { target }
+    if target.is_none() { share.refuse("is not a share from 0 to 1 with at most nine decimals") } else { target }
 }
 
 fn programmes_apart(tables: &[Table], context: &Context) -> Vec<Programme> {

@@ -167,7 +167,7 @@ fn wrong_and_nested_types_are_refused_by_name() {
     }
     let twice = file(vec![("seller_id", texts(&["1"])), ("Seller_ID", texts(&["2"]))], 10);
     let (_folder, plan) = one_file("a.parquet", &twice, |_| {});
-    assert!(survey(&plan).err().unwrap().to_string().contains("stands twice"));
+    assert!(survey(&plan).err().unwrap().to_string().contains("appears twice"));
 }
 
 #[test]
