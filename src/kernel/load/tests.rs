@@ -203,7 +203,7 @@ fn rules_that_contradict_themselves() {
             "scans = 1\n\n[[version.lane.exempt]]\nid = \"gb-stamps\"",
             "scans = 1\n\n[[version.lane.exempt]]\nintegrated = true\nid = \"gb-stamps\"",
             "integrated = true",
-            &["takes any", "leave it out"],
+            &["accepts any", "leave it out"],
         ),
         (P, "buy_shipping = true", "number_not_ending = \"X\"", "\"X\"", &["only [[version.lane.refuse]]"]),
         (P, "buy_shipping = true", "carrier_script = \"han\"", "carrier_script", &["only [[version.lane.refuse]]"]),
