@@ -1,4 +1,4 @@
-"""Types of the package `vtr`; what each function takes, gives and raises."""
+"""Types of the package `vtr`: the arguments, results and exceptions of each function."""
 
 import datetime
 import os
@@ -11,13 +11,13 @@ _Day = Union[str, datetime.date]
 __version__: str
 
 class _ArrowStream(Protocol):
-    """Whatever holds rows as an Arrow C stream: a pyarrow Table or RecordBatchReader, a polars or pandas (2.2 or
+    """An object with rows as an Arrow C stream: a pyarrow Table or RecordBatchReader, a polars or pandas (2.2 or
     later) DataFrame, a DuckDB relation."""
 
     def __arrow_c_stream__(self, requested_schema: Optional[object] = None) -> object: ...
 
 class VtrError(Exception):
-    """Something failed that neither job nor inputs are to blame for; the base of all others."""
+    """A failure caused by neither job nor inputs; the base of all others."""
 
     exit_code: int
     """The exit code of the program for this error: 1."""
@@ -36,13 +36,13 @@ class ConflictError(VtrError):
 
 class Table:
     """A published table of one version. `pyarrow.table(t)`, `polars.DataFrame(t)`, `pandas.DataFrame.from_arrow(t)` and
-    DuckDB's `FROM t` read it, as often as they like; files are read one after the other, so that one file's rows are
+    DuckDB's `FROM t` read it, any number of times; files are read one after the other, so that only one file's rows are
     in memory. The columns and their meanings: `docs/tables.md`, or `vtr tables NAME`."""
 
     name: str
     version: int
     num_rows: int
-    """Rows of the table, as the version's manifest says."""
+    """The number of rows, from the version's manifest."""
 
     def __arrow_c_stream__(self, requested_schema: Optional[object] = None) -> object: ...
 
@@ -51,16 +51,16 @@ class Output:
 
     def __init__(self, path: _Path) -> None: ...
     def table(self, name: str, version: Optional[int] = None) -> Table:
-        """A table such as `vtr_weekly`, of the highest version or of the one asked for.
+        """Returns a table such as `vtr_weekly`, of the highest version or of the given one.
 
-        Raises `InputError` where nothing is published, `UsageError` for a table that it lacks, and `VtrError` if a file is damaged; what is
-        found wrong while rows are read is raised by whoever reads, with the same text."""
+        Raises `InputError` if nothing is published, `UsageError` for a table that the version lacks, and `VtrError` if a file
+        is damaged. A fault that is found while rows are read is raised by the reader, with the same text."""
 
     def tables(self, version: Optional[int] = None) -> list[str]:
-        """The names of the tables that a version holds, the highest by default."""
+        """Returns the names of the tables of a version, by default the highest."""
 
 class Verdicts:
-    """What `judge` gives: an Arrow stream, one row for each row of the data, in their order.
+    """The result of `judge`: an Arrow stream, one row for each row of the data, in their order.
 
     All columns but `fault` are null for a row that was not judged; `fault` says why it was not, and is null for others.
 
@@ -70,11 +70,11 @@ class Verdicts:
     | reason | string | the rung that decided, such as `scanned` or `tracking_missing` |
     | rule | string | the rule of the book that decided |
     | version | string | the version of the marketplace's rules in force on that day; null if none is |
-    | lane | string | the lane the row falls under; null if none does |
+    | lane | string | the lane that applies to the row; null if none does |
     | day | date32 | the marketplace day that places it in time |
     | iso_week | string | the week of that day, such as `2025-W01` |
-    | carrier | string | what the carrier was taken for: an id, `other` or `(none)` |
-    | likely_carrier | string | for a mismatch, whose number it certainly is; else null |
+    | carrier | string | the meaning of the carrier field: an id, `other` or `(none)` |
+    | likely_carrier | string | for a mismatch, the carrier to which the number certainly belongs; else null |
     | fault | string | the column at fault and what is wrong with it, or `after_as_of` and why |
     """
 
@@ -100,15 +100,15 @@ def judge(
         taken as UTC.
     columns: our name to the column of the data, as `[input.columns]` of a job; names are matched without regard to
         case if not exactly. Columns that are named in our way need no entry.
-    constants: our name to the one value of all rows; a column of the data goes before.
-    as_of: the last day (UTC) of which anything is known; default: today.
-    evidence: what decides: `scans`, `format` (the number alone), or `auto`: scans if there is a column of them.
+    constants: our name to the one value of all rows; a column of the data takes precedence.
+    as_of: the last day (UTC) for which data are known; default: today.
+    evidence: the evidence that decides: `scans`, `format` (the number alone), or `auto`: scans if there is a column of them.
     book: folder or folders of the rules, the lowest first; default: those in the package.
     rates: the ECB's eurofxref-hist.csv, for rules that compare values in another currency.
 
     Raises `TypeError` for data without `__arrow_c_stream__`, `InputError` for columns that are missing or of a type that
     cannot be read, `UsageError` for anything else that is wrong. A value that cannot be read although its type can (a
-    number that a float has cut) stops the stream: whoever reads it raises its own error, with our text.
+    number that a float has cut) stops the stream: its reader raises its own error, with our text.
     """
 
 def run(
@@ -133,17 +133,17 @@ def run(
     lineage: Optional[_Path] = None,
     quiet: bool = True,
 ) -> dict[str, Any]:
-    """Reads, judges, aggregates and publishes, as `vtr run JOB` does; the report of its last publication, as `--json`
-    prints it: `outcome` (`published` or `unchanged`), `version`, `counts` (rows), `seconds`, `bytes_read`, `tables`,
+    """Reads, judges, aggregates and publishes, as `vtr run JOB` does, and returns the report of its last publication, as
+    `--json` prints it: `outcome` (`published` or `unchanged`), `version`, `counts` (rows), `seconds`, `bytes_read`, `tables`,
     `checks`, `warnings`.
 
     Each option is that of the program: `from_` and `to` weeks such as `2025-W03` or dates; `last` a number of weeks;
     `as_of` a date or `today`; `memory` a size such as `2 GiB`; `set` any keys of the job, `{"output.path": "out"}`;
-    `batch` weeks a publication; `metrics`, `report` and `lineage` files to write. Paths start from the working folder,
+    `batch` weeks per publication; `metrics`, `report` and `lineage` files to write. Paths start from the working folder,
     those in `set` from the job's.
 
     The interpreter's lock is released. Ctrl-C stops the run within a chunk, with nothing half done, and raises
-    `KeyboardInterrupt` that says how far it came. Warnings go to the process's standard error as well.
+    `KeyboardInterrupt` with a text that says how far it came. Warnings go to the process's standard error as well.
 
     Raises `UsageError`, `InputError`, `GateError`, `ConflictError` or `VtrError`."""
 
@@ -161,10 +161,10 @@ def plan(
     units: Optional[_Path] = None,
     buckets: Optional[int] = None,
 ) -> list[tuple[str, str]]:
-    """What `run` would read and replace, and why, without doing it: pairs of step and detail, as `vtr plan` lists them.
+    """Lists what `run` would read and replace, and why: pairs of step and detail, as `vtr plan` lists them.
 
     With `units`, a file or object, the plan of units for `fold` and `finish` is written there instead, and the list is
-    empty; `buckets` (1 to 1024) is into how many buckets counts and copies are dealt, by the number of rows unless given.
+    empty; `buckets` (1 to 1024) is the number of buckets of counts and copies, which by default follows from the number of rows.
 
     Raises as `run` does before it reads data."""
 
@@ -177,8 +177,8 @@ def fold(
     threads: Optional[int] = None,
     memory: Optional[str] = None,
 ) -> None:
-    """Folds share `I/N` (`1/16` to `16/16`) of the plan of units `plan` and puts its parts into the folder or URI `to`. A share
-    that is there already is left as it is.
+    """Folds share `I/N` (`1/16` to `16/16`) of the plan of units `plan` and puts its parts into the folder or URI `to`. An
+    existing share is left unchanged.
 
     Raises `UsageError` for a plan that is not of this job, `InputError` for an input that has changed since."""
 
@@ -190,7 +190,7 @@ def finish(
     threads: Optional[int] = None,
     memory: Optional[str] = None,
 ) -> dict[str, Any]:
-    """Adds up all shares in the folder or URI `from_` and publishes as `run` does, byte for byte; the report.
+    """Adds up all shares in the folder or URI `from_` and publishes as `run` does, byte for byte; returns the report.
 
     Raises `InputError` for a share that is missing, foreign or damaged, `ConflictError` if another version was published
     since the plan, and what `run` raises."""
@@ -204,8 +204,8 @@ def health(
     fail_on: Union[str, Sequence[str], None] = None,
     max_age: Optional[int] = None,
 ) -> list[dict[str, Any]]:
-    """How accounts stand in the highest version, worst first: a dict for each row of `account_health`, its days as
+    """Lists the status of accounts in the highest version, worst first: a dict for each row of `account_health`, its days as
     texts, its rates as floats between 0 and 1.
 
-    fail_on: `breach`, `at_risk` or `stale`: raise `GateError` if one stands so, or the figures are older than `max_age`
-    days. Raises `InputError` where nothing is published, and `UsageError` where that table is not."""
+    fail_on: `breach`, `at_risk` or `stale`: raise `GateError` if an account has that status, or the figures are older than
+    `max_age` days. Raises `InputError` if nothing is published, and `UsageError` if that table is not."""

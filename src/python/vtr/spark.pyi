@@ -25,29 +25,29 @@ def run(
     out: Optional[_Path] = None,
     set: Union[Mapping[str, object], Iterable[str], None] = None,
 ) -> dict[str, Any]:
-    """Runs a job on a SparkSession and publishes its tables: the report, as `vtr.run` gives it.
+    """Runs a job on a SparkSession and publishes its tables; returns the report as `vtr.run` does.
 
-    Without `table` the executors read the job's files with the engine's own readers, and what is published is byte for byte what
-    `vtr run --full` publishes. Files, book, rates and `staging` must be at paths or URIs that driver and executors both
-    reach, with the credentials of `docs/object-stores.md` in the environment of both.
+    Without `table` the executors read the job's files with the engine's own readers, and the published tables are byte for
+    byte those of `vtr run --full`. Files, book, rates and `staging` must be at paths or URIs that both driver and executors
+    can reach, with the credentials of `docs/object-stores.md` in the environment of both.
 
-    table: a DataFrame whose rows are judged in the place of the job's only `[[input]]`; its columns are mapped by that
+    table: a DataFrame whose rows are judged instead of the job's only `[[input]]`; its columns are mapped by that
         input's `[input.columns]`. Its needed columns are staged as Parquet, the copies of an order together and in the
-        order of a digest of the row, which settles what file and record settle otherwise. Timestamps are instants,
+        order of a digest of the row, which decides ties that file and record decide otherwise. Timestamps are instants,
         whatever the session's zone; a TIMESTAMP_NTZ needs the input's `time_zone`. `identity = "order"` is refused.
-    units_per_task: units (row groups, or text files) a task folds; default: as many as come to 128 MiB.
-    staging: folder or URI of the parts, and of a staged table; a folder of this run's own is made in it and deleted
-        at the end. Default: `_parts` in the output.
-    buckets: into how many buckets counts and copies are dealt, 1 to 1024, and so how many tasks settle; default: by the
-        number of rows, four million a bucket.
+    units_per_task: the number of units (row groups, or text files) that a task folds; default: as many as add up to 128 MiB.
+    staging: folder or URI of the parts, and of a staged table; the run makes a folder of its own in it, and deletes
+        that at the end. Default: `_parts` in the output.
+    buckets: the number of buckets of counts and copies, 1 to 1024, and so the number of tasks that settle them; default:
+        by the number of rows, four million per bucket.
     task_memory: memory of a task, in its Python process beside the executor's heap; `memory` is that of the driver's finish.
 
-    Weeks and other options are those of `vtr.run`. Sinks are not brought up: `vtr sync JOB` does that.
+    Weeks and other options are those of `vtr.run`. Sinks are not updated: `vtr sync JOB` does that.
 
-    Raises what `vtr.run` raises for what the driver sees; what a task refuses fails the Spark job, with the engine's words in
-    its error."""
+    Raises the exceptions of `vtr.run` for faults that the driver finds. A fault in a task fails the Spark job, with the
+    engine's message in its error."""
 
 def archive(path: _Path) -> str:
     """Packs the installed package as a `.tar.gz` for `--archives` (`spark.archives`), for executors that have no wheel: with
     `ARCHIVE#vtr_package` and `spark.executorEnv.PYTHONPATH=./vtr_package` they import it from there. The driver must be of the
-    executors' platform. The path is given back."""
+    executors' platform. Returns the path."""
