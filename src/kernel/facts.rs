@@ -88,7 +88,7 @@ impl<'a> Tracking<'a> {
     }
 
     fn read_unclean(raw: &'a str, buffer: &'a mut String) -> (Tracking<'a>, Notice) {
-        if wrapper::is_plain(raw) {
+        if wrapper::is_plain(raw) && !raw.ends_with(wrapper::LINE_END) {
             number::clean_into(raw, buffer);
             return (Tracking::of_cleaned(buffer), Notice::None);
         }

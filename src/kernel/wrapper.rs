@@ -92,11 +92,14 @@ pub fn is_cut(text: &str) -> bool {
         && bytes.iter().any(|byte| *byte != b'0')
 }
 
+/// A line end as spreadsheets escape it.
+pub(crate) const LINE_END: &str = "_x000D_";
+
 /// Returns a number without what tools leave around a list of one: brackets, a separator behind it, escaped line ends,
 /// marks of a web page, a link's formula.
 pub fn unlisted(text: &str) -> &str {
     const PAIRS: [(char, char); 3] = [('[', ']'), ('{', '}'), ('(', ')')];
-    const BEHIND: [&str; 9] = [";", ",", "|", "*", "_x000D_", "<br>", "<br/>", "<br />", "&nbsp;"];
+    const BEHIND: [&str; 8] = [LINE_END, "<br>", "<br/>", "<br />", "&nbsp;", ";", ",", "|"];
     let mut text = text;
     loop {
         let before = text;

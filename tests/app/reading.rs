@@ -356,14 +356,15 @@ fn days_and_zones_of_an_input_hold_for_every_format() {
     for file in ["naive.parquet", "utc.parquet", "text.csv"] {
         let ran = place.run(&input(file, ""), "max_vanished_weeks = 9");
         assert!(
-            ran.warns("is midnight (00:00)") && ran.warns("days = [\\\"promised_delivery_at\\\"]"),
+            ran.warns("is midnight or the end of a day") && ran.warns("days = [\\\"promised_delivery_at\\\"]"),
             "{file}: {}",
             ran.out
         );
         assert_eq!(weeks(&place), ["2025-W01"], "{file}");
         let (_, said) = place.proposed(&["inspect", file]);
         assert!(
-            said.out.contains("is midnight (00:00)") && said.out.contains("days = [\"promised_delivery_at\"]"),
+            said.out.contains("is midnight or the end of a day")
+                && said.out.contains("days = [\"promised_delivery_at\"]"),
             "{}",
             said.out
         );

@@ -277,7 +277,7 @@ mod tests {
         for part in [
             "Amazon.co.uk (GB), on 2025-02-01",
             "target: at least 95 %, by category",
-            "  | All carriers count, and cross-border shipments both ways.",
+            "  | All carriers count, and so do cross-border shipments in both directions.",
             "  confirmed, checked on",
             "carriers: any",
             "* gb-2025-01-15",
