@@ -54,8 +54,8 @@ impl Copy {
         Copy { hash, version, file, record, day, cell, beside: Beside::default(), unpriced: false }
     }
 
-    /// Reads records from bytes of [`Copy::to_bytes`], sorted by hash, file and record.
-    pub fn sorted(bytes: &[u8]) -> Vec<Copy> {
+    /// Adds those that bytes of [`Copy::to_bytes`] hold, by hash, file and record.
+    pub fn sort_into(bytes: &[u8], copies: &mut Vec<Copy>) {
         let (all, _) = bytes.as_chunks::<{ Copy::BYTES }>();
         let hash = |copy: &[u8; Copy::BYTES]| {
             let (words, _) = copy.as_chunks::<8>();
@@ -63,11 +63,11 @@ impl Copy {
         };
         let mut places: Vec<(u64, u32)> = (0..).zip(all).map(|(place, copy)| (hash(copy), place)).collect();
         places.sort_unstable();
-        let mut copies: Vec<Copy> = places.iter().map(|(_, place)| Copy::from_bytes(&all[*place as usize])).collect();
-        for alike in copies.chunk_by_mut(|a, b| a.hash.0 == b.hash.0).filter(|alike| alike.len() > 1) {
+        let from = copies.len();
+        copies.extend(places.iter().map(|(_, place)| Copy::from_bytes(&all[*place as usize])));
+        for alike in copies[from..].chunk_by_mut(|a, b| a.hash.0 == b.hash.0).filter(|alike| alike.len() > 1) {
             alike.sort_unstable_by_key(|copy| (copy.hash, copy.file, copy.record));
         }
-        copies
     }
 
     /// Returns the outcome of the row.

@@ -26,8 +26,8 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::mend::Outcome;
 use vtr_kernel::reason::TABLE;
 
-/// The greatest number of rows of a batch.
-const BATCH_ROWS: usize = 1 << 18;
+/// Most rows of a batch.
+const BATCH_ROWS: usize = 1 << 16;
 
 /// The text columns beside [`CIRCUMSTANCES`]; the kind decides which of them have values.
 const BESIDE: [&str; 4] = ["carrier", "product_category", "carrier_typed", "fixable_by"];

@@ -6,7 +6,7 @@
 use super::source::{Folder, Source};
 use super::work::Work;
 use crate::error::{Error, Result};
-use crate::fold::parts::{Header, PartKind};
+use crate::fold::parts::{Header, Named, PartKind};
 use crate::schema::Table;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,11 +22,11 @@ struct Known {
 /// The parts grouped by the number of shares into which the units were divided.
 type Groups = BTreeMap<Option<usize>, Vec<Known>>;
 
-/// Returns the names of the parts to be added up.
+/// The parts to be added up, those of a kind and bucket side by side.
 ///
 /// # Errors
 /// Parts are missing, overlap, are foreign, or cannot be looked at.
-pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<String>> {
+pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<Named>> {
     let mut groups = Groups::new();
     for name in source.names()? {
         crate::signals::check()?;
@@ -37,7 +37,8 @@ pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<String>> {
     for (shares, parts) in groups {
         let (once, missing) = missing(work, parts)?;
         if missing.is_empty() {
-            return Ok(once.into_iter().map(|part| part.name).collect());
+            let named = |Known { name, kind, bucket, .. }: Known| Named { name, kind, bucket };
+            return Ok(once.into_iter().map(named).collect());
         }
         if best.as_ref().is_none_or(|(_, least)| missing.len() < least.len()) {
             best = Some((shares, missing));
@@ -67,11 +68,9 @@ fn known(work: &Work, source: &dyn Source, name: String) -> Result<(Option<usize
 /// Refuses a part that differs from its name.
 ///
 /// # Errors
-/// The content that it has.
-pub fn expect(work: &Work, name: &str, bytes: &[u8]) -> Result<()> {
+/// What it holds.
+pub fn expect(work: &Work, name: &str, header: &Header) -> Result<()> {
     let Some((index, shares, kind, bucket)) = Folder::named(name) else { return Ok(()) };
-    let header = Header::of(name, bytes)?;
-    header.expect(name, work.seal())?;
     if (header.kind, header.bucket) == (kind, bucket) && header.units == work.units().share(index, shares) {
         return Ok(());
     }

@@ -16,7 +16,7 @@ pub use units::{PlannedInput, PlannedUnit, Units, plan};
 pub use work::{Machine, Work};
 
 use crate::error::{Error, Result};
-use crate::fold::parts::{self, Header, Making};
+use crate::fold::parts::{self, Header, Making, Opened};
 use crate::fold::reach;
 use crate::progress::{Progress, Visibility};
 use crate::publish;
@@ -35,18 +35,33 @@ use std::path::Path;
 /// An input has changed since it was planned or cannot be read to its end; more distinct texts than fit, a
 /// disk that fails, or a stop of the run.
 pub fn fold_units(work: &Work, units: &[usize]) -> Result<Vec<Part>> {
-    fold(work, units, None, Visibility::Quiet)
+    let mut parts = Vec::new();
+    let mut take = |part: Part| {
+        parts.push(part);
+        Ok(())
+    };
+    fold(work, units, None, Visibility::Quiet, &mut take)?;
+    Ok(parts)
 }
 
-/// Folds share `index` (from 1) of `shares`; see [`Units::share`].
+/// Folds share `index` (from 1) of `shares`, see [`Units::share`], and hands its parts on, each as soon as it is made.
 ///
 /// # Errors
-/// As [`fold_units`].
-pub fn fold_share(work: &Work, index: usize, shares: usize, visibility: Visibility) -> Result<Vec<Part>> {
-    fold(work, &work.units().share(index, shares), Some(shares), visibility)
+/// As [`fold_units`], and what `take` says.
+pub fn fold_share(
+    work: &Work,
+    (index, shares): (usize, usize),
+    visibility: Visibility,
+    take: &mut Taking,
+) -> Result<()> {
+    fold(work, &work.units().share(index, shares), Some(shares), visibility, take)
 }
 
-fn fold(work: &Work, units: &[usize], shares: Option<usize>, visibility: Visibility) -> Result<Vec<Part>> {
+/// Takes a part.
+pub type Taking<'a> = dyn FnMut(Part) -> Result<()> + 'a;
+
+fn fold(work: &Work, units: &[usize], shares: Option<usize>, visibility: Visibility, take: &mut Taking) -> Result<()> {
+    work.plan().budget().keep_freed_memory();
     let mut places = units.to_vec();
     places.sort_unstable();
     places.dedup();
@@ -56,7 +71,7 @@ fn fold(work: &Work, units: &[usize], shares: Option<usize>, visibility: Visibil
     let making = Making { seal: work.seal(), units: &places, shares, buckets: work.units().buckets };
     let progress = Progress::begin("folding", units.iter().map(|unit| unit.rows).sum(), visibility);
     let still = |file: u32, read: &str| work.refuse_other_content(&survey, file, read);
-    parts::folded(work.plan(), &survey, &units, making, (&progress, &still))
+    parts::folded(work.plan(), &survey, &units, making, (&progress, &still), take)
 }
 
 /// Settles and merges all parts of one bucket, of whatever kind, from all processes that folded. [`PartKind::Copies`]
@@ -148,12 +163,12 @@ fn route(work: &Work, source: &dyn Source, visibility: Visibility, report: &mut 
     }
     work.expect_units(&survey)?;
     facts::note_survey(&survey, report);
-    let read = |name: &str| {
-        let bytes = source.read(name)?;
-        cover::expect(work, name, &bytes)?;
-        Ok(bytes)
+    let open = |name: &str| {
+        let part = Opened::of(name, source.open(name)?, work.seal(), &plan.temp)?;
+        cover::expect(work, name, part.header())?;
+        Ok(part)
     };
-    let folded = parts::finished(plan, &survey, &chosen, &read, work.seal(), report)?;
+    let folded = parts::finished(plan, &survey, &chosen, &open, units.buckets, report)?;
     let goes_on = reach::goes_on(plan, &survey, &folded, &scan::read)?;
     crate::conclude(plan, &survey, (&folded, goes_on), publication, report, visibility)
 }

@@ -4,10 +4,11 @@
 //! part that is put twice exists once.
 
 use crate::error::{Error, Result};
-use crate::fold::parts::{Header, Part, PartKind, Seal, footer_bytes};
+use crate::fold::parts::{self, Header, Part, PartKind, Seal};
+use crate::place::blob::Blob;
 use crate::publish;
-use crate::publish::store::{self, Created, Store};
-use parquet::file::reader::{ChunkReader, Length};
+use crate::publish::store::{Created, Store};
+use bytes::Bytes;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -23,18 +24,18 @@ pub trait Source: Sync {
     /// The place cannot be listed.
     fn names(&self) -> Result<Vec<String>>;
 
-    /// Returns the bytes of a part.
+    /// A part, to be read.
     ///
     /// # Errors
-    /// It cannot be read.
-    fn read(&self, name: &str) -> Result<Vec<u8>>;
+    /// It is gone, or cannot be read.
+    fn open(&self, name: &str) -> Result<Blob>;
 
     /// Returns the end of a part, at least its footer.
     ///
     /// # Errors
-    /// As [`Source::read`], and if it is not a part.
-    fn end(&self, name: &str) -> Result<Vec<u8>> {
-        self.read(name)
+    /// As [`Source::open`], and if it is not a part.
+    fn end(&self, name: &str) -> Result<Bytes> {
+        parts::end(name, &self.open(name)?)
     }
 }
 
@@ -52,10 +53,11 @@ impl Source for Held {
         Ok(self.0.iter().enumerate().map(name).collect())
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>> {
+    fn open(&self, name: &str) -> Result<Blob> {
         let place = name.split(' ').nth(1).and_then(|place| place.parse::<usize>().ok());
         let part = place.and_then(|place| self.0.get(place));
-        part.map(|part| part.bytes.clone()).ok_or_else(|| Error::Input(format!("{name}: there is no such part")))
+        part.map(|part| Blob::Memory(part.bytes.clone().into()))
+            .ok_or_else(|| Error::Input(format!("{name}: there is no such part")))
     }
 }
 
@@ -112,7 +114,7 @@ impl Folder {
             return Ok(());
         }
         let shown = self.store.shown(name);
-        let (there, own) = (Header::of(&shown, &self.read(name)?)?, Header::of(&shown, &part.bytes)?);
+        let (there, own) = (Header::of(&shown, &self.end(name)?)?, Header::of(&shown, &part.bytes)?);
         there.expect(&shown, &Seal { plan: plan.to_owned(), ..own.seal.clone() })?;
         if (there.kind, there.bucket, &there.units) != (own.kind, own.bucket, &own.units) {
             return Err(Error::Input(format!(
@@ -145,29 +147,14 @@ impl Source for Folder {
         Ok(self.below("")?.into_iter().collect())
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>> {
-        store::read(self.store.as_ref(), name)?
-            .ok_or_else(|| Error::Input(format!("{}: the part is gone", self.store.shown(name))))
+    fn open(&self, name: &str) -> Result<Blob> {
+        self.store.open(name)?.ok_or_else(|| Error::Input(format!("{}: the part is gone", self.store.shown(name))))
     }
 
-    fn end(&self, name: &str) -> Result<Vec<u8>> {
-        let shown = self.store.shown(name);
-        let gone = || Error::Input(format!("{shown}: the part is gone"));
-        let blob = self.store.open(name)?.ok_or_else(gone)?;
-        let bytes = blob.len();
-        let last = |length: u64| {
-            let length = length.min(bytes);
-            let end = blob.get_bytes(bytes - length, length as usize);
-            end.map_err(|error| Error::failed(format!("{shown}: reading it"), error))
-        };
-        let end = last(END_BYTES)?;
-        let footer = footer_bytes(&shown, &end)? as u64;
-        Ok(if footer <= END_BYTES { end } else { last(footer)? }.to_vec())
+    fn end(&self, name: &str) -> Result<Bytes> {
+        parts::end(&self.store.shown(name), &self.open(name)?)
     }
 }
-
-/// Bytes that are read at once from the end of a part: most footers fit.
-const END_BYTES: u64 = 16 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -175,6 +162,7 @@ mod tests {
     use crate::fold::parts::samples::part;
     use crate::publish::object::Object;
     use object_store::memory::InMemory;
+    use std::io::Read;
 
     #[test]
     fn what_is_put_twice_is_there_once_on_disks_and_stores() {
@@ -185,7 +173,7 @@ mod tests {
             folder.prepare().unwrap();
             let name = Folder::name(1, 4, PartKind::Gone, 7);
             let (own, more) = (part(&[0, 1], 9_000), part(&[2], 9_000));
-            assert!(own.bytes.len() > END_BYTES as usize, "{}", own.bytes.len());
+            assert!(own.bytes.len() > 16 << 10, "{}", own.bytes.len());
             folder.put(&name, &own, "plan").unwrap();
             folder.put(&name, &own, "plan").unwrap();
             let refused = folder.put(&name, &more, "plan").unwrap_err().to_string();
@@ -194,10 +182,12 @@ mod tests {
             assert!(refused.contains(&name) && refused.contains("another plan"), "{refused}");
             folder.put("settled/one.arrow", &more, "plan").unwrap();
             assert_eq!(folder.names().unwrap(), [name.as_str(), "settled/one.arrow"]);
-            assert_eq!(folder.read(&name).unwrap(), own.bytes);
+            let mut read = Vec::new();
+            folder.open(&name).unwrap().reader().read_to_end(&mut read).unwrap();
+            assert_eq!(read, own.bytes);
             let header = Header::of("settled/one.arrow", &folder.end("settled/one.arrow").unwrap()).unwrap();
             assert_eq!(header, Header::of("a", &more.bytes).unwrap());
-            assert!(folder.end("no.arrow").is_err() && folder.read("no.arrow").is_err());
+            assert!(folder.end("no.arrow").is_err() && folder.open("no.arrow").is_err());
         }
     }
 

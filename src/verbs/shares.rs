@@ -100,32 +100,31 @@ pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
     }
     folder.prepare()?;
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
-    let parts = shares::fold_share(&work, index, shares, visibility)?;
-    for part in &parts {
+    let mut put = Vec::new();
+    shares::fold_share(&work, (index, shares), visibility, &mut |part: Part| {
         crate::signals::check()?;
-        folder.put(&Folder::name(index, shares, part.kind, part.bucket), part, &work.units().digest)?;
-    }
-    let bytes: u64 = parts.iter().map(|part| part.bytes.len() as u64).sum();
+        let name = Folder::name(index, shares, part.kind, part.bucket);
+        folder.put(&name, &part, &work.units().digest)?;
+        put.push((part.kind, Header::of(&name, &part.bytes)?.rows, part.bytes.len() as u64));
+        Ok(())
+    })?;
+    let sum = |kind: PartKind, what: &str| {
+        let own = put.iter().filter(|(of, ..)| *of == kind);
+        let (rows, bytes) = own.fold((0, 0), |sum, (_, rows, bytes)| (sum.0 + rows, sum.1 + bytes));
+        format!("{} {what} in {} bytes", grouped(rows), grouped(bytes))
+    };
     tell(&format!(
         "{} units gave {} parts of {} KiB: {} and {}",
         grouped(work.units().share(index, shares).len() as u64),
-        parts.len(),
-        grouped(bytes >> 10),
-        size(&parts, PartKind::Counts, "cells")?,
-        size(&parts, PartKind::Copies, "copies")?
+        put.len(),
+        grouped(put.iter().map(|(.., bytes)| bytes).sum::<u64>() >> 10),
+        sum(PartKind::Counts, "cells"),
+        sum(PartKind::Copies, "copies")
     ));
     Ok(())
 }
 
-/// The rows of the parts of a kind, and their bytes.
-fn size(parts: &[Part], kind: PartKind, what: &str) -> Result<String> {
-    let own = || parts.iter().filter(|part| part.kind == kind);
-    let rows = own().map(|part| Header::of(kind.name(), &part.bytes).map(|header| header.rows)).sum::<Result<u64>>()?;
-    let bytes: u64 = own().map(|part| part.bytes.len() as u64).sum();
-    Ok(format!("{} {what} in {} bytes", grouped(rows), grouped(bytes)))
-}
-
-/// Adds up the parts and publishes.
+/// Adds the parts up and publishes.
 pub fn finish(args: &FinishArgs, global: &GlobalOptions) -> Result<()> {
     reported(args, global).map(drop)
 }

@@ -186,6 +186,19 @@ impl Defects {
     /// # Errors
     /// A failure to read spilled rows.
     pub fn sorted(&self, week: Day) -> Result<Batches<'_>> {
+        self.cut(week, READY)
+    }
+
+    /// The same rows, cut into the same batches whether they were in memory or on disk.
+    ///
+    /// # Errors
+    /// As [`Defects::sorted`].
+    pub fn evenly(&self, week: Day) -> Result<Batches<'_>> {
+        self.cut(week, MERGED)
+    }
+
+    /// `ready`: of a batch if all rows are in memory.
+    fn cut(&self, week: Day, ready: Batch) -> Result<Batches<'_>> {
         let runs = self.runs.iter().filter_map(|run| Some((run, *run.weeks.get(&week)?)));
         let mut sources: Vec<Batches> = Vec::new();
         for (run, place) in runs {
@@ -194,7 +207,7 @@ impl Defects {
             sources.push(Box::new(batches.map(|batch| batch.map(|batch| self.gone.rest(batch)).map_err(failed))));
         }
         if sources.is_empty() {
-            return Ok(Box::new(self.memory.sorted(week, READY).map(Ok)));
+            return Ok(Box::new(self.memory.sorted(week, ready).map(Ok)));
         }
         sources.push(Box::new(self.memory.sorted(week, MERGED).map(Ok)));
         let cursors = sources.into_iter().map(Cursor::at_first).collect::<Result<Vec<_>>>()?;

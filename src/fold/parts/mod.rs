@@ -4,11 +4,14 @@
 //! same whichever process folds it. It knows neither where parts are kept nor which are required. It refuses by name a
 //! file that is cut, damaged, not a part, or of another plan, book or version.
 
+mod met;
+mod opened;
 mod receive;
 mod send;
 mod told;
 
-pub use receive::{finished, settled_bucket};
+pub use opened::{Opened, end};
+pub use receive::{Named, finished, settled_bucket};
 pub use send::folded;
 
 use crate::error::{Error, Result};
@@ -16,11 +19,10 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ipc::CompressionType;
-use arrow::ipc::reader::{FileReader, read_footer_length};
+use arrow::ipc::reader::read_footer_length;
 use arrow::ipc::root_as_footer;
 use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
 use std::collections::BTreeMap;
-use std::io::Cursor;
 use std::ops::Range;
 
 /// The kinds of parts.
@@ -171,12 +173,27 @@ pub(super) fn encode(
     batches: &[RecordBatch],
     told: String,
 ) -> Result<Part> {
+    encode_each(making, (kind, bucket), schema, &mut batches.iter().cloned().map(Ok), told)
+}
+
+/// Writes a part from batches that come one after the other.
+pub(super) fn encode_each(
+    making: Making,
+    (kind, bucket): (PartKind, u32),
+    schema: &SchemaRef,
+    batches: &mut dyn Iterator<Item = Result<RecordBatch>>,
+    told: String,
+) -> Result<Part> {
     let options = IpcWriteOptions::default();
     let options = options.try_with_compression(Some(CompressionType::ZSTD)).map_err(failed)?;
     let options = options.try_with_compression_level(Some(LEVEL)).map_err(failed)?;
     let mut writer = FileWriter::try_new_with_options(Vec::new(), schema, options).map_err(failed)?;
-    batches.iter().try_for_each(|batch| writer.write(batch)).map_err(failed)?;
-    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let mut rows = 0;
+    for batch in batches {
+        let batch = batch?;
+        rows += batch.num_rows();
+        writer.write(&batch).map_err(failed)?;
+    }
     let check = blake3::hash(writer.get_ref()).to_hex().to_string();
     let Making { seal, units, shares, .. } = making;
     let values = [
@@ -283,28 +300,6 @@ impl Header {
     }
 }
 
-/// Returns the header and the rows of a part, after checking that every byte is as it was written.
-///
-/// # Errors
-/// It is cut, damaged, not a part, or of another plan.
-pub fn decode(name: &str, bytes: &[u8], seal: &Seal) -> Result<(Header, Vec<RecordBatch>)> {
-    const DAMAGED: &str = "its bytes are not those that were written; fold its share again";
-    let header = Header::of(name, bytes)?;
-    header.expect(name, seal)?;
-    let rows_end = bytes.len().checked_sub(footer_bytes(name, bytes)? + END_MARK);
-    let rows = rows_end.and_then(|end| bytes.get(..end)).ok_or_else(|| refused(name, DAMAGED))?;
-    if blake3::hash(rows).to_hex().as_str() != header.check {
-        return Err(refused(name, DAMAGED));
-    }
-    let batches =
-        FileReader::try_new(Cursor::new(bytes), None).and_then(Iterator::collect::<std::result::Result<_, _>>);
-    let batches: Vec<RecordBatch> = batches.map_err(|error| refused(name, format!("{DAMAGED} ({error})")))?;
-    if batches.iter().map(|batch| batch.num_rows() as u64).sum::<u64>() != header.rows {
-        return Err(refused(name, DAMAGED));
-    }
-    Ok((header, batches))
-}
-
 /// Parts for tests.
 #[cfg(test)]
 pub mod samples {
@@ -328,40 +323,7 @@ pub mod samples {
 
 #[cfg(test)]
 mod tests {
-    use super::samples::{part, seal};
     use super::*;
-
-    #[test]
-    fn a_part_says_whose_it_is_and_gives_its_rows_back() {
-        let (header, batches) = decode("a", &part(&[0, 1, 2, 5], 1_000).bytes, &seal()).unwrap();
-        assert_eq!((header.kind, header.bucket, header.rows, header.shares), (PartKind::Gone, 7, 1_000, Some(4)));
-        assert_eq!((header.units, batches[0].num_rows()), (vec![0, 1, 2, 5], 1_000));
-        assert_eq!(decode("a", &part(&[], 0).bytes, &seal()).unwrap().0.units, Vec::<usize>::new());
-    }
-
-    #[test]
-    fn whatever_byte_is_lost_or_changed_the_part_is_refused_by_name() {
-        let whole = part(&[3], 50).bytes;
-        for length in 0..whole.len() {
-            let refused = decode("staging/cut.arrow", &whole[..length], &seal()).unwrap_err().to_string();
-            assert!(refused.starts_with("staging/cut.arrow: "), "{length}: {refused}");
-        }
-        let end = whole.len() - footer_bytes("a", &whole).unwrap() - END_MARK;
-        for place in 0..end {
-            let mut damaged = whole.clone();
-            damaged[place] ^= 0x20;
-            assert!(decode("a", &damaged, &seal()).is_err(), "{place}");
-        }
-    }
-
-    #[test]
-    fn a_part_of_another_plan_book_or_version_is_refused_with_what_differs() {
-        let bytes = part(&[3], 5).bytes;
-        let refused = |seal: Seal| decode("a", &bytes, &seal).unwrap_err().to_string();
-        assert!(refused(Seal { plan: "other".into(), ..seal() }).contains("another plan (plan)"));
-        assert!(refused(Seal { book: "other".into(), ..seal() }).contains("another book (book)"));
-        assert!(refused(Seal { program: "vtr 2".into(), ..seal() }).contains("folded by vtr 1"));
-    }
 
     #[test]
     fn units_are_written_as_ranges() {

@@ -1,21 +1,24 @@
 //! Adds up parts to the result of a fold, with codes of this process.
 //!
-//! Other code decides which parts are required; here every given part is added once. It refuses a part by name, and
-//! fails if the disk does or the run is told to stop.
+//! Which parts there must be is decided elsewhere; here every one that is given is added, once, batch by batch. It refuses
+//! a part by name, and fails if the disk does or the run is told to stop.
 
-use super::{Header, Making, Part, PartKind, Seal, decode, refused, send, told};
+use super::met::Met;
+use super::{Header, Making, Opened, Part, PartKind, refused, send, told};
 use crate::error::Result;
 use crate::fold::dedup::{self, Search};
 use crate::fold::lost::Lost;
 use crate::fold::rejects::Kept;
 use crate::fold::{Folded, Gathered, hands, on_threads, settled};
 use crate::job::plan::Plan;
+use crate::place::blob::Blob;
 use crate::place::budget::Purpose;
 use crate::place::spill::Spill;
 use crate::scan::Survey;
 use crate::tell::report::RunReport;
 use crate::tell::sellers::Sellers;
 use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, UInt32Type, UInt64Type};
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,8 +27,19 @@ use vtr_kernel::calendar::{FIRST_DAY, last_plausible_day};
 use vtr_kernel::ladder::Evidence;
 use vtr_kernel::reason::Class;
 
-/// Reads a part by its name.
-pub type Reading<'a> = dyn Fn(&str) -> Result<Vec<u8>> + Sync + 'a;
+/// Opens a part by its name.
+pub type Opening<'a> = dyn Fn(&str) -> Result<Opened> + Sync + 'a;
+
+/// A part that is not opened yet.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// Its name in its place.
+    pub name: String,
+    /// What it holds.
+    pub kind: PartKind,
+    /// Which bucket of it.
+    pub bucket: u32,
+}
 
 /// Returns the result of all shares, without superseded rows: the same as [`crate::fold::fold`], from parts.
 ///
@@ -34,21 +48,25 @@ pub type Reading<'a> = dyn Fn(&str) -> Result<Vec<u8>> + Sync + 'a;
 pub fn finished(
     plan: &Plan,
     survey: &Survey,
-    names: &[String],
-    read: &Reading,
-    seal: &Seal,
+    parts: &[Named],
+    open: &Opening,
+    buckets: u32,
     report: &mut RunReport,
 ) -> Result<Folded> {
     let (judge, kept) = hands(plan, survey.evidence);
-    let taking = Taking { plan, survey: Some(survey), judge: &judge, kept: &kept };
+    let taking = Taking { plan, survey: Some(survey), judge: &judge, kept: &kept, buckets };
+    // Copies of a bucket are taken together: only those that may meet another are looked at twice.
+    let together = |a: &Named, b: &Named| (a.kind, a.bucket) == (b.kind, b.bucket) && a.kind == PartKind::Copies;
+    let tasks: Vec<&[Named]> = parts.chunk_by(together).collect();
     let next = AtomicUsize::new(0);
     let gathered = report.stage("read parts", || {
         on_threads(plan, &AtomicBool::new(false), || {
             let mut gathered = Gathered::new(plan);
-            while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
-                crate::signals::check()?;
-                plan.budget().check()?;
-                taking.part(name, &read(name)?, seal, &mut gathered)?;
+            while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+                match task {
+                    [part] if part.kind != PartKind::Copies => taking.part(&open(&part.name)?, &mut gathered)?,
+                    copies => taking.copies(copies.len(), &|place| open(&copies[place].name), &mut gathered)?,
+                }
             }
             Ok(gathered)
         })
@@ -69,14 +87,16 @@ pub fn settled_bucket(
     making: Making,
 ) -> Result<Vec<Part>> {
     let (judge, kept) = hands(plan, evidence);
-    let taking = Taking { plan, survey: None, judge: &judge, kept: &kept };
+    let taking = Taking { plan, survey: None, judge: &judge, kept: &kept, buckets: making.buckets };
     let mut gathered = Gathered::new(plan);
-    for (name, part) in parts {
-        crate::signals::check()?;
-        taking.part(name, &part.bytes, making.seal, &mut gathered)?;
-    }
+    let open = |(name, part): &(String, Part)| {
+        Opened::of(name, Blob::Memory(part.bytes.clone().into()), making.seal, &plan.temp)
+    };
+    let (copies, others): (Vec<&(String, Part)>, _) = parts.iter().partition(|(_, part)| part.kind == PartKind::Copies);
+    others.into_iter().try_for_each(|part| taking.part(&open(part)?, &mut gathered))?;
     let mut settled = Vec::new();
-    if parts.iter().any(|(_, part)| part.kind == PartKind::Copies) {
+    if !copies.is_empty() {
+        taking.copies(copies.len(), &|place| open(copies[place]), &mut gathered)?;
         let unit = plan.identity.map(dedup::unit).expect("who plans no identity sends no copies");
         let budget = plan.budget().share(Purpose::Copies);
         let search = Search::new(vec![gathered.copies], unit, budget, Spill::below(&plan.temp));
@@ -95,7 +115,14 @@ struct Taking<'a> {
     survey: Option<&'a Survey>,
     judge: &'a Judge,
     kept: &'a Kept,
+    buckets: u32,
 }
+
+/// Opens one of several parts.
+type Numbered<'a> = dyn Fn(usize) -> Result<Opened> + 'a;
+
+/// The column of copies by which they meet.
+const IDENTITY: [usize; 1] = [0];
 
 fn parsed<T: DeserializeOwned>(name: &str, told: &str) -> Result<T> {
     serde_json::from_str(told).map_err(|error| refused(name, format!("what it tells cannot be read: {error}")))
@@ -114,29 +141,70 @@ fn typed(name: &str, batch: &RecordBatch, columns: &[(&str, DataType)]) -> Resul
 }
 
 impl Taking<'_> {
-    fn part(&self, name: &str, bytes: &[u8], seal: &Seal, gathered: &mut Gathered) -> Result<()> {
-        let (header, batches) = decode(name, bytes, seal)?;
-        for batch in batches.iter().filter(|batch| batch.num_rows() > 0) {
+    /// The next batch, unless there is word to stop or more memory is taken than may be.
+    fn step(&self, batch: Result<RecordBatch>) -> Result<RecordBatch> {
+        crate::signals::check()?;
+        self.plan.budget().check()?;
+        batch
+    }
+
+    fn part(&self, part: &Opened, gathered: &mut Gathered) -> Result<()> {
+        let (name, header) = (part.name(), part.header());
+        for batch in part.batches(None)? {
+            let batch = self.step(batch)?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
             match header.kind {
-                PartKind::Counts => self.counts(name, batch, gathered)?,
-                PartKind::Copies => {
-                    let copies = self.judge.copies(batch).map_err(|fault| refused(name, fault))?;
-                    gathered.copies.add(&copies)?;
-                    gathered.peaks.see(Purpose::Copies, gathered.copies.bytes());
-                }
-                PartKind::Defects => gathered.defects.add(batch.clone())?,
-                PartKind::Judged => gathered.judged.add(batch.clone())?,
-                PartKind::Rejects => self.rejects(name, batch)?,
-                PartKind::Files => self.files(name, batch, gathered)?,
-                PartKind::Weeks => self.weeks(name, batch, gathered)?,
-                PartKind::Gone => self.gone(name, batch, gathered)?,
+                PartKind::Counts => self.counts(name, &batch, gathered)?,
+                PartKind::Copies => self.copy(name, &batch, gathered)?,
+                PartKind::Defects => gathered.defects.add(batch)?,
+                PartKind::Judged => gathered.judged.add(batch)?,
+                PartKind::Rejects => self.rejects(name, &batch)?,
+                PartKind::Files => self.files(name, &batch, gathered)?,
+                PartKind::Weeks => self.weeks(name, &batch, gathered)?,
+                PartKind::Gone => self.gone(name, &batch, gathered)?,
             }
         }
         match header.kind {
-            PartKind::Weeks => self.share(name, &header, gathered),
-            PartKind::Gone => self.lost(name, &header, gathered),
+            PartKind::Weeks => self.share(name, header, gathered),
+            PartKind::Gone => self.lost(name, header, gathered),
             _ => Ok(()),
         }
+    }
+
+    /// All copies of a bucket: first their identities alone, then what else is known of those that may meet another.
+    fn copies(&self, parts: usize, open: &Numbered, gathered: &mut Gathered) -> Result<()> {
+        let first = open(0)?;
+        // Shares are about as great as each other; too few slots let some more pass.
+        let about = first.header().rows.saturating_mul(parts as u64);
+        let mut met = Met::of(about, self.buckets, self.plan.budget().share(Purpose::Copies));
+        let mut first = Some(first);
+        for place in 0..parts {
+            let part = first.take().map_or_else(|| open(place), Ok)?;
+            for batch in part.batches(Some(&IDENTITY))? {
+                met.see(&self.step(batch)?);
+            }
+        }
+        for place in 0..parts {
+            let part = open(place)?;
+            for batch in part.batches(None)? {
+                let batch = self.step(batch)?;
+                let (passing, any) = met.passing(&batch);
+                if any {
+                    let rest = filter_record_batch(&batch, &passing).map_err(|error| refused(part.name(), error))?;
+                    self.copy(part.name(), &rest, gathered)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn copy(&self, name: &str, batch: &RecordBatch, gathered: &mut Gathered) -> Result<()> {
+        let copies = self.judge.copies(batch).map_err(|fault| refused(name, fault))?;
+        gathered.copies.add(&copies)?;
+        gathered.peaks.see(Purpose::Copies, gathered.copies.bytes());
+        Ok(())
     }
 
     fn counts(&self, name: &str, batch: &RecordBatch, gathered: &mut Gathered) -> Result<()> {

@@ -3,7 +3,7 @@
 //! Everything is sorted before it is written, so that a share has the same bytes however often, by however many
 //! threads and in however much memory it is folded. It fails if the disk does.
 
-use super::{Making, Part, PartKind, bucket_of, encode, told};
+use super::{Making, Part, PartKind, bucket_of, encode, encode_each, told};
 use crate::error::{Error, Result};
 use crate::fold::counts::{Defects, Gone, Runs};
 use crate::fold::dedup::{Copies, PARTS};
@@ -14,7 +14,6 @@ use crate::progress::Progress;
 use crate::scan::{self, Survey, Unit};
 use crate::schema::Table;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
-use arrow::compute::concat_batches;
 use arrow::datatypes::Schema;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,7 +23,7 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::Class;
 
 /// Rows of a batch of copies.
-const BATCH_ROWS: usize = 1 << 18;
+const BATCH_ROWS: usize = 1 << 16;
 
 /// Refuses a file whose content, by the digest of the bytes read, is not the expected one.
 pub type Still<'a> = dyn Fn(u32, &str) -> Result<()> + 'a;
@@ -40,20 +39,28 @@ pub fn folded(
     units: &[Unit],
     making: Making,
     (progress, still): (&Progress, &Still),
-) -> Result<Vec<Part>> {
+    take: &mut dyn FnMut(Part) -> Result<()>,
+) -> Result<()> {
     let (judge, kept) = hands(plan, survey.evidence);
     let reading = Reading::of(plan, survey, units, (&scan::read, progress), &kept);
     let gathered = reading.all(&judge).map_err(|error| without_skipping(plan, survey, error))?;
+    let mut take = |part: Part| {
+        plan.budget().check()?;
+        take(part)
+    };
     let (mut whole, copies) = Whole::of(gathered, survey);
     let files: BTreeSet<u32> = units.iter().map(|unit| unit.file).collect();
     files.iter().try_for_each(|file| still(*file, &whole.files[*file as usize].digest))?;
     let (rejects, _) = kept.finish();
     let keys = judge.into_keys();
-    let mut parts = counts(std::mem::take(&mut whole.runs), &keys, making)?;
-    if plan.identity.is_some() {
-        parts.extend(copies_parts(&copies, &keys, making)?);
+    for (bucket, batches) in (0..).zip(dealt(std::mem::take(&mut whole.runs), &keys, making.buckets)?) {
+        take(counts_part(&batches, bucket, making)?)?;
     }
-    // Parts without a bucket of their own are spread over all buckets.
+    if plan.identity.is_some() {
+        copies_parts(&copies, &keys, making, &mut take)?;
+    }
+    drop(copies);
+    // What is of no bucket is spread over all of them.
     let bucket = making.units.first().map_or(0, |unit| (*unit % making.buckets.max(1) as usize) as u32);
     let asks_for = |table: Table| plan.output.tables.contains(&table);
     for (kind, table, runs) in [
@@ -61,9 +68,7 @@ pub fn folded(
         (PartKind::Judged, Table::Judged, std::mem::take(&mut whole.judged)),
     ] {
         if asks_for(table) {
-            let listed = listed(&Defects::of(runs, Arc::new(Gone::default())))?;
-            let schema = listed.first().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
-            parts.push(encode(making, (kind, bucket), &schema, &listed, String::new())?);
+            take(listed_part(&Defects::of(runs, Arc::new(Gone::default())), (kind, bucket), making)?)?;
         }
     }
     for (kind, batch, told) in [
@@ -71,12 +76,13 @@ pub fn folded(
         (PartKind::Files, files_batch(&whole, survey, &files)?, String::new()),
         (PartKind::Weeks, weeks_batch(&whole), json(&share(&whole, progress))?),
     ] {
-        parts.push(encode(making, (kind, bucket), &batch.schema(), std::slice::from_ref(&batch), told)?);
+        take(encode(making, (kind, bucket), &batch.schema(), std::slice::from_ref(&batch), told)?)?;
     }
-    Ok(parts)
+    Ok(())
 }
 
-/// Turns a bad file into an error: it cannot be left out, because other shares have counted rows of it.
+/// A file that turns out bad half way cannot be left out: other shares have counted rows of it. Where it may be left out,
+/// the plan was made once it had been read to its end.
 fn without_skipping(plan: &Plan, survey: &Survey, error: Error) -> Error {
     let Error::BadFiles(bad) = &error else { return error };
     let skips = |file: u32| plan.inputs[survey.files[file as usize].input].on_bad_file == OnBadFile::Skip;
@@ -84,8 +90,7 @@ fn without_skipping(plan: &Plan, survey: &Survey, error: Error) -> Error {
         return error;
     }
     Error::Input(format!(
-        "{error}\nA plan of shares leaves out what is known to be bad when it is made (on_bad_file = \"skip\"): set isolate = true \
-         in its [[input]], so that `vtr plan --units` tries every file whole, or move the file away; then plan again"
+        "{error}\nit could be read when it was planned; plan again to leave it out, and fold all shares of that plan"
     ))
 }
 
@@ -93,18 +98,13 @@ fn json(told: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string(told).map_err(|error| Error::failed("writing a part", error))
 }
 
-/// Returns counts of all kinds, distributed by seller.
-fn counts(runs: Runs, keys: &Keys, making: Making) -> Result<Vec<Part>> {
-    let dealt = dealt(runs, keys, making.buckets)?;
-    (0..).zip(dealt).map(|(bucket, batches)| counts_part(&batches, bucket, making)).collect()
-}
-
-/// Returns the counts of one bucket as a part.
+/// The counts of one bucket as a part of it.
 pub(super) fn merged_counts(runs: Runs, keys: &Keys, bucket: u32, making: Making) -> Result<Part> {
     let batches: Vec<RecordBatch> = dealt(runs, keys, 1)?.into_iter().flatten().collect();
     counts_part(&batches, bucket, making)
 }
 
+/// Counts of all kinds, dealt out by seller.
 fn dealt(runs: Runs, keys: &Keys, buckets: u32) -> Result<Vec<Vec<RecordBatch>>> {
     let mut dealt = Dealt::new(keys, buckets as usize, &|text| bucket_of(text, buckets));
     runs.each(&mut |kind, time, counts| dealt.add(kind, time, counts))?;
@@ -116,37 +116,45 @@ fn counts_part(batches: &[RecordBatch], bucket: u32, making: Making) -> Result<P
     encode(making, (PartKind::Counts, bucket), &schema, batches, String::new())
 }
 
-/// Returns copies by bucket of their identity, by hash.
-fn copies_parts(copies: &[Copies], keys: &Keys, making: Making) -> Result<Vec<Part>> {
+/// Copies by bucket of their identity, by hash.
+fn copies_parts(
+    copies: &[Copies],
+    keys: &Keys,
+    making: Making,
+    take: &mut dyn FnMut(Part) -> Result<()>,
+) -> Result<()> {
     let buckets = making.buckets.max(1) as usize;
-    let mut parts = Vec::with_capacity(buckets);
     for bucket in 0..buckets {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut sorted, mut batches) = (Vec::new(), Vec::new(), Vec::new());
+        // Parts of the hash space ascend, and each is small enough to be sorted in the processor's caches.
         for part in bucket * PARTS / buckets..(bucket + 1) * PARTS / buckets {
+            bytes.clear();
             copies.iter().try_for_each(|copies| copies.read(part, &mut bytes))?;
+            Copy::sort_into(&bytes, &mut sorted);
+            if sorted.len() >= BATCH_ROWS {
+                crate::signals::check()?;
+                batches.extend(sorted.chunks(BATCH_ROWS).map(|copies| keys.copies(copies)));
+                sorted.clear();
+            }
         }
-        crate::signals::check()?;
-        let sorted = Copy::sorted(&bytes);
-        drop(bytes);
-        let batches: Vec<RecordBatch> = sorted.chunks(BATCH_ROWS).map(|copies| keys.copies(copies)).collect();
+        batches.extend(sorted.chunks(BATCH_ROWS).map(|copies| keys.copies(copies)));
+        drop(sorted);
         let batches = narrowed(&batches);
         let schema = batches.first().map_or_else(copies_schema, RecordBatch::schema);
-        parts.push(encode(making, (PartKind::Copies, bucket as u32), &schema, &batches, String::new())?);
+        take(encode(making, (PartKind::Copies, bucket as u32), &schema, &batches, String::new())?)?;
     }
-    Ok(parts)
+    Ok(())
 }
 
-/// Returns listed rows, a batch for each week.
-fn listed(rows: &Defects) -> Result<Vec<RecordBatch>> {
-    let mut weeks = Vec::new();
-    for week in rows.weeks() {
-        let batches = rows.sorted(week)?.collect::<Result<Vec<RecordBatch>>>()?;
-        if let Some(first) = batches.first() {
-            let whole = concat_batches(&first.schema(), &batches);
-            weeks.push(whole.map_err(|error| Error::failed("writing a part", error))?);
-        }
-    }
-    Ok(weeks)
+/// Listed rows, week by week.
+fn listed_part(rows: &Defects, of: (PartKind, u32), making: Making) -> Result<Part> {
+    let mut batches = rows.weeks().into_iter().flat_map(|week| match rows.evenly(week) {
+        Ok(batches) => batches,
+        Err(error) => Box::new(std::iter::once(Err(error))),
+    });
+    let first = batches.next().transpose()?;
+    let schema = first.as_ref().map_or_else(|| Arc::new(Schema::empty()), RecordBatch::schema);
+    encode_each(making, of, &schema, &mut first.map(Ok).into_iter().chain(batches), String::new())
 }
 
 pub(super) fn rejects_batch(rejects: &[(u32, Reject)]) -> RecordBatch {
