@@ -12,6 +12,7 @@ pub mod parts;
 mod pieces;
 pub mod reach;
 mod rejects;
+pub mod trial;
 
 use crate::error::{Error, Result};
 use crate::fold::dedup::{Copies, Search};

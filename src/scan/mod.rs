@@ -59,7 +59,7 @@ pub struct Survey {
     midnights: midnight::Midnights,
     /// Files that the job allows to be left out, and the reasons.
     left_out: Vec<String>,
-    /// Those of them that the survey refused, by shown path.
+    /// The reasons of those, by shown path.
     refused: BTreeMap<String, String>,
 }
 
@@ -79,8 +79,7 @@ impl Survey {
         self.midnights.see(file, seen);
     }
 
-    /// Returns the files that were refused before anything was read and that the job allows to be left out, with every
-    /// reason.
+    /// Files that were refused and that the job allows to be left out, with every reason.
     pub fn refused(&self) -> &BTreeMap<String, String> {
         &self.refused
     }
@@ -123,8 +122,14 @@ impl Survey {
             return Err(Error::BadFiles(bad));
         }
         let gone: HashSet<u32> = bad.iter().map(|(file, _)| *file).collect();
-        let mut left_out = self.left_out;
-        left_out.extend(bad.into_iter().map(|(_, what)| what));
+        let mut refused = self.refused;
+        for (file, what) in bad {
+            let shown = &self.files[file as usize].shown;
+            let why = what.strip_prefix(&format!("{}: ", quoted(shown))).unwrap_or(&what);
+            refused.insert(shown.clone(), why.to_owned());
+        }
+        // In the order of files, whether the survey refused them or reading did.
+        let left_out = refused.iter().map(|(shown, why)| format!("{}: {why}", quoted(shown))).collect();
         let (mut looked, mut places) = (Vec::new(), Vec::new());
         for (index, (file, source)) in (0..).zip(self.files.into_iter().zip(self.sources)) {
             places.push(looked.len() as u32);
@@ -138,7 +143,7 @@ impl Survey {
         };
         let (units, beyond) = (stay(self.units), stay(self.beyond));
         let (files, sources) = looked.into_iter().unzip();
-        finished(plan, files, (units, beyond), sources, left_out)
+        Ok(Survey { refused, ..finished(plan, files, (units, beyond), sources, left_out)? })
     }
 }
 

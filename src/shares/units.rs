@@ -6,7 +6,7 @@
 use crate::assemble::{self, Mode};
 use crate::error::{Error, Result};
 use crate::fold::deal::stretches;
-use crate::fold::{dedup, refuse_many};
+use crate::fold::{dedup, refuse_many, trial};
 use crate::job::digest::{OUTPUT_REVISION, sha256_hex};
 use crate::job::{self, Overrides};
 use crate::publish;
@@ -181,6 +181,8 @@ pub fn plan(job: &Path, options: &Overrides, buckets: Option<u32>, now: SystemTi
     if publish::knows_inputs(&plan, base.as_ref()) {
         survey.keep_known(&plan);
     }
+    let survey = trial::without_bad(&plan, survey)?;
+    publish::refuse_other(&plan, base.as_ref(), Some(survey.evidence))?;
     let began = plan.began_nanos();
     let sure = |stamp: &Stamp| stamp.changed.is_some_and(|changed| began.saturating_sub(changed) >= UNSURE_NANOS);
     let input = |file: &scan::SourceFile| PlannedInput {

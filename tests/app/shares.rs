@@ -1,13 +1,16 @@
 //! Tests of runs spread over processes: whatever is folded where, how often and in which order, the published bytes
 //! are those of `vtr run`, and parts that do not belong together are refused by name.
 
-use crate::support::{files, ok, root, text, vtr, vtr_in};
+use crate::support::{contents, files, ok, root, text, vtr, vtr_in};
 use arrow::array::RecordBatch;
+use flate2::{Compression, write::GzEncoder};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::properties::WriterProperties;
 use serde_json::Value;
+use std::fmt::Write as _;
 use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use vtr::progress::Visibility;
@@ -304,6 +307,93 @@ fn parts_and_inputs_that_are_not_of_the_plan_are_refused_by_name() {
     std::fs::remove_file(&input).unwrap();
     let (code, said) = fold(&["--share", "1/2"]);
     assert!(code == Some(3) && said.contains(&name) && said.contains("gone since they were planned"), "{said}");
+}
+
+/// 900,000 orders in two files alike, whose 300,000 categories are 900,000 cells of two marginals, all in one part.
+#[test]
+fn a_finish_keeps_to_its_memory_however_great_the_parts_are() {
+    const SMALL: u64 = 256 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::create_dir(folder.path().join("in")).unwrap();
+    let mut csv = String::from(
+        "seller_id,marketplace,order_id,carrier,tracking_number,product_category,promised_delivery_at,updated_at\n",
+    );
+    for order in 0..900_000 {
+        let (category, day) = (order / 3, 5 + 7 * (order % 3));
+        writeln!(csv, "A1,DE,305-{order},DHL,N/A,category number {category},2025-06-{day:02},2025-06-01").unwrap();
+    }
+    ["a", "b"].into_iter().for_each(|name| std::fs::write(folder.path().join(format!("in/{name}.csv")), &csv).unwrap());
+    let job = "name = \"m\"\nas_of = \"2025-06-30\"\n[[input]]\npath = \"in/*\"\n[output]\npath = \"out\"\n";
+    std::fs::write(folder.path().join("job.toml"), job).unwrap();
+    let (job, parts) = (at("job.toml"), at("parts"));
+    let mut published = Vec::new();
+    for (out, memory) in [("roomy", "8 GiB"), ("small", "256 MiB")] {
+        let (out, units) = (at(out), at(&format!("{out}.json")));
+        ok(&["plan", &job, "--quiet", "--out", &out, "--units", &units]);
+        let parts = format!("{parts}-{memory}");
+        ok(&["fold", &job, "--quiet", "--plan", &units, "--share", "1/1", "--to", &parts, "--memory", "8 GiB"]);
+        let args = ["--plan", &units, "--from", &parts, "--memory", memory, "--threads", "2"];
+        let report: Value =
+            serde_json::from_str(&ok(&[&["finish", &job, "--quiet", "--json"], &args[..]].concat())).unwrap();
+        let (peak, spilled) = (report["peak_rss_bytes"].as_u64().unwrap(), report["spilled_bytes"].as_u64().unwrap());
+        if memory == "256 MiB" {
+            assert!(peak > 0 && peak <= SMALL && spilled > 20 << 20, "{} MiB, {spilled} bytes spilled", peak >> 20);
+        }
+        assert_eq!(report["counts"]["superseded"], 900_000);
+        published.push(contents(Path::new(&out)));
+    }
+    assert!(published[0].len() > 3);
+    assert_eq!(published[0], published[1]);
+}
+
+#[test]
+fn a_file_that_turns_out_bad_half_way_is_left_out_as_by_a_run() {
+    let world = World::of("12000", &["--format", "csv"], "");
+    let history = world.0.path().join("history/shipments");
+    let first = std::fs::read(first_input(world.0.path())).unwrap();
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&first).unwrap();
+    let packed = packed.finish().unwrap();
+    std::fs::write(history.join("cut.csv.gz"), &packed[..packed.len() - 9]).unwrap();
+    std::fs::write(history.join("empty.csv"), "").unwrap();
+    let job = std::fs::read_to_string(world.path("job.toml")).unwrap();
+    let job = job.replace("shipments/*\"", "shipments/*\"\non_bad_file = \"skip\"");
+    std::fs::write(world.path("job.toml"), job).unwrap();
+    world.run("whole", &[]);
+    let units = world.plan("out", &[]);
+    for index in [2, 1] {
+        world.fold(&units, &format!("{index}/2"), "parts", &[]);
+    }
+    let (code, said) = world.finish(&units, "parts");
+    assert_eq!(code, Some(0), "{said}");
+    for name in ["cut.csv.gz", "empty.csv"] {
+        assert_eq!(
+            said.matches(&format!("left out, on_bad_file = \"skip\": history/shipments/{name}: ")).count(),
+            1,
+            "{said}"
+        );
+    }
+    assert_eq!(world.published("out"), world.published("whole"));
+}
+
+#[test]
+fn a_job_of_raw_files_is_joined_when_it_is_planned_and_publishes_the_bytes_of_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let body = std::fs::read_to_string(root().join("jobs/assemble.toml")).unwrap();
+    let body = body.replace("../sample_data", &root().join("sample_data").display().to_string());
+    std::fs::write(folder.path().join("job.toml"), body.replace("../out/assemble", "unused")).unwrap();
+    let job = at("job.toml");
+    let (units, parts, out) = (at("units.json"), at("parts"), at("out"));
+    ok(&["plan", &job, "--quiet", "--out", &out, "--units", &units]);
+    for share in ["2/2", "1/2"] {
+        ok(&["fold", &job, "--quiet", "--plan", &units, "--share", share, "--to", &parts]);
+    }
+    ok(&["finish", &job, "--quiet", "--plan", &units, "--from", &parts]);
+    ok(&["run", &job, "--full", "--quiet", "--out", &at("whole")]);
+    assert!(contents(Path::new(&out)).len() > 3);
+    assert_eq!(contents(Path::new(&out)), contents(&folder.path().join("whole")));
 }
 
 fn first_input(folder: &Path) -> PathBuf {
