@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Measures a run spread over shares against `vtr run` on this machine: processor seconds, bytes of parts, equal bytes.
-#   tests/bench/shares.sh [ROWS] [SHARES] [FORMAT]
+# Measures a run spread over shares against `vtr run` on this machine, in pairs that take turns: processor seconds, bytes of
+# parts, memory of the finish, equal bytes. Prints the rows of the table in docs/scale.md. VTR names another program.
+#   tests/bench/shares.sh [ROWS] [SHARES] [FORMAT] [PAIRS]
 set -euo pipefail
-rows=${1:-2000000} shares=${2:-8} format=${3:-parquet}
+rows=${1:-4000000} shares=${2:-4} format=${3:-parquet} pairs=${4:-3}
 vtr=${VTR:-target/release/vtr}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -20,17 +21,27 @@ JOB
 TIMEFORMAT='%U %S'
 # Prints the processor seconds of a command, user and system.
 cost() { { time "$@" > "$work/said" 2>&1; } 2>&1 | awk '{ printf "%.2f", $1 + $2 }'; }
-whole=$(cost "$vtr" run job.toml --full --quiet --out whole)
-plan=$(cost "$vtr" plan job.toml --quiet --out spread --units units.json)
-fold=0
-for i in $(seq "$shares"); do
-  one=$(cost "$vtr" fold job.toml --plan units.json --share "$i/$shares" --to parts)
-  cat said
-  fold=$(awk "BEGIN { print $fold + $one }")
-done
-finish=$(cost "$vtr" finish job.toml --plan units.json --from parts --quiet)
-bytes=$(du -sb parts | cut -f1)
-echo "rows $rows ($format), $shares shares: run $whole s; plan $plan s, folds $fold s, finish $finish s of processor time"
-awk "BEGIN { printf \"plan, folds and finish over run: %.2f; parts: %.1f bytes a row\n\", ($plan + $fold + $finish) / $whole, $bytes / $rows }"
 same() { (cd "$1" && find data -name '*.parquet' | sort); }
-if diff <(same whole) <(same spread) > /dev/null; then echo "published: the same files, named by their content"; else echo "published: DIFFERENT files"; exit 1; fi
+echo "$(date -u +%F), $(nproc) cores, $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), load $(cut -d' ' -f1 /proc/loadavg); $("$vtr" --version)"
+for pair in $(seq "$pairs"); do
+  rm -rf whole spread parts
+  whole=$(cost "$vtr" run job.toml --full --quiet --out whole)
+  plan=$(cost "$vtr" plan job.toml --quiet --out spread --units units.json)
+  fold=0
+  : > shares.txt
+  for i in $(seq "$shares"); do
+    one=$(cost "$vtr" fold job.toml --plan units.json --share "$i/$shares" --to parts)
+    grep ' cells in ' said | tr -d , >> shares.txt
+    fold=$(awk "BEGIN { print $fold + $one }")
+  done
+  finish=$(cost "$vtr" finish job.toml --plan units.json --from parts --quiet --json)
+  peak=$(sed -n 's/.*"peak_rss_bytes": *\([0-9]*\).*/\1/p' said)
+  sed -E 's/.* ([0-9]+) cells in ([0-9]+) bytes and ([0-9]+) copies in ([0-9]+) bytes.*/\1 \2 \3 \4/' shares.txt | awk \
+    -v rows="$rows" -v format="$format" -v shares="$shares" -v run="$whole" -v plan="$plan" -v fold="$fold" -v finish="$finish" -v peak="$peak" '
+    { cells += $1; cell_bytes += $2; copies += $3; copy_bytes += $4 }
+    END { printf "| %g M rows, %s, %d shares | %.1f s | %.1f s | %.1f s | %.1f s | %.2f | %.2f M | %.1f | %.2f M | %.1f | %d MiB |\n",
+      rows / 1e6, format, shares, run, plan, fold, finish, (plan + fold + finish) / run,
+      cells / 1e6, cell_bytes / cells, copies / 1e6, copy_bytes / copies, peak / 1048576 }'
+  if ! diff <(same whole) <(same spread) > /dev/null; then echo "published: DIFFERENT files"; exit 1; fi
+done
+echo "published: the same files in every pair, named by their content"

@@ -21,6 +21,9 @@ SECRET = "a-secret-that-must-not-show"
 # The account of the emulator, as published in its documentation.
 ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+# What a job says of text with headings of its own.
+CSV = ('[input.columns]\n"order_id" = "order-id"\n"carrier" = "carrier-name"\n"tracking_number" = "tracking-number"\n'
+       '"shipped_at" = "ship-date"\n[input.constants]\nseller_id = "A1"\nmarketplace = "GB"\n')
 PASSED, FAILED = [], []
 
 
@@ -279,8 +282,7 @@ def inputs(name, store, weekly, local):
     ran = vtr(env, "plan", job(f"{name}-shown", f"{store.root}/in/shipments/"))
     check(f"{name}: plan reads footers", ran.code == 0 and "9,000 rows" in ran.out, ran)
     # Delimited text, streamed: the same bytes from a disk and from a store.
-    constants = ('[input.columns]\n"order_id" = "order-id"\n"carrier" = "carrier-name"\n"tracking_number" = "tracking-number"\n'
-                 '"shipped_at" = "ship-date"\n[input.constants]\nseller_id = "A1"\nmarketplace = "GB"\n')
+    constants = CSV
     rows = b"order-id,carrier-name,tracking-number,ship-date\n" + b"".join(
         b"202-%07d-0000001,Royal Mail,RU%09dGB,2025-03-%02dT10:00:00Z\n" % (i, i, i % 28 + 1) for i in range(200_000))
     os.makedirs(os.path.join(WORK, "csv"), exist_ok=True)
@@ -310,6 +312,33 @@ def inputs(name, store, weekly, local):
     ran = vtr(env, "run", job(f"{name}-both", f"{store.root}/in/shipments/*.parquet"), "--quiet", "--out", f"{store.root}/pub/both")
     check(f"{name}: inputs and output on the store", ran.code == 0 and
           without(data_on(store, "pub/both"), *told) == without(data_of(local), *told), ran)
+
+
+def spread(name, store, local):
+    """A run in shares whose plan, inputs, parts and output all lie on the store."""
+    env, told = store.environment(), ("input_files", "rejects")
+    for what, path, shares, here, extra in [("sample", "in/shipments/", 3, local, ""),
+                                           ("great", "in/csv/rows.csv", 1, os.path.join(WORK, f"{name}-csv-here"), CSV)]:
+        file = job(f"{name}-spread-{what}", f"{store.root}/{path}", extra)
+        units, parts = f"{store.root}/plans/{what}.json", f"{store.root}/parts/{what}"
+        ran = vtr(env, "plan", file, "--quiet", "--units", units, "--out", f"{store.root}/pub/spread-{what}")
+        check(f"{name}: {what}: a plan lies on the store", ran.code == 0, ran)
+        early = vtr(env, "finish", file, "--quiet", "--plan", units, "--from", parts)
+        check(f"{name}: {what}: no part yet", early.code == 3 and "there is no part of this plan" in early.err, early)
+        for share in [*range(shares, 0, -1), 1]:
+            ran = vtr(env, "fold", file, "--plan", units, "--share", f"{share}/{shares}", "--to", parts)
+            check(f"{name}: {what}: share {share} is folded", ran.code == 0, ran)
+        keys = store.list(f"parts/{what}/")
+        check(f"{name}: {what}: a share that is folded twice is there once", "are there already" in ran.err and
+              len([key for key in keys if "/00001-of-" in key]) == len(keys) // shares, f"{ran}\n{list(keys)}")
+        ran = vtr(env, "finish", file, "--quiet", "--plan", units, "--from", parts)
+        check(f"{name}: {what}: parts on the store give the tables of a run", ran.code == 0 and
+              without(data_on(store, f"pub/spread-{what}"), *told) == without(data_of(here), *told), ran)
+    part = next(key for key in keys if "/copies-" in key)
+    check(f"{name}: a part is greater than what is held of it at once", len(store.get(part)) > 4 << 20, len(store.get(part)))
+    store.put(part, store.get(part)[:-100])
+    ran = vtr(env, "finish", file, "--quiet", "--plan", units, "--from", parts)
+    check(f"{name}: a cut part is refused by name", ran.code == 3 and os.path.basename(part) in ran.err, ran)
 
 
 def ranged(weekly, out, week, *more):
@@ -612,6 +641,7 @@ def main():
         outputs(name, store, weekly, local)
         verbs(name, store, weekly)
         inputs(name, store, weekly, local)
+        spread(name, store, local)
     conflicts(s3, weekly)
     network(s3, weekly, local)
     ranges(s3)
