@@ -239,6 +239,15 @@ impl Detail<'_> {
             return None;
         }
         let (numbers, carriers) = levers::mendable(work);
+        let acts: i64 = work.iter().filter(|(actor, _)| actor.acts()).map(|(_, group)| group.packages).sum();
+        if numbers + carriers == 0 && acts > 0 && account.standing == Standing::Breach {
+            return Some(Html::new().strong("No").and(format!(
+                ": none of what can be mended ({}) is in the window to {}; mending lifts windows before it, and what brings the \
+                 account back after them are further valid packages",
+                words::plural(acts, "package"),
+                words::day(account.outlook.end, self.as_of())
+            )));
+        }
         let mended = words::number((numbers + carriers) as i64);
         let end = words::day(account.outlook.end, self.as_of());
         let all = if numbers + carriers == 1 {
@@ -381,11 +390,19 @@ impl Detail<'_> {
         let (packages, as_of) = (words::plural(group.packages, "package"), self.as_of());
         let heading = |text: String| Html::markup("<h4>").and(text).with(&Html::markup("</h4>"));
         let sentence = |text: String| Html::markup("<p>").and(text).with(&Html::markup("</p>"));
-        let each = match self.account.outlook.tally.eligible {
-            0 => String::new(),
-            eligible => format!(
-                " Each in the window to {} is worth {} points.",
-                words::day(self.account.outlook.end, as_of),
+        let end = words::day(self.account.outlook.end, as_of);
+        let each = match (self.account.outlook.tally.eligible, group.moving) {
+            (0, _) => String::new(),
+            (_, 0) => {
+                format!(" None of them is in the window to {end}: mending them lifts the figures of windows before it.")
+            }
+            (eligible, moving) if moving as i64 == group.packages => {
+                format!(" Each is worth {} points in the window to {end}.", words::cut(1, eligible))
+            }
+            (eligible, moving) => format!(
+                " {} of them {} in the window to {end}, worth {} points each; mending the others lifts the figures of windows before it.",
+                words::number(moving as i64),
+                if moving == 1 { "is" } else { "are" },
                 words::cut(1, eligible)
             ),
         };

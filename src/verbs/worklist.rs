@@ -12,13 +12,14 @@ use crate::job::shelf;
 use crate::pages::model::{self, Account, Key, Standing};
 use crate::pages::read::Source;
 use crate::pages::words::{self, Names};
-use crate::pages::work::{self, Actor, Item, Task, Work};
+use crate::pages::work::{self, Actor, Group, Item, Task, Work};
 use crate::publish;
 use crate::schema::Table;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::{Write, stderr, stdout};
 use vtr_kernel::calendar::Day;
+use vtr_kernel::tally::Tally;
 use vtr_kernel::text::shown;
 
 /// The tasks of a kind that the terminal shows.
@@ -184,11 +185,36 @@ impl List<'_> {
         let status = listing::coloured(account.standing);
         let what = shown(&task.actor.action(group.packages, self.names)).into_owned();
         let head = format!("  {when:<28} {worth:>14}  {status}");
-        let body = format!("{}: {what}", shown(&account.title(self.names)));
+        let body = format!("{}: {what}{}", shown(&account.title(self.names)), self.effect(account, group));
         let _ = writeln!(text, "{head}");
         listing::wrapped(&body, width.saturating_sub(4)).iter().for_each(|line| {
             let _ = writeln!(text, "    {line}");
         });
+    }
+
+    /// What mending a group does to the rate of the window that can still change, and whether that is enough.
+    fn effect(&self, account: &Account, group: &Group) -> String {
+        let from = account.outlook.tally;
+        if group.moving == 0 || from.eligible == 0 {
+            return String::new();
+        }
+        let to = Tally { valid: (from.valid + group.moving).min(from.eligible), ..from };
+        let which = match (group.packages, group.moving) {
+            (packages, moving) if packages == moving as i64 => "in".to_owned(),
+            (_, moving) => format!("{} of them in", words::number(moving as i64)),
+        };
+        let enough = match account.target.and_then(|target| to.meets(target)) {
+            Some(true) => "enough",
+            Some(false) => "not enough",
+            None => return String::new(),
+        };
+        format!(
+            " ({which} the window to {}: {} of {} valid become {}, {enough})",
+            words::day(account.outlook.end, self.as_of),
+            words::number(from.valid as i64),
+            words::number(from.eligible as i64),
+            words::number(to.valid as i64)
+        )
     }
 
     /// The list for programs: every package that somebody acts on or waits for, accounts below the target first.

@@ -223,7 +223,10 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("pages", &["error", "signals", "publish"]),
     ("tell", &["schema", "error", "place", "job", "scan", "fold", "tables", "publish", "sinks", "pages"]),
     ("reconcile", &["error", "signals", "job", "scan", "fold"]),
-    ("shares", &["schema", "error", "progress", "signals", "job", "scan", "fold", "publish", "assemble", "tell"]),
+    (
+        "shares",
+        &["schema", "error", "progress", "signals", "place", "job", "scan", "fold", "publish", "assemble", "tell"],
+    ),
     (
         "verbs",
         &[
