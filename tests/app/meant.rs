@@ -240,3 +240,37 @@ fn exports_of_shops_and_shipping_software_are_mapped_with_their_ways_of_writing_
         &["order_id = \"Externe Auftragsnummer\"", "tracking_number = \"TrackingID\"", "marketplace = \"Plattform\""],
     );
 }
+
+#[test]
+fn inputs_that_decide_by_a_slip_are_refused_or_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |file: &str, shipped: &str, scan: &str| {
+        let row = |order: usize| {
+            format!("A1,GB,{file}{order},Royal Mail,,AH404746448GB,2025-02-05,{shipped},9.99,GBP,GB,GB,{scan}\n")
+        };
+        fs::write(folder.path().join(file), HEADINGS.to_owned() + &(0..60).map(row).collect::<String>()).unwrap();
+    };
+    rows("full.csv", "2025-02-03", "2025-02-04T10:20:30Z");
+    rows("none.csv", "2025-02-03", "");
+    let input = "[[input]]\npath = [\"full.csv\", \"none.csv\"]\n";
+    let told = said(&vtr(&["run", &job(folder.path(), "", input)]));
+    assert!(told.contains("0 of 60 packages of none.csv are valid, and 60 are scan_missing"), "{told}");
+    rows("none.csv", "2025-02-03", "2025-07-04T10:20:30Z");
+    let told = said(&vtr(&["run", &job(folder.path(), "", input), "--full"]));
+    assert!(told.contains("60 packages have scans after as_of (2025-06-30)"), "{told}");
+    let told = said(&vtr(&[
+        "run",
+        &job(folder.path(), "", &format!("{input}columns = {{ first_scan_at = \"shipped_at\" }}\n")),
+        "--full",
+    ]));
+    assert!(told.contains("`first_scan_at` is mapped to the heading `shipped_at`"), "{told}");
+    for (keys, says) in [
+        ("timestamps = [\"%d/%m/%Y\", \"%m/%d/%Y\"]", "two different days"),
+        ("time_zone = \"EST\"", "the IANA name of a place"),
+        ("time_zone = \"Etc/GMT+5\"", "the IANA name of a place"),
+    ] {
+        assert!(fails(2, &["run", &job(folder.path(), "", &format!("{input}{keys}\n"))]).contains(says), "{keys}");
+    }
+    let fine = format!("{input}timestamps = [\"%d/%m/%Y\", \"%d.%m.%Y\"]\ntime_zone = \"Europe/London\"\n");
+    said(&vtr(&["run", &job(folder.path(), "", &fine), "--full"]));
+}
