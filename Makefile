@@ -36,8 +36,8 @@ foreign: build ## DuckDB, pyarrow and the clients of OpenLineage and Prometheus,
 truth: build ## a generated history of ROWS (10000000) rows against its known truth, compared by DuckDB
 	tests/foreign/truth.sh
 
-reconcile: ## reports of Amazon made from SEEDS (200) generated histories: figures agree, and each planted cause is found
-	RECONCILE_SEEDS=$(or $(SEEDS),200) $(CARGO) test $(PROFILE) --package vtr --test app reconcile
+reconcile: ## reports of Amazon made from SEEDS (200) generated histories, seeds from FROM (1): figures agree, planted causes are found
+	RECONCILE_SEEDS=$(or $(SEEDS),200) RECONCILE_FROM=$(or $(FROM),1) $(CARGO) test $(PROFILE) --package vtr --test app reconcile
 
 fuzz: ## each fuzz target for SECONDS (60), needs cargo-fuzz; says how often each ran
 	tests/fuzz/run.sh $(or $(SECONDS),60)

@@ -85,11 +85,13 @@ pub fn only_amazon(row: &Listed, at: usize, ours: Option<&Package>, around: &Cir
         Some(format!("our day is {ours}, outside {window}; Amazon's promised date is \"{theirs}\""))
     };
     let number_differs = || {
-        if row.is_invalid_id {
-            return Some(format!("Amazon could not process the number; ours is {}", shown(&package.number)));
+        let (theirs, ours) = (shown(&row.number), shown(&package.number));
+        match row.number != package.number {
+            // A seller can have typed just what Amazon writes for a number that it could not process.
+            false => None,
+            true if row.is_invalid_id => Some(format!("Amazon could not process the number; ours is {ours}")),
+            true => Some(format!("Amazon has \"{theirs}\", we have \"{ours}\"")),
         }
-        (row.number != package.number)
-            .then(|| format!("Amazon has \"{}\", we have \"{}\"", shown(&row.number), shown(&package.number)))
     };
     let exempt_here = || {
         let is_exempt = reason.class() == Class::Exempt;
@@ -249,6 +251,9 @@ mod tests {
         let mut unscanned = package(Reason::WellFormed);
         unscanned.first_scan = None;
         assert_eq!(only_amazon(&row(), 0, Some(&unscanned), &around()).name, "unexplained");
+        let unread = |number: &str| Listed { is_invalid_id: true, number: number.into(), ..row() };
+        assert_eq!(only_amazon(&unread("OINVALIDID"), 0, Some(&unscanned), &around()).name, "number_differs");
+        assert_eq!(only_amazon(&unread("N1"), 0, Some(&unscanned), &around()).name, "unexplained", "equal numbers");
     }
 
     #[test]

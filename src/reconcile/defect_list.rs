@@ -18,9 +18,10 @@ pub struct Listed {
     pub order_id: String,
     /// The carrier as Amazon names it.
     pub carrier: String,
-    /// The tracking id, cleaned; empty if Amazon has none.
+    /// The cell of the tracking id, cleaned; empty if Amazon has none.
     pub number: String,
-    /// Whether Amazon wrote `<order id>-InvalidId` because it could not process the number.
+    /// Whether the tracking id is `<order id>-InvalidId`: Amazon could not process the number, unless the seller typed
+    /// just that.
     pub is_invalid_id: bool,
     /// Origin as written.
     pub origin: String,
@@ -114,7 +115,10 @@ pub fn read(
             continue;
         }
         let listed = places.listed(&record, row as u64 + 1, &mut list.unreadable_values);
-        if seen.insert((listed.order_id.clone(), listed.number.clone(), listed.carrier.clone())) {
+        // Without a number that tells packages apart, only rows that agree in all cells are the same row.
+        let is_named = !listed.is_invalid_id && !listed.number.is_empty();
+        let further = if is_named { None } else { Some(record.iter().map(str::to_owned).collect::<Vec<_>>()) };
+        if seen.insert((listed.order_id.clone(), listed.number.clone(), listed.carrier.clone(), further)) {
             list.rows.push(listed);
         } else {
             list.repeated += 1;
@@ -175,7 +179,7 @@ impl Places {
         let suffix = typed.strip_prefix(order_id.as_str()).unwrap_or_default();
         let is_invalid_id = !order_id.is_empty() && suffix.eq_ignore_ascii_case("-InvalidId");
         let mut buffer = String::new();
-        let cleaned = if is_invalid_id { "" } else { number::cleaned(&typed, &mut buffer) };
+        let cleaned = number::cleaned(&typed, &mut buffer);
         let (value, currency) = match money(self.cell(record, "package_value")) {
             Money::Blank => (None, None),
             Money::Unreadable => {
@@ -264,12 +268,14 @@ mod tests {
     #[test]
     fn rows_are_read_with_their_flags_and_repeated_ones_count_once() {
         let row = "O1,DHL,00 34,DE,2026-10-20,Brief,Std,X,,No,1,\"1.210,00 €\",Toys\n";
-        let list = list(&format!("{row}{row}O2,DHL,O2-InvalidId,DE,,,,,,,,n/a!,Toys\n,,,,,,,,,,,,\n"));
-        assert_eq!((list.rows.len(), list.repeated, list.unreadable_values), (2, 1, 1));
+        let unread = "O2,DHL,O2-InvalidId,DE,,,,,,,,n/a!,Toys\n";
+        let list = list(&format!("{row}{row}{unread}{unread}O2,DHL,O2-InvalidId,DE,,,,,,,,9.00,Toys\n,,,,,,,,,,,,\n"));
+        assert_eq!((list.rows.len(), list.repeated, list.unreadable_values), (3, 2, 2));
         assert_eq!(list.rows[0].number, "0034");
         assert_eq!(list.rows[0].flags, ["C1", "C4"]);
         assert_eq!(list.rows[0].value, Amount::read("1210.00", b'.').ok());
-        assert!(list.rows[1].is_invalid_id && list.rows[1].number.is_empty());
+        assert!(list.rows[1].is_invalid_id && list.rows[1].number == "O2INVALIDID");
+        assert_eq!(list.rows[2].value, Amount::read("9.00", b'.').ok());
     }
 
     #[test]

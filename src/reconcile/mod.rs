@@ -7,6 +7,7 @@
 pub mod causes;
 pub mod defect_list;
 mod files;
+mod matching;
 pub mod ours;
 pub mod performance;
 pub mod show;
@@ -17,6 +18,7 @@ use crate::job::plan::Plan;
 use causes::{Cause, Circumstances};
 use defect_list::Listed;
 pub use files::{Given, Pulled, Reports, reports};
+use matching::{Found, find, taken};
 use ours::{Outcome, Package, Wanted};
 use performance::{Figure, Soundness};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -355,6 +357,8 @@ impl Judged<'_> {
             of_order: package.and_then(|one| by_order.get(one.order_id.as_str())).map_or(0, |of| judged(of)),
             version: "",
         };
+        let rows = self.listed.iter().filter(|(of, _)| of == seller).map(|(_, row)| row);
+        let taken = taken(rows, &by_order);
         let (mut cases, mut listed, mut met) = (Vec::new(), 0, HashSet::new());
         for (at, (of, row)) in self.listed.iter().enumerate() {
             if of != seller || !is_of(by_order.get(row.order_id.as_str()), marketplace, strangers) {
@@ -362,9 +366,13 @@ impl Judged<'_> {
             }
             listed += 1;
             let packages = by_order.get(row.order_id.as_str()).map_or(&[][..], Vec::as_slice);
-            let found = find(row, &self.carrier(row, marketplace), packages);
+            let found = find(row, &self.carrier(row, marketplace), packages, &taken);
             let case = match found {
-                Found::Several => Case::of_amazon(Side::Ambiguous, row, None, None),
+                Found::Several(fitting) => {
+                    // Which of them Amazon lists is unknown, so of none can be said that it is not listed.
+                    met.extend(fitting.into_iter().map(std::ptr::from_ref));
+                    Case::of_amazon(Side::Ambiguous, row, None, None)
+                }
                 Found::One(package) => {
                     met.insert(std::ptr::from_ref(package));
                     let is_defect =
@@ -437,34 +445,6 @@ fn is_of(ours: Option<&Vec<&Package>>, marketplace: &str, strangers: Strangers) 
 
 fn judged(packages: &[&Package]) -> usize {
     packages.iter().filter(|one| one.class().is_some()).count()
-}
-
-/// The package of ours that matches a row of Amazon's.
-enum Found<'a> {
-    None,
-    One(&'a Package),
-    Several,
-}
-
-/// Matches by number, else the order's only package, else the one with the same carrier.
-fn find<'a>(row: &Listed, carrier: &str, packages: &[&'a Package]) -> Found<'a> {
-    // Superseded packages are used only if the order has no other.
-    let live: Vec<&'a Package> = packages.iter().copied().filter(|one| one.class().is_some()).collect();
-    let candidates: &[&'a Package] = if live.is_empty() { packages } else { &live };
-    let only = |mut fitting: Vec<&'a Package>| (fitting.len() == 1).then(|| fitting.remove(0));
-    // A blank number matches the package without one, unless Amazon could not read the number.
-    let by_number = candidates.iter().copied().filter(|one| !row.is_invalid_id && one.number == row.number);
-    if let Some(one) = only(by_number.collect()) {
-        return Found::One(one);
-    }
-    match candidates {
-        [] => Found::None,
-        [one] => Found::One(one),
-        several => {
-            let same = |one: &&'a Package| one.carrier == carrier;
-            only(several.iter().copied().filter(same).collect()).map_or(Found::Several, Found::One)
-        }
-    }
 }
 
 impl Case {

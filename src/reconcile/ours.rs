@@ -84,6 +84,28 @@ pub struct Package {
 }
 
 impl Package {
+    /// A package of which no more than its order is known.
+    pub(super) fn bare(seller: String, order_id: String, outcome: Outcome) -> Package {
+        Package {
+            seller,
+            marketplace: String::new(),
+            programme: String::new(),
+            order_id,
+            number: String::new(),
+            carrier: String::new(),
+            service: String::new(),
+            day: 0,
+            utc_day: 0,
+            outcome,
+            first_scan: None,
+            touched: None,
+            version: String::new(),
+            exempt_if: None,
+            otherwise: BTreeMap::new(),
+            copy: None,
+        }
+    }
+
     /// Its class, if it was judged.
     pub fn class(&self) -> Option<Class> {
         match &self.outcome {
@@ -316,24 +338,7 @@ impl Row<'_> {
     /// A row that was not judged, kept only if Amazon lists its order.
     fn unjudged(&self, seller: String, order_id: String, why: String) -> Option<Package> {
         self.reading.wanted.rows_of(&seller, &order_id).first()?;
-        Some(Package {
-            seller,
-            marketplace: String::new(),
-            programme: String::new(),
-            order_id,
-            number: String::new(),
-            carrier: String::new(),
-            service: String::new(),
-            day: 0,
-            utc_day: 0,
-            outcome: Outcome::NotJudged(why),
-            first_scan: None,
-            touched: None,
-            version: String::new(),
-            exempt_if: None,
-            otherwise: BTreeMap::new(),
-            copy: None,
-        })
+        Some(Package::bare(seller, order_id, Outcome::NotJudged(why)))
     }
 
     fn judged(&self, row: usize, seller: String, facts: &Facts, verdict: &Verdict, copy: Option<Copy>) -> Package {

@@ -354,20 +354,28 @@ const PLANTED: [&str; 18] = [
     "unexplained",
 ];
 
-/// The number of seeds; `make reconcile` uses 200.
-fn seeds() -> u64 {
-    std::env::var("RECONCILE_SEEDS").map_or(2, |seeds| seeds.parse().expect("RECONCILE_SEEDS is a number"))
+/// A number from the environment.
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// The seeds; `make reconcile` uses 200.
+fn seeds() -> std::ops::Range<u64> {
+    let first = number("RECONCILE_FROM", 1);
+    first..first + number("RECONCILE_SEEDS", 2)
 }
 
 #[test]
 fn reports_that_say_what_the_history_says_agree_in_everything() {
-    (1..=seeds()).for_each(agrees);
+    // With this seed an order has two packages of one carrier, and one number reads like Amazon's own mark.
+    seeds().chain([43]).for_each(agrees);
 }
 
 #[test]
 fn every_planted_cause_is_found_in_generated_histories() {
     // Each cause is planted at least once; with many seeds every seed gets one.
-    for index in 0..seeds().max(PLANTED.len() as u64) {
-        is_found(PLANTED[index as usize % PLANTED.len()], index + 1);
+    let (first, count) = (seeds().start, seeds().count());
+    for (index, seed) in (0..count.max(PLANTED.len())).zip(first..) {
+        is_found(PLANTED[index % PLANTED.len()], seed);
     }
 }
