@@ -13,6 +13,9 @@ use super::world::{CarrierBits, DAY, ExemptRecipe, HOUR, LanePlan, RefuseRecipe,
 use vtr_kernel::Reason;
 use vtr_kernel::lane::Otherwise;
 
+/// The least value of a package, in hundredths; a value of zero counts as unknown.
+pub(super) const LEAST: i64 = 1;
+
 impl Making<'_> {
     pub(super) fn exempt(&mut self, lane: &LanePlan) {
         let recipe = self.dice.pick(&lane.exempt);
@@ -20,12 +23,12 @@ impl Making<'_> {
         if let Some((limit, currency)) = recipe.below {
             // The last cent below the limit must occur too.
             let under = if self.dice.below(10) == 0 { 1 } else { 1 + self.dice.below(limit as u64 * 3 / 4) as i64 };
-            self.parcel.value = Some((limit - under).max(0));
+            self.parcel.value = Some((limit - under).max(LEAST));
             self.set_currency(currency);
             if self.converts && currency != self.market.currency && self.dice.below(2) == 0 {
                 // The value is in the store's own currency, and well below the limit at any rate, so that it is
                 // exempt only if the job has rates.
-                self.parcel.value = Some((limit / 2 - under / 4) * self.market.cents_per_euro / 100);
+                self.parcel.value = Some(((limit / 2 - under / 4) * self.market.cents_per_euro / 100).max(LEAST));
                 self.parcel.currency = self.market.currency;
             }
         }
@@ -82,7 +85,7 @@ impl Making<'_> {
         let dice = &mut self.dice;
         if let ScanPlan::Split { below, .. } = lane.scans {
             self.parcel.value = match dice.below(20) {
-                0..=4 if lane.floor == 0 => Some(dice.below(below as u64) as i64),
+                0..=4 if lane.floor == 0 => Some((dice.below(below as u64) as i64).max(LEAST)),
                 5 => Some(below.max(lane.floor)),
                 6 if lane.floor == 0 => None,
                 _ => self.parcel.value.map(|value| value.max(below)),

@@ -8,6 +8,7 @@ use super::labels::NULL;
 use super::layout::Row;
 use super::numbers::{Text, cleaned, typed};
 use super::package::{Factory, NEVER, Parcel, Place};
+use super::recipes::LEAST;
 use super::world::SECOND;
 
 const DAY: i64 = 86_400 * SECOND;
@@ -92,7 +93,7 @@ impl Factory<'_> {
         match dice.below(8) {
             0..=3 => parcel.delivery = NEVER,
             4 | 5 => (parcel.first_scan, parcel.delivery) = (NEVER, NEVER),
-            6 => parcel.value = parcel.value.map(|value| value / 2),
+            6 => parcel.value = parcel.value.map(|value| (value / 2).max(LEAST)),
             _ => {}
         }
         // Only fields outside the identity may differ, and spellings of the identity.

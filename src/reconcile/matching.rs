@@ -17,6 +17,17 @@ pub(super) enum Found<'a> {
     Several(Vec<&'a Package>),
 }
 
+impl<'a> Found<'a> {
+    /// The packages that the row can be.
+    pub(super) fn packages(&self) -> &[&'a Package] {
+        match self {
+            Found::None => &[],
+            Found::One(one) => std::slice::from_ref(one),
+            Found::Several(all) => all,
+        }
+    }
+}
+
 /// Matches by the cell of Amazon's tracking id, else the order's only package, else the one with the same carrier.
 /// `taken` has the packages that other rows match by their number: they are no other row's package.
 pub(super) fn find<'a>(

@@ -367,29 +367,9 @@ impl Judged<'_> {
             listed += 1;
             let packages = by_order.get(row.order_id.as_str()).map_or(&[][..], Vec::as_slice);
             let found = find(row, &self.carrier(row, marketplace), packages, &taken);
-            let case = match found {
-                Found::Several(fitting) => {
-                    // Which of them Amazon lists is unknown, so of none can be said that it is not listed.
-                    met.extend(fitting.into_iter().map(std::ptr::from_ref));
-                    Case::of_amazon(Side::Ambiguous, row, None, None)
-                }
-                Found::One(package) => {
-                    met.insert(std::ptr::from_ref(package));
-                    let is_defect =
-                        package.class() == Some(Class::Defect) && window.is_none_or(|w| w.contains(package.day));
-                    if is_defect {
-                        Case::of_amazon(Side::Both, row, Some(package), None)
-                    } else {
-                        let cause = causes::only_amazon(row, at, Some(package), &around(Some(package)));
-                        Case::of_amazon(Side::OnlyAmazon, row, Some(package), Some(cause))
-                    }
-                }
-                Found::None => {
-                    let cause = causes::only_amazon(row, at, None, &around(None));
-                    Case::of_amazon(Side::OnlyAmazon, row, None, Some(cause))
-                }
-            };
-            cases.push(case);
+            cases.push(of_listed((at, row), &found, window, &around));
+            // Which of several Amazon lists is unknown, so of none can be said that it is not listed.
+            met.extend(found.packages().iter().map(|one| std::ptr::from_ref(*one)));
         }
         let completeness = match figure {
             Some(figure) if figure.soundness == Soundness::Sound => {
@@ -423,6 +403,26 @@ impl Judged<'_> {
         let name = book.carriers.resolve(Some(&row.carrier));
         book.carriers.label(book.carriers.in_country(name, country.unwrap_or(Country::UNKNOWN))).to_owned()
     }
+}
+
+/// The case of a row of Amazon's list, by the package that was found.
+fn of_listed<'p>(
+    (at, row): (usize, &Listed),
+    found: &Found<'p>,
+    window: Option<Window>,
+    around: &dyn Fn(Option<&'p Package>) -> Circumstances<'static>,
+) -> Case {
+    let package = match found {
+        Found::Several(_) => return Case::of_amazon(Side::Ambiguous, row, None, None),
+        Found::One(package) => Some(*package),
+        Found::None => None,
+    };
+    let is_defect = |one: &Package| one.class() == Some(Class::Defect) && window.is_none_or(|w| w.contains(one.day));
+    if package.is_some_and(is_defect) {
+        return Case::of_amazon(Side::Both, row, package, None);
+    }
+    let cause = causes::only_amazon(row, at, package, &around(package));
+    Case::of_amazon(Side::OnlyAmazon, row, package, Some(cause))
 }
 
 /// Where to count rows that match no package of ours: under one marketplace of their seller only, so that none counts
