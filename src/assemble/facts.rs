@@ -3,6 +3,7 @@
 //! It knows neither files nor formats, and it must not decide anything. Nothing in it fails.
 
 use vtr_kernel::calendar::Micros;
+use vtr_kernel::facts::Tracking;
 
 /// The place of a record; files are numbered bytewise by their shown paths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,6 +144,15 @@ impl Notes {
     /// Returns the number of occurrences.
     pub fn count(&self, note: Note) -> u32 {
         self.0[note as usize]
+    }
+}
+
+/// Returns the cleaned number by which packages and events meet: of a cell with several numbers the first one.
+/// `buffer` is scratch space. Empty if the cell holds none.
+pub fn number_key<'a>(number: &'a str, buffer: &'a mut String) -> &'a str {
+    match Tracking::read(number, buffer).0 {
+        Tracking::Several(all) => all.split('\n').nth(1).unwrap_or(all),
+        tracking => tracking.whole(),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Records are sorted by order, seller, input and age, so that the result does not depend on the order of arrival. The
 //! pure parts of this room decide which facts count; this module combines them. It fails if the disk does.
 
-use super::facts::{Fate, Note, Notes, Place, Stamp};
+use super::facts::{Fate, Note, Notes, Place, Stamp, number_key};
 use super::orders::{self, Line, Order};
 use super::pack::{self, HAS_NUMBER, HAS_ORDER, HAS_STATE, Pack, TEXTS, TIMES};
 use super::row::{Row, rows};
@@ -16,8 +16,8 @@ use std::ops::Range;
 use vtr_kernel::calendar::{Micros, Zone};
 use vtr_kernel::facts::OrderState;
 use vtr_kernel::instant::Moment;
-use vtr_kernel::number::cleaned;
 use vtr_kernel::sources::{Field, Role};
+use vtr_kernel::wrapper;
 
 /// Joins a partition; packages go on to the join by number.
 pub(super) fn partition(
@@ -148,13 +148,24 @@ fn of_seller(
         }
         let orders: Vec<&Order> = orders.iter().map(|(_, order)| order).collect();
         let package = package(context, made, &orders, marketplace, own_notes, &is_canceled);
+        if is_of_other_store(context, made, &orders) {
+            tally.other_store(made.source);
+        }
         let mut buffer = String::new();
-        let number = package.text(Field::TrackingNumber).map(|number| cleaned(number, &mut buffer));
+        let number = package.text(Field::TrackingNumber).map(|number| number_key(number, &mut buffer));
         let order = package.text(Field::OrderId).unwrap_or_default();
         let key = number.filter(|_| package.flags & HAS_NUMBER != 0).unwrap_or(order);
         onward.add(key, |bytes| package.write(bytes))?;
     }
     Ok(())
+}
+
+/// Returns whether the record of a package and its order name two marketplaces that the book tells apart.
+fn is_of_other_store(context: &Context, made: &Made, orders: &[&Order]) -> bool {
+    let known = |name: Option<&str>| name.and_then(|name| context.book.resolve_marketplace(name));
+    let own = known(made.rows.iter().rev().find_map(|row| row.text(Field::Marketplace)));
+    let lent = known(orders.iter().find_map(|order| order.facts.marketplace));
+    matches!((own, lent), (Some(own), Some(lent)) if own != lent)
 }
 
 /// Returns a record of an order side.
@@ -221,7 +232,7 @@ fn identity(row: &Row) -> String {
     let mut buffer = String::new();
     match (row.text(Field::PackageId), row.text(Field::TrackingNumber)) {
         (Some(id), _) => format!("i{id}"),
-        (None, Some(number)) => format!("n{}", cleaned(number, &mut buffer)),
+        (None, Some(number)) => format!("n{}", number_key(number, &mut buffer)),
         (None, None) => String::new(),
     }
 }
@@ -406,7 +417,8 @@ fn package<'a>(
         flags |= HAS_ORDER;
     }
     let mut buffer = String::new();
-    let number = made.number.map(|number| cleaned(number, &mut buffer)).filter(|number| !number.is_empty());
+    let sound = made.number.filter(|number| !wrapper::is_damaged(number));
+    let number = sound.map(|number| number_key(number, &mut buffer)).filter(|number| !number.is_empty());
     if number.is_some_and(|number| context.book.placeholders.find(number, order_id).is_none()) {
         flags |= HAS_NUMBER;
     }

@@ -4,7 +4,7 @@
 //! checks whether the sides cover the packages. Packages leave it sorted, week by week. It fails if the disk does.
 
 use super::events::{self, Candidate, Event, Meaning, Told};
-use super::facts::{Fate, Note, Place};
+use super::facts::{Fate, Note, Place, number_key};
 use super::pack::{
     self, BY_EVENTS, BY_STATUS, HAS_NUMBER, HAS_ORDER, HAS_STATE, NAMED, Pack, STATE_DELIVERY, STATE_SCAN,
 };
@@ -18,7 +18,6 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::{Carrier, CarrierId};
 use vtr_kernel::countries;
 use vtr_kernel::lane::Country;
-use vtr_kernel::number::cleaned;
 use vtr_kernel::sources::Field;
 
 /// Days after shipping within which a feed need not name a number yet.
@@ -83,7 +82,7 @@ fn tells<'a>(row: &Row<'a>) -> Content<'a> {
 
 fn cleaned_of(number: Option<&str>) -> String {
     let mut buffer = String::new();
-    number.map(|number| cleaned(number, &mut buffer).to_owned()).unwrap_or_default()
+    number.map(|number| number_key(number, &mut buffer).to_owned()).unwrap_or_default()
 }
 
 /// Returns a package and the number by which it can be found; an empty number means none.
@@ -170,6 +169,8 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
     for (index, (_, pack)) in group.iter_mut().enumerate() {
         let unseen = carriers[index].is_some_and(|id| context.unseen.contains(&id));
         weigh(pack, &told[index], unseen);
+        let seller = pack.text(Field::SellerId).unwrap_or_default();
+        tally.package(seller, &stores[index].label, pack.flags & HAS_ORDER != 0, &pack.notes);
         ask(context, pack, &stores[index], carriers[index], unseen, tally);
     }
 }

@@ -7,10 +7,10 @@
 
 use super::coverage::{self, Coverage};
 use super::exchange::{self, Exchange};
-use super::facts::{Fate, Place};
+use super::facts::{Fate, Place, number_key};
 use super::publish::{self, Publication};
 use super::read::{self, RawFile, Reading};
-use super::typed::{self, OpenAmounts, Typed};
+use super::typed::{self, Noted, Typed};
 use super::weeks::{self, Week};
 use super::{Assemble, Categories, Context, Mode, NEWER, Raw, Tally, join, scans};
 use crate::error::{Error, Result};
@@ -29,7 +29,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use vtr_columnar::asides::{Aside, Bound};
 use vtr_columnar::fold::Reject;
 use vtr_kernel::calendar::{Day, Zone};
-use vtr_kernel::number::cleaned;
 use vtr_kernel::sources::{Field, Role};
 use vtr_kernel::text::shown as quoted;
 
@@ -103,7 +102,7 @@ pub(super) fn assemble(
     rejects.truncate(plan.limits.max_rejected_rows_kept);
     add_up(&files, &first.read, &tally)?;
     refuse_rejects(plan, &files, &tally, &rejects)?;
-    let set_aside = set_aside(&files, &first.open);
+    let set_aside = set_aside(&files, &first.asides);
     refuse_set_aside(plan, &files, &first.read, &set_aside)?;
     let name = |file: u32| quoted(&files[file as usize].listed.shown).into_owned();
     let carrier = |id: u16| plan.book.carriers.entry(vtr_kernel::carrier::CarrierId(id)).id.clone();
@@ -116,13 +115,13 @@ pub(super) fn assemble(
     publication.write(coverage::COVERAGE, None, coverage.table()?)?;
     publication.write(publish::REJECTS, None, publish::rejects_table(&files, &rejects)?)?;
     let closed = plan.first_open().filter(|_| mode != Mode::MakeAll && plan.range.is_none());
-    let mut warnings = warnings(&tally);
+    let mut warnings = warnings(&tally, assemble, &name);
     warnings.extend(set_aside.iter().map(SetAside::sentence));
     publication.commit(plan, &assemble.digest, inputs, publish::Told { warnings, set_aside }, closed)
 }
 
 /// Returns warnings that do not change between equal runs.
-fn warnings(tally: &Tally) -> Vec<String> {
+fn warnings(tally: &Tally, assemble: &Assemble, name: &dyn Fn(u32) -> String) -> Vec<String> {
     let newer: u64 = tally.fates.values().map(|fates| fates[Fate::AfterAsOf as usize]).sum();
     let mut warnings = Vec::new();
     if newer > 0 {
@@ -138,6 +137,8 @@ fn warnings(tally: &Tally) -> Vec<String> {
             tally.statuses
         ));
     }
+    let has_orders = assemble.inputs.iter().any(|input| input.profile.role == Role::Orders);
+    warnings.extend(tally.warnings(has_orders, name));
     warnings
 }
 
@@ -194,8 +195,8 @@ struct First {
     /// Records and rejects by file, as the readers count them.
     read: BTreeMap<usize, u64>,
     rejects: Vec<(u32, Reject)>,
-    /// Amounts whose decimal mark is open, by field and file.
-    open: BTreeMap<(Field, usize), OpenAmounts>,
+    /// Cells that are set aside or read without their wrapper, by reason, field and file.
+    asides: BTreeMap<(Aside, Field, usize), Noted>,
     spans: BTreeMap<String, (Day, Day)>,
     categories: Categories,
     /// Files that cannot be read to their end and may be left out.
@@ -243,7 +244,7 @@ fn read_all(
         all.tally.merge(first.tally);
         all.read.extend(first.read);
         all.rejects.extend(first.rejects);
-        all.open.extend(first.open);
+        all.asides.extend(first.asides);
         all.bad.extend(first.bad);
         for (seller, (from, to)) in first.spans {
             let span = all.spans.entry(seller).or_insert((from, to));
@@ -307,8 +308,7 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
                 by_order.add(text(Field::OrderId), |bytes| record.write(bytes))
             }
             Role::Events => {
-                let number = cleaned(text(Field::TrackingNumber), &mut buffer);
-                by_event.add(number, |bytes| record.write(bytes))
+                by_event.add(number_key(text(Field::TrackingNumber), &mut buffer), |bytes| record.write(bytes))
             }
             Role::Categories => {
                 let place = Place { file: record.head.file, record: record.head.record };
@@ -324,7 +324,8 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
             for fate in Fate::ALL {
                 state.first.tally.fate(index as u32, fate, read.fates[fate as usize]);
             }
-            state.first.open.extend(read.open.into_iter().map(|(field, open)| ((field, index), open)));
+            let of_file = read.asides.into_iter().map(|((aside, field), noted)| ((aside, field, index), noted));
+            state.first.asides.extend(of_file);
             state.first.rejects.extend(read.rejects.into_iter().map(|reject| (index as u32, reject)));
         }
         Err(why) => {
@@ -419,15 +420,15 @@ fn refuse_rejects(plan: &Plan, files: &[Raw], tally: &Tally, rejects: &[(u32, Re
     )))
 }
 
-/// Returns the counts of amounts whose decimal mark is open, by field, with the first places of all files.
-fn set_aside(files: &[Raw], open: &BTreeMap<(Field, usize), OpenAmounts>) -> Vec<SetAside> {
-    let each = open.iter().map(|((field, file), open)| {
+/// Returns the counts of cells that are set aside or unwrapped, by reason and field, with the first places of all files.
+fn set_aside(files: &[Raw], asides: &BTreeMap<(Aside, Field, usize), Noted>) -> Vec<SetAside> {
+    let each = asides.iter().map(|((aside, field, file), noted)| {
         let place = |record: &u64| SetAsidePlace { file: files[*file].listed.shown.clone(), record: *record };
         SetAside {
-            kind: Aside::OpenMark.entry().name.to_owned(),
+            kind: aside.entry().name.to_owned(),
             column: field.name().to_owned(),
-            count: open.count,
-            places: open.records.iter().map(place).collect(),
+            count: noted.count,
+            places: noted.records.iter().map(place).collect(),
         }
     });
     SetAside::added_up(&each.collect::<Vec<_>>())

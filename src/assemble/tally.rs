@@ -3,7 +3,7 @@
 //! Each thread has its own tally; they add up in any order. The gates read them: a gap of the sides is reported with
 //! seller, marketplace, carrier and days, because a package that no feed names would be judged unscanned.
 
-use super::facts::{Fate, Place};
+use super::facts::{Fate, Note, Notes, Place};
 use crate::error::{Error, Result};
 use crate::job::assembly::Covers;
 use std::collections::BTreeMap;
@@ -74,6 +74,13 @@ pub struct Tally {
     pub unmapped: BTreeMap<(String, String), (u64, Place)>,
     events: BTreeMap<Key, Asked>,
     orders: BTreeMap<Key, Asked>,
+    /// Packages by seller and marketplace, and how many of them have an order.
+    met: BTreeMap<(String, String), (u64, u64)>,
+    /// Packages whose order names another marketplace than they do, and the first place.
+    other_store: (u64, Option<Place>),
+    /// The notes of all packages, in the order of [`Note::ALL`].
+    notes: [u64; Note::ALL.len()],
+    packages: u64,
 }
 
 impl Tally {
@@ -101,6 +108,64 @@ impl Tally {
         self.orders.entry((seller.to_owned(), marketplace.to_owned(), None)).or_default().add(day, is_known);
     }
 
+    /// Counts a package: its notes, and whether its order is known.
+    pub fn package(&mut self, seller: &str, marketplace: &str, has_order: bool, notes: &Notes) {
+        self.packages += 1;
+        self.notes.iter_mut().zip(notes.0).for_each(|(sum, count)| *sum += u64::from(count.min(1)));
+        let (all, with) = self.met.entry((seller.to_owned(), marketplace.to_owned())).or_default();
+        (*all, *with) = (*all + 1, *with + u64::from(has_order));
+    }
+
+    /// Counts a package whose order names another marketplace.
+    pub fn other_store(&mut self, place: Place) {
+        let (count, first) = self.other_store;
+        self.other_store = (count + 1, Some(first.map_or(place, |first| first.min(place))));
+    }
+
+    /// Returns warnings of packages that the sides do not fit; `has_orders`: there is a side of orders.
+    pub fn warnings(&self, has_orders: bool, file: &dyn Fn(u32) -> String) -> Vec<String> {
+        let mut warnings = Vec::new();
+        let strangers: Vec<_> = self.met.iter().filter(|(_, (all, with))| *with == 0 && *all >= NOTICED).collect();
+        if has_orders && !strangers.is_empty() {
+            let shown = |((seller, market), (all, _)): &(&(String, String), &(u64, u64))| {
+                format!("{} in {market} ({all} packages)", vtr_kernel::text::shown(seller))
+            };
+            let shown: Vec<String> = strangers.iter().take(3).map(shown).collect();
+            warnings.push(format!(
+                "sellers of whom no order is known, {}: {}; their packages have no promise or value of an order. Give their order \
+                 reports, or mend the seller or order ids that do not meet",
+                strangers.len(),
+                shown.join(", ")
+            ));
+        }
+        if let (count, Some(place)) = self.other_store {
+            warnings.push(format!(
+                "{count} of {} packages are of another marketplace by their order than by their own record, first in {} record {}; the \
+                 record counts. Take `marketplace` out of the path or [input.constants] if the orders know it better",
+                self.packages,
+                file(place.file),
+                place.record
+            ));
+        }
+        let by_other = self.notes[Note::ScannedByOther as usize];
+        if by_other > 0 {
+            warnings.push(format!(
+                "{by_other} of {} packages were scanned, but by another carrier than theirs, and count as not scanned; see \
+                 `scanned_by_other` in join_coverage, and correct the carrier of the packages or of the feed",
+                self.packages
+            ));
+        }
+        let shared = self.notes[Note::NumberShared as usize];
+        if shared * 100 > self.packages {
+            warnings.push(format!(
+                "{shared} of {} packages have the number of another package and share its scans; see `number_shared` in \
+                 join_coverage",
+                self.packages
+            ));
+        }
+        warnings
+    }
+
     /// Adds the tally of another thread.
     pub fn merge(&mut self, other: Tally) {
         for (file, counts) in other.fates {
@@ -113,6 +178,15 @@ impl Tally {
         }
         other.events.into_iter().for_each(|(key, asked)| self.events.entry(key).or_default().merge(&asked));
         other.orders.into_iter().for_each(|(key, asked)| self.orders.entry(key).or_default().merge(&asked));
+        for (key, (all, with)) in other.met {
+            let sum = self.met.entry(key).or_default();
+            *sum = (sum.0 + all, sum.1 + with);
+        }
+        let (count, first) = other.other_store;
+        let first = first.into_iter().chain(self.other_store.1).min();
+        self.other_store = (self.other_store.0 + count, first);
+        self.notes.iter_mut().zip(other.notes).for_each(|(sum, count)| *sum += count);
+        self.packages += other.packages;
     }
 
     /// Checks the coverage.

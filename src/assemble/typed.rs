@@ -11,14 +11,15 @@ use crate::error::Result;
 use crate::job::assembly::{AssembleInput, FoldBy};
 use crate::job::plan::{CellRules, MatchedBy};
 use std::collections::BTreeMap;
-use vtr_columnar::asides::PLACES;
+use vtr_columnar::asides::{Aside, PLACES};
 use vtr_columnar::fold::{Reject, shown_value};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, Micros, Zone};
+use vtr_kernel::facts::Tracking;
 use vtr_kernel::instant::{Moment, TimeFormat};
 use vtr_kernel::sources::{Field, LocalTimes, Role};
 use vtr_kernel::strays::{Mark, OddValue, odd_value};
-use vtr_kernel::text;
+use vtr_kernel::{text, wrapper};
 
 /// The record is a document whose list is empty.
 pub const BARE: u16 = 1;
@@ -139,13 +140,16 @@ pub struct Read {
     pub fates: [u64; Fate::ALL.len()],
     /// The first rejects.
     pub rejects: Vec<Reject>,
-    /// Amounts whose decimal mark is open, by field.
-    pub open: BTreeMap<Field, OpenAmounts>,
+    /// Cells that are set aside or read without their wrapper, by reason and field.
+    pub asides: Asides,
 }
 
-/// The amounts of one field whose decimal mark is open.
+/// Cells by reason and field.
+pub type Asides = BTreeMap<(Aside, Field), Noted>;
+
+/// The cells of one field that are set aside for one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OpenAmounts {
+pub struct Noted {
     /// How many there are.
     pub count: u64,
     /// The first records, at most [`PLACES`].
@@ -177,7 +181,7 @@ impl<'a> File<'a> {
         let mut follows = false;
         let mut rejects = Vec::new();
         let mut fates = [0; Fate::ALL.len()];
-        let mut open: BTreeMap<Field, OpenAmounts> = BTreeMap::new();
+        let mut asides = Asides::new();
         let counts = read::read(raw, reading, &mut |item| {
             let mut refuse = |reject: Reject| {
                 fates[Fate::Rejected as usize] += 1;
@@ -197,6 +201,9 @@ impl<'a> File<'a> {
                 fates[Fate::Continuation as usize] += 1;
                 return Ok(());
             }
+            let bare = bare_ids(&record);
+            let cells = without_wrappers(&record, &bare);
+            let record = Record { cells: &cells, ..record };
             let typed = match self.typed(&record, reading.cells) {
                 Ok(typed) => typed,
                 Err((field, reason)) => {
@@ -210,8 +217,10 @@ impl<'a> File<'a> {
                 fates[Fate::AfterAsOf as usize] += 1;
                 return Ok(());
             }
-            for (field, _) in typed.cells.iter().filter(|(_, cell)| matches!(cell, Cell::Open)) {
-                let known = open.entry(*field).or_default();
+            let open = typed.cells.iter().filter(|(_, cell)| matches!(cell, Cell::Open));
+            let open = open.map(|(field, _)| (Aside::OpenMark, *field));
+            for key in open.chain(bare.iter().map(|(field, _)| (Aside::WrappedText, *field))) {
+                let known = asides.entry(key).or_default();
                 known.count += 1;
                 if known.records.len() < PLACES {
                     known.records.push(record.record);
@@ -220,7 +229,7 @@ impl<'a> File<'a> {
             take(&typed)
         })?;
         Ok(counts.map(|counts| {
-            (read.counts, read.fates, read.rejects, read.open) = (counts, fates, rejects, open);
+            (read.counts, read.fates, read.rejects, read.asides) = (counts, fates, rejects, asides);
             read
         }))
     }
@@ -329,6 +338,39 @@ impl<'a> File<'a> {
         };
         read(text).or_else(|| read(&with_colons(text)?))
     }
+}
+
+/// The fields that name something, by which records meet.
+const IDS: [Field; 6] =
+    [Field::SellerId, Field::OrderId, Field::OrderItemId, Field::PackageId, Field::Sku, Field::TrackingNumber];
+
+/// Returns the ids that stand in a wrapper, without it; nearly all records have none. A cell with several numbers
+/// stays as it is.
+fn bare_ids(record: &Record) -> Vec<(Field, String)> {
+    let bare = |field: Field| {
+        let text = record.get(field).filter(|text| !wrapper::is_plain(text))?;
+        let bare = match field {
+            Field::TrackingNumber if is_several(text) => return None,
+            Field::TrackingNumber => wrapper::unwrapped_number(wrapper::unlisted(text)),
+            Field::OrderId | Field::OrderItemId | Field::PackageId => wrapper::unwrapped_number(text),
+            _ => wrapper::unwrapped(text),
+        };
+        (*bare != *text).then(|| (field, bare.into_owned()))
+    };
+    IDS.into_iter().filter_map(bare).collect()
+}
+
+fn is_several(text: &str) -> bool {
+    matches!(Tracking::read(text, &mut String::new()).0, Tracking::Several(_) | Tracking::Spaced(_))
+}
+
+/// Returns the cells of a record with the bare ids in place of the wrapped ones; an empty one is null.
+fn without_wrappers<'r>(record: &Record<'r>, bare: &'r [(Field, String)]) -> [Option<&'r str>; Field::COUNT] {
+    let mut cells = *record.cells;
+    for (field, text) in bare {
+        cells[field.index()] = Some(text.as_str()).filter(|text| !text.is_empty());
+    }
+    cells
 }
 
 /// Returns whether an amount of either sign can be thousands or thousandths.

@@ -5,11 +5,10 @@
 //! looks at one order at a time and knows nothing of other sources except the number of the order's lines. It cannot
 //! fail: every row ends as a package, merged into one, or superseded.
 
-use super::facts::{Fate, Note, Notes, Place, Stamp};
+use super::facts::{Fate, Note, Notes, Place, Stamp, number_key};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Micros;
 use vtr_kernel::instant::Moment;
-use vtr_kernel::number::cleaned;
 use vtr_kernel::sources::BlankNumber;
 
 /// The number in a row.
@@ -204,7 +203,7 @@ fn standing<'a>(
                 }
             },
         };
-        let key = number.map_or("", |number| cleaned(number, &mut buffer)).to_owned();
+        let key = number.map_or("", |number| number_key(number, &mut buffer)).to_owned();
         let same = before.iter().find(|known| known.key == key);
         // Content of the same number comes first, then that of the newest row.
         let mut older: Vec<&Standing<'a>> = before.iter().collect();

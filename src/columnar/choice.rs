@@ -5,6 +5,7 @@
 
 use crate::copies::Copy;
 use crate::settings::Unit;
+use vtr_kernel::reason::Class;
 
 /// The sort key of copies: in this order the next copy decides whether the current one loses.
 pub type Order = ((u64, u64), i64, i64, u64);
@@ -20,11 +21,29 @@ pub fn order(copy: &Copy, unit: Unit) -> Order {
     }
 }
 
+/// What a choice found between copies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Between {
+    /// The largest distance in days between two copies of one hash.
+    pub apart_days: i64,
+    /// Defects that won over a valid copy of the package only by their place: a later file or row without a later
+    /// `updated_at`. A scan does not vanish, so that the winner may be the older state.
+    pub valid_lost: u64,
+}
+
+impl Between {
+    /// Adds what another choice found.
+    pub fn add(&mut self, other: Between) {
+        self.apart_days = self.apart_days.max(other.apart_days);
+        self.valid_lost += other.valid_lost;
+    }
+}
+
 /// A choice over sorted copies: every copy that is not a winner of its hash is handed on as lost.
 pub struct Choice {
     unit: Unit,
     group: Option<Group>,
-    apart_days: i64,
+    found: Between,
 }
 
 /// The state of the copies of one hash so far.
@@ -34,6 +53,12 @@ struct Group {
     last: Copy,
     /// The first and the last day so far.
     days: (i32, i32),
+    /// Whether a copy of the last one's version is valid.
+    has_valid: bool,
+}
+
+fn is_valid(copy: &Copy) -> bool {
+    copy.outcome().class() == Class::Valid
 }
 
 impl Group {
@@ -51,7 +76,7 @@ impl Group {
 impl Choice {
     /// Starts a choice.
     pub fn new(unit: Unit) -> Choice {
-        Choice { unit, group: None, apart_days: 0 }
+        Choice { unit, group: None, found: Between::default() }
     }
 
     /// Takes the next copy in [`order`].
@@ -65,29 +90,37 @@ impl Choice {
                     lost(&group.last)?;
                 }
                 let days = (group.days.0.min(copy.day), group.days.1.max(copy.day));
-                self.apart_days = self.apart_days.max(i64::from(days.1) - i64::from(days.0));
-                self.group = Some(Group { last: *copy, days, ..group });
+                self.found.apart_days = self.found.apart_days.max(i64::from(days.1) - i64::from(days.0));
+                let has_valid = is_valid(copy) || group.has_valid && group.last.version == copy.version;
+                self.group = Some(Group { last: *copy, days, has_valid, ..group });
             }
             before => {
                 self.end(before, lost)?;
-                self.group = Some(Group { newest: copy.file, last: *copy, days: (copy.day, copy.day) });
+                let (newest, days, has_valid) = (copy.file, (copy.day, copy.day), is_valid(copy));
+                self.group = Some(Group { newest, last: *copy, days, has_valid });
             }
         }
         Ok(())
     }
 
-    /// Ends the choice; returns the largest distance in days between two copies of one hash.
+    /// Ends the choice; returns what it found.
     ///
     /// # Errors
     /// Returns the error of `lost`.
-    pub fn finish<E>(mut self, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<i64, E> {
+    pub fn finish<E>(mut self, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<Between, E> {
         let last = self.group.take();
         self.end(last, lost)?;
-        Ok(self.apart_days)
+        Ok(self.found)
     }
 
     /// Ends a group, whose last copy has no successor.
-    fn end<E>(&self, group: Option<Group>, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<(), E> {
+    fn end<E>(&mut self, group: Option<Group>, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<(), E> {
+        if let Some(group) = &group
+            && self.unit == Unit::Package
+        {
+            let is_defect = group.last.outcome().class() == Class::Defect;
+            self.found.valid_lost += u64::from(group.has_valid && is_defect);
+        }
         match group {
             Some(group) if group.loses(self.unit, None) => lost(&group.last),
             _ => Ok(()),
@@ -95,11 +128,15 @@ impl Choice {
     }
 }
 
-/// Hands on the losers among some copies; returns the largest distance in days between two copies of one hash.
+/// Hands on the losers among some copies; returns what was found between them.
 ///
 /// # Errors
 /// Returns the error of `lost`.
-pub fn choose<E>(mut copies: Vec<Copy>, unit: Unit, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<i64, E> {
+pub fn choose<E>(
+    mut copies: Vec<Copy>,
+    unit: Unit,
+    lost: &mut dyn FnMut(&Copy) -> Result<(), E>,
+) -> Result<Between, E> {
     copies.sort_unstable_by_key(|copy| order(copy, unit));
     let mut choice = Choice::new(unit);
     copies.iter().try_for_each(|copy| choice.next(copy, lost))?;

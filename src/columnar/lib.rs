@@ -14,6 +14,7 @@
 //! for each row and adds up. It uses only kernel and Arrow, and opens no files. The packing of counts is private: a
 //! caller with more counts than memory keeps [`partial::Packed`] ones without reading them.
 
+pub mod alike;
 pub mod asides;
 pub mod axis;
 mod carried;

@@ -12,7 +12,7 @@ use crate::job::plan;
 use crate::place::spill::{Place, Spill};
 use crate::signals;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use vtr_columnar::choice::choose;
+use vtr_columnar::choice::{Between, choose};
 use vtr_columnar::judge::{Copy, Unit};
 
 /// Parts of the hash space, by its top bits.
@@ -135,27 +135,27 @@ impl Search {
     }
 
     /// Searches parts until none is left, alone or beside other threads, and hands on every row that lost to a newer
-    /// copy. Returns the largest distance in days between two copies.
+    /// copy. Returns what was found between copies.
     ///
     /// # Errors
     /// The disk fails, the run is told to stop, or `lost` fails.
-    pub fn run(&self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
-        let (mut apart_days, mut bytes, mut places) = (0, Vec::new(), Vec::new());
+    pub fn run(&self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<Between> {
+        let (mut found, mut bytes, mut places) = (Between::default(), Vec::new(), Vec::new());
         loop {
             let part = self.next.fetch_add(1, Ordering::Relaxed);
             if part >= PARTS {
-                return Ok(apart_days);
+                return Ok(found);
             }
             signals::check()?;
             if self.copies.iter().map(|copies| copies.bytes_of(part)).sum::<usize>() > self.most_bytes {
                 let mut sorted = streamed::Sorted::new(self.unit, &self.spill, self.most_bytes);
                 self.copies.iter().try_for_each(|copies| copies.stream(part, &mut |bytes| sorted.add(bytes)))?;
-                apart_days = apart_days.max(sorted.losers(lost)?);
+                found.add(sorted.losers(lost)?);
                 continue;
             }
             bytes.clear();
             self.copies.iter().try_for_each(|copies| copies.read(part, &mut bytes))?;
-            apart_days = apart_days.max(search(&bytes, self.unit, &mut places, lost)?);
+            found.add(search(&bytes, self.unit, &mut places, lost)?);
         }
     }
 }
@@ -166,7 +166,7 @@ fn search(
     unit: Unit,
     places: &mut Vec<(u64, u32)>,
     lost: &mut dyn FnMut(&Copy) -> Result<()>,
-) -> Result<i64> {
+) -> Result<Between> {
     let (copies, _) = bytes.as_chunks::<{ Copy::BYTES }>();
     places.clear();
     // Most rows have no copy: only hashes are sorted, and only equal ones are unpacked.
@@ -175,12 +175,12 @@ fn search(
         (u64::from_le_bytes(hash[0]), place as u32)
     }));
     places.sort_unstable();
-    let mut apart_days = 0;
+    let mut found = Between::default();
     for alike in places.chunk_by(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
         let group: Vec<Copy> = alike.iter().map(|(_, place)| Copy::from_bytes(&copies[*place as usize])).collect();
-        apart_days = apart_days.max(choose(group, unit, lost)?);
+        found.add(choose(group, unit, lost)?);
     }
-    Ok(apart_days)
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -209,7 +209,7 @@ mod tests {
             Ok(())
         });
         lost.sort_unstable();
-        (lost, apart.unwrap())
+        (lost, apart.unwrap().apart_days)
     }
 
     fn losers_of(unit: Unit, records: &[Copy]) -> Vec<(u32, u64)> {

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::job::plan::Plan;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
+use vtr_columnar::choice::Between;
 use vtr_columnar::fold::{FileTally, Weeks};
 use vtr_columnar::judge::Judge;
 
@@ -26,8 +27,8 @@ pub(super) struct Lost {
     pub weeks: Weeks,
     /// The number of those whose verdict depended on an unknown value.
     pub unpriced: u64,
-    /// The largest distance in days between two copies.
-    pub apart_days: i64,
+    /// What was found between copies.
+    pub between: Between,
     pub spilled_bytes: u64,
 }
 
@@ -37,7 +38,7 @@ impl Lost {
         let found = on_threads(plan, &AtomicBool::new(false), || {
             let mut subtractor = judge.subtractor();
             let (mut gone, mut gathered) = (Gone::default(), Gathered::new(plan));
-            let apart_days = search.run(&mut |copy| {
+            let between = search.run(&mut |copy| {
                 if subtractor.take_out(copy) {
                     gone.insert(copy.file, copy.record);
                 }
@@ -46,7 +47,7 @@ impl Lost {
             gathered.runs.keep(subtractor.take_pieces());
             let (taken, spilled_bytes) = (subtractor.taken(), gathered.spill.bytes());
             let (files, weeks, unpriced) = (taken.files, taken.weeks, taken.unpriced);
-            Ok(Lost { runs: gathered.runs, gone, files, weeks, unpriced, apart_days, spilled_bytes })
+            Ok(Lost { runs: gathered.runs, gone, files, weeks, unpriced, between, spilled_bytes })
         })?;
         let mut lost = Lost { spilled_bytes: search.spilled_bytes(), ..Lost::default() };
         found.into_iter().for_each(|found| lost.merge(found));
@@ -64,7 +65,7 @@ impl Lost {
             own.1 += rows;
         }
         self.unpriced += other.unpriced;
-        self.apart_days = self.apart_days.max(other.apart_days);
+        self.between.add(other.between);
         self.spilled_bytes += other.spilled_bytes;
     }
 }

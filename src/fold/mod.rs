@@ -34,8 +34,10 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use vtr_columnar::alike::Alike;
 use vtr_columnar::asides::Asides;
 use vtr_columnar::axis::{Cuts, TimeAxis, WindowEnds};
+use vtr_columnar::choice::Between;
 use vtr_columnar::fold::{Due, FileTally, MOST_FILES, Weeks};
 use vtr_columnar::input::Column;
 use vtr_columnar::judge::{Counter, Identity, Judge, JudgeBuilder, Kind, LaterRows, Records, Reject, Source, Yield};
@@ -48,6 +50,8 @@ use vtr_kernel::text::shown;
 pub struct Folded {
     /// The folded counts and the rows of defects, without superseded rows.
     pub counted: Counted,
+    /// Sellers and categories that differ only in how they are written.
+    pub alike: Vec<Alike>,
     /// Rejected rows by file and record, the first ones up to the limit.
     pub rejects: Vec<(u32, Reject)>,
     /// The sellers whose rows were rejected.
@@ -64,6 +68,8 @@ pub struct Folded {
     pub unpriced: u64,
     /// The largest distance in days between copies of one package, if copies were sought.
     pub copies_apart_days: Option<i64>,
+    /// Defects that won over a valid copy of the same package only by their file's name or their row.
+    pub valid_lost: u64,
     /// Bytes read from the inputs.
     pub bytes_read: u64,
     /// Bytes that did not fit in memory and were spilled.
@@ -268,22 +274,29 @@ fn settled(
     let budget = plan.budget();
     let (mut whole, copies) = Whole::of(gathered, survey);
     let unit = plan.identity.map(dedup::unit);
-    let apart = report.stage("deduplicate", || {
+    let between = report.stage("deduplicate", || {
         let search = |unit| Search::new(copies, unit, budget.share(Purpose::Copies), Spill::below(&plan.temp));
         let lost = unit.map(|unit| Lost::among(plan, &judge, search(unit))).transpose()?;
         let elsewhere = std::mem::take(&mut whole.lost);
-        Ok::<_, Error>(lost.map(|lost| whole.take_out(elsewhere).max(whole.take_out(lost))))
+        Ok::<_, Error>(lost.map(|lost| {
+            let mut between = whole.take_out(elsewhere);
+            between.add(whole.take_out(lost));
+            between
+        }))
     })?;
     whole.peaks.see(Purpose::Texts, judge.text_bytes());
     let (rejects, most) = kept.finish();
     whole.peaks.see(Purpose::Rejects, most);
-    let counted = report.stage("sort texts", || {
+    let (counted, alike) = report.stage("sort texts", || {
         let gone = Arc::new(whole.gone);
         let listed = [whole.defects, whole.judged].map(|rows| Defects::of(rows, gone.clone()));
-        Counted::of_runs(whole.runs, judge.into_keys(), listed, budget.kept_counts())
+        let keys = judge.into_keys();
+        let alike = keys.alike();
+        (Counted::of_runs(whole.runs, keys, listed, budget.kept_counts()), alike)
     });
     Ok(Folded {
         counted,
+        alike,
         rejects,
         sellers: whole.sellers,
         rows_taken: rows_taken + whole.rows_taken,
@@ -291,7 +304,8 @@ fn settled(
         weeks: whole.weeks.by_monday(),
         due: whole.due.by_monday(),
         unpriced: whole.unpriced,
-        copies_apart_days: apart,
+        copies_apart_days: between.map(|between| between.apart_days),
+        valid_lost: between.map_or(0, |between| between.valid_lost),
         bytes_read: whole.bytes_read,
         spilled_bytes: whole.spilled_bytes,
         peaks: whole.peaks,
@@ -502,9 +516,9 @@ impl Whole {
         (whole, copies)
     }
 
-    /// Subtracts superseded rows from every count and list that they entered; returns the largest distance in days
-    /// between two copies.
-    fn take_out(&mut self, lost: Lost) -> i64 {
+    /// Subtracts superseded rows from every count and list that they entered; returns what was found between
+    /// copies.
+    fn take_out(&mut self, lost: Lost) -> Between {
         self.runs.merge(lost.runs);
         self.spilled_bytes += lost.spilled_bytes;
         self.weeks.merge(&lost.weeks);
@@ -515,7 +529,7 @@ impl Whole {
             counts.tally.take_out(&tally);
             counts.superseded += rows;
         }
-        lost.apart_days
+        lost.between
     }
 }
 

@@ -467,6 +467,7 @@ pub(crate) fn raw_input(paths: &[String]) -> Input {
         csv_keys: Vec::new(),
         // The job decides which columns packages have, and they were checked with it.
         allow_absent: ColumnSet::from_iter([Column::TrackingNumber]),
+        settings: String::new(),
         on_bad_file: OnBadFile::Fail,
         trial: Trial::None,
     }

@@ -5,7 +5,7 @@
 
 use super::plan::{CellRules, Dialect, Format, Heading, Input, Quote, Trial};
 use super::resolve::Written;
-use super::spec::{CsvSpec, HeadingSpec, InputSpec, JobSpec, MayLack};
+use super::spec::{CsvSpec, HeadingSpec, InputSpec, JobSpec, MayLack, OneOrMany};
 use regex::Regex;
 use std::fmt::Write;
 use vtr_columnar::input::{Column, Kind};
@@ -101,6 +101,7 @@ impl Source<'_> {
                     MayLack::TrackingNumber => Column::TrackingNumber,
                 })
                 .collect(),
+            settings: format!("{:?}", InputSpec { path: OneOrMany::Many(Vec::new()), ..self.spec.clone() }),
             on_bad_file: self.spec.on_bad_file,
             trial: if self.spec.isolate { Trial::Isolated } else { Trial::None },
         })

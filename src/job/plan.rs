@@ -243,6 +243,8 @@ pub struct Input {
     pub csv_keys: Vec<&'static str>,
     /// Columns that the files may lack although little can be judged without them.
     pub allow_absent: ColumnSet,
+    /// All keys of the input except its paths, as the job gives them: inputs with equal ones read a file alike.
+    pub settings: String,
     /// What a run does about a file that cannot be read to its end.
     pub on_bad_file: OnBadFile,
     /// How a file is tried before it is read.

@@ -1,5 +1,5 @@
-//! Builds a column from decoded ones: the first filled of several, some values replaced, calendar days and wall-clock
-//! times read as the job says.
+//! Builds a column from decoded ones: the first of several that says something, some values replaced, calendar days
+//! and wall-clock times read as the job says.
 //!
 //! It works batch by batch and only on columns for which the job asks for this. It fails, before any row is read, on
 //! columns whose types do not go together.
@@ -8,19 +8,72 @@ use super::csv::day;
 use super::headings::Place;
 use super::labels::LabelBuilder;
 use crate::job::plan::{CellRules, Input};
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, StringViewBuilder, TimestampMicrosecondArray};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, StringViewBuilder, TimestampMicrosecondArray};
 use arrow::compute::kernels::zip::zip;
-use arrow::compute::{cast, is_not_null};
-use arrow::datatypes::{DataType, Int64Type, TimeUnit};
+use arrow::compute::{and, cast, is_not_null, not, or};
+use arrow::datatypes::{DataType, Date32Type, Int64Type, TimeUnit};
+use arrow::error::ArrowError;
 use std::borrow::Cow;
 use std::sync::Arc;
 use vtr_columnar::input::{Column, Kind, label_type};
 use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone};
+use vtr_kernel::instant::Moment;
+use vtr_kernel::{Book, number, strays, wrapper};
+
+/// The headings of a column, of which the first counts whose cell says something.
+#[derive(Clone)]
+pub(crate) struct Headings {
+    pub column: Column,
+    pub places: Vec<Place>,
+    /// The book that lists the fillers; `None` where values do not matter.
+    pub book: Option<Arc<Book>>,
+}
+
+impl Headings {
+    /// Returns the first text that says something; if all are fillers, the first of them, so that it is counted as
+    /// one; `None` if no cell is filled.
+    pub fn first<'t>(
+        &'t self,
+        rules: &CellRules,
+        mut filled: impl FnMut(&'t Place) -> Option<Cow<'t, str>>,
+    ) -> Option<Cow<'t, str>> {
+        let mut filler = None;
+        for place in &self.places {
+            match filled(place) {
+                Some(text) if self.places.len() > 1 && self.is_filler(&text, rules) => {
+                    filler.get_or_insert(text);
+                }
+                Some(text) => return Some(text),
+                None => {}
+            }
+        }
+        filler
+    }
+
+    /// Returns whether a filled cell means that there is no value.
+    fn is_filler(&self, text: &str, rules: &CellRules) -> bool {
+        let Some(book) = &self.book else { return false };
+        let (fillers, is_mark) = (&book.placeholders, !text.contains(char::is_alphanumeric));
+        match (self.column, self.column.kind()) {
+            (Column::TrackingNumber, _) => {
+                fillers.find(number::cleaned(&wrapper::unwrapped(text), &mut String::new()), "").is_some()
+            }
+            (Column::SellerId | Column::OrderId, _) => fillers.is_id_filler(&wrapper::unwrapped(text)),
+            (_, Kind::Time) => match rules.times.read(text) {
+                Ok(moment) => strays::is_filler(moment, &Zone::utc()),
+                Err(_) => is_mark || text.starts_with("0000-00-00"),
+            },
+            // NA is Namibia, and no word of these columns is a filler.
+            (Column::Marketplace | Column::ShipFromCountry | Column::ShipToCountry | Column::Currency, _)
+            | (_, Kind::Amount | Kind::Flag) => is_mark,
+            (_, Kind::Label | Kind::Text) => fillers.is_filler(text),
+        }
+    }
+}
 
 /// How a column is built.
 pub(crate) struct Choice {
-    column: Column,
-    places: Vec<Place>,
+    headings: Headings,
     /// The type that the column is read as.
     wanted: DataType,
     rules: CellRules,
@@ -43,7 +96,9 @@ pub(crate) struct Decoded {
 ///
 /// # Errors
 /// A type that the column cannot be read from, or types that do not go together.
-pub(crate) fn decoded(column: Column, places: &[Place], found: &[DataType], input: &Input) -> Result<Decoded, String> {
+pub(crate) fn decoded(headings: Headings, found: &[DataType], input: &Input) -> Result<Decoded, String> {
+    let Headings { column, places, .. } = &headings;
+    let column = *column;
     let types = found.iter().map(|found| column.read_as(found)).collect::<Result<Vec<_>, _>>();
     let types = types.map_err(|error| error.to_string())?;
     let is_day = input.days.contains(column);
@@ -79,8 +134,7 @@ pub(crate) fn decoded(column: Column, places: &[Place], found: &[DataType], inpu
         _ => first,
     };
     let choice = Choice {
-        column,
-        places: places.to_vec(),
+        headings,
         wanted: wanted.clone(),
         rules: input.columnar_cells.clone(),
         is_day,
@@ -112,8 +166,39 @@ impl Choice {
         let mut typed = decoded.iter().map(|array| self.typed(array));
         let first = typed.next().expect("a column has a place")?;
         typed.try_fold(first, |before, next| {
-            let filled = is_not_null(&before).map_err(|error| error.to_string())?;
-            zip(&filled, &before, &next?).map_err(|error| error.to_string())
+            let next = next?;
+            let stays = self.stays(&before, &next).map_err(|error| error.to_string())?;
+            zip(&stays, &before, &next).map_err(|error| error.to_string())
+        })
+    }
+
+    /// Returns where the values of one heading count before those of the next: where they say something, and where
+    /// the next do not. A time of no clock says nothing.
+    fn stays(&self, before: &ArrayRef, next: &ArrayRef) -> Result<BooleanArray, ArrowError> {
+        let (filled, says) = (is_not_null(before)?, self.says_something(before)?);
+        or(&says, &and(&filled, &not(&self.says_something(next)?)?)?)
+    }
+
+    fn says_something(&self, array: &ArrayRef) -> Result<BooleanArray, ArrowError> {
+        if self.headings.column.kind() != Kind::Time || self.headings.book.is_none() {
+            return is_not_null(array);
+        }
+        let utc = Zone::utc();
+        let says = |moment: Option<Moment>| moment.is_some_and(|moment| !strays::is_filler(moment, &utc));
+        Ok(match array.data_type() {
+            DataType::Date32 => array
+                .as_primitive::<Date32Type>()
+                .iter()
+                .map(|day| says(day.map(Moment::Date)))
+                .collect::<Vec<_>>()
+                .into(),
+            DataType::Timestamp(unit, _) => micros(array, *unit)
+                .map_err(ArrowError::CastError)?
+                .into_iter()
+                .map(|micros| says(micros.map(Moment::Instant)))
+                .collect::<Vec<_>>()
+                .into(),
+            _ => is_not_null(array)?,
         })
     }
 
@@ -124,11 +209,12 @@ impl Choice {
             .collect::<Result<Vec<_>, _>>()?;
         let rows = views.first().map_or(0, |view| view.len());
         let cell = |row: usize| {
-            let filled = self.places.iter().zip(&views).find_map(|(place, view)| {
-                let view = view.as_string_view();
-                if view.is_null(row) { None } else { place.filled(view.value(row), &self.rules) }
+            let mut views = views.iter().map(|view| view.as_string_view());
+            let filled = self.headings.first(&self.rules, |place| {
+                let view = views.next().filter(|view| view.is_valid(row))?;
+                place.filled(view.value(row), &self.rules).map(Cow::Borrowed)
             });
-            filled.map(|text| if self.is_day { day(Cow::Borrowed(text), &self.rules) } else { Cow::Borrowed(text) })
+            filled.map(|text| if self.is_day { day(text, &self.rules) } else { text })
         };
         if self.wanted == label_type() {
             let mut labels = LabelBuilder::default();
@@ -169,7 +255,10 @@ impl Choice {
         let known =
             if matches!(name, "Z" | "+00:00" | "+0000" | "+00") { Some(Zone::utc()) } else { Zone::named(name) };
         known.ok_or_else(|| {
-            format!("`days` names `{}`, but the zone of its type, {name:?}, is not an IANA zone", self.column.name())
+            format!(
+                "`days` names `{}`, but the zone of its type, {name:?}, is not an IANA zone",
+                self.headings.column.name()
+            )
         })
     }
 }

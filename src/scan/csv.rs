@@ -4,9 +4,10 @@
 //! with the wrong number of fields, undecodable bytes, NUL or an oversize cell is rejected with its place; a file that
 //! cannot be read to the end is refused.
 
+use super::choose::Headings;
 use super::content::Content;
 use super::files::{Packing, delimiter_by_suffix};
-use super::headings::{Mapping, Place};
+use super::headings::Mapping;
 use super::labels::LabelBuilder;
 use super::records::{Cell, Cutting, Fault, Next, RecordReader};
 use super::store::Origin;
@@ -18,7 +19,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use vtr_columnar::fold::{Records, Reject, shown_value};
 use vtr_columnar::input::{Column, ColumnSet, Kind, label_type};
+use vtr_kernel::Book;
 use vtr_kernel::calendar::date_from_day;
+use vtr_kernel::text::trim;
 
 /// Records of a chunk, few enough for all their cells to stay in the processor's caches, and the bytes of cells after
 /// which it is handed on early.
@@ -41,6 +44,8 @@ pub(crate) struct Text<'a> {
     pub days: ColumnSet,
     /// The limits on its resources.
     pub limits: &'a Limits,
+    /// The book that lists fillers; `None` where values do not matter.
+    pub book: Option<&'a Arc<Book>>,
 }
 
 impl Text<'_> {
@@ -84,23 +89,28 @@ impl Text<'_> {
         mapping: &Mapping,
         each: &mut dyn FnMut(Chunk) -> crate::error::Result<()>,
     ) -> crate::error::Result<Result<UnitEnd, String>> {
-        let (mut records, width) = match self.open() {
+        let (mut records, first) = match self.open() {
             Ok((records, headings))
                 if mapping
                     .columns
                     .iter()
                     .all(|(_, places)| places.iter().all(|place| place.index < headings.len())) =>
             {
-                (records, headings.len())
+                let first = FirstLine::of(&records, headings);
+                (records, first)
             }
             Ok(_) => return Ok(Err("has changed since the run looked at it; run again".to_owned())),
             Err(refused) => return Ok(Err(refused)),
         };
-        let mut chunker = Chunker::new(self, mapping, width);
+        let mut chunker = Chunker::new(self, mapping, first);
         loop {
             match records.next() {
                 Ok(Next::End) => break,
-                Ok(Next::Record { fields }) => chunker.record(&records, fields),
+                Ok(Next::Record { fields }) => {
+                    if let Err(refused) = chunker.record(&records, fields) {
+                        return Ok(Err(refused));
+                    }
+                }
                 Ok(Next::Swallowed { lines }) => chunker.swallowed(&records, lines, SWALLOWED.to_owned()),
                 Ok(Next::Fault(fault)) => chunker.fault(&records, fault, self.limits),
                 Err(refused) => return Ok(Err(refused)),
@@ -192,6 +202,54 @@ pub(crate) fn says(fault: Fault, limits: &Limits) -> (String, Option<String>) {
     }
 }
 
+/// The reason for which a record is rejected if it repeats the headings.
+pub(crate) const HEADINGS_AGAIN: &str = "repeats the headings, as where one file was appended to another";
+
+/// The line of the headings, to recognise it where it comes again: where files were appended to each other.
+pub(crate) struct FirstLine {
+    headings: Vec<String>,
+    /// The bytes of the line; they are the same in another order.
+    bytes: usize,
+}
+
+impl FirstLine {
+    /// Remembers the headings, which were read last.
+    pub fn of(records: &RecordReader, headings: Vec<String>) -> FirstLine {
+        FirstLine { headings, bytes: records.bytes().len() }
+    }
+
+    /// Returns the number of headings.
+    pub fn width(&self) -> usize {
+        self.headings.len()
+    }
+
+    /// Returns whether a record can be the headings again; hardly any other can.
+    #[inline]
+    pub fn may_come_again(&self, text: &str, cells: &[Cell]) -> bool {
+        text.len() == self.bytes || cells.first().is_some_and(|cell| text[cell.start..cell.end] == self.headings[0])
+    }
+
+    /// Returns whether a record of as many fields is the headings again, in their order.
+    ///
+    /// # Errors
+    /// They stand in another order: all that follow would be read by the wrong headings.
+    #[cold]
+    pub fn comes_again(&self, text: &str, cells: &[Cell]) -> Result<bool, String> {
+        let cells: Vec<&str> = cells.iter().map(|cell| trim(&text[cell.start..cell.end]).unwrap_or_default()).collect();
+        let headings: Vec<&str> = self.headings.iter().map(|heading| trim(heading).unwrap_or_default()).collect();
+        if cells == headings {
+            return Ok(true);
+        }
+        let (mut a, mut b) = (cells, headings);
+        a.sort_unstable();
+        b.sort_unstable();
+        if a != b {
+            return Ok(false);
+        }
+        Err("the headings come again in another order, as where one file was appended to another; give the files one by one".to_owned())
+    }
+}
+
 enum Builder {
     Label(LabelBuilder),
     Text(StringViewBuilder),
@@ -209,7 +267,7 @@ struct Taken {
 
 /// How a column is built from cells.
 struct Chosen {
-    places: Vec<Place>,
+    headings: Headings,
     is_day: bool,
 }
 
@@ -218,8 +276,8 @@ struct Chunker<'a> {
     cells: &'a CellRules,
     schema: SchemaRef,
     columns: Vec<Taken>,
-    /// The fields that a record should have.
-    width: usize,
+    /// The headings; a record has as many fields.
+    first: FirstLine,
     max_field: usize,
     record: Vec<u64>,
     line: Vec<u64>,
@@ -235,7 +293,7 @@ struct Chunker<'a> {
 }
 
 impl<'a> Chunker<'a> {
-    fn new(text: &Text<'a>, mapping: &Mapping, width: usize) -> Chunker<'a> {
+    fn new(text: &Text<'a>, mapping: &Mapping, first: FirstLine) -> Chunker<'a> {
         let mut fields = Vec::new();
         let mut columns = Vec::new();
         for (column, places) in &mapping.columns {
@@ -245,14 +303,17 @@ impl<'a> Chunker<'a> {
                 if label { Builder::Label(LabelBuilder::default()) } else { Builder::Text(StringViewBuilder::new()) };
             let is_day = text.days.contains(*column);
             let is_chosen = is_day || places.len() > 1 || places.iter().any(|place| !place.values.is_empty());
-            let chosen = is_chosen.then(|| Chosen { places: places.clone(), is_day });
+            let chosen = is_chosen.then(|| {
+                let (column, places, book) = (*column, places.clone(), text.book.cloned());
+                Chosen { headings: Headings { column, places, book }, is_day }
+            });
             columns.push(Taken { column: *column, place: places[0].index, chosen, builder });
         }
         Chunker {
             cells: text.cells,
             schema: Arc::new(Schema::new(fields)),
             columns,
-            width,
+            first,
             max_field: text.limits.max_field_bytes,
             record: Vec::new(),
             line: Vec::new(),
@@ -313,29 +374,39 @@ impl<'a> Chunker<'a> {
         });
     }
 
-    fn record(&mut self, records: &RecordReader, fields: usize) {
+    fn record(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
         self.number += 1;
         let bytes = records.bytes();
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {
-                return self.reject_at(records, error.valid_up_to(), "not in the declared encoding".to_owned());
+                self.reject_at(records, error.valid_up_to(), "not in the declared encoding".to_owned());
+                return Ok(());
             }
         };
-        if fields != self.width {
-            let few = if fields < self.width { "too few" } else { "too many" };
-            let reason = format!("{few} fields: {fields}, where the headings are {}", self.width);
+        if fields != self.first.width() {
+            let few = if fields < self.first.width() { "too few" } else { "too many" };
+            let reason = format!("{few} fields: {fields}, where the headings are {}", self.first.width());
             self.number -= 1;
-            return self.swallowed(records, records.lines(), reason);
+            self.swallowed(records, records.lines(), reason);
+            return Ok(());
         }
         if bytes.contains(&0) {
             let at = bytes.iter().position(|byte| *byte == 0).unwrap_or(0);
-            return self.reject_at(records, at, "holds a NUL character".to_owned());
+            self.reject_at(records, at, "holds a NUL character".to_owned());
+            return Ok(());
         }
         if bytes.len() > self.max_field
             && let Some(cell) = records.cells().iter().find(|cell| cell.end - cell.start > self.max_field)
         {
-            return self.reject_at(records, cell.start, format!("longer than {} bytes", self.max_field));
+            self.reject_at(records, cell.start, format!("longer than {} bytes", self.max_field));
+            return Ok(());
+        }
+        if self.first.may_come_again(text, records.cells())
+            && self.first.comes_again(text, records.cells()).map_err(|why| format!("line {}: {why}", records.line()))?
+        {
+            self.reject(records, None, HEADINGS_AGAIN.to_owned(), None);
+            return Ok(());
         }
         let unread = records.unread();
         for Taken { place, chosen, builder, .. } in &mut self.columns {
@@ -365,6 +436,7 @@ impl<'a> Chunker<'a> {
         self.record.push(self.number);
         self.line.push(records.line());
         self.byte_offset.push(records.offset());
+        Ok(())
     }
 
     /// Rejects a record because of one of its bytes. Cells of columns that the job does not map are neither named nor
@@ -373,7 +445,7 @@ impl<'a> Chunker<'a> {
         let cell = records.cells().iter().enumerate().find(|(_, cell)| cell.start <= at && at <= cell.end);
         let mapped = cell.and_then(|(index, cell)| {
             let holds = |taken: &&Taken| match &taken.chosen {
-                Some(chosen) => chosen.places.iter().any(|place| place.index == index),
+                Some(chosen) => chosen.headings.places.iter().any(|place| place.index == index),
                 None => taken.place == index,
             };
             let column = self.columns.iter().find(holds)?.column;
@@ -409,28 +481,27 @@ impl<'a> Chunker<'a> {
 }
 
 impl Chosen {
-    /// Returns the value of the first filled cell; empty if none is filled.
+    /// Returns the value of the first cell that says something; empty if none is filled.
     fn value<'t>(
         &'t self,
         (text, cells): (&'t str, &[Cell]),
         rules: &CellRules,
         unquoted: &'t mut String,
     ) -> Cow<'t, str> {
-        for place in &self.places {
+        let found = self.headings.first(rules, |place| {
             let cell = cells[place.index];
             let value = &text[cell.start..cell.end];
-            let found = if cell.doubled {
-                // The byte before a quoted cell is the quote.
-                undouble(value, text.as_bytes()[cell.start - 1], unquoted);
-                place.filled(unquoted, rules).map(|filled| Cow::Owned(filled.to_owned()))
-            } else {
-                place.filled(value, rules).map(Cow::Borrowed)
-            };
-            if let Some(found) = found {
-                return if self.is_day { day(found, rules) } else { found };
+            if !cell.doubled {
+                return place.filled(value, rules).map(Cow::Borrowed);
             }
+            // The byte before a quoted cell is the quote.
+            undouble(value, text.as_bytes()[cell.start - 1], unquoted);
+            place.filled(unquoted, rules).map(|filled| Cow::Owned(filled.to_owned()))
+        });
+        match found {
+            Some(found) if self.is_day => day(found, rules),
+            found => found.unwrap_or_default(),
         }
-        Cow::Borrowed("")
     }
 }
 

@@ -36,6 +36,14 @@ struct Transcoder {
     lines: VecDeque<(u64, u64)>,
     /// Whether the decoder knows that the input has ended.
     finished: bool,
+    /// What a single-byte encoding's lines beyond ASCII look like; `None`: of other encodings this is not asked.
+    beyond_ascii: Option<BeyondAscii>,
+}
+
+/// Lines beyond ASCII: such text in a single-byte encoding is hardly ever valid UTF-8.
+struct BeyondAscii {
+    lines: u64,
+    all_utf8: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -71,6 +79,7 @@ impl Decoding {
             decoded_offset: 0,
             lines: VecDeque::from([(0, mark)]),
             finished: false,
+            beyond_ascii: encoding.is_single_byte().then_some(BeyondAscii { lines: 0, all_utf8: true }),
         };
         Ok(Decoding { content, head: Vec::new(), mark, transcoder: Some(transcoder) })
     }
@@ -107,7 +116,20 @@ impl Decoding {
     }
 
     /// Returns the bytes of the file as stored and their SHA-256.
+    ///
+    /// # Errors
+    /// The rest cannot be read, or all text beyond ASCII is UTF-8 although a single-byte encoding is declared.
     pub fn finish(self) -> Result<(u64, String), String> {
+        if let Some(transcoder) = &self.transcoder
+            && let Some(BeyondAscii { lines, all_utf8: true }) = transcoder.beyond_ascii
+            && lines > 0
+        {
+            let declared = transcoder.decoder.encoding().name().to_ascii_lowercase();
+            return Err(format!(
+                "is UTF-8, which all of its {lines} lines beyond ASCII show, but declared to be {declared}; set `encoding = \"utf-8\"` \
+                 in [input.csv]"
+            ));
+        }
         self.content.finish()
     }
 }
@@ -163,6 +185,12 @@ impl Transcoder {
     fn piece(&mut self, mut source: &[u8], into: &mut Vec<u8>, last: bool) {
         let before = into.len();
         self.source_offset += source.len() as u64;
+        if let Some(beyond) = &mut self.beyond_ascii
+            && !source.is_ascii()
+        {
+            beyond.lines += 1;
+            beyond.all_utf8 = beyond.all_utf8 && std::str::from_utf8(source).is_ok();
+        }
         loop {
             let room = self.decoder.max_utf8_buffer_length_without_replacement(source.len()).unwrap_or(STEP);
             let from = into.len();

@@ -8,7 +8,8 @@ use crate::job::plan::{Format, Given, Input, Plan};
 use crate::job::says_of_useless;
 use crate::place::remote::is_uri;
 use globset::{GlobBuilder, GlobMatcher};
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 use vtr_kernel::text;
 use walkdir::WalkDir;
@@ -79,7 +80,7 @@ pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
             found.refused.push(format!("`{}`: {}", text::shown(&first), says_of_useless(&input.csv_keys)));
         }
     }
-    found.sorted()
+    found.sorted(&|a, b| plan.inputs[a].settings == plan.inputs[b].settings)
 }
 
 /// Lists files that are joined, which `packing` recognises by input and name, bytewise by shown path, each once.
@@ -114,24 +115,46 @@ pub(crate) fn list_raw(
             )),
         }
     }
-    found.sorted()
+    found.sorted(&|_, _| false)
 }
 
 impl Found<'_> {
-    /// Returns the files, each once.
-    fn sorted(mut self) -> Result<Vec<Listed>> {
-        if !self.refused.is_empty() {
-            self.refused.dedup();
-            return Err(Error::Input(format!("paths of the job are refused:\n  {}", self.refused.join("\n  "))));
-        }
+    /// Returns the files, each once; a file of two inputs is refused unless they are alike.
+    fn sorted(mut self, alike: &dyn Fn(usize, usize) -> bool) -> Result<Vec<Listed>> {
         let mut files = self.files;
         // The sort is stable: if two inputs name the same file, it belongs to the first one.
         files.sort_by(|a, b| a.shown.as_bytes().cmp(b.shown.as_bytes()));
-        let mut seen = HashSet::new();
-        files.retain(|file| seen.insert(file.origin.identity()));
-        Ok(files)
+        let mut seen = HashMap::new();
+        files.retain(|file| match seen.entry(file.origin.identity()) {
+            Entry::Vacant(place) => {
+                place.insert(file.input);
+                true
+            }
+            Entry::Occupied(first) => {
+                if *first.get() != file.input && !alike(*first.get(), file.input) {
+                    self.refused.push(format!(
+                        "`{}` is named by [[input]] {} and by [[input]] {}, which read it differently; let only one `path` name it",
+                        text::shown(&file.shown),
+                        first.get() + 1,
+                        file.input + 1
+                    ));
+                }
+                false
+            }
+        });
+        if self.refused.is_empty() {
+            return Ok(files);
+        }
+        self.refused.dedup();
+        let more = self.refused.len().saturating_sub(MOST_REFUSED);
+        self.refused.truncate(MOST_REFUSED);
+        let more = if more > 0 { format!("\n  and {more} more") } else { String::new() };
+        Err(Error::Input(format!("paths of the job are refused:\n  {}{more}", self.refused.join("\n  "))))
     }
 }
+
+/// The refused paths that a message names.
+const MOST_REFUSED: usize = 50;
 
 /// The state to which the listing of each path adds.
 struct Found<'a> {
@@ -398,6 +421,73 @@ pub(crate) fn delimiter_by_suffix(shown: &str) -> u8 {
     let lower = shown.to_ascii_lowercase();
     let inner = lower.strip_suffix(".gz").or_else(|| lower.strip_suffix(".zst")).unwrap_or(&lower);
     if inner.ends_with(".tsv") || inner.ends_with(".txt") { b'\t' } else { b',' }
+}
+
+/// Returns a warning of files that look like data, lie where a path of the job looks, and are read by no input; only
+/// local folders are looked at.
+pub(crate) fn beside(plan: &Plan, read: &HashSet<&str>) -> Option<String> {
+    let mut found = BTreeSet::new();
+    for (input, written) in
+        plan.inputs.iter().filter(|input| input.given.is_none()).flat_map(|input| {
+            input.paths.iter().filter(|written| !is_uri(written)).map(move |written| (input, written))
+        })
+    {
+        let path = plan.root.join(written);
+        let (base, looks) = if path.is_dir() {
+            (path, None)
+        } else if !path.exists() && is_glob(written) {
+            let (base, pattern) = split_glob(written);
+            let Some(looks) = any_suffix(&pattern) else { continue };
+            (plan.root.join(base), Some(looks))
+        } else {
+            continue;
+        };
+        let output = plan.root.join(&plan.output.path);
+        let walk = WalkDir::new(&base).follow_links(true).into_iter().filter_entry(|entry| entry.path() != output);
+        for entry in walk.filter_map(std::result::Result::ok) {
+            let Some(relative) = entry.path().strip_prefix(&base).ok().and_then(Path::to_str) else { continue };
+            let is_meant = match &looks {
+                Some(looks) => looks.is_match(relative) && looks_like_data(relative),
+                // Suffixes that a run can read are those of other inputs or formats.
+                None => looks_like_data(relative) && (by_suffix(relative).is_none() || input.format.is_none()),
+            };
+            if entry.file_type().is_file() && is_meant && !relative.split('/').any(hides) {
+                found.insert(shown(&plan.root, entry.path(), written.starts_with('/')));
+            }
+        }
+    }
+    found.retain(|file| !read.contains(file.as_str()));
+    let shown: Vec<String> = found.iter().take(3).map(|file| format!("`{}`", text::shown(file))).collect();
+    let more = found.len().saturating_sub(shown.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!shown.is_empty()).then(|| {
+        format!(
+            "files that look like data lie beside those that are read, and are not read: {}{more}; name them in `path`, write them in a \
+             format that a run reads, or move them elsewhere",
+            shown.join(", ")
+        )
+    })
+}
+
+/// Returns the glob that matches the same names with any suffix, in any case; `None` if the pattern has no suffix.
+fn any_suffix(pattern: &str) -> Option<GlobMatcher> {
+    let (folder, name) = pattern.rsplit_once('/').map_or(("", pattern), |(folder, name)| (folder, name));
+    let (stem, _) = name.split_once('.')?;
+    let wide = if folder.is_empty() { format!("{stem}.*") } else { format!("{folder}/{stem}.*") };
+    let glob = GlobBuilder::new(&wide).literal_separator(true).backslash_escape(true).case_insensitive(true).build();
+    glob.ok().map(|glob| glob.compile_matcher())
+}
+
+/// Returns whether a file's name is that of data: of a format that a run reads, of one that it does not read, or of a
+/// browser's second copy.
+fn looks_like_data(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let plain =
+        lower.strip_suffix(')').and_then(|rest| rest.rsplit_once(" (")).map_or(lower.as_str(), |(name, _)| name);
+    let is_page = [".html", ".htm", ".pdf", ".xml"].iter().any(|suffix| plain.ends_with(suffix));
+    let is_text = plain.ends_with(".txt");
+    let others = [".parq", ".pq"].iter().any(|suffix| plain.ends_with(suffix));
+    !is_page && !is_text && (others || by_suffix(plain).is_some() || unreadable(plain).is_some())
 }
 
 fn nothing_found(root: &Path, input: &Input, written: &str) -> String {

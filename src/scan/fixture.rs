@@ -27,6 +27,7 @@ pub(in crate::scan) fn input(paths: &[&str]) -> Input {
         zone: None,
         csv_keys: Vec::new(),
         allow_absent: ColumnSet::from_iter([Column::TrackingNumber]),
+        settings: String::new(),
         on_bad_file: OnBadFile::Fail,
         trial: Trial::None,
     }

@@ -204,6 +204,7 @@ impl Task {
         let reading = Reading {
             input: &input,
             limits: &self.limits,
+            book: None,
             needed: None,
             counted: None,
             as_of: None,
@@ -219,7 +220,8 @@ impl Task {
             let end = match &looked.source {
                 Source::Parquet(source) => parquet::read(source, &looked.file, unit, &mut |_| Ok(())),
                 Source::Csv(packing, mapping) => {
-                    text(&input, &self.limits, &listed.origin, &self.shown, *packing).read(mapping, &mut |_| Ok(()))
+                    text(&input, &self.limits, &listed.origin, &self.shown, *packing, None)
+                        .read(mapping, &mut |_| Ok(()))
                 }
             };
             end.map_err(|error| error.to_string())??;
@@ -251,6 +253,7 @@ impl Task {
             zone: None,
             csv_keys: Vec::new(),
             allow_absent: ColumnSet::default(),
+            settings: String::new(),
             on_bad_file: OnBadFile::Fail,
             trial: Trial::None,
         }

@@ -33,9 +33,11 @@ pub(crate) use files::split_glob;
 use files::{Listed, Packing};
 use headings::Mapping;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 pub use store::{Origin, Stamp};
 use vtr_columnar::fold::{Records, Reject};
 use vtr_columnar::input::{Column, ColumnSet};
+use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
 use vtr_kernel::text::shown as quoted;
@@ -59,6 +61,8 @@ pub struct Survey {
     midnights: midnight::Midnights,
     /// Files that the job allows to be left out, and the reasons.
     left_out: Vec<String>,
+    /// What is said of files that lie beside those that are read.
+    beside: Option<String>,
     /// The reasons of those, by shown path.
     refused: BTreeMap<String, String>,
 }
@@ -66,7 +70,8 @@ pub struct Survey {
 impl Survey {
     /// Returns warnings about facts that reject nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
-        self.left_out().chain(self.absent()).chain(self.midnights.warnings(&self.files)).collect()
+        let beside = self.beside.iter().cloned();
+        self.left_out().chain(beside).chain(self.absent()).chain(self.midnights.warnings(&self.files)).collect()
     }
 
     /// Returns which times of day reading a file has met, for another process.
@@ -314,7 +319,8 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
         let (input, limits, unused) = (&plan.inputs[listed.input], &plan.limits, plan.unused());
         let counted = plan.days_counted().filter(|_| plan.prune);
         let most_bytes = plan.budget().decoded();
-        let reading = Reading { input, limits, needed, counted, as_of, unused, most_bytes };
+        let book = Some(&plan.book);
+        let reading = Reading { input, limits, book, needed, counted, as_of, unused, most_bytes };
         let looked = match listed.format {
             _ if tried.contains_key(&place) => Err(vec![tried[&place].clone()]),
             Format::Parquet => parquet::survey(&reading, &listed, index as u32),
@@ -375,7 +381,10 @@ fn finished(
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = not_judged(&files);
     let midnights = midnight::Midnights::of(files.len());
-    Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, refused: BTreeMap::new() })
+    let read: HashSet<&str> = files.iter().map(|file| file.shown.as_str()).collect();
+    let beside = files::beside(plan, &read);
+    let refused = BTreeMap::new();
+    Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, beside, refused })
 }
 
 /// A function that returns the chunks of a unit, one after the other, and its end: [`read`], or a replacement. The
@@ -397,7 +406,8 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
     let end = match &survey.sources[unit.file as usize] {
         Source::Parquet(source) => parquet::read(source, file, unit, each)?,
         Source::Csv(packing, mapping) => {
-            text(&plan.inputs[file.input], &plan.limits, &file.origin, &file.shown, *packing).read(mapping, each)?
+            text(&plan.inputs[file.input], &plan.limits, &file.origin, &file.shown, *packing, Some(&plan.book))
+                .read(mapping, each)?
         }
     };
     end.map_err(|refused| {
@@ -422,6 +432,8 @@ pub(crate) struct Looked {
 pub(crate) struct Reading<'a> {
     input: &'a Input,
     limits: &'a Limits,
+    /// The book that lists fillers; `None` where values do not matter.
+    book: Option<&'a Arc<Book>>,
     /// First and last day that must be read; `None` for all.
     needed: Option<(Day, Day)>,
     /// First and last day whose rows are counted; `None` for all.
@@ -440,14 +452,16 @@ fn text<'a>(
     origin: &'a Origin,
     shown: &'a str,
     packing: Packing,
+    book: Option<&'a Arc<Book>>,
 ) -> csv::Text<'a> {
-    csv::Text { origin, shown, packing, dialect: &input.dialect, cells: &input.cells, days: input.days, limits }
+    let Input { dialect, cells, days, .. } = input;
+    csv::Text { origin, shown, packing, dialect, cells, days: *days, limits, book }
 }
 
 fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Result<Looked, Vec<String>> {
     let Reading { input, limits, .. } = *reading;
     let (_, headings) =
-        text(input, limits, &listed.origin, &listed.shown, listed.packing).open().map_err(|fault| vec![fault])?;
+        text(input, limits, &listed.origin, &listed.shown, listed.packing, None).open().map_err(|fault| vec![fault])?;
     let (mapping, faults) = headings::map(input, &listed.shown, &headings);
     if !faults.is_empty() {
         return Err(faults);

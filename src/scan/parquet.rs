@@ -4,7 +4,7 @@
 //! were decoded. Nested or wrong types, encrypted and damaged files are refused with the reason only; a panic of the
 //! decoder is such a reason.
 
-use super::choose::{self, Choice, Decoded};
+use super::choose::{self, Choice, Decoded, Headings};
 use super::files::Listed;
 use super::headings::{self, Mapping, Place, shown_heading};
 use super::prune::{self, Clock, TimeColumn};
@@ -215,7 +215,13 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
             .zip(&found)
             .find(|pair| is_float(*pair))
             .map(|(_, kind)| column.refuse_float(kind).to_string());
-        let decoded = float.map_or_else(|| choose::decoded(*column, places, &found, reading.input), Err);
+        let decoded = float.map_or_else(
+            || {
+                let (column, places, book) = (*column, places.clone(), reading.book.cloned());
+                choose::decoded(Headings { column, places, book }, &found, reading.input)
+            },
+            Err,
+        );
         match decoded {
             // A used column of the wrong type would be refused; an unused one must not make a job fail because of one
             // more table.

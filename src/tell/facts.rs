@@ -10,12 +10,14 @@ use crate::scan::{self, Extent, Survey};
 use crate::schema::Table;
 use crate::tables::FileRow;
 use crate::tell::report::RunReport;
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use vtr_columnar::alike::Alike;
 use vtr_columnar::fold::{FileTally, Reject};
 use vtr_columnar::input::Column;
-use vtr_kernel::calendar::date_from_day;
+use vtr_kernel::calendar::{Day, date_from_day};
 use vtr_kernel::lane::Country;
-use vtr_kernel::reason::{COUNT, Reason, TABLE};
+use vtr_kernel::reason::{COUNT, Class, Reason, TABLE};
 use vtr_kernel::text::{grouped, shown};
 
 /// A report that describes the plan and has no figures yet.
@@ -149,6 +151,7 @@ pub(crate) fn facts(
     report.warnings.extend(after_today(plan, folded));
     // These warnings depend on what was published before, and would differ between equal runs.
     report.warnings.extend(shrunk(&inputs, base));
+    report.warnings.extend(fallen(&folded.weeks, base));
     report.warnings.extend(looks_back(plan, base));
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
     report.rejected_values =
@@ -247,6 +250,33 @@ fn shrunk(inputs: &[(InputFile, Sums)], base: Option<&Manifest>) -> Vec<String> 
         })
     };
     inputs.iter().filter_map(sentence).collect()
+}
+
+/// The least number of packages that a week must lose for its fall to be said.
+const NOTICED: u64 = 5;
+
+/// A warning of weeks in which clearly fewer packages are valid than in the version before, and more are defects: scans
+/// do not vanish.
+fn fallen(weeks: &BTreeMap<Day, [u64; 4]>, base: Option<&Manifest>) -> Option<String> {
+    let [valid, defect] = [Class::Valid as usize, Class::Defect as usize];
+    let fell = |(week, now): (&Day, &[u64; 4])| {
+        let before = base?.weeks.get(week)?;
+        let (lost, more) = (before[valid].saturating_sub(now[valid]), now[defect].saturating_sub(before[defect]));
+        (lost.min(more) >= NOTICED && lost * 100 >= before[valid]).then(|| {
+            let name = vtr_kernel::calendar::iso_week(*week);
+            format!("{name} {} valid, before {}", grouped(now[valid]), grouped(before[valid]))
+        })
+    };
+    let all: Vec<String> = weeks.iter().filter_map(fell).collect();
+    let shown = all.iter().take(3).cloned().collect::<Vec<_>>().join("; ");
+    let more = all.len().saturating_sub(3);
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    (!all.is_empty()).then(|| {
+        format!(
+            "packages that were valid are defects now, in weeks published before: {shown}{more}; a file may have been replaced by its \
+             older state. If it is no correction, bring the newer files back and run again"
+        )
+    })
 }
 
 /// A warning that the weeks of this run are judged as of an earlier day than the version on which they are published.
@@ -394,6 +424,27 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
              of order and package are mapped wrongly, or filled with a constant",
             grouped(total.superseded),
             grouped(total.read)
+        ));
+    }
+    for column in [Column::SellerId, Column::ProductCategory] {
+        let alike: Vec<&Alike> = folded.alike.iter().filter(|alike| alike.column == column).collect();
+        if let Some(Alike { pair: [first, second], .. }) = alike.first() {
+            warnings.push(format!(
+                "`{}`: {} texts differ from another one only in case or blanks and count apart, as {} and {}; write them alike, or \
+                 map them with `values`",
+                column.name(),
+                alike.len(),
+                shown(first),
+                shown(second)
+            ));
+        }
+    }
+    if folded.valid_lost > 0 {
+        warnings.push(format!(
+            "{} packages are defects in the copy that counts and valid in another one, which lost only because its file's name or its \
+             row comes first: an older export may count for a newer one. Name the files so that the newest sorts last \
+             (2025-05-09, not 9), or map `updated_at`",
+            grouped(folded.valid_lost)
         ));
     }
     if folded.unpriced > 0 {

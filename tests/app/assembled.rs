@@ -1,6 +1,6 @@
 //! Tests of runs from raw exports to rates: verdicts are those of a ready history, and each fact names its source.
 
-use crate::support::{Row, cell, ok, read, root, table};
+use crate::support::{Row, cell, count, ok, read, root, table, text, vtr};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -104,4 +104,61 @@ fn where_each_fact_comes_from_is_told_and_the_packages_are_a_view() {
     let view = views.split_once("VIEW packages AS").expect("a view of the packages").1;
     let named: Vec<&str> = view.split('\'').filter(|path| path.ends_with(".parquet")).collect();
     assert_eq!(named.iter().map(|path| read(Path::new(path)).len()).sum::<usize>(), packages(at).len());
+}
+
+#[test]
+fn wrapped_ids_meet_and_sides_that_do_not_fit_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let number = |order: usize| format!("JJD0003900078401{order:05}");
+    let confirm = |wrap: bool| {
+        let row = |order: usize| {
+            let (id, sent) = (format!("305-1234567-00000{order:02}"), number(order));
+            let (id, sent) = if wrap { (format!("=\"{id}\""), format!("'{sent}")) } else { (id, sent) };
+            format!("{id}\t\t\t2025-05-05\tDHL\tDHL Paket\t{sent}\tStandard\n")
+        };
+        let headings =
+            "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\n";
+        headings.to_owned() + &(10..30).map(row).collect::<String>()
+    };
+    let event = |carrier: &str| {
+        let row = |order: usize| format!("{},2025-05-06T10:20:30Z,in_transit,{carrier}\n", number(order));
+        "tracking_number,occurred_at,status,carrier\n".to_owned() + &(10..30).map(row).collect::<String>()
+    };
+    let order = |store: &str| {
+        let row = |order: usize| format!("305-1234567-00000{order:02},A1,2025-05-09,{store}\n");
+        "order_id,seller_id,promised_delivery_at,marketplace\n".to_owned() + &(10..30).map(row).collect::<String>()
+    };
+    let body = "name = \"sides\"\nas_of = \"2025-06-30\"\n[[input]]\nkind = \"amazon.ship_confirm\"\npath = \"confirm.txt\"\n\
+                constants = { seller_id = \"A1\", marketplace = \"DE\" }\n\
+                [[input]]\nrole = \"orders\"\npath = \"orders.csv\"\n\
+                columns = { order_id = \"order_id\", seller_id = \"seller_id\", promised_delivery_at = \"promised_delivery_at\", \
+                marketplace = \"marketplace\" }\n\
+                [[input]]\nkind = \"vtr.events\"\nformat = \"csv\"\npath = \"events.csv\"\n\
+                [assemble]\npath = \"packages\"\n[output]\npath = \"out\"\n";
+    let run = |wrap: bool, store: &str, carrier: &str| {
+        fs::write(at.join("confirm.txt"), confirm(wrap)).unwrap();
+        fs::write(at.join("orders.csv"), order(store)).unwrap();
+        fs::write(at.join("events.csv"), event(carrier)).unwrap();
+        let output = vtr(&["run", &job(at, "sides.toml", body), "--full"]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let weeks = table(&at.join("out"), "vtr_weekly");
+        let sum = |column: &str| weeks.iter().map(|row| count(row, column)).sum::<i64>();
+        (text(&output.stderr), sum("valid"), sum("eligible"))
+    };
+    let (said, valid, eligible) = run(false, "DE", "dhl");
+    assert_eq!((valid, eligible), (20, 20), "{said}");
+    assert!(!said.contains("warning: sellers of whom") && !said.contains("another"), "{said}");
+    let (said, valid, eligible) = run(true, "DE", "dhl");
+    assert_eq!((valid, eligible), (20, 20), "{said}");
+    assert!(said.contains("`order_id`: 20 values were in a wrapper"), "{said}");
+    assert!(said.contains("`tracking_number`: 20 values were in a wrapper"), "{said}");
+    let (said, ..) = run(false, "FR", "dhl");
+    assert!(said.contains("20 of 20 packages are of another marketplace by their order"), "{said}");
+    let (said, valid, _) = run(false, "DE", "ups");
+    assert!(valid == 0 && said.contains("20 of 20 packages were scanned, but by another carrier"), "{said}");
+    fs::write(at.join("events.csv"), event("dhl")).unwrap();
+    fs::write(at.join("orders.csv"), order("DE").replace(",A1,", ",a1,")).unwrap();
+    let output = vtr(&["run", &job(at, "sides.toml", &format!("{body}[limits]\norders_cover = \"0%\"\n")), "--full"]);
+    assert!(text(&output.stderr).contains("no order is known, 1: A1 in DE (20 packages)"), "{}", text(&output.stderr));
 }

@@ -5,6 +5,7 @@ mod borders;
 mod checks;
 mod cli;
 mod escapes;
+mod exports;
 mod filters;
 mod fuzzed;
 mod golden;

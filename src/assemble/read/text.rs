@@ -6,7 +6,7 @@
 use super::{
     Counts, Each, Heading, Item, Numbers, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled,
 };
-use crate::scan::csv::{SWALLOWED, Text, says, undouble};
+use crate::scan::csv::{FirstLine, HEADINGS_AGAIN, SWALLOWED, Text, says, undouble};
 use crate::scan::records::{Next, RecordReader};
 use vtr_columnar::fold::{Reject, shown_value};
 use vtr_columnar::input::ColumnSet;
@@ -22,21 +22,27 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
         cells: reading.cells,
         days: ColumnSet::default(),
         limits: reading.limits,
+        book: None,
     };
     let opened = text.open().and_then(|(records, headings)| {
         let found = find_headings(reading, file.constants, &headings)?;
-        Ok((records, headings.len(), found))
+        let first = FirstLine::of(&records, headings);
+        Ok((records, first, found))
     });
-    let (mut records, width, headings) = match opened {
+    let (mut records, first, headings) = match opened {
         Ok(opened) => opened,
         Err(refused) => return Ok(Err(refused)),
     };
     let base = constant_cells(file.constants, reading.cells);
-    let mut rows = Rows { reading, headings, width, base, rejects: Rejects { counts: Counts::default() } };
+    let mut rows = Rows { reading, headings, first, base, rejects: Rejects { counts: Counts::default() } };
     loop {
         match records.next() {
             Ok(Next::End) => break,
-            Ok(Next::Record { fields }) => rows.record(&records, fields, each)?,
+            Ok(Next::Record { fields }) => {
+                if let Err(refused) = rows.record(&records, fields, each)? {
+                    return Ok(Err(refused));
+                }
+            }
             Ok(Next::Swallowed { lines }) => rows.rejects.lines(&records, lines, SWALLOWED, each)?,
             Ok(Next::Fault(fault)) => rows.rejects.one(&records, says(fault, reading.limits).0, None, each)?,
             Err(refused) => return Ok(Err(refused)),
@@ -53,30 +59,46 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
 struct Rows<'a> {
     reading: &'a Reading<'a>,
     headings: Vec<Heading<'a>>,
-    /// Fields that a line should have.
-    width: usize,
+    /// The headings; a line has as many fields.
+    first: FirstLine,
     /// Cells that are the same for all lines.
     base: [Option<&'a str>; Field::COUNT],
     rejects: Rejects,
 }
 
 impl Rows<'_> {
-    fn record(&mut self, records: &RecordReader, fields: usize, each: &mut Each) -> crate::error::Result<()> {
+    /// Makes a record of a line.
+    ///
+    /// # Errors
+    /// The inner error: a fault of the file. The outer error: the one that `each` returned.
+    fn record(
+        &mut self,
+        records: &RecordReader,
+        fields: usize,
+        each: &mut Each,
+    ) -> crate::error::Result<Result<(), String>> {
         let bytes = records.bytes();
         if bytes.iter().all(|byte| byte.is_ascii_whitespace()) {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let Ok(line) = std::str::from_utf8(bytes) else {
-            return self.rejects.one(records, "not in the declared encoding".to_owned(), None, each);
+            return self.rejects.one(records, "not in the declared encoding".to_owned(), None, each).map(Ok);
         };
-        if fields != self.width {
-            let few = if fields < self.width { "too few" } else { "too many" };
-            let reason = format!("{few} fields: {fields}, where the headings are {}", self.width);
-            return self.rejects.lines(records, records.lines(), &reason, each);
+        if fields != self.first.width() {
+            let few = if fields < self.first.width() { "too few" } else { "too many" };
+            let reason = format!("{few} fields: {fields}, where the headings are {}", self.first.width());
+            return self.rejects.lines(records, records.lines(), &reason, each).map(Ok);
+        }
+        if self.first.may_come_again(line, records.cells()) {
+            match self.first.comes_again(line, records.cells()) {
+                Ok(true) => return self.rejects.one(records, HEADINGS_AGAIN.to_owned(), None, each).map(Ok),
+                Ok(false) => {}
+                Err(why) => return Ok(Err(format!("line {}: {why}", records.line()))),
+            }
         }
         let filled = records.cells().iter().filter(|cell| trim(&line[cell.start..cell.end]).is_some()).count();
         if filled == 0 {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let places = self.headings.iter().flat_map(|heading| &heading.places);
         let fault = places.clone().find_map(|(at, spot)| {
@@ -85,7 +107,7 @@ impl Rows<'_> {
         });
         if let Some((fault, spot, cell)) = fault {
             let shown = shown_value(&String::from_utf8_lossy(&bytes[cell.start..cell.end.min(cell.start + 1024)]));
-            return self.rejects.one(records, format!("`{}` {fault}", spot.at), Some(shown), each);
+            return self.rejects.one(records, format!("`{}` {fault}", spot.at), Some(shown), each).map(Ok);
         }
         let doubled = places.map(|(at, _)| records.cells()[*at]).filter(|cell| cell.doubled);
         let undoubled: Vec<String> = doubled
@@ -120,6 +142,7 @@ impl Rows<'_> {
             cells: &cells,
             numbers: Numbers::default(),
         }))
+        .map(Ok)
     }
 }
 

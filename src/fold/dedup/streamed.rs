@@ -8,7 +8,7 @@ use crate::place::spill::{Place, Spill};
 use crate::signals;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use vtr_columnar::choice::{Choice, Order, order};
+use vtr_columnar::choice::{Between, Choice, Order, order};
 use vtr_columnar::judge::{Copy, Unit};
 
 /// Bytes that are read back at once from each sorted piece.
@@ -58,7 +58,7 @@ impl<'a> Sorted<'a> {
     ///
     /// # Errors
     /// The disk fails, or `lost` fails.
-    pub fn losers(mut self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<i64> {
+    pub fn losers(mut self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<Between> {
         if !self.waiting.is_empty() {
             self.set_aside()?;
         }

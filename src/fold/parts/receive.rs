@@ -22,6 +22,7 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, UInt32Type, UInt64Type};
 use serde::de::DeserializeOwned;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use vtr_columnar::choice::Between;
 use vtr_columnar::judge::{Judge, Reject};
 use vtr_kernel::calendar::{FIRST_DAY, last_plausible_day};
 use vtr_kernel::ladder::Evidence;
@@ -313,7 +314,8 @@ impl Taking<'_> {
 
     fn lost(&self, name: &str, header: &Header, gathered: &mut Gathered) -> Result<()> {
         let told: told::Lost = parsed(name, &header.told)?;
-        let mut lost = Lost { unpriced: told.unpriced, apart_days: told.apart_days, ..Lost::default() };
+        let between = Between { apart_days: told.apart_days, valid_lost: told.valid_lost };
+        let mut lost = Lost { unpriced: told.unpriced, between, ..Lost::default() };
         for (file, (tally, rows)) in told.files {
             let tally = tally.into_tally().ok_or_else(|| refused(name, "it tells of something unknown"))?;
             lost.files.insert(self.file(name, file)?, (tally, rows));

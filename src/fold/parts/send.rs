@@ -225,7 +225,8 @@ pub(super) fn gone_part(lost: &Lost, bucket: u32, making: Making) -> Result<Part
         files: lost.files.iter().map(|(file, (tally, rows))| (*file, (told::Tally::of(tally), *rows))).collect(),
         weeks: lost.weeks.rows().collect(),
         unpriced: lost.unpriced,
-        apart_days: lost.apart_days,
+        apart_days: lost.between.apart_days,
+        valid_lost: lost.between.valid_lost,
     };
     encode(making, (PartKind::Gone, bucket), &batch.schema(), std::slice::from_ref(&batch), json(&told)?)
 }

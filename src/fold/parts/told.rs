@@ -141,6 +141,9 @@ pub struct Lost {
     pub unpriced: u64,
     /// The largest distance in days between two copies.
     pub apart_days: i64,
+    /// Defects that won over a valid copy only by their place.
+    #[serde(default)]
+    pub valid_lost: u64,
 }
 
 impl Default for Tally {

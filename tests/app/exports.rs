@@ -1,0 +1,163 @@
+//! Tests of files as tools leave them: fillers before the real cell, files that lie beside or are named twice, files
+//! appended to each other, a wrong encoding, an older state in the place of a newer one.
+
+use crate::support::{cell, count, fails, ok, table, text, vtr};
+use std::fs;
+use std::path::Path;
+use std::process::Output;
+
+const HEADINGS: &str =
+    "seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at,shipped_at,first_scan_at";
+
+fn row(order: &str, number: &str, scan: &str) -> String {
+    format!("A1,GB,{order},Royal Mail,{number},2025-02-05,2025-02-03,{scan}\n")
+}
+
+const SCANNED: &str = "2025-02-04T10:20:30Z";
+const NUMBER: &str = "AH404746448GB";
+
+fn job(folder: &Path, inputs: &str) -> String {
+    let job = folder.join("job.toml");
+    fs::write(&job, format!("name = \"exports\"\nas_of = \"2025-06-30\"\n{inputs}\n[output]\npath = \"out\"\n"))
+        .unwrap();
+    job.display().to_string()
+}
+
+fn said(output: &Output) -> String {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stderr)
+}
+
+/// Returns valid and eligible packages.
+fn rate(out: &Path) -> (i64, i64) {
+    let weeks = table(out, "vtr_weekly");
+    (weeks.iter().map(|row| count(row, "valid")).sum(), weeks.iter().map(|row| count(row, "eligible")).sum())
+}
+
+#[test]
+fn a_filler_gives_way_to_the_next_heading_and_stays_if_all_are_fillers() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let headings =
+        "seller_id,marketplace,order_id,carrier,carrier 2,number,number 2,promised_delivery_at,shipped_at,scan,scan 2";
+    let fillers = ["", "N/A", "-", "pending", "0000000000"];
+    let times = ["", "1900-01-01T00:00:00Z", "0000-00-00 00:00:00", "1970-01-01T00:00:00Z", "-"];
+    let rows = |second: &str, later: &str| -> String {
+        let row = |(at, (filler, time)): (usize, (&&str, &&str))| {
+            format!(
+                "A1,GB,o{at},{},Royal Mail,{filler},{second},2025-02-05,2025-02-03,{time},{later}\n",
+                ["N/A", "-", "", "none", "0"][at]
+            )
+        };
+        fillers.iter().zip(&times).enumerate().map(row).collect()
+    };
+    let input = "[[input]]\npath = \"in.csv\"\n[input.columns]\ncarrier = [\"carrier\", \"carrier 2\"]\n\
+                 tracking_number = [\"number\", \"number 2\"]\nfirst_scan_at = [\"scan\", \"scan 2\"]\n";
+    fs::write(at.join("in.csv"), format!("{headings}\n{}", rows(NUMBER, SCANNED))).unwrap();
+    let told = said(&vtr(&["run", &job(at, input)]));
+    assert_eq!(rate(&at.join("out")), (5, 5), "{told}");
+    fs::write(at.join("in.csv"), format!("{headings}\n{}", rows("", ""))).unwrap();
+    let borne = format!("{input}[limits]\nmax_rejected = \"100%\"\nmax_damaged = \"100%\"\n");
+    let told = said(&vtr(&["run", &job(at, &borne), "--full"]));
+    let reasons: Vec<String> =
+        table(&at.join("out"), "defects").iter().map(|row| cell(row, "reason").to_owned()).collect();
+    assert_eq!(reasons.iter().filter(|reason| *reason == "tracking_placeholder").count(), 2, "{reasons:?} {told}");
+}
+
+#[test]
+fn a_file_of_two_inputs_is_refused_unless_they_are_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir_all(at.join("in/fr")).unwrap();
+    for name in ["in/de.csv", "in/fr/fr.csv"] {
+        fs::write(at.join(name), format!("{HEADINGS}\n{}", row(name, NUMBER, SCANNED))).unwrap();
+    }
+    let both = |keys: &str| format!("[[input]]\npath = \"in/**/*.csv\"\n[[input]]\npath = \"in/fr/*.csv\"\n{keys}");
+    let refused = fails(3, &["run", &job(at, &both("time_zone = \"Europe/Paris\"\n"))]);
+    assert!(refused.contains("`in/fr/fr.csv` is named by [[input]] 1 and by [[input]] 2"), "{refused}");
+    said(&vtr(&["run", &job(at, &both(""))]));
+    assert_eq!(rate(&at.join("out")), (2, 2));
+}
+
+#[test]
+fn data_beside_the_files_that_are_read_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir_all(at.join("in/old")).unwrap();
+    let full = format!("{HEADINGS}\n{}", row("1", NUMBER, SCANNED));
+    for name in ["a.csv", "notes.txt", "README.md", "picture.pdf"] {
+        fs::write(at.join("in").join(name), &full).unwrap();
+    }
+    let input = "[[input]]\npath = \"in/*.csv\"\n";
+    let told = said(&vtr(&["run", &job(at, input)]));
+    assert!(!told.contains("lie beside"), "{told}");
+    for name in ["B.CSV", "c.csv (1)", "d.xlsx", "old/e.csv"] {
+        fs::write(at.join("in").join(name), &full).unwrap();
+    }
+    let told = said(&vtr(&["run", &job(at, input), "--full"]));
+    assert!(told.contains("are not read: `in/B.CSV`, `in/c.csv (1)`, `in/d.xlsx`; name them"), "{told}");
+    let told = said(&vtr(&[
+        "run",
+        &job(at, "[[input]]\npath = \"in\"\nformat = \"csv\"\n[input.csv]\ndelimiter = \",\"\n"),
+        "--full",
+    ]));
+    assert!(told.contains("are not read: `in/c.csv (1)`, `in/d.xlsx`; name them"), "{told}");
+}
+
+#[test]
+fn headings_that_come_again_are_a_reject_and_in_another_order_the_file_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let input = "[[input]]\npath = \"in.csv\"\n[limits]\nmax_rejected = \"50%\"\n";
+    let full = format!("{HEADINGS}\n{}", row("1", NUMBER, SCANNED));
+    fs::write(at.join("in.csv"), format!("{full}{full}")).unwrap();
+    said(&vtr(&["run", &job(at, input)]));
+    let rejects = table(&at.join("out"), "rejects");
+    assert_eq!(rejects.len(), 1);
+    assert!(cell(&rejects[0], "reason").contains("repeats the headings"), "{rejects:?}");
+    let turned = HEADINGS.replace("promised_delivery_at,shipped_at", "shipped_at,promised_delivery_at");
+    fs::write(at.join("in.csv"), format!("{full}{turned}\n{}", row("2", NUMBER, SCANNED))).unwrap();
+    let refused = fails(3, &["run", &job(at, input), "--full"]);
+    assert!(refused.contains("in.csv: line 3: the headings come again in another order"), "{refused}");
+}
+
+#[test]
+fn utf_8_under_the_name_of_another_encoding_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let input = "[[input]]\npath = \"in.csv\"\n[input.csv]\nencoding = \"windows-1252\"\n";
+    let full = format!("{HEADINGS}\n{}", row("1", NUMBER, SCANNED).replace("Royal Mail", "Österreichische Post"));
+    fs::write(at.join("in.csv"), &full).unwrap();
+    let refused = fails(3, &["run", &job(at, input)]);
+    assert!(refused.contains("is UTF-8") && refused.contains("encoding = \"utf-8\""), "{refused}");
+    let (latin, _, _) = encoding_rs::WINDOWS_1252.encode(&full);
+    fs::write(at.join("in.csv"), &latin).unwrap();
+    said(&vtr(&["run", &job(at, input)]));
+}
+
+#[test]
+fn an_older_state_in_the_place_of_a_newer_one_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("in")).unwrap();
+    let file = |name: &str, scan: &str| {
+        let rows: String = (0..20).map(|order| row(&format!("o{order}"), NUMBER, scan)).collect();
+        fs::write(at.join("in").join(name), format!("{HEADINGS}\n{rows}")).unwrap();
+    };
+    file("pull-9.csv", "");
+    file("pull-10.csv", SCANNED);
+    let input = "[[input]]\npath = \"in\"\n";
+    let told = said(&vtr(&["run", &job(at, input)]));
+    assert!(told.contains("20 packages are defects in the copy that counts and valid in another one"), "{told}");
+    file("pull-9.csv", SCANNED);
+    let told = said(&vtr(&["run", &job(at, input)]));
+    assert!(!told.contains("copy that counts"), "{told}");
+    file("pull-9.csv", "");
+    file("pull-10.csv", "");
+    let told = said(&vtr(&["run", &job(at, input)]));
+    assert!(
+        told.contains("packages that were valid are defects now") && told.contains("2025-W06 0 valid, before 20"),
+        "{told}"
+    );
+    ok(&["health", &at.join("out").display().to_string()]);
+}
