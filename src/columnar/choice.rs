@@ -5,7 +5,7 @@
 
 use crate::copies::Copy;
 use crate::settings::Unit;
-use vtr_kernel::reason::Class;
+use vtr_kernel::reason::{Class, Reason};
 
 /// The sort key of copies: in this order the next copy decides whether the current one loses.
 pub type Order = ((u64, u64), i64, i64, u64);
@@ -29,6 +29,9 @@ pub struct Between {
     /// Defects that won over a valid copy of the package only by their place: a later file or row without a later
     /// `updated_at`. A scan does not vanish, so that the winner may be the older state.
     pub valid_lost: u64,
+    /// Packages without a number, of orders of which a later file has a package with one: probably the same packages
+    /// before they had a number.
+    pub numberless: u64,
 }
 
 impl Between {
@@ -36,6 +39,7 @@ impl Between {
     pub fn add(&mut self, other: Between) {
         self.apart_days = self.apart_days.max(other.apart_days);
         self.valid_lost += other.valid_lost;
+        self.numberless += other.numberless;
     }
 }
 
@@ -43,7 +47,40 @@ impl Between {
 pub struct Choice {
     unit: Unit,
     group: Option<Group>,
+    order: OfOrder,
     found: Between,
+}
+
+/// The packages of one order so far.
+#[derive(Default)]
+struct OfOrder {
+    /// The half of the hash that is of the order.
+    hash: u64,
+    /// The files of those without a number.
+    without: Vec<u32>,
+    /// The newest file of those with one.
+    with: Option<u32>,
+}
+
+impl OfOrder {
+    /// Adds a package that counts; returns the number of older ones without a number, if it is of another order.
+    fn add(&mut self, package: &Copy) -> u64 {
+        let mut before = 0;
+        if package.hash.0 != self.hash {
+            before = self.end();
+            self.hash = package.hash.0;
+        }
+        match package.outcome().reason {
+            Reason::TrackingMissing | Reason::TrackingPlaceholder => self.without.push(package.file),
+            _ => self.with = self.with.max(Some(package.file)),
+        }
+        before
+    }
+
+    fn end(&mut self) -> u64 {
+        let with = self.with.take();
+        self.without.drain(..).filter(|file| Some(*file) < with).count() as u64
+    }
 }
 
 /// The state of the copies of one hash so far.
@@ -76,7 +113,7 @@ impl Group {
 impl Choice {
     /// Starts a choice.
     pub fn new(unit: Unit) -> Choice {
-        Choice { unit, group: None, found: Between::default() }
+        Choice { unit, group: None, order: OfOrder::default(), found: Between::default() }
     }
 
     /// Takes the next copy in [`order`].
@@ -110,6 +147,7 @@ impl Choice {
     pub fn finish<E>(mut self, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<Between, E> {
         let last = self.group.take();
         self.end(last, lost)?;
+        self.found.numberless += self.order.end();
         Ok(self.found)
     }
 
@@ -120,6 +158,7 @@ impl Choice {
         {
             let is_defect = group.last.outcome().class() == Class::Defect;
             self.found.valid_lost += u64::from(group.has_valid && is_defect);
+            self.found.numberless += self.order.add(&group.last);
         }
         match group {
             Some(group) if group.loses(self.unit, None) => lost(&group.last),

@@ -202,6 +202,20 @@ fn hash(key: (u64, u64), bytes: &[u8]) -> (u64, u64) {
     (hash.h1, hash.h2)
 }
 
+/// Returns the hash of a package: its first half is of the order alone, so that packages of one order lie beside each
+/// other once they are sorted.
+fn of_package(key: (u64, u64), order: &[u8], package: &[u8], buffer: &mut Vec<u8>) -> (u64, u64) {
+    let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
+    hasher.write(order);
+    let of_order = hasher.finish128().h1;
+    buffer.clear();
+    // 0xff occurs in no UTF-8 text, so different pairs of order and package never join to the same bytes.
+    buffer.push(0xff);
+    buffer.extend_from_slice(package);
+    hasher.write(buffer);
+    (of_order, hasher.finish128().h2)
+}
+
 /// Returns the record of a row, given the [`text_hash`]es of its seller and marketplace. These become the key of
 /// the hash of order and package, so the identity depends on texts only. The caller fills in the cell. `buffer` is
 /// scratch space.
@@ -214,27 +228,16 @@ pub(crate) fn copy(
     clock: &Zone,
     buffer: &mut Vec<u8>,
 ) -> Copy {
-    buffer.clear();
-    buffer.extend_from_slice(read.facts.order_id.as_bytes());
-    let version = match identity.unit {
+    let key = (seller.0 ^ market.0, seller.1 ^ market.1);
+    let order = read.facts.order_id.as_bytes();
+    let (hash, version) = match identity.unit {
         Unit::Package => {
-            // 0xff occurs in no UTF-8 text, so different pairs of order and package never join to the same bytes.
-            buffer.push(0xff);
-            buffer.extend_from_slice(package.as_bytes());
-            read.updated.map_or(i64::MIN, |moment| moment.earliest(clock))
+            let version = read.updated.map_or(i64::MIN, |moment| moment.earliest(clock));
+            (of_package(key, order, package.as_bytes(), buffer), version)
         }
-        Unit::Order => hash(identity.key, package.as_bytes()).0 as i64,
+        Unit::Order => (hash(key, order), hash(identity.key, package.as_bytes()).0 as i64),
     };
-    Copy {
-        hash: hash((seller.0 ^ market.0, seller.1 ^ market.1), buffer),
-        version,
-        file,
-        record,
-        cell: 0,
-        beside: Beside::default(),
-        day: read.day,
-        unpriced: false,
-    }
+    Copy { hash, version, file, record, cell: 0, beside: Beside::default(), day: read.day, unpriced: false }
 }
 
 #[cfg(test)]

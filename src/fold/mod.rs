@@ -68,8 +68,8 @@ pub struct Folded {
     pub unpriced: u64,
     /// The largest distance in days between copies of one package, if copies were sought.
     pub copies_apart_days: Option<i64>,
-    /// Defects that won over a valid copy of the same package only by their file's name or their row.
-    pub valid_lost: u64,
+    /// What was found between copies.
+    pub between: Between,
     /// Bytes read from the inputs.
     pub bytes_read: u64,
     /// Bytes that did not fit in memory and were spilled.
@@ -305,7 +305,7 @@ fn settled(
         due: whole.due.by_monday(),
         unpriced: whole.unpriced,
         copies_apart_days: between.map(|between| between.apart_days),
-        valid_lost: between.map_or(0, |between| between.valid_lost),
+        between: between.unwrap_or_default(),
         bytes_read: whole.bytes_read,
         spilled_bytes: whole.spilled_bytes,
         peaks: whole.peaks,

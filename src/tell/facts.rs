@@ -13,6 +13,7 @@ use crate::tell::report::RunReport;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use vtr_columnar::alike::Alike;
+use vtr_columnar::choice::Between;
 use vtr_columnar::fold::{FileTally, Reject};
 use vtr_columnar::input::Column;
 use vtr_kernel::calendar::{Day, date_from_day};
@@ -401,6 +402,46 @@ fn words_of_files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
+/// Sellers and categories that differ from others only in how they are written, a sentence for each column.
+fn alike_texts(all: &[Alike]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for column in [Column::SellerId, Column::ProductCategory] {
+        let alike: Vec<&Alike> = all.iter().filter(|alike| alike.column == column).collect();
+        if let Some(Alike { pair: [first, second], .. }) = alike.first() {
+            warnings.push(format!(
+                "`{}`: {} texts differ from another one only in case or blanks and count apart, as {} and {}; write them alike, or \
+                 map them with `values`",
+                column.name(),
+                alike.len(),
+                shown(first),
+                shown(second)
+            ));
+        }
+    }
+    warnings
+}
+
+/// Warnings of copies of which probably the wrong one counts.
+fn of_copies(between: &Between) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if between.valid_lost > 0 {
+        warnings.push(format!(
+            "{} packages are defects in the copy that counts and valid in another one, which lost only because its file's name or its \
+             row comes first: an older export may count for a newer one. Name the files so that the newest sorts last \
+             (2025-05-09, not 9), or map `updated_at`",
+            grouped(between.valid_lost)
+        ));
+    }
+    if between.numberless > 0 {
+        warnings.push(format!(
+            "{} packages without a number are of orders of which a later file has a package with one: if they are the same packages \
+             before they had a number, each counts as a defect; with identity = \"order\" only the newest file of an order counts",
+            grouped(between.numberless)
+        ));
+    }
+    warnings
+}
+
 /// Warnings for readers of the figures, in sentences that do not change between equal runs.
 fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> Vec<String> {
     let mut warnings: Vec<String> = plan.inputs.iter().flat_map(scan::headings::doubtful).collect();
@@ -426,27 +467,8 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
             grouped(total.read)
         ));
     }
-    for column in [Column::SellerId, Column::ProductCategory] {
-        let alike: Vec<&Alike> = folded.alike.iter().filter(|alike| alike.column == column).collect();
-        if let Some(Alike { pair: [first, second], .. }) = alike.first() {
-            warnings.push(format!(
-                "`{}`: {} texts differ from another one only in case or blanks and count apart, as {} and {}; write them alike, or \
-                 map them with `values`",
-                column.name(),
-                alike.len(),
-                shown(first),
-                shown(second)
-            ));
-        }
-    }
-    if folded.valid_lost > 0 {
-        warnings.push(format!(
-            "{} packages are defects in the copy that counts and valid in another one, which lost only because its file's name or its \
-             row comes first: an older export may count for a newer one. Name the files so that the newest sorts last \
-             (2025-05-09, not 9), or map `updated_at`",
-            grouped(folded.valid_lost)
-        ));
-    }
+    warnings.extend(alike_texts(&folded.alike));
+    warnings.extend(of_copies(&folded.between));
     if folded.unpriced > 0 {
         warnings.push(format!(
             "{} packages fall under a rule that asks for their value, but value, currency or rate is unknown; give \

@@ -161,3 +161,33 @@ fn an_older_state_in_the_place_of_a_newer_one_is_said() {
     );
     ok(&["health", &at.join("out").display().to_string()]);
 }
+
+#[test]
+fn packages_from_before_they_had_a_number_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("in")).unwrap();
+    let write = |name: &str, rows: &[String]| {
+        fs::write(at.join("in").join(name), format!("{HEADINGS}\n{}", rows.concat())).unwrap();
+    };
+    let missing: Vec<String> = (0..5).map(|order| row(&format!("o{order}"), ["", "pending"][order % 2], "")).collect();
+    let numbered: Vec<String> = (0..7).map(|order| row(&format!("o{order}"), NUMBER, SCANNED)).collect();
+    let run = |keys: &str| {
+        let input = format!("{keys}[[input]]\npath = \"in\"\n");
+        let told = said(&vtr(&["run", &job(at, &input), "--full"]));
+        (rate(&at.join("out")), told)
+    };
+    write("2025-05-01.csv", &missing);
+    write("2025-05-08.csv", &numbered);
+    let (figures, told) = run("");
+    assert_eq!(figures, (7, 12), "{told}");
+    assert!(told.contains("5 packages without a number are of orders of which a later file has a package"), "{told}");
+    let (figures, told) = run("identity = \"order\"\n");
+    assert_eq!(figures, (7, 7), "{told}");
+    assert!(!told.contains("without a number"), "{told}");
+    // In one file, or in a later one, they may be parcels of their own.
+    write("2025-05-01.csv", &numbered);
+    write("2025-05-08.csv", &missing);
+    let (_, told) = run("");
+    assert!(!told.contains("without a number"), "{told}");
+}

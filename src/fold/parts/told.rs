@@ -144,6 +144,9 @@ pub struct Lost {
     /// Defects that won over a valid copy only by their place.
     #[serde(default)]
     pub valid_lost: u64,
+    /// Packages without a number, of orders of which a later file has one with a number.
+    #[serde(default)]
+    pub numberless: u64,
 }
 
 impl Default for Tally {
