@@ -13,7 +13,7 @@ build: ## the program, target/release/vtr (cold: some minutes, see the README)
 
 run: build ## build, then judge the sample history by jobs/weekly.toml and show the accounts' health
 	target/release/vtr run jobs/weekly.toml
-	target/release/vtr health out/weekly --limit 3
+	target/release/vtr health out/weekly --limit 1 --today 2025-05-31
 
 report: build ## the page of the sample history, out/report.html
 	target/release/vtr run jobs/weekly.toml

@@ -35,6 +35,9 @@ pub struct WorklistArgs {
     /// For ship-confirm: the folder in which a file for each seller is written
     #[arg(short = 'o', long = "output", value_name = "DIR", default_value = ".")]
     pub target: PathBuf,
+    /// The day from which days are seen; default: today by the clock
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<chrono::NaiveDate>,
     /// Exit with 4 if the day of a correction has passed
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<WorklistFailOn>,
@@ -217,6 +220,9 @@ pub struct HealthArgs {
     /// The most rows shown, the worst first; default: all
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
+    /// The day from which days are seen; default: today by the clock
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<chrono::NaiveDate>,
     /// Print the changes since that version instead of the list
     #[arg(long, value_name = "VERSION")]
     pub compare: Option<u64>,

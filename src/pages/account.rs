@@ -5,9 +5,10 @@
 
 mod evidence;
 
+use super::brief;
 use super::chart::{self, Point};
 use super::html::Html;
-use super::levers::{self, Enough, Event, Lever};
+use super::levers::{self, Event, Lever};
 use super::model::{self, Account, Breakdown, LeftOut, Standing, Week};
 use super::view::{Figures, Head, Side, Table, pareto, rendered, side};
 use super::words::{self, NONE, Names, THIN};
@@ -108,12 +109,7 @@ pub fn lead(account: &Account) -> Html {
             let fit = if fit > 0 { format!("at most {} fit", words::number(fit)) } else { "none fits".to_owned() };
             let verb = if account.defects() == 1 { "There is" } else { "There are" };
             let lead = rate.and(asks).and(verb).and(" ").strong(format!("{defects} where {fit}")).and(".");
-            match account.needed {
-                Some(needed) if needed > 0 => {
-                    lead.and(format!(" {} more valid packages without a defect bring it back.", words::number(needed)))
-                }
-                _ => lead.and(" No number of further packages brings it back within this window."),
-            }
+            lead.and(format!(" {}.", brief::back(account)))
         }
         Standing::AtRisk | Standing::Good => {
             let room = match budget {
@@ -178,11 +174,7 @@ impl Detail<'_> {
     fn facts(&self) -> Vec<(&'static str, Html)> {
         let account = self.account;
         let mut facts = Vec::new();
-        let cause = match account.cause {
-            Some(_) => format!("{} defects", model::cause(account, self.names)),
-            None => "No defects in the judged window".to_owned(),
-        };
-        facts.push(("Why", Html::text(cause)));
+        facts.push(("Why", brief::why(account, self.names).html()));
         if let [(name, category), _, ..] = self.categories
             && category.defects() > 1
             && category.defects() * 3 > account.defects() * 2
@@ -228,49 +220,13 @@ impl Detail<'_> {
                 facts.push(("Then", Html::text(format!("{}{others}", actor.action(group.packages, self.names)))));
             }
         }
-        facts.extend(self.enough().map(|answer| ("Enough?", answer)));
+        facts.extend(
+            self.work
+                .and_then(|work| brief::enough(account, work, self.as_of()))
+                .map(|answer| ("Enough?", answer.html())),
+        );
         facts.extend(self.next().map(|next| ("Next", next)));
         facts
-    }
-
-    fn enough(&self) -> Option<Html> {
-        let (account, work) = (self.account, self.work?);
-        if account.standing == Standing::Few {
-            return None;
-        }
-        let (numbers, carriers) = levers::mendable(work);
-        let acts: i64 = work.iter().filter(|(actor, _)| actor.acts()).map(|(_, group)| group.packages).sum();
-        if numbers + carriers == 0 && acts > 0 && account.standing == Standing::Breach {
-            return Some(Html::new().strong("No").and(format!(
-                ": none of what can be mended ({}) is in the window to {}; mending lifts windows before it, and what brings the \
-                 account back after them are further valid packages",
-                words::plural(acts, "package"),
-                words::day(account.outlook.end, self.as_of())
-            )));
-        }
-        let mended = words::number((numbers + carriers) as i64);
-        let end = words::day(account.outlook.end, self.as_of());
-        let all = if numbers + carriers == 1 {
-            "mending the one that can be mended".to_owned()
-        } else {
-            format!("mending all {mended} that can be mended")
-        };
-        Some(match levers::enough(account, work)? {
-            Enough::Yes(to) => {
-                Html::new().strong("Yes").and(format!(": {all} gives {} in the window to {end}", words::rate(to)))
-            }
-            Enough::WithWaiting(to, scans) => Html::new().strong("Only with more scans").and(format!(
-                ": {all} gives {} in the window to {end}, and {scans} of the {} must be scanned too",
-                words::rate(to),
-                words::plural(account.outlook.pending as i64, "waiting package")
-            )),
-            Enough::No(to, missing) => Html::new().strong("No").and(format!(
-                ": {all} gives {} in the window to {end}{}, {} short",
-                words::rate(to),
-                if account.outlook.pending > 0 { " even if all that wait are scanned" } else { "" },
-                words::plural(missing as i64, "package")
-            )),
-        })
     }
 
     fn next(&self) -> Option<Html> {
@@ -375,7 +331,7 @@ impl Detail<'_> {
                         Actor::Chase(_) => 1,
                         Actor::Late => 2,
                         Actor::Wait => 3,
-                        Actor::Nobody => 4,
+                        Actor::Nobody | Actor::Past => 4,
                     };
                     (rank, std::cmp::Reverse(group.packages))
                 });
@@ -448,7 +404,7 @@ impl Detail<'_> {
                     "{packages} without the scans that the rule asks for so far; the promised day is not over. Nothing to do: only those that are never scanned become defects."
                 )),
             ],
-            Actor::Nobody => vec![
+            Actor::Nobody | Actor::Past => vec![
                 heading("Nobody can act".into()),
                 sentence(format!(
                     "{packages} delivered, or of a kind that the rule does not forgive. The last of them counts until {last}."

@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod appeal;
+pub mod brief;
 pub mod chart;
 pub mod html;
 pub mod levers;
@@ -135,7 +136,7 @@ pub fn report(source: &Source, names: &Names, request: &Request) -> Result<Page>
 
 fn work(source: &Source, request: &Request, accounts: &[Account], paged: usize) -> Result<HashMap<Key, Work>> {
     let cap = |index: usize| if index < paged { LIST_ROWS } else { 0 };
-    work::work(source, &request.scope, accounts, None, &cap)
+    work::work(source, &request.scope, accounts, None, source.manifest.as_of, &cap)
 }
 
 /// Makes a page for each seller that contains no byte of another seller.
@@ -160,7 +161,7 @@ pub fn by_seller(
         let details = Details::of(source, &scope, &mondays, &|_| true)?;
         let chunk_accounts: Vec<Account> = chunk.iter().flat_map(|(_, accounts)| accounts.iter().cloned()).collect();
         let cap = |_: usize| LIST_ROWS;
-        let work = work::work(source, &scope, &chunk_accounts, None, &cap)?;
+        let work = work::work(source, &scope, &chunk_accounts, None, source.manifest.as_of, &cap)?;
         for (seller, accounts) in chunk {
             let is_own = |key: &Key| key.seller == *seller;
             let mut weeks: BTreeMap<Day, Week> = BTreeMap::new();
@@ -378,7 +379,8 @@ pub fn appeal(source: &Source, names: &Names, request: &Request, category: Optio
     let mut window = Share::default();
     breakdown.values().flat_map(Breakdown::values).for_each(|share| window.add(share));
     let asked = category.map(|category| BTreeSet::from([category.to_owned()]));
-    let work = work::work(source, &request.scope, std::slice::from_ref(account), asked.as_ref(), &|_| 0)?;
+    let (accounts, seen) = (std::slice::from_ref(account), source.manifest.as_of);
+    let work = work::work(source, &request.scope, accounts, asked.as_ref(), seen, &|_| 0)?;
     let page = Appeal {
         account: of_category.unwrap_or(account),
         category,

@@ -3,7 +3,7 @@
 //! It composes figures of the model and reads nothing; sums are made over packages, never over rates. Nothing in it
 //! fails.
 
-use super::account;
+use super::brief;
 use super::chart::{self, Point};
 use super::html::Html;
 use super::model::{self, Account, Breakdown, Key, Standing, Week};
@@ -61,7 +61,7 @@ struct Unit {
 #[template(path = "head.html", config = "src/pages/askama.toml")]
 struct Top {
     title: String,
-    lead: Html,
+    answers: Vec<(&'static str, Html)>,
     units: Vec<Unit>,
     notes: Vec<Html>,
 }
@@ -95,7 +95,7 @@ impl Overview<'_> {
         if self.shown.contains(&id) { Html::link(&id, title) } else { Html::text(title) }
     }
 
-    /// The number of accounts that miss their target, the worst one in a sentence, and the notes.
+    /// The number of accounts that miss their target, five answers about the worst one, and the notes.
     pub fn head(&self, notes: Vec<Html>) -> Html {
         let breach = self.of(Standing::Breach).count() as i64;
         let all = self.accounts.len() as i64;
@@ -111,9 +111,6 @@ impl Overview<'_> {
                 if breach == 1 { "is" } else { "are" }
             ),
         };
-        let lead = self.accounts.first().map_or(Html::new(), |worst| {
-            Html::text("The worst is ").with(&self.title_of(worst)).and(": ").with(&account::lead(worst))
-        });
         let units = Standing::ALL.into_iter().map(|standing| {
             let count = self.of(standing).count();
             let one = chart::shape(standing, 13);
@@ -124,7 +121,20 @@ impl Overview<'_> {
         let units = units.filter(|(count, _)| *count > 0).map(|(_, unit)| unit).collect();
         let mut all_notes = self.judged();
         all_notes.extend(notes);
-        rendered(&Top { title, lead, units, notes: all_notes })
+        rendered(&Top { title, answers: self.answers(), units, notes: all_notes })
+    }
+
+    /// The worst account, why, what to do first, by when, and whether that is enough.
+    fn answers(&self) -> Vec<(&'static str, Html)> {
+        let Some(worst) = self.accounts.first() else { return Vec::new() };
+        let nothing = Work::new();
+        let work = self.work.get(&worst.key).unwrap_or(&nothing);
+        let answers = brief::answers(worst, Some(work), self.names, self.as_of).into_iter().enumerate();
+        let html = |(index, answer): (usize, brief::Answer)| match index {
+            0 => (answer.head, self.title_of(worst).and(&answer.rest)),
+            _ => (answer.head, answer.html()),
+        };
+        answers.map(html).collect()
     }
 
     fn judged(&self) -> Vec<Html> {

@@ -23,6 +23,8 @@ pub enum Actor {
     Wait,
     /// Nobody: it is too late.
     Nobody,
+    /// Nobody by these figures: the day until which acting was useful has passed since they were made.
+    Past,
 }
 
 impl Actor {
@@ -34,6 +36,7 @@ impl Actor {
             Actor::Chase(_) => "chase",
             Actor::Wait => "wait",
             Actor::Nobody => "nobody",
+            Actor::Past => "past",
         }
     }
 
@@ -54,6 +57,7 @@ impl Actor {
             Actor::Chase(carrier) => format!("Ask {} to scan or trace {}", names.carrier(carrier), count("package")),
             Actor::Wait => format!("Wait for {}: not due yet", count("package")),
             Actor::Nobody => format!("Nobody can mend {}", count("package")),
+            Actor::Past => format!("Run the job again for {}", count("package")),
         }
     }
 }
@@ -140,7 +144,8 @@ impl Group {
 /// The groups of one account, by who acts.
 pub type Work = BTreeMap<Actor, Group>;
 
-const COLUMNS: [&str; 17] = [
+/// The columns of `defects` that name a package and say what is wrong with it.
+pub const PACKAGE: [&str; 11] = [
     "seller_id",
     "marketplace",
     "programme",
@@ -152,13 +157,10 @@ const COLUMNS: [&str; 17] = [
     "carrier",
     "tracking_number",
     "reason",
-    "suggested_fix",
-    "likely_carrier",
-    "pending",
-    "fixable_by",
-    "act_by",
-    "counts_until",
 ];
+
+/// The columns that say who can do what about it, and until when.
+const ACTION: [&str; 6] = ["suggested_fix", "likely_carrier", "pending", "fixable_by", "act_by", "counts_until"];
 
 /// Who acts on a defect as of a day.
 fn actor(fixable_by: &str, is_pending: bool, act_by: Option<Day>, carrier: &str, as_of: Day) -> Actor {
@@ -172,7 +174,8 @@ fn actor(fixable_by: &str, is_pending: bool, act_by: Option<Day>, carrier: &str,
 }
 
 /// The defects of a scope that still count, by account and by who acts; each group keeps the `cap` most urgent ones.
-/// If categories are named, only these are included.
+/// If categories are named, only these are included. `seen` is the day from which the list is seen; days before the
+/// figures' own count as that day.
 ///
 /// # Errors
 /// The table cannot be read.
@@ -181,6 +184,7 @@ pub fn work(
     scope: &Scope,
     accounts: &[Account],
     categories: Option<&BTreeSet<String>>,
+    seen: Day,
     cap: &dyn Fn(usize) -> usize,
 ) -> Result<HashMap<Key, Work>> {
     let mut of_seller: HashMap<&str, Vec<(usize, &Account)>> = HashMap::new();
@@ -190,7 +194,7 @@ pub fn work(
     let reach = accounts.iter().map(|account| account.window_days() + account.latency_days()).max().unwrap_or_default();
     let mut found: Vec<Work> = vec![Work::new(); accounts.len()];
     let first = monday(source.manifest.as_of.saturating_sub(reach));
-    source.read("defects", &COLUMNS, Some(first..=Day::MAX), scope, &mut |rows| {
+    source.read("defects", &[&PACKAGE[..], &ACTION].concat(), Some(first..=Day::MAX), scope, &mut |rows| {
         let texts = |name: &str| rows.text(name);
         let [seller, market, programme, category] =
             ["seller_id", "marketplace", "programme", "product_category"].map(texts);
@@ -205,12 +209,19 @@ pub fn work(
                 account.key.market == market.value(row) && account.key.programme == programme.value(row)
             });
             let Some((index, account)) = account else { continue };
-            let still_counts = counts_until.value(row) + account.latency_days() >= account.as_of;
-            if !still_counts || categories.is_some_and(|asked| !asked.contains(category.value(row))) {
+            let worth_until = counts_until.value(row) + account.latency_days();
+            if worth_until < account.as_of || categories.is_some_and(|asked| !asked.contains(category.value(row))) {
                 continue;
             }
             let act_by = optional(act_by, row, || act_by.value(row));
-            let who = actor(fixable_by.value(row), pending.value(row), act_by, carrier.value(row), account.as_of);
+            let today = seen.max(account.as_of);
+            let is_due_since = pending.value(row) && day.value(row) < today && account.as_of < today;
+            let on = |day| actor(fixable_by.value(row), pending.value(row), act_by, carrier.value(row), day);
+            let who = match on(account.as_of) {
+                Actor::Nobody if worth_until < today => continue,
+                _ if worth_until < today || is_due_since => Actor::Past,
+                _ => on(today),
+            };
             let own = |text: &str| text.to_owned();
             let item = Item {
                 order: own(order.value(row)),
@@ -225,7 +236,7 @@ pub fn work(
                 day: day.value(row),
                 act_by,
                 counts_until: counts_until.value(row),
-                worth_until: counts_until.value(row) + account.latency_days(),
+                worth_until,
                 moves: account.in_outlook(day.value(row)),
             };
             found[*index].entry(who).or_default().add(item, cap(*index));

@@ -107,7 +107,7 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked = args.category.iter().cloned().collect();
     let categories = Some(&asked).filter(|_| !args.category.is_empty());
-    let work = work::work(&source, &scope, &accounts, categories, &|_| usize::MAX)?;
+    let work = work::work(&source, &scope, &accounts, categories, manifest.as_of, &|_| usize::MAX)?;
     let mut items: Vec<(String, String, &Item)> = Vec::new();
     for account in &accounts {
         let groups = work.get(&account.key).into_iter().flatten();

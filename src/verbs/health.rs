@@ -8,7 +8,8 @@ use super::filters::{Filters, Wanted};
 use super::listing::{self, CARDS_BELOW, Cell, Format, Listing, wrapped};
 use crate::error::{Error, Result};
 use crate::job::shelf;
-use crate::pages::model::Standing;
+use crate::pages::brief::{self, Answer};
+use crate::pages::model::{ALL, Standing};
 use crate::pages::words::{self, Names};
 use crate::publish::store::Store;
 use crate::schema::Table;
@@ -33,22 +34,24 @@ pub struct Query {
     pub fail_on: Option<Status>,
 }
 
-/// The columns of the terminal table; the other formats show all published columns.
-const SHOWN: [&str; 13] = [
+/// The columns of the terminal's table of accounts; the other formats show all published columns.
+const ACCOUNTS: [&str; 11] = [
+    "status",
     "seller",
     "marketplace",
     "programme",
-    "category",
-    "window ends",
-    "status",
     "vtr",
     "target",
     "eligible",
     "defects",
     "budget",
     "needed",
-    "mostly",
+    "largest cause",
 ];
+
+/// The columns of the terminal's table of categories.
+const CATEGORIES: [&str; 9] =
+    ["category", "status", "seller", "marketplace", "programme", "vtr", "eligible", "defects", "largest cause"];
 
 /// A row of `account_health`.
 struct Row<'a> {
@@ -80,6 +83,10 @@ impl<'a> Row<'a> {
         }
     }
 
+    fn eligible(&self) -> i64 {
+        self.count("eligible").unwrap_or_default()
+    }
+
     fn is_few(&self) -> bool {
         self.cell("few") == Cell::Flag(true)
     }
@@ -93,60 +100,65 @@ impl<'a> Row<'a> {
         }
     }
 
-    /// The account, its standing and the reason, in two or three lines.
-    fn card(&self, names: &Names, width: usize) -> String {
+    /// Whether the row is a whole account, not one of its categories.
+    fn is_account(&self) -> bool {
+        self.text("product_category") == ALL
+    }
+
+    /// Whether a row is of the same account.
+    fn is_with(&self, other: &Row) -> bool {
+        ["seller_id", "marketplace", "programme"].iter().all(|name| self.text(name) == other.text(name))
+    }
+
+    /// The account, its standing and the reason, in some lines; `categories` are its own.
+    fn card(&self, categories: &[&Row], names: &Names, width: usize) -> String {
         let market = names.market(self.text("marketplace"));
         let programme = match self.text("programme") {
             "standard" => String::new(),
             programme => format!(", programme {programme}"),
         };
-        let category = match self.text("product_category") {
-            crate::pages::model::ALL => "all categories".to_owned(),
-            category => format!("category {category}"),
-        };
-        let who = format!("{}, {market}{programme}, {category}", self.text("seller_id"));
-        let standing = match self.status {
-            Status::NoData => "no package that counts".to_owned(),
-            _ => listing::coloured(self.standing()),
-        };
-        let rate = if self.status == Status::NoData { String::new() } else { format!(" {:>9}  ", self.percent()) };
+        let who = format!("{}, {market}{programme}", self.text("seller_id"));
+        let standing = self.standing();
         // Colour codes take no width; what does not fit continues below.
-        let room = width.saturating_sub(32);
-        let mut card = format!("{standing}{rate}  {}\n", wrapped(&shown(&who), room).join("\n    "));
-        let indent = |text: &str| {
-            wrapped(text, width.saturating_sub(4)).iter().map(|line| format!("    {line}\n")).collect::<String>()
-        };
-        let eligible = self.count("eligible").unwrap_or_default();
-        if eligible == 0 {
-            return card;
-        }
+        let pad = " ".repeat(STANDING_WIDTH.saturating_sub(standing.words().len()));
+        let room = width.saturating_sub(STANDING_WIDTH + 15);
+        let mut card = format!(
+            "{}{pad}{:>10}  {}\n",
+            listing::coloured(standing),
+            self.percent(),
+            wrapped(&shown(&who), room).join("\n    ")
+        );
         let defects = self.count("defects").unwrap_or_default();
-        let mut told = format!("{} of {}", words::plural(defects, "defect"), words::plural(eligible, "package"));
-        if let Some(budget) = self.count("defect_budget") {
-            told += &match budget {
-                budget if budget < 0 => format!(", {} too many for {}", words::number(-budget), self.target()),
-                0 => format!(", one more would miss {}", self.target()),
-                budget => format!(", {} more fit {}", words::number(budget), self.target()),
-            };
-            told += &match self.count("valid_needed") {
-                Some(0) => String::new(),
-                Some(needed) => format!("; {} more valid packages bring it back", words::number(needed)),
-                None => "; no number of valid packages brings it back".to_owned(),
-            };
-        }
-        card += &indent(&told);
+        let mut told = vec![self.room(defects)];
         if let (Cell::Text(reason), Cell::Text(carrier), Some(packages)) =
             (self.cell("cause_reason"), self.cell("cause_carrier"), self.count("cause_packages"))
         {
-            let cause = format!(
-                "Mostly: {}, {}, {} of {defects}",
-                words::reason_inline(&reason),
-                names.carrier(&carrier),
-                words::number(packages)
-            );
-            card += &indent(&shown(&cause));
+            told.push(brief::lead(&reason, &carrier, packages, defects, names));
+        }
+        told.extend(of_categories(categories));
+        for text in told {
+            let lines = wrapped(&shown(&text), width.saturating_sub(4));
+            card.extend(lines.iter().map(|line| format!("    {line}\n")));
         }
         card
+    }
+
+    /// The defects, the room that the target leaves for them, and the way back to it.
+    fn room(&self, defects: i64) -> String {
+        let eligible = self.eligible();
+        let told = format!("{} of {}", words::plural(defects, "defect"), words::plural(eligible, "package"));
+        let target = self.asked();
+        match self.count("defect_budget") {
+            None => told,
+            Some(budget) if budget < 0 => format!(
+                "{told}, {} too many. {}",
+                words::number(-budget),
+                brief::returns(self.count("valid_needed"), &target)
+            ),
+            Some(0) => format!("{told}; one more would miss {target}"),
+            Some(1) => format!("{told}; 1 more fits {target}"),
+            Some(budget) => format!("{told}; {} more fit {target}", words::number(budget)),
+        }
     }
 
     fn percent(&self) -> String {
@@ -154,46 +166,79 @@ impl<'a> Row<'a> {
         Tally { valid: count("valid"), eligible: count("eligible") }.percent()
     }
 
+    /// The target in a column: `≥ 95 %`.
     fn target(&self) -> String {
-        let Cell::Share(share) = self.cell("target") else { return String::new() };
-        let sign = if self.text("target_kind") == "more_than" { ">" } else { "≥" };
-        // Targets have few decimals; multiplying the double must not add any.
-        format!("{sign} {} %", (share * 1e9).round() / 1e7)
+        let sign = if self.is_more_than() { ">" } else { "≥" };
+        self.share().map_or_else(String::new, |share| format!("{sign} {share}"))
     }
 
-    fn mostly(&self) -> Cell<'a> {
-        match (self.cell("cause_reason"), self.cell("cause_carrier")) {
-            (Cell::Text(reason), Cell::Text(carrier)) => Cell::text(format!("{reason}, {carrier}")),
-            (reason, _) => reason,
+    /// The target in a sentence: `95 %`, `more than 95 %`.
+    fn asked(&self) -> String {
+        let more = if self.is_more_than() { "more than " } else { "" };
+        self.share().map_or_else(String::new, |share| format!("{more}{share}"))
+    }
+
+    fn is_more_than(&self) -> bool {
+        self.text("target_kind") == "more_than"
+    }
+
+    fn share(&self) -> Option<String> {
+        let Cell::Share(share) = self.cell("target") else { return None };
+        // Targets have few decimals; multiplying the double must not add any.
+        Some(format!("{} %", (share * 1e9).round() / 1e7))
+    }
+
+    /// The largest cause as published names, and its share of the defects.
+    fn cause(&self) -> Cell<'a> {
+        match (self.cell("cause_reason"), self.cell("cause_carrier"), self.count("cause_packages")) {
+            (Cell::Text(reason), Cell::Text(carrier), Some(packages)) => {
+                Cell::text(format!("{reason}, {carrier}: {packages} of {}", self.count("defects").unwrap_or_default()))
+            }
+            (reason, _, _) => reason,
         }
     }
 
-    fn shown(&self) -> [Cell<'a>; 13] {
-        let head = ["seller_id", "marketplace", "programme", "product_category", "window_end", "status"];
-        let [seller, marketplace, programme, category, window_end, status] = head.map(|name| self.cell(name));
-        let [eligible, defects, budget, needed] =
-            ["eligible", "defects", "defect_budget", "valid_needed"].map(|name| self.cell(name));
-        let [vtr, target] = [self.percent(), self.target()].map(Cell::text);
-        let mostly = self.mostly();
-        [
-            seller,
-            marketplace,
-            programme,
-            category,
-            window_end,
-            status,
-            vtr,
-            target,
-            eligible,
-            defects,
-            budget,
-            needed,
-            mostly,
-        ]
+    /// The cells of these columns of the terminal's tables.
+    fn shown(&self, heads: &[&str]) -> Vec<Cell<'a>> {
+        let cell = |head: &&str| match *head {
+            "category" => self.cell("product_category"),
+            "seller" => self.cell("seller_id"),
+            "status" if self.is_few() => Cell::text("too few"),
+            "vtr" => Cell::text(self.percent()),
+            "target" => Cell::text(self.target()),
+            "budget" => self.cell("defect_budget"),
+            "needed" => self.cell("valid_needed"),
+            "largest cause" => self.cause(),
+            name => self.cell(name),
+        };
+        heads.iter().map(cell).collect()
     }
 }
 
-/// Shows the rows of the published files of `account_health`.
+/// The width of the longest standing.
+const STANDING_WIDTH: usize = "too few to judge".len();
+
+/// The categories of an account with defects, the one with most first; the others are counted.
+fn of_categories(categories: &[&Row]) -> Option<String> {
+    let count = |row: &Row| row.count("defects").unwrap_or_default();
+    let mut bad: Vec<&&Row> = categories.iter().filter(|row| count(row) > 0).collect();
+    if categories.len() < 2 || bad.is_empty() {
+        return None;
+    }
+    bad.sort_by_key(|row| std::cmp::Reverse(count(row)));
+    let one = |row: &&&Row| {
+        let (name, rate) = (row.text("product_category"), row.percent());
+        format!("{name} {rate} ({} of {})", count(row), words::number(row.count("eligible").unwrap_or_default()))
+    };
+    let mut told: Vec<String> = bad.iter().map(one).collect();
+    let rest = categories.len() - bad.len();
+    if rest > 0 {
+        told.push(format!("{} without a defect", if rest == 1 { "1 other".into() } else { format!("{rest} others") }));
+    }
+    Some(format!("By category: {}", told.join("; ")))
+}
+
+/// Shows the rows of the published files of `account_health`; people see the answers above it.
 ///
 /// # Errors
 /// A file cannot be read; writing fails; [`Error::Gate`] by `fail_on`.
@@ -201,6 +246,7 @@ pub fn run(
     store: &dyn Store,
     files: &[String],
     query: &Query,
+    answers: &[Answer],
     out: &mut dyn Write,
     notes: &mut dyn Write,
 ) -> Result<()> {
@@ -212,10 +258,16 @@ pub fn run(
         })?;
     }
     let rows = select(&batches, query)?;
-    let shown = &rows[..rows.len().min(query.limit.unwrap_or(usize::MAX))];
-    listing::unless_pipe_closed(show(shown, query.format, out, notes))?;
-    if shown.len() < rows.len() {
-        let _ = writeln!(notes, "the worst {} of {} rows; --limit raises the number", shown.len(), rows.len());
+    let limit = query.limit.unwrap_or(usize::MAX);
+    listing::unless_pipe_closed(match query.format {
+        Format::Table => people(&rows, limit, answers, out, notes),
+        format => programs(&rows[..rows.len().min(limit)], format, out, notes),
+    })?;
+    let is_listed = |row: &&Row| query.format != Format::Table || row.is_account() && row.eligible() > 0;
+    let (all, what) =
+        (rows.iter().filter(is_listed).count(), if query.format == Format::Table { "accounts" } else { "rows" });
+    if limit < all {
+        let _ = writeln!(notes, "the worst {limit} of {all} {what}; --limit raises the number");
     }
     query.fail_on.map_or(Ok(()), |worst| gate(&rows, worst))
 }
@@ -247,31 +299,9 @@ fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>>
     Ok(rows)
 }
 
-fn show(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
-    if rows.is_empty() {
-        // A note that cannot be written is not an error.
-        let _ = writeln!(notes, "no row of account_health matches");
-    }
-    if format == Format::Table {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let width = listing::width();
-        write(out, &head(rows, width))?;
-        if width < CARDS_BELOW {
-            let names = Names::of(shelf::book(&[])?.as_ref());
-            for row in rows {
-                write(out, &row.card(&names, width))?;
-            }
-        } else {
-            let mut listing = Listing::begin(format, &SHOWN, out)?;
-            for row in rows {
-                listing.row(&row.shown())?;
-            }
-            listing.finish(notes)?;
-        }
-        return write(out, &legend(rows, width));
-    }
+/// The list for programs: all columns of all rows.
+fn programs(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+    none(rows, notes);
     let heads: Vec<&'static str> = Table::AccountHealth.columns().iter().map(|facts| facts.name).collect();
     let mut listing = Listing::begin(format, &heads, out)?;
     for row in rows {
@@ -279,6 +309,81 @@ fn show(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write
         listing.row(&cells)?;
     }
     listing.finish(notes)
+}
+
+fn none(rows: &[Row], notes: &mut dyn Write) {
+    if rows.is_empty() {
+        // A note that cannot be written is not an error.
+        let _ = writeln!(notes, "no row of account_health matches");
+    }
+}
+
+/// The text for people: the answers about the worst account, then accounts and, below or beside each, its categories.
+fn people(rows: &[Row], limit: usize, answers: &[Answer], out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+    none(rows, notes);
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let width = listing::width();
+    write(out, &head(rows, width))?;
+    write(out, &block(answers, width))?;
+    let (all, categories): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.is_account());
+    let categories: Vec<&Row> = categories.into_iter().filter(|row| row.eligible() > 0).collect();
+    let accounts: Vec<&Row> = all.iter().copied().filter(|row| row.eligible() > 0).collect();
+    let listed = &accounts[..accounts.len().min(limit)];
+    let heading = listing::wrapped(&format!("ACCOUNTS, worst first: {}", standings(&accounts)), width);
+    heading.iter().try_for_each(|line| write(out, &format!("{}\n", listing::emphasised(line))))?;
+    let own = |account: &Row| categories.iter().copied().filter(|row| row.is_with(account)).collect::<Vec<_>>();
+    if width < CARDS_BELOW {
+        let names = Names::of(shelf::book(&[])?.as_ref());
+        listed.iter().try_for_each(|row| write(out, &row.card(&own(row), &names, width)))?;
+    } else {
+        let table = |heads: &[&'static str], rows: &[&Row], out: &mut dyn Write, notes: &mut dyn Write| {
+            let mut listing = Listing::begin(Format::Table, heads, out)?;
+            rows.iter().try_for_each(|row| listing.row(&row.shown(heads)))?;
+            listing.finish(notes)
+        };
+        table(&ACCOUNTS, listed, out, notes)?;
+        let bad = |row: &&Row| row.count("defects").unwrap_or_default() > 0;
+        let parts: Vec<&Row> = listed.iter().flat_map(|account| own(account)).filter(bad).collect();
+        if !parts.is_empty() {
+            write(out, &format!("\n{}\n", listing::emphasised("CATEGORIES of these accounts that have defects")))?;
+            table(&CATEGORIES, &parts, out, notes)?;
+        }
+    }
+    write(out, &legend(listed, all.len() - accounts.len(), width))
+}
+
+/// The answers, each after its question.
+fn block(answers: &[Answer], width: usize) -> String {
+    const HEAD: usize = 9;
+    let mut text = String::new();
+    for answer in answers {
+        let lines = wrapped(&shown(&answer.plain()), width.saturating_sub(HEAD));
+        let head = format!("{:<HEAD$}", answer.head.to_uppercase());
+        for (index, line) in lines.iter().enumerate() {
+            let head = if index == 0 { listing::emphasised(&head) } else { " ".repeat(HEAD) };
+            text += &format!("{head}{line}\n");
+        }
+    }
+    if text.is_empty() { text } else { text + "\n" }
+}
+
+/// The number of accounts of each standing.
+fn standings(accounts: &[&Row]) -> String {
+    let count = |standing: Standing| accounts.iter().filter(|row| row.standing() == standing).count() as i64;
+    let words = |standing: Standing, count: i64| match standing {
+        Standing::Good if count > 1 => "meet it".to_owned(),
+        Standing::Good => "meets it".to_owned(),
+        Standing::Few => "too few".to_owned(),
+        standing => standing.words().to_lowercase(),
+    };
+    let said = Standing::ALL.into_iter().map(|standing| (count(standing), words(standing, count(standing))));
+    let said: Vec<String> = said
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, words)| format!("{} {words}", words::number(count)))
+        .collect();
+    if said.is_empty() { "none has a package that counts".to_owned() } else { said.join(", ") }
 }
 
 fn write(out: &mut dyn Write, text: &str) -> Result<()> {
@@ -292,26 +397,36 @@ fn head(rows: &[Row], width: usize) -> String {
     let is_one = rows.iter().all(|row| (row.day("window_start"), row.day("window_end")) == (start, end));
     let others = if is_one { "" } else { " (of the first row; others have windows of their own)" };
     let text = format!(
-        "As of {} {}. Judged: {} to {}{others}, the last {} that are final.",
+        "As of {} {}. Judged: {} to {}{others}, the last {}.",
         words::weekday(as_of, as_of),
         words::date(as_of).format("%Y"),
         words::day(start, as_of),
         words::day(end, as_of),
-        words::plural(i64::from(end - start + 1), "day")
+        words::plural(i64::from(end - start + 1), "final day")
     );
     wrapped(&text, width).iter().map(|line| format!("{line}\n")).collect::<String>() + "\n"
 }
 
-/// The meanings of the words in the list.
-fn legend(rows: &[Row], width: usize) -> String {
-    let mut text =
-        "Budget (fit, too many): how many more defects the same packages could hold and still meet the target. \
-                    Needed (bring it back): how many valid packages without a defect would bring the rate back to it."
-            .to_owned();
-    if rows.iter().any(Row::is_few) {
-        text += " Too few to judge: below the job's min_eligible packages; listed last.";
+/// The meanings of the words in the list, and the number of accounts that are not in it.
+fn legend(rows: &[&Row], empty: usize, width: usize) -> String {
+    let mut told = Vec::new();
+    if width >= CARDS_BELOW {
+        told.push(
+            "Budget: how many more defects the same packages could hold and still meet the target; below zero, so many \
+             are too many. Needed: how many further packages without a defect bring the rate back to it."
+                .to_owned(),
+        );
     }
-    "\n".to_owned() + &wrapped(&text, width).iter().map(|line| format!("{line}\n")).collect::<String>()
+    if rows.iter().any(|row| row.is_few()) {
+        told.push("Too few to judge: below the job's min_eligible packages; listed last.".to_owned());
+    }
+    if empty > 0 {
+        told.push(format!("Not listed: {} without a package that counts.", words::plural(empty as i64, "account")));
+    }
+    if told.is_empty() {
+        return String::new();
+    }
+    "\n".to_owned() + &wrapped(&told.join(" "), width).iter().map(|line| format!("{line}\n")).collect::<String>()
 }
 
 fn gate(rows: &[Row], worst: Status) -> Result<()> {
@@ -373,7 +488,7 @@ mod tests {
         ]);
         let (mut out, mut notes) = (Vec::new(), Vec::new());
         let store = crate::publish::local::Local::new(std::path::Path::new("/"));
-        let result = run(&store, &[file.to_string_lossy().into_owned()], query, &mut out, &mut notes);
+        let result = run(&store, &[file.to_string_lossy().into_owned()], query, &[], &mut out, &mut notes);
         (result, String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
     }
 
@@ -393,9 +508,9 @@ mod tests {
     fn the_terminal_table_cuts_percentages() {
         let (_, out, _) = shown(&Query::default());
         assert!(out.contains(" 94.99 % ") && !out.contains("95.00 %\u{a0}"), "{out}");
-        assert!(out.contains("≥ 95 %"), "{out}");
-        assert!(out.contains("no package that counts  D, "), "{out}");
-        assert!(out.starts_with("As of ") && out.contains("Budget (fit, too many)"), "{out}");
+        assert!(out.contains("one more would miss 95 %"), "{out}");
+        assert!(out.contains("Not listed: 1 account without a package that counts."), "{out}");
+        assert!(out.starts_with("As of ") && out.contains("ACCOUNTS, worst first: "), "{out}");
     }
 
     #[test]

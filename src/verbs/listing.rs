@@ -98,13 +98,16 @@ impl<'w> Listing<'w> {
                 write!(out, "{card}").map_err(unwritten)?;
             }
             Sink::Table(table, _) => {
-                table.add_row(cells.iter().map(|cell| {
+                table.add_row(self.heads.iter().zip(cells).map(|(head, cell)| {
                     let alignment = if matches!(cell, Cell::Count(_) | Cell::Share(_)) {
                         CellAlignment::Right
                     } else {
                         CellAlignment::Left
                     };
-                    comfy_table::Cell::new(shown(&cell.plain())).set_alignment(alignment)
+                    let text = cell.plain();
+                    let of_status = has_colours().then(|| (*head == "status").then(|| colour(&text)).flatten());
+                    let shown = comfy_table::Cell::new(shown(&text)).set_alignment(alignment);
+                    of_status.flatten().map_or(shown.clone(), |colour| shown.fg(colour))
                 }));
             }
             Sink::Csv(writer) => {
@@ -225,6 +228,16 @@ pub fn coloured(standing: Standing) -> String {
     };
     let words = format!("{shape} {}", standing.words().to_lowercase());
     if has_colours() { format!("\u{1b}[{colour}m{words}\u{1b}[0m") } else { words }
+}
+
+/// The colour of a status in a table.
+fn colour(status: &str) -> Option<comfy_table::Color> {
+    match status {
+        "breach" => Some(comfy_table::Color::DarkRed),
+        "at_risk" => Some(comfy_table::Color::DarkYellow),
+        "good" => Some(comfy_table::Color::DarkGreen),
+        _ => None,
+    }
 }
 
 /// A line that is emphasised if colours are used.

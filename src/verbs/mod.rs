@@ -55,7 +55,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Explain(args) => explain::run(args, global),
         Verb::Defects(args) => published::defects(args),
         Verb::Health(args) => published::health(args, SystemTime::now()),
-        Verb::Worklist(args) => worklist::run(args),
+        Verb::Worklist(args) => worklist::run(args, SystemTime::now()),
         Verb::Report(args) => report::run(args),
         Verb::Carriers(args) => carriers::run(args),
         Verb::Book(verb) => book::run(verb, SystemTime::now()),

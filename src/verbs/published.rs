@@ -10,12 +10,19 @@ use super::{compare, defects, health};
 use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListFormat, Written};
 use crate::error::{Error, Result};
 use crate::job;
+use crate::pages::brief::{self, Answer};
+use crate::pages::read::{Scope, Source};
+use crate::pages::words::Names;
+use crate::pages::{model, work};
 use crate::publish::store::Store;
 use crate::publish::{self, Manifest};
 use crate::schema::Table;
 use crate::tables::health::Status;
+use std::collections::BTreeSet;
 use std::io::{Write, stderr, stdout};
+use std::sync::Arc;
 use std::time::SystemTime;
+use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, day_from_date};
 use vtr_kernel::mend::FixableBy;
 
@@ -112,8 +119,9 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
         carrier: None,
         ..Asked::default()
     };
+    let book = job::shelf::book(&[])?;
     let query = health::Query {
-        filters: Filters::of(&asked, &*job::shelf::book(&[])?, &published)?,
+        filters: Filters::of(&asked, &book, &published)?,
         format: format(args.written),
         limit: args.limit,
         fail_on: args.fail_on.iter().filter_map(status).min(),
@@ -125,11 +133,40 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
         return listing::unless_pipe_closed(compared);
     }
     let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
-    let today = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / 86_400);
-    let age = Age::of(&manifest, Day::try_from(today).unwrap_or(Day::MAX), args.max_age);
+    let today = today(args.today, now);
+    let age = Age::of(&manifest, today, args.max_age);
     age.iter().for_each(|age| age.tell(notes));
-    health::run(store.as_ref(), &files, &query, out, notes)?;
+    let answers = match query.format {
+        Format::Table => answers(&Source { store: store.as_ref(), manifest: &manifest }, &query.filters, &book, today)?,
+        Format::Csv | Format::Json => Vec::new(),
+    };
+    health::run(store.as_ref(), &files, &query, &answers, out, notes)?;
     age.filter(|_| args.fail_on.contains(&FailOn::Stale)).map_or(Ok(()), |age| age.gate())
+}
+
+/// The day given by an option, else that of the clock.
+pub fn today(given: Option<chrono::NaiveDate>, now: SystemTime) -> Day {
+    let seconds = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    given.map_or_else(|| Day::try_from(seconds / 86_400).unwrap_or(Day::MAX), day_from_date)
+}
+
+/// What a reader wants to know first of the worst account that passes the filters; nothing if there is none.
+fn answers(source: &Source, filters: &Filters, book: &Book, today: Day) -> Result<Vec<Answer>> {
+    let (accounts, _) = model::accounts(source, &Scope::default())?;
+    let passes = |wanted: &Option<Wanted>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
+    let asked = accounts.into_iter().find(|account| {
+        passes(&filters.seller, &account.key.seller) && passes(&filters.marketplace, &account.key.market)
+    });
+    let Some(worst) = asked else { return Ok(Vec::new()) };
+    let seen = today.max(source.manifest.as_of);
+    let mut work = None;
+    if source.manifest.has(Table::Defects) {
+        let only = |value: &str| Some(Arc::new(BTreeSet::from([value.to_owned()])));
+        let scope = Scope { sellers: only(&worst.key.seller), markets: only(&worst.key.market) };
+        let accounts = std::slice::from_ref(&worst);
+        work = Some(work::work(source, &scope, accounts, None, seen, &|_| 0)?.remove(&worst.key).unwrap_or_default());
+    }
+    Ok(brief::answers(&worst, work.as_ref(), &Names::of(book), seen))
 }
 
 /// The least bad status with which the list fails.

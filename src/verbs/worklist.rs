@@ -18,6 +18,7 @@ use crate::schema::Table;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::io::{Write, stderr, stdout};
+use std::time::SystemTime;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
 use vtr_kernel::text::shown;
@@ -25,36 +26,16 @@ use vtr_kernel::text::shown;
 /// The tasks of a kind that the terminal shows.
 const SHOWN: usize = 10;
 
-/// The columns of the lists for programs, which have a row per package.
-const HEADS: [&str; 21] = [
-    "action",
-    "who",
-    "act_by",
-    "is_overdue",
-    "counts_until",
-    "worth_points",
-    "status",
-    "few",
-    "seller_id",
-    "marketplace",
-    "programme",
-    "product_category",
-    "order_id",
-    "package_id",
-    "day",
-    "carrier_typed",
-    "carrier",
-    "tracking_number",
-    "reason",
-    "likely_carrier",
-    "suggested_fix",
-];
+/// The columns of the lists for programs before those that name the package; each package has a row.
+const BEFORE: [&str; 8] = ["action", "who", "act_by", "is_overdue", "counts_until", "worth_points", "status", "few"];
+/// The columns after them.
+const AFTER: [&str; 2] = ["likely_carrier", "suggested_fix"];
 
 /// Runs `vtr worklist`.
 ///
 /// # Errors
 /// See the head of the module.
-pub fn run(args: &WorklistArgs) -> Result<()> {
+pub fn run(args: &WorklistArgs, now: SystemTime) -> Result<()> {
     let format = match if args.json { WorklistFormat::Json } else { args.format } {
         WorklistFormat::ShipConfirm => return confirm::run(args),
         WorklistFormat::Table => Format::Table,
@@ -72,8 +53,10 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked: BTreeSet<String> = args.category.iter().cloned().collect();
     let cap = if format == Format::Table { 0 } else { usize::MAX };
-    let work = work::work(&source, &scope, &accounts, Some(&asked).filter(|asked| !asked.is_empty()), &|_| cap)?;
-    let list = List { accounts: &accounts, work: &work, names: &names, as_of: manifest.as_of };
+    let (asked, seen) = (Some(&asked).filter(|asked| !asked.is_empty()), published::today(args.today, now));
+    let work = work::work(&source, &scope, &accounts, asked, seen, &|_| cap)?;
+    let (as_of, seen) = (manifest.as_of, seen.max(manifest.as_of));
+    let list = List { accounts: &accounts, work: &work, names: &names, as_of, seen };
     let shown = match format {
         // Quoted values were escaped where they were quoted; escaping here would destroy colours.
         Format::Table => super::print(list.text(listing::width())),
@@ -90,7 +73,10 @@ struct List<'a> {
     accounts: &'a [Account],
     work: &'a HashMap<Key, Work>,
     names: &'a Names,
+    /// The day of the figures.
     as_of: Day,
+    /// The day from which days are seen.
+    seen: Day,
 }
 
 impl List<'_> {
@@ -111,6 +97,10 @@ impl List<'_> {
         )))
     }
 
+    fn packages_of(&self, actor: &Actor) -> i64 {
+        self.work.values().filter_map(|work| work.get(actor)).map(|group| group.packages).sum()
+    }
+
     /// The text for people: three sections, two lines per task.
     fn text(&self, width: usize) -> String {
         let (dated, open) = work::tasks(self.accounts, self.work);
@@ -123,6 +113,14 @@ impl List<'_> {
             words::weekday(self.as_of, self.as_of),
             words::date(self.as_of).format("%Y")
         );
+        let past = self.packages_of(&Actor::Past);
+        if past > 0 {
+            let note = format!(
+                "PAST: {} could be mended or waited for on that day, and the time for it is over. Run the job again.",
+                words::plural(past, "package")
+            );
+            listing::wrapped(&note, width).iter().for_each(|line| text += &format!("{line}\n"));
+        }
         if all == 0 {
             text += "Nothing to do: no defect that still counts can be mended.\n";
         }
@@ -143,16 +141,13 @@ impl List<'_> {
                 let more: i64 = rest.iter().map(|task| task.group.packages).sum();
                 let _ = writeln!(
                     text,
-                    "  and {} in {} more",
-                    words::plural(more, "package"),
-                    words::plural(rest.len() as i64, "line")
+                    "  and {} more with {}; --format csv has all",
+                    words::plural(rest.len() as i64, "task"),
+                    words::plural(more, "package")
                 );
             }
         }
-        let waiting: i64 =
-            self.work.values().filter_map(|work| work.get(&Actor::Wait)).map(|group| group.packages).sum();
-        let gone: i64 =
-            self.work.values().filter_map(|work| work.get(&Actor::Nobody)).map(|group| group.packages).sum();
+        let (waiting, gone) = (self.packages_of(&Actor::Wait), self.packages_of(&Actor::Nobody));
         text.push('\n');
         if waiting > 0 {
             let note =
@@ -176,10 +171,13 @@ impl List<'_> {
         };
         let when = match (task.actor, group.act_by, group.until) {
             (Actor::Correct, Some(day), _) => {
-                format!("by {}, {}", words::weekday(day, self.as_of), words::distance(day, self.as_of))
+                format!("by {}, {}", words::weekday(day, self.seen), words::distance(day, self.seen))
             }
             (Actor::Correct, None, _) => "as soon as you can".to_owned(),
-            (_, _, Some((first, _))) => format!("the first until {}", words::day(first, self.as_of)),
+            (_, _, Some((first, _))) => match group.packages {
+                1 => format!("until {}", words::weekday(first, self.seen)),
+                _ => format!("the first until {}", words::weekday(first, self.seen)),
+            },
             _ => String::new(),
         };
         let status = listing::coloured(account.standing);
@@ -210,7 +208,7 @@ impl List<'_> {
         };
         format!(
             " ({which} the window to {}: {} of {} valid become {}, {enough})",
-            words::day(account.outlook.end, self.as_of),
+            words::day(account.outlook.end, self.seen),
             words::number(from.valid as i64),
             words::number(from.eligible as i64),
             words::number(to.valid as i64)
@@ -219,7 +217,7 @@ impl List<'_> {
 
     /// The list for programs: every package that somebody acts on or waits for, accounts below the target first.
     fn rows(&self, format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
-        let mut listing = Listing::begin(format, &HEADS, out)?;
+        let mut listing = Listing::begin(format, &[&BEFORE[..], &work::PACKAGE, &AFTER].concat(), out)?;
         let mut rows = 0;
         for account in self.accounts {
             let Some(work) = self.work.get(&account.key) else { continue };
@@ -241,7 +239,7 @@ impl List<'_> {
     fn row<'a>(&self, account: &'a Account, actor: &'a Actor, item: &'a Item) -> Vec<Cell<'a>> {
         let who = match actor {
             Actor::Chase(carrier) => carrier.as_str(),
-            Actor::Wait => "nobody",
+            Actor::Wait | Actor::Past => "nobody",
             _ => "seller",
         };
         let eligible = account.outlook.tally.eligible;

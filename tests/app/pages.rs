@@ -10,6 +10,9 @@ use std::path::Path;
 /// The sample on two days: its own, when every promised day is past, and one when packages are pending.
 const DAYS: [&str; 2] = ["2025-05-31", "2025-04-28"];
 
+/// Sees the lists of the second day from that day.
+const TODAY: [&str; 2] = ["--today", DAYS[1]];
+
 fn published(out: &Path, day: &str) -> String {
     let target = out.join(day).display().to_string();
     ok(&["run", "jobs/weekly.toml", "--quiet", "--as-of", day, "--set", "as_of_mode=scans", "--out", &target]);
@@ -157,7 +160,7 @@ fn naughty_strings_are_text() {
         let list = crate::support::text(
             &std::process::Command::new(env!("CARGO_BIN_EXE_vtr"))
                 .env("COLUMNS", width)
-                .args(["worklist", &out])
+                .args(["worklist", &out, "--today", DAYS[1]])
                 .output()
                 .unwrap()
                 .stdout,
@@ -170,21 +173,67 @@ fn naughty_strings_are_text() {
 fn lists_are_legible_at_80_columns() {
     let out = tempfile::tempdir().unwrap();
     let target = published(out.path(), DAYS[1]);
-    for verb in ["health", "worklist", "defects"] {
-        let text = ok(&[verb, &target]);
+    for (verb, today) in [("health", &TODAY[..]), ("worklist", &TODAY[..]), ("defects", &[])] {
+        let text = ok(&[&[verb, &target], today].concat());
         let long: Vec<&str> = text.lines().filter(|line| line.chars().count() > 80).collect();
         assert!(text.lines().count() > 10 && long.is_empty(), "{verb}: {long:?}");
     }
-    let health = ok(&["health", &target]);
+    let health = ok(&[&["health", &target], &TODAY[..]].concat());
     assert!(health.starts_with("As of Mon 28 Apr 2025. Judged: 15 Mar to 13 Apr"), "{health}");
-    assert!(health.contains("below target") && health.contains("bring"), "{health}");
+    assert!(health.contains("below target") && health.contains("Back at 95 % after"), "{health}");
+}
+
+/// The terminal and the page give the same answers to the same questions.
+#[test]
+fn the_first_answers_are_the_same_in_the_terminal_and_on_the_page() {
+    let out = tempfile::tempdir().unwrap();
+    let (tags, list) = (r"<[^>]*>", r"(?s)<dl[^>]*>(.*?)</dl>");
+    let [tags, list] = [tags, list].map(|pattern| regex::Regex::new(pattern).unwrap());
+    for day in DAYS {
+        let target = published(out.path(), day);
+        let html = ok(&["report", &target]);
+        let answers = list.captures(&html).unwrap()[1].to_owned();
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let page = plain(&tags.replace_all(&answers, " ")).replace(" ,", ",").replace(" :", ":").replace(" .", ".");
+        let health = ok(&["health", &target, "--today", day]);
+        let (block, _) = health.split_once("\n\nACCOUNTS").unwrap();
+        let (_, block) = block.split_once("\n\n").unwrap();
+        let mut terminal = plain(block);
+        for head in ["Worst", "Why", "First", "By when", "Enough"] {
+            assert!(terminal.contains(&head.to_uppercase()), "{head} lacks an answer: {block}");
+            terminal = terminal.replacen(&head.to_uppercase(), head, 1);
+        }
+        assert_eq!(page, terminal, "{day}");
+    }
+}
+
+/// What had to be done by days that have passed since the figures were made is no task any more.
+#[test]
+fn tasks_whose_days_have_passed_are_not_live() {
+    let out = tempfile::tempdir().unwrap();
+    let target = published(out.path(), DAYS[1]);
+    let listed = |today: &str| {
+        let csv = ok(&["worklist", &target, "--today", today, "--format", "csv"]);
+        let rows = csv.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned());
+        rows.collect::<Vec<String>>()
+    };
+    let count = |rows: &[String], action: &str| rows.iter().filter(|row| *row == action).count();
+    let (then, later) = (listed(DAYS[1]), listed("2025-05-05"));
+    assert!(count(&later, "correct") < count(&then, "correct"), "corrections in time become late ones");
+    assert!(count(&later, "wait") < count(&then, "wait"), "the figures do not know what happened to due packages");
+    assert_eq!(listed("2024-01-01"), then, "before the figures their own day counts");
+    assert!(listed("2026-11-29").is_empty());
+    let text = ok(&["worklist", &target, "--today", "2026-11-29"]);
+    assert!(text.contains("PAST: ") && text.contains("Run the job again"), "{text}");
+    let health = ok(&["health", &target, "--today", "2026-11-29"]);
+    assert!(health.contains("FIRST    Run the job again") && !health.contains("BY WHEN"), "{health}");
 }
 
 #[test]
 fn the_work_list_says_what_is_overdue() {
     let out = tempfile::tempdir().unwrap();
     let target = published(out.path(), DAYS[1]);
-    let csv = ok(&["worklist", &target, "--format", "csv"]);
+    let csv = ok(&["worklist", &target, "--format", "csv", "--today", DAYS[1]]);
     let mut reader = csv::Reader::from_reader(csv.as_bytes());
     let heads = reader.headers().unwrap().clone();
     let at = |name: &str| heads.iter().position(|head| head == name).unwrap();
@@ -198,9 +247,10 @@ fn the_work_list_says_what_is_overdue() {
         assert_eq!(&row[at("is_overdue")] == "true", &row[at("action")] == "correct_late");
         assert!(&row[at("action")] != "correct" || row[at("act_by")].is_empty() || &row[at("act_by")] >= "2025-04-28");
     }
-    let said = fails(4, &["worklist", &target, "--fail-on", "overdue"]);
+    let said = fails(4, &["worklist", &target, "--fail-on", "overdue", "--today", DAYS[1]]);
     assert!(said.contains(&format!("{} packages", of("correct_late"))), "{said}");
-    let json: serde_json::Value = serde_json::from_str(&ok(&["worklist", &target, "--json"])).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&ok(&["worklist", &target, "--json", "--today", DAYS[1]])).unwrap();
     assert_eq!(json.as_array().unwrap().len(), rows.len());
 }
 

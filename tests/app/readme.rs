@@ -23,8 +23,9 @@ fn shown() -> Vec<(&'static str, &'static str, String)> {
         let lines: Vec<&str> = text.trim_end().lines().map(str::trim_end).collect();
         format!("```text\n{}\n```\n", lines.join("\n"))
     };
-    let health = ok(&["health", &target, "--limit", "3"]);
-    let worklist = ok(&["worklist", &target, "--seller", "A1CABLECORNER0", "--marketplace", "DE"]);
+    let health = ok(&["health", &target, "--limit", "1", "--today", "2025-05-31"]);
+    let de = ["--seller", "A1CABLECORNER0", "--marketplace", "DE", "--today", "2025-05-31"];
+    let worklist = ok(&[&["worklist", &target], &de[..]].concat());
     let story = ok(&["explain", "jobs/weekly.toml", "--seller", "A1QUICKPICKDE0", "--order", "218-8449885-6049256"]);
     vec![
         ("README.md", "health", block(health)),

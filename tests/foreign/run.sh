@@ -20,7 +20,7 @@ done
 for day in 2025-05-31 2025-04-28; do
   target/release/vtr run jobs/weekly.toml --quiet --as-of "$day" --set as_of_mode=scans --out "$work/$day"
   target/release/vtr report "$work/$day" -o "$work/$day.html"
-  target/release/vtr worklist "$work/$day" --format csv > "$work/$day.csv"
+  target/release/vtr worklist "$work/$day" --today "$day" --format csv > "$work/$day.csv"
   "$work/venv/bin/python" tests/foreign/pages.py "$work/$day" "$work/$day.html" "$work/$day.csv"
   "$work/venv/bin/python" tests/foreign/sums.py target/release/vtr "$work/$day"
 done
@@ -29,7 +29,7 @@ as_of=$(target/release/vtr gen "$work/gen/history" --rows 20000 --sellers 15 --s
 printf 'name = "sums"\n%s\n[[input]]\npath = "history/shipments/*"\n[output]\npath = "out"\n[limits]\nmax_rejected = "50%%"\n' "$as_of" > "$work/gen/job.toml"
 target/release/vtr run "$work/gen/job.toml" --quiet
 target/release/vtr report "$work/gen/out" -o "$work/gen.html"
-target/release/vtr worklist "$work/gen/out" --format csv > "$work/gen.csv"
+target/release/vtr worklist "$work/gen/out" --today 2000-01-01 --format csv > "$work/gen.csv"
 "$work/venv/bin/python" tests/foreign/pages.py "$work/gen/out" "$work/gen.html" "$work/gen.csv"
 "$work/venv/bin/python" tests/foreign/sums.py target/release/vtr "$work/gen/out"
 run() { target/release/vtr run jobs/weekly.toml --quiet --out "$work/other" --lineage "$work/lineage.jsonl" "$@"; }
