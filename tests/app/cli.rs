@@ -67,7 +67,7 @@ fn every_list_is_written_for_people_spreadsheets_and_programs() {
         (&["explain", &job, "--seller", "A1", "--order", "305-2"], "seller_id"),
         (&["defects", &out], "order_id"),
         (&["health", &out], "seller_id"),
-        (&["worklist", &out], "seller_id"),
+        (&["worklist", &out, "--today", "2000-01-01"], "seller_id"),
         (&["carriers"], "carrier"),
         (&["carriers", "DHL", "--number", "00340434161094022115"], "finding"),
         (&["carriers", "DHL", "--ship-from", "DE"], "finding"),
