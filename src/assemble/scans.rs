@@ -170,7 +170,9 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
         let unseen = carriers[index].is_some_and(|id| context.unseen.contains(&id));
         weigh(pack, &told[index], unseen);
         let seller = pack.text(Field::SellerId).unwrap_or_default();
-        tally.package(seller, &stores[index].label, pack.flags & HAS_ORDER != 0, &pack.notes);
+        // Documents of orders know the promise themselves.
+        let is_placed = pack.flags & HAS_ORDER != 0 || pack.time(Field::PromisedDeliveryAt).is_some();
+        tally.package(seller, &stores[index].label, is_placed, &pack.notes);
         ask(context, pack, &stores[index], carriers[index], unseen, tally);
     }
 }

@@ -74,7 +74,7 @@ pub struct Tally {
     pub unmapped: BTreeMap<(String, String), (u64, Place)>,
     events: BTreeMap<Key, Asked>,
     orders: BTreeMap<Key, Asked>,
-    /// Packages by seller and marketplace, and how many of them have an order.
+    /// Packages by seller and marketplace, and how many of them have an order or a promise of their own.
     met: BTreeMap<(String, String), (u64, u64)>,
     /// Packages whose order names another marketplace than they do, and the first place.
     other_store: (u64, Option<Place>),
@@ -108,12 +108,12 @@ impl Tally {
         self.orders.entry((seller.to_owned(), marketplace.to_owned(), None)).or_default().add(day, is_known);
     }
 
-    /// Counts a package: its notes, and whether its order is known.
-    pub fn package(&mut self, seller: &str, marketplace: &str, has_order: bool, notes: &Notes) {
+    /// Counts a package: its notes, and whether it has an order, or a promise of its own.
+    pub fn package(&mut self, seller: &str, marketplace: &str, is_placed: bool, notes: &Notes) {
         self.packages += 1;
         self.notes.iter_mut().zip(notes.0).for_each(|(sum, count)| *sum += u64::from(count.min(1)));
         let (all, with) = self.met.entry((seller.to_owned(), marketplace.to_owned())).or_default();
-        (*all, *with) = (*all + 1, *with + u64::from(has_order));
+        (*all, *with) = (*all + 1, *with + u64::from(is_placed));
     }
 
     /// Counts a package whose order names another marketplace.

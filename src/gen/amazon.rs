@@ -184,6 +184,8 @@ struct Reports<'a> {
     /// The accounts, by the keys of seller and marketplace.
     accounts: BTreeMap<(u32, u32), Account>,
     orders_of_two: BTreeSet<String>,
+    /// Orders with a judged package that is named the first: a second one can be alone, if the first is rejected.
+    orders_of_first: BTreeSet<String>,
     /// For the key of each carrier, the number of a scanned package and its account.
     numbers: BTreeMap<u32, ((u32, u32), Text)>,
     planted: Vec<String>,
@@ -207,6 +209,7 @@ impl<'a> Reports<'a> {
             window: (last - WINDOW_DAYS + 1, last),
             accounts: BTreeMap::new(),
             orders_of_two: BTreeSet::new(),
+            orders_of_first: BTreeSet::new(),
             numbers: BTreeMap::new(),
             planted: Vec::new(),
             added: Vec::new(),
@@ -226,8 +229,17 @@ impl<'a> Reports<'a> {
         for file in 0..self.factory.slices.len() {
             for row in 0..self.factory.slices[file].rows() {
                 let parcel = self.factory.row(file, row);
-                if parcel.package == 2 && self.is_near(parcel.truth.day) {
-                    self.orders_of_two.insert(parcel.order.as_str().to_owned());
+                let order = || parcel.order.as_str().to_owned();
+                match parcel.package {
+                    2 if self.is_near(parcel.truth.day) => {
+                        self.orders_of_two.insert(order());
+                    }
+                    1 if self.planting == Planted::DuplicatePackage
+                        && matches!(parcel.truth.place, Place::Judged(_)) =>
+                    {
+                        self.orders_of_first.insert(order());
+                    }
+                    _ => {}
                 }
             }
         }
@@ -330,7 +342,10 @@ impl<'a> Reports<'a> {
             }
             Planted::BorderDay => inside && border && reason.class() == Class::Defect && self.plant_valid(parcel),
             Planted::NumberShared => defect && reason == Reason::ScanMissing && self.plant_shared_number(parcel),
-            Planted::DuplicatePackage => defect && parcel.package == 2 && is_of_two && self.plant_nothing(parcel),
+            Planted::DuplicatePackage => {
+                let has_first = self.orders_of_first.contains(parcel.order.as_str());
+                defect && parcel.package == 2 && has_first && self.plant_nothing(parcel)
+            }
             Planted::CarrierNotAccepted => {
                 defect && !is_of_two && reason == Reason::CarrierNotAccepted && self.plant_valid(parcel)
             }
