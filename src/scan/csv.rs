@@ -208,6 +208,8 @@ pub(crate) const HEADINGS_AGAIN: &str = "repeats the headings, as where one file
 /// The line of the headings, to recognise it where it comes again: where files were appended to each other.
 pub(crate) struct FirstLine {
     headings: Vec<String>,
+    /// The first heading that is not empty: records may have an empty cell under an empty one.
+    named: usize,
     /// The bytes of the line; they are the same in another order.
     bytes: usize,
 }
@@ -215,7 +217,8 @@ pub(crate) struct FirstLine {
 impl FirstLine {
     /// Remembers the headings, which were read last.
     pub fn of(records: &RecordReader, headings: Vec<String>) -> FirstLine {
-        FirstLine { headings, bytes: records.bytes().len() }
+        let named = headings.iter().position(|heading| !heading.is_empty()).unwrap_or(0);
+        FirstLine { headings, named, bytes: records.bytes().len() }
     }
 
     /// Returns the number of headings.
@@ -226,7 +229,8 @@ impl FirstLine {
     /// Returns whether a record can be the headings again; hardly any other can.
     #[inline]
     pub fn may_come_again(&self, text: &str, cells: &[Cell]) -> bool {
-        text.len() == self.bytes || cells.first().is_some_and(|cell| text[cell.start..cell.end] == self.headings[0])
+        let is_named = |cell: &Cell| text[cell.start..cell.end] == self.headings[self.named];
+        text.len() == self.bytes || cells.get(self.named).is_some_and(is_named)
     }
 
     /// Returns whether a record of as many fields is the headings again, in their order.
@@ -235,7 +239,13 @@ impl FirstLine {
     /// They stand in another order: all that follow would be read by the wrong headings.
     #[cold]
     pub fn comes_again(&self, text: &str, cells: &[Cell]) -> Result<bool, String> {
-        let cells: Vec<&str> = cells.iter().map(|cell| trim(&text[cell.start..cell.end]).unwrap_or_default()).collect();
+        let plain = |cell: &Cell| trim(&text[cell.start..cell.end]).unwrap_or_default();
+        // Where all records are of one length, this is asked of each.
+        let first = cells.get(self.named).map_or("", plain);
+        if !self.headings.iter().any(|heading| trim(heading) == Some(first)) {
+            return Ok(false);
+        }
+        let cells: Vec<&str> = cells.iter().map(plain).collect();
         let headings: Vec<&str> = self.headings.iter().map(|heading| trim(heading).unwrap_or_default()).collect();
         if cells == headings {
             return Ok(true);
