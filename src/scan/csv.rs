@@ -226,19 +226,21 @@ impl FirstLine {
         self.headings.len()
     }
 
-    /// Returns whether a record can be the headings again; hardly any other can.
-    #[inline]
-    pub fn may_come_again(&self, text: &str, cells: &[Cell]) -> bool {
-        let is_named = |cell: &Cell| text[cell.start..cell.end] == self.headings[self.named];
-        text.len() == self.bytes || cells.get(self.named).is_some_and(is_named)
-    }
-
     /// Returns whether a record of as many fields is the headings again, in their order.
     ///
     /// # Errors
     /// They stand in another order: all that follow would be read by the wrong headings.
+    #[inline]
+    pub fn is_again(&self, text: &str, records: &RecordReader) -> Result<bool, String> {
+        let cells = records.cells();
+        let is_named = |cell: &Cell| text[cell.start..cell.end] == self.headings[self.named];
+        // Hardly any other record passes this.
+        let may_be = text.len() == self.bytes || cells.get(self.named).is_some_and(is_named);
+        Ok(may_be && self.compare(text, cells).map_err(|why| format!("line {}: {why}", records.line()))?)
+    }
+
     #[cold]
-    pub fn comes_again(&self, text: &str, cells: &[Cell]) -> Result<bool, String> {
+    fn compare(&self, text: &str, cells: &[Cell]) -> Result<bool, String> {
         let plain = |cell: &Cell| trim(&text[cell.start..cell.end]).unwrap_or_default();
         // Where all records are of one length, this is asked of each.
         let first = cells.get(self.named).map_or("", plain);
@@ -412,9 +414,7 @@ impl<'a> Chunker<'a> {
             self.reject_at(records, cell.start, format!("longer than {} bytes", self.max_field));
             return Ok(());
         }
-        if self.first.may_come_again(text, records.cells())
-            && self.first.comes_again(text, records.cells()).map_err(|why| format!("line {}: {why}", records.line()))?
-        {
+        if self.first.is_again(text, records)? {
             self.reject(records, None, HEADINGS_AGAIN.to_owned(), None);
             return Ok(());
         }

@@ -89,12 +89,10 @@ impl Rows<'_> {
             let reason = format!("{few} fields: {fields}, where the headings are {}", self.first.width());
             return self.rejects.lines(records, records.lines(), &reason, each).map(Ok);
         }
-        if self.first.may_come_again(line, records.cells()) {
-            match self.first.comes_again(line, records.cells()) {
-                Ok(true) => return self.rejects.one(records, HEADINGS_AGAIN.to_owned(), None, each).map(Ok),
-                Ok(false) => {}
-                Err(why) => return Ok(Err(format!("line {}: {why}", records.line()))),
-            }
+        match self.first.is_again(line, records) {
+            Ok(true) => return self.rejects.one(records, HEADINGS_AGAIN.to_owned(), None, each).map(Ok),
+            Ok(false) => {}
+            Err(why) => return Ok(Err(why)),
         }
         let filled = records.cells().iter().filter(|cell| trim(&line[cell.start..cell.end]).is_some()).count();
         if filled == 0 {
