@@ -359,7 +359,11 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
     }
     beyond.sort_by_key(|(day, unit)| (*day, unit.file, unit.first_record));
     let beyond = beyond.into_iter().map(|(_, unit)| unit).collect();
-    Ok(Survey { refused: bad, ..finished(plan, files, (units, beyond), sources, left_out)? })
+    let survey = finished(plan, files, (units, beyond), sources, left_out)?;
+    // Files that are left out are told of by themselves.
+    let known = survey.files.iter().map(|file| file.shown.as_str()).chain(bad.keys().map(String::as_str));
+    let beside = files::beside(plan, &known.collect());
+    Ok(Survey { beside, refused: bad, ..survey })
 }
 
 /// Returns the survey of files that can be read.
@@ -381,9 +385,7 @@ fn finished(
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = not_judged(&files);
     let midnights = midnight::Midnights::of(files.len());
-    let read: HashSet<&str> = files.iter().map(|file| file.shown.as_str()).collect();
-    let beside = files::beside(plan, &read);
-    let refused = BTreeMap::new();
+    let (beside, refused) = (None, BTreeMap::new());
     Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, beside, refused })
 }
 
