@@ -5,14 +5,21 @@
 //! a file that grows is spooled to an unnamed file on disk. It fails if the rows cannot be made or if the disk is
 //! full.
 
+mod chunk;
+mod group;
+mod runs;
+#[cfg(test)]
+mod tests;
+mod values;
+
 use crate::error::{Error, Result};
 use crate::place::blob::Blob;
 use crate::tables::Piece;
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::concat_batches;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, SchemaRef, UInt32Type};
+use group::Groups;
+use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::arrow::{ArrowWriter, ProjectionMask};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -35,6 +42,9 @@ const ROWS_OF_A_STEP: usize = 16;
 /// The most rows of a row group, and the bytes after which the next one begins: the writer holds a group in memory.
 const ROWS_OF_A_GROUP: usize = 1 << 20;
 const BYTES_OF_A_GROUP: usize = 32 << 20;
+
+/// The level at which pages are compressed.
+const ZSTD_LEVEL: i32 = 3;
 
 /// Bytes of a file that are kept in memory; a longer one goes to disk.
 const BYTES_IN_MEMORY: usize = 8 << 20;
@@ -78,13 +88,12 @@ pub fn batches(
 ) -> Result<Encoded> {
     let failed = |error: ParquetError| Error::failed(format!("{name}: making its Parquet file"), error);
     let file = Hashing { file: SpooledTempFile::new(BYTES_IN_MEMORY), hash: Sha256::new(), bytes: 0 };
-    let properties = properties().map_err(failed)?;
-    let mut writer = ArrowWriter::try_new(file, schema.clone(), Some(properties)).map_err(failed)?;
+    let mut writer = Groups::new(file, schema).map_err(failed)?;
     let mut steps = Steps { writer: &mut writer, waiting: Vec::new(), rows: 0, bytes: 0 };
     let mut rows = 0;
     for batch in batches {
         let batch = batch?;
-        assert!(batch.schema().fields() == schema.fields(), "a batch of {name} has another schema than its table");
+        assert!(is_of(&batch, schema), "a batch of {name} has another schema than its table");
         pass(&batch);
         rows += batch.num_rows() as u64;
         steps.write(batch).map_err(failed)?;
@@ -99,7 +108,7 @@ pub fn batches(
 pub fn properties() -> std::result::Result<WriterProperties, ParquetError> {
     Ok(WriterProperties::builder()
         .set_created_by("vtr".to_owned())
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(ZSTD_LEVEL)?))
         .set_dictionary_enabled(true)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(ROWS_OF_A_GROUP))
@@ -108,7 +117,7 @@ pub fn properties() -> std::result::Result<WriterProperties, ParquetError> {
 
 /// A writer that receives equal steps, however rows arrive.
 struct Steps<'w> {
-    writer: &'w mut ArrowWriter<Hashing>,
+    writer: &'w mut Groups,
     /// The batches to be written next; `rows` and `bytes` are the sums of their rows and bytes of texts.
     waiting: Vec<RecordBatch>,
     rows: usize,
@@ -138,18 +147,37 @@ impl Steps<'_> {
 
     fn write_waiting(&mut self) -> std::result::Result<(), ParquetError> {
         (self.rows, self.bytes) = (0, 0);
-        match std::mem::take(&mut self.waiting).as_slice() {
-            [] => return Ok(()),
-            [whole] => self.writer.write(whole)?,
-            parts => self.writer.write(&concat_batches(&parts[0].schema(), parts)?)?,
-        }
-        if self.writer.in_progress_size() >= BYTES_OF_A_GROUP { self.writer.flush() } else { Ok(()) }
+        self.writer.write(&std::mem::take(&mut self.waiting))?;
+        if self.writer.bytes() >= BYTES_OF_A_GROUP { self.writer.flush() } else { Ok(()) }
     }
 }
 
 fn text_bytes(batch: &RecordBatch, rows: Range<usize>) -> usize {
-    let texts = batch.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
-    texts.map(|texts| (texts.value_offsets()[rows.end] - texts.value_offsets()[rows.start]) as usize).sum()
+    let bytes = |column: &dyn Array| {
+        if let Some(texts) = column.as_string_opt::<i32>() {
+            return (texts.value_offsets()[rows.end] - texts.value_offsets()[rows.start]) as usize;
+        }
+        let Some(coded) = column.as_dictionary_opt::<UInt32Type>() else { return 0 };
+        let texts = coded.values().as_string::<i32>();
+        coded.keys().values()[rows.clone()].iter().map(|key| texts.value_length(*key as usize) as usize).sum()
+    };
+    batch.columns().iter().map(|column| bytes(column)).sum()
+}
+
+/// Whether a batch has the columns of a schema; texts may be coded.
+fn is_of(batch: &RecordBatch, schema: &SchemaRef) -> bool {
+    let own = batch.schema();
+    own.fields().len() == schema.fields().len()
+        && own.fields().iter().zip(schema.fields()).all(|(own, of)| {
+            let is_coded = *own.data_type() == coded() && *of.data_type() == DataType::Utf8;
+            let is_typed = is_coded || own.data_type() == of.data_type();
+            is_typed && own.name() == of.name() && own.is_nullable() == of.is_nullable()
+        })
+}
+
+/// The type of texts that arrive as codes.
+fn coded() -> DataType {
+    DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
 }
 
 /// A file whose bytes are hashed as they are written.

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::schema::Table;
+use crate::tables::each_text;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use serde::{Deserialize, Serialize};
@@ -271,13 +272,14 @@ fn classes(counts: [u64; 4]) -> String {
 
 /// Packages by class; a row has a number of packages or is one package.
 fn by_class(rows: &RecordBatch, packages: Option<&str>) -> [u64; 4] {
-    let (classes, mut sums) = (rows["class"].as_string::<i32>(), [0; 4]);
+    let (mut sums, mut first) = ([0; 4], 0);
     let packages = packages.map(|name| rows[name].as_primitive::<Int64Type>().values());
-    for row in 0..rows.num_rows() {
-        let class = Class::ALL.iter().position(|class| class.name() == classes.value(row));
-        let class = class.expect("every row is of a class");
-        sums[class] += packages.map_or(1, |packages| packages[row].unsigned_abs());
-    }
+    each_text(&rows["class"], &mut |class, alike| {
+        let class = Class::ALL.iter().position(|known| known.name() == class).expect("every row is of a class");
+        let count = |packages: &[i64]| packages.iter().map(|count| count.unsigned_abs()).sum();
+        sums[class] += packages.map_or(alike as u64, |packages| count(&packages[first..first + alike]));
+        first += alike;
+    });
     sums
 }
 

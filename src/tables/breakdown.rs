@@ -6,12 +6,11 @@
 use super::merge::Merge;
 use super::rates::Rules;
 use super::space::{MARKETPLACE, Space};
-use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column};
+use super::{CATEGORY_KEYS, TablesInput, Task, coded, count_column, day_column};
 use crate::error::Result;
 use crate::fold::counts::Batches;
 use crate::schema::Table;
-use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::take;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use vtr_kernel::Reason;
@@ -159,12 +158,11 @@ impl<'a> Breakdown<'a> {
             let market = self.rules.market(self.space.code(*cell, MARKETPLACE));
             windows::health(market.expect("nothing outside any marketplace has windows"), as_of)
         };
-        let carriers = UInt32Array::from_iter_values(rows.iter().map(|row| row.carrier));
         let count = |of: &dyn Fn(&Sums) -> i64| count_column(rows.iter().map(|row| of(&row.sums)).collect());
 
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(Table::HealthBreakdown.columns().len());
         columns.extend(self.space.text_columns(&cells));
-        columns.push(take(&self.carriers, &carriers, None).expect("codes index their texts"));
+        columns.push(coded(rows.iter().map(|row| row.carrier), &self.carriers));
         columns.push(day_column(cells.iter().map(|cell| window(cell).0)));
         columns.push(day_column(cells.iter().map(|cell| window(cell).1)));
         columns.push(count(&|sums| sums.valid + sums.defects()));

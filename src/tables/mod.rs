@@ -26,7 +26,8 @@ use crate::place::budget::Budget;
 use crate::progress::Progress;
 use crate::schema::Table;
 use crate::signals;
-use arrow::array::{ArrayRef, Date32Array, Int64Array, StringArray};
+use arrow::array::{ArrayRef, AsArray, Date32Array, DictionaryArray, Int64Array, StringArray, UInt32Array};
+use arrow::datatypes::{DataType, Fields, Schema, UInt32Type};
 use arrow::record_batch::RecordBatch;
 use parking_lot::Mutex;
 use std::panic::resume_unwind;
@@ -48,6 +49,7 @@ pub struct Piece<'a> {
     /// The Monday of the week; `None` for tables that are not partitioned.
     pub week: Option<Day>,
     /// The rows in the table's schema, sorted by its key over all batches and made on demand. There may be none.
+    /// Texts may be coded, as `Dictionary(UInt32, Utf8)`.
     pub batches: Batches<'a>,
 }
 
@@ -114,7 +116,13 @@ impl TablesInput<'_> {
     }
 
     fn batch(&self, table: Table, columns: Vec<ArrayRef>) -> RecordBatch {
-        RecordBatch::try_new(table.schema(), columns).expect("columns are built in the order and types of their table")
+        let schema = table.schema();
+        let fields = schema.fields().iter().zip(&columns).map(|(field, column)| match column.data_type() {
+            coded @ DataType::Dictionary(..) => Arc::new(field.as_ref().clone().with_data_type(coded.clone())),
+            _ => field.clone(),
+        });
+        let batch = RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Fields>())), columns);
+        batch.expect("columns are built in the order and types of their table")
     }
 }
 
@@ -122,8 +130,26 @@ fn text_column<'t>(texts: impl Iterator<Item = &'t str>) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(texts))
 }
 
+/// A column of coded texts.
+fn coded(codes: impl Iterator<Item = u32>, texts: &StringArray) -> ArrayRef {
+    let coded = DictionaryArray::<UInt32Type>::try_new(UInt32Array::from_iter_values(codes), Arc::new(texts.clone()));
+    Arc::new(coded.expect("codes index their texts"))
+}
+
 fn repeated(text: &str, rows: usize) -> ArrayRef {
-    Arc::new(StringArray::new_repeated(text, rows))
+    coded(std::iter::repeat_n(0, rows), &StringArray::from(vec![text]))
+}
+
+/// Calls `each` with the texts of a column, coded or not, and the number of rows in a row that have them.
+pub fn each_text(column: &ArrayRef, each: &mut dyn FnMut(&str, usize)) {
+    match column.as_dictionary_opt::<UInt32Type>() {
+        None => column.as_string::<i32>().iter().flatten().for_each(|text| each(text, 1)),
+        Some(coded) => {
+            let texts = coded.values().as_string::<i32>();
+            let runs = coded.keys().values().chunk_by(|a, b| a == b);
+            runs.for_each(|run| each(texts.value(run[0] as usize), run.len()));
+        }
+    }
 }
 
 fn day_column(days: impl Iterator<Item = Day>) -> ArrayRef {

@@ -4,12 +4,11 @@
 //! to add up. Memory holds no more than a batch of rows, and it fails only if the counts cannot be read.
 
 use super::space::{dictionary, rows_of_a_batch};
-use super::{TablesInput, Task, count_column, day_column};
+use super::{TablesInput, Task, coded, count_column, day_column};
 use crate::error::Result;
 use crate::fold::counts::Batches;
 use crate::schema::Table;
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::take;
+use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::datatypes::{Int64Type, UInt8Type};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -67,10 +66,7 @@ impl Week<'_> {
 
     fn batch(&self, rows: &[(Key, Sums)]) -> RecordBatch {
         let texts = &self.texts;
-        let text = |column: usize| -> ArrayRef {
-            let codes = UInt32Array::from_iter_values(rows.iter().map(|(key, _)| key[column]));
-            take(&texts[column], &codes, None).expect("codes index their texts")
-        };
+        let text = |column: usize| coded(rows.iter().map(|(key, _)| key[column]), &texts[column]);
         let flag = |column: usize| -> ArrayRef {
             let is_set = |(key, _): &(Key, Sums)| Some(texts[column].value(key[column] as usize) == "true");
             Arc::new(rows.iter().map(is_set).collect::<BooleanArray>())

@@ -4,7 +4,7 @@
 //! reasons added to each row. They judge nothing and do not fail; batches that break the fold's invariants panic.
 
 use super::space::{NONE, dictionary};
-use super::{FileRow, TablesInput, Task, day_column, text_column};
+use super::{FileRow, TablesInput, Task, coded, day_column, text_column};
 use crate::error::Result;
 use crate::fold::counts::{Batches, Defects};
 use crate::schema::Table;
@@ -17,6 +17,7 @@ use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::mend::{FixableBy, suggested_fix};
 use vtr_kernel::policy::Marketplace;
+use vtr_kernel::reason::COUNT;
 use vtr_kernel::{Book, Reason};
 
 /// Rows of a batch: few, because texts from sources can be long.
@@ -53,7 +54,10 @@ fn listed_batch(input: &TablesInput, table: Table, week: Day, batch: &RecordBatc
     let rows = batch.num_rows();
     let reasons = batch["reason"].as_primitive::<UInt8Type>().values();
     let reason = |row: usize| Reason::from_code(reasons[row]).expect("the fold writes codes of reasons");
-    let said = |of: fn(Reason) -> &'static str| text_column((0..rows).map(|row| of(reason(row))));
+    let said = |of: fn(Reason) -> &'static str| {
+        let texts = StringArray::from_iter_values((0..COUNT as u8).filter_map(Reason::from_code).map(of));
+        coded(reasons.iter().map(|code| u32::from(*code)), &texts)
+    };
     let column = |name: &str| -> ArrayRef {
         match name {
             "week_start" => day_column(std::iter::repeat_n(week, rows)),
@@ -115,13 +119,12 @@ fn name_batch(input: &TablesInput, week: Day, names: &RecordBatch) -> RecordBatc
         let (keys, texts) = columns[column];
         texts.value(keys.value(row) as usize)
     };
-    let texts = |column: usize| text_column((0..rows).map(move |row| text(column, row)));
     let integrated = (0..rows).map(|row| is_integrated(&input.plan.book, text(0, row), text(2, row), input.plan.as_of));
     let columns: Vec<ArrayRef> = vec![
-        texts(0),
-        texts(1),
+        names["marketplace"].clone(),
+        names["carrier_typed"].clone(),
         day_column(std::iter::repeat_n(week, rows)),
-        texts(2),
+        names["carrier"].clone(),
         Arc::new(BooleanArray::from_iter(integrated)),
         names["count"].clone(),
         input.evidence_column(rows),

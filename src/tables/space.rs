@@ -4,9 +4,9 @@
 //! texts. The module holds no counts and no tables. Keys that break the invariant of sorted, shared dictionaries
 //! panic; nothing else fails.
 
+use super::coded;
 use crate::fold::counts::{BATCH_ROWS, Marginal};
-use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray, UInt32Array};
-use arrow::compute::take;
+use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
 use arrow::datatypes::UInt32Type;
 use arrow::record_batch::RecordBatch;
 
@@ -90,12 +90,9 @@ impl Space {
         (cell >> below & ((1 << self.bits[column]) - 1)) as u32
     }
 
-    /// The key columns of cells as texts.
+    /// The key columns of cells as coded texts.
     pub fn text_columns(&self, cells: &[u64]) -> [ArrayRef; 4] {
-        std::array::from_fn(|column| {
-            let codes = UInt32Array::from_iter_values(cells.iter().map(|cell| self.code(*cell, column)));
-            take(&self.texts[column], &codes, None).expect("codes index their texts")
-        })
+        std::array::from_fn(|column| coded(cells.iter().map(|cell| self.code(*cell, column)), &self.texts[column]))
     }
 
     /// The number of cells written at a time: smaller if the texts are so long that a batch would be large.

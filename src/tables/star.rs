@@ -4,10 +4,10 @@
 //! `dim_seller` lists the sellers of the written rows, so it is made last; a run over some weeks keeps the sellers
 //! published before. Nothing in it fails.
 
-use super::{Piece, TablesInput, Task, count_column, day_column, text_column};
+use super::{Piece, TablesInput, Task, count_column, day_column, each_text, text_column};
 use crate::job::plan::Plan;
 use crate::schema::Table;
-use arrow::array::{ArrayRef, AsArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use chrono::Datelike;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
@@ -254,15 +254,12 @@ impl<'a> Seen<'a> {
 
     /// Notes the sellers of rows, which are sorted by seller.
     pub fn add(&self, batch: &RecordBatch) {
-        let sellers = batch["seller_id"].as_string::<i32>();
-        let mut last = None;
         let mut seen = self.sellers.lock();
-        for seller in sellers.iter().flatten() {
-            if last != Some(seller) && !seen.contains(seller) {
+        each_text(&batch["seller_id"], &mut |seller, _| {
+            if !seen.contains(seller) {
                 seen.insert(seller.to_owned());
             }
-            last = Some(seller);
-        }
+        });
     }
 
     /// Makes `dim_seller` of the sellers that were seen and those of the job's list; `None` if the job does not make

@@ -86,7 +86,8 @@ fn texts<'a>(piece: &'a Made, name: &str) -> Vec<Option<&'a str>> {
 fn made(input: &TablesInput) -> Vec<Made> {
     let pieces = Mutex::new(Vec::new());
     let take = |piece: Piece| {
-        let batches = piece.batches.collect::<Result<_, _>>()?;
+        let batches = piece.batches.map(|batch| batch.map(|batch| plain(piece.table, &batch)));
+        let batches = batches.collect::<Result<_, _>>()?;
         pieces.lock().push(Made { table: piece.table, week: piece.week, batches });
         Ok(())
     };

@@ -11,7 +11,7 @@ use crate::fold::time_axis;
 use crate::job::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
 use crate::progress::{Progress, Visibility};
 use crate::schema::Table;
-use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
+use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use parking_lot::Mutex;
@@ -400,6 +400,15 @@ fn counted(plan: &Plan, packages: &[Judged]) -> crate::fold::counts::Counted {
     crate::fold::counts::Counted::in_memory(marginals, Vec::new())
 }
 
+/// The rows with texts in place of codes, as they are read back.
+fn plain(table: Table, batch: &RecordBatch) -> RecordBatch {
+    let column = |column: &ArrayRef| match column.as_any_dictionary_opt() {
+        Some(coded) => arrow::compute::take(coded.values(), coded.keys(), None).unwrap(),
+        None => column.clone(),
+    };
+    RecordBatch::try_new(table.schema(), batch.columns().iter().map(column).collect()).unwrap()
+}
+
 /// A piece with all its rows.
 struct Made {
     table: Table,
@@ -412,7 +421,8 @@ struct Made {
 fn pieces(input: &TablesInput) -> Vec<Made> {
     let pieces = Mutex::new(Vec::new());
     let take = |piece: Piece| {
-        let piece = Made { table: piece.table, week: piece.week, batches: piece.batches.collect::<Result<_, _>>()? };
+        let batches = piece.batches.map(|batch| batch.map(|batch| plain(piece.table, &batch)));
+        let piece = Made { table: piece.table, week: piece.week, batches: batches.collect::<Result<_, _>>()? };
         assert_eq!(piece.week.is_some(), piece.table.is_partitioned());
         assert!(piece.batches.iter().all(|batch| batch.schema() == piece.table.schema() && batch.num_rows() > 0));
         let rows = cells(&piece, piece.table.key());

@@ -1,0 +1,165 @@
+//! Row groups: each column by the encoder that suits it, and the file around them.
+//!
+//! Required columns of numbers, days and coded texts are encoded here, and all others by the parquet crate. The bytes
+//! are those that the crate's own writer would give. It fails if the crate does, or if the file cannot be written.
+
+use super::chunk::{Chunk, Compressor};
+use super::values::{Numbers, Texts};
+use super::{Hashing, ROWS_OF_A_GROUP, ZSTD_LEVEL, coded, properties};
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::concat;
+use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, SchemaRef};
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
+use parquet::errors::Result;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::ColumnDescPtr;
+use std::sync::Arc;
+
+/// A file of row groups.
+pub struct Groups {
+    schema: SchemaRef,
+    file: SerializedFileWriter<Hashing>,
+    theirs: ArrowRowGroupWriterFactory,
+    compressor: Compressor,
+    filling: Option<Group>,
+}
+
+/// The row group that is being filled.
+struct Group {
+    columns: Vec<Column>,
+    rows: usize,
+}
+
+/// A column of a row group.
+enum Column {
+    Texts(Chunk<Texts>),
+    Counts(Chunk<Numbers<Int64Type>>),
+    Days(Chunk<Numbers<Date32Type>>),
+    Other(Arc<Field>, Box<ArrowColumnWriter>),
+}
+
+impl Groups {
+    /// Begins a file.
+    pub fn new(file: Hashing, schema: &SchemaRef) -> Result<Groups> {
+        let mut properties = properties()?;
+        add_encoded_arrow_schema_to_metadata(schema, &mut properties);
+        let columns = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types()).convert(schema)?;
+        let file = SerializedFileWriter::new(file, columns.root_schema_ptr(), Arc::new(properties))?;
+        let theirs = ArrowRowGroupWriterFactory::new(&file, schema.clone());
+        Ok(Groups { schema: schema.clone(), file, theirs, compressor: Compressor::new(ZSTD_LEVEL)?, filling: None })
+    }
+
+    /// Writes rows that arrived in several batches.
+    pub fn write(&mut self, parts: &[RecordBatch]) -> Result<()> {
+        let rows: usize = parts.iter().map(RecordBatch::num_rows).sum();
+        let Some(first) = parts.iter().find(|part| part.num_rows() > 0) else { return Ok(()) };
+        let group = match self.filling.take() {
+            Some(group) => group,
+            None => self.begin(first)?,
+        };
+        let room = ROWS_OF_A_GROUP - group.rows;
+        let group = self.filling.insert(group);
+        if rows > room {
+            let (now, later) = split(parts, room);
+            self.write(&now)?;
+            return self.write(&later);
+        }
+        for (place, column) in group.columns.iter_mut().enumerate() {
+            let arrays: Vec<&ArrayRef> = parts.iter().map(|part| part.column(place)).collect();
+            column.write(&arrays, &mut self.compressor)?;
+        }
+        group.rows += rows;
+        if group.rows == ROWS_OF_A_GROUP { self.flush() } else { Ok(()) }
+    }
+
+    fn begin(&self, first: &RecordBatch) -> Result<Group> {
+        let descriptors = self.file.schema_descr().columns();
+        let theirs = self.theirs.create_column_writers(self.file.flushed_row_groups().len())?;
+        let fields = self.schema.fields().iter().zip(first.columns());
+        let columns = fields.zip(descriptors).zip(theirs).map(|(((field, array), descriptor), theirs)| {
+            Column::own(field, array, descriptor).unwrap_or_else(|| Column::Other(field.clone(), Box::new(theirs)))
+        });
+        Ok(Group { columns: columns.collect(), rows: 0 })
+    }
+
+    /// Bytes of the row group in progress, as far as they are known.
+    pub fn bytes(&self) -> usize {
+        self.filling.iter().flat_map(|group| &group.columns).map(Column::bytes).sum()
+    }
+
+    /// Ends the row group in progress.
+    pub fn flush(&mut self) -> Result<()> {
+        let Some(group) = self.filling.take() else { return Ok(()) };
+        let mut into = self.file.next_row_group()?;
+        for column in group.columns {
+            column.close(&mut self.compressor, &mut into)?;
+        }
+        into.close().map(drop)
+    }
+
+    /// Ends the file.
+    pub fn into_inner(mut self) -> Result<Hashing> {
+        self.flush()?;
+        self.file.into_inner()
+    }
+}
+
+/// The first rows of batches, and the rest.
+fn split(parts: &[RecordBatch], rows: usize) -> (Vec<RecordBatch>, Vec<RecordBatch>) {
+    let (mut now, mut later, mut room) = (Vec::new(), Vec::new(), rows);
+    for part in parts {
+        let here = part.num_rows().min(room);
+        room -= here;
+        now.push(part.slice(0, here));
+        later.push(part.slice(here, part.num_rows() - here));
+    }
+    (now, later)
+}
+
+impl Column {
+    /// The column if it is encoded here.
+    fn own(field: &Field, array: &ArrayRef, descriptor: &ColumnDescPtr) -> Option<Column> {
+        if *array.data_type() == coded() {
+            assert!(!field.is_nullable(), "the column {} has nulls and cannot be coded", field.name());
+            return Some(Column::Texts(Chunk::new(descriptor.clone())));
+        }
+        match array.data_type() {
+            DataType::Int64 if !field.is_nullable() => Some(Column::Counts(Chunk::new(descriptor.clone()))),
+            DataType::Date32 if !field.is_nullable() => Some(Column::Days(Chunk::new(descriptor.clone()))),
+            _ => None,
+        }
+    }
+
+    fn write(&mut self, parts: &[&ArrayRef], compressor: &mut Compressor) -> Result<()> {
+        match self {
+            Column::Texts(chunk) => chunk.write(parts, compressor),
+            Column::Counts(chunk) => chunk.write(parts, compressor),
+            Column::Days(chunk) => chunk.write(parts, compressor),
+            Column::Other(field, writer) => {
+                let arrays: Vec<&dyn Array> = parts.iter().map(|array| &***array).collect();
+                let whole = if let [one] = parts { ArrayRef::clone(one) } else { concat(&arrays)? };
+                compute_leaves(field, &whole)?.iter().try_for_each(|leaf| writer.write(leaf))
+            }
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Column::Texts(chunk) => chunk.bytes(),
+            Column::Counts(chunk) => chunk.bytes(),
+            Column::Days(chunk) => chunk.bytes(),
+            Column::Other(_, writer) => writer.get_estimated_total_bytes(),
+        }
+    }
+
+    fn close(self, compressor: &mut Compressor, into: &mut SerializedRowGroupWriter<Hashing>) -> Result<()> {
+        let (bytes, result) = match self {
+            Column::Texts(chunk) => chunk.close(compressor)?,
+            Column::Counts(chunk) => chunk.close(compressor)?,
+            Column::Days(chunk) => chunk.close(compressor)?,
+            Column::Other(_, writer) => return writer.close()?.append_to_row_group(into),
+        };
+        into.append_column(&bytes, result)
+    }
+}

@@ -1,0 +1,415 @@
+//! The values of one column chunk: dictionary codes in the order in which values first occur, and bounds.
+//!
+//! Tables arrive as codes already, so a value is looked at once for each dictionary or page and not once for each row.
+//! Nothing here knows pages or files. Columns with nulls are refused by a panic, because only required columns come.
+
+use arrow::array::{Array, AsArray, PrimitiveArray, StringArray};
+use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Int64Type, UInt32Type};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
+use parquet::basic::Type;
+use parquet::data_type::ByteArray;
+use parquet::file::statistics::{Statistics, ValueStatistics};
+use std::hash::{BuildHasher, Hash};
+use std::ops::Range;
+
+/// The bytes to which bounds of texts are cut.
+const BYTES_OF_A_BOUND: usize = 64;
+
+/// The values of a column: the half of a chunk that depends on their type.
+pub trait Values: Default {
+    /// A bound of a page.
+    type Bound: PartialOrd + Clone;
+
+    /// The physical type.
+    const TYPE: Type;
+
+    /// Appends the codes of rows of an array.
+    fn code(&mut self, array: &dyn Array, rows: Range<usize>, codes: &mut Vec<u32>);
+
+    /// Appends the values of rows of an array, once the dictionary is full.
+    fn plain(&mut self, array: &dyn Array, rows: Range<usize>, into: &mut Vec<u8>);
+
+    /// Calls `each` with the bytes of texts of rows and the number of rows in a row that have them, until it returns
+    /// `true`; returns whether it did. Numbers are too small to be asked for.
+    fn sizes(&self, array: &dyn Array, rows: Range<usize>, each: &mut dyn FnMut(usize, usize) -> bool) -> bool;
+
+    /// The number of values in the dictionary.
+    fn len(&self) -> usize;
+
+    /// The bytes of the dictionary's page.
+    fn bytes(&self) -> usize;
+
+    /// The dictionary's page, before compression.
+    fn dictionary(&self) -> Vec<u8>;
+
+    /// Bytes in front of a page's codes that count as its size; see [`Chunk`](super::chunk::Chunk).
+    const HEAD: usize;
+
+    /// The least and the greatest value of a page; a new page begins.
+    fn take_bounds(&mut self) -> Option<(Self::Bound, Self::Bound)>;
+
+    /// The bytes of a page's texts; `None` for numbers.
+    fn take_text_bytes(&mut self) -> Option<i64>;
+
+    /// The bounds of a page for the index of pages.
+    fn indexed(low: &Self::Bound, high: &Self::Bound) -> [Vec<u8>; 2];
+
+    /// The bounds of the chunk for its statistics.
+    fn statistics(low: Self::Bound, high: Self::Bound, is_signed: bool) -> Statistics;
+}
+
+/// Calls `each` with each run of equal values and its length.
+fn runs<T: PartialEq + Copy>(values: &[T], mut each: impl FnMut(T, usize)) {
+    let mut rest = values;
+    while let [first, ..] = rest {
+        let length = rest.iter().take_while(|value| *value == first).count();
+        each(*first, length);
+        rest = &rest[length..];
+    }
+}
+
+/// Numbers below this one have their codes in a table.
+const SMALL: usize = 1_024;
+/// The code of a value that has none yet.
+const NONE: u32 = u32::MAX;
+
+/// Numbers.
+pub struct Numbers<T: Number> {
+    small: Vec<u32>,
+    large: HashMap<T::Native, u32>,
+    uniques: Vec<T::Native>,
+    bounds: Option<(T::Native, T::Native)>,
+}
+
+/// A type of numbers.
+pub trait Number: ArrowPrimitiveType<Native: Ord + Hash> {
+    /// The physical type.
+    const TYPE: Type;
+    /// The number as an index, if it is small.
+    fn index(value: Self::Native) -> Option<usize>;
+    /// Its bytes.
+    fn append(value: Self::Native, into: &mut Vec<u8>);
+    /// Bounds of a chunk.
+    fn statistics(low: Self::Native, high: Self::Native, is_signed: bool) -> Statistics;
+}
+
+macro_rules! number {
+    ($arrow:ty, $physical:ident, $statistics:ident) => {
+        impl Number for $arrow {
+            const TYPE: Type = Type::$physical;
+
+            fn index(value: Self::Native) -> Option<usize> {
+                usize::try_from(value).ok().filter(|index| *index < SMALL)
+            }
+
+            fn append(value: Self::Native, into: &mut Vec<u8>) {
+                into.extend_from_slice(&value.to_le_bytes());
+            }
+
+            fn statistics(low: Self::Native, high: Self::Native, is_signed: bool) -> Statistics {
+                let bounds = ValueStatistics::new(Some(low), Some(high), None, Some(0), false);
+                Statistics::$statistics(bounds.with_backwards_compatible_min_max(is_signed))
+            }
+        }
+    };
+}
+
+number!(Int64Type, INT64, Int64);
+number!(Date32Type, INT32, Int32);
+
+impl<T: Number> Default for Numbers<T> {
+    fn default() -> Self {
+        Numbers { small: vec![NONE; SMALL], large: HashMap::new(), uniques: Vec::new(), bounds: None }
+    }
+}
+
+impl<T: Number> Numbers<T> {
+    fn see(&mut self, values: &[T::Native]) {
+        let (low, high) = (values.iter().min().copied(), values.iter().max().copied());
+        if let (Some(low), Some(high)) = (low, high) {
+            self.bounds = Some(self.bounds.map_or((low, high), |(least, most)| (least.min(low), most.max(high))));
+        }
+    }
+
+    fn code_of(&mut self, value: T::Native) -> u32 {
+        let next = self.uniques.len() as u32;
+        let code = match T::index(value) {
+            Some(index) => &mut self.small[index],
+            None => self.large.entry(value).or_insert(NONE),
+        };
+        if *code == NONE {
+            *code = next;
+            self.uniques.push(value);
+        }
+        *code
+    }
+}
+
+fn numbers<T: Number>(array: &dyn Array) -> &[T::Native] {
+    let array: &PrimitiveArray<T> = array.as_primitive();
+    assert!(array.null_count() == 0, "a required column has no nulls");
+    array.values()
+}
+
+impl<T: Number> Values for Numbers<T> {
+    type Bound = T::Native;
+
+    const TYPE: Type = T::TYPE;
+    const HEAD: usize = 0;
+
+    fn code(&mut self, array: &dyn Array, rows: Range<usize>, codes: &mut Vec<u32>) {
+        let values = &numbers::<T>(array)[rows];
+        self.see(values);
+        runs(values, |value, length| {
+            let code = self.code_of(value);
+            codes.extend(std::iter::repeat_n(code, length));
+        });
+    }
+
+    fn plain(&mut self, array: &dyn Array, rows: Range<usize>, into: &mut Vec<u8>) {
+        let values = &numbers::<T>(array)[rows];
+        self.see(values);
+        values.iter().for_each(|value| T::append(*value, into));
+    }
+
+    fn sizes(&self, _: &dyn Array, _: Range<usize>, _: &mut dyn FnMut(usize, usize) -> bool) -> bool {
+        false
+    }
+
+    fn len(&self) -> usize {
+        self.uniques.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.uniques.len() * size_of::<T::Native>()
+    }
+
+    fn dictionary(&self) -> Vec<u8> {
+        let mut page = Vec::with_capacity(self.bytes());
+        self.uniques.iter().for_each(|value| T::append(*value, &mut page));
+        page
+    }
+
+    fn take_bounds(&mut self) -> Option<(T::Native, T::Native)> {
+        self.bounds.take()
+    }
+
+    fn take_text_bytes(&mut self) -> Option<i64> {
+        None
+    }
+
+    fn indexed(low: &T::Native, high: &T::Native) -> [Vec<u8>; 2] {
+        [low, high].map(|bound| {
+            let mut bytes = Vec::new();
+            T::append(*bound, &mut bytes);
+            bytes
+        })
+    }
+
+    fn statistics(low: T::Native, high: T::Native, is_signed: bool) -> Statistics {
+        T::statistics(low, high, is_signed)
+    }
+}
+
+/// Texts, which arrive as codes into ascending or other dictionaries.
+#[derive(Default)]
+pub struct Texts {
+    /// The dictionary's page, and where each text is in it.
+    page: Vec<u8>,
+    places: Vec<Range<usize>>,
+    /// The source's dictionary, and the code of each of its texts.
+    source: Option<StringArray>,
+    codes: Vec<u32>,
+    /// Codes by text, once a second dictionary came.
+    by_text: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// The page in which each code was seen last, and the page that is being filled.
+    seen_in: Vec<u32>,
+    filling: u32,
+    bounds: Option<(Vec<u8>, Vec<u8>)>,
+    text_bytes: i64,
+}
+
+impl Texts {
+    fn text(&self, code: u32) -> &[u8] {
+        &self.page[self.places[code as usize].clone()]
+    }
+
+    /// Makes `source` the dictionary whose codes are known.
+    fn turn_to(&mut self, source: &StringArray) {
+        let is_same = |known: &StringArray| {
+            let (a, b) = (known.value_data(), source.value_data());
+            let are_one = a.as_ptr() == b.as_ptr() && known.value_offsets().as_ptr() == source.value_offsets().as_ptr();
+            known.len() == source.len() && (are_one || known == source)
+        };
+        if self.source.as_ref().is_some_and(is_same) {
+            return;
+        }
+        self.codes.clear();
+        self.codes.resize(source.len(), NONE);
+        if self.source.replace(source.clone()).is_some() && self.by_text.is_empty() {
+            (0..self.places.len() as u32).for_each(|code| self.remember(code));
+        }
+    }
+
+    fn remember(&mut self, code: u32) {
+        let Texts { page, places, by_text, hasher, .. } = self;
+        let hash = |code: &u32| hasher.hash_one(&page[places[*code as usize].clone()]);
+        by_text.insert_unique(hash(&code), code, hash);
+    }
+
+    /// The code of a text of the source.
+    fn code_of(&mut self, source: u32) -> u32 {
+        let known = self.codes[source as usize];
+        if known != NONE {
+            return known;
+        }
+        let texts = self.source.clone().expect("a dictionary was turned to");
+        let text = texts.value(source as usize).as_bytes();
+        let is_first = self.by_text.is_empty();
+        let found = if is_first {
+            None
+        } else {
+            self.by_text.find(self.hasher.hash_one(text), |code| self.text(*code) == text).copied()
+        };
+        let code = found.unwrap_or_else(|| {
+            let code = self.places.len() as u32;
+            self.page.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            self.places.push(self.page.len()..self.page.len() + text.len());
+            self.page.extend_from_slice(text);
+            self.seen_in.push(NONE);
+            if !is_first {
+                self.remember(code);
+            }
+            code
+        });
+        self.codes[source as usize] = code;
+        code
+    }
+
+    fn see(&mut self, text: &[u8]) {
+        match &mut self.bounds {
+            None => self.bounds = Some((text.to_vec(), text.to_vec())),
+            Some((low, high)) => {
+                if text < &low[..] {
+                    *low = text.to_vec();
+                } else if text > &high[..] {
+                    *high = text.to_vec();
+                }
+            }
+        }
+    }
+}
+
+fn dictionary(array: &dyn Array) -> (&[u32], &StringArray) {
+    let array = array.as_dictionary::<UInt32Type>();
+    assert!(array.null_count() == 0, "a required column has no nulls");
+    (array.keys().values(), array.values().as_string())
+}
+
+impl Values for Texts {
+    type Bound = Vec<u8>;
+
+    const TYPE: Type = Type::BYTE_ARRAY;
+    const HEAD: usize = 1;
+
+    fn code(&mut self, array: &dyn Array, rows: Range<usize>, codes: &mut Vec<u32>) {
+        let (keys, source) = dictionary(array);
+        self.turn_to(source);
+        runs(&keys[rows], |key, length| {
+            let code = self.code_of(key);
+            if self.seen_in[code as usize] != self.filling {
+                self.seen_in[code as usize] = self.filling;
+                let text = self.text(code).to_vec();
+                self.see(&text);
+            }
+            self.text_bytes += (self.places[code as usize].len() * length) as i64;
+            codes.extend(std::iter::repeat_n(code, length));
+        });
+    }
+
+    fn plain(&mut self, array: &dyn Array, rows: Range<usize>, into: &mut Vec<u8>) {
+        let (keys, source) = dictionary(array);
+        runs(&keys[rows], |key, length| {
+            let text = source.value(key as usize).as_bytes();
+            self.see(text);
+            self.text_bytes += (text.len() * length) as i64;
+            for _ in 0..length {
+                into.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                into.extend_from_slice(text);
+            }
+        });
+    }
+
+    fn sizes(&self, array: &dyn Array, rows: Range<usize>, each: &mut dyn FnMut(usize, usize) -> bool) -> bool {
+        let (keys, source) = dictionary(array);
+        let mut is_over = false;
+        runs(&keys[rows], |key, length| {
+            // A text has its length in front of it.
+            is_over = is_over || each(source.value_length(key as usize) as usize + 4, length);
+        });
+        is_over
+    }
+
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.page.len()
+    }
+
+    fn dictionary(&self) -> Vec<u8> {
+        self.page.clone()
+    }
+
+    fn take_bounds(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
+        self.filling += 1;
+        self.bounds.take()
+    }
+
+    fn take_text_bytes(&mut self) -> Option<i64> {
+        Some(std::mem::take(&mut self.text_bytes))
+    }
+
+    fn indexed(low: &Vec<u8>, high: &Vec<u8>) -> [Vec<u8>; 2] {
+        [lower(low).0, upper(high).0]
+    }
+
+    fn statistics(low: Vec<u8>, high: Vec<u8>, is_signed: bool) -> Statistics {
+        let ((low, is_low_exact), (high, is_high_exact)) = (lower(&low), upper(&high));
+        let bounds = [low, high].map(|bound| Some(ByteArray::from(bound)));
+        let [low, high] = bounds;
+        Statistics::ByteArray(
+            ValueStatistics::new(low, high, None, Some(0), is_signed)
+                .with_max_is_exact(is_high_exact)
+                .with_min_is_exact(is_low_exact),
+        )
+    }
+}
+
+/// The beginning of a text that is too long for a bound, and whether the bound is the text itself.
+fn lower(text: &[u8]) -> (Vec<u8>, bool) {
+    let cut = cut(text, 1).map(|text| text.as_bytes().to_vec());
+    cut.map_or_else(|| (text.to_vec(), true), |cut| (cut, false))
+}
+
+/// A short text that follows all texts that begin as a long one does, and whether the bound is the text itself.
+fn upper(text: &[u8]) -> (Vec<u8>, bool) {
+    let following = cut(text, BYTES_OF_A_BOUND - 3).and_then(|text| {
+        text.char_indices().rev().find_map(|(at, last)| {
+            let next = char::from_u32(last as u32 + 1).filter(|next| next.len_utf8() == last.len_utf8())?;
+            let mut bound = text[..at].to_owned();
+            bound.push(next);
+            Some(bound.into_bytes())
+        })
+    });
+    following.map_or_else(|| (text.to_vec(), true), |bound| (bound, false))
+}
+
+/// The beginning of a text that is longer than a bound may be, of at least `least` bytes.
+fn cut(text: &[u8], least: usize) -> Option<&str> {
+    let text = std::str::from_utf8(text).ok().filter(|text| text.len() > BYTES_OF_A_BOUND)?;
+    let end = (least..=BYTES_OF_A_BOUND).rfind(|end| text.is_char_boundary(*end))?;
+    Some(&text[..end])
+}
