@@ -7,6 +7,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Check, CheckKind, CheckLevel, Direction, Most};
+use crate::tables::each_text;
 use arrow::record_batch::RecordBatch;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::text::grouped;
 
-use super::accounts::{Counts, Grain, Join, Open, Pair, counts, texts};
+use super::accounts::{Counts, Grain, Join, Open, Pair, counts};
 use super::log::{DataFile, Span, day_text};
 
 /// The columns of `vtr_weekly` that are read.
@@ -400,13 +401,13 @@ fn named(names: BTreeSet<String>, count: u64) -> String {
 
 /// The number of judged packages, and of those with an unknown carrier.
 fn judged(batch: &RecordBatch) -> [u64; 2] {
-    let (carriers, shipments) = (texts(batch, "carrier"), counts(batch, "shipments"));
-    let mut sums = [0; 2];
-    for (row, shipments) in shipments.iter().enumerate() {
-        sums[0] += shipments.unsigned_abs();
-        if carriers.value(row) == UNKNOWN {
-            sums[1] += shipments.unsigned_abs();
-        }
-    }
+    let (mut sums, mut first) = ([0; 2], 0);
+    let shipments = counts(batch, "shipments");
+    each_text(&batch["carrier"], &mut |carrier, alike| {
+        let packages: u64 = shipments[first..first + alike].iter().map(|count| count.unsigned_abs()).sum();
+        sums[0] += packages;
+        sums[1] += if carrier == UNKNOWN { packages } else { 0 };
+        first += alike;
+    });
     sums
 }

@@ -4,7 +4,7 @@
 //! while that is written. It gates nothing: the limit of a run applies to all its rows. It cannot fail.
 
 use crate::schema::Table;
-use crate::tables::Piece;
+use crate::tables::{Piece, each_text};
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use parking_lot::Mutex;
@@ -86,13 +86,15 @@ impl<'a> Judged<'a> {
     }
 
     fn see(&self, batch: &RecordBatch) {
-        let [seller, shipments] = ["seller_id", "shipments"].map(|name| &batch[name]);
-        let mut judged = self.judged.lock();
-        for (seller, rows) in seller.as_string::<i32>().iter().zip(shipments.as_primitive::<Int64Type>().values()) {
-            if let Some((seller, _)) = seller.and_then(|seller| self.sellers.rejected.get_key_value(seller)) {
-                *judged.entry(seller).or_default() += rows.unsigned_abs();
+        let shipments = batch["shipments"].as_primitive::<Int64Type>().values();
+        let (mut judged, mut first) = (self.judged.lock(), 0);
+        each_text(&batch["seller_id"], &mut |seller, alike| {
+            let rows = &shipments[first..first + alike];
+            first += alike;
+            if let Some((seller, _)) = self.sellers.rejected.get_key_value(seller) {
+                *judged.entry(seller).or_default() += rows.iter().map(|rows| rows.unsigned_abs()).sum::<u64>();
             }
-        }
+        });
     }
 
     /// Names the sellers whose share of rejected rows exceeds this limit, among their rejected and judged rows; the

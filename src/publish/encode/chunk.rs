@@ -76,9 +76,9 @@ pub struct Chunk<V: Values> {
 
 impl<V: Values> Chunk<V> {
     /// Makes a chunk of a column.
-    pub fn new(descriptor: ColumnDescPtr) -> Chunk<V> {
-        Chunk {
-            descriptor,
+    pub fn of(descriptor: &ColumnDescPtr) -> Box<Chunk<V>> {
+        Box::new(Chunk {
+            descriptor: descriptor.clone(),
             values: V::default(),
             form: Form::Codes(Vec::new()),
             rows: 0,
@@ -86,7 +86,7 @@ impl<V: Values> Chunk<V> {
             written: Vec::new(),
             dictionary: Vec::new(),
             whole: 0,
-        }
+        })
     }
 
     /// Appends the rows of arrays, as one write.

@@ -33,9 +33,9 @@ struct Group {
 
 /// A column of a row group.
 enum Column {
-    Texts(Chunk<Texts>),
-    Counts(Chunk<Numbers<Int64Type>>),
-    Days(Chunk<Numbers<Date32Type>>),
+    Texts(Box<Chunk<Texts>>),
+    Counts(Box<Chunk<Numbers<Int64Type>>>),
+    Days(Box<Chunk<Numbers<Date32Type>>>),
     Other(Arc<Field>, Box<ArrowColumnWriter>),
 }
 
@@ -122,11 +122,11 @@ impl Column {
     fn own(field: &Field, array: &ArrayRef, descriptor: &ColumnDescPtr) -> Option<Column> {
         if *array.data_type() == coded() {
             assert!(!field.is_nullable(), "the column {} has nulls and cannot be coded", field.name());
-            return Some(Column::Texts(Chunk::new(descriptor.clone())));
+            return Some(Column::Texts(Chunk::of(descriptor)));
         }
         match array.data_type() {
-            DataType::Int64 if !field.is_nullable() => Some(Column::Counts(Chunk::new(descriptor.clone()))),
-            DataType::Date32 if !field.is_nullable() => Some(Column::Days(Chunk::new(descriptor.clone()))),
+            DataType::Int64 if !field.is_nullable() => Some(Column::Counts(Chunk::of(descriptor))),
+            DataType::Date32 if !field.is_nullable() => Some(Column::Days(Chunk::of(descriptor))),
             _ => None,
         }
     }
