@@ -126,23 +126,39 @@ struct Steps<'w> {
 
 impl Steps<'_> {
     fn write(&mut self, batch: RecordBatch) -> std::result::Result<(), ParquetError> {
-        let (mut from, mut to) = (0, 0);
-        while to < batch.num_rows() {
-            let next = batch.num_rows().min(to + ROWS_OF_A_STEP - self.rows % ROWS_OF_A_STEP);
-            self.rows += next - to;
-            self.bytes += text_bytes(&batch, to..next);
-            to = next;
-            let is_long = self.bytes >= BYTES_AT_A_TIME && self.rows.is_multiple_of(ROWS_OF_A_STEP);
-            if self.rows == ROWS_AT_A_TIME || is_long {
-                self.waiting.push(batch.slice(from, to - from));
+        let mut from = 0;
+        while from < batch.num_rows() {
+            let whole = from..batch.num_rows().min(from + ROWS_AT_A_TIME - self.rows);
+            let bytes = self.bytes + text_bytes(&batch, whole.clone());
+            let is_long = bytes >= BYTES_AT_A_TIME;
+            let to = if is_long { self.end_of_long(&batch, whole) } else { whole.end };
+            self.rows += to - from;
+            self.bytes = if is_long { self.bytes } else { bytes };
+            self.waiting.push(batch.slice(from, to - from));
+            from = to;
+            let is_end = self.bytes >= BYTES_AT_A_TIME && self.rows.is_multiple_of(ROWS_OF_A_STEP);
+            if self.rows == ROWS_AT_A_TIME || is_end {
                 self.write_waiting()?;
-                from = to;
             }
         }
-        if from < to {
-            self.waiting.push(batch.slice(from, to - from));
-        }
         Ok(())
+    }
+
+    /// The end of the step in which texts become too long to wait, and the end of the rows if none does; the bytes up
+    /// to it are added.
+    fn end_of_long(&mut self, batch: &RecordBatch, rows: Range<usize>) -> usize {
+        let (mut to, before) = (rows.start, self.rows);
+        while to < rows.end {
+            let done = before + to - rows.start;
+            let next = rows.end.min(to + ROWS_OF_A_STEP - done % ROWS_OF_A_STEP);
+            self.bytes += text_bytes(batch, to..next);
+            to = next;
+            let is_step = (before + to - rows.start).is_multiple_of(ROWS_OF_A_STEP);
+            if self.bytes >= BYTES_AT_A_TIME && is_step {
+                break;
+            }
+        }
+        to
     }
 
     fn write_waiting(&mut self) -> std::result::Result<(), ParquetError> {
@@ -158,8 +174,12 @@ fn text_bytes(batch: &RecordBatch, rows: Range<usize>) -> usize {
             return (texts.value_offsets()[rows.end] - texts.value_offsets()[rows.start]) as usize;
         }
         let Some(coded) = column.as_dictionary_opt::<UInt32Type>() else { return 0 };
-        let texts = coded.values().as_string::<i32>();
-        coded.keys().values()[rows.clone()].iter().map(|key| texts.value_length(*key as usize) as usize).sum()
+        let (keys, texts) = (coded.keys(), coded.values().as_string::<i32>());
+        let length = |row: usize| texts.value_length(keys.values()[row] as usize) as usize;
+        match keys.nulls() {
+            None => rows.clone().map(length).sum(),
+            Some(nulls) => rows.clone().filter(|row| nulls.is_valid(*row)).map(length).sum(),
+        }
     };
     batch.columns().iter().map(|column| bytes(column)).sum()
 }

@@ -132,7 +132,16 @@ fn text_column<'t>(texts: impl Iterator<Item = &'t str>) -> ArrayRef {
 
 /// A column of coded texts.
 fn coded(codes: impl Iterator<Item = u32>, texts: &StringArray) -> ArrayRef {
-    let coded = DictionaryArray::<UInt32Type>::try_new(UInt32Array::from_iter_values(codes), Arc::new(texts.clone()));
+    of_codes(UInt32Array::from_iter_values(codes), texts)
+}
+
+/// The same with nulls.
+fn coded_or_null(codes: impl Iterator<Item = Option<u32>>, texts: &StringArray) -> ArrayRef {
+    of_codes(UInt32Array::from_iter(codes), texts)
+}
+
+fn of_codes(codes: UInt32Array, texts: &StringArray) -> ArrayRef {
+    let coded = DictionaryArray::<UInt32Type>::try_new(codes, Arc::new(texts.clone()));
     Arc::new(coded.expect("codes index their texts"))
 }
 

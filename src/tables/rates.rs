@@ -3,13 +3,14 @@
 //! Targets are looked up for the last day of a week or window and passed to the kernel's tally; only the tally divides
 //! and compares. Nothing in it fails.
 
+use super::coded_or_null;
 use super::space::{MARKETPLACE, NONE, PROGRAMME, Space};
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use std::sync::Arc;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::policy::{Market, ProgrammeId, Version};
-use vtr_kernel::tally::{Rate, Target};
+use vtr_kernel::tally::{Rate, Target, TargetKind};
 
 /// Marketplaces and programmes of a marginal's keys by code.
 pub struct Rules<'a> {
@@ -94,12 +95,13 @@ fn shares(rates: &[Rate], of: impl Fn(&Rate) -> Option<f64>) -> ArrayRef {
 pub fn vtr_and_target(rates: &[Rate]) -> [ArrayRef; 5] {
     let (low, high): (Vec<Option<f64>>, Vec<Option<f64>>) =
         rates.iter().map(|rate| rate.tally.wilson()).map(Option::unzip).unzip();
+    let kinds = StringArray::from_iter_values([TargetKind::AtLeast, TargetKind::MoreThan].map(TargetKind::name));
     [
         shares(rates, |rate| rate.tally.rate()),
         Arc::new(Float64Array::from(low)),
         Arc::new(Float64Array::from(high)),
         shares(rates, |rate| rate.target.map(|target| target.share())),
-        Arc::new(StringArray::from_iter(rates.iter().map(|rate| rate.target.map(|target| target.kind.name())))),
+        coded_or_null(rates.iter().map(|rate| rate.target.map(|target| target.kind as u32)), &kinds),
     ]
 }
 

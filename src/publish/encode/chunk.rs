@@ -11,12 +11,16 @@ use parquet::basic::{BoundaryOrder, CompressionCodec, Encoding, EncodingMask, Pa
 use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
-use parquet::file::metadata::{ColumnChunkMetaData, ColumnIndexBuilder, OffsetIndexBuilder, PageEncodingStats};
+use parquet::file::metadata::{
+    ColumnChunkMetaData, ColumnIndexBuilder, LevelHistogram, OffsetIndexBuilder, PageEncodingStats,
+};
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
+use std::iter::repeat_n;
 use std::ops::Range;
 
-/// The most rows between two looks at the sizes.
+/// The most rows between two looks at the sizes; if all rows of a write are null, or none of a column that may hold
+/// nulls, they are [`ROWS_OF_A_PAGE`].
 const ROWS_OF_A_STEP: usize = 1_024;
 /// The rows and bytes after which a page ends.
 const ROWS_OF_A_PAGE: usize = 20_000;
@@ -53,6 +57,7 @@ enum Form {
 /// A page that is written.
 struct Written<B> {
     rows: usize,
+    nulls: usize,
     bytes: usize,
     bounds: Option<(B, B)>,
     text_bytes: Option<i64>,
@@ -66,6 +71,8 @@ pub struct Chunk<V: Values> {
     form: Form,
     /// Rows of the page in progress.
     rows: usize,
+    /// Whether each of these rows has a value; `None` if the column holds no nulls.
+    levels: Option<Vec<u32>>,
     pages: Vec<u8>,
     written: Vec<Written<V::Bound>>,
     /// The dictionary's page, once it is full.
@@ -82,6 +89,7 @@ impl<V: Values> Chunk<V> {
             values: V::default(),
             form: Form::Codes(Vec::new()),
             rows: 0,
+            levels: (descriptor.max_def_level() > 0).then(Vec::new),
             pages: Vec::new(),
             written: Vec::new(),
             dictionary: Vec::new(),
@@ -92,8 +100,11 @@ impl<V: Values> Chunk<V> {
     /// Appends the rows of arrays, as one write.
     pub fn write(&mut self, parts: &[&ArrayRef], compressor: &mut Compressor) -> Result<()> {
         let all: usize = parts.iter().map(|part| part.len()).sum();
-        for first in (0..all).step_by(ROWS_OF_A_STEP) {
-            let step = first..all.min(first + ROWS_OF_A_STEP);
+        let nulls: usize = parts.iter().map(|part| part.null_count()).sum();
+        let is_uniform = self.levels.is_some() && (nulls == 0 || nulls == all);
+        let rows_of_a_step = if is_uniform { ROWS_OF_A_PAGE } else { ROWS_OF_A_STEP };
+        for first in (0..all).step_by(rows_of_a_step) {
+            let step = first..all.min(first + rows_of_a_step);
             let room = match &self.form {
                 Form::Codes(_) => BYTES_OF_A_DICTIONARY.saturating_sub(self.values.bytes()),
                 Form::Plain(_) => BYTES_OF_A_PAGE,
@@ -110,6 +121,12 @@ impl<V: Values> Chunk<V> {
     fn append(&mut self, parts: &[&ArrayRef], rows: Range<usize>) {
         self.rows += rows.len();
         for (array, rows) in pieces(parts, rows) {
+            if let Some(levels) = &mut self.levels {
+                match array.nulls() {
+                    None => levels.extend(repeat_n(1, rows.len())),
+                    Some(nulls) => levels.extend(rows.clone().map(|row| u32::from(nulls.is_valid(row)))),
+                }
+            }
             match &mut self.form {
                 Form::Codes(codes) => self.values.code(array, rows, codes),
                 Form::Plain(bytes) => self.values.plain(array, rows, bytes),
@@ -151,16 +168,28 @@ impl<V: Values> Chunk<V> {
         if self.rows == 0 {
             return Ok(());
         }
-        let (page, encoding) = match &mut self.form {
+        let (mut page, mut nulls) = (Vec::new(), 0);
+        if let Some(levels) = &mut self.levels {
+            nulls = levels.iter().filter(|level| **level == 0).count();
+            page.extend_from_slice(&[0; 4]);
+            runs::encode(levels, 1, &mut page);
+            levels.clear();
+            let bytes = page.len() as u32 - 4;
+            page[..4].copy_from_slice(&bytes.to_le_bytes());
+        }
+        let encoding = match &mut self.form {
             Form::Codes(codes) => {
                 let width = runs::width(self.values.len());
-                let mut page = Vec::with_capacity(1 + runs::most_bytes(width, codes.len()));
+                page.reserve(1 + runs::most_bytes(width, codes.len()));
                 page.push(width as u8);
                 runs::encode(codes, width, &mut page);
                 codes.clear();
-                (page, Encoding::RLE_DICTIONARY)
+                Encoding::RLE_DICTIONARY
             }
-            Form::Plain(bytes) => (std::mem::take(bytes), Encoding::PLAIN),
+            Form::Plain(bytes) => {
+                page.append(bytes);
+                Encoding::PLAIN
+            }
         };
         let before = page.len();
         let page = Page::DataPage {
@@ -175,6 +204,7 @@ impl<V: Values> Chunk<V> {
         self.pages.extend_from_slice(&bytes);
         self.written.push(Written {
             rows: std::mem::take(&mut self.rows),
+            nulls,
             bytes: bytes.len(),
             bounds: self.values.take_bounds(),
             text_bytes: self.values.take_text_bytes(),
@@ -224,13 +254,25 @@ impl<V: Values> Chunk<V> {
         }
         let bounds: Vec<&(V::Bound, V::Bound)> = self.written.iter().filter_map(|page| page.bounds.as_ref()).collect();
         let mut index = ColumnIndexBuilder::new(V::TYPE);
-        for (low, high) in &bounds {
-            let [low, high] = V::indexed(low, high);
-            index.append(false, low, high, 0);
+        for page in &self.written {
+            match &page.bounds {
+                Some((low, high)) => {
+                    let [low, high] = V::indexed(low, high);
+                    index.append(false, low, high, page.nulls as i64);
+                }
+                None if page.nulls == page.rows => index.append(true, Vec::new(), Vec::new(), page.nulls as i64),
+                None => index.to_invalid(),
+            }
+            index.append_histograms(&None, &self.histogram(page));
         }
         index.set_boundary_order(order(&bounds));
+        let index = if index.valid() { Some(index.build()?) } else { None };
+        let nulls = self.written.iter().map(|page| page.nulls as u64).sum();
+        let is_signed = self.descriptor.sort_order().is_signed();
+        let histogram =
+            self.levels.as_ref().map(|_| LevelHistogram::from(vec![nulls as i64, rows as i64 - nulls as i64]));
 
-        let mut metadata = ColumnChunkMetaData::builder(self.descriptor.clone())
+        let metadata = ColumnChunkMetaData::builder(self.descriptor.clone())
             .set_compression_codec(CompressionCodec::ZSTD)
             .set_encodings_mask(EncodingMask::new_from_encodings(self.encodings().iter()))
             .set_page_encoding_stats(self.encoding_stats())
@@ -239,20 +281,24 @@ impl<V: Values> Chunk<V> {
             .set_num_values(rows as i64)
             .set_data_page_offset(head as i64)
             .set_dictionary_page_offset(Some(0))
-            .set_unencoded_byte_array_data_bytes(self.written.iter().map(|page| page.text_bytes).sum());
-        if let Some((low, high)) = extremes(&bounds) {
-            let is_signed = self.descriptor.sort_order().is_signed();
-            metadata = metadata.set_statistics(V::statistics(low, high, is_signed));
-        }
+            .set_unencoded_byte_array_data_bytes(self.written.iter().map(|page| page.text_bytes).sum())
+            .set_definition_level_histogram(histogram)
+            .set_statistics(V::statistics(extremes(&bounds), nulls, is_signed));
         let result = ColumnCloseResult {
             bytes_written: chunk.len() as u64,
             rows_written: rows as u64,
             metadata: metadata.build()?,
             bloom_filter: None,
-            column_index: Some(index.build()?),
+            column_index: index,
             offset_index: Some(offsets.build()),
         };
         Ok((chunk.into(), result))
+    }
+
+    /// How many rows of a page are null, and how many are not.
+    fn histogram(&self, page: &Written<V::Bound>) -> Option<LevelHistogram> {
+        let levels = || vec![page.nulls as i64, (page.rows - page.nulls) as i64];
+        self.levels.as_ref().map(|_| LevelHistogram::from(levels()))
     }
 
     /// The number of pages of an encoding.
@@ -289,17 +335,20 @@ fn pieces<'p>(parts: &'p [&ArrayRef], rows: Range<usize>) -> impl Iterator<Item 
     parts.iter().filter_map(piece)
 }
 
-/// The first rows of a step whose texts, all of them, fit a number of bytes, and the row that exceeds it.
+/// The rows of a step that are written at a time: those whose texts fit a number of bytes, and the one that exceeds
+/// it. Nulls between them are reckoned to be spread evenly.
 fn fitting<V: Values>(values: &V, parts: &[&ArrayRef], step: Range<usize>, room: usize) -> usize {
-    let (mut rows, mut bytes) = (0, 0);
+    let (mut fit, mut bytes) = (0, 0);
     for (array, piece) in pieces(parts, step.clone()) {
         let is_over = values.sizes(array, piece, &mut |size, times| {
-            let fit = times.min((room - bytes) / size.max(1));
-            (rows, bytes) = (rows + fit, bytes + fit * size);
-            fit < times
+            let more = times.min((room - bytes) / size.max(1));
+            (fit, bytes) = (fit + more, bytes + more * size);
+            more < times
         });
         if is_over {
-            return rows + 1;
+            let nulls: usize =
+                pieces(parts, step.clone()).map(|(array, rows)| array.slice(rows.start, rows.len()).null_count()).sum();
+            return ((fit + 1) * step.len()).div_ceil(step.len() - nulls);
         }
     }
     step.len()

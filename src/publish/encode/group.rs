@@ -1,6 +1,6 @@
 //! Row groups: each column by the encoder that suits it, and the file around them.
 //!
-//! Required columns of numbers, days and coded texts are encoded here, and all others by the parquet crate. The bytes
+//! Columns of numbers, days and coded texts are encoded here, and all others by the parquet crate. The bytes
 //! are those that the crate's own writer would give. It fails if the crate does, or if the file cannot be written.
 
 use super::chunk::{Chunk, Compressor};
@@ -8,7 +8,7 @@ use super::values::{Numbers, Texts};
 use super::{Hashing, ROWS_OF_A_GROUP, ZSTD_LEVEL, coded, properties};
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType, Date32Type, Field, Int64Type, SchemaRef};
+use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int64Type, SchemaRef};
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
 use parquet::errors::Result;
@@ -36,6 +36,7 @@ enum Column {
     Texts(Box<Chunk<Texts>>),
     Counts(Box<Chunk<Numbers<Int64Type>>>),
     Days(Box<Chunk<Numbers<Date32Type>>>),
+    Shares(Box<Chunk<Numbers<Float64Type>>>),
     Other(Arc<Field>, Box<ArrowColumnWriter>),
 }
 
@@ -78,7 +79,7 @@ impl Groups {
         let theirs = self.theirs.create_column_writers(self.file.flushed_row_groups().len())?;
         let fields = self.schema.fields().iter().zip(first.columns());
         let columns = fields.zip(descriptors).zip(theirs).map(|(((field, array), descriptor), theirs)| {
-            Column::own(field, array, descriptor).unwrap_or_else(|| Column::Other(field.clone(), Box::new(theirs)))
+            Column::own(array, descriptor).unwrap_or_else(|| Column::Other(field.clone(), Box::new(theirs)))
         });
         Ok(Group { columns: columns.collect(), rows: 0 })
     }
@@ -119,14 +120,14 @@ fn split(parts: &[RecordBatch], rows: usize) -> (Vec<RecordBatch>, Vec<RecordBat
 
 impl Column {
     /// The column if it is encoded here.
-    fn own(field: &Field, array: &ArrayRef, descriptor: &ColumnDescPtr) -> Option<Column> {
+    fn own(array: &ArrayRef, descriptor: &ColumnDescPtr) -> Option<Column> {
         if *array.data_type() == coded() {
-            assert!(!field.is_nullable(), "the column {} has nulls and cannot be coded", field.name());
             return Some(Column::Texts(Chunk::of(descriptor)));
         }
         match array.data_type() {
-            DataType::Int64 if !field.is_nullable() => Some(Column::Counts(Chunk::of(descriptor))),
-            DataType::Date32 if !field.is_nullable() => Some(Column::Days(Chunk::of(descriptor))),
+            DataType::Int64 => Some(Column::Counts(Chunk::of(descriptor))),
+            DataType::Date32 => Some(Column::Days(Chunk::of(descriptor))),
+            DataType::Float64 => Some(Column::Shares(Chunk::of(descriptor))),
             _ => None,
         }
     }
@@ -136,6 +137,7 @@ impl Column {
             Column::Texts(chunk) => chunk.write(parts, compressor),
             Column::Counts(chunk) => chunk.write(parts, compressor),
             Column::Days(chunk) => chunk.write(parts, compressor),
+            Column::Shares(chunk) => chunk.write(parts, compressor),
             Column::Other(field, writer) => {
                 let arrays: Vec<&dyn Array> = parts.iter().map(|array| &***array).collect();
                 let whole = if let [one] = parts { ArrayRef::clone(one) } else { concat(&arrays)? };
@@ -149,6 +151,7 @@ impl Column {
             Column::Texts(chunk) => chunk.bytes(),
             Column::Counts(chunk) => chunk.bytes(),
             Column::Days(chunk) => chunk.bytes(),
+            Column::Shares(chunk) => chunk.bytes(),
             Column::Other(_, writer) => writer.get_estimated_total_bytes(),
         }
     }
@@ -158,6 +161,7 @@ impl Column {
             Column::Texts(chunk) => chunk.close(compressor)?,
             Column::Counts(chunk) => chunk.close(compressor)?,
             Column::Days(chunk) => chunk.close(compressor)?,
+            Column::Shares(chunk) => chunk.close(compressor)?,
             Column::Other(_, writer) => return writer.close()?.append_to_row_group(into),
         };
         into.append_column(&bytes, result)

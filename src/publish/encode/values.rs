@@ -1,15 +1,16 @@
 //! The values of one column chunk: dictionary codes in the order in which values first occur, and bounds.
 //!
-//! Tables arrive as codes already, so a value is looked at once for each dictionary or page and not once for each row.
-//! Nothing here knows pages or files. Columns with nulls are refused by a panic, because only required columns come.
+//! Texts arrive as codes already, so a text is looked at once for each dictionary or page and not once for each row.
+//! Nulls are left out: what they mean for a page is not known here, nor are pages and files. Nothing fails.
 
 use arrow::array::{Array, AsArray, PrimitiveArray, StringArray};
-use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Int64Type, UInt32Type};
+use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, UInt32Type};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use parquet::basic::Type;
 use parquet::data_type::ByteArray;
 use parquet::file::statistics::{Statistics, ValueStatistics};
-use std::hash::{BuildHasher, Hash};
+use std::borrow::Cow;
+use std::hash::BuildHasher;
 use std::ops::Range;
 
 /// The bytes to which bounds of texts are cut.
@@ -54,15 +55,16 @@ pub trait Values: Default {
     /// The bounds of a page for the index of pages.
     fn indexed(low: &Self::Bound, high: &Self::Bound) -> [Vec<u8>; 2];
 
-    /// The bounds of the chunk for its statistics.
-    fn statistics(low: Self::Bound, high: Self::Bound, is_signed: bool) -> Statistics;
+    /// What the footer says of the chunk; without bounds, all of it is null.
+    fn statistics(bounds: Option<(Self::Bound, Self::Bound)>, nulls: u64, is_signed: bool) -> Statistics;
 }
 
 /// Calls `each` with each run of equal values and its length.
 fn runs<T: PartialEq + Copy>(values: &[T], mut each: impl FnMut(T, usize)) {
     let mut rest = values;
     while let [first, ..] = rest {
-        let length = rest.iter().take_while(|value| *value == first).count();
+        // What is not a number does not equal itself.
+        let length = rest.iter().take_while(|value| *value == first).count().max(1);
         each(*first, length);
         rest = &rest[length..];
     }
@@ -76,66 +78,101 @@ const NONE: u32 = u32::MAX;
 /// Numbers.
 pub struct Numbers<T: Number> {
     small: Vec<u32>,
-    large: HashMap<T::Native, u32>,
+    large: HashMap<u64, u32>,
     uniques: Vec<T::Native>,
     bounds: Option<(T::Native, T::Native)>,
+    /// The numbers of some rows without the nulls between them.
+    gathered: Vec<T::Native>,
 }
 
 /// A type of numbers.
-pub trait Number: ArrowPrimitiveType<Native: Ord + Hash> {
+pub trait Number: ArrowPrimitiveType<Native: PartialOrd> {
     /// The physical type.
     const TYPE: Type;
+    /// The number as one of equal bits, unlike those of other numbers.
+    fn bits(value: Self::Native) -> u64;
     /// The number as an index, if it is small.
     fn index(value: Self::Native) -> Option<usize>;
     /// Its bytes.
     fn append(value: Self::Native, into: &mut Vec<u8>);
-    /// Bounds of a chunk.
-    fn statistics(low: Self::Native, high: Self::Native, is_signed: bool) -> Statistics;
+    /// Bounds as they are written: a zero is the lesser one below and the greater one above.
+    fn written(low: Self::Native, high: Self::Native) -> (Self::Native, Self::Native);
+    /// What the footer says of a chunk.
+    fn statistics(low: Option<Self::Native>, high: Option<Self::Native>, nulls: u64, is_signed: bool) -> Statistics;
 }
 
 macro_rules! number {
-    ($arrow:ty, $physical:ident, $statistics:ident) => {
+    ($arrow:ty, $physical:ident, $statistics:ident, $bits:expr, $index:expr, $written:expr) => {
         impl Number for $arrow {
             const TYPE: Type = Type::$physical;
 
+            fn bits(value: Self::Native) -> u64 {
+                $bits(value)
+            }
+
             fn index(value: Self::Native) -> Option<usize> {
-                usize::try_from(value).ok().filter(|index| *index < SMALL)
+                $index(value)
             }
 
             fn append(value: Self::Native, into: &mut Vec<u8>) {
                 into.extend_from_slice(&value.to_le_bytes());
             }
 
-            fn statistics(low: Self::Native, high: Self::Native, is_signed: bool) -> Statistics {
-                let bounds = ValueStatistics::new(Some(low), Some(high), None, Some(0), false);
+            fn written(low: Self::Native, high: Self::Native) -> (Self::Native, Self::Native) {
+                $written(low, high)
+            }
+
+            fn statistics(
+                low: Option<Self::Native>,
+                high: Option<Self::Native>,
+                nulls: u64,
+                is_signed: bool,
+            ) -> Statistics {
+                let bounds = ValueStatistics::new(low, high, None, Some(nulls), false);
                 Statistics::$statistics(bounds.with_backwards_compatible_min_max(is_signed))
             }
         }
     };
 }
 
-number!(Int64Type, INT64, Int64);
-number!(Date32Type, INT32, Int32);
+fn small<T: TryInto<usize>>(value: T) -> Option<usize> {
+    value.try_into().ok().filter(|index| *index < SMALL)
+}
+
+fn zeros(low: f64, high: f64) -> (f64, f64) {
+    (if low == 0.0 { -0.0 } else { low }, if high == 0.0 { 0.0 } else { high })
+}
+
+number!(Int64Type, INT64, Int64, |value| value as u64, small, |low, high| (low, high));
+number!(Date32Type, INT32, Int32, |value| value as u64, small, |low, high| (low, high));
+number!(Float64Type, DOUBLE, Double, f64::to_bits, |_| None, zeros);
 
 impl<T: Number> Default for Numbers<T> {
     fn default() -> Self {
-        Numbers { small: vec![NONE; SMALL], large: HashMap::new(), uniques: Vec::new(), bounds: None }
+        let (large, uniques, gathered) = (HashMap::new(), Vec::new(), Vec::new());
+        Numbers { small: vec![NONE; SMALL], large, uniques, bounds: None, gathered }
     }
 }
 
 impl<T: Number> Numbers<T> {
+    /// Widens the bounds; what is not a number has no place in an order.
     fn see(&mut self, values: &[T::Native]) {
-        let (low, high) = (values.iter().min().copied(), values.iter().max().copied());
-        if let (Some(low), Some(high)) = (low, high) {
-            self.bounds = Some(self.bounds.map_or((low, high), |(least, most)| (least.min(low), most.max(high))));
-        }
+        let Some(first) = self.bounds.or_else(|| {
+            let first = values.iter().find(|value| value.partial_cmp(value).is_some())?;
+            Some((*first, *first))
+        }) else {
+            return;
+        };
+        let low = values.iter().fold(first.0, |low, value| if *value < low { *value } else { low });
+        let high = values.iter().fold(first.1, |high, value| if *value > high { *value } else { high });
+        self.bounds = Some((low, high));
     }
 
     fn code_of(&mut self, value: T::Native) -> u32 {
         let next = self.uniques.len() as u32;
         let code = match T::index(value) {
             Some(index) => &mut self.small[index],
-            None => self.large.entry(value).or_insert(NONE),
+            None => self.large.entry(T::bits(value)).or_insert(NONE),
         };
         if *code == NONE {
             *code = next;
@@ -143,12 +180,22 @@ impl<T: Number> Numbers<T> {
         }
         *code
     }
-}
 
-fn numbers<T: Number>(array: &dyn Array) -> &[T::Native] {
-    let array: &PrimitiveArray<T> = array.as_primitive();
-    assert!(array.null_count() == 0, "a required column has no nulls");
-    array.values()
+    /// Calls `each` with the numbers of rows, without nulls.
+    fn with(&mut self, array: &dyn Array, rows: Range<usize>, each: impl FnOnce(&mut Self, &[T::Native])) {
+        let array: &PrimitiveArray<T> = array.as_primitive();
+        match array.nulls() {
+            None => each(self, &array.values()[rows]),
+            Some(nulls) => {
+                let mut gathered = std::mem::take(&mut self.gathered);
+                gathered.clear();
+                let valid = rows.filter(|row| nulls.is_valid(*row));
+                gathered.extend(valid.map(|row| array.values()[row]));
+                each(self, &gathered);
+                self.gathered = gathered;
+            }
+        }
+    }
 }
 
 impl<T: Number> Values for Numbers<T> {
@@ -158,18 +205,20 @@ impl<T: Number> Values for Numbers<T> {
     const HEAD: usize = 0;
 
     fn code(&mut self, array: &dyn Array, rows: Range<usize>, codes: &mut Vec<u32>) {
-        let values = &numbers::<T>(array)[rows];
-        self.see(values);
-        runs(values, |value, length| {
-            let code = self.code_of(value);
-            codes.extend(std::iter::repeat_n(code, length));
+        self.with(array, rows, |own, values| {
+            own.see(values);
+            runs(values, |value, length| {
+                let code = own.code_of(value);
+                codes.extend(std::iter::repeat_n(code, length));
+            });
         });
     }
 
     fn plain(&mut self, array: &dyn Array, rows: Range<usize>, into: &mut Vec<u8>) {
-        let values = &numbers::<T>(array)[rows];
-        self.see(values);
-        values.iter().for_each(|value| T::append(*value, into));
+        self.with(array, rows, |own, values| {
+            own.see(values);
+            values.iter().for_each(|value| T::append(*value, into));
+        });
     }
 
     fn sizes(&self, _: &dyn Array, _: Range<usize>, _: &mut dyn FnMut(usize, usize) -> bool) -> bool {
@@ -191,7 +240,7 @@ impl<T: Number> Values for Numbers<T> {
     }
 
     fn take_bounds(&mut self) -> Option<(T::Native, T::Native)> {
-        self.bounds.take()
+        self.bounds.take().map(|(low, high)| T::written(low, high))
     }
 
     fn take_text_bytes(&mut self) -> Option<i64> {
@@ -206,8 +255,8 @@ impl<T: Number> Values for Numbers<T> {
         })
     }
 
-    fn statistics(low: T::Native, high: T::Native, is_signed: bool) -> Statistics {
-        T::statistics(low, high, is_signed)
+    fn statistics(bounds: Option<(T::Native, T::Native)>, nulls: u64, is_signed: bool) -> Statistics {
+        T::statistics(bounds.map(|bounds| bounds.0), bounds.map(|bounds| bounds.1), nulls, is_signed)
     }
 }
 
@@ -301,10 +350,15 @@ impl Texts {
     }
 }
 
-fn dictionary(array: &dyn Array) -> (&[u32], &StringArray) {
+/// The codes of rows, without nulls, and the texts that they mean.
+fn dictionary(array: &dyn Array, rows: Range<usize>) -> (Cow<'_, [u32]>, &StringArray) {
     let array = array.as_dictionary::<UInt32Type>();
-    assert!(array.null_count() == 0, "a required column has no nulls");
-    (array.keys().values(), array.values().as_string())
+    let keys = array.keys();
+    let keys = match keys.nulls() {
+        None => Cow::Borrowed(&keys.values()[rows]),
+        Some(nulls) => rows.filter(|row| nulls.is_valid(*row)).map(|row| keys.values()[row]).collect(),
+    };
+    (keys, array.values().as_string())
 }
 
 impl Values for Texts {
@@ -314,9 +368,9 @@ impl Values for Texts {
     const HEAD: usize = 1;
 
     fn code(&mut self, array: &dyn Array, rows: Range<usize>, codes: &mut Vec<u32>) {
-        let (keys, source) = dictionary(array);
+        let (keys, source) = dictionary(array, rows);
         self.turn_to(source);
-        runs(&keys[rows], |key, length| {
+        runs(&keys, |key, length| {
             let code = self.code_of(key);
             if self.seen_in[code as usize] != self.filling {
                 self.seen_in[code as usize] = self.filling;
@@ -329,8 +383,8 @@ impl Values for Texts {
     }
 
     fn plain(&mut self, array: &dyn Array, rows: Range<usize>, into: &mut Vec<u8>) {
-        let (keys, source) = dictionary(array);
-        runs(&keys[rows], |key, length| {
+        let (keys, source) = dictionary(array, rows);
+        runs(&keys, |key, length| {
             let text = source.value(key as usize).as_bytes();
             self.see(text);
             self.text_bytes += (text.len() * length) as i64;
@@ -342,9 +396,9 @@ impl Values for Texts {
     }
 
     fn sizes(&self, array: &dyn Array, rows: Range<usize>, each: &mut dyn FnMut(usize, usize) -> bool) -> bool {
-        let (keys, source) = dictionary(array);
+        let (keys, source) = dictionary(array, rows);
         let mut is_over = false;
-        runs(&keys[rows], |key, length| {
+        runs(&keys, |key, length| {
             // A text has its length in front of it.
             is_over = is_over || each(source.value_length(key as usize) as usize + 4, length);
         });
@@ -376,12 +430,15 @@ impl Values for Texts {
         [lower(low).0, upper(high).0]
     }
 
-    fn statistics(low: Vec<u8>, high: Vec<u8>, is_signed: bool) -> Statistics {
+    fn statistics(bounds: Option<(Vec<u8>, Vec<u8>)>, nulls: u64, is_signed: bool) -> Statistics {
+        let Some((low, high)) = bounds else {
+            let none = ValueStatistics::new(None, None, None, Some(nulls), false);
+            return Statistics::ByteArray(none.with_backwards_compatible_min_max(is_signed));
+        };
         let ((low, is_low_exact), (high, is_high_exact)) = (lower(&low), upper(&high));
-        let bounds = [low, high].map(|bound| Some(ByteArray::from(bound)));
-        let [low, high] = bounds;
+        let [low, high] = [low, high].map(|bound| Some(ByteArray::from(bound)));
         Statistics::ByteArray(
-            ValueStatistics::new(low, high, None, Some(0), is_signed)
+            ValueStatistics::new(low, high, None, Some(nulls), is_signed)
                 .with_max_is_exact(is_high_exact)
                 .with_min_is_exact(is_low_exact),
         )
