@@ -97,7 +97,7 @@ fn table(rows: usize, seed: u64) -> (SchemaRef, Vec<RecordBatch>) {
             0 => true,
             1 => random.below(100) > 0,
             2 => random.below(100) == 0,
-            3 => row / 30_000 % 2 == 0,
+            3 => (row / 30_000).is_multiple_of(2),
             _ => false,
         };
         let valid = NullBuffer::from((0..rows).map(|row| is_valid(row, random)).collect::<Vec<bool>>());
