@@ -39,7 +39,7 @@ pub mod tell;
 pub mod verbs;
 
 use error::{Error, Result};
-use fold::{Folded, reach};
+use fold::{Folded, data_end};
 use job::plan::Plan;
 use progress::{Progress, Visibility};
 use publish::{ManifestFacts, Publication};
@@ -47,7 +47,7 @@ use scan::Survey;
 use schema::Table;
 use tables::{FileRow, TablesInput};
 use tell::report::{Newest, Outcome, RunReport, TableRows};
-use tell::{doubts, facts, sellers};
+use tell::{doubts, facts, rejected_sellers};
 use vtr_kernel::calendar::date_from_day;
 
 /// Runs a plan: reads, judges, counts and publishes. The report states how far the run came, whatever the result.
@@ -79,7 +79,7 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     let (goes_on, folded) = loop {
         let progress = Progress::begin("reading", survey.units.iter().map(|unit| unit.rows).sum(), visibility);
         let folded = fold::fold(plan, &survey, &progress, reader, report);
-        let known = folded.and_then(|folded| Ok((reach::goes_on(plan, &survey, &folded, reader)?, folded)));
+        let known = folded.and_then(|folded| Ok((data_end::goes_on(plan, &survey, &folded, reader)?, folded)));
         match known {
             // If a file proves to be bad while it is read, none of its rows may count: all counts are dropped, and the
             // remaining files are folded again.
@@ -132,7 +132,7 @@ fn publish(
         goes_on,
         evidence: survey.evidence,
     };
-    let judged = sellers::Judged::of(&folded.sellers, &plan.output.tables);
+    let judged = rejected_sellers::Judged::of(&folded.sellers, &plan.output.tables);
     let progress = Progress::begin("writing tables", 0, visibility);
     let doubts = doubts::Doubts::of(&plan.book);
     let seen = tables::star::Seen::of(plan);

@@ -30,7 +30,7 @@ use tally::Tally;
 use crate::error::{Error, Result};
 use crate::job::assembly::FoldBy;
 use crate::job::plan::{EvidenceWanted, Given, Plan};
-use crate::place::remote::is_uri;
+use crate::place::object_files::is_uri;
 use crate::publish::log::{InputFile, Manifest, day_text};
 use crate::publish::store::{self, Content, Store};
 use crate::scan::files::Listed;

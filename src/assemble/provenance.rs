@@ -46,7 +46,7 @@ pub fn open(plan: &Plan) -> Result<Option<Provenance<'_>>> {
 
 fn read(store: &dyn Store, path: &str, names: &[&str], take: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
     match store.open(path)? {
-        Some(blob) => encode::read_columns(blob, &store.shown(path), names, take),
+        Some(readable) => encode::read_columns(readable, &store.shown(path), names, take),
         None => Ok(()),
     }
 }

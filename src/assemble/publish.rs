@@ -125,7 +125,7 @@ impl Publication {
     ) -> Result<Manifest> {
         let mut folders = std::mem::take(&mut self.made().folders);
         folders.extend([log::FOLDER, ""].map(String::from));
-        self.store.settle(&folders)?;
+        self.store.sync(&folders)?;
         let manifest = self.manifest(plan, digest, inputs, told, closed);
         if let Some(base) = self.base.as_ref().filter(|base| manifest.says_the_same(base)) {
             return Ok(base.clone());
@@ -149,7 +149,7 @@ impl Publication {
                 )));
             }
         }
-        self.store.settle(&BTreeSet::from([log::FOLDER.to_owned()]))?;
+        self.store.sync(&BTreeSet::from([log::FOLDER.to_owned()]))?;
         if let Err(error) = current::refresh(self.store.as_ref(), &self.run_id) {
             crate::progress::warn(&format!("the packages are published, but {}; the next run mends it", error.told()));
         }

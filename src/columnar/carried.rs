@@ -3,7 +3,7 @@
 //! A hash of texts identifies a copy, and so is the same on every worker; everything needed to subtract its counts
 //! is written as texts. This module chooses nothing. It refuses a batch as a whole, naming column and value.
 
-use crate::copies::Copy;
+use crate::copies::CopyRecord;
 use crate::foreign::Reader;
 use crate::judge::Judge;
 use crate::keys::{Keys, Ranked};
@@ -52,10 +52,10 @@ pub fn copies_schema() -> SchemaRef {
 impl Keys {
     /// Returns records of copies with texts instead of codes; see [`copies_schema`]. The texts of a column share
     /// one buffer in all batches, so that [`narrowed`](crate::dealt::narrowed) can leave out unused ones.
-    pub fn copies(&self, copies: &[Copy]) -> RecordBatch {
+    pub fn copies(&self, copies: &[CopyRecord]) -> RecordBatch {
         let codes: Vec<_> = copies.iter().map(|copy| self.layout.of_weekly(copy.cell)).collect();
         let of: Vec<_> = copies.iter().map(|copy| self.layout.of_circumstances(copy.beside.circumstances)).collect();
-        let outcomes: Vec<_> = copies.iter().map(Copy::outcome).collect();
+        let outcomes: Vec<_> = copies.iter().map(CopyRecord::outcome).collect();
         let mut identities = Vec::with_capacity(copies.len() * IDENTITY as usize);
         copies.iter().for_each(|copy| {
             identities.extend_from_slice(&copy.hash.0.to_be_bytes());
@@ -105,7 +105,7 @@ pub(crate) fn menders_texts() -> StringArray {
 }
 
 /// Returns the records of another worker with this judge's codes.
-pub(crate) fn copies(judge: &Judge, batch: &RecordBatch) -> Result<Vec<Copy>, InputError> {
+pub(crate) fn copies(judge: &Judge, batch: &RecordBatch) -> Result<Vec<CopyRecord>, InputError> {
     let wanted = copies_schema();
     if let Some(field) = wanted.fields().iter().find(|field| batch.column_by_name(field.name()).is_none()) {
         let remedy = "give a batch of `Judge::copies_batch`";
@@ -130,7 +130,7 @@ pub(crate) fn copies(judge: &Judge, batch: &RecordBatch) -> Result<Vec<Copy>, In
     let layout = reader.layout();
     let copy = |row: usize| {
         let hash = u128::from_be_bytes(hashes.value(row).try_into().expect("an identity is sixteen bytes"));
-        Copy {
+        CopyRecord {
             hash: ((hash >> 64) as u64, hash as u64),
             version: versions.value(row),
             file: files.value(row),

@@ -3,7 +3,7 @@
 //! The same rule decides among copies in memory and among sorted copies that arrive one after the other. This
 //! module keeps no copies and counts nothing; it fails only if the consumer of the losers fails.
 
-use crate::copies::Copy;
+use crate::copies::CopyRecord;
 use crate::settings::Unit;
 use vtr_kernel::reason::{Class, Reason};
 
@@ -11,7 +11,7 @@ use vtr_kernel::reason::{Class, Reason};
 pub type Order = ((u64, u64), i64, i64, u64);
 
 /// Returns the sort key of a copy.
-pub fn order(copy: &Copy, unit: Unit) -> Order {
+pub fn order(copy: &CopyRecord, unit: Unit) -> Order {
     match unit {
         // Later `updated_at`, then later file, then later row: the last copy of each hash wins.
         Unit::Package => (copy.hash, copy.version, i64::from(copy.file), copy.record),
@@ -64,7 +64,7 @@ struct OfOrder {
 
 impl OfOrder {
     /// Adds a package that counts; returns the number of older ones without a number, if it is of another order.
-    fn add(&mut self, package: &Copy) -> u64 {
+    fn add(&mut self, package: &CopyRecord) -> u64 {
         let mut before = 0;
         if package.hash.0 != self.hash {
             before = self.end();
@@ -87,23 +87,23 @@ impl OfOrder {
 struct Group {
     /// The file of its first copy; if orders are the unit, this is the newest file.
     newest: u32,
-    last: Copy,
+    last: CopyRecord,
     /// The first and the last day so far.
     days: (i32, i32),
     /// Whether a copy of the last one's version is valid.
     has_valid: bool,
 }
 
-fn is_valid(copy: &Copy) -> bool {
+fn is_valid(copy: &CopyRecord) -> bool {
     copy.outcome().class() == Class::Valid
 }
 
 impl Group {
-    fn loses(&self, unit: Unit, next: Option<&Copy>) -> bool {
+    fn loses(&self, unit: Unit, next: Option<&CopyRecord>) -> bool {
         match unit {
             Unit::Package => next.is_some(),
             Unit::Order => {
-                let is_again = |next: &Copy| next.file == self.last.file && next.version == self.last.version;
+                let is_again = |next: &CopyRecord| next.file == self.last.file && next.version == self.last.version;
                 self.last.file != self.newest || next.is_some_and(is_again)
             }
         }
@@ -120,7 +120,7 @@ impl Choice {
     ///
     /// # Errors
     /// Returns the error of `lost`.
-    pub fn next<E>(&mut self, copy: &Copy, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<(), E> {
+    pub fn next<E>(&mut self, copy: &CopyRecord, lost: &mut dyn FnMut(&CopyRecord) -> Result<(), E>) -> Result<(), E> {
         match self.group.take() {
             Some(group) if group.last.hash == copy.hash => {
                 if group.loses(self.unit, Some(copy)) {
@@ -144,7 +144,7 @@ impl Choice {
     ///
     /// # Errors
     /// Returns the error of `lost`.
-    pub fn finish<E>(mut self, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<Between, E> {
+    pub fn finish<E>(mut self, lost: &mut dyn FnMut(&CopyRecord) -> Result<(), E>) -> Result<Between, E> {
         let last = self.group.take();
         self.end(last, lost)?;
         self.found.numberless += self.order.end();
@@ -152,7 +152,7 @@ impl Choice {
     }
 
     /// Ends a group, whose last copy has no successor.
-    fn end<E>(&mut self, group: Option<Group>, lost: &mut dyn FnMut(&Copy) -> Result<(), E>) -> Result<(), E> {
+    fn end<E>(&mut self, group: Option<Group>, lost: &mut dyn FnMut(&CopyRecord) -> Result<(), E>) -> Result<(), E> {
         if let Some(group) = &group
             && self.unit == Unit::Package
         {
@@ -172,9 +172,9 @@ impl Choice {
 /// # Errors
 /// Returns the error of `lost`.
 pub fn choose<E>(
-    mut copies: Vec<Copy>,
+    mut copies: Vec<CopyRecord>,
     unit: Unit,
-    lost: &mut dyn FnMut(&Copy) -> Result<(), E>,
+    lost: &mut dyn FnMut(&CopyRecord) -> Result<(), E>,
 ) -> Result<Between, E> {
     copies.sort_unstable_by_key(|copy| order(copy, unit));
     let mut choice = Choice::new(unit);
@@ -183,7 +183,7 @@ pub fn choose<E>(
 }
 
 /// Returns the losers among a few copies.
-pub fn losers(copies: Vec<Copy>, unit: Unit) -> Vec<Copy> {
+pub fn losers(copies: Vec<CopyRecord>, unit: Unit) -> Vec<CopyRecord> {
     let mut losers = Vec::new();
     let Ok(_) = choose(copies, unit, &mut |copy| -> Result<(), std::convert::Infallible> {
         losers.push(*copy);
@@ -197,12 +197,21 @@ mod tests {
     use super::*;
     use crate::settings::Beside;
 
-    fn copy(hash: u64, version: i64, file: u32, record: u64) -> Copy {
+    fn copy(hash: u64, version: i64, file: u32, record: u64) -> CopyRecord {
         let day = 20_000 + record as i32;
-        Copy { hash: (hash, hash), version, file, record, day, cell: 0, beside: Beside::default(), unpriced: false }
+        CopyRecord {
+            hash: (hash, hash),
+            version,
+            file,
+            record,
+            day,
+            cell: 0,
+            beside: Beside::default(),
+            unpriced: false,
+        }
     }
 
-    fn lost(unit: Unit, copies: &[Copy]) -> Vec<(u32, u64)> {
+    fn lost(unit: Unit, copies: &[CopyRecord]) -> Vec<(u32, u64)> {
         let mut lost: Vec<_> = losers(copies.to_vec(), unit).iter().map(|copy| (copy.file, copy.record)).collect();
         lost.sort_unstable();
         lost

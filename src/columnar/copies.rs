@@ -18,7 +18,7 @@ use vtr_kernel::reason::Class;
 /// A record of a row that may be a copy of another: everything needed to choose among the copies and to subtract a
 /// loser's counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Copy {
+pub struct CopyRecord {
     /// The keyed hash of its identity.
     pub hash: (u64, u64),
     /// Package unit: `updated_at` in microseconds. Order unit: a hash of the package.
@@ -44,27 +44,27 @@ const SMALL_BITS: u32 = 4;
 /// The greatest number of files whose records can be distinguished.
 pub const MOST_FILES: usize = 1 << (64 - RECORD_BITS - SMALL_BITS);
 
-impl Copy {
+impl CopyRecord {
     /// The size of a record on disk, in bytes.
     pub const BYTES: usize = 56;
 
     /// Makes a record of a row that is counted nowhere, for callers that only choose among copies.
-    pub fn uncounted(hash: (u64, u64), version: i64, (file, record): (u32, u64), day: Day) -> Copy {
+    pub fn uncounted(hash: (u64, u64), version: i64, (file, record): (u32, u64), day: Day) -> CopyRecord {
         let cell = u64::from(week_index(day)) << TIME_SHIFT;
-        Copy { hash, version, file, record, day, cell, beside: Beside::default(), unpriced: false }
+        CopyRecord { hash, version, file, record, day, cell, beside: Beside::default(), unpriced: false }
     }
 
-    /// Adds those that bytes of [`Copy::to_bytes`] hold, by hash, file and record.
-    pub fn sort_into(bytes: &[u8], copies: &mut Vec<Copy>) {
-        let (all, _) = bytes.as_chunks::<{ Copy::BYTES }>();
-        let hash = |copy: &[u8; Copy::BYTES]| {
+    /// Adds those that bytes of [`CopyRecord::to_bytes`] hold, by hash, file and record.
+    pub fn sort_into(bytes: &[u8], copies: &mut Vec<CopyRecord>) {
+        let (all, _) = bytes.as_chunks::<{ CopyRecord::BYTES }>();
+        let hash = |copy: &[u8; CopyRecord::BYTES]| {
             let (words, _) = copy.as_chunks::<8>();
             u64::from_le_bytes(words[0])
         };
         let mut places: Vec<(u64, u32)> = (0..).zip(all).map(|(place, copy)| (hash(copy), place)).collect();
         places.sort_unstable();
         let from = copies.len();
-        copies.extend(places.iter().map(|(_, place)| Copy::from_bytes(&all[*place as usize])));
+        copies.extend(places.iter().map(|(_, place)| CopyRecord::from_bytes(&all[*place as usize])));
         for alike in copies[from..].chunk_by_mut(|a, b| a.hash.0 == b.hash.0).filter(|alike| alike.len() > 1) {
             alike.sort_unstable_by_key(|copy| (copy.hash, copy.file, copy.record));
         }
@@ -79,29 +79,29 @@ impl Copy {
     }
 
     /// Returns the bytes for a spill file.
-    pub fn to_bytes(&self) -> [u8; Copy::BYTES] {
+    pub fn to_bytes(&self) -> [u8; CopyRecord::BYTES] {
         let small = u64::from(self.unpriced) << 3 | (self.day - monday(self.day)) as u64;
         let position = (u64::from(self.file) << RECORD_BITS | self.record) << SMALL_BITS | small;
         let Beside { category, typed, circumstances, mender } = self.beside;
         let beside = u64::from(category) << 32 | u64::from(typed);
         let told = u64::from(circumstances) << 8 | u64::from(mender);
         let words = [self.hash.0, self.hash.1, self.version as u64, position, self.cell, beside, told];
-        let mut bytes = [0; Copy::BYTES];
+        let mut bytes = [0; CopyRecord::BYTES];
         for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
             place.copy_from_slice(&word.to_le_bytes());
         }
         bytes
     }
 
-    /// Reads the bytes of [`Copy::to_bytes`].
-    pub fn from_bytes(bytes: &[u8; Copy::BYTES]) -> Copy {
+    /// Reads the bytes of [`CopyRecord::to_bytes`].
+    pub fn from_bytes(bytes: &[u8; CopyRecord::BYTES]) -> CopyRecord {
         let word = |place: usize| {
             let mut word = [0; 8];
             word.copy_from_slice(&bytes[8 * place..8 * place + 8]);
             u64::from_le_bytes(word)
         };
         let (position, cell, beside, told) = (word(3), word(4), word(5), word(6));
-        Copy {
+        CopyRecord {
             hash: (word(0), word(1)),
             version: word(2) as i64,
             file: (position >> (RECORD_BITS + SMALL_BITS)) as u32,
@@ -145,7 +145,7 @@ impl<'a> Subtractor<'a> {
     }
 
     /// Subtracts one row; returns whether it is on a list of rows.
-    pub fn take_out(&mut self, copy: &Copy) -> bool {
+    pub fn take_out(&mut self, copy: &CopyRecord) -> bool {
         let codes = self.layout.of_weekly(copy.cell);
         let keys = row_keys(self.settings, self.layout, &codes, copy.day, copy.beside);
         self.taken.partial.take_out(&keys, self.settings.wants);
@@ -227,7 +227,7 @@ pub(crate) fn copy(
     package: &str,
     clock: &Zone,
     buffer: &mut Vec<u8>,
-) -> Copy {
+) -> CopyRecord {
     let key = (seller.0 ^ market.0, seller.1 ^ market.1);
     let order = read.facts.order_id.as_bytes();
     let (hash, version) = match identity.unit {
@@ -237,7 +237,7 @@ pub(crate) fn copy(
         }
         Unit::Order => (hash(key, order), hash(identity.key, package.as_bytes()).0 as i64),
     };
-    Copy { hash, version, file, record, cell: 0, beside: Beside::default(), day: read.day, unpriced: false }
+    CopyRecord { hash, version, file, record, cell: 0, beside: Beside::default(), day: read.day, unpriced: false }
 }
 
 #[cfg(test)]
@@ -253,7 +253,7 @@ mod tests {
         let account = layout.account(99, 3, ProgrammeId(1));
         for day in 20_000..20_007 {
             let week = crate::partial::week_index(day);
-            let copy = Copy {
+            let copy = CopyRecord {
                 hash: (u64::MAX, 3),
                 version: -5,
                 file: MOST_FILES as u32 - 1,
@@ -263,7 +263,7 @@ mod tests {
                 day,
                 unpriced: day % 2 == 0,
             };
-            assert_eq!(Copy::from_bytes(&copy.to_bytes()), copy);
+            assert_eq!(CopyRecord::from_bytes(&copy.to_bytes()), copy);
             assert_eq!(copy.outcome().reason, Reason::ScanMissing);
         }
     }

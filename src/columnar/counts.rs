@@ -75,7 +75,7 @@ impl Kind {
 
 impl<'a> Counts<'a> {
     pub(crate) fn of(judge: &'a Judge, mut partial: Partial) -> Counts<'a> {
-        partial.settle();
+        partial.count_pending();
         Counts { judge, partial }
     }
 

@@ -1,10 +1,10 @@
 //! The fold: one loop over the rows of a batch, from cells to counts.
 //!
 //! Each row ends in exactly one place: rejected, after `as_of`, outside the range, or judged. Which copies are
-//! superseded is decided later, from the [`Copy`] records that the fold hands on. It refuses a batch with other
+//! superseded is decided later, from the [`CopyRecord`] records that the fold hands on. It refuses a batch with other
 //! columns than its input's, and one whose values cannot be read as their column's type.
 
-pub use crate::copies::{Copy, MOST_FILES, Subtractor, Taken};
+pub use crate::copies::{CopyRecord, MOST_FILES, Subtractor, Taken};
 pub use crate::reject::{Records, Reject, Rejects, shown_cell, shown_value};
 pub use crate::tallies::{Due, FileTally, Later, Weeks};
 
@@ -37,7 +37,7 @@ pub struct Yield {
     /// The counts of the file's rows.
     pub tally: FileTally,
     /// A record for every row that may have copies.
-    pub copies: Vec<Copy>,
+    pub copies: Vec<CopyRecord>,
     /// The rows of defects in the requested range, in no order; see [`LISTED`](crate::defects::LISTED) for the
     /// columns.
     pub defects: Option<RecordBatch>,
@@ -70,7 +70,7 @@ pub enum Fate<'a> {
         /// Its package.
         package: &'a str,
         /// Its record as a possible copy of another; `None` if copies are not sought.
-        copy: Option<Copy>,
+        copy: Option<CopyRecord>,
     },
 }
 
@@ -320,7 +320,7 @@ impl<'a> Counter<'a> {
     }
 
     /// Returns the records of copies since the last call; they are many, so callers take them often.
-    pub fn take_copies(&mut self) -> Vec<Copy> {
+    pub fn take_copies(&mut self) -> Vec<CopyRecord> {
         std::mem::take(&mut self.out.copies)
     }
 
@@ -470,7 +470,7 @@ impl<'a> Counter<'a> {
             let package = package.unwrap_or(facts.tracking.whole());
             let (account, place) = (self.account(columns, at, row), (input.file(), record));
             let copy = copy(identity, account, place, row, package, clock, &mut scratch.identity);
-            self.out.copies.push(Copy { cell: keys.weekly, beside, unpriced, ..copy });
+            self.out.copies.push(CopyRecord { cell: keys.weekly, beside, unpriced, ..copy });
         }
         if let Some(mending) = mending.filter(|mending| mending.is_pending && keys.in_range) {
             self.out.due.add(codes.time, mending.promised_day);

@@ -6,7 +6,7 @@
 
 pub use crate::axis::{Cuts, TimeAxis, WindowEnds};
 pub use crate::carried::copies_schema;
-pub use crate::copies::{Copy, Subtractor};
+pub use crate::copies::{CopyRecord, Subtractor};
 pub use crate::counts::Counts;
 pub use crate::dealt::{Dealt, counts_schema, narrowed};
 pub use crate::fold::{Counter, Fate, Yield};
@@ -191,7 +191,7 @@ impl Judge {
     }
 
     /// Returns records of copies with texts instead of codes, for a worker with other codes; see [`copies_schema`].
-    pub fn copies_batch(&self, copies: &[Copy]) -> RecordBatch {
+    pub fn copies_batch(&self, copies: &[CopyRecord]) -> RecordBatch {
         self.keys.ranked(&self.settings.book, self.settings.axis.clone()).copies(copies)
     }
 
@@ -208,7 +208,7 @@ impl Judge {
     ///
     /// # Errors
     /// The batch has other columns, or one of its values is unknown to this judge.
-    pub fn copies(&self, batch: &RecordBatch) -> Result<Vec<Copy>, InputError> {
+    pub fn copies(&self, batch: &RecordBatch) -> Result<Vec<CopyRecord>, InputError> {
         carried::copies(self, batch)
     }
 

@@ -78,13 +78,13 @@ impl<T: Table> Counts<T> {
     fn note(&mut self, cell: T::Cell) {
         self.pending.push(cell);
         if self.pending.len() >= PENDING {
-            self.settle();
+            self.count_pending();
         }
     }
 
     /// Counts the pending rows. Memory outside the caches is slow, so it is prefetched for some rows before it is
     /// used, and many requests are in flight at once.
-    fn settle(&mut self) {
+    fn count_pending(&mut self) {
         let mut pending = std::mem::take(&mut self.pending);
         for cells in pending.chunks(TOUCHED) {
             let table = |cell: T::Cell| self.tables.get(usize::from(T::time(cell)));
@@ -112,8 +112,8 @@ impl<T: Table> Counts<T> {
     }
 
     fn merge(&mut self, mut other: Counts<T>) {
-        other.settle();
-        self.settle();
+        other.count_pending();
+        self.count_pending();
         for (time, table) in (0..).zip(other.tables) {
             match self.tables.get_mut(usize::from(time)) {
                 Some(own) if own.len() == 0 => {
@@ -145,7 +145,7 @@ impl<T: Table> Counts<T> {
     }
 
     fn take(&mut self) -> Run {
-        self.settle();
+        self.count_pending();
         let Counts { tables, aside, .. } = std::mem::take(self);
         let mut run = Run::default();
         run.entries.reserve_exact(tables.iter().map(T::len).sum::<usize>() + aside.len());
@@ -377,12 +377,12 @@ impl Partial {
     }
 
     /// Counts the pending rows.
-    pub(crate) fn settle(&mut self) {
-        self.weekly.settle();
-        self.category.settle();
-        self.names.settle();
-        self.reasons.settle();
-        self.breakdown.settle();
+    pub(crate) fn count_pending(&mut self) {
+        self.weekly.count_pending();
+        self.category.count_pending();
+        self.names.count_pending();
+        self.reasons.count_pending();
+        self.breakdown.count_pending();
     }
 
     /// Returns the cells of a kind by time, without pending rows.

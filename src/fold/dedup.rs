@@ -1,7 +1,7 @@
 //! Finds the rows that are superseded by a newer copy of themselves: exactly, up to a keyed 128-bit hash, and within
 //! the given memory.
 //!
-//! The fold counts every row and leaves a [`Copy`] with the facts by which the newest of several copies is chosen. The
+//! The fold counts every row and leaves a [`CopyRecord`] with the facts by which the newest of several copies is chosen. The
 //! copies are kept by part of the hash space and spilled once there are many; the losers of each part are found and
 //! handed on, so that their counts can be subtracted again. It fails only if the disk does or the run is told to stop.
 
@@ -13,7 +13,7 @@ use crate::place::spill::{Place, Spill};
 use crate::signals;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_columnar::choice::{Between, choose};
-use vtr_columnar::judge::{Copy, Unit};
+use vtr_columnar::judge::{CopyRecord, Unit};
 
 /// Parts of the hash space, by its top bits.
 pub const PARTS: usize = 1 << PART_BITS;
@@ -40,11 +40,11 @@ impl Copies {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn add(&mut self, copies: &[Copy]) -> Result<()> {
+    pub fn add(&mut self, copies: &[CopyRecord]) -> Result<()> {
         for copy in copies {
             self.held[(copy.hash.0 >> (u64::BITS - PART_BITS)) as usize].extend_from_slice(&copy.to_bytes());
         }
-        self.held_bytes += copies.len() * Copy::BYTES;
+        self.held_bytes += copies.len() * CopyRecord::BYTES;
         if self.held_bytes > self.most_bytes { self.spill() } else { Ok(()) }
     }
 
@@ -103,7 +103,7 @@ impl Copies {
 }
 
 /// Bytes of copies that are read back at once if a part does not fit in memory.
-const STEP: usize = 4_096 * Copy::BYTES;
+const STEP: usize = 4_096 * CopyRecord::BYTES;
 
 /// Returns the unit of identity that a plan asks for.
 pub fn unit(identity: plan::Identity) -> Unit {
@@ -139,7 +139,7 @@ impl Search {
     ///
     /// # Errors
     /// The disk fails, the run is told to stop, or `lost` fails.
-    pub fn run(&self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<Between> {
+    pub fn run(&self, lost: &mut dyn FnMut(&CopyRecord) -> Result<()>) -> Result<Between> {
         let (mut found, mut bytes, mut places) = (Between::default(), Vec::new(), Vec::new());
         loop {
             let part = self.next.fetch_add(1, Ordering::Relaxed);
@@ -165,9 +165,9 @@ fn search(
     bytes: &[u8],
     unit: Unit,
     places: &mut Vec<(u64, u32)>,
-    lost: &mut dyn FnMut(&Copy) -> Result<()>,
+    lost: &mut dyn FnMut(&CopyRecord) -> Result<()>,
 ) -> Result<Between> {
-    let (copies, _) = bytes.as_chunks::<{ Copy::BYTES }>();
+    let (copies, _) = bytes.as_chunks::<{ CopyRecord::BYTES }>();
     places.clear();
     // Most rows have no copy: only hashes are sorted, and only equal ones are unpacked.
     places.extend(copies.iter().enumerate().map(|(place, copy)| {
@@ -177,7 +177,8 @@ fn search(
     places.sort_unstable();
     let mut found = Between::default();
     for alike in places.chunk_by(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
-        let group: Vec<Copy> = alike.iter().map(|(_, place)| Copy::from_bytes(&copies[*place as usize])).collect();
+        let group: Vec<CopyRecord> =
+            alike.iter().map(|(_, place)| CopyRecord::from_bytes(&copies[*place as usize])).collect();
         found.add(choose(group, unit, lost)?);
     }
     Ok(found)
@@ -190,15 +191,15 @@ mod tests {
     use vtr_columnar::choice::losers;
     use vtr_kernel::calendar::FIRST_DAY;
 
-    fn copy(hash: u64, version: i64, file: u32, record: u64) -> Copy {
-        Copy::uncounted((hash << 50, hash), version, (file, record), FIRST_DAY + 2 + record as i32)
+    fn copy(hash: u64, version: i64, file: u32, record: u64) -> CopyRecord {
+        CopyRecord::uncounted((hash << 50, hash), version, (file, record), FIRST_DAY + 2 + record as i32)
     }
 
-    fn searched(unit: Unit, threads: Vec<&[Copy]>, most_bytes: usize) -> (Vec<(u32, u64)>, i64) {
+    fn searched(unit: Unit, threads: Vec<&[CopyRecord]>, most_bytes: usize) -> (Vec<(u32, u64)>, i64) {
         let copies = threads.into_iter().map(|own| {
             let mut copies = Copies::new(most_bytes, Spill::below(Path::new(&std::env::temp_dir())));
             own.iter().for_each(|copy| copies.add(std::slice::from_ref(copy)).unwrap());
-            assert_eq!(copies.spilled_bytes() > 0, own.len() * Copy::BYTES > most_bytes);
+            assert_eq!(copies.spilled_bytes() > 0, own.len() * CopyRecord::BYTES > most_bytes);
             copies
         });
         let spill = Spill::below(&std::env::temp_dir());
@@ -212,7 +213,7 @@ mod tests {
         (lost, apart.unwrap().apart_days)
     }
 
-    fn losers_of(unit: Unit, records: &[Copy]) -> Vec<(u32, u64)> {
+    fn losers_of(unit: Unit, records: &[CopyRecord]) -> Vec<(u32, u64)> {
         // Every split of the records over two threads gives the same result, in memory and from disk.
         let results: Vec<Vec<(u32, u64)>> = (0..=records.len())
             .flat_map(|cut| {
@@ -253,7 +254,7 @@ mod tests {
             rows in proptest::collection::vec((0u64..3, 0i64..4, 0u32..4), 1..60),
             most_bytes in 48usize..2_000,
         ) {
-            let rows: Vec<Copy> =
+            let rows: Vec<CopyRecord> =
                 (1u64..).zip(&rows).map(|(record, (hash, version, file))| copy(*hash, *version, *file, record)).collect();
             for unit in [Unit::Package, Unit::Order] {
                 let (lost, apart) = searched(unit, vec![&rows], 1 << 20);

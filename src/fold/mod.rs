@@ -5,12 +5,12 @@
 //! and when the run is told to stop.
 
 pub mod counts;
-pub mod deal;
+pub mod data_end;
 pub mod dedup;
 mod lost;
 pub mod parts;
 mod pieces;
-pub mod reach;
+pub mod queue;
 mod rejects;
 pub mod trial;
 
@@ -24,13 +24,13 @@ use crate::place::spill::Spill;
 use crate::progress::Progress;
 use crate::scan::{self, Survey, Unit};
 use crate::schema::Table;
+use crate::tell::rejected_sellers::Sellers;
 use crate::tell::report::RunReport;
-use crate::tell::sellers::Sellers;
 use arrow::array::RecordBatch;
 use counts::{Counted, DefectRuns, Defects, Gone, Runs};
-use deal::Deal;
 use lost::Lost;
 use parking_lot::Mutex;
+use queue::Queue;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -400,7 +400,7 @@ impl<'a> Reading<'a> {
     }
 
     fn all(&self, judge: &Judge) -> Result<Vec<Gathered>> {
-        let (deal, hands) = (Deal::of(self.units, self.budget.threads()), AtomicUsize::new(0));
+        let (queue, hands) = (Queue::of(self.units, self.budget.threads()), AtomicUsize::new(0));
         // After a file proved to be bad, none of the results counts; the rest is read so that all bad files are named.
         let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
         let gathered = on_threads(self.plan, &self.stop, || {
@@ -408,7 +408,7 @@ impl<'a> Reading<'a> {
             let mut counter = judge.counter();
             let mut gathered = Gathered::new(self.plan);
             while !self.stop.load(Ordering::SeqCst) {
-                let Some(unit) = deal.next(hand) else { break };
+                let Some(unit) = queue.next(hand) else { break };
                 if bad.lock().contains_key(&unit.file) {
                     continue;
                 }

@@ -7,7 +7,7 @@
 use super::profile::Profile;
 use super::suggest::{Fill, Keys};
 use super::{ColumnLook, Finding, Look, ParquetLook, Request, Values, shown_heading, suggest, text};
-use crate::place::blob::Blob;
+use crate::place::readable::Readable;
 use crate::scan::store::Origin;
 use crate::scan::{footer, midnight, pages, parquet as reading};
 use arrow::array::{Array, ArrayRef, AsArray, downcast_primitive_array};
@@ -91,7 +91,7 @@ struct Decoding<'a> {
     origin: &'a Origin,
     metadata: &'a Arc<ParquetMetaData>,
     plain: &'a ArrowReaderMetadata,
-    file: Arc<Blob>,
+    file: Arc<Readable>,
     largest: u64,
 }
 

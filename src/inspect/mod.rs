@@ -15,7 +15,7 @@ mod text;
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Input, Limits};
-use crate::place::remote::is_uri;
+use crate::place::object_files::is_uri;
 use crate::scan::files::{Packing, by_suffix};
 use crate::scan::store::{self, Named, Origin};
 use parquet::file::reader::ChunkReader;
@@ -311,7 +311,7 @@ fn on_disk(path: &Path) -> std::result::Result<Origin, String> {
 
 fn on_store(uri: &str) -> Result<Origin> {
     let others = match store::named(uri).map_err(Error::Input)? {
-        Named::Object(remote) => return Ok(Origin::Store(remote)),
+        Named::Object(object) => return Ok(Origin::Store(object)),
         Named::Folder(others) | Named::Glob(_, others) => others,
     };
     Err(Error::Input(match others.first() {

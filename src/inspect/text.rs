@@ -23,7 +23,7 @@ const FIRST_RECORDS: usize = 10;
 
 pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &mut Look) -> Result<(), String> {
     let head = head(request, origin, packing)?;
-    let mut dialect = settle(request, &head, look);
+    let mut dialect = choose_dialect(request, &head, look);
     // If the file is read again in an encoding that only its bytes suggest, the fault in the declared one is still
     // reported.
     let mut undecodable = None;
@@ -100,7 +100,7 @@ fn head(request: &Request, origin: &Origin, packing: Packing) -> Result<Vec<u8>,
 
 /// Decides how the file is cut: as declared; if a byte order mark or a `sep=` line contradicts, that is followed and
 /// reported.
-fn settle(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
+fn choose_dialect(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
     let mut dialect = request.input.dialect.clone();
     if let Some(encoding) = suggest::by_mark(head).filter(|_| !request.declared.encoding) {
         dialect.encoding = encoding;

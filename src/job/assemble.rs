@@ -9,7 +9,7 @@ use super::quantity;
 use super::resolve::Written;
 use super::spec::{Identity, InputSpec, JobSpec};
 use crate::job::plan::{CellRules, Dialect, Format, Input, Limits, MatchedBy, OnBadFile, Quote, Trial};
-use crate::place::remote::is_uri;
+use crate::place::object_files::is_uri;
 use std::path::Path;
 use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::Book;

@@ -8,7 +8,7 @@ use super::plan::{Limits, Output, Plan, WeekRange};
 use super::spec::{JobSpec, LimitsSpec, OutputSpec, Size};
 use super::{assemble, checks, digest, inputs, quantity, range, reports, sellers, shelf, sinks};
 use crate::error::Error;
-use crate::place::remote::{self, is_uri};
+use crate::place::object_files::{self, is_uri};
 use crate::schema::Table;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,7 +69,7 @@ impl Written<'_> {
         if path.trim().is_empty() {
             self.refuse(key, format!("`{key}` is empty; write a path relative to the job file, or a URI"));
         } else if is_uri(path)
-            && let Err(fault) = remote::parts(path)
+            && let Err(fault) = object_files::parts(path)
         {
             self.refuse(key, format!("`{key}`: {fault}"));
         } else {

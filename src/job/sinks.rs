@@ -6,7 +6,7 @@
 use super::plan::{FilesPlace, Formulas, Layout, Sink, SinkPlace};
 use super::resolve::Written;
 use super::spec::{SinkKind, SinkSpec};
-use crate::place::remote::is_uri;
+use crate::place::object_files::is_uri;
 use crate::schema::Table;
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -141,8 +141,8 @@ impl Source<'_> {
         let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::failed(format!("reading {shown}; `vtr verify` tells whether the output is damaged"), error)
         };
-        let blob = self.store.open(path)?.ok_or_else(|| unreadable("the file is missing".into()))?;
-        let builder = encode::builder(blob, &shown)?;
+        let readable = self.store.open(path)?.ok_or_else(|| unreadable("the file is missing".into()))?;
+        let builder = encode::builder(readable, &shown)?;
         let lacking = |name: &&&str| builder.schema().field_with_name(name).is_err();
         if let Some(column) = columns.iter().find(lacking) {
             return Err(Error::Input(format!(

@@ -130,12 +130,12 @@ impl Group {
             self.items.push(item);
             // To sort seldom, at most twice as many as asked for are held.
             if self.items.len() >= cap.saturating_mul(2).saturating_add(64) {
-                self.settle(cap);
+                self.keep_first(cap);
             }
         }
     }
 
-    fn settle(&mut self, cap: usize) {
+    fn keep_first(&mut self, cap: usize) {
         self.items.sort_by(|a, b| a.urgency().cmp(&b.urgency()));
         self.items.truncate(cap);
     }
@@ -244,7 +244,7 @@ pub fn work(
         Ok(())
     })?;
     for (index, work) in found.iter_mut().enumerate() {
-        work.values_mut().for_each(|group| group.settle(cap(index)));
+        work.values_mut().for_each(|group| group.keep_first(cap(index)));
     }
     let keys = accounts.iter().map(|account| account.key.clone());
     Ok(keys.zip(found).filter(|(_, work)| !work.is_empty()).collect())
@@ -336,7 +336,7 @@ mod tests {
         let mut group = Group::default();
         (0..1_000).rev().for_each(|until| group.add(item(None, until), 3));
         group.add(item(Some(5), 2_000), 3);
-        group.settle(3);
+        group.keep_first(3);
         let kept: Vec<Day> = group.items.iter().map(|item| item.counts_until).collect();
         assert_eq!(kept, [2_000, 0, 1]);
         assert_eq!((group.packages, group.moving, group.act_by, group.until), (1_001, 501, Some(5), Some((0, 2_000))));

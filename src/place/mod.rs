@@ -3,8 +3,8 @@
 //! It opens, reads by range and spills; it knows no format, no row and no rule. It fails as the disk or the store
 //! does, with the path and the remedy.
 
-pub mod blob;
 pub mod budget;
 mod keys;
-pub mod remote;
+pub mod object_files;
+pub mod readable;
 pub mod spill;

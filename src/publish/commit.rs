@@ -26,7 +26,7 @@ impl Publication {
         // A manifest promises that the entries of folders are durable.
         let mut folders = std::mem::take(&mut self.made().folders);
         folders.extend([log::FOLDER, ""].map(String::from));
-        self.store.settle(&folders)?;
+        self.store.sync(&folders)?;
         let mut taken = 0;
         loop {
             let base = self.newest(taken)?;
@@ -48,7 +48,7 @@ impl Publication {
             let attempt = signals::attempt(manifest.version)?;
             if self.appeared(&manifest)? {
                 attempt.published(manifest.version);
-                self.store.settle(&BTreeSet::from([log::FOLDER.to_owned()])).map_err(|error| {
+                self.store.sync(&BTreeSet::from([log::FOLDER.to_owned()])).map_err(|error| {
                     let version = manifest.version;
                     Error::failed(
                         format!("version {version} is published, but a power loss now could undo it; run again"),

@@ -13,7 +13,7 @@ mod tests;
 mod values;
 
 use crate::error::{Error, Result};
-use crate::place::blob::Blob;
+use crate::place::readable::Readable;
 use crate::tables::Piece;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef, UInt32Type};
@@ -221,19 +221,19 @@ impl Write for Hashing {
 }
 
 /// Opens a published file for reading; `shown` names it in messages.
-pub fn open(blob: Blob, shown: &str) -> Result<ParquetRecordBatchReader> {
+pub fn open(readable: Readable, shown: &str) -> Result<ParquetRecordBatchReader> {
     let failed = |error: ParquetError| Error::failed(format!("{shown}: reading it"), error);
-    builder(blob, shown)?.build().map_err(failed)
+    builder(readable, shown)?.build().map_err(failed)
 }
 
 /// Reads some columns of a published file, batch by batch.
 pub fn read_columns(
-    blob: Blob,
+    readable: Readable,
     shown: &str,
     names: &[&str],
     take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
 ) -> Result<()> {
-    let builder = builder(blob, shown)?;
+    let builder = builder(readable, shown)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), names.iter().copied());
     let failed = |error: ParquetError| Error::failed(format!("{shown}: reading it"), error);
     for batch in builder.with_projection(mask).build().map_err(failed)? {
@@ -243,12 +243,12 @@ pub fn read_columns(
 }
 
 /// The number of rows according to a published file's footer.
-pub fn rows(blob: Blob, shown: &str) -> Result<u64> {
-    Ok(builder(blob, shown)?.metadata().file_metadata().num_rows().unsigned_abs())
+pub fn rows(readable: Readable, shown: &str) -> Result<u64> {
+    Ok(builder(readable, shown)?.metadata().file_metadata().num_rows().unsigned_abs())
 }
 
 /// A published file, ready to be read in whole or in part.
-pub fn builder(blob: Blob, shown: &str) -> Result<ParquetRecordBatchReaderBuilder<Blob>> {
-    ParquetRecordBatchReaderBuilder::try_new(blob)
+pub fn builder(readable: Readable, shown: &str) -> Result<ParquetRecordBatchReaderBuilder<Readable>> {
+    ParquetRecordBatchReaderBuilder::try_new(readable)
         .map_err(|error| Error::failed(format!("{shown}: reading its footer"), error))
 }

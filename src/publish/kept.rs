@@ -57,8 +57,8 @@ pub(super) fn read(store: &dyn Store, base: Option<&Manifest>, survey: &Survey) 
 fn each(store: &dyn Store, base: &Manifest, table: Table, take: &mut dyn FnMut(&RecordBatch)) -> Result<()> {
     let names: Vec<&str> = table.columns().iter().map(|column| column.name).collect();
     for file in base.files(table) {
-        let Some(blob) = store.open(&file.path)? else { continue };
-        encode::read_columns(blob, &store.shown(&file.path), &names, &mut |batch| {
+        let Some(readable) = store.open(&file.path)? else { continue };
+        encode::read_columns(readable, &store.shown(&file.path), &names, &mut |batch| {
             take(batch);
             Ok(())
         })?;

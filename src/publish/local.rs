@@ -6,7 +6,7 @@
 //! failure leaves no temporary file of a living run behind and touches nothing that a manifest names.
 
 use crate::error::{Error, Result};
-use crate::place::blob::{Blob, hash};
+use crate::place::readable::{Readable, hash};
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, SeekFrom};
@@ -169,12 +169,12 @@ impl Store for Local {
         }
     }
 
-    fn open(&self, path: &str) -> Result<Option<Blob>> {
+    fn open(&self, path: &str) -> Result<Option<Readable>> {
         let path = self.locate(path);
         match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::failed(format!("{}: opening it", path.display()), error)),
-            Ok(file) => Ok(Some(Blob::File(file))),
+            Ok(file) => Ok(Some(Readable::File(file))),
         }
     }
 
@@ -240,7 +240,7 @@ impl Store for Local {
         Ok(found && hash_file(&self.locate(path)).is_ok_and(|found| found == sha256))
     }
 
-    fn settle(&self, folders: &BTreeSet<String>) -> Result<()> {
+    fn sync(&self, folders: &BTreeSet<String>) -> Result<()> {
         let folders: Vec<PathBuf> = folders.iter().map(|folder| self.locate(folder)).collect();
         let left = self.disks.sync(&folders).map_err(|error| {
             Error::failed(format!("{}: syncing the file system of what was written", self.root.display()), error)

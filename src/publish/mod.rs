@@ -282,11 +282,11 @@ impl Publication {
         take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
         let shown = self.store.shown(&file.path);
-        let Some(blob) = self.store.open(&file.path)? else {
+        let Some(readable) = self.store.open(&file.path)? else {
             let what = format!("{shown}: the file is missing; `vtr run --full` writes all files anew");
             return Err(Error::Failed { what, source: None });
         };
-        encode::read_columns(blob, &shown, columns, take)
+        encode::read_columns(readable, &shown, columns, take)
     }
 
     fn made(&self) -> MutexGuard<'_, Made> {

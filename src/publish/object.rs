@@ -4,8 +4,8 @@
 //! whose answer was lost is reported as a failure; the caller reads back to know.
 
 use crate::error::{Error, Result};
-use crate::place::blob::Blob;
-use crate::place::remote::{Kind, Place, Trouble, wait};
+use crate::place::object_files::{Kind, Place, Trouble, wait};
+use crate::place::readable::Readable;
 use bytes::Bytes;
 use object_store::{Attribute, Attributes, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use sha2::{Digest, Sha256};
@@ -81,8 +81,8 @@ impl Object {
         let arrived = self.look(path)?.map(|entry| entry.bytes);
         let mut sound = arrived == Some(bytes);
         if sound && bytes <= AT_ONCE {
-            let blob = self.open(path)?;
-            let hash = blob.map(|blob| blob.hash()).transpose();
+            let readable = self.open(path)?;
+            let hash = readable.map(|readable| readable.hash()).transpose();
             let hash = hash.map_err(|error| Error::failed(format!("{}: reading it back", self.shown(path)), error))?;
             sound = hash.as_deref() == Some(sha256);
         }
@@ -122,7 +122,7 @@ impl Store for Object {
         Ok(self.place.look(path)?.and_then(|meta| self.entry(meta)))
     }
 
-    fn open(&self, path: &str) -> Result<Option<Blob>> {
+    fn open(&self, path: &str) -> Result<Option<Readable>> {
         let key = self.place.key(path)?;
         let whole = async {
             let got = self.place.store().get(&key).await?;
@@ -134,7 +134,7 @@ impl Store for Object {
             Err(trouble) if trouble.kind == Kind::Missing => return Ok(None),
             got => got?,
         };
-        Ok(Some(bytes.map_or_else(|| Blob::Remote(self.place.open(path, &meta)), Blob::Memory)))
+        Ok(Some(bytes.map_or_else(|| Readable::ObjectFile(self.place.open(path, &meta)), Readable::Memory)))
     }
 
     fn put(&self, path: &str, mut content: Content, _: &str) -> Result<()> {

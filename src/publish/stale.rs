@@ -4,7 +4,7 @@
 //! decides nothing itself. It fails if an input or a published file cannot be read.
 
 use crate::error::{Error, Result};
-use crate::fold::reach;
+use crate::fold::data_end;
 use crate::job::digest::OUTPUT_REVISION;
 use crate::job::plan::{OnBadFile, Plan, Rolling, WeekRange};
 use crate::publish::encode;
@@ -293,9 +293,9 @@ fn covered(base: &Manifest, store: &dyn Store, now: &Now) -> Result<BTreeMap<Str
 
 /// Whether a published week contains packages of a marketplace.
 fn occurs(store: &dyn Store, path: &str, marketplace: &str) -> Result<bool> {
-    let Some(blob) = store.open(path)? else { return Ok(true) };
+    let Some(readable) = store.open(path)? else { return Ok(true) };
     let mut found = false;
-    encode::read_columns(blob, &store.shown(path), &["marketplace"], &mut |batch| {
+    encode::read_columns(readable, &store.shown(path), &["marketplace"], &mut |batch| {
         found |= batch["marketplace"].as_string::<i32>().iter().flatten().any(|name| name == marketplace);
         Ok(())
     })?;
@@ -314,7 +314,7 @@ fn input(plan: &Plan, survey: &mut Survey, index: usize, base: &Manifest) -> Res
         (Some(_), _, Some(digest)) => Ok(Input { digest, days: days(file), later: later_groups(file) }),
         (None, Some(known), Some(digest)) => Ok(Input { digest, days: known.days.clone(), later: later(known) }),
         _ => {
-            let found = reach::look(plan, survey, index)?;
+            let found = data_end::look(plan, survey, index)?;
             let digest = survey.files[index].digest.clone().or(found.digest).unwrap_or_default();
             survey.files[index].digest.get_or_insert_with(|| digest.clone());
             let days = found.first_day.zip(found.last_day).into_iter().collect();

@@ -5,8 +5,8 @@
 //! attempt may be wrong or lost: callers read back.
 
 use crate::error::Result;
-use crate::place::blob::Blob;
-use crate::place::remote;
+use crate::place::object_files;
+use crate::place::readable::Readable;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -34,7 +34,7 @@ pub trait Store: Debug + Send + Sync {
     fn look(&self, path: &str) -> Result<Option<Entry>>;
 
     /// Opens a file; `None` if there is none.
-    fn open(&self, path: &str) -> Result<Option<Blob>>;
+    fn open(&self, path: &str) -> Result<Option<Readable>>;
 
     /// Puts a whole file in place, replacing one of that name, and verifies what arrived. Files below `data/` may be
     /// lost in a power loss until their folder is settled.
@@ -51,7 +51,7 @@ pub trait Store: Debug + Send + Sync {
     fn holds(&self, path: &str, bytes: u64, sha256: &str) -> Result<bool>;
 
     /// Makes durable the files that were put into these folders.
-    fn settle(&self, _folders: &BTreeSet<String>) -> Result<()> {
+    fn sync(&self, _folders: &BTreeSet<String>) -> Result<()> {
         Ok(())
     }
 
@@ -116,7 +116,7 @@ impl<'a> Content<'a> {
 
 /// The place at a folder or a URI. No request is sent yet.
 pub fn at(out: &Path) -> Result<Arc<dyn Store>> {
-    match out.to_str().filter(|out| remote::is_uri(out)) {
+    match out.to_str().filter(|out| object_files::is_uri(out)) {
         Some(uri) => Ok(Arc::new(Object::at(uri)?)),
         None => Ok(Arc::new(Local::new(out))),
     }
@@ -124,9 +124,9 @@ pub fn at(out: &Path) -> Result<Arc<dyn Store>> {
 
 /// The bytes of a small file; `None` if there is none.
 pub fn read(store: &dyn Store, path: &str) -> Result<Option<Vec<u8>>> {
-    let Some(blob) = store.open(path)? else { return Ok(None) };
+    let Some(readable) = store.open(path)? else { return Ok(None) };
     let mut bytes = Vec::new();
-    let read = blob.reader().read_to_end(&mut bytes);
+    let read = readable.reader().read_to_end(&mut bytes);
     read.map_err(|error| crate::error::Error::failed(format!("{}: reading it", store.shown(path)), error))?;
     Ok(Some(bytes))
 }

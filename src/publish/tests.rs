@@ -166,15 +166,15 @@ fn locate(out: &Path, file: &DataFile) -> PathBuf {
 
 /// The number of rows of a Parquet file on this machine.
 fn rows(path: &Path) -> u64 {
-    encode::rows(crate::place::blob::Blob::File(fs::File::open(path).unwrap()), "the file").unwrap()
+    encode::rows(crate::place::readable::Readable::File(fs::File::open(path).unwrap()), "the file").unwrap()
 }
 
 /// The weeks of `vtr_weekly` with the valid packages read back from its files.
 fn weekly(out: &Path, manifest: &Manifest) -> Vec<(Day, i64)> {
     let read = |file: &DataFile| {
         let store = at(out).unwrap();
-        let blob = store.open(&file.path).unwrap().unwrap();
-        let batch = encode::open(blob, &file.path).unwrap().next().unwrap().unwrap();
+        let readable = store.open(&file.path).unwrap().unwrap();
+        let batch = encode::open(readable, &file.path).unwrap().next().unwrap().unwrap();
         let column = batch.column_by_name("valid").unwrap().clone();
         (file.week.unwrap(), column.as_any().downcast_ref::<Int64Array>().unwrap().value(0))
     };

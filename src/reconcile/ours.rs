@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_columnar::choice::losers;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
-use vtr_columnar::judge::{Copy, Counter, Fate, Judge, Records, Source};
+use vtr_columnar::judge::{CopyRecord, Counter, Fate, Judge, Records, Source};
 use vtr_kernel::calendar::{Day, Micros, Zone};
 use vtr_kernel::countries;
 use vtr_kernel::facts::{CurrencyField, Facts};
@@ -80,7 +80,7 @@ pub struct Package {
     /// The effect of Amazon's origin or value, in words, by index of the listed row.
     pub otherwise: BTreeMap<usize, String>,
     /// Its identity and order among copies.
-    pub(super) copy: Option<Copy>,
+    pub(super) copy: Option<CopyRecord>,
 }
 
 impl Package {
@@ -176,7 +176,7 @@ pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)
 /// Marks the packages that a newer copy supersedes.
 fn without_superseded(plan: &Plan, mut packages: Vec<Package>) -> Result<Vec<Package>> {
     let Some(identity) = plan.identity else { return Ok(packages) };
-    let copies: Vec<Copy> = packages.iter().filter_map(|package| package.copy).collect();
+    let copies: Vec<CopyRecord> = packages.iter().filter_map(|package| package.copy).collect();
     let losers: HashSet<(u32, u64)> =
         losers(copies, dedup::unit(identity)).iter().map(|copy| (copy.file, copy.record)).collect();
     for package in &mut packages {
@@ -341,7 +341,14 @@ impl Row<'_> {
         Some(Package::bare(seller, order_id, Outcome::NotJudged(why)))
     }
 
-    fn judged(&self, row: usize, seller: String, facts: &Facts, verdict: &Verdict, copy: Option<Copy>) -> Package {
+    fn judged(
+        &self,
+        row: usize,
+        seller: String,
+        facts: &Facts,
+        verdict: &Verdict,
+        copy: Option<CopyRecord>,
+    ) -> Package {
         let (terms, utc) = (&self.reading.judge.terms(), Zone::utc());
         let book = terms.book;
         let zone = vtr_kernel::ladder::zone(book, facts.marketplace, &utc);

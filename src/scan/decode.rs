@@ -64,7 +64,7 @@ impl Decoding {
             }
         }
         head.truncate(filled);
-        let (encoding, mark) = settle(&head, encoding)?;
+        let (encoding, mark) = choose_encoding(&head, encoding)?;
         let source = head.split_off(mark);
         let mark = mark as u64;
         if encoding == UTF_8 {
@@ -136,7 +136,7 @@ impl Decoding {
 
 /// Returns the encoding to read by and the length of the byte order mark, by the first bytes and the declared
 /// encoding.
-fn settle(head: &[u8], declared: &'static Encoding) -> Result<(&'static Encoding, usize), String> {
+fn choose_encoding(head: &[u8], declared: &'static Encoding) -> Result<(&'static Encoding, usize), String> {
     let is_16 = declared == UTF_16LE || declared == UTF_16BE;
     match Encoding::for_bom(head) {
         None => Ok((declared, 0)),

@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::job::plan::{Format, Given, Input, Plan};
 use crate::job::says_of_useless;
-use crate::place::remote::is_uri;
+use crate::place::object_files::is_uri;
 use globset::{GlobBuilder, GlobMatcher};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -212,20 +212,20 @@ impl<'a> Found<'a> {
     fn expand_uri(&mut self, index: usize, input: &Input, written: &str) {
         match store::named(written) {
             Err(refused) => self.refused.push(refused),
-            Ok(Named::Object(remote)) => self.push(index, input, remote.shown(), Origin::Store(remote)),
+            Ok(Named::Object(object)) => self.push(index, input, object.shown(), Origin::Store(object)),
             Ok(Named::Folder(found)) => {
                 let wanted = self.wanted;
-                for (relative, remote) in found.into_iter().filter(|(relative, _)| wanted(index, input, relative)) {
+                for (relative, object) in found.into_iter().filter(|(relative, _)| wanted(index, input, relative)) {
                     debug_assert!(!relative.is_empty());
-                    self.push(index, input, remote.shown(), Origin::Store(remote));
+                    self.push(index, input, object.shown(), Origin::Store(object));
                 }
             }
             Ok(Named::Glob(pattern, found)) => {
                 let asks_for_hidden = pattern.split('/').any(hides);
-                for (_, remote) in
+                for (_, object) in
                     found.into_iter().filter(|(relative, _)| asks_for_hidden || !relative.split('/').any(hides))
                 {
-                    self.push(index, input, remote.shown(), Origin::Store(remote));
+                    self.push(index, input, object.shown(), Origin::Store(object));
                 }
             }
         }
@@ -257,7 +257,7 @@ impl<'a> Found<'a> {
     fn add_given(&mut self, index: usize, input: &Input, file: &Given) {
         let origin = if is_uri(&file.path) {
             match store::named(&file.path) {
-                Ok(Named::Object(remote)) => Ok(Origin::Store(remote)),
+                Ok(Named::Object(object)) => Ok(Origin::Store(object)),
                 Ok(_) => Err("it is not a single object".to_owned()),
                 Err(refused) => Err(refused),
             }

@@ -246,8 +246,8 @@ fn content(origin: &Origin, shown: &str) -> Result<String> {
         let why = Error::Input(format!("{}: {why}", vtr_kernel::text::shown(shown)));
         origin.trouble().unwrap_or(why)
     };
-    let blob = origin.open().map_err(refused)?;
-    let (mut hash, mut reader, mut buffer) = (blake3::Hasher::new(), blob.reader(), vec![0; BUFFER]);
+    let readable = origin.open().map_err(refused)?;
+    let (mut hash, mut reader, mut buffer) = (blake3::Hasher::new(), readable.reader(), vec![0; BUFFER]);
     loop {
         signals::check()?;
         match reader.read(&mut buffer) {

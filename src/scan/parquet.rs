@@ -10,7 +10,7 @@ use super::headings::{self, Mapping, Place, shown_heading};
 use super::prune::{self, Clock, TimeColumn};
 use super::{Chunk, GroupDays, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
 use crate::job::plan::Limits;
-use crate::place::blob::Blob;
+use crate::place::readable::Readable;
 use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatchOptions};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -137,10 +137,10 @@ pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     let Reading { input, limits, needed, counted, .. } = *reading;
     let file = listed.origin.open().map_err(one)?;
     let head = match &file {
-        Blob::Remote(remote) => {
+        Readable::ObjectFile(object) => {
             // Most footers come with the first request.
             let tail = listed.bytes.saturating_sub(TAIL)..listed.bytes;
-            remote.prefetch(&[tail], 1).map_err(|trouble| one(trouble.to_string()))?;
+            object.prefetch(&[tail], 1).map_err(|trouble| one(trouble.to_string()))?;
             footer::Head::Left
         }
         _ => footer::Head::Looked,
@@ -450,14 +450,14 @@ fn open(
     let Part::RowGroup(group) = unit.part else {
         unreachable!("a Parquet file is read by row groups");
     };
-    if let Blob::Remote(remote) = &data {
+    if let Readable::ObjectFile(object) = &data {
         let group = source.metadata.metadata().row_group(group);
         let range = |leaf: &usize| {
             let (start, length) = group.column(*leaf).byte_range();
             start..start + length
         };
         let ranges: Vec<_> = leaves.iter().map(range).collect();
-        remote.prefetch(&ranges, READY).map_err(|trouble| trouble.to_string())?;
+        object.prefetch(&ranges, READY).map_err(|trouble| trouble.to_string())?;
     }
     let data = Arc::new(data);
     let rows =

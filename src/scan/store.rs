@@ -5,8 +5,8 @@
 //! fault of the file.
 
 use crate::error::Error;
-use crate::place::blob::Blob;
-use crate::place::remote::{self, Place, Remote};
+use crate::place::object_files::{self, ObjectFile, Place};
+use crate::place::readable::Readable;
 use globset::GlobMatcher;
 use serde::{Deserialize, Serialize};
 use std::fs::{File, Metadata};
@@ -62,7 +62,7 @@ pub enum Origin {
         stamp: Stamp,
     },
     /// On an object store.
-    Store(Remote),
+    Store(ObjectFile),
 }
 
 impl Origin {
@@ -82,8 +82,8 @@ impl Origin {
     pub(super) fn told(&self) -> Option<String> {
         match self {
             Origin::Disk { .. } => None,
-            Origin::Store(remote) => {
-                remote.etag().map(|etag| format!("etag:{}:{}", etag.trim_matches('"'), remote.bytes()))
+            Origin::Store(object) => {
+                object.etag().map(|etag| format!("etag:{}:{}", etag.trim_matches('"'), object.bytes()))
             }
         }
     }
@@ -100,7 +100,7 @@ impl Origin {
     pub fn bytes(&self) -> u64 {
         match self {
             Origin::Disk { stamp, .. } => stamp.bytes,
-            Origin::Store(remote) => remote.bytes(),
+            Origin::Store(object) => object.bytes(),
         }
     }
 
@@ -108,16 +108,16 @@ impl Origin {
     ///
     /// # Errors
     /// It cannot be opened, or has changed.
-    pub fn open(&self) -> Result<Blob, String> {
+    pub fn open(&self) -> Result<Readable, String> {
         match self {
-            Origin::Store(remote) => Ok(Blob::Remote(remote.anew())),
+            Origin::Store(object) => Ok(Readable::ObjectFile(object.anew())),
             Origin::Disk { path, stamp } => {
                 let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
                 let metadata = file.metadata().map_err(|error| format!("cannot be looked at: {error}"))?;
                 if Stamp::of(&metadata) != *stamp {
                     return Err("has changed since the run looked at it; run again".to_owned());
                 }
-                Ok(Blob::File(file))
+                Ok(Readable::File(file))
             }
         }
     }
@@ -125,7 +125,7 @@ impl Origin {
     /// Returns the failure between us and the store, if that is why the file could not be read.
     pub fn trouble(&self) -> Option<Error> {
         match self {
-            Origin::Store(remote) => remote.trouble().map(Error::from),
+            Origin::Store(object) => object.trouble().map(Error::from),
             Origin::Disk { .. } => None,
         }
     }
@@ -136,7 +136,7 @@ impl Origin {
             Origin::Disk { path, .. } => {
                 path.canonicalize().unwrap_or_else(|_| path.clone()).to_string_lossy().into_owned()
             }
-            Origin::Store(remote) => remote.shown(),
+            Origin::Store(object) => object.shown(),
         }
     }
 }
@@ -144,11 +144,11 @@ impl Origin {
 /// The objects that a URI names.
 pub(crate) enum Named {
     /// One object.
-    Object(Remote),
+    Object(ObjectFile),
     /// The objects below a folder, each with its path from there; some of them may not be wanted.
-    Folder(Vec<(String, Remote)>),
+    Folder(Vec<(String, ObjectFile)>),
     /// The objects that match a glob, each with its path from the first folder with a glob sign.
-    Glob(String, Vec<(String, Remote)>),
+    Glob(String, Vec<(String, ObjectFile)>),
 }
 
 /// Asks a store which objects a URI names.
@@ -156,9 +156,9 @@ pub(crate) enum Named {
 /// # Errors
 /// The URI is not valid, or the store does not answer as it should.
 pub(crate) fn named(uri: &str) -> Result<Named, String> {
-    let (scheme, bucket, path) = remote::parts(uri)?;
+    let (scheme, bucket, path) = object_files::parts(uri)?;
     let place = Place::at(&format!("{scheme}://{bucket}")).map_err(|trouble| trouble.to_string())?;
-    let said = |trouble: remote::Trouble| trouble.to_string();
+    let said = |trouble: object_files::Trouble| trouble.to_string();
     if !path.is_empty() && !path.ends_with('/') {
         // An object may have brackets in its name: one that exists as written is taken literally.
         if let Some(meta) = place.look(path).map_err(said)? {

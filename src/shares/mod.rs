@@ -16,8 +16,8 @@ pub use units::{PlannedInput, PlannedUnit, Units, plan};
 pub use work::{Machine, Work};
 
 use crate::error::{Error, Result};
+use crate::fold::data_end;
 use crate::fold::parts::{self, Header, Making, Opened};
-use crate::fold::reach;
 use crate::progress::{Progress, Visibility};
 use crate::publish;
 use crate::publish::log;
@@ -169,7 +169,7 @@ fn route(work: &Work, source: &dyn Source, visibility: Visibility, report: &mut 
         Ok(part)
     };
     let folded = parts::finished(plan, &survey, &chosen, &open, units.buckets, report)?;
-    let goes_on = reach::goes_on(plan, &survey, &folded, &scan::read)?;
+    let goes_on = data_end::goes_on(plan, &survey, &folded, &scan::read)?;
     crate::conclude(plan, &survey, (&folded, goes_on), publication, report, visibility)
 }
 

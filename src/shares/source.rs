@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::fold::parts::{self, Header, Part, PartKind, Seal};
-use crate::place::blob::Blob;
+use crate::place::readable::Readable;
 use crate::publish;
 use crate::publish::store::{Created, Store};
 use bytes::Bytes;
@@ -28,7 +28,7 @@ pub trait Source: Sync {
     ///
     /// # Errors
     /// It is gone, or cannot be read.
-    fn open(&self, name: &str) -> Result<Blob>;
+    fn open(&self, name: &str) -> Result<Readable>;
 
     /// Returns the end of a part, at least its footer.
     ///
@@ -53,10 +53,10 @@ impl Source for Held {
         Ok(self.0.iter().enumerate().map(name).collect())
     }
 
-    fn open(&self, name: &str) -> Result<Blob> {
+    fn open(&self, name: &str) -> Result<Readable> {
         let place = name.split(' ').nth(1).and_then(|place| place.parse::<usize>().ok());
         let part = place.and_then(|place| self.0.get(place));
-        part.map(|part| Blob::Memory(part.bytes.clone().into()))
+        part.map(|part| Readable::Memory(part.bytes.clone().into()))
             .ok_or_else(|| Error::Input(format!("{name}: there is no such part")))
     }
 }
@@ -147,7 +147,7 @@ impl Source for Folder {
         Ok(self.below("")?.into_iter().collect())
     }
 
-    fn open(&self, name: &str) -> Result<Blob> {
+    fn open(&self, name: &str) -> Result<Readable> {
         self.store.open(name)?.ok_or_else(|| Error::Input(format!("{}: the part is gone", self.store.shown(name))))
     }
 

@@ -5,7 +5,7 @@
 
 use crate::assemble::{self, Mode};
 use crate::error::{Error, Result};
-use crate::fold::deal::stretches;
+use crate::fold::queue::stretches;
 use crate::fold::{dedup, refuse_many, trial};
 use crate::job::digest::{OUTPUT_REVISION, sha256_hex};
 use crate::job::{self, Overrides};

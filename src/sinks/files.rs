@@ -312,7 +312,7 @@ impl Writer<'_> {
         let mut text = serde_json::to_vec_pretty(stand).map_err(|error| Error::failed("writing the version", error))?;
         text.push(b'\n');
         self.store.put(VERSION, Content::of(&text), self.run_id)?;
-        self.store.settle(&BTreeSet::from([String::new()]))
+        self.store.sync(&BTreeSet::from([String::new()]))
     }
 
     /// The files of a change by path, each with the published files that it is made of.

@@ -212,14 +212,14 @@ impl<'a> Source<'a> {
     /// The file is missing, damaged or of another schema; the error of `each`; a signal.
     pub fn read(&self, table: Table, file: &DataFile, each: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
         let (shown, name) = (self.store.shown(&file.path), table.name());
-        let blob = self.store.open(&file.path)?.ok_or_else(|| {
+        let readable = self.store.open(&file.path)?.ok_or_else(|| {
             let version = self.manifest.version;
             let what = format!(
                 "{shown}: the file of version {version} is missing; `vtr gc` deletes those of old versions, sync a newer one"
             );
             Error::Failed { what, source: None }
         })?;
-        let builder = encode::builder(blob, &shown)?;
+        let builder = encode::builder(readable, &shown)?;
         let shape = |schema: &arrow::datatypes::Schema| {
             let of = |field: &arrow::datatypes::FieldRef| (field.name().clone(), field.data_type().clone());
             schema.fields().iter().map(of).collect::<Vec<_>>()

@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::{Plan, Sink, SinkPlace};
-use crate::place::remote;
+use crate::place::object_files;
 use crate::scan::split_glob;
 use crate::schema::Table;
 use crate::sinks::{self, Synced};
@@ -139,9 +139,9 @@ fn output(plan: &Plan, table: &str) -> Option<Value> {
 
 /// The namespace and name of a data set by OpenLineage's naming: the store, and the path within it.
 fn place(root: &Path, path: &str) -> Option<(String, String)> {
-    if remote::is_uri(path) {
+    if object_files::is_uri(path) {
         // An invalid URI or one with a credential is left out; the run itself refuses it with an error.
-        let (scheme, bucket, path) = remote::parts(path).ok()?;
+        let (scheme, bucket, path) = object_files::parts(path).ok()?;
         let name = path.trim_matches('/');
         return Some((format!("{scheme}://{bucket}"), if name.is_empty() { "/".into() } else { name.into() }));
     }

@@ -7,5 +7,5 @@ pub mod doubts;
 pub mod facts;
 pub mod lineage;
 pub mod metrics;
+pub mod rejected_sellers;
 pub mod report;
-pub mod sellers;

@@ -22,7 +22,7 @@ use std::fmt::Write as _;
 use std::io::{stderr, stdout};
 use std::path::Path;
 use std::time::SystemTime;
-use vtr_columnar::judge::{Copy, Fate, Judge};
+use vtr_columnar::judge::{CopyRecord, Fate, Judge};
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, date_from_day};
 use vtr_kernel::carrier::CarrierId;
@@ -130,7 +130,7 @@ fn is_mismatch(item: &Item) -> bool {
     item.reason == Reason::CarrierMismatch.name() && item.likely.is_some()
 }
 
-fn seen(plan: &Plan, _: &Judge, row: Row) -> (Seen, Option<Copy>) {
+fn seen(plan: &Plan, _: &Judge, row: Row) -> (Seen, Option<CopyRecord>) {
     let (seller, order) = super::explain::names(&row);
     let mut seen = Seen { seller, order, package: None, mismatch: None };
     let mut copy = None;

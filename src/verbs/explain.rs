@@ -16,7 +16,7 @@ use std::io::{stderr, stdout};
 use std::time::SystemTime;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
-use vtr_columnar::judge::{Copy, Fate, Judge};
+use vtr_columnar::judge::{CopyRecord, Fate, Judge};
 use vtr_kernel::calendar::{Day, Zone, date_from_day, iso_week};
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
 use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select, zone};
@@ -229,7 +229,7 @@ pub(super) fn names(row: &Row) -> (String, String) {
     (seller_id(&typed(row, Column::SellerId)), order_id(&typed(row, Column::OrderId)))
 }
 
-fn story(plan: &Plan, judge: &Judge, row: Row) -> (Story, Option<Copy>) {
+fn story(plan: &Plan, judge: &Judge, row: Row) -> (Story, Option<CopyRecord>) {
     let (seller, order) = names(&row);
     let mut story = Story {
         seller,

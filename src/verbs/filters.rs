@@ -306,9 +306,9 @@ impl Published<'_> {
     fn read(&self, path: &str, names: &[&str], take: &mut Take) -> Result<()> {
         let shown = self.store.shown(path);
         let missing = || Error::Input(format!("{shown}: the file is missing; `vtr verify` tells what else is"));
-        let blob = self.store.open(path)?.ok_or_else(missing)?;
+        let readable = self.store.open(path)?.ok_or_else(missing)?;
         let wanted: Vec<&str> = names.iter().copied().chain(COUNTS).collect();
-        encode::read_columns(blob, &shown, &wanted, &mut |batch| {
+        encode::read_columns(readable, &shown, &wanted, &mut |batch| {
             let other = |name: &str| {
                 Error::Input(format!(
                     "{shown} has no column `{name}`; another version of this program published it: run the job again"

@@ -259,8 +259,8 @@ pub fn read_published(
     let unreadable = |error: Box<dyn std::error::Error + Send + Sync>| {
         Error::failed(format!("reading {shown}; `vtr verify` tells whether the output is damaged"), error)
     };
-    let blob = store.open(path)?.ok_or_else(|| unreadable("the file is missing".into()))?;
-    let builder = encode::builder(blob, &shown)?;
+    let readable = store.open(path)?.ok_or_else(|| unreadable("the file is missing".into()))?;
+    let builder = encode::builder(readable, &shown)?;
     let found: Vec<_> =
         builder.schema().fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
     let wanted: Vec<_> = table.columns().iter().map(|facts| (facts.name.to_string(), facts.kind.data_type())).collect();

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use vtr_columnar::choice::losers;
 use vtr_columnar::input::Column;
-use vtr_columnar::judge::{Copy, Fate, Judge, Records, Source};
+use vtr_columnar::judge::{CopyRecord, Fate, Judge, Records, Source};
 use vtr_kernel::text::shown;
 use vtr_kernel::wrapper::{unwrapped, unwrapped_number};
 
@@ -115,17 +115,17 @@ pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result
         }
     };
     survey.left_out().for_each(|left_out| warn(&left_out));
-    let copies: Vec<Copy> = rows.iter().filter_map(|(_, copy)| *copy).collect();
+    let copies: Vec<CopyRecord> = rows.iter().filter_map(|(_, copy)| *copy).collect();
     let lost = plan.identity.map_or_else(Vec::new, |identity| losers(copies, dedup::unit(identity)));
-    let is_lost = |copy: &Copy| lost.iter().any(|loser| (loser.file, loser.record) == (copy.file, copy.record));
+    let is_lost = |copy: &CopyRecord| lost.iter().any(|loser| (loser.file, loser.record) == (copy.file, copy.record));
     let found = rows.into_iter().map(|(kept, copy)| Found { kept, superseded: copy.as_ref().is_some_and(is_lost) });
     Ok(found.collect())
 }
 
-type Kept<T> = Vec<(T, Option<Copy>)>;
+type Kept<T> = Vec<(T, Option<CopyRecord>)>;
 
 /// Returns the kept part of a row, and its identity and order among copies.
-pub type Keep<'k, T> = dyn Fn(&Plan, &Judge, Row) -> (T, Option<Copy>) + Sync + 'k;
+pub type Keep<'k, T> = dyn Fn(&Plan, &Judge, Row) -> (T, Option<CopyRecord>) + Sync + 'k;
 
 fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, keep: &Keep<T>) -> Result<Kept<T>> {
     let mut units: Vec<&scan::Unit> = survey.units.iter().collect();

@@ -6,7 +6,7 @@
 use crate::cli::{FinishArgs, FoldArgs, GlobalOptions, JobOptions, PlanArgs, RangeOptions};
 use crate::error::{Error, Result};
 use crate::fold::parts::Header;
-use crate::place::remote::is_uri;
+use crate::place::object_files::is_uri;
 use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
 use crate::publish::store::{self, Content, Store};

@@ -66,21 +66,21 @@ pub fn damages(store: &dyn Store, manifest: &Manifest) -> Result<Vec<Damage>> {
 }
 
 fn damage(store: &dyn Store, file: &DataFile) -> Option<String> {
-    let blob = match store.open(&file.path) {
+    let readable = match store.open(&file.path) {
         Err(error) => return Some(format!("unreadable: {error}")),
         Ok(None) => return Some("missing".to_owned()),
-        Ok(Some(blob)) => blob,
+        Ok(Some(readable)) => readable,
     };
-    let bytes = blob.len();
+    let bytes = readable.len();
     if bytes != file.bytes {
         return Some(format!("changed: {bytes} bytes, not {}", file.bytes));
     }
-    match blob.hash() {
+    match readable.hash() {
         Err(error) => return Some(format!("unreadable: {error}")),
         Ok(found) if found != file.sha256 => return Some(format!("changed: its SHA-256 is {found}")),
         Ok(_) => {}
     }
-    match encode::rows(blob, &store.shown(&file.path)) {
+    match encode::rows(readable, &store.shown(&file.path)) {
         Err(error) => Some(format!("unreadable: {error}")),
         Ok(rows) if rows != file.rows => {
             Some(format!("its footer has {rows} rows, and the manifest has {}", file.rows))

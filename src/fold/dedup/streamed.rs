@@ -9,24 +9,24 @@ use crate::signals;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use vtr_columnar::choice::{Between, Choice, Order, order};
-use vtr_columnar::judge::{Copy, Unit};
+use vtr_columnar::judge::{CopyRecord, Unit};
 
 /// Bytes that are read back at once from each sorted piece.
-const STEP: usize = 1_024 * Copy::BYTES;
+const STEP: usize = 1_024 * CopyRecord::BYTES;
 
 /// Copies sorted by piece.
 pub struct Sorted<'a> {
     unit: Unit,
     spill: &'a Spill,
     pieces: Vec<Place>,
-    waiting: Vec<(Order, Copy)>,
+    waiting: Vec<(Order, CopyRecord)>,
     most: usize,
 }
 
 impl<'a> Sorted<'a> {
     /// Holds no copies yet; pieces take at most `most_bytes` bytes.
     pub fn new(unit: Unit, spill: &'a Spill, most_bytes: usize) -> Sorted<'a> {
-        let most = (most_bytes / size_of::<(Order, Copy)>()).max(1);
+        let most = (most_bytes / size_of::<(Order, CopyRecord)>()).max(1);
         Sorted { unit, spill, pieces: Vec::new(), waiting: Vec::new(), most }
     }
 
@@ -35,8 +35,8 @@ impl<'a> Sorted<'a> {
     /// # Errors
     /// The disk fails.
     pub fn add(&mut self, bytes: &[u8]) -> Result<()> {
-        for copy in bytes.as_chunks::<{ Copy::BYTES }>().0 {
-            let copy = Copy::from_bytes(copy);
+        for copy in bytes.as_chunks::<{ CopyRecord::BYTES }>().0 {
+            let copy = CopyRecord::from_bytes(copy);
             self.waiting.push((order(&copy, self.unit), copy));
             if self.waiting.len() >= self.most {
                 self.set_aside()?;
@@ -48,7 +48,7 @@ impl<'a> Sorted<'a> {
     fn set_aside(&mut self) -> Result<()> {
         signals::check()?;
         self.waiting.sort_unstable_by_key(|(key, _)| *key);
-        let mut bytes = Vec::with_capacity(self.waiting.len() * Copy::BYTES);
+        let mut bytes = Vec::with_capacity(self.waiting.len() * CopyRecord::BYTES);
         self.waiting.drain(..).for_each(|(_, copy)| bytes.extend_from_slice(&copy.to_bytes()));
         self.pieces.push(self.spill.put(&bytes)?);
         Ok(())
@@ -58,7 +58,7 @@ impl<'a> Sorted<'a> {
     ///
     /// # Errors
     /// The disk fails, or `lost` fails.
-    pub fn losers(mut self, lost: &mut dyn FnMut(&Copy) -> Result<()>) -> Result<Between> {
+    pub fn losers(mut self, lost: &mut dyn FnMut(&CopyRecord) -> Result<()>) -> Result<Between> {
         if !self.waiting.is_empty() {
             self.set_aside()?;
         }
@@ -79,7 +79,7 @@ impl<'a> Sorted<'a> {
 }
 
 /// A copy that is ordered by its key alone.
-struct At(Copy);
+struct At(CopyRecord);
 
 impl PartialEq for At {
     fn eq(&self, _: &At) -> bool {
@@ -114,7 +114,7 @@ impl Piece {
         Piece { place, read: 0, bytes: Vec::new(), at: 0 }
     }
 
-    fn next(&mut self, spill: &Spill) -> Result<Option<Copy>> {
+    fn next(&mut self, spill: &Spill) -> Result<Option<CopyRecord>> {
         if self.at == self.bytes.len() {
             signals::check()?;
             let length = STEP.min(self.place.bytes() - self.read);
@@ -122,8 +122,8 @@ impl Piece {
             spill.read(self.place, self.read, &mut self.bytes)?;
             (self.read, self.at) = (self.read + length, 0);
         }
-        let copy = self.bytes[self.at..].first_chunk::<{ Copy::BYTES }>().map(Copy::from_bytes);
-        self.at += if copy.is_some() { Copy::BYTES } else { 0 };
+        let copy = self.bytes[self.at..].first_chunk::<{ CopyRecord::BYTES }>().map(CopyRecord::from_bytes);
+        self.at += if copy.is_some() { CopyRecord::BYTES } else { 0 };
         Ok(copy)
     }
 }

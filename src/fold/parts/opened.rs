@@ -5,7 +5,7 @@
 
 use super::{END_MARK, Header, NO_PART, Seal, footer_bytes, refused};
 use crate::error::{Error, Result};
-use crate::place::blob::Blob;
+use crate::place::readable::Readable;
 use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::FileReader;
@@ -33,11 +33,11 @@ fn unread(name: &str, error: impl std::error::Error + Send + Sync + 'static) -> 
 ///
 /// # Errors
 /// It cannot be read, or is no part.
-pub fn end(name: &str, blob: &Blob) -> Result<Bytes> {
-    let bytes = blob.len();
+pub fn end(name: &str, readable: &Readable) -> Result<Bytes> {
+    let bytes = readable.len();
     let last = |length: u64| {
         let length = length.min(bytes);
-        blob.get_bytes(bytes - length, length as usize).map_err(|error| unread(name, error))
+        readable.get_bytes(bytes - length, length as usize).map_err(|error| unread(name, error))
     };
     let end = last(END_BYTES)?;
     let footer = footer_bytes(name, &end)? as u64;
@@ -63,13 +63,13 @@ impl Opened {
     ///
     /// # Errors
     /// It is cut, damaged, no part, one of another plan, or cannot be read.
-    pub fn of(name: &str, blob: Blob, seal: &Seal, temp: &Path) -> Result<Opened> {
-        let end = end(name, &blob)?;
+    pub fn of(name: &str, readable: Readable, seal: &Seal, temp: &Path) -> Result<Opened> {
+        let end = end(name, &readable)?;
         let header = Header::of(name, &end)?;
         header.expect(name, seal)?;
         let behind = (footer_bytes(name, &end)? + END_MARK) as u64;
-        let rows_end = blob.len().checked_sub(behind).ok_or_else(|| refused(name, NO_PART))?;
-        let (check, content) = checked(blob, rows_end, temp).map_err(|error| unread(name, error))?;
+        let rows_end = readable.len().checked_sub(behind).ok_or_else(|| refused(name, NO_PART))?;
+        let (check, content) = checked(readable, rows_end, temp).map_err(|error| unread(name, error))?;
         if check != header.check {
             return Err(refused(name, DAMAGED));
         }
@@ -112,18 +112,18 @@ impl Opened {
 }
 
 /// The checksum of the bytes before the footer, and what the part is read from.
-fn checked(blob: Blob, rows_end: u64, temp: &Path) -> io::Result<(String, Content)> {
-    let mut kept = match &blob {
-        Blob::Remote(_) if blob.len() > HELD_BYTES => Some(tempfile::tempfile_in(temp)?),
+fn checked(readable: Readable, rows_end: u64, temp: &Path) -> io::Result<(String, Content)> {
+    let mut kept = match &readable {
+        Readable::ObjectFile(_) if readable.len() > HELD_BYTES => Some(tempfile::tempfile_in(temp)?),
         _ => None,
     };
-    if let (Blob::Remote(_), None) = (&blob, &kept) {
-        let mut bytes = Vec::with_capacity(blob.len() as usize);
-        blob.reader().read_to_end(&mut bytes)?;
-        return checked(Blob::Memory(bytes.into()), rows_end, temp);
+    if let (Readable::ObjectFile(_), None) = (&readable, &kept) {
+        let mut bytes = Vec::with_capacity(readable.len() as usize);
+        readable.reader().read_to_end(&mut bytes)?;
+        return checked(Readable::Memory(bytes.into()), rows_end, temp);
     }
     let (mut hash, mut left, mut bytes) = (blake3::Hasher::new(), rows_end as usize, vec![0; STEP]);
-    let mut reader = blob.reader();
+    let mut reader = readable.reader();
     loop {
         let read = reader.read(&mut bytes)?;
         if read == 0 {
@@ -139,11 +139,11 @@ fn checked(blob: Blob, rows_end: u64, temp: &Path) -> io::Result<(String, Conten
         }
     }
     drop(reader);
-    let content = match (blob, kept) {
+    let content = match (readable, kept) {
         (_, Some(kept)) => Content::File(kept),
-        (Blob::File(file), None) => Content::File(file),
-        (Blob::Memory(bytes), None) => Content::Memory(bytes),
-        (Blob::Remote(_), None) => return Err(io::Error::other("what lies on a store is fetched first")),
+        (Readable::File(file), None) => Content::File(file),
+        (Readable::Memory(bytes), None) => Content::Memory(bytes),
+        (Readable::ObjectFile(_), None) => return Err(io::Error::other("what lies on a store is fetched first")),
     };
     Ok((hash.finalize().to_hex().to_string(), content))
 }
@@ -188,12 +188,12 @@ mod tests {
 
     fn opened(name: &str, bytes: &[u8], seal: &Seal) -> Result<(Header, Vec<RecordBatch>)> {
         let temp = std::env::temp_dir();
-        let held = Opened::of(name, Blob::Memory(bytes.to_vec().into()), seal, &temp);
+        let held = Opened::of(name, Readable::Memory(bytes.to_vec().into()), seal, &temp);
         let held = held.and_then(|part| Ok((part.header().clone(), part.batches(None)?.collect::<Result<_>>()?)));
         // A disk says the same.
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        let on_disk = Opened::of(name, Blob::File(file), seal, &temp);
+        let on_disk = Opened::of(name, Readable::File(file), seal, &temp);
         assert_eq!(
             on_disk.map(|part| part.header().clone()).ok(),
             held.as_ref().map(|(header, _)| header.clone()).ok()

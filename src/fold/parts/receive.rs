@@ -11,12 +11,12 @@ use crate::fold::lost::Lost;
 use crate::fold::rejects::Kept;
 use crate::fold::{Folded, Gathered, hands, on_threads, settled};
 use crate::job::plan::Plan;
-use crate::place::blob::Blob;
 use crate::place::budget::Purpose;
+use crate::place::readable::Readable;
 use crate::place::spill::Spill;
 use crate::scan::Survey;
+use crate::tell::rejected_sellers::Sellers;
 use crate::tell::report::RunReport;
-use crate::tell::sellers::Sellers;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
 use arrow::datatypes::{DataType, Date32Type, Int64Type, UInt32Type, UInt64Type};
@@ -91,7 +91,7 @@ pub fn settled_bucket(
     let taking = Taking { plan, survey: None, judge: &judge, kept: &kept, buckets: making.buckets };
     let mut gathered = Gathered::new(plan);
     let open = |(name, part): &(String, Part)| {
-        Opened::of(name, Blob::Memory(part.bytes.clone().into()), making.seal, &plan.temp)
+        Opened::of(name, Readable::Memory(part.bytes.clone().into()), making.seal, &plan.temp)
     };
     let (copies, others): (Vec<&(String, Part)>, _) = parts.iter().partition(|(_, part)| part.kind == PartKind::Copies);
     others.into_iter().try_for_each(|part| taking.part(&open(part)?, &mut gathered))?;

@@ -17,7 +17,7 @@ use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray, 
 use arrow::datatypes::Schema;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use vtr_columnar::judge::{Copy, Dealt, Reject, copies_schema, counts_schema, narrowed};
+use vtr_columnar::judge::{CopyRecord, Dealt, Reject, copies_schema, counts_schema, narrowed};
 use vtr_columnar::keys::Keys;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::Class;
@@ -130,7 +130,7 @@ fn copies_parts(
         for part in bucket * PARTS / buckets..(bucket + 1) * PARTS / buckets {
             bytes.clear();
             copies.iter().try_for_each(|copies| copies.read(part, &mut bytes))?;
-            Copy::sort_into(&bytes, &mut sorted);
+            CopyRecord::sort_into(&bytes, &mut sorted);
             if sorted.len() >= BATCH_ROWS {
                 crate::signals::check()?;
                 batches.extend(sorted.chunks(BATCH_ROWS).map(|copies| keys.copies(copies)));

@@ -186,7 +186,7 @@ const CLOCK_AND_ENVIRONMENT: [(&str, &str); 12] = [
     ("src/tell/", "times of the run"),
     ("src/signals.rs", "what a terminal is"),
     ("src/sinks/", "credentials of a sink; the age of a lock"),
-    ("src/place/remote.rs", "what must not be said of credentials; how long a signal waits"),
+    ("src/place/object_files.rs", "what must not be said of credentials; how long a signal waits"),
     ("src/assemble/publish.rs", "ages of temporary files"),
     ("src/publish/", "ages of temporary files, the id of the run"),
 ];

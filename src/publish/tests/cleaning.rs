@@ -4,7 +4,7 @@
 //! The place is in memory; the test decides what happens before which step.
 
 use super::*;
-use crate::place::blob::Blob;
+use crate::place::readable::Readable;
 use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -97,9 +97,9 @@ impl Store for Memory {
         Ok(found.map(|(bytes, modified)| Entry { path: path.to_owned(), bytes, modified }))
     }
 
-    fn open(&self, path: &str) -> Result<Option<Blob>> {
+    fn open(&self, path: &str) -> Result<Option<Readable>> {
         self.step()?;
-        Ok(self.files.lock().get(path).map(|(bytes, _)| Blob::Memory(bytes.clone().into())))
+        Ok(self.files.lock().get(path).map(|(bytes, _)| Readable::Memory(bytes.clone().into())))
     }
 
     fn put(&self, path: &str, mut content: Content, _: &str) -> Result<()> {

@@ -5,7 +5,7 @@
 //! again.
 
 use super::*;
-use crate::place::blob::Blob;
+use crate::place::readable::Readable;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use sha2::{Digest, Sha256};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -247,8 +247,8 @@ impl Store for View {
         Ok(bytes.map(|bytes| Entry { path: path.to_owned(), bytes, modified: SystemTime::UNIX_EPOCH }))
     }
 
-    fn open(&self, path: &str) -> Result<Option<Blob>> {
-        Ok(self.ask()?.files.get(path).map(|bytes| Blob::Memory(bytes.clone().into())))
+    fn open(&self, path: &str) -> Result<Option<Readable>> {
+        Ok(self.ask()?.files.get(path).map(|bytes| Readable::Memory(bytes.clone().into())))
     }
 
     fn put(&self, path: &str, mut content: Content, run_id: &str) -> Result<()> {
@@ -287,9 +287,9 @@ fn read(view: &View) {
     for _ in 0..3 {
         let Some(manifest) = log::latest(view).unwrap() else { continue };
         for file in manifest.all_files() {
-            let blob = view.open(&file.path).unwrap();
-            let blob = blob.unwrap_or_else(|| panic!("version {} names {}", manifest.version, file.path));
-            assert_eq!(blob.hash().unwrap(), file.sha256, "version {}: {}", manifest.version, file.path);
+            let readable = view.open(&file.path).unwrap();
+            let readable = readable.unwrap_or_else(|| panic!("version {} names {}", manifest.version, file.path));
+            assert_eq!(readable.hash().unwrap(), file.sha256, "version {}: {}", manifest.version, file.path);
         }
         view.world.state().counts.add("versions read");
     }

@@ -137,7 +137,7 @@ fn headings_that_stand_twice_are_found() {
 fn names_that_do_not_tell_are_read_by_their_first_bytes() {
     let look = of("export", "a,b\n1,2\n");
     assert!(look.format == "csv" && look.hints[0].contains("`format = \"csv\"`"), "{:?}", look.hints);
-    let refused = looked("blob", &[0, 1, 2, 3, 4, 5, 6, 7, 8], |_| {}).err().unwrap();
+    let refused = looked("readable", &[0, 1, 2, 3, 4, 5, 6, 7, 8], |_| {}).err().unwrap();
     assert!(refused.exit_code() == 3 && refused.to_string().contains("neither text nor Parquet"), "{refused}");
     let refused = looked("a.csv", b"PK\x03\x04", |_| {}).err().unwrap();
     assert!(refused.to_string().contains("Excel"), "{refused}");

@@ -6,7 +6,7 @@
 
 use super::connect::{self, Environment, Transport};
 use crate::error::{Error, Result};
-use crate::place::remote;
+use crate::place::object_files;
 use bytes::Bytes;
 use futures_util::SinkExt;
 use std::future::Future;
@@ -31,7 +31,7 @@ pub struct Session {
 }
 
 /// Rows being copied into a table.
-pub struct Copy<'s> {
+pub struct CopyIn<'s> {
     session: &'s Session,
     step: String,
     sink: Pin<Box<CopyInSink<Bytes>>>,
@@ -58,7 +58,7 @@ impl Session {
         let (client, driver) = connected?.map_err(|error| explain(&names, &step, error))?;
         let session = Session {
             client,
-            driver: remote::spawn(driver),
+            driver: object_files::spawn(driver),
             sink: sink.to_owned(),
             schema: schema.to_owned(),
             user,
@@ -121,9 +121,9 @@ impl Session {
     ///
     /// # Errors
     /// The server's refusal.
-    pub fn copy(&self, step: &str, sql: &str) -> Result<Copy<'_>> {
+    pub fn copy(&self, step: &str, sql: &str) -> Result<CopyIn<'_>> {
         let sink = wait(self.client.copy_in::<_, Bytes>(sql))?.map_err(|error| self.explained(step, error))?;
-        Ok(Copy { session: self, step: step.to_owned(), sink: Box::pin(sink) })
+        Ok(CopyIn { session: self, step: step.to_owned(), sink: Box::pin(sink) })
     }
 
     /// Ends the connection; what was not committed is rolled back.
@@ -140,7 +140,7 @@ impl Session {
     }
 }
 
-impl Copy<'_> {
+impl CopyIn<'_> {
     /// Sends some bytes.
     ///
     /// # Errors
@@ -178,7 +178,7 @@ where
 }
 
 fn wait<T>(work: impl Future<Output = T>) -> Result<T> {
-    Ok(remote::wait(work, Duration::ZERO)?)
+    Ok(object_files::wait(work, Duration::ZERO)?)
 }
 
 /// The names that an explained refusal mentions.

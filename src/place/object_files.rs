@@ -268,8 +268,8 @@ impl Place {
     }
 
     /// Opens an object, to be read by ranges.
-    pub fn open(&self, path: &str, meta: &ObjectMeta) -> Remote {
-        Remote {
+    pub fn open(&self, path: &str, meta: &ObjectMeta) -> ObjectFile {
+        ObjectFile {
             object: Arc::new(Object {
                 place: self.clone(),
                 path: path.to_owned(),
@@ -473,7 +473,7 @@ impl Cache {
 
 /// An object that is read by ranges; the most recently used pieces are kept.
 #[derive(Clone, Debug)]
-pub struct Remote {
+pub struct ObjectFile {
     object: Arc<Object>,
     cache: Arc<Mutex<Cache>>,
 }
@@ -482,7 +482,7 @@ pub struct Remote {
 const REFUSALS: [&str; 5] =
     ["AuthorizationFailure", "AuthenticationFailed", "SignatureDoesNotMatch", "InvalidAccessKeyId", "AccessDenied"];
 
-impl Remote {
+impl ObjectFile {
     /// Returns the store's identifier of the content, if it gives one.
     pub fn etag(&self) -> Option<&str> {
         self.object.etag.as_deref()
@@ -499,8 +499,8 @@ impl Remote {
     }
 
     /// Returns the same object with no piece kept.
-    pub fn anew(&self) -> Remote {
-        Remote { object: self.object.clone(), cache: Arc::default() }
+    pub fn anew(&self) -> ObjectFile {
+        ObjectFile { object: self.object.clone(), cache: Arc::default() }
     }
 
     /// Returns the last failure between us and the store; a changed object is not such a failure.
@@ -554,8 +554,8 @@ impl Remote {
     }
 
     /// Reads on from a position, through the kept pieces.
-    pub fn read_from(&self, start: u64) -> RemoteRead {
-        RemoteRead { remote: self.clone(), at: start }
+    pub fn read_from(&self, start: u64) -> ObjectRead {
+        ObjectRead { object: self.clone(), at: start }
     }
 
     /// Reads from the beginning to the end in large requests.
@@ -564,21 +564,21 @@ impl Remote {
     }
 }
 
-/// Reads on from a position of a [`Remote`].
+/// Reads on from a position of a [`ObjectFile`].
 #[derive(Debug)]
-pub struct RemoteRead {
-    remote: Remote,
+pub struct ObjectRead {
+    object: ObjectFile,
     at: u64,
 }
 
-impl Read for RemoteRead {
+impl Read for ObjectRead {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let left = self.remote.bytes().saturating_sub(self.at);
+        let left = self.object.bytes().saturating_sub(self.at);
         let length = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
         if length == 0 {
             return Ok(0);
         }
-        into[..length].copy_from_slice(&self.remote.get(self.at, length)?);
+        into[..length].copy_from_slice(&self.object.get(self.at, length)?);
         self.at += length as u64;
         Ok(length)
     }

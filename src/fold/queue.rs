@@ -9,13 +9,13 @@ use parking_lot::Mutex;
 use std::ops::Range;
 
 /// The remaining units, by thread.
-pub struct Deal<'a>(Mutex<Vec<&'a [Unit]>>);
+pub struct Queue<'a>(Mutex<Vec<&'a [Unit]>>);
 
-impl<'a> Deal<'a> {
+impl<'a> Queue<'a> {
     /// Distributes units over `threads` threads.
-    pub fn of(units: &'a [Unit], threads: usize) -> Deal<'a> {
+    pub fn of(units: &'a [Unit], threads: usize) -> Queue<'a> {
         let bytes: Vec<u64> = units.iter().map(|unit| unit.bytes).collect();
-        Deal(Mutex::new(stretches(&bytes, threads).into_iter().map(|stretch| &units[stretch]).collect()))
+        Queue(Mutex::new(stretches(&bytes, threads).into_iter().map(|stretch| &units[stretch]).collect()))
     }
 
     /// Returns the next unit for a thread, counted from 0; `None` once no thread has any left.
@@ -65,26 +65,26 @@ mod tests {
         bytes.into_iter().enumerate().map(unit).collect()
     }
 
-    fn taken(deal: &Deal, threads: impl IntoIterator<Item = usize>) -> Vec<usize> {
+    fn taken(queue: &Queue, threads: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let group = |unit: &Unit| match unit.part {
             Part::RowGroup(group) => group,
             Part::Whole => unreachable!("units are row groups here"),
         };
-        threads.into_iter().map_while(|thread| deal.next(thread)).map(group).collect()
+        threads.into_iter().map_while(|thread| queue.next(thread)).map(group).collect()
     }
 
     #[test]
     fn threads_keep_to_their_stretches_and_then_help_from_the_end() {
         let units = units([10; 8]);
-        let deal = Deal::of(&units, 2);
-        assert_eq!(taken(&deal, [0, 1, 0, 1, 0, 0]), [0, 4, 1, 5, 2, 3]);
-        assert_eq!(taken(&deal, [0, 1, 0, 1]), [7, 6]);
+        let queue = Queue::of(&units, 2);
+        assert_eq!(taken(&queue, [0, 1, 0, 1, 0, 0]), [0, 4, 1, 5, 2, 3]);
+        assert_eq!(taken(&queue, [0, 1, 0, 1]), [7, 6]);
     }
 
     #[test]
     fn stretches_are_cut_by_bytes() {
         let units = units([100, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10]);
-        assert_eq!(taken(&Deal::of(&units, 2), [1, 0]), [1, 0]);
+        assert_eq!(taken(&Queue::of(&units, 2), [1, 0]), [1, 0]);
     }
 
     #[test]
@@ -92,8 +92,8 @@ mod tests {
         for threads in 0..9 {
             for (count, size) in [(0, 5), (1, 0), (1, 7), (3, 0), (5, 1), (40, 1_000)] {
                 let units = units((0..count).map(|unit| size * (unit % 3)));
-                let deal = Deal::of(&units, threads);
-                let mut all = taken(&deal, (0..).map(|turn| turn * 7 % 11));
+                let queue = Queue::of(&units, threads);
+                let mut all = taken(&queue, (0..).map(|turn| turn * 7 % 11));
                 all.sort_unstable();
                 assert_eq!(all, (0..count as usize).collect::<Vec<_>>(), "{threads} threads");
             }

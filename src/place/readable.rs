@@ -3,7 +3,7 @@
 //! It returns bytes by position and length, to the Parquet decoder and to readers from the beginning; it knows no
 //! format and writes nothing. Reading fails as the disk or the store does.
 
-use crate::place::remote::{Remote, RemoteRead};
+use crate::place::object_files::{ObjectFile, ObjectRead};
 use bytes::{Buf, Bytes};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::reader::{ChunkReader, Length};
@@ -14,48 +14,48 @@ use vtr_kernel::text::hex;
 
 /// A file to read.
 #[derive(Debug)]
-pub enum Blob {
+pub enum Readable {
     /// On a disk of this machine.
     File(File),
     /// In memory.
     Memory(Bytes),
     /// On an object store.
-    Remote(Remote),
+    ObjectFile(ObjectFile),
 }
 
-/// Reads on from a position of a [`Blob`].
+/// Reads on from a position of a [`Readable`].
 #[derive(Debug)]
-pub enum BlobRead {
+pub enum FileRead {
     /// On a disk.
     File(BufReader<File>),
     /// In memory.
     Memory(bytes::buf::Reader<Bytes>),
     /// On an object store.
-    Remote(RemoteRead),
+    ObjectFile(ObjectRead),
 }
 
-impl Blob {
+impl Readable {
     /// Reads from the beginning to the end.
     pub fn reader(&self) -> Box<dyn Read + Send + '_> {
         match self {
-            Blob::File(file) => match file.try_clone().and_then(|mut file| {
+            Readable::File(file) => match file.try_clone().and_then(|mut file| {
                 file.seek(SeekFrom::Start(0))?;
                 Ok(file)
             }) {
                 Ok(file) => Box::new(file),
                 Err(error) => Box::new(Broken(Some(error))),
             },
-            Blob::Memory(bytes) => Box::new(bytes.clone().reader()),
-            Blob::Remote(remote) => Box::new(remote.stream()),
+            Readable::Memory(bytes) => Box::new(bytes.clone().reader()),
+            Readable::ObjectFile(object) => Box::new(object.stream()),
         }
     }
 
     /// Reads from the beginning to the end; a file on disk is read from its current position.
     pub fn into_reader(self) -> Box<dyn Read + Send> {
         match self {
-            Blob::File(file) => Box::new(file),
-            Blob::Memory(bytes) => Box::new(bytes.reader()),
-            Blob::Remote(remote) => Box::new(remote.stream()),
+            Readable::File(file) => Box::new(file),
+            Readable::Memory(bytes) => Box::new(bytes.reader()),
+            Readable::ObjectFile(object) => Box::new(object.stream()),
         }
     }
 
@@ -74,42 +74,42 @@ impl Read for Broken {
     }
 }
 
-impl Length for Blob {
+impl Length for Readable {
     fn len(&self) -> u64 {
         match self {
-            Blob::File(file) => file.len(),
-            Blob::Memory(bytes) => bytes.len() as u64,
-            Blob::Remote(remote) => remote.bytes(),
+            Readable::File(file) => file.len(),
+            Readable::Memory(bytes) => bytes.len() as u64,
+            Readable::ObjectFile(object) => object.bytes(),
         }
     }
 }
 
-impl ChunkReader for Blob {
-    type T = BlobRead;
+impl ChunkReader for Readable {
+    type T = FileRead;
 
-    fn get_read(&self, start: u64) -> ParquetResult<BlobRead> {
+    fn get_read(&self, start: u64) -> ParquetResult<FileRead> {
         Ok(match self {
-            Blob::File(file) => BlobRead::File(file.get_read(start)?),
-            Blob::Memory(bytes) => BlobRead::Memory(bytes.get_read(start)?),
-            Blob::Remote(remote) => BlobRead::Remote(remote.read_from(start)),
+            Readable::File(file) => FileRead::File(file.get_read(start)?),
+            Readable::Memory(bytes) => FileRead::Memory(bytes.get_read(start)?),
+            Readable::ObjectFile(object) => FileRead::ObjectFile(object.read_from(start)),
         })
     }
 
     fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
         match self {
-            Blob::File(file) => file.get_bytes(start, length),
-            Blob::Memory(bytes) => bytes.get_bytes(start, length),
-            Blob::Remote(remote) => Ok(remote.get(start, length)?),
+            Readable::File(file) => file.get_bytes(start, length),
+            Readable::Memory(bytes) => bytes.get_bytes(start, length),
+            Readable::ObjectFile(object) => Ok(object.get(start, length)?),
         }
     }
 }
 
-impl Read for BlobRead {
+impl Read for FileRead {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
-            BlobRead::File(file) => file.read(into),
-            BlobRead::Memory(bytes) => bytes.read(into),
-            BlobRead::Remote(remote) => remote.read(into),
+            FileRead::File(file) => file.read(into),
+            FileRead::Memory(bytes) => bytes.read(into),
+            FileRead::ObjectFile(object) => object.read(into),
         }
     }
 }
