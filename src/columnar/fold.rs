@@ -16,13 +16,13 @@ use crate::input::Column;
 use crate::judge::{Counts, Judge};
 use crate::keys::{Circumstances, Codes, Layout, SharedKeys, market_from_code};
 use crate::partial::{Partial, Piece, RowKeys, week_index};
+use crate::plausible::Plausible;
 use crate::refusal::InputError;
 use crate::rows::{BLOCK, Row, Rows};
 use crate::settings::{Beside, LaterRows, Settings, row_keys};
 use crate::source::Input;
 use arrow::array::RecordBatch;
-use std::ops::RangeInclusive;
-use vtr_kernel::calendar::{DAY_MICROS, Day, FIRST_DAY, Micros, Zone, last_plausible_day};
+use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::facts::{Facts, FulfilledBy, Notice, OrderState, Tracking};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Selected, Terms, Verdict, judge_by, select_any, selecting_day, zone};
@@ -130,28 +130,6 @@ pub struct Counter<'a> {
     judged: ListedRows,
     /// Whether to look for rows that another `as_of` would judge differently.
     seeks_later: bool,
-}
-
-/// The plausible days of a promise or a shipment.
-pub(crate) struct Plausible {
-    pub(crate) days: RangeInclusive<Day>,
-    /// The instants that are on a plausible day in every time zone.
-    instants: std::ops::Range<Micros>,
-}
-
-impl Plausible {
-    fn of(as_of: Day) -> Plausible {
-        let last = last_plausible_day(as_of);
-        let instants = i64::from(FIRST_DAY + 1) * DAY_MICROS..i64::from(last) * DAY_MICROS;
-        Plausible { days: FIRST_DAY..=last, instants }
-    }
-
-    pub(crate) fn contains(&self, moment: Moment, clock: &Zone) -> bool {
-        match moment {
-            Moment::Instant(instant) if self.instants.contains(&instant) => true,
-            moment => self.days.contains(&moment.day(clock)),
-        }
-    }
 }
 
 /// Returns whether any rung needs number and value: the first rungs do not, so the number need not be cleaned.

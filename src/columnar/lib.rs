@@ -34,6 +34,7 @@ pub mod judge;
 pub mod keys;
 pub mod marginals;
 pub mod partial;
+mod plausible;
 mod refusal;
 mod reject;
 mod resolve;

@@ -207,35 +207,6 @@ pub(crate) fn as_labels(array: &ArrayRef) -> Result<DictionaryArray<Int32Type>, 
     cast.as_dictionary_opt::<Int32Type>().cloned().ok_or_else(|| "a label column is no dictionary".to_owned())
 }
 
-/// A label column as typed, for the few rows that are listed.
-pub(crate) enum Typed<'a> {
-    Absent,
-    Constant(&'a str),
-    Array(DictionaryArray<Int32Type>),
-}
-
-impl Typed<'_> {
-    pub(crate) fn new<'a>(origin: &Origin<'a>) -> Result<Typed<'a>, String> {
-        Ok(match origin {
-            Origin::Absent => Typed::Absent,
-            Origin::Constant(text) => Typed::Constant(text),
-            Origin::Array(array) => Typed::Array(as_labels(array)?),
-        })
-    }
-
-    pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Option<&str> {
-        match self {
-            Typed::Absent => None,
-            Typed::Constant(text) => cells.trim(text),
-            Typed::Array(array) => {
-                let texts = array.values().as_string::<i32>();
-                let key = array.key(row).filter(|key| texts.is_valid(*key))?;
-                cells.trim(texts.value(key))
-            }
-        }
-    }
-}
-
 /// A flag column.
 pub(crate) enum Flags {
     Constant(Cell<bool>),

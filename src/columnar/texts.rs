@@ -5,11 +5,40 @@
 
 use crate::asides::Aside;
 use crate::input::CellRules;
-use crate::resolve::{Origin, primitive, valid};
-use arrow::array::{Array, ArrayRef, AsArray, StringViewArray, StringViewBuilder, new_null_array};
+use crate::resolve::{Origin, as_labels, primitive, valid};
+use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray, StringViewArray, StringViewBuilder, new_null_array};
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Float64Type, Int32Type};
 use vtr_kernel::wrapper;
+
+/// A label column as typed, for the few rows that are listed.
+pub(crate) enum Typed<'a> {
+    Absent,
+    Constant(&'a str),
+    Array(DictionaryArray<Int32Type>),
+}
+
+impl Typed<'_> {
+    pub(crate) fn new<'a>(origin: &Origin<'a>) -> Result<Typed<'a>, String> {
+        Ok(match origin {
+            Origin::Absent => Typed::Absent,
+            Origin::Constant(text) => Typed::Constant(text),
+            Origin::Array(array) => Typed::Array(as_labels(array)?),
+        })
+    }
+
+    pub(crate) fn get(&self, row: usize, cells: &CellRules) -> Option<&str> {
+        match self {
+            Typed::Absent => None,
+            Typed::Constant(text) => cells.trim(text),
+            Typed::Array(array) => {
+                let texts = array.values().as_string::<i32>();
+                let key = array.key(row).filter(|key| texts.is_valid(*key))?;
+                cells.trim(texts.value(key))
+            }
+        }
+    }
+}
 
 /// Returns whether a column of floats holds any that is not NaN.
 pub(crate) fn holds_numbers(array: &ArrayRef) -> Result<bool, String> {

@@ -68,7 +68,7 @@ pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -
     let packing = read::format_of(shown, Format::Json)
         .or(read::format_of(shown, Format::Csv))
         .map_or(Packing::Plain, |(_, packing)| packing);
-    let head = head(origin, packing, limits)?;
+    let head = Content::open_json(origin, packing, limits)?.head(HEAD)?;
     let begins = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start().first();
     if matches!(begins, Some(b'{' | b'[')) {
         return Ok(of_documents(sources, &head));
@@ -129,21 +129,6 @@ fn kind(profile: &Profile, form: Option<String>, encoding: Option<&'static str>)
 fn has_marks(profile: &Profile, headings: &[String]) -> bool {
     let keys: Vec<String> = headings.iter().map(|heading| key(heading)).collect();
     profile.marks.iter().all(|mark| keys.iter().any(|known| *known == key(mark)))
-}
-
-/// Returns the first bytes, inflated.
-fn head(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Vec<u8>, String> {
-    let mut content = Content::open_json(origin, packing, limits)?;
-    let mut head = vec![0; HEAD];
-    let mut filled = 0;
-    while filled < HEAD {
-        match content.read(&mut head[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    head.truncate(filled);
-    Ok(head)
 }
 
 fn of_text(sources: &Sources, head: &[u8], shown: &str) -> Vec<Kind> {

@@ -22,7 +22,7 @@ const HEAD: usize = 64 << 10;
 const FIRST_RECORDS: usize = 10;
 
 pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &mut Look) -> Result<(), String> {
-    let head = head(request, origin, packing)?;
+    let head = Content::open(origin, packing, &request.limits)?.head(HEAD)?;
     let mut dialect = choose_dialect(request, &head, look);
     // If the file is read again in an encoding that only its bytes suggest, the fault in the declared one is still
     // reported.
@@ -81,21 +81,6 @@ fn read<'a>(
             }
         }
     }
-}
-
-/// Returns the first bytes, inflated.
-fn head(request: &Request, origin: &Origin, packing: Packing) -> Result<Vec<u8>, String> {
-    let mut content = Content::open(origin, packing, &request.limits)?;
-    let mut head = vec![0; HEAD];
-    let mut filled = 0;
-    while filled < HEAD {
-        match content.read(&mut head[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    head.truncate(filled);
-    Ok(head)
 }
 
 /// Decides how the file is cut: as declared; if a byte order mark or a `sep=` line contradicts, that is followed and

@@ -4,7 +4,9 @@
 //! does, with the path and the remedy.
 
 pub mod budget;
+pub mod hashed;
 mod keys;
 pub mod object_files;
+mod object_reads;
 pub mod readable;
 pub mod spill;

@@ -6,6 +6,7 @@
 
 use crate::error::Error;
 use crate::place::keys;
+use crate::place::object_reads::{ObjectRead, ObjectStream};
 use crate::signals;
 use bytes::Bytes;
 use futures_util::future::try_join_all;
@@ -17,7 +18,7 @@ use object_store::{BackoffConfig, ClientConfigKey, GetOptions, ObjectMeta, Objec
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io::{self, Read};
+use std::io;
 use std::ops::Range;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
@@ -31,7 +32,7 @@ const TIMEOUT: &str = "120 seconds";
 /// The time after which a host that does not answer counts as unreachable.
 const CONNECT_TIMEOUT: &str = "5 seconds";
 /// Bytes of a request when a file is read from its beginning to its end.
-const STEP: usize = 8 << 20;
+pub(super) const STEP: usize = 8 << 20;
 /// Least bytes of a request when a file is read at random positions.
 const WINDOW: usize = 1 << 20;
 /// Windows of a file that are kept, unless its layout gives a better number.
@@ -403,11 +404,11 @@ fn without_secrets(text: &str) -> String {
 
 /// An object to read.
 #[derive(Debug)]
-struct Object {
+pub(super) struct Object {
     place: Place,
     path: String,
     key: Path,
-    bytes: u64,
+    pub(super) bytes: u64,
     /// The store's identifier of exactly this content; reading another content is refused.
     etag: Option<String>,
     /// The last failure between us and the store.
@@ -420,7 +421,7 @@ impl Object {
         self.place.store.get_opts(&self.key, options).await?.bytes().await
     }
 
-    fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Trouble> {
+    pub(super) fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Trouble> {
         let all = try_join_all(ranges.iter().map(|range| self.range(range.clone())));
         let fetched = self.place.ask("reading it", &self.path, all).inspect_err(|trouble| {
             if trouble.kind != Kind::Changed {
@@ -559,48 +560,7 @@ impl ObjectFile {
     }
 
     /// Reads from the beginning to the end in large requests.
-    pub fn stream(&self) -> RemoteStream {
-        RemoteStream { object: self.object.clone(), at: 0, step: Bytes::new() }
-    }
-}
-
-/// Reads on from a position of a [`ObjectFile`].
-#[derive(Debug)]
-pub struct ObjectRead {
-    object: ObjectFile,
-    at: u64,
-}
-
-impl Read for ObjectRead {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let left = self.object.bytes().saturating_sub(self.at);
-        let length = into.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        if length == 0 {
-            return Ok(0);
-        }
-        into[..length].copy_from_slice(&self.object.get(self.at, length)?);
-        self.at += length as u64;
-        Ok(length)
-    }
-}
-
-/// Reads an object from its beginning to its end.
-#[derive(Debug)]
-pub struct RemoteStream {
-    object: Arc<Object>,
-    at: u64,
-    step: Bytes,
-}
-
-impl Read for RemoteStream {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.step.is_empty() && self.at < self.object.bytes {
-            let until = self.object.bytes.min(self.at + STEP as u64);
-            self.step = self.object.fetch(std::slice::from_ref(&(self.at..until)))?.remove(0);
-            self.at = until;
-        }
-        let length = into.len().min(self.step.len());
-        into[..length].copy_from_slice(&self.step.split_to(length));
-        Ok(length)
+    pub fn stream(&self) -> ObjectStream {
+        ObjectStream { object: self.object.clone(), at: 0, step: Bytes::new() }
     }
 }

@@ -3,7 +3,8 @@
 //! It returns bytes by position and length, to the Parquet decoder and to readers from the beginning; it knows no
 //! format and writes nothing. Reading fails as the disk or the store does.
 
-use crate::place::object_files::{ObjectFile, ObjectRead};
+use crate::place::object_files::ObjectFile;
+use crate::place::object_reads::ObjectRead;
 use bytes::{Buf, Bytes};
 use parquet::errors::Result as ParquetResult;
 use parquet::file::reader::{ChunkReader, Length};

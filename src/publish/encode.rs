@@ -13,6 +13,7 @@ mod tests;
 mod values;
 
 use crate::error::{Error, Result};
+use crate::place::hashed::Hashed;
 use crate::place::readable::Readable;
 use crate::tables::Piece;
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -23,11 +24,8 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use sha2::{Digest, Sha256};
-use std::io::{self, Seek, Write};
 use std::ops::Range;
 use tempfile::SpooledTempFile;
-use vtr_kernel::text::hex;
 
 /// Rows passed to the writer at a time. Pages end where writes end, so writes depend on the rows alone and not on how
 /// they arrived; another value changes the bytes of every long file.
@@ -87,8 +85,7 @@ pub fn batches(
     pass: &mut dyn FnMut(&RecordBatch),
 ) -> Result<Encoded> {
     let failed = |error: ParquetError| Error::failed(format!("{name}: making its Parquet file"), error);
-    let file = Hashing { file: SpooledTempFile::new(BYTES_IN_MEMORY), hash: Sha256::new(), bytes: 0 };
-    let mut writer = Groups::new(file, schema).map_err(failed)?;
+    let mut writer = Groups::new(Hashed::new(BYTES_IN_MEMORY), schema).map_err(failed)?;
     let mut steps = Steps { writer: &mut writer, waiting: Vec::new(), rows: 0, bytes: 0 };
     let mut rows = 0;
     for batch in batches {
@@ -99,9 +96,8 @@ pub fn batches(
         steps.write(batch).map_err(failed)?;
     }
     steps.write_waiting().map_err(failed)?;
-    let Hashing { mut file, hash, bytes } = writer.into_inner().map_err(failed)?;
-    file.rewind().map_err(ParquetError::from).map_err(failed)?;
-    Ok(Encoded { content: file, sha256: hex(&hash.finalize()), bytes, rows })
+    let written = writer.into_inner().map_err(failed)?.finish().map_err(ParquetError::from).map_err(failed)?;
+    Ok(Encoded { content: written.file, sha256: written.sha256, bytes: written.bytes, rows })
 }
 
 /// The writer properties of every published Parquet file.
@@ -198,26 +194,6 @@ fn is_of(batch: &RecordBatch, schema: &SchemaRef) -> bool {
 /// The type of texts that arrive as codes.
 fn coded() -> DataType {
     DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8))
-}
-
-/// A file whose bytes are hashed as they are written.
-struct Hashing {
-    file: SpooledTempFile,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl Write for Hashing {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }
 
 /// Opens a published file for reading; `shown` names it in messages.

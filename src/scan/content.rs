@@ -89,6 +89,22 @@ impl Content {
         Ok(Content { inflating, stored, inflated: 0, max_inflated, max_ratio })
     }
 
+    /// Reads the first bytes, inflated.
+    ///
+    /// # Errors
+    /// As [`Content::read`].
+    pub fn head(&mut self, most: usize) -> Result<Vec<u8>, String> {
+        let (mut head, mut filled) = (vec![0; most], 0);
+        while filled < most {
+            match self.read(&mut head[filled..])? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        head.truncate(filled);
+        Ok(head)
+    }
+
     /// Reads on; 0 is the end.
     ///
     /// # Errors

@@ -9,6 +9,7 @@ use super::{Altered, Amount, Asked, Change, Did, Held, Part, SINK_REVISION, Sour
 use crate::error::{Error, Result};
 use crate::job::digest::sha256_hex;
 use crate::job::plan::{FilesPlace, Formulas, Layout, Sink, SinkFormat};
+use crate::place::hashed::{Finished, Hashed};
 use crate::publish::local::{Guard, TEMPORARY};
 use crate::publish::log::day_text;
 use crate::publish::store::{self, Content, Created, Store};
@@ -19,14 +20,11 @@ use crate::signals;
 use arrow::array::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, Seek, Write};
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tempfile::SpooledTempFile;
-use vtr_kernel::text::hex;
 
 /// The file that names the version; written last.
 const VERSION: &str = "_version.json";
@@ -343,7 +341,7 @@ impl Writer<'_> {
         let making = |error: Box<dyn std::error::Error + Send + Sync>| {
             Error::failed(format!("sink {}: making {}", self.sink.name, self.store.shown(path)), error)
         };
-        let spool = Spool { file: SpooledTempFile::new(BYTES_IN_MEMORY), hash: Sha256::new(), bytes: 0 };
+        let spool = Hashed::new(BYTES_IN_MEMORY);
         let mut form = Form::begin(self.place, table, spool).map_err(making)?;
         let mut rows = 0;
         for file in sources {
@@ -352,9 +350,8 @@ impl Writer<'_> {
                 form.add(batch, &mut synced.altered).map_err(making)
             })?;
         }
-        let Spool { mut file, hash, bytes } = form.end().map_err(making)?;
-        file.rewind().map_err(|error| making(error.into()))?;
-        let sha256 = hex(&hash.finalize());
+        let written = form.end().map_err(making)?;
+        let Finished { mut file, sha256, bytes } = written.finish().map_err(|error| making(error.into()))?;
         self.store.put(path, Content::spooled(&mut file, bytes, &sha256), self.run_id)?;
         synced.files += 1;
         synced.rows += rows;
@@ -362,37 +359,17 @@ impl Writer<'_> {
     }
 }
 
-/// A file whose bytes are hashed as they are written.
-struct Spool {
-    file: SpooledTempFile,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl Write for Spool {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hash.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 type Made<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// A file in one of the formats, to which rows are added.
 enum Form {
-    Csv(Box<csv::Writer<Spool>>, Formulas),
-    Jsonl(Spool, Vec<&'static str>),
-    Parquet(Box<ArrowWriter<Spool>>),
+    Csv(Box<csv::Writer<Hashed>>, Formulas),
+    Jsonl(Hashed, Vec<&'static str>),
+    Parquet(Box<ArrowWriter<Hashed>>),
 }
 
 impl Form {
-    fn begin(place: &FilesPlace, table: Table, spool: Spool) -> Made<Form> {
+    fn begin(place: &FilesPlace, table: Table, spool: Hashed) -> Made<Form> {
         let names: Vec<&'static str> = table.columns().iter().map(|facts| facts.name).collect();
         Ok(match place.format {
             SinkFormat::Csv => {
@@ -435,7 +412,7 @@ impl Form {
         Ok(())
     }
 
-    fn end(self) -> Made<Spool> {
+    fn end(self) -> Made<Hashed> {
         match self {
             Form::Parquet(writer) => Ok(writer.into_inner()?),
             Form::Csv(writer, _) => writer.into_inner().map_err(|error| error.into_error().into()),

@@ -5,7 +5,8 @@
 
 use super::chunk::{Chunk, Compressor};
 use super::values::{Numbers, Texts};
-use super::{Hashing, ROWS_OF_A_GROUP, ZSTD_LEVEL, coded, properties};
+use super::{ROWS_OF_A_GROUP, ZSTD_LEVEL, coded, properties};
+use crate::place::hashed::Hashed;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int64Type, SchemaRef};
@@ -19,7 +20,7 @@ use std::sync::Arc;
 /// A file of row groups.
 pub struct Groups {
     schema: SchemaRef,
-    file: SerializedFileWriter<Hashing>,
+    file: SerializedFileWriter<Hashed>,
     theirs: ArrowRowGroupWriterFactory,
     compressor: Compressor,
     filling: Option<Group>,
@@ -42,7 +43,7 @@ enum Column {
 
 impl Groups {
     /// Begins a file.
-    pub fn new(file: Hashing, schema: &SchemaRef) -> Result<Groups> {
+    pub fn new(file: Hashed, schema: &SchemaRef) -> Result<Groups> {
         let mut properties = properties()?;
         add_encoded_arrow_schema_to_metadata(schema, &mut properties);
         let columns = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types()).convert(schema)?;
@@ -100,7 +101,7 @@ impl Groups {
     }
 
     /// Ends the file.
-    pub fn into_inner(mut self) -> Result<Hashing> {
+    pub fn into_inner(mut self) -> Result<Hashed> {
         self.flush()?;
         self.file.into_inner()
     }
@@ -156,7 +157,7 @@ impl Column {
         }
     }
 
-    fn close(self, compressor: &mut Compressor, into: &mut SerializedRowGroupWriter<Hashing>) -> Result<()> {
+    fn close(self, compressor: &mut Compressor, into: &mut SerializedRowGroupWriter<Hashed>) -> Result<()> {
         let (bytes, result) = match self {
             Column::Texts(chunk) => chunk.close(compressor)?,
             Column::Counts(chunk) => chunk.close(compressor)?,
