@@ -19,8 +19,6 @@ use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
 
-/// The rows of a list of packages on a page.
-const LIST_ROWS: usize = 8;
 /// The most categories shown.
 const CATEGORIES: usize = 30;
 /// The most carriers shown.
@@ -42,6 +40,8 @@ pub struct Detail<'a> {
     pub left: Option<&'a LeftOut>,
     /// The work list; `None` if no table has it.
     pub work: Option<&'a Work>,
+    /// The most rows of a list of packages.
+    pub list_rows: usize,
     /// Changes whose effect is to be shown.
     pub events: &'a [Event],
     /// Names of marketplaces and carriers.
@@ -426,7 +426,7 @@ impl Detail<'_> {
             let number = if item.number.chars().any(char::is_alphanumeric) { &*item.number } else { "none" };
             vec![Html::text(day(item)), Html::text(&item.order), Html::text(number), told(item)]
         };
-        let rows: Vec<Vec<Html>> = group.items.iter().take(LIST_ROWS).map(row).collect();
+        let rows: Vec<Vec<Html>> = group.items.iter().take(self.list_rows).map(row).collect();
         let mut caption = Html::text(caption);
         if (rows.len() as i64) < group.packages {
             caption = caption

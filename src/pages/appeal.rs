@@ -153,7 +153,5 @@ impl Appeal<'_> {
 fn blank_lines() -> Html {
     let line = |y: u32| format!("<rect class=\"i\" y=\"{y}\" width=\"100%\" height=\".75\" fill=\"#59636b\"/>");
     let lines: String = [30, 60, 90, 119].map(line).concat();
-    Html::drawn(format!(
-        "<svg class=\"g\" width=\"100%\" height=\"120\" aria-hidden=\"true\" focusable=\"false\">{lines}</svg>"
-    ))
+    Html::drawn(format!("<svg class=\"g\" width=\"100%\" height=\"120\" aria-hidden=\"true\">{lines}</svg>"))
 }

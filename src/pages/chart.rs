@@ -16,7 +16,7 @@ const LIGHT_BELOW: u64 = 20;
 
 fn frame(height: u32, class: &str, body: &str) -> Html {
     Html::drawn(format!(
-        "<svg class=\"g {class}\" width=\"100%\" height=\"{height}\" aria-hidden=\"true\" focusable=\"false\">{body}</svg>"
+        "<svg class=\"g {class}\" width=\"100%\" height=\"{height}\" aria-hidden=\"true\">{body}</svg>"
     ))
 }
 
@@ -37,7 +37,7 @@ pub fn shape(standing: Standing, size: u32) -> Html {
         _ => "fill=\"currentColor\"",
     };
     Html::drawn(format!(
-        "<svg class=\"{class}\" width=\"{size}\" height=\"{size}\" viewBox=\"0 0 12 12\" aria-hidden=\"true\" focusable=\"false\"><path d=\"{path}\" {paint}/></svg>"
+        "<svg class=\"{class}\" width=\"{size}\" height=\"{size}\" viewBox=\"0 0 12 12\" aria-hidden=\"true\"><path d=\"{path}\" {paint}/></svg>"
     ))
 }
 
@@ -121,8 +121,8 @@ pub fn week_bars(counts: &[i64]) -> Html {
         let _ = write!(path, "M{index} 20V{:.1}", 20.0 - *count as f64 / top * 19.0);
     }
     Html::drawn(format!(
-        "<svg class=\"g wb\" width=\"100%\" height=\"20\" viewBox=\"-.35 0 {weeks} 20\" preserveAspectRatio=\"none\" aria-hidden=\"true\" \
-         focusable=\"false\"><path class=\"base\" d=\"M-.35 19.75H{weeks}\" fill=\"none\" stroke=\"#e3e6e8\" stroke-width=\".5\"/>\
+        "<svg class=\"g wb\" width=\"100%\" height=\"20\" viewBox=\"-.35 0 {weeks} 20\" preserveAspectRatio=\"none\" aria-hidden=\"true\">\
+         <path class=\"base\" d=\"M-.35 19.75H{weeks}\" fill=\"none\" stroke=\"#e3e6e8\" stroke-width=\".5\"/>\
          <path class=\"wh\" d=\"{path}\" fill=\"none\" stroke=\"#7390a8\" stroke-width=\".7\"/></svg>"
     ))
 }

@@ -38,6 +38,10 @@ const STYLE: &str = include_str!("style.css");
 const ACCOUNT_PAGES: usize = 100;
 /// The most rows kept of an account's lists.
 const LIST_ROWS: usize = 500;
+/// The rows of a list of packages on a page.
+const LIST_ROWS_OF_A_PAGE: usize = 8;
+/// If a page would be too large: the most rows of the table of accounts, and of a list of packages.
+const BRIEFER: [(usize, usize); 3] = [(500, 8), (500, 4), (250, 2)];
 /// The most weeks shown.
 pub const MOST_WEEKS: usize = 104;
 
@@ -241,23 +245,24 @@ fn document(
 ) -> String {
     let accounts = material.accounts;
     let nothing = Breakdown::new();
-    let sections: Vec<Html> = accounts[..paged]
-        .iter()
-        .map(|account| {
-            let key = &account.key;
-            account::page(&account::Detail {
-                account,
-                categories: material.details.categories.get(key).map_or(&[][..], Vec::as_slice),
-                points: material.details.points.get(key).map_or(&[][..], Vec::as_slice),
-                breakdown: material.details.breakdown.get(key).unwrap_or(&nothing),
-                left: material.details.left.get(key),
-                work: material.work.get(key),
-                events: &request.events,
-                names,
-            })
+    let section = |account: &Account, list_rows: usize| {
+        let key = &account.key;
+        account::page(&account::Detail {
+            account,
+            categories: material.details.categories.get(key).map_or(&[][..], Vec::as_slice),
+            points: material.details.points.get(key).map_or(&[][..], Vec::as_slice),
+            breakdown: material.details.breakdown.get(key).unwrap_or(&nothing),
+            left: material.details.left.get(key),
+            work: material.work.get(key),
+            list_rows,
+            events: &request.events,
+            names,
         })
-        .collect();
-    let (mut shown, mut rows) = (paged, overview::ACCOUNT_ROWS);
+    };
+    let sections = |list_rows: usize| accounts[..paged].iter().map(|account| section(account, list_rows)).collect();
+    let mut briefer = BRIEFER.into_iter();
+    let (mut shown, mut rows, mut list_rows) = (paged, overview::ACCOUNT_ROWS, LIST_ROWS_OF_A_PAGE);
+    let mut sections_now: Vec<Html> = sections(list_rows);
     loop {
         let ids: HashSet<String> = accounts[..shown].iter().map(Account::id).collect();
         let overview = Overview {
@@ -283,17 +288,25 @@ fn document(
             )));
         }
         let mut parts = vec![overview.body()];
-        parts.extend(sections[..shown].iter().cloned());
+        parts.extend(sections_now[..shown].iter().cloned());
         let html = assembled(source, overview.head(notes), parts, names_job);
         let too_many = (html.len() as u64).saturating_sub(request.max_bytes);
         if too_many == 0 || (shown == 0 && rows <= 1) {
             return html;
         }
-        // Accounts are dropped from the end first, then rows of the table.
+        // Lists become shorter first; then accounts are dropped from the end, then rows of their table.
+        if let Some((fewer_rows, fewer_in_lists)) = briefer.next() {
+            rows = fewer_rows;
+            if list_rows != fewer_in_lists {
+                list_rows = fewer_in_lists;
+                sections_now = sections(list_rows);
+            }
+            continue;
+        }
         let mut gained = 0;
         while shown > 0 && gained < too_many {
             shown -= 1;
-            gained += sections[shown].as_str().len() as u64;
+            gained += sections_now[shown].as_str().len() as u64;
         }
         if gained == 0 {
             rows = (rows.min(accounts.len()) / 2).max(1);

@@ -7,6 +7,7 @@ use super::chart;
 use super::html::Html;
 use super::words::{self, NONE};
 use askama::Template;
+use std::fmt::Write;
 use vtr_kernel::tally::{Tally, Target};
 
 /// Renders a template as a piece of a page.
@@ -44,10 +45,32 @@ pub struct Group {
     pub rows: Vec<Vec<Html>>,
 }
 
+/// Headings that are repeated in front of cells on a narrow screen, by the letter for which the style has them, because
+/// a page of many accounts has tens of thousands of cells; others are written out.
+const LABELS: [(&str, &str); 17] = [
+    ("a", "Asked"),
+    ("b", "By"),
+    ("c", "Day that counts"),
+    ("d", "Defects"),
+    ("g", "What went wrong"),
+    ("i", "In 7 days"),
+    ("m", "What mends it"),
+    ("n", "Number as given"),
+    ("o", "Order"),
+    ("p", "Packages"),
+    ("r", "Room"),
+    ("s", "Sum"),
+    ("t", "Status"),
+    ("u", "Worth it until"),
+    ("w", "What is wrong"),
+    ("x", "Not due"),
+    ("y", "Too many"),
+];
+
 struct Cell<'a> {
     html: &'a Html,
-    class: String,
-    label: Option<&'static str>,
+    /// Its class and the letter of its label.
+    attributes: Html,
 }
 
 /// A table.
@@ -81,10 +104,27 @@ impl Table {
                     (class, true) => format!("{class} nil"),
                 };
                 let label = head.label.filter(|_| index > 0 || head.class == "when");
-                Cell { html, class, label }
+                Cell { html, attributes: attributes(&class, label) }
             })
             .collect()
     }
+}
+
+/// The attributes of a cell behind its role. HTML asks for quotes only where a value has spaces.
+fn attributes(class: &str, label: Option<&'static str>) -> Html {
+    let mut attributes = String::new();
+    let _ = match class {
+        "" => Ok(()),
+        one if !one.contains(' ') => write!(attributes, " class={one}"),
+        several => write!(attributes, " class=\"{several}\""),
+    };
+    if let Some(label) = label {
+        let _ = match LABELS.iter().find(|(_, known)| *known == label) {
+            Some((letter, _)) => write!(attributes, " data-l={letter}"),
+            None => write!(attributes, " data-l=\"{label}\""),
+        };
+    }
+    Html::drawn(attributes)
 }
 
 /// A table of many short figures, which stays a table on a narrow screen: its cells need no labels and no roles.
@@ -181,4 +221,29 @@ pub fn side(what: &'static str, more: &[&'static str], rows: &[Side], target: Op
         cells
     };
     Table::plain("side", caption, heads, rows.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_style_has_every_label_once() {
+        let style = include_str!("style.css");
+        for (letter, label) in LABELS {
+            assert_eq!(style.matches(&format!("[data-l={letter}]{{--l:\"{label}\"}}")).count(), 1, "{label}");
+            assert_eq!(LABELS.iter().filter(|(other, _)| *other == letter).count(), 1, "{label}");
+        }
+        assert_eq!(style.matches("--l:").count(), LABELS.len());
+    }
+
+    #[test]
+    fn labels_and_classes_are_quoted_only_where_they_need_it() {
+        assert_eq!(attributes("n", Some("Defects")).as_str(), " class=n data-l=d");
+        assert_eq!(
+            attributes("n nil", Some("Another heading")).as_str(),
+            " class=\"n nil\" data-l=\"Another heading\""
+        );
+        assert_eq!(attributes("", None).as_str(), "");
+    }
 }

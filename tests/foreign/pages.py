@@ -43,16 +43,23 @@ class Page(html.parser.HTMLParser):
         elif tag == "table":
             self.tables.append((self.section, attributes["class"].split(), []))
         elif tag == "tr":
+            self.end_cell()
             self.tables[-1][2].append([])
         elif tag in ("td", "th"):
+            self.end_cell()
             self.cell = ""
         elif tag == "br" and self.cell is not None:
             self.cell += "\n"
 
-    def handle_endtag(self, tag):
-        if tag in ("td", "th") and self.cell is not None:
-            self.tables[-1][2][-1].append(self.cell)
+    def end_cell(self):
+        """A cell ends at its tag or, where that is left out, with what follows it."""
+        if self.cell is not None:
+            self.tables[-1][2][-1].append(self.cell.rstrip("\n"))
             self.cell = None
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th", "tr", "tbody", "table"):
+            self.end_cell()
         elif tag == "p":
             self.in_lead = False
         elif tag == "h2":
