@@ -1,0 +1,61 @@
+//! Profiles of sources and lists of status words: loading returns them, or all problems with file and line, in an order
+//! that does not depend on that of the files; a profile that loads can be asked for each of its columns.
+//!
+//! A line `=== amazon/order_report.toml` begins a file; lines before the first one are left out.
+
+use vtr_kernel::load::BookFile;
+use vtr_kernel::sources::Sources;
+
+/// The files of an input.
+fn files(data: &[u8]) -> Vec<BookFile> {
+    let text = String::from_utf8_lossy(data);
+    let mut files: Vec<BookFile> = Vec::new();
+    for line in text.split_inclusive('\n') {
+        match (line.strip_prefix("=== "), files.last_mut()) {
+            (Some(name), _) => {
+                files.push(BookFile { name: name.trim_end_matches('\n').to_owned(), text: String::new() })
+            }
+            (None, Some(file)) => file.text += line,
+            (None, None) => {}
+        }
+    }
+    files
+}
+
+/// Runs one input; returns whether its files load.
+pub fn load(data: &[u8]) -> bool {
+    let mut files = files(data);
+    let first = Sources::load(&files);
+    let doubled = (1..files.len()).any(|index| files[..index].iter().any(|file| file.name == files[index].name));
+    let is_loaded = first.is_ok();
+    files.reverse();
+    match (first, Sources::load(&files)) {
+        (Ok(sources), Ok(again)) => {
+            let kinds = |sources: &Sources| {
+                let mut kinds: Vec<String> = sources.profiles.iter().map(|profile| profile.kind.clone()).collect();
+                kinds.sort();
+                kinds
+            };
+            assert_eq!(kinds(&sources), kinds(&again), "the order of the files moves the profiles");
+            for profile in &sources.profiles {
+                assert!(sources.profile(&profile.kind).is_ok(), "{}", profile.kind);
+            }
+        }
+        (Err(problems), again) => {
+            assert!(!problems.is_empty(), "refused without a reason");
+            for problem in &problems {
+                assert!(!problem.file.is_empty() && problem.line > 0 && !problem.message.is_empty(), "{problem:?}");
+                let steers = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+                assert!(!problem.to_string().contains(steers), "steers a terminal: {problem:?}");
+            }
+            assert!(doubled || again.is_err(), "accepted in another order: {problems:?}");
+        }
+        (Ok(_), Err(problems)) => assert!(doubled, "refused in another order: {problems:?}"),
+    }
+    is_loaded
+}
+
+/// Runs one input.
+pub fn run(data: &[u8]) {
+    load(data);
+}
