@@ -216,3 +216,56 @@ fn says(error: serde_json::Error) -> String {
     let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
     format!("is not usable JSON: {what}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = r#"{"order": {"id": "302-1", "items": [{"sku": "A", "qty": 1}, {"sku": "B", "qty": 2.50}]},
+        "packages": [{"kind": "return", "no": "1"}, {"kind": "out", "no": "2", "scans": [{"at": null}, {"at": "t"}]}]}"#;
+
+    fn wanted() -> Wanted {
+        let key = |key: &str| Step::Key(key.to_owned());
+        let pick = Step::Pick { key: "kind".to_owned(), word: "out".to_owned() };
+        let mut wanted = Wanted::default();
+        wanted.add(&[key("order"), key("id")], 0);
+        wanted.add(&[key("order"), key("items"), Step::Each, key("qty")], 1);
+        wanted.add(&[key("packages"), pick, key("scans"), Step::Each, key("at")], 2);
+        wanted
+    }
+
+    #[test]
+    fn values_are_found_as_they_are_written() {
+        let mut found = Vec::new();
+        wanted().find(serde_json::from_str(DOCUMENT).unwrap(), &mut found).unwrap();
+        let found: Vec<(usize, &str)> = found.into_iter().map(|(number, value)| (number, value.get())).collect();
+        assert_eq!(found, [(0, "\"302-1\""), (1, "1"), (1, "2.50"), (2, "null"), (2, "\"t\"")]);
+    }
+
+    #[test]
+    fn damaged_documents_are_refused_or_decoded() {
+        let (mut seed, mut decoded) = (1u64, 0);
+        let mut below = |end: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (seed >> 33) as usize % end
+        };
+        for _ in 0..4_000 {
+            let mut bytes = DOCUMENT.as_bytes().to_vec();
+            for _ in 0..1 + below(3) {
+                let (from, to) = (below(bytes.len()), below(bytes.len()));
+                match below(3) {
+                    0 => bytes[from] = [b'{', b'}', b'[', b']', b'"', b',', b':', b'\\', b'0', 0xff][below(10)],
+                    1 => drop(bytes.drain(from.min(to)..from.max(to).min(from.min(to) + 9))),
+                    _ => bytes.insert(from, bytes[to]),
+                }
+            }
+            let Ok(raw) = serde_json::from_slice::<&RawValue>(&bytes) else { continue };
+            let mut found = Vec::new();
+            if wanted().find(raw, &mut found).is_ok() {
+                assert!(found.iter().all(|(_, value)| raw.get().contains(value.get())));
+                decoded += 1;
+            }
+        }
+        assert!((1..4_000).contains(&decoded), "some damage is refused and some is not: {decoded} decoded");
+    }
+}
