@@ -6,6 +6,7 @@ use super::AssembleInput;
 use super::publish::{FILES, PACKAGES};
 use crate::error::Result;
 use crate::job::plan::Plan;
+use crate::publish::DataFile;
 use crate::publish::encode;
 use crate::publish::log::{self, Manifest, day_text};
 use crate::publish::store::{self, Store};
@@ -66,6 +67,30 @@ struct Sources {
 }
 
 impl Provenance<'_> {
+    /// Whether the job joins events.
+    pub fn has_events(&self) -> bool {
+        self.inputs.iter().any(|input| input.profile.role == Role::Events)
+    }
+
+    /// Returns the number of events of each package of a week, in the order of its file; `None` for another file.
+    ///
+    /// # Errors
+    /// The packages cannot be read.
+    pub fn events(&self, file: &str) -> Result<Option<Vec<i64>>> {
+        let Some(week) = self.week(file) else { return Ok(None) };
+        let mut events = Vec::new();
+        read(self.store.as_ref(), &week.path, &["events"], &mut |batch| {
+            events.extend(batch["events"].as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default));
+            Ok(())
+        })?;
+        Ok(Some(events))
+    }
+
+    fn week(&self, file: &str) -> Option<&DataFile> {
+        let name = |week: Option<i32>| format!("{PACKAGES}/week={}", week.map(day_text).unwrap_or_default());
+        self.manifest.tables.get(PACKAGES).into_iter().flatten().find(|known| name(known.week) == file)
+    }
+
     /// Returns the sources of a package by its place, a line each, and the facts that each gave; `has` decides which
     /// facts are present.
     ///
@@ -74,9 +99,7 @@ impl Provenance<'_> {
     pub fn of(&self, place: &str, has: &dyn Fn(Field) -> bool) -> Result<Vec<String>> {
         let found = place.rsplit_once(", record ").and_then(|(file, record)| Some((file, record.parse::<u64>().ok()?)));
         let Some((file, record)) = found else { return Ok(Vec::new()) };
-        let name = |week: Option<i32>| format!("{PACKAGES}/week={}", week.map(day_text).unwrap_or_default());
-        let weeks = self.manifest.tables.get(PACKAGES).into_iter().flatten();
-        let Some(week) = weeks.into_iter().find(|known| name(known.week) == file) else { return Ok(Vec::new()) };
+        let Some(week) = self.week(file) else { return Ok(Vec::new()) };
         Ok(self.sources(&week.path, record)?.map_or_else(Vec::new, |sources| self.told(&sources, has)))
     }
 

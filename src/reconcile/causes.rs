@@ -132,6 +132,10 @@ pub fn only_ours(package: &Package, around: &Circumstances) -> Cause {
         let window = around.window.filter(|window| window.is_border(package.day))?;
         Some(format!("{} is the first or last day of {window}", date_from_day(package.day)))
     };
+    let missing_events = || {
+        let needs_scans = matches!(reason, Reason::ScanMissing | Reason::DeliveryScanMissing);
+        package.missing_events.clone().filter(|_| needs_scans)
+    };
     let shared = || {
         (around.same_number > 1)
             .then(|| format!("{} of our packages have {}", around.same_number, shown(&package.number)))
@@ -150,6 +154,7 @@ pub fn only_ours(package: &Package, around: &Circumstances) -> Cause {
     first(&[
         ("in_flight", &|| around.in_flight(package)),
         ("border_day", &border),
+        ("missing_scan_feed", &missing_events),
         ("number_shared", &shared),
         ("duplicate_package", &duplicate),
         ("carrier_not_accepted", &not_accepted),
@@ -183,6 +188,8 @@ mod tests {
             version: "v".into(),
             exempt_if: None,
             otherwise: BTreeMap::new(),
+            missing_events: None,
+            place: None,
             copy: None,
         }
     }
@@ -258,9 +265,10 @@ mod tests {
 
     #[test]
     fn only_ours_takes_the_first_cause_that_holds() {
-        let changes: [Change; 8] = [
+        let changes: [Change; 9] = [
             ("in_flight", |ours, _, _| ours.touched = Some(i64::from(DAY + 22) * DAY_MICROS)),
             ("border_day", |ours, _, _| ours.day = DAY + 9),
+            ("missing_scan_feed", |ours, _, _| ours.missing_events = Some("no event".into())),
             ("number_shared", |_, _, around| around.same_number = 2),
             ("duplicate_package", |_, _, around| around.of_order = 2),
             ("carrier_not_accepted", |ours, _, _| {

@@ -6,6 +6,7 @@
 
 use super::defect_list::Listed;
 use super::window::Window;
+use crate::assemble::provenance::{self, Provenance};
 use crate::error::{Error, Result};
 use crate::fold::{self, dedup};
 use crate::job::plan::Plan;
@@ -21,7 +22,7 @@ use vtr_columnar::choice::losers;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
 use vtr_columnar::judge::{CopyRecord, Counter, Fate, Judge, Records, Source};
-use vtr_kernel::calendar::{Day, Micros, Zone};
+use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone, date_from_day};
 use vtr_kernel::countries;
 use vtr_kernel::facts::{CurrencyField, Facts};
 use vtr_kernel::instant::Moment;
@@ -79,6 +80,10 @@ pub struct Package {
     pub exempt_if: Option<String>,
     /// The effect of Amazon's origin or value, in words, by index of the listed row.
     pub otherwise: BTreeMap<usize, String>,
+    /// Why its events may be missing from the inputs, in words; `None` if they are not, or no events are joined.
+    pub missing_events: Option<String>,
+    /// The file and the record.
+    pub(super) place: Option<(u32, u64)>,
     /// Its identity and order among copies.
     pub(super) copy: Option<CopyRecord>,
 }
@@ -102,6 +107,8 @@ impl Package {
             version: String::new(),
             exempt_if: None,
             otherwise: BTreeMap::new(),
+            missing_events: None,
+            place: None,
             copy: None,
         }
     }
@@ -120,10 +127,6 @@ impl Package {
             Outcome::Judged { reason, .. } => *reason != Reason::TrackingPlaceholder && !self.number.is_empty(),
             Outcome::NotJudged(_) => false,
         }
-    }
-
-    fn place(&self) -> Option<(u32, u64)> {
-        self.copy.map(|copy| (copy.file, copy.record))
     }
 }
 
@@ -170,7 +173,43 @@ pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)
             read => break read?,
         }
     };
-    Ok((without_superseded(plan, packages)?, survey.evidence))
+    let mut packages = without_superseded(plan, packages)?;
+    tell_missing_events(plan, &survey, &mut packages)?;
+    Ok((packages, survey.evidence))
+}
+
+/// Says of packages whose number no event names, or whose carrier has no event as late as their day, that the events
+/// may be incomplete. It says nothing if the job joins no events.
+fn tell_missing_events(plan: &Plan, survey: &Survey, packages: &mut [Package]) -> Result<()> {
+    let Some(joined) = provenance::open(plan)?.filter(Provenance::has_events) else { return Ok(()) };
+    let mut last: HashMap<String, Day> = HashMap::new();
+    let mut by_file: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (at, package) in packages.iter().enumerate() {
+        if let Some(day) = package.first_scan.and_then(|scan| Day::try_from(scan.div_euclid(DAY_MICROS)).ok()) {
+            let last = last.entry(package.carrier.clone()).or_insert(day);
+            *last = day.max(*last);
+        }
+        if let Some((file, _)) = package.place.filter(|_| package.has_number()) {
+            by_file.entry(file).or_default().push(at);
+        }
+    }
+    for (file, of_file) in by_file {
+        let Some(events) = joined.events(&survey.files[file as usize].shown)? else { continue };
+        for at in of_file {
+            let package = &mut packages[at];
+            let record = package.place.map_or(0, |(_, record)| record);
+            let count = record.checked_sub(1).and_then(|row| events.get(usize::try_from(row).ok()?));
+            package.missing_events = match (count, last.get(&package.carrier)) {
+                (Some(0), _) => Some("no event of the inputs names the number".to_owned()),
+                (Some(_), Some(day)) if *day < package.utc_day => {
+                    let (carrier, day) = (shown(&package.carrier), date_from_day(*day));
+                    Some(format!("the last first scan of {carrier} in the events is of {day}"))
+                }
+                _ => None,
+            };
+        }
+    }
+    Ok(())
 }
 
 /// Marks the packages that a newer copy supersedes.
@@ -180,7 +219,7 @@ fn without_superseded(plan: &Plan, mut packages: Vec<Package>) -> Result<Vec<Pac
     let losers: HashSet<(u32, u64)> =
         losers(copies, dedup::unit(identity)).iter().map(|copy| (copy.file, copy.record)).collect();
     for package in &mut packages {
-        if package.place().is_some_and(|place| losers.contains(&place)) {
+        if package.place.is_some_and(|place| losers.contains(&place)) {
             package.outcome = Outcome::NotJudged("superseded by a newer row".into());
         }
     }
@@ -232,12 +271,12 @@ fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted) -> Result<
     }
     let mut packages = found.into_inner();
     packages.sort_by(|a: &Package, b: &Package| {
-        (&a.seller, &a.marketplace, &a.order_id, &a.number, a.place()).cmp(&(
+        (&a.seller, &a.marketplace, &a.order_id, &a.number, a.place).cmp(&(
             &b.seller,
             &b.marketplace,
             &b.order_id,
             &b.number,
-            b.place(),
+            b.place,
         ))
     });
     Ok(packages)
@@ -260,7 +299,10 @@ impl Reading<'_> {
             let rows = self.rows(&chunk, &source).map_err(|fault| fold::refused(file, fault))?;
             let Some((batch, records)) = rows else { return Ok(()) };
             let row = Row { reading: self, batch: &batch, source: &source };
-            let mut tell = |at: usize, fate: Fate| packages.extend(row.package(at, fate));
+            let mut tell = |at: usize, fate: Fate| {
+                let place = Some((unit.file, records.number(at)));
+                packages.extend(row.package(at, fate).map(|package| Package { place, ..package }));
+            };
             let input = self.judge.input_of(&batch.schema(), &source);
             let told = input.and_then(|input| counter.explain(&input, &batch, &records, &mut tell));
             told.map_err(|fault| fold::refused(file, fault))
@@ -372,6 +414,8 @@ impl Row<'_> {
             version: String::new(),
             exempt_if: None,
             otherwise: BTreeMap::new(),
+            missing_events: None,
+            place: None,
             copy,
             seller,
         };
