@@ -244,25 +244,13 @@ fn document(
     names_job: bool,
 ) -> String {
     let accounts = material.accounts;
-    let nothing = Breakdown::new();
-    let section = |account: &Account, list_rows: usize| {
-        let key = &account.key;
-        account::page(&account::Detail {
-            account,
-            categories: material.details.categories.get(key).map_or(&[][..], Vec::as_slice),
-            points: material.details.points.get(key).map_or(&[][..], Vec::as_slice),
-            breakdown: material.details.breakdown.get(key).unwrap_or(&nothing),
-            left: material.details.left.get(key),
-            work: material.work.get(key),
-            list_rows,
-            events: &request.events,
-            names,
-        })
+    let sections = |list_rows: usize| {
+        let section = |account| section(account, names, request, material, list_rows);
+        accounts[..paged].iter().map(section).collect::<Vec<Html>>()
     };
-    let sections = |list_rows: usize| accounts[..paged].iter().map(|account| section(account, list_rows)).collect();
     let mut briefer = BRIEFER.into_iter();
     let (mut shown, mut rows, mut list_rows) = (paged, overview::ACCOUNT_ROWS, LIST_ROWS_OF_A_PAGE);
-    let mut sections_now: Vec<Html> = sections(list_rows);
+    let mut sections_now = sections(list_rows);
     loop {
         let ids: HashSet<String> = accounts[..shown].iter().map(Account::id).collect();
         let overview = Overview {
@@ -312,6 +300,22 @@ fn document(
             rows = (rows.min(accounts.len()) / 2).max(1);
         }
     }
+}
+
+/// The page of one account.
+fn section(account: &Account, names: &Names, request: &Request, material: &Material, list_rows: usize) -> Html {
+    let (key, details) = (&account.key, material.details);
+    account::page(&account::Detail {
+        account,
+        categories: details.categories.get(key).map_or(&[][..], Vec::as_slice),
+        points: details.points.get(key).map_or(&[][..], Vec::as_slice),
+        breakdown: details.breakdown.get(key).unwrap_or(&Breakdown::new()),
+        left: details.left.get(key),
+        work: material.work.get(key),
+        list_rows,
+        events: &request.events,
+        names,
+    })
 }
 
 fn assembled(source: &Source, head: Html, parts: Vec<Html>, names_job: bool) -> String {

@@ -222,7 +222,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("sinks", &["schema", "error", "signals", "place", "job", "tables", "publish"]),
     ("pages", &["error", "signals", "publish"]),
     ("tell", &["schema", "error", "place", "job", "scan", "fold", "tables", "publish", "sinks", "pages"]),
-    ("reconcile", &["error", "signals", "job", "scan", "fold"]),
+    ("reconcile", &["error", "signals", "job", "scan", "fold", "assemble"]),
     (
         "shares",
         &["schema", "error", "progress", "signals", "place", "job", "scan", "fold", "publish", "assemble", "tell"],
