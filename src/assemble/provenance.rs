@@ -11,9 +11,10 @@ use crate::publish::encode;
 use crate::publish::log::{self, Manifest, day_text};
 use crate::publish::store::{self, Store};
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Int64Type;
-use std::collections::BTreeMap;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use vtr_kernel::calendar::{DAY_MICROS, Day};
 use vtr_kernel::sources::{Field, Role};
 use vtr_kernel::text::shown;
 
@@ -72,18 +73,47 @@ impl Provenance<'_> {
         self.inputs.iter().any(|input| input.profile.role == Role::Events)
     }
 
-    /// Returns the number of events of each package of a week, in the order of its file; `None` for another file.
+    /// Returns the number of events and the carrier as typed of each package of a week, in the order of its file; `None`
+    /// for another file.
     ///
     /// # Errors
     /// The packages cannot be read.
-    pub fn events(&self, file: &str) -> Result<Option<Vec<i64>>> {
+    pub fn events(&self, file: &str) -> Result<Option<Vec<(i64, String)>>> {
         let Some(week) = self.week(file) else { return Ok(None) };
         let mut events = Vec::new();
-        read(self.store.as_ref(), &week.path, &["events"], &mut |batch| {
-            events.extend(batch["events"].as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default));
+        read(self.store.as_ref(), &week.path, &["carrier", "events"], &mut |batch| {
+            let counts = batch["events"].as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default);
+            events.extend(counts.zip(texts(batch, "carrier").into_iter().map(Option::unwrap_or_default)));
             Ok(())
         })?;
         Ok(Some(events))
+    }
+
+    /// Returns the last day (UTC) on which each carrier, as typed, has a scan.
+    ///
+    /// # Errors
+    /// The packages cannot be read.
+    pub fn last_scans(&self) -> Result<HashMap<String, Day>> {
+        let mut last: HashMap<String, Day> = HashMap::new();
+        for week in self.manifest.tables.get(PACKAGES).into_iter().flatten() {
+            let scans = ["first_scan_at", "delivery_scan_at"];
+            read(self.store.as_ref(), &week.path, &["carrier", scans[0], scans[1]], &mut |batch| {
+                let carriers = texts(batch, "carrier");
+                for times in scans.iter().filter_map(|name| batch.column_by_name(name)) {
+                    let times = times.as_primitive::<TimestampMicrosecondType>();
+                    for (carrier, time) in carriers.iter().zip(times) {
+                        let day = time.and_then(|time| Day::try_from(time.div_euclid(DAY_MICROS)).ok());
+                        let (Some(carrier), Some(day)) = (carrier, day) else { continue };
+                        match last.get_mut(carrier) {
+                            Some(last) => *last = day.max(*last),
+                            None => drop(last.insert(carrier.clone(), day)),
+                        }
+                    }
+                }
+                Ok(())
+            })?;
+        }
+        Ok(last)
     }
 
     fn week(&self, file: &str) -> Option<&DataFile> {

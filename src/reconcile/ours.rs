@@ -22,7 +22,7 @@ use vtr_columnar::choice::losers;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
 use vtr_columnar::judge::{CopyRecord, Counter, Fate, Judge, Records, Source};
-use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone, date_from_day};
+use vtr_kernel::calendar::{Day, Micros, Zone, date_from_day};
 use vtr_kernel::countries;
 use vtr_kernel::facts::{CurrencyField, Facts};
 use vtr_kernel::instant::Moment;
@@ -178,35 +178,28 @@ pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)
     Ok((packages, survey.evidence))
 }
 
-/// Says of packages whose number no event names, or whose carrier has no event as late as their day, that the events
-/// may be incomplete. It says nothing if the job joins no events.
+/// Says of packages whose number no event names, or whose carrier has no scan as late as their day, that their events
+/// may be missing. It says nothing if the job joins no events.
 fn tell_missing_events(plan: &Plan, survey: &Survey, packages: &mut [Package]) -> Result<()> {
     let Some(joined) = provenance::open(plan)?.filter(Provenance::has_events) else { return Ok(()) };
-    let mut last: HashMap<String, Day> = HashMap::new();
     let mut by_file: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (at, package) in packages.iter().enumerate() {
-        if let Some(day) = package.first_scan.and_then(|scan| Day::try_from(scan.div_euclid(DAY_MICROS)).ok()) {
-            let last = last.entry(package.carrier.clone()).or_insert(day);
-            *last = day.max(*last);
-        }
-        if let Some((file, _)) = package.place.filter(|_| package.has_number()) {
-            by_file.entry(file).or_default().push(at);
-        }
+    for (at, package) in packages.iter().enumerate().filter(|(_, package)| package.has_number()) {
+        package.place.into_iter().for_each(|(file, _)| by_file.entry(file).or_default().push(at));
     }
+    let last = if by_file.is_empty() { HashMap::new() } else { joined.last_scans()? };
     for (file, of_file) in by_file {
         let Some(events) = joined.events(&survey.files[file as usize].shown)? else { continue };
         for at in of_file {
             let package = &mut packages[at];
             let record = package.place.map_or(0, |(_, record)| record);
-            let count = record.checked_sub(1).and_then(|row| events.get(usize::try_from(row).ok()?));
-            package.missing_events = match (count, last.get(&package.carrier)) {
-                (Some(0), _) => Some("no event of the inputs names the number".to_owned()),
-                (Some(_), Some(day)) if *day < package.utc_day => {
-                    let (carrier, day) = (shown(&package.carrier), date_from_day(*day));
-                    Some(format!("the last first scan of {carrier} in the events is of {day}"))
+            let row = record.checked_sub(1).and_then(|row| events.get(usize::try_from(row).ok()?));
+            package.missing_events = row.and_then(|(count, carrier)| match last.get(carrier) {
+                _ if *count == 0 => Some("no event of the inputs names the number".to_owned()),
+                Some(day) if *day < package.utc_day => {
+                    Some(format!("the last scan by {} in the inputs is of {}", shown(carrier), date_from_day(*day)))
                 }
                 _ => None,
-            };
+            });
         }
     }
     Ok(())
