@@ -25,48 +25,38 @@ pub fn encode(codes: &[u32], width: u32, into: &mut Vec<u8>) {
     let mut at = 0;
     // The place of the head of the groups that are being packed, and their number.
     let mut open: Option<(usize, usize)> = None;
-    let close = |open: &mut Option<(usize, usize)>, into: &mut Vec<u8>| {
-        if let Some((head, groups)) = open.take() {
-            into[head] = (groups << 1 | 1) as u8;
-        }
-    };
-    while let Some(group) = codes.get(at..at + GROUP) {
-        let code = group[0];
-        if group.iter().all(|other| *other == code) {
+    while at < codes.len() {
+        let rest = &codes[at..];
+        let alike = rest.iter().take_while(|code| **code == rest[0]).count();
+        // A rest that is shorter than a group is a run only if no group stands before it.
+        if alike >= GROUP || alike == rest.len() && open.is_none() {
             close(&mut open, into);
-            let more = codes[at + GROUP..].iter().take_while(|other| **other == code).count();
-            run(code, GROUP + more, width, into);
-            at += GROUP + more;
+            run(rest[0], alike, width, into);
+            at += alike;
             continue;
         }
+        let mut group = [0; GROUP];
+        let length = rest.len().min(GROUP);
+        group[..length].copy_from_slice(&rest[..length]);
         let (head, groups) = open.unwrap_or_else(|| {
             into.push(0);
             (into.len() - 1, 0)
         });
-        pack(group, width, into);
+        pack(&group, width, into);
         open = Some((head, groups + 1));
         if groups + 1 == GROUPS_OF_A_HEAD {
             close(&mut open, into);
         }
-        at += GROUP;
-    }
-    let rest = &codes[at..];
-    let are_equal = rest.iter().all(|other| *other == rest[0]);
-    match (rest, open) {
-        ([], _) => {}
-        ([code, ..], None) if are_equal => run(*code, rest.len(), width, into),
-        _ => {
-            let mut group = [0; GROUP];
-            group[..rest.len()].copy_from_slice(rest);
-            let (head, groups) = open.unwrap_or_else(|| {
-                into.push(0);
-                (into.len() - 1, 0)
-            });
-            pack(&group, width, into);
-            open = Some((head, groups + 1));
-        }
+        at += length;
     }
     close(&mut open, into);
+}
+
+/// Writes the head of packed groups.
+fn close(open: &mut Option<(usize, usize)>, into: &mut [u8]) {
+    if let Some((head, groups)) = open.take() {
+        into[head] = (groups << 1 | 1) as u8;
+    }
 }
 
 fn run(code: u32, times: usize, width: u32, into: &mut Vec<u8>) {

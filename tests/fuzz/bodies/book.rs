@@ -1,13 +1,16 @@
 //! A book's files: loading returns a book that judges, or all problems with file and line, in an order that does
 //! not depend on that of the files.
 //!
-//! A line `=== policies/gb.toml` begins a file; lines before the first one are left out.
+//! The files of an input are split as `parts/files.rs` says.
+
+#[path = "parts/files.rs"]
+mod files;
 
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Evidence, Terms, judge, selecting_day};
-use vtr_kernel::load::{BookFile, load};
+use vtr_kernel::load::load;
 use vtr_kernel::money::Rates;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::{Book, Reason};
@@ -17,17 +20,7 @@ const NUMBERS: [&str; 5] = ["AH404746448GB", "1Z1EPJGEM038K2F5O6", "BLU123456789
 
 /// Runs one input.
 pub fn run(data: &[u8]) {
-    let text = String::from_utf8_lossy(data);
-    let mut files: Vec<BookFile> = Vec::new();
-    for line in text.split_inclusive('\n') {
-        match (line.strip_prefix("=== "), files.last_mut()) {
-            (Some(name), _) => {
-                files.push(BookFile { name: name.trim_end_matches('\n').to_owned(), text: String::new() })
-            }
-            (None, Some(file)) => file.text += line,
-            (None, None) => {}
-        }
-    }
+    let mut files = files::files(data);
     let first = load(&files);
     let doubled = (1..files.len()).any(|index| files[..index].iter().any(|file| file.name == files[index].name));
     files.reverse();

@@ -1,30 +1,16 @@
 //! Profiles of sources and lists of status words: loading returns them, or all problems with file and line, in an order
 //! that does not depend on that of the files; a profile that loads can be asked for each of its columns.
 //!
-//! A line `=== amazon/order_report.toml` begins a file; lines before the first one are left out.
+//! The files of an input are split as `parts/files.rs` says.
 
-use vtr_kernel::load::BookFile;
+#[path = "parts/files.rs"]
+mod files;
+
 use vtr_kernel::sources::Sources;
-
-/// The files of an input.
-fn files(data: &[u8]) -> Vec<BookFile> {
-    let text = String::from_utf8_lossy(data);
-    let mut files: Vec<BookFile> = Vec::new();
-    for line in text.split_inclusive('\n') {
-        match (line.strip_prefix("=== "), files.last_mut()) {
-            (Some(name), _) => {
-                files.push(BookFile { name: name.trim_end_matches('\n').to_owned(), text: String::new() })
-            }
-            (None, Some(file)) => file.text += line,
-            (None, None) => {}
-        }
-    }
-    files
-}
 
 /// Runs one input; returns whether its files load.
 pub fn load(data: &[u8]) -> bool {
-    let mut files = files(data);
+    let mut files = files::files(data);
     let first = Sources::load(&files);
     let doubled = (1..files.len()).any(|index| files[..index].iter().any(|file| file.name == files[index].name));
     let is_loaded = first.is_ok();
