@@ -6,6 +6,8 @@
 mod amounts;
 #[path = "../../../tests/fuzz/bodies/book.rs"]
 mod book;
+#[path = "../../../tests/fuzz/bodies/parts/files.rs"]
+mod files;
 #[path = "../../../tests/fuzz/bodies/judge.rs"]
 mod judge;
 #[path = "../../../tests/fuzz/bodies/sources.rs"]

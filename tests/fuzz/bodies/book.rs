@@ -3,9 +3,7 @@
 //!
 //! The files of an input are split as `parts/files.rs` says.
 
-#[path = "parts/files.rs"]
-mod files;
-
+use crate::files::files;
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
 use vtr_kernel::instant::Moment;
@@ -20,7 +18,7 @@ const NUMBERS: [&str; 5] = ["AH404746448GB", "1Z1EPJGEM038K2F5O6", "BLU123456789
 
 /// Runs one input.
 pub fn run(data: &[u8]) {
-    let mut files = files::files(data);
+    let mut files = files(data);
     let first = load(&files);
     let doubled = (1..files.len()).any(|index| files[..index].iter().any(|file| file.name == files[index].name));
     files.reverse();

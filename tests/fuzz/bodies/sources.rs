@@ -3,14 +3,12 @@
 //!
 //! The files of an input are split as `parts/files.rs` says.
 
-#[path = "parts/files.rs"]
-mod files;
-
+use crate::files::files;
 use vtr_kernel::sources::Sources;
 
 /// Runs one input; returns whether its files load.
 pub fn load(data: &[u8]) -> bool {
-    let mut files = files::files(data);
+    let mut files = files(data);
     let first = Sources::load(&files);
     let doubled = (1..files.len()).any(|index| files[..index].iter().any(|file| file.name == files[index].name));
     let is_loaded = first.is_ok();

@@ -3,5 +3,7 @@
 
 #[path = "../bodies/book.rs"]
 mod book;
+#[path = "../bodies/parts/files.rs"]
+mod files;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| book::run(data));

@@ -3,5 +3,7 @@
 
 #[path = "../bodies/sources.rs"]
 mod sources;
+#[path = "../bodies/parts/files.rs"]
+mod files;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| sources::run(data));
