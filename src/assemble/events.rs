@@ -76,6 +76,8 @@ pub struct Told {
     pub is_shared: bool,
     /// Only other carriers have events of it.
     pub by_other: bool,
+    /// All its scans are by another carrier that may have them: one of its carrier's family or partners.
+    pub by_friend: bool,
 }
 
 /// Assigns the events of one number to its packages; `agree` decides whether the numbers of two carriers may meet.
@@ -88,7 +90,7 @@ pub fn assign(
 ) -> (Vec<Told>, Vec<Fate>) {
     let mut told = vec![Told::default(); packages.len()];
     let mut fates = vec![Fate::Unused; events.len()];
-    let mut others = vec![false; packages.len()];
+    let (mut others, mut own) = (vec![false; packages.len()], vec![false; packages.len()]);
     name(packages, events, &mut told);
     let mut by_day: Vec<(Day, usize)> =
         packages.iter().enumerate().filter_map(|(index, package)| Some((package.opened?, index))).collect();
@@ -117,6 +119,12 @@ pub fn assign(
             let told = &mut told[*owner];
             told.events += 1;
             told.is_shared |= owners.len() > 1;
+            if event.meaning.is_scan || event.meaning.is_delivery {
+                match package.carrier.zip(event.carrier) {
+                    Some((a, b)) if a != b => told.by_friend = true,
+                    _ => own[*owner] = true,
+                }
+            }
             if event.meaning.is_scan {
                 least(&mut told.first_scan_at, at.earliest(package.zone));
             }
@@ -125,7 +133,8 @@ pub fn assign(
             }
         }
     }
-    for (told, other) in told.iter_mut().zip(others) {
+    for (told, (other, own)) in told.iter_mut().zip(others.into_iter().zip(own)) {
+        told.by_friend &= !own;
         told.by_other = other && told.first_scan_at.is_none() && told.delivery_scan_at.is_none();
     }
     (told, fates)
@@ -232,6 +241,10 @@ mod tests {
         assert_eq!((fates[0], told[0].events, told[0].by_other), (Fate::Unused, 0, true));
         let (told, fates) = assign(&packages, &[of(Some(2)), of(None), of(None)], Window::default(), &agree);
         assert_eq!((&fates[1..], told[0].events, told[0].by_other), (&[Fate::Used, Fate::Superseded][..], 1, false));
+        let friends = |_, _| true;
+        let by_friend = |of_number: &[Event]| assign(&packages, of_number, Window::default(), &friends).0[0].by_friend;
+        assert!(by_friend(&[of(Some(2)), of(Some(3))]));
+        assert!(!by_friend(&[of(Some(2)), of(Some(1))]) && !by_friend(&[of(Some(2)), of(None)]) && !by_friend(&[]));
         let foreign = Event { seller: Some("T"), ..event(101, SCAN) };
         let (told, _) = assign(&packages, &[foreign], Window::default(), &agree);
         assert!(!told[0].is_named);

@@ -11,6 +11,7 @@ pub mod events;
 mod exchange;
 pub mod facts;
 mod join;
+mod judging;
 pub mod orders;
 mod pack;
 pub mod provenance;
@@ -282,6 +283,7 @@ fn give(plan: &mut Plan, store: &dyn Store, manifest: &Manifest) {
     let given = manifest.tables.get(publish::PACKAGES).into_iter().flatten().map(|file| Given {
         shown: format!("{}/week={}", publish::PACKAGES, file.week.map(day_text).unwrap_or_default()),
         path: publish::locate(store, &file.path),
+        by_week: file.by_week.clone(),
     });
     if let Some(input) = plan.inputs.first_mut() {
         input.given = Some(given.collect());

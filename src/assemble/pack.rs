@@ -24,6 +24,9 @@ pub const HAS_NUMBER: u16 = 16;
 /// Its source gives its state, so that no feed need name it.
 pub const HAS_STATE: u16 = 32;
 
+/// Its scans are events of its carrier's family or partners, and none is its carrier's own.
+pub const BY_FRIEND: u16 = 64;
+
 /// Texts of a package, in the order of canonical columns.
 pub const TEXTS: [Field; 15] = [
     Field::SellerId,

@@ -14,7 +14,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use vtr_kernel::calendar::{DAY_MICROS, Day};
+use vtr_kernel::calendar::{DAY_MICROS, Day, Micros};
 use vtr_kernel::sources::{Field, Role};
 use vtr_kernel::text::shown;
 
@@ -58,6 +58,21 @@ fn texts(batch: &RecordBatch, name: &str) -> Vec<Option<String>> {
     column.as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
 }
 
+/// The value of `scan_source` for scans that are all by another carrier than the package's.
+const PARTNER: &str = "partner";
+
+/// What is known of the events of a package.
+pub struct Events {
+    /// Distinct events that count for it.
+    pub count: i64,
+    /// Its carrier as typed.
+    pub carrier: String,
+    /// Whether all its scans are by another carrier of the family or partners of its own.
+    pub is_by_partner: bool,
+    /// The time of its newest contributing write or document, if known.
+    pub updated_at: Option<Micros>,
+}
+
 /// The sources that a package states.
 struct Sources {
     file: String,
@@ -73,17 +88,26 @@ impl Provenance<'_> {
         self.inputs.iter().any(|input| input.profile.role == Role::Events)
     }
 
-    /// Returns the number of events and the carrier as typed of each package of a week, in the order of its file; `None`
-    /// for another file.
+    /// Returns what is known of the events of each package of a week, in the order of its file; `None` for another file.
     ///
     /// # Errors
     /// The packages cannot be read.
-    pub fn events(&self, file: &str) -> Result<Option<Vec<(i64, String)>>> {
+    pub fn events(&self, file: &str) -> Result<Option<Vec<Events>>> {
         let Some(week) = self.week(file) else { return Ok(None) };
         let mut events = Vec::new();
-        read(self.store.as_ref(), &week.path, &["carrier", "events"], &mut |batch| {
+        read(self.store.as_ref(), &week.path, &["carrier", "events", "scan_source", "updated_at"], &mut |batch| {
             let counts = batch["events"].as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default);
-            events.extend(counts.zip(texts(batch, "carrier").into_iter().map(Option::unwrap_or_default)));
+            let updated =
+                batch.column_by_name("updated_at").map(|times| times.as_primitive::<TimestampMicrosecondType>());
+            let (carriers, scans) = (texts(batch, "carrier"), texts(batch, "scan_source"));
+            for (row, ((count, carrier), scans)) in counts.zip(carriers).zip(scans).enumerate() {
+                events.push(Events {
+                    count,
+                    carrier: carrier.unwrap_or_default(),
+                    is_by_partner: scans.as_deref() == Some(PARTNER),
+                    updated_at: updated.and_then(|times| times.is_valid(row).then(|| times.value(row))),
+                });
+            }
             Ok(())
         })?;
         Ok(Some(events))
@@ -196,9 +220,10 @@ impl Provenance<'_> {
         };
         let scanned: Vec<&str> = scans.into_iter().filter(|field| has(*field)).map(Field::name).collect();
         match sources.scans.as_deref() {
-            Some("events") => {
+            Some(told @ ("events" | PARTNER)) => {
                 let feeds = of_kind(&role(Role::Events).join(", "));
-                lines.push(format!("{} events of its number{feeds}{}", sources.events, facts(&scanned)));
+                let whose = if told == PARTNER { ", all by its carrier's family or partners" } else { "" };
+                lines.push(format!("{} events of its number{feeds}{whose}{}", sources.events, facts(&scanned)));
             }
             Some(_) => lines.push(format!("the state that its source tells{}{}", of_kind(spine), facts(&scanned))),
             None if !role(Role::Events).is_empty() => {

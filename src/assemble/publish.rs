@@ -8,7 +8,7 @@ use super::tally::Tally;
 use super::{Raw, weeks};
 use crate::error::{Error, Result};
 use crate::job::digest::OUTPUT_REVISION;
-use crate::job::plan::Plan;
+use crate::job::plan::{ByWeek, Plan};
 use crate::publish::asides::SetAside;
 pub use crate::publish::current::PACKAGES;
 use crate::publish::encode::{self, Encoded};
@@ -86,7 +86,7 @@ impl Publication {
     ///
     /// # Errors
     /// The place refuses it.
-    pub fn write(&self, table: &'static str, week: Option<Day>, mut encoded: Encoded) -> Result<()> {
+    pub fn write(&self, table: &'static str, week: Option<Day>, mut encoded: Encoded, by_week: ByWeek) -> Result<()> {
         if encoded.rows == 0 && week.is_some() {
             return Ok(());
         }
@@ -105,8 +105,15 @@ impl Publication {
                 folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
             }
         }
-        let file =
-            DataFile { path, sha256: encoded.sha256, bytes: encoded.bytes, rows: encoded.rows, week, judged_by: 0 };
+        let file = DataFile {
+            path,
+            sha256: encoded.sha256,
+            bytes: encoded.bytes,
+            rows: encoded.rows,
+            week,
+            judged_by: 0,
+            by_week,
+        };
         self.made().files.entry(table).or_default().push(file);
         Ok(())
     }

@@ -6,7 +6,7 @@
 use super::events::{self, Candidate, Event, Meaning, Told};
 use super::facts::{Fate, Note, Place, number_key};
 use super::pack::{
-    self, BY_EVENTS, BY_STATUS, HAS_NUMBER, HAS_ORDER, HAS_STATE, NAMED, Pack, STATE_DELIVERY, STATE_SCAN,
+    self, BY_EVENTS, BY_FRIEND, BY_STATUS, HAS_NUMBER, HAS_ORDER, HAS_STATE, NAMED, Pack, STATE_DELIVERY, STATE_SCAN,
 };
 use super::row::{Row, rows};
 use super::typed::BARE;
@@ -189,6 +189,9 @@ fn weigh(pack: &mut Pack, told: &Told, unseen: bool) {
             (None, Some(time)) => (pack.times[at], pack.flags) = (Some(time), pack.flags | BY_STATUS),
             (None, None) => {}
         }
+    }
+    if told.by_friend && pack.flags & (BY_EVENTS | BY_STATUS) == BY_EVENTS {
+        pack.flags |= BY_FRIEND;
     }
     pack.events = told.events;
     if told.is_named {

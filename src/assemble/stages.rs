@@ -8,13 +8,14 @@
 use super::coverage::{self, Coverage};
 use super::exchange::{self, Exchange};
 use super::facts::{Fate, Place, number_key};
+use super::judging::Judging;
 use super::publish::{self, Publication};
 use super::read::{self, RawFile, Reading};
 use super::typed::{self, Noted, Typed};
 use super::weeks::{self, Week};
 use super::{Assemble, Categories, Context, Mode, NEWER, Raw, Tally, join, scans};
 use crate::error::{Error, Result};
-use crate::job::plan::{OnBadFile, Plan};
+use crate::job::plan::{ByWeek, OnBadFile, Plan};
 use crate::place::budget::Purpose;
 use crate::place::spill::{Place as Run, Spill};
 use crate::publish::asides::{Place as SetAsidePlace, SetAside};
@@ -111,9 +112,9 @@ pub(super) fn assemble(
     let names: Vec<String> = files.iter().map(|file| file.listed.shown.clone()).collect();
     let sorted = Sorted { spill: &spill, runs: &runs, names: &names, coverage: &coverage };
     write_weeks(plan, assemble, &sorted, &publication)?;
-    publication.write(publish::FILES, None, publish::files_table(&files, &tally)?)?;
-    publication.write(coverage::COVERAGE, None, coverage.table()?)?;
-    publication.write(publish::REJECTS, None, publish::rejects_table(&files, &rejects)?)?;
+    publication.write(publish::FILES, None, publish::files_table(&files, &tally)?, ByWeek::new())?;
+    publication.write(coverage::COVERAGE, None, coverage.table()?, ByWeek::new())?;
+    publication.write(publish::REJECTS, None, publish::rejects_table(&files, &rejects)?, ByWeek::new())?;
     let closed = plan.first_open().filter(|_| mode != Mode::MakeAll && plan.range.is_none());
     let mut warnings = warnings(&tally, assemble, &name);
     warnings.extend(set_aside.iter().map(SetAside::sentence));
@@ -459,10 +460,11 @@ fn write_weeks(plan: &Plan, assemble: &Assemble, sorted: &Sorted, publication: &
         crate::signals::check()?;
         let (week, runs) = all[index];
         let mut cells = sorted.coverage.week(&plan.book, &utc, *week);
-        let rows = Week::of(sorted.spill, runs, columns, sorted.names, &mut cells)?;
+        let mut judging = Judging::of(&plan.book, &utc);
+        let rows = Week::of(sorted.spill, runs, columns, sorted.names, (&mut cells, &mut judging))?;
         let encoded = publish::week_file(rows, &schema)?;
         cells.end()?;
-        publication.write(publish::PACKAGES, Some(*week), encoded)
+        publication.write(publish::PACKAGES, Some(*week), encoded, judging.end())
     };
     pool(plan.budget().threads(), all.len(), &|| (), &step, &|()| Ok(())).map(drop)
 }

@@ -4,7 +4,8 @@
 //! Only one piece of each run is in memory. It fails if the disk does.
 
 use super::coverage::OfWeek;
-use super::pack::{BY_EVENTS, BY_STATUS, HAS_ORDER, Pack};
+use super::judging::Judging;
+use super::pack::{BY_EVENTS, BY_FRIEND, BY_STATUS, HAS_ORDER, Pack};
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::place::spill::{Place as Run, Spill};
@@ -35,7 +36,8 @@ pub const OWN: [(&str, Kind, bool, &str); 5] = [
         "scan_source",
         Kind::Text,
         true,
-        "`events`, `status` (a scan is known by the package's state only, and is no later than its time), or null",
+        "`events`, `partner` (events, all of another carrier of the family or partners of its own), `status` (a scan is \
+         known by the package's state only, and is no later than its time), or null",
     ),
 ];
 
@@ -118,10 +120,12 @@ pub struct Week<'s, 'c> {
     schema: SchemaRef,
     files: &'s [String],
     coverage: &'s mut OfWeek<'c>,
+    judging: &'s mut Judging<'c>,
 }
 
 impl<'s, 'c> Week<'s, 'c> {
-    /// Merges the runs of a week; `files` are the shown names of the files. The coverage is counted on the way.
+    /// Merges the runs of a week; `files` are the shown names of the files. Coverage and judging weeks
+    /// are told on the way.
     ///
     /// # Errors
     /// The disk fails.
@@ -130,7 +134,7 @@ impl<'s, 'c> Week<'s, 'c> {
         runs: &[Run],
         columns: ColumnSet,
         files: &'s [String],
-        coverage: &'s mut OfWeek<'c>,
+        (coverage, judging): (&'s mut OfWeek<'c>, &'s mut Judging<'c>),
     ) -> Result<Week<'s, 'c>> {
         let reader = |run: &Run| Reader { spill, run: *run, at: 0, buffer: Vec::new(), from: 0 };
         let mut week = Week {
@@ -140,6 +144,7 @@ impl<'s, 'c> Week<'s, 'c> {
             schema: schema(columns),
             files,
             coverage,
+            judging,
         };
         for index in 0..week.readers.len() {
             week.look(index)?;
@@ -160,6 +165,7 @@ impl<'s, 'c> Week<'s, 'c> {
             let Some(Reverse((_, index))) = self.next.pop() else { break };
             let pack = Pack::of(Row::of(self.readers[index].row()));
             self.coverage.add(&pack);
+            self.judging.add(&pack, self.columns, self.files);
             batch.add(&pack, self.files);
             self.readers[index].step();
             self.look(index)?;
@@ -238,6 +244,7 @@ impl Batch {
         self.events.append_value(i64::try_from(pack.events).unwrap_or(i64::MAX));
         self.scan_source.append_option(match pack.flags & (BY_STATUS | BY_EVENTS) {
             0 => None,
+            BY_EVENTS if pack.flags & BY_FRIEND != 0 => Some("partner"),
             BY_EVENTS => Some("events"),
             _ => Some("status"),
         });

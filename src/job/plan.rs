@@ -251,6 +251,17 @@ pub struct Input {
     pub trial: Trial,
 }
 
+/// Digests of the rows of a file by the week that judges them, by Monday.
+pub type ByWeek = BTreeMap<Day, String>;
+
+impl Input {
+    /// Returns the digests of a file's rows by the week that judges them; empty if unknown.
+    pub fn by_week(&self, shown: &str) -> ByWeek {
+        let file = self.given.iter().flatten().find(|file| file.shown == shown);
+        file.map_or(ByWeek::new(), |file| file.by_week.clone())
+    }
+}
+
 /// A file that is read whatever the paths name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Given {
@@ -258,6 +269,8 @@ pub struct Given {
     pub shown: String,
     /// Its path or URI.
     pub path: String,
+    /// Digests of its rows by the week that judges them; empty if unknown.
+    pub by_week: ByWeek,
 }
 
 /// A heading that a column is mapped to.

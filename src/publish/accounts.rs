@@ -196,7 +196,15 @@ mod tests {
     use std::sync::Arc;
 
     fn file(path: &str) -> DataFile {
-        DataFile { path: path.into(), sha256: String::new(), bytes: 0, rows: 0, week: None, judged_by: 0 }
+        DataFile {
+            path: path.into(),
+            sha256: String::new(),
+            bytes: 0,
+            rows: 0,
+            week: None,
+            judged_by: 0,
+            by_week: Default::default(),
+        }
     }
 
     /// The sorted sellers of a file: each has 10 packages, `valid` of them valid, in two marketplaces and with two

@@ -5,6 +5,7 @@
 //! would be worse than none.
 
 use crate::error::{Error, Result};
+use crate::job::plan::ByWeek;
 use crate::schema::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -121,6 +122,9 @@ pub struct InputFile {
     /// Spans that contain the days of its rows; `None` if they are unknown.
     #[serde(default, with = "days::optional", skip_serializing_if = "Option::is_none")]
     pub days: Option<Vec<(Day, Day)>>,
+    /// Digests of its rows by the week that judges them, by Monday; known of packages only.
+    #[serde(default, with = "by_week", skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_week: ByWeek,
     /// Rows that another `as_of` would judge differently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub later: Option<Later>,
@@ -215,6 +219,9 @@ pub struct DataFile {
     pub week: Option<Day>,
     /// The version whose run last computed this week; its manifest has the job, book and inputs.
     pub judged_by: u64,
+    /// For a file of packages, the digests of its rows by the week that judges them.
+    #[serde(default, with = "by_week", skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_week: ByWeek,
 }
 
 impl Manifest {
@@ -395,6 +402,24 @@ mod weeks {
     }
 }
 
+/// Serialises digests by Monday.
+mod by_week {
+    use super::ByWeek;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use std::collections::BTreeMap;
+    use vtr_kernel::calendar::day_from_date;
+
+    pub fn serialize<S: Serializer>(weeks: &ByWeek, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(weeks.iter().map(|(week, digest)| (super::day_text(*week), digest)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByWeek, D::Error> {
+        let texts = BTreeMap::<String, String>::deserialize(deserializer)?.into_iter();
+        let weeks: Option<_> = texts.map(|(date, digest)| Some((day_from_date(date.parse().ok()?), digest))).collect();
+        weeks.ok_or_else(|| D::Error::custom("weeks are dates"))
+    }
+}
+
 /// Serialises spans of days as texts: `2025-01-13/2025-01-26`.
 pub(super) mod days {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
@@ -504,6 +529,7 @@ mod tests {
             rows: 2,
             week: Some(vtr_kernel::calendar::monday(20_000)),
             judged_by: 3,
+            by_week: ByWeek::new(),
         };
         let text = serde_json::to_string(&file).unwrap();
         assert!(text.contains(r#""week":"2024-09-30""#), "{text}");

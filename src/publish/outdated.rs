@@ -3,7 +3,7 @@
 //! It compares what a run would judge by now with the states of the newest manifest, and in doubt names a week too
 //! many. It does not look at figures, reads nothing and cannot fail.
 
-use crate::job::plan::WeekRange;
+use crate::job::plan::{ByWeek, WeekRange};
 use std::collections::{BTreeMap, BTreeSet};
 use vtr_kernel::calendar::{Day, FIRST_DAY, last_plausible_day, monday};
 
@@ -45,6 +45,8 @@ pub struct Input {
     pub digest: String,
     /// The days of its rows; `None` if they are unknown.
     pub days: Option<Vec<Days>>,
+    /// Digests of its rows by the week that judges them; empty if unknown.
+    pub by_week: ByWeek,
     /// Rows that another `as_of` would judge differently.
     pub later: Vec<Later>,
 }
@@ -187,11 +189,11 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
     let mut changes = Vec::new();
     for name in names {
         let (old, new) = (before.get(name).copied(), now.inputs.get(name));
+        // Something changes between the two days if the first of them was over.
+        let moves = |later: &&Later| then < later.until && later.from <= now.as_of && then < now.as_of;
         if let (Some(old), Some(new)) = (old, new)
             && old.digest == new.digest
         {
-            // Something changes between the two days if the first of them was over.
-            let moves = |later: &&Later| then < later.until && later.from <= now.as_of && then < now.as_of;
             let days: Vec<Days> = new.later.iter().filter(moves).map(|later| (later.first, later.last)).collect();
             if !days.is_empty() {
                 changes.push((format!("rows or scans dated after {}: {name}", day_text(then)), days));
@@ -203,6 +205,13 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
             (_, None) => format!("gone: {name}"),
             _ => format!("changed: {name}"),
         };
+        if let (Some(old), Some(new)) = (old, new)
+            && !(old.by_week.is_empty() || new.by_week.is_empty())
+        {
+            let later = old.later.filter(|later| moves(&later)).map(|later| (later.first, later.last));
+            changes.push((why, differing(&old.by_week, &new.by_week).chain(later).collect()));
+            continue;
+        }
         let mut days = new.and_then(|new| new.days.clone()).unwrap_or_default();
         match old.map(|old| old.days.as_ref()) {
             Some(None) => return Err(format!("{why}, and the days that it contained are not known")),
@@ -214,6 +223,12 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
         changes.push((why, days));
     }
     Ok(changes)
+}
+
+/// The days of the weeks whose rows differ.
+fn differing(old: &ByWeek, new: &ByWeek) -> impl Iterator<Item = Days> {
+    let weeks: BTreeSet<Day> = old.keys().chain(new.keys()).copied().collect();
+    weeks.into_iter().filter(|week| old.get(week) != new.get(week)).map(|week| (week, week + 6))
 }
 
 /// Groups weeks into ranges; ranges at most `gap_weeks` apart become one.

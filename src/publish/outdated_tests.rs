@@ -32,7 +32,7 @@ fn facts() -> (Now, Standing) {
     };
     let inputs = vec![file("a", 0), file("b", 5)];
     let known = |input: &InputFile| {
-        (input.file.clone(), Input { digest: input.digest.clone(), days: input.days.clone(), later: Vec::new() })
+        (input.file.clone(), Input { digest: input.digest.clone(), days: input.days.clone(), ..Input::default() })
     };
     let now = Now {
         as_of: week(10),
@@ -115,7 +115,7 @@ fn inputs_touch_their_weeks_and_those_of_copies() {
     assert_eq!(stale(&now, &standing), [0, 1, 2, 3, 4], "gone");
     let mut now = Now { slack: Some(0), ..base.clone() };
     let days = Some(vec![(week(9), week(12))]);
-    now.inputs.insert("c".into(), Input { digest: "c".into(), days, later: Vec::new() });
+    now.inputs.insert("c".into(), Input { digest: "c".into(), days, ..Input::default() });
     assert_eq!(stale(&now, &standing), [9, 10, 11, 12], "new, with weeks that nobody judged");
     now.inputs.get_mut("c").unwrap().days = None;
     assert!(everything(&now, &standing).contains("c has changed"));
@@ -221,4 +221,26 @@ fn near_weeks_are_one_range() {
     assert_eq!(ranges([4, 11, 25, 32, 39, 60], 0), [range(4, 11), range(25, 39), range(60, 60)]);
     assert_eq!(ranges([4, 11, 25, 60], 1), [range(4, 25), range(60, 60)]);
     assert!(ranges([], 3).is_empty());
+}
+
+#[test]
+fn a_file_whose_rows_are_known_by_week_outdates_the_weeks_that_differ() {
+    let (mut now, mut standing) = facts();
+    let known = |weeks: &[(i32, &str)]| weeks.iter().map(|(at, rows)| (week(*at), (*rows).to_owned())).collect();
+    standing.states[0].1[0].by_week = known(&[(0, "a"), (1, "b"), (2, "c")]);
+    let file = now.inputs.get_mut("a").unwrap();
+    file.digest = "a-2".into();
+    file.by_week = known(&[(0, "a"), (1, "B"), (3, "d")]);
+    let Outdated::Weeks(stale) = outdated(&now, &standing) else { panic!("weeks are known") };
+    let slack = SLACK / 7 + 1;
+    assert!([1, 2, 3].iter().all(|at| stale.contains_key(&week(*at))), "{stale:?}");
+    assert!(stale.keys().all(|at| (week(1 - slack)..=week(3 + slack)).contains(at)), "{stale:?}");
+    now.slack = None;
+    standing.states[0].0.copies_apart_days = None;
+    let Outdated::Weeks(stale) = outdated(&now, &standing) else { panic!("weeks are known") };
+    assert_eq!(stale.keys().copied().collect::<Vec<_>>(), [1, 2, 3].map(week));
+    // Without the older rows nothing is known but the days.
+    standing.states[0].1[0].by_week.clear();
+    let Outdated::Weeks(stale) = outdated(&now, &standing) else { panic!("weeks are known") };
+    assert_eq!(stale.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4].map(week));
 }

@@ -310,15 +310,18 @@ fn input(plan: &Plan, survey: &mut Survey, index: usize, base: &Manifest) -> Res
     let mut known = base.inputs.iter().chain(older);
     let known = known.find(|input| Some(&input.digest) == digest.as_ref() && input.days.is_some());
     let later = |known: &InputFile| known.later.into_iter().collect();
+    let by_week = plan.inputs[file.input].by_week(&file.shown);
     match (&file.days, known, digest) {
-        (Some(_), _, Some(digest)) => Ok(Input { digest, days: days(file), later: later_groups(file) }),
-        (None, Some(known), Some(digest)) => Ok(Input { digest, days: known.days.clone(), later: later(known) }),
+        (Some(_), _, Some(digest)) => Ok(Input { digest, days: days(file), by_week, later: later_groups(file) }),
+        (None, Some(known), Some(digest)) => {
+            Ok(Input { digest, days: known.days.clone(), by_week, later: later(known) })
+        }
         _ => {
             let found = data_end::look(plan, survey, index)?;
             let digest = survey.files[index].digest.clone().or(found.digest).unwrap_or_default();
             survey.files[index].digest.get_or_insert_with(|| digest.clone());
             let days = found.first_day.zip(found.last_day).into_iter().collect();
-            Ok(Input { digest, days: Some(days), later: found.later.map(Later::from).into_iter().collect() })
+            Ok(Input { digest, days: Some(days), by_week, later: found.later.map(Later::from).into_iter().collect() })
         }
     }
 }

@@ -117,6 +117,7 @@ pub fn only_amazon(row: &Listed, at: usize, ours: Option<&Package>, around: &Cir
         ("in_flight", &|| around.in_flight(package)),
         ("lane_or_value_differs", &|| package.otherwise.get(&at).cloned()),
         ("exempt_here", &exempt_here),
+        ("scanned_by_other", &|| package.scanned_by_other.clone()),
         ("scan_too_late_for_them", &too_late),
         ("format_evidence", &by_format),
         ("scan_unseen_by_amazon", &unseen),
@@ -188,6 +189,7 @@ mod tests {
             version: "v".into(),
             exempt_if: None,
             otherwise: BTreeMap::new(),
+            scanned_by_other: None,
             missing_events: None,
             place: None,
             copy: None,
@@ -243,13 +245,14 @@ mod tests {
     #[test]
     fn only_amazon_takes_the_first_cause_that_holds() {
         assert_eq!(only_amazon(&row(), 0, None, &around()).name, "not_in_history");
-        let changes: [Change; 9] = [
+        let changes: [Change; 10] = [
             ("not_judged_here", |ours, _, _| ours.outcome = Outcome::NotJudged("rejected".into())),
             ("other_window", |ours, _, _| ours.day = DAY + 40),
             ("number_differs", |_, theirs, _| theirs.number = "N2".into()),
             ("in_flight", |ours, _, _| ours.touched = Some(i64::from(DAY + 22) * DAY_MICROS)),
             ("lane_or_value_differs", |ours, _, _| drop(ours.otherwise.insert(0, "another lane".into()))),
             ("exempt_here", |ours, _, _| ours.outcome = Outcome::Judged { reason: Reason::Exempt, rule: "x".into() }),
+            ("scanned_by_other", |ours, _, _| ours.scanned_by_other = Some("a partner's".into())),
             ("scan_too_late_for_them", |ours, _, _| ours.first_scan = Some(i64::from(DAY + 10) * DAY_MICROS)),
             ("format_evidence", |_, _, around| around.evidence = Evidence::Format),
             ("scan_unseen_by_amazon", |_, _, _| {}),

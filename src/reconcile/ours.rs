@@ -80,6 +80,8 @@ pub struct Package {
     pub exempt_if: Option<String>,
     /// The effect of Amazon's origin or value, in words, by index of the listed row.
     pub otherwise: BTreeMap<usize, String>,
+    /// Whose scans it has, in words, if they are all by another carrier than the declared one.
+    pub scanned_by_other: Option<String>,
     /// Why its events may be missing from the inputs, in words; `None` if they are not, or no events are joined.
     pub missing_events: Option<String>,
     /// The file and the record.
@@ -107,6 +109,7 @@ impl Package {
             version: String::new(),
             exempt_if: None,
             otherwise: BTreeMap::new(),
+            scanned_by_other: None,
             missing_events: None,
             place: None,
             copy: None,
@@ -174,16 +177,17 @@ pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)
         }
     };
     let mut packages = without_superseded(plan, packages)?;
-    tell_missing_events(plan, &survey, &mut packages)?;
+    tell_of_events(plan, &survey, &mut packages)?;
     Ok((packages, survey.evidence))
 }
 
-/// Says of packages whose number no event names, or whose carrier has no scan as late as their day, that their events
-/// may be missing. It says nothing if the job joins no events.
-fn tell_missing_events(plan: &Plan, survey: &Survey, packages: &mut [Package]) -> Result<()> {
+/// Adds what only joined packages know: when their newest write was, whose scans they have, and whether events may be
+/// missing because none names the number, or because their carrier has no scan as late as their day. It adds nothing if
+/// the job joins no events.
+fn tell_of_events(plan: &Plan, survey: &Survey, packages: &mut [Package]) -> Result<()> {
     let Some(joined) = provenance::open(plan)?.filter(Provenance::has_events) else { return Ok(()) };
     let mut by_file: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for (at, package) in packages.iter().enumerate().filter(|(_, package)| package.has_number()) {
+    for (at, package) in packages.iter().enumerate() {
         package.place.into_iter().for_each(|(file, _)| by_file.entry(file).or_default().push(at));
     }
     let last = if by_file.is_empty() { HashMap::new() } else { joined.last_scans()? };
@@ -193,13 +197,23 @@ fn tell_missing_events(plan: &Plan, survey: &Survey, packages: &mut [Package]) -
             let package = &mut packages[at];
             let record = package.place.map_or(0, |(_, record)| record);
             let row = record.checked_sub(1).and_then(|row| events.get(usize::try_from(row).ok()?));
-            package.missing_events = row.and_then(|(count, carrier)| match last.get(carrier) {
-                _ if *count == 0 => Some("no event of the inputs names the number".to_owned()),
-                Some(day) if *day < package.utc_day => {
-                    Some(format!("the last scan by {} in the inputs is of {}", shown(carrier), date_from_day(*day)))
-                }
+            let Some(row) = row else { continue };
+            package.touched = package.touched.max(row.updated_at);
+            if !package.has_number() {
+                continue;
+            }
+            package.scanned_by_other = row
+                .is_by_partner
+                .then(|| format!("all our scans are by partners of {}, none by itself", shown(&row.carrier)));
+            package.missing_events = match last.get(&row.carrier) {
+                _ if row.count == 0 => Some("no event of the inputs names the number".to_owned()),
+                Some(day) if *day < package.utc_day => Some(format!(
+                    "the last scan by {} in the inputs is of {}",
+                    shown(&row.carrier),
+                    date_from_day(*day)
+                )),
                 _ => None,
-            });
+            };
         }
     }
     Ok(())
@@ -407,6 +421,7 @@ impl Row<'_> {
             version: String::new(),
             exempt_if: None,
             otherwise: BTreeMap::new(),
+            scanned_by_other: None,
             missing_events: None,
             place: None,
             copy,

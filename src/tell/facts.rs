@@ -78,7 +78,7 @@ fn sums(file: &scan::SourceFile, counts: &FileCounts) -> Sums {
 }
 
 /// The manifest's entry of an input that was read.
-fn input_file(file: &scan::SourceFile, counts: &FileCounts) -> InputFile {
+fn input_file(plan: &Plan, file: &scan::SourceFile, counts: &FileCounts) -> InputFile {
     let tally = &counts.tally;
     let seen = || tally.first_day.zip(tally.last_day).into_iter().collect();
     InputFile {
@@ -86,6 +86,7 @@ fn input_file(file: &scan::SourceFile, counts: &FileCounts) -> InputFile {
         bytes: file.bytes,
         digest: counts.digest.clone(),
         days: stale::days(file).or_else(|| (file.rows_pruned == 0).then(seen)),
+        by_week: plan.inputs[file.input].by_week(&file.shown),
         later: tally.later.map(log::Later::from),
         rows: counts.rows_read,
         rejected: tally.rejected,
@@ -122,7 +123,7 @@ pub(crate) fn facts(
                 kept = Kept { rows: kept.rows + before.rows, rejected: kept.rejected + before.rejected };
                 before.clone()
             }
-            None => input_file(file, counts),
+            None => input_file(plan, file, counts),
         };
         inputs.push((input, own));
     }

@@ -398,21 +398,26 @@ fn defects_whose_events_are_missing_are_told_from_others() {
     let headings =
         "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\n";
     let sent = |order: usize| format!("{}\t\t\t2026-05-11\tDHL\tDHL Paket\t{}\tStandard\n", id(order), number(order));
-    write("confirm.txt", &(headings.to_owned() + &(10..41).map(sent).collect::<String>()));
+    // Order 41 is scanned by a partner of its carrier; the confirmation of order 42 was changed just before the report.
+    write("confirm.txt", &(headings.to_owned() + &(10..42).map(sent).collect::<String>()));
+    write("late.txt", &(headings.to_owned() + &sent(42)));
     // Orders 20 to 29 are promised after the last event of their carrier.
     let promised = |order: usize| if (20..30).contains(&order) { "2026-05-20" } else { "2026-05-12" };
     let order = |order: usize| format!("{},S1,{},DE\n", id(order), promised(order));
     let heads = "order_id,seller_id,promised_delivery_at,marketplace\n";
-    write("orders.csv", &(heads.to_owned() + &(10..41).map(order).collect::<String>()));
+    write("orders.csv", &(heads.to_owned() + &(10..43).map(order).collect::<String>()));
     let event = |order: usize| {
         let status = if (10..20).contains(&order) { "in_transit" } else { "label_created" };
-        format!("{},2026-05-12T10:20:30Z,{status},dhl\n", number(order))
+        let (status, carrier) = if order == 41 { ("in_transit", "Deutsche Post") } else { (status, "dhl") };
+        format!("{},2026-05-12T10:20:30Z,{status},{carrier}\n", number(order))
     };
     let heads = "tracking_number,occurred_at,status,carrier\n";
     // No event names the numbers of orders 30 to 39; nothing is missing for order 40, which was not scanned.
-    write("events.csv", &(heads.to_owned() + &(10..30).chain([40]).map(event).collect::<String>()));
+    write("events.csv", &(heads.to_owned() + &(10..30).chain([40, 41, 42]).map(event).collect::<String>()));
     let body = "name = \"feed\"\nas_of = \"2026-07-01\"\n[[input]]\nkind = \"amazon.ship_confirm\"\npath = \"confirm.txt\"\n\
-                constants = { seller_id = \"S1\", marketplace = \"DE\" }\n\
+                constants = { seller_id = \"S1\", marketplace = \"DE\", written_at = \"2026-05-11T10:00:00Z\" }\n\
+                [[input]]\nkind = \"amazon.ship_confirm\"\npath = \"late.txt\"\n\
+                constants = { seller_id = \"S1\", marketplace = \"DE\", written_at = \"2026-06-15T10:00:00Z\" }\n\
                 [[input]]\nrole = \"orders\"\npath = \"orders.csv\"\n\
                 columns = { order_id = \"order_id\", seller_id = \"seller_id\", promised_delivery_at = \"promised_delivery_at\", \
                 marketplace = \"marketplace\" }\n\
@@ -422,10 +427,11 @@ fn defects_whose_events_are_missing_are_told_from_others() {
     write("job.toml", body);
     let list = "Order ID,Carrier Name,Tracking ID,Origin Country,Promised Delivery Date,Ship Method,Ship Option,A,B,C,D,\
                 Package Value,Product Category\n";
-    write("defects.csv", list);
+    let listed = format!("{},DHL Paket,{},DE,2026-05-12,Standard,,,,,,EUR 30.00,Books\n", id(41), number(41));
+    write("defects.csv", &(list.to_owned() + &listed));
     let report = serde_json::json!({"performanceMetrics": [{"marketplaceId": "A1PA6795UKMFR9", "validTrackingRate": {
         "reportingDateRange": {"reportingDateFrom": "2026-05-04T00:00Z", "reportingDateTo": "2026-06-02T23:59Z"},
-        "shipmentCount": 31, "validTrackingCount": 31, "rate": 1.0, "status": "GOOD",
+        "shipmentCount": 33, "validTrackingCount": 32, "rate": 0.9697, "status": "GOOD",
         "targetValue": 0.95, "targetCondition": "GREATER_THAN"}}]});
     write("performance.json", &report.to_string());
     let run = vtr_in(at, &["run", "job.toml"]);
@@ -435,7 +441,10 @@ fn defects_whose_events_are_missing_are_told_from_others() {
     let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
     assert_eq!(
         causes(&json, "only_ours"),
-        BTreeMap::from([("missing_scan_feed".to_owned(), 20), ("unexplained".to_owned(), 1)]),
+        BTreeMap::from(
+            [("in_flight", 1), ("missing_scan_feed", 20), ("unexplained", 1)].map(|(name, n)| (name.to_owned(), n))
+        ),
         "{json:#}"
     );
+    assert_eq!(causes(&json, "only_amazon"), BTreeMap::from([("scanned_by_other".to_owned(), 1)]), "{json:#}");
 }
