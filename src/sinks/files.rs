@@ -289,7 +289,7 @@ impl Writer<'_> {
             .iter()
             .flat_map(|table| {
                 let files = manifest.files(*table).to_vec();
-                self.pieces(&Change { table: *table, part: Part::All, files })
+                self.pieces(&Change { table: *table, part: Part::All, files, before: Vec::new() })
             })
             .map(|(path, _)| path)
             .collect();
@@ -345,7 +345,7 @@ impl Writer<'_> {
         let mut form = Form::begin(self.place, table, spool).map_err(making)?;
         let mut rows = 0;
         for file in sources {
-            self.source.read(table, file, &mut |batch| {
+            self.source.read(table, file, None, &mut |batch| {
                 rows += batch.num_rows() as u64;
                 form.add(batch, &mut synced.altered).map_err(making)
             })?;

@@ -21,6 +21,7 @@ use crate::schema::Table;
 use crate::signals;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -87,6 +88,8 @@ pub struct Change {
     pub part: Part,
     /// The files whose rows replace it.
     pub files: Vec<DataFile>,
+    /// The files of the version in the sink, from which the part was written; empty if that is not known.
+    pub before: Vec<DataFile>,
 }
 
 /// The part of a table that a change deletes.
@@ -206,11 +209,17 @@ impl<'a> Source<'a> {
         Ok(Some(changes(old.as_ref(), &self.manifest, &tables)))
     }
 
-    /// Hands on the rows of a file, batch by batch, in the columns of its table.
+    /// Hands on the rows of a file, all or those that are wanted, batch by batch, in the columns of its table.
     ///
     /// # Errors
     /// The file is missing, damaged or of another schema; the error of `each`; a signal.
-    pub fn read(&self, table: Table, file: &DataFile, each: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+    pub fn read(
+        &self,
+        table: Table,
+        file: &DataFile,
+        wanted: Option<&[bool]>,
+        each: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+    ) -> Result<()> {
         let (shown, name) = (self.store.shown(&file.path), table.name());
         let readable = self.store.open(&file.path)?.ok_or_else(|| {
             let version = self.manifest.version;
@@ -233,18 +242,32 @@ impl<'a> Source<'a> {
         let unread =
             |error| Error::failed(format!("reading {shown}; `vtr verify` tells whether the output is damaged"), error);
         let mut rows = 0;
+        let builder = match wanted {
+            Some(wanted) => builder.with_row_selection(selection(wanted)),
+            None => builder,
+        };
+        let expected = wanted.map_or(file.rows, |wanted| wanted.iter().filter(|row| **row).count() as u64);
         for batch in builder.with_batch_size(ROWS_AT_A_TIME).build().map_err(unread)? {
             signals::check()?;
             let batch = batch.map_err(|error| Error::failed(format!("reading {shown}"), error))?;
             rows += batch.num_rows() as u64;
             each(&batch)?;
         }
-        if rows != file.rows {
-            let what = format!("{shown}: holds {rows} rows, the manifest tells of {}; `vtr verify`", file.rows);
+        if rows != expected {
+            let what = format!("{shown}: holds {rows} rows, the manifest tells of {expected}; `vtr verify`");
             return Err(Error::Failed { what, source: None });
         }
         Ok(())
     }
+}
+
+/// Returns the wanted rows as spans to select and to skip.
+fn selection(wanted: &[bool]) -> RowSelection {
+    let spans = wanted.chunk_by(|a, b| a == b);
+    spans
+        .map(|span| if span[0] { RowSelector::select(span.len()) } else { RowSelector::skip(span.len()) })
+        .collect::<Vec<_>>()
+        .into()
 }
 
 /// The differences between two versions, table by table; everything if there is no old one.
@@ -252,7 +275,7 @@ pub fn changes(old: Option<&Manifest>, new: &Manifest, tables: &[Table]) -> Vec<
     let of_table = |table: &Table| {
         let files = new.files(*table);
         let Some(before) = old.filter(|old| old.has(*table)).map(|old| old.files(*table)) else {
-            return Some(Change { table: *table, part: Part::All, files: files.to_vec() });
+            return Some(Change { table: *table, part: Part::All, files: files.to_vec(), before: Vec::new() });
         };
         let (then, now) = (by_part(before), by_part(files));
         let parts: BTreeSet<Option<Day>> = then.keys().chain(now.keys()).copied().collect();
@@ -264,7 +287,9 @@ pub fn changes(old: Option<&Manifest>, new: &Manifest, tables: &[Table]) -> Vec<
             false => Part::Weeks(differs.iter().flatten().copied().collect()),
         };
         let files = files.iter().filter(|file| part == Part::All || differs.contains(&file.week)).cloned().collect();
-        Some(Change { table: *table, part, files })
+        let before = before.iter().filter(|file| differs.contains(&file.week)).cloned();
+        let before = before.filter(|file| part != Part::All || file.week.is_none()).collect();
+        Some(Change { table: *table, part, files, before })
     };
     tables.iter().filter_map(of_table).collect()
 }

@@ -58,12 +58,13 @@ fn only_weeks_whose_files_differ_are_replaced() {
     // The week that vanished is deleted although no file replaces it.
     let weeks = BTreeSet::from([WEEK + 7, WEEK + 14, WEEK + 21]);
     let files = vec![file(Some(WEEK + 7), "x"), file(Some(WEEK + 21), "d")];
-    assert_eq!(found, [Change { table: Table::VtrWeekly, part: Part::Weeks(weeks), files }]);
+    let before = vec![file(Some(WEEK + 7), "b"), file(Some(WEEK + 14), "c")];
+    assert_eq!(found, [Change { table: Table::VtrWeekly, part: Part::Weeks(weeks), files, before }]);
     let back = changes(Some(&new), &old, &both);
     assert_eq!(back[0].files, [file(Some(WEEK + 7), "b"), file(Some(WEEK + 14), "c")]);
     assert!(changes(Some(&new), &new, &both).is_empty());
     let health_changed = changes(Some(&old), &manifest(3, &[health("i")]), &[Table::AccountHealth]);
-    assert_eq!(health_changed[0].part, Part::All);
+    assert_eq!((&health_changed[0].part, &health_changed[0].before), (&Part::All, &vec![file(None, "h")]));
     let all = changes(None, &new, &both);
     assert_eq!(
         all.iter().map(|change| (change.part == Part::All, change.files.len())).collect::<Vec<_>>(),

@@ -87,6 +87,16 @@ fn index(table: Table) -> Vec<&'static str> {
     by.into_iter().chain(week_column(table)).collect()
 }
 
+/// Whether an index begins with the week.
+pub fn is_by_week(table: Table) -> bool {
+    week_column(table).is_some_and(|week| primary_key(table).first() == Some(&week))
+}
+
+/// Whether an index finds a row by its key: one that begins with a marketplace finds thousands.
+pub fn finds_rows(table: Table) -> bool {
+    !primary_key(table).is_empty() || index(table).first() == Some(&"seller_id")
+}
+
 /// Whether a text is part of an index. Such texts are truncated alike in every table, so that joins still work.
 pub fn is_cut(facts: &ColumnFacts) -> bool {
     static INDEXED: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {

@@ -7,6 +7,7 @@
 
 mod connect;
 mod ddl;
+mod mend;
 mod rows;
 mod session;
 
@@ -14,24 +15,32 @@ use super::{Altered, Amount, Asked, Change, Counted, Did, Held, Part, SINK_REVIS
 use crate::error::{Error, Result};
 use crate::job::digest::sha256_hex;
 use crate::job::plan::Sink;
+use crate::publish::DataFile;
 use crate::publish::log::day_text;
 use crate::schema::Table;
 use crate::signals;
+use arrow::array::RecordBatch;
 pub use ddl::KEY_BYTES;
+use mend::Compared;
 use rows::Rows;
 use session::Session;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::mpsc::sync_channel;
 use vtr_kernel::calendar::Day;
 
 /// Bytes of rows sent at a time.
 const BYTES_AT_A_TIME: usize = 256 << 10;
 
-/// The beginning of every transaction: settings of the server or the user must not change what is written.
+/// The share of weeks up to which they are looked up, as a divisor.
+const FEW_WEEKS: usize = 4;
+
+/// The beginning of every transaction: settings of the server or the user must not change what is written. To compile
+/// a plan takes longer than to read a week.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '30s'; SET LOCAL standard_conforming_strings = on; \
     SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL datestyle = 'ISO'; \
-    SET LOCAL search_path = pg_catalog";
+    SET LOCAL search_path = pg_catalog; SET LOCAL jit = off";
 
 /// The statements that make a sink's schema, for an administrator who may create one.
 pub fn script(schema: &str, tables: &[Table]) -> String {
@@ -243,7 +252,7 @@ impl Sync<'_> {
         for table in tables.iter().filter(|table| !has_columns(table)) {
             changes.retain(|change| change.table != *table);
             let files = self.source.manifest.files(*table).to_vec();
-            changes.push(Change { table: *table, part: Part::All, files });
+            changes.push(Change { table: *table, part: Part::All, files, before: Vec::new() });
         }
         let reshape = state.is_none() || !same_shape || !is_whole;
         Ok(Some(Work { shapes, state, tables, changes, reshape }))
@@ -301,10 +310,18 @@ impl Sync<'_> {
             self.drop_views(work)?;
         }
         let mut synced = Synced { version: self.source.manifest.version, did: Did::Wrote, ..Synced::default() };
-        for change in &work.changes {
-            signals::check()?;
-            self.table(work, change, &mut synced)?;
-        }
+        // The files of the next table are compared while the server works on one.
+        std::thread::scope(|scope| {
+            let (give, compared) = sync_channel(0);
+            scope.spawn(move || {
+                // The other side is gone if a table failed.
+                work.changes.iter().try_for_each(|change| give.send(mend::compare(self.source, change)))
+            });
+            work.changes.iter().zip(compared).try_for_each(|(change, compared)| {
+                signals::check()?;
+                self.table(work, change, compared, &mut synced)
+            })
+        })?;
         if work.reshape {
             self.finish_shape(work)?;
         }
@@ -322,7 +339,13 @@ impl Sync<'_> {
     }
 
     /// Puts the rows of one table in place.
-    fn table(&self, work: &Work, change: &Change, synced: &mut Synced) -> Result<()> {
+    fn table(
+        &self,
+        work: &Work,
+        change: &Change,
+        compared: Result<Option<Vec<Compared>>>,
+        synced: &mut Synced,
+    ) -> Result<()> {
         let (session, table) = (self.turn.session, change.table);
         let name = self.turn.qualified(table.name());
         let columns = work.shapes.as_ref().and_then(|shapes| shapes.get(table.name()));
@@ -339,9 +362,12 @@ impl Sync<'_> {
         };
         if is_fresh {
             session.execute(&format!("making {name}"), &ddl::create_table(self.turn.schema, table))?;
+        } else if self.mend(change, compared, &name, synced)? {
+            return Ok(());
         } else {
             let filter = filter(table, &change.part).map(|filter| format!(" WHERE {filter}")).unwrap_or_default();
-            session.execute(&format!("deleting from {name}"), &format!("DELETE FROM {name}{filter}"))?;
+            let sql = self.by_week(change, format!("DELETE FROM {name}{filter}"));
+            session.execute(&format!("deleting from {name}"), &sql)?;
         }
         let counted = self.copy(change, &name, synced)?;
         if is_fresh {
@@ -355,26 +381,41 @@ impl Sync<'_> {
 
     /// Copies the rows of the files, and counts them by week as they are read.
     fn copy(&self, change: &Change, name: &str, synced: &mut Synced) -> Result<BTreeMap<Option<Day>, Counted>> {
-        let table = change.table;
         let mut counted: BTreeMap<Option<Day>, Counted> = BTreeMap::new();
-        if change.files.is_empty() {
-            return Ok(counted);
+        if !change.files.is_empty() {
+            let mut count = |week, batch: &_| counted.entry(week).or_default().add(batch);
+            self.copy_rows(change.table, &change.files, name, None, &mut count, synced)?;
         }
+        Ok(counted)
+    }
+
+    /// Copies the wanted rows of files, or all; `each` gets them with their week.
+    fn copy_rows(
+        &self,
+        table: Table,
+        files: &[DataFile],
+        name: &str,
+        wanted: Option<&[bool]>,
+        each: &mut dyn FnMut(Option<Day>, &RecordBatch),
+        synced: &mut Synced,
+    ) -> Result<()> {
         let columns: Vec<String> = table.columns().iter().map(|facts| ddl::ident(facts.name)).collect();
         let sql = format!("COPY {name} ({}) FROM STDIN (FORMAT binary)", columns.join(", "));
         let mut copy = self.turn.session.copy(&format!("copying into {name}"), &sql)?;
-        let mut rows = Rows::begin(table);
-        for file in &change.files {
-            let counts = counted.entry(file.week).or_default();
-            self.source.read(table, file, &mut |batch| {
-                counts.add(batch);
+        let (mut rows, mut from, mut given) = (Rows::begin(table), 0, 0);
+        for file in files {
+            let end = from + usize::try_from(file.rows).unwrap_or(usize::MAX);
+            let wanted = wanted.map(|wanted| &wanted[from..end.min(wanted.len())]);
+            self.source.read(table, file, wanted, &mut |batch| {
+                each(file.week, batch);
                 rows.add(batch);
+                given += batch.num_rows() as u64;
                 if rows.waiting() >= BYTES_AT_A_TIME { copy.send(rows.take()) } else { Ok(()) }
             })?;
+            from = end;
         }
         copy.send(rows.end())?;
         let taken = copy.finish()?;
-        let given: u64 = counted.values().map(|counts| counts.rows).sum();
         if taken != given {
             return Err(self.differs(name, &format!("{given} rows were sent, {taken} arrived")));
         }
@@ -382,7 +423,20 @@ impl Sync<'_> {
         let Altered { cut, nul, .. } = rows.altered;
         synced.altered.cut += cut;
         synced.altered.nul += nul;
-        Ok(counted)
+        Ok(())
+    }
+
+    /// Lets the server look the weeks of a change up if they are few. It expects many more rows of them than there are,
+    /// because its statistics lag behind, and would read the whole table.
+    fn by_week(&self, change: &Change, sql: String) -> String {
+        let all: BTreeSet<Option<Day>> =
+            self.source.manifest.files(change.table).iter().map(|file| file.week).collect();
+        match &change.part {
+            Part::Weeks(weeks) if ddl::is_by_week(change.table) && weeks.len() * FEW_WEEKS <= all.len() => {
+                format!("SET LOCAL enable_seqscan = off; {sql}; SET LOCAL enable_seqscan = DEFAULT")
+            }
+            _ => sql,
+        }
     }
 
     /// Compares the server's counts of each replaced week with those of the files.
@@ -394,7 +448,7 @@ impl Sync<'_> {
         };
         let sums = if is_summed(table) { "sum(\"eligible\")::text, sum(\"valid\")::text" } else { "NULL, NULL" };
         let filter = filter(table, &change.part).map(|filter| format!(" WHERE {filter}")).unwrap_or_default();
-        let sql = format!("SELECT {week}, count(*)::text, {sums} FROM {name}{filter} GROUP BY 1");
+        let sql = self.by_week(change, format!("SELECT {week}, count(*)::text, {sums} FROM {name}{filter} GROUP BY 1"));
         let count = |cell: &Option<String>| cell.as_deref().and_then(|text| text.parse::<i64>().ok());
         let found: BTreeMap<Option<String>, [Option<i64>; 3]> = self
             .turn

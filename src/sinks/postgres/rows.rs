@@ -15,7 +15,9 @@ use arrow::datatypes::{
 };
 use arrow::record_batch::RecordBatch;
 use bytes::{BufMut, Bytes, BytesMut};
+use hashbrown::DefaultHashBuilder;
 use std::borrow::Cow;
+use std::hash::{BuildHasher, Hash};
 
 /// The beginning of a stream: signature, flags, length of an extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -47,6 +49,20 @@ enum Column<'a> {
     Time(&'a TimestampMicrosecondArray),
 }
 
+impl Column<'_> {
+    fn is_null(&self, row: usize) -> bool {
+        match self {
+            Column::Text(texts, _) => texts.is_null(row),
+            Column::Count(counts) => counts.is_null(row),
+            Column::Share(shares) => shares.is_null(row),
+            Column::Day(days) => days.is_null(row),
+            Column::Flag(flags) => flags.is_null(row),
+            Column::Money(amounts, _) => amounts.is_null(row),
+            Column::Time(times) => times.is_null(row),
+        }
+    }
+}
+
 impl Rows {
     /// Begins the rows of a table with the stream's header.
     pub fn begin(table: Table) -> Rows {
@@ -73,18 +89,24 @@ impl Rows {
 
     /// Adds rows.
     pub fn add(&mut self, batch: &RecordBatch) {
+        let columns = self.columns(batch);
+        (0..batch.num_rows()).for_each(|row| self.row(&columns, row));
+    }
+
+    fn columns<'b>(&self, batch: &'b RecordBatch) -> Vec<Column<'b>> {
         let columns: Vec<Column> =
             batch.columns().iter().zip(&self.cut).map(|(column, cut)| column_of(column, *cut)).collect();
         assert!(columns.len() == self.cut.len(), "a batch has the columns of its table");
-        let fields = i16::try_from(columns.len()).expect("tables are narrower than PostgreSQL's limit");
-        for row in 0..batch.num_rows() {
-            self.buffer.put_i16(fields);
-            for (column, array) in columns.iter().zip(batch.columns()) {
-                if array.is_null(row) {
-                    self.buffer.put_i32(-1);
-                } else {
-                    self.cell(column, row);
-                }
+        columns
+    }
+
+    fn row(&mut self, columns: &[Column], row: usize) {
+        self.buffer.put_i16(i16::try_from(columns.len()).expect("tables are narrower than PostgreSQL's limit"));
+        for column in columns {
+            if column.is_null(row) {
+                self.buffer.put_i32(-1);
+            } else {
+                self.cell(column, row);
             }
         }
     }
@@ -104,6 +126,60 @@ impl Rows {
             Column::Time(times) => put(buffer, &(times.value(row) - EPOCH_MICROS).to_be_bytes()),
         }
     }
+}
+
+/// Digests of rows, keyed at random: of the key, and of the other cells.
+///
+/// Two rows of one key are taken for equal by chance once in 2^64 pairs; keys that collide are replaced without need.
+pub struct Digests {
+    keys: Vec<usize>,
+    others: Vec<usize>,
+    random: DefaultHashBuilder,
+}
+
+impl Digests {
+    /// Returns digests of the rows of a table.
+    pub fn of(table: Table) -> Digests {
+        let keys = key_places(table);
+        let others = (0..table.columns().len()).filter(|place| !keys.contains(place)).collect();
+        Digests { keys, others, random: DefaultHashBuilder::default() }
+    }
+
+    /// Returns the digests of the rows of a batch.
+    pub fn rows(&self, batch: &RecordBatch) -> impl Iterator<Item = (u64, u64)> {
+        let [keys, others] = [&self.keys, &self.others].map(|places| {
+            let mut digests = vec![0; batch.num_rows()];
+            places.iter().for_each(|place| self.column(&column_of(batch.column(*place), false), &mut digests));
+            digests
+        });
+        keys.into_iter().zip(others)
+    }
+
+    /// Adds the cells of a column to the digests of its rows.
+    fn column(&self, column: &Column, digests: &mut [u64]) {
+        match column {
+            Column::Text(texts, _) => self.cells(texts.iter(), digests),
+            Column::Count(counts) => self.cells(counts.iter(), digests),
+            Column::Share(shares) => self.cells(shares.iter().map(|share| share.map(f64::to_bits)), digests),
+            Column::Day(days) => self.cells(days.iter(), digests),
+            Column::Flag(flags) => self.cells(flags.iter(), digests),
+            Column::Money(amounts, _) => self.cells(amounts.iter(), digests),
+            Column::Time(times) => self.cells(times.iter(), digests),
+        }
+    }
+
+    fn cells<T: Hash>(&self, cells: impl Iterator<Item = Option<T>>, digests: &mut [u64]) {
+        for (digest, cell) in digests.iter_mut().zip(cells) {
+            *digest = self.random.hash_one((*digest, cell));
+        }
+    }
+}
+
+/// The places of a table's key among its columns.
+pub fn key_places(table: Table) -> Vec<usize> {
+    let columns = table.columns();
+    let place = |name| columns.iter().position(|facts| facts.name == name);
+    table.key().iter().filter_map(|name| place(*name)).collect()
 }
 
 fn column_of(column: &dyn Array, cut: bool) -> Column<'_> {
@@ -130,7 +206,7 @@ fn put(buffer: &mut BytesMut, bytes: &[u8]) {
 }
 
 /// A text in a form that the server can store.
-fn text<'t>(text: &'t str, cut: bool, altered: &mut Altered) -> Cow<'t, str> {
+pub fn text<'t>(text: &'t str, cut: bool, altered: &mut Altered) -> Cow<'t, str> {
     let mut text = Cow::Borrowed(text);
     if text.as_bytes().contains(&0) {
         altered.nul += 1;

@@ -102,6 +102,16 @@ impl Session {
         wait(self.client.batch_execute(sql))?.map_err(|error| self.explained(step, error))
     }
 
+    /// Sends one statement; returns the number of rows that it changed.
+    ///
+    /// # Errors
+    /// The server's refusal.
+    pub fn changed(&self, step: &str, sql: &str) -> Result<u64> {
+        let messages = wait(self.client.simple_query(sql))?.map_err(|error| self.explained(step, error))?;
+        let count = |message| if let SimpleQueryMessage::CommandComplete(count) = message { count } else { 0 };
+        Ok(messages.into_iter().map(count).sum())
+    }
+
     /// The rows of a query, each cell as text.
     ///
     /// # Errors
