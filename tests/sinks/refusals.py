@@ -190,6 +190,23 @@ class Refusals:
         self.server.admin(f'DROP VIEW "{self.schema}".carrier_names_bi', f'ALTER TABLE "{self.schema}".carrier_names ALTER COLUMN shipments TYPE text')
         repair(self.place)
 
+    def try_rows_that_are_not_those_of_the_version(self):
+        """A sync that would replace only the rows that differ finds others on the server, and replaces all."""
+        key = "week_start = '2025-06-09' AND seller_id LIKE 'C1 %'"
+        for change in (
+            f"DELETE FROM {{table}} WHERE {key}",
+            f"UPDATE {{table}} SET seller_id = 'other' WHERE {key}",
+            "UPDATE {table} SET eligible = eligible + 1 WHERE week_start = '2025-06-09' AND seller_id LIKE 'C39%'",
+            "DELETE FROM {table} WHERE week_start = '2025-06-09'",
+        ):
+            for table in ("vtr_weekly", "vtr_weekly_category"):
+                self.place.to(1)
+                done = self.server.admin(change.format(table=f'"{self.schema}".{table}'))
+                must(done.rowcount, f"{change}: no row of {table} was changed")
+                self.place.to(2)
+                must(self.place.check() == 2, f"the sync after {change} of {table} gave another version")
+        return 8
+
     def try_a_newer_version(self):
         self.place.to(2)
         code, _, said = self.slot.sync("--version", "1")

@@ -32,20 +32,26 @@ const BY_ITSELF: &str =
 /// what it costs to delete and copy one of a whole week.
 const FEW: usize = 4;
 
-/// The rows of two versions of a week, or of a table without weeks, that differ.
+/// A week of both versions, or a table without weeks.
 pub struct Compared {
     week: Option<Day>,
     before: Vec<DataFile>,
     files: Vec<DataFile>,
-    /// Rows of the old files that differ, in their order.
+    /// The rows that differ; `None` if all are replaced.
+    differing: Option<Differing>,
+}
+
+/// The rows of two versions that differ.
+struct Differing {
+    /// Those of the old files, in their order.
     gone: Vec<bool>,
-    /// Rows of the new files that differ, in their order.
+    /// Those of the new files, in their order.
     new: Vec<bool>,
     /// The counts of the new files.
     counts: Counted,
 }
 
-impl Compared {
+impl Differing {
     /// Whether so few rows differ that replacing these alone is less work.
     fn is_worth_it(&self) -> bool {
         let rows = self.gone.len() + self.new.len();
@@ -54,39 +60,27 @@ impl Compared {
     }
 }
 
-/// Compares both versions of a change, week by week; `None` if all must be replaced.
+/// Compares both versions of a change, week by week.
 ///
 /// # Errors
 /// A file that cannot be read, or a signal.
-pub fn compare(source: &Source, change: &Change) -> Result<Option<Vec<Compared>>> {
-    if change.before.is_empty() {
-        return Ok(None);
-    }
-    let mut all = Vec::new();
+pub fn compare(source: &Source, change: &Change) -> Result<Vec<Compared>> {
     let weeks: BTreeSet<Option<Day>> = change.before.iter().chain(&change.files).map(|file| file.week).collect();
-    for week in weeks {
-        let of_week = |files: &[DataFile]| files.iter().filter(|file| file.week == week).cloned().collect();
-        let (before, files): (Vec<DataFile>, Vec<DataFile>) = (of_week(&change.before), of_week(&change.files));
-        if before.iter().chain(&files).map(|file| file.rows).sum::<u64>() > ROWS_TO_COMPARE {
-            return Ok(None);
-        }
-        let (gone, new, counts) = differing(source, change.table, &before, &files)?;
-        let compared = Compared { week, before, files, gone, new, counts };
-        if !compared.is_worth_it() {
-            return Ok(None);
-        }
-        all.push(compared);
-    }
-    Ok(Some(all))
+    let of_week = |week: Option<Day>| {
+        let own = |files: &[DataFile]| files.iter().filter(|file| file.week == week).cloned().collect();
+        let (before, files): (Vec<DataFile>, Vec<DataFile>) = (own(&change.before), own(&change.files));
+        let rows: u64 = before.iter().chain(&files).map(|file| file.rows).sum();
+        let differing = match before.is_empty() || files.is_empty() || rows > ROWS_TO_COMPARE {
+            true => None,
+            false => Some(differing(source, change.table, &before, &files)?).filter(Differing::is_worth_it),
+        };
+        Ok(Compared { week, before, files, differing })
+    };
+    weeks.into_iter().map(of_week).collect()
 }
 
 /// Finds the rows whose keys have other rows in the other version, and counts the new ones.
-fn differing(
-    source: &Source,
-    table: Table,
-    before: &[DataFile],
-    files: &[DataFile],
-) -> Result<(Vec<bool>, Vec<bool>, Counted)> {
+fn differing(source: &Source, table: Table, before: &[DataFile], files: &[DataFile]) -> Result<Differing> {
     let digests = Digests::of(table);
     let read = |files: &[DataFile], each: &mut dyn FnMut(&RecordBatch)| -> Result<Vec<(u64, u64)>> {
         let mut found = Vec::new();
@@ -115,7 +109,7 @@ fn differing(
         *sum = sum.wrapping_add(row);
     }
     let differs = |rows: Vec<(u64, u64)>| rows.into_iter().map(|(key, _)| sums[&key] != 0).collect();
-    Ok((differs(old), differs(new), counts))
+    Ok(Differing { gone: differs(old), new: differs(new), counts })
 }
 
 impl Sync<'_> {
@@ -126,13 +120,16 @@ impl Sync<'_> {
     pub(super) fn mend(
         &self,
         change: &Change,
-        compared: Result<Option<Vec<Compared>>>,
+        compared: Result<Vec<Compared>>,
         name: &str,
         synced: &mut Synced,
     ) -> Result<bool> {
+        if change.before.is_empty() {
+            return Ok(false);
+        }
         let compared = match compared {
-            Ok(Some(compared)) => compared,
-            Ok(None) | Err(Error::Failed { .. } | Error::Input(_)) => return Ok(false),
+            Ok(compared) => compared,
+            Err(Error::Failed { .. } | Error::Input(_)) => return Ok(false),
             Err(error) => return Err(error),
         };
         let session = self.turn.session;
@@ -153,17 +150,27 @@ impl Sync<'_> {
     }
 
     fn mend_weeks(&self, change: &Change, weeks: Vec<Compared>, name: &str, synced: &mut Synced) -> Result<bool> {
-        let mut counted = BTreeMap::new();
-        for compared in weeks {
-            let part = compared.week.map_or(Part::All, |week| Part::Weeks(BTreeSet::from([week])));
-            if !self.delete(change.table, &part, name, &compared.before, &compared.gone)? {
-                return Ok(false);
+        let (table, mut counted) = (change.table, BTreeMap::new());
+        for Compared { week, before, files, differing } in weeks {
+            let part = week.map_or(Part::All, |week| Part::Weeks(BTreeSet::from([week])));
+            let (wanted, counts) = match differing {
+                Some(Differing { gone, new, counts }) => {
+                    if !self.delete(table, &part, name, &before, &gone)? {
+                        return Ok(false);
+                    }
+                    (Some(new), Some(counts))
+                }
+                None => {
+                    self.delete_all(table, &part, name)?;
+                    (None, None)
+                }
+            };
+            let mut found = Counted::default();
+            if wanted.as_ref().map_or(!files.is_empty(), |wanted| wanted.contains(&true)) {
+                let mut each = |_, batch: &RecordBatch| found.add(batch);
+                self.copy_rows(table, &files, name, wanted.as_deref(), &mut each, synced)?;
             }
-            if compared.new.contains(&true) {
-                let wanted = Some(compared.new.as_slice());
-                self.copy_rows(change.table, &compared.files, name, wanted, &mut |_, _| {}, synced)?;
-            }
-            counted.insert(compared.week, compared.counts);
+            counted.insert(week, counts.unwrap_or(found));
         }
         self.check(change, name, &counted).map(|()| true)
     }

@@ -339,13 +339,7 @@ impl Sync<'_> {
     }
 
     /// Puts the rows of one table in place.
-    fn table(
-        &self,
-        work: &Work,
-        change: &Change,
-        compared: Result<Option<Vec<Compared>>>,
-        synced: &mut Synced,
-    ) -> Result<()> {
+    fn table(&self, work: &Work, change: &Change, compared: Result<Vec<Compared>>, synced: &mut Synced) -> Result<()> {
         let (session, table) = (self.turn.session, change.table);
         let name = self.turn.qualified(table.name());
         let columns = work.shapes.as_ref().and_then(|shapes| shapes.get(table.name()));
@@ -365,9 +359,7 @@ impl Sync<'_> {
         } else if self.mend(change, compared, &name, synced)? {
             return Ok(());
         } else {
-            let filter = filter(table, &change.part).map(|filter| format!(" WHERE {filter}")).unwrap_or_default();
-            let sql = self.by_week(change, format!("DELETE FROM {name}{filter}"));
-            session.execute(&format!("deleting from {name}"), &sql)?;
+            self.delete_all(table, &change.part, &name)?;
         }
         let counted = self.copy(change, &name, synced)?;
         if is_fresh {
@@ -377,6 +369,13 @@ impl Sync<'_> {
         synced.tables += 1;
         synced.files += change.files.len();
         Ok(())
+    }
+
+    /// Deletes a part of a table.
+    fn delete_all(&self, table: Table, part: &Part, name: &str) -> Result<()> {
+        let filter = filter(table, part).map(|filter| format!(" WHERE {filter}")).unwrap_or_default();
+        let sql = self.by_week(table, part, format!("DELETE FROM {name}{filter}"));
+        self.turn.session.execute(&format!("deleting from {name}"), &sql)
     }
 
     /// Copies the rows of the files, and counts them by week as they are read.
@@ -428,11 +427,10 @@ impl Sync<'_> {
 
     /// Lets the server look the weeks of a change up if they are few. It expects many more rows of them than there are,
     /// because its statistics lag behind, and would read the whole table.
-    fn by_week(&self, change: &Change, sql: String) -> String {
-        let all: BTreeSet<Option<Day>> =
-            self.source.manifest.files(change.table).iter().map(|file| file.week).collect();
-        match &change.part {
-            Part::Weeks(weeks) if ddl::is_by_week(change.table) && weeks.len() * FEW_WEEKS <= all.len() => {
+    fn by_week(&self, table: Table, part: &Part, sql: String) -> String {
+        let all: BTreeSet<Option<Day>> = self.source.manifest.files(table).iter().map(|file| file.week).collect();
+        match part {
+            Part::Weeks(weeks) if ddl::is_by_week(table) && weeks.len() * FEW_WEEKS <= all.len() => {
                 format!("SET LOCAL enable_seqscan = off; {sql}; SET LOCAL enable_seqscan = DEFAULT")
             }
             _ => sql,
@@ -448,7 +446,11 @@ impl Sync<'_> {
         };
         let sums = if is_summed(table) { "sum(\"eligible\")::text, sum(\"valid\")::text" } else { "NULL, NULL" };
         let filter = filter(table, &change.part).map(|filter| format!(" WHERE {filter}")).unwrap_or_default();
-        let sql = self.by_week(change, format!("SELECT {week}, count(*)::text, {sums} FROM {name}{filter} GROUP BY 1"));
+        let sql = self.by_week(
+            table,
+            &change.part,
+            format!("SELECT {week}, count(*)::text, {sums} FROM {name}{filter} GROUP BY 1"),
+        );
         let count = |cell: &Option<String>| cell.as_deref().and_then(|text| text.parse::<i64>().ok());
         let found: BTreeMap<Option<String>, [Option<i64>; 3]> = self
             .turn
