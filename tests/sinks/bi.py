@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections import Counter
 
 import duckdb
@@ -15,6 +16,8 @@ import server as servers
 from sweeps import must
 from world import ROOT, VTR
 
+# The program beside the interpreter, unless another one is named.
+DBT = os.environ.get("DBT", os.path.join(os.path.dirname(sys.executable), "dbt"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
 
 
@@ -97,6 +100,40 @@ def run(tally, world, server):
                 duckdb.execute(f"SELECT * FROM {table['config']['external_location']} LIMIT 1").fetchall()
         return f"{tests} tests of {len(out['postgres']['tables'])} sources hold"
 
+    def dbt():
+        """dbt itself reads the sources, runs their tests and builds a model on them, from PostgreSQL and from the files."""
+        project = folder / "project"
+        (project / "models").mkdir(parents=True)
+        server.admin("CREATE SCHEMA models AUTHORIZATION bi_sync", database="figures")
+        (project / "dbt_project.yml").write_text("name: figures\nprofile: figures\nflags:\n  send_anonymous_usage_stats: false\n")
+        (project / "profiles.yml").write_text(
+            "figures:\n  target: postgres\n  outputs:\n"
+            f"    postgres: {{type: postgres, host: 127.0.0.1, port: {server.port}, user: bi_sync, password: {servers.PASSWORD}, dbname: figures, schema: models, threads: 2}}\n"
+            f"    duckdb: {{type: duckdb, path: '{project}/figures.duckdb', threads: 2}}\n"
+        )
+        (project / "models/rate.sql").write_text(
+            "SELECT marketplace, sum(valid) AS valid, sum(eligible) AS eligible FROM {{ source('vtr', 'vtr_weekly') }} GROUP BY 1\n"
+        )
+
+        def call(*arguments):
+            done = subprocess.run([DBT, *arguments, "--profiles-dir", "."], cwd=project, env=environment, capture_output=True, text=True)
+            must(done.returncode == 0, f"dbt {arguments}: {done.stdout[-3000:]}{done.stderr[-1000:]}")
+            return int(re.search(r"PASS=(\d+)", done.stdout)[1]) if "PASS=" in done.stdout else 0
+
+        passed = {}
+        for target in ("postgres", "duckdb"):
+            text = subprocess.run([VTR, "dbt", "out/bi", "--target", target], cwd=folder, check=True, capture_output=True, text=True).stdout
+            (project / "models/sources.yml").write_text(text)
+            if target == "postgres":
+                call("source", "freshness", "--target", target)
+            passed[target] = call("build", "--target", target)
+        must(min(passed.values()) > 100 and len(set(passed.values())) == 1, f"dbt ran other tests: {passed}")
+        with server.connect("bi_sync", "figures") as connection:
+            one = set(connection.execute("SELECT marketplace, valid, eligible FROM models.rate").fetchall())
+        two = set(duckdb.connect(str(project / "figures.duckdb")).execute("SELECT * FROM rate").fetchall())
+        must(one and one == two, f"PostgreSQL {one - two}, DuckDB {two - one}")
+        return f"{passed} nodes and tests passed, {len(one)} rows of a model are the same"
+
     def moved():
         """Views of an output that was copied elsewhere read the copy."""
         there = folder / "else where's"
@@ -107,5 +144,5 @@ def run(tally, world, server):
         duck.execute(views)
         return f"{duck.execute('SELECT count(*) FROM vtr_weekly').fetchone()[0]} rows from a copy"
 
-    for trial in (commands, charts, sources, moved):
+    for trial in (commands, charts, sources, dbt, moved):
         tally.one(f"bi: {trial.__name__}", trial)

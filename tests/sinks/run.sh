@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Tests the sinks against a real PostgreSQL and foreign readers: PostgreSQL from Debian, psycopg, DuckDB, pandas and
-# Polars from pip, the server in a temporary folder on loopback. A package that cannot be installed is a failure,
-# not a skip. SINKS=ci is the bounded form; names of parts as arguments run only those: cells kill cut refuse reader
-# tls bi.
+# Tests the sinks against a real PostgreSQL and foreign readers: PostgreSQL from Debian, psycopg, DuckDB, pandas, Polars
+# and dbt from pip (dbt 1, since dbt 2 fetches itself from elsewhere), the server in a temporary folder on loopback. A
+# package that cannot be installed is a failure, not a skip. SINKS=ci is the bounded form; names of parts as arguments
+# run only those: cells kill cut refuse reader tls bi.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
@@ -17,7 +17,8 @@ if [ -n "${PYTHON:-}" ]; then
   python=$PYTHON
 else
   python3 -m venv "$work/venv"
-  "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'psycopg[binary]' duckdb pandas polars pyarrow pyyaml
+  "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'psycopg[binary]' duckdb pandas polars pyarrow pyyaml \
+    'dbt-core>=1.10,<2' 'dbt-postgres<2' 'dbt-duckdb<2'
   python=$work/venv/bin/python
 fi
 "$python" -B tests/sinks/main.py "$(bin)" "$work" "$@"
