@@ -1,6 +1,6 @@
 //! Replaces in a table only the rows that differ between the version in the sink and the one it is brought to.
 //!
-//! Both versions' published files are compared, a week at a time, by digests of encoded rows; the server is told the
+//! Both versions' published files are compared, a week at a time, by digests of rows; the server is told the
 //! keys to delete and the rows to insert. It decides nothing about what a table must hold: whenever the files of the
 //! old version cannot be read, the server holds other rows than they, or many rows differ, it undoes its part and all
 //! is replaced.
