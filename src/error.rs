@@ -6,7 +6,7 @@ use std::fmt;
 
 /// How far a publication has come; the message of a stopped run states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum PublicationStage {
     /// The verb publishes nothing.
     NoPublication,
     /// Nothing was published.
@@ -19,20 +19,20 @@ pub enum Standing {
     Complete(u64),
 }
 
-impl fmt::Display for Standing {
+impl fmt::Display for PublicationStage {
     fn fmt(&self, to: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Standing::NoPublication => Ok(()),
-            Standing::Nothing => write!(to, "; nothing was published"),
-            Standing::Appearing(version) => write!(
+            PublicationStage::NoPublication => Ok(()),
+            PublicationStage::Nothing => write!(to, "; nothing was published"),
+            PublicationStage::Appearing(version) => write!(
                 to,
                 "; version {version} was just being published, and `vtr resolve` shows whether it is published; run again"
             ),
-            Standing::Published(version) => write!(
+            PublicationStage::Published(version) => write!(
                 to,
                 "; version {version} is published, but `current` and `views.sql` may be older; the next run mends them"
             ),
-            Standing::Complete(version) => write!(to, "; version {version} is published"),
+            PublicationStage::Complete(version) => write!(to, "; version {version} is published"),
         }
     }
 }
@@ -74,7 +74,7 @@ pub enum Error {
         /// The signal's number.
         signal: i32,
         /// How far the publication had come.
-        standing: Standing,
+        standing: PublicationStage,
     },
 }
 

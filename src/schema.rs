@@ -38,7 +38,7 @@ pub enum Table {
 
 /// The kind of values in a column; it decides the Arrow type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum ValueKind {
     /// Ids, names and texts: Utf8.
     Text,
     /// Counts, bytes and record numbers: Int64.
@@ -60,30 +60,30 @@ pub enum Kind {
 /// that no warehouse has to truncate a value.
 pub const MONEY: (u8, i8) = vtr_columnar::defects::VALUE;
 
-impl Kind {
+impl ValueKind {
     /// Returns the Arrow type of the columns of this kind.
     pub fn data_type(self) -> DataType {
         match self {
-            Kind::Text => DataType::Utf8,
-            Kind::Count => DataType::Int64,
-            Kind::Share => DataType::Float64,
-            Kind::Day => DataType::Date32,
-            Kind::Flag => DataType::Boolean,
-            Kind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-            Kind::Money => DataType::Decimal128(MONEY.0, MONEY.1),
+            ValueKind::Text => DataType::Utf8,
+            ValueKind::Count => DataType::Int64,
+            ValueKind::Share => DataType::Float64,
+            ValueKind::Day => DataType::Date32,
+            ValueKind::Flag => DataType::Boolean,
+            ValueKind::Time => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            ValueKind::Money => DataType::Decimal128(MONEY.0, MONEY.1),
         }
     }
 
     /// Returns the type's name in the documentation.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Text => "string",
-            Kind::Count => "int64",
-            Kind::Share => "double",
-            Kind::Day => "date",
-            Kind::Flag => "boolean",
-            Kind::Time => "timestamp (UTC)",
-            Kind::Money => "decimal(38, 9)",
+            ValueKind::Text => "string",
+            ValueKind::Count => "int64",
+            ValueKind::Share => "double",
+            ValueKind::Day => "date",
+            ValueKind::Flag => "boolean",
+            ValueKind::Time => "timestamp (UTC)",
+            ValueKind::Money => "decimal(38, 9)",
         }
     }
 }
@@ -94,23 +94,23 @@ pub struct ColumnFacts {
     /// Its name.
     pub name: &'static str,
     /// The kind of its values.
-    pub kind: Kind,
+    pub kind: ValueKind,
     /// Whether a value may be null.
     pub nullable: bool,
     /// Its meaning, for a person.
     pub meaning: &'static str,
 }
 
-const fn column(name: &'static str, kind: Kind, meaning: &'static str) -> ColumnFacts {
+const fn column(name: &'static str, kind: ValueKind, meaning: &'static str) -> ColumnFacts {
     ColumnFacts { name, kind, nullable: false, meaning }
 }
 
-const fn nullable(name: &'static str, kind: Kind, meaning: &'static str) -> ColumnFacts {
+const fn nullable(name: &'static str, kind: ValueKind, meaning: &'static str) -> ColumnFacts {
     ColumnFacts { name, kind, nullable: true, meaning }
 }
 
 /// One entry of a table's list of columns.
-enum Part {
+enum ColumnEntry {
     One(ColumnFacts),
     /// One count for each defect reason, in ladder order.
     DefectReasons,
@@ -118,8 +118,8 @@ enum Part {
     Menders,
 }
 
-use Kind::Count;
-use Part::{DefectReasons, Menders, One};
+use ColumnEntry::{DefectReasons, Menders, One};
+use ValueKind::Count;
 use columns::*;
 
 static SCHEMAS: LazyLock<Vec<SchemaRef>> = LazyLock::new(|| Table::ALL.into_iter().map(make_schema).collect());
@@ -267,7 +267,7 @@ impl Table {
         }
     }
 
-    fn parts(self) -> &'static [Part] {
+    fn parts(self) -> &'static [ColumnEntry] {
         match self {
             Table::VtrWeekly => VTR_WEEKLY,
             Table::VtrWeeklyCategory => VTR_WEEKLY_CATEGORY,

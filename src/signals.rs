@@ -4,7 +4,7 @@
 //! does not end soon is ended with the process, which is as safe for the publication as a power cut; a second signal
 //! ends the process at once. The message then states how far the publication had come.
 
-pub use crate::error::Standing;
+pub use crate::error::PublicationStage;
 use crate::error::{Error, Result};
 use crate::progress::fail;
 use parking_lot::{Mutex, MutexGuard};
@@ -20,7 +20,7 @@ use std::time::Duration;
 static CAME: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 
 /// How far the process's publication has come.
-static STANDING: Mutex<Standing> = Mutex::new(Standing::NoPublication);
+static STANDING: Mutex<PublicationStage> = Mutex::new(PublicationStage::NoPublication);
 
 /// Held by the thread that prints the last message of the process.
 static LAST_WORDS: Mutex<()> = Mutex::new(());
@@ -51,7 +51,7 @@ pub fn install() {
 /// Ends the process if it does not end by itself. The standing cannot change any more after it was read.
 fn end_soon(signal: i32) {
     std::thread::sleep(PATIENCE);
-    if matches!(*standing(), Standing::Appearing(_)) {
+    if matches!(*standing(), PublicationStage::Appearing(_)) {
         std::thread::sleep(LAST_PATIENCE);
     }
     let _silence = LAST_WORDS.lock();
@@ -84,7 +84,7 @@ pub fn stop(signal: i32) {
 /// Begins the next work of a host: no signal has arrived, and nothing has been published by it.
 pub fn resume() {
     CAME.store(0, Ordering::Relaxed);
-    *standing() = Standing::NoPublication;
+    *standing() = PublicationStage::NoPublication;
 }
 
 /// Returns the error that a signal means at this moment.
@@ -95,19 +95,19 @@ pub fn stopped(signal: i32) -> Error {
 /// Begins a publication. Earlier publications of the process remain valid.
 pub fn begun() {
     let mut standing = standing();
-    if *standing == Standing::NoPublication {
-        *standing = Standing::Nothing;
+    if *standing == PublicationStage::NoPublication {
+        *standing = PublicationStage::Nothing;
     }
 }
 
 /// Notes that a version is published and all work after the commit is finished.
 pub fn complete(version: u64) {
-    *standing() = Standing::Complete(version);
+    *standing() = PublicationStage::Complete(version);
 }
 
 /// An attempt to make a version visible, from just before the commit point. Dropping it means that the attempt failed.
 #[derive(Debug)]
-pub struct Attempt(Standing);
+pub struct Attempt(PublicationStage);
 
 /// Begins an attempt; this is the last point at which a run can stop with nothing published.
 ///
@@ -115,13 +115,13 @@ pub struct Attempt(Standing);
 /// [`Error::Stopped`] after a signal arrived.
 pub fn attempt(version: u64) -> Result<Attempt> {
     check()?;
-    Ok(Attempt(std::mem::replace(&mut *standing(), Standing::Appearing(version))))
+    Ok(Attempt(std::mem::replace(&mut *standing(), PublicationStage::Appearing(version))))
 }
 
 impl Attempt {
     /// Notes that the version is published.
     pub fn published(mut self, version: u64) {
-        self.0 = Standing::Published(version);
+        self.0 = PublicationStage::Published(version);
     }
 }
 
@@ -131,7 +131,7 @@ impl Drop for Attempt {
     }
 }
 
-fn standing() -> MutexGuard<'static, Standing> {
+fn standing() -> MutexGuard<'static, PublicationStage> {
     STANDING.lock()
 }
 
@@ -142,11 +142,11 @@ mod tests {
     #[test]
     fn what_is_said_is_how_far_the_publication_had_come() {
         let said = |standing| Error::Stopped { signal: 15, standing }.to_string();
-        assert_eq!(said(Standing::NoPublication), "stopped by signal 15");
-        assert_eq!(said(Standing::Nothing), "stopped by signal 15; nothing was published");
-        assert_eq!(said(Standing::Complete(7)), "stopped by signal 15; version 7 is published");
-        assert!(said(Standing::Appearing(7)).contains("`vtr resolve` shows"));
-        assert!(said(Standing::Published(7)).contains("version 7 is published, but `current`"));
-        assert_eq!(Error::Stopped { signal: 2, standing: Standing::Nothing }.exit_code(), 130);
+        assert_eq!(said(PublicationStage::NoPublication), "stopped by signal 15");
+        assert_eq!(said(PublicationStage::Nothing), "stopped by signal 15; nothing was published");
+        assert_eq!(said(PublicationStage::Complete(7)), "stopped by signal 15; version 7 is published");
+        assert!(said(PublicationStage::Appearing(7)).contains("`vtr resolve` shows"));
+        assert!(said(PublicationStage::Published(7)).contains("version 7 is published, but `current`"));
+        assert_eq!(Error::Stopped { signal: 2, standing: PublicationStage::Nothing }.exit_code(), 130);
     }
 }

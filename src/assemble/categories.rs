@@ -3,7 +3,7 @@
 //! If keys are equal, the later file, then the later record counts. It is the only part of an assembly whose memory
 //! grows with an input. It cannot fail.
 
-use super::facts::{Fate, Place};
+use super::facts::{Fate, RecordPlace};
 use super::tally::Tally;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ pub struct Categories {
 struct Entry {
     seller: Option<String>,
     category: String,
-    place: Place,
+    place: RecordPlace,
     /// Rows of the same key by file, without this one.
     older: Vec<u32>,
     is_used: AtomicBool,
@@ -26,7 +26,7 @@ struct Entry {
 
 impl Categories {
     /// Adds a row.
-    pub fn add(&mut self, seller: Option<&str>, sku: &str, category: &str, place: Place) {
+    pub fn add(&mut self, seller: Option<&str>, sku: &str, category: &str, place: RecordPlace) {
         let entries = self.by_sku.entry(sku.to_owned()).or_default();
         let new = |older: Vec<u32>| Entry {
             seller: seller.map(str::to_owned),
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn a_sellers_own_category_goes_first_and_the_later_row_counts() {
         let mut categories = Categories::default();
-        let at = |file, record| Place { file, record };
+        let at = |file, record| RecordPlace { file, record };
         categories.add(None, "X", "all", at(0, 1));
         categories.add(Some("S"), "X", "new", at(1, 1));
         categories.add(Some("S"), "X", "old", at(0, 2));

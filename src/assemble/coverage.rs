@@ -7,9 +7,9 @@
 use super::facts::Note;
 use super::pack::{HAS_ORDER, Pack};
 use crate::error::{Error, Result};
-use crate::place::spill::{Place, Spill};
+use crate::place::spill::{Spill, SpillRange};
 use crate::publish::encode::{self, Encoded};
-use crate::schema::Kind;
+use crate::schema::ValueKind;
 use arrow::array::{ArrayRef, Date32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use parking_lot::Mutex;
@@ -28,12 +28,12 @@ const WITH: [&str; 6] = ["with_order", "with_promise", "with_value", "with_categ
 /// The number of counts of a cell: packages, [`WITH`], [`Note::ALL`].
 const COUNTS: usize = 1 + WITH.len() + Note::ALL.len();
 
-type Counts = [u64; COUNTS];
+type CoverageCounts = [u64; COUNTS];
 
 /// The cells of all weeks.
 pub struct Coverage {
     spill: Spill,
-    weeks: Mutex<BTreeMap<Day, Place>>,
+    weeks: Mutex<BTreeMap<Day, SpillRange>>,
 }
 
 impl Coverage {
@@ -54,16 +54,16 @@ impl Coverage {
     /// The disk fails.
     pub fn table(&self) -> Result<Encoded> {
         let mut columns = vec![
-            ("week_start", Kind::Day, false),
-            ("seller_id", Kind::Text, false),
-            ("marketplace", Kind::Text, false),
-            ("packages", Kind::Count, false),
+            ("week_start", ValueKind::Day, false),
+            ("seller_id", ValueKind::Text, false),
+            ("marketplace", ValueKind::Text, false),
+            ("packages", ValueKind::Count, false),
         ];
         let counted = WITH.into_iter().chain(Note::ALL.map(Note::column));
-        columns.extend(counted.map(|name| (name, Kind::Count, false)));
+        columns.extend(counted.map(|name| (name, ValueKind::Count, false)));
         let schema = super::publish::columns_of(&columns);
         let weeks = self.weeks.lock();
-        let batch = |(week, place): (&Day, &Place)| {
+        let batch = |(week, place): (&Day, &SpillRange)| {
             let mut bytes = vec![0; place.bytes()];
             self.spill.read(*place, 0, &mut bytes)?;
             of_week(&schema, *week, &bytes)
@@ -81,7 +81,7 @@ pub struct OfWeek<'c> {
     bytes: Vec<u8>,
     seller: String,
     /// The current seller's cells, by marketplace.
-    cells: BTreeMap<String, Counts>,
+    cells: BTreeMap<String, CoverageCounts>,
     /// The marketplace looked up last, and its name.
     market: (Option<String>, String),
 }
@@ -189,8 +189,9 @@ mod tests {
         let mut bytes = vec![0; place.bytes()];
         coverage.spill.read(place, 0, &mut bytes).unwrap();
         let names = ["week_start", "seller_id", "marketplace", "packages"].into_iter().chain(WITH);
-        let columns: Vec<_> = names.chain(Note::ALL.map(Note::column)).map(|name| (name, Kind::Count, false)).collect();
-        let kinds = [Kind::Day, Kind::Text, Kind::Text];
+        let columns: Vec<_> =
+            names.chain(Note::ALL.map(Note::column)).map(|name| (name, ValueKind::Count, false)).collect();
+        let kinds = [ValueKind::Day, ValueKind::Text, ValueKind::Text];
         let columns: Vec<_> = columns
             .into_iter()
             .enumerate()

@@ -3,12 +3,12 @@
 //! A package that is missing from it no longer exists. States without a history (`package_status`) become times here:
 //! a state happened no later than the first document that showed it. It looks at one order at a time and cannot fail.
 
-use super::facts::{Fate, Place, Stamp};
+use super::facts::{Fate, RecordPlace, Stamp};
 use vtr_kernel::calendar::Micros;
 
 /// One row of a document: a package of it, or the document itself if it has none.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
+pub struct DocumentRow<'a> {
     /// When the document was last updated, and its file.
     pub stamp: Stamp,
     /// The number of the document's first record in the file, which distinguishes two documents of one file.
@@ -42,7 +42,7 @@ pub struct Package {
     /// Its row, by index.
     pub row: usize,
     /// The record that first had these facts.
-    pub source: Place,
+    pub source: RecordPlace,
     /// The latest possible time of the first scan.
     pub first_scan_at: Option<Micros>,
     /// The latest possible time of the delivery.
@@ -59,10 +59,10 @@ pub struct Folded {
 }
 
 /// Folds the rows of one order, sorted by stamp, document and record.
-pub fn fold(rows: &[Part]) -> Folded {
+pub fn fold(rows: &[DocumentRow]) -> Folded {
     let mut folded = Folded { packages: Vec::new(), fates: vec![Fate::Superseded; rows.len()] };
     let Some(newest) = rows.last() else { return folded };
-    let of_newest = |row: &Part| (row.stamp, row.document) == (newest.stamp, newest.document);
+    let of_newest = |row: &DocumentRow| (row.stamp, row.document) == (newest.stamp, newest.document);
     let first = rows.iter().position(of_newest).unwrap_or(rows.len());
     for index in first..rows.len() {
         let row = &rows[index];
@@ -78,17 +78,17 @@ pub fn fold(rows: &[Part]) -> Folded {
         let history = || rows[..=index].iter().filter(|other| other.package == Some(package));
         let since = |state: State| {
             let reached = state == row.state || (state == State::Scanned && row.state == State::Delivered);
-            let showed = |other: &&Part| match state {
+            let showed = |other: &&DocumentRow| match state {
                 State::Delivered => other.state == State::Delivered,
                 _ => other.state != State::Unscanned,
             };
             reached.then(|| history().find(showed).and_then(|other| other.stamp.at)).flatten()
         };
-        let same = |other: &&Part| other.stamp.at == row.stamp.at && other.cells == row.cells;
+        let same = |other: &&DocumentRow| other.stamp.at == row.stamp.at && other.cells == row.cells;
         let source = history().find(same).unwrap_or(row);
         folded.packages.push(Package {
             row: index,
-            source: Place { file: source.stamp.file, record: source.record },
+            source: RecordPlace { file: source.stamp.file, record: source.record },
             first_scan_at: since(State::Scanned),
             delivery_scan_at: since(State::Delivered),
         });
@@ -100,8 +100,8 @@ pub fn fold(rows: &[Part]) -> Folded {
 mod tests {
     use super::*;
 
-    fn part(at: i64, document: u64, record: u64, package: Option<&'static str>, state: State) -> Part<'static> {
-        Part { stamp: Stamp { at: Some(at), file: 0 }, document, record, package, state, cells: b"" }
+    fn part(at: i64, document: u64, record: u64, package: Option<&'static str>, state: State) -> DocumentRow<'static> {
+        DocumentRow { stamp: Stamp { at: Some(at), file: 0 }, document, record, package, state, cells: b"" }
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
         again.stamp.file = 1;
         let found = fold(&[part(1, 1, 1, Some("A"), State::Scanned), again]);
         assert_eq!(found.fates, [Fate::Superseded, Fate::Package]);
-        assert_eq!(found.packages[0].source, Place { file: 0, record: 1 });
+        assert_eq!(found.packages[0].source, RecordPlace { file: 0, record: 1 });
         assert_eq!(fold(&[part(1, 1, 1, None, State::Unscanned)]).fates, [Fate::NotShipped]);
     }
 }

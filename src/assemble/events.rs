@@ -150,9 +150,9 @@ fn name(packages: &[Candidate], events: &[Event], told: &mut [Told]) {
 }
 
 /// The content of an event; events with equal content are the same.
-type Content<'a> = (Option<(bool, i64)>, Option<&'a str>, Option<u16>, (&'a str, &'a str));
+type EventContent<'a> = (Option<(bool, i64)>, Option<&'a str>, Option<u16>, (&'a str, &'a str));
 
-fn content<'a>(event: &Event<'a>) -> Content<'a> {
+fn content<'a>(event: &Event<'a>) -> EventContent<'a> {
     let at = event.at.map(|at| match at {
         Moment::Instant(at) => (true, at),
         Moment::Date(day) => (false, i64::from(day)),

@@ -4,7 +4,7 @@
 //! neither rows nor keys, only bytes and hashes. It fails when the disk does.
 
 use crate::error::Result;
-use crate::place::spill::{Place, Spill};
+use crate::place::spill::{Spill, SpillRange};
 use parking_lot::Mutex;
 use std::path::Path;
 
@@ -14,7 +14,7 @@ const PIECE: usize = 32 << 10;
 /// Rows by partition.
 pub struct Exchange {
     spill: Spill,
-    parts: Vec<Mutex<Vec<Place>>>,
+    parts: Vec<Mutex<Vec<SpillRange>>>,
 }
 
 impl Exchange {
@@ -45,7 +45,7 @@ impl Exchange {
     /// The disk fails.
     pub fn read(&self, part: usize) -> Result<Vec<u8>> {
         let places = self.parts[part].lock();
-        let mut bytes = vec![0; places.iter().map(Place::bytes).sum()];
+        let mut bytes = vec![0; places.iter().map(SpillRange::bytes).sum()];
         let mut at = 0;
         for place in places.iter() {
             self.spill.read(*place, 0, &mut bytes[at..at + place.bytes()])?;

@@ -7,7 +7,7 @@ use vtr_kernel::facts::Tracking;
 
 /// The place of a record; files are numbered bytewise by their shown paths.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct RecordPlace {
     /// The number of its file.
     pub file: u32,
     /// Its number in it, from 1.

@@ -3,7 +3,7 @@
 //! Records are sorted by order, seller, input and age, so that the result does not depend on the order of arrival. The
 //! pure parts of this room decide which facts count; this module combines them. It fails if the disk does.
 
-use super::facts::{Fate, Note, Notes, Place, Stamp, number_key};
+use super::facts::{Fate, Note, Notes, RecordPlace, Stamp, number_key};
 use super::orders::{self, Line, Order};
 use super::pack::{self, HAS_NUMBER, HAS_ORDER, HAS_STATE, Pack, TEXTS, TIMES};
 use super::row::{Row, rows};
@@ -82,7 +82,7 @@ fn one_order(context: &Context, group: &[Keyed], onward: &mut exchange::Writer, 
 struct Made<'a> {
     /// The records that it consists of; the last one represents it.
     rows: Vec<Row<'a>>,
-    source: Place,
+    source: RecordPlace,
     items: Vec<&'a str>,
     number: Option<&'a str>,
     carrier: Option<&'a str>,
@@ -214,7 +214,7 @@ fn by_writes<'a>(
     notes.0.iter_mut().zip(folded.notes.0).for_each(|(sum, count)| *sum += count);
     let made = |package: writes::Package<'a>| Made {
         rows: package.rows.iter().map(|row| own[*row]).collect(),
-        source: Place { file: own[package.row].head.file, record: own[package.row].head.record },
+        source: RecordPlace { file: own[package.row].head.file, record: own[package.row].head.record },
         items: package.items,
         number: package.number,
         carrier: package.carrier,
@@ -238,7 +238,7 @@ fn identity(row: &Row) -> String {
 }
 
 /// Returns the package that a record describes by itself.
-fn itself<'a>(row: Row<'a>, source: Place, scans: (Option<Micros>, Option<Micros>)) -> Made<'a> {
+fn itself<'a>(row: Row<'a>, source: RecordPlace, scans: (Option<Micros>, Option<Micros>)) -> Made<'a> {
     Made {
         source,
         items: row.text(Field::OrderItemId).into_iter().collect(),
@@ -263,14 +263,14 @@ fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Ve
             Some(meaning) if meaning.scan => documents::State::Scanned,
             Some(_) => documents::State::Unscanned,
             None => {
-                tally.unmapped(status, "", Place { file: row.head.file, record: row.head.record });
+                tally.unmapped(status, "", RecordPlace { file: row.head.file, record: row.head.record });
                 documents::State::Unscanned
             }
         }
     };
     let mut parts = Vec::with_capacity(own.len());
     for (row, id) in own.iter().zip(&ids) {
-        parts.push(documents::Part {
+        parts.push(documents::DocumentRow {
             stamp: Stamp { at: row.head.at, file: row.head.file },
             document: row.head.document,
             record: row.head.record,
@@ -320,7 +320,7 @@ fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
         }
         let same = |row: &&(String, Row<'a>)| row.1.head.at == newest.head.at && row.1.cells() == newest.cells();
         let source = group.iter().find(same).map_or(newest.head, |(_, row)| row.head);
-        let mut made = itself(*newest, Place { file: source.file, record: source.record }, (None, None));
+        let mut made = itself(*newest, RecordPlace { file: source.file, record: source.record }, (None, None));
         made.items = kept.iter().filter_map(|row| row.text(Field::OrderItemId)).collect();
         made.rows = kept;
         packages.push(made);
@@ -448,9 +448,10 @@ fn category<'a>(
 ) -> (Option<&'a str>, bool) {
     let own = mine.items.iter().filter(|item| item.category.is_some() || item.sku.is_some());
     let lent = orders.iter().find(|order| order.items.iter().any(|item| item.category.is_some() || item.sku.is_some()));
-    let is_in = |item: &&orders::Item<'a>| made.items.is_empty() || item.id.is_none_or(|id| made.items.contains(&id));
+    let is_in =
+        |item: &&orders::OrderItem<'a>| made.items.is_empty() || item.id.is_none_or(|id| made.items.contains(&id));
     let lent = lent.into_iter().flat_map(|order| order.items.iter().filter(is_in));
-    let named = |item: &orders::Item<'a>| {
+    let named = |item: &orders::OrderItem<'a>| {
         let name = item.category.or_else(|| context.categories.of(seller, item.sku?))?;
         Some((name, item.amount))
     };

@@ -103,7 +103,7 @@ pub struct Value<'a> {
 
 /// One item of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Item<'a> {
+pub struct OrderItem<'a> {
     /// Its id.
     pub id: Option<&'a str>,
     /// The SKU of the product.
@@ -126,7 +126,7 @@ pub struct Order<'a> {
     /// The value.
     pub value: Value<'a>,
     /// The items.
-    pub items: Vec<Item<'a>>,
+    pub items: Vec<OrderItem<'a>>,
     /// The first file that had all of this.
     pub file: u32,
     /// The time when the newest file was written.
@@ -145,7 +145,7 @@ pub fn join<'a>(rows: &[Line<'a>], prices: Prices, is_canceled: &dyn Fn(&str) ->
     order.value = value(&kept, prices);
     order.items = kept
         .iter()
-        .map(|line| Item {
+        .map(|line| OrderItem {
             id: line.item,
             sku: line.sku,
             category: line.category,

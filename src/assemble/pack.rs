@@ -3,7 +3,7 @@
 //! Times are instants from here on: a bare date is the first instant of its marketplace day, for a delivery the last.
 //! It decides nothing except the week of a package. It cannot fail.
 
-use super::facts::{Notes, Place};
+use super::facts::{Notes, RecordPlace};
 use super::row::{Head, Row, Writer};
 use vtr_kernel::calendar::{Day, Micros, Zone, monday};
 use vtr_kernel::instant::Moment;
@@ -105,7 +105,7 @@ pub struct Pack<'a> {
     /// The flags above.
     pub flags: u16,
     /// The record that first had these facts.
-    pub source: Place,
+    pub source: RecordPlace,
     /// The file that lent the order's facts.
     pub orders_file: Option<u32>,
     /// The time of its newest contributing write or document.
@@ -169,7 +169,7 @@ impl<'a> Pack<'a> {
         let mut pack = Pack {
             input: row.head.input,
             flags: row.head.flags,
-            source: Place { file: row.head.file, record: row.head.record },
+            source: RecordPlace { file: row.head.file, record: row.head.record },
             orders_file: u32::try_from(row.head.document).ok().and_then(|file| file.checked_sub(1)),
             updated_at: row.head.at,
             notes,

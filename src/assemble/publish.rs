@@ -16,7 +16,7 @@ use crate::publish::log::{self, DataFile, InputFile, Job, Manifest, Replaced, Sp
 use crate::publish::store::{self, Content, Created, Store};
 use crate::publish::unfinished::{self, Alive};
 use crate::publish::{Sums, current, gc};
-use crate::schema::Kind;
+use crate::schema::ValueKind;
 use crate::signals;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{Field, Schema, SchemaRef};
@@ -238,12 +238,13 @@ pub fn locate(store: &dyn Store, path: &str) -> String {
 }
 
 /// Returns columns as a schema.
-pub(super) fn columns_of(columns: &[(&'static str, Kind, bool)]) -> SchemaRef {
-    let field = |(name, kind, nullable): &(&'static str, Kind, bool)| Field::new(*name, kind.data_type(), *nullable);
+pub(super) fn columns_of(columns: &[(&'static str, ValueKind, bool)]) -> SchemaRef {
+    let field =
+        |(name, kind, nullable): &(&'static str, ValueKind, bool)| Field::new(*name, kind.data_type(), *nullable);
     Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()))
 }
 
-fn one(table: &'static str, columns: &[(&'static str, Kind, bool)], arrays: Vec<ArrayRef>) -> Result<Encoded> {
+fn one(table: &'static str, columns: &[(&'static str, ValueKind, bool)], arrays: Vec<ArrayRef>) -> Result<Encoded> {
     let schema = columns_of(columns);
     let batch = RecordBatch::try_new(schema.clone(), arrays)
         .map_err(|error| Error::failed(format!("making {table}"), error))?;
@@ -260,14 +261,14 @@ fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
 /// The disk is full.
 pub fn files_table(files: &[Raw], tally: &Tally) -> Result<Encoded> {
     let mut columns = vec![
-        ("file", Kind::Text, false),
-        ("kind", Kind::Text, false),
-        ("role", Kind::Text, false),
-        ("bytes", Kind::Count, false),
-        ("read", Kind::Count, false),
+        ("file", ValueKind::Text, false),
+        ("kind", ValueKind::Text, false),
+        ("role", ValueKind::Text, false),
+        ("bytes", ValueKind::Count, false),
+        ("read", ValueKind::Count, false),
     ];
-    columns.extend(Fate::ALL.map(|fate| (fate.column(), Kind::Count, false)));
-    columns.push(("digest", Kind::Text, false));
+    columns.extend(Fate::ALL.map(|fate| (fate.column(), ValueKind::Count, false)));
+    columns.push(("digest", ValueKind::Text, false));
     let text =
         |of: &dyn Fn(&Raw) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(files.iter().map(of))) };
     let fates = |index: usize| tally.fates.get(&(index as u32)).copied().unwrap_or_default();
@@ -289,13 +290,13 @@ pub fn files_table(files: &[Raw], tally: &Tally) -> Result<Encoded> {
 /// The disk is full.
 pub fn rejects_table(files: &[Raw], rejects: &[(u32, Reject)]) -> Result<Encoded> {
     let columns = [
-        ("file", Kind::Text, false),
-        ("record", Kind::Count, false),
-        ("line", Kind::Count, true),
-        ("byte_offset", Kind::Count, true),
-        ("column", Kind::Text, false),
-        ("reason", Kind::Text, false),
-        ("value", Kind::Text, true),
+        ("file", ValueKind::Text, false),
+        ("record", ValueKind::Count, false),
+        ("line", ValueKind::Count, true),
+        ("byte_offset", ValueKind::Count, true),
+        ("column", ValueKind::Text, false),
+        ("reason", ValueKind::Text, false),
+        ("value", ValueKind::Text, true),
     ];
     let place = |of: fn(&Reject) -> Option<u64>| -> ArrayRef {
         Arc::new(Int64Array::from_iter(
@@ -320,7 +321,7 @@ pub fn rejects_table(files: &[Raw], rejects: &[(u32, Reject)]) -> Result<Encoded
 ///
 /// # Errors
 /// The disk fails.
-pub fn week_file(week: weeks::Week, schema: &SchemaRef) -> Result<Encoded> {
+pub fn week_file(week: weeks::PackageBatches, schema: &SchemaRef) -> Result<Encoded> {
     encode::batches(PACKAGES, schema, week, &mut |_| {})
 }
 

@@ -4,7 +4,7 @@
 //! checks whether the sides cover the packages. Packages leave it sorted, week by week. It fails if the disk does.
 
 use super::events::{self, Candidate, Event, Meaning, Told};
-use super::facts::{Fate, Note, Place, number_key};
+use super::facts::{Fate, Note, RecordPlace, number_key};
 use super::pack::{
     self, BY_EVENTS, BY_FRIEND, BY_STATUS, HAS_NUMBER, HAS_ORDER, HAS_STATE, NAMED, Pack, STATE_DELIVERY, STATE_SCAN,
 };
@@ -12,7 +12,7 @@ use super::row::{Row, rows};
 use super::typed::BARE;
 use super::{Context, Tally};
 use crate::error::Result;
-use crate::place::spill::{Place as Run, Spill};
+use crate::place::spill::{Spill, SpillRange};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::{Carrier, CarrierId};
@@ -29,7 +29,7 @@ pub(super) fn partition(
     packages: &[u8],
     events: &[u8],
     spill: &Spill,
-    runs: &mut Vec<(Day, Run)>,
+    runs: &mut Vec<(Day, SpillRange)>,
     tally: &mut Tally,
 ) -> Result<()> {
     let mut packs: Vec<(String, Pack)> = rows(packages).map(|row| number(Pack::of(row))).collect();
@@ -72,10 +72,10 @@ fn order_of(at: vtr_kernel::instant::Moment) -> (bool, i64) {
 }
 
 /// An event's time, seller, carrier and status.
-type Content<'a> = (Option<(bool, i64)>, Option<&'a str>, Option<&'a str>, (&'a str, &'a str));
+type ScanContent<'a> = (Option<(bool, i64)>, Option<&'a str>, Option<&'a str>, (&'a str, &'a str));
 
 /// Returns the content of an event; equal events have equal content.
-fn tells<'a>(row: &Row<'a>) -> Content<'a> {
+fn tells<'a>(row: &Row<'a>) -> ScanContent<'a> {
     let at = row.time(Field::OccurredAt).map(order_of);
     (at, row.text(Field::SellerId), row.text(Field::Carrier), status(row))
 }
@@ -106,7 +106,7 @@ fn meaning(context: &Context, row: &Row, tally: &mut Tally) -> Meaning {
         Some(meaning) => Meaning { is_scan: meaning.scan, is_delivery: meaning.delivery },
         None => {
             let (status, substatus) = status(row);
-            tally.unmapped(status, substatus, Place { file: row.head.file, record: row.head.record });
+            tally.unmapped(status, substatus, RecordPlace { file: row.head.file, record: row.head.record });
             Meaning::default()
         }
     }
@@ -220,7 +220,7 @@ fn ask(context: &Context, pack: &Pack, store: &pack::Store, carrier: Option<u16>
 }
 
 /// Sorts packages by week and key, and spills each week's as one run.
-fn by_week(context: &Context, packs: Vec<Pack>, spill: &Spill, runs: &mut Vec<(Day, Run)>) -> Result<()> {
+fn by_week(context: &Context, packs: Vec<Pack>, spill: &Spill, runs: &mut Vec<(Day, SpillRange)>) -> Result<()> {
     let mut weeks: BTreeMap<Day, Vec<Pack>> = BTreeMap::new();
     for pack in packs {
         let week = pack.week(&pack::store(context.book, pack.text(Field::Marketplace), &context.utc));

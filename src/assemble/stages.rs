@@ -7,18 +7,18 @@
 
 use super::coverage::{self, Coverage};
 use super::exchange::{self, Exchange};
-use super::facts::{Fate, Place, number_key};
+use super::facts::{Fate, RecordPlace, number_key};
 use super::judging::Judging;
 use super::publish::{self, Publication};
 use super::read::{self, RawFile, Reading};
 use super::typed::{self, Noted, Typed};
-use super::weeks::{self, Week};
+use super::weeks::{self, PackageBatches};
 use super::{Assemble, Categories, Context, Mode, NEWER, Raw, Tally, join, scans};
 use crate::error::{Error, Result};
 use crate::job::plan::{ByWeek, OnBadFile, Plan};
 use crate::place::budget::Purpose;
-use crate::place::spill::{Place as Run, Spill};
-use crate::publish::asides::{Place as SetAsidePlace, SetAside};
+use crate::place::spill::{Spill, SpillRange};
+use crate::publish::asides::{AsidePlace, SetAside};
 use crate::publish::gates;
 use crate::publish::log::{InputFile, Manifest};
 use crate::publish::store::Store;
@@ -92,7 +92,7 @@ pub(super) fn assemble(
     }
     drop(by_order);
     let spill = Spill::below(&plan.temp);
-    let mut runs: BTreeMap<Day, Vec<Run>> = BTreeMap::new();
+    let mut runs: BTreeMap<Day, Vec<SpillRange>> = BTreeMap::new();
     for (other, own) in join_numbers(plan, &context, &by_number, &by_event, &spill)? {
         tally.merge(other);
         own.into_iter().for_each(|(week, run)| runs.entry(week).or_default().push(run));
@@ -210,7 +210,7 @@ struct ReadState<'e> {
     by_event: exchange::Writer<'e>,
     first: First,
     /// Rows of category maps: seller, SKU, category, place.
-    categories: Vec<(Option<String>, String, String, Place)>,
+    categories: Vec<(Option<String>, String, String, RecordPlace)>,
     /// Files that must not be bad.
     refused: BTreeMap<usize, String>,
 }
@@ -312,7 +312,7 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
                 by_event.add(number_key(text(Field::TrackingNumber), &mut buffer), |bytes| record.write(bytes))
             }
             Role::Categories => {
-                let place = Place { file: record.head.file, record: record.head.record };
+                let place = RecordPlace { file: record.head.file, record: record.head.record };
                 let seller = record.text(Field::SellerId).map(str::to_owned);
                 categories.push((seller, text(Field::Sku).to_owned(), text(Field::ProductCategory).to_owned(), place));
                 Ok(())
@@ -363,7 +363,7 @@ fn join_orders(plan: &Plan, context: &Context, from: &Exchange, onward: &Exchang
     pool(plan.budget().threads(), from.parts(), &|| (onward.writer(), Tally::default()), &step, &end)
 }
 
-type Numbers = (Tally, Vec<(Day, Run)>);
+type Numbers = (Tally, Vec<(Day, SpillRange)>);
 
 fn join_numbers(
     plan: &Plan,
@@ -424,7 +424,7 @@ fn refuse_rejects(plan: &Plan, files: &[Raw], tally: &Tally, rejects: &[(u32, Re
 /// Returns the counts of cells that are set aside or unwrapped, by reason and field, with the first places of all files.
 fn set_aside(files: &[Raw], asides: &BTreeMap<(Aside, Field, usize), Noted>) -> Vec<SetAside> {
     let each = asides.iter().map(|((aside, field, file), noted)| {
-        let place = |record: &u64| SetAsidePlace { file: files[*file].listed.shown.clone(), record: *record };
+        let place = |record: &u64| AsidePlace { file: files[*file].listed.shown.clone(), record: *record };
         SetAside {
             kind: aside.entry().name.to_owned(),
             column: field.name().to_owned(),
@@ -445,7 +445,7 @@ fn refuse_set_aside(plan: &Plan, files: &[Raw], read: &BTreeMap<usize, u64>, all
 /// The packages by week, and their coverage.
 struct Sorted<'s> {
     spill: &'s Spill,
-    runs: &'s BTreeMap<Day, Vec<Run>>,
+    runs: &'s BTreeMap<Day, Vec<SpillRange>>,
     /// Shown names of the files.
     names: &'s [String],
     coverage: &'s Coverage,
@@ -455,13 +455,13 @@ fn write_weeks(plan: &Plan, assemble: &Assemble, sorted: &Sorted, publication: &
     let columns = super::columns(assemble);
     let schema = weeks::schema(columns);
     let utc = Zone::utc();
-    let all: Vec<(&Day, &Vec<Run>)> = sorted.runs.iter().collect();
+    let all: Vec<(&Day, &Vec<SpillRange>)> = sorted.runs.iter().collect();
     let step = |_: &mut (), index: usize| {
         crate::signals::check()?;
         let (week, runs) = all[index];
         let mut cells = sorted.coverage.week(&plan.book, &utc, *week);
         let mut judging = Judging::of(&plan.book, &utc);
-        let rows = Week::of(sorted.spill, runs, columns, sorted.names, (&mut cells, &mut judging))?;
+        let rows = PackageBatches::of(sorted.spill, runs, columns, sorted.names, (&mut cells, &mut judging))?;
         let encoded = publish::week_file(rows, &schema)?;
         cells.end()?;
         publication.write(publish::PACKAGES, Some(*week), encoded, judging.end())

@@ -3,7 +3,7 @@
 //! Each thread has its own tally; they add up in any order. The gates read them: a gap of the sides is reported with
 //! seller, marketplace, carrier and days, because a package that no feed names would be judged unscanned.
 
-use super::facts::{Fate, Note, Notes, Place};
+use super::facts::{Fate, Note, Notes, RecordPlace};
 use crate::error::{Error, Result};
 use crate::job::assembly::Covers;
 use std::collections::BTreeMap;
@@ -71,13 +71,13 @@ pub struct Tally {
     /// Events and states whose status was looked up.
     pub statuses: u64,
     /// Statuses in no list: the number of occurrences, and the first place.
-    pub unmapped: BTreeMap<(String, String), (u64, Place)>,
+    pub unmapped: BTreeMap<(String, String), (u64, RecordPlace)>,
     events: BTreeMap<Key, Asked>,
     orders: BTreeMap<Key, Asked>,
     /// Packages by seller and marketplace, and how many of them have an order or a promise of their own.
     met: BTreeMap<(String, String), (u64, u64)>,
     /// Packages whose order names another marketplace than they do, and the first place.
-    other_store: (u64, Option<Place>),
+    other_store: (u64, Option<RecordPlace>),
     /// The notes of all packages, in the order of [`Note::ALL`].
     notes: [u64; Note::ALL.len()],
     packages: u64,
@@ -90,7 +90,7 @@ impl Tally {
     }
 
     /// Counts a status in no list.
-    pub fn unmapped(&mut self, status: &str, substatus: &str, place: Place) {
+    pub fn unmapped(&mut self, status: &str, substatus: &str, place: RecordPlace) {
         let key = (status.to_owned(), substatus.to_owned());
         let is_told = self.unmapped.contains_key(&key) || self.unmapped.len() < STATUSES;
         let key = if is_told { key } else { Default::default() };
@@ -117,7 +117,7 @@ impl Tally {
     }
 
     /// Counts a package whose order names another marketplace.
-    pub fn other_store(&mut self, place: Place) {
+    pub fn other_store(&mut self, place: RecordPlace) {
         let (count, first) = self.other_store;
         self.other_store = (count + 1, Some(first.map_or(place, |first| first.min(place))));
     }
@@ -215,7 +215,7 @@ impl Tally {
         if u128::from(unmapped) * u128::from(whole) > u128::from(self.statuses) * u128::from(part) {
             let mut worst: Vec<_> = self.unmapped.iter().collect();
             worst.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
-            let shown = |((status, sub), (count, place)): &(&(String, String), &(u64, Place))| {
+            let shown = |((status, sub), (count, place)): &(&(String, String), &(u64, RecordPlace))| {
                 let words = if sub.is_empty() { status.clone() } else { format!("{status} {sub}") };
                 let words = vtr_kernel::text::shown(&words).into_owned();
                 format!("`{words}` {count} times, first in {} record {}", file(place.file), place.record)
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn unknown_orders_and_statuses_are_gaps_and_tallies_add_up() {
         let mut tally = Tally { statuses: 100, ..Tally::default() };
-        tally.unmapped("odd", "", Place { file: 3, record: 7 });
+        tally.unmapped("odd", "", RecordPlace { file: 3, record: 7 });
         (0..100).for_each(|day| tally.ask_orders("S", "DE", day, day > 0));
         assert_eq!(judged(&tally, &COVERS), "");
         let mut both = tally.clone();

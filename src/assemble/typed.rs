@@ -5,7 +5,7 @@
 
 use super::facts::Fate;
 use super::orders;
-use super::read::{self, Item, Part, RawFile, Reading, Record};
+use super::read::{self, RawFile, ReadItem, Reading, Record, RecordPart};
 use super::row::{Head, Writer};
 use crate::error::Result;
 use crate::job::assembly::{AssembleInput, FoldBy};
@@ -29,7 +29,7 @@ const CONTINUATION_CELLS: usize = 3;
 
 /// The types of a field's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum CellKind {
     /// As text.
     Text,
     /// As a moment.
@@ -41,10 +41,10 @@ pub enum Kind {
 }
 
 /// Returns the type of a field's cells.
-pub fn kind(field: Field) -> Kind {
+pub fn kind(field: Field) -> CellKind {
     match field {
         Field::PackageValue | Field::ItemPrice | Field::ItemTax | Field::ShippingPrice | Field::ShippingTax => {
-            Kind::Money
+            CellKind::Money
         }
         Field::PromisedDeliveryAt
         | Field::ShippedAt
@@ -54,15 +54,15 @@ pub fn kind(field: Field) -> Kind {
         | Field::CreatedAt
         | Field::UpdatedAt
         | Field::WrittenAt
-        | Field::OccurredAt => Kind::Time,
-        Field::BuyShipping => Kind::Flag,
-        _ => Kind::Text,
+        | Field::OccurredAt => CellKind::Time,
+        Field::BuyShipping => CellKind::Flag,
+        _ => CellKind::Text,
     }
 }
 
 /// A typed cell.
 #[derive(Clone, Copy, Debug)]
-pub enum Cell<'a> {
+pub enum TypedCell<'a> {
     /// A text.
     Text(&'a str),
     /// A moment.
@@ -78,14 +78,14 @@ pub struct Typed<'a> {
     /// Its head.
     pub head: Head,
     /// Its cells, in the order of fields.
-    pub cells: Vec<(Field, Cell<'a>)>,
+    pub cells: Vec<(Field, TypedCell<'a>)>,
 }
 
 impl<'a> Typed<'a> {
     /// Returns a text.
     pub fn text(&self, field: Field) -> Option<&'a str> {
         self.cells.iter().find_map(|(known, cell)| match cell {
-            Cell::Text(text) if *known == field => Some(*text),
+            TypedCell::Text(text) if *known == field => Some(*text),
             _ => None,
         })
     }
@@ -93,7 +93,7 @@ impl<'a> Typed<'a> {
     /// Returns a moment.
     pub fn time(&self, field: Field) -> Option<Moment> {
         self.cells.iter().find_map(|(known, cell)| match cell {
-            Cell::Time(at) if *known == field => Some(*at),
+            TypedCell::Time(at) if *known == field => Some(*at),
             _ => None,
         })
     }
@@ -104,10 +104,10 @@ impl<'a> Typed<'a> {
         for (field, cell) in &self.cells {
             match cell {
                 _ if matches!(field, Field::WrittenAt | Field::UpdatedAt) => {}
-                Cell::Text(text) => row.text(*field, text),
-                Cell::Time(at) => row.time(*field, *at),
-                Cell::Money(amount) => row.money(*field, *amount),
-                Cell::Open => row.open(*field),
+                TypedCell::Text(text) => row.text(*field, text),
+                TypedCell::Time(at) => row.time(*field, *at),
+                TypedCell::Money(amount) => row.money(*field, *amount),
+                TypedCell::Open => row.open(*field),
             }
         }
         row.end();
@@ -135,7 +135,7 @@ pub struct File<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Read {
     /// Records handed on by the reader, and rejects.
-    pub counts: read::Counts,
+    pub counts: read::RecordCounts,
     /// Records that end here, by fate.
     pub fates: [u64; Fate::ALL.len()],
     /// The first rejects.
@@ -190,8 +190,8 @@ impl<'a> File<'a> {
                 }
             };
             let record = match item {
-                Item::Record(record) => record,
-                Item::Reject(reject) => {
+                ReadItem::Record(record) => record,
+                ReadItem::Reject(reject) => {
                     refuse(reject);
                     return Ok(());
                 }
@@ -217,7 +217,7 @@ impl<'a> File<'a> {
                 fates[Fate::AfterAsOf as usize] += 1;
                 return Ok(());
             }
-            let open = typed.cells.iter().filter(|(_, cell)| matches!(cell, Cell::Open));
+            let open = typed.cells.iter().filter(|(_, cell)| matches!(cell, TypedCell::Open));
             let open = open.map(|(field, _)| (Aside::OpenMark, *field));
             for key in open.chain(bare.iter().map(|(field, _)| (Aside::WrappedText, *field))) {
                 let known = asides.entry(key).or_default();
@@ -239,7 +239,7 @@ impl<'a> File<'a> {
         let by_order = matches!(self.input.profile.role, Role::Orders | Role::Shipments);
         by_order
             && follows
-            && record.part == Part::Whole
+            && record.part == RecordPart::Whole
             && record.get(Field::OrderId).is_none()
             && record.filled <= CONTINUATION_CELLS
     }
@@ -258,7 +258,7 @@ impl<'a> File<'a> {
             let mark = if record.numbers.holds(field) { (b'.', Mark::Known) } else { (rules.decimal_mark, rules.mark) };
             cells.push((field, self.cell(field, text, mark)?));
         }
-        let flags = if record.part == Part::Bare { BARE } else { 0 };
+        let flags = if record.part == RecordPart::Bare { BARE } else { 0 };
         let mut typed = Typed {
             head: Head {
                 input: self.index,
@@ -298,23 +298,23 @@ impl<'a> File<'a> {
         field: Field,
         text: &'r str,
         (decimal_mark, mark): (u8, Mark),
-    ) -> std::result::Result<Cell<'r>, (Field, String)> {
+    ) -> std::result::Result<TypedCell<'r>, (Field, String)> {
         let refused = |reason: String| Err((field, reason));
         match kind(field) {
-            Kind::Text => Ok(Cell::Text(text)),
-            Kind::Flag if text::flag(text).is_some() => Ok(Cell::Text(text)),
-            Kind::Flag => refused("no yes or no".to_owned()),
-            Kind::Time => match self.moment(text) {
-                Some(at) => Ok(Cell::Time(at)),
+            CellKind::Text => Ok(TypedCell::Text(text)),
+            CellKind::Flag if text::flag(text).is_some() => Ok(TypedCell::Text(text)),
+            CellKind::Flag => refused("no yes or no".to_owned()),
+            CellKind::Time => match self.moment(text) {
+                Some(at) => Ok(TypedCell::Time(at)),
                 None => refused("no time that can be read; `timestamps` says how times are written".to_owned()),
             },
-            Kind::Money => {
+            CellKind::Money => {
                 let amount = Amount::read(text, decimal_mark).ok();
                 if amount.is_some_and(|amount| is_open(amount, mark)) {
-                    return Ok(Cell::Open);
+                    return Ok(TypedCell::Open);
                 }
                 match amount.map(orders::fixed) {
-                    Some(Some(amount)) => Ok(Cell::Money(amount)),
+                    Some(Some(amount)) => Ok(TypedCell::Money(amount)),
                     Some(None) => {
                         refused("an amount with more than nine digits after the decimal point, or too large".to_owned())
                     }

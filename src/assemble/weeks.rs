@@ -8,8 +8,8 @@ use super::judging::Judging;
 use super::pack::{BY_EVENTS, BY_FRIEND, BY_STATUS, HAS_ORDER, Pack};
 use super::row::Row;
 use crate::error::{Error, Result};
-use crate::place::spill::{Place as Run, Spill};
-use crate::schema::Kind;
+use crate::place::spill::{Spill, SpillRange};
+use crate::schema::ValueKind;
 use arrow::array::{
     ArrayRef, BooleanBuilder, Decimal128Builder, Int64Builder, RecordBatch, StringBuilder, TimestampMicrosecondBuilder,
 };
@@ -27,14 +27,14 @@ const ROWS: usize = 8_192;
 const PIECE: usize = 16 << 10;
 
 /// Columns of a package beside the canonical ones, with their types.
-pub const OWN: [(&str, Kind, bool, &str); 5] = [
-    ("source_file", Kind::Text, false, "the file that says what the package is, as `assembled_files` shows it"),
-    ("source_record", Kind::Count, false, "the number of its record there, from 1"),
-    ("orders_file", Kind::Text, true, "the file that lent the order's facts; null: none did"),
-    ("events", Kind::Count, false, "distinct events that count for it"),
+pub const OWN: [(&str, ValueKind, bool, &str); 5] = [
+    ("source_file", ValueKind::Text, false, "the file that says what the package is, as `assembled_files` shows it"),
+    ("source_record", ValueKind::Count, false, "the number of its record there, from 1"),
+    ("orders_file", ValueKind::Text, true, "the file that lent the order's facts; null: none did"),
+    ("events", ValueKind::Count, false, "distinct events that count for it"),
     (
         "scan_source",
-        Kind::Text,
+        ValueKind::Text,
         true,
         "`events`, `partner` (events, all of another carrier of the family or partners of its own), `status` (a scan is \
          known by the package's state only, and is no later than its time), or null",
@@ -45,10 +45,10 @@ pub const OWN: [(&str, Kind, bool, &str); 5] = [
 pub fn schema(columns: ColumnSet) -> SchemaRef {
     let of = |column: Column| {
         let kind = match column.kind() {
-            Cells::Label | Cells::Text => Kind::Text,
-            Cells::Flag => Kind::Flag,
-            Cells::Amount => Kind::Money,
-            Cells::Time => Kind::Time,
+            Cells::Label | Cells::Text => ValueKind::Text,
+            Cells::Flag => ValueKind::Flag,
+            Cells::Amount => ValueKind::Money,
+            Cells::Time => ValueKind::Time,
         };
         ArrowField::new(column.name(), kind.data_type(), true)
     };
@@ -59,7 +59,7 @@ pub fn schema(columns: ColumnSet) -> SchemaRef {
 /// A run that is being read.
 struct Reader<'s> {
     spill: &'s Spill,
-    run: Run,
+    run: SpillRange,
     at: usize,
     buffer: Vec<u8>,
     from: usize,
@@ -113,7 +113,7 @@ fn key(row: &[u8]) -> Key {
 }
 
 /// The rows of a week in order, as batches.
-pub struct Week<'s, 'c> {
+pub struct PackageBatches<'s, 'c> {
     readers: Vec<Reader<'s>>,
     next: BinaryHeap<Reverse<(Key, usize)>>,
     columns: ColumnSet,
@@ -123,7 +123,7 @@ pub struct Week<'s, 'c> {
     judging: &'s mut Judging<'c>,
 }
 
-impl<'s, 'c> Week<'s, 'c> {
+impl<'s, 'c> PackageBatches<'s, 'c> {
     /// Merges the runs of a week; `files` are the shown names of the files. Coverage and judging weeks
     /// are told on the way.
     ///
@@ -131,13 +131,13 @@ impl<'s, 'c> Week<'s, 'c> {
     /// The disk fails.
     pub fn of(
         spill: &'s Spill,
-        runs: &[Run],
+        runs: &[SpillRange],
         columns: ColumnSet,
         files: &'s [String],
         (coverage, judging): (&'s mut OfWeek<'c>, &'s mut Judging<'c>),
-    ) -> Result<Week<'s, 'c>> {
-        let reader = |run: &Run| Reader { spill, run: *run, at: 0, buffer: Vec::new(), from: 0 };
-        let mut week = Week {
+    ) -> Result<PackageBatches<'s, 'c>> {
+        let reader = |run: &SpillRange| Reader { spill, run: *run, at: 0, buffer: Vec::new(), from: 0 };
+        let mut week = PackageBatches {
             readers: runs.iter().map(reader).collect(),
             next: BinaryHeap::new(),
             columns,
@@ -179,7 +179,7 @@ impl<'s, 'c> Week<'s, 'c> {
     }
 }
 
-impl Iterator for Week<'_, '_> {
+impl Iterator for PackageBatches<'_, '_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
@@ -211,7 +211,7 @@ impl Batch {
             let builder = match column.kind() {
                 Cells::Label | Cells::Text => Builder::Text(StringBuilder::new()),
                 Cells::Flag => Builder::Flag(BooleanBuilder::new()),
-                Cells::Amount => Builder::Money(Decimal128Builder::new().with_data_type(Kind::Money.data_type())),
+                Cells::Amount => Builder::Money(Decimal128Builder::new().with_data_type(ValueKind::Money.data_type())),
                 Cells::Time => Builder::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
             };
             Some((field, builder))

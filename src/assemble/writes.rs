@@ -5,7 +5,7 @@
 //! looks at one order at a time and knows nothing of other sources except the number of the order's lines. It cannot
 //! fail: every row ends as a package, merged into one, or superseded.
 
-use super::facts::{Fate, Note, Notes, Place, Stamp, number_key};
+use super::facts::{Fate, Note, Notes, RecordPlace, Stamp, number_key};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::Micros;
 use vtr_kernel::instant::Moment;
@@ -55,8 +55,8 @@ pub struct Write<'a> {
 
 impl Write<'_> {
     /// Returns its place.
-    pub fn place(&self) -> Place {
-        Place { file: self.stamp.file, record: self.record }
+    pub fn place(&self) -> RecordPlace {
+        RecordPlace { file: self.stamp.file, record: self.record }
     }
 }
 
@@ -94,7 +94,7 @@ pub struct Folded<'a> {
 
 /// The content of a slot under one number.
 #[derive(Clone, Debug)]
-struct Standing<'a> {
+struct SlotContent<'a> {
     /// The cleaned number; empty if there is none.
     key: String,
     number: Option<&'a str>,
@@ -105,7 +105,7 @@ struct Standing<'a> {
     rows: Vec<usize>,
 }
 
-type Slots<'a> = BTreeMap<Option<&'a str>, Vec<Standing<'a>>>;
+type Slots<'a> = BTreeMap<Option<&'a str>, Vec<SlotContent<'a>>>;
 
 /// Folds the rows of one order, sorted by stamp and record; `lines` is the number of the order's lines, if an order
 /// side gives it.
@@ -138,7 +138,7 @@ fn apply<'a>(
     write.for_each(|row| of_slot.entry(rows[row].item).or_default().push(row));
     for (slot, named) in of_slot {
         let is_whole = slot.is_none();
-        let before: Vec<Standing<'a>> = match slots.get(&slot) {
+        let before: Vec<SlotContent<'a>> = match slots.get(&slot) {
             Some(own) if !is_whole => own.clone(),
             None if !is_whole => slots.get(&None).cloned().unwrap_or_default(),
             _ => distinct(slots.values().flatten()),
@@ -159,14 +159,14 @@ fn apply<'a>(
 }
 
 /// Returns the packages of several slots, each number once, the newest rows first.
-fn distinct<'s, 'a: 's>(all: impl Iterator<Item = &'s Standing<'a>>) -> Vec<Standing<'a>> {
-    let mut found: Vec<Standing<'a>> = Vec::new();
+fn distinct<'s, 'a: 's>(all: impl Iterator<Item = &'s SlotContent<'a>>) -> Vec<SlotContent<'a>> {
+    let mut found: Vec<SlotContent<'a>> = Vec::new();
     for one in all {
         match found.iter_mut().find(|other| other.key == one.key) {
             Some(other) => {
                 let newer = one.rows.last() > other.rows.last();
                 let (first, second) = if newer { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) };
-                *other = Standing {
+                *other = SlotContent {
                     carrier: first.carrier.or(second.carrier),
                     service: first.service.or(second.service),
                     shipped_at: first.shipped_at.or(second.shipped_at),
@@ -184,10 +184,10 @@ fn distinct<'s, 'a: 's>(all: impl Iterator<Item = &'s Standing<'a>>) -> Vec<Stan
 fn standing<'a>(
     rows: &[Write<'a>],
     named: &[usize],
-    before: &[Standing<'a>],
+    before: &[SlotContent<'a>],
     notes: &mut Notes,
-) -> Option<Vec<Standing<'a>>> {
-    let mut made: Vec<Standing<'a>> = Vec::new();
+) -> Option<Vec<SlotContent<'a>>> {
+    let mut made: Vec<SlotContent<'a>> = Vec::new();
     let mut buffer = String::new();
     for &index in named {
         let row = &rows[index];
@@ -206,10 +206,10 @@ fn standing<'a>(
         let key = number.map_or("", |number| number_key(number, &mut buffer)).to_owned();
         let same = before.iter().find(|known| known.key == key);
         // Content of the same number comes first, then that of the newest row.
-        let mut older: Vec<&Standing<'a>> = before.iter().collect();
+        let mut older: Vec<&SlotContent<'a>> = before.iter().collect();
         older.sort_by_key(|known| (known.key != key, std::cmp::Reverse(known.rows.last().copied())));
         let kept = older.iter();
-        let new = Standing {
+        let new = SlotContent {
             number,
             carrier: row.carrier.or_else(|| kept.clone().find_map(|known| known.carrier)),
             service: row.service.or_else(|| kept.clone().find_map(|known| known.service)),
@@ -235,11 +235,11 @@ fn standing<'a>(
 
 /// Groups slots by number; if several slots are in one package, the newest one with a value decides.
 fn packages<'a>(rows: &[Write<'a>], slots: Slots<'a>) -> Vec<Package<'a>> {
-    let mut by_number: BTreeMap<String, Vec<(Option<&'a str>, Standing<'a>)>> = BTreeMap::new();
+    let mut by_number: BTreeMap<String, Vec<(Option<&'a str>, SlotContent<'a>)>> = BTreeMap::new();
     for (slot, standings) in slots {
         standings.into_iter().for_each(|one| by_number.entry(one.key.clone()).or_default().push((slot, one)));
     }
-    let package = |(key, mut parts): (String, Vec<(Option<&'a str>, Standing<'a>)>)| {
+    let package = |(key, mut parts): (String, Vec<(Option<&'a str>, SlotContent<'a>)>)| {
         // Rows are sorted, so the higher index is the newer row.
         parts.sort_by_key(|(_, one)| std::cmp::Reverse(one.rows.last().copied()));
         let mut all: Vec<usize> = parts.iter().flat_map(|(_, one)| one.rows.iter().copied()).collect();
@@ -268,12 +268,12 @@ fn packages<'a>(rows: &[Write<'a>], slots: Slots<'a>) -> Vec<Package<'a>> {
 mod tests {
     use super::*;
 
-    type Row<'a> = (i64, Option<&'a str>, &'a str, &'a str);
+    type WriteRow<'a> = (i64, Option<&'a str>, &'a str, &'a str);
 
     /// Folds rows as (write, item, number, carrier): blank texts are blank cells.
-    fn folded<'a>(rows: &[Row<'a>], lines: Option<usize>) -> Folded<'a> {
+    fn folded<'a>(rows: &[WriteRow<'a>], lines: Option<usize>) -> Folded<'a> {
         let cell = |text: &'a str| (!text.is_empty()).then_some(text);
-        let write = |(index, (at, item, number, carrier)): (usize, &Row<'a>)| Write {
+        let write = |(index, (at, item, number, carrier)): (usize, &WriteRow<'a>)| Write {
             stamp: Stamp { at: Some(*at), file: *at as u32 },
             record: index as u64,
             item: *item,

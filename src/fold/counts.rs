@@ -5,7 +5,7 @@
 //! to this module, and only reading spilled runs can fail.
 
 use crate::error::Result;
-use crate::place::spill::{Place, Spill};
+use crate::place::spill::{Spill, SpillRange};
 #[cfg(test)]
 use arrow::array::AsArray;
 use arrow::array::{RecordBatch, StringArray};
@@ -131,7 +131,7 @@ type Times = BTreeMap<u16, Pieces>;
 #[derive(Debug)]
 enum Held {
     Memory(Packed),
-    Spilled(Arc<Spill>, Place),
+    Spilled(Arc<Spill>, SpillRange),
 }
 
 impl Held {

@@ -63,7 +63,7 @@ fn tallied(
 }
 
 /// The result of a look through a file.
-pub struct Found {
+pub struct FoundDays {
     /// First day of a row not rejected.
     pub first_day: Option<Day>,
     /// Last day of a row not rejected.
@@ -78,7 +78,7 @@ pub struct Found {
 ///
 /// # Errors
 /// It cannot be read to its end, or the run is told to stop.
-pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
+pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<FoundDays> {
     let judge = looking(plan, survey).range(None).windows(None);
     let file = &survey.files[index];
     let source = fold::source(plan, survey, index as u32);
@@ -91,7 +91,7 @@ pub fn look(plan: &Plan, survey: &Survey, index: usize) -> Result<Found> {
         })?;
         digest = end.digest.or(digest);
     }
-    Ok(Found { first_day: tally.first_day, last_day: tally.last_day, later: tally.later, digest })
+    Ok(FoundDays { first_day: tally.first_day, last_day: tally.last_day, later: tally.later, digest })
 }
 
 /// Returns whether a unit holds a judged package after all days that are counted; reading ends at the first.

@@ -9,7 +9,7 @@ mod streamed;
 
 use crate::error::Result;
 use crate::job::plan;
-use crate::place::spill::{Place, Spill};
+use crate::place::spill::{Spill, SpillRange};
 use crate::signals;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_columnar::choice::{Between, choose};
@@ -25,7 +25,7 @@ pub struct Copies {
     held_bytes: usize,
     most_bytes: usize,
     /// The positions of each part's copies on disk.
-    spilled: Vec<Vec<Place>>,
+    spilled: Vec<Vec<SpillRange>>,
     spill: Spill,
 }
 
@@ -70,7 +70,7 @@ impl Copies {
     }
 
     fn bytes_of(&self, part: usize) -> usize {
-        self.held[part].len() + self.spilled[part].iter().map(Place::bytes).sum::<usize>()
+        self.held[part].len() + self.spilled[part].iter().map(SpillRange::bytes).sum::<usize>()
     }
 
     /// Adds the bytes of the copies of a part.

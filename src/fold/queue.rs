@@ -51,12 +51,12 @@ fn bytes(units: &[Unit]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::Part;
+    use crate::scan::FilePart;
 
     fn units(bytes: impl IntoIterator<Item = u64>) -> Vec<Unit> {
         let unit = |(group, bytes): (usize, u64)| Unit {
             file: 0,
-            part: Part::RowGroup(group),
+            part: FilePart::RowGroup(group),
             first_record: 1,
             for_copies: false,
             rows: 1,
@@ -67,8 +67,8 @@ mod tests {
 
     fn taken(queue: &Queue, threads: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let group = |unit: &Unit| match unit.part {
-            Part::RowGroup(group) => group,
-            Part::Whole => unreachable!("units are row groups here"),
+            FilePart::RowGroup(group) => group,
+            FilePart::Whole => unreachable!("units are row groups here"),
         };
         threads.into_iter().map_while(|thread| queue.next(thread)).map(group).collect()
     }

@@ -4,7 +4,7 @@
 //! paths of a group have them in the same place. It writes nothing that it did not see; missing facts are noted in the
 //! job as a sentence.
 
-use super::kinds::Kind;
+use super::kinds::FileKind;
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,21 +13,21 @@ use vtr_kernel::Book;
 use vtr_kernel::sources::{Field, Profile, Role, Sources};
 
 /// A file of the job and its kind.
-pub struct Found {
+pub struct FoundFile {
     /// Its path relative to the job, with `/`.
     pub shown: String,
     /// Its likeliest kind.
-    pub kind: Kind,
+    pub kind: FileKind,
 }
 
 /// An `[[input]]`.
 struct Group<'a> {
-    kind: &'a Kind,
+    kind: &'a FileKind,
     files: Vec<&'a str>,
 }
 
 /// Returns the text of a job that reads the files; `others` are the files beside them that are of no kind.
-pub fn job(name: &str, found: &[Found], others: &[String], sources: &Sources, book: &Book) -> String {
+pub fn job(name: &str, found: &[FoundFile], others: &[String], sources: &Sources, book: &Book) -> String {
     let mut groups: BTreeMap<(usize, &str, &str, Option<&str>, &str), Group> = BTreeMap::new();
     for file in found {
         let (folder, suffix) = (folder(&file.shown), suffix(&file.shown));

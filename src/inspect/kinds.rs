@@ -4,10 +4,10 @@
 //! that it cannot read.
 
 use crate::assemble::read::cut::{Cutter, Piece};
-use crate::assemble::read::{self, Item, RawFile, Reading};
+use crate::assemble::read::{self, RawFile, ReadItem, Reading};
 use crate::job::plan::{CellRules, Dialect, Limits, Quote};
 use crate::scan::Origin;
-use crate::scan::content::Content;
+use crate::scan::content::FileContent;
 use crate::scan::files::{Packing, delimiter_by_suffix};
 use crate::scan::headings::key;
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
@@ -23,7 +23,7 @@ const MOSTLY: u64 = 90;
 
 /// A kind that a file fits.
 #[derive(Clone, Debug, Serialize)]
-pub struct Kind {
+pub struct FileKind {
     /// Its name in a job.
     pub kind: String,
     /// Its name for people.
@@ -58,7 +58,7 @@ pub struct Fills {
 ///
 /// # Errors
 /// The fault of the file.
-pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -> Result<Vec<Kind>, String> {
+pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -> Result<Vec<FileKind>, String> {
     if let Some((Format::Parquet, _)) = read::format_of(shown, Format::Parquet) {
         let names = read::column_names(origin)?;
         let fits =
@@ -68,7 +68,7 @@ pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -
     let packing = read::format_of(shown, Format::Json)
         .or(read::format_of(shown, Format::Csv))
         .map_or(Packing::Plain, |(_, packing)| packing);
-    let head = Content::open_json(origin, packing, limits)?.head(HEAD)?;
+    let head = FileContent::open_json(origin, packing, limits)?.head(HEAD)?;
     let begins = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).trim_ascii_start().first();
     if matches!(begins, Some(b'{' | b'[')) {
         return Ok(of_documents(sources, &head));
@@ -80,7 +80,13 @@ pub fn kinds(sources: &Sources, origin: &Origin, shown: &str, limits: &Limits) -
 ///
 /// # Errors
 /// The fault of the file.
-pub fn fills(sources: &Sources, found: &Kind, origin: &Origin, shown: &str, limits: &Limits) -> Result<Fills, String> {
+pub fn fills(
+    sources: &Sources,
+    found: &FileKind,
+    origin: &Origin,
+    shown: &str,
+    limits: &Limits,
+) -> Result<Fills, String> {
     let profile = sources.profile(&found.kind)?;
     let Some((format, packing)) = read::format_of(shown, found.format) else {
         return Err(format!("is {} by its content, but its name does not end as such files do", found.format.name()));
@@ -98,7 +104,7 @@ pub fn fills(sources: &Sources, found: &Kind, origin: &Origin, shown: &str, limi
     let file = RawFile { origin, shown, format, packing, constants: &[] };
     let mut filled = [0u64; Field::COUNT];
     let counts = read::read(&file, &reading, &mut |item| {
-        if let Item::Record(record) = item {
+        if let ReadItem::Record(record) = item {
             for (count, cell) in filled.iter_mut().zip(record.cells) {
                 *count += u64::from(cell.is_some());
             }
@@ -121,9 +127,9 @@ pub fn fills(sources: &Sources, found: &Kind, origin: &Origin, shown: &str, limi
     })
 }
 
-fn kind(profile: &Profile, form: Option<String>, encoding: Option<&'static str>) -> Kind {
+fn kind(profile: &Profile, form: Option<String>, encoding: Option<&'static str>) -> FileKind {
     let role = profile.role.name();
-    Kind { kind: profile.kind.clone(), name: profile.name.clone(), role, form, encoding, format: profile.format }
+    FileKind { kind: profile.kind.clone(), name: profile.name.clone(), role, form, encoding, format: profile.format }
 }
 
 fn has_marks(profile: &Profile, headings: &[String]) -> bool {
@@ -131,7 +137,7 @@ fn has_marks(profile: &Profile, headings: &[String]) -> bool {
     profile.marks.iter().all(|mark| keys.iter().any(|known| *known == key(mark)))
 }
 
-fn of_text(sources: &Sources, head: &[u8], shown: &str) -> Vec<Kind> {
+fn of_text(sources: &Sources, head: &[u8], shown: &str) -> Vec<FileKind> {
     // A character may be cut in two at the end.
     let is_utf8 = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
     let mut found = Vec::new();
@@ -163,7 +169,7 @@ fn of_text(sources: &Sources, head: &[u8], shown: &str) -> Vec<Kind> {
     found.into_iter().map(|(_, kind)| kind).collect()
 }
 
-fn of_documents(sources: &Sources, head: &[u8]) -> Vec<Kind> {
+fn of_documents(sources: &Sources, head: &[u8]) -> Vec<FileKind> {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let mut found = Vec::new();
     for profile in sources.profiles.iter().filter(|profile| profile.format == Format::Json) {

@@ -89,7 +89,7 @@ pub struct Look {
     pub snippet: String,
     /// The kinds that it fits, the likeliest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub kinds: Vec<kinds::Kind>,
+    pub kinds: Vec<kinds::FileKind>,
     /// Its content as the likeliest kind.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fills: Option<kinds::Fills>,

@@ -7,10 +7,10 @@ use super::profile::Profile;
 use super::suggest::{Fill, Keys};
 use super::{ColumnLook, Finding, Look, Request, Spot, Spots, TextLook, Values, shown_heading, suggest};
 use crate::job::plan::{Dialect, Quote};
-use crate::scan::content::Content;
+use crate::scan::content::FileContent;
 use crate::scan::csv::undouble;
 use crate::scan::files::{Packing, delimiter_by_suffix};
-use crate::scan::records::{Cell, Cutting, Fault, Next, RecordReader};
+use crate::scan::records::{CellRange, Cutting, Fault, Next, RecordReader};
 use crate::scan::store::Origin;
 use encoding_rs::UTF_8;
 use vtr_columnar::input::Column;
@@ -22,7 +22,7 @@ const HEAD: usize = 64 << 10;
 const FIRST_RECORDS: usize = 10;
 
 pub(super) fn look(request: &Request, origin: &Origin, packing: Packing, look: &mut Look) -> Result<(), String> {
-    let head = Content::open(origin, packing, &request.limits)?.head(HEAD)?;
+    let head = FileContent::open(origin, packing, &request.limits)?.head(HEAD)?;
     let mut dialect = choose_dialect(request, &head, look);
     // If the file is read again in an encoding that only its bytes suggest, the fault in the declared one is still
     // reported.
@@ -58,7 +58,7 @@ fn read<'a>(
         max_record: request.limits.max_record_bytes,
         max_cells: request.limits.max_columns,
     };
-    let content = Content::open(origin, packing, &request.limits)?;
+    let content = FileContent::open(origin, packing, &request.limits)?;
     let mut records = RecordReader::new(content, dialect.encoding, cutting)?;
     for line in 1..dialect.header_line {
         if !records.skip_line()? {
@@ -258,7 +258,7 @@ impl<'a> Seen<'a> {
 
     fn texts(&self, records: &RecordReader) -> Vec<String> {
         let bytes = records.bytes();
-        let text = |cell: &Cell| {
+        let text = |cell: &CellRange| {
             let text = String::from_utf8_lossy(&bytes[cell.start..cell.end]);
             let quote = self.quote.map_or('"', char::from);
             if cell.doubled { text.replace(&format!("{quote}{quote}"), &quote.to_string()) } else { text.into_owned() }

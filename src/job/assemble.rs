@@ -4,7 +4,7 @@
 //! reported with their place.
 
 use super::assembly::{Assemble, AssembleInput, Covers, Window};
-use super::inputs::Source;
+use super::inputs::InputKeys;
 use super::quantity;
 use super::resolve::Written;
 use super::spec::{Identity, InputSpec, JobSpec};
@@ -67,7 +67,7 @@ pub(super) fn assemble(
     let mut inputs = Vec::new();
     let mut sound = true;
     for (index, spec) in spec.input.iter().enumerate() {
-        match raw(Source { spec, at: format!("input.{index}"), written }, &sources) {
+        match raw(InputKeys { spec, at: format!("input.{index}"), written }, &sources) {
             Some(input) => inputs.push(input),
             None => sound = false,
         }
@@ -226,7 +226,7 @@ fn path(spec: &JobSpec, root: &Path, written: Written) -> Option<String> {
 }
 
 /// Returns one raw input.
-fn raw(source: Source, known: &Sources) -> Option<AssembleInput> {
+fn raw(source: InputKeys, known: &Sources) -> Option<AssembleInput> {
     let spec = source.spec;
     let profile = profile(&source, known);
     let paths = source.paths();
@@ -275,7 +275,7 @@ fn marked(cells: CellRules, profile: &Profile) -> CellRules {
 }
 
 /// Returns the profile of the input's kind, or an empty one, with role and fold of the job.
-fn profile(source: &Source, known: &Sources) -> Option<Profile> {
+fn profile(source: &InputKeys, known: &Sources) -> Option<Profile> {
     let spec = source.spec;
     let mut profile = match &spec.kind {
         None => blank(),
@@ -334,7 +334,7 @@ fn blank() -> Profile {
 }
 
 /// Lays the job's columns and constants over those of the profile.
-fn laid_over(source: &Source, profile: &mut Profile) -> Option<()> {
+fn laid_over(source: &InputKeys, profile: &mut Profile) -> Option<()> {
     let spec = source.spec;
     let mut sound = true;
     for (name, written) in &spec.columns {
@@ -399,7 +399,7 @@ fn from_job(spec: &InputSpec) -> Vec<Field> {
 }
 
 /// Returns how delimited text is cut: by the job, else by the profile.
-fn dialect(source: &Source, profile: &Profile) -> Option<Dialect> {
+fn dialect(source: &InputKeys, profile: &Profile) -> Option<Dialect> {
     let written = source.dialect()?;
     let csv = &source.spec.csv;
     let encoding = match (&csv.encoding, &profile.text.encoding) {
@@ -415,7 +415,7 @@ fn dialect(source: &Source, profile: &Profile) -> Option<Dialect> {
 }
 
 /// Returns whether an input has the columns by which it is joined with others.
-fn has_keys(source: &Source, input: &AssembleInput) -> bool {
+fn has_keys(source: &InputKeys, input: &AssembleInput) -> bool {
     let missing = |field: Field, remedy: &str| {
         let what = format!("nothing of this input says `{}`; {remedy}", field.name());
         source.refuse::<()>("path", what);

@@ -102,9 +102,9 @@ fn without(message: &str, text: &str) -> String {
 /// Collects all texts and keys that a value holds.
 fn texts_of(node: &Node, into: &mut Vec<String>) {
     match &node.content {
-        Content::Leaf(value, _) => into.extend(value.as_str().map(str::to_owned)),
-        Content::List(items) => items.iter().for_each(|item| texts_of(item, into)),
-        Content::Table(entries) => {
+        NodeContent::Leaf(value, _) => into.extend(value.as_str().map(str::to_owned)),
+        NodeContent::List(items) => items.iter().for_each(|item| texts_of(item, into)),
+        NodeContent::Table(entries) => {
             for (key, node) in entries {
                 into.push(key.clone());
                 texts_of(node, into);
@@ -117,11 +117,11 @@ fn texts_of(node: &Node, into: &mut Vec<String>) {
 #[derive(Clone, Debug)]
 struct Node {
     at: Origin,
-    content: Content,
+    content: NodeContent,
 }
 
 #[derive(Clone, Debug)]
-enum Content {
+enum NodeContent {
     /// A text, number or flag; for an option also the text as it was typed.
     Leaf(Value, Option<String>),
     List(Vec<Node>),
@@ -160,10 +160,10 @@ impl Document {
         }
         for (index, part) in parts.iter().enumerate() {
             let next_is_index = parts.get(index + 1).is_some_and(|next| next.parse::<usize>().is_ok());
-            let empty = if next_is_index { Content::List(Vec::new()) } else { Content::Table(Vec::new()) };
+            let empty = if next_is_index { NodeContent::List(Vec::new()) } else { NodeContent::Table(Vec::new()) };
             let fresh = || Node { at: at.clone(), content: empty };
             node = match &mut node.content {
-                Content::Table(entries) => {
+                NodeContent::Table(entries) => {
                     let known = entries.iter().position(|(key, _)| key == part);
                     let place = known.unwrap_or_else(|| {
                         entries.push(((*part).to_owned(), fresh()));
@@ -171,7 +171,7 @@ impl Document {
                     });
                     &mut entries[place].1
                 }
-                Content::List(items) => {
+                NodeContent::List(items) => {
                     let here = parts[..index].join(".");
                     let place = part.parse::<usize>().ok().filter(|place| *place <= items.len()).ok_or_else(|| {
                         format!("`{here}` is a list of {}; write `{here}.0` for its first", items.len())
@@ -181,7 +181,9 @@ impl Document {
                     }
                     &mut items[place]
                 }
-                Content::Leaf(..) => return Err(format!("`{}` is a value and has no keys", parts[..index].join("."))),
+                NodeContent::Leaf(..) => {
+                    return Err(format!("`{}` is a value and has no keys", parts[..index].join(".")));
+                }
             };
         }
         *node = typed_value(typed, &at);
@@ -192,12 +194,12 @@ impl Document {
     pub fn give(&mut self, key: &str, value: Value, option: &str) {
         let leaf = |value: Value| {
             let typed = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            Content::Leaf(value, Some(typed))
+            NodeContent::Leaf(value, Some(typed))
         };
         let at = Origin::Given(option.to_owned());
         let content = match value {
             Value::Array(items) => {
-                Content::List(items.into_iter().map(|item| Node { at: at.clone(), content: leaf(item) }).collect())
+                NodeContent::List(items.into_iter().map(|item| Node { at: at.clone(), content: leaf(item) }).collect())
             }
             value => leaf(value),
         };
@@ -213,9 +215,9 @@ impl Document {
         let mut node = &self.root;
         for part in path.split('.') {
             let next = match &node.content {
-                Content::Table(entries) => entries.iter().find(|(key, _)| key == part).map(|(_, node)| node),
-                Content::List(items) => part.parse::<usize>().ok().and_then(|index| items.get(index)),
-                Content::Leaf(..) => None,
+                NodeContent::Table(entries) => entries.iter().find(|(key, _)| key == part).map(|(_, node)| node),
+                NodeContent::List(items) => part.parse::<usize>().ok().and_then(|index| items.get(index)),
+                NodeContent::Leaf(..) => None,
             };
             match next {
                 Some(next) => node = next,
@@ -227,9 +229,9 @@ impl Document {
 
     fn find_mut(&mut self, path: &str) -> Option<&mut Node> {
         path.split('.').try_fold(&mut self.root, |node, part| match &mut node.content {
-            Content::Table(entries) => entries.iter_mut().find(|(key, _)| key == part).map(|(_, node)| node),
-            Content::List(items) => part.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
-            Content::Leaf(..) => None,
+            NodeContent::Table(entries) => entries.iter_mut().find(|(key, _)| key == part).map(|(_, node)| node),
+            NodeContent::List(items) => part.parse::<usize>().ok().and_then(|index| items.get_mut(index)),
+            NodeContent::Leaf(..) => None,
         })
     }
 
@@ -241,16 +243,16 @@ impl Document {
     }
 }
 
-fn table(values: &DeTable, line_of: &dyn Fn(usize) -> usize) -> Content {
+fn table(values: &DeTable, line_of: &dyn Fn(usize) -> usize) -> NodeContent {
     let entry = |(key, value): (&toml::Spanned<std::borrow::Cow<str>>, &toml::Spanned<DeValue>)| {
         let at = Origin::Line(line_of(key.span().start));
         (key.get_ref().to_string(), Node { at, content: content(value.get_ref(), line_of) })
     };
-    Content::Table(values.iter().map(entry).collect())
+    NodeContent::Table(values.iter().map(entry).collect())
 }
 
-fn content(value: &DeValue, line_of: &dyn Fn(usize) -> usize) -> Content {
-    let leaf = |value: Value| Content::Leaf(value, None);
+fn content(value: &DeValue, line_of: &dyn Fn(usize) -> usize) -> NodeContent {
+    let leaf = |value: Value| NodeContent::Leaf(value, None);
     match value {
         DeValue::String(text) => leaf(Value::from(text.as_ref())),
         DeValue::Boolean(flag) => leaf(Value::from(*flag)),
@@ -268,7 +270,7 @@ fn content(value: &DeValue, line_of: &dyn Fn(usize) -> usize) -> Content {
                 at: Origin::Line(line_of(item.span().start)),
                 content: content(item.get_ref(), line_of),
             };
-            Content::List(items.iter().map(node).collect())
+            NodeContent::List(items.iter().map(node).collect())
         }
         DeValue::Table(values) => table(values, line_of),
     }
@@ -278,10 +280,10 @@ fn content(value: &DeValue, line_of: &dyn Fn(usize) -> usize) -> Content {
 fn typed_value(typed: &str, at: &Origin) -> Node {
     let whole = format!("v = {typed}");
     let (root, errors) = DeTable::parse_recoverable(&whole);
-    let text = || Content::Leaf(Value::from(typed), None);
+    let text = || NodeContent::Leaf(Value::from(typed), None);
     let content = match root.get_ref().get("v") {
         Some(value) if errors.is_empty() && root.get_ref().len() == 1 => match content(value.get_ref(), &|_| 1) {
-            Content::Leaf(value, _) => Content::Leaf(value, Some(typed.to_owned())),
+            NodeContent::Leaf(value, _) => NodeContent::Leaf(value, Some(typed.to_owned())),
             other => other,
         },
         _ => text(),
@@ -294,17 +296,17 @@ fn typed_value(typed: &str, at: &Origin) -> Node {
 fn stamp(node: &mut Node, at: &Origin) {
     node.at = at.clone();
     match &mut node.content {
-        Content::List(items) => items.iter_mut().for_each(|node| stamp(node, at)),
-        Content::Table(entries) => entries.iter_mut().for_each(|(_, node)| stamp(node, at)),
-        Content::Leaf(..) => {}
+        NodeContent::List(items) => items.iter_mut().for_each(|node| stamp(node, at)),
+        NodeContent::Table(entries) => entries.iter_mut().for_each(|(_, node)| stamp(node, at)),
+        NodeContent::Leaf(..) => {}
     }
 }
 
 fn plain(node: &Node) -> Value {
     match &node.content {
-        Content::Leaf(value, _) => value.clone(),
-        Content::List(items) => Value::Array(items.iter().map(plain).collect()),
-        Content::Table(entries) => {
+        NodeContent::Leaf(value, _) => value.clone(),
+        NodeContent::List(items) => Value::Array(items.iter().map(plain).collect()),
+        NodeContent::Table(entries) => {
             Value::Object(entries.iter().map(|(key, node)| (key.clone(), plain(node))).collect::<Map<_, _>>())
         }
     }
@@ -340,7 +342,7 @@ fn words(form: &Value) -> Option<Vec<&str>> {
 fn fit(node: &mut Node, schema: &Value, path: &str, report: &Report) -> bool {
     let forms = forms(schema);
     // On a command line `--set name=2025` means the text, whatever TOML makes of it.
-    if let Content::Leaf(value, Some(typed)) = &mut node.content
+    if let NodeContent::Leaf(value, Some(typed)) = &mut node.content
         && !value.is_string()
         && forms.iter().all(|form| has_type(form, "string"))
     {
@@ -353,7 +355,7 @@ fn fit(node: &mut Node, schema: &Value, path: &str, report: &Report) -> bool {
         return false;
     };
     match &mut node.content {
-        Content::Leaf(Value::String(text), _) => {
+        NodeContent::Leaf(Value::String(text), _) => {
             let known: Option<Vec<&str>> =
                 fitting.iter().map(|form| words(form)).collect::<Option<Vec<_>>>().map(|w| w.concat());
             match known {
@@ -364,7 +366,7 @@ fn fit(node: &mut Node, schema: &Value, path: &str, report: &Report) -> bool {
                 _ => true,
             }
         }
-        Content::Leaf(value, _) => {
+        NodeContent::Leaf(value, _) => {
             let too_small = form.get("minimum").and_then(Value::as_i64).filter(|least| value.as_i64() < Some(*least));
             if let Some(least) = too_small.filter(|_| value.is_i64() || value.is_u64()) {
                 report.add(&node.at, format!("`{path}` must be at least {least}"));
@@ -377,7 +379,7 @@ fn fit(node: &mut Node, schema: &Value, path: &str, report: &Report) -> bool {
             }
             true
         }
-        Content::List(items) => {
+        NodeContent::List(items) => {
             let Some(schema) = form.get("items") else { return true };
             let mut all = true;
             for (index, item) in items.iter_mut().enumerate() {
@@ -385,12 +387,12 @@ fn fit(node: &mut Node, schema: &Value, path: &str, report: &Report) -> bool {
             }
             all
         }
-        Content::Table(_) => fit_table(node, form, path, report),
+        NodeContent::Table(_) => fit_table(node, form, path, report),
     }
 }
 
 fn fit_table(node: &mut Node, form: &Value, path: &str, report: &Report) -> bool {
-    let Node { at, content: Content::Table(entries) } = node else { return true };
+    let Node { at, content: NodeContent::Table(entries) } = node else { return true };
     let empty = Map::new();
     let known = form.get("properties").and_then(Value::as_object).unwrap_or(&empty);
     let others = form.get("additionalProperties").filter(|others| others.is_object());
@@ -429,12 +431,12 @@ fn join(path: &str, key: &str) -> String {
 
 fn kind_of(node: &Node) -> &'static str {
     match &node.content {
-        Content::Leaf(Value::String(_), _) => "string",
-        Content::Leaf(Value::Bool(_), _) => "boolean",
-        Content::Leaf(Value::Number(number), _) if number.is_i64() || number.is_u64() => "integer",
-        Content::Leaf(..) => "number",
-        Content::List(_) => "array",
-        Content::Table(_) => "object",
+        NodeContent::Leaf(Value::String(_), _) => "string",
+        NodeContent::Leaf(Value::Bool(_), _) => "boolean",
+        NodeContent::Leaf(Value::Number(number), _) if number.is_i64() || number.is_u64() => "integer",
+        NodeContent::Leaf(..) => "number",
+        NodeContent::List(_) => "array",
+        NodeContent::Table(_) => "object",
     }
 }
 

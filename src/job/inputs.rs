@@ -43,19 +43,19 @@ pub(super) fn inputs(spec: &JobSpec, written: Written) -> Option<Vec<Input>> {
         .input
         .iter()
         .enumerate()
-        .map(|(index, spec)| Source { spec, at: format!("input.{index}"), written }.input())
+        .map(|(index, spec)| InputKeys { spec, at: format!("input.{index}"), written }.input())
         .collect();
     inputs.into_iter().collect()
 }
 
 /// One input while its keys are read.
-pub(super) struct Source<'a> {
+pub(super) struct InputKeys<'a> {
     pub spec: &'a InputSpec,
     pub at: String,
     pub written: Written<'a>,
 }
 
-impl Source<'_> {
+impl InputKeys<'_> {
     fn key(&self, key: &str) -> String {
         format!("{}.{key}", self.at)
     }

@@ -10,9 +10,9 @@ use super::chart::{self, Point};
 use super::html::Html;
 use super::levers::{self, Event, Lever};
 use super::model::{self, Account, Breakdown, LeftOut, Standing, Week};
-use super::view::{Figures, Head, Side, Table, pareto, rendered, side};
+use super::view::{Figures, Head, HtmlTable, Side, pareto, rendered, side};
 use super::words::{self, NONE, Names, THIN};
-use super::work::{self, Actor, Group, Item, Work};
+use super::work::{self, Actor, Group, OpenDefect, Work};
 use askama::Template;
 use std::collections::BTreeMap;
 use vtr_kernel::Reason;
@@ -48,15 +48,15 @@ pub struct Detail<'a> {
     pub names: &'a Names,
 }
 
-struct Part {
+struct Section {
     title: String,
     anchor: Option<String>,
     pieces: Vec<Html>,
 }
 
-impl Part {
-    fn of(title: impl Into<String>, pieces: Vec<Html>) -> Part {
-        Part { title: title.into(), anchor: None, pieces }
+impl Section {
+    fn of(title: impl Into<String>, pieces: Vec<Html>) -> Section {
+        Section { title: title.into(), anchor: None, pieces }
     }
 }
 
@@ -72,7 +72,7 @@ struct Body {
     facts: Vec<(&'static str, Html)>,
     finding: String,
     timeline: Option<Html>,
-    parts: Vec<Part>,
+    parts: Vec<Section>,
 }
 
 struct LeverView {
@@ -252,7 +252,7 @@ impl Detail<'_> {
         }))
     }
 
-    fn category_part(&self) -> Option<Part> {
+    fn category_part(&self) -> Option<Section> {
         if self.categories.len() < 2 || self.account.standing == Standing::Few {
             return None;
         }
@@ -273,10 +273,10 @@ impl Detail<'_> {
             cut_note(rows.len(), self.categories.len())
         );
         let table = side("Category", &["Status"], &rows, self.account.target, Html::text(caption));
-        Some(Part::of("Categories", vec![table]))
+        Some(Section::of("Categories", vec![table]))
     }
 
-    fn causes(&self) -> Option<Part> {
+    fn causes(&self) -> Option<Section> {
         let defects = self.account.defects();
         if self.breakdown.is_empty() || defects < 2 {
             return None;
@@ -304,7 +304,7 @@ impl Detail<'_> {
             .map(|(id, share)| (self.names.carrier(id).to_owned(), share.defects(), wrong(&share.reasons)))
             .collect();
         let days = words::plural(i64::from(self.account.window_days()), "day");
-        Some(Part::of(
+        Some(Section::of(
             format!("Why: {} in the judged {days}", words::plural(defects, "defect")),
             vec![
                 pareto(
@@ -318,7 +318,7 @@ impl Detail<'_> {
         ))
     }
 
-    fn work_part(&self) -> Part {
+    fn work_part(&self) -> Section {
         let mut pieces = Vec::new();
         match self.work {
             None => pieces.push(Html::markup("<p>Nothing to do: no defect that still counts.</p>")),
@@ -339,7 +339,7 @@ impl Detail<'_> {
             }
         }
         let anchor = Some(format!("{}w", self.account.id()));
-        Part { title: "What to do, and by when".into(), anchor, pieces }
+        Section { title: "What to do, and by when".into(), anchor, pieces }
     }
 
     fn group(&self, actor: &Actor, group: &Group) -> Vec<Html> {
@@ -366,8 +366,9 @@ impl Detail<'_> {
         match actor {
             Actor::Correct => {
                 let caption = format!("{packages}. A correction counts only if it is made before delivery.");
-                let when =
-                    |item: &Item| item.act_by.map_or("as soon as you can".into(), |day| words::weekday(day, as_of));
+                let when = |item: &OpenDefect| {
+                    item.act_by.map_or("as soon as you can".into(), |day| words::weekday(day, as_of))
+                };
                 vec![
                     heading("You: correct the number or the carrier".into()),
                     self.list(group, caption, "By", &when, "What is wrong", &|item| self.wrong(item)),
@@ -375,7 +376,7 @@ impl Detail<'_> {
             }
             Actor::Late => {
                 let caption = format!("{packages} whose promised day is over: too late for a sure correction.{each}");
-                let until = |item: &Item| words::weekday(item.worth_until, as_of);
+                let until = |item: &OpenDefect| words::weekday(item.worth_until, as_of);
                 vec![
                     heading("You: overdue, but not known to be delivered, so still worth correcting".into()),
                     self.list(group, caption, "Worth it until", &until, "What is wrong", &|item| self.wrong(item)),
@@ -392,8 +393,8 @@ impl Detail<'_> {
                     )
                 };
                 let caption = format!("{packages} not scanned as the rule asks, promised day over. {how}{each}");
-                let until = |item: &Item| words::weekday(item.worth_until, as_of);
-                let promised = |item: &Item| {
+                let until = |item: &OpenDefect| words::weekday(item.worth_until, as_of);
+                let promised = |item: &OpenDefect| {
                     Html::text(format!("{}, {}", words::day(item.day, as_of), words::distance(item.day, as_of)))
                 };
                 vec![heading(who), self.list(group, caption, "Worth it until", &until, "Day that counts", &promised)]
@@ -418,11 +419,11 @@ impl Detail<'_> {
         group: &Group,
         caption: String,
         when: &'static str,
-        day: &dyn Fn(&Item) -> String,
+        day: &dyn Fn(&OpenDefect) -> String,
         what: &'static str,
-        told: &dyn Fn(&Item) -> Html,
+        told: &dyn Fn(&OpenDefect) -> Html,
     ) -> Html {
-        let row = |item: &Item| {
+        let row = |item: &OpenDefect| {
             let number = if item.number.chars().any(char::is_alphanumeric) { &*item.number } else { "none" };
             vec![Html::text(day(item)), Html::text(&item.order), Html::text(number), told(item)]
         };
@@ -439,10 +440,10 @@ impl Detail<'_> {
             Head::of("Number as given", "id"),
             Head::of(what, "what"),
         ];
-        Table::plain("work", caption, heads, rows)
+        HtmlTable::plain("work", caption, heads, rows)
     }
 
-    fn wrong(&self, item: &Item) -> Html {
+    fn wrong(&self, item: &OpenDefect) -> Html {
         let typed = if item.carrier_typed.is_empty() { "no carrier" } else { &*item.carrier_typed };
         let text = Html::text(format!("{}: {typed}", words::reason(&item.reason)));
         match &item.likely {
@@ -451,7 +452,7 @@ impl Detail<'_> {
         }
     }
 
-    fn lever_part(&self) -> Option<Part> {
+    fn lever_part(&self) -> Option<Section> {
         let account = self.account;
         if account.standing == Standing::Few || account.target.is_none() {
             return None;
@@ -476,7 +477,7 @@ impl Detail<'_> {
             );
             pieces.push(self.lever_list(note, &carriers));
         }
-        (!pieces.is_empty()).then(|| Part::of("What each lever would give", pieces))
+        (!pieces.is_empty()).then(|| Section::of("What each lever would give", pieces))
     }
 
     fn lever_list(&self, note: String, levers: &[Lever]) -> Html {
@@ -497,7 +498,7 @@ impl Detail<'_> {
         rendered(&Levers { note, levers: levers.iter().map(view).collect() })
     }
 
-    fn carrier_part(&self) -> Option<Part> {
+    fn carrier_part(&self) -> Option<Section> {
         if self.breakdown.len() < 2 || self.account.standing == Standing::Few {
             return None;
         }
@@ -532,7 +533,7 @@ impl Detail<'_> {
             cut_note(shown, carriers.len())
         );
         let table = side("Carrier", &["Too many"], &rows, self.account.target, Html::text(caption));
-        Some(Part::of("Carriers side by side", vec![table]))
+        Some(Section::of("Carriers side by side", vec![table]))
     }
 }
 

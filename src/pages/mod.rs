@@ -25,7 +25,7 @@ use html::Html;
 use levers::Event;
 use model::{Account, Breakdown, Key, LeftOut, Share, Week};
 use overview::Overview;
-use read::{Scope, Source};
+use read::{PublishedVersion, Scope};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use vtr_kernel::calendar::Day;
@@ -90,7 +90,7 @@ const PARTS: [(&str, &str); 5] = [
 ];
 
 impl Details {
-    fn of(source: &Source, scope: &Scope, mondays: &[Day], kept: &dyn Fn(&Key) -> bool) -> Result<Details> {
+    fn of(source: &PublishedVersion, scope: &Scope, mondays: &[Day], kept: &dyn Fn(&Key) -> bool) -> Result<Details> {
         let weeks = model::weeks(source, scope, mondays)?;
         let rolling = model::rolling(source, scope, mondays)?;
         let mut points: HashMap<Key, Vec<Point>> = HashMap::new();
@@ -121,7 +121,7 @@ impl Details {
 ///
 /// # Errors
 /// A table is missing or cannot be read.
-pub fn report(source: &Source, names: &Names, request: &Request) -> Result<Page> {
+pub fn report(source: &PublishedVersion, names: &Names, request: &Request) -> Result<Page> {
     let (accounts, empty) = model::accounts(source, &request.scope)?;
     let mondays = model::mondays(source.manifest.as_of, request.weeks);
     let paged = accounts.len().min(ACCOUNT_PAGES);
@@ -138,7 +138,12 @@ pub fn report(source: &Source, names: &Names, request: &Request) -> Result<Page>
     Ok(Page { seller: None, name: "report.html".into(), html })
 }
 
-fn work(source: &Source, request: &Request, accounts: &[Account], paged: usize) -> Result<HashMap<Key, Work>> {
+fn work(
+    source: &PublishedVersion,
+    request: &Request,
+    accounts: &[Account],
+    paged: usize,
+) -> Result<HashMap<Key, Work>> {
     let cap = |index: usize| if index < paged { LIST_ROWS } else { 0 };
     work::work(source, &request.scope, accounts, None, source.manifest.as_of, &cap)
 }
@@ -148,7 +153,7 @@ fn work(source: &Source, request: &Request, accounts: &[Account], paged: usize) 
 /// # Errors
 /// A table is missing or cannot be read; the error of `each`.
 pub fn by_seller(
-    source: &Source,
+    source: &PublishedVersion,
     names: &Names,
     request: &Request,
     each: &mut dyn FnMut(Page) -> Result<()>,
@@ -199,7 +204,7 @@ pub fn by_seller(
 }
 
 /// The warnings of a version as sentences, and what cannot be shown.
-fn notes(source: &Source, request: &Request) -> Vec<Html> {
+fn notes(source: &PublishedVersion, request: &Request) -> Vec<Html> {
     let said = source.manifest.warnings.iter().chain(&source.manifest.not_judged);
     let mut notes: Vec<Html> =
         said.map(|text| Html::text(format!("Take care: {}.", text.trim_end_matches('.')))).collect();
@@ -213,7 +218,7 @@ fn notes(source: &Source, request: &Request) -> Vec<Html> {
     notes
 }
 
-fn lacking(source: &Source) -> Vec<Html> {
+fn lacking(source: &PublishedVersion) -> Vec<Html> {
     let lacking = PARTS.iter().filter(|(table, _)| !source.has(table));
     let text = |(table, what): &(&str, &str)| {
         format!(
@@ -235,7 +240,7 @@ struct Material<'a> {
 
 /// Composes the document: the first pages, and as many accounts as fit.
 fn document(
-    source: &Source,
+    source: &PublishedVersion,
     names: &Names,
     request: &Request,
     material: &Material,
@@ -318,7 +323,7 @@ fn section(account: &Account, names: &Names, request: &Request, material: &Mater
     })
 }
 
-fn assembled(source: &Source, head: Html, parts: Vec<Html>, names_job: bool) -> String {
+fn assembled(source: &PublishedVersion, head: Html, parts: Vec<Html>, names_job: bool) -> String {
     let manifest = source.manifest;
     let as_of = manifest.as_of;
     let kick =
@@ -367,7 +372,7 @@ fn base64(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// [`Error::Usage`] if there is no such account or category; a table is missing or cannot be read.
-pub fn appeal(source: &Source, names: &Names, request: &Request, category: Option<&str>) -> Result<Page> {
+pub fn appeal(source: &PublishedVersion, names: &Names, request: &Request, category: Option<&str>) -> Result<Page> {
     let (accounts, _) = model::accounts(source, &request.scope)?;
     let account = accounts.first().ok_or_else(|| {
         Error::Usage("--appeal: the output has no account with packages that count of this seller in this marketplace; `vtr health` lists the accounts".into())
@@ -415,7 +420,12 @@ pub fn appeal(source: &Source, names: &Names, request: &Request, category: Optio
 }
 
 /// The defects of the judged window by reason.
-fn told(source: &Source, scope: &Scope, account: &Account, category: Option<&str>) -> Result<BTreeMap<String, Told>> {
+fn told(
+    source: &PublishedVersion,
+    scope: &Scope,
+    account: &Account,
+    category: Option<&str>,
+) -> Result<BTreeMap<String, Told>> {
     let columns = [
         "seller_id",
         "marketplace",

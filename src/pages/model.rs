@@ -6,7 +6,7 @@
 mod breakdown;
 mod weeks;
 
-use super::read::{Rows, Scope, Source, optional};
+use super::read::{PublishedVersion, Rows, Scope, optional};
 use super::sums::Summed;
 use super::words::{self, Names};
 use crate::error::Result;
@@ -278,7 +278,7 @@ fn health_columns() -> Vec<&'static str> {
 ///
 /// # Errors
 /// The table cannot be read.
-pub fn accounts(source: &Source, scope: &Scope) -> Result<(Vec<Account>, usize)> {
+pub fn accounts(source: &PublishedVersion, scope: &Scope) -> Result<(Vec<Account>, usize)> {
     let as_of = source.manifest.health_as_of.unwrap_or(source.manifest.as_of);
     let (mut found, mut empty) = (Vec::new(), 0);
     source.read("account_health", &health_columns(), None, scope, &mut |rows| {
@@ -297,7 +297,7 @@ pub fn accounts(source: &Source, scope: &Scope) -> Result<(Vec<Account>, usize)>
 ///
 /// # Errors
 /// The table cannot be read.
-pub fn categories(source: &Source, scope: &Scope) -> Result<HashMap<Key, Vec<(String, Account)>>> {
+pub fn categories(source: &PublishedVersion, scope: &Scope) -> Result<HashMap<Key, Vec<(String, Account)>>> {
     let as_of = source.manifest.health_as_of.unwrap_or(source.manifest.as_of);
     let mut found: HashMap<Key, Vec<(String, Account)>> = HashMap::new();
     source.read("account_health", &health_columns(), None, scope, &mut |rows| {

@@ -7,7 +7,7 @@ use super::brief;
 use super::chart::{self, Point};
 use super::html::Html;
 use super::model::{self, Account, Breakdown, Key, Standing, Week};
-use super::view::{Group, Head, Side, Table, pareto, rendered, side};
+use super::view::{Group, Head, HtmlTable, Side, pareto, rendered, side};
 use super::words::{self, NONE, Names, THIN};
 use super::work::{self, Actor, Task, Work};
 use askama::Template;
@@ -262,7 +262,7 @@ impl Overview<'_> {
         let caption = format!(
             "Line: the rolling figure of the last {weeks} weeks, dashed where scans can still change it; thin line: the target. One scale for all, 70 to 100{THIN}%."
         );
-        rendered(&Table {
+        rendered(&HtmlTable {
             class: "acc",
             caption: Html::text(caption),
             heads: vec![

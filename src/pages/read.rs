@@ -20,7 +20,7 @@ use vtr_kernel::calendar::Day;
 
 /// One committed version of an output.
 #[derive(Clone, Copy)]
-pub struct Source<'a> {
+pub struct PublishedVersion<'a> {
     /// The output's place.
     pub store: &'a dyn Store,
     /// Its manifest.
@@ -100,7 +100,7 @@ pub fn optional<T>(array: &dyn Array, row: usize, value: impl FnOnce() -> T) -> 
     array.is_valid(row).then(value)
 }
 
-impl Source<'_> {
+impl PublishedVersion<'_> {
     /// Whether the version has a table.
     pub fn has(&self, table: &str) -> bool {
         self.manifest.tables.contains_key(table)

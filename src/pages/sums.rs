@@ -16,7 +16,7 @@ use vtr_kernel::calendar::Day;
 const HELD: usize = 65_536;
 
 /// Sums by key: keys are texts, days or flags; counts are counts or flags.
-pub struct Sums {
+pub struct KeyedSums {
     keys: Vec<&'static str>,
     counts: Vec<&'static str>,
     frame: Option<DataFrame>,
@@ -24,10 +24,10 @@ pub struct Sums {
     settled: usize,
 }
 
-impl Sums {
+impl KeyedSums {
     /// Sums of the columns `counts` by the columns `keys`.
-    pub fn by(keys: &[&'static str], counts: &[&'static str]) -> Sums {
-        Sums { keys: keys.to_vec(), counts: counts.to_vec(), frame: None, settled: 0 }
+    pub fn by(keys: &[&'static str], counts: &[&'static str]) -> KeyedSums {
+        KeyedSums { keys: keys.to_vec(), counts: counts.to_vec(), frame: None, settled: 0 }
     }
 
     /// All columns to read.

@@ -67,7 +67,7 @@ const LABELS: [(&str, &str); 17] = [
     ("y", "Too many"),
 ];
 
-struct Cell<'a> {
+struct HtmlCell<'a> {
     html: &'a Html,
     /// Its class and the letter of its label.
     attributes: Html,
@@ -76,7 +76,7 @@ struct Cell<'a> {
 /// A table.
 #[derive(Template)]
 #[template(path = "table.html", config = "src/pages/askama.toml")]
-pub struct Table {
+pub struct HtmlTable {
     /// Its class.
     pub class: &'static str,
     /// The caption: what the table shows, and of how many.
@@ -87,13 +87,13 @@ pub struct Table {
     pub groups: Vec<Group>,
 }
 
-impl Table {
+impl HtmlTable {
     /// A table without groups.
     pub fn plain(class: &'static str, caption: Html, heads: Vec<Head>, rows: Vec<Vec<Html>>) -> Html {
-        rendered(&Table { class, caption, heads, groups: vec![Group { title: None, rows }] })
+        rendered(&HtmlTable { class, caption, heads, groups: vec![Group { title: None, rows }] })
     }
 
-    fn cells<'a>(&self, row: &'a [Html]) -> Vec<Cell<'a>> {
+    fn cells<'a>(&self, row: &'a [Html]) -> Vec<HtmlCell<'a>> {
         let cells = row.iter().zip(&self.heads).enumerate();
         cells
             .map(|(index, (html, head))| {
@@ -104,7 +104,7 @@ impl Table {
                     (class, true) => format!("{class} nil"),
                 };
                 let label = head.label.filter(|_| index > 0 || head.class == "when");
-                Cell { html, attributes: attributes(&class, label) }
+                HtmlCell { html, attributes: attributes(&class, label) }
             })
             .collect()
     }
@@ -185,7 +185,7 @@ pub fn pareto(what: &'static str, remark: Option<&'static str>, rows: &[(String,
     let left =
         if rest > 0 { format!(" {} not shown.", words::plural(rest as i64, "smaller one")) } else { String::new() };
     let class = if remark.is_some() { "pareto wide" } else { "pareto" };
-    Table::plain(class, Html::text(caption).and(left), heads, shown)
+    HtmlTable::plain(class, Html::text(caption).and(left), heads, shown)
 }
 
 /// A row of rates side by side.
@@ -220,7 +220,7 @@ pub fn side(what: &'static str, more: &[&'static str], rows: &[Side], target: Op
         cells.extend(row.more.iter().cloned());
         cells
     };
-    Table::plain("side", caption, heads, rows.iter().map(row).collect())
+    HtmlTable::plain("side", caption, heads, rows.iter().map(row).collect())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! window that can still change contains it. It fails if the table cannot be read.
 
 use super::model::{Account, Key, Standing};
-use super::read::{Scope, Source, optional};
+use super::read::{PublishedVersion, Scope, optional};
 use super::words::Names;
 use crate::error::Result;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -64,7 +64,7 @@ impl Actor {
 
 /// A defect that still counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct OpenDefect {
     /// The order.
     pub order: String,
     /// The package within it.
@@ -95,7 +95,7 @@ pub struct Item {
     pub moves: bool,
 }
 
-impl Item {
+impl OpenDefect {
     /// The sort key: earliest `act_by` first, then earliest `counts_until`.
     fn urgency(&self) -> (Day, Day, &str, &str) {
         (self.act_by.unwrap_or(Day::MAX), self.counts_until, &self.order, &self.package)
@@ -114,11 +114,11 @@ pub struct Group {
     /// The earliest and the latest `worth_until`.
     pub until: Option<(Day, Day)>,
     /// The most urgent ones, at most as many as asked for.
-    pub items: Vec<Item>,
+    pub items: Vec<OpenDefect>,
 }
 
 impl Group {
-    fn add(&mut self, item: Item, cap: usize) {
+    fn add(&mut self, item: OpenDefect, cap: usize) {
         self.packages += 1;
         self.moving += u64::from(item.moves);
         if let Some(day) = item.act_by {
@@ -180,7 +180,7 @@ fn actor(fixable_by: &str, is_pending: bool, act_by: Option<Day>, carrier: &str,
 /// # Errors
 /// The table cannot be read.
 pub fn work(
-    source: &Source,
+    source: &PublishedVersion,
     scope: &Scope,
     accounts: &[Account],
     categories: Option<&BTreeSet<String>>,
@@ -223,7 +223,7 @@ pub fn work(
                 _ => on(today),
             };
             let own = |text: &str| text.to_owned();
-            let item = Item {
+            let item = OpenDefect {
                 order: own(order.value(row)),
                 package: own(package.value(row)),
                 category: own(category.value(row)),
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn a_group_keeps_the_most_urgent_and_counts_all() {
-        let item = |act_by, until| Item {
+        let item = |act_by, until| OpenDefect {
             order: format!("{until}"),
             package: String::new(),
             category: String::new(),

@@ -53,13 +53,13 @@ static CONNECTIONS: Mutex<BTreeMap<String, Arc<dyn ObjectStore>>> = Mutex::new(B
 #[error("{text}")]
 pub struct Trouble {
     /// The kind of failure that a caller may act on.
-    pub kind: Kind,
+    pub kind: TroubleKind,
     text: String,
 }
 
 /// The kinds of failure that a caller may act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TroubleKind {
     /// There is no such object.
     Missing,
     /// The name is taken, or the store reports that it is.
@@ -75,7 +75,7 @@ pub enum Kind {
 impl From<Trouble> for Error {
     fn from(trouble: Trouble) -> Error {
         match trouble.kind {
-            Kind::Stopped(signal) => signals::stopped(signal),
+            TroubleKind::Stopped(signal) => signals::stopped(signal),
             _ => Error::Failed { what: trouble.text, source: None },
         }
     }
@@ -128,7 +128,7 @@ impl Place {
     /// # Errors
     /// The URI, or the environment's configuration of the store, is wrong.
     pub fn at(uri: &str) -> Result<Place, Trouble> {
-        let (scheme, bucket, path) = parts(uri).map_err(|text| Trouble { kind: Kind::Other, text })?;
+        let (scheme, bucket, path) = parts(uri).map_err(|text| Trouble { kind: TroubleKind::Other, text })?;
         let store = connect(scheme, bucket)?;
         Place::on(store, &format!("{scheme}://{bucket}"), path)
     }
@@ -140,7 +140,7 @@ impl Place {
     pub fn on(store: Arc<dyn ObjectStore>, root: &str, path: &str) -> Result<Place, Trouble> {
         let shown = format!("{root}/{path}").trim_end_matches('/').to_owned();
         let prefix = keys::parse(path.trim_matches('/')).map_err(|error| Trouble {
-            kind: Kind::Other,
+            kind: TroubleKind::Other,
             text: format!("{shown}: its path is not valid on an object store: {error}"),
         })?;
         Ok(Place { store, prefix, shown })
@@ -168,7 +168,7 @@ impl Place {
             format!("{prefix}/{below}")
         };
         keys::parse(&whole).map_err(|error| Trouble {
-            kind: Kind::Other,
+            kind: TroubleKind::Other,
             text: format!("{}: its path is not valid on an object store: {error}", self.shown(path)),
         })
     }
@@ -203,19 +203,23 @@ impl Place {
             || REFUSALS.iter().any(|word| said.contains(word));
         let (kind, text) = match error {
             _ if said.contains("NoSuchBucket") || said.contains("ContainerNotFound") => {
-                (Kind::Other, format!("{doing}: there is no such bucket ({said}); make it, or check its name"))
+                (TroubleKind::Other, format!("{doing}: there is no such bucket ({said}); make it, or check its name"))
             }
-            Store::NotFound { .. } => (Kind::Missing, format!("{doing}: there is no such object ({said})")),
-            Store::AlreadyExists { .. } => (Kind::Taken, format!("{doing}: the store says that it exists ({said})")),
+            Store::NotFound { .. } => (TroubleKind::Missing, format!("{doing}: there is no such object ({said})")),
+            Store::AlreadyExists { .. } => {
+                (TroubleKind::Taken, format!("{doing}: the store says that it exists ({said})"))
+            }
             Store::Precondition { .. } | Store::NotModified { .. } => {
-                (Kind::Changed, format!("{doing}: it has changed since it was looked at ({said}); run again"))
+                (TroubleKind::Changed, format!("{doing}: it has changed since it was looked at ({said}); run again"))
             }
-            _ if is_refused => (Kind::Other, format!("{doing}: access is refused ({said}); {}", self.credentials())),
+            _ if is_refused => {
+                (TroubleKind::Other, format!("{doing}: access is refused ({said}); {}", self.credentials()))
+            }
             Store::NotImplemented { .. } | Store::NotSupported { .. } => {
-                (Kind::Other, format!("{doing}: the store cannot do that ({said})"))
+                (TroubleKind::Other, format!("{doing}: the store cannot do that ({said})"))
             }
             _ => (
-                Kind::Other,
+                TroubleKind::Other,
                 format!("{doing}: {said}; check network and endpoint, and that {}", self.credentials_are_given()),
             ),
         };
@@ -251,7 +255,7 @@ impl Place {
         let all: Vec<ObjectMeta> = self.ask("listing it", folder, self.store.list(prefix).try_collect())?;
         let own = all.into_iter().filter_map(|meta| keys::listed(meta).transpose());
         own.collect::<Result<_, String>>()
-            .map_err(|refused| Trouble { kind: Kind::Other, text: format!("{}: {refused}", self.shown(folder)) })
+            .map_err(|refused| Trouble { kind: TroubleKind::Other, text: format!("{}: {refused}", self.shown(folder)) })
     }
 
     /// Returns the metadata of an object; `None` if there is none.
@@ -263,7 +267,7 @@ impl Place {
         let options = GetOptions { head: true, ..GetOptions::default() };
         let looked = async { self.store.get_opts(&key, options).await.map(|found| found.meta) };
         match self.ask("looking at it", path, looked) {
-            Err(trouble) if trouble.kind == Kind::Missing => Ok(None),
+            Err(trouble) if trouble.kind == TroubleKind::Missing => Ok(None),
             looked => looked.map(Some),
         }
     }
@@ -292,7 +296,7 @@ pub fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) 
 /// Waits for a store; a signal ends the wait after the time of grace.
 ///
 /// # Errors
-/// [`Kind::Stopped`].
+/// [`TroubleKind::Stopped`].
 pub fn wait<T>(work: impl Future<Output = T>, grace: Duration) -> Result<T, Trouble> {
     RUNTIME.block_on(async {
         let mut work = pin!(work);
@@ -307,7 +311,10 @@ pub fn wait<T>(work: impl Future<Output = T>, grace: Duration) -> Result<T, Trou
             if let Some((signal, since)) = stopped
                 && since.elapsed() >= grace
             {
-                return Err(Trouble { kind: Kind::Stopped(signal), text: format!("stopped by signal {signal}") });
+                return Err(Trouble {
+                    kind: TroubleKind::Stopped(signal),
+                    text: format!("stopped by signal {signal}"),
+                });
             }
         }
     })
@@ -357,7 +364,7 @@ fn connect(scheme: &str, bucket: &str) -> Result<Arc<dyn ObjectStore>, Trouble> 
             .map(|store| Arc::new(store) as _),
     };
     let store = made.map_err(|error| Trouble {
-        kind: Kind::Other,
+        kind: TroubleKind::Other,
         text: format!("{root}: the store cannot be set up ({}); check its variables in the environment", said(&error)),
     })?;
     connections.insert(root, store.clone());
@@ -424,7 +431,7 @@ impl Object {
     pub(super) fn fetch(&self, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, Trouble> {
         let all = try_join_all(ranges.iter().map(|range| self.range(range.clone())));
         let fetched = self.place.ask("reading it", &self.path, all).inspect_err(|trouble| {
-            if trouble.kind != Kind::Changed {
+            if trouble.kind != TroubleKind::Changed {
                 *self.trouble.lock() = Some(trouble.clone());
             }
         })?;
@@ -432,7 +439,7 @@ impl Object {
             if bytes.len() as u64 != range.end - range.start {
                 let (shown, got, wanted) = (self.place.shown(&self.path), bytes.len(), range.end - range.start);
                 let text = format!("{shown}: the store sent {got} bytes of {wanted}; has it changed? Run again");
-                return Err(Trouble { kind: Kind::Changed, text });
+                return Err(Trouble { kind: TroubleKind::Changed, text });
             }
         }
         Ok(fetched)

@@ -12,12 +12,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The position of spilled bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct SpillRange {
     offset: u64,
     length: u64,
 }
 
-impl Place {
+impl SpillRange {
     /// Returns the number of bytes.
     pub fn bytes(&self) -> usize {
         self.length as usize
@@ -62,9 +62,11 @@ impl Spill {
     ///
     /// # Errors
     /// The folder is full, gone, or not writable.
-    pub fn put(&self, bytes: &[u8]) -> Result<Place> {
-        let place =
-            Place { offset: self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed), length: bytes.len() as u64 };
+    pub fn put(&self, bytes: &[u8]) -> Result<SpillRange> {
+        let place = SpillRange {
+            offset: self.end.fetch_add(bytes.len() as u64, Ordering::Relaxed),
+            length: bytes.len() as u64,
+        };
         self.file()?.write_all_at(bytes, place.offset).map_err(|error| self.failed("writing to", error))?;
         Ok(place)
     }
@@ -73,7 +75,7 @@ impl Spill {
     ///
     /// # Errors
     /// The disk fails.
-    pub fn read(&self, place: Place, from: usize, into: &mut [u8]) -> Result<()> {
+    pub fn read(&self, place: SpillRange, from: usize, into: &mut [u8]) -> Result<()> {
         self.file()?.read_exact_at(into, place.offset + from as u64).map_err(|error| self.failed("reading back", error))
     }
 

@@ -23,7 +23,7 @@ pub type Open<'a> = &'a dyn Fn(&DataFile, &mut dyn FnMut(&RecordBatch) -> Result
 
 /// Valid and eligible packages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct AccountCounts {
     /// Valid packages.
     pub valid: u64,
     /// Valid packages and defects.
@@ -34,9 +34,9 @@ pub struct Counts {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pair {
     /// The published figures; `None` if there are none.
-    pub old: Option<Counts>,
+    pub old: Option<AccountCounts>,
     /// The new figures; `None` if there are none.
-    pub new: Option<Counts>,
+    pub new: Option<AccountCounts>,
 }
 
 /// The grain at which figures are compared.
@@ -139,7 +139,7 @@ impl<'a> Join<'a> {
         self.each(&self.old, &mut take)
     }
 
-    fn each(&self, files: &[&DataFile], take: &mut dyn FnMut(&str, &str, Counts)) -> Result<()> {
+    fn each(&self, files: &[&DataFile], take: &mut dyn FnMut(&str, &str, AccountCounts)) -> Result<()> {
         files.iter().try_for_each(|file| {
             (self.open)(file, &mut |batch| {
                 signals::check()?;
@@ -161,11 +161,11 @@ fn begin(id: u128) -> u64 {
 }
 
 /// Sums over the carriers of each seller and marketplace, whose rows are adjacent.
-fn each_account(batch: &RecordBatch, take: &mut dyn FnMut(&str, &str, Counts)) {
+fn each_account(batch: &RecordBatch, take: &mut dyn FnMut(&str, &str, AccountCounts)) {
     let (sellers, marketplaces) = (texts(batch, "seller_id"), texts(batch, "marketplace"));
     let (eligible, valid) = (counts(batch, "eligible"), counts(batch, "valid"));
     let key = |row: usize| (sellers.value(row), marketplaces.value(row));
-    let mut sum = Counts::default();
+    let mut sum = AccountCounts::default();
     for row in 0..batch.num_rows() {
         sum.valid += valid[row].unsigned_abs();
         sum.eligible += eligible[row].unsigned_abs();
@@ -249,7 +249,7 @@ mod tests {
                 Ok(())
             });
             ended.unwrap();
-            let counts = |side: Option<Counts>| side.map_or((0, 0), |counts| (counts.valid, counts.eligible));
+            let counts = |side: Option<AccountCounts>| side.map_or((0, 0), |counts| (counts.valid, counts.eligible));
             let mut all: Vec<_> = all.into_iter().map(|pair| (counts(pair.old), counts(pair.new))).collect();
             all.sort_unstable();
             (parts, all)

@@ -28,12 +28,12 @@ pub struct SetAside {
     /// The number of values.
     pub count: u64,
     /// The first places by file and record.
-    pub places: Vec<Place>,
+    pub places: Vec<AsidePlace>,
 }
 
 /// A record of a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct AsidePlace {
     /// The file's path as shown in `input_files`.
     pub file: String,
     /// The record, from 1.
@@ -57,7 +57,7 @@ impl SetAside {
                 let own = &mut all[at].1;
                 own.count += found.count;
                 let room = PLACES - own.places.len();
-                let place = |record: &u64| Place { file: file.to_owned(), record: *record };
+                let place = |record: &u64| AsidePlace { file: file.to_owned(), record: *record };
                 own.places.extend(found.records.iter().take(room).map(place));
             }
         }
@@ -89,7 +89,7 @@ impl SetAside {
 
     /// The first places: `in/a.csv, record 3`.
     pub fn places_shown(&self) -> String {
-        let place = |place: &Place| format!("{}, record {}", shown(&place.file), place.record);
+        let place = |place: &AsidePlace| format!("{}, record {}", shown(&place.file), place.record);
         let places: Vec<String> = self.places.iter().map(place).collect();
         places.join("; ")
     }

@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::text::grouped;
 
-use super::accounts::{Counts, Grain, Join, Open, Pair, counts};
+use super::accounts::{AccountCounts, Grain, Join, Open, Pair, counts};
 use super::log::{DataFile, Span, day_text};
 
 /// The columns of `vtr_weekly` that are read.
@@ -328,7 +328,7 @@ impl Before<'_> {
     }
 }
 
-fn percent(counts: Counts) -> String {
+fn percent(counts: AccountCounts) -> String {
     vtr_kernel::tally::Tally { valid: counts.valid, eligible: counts.eligible }.percent()
 }
 
@@ -353,7 +353,7 @@ struct Jump {
 }
 
 impl Jump {
-    fn of(old: Counts, new: Counts) -> Jump {
+    fn of(old: AccountCounts, new: AccountCounts) -> Jump {
         let cross = |valid: u64, eligible: u64| u128::from(valid) * u128::from(eligible);
         let (now, then) = (cross(new.valid, old.eligible), cross(old.valid, new.eligible));
         Jump { by: now.abs_diff(then), of: cross(old.eligible, new.eligible), is_fall: now < then }

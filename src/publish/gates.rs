@@ -336,7 +336,7 @@ mod tests {
             kind: kind.into(),
             column: column.into(),
             count,
-            places: vec![crate::publish::asides::Place { file: "in/a.csv".into(), record: 7 }],
+            places: vec![crate::publish::asides::AsidePlace { file: "in/a.csv".into(), record: 7 }],
         };
         let all = [aside("damaged_id", "tracking_number", 30), aside("unknown_word", "currency", 31)];
         set_aside(Bound::MaxDamaged, (1, 100), &all, 3000).unwrap();

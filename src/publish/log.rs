@@ -13,7 +13,7 @@ use vtr_kernel::calendar::Day;
 
 use super::asides::SetAside;
 use super::gates::Sums;
-use super::rates::Week;
+use super::rates::WeekRates;
 use super::state::State;
 use super::store::{self, Store};
 
@@ -62,7 +62,7 @@ pub struct Manifest {
     pub copies_apart_days: Option<i64>,
     /// The counts of the rates of every week, by Monday.
     #[serde(default)]
-    pub rates: Vec<Week>,
+    pub rates: Vec<WeekRates>,
     /// The output revision of the program; 0 in manifests of programs that did not write one.
     #[serde(default)]
     pub revision: u32,

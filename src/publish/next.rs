@@ -75,7 +75,7 @@ impl Publication {
     }
 
     /// The counts of the rates of every week: those of this run within its weeks, the base's elsewhere.
-    fn rates(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> Vec<rates::Week> {
+    fn rates(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> Vec<rates::WeekRates> {
         let Some(source) = rates::SOURCES.into_iter().find(|table| self.target.spans.contains_key(table)) else {
             return Vec::new();
         };

@@ -4,7 +4,7 @@
 //! whose answer was lost is reported as a failure; the caller reads back to know.
 
 use crate::error::{Error, Result};
-use crate::place::object_files::{Kind, Place, Trouble, wait};
+use crate::place::object_files::{Place, Trouble, TroubleKind, wait};
 use crate::place::readable::Readable;
 use bytes::Bytes;
 use object_store::{Attribute, Attributes, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
@@ -131,7 +131,7 @@ impl Store for Object {
             if meta.size <= AT_ONCE { Ok((meta, Some(got.bytes().await?))) } else { Ok((meta, None)) }
         };
         let (meta, bytes): (ObjectMeta, Option<Bytes>) = match self.place.ask("reading it", path, whole) {
-            Err(trouble) if trouble.kind == Kind::Missing => return Ok(None),
+            Err(trouble) if trouble.kind == TroubleKind::Missing => return Ok(None),
             got => got?,
         };
         Ok(Some(bytes.map_or_else(|| Readable::ObjectFile(self.place.open(path, &meta)), Readable::Memory)))
@@ -160,7 +160,7 @@ impl Store for Object {
         let put = wait(self.place.store().put_opts(&key, payload, options), GRACE)?;
         match put.map_err(|error| self.place.explain("publishing it", path, &error)) {
             Ok(_) => Ok(Created::Done),
-            Err(trouble) if matches!(trouble.kind, Kind::Taken | Kind::Changed) => Ok(Created::Taken),
+            Err(trouble) if matches!(trouble.kind, TroubleKind::Taken | TroubleKind::Changed) => Ok(Created::Taken),
             Err(trouble) => Err(trouble.into()),
         }
     }
@@ -168,7 +168,7 @@ impl Store for Object {
     fn delete(&self, path: &str) -> Result<()> {
         let key = self.place.key(path)?;
         match self.place.ask("deleting it", path, self.place.store().delete(&key)) {
-            Err(trouble) if trouble.kind == Kind::Missing => Ok(()),
+            Err(trouble) if trouble.kind == TroubleKind::Missing => Ok(()),
             deleted => Ok(deleted?),
         }
     }

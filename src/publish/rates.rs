@@ -39,7 +39,7 @@ impl Counts {
 
 /// One week.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Week {
+pub struct WeekRates {
     /// Its Monday.
     #[serde(with = "day")]
     pub week: Day,
@@ -55,7 +55,7 @@ pub struct Week {
     pub due_to: Option<Day>,
 }
 
-impl Week {
+impl WeekRates {
     /// Whether the number of its pending packages on a day differs from when it was judged.
     pub fn is_outdated(&self, as_of: Day) -> bool {
         self.due_from.is_some_and(|first| as_of > first)
@@ -82,17 +82,23 @@ pub fn sums(rows: &RecordBatch) -> [Counts; 2] {
 }
 
 /// The weeks of a run, from the counts written and the promised days of pending packages.
-pub fn weeks(written: &BTreeMap<Day, [Counts; 2]>, due: &BTreeMap<Day, (Day, Day)>) -> Vec<Week> {
+pub fn weeks(written: &BTreeMap<Day, [Counts; 2]>, due: &BTreeMap<Day, (Day, Day)>) -> Vec<WeekRates> {
     let week = |(week, [sure, open]): (&Day, &[Counts; 2])| {
         let due = due.get(week).filter(|_| sure.pending + open.pending > 0);
-        Week { week: *week, sure: *sure, open: *open, due_from: due.map(|due| due.0), due_to: due.map(|due| due.1) }
+        WeekRates {
+            week: *week,
+            sure: *sure,
+            open: *open,
+            due_from: due.map(|due| due.0),
+            due_to: due.map(|due| due.1),
+        }
     };
     written.iter().map(week).collect()
 }
 
 /// A sentence with the rates of a version's weeks; `None` if nothing is eligible. Final weeks come first, then those
 /// that still change, with their rates if no pending package is scanned and if every one is.
-pub fn headline(weeks: &[Week]) -> Option<String> {
+pub fn headline(weeks: &[WeekRates]) -> Option<String> {
     let [mut sure, mut open] = [Counts::default(); 2];
     for week in weeks {
         sure.plus(week.sure);
@@ -125,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_headline_tells_final_weeks_from_open_ones() {
-        let week = |sure, open| Week { sure, open, ..Week::default() };
+        let week = |sure, open| WeekRates { sure, open, ..WeekRates::default() };
         assert_eq!(headline(&[]), None);
         let sure = week(counts(9_262, 10_000, 0), Counts::default());
         assert_eq!(headline(std::slice::from_ref(&sure)).unwrap(), "92.62 % in final weeks");

@@ -8,7 +8,7 @@ use super::ours::Package;
 use std::collections::{HashMap, HashSet};
 
 /// The package of ours that matches a row of Amazon's.
-pub(super) enum Found<'a> {
+pub(super) enum PackageMatch<'a> {
     /// The order has no package here.
     None,
     /// This one.
@@ -17,13 +17,13 @@ pub(super) enum Found<'a> {
     Several(Vec<&'a Package>),
 }
 
-impl<'a> Found<'a> {
+impl<'a> PackageMatch<'a> {
     /// The packages that the row can be.
     pub(super) fn packages(&self) -> &[&'a Package] {
         match self {
-            Found::None => &[],
-            Found::One(one) => std::slice::from_ref(one),
-            Found::Several(all) => all,
+            PackageMatch::None => &[],
+            PackageMatch::One(one) => std::slice::from_ref(one),
+            PackageMatch::Several(all) => all,
         }
     }
 }
@@ -35,18 +35,18 @@ pub(super) fn find<'a>(
     carrier: &str,
     packages: &[&'a Package],
     taken: &HashSet<*const Package>,
-) -> Found<'a> {
+) -> PackageMatch<'a> {
     let candidates = candidates(packages);
     let same_number: Vec<&'a Package> = candidates.iter().copied().filter(|one| one.number == row.number).collect();
     let is_free = |one: &&'a Package| !taken.contains(&std::ptr::from_ref(*one));
     let free: Vec<&'a Package> = candidates.iter().copied().filter(is_free).collect();
     let fitting = [same_number, free].into_iter().find(|fitting| !fitting.is_empty()).unwrap_or(candidates);
     match &fitting[..] {
-        [] => Found::None,
-        [one] => Found::One(one),
+        [] => PackageMatch::None,
+        [one] => PackageMatch::One(one),
         several => match several.iter().copied().filter(|one| one.carrier == carrier).collect::<Vec<_>>()[..] {
-            [one] => Found::One(one),
-            _ => Found::Several(fitting),
+            [one] => PackageMatch::One(one),
+            _ => PackageMatch::Several(fitting),
         },
     }
 }
@@ -97,9 +97,9 @@ mod tests {
         let place = |one: &Package| packages.iter().position(|package| std::ptr::eq(package, one)).unwrap();
         list.iter()
             .map(|row| match find(row, &row.carrier, &ours, &taken) {
-                Found::None => Vec::new(),
-                Found::One(one) => vec![place(one)],
-                Found::Several(all) => all.into_iter().map(place).collect(),
+                PackageMatch::None => Vec::new(),
+                PackageMatch::One(one) => vec![place(one)],
+                PackageMatch::Several(all) => all.into_iter().map(place).collect(),
             })
             .collect()
     }

@@ -18,7 +18,7 @@ use crate::job::plan::Plan;
 use causes::{Cause, Circumstances};
 use defect_list::Listed;
 pub use files::{Given, Pulled, Reports, reports};
-use matching::{Found, find, taken};
+use matching::{PackageMatch, find, taken};
 use ours::{Outcome, Package, Wanted};
 use performance::{Figure, Soundness};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -34,7 +34,7 @@ const BESIDE_DAYS: i32 = 31;
 
 /// Packages of a window by outcome.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct OutcomeCounts {
     /// Valid packages.
     pub valid: u64,
     /// Defects.
@@ -45,7 +45,7 @@ pub struct Counts {
     pub programmes: BTreeMap<String, u64>,
 }
 
-impl Counts {
+impl OutcomeCounts {
     /// Eligible packages.
     pub fn eligible(&self) -> u64 {
         self.valid + self.defects
@@ -150,9 +150,9 @@ pub struct Compared {
     /// Whether a later pull of the same window exists.
     pub is_restated: bool,
     /// Our counts by calendar days of the marketplace; `None` if the inputs have no package in the window.
-    pub ours: Option<Counts>,
+    pub ours: Option<OutcomeCounts>,
     /// Our counts by UTC days, if they differ.
-    pub ours_utc: Option<Counts>,
+    pub ours_utc: Option<OutcomeCounts>,
     /// Whether the numbers of eligible packages agree.
     pub shipments: Agreement,
     /// Whether the rates agree.
@@ -258,8 +258,14 @@ impl Judged<'_> {
         self.packages.iter().filter(move |one| one.seller == seller && one.marketplace == marketplace)
     }
 
-    fn counts(&self, seller: &str, marketplace: &str, window: Window, day: fn(&Package) -> Day) -> Option<Counts> {
-        let mut counts = Counts::default();
+    fn counts(
+        &self,
+        seller: &str,
+        marketplace: &str,
+        window: Window,
+        day: fn(&Package) -> Day,
+    ) -> Option<OutcomeCounts> {
+        let mut counts = OutcomeCounts::default();
         let mut any = false;
         for package in self.of(seller, marketplace).filter(|package| window.contains(day(package))) {
             let Outcome::Judged { reason, rule } = &package.outcome else { continue };
@@ -408,14 +414,14 @@ impl Judged<'_> {
 /// The case of a row of Amazon's list, by the package that was found.
 fn of_listed<'p>(
     (at, row): (usize, &Listed),
-    found: &Found<'p>,
+    found: &PackageMatch<'p>,
     window: Option<Window>,
     around: &dyn Fn(Option<&'p Package>) -> Circumstances<'static>,
 ) -> Case {
     let package = match found {
-        Found::Several(_) => return Case::of_amazon(Side::Ambiguous, row, None, None),
-        Found::One(package) => Some(*package),
-        Found::None => None,
+        PackageMatch::Several(_) => return Case::of_amazon(Side::Ambiguous, row, None, None),
+        PackageMatch::One(package) => Some(*package),
+        PackageMatch::None => None,
     };
     let is_defect = |one: &Package| one.class() == Some(Class::Defect) && window.is_none_or(|w| w.contains(one.day));
     if package.is_some_and(is_defect) {
@@ -483,7 +489,7 @@ fn reason(package: &Package) -> String {
 }
 
 /// Whether counts and rates agree within the tolerance, on integers.
-fn agreement(plan: &Plan, amazon: &Figure, ours: Option<&Counts>) -> (Agreement, Agreement) {
+fn agreement(plan: &Plan, amazon: &Figure, ours: Option<&OutcomeCounts>) -> (Agreement, Agreement) {
     let Some(ours) = ours.filter(|_| amazon.soundness == Soundness::Sound) else {
         return (Agreement::NotCompared, Agreement::NotCompared);
     };

@@ -305,7 +305,7 @@ impl Reading<'_> {
             signals::check()?;
             let rows = self.rows(&chunk, &source).map_err(|fault| fold::refused(file, fault))?;
             let Some((batch, records)) = rows else { return Ok(()) };
-            let row = Row { reading: self, batch: &batch, source: &source };
+            let row = BatchRows { reading: self, batch: &batch, source: &source };
             let mut tell = |at: usize, fate: Fate| {
                 let place = Some((unit.file, records.number(at)));
                 packages.extend(row.package(at, fate).map(|package| Package { place, ..package }));
@@ -352,13 +352,13 @@ impl Reading<'_> {
 }
 
 /// The rows of a batch that become packages.
-struct Row<'a> {
+struct BatchRows<'a> {
     reading: &'a Reading<'a>,
     batch: &'a RecordBatch,
     source: &'a Source,
 }
 
-impl Row<'_> {
+impl BatchRows<'_> {
     fn text(&self, column: Column, row: usize) -> String {
         let typed = match self.batch.column_by_name(column.name()) {
             Some(array) => shown_cell(array, row),

@@ -3,7 +3,7 @@
 //! It lays out the comparison and computes nothing but truncated rates. It cannot fail.
 
 use super::causes::Cause;
-use super::{Agreement, Compared, Completeness, Counts, Orders, Side, Soundness};
+use super::{Agreement, Compared, Completeness, Orders, OutcomeCounts, Side, Soundness};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use vtr_kernel::calendar::date_from_day;
@@ -72,7 +72,7 @@ fn figures(one: &Compared, amazon: &super::Figure, text: &mut String) {
         line(text, head, grouped(theirs), ours.map_or("none".into(), grouped), apart);
     };
     let ours = one.ours.as_ref();
-    count(text, "packages counted", amazon.shipments, ours.map(Counts::eligible));
+    count(text, "packages counted", amazon.shipments, ours.map(OutcomeCounts::eligible));
     count(text, "with valid tracking", amazon.valid, ours.map(|ours| ours.valid));
     count(text, "defects", amazon.shipments.saturating_sub(amazon.valid), ours.map(|ours| ours.defects));
     let percent = |valid: u64, eligible: u64| Tally { valid, eligible }.percent();
@@ -160,7 +160,7 @@ fn cross_table(orders: &Orders) -> BTreeMap<(String, String), usize> {
 }
 
 /// Our rate minus Amazon's in points, from integers, cut toward zero.
-fn points(amazon: &super::Figure, ours: &Counts) -> String {
+fn points(amazon: &super::Figure, ours: &OutcomeCounts) -> String {
     let (a, b) = (i128::from(ours.valid), i128::from(ours.eligible()));
     let (c, d) = (i128::from(amazon.valid), i128::from(amazon.shipments));
     if b == 0 || d == 0 {
@@ -188,7 +188,7 @@ fn json_window(one: &Compared, with_orders: bool) -> serde_json::Value {
         Agreement::Differs => "differs",
         Agreement::NotCompared => "not_compared",
     };
-    let counts = |counts: &Counts| {
+    let counts = |counts: &OutcomeCounts| {
         let rules = counts
             .by_rule
             .iter()

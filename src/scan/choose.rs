@@ -5,7 +5,7 @@
 //! columns whose types do not go together.
 
 use super::csv::day;
-use super::headings::Place;
+use super::headings::HeadingPlace;
 use super::labels::LabelBuilder;
 use crate::job::plan::{CellRules, Input};
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, StringViewBuilder, TimestampMicrosecondArray};
@@ -24,7 +24,7 @@ use vtr_kernel::{Book, number, strays, wrapper};
 #[derive(Clone)]
 pub(crate) struct Headings {
     pub column: Column,
-    pub places: Vec<Place>,
+    pub places: Vec<HeadingPlace>,
     /// The book that lists the fillers; `None` where values do not matter.
     pub book: Option<Arc<Book>>,
 }
@@ -35,7 +35,7 @@ impl Headings {
     pub fn first<'t>(
         &'t self,
         rules: &CellRules,
-        mut filled: impl FnMut(&'t Place) -> Option<Cow<'t, str>>,
+        mut filled: impl FnMut(&'t HeadingPlace) -> Option<Cow<'t, str>>,
     ) -> Option<Cow<'t, str>> {
         let mut filler = None;
         for place in &self.places {

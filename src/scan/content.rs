@@ -38,7 +38,7 @@ enum Inflating {
 }
 
 /// The content of one file.
-pub(crate) struct Content {
+pub(crate) struct FileContent {
     inflating: Inflating,
     stored: u64,
     inflated: u64,
@@ -46,24 +46,24 @@ pub(crate) struct Content {
     max_ratio: u64,
 }
 
-impl Content {
+impl FileContent {
     /// Opens a file of delimited text.
     ///
     /// # Errors
     /// It cannot be opened, or is not compressed as its name says.
-    pub fn open(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
-        Content::open_as(Holds::DelimitedText, origin, packing, limits)
+    pub fn open(origin: &Origin, packing: Packing, limits: &Limits) -> Result<FileContent, String> {
+        FileContent::open_as(Holds::DelimitedText, origin, packing, limits)
     }
 
     /// Opens a file of JSON.
     ///
     /// # Errors
-    /// As [`Content::open`].
-    pub fn open_json(origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
-        Content::open_as(Holds::Json, origin, packing, limits)
+    /// As [`FileContent::open`].
+    pub fn open_json(origin: &Origin, packing: Packing, limits: &Limits) -> Result<FileContent, String> {
+        FileContent::open_as(Holds::Json, origin, packing, limits)
     }
 
-    fn open_as(holds: Holds, origin: &Origin, packing: Packing, limits: &Limits) -> Result<Content, String> {
+    fn open_as(holds: Holds, origin: &Origin, packing: Packing, limits: &Limits) -> Result<FileContent, String> {
         let (file, stored) = (origin.open()?.into_reader(), origin.bytes());
         let mut bytes = BufReader::with_capacity(BUFFER, Stored { file, hash: blake3::Hasher::new(), bytes: 0 });
         let head = bytes.fill_buf().map_err(|error| format!("cannot be read: {error}"))?;
@@ -86,13 +86,13 @@ impl Content {
             }
         };
         let (max_inflated, max_ratio) = (limits.max_inflated_bytes, limits.max_inflated_ratio);
-        Ok(Content { inflating, stored, inflated: 0, max_inflated, max_ratio })
+        Ok(FileContent { inflating, stored, inflated: 0, max_inflated, max_ratio })
     }
 
     /// Reads the first bytes, inflated.
     ///
     /// # Errors
-    /// As [`Content::read`].
+    /// As [`FileContent::read`].
     pub fn head(&mut self, most: usize) -> Result<Vec<u8>, String> {
         let (mut head, mut filled) = (vec![0; most], 0);
         while filled < most {

@@ -5,11 +5,11 @@
 //! cannot be read to the end is refused.
 
 use super::choose::Headings;
-use super::content::Content;
+use super::content::FileContent;
 use super::files::{Packing, delimiter_by_suffix};
 use super::headings::Mapping;
 use super::labels::LabelBuilder;
-use super::records::{Cell, Cutting, Fault, Next, RecordReader};
+use super::records::{CellRange, Cutting, Fault, Next, RecordReader};
 use super::store::Origin;
 use super::{Chunk, UnitEnd};
 use crate::job::plan::{CellRules, Dialect, Limits};
@@ -55,7 +55,7 @@ impl Text<'_> {
     /// It cannot be read, or there are no headings where they should be.
     pub fn open(&self) -> Result<(RecordReader, Vec<String>), String> {
         let (dialect, limits) = (self.dialect, self.limits);
-        let content = Content::open(self.origin, self.packing, limits)?;
+        let content = FileContent::open(self.origin, self.packing, limits)?;
         let delimiter = self.delimiter();
         let cutting = Cutting {
             delimiter,
@@ -166,14 +166,14 @@ fn headings(records: &mut RecordReader, cutting: Cutting, at: usize, limits: &Li
              {count} times: set `delimiter = {other:?}` in [input.csv]"
         ));
     }
-    let in_quotes = |cell: &Cell| bytes[cell.start..cell.end].first() == Some(&b'"');
+    let in_quotes = |cell: &CellRange| bytes[cell.start..cell.end].first() == Some(&b'"');
     if cutting.quote.is_none() && records.cells().iter().any(in_quotes) {
         return Err(format!(
             "line {at}: headings are in quotes, but the text is read without any, as between tabs; set `quote = \"\\\"\"` \
              in [input.csv]"
         ));
     }
-    let text = |cell: &Cell| {
+    let text = |cell: &CellRange| {
         let text = String::from_utf8_lossy(&bytes[cell.start..cell.end]);
         let quote = cutting.quote.map_or('"', char::from);
         if cell.doubled { text.replace(&format!("{quote}{quote}"), &quote.to_string()) } else { text.into_owned() }
@@ -233,15 +233,15 @@ impl FirstLine {
     #[inline]
     pub fn is_again(&self, text: &str, records: &RecordReader) -> Result<bool, String> {
         let cells = records.cells();
-        let is_named = |cell: &Cell| text[cell.start..cell.end] == self.headings[self.named];
+        let is_named = |cell: &CellRange| text[cell.start..cell.end] == self.headings[self.named];
         // Hardly any other record passes this.
         let may_be = text.len() == self.bytes || cells.get(self.named).is_some_and(is_named);
         Ok(may_be && self.compare(text, cells).map_err(|why| format!("line {}: {why}", records.line()))?)
     }
 
     #[cold]
-    fn compare(&self, text: &str, cells: &[Cell]) -> Result<bool, String> {
-        let plain = |cell: &Cell| trim(&text[cell.start..cell.end]).unwrap_or_default();
+    fn compare(&self, text: &str, cells: &[CellRange]) -> Result<bool, String> {
+        let plain = |cell: &CellRange| trim(&text[cell.start..cell.end]).unwrap_or_default();
         // Where all records are of one length, this is asked of each.
         let first = cells.get(self.named).map_or("", plain);
         if !self.headings.iter().any(|heading| trim(heading) == Some(first)) {
@@ -494,7 +494,7 @@ impl Chosen {
     /// Returns the value of the first cell that says something; empty if none is filled.
     fn value<'t>(
         &'t self,
-        (text, cells): (&'t str, &[Cell]),
+        (text, cells): (&'t str, &[CellRange]),
         rules: &CellRules,
         unquoted: &'t mut String,
     ) -> Cow<'t, str> {

@@ -4,7 +4,7 @@
 //! [`BROKEN`], which no UTF-8 text holds, so that only its own record is refused. It fails on content that cannot be
 //! read, or that begins with the byte order mark of another encoding.
 
-use super::content::Content;
+use super::content::FileContent;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 use std::collections::VecDeque;
 
@@ -15,7 +15,7 @@ const STEP: usize = 64 << 10;
 
 /// Decoded content of one file.
 pub(crate) struct Decoding {
-    content: Content,
+    content: FileContent,
     /// Bytes read ahead to look for a byte order mark.
     head: Vec<u8>,
     /// Bytes of the byte order mark at the beginning of the file.
@@ -54,7 +54,7 @@ enum Wide {
 
 impl Decoding {
     /// Looks at the first bytes.
-    pub fn new(mut content: Content, encoding: &'static Encoding) -> Result<Decoding, String> {
+    pub fn new(mut content: FileContent, encoding: &'static Encoding) -> Result<Decoding, String> {
         let mut head = vec![0; 4];
         let mut filled = 0;
         while filled < head.len() {

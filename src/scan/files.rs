@@ -50,7 +50,7 @@ pub(crate) struct Listed {
 /// Every path that names no file, and every file that is not a regular file or whose format is unknown.
 pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
     let wanted = |_: usize, input: &Input, relative: &str| wanted(input, relative);
-    let mut found = Found::below(&plan.root, &wanted);
+    let mut found = FoundFiles::below(&plan.root, &wanted);
     for (index, input) in plan.inputs.iter().enumerate() {
         if let Some(given) = &input.given {
             if given.is_empty() {
@@ -94,7 +94,7 @@ pub(crate) fn list_raw(
 ) -> Result<Vec<Listed>> {
     let wanted =
         |index: usize, _: &Input, relative: &str| packing(index, relative).is_some() && !relative.split('/').any(hides);
-    let mut found = Found::below(root, &wanted);
+    let mut found = FoundFiles::below(root, &wanted);
     for (index, paths) in paths.iter().enumerate() {
         let input = crate::job::raw_input(paths);
         for written in &input.paths {
@@ -118,7 +118,7 @@ pub(crate) fn list_raw(
     found.sorted(&|_, _| false)
 }
 
-impl Found<'_> {
+impl FoundFiles<'_> {
     /// Returns the files, each once; a file of two inputs is refused unless they are alike.
     fn sorted(mut self, alike: &dyn Fn(usize, usize) -> bool) -> Result<Vec<Listed>> {
         let mut files = self.files;
@@ -157,7 +157,7 @@ impl Found<'_> {
 const MOST_REFUSED: usize = 50;
 
 /// The state to which the listing of each path adds.
-struct Found<'a> {
+struct FoundFiles<'a> {
     root: &'a Path,
     /// Whether a file of a folder is wanted: index of the input, input, path below the folder.
     wanted: &'a dyn Fn(usize, &Input, &str) -> bool,
@@ -165,9 +165,9 @@ struct Found<'a> {
     refused: Vec<String>,
 }
 
-impl<'a> Found<'a> {
-    fn below(root: &'a Path, wanted: &'a dyn Fn(usize, &Input, &str) -> bool) -> Found<'a> {
-        Found { root, wanted, files: Vec::new(), refused: Vec::new() }
+impl<'a> FoundFiles<'a> {
+    fn below(root: &'a Path, wanted: &'a dyn Fn(usize, &Input, &str) -> bool) -> FoundFiles<'a> {
+        FoundFiles { root, wanted, files: Vec::new(), refused: Vec::new() }
     }
 
     fn count(&self) -> usize {

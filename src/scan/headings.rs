@@ -11,14 +11,14 @@ use vtr_columnar::input::{Column, ColumnSet, Kind};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mapping {
     /// Columns and the places that their cells come from, in canonical order.
-    pub columns: Vec<(Column, Vec<Place>)>,
+    pub columns: Vec<(Column, Vec<HeadingPlace>)>,
     /// Columns with one value for the whole file, in canonical order; an empty one is null.
     pub constants: Vec<(Column, String)>,
 }
 
 /// A heading of the file that a column is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct HeadingPlace {
     /// Index of the heading in the file.
     pub index: usize,
     /// Index of the heading in the job's list.
@@ -27,7 +27,7 @@ pub(crate) struct Place {
     pub values: Vec<(String, String)>,
 }
 
-impl Place {
+impl HeadingPlace {
     /// Returns the value of a cell: trimmed and replaced, and `None` if nothing is left of it.
     pub fn filled<'a>(&'a self, cell: &'a str, rules: &CellRules) -> Option<&'a str> {
         let cell = rules.trim(cell)?;
@@ -40,9 +40,9 @@ impl Place {
 
 /// Headings of lists that at least one file has: input, column, place in the list.
 #[derive(Default)]
-pub(crate) struct Found(HashSet<(usize, Column, usize)>);
+pub(crate) struct ListedHeadings(HashSet<(usize, Column, usize)>);
 
-impl Found {
+impl ListedHeadings {
     /// Adds the headings that a file of an input has.
     pub fn add(&mut self, input: usize, listed: &[(Column, usize)]) {
         self.0.extend(listed.iter().map(|(column, listed)| (input, *column, *listed)));
@@ -105,7 +105,7 @@ pub(crate) fn map(input: &Input, shown: &str, headings: &[String]) -> (Mapping, 
                     named.insert(column);
                     faults.push(doubled(headings, first, second));
                 }
-                (Some((index, _)), None) => places.push(Place { index, listed, values: heading.values.clone() }),
+                (Some((index, _)), None) => places.push(HeadingPlace { index, listed, values: heading.values.clone() }),
                 (None, _) => {}
             }
         }
@@ -386,7 +386,7 @@ mod tests {
     #[test]
     fn a_cell_is_filled_if_something_is_left_of_it() {
         let values = vec![("Other".to_owned(), String::new()), ("PBS".to_owned(), "Post".to_owned())];
-        let place = Place { index: 0, listed: 0, values };
+        let place = HeadingPlace { index: 0, listed: 0, values };
         let rules = CellRules { nulls: vec!["N/A".into()], ..CellRules::default() };
         let filled = |cell| place.filled(cell, &rules);
         assert_eq!(

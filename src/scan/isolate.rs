@@ -6,7 +6,7 @@
 
 use super::files::{Listed, Packing};
 use super::store::Origin;
-use super::{Reading, Source, parquet, survey_csv, text};
+use super::{FileDecoding, Reading, parquet, survey_csv, text};
 use crate::error::{Error, Result};
 use crate::job::plan::{CellRules, Dialect, Format, Heading, Input, Limits, OnBadFile, Plan, Quote, Trial};
 use parking_lot::Mutex;
@@ -218,8 +218,8 @@ impl Task {
         let looked = looked.map_err(|faults| faults.join("\n    "))?;
         for unit in &looked.units {
             let end = match &looked.source {
-                Source::Parquet(source) => parquet::read(source, &looked.file, unit, &mut |_| Ok(())),
-                Source::Csv(packing, mapping) => {
+                FileDecoding::Parquet(source) => parquet::read(source, &looked.file, unit, &mut |_| Ok(())),
+                FileDecoding::Csv(packing, mapping) => {
                     text(&input, &self.limits, &listed.origin, &self.shown, *packing, None)
                         .read(mapping, &mut |_| Ok(()))
                 }

@@ -56,7 +56,7 @@ pub struct Survey {
     /// The outcomes that cannot be judged because columns are absent.
     pub not_judged: Vec<NotJudged>,
     /// How each file is read, in the order of `files`.
-    sources: Vec<Source>,
+    sources: Vec<FileDecoding>,
     /// The times of day that reading has met.
     midnights: midnight::Midnights,
     /// Files that the job allows to be left out, and the reasons.
@@ -207,7 +207,7 @@ pub struct Unit {
     /// Index of its file in the survey.
     pub file: u32,
     /// Which part of it.
-    pub part: Part,
+    pub part: FilePart,
     /// Number of its first data record, from 1.
     pub first_record: u64,
     /// Whether none of its rows is on a day asked for, so that they can only be copies of rows that are: columns that
@@ -221,7 +221,7 @@ pub struct Unit {
 
 /// A part of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum FilePart {
     /// A row group of a Parquet file, by index.
     RowGroup(usize),
     /// All of it.
@@ -262,8 +262,8 @@ pub struct UnitEnd {
 }
 
 /// How a file is read.
-enum Source {
-    Parquet(Box<parquet::Source>),
+enum FileDecoding {
+    Parquet(Box<parquet::ParquetDecoding>),
     Csv(Packing, Mapping),
 }
 
@@ -311,7 +311,7 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
     let (mut files, mut units, mut sources) = (Vec::new(), Vec::new(), Vec::new());
     let mut beyond: Vec<(Day, Unit)> = Vec::new();
     let mut bad = BTreeMap::new();
-    let (mut refused, mut left_out, mut found) = (Vec::new(), Vec::new(), headings::Found::default());
+    let (mut refused, mut left_out, mut found) = (Vec::new(), Vec::new(), headings::ListedHeadings::default());
     for (place, listed) in listed.into_iter().enumerate() {
         let index = files.len();
         let needed = plan.days_read().filter(|_| plan.prune);
@@ -371,7 +371,7 @@ fn finished(
     plan: &Plan,
     files: Vec<SourceFile>,
     (mut units, beyond): (Vec<Unit>, Vec<Unit>),
-    sources: Vec<Source>,
+    sources: Vec<FileDecoding>,
     left_out: Vec<String>,
 ) -> Result<Survey> {
     if files.is_empty() {
@@ -406,8 +406,8 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
         each(chunk)
     };
     let end = match &survey.sources[unit.file as usize] {
-        Source::Parquet(source) => parquet::read(source, file, unit, each)?,
-        Source::Csv(packing, mapping) => {
+        FileDecoding::Parquet(source) => parquet::read(source, file, unit, each)?,
+        FileDecoding::Csv(packing, mapping) => {
             text(&plan.inputs[file.input], &plan.limits, &file.origin, &file.shown, *packing, Some(&plan.book))
                 .read(mapping, each)?
         }
@@ -424,7 +424,7 @@ pub(crate) struct Looked {
     units: Vec<Unit>,
     /// Units that are left out and can hold rows after all days that are read, each with its first day.
     beyond: Vec<(Day, Unit)>,
-    source: Source,
+    source: FileDecoding,
     /// Headings of the job that it has, each with its place in the list of its column.
     listed: Vec<(Column, usize)>,
 }
@@ -471,10 +471,11 @@ fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Re
     // A row of a shipment report has about 150 bytes and compresses to a fifth; only the order of work and the
     // progress bar depend on it.
     let rows = listed.bytes / if listed.packing == Packing::Plain { 150 } else { 30 } + 1;
-    let unit = Unit { file: index, part: Part::Whole, first_record: 1, for_copies: false, rows, bytes: listed.bytes };
+    let unit =
+        Unit { file: index, part: FilePart::Whole, first_record: 1, for_copies: false, rows, bytes: listed.bytes };
     let file = source_file(listed, &mapping);
     let found = mapping.listed();
-    let source = Source::Csv(listed.packing, mapping);
+    let source = FileDecoding::Csv(listed.packing, mapping);
     Ok(Looked { file, units: vec![unit], beyond: Vec::new(), source, listed: found })
 }
 

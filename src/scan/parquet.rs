@@ -6,9 +6,9 @@
 
 use super::choose::{self, Choice, Decoded, Headings};
 use super::files::Listed;
-use super::headings::{self, Mapping, Place, shown_heading};
+use super::headings::{self, HeadingPlace, Mapping, shown_heading};
 use super::prune::{self, Clock, TimeColumn};
-use super::{Chunk, GroupDays, Looked, Part, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
+use super::{Chunk, FilePart, GroupDays, Looked, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
 use crate::job::plan::Limits;
 use crate::place::readable::Readable;
 use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatchOptions};
@@ -44,7 +44,7 @@ const TAIL: u64 = 64 << 10;
 const READY: usize = 128 << 20;
 
 /// How a file is decoded.
-pub(crate) struct Source {
+pub(crate) struct ParquetDecoding {
     metadata: ArrowReaderMetadata,
     /// The columns that are decoded if rows are counted, and if rows can only be copies of counted ones.
     counted: Projection,
@@ -55,7 +55,7 @@ pub(crate) struct Source {
     most_bytes: u64,
 }
 
-impl Source {
+impl ParquetDecoding {
     fn projection(&self, unit: &Unit) -> &Projection {
         if unit.for_copies { &self.for_copies } else { &self.counted }
     }
@@ -168,7 +168,7 @@ pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
         let group_rows = group.num_rows() as u64;
         let group_days = clock.days(group);
         let for_copies = counted.is_some_and(|days| clock.can_leave_out(group, days));
-        let part = Part::RowGroup(group_index);
+        let part = FilePart::RowGroup(group_index);
         let mut unit = Unit { file: index, part, first_record: rows + 1, for_copies, rows: group_rows, bytes: 0 };
         let leaves = source.projection(&unit).leaves.iter();
         unit.bytes = leaves.map(|leaf| group.column(*leaf).compressed_size() as u64).sum();
@@ -193,7 +193,7 @@ pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<L
     looked.days = days;
     looked.rows = Some(rows);
     let listed = mapping.listed();
-    Ok(Looked { file: looked, units, beyond, source: super::Source::Parquet(Box::new(source)), listed })
+    Ok(Looked { file: looked, units, beyond, source: super::FileDecoding::Parquet(Box::new(source)), listed })
 }
 
 /// Returns the columns as the file describes them; an embedded Arrow schema that does not fit is ignored.
@@ -203,13 +203,18 @@ pub(crate) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetada
 }
 
 /// Decides the type that every mapped column is decoded as, and names the columns of a wrong type.
-fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, faults: &mut Vec<String>) -> Source {
+fn source(
+    plain: &ArrowReaderMetadata,
+    mapping: &Mapping,
+    reading: &Reading,
+    faults: &mut Vec<String>,
+) -> ParquetDecoding {
     let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
     let (mut counted, mut for_copies) = (Vec::new(), Vec::new());
     for (column, places) in &mapping.columns {
         let found: Vec<DataType> = places.iter().map(|place| found_or_null(*column, plain, place.index)).collect();
         let is_float =
-            |(place, kind): (&Place, &DataType)| kind.is_floating() && holds_floats(*column, plain, place.index);
+            |(place, kind): (&HeadingPlace, &DataType)| kind.is_floating() && holds_floats(*column, plain, place.index);
         let float = places
             .iter()
             .zip(&found)
@@ -243,7 +248,7 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
                 counted.push(read);
             }
             Err(fault) => {
-                let heading = |place: &Place| plain.schema().field(place.index).name();
+                let heading = |place: &HeadingPlace| plain.schema().field(place.index).name();
                 let names: Vec<String> =
                     places.iter().map(|place| format!("`{}`", shown_heading(heading(place)))).collect();
                 let is_own = places.len() == 1 && headings::key(heading(&places[0])) == column.name();
@@ -257,7 +262,7 @@ fn source(plain: &ArrowReaderMetadata, mapping: &Mapping, reading: &Reading, fau
     let metadata =
         guarded(|| ArrowReaderMetadata::try_new(plain.metadata().clone(), options)).unwrap_or_else(|_| plain.clone());
     let [counted, for_copies] = [counted, for_copies].map(|columns| Projection::of(plain.metadata(), columns));
-    Source { metadata, counted, for_copies, limits: reading.limits.clone(), most_bytes: reading.most_bytes }
+    ParquetDecoding { metadata, counted, for_copies, limits: reading.limits.clone(), most_bytes: reading.most_bytes }
 }
 
 /// Returns the type of a top-level field; `Null` if its column cannot be read from that type but holds no value at
@@ -320,7 +325,7 @@ fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> C
         let is_elsewhere = mapping.constants.iter().any(|(column, _)| wanted.contains(column));
         let columns = mapping.columns.iter().filter(|(column, _)| wanted.contains(column) && !is_elsewhere);
         let leaf = |place: usize| (0..schema.num_columns()).find(|leaf| schema.get_column_root_idx(*leaf) == place);
-        let time = |place: &Place| {
+        let time = |place: &HeadingPlace| {
             let arrow = found_type(plain, place.index);
             let is_local = reading.input.zone.is_some() && matches!(arrow, DataType::Timestamp(_, None));
             let clock = if is_local { prune::ANY_CLOCK } else { prune::UTC };
@@ -409,7 +414,7 @@ fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, limits: &Limits
 /// # Errors
 /// The inner error: a fault of the file. The outer error: the one that `each` returned.
 pub(crate) fn read(
-    source: &Source,
+    source: &ParquetDecoding,
     file: &SourceFile,
     unit: &Unit,
     each: &mut dyn FnMut(Chunk) -> crate::error::Result<()>,
@@ -441,13 +446,13 @@ pub(crate) fn read(
 }
 
 fn open(
-    source: &Source,
+    source: &ParquetDecoding,
     file: &SourceFile,
     unit: &Unit,
 ) -> Result<impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>, String> {
     let data = file.origin.open()?;
     let Projection { roots, leaves, .. } = source.projection(unit);
-    let Part::RowGroup(group) = unit.part else {
+    let FilePart::RowGroup(group) = unit.part else {
         unreachable!("a Parquet file is read by row groups");
     };
     if let Readable::ObjectFile(object) = &data {
@@ -529,7 +534,7 @@ fn too_long(bytes: u64, limits: &Limits) -> String {
 }
 
 /// Returns the batch, unless a text in it is longer than a cell may be; `short` holds dictionaries without such texts.
-fn short_enough(source: &Source, batch: RecordBatch, short: &mut Known) -> Result<RecordBatch, String> {
+fn short_enough(source: &ParquetDecoding, batch: RecordBatch, short: &mut Known) -> Result<RecordBatch, String> {
     let max = source.limits.max_field_bytes as u64;
     for (place, (field, column)) in batch.schema_ref().fields().iter().zip(batch.columns()).enumerate() {
         let longest = match field.data_type() {
@@ -553,8 +558,8 @@ fn short_enough(source: &Source, batch: RecordBatch, short: &mut Known) -> Resul
 
 fn damaged(unit: &Unit, error: &str) -> String {
     match unit.part {
-        Part::RowGroup(group) => format!("row group {group} cannot be decoded ({error}); write the file again"),
-        Part::Whole => format!("cannot be decoded ({error}); write the file again"),
+        FilePart::RowGroup(group) => format!("row group {group} cannot be decoded ({error}); write the file again"),
+        FilePart::Whole => format!("cannot be decoded ({error}); write the file again"),
     }
 }
 

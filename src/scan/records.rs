@@ -4,7 +4,7 @@
 //! reading goes on at the next physical line, so that one stray quote costs one line and never swallows the lines
 //! after it; only content that cannot be read at all is an error.
 
-use super::content::Content;
+use super::content::FileContent;
 use super::decode::Decoding;
 use super::marks::Marks;
 
@@ -23,7 +23,7 @@ pub(crate) struct Cutting {
 
 /// A cell: its range in [`RecordReader::bytes`], without its quotes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cell {
+pub(crate) struct CellRange {
     /// First byte.
     pub start: usize,
     /// Past the last byte.
@@ -74,8 +74,8 @@ pub(crate) struct RecordReader {
     before: u64,
     /// Physical line of `buffer[start]`, from 1.
     line: u64,
-    record: Place,
-    cells: Vec<Cell>,
+    record: RecordSpan,
+    cells: Vec<CellRange>,
     /// The number of delimiters from which a cell counts as holding other records; unknown before the headings are
     /// read.
     swallows: usize,
@@ -83,7 +83,7 @@ pub(crate) struct RecordReader {
 
 /// The position of the current record.
 #[derive(Clone, Copy, Debug, Default)]
-struct Place {
+struct RecordSpan {
     start: usize,
     end: usize,
     line: u64,
@@ -114,7 +114,7 @@ impl RecordReader {
     /// # Errors
     /// The content cannot be read, or begins with the byte order mark of another encoding.
     pub fn new(
-        content: Content,
+        content: FileContent,
         encoding: &'static encoding_rs::Encoding,
         cutting: Cutting,
     ) -> Result<RecordReader, String> {
@@ -128,7 +128,7 @@ impl RecordReader {
             at_end: false,
             before: 0,
             line: 1,
-            record: Place::default(),
+            record: RecordSpan::default(),
             cells: Vec::new(),
             swallows: usize::MAX,
         })
@@ -187,7 +187,7 @@ impl RecordReader {
     /// delimiters as a record has.
     fn has_swallowed(&self, lines: u64) -> bool {
         let (bytes, delimiter) = (self.bytes(), self.cutting.delimiter);
-        let swallows = |cell: &Cell| {
+        let swallows = |cell: &CellRange| {
             let text = &bytes[cell.start..cell.end];
             text.iter().any(|byte| is_line_end(*byte))
                 && text.iter().filter(|byte| **byte == delimiter).count() >= self.swallows
@@ -211,7 +211,7 @@ impl RecordReader {
     }
 
     /// Returns the cells of the current record.
-    pub fn cells(&self) -> &[Cell] {
+    pub fn cells(&self) -> &[CellRange] {
         &self.cells
     }
 
@@ -235,17 +235,17 @@ impl RecordReader {
 
     fn place(&mut self, text: usize) {
         let offset = self.decoding.source_offset(self.before + self.start as u64);
-        self.record = Place { start: self.start, end: self.start + text, line: self.line, offset };
+        self.record = RecordSpan { start: self.start, end: self.start + text, line: self.line, offset };
     }
 
     /// Gives up the physical line as a record and goes on after it.
     fn fault(&mut self, fault: Fault) -> Result<Next, String> {
         self.place(0);
         self.cells.clear();
-        let Place { line, offset, .. } = self.record;
+        let RecordSpan { line, offset, .. } = self.record;
         self.skip_to_next_line()?;
         self.marks.go_to(self.start);
-        self.record = Place { line, offset, ..Place::default() };
+        self.record = RecordSpan { line, offset, ..RecordSpan::default() };
         Ok(Next::Fault(fault))
     }
 
@@ -319,7 +319,7 @@ impl RecordReader {
                 while text.get(end).is_some_and(|byte| !self.ends_cell(*byte)) {
                     end = self.marks.after(self.start + end + 1) - self.start;
                 }
-                Cell { start: at, end, doubled: false }
+                CellRange { start: at, end, doubled: false }
             };
             let closing = usize::from(cell.start > at);
             at = cell.end + closing;
@@ -362,7 +362,7 @@ fn line_end(text: &[u8], at: usize, at_end: bool) -> Option<usize> {
 }
 
 enum Quoted {
-    Cell { cell: Cell, lines: u64 },
+    Cell { cell: CellRange, lines: u64 },
     Short,
     Unterminated,
 }
@@ -381,7 +381,7 @@ fn quoted(text: &[u8], open: usize, at_end: bool) -> Quoted {
                     at += 2;
                 }
                 None if !at_end => return Quoted::Short,
-                _ => return Quoted::Cell { cell: Cell { start: open + 1, end: at, doubled }, lines },
+                _ => return Quoted::Cell { cell: CellRange { start: open + 1, end: at, doubled }, lines },
             },
             Some(b'\n') => {
                 lines += 1;

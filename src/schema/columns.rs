@@ -2,140 +2,142 @@
 //!
 //! A column that several tables have is one constant, so that its meaning is said once. Nothing in it fails.
 
-use super::{Kind, Part, column, nullable};
-use Kind::{Count, Day, Flag, Money, Share, Text, Time};
-use Part::{DefectReasons, Menders, One};
+use super::{ColumnEntry, ValueKind, column, nullable};
+use ColumnEntry::{DefectReasons, Menders, One};
+use ValueKind::{Count, Day, Flag, Money, Share, Text, Time};
 
-pub(super) const SELLER: Part = One(column("seller_id", Text, "the seller account, as written in the source"));
-pub(super) const MARKETPLACE: Part = One(column(
+pub(super) const SELLER: ColumnEntry = One(column("seller_id", Text, "the seller account, as written in the source"));
+pub(super) const MARKETPLACE: ColumnEntry = One(column(
     "marketplace",
     Text,
     "ISO country of the store, such as `DE` or `GB`; `(none)` for sales outside any marketplace",
 ));
-pub(super) const STORE: Part = One(column("marketplace", Text, "ISO country of the store, such as `DE` or `GB`"));
-pub(super) const PROGRAMME: Part =
+pub(super) const STORE: ColumnEntry =
+    One(column("marketplace", Text, "ISO country of the store, such as `DE` or `GB`"));
+pub(super) const PROGRAMME: ColumnEntry =
     One(column("programme", Text, "`standard`, or a programme that the marketplace judges apart under its own target"));
-pub(super) const CATEGORY: Part =
+pub(super) const CATEGORY: ColumnEntry =
     One(column("product_category", Text, "as in the source; `(none)` where the source names none"));
-pub(super) const CATEGORY_OR_ALL: Part = One(column(
+pub(super) const CATEGORY_OR_ALL: ColumnEntry = One(column(
     "product_category",
     Text,
     "as in the source, `(none)` where the source names none; `(all)` is the sum of all categories",
 ));
-pub(super) const CARRIER: Part =
+pub(super) const CARRIER: ColumnEntry =
     One(column("carrier", Text, "id of the known carrier; `other` for an unknown name, `(none)` for a missing one"));
-pub(super) const WEEK_START: Part =
+pub(super) const WEEK_START: ColumnEntry =
     One(column("week_start", Day, "Monday of the ISO week, in days of the marketplace"));
-pub(super) const ISO_WEEK: Part = One(column("iso_week", Text, "label of the week, such as `2025-W01`"));
-pub(super) const SHIPMENTS: Part =
+pub(super) const ISO_WEEK: ColumnEntry = One(column("iso_week", Text, "label of the week, such as `2025-W01`"));
+pub(super) const SHIPMENTS: ColumnEntry =
     One(column("shipments", Count, "judged packages: out of scope, exempt and eligible ones"));
-pub(super) const OUT_OF_SCOPE: Part = One(column("out_of_scope", Count, "packages that are not part of the measure"));
-pub(super) const EXEMPT: Part =
+pub(super) const OUT_OF_SCOPE: ColumnEntry =
+    One(column("out_of_scope", Count, "packages that are not part of the measure"));
+pub(super) const EXEMPT: ColumnEntry =
     One(column("exempt", Count, "packages that a rule leaves out of both sides of the rate"));
-pub(super) const ELIGIBLE: Part =
+pub(super) const ELIGIBLE: ColumnEntry =
     One(column("eligible", Count, "packages that count in the rate: valid ones and defects"));
-pub(super) const VALID: Part = One(column("valid", Count, "packages with a valid tracking number"));
-pub(super) const DEFECTS: Part = One(column("defects", Count, "packages without a valid tracking number"));
-pub(super) const PENDING: Part = One(column(
+pub(super) const VALID: ColumnEntry = One(column("valid", Count, "packages with a valid tracking number"));
+pub(super) const DEFECTS: ColumnEntry = One(column("defects", Count, "packages without a valid tracking number"));
+pub(super) const PENDING: ColumnEntry = One(column(
     "pending",
     Count,
     "defects that may still be scanned in time: a scan is missing, but the promised day has not passed on `as_of`",
 ));
-pub(super) const VTR: Part = One(nullable("vtr", Share, "valid / eligible; null where nothing is eligible"));
-pub(super) const VTR_LOW: Part = One(nullable("vtr_low", Share, "lower bound of the Wilson 95 % interval"));
-pub(super) const VTR_HIGH: Part = One(nullable("vtr_high", Share, "upper bound of the Wilson 95 % interval"));
-pub(super) const TARGET_OF_WEEK: Part =
+pub(super) const VTR: ColumnEntry = One(nullable("vtr", Share, "valid / eligible; null where nothing is eligible"));
+pub(super) const VTR_LOW: ColumnEntry = One(nullable("vtr_low", Share, "lower bound of the Wilson 95 % interval"));
+pub(super) const VTR_HIGH: ColumnEntry = One(nullable("vtr_high", Share, "upper bound of the Wilson 95 % interval"));
+pub(super) const TARGET_OF_WEEK: ColumnEntry =
     One(nullable("target", Share, "target share of the version in force on the week's last day; null without one"));
-pub(super) const TARGET_OF_WINDOW: Part =
+pub(super) const TARGET_OF_WINDOW: ColumnEntry =
     One(nullable("target", Share, "target share of the version in force on `window_end`; null without one"));
-pub(super) const TARGET_KIND: Part =
+pub(super) const TARGET_KIND: ColumnEntry =
     One(nullable("target_kind", Text, "`at_least`: the target itself is enough; `more_than`: the rate must exceed it"));
-pub(super) const MEETS_TARGET: Part = One(nullable(
+pub(super) const MEETS_TARGET: ColumnEntry = One(nullable(
     "meets_target",
     Flag,
     "whether the counts meet the target, compared on integers; null where nothing is eligible or there is no target",
 ));
-pub(super) const DEFECT_BUDGET: Part = One(nullable(
+pub(super) const DEFECT_BUDGET: ColumnEntry = One(nullable(
     "defect_budget",
     Count,
     "how many more defects the same eligible count could hold and still meet the target; negative: how many too many",
 ));
-pub(super) const PROVISIONAL_WEEK: Part = One(column(
+pub(super) const PROVISIONAL_WEEK: ColumnEntry = One(column(
     "provisional",
     Flag,
     "whether figures can still change: the marketplace's latency after the week's last day has not passed on `as_of`",
 ));
-pub(super) const PROVISIONAL_WINDOW: Part = One(column(
+pub(super) const PROVISIONAL_WINDOW: ColumnEntry = One(column(
     "provisional",
     Flag,
     "whether figures can still change: the marketplace's latency after `window_end` has not passed on `as_of`",
 ));
-pub(super) const WINDOW_START: Part = One(column("window_start", Day, "first day of the trailing window"));
-pub(super) const WINDOW_END: Part = One(column("window_end", Day, "last day of the trailing window"));
-pub(super) const CLASS: Part = One(column("class", Text, "`out_of_scope`, `exempt`, `valid` or `defect`"));
-pub(super) const RULE: Part = One(column("rule", Text, "id of the rule that decided"));
-pub(super) const LANE: Part =
+pub(super) const WINDOW_START: ColumnEntry = One(column("window_start", Day, "first day of the trailing window"));
+pub(super) const WINDOW_END: ColumnEntry = One(column("window_end", Day, "last day of the trailing window"));
+pub(super) const CLASS: ColumnEntry = One(column("class", Text, "`out_of_scope`, `exempt`, `valid` or `defect`"));
+pub(super) const RULE: ColumnEntry = One(column("rule", Text, "id of the rule that decided"));
+pub(super) const LANE: ColumnEntry =
     One(column("lane", Text, "id of the lane of the policy that the package falls under; `(none)` without one"));
-pub(super) const LIST_DOUBT: Part = One(column(
+pub(super) const LIST_DOUBT: ColumnEntry = One(column(
     "list_doubt",
     Flag,
     "whether the carrier is on no list of the policy while the list is only partly known",
 ));
-pub(super) const ORDER: Part = One(column("order_id", Text, "the order, as in the source"));
-pub(super) const PACKAGE: Part = One(column(
+pub(super) const ORDER: ColumnEntry = One(column("order_id", Text, "the order, as in the source"));
+pub(super) const PACKAGE: ColumnEntry = One(column(
     "package_id",
     Text,
     "the package within the order; the cleaned tracking number where the source names none",
 ));
-pub(super) const DAY: Part =
+pub(super) const DAY: ColumnEntry =
     One(column("day", Day, "the day that places the package in time, in the marketplace's time zone"));
-pub(super) const CARRIER_TYPED: Part =
+pub(super) const CARRIER_TYPED: ColumnEntry =
     One(column("carrier_typed", Text, "the carrier as the seller typed it; empty where missing"));
-pub(super) const TRACKING: Part =
+pub(super) const TRACKING: ColumnEntry =
     One(column("tracking_number", Text, "the number as the seller typed it; empty where missing"));
-pub(super) const SHIP_SERVICE: Part = One(nullable("ship_service", Text, "the service as in the source"));
-pub(super) const SHIP_FROM: Part = One(nullable(
+pub(super) const SHIP_SERVICE: ColumnEntry = One(nullable("ship_service", Text, "the service as in the source"));
+pub(super) const SHIP_FROM: ColumnEntry = One(nullable(
     "ship_from_country",
     Text,
     "ISO country of origin; null where the source names none: the marketplace's is assumed",
 ));
-pub(super) const SHIP_TO: Part = One(nullable(
+pub(super) const SHIP_TO: ColumnEntry = One(nullable(
     "ship_to_country",
     Text,
     "ISO country of destination; null where the source names none: the marketplace's is assumed",
 ));
-pub(super) const PACKAGE_VALUE: Part = One(nullable(
+pub(super) const PACKAGE_VALUE: ColumnEntry = One(nullable(
     "package_value",
     Money,
     "value of the package as in the source, to nine decimals; rules use all of them",
 ));
-pub(super) const CURRENCY: Part = One(nullable(
+pub(super) const CURRENCY: ColumnEntry = One(nullable(
     "currency",
     Text,
     "ISO code of the value's currency: the marketplace's if the source names none; null if its code is unknown",
 ));
-pub(super) const SHIPPED_AT: Part = One(nullable(
+pub(super) const SHIPPED_AT: ColumnEntry = One(nullable(
     "shipped_at",
     Time,
     "confirmation of shipment; a bare date is the first instant of that day in the marketplace's time zone",
 ));
-pub(super) const PROMISED_AT: Part =
+pub(super) const PROMISED_AT: ColumnEntry =
     One(nullable("promised_delivery_at", Time, "end of the delivery promise; a bare date likewise"));
-pub(super) const FIRST_SCAN_AT: Part =
+pub(super) const FIRST_SCAN_AT: ColumnEntry =
     One(nullable("first_scan_at", Time, "first scan, if it was known on `as_of`; a bare date likewise"));
-pub(super) const KNOWN_SCANS: Part =
+pub(super) const KNOWN_SCANS: ColumnEntry =
     One(column("known_scans", Count, "how many of first scan and delivery scan were known on `as_of`"));
-pub(super) const MEANING: Part = One(column("meaning", Text, "the reason in a sentence"));
-pub(super) const SUGGESTED_FIX: Part =
+pub(super) const MEANING: ColumnEntry = One(column("meaning", Text, "the reason in a sentence"));
+pub(super) const SUGGESTED_FIX: ColumnEntry =
     One(column("suggested_fix", Text, "what to do about it, for this package or for later ones; empty for no defect"));
-pub(super) const LIKELY_CARRIER: Part =
+pub(super) const LIKELY_CARRIER: ColumnEntry =
     One(nullable("likely_carrier", Text, "the carrier to which the number certainly belongs, if it is another one"));
-pub(super) const IS_PENDING: Part = One(column(
+pub(super) const IS_PENDING: ColumnEntry = One(column(
     "pending",
     Flag,
     "whether it may still be scanned in time: a scan is missing, but the promised day has not passed on `as_of`",
 ));
-pub(super) const ACT_BY: Part = One(nullable(
+pub(super) const ACT_BY: ColumnEntry = One(nullable(
     "act_by",
     Day,
     "the promised day, where `fixable_by` is `number`: a number counts only if it is given before delivery",
@@ -144,11 +146,11 @@ pub(super) const COUNTS_UNTIL: &str = "last `window_end` whose window contains t
                             latency has passed too";
 pub(super) const FIXABLE: &str = "who can still fix it: `number` (give or correct number or carrier), `carrier` (chase it for the \
                        scan) or `nobody`";
-pub(super) const FILE: Part = One(column("file", Text, "path of the input file, relative to the job's folder"));
-pub(super) const EVIDENCE: Part =
+pub(super) const FILE: ColumnEntry = One(column("file", Text, "path of the input file, relative to the job's folder"));
+pub(super) const EVIDENCE: ColumnEntry =
     One(column("evidence", Text, "evidence used to judge: `scans`, or `format` (the number alone)"));
 
-pub(super) static VTR_WEEKLY: &[Part] = &[
+pub(super) static VTR_WEEKLY: &[ColumnEntry] = &[
     SELLER,
     MARKETPLACE,
     PROGRAMME,
@@ -173,7 +175,7 @@ pub(super) static VTR_WEEKLY: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static VTR_WEEKLY_CATEGORY: &[Part] = &[
+pub(super) static VTR_WEEKLY_CATEGORY: &[ColumnEntry] = &[
     SELLER,
     MARKETPLACE,
     PROGRAMME,
@@ -198,7 +200,7 @@ pub(super) static VTR_WEEKLY_CATEGORY: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static VTR_WEEKLY_REASONS: &[Part] = &[
+pub(super) static VTR_WEEKLY_REASONS: &[ColumnEntry] = &[
     SELLER,
     MARKETPLACE,
     PROGRAMME,
@@ -228,7 +230,7 @@ pub(super) static VTR_WEEKLY_REASONS: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static VTR_ROLLING: &[Part] = &[
+pub(super) static VTR_ROLLING: &[ColumnEntry] = &[
     SELLER,
     STORE,
     PROGRAMME,
@@ -250,7 +252,7 @@ pub(super) static VTR_ROLLING: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static ACCOUNT_HEALTH: &[Part] = &[
+pub(super) static ACCOUNT_HEALTH: &[ColumnEntry] = &[
     SELLER,
     STORE,
     PROGRAMME,
@@ -297,7 +299,7 @@ pub(super) static ACCOUNT_HEALTH: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static HEALTH_BREAKDOWN: &[Part] = &[
+pub(super) static HEALTH_BREAKDOWN: &[ColumnEntry] = &[
     SELLER,
     STORE,
     PROGRAMME,
@@ -314,7 +316,7 @@ pub(super) static HEALTH_BREAKDOWN: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static DEFECT_LIST: &[Part] = &[
+pub(super) static DEFECT_LIST: &[ColumnEntry] = &[
     SELLER,
     MARKETPLACE,
     PROGRAMME,
@@ -349,7 +351,7 @@ pub(super) static DEFECT_LIST: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static JUDGED_LIST: &[Part] = &[
+pub(super) static JUDGED_LIST: &[ColumnEntry] = &[
     SELLER,
     MARKETPLACE,
     PROGRAMME,
@@ -385,7 +387,7 @@ pub(super) static JUDGED_LIST: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static CARRIER_NAMES: &[Part] = &[
+pub(super) static CARRIER_NAMES: &[ColumnEntry] = &[
     MARKETPLACE,
     One(column("carrier_typed", Text, "the carrier as sellers typed it; empty where missing")),
     WEEK_START,
@@ -399,7 +401,7 @@ pub(super) static CARRIER_NAMES: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static REJECTS: &[Part] = &[
+pub(super) static REJECTS: &[ColumnEntry] = &[
     FILE,
     One(column("record", Count, "number of the data record in the file, from 1")),
     One(nullable("line", Count, "physical line at which the record begins, from 1; null for Parquet")),
@@ -410,7 +412,7 @@ pub(super) static REJECTS: &[Part] = &[
     EVIDENCE,
 ];
 
-pub(super) static INPUT_FILES: &[Part] = &[
+pub(super) static INPUT_FILES: &[ColumnEntry] = &[
     FILE,
     One(column("bytes", Count, "size of the file as stored")),
     One(column("rows_read", Count, "data records read; the sum of the counts from `rejected` to `defect`")),

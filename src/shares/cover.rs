@@ -3,7 +3,7 @@
 //! It looks at names and footers and adds nothing itself. It refuses a place with missing parts, naming the shares
 //! that must be folded again, and one with overlapping parts.
 
-use super::source::{Folder, Source};
+use super::source::{Folder, PartSource};
 use super::work::Work;
 use crate::error::{Error, Result};
 use crate::fold::parts::{Header, Named, PartKind};
@@ -26,7 +26,7 @@ type Groups = BTreeMap<Option<usize>, Vec<Known>>;
 ///
 /// # Errors
 /// Parts are missing, overlap, are foreign, or cannot be looked at.
-pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<Named>> {
+pub fn chosen(work: &Work, source: &dyn PartSource) -> Result<Vec<Named>> {
     let mut groups = Groups::new();
     for name in source.names()? {
         crate::signals::check()?;
@@ -54,7 +54,7 @@ pub fn chosen(work: &Work, source: &dyn Source) -> Result<Vec<Named>> {
     }
 }
 
-fn known(work: &Work, source: &dyn Source, name: String) -> Result<(Option<usize>, Known)> {
+fn known(work: &Work, source: &dyn PartSource, name: String) -> Result<(Option<usize>, Known)> {
     // Names that this program made state the same as footers, which are read with the rows and compared with them.
     if let Some((index, shares, kind, bucket)) = Folder::named(&name) {
         let units = work.units().share(index, shares);
@@ -148,7 +148,7 @@ fn lacking(work: &Work, kind: PartKind, parts: &[&Known]) -> Result<BTreeSet<usi
     Ok(all().filter(|unit| of[*unit].is_none()).collect())
 }
 
-fn incomplete(work: &Work, source: &dyn Source, shares: Option<usize>, missing: &BTreeSet<usize>) -> Error {
+fn incomplete(work: &Work, source: &dyn PartSource, shares: Option<usize>, missing: &BTreeSet<usize>) -> Error {
     let place = source.shown();
     let Some(shares) = shares else {
         let units: Vec<String> = missing.iter().take(20).map(ToString::to_string).collect();

@@ -11,7 +11,7 @@ mod units;
 mod work;
 
 pub use crate::fold::parts::{Part, PartKind};
-pub use source::{Folder, Held, Source};
+pub use source::{Folder, Held, PartSource};
 pub use units::{PlannedInput, PlannedUnit, Units, plan};
 pub use work::{Machine, Work};
 
@@ -129,14 +129,14 @@ pub fn settle_bucket(work: &Work, parts: Vec<Part>) -> Result<Vec<Part>> {
 
 /// Adds all parts up and publishes, by the code of a run: settles copies that are not settled, makes the tables,
 /// checks the gates, commits. The report states how far it came, whatever the result.
-pub fn finish(work: &Work, source: &dyn Source, visibility: Visibility) -> (RunReport, Result<()>) {
+pub fn finish(work: &Work, source: &dyn PartSource, visibility: Visibility) -> (RunReport, Result<()>) {
     let mut report = facts::begin_report(work.plan());
     let result = route(work, source, visibility, &mut report);
     report.finish();
     (report, result)
 }
 
-fn route(work: &Work, source: &dyn Source, visibility: Visibility, report: &mut RunReport) -> Result<()> {
+fn route(work: &Work, source: &dyn PartSource, visibility: Visibility, report: &mut RunReport) -> Result<()> {
     crate::signals::begun();
     let (plan, units) = (work.plan(), work.units());
     plan.budget().keep_freed_memory();

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A place that parts are read from; threads may read at once.
-pub trait Source: Sync {
+pub trait PartSource: Sync {
     /// Returns the place's name in messages.
     fn shown(&self) -> String;
 
@@ -33,7 +33,7 @@ pub trait Source: Sync {
     /// Returns the end of a part, at least its footer.
     ///
     /// # Errors
-    /// As [`Source::open`], and if it is not a part.
+    /// As [`PartSource::open`], and if it is not a part.
     fn end(&self, name: &str) -> Result<Bytes> {
         parts::end(name, &self.open(name)?)
     }
@@ -43,7 +43,7 @@ pub trait Source: Sync {
 #[derive(Clone, Debug, Default)]
 pub struct Held(pub Vec<Part>);
 
-impl Source for Held {
+impl PartSource for Held {
     fn shown(&self) -> String {
         "memory".to_owned()
     }
@@ -138,7 +138,7 @@ impl Folder {
     }
 }
 
-impl Source for Folder {
+impl PartSource for Folder {
     fn shown(&self) -> String {
         self.store.shown("")
     }

@@ -10,7 +10,7 @@ use crate::fold::{dedup, refuse_many, trial};
 use crate::job::digest::{OUTPUT_REVISION, sha256_hex};
 use crate::job::{self, Overrides};
 use crate::publish;
-use crate::scan::{self, Extent, Part, Stamp, Unit};
+use crate::scan::{self, Extent, FilePart, Stamp, Unit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -114,8 +114,8 @@ impl PlannedUnit {
     /// Converts a unit of a survey.
     pub(super) fn of(unit: &Unit) -> PlannedUnit {
         let row_group = match unit.part {
-            Part::RowGroup(group) => Some(group),
-            Part::Whole => None,
+            FilePart::RowGroup(group) => Some(group),
+            FilePart::Whole => None,
         };
         PlannedUnit { file: unit.file, row_group, first_record: unit.first_record, rows: unit.rows, bytes: unit.bytes }
     }

@@ -29,7 +29,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
 
 /// Eligible packages of one carrier.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+struct CarrierSums {
     valid: i64,
     pending: i64,
     reasons: [i64; COUNT],
@@ -37,8 +37,8 @@ struct Sums {
     menders: [i64; FixableBy::ALL.len()],
 }
 
-impl Sums {
-    fn add(&mut self, part: &Part) {
+impl CarrierSums {
+    fn add(&mut self, part: &CarrierCount) {
         let (outcome, packages) = (OUTCOMES[usize::from(part.outcome)], part.packages);
         match outcome.class() {
             Class::Valid => self.valid += packages,
@@ -56,14 +56,14 @@ impl Sums {
 }
 
 /// A row to be written: one carrier of one cell.
-struct Row {
+struct CarrierRow {
     cell: u64,
     carrier: u32,
-    sums: Sums,
+    sums: CarrierSums,
 }
 
 /// One count of a carrier of a cell. Most rows are made of one or two, and a part takes a tenth of a row's memory.
-struct Part {
+struct CarrierCount {
     cell: u64,
     carrier: u32,
     outcome: u8,
@@ -84,7 +84,7 @@ struct Breakdown<'a> {
     /// The names of the carriers by code, ascending.
     carriers: StringArray,
     /// The counts of whole accounts, by cell and carrier.
-    parts: VecDeque<Part>,
+    parts: VecDeque<CarrierCount>,
 }
 
 impl<'a> Breakdown<'a> {
@@ -116,23 +116,24 @@ impl<'a> Breakdown<'a> {
                 *whole.entry((carrier, outcome, mender)).or_default() += packages;
                 // A category with the total's name cannot be told apart from the total, which includes it.
                 if cell != total {
-                    details.push(Part { cell, carrier, outcome, mender, packages });
+                    details.push(CarrierCount { cell, carrier, outcome, mender, packages });
                 }
             })?;
             details[begin..].sort_by_key(|part| part.carrier);
         }
         let after = details.split_off(details.partition_point(|part| part.cell < total));
-        let part = |((carrier, outcome, mender), packages)| Part { cell: total, carrier, outcome, mender, packages };
+        let part =
+            |((carrier, outcome, mender), packages)| CarrierCount { cell: total, carrier, outcome, mender, packages };
         self.parts.extend(details);
         self.parts.extend(whole.into_iter().map(part));
         self.parts.extend(after);
         Ok(())
     }
 
-    fn next_rows(&mut self) -> Result<Vec<Row>> {
-        let (most, mut rows) = (self.space.rows_of_a_batch(), Vec::<Row>::new());
+    fn next_rows(&mut self) -> Result<Vec<CarrierRow>> {
+        let (most, mut rows) = (self.space.rows_of_a_batch(), Vec::<CarrierRow>::new());
         loop {
-            let Some(Part { cell, carrier, .. }) = self.parts.front() else {
+            let Some(CarrierCount { cell, carrier, .. }) = self.parts.front() else {
                 match self.merge.peek() {
                     Some(_) => self.next_account()?,
                     None => return Ok(rows),
@@ -143,7 +144,7 @@ impl<'a> Breakdown<'a> {
                 if rows.len() == most {
                     return Ok(rows);
                 }
-                rows.push(Row { cell: *cell, carrier: *carrier, sums: Sums::default() });
+                rows.push(CarrierRow { cell: *cell, carrier: *carrier, sums: CarrierSums::default() });
             }
             if let (Some(row), Some(part)) = (rows.last_mut(), self.parts.pop_front()) {
                 row.sums.add(&part);
@@ -151,14 +152,14 @@ impl<'a> Breakdown<'a> {
         }
     }
 
-    fn batch(&self, rows: &[Row]) -> RecordBatch {
+    fn batch(&self, rows: &[CarrierRow]) -> RecordBatch {
         let as_of = self.input.plan.as_of;
         let cells: Vec<u64> = rows.iter().map(|row| row.cell).collect();
         let window = |cell: &u64| {
             let market = self.rules.market(self.space.code(*cell, MARKETPLACE));
             windows::health(market.expect("nothing outside any marketplace has windows"), as_of)
         };
-        let count = |of: &dyn Fn(&Sums) -> i64| count_column(rows.iter().map(|row| of(&row.sums)).collect());
+        let count = |of: &dyn Fn(&CarrierSums) -> i64| count_column(rows.iter().map(|row| of(&row.sums)).collect());
 
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(Table::HealthBreakdown.columns().len());
         columns.extend(self.space.text_columns(&cells));
@@ -167,7 +168,7 @@ impl<'a> Breakdown<'a> {
         columns.push(day_column(cells.iter().map(|cell| window(cell).1)));
         columns.push(count(&|sums| sums.valid + sums.defects()));
         columns.push(count(&|sums| sums.valid));
-        columns.push(count(&Sums::defects));
+        columns.push(count(&CarrierSums::defects));
         columns.push(count(&|sums| sums.pending));
         columns.extend(Reason::defects().map(|reason| count(&|sums| sums.reasons[reason as usize])));
         columns.extend((0..FixableBy::ALL.len()).map(|mender| count(&|sums| sums.menders[mender])));

@@ -35,7 +35,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
 
 /// Packages of a cell, by window.
 #[derive(Clone, Copy, Default)]
-struct Sums {
+struct HealthSums {
     judged: i64,
     window: Tally,
     last_days: Tally,
@@ -45,7 +45,7 @@ struct Sums {
     pending_outlook: i64,
 }
 
-impl Sums {
+impl HealthSums {
     /// Adds packages of one outcome to the windows that these zones belong to.
     fn add(&mut self, zones: u8, outcome: Outcome, count: i64) {
         let (class, packages) = (outcome.class(), unsigned(count));
@@ -109,9 +109,9 @@ fn largest(causes: &Causes) -> Option<Cause> {
 }
 
 /// A cell to be written.
-struct Row {
+struct AccountRow {
     cell: u64,
-    sums: Sums,
+    sums: HealthSums,
     /// The largest group of defects in the window that share reason and carrier.
     cause: Option<Cause>,
 }
@@ -120,7 +120,7 @@ struct Row {
 #[derive(Default)]
 struct Chunk {
     /// The rows by cell, ascending, totals included.
-    rows: Vec<Row>,
+    rows: Vec<AccountRow>,
     written: usize,
 }
 
@@ -157,18 +157,18 @@ impl<'a> Health<'a> {
             account = Some(self.space.total_of(first));
             self.next_account(&mut rows)?;
         }
-        rows.retain(|row: &Row| row.sums.judged > 0);
+        rows.retain(|row: &AccountRow| row.sums.judged > 0);
         self.causes(&mut rows, account)?;
         self.chunk = Chunk { rows, written: 0 };
         Ok(())
     }
 
-    fn next_account(&mut self, rows: &mut Vec<Row>) -> Result<()> {
+    fn next_account(&mut self, rows: &mut Vec<AccountRow>) -> Result<()> {
         let Some(first) = self.merge.peek() else { return Ok(()) };
         let (total, market) = (self.space.total_of(first), self.space.code(first, MARKETPLACE) as usize);
-        let (mut whole, begin) = (Sums::default(), rows.len());
+        let (mut whole, begin) = (HealthSums::default(), rows.len());
         while let Some(cell) = self.merge.peek().filter(|cell| self.space.total_of(*cell) == total) {
-            let (mut sums, zones) = (Sums::default(), &self.zones);
+            let (mut sums, zones) = (HealthSums::default(), &self.zones);
             self.merge.next(|count| {
                 let (zones, outcome) = (zones[count.source][market], OUTCOMES[count.outcome()]);
                 whole.add(zones, outcome, count.count);
@@ -176,16 +176,16 @@ impl<'a> Health<'a> {
             })?;
             // A category with the total's name cannot be told apart from the total, which includes it.
             if cell != total {
-                rows.push(Row { cell, sums, cause: None });
+                rows.push(AccountRow { cell, sums, cause: None });
             }
         }
         let place = begin + rows[begin..].partition_point(|row| row.cell < total);
-        rows.insert(place, Row { cell: total, sums: whole, cause: None });
+        rows.insert(place, AccountRow { cell: total, sums: whole, cause: None });
         Ok(())
     }
 
     /// Finds the largest group of defects in each cell's window, up to the last account of a chunk.
-    fn causes(&mut self, rows: &mut [Row], last_account: Option<u64>) -> Result<()> {
+    fn causes(&mut self, rows: &mut [AccountRow], last_account: Option<u64>) -> Result<()> {
         let mut found = |cell: u64, causes: &Causes| {
             if let Ok(row) = rows.binary_search_by_key(&cell, |row| row.cell) {
                 rows[row].cause = largest(causes);
@@ -223,7 +223,7 @@ impl<'a> Health<'a> {
         next
     }
 
-    fn batch(&self, rows: &[Row]) -> RecordBatch {
+    fn batch(&self, rows: &[AccountRow]) -> RecordBatch {
         let as_of = self.input.plan.as_of;
         let cells: Vec<u64> = rows.iter().map(|row| row.cell).collect();
         let markets: Vec<u32> = cells.iter().map(|cell| self.space.code(*cell, MARKETPLACE)).collect();
@@ -237,8 +237,8 @@ impl<'a> Health<'a> {
         let of_cause = |text: &dyn Fn(&Cause) -> String| -> ArrayRef {
             Arc::new(rows.iter().map(|row| row.cause.as_ref().map(text)).collect::<StringArray>())
         };
-        let count = |of: &dyn Fn(&Row) -> i64| count_column(rows.iter().map(of).collect());
-        let is_few = |row: &Row| Some(row.sums.window.eligible < self.input.plan.output.min_eligible);
+        let count = |of: &dyn Fn(&AccountRow) -> i64| count_column(rows.iter().map(of).collect());
+        let is_few = |row: &AccountRow| Some(row.sums.window.eligible < self.input.plan.output.min_eligible);
         let share = |of: &dyn Fn(&(Rate, Rate)) -> Option<f64>| -> ArrayRef {
             Arc::new(Float64Array::from_iter(outlooks.iter().map(of)))
         };
@@ -273,7 +273,7 @@ impl<'a> Health<'a> {
     }
 
     /// Returns a row's outlook in two cases: no pending package is scanned, and every one is.
-    fn outlook(&self, row: &Row) -> (Rate, Rate) {
+    fn outlook(&self, row: &AccountRow) -> (Rate, Rate) {
         let (market, programme) = (self.space.code(row.cell, MARKETPLACE), self.space.code(row.cell, PROGRAMME));
         let (target, low) = (self.targets_outlook.of(market, programme), row.sums.outlook);
         let high = Tally { valid: low.valid + unsigned(row.sums.pending_outlook), ..low };

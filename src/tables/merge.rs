@@ -18,7 +18,7 @@ use vtr_kernel::mend::Outcome;
 
 /// Merged counts of a marginal.
 pub struct Merge<'a> {
-    sources: Vec<Source<'a>>,
+    sources: Vec<MergeInput<'a>>,
     /// The next cell of each source that is not yet exhausted, the smallest on top.
     next: BinaryHeap<Reverse<(u64, usize)>>,
 }
@@ -54,7 +54,7 @@ impl<'a> Merge<'a> {
         let mut next = BinaryHeap::with_capacity(days.len());
         for day in days {
             let mut source =
-                Source { space: Arc::clone(space), batches: marginal.sorted(*day)?, rows: Rows::default() };
+                MergeInput { space: Arc::clone(space), batches: marginal.sorted(*day)?, rows: Rows::default() };
             if let Some(cell) = source.cell()? {
                 next.push(Reverse((cell, sources.len())));
             }
@@ -90,7 +90,7 @@ impl<'a> Merge<'a> {
 }
 
 /// One week or segment, read up to `rows`.
-struct Source<'a> {
+struct MergeInput<'a> {
     space: Arc<Space>,
     batches: Batches<'a>,
     rows: Rows,
@@ -121,7 +121,7 @@ impl Rows {
     }
 }
 
-impl Source<'_> {
+impl MergeInput<'_> {
     /// The cell of the next row; reads the next batch if necessary.
     fn cell(&mut self) -> Result<Option<u64>> {
         while self.rows.at == self.rows.cells.len() {

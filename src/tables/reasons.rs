@@ -22,7 +22,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
         Task::of(Table::VtrWeeklyReasons, Some(week), move || {
             let texts = CIRCUMSTANCES.map(|name| reasons.texts(name));
             let (counts, most) = (reasons.sorted(week)?, rows_of_a_batch(&texts));
-            Ok(Box::new(Week { input, week, counts, rows: VecDeque::new(), texts, most }) as Batches)
+            Ok(Box::new(ReasonBatches { input, week, counts, rows: VecDeque::new(), texts, most }) as Batches)
         })
     };
     reasons.days().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
@@ -32,21 +32,21 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
 type Key = [u32; CIRCUMSTANCES.len()];
 
 /// Numbers of packages, of pending ones and of those in doubt.
-type Sums = [i64; 3];
+type ReasonSums = [i64; 3];
 
 /// One week, read batch by batch.
-struct Week<'a> {
+struct ReasonBatches<'a> {
     input: &'a TablesInput<'a>,
     week: Day,
     counts: Batches<'a>,
     /// Keys that are added up; the rows of the last one may continue in the next batch.
-    rows: VecDeque<(Key, Sums)>,
+    rows: VecDeque<(Key, ReasonSums)>,
     texts: [StringArray; CIRCUMSTANCES.len()],
     /// Rows of a written batch.
     most: usize,
 }
 
-impl Week<'_> {
+impl ReasonBatches<'_> {
     /// Adds up the rows of a batch.
     fn add(&mut self, batch: &RecordBatch) {
         let keys = CIRCUMSTANCES.map(|name| dictionary(batch, name).0);
@@ -64,11 +64,11 @@ impl Week<'_> {
         }
     }
 
-    fn batch(&self, rows: &[(Key, Sums)]) -> RecordBatch {
+    fn batch(&self, rows: &[(Key, ReasonSums)]) -> RecordBatch {
         let texts = &self.texts;
         let text = |column: usize| coded(rows.iter().map(|(key, _)| key[column]), &texts[column]);
         let flag = |column: usize| -> ArrayRef {
-            let is_set = |(key, _): &(Key, Sums)| Some(texts[column].value(key[column] as usize) == "true");
+            let is_set = |(key, _): &(Key, ReasonSums)| Some(texts[column].value(key[column] as usize) == "true");
             Arc::new(rows.iter().map(is_set).collect::<BooleanArray>())
         };
         let count = |of: usize| count_column(rows.iter().map(|(_, sums)| sums[of]).collect());
@@ -93,7 +93,7 @@ impl Week<'_> {
     }
 }
 
-impl Iterator for Week<'_> {
+impl Iterator for ReasonBatches<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
@@ -105,7 +105,7 @@ impl Iterator for Week<'_> {
                 Some(Ok(batch)) => self.add(&batch),
             }
         }
-        let rows: Vec<(Key, Sums)> = self.rows.drain(..self.rows.len().min(self.most)).collect();
+        let rows: Vec<(Key, ReasonSums)> = self.rows.drain(..self.rows.len().min(self.most)).collect();
         (!rows.is_empty()).then(|| Ok(self.batch(&rows)))
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
         let ends: Vec<Day> = ends.filter(|end| (first_end..=last_end).contains(end)).collect();
         let (space, rules, days) = (Arc::clone(&space), Arc::clone(&rules), days.clone());
         Task::of(Table::VtrRolling, Some(week), move || {
-            Ok(Box::new(Week::of(input, space, rules, &days, ends)?) as Batches)
+            Ok(Box::new(RollingBatches::of(input, space, rules, &days, ends)?) as Batches)
         })
     };
     weeks.map(task).collect()
@@ -79,7 +79,7 @@ impl Window {
 }
 
 /// A row to be written: one window of one cell.
-struct Row {
+struct WindowRow {
     cell: u64,
     /// The index of the window's last day.
     end: usize,
@@ -87,7 +87,7 @@ struct Row {
 }
 
 /// One week of window ends, read batch by batch.
-struct Week<'a> {
+struct RollingBatches<'a> {
     input: &'a TablesInput<'a>,
     space: Arc<Space>,
     rules: Arc<Rules<'a>>,
@@ -98,17 +98,17 @@ struct Week<'a> {
     /// a marketplace have no windows.
     holds: Vec<Vec<Range<usize>>>,
     merge: Merge<'a>,
-    rows: VecDeque<Row>,
+    rows: VecDeque<WindowRow>,
 }
 
-impl<'a> Week<'a> {
+impl<'a> RollingBatches<'a> {
     fn of(
         input: &'a TablesInput<'a>,
         space: Arc<Space>,
         rules: Arc<Rules<'a>>,
         days: &[Day],
         ends: Vec<Day>,
-    ) -> Result<Week<'a>> {
+    ) -> Result<RollingBatches<'a>> {
         let lengths: Vec<i32> = (0..rules.markets())
             .map(|code| rules.market(code as u32).map_or(0, |market| market.window_days.max(1)))
             .collect();
@@ -127,7 +127,7 @@ impl<'a> Week<'a> {
         let merge = Merge::of(&input.counted.category, &days, &space)?;
         let targets = ends.iter().map(|end| rules.targets(*end)).collect();
         let holds = held.into_values().collect();
-        Ok(Week { input, space, rules, ends, targets, holds, merge, rows: VecDeque::new() })
+        Ok(RollingBatches { input, space, rules, ends, targets, holds, merge, rows: VecDeque::new() })
     }
 
     /// Adds up the next account: its categories, and with them its total.
@@ -135,7 +135,7 @@ impl<'a> Week<'a> {
         let Some(first) = self.merge.peek() else { return Ok(()) };
         let (total, market) = (self.space.total_of(first), self.space.code(first, MARKETPLACE) as usize);
         let mut whole = vec![Window::default(); self.ends.len()];
-        let mut details: Vec<Row> = Vec::new();
+        let mut details: Vec<WindowRow> = Vec::new();
         while self.merge.peek().is_some_and(|cell| self.space.total_of(cell) == total) {
             let mut windows = [Window::default(); 7];
             let holds = &self.holds;
@@ -150,20 +150,20 @@ impl<'a> Week<'a> {
                 whole.plus(&window);
                 // A category with the total's name cannot be told apart from the total, which includes it.
                 if window.judged > 0 && cell != total {
-                    details.push(Row { cell, end, window });
+                    details.push(WindowRow { cell, end, window });
                 }
             }
         }
         let place = details.partition_point(|row| row.cell < total);
         let after = details.split_off(place);
-        let totals = whole.into_iter().enumerate().map(|(end, window)| Row { cell: total, end, window });
+        let totals = whole.into_iter().enumerate().map(|(end, window)| WindowRow { cell: total, end, window });
         self.rows.extend(details);
         self.rows.extend(totals.filter(|row| row.window.judged > 0));
         self.rows.extend(after);
         Ok(())
     }
 
-    fn next_rows(&mut self) -> Result<Vec<Row>> {
+    fn next_rows(&mut self) -> Result<Vec<WindowRow>> {
         let most = self.space.rows_of_a_batch();
         while self.rows.len() < most && self.merge.peek().is_some() {
             self.next_account()?;
@@ -171,14 +171,14 @@ impl<'a> Week<'a> {
         Ok(self.rows.drain(..self.rows.len().min(most)).collect())
     }
 
-    fn batch(&self, rows: &[Row]) -> RecordBatch {
+    fn batch(&self, rows: &[WindowRow]) -> RecordBatch {
         let cells: Vec<u64> = rows.iter().map(|row| row.cell).collect();
         let markets: Vec<u32> = cells.iter().map(|cell| self.space.code(*cell, MARKETPLACE)).collect();
         let market = |row: usize| self.rules.market(markets[row]).expect("nothing outside any marketplace has windows");
         let end = |row: usize| self.ends[rows[row].end];
         let start = |row: usize| end(row) - market(row).window_days.max(1) + 1;
         let rate = |row: usize| {
-            let Row { cell, end, window } = &rows[row];
+            let WindowRow { cell, end, window } = &rows[row];
             let tally = Tally { valid: unsigned(window.valid), eligible: unsigned(window.valid + window.defects) };
             Rate { tally, target: self.targets[*end].of(markets[row], self.space.code(*cell, PROGRAMME)) }
         };
@@ -204,7 +204,7 @@ impl<'a> Week<'a> {
     }
 }
 
-impl Iterator for Week<'_> {
+impl Iterator for RollingBatches<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {

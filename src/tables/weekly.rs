@@ -45,7 +45,7 @@ fn tasks<'a>(
         Task::of(table, Some(week), move || {
             let merge = Merge::of(marginal, &days, &space)?;
             let targets = rules.targets(week + 6);
-            Ok(Box::new(Week { input, table, space, rules, targets, week, merge }) as Batches)
+            Ok(Box::new(WeeklyBatches { input, table, space, rules, targets, week, merge }) as Batches)
         })
     };
     weeks.filter(|(week, _)| input.in_range(*week)).map(task).collect()
@@ -53,7 +53,7 @@ fn tasks<'a>(
 
 /// Counted cells: a column for each class, one for pending defects and one for each defect reason.
 #[derive(Default)]
-struct Sums {
+struct WeekSums {
     cells: Vec<u64>,
     classes: [Vec<i64>; 4],
     pending: Vec<i64>,
@@ -61,10 +61,10 @@ struct Sums {
     reasons: Vec<Vec<i64>>,
 }
 
-impl Sums {
+impl WeekSums {
     /// Adds up the next cells of a merge, at most `most`.
-    fn next(merge: &mut Merge, most: usize) -> Result<Sums> {
-        let mut sums = Sums { reasons: Reason::defects().map(|_| Vec::new()).collect(), ..Sums::default() };
+    fn next(merge: &mut Merge, most: usize) -> Result<WeekSums> {
+        let mut sums = WeekSums { reasons: Reason::defects().map(|_| Vec::new()).collect(), ..WeekSums::default() };
         while sums.cells.len() < most {
             let mut by_outcome = [0; OUTCOMES.len()];
             let Some(cell) = merge.next(|count| by_outcome[count.code as usize] += count.count)? else { break };
@@ -90,7 +90,7 @@ impl Sums {
 }
 
 /// One week of either table, read batch by batch.
-struct Week<'a> {
+struct WeeklyBatches<'a> {
     input: &'a TablesInput<'a>,
     table: Table,
     space: Arc<Space>,
@@ -100,19 +100,19 @@ struct Week<'a> {
     merge: Merge<'a>,
 }
 
-impl Iterator for Week<'_> {
+impl Iterator for WeeklyBatches<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {
-        match Sums::next(&mut self.merge, self.space.rows_of_a_batch()) {
+        match WeekSums::next(&mut self.merge, self.space.rows_of_a_batch()) {
             Ok(sums) if sums.cells.is_empty() => None,
             sums => Some(sums.map(|sums| self.batch(sums))),
         }
     }
 }
 
-impl Week<'_> {
-    fn batch(&self, Sums { cells, classes, pending, reasons }: Sums) -> RecordBatch {
+impl WeeklyBatches<'_> {
+    fn batch(&self, WeekSums { cells, classes, pending, reasons }: WeekSums) -> RecordBatch {
         let (rows, last_day) = (cells.len(), self.week + 6);
         let [out_of_scope, exempt, valid, defects] = classes;
         let eligible: Vec<i64> = valid.iter().zip(&defects).map(|(valid, defects)| valid + defects).collect();

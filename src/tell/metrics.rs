@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::pages::model::{self, Account};
-use crate::pages::read::{Scope, Source};
+use crate::pages::read::{PublishedVersion, Scope};
 use crate::publish;
 use crate::schema::Table;
 use crate::tell::report::{Outcome, RunReport, SinkState};
@@ -75,7 +75,7 @@ impl Accounts {
         if !manifest.has(Table::AccountHealth) {
             return Ok(Accounts::default());
         }
-        let source = Source { store: store.as_ref(), manifest: &manifest };
+        let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
         let (mut shown, _) = model::accounts(&source, &Scope::default())?;
         let all = shown.len();
         shown.truncate(MOST_ACCOUNTS);

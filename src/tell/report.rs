@@ -111,25 +111,25 @@ pub struct Newest {
     /// The `as_of` of its `account_health`.
     pub health_as_of: Option<String>,
     /// Packages of weeks that can no longer change.
-    pub final_weeks: Counts,
+    pub final_weeks: WeekCounts,
     /// Packages of weeks that still change.
-    pub open_weeks: Counts,
+    pub open_weeks: WeekCounts,
     /// Warnings about any of its weeks.
     pub warnings: Vec<String>,
 }
 
 /// Packages of some weeks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
+pub struct WeekCounts {
     /// Valid packages.
     pub valid: u64,
     /// Valid packages and defects.
     pub eligible: u64,
 }
 
-impl Counts {
-    fn of([_, _, valid, defect]: [u64; 4]) -> Counts {
-        Counts { valid, eligible: valid + defect }
+impl WeekCounts {
+    fn of([_, _, valid, defect]: [u64; 4]) -> WeekCounts {
+        WeekCounts { valid, eligible: valid + defect }
     }
 
     /// The rate in percent, truncated.
@@ -142,7 +142,7 @@ impl Newest {
     /// The figures of a manifest; weeks are final by the marketplaces of a plan's book.
     pub fn of(manifest: &Manifest, plan: &Plan) -> Newest {
         let latency = plan.book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0);
-        let [final_weeks, open_weeks] = manifest.final_and_open(latency).map(Counts::of);
+        let [final_weeks, open_weeks] = manifest.final_and_open(latency).map(WeekCounts::of);
         Newest {
             version: manifest.version,
             as_of: day_text(manifest.as_of),
@@ -156,7 +156,8 @@ impl Newest {
     /// A sentence with the rates: final weeks first, then open ones.
     pub fn headline(&self) -> Option<String> {
         let Newest { final_weeks, open_weeks, .. } = self;
-        let of = |counts: &Counts| format!("{} of {} eligible packages", counts.percent(), grouped(counts.eligible));
+        let of =
+            |counts: &WeekCounts| format!("{} of {} eligible packages", counts.percent(), grouped(counts.eligible));
         match (final_weeks.eligible, open_weeks.eligible) {
             (0, 0) => None,
             (_, 0) => Some(format!("valid tracking rate {} in final weeks", of(final_weeks))),

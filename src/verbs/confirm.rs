@@ -5,14 +5,14 @@
 //! person. It publishes nothing, and fails if job, output or inputs are refused or a file cannot be written.
 
 use super::listing::{self, Cell, Format, Listing};
-use super::orders::{self, Found, Row, Wanted};
+use super::orders::{self, AskedRow, FoundRow, Wanted};
 use super::{published, report};
 use crate::cli::{JobOptions, WorklistArgs};
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
 use crate::pages::model;
-use crate::pages::read::Source;
-use crate::pages::work::{self, Actor, Item};
+use crate::pages::read::PublishedVersion;
+use crate::pages::work::{self, Actor, OpenDefect};
 use crate::progress::say;
 use crate::publish;
 use crate::schema::Table;
@@ -100,7 +100,7 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
     let store = publish::at(Path::new(&plan.output.path))?;
     let manifest = published::version(store.as_ref(), Table::Defects, None)?;
-    let source = Source { store: store.as_ref(), manifest: &manifest };
+    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     let scope = report::scope(&args.seller, &args.marketplace, &plan.book)?;
     report::refuse_unknown(&source, &args.seller, &args.category, &plan.book)?;
     let (accounts, empty) = model::accounts(&source, &scope)?;
@@ -108,7 +108,7 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     let asked = args.category.iter().cloned().collect();
     let categories = Some(&asked).filter(|_| !args.category.is_empty());
     let work = work::work(&source, &scope, &accounts, categories, manifest.as_of, &|_| usize::MAX)?;
-    let mut items: Vec<(String, String, &Item)> = Vec::new();
+    let mut items: Vec<(String, String, &OpenDefect)> = Vec::new();
     for account in &accounts {
         let groups = work.get(&account.key).into_iter().flatten();
         for (_, group) in groups.filter(|(actor, _)| matches!(actor, Actor::Correct | Actor::Late)) {
@@ -126,11 +126,11 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     listing::unless_pipe_closed(listed(&doubtful, format))
 }
 
-fn is_mismatch(item: &Item) -> bool {
+fn is_mismatch(item: &OpenDefect) -> bool {
     item.reason == Reason::CarrierMismatch.name() && item.likely.is_some()
 }
 
-fn seen(plan: &Plan, _: &Judge, row: Row) -> (Seen, Option<CopyRecord>) {
+fn seen(plan: &Plan, _: &Judge, row: AskedRow) -> (Seen, Option<CopyRecord>) {
     let (seller, order) = super::explain::names(&row);
     let mut seen = Seen { seller, order, package: None, mismatch: None };
     let mut copy = None;
@@ -158,15 +158,15 @@ fn shipped(book: &Book, facts: &Facts) -> Option<Day> {
     Some(facts.shipped?.day(&book.market(market).zone))
 }
 
-type Doubtful<'a> = (&'a str, &'a str, &'a Item, Doubt);
+type Doubtful<'a> = (&'a str, &'a str, &'a OpenDefect, Doubt);
 
 /// The certain corrections by seller, and the defects that are left to a person, with the reason.
 fn sorted<'a>(
-    items: &'a [(String, String, &'a Item)],
-    seen: &[Found<Seen>],
+    items: &'a [(String, String, &'a OpenDefect)],
+    seen: &[FoundRow<Seen>],
     book: &Book,
 ) -> (BTreeMap<String, Vec<Correction>>, Vec<Doubtful<'a>>) {
-    let mut of_order: HashMap<(&str, &str), Vec<&Found<Seen>>> = HashMap::new();
+    let mut of_order: HashMap<(&str, &str), Vec<&FoundRow<Seen>>> = HashMap::new();
     for found in seen {
         of_order.entry((&found.kept.seller, &found.kept.order)).or_default().push(found);
     }
@@ -181,7 +181,7 @@ fn sorted<'a>(
     (certain, doubtful)
 }
 
-fn correction(item: &Item, rows: &[&Found<Seen>], book: &Book) -> std::result::Result<Correction, Doubt> {
+fn correction(item: &OpenDefect, rows: &[&FoundRow<Seen>], book: &Book) -> std::result::Result<Correction, Doubt> {
     if !is_mismatch(item) {
         return Err(Doubt::NotAMismatch);
     }
@@ -279,8 +279,8 @@ mod tests {
     use super::*;
     use crate::job::shelf;
 
-    fn item(likely: &str, number: &str) -> Item {
-        Item {
+    fn item(likely: &str, number: &str) -> OpenDefect {
+        OpenDefect {
             order: "1-2".into(),
             package: "p".into(),
             category: "c".into(),
@@ -298,9 +298,13 @@ mod tests {
         }
     }
 
-    fn row(package: Option<&str>, mismatch: Option<(Option<CarrierId>, Option<Day>)>, superseded: bool) -> Found<Seen> {
+    fn row(
+        package: Option<&str>,
+        mismatch: Option<(Option<CarrierId>, Option<Day>)>,
+        superseded: bool,
+    ) -> FoundRow<Seen> {
         let kept = Seen { seller: "S".into(), order: "1-2".into(), package: package.map(str::to_owned), mismatch };
-        Found { kept, superseded }
+        FoundRow { kept, superseded }
     }
 
     #[test]
@@ -309,12 +313,12 @@ mod tests {
         let (id, entry) = book.carriers.iter().find(|(_, entry)| entry.amazon_code.is_some()).unwrap();
         let (_, uncoded) = book.carriers.iter().find(|(_, entry)| entry.amazon_code.is_none()).unwrap();
         let good = item(&entry.id, "1Z999AA10123456784");
-        let of = |item: &Item, rows: &[Found<Seen>]| correction(item, &rows.iter().collect::<Vec<_>>(), &book);
+        let of = |item: &OpenDefect, rows: &[FoundRow<Seen>]| correction(item, &rows.iter().collect::<Vec<_>>(), &book);
         let one = row(Some("p"), Some((Some(id), Some(20_000))), false);
         let found = of(&good, &[one, row(Some("p"), None, true)]).unwrap_or_else(|doubt| panic!("{doubt:?}"));
         assert_eq!((&*found.order, Some(found.code), found.shipped), ("1-2", entry.amazon_code.clone(), 20_000));
         let mismatch = || Some((Some(id), Some(20_000)));
-        let doubt = |item: &Item, rows: &[Found<Seen>]| of(item, rows).err();
+        let doubt = |item: &OpenDefect, rows: &[FoundRow<Seen>]| of(item, rows).err();
         assert_eq!(doubt(&good, &[]), Some(Doubt::ChangedSince));
         assert_eq!(doubt(&good, &[row(Some("p"), None, false)]), Some(Doubt::ChangedSince));
         let two = [row(Some("p"), mismatch(), false), row(Some("q"), None, false)];
@@ -333,7 +337,7 @@ mod tests {
         assert_eq!(doubt(&other, &[row(Some("p"), mismatch(), false)]), Some(Doubt::ChangedSince));
         let uncoded_id = book.carriers.by_id(&uncoded.id).unwrap();
         assert_eq!(doubt(&other, &[row(Some("p"), Some((Some(uncoded_id), Some(1))), false)]), Some(Doubt::NoCode));
-        let missing = Item { reason: "tracking_missing".into(), likely: None, ..good };
+        let missing = OpenDefect { reason: "tracking_missing".into(), likely: None, ..good };
         assert_eq!(doubt(&missing, &[row(Some("p"), None, false)]), Some(Doubt::NotAMismatch));
     }
 }

@@ -4,7 +4,7 @@
 //! published. It fails if the job or its inputs are refused, and if no row is found.
 
 use super::listing::{self, Cell, Listing};
-use super::orders::{self, Found, Row, Wanted, order_id, seller_id};
+use super::orders::{self, AskedRow, FoundRow, Wanted, order_id, seller_id};
 use crate::assemble::provenance;
 use crate::cli::{ExplainArgs, GlobalOptions};
 use crate::error::{Error, Result};
@@ -76,7 +76,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
     let mut stories = orders::read(&mut plan, &wanted, &story)?;
     if let Some(provenance) = provenance::open(&plan)? {
-        for Found { kept: story, .. } in &mut stories {
+        for FoundRow { kept: story, .. } in &mut stories {
             let sources = provenance.of(&story.place, &|field| story.facts.contains(&field))?;
             let mut told = String::new();
             if !sources.is_empty() {
@@ -131,7 +131,7 @@ fn wanted(args: &ExplainArgs) -> Result<Wanted> {
 }
 
 /// The orders or the number that were not found, in words.
-fn missing(wanted: &Wanted, stories: &[Found<Story>]) -> Vec<String> {
+fn missing(wanted: &Wanted, stories: &[FoundRow<Story>]) -> Vec<String> {
     let is_found = |order: &str, seller: Option<&str>| {
         stories.iter().any(|story| story.kept.order == order && seller.is_none_or(|seller| story.kept.seller == seller))
     };
@@ -155,7 +155,7 @@ fn missing(wanted: &Wanted, stories: &[Found<Story>]) -> Vec<String> {
 }
 
 /// The text for people: order by order, in the order in which they were found.
-fn told(stories: &[Found<Story>], wanted: &Wanted) -> String {
+fn told(stories: &[FoundRow<Story>], wanted: &Wanted) -> String {
     let mut text = String::new();
     if let Wanted::Number { number, .. } = wanted {
         let _ = writeln!(text, "Number {}", shown(number));
@@ -186,10 +186,10 @@ fn told(stories: &[Found<Story>], wanted: &Wanted) -> String {
     text
 }
 
-fn listed(stories: &[Found<Story>], format: listing::Format) -> Result<()> {
+fn listed(stories: &[FoundRow<Story>], format: listing::Format) -> Result<()> {
     let mut out = stdout().lock();
     let mut listing = Listing::begin(format, &HEADS, &mut out)?;
-    for Found { kept: story, superseded } in stories {
+    for FoundRow { kept: story, superseded } in stories {
         let entry = story.reason.map(Reason::entry);
         let of_entry = |text: fn(&vtr_kernel::reason::Entry) -> &'static str| {
             entry.map_or(Cell::Null, |entry| Cell::text(text(entry)))
@@ -218,18 +218,18 @@ fn listed(stories: &[Found<Story>], format: listing::Format) -> Result<()> {
 }
 
 /// A cell of a row as text; empty if the source has none.
-fn typed(row: &Row, column: Column) -> String {
+fn typed(row: &AskedRow, column: Column) -> String {
     let cell = row.batch.column_by_name(column.name()).and_then(|array| shown_cell(array, row.row));
     let said = || row.constants.iter().find(|(constant, _)| *constant == column).map(|(_, text)| text.clone());
     cell.or_else(said).map_or(String::new(), |text| text.trim().to_owned())
 }
 
 /// Seller and order of a row, as in the tables.
-pub(super) fn names(row: &Row) -> (String, String) {
+pub(super) fn names(row: &AskedRow) -> (String, String) {
     (seller_id(&typed(row, Column::SellerId)), order_id(&typed(row, Column::OrderId)))
 }
 
-fn story(plan: &Plan, judge: &Judge, row: Row) -> (Story, Option<CopyRecord>) {
+fn story(plan: &Plan, judge: &Judge, row: AskedRow) -> (Story, Option<CopyRecord>) {
     let (seller, order) = names(&row);
     let mut story = Story {
         seller,

@@ -228,7 +228,7 @@ impl Ways<'_, '_> {
 
 /// Values of a column in published tables.
 #[derive(Default)]
-struct Found {
+struct PublishedValues {
     /// The wanted values, as published.
     values: BTreeSet<String>,
     /// Other values, for suggestions.
@@ -240,9 +240,10 @@ const MOST_OTHERS: usize = 100_000;
 
 impl Published<'_> {
     /// Looks for values in a column of every table that has it, until all are found.
-    fn look_for(&self, column: &str, values: &[&str], same: fn(&str, &str) -> bool) -> Result<Found> {
-        let mut found = Found::default();
-        let is_found = |found: &Found| values.iter().all(|value| found.values.iter().any(|there| same(there, value)));
+    fn look_for(&self, column: &str, values: &[&str], same: fn(&str, &str) -> bool) -> Result<PublishedValues> {
+        let mut found = PublishedValues::default();
+        let is_found =
+            |found: &PublishedValues| values.iter().all(|value| found.values.iter().any(|there| same(there, value)));
         for table in [Table::AccountHealth, Table::VtrWeekly, Table::VtrWeeklyCategory, Table::Defects] {
             if !table.columns().iter().any(|facts| facts.name == column) {
                 continue;

@@ -54,13 +54,13 @@ const CATEGORIES: [&str; 9] =
     ["category", "status", "seller", "marketplace", "programme", "vtr", "eligible", "defects", "largest cause"];
 
 /// A row of `account_health`.
-struct Row<'a> {
+struct HealthRow<'a> {
     batch: &'a RecordBatch,
     row: usize,
     status: Status,
 }
 
-impl<'a> Row<'a> {
+impl<'a> HealthRow<'a> {
     fn cell(&self, name: &str) -> Cell<'a> {
         Cell::of(self.batch[name].as_ref(), self.row)
     }
@@ -106,12 +106,12 @@ impl<'a> Row<'a> {
     }
 
     /// Whether a row is of the same account.
-    fn is_with(&self, other: &Row) -> bool {
+    fn is_with(&self, other: &HealthRow) -> bool {
         ["seller_id", "marketplace", "programme"].iter().all(|name| self.text(name) == other.text(name))
     }
 
     /// The account, its standing and the reason, in some lines; `categories` are its own.
-    fn card(&self, categories: &[&Row], names: &Names, width: usize) -> String {
+    fn card(&self, categories: &[&HealthRow], names: &Names, width: usize) -> String {
         let market = names.market(self.text("marketplace"));
         let programme = match self.text("programme") {
             "standard" => String::new(),
@@ -219,14 +219,14 @@ impl<'a> Row<'a> {
 const STANDING_WIDTH: usize = "too few to judge".len();
 
 /// The categories of an account with defects, the one with most first; the others are counted.
-fn of_categories(categories: &[&Row]) -> Option<String> {
-    let count = |row: &Row| row.count("defects").unwrap_or_default();
-    let mut bad: Vec<&&Row> = categories.iter().filter(|row| count(row) > 0).collect();
+fn of_categories(categories: &[&HealthRow]) -> Option<String> {
+    let count = |row: &HealthRow| row.count("defects").unwrap_or_default();
+    let mut bad: Vec<&&HealthRow> = categories.iter().filter(|row| count(row) > 0).collect();
     if categories.len() < 2 || bad.is_empty() {
         return None;
     }
     bad.sort_by_key(|row| std::cmp::Reverse(count(row)));
-    let one = |row: &&&Row| {
+    let one = |row: &&&HealthRow| {
         let (name, rate) = (row.text("product_category"), row.percent());
         format!("{name} {rate} ({} of {})", count(row), words::number(row.count("eligible").unwrap_or_default()))
     };
@@ -263,7 +263,7 @@ pub fn run(
         Format::Table => people(&rows, limit, answers, out, notes),
         format => programs(&rows[..rows.len().min(limit)], format, out, notes),
     })?;
-    let is_listed = |row: &&Row| query.format != Format::Table || row.is_account() && row.eligible() > 0;
+    let is_listed = |row: &&HealthRow| query.format != Format::Table || row.is_account() && row.eligible() > 0;
     let (all, what) =
         (rows.iter().filter(is_listed).count(), if query.format == Format::Table { "accounts" } else { "rows" });
     if limit < all {
@@ -273,7 +273,7 @@ pub fn run(
 }
 
 /// The matching rows, worst first.
-fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>> {
+fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<HealthRow<'a>>> {
     let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
@@ -283,7 +283,7 @@ fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>>
                     "account_health holds the status `{name}`, which this version does not know; run the job again"
                 ))
             })?;
-            let row = Row { batch, row, status };
+            let row = HealthRow { batch, row, status };
             let passes =
                 |wanted: &Option<Wanted>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(row.text(name)));
             if passes(&query.filters.seller, "seller_id") && passes(&query.filters.marketplace, "marketplace") {
@@ -300,7 +300,7 @@ fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<Row<'a>>>
 }
 
 /// The list for programs: all columns of all rows.
-fn programs(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+fn programs(rows: &[HealthRow], format: Format, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
     none(rows, notes);
     let heads: Vec<&'static str> = Table::AccountHealth.columns().iter().map(|facts| facts.name).collect();
     let mut listing = Listing::begin(format, &heads, out)?;
@@ -311,7 +311,7 @@ fn programs(rows: &[Row], format: Format, out: &mut dyn Write, notes: &mut dyn W
     listing.finish(notes)
 }
 
-fn none(rows: &[Row], notes: &mut dyn Write) {
+fn none(rows: &[HealthRow], notes: &mut dyn Write) {
     if rows.is_empty() {
         // A note that cannot be written is not an error.
         let _ = writeln!(notes, "no row of account_health matches");
@@ -319,7 +319,13 @@ fn none(rows: &[Row], notes: &mut dyn Write) {
 }
 
 /// The text for people: the answers about the worst account, then accounts and, below or beside each, its categories.
-fn people(rows: &[Row], limit: usize, answers: &[Answer], out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
+fn people(
+    rows: &[HealthRow],
+    limit: usize,
+    answers: &[Answer],
+    out: &mut dyn Write,
+    notes: &mut dyn Write,
+) -> Result<()> {
     none(rows, notes);
     if rows.is_empty() {
         return Ok(());
@@ -327,25 +333,25 @@ fn people(rows: &[Row], limit: usize, answers: &[Answer], out: &mut dyn Write, n
     let width = listing::width();
     write(out, &head(rows, width))?;
     write(out, &block(answers, width))?;
-    let (all, categories): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.is_account());
-    let categories: Vec<&Row> = categories.into_iter().filter(|row| row.eligible() > 0).collect();
-    let accounts: Vec<&Row> = all.iter().copied().filter(|row| row.eligible() > 0).collect();
+    let (all, categories): (Vec<&HealthRow>, Vec<&HealthRow>) = rows.iter().partition(|row| row.is_account());
+    let categories: Vec<&HealthRow> = categories.into_iter().filter(|row| row.eligible() > 0).collect();
+    let accounts: Vec<&HealthRow> = all.iter().copied().filter(|row| row.eligible() > 0).collect();
     let listed = &accounts[..accounts.len().min(limit)];
     let heading = listing::wrapped(&format!("ACCOUNTS, worst first: {}", standings(&accounts)), width);
     heading.iter().try_for_each(|line| write(out, &format!("{}\n", listing::emphasised(line))))?;
-    let own = |account: &Row| categories.iter().copied().filter(|row| row.is_with(account)).collect::<Vec<_>>();
+    let own = |account: &HealthRow| categories.iter().copied().filter(|row| row.is_with(account)).collect::<Vec<_>>();
     if width < CARDS_BELOW {
         let names = Names::of(shelf::book(&[])?.as_ref());
         listed.iter().try_for_each(|row| write(out, &row.card(&own(row), &names, width)))?;
     } else {
-        let table = |heads: &[&'static str], rows: &[&Row], out: &mut dyn Write, notes: &mut dyn Write| {
+        let table = |heads: &[&'static str], rows: &[&HealthRow], out: &mut dyn Write, notes: &mut dyn Write| {
             let mut listing = Listing::begin(Format::Table, heads, out)?;
             rows.iter().try_for_each(|row| listing.row(&row.shown(heads)))?;
             listing.finish(notes)
         };
         table(&ACCOUNTS, listed, out, notes)?;
-        let bad = |row: &&Row| row.count("defects").unwrap_or_default() > 0;
-        let parts: Vec<&Row> = listed.iter().flat_map(|account| own(account)).filter(bad).collect();
+        let bad = |row: &&HealthRow| row.count("defects").unwrap_or_default() > 0;
+        let parts: Vec<&HealthRow> = listed.iter().flat_map(|account| own(account)).filter(bad).collect();
         if !parts.is_empty() {
             write(out, &format!("\n{}\n", listing::emphasised("CATEGORIES of these accounts that have defects")))?;
             table(&CATEGORIES, &parts, out, notes)?;
@@ -370,7 +376,7 @@ fn block(answers: &[Answer], width: usize) -> String {
 }
 
 /// The number of accounts of each standing.
-fn standings(accounts: &[&Row]) -> String {
+fn standings(accounts: &[&HealthRow]) -> String {
     let count = |standing: Standing| accounts.iter().filter(|row| row.standing() == standing).count() as i64;
     let words = |standing: Standing, count: i64| match standing {
         Standing::Good if count > 1 => "meet it".to_owned(),
@@ -391,7 +397,7 @@ fn write(out: &mut dyn Write, text: &str) -> Result<()> {
 }
 
 /// The judged windows and their `as_of`.
-fn head(rows: &[Row], width: usize) -> String {
+fn head(rows: &[HealthRow], width: usize) -> String {
     let Some(first) = rows.first() else { return String::new() };
     let (start, end, as_of) = (first.day("window_start"), first.day("window_end"), first.day("as_of"));
     let is_one = rows.iter().all(|row| (row.day("window_start"), row.day("window_end")) == (start, end));
@@ -408,7 +414,7 @@ fn head(rows: &[Row], width: usize) -> String {
 }
 
 /// The meanings of the words in the list, and the number of accounts that are not in it.
-fn legend(rows: &[&Row], empty: usize, width: usize) -> String {
+fn legend(rows: &[&HealthRow], empty: usize, width: usize) -> String {
     let mut told = Vec::new();
     if width >= CARDS_BELOW {
         told.push(
@@ -429,12 +435,12 @@ fn legend(rows: &[&Row], empty: usize, width: usize) -> String {
     "\n".to_owned() + &wrapped(&told.join(" "), width).iter().map(|line| format!("{line}\n")).collect::<String>()
 }
 
-fn gate(rows: &[Row], worst: Status) -> Result<()> {
+fn gate(rows: &[HealthRow], worst: Status) -> Result<()> {
     if rows.is_empty() {
         let what = "no account matches, so nothing is known to be well; leave the filters out, or run the job with a later as_of";
         return Err(Error::Gate(format!("--fail-on {}: {what}", worst.name())));
     }
-    let bad: Vec<&Row> = rows.iter().filter(|row| row.status >= worst).collect();
+    let bad: Vec<&HealthRow> = rows.iter().filter(|row| row.status >= worst).collect();
     let Some(first) = bad.first() else { return Ok(()) };
     Err(Error::Gate(format!(
         "--fail-on {}: {} of {} rows are that bad, first of all {} in {}, {}, {}: {} with {} of {} valid",

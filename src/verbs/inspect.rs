@@ -5,7 +5,7 @@
 
 use crate::cli::{GlobalOptions, InspectArgs, InspectFormat};
 use crate::error::{Error, Result};
-use crate::inspect::kinds::{self, Fills, Kind};
+use crate::inspect::kinds::{self, FileKind, Fills};
 use crate::inspect::{self, ColumnLook, Declared, Finding, Look, Request, Values};
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
@@ -63,7 +63,7 @@ fn look_at(file: &Path, args: &InspectArgs, global: &GlobalOptions) -> Result<()
 }
 
 /// Prints the findings about JSON.
-fn documents(name: &str, bytes: u64, kinds: &[Kind], fills: &Fills, args: &InspectArgs) -> Result<()> {
+fn documents(name: &str, bytes: u64, kinds: &[FileKind], fills: &Fills, args: &InspectArgs) -> Result<()> {
     if args.json {
         let look =
             serde_json::json!({ "file": name, "bytes": bytes, "format": "json", "kinds": kinds, "fills": fills });
@@ -77,7 +77,7 @@ fn documents(name: &str, bytes: u64, kinds: &[Kind], fills: &Fills, args: &Inspe
 }
 
 /// The possible kinds, and how the file fills the likeliest.
-fn kind_lines(kinds: &[Kind], fills: Option<&Fills>, text: &mut String) {
+fn kind_lines(kinds: &[FileKind], fills: Option<&Fills>, text: &mut String) {
     for kind in kinds {
         let form = kind.form.as_ref().map_or(String::new(), |form| format!(", form {form}"));
         line(text, "kind", &format!("{} ({}{form}): {}", kind.kind, kind.role, kind.name));
@@ -101,7 +101,7 @@ fn kind_lines(kinds: &[Kind], fills: Option<&Fills>, text: &mut String) {
 }
 
 /// The `[[input]]` of a job that joins the file with others.
-fn kind_job(name: &str, kinds: &[Kind], text: &mut String) {
+fn kind_job(name: &str, kinds: &[FileKind], text: &mut String) {
     let Some(kind) = kinds.first() else { return };
     let path = toml::Value::from(name).to_string();
     let encoding = kind.encoding.map_or(String::new(), |label| format!("csv = {{ encoding = \"{label}\" }}\n"));

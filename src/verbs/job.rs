@@ -5,7 +5,7 @@
 
 use crate::cli::{JobInitArgs, JobVerb};
 use crate::error::{Error, Result};
-use crate::inspect::initial::{self, Found};
+use crate::inspect::initial::{self, FoundFile};
 use crate::inspect::kinds;
 use crate::job::spec;
 use std::io::Write;
@@ -48,7 +48,7 @@ fn init(args: &JobInitArgs) -> Result<()> {
         match kinds::kinds(&sources, &origin, &relative, &limits) {
             Ok(kinds) if !kinds.is_empty() => {
                 let kind = kinds.into_iter().next().expect("one is there");
-                found.push(Found { shown: relative, kind });
+                found.push(FoundFile { shown: relative, kind });
             }
             Ok(_) => others.push((relative, "is of no known kind; `vtr inspect` says what it holds".to_owned())),
             Err(what) => others.push((relative, what)),

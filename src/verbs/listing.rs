@@ -298,7 +298,7 @@ fn is_closed_pipe(error: &(dyn std::error::Error + Send + Sync + 'static)) -> bo
 pub(super) mod tests {
     use super::*;
     use crate::publish::local::Local;
-    use crate::schema::{Kind, MONEY};
+    use crate::schema::{MONEY, ValueKind};
     use arrow::array::{
         ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, StringArray,
         TimestampMicrosecondArray,
@@ -313,43 +313,43 @@ pub(super) mod tests {
     /// The content of a column that a test does not set.
     pub fn filler(table: Table, name: &str) -> Cell<'static> {
         match table.columns().iter().find(|facts| facts.name == name).unwrap().kind {
-            Kind::Text => Cell::text("x"),
-            Kind::Count => Cell::Count(1),
-            Kind::Share => Cell::Share(0.5),
-            Kind::Flag => Cell::Flag(true),
-            Kind::Day => Cell::Day(20_000),
-            Kind::Time => Cell::Time(1_736_899_200_000_000),
-            Kind::Money => Cell::Money(19_990_000_000),
+            ValueKind::Text => Cell::text("x"),
+            ValueKind::Count => Cell::Count(1),
+            ValueKind::Share => Cell::Share(0.5),
+            ValueKind::Flag => Cell::Flag(true),
+            ValueKind::Day => Cell::Day(20_000),
+            ValueKind::Time => Cell::Time(1_736_899_200_000_000),
+            ValueKind::Money => Cell::Money(19_990_000_000),
         }
     }
 
     /// A published file of a table with these cells.
     pub fn published(table: Table, rows: usize, cell: impl Fn(usize, &str) -> Cell<'static>) -> tempfile::TempPath {
-        let column = |name: &str, kind: Kind| -> ArrayRef {
+        let column = |name: &str, kind: ValueKind| -> ArrayRef {
             let cells = (0..rows).map(|row| cell(row, name));
             match kind {
-                Kind::Text => Arc::new(StringArray::from_iter(
+                ValueKind::Text => Arc::new(StringArray::from_iter(
                     cells.map(|cell| if let Cell::Text(text) = cell { Some(text) } else { None }),
                 )),
-                Kind::Count => Arc::new(Int64Array::from_iter(
+                ValueKind::Count => Arc::new(Int64Array::from_iter(
                     cells.map(|cell| if let Cell::Count(count) = cell { Some(count) } else { None }),
                 )),
-                Kind::Share => Arc::new(Float64Array::from_iter(
+                ValueKind::Share => Arc::new(Float64Array::from_iter(
                     cells.map(|cell| if let Cell::Share(share) = cell { Some(share) } else { None }),
                 )),
-                Kind::Flag => Arc::new(BooleanArray::from_iter(
+                ValueKind::Flag => Arc::new(BooleanArray::from_iter(
                     cells.map(|cell| if let Cell::Flag(flag) = cell { Some(flag) } else { None }),
                 )),
-                Kind::Day => Arc::new(Date32Array::from_iter(
+                ValueKind::Day => Arc::new(Date32Array::from_iter(
                     cells.map(|cell| if let Cell::Day(day) = cell { Some(day) } else { None }),
                 )),
-                Kind::Time => Arc::new(
+                ValueKind::Time => Arc::new(
                     cells
                         .map(|cell| if let Cell::Time(micros) = cell { Some(micros) } else { None })
                         .collect::<TimestampMicrosecondArray>()
                         .with_timezone("UTC"),
                 ),
-                Kind::Money => Arc::new(
+                ValueKind::Money => Arc::new(
                     cells
                         .map(|cell| if let Cell::Money(units) = cell { Some(units) } else { None })
                         .collect::<Decimal128Array>()

@@ -76,7 +76,7 @@ pub fn order_id(typed: &str) -> String {
 }
 
 /// One row that was asked for.
-pub struct Row<'a> {
+pub struct AskedRow<'a> {
     /// The file and record, for people.
     pub place: &'a str,
     /// Its batch.
@@ -90,7 +90,7 @@ pub struct Row<'a> {
 }
 
 /// The kept part of a row, and whether a newer copy supersedes it.
-pub struct Found<T> {
+pub struct FoundRow<T> {
     /// The kept part.
     pub kept: T,
     /// Whether a newer copy supersedes it.
@@ -101,7 +101,7 @@ pub struct Found<T> {
 ///
 /// # Errors
 /// The inputs are refused.
-pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result<Vec<Found<T>>> {
+pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result<Vec<FoundRow<T>>> {
     // All facts are read, whatever tables the job makes.
     plan.output.tables = Table::ALL.to_vec();
     let plan = &*plan;
@@ -118,14 +118,14 @@ pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result
     let copies: Vec<CopyRecord> = rows.iter().filter_map(|(_, copy)| *copy).collect();
     let lost = plan.identity.map_or_else(Vec::new, |identity| losers(copies, dedup::unit(identity)));
     let is_lost = |copy: &CopyRecord| lost.iter().any(|loser| (loser.file, loser.record) == (copy.file, copy.record));
-    let found = rows.into_iter().map(|(kept, copy)| Found { kept, superseded: copy.as_ref().is_some_and(is_lost) });
+    let found = rows.into_iter().map(|(kept, copy)| FoundRow { kept, superseded: copy.as_ref().is_some_and(is_lost) });
     Ok(found.collect())
 }
 
 type Kept<T> = Vec<(T, Option<CopyRecord>)>;
 
 /// Returns the kept part of a row, and its identity and order among copies.
-pub type Keep<'k, T> = dyn Fn(&Plan, &Judge, Row) -> (T, Option<CopyRecord>) + Sync + 'k;
+pub type Keep<'k, T> = dyn Fn(&Plan, &Judge, AskedRow) -> (T, Option<CopyRecord>) + Sync + 'k;
 
 fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, keep: &Keep<T>) -> Result<Kept<T>> {
     let mut units: Vec<&scan::Unit> = survey.units.iter().collect();
@@ -145,7 +145,7 @@ fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, k
             let Some((batch, records)) = asked else { return Ok(()) };
             let mut tell = |row: usize, fate: Fate| {
                 let place = format!("{}, record {}", shown(&file.shown), number(&records, row));
-                let row = Row { place: &place, batch: &batch, constants: &file.constants, row, fate };
+                let row = AskedRow { place: &place, batch: &batch, constants: &file.constants, row, fate };
                 let kept = keep(plan, judge, row);
                 found.lock().push(kept);
             };

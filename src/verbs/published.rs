@@ -11,7 +11,7 @@ use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListForm
 use crate::error::{Error, Result};
 use crate::job;
 use crate::pages::brief::{self, Answer};
-use crate::pages::read::{Scope, Source};
+use crate::pages::read::{PublishedVersion, Scope};
 use crate::pages::words::Names;
 use crate::pages::{model, work};
 use crate::publish::store::Store;
@@ -137,7 +137,9 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
     let age = Age::of(&manifest, today, args.max_age);
     age.iter().for_each(|age| age.tell(notes));
     let answers = match query.format {
-        Format::Table => answers(&Source { store: store.as_ref(), manifest: &manifest }, &query.filters, &book, today)?,
+        Format::Table => {
+            answers(&PublishedVersion { store: store.as_ref(), manifest: &manifest }, &query.filters, &book, today)?
+        }
         Format::Csv | Format::Json => Vec::new(),
     };
     health::run(store.as_ref(), &files, &query, &answers, out, notes)?;
@@ -151,7 +153,7 @@ pub fn today(given: Option<chrono::NaiveDate>, now: SystemTime) -> Day {
 }
 
 /// What a reader wants to know first of the worst account that passes the filters; nothing if there is none.
-fn answers(source: &Source, filters: &Filters, book: &Book, today: Day) -> Result<Vec<Answer>> {
+fn answers(source: &PublishedVersion, filters: &Filters, book: &Book, today: Day) -> Result<Vec<Answer>> {
     let (accounts, _) = model::accounts(source, &Scope::default())?;
     let passes = |wanted: &Option<Wanted>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
     let asked = accounts.into_iter().find(|account| {

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::job::{self, shelf, spec::Size};
 use crate::pages::levers::Event;
 use crate::pages::model;
-use crate::pages::read::{Scope, Source};
+use crate::pages::read::{PublishedVersion, Scope};
 use crate::pages::words::Names;
 use crate::pages::{self, MOST_WEEKS, Page, Request};
 use crate::publish::{self, Manifest, store::Store};
@@ -30,7 +30,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let manifest = published::version(store.as_ref(), Table::AccountHealth, args.version)?;
     let book = shelf::book(&[])?;
     let names = Names::of(&book);
-    let source = Source { store: store.as_ref(), manifest: &manifest };
+    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     let request = request(args, &book)?;
     refuse_unknown(&source, &args.seller, &[], &book)?;
     let (accounts, empty) = model::accounts(&source, &request.scope)?;
@@ -94,7 +94,7 @@ pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result
 ///
 /// # Errors
 /// [`Error::Usage`] with the known names; a table cannot be read.
-pub fn refuse_unknown(source: &Source, sellers: &[String], categories: &[String], book: &Book) -> Result<()> {
+pub fn refuse_unknown(source: &PublishedVersion, sellers: &[String], categories: &[String], book: &Book) -> Result<()> {
     let published = filters::Published { store: source.store, manifest: source.manifest };
     let none = filters::Asked { seller: None, marketplace: None, carrier: None, category: None, programme: None };
     for seller in sellers {
@@ -184,7 +184,7 @@ pub fn after_run(out: &str, path: &Path) -> Result<()> {
         events: Vec::new(),
         title: None,
     };
-    let source = Source { store: store.as_ref(), manifest: &manifest };
+    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     put(&pages::report(&source, &names, &request)?, Some(path))
 }
 

@@ -10,9 +10,9 @@ use crate::cli::{WorklistArgs, WorklistFailOn, WorklistFormat};
 use crate::error::{Error, Result};
 use crate::job::shelf;
 use crate::pages::model::{self, Account, Key, Standing};
-use crate::pages::read::Source;
+use crate::pages::read::PublishedVersion;
 use crate::pages::words::{self, Names};
-use crate::pages::work::{self, Actor, Group, Item, Task, Work};
+use crate::pages::work::{self, Actor, Group, OpenDefect, Task, Work};
 use crate::publish;
 use crate::schema::Table;
 use std::collections::{BTreeSet, HashMap};
@@ -44,7 +44,7 @@ pub fn run(args: &WorklistArgs, now: SystemTime) -> Result<()> {
     };
     let store = publish::at(&args.out)?;
     let manifest = published::version(store.as_ref(), Table::Defects, None)?;
-    let source = Source { store: store.as_ref(), manifest: &manifest };
+    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     let book = shelf::book(&[])?;
     let names = Names::of(&book);
     let scope = report::scope(&args.seller, &args.marketplace, &book)?;
@@ -236,7 +236,7 @@ impl List<'_> {
         Ok(())
     }
 
-    fn row<'a>(&self, account: &'a Account, actor: &'a Actor, item: &'a Item) -> Vec<Cell<'a>> {
+    fn row<'a>(&self, account: &'a Account, actor: &'a Actor, item: &'a OpenDefect) -> Vec<Cell<'a>> {
         let who = match actor {
             Actor::Chase(carrier) => carrier.as_str(),
             Actor::Wait | Actor::Past => "nobody",

@@ -3,7 +3,8 @@
 //! It decodes with the guards of the run's own reader. Columns of floats are refused for fields that need exact text.
 
 use super::{
-    Counts, Each, Heading, Item, Numbers, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled,
+    Each, Heading, Numbers, RawFile, ReadItem, Reading, Record, RecordCounts, RecordPart, constant_cells,
+    find_headings, first_filled,
 };
 use crate::scan::Origin;
 use crate::scan::footer;
@@ -19,7 +20,11 @@ use std::sync::Arc;
 /// The most bytes that the values of a batch may take.
 const MOST_BYTES: u64 = 32 << 20;
 
-pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate::error::Result<Result<Counts, String>> {
+pub(super) fn read(
+    file: &RawFile,
+    reading: &Reading,
+    each: &mut Each,
+) -> crate::error::Result<Result<RecordCounts, String>> {
     let (metadata, headings) = match open(file, reading) {
         Ok(opened) => opened,
         Err(refused) => return Ok(Err(refused)),
@@ -27,7 +32,7 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
     let mut roots: Vec<usize> = headings.iter().flat_map(|heading| heading.places.iter().map(|(at, _)| *at)).collect();
     roots.sort_unstable();
     roots.dedup();
-    let mut counts = Counts { bytes: file.origin.bytes(), ..Counts::default() };
+    let mut counts = RecordCounts { bytes: file.origin.bytes(), ..RecordCounts::default() };
     for group in 0..metadata.metadata().num_row_groups() {
         let mut batches = match batches(file, reading, &metadata, &roots, group) {
             Ok(batches) => batches,
@@ -140,7 +145,7 @@ fn hand_on(
     (texts, roots, headings): (&[StringArray], &[usize], &[Heading]),
     file: &RawFile,
     reading: &Reading,
-    counts: &mut Counts,
+    counts: &mut RecordCounts,
     each: &mut Each,
 ) -> crate::error::Result<()> {
     let base = constant_cells(file.constants, reading.cells);
@@ -162,8 +167,8 @@ fn hand_on(
         counts.documents += 1;
         let number = counts.records;
         let (record, document) = (number, number);
-        let (line, byte_offset, part) = (None, None, Part::Whole);
-        each(Item::Record(Record { record, document, line, byte_offset, part, filled, cells: &cells, numbers }))?;
+        let (line, byte_offset, part) = (None, None, RecordPart::Whole);
+        each(ReadItem::Record(Record { record, document, line, byte_offset, part, filled, cells: &cells, numbers }))?;
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ struct Frame {
     closer: u8,
     expect: Expect,
     /// The kind of its elements, if they are cut out one by one.
-    stream: Option<Place>,
+    stream: Option<Depth>,
     /// Whether its keys may lead to a list of documents.
     followed: bool,
 }
@@ -78,7 +78,7 @@ enum Expect {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Depth {
     Whole,
     Inside,
 }
@@ -88,7 +88,7 @@ struct Unit {
     bytes: Vec<u8>,
     offset: u64,
     line: u64,
-    place: Place,
+    place: Depth,
     /// The number of frames below it.
     base: usize,
     size: Size,
@@ -359,19 +359,19 @@ impl Cutter {
     fn at_top(&mut self, byte: u8) -> Step {
         match byte {
             b'[' => {
-                self.frames.push(Frame::list(Some(Place::Whole)));
+                self.frames.push(Frame::list(Some(Depth::Whole)));
                 Step::Taken
             }
             b',' | b']' | b'}' | b':' if self.damaged => Step::Taken,
             b',' | b']' | b'}' | b':' => Step::Fault(misplaced(byte)),
             _ => {
-                self.begin(Place::Whole);
+                self.begin(Depth::Whole);
                 self.value(byte)
             }
         }
     }
 
-    fn in_stream(&mut self, byte: u8, place: Place) -> Step {
+    fn in_stream(&mut self, byte: u8, place: Depth) -> Step {
         let expect = self.frames.last().map_or(Expect::Value, |frame| frame.expect);
         match (expect, byte) {
             (Expect::CommaOrClose, b',') => {
@@ -384,11 +384,11 @@ impl Cutter {
                 self.value_ended();
                 Step::Taken
             }
-            (Expect::Value | Expect::ValueOrClose, b'[') if place == Place::Whole => {
+            (Expect::Value | Expect::ValueOrClose, b'[') if place == Depth::Whole => {
                 if self.frames.len() >= MAX_DEPTH {
                     return Step::Fault(too_deep());
                 }
-                self.frames.push(Frame::list(Some(Place::Whole)));
+                self.frames.push(Frame::list(Some(Depth::Whole)));
                 Step::Taken
             }
             (Expect::Value | Expect::ValueOrClose, _) => {
@@ -411,7 +411,7 @@ impl Cutter {
                 self.frames.push(Frame { closer: b'}', expect: Expect::KeyOrClose, stream: None, followed });
             }
             b'[' => {
-                let stream = self.is_list().then_some(Place::Inside);
+                let stream = self.is_list().then_some(Depth::Inside);
                 self.take(b"[");
                 self.frames.push(Frame::list(stream));
                 if let (Some(_), Some(unit)) = (stream, self.units.last_mut()) {
@@ -433,7 +433,7 @@ impl Cutter {
 
     /// Returns whether keys of the object that begins may lead to a list of documents; if so, it is entered.
     fn follows(&mut self) -> bool {
-        let Some(unit) = self.units.last().filter(|unit| unit.place == Place::Whole) else { return false };
+        let Some(unit) = self.units.last().filter(|unit| unit.place == Depth::Whole) else { return false };
         let key = if self.frames.len() == unit.base {
             String::new()
         } else {
@@ -458,7 +458,7 @@ impl Cutter {
 
     /// Returns whether the list that begins holds documents.
     fn is_list(&mut self) -> bool {
-        let is_page = self.units.last().is_some_and(|unit| unit.place == Place::Whole);
+        let is_page = self.units.last().is_some_and(|unit| unit.place == Depth::Whole);
         let Some(key) = self.frames.last().filter(|frame| frame.followed && is_page).and(self.key.take()) else {
             return false;
         };
@@ -466,7 +466,7 @@ impl Cutter {
         self.lists.iter().any(|list| list.iter().eq(steps.clone()))
     }
 
-    fn begin(&mut self, place: Place) {
+    fn begin(&mut self, place: Depth) {
         let (offset, line, base) = (self.offset, self.line, self.frames.len());
         self.units.push(Unit { bytes: Vec::new(), offset, line, place, base, size: Size::Fits, streamed: false });
     }
@@ -496,10 +496,10 @@ impl Cutter {
         }
         let cut = Cut { bytes: &unit.bytes, offset, line };
         match unit.place {
-            Place::Inside => each(Piece::Inside(cut)),
-            Place::Whole if !unit.streamed => each(Piece::Whole(cut)),
+            Depth::Inside => each(Piece::Inside(cut)),
+            Depth::Whole if !unit.streamed => each(Piece::Whole(cut)),
             // Its documents were cut out; the rest must be valid nevertheless.
-            Place::Whole => match serde_json::from_slice::<IgnoredAny>(&unit.bytes) {
+            Depth::Whole => match serde_json::from_slice::<IgnoredAny>(&unit.bytes) {
                 Ok(_) => Ok(()),
                 Err(error) => each(Piece::Fault {
                     reason: format!("the list around the documents is not JSON: {error}"),
@@ -541,7 +541,7 @@ impl Cutter {
 }
 
 impl Frame {
-    fn list(stream: Option<Place>) -> Frame {
+    fn list(stream: Option<Depth>) -> Frame {
         Frame { closer: b']', expect: Expect::ValueOrClose, stream, followed: false }
     }
 }

@@ -5,9 +5,11 @@
 
 use super::cut::{Cut, Cutter, Piece};
 use super::decode::{self, Wanted};
-use super::{Counts, Each, Item, Numbers, Part, RawFile, Reading, Record, constant_cells, first_filled};
+use super::{
+    Each, Numbers, RawFile, ReadItem, Reading, Record, RecordCounts, RecordPart, constant_cells, first_filled,
+};
 use crate::error::Error;
-use crate::scan::content::Content;
+use crate::scan::content::FileContent;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use vtr_columnar::fold::{Reject, shown_value};
@@ -15,8 +17,12 @@ use vtr_kernel::sources::{Field, From, Path, Spot, Step};
 
 const STEP: usize = 128 << 10;
 
-pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate::error::Result<Result<Counts, String>> {
-    let mut content = match Content::open_json(file.origin, file.packing, reading.limits) {
+pub(super) fn read(
+    file: &RawFile,
+    reading: &Reading,
+    each: &mut Each,
+) -> crate::error::Result<Result<RecordCounts, String>> {
+    let mut content = match FileContent::open_json(file.origin, file.packing, reading.limits) {
         Ok(content) => content,
         Err(refused) => return Ok(Err(refused)),
     };
@@ -71,7 +77,7 @@ fn mark(bytes: &[u8]) -> Result<usize, String> {
 }
 
 /// The number of a path, and its value in a document.
-type Found<'a> = (usize, &'a RawValue);
+type PathValue<'a> = (usize, &'a RawValue);
 
 /// Makes records from documents.
 struct Documents<'a> {
@@ -85,7 +91,7 @@ struct Documents<'a> {
     elements: Option<usize>,
     /// For each number, whether its value is of the document.
     from_document: Vec<bool>,
-    counts: Counts,
+    counts: RecordCounts,
 }
 
 impl<'a> Documents<'a> {
@@ -113,7 +119,16 @@ impl<'a> Documents<'a> {
             from_document.len() - 1
         });
         let base = constant_cells(file.constants, reading.cells);
-        Documents { reading, base, columns, of_document, of_record, elements, from_document, counts: Counts::default() }
+        Documents {
+            reading,
+            base,
+            columns,
+            of_document,
+            of_record,
+            elements,
+            from_document,
+            counts: RecordCounts::default(),
+        }
     }
 
     /// Returns the keys down to lists of documents within a page.
@@ -172,19 +187,19 @@ impl<'a> Documents<'a> {
         }
         let Some(elements) = self.elements else {
             self.counts.documents += 1;
-            return self.record((&outer, &[]), Part::Whole, at, each);
+            return self.record((&outer, &[]), RecordPart::Whole, at, each);
         };
         let list: Vec<&RawValue> =
             outer.iter().filter(|(number, _)| *number == elements).map(|(_, raw)| *raw).collect();
         self.counts.documents += 1;
         if list.is_empty() {
-            return self.record((&outer, &[]), Part::Bare, at, each);
+            return self.record((&outer, &[]), RecordPart::Bare, at, each);
         }
         for element in list {
             let mut inner = Vec::new();
             match self.of_record.find(element, &mut inner) {
                 Err(reason) => self.reject_part(None, reason, None, at, each)?,
-                Ok(()) => self.record((&outer, &inner), Part::Element, at, each)?,
+                Ok(()) => self.record((&outer, &inner), RecordPart::Element, at, each)?,
             }
         }
         Ok(())
@@ -192,8 +207,8 @@ impl<'a> Documents<'a> {
 
     fn record(
         &mut self,
-        (outer, inner): (&[Found], &[Found]),
-        part: Part,
+        (outer, inner): (&[PathValue], &[PathValue]),
+        part: RecordPart,
         (offset, line): (u64, u64),
         each: &mut Each,
     ) -> Result<(), Error> {
@@ -229,7 +244,7 @@ impl<'a> Documents<'a> {
             cells[field.index()] = first_filled(spot, text, self.reading.cells);
         }
         self.counts.records += 1;
-        each(Item::Record(Record {
+        each(ReadItem::Record(Record {
             record: self.counts.records + self.counts.rejected,
             document: self.counts.documents,
             line: Some(line),
@@ -273,7 +288,7 @@ impl<'a> Documents<'a> {
         each: &mut Each,
     ) -> Result<(), Error> {
         self.counts.rejected += 1;
-        each(Item::Reject(Reject {
+        each(ReadItem::Reject(Reject {
             record: self.counts.records + self.counts.rejected,
             line: Some(line),
             byte_offset: Some(offset),

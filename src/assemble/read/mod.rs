@@ -53,7 +53,7 @@ pub(crate) struct Reading<'a> {
 
 /// The part of a file that a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum RecordPart {
     /// A line, a row, or a whole document.
     Whole,
     /// An element of a document's list.
@@ -74,7 +74,7 @@ pub(crate) struct Record<'a> {
     /// Byte offset of the line or document in the inflated file; unknown for Parquet.
     pub byte_offset: Option<u64>,
     /// The part of the file that it is.
-    pub part: Part,
+    pub part: RecordPart,
     /// Filled cells of the line, those that are not mapped included; for documents the filled fields.
     pub filled: usize,
     /// By [`Field::index`]: the value without outer blanks, never empty; `None` for null, or if it is not in the file.
@@ -109,7 +109,7 @@ impl Record<'_> {
 
 /// One result of reading a file.
 #[derive(Debug)]
-pub(crate) enum Item<'a> {
+pub(crate) enum ReadItem<'a> {
     /// A record.
     Record(Record<'a>),
     /// A reject. Each counts as one record read.
@@ -118,7 +118,7 @@ pub(crate) enum Item<'a> {
 
 /// The counts of a file. `records + rejected` is the number of records read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub(crate) struct RecordCounts {
     /// Records handed on.
     pub records: u64,
     /// Rejects handed on.
@@ -132,7 +132,7 @@ pub(crate) struct Counts {
 }
 
 /// A function that takes the results of a file.
-pub(crate) type Each<'e> = dyn FnMut(Item) -> crate::error::Result<()> + 'e;
+pub(crate) type Each<'e> = dyn FnMut(ReadItem) -> crate::error::Result<()> + 'e;
 
 /// Reads a whole file, record by record, in the order of the file.
 ///
@@ -142,7 +142,7 @@ pub(crate) fn read(
     file: &RawFile,
     reading: &Reading,
     each: &mut Each,
-) -> crate::error::Result<std::result::Result<Counts, String>> {
+) -> crate::error::Result<std::result::Result<RecordCounts, String>> {
     match file.format {
         Format::Csv => text::read(file, reading, each),
         Format::Json => documents::read(file, reading, each),

@@ -16,12 +16,12 @@ use vtr_kernel::sources::Sources;
 static SOURCES: LazyLock<Sources> = LazyLock::new(|| Sources::embedded().unwrap());
 
 /// A record by the names of its filled fields, what part it is, and how many cells are filled.
-type Seen = (Vec<(&'static str, String)>, Part, usize);
+type Seen = (Vec<(&'static str, String)>, RecordPart, usize);
 
 struct Read {
     records: Vec<Seen>,
     rejects: Vec<Reject>,
-    counts: Counts,
+    counts: RecordCounts,
 }
 
 fn dialect(profile: &Profile) -> Dialect {
@@ -55,13 +55,13 @@ fn try_read(kind: &str, name: &str, bytes: &[u8], constants: &[(Field, String)])
     let (mut records, mut rejects) = (Vec::new(), Vec::new());
     let counts = read(&file, &reading, &mut |item| {
         match item {
-            Item::Record(record) => {
+            ReadItem::Record(record) => {
                 let filled =
                     Field::ALL.into_iter().filter_map(|field| Some((field.name(), record.get(field)?.to_owned())));
                 assert_eq!(record.record as usize, records.len() + rejects.len() + 1);
                 records.push((filled.collect(), record.part, record.filled));
             }
-            Item::Reject(reject) => rejects.push(reject),
+            ReadItem::Reject(reject) => rejects.push(reject),
         }
         Ok(())
     })
@@ -156,8 +156,8 @@ fn an_order_gives_a_record_for_each_of_its_packages_and_one_without() {
         "packageStatus": {"status": "DELIVERED", "detailedStatus": null}}, {"packageReferenceId": "p2"}]));
     let page = json!({"payload": {"orders": [two, order(json!([]))], "nextToken": null}}).to_string();
     let read = raw("amazon.orders_api", "orders.json", page.as_bytes());
-    let parts: Vec<Part> = read.records.iter().map(|seen| seen.1).collect();
-    assert_eq!(parts, [Part::Element, Part::Element, Part::Bare]);
+    let parts: Vec<RecordPart> = read.records.iter().map(|seen| seen.1).collect();
+    assert_eq!(parts, [RecordPart::Element, RecordPart::Element, RecordPart::Bare]);
     let first = &read.records[0];
     assert_eq!(get(first, "marketplace"), Some("A1F83G8C2ARO7P"));
     assert_eq!(get(first, "package_status"), Some("DELIVERED"));

@@ -4,7 +4,8 @@
 //! is not a record. It fails on a file that cannot be read to its end or lacks headings that its kind needs.
 
 use super::{
-    Counts, Each, Heading, Item, Numbers, Part, RawFile, Reading, Record, constant_cells, find_headings, first_filled,
+    Each, Heading, Numbers, RawFile, ReadItem, Reading, Record, RecordCounts, RecordPart, constant_cells,
+    find_headings, first_filled,
 };
 use crate::scan::csv::{FirstLine, HEADINGS_AGAIN, SWALLOWED, Text, says, undouble};
 use crate::scan::records::{Next, RecordReader};
@@ -13,7 +14,11 @@ use vtr_columnar::input::ColumnSet;
 use vtr_kernel::sources::Field;
 use vtr_kernel::text::trim;
 
-pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate::error::Result<Result<Counts, String>> {
+pub(super) fn read(
+    file: &RawFile,
+    reading: &Reading,
+    each: &mut Each,
+) -> crate::error::Result<Result<RecordCounts, String>> {
     let text = Text {
         origin: file.origin,
         shown: file.shown,
@@ -34,7 +39,7 @@ pub(super) fn read(file: &RawFile, reading: &Reading, each: &mut Each) -> crate:
         Err(refused) => return Ok(Err(refused)),
     };
     let base = constant_cells(file.constants, reading.cells);
-    let mut rows = Rows { reading, headings, first, base, rejects: Rejects { counts: Counts::default() } };
+    let mut rows = Rows { reading, headings, first, base, rejects: Rejects { counts: RecordCounts::default() } };
     loop {
         match records.next() {
             Ok(Next::End) => break,
@@ -130,12 +135,12 @@ impl Rows<'_> {
         self.rejects.counts.records += 1;
         self.rejects.counts.documents += 1;
         let number = self.rejects.counts.records + self.rejects.counts.rejected;
-        each(Item::Record(Record {
+        each(ReadItem::Record(Record {
             record: number,
             document: number,
             line: Some(records.line()),
             byte_offset: Some(records.offset()),
-            part: Part::Whole,
+            part: RecordPart::Whole,
             filled,
             cells: &cells,
             numbers: Numbers::default(),
@@ -156,7 +161,7 @@ fn fault_of(cell: &str, reading: &Reading) -> Option<String> {
 
 /// Counts rejects and hands them on.
 struct Rejects {
-    counts: Counts,
+    counts: RecordCounts,
 }
 
 impl Rejects {
@@ -169,7 +174,7 @@ impl Rejects {
     ) -> crate::error::Result<()> {
         self.counts.rejected += 1;
         self.counts.documents += 1;
-        each(Item::Reject(Reject {
+        each(ReadItem::Reject(Reject {
             record: self.counts.records + self.counts.rejected,
             line: Some(records.line()),
             byte_offset: Some(records.offset()),
@@ -185,7 +190,7 @@ impl Rejects {
         for line in 0..lines.max(1) {
             self.counts.rejected += 1;
             self.counts.documents += 1;
-            each(Item::Reject(Reject {
+            each(ReadItem::Reject(Reject {
                 record: self.counts.records + self.counts.rejected,
                 line: Some(records.line() + line),
                 byte_offset: Some(records.offset()),

@@ -6,7 +6,7 @@
 
 use super::{BATCH_ROWS, Batches};
 use crate::error::{Error, Result};
-use crate::place::spill::{Place, Spill};
+use crate::place::spill::{Spill, SpillRange};
 use arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{filter_record_batch, interleave_record_batch};
 use arrow::datatypes::{Date32Type, Int64Type, UInt32Type};
@@ -88,7 +88,7 @@ pub struct DefectRuns {
 #[derive(Debug)]
 struct Run {
     spill: Arc<Spill>,
-    weeks: BTreeMap<Day, Place>,
+    weeks: BTreeMap<Day, SpillRange>,
 }
 
 fn failed(error: ArrowError) -> Error {
@@ -218,7 +218,7 @@ impl Defects {
 /// Reads the bytes of several positions, one after the other.
 struct PlaceReader<'a> {
     spill: &'a Spill,
-    place: Place,
+    place: SpillRange,
     read: usize,
 }
 

@@ -4,7 +4,7 @@
 //! however many there are. [`Choice`] decides which copy counts. It fails if the disk does or the run is told to stop.
 
 use crate::error::Result;
-use crate::place::spill::{Place, Spill};
+use crate::place::spill::{Spill, SpillRange};
 use crate::signals;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,7 +18,7 @@ const STEP: usize = 1_024 * CopyRecord::BYTES;
 pub struct Sorted<'a> {
     unit: Unit,
     spill: &'a Spill,
-    pieces: Vec<Place>,
+    pieces: Vec<SpillRange>,
     waiting: Vec<(Order, CopyRecord)>,
     most: usize,
 }
@@ -103,14 +103,14 @@ impl Ord for At {
 
 /// A sorted piece that is read back.
 struct Piece {
-    place: Place,
+    place: SpillRange,
     read: usize,
     bytes: Vec<u8>,
     at: usize,
 }
 
 impl Piece {
-    fn of(place: Place) -> Piece {
+    fn of(place: SpillRange) -> Piece {
         Piece { place, read: 0, bytes: Vec::new(), at: 0 }
     }
 

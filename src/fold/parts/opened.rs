@@ -49,11 +49,11 @@ pub fn end(name: &str, readable: &Readable) -> Result<Bytes> {
 pub struct Opened {
     name: String,
     header: Header,
-    content: Content,
+    content: PartContent,
 }
 
 #[derive(Debug)]
-enum Content {
+enum PartContent {
     Memory(Bytes),
     File(File),
 }
@@ -92,7 +92,7 @@ impl Opened {
     /// Its rows cannot be read.
     pub fn batches(&self, columns: Option<&[usize]>) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
         let damaged = |error: ArrowError| refused(&self.name, format!("{DAMAGED} ({error})"));
-        let reader = Place { content: &self.content, at: 0 };
+        let reader = PartReader { content: &self.content, at: 0 };
         let mut batches = FileReader::try_new(reader, columns.map(<[usize]>::to_vec)).map_err(damaged)?;
         let mut left = Some(self.header.rows);
         Ok(std::iter::from_fn(move || match (batches.next(), left) {
@@ -112,7 +112,7 @@ impl Opened {
 }
 
 /// The checksum of the bytes before the footer, and what the part is read from.
-fn checked(readable: Readable, rows_end: u64, temp: &Path) -> io::Result<(String, Content)> {
+fn checked(readable: Readable, rows_end: u64, temp: &Path) -> io::Result<(String, PartContent)> {
     let mut kept = match &readable {
         Readable::ObjectFile(_) if readable.len() > HELD_BYTES => Some(tempfile::tempfile_in(temp)?),
         _ => None,
@@ -140,36 +140,36 @@ fn checked(readable: Readable, rows_end: u64, temp: &Path) -> io::Result<(String
     }
     drop(reader);
     let content = match (readable, kept) {
-        (_, Some(kept)) => Content::File(kept),
-        (Readable::File(file), None) => Content::File(file),
-        (Readable::Memory(bytes), None) => Content::Memory(bytes),
+        (_, Some(kept)) => PartContent::File(kept),
+        (Readable::File(file), None) => PartContent::File(file),
+        (Readable::Memory(bytes), None) => PartContent::Memory(bytes),
         (Readable::ObjectFile(_), None) => return Err(io::Error::other("what lies on a store is fetched first")),
     };
     Ok((hash.finalize().to_hex().to_string(), content))
 }
 
 /// A place in a part from which is read on.
-struct Place<'a> {
-    content: &'a Content,
+struct PartReader<'a> {
+    content: &'a PartContent,
     at: u64,
 }
 
-impl Read for Place<'_> {
+impl Read for PartReader<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let read = match self.content {
-            Content::File(file) => file.read_at(into, self.at)?,
-            Content::Memory(bytes) => bytes.get(self.at as usize..).unwrap_or_default().read(into)?,
+            PartContent::File(file) => file.read_at(into, self.at)?,
+            PartContent::Memory(bytes) => bytes.get(self.at as usize..).unwrap_or_default().read(into)?,
         };
         self.at += read as u64;
         Ok(read)
     }
 }
 
-impl Seek for Place<'_> {
+impl Seek for PartReader<'_> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let length = match self.content {
-            Content::File(file) => file.metadata()?.len(),
-            Content::Memory(bytes) => bytes.len() as u64,
+            PartContent::File(file) => file.metadata()?.len(),
+            PartContent::Memory(bytes) => bytes.len() as u64,
         };
         let at = match to {
             SeekFrom::Start(at) => Some(at),

@@ -6,7 +6,7 @@ use super::*;
 
 impl Detail<'_> {
     /// Shows whether a change helped, from whole weeks before and after it.
-    pub(super) fn evidence(&self, event: &Event) -> Part {
+    pub(super) fn evidence(&self, event: &Event) -> Section {
         let since = words::weekday(event.monday, self.as_of());
         let weeks = self.weeks();
         let found = levers::evidence(&weeks, event);
@@ -24,7 +24,7 @@ impl Detail<'_> {
                 words::plural(weeks.len() as i64, "week"),
                 levers::FEW_A_SIDE
             );
-            return Part::of(title, vec![opening(&event.text).and(text).with(&Html::markup("</p>"))]);
+            return Section::of(title, vec![opening(&event.text).and(text).with(&Html::markup("</p>"))]);
         };
         let verdict = if low > 0.0 {
             "The rate rose."
@@ -52,13 +52,13 @@ impl Detail<'_> {
         let count = before.mondays.map_or(0, |(first, last)| (last - first) / 7 + 1);
         let caption = format!("{} before and after", words::plural(i64::from(count), "final week"));
         let rows = [row(before, "before"), row(after, "after")];
-        Part::of(
+        Section::of(
             title,
             vec![sentence, side("Weeks", &["Most frequent causes"], &rows, self.account.target, Html::text(caption))],
         )
     }
 
-    pub(super) fn left_part(&self) -> Option<Part> {
+    pub(super) fn left_part(&self) -> Option<Section> {
         let left = self.left?;
         let sentence = format!(
             "Of the {} that count in the {} shown, {} crossed a border, {} went as letters and {} had a Buy Shipping label.",
@@ -86,12 +86,12 @@ impl Detail<'_> {
         if !rows.is_empty() {
             let heads = vec![Head::of("Rule", ""), Head::of("Weeks", "gr"), Head::of("Packages", "n")];
             let caption = format!("Packages on neither side of the rate.{}", cut_note(rows.len(), rules.len()));
-            pieces.push(Table::plain("left", Html::text(caption), heads, rows));
+            pieces.push(HtmlTable::plain("left", Html::text(caption), heads, rows));
         }
-        Some(Part::of("Left out of the rate", pieces))
+        Some(Section::of("Left out of the rate", pieces))
     }
 
-    pub(super) fn figures(&self) -> Part {
+    pub(super) fn figures(&self) -> Section {
         let as_of = self.as_of();
         let row = |point: &Point| {
             let week = &point.week;
@@ -117,6 +117,6 @@ impl Detail<'_> {
             heads: &["Week", "From", "All", "Defects", "Not due", "Rate", "Interval", "Rolling"],
             rows: self.points.iter().rev().map(row).collect(),
         };
-        Part::of("Figures behind the chart", vec![rendered(&figures)])
+        Section::of("Figures behind the chart", vec![rendered(&figures)])
     }
 }

@@ -4,8 +4,8 @@
 
 use super::{ACCOUNT, Key, keys, reasons, unsigned};
 use crate::error::Result;
-use crate::pages::read::{Scope, Source};
-use crate::pages::sums::{Summed, Sums};
+use crate::pages::read::{PublishedVersion, Scope};
+use crate::pages::sums::{KeyedSums, Summed};
 use std::collections::{BTreeMap, HashMap};
 use vtr_kernel::tally::Tally;
 
@@ -45,7 +45,7 @@ pub type Breakdown = BTreeMap<String, Share>;
 /// # Errors
 /// The table cannot be read.
 pub fn breakdown(
-    source: &Source,
+    source: &PublishedVersion,
     scope: &Scope,
     category: &str,
     kept: &dyn Fn(&Key) -> bool,
@@ -53,7 +53,7 @@ pub fn breakdown(
     let mut counts = vec!["eligible", "valid", "fixable_by_carrier", "fixable_by_number"];
     counts.extend(reasons());
     let (mut whole, mut some) =
-        (Sums::by(&["carrier"], &counts), Sums::by(&[&ACCOUNT[..], &["carrier"]].concat(), &counts));
+        (KeyedSums::by(&["carrier"], &counts), KeyedSums::by(&[&ACCOUNT[..], &["carrier"]].concat(), &counts));
     let columns = [some.columns(), vec!["product_category"]].concat();
     source.read("health_breakdown", &columns, None, scope, &mut |rows| {
         let [seller, market, programme] = ACCOUNT.map(|name| rows.text(name));

@@ -4,8 +4,8 @@
 
 use super::{ACCOUNT, ALL, Key, keys, reasons, unsigned};
 use crate::error::Result;
-use crate::pages::read::{Scope, Source, optional};
-use crate::pages::sums::{Summed, Sums};
+use crate::pages::read::{PublishedVersion, Scope, optional};
+use crate::pages::sums::{KeyedSums, Summed};
 use std::collections::{BTreeMap, HashMap};
 use vtr_kernel::calendar::{Day, monday};
 use vtr_kernel::tally::Tally;
@@ -45,10 +45,10 @@ pub fn mondays(as_of: Day, weeks: usize) -> Vec<Day> {
 }
 
 /// Sums of `vtr_weekly` over some weeks, by week and other keys.
-fn weekly(source: &Source, scope: &Scope, mondays: &[Day], by: &[&'static str]) -> Result<Summed> {
+fn weekly(source: &PublishedVersion, scope: &Scope, mondays: &[Day], by: &[&'static str]) -> Result<Summed> {
     let mut counts = vec!["eligible", "valid", "pending", "provisional"];
     counts.extend(reasons());
-    let mut sums = Sums::by(&[by, &["week_start"]].concat(), &counts);
+    let mut sums = KeyedSums::by(&[by, &["week_start"]].concat(), &counts);
     if let (Some(first), Some(last)) = (mondays.first(), mondays.last()) {
         let columns = with_account(sums.columns(), scope);
         source
@@ -88,7 +88,7 @@ fn weeks_of(sums: &Summed) -> Vec<Week> {
 ///
 /// # Errors
 /// The table cannot be read.
-pub fn weeks(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, BTreeMap<Day, Week>>> {
+pub fn weeks(source: &PublishedVersion, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, BTreeMap<Day, Week>>> {
     let sums = weekly(source, scope, mondays, &ACCOUNT)?;
     let mut found: HashMap<Key, BTreeMap<Day, Week>> = HashMap::new();
     for (key, week) in keys(&sums).into_iter().zip(weeks_of(&sums)) {
@@ -101,7 +101,7 @@ pub fn weeks(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<
 ///
 /// # Errors
 /// The table cannot be read.
-pub fn weeks_together(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<Vec<Week>> {
+pub fn weeks_together(source: &PublishedVersion, scope: &Scope, mondays: &[Day]) -> Result<Vec<Week>> {
     let mut weeks = weeks_of(&weekly(source, scope, mondays, &[])?);
     weeks.retain(|week| week.tally.eligible > 0);
     weeks.sort_by_key(|week| std::cmp::Reverse(week.monday));
@@ -125,7 +125,11 @@ pub struct Rolling {
 ///
 /// # Errors
 /// The table cannot be read.
-pub fn rolling(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, BTreeMap<Day, Rolling>>> {
+pub fn rolling(
+    source: &PublishedVersion,
+    scope: &Scope,
+    mondays: &[Day],
+) -> Result<HashMap<Key, BTreeMap<Day, Rolling>>> {
     let columns = [
         "seller_id",
         "marketplace",
@@ -189,9 +193,9 @@ pub struct LeftOut {
 ///
 /// # Errors
 /// The table cannot be read.
-pub fn left_out(source: &Source, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, LeftOut>> {
+pub fn left_out(source: &PublishedVersion, scope: &Scope, mondays: &[Day]) -> Result<HashMap<Key, LeftOut>> {
     let by = ["week_start", "class", "reason", "rule", "cross_border", "service_class", "buy_shipping"];
-    let mut sums = Sums::by(&[&ACCOUNT[..], &by].concat(), &["packages"]);
+    let mut sums = KeyedSums::by(&[&ACCOUNT[..], &by].concat(), &["packages"]);
     if let (Some(first), Some(last)) = (mondays.first(), mondays.last()) {
         let columns = sums.columns();
         source.read("vtr_weekly_reasons", &columns, Some(*first..=*last), scope, &mut |rows| {

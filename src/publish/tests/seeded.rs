@@ -48,9 +48,9 @@ const KINDS: [&str; 14] = [
 ];
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts([u64; KINDS.len()]);
+struct KindCounts([u64; KINDS.len()]);
 
-impl Counts {
+impl KindCounts {
     fn add(&mut self, kind: &str) {
         self.0[KINDS.iter().position(|known| *known == kind).expect("a known kind")] += 1;
     }
@@ -74,7 +74,7 @@ struct State {
     turn: Option<usize>,
     /// The runs that put a file.
     put_by: BTreeMap<String, BTreeSet<String>>,
-    counts: Counts,
+    counts: KindCounts,
 }
 
 impl State {
@@ -394,7 +394,7 @@ fn judge(world: &World, runs: &[Run], endings: &[Ending]) {
     }
 }
 
-fn seed(seed: u64) -> Counts {
+fn seed(seed: u64) -> KindCounts {
     let mut dice = Dice(seed);
     let ids = [["w0", "w0-again"], ["w1", "w1-again"], ["w2", "w2-again"]];
     let writers = 2 + dice.roll(2) as usize;
@@ -417,7 +417,7 @@ fn seed(seed: u64) -> Counts {
         seats: Vec::new(),
         turn: None,
         put_by: BTreeMap::new(),
-        counts: Counts::default(),
+        counts: KindCounts::default(),
     };
     let world = Arc::new(World { state: Mutex::new(state), moved: Condvar::new() });
     calmly(&world, &Run::new("base", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3)])).unwrap();
@@ -437,7 +437,7 @@ fn seed(seed: u64) -> Counts {
 #[test]
 fn whatever_the_place_does_every_version_is_whole_and_of_one_run() {
     let seeds: u64 = std::env::var("FAULT_SEEDS").map_or(SEEDS, |text| text.parse().unwrap());
-    let (next, counts) = (AtomicU64::new(0), Mutex::new(Counts::default()));
+    let (next, counts) = (AtomicU64::new(0), Mutex::new(KindCounts::default()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {

@@ -37,7 +37,7 @@ fn defects(rows: &[Defect]) -> RecordBatch {
         let other = || {
             let kind = Table::Defects.columns().into_iter().find(|facts| facts.name == name).unwrap().kind;
             match kind {
-                crate::schema::Kind::Text => text(&|_| "x".into()),
+                crate::schema::ValueKind::Text => text(&|_| "x".into()),
                 kind => arrow::array::new_null_array(&kind.data_type(), rows.len()),
             }
         };
