@@ -132,10 +132,10 @@ fn publish(
         goes_on,
         evidence: survey.evidence,
     };
-    let judged = rejected_sellers::Judged::of(&folded.sellers, &plan.output.tables);
+    let judged = rejected_sellers::JudgedRows::of(&folded.sellers, &plan.output.tables);
     let progress = Progress::begin("writing tables", 0, visibility);
     let doubts = doubts::Doubts::of(&plan.book);
-    let seen = tables::star::Seen::of(plan);
+    let seen = tables::star::WrittenSellers::of(plan);
     let write = |piece: tables::Piece| publication.write(doubts.watch(seen.watch(judged.watch(piece))));
     let built = report.stage("tables", || {
         tables::build(&input, &progress, &write)?;

@@ -19,14 +19,14 @@ pub struct DocumentRow<'a> {
     /// the document has no package.
     pub package: Option<&'a str>,
     /// Its state.
-    pub state: State,
+    pub state: PackageState,
     /// Its cells as bytes: equal bytes are equal cells.
     pub cells: &'a [u8],
 }
 
 /// The meaning of a state, if the source has one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum State {
+pub enum PackageState {
     /// No scan.
     #[default]
     Unscanned,
@@ -38,7 +38,7 @@ pub enum State {
 
 /// A package of the newest snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Package {
+pub struct SnapshotPackage {
     /// Its row, by index.
     pub row: usize,
     /// The record that first had these facts.
@@ -51,16 +51,16 @@ pub struct Package {
 
 /// The result of folding one order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Folded {
+pub struct FoldedDocuments {
     /// Its packages, in the order of the newest document.
-    pub packages: Vec<Package>,
+    pub packages: Vec<SnapshotPackage>,
     /// Where each row ends, in the order given.
     pub fates: Vec<Fate>,
 }
 
 /// Folds the rows of one order, sorted by stamp, document and record.
-pub fn fold(rows: &[DocumentRow]) -> Folded {
-    let mut folded = Folded { packages: Vec::new(), fates: vec![Fate::Superseded; rows.len()] };
+pub fn fold(rows: &[DocumentRow]) -> FoldedDocuments {
+    let mut folded = FoldedDocuments { packages: Vec::new(), fates: vec![Fate::Superseded; rows.len()] };
     let Some(newest) = rows.last() else { return folded };
     let of_newest = |row: &DocumentRow| (row.stamp, row.document) == (newest.stamp, newest.document);
     let first = rows.iter().position(of_newest).unwrap_or(rows.len());
@@ -76,21 +76,22 @@ pub fn fold(rows: &[DocumentRow]) -> Folded {
         }
         folded.fates[index] = Fate::Package;
         let history = || rows[..=index].iter().filter(|other| other.package == Some(package));
-        let since = |state: State| {
-            let reached = state == row.state || (state == State::Scanned && row.state == State::Delivered);
+        let since = |state: PackageState| {
+            let reached =
+                state == row.state || (state == PackageState::Scanned && row.state == PackageState::Delivered);
             let showed = |other: &&DocumentRow| match state {
-                State::Delivered => other.state == State::Delivered,
-                _ => other.state != State::Unscanned,
+                PackageState::Delivered => other.state == PackageState::Delivered,
+                _ => other.state != PackageState::Unscanned,
             };
             reached.then(|| history().find(showed).and_then(|other| other.stamp.at)).flatten()
         };
         let same = |other: &&DocumentRow| other.stamp.at == row.stamp.at && other.cells == row.cells;
         let source = history().find(same).unwrap_or(row);
-        folded.packages.push(Package {
+        folded.packages.push(SnapshotPackage {
             row: index,
             source: RecordPlace { file: source.stamp.file, record: source.record },
-            first_scan_at: since(State::Scanned),
-            delivery_scan_at: since(State::Delivered),
+            first_scan_at: since(PackageState::Scanned),
+            delivery_scan_at: since(PackageState::Delivered),
         });
     }
     folded
@@ -100,13 +101,19 @@ pub fn fold(rows: &[DocumentRow]) -> Folded {
 mod tests {
     use super::*;
 
-    fn part(at: i64, document: u64, record: u64, package: Option<&'static str>, state: State) -> DocumentRow<'static> {
+    fn part(
+        at: i64,
+        document: u64,
+        record: u64,
+        package: Option<&'static str>,
+        state: PackageState,
+    ) -> DocumentRow<'static> {
         DocumentRow { stamp: Stamp { at: Some(at), file: 0 }, document, record, package, state, cells: b"" }
     }
 
     #[test]
     fn the_newest_document_is_the_whole_picture_and_states_are_as_old_as_they_were_shown() {
-        use State::*;
+        use PackageState::*;
         let rows = [
             part(1, 1, 1, Some("A"), Unscanned),
             part(1, 1, 2, Some("B"), Scanned),
@@ -124,11 +131,11 @@ mod tests {
 
     #[test]
     fn a_document_that_stands_twice_counts_once_and_its_first_place_is_named() {
-        let mut again = part(1, 1, 7, Some("A"), State::Scanned);
+        let mut again = part(1, 1, 7, Some("A"), PackageState::Scanned);
         again.stamp.file = 1;
-        let found = fold(&[part(1, 1, 1, Some("A"), State::Scanned), again]);
+        let found = fold(&[part(1, 1, 1, Some("A"), PackageState::Scanned), again]);
         assert_eq!(found.fates, [Fate::Superseded, Fate::Package]);
         assert_eq!(found.packages[0].source, RecordPlace { file: 0, record: 1 });
-        assert_eq!(fold(&[part(1, 1, 1, None, State::Unscanned)]).fates, [Fate::NotShipped]);
+        assert_eq!(fold(&[part(1, 1, 1, None, PackageState::Unscanned)]).fates, [Fate::NotShipped]);
     }
 }

@@ -5,7 +5,7 @@
 //! at a time; it reads no clock and cannot fail.
 
 use super::facts::Fate;
-use crate::job::assembly::Window;
+use crate::job::assembly::EventWindow;
 use std::collections::HashSet;
 use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, Zone};
 use vtr_kernel::instant::Moment;
@@ -63,7 +63,7 @@ pub struct Event<'a> {
 
 /// The facts that the events of a package give.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct ScanFacts {
     /// The earliest time with a scan.
     pub first_scan_at: Option<Micros>,
     /// The earliest time with a delivery.
@@ -85,10 +85,10 @@ pub struct Told {
 pub fn assign(
     packages: &[Candidate],
     events: &[Event],
-    window: Window,
+    window: EventWindow,
     agree: &dyn Fn(u16, u16) -> bool,
-) -> (Vec<Told>, Vec<Fate>) {
-    let mut told = vec![Told::default(); packages.len()];
+) -> (Vec<ScanFacts>, Vec<Fate>) {
+    let mut told = vec![ScanFacts::default(); packages.len()];
     let mut fates = vec![Fate::Unused; events.len()];
     let (mut others, mut own) = (vec![false; packages.len()], vec![false; packages.len()]);
     name(packages, events, &mut told);
@@ -141,7 +141,7 @@ pub fn assign(
 }
 
 /// Finds which packages the feeds name at all: an event of a seller's own feed names only that seller's packages.
-fn name(packages: &[Candidate], events: &[Event], told: &mut [Told]) {
+fn name(packages: &[Candidate], events: &[Event], told: &mut [ScanFacts]) {
     let by_all = events.iter().any(|event| event.seller.is_none());
     let sellers: HashSet<&str> = events.iter().filter_map(|event| event.seller).collect();
     for (told, package) in told.iter_mut().zip(packages) {
@@ -162,7 +162,13 @@ fn content<'a>(event: &Event<'a>) -> EventContent<'a> {
 
 /// Returns the packages that an event belongs to: the one with an open window that opened latest, and those shipped
 /// shortly before it. Only days on which a window can be open by any clock are searched.
-fn owners(packages: &[Candidate], by_day: &[(Day, usize)], event: &Event, at: Moment, window: Window) -> Vec<usize> {
+fn owners(
+    packages: &[Candidate],
+    by_day: &[(Day, usize)],
+    event: &Event,
+    at: Moment,
+    window: EventWindow,
+) -> Vec<usize> {
     let Some((_, first)) = by_day.first() else { return Vec::new() };
     let near = at.day(packages[*first].zone);
     let end = near.saturating_add(CLOCKS_APART).saturating_sub(window.from);
@@ -224,7 +230,7 @@ mod tests {
             event(190, SCAN),
             event(243, SCAN),
         ];
-        let (told, fates) = assign(&packages, &events, Window::default(), &agree);
+        let (told, fates) = assign(&packages, &events, EventWindow::default(), &agree);
         assert_eq!(fates, [Fate::Used, Fate::Unused, Fate::Used, Fate::Used, Fate::Used, Fate::Unused]);
         assert_eq!(told.iter().map(|told| told.events).collect::<Vec<_>>(), [1, 3, 2]);
         assert_eq!(told.iter().map(|told| told.is_shared).collect::<Vec<_>>(), [false, true, true]);
@@ -237,19 +243,20 @@ mod tests {
         let zone = Zone::utc();
         let packages = [Candidate { carrier: Some(1), ..package(&zone, 100) }];
         let of = |carrier: Option<u16>| Event { carrier, ..event(101, SCAN) };
-        let (told, fates) = assign(&packages, &[of(Some(2))], Window::default(), &agree);
+        let (told, fates) = assign(&packages, &[of(Some(2))], EventWindow::default(), &agree);
         assert_eq!((fates[0], told[0].events, told[0].by_other), (Fate::Unused, 0, true));
-        let (told, fates) = assign(&packages, &[of(Some(2)), of(None), of(None)], Window::default(), &agree);
+        let (told, fates) = assign(&packages, &[of(Some(2)), of(None), of(None)], EventWindow::default(), &agree);
         assert_eq!((&fates[1..], told[0].events, told[0].by_other), (&[Fate::Used, Fate::Superseded][..], 1, false));
         let friends = |_, _| true;
-        let by_friend = |of_number: &[Event]| assign(&packages, of_number, Window::default(), &friends).0[0].by_friend;
+        let by_friend =
+            |of_number: &[Event]| assign(&packages, of_number, EventWindow::default(), &friends).0[0].by_friend;
         assert!(by_friend(&[of(Some(2)), of(Some(3))]));
         assert!(!by_friend(&[of(Some(2)), of(Some(1))]) && !by_friend(&[of(Some(2)), of(None)]) && !by_friend(&[]));
         let foreign = Event { seller: Some("T"), ..event(101, SCAN) };
-        let (told, _) = assign(&packages, &[foreign], Window::default(), &agree);
+        let (told, _) = assign(&packages, &[foreign], EventWindow::default(), &agree);
         assert!(!told[0].is_named);
         let empty = Event { at: None, ..event(0, SCAN) };
-        let (told, fates) = assign(&packages, &[empty], Window::default(), &agree);
+        let (told, fates) = assign(&packages, &[empty], EventWindow::default(), &agree);
         assert!(told[0].is_named && fates[0] == Fate::Unused && told[0].events == 0);
     }
 
@@ -259,12 +266,12 @@ mod tests {
         let begun = std::time::Instant::now();
         let one = |at: i64| Event { at: Some(Moment::Instant(100 * DAY_MICROS + at)), ..event(0, SCAN) };
         let events: Vec<Event> = (0..400_000).map(|at| one(at / 2)).collect();
-        let (told, fates) = assign(&[package(&zone, 100)], &events, Window::default(), &agree);
+        let (told, fates) = assign(&[package(&zone, 100)], &events, EventWindow::default(), &agree);
         let again = fates.iter().filter(|fate| **fate == Fate::Superseded).count();
         assert_eq!((told[0].events, again), (200_000, 200_000));
         let packages: Vec<Candidate> = (0..100_000).map(|day| package(&zone, day)).collect();
         let events: Vec<Event> = (0..100_000).map(|day| event(day, SCAN)).collect();
-        let (told, _) = assign(&packages, &events, Window::default(), &agree);
+        let (told, _) = assign(&packages, &events, EventWindow::default(), &agree);
         // The window is from three days before shipping to the day before the next package's: four packages share each
         // event.
         assert!(told[10..99_000].iter().all(|told| told.events == 4));

@@ -35,8 +35,8 @@ impl Exchange {
     }
 
     /// Returns a thread's own writer.
-    pub fn writer(&self) -> Writer<'_> {
-        Writer { exchange: self, buffers: vec![Vec::new(); self.parts.len()] }
+    pub fn writer(&self) -> ExchangeWriter<'_> {
+        ExchangeWriter { exchange: self, buffers: vec![Vec::new(); self.parts.len()] }
     }
 
     /// Returns all rows of a partition.
@@ -56,12 +56,12 @@ impl Exchange {
 }
 
 /// The rows that a thread has not spilled yet.
-pub struct Writer<'e> {
+pub struct ExchangeWriter<'e> {
     exchange: &'e Exchange,
     buffers: Vec<Vec<u8>>,
 }
 
-impl Writer<'_> {
+impl ExchangeWriter<'_> {
     /// Adds a row to the partition of a key.
     ///
     /// # Errors

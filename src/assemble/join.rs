@@ -23,7 +23,7 @@ use vtr_kernel::wrapper;
 pub(super) fn partition(
     context: &Context,
     bytes: &[u8],
-    onward: &mut exchange::Writer,
+    onward: &mut exchange::ExchangeWriter,
     tally: &mut Tally,
 ) -> Result<()> {
     let mut all: Vec<Row> = rows(bytes).collect();
@@ -55,7 +55,12 @@ fn input<'c>(context: &'c Context, row: &Row) -> &'c AssembleInput {
 }
 
 /// Joins all records with one order id.
-fn one_order(context: &Context, group: &[Keyed], onward: &mut exchange::Writer, tally: &mut Tally) -> Result<()> {
+fn one_order(
+    context: &Context,
+    group: &[Keyed],
+    onward: &mut exchange::ExchangeWriter,
+    tally: &mut Tally,
+) -> Result<()> {
     let is_spine = |keyed: &&Keyed| input(context, &keyed.2).profile.role == Role::Shipments;
     let mut sellers: Vec<Option<&str>> = group.iter().filter(is_spine).map(|keyed| keyed.1).collect();
     sellers.dedup();
@@ -100,7 +105,7 @@ fn of_seller(
     spine: &[Row],
     side: &[Row],
     ambiguous: bool,
-    onward: &mut exchange::Writer,
+    onward: &mut exchange::ExchangeWriter,
     tally: &mut Tally,
 ) -> Result<()> {
     let group_of = |row: &Row| input(context, row).group;
@@ -212,7 +217,7 @@ fn by_writes<'a>(
     let folded = writes::fold(&own.iter().map(write).collect::<Vec<_>>(), lines);
     own.iter().zip(&folded.fates).for_each(|(row, fate)| tally.fate(row.head.file, *fate, 1));
     notes.0.iter_mut().zip(folded.notes.0).for_each(|(sum, count)| *sum += count);
-    let made = |package: writes::Package<'a>| Made {
+    let made = |package: writes::WrittenPackage<'a>| Made {
         rows: package.rows.iter().map(|row| own[*row]).collect(),
         source: RecordPlace { file: own[package.row].head.file, record: own[package.row].head.record },
         items: package.items,
@@ -256,15 +261,15 @@ fn itself<'a>(row: Row<'a>, source: RecordPlace, scans: (Option<Micros>, Option<
 fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
     let ids: Vec<Option<String>> = own.iter().map(|row| (row.head.flags & BARE == 0).then(|| identity(row))).collect();
     let state = |row: &Row, tally: &mut Tally| {
-        let Some(status) = row.text(Field::PackageStatus) else { return documents::State::Unscanned };
+        let Some(status) = row.text(Field::PackageStatus) else { return documents::PackageState::Unscanned };
         tally.statuses += 1;
         match input(context, row).profile.statuses.meaning(Some(status), None) {
-            Some(meaning) if meaning.delivery => documents::State::Delivered,
-            Some(meaning) if meaning.scan => documents::State::Scanned,
-            Some(_) => documents::State::Unscanned,
+            Some(meaning) if meaning.delivery => documents::PackageState::Delivered,
+            Some(meaning) if meaning.scan => documents::PackageState::Scanned,
+            Some(_) => documents::PackageState::Unscanned,
             None => {
                 tally.unmapped(status, "", RecordPlace { file: row.head.file, record: row.head.record });
-                documents::State::Unscanned
+                documents::PackageState::Unscanned
             }
         }
     };
@@ -281,7 +286,7 @@ fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Ve
     }
     let folded = documents::fold(&parts);
     own.iter().zip(&folded.fates).for_each(|(row, fate)| tally.fate(row.head.file, *fate, 1));
-    let made = |package: &documents::Package| {
+    let made = |package: &documents::SnapshotPackage| {
         let row = own[package.row];
         let scans = (package.first_scan_at, package.delivery_scan_at);
         let added_at = row.time(Field::TrackingAddedAt).or_else(|| row.time(Field::CreatedAt));
@@ -389,7 +394,7 @@ fn package<'a>(
     let values = std::iter::once(&mine.value).chain(orders.iter().map(|order| &order.value));
     let value = match made.rows.iter().rev().find_map(|row| row.money(Field::PackageValue).known()) {
         Some(amount) => {
-            orders::Value { amount: Some(amount), currency: own(Field::Currency), ..orders::Value::default() }
+            orders::OrderValue { amount: Some(amount), currency: own(Field::Currency), ..orders::OrderValue::default() }
         }
         None => values.clone().find(|value| value.amount.is_some() || value.is_mixed).copied().unwrap_or_default(),
     };

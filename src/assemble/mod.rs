@@ -92,7 +92,7 @@ pub enum Mode {
 
 /// The outcome for the packages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Assembled {
     /// The job joins nothing.
     None,
     /// No file or rule has changed.
@@ -114,8 +114,8 @@ pub enum Outcome {
 ///
 /// # Errors
 /// Files that cannot be read, counts that do not add up, gaps in the coverage of the sides, or the place.
-pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
-    let Some(assemble) = plan.assemble.clone() else { return Ok(Outcome::None) };
+pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Assembled> {
+    let Some(assemble) = plan.assemble.clone() else { return Ok(Assembled::None) };
     let at = store::at(Path::new(&assemble.path))?;
     let base = publish::standing(at.as_ref(), plan)?;
     if mode == Mode::Standing {
@@ -126,7 +126,7 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
             )));
         };
         give(plan, at.as_ref(), &base);
-        return Ok(Outcome::Standing);
+        return Ok(Assembled::Standing);
     }
     refuse_mixed_evidence(plan, &assemble)?;
     let files = find(plan, &assemble, at.as_ref(), Remember::Files)?;
@@ -134,7 +134,7 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
     let is_same = |base: &Manifest| is_of(base, &assemble, &inputs) && holds_on(base, plan.as_of);
     if let Some(base) = base.as_ref().filter(|base| is_same(base)) {
         give(plan, at.as_ref(), base);
-        return Ok(Outcome::Unchanged);
+        return Ok(Assembled::Unchanged);
     }
     // Packages of a past day must not replace newer ones.
     let is_past = assemble.is_past || base.as_ref().is_some_and(|base| base.as_of > plan.as_of);
@@ -149,7 +149,7 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Outcome> {
         ));
     }
     manifest.warnings.iter().for_each(|warning| crate::progress::warn(warning));
-    Ok(Outcome::Made {
+    Ok(Assembled::Made {
         packages: packages.iter().map(|file| file.rows).sum(),
         weeks: packages.len(),
         new: packages.iter().filter(|file| !before.contains(&file.path)).count(),

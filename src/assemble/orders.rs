@@ -90,7 +90,7 @@ pub enum Prices {
 
 /// The value of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Value<'a> {
+pub struct OrderValue<'a> {
     /// With [`SCALE`] digits after the decimal point; `None` if unknown.
     pub amount: Option<i128>,
     /// Its currency.
@@ -124,7 +124,7 @@ pub struct Order<'a> {
     /// Each fact from the newest line that has it.
     pub facts: Facts<'a>,
     /// The value.
-    pub value: Value<'a>,
+    pub value: OrderValue<'a>,
     /// The items.
     pub items: Vec<OrderItem<'a>>,
     /// The first file that had all of this.
@@ -191,12 +191,12 @@ fn facts<'a>(lines: &[&Line<'a>], is_canceled: &dyn Fn(&str) -> bool) -> Facts<'
     }
 }
 
-fn value<'a>(lines: &[&Line<'a>], prices: Prices) -> Value<'a> {
+fn value<'a>(lines: &[&Line<'a>], prices: Prices) -> OrderValue<'a> {
     let is_priced = |line: &&&Line| [PRICE, SHIPPING].iter().any(|cell| line.money[*cell] != Sum::Blank);
     let mut currencies = lines.iter().filter(is_priced).filter_map(|line| line.currency);
     let currency = currencies.next().or_else(|| lines.iter().find_map(|line| line.currency));
     if currencies.any(|other| !currency.is_some_and(|currency| currency.eq_ignore_ascii_case(other))) {
-        return Value { is_mixed: true, ..Value::default() };
+        return OrderValue { is_mixed: true, ..OrderValue::default() };
     }
     let (mut sum, mut is_known, mut tax_unknown) = (Some(0i128), false, false);
     for line in lines {
@@ -208,7 +208,7 @@ fn value<'a>(lines: &[&Line<'a>], prices: Prices) -> Value<'a> {
             let amount = match (line.money[cell], off) {
                 (Sum::Blank, _) => continue,
                 // What is thousands as well as thousandths leaves the whole sum open.
-                (Sum::Open, _) | (_, Sum::Open) => return Value::default(),
+                (Sum::Open, _) | (_, Sum::Open) => return OrderValue::default(),
                 (Sum::Is(amount), _) => amount,
             };
             is_known = true;
@@ -217,7 +217,7 @@ fn value<'a>(lines: &[&Line<'a>], prices: Prices) -> Value<'a> {
         }
     }
     let sum = sum.filter(|sum| is_known && sum.unsigned_abs() < 10u128.pow(38));
-    Value { amount: sum, currency: currency.filter(|_| sum.is_some()), is_mixed: false, tax_unknown }
+    OrderValue { amount: sum, currency: currency.filter(|_| sum.is_some()), is_mixed: false, tax_unknown }
 }
 
 /// Returns the category of a package: the one of the line with the greatest value, of equal values the smaller name;
@@ -255,7 +255,7 @@ mod tests {
         }
     }
 
-    fn value_of(rows: &[Line<'static>], prices: Prices) -> Value<'static> {
+    fn value_of(rows: &[Line<'static>], prices: Prices) -> OrderValue<'static> {
         join(rows, prices, &|_| false).unwrap().value
     }
 
@@ -303,11 +303,11 @@ mod tests {
             value_of(&[line(1, 1, "1", ["9", "", "1", ""], "EUR"), line(1, 2, "2", cells, "EUR")], prices)
         };
         for cells in [["open", "", "", ""], ["9", "open", "", ""], ["open", "1", "0", "0"]] {
-            assert_eq!(of(cells, Prices::WithoutTax), Value::default(), "{cells:?}");
-            assert_eq!(of(cells, Prices::WithTax), Value::default(), "{cells:?}");
+            assert_eq!(of(cells, Prices::WithoutTax), OrderValue::default(), "{cells:?}");
+            assert_eq!(of(cells, Prices::WithTax), OrderValue::default(), "{cells:?}");
         }
         // A tax counts where prices hold it.
-        assert_eq!(of(["9", "", "open", ""], Prices::WithTax), Value::default());
+        assert_eq!(of(["9", "", "open", ""], Prices::WithTax), OrderValue::default());
         assert_eq!(of(["9", "", "open", ""], Prices::WithoutTax).amount, money("18"));
         assert_eq!(of(["9", "", "1", "open"], Prices::WithTax).amount, money("16"));
     }

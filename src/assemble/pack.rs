@@ -4,7 +4,7 @@
 //! It decides nothing except the week of a package. It cannot fail.
 
 use super::facts::{Notes, RecordPlace};
-use super::row::{Head, Row, Writer};
+use super::row::{Row, RowHead, RowWriter};
 use vtr_kernel::calendar::{Day, Micros, Zone, monday};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::lane::Country;
@@ -135,7 +135,7 @@ impl<'a> Pack<'a> {
 
     /// Writes it as a row.
     pub fn write(&self, bytes: &mut Vec<u8>) {
-        let head = Head {
+        let head = RowHead {
             input: self.input,
             flags: self.flags,
             file: self.source.file,
@@ -143,7 +143,7 @@ impl<'a> Pack<'a> {
             document: self.orders_file.map_or(0, |file| u64::from(file) + 1),
             at: self.updated_at,
         };
-        let mut row = Writer::begin(bytes, &head);
+        let mut row = RowWriter::begin(bytes, &head);
         for (field, text) in TEXTS.iter().zip(self.texts) {
             if let Some(text) = text {
                 row.text(*field, text);

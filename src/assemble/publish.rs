@@ -42,7 +42,7 @@ pub struct Publication {
 }
 
 /// What the manifest says beside the files.
-pub struct Told {
+pub struct ManifestNotes {
     /// Sentences that do not change between equal runs.
     pub warnings: Vec<String>,
     /// Values that cannot be told.
@@ -127,7 +127,7 @@ impl Publication {
         plan: &Plan,
         digest: &str,
         inputs: Vec<InputFile>,
-        told: Told,
+        told: ManifestNotes,
         closed: Option<Day>,
     ) -> Result<Manifest> {
         let mut folders = std::mem::take(&mut self.made().folders);
@@ -163,7 +163,14 @@ impl Publication {
         Ok(manifest)
     }
 
-    fn manifest(&self, plan: &Plan, digest: &str, inputs: Vec<InputFile>, told: Told, closed: Option<Day>) -> Manifest {
+    fn manifest(
+        &self,
+        plan: &Plan,
+        digest: &str,
+        inputs: Vec<InputFile>,
+        told: ManifestNotes,
+        closed: Option<Day>,
+    ) -> Manifest {
         let version = self.base.as_ref().map_or(0, |base| base.version) + 1;
         let mut tables: BTreeMap<String, Vec<DataFile>> = BTreeMap::new();
         for (table, files) in std::mem::take(&mut self.made().files) {

@@ -10,7 +10,7 @@ use vtr_kernel::sources::Field;
 
 /// The fields of a row beside its cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Head {
+pub struct RowHead {
     /// The input.
     pub input: u16,
     /// The part of the document that it is; for a package its flags.
@@ -29,14 +29,14 @@ const HEAD: usize = 32;
 const NOTES: usize = 9 * 4;
 
 /// Appends one row to a buffer.
-pub struct Writer<'b> {
+pub struct RowWriter<'b> {
     bytes: &'b mut Vec<u8>,
     start: usize,
 }
 
-impl<'b> Writer<'b> {
+impl<'b> RowWriter<'b> {
     /// Begins a row.
-    pub fn begin(bytes: &'b mut Vec<u8>, head: &Head) -> Writer<'b> {
+    pub fn begin(bytes: &'b mut Vec<u8>, head: &RowHead) -> RowWriter<'b> {
         let start = bytes.len();
         bytes.extend_from_slice(&[0; 4]);
         bytes.extend_from_slice(&head.input.to_le_bytes());
@@ -46,7 +46,7 @@ impl<'b> Writer<'b> {
         bytes.extend_from_slice(&head.document.to_le_bytes());
         bytes.extend_from_slice(&head.at.unwrap_or(i64::MIN).to_le_bytes());
         debug_assert_eq!(bytes.len() - start, 4 + HEAD);
-        Writer { bytes, start }
+        RowWriter { bytes, start }
     }
 
     fn put(&mut self, field: Field, value: &[u8]) {
@@ -121,7 +121,7 @@ impl Sum {
 #[derive(Clone, Copy, Debug)]
 pub struct Row<'a> {
     /// Its head.
-    pub head: Head,
+    pub head: RowHead,
     /// Its cells, and what follows them.
     rest: &'a [u8],
 }
@@ -150,7 +150,7 @@ impl<'a> Row<'a> {
     /// Reads a row from its bytes without their length.
     pub fn of(bytes: &'a [u8]) -> Row<'a> {
         let at = i64::from_le_bytes(number(bytes, 24));
-        let head = Head {
+        let head = RowHead {
             input: u16::from_le_bytes(number(bytes, 0)),
             flags: u16::from_le_bytes(number(bytes, 2)),
             file: u32::from_le_bytes(number(bytes, 4)),
@@ -177,12 +177,12 @@ impl<'a> Row<'a> {
     }
 
     /// Hands on every cell, by the number of its field.
-    pub fn each(&self, mut take: impl FnMut(u8, Value<'a>)) {
+    pub fn each(&self, mut take: impl FnMut(u8, CellValue<'a>)) {
         let mut left = self.rest;
         while let Some((name, rest)) = left.split_first() {
             let length = u32::from_le_bytes(number(rest, 0)) as usize;
             let (value, rest) = rest[4..].split_at(length);
-            take(*name, Value(value));
+            take(*name, CellValue(value));
             left = rest;
         }
     }
@@ -202,12 +202,12 @@ impl<'a> Row<'a> {
 
     /// Returns a text.
     pub fn text(&self, field: Field) -> Option<&'a str> {
-        self.get(field).and_then(|value| Value(value).text())
+        self.get(field).and_then(|value| CellValue(value).text())
     }
 
     /// Returns a moment.
     pub fn time(&self, field: Field) -> Option<Moment> {
-        self.get(field).map(|value| Value(value).time())
+        self.get(field).map(|value| CellValue(value).time())
     }
 
     /// Returns an amount with nine digits after the decimal point.
@@ -215,16 +215,16 @@ impl<'a> Row<'a> {
         match self.get(field) {
             None => Sum::Blank,
             Some([]) => Sum::Open,
-            Some(value) => Sum::Is(Value(value).money()),
+            Some(value) => Sum::Is(CellValue(value).money()),
         }
     }
 }
 
 /// The bytes of a cell, in the type of its field.
 #[derive(Clone, Copy, Debug)]
-pub struct Value<'a>(&'a [u8]);
+pub struct CellValue<'a>(&'a [u8]);
 
-impl<'a> Value<'a> {
+impl<'a> CellValue<'a> {
     /// Returns the text.
     pub fn text(self) -> Option<&'a str> {
         std::str::from_utf8(self.0).ok()
@@ -249,15 +249,15 @@ mod tests {
     #[test]
     fn rows_come_back_as_they_were() {
         let mut bytes = Vec::new();
-        let head = Head { input: 3, flags: 1, file: 7, record: 9, document: 8, at: Some(-5) };
-        let mut row = Writer::begin(&mut bytes, &head);
+        let head = RowHead { input: 3, flags: 1, file: 7, record: 9, document: 8, at: Some(-5) };
+        let mut row = RowWriter::begin(&mut bytes, &head);
         row.text(Field::OrderId, "é");
         row.time(Field::ShippedAt, Moment::Date(-3));
         row.money(Field::ItemPrice, -12);
         row.open(Field::ItemTax);
         row.end();
         let notes = Notes([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-        Writer::begin(&mut bytes, &Head::default()).end_package(&notes);
+        RowWriter::begin(&mut bytes, &RowHead::default()).end_package(&notes);
         let all: Vec<Row> = rows(&bytes).collect();
         assert_eq!(all.len(), 2);
         assert_eq!((all[0].head, all[0].text(Field::OrderId)), (head, Some("é")));

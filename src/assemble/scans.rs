@@ -3,7 +3,7 @@
 //! It decides only what `events` decides; it resolves carriers, weighs states against events column by column and
 //! checks whether the sides cover the packages. Packages leave it sorted, week by week. It fails if the disk does.
 
-use super::events::{self, Candidate, Event, Meaning, Told};
+use super::events::{self, Candidate, Event, Meaning, ScanFacts};
 use super::facts::{Fate, Note, RecordPlace, number_key};
 use super::pack::{
     self, BY_EVENTS, BY_FRIEND, BY_STATUS, HAS_NUMBER, HAS_ORDER, HAS_STATE, NAMED, Pack, STATE_DELIVERY, STATE_SCAN,
@@ -178,7 +178,7 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
 }
 
 /// Lets events override states, column by column.
-fn weigh(pack: &mut Pack, told: &Told, unseen: bool) {
+fn weigh(pack: &mut Pack, told: &ScanFacts, unseen: bool) {
     for (at, of_events, state) in [(3, told.first_scan_at, STATE_SCAN), (4, told.delivery_scan_at, STATE_DELIVERY)] {
         let by_state = pack.times[state].take();
         if pack.times[at].is_some() {

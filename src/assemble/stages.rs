@@ -10,7 +10,7 @@ use super::exchange::{self, Exchange};
 use super::facts::{Fate, RecordPlace, number_key};
 use super::judging::Judging;
 use super::publish::{self, Publication};
-use super::read::{self, RawFile, Reading};
+use super::read::{self, RawFile, ReadSettings};
 use super::typed::{self, Noted, Typed};
 use super::weeks::{self, PackageBatches};
 use super::{Assemble, Categories, Context, Mode, NEWER, Raw, Tally, join, scans};
@@ -118,7 +118,7 @@ pub(super) fn assemble(
     let closed = plan.first_open().filter(|_| mode != Mode::MakeAll && plan.range.is_none());
     let mut warnings = warnings(&tally, assemble, &name);
     warnings.extend(set_aside.iter().map(SetAside::sentence));
-    publication.commit(plan, &assemble.digest, inputs, publish::Told { warnings, set_aside }, closed)
+    publication.commit(plan, &assemble.digest, inputs, publish::ManifestNotes { warnings, set_aside }, closed)
 }
 
 /// Returns warnings that do not change between equal runs.
@@ -206,8 +206,8 @@ struct First {
 
 /// The state of a reading thread.
 struct ReadState<'e> {
-    by_order: exchange::Writer<'e>,
-    by_event: exchange::Writer<'e>,
+    by_order: exchange::ExchangeWriter<'e>,
+    by_event: exchange::ExchangeWriter<'e>,
     first: First,
     /// Rows of category maps: seller, SKU, category, place.
     categories: Vec<(Option<String>, String, String, RecordPlace)>,
@@ -288,7 +288,7 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
         packing: file.listed.packing,
         constants: &constants,
     };
-    let reading = Reading {
+    let reading = ReadSettings {
         profile: &input.profile,
         from_job: &input.from_job,
         dialect: &input.dialect,
@@ -355,11 +355,11 @@ fn widen(spans: &mut BTreeMap<String, (Day, Day)>, record: &Typed, utc: &Zone) {
 }
 
 fn join_orders(plan: &Plan, context: &Context, from: &Exchange, onward: &Exchange) -> Result<Vec<Tally>> {
-    let step = |(writer, tally): &mut (exchange::Writer, Tally), part: usize| {
+    let step = |(writer, tally): &mut (exchange::ExchangeWriter, Tally), part: usize| {
         plan.budget().check()?;
         join::partition(context, &from.read(part)?, writer, tally)
     };
-    let end = |(writer, tally): (exchange::Writer, Tally)| writer.end().map(|()| tally);
+    let end = |(writer, tally): (exchange::ExchangeWriter, Tally)| writer.end().map(|()| tally);
     pool(plan.budget().threads(), from.parts(), &|| (onward.writer(), Tally::default()), &step, &end)
 }
 

@@ -18,20 +18,20 @@ const STATUSES: usize = 1_000;
 
 /// How many packages should be covered and are, and the days of those that are not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct CoverageGap {
     asked: u64,
     found: u64,
     first: Day,
     last: Day,
 }
 
-impl Default for Asked {
+impl Default for CoverageGap {
     fn default() -> Self {
-        Asked { asked: 0, found: 0, first: Day::MAX, last: Day::MIN }
+        CoverageGap { asked: 0, found: 0, first: Day::MAX, last: Day::MIN }
     }
 }
 
-impl Asked {
+impl CoverageGap {
     fn add(&mut self, day: Day, is_found: bool) {
         self.asked += 1;
         self.found += u64::from(is_found);
@@ -40,7 +40,7 @@ impl Asked {
         }
     }
 
-    fn merge(&mut self, other: &Asked) {
+    fn merge(&mut self, other: &CoverageGap) {
         self.asked += other.asked;
         self.found += other.found;
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
@@ -61,7 +61,7 @@ impl Asked {
 }
 
 /// Seller, marketplace, and the carrier if it matters.
-type Key = (String, String, Option<u16>);
+type AccountCarrier = (String, String, Option<u16>);
 
 /// The counts of a thread, or of all.
 #[derive(Clone, Debug, Default)]
@@ -72,8 +72,8 @@ pub struct Tally {
     pub statuses: u64,
     /// Statuses in no list: the number of occurrences, and the first place.
     pub unmapped: BTreeMap<(String, String), (u64, RecordPlace)>,
-    events: BTreeMap<Key, Asked>,
-    orders: BTreeMap<Key, Asked>,
+    events: BTreeMap<AccountCarrier, CoverageGap>,
+    orders: BTreeMap<AccountCarrier, CoverageGap>,
     /// Packages by seller and marketplace, and how many of them have an order or a promise of their own.
     met: BTreeMap<(String, String), (u64, u64)>,
     /// Packages whose order names another marketplace than they do, and the first place.
@@ -241,16 +241,16 @@ impl Tally {
 
     fn judge_events(&self, cover: (u64, u64), carrier: &dyn Fn(u16) -> String, gaps: &mut Vec<String>) {
         let limit = share(cover);
-        let mut by_carrier: BTreeMap<Option<u16>, Asked> = BTreeMap::new();
-        let mut by_seller: BTreeMap<(&str, &str), Asked> = BTreeMap::new();
-        let mut total = Asked::default();
+        let mut by_carrier: BTreeMap<Option<u16>, CoverageGap> = BTreeMap::new();
+        let mut by_seller: BTreeMap<(&str, &str), CoverageGap> = BTreeMap::new();
+        let mut total = CoverageGap::default();
         for ((seller, marketplace, of), asked) in &self.events {
             by_carrier.entry(*of).or_default().merge(asked);
             by_seller.entry((seller, marketplace)).or_default().merge(asked);
             total.merge(asked);
         }
         let places = |of: Option<u16>| {
-            let is_gap = |asked: &Asked| asked.found < asked.asked;
+            let is_gap = |asked: &CoverageGap| asked.found < asked.asked;
             let keys = self.events.iter().filter(|((_, _, known), asked)| *known == of && is_gap(asked));
             let mut named: Vec<String> =
                 keys.map(|((seller, market, _), _)| format!("seller {seller} in {market}")).collect();

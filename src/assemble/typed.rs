@@ -5,8 +5,8 @@
 
 use super::facts::Fate;
 use super::orders;
-use super::read::{self, RawFile, ReadItem, Reading, Record, RecordPart};
-use super::row::{Head, Writer};
+use super::read::{self, RawFile, ReadItem, ReadSettings, Record, RecordPart};
+use super::row::{RowHead, RowWriter};
 use crate::error::Result;
 use crate::job::assembly::{AssembleInput, FoldBy};
 use crate::job::plan::{CellRules, MatchedBy};
@@ -76,7 +76,7 @@ pub enum TypedCell<'a> {
 /// A record whose cells were typed.
 pub struct Typed<'a> {
     /// Its head.
-    pub head: Head,
+    pub head: RowHead,
     /// Its cells, in the order of fields.
     pub cells: Vec<(Field, TypedCell<'a>)>,
 }
@@ -100,7 +100,7 @@ impl<'a> Typed<'a> {
 
     /// Writes it as a row. Its time of writing is in the head, so that a repeated pull has equal cells.
     pub fn write(&self, bytes: &mut Vec<u8>) {
-        let mut row = Writer::begin(bytes, &self.head);
+        let mut row = RowWriter::begin(bytes, &self.head);
         for (field, cell) in &self.cells {
             match cell {
                 _ if matches!(field, Field::WrittenAt | Field::UpdatedAt) => {}
@@ -173,7 +173,7 @@ impl<'a> File<'a> {
     pub fn read(
         &self,
         raw: &RawFile,
-        reading: &Reading,
+        reading: &ReadSettings,
         most_rejects: usize,
         take: &mut dyn FnMut(&Typed) -> Result<()>,
     ) -> Result<std::result::Result<Read, String>> {
@@ -260,7 +260,7 @@ impl<'a> File<'a> {
         }
         let flags = if record.part == RecordPart::Bare { BARE } else { 0 };
         let mut typed = Typed {
-            head: Head {
+            head: RowHead {
                 input: self.index,
                 flags,
                 file: self.file,

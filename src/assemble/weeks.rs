@@ -105,9 +105,9 @@ impl Reader<'_> {
 }
 
 /// The sort key of a row, owned.
-type Key = ([String; 5], u32, u64);
+type SortKey = ([String; 5], u32, u64);
 
-fn key(row: &[u8]) -> Key {
+fn key(row: &[u8]) -> SortKey {
     let pack = Pack::of(Row::of(row));
     (pack.key().map(str::to_owned), pack.source.file, pack.source.record)
 }
@@ -115,7 +115,7 @@ fn key(row: &[u8]) -> Key {
 /// The rows of a week in order, as batches.
 pub struct PackageBatches<'s, 'c> {
     readers: Vec<Reader<'s>>,
-    next: BinaryHeap<Reverse<(Key, usize)>>,
+    next: BinaryHeap<Reverse<(SortKey, usize)>>,
     columns: ColumnSet,
     schema: SchemaRef,
     files: &'s [String],

@@ -62,7 +62,7 @@ impl Write<'_> {
 
 /// A package after all writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Package<'a> {
+pub struct WrittenPackage<'a> {
     /// Its newest row, by index, which represents the package.
     pub row: usize,
     /// All of its rows, ascending.
@@ -83,9 +83,9 @@ pub struct Package<'a> {
 
 /// The result of folding one order.
 #[derive(Clone, Debug, Default)]
-pub struct Folded<'a> {
+pub struct FoldedWrites<'a> {
     /// Its packages, by number.
-    pub packages: Vec<Package<'a>>,
+    pub packages: Vec<WrittenPackage<'a>>,
     /// Where each row ends, in the order given.
     pub fates: Vec<Fate>,
     /// The notes counted.
@@ -109,8 +109,8 @@ type Slots<'a> = BTreeMap<Option<&'a str>, Vec<SlotContent<'a>>>;
 
 /// Folds the rows of one order, sorted by stamp and record; `lines` is the number of the order's lines, if an order
 /// side gives it.
-pub fn fold<'a>(rows: &[Write<'a>], lines: Option<usize>) -> Folded<'a> {
-    let mut folded = Folded { fates: vec![Fate::Superseded; rows.len()], ..Folded::default() };
+pub fn fold<'a>(rows: &[Write<'a>], lines: Option<usize>) -> FoldedWrites<'a> {
+    let mut folded = FoldedWrites { fates: vec![Fate::Superseded; rows.len()], ..FoldedWrites::default() };
     let mut slots = Slots::new();
     let mut from = 0;
     while from < rows.len() {
@@ -234,7 +234,7 @@ fn standing<'a>(
 }
 
 /// Groups slots by number; if several slots are in one package, the newest one with a value decides.
-fn packages<'a>(rows: &[Write<'a>], slots: Slots<'a>) -> Vec<Package<'a>> {
+fn packages<'a>(rows: &[Write<'a>], slots: Slots<'a>) -> Vec<WrittenPackage<'a>> {
     let mut by_number: BTreeMap<String, Vec<(Option<&'a str>, SlotContent<'a>)>> = BTreeMap::new();
     for (slot, standings) in slots {
         standings.into_iter().for_each(|one| by_number.entry(one.key.clone()).or_default().push((slot, one)));
@@ -249,7 +249,7 @@ fn packages<'a>(rows: &[Write<'a>], slots: Slots<'a>) -> Vec<Package<'a>> {
             if whole { Vec::new() } else { parts.iter().filter_map(|(slot, _)| *slot).collect() };
         items.sort_unstable();
         let each = || parts.iter().map(|(_, one)| one);
-        Package {
+        WrittenPackage {
             row: all.last().copied().unwrap_or_default(),
             rows: all,
             items,
@@ -271,7 +271,7 @@ mod tests {
     type WriteRow<'a> = (i64, Option<&'a str>, &'a str, &'a str);
 
     /// Folds rows as (write, item, number, carrier): blank texts are blank cells.
-    fn folded<'a>(rows: &[WriteRow<'a>], lines: Option<usize>) -> Folded<'a> {
+    fn folded<'a>(rows: &[WriteRow<'a>], lines: Option<usize>) -> FoldedWrites<'a> {
         let cell = |text: &'a str| (!text.is_empty()).then_some(text);
         let write = |(index, (at, item, number, carrier)): (usize, &WriteRow<'a>)| Write {
             stamp: Stamp { at: Some(*at), file: *at as u32 },
@@ -285,8 +285,8 @@ mod tests {
         fold(&rows.iter().enumerate().map(write).collect::<Vec<_>>(), lines)
     }
 
-    fn told(folded: &Folded) -> Vec<String> {
-        let told = |package: &Package| {
+    fn told(folded: &FoldedWrites) -> Vec<String> {
+        let told = |package: &WrittenPackage| {
             format!(
                 "{} {} @{} {}",
                 package.number.unwrap_or("-"),

@@ -150,7 +150,7 @@ pub struct DefectsArgs {
     pub limit: Option<usize>,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
 }
 
 /// Who can still fix a defect.
@@ -176,7 +176,7 @@ pub enum DefectOrder {
 
 /// How a verb writes its list.
 #[derive(Clone, Copy, Debug, Args)]
-pub struct Written {
+pub struct ListOutput {
     /// How the list is written
     #[arg(long, value_enum, default_value_t = ListFormat::Table)]
     pub format: ListFormat,
@@ -185,7 +185,7 @@ pub struct Written {
     pub json: bool,
 }
 
-impl Written {
+impl ListOutput {
     /// The format asked for by either option.
     pub fn format(self) -> ListFormat {
         if self.json { ListFormat::Json } else { self.format }
@@ -216,7 +216,7 @@ pub struct HealthArgs {
     pub marketplace: Option<String>,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
     /// The most rows shown, the worst first; default: all
     #[arg(long, value_name = "N")]
     pub limit: Option<usize>,

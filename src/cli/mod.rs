@@ -184,7 +184,7 @@ pub struct ReconcileArgs {
     pub orders: bool,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
     /// Exit with 4 on a difference
     #[arg(long, value_enum, value_name = "WHAT")]
     pub fail_on: Option<Difference>,
@@ -211,7 +211,7 @@ pub struct TablesArgs {
     pub name: Option<String>,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
 }
 
 /// The job, and options that override its keys.
@@ -310,7 +310,7 @@ pub struct PlanArgs {
     pub buckets: Option<u32>,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
 }
 
 /// `vtr fold`.
@@ -367,7 +367,7 @@ pub struct ExplainArgs {
     pub tracking: Option<String>,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
 }
 
 #[cfg(test)]

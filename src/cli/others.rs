@@ -2,7 +2,7 @@
 //!
 //! It holds types alone, from which help, completions and manual pages are made. No work is done.
 
-use super::{JobOptions, Written};
+use super::{JobOptions, ListOutput};
 use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ pub struct CarriersArgs {
     pub book: Vec<PathBuf>,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
 }
 
 /// `vtr book`.
@@ -40,7 +40,7 @@ pub enum BookVerb {
         book: Vec<PathBuf>,
         /// How it is written.
         #[command(flatten)]
-        written: Written,
+        written: ListOutput,
     },
     /// Write the book that is in the program into a folder, to read or to change it
     #[command(after_help = "Example:\n  vtr book export my_book")]
@@ -62,7 +62,7 @@ pub enum BookVerb {
         book: Vec<PathBuf>,
         /// How it is written.
         #[command(flatten)]
-        written: Written,
+        written: ListOutput,
     },
     /// Print the changes between two books
     #[command(after_help = "Example:\n  vtr book diff embedded my_book")]
@@ -73,7 +73,7 @@ pub enum BookVerb {
         new: PathBuf,
         /// How it is written.
         #[command(flatten)]
-        written: Written,
+        written: ListOutput,
     },
 }
 
@@ -155,7 +155,7 @@ pub struct VerifyArgs {
     pub version: Option<u64>,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
 }
 
 /// `vtr resolve`.
@@ -171,7 +171,7 @@ pub struct ResolveArgs {
     pub version: Option<u64>,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
 }
 
 /// `vtr sync`.
@@ -254,7 +254,7 @@ pub struct GcArgs {
     pub dry_run: bool,
     /// How it is written.
     #[command(flatten)]
-    pub written: Written,
+    pub written: ListOutput,
 }
 
 /// `vtr inspect`.

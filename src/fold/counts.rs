@@ -122,23 +122,23 @@ pub struct Marginals {
 #[derive(Debug, Default)]
 struct Pieces {
     rows: i64,
-    held: Vec<Held>,
+    held: Vec<HeldCounts>,
 }
 
 type Times = BTreeMap<u16, Pieces>;
 
 /// Counts of one time of one thread.
 #[derive(Debug)]
-enum Held {
+enum HeldCounts {
     Memory(Packed),
     Spilled(Arc<Spill>, SpillRange),
 }
 
-impl Held {
+impl HeldCounts {
     fn read(&self, into: &mut Unpacked) -> Result<()> {
         match self {
-            Held::Memory(packed) => into.add(packed),
-            Held::Spilled(spill, place) => {
+            HeldCounts::Memory(packed) => into.add(packed),
+            HeldCounts::Spilled(spill, place) => {
                 let mut bytes = vec![0; STEP.min(place.bytes())];
                 for from in (0..place.bytes()).step_by(STEP) {
                     let bytes = &mut bytes[..(place.bytes() - from).min(STEP)];
@@ -159,7 +159,7 @@ const STEP: usize = 16_384 * Unpacked::STEP;
 pub struct Runs([Times; Kind::ALL.len()]);
 
 impl Runs {
-    fn hold(&mut self, (kind, time, rows): (Kind, u16, i64), held: Held) {
+    fn hold(&mut self, (kind, time, rows): (Kind, u16, i64), held: HeldCounts) {
         let pieces = self.0[kind as usize].entry(time).or_default();
         pieces.rows += rows;
         pieces.held.push(held);
@@ -168,7 +168,7 @@ impl Runs {
     /// Keeps counts in memory.
     pub fn keep(&mut self, pieces: Vec<Piece>) {
         for Piece { kind, time, rows, packed } in pieces {
-            self.hold((kind, time, rows), Held::Memory(packed));
+            self.hold((kind, time, rows), HeldCounts::Memory(packed));
         }
     }
 
@@ -181,7 +181,7 @@ impl Runs {
         for Piece { kind, time, rows, packed } in pieces {
             bytes.clear();
             packed.write(&mut bytes);
-            self.hold((kind, time, rows), Held::Spilled(spill.clone(), spill.put(&bytes)?));
+            self.hold((kind, time, rows), HeldCounts::Spilled(spill.clone(), spill.put(&bytes)?));
         }
         Ok(())
     }
@@ -230,7 +230,7 @@ fn cut<'a>(batch: RecordBatch, slot: Arc<Slot>) -> Batches<'a> {
 /// compare as texts do and a code means the same in every batch.
 #[derive(Debug, Default)]
 pub struct Marginal {
-    days: BTreeMap<Day, Vec<Held>>,
+    days: BTreeMap<Day, Vec<HeldCounts>>,
     /// The kind of marginal, and the texts of its codes; `None` if nothing was counted.
     of: Option<(Kind, Arc<Keys>)>,
     ready: Mutex<Ready>,

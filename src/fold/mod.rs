@@ -17,7 +17,7 @@ pub mod trial;
 use crate::error::{Error, Result};
 use crate::fold::dedup::{Copies, Search};
 use crate::fold::pieces::Pieces;
-use crate::fold::rejects::Kept;
+use crate::fold::rejects::KeptRejects;
 use crate::job::plan::{AsOfMode, Plan, Rolling};
 use crate::place::budget::{Budget, Peaks, Purpose};
 use crate::place::spill::Spill;
@@ -152,7 +152,7 @@ impl Gathered {
         seller: Option<&str>,
         counter: &mut Counter,
         rejects: Vec<Reject>,
-        kept: &Kept,
+        kept: &KeptRejects,
     ) -> Result<()> {
         for seller in rejects.iter().filter_map(|reject| reject.seller.as_deref().or(seller)) {
             self.sellers.add(seller, 1);
@@ -236,7 +236,7 @@ pub fn fold(
 ) -> Result<Folded> {
     refuse_many(survey)?;
     let (judge, kept) = hands(plan, survey.evidence);
-    let reading = Reading::of(plan, survey, &survey.units, (reader, progress), &kept);
+    let reading = FoldReading::of(plan, survey, &survey.units, (reader, progress), &kept);
     let gathered = report.stage("read, judge and fold", || reading.all(&judge))?;
     settled(plan, survey, (judge, kept), gathered, progress.done(), report)
 }
@@ -256,17 +256,17 @@ pub fn refuse_many(survey: &Survey) -> Result<()> {
 }
 
 /// Returns the judge of all threads of a process, and the store of their rejected rows.
-fn hands(plan: &Plan, evidence: Evidence) -> (Judge, Kept) {
+fn hands(plan: &Plan, evidence: Evidence) -> (Judge, KeptRejects) {
     let budget = plan.budget();
     let judge = judge_by(plan, evidence).most_text_bytes(budget.share(Purpose::Texts)).build();
-    (judge, Kept::new(plan.limits.max_rejected_rows_kept, budget.share(Purpose::Rejects)))
+    (judge, KeptRejects::new(plan.limits.max_rejected_rows_kept, budget.share(Purpose::Rejects)))
 }
 
 /// Merges the results of this process or others, and subtracts superseded rows.
 fn settled(
     plan: &Plan,
     survey: &Survey,
-    (judge, kept): (Judge, Kept),
+    (judge, kept): (Judge, KeptRejects),
     gathered: Vec<Gathered>,
     rows_taken: u64,
     report: &mut RunReport,
@@ -377,26 +377,26 @@ fn on_threads<T: Send>(plan: &Plan, stop: &AtomicBool, work: impl Fn() -> Result
 }
 
 /// The shared state of the reading threads.
-struct Reading<'a> {
+struct FoldReading<'a> {
     plan: &'a Plan,
     survey: &'a Survey,
     units: &'a [Unit],
     reader: &'a scan::Reader<'a>,
     progress: &'a Progress,
-    kept: &'a Kept,
+    kept: &'a KeptRejects,
     budget: Budget,
     stop: AtomicBool,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> FoldReading<'a> {
     fn of(
         plan: &'a Plan,
         survey: &'a Survey,
         units: &'a [Unit],
         (reader, progress): (&'a scan::Reader<'a>, &'a Progress),
-        kept: &'a Kept,
-    ) -> Reading<'a> {
-        Reading { plan, survey, units, reader, progress, kept, budget: plan.budget(), stop: AtomicBool::new(false) }
+        kept: &'a KeptRejects,
+    ) -> FoldReading<'a> {
+        FoldReading { plan, survey, units, reader, progress, kept, budget: plan.budget(), stop: AtomicBool::new(false) }
     }
 
     fn all(&self, judge: &Judge) -> Result<Vec<Gathered>> {

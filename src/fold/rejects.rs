@@ -11,7 +11,7 @@ const BESIDE: usize = 192;
 
 /// The rejects of all threads.
 #[derive(Debug)]
-pub struct Kept {
+pub struct KeptRejects {
     most_rows: usize,
     most_bytes: usize,
     inner: Mutex<Inner>,
@@ -31,10 +31,10 @@ fn bytes_of(reject: &Reject) -> usize {
     texts.into_iter().flatten().map(String::len).sum::<usize>() + BESIDE
 }
 
-impl Kept {
+impl KeptRejects {
     /// Holds no rejects yet.
-    pub fn new(most_rows: usize, most_bytes: usize) -> Kept {
-        Kept { most_rows, most_bytes, inner: Mutex::default() }
+    pub fn new(most_rows: usize, most_bytes: usize) -> KeptRejects {
+        KeptRejects { most_rows, most_bytes, inner: Mutex::default() }
     }
 
     /// Takes over rejects of a file, without their sellers.
@@ -76,8 +76,8 @@ impl Kept {
     /// Returns the rejects in order, and the most bytes that they took.
     pub fn finish(self) -> (Vec<(u32, Reject)>, usize) {
         let mut inner = self.inner.into_inner();
-        let Kept { most_rows, most_bytes, .. } = self;
-        Kept { most_rows, most_bytes, inner: Mutex::default() }.cut(&mut inner);
+        let KeptRejects { most_rows, most_bytes, .. } = self;
+        KeptRejects { most_rows, most_bytes, inner: Mutex::default() }.cut(&mut inner);
         (inner.rejects, inner.peak)
     }
 }
@@ -118,7 +118,7 @@ mod tests {
             }
             let mut places: Vec<usize> = (0..lengths.len()).collect();
             places.sort_by_key(|place| order[*place]);
-            let kept = Kept::new(most_rows, most_bytes);
+            let kept = KeptRejects::new(most_rows, most_bytes);
             for (file, reject) in places.into_iter().map(at) {
                 kept.add(file, vec![reject]);
             }

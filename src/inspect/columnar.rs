@@ -35,7 +35,7 @@ pub(super) fn look(request: &Request, origin: &Origin, look: &mut Look) -> Resul
     let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
     options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
     options.set_column_stats_policy(ParquetStatisticsPolicy::SkipAll);
-    let metadata = Arc::new(footer::read(&file, look.bytes, footer::Head::Looked, &options)?);
+    let metadata = Arc::new(footer::read(&file, look.bytes, footer::FirstBytes::Looked, &options)?);
     let plain = reading::plain(&metadata).map_err(|error| format!("its columns cannot be understood: {error}"))?;
     let names: Vec<String> = plain.schema().fields().iter().map(|field| field.name().clone()).collect();
     let (count, max) = (names.len(), request.limits.max_columns);

@@ -21,19 +21,19 @@ pub struct FoundFile {
 }
 
 /// An `[[input]]`.
-struct Group<'a> {
+struct InputGroup<'a> {
     kind: &'a FileKind,
     files: Vec<&'a str>,
 }
 
 /// Returns the text of a job that reads the files; `others` are the files beside them that are of no kind.
 pub fn job(name: &str, found: &[FoundFile], others: &[String], sources: &Sources, book: &Book) -> String {
-    let mut groups: BTreeMap<(usize, &str, &str, Option<&str>, &str), Group> = BTreeMap::new();
+    let mut groups: BTreeMap<(usize, &str, &str, Option<&str>, &str), InputGroup> = BTreeMap::new();
     for file in found {
         let (folder, suffix) = (folder(&file.shown), suffix(&file.shown));
         let role = Role::ALL.iter().position(|role| role.name() == file.kind.role).unwrap_or(usize::MAX);
         let group = groups.entry((role, &file.kind.kind, folder, file.kind.encoding, suffix));
-        group.or_insert(Group { kind: &file.kind, files: Vec::new() }).files.push(&file.shown);
+        group.or_insert(InputGroup { kind: &file.kind, files: Vec::new() }).files.push(&file.shown);
     }
     let all: Vec<&str> =
         found.iter().map(|file| file.shown.as_str()).chain(others.iter().map(String::as_str)).collect();
@@ -62,7 +62,7 @@ pub fn job(name: &str, found: &[FoundFile], others: &[String], sources: &Sources
     text
 }
 
-fn input(group: &Group, all: &[&str], sources: &Sources, book: &Book) -> String {
+fn input(group: &InputGroup, all: &[&str], sources: &Sources, book: &Book) -> String {
     let mut text = format!("# {}\n[[input]]\nkind = {}\n", group.kind.name, quoted(&group.kind.kind));
     let _ = writeln!(text, "path = {}", paths(group, all));
     if let Some(encoding) = group.kind.encoding {
@@ -101,7 +101,7 @@ fn input(group: &Group, all: &[&str], sources: &Sources, book: &Book) -> String 
 }
 
 /// Returns a glob if it names these files and no other that was seen, else the files.
-fn paths(group: &Group, all: &[&str]) -> String {
+fn paths(group: &InputGroup, all: &[&str]) -> String {
     let (Some(first), false) = (group.files.first(), group.files.len() == 1) else {
         return quoted(group.files.first().unwrap_or(&""));
     };

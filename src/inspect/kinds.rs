@@ -3,8 +3,8 @@
 //! It names every kind that fits and chooses none: a job declares the kind of a file. It says nothing about a file
 //! that it cannot read.
 
-use crate::assemble::read::cut::{Cutter, Piece};
-use crate::assemble::read::{self, RawFile, ReadItem, Reading};
+use crate::assemble::read::cut::{CutPiece, Cutter};
+use crate::assemble::read::{self, RawFile, ReadItem, ReadSettings};
 use crate::job::plan::{CellRules, Dialect, Limits, Quote};
 use crate::scan::Origin;
 use crate::scan::content::FileContent;
@@ -100,7 +100,7 @@ pub fn fills(
     };
     let cells = CellRules::default();
     let max_document_bytes = 16 << 20;
-    let reading = Reading { profile, from_job: &[], dialect: &dialect, cells: &cells, limits, max_document_bytes };
+    let reading = ReadSettings { profile, from_job: &[], dialect: &dialect, cells: &cells, limits, max_document_bytes };
     let file = RawFile { origin, shown, format, packing, constants: &[] };
     let mut filled = [0u64; Field::COUNT];
     let counts = read::read(&file, &reading, &mut |item| {
@@ -183,11 +183,11 @@ fn of_documents(sources: &Sources, head: &[u8]) -> Vec<FileKind> {
         let lists = profile.records.iter().map(keys).filter(|keys| !keys.is_empty()).collect();
         let mut cutter = Cutter::new(lists, HEAD);
         let (mut seen, mut fitting) = (0u64, 0u64);
-        let mut each = |piece: Piece| {
+        let mut each = |piece: CutPiece| {
             let (bytes, whole) = match piece {
-                Piece::Whole(cut) => (cut.bytes, true),
-                Piece::Inside(cut) => (cut.bytes, false),
-                Piece::Fault { .. } => return Ok(()),
+                CutPiece::Whole(cut) => (cut.bytes, true),
+                CutPiece::Inside(cut) => (cut.bytes, false),
+                CutPiece::Fault { .. } => return Ok(()),
             };
             let Ok(value) = serde_json::from_slice::<Value>(bytes) else { return Ok(()) };
             let down =

@@ -50,7 +50,7 @@ fn read<'a>(
     origin: &Origin,
     packing: Packing,
     dialect: &'a Dialect,
-) -> Result<Seen<'a>, String> {
+) -> Result<TextFindings<'a>, String> {
     let delimiter = dialect.delimiter.expect("a delimiter was settled");
     let cutting = Cutting {
         delimiter,
@@ -66,7 +66,7 @@ fn read<'a>(
             return Err(format!("has {} lines, but its headings should be on line {at}", line - 1));
         }
     }
-    let mut seen = Seen::new(request, dialect, cutting.quote);
+    let mut seen = TextFindings::new(request, dialect, cutting.quote);
     loop {
         match records.next()? {
             Next::End => return Ok(seen),
@@ -128,7 +128,7 @@ fn choose_dialect(request: &Request, head: &[u8], look: &mut Look) -> Dialect {
 }
 
 /// The results of reading.
-struct Seen<'a> {
+struct TextFindings<'a> {
     request: &'a Request<'a>,
     dialect: &'a Dialect,
     quote: Option<u8>,
@@ -155,9 +155,9 @@ struct Seen<'a> {
     unquoted: String,
 }
 
-impl<'a> Seen<'a> {
-    fn new(request: &'a Request<'a>, dialect: &'a Dialect, quote: Option<u8>) -> Seen<'a> {
-        Seen {
+impl<'a> TextFindings<'a> {
+    fn new(request: &'a Request<'a>, dialect: &'a Dialect, quote: Option<u8>) -> TextFindings<'a> {
+        TextFindings {
             request,
             dialect,
             quote,

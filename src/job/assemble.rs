@@ -3,10 +3,10 @@
 //! It lays the job's keys over the profile of an input's kind and checks everything that needs no file. Faults are
 //! reported with their place.
 
-use super::assembly::{Assemble, AssembleInput, Covers, Window};
+use super::assembly::{Assemble, AssembleInput, Covers, EventWindow};
 use super::inputs::InputKeys;
 use super::quantity;
-use super::resolve::Written;
+use super::resolve::SpecReport;
 use super::spec::{Identity, InputSpec, JobSpec};
 use crate::job::plan::{CellRules, Dialect, Format, Input, Limits, MatchedBy, OnBadFile, Quote, Trial};
 use crate::place::object_files::is_uri;
@@ -32,7 +32,7 @@ pub(super) fn is_asked_for(spec: &JobSpec) -> bool {
 }
 
 /// Refuses keys that have no effect if nothing is joined.
-pub(super) fn refuse_useless(spec: &JobSpec, written: Written) {
+pub(super) fn refuse_useless(spec: &JobSpec, written: SpecReport) {
     for (index, input) in spec.input.iter().enumerate() {
         let keys = [
             ("match", input.matched_by.is_some()),
@@ -61,7 +61,7 @@ pub(super) fn assemble(
     limits: &Limits,
     book: &Book,
     (as_of, today): (Day, Day),
-    written: Written,
+    written: SpecReport,
 ) -> Option<Assemble> {
     let sources = sources(spec, root, written)?;
     let mut inputs = Vec::new();
@@ -121,7 +121,7 @@ pub(super) fn assemble(
 }
 
 /// Returns the hash of everything that can change a package, apart from the content of the inputs.
-fn digest(spec: &JobSpec, sources: &Sources, book: &Book, window: Window, unseen: &[String]) -> String {
+fn digest(spec: &JobSpec, sources: &Sources, book: &Book, window: EventWindow, unseen: &[String]) -> String {
     let limits = (&spec.limits.max_field_bytes, &spec.limits.max_record_bytes, &spec.limits.max_document_bytes);
     let parts = serde_json::json!({
         "inputs": spec.input,
@@ -138,7 +138,7 @@ fn digest(spec: &JobSpec, sources: &Sources, book: &Book, window: Window, unseen
 }
 
 /// Returns the profiles of the job's folder, or those in the program.
-fn sources(spec: &JobSpec, root: &Path, written: Written) -> Option<Sources> {
+fn sources(spec: &JobSpec, root: &Path, written: SpecReport) -> Option<Sources> {
     let (loaded, place) = match &spec.sources {
         None => (Sources::embedded(), "sources".to_owned()),
         Some(folder) => {
@@ -160,11 +160,11 @@ fn sources(spec: &JobSpec, root: &Path, written: Written) -> Option<Sources> {
     written.good("sources", loaded.map_err(listed))
 }
 
-fn window(spec: &JobSpec, written: Written) -> Option<Window> {
+fn window(spec: &JobSpec, written: SpecReport) -> Option<EventWindow> {
     const KEY: &str = "assemble.event_window";
     let window = match spec.assemble.event_window.as_deref() {
-        None => return Some(Window::default()),
-        Some([from, to]) => Window { from: *from, to: *to },
+        None => return Some(EventWindow::default()),
+        Some([from, to]) => EventWindow { from: *from, to: *to },
         Some(_) => {
             written.refuse(KEY, "`event_window` must be two numbers of days, such as [-3, 90]");
             return None;
@@ -181,7 +181,7 @@ fn window(spec: &JobSpec, written: Written) -> Option<Window> {
 }
 
 /// Returns the carriers, by the ids of the book.
-fn unseen(spec: &JobSpec, book: &Book, written: Written) -> Option<Vec<String>> {
+fn unseen(spec: &JobSpec, book: &Book, written: SpecReport) -> Option<Vec<String>> {
     let mut ids = Vec::new();
     let mut sound = true;
     for name in &spec.assemble.unseen {
@@ -200,7 +200,7 @@ fn unseen(spec: &JobSpec, book: &Book, written: Written) -> Option<Vec<String>> 
 }
 
 /// Returns the folder of the packages: `packages` beside the output.
-fn path(spec: &JobSpec, root: &Path, written: Written) -> Option<String> {
+fn path(spec: &JobSpec, root: &Path, written: SpecReport) -> Option<String> {
     let resolved = |path: &str| {
         if is_uri(path) { path.to_owned() } else { root.join(path).to_string_lossy().into_owned() }
     };

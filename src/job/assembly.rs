@@ -75,16 +75,16 @@ pub enum FoldBy {
 
 /// The days around shipping in which an event belongs to a package.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
+pub struct EventWindow {
     /// The first day, usually before shipping.
     pub from: i32,
     /// The last day.
     pub to: i32,
 }
 
-impl Default for Window {
+impl Default for EventWindow {
     fn default() -> Self {
-        Window { from: -3, to: 90 }
+        EventWindow { from: -3, to: 90 }
     }
 }
 
@@ -96,7 +96,7 @@ pub struct Assemble {
     /// Folder or URI of the packages, resolved against the job's folder.
     pub path: String,
     /// The days around shipping in which an event belongs to a package.
-    pub window: Window,
+    pub window: EventWindow,
     /// Carriers that no feed follows, as the book names them.
     pub unseen: Vec<String>,
     /// The shares that must be covered.

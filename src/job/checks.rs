@@ -5,12 +5,12 @@
 
 use super::plan::{Check, Most, Output};
 use super::quantity;
-use super::resolve::Written;
+use super::resolve::SpecReport;
 use super::spec::{CheckKind, CheckSpec, Scalar};
 use crate::schema::Table;
 
 /// Returns the checks of a job; `None` only if a problem was reported.
-pub(super) fn checks(specs: &[CheckSpec], output: Option<&Output>, written: Written) -> Option<Vec<Check>> {
+pub(super) fn checks(specs: &[CheckSpec], output: Option<&Output>, written: SpecReport) -> Option<Vec<Check>> {
     let checks: Vec<Option<Check>> =
         specs.iter().enumerate().map(|(index, spec)| check(spec, &format!("check.{index}"), written)).collect();
     if let Some(output) = output.filter(|output| !specs.is_empty() && !output.tables.contains(&Table::VtrWeekly)) {
@@ -25,7 +25,7 @@ pub(super) fn checks(specs: &[CheckSpec], output: Option<&Output>, written: Writ
     checks.into_iter().collect()
 }
 
-fn check(spec: &CheckSpec, key: &str, written: Written) -> Option<Check> {
+fn check(spec: &CheckSpec, key: &str, written: SpecReport) -> Option<Check> {
     let named = !spec.name.trim().is_empty() && !spec.name.chars().any(char::is_control);
     if !named {
         written.refuse(&format!("{key}.name"), "`name` must be a text of one line, such as \"no seller vanished\"");

@@ -4,7 +4,7 @@
 //! of constants. Faults are reported with their place.
 
 use super::plan::{CellRules, Dialect, Format, Heading, Input, Quote, Trial};
-use super::resolve::Written;
+use super::resolve::SpecReport;
 use super::spec::{CsvSpec, HeadingSpec, InputSpec, JobSpec, MayLack, OneOrMany};
 use regex::Regex;
 use std::fmt::Write;
@@ -34,7 +34,7 @@ const ENCODINGS: [&str; 12] = [
 ];
 
 /// Returns all inputs of a job that joins nothing; `None` only if a problem was reported.
-pub(super) fn inputs(spec: &JobSpec, written: Written) -> Option<Vec<Input>> {
+pub(super) fn inputs(spec: &JobSpec, written: SpecReport) -> Option<Vec<Input>> {
     if spec.input.is_empty() {
         written.refuse("input", "the job reads nothing; write an [[input]] with its `path`");
         return None;
@@ -52,7 +52,7 @@ pub(super) fn inputs(spec: &JobSpec, written: Written) -> Option<Vec<Input>> {
 pub(super) struct InputKeys<'a> {
     pub spec: &'a InputSpec,
     pub at: String,
-    pub written: Written<'a>,
+    pub written: SpecReport<'a>,
 }
 
 impl InputKeys<'_> {

@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use chrono::{DateTime, SecondsFormat, Utc};
 use document::{Document, Origin, Report};
 use plan::Plan;
-use resolve::{Machine, Surroundings, Written};
+use resolve::{Machine, SpecReport, Surroundings};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use spec::JobSpec;
@@ -140,7 +140,7 @@ pub fn input_of(path: &Path, options: &[(&str, String, String)]) -> Result<(plan
     }
     let spec = document.fitted(&spec::schema(), &report).map(serde_json::from_value::<JobSpec>);
     let both = spec.and_then(std::result::Result::ok).and_then(|spec| {
-        let written = Written { document: &document, report: &report };
+        let written = SpecReport { document: &document, report: &report };
         Some((inputs::inputs(&spec, written)?.pop()?, resolve::limits(&spec.limits, written)?))
     });
     match (report.into_text(), both) {
@@ -179,7 +179,7 @@ fn read(
         let (began_at, run_id) = (rfc3339(now), run_id(now));
         let temp = std::env::temp_dir();
         let around = Surroundings { root, today: utc_day(now), began_at, run_id, weeks, machine: machine(), temp };
-        resolve::plan(&spec, Written { document: &document, report: &report }, around)
+        resolve::plan(&spec, SpecReport { document: &document, report: &report }, around)
     });
     match (report.into_text(), plan) {
         (None, Some(plan)) => Ok(plan),
@@ -248,8 +248,8 @@ fn lay_over(document: &mut Document, flags: &Overrides, environment: &dyn Fn(&st
 }
 
 /// Returns the weeks asked for: by options, or if there are none by the environment.
-fn weeks(flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) -> range::Asked {
-    let asked = range::Asked { from: flags.from.clone(), to: flags.to.clone(), last: flags.last };
+fn weeks(flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report: &Report) -> range::AskedWeeks {
+    let asked = range::AskedWeeks { from: flags.from.clone(), to: flags.to.clone(), last: flags.last };
     if !asked.is_nothing() {
         return asked;
     }
@@ -261,7 +261,7 @@ fn weeks(flags: &Overrides, environment: &dyn Fn(&str) -> Option<String>, report
         }
         count
     });
-    range::Asked { from: variable("VTR_FROM"), to: variable("VTR_TO"), last }
+    range::AskedWeeks { from: variable("VTR_FROM"), to: variable("VTR_TO"), last }
 }
 
 /// Returns the UTC day of a moment.

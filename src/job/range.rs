@@ -9,7 +9,7 @@ use vtr_kernel::calendar::{
 
 /// Weeks as asked for, by option or by environment.
 #[derive(Clone, Debug, Default)]
-pub struct Asked {
+pub struct AskedWeeks {
     /// First week.
     pub from: Option<String>,
     /// Last week.
@@ -18,7 +18,7 @@ pub struct Asked {
     pub last: Option<u32>,
 }
 
-impl Asked {
+impl AskedWeeks {
     /// Returns whether no weeks were asked for, which means the whole history.
     pub fn is_nothing(&self) -> bool {
         self.from.is_none() && self.to.is_none() && self.last.is_none()
@@ -107,7 +107,7 @@ mod tests {
 
     fn asked(from: &str, to: &str, last: u32) -> Result<Option<(String, String)>, String> {
         let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let asked = Asked { from: text(from), to: text(to), last: (last > 0).then_some(last) };
+        let asked = AskedWeeks { from: text(from), to: text(to), last: (last > 0).then_some(last) };
         let shown = |range: WeekRange| (date_from_day(range.first).to_string(), date_from_day(range.last).to_string());
         asked.weeks(day("2025-02-05")).map(|range| range.map(shown))
     }
@@ -131,7 +131,7 @@ mod tests {
         {
             assert!(asked(from, to, last).is_err(), "{from} {to} {last}");
         }
-        assert!(Asked { last: Some(0), ..Asked::default() }.weeks(0).is_err());
+        assert!(AskedWeeks { last: Some(0), ..AskedWeeks::default() }.weeks(0).is_err());
     }
 
     #[test]

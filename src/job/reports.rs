@@ -4,7 +4,7 @@
 
 use super::plan::Reconcile;
 use super::quantity;
-use super::resolve::Written;
+use super::resolve::SpecReport;
 use regex::Regex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -58,7 +58,7 @@ impl Default for ToleranceSpec {
 }
 
 /// Returns the reports that `vtr reconcile` compares with.
-pub(super) fn reconcile(spec: &ReconcileSpec, written: Written) -> Option<Reconcile> {
+pub(super) fn reconcile(spec: &ReconcileSpec, written: SpecReport) -> Option<Reconcile> {
     let pattern = spec.pattern.as_ref().map(|text| {
         let regex = Regex::new(text).map_err(|error| format!("`reconcile.pattern` cannot be read: {error}"));
         written.good("reconcile.pattern", regex)

@@ -30,7 +30,7 @@ pub struct Surroundings {
     /// The run's id.
     pub run_id: String,
     /// The weeks asked for.
-    pub weeks: range::Asked,
+    pub weeks: range::AskedWeeks,
     /// The machine's threads and bytes of memory.
     pub machine: Machine,
     /// The system's folder for temporary files.
@@ -48,12 +48,12 @@ pub struct Machine {
 
 /// A spec, and the report to which its faults are added.
 #[derive(Clone, Copy)]
-pub(super) struct Written<'a> {
+pub(super) struct SpecReport<'a> {
     pub document: &'a Document,
     pub report: &'a Report,
 }
 
-impl Written<'_> {
+impl SpecReport<'_> {
     /// Reports the fault of a key.
     pub fn refuse(&self, key: &str, message: impl Into<String>) {
         self.report.add(&self.document.origin(key), message);
@@ -89,7 +89,7 @@ impl Written<'_> {
 }
 
 /// Makes the plan; `None` only if a problem was reported.
-pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Option<Plan> {
+pub(super) fn plan(spec: &JobSpec, written: SpecReport, around: Surroundings) -> Option<Plan> {
     let name = job_name(spec, written);
     let as_of = written.good("as_of", range::as_of(&spec.as_of, around.today));
     let weeks = as_of.and_then(|as_of| week_range(&around, as_of, written.report));
@@ -153,7 +153,7 @@ pub(super) fn plan(spec: &JobSpec, written: Written, around: Surroundings) -> Op
     Some(Plan { job_digest, ..plan })
 }
 
-fn job_name(spec: &JobSpec, written: Written) -> Option<String> {
+fn job_name(spec: &JobSpec, written: SpecReport) -> Option<String> {
     let sound = !spec.name.trim().is_empty() && !spec.name.contains(vtr_kernel::text::is_hidden);
     if !sound {
         written.refuse("name", "`name` must be a text of one line, such as \"weekly\"");
@@ -167,7 +167,7 @@ fn week_range(around: &Surroundings, as_of: Day, report: &Report) -> Option<Opti
     weeks.map_err(|message| report.add(&super::document::Origin::Given("weeks".into()), message)).ok()
 }
 
-fn book(spec: &JobSpec, root: &Path, written: Written) -> Option<Arc<Book>> {
+fn book(spec: &JobSpec, root: &Path, written: SpecReport) -> Option<Arc<Book>> {
     let folder = |name: String| if name == shelf::EMBEDDED { name.into() } else { root.join(name) };
     let folders: Vec<PathBuf> = spec.book.iter().flat_map(super::spec::OneOrMany::to_vec).map(folder).collect();
     match shelf::book(&folders) {
@@ -184,7 +184,7 @@ fn book(spec: &JobSpec, root: &Path, written: Written) -> Option<Arc<Book>> {
 }
 
 /// Returns the text of the rates file and its rates; without a file no text and no rates.
-fn rates(spec: &JobSpec, root: &Path, written: Written) -> Option<(Option<String>, Rates)> {
+fn rates(spec: &JobSpec, root: &Path, written: SpecReport) -> Option<(Option<String>, Rates)> {
     let Some(path) = &spec.rates else { return Some((None, Rates::default())) };
     if !written.is_local("rates", path) {
         return None;
@@ -216,7 +216,7 @@ fn indented(lines: &str) -> String {
     shown.join("\n")
 }
 
-fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
+fn output(spec: &OutputSpec, root: &Path, written: SpecReport) -> Option<Output> {
     let sound = written.is_path("output.path", &spec.path);
     let tables: Vec<Table> = match &spec.tables {
         None => Table::ALL.into_iter().filter(|table| table.is_made_by_default()).collect(),
@@ -236,7 +236,7 @@ fn output(spec: &OutputSpec, root: &Path, written: Written) -> Option<Output> {
     (sound && !output.tables.is_empty()).then_some(output)
 }
 
-pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
+pub(super) fn limits(spec: &LimitsSpec, written: SpecReport) -> Option<Limits> {
     let share = |key: &str, share: &str| written.good(key, quantity::share(share));
     let max_rejected = share("limits.max_rejected", &spec.max_rejected);
     let max_damaged = share("limits.max_damaged", &spec.max_damaged);
@@ -275,7 +275,7 @@ pub(super) fn limits(spec: &LimitsSpec, written: Written) -> Option<Limits> {
     })
 }
 
-fn memory(size: Option<&Size>, default: u64, written: Written) -> Option<u64> {
+fn memory(size: Option<&Size>, default: u64, written: SpecReport) -> Option<u64> {
     let Some(size) = size else { return Some(default) };
     let bytes = written.good("memory", size.bytes().map_err(|message| format!("`memory`: {message}")))?;
     if bytes < MEMORY_FLOOR_BYTES {

@@ -3,7 +3,7 @@
 //! It is a CSV file with the headings `seller_id`, `name`, `owner`, `region`; no figure depends on it. It fails with
 //! the line that is wrong.
 
-use super::resolve::Written;
+use super::resolve::SpecReport;
 use super::spec::JobSpec;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ pub const FACTS: [&str; 3] = ["name", "owner", "region"];
 pub type Sellers = BTreeMap<String, [Option<String>; 3]>;
 
 /// Returns the text of the file and its facts; without a file neither. `None` only if a problem was reported.
-pub(super) fn sellers(spec: &JobSpec, root: &Path, written: Written) -> Option<(Option<String>, Sellers)> {
+pub(super) fn sellers(spec: &JobSpec, root: &Path, written: SpecReport) -> Option<(Option<String>, Sellers)> {
     let Some(path) = &spec.sellers else { return Some((None, Sellers::new())) };
     if !written.is_local("sellers", path) {
         return None;

@@ -4,7 +4,7 @@
 //! It fails with the key that is missing or that the kind does not have.
 
 use super::plan::{FilesPlace, Formulas, Layout, Sink, SinkPlace};
-use super::resolve::Written;
+use super::resolve::SpecReport;
 use super::spec::{SinkKind, SinkSpec};
 use crate::place::object_files::is_uri;
 use crate::schema::Table;
@@ -15,7 +15,7 @@ use std::path::Path;
 const NAME_BYTES: usize = 63;
 
 /// Returns the sinks of a job; `None` only if a problem was reported.
-pub(super) fn sinks(specs: &[SinkSpec], root: &Path, written: Written) -> Option<Vec<Sink>> {
+pub(super) fn sinks(specs: &[SinkSpec], root: &Path, written: SpecReport) -> Option<Vec<Sink>> {
     let sinks: Vec<Option<Sink>> =
         specs.iter().enumerate().map(|(index, spec)| sink(spec, &format!("sink.{index}"), root, written)).collect();
     let mut names = BTreeSet::new();
@@ -34,7 +34,7 @@ pub fn variable(name: &str) -> String {
     format!("VTR_SINK_{}_URL", name.to_ascii_uppercase().replace('-', "_"))
 }
 
-fn sink(spec: &SinkSpec, key: &str, root: &Path, written: Written) -> Option<Sink> {
+fn sink(spec: &SinkSpec, key: &str, root: &Path, written: SpecReport) -> Option<Sink> {
     let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     let named = !spec.name.is_empty() && spec.name.bytes().all(is_plain);
     if !named {
@@ -68,7 +68,7 @@ fn sink(spec: &SinkSpec, key: &str, root: &Path, written: Written) -> Option<Sin
 }
 
 /// Refuses keys of another kind of sink.
-fn refuse_keys(kind: &str, other: &str, given: &[(&str, bool)], key: &str, written: Written) -> Option<()> {
+fn refuse_keys(kind: &str, other: &str, given: &[(&str, bool)], key: &str, written: SpecReport) -> Option<()> {
     let wrong: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
     for name in &wrong {
         let message = format!("`{name}` belongs to sinks of kind \"{other}\", this one is \"{kind}\"");
@@ -77,7 +77,7 @@ fn refuse_keys(kind: &str, other: &str, given: &[(&str, bool)], key: &str, writt
     wrong.is_empty().then_some(())
 }
 
-fn postgres(spec: &SinkSpec, key: &str, written: Written) -> Option<SinkPlace> {
+fn postgres(spec: &SinkSpec, key: &str, written: SpecReport) -> Option<SinkPlace> {
     let schema = spec.schema.clone().unwrap_or_else(|| "vtr".to_owned());
     let sound = !schema.is_empty()
         && schema.len() <= NAME_BYTES
@@ -93,7 +93,7 @@ fn postgres(spec: &SinkSpec, key: &str, written: Written) -> Option<SinkPlace> {
     sound.then_some(SinkPlace::Postgres { schema })
 }
 
-fn files(spec: &SinkSpec, key: &str, root: &Path, written: Written) -> Option<SinkPlace> {
+fn files(spec: &SinkSpec, key: &str, root: &Path, written: SpecReport) -> Option<SinkPlace> {
     let Some(path) = &spec.path else {
         written.refuse(key, "a sink of kind \"files\" needs a `path`, the folder that holds nothing else");
         return None;

@@ -10,9 +10,9 @@ use super::chart::{self, Point};
 use super::html::Html;
 use super::levers::{self, Event, Lever};
 use super::model::{self, Account, Breakdown, LeftOut, Standing, Week};
-use super::view::{Figures, Head, HtmlTable, Side, pareto, rendered, side};
+use super::view::{ColumnHead, FiguresTable, HtmlTable, Side, pareto, rendered, side};
 use super::words::{self, NONE, Names, THIN};
-use super::work::{self, Actor, Group, OpenDefect, Work};
+use super::work::{self, AccountWork, Actor, OpenDefect, WorkGroup};
 use askama::Template;
 use std::collections::BTreeMap;
 use vtr_kernel::Reason;
@@ -39,7 +39,7 @@ pub struct Detail<'a> {
     /// The packages left out of the rate; `None` if no table has them.
     pub left: Option<&'a LeftOut>,
     /// The work list; `None` if no table has it.
-    pub work: Option<&'a Work>,
+    pub work: Option<&'a AccountWork>,
     /// The most rows of a list of packages.
     pub list_rows: usize,
     /// Changes whose effect is to be shown.
@@ -342,7 +342,7 @@ impl Detail<'_> {
         Section { title: "What to do, and by when".into(), anchor, pieces }
     }
 
-    fn group(&self, actor: &Actor, group: &Group) -> Vec<Html> {
+    fn group(&self, actor: &Actor, group: &WorkGroup) -> Vec<Html> {
         let (packages, as_of) = (words::plural(group.packages, "package"), self.as_of());
         let heading = |text: String| Html::markup("<h4>").and(text).with(&Html::markup("</h4>"));
         let sentence = |text: String| Html::markup("<p>").and(text).with(&Html::markup("</p>"));
@@ -416,7 +416,7 @@ impl Detail<'_> {
 
     fn list(
         &self,
-        group: &Group,
+        group: &WorkGroup,
         caption: String,
         when: &'static str,
         day: &dyn Fn(&OpenDefect) -> String,
@@ -435,10 +435,10 @@ impl Detail<'_> {
                 .inside("code", format!("vtr worklist OUT --seller {} --format csv", self.account.key.seller));
         }
         let heads = vec![
-            Head::of(when, "when"),
-            Head::of("Order", "id"),
-            Head::of("Number as given", "id"),
-            Head::of(what, "what"),
+            ColumnHead::of(when, "when"),
+            ColumnHead::of("Order", "id"),
+            ColumnHead::of("Number as given", "id"),
+            ColumnHead::of(what, "what"),
         ];
         HtmlTable::plain("work", caption, heads, rows)
     }

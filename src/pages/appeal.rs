@@ -9,7 +9,7 @@ use super::levers::{self, Event};
 use super::model::{self, Account, Share, Week};
 use super::view::rendered;
 use super::words::{self, Names};
-use super::work::{Actor, Work};
+use super::work::{AccountWork, Actor};
 use askama::Template;
 use std::collections::BTreeMap;
 
@@ -27,9 +27,9 @@ pub struct Appeal<'a> {
     /// The judged window, all carriers together.
     pub window: Share,
     /// By reason, the rules that applied and some orders of the judged window.
-    pub orders: BTreeMap<String, Told>,
+    pub orders: BTreeMap<String, ReasonDefects>,
     /// The work that is still possible.
-    pub work: Option<&'a Work>,
+    pub work: Option<&'a AccountWork>,
     /// The weeks, which show the effect of changes.
     pub weeks: Vec<Week>,
     /// The changes that were made.
@@ -40,7 +40,7 @@ pub struct Appeal<'a> {
 
 /// The defects of one reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct ReasonDefects {
     /// The number of packages by rule.
     pub rules: BTreeMap<String, i64>,
     /// The meaning of the reason.

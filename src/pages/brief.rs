@@ -7,7 +7,7 @@ use super::html::Html;
 use super::levers::{self, Enough};
 use super::model::{Account, Standing};
 use super::words::{self, Names};
-use super::work::{self, Actor, Work};
+use super::work::{self, AccountWork, Actor};
 use vtr_kernel::calendar::Day;
 
 /// An answer: the question in a word or two, and the sentence with its emphasised beginning.
@@ -38,7 +38,7 @@ impl Answer {
 }
 
 /// The answers about the worst account, seen on a day. `work` is its work list, if a table has it.
-pub fn answers(account: &Account, work: Option<&Work>, names: &Names, seen: Day) -> Vec<Answer> {
+pub fn answers(account: &Account, work: Option<&AccountWork>, names: &Names, seen: Day) -> Vec<Answer> {
     let mut answers = vec![worst(account, names), why(account, names)];
     if let Some(work) = work {
         answers.push(first(account, work, names, seen));
@@ -90,7 +90,7 @@ pub fn lead(reason: &str, carrier: &str, packages: i64, defects: i64, names: &Na
     }
 }
 
-fn first(account: &Account, work: &Work, names: &Names, seen: Day) -> Answer {
+fn first(account: &Account, work: &AccountWork, names: &Names, seen: Day) -> Answer {
     if let Some((actor, group)) = work::in_order(work).into_iter().next() {
         return Answer::of("First", actor.action(group.packages, names), "");
     }
@@ -109,7 +109,7 @@ fn first(account: &Account, work: &Work, names: &Names, seen: Day) -> Answer {
 }
 
 /// The day until which the first task is useful.
-fn by_when(work: &Work, seen: Day) -> Option<Answer> {
+fn by_when(work: &AccountWork, seen: Day) -> Option<Answer> {
     let (actor, group) = work::in_order(work).into_iter().next()?;
     let said = |day: Day| format!("{}, {}", words::weekday(day, seen), words::distance(day, seen));
     if let (Actor::Correct, Some(day)) = (actor, group.act_by) {
@@ -128,7 +128,7 @@ fn by_when(work: &Work, seen: Day) -> Option<Answer> {
 }
 
 /// Whether mending all that can be mended is enough; `None` if that is no question.
-pub fn enough(account: &Account, work: &Work, seen: Day) -> Option<Answer> {
+pub fn enough(account: &Account, work: &AccountWork, seen: Day) -> Option<Answer> {
     let answer = |strong: &str, rest: String| Some(Answer::of("Enough", strong, rest));
     if account.standing == Standing::Few {
         return None;

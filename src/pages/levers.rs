@@ -5,7 +5,7 @@
 
 use super::model::{Account, Breakdown, Week};
 use super::words::{self, Names};
-use super::work::{Actor, Work};
+use super::work::{AccountWork, Actor};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
 
@@ -21,7 +21,7 @@ pub struct Lever {
 }
 
 /// Packages of the outlook window that can still be mended, by who mends them: numbers, carriers.
-pub fn mendable(work: &Work) -> (u64, u64) {
+pub fn mendable(work: &AccountWork) -> (u64, u64) {
     let sum = |is_asked: fn(&Actor) -> bool| {
         work.iter().filter(|(actor, _)| is_asked(actor)).map(|(_, group)| group.moving).sum()
     };
@@ -33,7 +33,7 @@ fn moved(from: Tally, more: u64) -> Tally {
 }
 
 /// The levers of the outlook window: mending what can be mended. Levers that do not change the rate are left out.
-pub fn mending(account: &Account, work: &Work) -> Vec<Lever> {
+pub fn mending(account: &Account, work: &AccountWork) -> Vec<Lever> {
     let (from, pending) = (account.outlook.tally, account.outlook.pending);
     let (numbers, carriers) = mendable(work);
     let mut levers = Vec::new();
@@ -104,7 +104,7 @@ pub enum Enough {
 }
 
 /// The answer for the outlook window; `None` if nothing can be mended or there is no target.
-pub fn enough(account: &Account, work: &Work) -> Option<Enough> {
+pub fn enough(account: &Account, work: &AccountWork) -> Option<Enough> {
     let (numbers, carriers) = mendable(work);
     let (target, pending) = (account.target?, account.outlook.pending);
     if numbers + carriers == 0 {

@@ -19,7 +19,7 @@ pub mod words;
 pub mod work;
 
 use crate::error::{Error, Result};
-use appeal::{Appeal, Told};
+use appeal::{Appeal, ReasonDefects};
 use chart::Point;
 use html::Html;
 use levers::Event;
@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use vtr_kernel::calendar::Day;
 use words::Names;
-use work::Work;
+use work::AccountWork;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -143,7 +143,7 @@ fn work(
     request: &Request,
     accounts: &[Account],
     paged: usize,
-) -> Result<HashMap<Key, Work>> {
+) -> Result<HashMap<Key, AccountWork>> {
     let cap = |index: usize| if index < paged { LIST_ROWS } else { 0 };
     work::work(source, &request.scope, accounts, None, source.manifest.as_of, &cap)
 }
@@ -180,7 +180,7 @@ pub fn by_seller(
             let own = details.breakdown.iter().filter(|(key, _)| is_own(key)).flat_map(|(_, shares)| shares);
             own.for_each(|(carrier, share)| whole.entry(carrier.clone()).or_default().add(share));
             let weeks: Vec<Week> = weeks.into_values().rev().filter(|week| week.tally.eligible > 0).collect();
-            let own_work: HashMap<Key, Work> =
+            let own_work: HashMap<Key, AccountWork> =
                 work.iter().filter(|(key, _)| is_own(key)).map(|(key, work)| (key.clone(), work.clone())).collect();
             let material =
                 Material { accounts, empty: 0, work: &own_work, details: &details, weeks: &weeks, whole: &whole };
@@ -232,7 +232,7 @@ fn lacking(source: &PublishedVersion) -> Vec<Html> {
 struct Material<'a> {
     accounts: &'a [Account],
     empty: usize,
-    work: &'a HashMap<Key, Work>,
+    work: &'a HashMap<Key, AccountWork>,
     details: &'a Details,
     weeks: &'a [Week],
     whole: &'a Breakdown,
@@ -337,7 +337,7 @@ fn assembled(source: &PublishedVersion, head: Html, parts: Vec<Html>, names_job:
             .and(", rules ")
             .inside("code", short(&manifest.book))
             .and(format!(", judged by {}. Rates are cut to two decimals, never rounded.", manifest.evidence));
-    let page = view::Page {
+    let page = view::PageDocument {
         policy: policy(),
         title: format!("Valid tracking, as of {}", words::date(as_of)),
         style: STYLE,
@@ -425,7 +425,7 @@ fn told(
     scope: &Scope,
     account: &Account,
     category: Option<&str>,
-) -> Result<BTreeMap<String, Told>> {
+) -> Result<BTreeMap<String, ReasonDefects>> {
     let columns = [
         "seller_id",
         "marketplace",
@@ -440,7 +440,7 @@ fn told(
     ];
     let (from, to) = account.window;
     let weeks = vtr_kernel::calendar::monday(from)..=to;
-    let mut found: BTreeMap<String, Told> = BTreeMap::new();
+    let mut found: BTreeMap<String, ReasonDefects> = BTreeMap::new();
     source.read("defects", &columns, Some(weeks), scope, &mut |rows| {
         let [programme, of_category, order, carrier, reason, rule, meaning] =
             ["programme", "product_category", "order_id", "carrier", "reason", "rule", "meaning"]

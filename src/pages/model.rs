@@ -64,7 +64,7 @@ impl Standing {
 
 /// The largest group of defects of one reason and carrier.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cause {
+pub struct MainCause {
     /// The reason's name.
     pub reason: String,
     /// The carrier's id.
@@ -110,7 +110,7 @@ pub struct Account {
     /// The rate of the window that ended 7 days earlier.
     pub before: Option<f64>,
     /// The leading cause.
-    pub cause: Option<Cause>,
+    pub cause: Option<MainCause>,
     /// The window that can still be changed.
     pub outlook: Outlook,
     /// The last day that the version took into account.
@@ -222,7 +222,7 @@ fn health_rows(rows: &Rows, scope: &Scope, as_of: Day, take: &mut dyn FnMut(&str
             "at_risk" => Standing::AtRisk,
             _ => Standing::Good,
         };
-        let cause = optional(cause_reason, row, || Cause {
+        let cause = optional(cause_reason, row, || MainCause {
             reason: cause_reason.value(row).to_owned(),
             carrier: cause_carrier.value(row).to_owned(),
             packages: cause_packages.value(row),

@@ -7,9 +7,9 @@ use super::brief;
 use super::chart::{self, Point};
 use super::html::Html;
 use super::model::{self, Account, Breakdown, Key, Standing, Week};
-use super::view::{Group, Head, HtmlTable, Side, pareto, rendered, side};
+use super::view::{ColumnHead, HtmlTable, Side, TableGroup, pareto, rendered, side};
 use super::words::{self, NONE, Names, THIN};
-use super::work::{self, Actor, Task, Work};
+use super::work::{self, AccountWork, Actor, Task};
 use askama::Template;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use vtr_kernel::Reason;
@@ -32,7 +32,7 @@ pub struct Overview<'a> {
     /// The number of accounts without eligible packages.
     pub empty: usize,
     /// The work list.
-    pub work: &'a HashMap<Key, Work>,
+    pub work: &'a HashMap<Key, AccountWork>,
     /// Weeks and windows of the accounts that have a page.
     pub points: &'a HashMap<Key, Vec<Point>>,
     /// The accounts that have a page.
@@ -51,7 +51,7 @@ pub struct Overview<'a> {
     pub title: Option<&'a str>,
 }
 
-struct Unit {
+struct StandingCount {
     shapes: Html,
     count: String,
     words: String,
@@ -62,7 +62,7 @@ struct Unit {
 struct Top {
     title: String,
     answers: Vec<(&'static str, Html)>,
-    units: Vec<Unit>,
+    units: Vec<StandingCount>,
     notes: Vec<Html>,
 }
 
@@ -116,7 +116,10 @@ impl Overview<'_> {
             let one = chart::shape(standing, 13);
             let shapes = if count <= SHAPES { count } else { 1 };
             let shapes = (0..shapes).fold(Html::new(), |all, _| all.with(&one));
-            (count, Unit { shapes, count: words::number(count as i64), words: standing.words().to_lowercase() })
+            (
+                count,
+                StandingCount { shapes, count: words::number(count as i64), words: standing.words().to_lowercase() },
+            )
         });
         let units = units.filter(|(count, _)| *count > 0).map(|(_, unit)| unit).collect();
         let mut all_notes = self.judged();
@@ -127,7 +130,7 @@ impl Overview<'_> {
     /// The worst account, why, what to do first, by when, and whether that is enough.
     fn answers(&self) -> Vec<(&'static str, Html)> {
         let Some(worst) = self.accounts.first() else { return Vec::new() };
-        let nothing = Work::new();
+        let nothing = AccountWork::new();
         let work = self.work.get(&worst.key).unwrap_or(&nothing);
         let answers = brief::answers(worst, Some(work), self.names, self.as_of).into_iter().enumerate();
         let html = |(index, answer): (usize, brief::Answer)| match index {
@@ -256,7 +259,7 @@ impl Overview<'_> {
                 title = title.below(why);
             }
             let rows = accounts[..shown].iter().map(|account| self.row(account)).collect();
-            groups.push(Group { title: Some(title), rows });
+            groups.push(TableGroup { title: Some(title), rows });
         }
         let weeks = self.points.values().next().map_or(0, Vec::len);
         let caption = format!(
@@ -266,14 +269,14 @@ impl Overview<'_> {
             class: "acc",
             caption: Html::text(caption),
             heads: vec![
-                Head::of("Account, leading cause", ""),
-                Head::of("Rate", "n rt"),
-                Head::of("Weeks", "gr"),
-                Head::of("Asked", "n"),
-                Head::of("Defects", "n"),
-                Head::of("Room", "n"),
-                Head::of("In 7 days", "n"),
-                Head::of("Not due", "n"),
+                ColumnHead::of("Account, leading cause", ""),
+                ColumnHead::of("Rate", "n rt"),
+                ColumnHead::of("Weeks", "gr"),
+                ColumnHead::of("Asked", "n"),
+                ColumnHead::of("Defects", "n"),
+                ColumnHead::of("Room", "n"),
+                ColumnHead::of("In 7 days", "n"),
+                ColumnHead::of("Not due", "n"),
             ],
             groups,
         })

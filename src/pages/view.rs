@@ -16,29 +16,29 @@ pub fn rendered(template: &impl Template) -> Html {
 }
 
 /// A column of a table.
-pub struct Head {
+pub struct ColumnHead {
     html: Html,
     class: &'static str,
     label: Option<&'static str>,
 }
 
-impl Head {
+impl ColumnHead {
     /// A column with its heading and the class of its cells.
-    pub fn of(text: &'static str, class: &'static str) -> Head {
+    pub fn of(text: &'static str, class: &'static str) -> ColumnHead {
         let is_bare = ["gr", "rt"].iter().any(|bare| class.split(' ').any(|one| one == *bare));
-        Head { html: Html::text(text), class, label: Some(text).filter(|text| !text.is_empty() && !is_bare) }
+        ColumnHead { html: Html::text(text), class, label: Some(text).filter(|text| !text.is_empty() && !is_bare) }
     }
 
     /// The column of rates, drawn from 50 to 100 %.
-    fn scale() -> Head {
+    fn scale() -> ColumnHead {
         let html = Html::markup("<span>50\u{202f}%</span> <span>100\u{202f}%</span>");
-        Head { html, class: "gr axis", label: None }
+        ColumnHead { html, class: "gr axis", label: None }
     }
 }
 
 /// Rows of a table under their own heading.
 #[derive(Default)]
-pub struct Group {
+pub struct TableGroup {
     /// The heading, if there is one.
     pub title: Option<Html>,
     /// The rows, a cell for each column.
@@ -82,15 +82,15 @@ pub struct HtmlTable {
     /// The caption: what the table shows, and of how many.
     pub caption: Html,
     /// Its columns.
-    pub heads: Vec<Head>,
+    pub heads: Vec<ColumnHead>,
     /// Its rows.
-    pub groups: Vec<Group>,
+    pub groups: Vec<TableGroup>,
 }
 
 impl HtmlTable {
     /// A table without groups.
-    pub fn plain(class: &'static str, caption: Html, heads: Vec<Head>, rows: Vec<Vec<Html>>) -> Html {
-        rendered(&HtmlTable { class, caption, heads, groups: vec![Group { title: None, rows }] })
+    pub fn plain(class: &'static str, caption: Html, heads: Vec<ColumnHead>, rows: Vec<Vec<Html>>) -> Html {
+        rendered(&HtmlTable { class, caption, heads, groups: vec![TableGroup { title: None, rows }] })
     }
 
     fn cells<'a>(&self, row: &'a [Html]) -> Vec<HtmlCell<'a>> {
@@ -130,7 +130,7 @@ fn attributes(class: &str, label: Option<&'static str>) -> Html {
 /// A table of many short figures, which stays a table on a narrow screen: its cells need no labels and no roles.
 #[derive(Template)]
 #[template(path = "figures.html", config = "src/pages/askama.toml")]
-pub struct Figures {
+pub struct FiguresTable {
     /// What it shows.
     pub caption: &'static str,
     /// The headings of its columns.
@@ -142,7 +142,7 @@ pub struct Figures {
 /// The document.
 #[derive(Template)]
 #[template(path = "page.html", config = "src/pages/askama.toml")]
-pub struct Page {
+pub struct PageDocument {
     /// The Content-Security-Policy.
     pub policy: String,
     /// The title of the window.
@@ -179,8 +179,13 @@ pub fn pareto(what: &'static str, remark: Option<&'static str>, rows: &[(String,
         row
     });
     let shown: Vec<Vec<Html>> = shown.collect();
-    let mut heads = vec![Head::of(what, ""), Head::of("Share", "gr"), Head::of("Defects", "n"), Head::of("Sum", "n")];
-    heads.extend(remark.map(|remark| Head::of(remark, "say")));
+    let mut heads = vec![
+        ColumnHead::of(what, ""),
+        ColumnHead::of("Share", "gr"),
+        ColumnHead::of("Defects", "n"),
+        ColumnHead::of("Sum", "n"),
+    ];
+    heads.extend(remark.map(|remark| ColumnHead::of(remark, "say")));
     let rest = rows.len().saturating_sub(PARETO_ROWS);
     let left =
         if rest > 0 { format!(" {} not shown.", words::plural(rest as i64, "smaller one")) } else { String::new() };
@@ -202,8 +207,13 @@ pub struct Side {
 
 /// Rates side by side on one scale.
 pub fn side(what: &'static str, more: &[&'static str], rows: &[Side], target: Option<Target>, caption: Html) -> Html {
-    let mut heads = vec![Head::of(what, ""), Head::of("Rate", "n rt"), Head::scale(), Head::of("Defects", "n of")];
-    heads.extend(more.iter().map(|head| Head::of(head, "n")));
+    let mut heads = vec![
+        ColumnHead::of(what, ""),
+        ColumnHead::of("Rate", "n rt"),
+        ColumnHead::scale(),
+        ColumnHead::of("Defects", "n of"),
+    ];
+    heads.extend(more.iter().map(|head| ColumnHead::of(head, "n")));
     let share = target.map_or(0.0, |target| target.share());
     let row = |row: &Side| {
         let (tally, pending) = (row.tally, row.pending);

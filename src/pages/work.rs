@@ -104,7 +104,7 @@ impl OpenDefect {
 
 /// The packages of one actor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Group {
+pub struct WorkGroup {
     /// The number of packages.
     pub packages: i64,
     /// The number of packages in the window that can still be changed.
@@ -117,7 +117,7 @@ pub struct Group {
     pub items: Vec<OpenDefect>,
 }
 
-impl Group {
+impl WorkGroup {
     fn add(&mut self, item: OpenDefect, cap: usize) {
         self.packages += 1;
         self.moving += u64::from(item.moves);
@@ -142,7 +142,7 @@ impl Group {
 }
 
 /// The groups of one account, by who acts.
-pub type Work = BTreeMap<Actor, Group>;
+pub type AccountWork = BTreeMap<Actor, WorkGroup>;
 
 /// The columns of `defects` that name a package and say what is wrong with it.
 pub const PACKAGE: [&str; 11] = [
@@ -186,13 +186,13 @@ pub fn work(
     categories: Option<&BTreeSet<String>>,
     seen: Day,
     cap: &dyn Fn(usize) -> usize,
-) -> Result<HashMap<Key, Work>> {
+) -> Result<HashMap<Key, AccountWork>> {
     let mut of_seller: HashMap<&str, Vec<(usize, &Account)>> = HashMap::new();
     for (index, account) in accounts.iter().enumerate() {
         of_seller.entry(&account.key.seller).or_default().push((index, account));
     }
     let reach = accounts.iter().map(|account| account.window_days() + account.latency_days()).max().unwrap_or_default();
-    let mut found: Vec<Work> = vec![Work::new(); accounts.len()];
+    let mut found: Vec<AccountWork> = vec![AccountWork::new(); accounts.len()];
     let first = monday(source.manifest.as_of.saturating_sub(reach));
     source.read("defects", &[&PACKAGE[..], &ACTION].concat(), Some(first..=Day::MAX), scope, &mut |rows| {
         let texts = |name: &str| rows.text(name);
@@ -252,7 +252,7 @@ pub fn work(
 
 /// The groups of an account in order of action: corrections in time, then carriers by their packages, then late
 /// corrections.
-pub fn in_order(work: &Work) -> Vec<(&Actor, &Group)> {
+pub fn in_order(work: &AccountWork) -> Vec<(&Actor, &WorkGroup)> {
     let mut groups: Vec<_> = work.iter().filter(|(actor, _)| actor.acts()).collect();
     let place = |actor: &Actor| match actor {
         Actor::Correct => 0,
@@ -272,12 +272,12 @@ pub struct Task<'a> {
     /// Who acts.
     pub actor: &'a Actor,
     /// The group.
-    pub group: &'a Group,
+    pub group: &'a WorkGroup,
 }
 
 /// Every group of every account that somebody can act on. The first list has corrections with a day, earliest first;
 /// the second has the rest by effect on the rate, accounts below the target first.
-pub fn tasks<'a>(accounts: &[Account], work: &'a HashMap<Key, Work>) -> (Vec<Task<'a>>, Vec<Task<'a>>) {
+pub fn tasks<'a>(accounts: &[Account], work: &'a HashMap<Key, AccountWork>) -> (Vec<Task<'a>>, Vec<Task<'a>>) {
     let (mut dated, mut open) = (Vec::new(), Vec::new());
     for (index, account) in accounts.iter().enumerate() {
         for (actor, group) in work.get(&account.key).into_iter().flat_map(in_order) {
@@ -333,7 +333,7 @@ mod tests {
             worth_until: until,
             moves: until % 2 == 0,
         };
-        let mut group = Group::default();
+        let mut group = WorkGroup::default();
         (0..1_000).rev().for_each(|until| group.add(item(None, until), 3));
         group.add(item(Some(5), 2_000), 3);
         group.keep_first(3);

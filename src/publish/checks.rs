@@ -90,7 +90,7 @@ pub struct Published<'a> {
 
 /// Figures of some weeks.
 #[derive(Debug, Default)]
-struct Figures {
+struct WeekFigures {
     judged: u64,
     unknown: u64,
 }
@@ -103,9 +103,9 @@ pub struct Checks {
     /// The most bytes held of sellers.
     bytes: u64,
     /// Figures of all weeks written.
-    all: Figures,
+    all: WeekFigures,
     /// Figures of the weeks that were published before.
-    compared: Figures,
+    compared: WeekFigures,
     /// Weeks written that have rows.
     written: BTreeSet<Day>,
 }
@@ -117,8 +117,8 @@ impl Checks {
             checks: checks.to_vec(),
             published: published.into_iter().collect(),
             bytes,
-            all: Figures::default(),
-            compared: Figures::default(),
+            all: WeekFigures::default(),
+            compared: WeekFigures::default(),
             written: BTreeSet::new(),
         }
     }
@@ -272,7 +272,7 @@ impl Checks {
 
     /// The share of unknown carriers in the weeks written and in those that stay.
     fn unknown_carriers(&self, check: &Check, published: &Published, open: Open) -> Result<(bool, String)> {
-        let Figures { mut judged, mut unknown } = self.all;
+        let WeekFigures { mut judged, mut unknown } = self.all;
         for file in published.files.iter().filter(|file| !published.span.covers(file.week)) {
             crate::signals::check()?;
             open(file, &mut |batch| {

@@ -111,7 +111,7 @@ fn broken(what: String) -> Error {
 
 /// Rows of files that were not read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kept {
+pub struct KeptCounts {
     /// Their rows.
     pub rows: u64,
     /// The number of them that were rejected when they were read.
@@ -119,7 +119,7 @@ pub struct Kept {
 }
 
 /// Checks the job's limit on rejected rows: `share`, an exact fraction, of the rows read now and of those kept.
-pub fn max_rejected(share: (u64, u64), sums: &Sums, kept: Kept) -> Result<()> {
+pub fn max_rejected(share: (u64, u64), sums: &Sums, kept: KeptCounts) -> Result<()> {
     let (numerator, denominator) = share;
     let (rejected, rows) = (sums.rejected + kept.rejected, sums.read + kept.rows);
     if u128::from(rejected) * u128::from(denominator) <= u128::from(rows) * u128::from(numerator) {
@@ -319,13 +319,13 @@ mod tests {
 
     #[test]
     fn the_limit_of_rejects_is_exact() {
-        let none = Kept::default();
+        let none = KeptCounts::default();
         max_rejected((1, 1000), &sums(3000, 3, 2997, 0), none).unwrap();
         says(max_rejected((1, 1000), &sums(2999, 3, 2996, 0), none), &["3 of 2999", "1 in 1000"]);
         max_rejected((0, 1), &sums(10, 0, 10, 0), none).unwrap();
         says(max_rejected((0, 1), &sums(u64::MAX, 1, 0, 0), none), &["1 of"]);
         // Rows that are not read again count as when they were read.
-        let kept = Kept { rows: 2000, rejected: 1 };
+        let kept = KeptCounts { rows: 2000, rejected: 1 };
         max_rejected((1, 1000), &sums(1000, 2, 998, 0), kept).unwrap();
         says(max_rejected((1, 1000), &sums(1000, 3, 997, 0), kept), &["4 of 3000", "2000 of them in files"]);
     }

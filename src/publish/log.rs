@@ -295,13 +295,13 @@ impl Manifest {
 
     fn parse(bytes: &[u8], shown: &str) -> Result<Manifest> {
         #[derive(Deserialize)]
-        struct Head {
+        struct ManifestHead {
             format: u32,
         }
         let damaged = |error: serde_json::Error| {
             Error::failed(format!("{shown}: the manifest is damaged; restore it from a backup"), error)
         };
-        let head: Head = serde_json::from_slice(bytes).map_err(damaged)?;
+        let head: ManifestHead = serde_json::from_slice(bytes).map_err(damaged)?;
         if head.format > FORMAT {
             let format = head.format;
             return Err(Error::Usage(format!(

@@ -105,12 +105,12 @@ pub struct ManifestFacts {
     /// Warnings in sentences; equal runs have equal sentences.
     pub warnings: Vec<String>,
     /// Rows of files that were not read because their published rows are still valid.
-    pub kept: gates::Kept,
+    pub kept: gates::KeptCounts,
 }
 
 /// The new files of a table so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written {
+pub struct WrittenFiles {
     /// The table.
     pub table: Table,
     /// The number of files.
@@ -354,8 +354,8 @@ impl Publication {
     }
 
     /// The new files so far, in the order of the tables.
-    pub fn written(&self) -> Vec<Written> {
-        let written = |(table, files): (&Table, &Vec<DataFile>)| Written {
+    pub fn written(&self) -> Vec<WrittenFiles> {
+        let written = |(table, files): (&Table, &Vec<DataFile>)| WrittenFiles {
             table: *table,
             files: files.len(),
             rows: files.iter().map(|file| file.rows).sum(),

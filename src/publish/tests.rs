@@ -138,7 +138,7 @@ impl Run {
             not_judged: Vec::new(),
             set_aside: Vec::new(),
             warnings: Vec::new(),
-            kept: gates::Kept::default(),
+            kept: gates::KeptCounts::default(),
         }
     }
 

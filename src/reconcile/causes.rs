@@ -4,7 +4,7 @@
 //! cause is `unexplained`. It cannot fail.
 
 use super::defect_list::Listed;
-use super::ours::{Outcome, Package};
+use super::ours::{Package, RowOutcome};
 use super::window::Window;
 use vtr_kernel::calendar::{DAY_MICROS, Day, Micros, date_from_day};
 use vtr_kernel::ladder::Evidence;
@@ -73,8 +73,8 @@ pub fn only_amazon(row: &Listed, at: usize, ours: Option<&Package>, around: &Cir
         return cause("not_in_history", "no row of the inputs has this order");
     };
     let (reason, rule) = match &package.outcome {
-        Outcome::NotJudged(why) => return cause("not_judged_here", why.clone()),
-        Outcome::Judged { reason, rule } => (*reason, rule.as_str()),
+        RowOutcome::NotJudged(why) => return cause("not_judged_here", why.clone()),
+        RowOutcome::Judged { reason, rule } => (*reason, rule.as_str()),
     };
     if reason.class() == Class::OutOfScope {
         return cause("not_judged_here", format!("{} ({rule})", reason.name()));
@@ -126,7 +126,7 @@ pub fn only_amazon(row: &Listed, at: usize, ours: Option<&Package>, around: &Cir
 
 /// Explains why one of our defects is not on Amazon's list.
 pub fn only_ours(package: &Package, around: &Circumstances) -> Cause {
-    let Outcome::Judged { reason, rule } = &package.outcome else {
+    let RowOutcome::Judged { reason, rule } = &package.outcome else {
         return cause("unexplained", "it was not judged");
     };
     let border = || {
@@ -183,7 +183,7 @@ mod tests {
             service: "Brief Kompakt".into(),
             day: DAY,
             utc_day: DAY,
-            outcome: Outcome::Judged { reason, rule: "r".into() },
+            outcome: RowOutcome::Judged { reason, rule: "r".into() },
             first_scan: Some(i64::from(DAY) * DAY_MICROS),
             touched: None,
             version: "v".into(),
@@ -246,12 +246,14 @@ mod tests {
     fn only_amazon_takes_the_first_cause_that_holds() {
         assert_eq!(only_amazon(&row(), 0, None, &around()).name, "not_in_history");
         let changes: [Change; 10] = [
-            ("not_judged_here", |ours, _, _| ours.outcome = Outcome::NotJudged("rejected".into())),
+            ("not_judged_here", |ours, _, _| ours.outcome = RowOutcome::NotJudged("rejected".into())),
             ("other_window", |ours, _, _| ours.day = DAY + 40),
             ("number_differs", |_, theirs, _| theirs.number = "N2".into()),
             ("in_flight", |ours, _, _| ours.touched = Some(i64::from(DAY + 22) * DAY_MICROS)),
             ("lane_or_value_differs", |ours, _, _| drop(ours.otherwise.insert(0, "another lane".into()))),
-            ("exempt_here", |ours, _, _| ours.outcome = Outcome::Judged { reason: Reason::Exempt, rule: "x".into() }),
+            ("exempt_here", |ours, _, _| {
+                ours.outcome = RowOutcome::Judged { reason: Reason::Exempt, rule: "x".into() }
+            }),
             ("scanned_by_other", |ours, _, _| ours.scanned_by_other = Some("a partner's".into())),
             ("scan_too_late_for_them", |ours, _, _| ours.first_scan = Some(i64::from(DAY + 10) * DAY_MICROS)),
             ("format_evidence", |_, _, around| around.evidence = Evidence::Format),
@@ -275,14 +277,14 @@ mod tests {
             ("number_shared", |_, _, around| around.same_number = 2),
             ("duplicate_package", |_, _, around| around.of_order = 2),
             ("carrier_not_accepted", |ours, _, _| {
-                ours.outcome = Outcome::Judged { reason: Reason::CarrierNotAccepted, rule: "r".into() };
+                ours.outcome = RowOutcome::Judged { reason: Reason::CarrierNotAccepted, rule: "r".into() };
             }),
             ("exempt_elsewhere", |ours, _, _| ours.exempt_if = Some("a letter".into())),
             ("number_judged", |ours, _, _| {
-                ours.outcome = Outcome::Judged { reason: Reason::NumberMalformed, rule: "r".into() };
+                ours.outcome = RowOutcome::Judged { reason: Reason::NumberMalformed, rule: "r".into() };
             }),
             ("added_after_delivery", |ours, _, _| {
-                ours.outcome = Outcome::Judged { reason: Reason::AddedAfterDelivery, rule: "r".into() };
+                ours.outcome = RowOutcome::Judged { reason: Reason::AddedAfterDelivery, rule: "r".into() };
             }),
         ];
         the_earlier_wins(&changes, Reason::ScanMissing, &|ours, _, around| only_ours(ours, around));

@@ -72,12 +72,12 @@ pub(super) fn taken<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::ours::Outcome;
+    use super::super::ours::RowOutcome;
     use super::*;
     use vtr_kernel::reason::Reason;
 
     fn package(number: &str, carrier: &str) -> Package {
-        let outcome = Outcome::Judged { reason: Reason::ScanMissing, rule: "r".into() };
+        let outcome = RowOutcome::Judged { reason: Reason::ScanMissing, rule: "r".into() };
         Package { number: number.into(), carrier: carrier.into(), ..Package::bare("S".into(), "O".into(), outcome) }
     }
 

@@ -19,7 +19,7 @@ use causes::{Cause, Circumstances};
 use defect_list::Listed;
 pub use files::{Given, Pulled, Reports, reports};
 use matching::{PackageMatch, find, taken};
-use ours::{Outcome, Package, Wanted};
+use ours::{Package, RowOutcome, WantedPackages};
 use performance::{Figure, Soundness};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use vtr_kernel::calendar::Day;
@@ -214,9 +214,9 @@ fn one_pull(
     let days = span.filter(|_| all_have_figures).map(|span| span.widened(BESIDE_DAYS));
     let plan = judge_as_of(pulled_on, days)?;
     let kept = days.map(|days| days.widened(plan.copies_within_days));
-    let (packages, evidence) = ours::packages(&plan, &Wanted::new(sellers, &listed, kept))?;
+    let (packages, evidence) = ours::packages(&plan, &WantedPackages::new(sellers, &listed, kept))?;
     let with_lists = lists.iter().map(|list| list.seller.as_str()).collect();
-    let judged = Judged { plan: &plan, packages: &packages, listed: &listed, with_lists, evidence, pulled_on };
+    let judged = JudgedPull { plan: &plan, packages: &packages, listed: &listed, with_lists, evidence, pulled_on };
     let mut compared: Vec<Compared> = Vec::new();
     let mut placed = HashSet::new();
     for pulled in figures {
@@ -243,7 +243,7 @@ fn marketplace(plan: &Plan, id: &str) -> Result<Option<MarketplaceId>> {
 }
 
 /// One pull: our packages as of its day, and Amazon's rows.
-struct Judged<'a> {
+struct JudgedPull<'a> {
     plan: &'a Plan,
     packages: &'a [Package],
     listed: &'a [(String, Listed)],
@@ -253,7 +253,7 @@ struct Judged<'a> {
     pulled_on: Option<Day>,
 }
 
-impl Judged<'_> {
+impl JudgedPull<'_> {
     fn of<'p>(&'p self, seller: &'p str, marketplace: &'p str) -> impl Iterator<Item = &'p Package> {
         self.packages.iter().filter(move |one| one.seller == seller && one.marketplace == marketplace)
     }
@@ -268,7 +268,7 @@ impl Judged<'_> {
         let mut counts = OutcomeCounts::default();
         let mut any = false;
         for package in self.of(seller, marketplace).filter(|package| window.contains(day(package))) {
-            let Outcome::Judged { reason, rule } = &package.outcome else { continue };
+            let RowOutcome::Judged { reason, rule } = &package.outcome else { continue };
             any = true;
             let class = reason.class();
             if package.programme != "standard" {
@@ -483,8 +483,8 @@ impl Case {
 
 fn reason(package: &Package) -> String {
     match &package.outcome {
-        Outcome::Judged { reason, .. } => reason.name().to_owned(),
-        Outcome::NotJudged(_) => "not_judged".to_owned(),
+        RowOutcome::Judged { reason, .. } => reason.name().to_owned(),
+        RowOutcome::NotJudged(_) => "not_judged".to_owned(),
     }
 }
 

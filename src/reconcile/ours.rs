@@ -35,7 +35,7 @@ use vtr_kernel::text::shown;
 
 /// The outcome of one of our rows.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outcome {
+pub enum RowOutcome {
     /// It was judged.
     Judged {
         /// Why it counts as it does.
@@ -69,7 +69,7 @@ pub struct Package {
     /// The same in UTC.
     pub utc_day: Day,
     /// The outcome.
-    pub outcome: Outcome,
+    pub outcome: RowOutcome,
     /// The first scan, if there is one.
     pub first_scan: Option<Micros>,
     /// The last time the seller changed it, if the source has it.
@@ -92,7 +92,7 @@ pub struct Package {
 
 impl Package {
     /// A package of which no more than its order is known.
-    pub(super) fn bare(seller: String, order_id: String, outcome: Outcome) -> Package {
+    pub(super) fn bare(seller: String, order_id: String, outcome: RowOutcome) -> Package {
         Package {
             seller,
             marketplace: String::new(),
@@ -119,22 +119,22 @@ impl Package {
     /// Its class, if it was judged.
     pub fn class(&self) -> Option<Class> {
         match &self.outcome {
-            Outcome::Judged { reason, .. } => Some(reason.class()),
-            Outcome::NotJudged(_) => None,
+            RowOutcome::Judged { reason, .. } => Some(reason.class()),
+            RowOutcome::NotJudged(_) => None,
         }
     }
 
     /// Whether it was judged and has a number that is no filler.
     pub fn has_number(&self) -> bool {
         match &self.outcome {
-            Outcome::Judged { reason, .. } => *reason != Reason::TrackingPlaceholder && !self.number.is_empty(),
-            Outcome::NotJudged(_) => false,
+            RowOutcome::Judged { reason, .. } => *reason != Reason::TrackingPlaceholder && !self.number.is_empty(),
+            RowOutcome::NotJudged(_) => false,
         }
     }
 }
 
 /// The packages that are wanted.
-pub struct Wanted<'a> {
+pub struct WantedPackages<'a> {
     /// Sellers whose rows are read.
     pub sellers: BTreeSet<String>,
     /// Rows that Amazon lists as defects, each with its seller.
@@ -145,14 +145,14 @@ pub struct Wanted<'a> {
     by_order: HashMap<&'a str, HashMap<&'a str, Vec<usize>>>,
 }
 
-impl<'a> Wanted<'a> {
+impl<'a> WantedPackages<'a> {
     /// Wants the packages of these sellers and days, and those of listed orders.
-    pub fn new(sellers: BTreeSet<String>, listed: &'a [(String, Listed)], days: Option<Window>) -> Wanted<'a> {
+    pub fn new(sellers: BTreeSet<String>, listed: &'a [(String, Listed)], days: Option<Window>) -> WantedPackages<'a> {
         let mut by_order: HashMap<&str, HashMap<&str, Vec<usize>>> = HashMap::new();
         for (at, (seller, row)) in listed.iter().enumerate() {
             by_order.entry(seller).or_default().entry(&row.order_id).or_default().push(at);
         }
-        Wanted { sellers, listed, days, by_order }
+        WantedPackages { sellers, listed, days, by_order }
     }
 
     fn rows_of(&self, seller: &str, order: &str) -> &[usize] {
@@ -167,7 +167,7 @@ const PACKAGE_BYTES: usize = 400;
 ///
 /// # Errors
 /// The errors of reading; [`Error::Usage`] if the packages do not fit into half of the memory.
-pub fn packages(plan: &Plan, wanted: &Wanted) -> Result<(Vec<Package>, Evidence)> {
+pub fn packages(plan: &Plan, wanted: &WantedPackages) -> Result<(Vec<Package>, Evidence)> {
     let mut survey = scan::survey_and_try(plan)?;
     let packages = loop {
         let judge = fold::judge(plan, &survey).build();
@@ -227,17 +227,17 @@ fn without_superseded(plan: &Plan, mut packages: Vec<Package>) -> Result<Vec<Pac
         losers(copies, dedup::unit(identity)).iter().map(|copy| (copy.file, copy.record)).collect();
     for package in &mut packages {
         if package.place.is_some_and(|place| losers.contains(&place)) {
-            package.outcome = Outcome::NotJudged("superseded by a newer row".into());
+            package.outcome = RowOutcome::NotJudged("superseded by a newer row".into());
         }
     }
     Ok(packages)
 }
 
-fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted) -> Result<Vec<Package>> {
+fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &WantedPackages) -> Result<Vec<Package>> {
     let (next, found, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(None));
     let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
     let most = usize::try_from(plan.memory / 2).unwrap_or(usize::MAX) / PACKAGE_BYTES;
-    let reading = Reading { plan, survey, judge, wanted };
+    let reading = OursReading { plan, survey, judge, wanted };
     let work = || {
         let mut counter = judge.counter();
         while let Some(unit) = survey.units.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -290,14 +290,14 @@ fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted) -> Result<
 }
 
 /// The data that the reading threads share.
-struct Reading<'a> {
+struct OursReading<'a> {
     plan: &'a Plan,
     survey: &'a Survey,
     judge: &'a Judge,
-    wanted: &'a Wanted<'a>,
+    wanted: &'a WantedPackages<'a>,
 }
 
-impl Reading<'_> {
+impl OursReading<'_> {
     fn unit(&self, unit: &scan::Unit, counter: &mut Counter, packages: &mut Vec<Package>) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
         let source = fold::source(self.plan, self.survey, unit.file);
@@ -353,7 +353,7 @@ impl Reading<'_> {
 
 /// The rows of a batch that become packages.
 struct BatchRows<'a> {
-    reading: &'a Reading<'a>,
+    reading: &'a OursReading<'a>,
     batch: &'a RecordBatch,
     source: &'a Source,
 }
@@ -387,7 +387,7 @@ impl BatchRows<'_> {
     /// A row that was not judged, kept only if Amazon lists its order.
     fn unjudged(&self, seller: String, order_id: String, why: String) -> Option<Package> {
         self.reading.wanted.rows_of(&seller, &order_id).first()?;
-        Some(Package::bare(seller, order_id, Outcome::NotJudged(why)))
+        Some(Package::bare(seller, order_id, RowOutcome::NotJudged(why)))
     }
 
     fn judged(
@@ -415,7 +415,7 @@ impl BatchRows<'_> {
             service: String::new(),
             day: verdict.day,
             utc_day: moment.map_or(verdict.day, |moment| moment.day(&utc)),
-            outcome: Outcome::Judged { reason: verdict.reason, rule: book.rule(verdict.rule).to_owned() },
+            outcome: RowOutcome::Judged { reason: verdict.reason, rule: book.rule(verdict.rule).to_owned() },
             first_scan: instant(facts.first_scan.or(facts.delivery_scan)),
             touched: updated.max(instant(facts.tracking_added)),
             version: String::new(),

@@ -15,7 +15,7 @@ const TAIL: u64 = 8;
 
 /// Whether the first bytes are checked although the last ones are sound.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Head {
+pub(crate) enum FirstBytes {
     /// They are checked.
     Looked,
     /// They are not checked, because that would take another request.
@@ -29,7 +29,7 @@ pub(crate) enum Head {
 pub(crate) fn read(
     file: &impl ChunkReader,
     size: u64,
-    head: Head,
+    head: FirstBytes,
     options: &ParquetMetaDataOptions,
 ) -> Result<ParquetMetaData, String> {
     let bytes = bytes(file, size, head).map_err(|error| match error {
@@ -78,7 +78,7 @@ impl From<ParquetError> for Trouble {
 }
 
 /// Returns the metadata followed by length and magic.
-fn bytes(file: &impl ChunkReader, size: u64, looked: Head) -> Result<Vec<u8>, Trouble> {
+fn bytes(file: &impl ChunkReader, size: u64, looked: FirstBytes) -> Result<Vec<u8>, Trouble> {
     let says = |what: &str| Err(Trouble::Says(what.to_owned()));
     if size < TAIL + MAGIC.len() as u64 {
         return says("is too short for a Parquet file: it is empty or cut off");
@@ -93,7 +93,7 @@ fn bytes(file: &impl ChunkReader, size: u64, looked: Head) -> Result<Vec<u8>, Tr
         let cut = "has no Parquet mark at its end: it was cut off, or its writer did not finish. Get it again";
         return says(if head()? == MAGIC.as_slice() { cut } else { "is not a Parquet file" });
     }
-    if looked == Head::Looked && head()? != MAGIC.as_slice() {
+    if looked == FirstBytes::Looked && head()? != MAGIC.as_slice() {
         return says("has no Parquet mark at its beginning: it is damaged. Get it again");
     }
     let length = u64::from(u32::from_le_bytes([length[0], length[1], length[2], length[3]]));

@@ -37,7 +37,7 @@ struct Remembered {
 
 /// The remembered files as they are written.
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct RememberedFiles {
     /// BLAKE3 of the list.
     check: String,
     files: BTreeMap<String, Remembered>,
@@ -69,7 +69,7 @@ pub struct Known {
 impl Known {
     /// Reads the facts that a run left, and ignores them if they are damaged; an empty text holds none.
     pub fn read(&mut self, text: &[u8]) {
-        let written = serde_json::from_slice::<Written>(text).ok();
+        let written = serde_json::from_slice::<RememberedFiles>(text).ok();
         let sound = written.filter(|written| written.check == check(&written.files));
         self.before = sound.map(|written| written.files).unwrap_or_default();
     }
@@ -86,7 +86,7 @@ impl Known {
         if files == self.before {
             return None;
         }
-        let written = Written { check: check(&files), files };
+        let written = RememberedFiles { check: check(&files), files };
         serde_json::to_vec(&written).ok()
     }
 

@@ -6,7 +6,7 @@
 
 use super::files::{Listed, Packing};
 use super::store::Origin;
-use super::{FileDecoding, Reading, parquet, survey_csv, text};
+use super::{FileDecoding, LookSettings, parquet, survey_csv, text};
 use crate::error::{Error, Result};
 use crate::job::plan::{CellRules, Dialect, Format, Heading, Input, Limits, OnBadFile, Plan, Quote, Trial};
 use parking_lot::Mutex;
@@ -201,7 +201,7 @@ impl Task {
         let metadata = self.path.metadata().map_err(|error| format!("cannot be opened: {error}"))?;
         let (origin, shown) = (Origin::disk(self.path.clone(), &metadata), self.shown.clone());
         let listed = Listed { shown, origin, input: 0, format, packing, bytes: self.bytes };
-        let reading = Reading {
+        let reading = LookSettings {
             input: &input,
             limits: &self.limits,
             book: None,

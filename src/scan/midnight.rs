@@ -33,7 +33,7 @@ const OTHER: usize = 8;
 
 /// The times of a batch of a column.
 #[derive(Clone, Copy, Default)]
-struct Seen {
+struct TimesSeen {
     midnight: bool,
     other: bool,
 }
@@ -95,7 +95,7 @@ pub(crate) fn sentence(column: &str, whose: &str) -> String {
     )
 }
 
-fn seen(array: &ArrayRef, cells: &CellRules) -> Seen {
+fn seen(array: &ArrayRef, cells: &CellRules) -> TimesSeen {
     const FIRST: i64 = FIRST_DAY as i64;
     match array.data_type() {
         DataType::Timestamp(unit, zone) if zone.as_deref().is_none_or(is_utc) => {
@@ -132,7 +132,7 @@ fn seen(array: &ArrayRef, cells: &CellRules) -> Seen {
                 times.map(|(has_offset, time)| time == 0 || !has_offset && time >= DAY_MICROS - DAY_MICROS / 1_440),
             )
         }
-        _ => Seen::default(),
+        _ => TimesSeen::default(),
     }
 }
 
@@ -154,8 +154,8 @@ fn is_utc(zone: &str) -> bool {
 }
 
 /// Returns whether some are midnight and some are not; stops at the first that is not.
-fn gathered(mut are_midnight: impl Iterator<Item = bool>) -> Seen {
-    let mut seen = Seen::default();
+fn gathered(mut are_midnight: impl Iterator<Item = bool>) -> TimesSeen {
+    let mut seen = TimesSeen::default();
     seen.other = are_midnight.any(|is_midnight| {
         seen.midnight |= is_midnight;
         !is_midnight

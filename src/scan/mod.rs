@@ -320,7 +320,7 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
         let counted = plan.days_counted().filter(|_| plan.prune);
         let most_bytes = plan.budget().decoded();
         let book = Some(&plan.book);
-        let reading = Reading { input, limits, book, needed, counted, as_of, unused, most_bytes };
+        let reading = LookSettings { input, limits, book, needed, counted, as_of, unused, most_bytes };
         let looked = match listed.format {
             _ if tried.contains_key(&place) => Err(vec![tried[&place].clone()]),
             Format::Parquet => parquet::survey(&reading, &listed, index as u32),
@@ -431,7 +431,7 @@ pub(crate) struct Looked {
 
 /// The settings for looking at a file.
 #[derive(Clone, Copy)]
-pub(crate) struct Reading<'a> {
+pub(crate) struct LookSettings<'a> {
     input: &'a Input,
     limits: &'a Limits,
     /// The book that lists fillers; `None` where values do not matter.
@@ -460,8 +460,8 @@ fn text<'a>(
     csv::Text { origin, shown, packing, dialect, cells, days: *days, limits, book }
 }
 
-fn survey_csv(reading: &Reading, listed: &Listed, index: u32) -> std::result::Result<Looked, Vec<String>> {
-    let Reading { input, limits, .. } = *reading;
+fn survey_csv(reading: &LookSettings, listed: &Listed, index: u32) -> std::result::Result<Looked, Vec<String>> {
+    let LookSettings { input, limits, .. } = *reading;
     let (_, headings) =
         text(input, limits, &listed.origin, &listed.shown, listed.packing, None).open().map_err(|fault| vec![fault])?;
     let (mapping, faults) = headings::map(input, &listed.shown, &headings);

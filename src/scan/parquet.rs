@@ -8,7 +8,7 @@ use super::choose::{self, Choice, Decoded, Headings};
 use super::files::Listed;
 use super::headings::{self, HeadingPlace, Mapping, shown_heading};
 use super::prune::{self, Clock, TimeColumn};
-use super::{Chunk, FilePart, GroupDays, Looked, Reading, SourceFile, Unit, UnitEnd, footer, pages, source_file};
+use super::{Chunk, FilePart, GroupDays, LookSettings, Looked, SourceFile, Unit, UnitEnd, footer, pages, source_file};
 use crate::job::plan::Limits;
 use crate::place::readable::Readable;
 use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatchOptions};
@@ -132,18 +132,18 @@ pub(crate) fn guarded<T, E: Display>(work: impl FnOnce() -> Result<T, E>) -> Res
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub(crate) fn survey(reading: &Reading, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
+pub(crate) fn survey(reading: &LookSettings, listed: &Listed, index: u32) -> Result<Looked, Vec<String>> {
     let one = |fault: String| vec![fault];
-    let Reading { input, limits, needed, counted, .. } = *reading;
+    let LookSettings { input, limits, needed, counted, .. } = *reading;
     let file = listed.origin.open().map_err(one)?;
     let head = match &file {
         Readable::ObjectFile(object) => {
             // Most footers come with the first request.
             let tail = listed.bytes.saturating_sub(TAIL)..listed.bytes;
             object.prefetch(&[tail], 1).map_err(|trouble| one(trouble.to_string()))?;
-            footer::Head::Left
+            footer::FirstBytes::Left
         }
-        _ => footer::Head::Looked,
+        _ => footer::FirstBytes::Looked,
     };
     let mut options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
     options.set_size_stats_policy(ParquetStatisticsPolicy::SkipAll);
@@ -206,7 +206,7 @@ pub(crate) fn plain(metadata: &Arc<ParquetMetaData>) -> Result<ArrowReaderMetada
 fn source(
     plain: &ArrowReaderMetadata,
     mapping: &Mapping,
-    reading: &Reading,
+    reading: &LookSettings,
     faults: &mut Vec<String>,
 ) -> ParquetDecoding {
     let mut fields: Vec<Arc<Field>> = plain.schema().fields().iter().cloned().collect();
@@ -318,7 +318,7 @@ pub(crate) fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> 
 }
 
 /// Returns the columns that date the file's rows.
-fn clock(reading: &Reading, plain: &ArrowReaderMetadata, mapping: &Mapping) -> Clock {
+fn clock(reading: &LookSettings, plain: &ArrowReaderMetadata, mapping: &Mapping) -> Clock {
     let schema = plain.parquet_schema();
     let of = |wanted: &[Column]| {
         // A date that is constant or comes from the path is in no statistics.

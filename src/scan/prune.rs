@@ -5,6 +5,7 @@
 //! trusted only if the number of nulls is known, because writers that count them also order values as we do; in doubt
 //! a row group is read. It never fails.
 
+use super::identity::Days;
 use arrow::datatypes::{DataType, TimeUnit};
 use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::statistics::Statistics;
@@ -24,9 +25,6 @@ pub(crate) struct TimeColumn {
 pub(crate) const UTC: (i64, i64) = (-12, 14);
 /// Two such clocks are up to 26 hours apart.
 pub(crate) const ANY_CLOCK: (i64, i64) = (-26, 26);
-
-/// First and last day.
-type Days = (Day, Day);
 
 /// The columns of a file that place its rows in time.
 pub(crate) struct Clock {

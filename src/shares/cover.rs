@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The facts of a part that are known before its rows are read.
 #[derive(Clone)]
-struct Known {
+struct KnownPart {
     name: String,
     kind: PartKind,
     bucket: u32,
@@ -20,7 +20,7 @@ struct Known {
 }
 
 /// The parts grouped by the number of shares into which the units were divided.
-type Groups = BTreeMap<Option<usize>, Vec<Known>>;
+type Groups = BTreeMap<Option<usize>, Vec<KnownPart>>;
 
 /// The parts to be added up, those of a kind and bucket side by side.
 ///
@@ -37,7 +37,7 @@ pub fn chosen(work: &Work, source: &dyn PartSource) -> Result<Vec<Named>> {
     for (shares, parts) in groups {
         let (once, missing) = missing(work, parts)?;
         if missing.is_empty() {
-            let named = |Known { name, kind, bucket, .. }: Known| Named { name, kind, bucket };
+            let named = |KnownPart { name, kind, bucket, .. }: KnownPart| Named { name, kind, bucket };
             return Ok(once.into_iter().map(named).collect());
         }
         if best.as_ref().is_none_or(|(_, least)| missing.len() < least.len()) {
@@ -54,15 +54,15 @@ pub fn chosen(work: &Work, source: &dyn PartSource) -> Result<Vec<Named>> {
     }
 }
 
-fn known(work: &Work, source: &dyn PartSource, name: String) -> Result<(Option<usize>, Known)> {
+fn known(work: &Work, source: &dyn PartSource, name: String) -> Result<(Option<usize>, KnownPart)> {
     // Names that this program made state the same as footers, which are read with the rows and compared with them.
     if let Some((index, shares, kind, bucket)) = Folder::named(&name) {
         let units = work.units().share(index, shares);
-        return Ok((Some(shares), Known { name, kind, bucket, units }));
+        return Ok((Some(shares), KnownPart { name, kind, bucket, units }));
     }
     let header = Header::of(&name, &source.end(&name)?)?;
     header.expect(&name, work.seal())?;
-    Ok((header.shares, Known { name, kind: header.kind, bucket: header.bucket, units: header.units }))
+    Ok((header.shares, KnownPart { name, kind: header.kind, bucket: header.bucket, units: header.units }))
 }
 
 /// Refuses a part that differs from its name.
@@ -82,18 +82,18 @@ pub fn expect(work: &Work, name: &str, header: &Header) -> Result<()> {
 }
 
 /// Returns the parts, each once, and the units that are missing from one of them.
-fn missing(work: &Work, parts: Vec<Known>) -> Result<(Vec<Known>, BTreeSet<usize>)> {
-    let mut once: BTreeMap<(PartKind, u32, Vec<usize>), Known> = BTreeMap::new();
+fn missing(work: &Work, parts: Vec<KnownPart>) -> Result<(Vec<KnownPart>, BTreeSet<usize>)> {
+    let mut once: BTreeMap<(PartKind, u32, Vec<usize>), KnownPart> = BTreeMap::new();
     for part in parts {
         once.entry((part.kind, part.bucket, part.units.clone())).or_insert(part);
     }
     let mut missing = BTreeSet::new();
     for (kind, bucket) in expected(work) {
-        let is_own = |part: &&Known| {
+        let is_own = |part: &&KnownPart| {
             let is_settled = kind == PartKind::Copies && part.kind == PartKind::Gone;
             (part.kind == kind || is_settled) && bucket.is_none_or(|bucket| bucket == part.bucket)
         };
-        let own: Vec<&Known> = once.values().filter(is_own).collect();
+        let own: Vec<&KnownPart> = once.values().filter(is_own).collect();
         missing.extend(lacking(work, kind, &own)?);
     }
     Ok((once.into_values().collect(), missing))
@@ -120,7 +120,7 @@ pub fn expected(work: &Work) -> Vec<(PartKind, Option<u32>)> {
 }
 
 /// Returns the units that parts of one kind and bucket lack.
-fn lacking(work: &Work, kind: PartKind, parts: &[&Known]) -> Result<BTreeSet<usize>> {
+fn lacking(work: &Work, kind: PartKind, parts: &[&KnownPart]) -> Result<BTreeSet<usize>> {
     let all = || 0..work.units().units.len();
     if let Some(gone) = parts.iter().find(|part| part.kind == PartKind::Gone)
         && (parts.len() > 1 || gone.units.len() != all().len())

@@ -11,7 +11,7 @@ mod units;
 mod work;
 
 pub use crate::fold::parts::{Part, PartKind};
-pub use source::{Folder, Held, PartSource};
+pub use source::{Folder, HeldParts, PartSource};
 pub use units::{PlannedInput, PlannedUnit, Units, plan};
 pub use work::{Machine, Work};
 

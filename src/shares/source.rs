@@ -41,9 +41,9 @@ pub trait PartSource: Sync {
 
 /// Parts in memory.
 #[derive(Clone, Debug, Default)]
-pub struct Held(pub Vec<Part>);
+pub struct HeldParts(pub Vec<Part>);
 
-impl PartSource for Held {
+impl PartSource for HeldParts {
     fn shown(&self) -> String {
         "memory".to_owned()
     }

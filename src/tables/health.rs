@@ -83,12 +83,12 @@ struct Health<'a> {
     merge: Merge<'a>,
     breakdown: Merge<'a>,
     carriers: StringArray,
-    chunk: Chunk,
+    chunk: AccountChunk,
 }
 
 /// Defects of one reason and carrier.
 #[derive(Clone, Copy)]
-struct Cause {
+struct DefectCause {
     reason: Reason,
     /// The carrier's code.
     carrier: u32,
@@ -98,10 +98,10 @@ struct Cause {
 /// Counts of defects by the codes of reason and carrier; the key order is the tie-break.
 type Causes = BTreeMap<(u8, u32), i64>;
 
-fn largest(causes: &Causes) -> Option<Cause> {
+fn largest(causes: &Causes) -> Option<DefectCause> {
     // Codes ascend with rungs and ids, so the first of equal counts wins the tie.
     let best = causes.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
-    best.filter(|(_, packages)| **packages > 0).map(|((reason, carrier), packages)| Cause {
+    best.filter(|(_, packages)| **packages > 0).map(|((reason, carrier), packages)| DefectCause {
         reason: Reason::from_code(*reason).expect("causes hold codes of reasons"),
         carrier: *carrier,
         packages: *packages,
@@ -113,12 +113,12 @@ struct AccountRow {
     cell: u64,
     sums: HealthSums,
     /// The largest group of defects in the window that share reason and carrier.
-    cause: Option<Cause>,
+    cause: Option<DefectCause>,
 }
 
 /// Rows of some accounts.
 #[derive(Default)]
-struct Chunk {
+struct AccountChunk {
     /// The rows by cell, ascending, totals included.
     rows: Vec<AccountRow>,
     written: usize,
@@ -144,7 +144,7 @@ impl<'a> Health<'a> {
             merge: Merge::of(&counted.category, &days, &space)?,
             breakdown: Merge::of(&counted.breakdown, &counted.breakdown.days(), &space)?,
             carriers: counted.breakdown.texts("carrier"),
-            chunk: Chunk::default(),
+            chunk: AccountChunk::default(),
             space,
             rules,
         })
@@ -159,7 +159,7 @@ impl<'a> Health<'a> {
         }
         rows.retain(|row: &AccountRow| row.sums.judged > 0);
         self.causes(&mut rows, account)?;
-        self.chunk = Chunk { rows, written: 0 };
+        self.chunk = AccountChunk { rows, written: 0 };
         Ok(())
     }
 
@@ -217,7 +217,7 @@ impl<'a> Health<'a> {
 
     /// Returns the next rows of the chunk; the range is empty once all are written.
     fn rows(&mut self) -> std::ops::Range<usize> {
-        let Chunk { rows, written } = &mut self.chunk;
+        let AccountChunk { rows, written } = &mut self.chunk;
         let next = *written..rows.len().min(*written + self.space.rows_of_a_batch());
         *written = next.end;
         next
@@ -234,7 +234,7 @@ impl<'a> Health<'a> {
             rows.iter().enumerate().map(|(row, of)| Rate { tally: of.sums.window, target: target(row) }).collect();
         let outlooks: Vec<(Rate, Rate)> = rows.iter().map(|row| self.outlook(row)).collect();
         let status = |row: usize| Status::of(&rates[row], rows[row].sums.last_days, &outlooks[row].0).name();
-        let of_cause = |text: &dyn Fn(&Cause) -> String| -> ArrayRef {
+        let of_cause = |text: &dyn Fn(&DefectCause) -> String| -> ArrayRef {
             Arc::new(rows.iter().map(|row| row.cause.as_ref().map(text)).collect::<StringArray>())
         };
         let count = |of: &dyn Fn(&AccountRow) -> i64| count_column(rows.iter().map(of).collect());

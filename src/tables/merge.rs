@@ -54,7 +54,7 @@ impl<'a> Merge<'a> {
         let mut next = BinaryHeap::with_capacity(days.len());
         for day in days {
             let mut source =
-                MergeInput { space: Arc::clone(space), batches: marginal.sorted(*day)?, rows: Rows::default() };
+                MergeInput { space: Arc::clone(space), batches: marginal.sorted(*day)?, rows: UnpackedRows::default() };
             if let Some(cell) = source.cell()? {
                 next.push(Reverse((cell, sources.len())));
             }
@@ -93,20 +93,20 @@ impl<'a> Merge<'a> {
 struct MergeInput<'a> {
     space: Arc<Space>,
     batches: Batches<'a>,
-    rows: Rows,
+    rows: UnpackedRows,
 }
 
 /// An unpacked batch, and how many of its rows are used up.
 #[derive(Default)]
-struct Rows {
+struct UnpackedRows {
     cells: Vec<u64>,
     codes: Vec<u32>,
     counts: arrow::buffer::ScalarBuffer<i64>,
     at: usize,
 }
 
-impl Rows {
-    fn of(batch: &RecordBatch, space: &Space) -> Rows {
+impl UnpackedRows {
+    fn of(batch: &RecordBatch, space: &Space) -> UnpackedRows {
         let outcomes = batch["reason"].as_primitive::<UInt8Type>().values().iter().map(|code| u32::from(*code));
         let codes = match batch.column_by_name("carrier").filter(|_| !space.has("carrier")) {
             None => outcomes.collect(),
@@ -117,7 +117,7 @@ impl Rows {
         };
         let counts = batch["count"].as_primitive::<Int64Type>();
         assert!(counts.null_count() == 0, "counts are never null");
-        Rows { cells: space.cells(batch), codes, counts: counts.values().clone(), at: 0 }
+        UnpackedRows { cells: space.cells(batch), codes, counts: counts.values().clone(), at: 0 }
     }
 }
 
@@ -126,7 +126,7 @@ impl MergeInput<'_> {
     fn cell(&mut self) -> Result<Option<u64>> {
         while self.rows.at == self.rows.cells.len() {
             let Some(batch) = self.batches.next() else { return Ok(None) };
-            self.rows = Rows::of(&batch?, &self.space);
+            self.rows = UnpackedRows::of(&batch?, &self.space);
         }
         Ok(Some(self.rows.cells[self.rows.at]))
     }

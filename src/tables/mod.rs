@@ -215,7 +215,7 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
             Table::DimReason => star::reasons(input),
             Table::DimRule => star::rules(input),
             Table::DimWeek => star::weeks(input),
-            // Made from the rows that are written: see `star::Seen`.
+            // Made from the rows that are written: see `star::WrittenSellers`.
             Table::DimSeller => Vec::new(),
         })
         .collect();

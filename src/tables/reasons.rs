@@ -29,7 +29,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
 }
 
 /// The codes of a key.
-type Key = [u32; CIRCUMSTANCES.len()];
+type ReasonKey = [u32; CIRCUMSTANCES.len()];
 
 /// Numbers of packages, of pending ones and of those in doubt.
 type ReasonSums = [i64; 3];
@@ -40,7 +40,7 @@ struct ReasonBatches<'a> {
     week: Day,
     counts: Batches<'a>,
     /// Keys that are added up; the rows of the last one may continue in the next batch.
-    rows: VecDeque<(Key, ReasonSums)>,
+    rows: VecDeque<(ReasonKey, ReasonSums)>,
     texts: [StringArray; CIRCUMSTANCES.len()],
     /// Rows of a written batch.
     most: usize,
@@ -64,11 +64,11 @@ impl ReasonBatches<'_> {
         }
     }
 
-    fn batch(&self, rows: &[(Key, ReasonSums)]) -> RecordBatch {
+    fn batch(&self, rows: &[(ReasonKey, ReasonSums)]) -> RecordBatch {
         let texts = &self.texts;
         let text = |column: usize| coded(rows.iter().map(|(key, _)| key[column]), &texts[column]);
         let flag = |column: usize| -> ArrayRef {
-            let is_set = |(key, _): &(Key, ReasonSums)| Some(texts[column].value(key[column] as usize) == "true");
+            let is_set = |(key, _): &(ReasonKey, ReasonSums)| Some(texts[column].value(key[column] as usize) == "true");
             Arc::new(rows.iter().map(is_set).collect::<BooleanArray>())
         };
         let count = |of: usize| count_column(rows.iter().map(|(_, sums)| sums[of]).collect());
@@ -105,7 +105,7 @@ impl Iterator for ReasonBatches<'_> {
                 Some(Ok(batch)) => self.add(&batch),
             }
         }
-        let rows: Vec<(Key, ReasonSums)> = self.rows.drain(..self.rows.len().min(self.most)).collect();
+        let rows: Vec<(ReasonKey, ReasonSums)> = self.rows.drain(..self.rows.len().min(self.most)).collect();
         (!rows.is_empty()).then(|| Ok(self.batch(&rows)))
     }
 }

@@ -52,14 +52,14 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
 
 /// Packages of a window.
 #[derive(Clone, Copy, Default)]
-struct Window {
+struct WindowSums {
     judged: i64,
     valid: i64,
     defects: i64,
     pending: i64,
 }
 
-impl Window {
+impl WindowSums {
     fn add(&mut self, outcome: Outcome, count: i64) {
         self.judged += count;
         self.pending += if outcome.is_pending { count } else { 0 };
@@ -70,7 +70,7 @@ impl Window {
         }
     }
 
-    fn plus(&mut self, other: &Window) {
+    fn plus(&mut self, other: &WindowSums) {
         self.judged += other.judged;
         self.valid += other.valid;
         self.defects += other.defects;
@@ -83,7 +83,7 @@ struct WindowRow {
     cell: u64,
     /// The index of the window's last day.
     end: usize,
-    window: Window,
+    window: WindowSums,
 }
 
 /// One week of window ends, read batch by batch.
@@ -134,10 +134,10 @@ impl<'a> RollingBatches<'a> {
     fn next_account(&mut self) -> Result<()> {
         let Some(first) = self.merge.peek() else { return Ok(()) };
         let (total, market) = (self.space.total_of(first), self.space.code(first, MARKETPLACE) as usize);
-        let mut whole = vec![Window::default(); self.ends.len()];
+        let mut whole = vec![WindowSums::default(); self.ends.len()];
         let mut details: Vec<WindowRow> = Vec::new();
         while self.merge.peek().is_some_and(|cell| self.space.total_of(cell) == total) {
-            let mut windows = [Window::default(); 7];
+            let mut windows = [WindowSums::default(); 7];
             let holds = &self.holds;
             let cell = self.merge.next(|count| {
                 let outcome = OUTCOMES[count.code as usize];
@@ -185,7 +185,7 @@ impl<'a> RollingBatches<'a> {
         let rates: Vec<Rate> = (0..rows.len()).map(rate).collect();
         let as_of = self.input.plan.as_of;
         let provisional = (0..rows.len()).map(|row| Some(self.rules.provisional(markets[row], end(row), as_of)));
-        let count = |of: fn(&Window) -> i64| count_column(rows.iter().map(|row| of(&row.window)).collect());
+        let count = |of: fn(&WindowSums) -> i64| count_column(rows.iter().map(|row| of(&row.window)).collect());
 
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(19);
         columns.extend(self.space.text_columns(&cells));

@@ -226,21 +226,21 @@ pub(super) fn weeks<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
 }
 
 /// The sellers of the written rows.
-pub struct Seen<'a> {
+pub struct WrittenSellers<'a> {
     plan: &'a Plan,
     /// The table whose rows name the sellers; a job may make none.
     table: Option<Table>,
     sellers: Mutex<BTreeSet<String>>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> WrittenSellers<'a> {
     /// Begins without sellers.
-    pub fn of(plan: &'a Plan) -> Seen<'a> {
+    pub fn of(plan: &'a Plan) -> WrittenSellers<'a> {
         let tell =
             [Table::VtrWeekly, Table::VtrWeeklyCategory, Table::VtrRolling, Table::AccountHealth, Table::Defects];
         let wanted = plan.output.tables.contains(&Table::DimSeller);
         let table = tell.into_iter().find(|table| wanted && plan.output.tables.contains(table));
-        Seen { plan, table, sellers: Mutex::default() }
+        WrittenSellers { plan, table, sellers: Mutex::default() }
     }
 
     /// Returns the piece; its sellers are noted as its rows are made.

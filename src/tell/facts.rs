@@ -4,7 +4,7 @@
 
 use crate::fold::{FileCounts, Folded};
 use crate::job::plan::{AsOfMode, Plan};
-use crate::publish::gates::Kept;
+use crate::publish::gates::KeptCounts;
 use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, log, stale};
 use crate::scan::{self, Extent, Survey};
 use crate::schema::Table;
@@ -113,14 +113,14 @@ pub(crate) fn facts(
 ) -> ManifestFacts {
     let published_apart = base.and_then(|base| base.copies_apart_days);
     let mut inputs = Vec::new();
-    let (mut total, mut kept) = (Sums::default(), Kept::default());
+    let (mut total, mut kept) = (Sums::default(), KeptCounts::default());
     for (file, counts) in survey.files.iter().zip(&folded.files) {
         let own = sums(file, counts);
         total = total.plus(&own);
         let before = base.into_iter().flat_map(|base| &base.inputs).find(|input| input.file == file.shown);
         let input = match before.filter(|_| file.reading == Extent::Kept) {
             Some(before) => {
-                kept = Kept { rows: kept.rows + before.rows, rejected: kept.rejected + before.rejected };
+                kept = KeptCounts { rows: kept.rows + before.rows, rejected: kept.rejected + before.rejected };
                 before.clone()
             }
             None => input_file(plan, file, counts),

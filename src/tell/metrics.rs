@@ -83,7 +83,7 @@ impl Accounts {
     }
 }
 
-fn account_series(page: &mut Page, accounts: &Accounts) {
+fn account_series(page: &mut MetricsPage, accounts: &Accounts) {
     if accounts.all == 0 {
         return;
     }
@@ -128,7 +128,7 @@ fn account_series(page: &mut Page, accounts: &Accounts) {
 
 /// The text in the exposition format, version 0.0.4.
 fn text(report: &RunReport, accounts: &Accounts, exit_code: i32) -> String {
-    let mut page = Page { text: String::new(), job: escaped(&report.job) };
+    let mut page = MetricsPage { text: String::new(), job: escaped(&report.job) };
     page.one("vtr_run_success", "1 if the last run ended with exit code 0.", Some(f64::from(exit_code == 0)));
     page.one("vtr_run_exit_code", "Exit code of the last run.", Some(f64::from(exit_code)));
     let outcomes = [Outcome::Published, Outcome::Unchanged, Outcome::Failed];
@@ -200,12 +200,12 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-struct Page {
+struct MetricsPage {
     text: String,
     job: String,
 }
 
-impl Page {
+impl MetricsPage {
     /// Writes one series, if its value is known.
     fn one(&mut self, name: &str, help: &str, value: Option<f64>) {
         let Some(value) = value else { return };

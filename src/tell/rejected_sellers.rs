@@ -61,19 +61,19 @@ impl Sellers {
 }
 
 /// Judged rows of the sellers with rejected ones.
-pub struct Judged<'a> {
+pub struct JudgedRows<'a> {
     sellers: &'a Sellers,
     /// The table from which judged rows are taken; a job may make none.
     table: Option<Table>,
     judged: Mutex<BTreeMap<&'a str, u64>>,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> JudgedRows<'a> {
     /// Begins without judged rows; takes them from the first suitable table.
-    pub fn of(sellers: &'a Sellers, tables: &[Table]) -> Judged<'a> {
+    pub fn of(sellers: &'a Sellers, tables: &[Table]) -> JudgedRows<'a> {
         let tells = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter().find(|table| tables.contains(table));
         let table = tells.filter(|_| !sellers.rejected.is_empty());
-        Judged { sellers, table, judged: Mutex::default() }
+        JudgedRows { sellers, table, judged: Mutex::default() }
     }
 
     /// Returns the piece; its rows are counted as they are made.
@@ -152,7 +152,7 @@ mod tests {
     }
 
     fn warned(sellers: &Sellers, rows: &[(&str, i64)], share: (u64, u64)) -> Option<String> {
-        let judged = Judged::of(sellers, &[Table::VtrWeekly]);
+        let judged = JudgedRows::of(sellers, &[Table::VtrWeekly]);
         assert_eq!(judged.watch(piece(rows)).batches.count(), 1);
         judged.warning(share)
     }

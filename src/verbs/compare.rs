@@ -3,7 +3,7 @@
 //! It compares two published versions of `account_health` and computes no figure. It fails if one of them cannot be
 //! read, and on request if an account became worse.
 
-use super::filters::Wanted;
+use super::filters::FilterValues;
 use super::health::Query;
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
@@ -26,7 +26,7 @@ pub enum Worse {
 }
 
 /// The key of an account: seller, marketplace, programme and category.
-type Key = [String; 4];
+type CategoryKey = [String; 4];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stand {
@@ -62,10 +62,10 @@ pub fn run(
     notes: &mut dyn Write,
 ) -> Result<()> {
     let (old, new) = (stands(store, before, query)?, stands(store, after, query)?);
-    let mut keys: Vec<&Key> = old.keys().chain(new.keys()).collect();
+    let mut keys: Vec<&CategoryKey> = old.keys().chain(new.keys()).collect();
     keys.sort();
     keys.dedup();
-    let mut changed: Vec<(i32, &Key, Option<Stand>, Option<Stand>)> = keys
+    let mut changed: Vec<(i32, &CategoryKey, Option<Stand>, Option<Stand>)> = keys
         .into_iter()
         .map(|key| (key, old.get(key).copied(), new.get(key).copied()))
         .filter(|(_, old, new)| old != new)
@@ -119,7 +119,7 @@ fn rank(old: Option<Stand>, new: Option<Stand>) -> i32 {
     }
 }
 
-fn row<'a>(rank: i32, key: &'a Key, old: Option<Stand>, new: Option<Stand>) -> Vec<Cell<'a>> {
+fn row<'a>(rank: i32, key: &'a CategoryKey, old: Option<Stand>, new: Option<Stand>) -> Vec<Cell<'a>> {
     let change = ["worse", "changed", "better", "new", "gone"][rank as usize];
     let change = if rank == 0 && old.is_none() { "new, below target" } else { change };
     let status = |stand: Option<Stand>| stand.map_or(Cell::Null, |stand| Cell::text(stand.status.name()));
@@ -138,7 +138,7 @@ fn row<'a>(rank: i32, key: &'a Key, old: Option<Stand>, new: Option<Stand>) -> V
     cells
 }
 
-fn stands(store: &dyn Store, manifest: &Manifest, query: &Query) -> Result<BTreeMap<Key, Stand>> {
+fn stands(store: &dyn Store, manifest: &Manifest, query: &Query) -> Result<BTreeMap<CategoryKey, Stand>> {
     let mut found = BTreeMap::new();
     for file in manifest.files(Table::AccountHealth) {
         listing::read_published(store, Table::AccountHealth, &file.path, &mut |batch| {
@@ -148,7 +148,7 @@ fn stands(store: &dyn Store, manifest: &Manifest, query: &Query) -> Result<BTree
             for row in 0..batch.num_rows() {
                 let [seller, market, programme, category, status] = texts.map(|column| column.value(row));
                 let passes =
-                    |wanted: &Option<Wanted>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
+                    |wanted: &Option<FilterValues>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
                 let is_asked = passes(&query.filters.seller, seller) && passes(&query.filters.marketplace, market);
                 let status = Status::from_name(status).unwrap_or(Status::NoData);
                 if is_asked {

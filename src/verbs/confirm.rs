@@ -5,7 +5,7 @@
 //! person. It publishes nothing, and fails if job, output or inputs are refused or a file cannot be written.
 
 use super::listing::{self, Cell, Format, Listing};
-use super::orders::{self, AskedRow, FoundRow, Wanted};
+use super::orders::{self, AskedRow, FoundRow, WantedRows};
 use super::{published, report};
 use crate::cli::{JobOptions, WorklistArgs};
 use crate::error::{Error, Result};
@@ -64,7 +64,7 @@ impl Doubt {
 }
 
 /// The relevant facts of one row of an order.
-struct Seen {
+struct OrderRow {
     seller: String,
     order: String,
     /// Its package; `None` if the row cannot be judged.
@@ -119,7 +119,8 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     for (seller, _, item) in items.iter().filter(|(_, _, item)| is_mismatch(item)) {
         wanted.entry(item.order.clone()).or_default().insert(seller.clone());
     }
-    let seen = if wanted.is_empty() { Vec::new() } else { orders::read(&mut plan, &Wanted::Orders(wanted), &seen)? };
+    let seen =
+        if wanted.is_empty() { Vec::new() } else { orders::read(&mut plan, &WantedRows::Orders(wanted), &seen)? };
     let (certain, doubtful) = sorted(&items, &seen, &plan.book);
     write(&certain, &args.target)?;
     let format = if args.json { Format::Json } else { Format::Table };
@@ -130,9 +131,9 @@ fn is_mismatch(item: &OpenDefect) -> bool {
     item.reason == Reason::CarrierMismatch.name() && item.likely.is_some()
 }
 
-fn seen(plan: &Plan, _: &Judge, row: AskedRow) -> (Seen, Option<CopyRecord>) {
+fn seen(plan: &Plan, _: &Judge, row: AskedRow) -> (OrderRow, Option<CopyRecord>) {
     let (seller, order) = super::explain::names(&row);
-    let mut seen = Seen { seller, order, package: None, mismatch: None };
+    let mut seen = OrderRow { seller, order, package: None, mismatch: None };
     let mut copy = None;
     if let Fate::Judged { facts, verdict, package, copy: found, .. } = row.fate {
         copy = found;
@@ -163,10 +164,10 @@ type Doubtful<'a> = (&'a str, &'a str, &'a OpenDefect, Doubt);
 /// The certain corrections by seller, and the defects that are left to a person, with the reason.
 fn sorted<'a>(
     items: &'a [(String, String, &'a OpenDefect)],
-    seen: &[FoundRow<Seen>],
+    seen: &[FoundRow<OrderRow>],
     book: &Book,
 ) -> (BTreeMap<String, Vec<Correction>>, Vec<Doubtful<'a>>) {
-    let mut of_order: HashMap<(&str, &str), Vec<&FoundRow<Seen>>> = HashMap::new();
+    let mut of_order: HashMap<(&str, &str), Vec<&FoundRow<OrderRow>>> = HashMap::new();
     for found in seen {
         of_order.entry((&found.kept.seller, &found.kept.order)).or_default().push(found);
     }
@@ -181,7 +182,7 @@ fn sorted<'a>(
     (certain, doubtful)
 }
 
-fn correction(item: &OpenDefect, rows: &[&FoundRow<Seen>], book: &Book) -> std::result::Result<Correction, Doubt> {
+fn correction(item: &OpenDefect, rows: &[&FoundRow<OrderRow>], book: &Book) -> std::result::Result<Correction, Doubt> {
     if !is_mismatch(item) {
         return Err(Doubt::NotAMismatch);
     }
@@ -302,8 +303,8 @@ mod tests {
         package: Option<&str>,
         mismatch: Option<(Option<CarrierId>, Option<Day>)>,
         superseded: bool,
-    ) -> FoundRow<Seen> {
-        let kept = Seen { seller: "S".into(), order: "1-2".into(), package: package.map(str::to_owned), mismatch };
+    ) -> FoundRow<OrderRow> {
+        let kept = OrderRow { seller: "S".into(), order: "1-2".into(), package: package.map(str::to_owned), mismatch };
         FoundRow { kept, superseded }
     }
 
@@ -313,12 +314,13 @@ mod tests {
         let (id, entry) = book.carriers.iter().find(|(_, entry)| entry.amazon_code.is_some()).unwrap();
         let (_, uncoded) = book.carriers.iter().find(|(_, entry)| entry.amazon_code.is_none()).unwrap();
         let good = item(&entry.id, "1Z999AA10123456784");
-        let of = |item: &OpenDefect, rows: &[FoundRow<Seen>]| correction(item, &rows.iter().collect::<Vec<_>>(), &book);
+        let of =
+            |item: &OpenDefect, rows: &[FoundRow<OrderRow>]| correction(item, &rows.iter().collect::<Vec<_>>(), &book);
         let one = row(Some("p"), Some((Some(id), Some(20_000))), false);
         let found = of(&good, &[one, row(Some("p"), None, true)]).unwrap_or_else(|doubt| panic!("{doubt:?}"));
         assert_eq!((&*found.order, Some(found.code), found.shipped), ("1-2", entry.amazon_code.clone(), 20_000));
         let mismatch = || Some((Some(id), Some(20_000)));
-        let doubt = |item: &OpenDefect, rows: &[FoundRow<Seen>]| of(item, rows).err();
+        let doubt = |item: &OpenDefect, rows: &[FoundRow<OrderRow>]| of(item, rows).err();
         assert_eq!(doubt(&good, &[]), Some(Doubt::ChangedSince));
         assert_eq!(doubt(&good, &[row(Some("p"), None, false)]), Some(Doubt::ChangedSince));
         let two = [row(Some("p"), mismatch(), false), row(Some("q"), None, false)];

@@ -4,7 +4,7 @@
 //! key order, rows are written as they are read; in order of urgency, only as many are held as are shown. It fails if
 //! a file cannot be read.
 
-use super::filters::{Filters, Wanted};
+use super::filters::{FilterValues, Filters};
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
 use crate::publish::store::Store;
@@ -24,9 +24,9 @@ pub struct Query {
     /// Only these sellers, marketplaces and carriers.
     pub filters: Filters,
     /// Only these reasons.
-    pub reason: Option<Wanted>,
+    pub reason: Option<FilterValues>,
     /// Only defects that these can still fix.
-    pub fixable_by: Option<Wanted>,
+    pub fixable_by: Option<FilterValues>,
     /// First day; for a week, its Monday.
     pub from: Option<Day>,
     /// Last day; for a week, its Sunday.
@@ -129,11 +129,11 @@ pub enum Matches {
 ///
 /// # Errors
 /// [`Error::Usage`] for a name that is no reason of a defect.
-pub fn reasons(list: &str) -> Result<Wanted> {
+pub fn reasons(list: &str) -> Result<FilterValues> {
     let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     let is_defect = |name: &str| Reason::from_name(name).is_some_and(|reason| reason.class() == Class::Defect);
     match names.iter().find(|name| !is_defect(name)) {
-        None if !names.is_empty() => Ok(Wanted::of(names)),
+        None if !names.is_empty() => Ok(FilterValues::of(names)),
         wrong => {
             let (wrong, all) = (wrong.unwrap_or(&""), Reason::defects().map(Reason::name).collect::<Vec<_>>());
             Err(Error::Usage(format!("--reason: `{wrong}` is no reason of a defect; there are {}", all.join(", "))))
@@ -258,7 +258,7 @@ impl<'a> Filter<'a> {
 
     fn lets_pass(&self, row: usize) -> bool {
         let Query { filters, reason, fixable_by, from, to, .. } = self.query;
-        let passes = |wanted: &Option<Wanted>, column: &StringArray| {
+        let passes = |wanted: &Option<FilterValues>, column: &StringArray| {
             wanted.as_ref().is_none_or(|wanted| wanted.has(column.value(row)))
         };
         passes(&filters.seller, self.seller)
@@ -320,7 +320,7 @@ mod tests {
         assert_eq!(orders(&query), ["1", "2", "3", "4"]);
         assert_eq!(orders(&Query { from: Some(FIRST + 6), to: Some(FIRST + 7), ..query.clone() }), ["2", "3"]);
         assert_eq!(orders(&Query { reason: Some(reasons("tracking_missing").unwrap()), ..query.clone() }), ["1"]);
-        let of = |values: &[&str]| Some(Wanted::of(values.iter().copied()));
+        let of = |values: &[&str]| Some(FilterValues::of(values.iter().copied()));
         let carriers =
             |values| Query { filters: Filters { carrier: of(values), ..Filters::default() }, ..query.clone() };
         assert_eq!(orders(&carriers(&["blue", "red"])).len(), 4);
@@ -335,7 +335,7 @@ mod tests {
         let (out, notes) = shown(&Query { limit: Some(1), ..Query::default() });
         assert!(out.contains("tracking_missing") && !out.contains("scan_missing"), "{out}");
         assert!(notes.contains("than the 1 shown"), "{notes}");
-        let japan = Filters { marketplace: Some(Wanted::of(["JP"])), ..Filters::default() };
+        let japan = Filters { marketplace: Some(FilterValues::of(["JP"])), ..Filters::default() };
         let query = Query { filters: japan, ..Query::default() };
         assert_eq!(shown(&query), (String::new(), String::new()));
         assert_eq!(shown(&Query { format: Format::Json, ..query }).0, "[]\n");

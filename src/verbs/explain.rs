@@ -4,7 +4,7 @@
 //! published. It fails if the job or its inputs are refused, and if no row is found.
 
 use super::listing::{self, Cell, Listing};
-use super::orders::{self, AskedRow, FoundRow, Wanted, order_id, seller_id};
+use super::orders::{self, AskedRow, FoundRow, WantedRows, order_id, seller_id};
 use crate::assemble::provenance;
 use crate::cli::{ExplainArgs, GlobalOptions};
 use crate::error::{Error, Result};
@@ -102,9 +102,9 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
 const UNFOUND: &str = "seller and order must be as in the source, blanks around them aside, or the row was rejected before its order could be read";
 
 /// The rows that the options ask for.
-fn wanted(args: &ExplainArgs) -> Result<Wanted> {
+fn wanted(args: &ExplainArgs) -> Result<WantedRows> {
     if let Some(number) = &args.tracking {
-        return Ok(Wanted::number(number, args.seller.as_deref()));
+        return Ok(WantedRows::number(number, args.seller.as_deref()));
     }
     let usage = |text: &str| Err(Error::Usage(text.into()));
     let mut orders: HashMap<String, HashSet<String>> = HashMap::new();
@@ -127,18 +127,18 @@ fn wanted(args: &ExplainArgs) -> Result<Wanted> {
     if orders.is_empty() {
         return usage("give --seller and --order, a list by --orders FILE, or --tracking NUMBER");
     }
-    Ok(Wanted::Orders(orders))
+    Ok(WantedRows::Orders(orders))
 }
 
 /// The orders or the number that were not found, in words.
-fn missing(wanted: &Wanted, stories: &[FoundRow<Story>]) -> Vec<String> {
+fn missing(wanted: &WantedRows, stories: &[FoundRow<Story>]) -> Vec<String> {
     let is_found = |order: &str, seller: Option<&str>| {
         stories.iter().any(|story| story.kept.order == order && seller.is_none_or(|seller| story.kept.seller == seller))
     };
     match wanted {
-        Wanted::Number { number, .. } if stories.is_empty() => vec![format!("number `{}`", shown(number))],
-        Wanted::Number { .. } => Vec::new(),
-        Wanted::Orders(orders) => {
+        WantedRows::Number { number, .. } if stories.is_empty() => vec![format!("number `{}`", shown(number))],
+        WantedRows::Number { .. } => Vec::new(),
+        WantedRows::Orders(orders) => {
             let mut missing = Vec::new();
             for (order, sellers) in orders {
                 if sellers.is_empty() && !is_found(order, None) {
@@ -155,9 +155,9 @@ fn missing(wanted: &Wanted, stories: &[FoundRow<Story>]) -> Vec<String> {
 }
 
 /// The text for people: order by order, in the order in which they were found.
-fn told(stories: &[FoundRow<Story>], wanted: &Wanted) -> String {
+fn told(stories: &[FoundRow<Story>], wanted: &WantedRows) -> String {
     let mut text = String::new();
-    if let Wanted::Number { number, .. } = wanted {
+    if let WantedRows::Number { number, .. } = wanted {
         let _ = writeln!(text, "Number {}", shown(number));
     }
     let mut orders: Vec<(&str, &str)> = Vec::new();

@@ -22,12 +22,12 @@ type Take<'t> = dyn FnMut(&[&StringArray], &[[u64; 2]]) + 't;
 
 /// The published values of a column that a filter lets pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted(BTreeSet<String>);
+pub struct FilterValues(BTreeSet<String>);
 
-impl Wanted {
+impl FilterValues {
     /// Lets these published values pass.
-    pub fn of<'t>(values: impl IntoIterator<Item = &'t str>) -> Wanted {
-        Wanted(values.into_iter().map(str::to_owned).collect())
+    pub fn of<'t>(values: impl IntoIterator<Item = &'t str>) -> FilterValues {
+        FilterValues(values.into_iter().map(str::to_owned).collect())
     }
 
     /// Whether a value passes.
@@ -38,7 +38,7 @@ impl Wanted {
 
 /// A filter as typed; lists are separated by commas.
 #[derive(Clone, Debug, Default)]
-pub struct Asked<'a> {
+pub struct TypedFilter<'a> {
     /// Sellers, exactly as published.
     pub seller: Option<&'a str>,
     /// Marketplaces: ISO countries, ids or domains.
@@ -55,15 +55,15 @@ pub struct Asked<'a> {
 #[derive(Clone, Debug, Default)]
 pub struct Filters {
     /// Sellers.
-    pub seller: Option<Wanted>,
+    pub seller: Option<FilterValues>,
     /// Marketplaces.
-    pub marketplace: Option<Wanted>,
+    pub marketplace: Option<FilterValues>,
     /// Carriers.
-    pub carrier: Option<Wanted>,
+    pub carrier: Option<FilterValues>,
     /// Product categories.
-    pub category: Option<Wanted>,
+    pub category: Option<FilterValues>,
     /// Programmes.
-    pub programme: Option<Wanted>,
+    pub programme: Option<FilterValues>,
 }
 
 /// A published output, in which to look for values that the book does not have.
@@ -88,7 +88,7 @@ impl Filters {
     ///
     /// # Errors
     /// [`Error::Usage`] for an unknown value, with the nearest known ones; a table cannot be read.
-    pub fn of(asked: &Asked, book: &Book, published: &Published) -> Result<Filters> {
+    pub fn of(asked: &TypedFilter, book: &Book, published: &Published) -> Result<Filters> {
         let marketplace = asked.marketplace.map(|text| {
             let known = |text: &str| book.resolve_marketplace(text).map(|market| vec![book.marketplace_label(market)]);
             let names = book
@@ -170,13 +170,13 @@ fn carriers<'b>(book: &'b Book, text: &str) -> Option<Vec<&'b str>> {
 }
 
 /// Resolves a filter's text by the book: the published values that it means.
-type Known<'a, 'b> = &'a dyn Fn(&str) -> Option<Vec<&'b str>>;
+type BookLookup<'a, 'b> = &'a dyn Fn(&str) -> Option<Vec<&'b str>>;
 
 /// How to resolve the values of one filter.
 struct Ways<'a, 'b> {
     option: &'static str,
     column: &'static str,
-    known: Known<'a, 'b>,
+    known: BookLookup<'a, 'b>,
     /// Whether a published value equals the typed one, if the book does not have it.
     same: fn(&str, &str) -> bool,
     /// The names of the book's values, for suggestions.
@@ -184,12 +184,12 @@ struct Ways<'a, 'b> {
 }
 
 impl Ways<'_, '_> {
-    fn wanted(&self, text: &str, published: &Published) -> Result<Wanted> {
+    fn wanted(&self, text: &str, published: &Published) -> Result<FilterValues> {
         let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
         if parts.is_empty() {
             return Err(Error::Usage(format!("{}: no value is given; leave the option out, or name one", self.option)));
         }
-        let mut wanted = Wanted::default();
+        let mut wanted = FilterValues::default();
         // A value may contain a comma itself; then the book or the tables have it whole.
         let whole = parts.len() > 1;
         let mut unknown: Vec<&str> = Vec::new();
@@ -206,7 +206,7 @@ impl Ways<'_, '_> {
         looked_for.extend(whole.then_some(text));
         let found = published.look_for(self.column, &looked_for, self.same)?;
         if whole && found.values.contains(text) {
-            return Ok(Wanted::of([text]));
+            return Ok(FilterValues::of([text]));
         }
         for part in unknown {
             let mut values = found.values.iter().filter(|value| (self.same)(value, part)).peekable();
@@ -286,7 +286,7 @@ impl Published<'_> {
             ("product_category", &filters.category),
             ("programme", &filters.programme),
         ];
-        let asked: Vec<(&str, &Wanted)> =
+        let asked: Vec<(&str, &FilterValues)> =
             asked.into_iter().filter_map(|(name, wanted)| Some((name, wanted.as_ref()?))).collect();
         let names: Vec<&str> = asked.iter().map(|(name, _)| *name).collect();
         let mut packages = Packages::default();

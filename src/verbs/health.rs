@@ -4,7 +4,7 @@
 //! rounded; on a narrow terminal an account is a card of some lines. It fails if the table cannot be read, and with
 //! `fail_on` if an account is at least that bad.
 
-use super::filters::{Filters, Wanted};
+use super::filters::{FilterValues, Filters};
 use super::listing::{self, CARDS_BELOW, Cell, Format, Listing, wrapped};
 use crate::error::{Error, Result};
 use crate::job::shelf;
@@ -284,8 +284,9 @@ fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<HealthRow
                 ))
             })?;
             let row = HealthRow { batch, row, status };
-            let passes =
-                |wanted: &Option<Wanted>, name: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(row.text(name)));
+            let passes = |wanted: &Option<FilterValues>, name: &str| {
+                wanted.as_ref().is_none_or(|wanted| wanted.has(row.text(name)))
+            };
             if passes(&query.filters.seller, "seller_id") && passes(&query.filters.marketplace, "marketplace") {
                 rows.push(row);
             }
@@ -523,7 +524,7 @@ mod tests {
     #[test]
     fn filters_narrow_and_the_gate_looks_at_what_is_left() {
         let of = |marketplace: &str, fail_on| Query {
-            filters: Filters { marketplace: Some(Wanted::of([marketplace])), ..Filters::default() },
+            filters: Filters { marketplace: Some(FilterValues::of([marketplace])), ..Filters::default() },
             fail_on: Some(fail_on),
             format: Format::Csv,
             ..Query::default()
@@ -534,7 +535,7 @@ mod tests {
         assert_eq!(error.exit_code(), 4);
         assert!(error.to_string().contains("1 of 2 rows are that bad, first of all B in GB"), "{error}");
         assert!(shown(&of("DE", Status::AtRisk)).0.unwrap_err().to_string().contains("2 of 3 rows"));
-        let seller = |seller| Filters { seller: Some(Wanted::of([seller])), ..Filters::default() };
+        let seller = |seller| Filters { seller: Some(FilterValues::of([seller])), ..Filters::default() };
         let good = Query { filters: seller("A"), fail_on: Some(Status::AtRisk), ..Query::default() };
         assert!(shown(&good).0.is_ok());
         let (result, out, notes) = shown(&Query { filters: seller("a"), ..Query::default() });

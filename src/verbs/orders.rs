@@ -22,7 +22,7 @@ use vtr_kernel::wrapper::{unwrapped, unwrapped_number};
 
 /// The rows asked for.
 #[derive(Clone, Debug)]
-pub enum Wanted {
+pub enum WantedRows {
     /// Rows of orders, each with its sellers; of any seller if none is named. Both ids as [`order_id`] and
     /// [`seller_id`] make them.
     Orders(HashMap<String, HashSet<String>>),
@@ -35,26 +35,26 @@ pub enum Wanted {
     },
 }
 
-impl Wanted {
+impl WantedRows {
     /// Wants one number, written with any separators and in any case.
-    pub fn number(number: &str, seller: Option<&str>) -> Wanted {
-        Wanted::Number { number: letters(number), seller: seller.map(seller_id) }
+    pub fn number(number: &str, seller: Option<&str>) -> WantedRows {
+        WantedRows::Number { number: letters(number), seller: seller.map(seller_id) }
     }
 
     fn columns(&self) -> [Column; 2] {
         match self {
-            Wanted::Orders(_) => [Column::SellerId, Column::OrderId],
-            Wanted::Number { .. } => [Column::SellerId, Column::TrackingNumber],
+            WantedRows::Orders(_) => [Column::SellerId, Column::OrderId],
+            WantedRows::Number { .. } => [Column::SellerId, Column::TrackingNumber],
         }
     }
 
     fn holds(&self, seller: &str, cell: &str) -> bool {
         match self {
-            Wanted::Orders(orders) => {
+            WantedRows::Orders(orders) => {
                 let sellers = orders.get(unwrapped_number(cell).as_ref());
                 sellers.is_some_and(|sellers| sellers.is_empty() || sellers.contains(unwrapped(seller).as_ref()))
             }
-            Wanted::Number { number, seller: asked } => {
+            WantedRows::Number { number, seller: asked } => {
                 letters(cell) == *number && asked.as_ref().is_none_or(|asked| *asked == unwrapped(seller))
             }
         }
@@ -101,7 +101,7 @@ pub struct FoundRow<T> {
 ///
 /// # Errors
 /// The inputs are refused.
-pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result<Vec<FoundRow<T>>> {
+pub fn read<T: Send>(plan: &mut Plan, wanted: &WantedRows, keep: &Keep<T>) -> Result<Vec<FoundRow<T>>> {
     // All facts are read, whatever tables the job makes.
     plan.output.tables = Table::ALL.to_vec();
     let plan = &*plan;
@@ -122,12 +122,18 @@ pub fn read<T: Send>(plan: &mut Plan, wanted: &Wanted, keep: &Keep<T>) -> Result
     Ok(found.collect())
 }
 
-type Kept<T> = Vec<(T, Option<CopyRecord>)>;
+type KeptRows<T> = Vec<(T, Option<CopyRecord>)>;
 
 /// Returns the kept part of a row, and its identity and order among copies.
 pub type Keep<'k, T> = dyn Fn(&Plan, &Judge, AskedRow) -> (T, Option<CopyRecord>) + Sync + 'k;
 
-fn rows<T: Send>(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &Wanted, keep: &Keep<T>) -> Result<Kept<T>> {
+fn rows<T: Send>(
+    plan: &Plan,
+    survey: &Survey,
+    judge: &Judge,
+    wanted: &WantedRows,
+    keep: &Keep<T>,
+) -> Result<KeptRows<T>> {
     let mut units: Vec<&scan::Unit> = survey.units.iter().collect();
     units.sort_by_key(|unit| (unit.file, unit.first_record));
     let found = Mutex::new(Vec::new());
@@ -193,7 +199,7 @@ impl Cells<'_> {
 fn asked(
     chunk: &scan::Chunk,
     source: &Source,
-    wanted: &Wanted,
+    wanted: &WantedRows,
 ) -> std::result::Result<Option<(RecordBatch, Records)>, String> {
     let cells = |column: Column| -> std::result::Result<Cells, String> {
         let Some(array) = chunk.batch.column_by_name(column.name()) else {

@@ -4,10 +4,10 @@
 //! publication or lacks the table, or if a filter cannot be resolved.
 
 use super::age::Age;
-use super::filters::{Asked, Filters, Packages, Published, Wanted};
+use super::filters::{FilterValues, Filters, Packages, Published, TypedFilter};
 use super::listing::{self, Format};
 use super::{compare, defects, health};
-use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListFormat, Written};
+use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListFormat, ListOutput};
 use crate::error::{Error, Result};
 use crate::job;
 use crate::pages::brief::{self, Answer};
@@ -39,7 +39,7 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
     let store = publish::at(&args.out)?;
     let manifest = open(store.as_ref(), Table::Defects)?;
     let published = Published { store: store.as_ref(), manifest: &manifest };
-    let asked = Asked {
+    let asked = TypedFilter {
         seller: args.seller.as_deref(),
         marketplace: args.marketplace.as_deref(),
         carrier: args.carrier.as_deref(),
@@ -60,7 +60,7 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
     let query = defects::Query {
         filters,
         reason,
-        fixable_by: (!args.fixable_by.is_empty()).then(|| Wanted::of(fixable_by.map(FixableBy::name))),
+        fixable_by: (!args.fixable_by.is_empty()).then(|| FilterValues::of(fixable_by.map(FixableBy::name))),
         from: from.or(since.transpose()?),
         to,
         order: match args.sort {
@@ -113,11 +113,11 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
     let store = publish::at(&args.out)?;
     let manifest = open(store.as_ref(), Table::AccountHealth)?;
     let published = Published { store: store.as_ref(), manifest: &manifest };
-    let asked = Asked {
+    let asked = TypedFilter {
         seller: args.seller.as_deref(),
         marketplace: args.marketplace.as_deref(),
         carrier: None,
-        ..Asked::default()
+        ..TypedFilter::default()
     };
     let book = job::shelf::book(&[])?;
     let query = health::Query {
@@ -155,7 +155,7 @@ pub fn today(given: Option<chrono::NaiveDate>, now: SystemTime) -> Day {
 /// What a reader wants to know first of the worst account that passes the filters; nothing if there is none.
 fn answers(source: &PublishedVersion, filters: &Filters, book: &Book, today: Day) -> Result<Vec<Answer>> {
     let (accounts, _) = model::accounts(source, &Scope::default())?;
-    let passes = |wanted: &Option<Wanted>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
+    let passes = |wanted: &Option<FilterValues>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
     let asked = accounts.into_iter().find(|account| {
         passes(&filters.seller, &account.key.seller) && passes(&filters.marketplace, &account.key.market)
     });
@@ -198,7 +198,7 @@ pub fn version(store: &dyn Store, table: Table, version: Option<u64>) -> Result<
 }
 
 /// The format of a list; `--json` is `--format json`.
-pub fn format(written: Written) -> Format {
+pub fn format(written: ListOutput) -> Format {
     match written.format() {
         ListFormat::Table => Format::Table,
         ListFormat::Csv => Format::Csv,

@@ -96,12 +96,12 @@ pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result
 /// [`Error::Usage`] with the known names; a table cannot be read.
 pub fn refuse_unknown(source: &PublishedVersion, sellers: &[String], categories: &[String], book: &Book) -> Result<()> {
     let published = filters::Published { store: source.store, manifest: source.manifest };
-    let none = filters::Asked { seller: None, marketplace: None, carrier: None, category: None, programme: None };
+    let none = filters::TypedFilter { seller: None, marketplace: None, carrier: None, category: None, programme: None };
     for seller in sellers {
-        filters::Filters::of(&filters::Asked { seller: Some(seller), ..none }, book, &published)?;
+        filters::Filters::of(&filters::TypedFilter { seller: Some(seller), ..none }, book, &published)?;
     }
     for category in categories {
-        filters::Filters::of(&filters::Asked { category: Some(category), ..none }, book, &published)?;
+        filters::Filters::of(&filters::TypedFilter { category: Some(category), ..none }, book, &published)?;
     }
     Ok(())
 }

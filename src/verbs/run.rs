@@ -159,11 +159,13 @@ fn publications(
 }
 
 /// A sentence about joined packages.
-fn made(outcome: assemble::Outcome) -> Option<String> {
+fn made(outcome: assemble::Assembled) -> Option<String> {
     match outcome {
-        assemble::Outcome::None | assemble::Outcome::Standing => None,
-        assemble::Outcome::Unchanged => Some("packages are kept: no raw file, profile or rule has changed".to_owned()),
-        assemble::Outcome::Made { packages, weeks, new } => Some(format!(
+        assemble::Assembled::None | assemble::Assembled::Standing => None,
+        assemble::Assembled::Unchanged => {
+            Some("packages are kept: no raw file, profile or rule has changed".to_owned())
+        }
+        assemble::Assembled::Made { packages, weeks, new } => Some(format!(
             "{} packages of {weeks} weeks were joined from raw files; {new} weeks are new or changed",
             grouped(packages)
         )),

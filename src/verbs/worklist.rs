@@ -12,7 +12,7 @@ use crate::job::shelf;
 use crate::pages::model::{self, Account, Key, Standing};
 use crate::pages::read::PublishedVersion;
 use crate::pages::words::{self, Names};
-use crate::pages::work::{self, Actor, Group, OpenDefect, Task, Work};
+use crate::pages::work::{self, AccountWork, Actor, OpenDefect, Task, WorkGroup};
 use crate::publish;
 use crate::schema::Table;
 use std::collections::{BTreeSet, HashMap};
@@ -71,7 +71,7 @@ pub fn run(args: &WorklistArgs, now: SystemTime) -> Result<()> {
 
 struct List<'a> {
     accounts: &'a [Account],
-    work: &'a HashMap<Key, Work>,
+    work: &'a HashMap<Key, AccountWork>,
     names: &'a Names,
     /// The day of the figures.
     as_of: Day,
@@ -191,7 +191,7 @@ impl List<'_> {
     }
 
     /// What mending a group does to the rate of the window that can still change, and whether that is enough.
-    fn effect(&self, account: &Account, group: &Group) -> String {
+    fn effect(&self, account: &Account, group: &WorkGroup) -> String {
         let from = account.outlook.tally;
         if group.moving == 0 || from.eligible == 0 {
             return String::new();

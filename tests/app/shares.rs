@@ -14,7 +14,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use vtr::progress::Visibility;
-use vtr::shares::{self, Held, Machine, Part, PartKind, Units, Work};
+use vtr::shares::{self, HeldParts, Machine, Part, PartKind, Units, Work};
 
 const TABLES: &str = "tables = [\"vtr_weekly\", \"vtr_weekly_category\", \"vtr_weekly_reasons\", \"vtr_rolling\", \
                       \"account_health\", \"health_breakdown\", \"defects\", \"judged\", \"carrier_names\", \"rejects\", \
@@ -200,7 +200,7 @@ fn settled_buckets_publish_the_same_whoever_folded_what_twice() {
         (0..4).rev().flat_map(|bucket| shares::settle_bucket(&work, of(bucket)).unwrap()).collect();
     assert!(settled.iter().all(|part| part.kind != PartKind::Copies));
     assert_eq!(settled.iter().filter(|part| part.kind == PartKind::Gone).count(), 4);
-    let (_, ended) = shares::finish(&work, &Held(settled.clone()), Visibility::Quiet);
+    let (_, ended) = shares::finish(&work, &HeldParts(settled.clone()), Visibility::Quiet);
     ended.unwrap();
     assert_eq!(world.published("settled"), world.published("whole"));
 
@@ -208,7 +208,7 @@ fn settled_buckets_publish_the_same_whoever_folded_what_twice() {
     let refused = shares::settle_bucket(&work, early).unwrap_err().to_string();
     assert!(refused.contains("bucket 2: its copies are of 0 units"), "{refused}");
     let lacking = settled.into_iter().filter(|part| part.kind != PartKind::Files).collect();
-    let (_, ended) = shares::finish(&open(), &Held(lacking), Visibility::Quiet);
+    let (_, ended) = shares::finish(&open(), &HeldParts(lacking), Visibility::Quiet);
     assert!(ended.unwrap_err().to_string().contains("parts are missing of the units 0, 1"));
 }
 

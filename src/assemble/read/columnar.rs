@@ -3,7 +3,7 @@
 //! It decodes with the guards of the run's own reader. Columns of floats are refused for fields that need exact text.
 
 use super::{
-    Each, Heading, Numbers, RawFile, ReadItem, Reading, Record, RecordCounts, RecordPart, constant_cells,
+    Each, Heading, Numbers, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells,
     find_headings, first_filled,
 };
 use crate::scan::Origin;
@@ -22,7 +22,7 @@ const MOST_BYTES: u64 = 32 << 20;
 
 pub(super) fn read(
     file: &RawFile,
-    reading: &Reading,
+    reading: &ReadSettings,
     each: &mut Each,
 ) -> crate::error::Result<Result<RecordCounts, String>> {
     let (metadata, headings) = match open(file, reading) {
@@ -72,12 +72,12 @@ fn names_of(metadata: &ArrowReaderMetadata) -> Vec<String> {
 fn footer_of(origin: &Origin) -> Result<ArrowReaderMetadata, String> {
     let data = origin.open()?;
     let options = ParquetMetaDataOptions::new().with_encoding_stats_as_mask(true);
-    let footer = Arc::new(footer::read(&data, origin.bytes(), footer::Head::Looked, &options)?);
+    let footer = Arc::new(footer::read(&data, origin.bytes(), footer::FirstBytes::Looked, &options)?);
     plain(&footer).map_err(|error| format!("its columns cannot be understood: {error}"))
 }
 
 /// Opens the file: its footer, and the columns that are read.
-fn open<'a>(file: &RawFile, reading: &Reading<'a>) -> Result<(ArrowReaderMetadata, Vec<Heading<'a>>), String> {
+fn open<'a>(file: &RawFile, reading: &ReadSettings<'a>) -> Result<(ArrowReaderMetadata, Vec<Heading<'a>>), String> {
     let metadata = footer_of(file.origin)?;
     let footer = metadata.metadata().clone();
     let names = names_of(&metadata);
@@ -106,7 +106,7 @@ fn open<'a>(file: &RawFile, reading: &Reading<'a>) -> Result<(ArrowReaderMetadat
 
 fn batches(
     file: &RawFile,
-    reading: &Reading,
+    reading: &ReadSettings,
     metadata: &ArrowReaderMetadata,
     roots: &[usize],
     group: usize,
@@ -144,7 +144,7 @@ fn hand_on(
     batch: &RecordBatch,
     (texts, roots, headings): (&[StringArray], &[usize], &[Heading]),
     file: &RawFile,
-    reading: &Reading,
+    reading: &ReadSettings,
     counts: &mut RecordCounts,
     each: &mut Each,
 ) -> crate::error::Result<()> {

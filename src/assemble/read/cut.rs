@@ -11,7 +11,7 @@ pub const MAX_DEPTH: usize = 64;
 
 /// The result of cutting.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Piece<'a> {
+pub enum CutPiece<'a> {
     /// A document, or a page that may hold documents.
     Whole(Cut<'a>),
     /// A document from a list within a page.
@@ -44,7 +44,7 @@ pub struct Cutter {
     lists: Vec<Vec<String>>,
     max_bytes: usize,
     frames: Vec<Frame>,
-    units: Vec<Unit>,
+    units: Vec<CutUnit>,
     /// Keys down to the innermost object that is followed.
     trail: Vec<String>,
     /// The last key of that object.
@@ -84,7 +84,7 @@ enum Depth {
 }
 
 /// The unit that is being cut out.
-struct Unit {
+struct CutUnit {
     bytes: Vec<u8>,
     offset: u64,
     line: u64,
@@ -137,7 +137,7 @@ enum Step {
 }
 
 /// A function that takes the pieces.
-pub type Each<'e, E> = dyn FnMut(Piece) -> Result<(), E> + 'e;
+pub type Each<'e, E> = dyn FnMut(CutPiece) -> Result<(), E> + 'e;
 
 impl Cutter {
     /// Returns a cutter of documents of at most `max_bytes` bytes; `lists` are the keys down to lists of documents
@@ -468,7 +468,7 @@ impl Cutter {
 
     fn begin(&mut self, place: Depth) {
         let (offset, line, base) = (self.offset, self.line, self.frames.len());
-        self.units.push(Unit { bytes: Vec::new(), offset, line, place, base, size: Size::Fits, streamed: false });
+        self.units.push(CutUnit { bytes: Vec::new(), offset, line, place, base, size: Size::Fits, streamed: false });
     }
 
     fn expect(&mut self, expect: Expect) {
@@ -484,7 +484,7 @@ impl Cutter {
     /// Returns whether the innermost unit is whole.
     fn is_done(&self) -> bool {
         let whole =
-            |unit: &Unit| self.frames.len() == unit.base && (unit.size == Size::TooLarge || !unit.bytes.is_empty());
+            |unit: &CutUnit| self.frames.len() == unit.base && (unit.size == Size::TooLarge || !unit.bytes.is_empty());
         self.inside == Inside::Nothing && self.units.last().is_some_and(whole)
     }
 
@@ -492,16 +492,16 @@ impl Cutter {
         let Some(unit) = self.units.pop() else { return Ok(()) };
         let (offset, line) = (unit.offset, unit.line);
         if unit.size == Size::TooLarge {
-            return each(Piece::Fault { reason: self.too_large(), offset, line });
+            return each(CutPiece::Fault { reason: self.too_large(), offset, line });
         }
         let cut = Cut { bytes: &unit.bytes, offset, line };
         match unit.place {
-            Depth::Inside => each(Piece::Inside(cut)),
-            Depth::Whole if !unit.streamed => each(Piece::Whole(cut)),
+            Depth::Inside => each(CutPiece::Inside(cut)),
+            Depth::Whole if !unit.streamed => each(CutPiece::Whole(cut)),
             // Its documents were cut out; the rest must be valid nevertheless.
             Depth::Whole => match serde_json::from_slice::<IgnoredAny>(&unit.bytes) {
                 Ok(_) => Ok(()),
-                Err(error) => each(Piece::Fault {
+                Err(error) => each(CutPiece::Fault {
                     reason: format!("the list around the documents is not JSON: {error}"),
                     offset,
                     line,
@@ -529,7 +529,7 @@ impl Cutter {
         self.key = None;
         (self.inside, self.damaged) = (Inside::Nothing, true);
         self.seeking = Seeking::Line { begins: false };
-        each(Piece::Fault { reason, offset, line })?;
+        each(CutPiece::Fault { reason, offset, line })?;
         match unit {
             Some(unit) if !unit.streamed && unit.bytes.len() > 1 => {
                 (self.offset, self.line) = (unit.offset + 1, unit.line);

@@ -10,15 +10,15 @@ use vtr_kernel::sources::{From, Path, Step};
 
 /// The values that are wanted from an object: a tree of steps with numbers at its leaves.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
+pub(super) struct WantedPaths {
     /// Numbers of the values that end here.
     ends: Vec<usize>,
-    keys: Vec<(String, Wanted)>,
-    each: Option<Box<Wanted>>,
-    picks: Vec<(String, String, Wanted)>,
+    keys: Vec<(String, WantedPaths)>,
+    each: Option<Box<WantedPaths>>,
+    picks: Vec<(String, String, WantedPaths)>,
 }
 
-impl Wanted {
+impl WantedPaths {
     /// Adds a wanted value, under a number.
     pub fn add(&mut self, steps: &[Step], number: usize) {
         let Some((first, rest)) = steps.split_first() else { return self.ends.push(number) };
@@ -27,7 +27,7 @@ impl Wanted {
             Step::Key(key) => match self.keys.iter().position(|(known, _)| known == key) {
                 Some(at) => &mut self.keys[at].1,
                 None => {
-                    self.keys.push((key.clone(), Wanted::default()));
+                    self.keys.push((key.clone(), WantedPaths::default()));
                     &mut self.keys.last_mut().expect("one was added").1
                 }
             },
@@ -35,7 +35,7 @@ impl Wanted {
                 match self.picks.iter().position(|(known, other, _)| known == key && other == word) {
                     Some(at) => &mut self.picks[at].2,
                     None => {
-                        self.picks.push((key.clone(), word.clone(), Wanted::default()));
+                        self.picks.push((key.clone(), word.clone(), WantedPaths::default()));
                         &mut self.picks.last_mut().expect("one was added").2
                     }
                 }
@@ -166,7 +166,7 @@ impl<'de> Visitor<'de> for Members<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found: Self::Value = Vec::new();
-        while let Some(known) = map.next_key_seed(Known { names: self.names })? {
+        while let Some(known) = map.next_key_seed(KnownNames { names: self.names })? {
             match known {
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -186,11 +186,11 @@ impl<'de> Visitor<'de> for Members<'_> {
 }
 
 /// Reads a key as its number among known ones.
-struct Known<'n> {
+struct KnownNames<'n> {
     names: &'n [&'n str],
 }
 
-impl<'de> DeserializeSeed<'de> for Known<'_> {
+impl<'de> DeserializeSeed<'de> for KnownNames<'_> {
     type Value = Option<usize>;
 
     fn deserialize<D: serde::Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
@@ -198,7 +198,7 @@ impl<'de> DeserializeSeed<'de> for Known<'_> {
     }
 }
 
-impl Visitor<'_> for Known<'_> {
+impl Visitor<'_> for KnownNames<'_> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
@@ -224,10 +224,10 @@ mod tests {
     const DOCUMENT: &str = r#"{"order": {"id": "302-1", "items": [{"sku": "A", "qty": 1}, {"sku": "B", "qty": 2.50}]},
         "packages": [{"kind": "return", "no": "1"}, {"kind": "out", "no": "2", "scans": [{"at": null}, {"at": "t"}]}]}"#;
 
-    fn wanted() -> Wanted {
+    fn wanted() -> WantedPaths {
         let key = |key: &str| Step::Key(key.to_owned());
         let pick = Step::Pick { key: "kind".to_owned(), word: "out".to_owned() };
-        let mut wanted = Wanted::default();
+        let mut wanted = WantedPaths::default();
         wanted.add(&[key("order"), key("id")], 0);
         wanted.add(&[key("order"), key("items"), Step::Each, key("qty")], 1);
         wanted.add(&[key("packages"), pick, key("scans"), Step::Each, key("at")], 2);

@@ -3,10 +3,10 @@
 //! Documents are cut out of the stream and decoded one by one; a list in them may hold the records. A document that
 //! cannot be decoded is one reject with its place, and reading goes on after it.
 
-use super::cut::{Cut, Cutter, Piece};
-use super::decode::{self, Wanted};
+use super::cut::{Cut, CutPiece, Cutter};
+use super::decode::{self, WantedPaths};
 use super::{
-    Each, Numbers, RawFile, ReadItem, Reading, Record, RecordCounts, RecordPart, constant_cells, first_filled,
+    Each, Numbers, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells, first_filled,
 };
 use crate::error::Error;
 use crate::scan::content::FileContent;
@@ -19,7 +19,7 @@ const STEP: usize = 128 << 10;
 
 pub(super) fn read(
     file: &RawFile,
-    reading: &Reading,
+    reading: &ReadSettings,
     each: &mut Each,
 ) -> crate::error::Result<Result<RecordCounts, String>> {
     let mut content = match FileContent::open_json(file.origin, file.packing, reading.limits) {
@@ -81,12 +81,12 @@ type PathValue<'a> = (usize, &'a RawValue);
 
 /// Makes records from documents.
 struct Documents<'a> {
-    reading: &'a Reading<'a>,
+    reading: &'a ReadSettings<'a>,
     base: [Option<&'a str>; Field::COUNT],
     /// For each field that is read: its places and the numbers of their values.
     columns: Vec<(Field, Vec<(usize, &'a Spot)>)>,
-    of_document: Wanted,
-    of_record: Wanted,
+    of_document: WantedPaths,
+    of_record: WantedPaths,
     /// The number of the elements of the list that holds the records.
     elements: Option<usize>,
     /// For each number, whether its value is of the document.
@@ -95,10 +95,10 @@ struct Documents<'a> {
 }
 
 impl<'a> Documents<'a> {
-    fn new(file: &RawFile<'a>, reading: &'a Reading<'a>) -> Documents<'a> {
+    fn new(file: &RawFile<'a>, reading: &'a ReadSettings<'a>) -> Documents<'a> {
         let profile = reading.profile;
         let is_constant = |field: Field| file.constants.iter().any(|(known, _)| *known == field);
-        let (mut of_document, mut of_record) = (Wanted::default(), Wanted::default());
+        let (mut of_document, mut of_record) = (WantedPaths::default(), WantedPaths::default());
         let (mut columns, mut from_document) = (Vec::new(), Vec::new());
         for (field, spots) in profile.columns.iter().filter(|(field, _)| !is_constant(*field)) {
             let mut places = Vec::new();
@@ -143,11 +143,11 @@ impl<'a> Documents<'a> {
         self.reading.profile.records.iter().filter_map(keys).collect()
     }
 
-    fn piece(&mut self, piece: Piece, each: &mut Each) -> Result<(), Error> {
+    fn piece(&mut self, piece: CutPiece, each: &mut Each) -> Result<(), Error> {
         let (cut, whole) = match piece {
-            Piece::Fault { reason, offset, line } => return self.reject(None, reason, None, (offset, line), each),
-            Piece::Inside(cut) => (cut, false),
-            Piece::Whole(cut) => (cut, true),
+            CutPiece::Fault { reason, offset, line } => return self.reject(None, reason, None, (offset, line), each),
+            CutPiece::Inside(cut) => (cut, false),
+            CutPiece::Whole(cut) => (cut, true),
         };
         let at = (cut.offset, cut.line);
         match self.document(&cut, whole) {

@@ -36,7 +36,7 @@ pub(crate) struct RawFile<'a> {
 
 /// The settings for an input's files: the profile of their kind with the job's keys over it.
 #[derive(Clone, Copy)]
-pub(crate) struct Reading<'a> {
+pub(crate) struct ReadSettings<'a> {
     /// The mapped columns, and the paths of documents.
     pub profile: &'a Profile,
     /// Fields whose headings the job itself names: a text or Parquet file that has none of them is refused.
@@ -140,7 +140,7 @@ pub(crate) type Each<'e> = dyn FnMut(ReadItem) -> crate::error::Result<()> + 'e;
 /// The inner error: a fault of the file. The outer error: the one that `each` returned.
 pub(crate) fn read(
     file: &RawFile,
-    reading: &Reading,
+    reading: &ReadSettings,
     each: &mut Each,
 ) -> crate::error::Result<std::result::Result<RecordCounts, String>> {
     match file.format {
@@ -216,7 +216,7 @@ struct Heading<'a> {
 /// # Errors
 /// The headings that are missing, or appear twice.
 fn find_headings<'a>(
-    reading: &Reading<'a>,
+    reading: &ReadSettings<'a>,
     constants: &[(Field, String)],
     headings: &[String],
 ) -> Result<Vec<Heading<'a>>, String> {

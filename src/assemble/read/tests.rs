@@ -4,7 +4,7 @@
 //! They read files that they write themselves and know nothing of joins. They fail with the file or text that was read
 //! differently.
 
-use super::cut::{Cutter, Piece};
+use super::cut::{CutPiece, Cutter};
 use super::*;
 use crate::job::plan::Quote;
 use proptest::prelude::*;
@@ -16,10 +16,10 @@ use vtr_kernel::sources::Sources;
 static SOURCES: LazyLock<Sources> = LazyLock::new(|| Sources::embedded().unwrap());
 
 /// A record by the names of its filled fields, what part it is, and how many cells are filled.
-type Seen = (Vec<(&'static str, String)>, RecordPart, usize);
+type SeenRecord = (Vec<(&'static str, String)>, RecordPart, usize);
 
 struct Read {
-    records: Vec<Seen>,
+    records: Vec<SeenRecord>,
     rejects: Vec<Reject>,
     counts: RecordCounts,
 }
@@ -43,7 +43,7 @@ fn try_read(kind: &str, name: &str, bytes: &[u8], constants: &[(Field, String)])
     let (format, packing) = format_of(name, profile.format).unwrap();
     let limits = crate::job::input_of(&path, &[]).unwrap().1;
     let (dialect, cells) = (dialect(profile), CellRules::default());
-    let reading = Reading {
+    let reading = ReadSettings {
         profile,
         from_job: &[],
         dialect: &dialect,
@@ -74,7 +74,7 @@ fn raw(kind: &str, name: &str, bytes: &[u8]) -> Read {
     try_read(kind, name, bytes, &[]).unwrap()
 }
 
-fn get<'a>(seen: &'a Seen, field: &str) -> Option<&'a str> {
+fn get<'a>(seen: &'a SeenRecord, field: &str) -> Option<&'a str> {
     seen.0.iter().find(|(name, _)| *name == field).map(|(_, value)| value.as_str())
 }
 
@@ -306,10 +306,10 @@ fn parquet_gives_texts_and_refuses_fractions() {
 fn pieces(bytes: &[u8], step: usize, max: usize) -> (Vec<Vec<u8>>, Vec<(u64, u64)>) {
     let mut cutter = Cutter::new(vec![vec!["orders".into()], vec!["payload".into(), "orders".into()]], max);
     let (mut documents, mut faults) = (Vec::new(), Vec::new());
-    let mut each = |piece: Piece| {
+    let mut each = |piece: CutPiece| {
         match piece {
-            Piece::Whole(cut) | Piece::Inside(cut) => documents.push(cut.bytes.to_vec()),
-            Piece::Fault { offset, line, .. } => faults.push((offset, line)),
+            CutPiece::Whole(cut) | CutPiece::Inside(cut) => documents.push(cut.bytes.to_vec()),
+            CutPiece::Fault { offset, line, .. } => faults.push((offset, line)),
         }
         Ok::<(), std::convert::Infallible>(())
     };

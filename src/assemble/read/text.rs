@@ -4,7 +4,7 @@
 //! is not a record. It fails on a file that cannot be read to its end or lacks headings that its kind needs.
 
 use super::{
-    Each, Heading, Numbers, RawFile, ReadItem, Reading, Record, RecordCounts, RecordPart, constant_cells,
+    Each, Heading, Numbers, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells,
     find_headings, first_filled,
 };
 use crate::scan::csv::{FirstLine, HEADINGS_AGAIN, SWALLOWED, Text, says, undouble};
@@ -16,7 +16,7 @@ use vtr_kernel::text::trim;
 
 pub(super) fn read(
     file: &RawFile,
-    reading: &Reading,
+    reading: &ReadSettings,
     each: &mut Each,
 ) -> crate::error::Result<Result<RecordCounts, String>> {
     let text = Text {
@@ -39,7 +39,7 @@ pub(super) fn read(
         Err(refused) => return Ok(Err(refused)),
     };
     let base = constant_cells(file.constants, reading.cells);
-    let mut rows = Rows { reading, headings, first, base, rejects: Rejects { counts: RecordCounts::default() } };
+    let mut rows = LineRecords { reading, headings, first, base, rejects: Rejects { counts: RecordCounts::default() } };
     loop {
         match records.next() {
             Ok(Next::End) => break,
@@ -61,8 +61,8 @@ pub(super) fn read(
 }
 
 /// Makes records from lines.
-struct Rows<'a> {
-    reading: &'a Reading<'a>,
+struct LineRecords<'a> {
+    reading: &'a ReadSettings<'a>,
     headings: Vec<Heading<'a>>,
     /// The headings; a line has as many fields.
     first: FirstLine,
@@ -71,7 +71,7 @@ struct Rows<'a> {
     rejects: Rejects,
 }
 
-impl Rows<'_> {
+impl LineRecords<'_> {
     /// Makes a record of a line.
     ///
     /// # Errors
@@ -150,7 +150,7 @@ impl Rows<'_> {
 }
 
 /// Returns the fault of a cell: its length, or a NUL.
-fn fault_of(cell: &str, reading: &Reading) -> Option<String> {
+fn fault_of(cell: &str, reading: &ReadSettings) -> Option<String> {
     let max = reading.limits.max_field_bytes;
     if cell.len() > max {
         Some(format!("is longer than {max} bytes"))

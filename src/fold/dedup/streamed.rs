@@ -63,7 +63,7 @@ impl<'a> Sorted<'a> {
             self.set_aside()?;
         }
         self.waiting = Vec::new();
-        let mut pieces: Vec<Piece> = self.pieces.iter().map(|place| Piece::of(*place)).collect();
+        let mut pieces: Vec<SortedPiece> = self.pieces.iter().map(|place| SortedPiece::of(*place)).collect();
         let mut heads = BinaryHeap::new();
         for (index, piece) in pieces.iter_mut().enumerate() {
             heads.extend(piece.next(self.spill)?.map(|copy| Reverse((order(&copy, self.unit), index, At(copy)))));
@@ -102,16 +102,16 @@ impl Ord for At {
 }
 
 /// A sorted piece that is read back.
-struct Piece {
+struct SortedPiece {
     place: SpillRange,
     read: usize,
     bytes: Vec<u8>,
     at: usize,
 }
 
-impl Piece {
-    fn of(place: SpillRange) -> Piece {
-        Piece { place, read: 0, bytes: Vec::new(), at: 0 }
+impl SortedPiece {
+    fn of(place: SpillRange) -> SortedPiece {
+        SortedPiece { place, read: 0, bytes: Vec::new(), at: 0 }
     }
 
     fn next(&mut self, spill: &Spill) -> Result<Option<CopyRecord>> {

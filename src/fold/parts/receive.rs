@@ -8,7 +8,7 @@ use super::{Header, Making, Opened, Part, PartKind, refused, send, told};
 use crate::error::Result;
 use crate::fold::dedup::{self, Search};
 use crate::fold::lost::Lost;
-use crate::fold::rejects::Kept;
+use crate::fold::rejects::KeptRejects;
 use crate::fold::{Folded, Gathered, hands, on_threads, settled};
 use crate::job::plan::Plan;
 use crate::place::budget::Purpose;
@@ -115,7 +115,7 @@ struct Taking<'a> {
     /// `None` if only counts and copies are given.
     survey: Option<&'a Survey>,
     judge: &'a Judge,
-    kept: &'a Kept,
+    kept: &'a KeptRejects,
     buckets: u32,
 }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::fold::counts::{Defects, Gone, Runs};
 use crate::fold::dedup::{Copies, PARTS};
 use crate::fold::lost::Lost;
-use crate::fold::{Reading, Whole, hands};
+use crate::fold::{FoldReading, Whole, hands};
 use crate::job::plan::{OnBadFile, Plan};
 use crate::progress::Progress;
 use crate::scan::{self, Survey, Unit};
@@ -42,7 +42,7 @@ pub fn folded(
     take: &mut dyn FnMut(Part) -> Result<()>,
 ) -> Result<()> {
     let (judge, kept) = hands(plan, survey.evidence);
-    let reading = Reading::of(plan, survey, units, (&scan::read, progress), &kept);
+    let reading = FoldReading::of(plan, survey, units, (&scan::read, progress), &kept);
     let gathered = reading.all(&judge).map_err(|error| without_skipping(plan, survey, error))?;
     let mut take = |part: Part| {
         plan.budget().check()?;

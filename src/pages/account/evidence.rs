@@ -84,7 +84,8 @@ impl Detail<'_> {
             })
             .collect();
         if !rows.is_empty() {
-            let heads = vec![Head::of("Rule", ""), Head::of("Weeks", "gr"), Head::of("Packages", "n")];
+            let heads =
+                vec![ColumnHead::of("Rule", ""), ColumnHead::of("Weeks", "gr"), ColumnHead::of("Packages", "n")];
             let caption = format!("Packages on neither side of the rate.{}", cut_note(rows.len(), rules.len()));
             pieces.push(HtmlTable::plain("left", Html::text(caption), heads, rows));
         }
@@ -112,7 +113,7 @@ impl Detail<'_> {
                 point.window.map_or(NONE.into(), |window| words::rate(window.tally)),
             ]
         };
-        let figures = Figures {
+        let figures = FiguresTable {
             caption: "Newest week first. Defects hold those that are not due; rolling: the window that ends with the week.",
             heads: &["Week", "From", "All", "Defects", "Not due", "Rate", "Interval", "Rolling"],
             rows: self.points.iter().rev().map(row).collect(),

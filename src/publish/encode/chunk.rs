@@ -55,7 +55,7 @@ enum Form {
 }
 
 /// A page that is written.
-struct Written<B> {
+struct WrittenPage<B> {
     rows: usize,
     nulls: usize,
     bytes: usize,
@@ -65,7 +65,7 @@ struct Written<B> {
 }
 
 /// A column chunk that is being filled.
-pub struct Chunk<V: Values> {
+pub struct ColumnChunk<V: Values> {
     descriptor: ColumnDescPtr,
     values: V,
     form: Form,
@@ -74,17 +74,17 @@ pub struct Chunk<V: Values> {
     /// Whether each of these rows has a value; `None` if the column holds no nulls.
     levels: Option<Vec<u32>>,
     pages: Vec<u8>,
-    written: Vec<Written<V::Bound>>,
+    written: Vec<WrittenPage<V::Bound>>,
     /// The dictionary's page, once it is full.
     dictionary: Vec<u8>,
     /// Bytes of all pages before compression.
     whole: usize,
 }
 
-impl<V: Values> Chunk<V> {
+impl<V: Values> ColumnChunk<V> {
     /// Makes a chunk of a column.
-    pub fn of(descriptor: &ColumnDescPtr) -> Box<Chunk<V>> {
-        Box::new(Chunk {
+    pub fn of(descriptor: &ColumnDescPtr) -> Box<ColumnChunk<V>> {
+        Box::new(ColumnChunk {
             descriptor: descriptor.clone(),
             values: V::default(),
             form: Form::Codes(Vec::new()),
@@ -202,7 +202,7 @@ impl<V: Values> Chunk<V> {
         };
         let bytes = self.frame(page, before)?;
         self.pages.extend_from_slice(&bytes);
-        self.written.push(Written {
+        self.written.push(WrittenPage {
             rows: std::mem::take(&mut self.rows),
             nulls,
             bytes: bytes.len(),
@@ -296,7 +296,7 @@ impl<V: Values> Chunk<V> {
     }
 
     /// How many rows of a page are null, and how many are not.
-    fn histogram(&self, page: &Written<V::Bound>) -> Option<LevelHistogram> {
+    fn histogram(&self, page: &WrittenPage<V::Bound>) -> Option<LevelHistogram> {
         let levels = || vec![page.nulls as i64, (page.rows - page.nulls) as i64];
         self.levels.as_ref().map(|_| LevelHistogram::from(levels()))
     }

@@ -3,7 +3,7 @@
 //! Columns of numbers, days and coded texts are encoded here, and all others by the parquet crate. The bytes
 //! are those that the crate's own writer would give. It fails if the crate does, or if the file cannot be written.
 
-use super::chunk::{Chunk, Compressor};
+use super::chunk::{ColumnChunk, Compressor};
 use super::values::{Numbers, Texts};
 use super::{ROWS_OF_A_GROUP, ZSTD_LEVEL, coded, properties};
 use crate::place::hashed::Hashed;
@@ -23,21 +23,21 @@ pub struct Groups {
     file: SerializedFileWriter<Hashed>,
     theirs: ArrowRowGroupWriterFactory,
     compressor: Compressor,
-    filling: Option<Group>,
+    filling: Option<RowGroup>,
 }
 
 /// The row group that is being filled.
-struct Group {
+struct RowGroup {
     columns: Vec<Column>,
     rows: usize,
 }
 
 /// A column of a row group.
 enum Column {
-    Texts(Box<Chunk<Texts>>),
-    Counts(Box<Chunk<Numbers<Int64Type>>>),
-    Days(Box<Chunk<Numbers<Date32Type>>>),
-    Shares(Box<Chunk<Numbers<Float64Type>>>),
+    Texts(Box<ColumnChunk<Texts>>),
+    Counts(Box<ColumnChunk<Numbers<Int64Type>>>),
+    Days(Box<ColumnChunk<Numbers<Date32Type>>>),
+    Shares(Box<ColumnChunk<Numbers<Float64Type>>>),
     Other(Arc<Field>, Box<ArrowColumnWriter>),
 }
 
@@ -75,14 +75,14 @@ impl Groups {
         if group.rows == ROWS_OF_A_GROUP { self.flush() } else { Ok(()) }
     }
 
-    fn begin(&self, first: &RecordBatch) -> Result<Group> {
+    fn begin(&self, first: &RecordBatch) -> Result<RowGroup> {
         let descriptors = self.file.schema_descr().columns();
         let theirs = self.theirs.create_column_writers(self.file.flushed_row_groups().len())?;
         let fields = self.schema.fields().iter().zip(first.columns());
         let columns = fields.zip(descriptors).zip(theirs).map(|(((field, array), descriptor), theirs)| {
             Column::own(array, descriptor).unwrap_or_else(|| Column::Other(field.clone(), Box::new(theirs)))
         });
-        Ok(Group { columns: columns.collect(), rows: 0 })
+        Ok(RowGroup { columns: columns.collect(), rows: 0 })
     }
 
     /// Bytes of the row group in progress, as far as they are known.
@@ -123,12 +123,12 @@ impl Column {
     /// The column if it is encoded here.
     fn own(array: &ArrayRef, descriptor: &ColumnDescPtr) -> Option<Column> {
         if *array.data_type() == coded() {
-            return Some(Column::Texts(Chunk::of(descriptor)));
+            return Some(Column::Texts(ColumnChunk::of(descriptor)));
         }
         match array.data_type() {
-            DataType::Int64 => Some(Column::Counts(Chunk::of(descriptor))),
-            DataType::Date32 => Some(Column::Days(Chunk::of(descriptor))),
-            DataType::Float64 => Some(Column::Shares(Chunk::of(descriptor))),
+            DataType::Int64 => Some(Column::Counts(ColumnChunk::of(descriptor))),
+            DataType::Date32 => Some(Column::Days(ColumnChunk::of(descriptor))),
+            DataType::Float64 => Some(Column::Shares(ColumnChunk::of(descriptor))),
             _ => None,
         }
     }

@@ -43,7 +43,7 @@ pub trait Values: Default {
     /// The dictionary's page, before compression.
     fn dictionary(&self) -> Vec<u8>;
 
-    /// Bytes in front of a page's codes that count as its size; see [`Chunk`](super::chunk::Chunk).
+    /// Bytes in front of a page's codes that count as its size; see [`ColumnChunk`](super::chunk::ColumnChunk).
     const HEAD: usize;
 
     /// The least and the greatest value of a page; a new page begins.

@@ -65,7 +65,7 @@ enum Seat {
 }
 
 #[derive(Debug)]
-struct State {
+struct SeededState {
     dice: Dice,
     files: BTreeMap<String, Vec<u8>>,
     /// Requests under way whose sender has given up.
@@ -77,7 +77,7 @@ struct State {
     counts: KindCounts,
 }
 
-impl State {
+impl SeededState {
     /// Chooses the next actor when nobody is working.
     fn choose(&mut self) {
         if self.turn.is_some() || self.seats.contains(&Seat::Working) {
@@ -128,7 +128,7 @@ impl State {
 
 #[derive(Debug)]
 struct World {
-    state: Mutex<State>,
+    state: Mutex<SeededState>,
     moved: Condvar,
 }
 
@@ -144,7 +144,7 @@ struct View {
 }
 
 impl World {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, SeededState> {
         self.state.lock()
     }
 
@@ -158,7 +158,7 @@ impl World {
 
 impl View {
     /// Waits for the next turn; a writer may die before it.
-    fn step(&self) -> MutexGuard<'_, State> {
+    fn step(&self) -> MutexGuard<'_, SeededState> {
         let mut state = self.world.state();
         state.seats[self.seat] = Seat::Waiting;
         state.choose();
@@ -177,7 +177,7 @@ impl View {
         state
     }
 
-    fn ask(&self) -> Result<MutexGuard<'_, State>> {
+    fn ask(&self) -> Result<MutexGuard<'_, SeededState>> {
         let mut state = self.step();
         if self.faulty && state.dice.roll(150) == 0 {
             return Err(broken());
@@ -410,7 +410,7 @@ fn seed(seed: u64) -> KindCounts {
         // Two schedulers have started the same run.
         runs[1] = Run { id: runs[1].id, ..runs[0].clone() };
     }
-    let state = State {
+    let state = SeededState {
         dice,
         files: BTreeMap::new(),
         late: Vec::new(),

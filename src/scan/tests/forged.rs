@@ -20,7 +20,7 @@ const ROWS: i64 = 3;
 
 /// A page and the facts in its header.
 #[derive(Clone)]
-struct Page {
+struct ForgedPage {
     kind: i64,
     inflated: i64,
     stored: i64,
@@ -29,8 +29,8 @@ struct Page {
     body: Vec<u8>,
 }
 
-impl Page {
-    fn true_one(column: &str) -> Page {
+impl ForgedPage {
+    fn true_one(column: &str) -> ForgedPage {
         let body: Vec<u8> = (0..ROWS)
             .flat_map(|row| match column {
                 "shipped_at" => (20_000 + row as i32).to_le_bytes().to_vec(),
@@ -41,7 +41,7 @@ impl Page {
         let size = body.len() as i64;
         let mut sum = flate2::Crc::new();
         sum.update(&body);
-        Page { kind: 0, inflated: size, stored: size, values: ROWS, checksum: Some(sum.sum()), body }
+        ForgedPage { kind: 0, inflated: size, stored: size, values: ROWS, checksum: Some(sum.sum()), body }
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -80,14 +80,14 @@ impl Page {
 }
 
 /// Returns a file whose columns have one page each; `change` modifies any of them.
-fn file(change: impl Fn(&str, &mut Page)) -> Vec<u8> {
+fn file(change: impl Fn(&str, &mut ForgedPage)) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
     let mut writer =
         SerializedFileWriter::new(Vec::new(), schema, Arc::new(WriterProperties::builder().build())).unwrap();
     let columns = writer.schema_descr().columns().to_vec();
     let mut group = writer.next_row_group().unwrap();
     for column in columns {
-        let mut page = Page::true_one(column.name());
+        let mut page = ForgedPage::true_one(column.name());
         change(column.name(), &mut page);
         let bytes = page.bytes();
         let size = bytes.len() as i64;
@@ -130,8 +130,8 @@ fn read_file(content: &[u8], limits: impl FnOnce(&mut crate::job::plan::Limits))
     }
 }
 
-fn refused(change: impl Fn(&mut Page)) -> String {
-    let only_orders = |column: &str, page: &mut Page| {
+fn refused(change: impl Fn(&mut ForgedPage)) -> String {
+    let only_orders = |column: &str, page: &mut ForgedPage| {
         if column == "order_id" {
             change(page);
         }
@@ -165,7 +165,7 @@ fn a_flipped_byte_in_a_page_with_a_checksum_is_refused() {
 fn headers_that_ask_for_too_much_or_do_not_add_up_are_refused_before_they_are_believed() {
     for (change, says) in [
         (
-            (|page| page.inflated = 1 << 31) as fn(&mut Page),
+            (|page| page.inflated = 1 << 31) as fn(&mut ForgedPage),
             "more than 134217728; if that is right, raise [limits] max_page_bytes",
         ),
         (|page| page.inflated = -1, "sizes that cannot be"),

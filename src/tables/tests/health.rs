@@ -4,12 +4,12 @@ use super::*;
 
 /// Figures as of 2025-06-17: the last final window of GB is 2025-05-04 to 2025-06-02, that of FR 2025-06-04 to
 /// 2025-06-13.
-fn health(packages: &[Judged], columns: &str) -> Vec<String> {
+fn health(packages: &[JudgedPackages], columns: &str) -> Vec<String> {
     rows(&tables(&plan("2025-06-17", &[Table::AccountHealth]), packages), columns)
 }
 
 /// The status of seller `S` in GB over all categories.
-fn status(packages: &[Judged]) -> String {
+fn status(packages: &[JudgedPackages]) -> String {
     health(packages, "product_category status")
         .into_iter()
         .find_map(|row| row.strip_prefix("(all) ").map(String::from))
@@ -23,8 +23,8 @@ fn the_window_is_the_latest_whose_latency_has_passed() {
         judged("2025-06-03", Reason::Scanned, 10),
         judged("2025-05-04", Reason::Scanned, 100),
         judged("2025-05-03", Reason::Scanned, 1000),
-        Judged { market: "FR", ..judged("2025-06-13", Reason::Scanned, 1) },
-        Judged { market: "FR", ..judged("2025-06-14", Reason::Scanned, 10) },
+        JudgedPackages { market: "FR", ..judged("2025-06-13", Reason::Scanned, 1) },
+        JudgedPackages { market: "FR", ..judged("2025-06-14", Reason::Scanned, 10) },
     ];
     let columns = "marketplace product_category window_start window_end eligible target target_kind as_of evidence";
     assert_eq!(
@@ -43,7 +43,7 @@ fn statuses() {
     let early = |valid, defects| {
         vec![judged("2025-05-10", Reason::Scanned, valid), judged("2025-05-10", Reason::ScanMissing, defects)]
     };
-    let with_last_days = |mut packages: Vec<Judged>, on: &str, valid, defects| {
+    let with_last_days = |mut packages: Vec<JudgedPackages>, on: &str, valid, defects| {
         packages.extend([judged(on, Reason::Scanned, valid), judged(on, Reason::ScanMissing, defects)]);
         // So that the outlook does not decide the status.
         packages.push(judged("2025-05-24", Reason::Scanned, 1_000));
@@ -60,7 +60,7 @@ fn statuses() {
     assert_eq!(status(&with_last_days(early(9990, 10), "2025-05-26", 9, 1)), "good");
     assert_eq!(status(&with_last_days(early(9990, 10), "2025-06-02", 19, 1)), "good", "exactly the target");
     assert_eq!(status(&[judged("2025-05-10", Reason::Exempt, 5)]), "no_data");
-    let unruled = [Judged { market: "DE", ..judged("2025-05-10", Reason::NoPolicy, 5) }];
+    let unruled = [JudgedPackages { market: "DE", ..judged("2025-05-10", Reason::NoPolicy, 5) }];
     assert_eq!(
         health(&unruled, "product_category status target vtr defect_budget valid_needed"),
         ["(all) no_data    ", "Toys no_data    "]
@@ -77,8 +77,11 @@ fn rows_exist_for_84_days() {
     assert!(health(&[judged("2025-03-10", Reason::Scanned, 1)], "seller_id").is_empty());
     assert!(health(&[judged("2025-06-03", Reason::Scanned, 1)], "seller_id").is_empty());
     assert!(
-        health(&[Judged { market: "(none)", ..judged("2025-06-01", Reason::NotOnMarketplace, 1) }], "seller_id")
-            .is_empty()
+        health(
+            &[JudgedPackages { market: "(none)", ..judged("2025-06-01", Reason::NotOnMarketplace, 1) }],
+            "seller_id"
+        )
+        .is_empty()
     );
 }
 
@@ -98,7 +101,8 @@ fn the_window_before_ended_seven_days_earlier() {
 
 #[test]
 fn the_cause_is_the_largest_real_group_and_ties_go_to_the_earlier() {
-    let by = |carrier, category, reason, count| Judged { carrier, category, ..judged("2025-05-20", reason, count) };
+    let by =
+        |carrier, category, reason, count| JudgedPackages { carrier, category, ..judged("2025-05-20", reason, count) };
     let packages = [
         by("red", "Toys", Reason::ScanMissing, 3),
         by("blue", "Toys", Reason::CheckDigitFailed, 3),
@@ -106,7 +110,7 @@ fn the_cause_is_the_largest_real_group_and_ties_go_to_the_earlier() {
         by("(none)", "Art", Reason::ScanMissing, 2),
         by("blue", "Art", Reason::CheckDigitFailed, 3),
         by("blue", "Bags", Reason::Scanned, 9),
-        Judged { day: day("2025-05-03"), ..by("other", "Toys", Reason::NumberMalformed, 99) },
+        JudgedPackages { day: day("2025-05-03"), ..by("other", "Toys", Reason::NumberMalformed, 99) },
     ];
     assert_eq!(
         health(&packages, "product_category defects cause_reason cause_carrier cause_packages"),
@@ -123,7 +127,7 @@ fn the_cause_is_the_largest_real_group_and_ties_go_to_the_earlier() {
 #[test]
 fn programmes_have_their_own_target() {
     let packages = [
-        Judged { programme: "premium", ..judged("2025-05-20", Reason::Scanned, 1) },
+        JudgedPackages { programme: "premium", ..judged("2025-05-20", Reason::Scanned, 1) },
         judged("2025-05-20", Reason::Scanned, 1),
     ];
     assert_eq!(
@@ -145,7 +149,7 @@ fn a_range_that_reaches_over_the_days_is_enough() {
 /// 2025-06-22.
 #[test]
 fn the_outlook_is_the_window_that_can_still_be_moved() {
-    let pending = |on, count| Judged { pending: true, ..judged(on, Reason::ScanMissing, count) };
+    let pending = |on, count| JudgedPackages { pending: true, ..judged(on, Reason::ScanMissing, count) };
     let packages = [
         judged("2025-05-23", Reason::ScanMissing, 100),
         judged("2025-05-24", Reason::Scanned, 960),
@@ -174,7 +178,7 @@ fn the_outlook_is_the_window_that_can_still_be_moved() {
 
 #[test]
 fn the_breakdown_adds_up_to_the_health_of_each_category() {
-    let by = |carrier, category, reason, count, mender| Judged {
+    let by = |carrier, category, reason, count, mender| JudgedPackages {
         carrier,
         category,
         mender,
@@ -186,8 +190,8 @@ fn the_breakdown_adds_up_to_the_health_of_each_category() {
         by("blue", "Toys", Reason::CheckDigitFailed, 4, Some(FixableBy::Number)),
         by("blue", "Art", Reason::Scanned, 5, None),
         by("red", "Art", Reason::Exempt, 7, None),
-        Judged { day: day("2025-05-03"), ..by("blue", "Art", Reason::Scanned, 99, None) },
-        Judged { day: day("2025-06-03"), ..by("blue", "Art", Reason::Scanned, 99, None) },
+        JudgedPackages { day: day("2025-05-03"), ..by("blue", "Art", Reason::Scanned, 99, None) },
+        JudgedPackages { day: day("2025-06-03"), ..by("blue", "Art", Reason::Scanned, 99, None) },
     ];
     let pieces = tables(&plan("2025-06-17", &[Table::HealthBreakdown]), &packages);
     let columns = "product_category carrier eligible valid defects scan_missing check_digit_failed fixable_by_nobody \

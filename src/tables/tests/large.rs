@@ -146,8 +146,8 @@ fn accounts_are_whole_wherever_chunks_end() {
 fn threads_move_no_byte() {
     let mut plan = plan("2025-06-17", &Table::ALL);
     plan.output.rolling = Rolling::Daily;
-    let packages: Vec<Judged> = (0..2_000)
-        .map(|index| Judged {
+    let packages: Vec<JudgedPackages> = (0..2_000)
+        .map(|index| JudgedPackages {
             day: day("2025-01-02") + index % 151,
             seller: ["A", "B", "C", "D"][index as usize % 4],
             market: ["GB", "FR", "DE"][index as usize / 7 % 3],
@@ -178,8 +178,8 @@ fn threads_move_no_byte() {
 fn the_first_failure_ends_all_threads() {
     let mut plan = plan("2025-06-17", &[Table::VtrWeekly, Table::Rejects, Table::InputFiles]);
     plan.threads = 4;
-    let packages: Vec<Judged> = (0..40)
-        .map(|week| Judged { day: day("2025-01-02") + 7 * week, ..judged("2025-01-02", Reason::Scanned, 1) })
+    let packages: Vec<JudgedPackages> = (0..40)
+        .map(|week| JudgedPackages { day: day("2025-01-02") + 7 * week, ..judged("2025-01-02", Reason::Scanned, 1) })
         .collect();
     let counted = counted(&plan, &packages);
     let input = input(&plan, &counted);

@@ -229,7 +229,7 @@ fn weeks(first: &str, last: &str) -> Option<WeekRange> {
 
 /// A number of equal judged packages.
 #[derive(Clone, Copy, Debug)]
-struct Judged {
+struct JudgedPackages {
     day: Day,
     seller: &'static str,
     market: &'static str,
@@ -246,16 +246,16 @@ struct Judged {
     list_doubt: bool,
 }
 
-impl Judged {
+impl JudgedPackages {
     fn outcome(&self) -> Outcome {
         Outcome { reason: self.reason, is_pending: self.pending }
     }
 }
 
 /// Packages of seller `S` in GB, standard, category `Toys`, carrier `red`.
-fn judged(on: &str, reason: Reason, count: i64) -> Judged {
+fn judged(on: &str, reason: Reason, count: i64) -> JudgedPackages {
     let (seller, market, programme) = ("S", "GB", "standard");
-    Judged {
+    JudgedPackages {
         day: day(on),
         seller,
         market,
@@ -278,8 +278,8 @@ type Counted = (Day, Vec<&'static str>, Option<u8>, i64);
 /// The texts of each key column, ascending; all marginals share them.
 type Dictionaries = BTreeMap<&'static str, Vec<&'static str>>;
 
-fn dictionaries(packages: &[Judged]) -> Dictionaries {
-    let texts = |of: fn(&Judged) -> &'static str| {
+fn dictionaries(packages: &[JudgedPackages]) -> Dictionaries {
+    let texts = |of: fn(&JudgedPackages) -> &'static str| {
         let texts: BTreeSet<&str> = packages.iter().map(of).collect();
         texts.into_iter().collect()
     };
@@ -301,7 +301,7 @@ fn dictionaries(packages: &[Judged]) -> Dictionaries {
 }
 
 /// The keys and the reason's code of a row of a marginal.
-type Key<'a> = (Vec<&'a str>, Option<u8>);
+type MarginalKey<'a> = (Vec<&'a str>, Option<u8>);
 
 /// Batches by time, sorted and added up, with one dictionary for each key column.
 fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BTreeMap<Day, RecordBatch> {
@@ -311,11 +311,11 @@ fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BT
     let mut by_time: BTreeMap<Day, Vec<&Counted>> = BTreeMap::new();
     rows.iter().for_each(|row| by_time.entry(row.0).or_default().push(row));
     let batch = |rows: Vec<&Counted>| {
-        let mut sums: BTreeMap<Key, i64> = BTreeMap::new();
+        let mut sums: BTreeMap<MarginalKey, i64> = BTreeMap::new();
         for (_, keys, reason, count) in rows {
             *sums.entry((keys.clone(), *reason)).or_default() += count;
         }
-        let rows: Vec<(Key, i64)> = sums.into_iter().collect();
+        let rows: Vec<(MarginalKey, i64)> = sums.into_iter().collect();
         let mut columns: Vec<(&str, ArrayRef)> = Vec::new();
         for (column, name) in names.iter().enumerate() {
             let code = |row: &((Vec<&str>, _), _)| texts[column].binary_search(&row.0.0[column]).unwrap() as u32;
@@ -334,12 +334,13 @@ fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BT
 }
 
 /// Counts the packages as the fold would.
-fn counted(plan: &Plan, packages: &[Judged]) -> crate::fold::counts::Counted {
+fn counted(plan: &Plan, packages: &[JudgedPackages]) -> crate::fold::counts::Counted {
     let axis = time_axis(plan);
-    let week = |p: &Judged| calendar::monday(p.day);
-    let in_range = |p: &&Judged| plan.range.is_none_or(|range| (range.first..=range.last).contains(&week(p)));
-    let is_counted = |p: &&Judged| plan.days_counted().is_none_or(|(first, last)| (first..=last).contains(&p.day));
-    let in_breakdown = |p: &&Judged| {
+    let week = |p: &JudgedPackages| calendar::monday(p.day);
+    let in_range = |p: &&JudgedPackages| plan.range.is_none_or(|range| (range.first..=range.last).contains(&week(p)));
+    let is_counted =
+        |p: &&JudgedPackages| plan.days_counted().is_none_or(|(first, last)| (first..=last).contains(&p.day));
+    let in_breakdown = |p: &&JudgedPackages| {
         let market = plan.book.markets().find(|(_, market)| market.name == p.market);
         let in_window = market.is_some_and(|(_, market)| {
             let (first, last) = vtr_kernel::windows::health(market, plan.as_of);
@@ -347,7 +348,7 @@ fn counted(plan: &Plan, packages: &[Judged]) -> crate::fold::counts::Counted {
         });
         in_window && matches!(p.reason.class(), Class::Valid | Class::Defect)
     };
-    let account = |p: &Judged| vec![p.seller, p.market, p.programme];
+    let account = |p: &JudgedPackages| vec![p.seller, p.market, p.programme];
     let with = |mut keys: Vec<&'static str>, more: &[&'static str]| {
         keys.extend(more);
         keys
@@ -446,7 +447,7 @@ fn input<'a>(plan: &'a Plan, counted: &'a crate::fold::counts::Counted) -> Table
     TablesInput { plan, counted, rejects: &[], files: &[], goes_on: false, evidence: Evidence::Scans }
 }
 
-fn tables(plan: &Plan, packages: &[Judged]) -> Vec<Made> {
+fn tables(plan: &Plan, packages: &[JudgedPackages]) -> Vec<Made> {
     let counted = counted(plan, packages);
     pieces(&input(plan, &counted))
 }

@@ -8,8 +8,8 @@ fn pending_defects_are_counted_beside_the_others() {
     let packages = [
         judged("2025-01-14", Reason::Scanned, 5),
         judged("2025-01-14", Reason::ScanMissing, 3),
-        Judged { pending: true, ..judged("2025-01-14", Reason::ScanMissing, 2) },
-        Judged { pending: true, ..judged("2025-01-14", Reason::DeliveryScanMissing, 1) },
+        JudgedPackages { pending: true, ..judged("2025-01-14", Reason::ScanMissing, 2) },
+        JudgedPackages { pending: true, ..judged("2025-01-14", Reason::DeliveryScanMissing, 1) },
     ];
     let columns = "eligible defects pending delivery_scan_missing scan_missing";
     for table in [Table::VtrWeekly, Table::VtrWeeklyCategory] {
@@ -21,7 +21,7 @@ fn pending_defects_are_counted_beside_the_others() {
 
 #[test]
 fn reasons_say_which_rule_decided_and_where() {
-    let told = |rule, service, cross_border, reason, count| Judged {
+    let told = |rule, service, cross_border, reason, count| JudgedPackages {
         told: [rule, "gb-any", service],
         cross_border,
         ..judged("2025-01-14", reason, count)
@@ -31,8 +31,8 @@ fn reasons_say_which_rule_decided_and_where() {
         told("gb-any", "letter", true, Reason::Scanned, 2),
         told("gb-any", "(none)", true, Reason::Scanned, 3),
         told("gb-any", "(none)", false, Reason::ScanMissing, 5),
-        Judged { pending: true, ..told("gb-any", "(none)", false, Reason::ScanMissing, 6) },
-        Judged { list_doubt: true, ..told("gb-any", "(none)", false, Reason::ScanMissing, 7) },
+        JudgedPackages { pending: true, ..told("gb-any", "(none)", false, Reason::ScanMissing, 6) },
+        JudgedPackages { list_doubt: true, ..told("gb-any", "(none)", false, Reason::ScanMissing, 7) },
     ];
     let pieces = tables(&plan("2025-02-02", &[Table::VtrWeeklyReasons]), &packages);
     let columns =
@@ -58,14 +58,14 @@ fn weekly_counts_rates_and_targets() {
         judged("2025-01-19", Reason::CheckDigitFailed, 1),
         judged("2025-01-19", Reason::Exempt, 3),
         judged("2025-01-14", Reason::Canceled, 2),
-        Judged {
+        JudgedPackages {
             seller: "10",
             market: "(none)",
             reason: Reason::NotOnMarketplace,
             ..judged("2025-01-14", Reason::Canceled, 4)
         },
-        Judged { programme: "premium", ..judged("2025-01-14", Reason::Scanned, 5) },
-        Judged { seller: "9", market: "DE", carrier: "(none)", ..judged("2025-01-15", Reason::NoPolicy, 7) },
+        JudgedPackages { programme: "premium", ..judged("2025-01-14", Reason::Scanned, 5) },
+        JudgedPackages { seller: "9", market: "DE", carrier: "(none)", ..judged("2025-01-15", Reason::NoPolicy, 7) },
     ];
     let pieces = tables(&plan, &packages);
     let weeks: Vec<Option<Day>> = pieces.iter().map(|piece| piece.week).collect();
@@ -107,8 +107,8 @@ fn weekly_counts_rates_and_targets() {
 
 #[test]
 fn weeks_outside_the_range_are_not_made() {
-    let packages: Vec<Judged> = (0..10)
-        .map(|week| Judged { day: day("2025-03-03") + 7 * week, ..judged("2025-03-03", Reason::Scanned, 1) })
+    let packages: Vec<JudgedPackages> = (0..10)
+        .map(|week| JudgedPackages { day: day("2025-03-03") + 7 * week, ..judged("2025-03-03", Reason::Scanned, 1) })
         .collect();
     let mut plan = plan(
         "2025-12-01",
@@ -133,9 +133,9 @@ fn rolling_windows_end_on_sundays_and_hold_earlier_days() {
     let packages = [
         judged("2025-01-18", Reason::Scanned, 9),
         judged("2025-01-18", Reason::ScanMissing, 1),
-        Judged { category: "Art", ..judged("2025-02-09", Reason::Scanned, 5) },
-        Judged { market: "(none)", ..judged("2025-01-18", Reason::NotOnMarketplace, 5) },
-        Judged { market: "FR", ..judged("2025-01-20", Reason::Exempt, 2) },
+        JudgedPackages { category: "Art", ..judged("2025-02-09", Reason::Scanned, 5) },
+        JudgedPackages { market: "(none)", ..judged("2025-01-18", Reason::NotOnMarketplace, 5) },
+        JudgedPackages { market: "FR", ..judged("2025-01-20", Reason::Exempt, 2) },
         judged("2025-02-17", Reason::Canceled, 1),
     ];
     let pieces = tables(&plan, &packages);
@@ -174,8 +174,8 @@ fn rolling_windows_end_on_sundays_and_hold_earlier_days() {
 fn a_category_called_like_the_total_is_in_the_total_only() {
     let plan = plan("2025-03-01", &[Table::VtrRolling, Table::VtrWeeklyCategory]);
     let packages = [
-        Judged { category: "(all)", ..judged("2025-01-18", Reason::Scanned, 5) },
-        Judged { category: "(none)", ..judged("2025-01-18", Reason::Scanned, 2) },
+        JudgedPackages { category: "(all)", ..judged("2025-01-18", Reason::Scanned, 5) },
+        JudgedPackages { category: "(none)", ..judged("2025-01-18", Reason::Scanned, 2) },
     ];
     let pieces = tables(&plan, &packages);
     assert_eq!(rows(&pieces, "product_category valid"), ["(all) 5", "(none) 2", "(all) 7", "(none) 2"]);
@@ -190,7 +190,7 @@ fn nothing_judged_is_nothing_published_but_the_unpartitioned_tables() {
     assert_eq!(tables, [Table::AccountHealth, Table::HealthBreakdown, Table::Rejects, Table::InputFiles]);
 }
 
-fn packages() -> impl Strategy<Value = Vec<Judged>> {
+fn packages() -> impl Strategy<Value = Vec<JudgedPackages>> {
     let reasons = prop::sample::select(vec![
         Reason::Scanned,
         Reason::Scanned,
@@ -203,7 +203,7 @@ fn packages() -> impl Strategy<Value = Vec<Judged>> {
     let markets = prop::sample::select(vec!["GB", "FR", "DE", "(none)"]);
     let categories = prop::sample::select(vec!["(none)", "Art", "Toys", "!"]);
     let one = (0..70i32, sellers, markets, categories, prop::sample::select(vec!["red", "blue"]), reasons, 1..9i64);
-    let one = one.prop_map(|(after, seller, market, category, carrier, reason, count)| Judged {
+    let one = one.prop_map(|(after, seller, market, category, carrier, reason, count)| JudgedPackages {
         day: day("2025-01-02") + after,
         seller,
         market,
@@ -215,10 +215,11 @@ fn packages() -> impl Strategy<Value = Vec<Judged>> {
 }
 
 /// The windows as the contract defines them: for each end and key, the sum over the days of the window.
-fn naive_rolling(plan: &Plan, packages: &[Judged]) -> Vec<String> {
+fn naive_rolling(plan: &Plan, packages: &[JudgedPackages]) -> Vec<String> {
     let Some(first) = packages.iter().map(|p| calendar::monday(p.day)).min() else { return Vec::new() };
     // A ranged run has no data beyond the days that it counts.
-    let is_counted = |p: &&Judged| plan.days_counted().is_none_or(|(first, last)| (first..=last).contains(&p.day));
+    let is_counted =
+        |p: &&JudgedPackages| plan.days_counted().is_none_or(|(first, last)| (first..=last).contains(&p.day));
     let Some(last) = packages.iter().filter(is_counted).map(|p| calendar::monday(p.day) + 6).max() else {
         return Vec::new();
     };
@@ -235,9 +236,10 @@ fn naive_rolling(plan: &Plan, packages: &[Judged]) -> Vec<String> {
                 let length = if key.1 == "FR" { 10 } else { 30 };
                 let is_end = plan.output.rolling == Rolling::Daily || end == week + 6;
                 let in_range = plan.range.is_none_or(|range| range.first <= end && week <= range.last + 6 + 29);
-                let of_key =
-                    |p: &&Judged| (p.seller, p.market) == (key.0, key.1) && (key.2 == "(all)" || p.category == key.2);
-                let inside: Vec<&Judged> =
+                let of_key = |p: &&JudgedPackages| {
+                    (p.seller, p.market) == (key.0, key.1) && (key.2 == "(all)" || p.category == key.2)
+                };
+                let inside: Vec<&JudgedPackages> =
                     packages.iter().filter(of_key).filter(|p| (end - length + 1..=end).contains(&p.day)).collect();
                 if is_end && in_range && !inside.is_empty() {
                     let sum = |class| inside.iter().filter(|p| p.reason.class() == class).map(|p| p.count).sum::<i64>();
@@ -290,7 +292,7 @@ proptest! {
     fn the_order_of_counts_moves_nothing(packages in packages()) {
         let mut plan = plan("2025-02-20", &Table::ALL);
         plan.output.rolling = Rolling::Daily;
-        let reversed: Vec<Judged> = packages.iter().rev().copied().collect();
+        let reversed: Vec<JudgedPackages> = packages.iter().rev().copied().collect();
         let (pieces, again) = (tables(&plan, &packages), tables(&plan, &reversed));
         prop_assert_eq!(pieces.len(), again.len());
         for (piece, again) in pieces.iter().zip(&again) {

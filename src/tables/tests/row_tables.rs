@@ -89,12 +89,12 @@ fn defects_are_sorted_by_week_and_key_and_explained() {
 #[test]
 fn carrier_names_say_what_holds_on_as_of() {
     let packages = [
-        Judged { market: "FR", carrier: "red", ..judged("2025-01-14", Reason::Scanned, 2) },
-        Judged { market: "FR", carrier: "red", ..judged("2025-01-15", Reason::ScanMissing, 3) },
-        Judged { market: "FR", carrier: "other", ..judged("2025-01-15", Reason::Scanned, 1) },
-        Judged { market: "FR", carrier: "(none)", ..judged("2025-01-15", Reason::Scanned, 1) },
-        Judged { market: "(none)", ..judged("2025-01-15", Reason::NotOnMarketplace, 1) },
-        Judged { market: "DE", ..judged("2025-01-15", Reason::NoPolicy, 1) },
+        JudgedPackages { market: "FR", carrier: "red", ..judged("2025-01-14", Reason::Scanned, 2) },
+        JudgedPackages { market: "FR", carrier: "red", ..judged("2025-01-15", Reason::ScanMissing, 3) },
+        JudgedPackages { market: "FR", carrier: "other", ..judged("2025-01-15", Reason::Scanned, 1) },
+        JudgedPackages { market: "FR", carrier: "(none)", ..judged("2025-01-15", Reason::Scanned, 1) },
+        JudgedPackages { market: "(none)", ..judged("2025-01-15", Reason::NotOnMarketplace, 1) },
+        JudgedPackages { market: "DE", ..judged("2025-01-15", Reason::NoPolicy, 1) },
         judged("2025-01-15", Reason::Scanned, 1),
     ];
     let columns = "marketplace carrier_typed week_start carrier integrated shipments";

@@ -4,7 +4,7 @@
 //! The first byte chooses how much is fed at once, the second the greatest size of a document; the rest is the
 //! file.
 
-use vtr::assemble::read::cut::{Cutter, Piece};
+use vtr::assemble::read::cut::{CutPiece, Cutter};
 
 /// The output, owned.
 #[derive(Debug, PartialEq)]
@@ -46,11 +46,11 @@ fn cut(bytes: &[u8], step: usize, max: usize) -> Vec<Out> {
     let lists = lists.map(|keys| keys.into_iter().map(str::to_owned).collect()).to_vec();
     let mut cutter = Cutter::new(lists, max);
     let mut all = Vec::new();
-    let mut each = |piece: Piece| {
+    let mut each = |piece: CutPiece| {
         all.push(match piece {
-            Piece::Whole(cut) => Out::Whole(cut.bytes.to_vec(), cut.offset, cut.line),
-            Piece::Inside(cut) => Out::Inside(cut.bytes.to_vec(), cut.offset, cut.line),
-            Piece::Fault { offset, line, .. } => Out::Fault(offset, line),
+            CutPiece::Whole(cut) => Out::Whole(cut.bytes.to_vec(), cut.offset, cut.line),
+            CutPiece::Inside(cut) => Out::Inside(cut.bytes.to_vec(), cut.offset, cut.line),
+            CutPiece::Fault { offset, line, .. } => Out::Fault(offset, line),
         });
         Ok::<(), std::convert::Infallible>(())
     };
