@@ -40,7 +40,7 @@ pub enum Bound {
 }
 
 /// One row of the table of kinds.
-pub struct Entry {
+pub struct AsideRow {
     /// The kind itself; `TABLE[i].kind as usize == i`.
     pub kind: Aside,
     /// The name in reports and manifests.
@@ -55,12 +55,12 @@ pub struct Entry {
 
 macro_rules! table {
     ($($kind:ident $name:literal $bound:ident $what:literal $remedy:literal;)*) => {
-        [$(Entry { kind: Aside::$kind, name: $name, what: $what, remedy: $remedy, bound: Bound::$bound }),*]
+        [$(AsideRow { kind: Aside::$kind, name: $name, what: $what, remedy: $remedy, bound: Bound::$bound }),*]
     };
 }
 
 /// Every kind, by discriminant.
-pub static TABLE: [Entry; 13] = table! {
+pub static TABLE: [AsideRow; 13] = table! {
     FillerTime "filler_time" None
         "are before 2005 or after 2100: they are fillers and count as empty"
         "leave the cell empty where nothing happened";
@@ -104,7 +104,7 @@ pub static TABLE: [Entry; 13] = table! {
 
 impl Aside {
     /// Returns the row of [`TABLE`].
-    pub fn entry(self) -> &'static Entry {
+    pub fn entry(self) -> &'static AsideRow {
         &TABLE[self as usize]
     }
 }

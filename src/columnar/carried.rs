@@ -7,7 +7,7 @@ use crate::copies::CopyRecord;
 use crate::foreign::Reader;
 use crate::judge::Judge;
 use crate::keys::{Keys, Ranked};
-use crate::marginals::{CIRCUMSTANCES, Kind};
+use crate::marginals::{CIRCUMSTANCES, MarginalKind};
 use crate::partial::week_index;
 use crate::refusal::{InputError, InputFault};
 use crate::settings::Beside;
@@ -112,7 +112,7 @@ pub(crate) fn copies(judge: &Judge, batch: &RecordBatch) -> Result<Vec<CopyRecor
         return Err(InputError::of(InputFault::Schema, field.name(), "absent", "there", remedy));
     }
     // Records have a week, and the columns of counts by week are read the same way.
-    let reader = Reader::of(judge, Kind::Reasons, batch);
+    let reader = Reader::of(judge, MarginalKind::Reasons, batch);
     let identity = DataType::FixedSizeBinary(IDENTITY);
     let fixed = [("identity", &identity), ("version", &DataType::Int64), ("file", &DataType::UInt32)];
     let times = [("record", &DataType::UInt64), ("day", &DataType::Date32)];

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 
 /// A cell and its count: 16 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct CellEntry {
     /// The time and codes, packed by [`Layout`](crate::keys::Layout).
     pub key: u64,
     /// The code of a category or of a typed name.
@@ -17,23 +17,23 @@ pub(crate) struct Entry {
     pub count: i32,
 }
 
-impl Entry {
+impl CellEntry {
     /// The size of an entry on disk, in bytes.
     pub const BYTES: usize = 16;
 
     /// Returns the bytes for a spill file.
-    pub fn to_bytes(self) -> [u8; Entry::BYTES] {
-        let mut bytes = [0; Entry::BYTES];
+    pub fn to_bytes(self) -> [u8; CellEntry::BYTES] {
+        let mut bytes = [0; CellEntry::BYTES];
         bytes[..8].copy_from_slice(&self.key.to_le_bytes());
         bytes[8..12].copy_from_slice(&self.beside.to_le_bytes());
         bytes[12..].copy_from_slice(&self.count.to_le_bytes());
         bytes
     }
 
-    /// Reads the bytes of [`Entry::to_bytes`].
-    pub fn from_bytes(bytes: &[u8; Entry::BYTES]) -> Entry {
+    /// Reads the bytes of [`CellEntry::to_bytes`].
+    pub fn from_bytes(bytes: &[u8; CellEntry::BYTES]) -> CellEntry {
         let whole = u128::from_le_bytes(*bytes);
-        Entry { key: whole as u64, beside: (whole >> 64) as u32, count: (whole >> 96) as u32 as i32 }
+        CellEntry { key: whole as u64, beside: (whole >> 64) as u32, count: (whole >> 96) as u32 as i32 }
     }
 }
 
@@ -49,7 +49,7 @@ pub(crate) trait Table: Default {
     fn touch(&self, cell: Self::Cell) -> u64;
 
     /// Adds to a cell's count. The entry handed back is not, or is no longer, counted here.
-    fn add(&mut self, cell: Self::Cell, by: i32) -> Option<Entry>;
+    fn add(&mut self, cell: Self::Cell, by: i32) -> Option<CellEntry>;
 
     /// Returns the number of cells.
     fn len(&self) -> usize;
@@ -58,10 +58,10 @@ pub(crate) trait Table: Default {
     fn bytes(&self) -> usize;
 
     /// Returns all cells with their counts, in no order.
-    fn entries(&self, time: u16) -> impl Iterator<Item = Entry>;
+    fn entries(&self, time: u16) -> impl Iterator<Item = CellEntry>;
 
     /// Returns the cell of an entry.
-    fn cell(entry: &Entry) -> Self::Cell;
+    fn cell(entry: &CellEntry) -> Self::Cell;
 }
 
 /// Returns a number whose low bits depend on the whole key; the low bits of a product alone are mixed least.
@@ -72,7 +72,7 @@ fn mixed(key: u64) -> u64 {
 
 /// Cells that consist of a key and a code beside it.
 #[derive(Debug, Default)]
-pub(crate) struct Wide(HashTable<Entry>);
+pub(crate) struct Wide(HashTable<CellEntry>);
 
 fn hash(key: u64, beside: u32) -> u64 {
     mixed(key ^ u64::from(beside).rotate_left(32))
@@ -90,9 +90,9 @@ impl Table for Wide {
     }
 
     #[inline]
-    fn add(&mut self, (key, beside): (u64, u32), by: i32) -> Option<Entry> {
+    fn add(&mut self, (key, beside): (u64, u32), by: i32) -> Option<CellEntry> {
         let hashed = hash(key, beside);
-        let new = Entry { key, beside, count: by };
+        let new = CellEntry { key, beside, count: by };
         match self.0.find_mut(hashed, |entry| entry.key == key && entry.beside == beside) {
             Some(entry) => match entry.count.checked_add(by) {
                 Some(count) => entry.count = count,
@@ -113,11 +113,11 @@ impl Table for Wide {
         self.0.allocation_size()
     }
 
-    fn entries(&self, _: u16) -> impl Iterator<Item = Entry> {
+    fn entries(&self, _: u16) -> impl Iterator<Item = CellEntry> {
         self.0.iter().copied()
     }
 
-    fn cell(entry: &Entry) -> (u64, u32) {
+    fn cell(entry: &CellEntry) -> (u64, u32) {
         (entry.key, entry.beside)
     }
 }
@@ -197,7 +197,7 @@ impl Table for Lines {
     }
 
     #[inline]
-    fn add(&mut self, cell: u64, by: i32) -> Option<Entry> {
+    fn add(&mut self, cell: u64, by: i32) -> Option<CellEntry> {
         if self.cells >= self.lines.len() * MOST {
             self.grow();
         }
@@ -213,7 +213,7 @@ impl Table for Lines {
         };
         *place = place_to_be;
         self.cells += usize::from(is_new);
-        back.map(|count| Entry { key: cell, beside: 0, count })
+        back.map(|count| CellEntry { key: cell, beside: 0, count })
     }
 
     fn len(&self) -> usize {
@@ -224,15 +224,15 @@ impl Table for Lines {
         self.lines.capacity() * size_of::<Line>()
     }
 
-    fn entries(&self, time: u16) -> impl Iterator<Item = Entry> {
-        self.lines.iter().flat_map(|line| line.0).filter(|place| *place != 0).map(move |place| Entry {
+    fn entries(&self, time: u16) -> impl Iterator<Item = CellEntry> {
+        self.lines.iter().flat_map(|line| line.0).filter(|place| *place != 0).map(move |place| CellEntry {
             key: u64::from(time) << (u64::BITS - TIME_BITS) | place >> TIME_BITS,
             beside: 0,
             count: count_of(place),
         })
     }
 
-    fn cell(entry: &Entry) -> u64 {
+    fn cell(entry: &CellEntry) -> u64 {
         entry.key
     }
 }

@@ -8,7 +8,7 @@ use crate::copies::Subtractor;
 use crate::foreign::{self, Allowed};
 use crate::judge::Judge;
 use crate::keys::Keys;
-use crate::marginals::Kind;
+use crate::marginals::MarginalKind;
 use crate::partial::{Partial, Unpacked};
 use crate::refusal::InputError;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
@@ -21,7 +21,7 @@ use vtr_kernel::mend::{FixableBy, Outcome};
 /// The greatest number of rows of a returned batch.
 const BATCH_ROWS: usize = 65_536;
 
-/// The counts, by [`Kind`].
+/// The counts, by [`MarginalKind`].
 ///
 /// # Examples
 /// ```
@@ -46,26 +46,28 @@ pub struct Counts<'a> {
     partial: Partial,
 }
 
-impl Kind {
-    /// Returns the columns of its batches: time (`week` or `segment`, a Date32; for [`Kind::Breakdown`]
-    /// `fixable_by`, Utf8, null for valid packages), the columns of [`Kind::keys`] (Utf8), `reason` (Utf8) with
-    /// `pending` (Boolean) for kinds that distinguish packages by it, `list_doubt` (Boolean) for [`Kind::Reasons`],
+impl MarginalKind {
+    /// Returns the columns of its batches: time (`week` or `segment`, a Date32; for [`MarginalKind::Breakdown`]
+    /// `fixable_by`, Utf8, null for valid packages), the columns of [`MarginalKind::keys`] (Utf8), `reason` (Utf8) with
+    /// `pending` (Boolean) for kinds that distinguish packages by it, `list_doubt` (Boolean) for [`MarginalKind::Reasons`],
     /// and `count` (Int64, positive).
     pub fn schema(self) -> SchemaRef {
         let text = |name: &str| Field::new(name, DataType::Utf8, false);
         let mut fields = vec![match self {
-            Kind::Weekly | Kind::Names | Kind::Reasons => Field::new("week", DataType::Date32, false),
-            Kind::Category => Field::new("segment", DataType::Date32, false),
-            Kind::Breakdown => Field::new("fixable_by", DataType::Utf8, true),
+            MarginalKind::Weekly | MarginalKind::Names | MarginalKind::Reasons => {
+                Field::new("week", DataType::Date32, false)
+            }
+            MarginalKind::Category => Field::new("segment", DataType::Date32, false),
+            MarginalKind::Breakdown => Field::new("fixable_by", DataType::Utf8, true),
         }];
         fields.extend(self.keys().iter().map(|name| text(name)));
-        if matches!(self, Kind::Weekly | Kind::Category | Kind::Breakdown) {
+        if matches!(self, MarginalKind::Weekly | MarginalKind::Category | MarginalKind::Breakdown) {
             fields.push(text("reason"));
         }
-        if self != Kind::Names {
+        if self != MarginalKind::Names {
             fields.push(Field::new("pending", DataType::Boolean, false));
         }
-        if self == Kind::Reasons {
+        if self == MarginalKind::Reasons {
             fields.push(Field::new("list_doubt", DataType::Boolean, false));
         }
         fields.push(Field::new("count", DataType::Int64, false));
@@ -94,7 +96,7 @@ impl<'a> Counts<'a> {
     }
 
     /// Adds a batch of counts that may come from a worker with other codes: another process, or another engine. It
-    /// must have the columns of one [`Kind::schema`], with texts of any Arrow type, in any order; a cell may occur
+    /// must have the columns of one [`MarginalKind::schema`], with texts of any Arrow type, in any order; a cell may occur
     /// more than once.
     ///
     /// # Errors
@@ -106,9 +108,9 @@ impl<'a> Counts<'a> {
         Ok(())
     }
 
-    /// Returns the counts of a kind: texts, time and reason as columns; see [`Kind::schema`]. Rows are sorted by
+    /// Returns the counts of a kind: texts, time and reason as columns; see [`MarginalKind::schema`]. Rows are sorted by
     /// time, by keys bytewise, and by the rung of their reason, each cell once. No batch has more than 65,536 rows.
-    pub fn batches(&self, kind: Kind) -> impl Iterator<Item = RecordBatch> + use<'a> {
+    pub fn batches(&self, kind: MarginalKind) -> impl Iterator<Item = RecordBatch> + use<'a> {
         let settings = self.judge.settings();
         let cells: BTreeMap<u16, Unpacked> = self.partial.cells(kind);
         let keys = self.judge.shared_keys().ranked(&settings.book, settings.axis.clone());
@@ -128,12 +130,14 @@ impl<'a> Counts<'a> {
 }
 
 /// Returns the sorted counts of one time, with texts instead of codes.
-fn readable(keys: &Keys, kind: Kind, time: u16, sorted: &RecordBatch) -> RecordBatch {
+fn readable(keys: &Keys, kind: MarginalKind, time: u16, sorted: &RecordBatch) -> RecordBatch {
     let rows = sorted.num_rows();
     let day = keys.day(kind, time);
     let mut columns: Vec<ArrayRef> = vec![match kind {
-        Kind::Weekly | Kind::Names | Kind::Reasons | Kind::Category => Arc::new(Date32Array::from_value(day, rows)),
-        Kind::Breakdown => {
+        MarginalKind::Weekly | MarginalKind::Names | MarginalKind::Reasons | MarginalKind::Category => {
+            Arc::new(Date32Array::from_value(day, rows))
+        }
+        MarginalKind::Breakdown => {
             let mender = (day as usize).checked_sub(1).map(|place| FixableBy::ALL[place].name());
             Arc::new(StringArray::from_iter((0..rows).map(|_| mender)))
         }
@@ -145,12 +149,12 @@ fn readable(keys: &Keys, kind: Kind, time: u16, sorted: &RecordBatch) -> RecordB
         Arc::new(BooleanArray::from_iter(codes.iter().map(|code| Some(of(*code)))))
     };
     match kind {
-        Kind::Names => {}
-        Kind::Reasons => {
+        MarginalKind::Names => {}
+        MarginalKind::Reasons => {
             columns.push(flags(&|code| code & 1 == 1, &sorted["flags"]));
             columns.push(flags(&|code| code >> 1 & 1 == 1, &sorted["flags"]));
         }
-        Kind::Weekly | Kind::Category | Kind::Breakdown => {
+        MarginalKind::Weekly | MarginalKind::Category | MarginalKind::Breakdown => {
             let outcome = |code: u8| Outcome::from_code(code).expect("the fold packs codes of outcomes");
             let codes = sorted["reason"].as_primitive::<UInt8Type>().values();
             let reasons = codes.iter().map(|code| outcome(*code).reason.name());

@@ -8,7 +8,7 @@ use crate::carried::{menders_texts, text_type};
 use crate::foreign::{self, Allowed};
 use crate::judge::Judge;
 use crate::keys::Keys;
-use crate::marginals::{CIRCUMSTANCES, Kind};
+use crate::marginals::{CIRCUMSTANCES, MarginalKind};
 use crate::partial::{Piece, Unpacked, packed};
 use crate::refusal::{InputError, InputFault};
 use arrow::array::{
@@ -61,7 +61,7 @@ pub struct Dealt<'k> {
     /// The bucket of each seller and of each typed name.
     of_seller: Vec<usize>,
     of_typed: Vec<usize>,
-    buckets: Vec<[Cells; Kind::ALL.len()]>,
+    buckets: Vec<[Cells; MarginalKind::ALL.len()]>,
     /// The index of each reason among the texts of reasons.
     reasons: Vec<u32>,
 }
@@ -81,7 +81,7 @@ impl<'k> Dealt<'k> {
     }
 
     /// Adds all counts of one kind and time; times must come in ascending order.
-    pub fn add(&mut self, kind: Kind, time: u16, counts: Unpacked) {
+    pub fn add(&mut self, kind: MarginalKind, time: u16, counts: Unpacked) {
         let day = self.keys.day(kind, time);
         let sorted = self.keys.batch(kind, counts);
         let code = |name: &&str| sorted[*name].as_dictionary::<UInt32Type>().keys().values().clone();
@@ -91,7 +91,7 @@ impl<'k> Dealt<'k> {
             column.as_primitive_opt::<UInt8Type>().map(|codes| codes.values().clone())
         });
         let (by, of) = match kind {
-            Kind::Names => (&keys[1], &self.of_typed),
+            MarginalKind::Names => (&keys[1], &self.of_typed),
             _ => (&keys[0], &self.of_seller),
         };
         for (row, count) in sorted["count"].as_primitive::<Int64Type>().values().iter().enumerate() {
@@ -108,8 +108,9 @@ impl<'k> Dealt<'k> {
     /// once. No batch has rows of two kinds.
     pub fn batches(self) -> Vec<Vec<RecordBatch>> {
         let Dealt { keys, buckets, reasons, .. } = self;
-        let of_bucket = |kinds: [Cells; Kind::ALL.len()]| {
-            let batches = Kind::ALL.into_iter().zip(kinds).map(|(kind, cells)| batch(keys, &reasons, kind, &cells));
+        let of_bucket = |kinds: [Cells; MarginalKind::ALL.len()]| {
+            let batches =
+                MarginalKind::ALL.into_iter().zip(kinds).map(|(kind, cells)| batch(keys, &reasons, kind, &cells));
             let cut = batches.flat_map(|batch| {
                 let rows = batch.num_rows();
                 (0..rows).step_by(BATCH_ROWS).map(move |at| batch.slice(at, BATCH_ROWS.min(rows - at)))
@@ -120,10 +121,10 @@ impl<'k> Dealt<'k> {
     }
 }
 
-fn batch(keys: &Keys, reasons: &[u32], kind: Kind, cells: &Cells) -> RecordBatch {
+fn batch(keys: &Keys, reasons: &[u32], kind: MarginalKind, cells: &Cells) -> RecordBatch {
     let rows = cells.counts.len();
     let outcome = |code: &u8| Outcome::from_code(*code).expect("the fold packs codes of outcomes");
-    let has_outcomes = matches!(kind, Kind::Weekly | Kind::Category | Kind::Breakdown);
+    let has_outcomes = matches!(kind, MarginalKind::Weekly | MarginalKind::Category | MarginalKind::Breakdown);
     let dictionary =
         |codes: UInt32Array, values: ArrayRef| -> ArrayRef { Arc::new(DictionaryArray::new(codes, values)) };
     let text = |name: &str| -> ArrayRef {
@@ -138,7 +139,7 @@ fn batch(keys: &Keys, reasons: &[u32], kind: Kind, cells: &Cells) -> RecordBatch
                 let codes = cells.beside.iter().map(|code| reasons[outcome(code).reason as usize]);
                 dictionary(UInt32Array::from_iter_values(codes), values)
             }
-            (None, "fixable_by") if kind == Kind::Breakdown => {
+            (None, "fixable_by") if kind == MarginalKind::Breakdown => {
                 dictionary(cells.days.iter().map(|day| (*day as u32).checked_sub(1)).collect(), values)
             }
             _ => dictionary(UInt32Array::new_null(rows), values),
@@ -147,19 +148,19 @@ fn batch(keys: &Keys, reasons: &[u32], kind: Kind, cells: &Cells) -> RecordBatch
     let flag = |is: &dyn Fn(&u8) -> bool| -> ArrayRef {
         Arc::new(BooleanArray::from(BooleanBuffer::collect_bool(rows, |row| is(&cells.beside[row]))))
     };
-    let names = StringArray::from_iter_values(Kind::ALL.map(Kind::name));
-    let days = cells.days.iter().map(|day| if kind == Kind::Breakdown { 0 } else { *day });
+    let names = StringArray::from_iter_values(MarginalKind::ALL.map(MarginalKind::name));
+    let days = cells.days.iter().map(|day| if kind == MarginalKind::Breakdown { 0 } else { *day });
     let mut columns = vec![
         dictionary(UInt32Array::from_value(kind as u32, rows), Arc::new(names)),
         Arc::new(Date32Array::from_iter_values(days)),
     ];
     columns.extend(CIRCUMSTANCES.into_iter().chain(BESIDE).map(text));
     columns.push(flag(&|code| match kind {
-        Kind::Names => false,
-        Kind::Reasons => code & 1 == 1,
-        Kind::Weekly | Kind::Category | Kind::Breakdown => outcome(code).is_pending,
+        MarginalKind::Names => false,
+        MarginalKind::Reasons => code & 1 == 1,
+        MarginalKind::Weekly | MarginalKind::Category | MarginalKind::Breakdown => outcome(code).is_pending,
     }));
-    columns.push(flag(&|code| kind == Kind::Reasons && code >> 1 & 1 == 1));
+    columns.push(flag(&|code| kind == MarginalKind::Reasons && code >> 1 & 1 == 1));
     columns.push(Arc::new(Int64Array::from_iter_values(cells.counts.iter().copied())));
     RecordBatch::try_new(counts_schema(), columns).expect("columns are built in the order and types of their schema")
 }
@@ -234,7 +235,7 @@ pub(crate) fn pieces(judge: &Judge, batch: &RecordBatch) -> Result<Vec<Piece>, I
     let other = |found: &str| InputError::of(InputFault::Values, "marginal", found, "one kind of counts", remedy);
     let marginal = cast(&batch["marginal"], &DataType::Utf8).map_err(|error| other(&error.to_string()))?;
     let marginal = marginal.as_string::<i32>();
-    let kind = Kind::from_name(if marginal.is_null(0) { "" } else { marginal.value(0) });
+    let kind = MarginalKind::from_name(if marginal.is_null(0) { "" } else { marginal.value(0) });
     let kind = kind.ok_or_else(|| other("another word"))?;
     if marginal.iter().any(|name| name != Some(kind.name())) {
         return Err(other("several"));

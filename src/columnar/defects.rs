@@ -79,7 +79,7 @@ pub(crate) struct Listed<'a> {
 }
 
 /// The columns of listed rows, as codes.
-pub(crate) struct Rows {
+pub(crate) struct ListedRows {
     file: UInt32Builder,
     record: Int64Builder,
     seller: UInt32Builder,
@@ -116,11 +116,11 @@ pub(crate) struct Rows {
     label_bytes: usize,
 }
 
-impl Default for Rows {
-    fn default() -> Rows {
+impl Default for ListedRows {
+    fn default() -> ListedRows {
         let value = Decimal128Builder::new().with_precision_and_scale(VALUE.0, VALUE.1);
         let time = || TimestampMicrosecondBuilder::new().with_timezone("UTC");
-        Rows {
+        ListedRows {
             file: UInt32Builder::new(),
             record: Int64Builder::new(),
             seller: UInt32Builder::new(),
@@ -174,7 +174,7 @@ fn scaled(amount: Amount) -> Option<i128> {
     Some(mantissa).filter(|mantissa| -most < *mantissa && *mantissa < most)
 }
 
-impl Rows {
+impl ListedRows {
     pub(crate) fn push(&mut self, listed: &Listed, terms: &Terms) {
         let Listed { row, verdict, .. } = listed;
         self.file.append_value(listed.place.0);
@@ -244,7 +244,7 @@ impl Rows {
         self.file.len()
     }
 
-    /// Returns the bytes of the rows' texts as [`Rows::finish`] writes them, without those of the book.
+    /// Returns the bytes of the rows' texts as [`ListedRows::finish`] writes them, without those of the book.
     pub(crate) fn bytes(&mut self, keys: &SharedKeys) -> usize {
         let new = self.labelled..self.file.len();
         self.labelled = new.end;

@@ -11,7 +11,7 @@ pub use crate::tallies::{Due, FileTally, Later, Weeks};
 use crate::asides::{Aside, Asides};
 use crate::columns::{Columns, Held, Resolvers};
 use crate::copies::{Of, copy, text_hash};
-use crate::defects::{Listed, Rows as ListedRows};
+use crate::defects::{Listed, ListedRows};
 use crate::input::Column;
 use crate::judge::{Counts, Judge};
 use crate::keys::{Circumstances, Codes, Layout, SharedKeys, market_from_code};

@@ -3,10 +3,10 @@
 //! Every value is checked before any is added. This module adds nothing itself, and refuses a batch as a whole,
 //! naming column and value.
 
-use crate::cells::Entry;
+use crate::cells::CellEntry;
 use crate::judge::Judge;
 use crate::keys::{Circumstances, Layout, NONE, SharedKeys, market_from_code};
-use crate::marginals::Kind;
+use crate::marginals::MarginalKind;
 use crate::partial::week_index;
 use crate::refusal::{InputError, InputFault};
 use crate::reject::shown_value;
@@ -41,7 +41,7 @@ pub(crate) fn cells(
     judge: &Judge,
     batch: &RecordBatch,
     counts: Allowed,
-) -> Result<(Kind, Vec<(Entry, i64)>), InputError> {
+) -> Result<(MarginalKind, Vec<(CellEntry, i64)>), InputError> {
     let kind = kind(batch)?;
     let reader = Reader::of(judge, kind, batch);
     let cells = reader.cells(counts)?;
@@ -49,14 +49,14 @@ pub(crate) fn cells(
     Ok((kind, cells))
 }
 
-fn kind(batch: &RecordBatch) -> Result<Kind, InputError> {
+fn kind(batch: &RecordBatch) -> Result<MarginalKind, InputError> {
     let schema = batch.schema_ref();
-    let has = |kind: &Kind| {
+    let has = |kind: &MarginalKind| {
         let wanted = kind.schema();
         wanted.fields().len() == schema.fields().len()
             && wanted.fields().iter().all(|field| schema.column_with_name(field.name()).is_some())
     };
-    Kind::ALL.into_iter().find(has).ok_or_else(|| {
+    MarginalKind::ALL.into_iter().find(has).ok_or_else(|| {
         let found: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
         let found = format!("a batch with the columns [{}] holds no kind of counts", found.join(", "));
         let wanted = "which have the columns of `Kind::schema`";
@@ -69,12 +69,12 @@ pub(crate) struct Reader<'a> {
     judge: &'a Judge,
     keys: &'a SharedKeys,
     layout: Layout,
-    kind: Kind,
+    kind: MarginalKind,
     batch: &'a RecordBatch,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn of(judge: &'a Judge, kind: Kind, batch: &'a RecordBatch) -> Reader<'a> {
+    pub(crate) fn of(judge: &'a Judge, kind: MarginalKind, batch: &'a RecordBatch) -> Reader<'a> {
         Reader { judge, keys: judge.shared_keys(), layout: Layout::of(&judge.settings().book), kind, batch }
     }
 
@@ -193,17 +193,17 @@ impl<'a> Reader<'a> {
     /// Returns the time of each row.
     fn times(&self) -> Result<Vec<u16>, InputError> {
         match self.kind {
-            Kind::Weekly | Kind::Names | Kind::Reasons => {
+            MarginalKind::Weekly | MarginalKind::Names | MarginalKind::Reasons => {
                 let is_week = |day: Day| monday(day) == day && self.judge.is_plausible(day + 6);
                 let wanted = "a Monday from 2005 to two years after as_of";
                 self.days("week", wanted, &|day| is_week(day).then(|| week_index(day)))
             }
-            Kind::Category => {
+            MarginalKind::Category => {
                 let axis = &self.judge.settings().axis;
                 let wanted = "the first day of a segment of the judge's time axis";
                 self.days("segment", wanted, &|day| axis.segment_from(day))
             }
-            Kind::Breakdown => self.menders(),
+            MarginalKind::Breakdown => self.menders(),
         }
     }
 
@@ -301,38 +301,38 @@ impl<'a> Reader<'a> {
             .collect())
     }
 
-    fn cells(&self, allowed: Allowed) -> Result<Vec<(Entry, i64)>, InputError> {
+    fn cells(&self, allowed: Allowed) -> Result<Vec<(CellEntry, i64)>, InputError> {
         let (counts, times) = (self.counts(allowed)?, self.times()?);
         let rows = 0..counts.len();
         let none = || vec![0; counts.len()];
         let layout = self.layout;
         let (keys, beside): (Vec<u64>, Vec<u32>) = match self.kind {
-            Kind::Weekly | Kind::Breakdown => {
+            MarginalKind::Weekly | MarginalKind::Breakdown => {
                 let (accounts, carriers, outcomes) = (self.accounts()?, self.carriers()?, self.outcomes()?);
                 let carrier = |row: usize| Carrier::from_code(carriers[row] as u16);
                 let key = |row: usize| layout.weekly(times[row], accounts[row], carrier(row), outcomes[row]);
-                let beside = if self.kind == Kind::Breakdown { self.categories()? } else { none() };
+                let beside = if self.kind == MarginalKind::Breakdown { self.categories()? } else { none() };
                 (rows.map(key).collect(), beside)
             }
-            Kind::Category => {
+            MarginalKind::Category => {
                 let (accounts, outcomes) = (self.accounts()?, self.outcomes()?);
                 let key = |row: usize| layout.category(times[row], accounts[row], outcomes[row]);
                 (rows.map(key).collect(), self.categories()?)
             }
-            Kind::Names => {
+            MarginalKind::Names => {
                 let (markets, carriers) = (self.markets()?, self.carriers()?);
                 let carrier = |row: usize| Carrier::from_code(carriers[row] as u16);
                 let key = |row: usize| layout.name(times[row], markets[row] as u16, carrier(row));
                 (rows.map(key).collect(), self.typed_names()?)
             }
-            Kind::Reasons => {
+            MarginalKind::Reasons => {
                 let (accounts, outcomes) = (self.accounts()?, self.outcomes()?);
                 let key = |row: usize| layout.category(times[row], accounts[row], outcomes[row]);
                 (rows.map(key).collect(), self.circumstances(&outcomes)?)
             }
         };
         let cells = keys.into_iter().zip(beside).zip(counts);
-        Ok(cells.map(|((key, beside), rows)| (Entry { key, beside, count: 0 }, rows)).collect())
+        Ok(cells.map(|((key, beside), rows)| (CellEntry { key, beside, count: 0 }, rows)).collect())
     }
 
     /// Returns the circumstances of each row as one word.

@@ -10,7 +10,7 @@ pub use crate::copies::{CopyRecord, Subtractor};
 pub use crate::counts::Counts;
 pub use crate::dealt::{Dealt, counts_schema, narrowed};
 pub use crate::fold::{Counter, Fate, Yield};
-pub use crate::marginals::Kind;
+pub use crate::marginals::MarginalKind;
 pub use crate::refusal::{InputError, InputFault};
 pub use crate::reject::{Records, Reject, Rejects};
 pub use crate::settings::{Identity, LaterRows, Unit};
@@ -91,7 +91,7 @@ impl Judge {
             scan_lead_days: LEAD_DAYS,
             range: None,
             windows: None,
-            wants: Wants::of(&Kind::ALL),
+            wants: Wants::of(&MarginalKind::ALL),
             wants_defects: false,
             judged_from: None,
             identity: None,
@@ -271,7 +271,7 @@ impl JudgeBuilder {
     }
 
     /// Sets the kinds of counts to keep.
-    pub fn kinds(mut self, kinds: &[Kind]) -> JudgeBuilder {
+    pub fn kinds(mut self, kinds: &[MarginalKind]) -> JudgeBuilder {
         self.settings.wants = Wants::of(kinds);
         self
     }

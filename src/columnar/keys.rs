@@ -205,13 +205,13 @@ pub(crate) fn time(key: u64) -> u16 {
 
 /// Distinct texts in the order in which they were added, concatenated.
 #[derive(Debug, Default)]
-struct Texts {
+struct DistinctTexts {
     bytes: String,
     ends: Vec<u32>,
     codes: HashTable<u32>,
 }
 
-impl Texts {
+impl DistinctTexts {
     fn text(&self, code: u32) -> &str {
         let start = code.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
         &self.bytes[start as usize..self.ends[code as usize] as usize]
@@ -226,7 +226,7 @@ impl Texts {
         let code = self.ends.len() as u32;
         self.bytes.push_str(text);
         self.ends.push(self.bytes.len() as u32);
-        let Texts { bytes, ends, codes } = self;
+        let DistinctTexts { bytes, ends, codes } = self;
         codes.insert_unique(hash, code, |code| {
             let start = code.checked_sub(1).map_or(0, |before| ends[before as usize]);
             hasher.hash_one(&bytes[start as usize..ends[*code as usize] as usize])
@@ -246,9 +246,9 @@ const MOST_BYTES: usize = i32::MAX as usize;
 #[derive(Debug)]
 pub(crate) struct SharedKeys {
     hasher: RandomState,
-    sellers: Mutex<Texts>,
-    categories: Mutex<Texts>,
-    typed: Mutex<Texts>,
+    sellers: Mutex<DistinctTexts>,
+    categories: Mutex<DistinctTexts>,
+    typed: Mutex<DistinctTexts>,
     most_sellers: usize,
     most_bytes: usize,
     bytes: AtomicUsize,
@@ -272,7 +272,7 @@ impl SharedKeys {
         }
     }
 
-    fn code(&self, texts: &Mutex<Texts>, text: &str) -> u32 {
+    fn code(&self, texts: &Mutex<DistinctTexts>, text: &str) -> u32 {
         let mut texts = locked(texts);
         if texts.bytes.len() + text.len() > MOST_BYTES {
             self.is_full.store(true, Ordering::Relaxed);
@@ -315,7 +315,7 @@ impl SharedKeys {
         if !self.is_full.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let count = |texts: &Mutex<Texts>| locked(texts).ends.len();
+        let count = |texts: &Mutex<DistinctTexts>| locked(texts).ends.len();
         let (sellers, categories, typed) = (count(&self.sellers), count(&self.categories), count(&self.typed));
         let found =
             format!("{sellers} seller ids, {categories} categories and {typed} carrier names have been met so far");
@@ -360,14 +360,15 @@ impl SharedKeys {
 
     /// Returns the texts in order, once no more codes are assigned.
     pub(crate) fn freeze(self, book: &Book, axis: TimeAxis) -> Keys {
-        let ranked = |texts: Mutex<Texts>| Ranked::of(&texts.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let ranked =
+            |texts: Mutex<DistinctTexts>| Ranked::of(&texts.into_inner().unwrap_or_else(PoisonError::into_inner));
         let texts = [self.sellers, self.categories, self.typed].map(ranked);
         Keys::of(book, axis, texts)
     }
 
     /// Returns the texts so far in order; more codes may follow.
     pub(crate) fn ranked(&self, book: &Book, axis: TimeAxis) -> Keys {
-        let ranked = |texts: &Mutex<Texts>| Ranked::of(&locked(texts));
+        let ranked = |texts: &Mutex<DistinctTexts>| Ranked::of(&locked(texts));
         let texts = [&self.sellers, &self.categories, &self.typed].map(ranked);
         Keys::of(book, axis, texts)
     }
@@ -436,14 +437,14 @@ pub(crate) struct Ranked {
 impl Ranked {
     /// Takes labels that may repeat; equal ones share an index.
     fn of_labels<'a>(labels: impl Iterator<Item = &'a str>) -> Ranked {
-        let mut texts = Texts::default();
+        let mut texts = DistinctTexts::default();
         let hasher = RandomState::new();
         let codes: Vec<u32> = labels.map(|label| texts.code(label, &hasher).0).collect();
         let ranked = Ranked::of(&texts);
         Ranked { ranks: codes.iter().map(|code| ranked.rank(*code)).collect(), values: ranked.values }
     }
 
-    fn of(texts: &Texts) -> Ranked {
+    fn of(texts: &DistinctTexts) -> Ranked {
         let mut order: Vec<u32> = (0..texts.ends.len() as u32).collect();
         order.sort_unstable_by(|a, b| texts.text(*a).cmp(texts.text(*b)));
         let mut ranks = vec![0; order.len()];
@@ -470,7 +471,7 @@ impl Ranked {
 }
 
 /// Locks texts. A panic elsewhere leaves them in a usable state, and ends the run anyway.
-fn locked(texts: &Mutex<Texts>) -> MutexGuard<'_, Texts> {
+fn locked(texts: &Mutex<DistinctTexts>) -> MutexGuard<'_, DistinctTexts> {
     texts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -3,7 +3,7 @@
 //! The entries of one time, in any number and order, give one sorted batch without duplicates, so that workers with
 //! different codes can add theirs up. Nothing here fails.
 
-use crate::cells::Entry;
+use crate::cells::CellEntry;
 use crate::keys::{Codes, Keys, Ranked};
 use crate::partial::{Unpacked, week_monday};
 use arrow::array::{ArrayRef, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
@@ -29,7 +29,7 @@ pub const CIRCUMSTANCES: [&str; 10] = [
 
 /// The kinds of counts, by their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum MarginalKind {
     /// By carrier and week: the weeks of the range.
     Weekly,
     /// By product category and segment of the time axis, including days outside the range that a requested window
@@ -43,9 +43,15 @@ pub enum Kind {
     Breakdown,
 }
 
-impl Kind {
+impl MarginalKind {
     /// All kinds, each at the index of its discriminant.
-    pub const ALL: [Kind; 5] = [Kind::Weekly, Kind::Category, Kind::Names, Kind::Reasons, Kind::Breakdown];
+    pub const ALL: [MarginalKind; 5] = [
+        MarginalKind::Weekly,
+        MarginalKind::Category,
+        MarginalKind::Names,
+        MarginalKind::Reasons,
+        MarginalKind::Breakdown,
+    ];
 
     /// Returns its name for columns that hold several kinds.
     pub fn name(self) -> &'static str {
@@ -53,46 +59,46 @@ impl Kind {
     }
 
     /// Returns the kind of a name.
-    pub fn from_name(name: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    pub fn from_name(name: &str) -> Option<MarginalKind> {
+        MarginalKind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
     /// Returns the key columns, in the order by which rows are sorted.
     pub fn keys(self) -> &'static [&'static str] {
         match self {
-            Kind::Weekly => &["seller_id", "marketplace", "programme", "carrier"],
-            Kind::Category => &["seller_id", "marketplace", "programme", "product_category"],
-            Kind::Names => &["marketplace", "carrier_typed", "carrier"],
-            Kind::Reasons => &CIRCUMSTANCES,
-            Kind::Breakdown => &["seller_id", "marketplace", "programme", "product_category", "carrier"],
+            MarginalKind::Weekly => &["seller_id", "marketplace", "programme", "carrier"],
+            MarginalKind::Category => &["seller_id", "marketplace", "programme", "product_category"],
+            MarginalKind::Names => &["marketplace", "carrier_typed", "carrier"],
+            MarginalKind::Reasons => &CIRCUMSTANCES,
+            MarginalKind::Breakdown => &["seller_id", "marketplace", "programme", "product_category", "carrier"],
         }
     }
 }
 
 impl Keys {
-    /// Returns the first day of a time; for [`Kind::Breakdown`], who can mend its packages: 0 for valid ones, else
+    /// Returns the first day of a time; for [`MarginalKind::Breakdown`], who can mend its packages: 0 for valid ones, else
     /// the index in `vtr_kernel::mend::FixableBy::ALL` plus one.
-    pub fn day(&self, kind: Kind, time: u16) -> Day {
+    pub fn day(&self, kind: MarginalKind, time: u16) -> Day {
         match kind {
-            Kind::Weekly | Kind::Names | Kind::Reasons => week_monday(time),
-            Kind::Category => self.axis.first_day(time),
-            Kind::Breakdown => Day::from(time),
+            MarginalKind::Weekly | MarginalKind::Names | MarginalKind::Reasons => week_monday(time),
+            MarginalKind::Category => self.axis.first_day(time),
+            MarginalKind::Breakdown => Day::from(time),
         }
     }
 
     /// Returns the counts of one time as one batch, sorted by its keys and `reason`, each cell once.
     ///
-    /// Its columns are [`Kind::keys`] as `Dictionary(UInt32, Utf8)`, whose values ascend bytewise and are the same
+    /// Its columns are [`MarginalKind::keys`] as `Dictionary(UInt32, Utf8)`, whose values ascend bytewise and are the same
     /// for all batches, so that codes compare as texts do; then `reason` (UInt8, the code of
-    /// `vtr_kernel::mend::Outcome`), which [`Kind::Names`] lacks and which [`Kind::Reasons`] replaces by `flags`
+    /// `vtr_kernel::mend::Outcome`), which [`MarginalKind::Names`] lacks and which [`MarginalKind::Reasons`] replaces by `flags`
     /// (UInt8: bit 0 pending, bit 1 in doubt); then `count` (Int64, positive).
-    pub fn batch(&self, kind: Kind, counts: Unpacked) -> RecordBatch {
+    pub fn batch(&self, kind: MarginalKind, counts: Unpacked) -> RecordBatch {
         let entries = counts.0.into_iter();
         let layout = self.layout;
         let Keys { sellers, markets, programmes, carriers, categories, typed, .. } = self;
         match kind {
-            Kind::Weekly => {
-                let ranks = |entry: &Entry| {
+            MarginalKind::Weekly => {
+                let ranks = |entry: &CellEntry| {
                     let codes = layout.of_weekly(entry.key);
                     let [seller, market, programme] = self.account(&codes);
                     ([seller, market, programme, carriers.rank(u32::from(codes.carrier))], codes.reason)
@@ -100,8 +106,8 @@ impl Keys {
                 let columns = [sellers, markets, programmes, carriers];
                 batch(["seller_id", "marketplace", "programme", "carrier"], columns, Some("reason"), entries, ranks)
             }
-            Kind::Category => {
-                let ranks = |entry: &Entry| {
+            MarginalKind::Category => {
+                let ranks = |entry: &CellEntry| {
                     let codes = layout.of_category(entry.key);
                     let [seller, market, programme] = self.account(&codes);
                     ([seller, market, programme, categories.rank(entry.beside)], codes.reason)
@@ -110,17 +116,17 @@ impl Keys {
                 let heads = ["seller_id", "marketplace", "programme", "product_category"];
                 batch(heads, columns, Some("reason"), entries, ranks)
             }
-            Kind::Names => {
-                let ranks = |entry: &Entry| {
+            MarginalKind::Names => {
+                let ranks = |entry: &CellEntry| {
                     let codes = layout.of_name(entry.key);
                     let (market, carrier) = (u32::from(codes.market), u32::from(codes.carrier));
                     ([markets.rank(market), typed.rank(entry.beside), carriers.rank(carrier)], 0)
                 };
                 batch(["marketplace", "carrier_typed", "carrier"], [markets, typed, carriers], None, entries, ranks)
             }
-            Kind::Reasons => self.by_circumstances(entries),
-            Kind::Breakdown => {
-                let ranks = |entry: &Entry| {
+            MarginalKind::Reasons => self.by_circumstances(entries),
+            MarginalKind::Breakdown => {
+                let ranks = |entry: &CellEntry| {
                     let codes = layout.of_weekly(entry.key);
                     let [seller, market, programme] = self.account(&codes);
                     let (category, carrier) = (categories.rank(entry.beside), carriers.rank(u32::from(codes.carrier)));
@@ -133,9 +139,9 @@ impl Keys {
         }
     }
 
-    fn by_circumstances(&self, entries: impl Iterator<Item = Entry>) -> RecordBatch {
+    fn by_circumstances(&self, entries: impl Iterator<Item = CellEntry>) -> RecordBatch {
         let Keys { sellers, markets, programmes, classes, reasons, rules, lanes, services, flags, .. } = self;
-        let ranks = |entry: &Entry| {
+        let ranks = |entry: &CellEntry| {
             let codes = self.layout.of_category(entry.key);
             let of = self.layout.of_circumstances(entry.beside);
             let [seller, market, programme] = self.account(&codes);
@@ -245,8 +251,8 @@ fn batch<const N: usize>(
     heads: [&str; N],
     columns: [&Ranked; N],
     beside: Option<&str>,
-    entries: impl Iterator<Item = Entry>,
-    ranks: impl Fn(&Entry) -> ([u32; N], u8),
+    entries: impl Iterator<Item = CellEntry>,
+    ranks: impl Fn(&CellEntry) -> ([u32; N], u8),
 ) -> RecordBatch {
     let packing = Packing::of(columns);
     let packed = entries.map(|entry| {

@@ -4,9 +4,9 @@
 //! is taken out as [`Piece`]s, one per week or segment, so that each can be found again on disk. This module has no
 //! rates and no texts, and nothing in it fails.
 
-use crate::cells::{Entry, Lines, Table, Wide};
+use crate::cells::{CellEntry, Lines, Table, Wide};
 use crate::keys::time;
-use crate::marginals::Kind;
+use crate::marginals::MarginalKind;
 use crate::settings::Beside;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -35,21 +35,21 @@ pub(crate) struct Wants {
 
 impl Wants {
     /// Makes the set of these kinds.
-    pub(crate) fn of(kinds: &[Kind]) -> Wants {
-        let has = |kind: Kind| kinds.contains(&kind);
+    pub(crate) fn of(kinds: &[MarginalKind]) -> Wants {
+        let has = |kind: MarginalKind| kinds.contains(&kind);
         Wants {
-            weekly: has(Kind::Weekly),
-            category: has(Kind::Category),
-            names: has(Kind::Names),
-            reasons: has(Kind::Reasons),
-            breakdown: has(Kind::Breakdown),
+            weekly: has(MarginalKind::Weekly),
+            category: has(MarginalKind::Category),
+            names: has(MarginalKind::Names),
+            reasons: has(MarginalKind::Reasons),
+            breakdown: has(MarginalKind::Breakdown),
         }
     }
 }
 
 /// Counts by cell.
 #[derive(Debug)]
-struct Counts<T: Table> {
+struct CellCounts<T: Table> {
     /// One table per time. Histories are roughly in order of time, so the tables in use fit the processor's caches,
     /// however many cells there are.
     tables: Vec<T>,
@@ -58,12 +58,12 @@ struct Counts<T: Table> {
     /// Rows not yet counted.
     pending: Vec<T::Cell>,
     /// Entries that were set aside because the count of their cell would have overflowed.
-    aside: Vec<Entry>,
+    aside: Vec<CellEntry>,
 }
 
-impl<T: Table> Default for Counts<T> {
-    fn default() -> Counts<T> {
-        Counts { tables: Vec::new(), bytes: 0, pending: Vec::new(), aside: Vec::new() }
+impl<T: Table> Default for CellCounts<T> {
+    fn default() -> CellCounts<T> {
+        CellCounts { tables: Vec::new(), bytes: 0, pending: Vec::new(), aside: Vec::new() }
     }
 }
 
@@ -72,7 +72,7 @@ const PENDING: usize = 1_024;
 /// The number of rows whose memory is prefetched together.
 const TOUCHED: usize = 64;
 
-impl<T: Table> Counts<T> {
+impl<T: Table> CellCounts<T> {
     /// Adds one row, which is counted later.
     #[inline]
     fn note(&mut self, cell: T::Cell) {
@@ -111,7 +111,7 @@ impl<T: Table> Counts<T> {
         }
     }
 
-    fn merge(&mut self, mut other: Counts<T>) {
+    fn merge(&mut self, mut other: CellCounts<T>) {
         other.count_pending();
         self.count_pending();
         for (time, table) in (0..).zip(other.tables) {
@@ -131,7 +131,7 @@ impl<T: Table> Counts<T> {
     }
 
     fn bytes(&self) -> usize {
-        self.bytes + self.aside.len() * size_of::<Entry>()
+        self.bytes + self.aside.len() * size_of::<CellEntry>()
     }
 
     /// Returns the cells by time, without those whose counts were subtracted to zero.
@@ -146,7 +146,7 @@ impl<T: Table> Counts<T> {
 
     fn take(&mut self) -> Run {
         self.count_pending();
-        let Counts { tables, aside, .. } = std::mem::take(self);
+        let CellCounts { tables, aside, .. } = std::mem::take(self);
         let mut run = Run::default();
         run.entries.reserve_exact(tables.iter().map(T::len).sum::<usize>() + aside.len());
         for (at, table) in (0..).zip(tables) {
@@ -168,7 +168,7 @@ impl<T: Table> Counts<T> {
 #[derive(Clone, Debug)]
 pub struct Piece {
     /// The kind of counts.
-    pub kind: Kind,
+    pub kind: MarginalKind,
     /// The time as the judge numbers it; see [`Keys::day`](crate::keys::Keys::day).
     pub time: u16,
     /// The number of counted rows; subtracted rows count negatively.
@@ -182,14 +182,14 @@ pub struct Piece {
 #[derive(Clone, Debug)]
 pub struct Packed {
     /// The entries of all times that were taken together.
-    entries: Arc<Vec<Entry>>,
+    entries: Arc<Vec<CellEntry>>,
     own: Range<usize>,
 }
 
 impl Packed {
     /// Returns the bytes that they take.
     pub fn bytes(&self) -> usize {
-        self.own.len() * Entry::BYTES
+        self.own.len() * CellEntry::BYTES
     }
 
     /// Appends the bytes for a spill file.
@@ -200,11 +200,11 @@ impl Packed {
 
 /// Packed counts that are read back, from any number of pieces of one kind and time.
 #[derive(Debug, Default)]
-pub struct Unpacked(pub(crate) Vec<Entry>);
+pub struct Unpacked(pub(crate) Vec<CellEntry>);
 
 impl Unpacked {
     /// The length of bytes passed to [`Unpacked::add_bytes`] must be a multiple of this.
-    pub const STEP: usize = Entry::BYTES;
+    pub const STEP: usize = CellEntry::BYTES;
 
     /// Adds counts that are in memory.
     pub fn add(&mut self, packed: &Packed) {
@@ -213,19 +213,19 @@ impl Unpacked {
 
     /// Adds counts written by [`Packed::write`].
     pub fn add_bytes(&mut self, bytes: &[u8]) {
-        self.0.extend(bytes.as_chunks().0.iter().map(Entry::from_bytes));
+        self.0.extend(bytes.as_chunks().0.iter().map(CellEntry::from_bytes));
     }
 }
 
 /// Packs cells that another worker counted, by time; a count too great for one entry takes several.
-pub(crate) fn packed(kind: Kind, cells: Vec<(Entry, i64)>) -> Vec<Piece> {
+pub(crate) fn packed(kind: MarginalKind, cells: Vec<(CellEntry, i64)>) -> Vec<Piece> {
     let mut entries = Vec::with_capacity(cells.len());
     for (entry, rows) in cells {
         let mut left = rows;
         while left != 0 {
             let by = left.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
             left -= i64::from(by);
-            entries.push(Entry { count: by, ..entry });
+            entries.push(CellEntry { count: by, ..entry });
         }
     }
     // The sort is stable, and takes little time if the entries are already in order of time.
@@ -242,7 +242,7 @@ pub(crate) fn packed(kind: Kind, cells: Vec<(Entry, i64)>) -> Vec<Piece> {
 /// The counts of one kind, by time.
 #[derive(Debug, Default)]
 struct Run {
-    entries: Vec<Entry>,
+    entries: Vec<CellEntry>,
     /// Each time that has entries, ascending, with the number of entries and of counted rows.
     times: Vec<Stretch>,
 }
@@ -256,7 +256,7 @@ struct Stretch {
 }
 
 impl Run {
-    fn pieces(self, kind: Kind) -> impl Iterator<Item = Piece> {
+    fn pieces(self, kind: MarginalKind) -> impl Iterator<Item = Piece> {
         let (entries, mut from) = (Arc::new(self.entries), 0);
         self.times.into_iter().map(move |stretch| {
             let own = from..from + stretch.entries;
@@ -287,11 +287,11 @@ pub(crate) struct RowKeys {
 /// The marginals of one thread, or of several added up.
 #[derive(Debug, Default)]
 pub struct Partial {
-    weekly: Counts<Lines>,
-    category: Counts<Wide>,
-    names: Counts<Wide>,
-    reasons: Counts<Wide>,
-    breakdown: Counts<Wide>,
+    weekly: CellCounts<Lines>,
+    category: CellCounts<Wide>,
+    names: CellCounts<Wide>,
+    reasons: CellCounts<Wide>,
+    breakdown: CellCounts<Wide>,
 }
 
 impl Partial {
@@ -352,26 +352,26 @@ impl Partial {
     /// Returns the counts so far, packed, and empties them. Cells whose counts were subtracted to zero are left
     /// out.
     pub fn take(&mut self) -> Vec<Piece> {
-        let weekly = self.weekly.take().pieces(Kind::Weekly);
-        let category = self.category.take().pieces(Kind::Category);
-        let names = self.names.take().pieces(Kind::Names);
-        let reasons = self.reasons.take().pieces(Kind::Reasons);
-        let breakdown = self.breakdown.take().pieces(Kind::Breakdown);
+        let weekly = self.weekly.take().pieces(MarginalKind::Weekly);
+        let category = self.category.take().pieces(MarginalKind::Category);
+        let names = self.names.take().pieces(MarginalKind::Names);
+        let reasons = self.reasons.take().pieces(MarginalKind::Reasons);
+        let breakdown = self.breakdown.take().pieces(MarginalKind::Breakdown);
         weekly.chain(category).chain(names).chain(reasons).chain(breakdown).collect()
     }
 
     /// Adds to the count of one cell.
-    pub(crate) fn add(&mut self, kind: Kind, entry: Entry, rows: i64) {
+    pub(crate) fn add(&mut self, kind: MarginalKind, entry: CellEntry, rows: i64) {
         let mut left = rows;
         while left != 0 {
             let by = left.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
             left -= i64::from(by);
             match kind {
-                Kind::Weekly => self.weekly.add(entry.key, by),
-                Kind::Category => self.category.add((entry.key, entry.beside), by),
-                Kind::Names => self.names.add((entry.key, entry.beside), by),
-                Kind::Reasons => self.reasons.add((entry.key, entry.beside), by),
-                Kind::Breakdown => self.breakdown.add((entry.key, entry.beside), by),
+                MarginalKind::Weekly => self.weekly.add(entry.key, by),
+                MarginalKind::Category => self.category.add((entry.key, entry.beside), by),
+                MarginalKind::Names => self.names.add((entry.key, entry.beside), by),
+                MarginalKind::Reasons => self.reasons.add((entry.key, entry.beside), by),
+                MarginalKind::Breakdown => self.breakdown.add((entry.key, entry.beside), by),
             }
         }
     }
@@ -386,13 +386,13 @@ impl Partial {
     }
 
     /// Returns the cells of a kind by time, without pending rows.
-    pub(crate) fn cells(&self, kind: Kind) -> BTreeMap<u16, Unpacked> {
+    pub(crate) fn cells(&self, kind: MarginalKind) -> BTreeMap<u16, Unpacked> {
         match kind {
-            Kind::Weekly => self.weekly.cells(),
-            Kind::Category => self.category.cells(),
-            Kind::Names => self.names.cells(),
-            Kind::Reasons => self.reasons.cells(),
-            Kind::Breakdown => self.breakdown.cells(),
+            MarginalKind::Weekly => self.weekly.cells(),
+            MarginalKind::Category => self.category.cells(),
+            MarginalKind::Names => self.names.cells(),
+            MarginalKind::Reasons => self.reasons.cells(),
+            MarginalKind::Breakdown => self.breakdown.cells(),
         }
     }
 }
@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn counts_that_would_overflow_are_set_aside() {
-        let mut counts = Counts::<Wide>::default();
+        let mut counts = CellCounts::<Wide>::default();
         for _ in 0..3 {
             counts.add((7 << 50, 1), i32::MAX);
         }
@@ -413,10 +413,10 @@ mod tests {
         let run = counts.take();
         let stretch = |time, entries, rows| Stretch { time, entries, rows };
         assert_eq!(run.times, [stretch(2, 1, -4), stretch(7, 3, 3 * i64::from(i32::MAX))]);
-        assert_eq!(run.entries[0], Entry { key: 2 << 50, beside: 9, count: -4 });
+        assert_eq!(run.entries[0], CellEntry { key: 2 << 50, beside: 9, count: -4 });
         assert_eq!(run.entries[1..].iter().map(|entry| i64::from(entry.count)).sum::<i64>(), 3 * i64::from(i32::MAX));
         assert_eq!(counts.bytes(), 0);
-        assert!(run.entries.iter().all(|entry| Entry::from_bytes(&entry.to_bytes()) == *entry));
+        assert!(run.entries.iter().all(|entry| CellEntry::from_bytes(&entry.to_bytes()) == *entry));
     }
 
     #[test]
@@ -424,7 +424,7 @@ mod tests {
         const WHOLE: u64 = (1 << 50) - 1;
         let some = [0, 1, WHOLE, 3 << 50, 3 << 50 | 1, 3 << 50 | WHOLE, ((1 << 14) - 1) << 50 | WHOLE];
         let (mut lines, mut others, mut wide) =
-            (Counts::<Lines>::default(), Counts::<Lines>::default(), Counts::<Wide>::default());
+            (CellCounts::<Lines>::default(), CellCounts::<Lines>::default(), CellCounts::<Wide>::default());
         let mut random = 7u64;
         for step in 0..400_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -457,7 +457,7 @@ mod tests {
 
     #[test]
     fn a_cell_counted_over_and_over_sets_little_aside() {
-        let mut counts = Counts::<Lines>::default();
+        let mut counts = CellCounts::<Lines>::default();
         (0..100_000).for_each(|_| counts.note(9 << 50 | 77));
         let run = counts.take();
         assert!(run.entries.len() < 20, "{}", run.entries.len());

@@ -46,7 +46,7 @@ pub fn verdict_schema() -> SchemaRef {
 
 /// The columns of verdicts while they are written.
 #[derive(Default)]
-struct Columns {
+struct VerdictColumns {
     class: StringBuilder,
     reason: StringBuilder,
     rule: StringBuilder,
@@ -61,7 +61,7 @@ struct Columns {
     weeks: FxHashMap<Day, String>,
 }
 
-impl Columns {
+impl VerdictColumns {
     fn judged(&mut self, book: &Book, verdict: &Verdict, selected: &Option<Selected>) {
         let version = selected.as_ref().and_then(|selected| selected.version);
         let lane = selected.as_ref().and_then(|selected| selected.lane);
@@ -126,7 +126,7 @@ fn each(
 }
 
 pub(crate) fn verdicts(judge: &Judge, input: &Input, batch: &RecordBatch) -> Result<RecordBatch, InputError> {
-    let mut columns = Columns::default();
+    let mut columns = VerdictColumns::default();
     let (book, as_of) = (&*judge.settings().book, judge.settings().as_of);
     each(judge, input, batch, &mut |_, fate| match fate {
         Fate::Judged { verdict, selected, .. } => columns.judged(book, verdict, selected),

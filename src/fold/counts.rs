@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Weak};
 use vtr_columnar::keys::Keys;
-use vtr_columnar::marginals::Kind;
+use vtr_columnar::marginals::MarginalKind;
 use vtr_columnar::partial::{Packed, Piece, Unpacked};
 use vtr_kernel::calendar::Day;
 
@@ -59,7 +59,7 @@ impl Counted {
     pub fn of_runs(runs: Runs, keys: Keys, [defects, judged]: [Defects; 2], idle_bytes: usize) -> Counted {
         let keys = Arc::new(keys);
         let Runs([weekly, category, names, reasons, breakdown]) = runs;
-        let marginal = |kind: Kind, times: Times| Marginal {
+        let marginal = |kind: MarginalKind, times: Times| Marginal {
             days: times
                 .into_iter()
                 // A cell is never negative, so a time without rows has no cell with rows.
@@ -73,11 +73,11 @@ impl Counted {
             batches: BTreeMap::new(),
         };
         Counted {
-            weekly: marginal(Kind::Weekly, weekly),
-            category: marginal(Kind::Category, category),
-            names: marginal(Kind::Names, names),
-            reasons: marginal(Kind::Reasons, reasons),
-            breakdown: marginal(Kind::Breakdown, breakdown),
+            weekly: marginal(MarginalKind::Weekly, weekly),
+            category: marginal(MarginalKind::Category, category),
+            names: marginal(MarginalKind::Names, names),
+            reasons: marginal(MarginalKind::Reasons, reasons),
+            breakdown: marginal(MarginalKind::Breakdown, breakdown),
             defects,
             judged,
         }
@@ -156,10 +156,10 @@ const STEP: usize = 16_384 * Unpacked::STEP;
 
 /// The counts of a thread, or of several, by kind and time.
 #[derive(Debug, Default)]
-pub struct Runs([Times; Kind::ALL.len()]);
+pub struct Runs([Times; MarginalKind::ALL.len()]);
 
 impl Runs {
-    fn hold(&mut self, (kind, time, rows): (Kind, u16, i64), held: HeldCounts) {
+    fn hold(&mut self, (kind, time, rows): (MarginalKind, u16, i64), held: HeldCounts) {
         let pieces = self.0[kind as usize].entry(time).or_default();
         pieces.rows += rows;
         pieces.held.push(held);
@@ -190,8 +190,8 @@ impl Runs {
     ///
     /// # Errors
     /// A failure to read spilled counts.
-    pub fn each(self, take: &mut dyn FnMut(Kind, u16, Unpacked)) -> Result<()> {
-        for (kind, times) in Kind::ALL.into_iter().zip(self.0) {
+    pub fn each(self, take: &mut dyn FnMut(MarginalKind, u16, Unpacked)) -> Result<()> {
+        for (kind, times) in MarginalKind::ALL.into_iter().zip(self.0) {
             for (time, pieces) in times {
                 let mut counts = Unpacked::default();
                 pieces.held.iter().try_for_each(|held| held.read(&mut counts))?;
@@ -232,7 +232,7 @@ fn cut<'a>(batch: RecordBatch, slot: Arc<Slot>) -> Batches<'a> {
 pub struct Marginal {
     days: BTreeMap<Day, Vec<HeldCounts>>,
     /// The kind of marginal, and the texts of its codes; `None` if nothing was counted.
-    of: Option<(Kind, Arc<Keys>)>,
+    of: Option<(MarginalKind, Arc<Keys>)>,
     ready: Mutex<Ready>,
     /// The most bytes of pieces that are not in use.
     idle_bytes: usize,
@@ -304,7 +304,7 @@ impl Marginal {
         ready.kept_bytes += bytes;
         ready.kept.push_back((slot.clone(), bytes));
         // Only windows ask for a piece again.
-        let is_asked_again = self.of.as_ref().is_some_and(|(kind, _)| *kind == Kind::Category);
+        let is_asked_again = self.of.as_ref().is_some_and(|(kind, _)| *kind == MarginalKind::Category);
         let most = if is_asked_again { self.idle_bytes } else { 0 };
         while ready.kept_bytes > most {
             let Some((_, bytes)) = ready.kept.pop_front() else { break };

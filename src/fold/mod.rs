@@ -40,7 +40,9 @@ use vtr_columnar::axis::{Cuts, TimeAxis, WindowEnds};
 use vtr_columnar::choice::Between;
 use vtr_columnar::fold::{Due, FileTally, MOST_FILES, Weeks};
 use vtr_columnar::input::Column;
-use vtr_columnar::judge::{Counter, Identity, Judge, JudgeBuilder, Kind, LaterRows, Records, Reject, Source, Yield};
+use vtr_columnar::judge::{
+    Counter, Identity, Judge, JudgeBuilder, LaterRows, MarginalKind, Records, Reject, Source, Yield,
+};
 use vtr_columnar::partial::Piece;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
@@ -321,13 +323,13 @@ fn judge_by(plan: &Plan, evidence: Evidence) -> JudgeBuilder {
     let asked = |table: Table| plan.output.tables.contains(&table);
     let by_category = asked(Table::VtrWeeklyCategory) || asked(Table::VtrRolling) || asked(Table::AccountHealth);
     let kinds = [
-        (Kind::Weekly, asked(Table::VtrWeekly)),
-        (Kind::Category, by_category),
-        (Kind::Names, asked(Table::CarrierNames)),
-        (Kind::Reasons, asked(Table::VtrWeeklyReasons)),
-        (Kind::Breakdown, asked(Table::AccountHealth) || asked(Table::HealthBreakdown)),
+        (MarginalKind::Weekly, asked(Table::VtrWeekly)),
+        (MarginalKind::Category, by_category),
+        (MarginalKind::Names, asked(Table::CarrierNames)),
+        (MarginalKind::Reasons, asked(Table::VtrWeeklyReasons)),
+        (MarginalKind::Breakdown, asked(Table::AccountHealth) || asked(Table::HealthBreakdown)),
     ];
-    let kinds: Vec<Kind> = kinds.into_iter().filter_map(|(kind, is_asked)| is_asked.then_some(kind)).collect();
+    let kinds: Vec<MarginalKind> = kinds.into_iter().filter_map(|(kind, is_asked)| is_asked.then_some(kind)).collect();
     Judge::builder(plan.book.clone(), plan.as_of)
         .rates(plan.rates.clone())
         .evidence(evidence)

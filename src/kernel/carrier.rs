@@ -50,13 +50,13 @@ impl Carrier {
 /// A folded name. The origin decides which carrier a bare name such as `DHL` means, and is not applied yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CarrierName {
-    meaning: Meaning,
+    meaning: NameMeaning,
     /// Whether the name holds a Chinese character.
     pub han: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Meaning {
+enum NameMeaning {
     Same(Carrier),
     /// An index into the names that mean a different carrier in each country.
     ByShipFrom(u16),
@@ -251,9 +251,9 @@ impl Carriers {
         let han = name.chars().any(|c| c.script() == Script::Han);
         let words = text::words(name);
         if words.is_empty() {
-            return CarrierName { meaning: Meaning::Same(Carrier::Missing), han };
+            return CarrierName { meaning: NameMeaning::Same(Carrier::Missing), han };
         }
-        let (mut key, mut meaning) = (String::new(), Meaning::Same(Carrier::Unknown));
+        let (mut key, mut meaning) = (String::new(), NameMeaning::Same(Carrier::Unknown));
         for (at, word) in words.iter().enumerate() {
             key.push_str(word);
             if key.len() > self.longest_key {
@@ -261,8 +261,8 @@ impl Carriers {
             }
             let is_part = at + 1 < words.len();
             match self.by_key.get(&key).filter(|_| !is_part || !self.whole_names.contains(&key)) {
-                Some(KeyMeaning::Carrier(id)) => meaning = Meaning::Same(Carrier::Known(*id)),
-                Some(KeyMeaning::ByShipFrom(index)) => meaning = Meaning::ByShipFrom(*index),
+                Some(KeyMeaning::Carrier(id)) => meaning = NameMeaning::Same(Carrier::Known(*id)),
+                Some(KeyMeaning::ByShipFrom(index)) => meaning = NameMeaning::ByShipFrom(*index),
                 None => {}
             }
         }
@@ -274,8 +274,8 @@ impl Carriers {
     #[inline]
     pub fn in_country(&self, name: CarrierName, origin: Country) -> Carrier {
         match name.meaning {
-            Meaning::Same(carrier) => carrier,
-            Meaning::ByShipFrom(index) => self.by_ship_from[usize::from(index)][origin.index()],
+            NameMeaning::Same(carrier) => carrier,
+            NameMeaning::ByShipFrom(index) => self.by_ship_from[usize::from(index)][origin.index()],
         }
     }
 

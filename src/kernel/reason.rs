@@ -61,7 +61,7 @@ pub enum Reason {
 }
 
 /// One row of [`TABLE`].
-pub struct Entry {
+pub struct ReasonRow {
     /// The reason itself; `TABLE[i].reason as usize == i`.
     pub reason: Reason,
     /// The name used in tables, files and messages.
@@ -80,7 +80,7 @@ pub struct Entry {
 
 macro_rules! table {
     ($($reason:ident $name:literal $rung:literal $class:ident $meaning:literal $fix:literal $lesson:literal;)*) => {
-        [$(Entry {
+        [$(ReasonRow {
             reason: Reason::$reason,
             name: $name,
             rung: $rung,
@@ -93,7 +93,7 @@ macro_rules! table {
 }
 
 /// Every reason, by discriminant.
-pub static TABLE: [Entry; 21] = table! {
+pub static TABLE: [ReasonRow; 21] = table! {
     NotOnMarketplace "not_on_marketplace" 1 OutOfScope
         "the sale was not made on a marketplace" "" "";
     FulfilledByMarketplace "fulfilled_by_marketplace" 2 OutOfScope
@@ -165,7 +165,7 @@ pub const COUNT: usize = TABLE.len();
 
 impl Reason {
     /// Returns the row of [`TABLE`].
-    pub fn entry(self) -> &'static Entry {
+    pub fn entry(self) -> &'static ReasonRow {
         &TABLE[self as usize]
     }
 

@@ -191,7 +191,7 @@ fn listed(stories: &[FoundRow<Story>], format: listing::Format) -> Result<()> {
     let mut listing = Listing::begin(format, &HEADS, &mut out)?;
     for FoundRow { kept: story, superseded } in stories {
         let entry = story.reason.map(Reason::entry);
-        let of_entry = |text: fn(&vtr_kernel::reason::Entry) -> &'static str| {
+        let of_entry = |text: fn(&vtr_kernel::reason::ReasonRow) -> &'static str| {
             entry.map_or(Cell::Null, |entry| Cell::text(text(entry)))
         };
         let day = |day: Option<Day>| day.map_or(Cell::Null, Cell::Day);

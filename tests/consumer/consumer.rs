@@ -11,7 +11,9 @@ use arrow::ipc::writer::StreamWriter;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use vtr_columnar::input::{CellRules, Column};
-use vtr_columnar::judge::{Counts, Identity, Input, InputFault, Judge, Kind, Records, Source, Unit, verdict_schema};
+use vtr_columnar::judge::{
+    Counts, Identity, Input, InputFault, Judge, MarginalKind, Records, Source, Unit, verdict_schema,
+};
 use vtr_kernel::Class;
 use vtr_kernel::calendar::{Day, day_from_date};
 use vtr_kernel::ladder::Evidence;
@@ -59,7 +61,7 @@ fn backwards(batch: &RecordBatch) -> RecordBatch {
 }
 
 fn all(counts: &Counts) -> Vec<RecordBatch> {
-    Kind::ALL.into_iter().flat_map(|kind| counts.batches(kind).collect::<Vec<_>>()).collect()
+    MarginalKind::ALL.into_iter().flat_map(|kind| counts.batches(kind).collect::<Vec<_>>()).collect()
 }
 
 /// Returns the counts of a separate worker over some rows, as bytes of Arrow streams.
@@ -113,12 +115,12 @@ fn workers_who_share_no_codes_add_up_to_one() {
     assert_eq!(all(&sum), whole);
 
     let count = |batch: &RecordBatch| batch["count"].as_primitive::<Int64Type>().values().iter().sum::<i64>();
-    let counted: i64 = sum.batches(Kind::Weekly).map(|batch| count(&batch)).sum();
+    let counted: i64 = sum.batches(MarginalKind::Weekly).map(|batch| count(&batch)).sum();
     assert_eq!(counted as usize + rejected, 1_000, "every row ends in one place");
 
     // The kernel makes rates from counts.
     let mut tallies: BTreeMap<String, Tally> = BTreeMap::new();
-    for batch in sum.batches(Kind::Weekly) {
+    for batch in sum.batches(MarginalKind::Weekly) {
         let (sellers, reasons) = (batch["seller_id"].as_string::<i32>(), batch["reason"].as_string::<i32>());
         for (row, count) in batch["count"].as_primitive::<Int64Type>().values().iter().enumerate() {
             let class = vtr_kernel::Reason::from_name(reasons.value(row)).unwrap().class();

@@ -5,7 +5,7 @@
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use std::sync::Arc;
-use vtr_columnar::judge::{Judge, Kind, Records};
+use vtr_columnar::judge::{Judge, MarginalKind, Records};
 use vtr_kernel::calendar::day_from_date;
 
 fn main() {
@@ -51,7 +51,7 @@ fn main() {
         println!("record {}: {}", reject.record, reject.reason);
     }
     let mut counted = 0;
-    for counts in counter.counts().batches(Kind::Weekly) {
+    for counts in counter.counts().batches(MarginalKind::Weekly) {
         counted += counts["count"].as_primitive::<Int64Type>().values().iter().sum::<i64>();
     }
     println!("{counted} of {} rows are counted, {} cannot be judged", batch.num_rows(), rejects.len());

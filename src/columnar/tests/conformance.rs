@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use vtr_columnar::input::{CellRules, Column, ColumnSet};
-use vtr_columnar::judge::{Judge, Kind, LaterRows, Records, Source, TimeAxis};
+use vtr_columnar::judge::{Judge, LaterRows, MarginalKind, Records, Source, TimeAxis};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, date_from_day, day_from_date, iso_week, monday, provisional};
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, ScanColumns, Tracking, category_label};
@@ -404,12 +404,12 @@ fn folded(setting: &Setting) -> Outcome {
     if judged == 0 {
         return outcome;
     }
-    let one = |kind: Kind| -> RecordBatch {
+    let one = |kind: MarginalKind| -> RecordBatch {
         let batches: Vec<RecordBatch> = counts.batches(kind).collect();
         assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 1, "{kind:?}");
         batches[0].clone()
     };
-    let (weekly, category, _) = (one(Kind::Weekly), one(Kind::Category), one(Kind::Names));
+    let (weekly, category, _) = (one(MarginalKind::Weekly), one(MarginalKind::Category), one(MarginalKind::Names));
     let text = |batch: &RecordBatch, name: &str| batch[name].as_string::<i32>().value(0).to_owned();
     let date = |batch: &RecordBatch, name: &str| batch[name].as_primitive::<Date32Type>().value(0);
     let (monday, day) = (date(&weekly, "week"), date(&category, "segment"));

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use vtr_columnar::choice::losers;
 use vtr_columnar::input::{Column, Kind as CellKind};
 use vtr_columnar::judge::{
-    Counts, Identity, InputFault, Judge, Kind, Records, Source, TimeAxis, Unit, copies_schema, verdict_schema,
+    Counts, Identity, InputFault, Judge, MarginalKind, Records, Source, TimeAxis, Unit, copies_schema, verdict_schema,
 };
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, FIRST_DAY, Zone, monday};
@@ -280,8 +280,8 @@ fn outcome(batch: &RecordBatch, row: usize) -> u8 {
 
 fn cells(counts: &Counts) -> Cells {
     let mut cells = Cells::new();
-    for batch in counts.batches(Kind::Weekly) {
-        assert_eq!(batch.schema(), Kind::Weekly.schema());
+    for batch in counts.batches(MarginalKind::Weekly) {
+        assert_eq!(batch.schema(), MarginalKind::Weekly.schema());
         for row in 0..batch.num_rows() {
             let day = batch["week"].as_primitive::<Date32Type>().value(row);
             let keys =
@@ -332,7 +332,7 @@ fn any_split_order_and_typing_gives_the_naive_counts() {
         assert_eq!(cells(&whole), want, "style {style}");
         // The counts by category and day add up to the same packages by week and reason.
         let mut by_category: BTreeMap<(Day, u8), i64> = BTreeMap::new();
-        for batch in whole.batches(Kind::Category) {
+        for batch in whole.batches(MarginalKind::Category) {
             for row in 0..batch.num_rows() {
                 let day = batch["segment"].as_primitive::<Date32Type>().value(row);
                 *by_category.entry((monday(day), outcome(&batch, row))).or_default() += number(&batch, row);
@@ -345,7 +345,7 @@ fn any_split_order_and_typing_gives_the_naive_counts() {
 }
 
 /// Returns the counts of a separate worker over some lines in another order, so that its codes differ.
-fn counted_elsewhere(lines: &[Line], kinds: &[Kind]) -> Vec<RecordBatch> {
+fn counted_elsewhere(lines: &[Line], kinds: &[MarginalKind]) -> Vec<RecordBatch> {
     let judge = the_judge();
     let batch = batch(lines, 0);
     let mut counter = judge.counter();
@@ -357,17 +357,23 @@ fn counted_elsewhere(lines: &[Line], kinds: &[Kind]) -> Vec<RecordBatch> {
 #[test]
 fn workers_without_common_codes_add_up_to_one() {
     let lines = lines(2, 3_000);
-    let whole = counted_elsewhere(&lines, &Kind::ALL);
-    assert!(Kind::ALL.iter().all(|kind| whole.iter().any(|batch| batch.schema() == kind.schema())), "of every kind");
+    let whole = counted_elsewhere(&lines, &MarginalKind::ALL);
+    assert!(
+        MarginalKind::ALL.iter().all(|kind| whole.iter().any(|batch| batch.schema() == kind.schema())),
+        "of every kind"
+    );
     let (left, right) = lines.split_at(1_100);
     let mut right = right.to_vec();
     right.reverse();
     let judge = the_judge();
     let mut sum = judge.counts();
-    for batch in counted_elsewhere(left, &Kind::ALL).iter().chain(&counted_elsewhere(&right, &Kind::ALL)) {
+    for batch in
+        counted_elsewhere(left, &MarginalKind::ALL).iter().chain(&counted_elsewhere(&right, &MarginalKind::ALL))
+    {
         sum.merge(batch).unwrap();
     }
-    let summed: Vec<RecordBatch> = Kind::ALL.iter().flat_map(|kind| sum.batches(*kind).collect::<Vec<_>>()).collect();
+    let summed: Vec<RecordBatch> =
+        MarginalKind::ALL.iter().flat_map(|kind| sum.batches(*kind).collect::<Vec<_>>()).collect();
     assert_eq!(summed, whole);
 }
 
@@ -385,7 +391,7 @@ fn settled(pieces: &[&[Line]]) -> Vec<RecordBatch> {
         assert_eq!(sent.schema(), copies_schema());
         copies.extend(judge.copies(&sent).unwrap());
         let counts = counter.counts();
-        Kind::ALL.iter().flat_map(|kind| counts.batches(*kind)).for_each(|batch| sum.merge(&batch).unwrap());
+        MarginalKind::ALL.iter().flat_map(|kind| counts.batches(*kind)).for_each(|batch| sum.merge(&batch).unwrap());
     }
     let (before, mut subtractor) = (copies.len(), judge.subtractor());
     let lost = losers(copies, Unit::Package);
@@ -394,14 +400,14 @@ fn settled(pieces: &[&[Line]]) -> Vec<RecordBatch> {
         subtractor.take_out(copy);
     });
     sum.take_out(subtractor);
-    Kind::ALL.iter().flat_map(|kind| sum.batches(*kind)).collect()
+    MarginalKind::ALL.iter().flat_map(|kind| sum.batches(*kind)).collect()
 }
 
 #[test]
 fn workers_without_common_codes_settle_their_copies() {
     let lines = lines(6, 1_500);
     // Each package counts once, however many files contain it.
-    let whole = counted_elsewhere(&lines, &Kind::ALL);
+    let whole = counted_elsewhere(&lines, &MarginalKind::ALL);
     assert_eq!(settled(&[&lines, &lines]), whole);
     let (left, right) = lines.split_at(400);
     let mut backwards = lines.clone();
@@ -411,7 +417,7 @@ fn workers_without_common_codes_settle_their_copies() {
 
 #[test]
 fn foreign_counts_that_the_judge_does_not_know_are_refused_whole() {
-    let (judge, kinds) = (the_judge(), Kind::ALL);
+    let (judge, kinds) = (the_judge(), MarginalKind::ALL);
     let all = counted_elsewhere(&lines(3, 400), &kinds);
     for kind in kinds {
         let batch = all.iter().find(|batch| batch.schema() == kind.schema()).unwrap();
@@ -511,7 +517,7 @@ fn verdicts_say_what_the_counts_count() {
         }
     }
     let mut counted: BTreeMap<String, i64> = BTreeMap::new();
-    for batch in counted_elsewhere(&lines, &[Kind::Weekly]) {
+    for batch in counted_elsewhere(&lines, &[MarginalKind::Weekly]) {
         for row in 0..batch.num_rows() {
             *counted.entry(text(&batch, "reason", row).to_owned()).or_default() += number(&batch, row);
         }

@@ -3,7 +3,7 @@
 //! It decides what a profile may say; the users of a profile decide what follows from it. It reports every problem
 //! with file and line, and refuses unknown keys.
 
-use super::statuses::Words;
+use super::statuses::StatusWords;
 use super::*;
 use crate::load::reader::{Document, Node, Place, Report, Table, Text};
 use crate::load::versions::{CONFIDENCE, confidence, sources};
@@ -249,7 +249,7 @@ fn generation(table: &Table) -> Option<Generation> {
 }
 
 /// The lists of status words, by name.
-struct Lists(Vec<(String, HashMap<Words, Meaning>)>);
+struct Lists(Vec<(String, HashMap<StatusWords, Meaning>)>);
 
 impl Lists {
     /// Unites the words of several lists; one word may have only one meaning.
@@ -279,7 +279,7 @@ impl Lists {
 
 fn status_lists(root: &Table, report: &Report) -> Lists {
     let lists = root.need("list", "[[list]] with its keys").and_then(Node::tables).unwrap_or_default();
-    let mut all: Vec<(String, HashMap<Words, Meaning>)> = Vec::new();
+    let mut all: Vec<(String, HashMap<StatusWords, Meaning>)> = Vec::new();
     for table in &lists {
         let name = table.need("name", "\"easypost\"").and_then(Node::text);
         let mut words = HashMap::new();

@@ -103,11 +103,11 @@ impl Meaning {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusMap {
     /// The meanings by status and substatus in lower case; `None`: any.
-    pub(super) entries: HashMap<Words, Meaning>,
+    pub(super) entries: HashMap<StatusWords, Meaning>,
 }
 
 /// Status and substatus in lower case.
-pub(super) type Words = (Option<String>, Option<String>);
+pub(super) type StatusWords = (Option<String>, Option<String>);
 
 impl StatusMap {
     /// Returns the meaning of an event's words; `None`: they are in no list. An entry with both words takes
