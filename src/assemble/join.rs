@@ -84,7 +84,7 @@ fn one_order(
 }
 
 /// A package before its order is known.
-struct Made<'a> {
+struct MadePackage<'a> {
     /// The records that it consists of; the last one represents it.
     rows: Vec<Row<'a>>,
     source: RecordPlace,
@@ -166,7 +166,7 @@ fn of_seller(
 }
 
 /// Returns whether the record of a package and its order name two marketplaces that the book tells apart.
-fn is_of_other_store(context: &Context, made: &Made, orders: &[&Order]) -> bool {
+fn is_of_other_store(context: &Context, made: &MadePackage, orders: &[&Order]) -> bool {
     let known = |name: Option<&str>| name.and_then(|name| context.book.resolve_marketplace(name));
     let own = known(made.rows.iter().rev().find_map(|row| row.text(Field::Marketplace)));
     let lent = known(orders.iter().find_map(|order| order.facts.marketplace));
@@ -204,7 +204,7 @@ fn by_writes<'a>(
     lines: Option<usize>,
     notes: &mut Notes,
     tally: &mut Tally,
-) -> Vec<Made<'a>> {
+) -> Vec<MadePackage<'a>> {
     let write = |row: &Row<'a>| writes::Write {
         stamp: Stamp { at: row.head.at, file: row.head.file },
         record: row.head.record,
@@ -217,7 +217,7 @@ fn by_writes<'a>(
     let folded = writes::fold(&own.iter().map(write).collect::<Vec<_>>(), lines);
     own.iter().zip(&folded.fates).for_each(|(row, fate)| tally.fate(row.head.file, *fate, 1));
     notes.0.iter_mut().zip(folded.notes.0).for_each(|(sum, count)| *sum += count);
-    let made = |package: writes::WrittenPackage<'a>| Made {
+    let made = |package: writes::WrittenPackage<'a>| MadePackage {
         rows: package.rows.iter().map(|row| own[*row]).collect(),
         source: RecordPlace { file: own[package.row].head.file, record: own[package.row].head.record },
         items: package.items,
@@ -243,8 +243,8 @@ fn identity(row: &Row) -> String {
 }
 
 /// Returns the package that a record describes by itself.
-fn itself<'a>(row: Row<'a>, source: RecordPlace, scans: (Option<Micros>, Option<Micros>)) -> Made<'a> {
-    Made {
+fn itself<'a>(row: Row<'a>, source: RecordPlace, scans: (Option<Micros>, Option<Micros>)) -> MadePackage<'a> {
+    MadePackage {
         source,
         items: row.text(Field::OrderItemId).into_iter().collect(),
         number: row.text(Field::TrackingNumber),
@@ -258,7 +258,7 @@ fn itself<'a>(row: Row<'a>, source: RecordPlace, scans: (Option<Micros>, Option<
     }
 }
 
-fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
+fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Vec<MadePackage<'a>> {
     let ids: Vec<Option<String>> = own.iter().map(|row| (row.head.flags & BARE == 0).then(|| identity(row))).collect();
     let state = |row: &Row, tally: &mut Tally| {
         let Some(status) = row.text(Field::PackageStatus) else { return documents::PackageState::Unscanned };
@@ -293,13 +293,13 @@ fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Ve
         let statuses = &input(context, &row).profile.statuses;
         let is_told = row.text(Field::PackageStatus).and_then(|state| statuses.meaning(Some(state), None)).is_some();
         let state = if is_told { HAS_STATE } else { 0 };
-        Made { added_at, state, ..itself(row, package.source, scans) }
+        MadePackage { added_at, state, ..itself(row, package.source, scans) }
     };
     folded.packages.iter().map(made).collect()
 }
 
 /// Returns packages of rows that are packages: for each package the lines of its newest file, for each item the last.
-fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
+fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<MadePackage<'a>> {
     let mut keyed: Vec<(String, Row<'a>)> = own.iter().map(|row| (identity(row), *row)).collect();
     // The sort is stable: within a package the rows stay in the order of their age.
     keyed.sort_by(|a, b| a.0.cmp(&b.0));
@@ -334,7 +334,7 @@ fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<Made<'a>> {
 }
 
 /// Returns the texts of a package: its own, and for blank ones those that its orders lend.
-fn texts<'a>(made: &Made<'a>, orders: &[&Order<'a>]) -> [Option<&'a str>; TEXTS.len()] {
+fn texts<'a>(made: &MadePackage<'a>, orders: &[&Order<'a>]) -> [Option<&'a str>; TEXTS.len()] {
     // The last row represents the package; the others fill its blanks.
     let own = |field: Field| made.rows.iter().rev().find_map(|row| row.text(field));
     let lent = |of: &dyn Fn(&orders::Facts<'a>) -> Option<&'a str>| orders.iter().find_map(|order| of(&order.facts));
@@ -358,7 +358,7 @@ fn texts<'a>(made: &Made<'a>, orders: &[&Order<'a>]) -> [Option<&'a str>; TEXTS.
 }
 
 /// Returns the times of a package; bare dates become moments of the marketplace's days.
-fn times(made: &Made, orders: &[&Order], zone: &Zone) -> [Option<Micros>; TIMES.len()] {
+fn times(made: &MadePackage, orders: &[&Order], zone: &Zone) -> [Option<Micros>; TIMES.len()] {
     let own_time = |field: Field| made.rows.iter().rev().find_map(|row| row.time(field));
     let promised =
         own_time(Field::PromisedDeliveryAt).or_else(|| orders.iter().find_map(|order| order.facts.promised_at));
@@ -376,7 +376,7 @@ fn times(made: &Made, orders: &[&Order], zone: &Zone) -> [Option<Micros>; TIMES.
 /// Returns a package with the facts that its orders lend it.
 fn package<'a>(
     context: &'a Context,
-    made: &Made<'a>,
+    made: &MadePackage<'a>,
     orders: &[&Order<'a>],
     marketplace: Option<&'a str>,
     mut notes: Notes,
@@ -447,7 +447,7 @@ fn package<'a>(
 fn category<'a>(
     context: &'a Context,
     seller: &str,
-    made: &Made<'a>,
+    made: &MadePackage<'a>,
     mine: &Order<'a>,
     orders: &[&Order<'a>],
 ) -> (Option<&'a str>, bool) {

@@ -59,7 +59,7 @@ pub const TIMES: [Field; 7] = [
 
 /// The place of a cell in a package.
 #[derive(Clone, Copy)]
-enum At {
+enum CellPlace {
     Nowhere,
     Text(u8),
     Time(u8),
@@ -68,20 +68,20 @@ enum At {
 }
 
 /// By the number of the field.
-const PLACES: [At; 256] = {
-    let mut places = [At::Nowhere; 256];
+const PLACES: [CellPlace; 256] = {
+    let mut places = [CellPlace::Nowhere; 256];
     let mut at = 0;
     while at < TEXTS.len() {
-        places[TEXTS[at] as usize] = At::Text(at as u8);
+        places[TEXTS[at] as usize] = CellPlace::Text(at as u8);
         at += 1;
     }
     let mut at = 0;
     while at < TIMES.len() {
-        places[TIMES[at] as usize] = At::Time(at as u8);
+        places[TIMES[at] as usize] = CellPlace::Time(at as u8);
         at += 1;
     }
-    places[Field::PackageValue as usize] = At::Value;
-    places[Field::Quantity as usize] = At::Events;
+    places[Field::PackageValue as usize] = CellPlace::Value;
+    places[Field::Quantity as usize] = CellPlace::Events;
     places
 };
 
@@ -177,11 +177,11 @@ impl<'a> Pack<'a> {
         };
         // One pass over the cells: a look-up of each field would pass over them two dozen times.
         row.each(|field, value| match PLACES[usize::from(field)] {
-            At::Text(at) => pack.texts[usize::from(at)] = value.text(),
-            At::Time(at) => pack.times[usize::from(at)] = instant(value.time()),
-            At::Value => pack.value = Some(value.money()),
-            At::Events => pack.events = u64::try_from(value.money()).unwrap_or(0),
-            At::Nowhere => {}
+            CellPlace::Text(at) => pack.texts[usize::from(at)] = value.text(),
+            CellPlace::Time(at) => pack.times[usize::from(at)] = instant(value.time()),
+            CellPlace::Value => pack.value = Some(value.money()),
+            CellPlace::Events => pack.events = u64::try_from(value.money()).unwrap_or(0),
+            CellPlace::Nowhere => {}
         });
         pack
     }
@@ -193,7 +193,7 @@ impl<'a> Pack<'a> {
     }
 
     /// Returns the Monday of its week of shipping; without a ship date that of the promise.
-    pub fn week(&self, store: &Store) -> Day {
+    pub fn week(&self, store: &StoreFacts) -> Day {
         let at = self.time(Field::ShippedAt).or_else(|| self.time(Field::PromisedDeliveryAt)).or(self.updated_at);
         // A package without any date cannot be judged; it is put into the first possible week.
         monday(at.map_or(vtr_kernel::calendar::FIRST_DAY, |at| store.zone.day_at(at)))
@@ -201,7 +201,7 @@ impl<'a> Pack<'a> {
 }
 
 /// The book's facts about a package's marketplace.
-pub struct Store<'b> {
+pub struct StoreFacts<'b> {
     /// Its name in tables; the text of the cell if the book does not know it.
     pub label: String,
     /// The zone in which its days begin; UTC if the book does not know it.
@@ -213,11 +213,11 @@ pub struct Store<'b> {
 }
 
 /// Looks a marketplace up in the book.
-pub fn store<'b>(book: &'b Book, text: Option<&str>, utc: &'b Zone) -> Store<'b> {
+pub fn store<'b>(book: &'b Book, text: Option<&str>, utc: &'b Zone) -> StoreFacts<'b> {
     match text.and_then(|text| book.resolve_marketplace(text)) {
         Some(Marketplace::Known(id)) => {
             let market = book.market(id);
-            Store {
+            StoreFacts {
                 label: market.name.clone(),
                 zone: &market.zone,
                 prices: match market.listed_prices {
@@ -227,7 +227,7 @@ pub fn store<'b>(book: &'b Book, text: Option<&str>, utc: &'b Zone) -> Store<'b>
                 country: market.country,
             }
         }
-        other => Store {
+        other => StoreFacts {
             label: match other {
                 Some(Marketplace::None) => "(none)".to_owned(),
                 _ => text.unwrap_or("(none)").to_owned(),

@@ -33,11 +33,11 @@ pub const FILES: &str = "assembled_files";
 pub const REJECTS: &str = "rejects";
 
 /// A publication of packages under way.
-pub struct Publication {
+pub struct PackagePublication {
     store: Arc<dyn Store>,
     run_id: String,
     base: Option<Manifest>,
-    made: Mutex<Made>,
+    made: Mutex<MadeFiles>,
     _guard: Option<(crate::publish::local::Guard, Alive)>,
 }
 
@@ -50,17 +50,17 @@ pub struct ManifestNotes {
 }
 
 #[derive(Default)]
-struct Made {
+struct MadeFiles {
     files: BTreeMap<&'static str, Vec<DataFile>>,
     folders: BTreeSet<String>,
 }
 
-impl Publication {
+impl PackagePublication {
     /// Begins a publication.
     ///
     /// # Errors
     /// The place cannot be published to, or belongs to another job.
-    pub fn begin(store: Arc<dyn Store>, plan: &Plan) -> Result<Publication> {
+    pub fn begin(store: Arc<dyn Store>, plan: &Plan) -> Result<PackagePublication> {
         store.prepare()?;
         let guard = match store.local() {
             None => None,
@@ -75,10 +75,10 @@ impl Publication {
         if let Some(base) = &base {
             refuse_other(store.as_ref(), base, plan)?;
         }
-        Ok(Publication { store, run_id: plan.run_id.clone(), base, made: Mutex::default(), _guard: guard })
+        Ok(PackagePublication { store, run_id: plan.run_id.clone(), base, made: Mutex::default(), _guard: guard })
     }
 
-    fn made(&self) -> parking_lot::MutexGuard<'_, Made> {
+    fn made(&self) -> parking_lot::MutexGuard<'_, MadeFiles> {
         self.made.lock()
     }
 

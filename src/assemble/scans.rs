@@ -127,9 +127,9 @@ fn carrier(context: &Context, name: Option<&str>, origin: Country) -> Option<u16
 
 /// Joins the packages and events of one number.
 fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)], tally: &mut Tally) {
-    let stores: Vec<pack::Store> =
+    let stores: Vec<pack::StoreFacts> =
         group.iter().map(|(_, pack)| pack::store(context.book, pack.text(Field::Marketplace), &context.utc)).collect();
-    let origin = |pack: &Pack, store: &pack::Store| {
+    let origin = |pack: &Pack, store: &pack::StoreFacts| {
         pack.text(Field::ShipFromCountry).and_then(countries::read).unwrap_or(store.country)
     };
     let carriers: Vec<Option<u16>> = group
@@ -140,7 +140,8 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
     let country =
         group.iter().zip(&stores).map(|((_, pack), store)| origin(pack, store)).next().unwrap_or(Country::UNKNOWN);
     let told = {
-        let day = |pack: &Pack, store: &pack::Store, field: Field| pack.time(field).map(|at| store.zone.day_at(at));
+        let day =
+            |pack: &Pack, store: &pack::StoreFacts, field: Field| pack.time(field).map(|at| store.zone.day_at(at));
         let candidate = |index: usize| {
             let (pack, store) = (&group[index].1, &stores[index]);
             Candidate {
@@ -202,7 +203,14 @@ fn weigh(pack: &mut Pack, told: &ScanFacts, unseen: bool) {
 }
 
 /// Checks whether the sides have the facts of a package that they should have.
-fn ask(context: &Context, pack: &Pack, store: &pack::Store, carrier: Option<u16>, unseen: bool, tally: &mut Tally) {
+fn ask(
+    context: &Context,
+    pack: &Pack,
+    store: &pack::StoreFacts,
+    carrier: Option<u16>,
+    unseen: bool,
+    tally: &mut Tally,
+) {
     let seller = pack.text(Field::SellerId).unwrap_or_default();
     let Some(day) = pack.time(Field::ShippedAt).map(|at| store.zone.day_at(at)) else { return };
     if context.range.is_some_and(|(first, last)| !(first..=last).contains(&day)) {

@@ -9,7 +9,7 @@ use super::coverage::{self, Coverage};
 use super::exchange::{self, Exchange};
 use super::facts::{Fate, RecordPlace, number_key};
 use super::judging::Judging;
-use super::publish::{self, Publication};
+use super::publish::{self, PackagePublication};
 use super::read::{self, RawFile, ReadSettings};
 use super::typed::{self, Noted, Typed};
 use super::weeks::{self, PackageBatches};
@@ -54,7 +54,7 @@ pub(super) fn assemble(
     at: Arc<dyn Store>,
     mode: Mode,
 ) -> Result<Manifest> {
-    let publication = Publication::begin(at, plan)?;
+    let publication = PackagePublication::begin(at, plan)?;
     let parts = partitions(plan, &files);
     let mut left_out = HashSet::new();
     let (first, by_order, by_event) = loop {
@@ -110,7 +110,7 @@ pub(super) fn assemble(
     tally.judge(&assemble.covers, &carrier, &name)?;
     let coverage = Coverage::below(&plan.temp);
     let names: Vec<String> = files.iter().map(|file| file.listed.shown.clone()).collect();
-    let sorted = Sorted { spill: &spill, runs: &runs, names: &names, coverage: &coverage };
+    let sorted = SortedPackages { spill: &spill, runs: &runs, names: &names, coverage: &coverage };
     write_weeks(plan, assemble, &sorted, &publication)?;
     publication.write(publish::FILES, None, publish::files_table(&files, &tally)?, ByWeek::new())?;
     publication.write(coverage::COVERAGE, None, coverage.table()?, ByWeek::new())?;
@@ -363,7 +363,7 @@ fn join_orders(plan: &Plan, context: &Context, from: &Exchange, onward: &Exchang
     pool(plan.budget().threads(), from.parts(), &|| (onward.writer(), Tally::default()), &step, &end)
 }
 
-type Numbers = (Tally, Vec<(Day, SpillRange)>);
+type TalliedRuns = (Tally, Vec<(Day, SpillRange)>);
 
 fn join_numbers(
     plan: &Plan,
@@ -371,12 +371,12 @@ fn join_numbers(
     packages: &Exchange,
     events: &Exchange,
     spill: &Spill,
-) -> Result<Vec<Numbers>> {
-    let step = |(tally, runs): &mut Numbers, part: usize| {
+) -> Result<Vec<TalliedRuns>> {
+    let step = |(tally, runs): &mut TalliedRuns, part: usize| {
         plan.budget().check()?;
         scans::partition(context, &packages.read(part)?, &events.read(part)?, spill, runs, tally)
     };
-    pool(plan.budget().threads(), packages.parts(), &Numbers::default, &step, &|state| Ok(state))
+    pool(plan.budget().threads(), packages.parts(), &TalliedRuns::default, &step, &|state| Ok(state))
 }
 
 /// Checks that every record that was read has one fate.
@@ -443,7 +443,7 @@ fn refuse_set_aside(plan: &Plan, files: &[Raw], read: &BTreeMap<usize, u64>, all
 }
 
 /// The packages by week, and their coverage.
-struct Sorted<'s> {
+struct SortedPackages<'s> {
     spill: &'s Spill,
     runs: &'s BTreeMap<Day, Vec<SpillRange>>,
     /// Shown names of the files.
@@ -451,7 +451,12 @@ struct Sorted<'s> {
     coverage: &'s Coverage,
 }
 
-fn write_weeks(plan: &Plan, assemble: &Assemble, sorted: &Sorted, publication: &Publication) -> Result<()> {
+fn write_weeks(
+    plan: &Plan,
+    assemble: &Assemble,
+    sorted: &SortedPackages,
+    publication: &PackagePublication,
+) -> Result<()> {
     let columns = super::columns(assemble);
     let schema = weeks::schema(columns);
     let utc = Zone::utc();

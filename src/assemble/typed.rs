@@ -133,7 +133,7 @@ pub struct File<'a> {
 
 /// The result of reading a file.
 #[derive(Clone, Debug, Default)]
-pub struct Read {
+pub struct ReadFile {
     /// Records handed on by the reader, and rejects.
     pub counts: read::RecordCounts,
     /// Records that end here, by fate.
@@ -176,8 +176,8 @@ impl<'a> File<'a> {
         reading: &ReadSettings,
         most_rejects: usize,
         take: &mut dyn FnMut(&Typed) -> Result<()>,
-    ) -> Result<std::result::Result<Read, String>> {
-        let mut read = Read::default();
+    ) -> Result<std::result::Result<ReadFile, String>> {
+        let mut read = ReadFile::default();
         let mut follows = false;
         let mut rejects = Vec::new();
         let mut fates = [0; Fate::ALL.len()];

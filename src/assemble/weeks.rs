@@ -57,7 +57,7 @@ pub fn schema(columns: ColumnSet) -> SchemaRef {
 }
 
 /// A run that is being read.
-struct Reader<'s> {
+struct RunReader<'s> {
     spill: &'s Spill,
     run: SpillRange,
     at: usize,
@@ -65,7 +65,7 @@ struct Reader<'s> {
     from: usize,
 }
 
-impl Reader<'_> {
+impl RunReader<'_> {
     /// Makes the next row the first of the buffer; returns `false` at the end.
     fn fill(&mut self) -> Result<bool> {
         let needed = |bytes: &[u8]| {
@@ -114,7 +114,7 @@ fn key(row: &[u8]) -> SortKey {
 
 /// The rows of a week in order, as batches.
 pub struct PackageBatches<'s, 'c> {
-    readers: Vec<Reader<'s>>,
+    readers: Vec<RunReader<'s>>,
     next: BinaryHeap<Reverse<(SortKey, usize)>>,
     columns: ColumnSet,
     schema: SchemaRef,
@@ -136,7 +136,7 @@ impl<'s, 'c> PackageBatches<'s, 'c> {
         files: &'s [String],
         (coverage, judging): (&'s mut OfWeek<'c>, &'s mut Judging<'c>),
     ) -> Result<PackageBatches<'s, 'c>> {
-        let reader = |run: &SpillRange| Reader { spill, run: *run, at: 0, buffer: Vec::new(), from: 0 };
+        let reader = |run: &SpillRange| RunReader { spill, run: *run, at: 0, buffer: Vec::new(), from: 0 };
         let mut week = PackageBatches {
             readers: runs.iter().map(reader).collect(),
             next: BinaryHeap::new(),
@@ -160,7 +160,7 @@ impl<'s, 'c> PackageBatches<'s, 'c> {
     }
 
     fn batch(&mut self) -> Result<Option<RecordBatch>> {
-        let mut batch = Batch::of(self.columns);
+        let mut batch = BatchBuilder::of(self.columns);
         while batch.rows < ROWS {
             let Some(Reverse((_, index))) = self.next.pop() else { break };
             let pack = Pack::of(Row::of(self.readers[index].row()));
@@ -187,16 +187,16 @@ impl Iterator for PackageBatches<'_, '_> {
     }
 }
 
-enum Builder {
+enum FieldBuilder {
     Text(StringBuilder),
     Flag(BooleanBuilder),
     Money(Decimal128Builder),
     Time(TimestampMicrosecondBuilder),
 }
 
-struct Batch {
+struct BatchBuilder {
     rows: usize,
-    columns: Vec<(Field, Builder)>,
+    columns: Vec<(Field, FieldBuilder)>,
     source_file: StringBuilder,
     source_record: Int64Builder,
     orders_file: StringBuilder,
@@ -204,19 +204,21 @@ struct Batch {
     scan_source: StringBuilder,
 }
 
-impl Batch {
-    fn of(columns: ColumnSet) -> Batch {
+impl BatchBuilder {
+    fn of(columns: ColumnSet) -> BatchBuilder {
         let builder = |column: Column| {
             let field = Field::from_name(column.name())?;
             let builder = match column.kind() {
-                Cells::Label | Cells::Text => Builder::Text(StringBuilder::new()),
-                Cells::Flag => Builder::Flag(BooleanBuilder::new()),
-                Cells::Amount => Builder::Money(Decimal128Builder::new().with_data_type(ValueKind::Money.data_type())),
-                Cells::Time => Builder::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
+                Cells::Label | Cells::Text => FieldBuilder::Text(StringBuilder::new()),
+                Cells::Flag => FieldBuilder::Flag(BooleanBuilder::new()),
+                Cells::Amount => {
+                    FieldBuilder::Money(Decimal128Builder::new().with_data_type(ValueKind::Money.data_type()))
+                }
+                Cells::Time => FieldBuilder::Time(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
             };
             Some((field, builder))
         };
-        Batch {
+        BatchBuilder {
             rows: 0,
             columns: columns.iter().filter_map(builder).collect(),
             source_file: StringBuilder::new(),
@@ -230,11 +232,11 @@ impl Batch {
     fn add(&mut self, pack: &Pack, files: &[String]) {
         for (field, builder) in &mut self.columns {
             match builder {
-                Builder::Text(texts) => texts.append_option(pack.text(*field)),
-                Builder::Flag(flags) => flags.append_option(pack.text(*field).and_then(text::flag)),
-                Builder::Money(amounts) => amounts.append_option(pack.value),
-                Builder::Time(times) if *field == Field::UpdatedAt => times.append_option(pack.updated_at),
-                Builder::Time(times) => times.append_option(pack.time(*field)),
+                FieldBuilder::Text(texts) => texts.append_option(pack.text(*field)),
+                FieldBuilder::Flag(flags) => flags.append_option(pack.text(*field).and_then(text::flag)),
+                FieldBuilder::Money(amounts) => amounts.append_option(pack.value),
+                FieldBuilder::Time(times) if *field == Field::UpdatedAt => times.append_option(pack.updated_at),
+                FieldBuilder::Time(times) => times.append_option(pack.time(*field)),
             }
         }
         self.source_file.append_option(files.get(pack.source.file as usize));
@@ -252,12 +254,12 @@ impl Batch {
     }
 
     fn finish(self) -> Vec<ArrayRef> {
-        let column = |(_, builder): (Field, Builder)| -> ArrayRef {
+        let column = |(_, builder): (Field, FieldBuilder)| -> ArrayRef {
             match builder {
-                Builder::Text(mut texts) => Arc::new(texts.finish()),
-                Builder::Flag(mut flags) => Arc::new(flags.finish()),
-                Builder::Money(mut amounts) => Arc::new(amounts.finish()),
-                Builder::Time(mut times) => Arc::new(times.finish()),
+                FieldBuilder::Text(mut texts) => Arc::new(texts.finish()),
+                FieldBuilder::Flag(mut flags) => Arc::new(flags.finish()),
+                FieldBuilder::Money(mut amounts) => Arc::new(amounts.finish()),
+                FieldBuilder::Time(mut times) => Arc::new(times.finish()),
             }
         };
         let mut columns: Vec<ArrayRef> = self.columns.into_iter().map(column).collect();

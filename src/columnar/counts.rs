@@ -49,8 +49,8 @@ pub struct Counts<'a> {
 impl MarginalKind {
     /// Returns the columns of its batches: time (`week` or `segment`, a Date32; for [`MarginalKind::Breakdown`]
     /// `fixable_by`, Utf8, null for valid packages), the columns of [`MarginalKind::keys`] (Utf8), `reason` (Utf8) with
-    /// `pending` (Boolean) for kinds that distinguish packages by it, `list_doubt` (Boolean) for [`MarginalKind::Reasons`],
-    /// and `count` (Int64, positive).
+    /// `pending` (Boolean) for kinds that distinguish packages by it, `list_doubt` (Boolean) for
+    /// [`MarginalKind::Reasons`], and `count` (Int64, positive).
     pub fn schema(self) -> SchemaRef {
         let text = |name: &str| Field::new(name, DataType::Utf8, false);
         let mut fields = vec![match self {
@@ -96,8 +96,8 @@ impl<'a> Counts<'a> {
     }
 
     /// Adds a batch of counts that may come from a worker with other codes: another process, or another engine. It
-    /// must have the columns of one [`MarginalKind::schema`], with texts of any Arrow type, in any order; a cell may occur
-    /// more than once.
+    /// must have the columns of one [`MarginalKind::schema`], with texts of any Arrow type, in any order; a cell may
+    /// occur more than once.
     ///
     /// # Errors
     /// The batch is no batch of counts, or one of its values is unknown to this judge: another book, another time
@@ -108,8 +108,8 @@ impl<'a> Counts<'a> {
         Ok(())
     }
 
-    /// Returns the counts of a kind: texts, time and reason as columns; see [`MarginalKind::schema`]. Rows are sorted by
-    /// time, by keys bytewise, and by the rung of their reason, each cell once. No batch has more than 65,536 rows.
+    /// Returns the counts of a kind: texts, time and reason as columns; see [`MarginalKind::schema`]. Rows are sorted
+    /// by time, by keys bytewise, and by the rung of their reason, each cell once. No batch has more than 65,536 rows.
     pub fn batches(&self, kind: MarginalKind) -> impl Iterator<Item = RecordBatch> + use<'a> {
         let settings = self.judge.settings();
         let cells: BTreeMap<u16, Unpacked> = self.partial.cells(kind);

@@ -76,8 +76,8 @@ impl MarginalKind {
 }
 
 impl Keys {
-    /// Returns the first day of a time; for [`MarginalKind::Breakdown`], who can mend its packages: 0 for valid ones, else
-    /// the index in `vtr_kernel::mend::FixableBy::ALL` plus one.
+    /// Returns the first day of a time; for [`MarginalKind::Breakdown`], who can mend its packages: 0 for valid ones,
+    /// else the index in `vtr_kernel::mend::FixableBy::ALL` plus one.
     pub fn day(&self, kind: MarginalKind, time: u16) -> Day {
         match kind {
             MarginalKind::Weekly | MarginalKind::Names | MarginalKind::Reasons => week_monday(time),
@@ -88,10 +88,10 @@ impl Keys {
 
     /// Returns the counts of one time as one batch, sorted by its keys and `reason`, each cell once.
     ///
-    /// Its columns are [`MarginalKind::keys`] as `Dictionary(UInt32, Utf8)`, whose values ascend bytewise and are the same
-    /// for all batches, so that codes compare as texts do; then `reason` (UInt8, the code of
-    /// `vtr_kernel::mend::Outcome`), which [`MarginalKind::Names`] lacks and which [`MarginalKind::Reasons`] replaces by `flags`
-    /// (UInt8: bit 0 pending, bit 1 in doubt); then `count` (Int64, positive).
+    /// Its columns are [`MarginalKind::keys`] as `Dictionary(UInt32, Utf8)`, whose values ascend bytewise and are the
+    /// same for all batches, so that codes compare as texts do; then `reason` (UInt8, the code of
+    /// `vtr_kernel::mend::Outcome`), which [`MarginalKind::Names`] lacks and which [`MarginalKind::Reasons`] replaces
+    /// by `flags` (UInt8: bit 0 pending, bit 1 in doubt); then `count` (Int64, positive).
     pub fn batch(&self, kind: MarginalKind, counts: Unpacked) -> RecordBatch {
         let entries = counts.0.into_iter();
         let layout = self.layout;

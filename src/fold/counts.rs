@@ -120,12 +120,12 @@ pub struct Marginals {
 
 /// The pieces of one time, by run, and the number of rows that they count together.
 #[derive(Debug, Default)]
-struct Pieces {
+struct TimePieces {
     rows: i64,
     held: Vec<HeldCounts>,
 }
 
-type Times = BTreeMap<u16, Pieces>;
+type Times = BTreeMap<u16, TimePieces>;
 
 /// Counts of one time of one thread.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ use crate::place::spill::Spill;
 use crate::progress::Progress;
 use crate::scan::{self, Survey, Unit};
 use crate::schema::Table;
-use crate::tell::rejected_sellers::Sellers;
+use crate::tell::rejected_sellers::RejectedSellers;
 use crate::tell::report::RunReport;
 use arrow::array::RecordBatch;
 use counts::{Counted, DefectRuns, Defects, Gone, Runs};
@@ -57,7 +57,7 @@ pub struct Folded {
     /// Rejected rows by file and record, the first ones up to the limit.
     pub rejects: Vec<(u32, Reject)>,
     /// The sellers whose rows were rejected.
-    pub sellers: Sellers,
+    pub sellers: RejectedSellers,
     /// Rows that arrived at the fold over all files; no other counter counts them.
     pub rows_taken: u64,
     /// The outcome of each file's rows, in the order of the survey's files.
@@ -105,7 +105,7 @@ const BATCHES_UNSEEN: usize = 16;
 struct Gathered {
     runs: Runs,
     files: BTreeMap<u32, FileCounts>,
-    sellers: Sellers,
+    sellers: RejectedSellers,
     copies: Copies,
     defects: DefectRuns,
     judged: DefectRuns,
@@ -130,7 +130,7 @@ impl Gathered {
         Gathered {
             runs: Runs::default(),
             files: BTreeMap::new(),
-            sellers: Sellers::default(),
+            sellers: RejectedSellers::default(),
             copies: Copies::new(budget.share(Purpose::Copies), Spill::below(&plan.temp)),
             defects: DefectRuns::new(budget.share(Purpose::Defects), spill.clone()),
             judged: DefectRuns::new(budget.share(Purpose::Defects), spill.clone()),
@@ -210,7 +210,7 @@ impl Gathered {
 struct Whole {
     runs: Runs,
     files: Vec<FileCounts>,
-    sellers: Sellers,
+    sellers: RejectedSellers,
     defects: Vec<DefectRuns>,
     judged: Vec<DefectRuns>,
     gone: Gone,

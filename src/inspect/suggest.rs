@@ -2,7 +2,7 @@
 //!
 //! It only proposes: no file is read by its results. Headings are matched as the job would match them. It cannot fail.
 
-use super::known::{Meaning, meaning};
+use super::known::{HeadingMeaning, meaning};
 use super::profile::Profile;
 use super::{Look, Mapped, Mapping, Unused, shown_heading};
 use encoding_rs::{Encoding, SHIFT_JIS};
@@ -11,7 +11,7 @@ use std::fmt::Write;
 use vtr_columnar::input::{Column, Kind};
 
 /// A heading that may be a column.
-struct Candidate<'a> {
+struct HeadingCandidate<'a> {
     /// Its rank as a source by its name; smaller is better.
     rank: usize,
     heading: &'a str,
@@ -46,21 +46,21 @@ impl Fill {
 
 /// Maps headings to columns; `fills` gives how much of each is filled, if known.
 pub(super) fn mapping(headings: &[String], fills: &[Fill]) -> Mapping {
-    let mut candidates: BTreeMap<Column, Vec<Candidate>> = BTreeMap::new();
+    let mut candidates: BTreeMap<Column, Vec<HeadingCandidate>> = BTreeMap::new();
     let mut mapping = Mapping::default();
     for (index, heading) in headings.iter().enumerate() {
         let fill = fills.get(index).copied().unwrap_or(Fill::All);
         match meaning(heading) {
-            Some((Meaning::Is(column, caution), rank)) => {
-                candidates.entry(column).or_default().push(Candidate {
+            Some((HeadingMeaning::Is(column, caution), rank)) => {
+                candidates.entry(column).or_default().push(HeadingCandidate {
                     rank,
                     heading: trimmed(heading),
                     caution,
                     fill,
                 });
             }
-            Some((Meaning::Personal, _)) => mapping.personal.push(shown_heading(heading)),
-            Some((Meaning::Useless(why), _)) => {
+            Some((HeadingMeaning::Personal, _)) => mapping.personal.push(shown_heading(heading)),
+            Some((HeadingMeaning::Useless(why), _)) => {
                 mapping.unused.push(Unused { heading: shown_heading(heading), why: why.to_owned() });
             }
             None => {}
@@ -70,7 +70,7 @@ pub(super) fn mapping(headings: &[String], fills: &[Fill]) -> Mapping {
         // A slightly better name does not outweigh a column without values.
         found.sort_by_key(|candidate| (candidate.fill >= Fill::AlmostNone, candidate.rank));
         let best = &found[0];
-        let says_same = |other: &&Candidate| {
+        let says_same = |other: &&HeadingCandidate| {
             best.fill != Fill::All
                 && other.fill != Fill::None
                 && best.caution.is_none()

@@ -23,20 +23,20 @@ fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(20_124 * 86_400 + 3_600)
 }
 
-struct Case {
+struct JobCase {
     folder: tempfile::TempDir,
     flags: Overrides,
     environment: Vec<(&'static str, &'static str)>,
 }
 
-impl Case {
-    fn new(job: &str) -> Case {
+impl JobCase {
+    fn new(job: &str) -> JobCase {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("job.toml"), job).unwrap();
-        Case { folder, flags: Overrides::default(), environment: Vec::new() }
+        JobCase { folder, flags: Overrides::default(), environment: Vec::new() }
     }
 
-    fn set(mut self, set: &str) -> Case {
+    fn set(mut self, set: &str) -> JobCase {
         self.flags.set.push(set.into());
         self
     }
@@ -59,12 +59,12 @@ impl Case {
 }
 
 fn digest_of(job: &str) -> String {
-    Case::new(job).load().unwrap().job_digest
+    JobCase::new(job).load().unwrap().job_digest
 }
 
 #[test]
 fn a_small_job_has_the_documented_defaults() {
-    let case = Case::new(JOB);
+    let case = JobCase::new(JOB);
     let plan = case.load().unwrap();
     assert_eq!(plan.name, "weekly");
     assert_eq!(plan.as_of, day_from_date("2025-02-05".parse().unwrap()));
@@ -134,7 +134,7 @@ max_rejected_rows_kept = 7
 max_field_bytes = 1_000
 max_record_bytes = "2 KiB"
 "#;
-    let case = Case::new(job);
+    let case = JobCase::new(job);
     std::fs::write(case.folder.path().join("rates.csv"), "Date,USD\n2025-01-15,1.03\n").unwrap();
     let plan = case.load().unwrap();
     assert_eq!(plan.as_of, day_from_date("2025-01-31".parse().unwrap()));
@@ -190,7 +190,7 @@ name = "no seller vanished"
 kind = "sellers_vanished"
 at_most = "few"
 "#;
-    let problems = Case::new(job).problems();
+    let problems = JobCase::new(job).problems();
     let expected = [
         "job.toml:1: a job has no key `nmae`; did you mean `name`?",
         "job.toml:3: `as_of` cannot be \"yesterday\"",
@@ -222,19 +222,19 @@ at_most = "few"
 
 #[test]
 fn what_must_stand_is_asked_for() {
-    let problems = Case::new("[[input]]\nformat = \"csv\"\n").problems();
+    let problems = JobCase::new("[[input]]\nformat = \"csv\"\n").problems();
     assert_eq!(
         problems,
         "job.toml:1: `input.0` lacks the key `path`\njob.toml:1: a job lacks the key `name`\njob.toml:1: a job lacks the key `output`"
     );
-    assert!(Case::new("name = \n").problems().starts_with("job.toml:1: this is not TOML"));
+    assert!(JobCase::new("name = \n").problems().starts_with("job.toml:1: this is not TOML"));
     let missing = load(Path::new("/nonexistent/job.toml"), &Overrides::default(), now());
     assert!(missing.err().unwrap().to_string().contains("/nonexistent/job.toml"));
 }
 
 #[test]
 fn credentials_stay_out_of_uris() {
-    let problems = Case::new(JOB).set("input.0.path=gs://k:s@b/x").problems();
+    let problems = JobCase::new(JOB).set("input.0.path=gs://k:s@b/x").problems();
     assert!(problems.contains("`input.0.path`: gs://: a URI must not hold credentials"), "{problems}");
 }
 
@@ -243,7 +243,7 @@ fn what_joins_inputs_is_checked_before_any_file_is() {
     let confirm = |more: &str| {
         let job =
             "name = \"j\"\n[output]\npath = \"out\"\n[[input]]\nkind = \"amazon.ship_confirm\"\npath = \"c.txt\"\n";
-        Case::new(&format!("{job}{more}"))
+        JobCase::new(&format!("{job}{more}"))
     };
     const EVENTS: &str =
         "name = \"j\"\n[output]\npath = \"out\"\n[[input]]\nkind = \"aftership\"\npath = \"t.jsonl\"\n";
@@ -264,10 +264,10 @@ fn what_joins_inputs_is_checked_before_any_file_is() {
         (confirm(seller).set("limits.events_cover=much"), "limits.events_cover"),
         (confirm(seller).set("input.0.role=orders").set("input.0.fold=confirmations"), "`fold`"),
         (confirm(seller).set("input.0.role=events"), "nothing of this input says `occurred_at`"),
-        (Case::new(EVENTS), "no input makes packages"),
-        (Case::new(JOB).set("input.0.match=order_id"), "`match` has no effect"),
-        (Case::new(JOB).set("assemble.path=p"), "[assemble] has no effect"),
-        (Case::new(JOB).set("input.0.columns.status=state"), "`status` is of inputs that are joined"),
+        (JobCase::new(EVENTS), "no input makes packages"),
+        (JobCase::new(JOB).set("input.0.match=order_id"), "`match` has no effect"),
+        (JobCase::new(JOB).set("assemble.path=p"), "[assemble] has no effect"),
+        (JobCase::new(JOB).set("input.0.columns.status=state"), "`status` is of inputs that are joined"),
     ] {
         let problems = job.problems();
         assert!(problems.contains(words), "{words}: {problems}");
@@ -277,8 +277,8 @@ fn what_joins_inputs_is_checked_before_any_file_is() {
 #[test]
 fn options_go_over_environment_over_job_over_defaults() {
     let job = JOB.replacen("\n", "as_of = \"2025-01-01\"\nthreads = 2\n", 1);
-    let mut case = Case::new(&job);
-    let as_of = |case: &Case| vtr_kernel::calendar::date_from_day(case.load().unwrap().as_of).to_string();
+    let mut case = JobCase::new(&job);
+    let as_of = |case: &JobCase| vtr_kernel::calendar::date_from_day(case.load().unwrap().as_of).to_string();
     assert_eq!(as_of(&case), "2025-01-01");
     case.environment =
         vec![("VTR_AS_OF", "2025-01-02"), ("VTR_THREADS", "5"), ("VTR_OUT", "/tmp/o"), ("VTR_LAST", "2")];
@@ -303,7 +303,7 @@ fn options_go_over_environment_over_job_over_defaults() {
 
 #[test]
 fn set_reaches_every_key() {
-    let case = Case::new(JOB)
+    let case = JobCase::new(JOB)
         .set("output.path=elsewhere")
         .set("input.0.path=[\"x\", \"y\"]")
         .set("input.1.path=z")
@@ -335,7 +335,7 @@ fn set_says_what_it_does_not_understand() {
         ("memory=1 MiB", "--set memory: `memory` must be at least"),
     ];
     for (set, start) in cases {
-        let problems = Case::new(JOB).set(set).problems();
+        let problems = JobCase::new(JOB).set(set).problems();
         assert!(problems.starts_with(start), "{problems}");
     }
 }
@@ -344,7 +344,8 @@ fn set_says_what_it_does_not_understand() {
 fn the_digest_covers_what_moves_a_figure_and_nothing_else() {
     let base = digest_of(JOB);
     assert_eq!(base.len(), 64);
-    let with = |sets: &[&str]| sets.iter().fold(Case::new(JOB), |case, set| case.set(set)).load().unwrap().job_digest;
+    let with =
+        |sets: &[&str]| sets.iter().fold(JobCase::new(JOB), |case, set| case.set(set)).load().unwrap().job_digest;
     let neutral = [
         "name=other",
         "threads=1",
@@ -390,7 +391,7 @@ fn the_digest_covers_what_moves_a_figure_and_nothing_else() {
     let digests: std::collections::BTreeSet<String> = moving.iter().map(|set| with(&[set])).collect();
     assert!(!digests.contains(&base));
     assert_eq!(digests.len(), moving.len());
-    let rated = Case::new(JOB).set("rates=rates.csv");
+    let rated = JobCase::new(JOB).set("rates=rates.csv");
     std::fs::write(rated.folder.path().join("rates.csv"), "Date,USD\n2025-01-15,1.03\n").unwrap();
     let first = rated.load().unwrap().job_digest;
     std::fs::write(rated.folder.path().join("rates.csv"), "Date,USD\n2025-01-15,1.04\n").unwrap();
@@ -399,7 +400,7 @@ fn the_digest_covers_what_moves_a_figure_and_nothing_else() {
 
 #[test]
 fn a_rates_file_or_book_that_cannot_be_used_says_where() {
-    let case = Case::new(JOB).set("rates=rates.csv").set("book=rules");
+    let case = JobCase::new(JOB).set("rates=rates.csv").set("book=rules");
     std::fs::write(case.folder.path().join("rates.csv"), "Date,USD\nx,1\n2025-01-15,-1\n").unwrap();
     std::fs::create_dir(case.folder.path().join("rules")).unwrap();
     std::fs::write(case.folder.path().join("rules/families.toml"), "nonsense = 1\n").unwrap();
@@ -451,14 +452,14 @@ fn no_problem_repeats_a_value_that_was_set() {
     let mut refused = 0;
     for key in &keys {
         for value in values {
-            if let Err(problems) = Case::new(JOB).set(&format!("{key}={value}")).load() {
+            if let Err(problems) = JobCase::new(JOB).set(&format!("{key}={value}")).load() {
                 refused += 1;
                 assert!(!problems.to_string().contains("SECRETZZ"), "{key}={value}: {problems}");
             }
         }
     }
     assert!(refused > 300, "{refused}");
-    let short = Case::new(JOB).set("input.0.csv.encoding=ab").problems();
+    let short = JobCase::new(JOB).set("input.0.csv.encoding=ab").problems();
     assert!(short.contains("`encoding` cannot be \"***\""), "{short}");
 }
 
@@ -481,7 +482,7 @@ fn a_column_can_come_from_several_headings_and_values_be_replaced() {
         "[input.columns]\ncarrier = [{ at = \"carrier-name\", values = { Other = \"\", PBS = \"Post\" } }, \"carrier-code\"]\n\
          order_id = { at = \"order-id\", values = { none = \"\" } }\n[output]",
     );
-    let plan = Case::new(&text).load().unwrap();
+    let plan = JobCase::new(&text).load().unwrap();
     let columns = &plan.inputs[0].columns;
     assert_eq!(columns[0].1[0].values, [("none".to_owned(), String::new())]);
     assert_eq!(columns[1].1[1], plan::Heading::plain("carrier-code"));
@@ -495,14 +496,15 @@ fn a_column_can_come_from_several_headings_and_values_be_replaced() {
         ("carrier = 7", "`input.0.columns.carrier` must be a text in quotes or a list or a table"),
         ("carrier = [7]", "`input.0.columns.carrier.0` must be a text in quotes or a table"),
     ] {
-        let problems = Case::new(&job.replace("[output]", &format!("[input.columns]\n{written}\n[output]"))).problems();
+        let problems =
+            JobCase::new(&job.replace("[output]", &format!("[input.columns]\n{written}\n[output]"))).problems();
         assert!(problems.contains(says), "{written}: {problems}");
     }
 }
 
 #[test]
 fn what_every_format_can_have_is_said_in_the_input() {
-    let with = |keys: &str| Case::new(&JOB.replace("[output]", &format!("{keys}\n[output]")));
+    let with = |keys: &str| JobCase::new(&JOB.replace("[output]", &format!("{keys}\n[output]")));
     let input = "time_zone = \"Asia/Tokyo\"\ndays = [\"promised_delivery_at\"]\nnulls = [\"--\"]\ndecimal = \",\"\ntimestamps = [\"%d.%m.%Y\"]";
     let plan = with(input).load().unwrap();
     let input = &plan.inputs[0];

@@ -8,7 +8,7 @@ mod evidence;
 use super::brief;
 use super::chart::{self, Point};
 use super::html::Html;
-use super::levers::{self, Event, Lever};
+use super::levers::{self, Lever, RateChange};
 use super::model::{self, Account, Breakdown, LeftOut, Standing, Week};
 use super::view::{ColumnHead, FiguresTable, HtmlTable, Side, pareto, rendered, side};
 use super::words::{self, NONE, Names, THIN};
@@ -43,7 +43,7 @@ pub struct Detail<'a> {
     /// The most rows of a list of packages.
     pub list_rows: usize,
     /// Changes whose effect is to be shown.
-    pub events: &'a [Event],
+    pub events: &'a [RateChange],
     /// Names of marketplaces and carriers.
     pub names: &'a Names,
 }
@@ -62,7 +62,7 @@ impl Section {
 
 #[derive(Template)]
 #[template(path = "account.html", config = "src/pages/askama.toml")]
-struct Body {
+struct AccountBody {
     id: String,
     class: &'static str,
     shape: Html,
@@ -147,7 +147,7 @@ pub fn page(detail: &Detail) -> Html {
     if is_charted {
         parts.push(detail.figures());
     }
-    rendered(&Body {
+    rendered(&AccountBody {
         id: account.id(),
         class: chart::class(account.standing),
         shape: chart::shape(account.standing, 14),

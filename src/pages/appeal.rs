@@ -5,7 +5,7 @@
 
 use super::account;
 use super::html::Html;
-use super::levers::{self, Event};
+use super::levers::{self, RateChange};
 use super::model::{self, Account, Share, Week};
 use super::view::rendered;
 use super::words::{self, Names};
@@ -33,7 +33,7 @@ pub struct Appeal<'a> {
     /// The weeks, which show the effect of changes.
     pub weeks: Vec<Week>,
     /// The changes that were made.
-    pub events: &'a [Event],
+    pub events: &'a [RateChange],
     /// Names of marketplaces and carriers.
     pub names: &'a Names,
 }
@@ -53,7 +53,7 @@ pub struct ReasonDefects {
 
 #[derive(Template)]
 #[template(path = "appeal.html", config = "src/pages/askama.toml")]
-struct Body {
+struct AppealBody {
     facts: Html,
     causes: Vec<Html>,
     notes: Vec<Html>,
@@ -77,7 +77,7 @@ impl Appeal<'_> {
         let rest: i64 = reasons.iter().skip(CAUSES).map(|(_, count)| count).sum();
         let notes = (rest > 0)
             .then(|| Html::text(format!("{} of other causes are not told here.", words::plural(rest, "defect"))));
-        rendered(&Body {
+        rendered(&AppealBody {
             facts,
             causes: reasons.iter().take(CAUSES).map(|(name, count)| self.cause(name, *count)).collect(),
             notes: notes.into_iter().collect(),

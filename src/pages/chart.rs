@@ -240,7 +240,7 @@ const FLOOR: f64 = PACKAGES.0 + PACKAGES.1;
 
 /// One path or group of marks per kind.
 #[derive(Default)]
-struct Marks {
+struct ChartMarks {
     /// Marks in the stretched picture, in painting order.
     inner: String,
     whiskers: String,
@@ -264,7 +264,7 @@ pub fn timeline(account: &Account, points: &[Point]) -> Html {
     let weeks = points.len() as f64;
     let ya = |rate: f64| ROLLING.0 + (1.0 - rate) / (1.0 - low) * ROLLING.1;
     let yb = |rate: f64| WEEKLY.0 + ((1.0 - rate) / 0.6).min(1.0) * WEEKLY.1;
-    let mut marks = Marks::default();
+    let mut marks = ChartMarks::default();
     let first_open = points.iter().position(|point| point.week.is_open);
     if let Some(first) = first_open {
         let x = first as f64 / weeks * 100.0;
@@ -315,7 +315,7 @@ fn points_of<'a>(ats: impl Iterator<Item = &'a At>, y: impl Fn(&At) -> f64) -> S
     ats.map(|at| format!("{:.2},{:.1}", at.x, y(at))).collect::<Vec<_>>().join(" ")
 }
 
-fn rolling_lines(closed: &[At], open: &[At], y: &dyn Fn(f64) -> f64, marks: &mut Marks) {
+fn rolling_lines(closed: &[At], open: &[At], y: &dyn Fn(f64) -> f64, marks: &mut ChartMarks) {
     let band = points_of(closed.iter(), |at| y(at.wilson().1));
     let back = points_of(closed.iter().rev(), |at| y(at.wilson().0));
     let _ = write!(marks.inner, "<polygon class=\"band\" points=\"{band} {back}\" fill=\"#dbe6ee\"/>");
@@ -338,7 +338,7 @@ fn rolling_lines(closed: &[At], open: &[At], y: &dyn Fn(f64) -> f64, marks: &mut
 }
 
 /// The target as a step line, because a new version of the rule changes it.
-fn target_lines(account: &Account, points: &[Point], scales: &[&dyn Fn(f64) -> f64], marks: &mut Marks) {
+fn target_lines(account: &Account, points: &[Point], scales: &[&dyn Fn(f64) -> f64], marks: &mut ChartMarks) {
     let Some(target) = account.target else { return };
     for y in scales {
         let mut path = String::new();
@@ -354,7 +354,7 @@ fn target_lines(account: &Account, points: &[Point], scales: &[&dyn Fn(f64) -> f
     }
 }
 
-fn week_marks(points: &[Point], y: &dyn Fn(f64) -> f64, marks: &mut Marks) {
+fn week_marks(points: &[Point], y: &dyn Fn(f64) -> f64, marks: &mut ChartMarks) {
     let top = points.iter().map(|point| point.week.tally.eligible).max().unwrap_or_default().max(1) as f64;
     for (index, Point { week, .. }) in points.iter().enumerate().filter(|(_, point)| point.week.tally.eligible > 0) {
         let (tally, middle) = (week.tally, index as f64 + 0.5);
@@ -391,7 +391,7 @@ fn week_marks(points: &[Point], y: &dyn Fn(f64) -> f64, marks: &mut Marks) {
     }
 }
 
-fn picture(marks: &Marks, weeks: usize) -> String {
+fn picture(marks: &ChartMarks, weeks: usize) -> String {
     let mut inner = marks.inner.clone();
     let paths = [
         ("wh", &marks.whiskers, "fill=\"none\" stroke=\"#7390a8\""),

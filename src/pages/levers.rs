@@ -124,7 +124,7 @@ pub const FEW_A_SIDE: u64 = 30;
 
 /// A change, and the week in which it began.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct RateChange {
     /// The Monday of that week.
     pub monday: Day,
     /// What was changed.
@@ -166,7 +166,7 @@ fn stretch(weeks: &[&Week]) -> Stretch {
 }
 
 /// Compares the weeks before and after a change; `weeks` are those shown, oldest first, one for each Monday.
-pub fn evidence(weeks: &[Week], event: &Event) -> Evidence {
+pub fn evidence(weeks: &[Week], event: &RateChange) -> Evidence {
     let last_final = weeks.iter().position(|week| week.is_open).unwrap_or(weeks.len());
     let begins = weeks.iter().position(|week| week.monday >= event.monday).unwrap_or(weeks.len());
     let after: Vec<&Week> = weeks[..last_final].iter().skip(begins).collect();
@@ -211,15 +211,15 @@ mod tests {
     fn as_many_final_weeks_stand_on_either_side() {
         let mut weeks: Vec<Week> = (0..10).map(|index| week(index * 7, 18, 20, false)).collect();
         weeks[9].is_open = true;
-        let event = Event { monday: 42, text: String::new() };
+        let event = RateChange { monday: 42, text: String::new() };
         let found = evidence(&weeks, &event);
         assert_eq!((found.before.mondays, found.after.mondays), (Some((21, 35)), Some((42, 56))));
         assert_eq!(found.before.tally.eligible, 60);
         assert_eq!(found.before.reasons, [6]);
         assert!(found.difference.is_some());
-        let none = evidence(&weeks, &Event { monday: 70, text: String::new() });
+        let none = evidence(&weeks, &RateChange { monday: 70, text: String::new() });
         assert!(none.difference.is_none() && none.after.mondays.is_none());
-        let few = evidence(&weeks[..2], &Event { monday: 7, text: String::new() });
+        let few = evidence(&weeks[..2], &RateChange { monday: 7, text: String::new() });
         assert!(few.difference.is_none() && few.before.tally.eligible == 20);
     }
 }

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use appeal::{Appeal, ReasonDefects};
 use chart::Point;
 use html::Html;
-use levers::Event;
+use levers::RateChange;
 use model::{Account, Breakdown, Key, LeftOut, Share, Week};
 use overview::Overview;
 use read::{PublishedVersion, Scope};
@@ -55,7 +55,7 @@ pub struct Request {
     /// The most bytes of a page.
     pub max_bytes: u64,
     /// Changes whose effect is to be shown.
-    pub events: Vec<Event>,
+    pub events: Vec<RateChange>,
     /// A title that replaces the finding.
     pub title: Option<String>,
 }

@@ -75,7 +75,7 @@ fn name_of(level: CheckLevel) -> &'static str {
 }
 
 /// The published state with which the new one is compared.
-pub struct Published<'a> {
+pub struct PublishedState<'a> {
     /// The base's files of `vtr_weekly`, by week; none if the table was never published.
     pub files: &'a [DataFile],
     /// The weeks that this run replaces.
@@ -141,7 +141,7 @@ impl Checks {
     }
 
     /// Judges each check against a published state, in the order of the job.
-    pub fn judge(&self, published: &Published) -> Result<Vec<Checked>> {
+    pub fn judge(&self, published: &PublishedState) -> Result<Vec<Checked>> {
         if self.checks.is_empty() {
             return Ok(Vec::new());
         }
@@ -256,7 +256,7 @@ impl Checks {
 
     /// The weeks without data within this run's span: those between the first and the last week with data of the state
     /// to be published.
-    fn weeks_missing(&self, check: &Check, published: &Published) -> (bool, String) {
+    fn weeks_missing(&self, check: &Check, published: &PublishedState) -> (bool, String) {
         let others =
             published.files.iter().filter_map(|file| file.week).filter(|week| !published.span.covers(Some(*week)));
         let weeks: BTreeSet<Day> = others.chain(self.written.iter().copied()).collect();
@@ -271,7 +271,7 @@ impl Checks {
     }
 
     /// The share of unknown carriers in the weeks written and in those that stay.
-    fn unknown_carriers(&self, check: &Check, published: &Published, open: Open) -> Result<(bool, String)> {
+    fn unknown_carriers(&self, check: &Check, published: &PublishedState, open: Open) -> Result<(bool, String)> {
         let WeekFigures { mut judged, mut unknown } = self.all;
         for file in published.files.iter().filter(|file| !published.span.covers(file.week)) {
             crate::signals::check()?;
@@ -294,7 +294,7 @@ impl Checks {
 const NOTHING: &str = "nothing published yet of the weeks that this run replaces";
 const NOTHING_FINAL: &str = "nothing published yet, as final, of the weeks that this run replaces";
 
-impl Published<'_> {
+impl PublishedState<'_> {
     /// The published files that this run replaces.
     fn replaced(&self) -> Vec<&DataFile> {
         self.files.iter().filter(|file| self.span.covers(file.week)).collect()

@@ -111,7 +111,7 @@ impl Publication {
         let files = base.map_or(&[][..], |base| base.files(Table::VtrWeekly));
         let new = self.made().files.get(&Table::VtrWeekly).cloned().unwrap_or_default();
         let was_final = |week: Day| base.is_some_and(|base| self.target.was_final(base, week));
-        self.checks().judge(&checks::Published { files, span, new: &new, open: &open, was_final: &was_final })
+        self.checks().judge(&checks::PublishedState { files, span, new: &new, open: &open, was_final: &was_final })
     }
 
     /// A tripped gate's error, with the place of the rejects.

@@ -62,14 +62,14 @@ pub struct Publication {
     run_id: String,
     /// The highest version when the run began.
     base: Option<Manifest>,
-    made: Mutex<Made>,
+    made: Mutex<WrittenPieces>,
     checks: Mutex<checks::Checks>,
     _guard: Option<(Guard, Alive)>,
 }
 
 /// What a publication has written so far; its threads share it.
 #[derive(Default)]
-struct Made {
+struct WrittenPieces {
     /// New files by table; only the commit makes them part of the output.
     files: BTreeMap<Table, Vec<DataFile>>,
     /// Pieces written, including those without rows.
@@ -174,7 +174,7 @@ pub fn tend(plan: &Plan) -> Result<()> {
     current::refresh(publication.store.as_ref(), &publication.run_id)
 }
 
-impl Made {
+impl WrittenPieces {
     fn remember_folders(&mut self, folder: &str) {
         let mut folder = folder;
         while self.folders.insert(folder.to_owned()) {
@@ -289,7 +289,7 @@ impl Publication {
         encode::read_columns(readable, &shown, columns, take)
     }
 
-    fn made(&self) -> MutexGuard<'_, Made> {
+    fn made(&self) -> MutexGuard<'_, WrittenPieces> {
         self.made.lock()
     }
 

@@ -46,7 +46,7 @@ fn piece(table: Table, week: Option<Day>, rows: usize, mark: i64) -> Piece<'stat
 
 /// One run: its weeks, each with the number of valid packages of its one row.
 #[derive(Clone)]
-struct Run {
+struct TestRun {
     id: &'static str,
     job: &'static str,
     digest: &'static str,
@@ -59,9 +59,9 @@ struct Run {
     may_vanish: u64,
 }
 
-impl Run {
-    fn new(id: &'static str, weeks: &[(Day, i64)]) -> Run {
-        Run {
+impl TestRun {
+    fn new(id: &'static str, weeks: &[(Day, i64)]) -> TestRun {
+        TestRun {
             id,
             job: "weekly",
             digest: "job",
@@ -75,9 +75,9 @@ impl Run {
         }
     }
 
-    fn ranged(id: &'static str, first: Day, last: Day, weeks: &[(Day, i64)]) -> Run {
+    fn ranged(id: &'static str, first: Day, last: Day, weeks: &[(Day, i64)]) -> TestRun {
         let range = Some(WeekRange { first, last });
-        Run { range, health_span_read: false, ..Run::new(id, weeks) }
+        TestRun { range, health_span_read: false, ..TestRun::new(id, weeks) }
     }
 
     fn target(&self, out: &Path) -> Target {
@@ -202,15 +202,15 @@ fn folder() -> (TempDir, PathBuf) {
 #[test]
 fn the_same_again_changes_nothing() {
     let (_folder, out) = folder();
-    let run = Run::new("r1", &[(WEEKS[0], 5), (WEEKS[1], 7)]);
+    let run = TestRun::new("r1", &[(WEEKS[0], 5), (WEEKS[1], 7)]);
     let first = run.publish(&out).unwrap();
     assert_eq!((first.version, first.unchanged, first.files), (1, false, 5));
     let before = tree(&out);
-    let again = Run { id: "r2", ..run.clone() }.publish(&out).unwrap();
+    let again = TestRun { id: "r2", ..run.clone() }.publish(&out).unwrap();
     assert_eq!((again.version, again.unchanged, again.manifest.run_id.as_str()), (1, true, "r1"));
     assert_eq!(tree(&out), before);
     // A later as_of makes another version, of the same files.
-    let later = Run { id: "r3", as_of: AS_OF + 1, ..run }.publish(&out).unwrap();
+    let later = TestRun { id: "r3", as_of: AS_OF + 1, ..run }.publish(&out).unwrap();
     assert_eq!((later.version, later.unchanged), (2, false));
     assert_eq!(later.manifest.files(Table::VtrWeekly)[0].path, first.manifest.files(Table::VtrWeekly)[0].path);
     no_temporary_files(&out);
@@ -219,16 +219,16 @@ fn the_same_again_changes_nothing() {
 #[test]
 fn a_ranged_run_replaces_its_weeks_and_a_full_one_all() {
     let (_folder, out) = folder();
-    Run::new("r1", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3), (WEEKS[3], 4)]).publish(&out).unwrap();
+    TestRun::new("r1", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3), (WEEKS[3], 4)]).publish(&out).unwrap();
     // Week 2 of the range is now empty, so it vanishes; weeks outside the range stay.
-    let ranged = Run::ranged("r2", WEEKS[1], WEEKS[2], &[(WEEKS[1], 20)]).publish(&out).unwrap().manifest;
+    let ranged = TestRun::ranged("r2", WEEKS[1], WEEKS[2], &[(WEEKS[1], 20)]).publish(&out).unwrap().manifest;
     assert_eq!(weekly(&out, &ranged), [(WEEKS[0], 1), (WEEKS[1], 20), (WEEKS[3], 4)]);
     let judged_by: Vec<u64> = ranged.files(Table::VtrWeekly).iter().map(|file| file.judged_by).collect();
     assert_eq!((judged_by, ranged.replaced.base), (vec![1, 2, 1], Some(1)));
     assert_eq!(ranged.replaced.files.len(), 2, "{:?}", ranged.replaced);
     let span = Span::Weeks { first: WEEKS[1], last: WEEKS[2] };
     assert_eq!(ranged.replaced.tables["vtr_weekly"], span);
-    let full = Run::new("r3", &[(WEEKS[4], 9)]).publish(&out).unwrap().manifest;
+    let full = TestRun::new("r3", &[(WEEKS[4], 9)]).publish(&out).unwrap().manifest;
     assert_eq!(weekly(&out, &full), [(WEEKS[4], 9)]);
     // Every version stays readable.
     assert_eq!(weekly(&out, &open(&out, Some(1)).unwrap()).len(), 4);
@@ -244,9 +244,9 @@ fn a_ranged_run_replaces_its_weeks_and_a_full_one_all() {
 #[test]
 fn some_weeks_of_other_tables_are_refused() {
     let (_folder, out) = folder();
-    let whole = Run::new("r1", &[(WEEKS[0], 1), (WEEKS[1], 2)]);
+    let whole = TestRun::new("r1", &[(WEEKS[0], 1), (WEEKS[1], 2)]);
     whole.publish(&out).unwrap();
-    let ranged = Run::ranged("r2", WEEKS[0], WEEKS[0], &[(WEEKS[0], 1)]);
+    let ranged = TestRun::ranged("r2", WEEKS[0], WEEKS[0], &[(WEEKS[0], 1)]);
     let begin = |change: &dyn Fn(&mut Target)| {
         let mut target = ranged.target(&out);
         change(&mut target);
@@ -288,21 +288,24 @@ fn windows_after_the_range_are_replaced_too() {
 #[test]
 fn account_health_never_goes_back_in_time() {
     let (_folder, out) = folder();
-    let run = Run::new("r1", &[(WEEKS[0], 1)]);
+    let run = TestRun::new("r1", &[(WEEKS[0], 1)]);
     let first = run.publish(&out).unwrap().manifest;
-    let Err(Error::Usage(message)) = (Run { id: "r0", as_of: AS_OF - 7, ..run.clone() }).publish(&out) else {
+    let Err(Error::Usage(message)) = (TestRun { id: "r0", as_of: AS_OF - 7, ..run.clone() }).publish(&out) else {
         panic!("went back")
     };
     assert!(message.contains("--out"), "{message}");
-    let older =
-        Run { as_of: AS_OF - 7, health_span_read: true, ..Run::ranged("r2", WEEKS[0], WEEKS[0], &[(WEEKS[0], 1)]) };
+    let older = TestRun {
+        as_of: AS_OF - 7,
+        health_span_read: true,
+        ..TestRun::ranged("r2", WEEKS[0], WEEKS[0], &[(WEEKS[0], 1)])
+    };
     let older = older.publish(&out).unwrap().manifest;
     assert_eq!(older.files(Table::AccountHealth), first.files(Table::AccountHealth));
     assert_eq!((older.health_as_of, older.as_of), (Some(AS_OF), AS_OF - 7));
     let blind =
-        Run { id: "r3", as_of: AS_OF + 7, health_span_read: false, ..run.clone() }.publish(&out).unwrap().manifest;
+        TestRun { id: "r3", as_of: AS_OF + 7, health_span_read: false, ..run.clone() }.publish(&out).unwrap().manifest;
     assert_eq!(blind.health_as_of, Some(AS_OF));
-    let newer = Run { id: "r4", as_of: AS_OF + 7, ..run }.publish(&out).unwrap().manifest;
+    let newer = TestRun { id: "r4", as_of: AS_OF + 7, ..run }.publish(&out).unwrap().manifest;
     assert_eq!(newer.health_as_of, Some(AS_OF + 7));
     assert_ne!(newer.files(Table::AccountHealth), first.files(Table::AccountHealth));
 }
@@ -310,12 +313,12 @@ fn account_health_never_goes_back_in_time() {
 #[test]
 fn another_job_or_other_evidence_is_refused() {
     let (_folder, out) = folder();
-    let run = Run::new("r1", &[(WEEKS[0], 1)]);
+    let run = TestRun::new("r1", &[(WEEKS[0], 1)]);
     run.publish(&out).unwrap();
-    let other = Run { id: "r2", job: "daily", ..run.clone() };
+    let other = TestRun { id: "r2", job: "daily", ..run.clone() };
     let Err(Error::Usage(message)) = other.begin(&out).map(|_| ()) else { panic!("accepted") };
     assert!(message.contains("`weekly`") && message.contains("`daily`"), "{message}");
-    let format = Run { id: "r3", evidence: Evidence::Format, ..run };
+    let format = TestRun { id: "r3", evidence: Evidence::Format, ..run };
     assert!(matches!(format.begin(&out).unwrap().expect(Evidence::Format), Err(Error::Usage(_))));
     assert!(matches!(format.publish(&out), Err(Error::Usage(_))));
     assert_eq!(open(&out, None).unwrap().version, 1);
@@ -324,16 +327,16 @@ fn another_job_or_other_evidence_is_refused() {
 #[test]
 fn disjoint_weeks_both_land_and_shared_ones_conflict() {
     let (_folder, out) = folder();
-    Run::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3)]).publish(&out).unwrap();
+    TestRun::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3)]).publish(&out).unwrap();
     let runs = [
-        Run::ranged("a", WEEKS[0], WEEKS[0], &[(WEEKS[0], 10)]),
-        Run::ranged("b", WEEKS[1], WEEKS[1], &[(WEEKS[1], 20)]),
-        Run::ranged("c", WEEKS[0], WEEKS[1], &[(WEEKS[0], 30)]),
+        TestRun::ranged("a", WEEKS[0], WEEKS[0], &[(WEEKS[0], 10)]),
+        TestRun::ranged("b", WEEKS[1], WEEKS[1], &[(WEEKS[1], 20)]),
+        TestRun::ranged("c", WEEKS[0], WEEKS[1], &[(WEEKS[0], 30)]),
     ];
     let publications: Vec<Publication> = runs.iter().map(|run| run.begin(&out).unwrap()).collect();
     runs.iter().zip(&publications).for_each(|(run, publication)| run.write(publication));
     let mut publications = publications.into_iter();
-    let mut commit = |run: &Run| publications.next().unwrap().commit(run.facts(), &mut Vec::new());
+    let mut commit = |run: &TestRun| publications.next().unwrap().commit(run.facts(), &mut Vec::new());
     assert_eq!(commit(&runs[0]).unwrap().version, 2);
     let second = commit(&runs[1]).unwrap();
     assert_eq!((second.version, second.manifest.replaced.base), (3, Some(2)));
@@ -348,7 +351,7 @@ fn disjoint_weeks_both_land_and_shared_ones_conflict() {
 #[test]
 fn two_runs_that_say_the_same_are_one_publication() {
     let (_folder, out) = folder();
-    let (a, b) = (Run::new("a", &[(WEEKS[0], 1)]), Run::new("b", &[(WEEKS[0], 1)]));
+    let (a, b) = (TestRun::new("a", &[(WEEKS[0], 1)]), TestRun::new("b", &[(WEEKS[0], 1)]));
     let (first, second) = (a.begin(&out).unwrap(), b.begin(&out).unwrap());
     a.write(&first);
     b.write(&second);
@@ -360,25 +363,27 @@ fn two_runs_that_say_the_same_are_one_publication() {
 #[test]
 fn figures_of_another_state_of_the_job_are_not_mixed_in_flight() {
     let (_folder, out) = folder();
-    Run::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 2)]).publish(&out).unwrap();
-    let late = Run::ranged("late", WEEKS[1], WEEKS[1], &[(WEEKS[1], 20)]);
+    TestRun::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 2)]).publish(&out).unwrap();
+    let late = TestRun::ranged("late", WEEKS[1], WEEKS[1], &[(WEEKS[1], 20)]);
     let publication = late.begin(&out).unwrap();
     late.write(&publication);
-    Run { digest: "job, changed", ..Run::ranged("new", WEEKS[0], WEEKS[0], &[(WEEKS[0], 10)]) }.publish(&out).unwrap();
+    TestRun { digest: "job, changed", ..TestRun::ranged("new", WEEKS[0], WEEKS[0], &[(WEEKS[0], 10)]) }
+        .publish(&out)
+        .unwrap();
     assert!(matches!(publication.commit(late.facts(), &mut Vec::new()), Err(Error::Conflict(_))));
 }
 
 #[test]
 fn threads_that_race_for_a_number_all_land_once() {
     let (_folder, out) = folder();
-    Run::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3), (WEEKS[3], 4)]).publish(&out).unwrap();
+    TestRun::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3), (WEEKS[3], 4)]).publish(&out).unwrap();
     let ids = ["t0", "t1", "t2", "t3"];
     let barrier = std::sync::Barrier::new(ids.len());
     std::thread::scope(|scope| {
         for (id, week) in ids.into_iter().zip(WEEKS) {
             let (out, barrier) = (&out, &barrier);
             scope.spawn(move || {
-                let run = Run::ranged(id, week, week, &[(week, 100)]);
+                let run = TestRun::ranged(id, week, week, &[(week, 100)]);
                 let publication = run.begin(out).unwrap();
                 run.write(&publication);
                 barrier.wait();
@@ -399,7 +404,7 @@ fn threads_that_race_for_a_number_all_land_once() {
 #[test]
 fn readers_see_whole_versions_only() {
     let (_folder, out) = folder();
-    Run::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 1)]).publish(&out).unwrap();
+    TestRun::new("r0", &[(WEEKS[0], 1), (WEEKS[1], 1)]).publish(&out).unwrap();
     let done = std::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| {
@@ -415,7 +420,7 @@ fn readers_see_whole_versions_only() {
             seen
         });
         for mark in 2..20 {
-            Run::new("w", &[(WEEKS[0], mark), (WEEKS[1], mark)]).publish(&out).unwrap();
+            TestRun::new("w", &[(WEEKS[0], mark), (WEEKS[1], mark)]).publish(&out).unwrap();
         }
         done.store(true, std::sync::atomic::Ordering::SeqCst);
         assert!(reader.join().unwrap().contains(&19));
@@ -425,9 +430,9 @@ fn readers_see_whole_versions_only() {
 #[test]
 fn a_run_that_gives_up_leaves_the_old_version_and_its_rejects() {
     let (_folder, out) = folder();
-    let run = Run::new("r1", &[(WEEKS[0], 8)]);
+    let run = TestRun::new("r1", &[(WEEKS[0], 8)]);
     run.publish(&out).unwrap();
-    let next = Run { id: "r2", ..run.clone() };
+    let next = TestRun { id: "r2", ..run.clone() };
     let publication = next.begin(&out).unwrap();
     next.write(&publication);
     let mut facts = next.facts();
@@ -438,7 +443,7 @@ fn a_run_that_gives_up_leaves_the_old_version_and_its_rejects() {
     assert!(message.contains("2 of 10"), "{message}");
     assert_eq!(rows(&out.join("_runs/r2/rejects.parquet")), 0);
     assert_eq!(open(&out, None).unwrap().version, 1);
-    let publication = Run { id: "r3", ..run }.begin(&out).unwrap();
+    let publication = TestRun { id: "r3", ..run }.begin(&out).unwrap();
     publication.write(piece(Table::Rejects, None, 3, 1)).unwrap();
     assert_eq!(rows(Path::new(&publication.abandon().unwrap().unwrap())), 3);
     no_temporary_files(&out);
@@ -447,7 +452,7 @@ fn a_run_that_gives_up_leaves_the_old_version_and_its_rejects() {
 #[test]
 fn tables_that_disagree_with_the_count_are_not_published() {
     let (_folder, out) = folder();
-    let run = Run::new("r1", &[(WEEKS[0], 8), (WEEKS[1], 2)]);
+    let run = TestRun::new("r1", &[(WEEKS[0], 8), (WEEKS[1], 2)]);
     let publication = run.begin(&out).unwrap();
     run.write(&publication);
     let mut facts = run.facts();
@@ -462,7 +467,7 @@ fn tables_that_disagree_with_the_count_are_not_published() {
 #[test]
 fn verify_finds_a_flipped_byte_and_the_next_run_mends_it() {
     let (_folder, out) = folder();
-    let run = Run::new("r1", &[(WEEKS[0], 8), (WEEKS[1], 2)]);
+    let run = TestRun::new("r1", &[(WEEKS[0], 8), (WEEKS[1], 2)]);
     let manifest = run.publish(&out).unwrap().manifest;
     assert!(damages(&out, &manifest).is_empty());
     let (flipped, lost) = (&manifest.files(Table::VtrWeekly)[0], &manifest.files(Table::VtrWeekly)[1]);
@@ -475,7 +480,7 @@ fn verify_finds_a_flipped_byte_and_the_next_run_mends_it() {
     assert_eq!(found.len(), 2, "{found:?}");
     assert!(found[0].what.contains("SHA-256") && found[1].what == "missing", "{found:?}");
     assert_eq!(verify::run(&out, None, Format::Table).unwrap_err().exit_code(), 1);
-    assert!(Run { id: "r2", ..run }.publish(&out).unwrap().unchanged);
+    assert!(TestRun { id: "r2", ..run }.publish(&out).unwrap().unchanged);
     assert!(damages(&out, &manifest).is_empty());
     let in_current = out.join(current::CURRENT).join(flipped.path.strip_prefix("data/").unwrap());
     assert_eq!(local::hash_file(&in_current).unwrap(), flipped.sha256, "current is mended too");
@@ -485,7 +490,7 @@ fn verify_finds_a_flipped_byte_and_the_next_run_mends_it() {
 fn gc_deletes_what_is_unnamed_and_old_and_nothing_else() {
     let (_folder, out) = folder();
     let versions: Vec<Manifest> =
-        (1..=3).map(|mark| Run::new("r", &[(WEEKS[0], mark)]).publish(&out).unwrap().manifest).collect();
+        (1..=3).map(|mark| TestRun::new("r", &[(WEEKS[0], mark)]).publish(&out).unwrap().manifest).collect();
     fs::write(out.join("data/vtr_weekly/notes.txt"), "mine").unwrap();
     fs::write(out.join("data/vtr_weekly/.tmp-dead-abc"), "half").unwrap();
     let now = SystemTime::now();
@@ -503,7 +508,7 @@ fn gc_deletes_what_is_unnamed_and_old_and_nothing_else() {
     assert!(out.join("data/vtr_weekly/notes.txt").exists() && !out.join("data/vtr_weekly/.tmp-dead-abc").exists());
     assert_eq!(log::versions(&Local::new(&out)).unwrap(), [1, 2, 3]);
     crate::verbs::gc::run(&out, 1, Mode::Count, now, Format::Json).unwrap();
-    let alive = Run::new("r4", &[]).begin(&out).unwrap();
+    let alive = TestRun::new("r4", &[]).begin(&out).unwrap();
     assert!(matches!(gc(1, old), Err(Error::Conflict(_))));
     drop(alive);
     gc(1, old).unwrap();
@@ -512,7 +517,7 @@ fn gc_deletes_what_is_unnamed_and_old_and_nothing_else() {
 #[test]
 fn current_and_views_follow_the_log_and_are_mended() {
     let (_folder, out) = folder();
-    let run = |mark| Run::new("r", &[(WEEKS[0], mark)]);
+    let run = |mark| TestRun::new("r", &[(WEEKS[0], mark)]);
     run(1).publish(&out).unwrap();
     let week = format!("current/vtr_weekly/week={}", log::day_text(WEEKS[0]));
     let in_current =

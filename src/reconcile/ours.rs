@@ -237,7 +237,7 @@ fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &WantedPackages) ->
     let (next, found, failed) = (AtomicUsize::new(0), Mutex::new(Vec::new()), Mutex::new(None));
     let bad: Mutex<BTreeMap<u32, String>> = Mutex::default();
     let most = usize::try_from(plan.memory / 2).unwrap_or(usize::MAX) / PACKAGE_BYTES;
-    let reading = OursReading { plan, survey, judge, wanted };
+    let reading = PackageReading { plan, survey, judge, wanted };
     let work = || {
         let mut counter = judge.counter();
         while let Some(unit) = survey.units.get(next.fetch_add(1, Ordering::Relaxed)) {
@@ -290,14 +290,14 @@ fn read(plan: &Plan, survey: &Survey, judge: &Judge, wanted: &WantedPackages) ->
 }
 
 /// The data that the reading threads share.
-struct OursReading<'a> {
+struct PackageReading<'a> {
     plan: &'a Plan,
     survey: &'a Survey,
     judge: &'a Judge,
     wanted: &'a WantedPackages<'a>,
 }
 
-impl OursReading<'_> {
+impl PackageReading<'_> {
     fn unit(&self, unit: &scan::Unit, counter: &mut Counter, packages: &mut Vec<Package>) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
         let source = fold::source(self.plan, self.survey, unit.file);
@@ -353,7 +353,7 @@ impl OursReading<'_> {
 
 /// The rows of a batch that become packages.
 struct BatchRows<'a> {
-    reading: &'a OursReading<'a>,
+    reading: &'a PackageReading<'a>,
     batch: &'a RecordBatch,
     source: &'a Source,
 }

@@ -262,7 +262,7 @@ impl FirstLine {
     }
 }
 
-enum Builder {
+enum CellBuilder {
     Label(LabelBuilder),
     Text(StringViewBuilder),
 }
@@ -274,7 +274,7 @@ struct Taken {
     place: usize,
     /// The places to look at and the conversion, unless the cell is used as it is.
     chosen: Option<Chosen>,
-    builder: Builder,
+    builder: CellBuilder,
 }
 
 /// How a column is built from cells.
@@ -311,8 +311,11 @@ impl<'a> Chunker<'a> {
         for (column, places) in &mapping.columns {
             let label = column.kind() == Kind::Label;
             fields.push(Field::new(column.name(), if label { label_type() } else { DataType::Utf8View }, true));
-            let builder =
-                if label { Builder::Label(LabelBuilder::default()) } else { Builder::Text(StringViewBuilder::new()) };
+            let builder = if label {
+                CellBuilder::Label(LabelBuilder::default())
+            } else {
+                CellBuilder::Text(StringViewBuilder::new())
+            };
             let is_day = text.days.contains(*column);
             let is_chosen = is_day || places.len() > 1 || places.iter().any(|place| !place.values.is_empty());
             let chosen = is_chosen.then(|| {
@@ -423,8 +426,8 @@ impl<'a> Chunker<'a> {
             if let Some(chosen) = chosen {
                 let value = chosen.value((text, records.cells()), self.cells, &mut self.unquoted);
                 match builder {
-                    Builder::Label(labels) => labels.append(&value, None),
-                    Builder::Text(texts) => texts.append_value(value),
+                    CellBuilder::Label(labels) => labels.append(&value, None),
+                    CellBuilder::Text(texts) => texts.append_value(value),
                 }
                 continue;
             }
@@ -438,8 +441,8 @@ impl<'a> Chunker<'a> {
                 value = &self.unquoted;
             }
             match builder {
-                Builder::Label(labels) => labels.append(value, head),
-                Builder::Text(texts) => texts.append_value(value),
+                CellBuilder::Label(labels) => labels.append(value, head),
+                CellBuilder::Text(texts) => texts.append_value(value),
             }
         }
         self.bytes += bytes.len();
@@ -469,10 +472,10 @@ impl<'a> Chunker<'a> {
     }
 
     fn take(&mut self) -> Chunk {
-        let finish = |builder: &mut Builder| -> ArrayRef {
+        let finish = |builder: &mut CellBuilder| -> ArrayRef {
             match builder {
-                Builder::Label(labels) => labels.finish(),
-                Builder::Text(texts) => Arc::new(texts.finish()),
+                CellBuilder::Label(labels) => labels.finish(),
+                CellBuilder::Text(texts) => Arc::new(texts.finish()),
             }
         };
         let arrays = self.columns.iter_mut().map(|taken| finish(&mut taken.builder)).collect();

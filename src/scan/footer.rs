@@ -33,8 +33,8 @@ pub(crate) fn read(
     options: &ParquetMetaDataOptions,
 ) -> Result<ParquetMetaData, String> {
     let bytes = bytes(file, size, head).map_err(|error| match error {
-        Trouble::Says(what) => what,
-        Trouble::Io(error) => format!("cannot be read: {error}"),
+        FooterTrouble::Says(what) => what,
+        FooterTrouble::Io(error) => format!("cannot be read: {error}"),
     })?;
     let metadata = &bytes[..bytes.len() - TAIL as usize];
     match names_a_key(&mut Thrift::new(metadata), Level::File) {
@@ -66,20 +66,20 @@ fn with_total(metadata: ParquetMetaData) -> ParquetMetaData {
     ParquetMetaData::new(filled, metadata.row_groups().to_vec())
 }
 
-enum Trouble {
+enum FooterTrouble {
     Says(String),
     Io(ParquetError),
 }
 
-impl From<ParquetError> for Trouble {
+impl From<ParquetError> for FooterTrouble {
     fn from(error: ParquetError) -> Self {
-        Trouble::Io(error)
+        FooterTrouble::Io(error)
     }
 }
 
 /// Returns the metadata followed by length and magic.
-fn bytes(file: &impl ChunkReader, size: u64, looked: FirstBytes) -> Result<Vec<u8>, Trouble> {
-    let says = |what: &str| Err(Trouble::Says(what.to_owned()));
+fn bytes(file: &impl ChunkReader, size: u64, looked: FirstBytes) -> Result<Vec<u8>, FooterTrouble> {
+    let says = |what: &str| Err(FooterTrouble::Says(what.to_owned()));
     if size < TAIL + MAGIC.len() as u64 {
         return says("is too short for a Parquet file: it is empty or cut off");
     }

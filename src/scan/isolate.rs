@@ -37,7 +37,7 @@ pub fn tried_by(program: PathBuf, words: Vec<String>) {
 
 /// Everything that reading one file needs.
 #[derive(Serialize, Deserialize)]
-struct Task {
+struct TrialTask {
     path: PathBuf,
     shown: String,
     bytes: u64,
@@ -70,7 +70,7 @@ pub(crate) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, S
     let (next, done) = (AtomicUsize::new(0), Mutex::new((HashMap::new(), None)));
     let work = || {
         while let Some(place) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let tried = try_file(&Task::new(plan, &listed[*place]));
+            let tried = try_file(&TrialTask::new(plan, &listed[*place]));
             let mut done = done.lock();
             match tried {
                 Ok(None) => {}
@@ -92,7 +92,7 @@ pub(crate) fn try_all(plan: &Plan, listed: &[Listed]) -> Result<HashMap<usize, S
 }
 
 /// Tries one file; returns why it is refused, if it is.
-fn try_file(task: &Task) -> Result<Option<String>> {
+fn try_file(task: &TrialTask) -> Result<Option<String>> {
     let failed = |error: std::io::Error| Error::failed(format!("cannot start a process to try {}", task.shown), error);
     let mut input = tempfile::tempfile().map_err(failed)?;
     let json = serde_json::to_vec(task).expect("paths of a job are UTF-8, and numbers have a JSON form");
@@ -127,7 +127,7 @@ fn try_file(task: &Task) -> Result<Option<String>> {
 }
 
 /// Returns the fault of a file by the exit of its process.
-fn verdict(task: &Task, status: ExitStatus, words: &str) -> String {
+fn verdict(task: &TrialTask, status: ExitStatus, words: &str) -> String {
     let words = words.trim().strip_prefix("error: ").unwrap_or(words.trim());
     if status.code() == Some(3) {
         return words.strip_prefix(&format!("{}: ", task.shown)).unwrap_or(words).to_owned();
@@ -152,7 +152,7 @@ fn verdict(task: &Task, status: ExitStatus, words: &str) -> String {
 pub fn answer(task: &mut dyn Read) -> Result<()> {
     let mut json = Vec::new();
     task.read_to_end(&mut json).map_err(|error| Error::failed("reading the task", error))?;
-    let task: Task = serde_json::from_slice(&json).map_err(|error| {
+    let task: TrialTask = serde_json::from_slice(&json).map_err(|error| {
         Error::Usage(format!("stdin holds no task ({error}); a run with isolate = true writes one"))
     })?;
     let limit = |resource: Resource, most: u64| {
@@ -166,13 +166,13 @@ pub fn answer(task: &mut dyn Read) -> Result<()> {
     task.read().map_err(refused)
 }
 
-impl Task {
-    fn new(plan: &Plan, listed: &Listed) -> Task {
+impl TrialTask {
+    fn new(plan: &Plan, listed: &Listed) -> TrialTask {
         let input = &plan.inputs[listed.input];
         let named = |pairs: &[(Column, String)]| {
             pairs.iter().map(|(column, text)| (column.name().to_owned(), text.clone())).collect()
         };
-        Task {
+        TrialTask {
             path: listed.origin.path().map(std::path::Path::to_path_buf).unwrap_or_default(),
             shown: listed.shown.clone(),
             bytes: listed.bytes,

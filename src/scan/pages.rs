@@ -28,7 +28,7 @@ pub(crate) struct Pages {
 }
 
 #[derive(Default)]
-struct Header {
+struct PageHeader {
     kind: i64,
     inflated: i64,
     stored: i64,
@@ -88,7 +88,7 @@ pub(crate) fn walk(data: &impl ChunkReader, chunk: &ColumnChunkMetaData, limits:
     Ok(pages)
 }
 
-fn check(header: &Header, chunk: &ColumnChunkMetaData, left: u64, limits: &Limits) -> Result<(), String> {
+fn check(header: &PageHeader, chunk: &ColumnChunkMetaData, left: u64, limits: &Limits) -> Result<(), String> {
     let damaged = |what: &str| Err(format!("{what}; the page header is damaged"));
     if ![DATA, INDEX, DICTIONARY, DATA_V2].contains(&header.kind) {
         return damaged(&format!("a page of unknown kind {}", header.kind));
@@ -115,7 +115,7 @@ fn check(header: &Header, chunk: &ColumnChunkMetaData, left: u64, limits: &Limit
 }
 
 /// Returns the header at a position.
-fn header(data: &impl ChunkReader, at: u64, end: u64) -> Result<Header, String> {
+fn header(data: &impl ChunkReader, at: u64, end: u64) -> Result<PageHeader, String> {
     for step in HEADER_STEPS {
         let length = step.min(end - at);
         let bytes = data.get_bytes(at, length as usize).map_err(|error| format!("cannot be read: {error}"))?;
@@ -129,10 +129,10 @@ fn header(data: &impl ChunkReader, at: u64, end: u64) -> Result<Header, String> 
     Err(format!("a page header is damaged (byte {at})"))
 }
 
-fn parse(bytes: &[u8]) -> Option<Header> {
+fn parse(bytes: &[u8]) -> Option<PageHeader> {
     let mut thrift = Thrift::new(bytes);
     let (mut fields, mut header) =
-        (Fields::default(), Header { kind: -1, inflated: -1, stored: -1, ..Header::default() });
+        (Fields::default(), PageHeader { kind: -1, inflated: -1, stored: -1, ..PageHeader::default() });
     while let Some((field, kind)) = fields.next(&mut thrift)? {
         match field {
             1 => header.kind = thrift.zigzag()?,
@@ -147,7 +147,7 @@ fn parse(bytes: &[u8]) -> Option<Header> {
 }
 
 /// Reads the part of a header that depends on the page's kind: values first, then the encoding.
-fn of_kind(thrift: &mut Thrift, part: i64, header: &mut Header) -> Option<()> {
+fn of_kind(thrift: &mut Thrift, part: i64, header: &mut PageHeader) -> Option<()> {
     let encoding = if part == 8 { 4 } else { 2 };
     let mut fields = Fields::default();
     while let Some((field, kind)) = fields.next(thrift)? {

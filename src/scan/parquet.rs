@@ -75,7 +75,7 @@ struct Projection {
 
 /// A column that is read.
 #[derive(Clone)]
-struct Read {
+struct ReadColumn {
     /// Canonical name and the type that the fold expects.
     field: Field,
     /// Its positions among the file's top-level fields.
@@ -85,12 +85,12 @@ struct Read {
 }
 
 impl Projection {
-    fn of(metadata: &ParquetMetaData, columns: Vec<Read>) -> Projection {
+    fn of(metadata: &ParquetMetaData, columns: Vec<ReadColumn>) -> Projection {
         let mut roots: Vec<usize> = columns.iter().flat_map(|read| read.roots.iter().copied()).collect();
         roots.sort_unstable();
         roots.dedup();
         let place = |root: &usize| roots.binary_search(root).expect("every used field is a root");
-        let parts = |read: &Read| (read.roots.iter().map(place).collect(), read.choice.clone());
+        let parts = |read: &ReadColumn| (read.roots.iter().map(place).collect(), read.choice.clone());
         let parts = columns.iter().map(parts).collect();
         let leaves = leaves(metadata, &roots);
         let fields: Vec<Field> = columns.into_iter().map(|read| read.field).collect();
@@ -241,7 +241,7 @@ fn source(
                 }
                 let roots = places.iter().map(|place| place.index).collect();
                 let field = Field::new(column.name(), wanted, true);
-                let read = Read { field, roots, choice: choice.map(Arc::new) };
+                let read = ReadColumn { field, roots, choice: choice.map(Arc::new) };
                 if !column.is_moot_outside(read.field.data_type()) {
                     for_copies.push(read.clone());
                 }

@@ -91,7 +91,7 @@ struct RecordSpan {
 }
 
 /// The result of looking for a record in the unread text.
-enum Cut {
+enum RecordCut {
     /// A record: its bytes without and with the line end, its lines, its fields.
     Record {
         text: usize,
@@ -155,7 +155,7 @@ impl RecordReader {
     pub fn next(&mut self) -> Result<Next, String> {
         loop {
             match self.cut() {
-                Cut::Short => {
+                RecordCut::Short => {
                     // The last byte may be a CR whose LF has not been read yet.
                     if self.end - self.start > self.cutting.max_record + 1 {
                         return self.fault(Fault::Oversize);
@@ -164,12 +164,12 @@ impl RecordReader {
                         return Ok(Next::End);
                     }
                 }
-                Cut::Empty { whole } => {
+                RecordCut::Empty { whole } => {
                     self.start += whole;
                     self.line += 1;
                 }
-                Cut::Record { text, .. } if text > self.cutting.max_record => return self.fault(Fault::Oversize),
-                Cut::Record { text, whole, lines, fields } => {
+                RecordCut::Record { text, .. } if text > self.cutting.max_record => return self.fault(Fault::Oversize),
+                RecordCut::Record { text, whole, lines, fields } => {
                     self.place(text);
                     self.start += whole;
                     self.line += lines;
@@ -178,7 +178,7 @@ impl RecordReader {
                         false => Next::Record { fields },
                     });
                 }
-                Cut::Fault(fault) => return self.fault(fault),
+                RecordCut::Fault(fault) => return self.fault(fault),
             }
         }
     }
@@ -292,15 +292,15 @@ impl RecordReader {
     }
 
     /// Looks for one record at the start of the unread text.
-    fn cut(&mut self) -> Cut {
+    fn cut(&mut self) -> RecordCut {
         let text = &self.buffer[self.start..self.end];
         self.cells.clear();
         let (mut at, mut fields, mut lines) = (0, 0, 0);
-        let Some(first) = text.first() else { return Cut::Short };
+        let Some(first) = text.first() else { return RecordCut::Short };
         if is_line_end(*first) {
             return match line_end(text, 0, self.at_end) {
-                Some(whole) => Cut::Empty { whole },
-                None => Cut::Short,
+                Some(whole) => RecordCut::Empty { whole },
+                None => RecordCut::Short,
             };
         }
         loop {
@@ -310,8 +310,8 @@ impl RecordReader {
                         lines += within;
                         cell
                     }
-                    Quoted::Short => return Cut::Short,
-                    Quoted::Unterminated => return Cut::Fault(Fault::Unterminated),
+                    Quoted::Short => return RecordCut::Short,
+                    Quoted::Unterminated => return RecordCut::Fault(Fault::Unterminated),
                 }
             } else {
                 let mut end = self.marks.after(self.start + at) - self.start;
@@ -328,16 +328,16 @@ impl RecordReader {
                 self.cells.push(cell);
             }
             match text.get(at) {
-                None if !self.at_end => return Cut::Short,
-                None => return Cut::Record { text: at, whole: at, lines: lines + 1, fields },
+                None if !self.at_end => return RecordCut::Short,
+                None => return RecordCut::Record { text: at, whole: at, lines: lines + 1, fields },
                 Some(byte) if *byte == self.cutting.delimiter => at += 1,
                 Some(byte) if is_line_end(*byte) => {
                     return match line_end(text, at, self.at_end) {
-                        Some(length) => Cut::Record { text: at, whole: at + length, lines: lines + 1, fields },
-                        None => Cut::Short,
+                        Some(length) => RecordCut::Record { text: at, whole: at + length, lines: lines + 1, fields },
+                        None => RecordCut::Short,
                     };
                 }
-                Some(_) => return Cut::Fault(Fault::AfterQuote),
+                Some(_) => return RecordCut::Fault(Fault::AfterQuote),
             }
         }
     }

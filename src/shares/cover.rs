@@ -20,14 +20,14 @@ struct KnownPart {
 }
 
 /// The parts grouped by the number of shares into which the units were divided.
-type Groups = BTreeMap<Option<usize>, Vec<KnownPart>>;
+type PartGroups = BTreeMap<Option<usize>, Vec<KnownPart>>;
 
 /// The parts to be added up, those of a kind and bucket side by side.
 ///
 /// # Errors
 /// Parts are missing, overlap, are foreign, or cannot be looked at.
 pub fn chosen(work: &Work, source: &dyn PartSource) -> Result<Vec<Named>> {
-    let mut groups = Groups::new();
+    let mut groups = PartGroups::new();
     for name in source.names()? {
         crate::signals::check()?;
         let (shares, known) = known(work, source, name)?;

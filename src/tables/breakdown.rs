@@ -6,7 +6,7 @@
 use super::merge::Merge;
 use super::rates::Rules;
 use super::space::{MARKETPLACE, Space};
-use super::{CATEGORY_KEYS, TablesInput, Task, coded, count_column, day_column};
+use super::{CATEGORY_KEYS, PieceTask, TablesInput, coded, count_column, day_column};
 use crate::error::Result;
 use crate::fold::counts::Batches;
 use crate::schema::Table;
@@ -20,11 +20,11 @@ use vtr_kernel::reason::{COUNT, Class};
 use vtr_kernel::windows;
 
 /// Makes the table as one piece, if the run counted all days of its windows.
-pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     if !input.plan.counts_health_span() {
         return Vec::new();
     }
-    vec![Task::of(Table::HealthBreakdown, None, move || Ok(Box::new(Breakdown::of(input)?) as Batches))]
+    vec![PieceTask::of(Table::HealthBreakdown, None, move || Ok(Box::new(BreakdownBatches::of(input)?) as Batches))]
 }
 
 /// Eligible packages of one carrier.
@@ -67,13 +67,13 @@ struct CarrierCount {
     cell: u64,
     carrier: u32,
     outcome: u8,
-    /// See [`Breakdown::menders`].
+    /// See [`BreakdownBatches::menders`].
     mender: u8,
     packages: i64,
 }
 
 /// The table, read batch by batch.
-struct Breakdown<'a> {
+struct BreakdownBatches<'a> {
     input: &'a TablesInput<'a>,
     space: Arc<Space>,
     rules: Rules<'a>,
@@ -87,12 +87,12 @@ struct Breakdown<'a> {
     parts: VecDeque<CarrierCount>,
 }
 
-impl<'a> Breakdown<'a> {
-    fn of(input: &'a TablesInput<'a>) -> Result<Breakdown<'a>> {
+impl<'a> BreakdownBatches<'a> {
+    fn of(input: &'a TablesInput<'a>) -> Result<BreakdownBatches<'a>> {
         let counted = &input.counted.breakdown;
         let space = Arc::new(Space::of(counted, &CATEGORY_KEYS).with_total());
         let menders = counted.days();
-        Ok(Breakdown {
+        Ok(BreakdownBatches {
             input,
             rules: Rules::of(&input.plan.book, &space),
             merge: Merge::of(counted, &menders, &space)?,
@@ -177,7 +177,7 @@ impl<'a> Breakdown<'a> {
     }
 }
 
-impl Iterator for Breakdown<'_> {
+impl Iterator for BreakdownBatches<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Result<RecordBatch>> {

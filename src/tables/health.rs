@@ -7,7 +7,7 @@
 use super::merge::Merge;
 use super::rates::{self, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
-use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, text_column, unsigned};
+use super::{CATEGORY_KEYS, PieceTask, TablesInput, count_column, day_column, text_column, unsigned};
 use crate::error::Result;
 use crate::fold::counts::Batches;
 use crate::schema::Table;
@@ -26,11 +26,11 @@ use vtr_kernel::windows::{self, zone, zones};
 const ROWS_OF_A_CHUNK: usize = 16_384;
 
 /// Makes `account_health` as one piece, if the run counted all days of its windows.
-pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     if !input.plan.counts_health_span() {
         return Vec::new();
     }
-    vec![Task::of(Table::AccountHealth, None, move || Ok(Box::new(Health::of(input)?) as Batches))]
+    vec![PieceTask::of(Table::AccountHealth, None, move || Ok(Box::new(Health::of(input)?) as Batches))]
 }
 
 /// Packages of a cell, by window.

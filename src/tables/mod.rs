@@ -175,15 +175,15 @@ fn unsigned(count: i64) -> u64 {
 }
 
 /// A piece that can be made independently of the others.
-struct Task<'a> {
+struct PieceTask<'a> {
     table: Table,
     week: Option<Day>,
     make: Box<dyn FnOnce() -> Result<Batches<'a>> + Send + 'a>,
 }
 
-impl<'a> Task<'a> {
-    fn of(table: Table, week: Option<Day>, make: impl FnOnce() -> Result<Batches<'a>> + Send + 'a) -> Task<'a> {
-        Task { table, week, make: Box::new(make) }
+impl<'a> PieceTask<'a> {
+    fn of(table: Table, week: Option<Day>, make: impl FnOnce() -> Result<Batches<'a>> + Send + 'a) -> PieceTask<'a> {
+        PieceTask { table, week, make: Box::new(make) }
     }
 }
 
@@ -197,7 +197,7 @@ impl<'a> Task<'a> {
 /// The first error of reading the counts or of `each`.
 pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> Result<()> + Sync)) -> Result<()> {
     let tables = input.plan.output.tables.iter();
-    let mut tasks: Vec<Task> = tables
+    let mut tasks: Vec<PieceTask> = tables
         .flat_map(|table| match table {
             Table::VtrWeekly => weekly::by_carrier(input),
             Table::VtrWeeklyCategory => weekly::by_category(input),
@@ -246,7 +246,7 @@ pub fn build(input: &TablesInput, progress: &Progress, each: &(dyn Fn(Piece) -> 
 
 /// Makes one piece, unless the run is told to stop or another thread failed.
 fn make(
-    task: Task,
+    task: PieceTask,
     budget: Budget,
     stop: &AtomicBool,
     progress: &Progress,

@@ -4,7 +4,7 @@
 //! to add up. Memory holds no more than a batch of rows, and it fails only if the counts cannot be read.
 
 use super::space::{dictionary, rows_of_a_batch};
-use super::{TablesInput, Task, coded, count_column, day_column};
+use super::{PieceTask, TablesInput, coded, count_column, day_column};
 use crate::error::Result;
 use crate::fold::counts::Batches;
 use crate::schema::Table;
@@ -16,10 +16,10 @@ use vtr_columnar::marginals::CIRCUMSTANCES;
 use vtr_kernel::calendar::Day;
 
 /// Makes the table, week by week.
-pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let reasons = &input.counted.reasons;
     let task = |week: Day| {
-        Task::of(Table::VtrWeeklyReasons, Some(week), move || {
+        PieceTask::of(Table::VtrWeeklyReasons, Some(week), move || {
             let texts = CIRCUMSTANCES.map(|name| reasons.texts(name));
             let (counts, most) = (reasons.sorted(week)?, rows_of_a_batch(&texts));
             Ok(Box::new(ReasonBatches { input, week, counts, rows: VecDeque::new(), texts, most }) as Batches)

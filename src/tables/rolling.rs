@@ -7,7 +7,7 @@
 use super::merge::Merge;
 use super::rates::{self, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
-use super::{CATEGORY_KEYS, TablesInput, Task, count_column, day_column, unsigned};
+use super::{CATEGORY_KEYS, PieceTask, TablesInput, count_column, day_column, unsigned};
 use crate::error::Result;
 use crate::fold::counts::Batches;
 use crate::job::plan::Rolling;
@@ -22,7 +22,7 @@ use vtr_kernel::reason::Class;
 use vtr_kernel::tally::{Rate, Tally};
 
 /// `vtr_rolling`, week by week of window ends.
-pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let plan = input.plan;
     let days = input.counted.category.days();
     let (Some(first), Some(last)) = (days.first(), days.last()) else { return Vec::new() };
@@ -43,7 +43,7 @@ pub(super) fn build<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
         };
         let ends: Vec<Day> = ends.filter(|end| (first_end..=last_end).contains(end)).collect();
         let (space, rules, days) = (Arc::clone(&space), Arc::clone(&rules), days.clone());
-        Task::of(Table::VtrRolling, Some(week), move || {
+        PieceTask::of(Table::VtrRolling, Some(week), move || {
             Ok(Box::new(RollingBatches::of(input, space, rules, &days, ends)?) as Batches)
         })
     };

@@ -4,7 +4,7 @@
 //! reasons added to each row. They judge nothing and do not fail; batches that break the fold's invariants panic.
 
 use super::space::{NONE, dictionary};
-use super::{FileRow, TablesInput, Task, coded, day_column, text_column};
+use super::{FileRow, PieceTask, TablesInput, coded, day_column, text_column};
 use crate::error::Result;
 use crate::fold::counts::{Batches, Defects};
 use crate::schema::Table;
@@ -30,18 +30,18 @@ fn counts(counts: impl Iterator<Item = u64>) -> ArrayRef {
 }
 
 /// Makes `defects`, week by week.
-pub fn defects<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub fn defects<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     listed(input, Table::Defects, &input.counted.defects)
 }
 
 /// Makes `judged`, week by week.
-pub fn judged<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub fn judged<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     listed(input, Table::Judged, &input.counted.judged)
 }
 
-fn listed<'a>(input: &'a TablesInput<'a>, table: Table, rows: &'a Defects) -> Vec<Task<'a>> {
+fn listed<'a>(input: &'a TablesInput<'a>, table: Table, rows: &'a Defects) -> Vec<PieceTask<'a>> {
     let task = |week: Day| {
-        Task::of(table, Some(week), move || {
+        PieceTask::of(table, Some(week), move || {
             let batches = rows.sorted(week)?;
             Ok(Box::new(batches.map(move |batch| Ok(listed_batch(input, table, week, &batch?)))) as Batches)
         })
@@ -91,12 +91,12 @@ fn fixes(book: &Book, batch: &RecordBatch, reason: &dyn Fn(usize) -> Reason) -> 
 }
 
 /// Makes `carrier_names`, week by week.
-pub fn carrier_names<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub fn carrier_names<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let names = &input.counted.names;
     let texts = names.texts("carrier_typed");
     let longest = texts.offsets().windows(2).map(|ends| (ends[1] - ends[0]) as usize).max().unwrap_or(0);
     let task = |week: Day| {
-        Task::of(Table::CarrierNames, Some(week), move || {
+        PieceTask::of(Table::CarrierNames, Some(week), move || {
             let most = (BYTES_OF_A_BATCH / longest.max(1)).clamp(1, ROWS_OF_A_BATCH);
             let batches = names.sorted(week)?.flat_map(move |batch| match batch {
                 Ok(batch) => {
@@ -154,7 +154,7 @@ fn cut<'a, T: Copy + 'a>(rows: Vec<T>, batch: impl Fn(&[T]) -> RecordBatch + 'a)
 }
 
 /// Makes `rejects`: the first rejected records, up to the job's cap.
-pub fn rejects<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub fn rejects<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let make = move || {
         let mut rejects: Vec<(&str, &Reject)> =
             input.rejects.iter().map(|(file, reject)| (input.files[*file as usize].file.as_str(), reject)).collect();
@@ -162,7 +162,7 @@ pub fn rejects<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
         rejects.truncate(input.plan.limits.max_rejected_rows_kept);
         Ok(cut(rejects, move |rejects| reject_batch(input, rejects)))
     };
-    vec![Task::of(Table::Rejects, None, make)]
+    vec![PieceTask::of(Table::Rejects, None, make)]
 }
 
 fn reject_batch(input: &TablesInput, rejects: &[(&str, &Reject)]) -> RecordBatch {
@@ -185,13 +185,13 @@ fn reject_batch(input: &TablesInput, rejects: &[(&str, &Reject)]) -> RecordBatch
 }
 
 /// Makes `input_files`.
-pub fn input_files<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub fn input_files<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let make = move || {
         let mut files: Vec<&FileRow> = input.files.iter().collect();
         files.sort_by(|a, b| a.file.cmp(&b.file));
         Ok(cut(files, move |files| file_batch(input, files)))
     };
-    vec![Task::of(Table::InputFiles, None, make)]
+    vec![PieceTask::of(Table::InputFiles, None, make)]
 }
 
 fn file_batch(input: &TablesInput, files: &[&FileRow]) -> RecordBatch {

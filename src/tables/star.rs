@@ -4,7 +4,7 @@
 //! `dim_seller` lists the sellers of the written rows, so it is made last; a run over some weeks keeps the sellers
 //! published before. Nothing in it fails.
 
-use super::{Piece, TablesInput, Task, count_column, day_column, each_text, text_column};
+use super::{Piece, PieceTask, TablesInput, count_column, day_column, each_text, text_column};
 use crate::job::plan::Plan;
 use crate::schema::Table;
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -31,17 +31,17 @@ fn days(days: impl Iterator<Item = Option<Day>>) -> ArrayRef {
 }
 
 /// Makes a table at once.
-fn whole<'a>(table: Table, columns: impl FnOnce() -> Vec<ArrayRef> + Send + 'a) -> Vec<Task<'a>> {
+fn whole<'a>(table: Table, columns: impl FnOnce() -> Vec<ArrayRef> + Send + 'a) -> Vec<PieceTask<'a>> {
     let make = move || {
         let batch = RecordBatch::try_new(table.schema(), columns());
         let batch = batch.expect("columns are built in the order and types of their table");
         Ok(Box::new(std::iter::once(Ok(batch))) as crate::fold::counts::Batches)
     };
-    vec![Task::of(table, None, make)]
+    vec![PieceTask::of(table, None, make)]
 }
 
 /// Makes `dim_marketplace`.
-pub(super) fn marketplaces<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn marketplaces<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let (book, as_of) = (&input.plan.book, input.plan.as_of);
     whole(Table::DimMarketplace, move || {
         // The tables also hold sales without a marketplace.
@@ -75,7 +75,7 @@ pub(super) fn marketplaces<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
 }
 
 /// Makes `dim_carrier`.
-pub(super) fn carriers<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn carriers<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let book = &input.plan.book;
     whole(Table::DimCarrier, move || {
         let known =
@@ -92,7 +92,7 @@ pub(super) fn carriers<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
 }
 
 /// Makes `dim_reason`.
-pub(super) fn reasons<'a>(_: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn reasons<'a>(_: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     whole(Table::DimReason, || {
         let mut rows: Vec<_> = TABLE.iter().collect();
         rows.sort_by_key(|entry| entry.name);
@@ -115,13 +115,13 @@ struct RuleFacts {
     source: Option<String>,
 }
 
-type Rules<'a> = BTreeMap<(&'a str, &'static str, &'a str), RuleFacts>;
+type ListedRules<'a> = BTreeMap<(&'a str, &'static str, &'a str), RuleFacts>;
 
 /// Makes `dim_rule`.
-pub(super) fn rules<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn rules<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let book = &input.plan.book;
     whole(Table::DimRule, move || {
-        let mut rules = Rules::new();
+        let mut rules = ListedRules::new();
         for (_, market) in book.markets() {
             rules.insert((&market.name, Reason::NoPolicy.name(), &market.name), RuleFacts::default());
             market.versions.iter().for_each(|version| of_version(book, market, version, &mut rules));
@@ -151,7 +151,7 @@ const OF_LANE: [Reason; 8] = [
     Reason::Unverified,
 ];
 
-fn of_version<'a>(book: &'a Book, market: &'a Market, version: &'a Version, rules: &mut Rules<'a>) {
+fn of_version<'a>(book: &'a Book, market: &'a Market, version: &'a Version, rules: &mut ListedRules<'a>) {
     let confidence = match version.confidence {
         Confidence::Confirmed => "confirmed",
         Confidence::SingleSource => "single_source",
@@ -185,7 +185,7 @@ fn of_version<'a>(book: &'a Book, market: &'a Market, version: &'a Version, rule
 }
 
 /// Adds rules that hold wherever something is sold.
-fn of_no_marketplace<'a>(book: &'a Book, rules: &mut Rules<'a>) {
+fn of_no_marketplace<'a>(book: &'a Book, rules: &mut ListedRules<'a>) {
     let mut add = |reason: Reason, rule: &'a str, source| {
         rules.insert((ALL, reason.name(), rule), RuleFacts { source, ..RuleFacts::default() });
     };
@@ -208,7 +208,7 @@ fn source(sources: &[Source]) -> Option<String> {
 }
 
 /// Makes `dim_week`: every week that can contain a package.
-pub(super) fn weeks<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub(super) fn weeks<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let (book, as_of) = (&input.plan.book, input.plan.as_of);
     whole(Table::DimWeek, move || {
         let latency = book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0);
@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn every_defect_reason_has_rules_that_tables_can_be_joined_to() {
         let book = crate::job::shelf::book(&[]).unwrap();
-        let mut rules = Rules::new();
+        let mut rules = ListedRules::new();
         for (_, market) in book.markets() {
             market.versions.iter().for_each(|version| of_version(&book, market, version, &mut rules));
         }

@@ -7,7 +7,7 @@
 use super::merge::Merge;
 use super::rates::{self, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
-use super::{CARRIER_KEYS, CATEGORY_KEYS, TablesInput, Task, count_column, day_column, repeated, unsigned};
+use super::{CARRIER_KEYS, CATEGORY_KEYS, PieceTask, TablesInput, count_column, day_column, repeated, unsigned};
 use crate::error::Result;
 use crate::fold::counts::{Batches, Marginal};
 use crate::schema::Table;
@@ -20,12 +20,12 @@ use vtr_kernel::reason::{COUNT, Class, TABLE};
 use vtr_kernel::tally::{Rate, Tally};
 
 /// Makes `vtr_weekly`, week by week.
-pub fn by_carrier<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub fn by_carrier<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     tasks(input, Table::VtrWeekly, &input.counted.weekly, &CARRIER_KEYS)
 }
 
 /// Makes `vtr_weekly_category`, week by week.
-pub fn by_category<'a>(input: &'a TablesInput<'a>) -> Vec<Task<'a>> {
+pub fn by_category<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     tasks(input, Table::VtrWeeklyCategory, &input.counted.category, &CATEGORY_KEYS)
 }
 
@@ -34,7 +34,7 @@ fn tasks<'a>(
     table: Table,
     marginal: &'a Marginal,
     names: &[&'static str; 4],
-) -> Vec<Task<'a>> {
+) -> Vec<PieceTask<'a>> {
     let space = Arc::new(Space::of(marginal, names));
     let rules = Arc::new(Rules::of(&input.plan.book, &space));
     let days = marginal.days();
@@ -42,7 +42,7 @@ fn tasks<'a>(
     let weeks = weeks.map(|days| (calendar::monday(days[0]), days.to_vec()));
     let task = |(week, days): (Day, Vec<Day>)| {
         let (space, rules) = (Arc::clone(&space), Arc::clone(&rules));
-        Task::of(table, Some(week), move || {
+        PieceTask::of(table, Some(week), move || {
             let merge = Merge::of(marginal, &days, &space)?;
             let targets = rules.targets(week + 6);
             Ok(Box::new(WeeklyBatches { input, table, space, rules, targets, week, merge }) as Batches)

@@ -21,14 +21,14 @@ const NAMED: usize = 5;
 
 /// Rejected rows by seller.
 #[derive(Clone, Debug, Default)]
-pub struct Sellers {
+pub struct RejectedSellers {
     rejected: BTreeMap<String, u64>,
     /// Bytes of their ids.
     bytes: usize,
     further: u64,
 }
 
-impl Sellers {
+impl RejectedSellers {
     /// Counts rejected rows of a seller.
     pub fn add(&mut self, seller: &str, rows: u64) {
         if let Some(known) = self.rejected.get_mut(seller) {
@@ -46,15 +46,15 @@ impl Sellers {
         (&self.rejected, self.further)
     }
 
-    /// Restores the result of [`Sellers::told`].
-    pub fn of(rejected: &BTreeMap<String, u64>, further: u64) -> Sellers {
-        let mut sellers = Sellers { further, ..Sellers::default() };
+    /// Restores the result of [`RejectedSellers::told`].
+    pub fn of(rejected: &BTreeMap<String, u64>, further: u64) -> RejectedSellers {
+        let mut sellers = RejectedSellers { further, ..RejectedSellers::default() };
         rejected.iter().for_each(|(seller, rows)| sellers.add(seller, *rows));
         sellers
     }
 
     /// Adds what another thread counted.
-    pub fn merge(&mut self, other: Sellers) {
+    pub fn merge(&mut self, other: RejectedSellers) {
         other.rejected.into_iter().for_each(|(seller, rows)| self.add(&seller, rows));
         self.further += other.further;
     }
@@ -62,7 +62,7 @@ impl Sellers {
 
 /// Judged rows of the sellers with rejected ones.
 pub struct JudgedRows<'a> {
-    sellers: &'a Sellers,
+    sellers: &'a RejectedSellers,
     /// The table from which judged rows are taken; a job may make none.
     table: Option<Table>,
     judged: Mutex<BTreeMap<&'a str, u64>>,
@@ -70,7 +70,7 @@ pub struct JudgedRows<'a> {
 
 impl<'a> JudgedRows<'a> {
     /// Begins without judged rows; takes them from the first suitable table.
-    pub fn of(sellers: &'a Sellers, tables: &[Table]) -> JudgedRows<'a> {
+    pub fn of(sellers: &'a RejectedSellers, tables: &[Table]) -> JudgedRows<'a> {
         let tells = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter().find(|table| tables.contains(table));
         let table = tells.filter(|_| !sellers.rejected.is_empty());
         JudgedRows { sellers, table, judged: Mutex::default() }
@@ -151,7 +151,7 @@ mod tests {
         Piece::of(Table::VtrWeekly, Some(4), vec![RecordBatch::try_from_iter(columns).unwrap()])
     }
 
-    fn warned(sellers: &Sellers, rows: &[(&str, i64)], share: (u64, u64)) -> Option<String> {
+    fn warned(sellers: &RejectedSellers, rows: &[(&str, i64)], share: (u64, u64)) -> Option<String> {
         let judged = JudgedRows::of(sellers, &[Table::VtrWeekly]);
         assert_eq!(judged.watch(piece(rows)).batches.count(), 1);
         judged.warning(share)
@@ -159,19 +159,19 @@ mod tests {
 
     #[test]
     fn the_worst_are_named_exactly_and_first() {
-        let mut sellers = Sellers::default();
+        let mut sellers = RejectedSellers::default();
         [("A", 1), ("B", 2), ("\u{1b}C", 7), ("D", 1)].into_iter().for_each(|(seller, rows)| sellers.add(seller, rows));
         // A is at the limit and D just above it.
         let rows = [("A", 9), ("B", 3), ("B", 3), ("D", 8), ("E", 1)];
         let said = warned(&sellers, &rows, (1, 10)).unwrap();
         assert!(said.ends_with(": \\u{1b}C 7 of 7 (100.00 %), B 2 of 8 (25.00 %), D 1 of 9 (11.11 %)"), "{said}");
         assert_eq!(warned(&sellers, &rows, (1, 1)), None);
-        assert_eq!(warned(&Sellers::default(), &rows, (0, 1)), None);
+        assert_eq!(warned(&RejectedSellers::default(), &rows, (0, 1)), None);
     }
 
     #[test]
     fn many_sellers_cost_no_more_than_some() {
-        let mut sellers = Sellers::default();
+        let mut sellers = RejectedSellers::default();
         (0..MOST + 3).for_each(|index| sellers.add(&format!("S{index:06}"), 1));
         let mut twice = sellers.clone();
         twice.merge(sellers);

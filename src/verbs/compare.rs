@@ -4,7 +4,7 @@
 //! read, and on request if an account became worse.
 
 use super::filters::FilterValues;
-use super::health::Query;
+use super::health::HealthQuery;
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
 use crate::publish::{Manifest, store::Store};
@@ -56,7 +56,7 @@ const HEADS: [&str; 12] = [
 pub fn run(
     store: &dyn Store,
     (before, after): (&Manifest, &Manifest),
-    query: &Query,
+    query: &HealthQuery,
     worse: Worse,
     out: &mut dyn Write,
     notes: &mut dyn Write,
@@ -138,7 +138,7 @@ fn row<'a>(rank: i32, key: &'a CategoryKey, old: Option<Stand>, new: Option<Stan
     cells
 }
 
-fn stands(store: &dyn Store, manifest: &Manifest, query: &Query) -> Result<BTreeMap<CategoryKey, Stand>> {
+fn stands(store: &dyn Store, manifest: &Manifest, query: &HealthQuery) -> Result<BTreeMap<CategoryKey, Stand>> {
     let mut found = BTreeMap::new();
     for file in manifest.files(Table::AccountHealth) {
         listing::read_published(store, Table::AccountHealth, &file.path, &mut |batch| {

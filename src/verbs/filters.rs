@@ -67,7 +67,7 @@ pub struct Filters {
 }
 
 /// A published output, in which to look for values that the book does not have.
-pub struct Published<'a> {
+pub struct PublishedOutput<'a> {
     /// The output's place.
     pub store: &'a dyn Store,
     /// The version's manifest.
@@ -88,7 +88,7 @@ impl Filters {
     ///
     /// # Errors
     /// [`Error::Usage`] for an unknown value, with the nearest known ones; a table cannot be read.
-    pub fn of(asked: &TypedFilter, book: &Book, published: &Published) -> Result<Filters> {
+    pub fn of(asked: &TypedFilter, book: &Book, published: &PublishedOutput) -> Result<Filters> {
         let marketplace = asked.marketplace.map(|text| {
             let known = |text: &str| book.resolve_marketplace(text).map(|market| vec![book.marketplace_label(market)]);
             let names = book
@@ -184,7 +184,7 @@ struct Ways<'a, 'b> {
 }
 
 impl Ways<'_, '_> {
-    fn wanted(&self, text: &str, published: &Published) -> Result<FilterValues> {
+    fn wanted(&self, text: &str, published: &PublishedOutput) -> Result<FilterValues> {
         let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
         if parts.is_empty() {
             return Err(Error::Usage(format!("{}: no value is given; leave the option out, or name one", self.option)));
@@ -238,7 +238,7 @@ struct PublishedValues {
 /// The most other values that are kept.
 const MOST_OTHERS: usize = 100_000;
 
-impl Published<'_> {
+impl PublishedOutput<'_> {
     /// Looks for values in a column of every table that has it, until all are found.
     fn look_for(&self, column: &str, values: &[&str], same: fn(&str, &str) -> bool) -> Result<PublishedValues> {
         let mut found = PublishedValues::default();

@@ -23,7 +23,7 @@ use vtr_kernel::text::shown;
 
 /// The filters and options of the list.
 #[derive(Clone, Debug, Default)]
-pub struct Query {
+pub struct HealthQuery {
     /// Only these sellers and marketplaces.
     pub filters: Filters,
     /// The format of the rows.
@@ -245,7 +245,7 @@ fn of_categories(categories: &[&HealthRow]) -> Option<String> {
 pub fn run(
     store: &dyn Store,
     files: &[String],
-    query: &Query,
+    query: &HealthQuery,
     answers: &[Answer],
     out: &mut dyn Write,
     notes: &mut dyn Write,
@@ -273,7 +273,7 @@ pub fn run(
 }
 
 /// The matching rows, worst first.
-fn select<'a>(batches: &'a [RecordBatch], query: &Query) -> Result<Vec<HealthRow<'a>>> {
+fn select<'a>(batches: &'a [RecordBatch], query: &HealthQuery) -> Result<Vec<HealthRow<'a>>> {
     let mut rows = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
@@ -464,9 +464,9 @@ mod tests {
     use crate::verbs::listing::tests::{filler, published};
 
     /// Seller, marketplace, valid, eligible, status, budget.
-    type Account = (&'static str, &'static str, i64, i64, &'static str, Option<i64>);
+    type AccountCase = (&'static str, &'static str, i64, i64, &'static str, Option<i64>);
 
-    fn accounts(rows: &[Account]) -> tempfile::TempPath {
+    fn accounts(rows: &[AccountCase]) -> tempfile::TempPath {
         published(Table::AccountHealth, rows.len(), |row, name| {
             let (seller, marketplace, valid, eligible, status, budget) = rows[row];
             match name {
@@ -485,7 +485,7 @@ mod tests {
         })
     }
 
-    fn shown(query: &Query) -> (Result<()>, String, String) {
+    fn shown(query: &HealthQuery) -> (Result<()>, String, String) {
         let file = accounts(&[
             ("A", "GB", 99, 100, "good", Some(4)),
             ("B", "GB", 90, 100, "breach", Some(-5)),
@@ -505,7 +505,7 @@ mod tests {
 
     #[test]
     fn the_worst_come_first() {
-        let (result, out, notes) = shown(&Query { format: Format::Csv, ..Query::default() });
+        let (result, out, notes) = shown(&HealthQuery { format: Format::Csv, ..HealthQuery::default() });
         assert!(result.is_ok() && notes.is_empty());
         assert_eq!(sellers(&out), ["B", "C", "E", "A", "D"]);
         assert!(out.starts_with("seller_id,marketplace,programme,product_category,window_start,"));
@@ -513,7 +513,7 @@ mod tests {
 
     #[test]
     fn the_terminal_table_cuts_percentages() {
-        let (_, out, _) = shown(&Query::default());
+        let (_, out, _) = shown(&HealthQuery::default());
         assert!(out.contains(" 94.99 % ") && !out.contains("95.00 %\u{a0}"), "{out}");
         assert!(out.contains("one more would miss 95 %"), "{out}");
         let unwrapped = out.replace('\n', " ");
@@ -523,11 +523,11 @@ mod tests {
 
     #[test]
     fn filters_narrow_and_the_gate_looks_at_what_is_left() {
-        let of = |marketplace: &str, fail_on| Query {
+        let of = |marketplace: &str, fail_on| HealthQuery {
             filters: Filters { marketplace: Some(FilterValues::of([marketplace])), ..Filters::default() },
             fail_on: Some(fail_on),
             format: Format::Csv,
-            ..Query::default()
+            ..HealthQuery::default()
         };
         let (result, out, _) = shown(&of("GB", Status::Breach));
         assert_eq!(sellers(&out), ["B", "A"]);
@@ -536,9 +536,9 @@ mod tests {
         assert!(error.to_string().contains("1 of 2 rows are that bad, first of all B in GB"), "{error}");
         assert!(shown(&of("DE", Status::AtRisk)).0.unwrap_err().to_string().contains("2 of 3 rows"));
         let seller = |seller| Filters { seller: Some(FilterValues::of([seller])), ..Filters::default() };
-        let good = Query { filters: seller("A"), fail_on: Some(Status::AtRisk), ..Query::default() };
+        let good = HealthQuery { filters: seller("A"), fail_on: Some(Status::AtRisk), ..HealthQuery::default() };
         assert!(shown(&good).0.is_ok());
-        let (result, out, notes) = shown(&Query { filters: seller("a"), ..Query::default() });
+        let (result, out, notes) = shown(&HealthQuery { filters: seller("a"), ..HealthQuery::default() });
         assert!(result.is_ok() && out.is_empty() && notes.contains("no row"));
     }
 }

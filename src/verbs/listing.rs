@@ -49,12 +49,12 @@ impl FromStr for Format {
 /// A list being written.
 pub struct Listing<'w> {
     heads: Vec<&'static str>,
-    sink: Sink<'w>,
+    sink: ListSink<'w>,
     rows: usize,
     defused: usize,
 }
 
-enum Sink<'w> {
+enum ListSink<'w> {
     Table(comfy_table::Table, &'w mut dyn Write),
     /// Cards of some lines per row, on a terminal too narrow for a table; the number is its width in columns.
     Cards(usize, &'w mut dyn Write),
@@ -70,21 +70,21 @@ impl<'w> Listing<'w> {
     /// Begins a list with these columns.
     pub fn begin(format: Format, heads: &[&'static str], out: &'w mut dyn Write) -> Result<Listing<'w>> {
         let sink = match format {
-            Format::Table if width() < CARDS_BELOW => Sink::Cards(width(), out),
+            Format::Table if width() < CARDS_BELOW => ListSink::Cards(width(), out),
             Format::Table => {
                 let mut table = comfy_table::Table::new();
                 table.load_preset(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
                 table.set_header(heads);
-                Sink::Table(table, out)
+                ListSink::Table(table, out)
             }
             Format::Csv => {
                 let mut writer = csv::Writer::from_writer(out);
                 writer.write_record(heads).map_err(unwritten)?;
-                Sink::Csv(Box::new(writer))
+                ListSink::Csv(Box::new(writer))
             }
             Format::Json => {
                 write!(out, "[").map_err(unwritten)?;
-                Sink::Json(out)
+                ListSink::Json(out)
             }
         };
         Ok(Listing { heads: heads.to_vec(), sink, rows: 0, defused: 0 })
@@ -93,11 +93,11 @@ impl<'w> Listing<'w> {
     /// Adds a row, one cell for each column.
     pub fn row(&mut self, cells: &[Cell]) -> Result<()> {
         match &mut self.sink {
-            Sink::Cards(width, out) => {
+            ListSink::Cards(width, out) => {
                 let card = card(&self.heads, cells, *width);
                 write!(out, "{card}").map_err(unwritten)?;
             }
-            Sink::Table(table, _) => {
+            ListSink::Table(table, _) => {
                 table.add_row(self.heads.iter().zip(cells).map(|(head, cell)| {
                     let alignment = if matches!(cell, Cell::Count(_) | Cell::Share(_)) {
                         CellAlignment::Right
@@ -110,7 +110,7 @@ impl<'w> Listing<'w> {
                     of_status.flatten().map_or(shown.clone(), |colour| shown.fg(colour))
                 }));
             }
-            Sink::Csv(writer) => {
+            ListSink::Csv(writer) => {
                 for cell in cells {
                     let plain = cell.plain();
                     let defused = is_formula(cell);
@@ -120,7 +120,7 @@ impl<'w> Listing<'w> {
                 }
                 writer.write_record(None::<&[u8]>).map_err(unwritten)?;
             }
-            Sink::Json(out) => {
+            ListSink::Json(out) => {
                 let separator = if self.rows == 0 { "\n  {" } else { ",\n  {" };
                 let members = self.heads.iter().zip(cells);
                 let members: Vec<String> = members.map(|(head, cell)| format!("\"{head}\": {}", cell.json())).collect();
@@ -135,12 +135,12 @@ impl<'w> Listing<'w> {
     /// Writes the rest, and reports changed cells on `notes`.
     pub fn finish(self, notes: &mut dyn Write) -> Result<()> {
         match self.sink {
-            Sink::Cards(_, out) => out.flush().map_err(unwritten)?,
-            Sink::Table(table, out) => {
+            ListSink::Cards(_, out) => out.flush().map_err(unwritten)?,
+            ListSink::Table(table, out) => {
                 writeln!(out, "{}", table.trim_fmt()).and_then(|()| out.flush()).map_err(unwritten)?
             }
-            Sink::Csv(mut writer) => writer.flush().map_err(unwritten)?,
-            Sink::Json(out) => {
+            ListSink::Csv(mut writer) => writer.flush().map_err(unwritten)?,
+            ListSink::Json(out) => {
                 let end = if self.rows == 0 { "]" } else { "\n]" };
                 writeln!(out, "{end}").and_then(|()| out.flush()).map_err(unwritten)?;
             }

@@ -4,7 +4,7 @@
 //! publication or lacks the table, or if a filter cannot be resolved.
 
 use super::age::Age;
-use super::filters::{FilterValues, Filters, Packages, Published, TypedFilter};
+use super::filters::{FilterValues, Filters, Packages, PublishedOutput, TypedFilter};
 use super::listing::{self, Format};
 use super::{compare, defects, health};
 use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListFormat, ListOutput};
@@ -38,7 +38,7 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
     let (from, to) = (week("--from", &args.from)?, week("--to", &args.to)?.map(|monday| monday + 6));
     let store = publish::at(&args.out)?;
     let manifest = open(store.as_ref(), Table::Defects)?;
-    let published = Published { store: store.as_ref(), manifest: &manifest };
+    let published = PublishedOutput { store: store.as_ref(), manifest: &manifest };
     let asked = TypedFilter {
         seller: args.seller.as_deref(),
         marketplace: args.marketplace.as_deref(),
@@ -112,7 +112,7 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
     }
     let store = publish::at(&args.out)?;
     let manifest = open(store.as_ref(), Table::AccountHealth)?;
-    let published = Published { store: store.as_ref(), manifest: &manifest };
+    let published = PublishedOutput { store: store.as_ref(), manifest: &manifest };
     let asked = TypedFilter {
         seller: args.seller.as_deref(),
         marketplace: args.marketplace.as_deref(),
@@ -120,7 +120,7 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
         ..TypedFilter::default()
     };
     let book = job::shelf::book(&[])?;
-    let query = health::Query {
+    let query = health::HealthQuery {
         filters: Filters::of(&asked, &book, &published)?,
         format: format(args.written),
         limit: args.limit,

@@ -7,7 +7,7 @@ use super::{filters, published};
 use crate::cli::{MAX_SIZE, ReportArgs, SplitBy, WEEKS};
 use crate::error::{Error, Result};
 use crate::job::{self, shelf, spec::Size};
-use crate::pages::levers::Event;
+use crate::pages::levers::RateChange;
 use crate::pages::model;
 use crate::pages::read::{PublishedVersion, Scope};
 use crate::pages::words::Names;
@@ -95,7 +95,7 @@ pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result
 /// # Errors
 /// [`Error::Usage`] with the known names; a table cannot be read.
 pub fn refuse_unknown(source: &PublishedVersion, sellers: &[String], categories: &[String], book: &Book) -> Result<()> {
-    let published = filters::Published { store: source.store, manifest: source.manifest };
+    let published = filters::PublishedOutput { store: source.store, manifest: source.manifest };
     let none = filters::TypedFilter { seller: None, marketplace: None, carrier: None, category: None, programme: None };
     for seller in sellers {
         filters::Filters::of(&filters::TypedFilter { seller: Some(seller), ..none }, book, &published)?;
@@ -126,9 +126,9 @@ fn marketplace(text: &str, book: &Book) -> Result<String> {
 }
 
 /// Reads `2026-W36` or `2026-W36=what was changed`.
-fn event(text: &str) -> Result<Event> {
+fn event(text: &str) -> Result<RateChange> {
     let (week, what) = text.split_once('=').unwrap_or((text, ""));
-    Ok(Event { monday: job::week("--event", week).map_err(Error::Usage)?, text: what.trim().to_owned() })
+    Ok(RateChange { monday: job::week("--event", week).map_err(Error::Usage)?, text: what.trim().to_owned() })
 }
 
 /// Reads seller, marketplace and an optional category.
@@ -209,7 +209,7 @@ mod tests {
     fn events_have_a_week_and_perhaps_a_text() {
         let found = event("2025-W10=Evri collects = earlier").unwrap();
         assert_eq!((found.monday, found.text.as_str()), (20_150, "Evri collects = earlier"));
-        assert_eq!(event("2025-03-05").unwrap(), Event { monday: 20_150, text: String::new() });
+        assert_eq!(event("2025-03-05").unwrap(), RateChange { monday: 20_150, text: String::new() });
         assert!(event("last week").is_err());
     }
 

@@ -3,7 +3,7 @@
 //! It decodes with the guards of the run's own reader. Columns of floats are refused for fields that need exact text.
 
 use super::{
-    Each, Heading, Numbers, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells,
+    Each, FieldSet, Heading, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells,
     find_headings, first_filled,
 };
 use crate::scan::Origin;
@@ -150,7 +150,7 @@ fn hand_on(
 ) -> crate::error::Result<()> {
     let base = constant_cells(file.constants, reading.cells);
     for row in 0..batch.num_rows() {
-        let (mut cells, mut filled, mut numbers) = (base, 0, Numbers::default());
+        let (mut cells, mut filled, mut numbers) = (base, 0, FieldSet::default());
         for heading in headings {
             let value = heading.places.iter().find_map(|(at, spot)| {
                 let place = roots.binary_search(at).ok()?;

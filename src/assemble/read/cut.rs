@@ -91,13 +91,13 @@ struct CutUnit {
     place: Depth,
     /// The number of frames below it.
     base: usize,
-    size: Size,
+    size: UnitSize,
     /// Whether documents were cut out of it, so that its bytes are only the rest.
     streamed: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Size {
+enum UnitSize {
     Fits,
     TooLarge,
 }
@@ -137,7 +137,7 @@ enum Step {
 }
 
 /// A function that takes the pieces.
-pub type Each<'e, E> = dyn FnMut(CutPiece) -> Result<(), E> + 'e;
+pub type EachPiece<'e, E> = dyn FnMut(CutPiece) -> Result<(), E> + 'e;
 
 impl Cutter {
     /// Returns a cutter of documents of at most `max_bytes` bytes; `lists` are the keys down to lists of documents
@@ -167,7 +167,7 @@ impl Cutter {
     ///
     /// # Errors
     /// The error that `each` returned.
-    pub fn feed<E>(&mut self, bytes: &[u8], each: &mut Each<E>) -> Result<(), E> {
+    pub fn feed<E>(&mut self, bytes: &[u8], each: &mut EachPiece<E>) -> Result<(), E> {
         // The bytes that a fault gives back are cut again, before those that follow.
         let (mut input, mut at) = (Cow::Borrowed(bytes), 0);
         loop {
@@ -226,7 +226,7 @@ impl Cutter {
     ///
     /// # Errors
     /// The error that `each` returned.
-    pub fn finish<E>(&mut self, each: &mut Each<E>) -> Result<(), E> {
+    pub fn finish<E>(&mut self, each: &mut EachPiece<E>) -> Result<(), E> {
         loop {
             if self.inside == Inside::Token {
                 self.inside = Inside::Nothing;
@@ -250,11 +250,11 @@ impl Cutter {
 
     fn take(&mut self, bytes: &[u8]) {
         let Some(unit) = self.units.last_mut() else { return };
-        if unit.size == Size::TooLarge {
+        if unit.size == UnitSize::TooLarge {
             return;
         }
         if unit.bytes.len() + bytes.len() > self.max_bytes {
-            unit.size = Size::TooLarge;
+            unit.size = UnitSize::TooLarge;
             unit.bytes = Vec::new();
             return;
         }
@@ -292,7 +292,7 @@ impl Cutter {
         match byte {
             b'"' => {
                 if let Some(begin) = key {
-                    let unit = self.units.last().filter(|unit| unit.size == Size::Fits);
+                    let unit = self.units.last().filter(|unit| unit.size == UnitSize::Fits);
                     let followed = self.frames.last().is_some_and(|frame| frame.followed);
                     let bytes = unit.filter(|_| followed).and_then(|unit| unit.bytes.get(begin..));
                     self.key = bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
@@ -468,7 +468,15 @@ impl Cutter {
 
     fn begin(&mut self, place: Depth) {
         let (offset, line, base) = (self.offset, self.line, self.frames.len());
-        self.units.push(CutUnit { bytes: Vec::new(), offset, line, place, base, size: Size::Fits, streamed: false });
+        self.units.push(CutUnit {
+            bytes: Vec::new(),
+            offset,
+            line,
+            place,
+            base,
+            size: UnitSize::Fits,
+            streamed: false,
+        });
     }
 
     fn expect(&mut self, expect: Expect) {
@@ -483,15 +491,16 @@ impl Cutter {
 
     /// Returns whether the innermost unit is whole.
     fn is_done(&self) -> bool {
-        let whole =
-            |unit: &CutUnit| self.frames.len() == unit.base && (unit.size == Size::TooLarge || !unit.bytes.is_empty());
+        let whole = |unit: &CutUnit| {
+            self.frames.len() == unit.base && (unit.size == UnitSize::TooLarge || !unit.bytes.is_empty())
+        };
         self.inside == Inside::Nothing && self.units.last().is_some_and(whole)
     }
 
-    fn emit<E>(&mut self, each: &mut Each<E>) -> Result<(), E> {
+    fn emit<E>(&mut self, each: &mut EachPiece<E>) -> Result<(), E> {
         let Some(unit) = self.units.pop() else { return Ok(()) };
         let (offset, line) = (unit.offset, unit.line);
-        if unit.size == Size::TooLarge {
+        if unit.size == UnitSize::TooLarge {
             return each(CutPiece::Fault { reason: self.too_large(), offset, line });
         }
         let cut = Cut { bytes: &unit.bytes, offset, line };
@@ -516,10 +525,10 @@ impl Cutter {
     }
 
     /// Gives up the open units; returns the bytes to be cut again, without the first one.
-    fn give_up<E>(&mut self, reason: String, each: &mut Each<E>) -> Result<Vec<u8>, E> {
+    fn give_up<E>(&mut self, reason: String, each: &mut EachPiece<E>) -> Result<Vec<u8>, E> {
         let unit = self.units.pop();
         let reason = match &unit {
-            Some(unit) if unit.size == Size::TooLarge => self.too_large(),
+            Some(unit) if unit.size == UnitSize::TooLarge => self.too_large(),
             _ => reason,
         };
         let (offset, line) = unit.as_ref().map_or((self.offset, self.line), |unit| (unit.offset, unit.line));

@@ -110,8 +110,8 @@ pub(super) fn down<'a>(raw: &'a RawValue, path: &Path) -> Result<Option<&'a RawV
 /// # Errors
 /// It is a list or an object, or holds an escape that is not a character.
 pub(super) fn text_of(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
-    struct Text<'a>(Cow<'a, str>);
-    impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    struct DecodedText<'a>(Cow<'a, str>);
+    impl<'de: 'a, 'a> Deserialize<'de> for DecodedText<'a> {
         fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
             struct Reads;
             impl<'de> Visitor<'de> for Reads {
@@ -126,12 +126,12 @@ pub(super) fn text_of(raw: &RawValue) -> Result<Option<Cow<'_, str>>, String> {
                     Ok(Cow::Owned(text.to_owned()))
                 }
             }
-            from.deserialize_str(Reads).map(Text)
+            from.deserialize_str(Reads).map(DecodedText)
         }
     }
     let text = raw.get();
     match text.as_bytes().first() {
-        Some(b'"') => serde_json::from_str::<Text>(text).map(|text| Some(text.0)).map_err(says),
+        Some(b'"') => serde_json::from_str::<DecodedText>(text).map(|text| Some(text.0)).map_err(says),
         Some(b'n') => Ok(None),
         Some(b'{') => Err("holds an object in the place of a value".to_owned()),
         Some(b'[') => Err("holds a list in the place of a value".to_owned()),

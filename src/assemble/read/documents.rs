@@ -6,7 +6,7 @@
 use super::cut::{Cut, CutPiece, Cutter};
 use super::decode::{self, WantedPaths};
 use super::{
-    Each, Numbers, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells, first_filled,
+    Each, FieldSet, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells, first_filled,
 };
 use crate::error::Error;
 use crate::scan::content::FileContent;
@@ -213,7 +213,7 @@ impl<'a> Documents<'a> {
         each: &mut Each,
     ) -> Result<(), Error> {
         let mut texts: Vec<(Field, &Spot, Cow<str>)> = Vec::new();
-        let mut numbers = Numbers::default();
+        let mut numbers = FieldSet::default();
         let mut fault = None;
         'fields: for (field, places) in &self.columns {
             for (number, spot) in places {

@@ -80,16 +80,16 @@ pub(crate) struct Record<'a> {
     /// By [`Field::index`]: the value without outer blanks, never empty; `None` for null, or if it is not in the file.
     pub cells: &'a [Option<&'a str>; Field::COUNT],
     /// Fields whose values are numbers by their type, and so written with a point.
-    pub numbers: Numbers,
+    pub numbers: FieldSet,
 }
 
 /// A set of fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Numbers(u64);
+pub(crate) struct FieldSet(u64);
 
 const _: () = assert!(Field::COUNT <= 64);
 
-impl Numbers {
+impl FieldSet {
     fn insert(&mut self, field: Field) {
         self.0 |= 1 << field.index();
     }

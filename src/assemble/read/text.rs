@@ -4,7 +4,7 @@
 //! is not a record. It fails on a file that cannot be read to its end or lacks headings that its kind needs.
 
 use super::{
-    Each, Heading, Numbers, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells,
+    Each, FieldSet, Heading, RawFile, ReadItem, ReadSettings, Record, RecordCounts, RecordPart, constant_cells,
     find_headings, first_filled,
 };
 use crate::scan::csv::{FirstLine, HEADINGS_AGAIN, SWALLOWED, Text, says, undouble};
@@ -143,7 +143,7 @@ impl LineRecords<'_> {
             part: RecordPart::Whole,
             filled,
             cells: &cells,
-            numbers: Numbers::default(),
+            numbers: FieldSet::default(),
         }))
         .map(Ok)
     }

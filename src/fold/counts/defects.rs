@@ -81,12 +81,12 @@ pub struct DefectRuns {
     bytes: usize,
     most_bytes: usize,
     spill: Arc<Spill>,
-    runs: Vec<Run>,
+    runs: Vec<DefectRun>,
 }
 
 /// A sorted run on disk, with the position of each week's rows.
 #[derive(Debug)]
-struct Run {
+struct DefectRun {
     spill: Arc<Spill>,
     weeks: BTreeMap<Day, SpillRange>,
 }
@@ -128,7 +128,7 @@ impl DefectRuns {
             }
             weeks.insert(*week, self.spill.put(&writer.into_inner().map_err(failed)?)?);
         }
-        self.runs.push(Run { spill: self.spill.clone(), weeks });
+        self.runs.push(DefectRun { spill: self.spill.clone(), weeks });
         Ok(())
     }
 }
@@ -152,7 +152,7 @@ const READ_BYTES: usize = 16 << 10;
 #[derive(Debug, Default)]
 pub struct Defects {
     memory: InMemory,
-    runs: Vec<Run>,
+    runs: Vec<DefectRun>,
     gone: Arc<Gone>,
 }
 
@@ -211,7 +211,7 @@ impl Defects {
         }
         sources.push(Box::new(self.memory.sorted(week, MERGED).map(Ok)));
         let cursors = sources.into_iter().map(Cursor::at_first).collect::<Result<Vec<_>>>()?;
-        Ok(Box::new(Merge { cursors: cursors.into_iter().flatten().collect() }))
+        Ok(Box::new(DefectMerge { cursors: cursors.into_iter().flatten().collect() }))
     }
 }
 
@@ -311,11 +311,11 @@ fn next_rows(rest: &mut Batches) -> Result<Option<RecordBatch>> {
 }
 
 /// The rows of several sorted sources, sorted.
-struct Merge<'a> {
+struct DefectMerge<'a> {
     cursors: Vec<Cursor<'a>>,
 }
 
-impl Merge<'_> {
+impl DefectMerge<'_> {
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         let mut batches: Vec<RecordBatch> = self.cursors.iter().map(|cursor| cursor.batch.clone()).collect();
         let mut of_cursor: Vec<usize> = (0..batches.len()).collect();
@@ -346,7 +346,7 @@ impl Merge<'_> {
     }
 }
 
-impl Iterator for Merge<'_> {
+impl Iterator for DefectMerge<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {

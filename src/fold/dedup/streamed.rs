@@ -66,12 +66,13 @@ impl<'a> Sorted<'a> {
         let mut pieces: Vec<SortedPiece> = self.pieces.iter().map(|place| SortedPiece::of(*place)).collect();
         let mut heads = BinaryHeap::new();
         for (index, piece) in pieces.iter_mut().enumerate() {
-            heads.extend(piece.next(self.spill)?.map(|copy| Reverse((order(&copy, self.unit), index, At(copy)))));
+            heads
+                .extend(piece.next(self.spill)?.map(|copy| Reverse((order(&copy, self.unit), index, KeyedCopy(copy)))));
         }
         let mut choice = Choice::new(self.unit);
-        while let Some(Reverse((_, index, At(copy)))) = heads.pop() {
+        while let Some(Reverse((_, index, KeyedCopy(copy)))) = heads.pop() {
             let next = pieces[index].next(self.spill)?;
-            heads.extend(next.map(|copy| Reverse((order(&copy, self.unit), index, At(copy)))));
+            heads.extend(next.map(|copy| Reverse((order(&copy, self.unit), index, KeyedCopy(copy)))));
             choice.next(&copy, lost)?;
         }
         choice.finish(lost)
@@ -79,24 +80,24 @@ impl<'a> Sorted<'a> {
 }
 
 /// A copy that is ordered by its key alone.
-struct At(CopyRecord);
+struct KeyedCopy(CopyRecord);
 
-impl PartialEq for At {
-    fn eq(&self, _: &At) -> bool {
+impl PartialEq for KeyedCopy {
+    fn eq(&self, _: &KeyedCopy) -> bool {
         true
     }
 }
 
-impl Eq for At {}
+impl Eq for KeyedCopy {}
 
-impl PartialOrd for At {
-    fn partial_cmp(&self, other: &At) -> Option<std::cmp::Ordering> {
+impl PartialOrd for KeyedCopy {
+    fn partial_cmp(&self, other: &KeyedCopy) -> Option<std::cmp::Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for At {
-    fn cmp(&self, _: &At) -> std::cmp::Ordering {
+impl Ord for KeyedCopy {
+    fn cmp(&self, _: &KeyedCopy) -> std::cmp::Ordering {
         std::cmp::Ordering::Equal
     }
 }

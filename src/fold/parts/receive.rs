@@ -15,7 +15,7 @@ use crate::place::budget::Purpose;
 use crate::place::readable::Readable;
 use crate::place::spill::Spill;
 use crate::scan::Survey;
-use crate::tell::rejected_sellers::Sellers;
+use crate::tell::rejected_sellers::RejectedSellers;
 use crate::tell::report::RunReport;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -55,7 +55,7 @@ pub fn finished(
     report: &mut RunReport,
 ) -> Result<Folded> {
     let (judge, kept) = hands(plan, survey.evidence);
-    let taking = Taking { plan, survey: Some(survey), judge: &judge, kept: &kept, buckets };
+    let taking = TakenParts { plan, survey: Some(survey), judge: &judge, kept: &kept, buckets };
     // Copies of a bucket are taken together: only those that may meet another are looked at twice.
     let together = |a: &Named, b: &Named| (a.kind, a.bucket) == (b.kind, b.bucket) && a.kind == PartKind::Copies;
     let tasks: Vec<&[Named]> = parts.chunk_by(together).collect();
@@ -88,7 +88,7 @@ pub fn settled_bucket(
     making: Making,
 ) -> Result<Vec<Part>> {
     let (judge, kept) = hands(plan, evidence);
-    let taking = Taking { plan, survey: None, judge: &judge, kept: &kept, buckets: making.buckets };
+    let taking = TakenParts { plan, survey: None, judge: &judge, kept: &kept, buckets: making.buckets };
     let mut gathered = Gathered::new(plan);
     let open = |(name, part): &(String, Part)| {
         Opened::of(name, Readable::Memory(part.bytes.clone().into()), making.seal, &plan.temp)
@@ -110,7 +110,7 @@ pub fn settled_bucket(
 }
 
 /// The state that parts are added to.
-struct Taking<'a> {
+struct TakenParts<'a> {
     plan: &'a Plan,
     /// `None` if only counts and copies are given.
     survey: Option<&'a Survey>,
@@ -141,7 +141,7 @@ fn typed(name: &str, batch: &RecordBatch, columns: &[(&str, DataType)]) -> Resul
     Ok(())
 }
 
-impl Taking<'_> {
+impl TakenParts<'_> {
     /// The next batch, unless there is word to stop or more memory is taken than may be.
     fn step(&self, batch: Result<RecordBatch>) -> Result<RecordBatch> {
         crate::signals::check()?;
@@ -299,7 +299,7 @@ impl Taking<'_> {
         gathered.bytes_read += bytes_read;
         gathered.unpriced += unpriced;
         due.into_iter().for_each(|(week, days)| gathered.due.see(week, days));
-        gathered.sellers.merge(Sellers::of(&sellers.0, sellers.1));
+        gathered.sellers.merge(RejectedSellers::of(&sellers.0, sellers.1));
         Ok(())
     }
 

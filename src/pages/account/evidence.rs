@@ -6,7 +6,7 @@ use super::*;
 
 impl Detail<'_> {
     /// Shows whether a change helped, from whole weeks before and after it.
-    pub(super) fn evidence(&self, event: &Event) -> Section {
+    pub(super) fn evidence(&self, event: &RateChange) -> Section {
         let since = words::weekday(event.monday, self.as_of());
         let weeks = self.weeks();
         let found = levers::evidence(&weeks, event);

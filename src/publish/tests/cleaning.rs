@@ -147,17 +147,17 @@ fn place() -> Arc<Memory> {
     memory
 }
 
-fn writer(id: &'static str, mark: i64) -> Run {
-    Run::new(id, &[(WEEKS[0], mark)])
+fn writer(id: &'static str, mark: i64) -> TestRun {
+    TestRun::new(id, &[(WEEKS[0], mark)])
 }
 
-fn written(memory: &Arc<Memory>, run: &Run) -> Result<Publication> {
+fn written(memory: &Arc<Memory>, run: &TestRun) -> Result<Publication> {
     let publication = Publication::to(memory.clone(), run.target(Path::new("memory")), run.id.to_owned())?;
     run.pieces().into_iter().try_for_each(|piece| publication.write(piece))?;
     Ok(publication)
 }
 
-fn commit(run: &Run, publication: Publication) -> Result<Published> {
+fn commit(run: &TestRun, publication: Publication) -> Result<Published> {
     publication.commit(run.facts(), &mut Vec::new())
 }
 

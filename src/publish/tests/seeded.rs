@@ -274,7 +274,7 @@ impl Store for View {
     }
 }
 
-fn write(run: &Run, store: Arc<dyn Store>) -> Result<Published> {
+fn write(run: &TestRun, store: Arc<dyn Store>) -> Result<Published> {
     let publication = Publication::to(store, run.target(Path::new("seeded")), run.id.to_owned())?;
     for piece in run.pieces() {
         publication.write(piece)?;
@@ -299,7 +299,7 @@ fn read(view: &View) {
 type Ending = Option<Result<Published>>;
 
 /// Runs writers and readers, each in a thread of its own.
-fn compete(world: &Arc<World>, runs: &[Run], readers: usize) -> Vec<Ending> {
+fn compete(world: &Arc<World>, runs: &[TestRun], readers: usize) -> Vec<Ending> {
     world.state().seats = vec![Seat::Working; runs.len() + readers];
     let act = |seat: usize, faulty: bool, work: &dyn Fn(View) -> Option<Result<Published>>| {
         let view = View { world: Arc::clone(world), seat, faulty };
@@ -326,7 +326,7 @@ fn compete(world: &Arc<World>, runs: &[Run], readers: usize) -> Vec<Ending> {
     })
 }
 
-fn calmly(world: &Arc<World>, run: &Run) -> Result<Published> {
+fn calmly(world: &Arc<World>, run: &TestRun) -> Result<Published> {
     world.state().seats = vec![Seat::Working];
     write(run, Arc::new(View { world: Arc::clone(world), seat: 0, faulty: false }))
 }
@@ -366,7 +366,7 @@ fn replay(world: &World) {
     }
 }
 
-fn judge(world: &World, runs: &[Run], endings: &[Ending]) {
+fn judge(world: &World, runs: &[TestRun], endings: &[Ending]) {
     let log = log_of(world);
     for (run, ending) in runs.iter().zip(endings) {
         let own = log.iter().find(|manifest| manifest.run_id == run.id);
@@ -403,12 +403,12 @@ fn seed(seed: u64) -> KindCounts {
         let last = first + dice.roll(3 - first as u64) as usize;
         let mark = 10 * (index as i64 + 1);
         let weeks: Vec<(Day, i64)> = (first..=last).map(|week| (WEEKS[week], mark + week as i64)).collect();
-        Run::ranged(ids[index][0], WEEKS[first], WEEKS[last], &weeks)
+        TestRun::ranged(ids[index][0], WEEKS[first], WEEKS[last], &weeks)
     };
-    let mut runs: Vec<Run> = (0..writers).map(|index| run(index, &mut dice)).collect();
+    let mut runs: Vec<TestRun> = (0..writers).map(|index| run(index, &mut dice)).collect();
     if dice.roll(8) == 0 {
         // Two schedulers have started the same run.
-        runs[1] = Run { id: runs[1].id, ..runs[0].clone() };
+        runs[1] = TestRun { id: runs[1].id, ..runs[0].clone() };
     }
     let state = SeededState {
         dice,
@@ -420,14 +420,14 @@ fn seed(seed: u64) -> KindCounts {
         counts: KindCounts::default(),
     };
     let world = Arc::new(World { state: Mutex::new(state), moved: Condvar::new() });
-    calmly(&world, &Run::new("base", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3)])).unwrap();
+    calmly(&world, &TestRun::new("base", &[(WEEKS[0], 1), (WEEKS[1], 2), (WEEKS[2], 3)])).unwrap();
     let endings = compete(&world, &runs, 2);
     judge(&world, &runs, &endings);
     world.state().let_all_land();
     // Repeated without faults, every run succeeds.
     for (index, (run, ending)) in runs.iter().zip(&endings).enumerate() {
         if !matches!(ending, Some(Ok(_))) {
-            calmly(&world, &Run { id: ids[index][1], ..run.clone() }).unwrap();
+            calmly(&world, &TestRun { id: ids[index][1], ..run.clone() }).unwrap();
         }
     }
     replay(&world);

@@ -74,21 +74,21 @@ fn many() -> crate::fold::counts::Counted {
     crate::fold::counts::Counted::in_memory(marginals, Vec::new())
 }
 
-fn ints(piece: &Made, name: &str) -> Vec<i64> {
+fn ints(piece: &MadePiece, name: &str) -> Vec<i64> {
     piece.batches.iter().flat_map(|batch| batch[name].as_primitive::<Int64Type>().values().to_vec()).collect()
 }
 
-fn texts<'a>(piece: &'a Made, name: &str) -> Vec<Option<&'a str>> {
+fn texts<'a>(piece: &'a MadePiece, name: &str) -> Vec<Option<&'a str>> {
     piece.batches.iter().flat_map(|batch| batch[name].as_string::<i32>().iter()).collect()
 }
 
 /// Pieces without the checks of every cell, which take long for many cells.
-fn made(input: &TablesInput) -> Vec<Made> {
+fn made(input: &TablesInput) -> Vec<MadePiece> {
     let pieces = Mutex::new(Vec::new());
     let take = |piece: Piece| {
         let batches = piece.batches.map(|batch| batch.map(|batch| plain(piece.table, &batch)));
         let batches = batches.collect::<Result<_, _>>()?;
-        pieces.lock().push(Made { table: piece.table, week: piece.week, batches });
+        pieces.lock().push(MadePiece { table: piece.table, week: piece.week, batches });
         Ok(())
     };
     build(input, &Progress::begin("", 0, Visibility::Quiet), &take).unwrap();

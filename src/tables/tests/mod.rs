@@ -273,7 +273,7 @@ fn judged(on: &str, reason: Reason, count: i64) -> JudgedPackages {
 }
 
 /// One row of a marginal: time, keys, code of the outcome or flags, count.
-type Counted = (Day, Vec<&'static str>, Option<u8>, i64);
+type CountedRow = (Day, Vec<&'static str>, Option<u8>, i64);
 
 /// The texts of each key column, ascending; all marginals share them.
 type Dictionaries = BTreeMap<&'static str, Vec<&'static str>>;
@@ -304,13 +304,13 @@ fn dictionaries(packages: &[JudgedPackages]) -> Dictionaries {
 type MarginalKey<'a> = (Vec<&'a str>, Option<u8>);
 
 /// Batches by time, sorted and added up, with one dictionary for each key column.
-fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[Counted]) -> BTreeMap<Day, RecordBatch> {
+fn marginal(names: &[&str], dictionaries: &Dictionaries, rows: &[CountedRow]) -> BTreeMap<Day, RecordBatch> {
     let texts: Vec<&[&str]> = names.iter().map(|name| dictionaries[name].as_slice()).collect();
     let values: Vec<ArrayRef> =
         texts.iter().map(|texts| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef).collect();
-    let mut by_time: BTreeMap<Day, Vec<&Counted>> = BTreeMap::new();
+    let mut by_time: BTreeMap<Day, Vec<&CountedRow>> = BTreeMap::new();
     rows.iter().for_each(|row| by_time.entry(row.0).or_default().push(row));
-    let batch = |rows: Vec<&Counted>| {
+    let batch = |rows: Vec<&CountedRow>| {
         let mut sums: BTreeMap<MarginalKey, i64> = BTreeMap::new();
         for (_, keys, reason, count) in rows {
             *sums.entry((keys.clone(), *reason)).or_default() += count;
@@ -353,12 +353,12 @@ fn counted(plan: &Plan, packages: &[JudgedPackages]) -> crate::fold::counts::Cou
         keys.extend(more);
         keys
     };
-    let weekly: Vec<Counted> = packages
+    let weekly: Vec<CountedRow> = packages
         .iter()
         .filter(in_range)
         .map(|p| (week(p), with(account(p), &[p.carrier]), Some(p.outcome().code()), p.count))
         .collect();
-    let category: Vec<Counted> = packages
+    let category: Vec<CountedRow> = packages
         .iter()
         .filter(is_counted)
         .map(|p| {
@@ -366,12 +366,12 @@ fn counted(plan: &Plan, packages: &[JudgedPackages]) -> crate::fold::counts::Cou
             (axis.first_day(axis.segment(p.day)), keys, Some(p.outcome().code()), p.count)
         })
         .collect();
-    let names: Vec<Counted> = packages
+    let names: Vec<CountedRow> = packages
         .iter()
         .filter(in_range)
         .map(|p| (week(p), vec![p.market, p.carrier, p.carrier], None, p.count))
         .collect();
-    let breakdown: Vec<Counted> = packages
+    let breakdown: Vec<CountedRow> = packages
         .iter()
         .filter(in_breakdown)
         .map(|p| {
@@ -379,7 +379,7 @@ fn counted(plan: &Plan, packages: &[JudgedPackages]) -> crate::fold::counts::Cou
             (mender, with(account(p), &[p.category, p.carrier]), Some(p.outcome().code()), p.count)
         })
         .collect();
-    let reasons: Vec<Counted> = packages
+    let reasons: Vec<CountedRow> = packages
         .iter()
         .filter(in_range)
         .map(|p| {
@@ -411,7 +411,7 @@ fn plain(table: Table, batch: &RecordBatch) -> RecordBatch {
 }
 
 /// A piece with all its rows.
-struct Made {
+struct MadePiece {
     table: Table,
     week: Option<Day>,
     batches: Vec<RecordBatch>,
@@ -419,11 +419,11 @@ struct Made {
 
 /// All pieces that have rows or are always made, in order, after checks that hold for every table: schema, order and
 /// uniqueness of keys, weeks.
-fn pieces(input: &TablesInput) -> Vec<Made> {
+fn pieces(input: &TablesInput) -> Vec<MadePiece> {
     let pieces = Mutex::new(Vec::new());
     let take = |piece: Piece| {
         let batches = piece.batches.map(|batch| batch.map(|batch| plain(piece.table, &batch)));
-        let piece = Made { table: piece.table, week: piece.week, batches: batches.collect::<Result<_, _>>()? };
+        let piece = MadePiece { table: piece.table, week: piece.week, batches: batches.collect::<Result<_, _>>()? };
         assert_eq!(piece.week.is_some(), piece.table.is_partitioned());
         assert!(piece.batches.iter().all(|batch| batch.schema() == piece.table.schema() && batch.num_rows() > 0));
         let rows = cells(&piece, piece.table.key());
@@ -447,13 +447,13 @@ fn input<'a>(plan: &'a Plan, counted: &'a crate::fold::counts::Counted) -> Table
     TablesInput { plan, counted, rejects: &[], files: &[], goes_on: false, evidence: Evidence::Scans }
 }
 
-fn tables(plan: &Plan, packages: &[JudgedPackages]) -> Vec<Made> {
+fn tables(plan: &Plan, packages: &[JudgedPackages]) -> Vec<MadePiece> {
     let counted = counted(plan, packages);
     pieces(&input(plan, &counted))
 }
 
 /// Some columns of a piece as texts; null is empty. Numbers are padded, so that they sort as texts.
-fn cells(piece: &Made, columns: &[&str]) -> Vec<Vec<String>> {
+fn cells(piece: &MadePiece, columns: &[&str]) -> Vec<Vec<String>> {
     let cell = |batch: &RecordBatch, name: &str, row: usize| {
         let text = array_value_to_string(&batch[name], row).unwrap();
         if name == "record" { format!("{text:>9}") } else { text }
@@ -465,7 +465,7 @@ fn cells(piece: &Made, columns: &[&str]) -> Vec<Vec<String>> {
 }
 
 /// Some columns of all pieces, each row joined to one text.
-fn rows(pieces: &[Made], columns: &str) -> Vec<String> {
+fn rows(pieces: &[MadePiece], columns: &str) -> Vec<String> {
     let columns: Vec<&str> = columns.split(' ').collect();
     pieces.iter().flat_map(|piece| cells(piece, &columns)).map(|row| row.join(" ")).collect()
 }
