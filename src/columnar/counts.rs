@@ -27,16 +27,16 @@ const BATCH_ROWS: usize = 65_536;
 /// ```
 /// use arrow::array::RecordBatch;
 /// use std::sync::Arc;
-/// use vtr_columnar::judge::{Judge, Kind};
+/// use vtr_columnar::judge::{Judge, MarginalKind};
 ///
 /// let book = Arc::new(vtr_kernel::load::embedded().unwrap());
 /// let (here, there) = (Judge::builder(book.clone(), 20_269).build(), Judge::builder(book, 20_269).build());
 /// let mut sum = here.counts();
 /// // What another process counted arrives as batches, by IPC for example.
-/// for batch in there.counts().batches(Kind::Weekly) {
+/// for batch in there.counts().batches(MarginalKind::Weekly) {
 ///     sum.merge(&batch).unwrap();
 /// }
-/// let foreign = RecordBatch::new_empty(Kind::Weekly.schema());
+/// let foreign = RecordBatch::new_empty(MarginalKind::Weekly.schema());
 /// assert_eq!(sum.merge(&foreign), Ok(()));
 /// let error = sum.merge(&RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()))).unwrap_err();
 /// assert!(error.to_string().contains("no kind of counts"), "{error}");

@@ -87,7 +87,7 @@ struct Scratch {
 /// ```
 /// use arrow::array::{ArrayRef, RecordBatch, StringArray};
 /// use std::sync::Arc;
-/// use vtr_columnar::judge::{Judge, Kind, Records};
+/// use vtr_columnar::judge::{Judge, MarginalKind, Records};
 ///
 /// let judge = Judge::builder(Arc::new(vtr_kernel::load::embedded().unwrap()), 20_269).build();
 /// let text = |cell: &str| -> ArrayRef { Arc::new(StringArray::from_iter_values([cell])) };
@@ -111,7 +111,7 @@ struct Scratch {
 /// }) {
 ///     counts.add(counter.unwrap().counts());
 /// }
-/// assert_eq!(counts.batches(Kind::Weekly).next().unwrap().num_rows(), 1);
+/// assert_eq!(counts.batches(MarginalKind::Weekly).next().unwrap().num_rows(), 1);
 /// ```
 pub struct Counter<'a> {
     judge: &'a Judge,

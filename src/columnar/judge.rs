@@ -142,7 +142,7 @@ impl Judge {
     /// use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
     /// use arrow::datatypes::Int64Type;
     /// use std::sync::Arc;
-    /// use vtr_columnar::judge::{Judge, Kind, Records};
+    /// use vtr_columnar::judge::{Judge, MarginalKind, Records};
     ///
     /// let judge = Judge::builder(Arc::new(vtr_kernel::load::embedded().unwrap()), 20_269).build();
     /// let text = |cells: [&str; 3]| -> ArrayRef { Arc::new(StringArray::from_iter_values(cells)) };
@@ -158,7 +158,7 @@ impl Judge {
     /// let rejects = counter.add(&input, &batch, &Records::From(1)).unwrap();
     /// assert_eq!((rejects.len(), rejects.iter().next().unwrap().record), (1, 3));
     ///
-    /// let weekly: Vec<RecordBatch> = counter.counts().batches(Kind::Weekly).collect();
+    /// let weekly: Vec<RecordBatch> = counter.counts().batches(MarginalKind::Weekly).collect();
     /// assert_eq!(weekly[0]["count"].as_primitive::<Int64Type>().values(), &[2]);
     /// ```
     pub fn counter(&self) -> Counter<'_> {
