@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests the sinks against a real PostgreSQL and foreign readers: PostgreSQL from Debian, psycopg, DuckDB, pandas, Polars
-# and dbt from pip (dbt 1, since dbt 2 fetches itself from elsewhere), the server in a temporary folder on loopback. A
+# and dbt from pip (dbt 1.10, since later ones fetch a part of themselves from elsewhere), the server in a temporary folder on loopback. A
 # package that cannot be installed is a failure, not a skip. SINKS=ci is the bounded form; names of parts as arguments
 # run only those: cells kill cut refuse reader tls bi.
 set -euo pipefail
@@ -18,7 +18,7 @@ if [ -n "${PYTHON:-}" ]; then
 else
   python3 -m venv "$work/venv"
   "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'psycopg[binary]' duckdb pandas polars pyarrow pyyaml \
-    'dbt-core>=1.10,<2' 'dbt-postgres<2' 'dbt-duckdb<2'
+    'dbt-core>=1.10,<1.11' 'dbt-postgres<1.11' 'dbt-duckdb<1.11'
   python=$work/venv/bin/python
 fi
 "$python" -B tests/sinks/main.py "$(bin)" "$work" "$@"
