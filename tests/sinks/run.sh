@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Tests the sinks against a real PostgreSQL and foreign readers: PostgreSQL from Debian, psycopg, DuckDB, pandas, Polars
-# and dbt from pip (dbt 1.10, since later ones fetch a part of themselves from elsewhere), the server in a temporary folder on loopback. A
-# package that cannot be installed is a failure, not a skip. SINKS=ci is the bounded form; names of parts as arguments
-# run only those: cells kill cut refuse reader tls bi.
+# Tests the sinks against a real PostgreSQL and foreign readers: PostgreSQL from Debian; psycopg, DuckDB, pandas, Polars
+# and dbt from pip (dbt 1.10, since later ones fetch a part of themselves from elsewhere). The server stands in a
+# temporary folder on loopback. A package that cannot be installed is a failure, not a skip. SINKS=ci is the bounded
+# form; names of parts as arguments run only those: cells kill cut refuse reader tls bi.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
