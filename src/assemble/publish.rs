@@ -105,15 +105,7 @@ impl PackagePublication {
                 folder = folder.rsplit_once('/').map_or("", |(above, _)| above);
             }
         }
-        let file = DataFile {
-            path,
-            sha256: encoded.sha256,
-            bytes: encoded.bytes,
-            rows: encoded.rows,
-            week,
-            judged_by: 0,
-            by_week,
-        };
+        let file = DataFile { by_week, ..DataFile::of(path, &encoded, week) };
         self.made().files.entry(table).or_default().push(file);
         Ok(())
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use vtr_kernel::calendar::Day;
 
 use super::asides::SetAside;
+use super::encode::Encoded;
 use super::gates::Sums;
 use super::rates::WeekRates;
 use super::state::State;
@@ -222,6 +223,14 @@ pub struct DataFile {
     /// For a file of packages, the digests of its rows by the week that judges them.
     #[serde(default, with = "by_week", skip_serializing_if = "BTreeMap::is_empty")]
     pub by_week: ByWeek,
+}
+
+impl DataFile {
+    /// Returns the entry of a file that was just encoded; the version that judged it is not known yet.
+    pub fn of(path: String, encoded: &Encoded, week: Option<Day>) -> DataFile {
+        let (sha256, by_week) = (encoded.sha256.clone(), ByWeek::new());
+        DataFile { path, sha256, bytes: encoded.bytes, rows: encoded.rows, week, judged_by: 0, by_week }
+    }
 }
 
 impl Manifest {

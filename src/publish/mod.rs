@@ -333,15 +333,7 @@ impl Publication {
             self.store.put(&path, content, &self.run_id)?;
             self.made().remember_folders(&folder);
         }
-        let file = DataFile {
-            path,
-            sha256: encoded.sha256,
-            bytes: encoded.bytes,
-            rows: encoded.rows,
-            week,
-            judged_by: 0,
-            by_week: BTreeMap::new(),
-        };
+        let file = DataFile::of(path, &encoded, week);
         self.made().files.entry(table).or_default().push(file);
         Ok(())
     }
