@@ -106,6 +106,9 @@ pub struct GenArgs {
     /// How many sellers; default: one for about 2,000 rows
     #[arg(long, value_name = "N")]
     pub sellers: Option<usize>,
+    /// Sellers keep one spelling of each label and a few carriers, as in life; without it each row draws them
+    #[arg(long)]
+    pub habits: bool,
     /// The order of rows in a file
     #[arg(long, value_enum, default_value_t = GenOrder::Date)]
     pub sorted: GenOrder,
@@ -123,7 +126,7 @@ pub struct GenArgs {
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// Write the small history of `sample_data` instead
-    #[arg(long, conflicts_with_all = ["rows", "seed", "format", "truth", "files", "from", "to", "sellers", "sorted", "dirt", "amazon"])]
+    #[arg(long, conflicts_with_all = ["rows", "seed", "format", "truth", "files", "from", "to", "sellers", "habits", "sorted", "dirt", "amazon"])]
     pub sample: bool,
 }
 

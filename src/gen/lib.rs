@@ -10,6 +10,7 @@ mod carriers;
 mod columns;
 mod dice;
 mod error;
+mod habits;
 mod labels;
 mod layout;
 mod numbers;
@@ -34,6 +35,7 @@ use vtr_kernel::Book;
 
 pub use amazon::Planted;
 pub use error::{GenError, Result};
+pub use habits::Habits;
 pub use sample::sample;
 
 /// The file format of a history.
@@ -64,6 +66,8 @@ pub struct GenOptions {
     pub to: NaiveDate,
     /// The number of sellers; `None`: one per about 2,000 rows.
     pub sellers: Option<usize>,
+    /// Whether sellers keep one spelling of a label and a few carriers.
+    pub habits: Habits,
     /// Whether the truth is written too.
     pub truth: bool,
     /// Whether rows are in order of the day on which they were shipped.
@@ -113,7 +117,7 @@ pub fn generate(options: &GenOptions, book: &Book) -> Result<Generated> {
     }
     let mut world = world::World::build(book, from, to)?;
     let sellers = options.sellers.unwrap_or((options.rows / 2_000).clamp(20, 200_000) as usize).max(1);
-    let sellers = sellers::Sellers::make(&mut world, options.seed, sellers);
+    let sellers = sellers::Sellers::make(&mut world, options.seed, sellers, options.habits);
     let cut = options.files.map_or(layout::Cut::Months, layout::Cut::Files);
     let slices = layout::cut(options.rows, from, to, cut);
     let factory = package::Factory {

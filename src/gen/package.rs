@@ -5,6 +5,7 @@
 //! made.
 
 use super::dice::Dice;
+use super::habits::Label;
 use super::labels::NULL;
 use super::layout::{self, Slice};
 use super::numbers::Text;
@@ -232,8 +233,8 @@ impl Making<'_> {
         let kind = if self.market.by_kind[kind].is_empty() { 0 } else { kind };
         self.route = usize::from(*self.dice.pick(&self.market.by_kind[kind]));
         let route = &self.market.routes[self.route];
-        self.parcel.from = *self.dice.pick(&route.from);
-        self.parcel.to = *self.dice.pick(&route.to);
+        self.parcel.from = self.country(&route.from, Label::Origin);
+        self.parcel.to = self.country(&route.to, Label::Destination);
         route.kind
     }
 
@@ -268,6 +269,10 @@ impl Making<'_> {
     }
 
     fn carrier(&mut self, kind: RouteKind, favourites: &[u8; 3]) {
+        if let Some(usual) = self.usual_carrier() {
+            self.choice = usual;
+            return;
+        }
         let unknown = if self.market.name == "US" { 80 } else { 220 };
         self.choice = if self.dice.hits(unknown) {
             Choice::Unknown
@@ -284,19 +289,27 @@ impl Making<'_> {
         let (world, market) = (self.world, self.market);
         let kit = &world.kit;
         let names = &market.names;
-        let name = if self.dice.below(50) == 0 { self.dice.bits() as u32 } else { self.seller.habit };
-        let dice = &mut self.dice;
-        let parcel = &mut self.parcel;
-        parcel.marketplace = names[name as usize % names.len()];
-        let bits = dice.bits();
-        parcel.channel = if bits & 3 == 0 { NULL } else { *dice.pick(&kit.seller_channels) };
-        parcel.status = if bits & 12 == 0 { NULL } else { *dice.pick(&kit.live) };
-        parcel.service = if bits & 48 == 0 { NULL } else { *dice.pick(&market.services) };
-        parcel.buy_shipping = [None, None, Some(false), Some(true)][(bits >> 6 & 3) as usize];
-        if bits >> 8 & 127 == 0 {
-            (parcel.category, parcel.truth.category) = (NULL, world.fixed.no_category);
+        let mixes = self.seller.custom.is_none() && self.dice.below(50) == 0;
+        let name = if mixes { self.dice.bits() as u32 } else { self.seller.habit };
+        self.parcel.marketplace = names[name as usize % names.len()];
+        let bits = self.dice.bits();
+        if !self.leaves_out(Label::Channel, 64, bits & 3 == 0) {
+            self.parcel.channel = self.spelled(&kit.seller_channels, Label::Channel);
         }
-        parcel.currency = if bits >> 16 & 1 == 0 { market.currency } else { NULL };
+        // The state of an order is no spelling: it differs from row to row for all sellers.
+        if !self.leaves_out(Label::Status, 64, bits & 12 == 0) {
+            self.parcel.status = *self.dice.pick(&kit.live);
+        }
+        if !self.leaves_out(Label::Service, 64, bits & 48 == 0) {
+            self.parcel.service = self.spelled(&market.services, Label::Service);
+        }
+        self.parcel.buy_shipping = [None, None, Some(false), Some(true)][(bits >> 6 & 3) as usize];
+        if bits >> 8 & 127 == 0 {
+            (self.parcel.category, self.parcel.truth.category) = (NULL, world.fixed.no_category);
+        }
+        if !self.leaves_out(Label::Currency, 128, bits >> 16 & 1 != 0) {
+            self.parcel.currency = market.currency;
+        }
         let programme = match market.name.as_str() {
             "JP" => 512,
             // In this store only Prime is judged, by a version that the truth leaves out.
@@ -306,15 +319,16 @@ impl Making<'_> {
         };
         if bits >> 17 & 4_095 < programme {
             let names = if market.name == "JP" { &kit.premium } else { &kit.sfp };
-            parcel.programme = *dice.pick(names);
+            self.parcel.programme = self.spelled(names, Label::Programme);
         }
+        let dice = &mut self.dice;
         let euros = match dice.below(10) {
             0..=5 => 400 + dice.below(3_600),
             6..=8 => 2_000 + dice.below(9_000),
             _ => 8_000 + dice.below(60_000),
         } + u64::from(category) * 20;
         let value = euros as i64 * market.cents_per_euro / 100;
-        parcel.value = Some(if market.cents_per_euro < 1_000 { value } else { value / 100 * 100 });
+        self.parcel.value = Some(if market.cents_per_euro < 1_000 { value } else { value / 100 * 100 });
     }
 
     fn decide(&mut self, wish: Wish) {
@@ -325,11 +339,11 @@ impl Making<'_> {
         let reason = match (wish, rules, lane) {
             (Wish::NotOnMarketplace, ..) => self.not_on_marketplace(),
             (Wish::Fulfilled, ..) => {
-                self.parcel.channel = *self.dice.pick(&self.world.kit.own_channels);
+                self.parcel.channel = self.spelled(&self.world.kit.own_channels, Label::OwnChannel);
                 Reason::FulfilledByMarketplace
             }
             (Wish::Canceled, ..) => {
-                self.parcel.status = *self.dice.pick(&self.world.kit.canceled);
+                self.parcel.status = self.spelled(&self.world.kit.canceled, Label::Status);
                 Reason::Canceled
             }
             (_, None, _) => Reason::NoPolicy,
@@ -357,7 +371,7 @@ impl Making<'_> {
     }
 
     fn not_on_marketplace(&mut self) -> Reason {
-        self.parcel.marketplace = *self.dice.pick(&self.world.no_markets);
+        self.parcel.marketplace = self.spelled(&self.world.no_markets, Label::NoMarketplace);
         let parcel = &mut self.parcel;
         let date = if parcel.promised == NEVER { parcel.shipped } else { parcel.promised };
         parcel.truth.day = date.div_euclid(86_400 * SECOND) as Day;

@@ -539,6 +539,7 @@ mod tests {
             sellers: Some(40),
             truth: true,
             sorted: true,
+            habits: crate::Habits::Mixed,
             raw: true,
             amazon: None,
             dirt: 0,

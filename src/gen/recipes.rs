@@ -5,6 +5,7 @@
 //! that of the recipe used. This module must not ask the kernel.
 
 use super::carriers::{self, Foreign, POOL, SIGNED};
+use super::habits::Label;
 use super::labels::NULL;
 use super::numbers::{Digit, Form, Text, typed};
 use super::package::{Choice, Making, NEVER, Place};
@@ -18,8 +19,13 @@ pub(super) const LEAST: i64 = 1;
 
 impl Making<'_> {
     pub(super) fn exempt(&mut self, lane: &LanePlan) {
-        let recipe = self.dice.pick(&lane.exempt);
-        self.follow(recipe);
+        let (first, count) = (self.dice.below(lane.exempt.len() as u64) as usize, lane.exempt.len());
+        let recipes = (0..count).map(|next| &lane.exempt[(first + next) % count]);
+        let Some((recipe, choice)) = recipes.into_iter().find_map(|recipe| Some((recipe, self.fitting(recipe)?)))
+        else {
+            return self.measured(Wish::Exempt, lane);
+        };
+        self.follow(recipe, choice);
         if let Some((limit, currency)) = recipe.below {
             // The last cent below the limit must occur too.
             let under = if self.dice.below(10) == 0 { 1 } else { 1 + self.dice.below(limit as u64 * 3 / 4) as i64 };
@@ -43,26 +49,35 @@ impl Making<'_> {
     }
 
     /// Sets the carrier, service and label for which a recipe asks.
-    fn follow(&mut self, recipe: &ExemptRecipe) {
+    fn follow(&mut self, recipe: &ExemptRecipe, choice: Choice) {
         if !recipe.services.is_empty() {
-            self.parcel.service = *self.dice.pick(&recipe.services);
+            self.parcel.service = self.spelled(&recipe.services, Label::Service);
         }
         if let Some(bought) = recipe.buy_shipping {
             self.parcel.buy_shipping = Some(bought);
         }
-        let Some(bits) = recipe.carriers else { return };
+        self.choice = choice;
+    }
+
+    /// Returns a carrier that fits a recipe, the drawn one if it does; `None` if a seller with habits has none.
+    fn fitting(&self, recipe: &ExemptRecipe) -> Option<Choice> {
+        let Some(bits) = recipe.carriers else { return Some(self.choice) };
         let fits = |choice: Choice| match choice {
             Choice::Known(index) => has(bits, index),
             Choice::Unknown => recipe.unknown_too,
         };
-        if !fits(self.choice) {
-            let at_home = self.market.at_home.iter().map(|(index, _)| *index).find(|index| has(bits, *index));
-            let any = (0..POOL.len() as u8).find(|index| has(bits, *index));
-            self.choice = match (at_home, recipe.unknown_too, any) {
-                (Some(index), ..) | (None, false, Some(index)) => Choice::Known(index),
-                _ => Choice::Unknown,
-            };
+        if fits(self.choice) {
+            return Some(self.choice);
         }
+        if let Some(custom) = &self.seller.custom {
+            return custom.carriers.iter().copied().find(|choice| fits(*choice));
+        }
+        let at_home = self.market.at_home.iter().map(|(index, _)| *index).find(|index| has(bits, *index));
+        let any = (0..POOL.len() as u8).find(|index| has(bits, *index));
+        Some(match (at_home, recipe.unknown_too, any) {
+            (Some(index), ..) | (None, false, Some(index)) => Choice::Known(index),
+            _ => Choice::Unknown,
+        })
     }
 
     fn set_currency(&mut self, currency: u32) {
@@ -120,14 +135,15 @@ impl Making<'_> {
         if recipe.services.is_empty() || !self.dice.hits(60) || foreign && !matches!(lane.scans, ScanPlan::Always(_)) {
             return;
         }
+        let Some(choice) = self.fitting(recipe) else { return };
         match (recipe.below, recipe.buy_shipping) {
             (Some((limit, currency)), _) => {
-                self.follow(recipe);
+                self.follow(recipe, choice);
                 self.parcel.value = Some(limit + self.dice.below(3) as i64 * 499);
                 self.set_currency(currency);
             }
             (None, Some(bought)) => {
-                self.follow(recipe);
+                self.follow(recipe, choice);
                 self.parcel.buy_shipping = Some(!bought);
             }
             (None, None) => {}
@@ -153,7 +169,8 @@ impl Making<'_> {
             Wish::CarrierMissing => {
                 self.plain_number();
                 let null = self.dice.below(2) == 0;
-                self.parcel.carrier = if null { NULL } else { *self.dice.pick(&self.world.kit.blank_carriers) };
+                let blank = if null { NULL } else { self.spelled(&self.world.kit.blank_carriers, Label::NoCarrier) };
+                self.parcel.carrier = blank;
                 self.parcel.truth.carrier = self.world.fixed.no_carrier;
                 self.scanned_at_random();
                 return Reason::CarrierMissing;
@@ -170,6 +187,11 @@ impl Making<'_> {
             self.plain_number();
             self.scanned_at_random();
             return reason;
+        }
+        if self.is_chinese() && lane.refuse.contains(&RefuseRecipe::Chinese) {
+            self.plain_number();
+            self.scanned_at_random();
+            return Reason::NumberRefused;
         }
         self.number_or_scan_fault(wish, lane, needed)
     }
@@ -251,6 +273,8 @@ impl Making<'_> {
     fn refused(&mut self, lane: &LanePlan) -> Option<Reason> {
         let counts = |index: u8| lane.integrated.is_none_or(|(bits, _)| has(bits, index));
         match *self.dice.pick(&lane.refuse) {
+            // A seller with habits types such names on every row or on none.
+            RefuseRecipe::Chinese if self.seller.custom.is_some() => return None,
             RefuseRecipe::Chinese => {
                 let (key, index) = *self.dice.pick(&self.world.chinese_carriers);
                 self.choice = Choice::Known(index);
@@ -262,7 +286,8 @@ impl Making<'_> {
                 }
             }
             RefuseRecipe::NotEndingInCn(bits) => {
-                let index = (0..POOL.len() as u8).find(|index| has(bits, *index) && counts(*index))?;
+                let fits = |index: &u8| has(bits, *index) && counts(*index) && self.ships_with(*index);
+                let index = (0..POOL.len() as u8).find(fits)?;
                 self.choice = Choice::Known(index);
                 self.name_carrier(false);
                 let form = Form {
@@ -282,16 +307,21 @@ impl Making<'_> {
         let anywhere = anywhere || self.market.routes[self.route].kind != RouteKind::Home;
         match self.choice {
             Choice::Known(index) => {
+                let own = self.own_spelling(index);
                 let index = usize::from(index);
+                self.parcel.truth.carrier = world.carrier_labels[index];
+                if let Some(own) = own {
+                    self.parcel.carrier = own;
+                    return;
+                }
                 let spellings = self.market.spellings[index].as_slice();
                 let spellings =
                     if anywhere { &spellings[spellings.len() - POOL[index].spellings.len()..] } else { spellings };
                 let way = if self.dice.below(12) == 0 { self.dice.bits() as u32 } else { self.seller.habit >> 3 };
                 self.parcel.carrier = spellings[way as usize % spellings.len()];
-                self.parcel.truth.carrier = world.carrier_labels[index];
             }
             Choice::Unknown => {
-                self.parcel.carrier = *self.dice.pick(&world.unknown_carriers);
+                self.parcel.carrier = self.spelled(&world.unknown_carriers, Label::UnknownCarrier);
                 self.parcel.truth.carrier = world.fixed.other;
             }
         }

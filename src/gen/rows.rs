@@ -4,6 +4,7 @@
 //! file, then the later row. A row is a pure function of its file and number.
 
 use super::dice::Dice;
+use super::habits::Habits;
 use super::labels::NULL;
 use super::layout::Row;
 use super::numbers::{Text, cleaned, typed};
@@ -104,6 +105,7 @@ impl Factory<'_> {
         }
         if let Some(market) = self.world.markets.get(parcel.truth.market as usize)
             && dice.below(4) == 0
+            && self.sellers.habits == Habits::Mixed
         {
             parcel.marketplace = *dice.pick(&market.names);
         }

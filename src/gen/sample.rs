@@ -7,6 +7,7 @@
 use super::carriers::POOL;
 use super::columns::Dictionaries;
 use super::dice::{Lottery, mix};
+use super::habits::Habits;
 use super::layout::{self, Cut};
 use super::package::{Factory, Parcel, Place};
 use super::raw::{self, Habit, Truths};
@@ -244,10 +245,11 @@ fn sellers(world: &mut World) -> Sellers {
             weak_spot: figure.weak_spot,
             names_packages: rank % 3 == 0,
             habit: rank as u32 * 5,
+            custom: None,
         }
     });
     let shares: Vec<u64> = FIGURES.iter().map(|figure| figure.share).collect();
-    Sellers { all: all.collect(), lottery: Lottery::new(&shares) }
+    Sellers { all: all.collect(), lottery: Lottery::new(&shares), habits: Habits::Mixed }
 }
 
 /// Returns a month of ship confirmations under the headings of the feed, which has no scans and no value.

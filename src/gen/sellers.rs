@@ -4,6 +4,7 @@
 //! categories, use a few carriers and have their own way of typing. This module must not know rules.
 
 use super::dice::{Dice, Lottery};
+use super::habits::{Custom, Habits};
 use super::world::World;
 
 /// The intended outcome of a package, as far as the seller decides it; the rules of the day can override it.
@@ -129,6 +130,8 @@ pub struct Seller {
     pub names_packages: bool,
     /// The number on which its spellings depend.
     pub habit: u32,
+    /// What it keeps, if sellers have habits.
+    pub custom: Option<Custom>,
 }
 
 /// All sellers, and their shares of the packages.
@@ -137,6 +140,8 @@ pub struct Sellers {
     pub all: Vec<Seller>,
     /// Draws the seller of the next package.
     pub lottery: Lottery,
+    /// Whether they have habits.
+    pub habits: Habits,
 }
 
 /// The home marketplaces of sellers, with weights, and the other marketplaces in which such sellers sell.
@@ -165,9 +170,15 @@ const HOMES: &[(&str, u32, &[&str])] = &[
 
 impl Sellers {
     /// Makes `count` sellers, at least one.
-    pub fn make(world: &mut World, seed: u64, count: usize) -> Sellers {
-        let all = (0..count).map(|rank| make(world, seed, rank)).collect();
-        Sellers { all, lottery: Lottery::zipf(count) }
+    pub fn make(world: &mut World, seed: u64, count: usize, habits: Habits) -> Sellers {
+        let mut all: Vec<Seller> = (0..count).map(|rank| make(world, seed, rank)).collect();
+        if habits == Habits::Kept {
+            for (rank, seller) in all.iter_mut().enumerate() {
+                let home = &world.markets[usize::from(seller.offers[0].market)];
+                seller.custom = Some(Custom::of(home, seller.from_china, seed, rank, count));
+            }
+        }
+        Sellers { all, lottery: Lottery::zipf(count), habits }
     }
 }
 
@@ -223,6 +234,7 @@ fn make(world: &mut World, seed: u64, rank: usize) -> Seller {
         weak_spot: dice.hits(500).then_some((categories[1], Care::Unscanned)),
         names_packages: dice.hits(5_000),
         habit: dice.bits() as u32,
+        custom: None,
     }
 }
 

@@ -1,11 +1,13 @@
 //! Tests of the generator against the kernel: two independent readings of one contract must agree row by row.
 
+use super::habits::MOST_CARRIERS;
+use super::labels::NULL;
 use super::layout::{Cut, Slice, cut};
 use super::package::{Factory, NEVER, Parcel, Place};
 use super::sellers::Sellers;
 use super::world::{World, date, day};
 use super::*;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::carrier::CarrierName;
@@ -32,10 +34,10 @@ struct History {
 }
 
 impl History {
-    fn new(book: &Book, rows: u64, seed: u64, how: Cut) -> History {
+    fn new(book: &Book, rows: u64, seed: u64, how: Cut, habits: Habits) -> History {
         let (from, to) = (day(FROM.parse().unwrap()), day(TO.parse().unwrap()));
         let mut world = World::build(book, from, to).unwrap();
-        let sellers = Sellers::make(&mut world, seed, 400);
+        let sellers = Sellers::make(&mut world, seed, 400, habits);
         History { world, sellers, slices: cut(rows, from, to, how) }
     }
 
@@ -122,8 +124,17 @@ fn fails_unlisted_carriers(book: &Book) -> bool {
 
 #[test]
 fn the_kernel_agrees_with_the_truth_row_by_row() {
+    agrees(Habits::Mixed);
+}
+
+#[test]
+fn the_kernel_agrees_with_the_truth_of_sellers_with_habits() {
+    agrees(Habits::Kept);
+}
+
+fn agrees(habits: Habits) {
     let (book, rates, utc) = (book(), Rates::default(), Zone::utc());
-    let history = History::new(&book, 240_000, 7, Cut::Months);
+    let history = History::new(&book, 240_000, 7, Cut::Months, habits);
     let factory = history.factory(5);
     let as_of = day(TO.parse().unwrap()) + SETTLED_DAYS;
     let terms = Terms { book: &book, rates: &rates, as_of, evidence: Evidence::Scans };
@@ -217,7 +228,7 @@ fn show(parcel: &Parcel, world: &World) -> String {
 fn of_each_package_exactly_the_winner_is_judged() {
     let book = book();
     for (rows, how) in [(30_000u64, Cut::Months), (5_000, Cut::Files(9))] {
-        let history = History::new(&book, rows, 7, how);
+        let history = History::new(&book, rows, 7, how, Habits::Mixed);
         let factory = history.factory(20);
         // For each identity as the contract defines it, the best row so far and whether the truth says that it
         // wins.
@@ -252,6 +263,49 @@ fn of_each_package_exactly_the_winner_is_judged() {
 }
 
 #[test]
+fn a_seller_with_habits_spells_each_label_in_one_way_and_has_few_carriers() {
+    let book = book();
+    let history = History::new(&book, 60_000, 7, Cut::Months, Habits::Kept);
+    let factory = history.factory(0);
+    let (world, none) = (&history.world, history.world.fixed);
+    let mut spelled = HashMap::<(u32, &str, u32), HashSet<u32>>::new();
+    let mut carriers = HashMap::<u32, HashSet<u32>>::new();
+    for (file, slice) in history.slices.iter().enumerate() {
+        for parcel in (0..slice.rows()).map(|row| factory.row(file, row)) {
+            let country = |key: u32| match world.texts.country.text(key).to_uppercase().as_str() {
+                "UK" => "GB".to_owned(),
+                other => other.to_owned(),
+            };
+            let code = |key: u32| {
+                if key == NULL { NULL } else { country(key).bytes().fold(0, |code, byte| code << 8 | u32::from(byte)) }
+            };
+            let mut labels = vec![
+                ("marketplace", parcel.truth.market, parcel.marketplace),
+                ("carrier", parcel.truth.carrier, parcel.carrier),
+                ("channel", u32::from(world.kit.own_channels.contains(&parcel.channel)), parcel.channel),
+                ("country", code(parcel.from), parcel.from),
+                ("country", code(parcel.to), parcel.to),
+                ("programme", parcel.truth.market, parcel.programme),
+            ];
+            // A missing carrier is null or one text; packages of no marketplace come from several.
+            labels.retain(|(column, of, key)| *key != NULL && (*column, *of) != ("programme", none.no_market));
+            for (column, of, key) in labels {
+                spelled.entry((parcel.seller, column, of)).or_default().insert(key);
+            }
+            if parcel.truth.carrier != none.no_carrier {
+                carriers.entry(parcel.seller).or_default().insert(parcel.truth.carrier);
+            }
+        }
+    }
+    let several = |(_, keys): &(_, &HashSet<u32>)| keys.len() > 1;
+    assert_eq!(spelled.iter().find(several), None);
+    let most = carriers.values().map(HashSet::len).max();
+    assert_eq!(most, Some(MOST_CARRIERS));
+    let single = carriers.values().filter(|carriers| carriers.len() == 1).count();
+    assert!(single * 3 > carriers.len(), "{single} of {} sellers use one carrier", carriers.len());
+}
+
+#[test]
 fn the_bytes_do_not_depend_on_threads() {
     let book = book();
     let folder = tempfile::tempdir().unwrap();
@@ -265,6 +319,7 @@ fn the_bytes_do_not_depend_on_threads() {
             from: FROM.parse().unwrap(),
             to: TO.parse().unwrap(),
             sellers: None,
+            habits: Habits::Mixed,
             truth: true,
             sorted: false,
             dirt: 5,

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::signals;
 use chrono::NaiveDate;
 use std::time::Instant;
-use vtr_gen::{Format, GenError, GenOptions, Generated, Planted};
+use vtr_gen::{Format, GenError, GenOptions, Generated, Habits, Planted};
 use vtr_kernel::suggest::did_you_mean;
 use vtr_kernel::{Book, load};
 
@@ -71,6 +71,7 @@ fn options(args: &GenArgs) -> Result<GenOptions> {
         from: date("--from", &args.from)?,
         to: date("--to", &args.to)?,
         sellers: args.sellers,
+        habits: if args.habits { Habits::Kept } else { Habits::Mixed },
         truth: args.truth,
         sorted: args.sorted == GenOrder::Date,
         raw: args.raw,

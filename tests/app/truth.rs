@@ -66,11 +66,12 @@ fn write_job(folder: &Path, as_of: &str) {
     std::fs::write(folder.join("job.toml"), job).unwrap();
 }
 
-fn holds(format: &str) {
+fn holds(format: &str, more: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let said =
-        ok(&["gen", "--rows", "60000", "--seed", "42", "--dirt", "--truth", "--format", format, &path("history")]);
+    let history = path("history");
+    let asked = ["gen", "--rows", "60000", "--seed", "42", "--dirt", "--truth", "--format", format, &history];
+    let said = ok(&[&asked, more].concat());
     let as_of = said.lines().find_map(|line| line.strip_prefix("as_of = \"")).unwrap().trim_end_matches('"');
     write_job(folder.path(), as_of);
     ok(&["run", &path("job.toml"), "--quiet"]);
@@ -123,10 +124,15 @@ fn holds(format: &str) {
 
 #[test]
 fn counts_equal_the_generators_truth_in_parquet() {
-    holds("parquet");
+    holds("parquet", &[]);
 }
 
 #[test]
 fn counts_equal_the_generators_truth_in_csv() {
-    holds("csv");
+    holds("csv", &[]);
+}
+
+#[test]
+fn counts_equal_the_generators_truth_of_sellers_with_habits() {
+    holds("parquet", &["--habits"]);
 }

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use vtr_gen::{Format, GenOptions, generate};
+use vtr_gen::{Format, GenOptions, Habits, generate};
 use vtr::job::plan::Plan;
 use vtr::job::{Overrides, load};
 
@@ -31,6 +31,7 @@ pub fn plan(folder: &str, format: Format, settings: &[&str]) -> Plan {
         from: day("2024-01-01"),
         to: day("2025-12-28"),
         sellers: None,
+        habits: Habits::Mixed,
         truth: false,
         sorted: true,
         dirt: 0,
