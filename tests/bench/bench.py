@@ -18,8 +18,8 @@ import sys
 import kept
 import machine
 import measure
-from prepare import Work
-from report import jobs_table, plot
+from prepare import VERSION_1, Work
+from report import ALL, EIGHT, WEEKLY, goals, jobs_table, plot
 
 ENGINES = "duckdb polars chdb datafusion".split()
 # A comparison: the history, and whether numbers have shapes.
@@ -30,6 +30,8 @@ ALONE = "default dedup threads scaling week floor".split()
 class Bench:
     def __init__(self, environment):
         ask = lambda name, default: environment.get(name) or default
+        # Measurements over the greatest history are long; they are made at most twice.
+        self.few = min(2, int(ask("REPEAT", "3")))
         self.rows, self.csv_rows = int(ask("ROWS", "10000000")), int(ask("CSV_ROWS", ask("ROWS", "10000000")))
         self.repeat, self.threads, self.limit_s = int(ask("REPEAT", "3")), int(ask("THREADS", str(os.cpu_count()))), int(ask("LIMIT_S", "900"))
         self.jobs, self.peers = ask("JOBS", " ".join([*COMPARED, *ALONE])).split(), ask("PEERS", " ".join(ENGINES)).split()
@@ -119,7 +121,8 @@ class Bench:
 
     def default(self):
         history = self.history("parquet")
-        self.repeatedly("default", [("all tables, deduplicated", history, self.work.job(history), ["--threads", str(self.threads)])])
+        jobs = ((ALL, self.work.job(history)), (EIGHT, self.work.job(history, VERSION_1)), (WEEKLY, self.work.job(history, ["vtr_weekly"])))
+        self.repeatedly("default", [(name, history, task_file, ["--threads", str(self.threads)]) for name, task_file in jobs])
 
     def dedup(self):
         history, threads = self.history("parquet"), ["--threads", str(self.threads)]
@@ -135,7 +138,7 @@ class Bench:
             history = self.work.history(rows)
             jobs = (("vtr_weekly", self.work.job(history, ["vtr_weekly"], False)), ("vtr_weekly, deduplicated", self.work.job(history, ["vtr_weekly"], True)),
                     ("default", self.work.job(history)))
-            for name, task_file in jobs:
+            for (name, task_file), _ in itertools.product(jobs, range(self.few)):
                 self.note("scaling", name, rows, self.vtr(task_file, self.work.path("out", "alone"), "--threads", str(self.threads)))
 
     def week(self):
@@ -143,7 +146,8 @@ class Bench:
         scheduler runs; around one in the middle copies are sought on both sides."""
         history = self.work.history(max(self.scales))
         jobs = (("vtr_weekly", self.work.job(history, ["vtr_weekly"], False)), ("default", self.work.job(history)))
-        for (name, task_file), (which, week) in itertools.product(jobs, (("the last", "2025-W52"), ("one in the middle", "2025-W20"))):
+        weeks = (("the last", "2025-W52"), ("one in the middle", "2025-W20"))
+        for _, (name, task_file), (which, week) in itertools.product(range(self.few), jobs, weeks):
             taken = self.vtr(task_file, self.work.path("out", "week"), "--from", week, "--to", week)
             read = (taken.get("report") or {}).get("bytes_read")
             self.note("week", f"{name}, {which}", history["rows"], taken, bytes=history["bytes"], bytes_read=read)
@@ -163,7 +167,7 @@ class Bench:
         version = subprocess.run([self.work.vtr, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
         versions = {"vtr": version, "python": platform.python_version(), **{engine: importlib.metadata.version(engine) for engine in ENGINES}}
         runs, self.runs = self.runs, []
-        return {"job": job, "rows": max(run["rows"] for run in runs), "repeat": self.repeat if job not in ("scaling", "week") else 1,
+        return {"job": job, "rows": max(run["rows"] for run in runs), "repeat": self.repeat if job not in ("scaling", "week") else self.few,
                 "threads": self.threads, **machine.facts(), "versions": versions, "runs": runs}
 
     def run(self):
@@ -176,7 +180,7 @@ class Bench:
             with open(self.work.path("results.json"), "w") as file:
                 json.dump(self.results, file, indent=1)
         plot(self.results, self.work.path("results.svg"))
-        print(jobs_table(self.results))
+        print(goals(self.results), jobs_table(self.results), sep="\n\n")
         if self.keep:
             kept.keep_jobs(self.results)
         wrong = [run for part in self.results["parts"] for run in part["runs"] if run.get("differ")]

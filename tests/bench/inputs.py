@@ -1,9 +1,10 @@
 """`make bench-inputs`: one history in the forms of sellers' real files, each beside the standard one.
 
 The standard is the output of `vtr gen`: Parquet by month, zstd, dictionaries, a million rows per row group. DuckDB or
-pyarrow makes each form from it. Each form is judged into `vtr_weekly` in turn with the standard (pairs, interleaved),
-and must give the same classes if it holds the same packages. Options are environment variables (see inputs.sh). With
-KEEP set the table is written to docs/benchmarks-inputs.md. It fails if a form's counts differ.
+pyarrow makes each form from it, except the history of sellers with habits, which `vtr gen` makes. Each form is judged
+into `vtr_weekly` in turn with the standard (pairs, interleaved), and must give the same classes if it holds the same
+packages. Options are environment variables (see inputs.sh). With KEEP set the table is written to
+docs/benchmarks-inputs.md. It fails if a form's counts differ.
 """
 
 import glob
@@ -15,8 +16,10 @@ import statistics
 import sys
 
 import duckdb
+import pyarrow
 import pyarrow.parquet as parquet
 
+import kept
 import machine
 import measure
 from prepare import Work
@@ -68,19 +71,26 @@ def replaced(column, expression):
     return copied("parquet", f"* REPLACE ({expression} AS {column})", "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 1000000")
 
 
-# The name, whether its packages are judged like the standard's, and how it is made.
+FREE_TEXT, SMALL, HABITS = "carriers as free text, 100,000 spellings", "2,000 small files", "sellers with one spelling and few carriers"
+# What parquet-mr has by default in Spark 3 and 4: snappy, INT96, pages and dictionaries of 1 MiB, decimals as integers.
+SPARK = {"compression": "snappy", "use_deprecated_int96_timestamps": True, "data_page_size": 1 << 20, "dictionary_pagesize_limit": 1 << 20,
+         "store_decimal_as_integer": True, "version": "1.0"}
+# The name, whether its packages are judged like the standard's, and how it is made; `None`: by `vtr gen`.
 FORMS = {
-    "carriers as free text, 100,000 spellings": (False, replaced("carrier", "carrier || ' ' || (hash(order_id) % 100000)")),
+    FREE_TEXT: (False, replaced("carrier", "carrier || ' ' || (hash(order_id) % 100000)")),
     "400,000 sellers": (False, replaced("seller_id", "'S' || (hash(order_id) % 400000)")),
     "300,000 categories": (True, replaced("product_category", "'C' || (hash(order_id) % 300000)")),
-    "2,000 small files": (True, small_files),
+    SMALL: (True, small_files),
     "no dictionaries": (True, written(use_dictionary=False, compression="zstd")),
     "pyarrow's defaults": (True, written()),
     "DuckDB's defaults": (True, copied("parquet", "*")),
-    "as Spark writes: snappy, int96 (by pyarrow)": (True, written(compression="snappy", use_deprecated_int96_timestamps=True)),
+    "Spark's defaults, as set in pyarrow": (True, written(**SPARK)),
     "CSV, one file": (True, one_csv),
     "CSV, one file, gz": (True, one_gz),
+    HABITS: (False, None),
 }
+# The greatest part of the standard's CPU that a form is to take.
+GOALS = {FREE_TEXT: 2.0, SMALL: 2.0}
 
 
 class Inputs:
@@ -93,6 +103,8 @@ class Inputs:
 
     def made(self, standard, name, make):
         """Returns the history in a form, made once."""
+        if make is None:
+            return self.work.history(self.rows, extra=["--habits"], name=f"{standard['name']}-habits")
         key = "".join(c if c.isalnum() else "-" for c in name)
         folder, done = self.work.path("data", f"{standard['name']}-{key}"), self.work.path("data", f"{standard['name']}-{key}.done")
         if not os.path.exists(done):
@@ -105,7 +117,6 @@ class Inputs:
     def run(self, history):
         job, out = self.work.job(history, ["vtr_weekly"], deduplicate=False), self.work.path("out", history["name"])
         shutil.rmtree(out, ignore_errors=True)
-        # Columns that a form damages on purpose must not be refused.
         taken = measure.run([self.work.vtr, "run", job, "--out", out, "--quiet"], self.limit_s)
         if "failed" in taken:
             sys.exit(f"{history['name']}: {taken['failed']}")
@@ -136,30 +147,39 @@ class Inputs:
         ratio = statistics.median(other["cpu_s"] / one["cpu_s"] for one, other in pairs)
         others = [other for _, other in pairs]
         size = sum(os.path.getsize(path) for path in glob.glob(history["files"])) / 1e6
-        return self.cells(name, size, others) + f" {ratio:.2f} |"
+        aim = GOALS.get(name)
+        goal = f"at most {aim:.2f}: {'met' if ratio <= aim else '**not met**'}" if aim else ""
+        return self.cells(name, size, others) + f" {ratio:.2f} | {goal} |"
 
     def cells(self, name, size, runs):
         least = lambda key: min(run[key] for run in runs)
         cpu = least("cpu_s")
-        return (f"| {name} | {size:,.0f} | {least('wall_s'):.1f} | {cpu:.1f} | {cpu / self.rows * 1e9:,.0f} | "
+        return (f"| {name} | {size:,.0f} | {least('wall_s'):.2f} | {cpu:.2f} | {cpu / self.rows * 1e9:,.0f} | "
                 f"{max(run['peak_bytes'] for run in runs) / 1e6:,.0f} |")
 
     def table(self, standard, base, found):
-        lines = ["| input | MB | wall s | CPU s | CPU, ns a row | peak MB | CPU, times the standard |", "|---|---|---|---|---|---|---|",
-                 self.cells("standard", standard["bytes"] / 1e6, base) + " 1.00 |"]
+        lines = ["| input | MB | wall s | CPU s | CPU, ns a row | peak MB | CPU, times the standard | goal |", "|---|---|---|---|---|---|---|---|",
+                 self.cells("standard", standard["bytes"] / 1e6, base) + " 1.00 | |"]
         return "\n".join(lines + [self.line(*form) for form in found])
 
 
 def page(bench, table):
     facts = machine.facts()
-    about = facts["machine"]
     return f"""# Benchmarks: inputs as they come
 
-Written by `make bench-inputs` with `KEEP=1`, {facts['date']}: {bench.rows:,} rows into `vtr_weekly`, {bench.repeat} pairs of standard and
-form, interleaved. Times are the least of these, ratios their median. Standard is Parquet as `vtr gen` writes it.
-{about['cpu']}, {about['cores']} cores, {about['memory_bytes'] / 2**30:.0f} GiB, {about['system']}.
+`make bench-inputs` with `KEEP=1` writes this page. {facts['date']}: {bench.rows:,} rows into `vtr_weekly`, without deduplication,
+standard and form {bench.repeat} times in turn. Times are the least of these, ratios their median. The standard is Parquet
+as `vtr gen` writes it: a file a month, zstd, dictionaries.
+
+{machine.told(facts['machine'])};
+DuckDB {duckdb.__version__}, pyarrow {pyarrow.__version__}.
 
 {table}
+
+No Spark ran: its form was written by pyarrow with the settings that Spark's writer has by default (snappy, timestamps as
+INT96, pages and dictionaries of 1 MiB, decimals as integers); row groups are pyarrow's. Free-text carriers have one of
+100,000 numbers after the name. The standard draws the spelling of each label by row; sellers with one spelling and few
+carriers, as in life, are those of `vtr gen --habits`. Packages of these two forms may be judged unlike the standard's.
 """
 
 
@@ -170,3 +190,5 @@ if __name__ == "__main__":
     if bench.keep:
         with open(DOCS, "w", encoding="utf-8") as file:
             file.write(page(bench, table))
+        if glob.glob(f"{kept.FOLDER}/*.json"):
+            kept.publish()  # which links to it

@@ -21,6 +21,8 @@ COLUMNS = """seller_id marketplace order_id package_id fulfillment_channel order
 tracking_number ship_from_country ship_to_country package_value currency product_category programme promised_delivery_at
 shipped_at tracking_added_at first_scan_at delivery_scan_at updated_at""".split()
 TIMES = COLUMNS[16:]
+# The tables that were there before people were told what to do; the others came with the page and the sinks.
+VERSION_1 = "vtr_weekly vtr_weekly_category vtr_rolling account_health defects carrier_names rejects input_files".split()
 DIALECTS = {"duckdb": sql.DuckDb(), "chdb": sql.ClickHouse(), "datafusion": sql.DataFusion()}
 
 
@@ -86,7 +88,8 @@ class Work:
     def job(self, history, tables=None, deduplicate=True):
         """A job file over a history; without tables, all of them."""
         asked = f"tables = {json.dumps(tables)}\n" if tables else ""
-        name = f"{history['name']}-{'some' if tables else 'all'}-{'once' if deduplicate else 'as-is'}"
+        which = "all" if not tables else tables[0] if len(tables) == 1 else f"{len(tables)}-tables"
+        name = f"{history['name']}-{which}-{'once' if deduplicate else 'as-is'}"
         path = self.path("jobs", f"{name}.toml")
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w") as file:

@@ -10,10 +10,9 @@ import tempfile
 
 import machine
 import measure
-from prepare import Work
+from prepare import VERSION_1, Work
 
-# Those that were there before people were told what to do; the others came with the page and the sinks.
-FIRST = "vtr_weekly vtr_weekly_category vtr_rolling account_health defects carrier_names rejects input_files".split()
+FIRST = VERSION_1
 LATER = "vtr_weekly_reasons health_breakdown".split()
 STAR = "dim_marketplace dim_carrier dim_reason dim_rule dim_week dim_seller".split()
 AIM = 1.3
@@ -42,7 +41,7 @@ def main(vtr, rows="200000", times="5", older=None):
                     sys.exit(f"{name}: {run['failed']}")
                 taken[name] = min(taken.get(name, 1e9), run["cpu_s"])
     facts, whole = machine.facts(), taken["all"]
-    print(f"{int(rows):,} rows, one thread, least of {times}, {facts['date']}, {facts['machine']['cpu']}, {facts['machine']['system']}; default run {whole:.2f} s of CPU.\n")
+    print(f"{int(rows):,} rows, one thread, least of {times}, {facts['date']}, {machine.told(facts['machine'])}; default run {whole:.2f} s of CPU.\n")
     print("| table | CPU s without it | it costs, s | of the run |\n|---|---|---|---|")
     for table in parts:
         cost = whole - taken[table]
