@@ -29,20 +29,29 @@ def key(text):
     return "".join(words(text))
 
 
+def country(text):
+    return {"UK": "GB"}.get(text.upper(), text.upper())
+
+
 class Book:
     def __init__(self, folder):
         read = lambda kind: [load(path) for path in sorted(glob.glob(f"{folder}/{kind}/*.toml"))]
         self.markets = {market["marketplace"]: market for market in read("policies")}
         self.carriers = {carrier["id"]: carrier for carrier in read("carriers")}
         families = load(f"{folder}/families.toml")
-        self.families, self.groups, self.local = families["families"], families["groups"], families["by_marketplace"]
+        self.families, self.groups = families["families"], families["groups"]
         self.classes = load(f"{folder}/services.toml")["class"]
         self.placeholders = load(f"{folder}/placeholders.toml")
         self.by_key = {}
         for carrier in self.carriers.values():
             for alias in [carrier["id"], carrier["name"], *carrier["aliases"]]:
                 self.by_key[key(alias)] = carrier["id"]
-        self.local_keys = {key(name): {market: carrier for market, carrier in table.items()} for name, table in self.local.items()}
+        # Bare names, whose carrier depends on the country that a package leaves from.
+        self.bare = {key(name): table for name, table in families["by_ship_from"].items()}
+        self.whole_names = {name for name, table in self.bare.items() if table.get("whole_name")}
+        for carrier in self.carriers.values():
+            if carrier.get("whole_name"):
+                self.whole_names |= {key(alias) for alias in [carrier["id"], carrier["name"], *carrier["aliases"]]}
 
     def members(self, names, groups):
         found = set()
@@ -59,19 +68,22 @@ class Book:
         assert text.lower() in [name.lower() for name in self.placeholders["no_marketplace"]], f"unknown marketplace {text!r}"
         return NONE
 
-    def carrier(self, text, market):
-        """Returns the carrier of a name as typed: the longest run of first words that is known decides."""
+    def carrier(self, text, market, origin):
+        """Returns the carrier of a name as typed: the longest run of first words that is known decides. A package without an
+        origin leaves from the marketplace's country."""
         parts = words(text or "")
         if not parts:
             return NONE
         found = OTHER
         for count in range(1, len(parts) + 1):
             run = "".join(parts[:count])
+            if count < len(parts) and run in self.whole_names:
+                continue
             if run in self.by_key:
                 found = self.by_key[run]
-            elif run in self.local_keys:
-                table = self.local_keys[run]
-                found = table.get(market, table.get("default", OTHER))
+            elif run in self.bare:
+                table = self.bare[run]
+                found = table.get(country(origin or market or ""), table.get("default", OTHER))
         return found
 
     @functools.cache
@@ -106,7 +118,8 @@ class Book:
         for version in sorted(self.markets[market].get("version", []), key=lambda v: v.get("from", datetime.date.min)):
             if not stretches and "from" in version or stretches and version.get("from") != end:
                 stretches.append((end, None))
-            stretches.append((version.get("from"), version))
+            # A version that judges some programmes only applies to no package of these histories.
+            stretches.append((version.get("from"), None if "only" in version else version))
             end = version.get("until", "never")
         if not stretches or end != "never":
             stretches.append((end, None))
@@ -115,8 +128,6 @@ class Book:
     def lane(self, market, version, origin, destination):
         """Returns the first lane of a version that fits; a missing country means the marketplace's."""
         groups = self.markets[market].get("groups", {})
-        read = lambda text: {"UK": "GB"}.get(text.upper(), text.upper())
-        country = lambda text: read(text) if text else read(market)
 
         def fits(listed, code):
             if "*" in listed:
@@ -126,16 +137,17 @@ class Book:
             return code in self.members(listed, groups)
 
         for lane in version.get("lane", []):
-            if fits(lane["from"], country(origin)) and fits(lane["to"], country(destination)):
+            if fits(lane["from"], country(origin or market)) and fits(lane["to"], country(destination or market)):
                 return lane
         return None
 
     def integrated(self, version, lane):
-        """Returns the carriers that count, and the treatment of the others; None if all count."""
+        """Returns the carriers that count, and the treatment of the others; None if all count. Others than those of a list
+        that is known in part are judged like these."""
         rule = lane.get("carriers", version["carriers"])
         if rule == "any":
             return None
-        return self.members(rule["integrated"], self.groups), rule["otherwise"]
+        return self.members(rule["integrated"], self.groups), rule["otherwise"] if rule.get("known") != "partial" else None
 
 
 def without_shapes(source, target):

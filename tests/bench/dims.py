@@ -6,6 +6,7 @@ each lane, carrier and service class. None of this counts against the engines th
 """
 
 import datetime
+import decimal
 import os
 import types
 import unicodedata
@@ -72,12 +73,12 @@ class Dims:
         self.distinct_names = len(names)
         self.distinct = (len(heads), len(routes), len(services), many("select count(*) from (select distinct programme from history)")[0][0])
         db.close()
-        self._codes(names)
+        self._codes(names, routes)
         self.seen, self.often = {}, {}
         for typed, market, length, head, count in heads:
-            carrier = self.carrier_of[(typed, self.market_of[market])]
-            self.seen.setdefault(carrier, set()).add((length, head))
-            self.often[carrier] = self.often.get(carrier, 0) + count
+            for carrier in {self.carrier_of[(typed, self.market_of[market], origin)] for origin in self.origins[self.market_of[market]]}:
+                self.seen.setdefault(carrier, set()).add((length, head))
+                self.often[carrier] = self.often.get(carrier, 0) + count
         self._forms()
         self._markets(sorted({row[0] for row in routes}))
         self._names(names)
@@ -90,11 +91,14 @@ class Dims:
     def _write(self, name, columns):
         pq.write_table(pa.table(columns), f"{self.folder}/{name}.parquet")
 
-    def _codes(self, names):
+    def _codes(self, names, routes):
         self.market_of = {typed: self.book.marketplace(typed) for typed in {row[0] for row in names}}
         self.market_codes = {name: code for code, name in enumerate([NONE, *sorted(set(self.market_of.values()) - {NONE})])}
+        # A name may mean another carrier where the package left from; the survey of routes has the origins.
+        self.origins = {market: {origin for typed, origin, _ in routes if self.market_of[typed] == market} for market in self.market_codes}
         pairs = {(typed, self.market_of[market]) for market, typed in names}
-        self.carrier_of = {(typed, market): self.book.carrier(typed, None if market == NONE else market) for typed, market in pairs}
+        self.carrier_of = {(typed, market, origin): self.book.carrier(typed, None if market == NONE else market, origin)
+                           for typed, market in pairs for origin in self.origins[market]}
         known = sorted(set(self.carrier_of.values()) - {NONE, OTHER})
         self.carrier_codes = {name: code for code, name in enumerate([NONE, OTHER, *known])}
 
@@ -140,11 +144,12 @@ class Dims:
         rows = sorted(self.carrier_of.items())
         han = lambda text: any("CJK UNIFIED" in unicodedata.name(c, "") for c in text)
         self._write("names", {
-            "name": [typed for (typed, _), _ in rows],
-            "of_m": pa.array([self.market_codes[market] for (_, market), _ in rows], pa.int32()),
+            "name": [typed for (typed, _, _), _ in rows],
+            "of_m": pa.array([self.market_codes[market] for (_, market, _), _ in rows], pa.int32()),
+            "left_from": [origin for (_, _, origin), _ in rows],
             "k": pa.array([self.carrier_codes[carrier] for _, carrier in rows], pa.int32()),
             "f": pa.array([self.form_of.get(carrier, -1) for _, carrier in rows], pa.int32()),
-            "han": [han(typed) for (typed, _), _ in rows]})
+            "han": [han(typed) for (typed, _, _), _ in rows]})
 
     def _lanes(self, routes):
         """Returns for each version and route the lane's code, or why there is none."""
@@ -185,7 +190,7 @@ class Dims:
         three."""
         rows = []
         met = {}
-        for (_, market), carrier in self.carrier_of.items():
+        for (_, market, _), carrier in self.carrier_of.items():
             met.setdefault(market, set()).add(carrier)
         programmes = {lane["programme"] for _, _, lane in self.lanes if "programme" in lane}
         programmes |= {p["name"] for _, version in self.versions if version for p in version.get("programme", [])}
@@ -202,7 +207,8 @@ class Dims:
             for name, nothing in (("buy", -1), ("below", 0), ("in", "")):
                 columns[f"{name}{slot}"] = [row["exempt"][slot][name] if slot < len(row["exempt"]) else nothing for row in rows]
         small = {name: pa.array(values, pa.int32()) for name, values in columns.items() if isinstance(values[0], int) and not isinstance(values[0], bool)}
-        self._write("rules", columns | small)
+        limits = {name: pa.array([decimal.Decimal(value) for value in values], pa.decimal128(12, 2)) for name, values in columns.items() if name.startswith("below") and name[5:].isdigit()}
+        self._write("rules", columns | small | limits)
 
     def _rule(self, version, lane, carrier, service):
         integrated = self.book.integrated(version, lane)
@@ -216,13 +222,20 @@ class Dims:
                 continue
             if "integrated" in condition and (carrier == NONE or condition["integrated"] != counts):
                 continue
+            if "shipped_before" in condition:
+                assert (condition["shipped_before"] - EPOCH).days <= self.first, "the history has no package that this exempts"
+                continue
+            # Values are whole cents, so at most a limit is below the next cent.
             limit, currency = _money(condition["value_below"]) if "value_below" in condition else (0, "")
+            if "value_at_most" in condition:
+                limit, currency = _money(condition["value_at_most"])
+                limit += decimal.Decimal("0.01")
             buy = {None: 2, True: 1, False: 0}[condition.get("buy_shipping")]
             assert not {"number_not_ending", "carrier_script"} & set(condition)
             if buy == 2 and not currency:
                 row["always"] = True
             row["exempt"].append({"buy": buy, "below": limit, "in": currency})
-        if not counts:
+        if not counts and integrated[1]:
             row["gone"] = CODE["out_of_scope" if integrated[1] == "not_measured" else "carrier_not_accepted"]
         for condition in lane.get("refuse", []):
             if "carriers" in condition and not (known and carrier in self.book.members(condition["carriers"], self.book.groups)):
@@ -244,7 +257,8 @@ class Dims:
             for programme in (version or {}).get("programme", []):
                 rows += [(code, text, self.programme_codes[programme["name"]]) for text in typed
                          if text.strip().lower() == programme["name"].lower()]
-        rows = rows or [(-1, "", 0)]
+        # A version may have several targets for one programme.
+        rows = sorted(set(rows)) or [(-1, "", 0)]
         self._write("programmes", {"of_v": pa.array([row[0] for row in rows], pa.int32()), "spelt": [row[1] for row in rows],
                                    "p": pa.array([row[2] for row in rows], pa.int32())})
 

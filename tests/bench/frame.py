@@ -158,7 +158,7 @@ def resolved(task, facts):
     frame = frame.with_columns(v=cuts.cast(pl.Int32))
     frame = frame.join(table("lanes"), left_on=["v", "ship_from_country", "ship_to_country"], right_on=["of_v", "of_origin", "of_destination"])
     names = table("names").with_columns(fx=pl.col("f").cast(pl.String).str.pad_start(2, "0"))
-    frame = frame.join(names, left_on=["m", "carrier"], right_on=["of_m", "name"])
+    frame = frame.join(names, left_on=["m", "carrier", "ship_from_country"], right_on=["of_m", "name", "left_from"])
     key = (pl.col("lane").cast(pl.Int64) * facts.carrier_count + pl.col("k")) * facts.service_count + pl.col("s")
     rules = table("rules").with_columns(pl.col("rule").cast(pl.Int64))
     frame = frame.with_columns(rule=key).join(rules, on="rule", how="left")

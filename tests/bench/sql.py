@@ -271,7 +271,7 @@ def query(d, facts, source, table, job):
             ) a"""
     resolved = d.joined(dated,
                         ("inner", f"{table('lanes')} l", "a.v = l.of_v and a.origin = l.of_origin and a.destination = l.of_destination"),
-                        ("inner", f"{table('names')} k", "a.m = k.of_m and a.typed = k.name"))
+                        ("inner", f"{table('names')} k", "a.m = k.of_m and a.typed = k.name and a.origin = k.left_from"))
     placed = f"""(
             select a.*, l.lane as lane, k.k as k, k.f as f, k.han as han,
               (cast(l.lane as bigint) * {facts.carrier_count} + k.k) * {facts.service_count} + a.s as rule_key
