@@ -5,12 +5,14 @@
 //! copies are kept by part of the hash space and spilled once there are many; the losers of each part are found and
 //! handed on, so that their counts can be subtracted again. It fails only if the disk does or the run is told to stop.
 
+mod held;
 mod streamed;
 
 use crate::error::Result;
 use crate::job::plan;
 use crate::place::spill::{Spill, SpillRange};
 use crate::signals;
+use held::Held;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_columnar::choice::{Between, choose};
 use vtr_columnar::judge::{CopyRecord, Unit};
@@ -21,7 +23,7 @@ const PART_BITS: u32 = 10;
 
 /// The copies of one thread, by part of the hash space.
 pub struct Copies {
-    held: Vec<Vec<u8>>,
+    held: Held,
     held_bytes: usize,
     most_bytes: usize,
     /// The positions of each part's copies on disk.
@@ -32,8 +34,7 @@ pub struct Copies {
 impl Copies {
     /// Holds no copies yet; copies that take more than `most_bytes` in memory are spilled.
     pub fn new(most_bytes: usize, spill: Spill) -> Copies {
-        let held = (0..PARTS).map(|_| Vec::new()).collect();
-        Copies { held, held_bytes: 0, most_bytes, spilled: vec![Vec::new(); PARTS], spill }
+        Copies { held: Held::default(), held_bytes: 0, most_bytes, spilled: vec![Vec::new(); PARTS], spill }
     }
 
     /// Takes copies over.
@@ -41,20 +42,27 @@ impl Copies {
     /// # Errors
     /// The disk fails.
     pub fn add(&mut self, copies: &[CopyRecord]) -> Result<()> {
-        for copy in copies {
-            self.held[(copy.hash.0 >> (u64::BITS - PART_BITS)) as usize].extend_from_slice(&copy.to_bytes());
-        }
+        copies.iter().for_each(|copy| self.held.add(copy));
         self.held_bytes += copies.len() * CopyRecord::BYTES;
         if self.held_bytes > self.most_bytes { self.spill() } else { Ok(()) }
     }
 
+    /// Orders all copies by part, so that they can be read.
+    pub fn order(&mut self) {
+        self.held.order();
+    }
+
     fn spill(&mut self) -> Result<()> {
-        for (bytes, places) in self.held.iter_mut().zip(&mut self.spilled) {
+        self.held.order();
+        let mut bytes = Vec::new();
+        for (part, places) in self.spilled.iter_mut().enumerate() {
+            bytes.clear();
+            self.held.of(part).for_each(|piece| bytes.extend_from_slice(piece));
             if !bytes.is_empty() {
-                places.push(self.spill.put(bytes)?);
-                bytes.clear();
+                places.push(self.spill.put(&bytes)?);
             }
         }
+        self.held.clear();
         self.held_bytes = 0;
         signals::check()
     }
@@ -70,15 +78,19 @@ impl Copies {
     }
 
     fn bytes_of(&self, part: usize) -> usize {
-        self.held[part].len() + self.spilled[part].iter().map(SpillRange::bytes).sum::<usize>()
+        self.held.of(part).map(<[u8]>::len).sum::<usize>()
+            + self.spilled[part].iter().map(SpillRange::bytes).sum::<usize>()
     }
 
     /// Adds the bytes of the copies of a part.
     ///
     /// # Errors
     /// The disk fails.
+    ///
+    /// # Panics
+    /// If copies were added since [`Copies::order`].
     pub fn read(&self, part: usize, into: &mut Vec<u8>) -> Result<()> {
-        into.extend_from_slice(&self.held[part]);
+        self.held.of(part).for_each(|piece| into.extend_from_slice(piece));
         for place in &self.spilled[part] {
             let from = into.len();
             into.resize(from + place.bytes(), 0);
@@ -89,7 +101,7 @@ impl Copies {
 
     /// Hands the copies of a part on, piece by piece.
     fn stream(&self, part: usize, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        take(&self.held[part])?;
+        self.held.of(part).try_for_each(&mut *take)?;
         let mut bytes = Vec::new();
         for place in &self.spilled[part] {
             for from in (0..place.bytes()).step_by(STEP) {
@@ -125,7 +137,8 @@ pub struct Search {
 
 impl Search {
     /// Begins a search among the copies of all threads.
-    pub fn new(copies: Vec<Copies>, unit: Unit, most_bytes: usize, spill: Spill) -> Search {
+    pub fn new(mut copies: Vec<Copies>, unit: Unit, most_bytes: usize, spill: Spill) -> Search {
+        copies.iter_mut().for_each(Copies::order);
         Search { copies, unit, next: AtomicUsize::new(0), most_bytes, spill }
     }
 

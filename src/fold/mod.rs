@@ -486,7 +486,8 @@ impl Whole {
     fn of(threads: Vec<Gathered>, survey: &Survey) -> (Whole, Vec<Copies>) {
         let mut whole = Whole { files: vec![FileCounts::default(); survey.files.len()], ..Whole::default() };
         let mut copies = Vec::new();
-        for thread in threads {
+        for mut thread in threads {
+            thread.copies.order();
             whole.runs.merge(thread.runs);
             for (file, counts) in thread.files {
                 let own = &mut whole.files[file as usize];
