@@ -78,7 +78,7 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     facts::note_survey(&survey, report);
     let (goes_on, folded) = loop {
         let progress = Progress::begin("reading", survey.units.iter().map(|unit| unit.rows).sum(), visibility);
-        let folded = fold::fold(plan, &survey, &progress, reader, report);
+        let folded = fold::fold(plan, &survey, &progress, reader, &publication.notes(), report);
         let known = folded.and_then(|folded| Ok((data_end::goes_on(plan, &survey, &folded, reader)?, folded)));
         match known {
             // If a file proves to be bad while it is read, none of its rows may count: all counts are dropped, and the

@@ -70,9 +70,9 @@ impl OfOrder {
             before = self.end();
             self.hash = package.hash.0;
         }
-        match package.outcome().reason {
-            Reason::TrackingMissing | Reason::TrackingPlaceholder => self.without.push(package.file),
-            _ => self.with = self.with.max(Some(package.file)),
+        match is_numberless(package) {
+            true => self.without.push(package.file),
+            false => self.with = self.with.max(Some(package.file)),
         }
         before
     }
@@ -92,6 +92,11 @@ struct Group {
     days: (i32, i32),
     /// Whether a copy of the last one's version is valid.
     has_valid: bool,
+}
+
+/// Returns whether a package has no number.
+pub fn is_numberless(copy: &CopyRecord) -> bool {
+    matches!(copy.outcome().reason, Reason::TrackingMissing | Reason::TrackingPlaceholder)
 }
 
 fn is_valid(copy: &CopyRecord) -> bool {

@@ -4,9 +4,12 @@
 //! superseded is decided later, from the [`CopyRecord`] records that the fold hands on. It refuses a batch with other
 //! columns than its input's, and one whose values cannot be read as their column's type.
 
+mod noted;
+
 pub use crate::copies::{CopyRecord, MOST_FILES, Subtractor, Taken};
 pub use crate::reject::{Records, Reject, Rejects, shown_cell, shown_value};
 pub use crate::tallies::{Due, FileTally, Later, Weeks};
+pub use noted::{NotedCell, NotedReader, NotedTexts, NotedWriter, noted_check};
 
 use crate::asides::{Aside, Asides};
 use crate::columns::{Columns, Held, Resolvers};

@@ -9,7 +9,7 @@ pub use crate::carried::copies_schema;
 pub use crate::copies::{CopyRecord, Subtractor};
 pub use crate::counts::Counts;
 pub use crate::dealt::{Dealt, counts_schema, narrowed};
-pub use crate::fold::{Counter, Fate, Yield};
+pub use crate::fold::{Counter, Fate, NotedCell, NotedReader, NotedTexts, NotedWriter, Yield};
 pub use crate::marginals::MarginalKind;
 pub use crate::refusal::{InputError, InputFault};
 pub use crate::reject::{Records, Reject, Rejects};
@@ -25,6 +25,7 @@ use crate::settings::Settings;
 use crate::verdicts::{identities, verdicts};
 use arrow::array::{FixedSizeBinaryArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, FIRST_DAY, last_plausible_day, monday};
@@ -214,7 +215,11 @@ impl Judge {
 
     /// Returns whether a day can be the day of a package, or be in the week of one.
     pub(crate) fn is_plausible(&self, day: Day) -> bool {
-        (FIRST_DAY..=monday(last_plausible_day(self.settings.as_of)) + 6).contains(&day)
+        self.plausible_days().contains(&day)
+    }
+
+    pub(crate) fn plausible_days(&self) -> RangeInclusive<Day> {
+        FIRST_DAY..=monday(last_plausible_day(self.settings.as_of)) + 6
     }
 
     pub(crate) fn settings(&self) -> &Settings {

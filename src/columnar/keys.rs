@@ -358,6 +358,15 @@ impl SharedKeys {
         })
     }
 
+    /// Returns the texts with these codes of sellers and of categories, in their order.
+    pub(crate) fn listed(&self, codes: [&[u32]; 2]) -> [Vec<String>; 2] {
+        let kinds = [&self.sellers, &self.categories];
+        std::array::from_fn(|kind| {
+            let texts = locked(kinds[kind]);
+            codes[kind].iter().map(|code| texts.text(*code).to_owned()).collect()
+        })
+    }
+
     /// Returns the texts in order, once no more codes are assigned.
     pub(crate) fn freeze(self, book: &Book, axis: TimeAxis) -> Keys {
         let ranked =

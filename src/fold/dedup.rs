@@ -6,9 +6,11 @@
 //! handed on, so that their counts can be subtracted again. It fails only if the disk does or the run is told to stop.
 
 mod held;
+pub mod mixed;
 mod streamed;
 
 use crate::error::Result;
+use crate::fold::dedup::mixed::Noted;
 use crate::job::plan;
 use crate::place::spill::{Spill, SpillRange};
 use crate::signals;
@@ -72,6 +74,11 @@ impl Copies {
         self.held_bytes
     }
 
+    /// Returns the most bytes that may be in memory.
+    pub fn most_bytes(&self) -> usize {
+        self.most_bytes
+    }
+
     /// Returns the spilled bytes.
     pub fn spilled_bytes(&self) -> u64 {
         self.spill.bytes()
@@ -126,20 +133,26 @@ pub fn unit(identity: plan::Identity) -> Unit {
 }
 
 /// The search for superseded rows: the copies of all threads, and the next part to search.
-pub struct Search {
+pub struct Search<'a> {
     copies: Vec<Copies>,
     unit: Unit,
     next: AtomicUsize,
     /// The most bytes of a part in memory; a larger one is sorted on disk.
     most_bytes: usize,
     spill: Spill,
+    noted: Option<Noted<'a>>,
 }
 
-impl Search {
+impl<'a> Search<'a> {
     /// Begins a search among the copies of all threads.
-    pub fn new(mut copies: Vec<Copies>, unit: Unit, most_bytes: usize, spill: Spill) -> Search {
+    pub fn new(mut copies: Vec<Copies>, unit: Unit, most_bytes: usize, spill: Spill) -> Search<'a> {
         copies.iter_mut().for_each(Copies::order);
-        Search { copies, unit, next: AtomicUsize::new(0), most_bytes, spill }
+        Search { copies, unit, next: AtomicUsize::new(0), most_bytes, spill, noted: None }
+    }
+
+    /// Searches noted rows too.
+    pub fn with(self, noted: Option<Noted<'a>>) -> Search<'a> {
+        Search { noted, ..self }
     }
 
     /// Returns the bytes that were sorted on disk.
@@ -163,12 +176,18 @@ impl Search {
             if self.copies.iter().map(|copies| copies.bytes_of(part)).sum::<usize>() > self.most_bytes {
                 let mut sorted = streamed::Sorted::new(self.unit, &self.spill, self.most_bytes);
                 self.copies.iter().try_for_each(|copies| copies.stream(part, &mut |bytes| sorted.add(bytes)))?;
+                if let Some(noted) = &self.noted {
+                    noted.all(part, &mut |copy| sorted.add(&copy.to_bytes()))?;
+                }
                 found.add(sorted.losers(lost)?);
                 continue;
             }
             bytes.clear();
             self.copies.iter().try_for_each(|copies| copies.read(part, &mut bytes))?;
-            found.add(search(&bytes, self.unit, &mut places, lost)?);
+            found.add(match &self.noted {
+                Some(noted) => mixed::search((noted, part), &bytes, self.unit, lost)?,
+                None => search(&bytes, self.unit, &mut places, lost)?,
+            });
         }
     }
 }

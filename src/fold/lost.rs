@@ -34,7 +34,7 @@ pub(super) struct Lost {
 
 impl Lost {
     /// Finds the superseded rows among copies.
-    pub fn among(plan: &Plan, judge: &Judge, search: Search) -> Result<Lost> {
+    pub fn among(plan: &Plan, judge: &Judge, search: Search<'_>) -> Result<Lost> {
         let found = on_threads(plan, &AtomicBool::new(false), || {
             let mut subtractor = judge.subtractor();
             let (mut gone, mut gathered) = (Gone::default(), Gathered::new(plan));

@@ -8,6 +8,8 @@ pub mod counts;
 pub mod data_end;
 pub mod dedup;
 mod lost;
+mod noted;
+pub mod notes;
 pub mod parts;
 mod pieces;
 pub mod queue;
@@ -15,7 +17,9 @@ mod rejects;
 pub mod trial;
 
 use crate::error::{Error, Result};
+use crate::fold::dedup::mixed::Noted;
 use crate::fold::dedup::{Copies, Search};
+use crate::fold::notes::{Gathering, NotePlace, NotedGroup, Notes};
 use crate::fold::pieces::Pieces;
 use crate::fold::rejects::KeptRejects;
 use crate::job::plan::{AsOfMode, Plan, Rolling};
@@ -72,8 +76,10 @@ pub struct Folded {
     pub copies_apart_days: Option<i64>,
     /// What was found between copies.
     pub between: Between,
-    /// Bytes read from the inputs.
+    /// Bytes read from the inputs, and from notes in place of them.
     pub bytes_read: u64,
+    /// Rows that were not read because an earlier run had noted what they count.
+    pub rows_noted: u64,
     /// Bytes that did not fit in memory and were spilled.
     pub spilled_bytes: u64,
     /// The peak memory of each purpose.
@@ -117,6 +123,10 @@ struct Gathered {
     rows_taken: u64,
     /// Superseded rows that other processes found.
     lost: Lost,
+    /// What is gathered for a note of the unit that is read.
+    gathering: Option<Gathering>,
+    /// Row groups that are only noted, and the bytes of their keys in memory.
+    noted: (Vec<NotedGroup>, usize),
     /// Bytes of counts that were taken over and are in memory.
     held_counts: usize,
     most_counts: usize,
@@ -140,6 +150,8 @@ impl Gathered {
             bytes_read: 0,
             rows_taken: 0,
             lost: Lost::default(),
+            gathering: None,
+            noted: (Vec::new(), 0),
             held_counts: 0,
             most_counts: budget.share(Purpose::Counts),
             spill,
@@ -159,8 +171,12 @@ impl Gathered {
         for seller in rejects.iter().filter_map(|reject| reject.seller.as_deref().or(seller)) {
             self.sellers.add(seller, 1);
         }
+        let copies = counter.take_copies();
+        if let Some(gathering) = &mut self.gathering {
+            gathering.add(&copies, &rejects);
+        }
         kept.add(file, rejects);
-        self.copies.add(&counter.take_copies())?;
+        self.copies.add(&copies)?;
         self.peaks.see(Purpose::Copies, self.copies.bytes());
         if let Some(defects) = counter.take_defects(DEFECT_ROWS, DEFECT_BYTES) {
             self.peaks.see(Purpose::Defects, self.defects.bytes() + defects.get_array_memory_size());
@@ -220,6 +236,7 @@ struct Whole {
     bytes_read: u64,
     rows_taken: u64,
     lost: Lost,
+    noted: Vec<NotedGroup>,
     spilled_bytes: u64,
     peaks: Peaks,
 }
@@ -234,13 +251,25 @@ pub fn fold(
     survey: &Survey,
     progress: &Progress,
     reader: &scan::Reader,
+    place: &dyn NotePlace,
     report: &mut RunReport,
 ) -> Result<Folded> {
     refuse_many(survey)?;
-    let (judge, kept) = hands(plan, survey.evidence);
-    let reading = FoldReading::of(plan, survey, &survey.units, (reader, progress), &kept);
-    let gathered = report.stage("read, judge and fold", || reading.all(&judge))?;
-    settled(plan, survey, (judge, kept), gathered, progress.done(), report)
+    let notes = Notes::of(plan, survey, place);
+    let mut by = |notes: Option<&Notes>| {
+        let before = progress.done();
+        let (judge, kept) = hands(plan, survey.evidence);
+        let reading = FoldReading::of(plan, survey, &survey.units, (reader, progress), &kept).with(notes);
+        let gathered = report.stage("read, judge and fold", || reading.all(&judge))?;
+        settled(plan, survey, (judge, kept), gathered, (progress.done() - before, notes), report)
+    };
+    let folded = match by(notes.as_ref()) {
+        // What was counted may not be what the inputs hold: nothing of it counts.
+        Err(Error::Enough) if notes.as_ref().is_some_and(Notes::is_damaged) => by(None),
+        folded => folded,
+    };
+    report.warnings.extend(notes.iter().flat_map(Notes::troubles));
+    folded
 }
 
 /// Refuses more files than a run can number.
@@ -270,14 +299,17 @@ fn settled(
     survey: &Survey,
     (judge, kept): (Judge, KeptRejects),
     gathered: Vec<Gathered>,
-    rows_taken: u64,
+    (rows_taken, notes): (u64, Option<&Notes>),
     report: &mut RunReport,
 ) -> Result<Folded> {
     let budget = plan.budget();
     let (mut whole, copies) = Whole::of(gathered, survey);
     let unit = plan.identity.map(dedup::unit);
+    let groups = Some(std::mem::take(&mut whole.noted)).filter(|groups| !groups.is_empty());
+    let noted = groups.zip(notes).map(|(groups, notes)| Noted { groups, notes });
     let between = report.stage("deduplicate", || {
         let search = |unit| Search::new(copies, unit, budget.share(Purpose::Copies), Spill::below(&plan.temp));
+        let search = |unit| search(unit).with(noted);
         let lost = unit.map(|unit| Lost::among(plan, &judge, search(unit))).transpose()?;
         let elsewhere = std::mem::take(&mut whole.lost);
         Ok::<_, Error>(lost.map(|lost| {
@@ -287,6 +319,7 @@ fn settled(
         }))
     })?;
     whole.peaks.see(Purpose::Texts, judge.text_bytes());
+    let (bytes_noted, rows_noted) = notes.map_or((0, 0), Notes::used);
     let (rejects, most) = kept.finish();
     whole.peaks.see(Purpose::Rejects, most);
     let (counted, alike) = report.stage("sort texts", || {
@@ -308,7 +341,8 @@ fn settled(
         unpriced: whole.unpriced,
         copies_apart_days: between.map(|between| between.apart_days),
         between: between.unwrap_or_default(),
-        bytes_read: whole.bytes_read,
+        bytes_read: whole.bytes_read + bytes_noted,
+        rows_noted,
         spilled_bytes: whole.spilled_bytes,
         peaks: whole.peaks,
     })
@@ -388,6 +422,7 @@ struct FoldReading<'a> {
     kept: &'a KeptRejects,
     budget: Budget,
     stop: AtomicBool,
+    notes: Option<&'a Notes<'a>>,
 }
 
 impl<'a> FoldReading<'a> {
@@ -398,7 +433,13 @@ impl<'a> FoldReading<'a> {
         (reader, progress): (&'a scan::Reader<'a>, &'a Progress),
         kept: &'a KeptRejects,
     ) -> FoldReading<'a> {
-        FoldReading { plan, survey, units, reader, progress, kept, budget: plan.budget(), stop: AtomicBool::new(false) }
+        let (budget, stop) = (plan.budget(), AtomicBool::new(false));
+        FoldReading { plan, survey, units, reader, progress, kept, budget, stop, notes: None }
+    }
+
+    /// Takes over what earlier runs noted, and notes what this one finds.
+    fn with(self, notes: Option<&'a Notes<'a>>) -> FoldReading<'a> {
+        FoldReading { notes, ..self }
     }
 
     fn all(&self, judge: &Judge) -> Result<Vec<Gathered>> {
@@ -430,10 +471,13 @@ impl<'a> FoldReading<'a> {
 
     fn unit(&self, unit: &scan::Unit, judge: &Judge, counter: &mut Counter, gathered: &mut Gathered) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
+        if self.take_noted(unit, judge, counter, gathered)? {
+            return Ok(());
+        }
         let source = source(self.plan, self.survey, unit.file);
-        counter.seek_later(file.days.is_none());
-        let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
-        let seller = seller.map(|(_, text)| text.as_str()).filter(|seller| !seller.is_empty());
+        gathered.gathering = self.notes.and_then(|notes| notes.begin(self.plan, judge, file, unit));
+        counter.seek_later(file.days.is_none() || gathered.gathering.is_some());
+        let seller = constant_seller(file);
         let (mut pieces, mut unseen) = (Pieces::default(), 0);
         let mut take = |chunk: scan::Chunk| {
             crate::signals::check()?;
@@ -441,6 +485,7 @@ impl<'a> FoldReading<'a> {
                 return Err(Error::Enough);
             }
             let (in_batch, rejected) = (chunk.batch.num_rows(), chunk.rejects.len());
+            gathered.gathering.iter().for_each(|gathering| gathering.look(&chunk, self.plan, file));
             counter.reject(rejected as u64);
             gathered.relieve(unit.file, seller, counter, chunk.rejects, self.kept)?;
             let input = judge.input_of(&chunk.batch.schema(), &source).map_err(|fault| refused(file, fault))?;
@@ -466,8 +511,16 @@ impl<'a> FoldReading<'a> {
         };
         let end = (self.reader)(self.plan, self.survey, unit, &mut take)?;
         gathered.bytes_read += end.bytes_read;
-        gathered.add(unit.file, counter.take(), end.rows_read, end.digest)
+        let mut out = counter.take();
+        self.note(unit, judge, gathered, &mut out, end.rows_read);
+        gathered.add(unit.file, out, end.rows_read, end.digest)
     }
+}
+
+/// Returns the seller of all rows of a file, if the job or the path says it.
+fn constant_seller(file: &scan::SourceFile) -> Option<&str> {
+    let seller = file.constants.iter().find(|(column, _)| *column == Column::SellerId);
+    seller.map(|(_, text)| text.as_str()).filter(|seller| !seller.is_empty())
 }
 
 /// Returns the facts of a file that are not in the schema of its batches.
@@ -506,6 +559,7 @@ impl Whole {
             whole.bytes_read += thread.bytes_read;
             whole.rows_taken += thread.rows_taken;
             whole.lost.merge(thread.lost);
+            whole.noted.extend(thread.noted.0);
             whole.spilled_bytes += thread.spill.bytes() + thread.copies.spilled_bytes();
             whole.defects.push(thread.defects);
             whole.judged.push(thread.judged);

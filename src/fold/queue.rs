@@ -59,6 +59,7 @@ mod tests {
             part: FilePart::RowGroup(group),
             first_record: 1,
             for_copies: false,
+            last_day: None,
             rows: 1,
             bytes,
         };

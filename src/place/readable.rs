@@ -60,6 +60,26 @@ impl Readable {
         }
     }
 
+    /// Returns the bytes at a position; several threads may ask at once, which the decoder's interface does not allow.
+    ///
+    /// # Errors
+    /// The file ends before them, or the disk or the store fails.
+    pub fn bytes_at(&self, start: u64, length: usize) -> io::Result<Bytes> {
+        match self {
+            Readable::File(file) => {
+                let mut bytes = vec![0; length];
+                std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, start)?;
+                Ok(bytes.into())
+            }
+            Readable::Memory(bytes) => {
+                let start = usize::try_from(start).unwrap_or(usize::MAX);
+                let end = start.checked_add(length).filter(|end| *end <= bytes.len());
+                end.map(|end| bytes.slice(start..end)).ok_or_else(|| ErrorKind::UnexpectedEof.into())
+            }
+            Readable::ObjectFile(object) => object.get(start, length).map_err(io::Error::other),
+        }
+    }
+
     /// Returns the SHA-256 of the bytes, in hex, with little memory.
     pub fn hash(&self) -> io::Result<String> {
         hash(&mut self.reader())

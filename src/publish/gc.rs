@@ -15,6 +15,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::current::SNAPSHOTS;
 use super::local::{Local, TEMPORARY};
 use super::log;
+use super::notes;
 use super::store::{self, Content, Entry, Store};
 use super::unfinished;
 
@@ -45,6 +46,8 @@ pub struct Collected {
     pub temporary: u64,
     /// Unnamed data files that are still too young.
     pub too_young: u64,
+    /// Notes of row groups that no run looks at any more, and that were deleted.
+    pub notes: u64,
 }
 
 /// Whether to delete or only to count.
@@ -59,7 +62,8 @@ pub enum Mode {
 /// Cleans an output. It keeps the files of the newest `keep` versions (at least one) and of those that were the newest
 /// within the grace time, because whoever reads or builds on one of them has begun since then.
 pub fn collect(store: &dyn Store, keep: u64, now: SystemTime, mode: Mode) -> Result<Collected> {
-    let newest = log::open(store, None)?.version;
+    let manifest = log::open(store, None)?;
+    let newest = manifest.version;
     let _guard = match store.local() {
         None => None,
         Some(local) => match local.guard_cleaning(log::FOLDER)? {
@@ -89,6 +93,12 @@ pub fn collect(store: &dyn Store, keep: u64, now: SystemTime, mode: Mode) -> Res
         }
     }
     sweep.delete(doomed, keep, &mut collected)?;
+    for path in notes::outlived(store, &manifest, now)? {
+        if mode == Mode::Delete {
+            store.delete(&path)?;
+        }
+        collected.notes += 1;
+    }
     if let Some(local) = store.local() {
         let runs = local.names(super::RUNS)?.into_iter().map(|run| format!("{}/{run}", super::RUNS));
         let runs = runs.filter(|folder| local.locate(folder).is_dir());

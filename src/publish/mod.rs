@@ -18,6 +18,7 @@ pub mod kept;
 pub mod local;
 pub mod log;
 mod next;
+pub mod notes;
 pub mod object;
 pub mod outdated;
 pub mod rates;
@@ -184,6 +185,11 @@ impl WrittenPieces {
 }
 
 impl Publication {
+    /// Returns the place of the output's notes of row groups.
+    pub fn notes(&self) -> notes::Kept<'_> {
+        notes::Kept { store: self.store.as_ref(), run_id: &self.run_id }
+    }
+
     /// Begins a publication at a place.
     ///
     /// # Errors

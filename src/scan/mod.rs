@@ -213,6 +213,8 @@ pub struct Unit {
     /// Whether none of its rows is on a day asked for, so that they can only be copies of rows that are: columns that
     /// cannot matter then are not decoded.
     pub for_copies: bool,
+    /// The last day that its rows can have; `None` if that is not known before reading.
+    pub last_day: Option<Day>,
     /// Rows, known or estimated: for order and progress only.
     pub rows: u64,
     /// Stored bytes to read.
@@ -471,8 +473,15 @@ fn survey_csv(reading: &LookSettings, listed: &Listed, index: u32) -> std::resul
     // A row of a shipment report has about 150 bytes and compresses to a fifth; only the order of work and the
     // progress bar depend on it.
     let rows = listed.bytes / if listed.packing == Packing::Plain { 150 } else { 30 } + 1;
-    let unit =
-        Unit { file: index, part: FilePart::Whole, first_record: 1, for_copies: false, rows, bytes: listed.bytes };
+    let unit = Unit {
+        file: index,
+        part: FilePart::Whole,
+        first_record: 1,
+        for_copies: false,
+        last_day: None,
+        rows,
+        bytes: listed.bytes,
+    };
     let file = source_file(listed, &mapping);
     let found = mapping.listed();
     let source = FileDecoding::Csv(listed.packing, mapping);

@@ -169,7 +169,9 @@ pub(crate) fn survey(reading: &LookSettings, listed: &Listed, index: u32) -> Res
         let group_days = clock.days(group);
         let for_copies = counted.is_some_and(|days| clock.can_leave_out(group, days));
         let part = FilePart::RowGroup(group_index);
-        let mut unit = Unit { file: index, part, first_record: rows + 1, for_copies, rows: group_rows, bytes: 0 };
+        let last_day = group_days.flatten().map(|(_, last)| last);
+        let first_record = rows + 1;
+        let mut unit = Unit { file: index, part, first_record, for_copies, last_day, rows: group_rows, bytes: 0 };
         let leaves = source.projection(&unit).leaves.iter();
         unit.bytes = leaves.map(|leaf| group.column(*leaf).compressed_size() as u64).sum();
         match needed.filter(|days| clock.can_leave_out(group, *days)) {

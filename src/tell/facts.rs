@@ -134,6 +134,7 @@ pub(crate) fn facts(
     report.counts = total;
     report.unpriced = folded.unpriced;
     report.bytes_read = folded.bytes_read;
+    report.rows_noted = folded.rows_noted;
     report.spilled_bytes = folded.spilled_bytes;
     report.held_bytes = folded.peaks.by_name();
     // A ranged run sees fewer copies than the full run before it, so its distance is a lower bound.

@@ -27,17 +27,17 @@ pub fn run(out: &Path, keep: u64, mode: Mode, now: SystemTime, format: Format) -
 }
 
 /// The columns of the list for spreadsheets, which has one row.
-const HEADS: [&str; 7] = ["deleted", "files", "bytes", "temporary", "too_young", "oldest_kept", "newest"];
+const HEADS: [&str; 8] = ["deleted", "files", "bytes", "temporary", "too_young", "oldest_kept", "newest", "notes"];
 
 fn row(collected: &Collected, mode: Mode) -> Vec<Cell<'static>> {
-    let Collected { oldest_kept, newest, files, bytes, temporary, too_young } = *collected;
+    let Collected { oldest_kept, newest, files, bytes, temporary, too_young, notes } = *collected;
     let count = |count: u64| Cell::Count(i64::try_from(count).unwrap_or(i64::MAX));
-    let counts = [files, bytes, temporary, too_young, oldest_kept, newest].map(count);
+    let counts = [files, bytes, temporary, too_young, oldest_kept, newest, notes].map(count);
     std::iter::once(Cell::Flag(mode == Mode::Delete)).chain(counts).collect()
 }
 
 fn print(to: &mut dyn Write, collected: &Collected, mode: Mode, format: Format) -> io::Result<()> {
-    let Collected { oldest_kept, newest, files, bytes, temporary, too_young } = collected;
+    let Collected { oldest_kept, newest, files, bytes, temporary, too_young, notes } = collected;
     if format == Format::Json {
         let document = json!({
             "deleted": mode == Mode::Delete,
@@ -47,12 +47,16 @@ fn print(to: &mut dyn Write, collected: &Collected, mode: Mode, format: Format) 
             "too_young": too_young,
             "oldest_kept": oldest_kept,
             "newest": newest,
+            "notes": notes,
         });
         writeln!(to, "{}", shown_json(&format!("{document:#}")))?;
         return to.flush();
     }
     let verb = if mode == Mode::Delete { "deleted" } else { "would delete" };
     writeln!(to, "{verb} {files} data files ({bytes} bytes) and {temporary} unfinished files of dead runs")?;
+    if *notes > 0 {
+        writeln!(to, "{verb} {notes} notes of row groups that no run looks at any more")?;
+    }
     let days = gc::GRACE.as_secs() / 86_400;
     writeln!(to, "kept versions {oldest_kept} to {newest}, and {too_young} unnamed files younger than {days} days")?;
     to.flush()

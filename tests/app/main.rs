@@ -19,6 +19,7 @@ mod leftovers;
 mod matrix;
 mod meant;
 mod memory;
+mod noted;
 mod operations;
 mod pages;
 mod privacy;

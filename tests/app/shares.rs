@@ -161,6 +161,8 @@ fn row_groups_weeks_and_orders_of_parquet_are_those_of_a_run() {
             assert_eq!(world.published(out), world.published(&whole), "{what} {out}");
             // The same on a published version, over one week.
             let again = ["--from", "2025-W13", "--to", "2025-W13"];
+            // With notes the warnings of a run tell more of the rows around its week; shares fold without them.
+            let _ = std::fs::remove_dir_all(world.path(&format!("{whole}/_state/groups")));
             world.run(&whole, &again);
             let units = world.plan(out, &again);
             world.fold(&units, "1/1", &format!("parts-again-{out}"), &[]);

@@ -8,7 +8,7 @@ mod met;
 mod opened;
 mod receive;
 mod send;
-mod told;
+pub(in crate::fold) mod told;
 
 pub use opened::{Opened, end};
 pub use receive::{Named, finished, settled_bucket};

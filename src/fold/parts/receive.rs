@@ -72,7 +72,7 @@ pub fn finished(
             Ok(gathered)
         })
     })?;
-    settled(plan, survey, (judge, kept), gathered, 0, report)
+    settled(plan, survey, (judge, kept), gathered, (0, None), report)
 }
 
 /// Merges the parts of one bucket: counts become one part without superseded rows, and copies become one part with

@@ -1,0 +1,182 @@
+//! A noted row group in the search for copies: its keys, and its records on demand.
+//!
+//! Keys stay in memory or are spilled; each record is read when it is needed, and checked. It chooses nothing. A damaged
+//! record fails with a sentence.
+
+use super::Notes;
+use super::form::{ALIKE, OF_PACKAGE, RECORD, Sections};
+use crate::error::Result;
+use crate::fold::dedup::PARTS;
+use crate::place::readable::Readable;
+use crate::place::spill::{Spill, SpillRange};
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::ops::Range;
+use std::sync::Arc;
+use vtr_columnar::fold::noted_check;
+use vtr_columnar::judge::{CopyRecord, NotedCell};
+
+/// The key of a row, with its rank in the group.
+pub type Key = (u64, u32);
+
+/// The shift that leaves of a hash its part of the hash space.
+const PART_SHIFT: u32 = u64::BITS - PARTS.trailing_zeros();
+/// A noted row group.
+pub struct NotedGroup {
+    name: String,
+    file: u32,
+    first_record: u64,
+    sections: Sections,
+    /// The first rank of every part of the hash space, and the number of rows.
+    bounds: Vec<u32>,
+    keys: HeldKeys,
+    /// The file, if it stays open.
+    readable: Option<Readable>,
+    spill: Arc<Spill>,
+    /// The records of an object: many small requests would take longer than one for all.
+    copied: Mutex<Option<SpillRange>>,
+}
+
+enum HeldKeys {
+    None,
+    Memory(Vec<u8>),
+    Spilled(SpillRange),
+}
+
+impl NotedGroup {
+    /// Makes a group without its keys; they and what must be copied are spilled to `spill`.
+    pub(super) fn of(
+        name: String,
+        sections: Sections,
+        (file, first_record): (u32, u64),
+        keys: &[u8],
+        (readable, spill): (Option<Readable>, Arc<Spill>),
+    ) -> NotedGroup {
+        let (keys, _) = keys.as_chunks::<8>();
+        let part = |key: &[u8; 8]| (u64::from_le_bytes(*key) >> PART_SHIFT) as usize;
+        let mut bounds = Vec::with_capacity(PARTS + 1);
+        for (rank, key) in (0..).zip(keys) {
+            while bounds.len() <= part(key) {
+                bounds.push(rank);
+            }
+        }
+        bounds.resize(PARTS + 1, keys.len() as u32);
+        let (keys, copied) = (HeldKeys::None, Mutex::default());
+        NotedGroup { name, file, first_record, sections, bounds, keys, readable, spill, copied }
+    }
+
+    /// Keeps the keys in memory.
+    pub fn hold(&mut self, keys: Vec<u8>) {
+        self.keys = HeldKeys::Memory(keys);
+    }
+
+    /// Keeps the keys on disk.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn spill(&mut self, keys: &[u8]) -> Result<()> {
+        self.keys = HeldKeys::Spilled(self.spill.put(keys)?);
+        Ok(())
+    }
+
+    fn ranks(&self, part: usize) -> Range<usize> {
+        self.bounds[part] as usize..self.bounds[part + 1] as usize
+    }
+
+    /// Adds the keys of a part of the hash space.
+    ///
+    /// # Errors
+    /// The disk fails.
+    pub fn keys(&self, part: usize, bytes: &mut Vec<u8>, into: &mut Vec<Key>) -> Result<()> {
+        let ranks = self.ranks(part);
+        let own = match &self.keys {
+            HeldKeys::None => return Ok(()),
+            HeldKeys::Memory(keys) => &keys[8 * ranks.start..8 * ranks.end],
+            HeldKeys::Spilled(place) => {
+                bytes.resize(8 * ranks.len(), 0);
+                self.spill.read(*place, 8 * ranks.start, bytes)?;
+                bytes
+            }
+        };
+        let keys = own.as_chunks::<8>().0.iter().map(|key| u64::from_le_bytes(*key));
+        into.extend(keys.zip(ranks.start as u32..));
+        Ok(())
+    }
+
+    /// Returns the records of rows, each with its rank, given their keys and ranks, which ascend.
+    ///
+    /// # Errors
+    /// A record is damaged or cannot be read.
+    pub fn records(&self, notes: &Notes, wanted: &[Key]) -> std::result::Result<Vec<(u32, CopyRecord)>, String> {
+        const DAMAGED: &str = "it is damaged";
+        let mut records = Vec::with_capacity(wanted.len());
+        for (key, rank) in wanted {
+            let own;
+            let bytes = match self.alike(*rank) {
+                Some(bytes) => bytes,
+                None => {
+                    own = self.bytes(notes, *rank as usize * RECORD, RECORD)?;
+                    &own
+                }
+            };
+            records.push((*rank, self.record(*key, *rank, bytes).ok_or(DAMAGED)?));
+        }
+        Ok(records)
+    }
+
+    /// Returns the record of a rank, if it is among those that are in memory.
+    fn alike(&self, rank: u32) -> Option<&[u8]> {
+        let (all, _) = self.sections.alike.as_chunks::<ALIKE>();
+        let of = |bytes: &[u8; ALIKE]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        all.binary_search_by_key(&rank, of).ok().map(|place| &all[place][4..])
+    }
+
+    /// Returns bytes of the records.
+    fn bytes(&self, notes: &Notes, from: usize, length: usize) -> std::result::Result<Bytes, String> {
+        let start = self.sections.records_from;
+        let read = |readable: &Readable, from: usize, length: usize| {
+            notes.read(length as u64);
+            readable.bytes_at(start + from as u64, length).map_err(|error| format!("it cannot be read: {error}"))
+        };
+        if let Some(readable) = &self.readable {
+            return read(readable, from, length);
+        }
+        let mut copied = self.copied.lock();
+        let place = match *copied {
+            Some(place) => place,
+            None => match notes.reopen(&self.name)? {
+                readable @ Readable::File(_) => return read(&readable, from, length),
+                readable => {
+                    let all = read(&readable, 0, self.sections.rows * RECORD)?;
+                    *copied.insert(self.spill.put(&all).map_err(|error| error.told())?)
+                }
+            },
+        };
+        let mut bytes = vec![0; length];
+        self.spill.read(place, from, &mut bytes).map_err(|error| error.told())?;
+        Ok(bytes.into())
+    }
+
+    fn record(&self, key: u64, rank: u32, bytes: &[u8]) -> Option<CopyRecord> {
+        let (bytes, wanted) = bytes.split_last_chunk::<8>()?;
+        if noted_check(rank, bytes) != u64::from_le_bytes(*wanted) {
+            return None;
+        }
+        let (low, bytes) = bytes.split_first_chunk::<2>()?;
+        let (second, bytes) = bytes.split_first_chunk::<8>()?;
+        let (version, bytes) = bytes.split_first_chunk::<8>()?;
+        let (place, bytes) = bytes.split_first_chunk::<4>()?;
+        let cell = NotedCell::from_bytes(bytes.first_chunk()?);
+        let mut record = self.sections.reader.record(&cell)?;
+        record.hash = ((key & !OF_PACKAGE) | u64::from(u16::from_le_bytes(*low)), u64::from_le_bytes(*second));
+        record.version = i64::from_le_bytes(*version);
+        record.file = self.file;
+        record.record = self.first_record + u64::from(u32::from_le_bytes(*place));
+        Some(record)
+    }
+
+    /// Returns its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}

@@ -1,0 +1,318 @@
+//! Tests of notes of row groups: whatever earlier runs noted, the tables are those of a full run, byte for byte; and a
+//! run that may believe notes reads less.
+
+use crate::support::{files, root, text, vtr};
+use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// 2025-03-03, a Monday.
+const DAY_0: i64 = 20_150;
+const DAY_MICROS: i64 = 86_400_000_000;
+/// Rows of a row group, of which a file has two.
+const GROUP: usize = 300;
+
+/// A number below `sides`, from a seed that advances.
+fn roll(seed: &mut u64, sides: u64) -> u64 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*seed >> 33) % sides
+}
+
+#[derive(Clone)]
+struct Package {
+    seller: Option<String>,
+    order: String,
+    number: Option<String>,
+    category: String,
+    promised: i64,
+    scanned: Option<i64>,
+    updated: Option<i64>,
+}
+
+/// Packages promised within a week; some repeat others that were written before, and some of those are of one order.
+fn packages(dice: &mut u64, week: i64, before: &[Package]) -> Vec<Package> {
+    let mut packages: Vec<Package> = Vec::new();
+    for _ in 0..2 * GROUP {
+        let promised = (DAY_0 + 7 * week + roll(dice, 7) as i64) * DAY_MICROS + roll(dice, 86_400) as i64 * 1_000_000;
+        let scan = promised - DAY_MICROS * (1 + roll(dice, 2) as i64);
+        let number = format!("JJD{:017}", 5_000_000 + roll(dice, 1 << 30));
+        let mut package = Package {
+            seller: (roll(dice, 90) > 0).then(|| format!("S{}", roll(dice, 4))),
+            order: format!("305-{:07}", roll(dice, 1 << 30)),
+            number: (roll(dice, 40) > 0).then_some(number),
+            category: ["Toys", "Book", "Home"][roll(dice, 3) as usize].to_owned(),
+            promised,
+            scanned: (roll(dice, 6) > 0).then_some(scan),
+            updated: (roll(dice, 3) > 0).then_some(scan + DAY_MICROS / 2),
+        };
+        let own = packages.len() as u64;
+        let like = match roll(dice, 12) {
+            0 if !before.is_empty() => Some(before[roll(dice, before.len() as u64) as usize].clone()),
+            1 if own > 0 => Some(packages[roll(dice, own) as usize].clone()),
+            _ => None,
+        };
+        if let Some(like) = like {
+            (package.order, package.seller) = (like.order, like.seller);
+            // Half of them are the same package, the others a second one of the order.
+            if roll(dice, 2) == 0 {
+                package.number = like.number;
+            }
+        }
+        // Of a few weeks some scans are still to come when they are read first.
+        if week % 4 == 3 && roll(dice, 50) == 0 {
+            package.scanned = Some(promised + 12 * DAY_MICROS);
+        }
+        packages.push(package);
+    }
+    packages.sort_by_key(|package| package.promised);
+    packages
+}
+
+fn write(path: &Path, packages: &[Package]) {
+    let texts = |of: &dyn Fn(&Package) -> Option<String>| -> ArrayRef {
+        Arc::new(packages.iter().map(of).collect::<StringArray>())
+    };
+    let times = |of: &dyn Fn(&Package) -> Option<i64>| -> ArrayRef {
+        Arc::new(packages.iter().map(of).collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
+    };
+    let batch = RecordBatch::try_from_iter_with_nullable([
+        ("seller_id", texts(&|package| package.seller.clone()), true),
+        ("marketplace", texts(&|package| Some(if package.promised % 5 == 0 { "FR" } else { "DE" }.to_owned())), true),
+        ("order_id", texts(&|package| Some(package.order.clone())), true),
+        ("carrier", texts(&|_| Some("DHL".to_owned())), true),
+        ("tracking_number", texts(&|package| package.number.clone()), true),
+        ("product_category", texts(&|package| Some(package.category.clone())), true),
+        ("kind", texts(&|package| Some(package.category.to_uppercase())), true),
+        ("promised_delivery_at", times(&|package| Some(package.promised)), true),
+        ("first_scan_at", times(&|package| package.scanned), true),
+        ("updated_at", times(&|package| package.updated), true),
+    ])
+    .unwrap();
+    let layout = WriterProperties::builder().set_max_row_group_row_count(Some(GROUP)).build();
+    let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(layout)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+/// The published files of all tables except those that describe the last publication; their names are digests.
+fn published(out: &Path) -> BTreeSet<String> {
+    let last = fs::read_dir(out.join("_log")).unwrap().map(|entry| entry.unwrap().path()).max().unwrap();
+    let manifest: Value = serde_json::from_str(&fs::read_to_string(last).unwrap()).unwrap();
+    let tables = manifest["tables"].as_object().unwrap().iter();
+    let tables = tables.filter(|(table, _)| !matches!(table.as_str(), "rejects" | "input_files"));
+    let files = tables.flat_map(|(_, files)| files.as_array().unwrap().clone());
+    files.map(|file| file["path"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The notes of an output.
+fn notes(out: &Path) -> Vec<PathBuf> {
+    let all = walkdir::WalkDir::new(out.join("_state/groups")).sort_by_file_name().into_iter();
+    all.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
+}
+
+struct Case {
+    folder: tempfile::TempDir,
+    /// The heading of the category, and the target of the German store.
+    category: &'static str,
+    target: &'static str,
+    unit: &'static str,
+}
+
+impl Case {
+    fn new(unit: &'static str) -> Case {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("in")).unwrap();
+        fs::create_dir_all(folder.path().join("ours/policies")).unwrap();
+        Case { folder, category: "product_category", target: "0.95", unit }
+    }
+
+    fn input(&self, name: &str) -> PathBuf {
+        self.folder.path().join("in").join(name)
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Runs the job as of a day; returns the reports of its publications, and what was said.
+    fn run(&self, out: &str, as_of: i64, extra: &[&str]) -> (Vec<Value>, String) {
+        let Case { category, target, unit, .. } = self;
+        let policy = fs::read_to_string(root().join("src/kernel/book/policies/de.toml")).unwrap();
+        let policy = policy.replace("at_least = \"0.95\"", &format!("at_least = \"{target}\""));
+        fs::write(self.out("ours/policies/de.toml"), policy).unwrap();
+        let job = format!(
+            "name = \"noted\"\nidentity = \"{unit}\"\ncopies_within = 20\nbook = [\"embedded\", \"ours\"]\n[[input]]\n\
+             path = \"in/*\"\n[input.columns]\nproduct_category = \"{category}\"\n[limits]\nmax_rejected = \"10%\"\n\
+             max_vanished_weeks = 99\n[output]\npath = \"out\"\n"
+        );
+        let path = self.out("job.toml");
+        fs::write(&path, job).unwrap();
+        let day = chrono::DateTime::from_timestamp_micros(as_of * DAY_MICROS).unwrap().format("%Y-%m-%d").to_string();
+        let (job, out) = (path.display().to_string(), self.out(out).display().to_string());
+        let output = vtr(&[&["run", &job, "--json", "--out", &out, "--as-of", &day], extra].concat());
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let printed = text(&output.stdout);
+        let reports = serde_json::Deserializer::from_str(&printed).into_iter::<Value>();
+        (reports.map(Result::unwrap).collect(), said)
+    }
+}
+
+fn sum(reports: &[Value], key: &str) -> u64 {
+    reports.iter().map(|report| report[key].as_u64().unwrap()).sum()
+}
+
+/// Publishes a history week after week: with late files, replaced files, and copies across files and weeks; the mapping
+/// and the book change on the way.
+#[test]
+fn notes_of_weeks_before_change_no_byte_of_a_random_history() {
+    let seeds = std::env::var("NOTED_SEEDS").map_or(4, |seeds| seeds.parse().unwrap());
+    let mut noted = 0;
+    for seed in 0..seeds {
+        let dice = &mut (seed + 1);
+        let mut case = Case::new(if seed % 4 == 3 { "order" } else { "package" });
+        let mut written: Vec<Package> = Vec::new();
+        let mut put = |case: &Case, dice: &mut u64, name: &str, week: i64| {
+            let near = |package: &&Package| (package.promised / DAY_MICROS - DAY_0 - 7 * week).abs() < 18;
+            let near: Vec<Package> = written.iter().filter(near).cloned().collect();
+            let packages = packages(dice, week, &near);
+            write(&case.input(name), &packages);
+            written.extend(packages);
+        };
+        (0..12).for_each(|week| put(&case, dice, &format!("week-{week:02}.parquet"), week));
+        for week in 12..18 {
+            put(&case, dice, &format!("week-{week:02}.parquet"), week);
+            let change = roll(dice, 6);
+            match change {
+                0 => put(&case, dice, &format!("a-late-{week:02}.parquet"), week - 3),
+                1 => put(&case, dice, &format!("week-{:02}.parquet", week - 5), week - 5),
+                2 => case.category = if case.category == "kind" { "product_category" } else { "kind" },
+                3 => case.target = if case.target == "0.95" { "0.96" } else { "0.95" },
+                _ => {}
+            }
+            // The last days of a week are still pending on some Mondays.
+            let as_of = DAY_0 + 7 * week + [7, 5][roll(dice, 2) as usize];
+            let (reports, said) = case.run("out", as_of, &[]);
+            noted += sum(&reports, "rows_noted");
+            let fresh = format!("fresh-{week}");
+            case.run(&fresh, as_of, &["--full"]);
+            let what = format!("seed {seed}, week {week}, change {change}: {said}");
+            let whole = published(&case.out(&fresh));
+            assert_eq!(published(&case.out("out")).symmetric_difference(&whole).collect::<Vec<_>>(), [""; 0], "{what}");
+            // One week by itself finds nearly all of its neighbours noted.
+            let monday =
+                chrono::DateTime::from_timestamp_micros((DAY_0 + 7 * (week - roll(dice, 4) as i64)) * DAY_MICROS);
+            let day = monday.unwrap().format("%Y-%m-%d").to_string();
+            let (reports, said) = case.run("out", as_of, &["--from", &day, "--to", &day]);
+            noted += sum(&reports, "rows_noted");
+            let what = format!("seed {seed}, week {week}, {day} alone: {said}");
+            assert_eq!(published(&case.out("out")).symmetric_difference(&whole).collect::<Vec<_>>(), [""; 0], "{what}");
+        }
+    }
+    println!("{noted} rows were taken from notes");
+    assert!(noted > 20_000 * seeds, "{noted}");
+}
+
+/// A history of 26 weeks, published whole.
+fn history(case: &Case) -> i64 {
+    let dice = &mut 7;
+    let mut near: Vec<Package> = Vec::new();
+    for week in 0..26 {
+        let packages = packages(dice, week, &near);
+        write(&case.input(&format!("week-{week:02}.parquet")), &packages);
+        near = packages;
+    }
+    let as_of = DAY_0 + 7 * 26;
+    case.run("out", as_of, &[]);
+    as_of
+}
+
+/// The last whole week of [`history`].
+const LAST: [&str; 4] = ["--from", "2025-08-25", "--to", "2025-08-25"];
+
+fn copied(from: &Path, to: &Path) {
+    for entry in walkdir::WalkDir::new(from) {
+        let entry = entry.unwrap();
+        let target = to.join(entry.path().strip_prefix(from).unwrap());
+        if entry.file_type().is_dir() {
+            fs::create_dir_all(target).unwrap();
+        } else if entry.file_type().is_file() {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_week_with_notes_reads_less_than_one_without() {
+    let case = Case::new("package");
+    let as_of = history(&case);
+    assert!(notes(&case.out("out")).len() > 20, "{:?}", notes(&case.out("out")));
+    copied(&case.out("out"), &case.out("bare"));
+    fs::remove_dir_all(case.out("bare/_state/groups")).unwrap();
+    let (noted, _) = case.run("out", as_of, &LAST);
+    let (bare, _) = case.run("bare", as_of, &LAST);
+    assert_eq!(published(&case.out("out")), published(&case.out("bare")));
+    assert_eq!(sum(&bare, "rows_noted"), 0);
+    assert!(sum(&noted, "rows_noted") > 2_000, "{}", noted[0]["rows_noted"]);
+    let (less, more) = (sum(&noted, "bytes_read"), sum(&bare, "bytes_read"));
+    println!("{less} bytes instead of {more}");
+    assert!(less * 5 < more * 4, "{less} of {more}");
+    assert_eq!(noted[0]["counts"], bare[0]["counts"], "rows count as if they were read");
+    // A job that leaves nothing out believes no note.
+    let (whole, _) = case.run("out", as_of, &[&LAST[..], &["--set", "prune=false"]].concat());
+    assert_eq!(sum(&whole, "rows_noted"), 0);
+}
+
+/// Damage that may befall a note.
+fn damage(kind: usize, note: &Path, other: &Path) {
+    let mut bytes = fs::read(note).unwrap();
+    let at = |share: usize| bytes.len() * share / 100;
+    match kind {
+        0 => fs::write(note, b"").unwrap(),
+        1 => fs::write(note, &bytes[..at(60)]).unwrap(),
+        2 => fs::remove_file(note).unwrap(),
+        3 => drop(fs::copy(other, note).unwrap()),
+        // The records are the greatest part, and are checked last.
+        4 => {
+            let (from, to) = (at(40), at(95));
+            bytes[from..to].iter_mut().for_each(|byte| *byte ^= 0x55);
+            fs::write(note, bytes).unwrap();
+        }
+        _ => {
+            let from = at(3);
+            bytes[from] ^= 1;
+            fs::write(note, bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn damaged_notes_cost_time_and_nothing_else() {
+    let case = Case::new("package");
+    let as_of = history(&case);
+    let (whole, all) = (published(&case.out("out")), notes(&case.out("out")));
+    assert!(!files(&case.out("out/current")).is_empty());
+    for kind in 0..6 {
+        let out = format!("damaged-{kind}");
+        copied(&case.out("out"), &case.out(&out));
+        for (place, note) in all.iter().enumerate() {
+            let inside = note.strip_prefix(case.out("out")).unwrap();
+            damage(kind, &case.out(&out).join(inside), &all[(place + 1) % all.len()]);
+        }
+        let (reports, said) = case.run(&out, as_of, &LAST);
+        assert_eq!(published(&case.out(&out)), whole, "damage {kind}: {said}");
+        let is_told = said.contains("of a row group is not used");
+        assert_eq!(is_told, kind != 2, "damage {kind}: {said}");
+        assert_eq!(sum(&reports, "rows_noted"), 0, "damage {kind}");
+        // What was not believed is gone; a full run writes it anew.
+        case.run(&out, as_of, &["--full"]);
+        let (reports, said) = case.run(&out, as_of, &LAST);
+        assert!(sum(&reports, "rows_noted") > 0 && !said.contains("is not used"), "damage {kind}: {said}");
+        assert_eq!(published(&case.out(&out)), whole, "damage {kind}: {said}");
+    }
+}
