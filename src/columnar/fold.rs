@@ -5,34 +5,34 @@
 //! columns than its input's, and one whose values cannot be read as their column's type.
 
 mod noted;
+mod set_aside;
 
 pub use crate::copies::{CopyRecord, MOST_FILES, Subtractor, Taken};
 pub use crate::reject::{Records, Reject, Rejects, shown_cell, shown_value};
 pub use crate::tallies::{Due, FileTally, Later, Weeks};
 pub use noted::{NotedCell, NotedReader, NotedTexts, NotedWriter, noted_check};
 
-use crate::asides::{Aside, Asides};
+use crate::asides::Asides;
 use crate::columns::{Columns, Held, Resolvers};
 use crate::copies::{Of, copy, text_hash};
 use crate::defects::{Listed, ListedRows};
-use crate::input::Column;
 use crate::judge::{Counts, Judge};
 use crate::keys::{Circumstances, Codes, Layout, SharedKeys, market_from_code};
 use crate::partial::{Partial, Piece, RowKeys, week_index};
 use crate::plausible::Plausible;
 use crate::refusal::InputError;
-use crate::rows::{BLOCK, Row, Rows};
+use crate::rows::{BLOCK, Row, Rows, instants};
 use crate::settings::{Beside, LaterRows, Settings, row_keys};
 use crate::source::Input;
 use arrow::array::RecordBatch;
 use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::facts::{Facts, FulfilledBy, Notice, OrderState, Tracking};
+use vtr_kernel::glance::Glance;
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Selected, Terms, Verdict, judge_by, select_any, selecting_day, zone};
 use vtr_kernel::mend::{Mending, Outcome};
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::reason::Reason;
-use vtr_kernel::strays::{Bounds, Mark, OddValue, Stray, are_days, is_filler, is_same_second, odd_value};
 
 /// The results beside the marginals since the last call of [`Counter::take`].
 #[derive(Default)]
@@ -126,6 +126,8 @@ pub struct Counter<'a> {
     partial: Partial,
     pub(crate) utc: Zone,
     pub(crate) plausible: Plausible,
+    /// `None`: every row's times are tested one by one.
+    glance: Option<Glance>,
     /// The hashes of the marketplaces' names, by code; none if copies are not sought.
     market_hashes: Vec<(u64, u64)>,
     out: Yield,
@@ -170,6 +172,7 @@ impl<'a> Counter<'a> {
             partial: Partial::default(),
             utc: Zone::utc(),
             plausible: Plausible::of(settings.as_of),
+            glance: Glance::new(settings.as_of, settings.scan_lead_days, settings.later_rows == LaterRows::Absent),
             market_hashes: market_hashes(settings),
             out: Yield::default(),
             defects: ListedRows::default(),
@@ -204,16 +207,22 @@ impl<'a> Counter<'a> {
             let rows = block.read(&columns, input.cells(), first, batch.num_rows());
             // Dependent memory accesses are made for all rows of the block in one loop, so that the processor
             // overlaps several of them.
-            for (at, row) in (first..).zip(&mut *rows) {
+            let times = instants(&columns, first, rows.len());
+            let ordinary = self.glance.map_or(0, |glance| glance.ordinary(&times, rows.len()));
+            for (of_block, row) in rows.iter_mut().enumerate() {
+                row.is_ordinary = ordinary >> of_block & 1 == 1;
                 row.is_sound &= self.is_dated(row);
-                self.set_strays_aside(row, mark, records, at);
+                self.set_strays_aside(row, mark, records, first + of_block);
             }
             if self.seeks_later {
                 let later = rows.iter().filter_map(|row| self.later(row)).reduce(Later::plus);
                 later.into_iter().for_each(|later| self.out.tally.see_later(later));
             }
-            for (row, selected) in rows.iter().zip(&mut selected) {
+            for (row, selected) in rows.iter_mut().zip(&mut selected) {
                 *selected = select_any(&row.facts, self.terms.book, row.day);
+                if columns.has_tracking && asks_for_number(&row.facts) {
+                    row.take_number();
+                }
             }
             for ((at, row), selected) in (first..).zip(&*rows).zip(&selected) {
                 if row.is_sound {
@@ -344,60 +353,9 @@ impl<'a> Counter<'a> {
         let day = selecting_day(book, facts.marketplace, facts.promised, facts.shipped, &self.utc);
         let clock = zone(book, facts.marketplace, &self.utc);
         let wrong = |moment: Option<Moment>| moment.is_some_and(|moment| !self.plausible.contains(moment, clock));
-        let is_dated = day.is_some() && !wrong(facts.promised) && !wrong(facts.shipped);
+        let is_dated = row.is_ordinary || day.is_some() && !wrong(facts.promised) && !wrong(facts.shipped);
         row.day = day.unwrap_or_default();
         is_dated
-    }
-
-    /// Removes times and values that are no evidence from a sound row.
-    #[inline]
-    fn set_strays_aside(&mut self, row: &mut Row, mark: Mark, records: &Records, at: usize) {
-        if let Some(odd) = row.facts.value.and_then(|value| odd_value(value, mark)) {
-            self.set_aside_value(row, odd, records.number(at));
-        }
-        let facts = &row.facts;
-        let bounds = Bounds::of(facts.shipped, facts.promised, self.settings.scan_lead_days);
-        let holds = |moment: Option<Moment>| moment.is_none_or(|moment| bounds.surely_hold(moment));
-        if !(holds(facts.first_scan) & holds(facts.delivery_scan) & holds(facts.tracking_added)) && row.is_sound {
-            self.set_aside_times(row, &bounds, records.number(at));
-        }
-    }
-
-    #[cold]
-    fn set_aside_value(&mut self, row: &mut Row, odd: OddValue, record: u64) {
-        row.facts.value = None;
-        let kind = match odd {
-            OddValue::Negative => Aside::NegativeValue,
-            OddValue::Zero => Aside::ZeroValue,
-            OddValue::OpenMark => Aside::OpenMark,
-        };
-        // The value is not noted if no rung looks at it.
-        if row.is_sound && asks_for_number(&row.facts) {
-            self.out.asides.note(kind, Column::PackageValue, record);
-        }
-    }
-
-    #[cold]
-    fn set_aside_times(&mut self, row: &mut Row, bounds: &Bounds, record: u64) {
-        let clock = zone(self.terms.book, row.facts.marketplace, &self.utc);
-        let asides = &mut self.out.asides;
-        let facts = &mut row.facts;
-        for (column, time) in
-            [(Column::FirstScanAt, &mut facts.first_scan), (Column::DeliveryScanAt, &mut facts.delivery_scan)]
-        {
-            if let Some(stray) = time.and_then(|moment| bounds.stray(moment, clock)) {
-                *time = None;
-                let kind = match stray {
-                    Stray::Filler => Aside::FillerTime,
-                    Stray::EarlierParcel => Aside::EarlierParcel,
-                };
-                asides.note(kind, column, record);
-            }
-        }
-        if facts.tracking_added.is_some_and(|moment| is_filler(moment, clock)) {
-            facts.tracking_added = None;
-            asides.note(Aside::FillerTime, Column::TrackingAddedAt, record);
-        }
     }
 
     /// Counts a sound row in its place.
@@ -412,15 +370,20 @@ impl<'a> Counter<'a> {
     ) {
         let settings = self.settings;
         self.out.tally.see(row.day);
-        if self.is_later(row) {
+        if !row.is_ordinary && self.is_later(row) {
             self.out.tally.after_as_of += 1;
             return;
         }
         let package = if settings.identity.is_some() { columns.package.get(at, input.cells()) } else { None };
-        let number =
-            row.number.filter(|_| asks_for_number(&row.facts) || package.is_none() && settings.identity.is_some());
-        let (tracking, notice) = tracking(columns, number, &mut scratch.cleaned);
-        let facts = &row.facts_with(tracking);
+        let with_number;
+        let (facts, notice) = if row.has_number {
+            (&row.facts, Notice::None)
+        } else {
+            let is_asked = asks_for_number(&row.facts) || package.is_none() && settings.identity.is_some();
+            let (tracking, notice) = tracking(columns, row.number.filter(|_| is_asked), &mut scratch.cleaned);
+            with_number = row.facts_with(tracking);
+            (&with_number, notice)
+        };
         let verdict = judge_by(facts, row.day, &self.terms, selected);
         let clock = zone(self.terms.book, facts.marketplace, &self.utc);
         let mending = Mending::of(facts, verdict.reason, &self.terms, clock);
@@ -434,17 +397,12 @@ impl<'a> Counter<'a> {
         };
         let keys = row_keys(settings, self.layout, &codes, row.day, beside);
         self.count(&keys, codes.time, row.day, verdict.reason);
-        if facts.first_scan.is_some() | facts.delivery_scan.is_some() {
-            self.look_for_copies(facts, records, at);
-        }
+        self.look_for_copies(row, facts, records, at);
         let unpriced = verdict.unpriced && keys.in_range;
         self.out.unpriced += u64::from(unpriced);
         let record = records.number(at);
-        if notice != Notice::None || verdict.several_numbers {
-            self.note_number(notice, verdict.several_numbers, record);
-        }
-        if verdict.old_rate {
-            self.out.asides.note(Aside::OldRate, Column::Currency, record);
+        if notice != Notice::None || verdict.several_numbers || verdict.old_rate {
+            self.note_findings(notice, &verdict, record);
         }
         let clock = zone(self.terms.book, facts.marketplace, &self.utc);
         if let Some(identity) = settings.identity {
@@ -497,48 +455,6 @@ impl<'a> Counter<'a> {
     fn account(&self, columns: &Columns, at: usize, row: &Row) -> ((u64, u64), (u64, u64)) {
         let seller = columns.seller.get(at).map_or((0, 0), |seller| seller.hash);
         (seller, self.market_hashes[usize::from(row.market)])
-    }
-
-    /// Checks whether the scans of a row are copies of another of its times.
-    #[inline]
-    fn look_for_copies(&mut self, facts: &Facts, records: &Records, at: usize) {
-        let (shipped, promised, added) = (facts.shipped, facts.promised, facts.tracking_added);
-        // A number that is added at the moment of the delivery is late, and is no copy.
-        let scans = [
-            (Column::FirstScanAt, facts.first_scan, [shipped, promised, added]),
-            (Column::DeliveryScanAt, facts.delivery_scan, [shipped, promised, None]),
-        ];
-        for (column, scan, others) in scans {
-            let is_copy = |scan: Moment| others.into_iter().flatten().any(|other| is_same_second(scan, other));
-            if scan.is_some_and(is_copy) && asks_for_number(facts) {
-                self.out.asides.note(Aside::CopiedTime, column, records.number(at));
-            }
-        }
-        let tally = &mut self.out.tally;
-        for (place, scan, other) in [(0, facts.first_scan, shipped), (1, facts.delivery_scan, promised)] {
-            if let (Some(scan), Some(other)) = (scan, other)
-                && are_days(scan, other)
-            {
-                tally.by_days[place] += 1;
-                tally.same_day[place] += u64::from(scan == other);
-            }
-        }
-        let is_after = |scan: Option<Moment>| scan.is_some_and(|scan| scan.is_after(self.terms.as_of));
-        tally.blanked += u64::from(is_after(facts.first_scan) | is_after(facts.delivery_scan));
-    }
-
-    /// Notes the findings in a tracking number.
-    #[cold]
-    fn note_number(&mut self, notice: Notice, is_several: bool, record: u64) {
-        let kind = match notice {
-            Notice::None => None,
-            Notice::Unwrapped => Some(Aside::WrappedText),
-            Notice::Damaged => Some(Aside::DamagedId),
-        };
-        let several = is_several.then_some(Aside::SeveralNumbers);
-        for kind in kind.into_iter().chain(several) {
-            self.out.asides.note(kind, Column::TrackingNumber, record);
-        }
     }
 
     /// Returns whether a row does not exist yet on the `as_of` day.

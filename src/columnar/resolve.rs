@@ -20,6 +20,7 @@ use arrow::datatypes::{
 use arrow::util::bit_chunk_iterator::BitChunks;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, Micros};
+use vtr_kernel::glance::{Instants, MOST};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::strays::Mark;
 use vtr_kernel::text;
@@ -505,6 +506,31 @@ impl Times {
                 TimeKind::Fault => Cell::Fault,
             },
             Times::Constant(cell) => *cell,
+        }
+    }
+
+    /// Returns the times of up to sixty-four rows from `first` on as instants.
+    pub(crate) fn instants(&self, first: usize, count: usize) -> Instants<'_> {
+        match self {
+            Times::Micros { values, nulls } => {
+                let given = valid(nulls.as_ref(), first, count);
+                Instants { values: &values[first..first + count], given, other: 0 }
+            }
+            Times::Read { values, kinds } => {
+                let of = |kind: fn(TimeKind) -> bool| {
+                    let bit = |(at, of): (usize, &TimeKind)| u64::from(kind(*of)) << at;
+                    kinds[first..first + count].iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
+                };
+                Instants {
+                    values: &values[first..first + count],
+                    given: of(|kind| matches!(kind, TimeKind::Instant)),
+                    other: of(|kind| matches!(kind, TimeKind::Date | TimeKind::Fault)),
+                }
+            }
+            Times::Constant(cell) => {
+                let other = if *cell == Cell::Null { 0 } else { u64::MAX };
+                Instants { values: &[0; MOST][..count], given: 0, other }
+            }
         }
     }
 

@@ -10,19 +10,22 @@ use crate::keys::market_code;
 use crate::resolve::Cell;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
+use vtr_kernel::glance;
 use vtr_kernel::instant::Moment;
 use vtr_kernel::lane::Country;
 use vtr_kernel::policy::Marketplace;
 use vtr_kernel::service::Service;
 
 /// The number of rows of a block: one bit of a word each.
-pub(crate) const BLOCK: usize = 64;
+pub(crate) const BLOCK: usize = glance::MOST;
 
 /// The cells that are read from a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Row<'a> {
     /// Whether all its cells can be read and the required ones exist; otherwise nothing of it may be used.
     pub is_sound: bool,
+    /// Whether its times are known to need no second look.
+    pub is_ordinary: bool,
     pub seller: u32,
     pub market: u16,
     pub category: u32,
@@ -30,6 +33,8 @@ pub(crate) struct Row<'a> {
     pub typed: u32,
     /// The tracking number as typed.
     pub number: Option<&'a str>,
+    /// Whether the facts have their tracking number.
+    pub has_number: bool,
     pub updated: Option<Moment>,
     /// The day that places it in time, once it is known.
     pub day: Day,
@@ -41,11 +46,13 @@ pub(crate) struct Row<'a> {
 fn unread<'a>() -> Row<'a> {
     Row {
         is_sound: false,
+        is_ordinary: false,
         seller: 0,
         market: 0,
         category: 0,
         typed: 0,
         number: None,
+        has_number: false,
         updated: None,
         day: 0,
         facts: Facts {
@@ -99,7 +106,10 @@ impl<'a> Rows<'a> {
             row.is_sound &= order.is_some();
             row.facts.order_id = order.unwrap_or_default();
         });
-        columns.tracking.each(first, rows, cells, |row, number| row.number = number);
+        columns.tracking.each(first, rows, cells, |row, number| {
+            row.number = number;
+            row.has_number = false;
+        });
         labels(columns, first, rows);
         columns.buy_shipping.each(first, rows, cells, |row, flag| {
             row.is_sound &= flag != Cell::Fault;
@@ -132,6 +142,18 @@ fn labels(columns: &Columns, first: usize, rows: &mut [Row]) {
     }
 }
 
+/// Returns the times of the rows from `first` on, column by column.
+pub(crate) fn instants<'a>(columns: &'a Columns, first: usize, count: usize) -> glance::ShipmentTimes<'a> {
+    glance::ShipmentTimes {
+        promised: columns.promised.instants(first, count),
+        shipped: columns.shipped.instants(first, count),
+        tracking_added: columns.added.instants(first, count),
+        first_scan: columns.first_scan.instants(first, count),
+        delivery_scan: columns.delivery_scan.instants(first, count),
+        updated: columns.updated.instants(first, count),
+    }
+}
+
 fn times(columns: &Columns, first: usize, rows: &mut [Row]) {
     columns.promised.each(first, rows, |row, time| row.facts.promised = row.sound(time));
     columns.shipped.each(first, rows, |row, time| row.facts.shipped = row.sound(time));
@@ -142,6 +164,14 @@ fn times(columns: &Columns, first: usize, rows: &mut [Row]) {
 }
 
 impl<'a> Row<'a> {
+    /// Gives the facts their tracking number, if that is to be judged and is typed as it is judged.
+    #[inline]
+    pub(crate) fn take_number(&mut self) {
+        let read = self.number.map_or(Some(Tracking::Missing), Tracking::read_clean);
+        self.has_number = read.is_some();
+        self.facts.tracking = read.unwrap_or(Tracking::Missing);
+    }
+
     /// Returns the facts to be judged, with this tracking number.
     #[inline(always)]
     pub(crate) fn facts_with<'b>(&self, tracking: Tracking<'b>) -> Facts<'b>

@@ -75,6 +75,12 @@ impl<'a> Tracking<'a> {
         if first || cleaned.chars().any(char::is_alphanumeric) { Tracking::Number(cleaned) } else { Tracking::Missing }
     }
 
+    /// Reads a trimmed cell that is clean already, as most are; `None`: [`read`](Tracking::read) has to.
+    #[inline]
+    pub fn read_clean(raw: &'a str) -> Option<Tracking<'a>> {
+        (number::is_clean(raw) && !wrapper::is_cut(raw)).then(|| Tracking::of_cleaned(raw))
+    }
+
     /// Reads a trimmed cell, empty if it is null; `buffer` is scratch space.
     #[inline]
     pub fn read(raw: &'a str, buffer: &'a mut String) -> (Tracking<'a>, Notice) {

@@ -9,6 +9,7 @@ pub mod carrier;
 pub mod check_digit;
 pub mod countries;
 pub mod facts;
+pub mod glance;
 pub mod instant;
 pub mod ladder;
 pub mod lane;

@@ -10,11 +10,11 @@ use crate::instant::Moment;
 /// The number of days by which a scan may precede the shipment, unless a job says otherwise.
 pub const LEAD_DAYS: i32 = 30;
 /// The number of further days if only the promise is known.
-const BEFORE_PROMISE: i32 = 30;
+pub(crate) const BEFORE_PROMISE: i32 = 30;
 /// The last plausible day of a scan: 2100-01-01.
-const LAST_DAY: Day = 47_482;
+pub(crate) const LAST_DAY: Day = 47_482;
 /// No zone is further from UTC, and no bare date is further from its first instant.
-const SLACK: Micros = 2 * DAY_MICROS;
+pub(crate) const SLACK: Micros = 2 * DAY_MICROS;
 
 /// The reason why a time is no evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,8 +98,8 @@ pub fn is_filler(moment: Moment, zone: &Zone) -> bool {
 }
 
 /// Times on whole hours are not compared to the second: dates are stored as midnights of any zone.
-const HOUR: Micros = 3_600_000_000;
-const SECOND: u64 = 1_000_000;
+pub(crate) const HOUR: Micros = 3_600_000_000;
+pub(crate) const SECOND: u64 = 1_000_000;
 
 /// Returns whether two times agree to the second, which a carrier's scan and the time of another clock do only by
 /// chance. Dates and whole hours never count as equal, because many times share them.
