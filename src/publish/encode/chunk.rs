@@ -3,8 +3,8 @@
 //! It writes what the parquet crate's own writer would write for the same rows, byte for byte, but it does not hash
 //! each value again. The crate frames the pages and writes footer and indexes. It fails only if the crate does.
 
-use super::runs;
 use super::values::Values;
+use super::{ZSTD_LEVEL, runs};
 use arrow::array::{Array, ArrayRef};
 use bytes::Bytes;
 use parquet::basic::{BoundaryOrder, CompressionCodec, Encoding, EncodingMask, PageType};
@@ -16,6 +16,7 @@ use parquet::file::metadata::{
 };
 use parquet::file::writer::{SerializedPageWriter, TrackedWrite};
 use parquet::schema::types::ColumnDescPtr;
+use std::cell::Cell;
 use std::iter::repeat_n;
 use std::ops::Range;
 
@@ -28,17 +29,34 @@ const BYTES_OF_A_PAGE: usize = 1 << 20;
 /// The bytes after which a dictionary is full; the values of later pages are written as they are.
 const BYTES_OF_A_DICTIONARY: usize = 1 << 20;
 
-/// Compresses pages.
-pub struct Compressor(zstd::bulk::Compressor<'static>);
+thread_local! {
+    /// A compressor of the thread that has no file now.
+    static IDLE: Cell<Option<zstd::bulk::Compressor<'static>>> = const { Cell::new(None) };
+}
+
+/// Compresses pages. A thread keeps a compressor from file to file, because making one asks the processor what it can
+/// do, which takes microseconds in a virtual machine: a run of 300,000 rows into all tables spent 14.6 % of its processor
+/// time on making compressors, and 13.2 % on decompressors that came with them.
+pub struct Compressor(Option<zstd::bulk::Compressor<'static>>);
 
 impl Compressor {
-    /// Makes a compressor of a level.
-    pub fn new(level: i32) -> Result<Compressor> {
-        Ok(Compressor(zstd::bulk::Compressor::new(level).map_err(failed)?))
+    /// Takes the idle compressor of the thread, or else makes one.
+    pub fn take() -> Result<Compressor> {
+        let idle = IDLE.take();
+        let made = || zstd::bulk::Compressor::new(ZSTD_LEVEL).map_err(failed);
+        Ok(Compressor(Some(idle.map_or_else(made, Ok)?)))
     }
 
     fn compress(&mut self, page: &[u8]) -> Result<Bytes> {
-        self.0.compress(page).map(Bytes::from).map_err(failed)
+        let own = self.0.as_mut().expect("it is given back only when it is dropped");
+        own.compress(page).map(Bytes::from).map_err(failed)
+    }
+}
+
+impl Drop for Compressor {
+    fn drop(&mut self) {
+        // The place is gone if the thread is ending; then so is the compressor.
+        let _ = IDLE.try_with(|idle| idle.set(self.0.take()));
     }
 }
 

@@ -5,23 +5,24 @@
 
 use super::chunk::{ColumnChunk, Compressor};
 use super::values::{Numbers, Texts};
-use super::{ROWS_OF_A_GROUP, ZSTD_LEVEL, coded, properties};
+use super::{ROWS_OF_A_GROUP, coded, properties};
 use crate::place::hashed::Hashed;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int64Type, SchemaRef};
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
-use parquet::errors::Result;
+use parquet::basic::Compression;
+use parquet::errors::{ParquetError, Result};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::ColumnDescPtr;
+use std::io::sink;
 use std::sync::Arc;
 
 /// A file of row groups.
 pub struct Groups {
     schema: SchemaRef,
     file: SerializedFileWriter<Hashed>,
-    theirs: ArrowRowGroupWriterFactory,
     compressor: Compressor,
     filling: Option<RowGroup>,
 }
@@ -48,8 +49,7 @@ impl Groups {
         add_encoded_arrow_schema_to_metadata(schema, &mut properties);
         let columns = ArrowSchemaConverter::new().with_coerce_types(properties.coerce_types()).convert(schema)?;
         let file = SerializedFileWriter::new(file, columns.root_schema_ptr(), Arc::new(properties))?;
-        let theirs = ArrowRowGroupWriterFactory::new(&file, schema.clone());
-        Ok(Groups { schema: schema.clone(), file, theirs, compressor: Compressor::new(ZSTD_LEVEL)?, filling: None })
+        Ok(Groups { schema: schema.clone(), file, compressor: Compressor::take()?, filling: None })
     }
 
     /// Writes rows that arrived in several batches.
@@ -77,12 +77,32 @@ impl Groups {
 
     fn begin(&self, first: &RecordBatch) -> Result<RowGroup> {
         let descriptors = self.file.schema_descr().columns();
-        let theirs = self.theirs.create_column_writers(self.file.flushed_row_groups().len())?;
-        let fields = self.schema.fields().iter().zip(first.columns());
-        let columns = fields.zip(descriptors).zip(theirs).map(|(((field, array), descriptor), theirs)| {
-            Column::own(array, descriptor).unwrap_or_else(|| Column::Other(field.clone(), Box::new(theirs)))
+        let own: Vec<Option<Column>> =
+            first.columns().iter().zip(descriptors).map(|(array, of)| Column::own(array, of)).collect();
+        let mut theirs = self.their_writers(&own)?.into_iter();
+        let columns = own.into_iter().zip(self.schema.fields()).map(|(own, field)| {
+            let theirs = theirs.next();
+            own.or_else(|| Some(Column::Other(field.clone(), Box::new(theirs?))))
         });
-        Ok(RowGroup { columns: columns.collect(), rows: 0 })
+        let columns = columns.collect::<Option<_>>();
+        let columns = columns.ok_or_else(|| ParquetError::General("a column has no writer".to_owned()))?;
+        Ok(RowGroup { columns, rows: 0 })
+    }
+
+    /// Returns the crate's writers of all columns, or none if every column is encoded here. Each writer makes a
+    /// compressor and a decompressor of its own (see [`Compressor`]), so those that will not be used do not compress.
+    fn their_writers(&self, own: &[Option<Column>]) -> Result<Vec<ArrowColumnWriter>> {
+        if own.iter().all(Option::is_some) {
+            return Ok(Vec::new());
+        }
+        let schema = self.file.schema_descr();
+        let unused = own.iter().zip(schema.columns()).filter(|(own, _)| own.is_some());
+        let properties = unused.fold(properties()?.into_builder(), |properties, (_, column)| {
+            properties.set_column_compression(column.path().clone(), Compression::UNCOMPRESSED)
+        });
+        let nowhere = SerializedFileWriter::new(sink(), schema.root_schema_ptr(), Arc::new(properties.build()))?;
+        let factory = ArrowRowGroupWriterFactory::new(&nowhere, self.schema.clone());
+        factory.create_column_writers(self.file.flushed_row_groups().len())
     }
 
     /// Bytes of the row group in progress, as far as they are known.
