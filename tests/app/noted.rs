@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 /// 2025-03-03, a Monday.
 const DAY_0: i64 = 20_150;
@@ -315,4 +316,37 @@ fn damaged_notes_cost_time_and_nothing_else() {
         assert!(sum(&reports, "rows_noted") > 0 && !said.contains("is not used"), "damage {kind}: {said}");
         assert_eq!(published(&case.out(&out)), whole, "damage {kind}: {said}");
     }
+}
+
+#[test]
+fn a_collection_deletes_the_notes_that_no_run_looks_at() {
+    let case = Case::new("package");
+    history(&case);
+    let own = notes(&case.out("out"));
+    let other_job = case.out("out/_state/groups/0000000000000000");
+    fs::create_dir(&other_job).unwrap();
+    let foreign = ["old", "young"].map(|name| other_job.join(name));
+    for path in &foreign {
+        fs::copy(&own[2], path).unwrap();
+    }
+    let age = |path: &Path, days: u64| {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_secs(days * 86_400)).unwrap();
+    };
+    age(&own[0], 201);
+    age(&own[1], 199);
+    age(&foreign[0], 8);
+    age(&foreign[1], 6);
+    let collect = |extra: &[&str]| -> Value {
+        let out = case.out("out").display().to_string();
+        let output = vtr(&[&["gc", &out, "--json"], extra].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    assert_eq!(collect(&["--dry-run"])["notes"], 2);
+    assert_eq!(notes(&case.out("out")).len(), own.len() + 2, "a dry run deletes nothing");
+    assert_eq!(collect(&[])["notes"], 2);
+    let left = notes(&case.out("out"));
+    assert_eq!((left.len(), own[0].exists(), foreign[0].exists()), (own.len(), false, false));
+    assert_eq!(collect(&[])["notes"], 0);
 }

@@ -15,7 +15,8 @@ if ! perf --version >/dev/null 2>&1; then
         exit 1
     fi
 fi
-lines=()
+# Names of functions are kept, which a release is stripped of.
+lines=(--config 'profile.release.strip="none"')
 for package in vtr vtr-kernel vtr-columnar; do
     lines+=(--config "profile.release.package.$package.debug=\"line-tables-only\"")
 done

@@ -16,7 +16,7 @@ fail() {
   echo "FAILED: $1" >&2
   exit 1
 }
-for tool in dpkg dpkg-deb objdump strip xz python3; do command -v $tool >/dev/null || fail "$tool is needed"; done
+for tool in dpkg dpkg-deb objdump xz python3; do command -v $tool >/dev/null || fail "$tool is needed"; done
 [ "$(id -u)" = 0 ] || fail "the trial in a root of its own needs root"
 dist=target/dist work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -24,15 +24,27 @@ rm -rf $dist/vtr_* $dist/vtr-* $dist/SHA256SUMS
 mkdir -p $dist
 
 case "${DIST:-}" in
-ci) strip -o "$work/vtr" target/release/vtr ;;
+ci) cp target/release/vtr "$work/vtr" ;;
 "")
   [ -x $dist/zig/bin/cargo-zigbuild ] || python3 -m venv $dist/zig
   $dist/zig/bin/pip install --quiet --disable-pip-version-check cargo-zigbuild ziglang 'maturin>=1.10,<2' || fail "pip cannot install zig"
-  PATH="$PWD/$dist/zig/bin:$PATH" CARGO_PROFILE_RELEASE_STRIP=symbols ${CARGO:-cargo} zigbuild --release --locked --bin vtr \
-    --target x86_64-unknown-linux-gnu.2.17 --target-dir $dist/build
+  # cargo-zigbuild calls this in place of cargo, with zig as compiler and linker in its environment. Both builds are in
+  # there, because another linker's name would compile every dependency again.
+  cat >"$work/cargo" <<'BUILDS'
+#!/bin/sh
+cargo "$@" || exit
+case "$1" in
+build)
+  unset CARGO
+  exec maturin build --release --locked --quiet --target x86_64-unknown-linux-gnu --compatibility manylinux2014 \
+    --interpreter python3 --target-dir "$BUILD" --out "$WHEELS"
+  ;;
+esac
+BUILDS
+  chmod +x "$work/cargo"
+  PATH="$PWD/$dist/zig/bin:$PATH" CARGO="$work/cargo" BUILD="$dist/build" WHEELS="$work/wheel" cargo-zigbuild zigbuild \
+    --release --locked --bin vtr --target x86_64-unknown-linux-gnu.2.17 --target-dir $dist/build
   cp $dist/build/x86_64-unknown-linux-gnu/release/vtr "$work/vtr"
-  PATH="$PWD/$dist/zig/bin:$PATH" CARGO_PROFILE_RELEASE_STRIP=symbols maturin build --release --locked --quiet --zig \
-    --target x86_64-unknown-linux-gnu --compatibility manylinux2014 --interpreter python3 --target-dir $dist/build --out "$work/wheel"
   ;;
 *) fail "DIST is ci or nothing" ;;
 esac
