@@ -66,7 +66,6 @@ pub fn run_by(plan: &Plan, visibility: Visibility, reader: &scan::Reader) -> (Ru
 /// Calls the stages of the route in order.
 fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mut RunReport) -> Result<()> {
     signals::begun();
-    plan.budget().keep_freed_memory();
     let mut survey = report.stage("survey", || scan::survey_and_try(plan))?;
     let publication = publish::begin(plan, plan.run_id.clone())?;
     report.begun = true;

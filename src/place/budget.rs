@@ -127,21 +127,8 @@ impl Budget {
             needed >> 20
         )))
     }
-
-    /// Lets the C library keep up to about 60 MiB of freed memory, which it would otherwise return to the system and
-    /// fetch again for every file: glibc raises its limits to the largest block that was mapped and freed once. If
-    /// memory is short, it is given back. On other C libraries this has no effect.
-    pub fn keep_freed_memory(self) {
-        /// A little less than the largest mapping that glibc counts.
-        const MAPPED: usize = 31 << 20;
-        if self.memory >= ROOMY {
-            drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED)));
-        }
-    }
 }
 
-/// The memory from which some of it may stay unused.
-const ROOMY: u64 = 1 << 30;
 /// The steps in which more memory is asked for.
 const STEP: u64 = 64 << 20;
 

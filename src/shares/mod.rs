@@ -61,7 +61,6 @@ pub fn fold_share(
 pub type Taking<'a> = dyn FnMut(Part) -> Result<()> + 'a;
 
 fn fold(work: &Work, units: &[usize], shares: Option<usize>, visibility: Visibility, take: &mut Taking) -> Result<()> {
-    work.plan().budget().keep_freed_memory();
     let mut places = units.to_vec();
     places.sort_unstable();
     places.dedup();
@@ -139,7 +138,6 @@ pub fn finish(work: &Work, source: &dyn PartSource, visibility: Visibility) -> (
 fn route(work: &Work, source: &dyn PartSource, visibility: Visibility, report: &mut RunReport) -> Result<()> {
     crate::signals::begun();
     let (plan, units) = (work.plan(), work.units());
-    plan.budget().keep_freed_memory();
     let chosen = report.stage("find parts", || cover::chosen(work, source))?;
     let publication = publish::begin(plan, plan.run_id.clone())?;
     report.begun = true;
