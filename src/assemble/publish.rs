@@ -62,15 +62,7 @@ impl PackagePublication {
     /// The place cannot be published to, or belongs to another job.
     pub fn begin(store: Arc<dyn Store>, plan: &Plan) -> Result<PackagePublication> {
         store.prepare()?;
-        let guard = match store.local() {
-            None => None,
-            Some(local) => {
-                local.make_folder(log::FOLDER)?;
-                let guard = local.guard_run(log::FOLDER)?;
-                unfinished::clean(local);
-                Some((guard, Alive::begin(local, &plan.run_id)?))
-            }
-        };
+        let guard = unfinished::begin(store.as_ref(), &plan.run_id)?;
         let base = log::latest(store.as_ref())?;
         if let Some(base) = &base {
             refuse_other(store.as_ref(), base, plan)?;
@@ -176,9 +168,7 @@ impl PackagePublication {
             files.sort_by(|a, b| (a.week, &a.path).cmp(&(b.week, &b.path)));
             tables.insert(table.to_owned(), files);
         }
-        let named: BTreeSet<&str> = tables.values().flatten().map(|file| file.path.as_str()).collect();
-        let dropped = self.base.iter().flat_map(Manifest::all_files).map(|file| &file.path);
-        let dropped = dropped.filter(|path| !named.contains(path.as_str())).cloned().collect();
+        let dropped = log::dropped(self.base.as_ref(), &tables);
         Manifest {
             format: log::FORMAT,
             version,

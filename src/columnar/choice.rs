@@ -70,9 +70,10 @@ impl OfOrder {
             before = self.end();
             self.hash = package.hash.0;
         }
-        match is_numberless(package) {
-            true => self.without.push(package.file),
-            false => self.with = self.with.max(Some(package.file)),
+        if is_numberless(package) {
+            self.without.push(package.file);
+        } else {
+            self.with = self.with.max(Some(package.file));
         }
         before
     }

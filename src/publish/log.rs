@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::job::plan::ByWeek;
 use crate::schema::Table;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vtr_kernel::calendar::Day;
 
 use super::asides::SetAside;
@@ -255,7 +255,7 @@ impl Manifest {
         let mut all = self.warnings.clone();
         for (version, judged) in self.judged.iter().filter(|(version, _)| **version != self.version).rev() {
             let weeks = self.all_files().filter(|file| file.judged_by == *version).filter_map(|file| file.week);
-            let weeks: std::collections::BTreeSet<Day> = weeks.collect();
+            let weeks: BTreeSet<Day> = weeks.collect();
             let (Some(first), Some(last)) = (weeks.first(), weeks.last()) else { continue };
             let iso = vtr_kernel::calendar::iso_week;
             let of = if first == last {
@@ -362,6 +362,13 @@ pub fn read(store: &dyn Store, version: u64) -> Result<Manifest> {
     })
 }
 
+/// Paths of the base's files that a version with these tables no longer names.
+pub fn dropped(base: Option<&Manifest>, tables: &BTreeMap<String, Vec<DataFile>>) -> Vec<String> {
+    let named: BTreeSet<&str> = tables.values().flatten().map(|file| file.path.as_str()).collect();
+    let files = base.into_iter().flat_map(Manifest::all_files).map(|file| &file.path);
+    files.filter(|path| !named.contains(path.as_str())).cloned().collect()
+}
+
 /// The highest version, if anything was published.
 pub fn latest(store: &dyn Store) -> Result<Option<Manifest>> {
     versions(store)?.last().map(|version| read(store, *version)).transpose()
@@ -434,7 +441,7 @@ pub(super) mod days {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use vtr_kernel::calendar::{Day, day_from_date};
 
-    type Days = (Day, Day);
+    use crate::scan::identity::Days;
 
     pub fn serialize<S: Serializer>(days: &[Days], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(days.iter().map(|(first, last)| super::day_text(*first) + "/" + &super::day_text(*last)))

@@ -200,15 +200,7 @@ impl Publication {
     pub fn to(store: Arc<dyn Store>, target: Target, run_id: String) -> Result<Publication> {
         assert!(!run_id.is_empty() && !run_id.contains(['/', '.']), "a run id is part of file names: `{run_id}`");
         store.prepare()?;
-        let guard = match store.local() {
-            None => None,
-            Some(local) => {
-                local.make_folder(log::FOLDER)?;
-                let guard = local.guard_run(log::FOLDER)?;
-                unfinished::clean(local);
-                Some((guard, Alive::begin(local, &run_id)?))
-            }
-        };
+        let guard = unfinished::begin(store.as_ref(), &run_id)?;
         let base = log::latest(store.as_ref())?;
         if let Some(base) = &base {
             target.refuse_other(base, target.evidence)?;

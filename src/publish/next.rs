@@ -39,9 +39,7 @@ impl Publication {
         let health_state = health_state.filter(|_| health_as_of.is_some());
         let own = self.state(facts, version, claim);
         let states = state::follow(own, &inputs, base, health_state);
-        let named: BTreeSet<&str> = tables.values().flatten().map(|file| file.path.as_str()).collect();
-        let dropped = base.into_iter().flat_map(Manifest::all_files).map(|file| &file.path);
-        let dropped = dropped.filter(|path| !named.contains(path.as_str())).cloned().collect();
+        let dropped = log::dropped(base, &tables);
         Manifest {
             format: log::FORMAT,
             version,

@@ -4,14 +4,12 @@
 //! many. It does not look at figures, reads nothing and cannot fail.
 
 use crate::job::plan::{ByWeek, WeekRange};
+use crate::scan::identity::Days;
 use std::collections::{BTreeMap, BTreeSet};
 use vtr_kernel::calendar::{Day, FIRST_DAY, last_plausible_day, monday};
 
 use super::log::{InputFile, Later, day_text};
 use super::state::State;
-
-/// First and last day.
-pub type Days = (Day, Day);
 
 /// What a run would judge by now.
 #[derive(Clone, Debug, Default)]
@@ -53,7 +51,7 @@ pub struct Input {
 
 /// The published state.
 #[derive(Clone, Debug, Default)]
-pub struct Standing {
+pub struct InForce {
     /// The states, the newest first, each with its inputs.
     pub states: Vec<(State, Vec<InputFile>)>,
     /// Weeks with published rows.
@@ -75,7 +73,7 @@ pub enum Outdated {
 }
 
 /// Decides which weeks are outdated.
-pub fn outdated(now: &Now, standing: &Standing) -> Outdated {
+pub fn outdated(now: &Now, standing: &InForce) -> Outdated {
     if standing.states.is_empty() {
         return Outdated::Everything("it is not known how the published weeks were judged".into());
     }
@@ -114,7 +112,7 @@ pub fn outdated(now: &Now, standing: &Standing) -> Outdated {
 /// The outdated weeks of one state; the error says why they cannot be known.
 fn since(
     now: &Now,
-    standing: &Standing,
+    standing: &InForce,
     (state, inputs): (&State, &[InputFile]),
     weeks: &BTreeSet<Day>,
 ) -> Result<BTreeMap<Day, String>, String> {

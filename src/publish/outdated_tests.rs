@@ -22,7 +22,7 @@ fn parts(texts: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 /// Two files of five weeks each, judged together on the Monday after the tenth week.
-fn facts() -> (Now, Standing) {
+fn facts() -> (Now, InForce) {
     let days = |first: i32| vec![(week(first), week(first + 4) + 6)];
     let file = |name: &str, first| InputFile {
         file: name.into(),
@@ -59,18 +59,18 @@ fn facts() -> (Now, Standing) {
         inputs: Differences::default(),
     };
     let weeks = (0..10).map(week).collect();
-    (now, Standing { states: vec![(state, inputs)], weeks, ..Standing::default() })
+    (now, InForce { states: vec![(state, inputs)], weeks, ..InForce::default() })
 }
 
 /// Indices of the outdated weeks.
-fn stale(now: &Now, standing: &Standing) -> Vec<i32> {
+fn stale(now: &Now, standing: &InForce) -> Vec<i32> {
     match outdated(now, standing) {
         Outdated::Weeks(weeks) => weeks.keys().map(|day| (day - MONDAY) / 7).collect(),
         Outdated::Everything(why) => panic!("everything: {why}"),
     }
 }
 
-fn everything(now: &Now, standing: &Standing) -> String {
+fn everything(now: &Now, standing: &InForce) -> String {
     match outdated(now, standing) {
         Outdated::Everything(why) => why,
         Outdated::Weeks(weeks) => panic!("{weeks:?}"),
@@ -85,7 +85,7 @@ fn all() -> Vec<i32> {
 fn what_stands_as_it_would_be_judged_is_not_outdated() {
     let (now, standing) = facts();
     assert_eq!(stale(&now, &standing), NONE);
-    assert!(everything(&now, &Standing::default()).contains("it is not known"));
+    assert!(everything(&now, &InForce::default()).contains("it is not known"));
 }
 
 #[test]

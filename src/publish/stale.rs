@@ -9,9 +9,10 @@ use crate::job::digest::OUTPUT_REVISION;
 use crate::job::plan::{OnBadFile, Plan, Rolling, WeekRange};
 use crate::publish::encode;
 use crate::publish::log::{InputFile, Later, Manifest, Span, day_text};
-use crate::publish::outdated::{self, Days, Input, Now, Outdated, Standing};
+use crate::publish::outdated::{self, InForce, Input, Now, Outdated};
 use crate::publish::state::{ALL, State};
 use crate::publish::store::{self, Store};
+use crate::scan::identity::Days;
 use crate::scan::identity::{Known, KnownText};
 use crate::scan::{SourceFile, Survey};
 use crate::schema::Table;
@@ -136,7 +137,7 @@ impl<'a> Look<'a> {
             return Stale::Everything("the job makes no table with weeks".into());
         };
         let published: BTreeSet<Day> = base.files(table).iter().filter_map(|file| file.week).collect();
-        let standing = Standing { weeks: published.clone(), ..self.standing() };
+        let standing = InForce { weeks: published.clone(), ..self.standing() };
         let mut weeks = match outdated::outdated(&self.now, &standing) {
             Outdated::Everything(why) => return Stale::Everything(why),
             Outdated::Weeks(weeks) => weeks,
@@ -154,11 +155,11 @@ impl<'a> Look<'a> {
         Stale::Some(Weeks { weeks, health: self.health(), dropped, gone })
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> InForce {
         let states = self.base.states.iter();
         let states = states.map(|state| (state.clone(), state.inputs.before(&self.base.inputs))).collect();
         let pending = self.base.rates.iter().filter_map(|week| Some((week.week, week.due_from?))).collect();
-        Standing { states, pending, covered: self.covered.clone(), ..Standing::default() }
+        InForce { states, pending, covered: self.covered.clone(), ..InForce::default() }
     }
 
     /// The reason why `account_health` is outdated, if this run may replace it.
@@ -181,7 +182,7 @@ impl<'a> Look<'a> {
         let span: BTreeSet<Day> = (monday(from)..=to).step_by(7).collect();
         let state = State { weeks: vec![ALL], ..state.clone() };
         let inputs = state.inputs.before(&base.inputs);
-        let standing = Standing { states: vec![(state, inputs)], weeks: span.clone(), ..self.standing() };
+        let standing = InForce { states: vec![(state, inputs)], weeks: span.clone(), ..self.standing() };
         match outdated::outdated(&self.now, &standing) {
             Outdated::Everything(why) => Some(why),
             Outdated::Weeks(weeks) => weeks.into_iter().find(|(week, _)| span.contains(week)).map(|(_, why)| why),

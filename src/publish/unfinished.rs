@@ -10,7 +10,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::current::SNAPSHOTS;
-use super::local::{Local, TEMPORARY};
+use super::local::{Guard, Local, TEMPORARY};
+use super::store::Store;
 use super::{RUNS, log};
 
 /// The folder of the runs' own folders, below the output.
@@ -24,6 +25,19 @@ const MARK: &str = "lock";
 pub struct Alive {
     folder: PathBuf,
     _lock: File,
+}
+
+/// Begins a run in an output: keeps `gc` away, deletes what dead runs left, and marks the run as alive, for as long as
+/// the value lives. An object store needs none of this: its unfinished uploads are no objects.
+///
+/// # Errors
+/// A folder or the mark cannot be made.
+pub fn begin(store: &dyn Store, run_id: &str) -> Result<Option<(Guard, Alive)>> {
+    let Some(local) = store.local() else { return Ok(None) };
+    local.make_folder(log::FOLDER)?;
+    let guard = local.guard_run(log::FOLDER)?;
+    clean(local);
+    Ok(Some((guard, Alive::begin(local, run_id)?)))
 }
 
 /// The folder of a run's unfinished files.

@@ -39,7 +39,7 @@ const BYTES_IN_MEMORY: usize = 8 << 20;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Stand {
     /// `complete`, or `replacing` while the folder holds files of two versions.
-    state: Standing,
+    state: FolderState,
     #[serde(flatten)]
     held: Held,
     /// The last day that the version took into account.
@@ -50,7 +50,7 @@ struct Stand {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Standing {
+enum FolderState {
     Complete,
     Replacing,
 }
@@ -69,7 +69,7 @@ struct FileFacts {
 /// The folder cannot be read.
 pub fn held(place: &FilesPlace) -> Result<Option<Held>> {
     let store = publish::at(Path::new(&place.path))?;
-    Ok(stand(store.as_ref())?.filter(|stand| stand.state == Standing::Complete).map(|stand| stand.held))
+    Ok(stand(store.as_ref())?.filter(|stand| stand.state == FolderState::Complete).map(|stand| stand.held))
 }
 
 fn stand(store: &dyn Store) -> Result<Option<Stand>> {
@@ -93,7 +93,7 @@ pub fn sync(sink: &Sink, place: &FilesPlace, source: &Source, asked: &Asked, run
     let settings = settings(sink, place, &tables);
     let unchanged = Synced { version: source.manifest.version, did: Did::Nothing, ..Synced::default() };
     let before = stand(store.as_ref())?;
-    let is_complete = |stand: &Stand| stand.state == Standing::Complete;
+    let is_complete = |stand: &Stand| stand.state == FolderState::Complete;
     let whole = before.as_ref().filter(|stand| is_complete(stand));
     let changes = source.changes(sink, whole.map(|stand| &stand.held), &settings, asked)?;
     if whole.is_some() && changes.is_none() {
@@ -270,7 +270,7 @@ impl Writer<'_> {
         };
         let known = before.as_ref().map(|stand| stand.files.clone()).unwrap_or_default();
         let replacing = Stand {
-            state: Standing::Replacing,
+            state: FolderState::Replacing,
             held: before.map_or_else(|| held.clone(), |stand| stand.held),
             as_of: day_text(manifest.as_of),
             files: known.clone(),
@@ -302,7 +302,7 @@ impl Writer<'_> {
         }
         files.retain(|path, _| wanted.contains(path));
         self.lock.renew()?;
-        self.say(&Stand { state: Standing::Complete, held, as_of: day_text(manifest.as_of), files })?;
+        self.say(&Stand { state: FolderState::Complete, held, as_of: day_text(manifest.as_of), files })?;
         Ok(synced)
     }
 
