@@ -146,6 +146,34 @@ impl Trial {
     }
 }
 
+/// The trials of every carrier and length in one list, so that one look-up leads to them.
+#[derive(Clone, Debug, Default)]
+struct TrialTable {
+    all: Vec<Trial>,
+    /// For each carrier, and in it for each length, the first of its trials and the first of the next ones.
+    places: Vec<[u32; 2]>,
+}
+
+impl TrialTable {
+    /// Adds the next carrier, with its trials by length.
+    fn push(&mut self, by_length: Vec<Vec<Trial>>) {
+        for trials in by_length {
+            let first = self.all.len() as u32;
+            self.all.extend(trials);
+            self.places.push([first, self.all.len() as u32]);
+        }
+    }
+
+    fn of(&self, carrier: CarrierId, length: usize) -> &[Trial] {
+        let place = if length > MAX_LENGTH {
+            None
+        } else {
+            self.places.get(usize::from(carrier.0) * (MAX_LENGTH + 1) + length)
+        };
+        place.and_then(|[first, end]| self.all.get(*first as usize..*end as usize)).unwrap_or_default()
+    }
+}
+
 /// Returns the ends of a number as bits of [`Trial::ends`].
 fn ends(number: &[u8]) -> [u64; 2] {
     [number.first(), number.last()].map(|byte| byte.map_or(0, |byte| 1 << place(*byte)))
@@ -163,7 +191,7 @@ pub struct Carriers {
     longest_key: usize,
     pub(crate) alphabet: Alphabet,
     /// The friends' variants that may fit, by carrier and length, the carrier's own first.
-    friends_by_length: Vec<Vec<Vec<Trial>>>,
+    friends: TrialTable,
     /// The variants that may claim a number for their carrier, by length.
     strict_by_length: Vec<Vec<Trial>>,
 }
@@ -186,11 +214,11 @@ impl Carriers {
             trials.for_each(|trial| lengths[trial.variant.length()].push(trial.clone()));
             lengths
         };
-        let friends = self.entries.iter().enumerate().map(|(index, entry)| {
+        self.friends = TrialTable::default();
+        for (index, entry) in self.entries.iter().enumerate() {
             let others = entry.friends.ids().map(|id| usize::from(id.0)).filter(|other| *other != index);
-            by_length(&mut [index].into_iter().chain(others).flat_map(|carrier| &own[carrier]))
-        });
-        self.friends_by_length = friends.collect();
+            self.friends.push(by_length(&mut [index].into_iter().chain(others).flat_map(|carrier| &own[carrier])));
+        }
         self.strict_by_length = by_length(&mut own.iter().flatten().filter(|trial| self.shape(trial).strict));
         self.longest_key = self.by_key.keys().map(String::len).max().unwrap_or(0);
     }
@@ -310,8 +338,7 @@ impl Carriers {
     }
 
     fn friends(&self, carrier: CarrierId, number: &[u8]) -> &[Trial] {
-        let of_carrier = self.friends_by_length.get(usize::from(carrier.0));
-        of_carrier.and_then(|lengths| lengths.get(number.len())).map_or(&[], Vec::as_slice)
+        self.friends.of(carrier, number.len())
     }
 
     /// Returns whether any shape of the carrier, its family or its partners fits: the pattern must match, and a
