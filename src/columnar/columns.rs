@@ -40,7 +40,7 @@ pub(crate) struct CarrierCell {
 }
 
 /// The number of carrier names by code whose meaning is remembered; further names are resolved each time.
-const NAMES: usize = 1 << 16;
+const NAMES: usize = 1 << 17;
 
 /// The meaning of carrier names by their code as typed. Resolving one takes microseconds. Every batch of CSV has a
 /// dictionary of its own, which holds mostly names of earlier batches.

@@ -439,7 +439,7 @@ mod by_week {
 /// Serialises spans of days as texts: `2025-01-13/2025-01-26`.
 pub(super) mod days {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
-    use vtr_kernel::calendar::{Day, day_from_date};
+    use vtr_kernel::calendar::day_from_date;
 
     use crate::scan::identity::Days;
 
