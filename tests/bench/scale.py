@@ -4,6 +4,8 @@ Usage: scale.py VTR [ROWS] [SHARES] [FORMAT] [PAIRS] [MEMORY] (4000000 rows, 4 s
 Whole and spread runs take turns; each spread run is measured a second time without deduplication, so that the cost of
 copies can be told from that of cells. It prints the tables of docs/scale.md, for the pair with the middle ratio, and
 ends with 1 if a publication differs from that of the run. Histories are those of `make bench`, below WORK (target/bench).
+With CATEGORIES=N each row has one of N categories, which makes many cells; DuckDB makes that history, so the interpreter
+must be that of `make bench-inputs`.
 """
 
 import glob
@@ -108,10 +110,28 @@ def grown(each):
     return lines
 
 
+def with_categories(work, standard, count):
+    """A copy of a history in which each row has one of many categories, made once."""
+    from inputs import replaced
+
+    name = f"{standard['name']}-{count}-categories"
+    folder, done = work.path("data", name), work.path("data", f"{name}.done")
+    if not os.path.exists(done):
+        shutil.rmtree(folder, ignore_errors=True)
+        os.makedirs(folder)
+        replaced("product_category", f"'C' || (hash(order_id) % {count})")(sorted(glob.glob(standard["files"])), folder)
+        open(done, "w").close()
+    files = f"{folder}/*"
+    return standard | {"files": files, "name": name, "bytes": sum(os.path.getsize(path) for path in glob.glob(files))}
+
+
 def main(vtr, rows="4000000", shares="4", form="parquet", pairs="3", memory="2GiB"):
     rows, shares, vtr = int(rows), int(shares), os.path.abspath(vtr)
     work = Work(os.environ.get("WORK") or "target/bench", vtr)
     history = work.history(rows, form, files=max(shares, 16) if form == "csv" else None)
+    categories = os.environ.get("CATEGORIES")
+    if categories:
+        history, form = with_categories(work, history, int(categories)), f"{form} with {int(categories):,} categories"
     job, job_without = work.job(history), work.job(history, deduplicate=False)
     folder = work.path("scale")
     os.makedirs(folder, exist_ok=True)
