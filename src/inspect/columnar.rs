@@ -116,9 +116,9 @@ impl Decoding<'_> {
             if nested && leaves.iter().any(|leaf| group.column(*leaf).num_values() > NESTED_VALUES) {
                 continue;
             }
-            let rows = reading::batch_rows(&self.file, group, &leaves, &self.request.limits, BATCH_BYTES)
+            let walked = pages::walk_group(&self.file, group, &leaves, &self.request.limits, BATCH_BYTES)
                 .map_err(|fault| format!("row group {index}, {fault}"))?;
-            let rows = if nested { rows.min(NESTED_ROWS) } else { rows };
+            let rows = if nested { walked.batch_rows.min(NESTED_ROWS) } else { walked.batch_rows };
             let mut reader = self.reader(&metadata, index, place, rows).map_err(said)?;
             let mut decoded = 0;
             while let Some(batch) = reading::guarded(|| reader.next().transpose())

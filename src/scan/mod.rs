@@ -15,6 +15,7 @@ mod fixture;
 pub(crate) mod footer;
 pub(crate) mod headings;
 pub mod identity;
+mod inflate;
 pub mod isolate;
 pub(crate) mod labels;
 pub(crate) mod marks;

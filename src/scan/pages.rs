@@ -1,13 +1,19 @@
 //! The headers of a column chunk's pages, checked before any of them is trusted.
 //!
 //! The decoder reserves the memory that a header asks for; here every header is walked first, with a seek over each
-//! page's body, and compared with the footer and the limits. It decodes nothing, and fails with the reason only.
+//! page's body, and compared with the footer and the limits. It decodes dictionaries at most, and fails with the reason
+//! only.
 
+use super::parquet::{BATCH_ROWS, LEAST_ROWS, guarded, too_long};
 use super::thrift::{Fields, STRUCT, Thrift};
 use crate::job::plan::Limits;
-use parquet::basic::Compression;
-use parquet::file::metadata::ColumnChunkMetaData;
+use parquet::basic::{Compression, Type as PhysicalType};
+use parquet::column::page::{Page, PageReader};
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::ChunkReader;
+use parquet::file::serialized_reader::SerializedPageReader;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Bytes read for a header: at first, then if it holds statistics, and at most.
 const HEADER_STEPS: [u64; 3] = [128, 8 << 10, 1 << 20];
@@ -15,12 +21,14 @@ const HEADER_STEPS: [u64; 3] = [128, 8 << 10, 1 << 20];
 pub(crate) const RATIO_FROM: u64 = 64 << 20;
 
 /// The cost of a chunk's pages for its reader.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pages {
     /// Values in all data pages.
     pub values: u64,
     /// Bytes of the largest page once inflated.
     pub largest: u64,
+    /// Bytes of each data page and dictionary once inflated, in their order.
+    pub inflated: Vec<u32>,
     /// Whether values are encoded as changes of the value before, so that a page can hold far more than its bytes.
     pub builds_on_the_last: bool,
     /// Whether a dictionary is abandoned within the chunk, which makes its reader write the texts out.
@@ -64,6 +72,11 @@ pub(crate) fn walk(data: &impl ChunkReader, chunk: &ColumnChunkMetaData, limits:
         at += header.length + header.stored as u64;
         inflated += header.inflated as u64;
         pages.largest = pages.largest.max(header.inflated as u64);
+        if header.kind != INDEX {
+            pages
+                .inflated
+                .push(u32::try_from(header.inflated).map_err(|_| said("a page of 4 GiB or more".to_owned()))?);
+        }
         match header.kind {
             DICTIONARY => has_dictionary = true,
             INDEX => {}
@@ -86,6 +99,68 @@ pub(crate) fn walk(data: &impl ChunkReader, chunk: &ColumnChunkMetaData, limits:
         )));
     }
     Ok(pages)
+}
+
+/// What the headers of a row group's pages say.
+pub(crate) struct WalkedGroup {
+    /// The rows of a batch.
+    pub batch_rows: usize,
+    /// For each leaf that is read, the bytes of its pages once inflated.
+    pub inflated: HashMap<usize, Arc<[u32]>>,
+}
+
+/// Walks over the headers of all pages, and refuses those that ask for too much memory. Batches have the number of rows
+/// whose values take at most a given number of bytes when they are decoded at once: fewer if values are long, or can be
+/// much longer than their encoding.
+pub(crate) fn walk_group<R: ChunkReader + 'static>(
+    data: &Arc<R>,
+    group: &RowGroupMetaData,
+    leaves: &[usize],
+    limits: &Limits,
+    most_bytes: u64,
+) -> Result<WalkedGroup, String> {
+    let (mut rows, mut of_a_row, mut inflated) = (BATCH_ROWS, 0, HashMap::new());
+    for leaf in leaves {
+        let chunk = group.column(*leaf);
+        of_a_row += chunk.uncompressed_size().unsigned_abs() / chunk.num_values().unsigned_abs().max(1);
+        let pages = walk(data.as_ref(), chunk, limits)?;
+        inflated.insert(*leaf, pages.inflated.into());
+        let longest = if pages.builds_on_the_last {
+            pages.largest
+        } else if pages.leaves_its_dictionary && chunk.column_type() == PhysicalType::BYTE_ARRAY {
+            longest_in_dictionary(data, group, *leaf, limits)?
+        } else {
+            continue;
+        };
+        rows = rows.min((most_bytes / longest.max(1)).max(LEAST_ROWS) as usize);
+    }
+    Ok(WalkedGroup { batch_rows: rows.min((most_bytes / of_a_row.max(1)).max(LEAST_ROWS) as usize), inflated })
+}
+
+/// Returns the length of the longest text of a dictionary, which may be written out once for every row.
+fn longest_in_dictionary<R: ChunkReader + 'static>(
+    data: &Arc<R>,
+    group: &RowGroupMetaData,
+    leaf: usize,
+    limits: &Limits,
+) -> Result<u64, String> {
+    let chunk = group.column(leaf);
+    let rows = group.num_rows() as usize;
+    let page = guarded(|| SerializedPageReader::new(data.clone(), chunk, rows, None)?.get_next_page());
+    let name = chunk.column_path().string();
+    let Some(Page::DictionaryPage { buf, .. }) = page.map_err(|error| format!("column `{name}`: {error}"))? else {
+        return Ok(0);
+    };
+    let (mut rest, mut longest) = (buf.as_ref(), 0);
+    while let Some((length, texts)) = rest.split_first_chunk::<4>() {
+        let length = u32::from_le_bytes(*length);
+        longest = longest.max(u64::from(length));
+        rest = texts.get(length as usize..).unwrap_or_default();
+    }
+    if longest > limits.max_field_bytes as u64 {
+        return Err(format!("column `{name}`: {}", too_long(longest, limits)));
+    }
+    Ok(longest)
 }
 
 fn check(header: &PageHeader, chunk: &ColumnChunkMetaData, left: u64, limits: &Limits) -> Result<(), String> {

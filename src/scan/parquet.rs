@@ -7,6 +7,7 @@
 use super::choose::{self, Choice, Decoded, Headings};
 use super::files::Listed;
 use super::headings::{self, HeadingPlace, Mapping, shown_heading};
+use super::inflate::GroupPages;
 use super::prune::{self, Clock, TimeColumn};
 use super::{Chunk, FilePart, GroupDays, LookSettings, Looked, SourceFile, Unit, UnitEnd, footer, pages, source_file};
 use crate::job::plan::Limits;
@@ -15,12 +16,10 @@ use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatch
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
+use parquet::arrow::parquet_to_arrow_field_levels;
 use parquet::basic::Type as PhysicalType;
-use parquet::column::page::{Page, PageReader};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetStatisticsPolicy, RowGroupMetaData};
-use parquet::file::reader::ChunkReader;
-use parquet::file::serialized_reader::SerializedPageReader;
 use parquet::file::statistics::Statistics;
 use std::cell::Cell;
 use std::fmt::Display;
@@ -33,7 +32,7 @@ use vtr_columnar::input::{Column, Kind};
 /// Rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 4_096;
 /// The rows that are decoded at once in any case.
-const LEAST_ROWS: u64 = 64;
+pub(super) const LEAST_ROWS: u64 = 64;
 /// Rows up to which the ratio of rows to bytes is not checked.
 const ROWS_FROM: u64 = 4 << 20;
 
@@ -467,70 +466,26 @@ fn open(
         object.prefetch(&ranges, READY).map_err(|trouble| trouble.to_string())?;
     }
     let data = Arc::new(data);
-    let rows =
-        batch_rows(&data, source.metadata.metadata().row_group(group), leaves, &source.limits, source.most_bytes)
-            .map_err(|fault| format!("row group {group}, {fault}"))?;
+    let walked = pages::walk_group(
+        &data,
+        source.metadata.metadata().row_group(group),
+        leaves,
+        &source.limits,
+        source.most_bytes,
+    )
+    .map_err(|fault| format!("row group {group}, {fault}"))?;
     let mask = ProjectionMask::roots(source.metadata.parquet_schema(), roots.iter().copied());
-    let data = Arc::into_inner(data).expect("nothing kept the file");
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(data, source.metadata.clone());
-    guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build())
-        .map_err(|error| damaged(unit, &error))
+    let rows = walked.batch_rows.min(unit.rows as usize).max(1);
+    let pages = GroupPages { data, metadata: source.metadata.metadata().clone(), group, inflated: walked.inflated };
+    guarded(|| {
+        let fields = source.metadata.schema().fields();
+        let levels = parquet_to_arrow_field_levels(source.metadata.parquet_schema(), mask, Some(fields))?;
+        ParquetRecordBatchReader::try_new_with_row_groups(&levels, &pages, rows, None)
+    })
+    .map_err(|error| damaged(unit, &error))
 }
 
-/// Returns the number of rows whose values take at most a given number of bytes when they are decoded at once: fewer
-/// if values are long, or can be much longer than their encoding. Walks over the headers of all pages, and refuses
-/// those that ask for too much memory.
-pub(crate) fn batch_rows<R: ChunkReader + 'static>(
-    data: &Arc<R>,
-    group: &RowGroupMetaData,
-    leaves: &[usize],
-    limits: &Limits,
-    most_bytes: u64,
-) -> Result<usize, String> {
-    let (mut rows, mut of_a_row) = (BATCH_ROWS, 0);
-    for leaf in leaves {
-        let chunk = group.column(*leaf);
-        of_a_row += chunk.uncompressed_size().unsigned_abs() / chunk.num_values().unsigned_abs().max(1);
-        let pages = pages::walk(data.as_ref(), chunk, limits)?;
-        let longest = if pages.builds_on_the_last {
-            pages.largest
-        } else if pages.leaves_its_dictionary && chunk.column_type() == PhysicalType::BYTE_ARRAY {
-            longest_in_dictionary(data, group, *leaf, limits)?
-        } else {
-            continue;
-        };
-        rows = rows.min((most_bytes / longest.max(1)).max(LEAST_ROWS) as usize);
-    }
-    Ok(rows.min((most_bytes / of_a_row.max(1)).max(LEAST_ROWS) as usize))
-}
-
-/// Returns the length of the longest text of a dictionary, which may be written out once for every row.
-fn longest_in_dictionary<R: ChunkReader + 'static>(
-    data: &Arc<R>,
-    group: &RowGroupMetaData,
-    leaf: usize,
-    limits: &Limits,
-) -> Result<u64, String> {
-    let chunk = group.column(leaf);
-    let rows = group.num_rows() as usize;
-    let page = guarded(|| SerializedPageReader::new(data.clone(), chunk, rows, None)?.get_next_page());
-    let name = chunk.column_path().string();
-    let Some(Page::DictionaryPage { buf, .. }) = page.map_err(|error| format!("column `{name}`: {error}"))? else {
-        return Ok(0);
-    };
-    let (mut rest, mut longest) = (buf.as_ref(), 0);
-    while let Some((length, texts)) = rest.split_first_chunk::<4>() {
-        let length = u32::from_le_bytes(*length);
-        longest = longest.max(u64::from(length));
-        rest = texts.get(length as usize..).unwrap_or_default();
-    }
-    if longest > limits.max_field_bytes as u64 {
-        return Err(format!("column `{name}`: {}", too_long(longest, limits)));
-    }
-    Ok(longest)
-}
-
-fn too_long(bytes: u64, limits: &Limits) -> String {
+pub(super) fn too_long(bytes: u64, limits: &Limits) -> String {
     let max = limits.max_field_bytes;
     format!("a value of {bytes} bytes, more than {max}; if that is right, raise [limits] max_field_bytes")
 }

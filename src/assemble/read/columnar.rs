@@ -8,7 +8,8 @@ use super::{
 };
 use crate::scan::Origin;
 use crate::scan::footer;
-use crate::scan::parquet::{BATCH_ROWS, batch_rows, check, guarded, leaves, plain};
+use crate::scan::pages::walk_group;
+use crate::scan::parquet::{BATCH_ROWS, check, guarded, leaves, plain};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
@@ -113,11 +114,11 @@ fn batches(
 ) -> Result<impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>, String> {
     let data = Arc::new(file.origin.open()?);
     let leaves = leaves(metadata.metadata(), roots);
-    let rows = batch_rows(&data, metadata.metadata().row_group(group), &leaves, reading.limits, MOST_BYTES)?;
+    let walked = walk_group(&data, metadata.metadata().row_group(group), &leaves, reading.limits, MOST_BYTES)?;
     let mask = ProjectionMask::roots(metadata.parquet_schema(), roots.iter().copied());
     let data = Arc::into_inner(data).ok_or("is still being read")?;
     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(data, metadata.clone());
-    let rows = rows.min(BATCH_ROWS);
+    let rows = walked.batch_rows.min(BATCH_ROWS);
     guarded(|| builder.with_row_groups(vec![group]).with_projection(mask).with_batch_size(rows).build())
 }
 
