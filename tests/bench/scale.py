@@ -15,7 +15,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import time
 
 import machine
 import measure
@@ -56,13 +55,11 @@ def spread(vtr, job, folder, shares, memory):
     for old in (out, parts):
         shutil.rmtree(old, ignore_errors=True)
     found = {"plan": told([vtr, "plan", job, "--quiet", "--out", out, "--units", units])[0], "fold": 0.0, "sums": [0, 0, 0, 0]}
-    begun = time.monotonic()
     for share in range(1, shares + 1):
         cpu, said = told([vtr, "fold", job, "--plan", units, "--share", f"{share}/{shares}", "--to", parts])
         found["fold"] += cpu
         of_share = [int(number.replace(",", "")) for number in FOLDED.search(said).groups()]
         found["sums"] = [total + own for total, own in zip(found["sums"], of_share)]
-    found["fold_wall"] = time.monotonic() - begun
     found["finish"] = cost([vtr, "finish", job, "--plan", units, "--from", parts, "--quiet", "--memory", memory])
     shutil.rmtree(parts)
     return found, published(out)
