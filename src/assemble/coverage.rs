@@ -68,7 +68,7 @@ impl Coverage {
             self.spill.read(*place, 0, &mut bytes)?;
             of_week(&schema, *week, &bytes)
         };
-        encode::batches(COVERAGE, &schema, weeks.iter().map(batch), &mut |_| {})
+        encode::batches(COVERAGE, &schema, weeks.iter().map(batch))
     }
 }
 

@@ -237,7 +237,7 @@ fn one(table: &'static str, columns: &[(&'static str, ValueKind, bool)], arrays:
     let schema = columns_of(columns);
     let batch = RecordBatch::try_new(schema.clone(), arrays)
         .map_err(|error| Error::failed(format!("making {table}"), error))?;
-    encode::batches(table, &schema, std::iter::once(Ok(batch)), &mut |_| {})
+    encode::batches(table, &schema, std::iter::once(Ok(batch)))
 }
 
 fn counts(values: impl Iterator<Item = u64>) -> ArrayRef {
@@ -311,7 +311,7 @@ pub fn rejects_table(files: &[Raw], rejects: &[(u32, Reject)]) -> Result<Encoded
 /// # Errors
 /// The disk fails.
 pub fn week_file(week: weeks::PackageBatches, schema: &SchemaRef) -> Result<Encoded> {
-    encode::batches(PACKAGES, schema, week, &mut |_| {})
+    encode::batches(PACKAGES, schema, week)
 }
 
 /// Returns the manifest at a place, if there is one.

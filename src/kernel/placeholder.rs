@@ -3,7 +3,7 @@
 //! The tests run on the cleaned number, in the book's order; the first that fits names the rule. They run before
 //! any check digit, because zeros pass most of those.
 
-use crate::number::{all_bytes, cleaned_char, place};
+use crate::number::{all_bytes, cleaned_char, is_clean};
 use crate::text;
 
 /// The test that fitted; its name is the rule of the verdict.
@@ -77,9 +77,17 @@ pub struct Placeholders {
     pub(crate) id_fillers: Vec<String>,
     /// The length of the longest filler of both lists, in bytes.
     pub(crate) longest_filler: usize,
-    /// For each length in bytes, the characters with which a word or number of that length can begin and end, as
-    /// bits of [`place`].
-    pub(crate) ends: Vec<[u64; 2]>,
+    /// For each length in bytes, the [`tail`]s of the words and numbers of that length.
+    pub(crate) tails: Vec<Vec<u64>>,
+}
+
+/// Returns the last eight bytes of a text, or all of a shorter one. Numbers of one carrier differ in them, whereas many
+/// begin alike and end with one of a few digits.
+fn tail(text: &[u8]) -> u64 {
+    match text.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => text.iter().fold(0, |tail, byte| tail << 8 | u64::from(*byte)),
+    }
 }
 
 impl Placeholders {
@@ -93,14 +101,10 @@ impl Placeholders {
         self.id_fillers.sort();
         self.longest_filler = self.fillers.iter().chain(&self.id_fillers).map(String::len).max().unwrap_or(0);
         let longest = self.words.iter().chain(&self.numbers).map(String::len).max().unwrap_or(0);
-        self.ends = vec![[0; 2]; longest + 1];
-        for text in self.words.iter().chain(&self.numbers) {
-            let bytes = text.as_bytes();
-            for (bits, byte) in self.ends[bytes.len()].iter_mut().zip([bytes.first(), bytes.last()]) {
-                // Words are listed in lower case, so the bit of the upper-case character is set; a character that
-                // is neither digit nor upper-case letter has the common bit of all others.
-                *bits |= byte.map_or(0, |byte| 1 << place(byte.to_ascii_uppercase()) | 1 << place(b'a'));
-            }
+        self.tails = vec![Vec::new(); longest + 1];
+        // Words are listed in lower case, cleaned numbers are in upper case.
+        for text in self.words.iter().chain(&self.numbers).map(|text| text.to_ascii_uppercase()) {
+            self.tails[text.len()].push(tail(text.as_bytes()));
         }
     }
 
@@ -129,7 +133,7 @@ impl Placeholders {
 
     /// Returns the first test that the cleaned number fits, if any; `order_id` is as typed.
     pub fn find(&self, number: &str, order_id: &str) -> Option<Placeholder> {
-        let is_plain = all_bytes(number.as_bytes(), |byte| byte.is_ascii_alphanumeric());
+        let is_plain = is_clean(number);
         if is_plain && !self.may_be(number.as_bytes(), order_id.as_bytes()) {
             return None;
         }
@@ -168,7 +172,7 @@ impl Placeholders {
         is_short.then_some(Placeholder::MinLength)
     }
 
-    /// Returns whether a number of letters and digits can be a placeholder at all, judging by its ends. Nearly all
+    /// Returns whether a number of capitals and digits can be a placeholder at all, judging by its ends. Nearly all
     /// cannot. All conditions are evaluated together, so that a single, well predicted branch remains.
     fn may_be(&self, number: &[u8], order_id: &[u8]) -> bool {
         let (Some([a, b, c]), Some([.., x, y, z])) = (number.first_chunk(), number.last_chunk::<3>()) else {
@@ -190,8 +194,7 @@ impl Placeholders {
             }
             _ => true,
         };
-        let is_listed =
-            self.ends.get(number.len()).is_some_and(|ends| (ends[0] >> place(*a)) & (ends[1] >> place(*z)) & 1 == 1);
+        let is_listed = self.tails.get(number.len()).is_some_and(|tails| tails.contains(&tail(number)));
         is_short | is_repeated | is_counting | !has_digit | opens_like_order | is_listed
     }
 
@@ -256,7 +259,7 @@ mod tests {
             fillers: vec!["n/a".into(), "0".into(), "unbekannt".into()],
             id_fillers: vec!["n/a".into()],
             longest_filler: 0,
-            ends: Vec::new(),
+            tails: Vec::new(),
         };
         placeholders.prepare();
         placeholders

@@ -111,6 +111,11 @@ impl Budget {
         (self.left() / 8 / self.threads).min(256 << 20) as u64
     }
 
+    /// Returns the most bytes of a table's rows that one thread holds until it knows whether they are published.
+    pub fn held(self) -> usize {
+        (self.left() / 32 / self.threads).min(64 << 20)
+    }
+
     /// Fails once the process uses more than the run was given.
     ///
     /// # Errors

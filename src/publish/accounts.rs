@@ -204,6 +204,7 @@ mod tests {
             week: None,
             judged_by: 0,
             by_week: Default::default(),
+            made_from: None,
         }
     }
 

@@ -15,7 +15,6 @@ mod values;
 use crate::error::{Error, Result};
 use crate::place::hashed::Hashed;
 use crate::place::readable::Readable;
-use crate::tables::Piece;
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, SchemaRef, UInt32Type};
 use group::Groups;
@@ -60,30 +59,14 @@ pub struct Encoded {
     pub rows: u64,
 }
 
-/// Makes the bytes of one Parquet file; `pass` sees every batch that goes in.
+/// Makes the bytes of one Parquet file; `name` is for messages.
 ///
 /// # Errors
 /// The error of making the rows, or of the system if the file does not fit into memory and cannot be spooled.
 ///
 /// # Panics
-/// If a batch does not have the schema of its table.
-pub fn parquet(piece: Piece, pass: &mut dyn FnMut(&RecordBatch)) -> Result<Encoded> {
-    batches(piece.table.name(), &piece.table.schema(), piece.batches, pass)
-}
-
-/// Makes the bytes of one Parquet file of rows that belong to no table of the program; `name` is for messages.
-///
-/// # Errors
-/// As [`parquet`].
-///
-/// # Panics
 /// If a batch does not have the schema.
-pub fn batches(
-    name: &str,
-    schema: &SchemaRef,
-    batches: impl Iterator<Item = Result<RecordBatch>>,
-    pass: &mut dyn FnMut(&RecordBatch),
-) -> Result<Encoded> {
+pub fn batches(name: &str, schema: &SchemaRef, batches: impl Iterator<Item = Result<RecordBatch>>) -> Result<Encoded> {
     let failed = |error: ParquetError| Error::failed(format!("{name}: making its Parquet file"), error);
     let mut writer = Groups::new(Hashed::new(BYTES_IN_MEMORY), schema).map_err(failed)?;
     let mut steps = Steps { writer: &mut writer, waiting: Vec::new(), rows: 0, bytes: 0 };
@@ -91,7 +74,6 @@ pub fn batches(
     for batch in batches {
         let batch = batch?;
         assert!(is_of(&batch, schema), "a batch of {name} has another schema than its table");
-        pass(&batch);
         rows += batch.num_rows() as u64;
         steps.write(batch).map_err(failed)?;
     }

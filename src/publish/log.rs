@@ -223,13 +223,26 @@ pub struct DataFile {
     /// For a file of packages, the digests of its rows by the week that judges them.
     #[serde(default, with = "by_week", skip_serializing_if = "BTreeMap::is_empty")]
     pub by_week: ByWeek,
+    /// For a file that took the place of another, the digest of its rows and of who encoded them: equal rows need not be
+    /// encoded again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<String>,
 }
 
 impl DataFile {
     /// Returns the entry of a file that was just encoded; the version that judged it is not known yet.
     pub fn of(path: String, encoded: &Encoded, week: Option<Day>) -> DataFile {
         let (sha256, by_week) = (encoded.sha256.clone(), ByWeek::new());
-        DataFile { path, sha256, bytes: encoded.bytes, rows: encoded.rows, week, judged_by: 0, by_week }
+        DataFile {
+            path,
+            sha256,
+            bytes: encoded.bytes,
+            rows: encoded.rows,
+            week,
+            judged_by: 0,
+            by_week,
+            made_from: None,
+        }
     }
 }
 
@@ -292,7 +305,7 @@ impl Manifest {
             bare.run_id.clear();
             bare.program.clear();
             bare.replaced.files.clear();
-            bare.tables.values_mut().flatten().for_each(|file| file.judged_by = 0);
+            bare.tables.values_mut().flatten().for_each(|file| (file.judged_by, file.made_from) = (0, None));
             bare.judged = bare.judged.into_values().enumerate().map(|(at, judged)| (at as u64, judged)).collect();
             bare.judged.values_mut().for_each(|judged| judged.as_of = 0);
             bare.health_state = None;
@@ -546,6 +559,7 @@ mod tests {
             week: Some(vtr_kernel::calendar::monday(20_000)),
             judged_by: 3,
             by_week: ByWeek::new(),
+            made_from: None,
         };
         let text = serde_json::to_string(&file).unwrap();
         assert!(text.contains(r#""week":"2024-09-30""#), "{text}");

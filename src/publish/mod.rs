@@ -28,6 +28,7 @@ pub mod store;
 pub mod target;
 #[cfg(test)]
 mod tests;
+mod unchanged;
 pub mod unfinished;
 
 pub use asides::SetAside;
@@ -48,6 +49,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use store::{Content, Store};
 use target::Target;
+use unchanged::Rows;
 use unfinished::Alive;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
@@ -311,12 +313,27 @@ impl Publication {
         let is_first = self.made().pieces.insert((table, week));
         assert!(is_first, "{name}: {week:?} was written twice");
         let mut audit = gates::Audit::default();
-        let mut encoded = encode::parquet(piece, &mut |rows| {
+        let mut pass = |rows: &RecordBatch| {
             audit.add(table, week, rows);
             if let (Table::VtrWeekly, Some(week)) = (table, week) {
                 self.checks().add(week, rows);
             }
-        })?;
+        };
+        let published = self.base.as_ref().and_then(|base| base.files(table).iter().find(|file| file.week == week));
+        let (schema, made_by) = (table.schema(), self.target.made_by());
+        let mut rows = Rows::new(piece.batches, &schema, published.is_some(), &mut pass);
+        let mut held = Vec::new();
+        if let Some(published) = published.filter(|published| published.made_from.is_some())
+            && rows.hold(self.target.held_bytes, &mut held)?
+            && published.made_from == rows.digest(&made_by)
+            && self.is_in_place(&published.path, published.bytes, &published.sha256)?
+        {
+            self.made().audit.merge(audit);
+            self.made().files.entry(table).or_default().push(published.clone());
+            return Ok(());
+        }
+        let mut encoded = encode::batches(name, &schema, held.into_iter().map(Ok).chain(&mut rows))?;
+        let made_from = rows.digest(&made_by);
         self.made().audit.merge(audit);
         if encoded.rows == 0 && week.is_some() {
             return Ok(());
@@ -331,7 +348,7 @@ impl Publication {
             self.store.put(&path, content, &self.run_id)?;
             self.made().remember_folders(&folder);
         }
-        let file = DataFile::of(path, &encoded, week);
+        let file = DataFile { made_from, ..DataFile::of(path, &encoded, week) };
         self.made().files.entry(table).or_default().push(file);
         Ok(())
     }

@@ -59,6 +59,8 @@ pub struct Target {
     pub checks: Vec<Check>,
     /// The most bytes that the checks may hold of sellers.
     pub check_bytes: u64,
+    /// The most bytes of rows that wait for being compared with published ones, for each thread.
+    pub held_bytes: usize,
 }
 
 impl Target {
@@ -89,6 +91,7 @@ impl Target {
             max_vanished_weeks: plan.limits.max_vanished_weeks,
             checks: plan.checks.clone(),
             check_bytes: plan.memory / 16,
+            held_bytes: plan.budget().held(),
         })
     }
 
@@ -113,6 +116,11 @@ impl Target {
 }
 
 impl Target {
+    /// Returns everything by which equal rows may become other bytes.
+    pub fn made_by(&self) -> String {
+        format!("vtr {} revision {}", env!("CARGO_PKG_VERSION"), self.revision)
+    }
+
     /// Refuses a publication whose figures would disagree within one version: weeks of another revision of the
     /// program, a table that has only some weeks, or a whole history as of an earlier day.
     ///

@@ -11,7 +11,16 @@ use std::sync::Arc;
 /// A file of a week, named by its content.
 fn file(week: Option<Day>, content: &str) -> DataFile {
     let path = format!("data/t/{content}");
-    DataFile { path, sha256: content.to_owned(), bytes: 1, rows: 1, week, judged_by: 1, by_week: BTreeMap::new() }
+    DataFile {
+        path,
+        sha256: content.to_owned(),
+        bytes: 1,
+        rows: 1,
+        week,
+        judged_by: 1,
+        by_week: BTreeMap::new(),
+        made_from: None,
+    }
 }
 
 fn manifest(version: u64, tables: &[(Table, Vec<DataFile>)]) -> Manifest {

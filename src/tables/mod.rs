@@ -20,7 +20,8 @@ mod weekly;
 mod tests;
 
 use crate::error::{Error, Result};
-use crate::fold::counts::{Batches, Counted};
+pub use crate::fold::counts::Batches;
+use crate::fold::counts::Counted;
 use crate::job::plan::Plan;
 use crate::place::budget::Budget;
 use crate::progress::Progress;

@@ -1,4 +1,5 @@
-"""Profiles one thread: samples of a run over the whole ladder, by module and by function.
+"""Profiles one thread: samples of a run over the whole ladder, by module and by function; and of the same run with
+deduplication, by module.
 
 Usage: profile.py perf|callgrind PROGRAM. A sample belongs to the innermost function, inlined ones included, outside
 the standard library and hash tables; without line tables it belongs to the symbol. It fails with the message of the
@@ -25,9 +26,13 @@ MODULES = (
     (r"src/kernel/(?:instant|calendar)\.rs", "judge: clocks and days"),
     (r"src/kernel/", "judge: the ladder"),
     (r"src/columnar/(?:keys|cells|partial|marginals|tallies)", "fold: counting"),
+    (r"src/columnar/(?:copies|choice|alike|carried)", "copies: records and choice"),
     (r"src/columnar/", "fold: reading rows"),
     (r"src/scan/", "scan"),
-    (r"src/(?:counts|spill|dedup)", "counts: sorting and merging"),
+    (r"src/fold/notes", "copies: notes of row groups"),
+    (r"src/(?:fold/dedup|place/spill)", "copies: keeping and finding"),
+    (r"src/fold/", "counts: sorting and merging"),
+    (r"/siphasher-[^/]*/", "copies: keyed hashes"),
     (r"src/(?:tables|publish)/", "tables and publication"),
     (r"/parquet-[^/]*/src/(?:arrow/arrow_writer|column/writer|encodings/encoding|file/writer|bloom_filter|util/interner)", "Parquet, writing"),
     (r"/parquet-[^/]*/", "Parquet, reading"),
@@ -37,7 +42,7 @@ SYMBOLS = (
     (r"^_?(?:ZSTD|HUF|FSE|HIST|XXH|zstd)", "zstd"),
     (r"\bparquet::(?:arrow::arrow_writer|column::writer|encodings::encoding|encodings::rle::RleEncoder|file::writer|util::interner)", "Parquet, writing"),
     (r"\bparquet::", "Parquet, reading"), (r"\b(?:arrow\w*|simdutf8)::", "Arrow arrays"), (r"\bpolars", "tables and publication"), (r"\bsha2::", "digests"),
-    (r"\bvtr_kernel::", "judge: the ladder"), (r"\bvtr_columnar::", "fold: reading rows"), (r"\bvtr::", "the rest of vtr"),
+    (r"\bsiphasher::", "copies: keyed hashes"), (r"\bvtr_kernel::", "judge: the ladder"), (r"\bvtr_columnar::", "fold: reading rows"), (r"\bvtr::", "the rest of vtr"),
     (r"\b(?:hashbrown|core|alloc|std)::", "standard library, callers unknown"))
 PASSED_OVER = re.compile(r"/rustc/|/library/(?:core|alloc|std)/|/(?:hashbrown|rustc-hash)-")
 FUNCTIONS = 20
@@ -145,19 +150,28 @@ def main(tool, program):
     rows = int(os.environ.get("ROWS") or (10_000_000 if tool == "perf" else 1_000_000))
     work = Work(os.environ.get("WORK") or "target/bench", os.path.abspath(program))
     history = work.history(rows)
-    out = work.path("out", "profile")
-    shutil.rmtree(out, ignore_errors=True)
-    command = [work.vtr, "run", work.job(history, ["vtr_weekly"], deduplicate=False), "--out", out, "--threads", "1", "--quiet"]
-    counts = {"perf": by_perf, "callgrind": by_callgrind}[tool](command, work.folder)
-    total, modules, functions = sum(counts.values()), Counter(), Counter()
-    for (module, function), count in counts.items():
-        modules[module] += count
-        functions[f"`{function}` ({module})"] += count
-    shares = lambda counter, most: [(name, count / total) for name, count in counter.most_common(most)]
+
+    def counted(deduplicate):
+        out = work.path("out", "profile")
+        shutil.rmtree(out, ignore_errors=True)
+        command = [work.vtr, "run", work.job(history, ["vtr_weekly"], deduplicate), "--out", out, "--threads", "1", "--quiet"]
+        return {"perf": by_perf, "callgrind": by_callgrind}[tool](command, work.folder)
+
+    def shares(counts, named, most=None):
+        summed = Counter()
+        for (module, function), count in counts.items():
+            summed[named(module, function)] += count
+        return [(name, count / sum(counts.values())) for name, count in summed.most_common(most)]
+
+    counts, copies = counted(False), counted(True)
+    total = sum(counts.values())
+    by_module = lambda module, _: module
     what = "samples of `perf` (cpu-clock)" if tool == "perf" else "instructions of callgrind"
-    profile = facts() | {"modules": shares(modules, None), "functions": shares(functions, FUNCTIONS)}
+    profile = facts() | {"modules": shares(counts, by_module), "functions": shares(counts, lambda module, function: f"`{function}` ({module})", FUNCTIONS),
+                         "deduplicated": shares(copies, by_module)}
     profile["about"] = (f"`vtr_weekly` over {rows:,} rows on one thread, the whole ladder, no deduplication; {total:,} {what}, {profile['date']}. "
-                        "Inlined functions count for themselves, standard library and hash tables for their callers.")
+                        "Inlined functions count for themselves, standard library and hash tables for their callers. With deduplication, "
+                        f"which the last table is of, there were {sum(copies.values()) / total:.2f} times as many.")
     print(profile["about"], profile_table(profile), sep="\n\n")
     if os.environ.get("KEEP"):
         kept.keep_profile(profile)

@@ -176,7 +176,7 @@ fn reference(schema: &SchemaRef, parts: &[RecordBatch]) -> Vec<u8> {
 }
 
 fn encoded(schema: &SchemaRef, parts: &[RecordBatch]) -> Vec<u8> {
-    let mut encoded = batches("a table", schema, parts.iter().cloned().map(Ok), &mut |_| {}).unwrap();
+    let mut encoded = batches("a table", schema, parts.iter().cloned().map(Ok)).unwrap();
     let mut bytes = Vec::new();
     encoded.content.read_to_end(&mut bytes).unwrap();
     bytes
