@@ -15,6 +15,7 @@ mod pieces;
 pub mod queue;
 mod rejects;
 pub mod trial;
+mod whole;
 
 use crate::error::{Error, Result};
 use crate::fold::dedup::mixed::Noted;
@@ -31,7 +32,7 @@ use crate::schema::Table;
 use crate::tell::rejected_sellers::RejectedSellers;
 use crate::tell::report::RunReport;
 use arrow::array::RecordBatch;
-use counts::{Counted, DefectRuns, Defects, Gone, Runs};
+use counts::{Counted, DefectRuns, Defects, Runs};
 use lost::Lost;
 use parking_lot::Mutex;
 use queue::Queue;
@@ -51,6 +52,7 @@ use vtr_columnar::partial::Piece;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::ladder::Evidence;
 use vtr_kernel::text::shown;
+use whole::Whole;
 
 /// Everything that a run learned from its inputs.
 pub struct Folded {
@@ -219,26 +221,6 @@ impl Gathered {
         out.judged.map_or(Ok(()), |judged| self.judged.add(judged))?;
         out.defects.map_or(Ok(()), |defects| self.defects.add(defects))
     }
-}
-
-/// The results of all threads.
-#[derive(Default)]
-struct Whole {
-    runs: Runs,
-    files: Vec<FileCounts>,
-    sellers: RejectedSellers,
-    defects: Vec<DefectRuns>,
-    judged: Vec<DefectRuns>,
-    gone: Gone,
-    weeks: Weeks,
-    due: Due,
-    unpriced: u64,
-    bytes_read: u64,
-    rows_taken: u64,
-    lost: Lost,
-    noted: Vec<NotedGroup>,
-    spilled_bytes: u64,
-    peaks: Peaks,
 }
 
 /// Reads and folds all units of a survey.
@@ -532,62 +514,6 @@ pub fn source(plan: &Plan, survey: &Survey, file: u32) -> Arc<Source> {
 /// Returns the error of a file whose batches cannot be judged.
 pub fn refused(file: &scan::SourceFile, fault: impl std::fmt::Display) -> Error {
     Error::Input(format!("{}: {fault}", shown(&file.shown)))
-}
-
-impl Whole {
-    /// Merges the results of the threads; the copies are returned apart.
-    fn of(threads: Vec<Gathered>, survey: &Survey) -> (Whole, Vec<Copies>) {
-        let mut whole = Whole { files: vec![FileCounts::default(); survey.files.len()], ..Whole::default() };
-        let mut copies = Vec::new();
-        for mut thread in threads {
-            thread.copies.order();
-            whole.runs.merge(thread.runs);
-            for (file, counts) in thread.files {
-                let own = &mut whole.files[file as usize];
-                own.rows_read += counts.rows_read;
-                own.tally.merge(&counts.tally);
-                own.asides.merge(&counts.asides);
-                if !counts.digest.is_empty() {
-                    own.digest = counts.digest;
-                }
-            }
-            whole.peaks.merge(&thread.peaks);
-            whole.sellers.merge(thread.sellers);
-            whole.weeks.merge(&thread.weeks);
-            whole.due.merge(&thread.due);
-            whole.unpriced += thread.unpriced;
-            whole.bytes_read += thread.bytes_read;
-            whole.rows_taken += thread.rows_taken;
-            whole.lost.merge(thread.lost);
-            whole.noted.extend(thread.noted.0);
-            whole.spilled_bytes += thread.spill.bytes() + thread.copies.spilled_bytes();
-            whole.defects.push(thread.defects);
-            whole.judged.push(thread.judged);
-            copies.push(thread.copies);
-        }
-        for (counts, file) in whole.files.iter_mut().zip(&survey.files) {
-            if let Some(digest) = &file.digest {
-                counts.digest.clone_from(digest);
-            }
-        }
-        (whole, copies)
-    }
-
-    /// Subtracts superseded rows from every count and list that they entered; returns what was found between
-    /// copies.
-    fn take_out(&mut self, lost: Lost) -> Between {
-        self.runs.merge(lost.runs);
-        self.spilled_bytes += lost.spilled_bytes;
-        self.weeks.merge(&lost.weeks);
-        self.unpriced -= lost.unpriced;
-        self.gone.merge(lost.gone);
-        for (file, (tally, rows)) in lost.files {
-            let counts = &mut self.files[file as usize];
-            counts.tally.take_out(&tally);
-            counts.superseded += rows;
-        }
-        lost.between
-    }
 }
 
 /// The time axis that the plan's tables need, cut wherever a week or a window begins or ends, from

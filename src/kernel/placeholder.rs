@@ -75,8 +75,9 @@ pub struct Placeholders {
     pub(crate) fillers: Vec<String>,
     /// Lower case without outer blanks, sorted.
     pub(crate) id_fillers: Vec<String>,
-    /// The length of the longest filler of both lists, in bytes.
+    /// The lengths of the longest fillers of both lists, in bytes.
     pub(crate) longest_filler: usize,
+    pub(crate) longest_id_filler: usize,
     /// For each length in bytes, the [`tail`]s of the words and numbers of that length.
     pub(crate) tails: Vec<Vec<u64>>,
 }
@@ -99,7 +100,8 @@ impl Placeholders {
         self.no_marketplace.sort();
         self.fillers.sort();
         self.id_fillers.sort();
-        self.longest_filler = self.fillers.iter().chain(&self.id_fillers).map(String::len).max().unwrap_or(0);
+        let longest = |fillers: &[String]| fillers.iter().map(String::len).max().unwrap_or(0).max(SHORTEST);
+        (self.longest_filler, self.longest_id_filler) = (longest(&self.fillers), longest(&self.id_fillers));
         let longest = self.words.iter().chain(&self.numbers).map(String::len).max().unwrap_or(0);
         self.tails = vec![Vec::new(); longest + 1];
         // Words are listed in lower case, cleaned numbers are in upper case.
@@ -116,19 +118,13 @@ impl Placeholders {
     /// Returns whether a trimmed name of a carrier, package or category means that there is none: a filler of the
     /// book, or only marks.
     pub fn is_filler(&self, text: &str) -> bool {
-        self.may_be_filler(text)
+        may_be_filler(text, self.longest_filler)
             && (!text.contains(char::is_alphanumeric) || self.fillers.binary_search(&text::lower(text)).is_ok())
     }
 
     /// Returns whether a trimmed id of a seller or order means that there is none. Signs alone may be an id.
     pub fn is_id_filler(&self, text: &str) -> bool {
-        self.may_be_filler(text) && self.id_fillers.binary_search(&text::lower(text)).is_ok()
-    }
-
-    /// A quick test that few texts pass: a filler is short and holds no digit but zeros.
-    fn may_be_filler(&self, text: &str) -> bool {
-        text.len() <= self.longest_filler.max(SHORTEST)
-            && all_bytes(text.as_bytes(), |byte| !(b'1'..=b'9').contains(&byte))
+        may_be_filler(text, self.longest_id_filler) && self.id_fillers.binary_search(&text::lower(text)).is_ok()
     }
 
     /// Returns the first test that the cleaned number fits, if any; `order_id` is as typed.
@@ -207,6 +203,11 @@ impl Placeholders {
     }
 }
 
+/// A quick test that few texts pass: a filler is short and holds no digit but zeros.
+fn may_be_filler(text: &str, longest: usize) -> bool {
+    text.len() <= longest && all_bytes(text.as_bytes(), |byte| !(b'1'..=b'9').contains(&byte))
+}
+
 /// Returns whether a cleaned number is a web address; cleaning removed its dots.
 fn is_url(number: &str) -> bool {
     number.contains("://") || number.starts_with("WWW") && number.contains('/')
@@ -259,6 +260,7 @@ mod tests {
             fillers: vec!["n/a".into(), "0".into(), "unbekannt".into()],
             id_fillers: vec!["n/a".into()],
             longest_filler: 0,
+            longest_id_filler: 0,
             tails: Vec::new(),
         };
         placeholders.prepare();

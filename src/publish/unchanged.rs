@@ -12,11 +12,10 @@ use arrow::datatypes::{DataType, SchemaRef, UInt32Type};
 
 /// The digest of rows so far.
 struct RowsDigest {
-    /// Of each column: its values, and which of them there are.
+    /// Of each column: its values, and which rows have none.
     columns: Vec<[blake3::Hasher; 2]>,
     rows: u64,
-    values: Vec<u8>,
-    valid: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl RowsDigest {
@@ -29,20 +28,21 @@ impl RowsDigest {
         RowsDigest {
             columns: schema.fields().iter().map(|field| named(field.name())).collect(),
             rows: 0,
-            values: Vec::new(),
-            valid: Vec::new(),
+            buffer: Vec::new(),
         }
     }
 
     fn add(&mut self, batch: &RecordBatch) {
-        self.rows += batch.num_rows() as u64;
-        for ([values, valid], column) in self.columns.iter_mut().zip(batch.columns()) {
-            self.values.clear();
-            self.valid.clear();
-            cells(column.as_ref(), &mut self.values, &mut self.valid);
-            values.update(&self.values);
-            valid.update(&self.valid);
+        for ([values, nulls], column) in self.columns.iter_mut().zip(batch.columns()) {
+            self.buffer.clear();
+            for row in column.nulls().iter().flat_map(|nulls| (!nulls.inner()).set_indices().collect::<Vec<_>>()) {
+                self.buffer.extend_from_slice(&(self.rows + row as u64).to_le_bytes());
+            }
+            nulls.update(&self.buffer);
+            self.buffer.clear();
+            cells(column.as_ref(), values, &mut self.buffer);
         }
+        self.rows += batch.num_rows() as u64;
     }
 
     fn told(&self, made_by: &str) -> String {
@@ -55,39 +55,37 @@ impl RowsDigest {
     }
 }
 
-/// Appends the cells of a column, each so that it can be told from what follows: with its length if it is a text, with a
-/// byte in `valid` if it is a number.
-fn cells(column: &dyn Array, into: &mut Vec<u8>, valid: &mut Vec<u8>) {
-    let mut text = |text: Option<&str>| {
-        into.extend_from_slice(&text.map_or(u32::MAX, |text| text.len() as u32).to_le_bytes());
-        into.extend_from_slice(text.unwrap_or_default().as_bytes());
+/// Hashes the cells of a column, texts with their lengths; it makes no difference what is below a null.
+fn cells(column: &dyn Array, hasher: &mut blake3::Hasher, buffer: &mut Vec<u8>) {
+    let mut text = |text: &str| {
+        buffer.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        buffer.extend_from_slice(text.as_bytes());
     };
     match column.data_type() {
         DataType::Dictionary(..) => {
             let coded = column.as_dictionary::<UInt32Type>();
             let texts = coded.values().as_string::<i32>();
-            coded.keys().iter().for_each(|key| text(key.map(|key| texts.value(key as usize))));
+            coded.keys().iter().for_each(|key| text(key.map_or("", |key| texts.value(key as usize))));
         }
-        DataType::Utf8 => column.as_string::<i32>().iter().for_each(text),
-        DataType::Boolean => {
-            into.extend(column.as_boolean().iter().map(|flag| flag.map_or(2, u8::from)));
-        }
+        DataType::Utf8 => column.as_string::<i32>().iter().for_each(|cell| text(cell.unwrap_or_default())),
+        DataType::Boolean => buffer.extend(column.as_boolean().iter().map(|flag| u8::from(flag.unwrap_or_default()))),
         kind => {
             let width = kind.primitive_width().expect("tables hold texts, flags, numbers and times");
             let data = column.to_data();
             let from = data.offset() * width;
             let bytes = &data.buffers()[0].as_slice()[from..from + column.len() * width];
             match column.nulls().filter(|nulls| nulls.null_count() > 0) {
-                None => into.extend_from_slice(bytes),
-                // What is below a null is nobody's business.
+                None => {
+                    hasher.update(bytes);
+                }
                 Some(nulls) => bytes.chunks_exact(width).zip(nulls).for_each(|(value, is_valid)| match is_valid {
-                    true => into.extend_from_slice(value),
-                    false => into.extend(std::iter::repeat_n(0, width)),
+                    true => buffer.extend_from_slice(value),
+                    false => buffer.extend(std::iter::repeat_n(0, width)),
                 }),
             }
-            valid.extend((0..column.len()).map(|row| u8::from(column.is_valid(row))));
         }
     }
+    hasher.update(buffer);
 }
 
 /// The rows of a piece on their way into a file; each batch is hashed when it is asked for.
