@@ -171,7 +171,7 @@ mod tests {
 
     fn digest(batches: &[RecordBatch]) -> String {
         let mut pass = |_: &RecordBatch| {};
-        let all = Box::new(batches.to_vec().into_iter().map(Ok));
+        let all = Box::new(batches.iter().cloned().map(Ok));
         let mut rows = Rows::new(all, &batches[0].schema(), true, &mut pass);
         assert!(rows.hold(1 << 20, &mut Vec::new()).unwrap());
         rows.digest("1").unwrap()
