@@ -1,5 +1,5 @@
-"""Profiles one thread: samples of a run over the whole ladder, by module and by function; and of the same run with
-deduplication, by module.
+"""Profiles one thread: samples of a run over the whole ladder, by module and by function; and what deduplication adds,
+by module.
 
 Usage: profile.py perf|callgrind PROGRAM. A sample belongs to the innermost function, inlined ones included, outside
 the standard library and hash tables; without line tables it belongs to the symbol. It fails with the message of the
@@ -114,14 +114,24 @@ def by_perf(command, folder):
 
     ours = {address: virtual(address) for address, _, owner in samples if os.path.realpath(owner) == program}
     frames = frames_of(program, sorted(set(ours.values())))
+    labels = labels_of(program)
     for (address, symbol, owner), count in samples.items():
         if address in ours:
+            # perf passes over labels of assembly, such as those of zstd's inner loops.
+            if symbol == "[unknown]":
+                symbol = labels[max(0, bisect.bisect_right(labels, (ours[address], "~")) - 1)][1]
             counts[place(frames[ours[address]], symbol)] += count
         elif "kernel" in owner:
             counts["system", "(system calls, page faults)"] += count
         else:
             counts["C library", f"{symbol} ({os.path.basename(owner)})"] += count
     return counts
+
+
+def labels_of(program):
+    """The addresses and names of all labels, in order."""
+    said = subprocess.run(["nm", program], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return sorted((int(words[0], 16), words[2]) for words in map(str.split, said.splitlines()) if len(words) == 3 and words[1] in "tT")
 
 
 def loaded(program):
@@ -157,21 +167,23 @@ def main(tool, program):
         command = [work.vtr, "run", work.job(history, ["vtr_weekly"], deduplicate), "--out", out, "--threads", "1", "--quiet"]
         return {"perf": by_perf, "callgrind": by_callgrind}[tool](command, work.folder)
 
-    def shares(counts, named, most=None):
-        summed = Counter()
+    def summed(counts, named):
+        sums = Counter()
         for (module, function), count in counts.items():
-            summed[named(module, function)] += count
-        return [(name, count / sum(counts.values())) for name, count in summed.most_common(most)]
+            sums[named(module, function)] += count
+        return sums
 
     counts, copies = counted(False), counted(True)
     total = sum(counts.values())
-    by_module = lambda module, _: module
+    shares = lambda sums, most=None: [(name, count / total) for name, count in sums.most_common(most)]
+    modules, more = (summed(of, lambda module, _: module) for of in (counts, copies))
+    more.subtract(modules)
     what = "samples of `perf` (cpu-clock)" if tool == "perf" else "instructions of callgrind"
-    profile = facts() | {"modules": shares(counts, by_module), "functions": shares(counts, lambda module, function: f"`{function}` ({module})", FUNCTIONS),
-                         "deduplicated": shares(copies, by_module)}
+    profile = facts() | {"modules": shares(modules), "functions": shares(summed(counts, lambda module, function: f"`{function}` ({module})"), FUNCTIONS),
+                         "deduplicated": [(name, share) for name, share in shares(more) if abs(share) >= 0.001]}
     profile["about"] = (f"`vtr_weekly` over {rows:,} rows on one thread, the whole ladder, no deduplication; {total:,} {what}, {profile['date']}. "
-                        "Inlined functions count for themselves, standard library and hash tables for their callers. With deduplication, "
-                        f"which the last table is of, there were {sum(copies.values()) / total:.2f} times as many.")
+                        "Inlined functions count for themselves, standard library and hash tables for their callers. With deduplication there "
+                        f"were {sum(copies.values()) / total:.2f} times as many; the last table has what each module took more, as a share of the run without.")
     print(profile["about"], profile_table(profile), sep="\n\n")
     if os.environ.get("KEEP"):
         kept.keep_profile(profile)

@@ -230,9 +230,9 @@ def micro_table(micro):
 
 
 def profile_table(profile):
-    """Shares of samples by module and by function, the heaviest first; and by module with deduplication."""
+    """Shares of samples by module and by function, the heaviest first; and what deduplication adds to each module."""
     lines = []
-    for heading, key in (("module", "modules"), ("function", "functions"), ("module, with deduplication", "deduplicated")):
+    for heading, key in (("module", "modules"), ("function", "functions"), ("module, more with deduplication", "deduplicated")):
         lines += [f"| {heading} | share |", "|---|---|"] + [f"| {name} | {100 * share:.1f} % |" for name, share in profile[key]] + [""]
     return "\n".join(lines[:-1])
 

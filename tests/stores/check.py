@@ -567,6 +567,34 @@ def signals(store, weekly):
             store.put(f"{prefix}/views.sql", before[1])
 
 
+def noted(name, store, weekly):
+    """Notes of row groups on the store serve as those on a disk do, and damaged ones cost nothing but time."""
+    env, prefix = store.environment(), "noted/out"
+    out, local = f"{store.root}/{prefix}", local_run(f"noted-{name}", weekly)
+    ran = vtr(env, "run", weekly, "--quiet", "--out", out)
+    notes = [key for key in store.list(f"{prefix}/_state/groups/")]
+    check(f"{name}: a run leaves notes of row groups", ran.code == 0 and len(notes) > 3, f"{notes}\n{ran}")
+
+    def week(of, says):
+        """A week is judged again, here and there."""
+        before = {key for key in store.list(f"{prefix}/_runs/") if key.endswith("/report.json")}
+        there = vtr(env, "run", weekly, "--quiet", "--out", out, "--from", of, "--to", of)
+        here = vtr(clean_environment(), "run", weekly, "--quiet", "--out", local, "--from", of, "--to", of)
+        reports = [key for key in store.list(f"{prefix}/_runs/") if key.endswith("/report.json") and key not in before]
+        check(f"{name}: {of} is judged, {says}", there.code == here.code == 0 and len(reports) == 1, f"{there}\n{here}")
+        check(f"{name}: {of} is what a disk has, {says}", data_on(store, prefix) == data_of(local))
+        return there, json.loads(store.get(reports[0]))["rows_noted"]
+
+    ran, rows = week("2025-W14", "by notes")
+    check(f"{name}: rows were taken from notes", rows > 1_000, rows)
+    for key in notes:
+        store.put(key, store.get(key)[:-1] + b"x")
+    ran, rows = week("2025-W16", "with damaged notes")
+    check(f"{name}: damaged notes are not believed", rows == 0 and "a note of a row group is not used" in ran.err, f"{rows}\n{ran}")
+    left = [key for key in store.list(f"{prefix}/_state/groups/") if store.get(key)[-1:] == b"x"]
+    check(f"{name}: those that were opened are deleted", len(left) < len(notes) - 1, left)
+
+
 def outdated(store):
     """Text inputs on the store: one that changed without growing is noticed."""
     env, out = store.environment(), os.path.join(WORK, "outdated")
@@ -646,6 +674,7 @@ def main():
         verbs(name, store, weekly)
         inputs(name, store, weekly, local)
         spread(name, store, local)
+        noted(name, store, weekly)
     conflicts(s3, weekly)
     network(s3, weekly, local)
     ranges(s3)
