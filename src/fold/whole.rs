@@ -6,10 +6,9 @@ use super::counts::{DefectRuns, Gone, Runs};
 use super::dedup::Copies;
 use super::lost::Lost;
 use super::notes::NotedGroup;
-use super::{FileCounts, Gathered};
+use super::{FileCounts, Gathered, RejectedSellers};
 use crate::place::budget::Peaks;
 use crate::scan::Survey;
-use crate::tell::rejected_sellers::RejectedSellers;
 use vtr_columnar::choice::Between;
 use vtr_columnar::fold::{Due, Weeks};
 
