@@ -206,7 +206,7 @@ fn search(
         let (hash, _) = copy.as_chunks::<8>();
         (u64::from_le_bytes(hash[0]), place as u32)
     }));
-    // By the hash alone, which takes half the time of comparing pairs: `choose` puts equal ones in order.
+    // By the hash alone: `choose` puts equal ones in order.
     places.sort_unstable_by_key(|(hash, _)| *hash);
     let mut found = Between::default();
     for alike in places.chunk_by(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {

@@ -103,6 +103,18 @@ pub struct FileCounts {
     pub asides: Asides,
 }
 
+impl FileCounts {
+    /// Adds what was found in other rows of the file, none of which is known to be superseded.
+    fn merge(&mut self, other: &FileCounts) {
+        self.rows_read += other.rows_read;
+        self.tally.merge(&other.tally);
+        self.asides.merge(&other.asides);
+        if !other.digest.is_empty() {
+            self.digest.clone_from(&other.digest);
+        }
+    }
+}
+
 /// Rows of defects that are gathered before they are decoded, and their bytes.
 const DEFECT_ROWS: usize = 16_384;
 const DEFECT_BYTES: usize = 4 << 20;

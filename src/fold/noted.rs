@@ -50,10 +50,7 @@ impl FoldReading<'_> {
 
 impl Gathered {
     fn take_known(&mut self, unit: &Unit, known: Known) -> Result<()> {
-        let own = self.files.entry(unit.file).or_default();
-        own.rows_read += known.counts.rows_read;
-        own.tally.merge(&known.counts.tally);
-        own.asides.merge(&known.counts.asides);
+        self.files.entry(unit.file).or_default().merge(&known.counts);
         let (mut group, keys) = known.into_group(unit, self.spill.clone());
         if self.noted.1 + keys.len() > self.copies.most_bytes() {
             group.spill(&keys)?;

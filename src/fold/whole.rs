@@ -40,15 +40,7 @@ impl Whole {
         for mut thread in threads {
             thread.copies.order();
             whole.runs.merge(thread.runs);
-            for (file, counts) in thread.files {
-                let own = &mut whole.files[file as usize];
-                own.rows_read += counts.rows_read;
-                own.tally.merge(&counts.tally);
-                own.asides.merge(&counts.asides);
-                if !counts.digest.is_empty() {
-                    own.digest = counts.digest;
-                }
-            }
+            thread.files.iter().for_each(|(file, counts)| whole.files[*file as usize].merge(counts));
             whole.peaks.merge(&thread.peaks);
             whole.sellers.merge(thread.sellers);
             whole.weeks.merge(&thread.weeks);

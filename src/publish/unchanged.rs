@@ -8,6 +8,7 @@
 use crate::error::Result;
 use crate::tables::Batches;
 use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, SchemaRef, UInt32Type};
 
 /// The digest of rows so far.
@@ -35,8 +36,9 @@ impl RowsDigest {
     fn add(&mut self, batch: &RecordBatch) {
         for ([values, nulls], column) in self.columns.iter_mut().zip(batch.columns()) {
             self.buffer.clear();
-            for row in column.nulls().iter().flat_map(|nulls| (!nulls.inner()).set_indices().collect::<Vec<_>>()) {
-                self.buffer.extend_from_slice(&(self.rows + row as u64).to_le_bytes());
+            let valid = column.nulls().into_iter().flat_map(NullBuffer::iter);
+            for (row, _) in (self.rows..).zip(valid).filter(|(_, is_valid)| !is_valid) {
+                self.buffer.extend_from_slice(&row.to_le_bytes());
             }
             nulls.update(&self.buffer);
             self.buffer.clear();

@@ -266,13 +266,7 @@ impl TakenParts<'_> {
                 survey.see_times(file, of.times);
             }
             let counts = of.into_counts().ok_or_else(|| refused(name, "it tells of something unknown"))?;
-            let own = gathered.files.entry(file).or_default();
-            own.rows_read += counts.rows_read;
-            own.tally.merge(&counts.tally);
-            own.asides.merge(&counts.asides);
-            if !counts.digest.is_empty() {
-                own.digest = counts.digest;
-            }
+            gathered.files.entry(file).or_default().merge(&counts);
         }
         Ok(())
     }
