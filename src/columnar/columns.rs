@@ -67,53 +67,32 @@ impl Names {
     }
 }
 
-/// The resolved text of a seller's id.
-#[derive(Clone, Copy)]
-pub(crate) struct SellerCell {
-    pub(crate) code: u32,
-    /// The keyed hash of the text.
-    pub(crate) hash: (u64, u64),
-}
-
-impl SellerCell {
-    /// Reads trimmed text; `None` if it is empty without its wrappers, damaged, or a filler.
-    fn read(
-        text: &str,
-        keys: &SharedKeys,
-        identity: Option<Identity>,
-        fillers: &Placeholders,
-        aside: &mut Option<Aside>,
-    ) -> Option<SellerCell> {
-        let id = wrapper::unwrapped(text);
-        if wrapper::is_damaged(&id) || fillers.is_id_filler(&id) {
-            *aside = Some(if wrapper::is_damaged(&id) { Aside::DamagedId } else { Aside::FillerText });
-            return None;
-        }
-        *aside = (*id != *text).then_some(Aside::WrappedText);
-        let hash = || identity.map_or((0, 0), |identity| text_hash(identity, Of::Seller, &id));
-        (!id.is_empty()).then(|| SellerCell { code: keys.seller(&id), hash: hash() })
+/// Returns the code of a seller's id, given as trimmed text; `None` if it is empty without its wrappers, damaged, or a
+/// filler.
+fn seller(text: &str, keys: &SharedKeys, fillers: &Placeholders, aside: &mut Option<Aside>) -> Option<u32> {
+    let id = wrapper::unwrapped(text);
+    if wrapper::is_damaged(&id) || fillers.is_id_filler(&id) {
+        *aside = Some(if wrapper::is_damaged(&id) { Aside::DamagedId } else { Aside::FillerText });
+        return None;
     }
+    *aside = (*id != *text).then_some(Aside::WrappedText);
+    (!id.is_empty()).then(|| keys.seller(&id))
 }
 
 /// The resolved text of a country.
 #[derive(Clone, Copy)]
-pub(crate) enum CountryCell {
-    Null,
-    Unknown,
-    Known(Country),
+pub(crate) struct CountryCell {
+    /// The country; `None` if the text is null or no country. Rows copy it without a test, because nulls come in no
+    /// predictable order.
+    pub(crate) known: Option<Country>,
+    /// Whether the text is no country.
+    pub(crate) is_unknown: bool,
 }
 
 impl CountryCell {
     fn read(text: Option<&str>) -> CountryCell {
-        text.map_or(CountryCell::Null, |text| countries::read(text).map_or(CountryCell::Unknown, CountryCell::Known))
-    }
-
-    /// Returns the country, if it is known.
-    pub(crate) fn known(self) -> Option<Country> {
-        match self {
-            CountryCell::Known(country) => Some(country),
-            CountryCell::Null | CountryCell::Unknown => None,
-        }
+        let known = text.and_then(countries::read);
+        CountryCell { known, is_unknown: text.is_some() && known.is_none() }
     }
 }
 
@@ -127,8 +106,8 @@ pub(crate) struct Held {
 /// The resolved texts of label columns, remembered from batch to batch.
 #[derive(Default)]
 pub(crate) struct Resolvers {
-    /// `None`: null.
-    seller: Resolver<Option<SellerCell>>,
+    seller: Resolver<Option<u32>>,
+    seller_hash: Resolver<(u64, u64)>,
     market: Resolver<MarketCell>,
     fulfilled: Resolver<FulfilledBy>,
     state: Resolver<OrderState>,
@@ -144,7 +123,11 @@ pub(crate) struct Resolvers {
 
 /// The columns of one batch, ready to be read row by row.
 pub(crate) struct Columns<'a> {
-    pub(crate) seller: Labels<Option<SellerCell>>,
+    /// The codes of sellers.
+    pub(crate) seller: Labels<Option<u32>>,
+    /// The keyed hashes of their ids, if copies are sought. They are a column of their own, so that the codes, which
+    /// every run reads, take a quarter of the memory.
+    pub(crate) seller_hash: Labels<(u64, u64)>,
     pub(crate) market: Labels<MarketCell>,
     pub(crate) fulfilled: Labels<FulfilledBy>,
     pub(crate) state: Labels<OrderState>,
@@ -255,9 +238,15 @@ impl Resolvers {
             Texts::identifiers(&origin(Column::PackageId), cells, |id| fillers.is_filler(id), &mut held.package)?;
         let (tracking, tracking_marks) = Texts::numbers(&origin(Column::TrackingNumber), cells)?;
         Ok(Columns {
-            seller: r.seller.labels(&origin(Column::SellerId), cells, |text, aside| {
-                SellerCell::read(text?, keys, identity, fillers, aside)
-            })?,
+            seller: r
+                .seller
+                .labels(&origin(Column::SellerId), cells, |text, aside| seller(text?, keys, fillers, aside))?,
+            seller_hash: match identity {
+                None => Labels::one(|_| (0, 0)),
+                Some(identity) => r.seller_hash.labels(&origin(Column::SellerId), cells, |text, _| {
+                    text_hash(identity, Of::Seller, &wrapper::unwrapped(text.unwrap_or_default()))
+                })?,
+            },
             market: r.market.labels(&origin(Column::Marketplace), cells, |text, _| match text {
                 None => MarketCell::Null,
                 Some(text) => book.resolve_marketplace(text).map_or(MarketCell::Unknown, MarketCell::Known),
@@ -311,6 +300,7 @@ impl Resolvers {
     pub(crate) fn keep(&mut self, columns: Columns) {
         let r = self;
         r.seller.keep(columns.seller);
+        r.seller_hash.keep(columns.seller_hash);
         r.market.keep(columns.market);
         r.fulfilled.keep(columns.fulfilled);
         r.state.keep(columns.state);
@@ -334,7 +324,7 @@ impl Columns<'_> {
     /// Calls `tell` with each country that occurs in the texts of a column.
     pub(crate) fn each_country(&self, tell: &mut dyn FnMut(Column, Country)) {
         for (column, labels) in [(Column::ShipFromCountry, &self.from), (Column::ShipToCountry, &self.to)] {
-            labels.all().filter_map(|country| country.known()).for_each(|country| tell(column, country));
+            labels.all().filter_map(|country| country.known).for_each(|country| tell(column, country));
         }
     }
 

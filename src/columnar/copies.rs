@@ -80,17 +80,22 @@ impl CopyRecord {
 
     /// Returns the bytes for a spill file.
     pub fn to_bytes(&self) -> [u8; CopyRecord::BYTES] {
+        let mut bytes = [0; CopyRecord::BYTES];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(self.to_words()) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// Returns the same as words, each of which holds eight bytes, the first one lowest.
+    #[inline]
+    pub fn to_words(&self) -> [u64; CopyRecord::BYTES / 8] {
         let small = u64::from(self.unpriced) << 3 | (self.day - monday(self.day)) as u64;
         let position = (u64::from(self.file) << RECORD_BITS | self.record) << SMALL_BITS | small;
         let Beside { category, typed, circumstances, mender } = self.beside;
         let beside = u64::from(category) << 32 | u64::from(typed);
         let told = u64::from(circumstances) << 8 | u64::from(mender);
-        let words = [self.hash.0, self.hash.1, self.version as u64, position, self.cell, beside, told];
-        let mut bytes = [0; CopyRecord::BYTES];
-        for (place, word) in bytes.chunks_exact_mut(8).zip(words) {
-            place.copy_from_slice(&word.to_le_bytes());
-        }
-        bytes
+        [self.hash.0, self.hash.1, self.version as u64, position, self.cell, beside, told]
     }
 
     /// Reads the bytes of [`CopyRecord::to_bytes`].
@@ -219,6 +224,7 @@ fn of_package(key: (u64, u64), order: &[u8], package: &[u8], buffer: &mut Vec<u8
 /// Returns the record of a row, given the [`text_hash`]es of its seller and marketplace. These become the key of
 /// the hash of order and package, so the identity depends on texts only. The caller fills in the cell. `buffer` is
 /// scratch space.
+#[inline(always)] // hashes would be written as words and read again as pairs, for which the processor waits
 pub(crate) fn copy(
     identity: Identity,
     (seller, market): ((u64, u64), (u64, u64)),

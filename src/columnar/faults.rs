@@ -75,7 +75,7 @@ impl Counter<'_> {
         }
         let is_measured = marketplace != Marketplace::None && columns.fulfilled.get(row) != FulfilledBy::Marketplace;
         let countries = [(Column::ShipFromCountry, &columns.from), (Column::ShipToCountry, &columns.to)];
-        let is_unknown = |labels: &Labels<CountryCell>| matches!(labels.get(row), CountryCell::Unknown);
+        let is_unknown = |labels: &Labels<CountryCell>| labels.get(row).is_unknown;
         if let Some((column, _)) = countries.into_iter().find(|(_, labels)| is_measured && is_unknown(labels)) {
             return (column, NO_COUNTRY);
         }

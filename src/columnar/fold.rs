@@ -451,10 +451,9 @@ impl<'a> Counter<'a> {
     }
 
     /// Returns the hashes of a row's seller and marketplace.
-    #[inline]
+    #[inline(always)] // as `copy`
     fn account(&self, columns: &Columns, at: usize, row: &Row) -> ((u64, u64), (u64, u64)) {
-        let seller = columns.seller.get(at).map_or((0, 0), |seller| seller.hash);
-        (seller, self.market_hashes[usize::from(row.market)])
+        (columns.seller_hash.get(at), self.market_hashes[usize::from(row.market)])
     }
 
     /// Returns whether a row does not exist yet on the `as_of` day.

@@ -74,7 +74,7 @@ pub(crate) struct Labels<T> {
 
 impl<T: Copy> Labels<T> {
     /// Makes a column with the same value for every row.
-    fn one(resolve: impl FnOnce(&mut Option<Aside>) -> T) -> Labels<T> {
+    pub(crate) fn one(resolve: impl FnOnce(&mut Option<Aside>) -> T) -> Labels<T> {
         let mut aside = None;
         let values = vec![resolve(&mut aside)];
         let asides = aside.map(Some).into_iter().collect();

@@ -93,7 +93,7 @@ impl<'a> Rows<'a> {
         let rows = &mut self.0[..BLOCK.min(of - first)];
         columns.seller.each(first, rows, |row, seller| {
             row.is_sound = seller.is_some();
-            row.seller = seller.map_or(0, |seller| seller.code);
+            row.seller = seller.unwrap_or(0);
         });
         columns.market.each(first, rows, |row, market| match market {
             MarketCell::Known(marketplace) => {
@@ -183,16 +183,14 @@ impl<'a> Row<'a> {
 
     /// Returns whether the row is out of scope whatever its countries: not sold on a marketplace, or shipped by one.
     pub(crate) fn is_off(&self) -> bool {
-        self.facts.marketplace == Marketplace::None || self.facts.fulfilled_by == FulfilledBy::Marketplace
+        (self.facts.marketplace == Marketplace::None) | (self.facts.fulfilled_by == FulfilledBy::Marketplace)
     }
 
     /// Returns the country of a cell; an unknown country makes the row unsound if it is measured by it.
     #[inline]
     fn country(&mut self, cell: CountryCell) -> Option<Country> {
-        if matches!(cell, CountryCell::Unknown) && !self.is_off() {
-            self.is_sound = false;
-        }
-        cell.known()
+        self.is_sound &= !(cell.is_unknown & !self.is_off());
+        cell.known
     }
 
     #[inline]

@@ -114,7 +114,7 @@ pub struct Beside {
 }
 
 /// Returns the cells of a judged row, given its codes, its day, and the codes beside them.
-#[inline]
+#[inline(always)] // `beside` would be written as words and copied as pairs, for which the processor waits
 pub(crate) fn row_keys(settings: &Settings, layout: Layout, codes: &Codes, day: Day, beside: Beside) -> RowKeys {
     let within = |span: Option<(Day, Day)>| span.is_none_or(|(first, last)| first <= day && day <= last);
     let account = layout.account(codes.seller, codes.market, ProgrammeId(codes.programme));

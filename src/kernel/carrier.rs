@@ -150,27 +150,33 @@ impl Trial {
 #[derive(Clone, Debug, Default)]
 struct TrialTable {
     all: Vec<Trial>,
-    /// For each carrier, and in it for each length, the first of its trials and the first of the next ones.
-    places: Vec<[u32; 2]>,
+    /// For each carrier, and in it for each length, the end of its trials, which is the beginning of the next ones; the
+    /// first one is 0.
+    ends: Vec<u32>,
 }
 
 impl TrialTable {
     /// Adds the next carrier, with its trials by length.
     fn push(&mut self, by_length: Vec<Vec<Trial>>) {
+        if self.ends.is_empty() {
+            self.ends.push(0);
+        }
         for trials in by_length {
-            let first = self.all.len() as u32;
             self.all.extend(trials);
-            self.places.push([first, self.all.len() as u32]);
+            self.ends.push(self.all.len() as u32);
         }
     }
 
+    #[inline]
     fn of(&self, carrier: CarrierId, length: usize) -> &[Trial] {
-        let place = if length > MAX_LENGTH {
-            None
-        } else {
-            self.places.get(usize::from(carrier.0) * (MAX_LENGTH + 1) + length)
-        };
-        place.and_then(|[first, end]| self.all.get(*first as usize..*end as usize)).unwrap_or_default()
+        if length > MAX_LENGTH {
+            return &[];
+        }
+        let at = usize::from(carrier.0) * (MAX_LENGTH + 1) + length;
+        match self.ends.get(at..at + 2) {
+            Some(&[first, end]) => self.all.get(first as usize..end as usize).unwrap_or_default(),
+            _ => &[],
+        }
     }
 }
 

@@ -39,7 +39,9 @@ pub enum Tracking<'a> {
     NoColumn,
     /// The cell is null, or has only blanks and punctuation.
     Missing,
-    /// A cleaned number with at least one letter or digit.
+    /// A number of capitals and digits only, as nearly all are typed.
+    Plain(&'a str),
+    /// Any other cleaned number; it has at least one letter or digit.
     Number(&'a str),
     /// A number that a float has damaged, cleaned: no rung judges by it.
     Damaged(&'a str),
@@ -75,10 +77,14 @@ impl<'a> Tracking<'a> {
         if first || cleaned.chars().any(char::is_alphanumeric) { Tracking::Number(cleaned) } else { Tracking::Missing }
     }
 
+    fn of_plain(raw: &'a str) -> Tracking<'a> {
+        if raw.is_empty() { Tracking::Missing } else { Tracking::Plain(raw) }
+    }
+
     /// Reads a trimmed cell that is clean already, as most are; `None`: [`read`](Tracking::read) has to.
     #[inline]
     pub fn read_clean(raw: &'a str) -> Option<Tracking<'a>> {
-        (number::is_clean(raw) && !wrapper::is_cut(raw)).then(|| Tracking::of_cleaned(raw))
+        (number::is_clean(raw) && !wrapper::is_cut(raw)).then(|| Tracking::of_plain(raw))
     }
 
     /// Reads a trimmed cell, empty if it is null; `buffer` is scratch space.
@@ -87,7 +93,7 @@ impl<'a> Tracking<'a> {
         if wrapper::is_cut(raw) {
             (Tracking::Damaged(raw), Notice::Damaged)
         } else if number::is_clean(raw) {
-            (Tracking::of_cleaned(raw), Notice::None)
+            (Tracking::of_plain(raw), Notice::None)
         } else {
             Tracking::read_unclean(raw, buffer)
         }
@@ -124,7 +130,7 @@ impl<'a> Tracking<'a> {
     pub fn whole(self) -> &'a str {
         match self {
             Tracking::NoColumn | Tracking::Missing => "",
-            Tracking::Number(whole) | Tracking::Damaged(whole) => whole,
+            Tracking::Plain(whole) | Tracking::Number(whole) | Tracking::Damaged(whole) => whole,
             Tracking::Several(all) | Tracking::Spaced(all) => all.split('\n').next().unwrap_or_default(),
         }
     }

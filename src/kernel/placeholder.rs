@@ -127,6 +127,12 @@ impl Placeholders {
         may_be_filler(text, self.longest_id_filler) && self.id_fillers.binary_search(&text::lower(text)).is_ok()
     }
 
+    /// Returns what [`find`](Placeholders::find) returns for a number of capitals and digits only, as cleaning found it.
+    #[inline]
+    pub fn find_plain(&self, number: &str, order_id: &str) -> Option<Placeholder> {
+        if self.may_be(number.as_bytes(), order_id.as_bytes()) { self.find(number, order_id) } else { None }
+    }
+
     /// Returns the first test that the cleaned number fits, if any; `order_id` is as typed.
     pub fn find(&self, number: &str, order_id: &str) -> Option<Placeholder> {
         let is_plain = is_clean(number);
@@ -170,6 +176,7 @@ impl Placeholders {
 
     /// Returns whether a number of capitals and digits can be a placeholder at all, judging by its ends. Nearly all
     /// cannot. All conditions are evaluated together, so that a single, well predicted branch remains.
+    #[inline]
     fn may_be(&self, number: &[u8], order_id: &[u8]) -> bool {
         let (Some([a, b, c]), Some([.., x, y, z])) = (number.first_chunk(), number.last_chunk::<3>()) else {
             return true;

@@ -213,14 +213,16 @@ pub struct Market {
     pub note: Vec<String>,
     /// The versions in order of time; no two overlap.
     pub versions: Vec<Version>,
+    /// The first day of each version, side by side.
+    pub(crate) begins: Vec<Day>,
 }
 
 impl Market {
     /// Returns the version in force on a day.
+    #[inline]
     pub fn version(&self, day: Day) -> Option<&Version> {
         // All versions are counted: an early exit would be one more branch to predict in every row.
-        let has_begun = |version: &Version| usize::from(version.from.unwrap_or(Day::MIN) <= day);
-        let begun = self.versions.iter().map(has_begun).sum::<usize>();
+        let begun = self.begins.iter().map(|begin| usize::from(*begin <= day)).sum::<usize>();
         self.versions.get(begun.checked_sub(1)?).filter(|version| version.in_force(day))
     }
 }

@@ -148,7 +148,7 @@ fn seen(plan: &Plan, _: &Judge, row: AskedRow) -> (OrderRow, Option<CopyRecord>)
 
 /// The carrier whose signature a number matches, if it matches no other's.
 fn only_carrier(book: &Book, facts: &Facts) -> Option<CarrierId> {
-    let Tracking::Number(number) = facts.tracking else { return None };
+    let (Tracking::Plain(number) | Tracking::Number(number)) = facts.tracking else { return None };
     let mut owners = book.carriers.signatures(number.as_bytes()).map(|(owner, _)| owner);
     let first = owners.next()?;
     owners.all(|owner| owner == first).then_some(first)

@@ -397,7 +397,7 @@ fn sources(body: &mut String, selected: &Selected, verdict: &Verdict) {
 fn numbers(facts: &Facts, verdict: &Verdict) -> Option<String> {
     match facts.tracking {
         Tracking::NoColumn | Tracking::Missing => None,
-        Tracking::Number(number) => Some(format!("{} once cleaned", shown(number))),
+        Tracking::Plain(number) | Tracking::Number(number) => Some(format!("{} once cleaned", shown(number))),
         Tracking::Damaged(number) => Some(format!("{}: damaged by a float, nothing is judged by it", shown(number))),
         Tracking::Several(all) | Tracking::Spaced(all) => {
             let numbers: Vec<_> = all.split('\n').skip(1).map(shown).collect();

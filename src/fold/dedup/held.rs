@@ -14,8 +14,9 @@ const BLOCK: usize = 1 << 15;
 /// Copies in memory.
 #[derive(Default)]
 pub struct Held {
-    /// Those not yet ordered, as they came.
-    collected: Vec<u8>,
+    /// Those not yet ordered, as they came. They are kept as words, because copying bytes that were just written as
+    /// words would wait for these.
+    collected: Vec<[u64; CopyRecord::BYTES / 8]>,
     blocks: Vec<Block>,
 }
 
@@ -29,8 +30,8 @@ struct Block {
 impl Held {
     /// Takes a copy over.
     pub fn add(&mut self, copy: &CopyRecord) {
-        self.collected.extend_from_slice(&copy.to_bytes());
-        if self.collected.len() == BLOCK * CopyRecord::BYTES {
+        self.collected.push(copy.to_words());
+        if self.collected.len() == BLOCK {
             self.order();
         }
     }
@@ -60,12 +61,8 @@ impl Held {
 }
 
 impl Block {
-    fn of(collected: &[u8]) -> Block {
-        let (copies, _) = collected.as_chunks::<{ CopyRecord::BYTES }>();
-        let part = |copy: &[u8; CopyRecord::BYTES]| {
-            let (words, _) = copy.as_chunks::<8>();
-            (u64::from_le_bytes(words[0]) >> (u64::BITS - PART_BITS)) as usize
-        };
+    fn of(copies: &[[u64; CopyRecord::BYTES / 8]]) -> Block {
+        let part = |copy: &[u64; CopyRecord::BYTES / 8]| (copy[0] >> (u64::BITS - PART_BITS)) as usize;
         let mut places = vec![0u32; PARTS];
         copies.iter().for_each(|copy| places[part(copy)] += 1);
         let mut first = 0;
@@ -78,8 +75,9 @@ impl Block {
             order[*place as usize] = at;
             *place += 1;
         }
-        let mut ordered = Vec::with_capacity(collected.len());
-        order.iter().for_each(|at| ordered.extend_from_slice(&copies[*at as usize]));
+        let mut ordered = Vec::with_capacity(copies.len() * CopyRecord::BYTES);
+        let bytes = |at: &u32| copies[*at as usize].map(u64::to_le_bytes);
+        order.iter().for_each(|at| ordered.extend_from_slice(bytes(at).as_flattened()));
         // Each place has moved from the first copy of its part to the end.
         Block { copies: ordered, ends: places }
     }

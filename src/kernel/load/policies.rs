@@ -114,6 +114,7 @@ fn market<'a>(
         country,
         listed_prices: listed_prices?,
         note: document.note(),
+        begins: versions.iter().map(|version| version.from.unwrap_or(Day::MIN)).collect(),
         versions,
     })
 }
