@@ -283,8 +283,8 @@ fn said(reason: Reason, rule: RuleId) -> Option<Said> {
     Some(Said { reason, rule })
 }
 
-/// Returns what a rung says, if it gives a reason. With `Option::or_else` each rung was a call, also behind the one that
-/// decided.
+/// Returns what a rung says, if it gives a reason. With `Option::or_else` each rung was a call, also behind the
+/// one that decided.
 macro_rules! try_rung {
     ($rung:expr) => {
         if let Some(said) = $rung {

@@ -1,5 +1,5 @@
-"""Profiles one thread: samples of a run over the whole ladder, by module and by function; and what deduplication adds,
-by module.
+"""Profiles one thread, by module: a run over the whole ladder, by function too, J-scan, what deduplication adds, and a
+scheduled week.
 
 Usage: profile.py perf|callgrind PROGRAM. A sample belongs to the innermost function, inlined ones included, outside
 the standard library and hash tables; without line tables it belongs to the symbol. It fails with the message of the
@@ -94,7 +94,7 @@ def frames_of(program, addresses):
 def by_perf(command, folder):
     """Samples by (module, function)."""
     data, program = os.path.join(folder, "perf.data"), os.path.realpath(command[0])
-    subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", "1999", "-o", data, "--", *command], check=True, stderr=subprocess.DEVNULL)
+    subprocess.run(["perf", "record", "-q", "-e", "cpu-clock", "-F", str(HERTZ), "-o", data, "--", *command], check=True, stderr=subprocess.DEVNULL)
     said = subprocess.run(["perf", "script", "-i", data, "--show-mmap-events", "-F", "event,ip,sym,dso"], check=True, stdout=subprocess.PIPE,
                           stderr=subprocess.DEVNULL, text=True).stdout
     mapped, samples, counts = [], Counter(), Counter()
@@ -156,15 +156,25 @@ def by_callgrind(command, folder):
     return counts
 
 
+# The scheduled run that is profiled: all tables, one week. The history ends with it.
+WEEK = "2025-W52"
+# Samples a second; what a sample of perf and an instruction of callgrind stand for.
+HERTZ = 1999
+UNITS = {"perf": ("ns a row", 1e9 / HERTZ, "CPU ms", 1e3 / HERTZ), "callgrind": ("instructions a row", 1, "M instructions", 1e-6)}
+
+
 def main(tool, program):
     rows = int(os.environ.get("ROWS") or (10_000_000 if tool == "perf" else 1_000_000))
     work = Work(os.environ.get("WORK") or "target/bench", os.path.abspath(program))
     history = work.history(rows)
+    weekly = lambda deduplicate: work.job(history, ["vtr_weekly"], deduplicate)
 
-    def counted(deduplicate):
+    def counted(job, *more, anew=True):
+        """Samples of a run into an output of its own, by (module, function)."""
         out = work.path("out", "profile")
-        shutil.rmtree(out, ignore_errors=True)
-        command = [work.vtr, "run", work.job(history, ["vtr_weekly"], deduplicate), "--out", out, "--threads", "1", "--quiet"]
+        if anew:
+            shutil.rmtree(out, ignore_errors=True)
+        command = [work.vtr, "run", job, "--out", out, "--threads", "1", "--quiet", *more]
         return {"perf": by_perf, "callgrind": by_callgrind}[tool](command, work.folder)
 
     def summed(counts, named):
@@ -173,17 +183,33 @@ def main(tool, program):
             sums[named(module, function)] += count
         return sums
 
-    counts, copies = counted(False), counted(True)
-    total = sum(counts.values())
-    shares = lambda sums, most=None: [(name, count / total) for name, count in sums.most_common(most)]
-    modules, more = (summed(of, lambda module, _: module) for of in (counts, copies))
-    more.subtract(modules)
+    by_module = lambda counts: summed(counts, lambda module, _: module)
+    full, copies, scan = counted(weekly(False)), counted(weekly(True)), counted(weekly(False), "--book", work.book_without_shapes())
+    week = ["--from", WEEK, "--to", WEEK]
+    empty = by_module(counted(work.job(history), *week))
+    counted(work.job(history))
+    published = by_module(counted(work.job(history), *week, anew=False))
+
+    of_row, row_unit, of_run, run_unit = UNITS[tool]
+    a_row = lambda count: count * row_unit / rows
+    total = sum(full.values())
+    sums = [by_module(counts) for counts in (full, scan, copies)]
+    sums[2].subtract(sums[0])
+    names = [name for name, _ in sums[0].most_common()] + [name for name in sums[2] if name not in sums[0]]
+    modules = [(name, sums[0][name] / total, *(a_row(of[name]) for of in sums)) for name in names]
+    functions = summed(full, lambda module, function: f"`{function}` ({module})").most_common(FUNCTIONS)
+    profile = facts() | {
+        "of_row": of_row, "of_run": of_run,
+        "modules": [("all", 1, *(a_row(sum(of.values())) for of in sums)), *modules],
+        "functions": [(name, count / total, a_row(count)) for name, count in functions],
+        "weeks": [("all", sum(empty.values()) * run_unit, sum(published.values()) * run_unit),
+                  *((name, count * run_unit, published[name] * run_unit) for name, count in empty.most_common())],
+    }
     what = "samples of `perf` (cpu-clock)" if tool == "perf" else "instructions of callgrind"
-    profile = facts() | {"modules": shares(modules), "functions": shares(summed(counts, lambda module, function: f"`{function}` ({module})"), FUNCTIONS),
-                         "deduplicated": [(name, share) for name, share in shares(more) if abs(share) >= 0.001]}
-    profile["about"] = (f"`vtr_weekly` over {rows:,} rows on one thread, the whole ladder, no deduplication; {total:,} {what}, {profile['date']}. "
-                        "Inlined functions count for themselves, standard library and hash tables for their callers. With deduplication there "
-                        f"were {sum(copies.values()) / total:.2f} times as many; the last table has what each module took more, as a share of the run without.")
+    profile["about"] = (f"`vtr_weekly` over {rows:,} rows on one thread; {total:,} {what} for J-full, {profile['date']}. Inlined functions count for "
+                        "themselves, standard library and hash tables for their callers. J-scan reads the same files under the book without shapes; "
+                        "deduplication is beside J-full, and what it takes more. The last table is a run of one week, the last one, into all tables: into "
+                        "an empty output, and into one that has all weeks and the notes of the run that made them.")
     print(profile["about"], profile_table(profile), sep="\n\n")
     if os.environ.get("KEEP"):
         kept.keep_profile(profile)

@@ -230,11 +230,16 @@ def micro_table(micro):
 
 
 def profile_table(profile):
-    """Shares of samples by module and by function, the heaviest first; and what deduplication adds to each module."""
-    lines = []
-    for heading, key in (("module", "modules"), ("function", "functions"), ("module, more with deduplication", "deduplicated")):
-        lines += [f"| {heading} | share |", "|---|---|"] + [f"| {name} | {100 * share:.1f} % |" for name, share in profile[key]] + [""]
-    return "\n".join(lines[:-1])
+    """What a row costs by module and by function, the heaviest first; what a scheduled week costs by module."""
+    each = profile["of_row"]
+    row = lambda cells: f"| {' | '.join(cells)} |"
+    lines = [row(("module", "J-full, share", f"J-full, {each}", f"J-scan, {each}", f"deduplication, {each} more")), "|---|---|---|---|---|"]
+    lines += [row((name, f"{100 * share:.1f} %", *(f"{cost:.1f}" for cost in costs))) for name, share, *costs in profile["modules"]]
+    lines += ["", row(("function, J-full", "share", each)), "|---|---|---|"]
+    lines += [row((name, f"{100 * share:.1f} %", f"{cost:.1f}")) for name, share, cost in profile["functions"]]
+    lines += ["", row(("module, one week", f"empty output, {profile['of_run']}", f"all published, {profile['of_run']}")), "|---|---|---|"]
+    lines += [row((name, f"{empty:,.0f}", f"{published:,.0f}")) for name, empty, published in profile["weeks"]]
+    return "\n".join(lines)
 
 
 def machines(results):
