@@ -1,5 +1,5 @@
-"""Profiles one thread, by module: a run over the whole ladder, by function too, J-scan, what deduplication adds, and a
-scheduled week.
+"""Profiles one thread, by module: a run over the whole ladder, by function too, J-scan, J-csv, what deduplication adds,
+and a scheduled week.
 
 Usage: profile.py perf|callgrind PROGRAM. A sample belongs to the innermost function, inlined ones included, outside
 the standard library and hash tables; without line tables it belongs to the symbol. It fails with the message of the
@@ -184,7 +184,10 @@ def main(tool, program):
         return sums
 
     by_module = lambda counts: summed(counts, lambda module, _: module)
-    full, copies, scan = counted(weekly(False)), counted(weekly(True)), counted(weekly(False), "--book", work.book_without_shapes())
+    without_shapes = ["--book", work.book_without_shapes()]
+    csv = work.job(work.history(rows, "csv", files=64), ["vtr_weekly"], False)
+    full, copies = counted(weekly(False)), counted(weekly(True))
+    scan, csv = counted(weekly(False), *without_shapes), counted(csv, *without_shapes)
     week = ["--from", WEEK, "--to", WEEK]
     empty = by_module(counted(work.job(history), *week))
     counted(work.job(history))
@@ -193,9 +196,9 @@ def main(tool, program):
     of_row, row_unit, of_run, run_unit = UNITS[tool]
     a_row = lambda count: count * row_unit / rows
     total = sum(full.values())
-    sums = [by_module(counts) for counts in (full, scan, copies)]
-    sums[2].subtract(sums[0])
-    names = [name for name, _ in sums[0].most_common()] + [name for name in sums[2] if name not in sums[0]]
+    sums = [by_module(counts) for counts in (full, scan, csv, copies)]
+    sums[3].subtract(sums[0])
+    names = list(dict.fromkeys(name for of in sums for name, _ in of.most_common()))
     modules = [(name, sums[0][name] / total, *(a_row(of[name]) for of in sums)) for name in names]
     functions = summed(full, lambda module, function: f"`{function}` ({module})").most_common(FUNCTIONS)
     profile = facts() | {
@@ -207,8 +210,8 @@ def main(tool, program):
     }
     what = "samples of `perf` (cpu-clock)" if tool == "perf" else "instructions of callgrind"
     profile["about"] = (f"`vtr_weekly` over {rows:,} rows on one thread; {total:,} {what} for J-full, {profile['date']}. Inlined functions count for "
-                        "themselves, standard library and hash tables for their callers. J-scan reads the same files under the book without shapes; "
-                        "deduplication is beside J-full, and what it takes more. The last table is a run of one week, the last one, into all tables: into "
+                        "themselves, standard library and hash tables for their callers. J-scan reads the same files under the book without shapes, "
+                        "J-csv as many rows from 64 CSV files; deduplication is what it takes more than J-full. The last table is a run of one week, the last one, into all tables: into "
                         "an empty output, and into one that has all weeks and the notes of the run that made them.")
     print(profile["about"], profile_table(profile), sep="\n\n")
     if os.environ.get("KEEP"):

@@ -233,7 +233,7 @@ def profile_table(profile):
     """What a row costs by module and by function, the heaviest first; what a scheduled week costs by module."""
     each = profile["of_row"]
     row = lambda cells: f"| {' | '.join(cells)} |"
-    lines = [row(("module", "J-full, share", f"J-full, {each}", f"J-scan, {each}", f"deduplication, {each} more")), "|---|---|---|---|---|"]
+    lines = [row(("module", "J-full, share", f"J-full, {each}", f"J-scan, {each}", f"J-csv, {each}", f"deduplication, {each} more")), "|---|---|---|---|---|---|"]
     lines += [row((name, f"{100 * share:.1f} %", *(f"{cost:.1f}" for cost in costs))) for name, share, *costs in profile["modules"]]
     lines += ["", row(("function, J-full", "share", each)), "|---|---|---|"]
     lines += [row((name, f"{100 * share:.1f} %", f"{cost:.1f}")) for name, share, cost in profile["functions"]]
