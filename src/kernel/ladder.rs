@@ -271,8 +271,8 @@ fn carrier_from(book: &Book, name: CarrierName, facts: &Facts) -> Carrier {
 }
 
 /// The answer of a rung: the reason and the rule that decided. It fits a register; with the owner of a number in it, it
-/// passed through memory at each rung. A processor waits if what was written in one width is read at once in another;
-/// without such places here and in the fold, a run into `vtr_weekly` takes 3 % less CPU.
+/// passed through memory at each rung. A processor waits if what was written in one width is read at once in another:
+/// one such place had a seventh of the samples of [`judge_by`], another a tenth of those of the fold's loop.
 struct Said {
     reason: Reason,
     rule: RuleId,

@@ -130,15 +130,15 @@ impl Placeholders {
     /// Returns what [`find`](Placeholders::find) returns for a number of capitals and digits only, as cleaning found it.
     #[inline]
     pub fn find_plain(&self, number: &str, order_id: &str) -> Option<Placeholder> {
-        if self.may_be(number.as_bytes(), order_id.as_bytes()) { self.find(number, order_id) } else { None }
+        if self.may_be(number.as_bytes(), order_id.as_bytes()) { self.first(number, true, order_id) } else { None }
     }
 
     /// Returns the first test that the cleaned number fits, if any; `order_id` is as typed.
     pub fn find(&self, number: &str, order_id: &str) -> Option<Placeholder> {
-        let is_plain = is_clean(number);
-        if is_plain && !self.may_be(number.as_bytes(), order_id.as_bytes()) {
-            return None;
-        }
+        if is_clean(number) { self.find_plain(number, order_id) } else { self.first(number, false, order_id) }
+    }
+
+    fn first(&self, number: &str, is_plain: bool, order_id: &str) -> Option<Placeholder> {
         if self.is_word(number) {
             return Some(Placeholder::Words);
         }

@@ -169,9 +169,10 @@ def main(tool, program):
     history = work.history(rows)
     weekly = lambda deduplicate: work.job(history, ["vtr_weekly"], deduplicate)
 
+    out = work.path("out", "profile")
+
     def counted(job, *more, anew=True):
-        """Samples of a run into an output of its own, by (module, function)."""
-        out = work.path("out", "profile")
+        """Samples of a run into an empty output, or onto what is there, by (module, function)."""
         if anew:
             shutil.rmtree(out, ignore_errors=True)
         command = [work.vtr, "run", job, "--out", out, "--threads", "1", "--quiet", *more]
@@ -185,13 +186,14 @@ def main(tool, program):
 
     by_module = lambda counts: summed(counts, lambda module, _: module)
     without_shapes = ["--book", work.book_without_shapes()]
-    csv = work.job(work.history(rows, "csv", files=64), ["vtr_weekly"], False)
+    of_csv = work.job(work.history(rows, "csv", files=64), ["vtr_weekly"], False)
     full, copies = counted(weekly(False)), counted(weekly(True))
-    scan, csv = counted(weekly(False), *without_shapes), counted(csv, *without_shapes)
-    week = ["--from", WEEK, "--to", WEEK]
-    empty = by_module(counted(work.job(history), *week))
-    counted(work.job(history))
-    published = by_module(counted(work.job(history), *week, anew=False))
+    scan, csv = counted(weekly(False), *without_shapes), counted(of_csv, *without_shapes)
+    week, everything = ["--from", WEEK, "--to", WEEK], work.job(history)
+    empty = by_module(counted(everything, *week))
+    shutil.rmtree(out)
+    subprocess.run([work.vtr, "run", everything, "--out", out, "--quiet"], check=True, stderr=subprocess.DEVNULL)
+    published = by_module(counted(everything, *week, anew=False))
 
     of_row, row_unit, of_run, run_unit = UNITS[tool]
     a_row = lambda count: count * row_unit / rows
@@ -211,8 +213,8 @@ def main(tool, program):
     what = "samples of `perf` (cpu-clock)" if tool == "perf" else "instructions of callgrind"
     profile["about"] = (f"`vtr_weekly` over {rows:,} rows on one thread; {total:,} {what} for J-full, {profile['date']}. Inlined functions count for "
                         "themselves, standard library and hash tables for their callers. J-scan reads the same files under the book without shapes, "
-                        "J-csv as many rows from 64 CSV files; deduplication is what it takes more than J-full. The last table is a run of one week, the last one, into all tables: into "
-                        "an empty output, and into one that has all weeks and the notes of the run that made them.")
+                        "J-csv as many rows from 64 CSV files; deduplication is what it takes more than J-full. The last table is a run of one "
+                        "week, the last one, into all tables: into an empty output, and into one that has all weeks and the notes of the run that made them.")
     print(profile["about"], profile_table(profile), sep="\n\n")
     if os.environ.get("KEEP"):
         kept.keep_profile(profile)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Profiles one thread over the whole ladder: shares by module and by function, from perf, or from callgrind if there
-# is no perf.
+# Profiles one thread: what a row costs by module and by function, and what a scheduled week costs, from perf, or from
+# callgrind if there is no perf.
 #
 # Options, as environment variables: ROWS (10000000; 1000000 with callgrind), KEEP=1 (into docs/benchmarks.md as well), WORK
 # (target/bench). The program is built into target/profile with line tables, once more than for anything else.
