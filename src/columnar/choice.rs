@@ -97,7 +97,12 @@ struct Group {
 
 /// Returns whether a package has no number.
 pub fn is_numberless(copy: &CopyRecord) -> bool {
-    matches!(copy.outcome().reason, Reason::TrackingMissing | Reason::TrackingPlaceholder)
+    is_without_number(copy.outcome().reason)
+}
+
+/// Returns whether packages of a reason have no number.
+pub(crate) fn is_without_number(reason: Reason) -> bool {
+    matches!(reason, Reason::TrackingMissing | Reason::TrackingPlaceholder)
 }
 
 fn is_valid(copy: &CopyRecord) -> bool {

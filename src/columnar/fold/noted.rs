@@ -10,7 +10,6 @@ use crate::judge::{Judge, MarginalKind};
 use crate::keys::{Codes, Layout};
 use crate::partial::week_index;
 use crate::settings::{Beside, row_keys};
-use rustc_hash::FxHashMap;
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
 use std::ops::RangeInclusive;
@@ -35,39 +34,43 @@ pub struct NotedCell {
 
 /// The bits of the outcome's code.
 const OUTCOME_BITS: u32 = Outcome::BITS;
+/// The outcome's code in `told`.
+const OUTCOME: u8 = (1 << OUTCOME_BITS) - 1;
 
 impl NotedCell {
-    /// The size of a cell in a file, in bytes.
-    pub const BYTES: usize = 17;
+    /// The number of its fields.
+    pub const FIELDS: usize = 7;
 
     /// Returns its day.
     pub fn day(&self) -> Day {
         self.day
     }
 
-    /// Returns its bytes.
-    pub fn to_bytes(&self) -> [u8; NotedCell::BYTES] {
-        let mut bytes = [0; NotedCell::BYTES];
-        bytes[..4].copy_from_slice(&self.day.to_le_bytes());
-        bytes[4..8].copy_from_slice(&self.seller.to_le_bytes());
-        bytes[8..12].copy_from_slice(&self.category.to_le_bytes());
-        bytes[12..14].copy_from_slice(&self.carrier.to_le_bytes());
-        bytes[14..].copy_from_slice(&[self.market, self.programme, self.told]);
-        bytes
+    /// Returns its fields as numbers; cells have the order of their fields.
+    #[inline]
+    pub fn fields(&self) -> [u32; NotedCell::FIELDS] {
+        let NotedCell { day, seller, category, carrier, market, programme, told } = *self;
+        [day as u32, seller, category, carrier.into(), market.into(), programme.into(), told.into()]
     }
 
-    /// Reads the bytes of [`NotedCell::to_bytes`].
-    pub fn from_bytes(bytes: &[u8; NotedCell::BYTES]) -> NotedCell {
-        let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
-        NotedCell {
-            day: word(0) as Day,
-            seller: word(4),
-            category: word(8),
-            carrier: u16::from_le_bytes([bytes[12], bytes[13]]),
-            market: bytes[14],
-            programme: bytes[15],
-            told: bytes[16],
-        }
+    /// Reads the fields of [`NotedCell::fields`]; `None` if a cell cannot have them.
+    pub fn from_fields(fields: [u32; NotedCell::FIELDS]) -> Option<NotedCell> {
+        let [day, seller, category, carrier, market, programme, told] = fields;
+        Some(NotedCell {
+            day: day as Day,
+            seller,
+            category,
+            carrier: carrier.try_into().ok()?,
+            market: market.try_into().ok()?,
+            programme: programme.try_into().ok()?,
+            told: told.try_into().ok()?,
+        })
+    }
+
+    /// Returns whether its packages have no number.
+    pub fn is_numberless(&self) -> bool {
+        let outcome = Outcome::from_code(self.told & OUTCOME);
+        outcome.is_some_and(|outcome| crate::choice::is_without_number(outcome.reason))
     }
 }
 
@@ -85,15 +88,23 @@ pub type NotedTexts = [Vec<String>; 2];
 #[derive(Default)]
 struct Places {
     codes: Vec<u32>,
-    by_code: FxHashMap<u32, u32>,
+    /// The place of each code, from 1; codes are dense.
+    by_code: Vec<u32>,
 }
 
 impl Places {
+    #[inline]
     fn of(&mut self, code: u32) -> u32 {
-        *self.by_code.entry(code).or_insert_with(|| {
-            self.codes.push(code);
-            self.codes.len() as u32 - 1
-        })
+        let known = self.by_code.get(code as usize).and_then(|place| place.checked_sub(1));
+        known.unwrap_or_else(|| self.add(code))
+    }
+
+    #[cold]
+    fn add(&mut self, code: u32) -> u32 {
+        self.by_code.resize(self.by_code.len().max(code as usize + 1), 0);
+        self.codes.push(code);
+        self.by_code[code as usize] = self.codes.len() as u32;
+        self.codes.len() as u32 - 1
     }
 }
 
@@ -176,7 +187,7 @@ pub struct NotedReader {
 impl NotedReader {
     /// Returns the record of a row in a noted cell, without hash, version and place, which the caller fills in.
     pub fn record(&self, cell: &NotedCell) -> Option<CopyRecord> {
-        let (outcome, mender) = (cell.told & ((1 << OUTCOME_BITS) - 1), cell.told >> OUTCOME_BITS);
+        let (outcome, mender) = (cell.told & OUTCOME, cell.told >> OUTCOME_BITS);
         let fits = usize::from(cell.market) < self.markets
             && usize::from(cell.programme) < self.programmes
             && usize::from(cell.carrier) < self.carriers
@@ -250,8 +261,12 @@ mod tests {
             (cells, writer.texts(judge))
         };
         let (cells, texts) = noted(&here, &copies);
-        let again: Vec<NotedCell> = cells.iter().map(|cell| NotedCell::from_bytes(&cell.to_bytes())).collect();
+        let again: Vec<NotedCell> = cells.iter().map(|cell| NotedCell::from_fields(cell.fields()).unwrap()).collect();
         assert_eq!(again, cells);
+        for (cell, copy) in cells.iter().zip(&copies) {
+            assert_eq!(cell.is_numberless(), crate::choice::is_numberless(copy));
+        }
+        assert_eq!(NotedCell::from_fields([0, 0, 0, 0, 256, 0, 0]), None);
         let reader = there.noted_reader(&texts);
         let known: Vec<CopyRecord> = cells.iter().map(|cell| reader.record(cell).unwrap()).collect();
         assert_eq!(noted(&there, &known), (cells.clone(), texts.clone()));

@@ -5,21 +5,21 @@
 //! chosen or counted here. Whatever is wrong with a note is said in a sentence, and is no error of the run.
 
 use super::super::parts::told;
+use super::packing::{self, Packing};
 use super::{Known, MOST_TEXT_BYTES};
 use crate::fold::FileCounts;
 use crate::job::plan::Plan;
 use crate::place::readable::Readable;
 use bytes::Bytes;
 use parquet::file::reader::Length;
-use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vtr_columnar::choice::is_numberless;
-use vtr_columnar::fold::{FileTally, noted_check};
+use vtr_columnar::fold::FileTally;
 use vtr_columnar::judge::{CopyRecord, Judge, NotedCell, NotedReader, NotedTexts, NotedWriter, Reject, Unit};
 use vtr_kernel::calendar::Day;
 
-const MAGIC: [u8; 8] = *b"vtrnote1";
+const MAGIC: [u8; 8] = *b"vtrnote2";
 
 /// The bytes behind the facts: their stored and their plain length, and their check.
 const END: usize = 16;
@@ -27,14 +27,15 @@ const END: usize = 16;
 const LAST: u64 = 8 << 10;
 /// The most bytes of plain facts or cells.
 const MOST_BYTES: u64 = 1 << 30;
-/// The size of a record in bytes: 10 of the hash, version, place in the group, cell, check.
-pub const RECORD: usize = 30 + NotedCell::BYTES;
-/// The size of a cell with its number of rows.
-const CELL: usize = NotedCell::BYTES + 4;
-/// The size of a record with its rank.
-pub const ALIKE: usize = 4 + RECORD;
-/// The size of a row in a note, with what else grows with rows.
-pub const ROW: usize = 8 + RECORD + 8;
+/// The size of a rank in bytes.
+pub const RANK: usize = 4;
+/// The size of a cell's number of rows.
+const COUNT: usize = 4;
+/// The most bytes that a row takes while a note is made: as it was gathered, its place in the order, and its record
+/// with its key.
+pub const ROW: usize = size_of::<Row>() + size_of::<(u64, u32)>() + 8 + packing::MOST;
+/// Rows that are read at once before they are written.
+const BLOCK: usize = 64;
 /// Level of compression of facts and cells.
 const LEVEL: i32 = 1;
 
@@ -43,15 +44,17 @@ pub fn check(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(*blake3::hash(bytes).as_bytes().first_chunk().expect("a hash has 32 bytes"))
 }
 
-/// A row on its way into a note.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A row on its way into a note, or out of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {
-    hash: (u64, u64),
-    version: i64,
+    /// The hashes of its order and its package.
+    pub hash: (u64, u64),
+    /// Its version.
+    pub version: i64,
     /// Its place in the group.
-    place: u32,
-    cell: NotedCell,
-    is_numberless: bool,
+    pub place: u32,
+    /// Its cell.
+    pub cell: NotedCell,
 }
 
 impl Row {
@@ -62,23 +65,12 @@ impl Row {
             version: copy.version,
             place: u32::try_from(copy.record.checked_sub(first_record)?).ok()?,
             cell: writer.cell(copy)?,
-            is_numberless: is_numberless(copy),
         })
     }
 
-    fn key(&self) -> u64 {
-        key(self.hash, self.is_numberless)
-    }
-
-    fn write(&self, rank: u32, into: &mut Vec<u8>) {
-        let from = into.len();
-        into.extend_from_slice(&(self.hash.0 as u16).to_le_bytes());
-        into.extend_from_slice(&self.hash.1.to_le_bytes());
-        into.extend_from_slice(&self.version.to_le_bytes());
-        into.extend_from_slice(&self.place.to_le_bytes());
-        into.extend_from_slice(&self.cell.to_bytes());
-        let check = noted_check(rank, &into[from..]);
-        into.extend_from_slice(&check.to_le_bytes());
+    /// Returns its key.
+    pub fn key(&self) -> u64 {
+        key(self.hash, self.cell.is_numberless())
     }
 }
 
@@ -119,6 +111,8 @@ pub struct Facts {
     texts: NotedTexts,
     /// Rows that may be copies of others.
     rows: u64,
+    /// How their records and cells are packed; `None` if there are no rows.
+    packing: Option<Packing>,
     /// The stored bytes of the cells, their number, and their check.
     cells: (u64, u64, u64),
     /// The number and the check of the records that are read in any case.
@@ -163,6 +157,7 @@ impl Facts {
             rejects: rejects.iter().map(rejected).collect(),
             texts: NotedTexts::default(),
             rows: 0,
+            packing: None,
             cells: (0, 0, 0),
             alike: (0, 0),
             keys: 0,
@@ -170,26 +165,40 @@ impl Facts {
     }
 }
 
-/// Writes a note; `None` if its texts do not fit.
-pub fn written(mut facts: Facts, texts: NotedTexts, mut rows: Vec<Row>, unit: Unit) -> Option<Vec<u8>> {
+/// Writes a note; `None` if its texts or cells do not fit.
+pub fn written(mut facts: Facts, texts: NotedTexts, rows: Vec<Row>, unit: Unit) -> Option<Vec<u8>> {
     if texts.iter().flatten().map(String::len).sum::<usize>() > MOST_TEXT_BYTES {
         return None;
     }
+    let packing = Packing::of(&rows)?;
     (facts.texts, facts.rows) = (texts, rows.len() as u64);
-    rows.sort_unstable();
-    let cells = cells(&rows);
+    let (cells, count) = cells(&rows, &packing);
     let stored = zstd::bulk::compress(&cells, LEVEL).ok()?;
-    facts.cells = (stored.len() as u64, (cells.len() / CELL) as u64, check(&stored));
-    let alike = alike(&rows, unit);
-    facts.alike = ((alike.len() / ALIKE) as u64, check(&alike));
-    let most = MAGIC.len() + stored.len() + alike.len() + rows.len() * (8 + RECORD) + LAST as usize;
+    facts.cells = (stored.len() as u64, count, check(&stored));
+    // By place where keys are equal, for rows are gathered in their order.
+    let mut order: Vec<(u64, u32)> = (0..).zip(&rows).map(|(at, row)| (row.key(), at)).collect();
+    order.sort_unstable();
+    let alike = alike(&rows, &order, unit, &packing);
+    let size_of_alike = RANK + packing.row_bytes();
+    facts.alike = ((alike.len() / size_of_alike) as u64, check(&alike));
+    let most = MAGIC.len() + stored.len() + alike.len() + rows.len() * (8 + packing.row_bytes()) + LAST as usize;
     let mut bytes = Vec::with_capacity(most);
     [&MAGIC[..], &stored, &alike].iter().for_each(|part| bytes.extend_from_slice(part));
     let keys_from = bytes.len();
-    rows.iter().for_each(|row| bytes.extend_from_slice(&row.key().to_le_bytes()));
+    order.iter().for_each(|(key, _)| bytes.extend_from_slice(&key.to_le_bytes()));
     facts.keys = check(&bytes[keys_from..]);
-    (0..).zip(&rows).for_each(|(rank, row)| row.write(rank, &mut bytes));
-    drop(rows);
+    let (mut rank, mut block) = (0, Vec::with_capacity(BLOCK));
+    for order in order.chunks(BLOCK) {
+        // Their places are far apart: one loop reads them, so that the processor overlaps the reads.
+        block.clear();
+        block.extend(order.iter().map(|(_, at)| rows[*at as usize]));
+        for row in &block {
+            packing.write(row, rank, &mut bytes);
+            rank += 1;
+        }
+    }
+    drop((rows, order));
+    facts.packing = Some(packing);
     let plain = serde_json::to_vec(&facts).ok()?;
     let told = zstd::bulk::compress(&plain, LEVEL).ok()?;
     bytes.extend_from_slice(&told);
@@ -200,17 +209,16 @@ pub fn written(mut facts: Facts, texts: NotedTexts, mut rows: Vec<Row>, unit: Un
 }
 
 /// The ranks and records of rows that may decide about each other within the group: every run asks for them.
-fn alike(rows: &[Row], unit: Unit) -> Vec<u8> {
+fn alike(rows: &[Row], order: &[(u64, u32)], unit: Unit, packing: &Packing) -> Vec<u8> {
     let (mut bytes, mut first, mut keys) = (Vec::new(), 0u32, Vec::new());
-    for alike in rows.chunk_by(|a, b| a.key() & !OF_PACKAGE == b.key() & !OF_PACKAGE) {
+    for alike in order.chunk_by(|a, b| a.0 & !OF_PACKAGE == b.0 & !OF_PACKAGE) {
         if alike.len() > 1 {
             keys.clear();
-            keys.extend(alike.iter().map(Row::key));
-            keys.sort_unstable();
+            keys.extend(alike.iter().map(|(key, _)| *key));
             if may_meet(&keys, unit) {
-                for (rank, row) in (first..).zip(alike) {
+                for (rank, (_, at)) in (first..).zip(alike) {
                     bytes.extend_from_slice(&rank.to_le_bytes());
-                    row.write(rank, &mut bytes);
+                    packing.write(&rows[*at as usize], rank, &mut bytes);
                 }
             }
         }
@@ -219,18 +227,18 @@ fn alike(rows: &[Row], unit: Unit) -> Vec<u8> {
     bytes
 }
 
-/// The distinct cells in order, each with its number of rows.
-fn cells(rows: &[Row]) -> Vec<u8> {
-    let mut counts = FxHashMap::<NotedCell, u32>::default();
-    rows.iter().for_each(|row| *counts.entry(row.cell).or_default() += 1);
-    let mut counts: Vec<(NotedCell, u32)> = counts.into_iter().collect();
-    counts.sort_unstable();
-    let mut bytes = Vec::with_capacity(counts.len() * CELL);
-    for (cell, rows) in counts {
-        bytes.extend_from_slice(&cell.to_bytes());
-        bytes.extend_from_slice(&rows.to_le_bytes());
+/// The distinct cells in order, each with its number of rows, and how many there are.
+fn cells(rows: &[Row], packing: &Packing) -> (Vec<u8>, u64) {
+    let mut cells: Vec<u128> = rows.iter().map(|row| packing.cell(&row.cell)).collect();
+    cells.sort_unstable();
+    let (mut bytes, mut count) = (Vec::new(), 0);
+    for equal in cells.chunk_by(|a, b| a == b) {
+        // The highest byte first, so that neighbours begin alike.
+        bytes.extend_from_slice(&equal[0].to_be_bytes()[size_of::<u128>() - packing.cell_bytes()..]);
+        bytes.extend_from_slice(&(equal.len() as u32).to_le_bytes());
+        count += 1;
     }
-    bytes
+    (bytes, count)
 }
 
 /// Where the sections of a note are, and what reading the records needs.
@@ -241,6 +249,8 @@ pub struct Sections {
     pub records_from: u64,
     /// Records that every run asks for, each behind its rank, in order.
     pub alike: Bytes,
+    /// How records are packed.
+    pub packing: Packing,
     /// Reads cells.
     pub reader: NotedReader,
 }
@@ -303,17 +313,19 @@ impl Opened {
         let cells_from = MAGIC.len() as u64;
         let (stored, cells, wanted) = facts.cells;
         let reader = judge.noted_reader(&facts.texts);
+        let packing = facts.packing.filter(Packing::is_sound).ok_or(DAMAGED)?;
+        let record = packing.row_bytes();
         let mut read = 0;
         let cells = if counts_cells {
             let bytes = sound(&readable, cells_from, stored, wanted)?;
             read += stored;
-            read_cells(&reader, &bytes, cells)?
+            read_cells(&reader, &packing, &bytes, cells)?
         } else {
             Vec::new()
         };
         let rows = usize::try_from(facts.rows).map_err(|_| DAMAGED)?;
         let alike_from = cells_from + stored;
-        let length = facts.alike.0.checked_mul(ALIKE as u64).ok_or(DAMAGED)?;
+        let length = facts.alike.0.checked_mul((RANK + record) as u64).ok_or(DAMAGED)?;
         let alike = sound(&readable, alike_from, length, facts.alike.1)?;
         read += length;
         let keys_from = alike_from + length;
@@ -321,7 +333,7 @@ impl Opened {
         let keys = Vec::from(sound(&readable, keys_from, length, facts.keys)?);
         read += length;
         let records_from = keys_from + length;
-        if end != records_from + (rows * RECORD) as u64 {
+        if end != records_from + rows.saturating_mul(record) as u64 {
             return Err(DAMAGED.to_owned());
         }
         let times = facts.counts.times;
@@ -337,7 +349,7 @@ impl Opened {
             seller: row.seller,
         };
         let rejects = facts.rejects.into_iter().map(reject).collect();
-        let sections = Sections { rows, records_from, alike, reader };
+        let sections = Sections { rows, records_from, alike, packing, reader };
         let (name, readable) = (String::new(), Some(readable));
         let known = Known { name, counts, rejects, times, cells, readable, sections, keys };
         Ok((known, read))
@@ -361,17 +373,24 @@ fn outside(then: &FileTally, days: &[(Day, u64)], plan: &Plan) -> FileTally {
     tally
 }
 
-fn read_cells(reader: &NotedReader, stored: &[u8], count: u64) -> Result<Vec<(CopyRecord, u32)>, String> {
-    let length = usize::try_from(count).ok().and_then(|count| count.checked_mul(CELL));
+fn read_cells(
+    reader: &NotedReader,
+    packing: &Packing,
+    stored: &[u8],
+    count: u64,
+) -> Result<Vec<(CopyRecord, u32)>, String> {
+    let size = packing.cell_bytes() + COUNT;
+    let length = usize::try_from(count).ok().and_then(|count| count.checked_mul(size));
     let length = length.filter(|length| *length as u64 <= MOST_BYTES).ok_or(DAMAGED)?;
     let bytes = zstd::bulk::decompress(stored, length).map_err(failed)?;
     if bytes.len() != length {
         return Err(DAMAGED.to_owned());
     }
-    let cell = |bytes: &[u8; CELL]| {
-        let (cell, rows) = bytes.split_first_chunk()?;
-        Some((reader.record(&NotedCell::from_bytes(cell))?, u32::from_le_bytes(*rows.first_chunk()?)))
+    let cell = |bytes: &[u8]| {
+        let (cell, rows) = bytes.split_last_chunk::<COUNT>()?;
+        let packed = cell.iter().fold(0, |packed, byte| packed << 8 | u128::from(*byte));
+        Some((reader.record(&packing.cell_of(packed)?)?, u32::from_le_bytes(*rows)))
     };
-    let cells: Option<Vec<(CopyRecord, u32)>> = bytes.as_chunks().0.iter().map(cell).collect();
+    let cells: Option<Vec<(CopyRecord, u32)>> = bytes.chunks_exact(size).map(cell).collect();
     cells.ok_or_else(|| "it holds cells that this program does not know".to_owned())
 }

@@ -4,17 +4,17 @@
 //! record fails with a sentence.
 
 use super::Notes;
-use super::form::{ALIKE, OF_PACKAGE, RECORD, Sections};
+use super::form::{RANK, Sections};
 use crate::error::Result;
 use crate::fold::dedup::PARTS;
 use crate::place::readable::Readable;
 use crate::place::spill::{Spill, SpillRange};
 use bytes::Bytes;
 use parking_lot::Mutex;
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
-use vtr_columnar::fold::noted_check;
-use vtr_columnar::judge::{CopyRecord, NotedCell};
+use vtr_columnar::judge::CopyRecord;
 
 /// The key of a row, with its rank in the group.
 pub type Key = (u64, u32);
@@ -109,13 +109,14 @@ impl NotedGroup {
     /// A record is damaged or cannot be read.
     pub fn records(&self, notes: &Notes, wanted: &[Key]) -> std::result::Result<Vec<(u32, CopyRecord)>, String> {
         const DAMAGED: &str = "it is damaged";
+        let size = self.sections.packing.row_bytes();
         let mut records = Vec::with_capacity(wanted.len());
         for (key, rank) in wanted {
             let own;
             let bytes = match self.alike(*rank) {
                 Some(bytes) => bytes,
                 None => {
-                    own = self.bytes(notes, *rank as usize * RECORD, RECORD)?;
+                    own = self.bytes(notes, *rank as usize * size, size)?;
                     &own
                 }
             };
@@ -126,9 +127,19 @@ impl NotedGroup {
 
     /// Returns the record of a rank, if it is among those that are in memory.
     fn alike(&self, rank: u32) -> Option<&[u8]> {
-        let (all, _) = self.sections.alike.as_chunks::<ALIKE>();
-        let of = |bytes: &[u8; ALIKE]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        all.binary_search_by_key(&rank, of).ok().map(|place| &all[place][4..])
+        let size = RANK + self.sections.packing.row_bytes();
+        let of = |place: usize| self.sections.alike[size * place..].split_first_chunk::<RANK>();
+        let (mut from, mut to) = (0, self.sections.alike.len() / size);
+        while from < to {
+            let middle = from.midpoint(to);
+            let (here, record) = of(middle)?;
+            match u32::from_le_bytes(*here).cmp(&rank) {
+                Ordering::Less => from = middle + 1,
+                Ordering::Equal => return record.get(..size - RANK),
+                Ordering::Greater => to = middle,
+            }
+        }
+        None
     }
 
     /// Returns bytes of the records.
@@ -147,7 +158,7 @@ impl NotedGroup {
             None => match notes.reopen(&self.name)? {
                 readable @ Readable::File(_) => return read(&readable, from, length),
                 readable => {
-                    let all = read(&readable, 0, self.sections.rows * RECORD)?;
+                    let all = read(&readable, 0, self.sections.rows * self.sections.packing.row_bytes())?;
                     *copied.insert(self.spill.put(&all).map_err(|error| error.told())?)
                 }
             },
@@ -158,20 +169,11 @@ impl NotedGroup {
     }
 
     fn record(&self, key: u64, rank: u32, bytes: &[u8]) -> Option<CopyRecord> {
-        let (bytes, wanted) = bytes.split_last_chunk::<8>()?;
-        if noted_check(rank, bytes) != u64::from_le_bytes(*wanted) {
-            return None;
-        }
-        let (low, bytes) = bytes.split_first_chunk::<2>()?;
-        let (second, bytes) = bytes.split_first_chunk::<8>()?;
-        let (version, bytes) = bytes.split_first_chunk::<8>()?;
-        let (place, bytes) = bytes.split_first_chunk::<4>()?;
-        let cell = NotedCell::from_bytes(bytes.first_chunk()?);
-        let mut record = self.sections.reader.record(&cell)?;
-        record.hash = ((key & !OF_PACKAGE) | u64::from(u16::from_le_bytes(*low)), u64::from_le_bytes(*second));
-        record.version = i64::from_le_bytes(*version);
-        record.file = self.file;
-        record.record = self.first_record + u64::from(u32::from_le_bytes(*place));
+        let row = self.sections.packing.read(key, rank, bytes)?;
+        let mut record = self.sections.reader.record(&row.cell)?;
+        let place = self.first_record + u64::from(row.place);
+        (record.hash, record.version) = (row.hash, row.version);
+        (record.file, record.record) = (self.file, place);
         Some(record)
     }
 

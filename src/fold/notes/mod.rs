@@ -7,6 +7,7 @@
 
 mod form;
 mod group;
+mod packing;
 
 pub use form::{OF_PACKAGE, key_of, may_meet};
 pub use group::{Key, NotedGroup};
@@ -30,7 +31,7 @@ use vtr_columnar::judge::{CopyRecord, Judge, NotedWriter, Reject, Yield};
 use vtr_kernel::calendar::Day;
 
 /// The form of a note; raised whenever notes of an older form must not be read.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// Row groups with fewer rows are read as fast as their notes.
 const LEAST_ROWS: u64 = 256;
 /// The most rejected rows that a note holds.
@@ -87,7 +88,7 @@ impl<'a> Notes<'a> {
             troubles.push(format!("notes of row groups are not used: {}", error.told()));
             HashSet::new()
         });
-        let most_rows = plan.budget().share(Purpose::Copies) / (size_of::<form::Row>() + form::ROW);
+        let most_rows = plan.budget().share(Purpose::Copies) / form::ROW;
         Some(Notes {
             place,
             folder,
