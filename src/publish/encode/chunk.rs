@@ -127,7 +127,7 @@ impl<V: Values> ColumnChunk<V> {
                 Form::Codes(_) => BYTES_OF_A_DICTIONARY.saturating_sub(self.values.bytes()),
                 Form::Plain(_) => BYTES_OF_A_PAGE,
             };
-            let most = fitting(&self.values, parts, step.clone(), room);
+            let most = fitting(&mut self.values, parts, step.clone(), room);
             for from in step.clone().step_by(most) {
                 self.append(parts, from..step.end.min(from + most));
                 self.look(compressor)?;
@@ -355,7 +355,11 @@ fn pieces<'p>(parts: &'p [&ArrayRef], rows: Range<usize>) -> impl Iterator<Item 
 
 /// The rows of a step that are written at a time: those whose texts fit a number of bytes, and the one that exceeds
 /// it. Nulls between them are reckoned to be spread evenly.
-fn fitting<V: Values>(values: &V, parts: &[&ArrayRef], step: Range<usize>, room: usize) -> usize {
+fn fitting<V: Values>(values: &mut V, parts: &[&ArrayRef], step: Range<usize>, room: usize) -> usize {
+    let most: usize = pieces(parts, step.clone()).map(|(array, rows)| values.most_bytes(array, rows.len())).sum();
+    if most <= room {
+        return step.len();
+    }
     let (mut fit, mut bytes) = (0, 0);
     for (array, piece) in pieces(parts, step.clone()) {
         let is_over = values.sizes(array, piece, &mut |size, times| {

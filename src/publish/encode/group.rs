@@ -1,7 +1,7 @@
 //! Row groups: each column by the encoder that suits it, and the file around them.
 //!
-//! Columns of numbers, days and coded texts are encoded here, and all others by the parquet crate. The bytes
-//! are those that the crate's own writer would give. It fails if the crate does, or if the file cannot be written.
+//! Columns of numbers, days, times and texts are encoded here, and those of flags by the parquet crate. The bytes are
+//! those that the crate's own writer would give. It fails if the crate does, or if the file cannot be written.
 
 use super::chunk::{ColumnChunk, Compressor};
 use super::values::{Numbers, Texts};
@@ -9,7 +9,9 @@ use super::{ROWS_OF_A_GROUP, coded, properties};
 use crate::place::hashed::Hashed;
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::compute::concat;
-use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int64Type, SchemaRef};
+use arrow::datatypes::{
+    DataType, Date32Type, Field, Float64Type, Int64Type, SchemaRef, TimeUnit, TimestampMicrosecondType,
+};
 use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, add_encoded_arrow_schema_to_metadata};
 use parquet::basic::Compression;
@@ -38,6 +40,7 @@ enum Column {
     Texts(Box<ColumnChunk<Texts>>),
     Counts(Box<ColumnChunk<Numbers<Int64Type>>>),
     Days(Box<ColumnChunk<Numbers<Date32Type>>>),
+    Times(Box<ColumnChunk<Numbers<TimestampMicrosecondType>>>),
     Shares(Box<ColumnChunk<Numbers<Float64Type>>>),
     Other(Arc<Field>, Box<ArrowColumnWriter>),
 }
@@ -146,8 +149,10 @@ impl Column {
             return Some(Column::Texts(ColumnChunk::of(descriptor)));
         }
         match array.data_type() {
+            DataType::Utf8 => Some(Column::Texts(ColumnChunk::of(descriptor))),
             DataType::Int64 => Some(Column::Counts(ColumnChunk::of(descriptor))),
             DataType::Date32 => Some(Column::Days(ColumnChunk::of(descriptor))),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Some(Column::Times(ColumnChunk::of(descriptor))),
             DataType::Float64 => Some(Column::Shares(ColumnChunk::of(descriptor))),
             _ => None,
         }
@@ -158,6 +163,7 @@ impl Column {
             Column::Texts(chunk) => chunk.write(parts, compressor),
             Column::Counts(chunk) => chunk.write(parts, compressor),
             Column::Days(chunk) => chunk.write(parts, compressor),
+            Column::Times(chunk) => chunk.write(parts, compressor),
             Column::Shares(chunk) => chunk.write(parts, compressor),
             Column::Other(field, writer) => {
                 let arrays: Vec<&dyn Array> = parts.iter().map(|array| &***array).collect();
@@ -172,6 +178,7 @@ impl Column {
             Column::Texts(chunk) => chunk.bytes(),
             Column::Counts(chunk) => chunk.bytes(),
             Column::Days(chunk) => chunk.bytes(),
+            Column::Times(chunk) => chunk.bytes(),
             Column::Shares(chunk) => chunk.bytes(),
             Column::Other(_, writer) => writer.get_estimated_total_bytes(),
         }
@@ -182,6 +189,7 @@ impl Column {
             Column::Texts(chunk) => chunk.close(compressor)?,
             Column::Counts(chunk) => chunk.close(compressor)?,
             Column::Days(chunk) => chunk.close(compressor)?,
+            Column::Times(chunk) => chunk.close(compressor)?,
             Column::Shares(chunk) => chunk.close(compressor)?,
             Column::Other(_, writer) => return writer.close()?.append_to_row_group(into),
         };

@@ -3,11 +3,11 @@
 use super::{BYTES_AT_A_TIME, BYTES_OF_A_GROUP, ROWS_AT_A_TIME, ROWS_OF_A_STEP, batches, coded, properties};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Date32Array, DictionaryArray, Float64Array, Int64Array, RecordBatch,
-    StringArray, UInt32Array,
+    StringArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::buffer::NullBuffer;
 use arrow::compute::{concat_batches, take};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, UInt32Type};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, UInt32Type};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Encoding;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData, ParquetMetaDataReader};
@@ -108,10 +108,17 @@ fn table(rows: usize, seed: u64) -> (SchemaRef, Vec<RecordBatch>) {
         let dictionary = Arc::new(texts(sizes[random.below(5) as usize], random));
         let codes = keys(rows, dictionary.len() as u64, random).values().clone();
         let codes = UInt32Array::new(codes, valid.clone());
-        let of_kind: [(&str, DataType, ArrayRef); 3] = [
+        let zone = || Some("UTC".into());
+        let times = TimestampMicrosecondArray::new(counts(rows, random).values().clone(), valid.clone());
+        let as_they_are = texts(sizes[random.below(5) as usize], random);
+        let of_texts = keys(rows, as_they_are.len() as u64, random).values().clone();
+        let of_texts = UInt32Array::new(of_texts, valid.clone());
+        let of_kind: [(&str, DataType, ArrayRef); 5] = [
             ("share", DataType::Float64, Arc::new(Float64Array::new(shares, valid.clone()))),
             ("number", DataType::Int64, Arc::new(Int64Array::new(numbers, valid))),
             ("code", DataType::Utf8, Arc::new(DictionaryArray::<UInt32Type>::new(codes, dictionary))),
+            ("time", DataType::Timestamp(TimeUnit::Microsecond, zone()), Arc::new(times.with_timezone_opt(zone()))),
+            ("free", DataType::Utf8, take(&as_they_are, &of_texts, None).unwrap()),
         ];
         for (name, of, column) in of_kind {
             fields.push(Field::new(format!("{name}{kind}"), of, true));

@@ -1,10 +1,10 @@
 //! The values of one column chunk: dictionary codes in the order in which values first occur, and bounds.
 //!
-//! Texts arrive as codes already, so a text is looked at once for each dictionary or page and not once for each row.
+//! Most texts arrive as codes already, so a text is looked at once for each dictionary or page and not once for each row.
 //! Nulls are left out: what they mean for a page is not known here, nor are pages and files. Nothing fails.
 
 use arrow::array::{Array, AsArray, PrimitiveArray, StringArray};
-use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, UInt32Type};
+use arrow::datatypes::{ArrowPrimitiveType, Date32Type, Float64Type, Int64Type, TimestampMicrosecondType, UInt32Type};
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use parquet::basic::Type;
 use parquet::data_type::ByteArray;
@@ -13,6 +13,8 @@ use std::borrow::Cow;
 use std::hash::BuildHasher;
 use std::ops::Range;
 
+/// The bytes of a text's length, in front of it.
+const LENGTH: usize = size_of::<u32>();
 /// The bytes to which bounds of texts are cut.
 const BYTES_OF_A_BOUND: usize = 64;
 
@@ -29,6 +31,10 @@ pub trait Values: Default {
 
     /// Appends the values of rows of an array, once the dictionary is full.
     fn plain(&mut self, array: &dyn Array, rows: Range<usize>, into: &mut Vec<u8>);
+
+    /// Returns the most bytes that the texts of so many rows of an array can take. Numbers are too small to be asked
+    /// for.
+    fn most_bytes(&mut self, array: &dyn Array, rows: usize) -> usize;
 
     /// Calls `each` with the bytes of texts of rows and the number of rows in a row that have them, until it returns
     /// `true`; returns whether it did. Numbers are too small to be asked for.
@@ -59,12 +65,11 @@ pub trait Values: Default {
     fn statistics(bounds: Option<(Self::Bound, Self::Bound)>, nulls: u64, is_signed: bool) -> Statistics;
 }
 
-/// Calls `each` with each run of equal values and its length.
-fn runs<T: PartialEq + Copy>(values: &[T], mut each: impl FnMut(T, usize)) {
-    let mut rest = values;
+/// Calls `each` with each run of equal codes and its length.
+fn runs(codes: &[u32], mut each: impl FnMut(u32, usize)) {
+    let mut rest = codes;
     while let [first, ..] = rest {
-        // What is not a number does not equal itself.
-        let length = rest.iter().take_while(|value| *value == first).count().max(1);
+        let length = rest.iter().take_while(|code| *code == first).count();
         each(*first, length);
         rest = &rest[length..];
     }
@@ -144,6 +149,7 @@ fn zeros(low: f64, high: f64) -> (f64, f64) {
 }
 
 number!(Int64Type, INT64, Int64, |value| value as u64, small, |low, high| (low, high));
+number!(TimestampMicrosecondType, INT64, Int64, |value| value as u64, |_| None, |low, high| (low, high));
 number!(Date32Type, INT32, Int32, |value| value as u64, small, |low, high| (low, high));
 number!(Float64Type, DOUBLE, Double, f64::to_bits, |_| None, zeros);
 
@@ -156,16 +162,14 @@ impl<T: Number> Default for Numbers<T> {
 
 impl<T: Number> Numbers<T> {
     /// Widens the bounds; what is not a number has no place in an order.
-    fn see(&mut self, values: &[T::Native]) {
-        let Some(first) = self.bounds.or_else(|| {
-            let first = values.iter().find(|value| value.partial_cmp(value).is_some())?;
-            Some((*first, *first))
-        }) else {
-            return;
-        };
-        let low = values.iter().fold(first.0, |low, value| if *value < low { *value } else { low });
-        let high = values.iter().fold(first.1, |high, value| if *value > high { *value } else { high });
-        self.bounds = Some((low, high));
+    fn see(&mut self, value: T::Native) {
+        match &mut self.bounds {
+            Some((low, _)) if value < *low => *low = value,
+            Some((_, high)) if value > *high => *high = value,
+            Some(_) => {}
+            None if value.partial_cmp(&value).is_some() => self.bounds = Some((value, value)),
+            None => {}
+        }
     }
 
     fn code_of(&mut self, value: T::Native) -> u32 {
@@ -206,19 +210,29 @@ impl<T: Number> Values for Numbers<T> {
 
     fn code(&mut self, array: &dyn Array, rows: Range<usize>, codes: &mut Vec<u32>) {
         self.with(array, rows, |own, values| {
-            own.see(values);
-            runs(values, |value, length| {
-                let code = own.code_of(value);
-                codes.extend(std::iter::repeat_n(code, length));
-            });
+            let (mut last, mut code) = (None, NONE);
+            codes.extend(values.iter().map(|value| {
+                let bits = T::bits(*value);
+                if last != Some(bits) {
+                    (last, code) = (Some(bits), own.code_of(*value));
+                    own.see(*value);
+                }
+                code
+            }));
         });
     }
 
     fn plain(&mut self, array: &dyn Array, rows: Range<usize>, into: &mut Vec<u8>) {
         self.with(array, rows, |own, values| {
-            own.see(values);
-            values.iter().for_each(|value| T::append(*value, into));
+            for value in values {
+                own.see(*value);
+                T::append(*value, into);
+            }
         });
+    }
+
+    fn most_bytes(&mut self, _: &dyn Array, _: usize) -> usize {
+        0
     }
 
     fn sizes(&self, _: &dyn Array, _: Range<usize>, _: &mut dyn FnMut(usize, usize) -> bool) -> bool {
@@ -260,7 +274,7 @@ impl<T: Number> Values for Numbers<T> {
     }
 }
 
-/// Texts, which arrive as codes into ascending or other dictionaries.
+/// Texts, which arrive as codes into ascending or other dictionaries, or as they are.
 #[derive(Default)]
 pub struct Texts {
     /// The dictionary's page, and where each text is in it.
@@ -269,8 +283,10 @@ pub struct Texts {
     /// The source's dictionary, and the code of each of its texts.
     source: Option<StringArray>,
     codes: Vec<u32>,
-    /// Codes by text, once a second dictionary came.
-    by_text: HashTable<u32>,
+    /// The bytes of the source's longest text.
+    longest: usize,
+    /// Codes by text, once a text can come a second time: in a second dictionary, or among texts as they are.
+    by_text: Option<HashTable<u32>>,
     hasher: DefaultHashBuilder,
     /// The page in which each code was seen last, and the page that is being filled.
     seen_in: Vec<u32>,
@@ -280,12 +296,8 @@ pub struct Texts {
 }
 
 impl Texts {
-    fn text(&self, code: u32) -> &[u8] {
-        &self.page[self.places[code as usize].clone()]
-    }
-
-    /// Makes `source` the dictionary whose codes are known.
-    fn turn_to(&mut self, source: &StringArray) {
+    /// Makes `source` the array whose codes are known.
+    fn turn_to(&mut self, source: &StringArray, is_dictionary: bool) {
         let is_same = |known: &StringArray| {
             let (a, b) = (known.value_data(), source.value_data());
             let are_one = a.as_ptr() == b.as_ptr() && known.value_offsets().as_ptr() == source.value_offsets().as_ptr();
@@ -296,69 +308,77 @@ impl Texts {
         }
         self.codes.clear();
         self.codes.resize(source.len(), NONE);
-        if self.source.replace(source.clone()).is_some() && self.by_text.is_empty() {
-            (0..self.places.len() as u32).for_each(|code| self.remember(code));
+        let lengths = source.value_offsets().windows(2).map(|ends| (ends[1] - ends[0]) as usize);
+        self.longest = lengths.max().unwrap_or(0);
+        let is_first = self.source.replace(source.clone()).is_none();
+        if self.by_text.is_none() && !(is_first && is_dictionary) {
+            let mut by_text = HashTable::new();
+            (0..self.places.len() as u32).for_each(|code| remember(&mut by_text, code, &|code| self.hash(code)));
+            self.by_text = Some(by_text);
         }
     }
 
-    fn remember(&mut self, code: u32) {
-        let Texts { page, places, by_text, hasher, .. } = self;
-        let hash = |code: &u32| hasher.hash_one(&page[places[*code as usize].clone()]);
-        by_text.insert_unique(hash(&code), code, hash);
+    fn hash(&self, code: u32) -> u64 {
+        self.hasher.hash_one(&self.page[self.places[code as usize].clone()])
     }
 
     /// The code of a text of the source.
-    fn code_of(&mut self, source: u32) -> u32 {
-        let known = self.codes[source as usize];
-        if known != NONE {
-            return known;
+    fn code_of(&mut self, of_source: u32) -> u32 {
+        let Texts { page, places, source, codes, by_text, hasher, seen_in, .. } = self;
+        let known = &mut codes[of_source as usize];
+        if *known != NONE {
+            return *known;
         }
-        let texts = self.source.clone().expect("a dictionary was turned to");
-        let text = texts.value(source as usize).as_bytes();
-        let is_first = self.by_text.is_empty();
-        let found = if is_first {
-            None
-        } else {
-            self.by_text.find(self.hasher.hash_one(text), |code| self.text(*code) == text).copied()
-        };
-        let code = found.unwrap_or_else(|| {
-            let code = self.places.len() as u32;
-            self.page.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            self.places.push(self.page.len()..self.page.len() + text.len());
-            self.page.extend_from_slice(text);
-            self.seen_in.push(NONE);
-            if !is_first {
-                self.remember(code);
+        let source = source.as_ref().expect("an array was turned to");
+        let text = source.value(of_source as usize).as_bytes();
+        let text_of = |code: u32| &page[places[code as usize].clone()];
+        let find =
+            |by_text: &HashTable<u32>| by_text.find(hasher.hash_one(text), |code| text_of(*code) == text).copied();
+        *known = by_text.as_ref().and_then(find).unwrap_or_else(|| {
+            let code = places.len() as u32;
+            page.extend_from_slice(&(text.len() as u32).to_le_bytes());
+            places.push(page.len()..page.len() + text.len());
+            page.extend_from_slice(text);
+            seen_in.push(NONE);
+            if let Some(by_text) = by_text {
+                remember(by_text, code, &|code| hasher.hash_one(&page[places[code as usize].clone()]));
             }
             code
         });
-        self.codes[source as usize] = code;
-        code
+        *known
     }
+}
 
-    fn see(&mut self, text: &[u8]) {
-        match &mut self.bounds {
-            None => self.bounds = Some((text.to_vec(), text.to_vec())),
-            Some((low, high)) => {
-                if text < &low[..] {
-                    *low = text.to_vec();
-                } else if text > &high[..] {
-                    *high = text.to_vec();
-                }
+fn remember(by_text: &mut HashTable<u32>, code: u32, hash: &dyn Fn(u32) -> u64) {
+    by_text.insert_unique(hash(code), code, |code| hash(*code));
+}
+
+/// Widens the bounds of a page.
+fn see(bounds: &mut Option<(Vec<u8>, Vec<u8>)>, text: &[u8]) {
+    match bounds {
+        None => *bounds = Some((text.to_vec(), text.to_vec())),
+        Some((low, high)) => {
+            let wider = if text < &low[..] { Some(low) } else { Some(high).filter(|high| text > &high[..]) };
+            if let Some(bound) = wider {
+                bound.clear();
+                bound.extend_from_slice(text);
             }
         }
     }
 }
 
-/// The codes of rows, without nulls, and the texts that they mean.
-fn dictionary(array: &dyn Array, rows: Range<usize>) -> (Cow<'_, [u32]>, &StringArray) {
-    let array = array.as_dictionary::<UInt32Type>();
-    let keys = array.keys();
+/// The codes of rows, without nulls, and the texts that they mean; texts as they are have the code of their row.
+fn coded(array: &dyn Array, rows: Range<usize>) -> (Cow<'_, [u32]>, &StringArray) {
+    let Some(coded) = array.as_dictionary_opt::<UInt32Type>() else {
+        let valid = rows.filter(|row| array.is_valid(*row)).map(|row| row as u32);
+        return (valid.collect(), array.as_string());
+    };
+    let keys = coded.keys();
     let keys = match keys.nulls() {
         None => Cow::Borrowed(&keys.values()[rows]),
         Some(nulls) => rows.filter(|row| nulls.is_valid(*row)).map(|row| keys.values()[row]).collect(),
     };
-    (keys, array.values().as_string())
+    (keys, coded.values().as_string())
 }
 
 impl Values for Texts {
@@ -368,14 +388,13 @@ impl Values for Texts {
     const HEAD: usize = 1;
 
     fn code(&mut self, array: &dyn Array, rows: Range<usize>, codes: &mut Vec<u32>) {
-        let (keys, source) = dictionary(array, rows);
-        self.turn_to(source);
+        let (keys, source) = coded(array, rows);
+        self.turn_to(source, array.as_string_opt::<i32>().is_none());
         runs(&keys, |key, length| {
             let code = self.code_of(key);
             if self.seen_in[code as usize] != self.filling {
                 self.seen_in[code as usize] = self.filling;
-                let text = self.text(code).to_vec();
-                self.see(&text);
+                see(&mut self.bounds, &self.page[self.places[code as usize].clone()]);
             }
             self.text_bytes += (self.places[code as usize].len() * length) as i64;
             codes.extend(std::iter::repeat_n(code, length));
@@ -383,10 +402,10 @@ impl Values for Texts {
     }
 
     fn plain(&mut self, array: &dyn Array, rows: Range<usize>, into: &mut Vec<u8>) {
-        let (keys, source) = dictionary(array, rows);
+        let (keys, source) = coded(array, rows);
         runs(&keys, |key, length| {
             let text = source.value(key as usize).as_bytes();
-            self.see(text);
+            see(&mut self.bounds, text);
             self.text_bytes += (text.len() * length) as i64;
             for _ in 0..length {
                 into.extend_from_slice(&(text.len() as u32).to_le_bytes());
@@ -395,12 +414,18 @@ impl Values for Texts {
         });
     }
 
+    fn most_bytes(&mut self, array: &dyn Array, rows: usize) -> usize {
+        let coded = array.as_dictionary_opt::<UInt32Type>();
+        let source = coded.map_or(array, |coded| coded.values());
+        self.turn_to(source.as_string(), coded.is_some());
+        rows * (self.longest + LENGTH)
+    }
+
     fn sizes(&self, array: &dyn Array, rows: Range<usize>, each: &mut dyn FnMut(usize, usize) -> bool) -> bool {
-        let (keys, source) = dictionary(array, rows);
+        let (keys, source) = coded(array, rows);
         let mut is_over = false;
         runs(&keys, |key, length| {
-            // A text has its length in front of it.
-            is_over = is_over || each(source.value_length(key as usize) as usize + 4, length);
+            is_over = is_over || each(source.value_length(key as usize) as usize + LENGTH, length);
         });
         is_over
     }
