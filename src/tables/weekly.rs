@@ -4,7 +4,7 @@
 //! rows. They contain every judged week of the run's range and no other day. They fail only if the counts cannot be
 //! read.
 
-use super::merge::Merge;
+use super::merge::{Count, Merge};
 use super::rates::{self, Rules, Targets};
 use super::space::{MARKETPLACE, PROGRAMME, Space};
 use super::{CARRIER_KEYS, CATEGORY_KEYS, PieceTask, TablesInput, count_column, day_column, repeated, unsigned};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use vtr_kernel::Reason;
 use vtr_kernel::calendar::{self, Day};
 use vtr_kernel::mend::OUTCOMES;
-use vtr_kernel::reason::{COUNT, Class, TABLE};
+use vtr_kernel::reason::COUNT;
 use vtr_kernel::tally::{Rate, Tally};
 
 /// Makes `vtr_weekly`, week by week.
@@ -61,31 +61,49 @@ struct WeekSums {
     reasons: Vec<Vec<i64>>,
 }
 
+/// Rows by which columns grow.
+const ROWS_AT_A_TIME: usize = 1_024;
+
+/// Returns the column of each reason among those of defects.
+fn defect_columns() -> [Option<usize>; COUNT] {
+    let mut columns = [None; COUNT];
+    for (column, reason) in Reason::defects().enumerate() {
+        columns[reason as usize] = Some(column);
+    }
+    columns
+}
+
 impl WeekSums {
-    /// Adds up the next cells of a merge, at most `most`.
+    /// Adds up the next cells of a merge, at most `most`. A cell has few outcomes, so all other counts stay as they
+    /// are: zero.
     fn next(merge: &mut Merge, most: usize) -> Result<WeekSums> {
         let mut sums = WeekSums { reasons: Reason::defects().map(|_| Vec::new()).collect(), ..WeekSums::default() };
+        let columns = defect_columns();
         while sums.cells.len() < most {
-            let mut by_outcome = [0; OUTCOMES.len()];
-            let Some(cell) = merge.next(|count| by_outcome[count.code as usize] += count.count)? else { break };
-            sums.cells.push(cell);
-            let (mut by_reason, mut pending) = ([0; COUNT], 0);
-            for (outcome, count) in OUTCOMES.iter().zip(by_outcome) {
-                by_reason[outcome.reason as usize] += count;
-                pending += if outcome.is_pending { count } else { 0 };
+            let row = sums.cells.len();
+            if row == sums.pending.len() {
+                sums.resize(row + ROWS_AT_A_TIME);
             }
-            sums.pending.push(pending);
-            let mut by_class = [0; 4];
-            let mut reasons = sums.reasons.iter_mut();
-            for (entry, count) in TABLE.iter().zip(by_reason) {
-                by_class[entry.class as usize] += count;
-                if entry.class == Class::Defect {
-                    reasons.next().expect("every defect reason has a column").push(count);
+            let WeekSums { classes, pending, reasons, .. } = &mut sums;
+            let add = |count: Count| {
+                let outcome = OUTCOMES[count.code as usize];
+                classes[outcome.class() as usize][row] += count.count;
+                pending[row] += if outcome.is_pending { count.count } else { 0 };
+                if let Some(column) = columns[outcome.reason as usize] {
+                    reasons[column][row] += count.count;
                 }
-            }
-            sums.classes.iter_mut().zip(by_class).for_each(|(column, count)| column.push(count));
+            };
+            let Some(cell) = merge.next(add)? else { break };
+            sums.cells.push(cell);
         }
+        sums.resize(sums.cells.len());
         Ok(sums)
+    }
+
+    /// Gives all columns so many rows; new ones are zero.
+    fn resize(&mut self, rows: usize) {
+        let columns = self.classes.iter_mut().chain([&mut self.pending]).chain(&mut self.reasons);
+        columns.for_each(|column| column.resize(rows, 0));
     }
 }
 
