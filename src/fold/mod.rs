@@ -14,6 +14,7 @@ pub mod parts;
 mod pieces;
 pub mod queue;
 mod rejects;
+pub mod touched;
 pub mod trial;
 mod whole;
 

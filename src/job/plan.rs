@@ -41,6 +41,8 @@ pub struct Plan {
     pub range: Option<WeekRange>,
     /// All weeks of the backfill that this run is a batch of.
     pub backfill: Option<WeekRange>,
+    /// Whether all days of `account_health` count, wherever the weeks of the run are.
+    pub with_health: bool,
     /// The most days between copies of one package; only ranged runs need it.
     pub copies_within_days: i32,
     /// Whether row groups may be left out by their statistics.
@@ -147,7 +149,8 @@ impl Plan {
         let asked = self.asks_for_health();
         let holds = |range: WeekRange| asked && range.days().0 <= from && to <= range.days().1;
         // The batch with the last day of the span counts the days before it too.
-        if self.backfill.is_some_and(holds) && (range.days().0..=range.days().1).contains(&to) {
+        let of_backfill = self.backfill.is_some_and(holds) && (range.days().0..=range.days().1).contains(&to);
+        if of_backfill || asked && self.with_health {
             (first, last) = (first.min(from), last.max(to));
         }
         Some((first, last))

@@ -130,6 +130,7 @@ pub(super) fn plan(spec: &JobSpec, written: SpecReport, around: Surroundings) ->
         identity: (spec.deduplicate && !joins).then_some(spec.identity),
         range: weeks?,
         backfill: None,
+        with_health: false,
         copies_within_days: spec.copies_within,
         prune: spec.prune,
         book: book?,

@@ -141,7 +141,7 @@ pub struct Published {
 
 /// The span of each table that a run of a plan replaces.
 pub fn spans(plan: &Plan) -> Vec<(Table, Span)> {
-    let last_end = plan.days_counted().map_or(Day::MAX, |(_, last)| last);
+    let last_end = plan.range.map_or(Day::MAX, |range| plan.window_ends(range).1);
     plan.output.tables.iter().map(|table| (*table, target::span(*table, plan.range, last_end))).collect()
 }
 

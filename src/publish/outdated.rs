@@ -47,6 +47,9 @@ pub struct Input {
     pub by_week: ByWeek,
     /// Rows that another `as_of` would judge differently.
     pub later: Vec<Later>,
+    /// The days beside its own whose counts its rows can change if the file is new; `None`: all from `slack` before its
+    /// first to `slack` after its last day.
+    pub touched: Option<Vec<Days>>,
 }
 
 /// The published state.
@@ -141,7 +144,8 @@ fn since(
     }
     let apart = state.copies_apart_days.and_then(|days| Day::try_from(days).ok()).unwrap_or(0);
     let slack = now.slack.map_or(0, |days| days.max(apart));
-    for (why, days) in changes(now, then, inputs)? {
+    for Change { why, days, is_exact } in changes(now, then, inputs)? {
+        let slack = if is_exact { 0 } else { slack };
         add(why, &|week| {
             days.iter().any(|(first, last)| first - slack <= week + 6 && week <= last.saturating_add(slack))
         });
@@ -180,8 +184,16 @@ pub fn changed_parts<'a>(
     names.into_iter().filter(|part| then.get(*part) != now.get(*part))
 }
 
-/// The changes of the inputs since a day: the reason of each, and the days that it can affect.
-fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Vec<Days>)>, String> {
+/// A change of the inputs: the reason, and the days of its rows.
+struct Change {
+    why: String,
+    days: Vec<Days>,
+    /// Whether it can affect no other days.
+    is_exact: bool,
+}
+
+/// The changes of the inputs since a day.
+fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<Change>, String> {
     let before: BTreeMap<&str, &InputFile> = before.iter().map(|input| (input.file.as_str(), input)).collect();
     let names: BTreeSet<&str> = before.keys().copied().chain(now.inputs.keys().map(String::as_str)).collect();
     let mut changes = Vec::new();
@@ -194,7 +206,8 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
         {
             let days: Vec<Days> = new.later.iter().filter(moves).map(|later| (later.first, later.last)).collect();
             if !days.is_empty() {
-                changes.push((format!("rows or scans dated after {}: {name}", day_text(then)), days));
+                let why = format!("rows or scans dated after {}: {name}", day_text(then));
+                changes.push(Change { why, days, is_exact: false });
             }
             continue;
         }
@@ -207,7 +220,8 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
             && !(old.by_week.is_empty() || new.by_week.is_empty())
         {
             let later = old.later.filter(|later| moves(&later)).map(|later| (later.first, later.last));
-            changes.push((why, differing(&old.by_week, &new.by_week).chain(later).collect()));
+            let days = differing(&old.by_week, &new.by_week).chain(later).collect();
+            changes.push(Change { why, days, is_exact: false });
             continue;
         }
         let mut days = new.and_then(|new| new.days.clone()).unwrap_or_default();
@@ -218,7 +232,9 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<(String, Ve
         }
         // Rows that were still in the future when the file was read would count by now.
         days.extend(old.and_then(|old| old.later).map(|later| (later.first, later.last)));
-        changes.push((why, days));
+        let touched = new.filter(|_| old.is_none()).and_then(|new| new.touched.as_ref());
+        days.extend(touched.into_iter().flatten());
+        changes.push(Change { why, days, is_exact: touched.is_some() });
     }
     Ok(changes)
 }

@@ -159,6 +159,28 @@ fn a_week_that_only_held_rows_too_far_ahead_is_judged_once_it_is_plausible() {
 }
 
 #[test]
+fn a_new_file_whose_copies_are_known_touches_its_days_and_theirs() {
+    let (mut now, standing) = facts();
+    now.slack = Some(21);
+    let days = Some(vec![(week(5) + 1, week(5) + 2)]);
+    let late = Input { digest: "late".into(), days, ..Input::default() };
+    now.inputs.insert("late".into(), late.clone());
+    assert_eq!(stale(&now, &standing), [2, 3, 4, 5, 6, 7, 8], "all that copies can be in");
+    let touched = Some(vec![(week(7), week(7))]);
+    now.inputs.insert("late".into(), Input { touched, ..late.clone() });
+    assert_eq!(stale(&now, &standing), [5, 7]);
+    now.inputs.insert("late".into(), Input { touched: Some(Vec::new()), ..late });
+    assert_eq!(stale(&now, &standing), [5]);
+    // Whatever is known of a file that was there before with other rows, those that are gone are not known.
+    now.inputs.remove("late");
+    let changed = now.inputs.get_mut("a").unwrap();
+    (changed.digest, changed.touched) = ("other".into(), Some(Vec::new()));
+    let wide = stale(&now, &standing);
+    now.inputs.get_mut("a").unwrap().touched = None;
+    assert_eq!(stale(&now, &standing), wide);
+}
+
+#[test]
 fn the_book_touches_what_it_covers() {
     let (mut now, mut standing) = facts();
     now.book = parts(&[("de-2025", "2"), ("services", "1")]);

@@ -4,11 +4,12 @@
 //! decides nothing itself. It fails if an input or a published file cannot be read.
 
 use crate::error::{Error, Result};
-use crate::fold::data_end;
+use crate::fold::{data_end, touched};
 use crate::job::digest::OUTPUT_REVISION;
 use crate::job::plan::{OnBadFile, Plan, Rolling, WeekRange};
 use crate::publish::encode;
 use crate::publish::log::{InputFile, Later, Manifest, Span, day_text};
+use crate::publish::notes::Kept;
 use crate::publish::outdated::{self, InForce, Input, Now, Outdated};
 use crate::publish::state::{ALL, State};
 use crate::publish::store::{self, Store};
@@ -117,6 +118,7 @@ impl<'a> Look<'a> {
                 Err(other) => return Err(other),
             }
         }
+        touch(plan, survey, &mut inputs, base, store)?;
         let now = now(plan, inputs, base);
         let covered = covered(base, store, &now)?;
         Ok(Look { plan, base, now, covered, unreadable })
@@ -202,6 +204,37 @@ impl<'a> Look<'a> {
         let is_open = |week: &Day| self.plan.first_open().is_none_or(|first| first <= *week);
         Some(weeks.filter_map(|file| file.week).filter(|week| is_open(week) && !holds(*week)).collect())
     }
+}
+
+/// Finds out which days the rows of new files touch.
+fn touch(
+    plan: &Plan,
+    survey: &Survey,
+    inputs: &mut BTreeMap<String, Input>,
+    base: &Manifest,
+    store: &dyn Store,
+) -> Result<()> {
+    let known: BTreeSet<&str> = base.inputs.iter().map(|input| input.file.as_str()).collect();
+    let is_new = |shown: &str| inputs.contains_key(shown) && !known.contains(shown);
+    let new: BTreeSet<u32> =
+        (0..).zip(&survey.files).filter(|(_, file)| is_new(&file.shown)).map(|(index, _)| index).collect();
+    if new.is_empty() || new.len() == survey.files.len() {
+        return Ok(());
+    }
+    let apart = base.copies_apart_days.and_then(|days| Day::try_from(days).ok()).unwrap_or(0);
+    let place = Kept { store, run_id: &plan.run_id };
+    let days = match touched::days(plan, survey, (&new, plan.copies_within_days.max(apart)), &place) {
+        // A run skips the file, or fails and says why.
+        Err(Error::Input(_) | Error::BadFiles(_)) => None,
+        days => days?,
+    };
+    let Some(days) = days else { return Ok(()) };
+    for index in new {
+        if let Some(input) = inputs.get_mut(&survey.files[index as usize].shown) {
+            input.touched = Some(days.iter().map(|day| (*day, *day)).collect());
+        }
+    }
+    Ok(())
 }
 
 /// Adds the weeks without packages before a stale one. Windows end in them only if packages follow, so their windows
@@ -313,16 +346,19 @@ fn input(plan: &Plan, survey: &mut Survey, index: usize, base: &Manifest) -> Res
     let later = |known: &InputFile| known.later.into_iter().collect();
     let by_week = plan.inputs[file.input].by_week(&file.shown);
     match (&file.days, known, digest) {
-        (Some(_), _, Some(digest)) => Ok(Input { digest, days: days(file), by_week, later: later_groups(file) }),
+        (Some(_), _, Some(digest)) => {
+            Ok(Input { digest, days: days(file), by_week, later: later_groups(file), touched: None })
+        }
         (None, Some(known), Some(digest)) => {
-            Ok(Input { digest, days: known.days.clone(), by_week, later: later(known) })
+            Ok(Input { digest, days: known.days.clone(), by_week, later: later(known), touched: None })
         }
         _ => {
             let found = data_end::look(plan, survey, index)?;
             let digest = survey.files[index].digest.clone().or(found.digest).unwrap_or_default();
             survey.files[index].digest.get_or_insert_with(|| digest.clone());
             let days = found.first_day.zip(found.last_day).into_iter().collect();
-            Ok(Input { digest, days: Some(days), by_week, later: found.later.map(Later::from).into_iter().collect() })
+            let later = found.later.map(Later::from).into_iter().collect();
+            Ok(Input { digest, days: Some(days), by_week, later, touched: None })
         }
     }
 }

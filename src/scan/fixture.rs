@@ -44,6 +44,7 @@ pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         identity: None,
         range: None,
         backfill: None,
+        with_health: false,
         copies_within_days: 0,
         prune: true,
         book: BOOK.clone(),

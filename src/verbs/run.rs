@@ -223,10 +223,13 @@ impl Run<'_> {
                 plan.name
             ));
         }
+        let (from, to) = plan.health_span();
+        plan.with_health = health.is_some();
         if let Some(why) = &health {
-            let (from, to) = plan.health_span();
-            weeks.entry(monday(to)).or_insert(format!("account_health: {why}"));
-            plan.backfill = Some(WeekRange { first: monday(from), last: monday(to) });
+            // The last range counts the days of `account_health` with its own. It may be too far from them.
+            if weeks.last_key_value().is_none_or(|(last, _)| last + 6 < from) {
+                weeks.insert(monday(to), format!("account_health: {why}"));
+            }
         } else if let (true, Some(table)) = (weeks.is_empty(), self.reshaped(plan, base, &dropped)) {
             weeks.insert(monday(plan.health_span().1), table);
         }
@@ -243,16 +246,21 @@ impl Run<'_> {
                 plan.name,
                 weeks.values().next().map_or("", |why| why)
             ));
-            plan.backfill = None;
             return self.one(plan, last);
         }
         let held = stale::spans(&held);
-        self.ranges(plan, &weeks, Claim { base: base.version, inputs, held }, last)
+        self.ranges(plan, (&weeks, health.as_deref()), Claim { base: base.version, inputs, held }, last)
     }
 
     /// Publishes the outdated weeks, range by range; the last publication records that all other weeks are valid as
     /// they are.
-    fn ranges(&self, plan: &mut Plan, weeks: &BTreeMap<Day, String>, claim: Claim, last: &mut RunReport) -> Result<()> {
+    fn ranges(
+        &self,
+        plan: &mut Plan,
+        (weeks, health): (&BTreeMap<Day, String>, Option<&str>),
+        claim: Claim,
+        last: &mut RunReport,
+    ) -> Result<()> {
         // Ranges whose copies and windows overlap are cheaper to read as one.
         let gap = (plan.copies_within_days + 30) / 7;
         let ranges = outdated::ranges(weeks.keys().copied(), gap);
@@ -267,11 +275,15 @@ impl Run<'_> {
             }
             None => String::new(),
         };
-        let (mut base, backfill) = (claim.base, plan.backfill);
+        let mut base = claim.base;
         for (index, range) in ranges.iter().enumerate() {
             let (from, to) = range.days();
             let mut reasons: Vec<&str> = weeks.range(from..=to).map(|(_, why)| why.as_str()).collect();
             reasons.dedup();
+            let is_last = index + 1 == ranges.len();
+            plan.with_health = is_last && health.is_some();
+            let health = health.filter(|_| is_last).map(|why| format!("account_health: {why}"));
+            reasons.extend(health.as_deref().filter(|why| !reasons.contains(why)));
             let more = if reasons.len() > 2 { ", ..." } else { "" };
             reasons.truncate(2);
             self.tell(&format!(
@@ -281,9 +293,7 @@ impl Run<'_> {
                 iso(Some(&to)),
                 reasons.join(", ")
             ));
-            let is_last = index + 1 == ranges.len();
             plan.claim = Some(Arc::new(if is_last { Claim { base, ..claim.clone() } } else { Claim::default() }));
-            plan.backfill = backfill.filter(|span| (from..=to).contains(&span.last));
             job::restart(plan, *range, SystemTime::now());
             self.one(plan, last)?;
             base = last.version.unwrap_or(base);

@@ -160,6 +160,24 @@ impl<'a> Notes<'a> {
         None
     }
 
+    /// Returns the identities of a unit's rows, if they are noted. They hold whatever the run judges.
+    pub fn keys(&self, plan: &Plan, judge: &Judge, file: &SourceFile, unit: &Unit) -> Option<Known> {
+        let key = self.key(plan, file, unit)?;
+        let named = [Kind::Settled, Kind::Pending].map(|kind| self.name(&key, kind));
+        let name = named.into_iter().find(|name| self.names.contains(name))?;
+        let opened = self.opened(&name, &key).and_then(|opened| {
+            let opened = opened.filter(|(opened, _)| opened.facts.as_of <= plan.as_of);
+            opened.map(|(opened, _)| opened.known(judge, plan, false)).transpose()
+        });
+        match opened {
+            Ok(known) => known.map(|(known, _)| Known { name, readable: self.kept_open(known.readable), ..known }),
+            Err(why) => {
+                self.doubt(&name, &why);
+                None
+            }
+        }
+    }
+
     /// Returns a file that may stay open: few enough are, and it is on a disk, where many small reads cost little.
     fn kept_open(&self, readable: Option<Readable>) -> Option<Readable> {
         let is_file = |readable: &Readable| matches!(readable, Readable::File(_));

@@ -178,6 +178,7 @@ fn plan(as_of: &str, tables: &[Table]) -> Plan {
         identity: Some(Identity::Package),
         range: None,
         backfill: None,
+        with_health: false,
         copies_within_days: 60,
         prune: true,
         book: BOOK.clone(),
