@@ -10,8 +10,6 @@ pub(crate) mod csv;
 pub(crate) mod damage;
 pub(crate) mod decode;
 pub(crate) mod files;
-#[cfg(test)]
-mod fixture;
 pub(crate) mod footer;
 pub(crate) mod headings;
 pub mod identity;

@@ -253,8 +253,9 @@ const ROOMS: [(&str, &[&str]); 19] = [
 ];
 
 /// The arrows that climb all the same, by file, and why.
-const CLIMBS: [(&str, &str, &str); 3] = [
+const CLIMBS: [(&str, &str, &str); 4] = [
     ("src/job/plan.rs", "scan", "the plan carries what earlier runs learned of the inputs, which only `scan` can read"),
+    ("src/scan/mod.rs", "tell", "what a look finds is said in the sentences of the run's report"),
     ("src/fold/mod.rs", "tell", "the fold times its stages and names the sellers in the run's report"),
     ("src/fold/parts/receive.rs", "tell", "adding up parts does so too"),
 ];
