@@ -21,4 +21,4 @@ else
     'dbt-core>=1.10,<1.11' 'dbt-postgres<1.11' 'dbt-duckdb<1.11'
   python=$work/venv/bin/python
 fi
-"$python" -B tests/sinks/main.py "$(bin)" "$work" "$@"
+PYTHONPATH=$PWD/tests/trials "$python" -B tests/sinks/main.py "$(bin)" "$work" "$@"
