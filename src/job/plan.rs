@@ -513,3 +513,6 @@ pub struct Limits {
     /// Processor seconds of a process that tries a file.
     pub max_isolated_seconds: u64,
 }
+
+#[cfg(test)]
+pub(crate) mod fixture;

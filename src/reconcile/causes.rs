@@ -168,31 +168,21 @@ pub fn only_ours(package: &Package, around: &Circumstances) -> Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeMap;
 
     const DAY: Day = 20_400;
 
     fn package(reason: Reason) -> Package {
         Package {
-            seller: "S".into(),
             marketplace: "DE".into(),
             programme: "standard".into(),
-            order_id: "O".into(),
             number: "N1".into(),
             carrier: "dhl_paket".into(),
             service: "Brief Kompakt".into(),
             day: DAY,
             utc_day: DAY,
-            outcome: RowOutcome::Judged { reason, rule: "r".into() },
             first_scan: Some(i64::from(DAY) * DAY_MICROS),
-            touched: None,
             version: "v".into(),
-            exempt_if: None,
-            otherwise: BTreeMap::new(),
-            scanned_by_other: None,
-            missing_events: None,
-            place: None,
-            copy: None,
+            ..Package::bare("S".into(), "O".into(), RowOutcome::Judged { reason, rule: "r".into() })
         }
     }
 

@@ -511,8 +511,8 @@ fn nothing_found(root: &Path, input: &Input, written: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{input, plan};
     use super::*;
+    use crate::job::plan::fixture::{input, plan};
     use std::fs;
 
     fn folder(names: &[&str]) -> tempfile::TempDir {

@@ -300,8 +300,8 @@ pub(crate) fn shown_heading(heading: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::input;
     use super::*;
+    use crate::job::plan::fixture::input;
 
     fn headings(names: &[&str]) -> Vec<String> {
         names.iter().map(|name| (*name).to_owned()).collect()

@@ -156,7 +156,7 @@ fn inflated(stored: &[u8], plain: usize, size: usize) -> Result<Bytes> {
 mod tests {
     use super::super::pages;
     use super::*;
-    use crate::scan::fixture;
+    use crate::job::plan::fixture;
     use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
     use parquet::arrow::arrow_reader::{
         ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,

@@ -10,8 +10,6 @@ pub(crate) mod csv;
 pub(crate) mod damage;
 pub(crate) mod decode;
 pub(crate) mod files;
-#[cfg(test)]
-mod fixture;
 pub(crate) mod footer;
 pub(crate) mod headings;
 pub mod identity;
@@ -108,7 +106,7 @@ impl Survey {
         let absent = absent.map(move |absent| {
             let differs =
                 if absent.files.len() < of { "; the inputs differ in it: compare their headings" } else { "" };
-            crate::tell::facts::not_judged(absent, of) + differs
+            absent.told(of) + differs
         });
         without_scans.then(|| scans.to_owned()).into_iter().chain(absent)
     }
@@ -240,6 +238,13 @@ pub struct NotJudged {
     pub consequence: &'static str,
     /// Indices of the files without it, ascending.
     pub files: Vec<u32>,
+}
+
+impl NotJudged {
+    /// Returns a sentence that says what the absence means among so many files.
+    pub fn told(&self, files: usize) -> String {
+        format!("`{}` is absent from {} of {files} files: {}", self.column.name(), self.files.len(), self.consequence)
+    }
 }
 
 /// Rows of a unit.

@@ -5,8 +5,8 @@ mod forged;
 mod look;
 mod parquet;
 
-use super::fixture::{input, plan};
 use super::*;
+use crate::job::plan::fixture::{input, plan};
 use crate::job::plan::{Input, Quote};
 use std::fs;
 

@@ -169,7 +169,7 @@ pub(crate) fn facts(
         kept,
         set_aside: SetAside::added_up(inputs.iter().flat_map(|(input, _)| &input.set_aside)),
         inputs,
-        not_judged: survey.not_judged.iter().map(|absent| not_judged(absent, survey.files.len())).collect(),
+        not_judged: survey.not_judged.iter().map(|absent| absent.told(survey.files.len())).collect(),
         warnings,
     }
 }
@@ -183,11 +183,6 @@ fn rejects_shown(survey: &Survey, folded: &Folded, what: &dyn Fn(&Reject) -> Opt
     let mut seen = BTreeSet::new();
     let mut is_new = |reject: &Reject| seen.insert((reject.column.clone(), reject.reason.clone()));
     folded.rejects.iter().filter(|(_, reject)| is_new(reject)).take(3).filter_map(line).collect()
-}
-
-/// A sentence that says what the absence of a column means.
-pub(crate) fn not_judged(absent: &scan::NotJudged, files: usize) -> String {
-    format!("`{}` is absent from {} of {files} files: {}", absent.column.name(), absent.files.len(), absent.consequence)
 }
 
 /// If nearly all of this many defects have one reason, the inputs are probably at fault.

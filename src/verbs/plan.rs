@@ -154,7 +154,7 @@ fn input_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
         put(text, "  doubtful", &twice);
     }
     for absent in &survey.not_judged {
-        put(text, "  absent", &crate::tell::facts::not_judged(absent, survey.files.len()));
+        put(text, "  absent", &absent.told(survey.files.len()));
     }
 }
 

@@ -4,7 +4,7 @@
 //! where `VTR_HOSTILE` says; a line on stderr says so where it is neither. No file may take more than
 //! 10 seconds or 512 MiB, or end the program otherwise than by its exit codes.
 
-use crate::support::{cell, root, table};
+use crate::support::{cell, files, read, root, table};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -254,18 +254,8 @@ fn synthetic(corpus: &Path, entry: &Entry, ended: &mut Option<Ended>) -> Result<
 
 /// All cells of all tables as one text.
 fn cells(out: &Path) -> String {
-    const TABLES: [&str; 8] = [
-        "vtr_weekly",
-        "vtr_weekly_category",
-        "vtr_rolling",
-        "account_health",
-        "defects",
-        "carrier_names",
-        "rejects",
-        "input_files",
-    ];
-    let there = TABLES.iter().filter(|name| out.join("current").join(name).is_dir());
-    there.flat_map(|name| table(out, name)).map(|row| format!("{row:?}\n")).collect()
+    let rows = files(&out.join("current")).into_iter().flat_map(|path| read(&path));
+    rows.map(|row| format!("{row:?}\n")).collect()
 }
 
 fn sellers(out: &Path) -> BTreeSet<String> {

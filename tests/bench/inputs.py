@@ -114,13 +114,7 @@ class Inputs:
         if make is None:
             return self.work.history(self.rows, extra=["--habits"], name=f"{standard['name']}-habits")
         key = "".join(c if c.isalnum() else "-" for c in name)
-        folder, done = self.work.path("data", f"{standard['name']}-{key}"), self.work.path("data", f"{standard['name']}-{key}.done")
-        if not os.path.exists(done):
-            shutil.rmtree(folder, ignore_errors=True)
-            os.makedirs(folder)
-            make(sorted(glob.glob(standard["files"])), folder)
-            open(done, "w").close()
-        return standard | {"files": f"{folder}/*", "name": f"{standard['name']}-{key}"}
+        return self.work.form(standard, key, make)
 
     def run(self, history):
         job, out = self.work.job(history, ["vtr_weekly"], deduplicate=False), self.work.path("out", history["name"])
@@ -154,10 +148,9 @@ class Inputs:
     def line(self, name, history, pairs):
         ratio = statistics.median(other["cpu_s"] / one["cpu_s"] for one, other in pairs)
         others = [other for _, other in pairs]
-        size = sum(os.path.getsize(path) for path in glob.glob(history["files"])) / 1e6
         aim = GOALS.get(name)
         goal = f"at most {aim:.2f}: {'met' if ratio <= aim else '**not met**'}" if aim else ""
-        return self.cells(name, size, others) + f" {ratio:.2f} | {goal} |"
+        return self.cells(name, history["bytes"] / 1e6, others) + f" {ratio:.2f} | {goal} |"
 
     def cells(self, name, size, runs):
         least = lambda key: min(run[key] for run in runs)

@@ -78,6 +78,18 @@ class Work:
                 json.dump(found, file)
         return json.load(open(note))
 
+    def form(self, standard, key, make):
+        """Returns a history in another form, made once: `make` writes it from the standard's files into a folder."""
+        name = f"{standard['name']}-{key}"
+        folder, done = self.path("data", name), self.path("data", f"{name}.done")
+        if not os.path.exists(done):
+            shutil.rmtree(folder, ignore_errors=True)
+            os.makedirs(folder)
+            make(sorted(glob.glob(standard["files"])), folder)
+            open(done, "w").close()
+        files = f"{folder}/*"
+        return standard | {"files": files, "name": name, "bytes": sum(os.path.getsize(path) for path in glob.glob(files))}
+
     def book_without_shapes(self):
         folder = self.path("book-without-shapes")
         shutil.rmtree(folder, ignore_errors=True)

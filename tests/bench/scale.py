@@ -108,18 +108,10 @@ def grown(each):
 
 
 def with_categories(work, standard, count):
-    """A copy of a history in which each row has one of many categories, made once."""
+    """A copy of a history in which each row has one of many categories."""
     from inputs import replaced
 
-    name = f"{standard['name']}-{count}-categories"
-    folder, done = work.path("data", name), work.path("data", f"{name}.done")
-    if not os.path.exists(done):
-        shutil.rmtree(folder, ignore_errors=True)
-        os.makedirs(folder)
-        replaced("product_category", f"'C' || (hash(order_id) % {count})")(sorted(glob.glob(standard["files"])), folder)
-        open(done, "w").close()
-    files = f"{folder}/*"
-    return standard | {"files": files, "name": name, "bytes": sum(os.path.getsize(path) for path in glob.glob(files))}
+    return work.form(standard, f"{count}-categories", replaced("product_category", f"'C' || (hash(order_id) % {count})"))
 
 
 def main(vtr, rows="4000000", shares="4", form="parquet", pairs="3", memory="2GiB"):

@@ -12,14 +12,10 @@
 # root (for chroot). A missing tool is a failure, not a skip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-fail() {
-  echo "FAILED: $1" >&2
-  exit 1
-}
+. tests/scratch.sh
 for tool in dpkg dpkg-deb objdump xz python3; do command -v $tool >/dev/null || fail "$tool is needed"; done
 [ "$(id -u)" = 0 ] || fail "the trial in a root of its own needs root"
-dist=target/dist work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+dist=target/dist
 rm -rf $dist/vtr_* $dist/vtr-* $dist/SHA256SUMS
 mkdir -p $dist
 

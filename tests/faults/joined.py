@@ -4,7 +4,6 @@ The packages are an output of their own beside the tables. After a fault each of
 whole, and the next run publishes the same bytes as a run without faults.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -134,26 +133,20 @@ def phase(slot):
     """
     trace = slot.folder / "trace"
     slot.reset()
-    code, _, said = slot.run(prefix=["strace", "-f", "-y", "-s", "300", "-o", trace])
+    code, _, said = slot.run(prefix=points.traced(trace))
     assert code == 0, f"a traced run ended with {code}: {said}"
-    counts, started, found = {}, None, []
-    for line in trace.read_text(errors="replace").splitlines():
-        match = points.LINE.match(line)
-        if not match:
-            continue
-        thread, kind, rest = match.groups()
-        counter = counts.setdefault(thread, Counter())
-        counter[kind] += 1
-        first = next(iter(counts.values()))
-        if started is None and kind != "execve" and f"{slot.out}/" in rest:
-            started = Counter(first)
-        if started is None:
+    first, passed, begun, found = None, Counter(), False, []
+    for thread, kind, number, rest in points.calls(trace):
+        first = first or thread
+        if thread == first and not begun:
+            passed[kind] = number
+        begun = begun or (kind != "execve" and f"{slot.out}/" in rest)
+        if not begun:
             continue
         if str(slot.tables) in rest and ("O_CREAT" in rest or kind.startswith("mkdir")):
             break
-        if kind not in points.UNSTEADY and counter[kind] > started[kind]:
-            found.append((kind, counter[kind], rest))
-    trace.unlink()
+        if kind not in points.UNSTEADY and number > passed[kind]:
+            found.append((kind, number, rest))
     return found
 
 

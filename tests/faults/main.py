@@ -8,14 +8,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-import traceback
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import Queue
 
-import check
 import full
 import joined
 import points
@@ -24,95 +18,10 @@ import race
 import signals
 import sweeps
 import world
+from tally import Pool, Tally
 
 BOUNDED = os.environ.get("FAULTS") == "ci"
 WORKERS = int(os.environ.get("FAULTS_WORKERS", os.cpu_count() or 1))
-
-# Errors that end a trial but not the sweep: a violation, or a machine that did not do what the trial asked for.
-TRIAL_FAILED = (check.Violation, AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError)
-
-
-class Tally:
-    """What passed and what failed."""
-
-    def __init__(self):
-        self.passed, self.failed, self.skipped = 0, 0, 0
-
-    def skip(self, what, reason):
-        self.skipped += 1
-        print(f"SKIPPED {what}: {reason}", flush=True)
-
-    def sweep(self, title, pool, faults, trial, shown):
-        """Tries every fault, several at a time, and prints how they ended."""
-        begun, endings, failures = time.monotonic(), Counter(), []
-
-        def one(fault):
-            slot = pool.take()
-            try:
-                endings[trial(slot, fault)] += 1
-            except TRIAL_FAILED as error:
-                failures.append(f"{shown(fault)}: {error}")
-                if os.environ.get("FAULTS_TRACE"):
-                    traceback.print_exc()
-            finally:
-                pool.give(slot)
-
-        with ThreadPoolExecutor(len(pool)) as workers:
-            list(workers.map(one, faults))
-        self.passed += len(faults) - len(failures)
-        self.failed += len(failures)
-        ended = ", ".join(f"{count} {how}" for how, count in sorted(endings.items()))
-        print(f"{title}\n  {ended}; {len(failures)} violations; {time.monotonic() - begun:.0f} s", flush=True)
-        for failure in failures[:20]:
-            print(f"  VIOLATION {failure}", flush=True)
-        return endings
-
-    def must(self, holds, what):
-        """A condition on a sweep as a whole."""
-        self.passed, self.failed = self.passed + bool(holds), self.failed + (not holds)
-        if not holds:
-            print(f"  VIOLATION {what}", flush=True)
-
-    def try_one(self, title, trial):
-        """A single trial of a sweep that prints itself."""
-        try:
-            trial()
-            self.passed += 1
-        except TRIAL_FAILED as error:
-            self.failed += 1
-            print(f"  VIOLATION {title}: {error}", flush=True)
-
-    def one(self, title, trial):
-        """A single trial, which says how it ended."""
-        begun = time.monotonic()
-        try:
-            ended = trial()
-            self.passed += 1
-            print(f"{title}\n  {ended}; {time.monotonic() - begun:.0f} s", flush=True)
-        except TRIAL_FAILED as error:
-            self.failed += 1
-            print(f"{title}\n  VIOLATION {error}", flush=True)
-
-
-class Pool:
-    """Slots that are used at the same time."""
-
-    def __init__(self, slots):
-        self.slots, self.free = slots, Queue()
-        for slot in slots:
-            self.free.put(slot)
-
-    def __len__(self):
-        return len(self.slots)
-
-    def any(self):
-        return self.slots[0]
-
-    def take(self):
-        return self.free.get()
-
-    def give(self, slot):
-        self.free.put(slot)
 
 
 def pools(folder):
@@ -143,7 +52,7 @@ def main(asked):
         sys.exit(f"{world.VTR} is not built; run `make build`")
     asked = asked or sweeps_known
     folder = Path(tempfile.mkdtemp(prefix="vtr-faults-"))
-    tally = Tally()
+    tally = Tally(traced=bool(os.environ.get("FAULTS_TRACE")))
     try:
         untraceable = points.can_trace()
         slots = pools(folder)

@@ -12,6 +12,7 @@ import time
 
 import check
 import points
+import sweeps
 import world
 
 EXT4_IOC_SHUTDOWN = 0x8004587D
@@ -115,7 +116,7 @@ def sweep(slots, tally, most):
         return
     for name, pool in slots.items():
         disks = {id(slot): Disk(slot) for slot in pool.slots}
-        all_points = [point for point in points.phase(pool.any(), mounted=True) if point[0] in CHANGING and not is_reading(point)]
+        all_points = [point for point in sweeps.phase(pool.any(), mounted=True) if point[0] in CHANGING and not is_reading(point)]
         # Out of the way of the mounts.
         pool.any().reset()
         pool.any().out.mkdir(exist_ok=True)

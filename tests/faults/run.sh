@@ -3,4 +3,4 @@
 # sweeps as arguments run only those: kill errors full power race seeds signals joined.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-exec python3 -B tests/faults/main.py "$@"
+PYTHONPATH=$PWD/tests/trials exec python3 -B tests/faults/main.py "$@"

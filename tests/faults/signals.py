@@ -32,7 +32,7 @@ def says(said, number, old, new):
 
 def at_calls(pool, tally, most):
     # Calls that every thread makes when it begins and ends are left out; each would give two signals.
-    every = [point for point in points.phase(pool.any()) if point[0] in sweeps.REFUSALS]
+    every = [point for point in sweeps.phase(pool.any()) if point[0] in sweeps.REFUSALS]
     chosen = [(point, list(NAMES)[index % 2]) for index, point in enumerate(points.spread(every, most))]
 
     def trial(slot, fault):

@@ -51,10 +51,29 @@ REFUSALS = {
 MEMORY = {"brk", "mmap", "munmap", "mprotect", "madvise", "mremap"}
 
 
+def phase(slot, mounted=False):
+    """The calls of the publish phase as (kind, number, what it names), in their order, of every thread that names the
+    output, from its first such call to the end of the process; where a file system will be mounted there, its folder is
+    there before the run."""
+    trace = slot.folder / "trace"
+    slot.reset()
+    if mounted:
+        slot.out.mkdir(exist_ok=True)
+    code, _, said = slot.run(prefix=points.traced(trace))
+    assert code == 0, f"a traced run ended with {code}: {said}"
+    begun, found = set(), []
+    for thread, kind, number, rest in points.calls(trace):
+        if kind != "execve" and str(slot.out) in rest:
+            begun.add(thread)
+        if thread in begun and kind not in points.UNSTEADY:
+            found.append((kind, number, rest))
+    return found
+
+
 def kill(slots, tally, most):
     """Sends SIGKILL at every call of the publish phase, over a published base and for a first publication."""
     for name, pool in slots.items():
-        all_points = [point for point in points.phase(pool.any()) if not (most and point[0] in MEMORY)]
+        all_points = [point for point in phase(pool.any()) if not (most and point[0] in MEMORY)]
         chosen = points.spread(all_points, most)
         kinds = Counter(kind for kind, _, _ in chosen)
 
@@ -78,7 +97,7 @@ def kill(slots, tally, most):
 def refuse(slots, tally, most):
     """Makes each refusal at every call for which it makes sense, once and from there on."""
     pool = slots["over a base"]
-    calls = [point for point in points.phase(pool.any()) if point[0] in REFUSALS]
+    calls = [point for point in phase(pool.any()) if point[0] in REFUSALS]
     every = [(point, error, often) for point in calls for error in REFUSALS[point[0]] for often in ("", "+") if makes_sense(point, often)]
     chosen = points.spread(every, most)
     kinds = Counter(f"{error} {'from there on' if often else 'once'}" for _, error, often in chosen)

@@ -6,12 +6,7 @@
 # package that cannot be installed is a failure, not a skip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-fail() {
-  echo "FAILED: $1" >&2
-  exit 1
-}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+. tests/scratch.sh
 python=${PYTHON:-python3}
 pip=(-m pip install --quiet --disable-pip-version-check)
 "$python" -m venv "$work/build" || fail "$python cannot make a venv"

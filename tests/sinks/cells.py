@@ -133,6 +133,11 @@ def by_week(world, version, name):
         yield file["week"], table.column_names, list(zip(*(column.to_pylist() for column in table.columns)))
 
 
+def written(folder, name, week, suffix):
+    """The file of a table, or of a week of it."""
+    return folder / (f"{name}.{suffix}" if week is None else f"{name}/week={week}.{suffix}")
+
+
 def csv(world, version, folder, flat):
     """pandas, every cell as text, against what was published; files of a week hold their week."""
     cells, formulas = 0, 0
@@ -141,7 +146,7 @@ def csv(world, version, folder, flat):
         if flat:
             parts = [(None, columns, [row for _, _, rows in parts for row in rows])]
         for week, names, wanted in parts:
-            path = folder / (f"{name}.csv" if week is None else f"{name}/week={week}.csv")
+            path = written(folder, name, week, "csv")
             frame = pandas.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, lineterminator="\n")
             if columns is None:
                 assert len(frame) == 0
@@ -164,7 +169,7 @@ def parquet(world, version, folder):
     cells = 0
     for name in world.manifest(version)["tables"]:
         for week, names, wanted in by_week(world, version, name):
-            path = folder / (f"{name}.parquet" if week is None else f"{name}/week={week}.parquet")
+            path = written(folder, name, week, "parquet")
             found = duckdb.execute("SELECT * FROM read_parquet(?, hive_partitioning = false)", [str(path)]).fetchall()
             cells += same(found, wanted, str(path)) * len(names)
     return cells
@@ -175,7 +180,7 @@ def jsonl(world, version, folder):
     cells = 0
     for name in world.manifest(version)["tables"]:
         for week, names, wanted in by_week(world, version, name):
-            path = folder / (f"{name}.jsonl" if week is None else f"{name}/week={week}.jsonl")
+            path = written(folder, name, week, "jsonl")
             if not wanted:
                 assert path.stat().st_size == 0
                 continue

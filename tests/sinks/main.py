@@ -5,68 +5,21 @@ import shutil
 import sys
 import threading
 import time
-import traceback
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from queue import Queue
 
 import bi
 import cells
+import points
 import refusals
 import server as servers
 import sweeps
 import tls
+from tally import Pool, Tally
 from world import World
 
 BOUNDED = os.environ.get("SINKS") == "ci"
 WORKERS = int(os.environ.get("SINKS_WORKERS", os.cpu_count() or 1))
-
-
-class Tally:
-    def __init__(self):
-        self.passed, self.failed = 0, 0
-
-    def one(self, title, trial):
-        begun = time.monotonic()
-        try:
-            what = trial()
-            self.passed += 1
-            print(f"{title}: {what if what is not None else 'holds'}; {time.monotonic() - begun:.1f} s", flush=True)
-        except Exception as error:
-            self.failed += 1
-            print(f"{title}\n  VIOLATION {type(error).__name__}: {error}", flush=True)
-            if os.environ.get("SINKS_TRACE"):
-                traceback.print_exc()
-
-    def sweep(self, title, pool, faults, trial):
-        begun, endings, failures = time.monotonic(), Counter(), []
-
-        def one(fault):
-            place = pool.get()
-            try:
-                endings[trial(place, fault)] += 1
-            except Exception as error:
-                failures.append(f"{str(fault)[:160]}: {type(error).__name__}: {error}")
-            finally:
-                pool.put(place)
-
-        with ThreadPoolExecutor(pool.qsize()) as workers:
-            list(workers.map(one, faults))
-        self.passed += len(faults) - len(failures)
-        self.failed += len(failures)
-        ended = ", ".join(f"{count} {how}" for how, count in sorted(endings.items()))
-        print(f"{title}\n  {ended}; {len(failures)} violations; {time.monotonic() - begun:.0f} s", flush=True)
-        for failure in failures[:10]:
-            print(f"  VIOLATION {failure}", flush=True)
-        return endings
-
-
-def pool(places):
-    queue = Queue()
-    for place in places:
-        queue.put(place)
-    return queue
 
 
 def every_cell(tally, world, server):
@@ -85,7 +38,7 @@ def every_cell(tally, world, server):
 
 def kills(tally, world, server):
     """SIGKILL at every call of a clean sync."""
-    why_not = sweeps.strace_works()
+    why_not = points.can_trace()
     if why_not:
         raise SystemExit(f"FAILED: {why_not}")
     groups = {
@@ -94,15 +47,13 @@ def kills(tally, world, server):
     }
     for name, places in groups.items():
         found = sweeps.calls(places[0])
-        chosen = sweeps.points.spread(found, 60 if BOUNDED else None)
+        chosen = points.spread(found, 60 if BOUNDED else None)
         kinds = Counter(kind for kind, _, _ in chosen)
         listed = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items()))
-        endings = tally.sweep(f"kill, {name}: {len(chosen)} of {len(found)} calls ({listed})", pool(places), chosen, sweeps.kill)
+        endings = tally.sweep(f"kill, {name}: {len(chosen)} of {len(found)} calls ({listed})", Pool(places), chosen, sweeps.kill)
         tally.one(f"kill, {name}: the calls were reached", lambda: reached(endings, len(chosen)))
-    again = Queue()
-    [again.put(place) for place in groups["postgres"]]
     delays = [0.02 + 0.02 * index for index in range(6 if BOUNDED else 30)]
-    tally.sweep(f"SIGTERM, postgres: after {len(delays)} times", again, delays, sweeps.interrupt)
+    tally.sweep(f"SIGTERM, postgres: after {len(delays)} times", Pool(groups["postgres"]), delays, sweeps.interrupt)
 
 
 def reached(endings, tried):
@@ -118,9 +69,9 @@ def cuts(tally, world, server):
     most = 30 if BOUNDED else 300
     faults = [(way, 1 + (length - 1) * index // most) for way, length in sorted(total.items()) for index in range(most)]
     sizes = ", ".join(f"{length} bytes {way}" for way, length in sorted(total.items()))
-    tally.sweep(f"cut: {len(faults)} places in {sizes}", pool(places), faults, lambda place, fault: sweeps.cut(server, place, fault))
+    tally.sweep(f"cut: {len(faults)} places in {sizes}", Pool(places), faults, lambda place, fault: sweeps.cut(server, place, fault))
     delays = [0.004 * index for index in range(10 if BOUNDED else 40)]
-    tally.sweep(f"ended by the administrator: after {len(delays)} times", pool(places[:1]), delays, sweeps.terminate)
+    tally.sweep(f"ended by the administrator: after {len(delays)} times", Pool(places[:1]), delays, sweeps.terminate)
 
 
 def refused(tally, world, server):
@@ -189,7 +140,7 @@ PARTS = {"cells": every_cell, "reader": reader, "refuse": refused, "kill": kills
 def main():
     binaries, folder, *asked = sys.argv[1:]
     folder = Path(folder)
-    begun, tally = time.monotonic(), Tally()
+    begun, tally = time.monotonic(), Tally(traced=bool(os.environ.get("SINKS_TRACE")))
     server = servers.Server(binaries, folder / "pg")
     try:
         server.make()

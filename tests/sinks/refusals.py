@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 import time
+from contextlib import contextmanager
 
 import server as servers
 from sweeps import must, repair
@@ -29,6 +30,26 @@ class Refusals:
         must(servers.PASSWORD not in said, "the password is shown")
         must(self.place.check() == before, "something changed")
 
+    @contextmanager
+    def changed_job(self, was, becomes):
+        """The job says something else for a while."""
+        job = self.slot.folder / "job.toml"
+        text = job.read_text()
+        job.write_text(text.replace(was, becomes))
+        try:
+            yield
+        finally:
+            job.write_text(text)
+
+    @contextmanager
+    def another_schema(self, name):
+        """The sink is another schema for a while, which is dropped at the end."""
+        with self.changed_job(f'schema = "{self.schema}"', f'schema = "{name}"'):
+            try:
+                yield
+            finally:
+                self.server.admin(f"DROP SCHEMA IF EXISTS {name} CASCADE")
+
     def try_no_right_to_make_a_schema(self):
         url = self.server.url("poor")
         code, _, said = self.slot.sync(url=url)
@@ -37,10 +58,7 @@ class Refusals:
     def try_each_lacking_right(self):
         """Tries a schema of another owner, with rights given one after the other as the messages ask."""
         name, url = "granted", self.server.url("poor")
-        job = self.slot.folder / "job.toml"
-        text = job.read_text()
-        job.write_text(text.replace(f'schema = "{self.schema}"', f'schema = "{name}"'))
-        try:
+        with self.another_schema(name):
             self.server.admin(f"CREATE SCHEMA {name}")
             seen = []
             for grant in (f"GRANT USAGE ON SCHEMA {name} TO poor", f"GRANT CREATE ON SCHEMA {name} TO poor"):
@@ -60,9 +78,6 @@ class Refusals:
                     self.server.admin(f"GRANT {right} ON {name}.{table} TO poor")
             code, _, said = self.slot.sync("--version", "2", url=url)
             must(code == 0, f"with all rights again: {code}: {said}")
-        finally:
-            job.write_text(text)
-            self.server.admin(f"DROP SCHEMA IF EXISTS {name} CASCADE")
 
     def try_a_wrong_password(self):
         self.refused([2], ["PGPASSFILE"], url=self.server.url().replace(servers.PASSWORD, "wrong"))
@@ -101,46 +116,38 @@ class Refusals:
         finally:
             self.server.admin("ALTER ROLE vtr RESET ALL")
 
-    def try_a_trigger_that_drops_rows(self):
-        table = f'"{self.schema}".vtr_weekly'
+    @contextmanager
+    def trigger(self, table, when, what):
+        """A table of the sink with a trigger of someone else before each insertion."""
+        table = f'"{self.schema}"."{table}"'
         self.server.admin(
-            "CREATE OR REPLACE FUNCTION public.drop_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
-            f"CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW WHEN (NEW.seller_id = 'A1') EXECUTE FUNCTION public.drop_row()",
+            f"CREATE OR REPLACE FUNCTION public.meddle() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {what} END$$",
+            f"CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH {when} EXECUTE FUNCTION public.meddle()",
         )
         try:
-            self.refused([1], ["rows", "trigger"])
+            yield
         finally:
             self.server.admin(f"DROP TRIGGER t ON {table}")
 
+    def try_a_trigger_that_drops_rows(self):
+        with self.trigger("vtr_weekly", "ROW WHEN (NEW.seller_id = 'A1')", "RETURN NULL;"):
+            self.refused([1], ["rows", "trigger"])
+
     def try_a_trigger_that_alters_sums(self):
-        table = f'"{self.schema}".vtr_weekly'
-        self.server.admin(
-            "CREATE OR REPLACE FUNCTION public.alter_row() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.valid := NEW.valid + 1; RETURN NEW; END'",
-            f"CREATE TRIGGER t BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION public.alter_row()",
-        )
-        try:
+        with self.trigger("vtr_weekly", "ROW", "NEW.valid := NEW.valid + 1; RETURN NEW;"):
             self.refused([1], ["valid", "trigger"])
-        finally:
-            self.server.admin(f"DROP TRIGGER t ON {table}")
 
     def try_errors_of_every_class(self):
         """An error of the server at a row of each table, of every class of codes."""
         codes = ("08006", "22P02", "23505", "25P02", "40001", "40P01", "42501", "53100", "53200", "54000", "55P03", "57014", "58030", "XX000")
         for table in ("vtr_weekly", "account_health", "_version"):
             for code in codes:
-                name = f'"{self.schema}"."{table}"'
-                self.server.admin(
-                    f"CREATE OR REPLACE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''refused'' USING ERRCODE = ''{code}''; END'",
-                    f"CREATE TRIGGER t BEFORE INSERT ON {name} FOR EACH STATEMENT EXECUTE FUNCTION public.refuse()",
-                )
-                try:
-                    want = {"42501": 2, "55P03": 5, "40P01": 5}.get(code, 1)
+                want = {"42501": 2, "55P03": 5, "40P01": 5}.get(code, 1)
+                with self.trigger(table, "STATEMENT", f"RAISE EXCEPTION 'refused' USING ERRCODE = '{code}';"):
                     try:
                         self.refused([want], ["sink bi: "])
                     except AssertionError as error:
                         raise AssertionError(f"{code} at {table}: {error}") from None
-                finally:
-                    self.server.admin(f"DROP TRIGGER t ON {name}")
         return 3 * len(codes)
 
     def try_locks_are_waited_for_and_given_up(self):
@@ -161,16 +168,10 @@ class Refusals:
 
     def try_a_strangers_table(self):
         name = "strange"
-        job = self.slot.folder / "job.toml"
-        text = job.read_text()
-        job.write_text(text.replace(f'schema = "{self.schema}"', f'schema = "{name}"'))
-        self.server.admin(f"CREATE SCHEMA {name} AUTHORIZATION vtr", f"CREATE TABLE {name}.defects (mine text)", f"ALTER TABLE {name}.defects OWNER TO vtr")
-        try:
+        with self.another_schema(name):
+            self.server.admin(f"CREATE SCHEMA {name} AUTHORIZATION vtr", f"CREATE TABLE {name}.defects (mine text)", f"ALTER TABLE {name}.defects OWNER TO vtr")
             code, _, said = self.slot.sync()
             must(code == 2 and "another `schema`" in said, f"{code}: {said}")
-        finally:
-            job.write_text(text)
-            self.server.admin(f"DROP SCHEMA {name} CASCADE")
 
     def try_a_view_that_stands_on_a_changed_table(self):
         """Another user removed a column and built on a view of ours: the sync is refused with its name, then
@@ -264,16 +265,11 @@ class Refusals:
     def try_a_sync_of_files_at_once(self):
         """A folder that another sync holds is left alone; a folder that is no sink's is refused."""
         folder = self.slot.path("stranger")
-        job = self.slot.folder / "job.toml"
-        text = job.read_text()
         folder.mkdir()
         (folder / "mine.csv").write_text("mine")
-        job.write_text(text.replace('path = "flat"', 'path = "stranger"'))
-        try:
+        with self.changed_job('path = "flat"', 'path = "stranger"'):
             code, _, said = self.slot.sync(sink="flat")
-            must(code == 2 and "mine.csv" in said and (folder / "mine.csv").read_text() == "mine", f"{code}: {said}")
-        finally:
-            job.write_text(text)
+        must(code == 2 and "mine.csv" in said and (folder / "mine.csv").read_text() == "mine", f"{code}: {said}")
         self.slot.must("--version", "1", "--force", sink="flat")
         started = open("/proc/self/stat").read().rsplit(")", 1)[1].split()[19]
         boot = open("/proc/sys/kernel/random/boot_id").read().strip()

@@ -5,13 +5,12 @@
 # form; names of parts as arguments run only those: cells kill cut refuse reader tls bi.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/scratch.sh
 bin() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
 if [ -z "$(bin)" ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql >/dev/null; }
 fi
-[ -n "$(bin)" ] || { echo "FAILED: PostgreSQL cannot be installed" >&2; exit 1; }
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+[ -n "$(bin)" ] || fail "PostgreSQL cannot be installed"
 chmod 755 "$work"
 if [ -n "${PYTHON:-}" ]; then
   python=$PYTHON
@@ -21,4 +20,4 @@ else
     'dbt-core>=1.10,<1.11' 'dbt-postgres<1.11' 'dbt-duckdb<1.11'
   python=$work/venv/bin/python
 fi
-"$python" -B tests/sinks/main.py "$(bin)" "$work" "$@"
+PYTHONPATH=$PWD/tests/trials "$python" -B tests/sinks/main.py "$(bin)" "$work" "$@"

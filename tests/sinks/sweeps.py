@@ -2,20 +2,14 @@
 at version 1 and must leave version 1 or version 2, and the next sync must end in version 2 exactly."""
 
 import hashlib
-import importlib.util
 import json
 import socket
 import threading
 import time
 from collections import Counter
-from pathlib import Path
 
+import points
 import server as servers
-
-# The reader of traces is that of the faults; its folder has modules with the same names as this one.
-_SPEC = importlib.util.spec_from_file_location("points", Path(__file__).resolve().parents[1] / "faults/points.py")
-points = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(points)
 
 # A kill at one of these calls leaves the same state as a kill at the next other call.
 QUIET = points.UNSTEADY | {"brk", "mmap", "munmap", "mprotect", "madvise", "mremap"} | {"read", "pread64", "fstat", "statx", "newfstatat", "lseek", "close", "getrandom", "clock_gettime", "epoll_ctl", "sigaltstack", "rt_sigprocmask", "fcntl", "getdents64", "readlink", "sched_getaffinity"}
@@ -90,19 +84,12 @@ def calls(place):
     slot = place.slot
     trace = slot.folder / "trace"
     place.to(1)
-    slot.must("--version", "2", sink=place.sink, prefix=["strace", "-f", "-y", "-s", "200", "-o", trace])
-    counts, found, begun = {}, [], False
-    for line in trace.read_text(errors="replace").splitlines():
-        match = points.LINE.match(line)
-        if not match:
-            continue
-        thread, kind, rest = match.groups()
-        counter = counts.setdefault(thread, Counter())
-        counter[kind] += 1
+    slot.must("--version", "2", sink=place.sink, prefix=points.traced(trace))
+    found, begun = [], False
+    for _, kind, number, rest in points.calls(trace):
         begun = begun or (kind == "openat" and "job.toml" in rest)
         if begun and kind not in QUIET:
-            found.append((kind, counter[kind], rest))
-    trace.unlink()
+            found.append((kind, number, rest))
     return found
 
 
@@ -226,10 +213,6 @@ def terminate(place, delay):
     must(code != 0 or stands == 2, "ended with 0 without the version")
     repair(place)
     return f"{'ended well' if code == 0 else 'failed'}, {named(stands)}"
-
-
-def strace_works():
-    return points.can_trace()
 
 
 def interrupt(place, delay):

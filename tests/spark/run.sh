@@ -8,18 +8,7 @@
 # that keeps the environments, WHEEL an existing wheel, MATURIN words for maturin.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-fail() {
-  echo "FAILED: $1" >&2
-  exit 1
-}
-work=$(mktemp -d)
-servers=()
-finish() {
-  for server in "${servers[@]}"; do kill "$server" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$work"
-}
-trap finish EXIT
+. tests/scratch.sh
 rows=${ROWS:-$([ "${SPARK:-}" = ci ] && echo 60000 || echo 5000000)}
 cache=${CACHE:-$work}
 if ! command -v java >/dev/null; then
@@ -41,7 +30,7 @@ fi
 python3 -m pip install --quiet --disable-pip-version-check --no-deps --target "$work/driver" "$wheel"
 
 environment moto 'moto[server]' boto3
-s3=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+s3=$(free_port)
 "$cache/moto/bin/moto_server" -H 127.0.0.1 -p "$s3" >"$work/moto.log" 2>&1 &
 servers+=($!)
 

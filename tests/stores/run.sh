@@ -4,18 +4,7 @@
 # skip.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
-servers=()
-finish() {
-  for server in "${servers[@]}"; do kill "$server" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  rm -rf "$work"
-}
-trap finish EXIT
-fail() {
-  echo "FAILED: $1" >&2
-  exit 1
-}
+. tests/scratch.sh
 command -v npm >/dev/null || fail "npm is needed to install azurite"
 python3 -m venv "$work/venv" || fail "python3 cannot make a venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check 'moto[server]' azure-storage-blob &
@@ -24,7 +13,6 @@ npm install --silent --no-audit --no-fund --prefix "$work/node" azurite ||
   fail "npm cannot install azurite"
 wait "$pip" || fail "pip cannot install moto[server] and azure-storage-blob"
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 s3=$(free_port)
 azure=$(free_port)
 "$work/venv/bin/moto_server" -H 127.0.0.1 -p "$s3" >"$work/moto.log" 2>&1 &

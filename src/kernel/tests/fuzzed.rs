@@ -10,6 +10,8 @@ mod book;
 mod files;
 #[path = "../../../tests/fuzz/bodies/judge.rs"]
 mod judge;
+#[path = "../../../tests/fuzz/bodies/parts/promises.rs"]
+mod promises;
 #[path = "../../../tests/fuzz/bodies/sources.rs"]
 mod sources;
 #[path = "../../../tests/fuzz/bodies/times.rs"]

@@ -8,7 +8,7 @@ mod row_tables;
 use super::{FileRow, Piece, TablesInput, build};
 use crate::fold::counts::Marginals;
 use crate::fold::time_axis;
-use crate::job::plan::{AsOfMode, EvidenceWanted, Identity, Limits, Output, Plan, Rolling, WeekRange};
+use crate::job::plan::{Identity, Limits, Output, Plan, Rolling, WeekRange, fixture};
 use crate::progress::{Progress, Visibility};
 use crate::schema::Table;
 use arrow::array::{ArrayRef, AsArray, DictionaryArray, Int64Array, StringArray, UInt8Array, UInt32Array};
@@ -16,6 +16,7 @@ use arrow::record_batch::RecordBatch;
 use arrow::util::display::array_value_to_string;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use vtr_columnar::fold::Reject;
 use vtr_columnar::marginals::CIRCUMSTANCES;
@@ -166,61 +167,15 @@ fn day(text: &str) -> Day {
 }
 
 fn plan(as_of: &str, tables: &[Table]) -> Plan {
+    let plan = fixture::plan(Path::new("."), Vec::new());
     Plan {
-        assemble: None,
-        name: "test".into(),
-        root: ".".into(),
         run_id: "run".into(),
-        began_at: "2025-01-01T00:00:00Z".into(),
         as_of: day(as_of),
-        as_of_mode: AsOfMode::Rows,
-        evidence: EvidenceWanted::Auto,
         identity: Some(Identity::Package),
-        range: None,
-        backfill: None,
-        with_health: false,
-        copies_within_days: 60,
-        prune: true,
         book: BOOK.clone(),
-        rates: Arc::default(),
-        inputs: Vec::new(),
-        output: Output {
-            path: "out".into(),
-            tables: tables.to_vec(),
-            rolling: Rolling::Weekly,
-            min_eligible: 10,
-            judged_weeks: 8,
-            closed_after_days: None,
-            keep: None,
-        },
-        limits: Limits {
-            max_rejected: (1, 1000),
-            max_damaged: (1, 100),
-            max_unknown_words: (1, 100),
-            max_copied_times: (1, 2),
-            scan_lead_days: 30,
-            max_vanished_weeks: 0,
-            max_rejected_rows_kept: 3,
-            max_field_bytes: 1 << 20,
-            max_record_bytes: 1 << 20,
-            max_columns: 100,
-            max_inflated_bytes: 1 << 30,
-            max_inflated_ratio: 100,
-            max_page_bytes: 0,
-            max_row_group_rows: 0,
-            max_isolated_bytes: 0,
-            max_isolated_seconds: 0,
-        },
-        checks: Vec::new(),
-        sinks: Vec::new(),
-        sellers: Default::default(),
-        reconcile: Default::default(),
-        threads: 1,
-        memory: 1 << 30,
-        temp: std::env::temp_dir(),
-        job_digest: String::new(),
-        known: std::sync::Arc::default(),
-        claim: None,
+        output: Output { tables: tables.to_vec(), ..plan.output },
+        limits: Limits { max_rejected_rows_kept: 3, ..plan.limits },
+        ..plan
     }
 }
 

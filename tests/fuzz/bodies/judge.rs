@@ -2,12 +2,13 @@
 //!
 //! The input has one line per fact in the order of [`Typed::read`]; an empty or missing line is null.
 
+use crate::promises;
 use std::sync::LazyLock;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::facts::{CarrierField, CurrencyField, Facts, FulfilledBy, OrderState, ScanColumns, Tracking};
 use vtr_kernel::instant::{Moment, TimeFormat};
-use vtr_kernel::ladder::{Evidence, Terms, Verdict, judge, select, selecting_day};
+use vtr_kernel::ladder::{Evidence, Terms, Verdict, judge, selecting_day};
 use vtr_kernel::lane::Country;
 use vtr_kernel::money::Rates;
 use vtr_kernel::number::clean_into;
@@ -28,7 +29,7 @@ pub fn run(data: &[u8]) {
     let Some((facts, day)) = typed.facts(&BOOK) else { return };
     let verdict = typed.verdict(&facts, day);
     assert_eq!(typed.verdict(&facts, day), verdict, "judged twice: {typed:?}");
-    promises(&typed, &facts, day, &verdict);
+    promises::hold(&BOOK, &facts, day, typed.evidence(), &verdict);
     dominated(&typed, &facts, day);
     scanned(&typed, &facts, day, &verdict);
     cleaned(&typed);
@@ -134,44 +135,6 @@ impl<'a> Typed<'a> {
 
     fn verdict(&self, facts: &Facts, day: Day) -> Verdict {
         judge(facts, day, &Terms { book: &BOOK, rates: &RATES, as_of: self.as_of, evidence: self.evidence() })
-    }
-}
-
-fn promises(typed: &Typed, facts: &Facts, day: Day, verdict: &Verdict) {
-    let reason = verdict.reason;
-    assert_eq!(verdict.day, day, "{typed:?}");
-    assert!(!BOOK.rule(verdict.rule).is_empty(), "{typed:?}");
-    assert_eq!(verdict.likely_carrier.is_some(), reason == Reason::CarrierMismatch, "{typed:?}");
-    assert_eq!(facts.marketplace == Marketplace::None, reason == Reason::NotOnMarketplace, "{typed:?}");
-    if let Marketplace::Known(id) = facts.marketplace
-        && reason as u8 >= Reason::Exempt as u8
-    {
-        assert!(select(facts, &BOOK, id, day).lane.is_some(), "{typed:?}");
-    }
-    let by_scans = [Reason::AddedAfterDelivery, Reason::Scanned, Reason::DeliveryScanMissing, Reason::ScanMissing];
-    let by_format = [Reason::WellFormed, Reason::Unverified];
-    let silent: &[Reason] = if typed.has('f') { &by_scans } else { &by_format };
-    assert!(!silent.contains(&reason), "{typed:?}: {reason:?}");
-    let of_number = [
-        Reason::TrackingMissing,
-        Reason::TrackingPlaceholder,
-        Reason::CarrierMismatch,
-        Reason::NumberMalformed,
-        Reason::CheckDigitFailed,
-    ];
-    let of_carrier = [
-        Reason::CarrierMissing,
-        Reason::CarrierNotMeasured,
-        Reason::CarrierNotAccepted,
-        Reason::NumberRefused,
-        Reason::CarrierMismatch,
-        Reason::NumberMalformed,
-        Reason::CheckDigitFailed,
-    ];
-    assert!(!typed.has('n') || !of_number.contains(&reason), "{typed:?}: {reason:?}");
-    assert!(!typed.has('c') || !of_carrier.contains(&reason), "{typed:?}: {reason:?}");
-    if matches!(facts.tracking, Tracking::Missing) && reason.class() == Class::Valid {
-        panic!("valid without a number: {typed:?}");
     }
 }
 

@@ -3,5 +3,7 @@
 
 #[path = "../bodies/judge.rs"]
 mod judge;
+#[path = "../bodies/parts/promises.rs"]
+mod promises;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| judge::run(data));

@@ -1,40 +1,21 @@
-//! Plans and files for the tests of this module.
+//! Plans and inputs with the job's defaults, for tests of the rooms that take them.
 
-use crate::job::plan::{
-    AsOfMode, CellRules, Dialect, EvidenceWanted, Input, Limits, OnBadFile, Output, Plan, Quote, Rolling, Trial,
-};
+use super::{AsOfMode, EvidenceWanted, Input, Limits, Output, Plan, Rolling};
+use crate::job::raw_input;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use vtr_columnar::input::{Column, ColumnSet};
 use vtr_kernel::Book;
 use vtr_kernel::money::Rates;
 
 static BOOK: LazyLock<Arc<Book>> = LazyLock::new(|| Arc::new(vtr_kernel::load::embedded().unwrap()));
 
-/// Returns an input of these paths, with all defaults.
-pub(in crate::scan) fn input(paths: &[&str]) -> Input {
-    Input {
-        paths: paths.iter().map(|path| (*path).to_owned()).collect(),
-        given: None,
-        format: None,
-        columns: Vec::new(),
-        constants: Vec::new(),
-        from_path: None,
-        dialect: Dialect { delimiter: None, quote: Quote::ByDelimiter, encoding: encoding_rs::UTF_8, header_line: 1 },
-        cells: CellRules::default(),
-        columnar_cells: CellRules::default(),
-        days: ColumnSet::default(),
-        zone: None,
-        csv_keys: Vec::new(),
-        allow_absent: ColumnSet::from_iter([Column::TrackingNumber]),
-        settings: String::new(),
-        on_bad_file: OnBadFile::Fail,
-        trial: Trial::None,
-    }
+/// Returns an input of these paths, whose suffixes say how the files are written.
+pub(crate) fn input(paths: &[&str]) -> Input {
+    Input { format: None, ..raw_input(&paths.iter().map(|path| (*path).to_owned()).collect::<Vec<_>>()) }
 }
 
 /// Returns a plan of these inputs below a folder.
-pub(in crate::scan) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
+pub(crate) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
     Plan {
         name: "test".into(),
         root: root.into(),
