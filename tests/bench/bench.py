@@ -53,7 +53,7 @@ class Bench:
         reports = set(glob.glob(f"{out}/_runs/*/report.json")) - before
         if reports:
             report = json.load(open(reports.pop()))
-            taken["report"] = {key: report.get(key) for key in ("stages", "bytes_read", "counts", "peak_rss_bytes")}
+            taken["report"] = {key: report.get(key) for key in ("stages", "bytes_read", "counts", "rows_noted", "peak_rss_bytes")}
         return taken
 
     def note(self, job, engine, rows, taken, **more):

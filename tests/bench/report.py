@@ -106,8 +106,22 @@ def jobs_table(results):
         compared = part["job"] in COMPARED
         times = "once" if part["repeat"] == 1 else f"{part['repeat']} times" + (", interleaved" if compared else "")
         about = f"{part['rows']:,} rows, {part['threads']} threads{' for every engine' if compared else ''}, {times}, {part['date']}."
-        told.append(f"### {JOBS[part['job']]}\n\n{about}\n\n{compared_table(part) if compared else alone_table(part)}")
+        told.append(f"### {JOBS[part['job']]}\n\n{about}\n\n{compared_table(part) if compared else alone_table(part)}{decoded_rows(part)}")
     return "\n\n".join(told)
+
+
+def decoded_rows(part):
+    """Returns what a scheduled week decodes and takes from notes, in a sentence; empty for other parts."""
+    runs = [run for (name, _), runs in by_engine(part).items() if name.endswith("all being published") for run in runs if run.get("report")]
+    if part["job"] != "week" or not runs:
+        return ""
+    run = runs[0]
+    counts, noted = run["report"]["counts"], run["report"]["rows_noted"]
+    decoded, of_week = counts["read"] - noted, sum(counts[name] for name in ("out_of_scope", "exempt", "valid", "defect"))
+    share = lambda rows: f"{rows:,} rows ({100 * rows / run['rows']:.1f} % of the history)"
+    return (f"\n\nOn an output that has all weeks, a run decodes every row group that holds a row of its week: here {share(decoded)}, of which\n"
+            f"{share(of_week)} are of the week, because packages promised in one week were shipped over four. Of {share(noted)}\n"
+            "around them it reads identities and counts from notes.")
 
 
 def ours_and_peers(part):
