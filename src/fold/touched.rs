@@ -34,24 +34,30 @@ pub fn days(
 ) -> Result<Option<BTreeSet<Day>>> {
     let Some(notes) = Notes::of(plan, survey, place) else { return Ok(None) };
     let (own, others): (Vec<&Unit>, Vec<&Unit>) = survey.units.iter().partition(|unit| new.contains(&unit.file));
-    if own.iter().map(|unit| unit.rows).sum::<u64>() > MOST_NEW_ROWS {
+    let is_noted = |unit: &Unit| notes.has(plan, &survey.files[unit.file as usize], unit);
+    let of_span = |span: Option<(Day, Day)>| {
+        let span = span.map(|(first, last)| (first.saturating_sub(within), last.saturating_add(within)));
+        others.iter().copied().filter(move |unit| may_hold(survey, unit, span))
+    };
+    let rows: u64 = own.iter().map(|unit| unit.rows).sum();
+    let unnoted = of_span(days_of(survey, &own)).filter(|unit| !is_noted(unit));
+    if rows > MOST_NEW_ROWS || unnoted.map(|unit| unit.rows).sum::<u64>() > MOST_UNNOTED_ROWS {
         return Ok(None);
     }
     let judge = fold::judge(plan, survey).axis(TimeAxis::new(Vec::new())).kinds(&[]).lists(false, None);
     let judge = judge.most_text_bytes(plan.budget().share(Purpose::Texts)).build();
     let (mut orders, mut days) = (Vec::new(), BTreeSet::new());
-    for unit in own {
+    for unit in &own {
         each_copy(plan, survey, unit, &judge, &mut |copy| {
             orders.push(key_of(copy) & !OF_PACKAGE);
             days.insert(copy.day);
         })?;
     }
-    let Some((first, last)) = days.first().copied().zip(days.last().copied()) else { return Ok(Some(days)) };
+    let Some(span) = days.first().copied().zip(days.last().copied()) else { return Ok(Some(days)) };
     orders.sort_unstable();
     orders.dedup();
-    let (from, to) = (first.saturating_sub(within), last.saturating_add(within));
     let mut unnoted = 0;
-    for unit in others.into_iter().filter(|unit| may_hold(survey, unit, (from, to))) {
+    for unit in of_span(Some(span)) {
         if let Some(known) = notes.keys(plan, &judge, &survey.files[unit.file as usize], unit) {
             match met(&notes, known, unit, &orders, Arc::new(Spill::below(&plan.temp))) {
                 Some(met) => days.extend(met),
@@ -59,6 +65,7 @@ pub fn days(
             }
             continue;
         }
+        // A note may turn out to be damaged.
         unnoted += unit.rows;
         if unnoted > MOST_UNNOTED_ROWS {
             return Ok(None);
@@ -72,14 +79,22 @@ pub fn days(
     Ok(Some(days))
 }
 
-/// Returns whether a unit may hold rows of some days.
-fn may_hold(survey: &Survey, unit: &Unit, (from, to): (Day, Day)) -> bool {
-    let groups = survey.files[unit.file as usize].days.as_ref();
-    let group = match unit.part {
-        scan::FilePart::RowGroup(index) => groups.and_then(|groups| groups.get(index)),
-        scan::FilePart::Whole => None,
-    };
-    group.is_none_or(|group| group.first <= to && from <= group.last)
+/// Returns the days that a unit's rows can have, if they are known.
+fn days_of_unit(survey: &Survey, unit: &Unit) -> Option<(Day, Day)> {
+    let scan::FilePart::RowGroup(index) = unit.part else { return None };
+    survey.files[unit.file as usize].days.as_ref()?.get(index).map(|group| (group.first, group.last))
+}
+
+/// Returns the first and the last day that rows of units can have; `None` if they can have any.
+fn days_of(survey: &Survey, units: &[&Unit]) -> Option<(Day, Day)> {
+    let days: Option<Vec<(Day, Day)>> = units.iter().map(|unit| days_of_unit(survey, unit)).collect();
+    days?.into_iter().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
+}
+
+/// Returns whether a unit may hold rows of some days; without days, of any.
+fn may_hold(survey: &Survey, unit: &Unit, span: Option<(Day, Day)>) -> bool {
+    let both = days_of_unit(survey, unit).zip(span);
+    both.is_none_or(|((first, last), (from, to))| first <= to && from <= last)
 }
 
 /// Returns the days of a noted unit's rows that are of these orders, which ascend; `None` if the note is damaged.

@@ -64,6 +64,25 @@ impl NotePlace for Kept<'_> {
     }
 }
 
+/// The notes of an output for those who only look: nothing is written or deleted.
+pub struct Read<'a>(pub Kept<'a>);
+
+impl NotePlace for Read<'_> {
+    fn names(&self, folder: &str) -> Result<HashSet<String>> {
+        self.0.names(folder)
+    }
+
+    fn open(&self, name: &str) -> Result<Option<Readable>> {
+        self.0.open(name)
+    }
+
+    fn put(&self, _: &str, _: &[u8]) -> Result<()> {
+        Ok(())
+    }
+
+    fn drop(&self, _: &str) {}
+}
+
 /// Returns the notes that nobody will look at: those of another job, book or evidence than the newest version's, and
 /// those of rows that are long past.
 pub(super) fn outlived(store: &dyn Store, newest: &Manifest, now: SystemTime) -> Result<Vec<String>> {

@@ -9,7 +9,7 @@ use crate::job::digest::OUTPUT_REVISION;
 use crate::job::plan::{OnBadFile, Plan, Rolling, WeekRange};
 use crate::publish::encode;
 use crate::publish::log::{InputFile, Later, Manifest, Span, day_text};
-use crate::publish::notes::Kept;
+use crate::publish::notes;
 use crate::publish::outdated::{self, InForce, Input, Now, Outdated};
 use crate::publish::state::{ALL, State};
 use crate::publish::store::{self, Store};
@@ -221,8 +221,8 @@ fn touch(
     if new.is_empty() || new.len() == survey.files.len() {
         return Ok(());
     }
-    let apart = base.copies_apart_days.and_then(|days| Day::try_from(days).ok()).unwrap_or(0);
-    let place = Kept { store, run_id: &plan.run_id };
+    let apart = base.states.iter().filter_map(|state| Day::try_from(state.copies_apart_days?).ok()).max().unwrap_or(0);
+    let place = notes::Read(notes::Kept { store, run_id: &plan.run_id });
     let days = match touched::days(plan, survey, (&new, plan.copies_within_days.max(apart)), &place) {
         // A run skips the file, or fails and says why.
         Err(Error::Input(_) | Error::BadFiles(_)) => None,

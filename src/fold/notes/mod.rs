@@ -160,6 +160,14 @@ impl<'a> Notes<'a> {
         None
     }
 
+    /// Returns whether there is a note of a unit.
+    pub fn has(&self, plan: &Plan, file: &SourceFile, unit: &Unit) -> bool {
+        let key = self.key(plan, file, unit);
+        key.is_some_and(|key| {
+            [Kind::Settled, Kind::Pending].iter().any(|kind| self.names.contains(&self.name(&key, *kind)))
+        })
+    }
+
     /// Returns the identities of a unit's rows, if they are noted. They hold whatever the run judges.
     pub fn keys(&self, plan: &Plan, judge: &Judge, file: &SourceFile, unit: &Unit) -> Option<Known> {
         let key = self.key(plan, file, unit)?;
