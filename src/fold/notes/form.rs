@@ -189,7 +189,9 @@ pub fn written(mut facts: Facts, texts: NotedTexts, rows: Vec<Row>, unit: Unit) 
     facts.keys = check(&bytes[keys_from..]);
     let (mut rank, mut block) = (0, Vec::with_capacity(BLOCK));
     for order in order.chunks(BLOCK) {
-        // Their places are far apart: one loop reads them, so that the processor overlaps the reads.
+        // Their places are far apart: one loop reads them, so that the processor overlaps the reads. Making notes took
+        // 1,644 of 43,589 samples of a run of 10 million rows into eight tables without this, and 766 of 40,102 with it
+        // (Intel Xeon with AVX-512, 2026-11-30).
         block.clear();
         block.extend(order.iter().map(|(_, at)| rows[*at as usize]));
         for row in &block {

@@ -181,8 +181,7 @@ impl Packing {
     }
 }
 
-/// Bits on their way into bytes, the lowest first. They wait in a register, because bytes that were just written would be
-/// waited for if they were read again as a part of a wider number.
+/// Bits on their way into bytes, the lowest first.
 struct Bits {
     waiting: u64,
     /// Fewer than 32.
