@@ -204,7 +204,9 @@ fn changes(now: &Now, then: Day, before: &[InputFile]) -> Result<Vec<Change>, St
         if let (Some(old), Some(new)) = (old, new)
             && old.digest == new.digest
         {
-            let days: Vec<Days> = new.later.iter().filter(moves).map(|later| (later.first, later.last)).collect();
+            // What was after the `as_of` of then may be before that of the run that read the file last.
+            let later = new.later.iter().chain(&old.later).filter(moves);
+            let days: Vec<Days> = later.map(|later| (later.first, later.last)).collect();
             if !days.is_empty() {
                 let why = format!("rows or scans dated after {}: {name}", day_text(then));
                 changes.push(Change { why, days, is_exact: false });

@@ -147,6 +147,19 @@ fn what_was_dated_after_as_of_is_asked_again_when_its_day_has_come() {
 }
 
 #[test]
+fn what_another_run_has_read_since_is_still_dated_after_the_as_of_of_a_week() {
+    let (mut now, mut standing) = facts();
+    now.slack = Some(0);
+    now.as_of = week(10) + 5;
+    // A run of other weeks as of a later day read the file again, and met nothing after its own `as_of`.
+    let (first, last) = (week(2), week(2) + 3);
+    standing.states[0].1[0].later = Some(Later { first, last, from: week(10) + 3, until: week(10) + 5 });
+    assert_eq!(stale(&now, &standing), [2]);
+    standing.states[0].1[0].later = None;
+    assert_eq!(stale(&now, &standing), NONE);
+}
+
+#[test]
 fn a_week_that_only_held_rows_too_far_ahead_is_judged_once_it_is_plausible() {
     let (mut now, standing) = facts();
     now.slack = Some(0);

@@ -139,7 +139,9 @@ impl<'a> Look<'a> {
             return Stale::Everything("the job makes no table with weeks".into());
         };
         let published: BTreeSet<Day> = base.files(table).iter().filter_map(|file| file.week).collect();
-        let standing = InForce { weeks: published.clone(), ..self.standing() };
+        // Some weeks have windows and no packages.
+        let all = WEEKLY.into_iter().flat_map(|table| base.files(table)).filter_map(|file| file.week);
+        let standing = InForce { weeks: all.collect(), ..self.standing() };
         let mut weeks = match outdated::outdated(&self.now, &standing) {
             Outdated::Everything(why) => return Stale::Everything(why),
             Outdated::Weeks(weeks) => weeks,
@@ -241,9 +243,13 @@ fn touch(
 /// may appear or disappear with it.
 fn add_windows(plan: &Plan, packed: &BTreeSet<Day>, first: Option<Day>, stale: &mut BTreeMap<Day, String>) {
     let longest = vtr_kernel::windows::lengths(&plan.book).last().copied().unwrap_or(1);
+    let most = 7 * (longest / 7 + 1);
     for (week, why) in stale.clone() {
-        let before = (1..=longest / 7 + 1).map(|back| week - 7 * back);
-        for empty in before.take_while(|week| !packed.contains(week) && first.is_some_and(|first| first < *week)) {
+        // Windows without packages end at most their length after the last package.
+        let before = packed.range(..week).next_back().copied();
+        let Some(before) = before.or((packed.is_empty()).then_some(week - 7 - most)) else { continue };
+        let empty = (before + 7..week).step_by(7).take_while(|empty| *empty <= before + most);
+        for empty in empty.filter(|empty| first.is_some_and(|first| first < *empty)) {
             stale.entry(empty).or_insert_with(|| why.clone());
         }
     }

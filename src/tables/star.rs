@@ -228,24 +228,26 @@ pub(super) fn weeks<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
 /// The sellers of the written rows.
 pub struct WrittenSellers<'a> {
     plan: &'a Plan,
-    /// The table whose rows name the sellers; a job may make none.
-    table: Option<Table>,
+    /// The tables whose rows name the sellers; a job may make none.
+    tables: Vec<Table>,
     sellers: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> WrittenSellers<'a> {
     /// Begins without sellers.
     pub fn of(plan: &'a Plan) -> WrittenSellers<'a> {
-        let tell =
-            [Table::VtrWeekly, Table::VtrWeeklyCategory, Table::VtrRolling, Table::AccountHealth, Table::Defects];
         let wanted = plan.output.tables.contains(&Table::DimSeller);
-        let table = tell.into_iter().find(|table| wanted && plan.output.tables.contains(table));
-        WrittenSellers { plan, table, sellers: Mutex::default() }
+        let is_made = |table: &Table| wanted && plan.output.tables.contains(table);
+        // The first ones have all sellers, the others some.
+        let all = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter().find(is_made);
+        let some = [Table::VtrRolling, Table::AccountHealth, Table::Defects].into_iter().filter(is_made);
+        let tables = all.map_or_else(|| some.collect(), |all| vec![all]);
+        WrittenSellers { plan, tables, sellers: Mutex::default() }
     }
 
     /// Returns the piece; its sellers are noted as its rows are made.
     pub fn watch<'p>(&'p self, piece: Piece<'p>) -> Piece<'p> {
-        if self.table != Some(piece.table) {
+        if !self.tables.contains(&piece.table) {
             return piece;
         }
         let batches = piece.batches.inspect(|batch| batch.iter().for_each(|batch| self.add(batch)));

@@ -208,6 +208,7 @@ impl Run<'_> {
                 let Some(first) = closed else { return self.one(plan, last) };
                 let range = WeekRange { first, last: monday(last_plausible_day(plan.as_of)) };
                 plan.claim = Some(Arc::default());
+                plan.with_health = true;
                 job::restart(plan, range, SystemTime::now());
                 return self.one(plan, last);
             }

@@ -9,11 +9,15 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
-/// 2025-03-03, a Monday.
-const DAY_0: i64 = 20_150;
+/// A Monday to come: a run as of a day that is over is followed by one that judges everything.
+static DAY_0: LazyLock<i64> = LazyLock::new(|| {
+    let today = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() / 86_400) as i64;
+    // The first day of all was a Thursday.
+    today + 7 - (today + 3) % 7
+});
 const DAY_MICROS: i64 = 86_400_000_000;
 /// Rows of a row group, of which a file has two.
 const GROUP: usize = 300;
@@ -39,7 +43,7 @@ struct Package {
 fn packages(dice: &mut u64, week: i64, before: &[Package]) -> Vec<Package> {
     let mut packages: Vec<Package> = Vec::new();
     for _ in 0..2 * GROUP {
-        let promised = (DAY_0 + 7 * week + roll(dice, 7) as i64) * DAY_MICROS + roll(dice, 86_400) as i64 * 1_000_000;
+        let promised = (*DAY_0 + 7 * week + roll(dice, 7) as i64) * DAY_MICROS + roll(dice, 86_400) as i64 * 1_000_000;
         let scan = promised - DAY_MICROS * (1 + roll(dice, 2) as i64);
         let number = format!("JJD{:017}", 5_000_000 + roll(dice, 1 << 30));
         let mut package = Package {
@@ -153,7 +157,7 @@ impl Case {
         );
         let path = self.out("job.toml");
         fs::write(&path, job).unwrap();
-        let day = chrono::DateTime::from_timestamp_micros(as_of * DAY_MICROS).unwrap().format("%Y-%m-%d").to_string();
+        let day = date(as_of);
         let (job, out) = (path.display().to_string(), self.out(out).display().to_string());
         let output = vtr(&[&["run", &job, "--json", "--out", &out, "--as-of", &day], extra].concat());
         let said = text(&output.stderr);
@@ -179,7 +183,7 @@ fn notes_of_weeks_before_change_no_byte_of_a_random_history() {
         let mut case = Case::new(if seed % 4 == 3 { "order" } else { "package" });
         let mut written: Vec<Package> = Vec::new();
         let mut put = |case: &Case, dice: &mut u64, name: &str, week: i64| {
-            let near = |package: &&Package| (package.promised / DAY_MICROS - DAY_0 - 7 * week).abs() < 18;
+            let near = |package: &&Package| (package.promised / DAY_MICROS - *DAY_0 - 7 * week).abs() < 18;
             let near: Vec<Package> = written.iter().filter(near).cloned().collect();
             let packages = packages(dice, week, &near);
             write(&case.input(name), &packages);
@@ -197,7 +201,7 @@ fn notes_of_weeks_before_change_no_byte_of_a_random_history() {
                 _ => {}
             }
             // The last days of a week are still pending on some Mondays.
-            let as_of = DAY_0 + 7 * week + [7, 5][roll(dice, 2) as usize];
+            let as_of = *DAY_0 + 7 * week + [7, 5][roll(dice, 2) as usize];
             let (reports, said) = case.run("out", as_of, &[]);
             noted += sum(&reports, "rows_noted");
             let fresh = format!("fresh-{week}");
@@ -206,9 +210,7 @@ fn notes_of_weeks_before_change_no_byte_of_a_random_history() {
             let whole = published(&case.out(&fresh));
             assert_eq!(published(&case.out("out")).symmetric_difference(&whole).collect::<Vec<_>>(), [""; 0], "{what}");
             // One week by itself finds nearly all of its neighbours noted.
-            let monday =
-                chrono::DateTime::from_timestamp_micros((DAY_0 + 7 * (week - roll(dice, 4) as i64)) * DAY_MICROS);
-            let day = monday.unwrap().format("%Y-%m-%d").to_string();
+            let day = date(*DAY_0 + 7 * (week - roll(dice, 4) as i64));
             let (reports, said) = case.run("out", as_of, &["--from", &day, "--to", &day]);
             noted += sum(&reports, "rows_noted");
             let what = format!("seed {seed}, week {week}, {day} alone: {said}");
@@ -228,13 +230,21 @@ fn history(case: &Case) -> i64 {
         write(&case.input(&format!("week-{week:02}.parquet")), &packages);
         near = packages;
     }
-    let as_of = DAY_0 + 7 * 26;
+    let as_of = *DAY_0 + 7 * 26;
     case.run("out", as_of, &[]);
     as_of
 }
 
 /// The last whole week of [`history`].
-const LAST: [&str; 4] = ["--from", "2025-08-25", "--to", "2025-08-25"];
+static LAST: LazyLock<[String; 4]> = LazyLock::new(|| {
+    let monday = date(*DAY_0 + 7 * 25);
+    ["--from", &monday, "--to", &monday].map(str::to_owned)
+});
+
+/// A day as it is written.
+fn date(day: i64) -> String {
+    chrono::DateTime::from_timestamp_micros(day * DAY_MICROS).unwrap().format("%Y-%m-%d").to_string()
+}
 
 fn copied(from: &Path, to: &Path) {
     for entry in walkdir::WalkDir::new(from) {
@@ -255,8 +265,8 @@ fn a_week_with_notes_reads_less_than_one_without() {
     assert!(notes(&case.out("out")).len() > 20, "{:?}", notes(&case.out("out")));
     copied(&case.out("out"), &case.out("bare"));
     fs::remove_dir_all(case.out("bare/_state/groups")).unwrap();
-    let (noted, _) = case.run("out", as_of, &LAST);
-    let (bare, _) = case.run("bare", as_of, &LAST);
+    let (noted, _) = case.run("out", as_of, &LAST.each_ref().map(String::as_str));
+    let (bare, _) = case.run("bare", as_of, &LAST.each_ref().map(String::as_str));
     assert_eq!(published(&case.out("out")), published(&case.out("bare")));
     assert_eq!(sum(&bare, "rows_noted"), 0);
     assert!(sum(&noted, "rows_noted") > 2_000, "{}", noted[0]["rows_noted"]);
@@ -265,7 +275,8 @@ fn a_week_with_notes_reads_less_than_one_without() {
     assert!(less * 5 < more * 4, "{less} of {more}");
     assert_eq!(noted[0]["counts"], bare[0]["counts"], "rows count as if they were read");
     // A job that leaves nothing out believes no note.
-    let (whole, _) = case.run("out", as_of, &[&LAST[..], &["--set", "prune=false"]].concat());
+    let (whole, _) =
+        case.run("out", as_of, &[&LAST.each_ref().map(String::as_str)[..], &["--set", "prune=false"]].concat());
     assert_eq!(sum(&whole, "rows_noted"), 0);
 }
 
@@ -276,10 +287,13 @@ fn differing(one: &Path, other: &Path) -> Vec<String> {
 
 /// The weeks that a run without weeks judged, as it says.
 fn judged(said: &str) -> usize {
+    let monday = |text: &str| {
+        let (year, week) = text.get(..8)?.split_once("-W")?;
+        chrono::NaiveDate::from_isoywd_opt(year.parse().ok()?, week.parse().ok()?, chrono::Weekday::Mon)
+    };
     let range = |line: &str| {
         let (from, to) = line.split_once(": ")?.1.split_once(" to ")?;
-        let week = |text: &str| text.get(..8)?.strip_prefix("2025-W")?.parse::<usize>().ok();
-        Some(week(to)? - week(from)? + 1)
+        Some((monday(to)? - monday(from)?).num_weeks() as usize + 1)
     };
     said.lines().filter_map(range).sum()
 }
@@ -291,7 +305,7 @@ fn a_late_file_costs_its_weeks_and_those_of_its_copies() {
     let dice = &mut 11;
     let late: Vec<Package> = packages(dice, 20, &[]).into_iter().step_by(2).collect();
     // Not on a day that is another week's in some time zone.
-    let (from, to) = ((DAY_0 + 7 * 20 + 1) * DAY_MICROS, (DAY_0 + 7 * 20 + 6) * DAY_MICROS);
+    let (from, to) = ((*DAY_0 + 7 * 20 + 1) * DAY_MICROS, (*DAY_0 + 7 * 20 + 6) * DAY_MICROS);
     let late: Vec<Package> = late.into_iter().filter(|package| (from..to).contains(&package.promised)).collect();
     write(&case.input("a-late.parquet"), &late);
     copied(&case.out("out"), &case.out("unnoted"));
@@ -312,6 +326,31 @@ fn a_late_file_costs_its_weeks_and_those_of_its_copies() {
     assert_eq!(judged(&said), 3, "{said}");
     case.run("fresh", as_of, &["--full"]);
     assert_eq!(differing(&case.out("out"), &case.out("fresh")), [""; 0], "{said}");
+}
+
+#[test]
+fn windows_in_weeks_without_packages_are_those_of_a_full_run() {
+    let case = Case::new("package");
+    let dice = &mut 5;
+    let put = |dice: &mut u64, week: i64| {
+        write(&case.input(&format!("week-{week:02}.parquet")), &packages(dice, week, &[]));
+    };
+    let same = |as_of: i64, what: &str| {
+        let (_, said) = case.run("out", as_of, &[]);
+        case.run("fresh", as_of, &["--full"]);
+        assert_eq!(differing(&case.out("out"), &case.out("fresh")), [""; 0], "{what}: {said}");
+    };
+    (0..4).chain([7]).for_each(|week| put(dice, week));
+    let as_of = *DAY_0 + 7 * 8;
+    same(as_of, "new");
+    // The windows that end between the fourth and the eighth week become final without a package of their week.
+    same(as_of + 3, "as_of has moved by three days");
+    same(as_of + 10, "as_of has moved by a week");
+    same(as_of + 45, "as_of has moved by more than a window");
+    put(dice, 20);
+    same(*DAY_0 + 7 * 21, "a file after a gap that is longer than a window");
+    fs::remove_file(case.input("week-20.parquet")).unwrap();
+    same(*DAY_0 + 7 * 21, "the file is gone");
 }
 
 /// Damage that may befall a note.
@@ -357,14 +396,14 @@ fn damaged_notes_cost_time_and_nothing_else() {
             let inside = note.strip_prefix(case.out("out")).unwrap();
             damage(kind, &case.out(&out).join(inside), &all[(place + 1) % all.len()]);
         }
-        let (reports, said) = case.run(&out, as_of, &LAST);
+        let (reports, said) = case.run(&out, as_of, &LAST.each_ref().map(String::as_str));
         assert_eq!(published(&case.out(&out)), whole, "damage {kind}: {said}");
         let is_told = said.contains("of a row group is not used");
         assert_eq!(is_told, kind != 2, "damage {kind}: {said}");
         assert!(kind == 5 || sum(&reports, "rows_noted") == 0, "damage {kind}: {}", sum(&reports, "rows_noted"));
         // What was not believed is gone; a full run writes it anew.
         case.run(&out, as_of, &["--full"]);
-        let (reports, said) = case.run(&out, as_of, &LAST);
+        let (reports, said) = case.run(&out, as_of, &LAST.each_ref().map(String::as_str));
         assert!(sum(&reports, "rows_noted") > 0 && !said.contains("is not used"), "damage {kind}: {said}");
         assert_eq!(published(&case.out(&out)), whole, "damage {kind}: {said}");
     }

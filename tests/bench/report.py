@@ -112,7 +112,7 @@ def jobs_table(results):
 
 def decoded_rows(part):
     """Returns what a scheduled week decodes and takes from notes, in a sentence; empty for other parts."""
-    runs = [run for (name, _), runs in by_engine(part).items() if name.endswith("all being published") for run in runs if run.get("report")]
+    runs = [run for (name, _), runs in by_engine(part).items() if name.endswith("all being published") for run in runs if "rows_noted" in (run.get("report") or {})]
     if part["job"] != "week" or not runs:
         return ""
     run = runs[0]
