@@ -6,6 +6,7 @@ Criterion's estimates and a profile, if there are any (kept.py combines them).
 
 import os
 import statistics
+import textwrap
 
 import machine
 
@@ -119,9 +120,10 @@ def decoded_rows(part):
     counts, noted = run["report"]["counts"], run["report"]["rows_noted"]
     decoded, of_week = counts["read"] - noted, sum(counts[name] for name in ("out_of_scope", "exempt", "valid", "defect"))
     share = lambda rows: f"{rows:,} rows ({100 * rows / run['rows']:.1f} % of the history)"
-    return (f"\n\nOn an output that has all weeks, a run decodes every row group that holds a row of its week: here {share(decoded)}, of which\n"
-            f"{share(of_week)} are of the week, because packages promised in one week were shipped over four. Of {share(noted)}\n"
-            "around them it reads identities and counts from notes.")
+    text = (f"On an output that has all weeks, a run decodes every row group that holds a row of its week: here {share(decoded)}, of which "
+            f"{share(of_week)} are of the week, because packages promised in one week were shipped over four. Of {share(noted)} around them "
+            "it reads identities and counts from notes.")
+    return "\n\n" + textwrap.fill(text, 120)
 
 
 def ours_and_peers(part):
