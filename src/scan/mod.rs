@@ -4,6 +4,7 @@
 //! then returns one unit after the other. It renames, cuts and decodes; it neither trims nor judges, and it never
 //! turns an unreadable value into a null: records become rejects, and bad files are refused, all at once.
 
+mod absent;
 mod choose;
 pub(crate) mod content;
 pub(crate) mod csv;
@@ -27,6 +28,7 @@ mod thrift;
 
 use crate::error::{Error, Result};
 use crate::job::plan::{AsOfMode, EvidenceWanted, Format, Input, Limits, OnBadFile, Plan};
+pub use absent::NotJudged;
 use arrow::array::RecordBatch;
 pub(crate) use files::split_glob;
 use files::{Listed, Packing};
@@ -229,24 +231,6 @@ pub enum FilePart {
     Whole,
 }
 
-/// The consequence of a column's absence for the verdicts on a file's shipments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotJudged {
-    /// The absent column.
-    pub column: Column,
-    /// The consequence.
-    pub consequence: &'static str,
-    /// Indices of the files without it, ascending.
-    pub files: Vec<u32>,
-}
-
-impl NotJudged {
-    /// Returns a sentence that says what the absence means among so many files.
-    pub fn told(&self, files: usize) -> String {
-        format!("`{}` is absent from {} of {files} files: {}", self.column.name(), self.files.len(), self.consequence)
-    }
-}
-
 /// Rows of a unit.
 #[derive(Clone)]
 pub struct Chunk {
@@ -391,7 +375,7 @@ fn finished(
     // Units of about one size stay in their order, which is roughly that of time: then consecutive units count into
     // the same cells.
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
-    let not_judged = not_judged(&files);
+    let not_judged = absent::not_judged(&files);
     let midnights = midnight::Midnights::of(files.len());
     let (beside, refused) = (None, BTreeMap::new());
     Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, beside, refused })
@@ -554,48 +538,6 @@ fn evidence(wanted: EvidenceWanted, files: &[SourceFile]) -> Result<Evidence> {
             names(&without)
         ))),
     }
-}
-
-fn not_judged(files: &[SourceFile]) -> Vec<NotJudged> {
-    let absent = |column: Column| {
-        let without = files.iter().enumerate().filter(|(_, file)| !file.columns.contains(column));
-        let files: Vec<u32> = without.map(|(index, _)| index as u32).collect();
-        let consequence = consequence(column)?;
-        (!files.is_empty()).then_some(NotJudged { column, consequence, files })
-    };
-    Column::ALL.into_iter().filter_map(absent).collect()
-}
-
-/// Returns the consequence of a column's absence; `None` if a file without it is refused.
-fn consequence(column: Column) -> Option<&'static str> {
-    Some(match column {
-        Column::SellerId | Column::Marketplace | Column::OrderId => return None,
-        Column::PackageId => "packages of an order are told apart by their tracking numbers",
-        Column::FulfillmentChannel => "every package counts as shipped by the seller",
-        Column::OrderStatus => "cancelled packages are not recognised",
-        Column::Carrier => "nothing that depends on the carrier is judged",
-        Column::ShipService => "exemptions by service class do not apply",
-        Column::BuyShipping => "no package counts as bought through Buy Shipping",
-        Column::TrackingNumber => "nothing that depends on the tracking number is judged",
-        Column::ShipFromCountry => "every package counts as sent from the marketplace's country",
-        Column::ShipToCountry => "every package counts as sent to the marketplace's country",
-        Column::PackageValue => {
-            "conditions on the value do not match, and a split by value asks for the higher number of scans"
-        }
-        Column::Currency => "values count as in the marketplace's currency",
-        Column::ProductCategory => "every package is of the category (none)",
-        Column::Programme => "every package is of the programme standard",
-        Column::PromisedDeliveryAt => "shipments are placed in time by `shipped_at`",
-        Column::ShippedAt => {
-            "shipments without a promise are rejected, and those shipped after `as_of` are not told apart"
-        }
-        Column::TrackingAddedAt => "numbers added after the delivery are not recognised",
-        Column::FirstScanAt => "a delivery scan alone counts as two scans",
-        Column::DeliveryScanAt => {
-            "a first scan alone counts as two scans, and no number is known to be added after the delivery"
-        }
-        Column::UpdatedAt => "the newest copy of a package is chosen by file and row only",
-    })
 }
 
 #[cfg(test)]

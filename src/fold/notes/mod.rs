@@ -160,19 +160,22 @@ impl<'a> Notes<'a> {
         None
     }
 
+    /// Returns the identity and the name of a unit's note, if there is one.
+    fn named(&self, plan: &Plan, file: &SourceFile, unit: &Unit) -> Option<(String, String)> {
+        let key = self.key(plan, file, unit)?;
+        let names = [Kind::Settled, Kind::Pending].map(|kind| self.name(&key, kind));
+        let name = names.into_iter().find(|name| self.names.contains(name))?;
+        Some((key, name))
+    }
+
     /// Returns whether there is a note of a unit.
     pub fn has(&self, plan: &Plan, file: &SourceFile, unit: &Unit) -> bool {
-        let key = self.key(plan, file, unit);
-        key.is_some_and(|key| {
-            [Kind::Settled, Kind::Pending].iter().any(|kind| self.names.contains(&self.name(&key, *kind)))
-        })
+        self.named(plan, file, unit).is_some()
     }
 
     /// Returns the identities of a unit's rows, if they are noted. They hold whatever the run judges.
     pub fn keys(&self, plan: &Plan, judge: &Judge, file: &SourceFile, unit: &Unit) -> Option<Known> {
-        let key = self.key(plan, file, unit)?;
-        let named = [Kind::Settled, Kind::Pending].map(|kind| self.name(&key, kind));
-        let name = named.into_iter().find(|name| self.names.contains(name))?;
+        let (key, name) = self.named(plan, file, unit)?;
         let opened = self.opened(&name, &key).and_then(|opened| {
             let opened = opened.filter(|(opened, _)| opened.facts.as_of <= plan.as_of);
             opened.map(|(opened, _)| opened.known(judge, plan, false)).transpose()
