@@ -43,4 +43,5 @@ mod settings;
 mod source;
 mod tallies;
 mod texts;
+mod times;
 mod verdicts;

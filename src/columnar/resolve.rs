@@ -5,7 +5,7 @@
 
 use crate::asides::Aside;
 use crate::dictionary::is_same;
-use crate::input::{CellRules, Column, Kind, label_type, micros_per};
+use crate::input::{CellRules, Column, Kind, label_type};
 use crate::texts::{as_text, as_view};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, PrimitiveArray, StringArray, StringViewArray,
@@ -13,15 +13,10 @@ use arrow::array::{
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Date64Type, Decimal128Type, Decimal256Type, Float64Type, Int32Type,
-    Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType, UInt64Type,
+    ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, Float64Type, Int32Type, Int64Type, UInt64Type,
 };
 use arrow::util::bit_chunk_iterator::BitChunks;
 use vtr_kernel::amount::Amount;
-use vtr_kernel::calendar::{Day, Micros};
-use vtr_kernel::glance::{Instants, MOST};
-use vtr_kernel::instant::Moment;
 use vtr_kernel::strays::Mark;
 use vtr_kernel::text;
 
@@ -38,7 +33,8 @@ impl<T> Cell<T> {
         value.map_or(Cell::Null, Cell::Value)
     }
 
-    fn or_fault<E>(value: Result<T, E>) -> Cell<T> {
+    #[inline]
+    pub(crate) fn or_fault<E>(value: Result<T, E>) -> Cell<T> {
         value.map_or(Cell::Fault, Cell::Value)
     }
 
@@ -397,164 +393,6 @@ impl Amounts {
             Amounts::Text(array) => array.is_null(row),
         }
     }
-}
-
-/// A time column.
-pub(crate) enum Times {
-    Constant(Cell<Moment>),
-    /// Timestamps in microseconds.
-    Micros {
-        values: ScalarBuffer<i64>,
-        nulls: Option<NullBuffer>,
-    },
-    /// Any other form. A column is read in a loop of its own, so that the reads of successive cells overlap.
-    Read {
-        values: Vec<i64>,
-        kinds: Vec<TimeKind>,
-    },
-}
-
-/// The form of a value of [`Times::Read`].
-#[derive(Clone, Copy)]
-pub(crate) enum TimeKind {
-    Null,
-    Instant,
-    Date,
-    Fault,
-}
-
-fn read_time(text: &str, cells: &CellRules) -> Cell<Moment> {
-    let read = |text: &str| match cells.times.read(text) {
-        // Some databases write this as their zero; it is a filler like the year 1.
-        Err(_) if text.starts_with("0000-00-00") => Cell::Value(Moment::Date(DAY_OF_NOTHING)),
-        read => Cell::or_fault(read),
-    };
-    cells.trim(text).map_or(Cell::Null, read)
-}
-
-/// The first day of the year 0.
-const DAY_OF_NOTHING: Day = -719_528;
-
-/// Returns the raw counts of a timestamp array, whatever its unit.
-fn stamps(array: &ArrayRef, unit: TimeUnit) -> PrimitiveArray<Int64Type> {
-    fn raw<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef) -> PrimitiveArray<Int64Type> {
-        let array = array.as_primitive::<T>();
-        PrimitiveArray::new(array.values().clone(), array.nulls().cloned())
-    }
-    match unit {
-        TimeUnit::Second => raw::<TimestampSecondType>(array),
-        TimeUnit::Millisecond => raw::<TimestampMillisecondType>(array),
-        TimeUnit::Microsecond => raw::<TimestampMicrosecondType>(array),
-        TimeUnit::Nanosecond => raw::<TimestampNanosecondType>(array),
-    }
-}
-
-impl Times {
-    pub(crate) fn new(origin: &Origin, cells: &CellRules) -> Result<Times, String> {
-        let array = match origin {
-            Origin::Absent => return Ok(Times::Constant(Cell::Null)),
-            Origin::Constant(text) => return Ok(Times::Constant(read_time(text, cells))),
-            Origin::Array(array) => *array,
-        };
-        Ok(match array.data_type() {
-            DataType::Null => Times::Constant(Cell::Null),
-            DataType::Timestamp(unit, _) => {
-                let values = stamps(array, *unit);
-                if *unit == TimeUnit::Microsecond {
-                    let nulls = values.nulls().cloned().filter(|nulls| nulls.null_count() > 0);
-                    return Ok(Times::Micros { values: values.values().clone(), nulls });
-                }
-                let (multiply, divide) = micros_per(*unit);
-                Times::read(values.iter(), |value: Micros| match value.checked_mul(multiply) {
-                    Some(micros) => Cell::Value(Moment::Instant(micros.div_euclid(divide))),
-                    None => Cell::Fault,
-                })
-            }
-            DataType::Date32 => {
-                let days = primitive::<Date32Type>(array, &DataType::Date32)?;
-                Times::read(days.iter(), |day| Cell::Value(Moment::Date(day)))
-            }
-            DataType::Date64 => Times::read(array.as_primitive::<Date64Type>().iter(), |millis| {
-                Cell::Value(Moment::Date(day_of_millis(millis)))
-            }),
-            _ => Times::read(as_view(array)?.iter(), |text| read_time(text, cells)),
-        })
-    }
-
-    fn read<T>(array: impl Iterator<Item = Option<T>>, mut read: impl FnMut(T) -> Cell<Moment>) -> Times {
-        let of = |cell| match cell {
-            Cell::Null => (0, TimeKind::Null),
-            Cell::Value(Moment::Instant(micros)) => (micros, TimeKind::Instant),
-            Cell::Value(Moment::Date(day)) => (day.into(), TimeKind::Date),
-            Cell::Fault => (0, TimeKind::Fault),
-        };
-        let (values, kinds) = array.map(|value| of(value.map_or(Cell::Null, &mut read))).unzip();
-        Times::Read { values, kinds }
-    }
-
-    pub(crate) fn get(&self, row: usize) -> Cell<Moment> {
-        match self {
-            Times::Micros { values, nulls } => {
-                let value = Cell::Value(Moment::Instant(values[row]));
-                let is_null = nulls.as_ref().is_some_and(|nulls| nulls.is_null(row));
-                if is_null { Cell::Null } else { value }
-            }
-            Times::Read { values, kinds } => match kinds[row] {
-                TimeKind::Null => Cell::Null,
-                TimeKind::Instant => Cell::Value(Moment::Instant(values[row])),
-                TimeKind::Date => Cell::Value(Moment::Date(values[row] as i32)),
-                TimeKind::Fault => Cell::Fault,
-            },
-            Times::Constant(cell) => *cell,
-        }
-    }
-
-    /// Returns the times of up to sixty-four rows from `first` on as instants.
-    pub(crate) fn instants(&self, first: usize, count: usize) -> Instants<'_> {
-        match self {
-            Times::Micros { values, nulls } => {
-                let given = valid(nulls.as_ref(), first, count);
-                Instants { values: &values[first..first + count], given, other: 0 }
-            }
-            Times::Read { values, kinds } => {
-                let of = |kind: fn(TimeKind) -> bool| {
-                    let bit = |(at, of): (usize, &TimeKind)| u64::from(kind(*of)) << at;
-                    kinds[first..first + count].iter().enumerate().map(bit).fold(0, |bits, bit| bits | bit)
-                };
-                Instants {
-                    values: &values[first..first + count],
-                    given: of(|kind| matches!(kind, TimeKind::Instant)),
-                    other: of(|kind| matches!(kind, TimeKind::Date | TimeKind::Fault)),
-                }
-            }
-            Times::Constant(cell) => {
-                let other = if *cell == Cell::Null { 0 } else { u64::MAX };
-                Instants { values: &[0; MOST][..count], given: 0, other }
-            }
-        }
-    }
-
-    /// Passes the moments of the rows from `first` on to `set`.
-    #[inline(always)]
-    pub(crate) fn each<R>(&self, first: usize, rows: &mut [R], mut set: impl FnMut(&mut R, Cell<Moment>)) {
-        match self {
-            Times::Micros { values, nulls } => {
-                let mut valid = valid(nulls.as_ref(), first, rows.len());
-                for (row, value) in rows.iter_mut().zip(&values[first..]) {
-                    set(row, if valid & 1 == 1 { Cell::Value(Moment::Instant(*value)) } else { Cell::Null });
-                    valid >>= 1;
-                }
-            }
-            Times::Read { .. } | Times::Constant(_) => {
-                (first..first + rows.len()).zip(rows).for_each(|(at, row)| set(row, self.get(at)));
-            }
-        }
-    }
-}
-
-/// Returns whole days; a day beyond an `i32` is clamped and so fails the plausibility of dates.
-fn day_of_millis(millis: i64) -> i32 {
-    millis.div_euclid(86_400_000).clamp(i64::from(i32::MIN), i64::from(i32::MAX)) as i32
 }
 
 /// Describes the fault of a cell of this column that cannot be typed.

@@ -122,17 +122,25 @@ impl TimeFormat {
     /// or `yyyy-mm-dd` fits. An offset is `Z`, `+hh`, `+hhmm`, `+hh:mm`, `UTC` or `GMT`, with or without a
     /// blank before it.
     pub fn read(&self, text: &str) -> Result<Moment, Unreadable> {
-        if self.declared.is_empty()
-            && let Some((second, zone)) = text.as_bytes().split_first_chunk()
-            && matches!(zone, b"Z" | b"")
-            && let Some(local) = whole_second(second)
-        {
-            return Ok(Moment::Instant(if zone.is_empty() { self.zone.instant_of(local) } else { local }));
+        if let Some(instant) = self.read_usual(text) {
+            return Ok(Moment::Instant(instant));
         }
         let Written { day, time, offset } = self.written(text).ok_or(Unreadable)?;
         let Some(time) = time else { return Ok(Moment::Date(day)) };
         let local = i64::from(day) * DAY_MICROS + time;
         Ok(Moment::Instant(offset.map_or_else(|| self.zone.instant_of(local), |offset| local - offset)))
+    }
+
+    /// Reads `yyyy-mm-dd hh:mm:ss` or `yyyy-mm-ddThh:mm:ss`, with or without `Z`, the usual notation; `None` for any
+    /// other text, or if a form is declared. The result fits registers.
+    #[inline]
+    pub fn read_usual(&self, text: &str) -> Option<Micros> {
+        let (second, zone) = text.as_bytes().split_first_chunk()?;
+        if !matches!(zone, b"Z" | b"") || !self.declared.is_empty() {
+            return None;
+        }
+        let local = whole_second(second)?;
+        Some(if zone.is_empty() { self.zone.instant_of(local) } else { local })
     }
 
     /// Returns the calendar day written in trimmed text and the microseconds since midnight, whatever their clock;
