@@ -392,12 +392,10 @@ impl<'a> Chunker<'a> {
     fn record(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
         self.number += 1;
         let bytes = records.bytes();
-        let text = match std::str::from_utf8(bytes) {
-            Ok(text) => text,
-            Err(error) => {
-                self.reject_at(records, error.valid_up_to(), "not in the declared encoding".to_owned());
-                return Ok(());
-            }
+        let Ok(text) = simdutf8::basic::from_utf8(bytes) else {
+            let at = std::str::from_utf8(bytes).err().map_or(0, |error| error.valid_up_to());
+            self.reject_at(records, at, "not in the declared encoding".to_owned());
+            return Ok(());
         };
         if fields != self.first.width() {
             let few = if fields < self.first.width() { "too few" } else { "too many" };
@@ -406,7 +404,7 @@ impl<'a> Chunker<'a> {
             self.swallowed(records, records.lines(), reason);
             return Ok(());
         }
-        if bytes.contains(&0) {
+        if records.has_nul() {
             let at = bytes.iter().position(|byte| *byte == 0).unwrap_or(0);
             self.reject_at(records, at, "holds a NUL character".to_owned());
             return Ok(());

@@ -210,6 +210,11 @@ impl RecordReader {
         &self.buffer[self.record.start..self.end]
     }
 
+    /// Returns whether the current record has a NUL character.
+    pub fn has_nul(&self) -> bool {
+        self.marks.has_nul() && self.bytes().contains(&0)
+    }
+
     /// Returns the cells of the current record.
     pub fn cells(&self) -> &[CellRange] {
         &self.cells
