@@ -8,6 +8,7 @@ use crate::partial::{Partial, Piece, week_index, week_monday};
 use crate::rows::Row;
 use crate::settings::{Beside, Identity, Settings, Unit, row_keys};
 use crate::tallies::{FileTally, Weeks};
+use siphasher::sip;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -210,15 +211,15 @@ fn hash(key: (u64, u64), bytes: &[u8]) -> (u64, u64) {
 /// Returns the hash of a package: its first half is of the order alone, so that packages of one order lie beside each
 /// other once they are sorted.
 fn of_package(key: (u64, u64), order: &[u8], package: &[u8], buffer: &mut Vec<u8>) -> (u64, u64) {
-    let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
+    let mut hasher = sip::SipHasher13::new_with_keys(key.0, key.1);
     hasher.write(order);
-    let of_order = hasher.finish128().h1;
+    let of_order = hasher.finish();
     buffer.clear();
     // 0xff occurs in no UTF-8 text, so different pairs of order and package never join to the same bytes.
     buffer.push(0xff);
     buffer.extend_from_slice(package);
     hasher.write(buffer);
-    (of_order, hasher.finish128().h2)
+    (of_order, hasher.finish())
 }
 
 /// Returns the record of a row, given the [`text_hash`]es of its seller and marketplace. These become the key of

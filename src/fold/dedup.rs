@@ -7,6 +7,7 @@
 
 mod held;
 pub mod mixed;
+mod repeats;
 mod streamed;
 
 use crate::error::Result;
@@ -15,6 +16,7 @@ use crate::job::plan;
 use crate::place::spill::{Spill, SpillRange};
 use crate::signals;
 use held::Held;
+use repeats::Repeats;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use vtr_columnar::choice::{Between, choose};
 use vtr_columnar::judge::{CopyRecord, Unit};
@@ -166,7 +168,7 @@ impl<'a> Search<'a> {
     /// # Errors
     /// The disk fails, the run is told to stop, or `lost` fails.
     pub fn run(&self, lost: &mut dyn FnMut(&CopyRecord) -> Result<()>) -> Result<Between> {
-        let (mut found, mut bytes, mut places) = (Between::default(), Vec::new(), Vec::new());
+        let (mut found, mut bytes, mut repeats) = (Between::default(), Vec::new(), Repeats::default());
         loop {
             let part = self.next.fetch_add(1, Ordering::Relaxed);
             if part >= PARTS {
@@ -186,7 +188,7 @@ impl<'a> Search<'a> {
             self.copies.iter().try_for_each(|copies| copies.read(part, &mut bytes))?;
             found.add(match &self.noted {
                 Some(noted) => mixed::search((noted, part), &bytes, self.unit, lost)?,
-                None => search(&bytes, self.unit, &mut places, lost)?,
+                None => search(&bytes, self.unit, &mut repeats, lost)?,
             });
         }
     }
@@ -196,20 +198,13 @@ impl<'a> Search<'a> {
 fn search(
     bytes: &[u8],
     unit: Unit,
-    places: &mut Vec<(u64, u32)>,
+    repeats: &mut Repeats,
     lost: &mut dyn FnMut(&CopyRecord) -> Result<()>,
 ) -> Result<Between> {
     let (copies, _) = bytes.as_chunks::<{ CopyRecord::BYTES }>();
-    places.clear();
-    // Most rows have no copy: only hashes are sorted, and only equal ones are unpacked.
-    places.extend(copies.iter().enumerate().map(|(place, copy)| {
-        let (hash, _) = copy.as_chunks::<8>();
-        (u64::from_le_bytes(hash[0]), place as u32)
-    }));
-    // By the hash alone: `choose` puts equal ones in order.
-    places.sort_unstable_by_key(|(hash, _)| *hash);
     let mut found = Between::default();
-    for alike in places.chunk_by(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1) {
+    // Most rows have no copy, and are not unpacked.
+    for alike in repeats.among(copies).chunk_by(|a, b| a.0 == b.0) {
         let group: Vec<CopyRecord> =
             alike.iter().map(|(_, place)| CopyRecord::from_bytes(&copies[*place as usize])).collect();
         found.add(choose(group, unit, lost)?);

@@ -1,0 +1,82 @@
+//! Finds the copies whose hash another one has, among many whose hash no other has.
+//!
+//! A table of places takes less time than sorting all hashes, and as much memory; only repeated hashes are sorted.
+//! Nothing fails.
+
+use super::PART_BITS;
+use vtr_columnar::judge::CopyRecord;
+
+/// A hash, and the place of its copy.
+type Repeated = (u64, u32);
+
+/// The bit of a copy that was found; parts have fewer copies.
+const LISTED: u32 = 1 << 31;
+
+/// Memory for the search, which parts use one after the other.
+#[derive(Default)]
+pub struct Repeats {
+    hashes: Vec<u64>,
+    /// 0, or the place of a copy plus one, with [`LISTED`] once it is among those found.
+    table: Vec<u32>,
+    found: Vec<Repeated>,
+}
+
+impl Repeats {
+    /// Returns the copies of one part whose hash another of them has, by hash and place.
+    pub fn among(&mut self, copies: &[[u8; CopyRecord::BYTES]]) -> &[Repeated] {
+        let Repeats { hashes, table, found } = self;
+        found.clear();
+        hashes.clear();
+        hashes
+            .extend(copies.iter().map(|copy| u64::from_le_bytes(*copy.first_chunk().expect("a copy has eight bytes"))));
+        let size = (hashes.len() + hashes.len() / 2).next_power_of_two();
+        table.clear();
+        table.resize(size, 0);
+        let mask = size - 1;
+        for (place, hash) in (0..).zip(hashes.iter()) {
+            // The first bits are those of the part, and so the same.
+            let mut slot = hash.rotate_left(PART_BITS + size.trailing_zeros()) as usize & mask;
+            loop {
+                let Some(first) = (table[slot] & !LISTED).checked_sub(1) else {
+                    table[slot] = place + 1;
+                    break;
+                };
+                if hashes[first as usize] == *hash {
+                    if table[slot] & LISTED == 0 {
+                        found.push((*hash, first));
+                        table[slot] |= LISTED;
+                    }
+                    found.push((*hash, place));
+                    break;
+                }
+                slot = (slot + 1) & mask;
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn repeats_are_those_that_sorting_finds(
+            hashes in proptest::collection::vec(prop_oneof![0u64..40, (0u64..9).prop_map(|high| high << 40)], 0..200),
+        ) {
+            let copy = |hash: &u64| CopyRecord::uncounted((*hash, 1), 0, (0, 0), 20_000).to_bytes();
+            let copies: Vec<_> = hashes.iter().map(copy).collect();
+            let mut sorted: Vec<Repeated> = hashes.iter().copied().zip(0..).collect();
+            sorted.sort_unstable();
+            let wanted: Vec<Repeated> =
+                sorted.chunk_by(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1).flatten().copied().collect();
+            let mut repeats = Repeats::default();
+            prop_assert_eq!(repeats.among(&copies), &wanted);
+            prop_assert_eq!(repeats.among(&copies[..copies.len().min(1)]), &[]);
+            prop_assert_eq!(repeats.among(&copies), &wanted);
+        }
+    }
+}
