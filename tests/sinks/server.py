@@ -106,7 +106,7 @@ def stand(connection, schema):
     return row[0], tuple(row[1:])
 
 
-def wait_until(holds, seconds=20):
+def wait_until(holds, seconds=60):
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
