@@ -175,7 +175,8 @@ impl<'a> Search<'a> {
                 return Ok(found);
             }
             signals::check()?;
-            if self.copies.iter().map(|copies| copies.bytes_of(part)).sum::<usize>() > self.most_bytes {
+            let bytes_of_part: usize = self.copies.iter().map(|copies| copies.bytes_of(part)).sum();
+            if bytes_of_part > self.most_bytes.min(repeats::MOST_BYTES) {
                 let mut sorted = streamed::Sorted::new(self.unit, &self.spill, self.most_bytes);
                 self.copies.iter().try_for_each(|copies| copies.stream(part, &mut |bytes| sorted.add(bytes)))?;
                 if let Some(noted) = &self.noted {

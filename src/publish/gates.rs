@@ -109,13 +109,21 @@ fn broken(what: String) -> Error {
     ))
 }
 
-/// Rows of files that were not read again.
+/// Rows of unchanged files that were not read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeptCounts {
     /// Their rows.
     pub rows: u64,
     /// The number of them that were rejected when they were read.
     pub rejected: u64,
+}
+
+impl KeptCounts {
+    /// Returns these and further rows.
+    #[must_use]
+    pub fn plus(self, rows: u64, rejected: u64) -> KeptCounts {
+        KeptCounts { rows: self.rows + rows, rejected: self.rejected + rejected }
+    }
 }
 
 /// Checks the job's limit on rejected rows: `share`, an exact fraction, of the rows read now and of those kept.
@@ -126,7 +134,7 @@ pub fn max_rejected(share: (u64, u64), sums: &Sums, kept: KeptCounts) -> Result<
         return Ok(());
     }
     let not_read = if kept.rows > 0 {
-        format!(" ({} of them in files that were not read again)", kept.rows)
+        format!(" ({} of them in files or row groups that were not read again)", kept.rows)
     } else {
         String::new()
     };

@@ -129,13 +129,13 @@ pub struct InputFile {
     /// Rows that another `as_of` would judge differently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub later: Option<Later>,
-    /// Rows read when the file was last read.
+    /// Rows read when most of the file was read.
     #[serde(default)]
     pub rows: u64,
-    /// Rows rejected when the file was last read.
+    /// Rows rejected then.
     #[serde(default)]
     pub rejected: u64,
-    /// Values set aside when the file was last read.
+    /// Values set aside then.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<SetAside>,
 }

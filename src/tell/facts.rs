@@ -118,12 +118,18 @@ pub(crate) fn facts(
         let own = sums(file, counts);
         total = total.plus(&own);
         let before = base.into_iter().flat_map(|base| &base.inputs).find(|input| input.file == file.shown);
-        let input = match before.filter(|_| file.reading == Extent::Kept) {
-            Some(before) => {
-                kept = KeptCounts { rows: kept.rows + before.rows, rejected: kept.rejected + before.rejected };
+        let input = match before {
+            Some(before) if file.reading == Extent::Kept => {
+                kept = kept.plus(before.rows, before.rejected);
                 before.clone()
             }
-            None => input_file(plan, file, counts),
+            // An earlier run read more row groups of the same content: limits are those of the file.
+            Some(before) if file.rows_pruned > 0 && before.rows > own.read && before.digest == counts.digest => {
+                kept = kept.plus(before.rows - own.read, before.rejected.saturating_sub(own.rejected));
+                let InputFile { rows, rejected, set_aside, .. } = before.clone();
+                InputFile { rows, rejected: rejected.max(own.rejected), set_aside, ..input_file(plan, file, counts) }
+            }
+            _ => input_file(plan, file, counts),
         };
         inputs.push((input, own));
     }

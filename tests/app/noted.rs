@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process::Output;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
@@ -146,6 +147,15 @@ impl Case {
 
     /// Runs the job as of a day; returns the reports of its publications, and what was said.
     fn run(&self, out: &str, as_of: i64, extra: &[&str]) -> (Vec<Value>, String) {
+        let output = self.try_run(out, as_of, extra);
+        let said = text(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        let printed = text(&output.stdout);
+        let reports = serde_json::Deserializer::from_str(&printed).into_iter::<Value>();
+        (reports.map(Result::unwrap).collect(), said)
+    }
+
+    fn try_run(&self, out: &str, as_of: i64, extra: &[&str]) -> Output {
         let Case { category, target, unit, .. } = self;
         let policy = fs::read_to_string(root().join("src/kernel/book/policies/de.toml")).unwrap();
         let policy = policy.replace("at_least = \"0.95\"", &format!("at_least = \"{target}\""));
@@ -159,12 +169,7 @@ impl Case {
         fs::write(&path, job).unwrap();
         let day = date(as_of);
         let (job, out) = (path.display().to_string(), self.out(out).display().to_string());
-        let output = vtr(&[&["run", &job, "--json", "--out", &out, "--as-of", &day], extra].concat());
-        let said = text(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        let printed = text(&output.stdout);
-        let reports = serde_json::Deserializer::from_str(&printed).into_iter::<Value>();
-        (reports.map(Result::unwrap).collect(), said)
+        vtr(&[&["run", &job, "--json", "--out", &out, "--as-of", &day], extra].concat())
     }
 }
 
@@ -440,4 +445,38 @@ fn a_collection_deletes_the_notes_that_no_run_looks_at() {
     let left = notes(&case.out("out"));
     assert_eq!((left.len(), own[0].exists(), foreign[0].exists()), (own.len(), false, false));
     assert_eq!(collect(&[])["notes"], 0);
+}
+
+#[test]
+fn limits_are_those_of_all_rows_whatever_was_read_again() {
+    let case = Case::new("package");
+    let as_of = history(&case);
+    let dice = &mut 11;
+    let limited = |share: &str| ["--set".to_owned(), format!("limits.max_rejected={share}")];
+    let run = |out: &str, share: &str, full: bool| {
+        let limit = limited(share);
+        let full = ["--full"].into_iter().filter(|_| full);
+        case.try_run(out, as_of, &limit.iter().map(String::as_str).chain(full).collect::<Vec<_>>())
+    };
+    for (name, week) in [("a-late.parquet", 20), ("b-late.parquet", 10)] {
+        // Half of the new rows are rejected: many among those that a run reads, few among all.
+        let mut late = packages(dice, week, &[]);
+        late.iter_mut().step_by(2).for_each(|package| package.seller = None);
+        write(&case.input(name), &late);
+        for full in [false, true] {
+            copied(&case.out("out"), &case.out(&format!("{name}-{full}")));
+            let refused = run(&format!("{name}-{full}"), "2.5%", full);
+            assert_eq!(refused.status.code(), Some(4), "{name} {full}: {}", text(&refused.stderr));
+            if full {
+                continue;
+            }
+            assert!(text(&refused.stderr).contains("not read again"), "{}", text(&refused.stderr));
+        }
+        let plain = run("out", "5%", false);
+        let said = text(&plain.stderr);
+        assert!(plain.status.success() && judged(&said) < 14, "{name}: {said}");
+        let full = run("fresh", "5%", true);
+        assert!(full.status.success(), "{name}: {}", text(&full.stderr));
+        assert_eq!(differing(&case.out("out"), &case.out("fresh")), [""; 0], "{said}");
+    }
 }

@@ -9,8 +9,10 @@ use vtr_columnar::judge::CopyRecord;
 /// A hash, and the place of its copy.
 type Repeated = (u64, u32);
 
-/// The bit of a copy that was found; parts have fewer copies.
+/// The bit of a copy that was found.
 const LISTED: u32 = 1 << 31;
+/// The most bytes of copies among which repeats can be sought.
+pub const MOST_BYTES: usize = (LISTED - 1) as usize * CopyRecord::BYTES;
 
 /// Memory for the search, which parts use one after the other.
 #[derive(Default)]
