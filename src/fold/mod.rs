@@ -21,7 +21,7 @@ mod whole;
 use crate::error::{Error, Result};
 use crate::fold::dedup::mixed::Noted;
 use crate::fold::dedup::{Copies, Search};
-use crate::fold::notes::{Gathering, NotePlace, NotedGroup, Notes, Room};
+use crate::fold::notes::{Gathering, NotePlace, NotedGroup, Notes};
 use crate::fold::pieces::Pieces;
 use crate::fold::rejects::KeptRejects;
 use crate::job::plan::{AsOfMode, Plan, Rolling};
@@ -140,8 +140,6 @@ struct Gathered {
     lost: Lost,
     /// What is gathered for a note of the unit that is read.
     gathering: Option<Gathering>,
-    /// The memory of notes between two of them.
-    room: Room,
     /// Row groups that are only noted, and the bytes of their keys in memory.
     noted: (Vec<NotedGroup>, usize),
     /// Bytes of counts that were taken over and are in memory.
@@ -168,7 +166,6 @@ impl Gathered {
             rows_taken: 0,
             lost: Lost::default(),
             gathering: None,
-            room: Room::default(),
             noted: (Vec::new(), 0),
             held_counts: 0,
             most_counts: budget.share(Purpose::Counts),
@@ -459,7 +456,6 @@ impl<'a> FoldReading<'a> {
                 }
             }
             gathered.runs.keep(counter.take_pieces());
-            gathered.room = Room::default();
             Ok(gathered)
         })?;
         match bad.into_inner() {
@@ -474,8 +470,7 @@ impl<'a> FoldReading<'a> {
             return Ok(());
         }
         let source = source(self.plan, self.survey, unit.file);
-        let room = &mut gathered.room;
-        gathered.gathering = self.notes.and_then(|notes| notes.begin(self.plan, judge, (file, unit), room));
+        gathered.gathering = self.notes.and_then(|notes| notes.begin(self.plan, judge, file, unit));
         counter.seek_later(file.days.is_none() || gathered.gathering.is_some());
         let seller = constant_seller(file);
         let (mut pieces, mut unseen) = (Pieces::default(), 0);

@@ -43,7 +43,7 @@ impl FoldReading<'_> {
         let file = &self.survey.files[unit.file as usize];
         if let (Some(notes), Some(gathering)) = (self.notes, gathered.gathering.take()) {
             let counts = Gathering::counts(out, rows_read, file);
-            gathered.room = notes.write(self.plan, judge, gathering, &counts);
+            notes.write(self.plan, judge, gathering, &counts);
         }
     }
 }

@@ -165,37 +165,24 @@ impl Facts {
     }
 }
 
-/// Memory that the notes of a thread use one after the other: what is allocated anew the system has to clear page by
-/// page.
-#[derive(Default)]
-pub struct Room {
-    /// The rows of the next note.
-    pub rows: Vec<Row>,
-    order: Vec<(u64, u32)>,
-    bytes: Vec<u8>,
-}
-
 /// Writes a note; `None` if its texts or cells do not fit.
-pub fn written(mut facts: Facts, texts: NotedTexts, room: &mut Room, unit: Unit) -> Option<&[u8]> {
-    let Room { rows, order, bytes } = room;
+pub fn written(mut facts: Facts, texts: NotedTexts, rows: Vec<Row>, unit: Unit) -> Option<Vec<u8>> {
     if texts.iter().flatten().map(String::len).sum::<usize>() > MOST_TEXT_BYTES {
         return None;
     }
-    let packing = Packing::of(rows)?;
+    let packing = Packing::of(&rows)?;
     (facts.texts, facts.rows) = (texts, rows.len() as u64);
-    let (cells, count) = cells(rows, &packing);
+    let (cells, count) = cells(&rows, &packing);
     let stored = zstd::bulk::compress(&cells, LEVEL).ok()?;
     facts.cells = (stored.len() as u64, count, check(&stored));
     // By place where keys are equal, for rows are gathered in their order.
-    order.clear();
-    order.extend((0..).zip(rows.iter()).map(|(at, row)| (row.key(), at)));
+    let mut order: Vec<(u64, u32)> = (0..).zip(&rows).map(|(at, row)| (row.key(), at)).collect();
     order.sort_unstable();
-    let alike = alike(rows, order, unit, &packing);
+    let alike = alike(&rows, &order, unit, &packing);
     let size_of_alike = RANK + packing.row_bytes();
     facts.alike = ((alike.len() / size_of_alike) as u64, check(&alike));
     let most = MAGIC.len() + stored.len() + alike.len() + rows.len() * (8 + packing.row_bytes()) + LAST as usize;
-    bytes.clear();
-    bytes.reserve(most);
+    let mut bytes = Vec::with_capacity(most);
     [&MAGIC[..], &stored, &alike].iter().for_each(|part| bytes.extend_from_slice(part));
     let keys_from = bytes.len();
     order.iter().for_each(|(key, _)| bytes.extend_from_slice(&key.to_le_bytes()));
@@ -208,10 +195,11 @@ pub fn written(mut facts: Facts, texts: NotedTexts, room: &mut Room, unit: Unit)
         block.clear();
         block.extend(order.iter().map(|(_, at)| rows[*at as usize]));
         for row in &block {
-            packing.write(row, rank, bytes);
+            packing.write(row, rank, &mut bytes);
             rank += 1;
         }
     }
+    drop((rows, order));
     facts.packing = Some(packing);
     let plain = serde_json::to_vec(&facts).ok()?;
     let told = zstd::bulk::compress(&plain, LEVEL).ok()?;

@@ -9,7 +9,7 @@ mod form;
 mod group;
 mod packing;
 
-pub use form::{OF_PACKAGE, Room, key_of, may_meet};
+pub use form::{OF_PACKAGE, key_of, may_meet};
 pub use group::{Key, NotedGroup};
 
 use crate::error::Result;
@@ -249,28 +249,18 @@ impl<'a> Notes<'a> {
         self.troubles.lock().clone()
     }
 
-    /// Begins to gather what a note needs, for which it takes the room; `None` if the unit is not worth one, or has one.
-    pub fn begin(
-        &self,
-        plan: &Plan,
-        judge: &Judge,
-        (file, unit): (&SourceFile, &Unit),
-        room: &mut Room,
-    ) -> Option<Gathering> {
+    /// Begins to gather what a note needs; `None` if the unit is not worth one, or has one.
+    pub fn begin(&self, plan: &Plan, judge: &Judge, file: &SourceFile, unit: &Unit) -> Option<Gathering> {
         let is_new = unit.last_day.is_some_and(|last| last >= self.from);
         let fits = (LEAST_ROWS..=self.most_rows).contains(&unit.rows);
         let key = self.key(plan, file, unit).filter(|_| is_new && fits && !unit.for_copies)?;
         if self.names.contains(&self.name(&key, Kind::Settled)) {
             return None;
         }
-        let mut room = std::mem::take(room);
-        room.rows.clear();
-        room.rows.reserve_exact(unit.rows as usize);
         Some(Gathering {
             key,
             first_record: unit.first_record,
-            room,
-            fits: true,
+            rows: Some(Vec::with_capacity(unit.rows as usize)),
             writer: judge.noted_writer(),
             days: BTreeMap::new(),
             is_pending: false,
@@ -279,23 +269,24 @@ impl<'a> Notes<'a> {
         })
     }
 
-    /// Writes a note of what was gathered, if later runs may believe it; returns the room.
-    pub fn write(&self, plan: &Plan, judge: &Judge, gathered: Gathering, counts: &FileCounts) -> Room {
-        let Gathering { key, mut room, fits, writer, days, is_pending, rejects, times, .. } = gathered;
+    /// Writes a note of what was gathered, if later runs may believe it.
+    pub fn write(&self, plan: &Plan, judge: &Judge, gathered: Gathering, counts: &FileCounts) {
+        let Gathering { key, rows, writer, days, is_pending, rejects, times, .. } = gathered;
         let tally = &counts.tally;
-        let is_whole = fits && tally.rejected == rejects.len() as u64 && tally.after_as_of == 0;
+        let is_whole = tally.rejected == rejects.len() as u64 && tally.after_as_of == 0;
+        let (Some(rows), Some(of)) = (rows.filter(|_| is_whole), plan.identity.map(dedup::unit)) else { return };
         let name = self.name(&key, if is_pending { Kind::Pending } else { Kind::Settled });
-        let is_wanted = is_whole && tally.later.is_none() && !self.names.contains(&name);
-        let Some(of) = plan.identity.filter(|_| is_wanted).map(dedup::unit) else { return room };
+        if tally.later.is_some() || self.names.contains(&name) {
+            return;
+        }
         let facts = Facts::of(key, plan.as_of, is_pending, counts, (&rejects, times.seen(0)), &days);
-        let note = form::written(facts, writer.texts(judge), &mut room, of);
-        if let Some(Err(error)) = note.map(|bytes| self.place.put(&name, bytes)) {
+        let Some(bytes) = form::written(facts, writer.texts(judge), rows, of) else { return };
+        if let Err(error) = self.place.put(&name, &bytes) {
             let mut troubles = self.troubles.lock();
             if troubles.is_empty() {
                 troubles.push(format!("a note of a row group was not written: {}", error.told()));
             }
         }
-        room
     }
 }
 
@@ -343,9 +334,8 @@ impl Kind {
 pub struct Gathering {
     key: String,
     first_record: u64,
-    room: Room,
-    /// Whether all rows did.
-    fits: bool,
+    /// `None` once a row did not fit.
+    rows: Option<Vec<form::Row>>,
     writer: NotedWriter,
     /// Judged rows by day.
     days: BTreeMap<Day, u64>,
@@ -367,9 +357,10 @@ impl Gathering {
         }
         self.is_pending |= copies.iter().any(|copy| copy.outcome().is_pending);
         for copy in copies {
-            match form::Row::of(copy, self.first_record, &mut self.writer).filter(|_| self.fits) {
-                Some(row) => self.room.rows.push(row),
-                None => self.fits = false,
+            let row = form::Row::of(copy, self.first_record, &mut self.writer);
+            match (&mut self.rows, row) {
+                (Some(rows), Some(row)) => rows.push(row),
+                _ => self.rows = None,
             }
         }
         let room = (MOST_REJECTS + 1).saturating_sub(self.rejects.len());
