@@ -138,13 +138,10 @@ fn publish(
     let write = |piece: tables::Piece| publication.write(doubts.watch(seen.watch(judged.watch(piece))));
     let built = report.stage("tables", || {
         tables::build(&input, &progress, &write)?;
-        // A run over some weeks reads only some sellers; the other published sellers stay in the dimension.
-        if plan.range.is_some() {
-            publication.each_published(Table::DimSeller, &["seller_id"], &mut |batch| {
-                seen.add(batch);
-                Ok(())
-            })?;
-        }
+        publication.each_in_force(seen.tables(), &facts, &["seller_id"], &mut |batch| {
+            seen.add(batch);
+            Ok(())
+        })?;
         seen.piece().map_or(Ok(()), |piece| publication.write(piece))
     });
     drop(progress);

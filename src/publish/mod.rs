@@ -259,18 +259,23 @@ impl Publication {
         self.target.spans.get(&table).copied()
     }
 
-    /// Hands on some columns of a table as published when the run began.
+    /// Hands on some columns of published rows that the run does not replace.
     ///
     /// # Errors
     /// A file is missing or cannot be read; the error of `take`.
-    pub fn each_published(
+    pub fn each_in_force(
         &self,
-        table: Table,
+        tables: &[Table],
+        facts: &ManifestFacts,
         columns: &[&str],
         take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        for file in self.base.iter().flat_map(|base| base.files(table)) {
-            self.read_published(file, columns, take)?;
+        let Some(base) = &self.base else { return Ok(()) };
+        let replaced = self.replaced(facts, Some(base));
+        for table in tables {
+            for file in base.files(*table).iter().filter(|file| self.stays(*table, file, &replaced)) {
+                self.read_published(file, columns, take)?;
+            }
         }
         Ok(())
     }

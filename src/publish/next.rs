@@ -20,12 +20,7 @@ impl Publication {
     pub(super) fn manifest(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> Manifest {
         let version = base.map_or(0, |base| base.version) + 1;
         let published = base.and_then(|base| base.health_as_of);
-        let takes_health = facts.health_span_read && published.is_none_or(|published| self.target.as_of >= published);
-        let mut spans = self.target.spans.clone();
-        if !takes_health {
-            spans.remove(&Table::AccountHealth);
-            spans.remove(&Table::HealthBreakdown);
-        }
+        let spans = self.replaced(facts, base);
         let makes_health = spans.contains_key(&Table::AccountHealth);
         let inputs: Vec<InputFile> = facts.inputs.iter().map(|(input, _)| input.clone()).collect();
         let claim = self.target.claim.as_deref().filter(|claim| holds(claim, base, &inputs));
@@ -70,6 +65,25 @@ impl Publication {
             },
             tables,
         }
+    }
+
+    /// The span of each table that the run replaces in a base.
+    pub(super) fn replaced(&self, facts: &ManifestFacts, base: Option<&Manifest>) -> BTreeMap<Table, Span> {
+        let published = base.and_then(|base| base.health_as_of);
+        let takes_health = facts.health_span_read && published.is_none_or(|published| self.target.as_of >= published);
+        let mut spans = self.target.spans.clone();
+        if !takes_health {
+            spans.remove(&Table::AccountHealth);
+            spans.remove(&Table::HealthBreakdown);
+        }
+        spans
+    }
+
+    /// Whether a file of a base stays in force beside what the run replaces.
+    pub(super) fn stays(&self, table: Table, file: &DataFile, replaced: &BTreeMap<Table, Span>) -> bool {
+        let from = self.target.judged_from.filter(|_| table == Table::Judged);
+        let is_past = from.is_some_and(|first| file.week.is_some_and(|week| week < first));
+        !is_past && replaced.get(&table).is_none_or(|span| !span.covers(file.week))
     }
 
     /// The counts of the rates of every week: those of this run within its weeks, the base's elsewhere.
@@ -141,15 +155,12 @@ impl Publication {
         for table in [Table::Rejects, Table::InputFiles] {
             tables.remove(table.name());
         }
-        if let (Some(first), Some(judged)) = (self.target.judged_from, tables.get_mut(Table::Judged.name())) {
-            judged.retain(|file| file.week.is_none_or(|week| week >= first));
-        }
-        for (table, span) in spans {
+        for table in spans.keys() {
             let name = table.name();
             let written = table.is_partitioned() || made.pieces.contains(&(*table, None));
             assert!(written, "{name} is to be replaced, but was not written");
             let files = tables.entry(name.to_owned()).or_default();
-            files.retain(|file| !span.covers(file.week));
+            files.retain(|file| self.stays(*table, file, spans));
             let new = made.files.get(table).into_iter().flatten().cloned();
             files.extend(new.map(|file| DataFile { judged_by: version, ..file }));
             files.sort_by(|a, b| (a.week, &a.path).cmp(&(b.week, &b.path)));

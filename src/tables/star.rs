@@ -1,8 +1,8 @@
 //! The small tables that dashboards join to the others: marketplaces, carriers, reasons, rules, weeks, sellers.
 //!
 //! They repeat the book, the calendar and the job's list of sellers as of the run's day, and judge nothing.
-//! `dim_seller` lists the sellers of the written rows, so it is made last; a run over some weeks keeps the sellers
-//! published before. Nothing in it fails.
+//! `dim_seller` lists the sellers of the rows of the version that is being made, so it is made last, from the rows that
+//! the run writes and from those of published files that stay in force. Nothing in it fails.
 
 use super::{Piece, PieceTask, TablesInput, count_column, day_column, each_text, text_column};
 use crate::job::plan::Plan;
@@ -225,7 +225,7 @@ pub(super) fn weeks<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     })
 }
 
-/// The sellers of the written rows.
+/// The sellers of written rows, and of published rows that stay in force.
 pub struct WrittenSellers<'a> {
     plan: &'a Plan,
     /// The tables whose rows name the sellers; a job may make none.
@@ -239,10 +239,16 @@ impl<'a> WrittenSellers<'a> {
         let wanted = plan.output.tables.contains(&Table::DimSeller);
         let is_made = |table: &Table| wanted && plan.output.tables.contains(table);
         // The first ones have all sellers, the others some.
-        let all = [Table::VtrWeekly, Table::VtrWeeklyCategory].into_iter().find(is_made);
-        let some = [Table::VtrRolling, Table::AccountHealth, Table::Defects].into_iter().filter(is_made);
+        let all = [Table::VtrWeekly, Table::VtrWeeklyCategory, Table::VtrWeeklyReasons].into_iter().find(is_made);
+        let some = [Table::VtrRolling, Table::AccountHealth, Table::HealthBreakdown, Table::Defects, Table::Judged];
+        let some = some.into_iter().filter(is_made);
         let tables = all.map_or_else(|| some.collect(), |all| vec![all]);
         WrittenSellers { plan, tables, sellers: Mutex::default() }
+    }
+
+    /// Returns the tables whose rows name the sellers.
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
     }
 
     /// Returns the piece; its sellers are noted as its rows are made.

@@ -12,7 +12,7 @@ use crate::job::plan::{Claim, Plan, WeekRange};
 use crate::progress::{Visibility, conclude, say, warn};
 use crate::publish;
 use crate::publish::gc::{self, Mode};
-use crate::publish::log::{self, InputFile, Manifest};
+use crate::publish::log::{self, InputFile, Manifest, day_text};
 use crate::publish::outdated;
 use crate::publish::stale::{self, Look, Rehash, Stale, Weeks};
 use crate::publish::store::Store;
@@ -325,7 +325,8 @@ impl Run<'_> {
         let now = stale::book_parts(plan);
         let part = then.and_then(|then| outdated::changed_parts(then, &now).next().map(str::to_owned));
         let rules = part.map(|part| format!("the book has changed: {part}"));
-        new.map(|table| format!("{} is new", table.name())).or(dropped).or(rules)
+        let moved = || moved_on(plan, base).map(|table| format!("{} is as of {}", table.name(), day_text(base.as_of)));
+        new.map(|table| format!("{} is new", table.name())).or(dropped).or(rules).or_else(moved)
     }
 
     /// Reports that nothing is outdated.
@@ -425,6 +426,20 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Returns a table of all weeks that differs on the plan's `as_of` from that of the published one, whatever its inputs.
+fn moved_on(plan: &Plan, base: &Manifest) -> Option<Table> {
+    let last_week = |as_of: Day| monday(last_plausible_day(as_of));
+    let markets = || plan.book.markets().map(|(_, market)| market);
+    let in_force = |as_of: Day| markets().map(move |market| market.version(as_of).map(|version| version.id));
+    let past = |first: Day| base.files(Table::Judged).iter().any(|file| file.week.is_some_and(|week| week < first));
+    let moved = [
+        (Table::DimWeek, last_week(base.as_of) != last_week(plan.as_of)),
+        (Table::DimMarketplace, !in_force(base.as_of).eq(in_force(plan.as_of))),
+        (Table::Judged, plan.judged_from().is_some_and(past)),
+    ];
+    moved.into_iter().find(|(table, differs)| *differs && base.has(*table)).map(|(table, _)| table)
 }
 
 fn iso(week: Option<&Day>) -> String {

@@ -22,6 +22,7 @@ mod memory;
 mod noted;
 mod operations;
 mod pages;
+mod plain;
 mod privacy;
 mod ranges;
 mod reading;

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
 
 /// A Monday to come: a run as of a day that is over is followed by one that judges everything.
-static DAY_0: LazyLock<i64> = LazyLock::new(|| {
+pub static DAY_0: LazyLock<i64> = LazyLock::new(|| {
     let today = (SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() / 86_400) as i64;
     // The first day of all was a Thursday.
     today + 7 - (today + 3) % 7
@@ -30,8 +30,8 @@ fn roll(seed: &mut u64, sides: u64) -> u64 {
 }
 
 #[derive(Clone)]
-struct Package {
-    seller: Option<String>,
+pub struct Package {
+    pub seller: Option<String>,
     order: String,
     number: Option<String>,
     category: String,
@@ -41,7 +41,7 @@ struct Package {
 }
 
 /// Packages promised within a week; some repeat others that were written before, and some of those are of one order.
-fn packages(dice: &mut u64, week: i64, before: &[Package]) -> Vec<Package> {
+pub fn packages(dice: &mut u64, week: i64, before: &[Package]) -> Vec<Package> {
     let mut packages: Vec<Package> = Vec::new();
     for _ in 0..2 * GROUP {
         let promised = (*DAY_0 + 7 * week + roll(dice, 7) as i64) * DAY_MICROS + roll(dice, 86_400) as i64 * 1_000_000;
@@ -79,7 +79,7 @@ fn packages(dice: &mut u64, week: i64, before: &[Package]) -> Vec<Package> {
     packages
 }
 
-fn write(path: &Path, packages: &[Package]) {
+pub fn write(path: &Path, packages: &[Package]) {
     let texts = |of: &dyn Fn(&Package) -> Option<String>| -> ArrayRef {
         Arc::new(packages.iter().map(of).collect::<StringArray>())
     };
@@ -121,7 +121,7 @@ fn notes(out: &Path) -> Vec<PathBuf> {
     all.filter_map(Result::ok).filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
 }
 
-struct Case {
+pub struct Case {
     folder: tempfile::TempDir,
     /// The heading of the category, and the target of the German store.
     category: &'static str,
@@ -130,23 +130,23 @@ struct Case {
 }
 
 impl Case {
-    fn new(unit: &'static str) -> Case {
+    pub fn new(unit: &'static str) -> Case {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir_all(folder.path().join("in")).unwrap();
         fs::create_dir_all(folder.path().join("ours/policies")).unwrap();
         Case { folder, category: "product_category", target: "0.95", unit }
     }
 
-    fn input(&self, name: &str) -> PathBuf {
+    pub fn input(&self, name: &str) -> PathBuf {
         self.folder.path().join("in").join(name)
     }
 
-    fn out(&self, name: &str) -> PathBuf {
+    pub fn out(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Runs the job as of a day; returns the reports of its publications, and what was said.
-    fn run(&self, out: &str, as_of: i64, extra: &[&str]) -> (Vec<Value>, String) {
+    pub fn run(&self, out: &str, as_of: i64, extra: &[&str]) -> (Vec<Value>, String) {
         let output = self.try_run(out, as_of, extra);
         let said = text(&output.stderr);
         assert!(output.status.success(), "{said}");
@@ -247,7 +247,7 @@ static LAST: LazyLock<[String; 4]> = LazyLock::new(|| {
 });
 
 /// A day as it is written.
-fn date(day: i64) -> String {
+pub fn date(day: i64) -> String {
     chrono::DateTime::from_timestamp_micros(day * DAY_MICROS).unwrap().format("%Y-%m-%d").to_string()
 }
 
@@ -286,7 +286,7 @@ fn a_week_with_notes_reads_less_than_one_without() {
 }
 
 /// The files that only one of two outputs has.
-fn differing(one: &Path, other: &Path) -> Vec<String> {
+pub fn differing(one: &Path, other: &Path) -> Vec<String> {
     published(one).symmetric_difference(&published(other)).cloned().collect()
 }
 

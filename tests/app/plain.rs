@@ -1,0 +1,70 @@
+//! Tests that a plain run leaves the files that a full run leaves, in tables that are not published by week too.
+
+use crate::noted::{Case, DAY_0, Package, differing, packages, write};
+use std::fs;
+
+/// Publishes and compares with a full run into another output; returns what was said.
+fn same(case: &Case, as_of: i64, extra: &[&str], what: &str) -> String {
+    let (_, said) = case.run("out", as_of, extra);
+    case.run("fresh", as_of, &[&["--full"], extra].concat());
+    assert_eq!(differing(&case.out("out"), &case.out("fresh")), [""; 0], "{what}: {said}");
+    said
+}
+
+fn tables(names: &[&str]) -> [String; 2] {
+    let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
+    ["--set".to_owned(), format!("output.tables=[{}]", names.join(","))]
+}
+
+/// Packages of a week, some of them of a seller whom no other week has.
+fn with_seller(week: i64, seller: &str) -> Vec<Package> {
+    let mut packages = packages(&mut (week as u64 + 1), week, &[]);
+    packages.iter_mut().step_by(5).for_each(|package| package.seller = Some(seller.to_owned()));
+    packages
+}
+
+#[test]
+fn sellers_whose_rows_are_gone_leave_their_table() {
+    let sets: [&[&str]; 4] = [
+        &["dim_seller", "vtr_weekly", "account_health", "rejects"],
+        &["dim_seller", "vtr_weekly_category"],
+        &["dim_seller", "vtr_rolling", "defects"],
+        &["dim_seller", "account_health", "defects"],
+    ];
+    for set in sets {
+        let case = Case::new("package");
+        let set = tables(set);
+        let set = set.each_ref().map(String::as_str);
+        let put = |week: i64, seller: &str| {
+            write(&case.input(&format!("week-{week:02}.parquet")), &with_seller(week, seller));
+        };
+        (0..24).for_each(|week| put(week, &format!("of {week}")));
+        let as_of = *DAY_0 + 7 * 24;
+        same(&case, as_of, &set, "new");
+        put(3, "another");
+        same(&case, as_of, &set, "a file was replaced");
+        fs::remove_file(case.input("week-05.parquet")).unwrap();
+        same(&case, as_of, &set, "a file is gone");
+        put(24, "new");
+        let said = same(&case, as_of + 7, &set, "a new week");
+        assert!(said.contains("up to date as a run with --full"), "{set:?}: {said}");
+    }
+}
+
+#[test]
+fn tables_of_all_weeks_are_as_of_the_new_day_though_no_week_is_outdated() {
+    let case = Case::new("package");
+    (0..4).for_each(|week| write(&case.input(&format!("week-{week:02}.parquet")), &with_seller(week, "S9")));
+    let as_of = *DAY_0 + 7 * 20;
+    for set in [&["vtr_weekly", "dim_week"][..], &["vtr_weekly", "judged"], &["vtr_weekly", "dim_marketplace"]] {
+        let set = tables(set);
+        let set = [&set.each_ref().map(String::as_str)[..], &["--set", "output.judged_weeks=20"]].concat();
+        let _ = fs::remove_dir_all(case.out("out"));
+        let _ = fs::remove_dir_all(case.out("fresh"));
+        for days in [0, 3, 10, 17] {
+            same(&case, as_of + days, &set, &format!("{set:?}, {days} days later"));
+        }
+        let (_, said) = case.run("out", as_of + 17, &set);
+        assert!(said.contains("no week is outdated"), "{said}");
+    }
+}
