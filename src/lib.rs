@@ -168,7 +168,7 @@ fn publish(
     let published = published?;
     report.version = Some(published.version);
     if let Some(day) = published.manifest.health_as_of.filter(|day| *day > plan.as_of && plan.counts_health_span()) {
-        report.tables.retain(|table| table.table != Table::AccountHealth.name());
+        report.tables.retain(|table| !Table::from_name(&table.table).is_some_and(Table::is_of_health));
         report.warnings.push(format!(
             "account_health was not replaced: it was published as of {}, later than this run; use --out for a past day",
             date_from_day(day)

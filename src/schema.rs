@@ -182,14 +182,18 @@ impl Table {
 
     /// Returns whether it is published week by week.
     pub fn is_partitioned(self) -> bool {
-        !self.is_star()
-            && !matches!(self, Table::AccountHealth | Table::HealthBreakdown | Table::Rejects | Table::InputFiles)
+        !self.is_star() && !self.is_of_health() && !matches!(self, Table::Rejects | Table::InputFiles)
     }
 
     /// Returns whether it is made if a job names no tables. The tables with one row for each package must be asked
     /// for.
     pub fn is_made_by_default(self) -> bool {
         self != Table::Judged
+    }
+
+    /// Returns whether it covers the last final window: it is renewed as a whole, on every new `as_of`.
+    pub fn is_of_health(self) -> bool {
+        matches!(self, Table::AccountHealth | Table::HealthBreakdown)
     }
 
     /// Returns whether it only explains codes of the other tables and says nothing about shipments.

@@ -170,7 +170,15 @@ impl Plan {
 
     /// Returns whether a table is asked for that covers the last final window.
     pub fn asks_for_health(&self) -> bool {
-        [Table::AccountHealth, Table::HealthBreakdown].iter().any(|table| self.output.tables.contains(table))
+        self.output.tables.iter().any(|table| table.is_of_health())
+    }
+
+    /// Returns whether the run may renew the tables of the last final window: they are asked for, and the weeks asked
+    /// for hold all their days.
+    pub fn may_renew_health(&self) -> bool {
+        let (from, to) = self.health_span();
+        let holds = |range: WeekRange| range.days().0 <= from && to <= range.days().1;
+        self.asks_for_health() && self.range.is_none_or(holds)
     }
 
     /// Returns the first day whose rows `judged` holds; `None` if it is not asked for.

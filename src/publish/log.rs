@@ -50,7 +50,7 @@ pub struct Manifest {
     /// The last day (UTC) that the run took into account.
     #[serde(with = "day")]
     pub as_of: Day,
-    /// The `as_of` of the run that made `account_health`; `None` if there is none yet.
+    /// The `as_of` of the run that made `account_health` and `health_breakdown`; `None` if there is neither yet.
     #[serde(with = "day::optional")]
     pub health_as_of: Option<Day>,
     /// The input files read, sorted by shown path.
@@ -70,7 +70,7 @@ pub struct Manifest {
     /// The states: what each week was judged by; the newest first.
     #[serde(default)]
     pub states: Vec<State>,
-    /// The version of the state from which `account_health` was made; `None` if there is none yet.
+    /// The version of the state from which these two were made; `None` if there is neither yet.
     #[serde(default)]
     pub health_state: Option<u64>,
     /// The versions whose runs computed weeks that are still in force.

@@ -21,12 +21,13 @@ impl Publication {
         let version = base.map_or(0, |base| base.version) + 1;
         let published = base.and_then(|base| base.health_as_of);
         let spans = self.replaced(facts, base);
-        let makes_health = spans.contains_key(&Table::AccountHealth);
+        let makes_health = spans.keys().any(|table| table.is_of_health());
         let inputs: Vec<InputFile> = facts.inputs.iter().map(|(input, _)| input.clone()).collect();
         let claim = self.target.claim.as_deref().filter(|claim| holds(claim, base, &inputs));
         let tables = self.tables(base, &spans, version, claim.is_some());
         let health_as_of = if makes_health { Some(self.target.as_of) } else { published };
-        let health_as_of = health_as_of.filter(|_| tables.contains_key(Table::AccountHealth.name()));
+        let has_health = tables.keys().filter_map(|name| Table::from_name(name)).any(Table::is_of_health);
+        let health_as_of = health_as_of.filter(|_| has_health);
         let health_state = match makes_health || claim.is_some() {
             true => Some(version),
             false => base.and_then(|base| base.health_state),
@@ -73,8 +74,7 @@ impl Publication {
         let takes_health = facts.health_span_read && published.is_none_or(|published| self.target.as_of >= published);
         let mut spans = self.target.spans.clone();
         if !takes_health {
-            spans.remove(&Table::AccountHealth);
-            spans.remove(&Table::HealthBreakdown);
+            spans.retain(|table, _| !table.is_of_health());
         }
         spans
     }

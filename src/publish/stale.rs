@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 use crate::fold::{data_end, touched};
 use crate::job::digest::OUTPUT_REVISION;
-use crate::job::plan::{OnBadFile, Plan, Rolling, WeekRange};
+use crate::job::plan::{OnBadFile, Plan, Rolling};
 use crate::publish::encode;
 use crate::publish::log::{InputFile, Later, Manifest, Span, day_text};
 use crate::publish::notes;
@@ -43,7 +43,8 @@ pub enum Stale {
 pub struct Weeks {
     /// Weeks, by Monday, each with its reason.
     pub weeks: BTreeMap<Day, String>,
-    /// The reason why `account_health` is outdated, if it is and the weeks asked for contain all its days.
+    /// The reason why the tables of the last final window are outdated, if they are and the weeks asked for hold all
+    /// their days.
     pub health: Option<String>,
     /// Published files of tables that the job no longer makes.
     pub dropped: Vec<String>,
@@ -166,14 +167,13 @@ impl<'a> Look<'a> {
         InForce { states, pending, covered: self.covered.clone(), ..InForce::default() }
     }
 
-    /// The reason why `account_health` is outdated, if this run may replace it.
+    /// The reason why the tables of the last final window are outdated, if this run may renew them.
     fn health(&self) -> Option<String> {
         let (plan, base) = (self.plan, self.base);
-        let (from, to) = plan.health_span();
-        let holds = |range: WeekRange| range.days().0 <= from && to <= range.days().1;
-        if !plan.output.tables.contains(&Table::AccountHealth) || !plan.range.is_none_or(holds) {
+        if !plan.may_renew_health() {
             return None;
         }
+        let (from, to) = plan.health_span();
         match base.health_as_of {
             None => return Some("not published yet".into()),
             // A later one is never replaced.

@@ -7,7 +7,6 @@ use crate::job::plan::{AsOfMode, Plan};
 use crate::publish::gates::KeptCounts;
 use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, log, stale};
 use crate::scan::{self, Extent, Survey};
-use crate::schema::Table;
 use crate::tables::FileRow;
 use crate::tell::report::RunReport;
 use std::collections::{BTreeMap, BTreeSet};
@@ -480,7 +479,7 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
     }
     // If a run itself finds the weeks to update, nobody asked about `account_health`, which is still valid.
     let asked_for_weeks = plan.range.is_some() && plan.claim.is_none();
-    if asked_for_weeks && !plan.counts_health_span() && plan.output.tables.contains(&Table::AccountHealth) {
+    if asked_for_weeks && !plan.counts_health_span() && plan.asks_for_health() {
         warnings.push(
             "account_health was not replaced: the weeks asked for do not hold all the days that it needs, about 16 weeks before as_of".to_owned(),
         );

@@ -13,7 +13,6 @@ use crate::job::{self, plan::Plan};
 use crate::publish::stale::{self, Look, Rehash, Stale, Weeks};
 use crate::publish::{Manifest, Span, log, outdated};
 use crate::scan::{self, Survey};
-use crate::schema::Table;
 use std::path::Path;
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day, iso_week};
@@ -181,8 +180,8 @@ fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut Lines) {
             Span::All => "all of it".to_owned(),
             Span::Weeks { first, last } => weeks(first, last),
         };
-        let line = if table == Table::AccountHealth && !plan.counts_health_span() {
-            "account_health: nothing; the weeks asked for do not hold all the days that it needs".to_owned()
+        let line = if table.is_of_health() && !plan.counts_health_span() {
+            format!("{}: nothing; the weeks asked for do not hold all the days that it needs", table.name())
         } else {
             format!("{}: {what}, {replaced} files", table.name())
         };

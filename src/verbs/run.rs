@@ -316,7 +316,7 @@ impl Run<'_> {
 
     /// The reason why a publication is needed although no week is outdated: its tables differ from those of the job.
     fn reshaped(&self, plan: &Plan, base: &Manifest, dropped: &[String]) -> Option<String> {
-        let new = plan.output.tables.iter().find(|table| !base.has(**table) && **table != Table::AccountHealth);
+        let new = plan.output.tables.iter().find(|table| !base.has(**table) && !table.is_of_health());
         let dropped = dropped.first().map(|table| format!("{table} is no longer made"));
         // The tables of rules and marketplaces also list marketplaces without packages.
         let lists_rules =

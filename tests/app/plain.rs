@@ -68,3 +68,22 @@ fn tables_of_all_weeks_are_as_of_the_new_day_though_no_week_is_outdated() {
         assert!(said.contains("no week is outdated"), "{said}");
     }
 }
+
+#[test]
+fn what_account_health_is_made_of_is_renewed_without_it() {
+    let case = Case::new("package");
+    let put = |week: i64| write(&case.input(&format!("week-{week:02}.parquet")), &with_seller(week, "S9"));
+    (0..20).for_each(put);
+    let as_of = *DAY_0 + 7 * 20;
+    for set in [&["vtr_weekly", "health_breakdown"][..], &["vtr_weekly", "health_breakdown", "account_health"]] {
+        let set = tables(set);
+        let set = set.each_ref().map(String::as_str);
+        let _ = fs::remove_dir_all(case.out("out"));
+        let _ = fs::remove_dir_all(case.out("fresh"));
+        for days in [0, 1, 9, 60] {
+            same(&case, as_of + days, &set, &format!("{set:?}, {days} days later"));
+        }
+        let (_, said) = case.run("out", as_of + 60, &set);
+        assert!(said.contains("no week is outdated"), "{said}");
+    }
+}
