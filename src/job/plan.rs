@@ -39,8 +39,8 @@ pub struct Plan {
     pub identity: Option<Identity>,
     /// The weeks asked for; `None` is the whole history.
     pub range: Option<WeekRange>,
-    /// All weeks of the backfill that this run is a batch of.
-    pub backfill: Option<WeekRange>,
+    /// Whether the weeks are some of those asked for, so that they may have no rows.
+    pub is_batch: bool,
     /// Whether all days of `account_health` count, wherever the weeks of the run are.
     pub with_health: bool,
     /// The most days between copies of one package; only ranged runs need it.
@@ -146,11 +146,7 @@ impl Plan {
             last = self.window_ends(range).1;
         }
         let (from, to) = self.health_span();
-        let asked = self.asks_for_health();
-        let holds = |range: WeekRange| asked && range.days().0 <= from && to <= range.days().1;
-        // The batch with the last day of the span counts the days before it too.
-        let of_backfill = self.backfill.is_some_and(holds) && (range.days().0..=range.days().1).contains(&to);
-        if of_backfill || asked && self.with_health {
+        if self.asks_for_health() && self.with_health {
             (first, last) = (first.min(from), last.max(to));
         }
         Some((first, last))

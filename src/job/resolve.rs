@@ -129,7 +129,7 @@ pub(super) fn plan(spec: &JobSpec, written: SpecReport, around: Surroundings) ->
         // Joined packages have no copies.
         identity: (spec.deduplicate && !joins).then_some(spec.identity),
         range: weeks?,
-        backfill: None,
+        is_batch: false,
         with_health: false,
         copies_within_days: spec.copies_within,
         prune: spec.prune,

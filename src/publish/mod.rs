@@ -229,7 +229,7 @@ impl Publication {
     /// # Errors
     /// [`Error::Usage`].
     pub fn refuse_nothing(&self, plan: &Plan) -> Result<()> {
-        let (Some(range), None, None) = (plan.range, &plan.claim, plan.backfill) else { return Ok(()) };
+        let (Some(range), None, false) = (plan.range, &plan.claim, plan.is_batch) else { return Ok(()) };
         let published = self.base.iter().flat_map(|base| base.tables.values().flatten()).filter_map(|file| file.week);
         let all: BTreeSet<Day> = published.collect();
         if all.iter().any(|week| (range.first..=range.last).contains(week)) {

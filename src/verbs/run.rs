@@ -202,7 +202,7 @@ impl Run<'_> {
         let (found, inputs) = (look.stale(), look.digests());
         let closed = plan.first_open();
         let Weeks { mut weeks, health, dropped, gone } = match found {
-            Stale::Some(weeks) => weeks,
+            Stale::Some(found) => found,
             Stale::Everything(why) => {
                 self.tell(&format!("{}: all weeks are judged: {why}", plan.name));
                 let Some(first) = closed else { return self.one(plan, last) };
@@ -224,14 +224,9 @@ impl Run<'_> {
                 plan.name
             ));
         }
-        let (from, to) = plan.health_span();
         plan.with_health = health.is_some();
-        if let Some(why) = &health {
-            // The last range counts the days of `account_health` with its own. It may be too far from them.
-            if weeks.last_key_value().is_none_or(|(last, _)| last + 6 < from) {
-                weeks.insert(monday(to), format!("account_health: {why}"));
-            }
-        } else if let (true, Some(table)) = (weeks.is_empty(), self.reshaped(plan, base, &dropped)) {
+        draw_health_in(plan, &mut weeks, health.as_deref());
+        if let (true, Some(table)) = (weeks.is_empty(), self.reshaped(plan, base, &dropped)) {
             weeks.insert(monday(plan.health_span().1), table);
         }
         if weeks.is_empty() {
@@ -373,17 +368,22 @@ impl Run<'_> {
     /// Publishes those of the weeks asked for that are outdated, some at a time.
     fn batches(&self, plan: &mut Plan, asked: WeekRange, last: &mut RunReport) -> Result<()> {
         let args = self.args;
-        let weeks = match self.base {
-            None => whole(asked, "nothing is published yet".into()),
+        let found = match self.base {
+            None => Stale::Everything("nothing is published yet".into()),
             Some(base) => {
                 let mut survey = scan::survey(plan)?;
                 publish::refuse_other(plan, Some(base), Some(survey.evidence))?;
-                match Look::at(plan, &mut survey, base, self.store)?.stale() {
-                    Stale::Some(stale) => with_health(plan, stale),
-                    Stale::Everything(why) => whole(asked, why),
-                }
+                Look::at(plan, &mut survey, base, self.store)?.stale()
             }
         };
+        let Weeks { mut weeks, health, .. } = match found {
+            Stale::Some(found) => found,
+            Stale::Everything(why) => {
+                let weeks = (asked.first..=asked.last).step_by(7).map(|week| (week, why.clone())).collect();
+                Weeks { weeks, health: plan.may_renew_health().then_some(why), ..Weeks::default() }
+            }
+        };
+        draw_health_in(plan, &mut weeks, health.as_deref());
         let at_most = args.batch.and_then(|weeks| i32::try_from(weeks).ok()).unwrap_or(i32::MAX / 14);
         let batches: Vec<WeekRange> = match args.stale {
             false => cut(asked, at_most),
@@ -391,9 +391,8 @@ impl Run<'_> {
                 outdated::ranges(weeks.keys().copied(), 0).into_iter().flat_map(|range| cut(range, at_most)).collect()
             }
         };
-        if plan.backfill.is_none() {
-            plan.backfill = Some(asked);
-        }
+        let last_week = weeks.last_key_value().map(|(week, _)| *week);
+        plan.is_batch = true;
         for (index, batch) in batches.iter().enumerate() {
             let (from, to) = batch.days();
             let named = format!("batch {} of {}, {} to {}", index + 1, batches.len(), iso(Some(&from)), iso(Some(&to)));
@@ -401,6 +400,7 @@ impl Run<'_> {
                 self.tell(&format!("{named}: is published and up to date"));
                 continue;
             };
+            plan.with_health = health.is_some() && last_week.is_some_and(|week| week <= to);
             self.tell(&format!("{named}: {why}"));
             job::restart(plan, *batch, SystemTime::now());
             self.one(plan, last)?;
@@ -460,22 +460,15 @@ fn warn_gone(input: &InputFile, weeks: &BTreeMap<Day, String>) {
     ));
 }
 
-/// The weeks to run. If `account_health` is stale, they include the week of its last day, with which the days before
-/// are counted too.
-fn with_health(plan: &mut Plan, stale: Weeks) -> BTreeMap<Day, String> {
-    let mut weeks = stale.weeks;
-    if let Some(why) = stale.health {
-        let (from, to) = plan.health_span();
-        let (first, last) = (monday(from), monday(to));
-        weeks.entry(last).or_insert(format!("account_health: {why}"));
-        plan.backfill = Some(plan.range.unwrap_or(WeekRange { first, last }));
+/// Adds a week if the tables of the last final window are outdated: the last of the weeks that are judged counts the
+/// days of these tables with its own, and without the addition it would be too far from them, or there would be none.
+fn draw_health_in(plan: &Plan, weeks: &mut BTreeMap<Day, String>, health: Option<&str>) {
+    let (from, to) = plan.health_span();
+    if let Some(why) = health
+        && weeks.last_key_value().is_none_or(|(last, _)| last + 6 < from)
+    {
+        weeks.insert(monday(to), format!("account_health: {why}"));
     }
-    weeks
-}
-
-/// Every week of a range, for one reason.
-fn whole(range: WeekRange, why: String) -> BTreeMap<Day, String> {
-    (range.first..=range.last).step_by(7).map(|week| (week, why.clone())).collect()
 }
 
 /// Splits a range into pieces of `weeks` weeks.

@@ -1,6 +1,6 @@
 //! Tests that a plain run leaves the files that a full run leaves, in tables that are not published by week too.
 
-use crate::noted::{Case, DAY_0, Package, differing, packages, write};
+use crate::noted::{Case, DAY_0, Package, date, differing, packages, write};
 use std::fs;
 
 /// Publishes and compares with a full run into another output; returns what was said.
@@ -85,5 +85,37 @@ fn what_account_health_is_made_of_is_renewed_without_it() {
         }
         let (_, said) = case.run("out", as_of + 60, &set);
         assert!(said.contains("no week is outdated"), "{said}");
+    }
+}
+
+/// The ranges of weeks that a run judged, as it says.
+fn ranges(said: &str) -> Vec<&str> {
+    let range = |line: &'_ str| line.find("-W").zip(line.find(" to ")).map(|(week, to)| (week - 4, to + 12));
+    let lines = said.lines().filter_map(|line| range(line).map(|(from, to)| &line[from..to]));
+    lines.filter(|range| range.len() == 20).collect()
+}
+
+#[test]
+fn outdated_weeks_among_named_ones_are_those_of_a_run_without_names() {
+    let case = Case::new("package");
+    (0..20).for_each(|week| write(&case.input(&format!("week-{week:02}.parquet")), &with_seller(week, "S9")));
+    let as_of = *DAY_0 + 7 * 20;
+    for out in ["out", "named", "cut"] {
+        case.run(out, as_of, &[]);
+    }
+    let named = ["--from", &date(*DAY_0), "--to", &date(*DAY_0 + 7 * 52)].map(str::to_owned);
+    let named = named.each_ref().map(String::as_str);
+    for (days, late) in [(1, None), (60, None), (60, Some(2)), (61, Some(1)), (120, None)] {
+        if let Some(week) = late {
+            write(&case.input(&format!("late-{week:02}.parquet")), &packages(&mut 77, week, &[])[..90]);
+        }
+        let plain = same(&case, as_of + days, &[], "plain");
+        let (_, stale) = case.run("named", as_of + days, &[&["--stale"], &named[..]].concat());
+        assert_eq!(differing(&case.out("named"), &case.out("fresh")), [""; 0], "{days} {late:?}: {stale}");
+        let (_, cut) = case.run("cut", as_of + days, &[&["--batch", "7"], &named[..]].concat());
+        assert_eq!(differing(&case.out("cut"), &case.out("fresh")), [""; 0], "{days} {late:?}: {cut}");
+        // A run of named weeks says nothing of the others, so that a file may be new to more weeks; the last ones have
+        // the days of `account_health`.
+        assert_eq!(ranges(&plain).last(), ranges(&stale).last(), "{days} {late:?}: {plain} {stale}");
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         evidence: EvidenceWanted::Auto,
         identity: None,
         range: None,
-        backfill: None,
+        is_batch: false,
         with_health: false,
         copies_within_days: 0,
         prune: true,
