@@ -71,6 +71,10 @@ fn route(plan: &Plan, visibility: Visibility, reader: &scan::Reader, report: &mu
     report.begun = true;
     publication.expect(survey.evidence)?;
     report.stage("identify inputs", || survey.identify(plan))?;
+    // A run of the whole history tries them again.
+    if plan.range.is_some() {
+        survey = survey.without_known_bad(plan)?;
+    }
     if publish::knows_inputs(plan, publication.base()) {
         survey.keep_known(plan);
     }

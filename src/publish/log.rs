@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::ByWeek;
+use crate::scan::identity::BadFile;
 use crate::schema::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,9 @@ pub struct Manifest {
     pub health_as_of: Option<Day>,
     /// The input files read, sorted by shown path.
     pub inputs: Vec<InputFile>,
+    /// Files that were left out because they could not be read to their end, sorted by shown path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bad: Vec<BadFile>,
     /// Where every row of the inputs ended.
     pub sums: Sums,
     /// Judged packages with a value rule whose value could not be compared.
@@ -333,6 +337,11 @@ impl Manifest {
         }
         serde_json::from_slice(bytes).map_err(damaged)
     }
+}
+
+/// The program's name and version, as manifests say them.
+pub fn program() -> String {
+    format!("vtr {}", env!("CARGO_PKG_VERSION"))
 }
 
 /// The file name of a version, below the log's folder.

@@ -40,6 +40,7 @@ pub use store::at;
 use crate::error::{Error, Result};
 use crate::job::plan::Plan;
 use crate::scan::Survey;
+use crate::scan::identity::BadFile;
 use crate::schema::Table;
 use crate::tables::Piece;
 use arrow::record_batch::RecordBatch;
@@ -88,6 +89,8 @@ pub struct ManifestFacts {
     pub evidence: Evidence,
     /// Every input file with its own sums, sorted by shown path.
     pub inputs: Vec<(InputFile, Sums)>,
+    /// Files that were left out because they could not be read to their end.
+    pub bad: Vec<BadFile>,
     /// The sums of the whole run.
     pub sums: Sums,
     /// Judged packages within the range by Monday and class (order of `Class::ALL`), counted independently of the

@@ -8,7 +8,7 @@ use crate::fold::{data_end, touched};
 use crate::job::digest::OUTPUT_REVISION;
 use crate::job::plan::{OnBadFile, Plan, Rolling};
 use crate::publish::encode;
-use crate::publish::log::{InputFile, Later, Manifest, Span, day_text};
+use crate::publish::log::{self, InputFile, Later, Manifest, Span, day_text};
 use crate::publish::notes;
 use crate::publish::outdated::{self, InForce, Input, Now, Outdated};
 use crate::publish::state::{ALL, State};
@@ -81,6 +81,10 @@ pub fn recall(plan: &mut Plan, base: Option<&Manifest>, store: &dyn Store, rehas
         };
         known.version = Some(base.version);
         known.texts = base.inputs.iter().filter_map(text).collect();
+        // Another program or job may be able to read them.
+        if base.program == log::program() && base.job.digest == plan.job_digest {
+            known.bad.clone_from(&base.bad);
+        }
     }
     if rehash == Rehash::Changed {
         known.read(&store::read(store, MEMORY)?.unwrap_or_default());
@@ -103,13 +107,14 @@ impl<'a> Look<'a> {
     ///
     /// # Errors
     /// An input cannot be read to its end, or a signal to stop.
-    pub fn at(plan: &'a Plan, survey: &mut Survey, base: &'a Manifest, store: &dyn Store) -> Result<Look<'a>> {
+    pub fn at(plan: &'a Plan, mut survey: Survey, base: &'a Manifest, store: &dyn Store) -> Result<Look<'a>> {
         survey.identify(plan)?;
+        let mut survey = survey.without_known_bad(plan)?;
         let mut inputs = BTreeMap::new();
         let mut unreadable = None;
         for index in 0..survey.files.len() {
             let shown = survey.files[index].shown.clone();
-            match input(plan, survey, index, base) {
+            match input(plan, &mut survey, index, base) {
                 Ok(input) => drop(inputs.insert(shown, input)),
                 // A run skips the file, or fails and says why.
                 Err(Error::Input(_) | Error::BadFiles(_)) => {
@@ -119,7 +124,7 @@ impl<'a> Look<'a> {
                 Err(other) => return Err(other),
             }
         }
-        touch(plan, survey, &mut inputs, base, store)?;
+        touch(plan, &survey, &mut inputs, base, store)?;
         let now = now(plan, inputs, base);
         let covered = covered(base, store, &now)?;
         Ok(Look { plan, base, now, covered, unreadable })

@@ -131,6 +131,7 @@ impl TestRun {
         ManifestFacts {
             evidence: self.evidence,
             inputs: vec![(input, sums)],
+            bad: Vec::new(),
             sums,
             weeks: self.weeks.iter().map(|(week, valid)| (*week, [0, 0, valid.unsigned_abs(), 0])).collect(),
             due: BTreeMap::new(),

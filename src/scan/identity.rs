@@ -54,6 +54,17 @@ pub struct KnownText {
     pub days: Vec<Days>,
 }
 
+/// A file that could not be read to its end and was left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadFile {
+    /// Its path as shown.
+    pub file: String,
+    /// The identity of its content.
+    pub digest: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 /// The known facts of inputs from earlier runs.
 #[derive(Debug, Default)]
 pub struct Known {
@@ -61,6 +72,8 @@ pub struct Known {
     pub version: Option<u64>,
     /// Published text files whose days are known, by shown path.
     pub texts: BTreeMap<String, KnownText>,
+    /// Files that the same program and job left out.
+    pub bad: Vec<BadFile>,
     before: BTreeMap<String, Remembered>,
     /// The files that this process hashed itself, by path.
     now: Mutex<BTreeMap<String, Remembered>>,
@@ -101,6 +114,12 @@ impl Known {
         (file.stamp == *stamp && file.at.saturating_sub(changed) >= UNSURE_NANOS).then(|| file.digest.clone())
     }
 
+    /// Returns what is wrong with a file that an earlier run left out, if its content is the same.
+    fn fault(&self, file: &SourceFile) -> Option<&str> {
+        let same = |bad: &&BadFile| bad.file == file.shown && Some(&bad.digest) == file.digest.as_ref();
+        self.bad.iter().find(same).map(|bad| bad.why.as_str())
+    }
+
     /// Remembers a file's digest; `at` is a moment before it was read, in nanoseconds since 1970.
     pub fn learn(&self, origin: &Origin, digest: &str, at: i64) {
         if let Some((path, stamp)) = origin.stamped() {
@@ -125,8 +144,8 @@ pub(super) fn named(hash: &blake3::Hasher) -> String {
 }
 
 impl Survey {
-    /// Computes the digests of all Parquet files, and of those text files that may equal published ones; other text
-    /// files are hashed while they are read. Costs a sequential pass over every file that is not remembered.
+    /// Computes the digests of all Parquet files, and of those text files that may equal published ones or such as were
+    /// left out; other text files are hashed while they are read. Costs a sequential pass over every file that is not remembered.
     ///
     /// # Errors
     /// A file cannot be read or has changed, or the run is told to stop.
@@ -135,7 +154,22 @@ impl Survey {
         self.identify_those(plan, &|file| {
             file.format == Format::Parquet
                 || known.texts.get(&file.shown).is_some_and(|known| known.bytes == file.bytes)
+                || known.bad.iter().any(|bad| bad.file == file.shown)
         })
+    }
+
+    /// Leaves out the files that an earlier run could not read to their end and whose content is the same: runs of some
+    /// weeks would otherwise count those parts of them that can be read.
+    ///
+    /// # Errors
+    /// No file remains.
+    pub fn without_known_bad(self, plan: &Plan) -> Result<Survey> {
+        let fault = |file: &SourceFile| {
+            plan.known.fault(file).map(|why| format!("{}: {why}", vtr_kernel::text::shown(&file.shown)))
+        };
+        let bad = (0..).zip(&self.files).filter_map(|(index, file)| Some((index, fault(file)?)));
+        let bad: Vec<(u32, String)> = bad.collect();
+        if bad.is_empty() { Ok(self) } else { self.without(plan, bad) }
     }
 
     /// Computes the digests of all files.
@@ -238,6 +272,16 @@ pub fn is_still(file: &SourceFile, digest: &str, stamp: Option<&Stamp>, read: Op
         Some(read) => Ok(read == digest),
         None => Ok(content(&file.origin, &file.shown)? == digest),
     }
+}
+
+/// Returns the identity of a file that could not be read to its end; `None` if it cannot be hashed either.
+pub(super) fn of_bad(plan: &Plan, file: &SourceFile) -> Option<String> {
+    let hashed = || {
+        let digest = content(&file.origin, &file.shown).ok()?;
+        plan.known.learn(&file.origin, &digest, plan.began_nanos());
+        Some(digest)
+    };
+    file.digest.clone().or_else(hashed)
 }
 
 /// Returns the BLAKE3 of a file's bytes.

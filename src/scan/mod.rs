@@ -66,6 +66,8 @@ pub struct Survey {
     beside: Option<String>,
     /// The reasons of those, by shown path.
     refused: BTreeMap<String, String>,
+    /// Those of them that reading found to be bad, by path, each with the identity of its content.
+    pub bad: Vec<identity::BadFile>,
 }
 
 impl Survey {
@@ -128,12 +130,19 @@ impl Survey {
             return Err(Error::BadFiles(bad));
         }
         let gone: HashSet<u32> = bad.iter().map(|(file, _)| *file).collect();
-        let mut refused = self.refused;
-        for (file, what) in bad {
-            let shown = &self.files[file as usize].shown;
-            let why = what.strip_prefix(&format!("{}: ", quoted(shown))).unwrap_or(&what);
-            refused.insert(shown.clone(), why.to_owned());
+        let (mut refused, mut known) = (self.refused, self.bad);
+        for (index, what) in bad {
+            let file = &self.files[index as usize];
+            let why = what.strip_prefix(&format!("{}: ", quoted(&file.shown))).unwrap_or(&what);
+            refused.insert(file.shown.clone(), why.to_owned());
+            let digest = identity::of_bad(plan, file);
+            known.extend(digest.map(|digest| identity::BadFile {
+                file: file.shown.clone(),
+                digest,
+                why: why.to_owned(),
+            }));
         }
+        known.sort_by(|a, b| a.file.cmp(&b.file));
         // In the order of files, whether the survey refused them or reading did.
         let left_out = refused.iter().map(|(shown, why)| format!("{}: {why}", quoted(shown))).collect();
         let (mut looked, mut places) = (Vec::new(), Vec::new());
@@ -149,7 +158,7 @@ impl Survey {
         };
         let (units, beyond) = (stay(self.units), stay(self.beyond));
         let (files, sources) = looked.into_iter().unzip();
-        Ok(Survey { refused, ..finished(plan, files, (units, beyond), sources, left_out)? })
+        Ok(Survey { refused, bad: known, ..finished(plan, files, (units, beyond), sources, left_out)? })
     }
 }
 
@@ -377,8 +386,8 @@ fn finished(
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = absent::not_judged(&files);
     let midnights = midnight::Midnights::of(files.len());
-    let (beside, refused) = (None, BTreeMap::new());
-    Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, beside, refused })
+    let (beside, refused, bad) = (None, BTreeMap::new(), Vec::new());
+    Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, beside, refused, bad })
 }
 
 /// A function that returns the chunks of a unit, one after the other, and its end: [`read`], or a replacement. The

@@ -10,6 +10,7 @@ use crate::fold::{dedup, refuse_many, trial};
 use crate::job::digest::{OUTPUT_REVISION, sha256_hex};
 use crate::job::{self, Overrides};
 use crate::publish;
+use crate::scan::identity::BadFile;
 use crate::scan::{self, Extent, FilePart, Stamp, Unit};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,6 +63,9 @@ pub struct Units {
     pub inputs: Vec<PlannedInput>,
     /// Files that the job allows to be left out, and the reasons.
     pub left_out: BTreeMap<String, String>,
+    /// Those of them that reading found to be bad.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bad: Vec<BadFile>,
     /// The units to read.
     pub units: Vec<PlannedUnit>,
 }
@@ -178,6 +182,9 @@ pub fn plan(job: &Path, options: &Overrides, buckets: Option<u32>, now: SystemTi
     publish::refuse_other(&plan, base.as_ref(), Some(survey.evidence))?;
     refuse_many(&survey)?;
     survey.identify_all(&plan)?;
+    if plan.range.is_some() {
+        survey = survey.without_known_bad(&plan)?;
+    }
     if publish::knows_inputs(&plan, base.as_ref()) {
         survey.keep_known(&plan);
     }
@@ -216,6 +223,7 @@ pub fn plan(job: &Path, options: &Overrides, buckets: Option<u32>, now: SystemTi
         buckets: buckets.unwrap_or(fitting).clamp(1, dedup::PARTS as u32),
         inputs: survey.files.iter().map(input).collect(),
         left_out: survey.refused().clone(),
+        bad: survey.bad.clone(),
         units: survey.units.iter().map(PlannedUnit::of).collect(),
     };
     units.digest = units.own_digest();

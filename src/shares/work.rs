@@ -135,7 +135,7 @@ impl Work {
     /// Surveys the inputs as they are now.
     pub(super) fn look(&self) -> Result<Survey> {
         let named: HashSet<&str> = self.units.inputs.iter().map(|input| input.file.as_str()).collect();
-        let survey = scan::survey_again(&self.plan, &named, &self.units.left_out)?;
+        let mut survey = scan::survey_again(&self.plan, &named, &self.units.left_out)?;
         let now = survey.files.iter().map(|file| (&file.shown, file.bytes));
         for ((file, bytes), planned) in now.zip(&self.units.inputs) {
             if *file != planned.file || bytes != planned.bytes {
@@ -145,6 +145,7 @@ impl Work {
         if survey.files.len() != self.units.inputs.len() || survey.evidence.name() != self.units.evidence {
             return Err(Error::Input("the inputs are not those that were planned; plan again".to_owned()));
         }
+        survey.bad.clone_from(&self.units.bad);
         Ok(survey)
     }
 

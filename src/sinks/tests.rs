@@ -35,6 +35,7 @@ fn manifest(version: u64, tables: &[(Table, Vec<DataFile>)]) -> Manifest {
         as_of: 20_000,
         health_as_of: None,
         inputs: Vec::new(),
+        bad: Vec::new(),
         revision: 2,
         states: Vec::new(),
         health_state: None,

@@ -110,7 +110,6 @@ pub(crate) fn facts(
     base: Option<&Manifest>,
     report: &mut RunReport,
 ) -> ManifestFacts {
-    let published_apart = base.and_then(|base| base.copies_apart_days);
     let mut inputs = Vec::new();
     let (mut total, mut kept) = (Sums::default(), KeptCounts::default());
     for (file, counts) in survey.files.iter().zip(&folded.files) {
@@ -143,7 +142,7 @@ pub(crate) fn facts(
     report.spilled_bytes = folded.spilled_bytes;
     report.held_bytes = folded.peaks.by_name();
     // A ranged run sees fewer copies than the full run before it, so its distance is a lower bound.
-    let apart = folded.copies_apart_days.max(published_apart.filter(|_| plan.range.is_some()));
+    let apart = plan.range.and(base).and_then(|base| base.copies_apart_days).max(folded.copies_apart_days);
     let mut warnings = warnings(plan, &total, folded, apart);
     warnings.extend(survey.warnings());
     let files = survey.files.iter().zip(&folded.files);
@@ -165,6 +164,7 @@ pub(crate) fn facts(
         rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
     ManifestFacts {
         evidence: survey.evidence,
+        bad: survey.bad.clone(),
         sums: total,
         weeks: folded.weeks.clone(),
         due: folded.due.clone(),

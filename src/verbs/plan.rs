@@ -47,12 +47,12 @@ fn lines(args: &PlanArgs) -> Result<Lines> {
     let store = crate::publish::at(Path::new(&plan.output.path))?;
     let base = log::latest(store.as_ref())?;
     stale::recall(&mut plan, base.as_ref(), store.as_ref(), Rehash::Changed)?;
-    let mut survey = scan::survey(&plan)?;
+    let survey = scan::survey(&plan)?;
     crate::publish::refuse_other(&plan, base.as_ref(), Some(survey.evidence))?;
     job_lines(&plan, &survey, &mut lines);
     input_lines(&plan, &survey, &mut lines);
     output_lines(&plan, base.as_ref(), &mut lines);
-    stale_lines(&plan, &mut survey, base.as_ref(), &mut lines)?;
+    stale_lines(&plan, survey, base.as_ref(), &mut lines)?;
     Ok(lines)
 }
 
@@ -190,7 +190,7 @@ fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut Lines) {
 }
 
 /// Lists the outdated published weeks, and those that would lose all rows, as far as the inputs tell.
-fn stale_lines(plan: &Plan, survey: &mut Survey, base: Option<&Manifest>, text: &mut Lines) -> Result<()> {
+fn stale_lines(plan: &Plan, survey: Survey, base: Option<&Manifest>, text: &mut Lines) -> Result<()> {
     let Some(base) = base else { return Ok(()) };
     let store = crate::publish::at(Path::new(&plan.output.path))?;
     let look = Look::at(plan, survey, base, store.as_ref())?;

@@ -196,9 +196,9 @@ impl Run<'_> {
     fn up_to_date(&self, plan: &mut Plan, last: &mut RunReport) -> Result<()> {
         let Some(base) = self.base.filter(|_| !self.args.full) else { return self.one(plan, last) };
         publish::refuse_other(plan, Some(base), None)?;
-        let mut survey = scan::survey(plan)?;
+        let survey = scan::survey(plan)?;
         publish::refuse_other(plan, Some(base), Some(survey.evidence))?;
-        let look = Look::at(plan, &mut survey, base, self.store)?;
+        let look = Look::at(plan, survey, base, self.store)?;
         let (found, inputs) = (look.stale(), look.digests());
         let closed = plan.first_open();
         let Weeks { mut weeks, health, dropped, gone } = match found {
@@ -271,7 +271,7 @@ impl Run<'_> {
             }
             None => String::new(),
         };
-        let mut base = claim.base;
+        let (mut base, before) = (claim.base, plan.known.clone());
         for (index, range) in ranges.iter().enumerate() {
             let (from, to) = range.days();
             let mut reasons: Vec<&str> = weeks.range(from..=to).map(|(_, why)| why.as_str()).collect();
@@ -294,6 +294,15 @@ impl Run<'_> {
             self.one(plan, last)?;
             base = last.version.unwrap_or(base);
             self.recalled(plan, base)?;
+        }
+        if plan.known.bad.iter().any(|bad| !before.bad.contains(bad)) {
+            // A file that has proved to be bad counts in weeks for which only sound parts of it were read.
+            let newest = log::read(self.store, base)?;
+            let mut counted = newest.states.iter().flat_map(|state| &state.inputs.were);
+            if counted.any(|input| newest.bad.iter().any(|bad| bad.digest == input.digest)) {
+                (plan.range, plan.claim) = (None, None);
+                return Run { base: Some(&newest), ..*self }.up_to_date(plan, last);
+            }
         }
         self.tell(&format!("{}: up to date as a run with --full would leave it{copies}", plan.name));
         Ok(())
@@ -343,12 +352,12 @@ impl Run<'_> {
     fn weeks_asked_for(&self, plan: &Plan, last: &mut RunReport) -> Result<()> {
         if let Some(base) = self.base {
             publish::refuse_other(plan, Some(base), None)?;
-            let mut survey = scan::survey(plan)?;
+            let survey = scan::survey(plan)?;
             let mut whole =
                 job::load(&self.args.job.job, &super::overrides(&self.args.job, &self.args.range), SystemTime::now())?;
             (whole.range, whole.known, whole.as_of) = (None, plan.known.clone(), plan.as_of);
             whole.inputs = plan.inputs.clone();
-            if let Stale::Some(Weeks { weeks, .. }) = Look::at(&whole, &mut survey, base, self.store)?.stale() {
+            if let Stale::Some(Weeks { weeks, .. }) = Look::at(&whole, survey, base, self.store)?.stale() {
                 let asked = plan.range.map_or((Day::MIN, Day::MAX), |range| range.days());
                 let others = weeks.into_iter().filter(|(week, _)| !(asked.0..=asked.1).contains(week));
                 let others: BTreeMap<Day, String> = others.collect();
@@ -371,9 +380,9 @@ impl Run<'_> {
         let found = match self.base {
             None => Stale::Everything("nothing is published yet".into()),
             Some(base) => {
-                let mut survey = scan::survey(plan)?;
+                let survey = scan::survey(plan)?;
                 publish::refuse_other(plan, Some(base), Some(survey.evidence))?;
-                Look::at(plan, &mut survey, base, self.store)?.stale()
+                Look::at(plan, survey, base, self.store)?.stale()
             }
         };
         let Weeks { mut weeks, health, .. } = match found {

@@ -1,7 +1,9 @@
 //! Tests that a plain run leaves the files that a full run leaves, in tables that are not published by week too.
 
 use crate::noted::{Case, DAY_0, Package, date, differing, packages, write};
-use std::fs;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::fs::{self, File};
+use std::path::Path;
 
 /// Publishes and compares with a full run into another output; returns what was said.
 fn same(case: &Case, as_of: i64, extra: &[&str], what: &str) -> String {
@@ -118,4 +120,56 @@ fn outdated_weeks_among_named_ones_are_those_of_a_run_without_names() {
         // the days of `account_health`.
         assert_eq!(ranges(&plain).last(), ranges(&stale).last(), "{days} {late:?}: {plain} {stale}");
     }
+}
+
+/// Overwrites the order ids of a file's second row group. The footer stays as it is.
+fn damage(path: &Path) {
+    let footer = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    let (from, length) = footer.metadata().row_group(1).column(2).byte_range();
+    let mut bytes = fs::read(path).unwrap();
+    bytes[from as usize..(from + length) as usize].fill(0x55);
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_file_with_a_damaged_page_is_known_by_its_identity_and_told_of_in_every_run() {
+    let case = Case::new("package");
+    let put = |name: &str, week: i64| write(&case.input(name), &with_seller(week, "S9"));
+    (0..16).for_each(|week| put(&format!("week-{week:02}.parquet"), week));
+    put("a-bad.parquet", 6);
+    damage(&case.input("a-bad.parquet"));
+    let as_of = *DAY_0 + 7 * 16;
+    let skip = ["--set", "input.0.on_bad_file=skip"];
+    let told = |said: &str| assert!(said.contains("left out, on_bad_file = \"skip\": in/a-bad.parquet"), "{said}");
+    told(&same(&case, as_of, &skip, "new"));
+    let (_, said) = case.run("out", as_of, &skip);
+    told(&said);
+    assert!(said.contains("no week is outdated"), "{said}");
+    // A new week far from it: only that week is judged.
+    put("week-16.parquet", 16);
+    let said = same(&case, as_of + 7, &skip, "a new week");
+    told(&said);
+    assert!(!said.contains("a-bad.parquet;") && !said.contains("new: in/a-bad.parquet"), "{said}");
+    // A week beside it is judged without it.
+    put("late.parquet", 7);
+    told(&same(&case, as_of + 7, &skip, "a late file"));
+    // A known file turns bad.
+    damage(&case.input("week-03.parquet"));
+    let said = same(&case, as_of + 7, &skip, "another file turned bad");
+    assert!(said.contains("in/week-03.parquet"), "{said}");
+    same(&case, as_of + 7, &skip, "the same again");
+    // Weeks far apart are judged one after the other; only the second of two row groups is damaged.
+    let mut both = with_seller(-30, "S9");
+    both.truncate(300);
+    both.extend_from_slice(&with_seller(14, "S9")[..300]);
+    write(&case.input("b-bad.parquet"), &both);
+    damage(&case.input("b-bad.parquet"));
+    let said = same(&case, as_of + 7, &skip, "a file of weeks far apart");
+    assert!(said.contains("gone: in/b-bad.parquet"), "its first weeks are judged again without it: {said}");
+    fs::remove_file(case.input("b-bad.parquet")).unwrap();
+    // They are put right.
+    put("a-bad.parquet", 6);
+    put("week-03.parquet", 3);
+    let said = same(&case, as_of + 7, &skip, "put right");
+    assert!(!said.contains("left out"), "{said}");
 }
