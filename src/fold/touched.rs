@@ -16,13 +16,20 @@ use std::sync::Arc;
 use vtr_columnar::judge::{CopyRecord, Judge, TimeAxis};
 use vtr_kernel::calendar::Day;
 
-/// The most rows of new files: they are read once more, and their keys are kept.
-const MOST_NEW_ROWS: u64 = 1 << 20;
-/// The most rows of other files that are read because they have no note.
-const MOST_UNNOTED_ROWS: u64 = 1 << 18;
+/// The most rows that are read to find the days.
+#[derive(Clone, Copy, Debug)]
+pub struct MostRows {
+    /// Of new files: they are read once more, and their keys are kept.
+    pub new: u64,
+    /// Of other files, because they have no note.
+    pub unnoted: u64,
+}
+
+/// What is cheap beside a run.
+pub const CHEAP: MostRows = MostRows { new: 1 << 20, unnoted: 1 << 18 };
 
 /// Returns the days of the rows of `new` files and of all rows of the same orders that are at most `within` days from
-/// these; `None` if that cannot be known cheaply.
+/// these; `None` if that cannot be known by reading at most so many rows.
 ///
 /// # Errors
 /// A file cannot be read to its end, a disk fails, or the run is told to stop.
@@ -31,6 +38,7 @@ pub fn days(
     survey: &Survey,
     (new, within): (&BTreeSet<u32>, Day),
     place: &dyn NotePlace,
+    most: MostRows,
 ) -> Result<Option<BTreeSet<Day>>> {
     let Some(notes) = Notes::of(plan, survey, place) else { return Ok(None) };
     let (own, others): (Vec<&Unit>, Vec<&Unit>) = survey.units.iter().partition(|unit| new.contains(&unit.file));
@@ -41,7 +49,7 @@ pub fn days(
     };
     let rows: u64 = own.iter().map(|unit| unit.rows).sum();
     let unnoted = of_span(days_of(survey, &own)).filter(|unit| !is_noted(unit));
-    if rows > MOST_NEW_ROWS || unnoted.map(|unit| unit.rows).sum::<u64>() > MOST_UNNOTED_ROWS {
+    if rows > most.new || unnoted.map(|unit| unit.rows).sum::<u64>() > most.unnoted {
         return Ok(None);
     }
     let judge = fold::judge(plan, survey).axis(TimeAxis::new(Vec::new())).kinds(&[]).lists(false, None);
@@ -67,7 +75,7 @@ pub fn days(
         }
         // A note may turn out to be damaged.
         unnoted += unit.rows;
-        if unnoted > MOST_UNNOTED_ROWS {
+        if unnoted > most.unnoted {
             return Ok(None);
         }
         each_copy(plan, survey, unit, &judge, &mut |copy| {

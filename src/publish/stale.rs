@@ -230,7 +230,7 @@ fn touch(
     }
     let apart = base.states.iter().filter_map(|state| Day::try_from(state.copies_apart_days?).ok()).max().unwrap_or(0);
     let place = notes::Read(notes::Kept { store, run_id: &plan.run_id });
-    let days = match touched::days(plan, survey, (&new, plan.copies_within_days.max(apart)), &place) {
+    let days = match touched::days(plan, survey, (&new, plan.copies_within_days.max(apart)), &place, touched::CHEAP) {
         // A run skips the file, or fails and says why.
         Err(Error::Input(_) | Error::BadFiles(_)) => None,
         days => days?,

@@ -12,6 +12,10 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, SystemTime};
+use vtr::fold::touched::{MostRows, days};
+use vtr::job::{Overrides, load};
+use vtr::publish::notes::{Kept, Read};
+use vtr::scan::survey;
 
 /// A Monday to come: a run as of a day that is over is followed by one that judges everything.
 pub static DAY_0: LazyLock<i64> = LazyLock::new(|| {
@@ -445,6 +449,39 @@ fn a_collection_deletes_the_notes_that_no_run_looks_at() {
     let left = notes(&case.out("out"));
     assert_eq!((left.len(), own[0].exists(), foreign[0].exists()), (own.len(), false, false));
     assert_eq!(collect(&[])["notes"], 0);
+}
+
+#[test]
+fn days_of_new_rows_are_looked_for_as_long_as_few_rows_are_read() {
+    let case = Case::new("package");
+    let as_of = history(&case);
+    write(&case.input("a-late.parquet"), &packages(&mut 11, 20, &[]));
+    let day = Overrides { as_of: Some(date(as_of)), ..Overrides::default() };
+    let plan = load(&case.out("job.toml"), &day, SystemTime::now()).unwrap();
+    let mut survey = survey(&plan).unwrap();
+    survey.identify(&plan).unwrap();
+    let new = survey.files.iter().position(|file| file.shown == "in/a-late.parquet").unwrap();
+    let store = vtr::publish::at(&case.out("out")).unwrap();
+    let place = Read(Kept { store: store.as_ref(), run_id: "test" });
+    let is_found = |new_rows: usize, unnoted: u64| {
+        let most = MostRows { new: new_rows as u64, unnoted };
+        days(&plan, &survey, (&BTreeSet::from([new as u32]), 20), &place, most).unwrap().is_some()
+    };
+    assert!(is_found(2 * GROUP, 0), "all other rows are noted");
+    assert!(!is_found(2 * GROUP - 1, u64::MAX));
+    // The rows of a damaged note are read like those that have none.
+    let own = survey.files[new].days.as_ref().unwrap();
+    let (first, last) = (own.iter().map(|group| group.first).min(), own.iter().map(|group| group.last).max());
+    let (from, to) = (first.unwrap() - 20, last.unwrap() + 20);
+    let others = survey.files.iter().enumerate().filter(|(index, _)| *index != new);
+    let near = others.flat_map(|(_, file)| file.days.iter().flatten());
+    let near = near.filter(|group| group.first <= to && from <= group.last).count() * GROUP;
+    notes(&case.out("out")).iter().for_each(|note| fs::write(note, "damaged").unwrap());
+    assert!(is_found(2 * GROUP, near as u64) && near > 10 * GROUP, "{near}");
+    assert!(!is_found(2 * GROUP, GROUP as u64 - 1));
+    fs::remove_dir_all(case.out("out/_state/groups")).unwrap();
+    assert!(is_found(2 * GROUP, near as u64));
+    assert!(!is_found(2 * GROUP, near as u64 - 1));
 }
 
 #[test]
