@@ -489,31 +489,20 @@ fn limits_are_those_of_all_rows_whatever_was_read_again() {
     let case = Case::new("package");
     let as_of = history(&case);
     let dice = &mut 11;
-    let limited = |share: &str| ["--set".to_owned(), format!("limits.max_rejected={share}")];
-    let run = |out: &str, share: &str, full: bool| {
-        let limit = limited(share);
-        let full = ["--full"].into_iter().filter(|_| full);
-        case.try_run(out, as_of, &limit.iter().map(String::as_str).chain(full).collect::<Vec<_>>())
-    };
+    let limited = |share: &str| format!("limits.max_rejected={share}");
     for (name, week) in [("a-late.parquet", 20), ("b-late.parquet", 10)] {
         // Half of the new rows are rejected: many among those that a run reads, few among all.
         let mut late = packages(dice, week, &[]);
         late.iter_mut().step_by(2).for_each(|package| package.seller = None);
         write(&case.input(name), &late);
-        for full in [false, true] {
-            copied(&case.out("out"), &case.out(&format!("{name}-{full}")));
-            let refused = run(&format!("{name}-{full}"), "2.5%", full);
-            assert_eq!(refused.status.code(), Some(4), "{name} {full}: {}", text(&refused.stderr));
-            if full {
-                continue;
-            }
-            assert!(text(&refused.stderr).contains("not read again"), "{}", text(&refused.stderr));
-        }
-        let plain = run("out", "5%", false);
-        let said = text(&plain.stderr);
-        assert!(plain.status.success() && judged(&said) < 14, "{name}: {said}");
-        let full = run("fresh", "5%", true);
-        assert!(full.status.success(), "{name}: {}", text(&full.stderr));
+        copied(&case.out("out"), &case.out(name));
+        let plain = case.try_run(name, as_of, &["--set", &limited("2.5%")]);
+        assert!(plain.status.code() == Some(4) && text(&plain.stderr).contains("not read again"), "{name}: {plain:?}");
+        let full = case.try_run(name, as_of, &["--set", &limited("2.5%"), "--full"]);
+        assert_eq!(full.status.code(), Some(4), "{name}: {full:?}");
+        let (_, said) = case.run("out", as_of, &["--set", &limited("5%")]);
+        assert!(judged(&said) < 14, "{name}: {said}");
+        case.run("fresh", as_of, &["--set", &limited("5%"), "--full"]);
         assert_eq!(differing(&case.out("out"), &case.out("fresh")), [""; 0], "{said}");
     }
 }
