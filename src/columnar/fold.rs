@@ -56,6 +56,15 @@ pub struct Yield {
     pub asides: Asides,
 }
 
+impl Yield {
+    /// Returns what rows in the range of weeks add to the counts of a file whose other rows, rejected rows and values
+    /// set aside are known.
+    pub fn of_range(self) -> Yield {
+        let FileTally { classes, reasons, .. } = self.tally;
+        Yield { tally: FileTally { classes, reasons, ..FileTally::default() }, asides: Asides::default(), ..self }
+    }
+}
+
 /// The outcome of one row.
 pub enum Fate<'a> {
     /// The row cannot be judged.
@@ -135,6 +144,8 @@ pub struct Counter<'a> {
     judged: ListedRows,
     /// Whether to look for rows that another `as_of` would judge differently.
     seeks_later: bool,
+    /// Whether only rows in the range of weeks are judged.
+    only_range: bool,
 }
 
 /// Returns whether any rung needs number and value: the first rungs do not, so the number need not be cleaned.
@@ -178,6 +189,7 @@ impl<'a> Counter<'a> {
             defects: ListedRows::default(),
             judged: ListedRows::default(),
             seeks_later: false,
+            only_range: false,
         }
     }
 
@@ -185,6 +197,12 @@ impl<'a> Counter<'a> {
     /// row, so it is only for files for which this is not known otherwise.
     pub fn seek_later(&mut self, seeks: bool) {
         self.seeks_later = seeks;
+    }
+
+    /// Passes over rows outside the range of weeks, or no longer does. It is for files of which these are known
+    /// otherwise, and then only [`Yield::of_range`] of what it finds counts.
+    pub fn only_range(&mut self, only: bool) {
+        self.only_range = only;
     }
 
     /// Counts the rows of a batch, and returns those that cannot be judged, in order.
@@ -218,17 +236,23 @@ impl<'a> Counter<'a> {
                 let later = rows.iter().filter_map(|row| self.later(row)).reduce(Later::plus);
                 later.into_iter().for_each(|later| self.out.tally.see_later(later));
             }
-            for (row, selected) in rows.iter_mut().zip(&mut selected) {
+            let asked = self.asked(rows);
+            let is_asked = |of_block: usize| asked >> of_block & 1 == 1;
+            for ((of_block, row), selected) in rows.iter_mut().enumerate().zip(&mut selected) {
+                if !is_asked(of_block) {
+                    continue;
+                }
                 *selected = select_any(&row.facts, self.terms.book, row.day);
                 if columns.has_tracking && asks_for_number(&row.facts) {
                     row.take_number();
                 }
             }
-            for ((at, row), selected) in (first..).zip(&*rows).zip(&selected) {
-                if row.is_sound {
-                    self.place(&columns, input, (at, row, selected), records, &mut scratch);
-                } else {
+            for ((of_block, row), selected) in rows.iter().enumerate().zip(&selected) {
+                let at = first + of_block;
+                if !row.is_sound {
                     rejects.push(self.first_fault(&columns, input, batch, records, at));
+                } else if is_asked(of_block) {
+                    self.place(&columns, input, (at, row, selected), records, &mut scratch);
                 }
             }
             first += rows.len();
@@ -344,6 +368,16 @@ impl<'a> Counter<'a> {
     /// Returns the counts of everything counted and not yet taken.
     pub fn counts(self) -> Counts<'a> {
         Counts::of(self.judge, self.partial)
+    }
+
+    /// Returns the rows of a block that are judged, one bit each, the first one lowest.
+    #[inline]
+    fn asked(&self, rows: &[Row]) -> u64 {
+        if !self.only_range {
+            return u64::MAX;
+        }
+        let is_asked = |row: &Row| self.settings.range.is_none_or(|(from, to)| from <= row.day && row.day <= to);
+        rows.iter().rev().fold(0, |asked, row| asked << 1 | u64::from(is_asked(row)))
     }
 
     /// Places a row in time; returns whether none of its dates rejects it.

@@ -35,6 +35,7 @@ use crate::tell::report::RunReport;
 use arrow::array::RecordBatch;
 use counts::{Counted, DefectRuns, Defects, Runs};
 use lost::Lost;
+use noted::{BesideNote, Left};
 use parking_lot::Mutex;
 use queue::Queue;
 use std::collections::BTreeMap;
@@ -81,7 +82,7 @@ pub struct Folded {
     pub between: Between,
     /// Bytes read from the inputs, and from notes in place of them.
     pub bytes_read: u64,
-    /// Rows that were not read because an earlier run had noted what they count.
+    /// Rows that were not judged because an earlier run had noted what they count.
     pub rows_noted: u64,
     /// Bytes that did not fit in memory and were spilled.
     pub spilled_bytes: u64,
@@ -140,6 +141,8 @@ struct Gathered {
     lost: Lost,
     /// What is gathered for a note of the unit that is read.
     gathering: Option<Gathering>,
+    /// What is gathered of rows that are read beside their group's note.
+    beside: Option<BesideNote>,
     /// Row groups that are only noted, and the bytes of their keys in memory.
     noted: (Vec<NotedGroup>, usize),
     /// Bytes of counts that were taken over and are in memory.
@@ -166,6 +169,7 @@ impl Gathered {
             rows_taken: 0,
             lost: Lost::default(),
             gathering: None,
+            beside: None,
             noted: (Vec::new(), 0),
             held_counts: 0,
             most_counts: budget.share(Purpose::Counts),
@@ -189,6 +193,9 @@ impl Gathered {
         let copies = counter.take_copies();
         if let Some(gathering) = &mut self.gathering {
             gathering.add(&copies, &rejects);
+        }
+        if let Some(beside) = &mut self.beside {
+            beside.add(&copies);
         }
         kept.add(file, rejects);
         self.copies.add(&copies)?;
@@ -466,12 +473,15 @@ impl<'a> FoldReading<'a> {
 
     fn unit(&self, unit: &scan::Unit, judge: &Judge, counter: &mut Counter, gathered: &mut Gathered) -> Result<()> {
         let file = &self.survey.files[unit.file as usize];
-        if self.take_noted(unit, judge, counter, gathered)? {
+        let left = self.take_noted(unit, judge, counter, gathered)?;
+        if left == Left::Nothing {
             return Ok(());
         }
+        let is_new = left == Left::All;
         let source = source(self.plan, self.survey, unit.file);
-        gathered.gathering = self.notes.and_then(|notes| notes.begin(self.plan, judge, file, unit));
-        counter.seek_later(file.days.is_none() || gathered.gathering.is_some());
+        gathered.gathering = self.notes.filter(|_| is_new).and_then(|notes| notes.begin(self.plan, judge, file, unit));
+        counter.seek_later(is_new && (file.days.is_none() || gathered.gathering.is_some()));
+        counter.only_range(!is_new);
         let seller = constant_seller(file);
         let (mut pieces, mut unseen) = (Pieces::default(), 0);
         let mut take = |chunk: scan::Chunk| {
@@ -486,7 +496,9 @@ impl<'a> FoldReading<'a> {
             let input = judge.input_of(&chunk.batch.schema(), &source).map_err(|fault| refused(file, fault))?;
             let mut fold = |batch: &RecordBatch, records: &Records| {
                 let rejects = counter.add(&input, batch, records).map_err(|fault| refused(file, fault))?;
-                gathered.relieve(unit.file, seller, counter, rejects.0, self.kept)
+                // A note lists them already.
+                let rejects = if is_new { rejects.0 } else { Vec::new() };
+                gathered.relieve(unit.file, seller, counter, rejects, self.kept)
             };
             let rows = pieces.rows(&chunk.batch);
             if rows >= in_batch {
@@ -505,10 +517,7 @@ impl<'a> FoldReading<'a> {
             Ok(())
         };
         let end = (self.reader)(self.plan, self.survey, unit, &mut take)?;
-        gathered.bytes_read += end.bytes_read;
-        let mut out = counter.take();
-        self.note(unit, judge, gathered, &mut out, end.rows_read);
-        gathered.add(unit.file, out, end.rows_read, end.digest)
+        self.end(unit, judge, counter, gathered, end)
     }
 }
 

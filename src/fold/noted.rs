@@ -1,27 +1,51 @@
 //! The fold and notes of row groups: what an earlier run noted is taken over, and what this one finds is noted.
 //!
-//! A noted group enters every count that its rows would enter, as it would if they were read. Which notes may be believed
-//! is decided by [`Notes`]. It fails if the disk does.
+//! A noted group enters every count that its rows would enter, as it would if they were read; rows in the range of weeks
+//! are read beside their group's note. Which notes may be believed is decided by [`Notes`]. It fails if the disk does.
 
-use super::notes::{Gathering, Known};
+use super::notes::{Gathering, Known, key_of};
 use super::{FoldReading, Gathered, constant_seller};
 use crate::error::Result;
 use crate::place::budget::Purpose;
-use crate::scan::Unit;
-use vtr_columnar::judge::{Counter, Judge, Yield};
+use crate::scan::{Unit, UnitEnd};
+use vtr_columnar::judge::{CopyRecord, Counter, Judge};
+
+/// How much of a unit is left to read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    /// All of it: it has no note.
+    All,
+    /// Its rows in the range of weeks.
+    OfRange,
+    /// Nothing.
+    Nothing,
+}
+
+/// What is gathered of rows that are read beside the note of their group.
+pub(super) struct BesideNote {
+    /// Their number, as the note says.
+    asked: u64,
+    keys: Vec<u64>,
+}
+
+impl BesideNote {
+    pub(super) fn add(&mut self, copies: &[CopyRecord]) {
+        self.keys.extend(copies.iter().map(key_of));
+    }
+}
 
 impl FoldReading<'_> {
-    /// Takes over what is noted of a unit; returns whether there is no need to read it.
+    /// Takes over what is noted of a unit; returns what is left to read.
     pub(super) fn take_noted(
         &self,
         unit: &Unit,
         judge: &Judge,
         counter: &mut Counter,
         gathered: &mut Gathered,
-    ) -> Result<bool> {
+    ) -> Result<Left> {
         let file = &self.survey.files[unit.file as usize];
-        let Some(notes) = self.notes else { return Ok(false) };
-        let Some(known) = notes.known(self.plan, judge, file, unit) else { return Ok(false) };
+        let Some(notes) = self.notes else { return Ok(Left::All) };
+        let Some(known) = notes.known(self.plan, judge, file, unit) else { return Ok(Left::All) };
         crate::signals::check()?;
         self.survey.see_times(unit.file, known.times);
         known.cells.iter().for_each(|(record, rows)| counter.count_noted(record, *rows));
@@ -32,19 +56,42 @@ impl FoldReading<'_> {
             gathered.sellers.add(seller, 1);
         }
         self.kept.add(unit.file, known.rejects.clone());
-        self.progress.add(known.counts.rows_read);
+        let (rows, asked) = (known.counts.rows_read, known.asked);
         gathered.take_known(unit, known)?;
         self.budget.check()?;
-        Ok(true)
+        if asked > 0 {
+            gathered.beside = Some(BesideNote { asked, keys: Vec::with_capacity(asked as usize) });
+            return Ok(Left::OfRange);
+        }
+        self.progress.add(rows);
+        Ok(Left::Nothing)
     }
 
-    /// Notes what was gathered of a unit.
-    pub(super) fn note(&self, unit: &Unit, judge: &Judge, gathered: &mut Gathered, out: &mut Yield, rows_read: u64) {
-        let file = &self.survey.files[unit.file as usize];
-        if let (Some(notes), Some(gathering)) = (self.notes, gathered.gathering.take()) {
-            let counts = Gathering::counts(out, rows_read, file);
+    /// Ends the reading of a unit: notes what was gathered, or leaves to the run what it read beside the unit's note.
+    pub(super) fn end(
+        &self,
+        unit: &Unit,
+        judge: &Judge,
+        counter: &mut Counter,
+        gathered: &mut Gathered,
+        end: UnitEnd,
+    ) -> Result<()> {
+        let (file, mut out) = (&self.survey.files[unit.file as usize], counter.take());
+        gathered.bytes_read += end.bytes_read;
+        let Some(notes) = self.notes else { return gathered.add(unit.file, out, end.rows_read, end.digest) };
+        if let Some(gathering) = gathered.gathering.take() {
+            let counts = Gathering::counts(&mut out, end.rows_read, file);
             notes.write(self.plan, judge, gathering, &counts);
         }
+        let Some(BesideNote { asked, keys }) = gathered.beside.take() else {
+            return gathered.add(unit.file, out, end.rows_read, end.digest);
+        };
+        let group = gathered.noted.0.last_mut().expect("the group was added before its rows were read");
+        if keys.len() as u64 != asked {
+            return Err(group.give_up(notes, "it counts other rows than its row group has"));
+        }
+        group.leave(notes, keys, &|day| self.plan.is_asked(day))?;
+        gathered.add(unit.file, out.of_range(), 0, end.digest)
     }
 }
 

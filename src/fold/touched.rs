@@ -121,7 +121,7 @@ fn met(notes: &Notes, known: Known, unit: &Unit, orders: &[u64], spill: Arc<Spil
     match group.records(notes, &wanted) {
         Ok(records) => Some(records.iter().map(|(_, copy)| copy.day).collect()),
         Err(why) => {
-            notes.give_up(group.name(), &why);
+            group.give_up(notes, &why);
             None
         }
     }

@@ -135,6 +135,11 @@ impl Plan {
         used.into_iter().filter(|(_, is_used)| !is_used).map(|(column, _)| column).collect()
     }
 
+    /// Returns whether a day is in the range of weeks.
+    pub fn is_asked(&self, day: Day) -> bool {
+        self.range.is_none_or(|range| (range.days().0..=range.days().1).contains(&day))
+    }
+
     /// Returns the first and last day that a week or window of the tables asked for can hold; `None` for all. Days
     /// that only windows need count if there are windows.
     pub fn days_counted(&self) -> Option<(Day, Day)> {

@@ -57,7 +57,7 @@ pub struct RunReport {
     pub files: u64,
     /// Bytes read from them, and from notes in place of them.
     pub bytes_read: u64,
-    /// Rows that were not read because an earlier run had noted what they count; they are in all counts.
+    /// Rows that were not judged because an earlier run had noted what they count; they are in all counts.
     pub rows_noted: u64,
     /// Bytes that did not fit in memory and went to temporary files.
     pub spilled_bytes: u64,

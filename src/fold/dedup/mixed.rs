@@ -4,7 +4,7 @@
 //! choice is the same as among records alone. [`choose`] decides which copy counts. It fails if the disk does, the run
 //! is told to stop, or a note turns out to be damaged.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::fold::notes::{Key, NotedGroup, Notes, OF_PACKAGE, key_of, may_meet};
 use std::collections::BTreeMap;
 use vtr_columnar::choice::{Between, choose};
@@ -44,10 +44,7 @@ impl Noted<'_> {
     }
 
     fn records(&self, group: &NotedGroup, keys: &[Key]) -> Result<Vec<(u32, CopyRecord)>> {
-        group.records(self.notes, keys).map_err(|why| {
-            self.notes.give_up(group.name(), &why);
-            Error::Enough
-        })
+        group.records(self.notes, keys).map_err(|why| group.give_up(self.notes, &why))
     }
 }
 

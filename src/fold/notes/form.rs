@@ -13,7 +13,7 @@ use crate::place::readable::Readable;
 use bytes::Bytes;
 use parquet::file::reader::Length;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use vtr_columnar::choice::is_numberless;
 use vtr_columnar::fold::FileTally;
 use vtr_columnar::judge::{CopyRecord, Judge, NotedCell, NotedReader, NotedTexts, NotedWriter, Reject, Unit};
@@ -102,8 +102,8 @@ pub struct Facts {
     key: String,
     /// The `as_of` of the run; a later one judges no row differently, apart from pending ones.
     pub as_of: Day,
-    /// Whether packages were still pending.
-    pub is_pending: bool,
+    /// The days of packages that were still pending.
+    pub pending: BTreeSet<Day>,
     counts: told::File,
     /// Judged rows by day.
     pub days: Vec<(Day, u64)>,
@@ -136,7 +136,7 @@ impl Facts {
     pub fn of(
         key: String,
         as_of: Day,
-        is_pending: bool,
+        pending: BTreeSet<Day>,
         counts: &FileCounts,
         (rejects, times): (&[Reject], u16),
         days: &BTreeMap<Day, u64>,
@@ -151,7 +151,7 @@ impl Facts {
         Facts {
             key,
             as_of,
-            is_pending,
+            pending,
             counts: told::File::of(counts, times),
             days: days.iter().map(|(day, rows)| (*day, *rows)).collect(),
             rejects: rejects.iter().map(rejected).collect(),
@@ -162,6 +162,11 @@ impl Facts {
             alike: (0, 0),
             keys: 0,
         }
+    }
+
+    /// Returns the number of judged rows in the range of weeks.
+    pub fn asked(&self, plan: &Plan) -> u64 {
+        self.days.iter().filter(|(day, _)| plan.is_asked(*day)).map(|(_, rows)| rows).sum()
     }
 }
 
@@ -309,19 +314,22 @@ impl Opened {
         Ok((Opened { readable, facts, end: from }, read.max(length)))
     }
 
-    /// Returns what is known of the unit, with its cells if the run counts any; and the bytes read.
+    /// Returns what is known of the unit, with the cells of days outside the range of weeks if the run counts any; and
+    /// the bytes read.
     pub fn known(self, judge: &Judge, plan: &Plan, counts_cells: bool) -> Result<(Known, u64), String> {
         let Opened { readable, facts, end } = self;
         let cells_from = MAGIC.len() as u64;
         let (stored, cells, wanted) = facts.cells;
-        let reader = judge.noted_reader(&facts.texts);
+        let (reader, asked) = (judge.noted_reader(&facts.texts), facts.asked(plan));
         let packing = facts.packing.filter(Packing::is_sound).ok_or(DAMAGED)?;
         let record = packing.row_bytes();
         let mut read = 0;
         let cells = if counts_cells {
             let bytes = sound(&readable, cells_from, stored, wanted)?;
             read += stored;
-            read_cells(&reader, &packing, &bytes, cells)?
+            let mut cells = read_cells(&reader, &packing, &bytes, cells)?;
+            cells.retain(|(record, _)| !plan.is_asked(record.day));
+            cells
         } else {
             Vec::new()
         };
@@ -353,12 +361,12 @@ impl Opened {
         let rejects = facts.rejects.into_iter().map(reject).collect();
         let sections = Sections { rows, records_from, alike, packing, reader };
         let (name, readable) = (String::new(), Some(readable));
-        let known = Known { name, counts, rejects, times, cells, readable, sections, keys };
+        let known = Known { name, counts, asked, rejects, times, cells, readable, sections, keys };
         Ok((known, read))
     }
 }
 
-/// Returns the tally of a group of which no row is in the range of weeks.
+/// Returns the tally of a group without its rows in the range of weeks.
 fn outside(then: &FileTally, days: &[(Day, u64)], plan: &Plan) -> FileTally {
     let mut tally = FileTally {
         rejected: then.rejected,
@@ -368,7 +376,7 @@ fn outside(then: &FileTally, days: &[(Day, u64)], plan: &Plan) -> FileTally {
         same_day: then.same_day,
         ..FileTally::default()
     };
-    for (day, rows) in days {
+    for (day, rows) in days.iter().filter(|(day, _)| !plan.is_asked(*day)) {
         tally.outside_range += rows;
         tally.after_windows += if plan.days_counted().is_some_and(|(_, last)| *day > last) { *rows } else { 0 };
     }

@@ -5,19 +5,24 @@
 
 use super::Notes;
 use super::form::{RANK, Sections};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fold::dedup::PARTS;
 use crate::place::readable::Readable;
 use crate::place::spill::{Spill, SpillRange};
+use arrow::array::BooleanBufferBuilder;
+use arrow::buffer::BooleanBuffer;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 use vtr_columnar::judge::CopyRecord;
+use vtr_kernel::calendar::Day;
 
 /// The key of a row, with its rank in the group.
 pub type Key = (u64, u32);
+
+const FOREIGN: &str = "it lists other rows than its row group has";
 
 /// The shift that leaves of a hash its part of the hash space.
 const PART_SHIFT: u32 = u64::BITS - PARTS.trailing_zeros();
@@ -33,6 +38,8 @@ pub struct NotedGroup {
     /// The file, if it stays open.
     readable: Option<Readable>,
     spill: Arc<Spill>,
+    /// The ranks of rows that the run reads itself.
+    read: Option<BooleanBuffer>,
     /// The records of an object: many small requests would take longer than one for all.
     copied: Mutex<Option<SpillRange>>,
 }
@@ -62,7 +69,7 @@ impl NotedGroup {
         }
         bounds.resize(PARTS + 1, keys.len() as u32);
         let (keys, copied) = (HeldKeys::None, Mutex::default());
-        NotedGroup { name, file, first_record, sections, bounds, keys, readable, spill, copied }
+        NotedGroup { name, file, first_record, sections, bounds, keys, readable, spill, read: None, copied }
     }
 
     /// Keeps the keys in memory.
@@ -83,6 +90,47 @@ impl NotedGroup {
         self.bounds[part] as usize..self.bounds[part + 1] as usize
     }
 
+    /// Leaves rows to the run, which read them itself: those of days that it asks for, which have these keys.
+    ///
+    /// # Errors
+    /// The disk fails, or the note turns out to be damaged or to be that of other rows.
+    pub fn leave(&mut self, notes: &Notes, mut own: Vec<u64>, is_asked: &dyn Fn(Day) -> bool) -> Result<()> {
+        own.sort_unstable();
+        let mut own = own.chunk_by(|a, b| a == b).peekable();
+        let mut read = BooleanBufferBuilder::new(self.sections.rows);
+        read.append_n(self.sections.rows, false);
+        let (mut bytes, mut keys) = (Vec::new(), Vec::new());
+        for part in 0..PARTS {
+            keys.clear();
+            self.keys(part, &mut bytes, &mut keys)?;
+            for alike in keys.chunk_by(|a, b| a.0 == b.0) {
+                let Some(own) = own.next_if(|own| own[0] == alike[0].0) else { continue };
+                let mut ranks: Vec<u32> = alike.iter().map(|(_, rank)| *rank).collect();
+                if own.len() < ranks.len() {
+                    // Rows with one key are told apart by their records.
+                    let records = self.records(notes, alike).map_err(|why| self.give_up(notes, &why))?;
+                    let asked = records.iter().filter(|(_, copy)| is_asked(copy.day));
+                    ranks = asked.map(|(rank, _)| *rank).collect();
+                }
+                if own.len() != ranks.len() {
+                    return Err(self.give_up(notes, FOREIGN));
+                }
+                ranks.iter().for_each(|rank| read.set_bit(*rank as usize, true));
+            }
+        }
+        if own.next().is_some() {
+            return Err(self.give_up(notes, FOREIGN));
+        }
+        self.read = Some(read.finish());
+        Ok(())
+    }
+
+    /// Says that the note is not to be believed, although the run counted on it; returns the error that ends the fold.
+    pub fn give_up(&self, notes: &Notes, why: &str) -> Error {
+        notes.give_up(&self.name, why);
+        Error::Enough
+    }
+
     /// Adds the keys of a part of the hash space.
     ///
     /// # Errors
@@ -98,8 +146,11 @@ impl NotedGroup {
                 bytes
             }
         };
-        let keys = own.as_chunks::<8>().0.iter().map(|key| u64::from_le_bytes(*key));
-        into.extend(keys.zip(ranks.start as u32..));
+        let keys = own.as_chunks::<8>().0.iter().map(|key| u64::from_le_bytes(*key)).zip(ranks.start as u32..);
+        match &self.read {
+            None => into.extend(keys),
+            Some(read) => into.extend(keys.filter(|(_, rank)| !read.value(*rank as usize))),
+        }
         Ok(())
     }
 
@@ -175,10 +226,5 @@ impl NotedGroup {
         (record.hash, record.version) = (row.hash, row.version);
         (record.file, record.record) = (self.file, place);
         Some(record)
-    }
-
-    /// Returns its name.
-    pub fn name(&self) -> &str {
-        &self.name
     }
 }

@@ -1,4 +1,4 @@
-//! Notes of row groups: what an earlier run found in a row group, for runs none of whose weeks the group touches.
+//! Notes of row groups: what an earlier run found in a row group, for runs that ask for other weeks than its rows'.
 //!
 //! A note is named by the content of the file, the place of the group in it, and everything by which its rows were
 //! mapped and judged; one that is missing, damaged or foreign is as good as none, and the rows are read. It must never
@@ -24,14 +24,14 @@ use crate::scan::midnight::Midnights;
 use crate::scan::{Chunk, FilePart, SourceFile, Survey, Unit};
 use form::{Facts, Opened};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use vtr_columnar::judge::{CopyRecord, Judge, NotedWriter, Reject, Yield};
 use vtr_kernel::calendar::Day;
 
 /// The form of a note; raised whenever notes of an older form must not be read.
-const FORM: u32 = 3;
+const FORM: u32 = 4;
 /// Row groups with fewer rows are read as fast as their notes.
 const LEAST_ROWS: u64 = 256;
 /// The most rejected rows that a note holds.
@@ -40,6 +40,9 @@ const MOST_REJECTS: usize = 20_000;
 const MOST_TEXT_BYTES: usize = 8 << 20;
 /// Files that stay open at once.
 const MOST_OPEN: u64 = 256;
+/// The part of a group's rows above which those of the range of weeks are not read by themselves: then there is little
+/// that a note spares.
+const MOST_ASKED: u64 = 2;
 /// Days after which `as_of` has moved on so far that nobody looks back at a group.
 const KEPT_DAYS: i32 = 28;
 
@@ -120,9 +123,9 @@ impl<'a> Notes<'a> {
         format!("{}/{}{}", self.folder, &key[..32], kind.suffix())
     }
 
-    /// Returns what is known of a unit, if the run needs no more than that.
+    /// Returns what is known of a unit's rows outside the range of weeks, if there is no need to judge them again.
     pub fn known(&self, plan: &Plan, judge: &Judge, file: &SourceFile, unit: &Unit) -> Option<Known> {
-        let (first, last) = plan.range?.days();
+        plan.range?;
         let key = self.key(plan, file, unit)?;
         for kind in [Kind::Settled, Kind::Pending] {
             let name = self.name(&key, kind);
@@ -138,20 +141,23 @@ impl<'a> Notes<'a> {
                 }
             };
             let facts = &opened.facts;
-            let is_asked = |day: Day| first <= day && day <= last;
-            let is_counted = |day: Day| plan.days_counted().is_none_or(|(first, last)| first <= day && day <= last);
-            if facts.as_of > plan.as_of || facts.days.iter().any(|(day, _)| is_asked(*day)) {
+            let is_counted = |day: Day| {
+                let counted = plan.days_counted();
+                !plan.is_asked(day) && counted.is_none_or(|(first, last)| first <= day && day <= last)
+            };
+            let asked = facts.asked(plan);
+            if facts.as_of > plan.as_of || asked > unit.rows / MOST_ASKED {
                 return None;
             }
-            let counts = facts.days.iter().any(|(day, _)| is_counted(*day));
             // Pending packages may have become something else.
-            if counts && facts.is_pending {
+            if facts.pending.iter().any(|day| is_counted(*day)) {
                 continue;
             }
+            let counts = facts.days.iter().any(|(day, _)| is_counted(*day));
             match opened.known(judge, plan, counts) {
                 Ok((known, more)) => {
                     self.bytes_read.fetch_add(bytes + more, Ordering::Relaxed);
-                    self.rows.fetch_add(unit.rows, Ordering::Relaxed);
+                    self.rows.fetch_add(unit.rows - asked, Ordering::Relaxed);
                     return Some(Known { name, readable: self.kept_open(known.readable), ..known });
                 }
                 Err(why) => self.doubt(&name, &why),
@@ -239,7 +245,7 @@ impl<'a> Notes<'a> {
         self.is_damaged.load(Ordering::SeqCst)
     }
 
-    /// Returns the bytes that were read of notes, and the rows that they stand for.
+    /// Returns the bytes that were read of notes, and the rows that were not judged because of them.
     pub fn used(&self) -> (u64, u64) {
         (self.bytes_read.load(Ordering::Relaxed), self.rows.load(Ordering::Relaxed))
     }
@@ -263,7 +269,7 @@ impl<'a> Notes<'a> {
             rows: Some(Vec::with_capacity(unit.rows as usize)),
             writer: judge.noted_writer(),
             days: BTreeMap::new(),
-            is_pending: false,
+            pending: BTreeSet::new(),
             rejects: Vec::new(),
             times: Midnights::of(1),
         })
@@ -271,15 +277,15 @@ impl<'a> Notes<'a> {
 
     /// Writes a note of what was gathered, if later runs may believe it.
     pub fn write(&self, plan: &Plan, judge: &Judge, gathered: Gathering, counts: &FileCounts) {
-        let Gathering { key, rows, writer, days, is_pending, rejects, times, .. } = gathered;
+        let Gathering { key, rows, writer, days, pending, rejects, times, .. } = gathered;
         let tally = &counts.tally;
         let is_whole = tally.rejected == rejects.len() as u64 && tally.after_as_of == 0;
         let (Some(rows), Some(of)) = (rows.filter(|_| is_whole), plan.identity.map(dedup::unit)) else { return };
-        let name = self.name(&key, if is_pending { Kind::Pending } else { Kind::Settled });
+        let name = self.name(&key, if pending.is_empty() { Kind::Settled } else { Kind::Pending });
         if tally.later.is_some() || self.names.contains(&name) {
             return;
         }
-        let facts = Facts::of(key, plan.as_of, is_pending, counts, (&rejects, times.seen(0)), &days);
+        let facts = Facts::of(key, plan.as_of, pending, counts, (&rejects, times.seen(0)), &days);
         let Some(bytes) = form::written(facts, writer.texts(judge), rows, of) else { return };
         if let Err(error) = self.place.put(&name, &bytes) {
             let mut troubles = self.troubles.lock();
@@ -339,7 +345,8 @@ pub struct Gathering {
     writer: NotedWriter,
     /// Judged rows by day.
     days: BTreeMap<Day, u64>,
-    is_pending: bool,
+    /// Days of pending packages.
+    pending: BTreeSet<Day>,
     rejects: Vec<Reject>,
     times: Midnights,
 }
@@ -355,7 +362,7 @@ impl Gathering {
         for alike in copies.chunk_by(|a, b| a.day == b.day) {
             *self.days.entry(alike[0].day).or_default() += alike.len() as u64;
         }
-        self.is_pending |= copies.iter().any(|copy| copy.outcome().is_pending);
+        self.pending.extend(copies.iter().filter(|copy| copy.outcome().is_pending).map(|copy| copy.day));
         for copy in copies {
             let row = form::Row::of(copy, self.first_record, &mut self.writer);
             match (&mut self.rows, row) {
@@ -382,8 +389,10 @@ impl Gathering {
 /// What is known of a unit.
 pub struct Known {
     name: String,
-    /// The counts of its rows, none of which is in the range of weeks.
+    /// The counts of its rows, without those in the range of weeks.
     pub counts: FileCounts,
+    /// The judged rows in the range of weeks, which must be read.
+    pub asked: u64,
     /// Its rejected rows.
     pub rejects: Vec<Reject>,
     /// The times of day that its columns of times have.
