@@ -188,7 +188,7 @@ impl<'a> Search<'a> {
             bytes.clear();
             self.copies.iter().try_for_each(|copies| copies.read(part, &mut bytes))?;
             found.add(match &self.noted {
-                Some(noted) => mixed::search((noted, part), &bytes, self.unit, lost)?,
+                Some(noted) => mixed::search((noted, part), &bytes, self.unit, &mut repeats, lost)?,
                 None => search(&bytes, self.unit, &mut repeats, lost)?,
             });
         }
@@ -205,7 +205,9 @@ fn search(
     let (copies, _) = bytes.as_chunks::<{ CopyRecord::BYTES }>();
     let mut found = Between::default();
     // Most rows have no copy, and are not unpacked.
-    for alike in repeats.among(copies).chunk_by(|a, b| a.0 == b.0) {
+    let hash =
+        |copy: &[u8; CopyRecord::BYTES]| u64::from_le_bytes(*copy.first_chunk().expect("a copy has eight bytes"));
+    for alike in repeats.among(copies.iter().map(hash)).chunk_by(|a, b| a.0 == b.0) {
         let group: Vec<CopyRecord> =
             alike.iter().map(|(_, place)| CopyRecord::from_bytes(&copies[*place as usize])).collect();
         found.add(choose(group, unit, lost)?);

@@ -243,10 +243,15 @@ fn notes_of_weeks_before_change_no_byte_of_a_random_history() {
 
 /// A history of 26 weeks, published whole.
 fn history(case: &Case) -> i64 {
+    history_of(case, 1)
+}
+
+/// The same of packages that are up to `weeks` on their way.
+fn history_of(case: &Case, weeks: u64) -> i64 {
     let dice = &mut 7;
     let mut near: Vec<Package> = Vec::new();
     for week in 0..26 {
-        let packages = packages(dice, week, &near);
+        let packages = packages_of(dice, (week, weeks), &near);
         write(&case.input(&format!("week-{week:02}.parquet")), &packages);
         near = packages;
     }
@@ -298,6 +303,30 @@ fn a_week_with_notes_reads_less_than_one_without() {
     let (whole, _) =
         case.run("out", as_of, &[&LAST.each_ref().map(String::as_str)[..], &["--set", "prune=false"]].concat());
     assert_eq!(sum(&whole, "rows_noted"), 0);
+}
+
+#[test]
+fn of_a_group_with_rows_of_the_week_only_these_are_judged() {
+    let case = Case::new("package");
+    let as_of = history_of(&case, 4);
+    copied(&case.out("out"), &case.out("bare"));
+    fs::remove_dir_all(case.out("bare/_state/groups")).unwrap();
+    // The last groups hold packages that are still pending, and are read whole.
+    for week in [20, 17, 14] {
+        let monday = date(*DAY_0 + 7 * week);
+        let asked = ["--from", &monday, "--to", &monday];
+        let (noted, _) = case.run("out", as_of, &asked);
+        let (bare, _) = case.run("bare", as_of, &asked);
+        assert_eq!(published(&case.out("out")), published(&case.out("bare")), "{monday}");
+        assert_eq!(noted[0]["counts"], bare[0]["counts"], "{monday}: rows count as if they were read");
+        let counts = &noted[0]["counts"];
+        let of_week = |name: &str| counts[name].as_u64().unwrap();
+        let of_week: u64 = ["out_of_scope", "exempt", "valid", "defect"].map(of_week).iter().sum();
+        let (all, judged) = (sum(&noted, "rows_noted"), counts["read"].as_u64().unwrap() - sum(&noted, "rows_noted"));
+        println!("{monday}: {all} rows are noted, {judged} are judged, {of_week} of the week are counted");
+        // Superseded rows of the week are judged too.
+        assert!(of_week > 100 && (of_week..of_week * 5 / 4).contains(&judged), "{monday}: {judged} for {of_week}");
+    }
 }
 
 /// The files that only one of two outputs has.
@@ -405,8 +434,12 @@ fn damage(kind: usize, note: &Path, other: &Path) {
 
 #[test]
 fn damaged_notes_cost_time_and_nothing_else() {
+    [1, 4].into_iter().for_each(damaged_notes_of);
+}
+
+fn damaged_notes_of(weeks: u64) {
     let case = Case::new("package");
-    let as_of = history(&case);
+    let as_of = history_of(&case, weeks);
     let (whole, all) = (published(&case.out("out")), notes(&case.out("out")));
     assert!(!files(&case.out("out/current")).is_empty());
     for kind in 0..7 {

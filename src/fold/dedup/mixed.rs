@@ -4,6 +4,7 @@
 //! choice is the same as among records alone. [`choose`] decides which copy counts. It fails if the disk does, the run
 //! is told to stop, or a note turns out to be damaged.
 
+use super::repeats::Repeats;
 use crate::error::Result;
 use crate::fold::notes::{Key, NotedGroup, Notes, OF_PACKAGE, key_of, may_meet};
 use std::collections::BTreeMap;
@@ -16,16 +17,6 @@ pub struct Noted<'a> {
     pub groups: Vec<NotedGroup>,
     /// Where their records are.
     pub notes: &'a Notes<'a>,
-}
-
-/// A row in the search.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Seen {
-    key: u64,
-    /// The group, from 1, or 0 for a record of this run.
-    group: u32,
-    /// Its rank in the group, or its place among the records.
-    place: u32,
 }
 
 impl Noted<'_> {
@@ -53,45 +44,46 @@ pub fn search(
     (noted, part): (&Noted, usize),
     bytes: &[u8],
     unit: Unit,
+    repeats: &mut Repeats,
     lost: &mut dyn FnMut(&CopyRecord) -> Result<()>,
 ) -> Result<Between> {
     let copies: Vec<CopyRecord> =
         bytes.as_chunks::<{ CopyRecord::BYTES }>().0.iter().map(CopyRecord::from_bytes).collect();
-    let mut seen: Vec<Seen> =
-        (0..).zip(&copies).map(|(place, copy)| Seen { key: key_of(copy), group: 0, place }).collect();
-    let (mut buffer, mut keys) = (Vec::new(), Vec::new());
-    for (index, group) in (1..).zip(&noted.groups) {
-        keys.clear();
+    // Those of this run, then those of one group after the other.
+    let mut keys: Vec<Key> = copies.iter().map(key_of).zip(0..).collect();
+    let (mut buffer, mut starts) = (Vec::new(), Vec::new());
+    for group in &noted.groups {
+        starts.push(keys.len());
         group.keys(part, &mut buffer, &mut keys)?;
-        seen.extend(keys.iter().map(|(key, rank)| Seen { key: *key, group: index, place: *rank }));
     }
-    seen.sort_unstable();
-    let is_alike = |a: &Seen, b: &Seen| a.key & !OF_PACKAGE == b.key & !OF_PACKAGE;
-    let mut of_order = Vec::new();
-    let mut groups: Vec<&[Seen]> = Vec::new();
-    for alike in seen.chunk_by(is_alike).filter(|alike| alike.len() > 1) {
+    let (mut sets, mut of_order) = (Vec::new(), Vec::new());
+    for alike in repeats.among(keys.iter().map(|(key, _)| key & !OF_PACKAGE)).chunk_by(|a, b| a.0 == b.0) {
         of_order.clear();
-        of_order.extend(alike.iter().map(|seen| seen.key));
+        of_order.extend(alike.iter().map(|(_, place)| keys[*place as usize].0));
+        of_order.sort_unstable();
         if may_meet(&of_order, unit) {
-            groups.push(alike);
+            sets.push(alike);
         }
     }
-    let mut wanted = BTreeMap::<u32, Vec<Key>>::new();
-    for seen in groups.iter().copied().flatten().filter(|seen| seen.group > 0) {
-        wanted.entry(seen.group).or_default().push((seen.key, seen.place));
+    // The groups are numbered from 1.
+    let group_of = |place: u32| starts.partition_point(|start| *start <= place as usize);
+    let mut wanted = BTreeMap::<usize, Vec<Key>>::new();
+    for (_, place) in sets.iter().copied().flatten() {
+        wanted.entry(group_of(*place)).or_default().push(keys[*place as usize]);
     }
-    let mut records = BTreeMap::<(u32, u32), CopyRecord>::new();
+    let mut records = BTreeMap::<(usize, u32), CopyRecord>::new();
     for (group, mut keys) in wanted {
+        if group == 0 {
+            records.extend(keys.iter().map(|(_, place)| ((0, *place), copies[*place as usize])));
+            continue;
+        }
         keys.sort_unstable_by_key(|(_, rank)| *rank);
-        let found = noted.records(&noted.groups[group as usize - 1], &keys)?;
+        let found = noted.records(&noted.groups[group - 1], &keys)?;
         records.extend(found.into_iter().map(|(rank, record)| ((group, rank), record)));
     }
     let mut found = Between::default();
-    for alike in groups {
-        let record = |seen: &Seen| match seen.group {
-            0 => copies[seen.place as usize],
-            group => records[&(group, seen.place)],
-        };
+    for alike in sets {
+        let record = |(_, place): &(u64, u32)| records[&(group_of(*place), keys[*place as usize].1)];
         found.add(choose(alike.iter().map(record).collect(), unit, lost)?);
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! Finds the copies whose hash another one has, among many whose hash no other has.
+//! Finds the hashes that occur again, among many that occur once.
 //!
 //! A table of places takes less time than sorting all hashes, and as much memory; only repeated hashes are sorted.
 //! Nothing fails.
@@ -6,10 +6,10 @@
 use super::PART_BITS;
 use vtr_columnar::judge::CopyRecord;
 
-/// A hash, and the place of its copy.
+/// A hash and its place.
 type Repeated = (u64, u32);
 
-/// The bit of a copy that was found.
+/// The bit of a hash that was found.
 const LISTED: u32 = 1 << 31;
 /// The most bytes of copies among which repeats can be sought.
 pub const MOST_BYTES: usize = (LISTED - 1) as usize * CopyRecord::BYTES;
@@ -18,19 +18,18 @@ pub const MOST_BYTES: usize = (LISTED - 1) as usize * CopyRecord::BYTES;
 #[derive(Default)]
 pub struct Repeats {
     hashes: Vec<u64>,
-    /// 0, or the place of a copy plus one, with [`LISTED`] once it is among those found.
+    /// 0, or the place of a hash plus one, with [`LISTED`] once it is among those found.
     table: Vec<u32>,
     found: Vec<Repeated>,
 }
 
 impl Repeats {
-    /// Returns the copies of one part whose hash another of them has, by hash and place.
-    pub fn among(&mut self, copies: &[[u8; CopyRecord::BYTES]]) -> &[Repeated] {
+    /// Returns the hashes of one part that occur again among them, each with its place, by hash and place.
+    pub fn among(&mut self, all: impl Iterator<Item = u64>) -> &[Repeated] {
         let Repeats { hashes, table, found } = self;
         found.clear();
         hashes.clear();
-        hashes
-            .extend(copies.iter().map(|copy| u64::from_le_bytes(*copy.first_chunk().expect("a copy has eight bytes"))));
+        hashes.extend(all);
         let size = (hashes.len() + hashes.len() / 2).next_power_of_two();
         table.clear();
         table.resize(size, 0);
@@ -69,16 +68,14 @@ mod tests {
         fn repeats_are_those_that_sorting_finds(
             hashes in proptest::collection::vec(prop_oneof![0u64..40, (0u64..9).prop_map(|high| high << 40)], 0..200),
         ) {
-            let copy = |hash: &u64| CopyRecord::uncounted((*hash, 1), 0, (0, 0), 20_000).to_bytes();
-            let copies: Vec<_> = hashes.iter().map(copy).collect();
             let mut sorted: Vec<Repeated> = hashes.iter().copied().zip(0..).collect();
             sorted.sort_unstable();
             let wanted: Vec<Repeated> =
                 sorted.chunk_by(|a, b| a.0 == b.0).filter(|alike| alike.len() > 1).flatten().copied().collect();
             let mut repeats = Repeats::default();
-            prop_assert_eq!(repeats.among(&copies), &wanted);
-            prop_assert_eq!(repeats.among(&copies[..copies.len().min(1)]), &[]);
-            prop_assert_eq!(repeats.among(&copies), &wanted);
+            prop_assert_eq!(repeats.among(hashes.iter().copied()), &wanted);
+            prop_assert_eq!(repeats.among(hashes.iter().copied().take(1)), &[]);
+            prop_assert_eq!(repeats.among(hashes.iter().copied()), &wanted);
         }
     }
 }
