@@ -311,8 +311,8 @@ fn of_a_group_with_rows_of_the_week_only_these_are_judged() {
     let as_of = history_of(&case, 4);
     copied(&case.out("out"), &case.out("bare"));
     fs::remove_dir_all(case.out("bare/_state/groups")).unwrap();
-    // The last groups hold packages that are still pending, and are read whole.
-    for week in [20, 17, 14] {
+    // The last groups hold packages that are still pending or scanned later, and are read whole.
+    for week in [13, 14] {
         let monday = date(*DAY_0 + 7 * week);
         let asked = ["--from", &monday, "--to", &monday];
         let (noted, _) = case.run("out", as_of, &asked);
