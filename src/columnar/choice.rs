@@ -27,7 +27,8 @@ pub struct Between {
     /// The largest distance in days between two copies of one hash.
     pub apart_days: i64,
     /// Defects that won over a valid copy of the package only by their place: a later file or row without a later
-    /// `updated_at`. A scan does not vanish, so that the winner may be the older state.
+    /// `updated_at`, or, with orders as the unit, a later row of one file, whatever its `updated_at`. A scan does not
+    /// vanish, so that the winner may be the older state.
     pub valid_lost: u64,
     /// Packages without a number, of orders of which a later file has a package with one: probably the same packages
     /// before they had a number.
@@ -136,10 +137,13 @@ impl Choice {
             Some(group) if group.last.hash == copy.hash => {
                 if group.loses(self.unit, Some(copy)) {
                     lost(&group.last)?;
+                } else {
+                    self.see_winner(&group);
                 }
                 let days = (group.days.0.min(copy.day), group.days.1.max(copy.day));
                 self.found.apart_days = self.found.apart_days.max(i64::from(days.1) - i64::from(days.0));
-                let has_valid = is_valid(copy) || group.has_valid && group.last.version == copy.version;
+                let is_again = (group.last.version, self.file(&group.last)) == (copy.version, self.file(copy));
+                let has_valid = is_valid(copy) || group.has_valid && is_again;
                 self.group = Some(Group { last: *copy, days, has_valid, ..group });
             }
             before => {
@@ -164,17 +168,28 @@ impl Choice {
 
     /// Ends a group, whose last copy has no successor.
     fn end<E>(&mut self, group: Option<Group>, lost: &mut dyn FnMut(&CopyRecord) -> Result<(), E>) -> Result<(), E> {
-        if let Some(group) = &group
-            && self.unit == Unit::Package
-        {
-            let is_defect = group.last.outcome().class() == Class::Defect;
-            self.found.valid_lost += u64::from(group.has_valid && is_defect);
-            self.found.numberless += self.order.add(&group.last);
-        }
         match group {
             Some(group) if group.loses(self.unit, None) => lost(&group.last),
-            _ => Ok(()),
+            Some(group) => {
+                self.see_winner(&group);
+                Ok(())
+            }
+            None => Ok(()),
         }
+    }
+
+    /// Looks at the copy of a package that counts: the last one of a group so far.
+    fn see_winner(&mut self, group: &Group) {
+        let is_defect = group.last.outcome().class() == Class::Defect;
+        self.found.valid_lost += u64::from(group.has_valid && is_defect);
+        if self.unit == Unit::Package {
+            self.found.numberless += self.order.add(&group.last);
+        }
+    }
+
+    /// Returns what sets copies of one version apart: with orders as the unit, a later file is a newer picture.
+    fn file(&self, copy: &CopyRecord) -> Option<u32> {
+        (self.unit == Unit::Order).then_some(copy.file)
     }
 }
 
@@ -247,6 +262,31 @@ mod tests {
         // File 0 has packages 7 and 8, file 1 has 8 (twice) and 9.
         let copies = [copy(1, 7, 0, 1), copy(1, 8, 0, 2), copy(1, 8, 1, 3), copy(1, 9, 1, 4), copy(1, 8, 1, 5)];
         assert_eq!(lost(Unit::Order, &copies), [(0, 1), (0, 2), (1, 3)]);
+    }
+
+    #[test]
+    fn defects_that_win_by_their_place_are_counted() {
+        let told = |copy: CopyRecord, reason: Reason| CopyRecord { cell: reason as u64, ..copy };
+        let (valid, defect) = (Reason::Scanned, Reason::ScanMissing);
+        let found = |unit: Unit, copies: &[(CopyRecord, Reason)]| {
+            let copies = copies.iter().map(|(copy, reason)| told(*copy, *reason)).collect();
+            let Ok(found) = choose(copies, unit, &mut |_| Ok::<(), std::convert::Infallible>(()));
+            found.valid_lost
+        };
+        // Of one package, in one file or two; then with a later version.
+        for unit in [Unit::Package, Unit::Order] {
+            assert_eq!(found(unit, &[(copy(1, 7, 0, 1), valid), (copy(1, 7, 0, 2), defect)]), 1, "{unit:?}");
+            assert_eq!(found(unit, &[(copy(1, 7, 0, 1), defect), (copy(1, 7, 0, 2), valid)]), 0, "{unit:?}");
+        }
+        let files = [(copy(1, 7, 0, 1), valid), (copy(1, 7, 1, 2), defect)];
+        assert_eq!(found(Unit::Package, &files), 1);
+        assert_eq!(found(Unit::Order, &files), 0, "a later file is a newer picture");
+        assert_eq!(found(Unit::Package, &[(copy(1, 7, 0, 1), valid), (copy(1, 8, 0, 2), defect)]), 0);
+        // Two packages of an order, of which the first is told twice.
+        let two = [(copy(1, 7, 1, 1), valid), (copy(1, 7, 1, 2), defect), (copy(1, 8, 1, 3), valid)];
+        assert_eq!(found(Unit::Order, &two), 1);
+        let older = [(copy(1, 8, 0, 1), valid), (copy(1, 8, 1, 2), defect), (copy(1, 7, 1, 3), valid)];
+        assert_eq!(found(Unit::Order, &older), 0);
     }
 
     #[test]

@@ -110,6 +110,7 @@ pub(super) fn plan(spec: &JobSpec, written: SpecReport, around: Surroundings) ->
         }
     };
     let output = output(&spec.output, &around.root, written);
+    output.iter().zip(&book).for_each(|(output, book)| refuse_early_close(output, book, written));
     let memory = memory(spec.memory.as_ref(), around.machine.memory_bytes, written);
     let checks = checks::checks(&spec.check, output.as_ref(), written);
     let sinks = sinks::sinks(&spec.sink, &around.root, written);
@@ -235,6 +236,19 @@ fn output(spec: &OutputSpec, root: &Path, written: SpecReport) -> Option<Output>
     let (closed_after_days, keep) = (spec.closed_after_days, spec.keep);
     let output = Output { path, tables, rolling, min_eligible, judged_weeks, closed_after_days, keep };
     (sound && !output.tables.is_empty()).then_some(output)
+}
+
+/// Refuses to close weeks that are not final yet: they would stay provisional for good.
+fn refuse_early_close(output: &Output, book: &vtr_kernel::Book, written: SpecReport) {
+    let latency = book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0);
+    if let Some(days) = output.closed_after_days.filter(|days| *days < latency) {
+        let key = "output.closed_after_days";
+        let message = format!(
+            "`{key}` = {days} closes weeks before they are final, {latency} days after they end: they would stay \
+             provisional; write {latency} or more, or take the key out"
+        );
+        written.refuse(key, message);
+    }
 }
 
 pub(super) fn limits(spec: &LimitsSpec, written: SpecReport) -> Option<Limits> {

@@ -82,7 +82,8 @@ impl Publication {
         let identity = gates::identity(files, &facts.sums)
             .and_then(|()| self.made().audit.weeks(&made, &facts.weeks, &facts.sums));
         let rejected = gates::max_rejected(self.target.max_rejected, &facts.sums, facts.kept);
-        let vanished = gates::max_vanished(self.target.max_vanished_weeks, &self.vanished_weeks(base));
+        let vanished =
+            gates::max_vanished(self.target.max_vanished_weeks, &self.vanished_weeks(base), self.target.closes_weeks);
         let aside = |bound, share| gates::set_aside(bound, share, &facts.set_aside, facts.sums.read + facts.kept.rows);
         let own = [
             ("identity", identity),

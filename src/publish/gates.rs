@@ -169,15 +169,20 @@ pub fn set_aside(bound: Bound, share: (u64, u64), all: &[SetAside], rows: u64) -
 
 /// Checks the job's limit on published weeks that lose all their rows: a missing or truncated input must not empty
 /// dashboards.
-pub fn max_vanished(most: u64, weeks: &BTreeSet<Day>) -> Result<()> {
+pub fn max_vanished(most: u64, weeks: &BTreeSet<Day>, closes_weeks: bool) -> Result<()> {
     let (Some(first), Some(last)) = (weeks.first(), weeks.last()) else { return Ok(()) };
     if weeks.len() as u64 <= most {
         return Ok(());
     }
+    let remedy = if closes_weeks {
+        "a run without --full and weeks leaves those as they are that [output] `closed_after_days` closes"
+    } else {
+        "if old inputs are deleted as a rule, set [output] `closed_after_days` to fewer days than they are kept, and \
+         their weeks stay as they are"
+    };
     Err(Error::Gate(format!(
-        "{} published weeks would vanish, {} to {}; nothing was published; if old inputs are deleted as a rule, set [output] \
-         `closed_after_days` to fewer days than they are kept, and their weeks stay as they are; else bring the inputs back, \
-         publish to another place (--out), or raise `limits.max_vanished_weeks`",
+        "{} published weeks would vanish, {} to {}; nothing was published; {remedy}; else bring the inputs back, publish to \
+         another place (--out), or raise `limits.max_vanished_weeks`",
         weeks.len(),
         day_text(*first),
         day_text(*last)

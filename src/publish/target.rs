@@ -55,6 +55,8 @@ pub struct Target {
     pub max_copied_times: (u64, u64),
     /// The largest accepted number of published weeks that lose all their rows.
     pub max_vanished_weeks: u64,
+    /// Whether the job closes weeks.
+    pub closes_weeks: bool,
     /// The checks of the job.
     pub checks: Vec<Check>,
     /// The most bytes that the checks may hold of sellers.
@@ -89,6 +91,7 @@ impl Target {
             max_unknown_words: plan.limits.max_unknown_words,
             max_copied_times: plan.limits.max_copied_times,
             max_vanished_weeks: plan.limits.max_vanished_weeks,
+            closes_weeks: plan.output.closed_after_days.is_some(),
             checks: plan.checks.clone(),
             check_bytes: plan.memory / 16,
             held_bytes: plan.budget().held(),

@@ -102,6 +102,7 @@ impl TestRun {
             max_unknown_words: (1, 100),
             max_copied_times: (1, 2),
             max_vanished_weeks: self.may_vanish,
+            closes_weeks: false,
             checks: Vec::new(),
             check_bytes: 1 << 20,
             held_bytes: 1 << 20,

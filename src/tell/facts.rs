@@ -429,7 +429,7 @@ fn of_copies(between: &Between) -> Vec<String> {
         warnings.push(format!(
             "{} packages are defects in the copy that counts and valid in another one, which lost only because its file's name or its \
              row comes first: an older export may count for a newer one. Name the files so that the newest sorts last \
-             (2025-05-09, not 9), or map `updated_at`",
+             (2025-05-09, not 9), or map `updated_at` (with identity = \"package\")",
             grouped(between.valid_lost)
         ));
     }

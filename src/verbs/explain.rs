@@ -18,6 +18,7 @@ use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
 use vtr_columnar::judge::{CopyRecord, Fate, Judge};
 use vtr_kernel::calendar::{Day, Zone, date_from_day, iso_week};
+use vtr_kernel::carrier::Carrier;
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
 use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select, zone};
 use vtr_kernel::lane::{CarrierRule, Lane, Scans};
@@ -178,7 +179,7 @@ fn told(stories: &[FoundRow<Story>], wanted: &WantedRows) -> String {
         for story in of_order {
             let _ = writeln!(text, "\n{}", story.kept.title);
             if story.superseded {
-                text.push_str("  superseded: a newer copy of it counts; on its own it would be judged so:\n");
+                text.push_str("  superseded: another copy of it counts; on its own it would be judged so:\n");
             }
             text.push_str(&story.kept.body);
         }
@@ -441,6 +442,7 @@ fn carrier(book: &vtr_kernel::Book, facts: &Facts, verdict: &Verdict, rule: Opti
         return "the source has no such column: not judged".to_owned();
     }
     let integrated = match rule {
+        Some(CarrierRule::Integrated(..)) if verdict.carrier == Carrier::Missing => "",
         Some(rule @ CarrierRule::Integrated(..)) if rule.is_integrated(verdict.carrier) => ", integrated",
         Some(CarrierRule::Integrated(..)) => ", not integrated",
         _ => "",

@@ -304,7 +304,10 @@ impl Run<'_> {
                 return Run { base: Some(&newest), ..*self }.up_to_date(plan, last);
             }
         }
-        self.tell(&format!("{}: up to date as a run with --full would leave it{copies}", plan.name));
+        let closed = plan.first_open().map_or(String::new(), |first| {
+            format!(", apart from weeks before {}, which are closed", iso(Some(&first)))
+        });
+        self.tell(&format!("{}: up to date as a run with --full would leave it{closed}{copies}", plan.name));
         Ok(())
     }
 

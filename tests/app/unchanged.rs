@@ -310,10 +310,17 @@ fn closed_weeks_outlive_their_inputs() {
     assert!(said.contains("the file is gone"), "{said}");
     let closed = [&set[..], &["--set", "output.closed_after_days=190"]].concat();
     let said = case.run(&closed);
+    assert!(said.contains("as a run with --full would leave it, apart from weeks before"), "{said}");
     let after = published(&case.folder.path().join("out"));
     let week = |path: &&String| path.contains("week=2025-03") || path.contains("week=2025-04");
     assert_eq!(after.iter().filter(week).collect::<Vec<_>>(), before.iter().filter(week).collect::<Vec<_>>(), "{said}");
     assert!(case.run(&closed).contains("stay as they are"), "still outdated, still closed");
+    // What is said of a whole run is what it says itself.
+    let said = fails(4, &[&["run", &job, "--full"], &closed[..]].concat());
+    assert!(said.contains("would vanish") && said.contains("a run without --full"), "{said}");
+    // Weeks that were closed before they are final would stay provisional.
+    let said = fails(2, &[&["run", &job], &set[..], &["--set", "output.closed_after_days=13"]].concat());
+    assert!(said.contains("`output.closed_after_days` = 13 closes weeks before they are final"), "{said}");
 }
 
 /// The memory of inputs is a hint: if it is damaged or gone, only time is lost, and `--rehash` ignores it.
