@@ -44,6 +44,7 @@ const ITEM: &str = "about an item of the order, not about the package";
 const CHOSEN: &str = "what the buyer chose, not what the seller shipped by";
 const PLANNED: &str = "when it should ship, not when it did";
 const AMOUNT: &str = "the amount of one order line, not the value of the package";
+const VOIDED: &str = "labels that were cancelled: take their rows out before, or each counts as a package";
 
 /// Heading in lower case with hyphens for blanks and underscores.
 const KNOWN: &[(&str, HeadingMeaning)] = &[
@@ -123,6 +124,8 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("tracking-nr", HeadingMeaning::Is(TrackingNumber, None)),
     ("paketnummer", HeadingMeaning::Is(TrackingNumber, None)),
     ("versandart", HeadingMeaning::Is(ShipService, None)),
+    ("versandprodukt", HeadingMeaning::Is(ShipService, None)),
+    ("logistiker", HeadingMeaning::Is(Carrier, None)),
     ("versandservice", HeadingMeaning::Is(ShipService, None)),
     ("versanddatum", HeadingMeaning::Is(ShippedAt, None)),
     ("versandt-am", HeadingMeaning::Is(ShippedAt, None)),
@@ -133,6 +136,10 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("spätestes-lieferdatum", HeadingMeaning::Is(PromisedDeliveryAt, None)),
     ("voraussichtliches-lieferdatum", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
     ("erster-scan", HeadingMeaning::Is(FirstScanAt, None)),
+    ("date-du-premier-scan", HeadingMeaning::Is(FirstScanAt, None)),
+    ("premier-scan", HeadingMeaning::Is(FirstScanAt, None)),
+    ("prima-scansione", HeadingMeaning::Is(FirstScanAt, None)),
+    ("初回スキャン", HeadingMeaning::Is(FirstScanAt, None)),
     ("erstscan", HeadingMeaning::Is(FirstScanAt, None)),
     ("zugestellt-am", HeadingMeaning::Is(DeliveryScanAt, None)),
     ("zustelldatum", HeadingMeaning::Is(DeliveryScanAt, None)),
@@ -273,6 +280,7 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("numero-di-tracking", HeadingMeaning::Is(TrackingNumber, None)),
     ("numero-tracking", HeadingMeaning::Is(TrackingNumber, None)),
     ("codice-di-tracciamento", HeadingMeaning::Is(TrackingNumber, None)),
+    ("numero-di-tracciamento", HeadingMeaning::Is(TrackingNumber, None)),
     ("número-de-seguimiento", HeadingMeaning::Is(TrackingNumber, None)),
     ("numero-de-seguimiento", HeadingMeaning::Is(TrackingNumber, None)),
     ("お問い合わせ番号", HeadingMeaning::Is(TrackingNumber, None)),
@@ -298,6 +306,7 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("shipping-date", HeadingMeaning::Is(ShippedAt, None)),
     ("dispatch-date", HeadingMeaning::Is(ShippedAt, None)),
     ("processed-date", HeadingMeaning::Is(ShippedAt, Some(PROCESSED))),
+    ("processed-on", HeadingMeaning::Is(ShippedAt, Some(PROCESSED))),
     ("despatch-date", HeadingMeaning::Is(ShippedAt, None)),
     ("dispatched-at", HeadingMeaning::Is(ShippedAt, None)),
     ("fulfilled-at", HeadingMeaning::Is(ShippedAt, None)),
@@ -321,6 +330,7 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("data-consegna", HeadingMeaning::Is(DeliveryScanAt, Some(PLANNED_DELIVERY))),
     ("fecha-de-entrega", HeadingMeaning::Is(DeliveryScanAt, Some(PLANNED_DELIVERY))),
     ("配達完了日", HeadingMeaning::Is(DeliveryScanAt, None)),
+    ("配達完了日時", HeadingMeaning::Is(DeliveryScanAt, None)),
     ("配達日", HeadingMeaning::Is(DeliveryScanAt, Some(PLANNED_DELIVERY))),
     ("estimated-delivery-date", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
     ("estimated-delivery", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
@@ -328,6 +338,7 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("eta", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
     ("data-di-consegna-prevista", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
     ("date-de-livraison-estimée", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
+    ("date-de-livraison-prévue", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
     ("fecha-de-entrega-estimada", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
     ("お届け予定日", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
     ("配達予定日", HeadingMeaning::Is(PromisedDeliveryAt, Some(ESTIMATE))),
@@ -364,6 +375,7 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("country", HeadingMeaning::Is(ShipToCountry, Some(EITHER_END))),
     ("country-code", HeadingMeaning::Is(ShipToCountry, Some(EITHER_END))),
     ("land", HeadingMeaning::Is(ShipToCountry, Some(EITHER_END))),
+    ("land-iso", HeadingMeaning::Is(ShipToCountry, Some(EITHER_END))),
     ("pays", HeadingMeaning::Is(ShipToCountry, Some(EITHER_END))),
     ("paese", HeadingMeaning::Is(ShipToCountry, Some(EITHER_END))),
     ("país", HeadingMeaning::Is(ShipToCountry, Some(EITHER_END))),
@@ -406,6 +418,7 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("trackingstatus", HeadingMeaning::Useless(CARRIERS_STATE)),
     ("tracking-state", HeadingMeaning::Useless(CARRIERS_STATE)),
     ("statut-de-livraison", HeadingMeaning::Useless(CARRIERS_STATE)),
+    ("voided", HeadingMeaning::Useless(VOIDED)),
     ("statut-d'expédition", HeadingMeaning::Useless(CARRIERS_STATE)),
     ("statut-expédition", HeadingMeaning::Useless(CARRIERS_STATE)),
     ("statut-du-colis", HeadingMeaning::Useless(CARRIERS_STATE)),
@@ -537,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn headings_of_german_shops_are_known() {
+    fn headings_of_shops_in_other_languages_are_known() {
         for (heading, column) in [
             ("Bestellnummer", OrderId),
             ("Bestell-Nr.", OrderId),
@@ -546,6 +559,10 @@ mod tests {
             ("Zustellung bis", PromisedDeliveryAt),
             ("EMPFÄNGERLAND", ShipToCountry),
             ("Währung", Currency),
+            ("Logistiker", Carrier),
+            ("Numero di tracciamento", TrackingNumber),
+            ("Date de livraison prévue", PromisedDeliveryAt),
+            ("初回スキャン", FirstScanAt),
         ] {
             assert!(
                 matches!(meaning(heading), Some((HeadingMeaning::Is(found, _), _)) if found == column),

@@ -10,11 +10,11 @@ use crate::job::plan::{Dialect, Quote};
 use crate::scan::content::FileContent;
 use crate::scan::csv::undouble;
 use crate::scan::files::{Packing, delimiter_by_suffix};
+use crate::scan::headings::{are_values, is_value};
 use crate::scan::records::{CellRange, Cutting, Fault, Next, RecordReader};
 use crate::scan::store::Origin;
 use encoding_rs::UTF_8;
 use vtr_columnar::input::Column;
-use vtr_kernel::amount::Amount;
 
 /// Bytes that are examined for line ends, delimiter and encoding.
 const HEAD: usize = 64 << 10;
@@ -419,7 +419,7 @@ pub(super) fn doubled(headings: &[String]) -> Vec<Finding> {
             let says = format!(
                 "the heading `{}` stands in columns {}; case and outer blanks make no difference, and a job that maps it \
                  is refused",
-                shown_name(index, &headings[index]),
+                shown_name(headings, index),
                 places.join(" and ")
             );
             findings.push(Finding { kind: "doubled_heading", count: same.len() as u64, says, first: Vec::new() });
@@ -428,20 +428,10 @@ pub(super) fn doubled(headings: &[String]) -> Vec<Finding> {
     findings
 }
 
-/// Returns whether a heading looks like a value, which must not be shown.
-fn is_value(heading: &str) -> bool {
-    let text = heading.trim();
-    let rules = vtr_columnar::input::CellRules::default();
-    !text.is_empty()
-        && (text.contains('@')
-            || Amount::read(text, b'.').is_ok()
-            || rules.times.read(text).is_ok()
-            || text.bytes().filter(u8::is_ascii_digit).count() * 2 > text.len())
-}
-
-fn shown_name(index: usize, heading: &str) -> String {
-    let shown = shown_heading(heading);
-    if shown.is_empty() || is_value(heading) { format!("(column {})", index + 1) } else { shown }
+fn shown_name(headings: &[String], index: usize) -> String {
+    let shown = shown_heading(&headings[index]);
+    let is_hidden = shown.is_empty() || is_value(&headings[index]) || are_values(headings);
+    if is_hidden { format!("(column {})", index + 1) } else { shown }
 }
 
 fn columns(headings: &[String], profiles: &[Profile], look: &Look) -> Vec<ColumnLook> {
@@ -455,7 +445,7 @@ fn columns(headings: &[String], profiles: &[Profile], look: &Look) -> Vec<Column
             several => Some(format!("times as {}: say which", several.join(" or "))),
         };
         ColumnLook {
-            name: shown_name(index, heading),
+            name: shown_name(headings, index),
             kind: profile.kind().to_owned(),
             values: profile.values,
             nulls: profile.nulls,

@@ -6,6 +6,7 @@
 use crate::job::plan::{CellRules, Heading, Input, Plan};
 use std::collections::HashSet;
 use vtr_columnar::input::{Column, ColumnSet, Kind};
+use vtr_kernel::amount::Amount;
 
 /// Where the columns of one file are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -274,8 +275,29 @@ fn check_needed(mapping: &Mapping, named: ColumnSet, headings: &[String], faults
     }
 }
 
+/// Returns whether a heading looks like a value, which must not be shown.
+pub(crate) fn is_value(heading: &str) -> bool {
+    let text = heading.trim();
+    let rules = vtr_columnar::input::CellRules::default();
+    !text.is_empty()
+        && (text.contains('@')
+            || Amount::read(text, b'.').is_ok()
+            || rules.times.read(text).is_ok()
+            || text.bytes().filter(u8::is_ascii_digit).count() * 2 > text.len())
+}
+
+/// Returns whether a line of headings is probably a record: some of it looks like values, and nothing is a column. Then
+/// the rest may be names of people, and none of it must be shown.
+pub(crate) fn are_values(headings: &[String]) -> bool {
+    headings.iter().any(|heading| is_value(heading))
+        && !headings.iter().any(|heading| Column::from_name(&key(heading)).is_some())
+}
+
 /// Returns the headings that are most similar to the wanted one.
 pub(crate) fn nearest(wanted: &str, headings: &[String]) -> String {
+    if are_values(headings) {
+        return "; the line of headings seems to be missing: its cells look like values, and are not shown".to_owned();
+    }
     let score = |heading: &String| (strsim::jaro_winkler(wanted, &key(heading)) * 1000.0) as u32;
     let mut ranked: Vec<(u32, &String)> = headings.iter().map(|heading| (score(heading), heading)).collect();
     ranked.sort_by_key(|(likeness, _)| std::cmp::Reverse(*likeness));
@@ -358,6 +380,20 @@ mod tests {
             assert!(faults.contains(part), "{part}: {faults}");
         }
         assert!(!faults.contains("`note` appears"), "{faults}");
+    }
+
+    #[test]
+    fn of_a_record_in_the_place_of_headings_nothing_is_shown() {
+        let record = ["283-8024524-5907469", "Max Mustermann", "Market Lane 4", "DHL"];
+        let mut job = input(&[]);
+        for mapped in [vec![], vec![(Column::Carrier, vec![Heading::plain("carier")])]] {
+            job.columns = mapped;
+            let faults = map(&job, "a.csv", &headings(&record)).1.join("\n");
+            assert!(faults.contains("the line of headings seems to be missing"), "{faults}");
+            assert!(record.iter().all(|cell| !faults.contains(cell)), "{faults}");
+        }
+        // A heading of a year is no record, and neither is a line in which no cell looks like a value.
+        assert!(!are_values(&headings(&["2025", "order_id"])) && !are_values(&headings(&["Bestellung", "Datum"])));
     }
 
     #[test]
