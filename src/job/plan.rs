@@ -98,6 +98,12 @@ impl Plan {
         Budget::new(self.memory, self.threads)
     }
 
+    /// Returns the digest of everything that bounds the reading of a file: memory, threads and limits.
+    pub fn bounds(&self) -> String {
+        let all = format!("{}\n{}\n{:?}", self.memory, self.threads, self.limits);
+        blake3::hash(all.as_bytes()).to_hex()[..16].to_owned()
+    }
+
     /// Returns when the run began, in nanoseconds since 1970, rounded down to the second.
     pub fn began_nanos(&self) -> i64 {
         let began = chrono::DateTime::parse_from_rfc3339(&self.began_at).ok();

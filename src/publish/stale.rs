@@ -81,9 +81,10 @@ pub fn recall(plan: &mut Plan, base: Option<&Manifest>, store: &dyn Store, rehas
         };
         known.version = Some(base.version);
         known.texts = base.inputs.iter().filter_map(text).collect();
-        // Another program or job may be able to read them.
+        // Another program or job may be able to read them, and so may a run with more memory or other limits.
         if base.program == log::program() && base.job.digest == plan.job_digest {
-            known.bad.clone_from(&base.bad);
+            let bounds = plan.bounds();
+            known.bad = base.bad.iter().filter(|bad| bad.under == bounds).cloned().collect();
         }
     }
     if rehash == Rehash::Changed {

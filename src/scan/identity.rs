@@ -63,6 +63,8 @@ pub struct BadFile {
     pub digest: String,
     /// What is wrong with it.
     pub why: String,
+    /// The [`Plan::bounds`] under which it was read.
+    pub under: String,
 }
 
 /// The known facts of inputs from earlier runs.

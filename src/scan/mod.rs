@@ -140,6 +140,7 @@ impl Survey {
                 file: file.shown.clone(),
                 digest,
                 why: why.to_owned(),
+                under: plan.bounds(),
             }));
         }
         known.sort_by(|a, b| a.file.cmp(&b.file));

@@ -173,3 +173,29 @@ fn a_file_with_a_damaged_page_is_known_by_its_identity_and_told_of_in_every_run(
     let said = same(&case, as_of + 7, &skip, "put right");
     assert!(!said.contains("left out"), "{said}");
 }
+
+#[test]
+fn a_file_over_a_limit_is_tried_again_once_the_limit_is_raised() {
+    let case = Case::new("package");
+    (0..4).for_each(|week| write(&case.input(&format!("week-{week:02}.parquet")), &with_seller(week, "S9")));
+    let day = (*DAY_0 + 9) * 86_400;
+    let promised = chrono::DateTime::from_timestamp(day, 0).unwrap().format("%Y-%m-%d");
+    let row = format!("S9,DE,305-1,DHL,JJD00000000005000001,Toys,B,{promised},{promised}\n").repeat(2_000);
+    let heads = "seller_id,marketplace,order_id,carrier,tracking_number,product_category,kind,promised_delivery_at,\
+                 first_scan_at\n";
+    let packed = zstd::bulk::compress(format!("{heads}{row}").as_bytes(), 1).unwrap();
+    fs::write(case.input("a-long.csv.zst"), packed).unwrap();
+    let as_of = *DAY_0 + 7 * 4;
+    let limited = ["--set", "input.0.on_bad_file=skip", "--set", "limits.max_inflated_bytes=70000"];
+    for _ in 0..2 {
+        let (_, said) = case.run("out", as_of, &limited);
+        assert!(said.contains("left out, on_bad_file = \"skip\": in/a-long.csv.zst"), "{said}");
+    }
+    let said = same(
+        &case,
+        as_of,
+        &["--set", "input.0.on_bad_file=skip", "--set", "limits.max_inflated_bytes=1000000"],
+        "raised",
+    );
+    assert!(!said.contains("left out"), "{said}");
+}
