@@ -112,17 +112,16 @@ def jobs_table(results):
 
 
 def decoded_rows(part):
-    """Returns what a scheduled week decodes and takes from notes, in a sentence; empty for other parts."""
+    """Returns what a scheduled week judges and takes from notes, in a sentence; empty for other parts."""
     runs = [run for (name, _), runs in by_engine(part).items() if name.endswith("all being published") for run in runs if "rows_noted" in (run.get("report") or {})]
     if part["job"] != "week" or not runs:
         return ""
     run = runs[0]
     counts, noted = run["report"]["counts"], run["report"]["rows_noted"]
-    decoded, of_week = counts["read"] - noted, sum(counts[name] for name in ("out_of_scope", "exempt", "valid", "defect"))
+    judged, of_week = counts["read"] - noted, sum(counts[name] for name in ("out_of_scope", "exempt", "valid", "defect"))
     share = lambda rows: f"{rows:,} rows ({100 * rows / run['rows']:.1f} % of the history)"
-    text = (f"On an output that has all weeks, a run decodes every row group that holds a row of its week: here {share(decoded)}, of which "
-            f"{share(of_week)} are of the week, because packages promised in one week were shipped over four. Of {share(noted)} around them "
-            "it reads identities and counts from notes.")
+    text = (f"On an output that has all weeks, a run judges {share(judged)} here, of which it counts {share(of_week)} in the week; it decodes the "
+            f"row groups in which they lie. Of {share(noted)} beside and around them it takes identities and counts from notes.")
     return "\n\n" + textwrap.fill(text, 120)
 
 
