@@ -2,12 +2,13 @@
 //!
 //! It groups files by kind and folder, and takes sellers, marketplaces and times of writing from their paths if all
 //! paths of a group have them in the same place. It writes nothing that it did not see; missing facts are noted in the
-//! job as a sentence.
+//! job as a sentence, and a job that cannot do without them is refused until a person writes them.
 
 use super::kinds::FileKind;
 use regex::Regex;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 use vtr_kernel::Book;
 use vtr_kernel::sources::{Field, Profile, Role, Sources};
@@ -18,6 +19,16 @@ pub struct FoundFile {
     pub shown: String,
     /// Its likeliest kind.
     pub kind: FileKind,
+    /// Its path.
+    pub path: PathBuf,
+}
+
+/// The text of a job, and what a person has to add to it.
+pub struct InitialJob {
+    /// The job as TOML.
+    pub text: String,
+    /// The constants without which a run refuses the job.
+    pub unknown: Vec<&'static str>,
 }
 
 /// An `[[input]]`.
@@ -26,8 +37,15 @@ struct InputGroup<'a> {
     files: Vec<&'a str>,
 }
 
-/// Returns the text of a job that reads the files; `others` are the files beside them that are of no kind.
-pub fn job(name: &str, found: &[FoundFile], others: &[String], sources: &Sources, book: &Book) -> String {
+/// Returns a job that reads the files; `others` are the files beside them that are of no kind, and `fills` says whether
+/// some record of a file fills a field.
+pub fn job(
+    name: &str,
+    found: &[FoundFile],
+    others: &[String],
+    (sources, book): (&Sources, &Book),
+    fills: &dyn Fn(&FoundFile, Field) -> bool,
+) -> InitialJob {
     let mut groups: BTreeMap<(usize, &str, &str, Option<&str>, &str), InputGroup> = BTreeMap::new();
     for file in found {
         let (folder, suffix) = (folder(&file.shown), suffix(&file.shown));
@@ -38,9 +56,20 @@ pub fn job(name: &str, found: &[FoundFile], others: &[String], sources: &Sources
     let all: Vec<&str> =
         found.iter().map(|file| file.shown.as_str()).chain(others.iter().map(String::as_str)).collect();
     let mut text = format!("name = {}\n", quoted(name));
+    let of_orders = |kind: &FileKind| {
+        let lends = |profile: &Profile| profile.lends.contains(&Role::Orders);
+        kind.role == Role::Orders.name() || sources.profile(&kind.kind).is_ok_and(lends)
+    };
+    // Whole files are read for this, so it is asked only if shipments do not say it themselves.
+    let is_lent = || {
+        let by_path = |group: &InputGroup| of_orders(group.kind) && says(group, book, Field::Marketplace);
+        let by_file = |file: &FoundFile| of_orders(&file.kind) && fills(file, Field::Marketplace);
+        groups.values().any(by_path) || found.iter().any(by_file)
+    };
+    let mut unknown = Vec::new();
     for group in groups.values() {
         text += "\n";
-        text += &input(group, &all, sources, book);
+        text += &input(group, &all, (sources, book), &is_lent, &mut unknown);
     }
     let _ = write!(text, "\n[output]\npath = {}\n", quoted(&format!("out/{name}")));
     let has = |role: Role| found.iter().any(|file| file.kind.role == role.name());
@@ -59,19 +88,32 @@ pub fn job(name: &str, found: &[FoundFile], others: &[String], sources: &Sources
     if !has(Role::Events) && !lends(Field::PackageStatus) {
         text += "\n# No file here says what carriers scanned: numbers alone will be judged. Add the events of a tracking service.\n";
     }
-    text
+    unknown.sort_unstable();
+    unknown.dedup();
+    InitialJob { text, unknown }
 }
 
-fn input(group: &InputGroup, all: &[&str], sources: &Sources, book: &Book) -> String {
+/// Whether the paths of a group say a field.
+fn says(group: &InputGroup, book: &Book, field: Field) -> bool {
+    pattern(&group.files, book).is_some_and(|pattern| pattern.contains(&format!("?<{}>", field.name())))
+}
+
+/// Returns the input of a group, and adds to `unknown` what neither the files nor their paths say; `is_lent` says whether
+/// orders know in which marketplace packages are.
+fn input(
+    group: &InputGroup,
+    all: &[&str],
+    (sources, book): (&Sources, &Book),
+    is_lent: &dyn Fn() -> bool,
+    unknown: &mut Vec<&'static str>,
+) -> String {
     let mut text = format!("# {}\n[[input]]\nkind = {}\n", group.kind.name, quoted(&group.kind.kind));
     let _ = writeln!(text, "path = {}", paths(group, all));
     if let Some(encoding) = group.kind.encoding {
         let _ = writeln!(text, "csv = {{ encoding = {} }}", quoted(encoding));
     }
     let profile = sources.profile(&group.kind.kind).ok();
-    let pattern = pattern(&group.files, book);
-    let said = pattern.as_deref().unwrap_or("");
-    if let Some(pattern) = &pattern {
+    if let Some(pattern) = pattern(&group.files, book) {
         let _ = write!(text, "[input.from_path]\npattern = '{pattern}'\n");
     }
     let is_spine = group.kind.role == Role::Shipments.name();
@@ -79,24 +121,30 @@ fn input(group: &InputGroup, all: &[&str], sources: &Sources, book: &Book) -> St
         let is_constant = |profile: &Profile| profile.constants.iter().any(|(known, _)| *known == field);
         profile.is_some_and(|profile| profile.column(field).is_some() || is_constant(profile))
     };
-    let mut missing: Vec<&str> = Vec::new();
-    for field in [Field::SellerId, Field::Marketplace] {
-        let is_needed = is_spine || field == Field::SellerId && group.kind.role == Role::Orders.name();
-        if is_needed && !reads(field) && !said.contains(&format!("?<{}>", field.name())) {
-            missing.push(field.name());
+    let is_silent = |field: Field| !reads(field) && !says(group, book, field);
+    let mut missing: Vec<&'static str> = Vec::new();
+    if (is_spine || group.kind.role == Role::Orders.name()) && is_silent(Field::SellerId) {
+        missing.push(Field::SellerId.name());
+    }
+    if is_spine && is_silent(Field::Marketplace) {
+        match is_lent() {
+            true => text += "# The marketplace is that of the order; a package whose order says none is rejected.\n",
+            false => missing.push(Field::Marketplace.name()),
         }
     }
     if !missing.is_empty() {
+        let names = missing.join(" and ");
         let _ = writeln!(
             text,
-            "# Neither the files nor their paths say {}: write it here.\n[input.constants]",
-            missing.join(" and ")
+            "# Neither the files nor their paths say {names}: write it here; a run refuses the job until then."
         );
-        for name in missing {
-            let example = if name == "marketplace" { "US" } else { "MY-SELLER-ID" };
-            let _ = writeln!(text, "{name} = {}", quoted(example));
+        text += "[input.constants]\n";
+        for name in &missing {
+            let example = if *name == Field::Marketplace.name() { "  # such as DE or Amazon.de" } else { "" };
+            let _ = writeln!(text, "# {name} = \"...\"{example}");
         }
     }
+    unknown.extend(missing);
     text
 }
 

@@ -83,6 +83,9 @@ pub(super) fn assemble(
             "no input makes packages: sides only lend facts; add the confirmations, documents or shipments themselves";
         written.refuse("input", message);
     }
+    if sound {
+        sound = are_placed(&inputs, written);
+    }
     let window = window(spec, written);
     let unseen = unseen(spec, book, written);
     let share = |key: &str, text: &str| written.good(&format!("limits.{key}"), quantity::share(text));
@@ -448,6 +451,25 @@ fn has_keys(source: &InputKeys, input: &AssembleInput) -> bool {
 /// Returns the input that a run reads once the packages are made; its files are set then.
 pub(super) fn packages(assemble: &Assemble) -> Input {
     Input { given: Some(Vec::new()), ..raw_input(std::slice::from_ref(&assemble.path)) }
+}
+
+/// Returns whether every input that makes packages, or the orders beside it, say in which marketplace they are.
+fn are_placed(inputs: &[AssembleInput], written: SpecReport) -> bool {
+    let knows_orders =
+        |input: &AssembleInput| input.profile.role == Role::Orders || input.profile.lends.contains(&Role::Orders);
+    if inputs.iter().any(|input| knows_orders(input) && input.fills(Field::Marketplace)) {
+        return true;
+    }
+    let mut sound = true;
+    for (index, input) in inputs.iter().enumerate() {
+        if input.profile.role == Role::Shipments && !input.fills(Field::Marketplace) {
+            sound = false;
+            let message = "neither this input nor orders beside it say `marketplace`; give it by from_path, a column or a \
+                           constant, or add an order report";
+            written.refuse(&format!("input.{index}.path"), message);
+        }
+    }
+    sound
 }
 
 /// Returns an input of these paths with default settings.

@@ -256,6 +256,10 @@ fn what_joins_inputs_is_checked_before_any_file_is() {
     for (job, words) in [
         (confirm("").set("input.0.kind=amazon.ship_conform"), "did you mean `amazon.ship_confirm`"),
         (confirm(""), "nothing of this input says `seller_id`"),
+        (
+            confirm("[input.constants]\nseller_id = \"S\"\n"),
+            "neither this input nor orders beside it say `marketplace`",
+        ),
         (confirm(&format!("{seller}{orders}")), "match = \"order_id\""),
         (confirm(seller).set("identity=order"), "`identity` cannot be"),
         (confirm(seller).set("assemble.unseen=[\"upps\"]"), "the book knows no carrier"),

@@ -10,6 +10,7 @@ use crate::inspect::kinds;
 use crate::job::spec;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use vtr_kernel::sources::Field;
 use vtr_kernel::text::shown;
 use walkdir::WalkDir;
 
@@ -48,7 +49,7 @@ fn init(args: &JobInitArgs) -> Result<()> {
         match kinds::kinds(&sources, &origin, &relative, &limits) {
             Ok(kinds) if !kinds.is_empty() => {
                 let kind = kinds.into_iter().next().expect("one is there");
-                found.push(FoundFile { shown: relative, kind });
+                found.push(FoundFile { shown: relative, kind, path });
             }
             Ok(_) => others.push((relative, "is of no known kind; `vtr inspect` says what it holds".to_owned())),
             Err(what) => others.push((relative, what)),
@@ -63,20 +64,29 @@ fn init(args: &JobInitArgs) -> Result<()> {
         ));
     }
     let others: Vec<String> = others.into_iter().map(|(path, _)| path).collect();
-    let text = initial::job(&args.name, &found, &others, &sources, &book);
+    let fills = |file: &FoundFile, field: Field| {
+        let Ok((_, limits)) = crate::job::input_of(&file.path, &[]) else { return false };
+        let Ok(origin) = crate::inspect::origin(&file.path) else { return false };
+        kinds::fills(&sources, &file.kind, &origin, &file.shown, &limits)
+            .is_ok_and(|fills| fills.fields.iter().any(|(name, records)| *name == field.name() && *records > 0))
+    };
+    let job = initial::job(&args.name, &found, &others, (&sources, &book), &fills);
     if to_stdout {
-        return super::print(text);
+        return super::print(job.text);
     }
     let unwritten = |error| Error::failed(format!("cannot write {}", args.out.display()), error);
     let mut file = std::fs::File::create_new(&args.out).map_err(unwritten)?;
-    file.write_all(text.as_bytes()).map_err(unwritten)?;
+    file.write_all(job.text.as_bytes()).map_err(unwritten)?;
     let out = args.out.display().to_string();
+    let plural = if found.len() == 1 { "" } else { "s" };
+    let first = match job.unknown.as_slice() {
+        [] => String::new(),
+        names => format!("write {} into it, which no file says; then: ", names.join(" and ")),
+    };
     super::print_lines(&format!(
-        "{} file{} in {}; next: vtr run {}\n",
+        "{} file{plural} in {out}; next: {first}vtr run {out}\n",
         found.len(),
-        if found.len() == 1 { "" } else { "s" },
-        shown(&out),
-        shown(&out)
+        out = shown(&out)
     ))
 }
 

@@ -76,15 +76,75 @@ fn what_a_folder_lacks_stands_in_the_job() {
     put(folder.path(), "confirm.txt", headings("ship_confirm_feed__sp_api_docs.tsv"));
     let made = vtr_in(folder.path(), &["job", "init", "confirm.txt", "-o", "-"]);
     let job = text(&made.stdout);
-    for part in
-        ["seller_id = \"MY-SELLER-ID\"", "marketplace = \"US\"", "which delivery was promised", "what carriers scanned"]
-    {
+    for part in [
+        "[input.constants]\n# seller_id = \"...\"\n# marketplace = \"...\"",
+        "which delivery was promised",
+        "what carriers scanned",
+    ] {
         assert!(job.contains(part), "{part}\n{job}");
     }
     put(folder.path(), "notes.csv", "a,b\n1,2\n");
     let nothing = vtr_in(folder.path(), &["job", "init", "notes.csv", "-o", "x.toml"]);
     assert_eq!(nothing.status.code(), Some(3), "{}", text(&nothing.stderr));
     assert!(!folder.path().join("x.toml").exists());
+}
+
+/// Facts that no file has are left to a person: a run refuses the job until they are written.
+#[test]
+fn a_first_job_invents_neither_seller_nor_marketplace() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let sent = b"O-1\t\t\t2025-03-01\tUPS\t\t1Z\t\n";
+    put(at, "raw/confirm.txt", [&headings("ship_confirm_feed__classic.tsv")[..], sent].concat());
+    let init = || {
+        let _ = fs::remove_file(at.join("job.toml"));
+        let made = vtr_in(at, &["job", "init", "raw"]);
+        assert!(made.status.success(), "{}", text(&made.stderr));
+        (text(&made.stdout), fs::read_to_string(at.join("job.toml")).unwrap())
+    };
+    let run = || {
+        let run = vtr_in(at, &["run", "job.toml"]);
+        (run.status.code(), text(&run.stderr))
+    };
+    let fill = |job: &str, name: &str, value: &str| {
+        let filled = job.replace(&format!("# {name} = \"...\""), &format!("{name} = \"{value}\""));
+        assert_ne!(filled, job);
+        fs::write(at.join("job.toml"), &filled).unwrap();
+        filled
+    };
+    let (said, job) = init();
+    assert!(said.contains("write marketplace and seller_id into it"), "{said}");
+    let (code, refused) = run();
+    assert!(code == Some(2) && refused.contains("says `seller_id`; give it by"), "{code:?}: {refused}");
+    let job = fill(&job, "seller_id", "S1");
+    let (code, refused) = run();
+    assert!(code == Some(2) && refused.contains("say `marketplace`; give it by"), "{code:?}: {refused}");
+    fill(&job, "marketplace", "DE");
+    let (code, told) = run();
+    assert_eq!(code, Some(0), "{told}");
+
+    // The orders lend the marketplace, if they know it.
+    let heads = headings("order_report__with_ship_windows.tsv");
+    let names = String::from_utf8(heads.clone()).unwrap();
+    let report = |store: &str| {
+        let cell = |name: &str| match name.trim() {
+            "order-id" => "O-1".to_owned(),
+            "sales-channel" => store.to_owned(),
+            _ => String::new(),
+        };
+        let row = names.trim_end().split('\t').map(cell).collect::<Vec<_>>().join("\t");
+        put(at, "raw/orders.txt", [&heads[..], row.as_bytes(), b"\n"].concat());
+    };
+    report("");
+    assert!(init().1.contains("# marketplace = "), "no order says it");
+    report("Amazon.de");
+    let (_, job) = init();
+    assert!(job.contains("# The marketplace is that of the order") && !job.contains("# marketplace = "), "{job}");
+    fill(&job, "seller_id", "S1");
+    let (code, told) = run();
+    assert_eq!(code, Some(0), "{told}");
+    let published = text(&vtr_in(at, &["defects", "out/mine", "--format", "csv"]).stdout);
+    assert!(published.contains(",DE,"), "{published}");
 }
 
 #[test]
