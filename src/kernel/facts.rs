@@ -125,6 +125,15 @@ impl<'a> Tracking<'a> {
         (Tracking::of_cleaned(buffer), notice)
     }
 
+    /// Returns the numbers of the cell: none, one, or those that its separators tell apart.
+    pub fn numbers(self) -> impl Iterator<Item = &'a str> {
+        let all = match self {
+            Tracking::Several(all) | Tracking::Spaced(all) => all.split_once('\n').map_or("", |(_, numbers)| numbers),
+            one => one.whole(),
+        };
+        all.split('\n').filter(|number| !number.is_empty())
+    }
+
     /// Returns the whole cell, cleaned; it replaces a missing package id. It is empty if there is no number.
     #[inline]
     pub fn whole(self) -> &'a str {

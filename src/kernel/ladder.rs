@@ -212,7 +212,7 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
         CurrencyField::Code(code) => Some(code),
         CurrencyField::Unknown => None,
     };
-    let (number, several_numbers) = judged_number(facts, carrier, book);
+    let (number, several_numbers) = judged_number(facts.tracking, facts.order_id, carrier, book);
     let asked = Asked {
         carrier,
         name,
@@ -234,28 +234,39 @@ pub fn judge_by(facts: &Facts, day: Day, terms: &Terms, selected: &Option<Select
 /// Returns the number to judge, and whether its cell holds several. If it does, the number is the first one that
 /// fits the declared carrier and is no placeholder, or else the first one. `None` if no number is judged.
 #[inline]
-fn judged_number<'a>(facts: &Facts<'a>, carrier: Carrier, book: &Book) -> (Option<&'a str>, bool) {
-    match facts.tracking {
+pub fn judged_number<'a>(
+    tracking: Tracking<'a>,
+    order_id: &str,
+    carrier: Carrier,
+    book: &Book,
+) -> (Option<&'a str>, bool) {
+    match tracking {
         Tracking::Plain(number) | Tracking::Number(number) => (Some(number), false),
         Tracking::NoColumn | Tracking::Missing | Tracking::Damaged(_) => (None, false),
-        Tracking::Several(all) | Tracking::Spaced(all) => one_of(facts, all, carrier, book),
+        Tracking::Several(all) | Tracking::Spaced(all) => one_of(tracking, all, order_id, carrier, book),
     }
 }
 
 #[cold]
-fn one_of<'a>(facts: &Facts<'a>, all: &'a str, carrier: Carrier, book: &Book) -> (Option<&'a str>, bool) {
+fn one_of<'a>(
+    tracking: Tracking<'a>,
+    all: &'a str,
+    order_id: &str,
+    carrier: Carrier,
+    book: &Book,
+) -> (Option<&'a str>, bool) {
     let fits = |number: &&str| match carrier {
         Carrier::Known(id) => book.carriers.fits(id, number.as_bytes()),
         _ => false,
     };
-    let (whole, mut numbers) = (facts.tracking.whole(), all.split('\n').skip(1));
+    let (whole, mut numbers) = (tracking.whole(), all.split('\n').skip(1));
     let is_one =
-        matches!(facts.tracking, Tracking::Spaced(_)) && (fits(&whole) || !numbers.clone().all(|number| fits(&number)));
+        matches!(tracking, Tracking::Spaced(_)) && (fits(&whole) || !numbers.clone().all(|number| fits(&number)));
     if is_one {
         return (Some(whole), false);
     }
     let first = numbers.clone().next();
-    let is_real = |number: &&str| book.placeholders.find(number, facts.order_id).is_none();
+    let is_real = |number: &&str| book.placeholders.find(number, order_id).is_none();
     (numbers.find(|number| fits(number) && is_real(number)).or(first), true)
 }
 

@@ -12,10 +12,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use vtr_kernel::Book;
 use vtr_kernel::carrier::{Carrier, CarrierId, Entry};
-use vtr_kernel::facts::Tracking;
+use vtr_kernel::facts::{Notice, Tracking};
+use vtr_kernel::ladder::judged_number;
 use vtr_kernel::lane::Country;
-use vtr_kernel::number;
 use vtr_kernel::suggest::nearest;
+use vtr_kernel::text;
 
 /// Prints the answers to stdout.
 ///
@@ -58,12 +59,18 @@ fn answer_rows<'a>(
         vec![given(name), from, given(number), Cell::text(carrier.to_owned()), Cell::text(lines.join("; "))]
     };
     let Some(name) = name else {
-        return match cleaned(book, number.unwrap_or_default()) {
-            Err(fault) => vec![row(String::new(), "", &fault)],
-            Ok(cleaned) => owners(book, cleaned.as_bytes())
-                .map(|(id, finding)| row(String::new(), &book.carriers.entry(id).id, &finding))
-                .collect(),
+        let numbers = match numbers(book, number.unwrap_or_default()) {
+            Err(fault) => return vec![row(String::new(), "", &fault)],
+            Ok(numbers) => numbers,
         };
+        let of_number = |one: &String| {
+            let which = if numbers.len() > 1 { format!("{one} ") } else { String::new() };
+            let found = owners(book, one.as_bytes());
+            found
+                .map(|(id, finding)| row(String::new(), &book.carriers.entry(id).id, &format!("{which}{finding}")))
+                .collect::<Vec<_>>()
+        };
+        return numbers.iter().flat_map(of_number).collect();
     };
     let mut rows = Vec::new();
     for (countries, carrier) in meanings(book, name, origin) {
@@ -185,27 +192,52 @@ fn described(book: &Book, carrier: Carrier, name: &str) -> String {
     }
 }
 
-/// A cleaned number, or what is wrong with it whatever the carrier.
-fn cleaned(book: &Book, raw: &str) -> std::result::Result<String, String> {
-    let mut cleaned = String::new();
-    number::clean_into(raw, &mut cleaned);
-    if Tracking::of_cleaned(&cleaned) == Tracking::Missing {
-        return Err(format!("{raw:?} is nothing but blanks and punctuation: tracking_missing\n"));
+/// The number of a cell that a run judges, and how many the cell holds.
+struct JudgedNumber {
+    number: String,
+    of: usize,
+}
+
+/// Reads a cell as a run does; or tells what is wrong with it whatever the carrier.
+fn read(book: &Book, carrier: Carrier, raw: &str) -> std::result::Result<JudgedNumber, String> {
+    let mut buffer = String::new();
+    let (tracking, notice) = Tracking::read(text::trim(raw).unwrap_or_default(), &mut buffer);
+    if notice == Notice::Damaged {
+        return Err(format!(
+            "{raw:?} was damaged by a spreadsheet or float, so no rung judges it; take the number from its source\n"
+        ));
     }
-    if let Some(placeholder) = book.placeholders.find(&cleaned, "") {
+    let (Some(number), is_several) = judged_number(tracking, "", carrier, book) else {
+        return Err(format!("{raw:?} is nothing but blanks and punctuation: tracking_missing\n"));
+    };
+    if let Some(placeholder) = book.placeholders.find(number, "") {
         return Err(format!("{raw:?} is a filler, no number: tracking_placeholder (rule `{}`)\n", placeholder.name()));
     }
-    Ok(cleaned)
+    Ok(JudgedNumber { number: number.to_owned(), of: if is_several { tracking.numbers().count() } else { 1 } })
+}
+
+/// All numbers of a cell; or what is wrong with the cell.
+fn numbers(book: &Book, raw: &str) -> std::result::Result<Vec<String>, String> {
+    let judged = read(book, Carrier::Missing, raw)?;
+    if judged.of == 1 {
+        return Ok(vec![judged.number]);
+    }
+    let mut buffer = String::new();
+    let (tracking, _) = Tracking::read(text::trim(raw).unwrap_or_default(), &mut buffer);
+    Ok(tracking.numbers().map(str::to_owned).collect())
 }
 
 /// Describes what is wrong with a number declared for a carrier.
 fn held_against(book: &Book, carrier: Carrier, raw: &str) -> String {
-    let cleaned = match cleaned(book, raw) {
-        Ok(cleaned) => cleaned,
+    let judged = match read(book, carrier, raw) {
+        Ok(judged) => judged,
         Err(fault) => return fault,
     };
-    let bytes = cleaned.as_bytes();
-    let mut text = format!("number {cleaned}, declared for {}\n", book.carriers.label(carrier));
+    let (number, bytes) = (&judged.number, judged.number.as_bytes());
+    let mut text = format!("number {number}, declared for {}\n", book.carriers.label(carrier));
+    if judged.of > 1 {
+        let _ = writeln!(text, "  of {} numbers, the first that fits is judged, else the first", judged.of);
+    }
     match carrier {
         Carrier::Missing => text += "  a number without a carrier: carrier_missing\n",
         Carrier::Unknown => text += "  nothing is known against it: an unknown carrier may hand over to anyone\n",
@@ -277,19 +309,19 @@ fn signatures(book: &Book, number: &[u8], declared: Carrier) -> String {
 
 /// Describes the carriers to which a number may belong, without a declared carrier.
 fn of_number(book: &Book, raw: &str) -> String {
-    let cleaned = match cleaned(book, raw) {
-        Ok(cleaned) => cleaned,
+    let numbers = match numbers(book, raw) {
+        Ok(numbers) => numbers,
         Err(fault) => return fault,
     };
-    let bytes = cleaned.as_bytes();
-    let mut text = format!("number {cleaned}\n") + &signatures(book, bytes, Carrier::Missing);
-    for (id, entry) in book.carriers.iter() {
-        if let Some(shape) = book.carriers.own_pattern(id, bytes) {
-            let _ = writeln!(
-                text,
-                "  fits the pattern of {} (`{}`, shape `{}`)",
-                entry.name, entry.id, entry.shapes[shape].id
-            );
+    let mut text = String::new();
+    for number in &numbers {
+        let bytes = number.as_bytes();
+        text += &format!("number {number}\n{}", signatures(book, bytes, Carrier::Missing));
+        for (id, entry) in book.carriers.iter() {
+            if let Some(shape) = book.carriers.own_pattern(id, bytes) {
+                let shape = &entry.shapes[shape].id;
+                let _ = writeln!(text, "  fits the pattern of {} (`{}`, shape `{shape}`)", entry.name, entry.id);
+            }
         }
     }
     text + "A number rarely says whose it is; give the declared carrier to learn whether it fits.\n"
@@ -329,6 +361,23 @@ mod tests {
         assert!(ask("UPS", Some("..."), None).contains("tracking_missing"));
         assert!(ask("UPS", Some("00000000"), None).contains("tracking_placeholder"));
         assert!(ask("", Some("1Z8A4W210315764208"), None).contains("signature of UPS"));
+    }
+
+    /// The cell of a row and that of the command line mean the same.
+    #[test]
+    fn a_number_is_read_as_a_run_reads_its_cell() {
+        assert!(ask("USPS", Some("00340434161094022115.0"), None).contains("number 00340434161094022115,"));
+        let two = ask("UPS", Some("1ZF59Y670343817537/1Z8A4W210315764208"), None);
+        assert!(two.contains("number 1Z8A4W210315764208,") && two.contains("of 2 numbers"), "{two}");
+        assert!(two.contains("well formed"), "{two}");
+        let wrapped = ask("UPS", Some("=\"1Z8A4W210315764209\""), None);
+        assert!(wrapped.contains("number 1Z8A4W210315764209,") && wrapped.contains("check_digit_failed"), "{wrapped}");
+        for damaged in ["9.2E+21", "2,13246E+11", "9400111899223190000000"] {
+            assert!(ask("UPS", Some(damaged), None).contains("damaged by a spreadsheet or float"), "{damaged}");
+            assert!(ask("", Some(damaged), None).contains("damaged by a spreadsheet or float"), "{damaged}");
+        }
+        let both = ask("", Some("1ZF59Y670343817536/1Z8A4W210315764208"), None);
+        assert_eq!(both.matches("\n  carries the signature of UPS").count(), 2, "{both}");
     }
 
     #[test]

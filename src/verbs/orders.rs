@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use vtr_columnar::choice::losers;
 use vtr_columnar::input::Column;
 use vtr_columnar::judge::{CopyRecord, Fate, Judge, Records, Source};
+use vtr_kernel::facts::Tracking;
 use vtr_kernel::text::shown;
 use vtr_kernel::wrapper::{unwrapped, unwrapped_number};
 
@@ -26,7 +27,7 @@ pub enum WantedRows {
     /// Rows of orders, each with its sellers; of any seller if none is named. Both ids as [`order_id`] and
     /// [`seller_id`] make them.
     Orders(HashMap<String, HashSet<String>>),
-    /// Rows whose number has these letters and digits; of any seller if none is given.
+    /// Rows of which a number has these letters and digits; of any seller if none is given.
     Number {
         /// Letters and digits, in capitals.
         number: String,
@@ -38,7 +39,8 @@ pub enum WantedRows {
 impl WantedRows {
     /// Wants one number, written with any separators and in any case.
     pub fn number(number: &str, seller: Option<&str>) -> WantedRows {
-        WantedRows::Number { number: letters(number), seller: seller.map(seller_id) }
+        let number = letters(&unwrapped_number(number.trim()));
+        WantedRows::Number { number, seller: seller.map(seller_id) }
     }
 
     fn columns(&self) -> [Column; 2] {
@@ -55,10 +57,22 @@ impl WantedRows {
                 sellers.is_some_and(|sellers| sellers.is_empty() || sellers.contains(unwrapped(seller).as_ref()))
             }
             WantedRows::Number { number, seller: asked } => {
-                letters(cell) == *number && asked.as_ref().is_none_or(|asked| *asked == unwrapped(seller))
+                names(cell, number) && asked.as_ref().is_none_or(|asked| *asked == unwrapped(seller))
             }
         }
     }
+}
+
+/// Whether a cell, as a run reads it, is the number or holds it as one of several.
+fn names(cell: &str, number: &str) -> bool {
+    let whole = letters(cell);
+    // Cells are read as a run reads them only if they can hold the number, because the whole history passes here.
+    whole == number
+        || whole.contains(number) && {
+            let mut buffer = String::new();
+            let (tracking, _) = Tracking::read(cell, &mut buffer);
+            letters(tracking.whole()) == number || tracking.numbers().any(|one| letters(one) == number)
+        }
 }
 
 fn letters(text: &str) -> String {
@@ -227,4 +241,27 @@ fn asked(
     let mask = BooleanArray::from(stays.clone());
     let batch = filter_record_batch(&chunk.batch, &mask).map_err(|error| error.to_string())?;
     Ok(Some((batch, Records::Listed { record, line, byte_offset })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_however_its_cell_is_written() {
+        let is_found = |asked: &str, cell: &str| WantedRows::number(asked, None).holds("S", cell);
+        let number = "1ZF59Y670343817537";
+        for cell in [
+            "1z f59y67 0343817537",
+            "1ZF59Y670343817536/1ZF59Y670343817537",
+            "1ZF59Y670343817536 1ZF59Y670343817537",
+            "[1ZF59Y670343817537;]",
+            "=\"1ZF59Y670343817537\"",
+        ] {
+            assert!(is_found(number, cell), "{cell}");
+        }
+        assert!(is_found("=\"1ZF59Y670343817537\"", number) && is_found("1234567890.0", "1234567890"));
+        assert!(is_found("00340434161094022115", "00340434161094022115.0"));
+        assert!(!is_found(number, "1ZF59Y6703438175371") && !is_found("70343817537", number));
+    }
 }
