@@ -22,6 +22,8 @@ pub struct Cause {
 
 /// The facts around an order.
 pub struct Circumstances<'a> {
+    /// The marketplace in which the row is compared.
+    pub marketplace: &'a str,
     /// The days that Amazon's figure covers, if they are known.
     pub window: Option<Window>,
     /// The day on which the report was pulled, if it is known.
@@ -76,6 +78,11 @@ pub fn only_amazon(row: &Listed, at: usize, ours: Option<&Package>, around: &Cir
         RowOutcome::NotJudged(why) => return cause("not_judged_here", why.clone()),
         RowOutcome::Judged { reason, rule } => (*reason, rule.as_str()),
     };
+    if package.marketplace != around.marketplace {
+        let (here, there) = (&package.marketplace, around.marketplace);
+        let because = format!("our history has the order in {here}, not in {there}: {} ({rule})", reason.name());
+        return cause("not_judged_here", because);
+    }
     if reason.class() == Class::OutOfScope {
         return cause("not_judged_here", format!("{} ({rule})", reason.name()));
     }
@@ -200,12 +207,14 @@ mod tests {
             value: None,
             currency: None,
             category: String::new(),
+            cells: Vec::new(),
             record: 1,
         }
     }
 
     fn around() -> Circumstances<'static> {
         Circumstances {
+            marketplace: "DE",
             window: Some(Window { from: DAY - 20, to: DAY + 9 }),
             pulled_on: Some(DAY + 23),
             evidence: Evidence::Scans,
@@ -235,8 +244,9 @@ mod tests {
     #[test]
     fn only_amazon_takes_the_first_cause_that_holds() {
         assert_eq!(only_amazon(&row(), 0, None, &around()).name, "not_in_history");
-        let changes: [Change; 10] = [
+        let changes: [Change; 11] = [
             ("not_judged_here", |ours, _, _| ours.outcome = RowOutcome::NotJudged("rejected".into())),
+            ("not_judged_here", |_, _, around| around.marketplace = "FR"),
             ("other_window", |ours, _, _| ours.day = DAY + 40),
             ("number_differs", |_, theirs, _| theirs.number = "N2".into()),
             ("in_flight", |ours, _, _| ours.touched = Some(i64::from(DAY + 22) * DAY_MICROS)),

@@ -6,7 +6,7 @@
 use super::performance::looks_like;
 use crate::error::{Error, Result};
 use crate::scan::headings;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use vtr_kernel::amount::Amount;
 use vtr_kernel::money::Currency;
 use vtr_kernel::number;
@@ -39,9 +39,15 @@ pub struct Listed {
     pub currency: Option<Currency>,
     /// Product category as written.
     pub category: String,
+    /// All cells, if there is no number that tells the packages of an order apart: then only rows that agree in all
+    /// cells are the same.
+    pub cells: Vec<String>,
     /// The row's number in the file, from 1.
     pub record: u64,
 }
+
+/// What a row has in common with its repetitions: order, number, carrier, and [`Listed::cells`].
+pub type RowIdentity = (String, String, String, Vec<String>);
 
 /// What a file holds.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -100,7 +106,6 @@ pub fn read(
     let heads: Vec<String> = reader.headers().map_err(broken)?.iter().map(|head| head.trim().to_owned()).collect();
     let places = Places::of(&heads, mapped).map_err(refused)?;
     let mut list = DefectList::default();
-    let mut seen = BTreeSet::new();
     for (row, record) in reader.records().enumerate() {
         let record = record.map_err(broken)?;
         if record.iter().all(|cell| cell.trim().is_empty()) {
@@ -115,16 +120,18 @@ pub fn read(
             continue;
         }
         let listed = places.listed(&record, row as u64 + 1, &mut list.unreadable_values);
-        // Without a number that tells packages apart, only rows that agree in all cells are the same row.
-        let is_named = !listed.is_invalid_id && !listed.number.is_empty();
-        let further = if is_named { None } else { Some(record.iter().map(str::to_owned).collect::<Vec<_>>()) };
-        if seen.insert((listed.order_id.clone(), listed.number.clone(), listed.carrier.clone(), further)) {
-            list.rows.push(listed);
-        } else {
-            list.repeated += 1;
-        }
+        list.rows.push(listed);
     }
+    list.repeated = keep_new(&mut list.rows, &mut HashSet::new());
     Ok(list)
+}
+
+/// Removes the rows that were seen before, adds the others to those seen, and returns how many were removed.
+pub fn keep_new(rows: &mut Vec<Listed>, seen: &mut HashSet<RowIdentity>) -> u64 {
+    let before = rows.len();
+    let identity = |row: &Listed| (row.order_id.clone(), row.number.clone(), row.carrier.clone(), row.cells.clone());
+    rows.retain(|row| seen.insert(identity(row)));
+    (before - rows.len()) as u64
 }
 
 /// The indices of a file's columns.
@@ -188,6 +195,7 @@ impl Places {
             }
             Money::Read(value, currency) => (Some(value), currency),
         };
+        let is_named = !is_invalid_id && !cleaned.is_empty();
         let set = |(_, at): &&(String, usize)| record.get(*at).is_some_and(is_set);
         Listed {
             carrier: cell("carrier"),
@@ -201,6 +209,7 @@ impl Places {
             value,
             currency,
             category: cell("product_category"),
+            cells: if is_named { Vec::new() } else { record.iter().map(str::to_owned).collect() },
             record: number_of_record,
             order_id,
         }

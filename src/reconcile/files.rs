@@ -3,10 +3,11 @@
 //! A report names no seller: it comes from the command line, from a group of the pattern over the path, or from the
 //! output if that has only one seller. It fails on files that are missing or no such reports.
 
-use super::defect_list::{self, Listed};
+use super::defect_list::{self, Listed, RowIdentity};
 use super::performance::{self, Figure};
 use crate::error::{Error, Result};
 use crate::job::plan::Reconcile;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use vtr_kernel::calendar::{Day, day_from_date};
@@ -35,12 +36,11 @@ pub struct Reports {
 }
 
 /// The seller and day of reports whose paths do not name them.
-#[derive(Clone, Debug, Default)]
-pub struct Given {
+pub struct Given<'a> {
     /// The seller that the command line names.
     pub seller: Option<String>,
-    /// The output's only seller.
-    pub only_seller: Option<String>,
+    /// Looks for the output's only seller; asked only if nothing else names the seller.
+    pub only_seller: &'a dyn Fn() -> Result<Option<String>>,
     /// The day that the command line names.
     pub pulled_on: Option<Day>,
 }
@@ -65,19 +65,27 @@ pub fn reports(terms: &Reconcile, performance: &[PathBuf], defects: &[PathBuf], 
         let figures = read.figures.into_iter();
         reports.figures.extend(figures.map(|what| Pulled { seller: seller.clone(), pulled_on, what }));
     }
+    let mut seen: HashMap<(String, Option<Day>), HashSet<RowIdentity>> = HashMap::new();
     for path in defects {
         let (bytes, name) = (bytes(path)?, name_of(path));
-        let list = defect_list::read(&bytes, terms.encoding, &terms.columns, &name)?;
+        let mut list = defect_list::read(&bytes, terms.encoding, &terms.columns, &name)?;
         let (seller, pulled_on) = whose(terms, path, given)?;
+        let is_empty = list.rows.is_empty();
+        // Lists of one pull, or of unknown days, are compared as one, so a row of several of them counts once.
+        let again = defect_list::keep_new(&mut list.rows, seen.entry((seller.clone(), pulled_on)).or_default());
         let mut note = |count: u64, what: &str| {
             if count > 0 {
                 reports.notes.push(format!("{name}: {count} {what}"));
             }
         };
         note(list.repeated, "rows are repeated and count once");
+        note(
+            again,
+            "rows are also in a file before it and count once; a group `pulled_on` in [reconcile] pattern keeps days apart",
+        );
         note(list.not_defects, "rows are no defects by the report's own column");
         note(list.unreadable_values, "package values cannot be read and count as unknown");
-        if list.rows.is_empty() {
+        if is_empty {
             reports.notes.push(format!("{name} is empty, as Amazon gives it when there are no defects"));
         }
         reports.listed.push(Pulled { seller, pulled_on, what: list.rows });
@@ -117,10 +125,12 @@ fn whose(terms: &Reconcile, path: &Path, given: &Given) -> Result<(String, Optio
             Error::Usage(format!("{}: the pattern's `pulled_on` is `{}`, which is no date", shown(&text), shown(&date)))
         })?),
     };
-    let seller = given.seller.clone().or_else(|| group("seller_id")).or_else(|| given.only_seller.clone());
+    let named = given.seller.clone().or_else(|| group("seller_id"));
+    let seller = named.map_or_else(|| (given.only_seller)(), |named| Ok(Some(named)))?;
     let seller = seller.ok_or_else(|| {
         Error::Usage(format!(
-            "{} names no seller; use --seller, or a group `seller_id` in [reconcile] pattern",
+            "{} names no seller, and the output does not have just one; use --seller, or a group `seller_id` in \
+             [reconcile] pattern",
             shown(&text)
         ))
     })?;
@@ -139,10 +149,11 @@ mod tests {
     #[test]
     fn the_path_says_whose_a_report_is() {
         let of = |path: &str, given: &Given| whose(&terms(), Path::new(path), given);
-        let (seller, pulled_on) = of("x/amazon/S1_2026-11-24.json", &Given::default()).unwrap();
+        let nothing = Given { seller: None, only_seller: &|| Ok(None), pulled_on: None };
+        let (seller, pulled_on) = of("x/amazon/S1_2026-11-24.json", &nothing).unwrap();
         assert_eq!((seller.as_str(), pulled_on), ("S1", Some(day_from_date("2026-11-24".parse().unwrap()))));
-        assert!(of("x/other.json", &Given::default()).unwrap_err().to_string().contains("--seller"));
-        let only = Given { only_seller: Some("S2".into()), ..Given::default() };
+        assert!(of("x/other.json", &nothing).unwrap_err().to_string().contains("--seller"));
+        let only = Given { only_seller: &|| Ok(Some("S2".into())), ..nothing };
         assert_eq!(of("x/other.json", &only).unwrap().0, "S2");
         let told = Given { seller: Some("S3".into()), ..only };
         assert_eq!(of("x/amazon/S1_2026-11-24.json", &told).unwrap().0, "S3");

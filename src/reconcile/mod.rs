@@ -132,6 +132,9 @@ pub struct Orders {
     pub cases: Vec<Case>,
 }
 
+/// The marketplace of rows of Amazon's list of which nothing says in which store they are.
+pub const UNKNOWN_STORE: &str = "unknown";
+
 /// One seller and marketplace in one window.
 #[derive(Clone, Debug)]
 pub struct Compared {
@@ -215,20 +218,32 @@ fn one_pull(
     let plan = judge_as_of(pulled_on, days)?;
     let kept = days.map(|days| days.widened(plan.copies_within_days));
     let (packages, evidence) = ours::packages(&plan, &WantedPackages::new(sellers, &listed, kept))?;
-    let with_lists = lists.iter().map(|list| list.seller.as_str()).collect();
-    let judged = JudgedPull { plan: &plan, packages: &packages, listed: &listed, with_lists, evidence, pulled_on };
-    let mut compared: Vec<Compared> = Vec::new();
-    let mut placed = HashSet::new();
+    let judged = JudgedPull { plan: &plan, packages: &packages, listed: &listed, evidence, pulled_on };
+    let mut placed: Vec<(&Pulled<Figure>, MarketplaceId)> = Vec::new();
     for pulled in figures {
-        let Some(id) = marketplace(&plan, &pulled.what.marketplace_id)? else { continue };
-        let strangers = if placed.insert(&pulled.seller) { Strangers::Here } else { Strangers::Elsewhere };
-        compared.push(judged.figure(pulled, id, strangers));
+        if let Some(id) = marketplace(&plan, &pulled.what.marketplace_id)? {
+            placed.push((pulled, id));
+        }
     }
-    for list in lists.iter().filter(|list| !figures.iter().any(|pulled| pulled.seller == list.seller)) {
-        compared.extend(judged.list_alone(&list.seller));
+    let mut compared: Vec<Compared> = Vec::new();
+    let with_lists: BTreeSet<&str> = lists.iter().map(|list| list.seller.as_str()).collect();
+    let stores = |seller: &str| {
+        let of_seller = placed.iter().filter(|(pulled, _)| pulled.seller == seller);
+        of_seller.map(|(_, id)| plan.book.market(*id).name.as_str()).collect::<BTreeSet<&str>>()
+    };
+    let placing: HashMap<&str, Placing> =
+        with_lists.iter().map(|seller| (*seller, judged.place(seller, &stores(seller)))).collect();
+    for (pulled, id) in &placed {
+        compared.push(judged.figure(pulled, *id, placing.get(pulled.seller.as_str())));
+    }
+    for seller in with_lists {
+        compared.extend(judged.without_figures(seller, &stores(seller), &placing[seller]));
     }
     Ok(compared)
 }
+
+/// The indices of listed rows by the marketplace in which they are compared.
+type Placing = BTreeMap<String, Vec<usize>>;
 
 /// The marketplace of an id; `None` if it is no marketplace of Amazon's.
 fn marketplace(plan: &Plan, id: &str) -> Result<Option<MarketplaceId>> {
@@ -247,8 +262,6 @@ struct JudgedPull<'a> {
     plan: &'a Plan,
     packages: &'a [Package],
     listed: &'a [(String, Listed)],
-    /// Sellers with a list of defects, even an empty one.
-    with_lists: HashSet<&'a str>,
     evidence: Evidence,
     pulled_on: Option<Day>,
 }
@@ -287,13 +300,14 @@ impl JudgedPull<'_> {
         any.then_some(counts)
     }
 
-    fn figure(&self, pulled: &Pulled<Figure>, id: MarketplaceId, strangers: Strangers) -> Compared {
+    /// Compares a figure, and the rows of the seller's list that are placed in its marketplace, if there is a list.
+    fn figure(&self, pulled: &Pulled<Figure>, id: MarketplaceId, placing: Option<&Placing>) -> Compared {
         let market = self.plan.book.market(id);
         let (figure, seller, window) = (&pulled.what, pulled.seller.as_str(), pulled.what.window);
         let ours = self.counts(seller, &market.name, window, |package| package.day);
         let utc = self.counts(seller, &market.name, window, |package| package.utc_day);
         let (shipments, rate) = agreement(self.plan, figure, ours.as_ref());
-        let has_list = self.with_lists.contains(seller);
+        let rows = placing.map(|placing| placing.get(&market.name).map_or(&[][..], Vec::as_slice));
         Compared {
             seller: seller.to_owned(),
             marketplace: market.name.clone(),
@@ -303,44 +317,62 @@ impl JudgedPull<'_> {
             amazon: Some(figure.clone()),
             is_restated: false,
             ours_utc: utc.filter(|utc| ours.as_ref() != Some(utc)),
-            orders: has_list.then(|| self.orders(seller, &market.name, Some(figure), strangers)),
+            orders: rows.map(|rows| self.orders(seller, &market.name, Some(figure), rows)),
             ours,
             shipments,
             rate,
         }
     }
 
-    /// Compares a list of defects without a figure, for each of our marketplaces that its orders belong to.
-    fn list_alone(&self, seller: &str) -> Vec<Compared> {
-        let orders: HashSet<&str> =
-            self.listed.iter().filter(|(of, _)| of == seller).map(|(_, row)| row.order_id.as_str()).collect();
-        let touched = self.packages.iter().filter(|one| one.seller == seller && orders.contains(one.order_id.as_str()));
-        let mut markets: BTreeSet<&str> = touched.map(|one| one.marketplace.as_str()).collect();
-        markets.remove("");
-        let names: Vec<&str> = if markets.is_empty() { vec![""] } else { markets.into_iter().collect() };
-        let strangers = std::iter::once(Strangers::Here).chain(std::iter::repeat(Strangers::Elsewhere));
-        names
-            .iter()
-            .zip(strangers)
-            .map(|(name, strangers)| Compared {
-                seller: seller.to_owned(),
-                marketplace: (*name).to_owned(),
-                window: None,
-                pulled_on: self.pulled_on,
-                latency_days: 0,
-                amazon: None,
-                is_restated: false,
-                ours: None,
-                ours_utc: None,
-                shipments: Agreement::NotCompared,
-                rate: Agreement::NotCompared,
-                orders: Some(self.orders(seller, name, None, strangers)),
-            })
-            .collect()
+    /// Places the rows of a seller's list: in the marketplaces with a figure in which our history has the order; else
+    /// in the only one that has a figure, because then the list is its; else where our history has the order. A list
+    /// of several stores does not say whose the other rows are, so they are in no store.
+    fn place(&self, seller: &str, stores: &BTreeSet<&str>) -> Placing {
+        let mut ours: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for package in self.packages.iter().filter(|one| one.seller == seller && !one.marketplace.is_empty()) {
+            ours.entry(&package.order_id).or_default().insert(&package.marketplace);
+        }
+        let mut placing = Placing::new();
+        for (at, (_, row)) in self.listed.iter().enumerate().filter(|(_, (of, _))| of == seller) {
+            let of_order = ours.get(row.order_id.as_str());
+            let with_figure: Vec<&str> =
+                of_order.into_iter().flatten().copied().filter(|of| stores.contains(of)).collect();
+            let places = match (&with_figure[..], stores.len()) {
+                ([], 1) => stores.iter().copied().collect(),
+                ([], _) => vec![of_order.and_then(|of| of.first()).copied().unwrap_or(UNKNOWN_STORE)],
+                _ => with_figure,
+            };
+            places.into_iter().for_each(|place| placing.entry(place.to_owned()).or_default().push(at));
+        }
+        placing
     }
 
-    /// Matches the rows of a seller with our packages of a marketplace.
-    fn orders(&self, seller: &str, marketplace: &str, figure: Option<&Figure>, strangers: Strangers) -> Orders {
+    /// Compares the rows of a seller's list that are in no marketplace with a figure, for each of their marketplaces.
+    fn without_figures(&self, seller: &str, stores: &BTreeSet<&str>, placing: &Placing) -> Vec<Compared> {
+        let alone = |(name, rows): (&str, &[usize])| Compared {
+            seller: seller.to_owned(),
+            marketplace: name.to_owned(),
+            window: None,
+            pulled_on: self.pulled_on,
+            latency_days: 0,
+            amazon: None,
+            is_restated: false,
+            ours: None,
+            ours_utc: None,
+            shipments: Agreement::NotCompared,
+            rate: Agreement::NotCompared,
+            orders: Some(self.orders(seller, name, None, rows)),
+        };
+        let elsewhere = placing.iter().filter(|(name, _)| !stores.contains(name.as_str()));
+        let mut compared: Vec<Compared> = elsewhere.map(|(name, rows)| alone((name, rows))).collect();
+        if compared.is_empty() && stores.is_empty() {
+            compared.push(alone((UNKNOWN_STORE, &[])));
+        }
+        compared
+    }
+
+    /// Matches rows of a seller's list, by their indices, with our packages of a marketplace.
+    fn orders(&self, seller: &str, marketplace: &str, figure: Option<&Figure>, placed: &[usize]) -> Orders {
         let mut by_order: HashMap<&str, Vec<&Package>> = HashMap::new();
         let mut by_number: HashMap<&str, usize> = HashMap::new();
         let all = self.packages.iter().filter(|one| one.seller == seller);
@@ -352,6 +384,7 @@ impl JudgedPull<'_> {
         }
         let window = figure.map(|figure| figure.window);
         let around = |package: Option<&Package>| Circumstances {
+            marketplace,
             window,
             pulled_on: self.pulled_on,
             evidence: self.evidence,
@@ -365,18 +398,18 @@ impl JudgedPull<'_> {
         };
         let rows = self.listed.iter().filter(|(of, _)| of == seller).map(|(_, row)| row);
         let taken = taken(rows, &by_order);
-        let (mut cases, mut listed, mut met) = (Vec::new(), 0, HashSet::new());
-        for (at, (of, row)) in self.listed.iter().enumerate() {
-            if of != seller || !is_of(by_order.get(row.order_id.as_str()), marketplace, strangers) {
-                continue;
-            }
-            listed += 1;
+        let (mut cases, mut met) = (Vec::new(), HashSet::new());
+        for at in placed {
+            let row = &self.listed[*at].1;
             let packages = by_order.get(row.order_id.as_str()).map_or(&[][..], Vec::as_slice);
+            let here: Vec<&Package> = packages.iter().copied().filter(|one| one.marketplace == marketplace).collect();
+            let packages = if here.is_empty() { packages } else { &here[..] };
             let found = find(row, &self.carrier(row, marketplace), packages, &taken);
-            cases.push(of_listed((at, row), &found, window, &around));
+            cases.push(of_listed((*at, row), &found, &around));
             // Which of several Amazon lists is unknown, so of none can be said that it is not listed.
             met.extend(found.packages().iter().map(|one| std::ptr::from_ref(*one)));
         }
+        let listed = placed.len() as u64;
         let completeness = match figure {
             Some(figure) if figure.soundness == Soundness::Sound => {
                 match (figure.shipments - figure.valid) as i64 - listed as i64 {
@@ -415,38 +448,23 @@ impl JudgedPull<'_> {
 fn of_listed<'p>(
     (at, row): (usize, &Listed),
     found: &PackageMatch<'p>,
-    window: Option<Window>,
-    around: &dyn Fn(Option<&'p Package>) -> Circumstances<'static>,
+    around: &dyn Fn(Option<&'p Package>) -> Circumstances<'p>,
 ) -> Case {
     let package = match found {
         PackageMatch::Several(_) => return Case::of_amazon(Side::Ambiguous, row, None, None),
         PackageMatch::One(package) => Some(*package),
         PackageMatch::None => None,
     };
-    let is_defect = |one: &Package| one.class() == Some(Class::Defect) && window.is_none_or(|w| w.contains(one.day));
+    let around = around(package);
+    let is_defect = |one: &Package| {
+        let is_inside = around.window.is_none_or(|window| window.contains(one.day));
+        one.class() == Some(Class::Defect) && one.marketplace == around.marketplace && is_inside
+    };
     if package.is_some_and(is_defect) {
         return Case::of_amazon(Side::Both, row, package, None);
     }
-    let cause = causes::only_amazon(row, at, package, &around(package));
+    let cause = causes::only_amazon(row, at, package, &around);
     Case::of_amazon(Side::OnlyAmazon, row, package, Some(cause))
-}
-
-/// Where to count rows that match no package of ours: under one marketplace of their seller only, so that none counts
-/// twice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Strangers {
-    Here,
-    Elsewhere,
-}
-
-/// Whether a row belongs to a marketplace: that of our packages of its order.
-fn is_of(ours: Option<&Vec<&Package>>, marketplace: &str, strangers: Strangers) -> bool {
-    match ours {
-        Some(packages) if packages.iter().any(|one| !one.marketplace.is_empty()) => {
-            packages.iter().any(|one| one.marketplace == marketplace)
-        }
-        _ => strangers == Strangers::Here,
-    }
 }
 
 fn judged(packages: &[&Package]) -> usize {

@@ -373,9 +373,12 @@ impl BatchRows<'_> {
             Fate::Rejected(reject) => {
                 let column = reject.column.as_deref().unwrap_or("the record");
                 let why = format!("rejected: {column}: {}", reject.reason);
-                self.unjudged(seller, order_id, why)
+                self.unjudged(row, seller, order_id, why)
             }
-            Fate::AfterAsOf(_) => self.unjudged(seller, order_id, "newer than the day that is asked about".to_owned()),
+            Fate::AfterAsOf(_) => {
+                let why = "newer than the day that is asked about".to_owned();
+                self.unjudged(row, seller, order_id, why)
+            }
             Fate::Judged { facts, verdict, copy, .. } => {
                 let inside = self.reading.wanted.days.is_none_or(|days| days.contains(verdict.day));
                 let is_listed = !self.reading.wanted.rows_of(&seller, &order_id).is_empty();
@@ -384,10 +387,13 @@ impl BatchRows<'_> {
         }
     }
 
-    /// A row that was not judged, kept only if Amazon lists its order.
-    fn unjudged(&self, seller: String, order_id: String, why: String) -> Option<Package> {
+    /// A row that was not judged, kept only if Amazon lists its order. Its marketplace is what the cell says.
+    fn unjudged(&self, row: usize, seller: String, order_id: String, why: String) -> Option<Package> {
         self.reading.wanted.rows_of(&seller, &order_id).first()?;
-        Some(Package::bare(seller, order_id, RowOutcome::NotJudged(why)))
+        let book = self.reading.judge.terms().book;
+        let marketplace = book.resolve_marketplace(&self.text(Column::Marketplace, row));
+        let marketplace = marketplace.map_or_else(String::new, |found| book.marketplace_label(found).to_owned());
+        Some(Package { marketplace, ..Package::bare(seller, order_id, RowOutcome::NotJudged(why)) })
     }
 
     fn judged(

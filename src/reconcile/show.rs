@@ -3,12 +3,12 @@
 //! It lays out the comparison and computes nothing but truncated rates. It cannot fail.
 
 use super::causes::Cause;
-use super::{Agreement, Compared, Completeness, Orders, OutcomeCounts, Side, Soundness};
+use super::{Agreement, Compared, Completeness, Orders, OutcomeCounts, Side, Soundness, UNKNOWN_STORE};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use vtr_kernel::calendar::date_from_day;
 use vtr_kernel::tally::Tally;
-use vtr_kernel::text::{grouped, shown};
+use vtr_kernel::text::{grouped, shown, wrapped};
 
 /// Widest line of a table.
 const WIDTH: usize = 80;
@@ -40,8 +40,13 @@ fn window(one: &Compared, text: &mut String) {
         (Some(day), None) => format!(", pulled {}", date_from_day(day)),
         (None, _) => String::new(),
     };
-    let marketplace = if one.marketplace.is_empty() { "no marketplace of ours" } else { &one.marketplace };
-    let _ = writeln!(text, "{}, {marketplace}, {days}{pulled}", shown(&one.seller));
+    let is_unknown = one.marketplace == UNKNOWN_STORE;
+    let marketplace = if is_unknown { "marketplace unknown" } else { &one.marketplace };
+    let head = format!("{}, {marketplace}, {days}{pulled}", shown(&one.seller));
+    let _ = writeln!(text, "{}", wrapped(&head, WIDTH - 4).join("\n    "));
+    if is_unknown {
+        sentence(text, 2, "nothing says in which store these orders are, so they complete no store's list");
+    }
     if one.is_restated {
         let _ = writeln!(text, "  a later report restates these days");
     }
@@ -59,6 +64,13 @@ fn window(one: &Compared, text: &mut String) {
         for (programme, packages) in &ours.programmes {
             let _ = writeln!(text, "    beside: {} eligible packages of programme {programme}", grouped(*packages));
         }
+    }
+}
+
+/// Adds a sentence, wrapped between words and indented.
+fn sentence(text: &mut String, indent: usize, said: &str) {
+    for line in wrapped(said, WIDTH - indent) {
+        let _ = writeln!(text, "{:indent$}{line}", "");
     }
 }
 
@@ -86,10 +98,9 @@ fn figures(one: &Compared, amazon: &super::Figure, text: &mut String) {
     let _ = writeln!(text, "  Amazon's status {}, account {account}, target {}", amazon.status, amazon.target);
     if amazon.soundness == Soundness::Inconsistent {
         let written = amazon.rate.as_deref().unwrap_or("none");
-        let _ = writeln!(
-            text,
-            "  inconsistent: the report's counts and its rate {written} contradict each other; not compared"
-        );
+        let said =
+            format!("inconsistent: the report's counts and its rate {written} contradict each other; not compared");
+        sentence(text, 2, &said);
     } else {
         let says = |agreement: Agreement| match agreement {
             Agreement::Agrees => "agree",
@@ -108,23 +119,21 @@ fn of_orders(orders: &Orders, text: &mut String) {
         Completeness::Incomplete(more) => format!("list has {} rows more than the report has defects", -more),
         Completeness::Unknown => "no figure tells whether the list is complete".to_owned(),
     };
-    let _ = writeln!(
-        text,
-        "  orders: both {}, only Amazon {}, only ours {}, not listed {}, ambiguous {} ({complete})",
+    let said = format!(
+        "orders: both {}, only Amazon {}, only ours {}, not listed {}, ambiguous {} ({complete})",
         count(Side::Both),
         count(Side::OnlyAmazon),
         count(Side::OnlyOurs),
         count(Side::NotListed),
         count(Side::Ambiguous)
     );
+    sentence(text, 2, &said);
     for side in [Side::OnlyAmazon, Side::OnlyOurs] {
         let whole = count(side);
         for (name, (orders_of, because)) in by_cause(orders, side) {
             let share = orders_of * 100 / whole.max(1);
-            let head = format!("    {name:<24}{orders_of:>7}  {share:>3} % of {}: ", side.name().replace('_', " "));
-            let room = WIDTH.saturating_sub(head.len()).max(20);
-            let said: String = shown(because).chars().take(room).collect();
-            let _ = writeln!(text, "{head}{said}");
+            let _ = writeln!(text, "    {name:<24}{orders_of:>7}  {share:>3} % of {}", side.name().replace('_', " "));
+            sentence(text, 6, &shown(because));
         }
     }
     let flagged = cross_table(orders);

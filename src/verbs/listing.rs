@@ -14,6 +14,7 @@ use arrow::record_batch::RecordBatch;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::io::{self, IsTerminal, Write};
 use std::str::FromStr;
+pub use vtr_kernel::text::wrapped;
 use vtr_kernel::text::{shown, shown_json};
 
 /// The format of a list.
@@ -196,21 +197,6 @@ fn card(heads: &[&str], cells: &[Cell], width: usize) -> String {
         card += &format!("    {line}\n");
     }
     card
-}
-
-/// Wraps a text between words into lines of at most `width` characters; a longer word has a line of its own.
-pub fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width.max(20) => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// Whether to use colours: on a terminal, unless `NO_COLOR` is set.

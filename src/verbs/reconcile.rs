@@ -9,7 +9,11 @@ use crate::cli::{Difference, ReconcileArgs};
 use crate::error::{Error, Result};
 use crate::job::plan::Plan;
 use crate::job::{self, Overrides};
+use crate::pages::read::{PublishedVersion, Scope};
+use crate::publish;
 use crate::reconcile::{self, Agreement, Compared, Given, Side, Window, show};
+use crate::schema::Table;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use vtr_kernel::calendar::{Day, date_from_day, day_from_date};
@@ -36,16 +40,17 @@ pub fn run(args: &ReconcileArgs) -> Result<()> {
         ));
     }
     let pulled_on = args.pulled_on.map(day_from_date);
-    let given = Given { seller: args.seller.clone(), only_seller: only_seller(&plan)?, pulled_on };
+    let given = Given { seller: args.seller.clone(), only_seller: &|| only_seller(&plan), pulled_on };
     let reports = reconcile::reports(&plan.reconcile, &performance, &defects, &given)?;
-    let judge =
-        |pulled_on: Option<Day>, days: Option<Window>| judge_as_of(&args.job.job, &flags, &plan, pulled_on, days, now);
+    let judge = |pulled_on: Option<Day>, days: Option<Window>| judge_as_of(&args.job.job, &flags, pulled_on, days, now);
     let mut compared = reconcile::compare(&reports, &judge)?;
     if let Some(asked) = &args.marketplace {
         let unknown =
             || Error::Usage(format!("--marketplace: the book knows no `{asked}`; write DE, Amazon.de or an id"));
         let marketplace = plan.book.resolve_marketplace(asked).ok_or_else(unknown)?;
-        compared.retain(|one| one.marketplace == plan.book.marketplace_label(marketplace));
+        // Rows whose store is not known may be of the one that is asked for.
+        let asked = [plan.book.marketplace_label(marketplace), reconcile::UNKNOWN_STORE];
+        compared.retain(|one| asked.contains(&one.marketplace.as_str()));
     }
     let format = format(args.written);
     if args.orders && format != Format::Json || format == Format::Csv {
@@ -83,7 +88,7 @@ fn found(plan: &Plan, pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The seller of an output with one seller only.
+/// The seller of inputs with the same constant, or of a published output with one seller only.
 fn only_seller(plan: &Plan) -> Result<Option<String>> {
     let constants = plan.inputs.iter().map(|input| {
         let seller = input.constants.iter().find(|(column, _)| *column == vtr_columnar::input::Column::SellerId);
@@ -91,23 +96,42 @@ fn only_seller(plan: &Plan) -> Result<Option<String>> {
     });
     let mut sellers: Vec<Option<&str>> = constants.collect();
     sellers.dedup();
-    Ok(match sellers.as_slice() {
-        [Some(one)] => Some((*one).to_owned()),
-        _ => None,
-    })
+    if let [Some(one)] = sellers.as_slice() {
+        return Ok(Some((*one).to_owned()));
+    }
+    let store = publish::at(Path::new(&plan.output.path))?;
+    let Some(manifest) = publish::log::latest(store.as_ref())? else { return Ok(None) };
+    let published = PublishedVersion { store: store.as_ref(), manifest: &manifest };
+    // `dim_seller` may list sellers without rows, so it is the second choice.
+    let with_sellers = [Table::VtrWeekly, Table::DimSeller];
+    let Some(table) = with_sellers.into_iter().find(|table| manifest.has(*table)) else { return Ok(None) };
+    let mut sellers: BTreeSet<String> = BTreeSet::new();
+    published.read(table.name(), &["seller_id"], None, &Scope::default(), &mut |rows| {
+        let new = rows.text("seller_id").iter().flatten().filter(|seller| !sellers.contains(*seller));
+        let new: Vec<String> = new.map(str::to_owned).collect();
+        sellers.extend(new);
+        Ok(())
+    })?;
+    Ok(sellers.pop_first().filter(|_| sellers.is_empty()))
 }
 
-/// The job's plan as of the day on which a report was pulled, over the report's days.
+/// The job's plan as of the day on which a report was pulled, over the report's days. If that day is known it counts,
+/// and not the job's `as_of`: scans of later days had not happened for Amazon, and those until then had.
 fn judge_as_of(
     path: &Path,
     flags: &Overrides,
-    plan: &Plan,
     pulled_on: Option<Day>,
     days: Option<Window>,
     now: SystemTime,
 ) -> Result<Plan> {
     let date = |day: Day| date_from_day(day).to_string();
-    let as_of = pulled_on.filter(|day| *day < plan.as_of).map(date);
+    let as_of = pulled_on.map(date);
+    if let (Some(as_of), Some(given)) = (&as_of, flags.as_of.as_ref().filter(|given| Some(*given) != as_of.as_ref())) {
+        crate::progress::warn(&format!(
+            "packages are judged as of {as_of}, when the report was pulled, and not as of {given}; leave --as-of out, or \
+             --pulled-on"
+        ));
+    }
     let flags = Overrides {
         as_of: as_of.or_else(|| flags.as_of.clone()),
         from: days.map(|days| date(days.from)),
@@ -116,7 +140,7 @@ fn judge_as_of(
     };
     let mut plan = job::load(path, &flags, now)?;
     crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
-    plan.output.tables = crate::schema::Table::ALL.to_vec();
+    plan.output.tables = Table::ALL.to_vec();
     Ok(plan)
 }
 

@@ -12,6 +12,7 @@ const HEADS: &str = "seller_id,marketplace,order_id,package_id,order_status,carr
 /// A row of the history, described by its differences from an ordinary, scanned package of the window.
 #[derive(Clone)]
 struct Ours {
+    store: &'static str,
     order: String,
     package: &'static str,
     status: &'static str,
@@ -28,6 +29,7 @@ struct Ours {
 impl Ours {
     fn ordinary(order: &str) -> Ours {
         Ours {
+            store: "DE",
             order: order.to_owned(),
             package: "1",
             status: "Shipped",
@@ -51,12 +53,14 @@ impl Ours {
 
     fn line(&self) -> String {
         format!(
-            "S1,DE,{},{},{},DHL Paket,{},{},DE,{},{},{},{},{},{}\n",
+            "S1,{},{},{},{},DHL Paket,{},{},{},{},{},{},{},{},{}\n",
+            self.store,
             self.order,
             self.package,
             self.status,
             self.service,
             self.number,
+            if self.store == "FR" { "FR" } else { "DE" },
             self.to,
             self.value,
             self.promised,
@@ -206,6 +210,147 @@ fn an_incomplete_list_blames_nobody_for_what_it_lacks() {
     let orders = &json["windows"][0]["orders"];
     assert_eq!(code, 0);
     assert_eq!([&orders["both"], &orders["not_listed"], &orders["only_ours"], &orders["rows_lacking"]], [4, 6, 0, 6]);
+}
+
+/// Twelve packages of Amazon.de, four of them defects; one of Amazon.fr; one that was sold elsewhere.
+fn of_three_stores() -> Vec<Ours> {
+    let mut ours: Vec<Ours> = (0..8).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
+    ours.extend((0..4).map(|at| Ours::unscanned(&format!("D{at}"))));
+    ours.push(Ours { store: "FR", to: "FR", ..Ours::unscanned("F") });
+    ours.push(Ours { store: "Non-Amazon", ..Ours::ordinary("G") });
+    ours
+}
+
+/// The only store's list is complete with the orders that our history has elsewhere, and each has its cause.
+#[test]
+fn rows_whose_order_is_elsewhere_with_us_are_listed_with_their_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let ours = of_three_stores();
+    let mut theirs: Vec<String> = ours[8..].iter().map(listed).collect();
+    theirs.push(listed_as("X", "3404341610", "DE"));
+    let (_, json) = compared(folder.path(), &ours, &theirs, 15, 7, &["--orders"]);
+    let orders = &json["windows"][0]["orders"];
+    assert_eq!(json["windows"].as_array().unwrap().len(), 1, "{json:#}");
+    assert_eq!(
+        [&orders["listed"], &orders["both"], &orders["only_amazon"], &orders["rows_lacking"]],
+        [7, 4, 3, 0],
+        "{orders:#}"
+    );
+    let want = BTreeMap::from([("not_in_history", 1), ("not_judged_here", 2)].map(|(name, n)| (name.to_owned(), n)));
+    assert_eq!(causes(&json, "only_amazon"), want, "{orders:#}");
+    let of_france = orders["cases"].as_array().unwrap().iter().find(|case| case["order_id"] == "F").unwrap();
+    assert!(
+        of_france["because"].as_str().unwrap().contains("the order in FR, not in DE: number_malformed"),
+        "{of_france}"
+    );
+
+    let args = ["reconcile", "job.toml", "--seller", "S1", "--pulled-on", "2026-06-16"];
+    let told = text(&vtr_in(folder.path(), &args).stdout);
+    assert!(told.lines().all(|line| line.chars().count() <= 80), "{told}");
+    let words = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("only amazon no row of the inputs has this order"), "{told}");
+}
+
+/// One list of several stores: an order of which nothing says whose it is completes no store's list.
+#[test]
+fn an_order_that_no_input_has_is_no_stores() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let ours = of_three_stores();
+    let mut theirs: Vec<String> = ours[8..].iter().map(listed).collect();
+    theirs.push(listed_as("X", "3404341610", "DE"));
+    compared(at, &ours, &theirs, 13, 5, &[]);
+    let path = at.join("performance.json");
+    let mut report: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let mut france = report["performanceMetrics"][0].clone();
+    france["marketplaceId"] = "A13V1IB3VIYZZH".into();
+    let rate = &mut france["validTrackingRate"];
+    (rate["shipmentCount"], rate["validTrackingCount"], rate["rate"]) = (1.into(), 0.into(), 0.into());
+    report["performanceMetrics"].as_array_mut().unwrap().push(france);
+    std::fs::write(&path, report.to_string()).unwrap();
+    let args = ["reconcile", "job.toml", "--seller", "S1", "--pulled-on", "2026-06-16", "--format", "json"];
+    let json: Value = serde_json::from_slice(&vtr_in(at, &args).stdout).unwrap();
+    let told = json["windows"].as_array().unwrap().iter().map(|one| {
+        let orders = &one["orders"];
+        let count = |name: &str| orders[name].as_i64();
+        (one["marketplace"].as_str().unwrap(), count("listed"), count("both"), count("rows_lacking"))
+    });
+    let told: Vec<_> = told.collect();
+    let want = [
+        ("DE", Some(4), Some(4), Some(1)),
+        ("FR", Some(1), Some(1), Some(0)),
+        ("(none)", Some(1), Some(0), None),
+        ("unknown", Some(1), Some(0), None),
+    ];
+    assert_eq!(told, want, "{json:#}");
+    let of_germany = vtr_in(at, &[&args[..6], &["--marketplace", "DE"]].concat());
+    let told = text(&of_germany.stdout);
+    assert!(told.contains("S1, marketplace unknown") && told.contains("they complete no store's list"), "{told}");
+}
+
+#[test]
+fn orders_of_overlapping_lists_count_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut ours: Vec<Ours> = (0..10).map(|at| Ours::unscanned(&format!("D{at}"))).collect();
+    ours.extend((0..10).map(|at| Ours::ordinary(&format!("V{at}"))));
+    let row = |one: &Ours| listed_as(&one.order, "", "DE");
+    let theirs: Vec<String> = ours[..8].iter().map(listed).chain(ours[8..10].iter().map(row)).collect();
+    let (_, json) = compared(at, &ours, &theirs, 20, 10, &["--defects", "defects.csv", "defects.csv"]);
+    let orders = &json["windows"][0]["orders"];
+    let found = [&orders["listed"], &orders["both"], &orders["only_amazon"], &orders["rows_lacking"]];
+    assert_eq!(found, [10, 10, 0, 0], "{json:#}");
+    assert!(json["notes"].to_string().contains("10 rows are also in a file before it"), "{json:#}");
+
+    let lines: Vec<String> =
+        std::fs::read_to_string(at.join("defects.csv")).unwrap().lines().map(str::to_owned).collect();
+    let part = |rows: &[String]| format!("{}\n{}\n", lines[0], rows.join("\n"));
+    std::fs::write(at.join("a.csv"), part(&lines[1..8])).unwrap();
+    std::fs::write(at.join("b.csv"), part(&lines[5..])).unwrap();
+    let args = ["reconcile", "job.toml", "--seller", "S1", "--format", "json", "--defects", "a.csv", "b.csv"];
+    let json: Value = serde_json::from_slice(&vtr_in(at, &args).stdout).unwrap();
+    let orders = &json["windows"][0]["orders"];
+    assert_eq!([&orders["listed"], &orders["both"], &orders["rows_lacking"]], [10, 10, 0], "{json:#}");
+}
+
+/// The day of the pull decides which scans have happened, also if the job's own day is earlier.
+#[test]
+fn packages_are_judged_as_of_the_day_of_the_pull() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut ours: Vec<Ours> = (0..10).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
+    ours.push(Ours { first_scan: "2026-06-05T08:00:00Z", ..Ours::ordinary("late") });
+    let early = ["--set", "as_of=2026-05-31"];
+    let (_, json) = compared(at, &ours, &[], 11, 0, &early);
+    let window = &json["windows"][0];
+    assert_eq!([&window["ours"]["valid"], &window["ours"]["defects"]], [11, 0], "{json:#}");
+    let args = ["reconcile", "job.toml", "--seller", "S1", "--pulled-on", "2026-06-16", "--as-of", "2026-05-31"];
+    let told = text(&vtr_in(at, &args).stderr);
+    assert!(told.contains("as of 2026-06-16, when the report was pulled, and not as of 2026-05-31"), "{told}");
+}
+
+#[test]
+fn the_outputs_only_seller_is_the_reports() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let mut ours: Vec<Ours> = (0..10).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
+    compared(at, &ours, &[], 10, 0, &[]);
+    let compare = || {
+        let run = vtr_in(at, &["run", "job.toml"]);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        vtr_in(at, &["reconcile", "job.toml", "--pulled-on", "2026-06-16", "--format", "json"])
+    };
+    let output = compare();
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stderr)));
+    assert_eq!(
+        [&json["windows"][0]["seller_id"], &json["windows"][0]["ours"]["valid"]],
+        [&"S1".into(), &Value::from(10)]
+    );
+    let history: String = ours.drain(..).map(|one| one.line() + &one.line().replace("S1,", "S2,")).collect();
+    std::fs::write(at.join("in.csv"), format!("{HEADS}{history}")).unwrap();
+    let output = compare();
+    let told = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && told.contains("does not have just one"), "{told}");
 }
 
 #[test]
