@@ -242,7 +242,7 @@ pub enum FailOn {
     Breach,
     /// Below target, or so near to it that chance alone could do it
     AtRisk,
-    /// Worse than in the version of --compare
+    /// Worse than in the version of --compare, or known then and no longer
     Worse,
     /// Older than --max-age
     Stale,

@@ -91,6 +91,19 @@ struct Levers {
 
 /// The state of an account, in at most three sentences.
 pub fn lead(account: &Account) -> Html {
+    if account.standing == Standing::Unassessed {
+        let (so_far, (start, end)) = (account.outlook.tally, account.window);
+        let day = |day| words::day(day, account.as_of);
+        return Html::text(format!(
+            "None of its packages is in the last final window, {} to {}, ",
+            day(start),
+            day(end)
+        ))
+        .and("so there is no rate yet. ")
+        .and(format!("In the window to {} ", day(account.outlook.end)))
+        .strong(format!("{} of {}", so_far.valid, words::plural(so_far.eligible as i64, "package")))
+        .and(if so_far.eligible == 1 { " is valid so far." } else { " are valid so far." });
+    }
     let packages = words::plural(account.tally.eligible as i64, "package");
     let defects = words::plural(account.defects(), "defect");
     let rate = Html::new().strong(words::rate(account.tally)).and(format!(" of {packages}"));
@@ -100,7 +113,7 @@ pub fn lead(account: &Account) -> Html {
     let asks = format!("; Amazon asks {}. ", words::target(target));
     let budget = account.budget.unwrap_or_default();
     match account.standing {
-        Standing::Few => rate.and(format!(
+        Standing::Few | Standing::Unassessed => rate.and(format!(
             ": too few to judge. {defects}; each package moves the rate by {} points.",
             words::cut(1, account.tally.eligible)
         )),
@@ -174,7 +187,9 @@ impl Detail<'_> {
     fn facts(&self) -> Vec<(&'static str, Html)> {
         let account = self.account;
         let mut facts = Vec::new();
-        facts.push(("Why", brief::why(account, self.names).html()));
+        if account.standing != Standing::Unassessed {
+            facts.push(("Why", brief::why(account, self.names).html()));
+        }
         if let [(name, category), _, ..] = self.categories
             && category.defects() > 1
             && category.defects() * 3 > account.defects() * 2
@@ -253,7 +268,7 @@ impl Detail<'_> {
     }
 
     fn category_part(&self) -> Option<Section> {
-        if self.categories.len() < 2 || self.account.standing == Standing::Few {
+        if self.categories.len() < 2 || self.account.standing >= Standing::Few {
             return None;
         }
         let row = |(name, category): &(String, Account)| Side {
@@ -261,7 +276,7 @@ impl Detail<'_> {
             tally: category.tally,
             pending: 0,
             more: vec![Html::text(match category.standing {
-                Standing::Few => "too few",
+                Standing::Few | Standing::Unassessed => "too few",
                 Standing::Breach => "below target",
                 Standing::AtRisk => "at risk",
                 Standing::Good => "meets it",
@@ -342,26 +357,35 @@ impl Detail<'_> {
         Section { title: "What to do, and by when".into(), anchor, pieces }
     }
 
-    fn group(&self, actor: &Actor, group: &WorkGroup) -> Vec<Html> {
-        let (packages, as_of) = (words::plural(group.packages, "package"), self.as_of());
-        let heading = |text: String| Html::markup("<h4>").and(text).with(&Html::markup("</h4>"));
-        let sentence = |text: String| Html::markup("<p>").and(text).with(&Html::markup("</p>"));
-        let end = words::day(self.account.outlook.end, as_of);
-        let each = match (self.account.outlook.tally.eligible, group.moving) {
+    /// What each package of a group is worth, and which figures the others move.
+    fn each(&self, group: &WorkGroup) -> String {
+        let end = words::day(self.account.outlook.end, self.as_of());
+        match (self.account.outlook.tally.eligible, group.moving) {
             (0, _) => String::new(),
             (_, 0) => {
-                format!(" None of them is in the window to {end}: mending them lifts the figures of windows before it.")
+                format!(
+                    " None of them is in the window to {end}: mending them lifts the figures of windows {} it.",
+                    group.elsewhere()
+                )
             }
             (eligible, moving) if moving as i64 == group.packages => {
                 format!(" Each is worth {} points in the window to {end}.", words::cut(1, eligible))
             }
             (eligible, moving) => format!(
-                " {} of them {} in the window to {end}, worth {} points each; mending the others lifts the figures of windows before it.",
+                " {} of them {} in the window to {end}, worth {} points each; mending the others lifts the figures of windows {} it.",
                 words::number(moving as i64),
                 if moving == 1 { "is" } else { "are" },
-                words::cut(1, eligible)
+                words::cut(1, eligible),
+                group.elsewhere()
             ),
-        };
+        }
+    }
+
+    fn group(&self, actor: &Actor, group: &WorkGroup) -> Vec<Html> {
+        let (packages, as_of) = (words::plural(group.packages, "package"), self.as_of());
+        let heading = |text: String| Html::markup("<h4>").and(text).with(&Html::markup("</h4>"));
+        let sentence = |text: String| Html::markup("<p>").and(text).with(&Html::markup("</p>"));
+        let each = self.each(group);
         let last = group.until.map_or(String::new(), |(_, last)| words::weekday(last, as_of));
         match actor {
             Actor::Correct => {
@@ -392,7 +416,8 @@ impl Detail<'_> {
                         "The name that was typed is no carrier\u{2019}s.",
                     )
                 };
-                let caption = format!("{packages} not scanned as the rule asks, promised day over. {how}{each}");
+                let promise = words::promise(group.unpromised, group.packages);
+                let caption = format!("{packages} not scanned as the rule asks, {promise}. {how}{each}");
                 let until = |item: &OpenDefect| words::weekday(item.worth_until, as_of);
                 let promised = |item: &OpenDefect| {
                     Html::text(format!("{}, {}", words::day(item.day, as_of), words::distance(item.day, as_of)))
@@ -402,7 +427,7 @@ impl Detail<'_> {
             Actor::Wait => vec![
                 heading("Wait: not due yet".into()),
                 sentence(format!(
-                    "{packages} without the scans that the rule asks for so far; the promised day is not over. Nothing to do: only those that are never scanned become defects."
+                    "{packages} without the scans that the rule asks for so far; the promised day is not over. Nothing to do: only those whose scans are never reported become defects."
                 )),
             ],
             Actor::Nobody | Actor::Past => vec![

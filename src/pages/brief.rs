@@ -58,6 +58,33 @@ fn worst(account: &Account, names: &Names) -> Answer {
     Answer::of("Worst", account.title(names), format!(", {standing}: {rate} of {packages}; {asked}"))
 }
 
+/// The most accounts that are named in a sentence.
+const NAMED: usize = 10;
+
+/// The accounts that are not yet assessed, by name: silence about them would read as an all-clear.
+pub fn unassessed(accounts: &[&Account], names: &Names) -> Option<String> {
+    let name = |account: &&Account| {
+        let so_far = account.outlook.tally;
+        let counts = match so_far.eligible {
+            0 => String::new(),
+            all => format!(" ({} of {} valid so far)", so_far.valid, words::plural(all as i64, "package")),
+        };
+        account.title(names) + &counts
+    };
+    let mut named: Vec<String> = accounts.iter().take(NAMED).map(name).collect();
+    let more = accounts.len().saturating_sub(NAMED);
+    if more > 0 {
+        named.push(format!("and {} more", words::number(more as i64)));
+    }
+    (!accounts.is_empty()).then(|| {
+        let whose = if accounts.len() == 1 { "its" } else { "their" };
+        format!(
+            "Not yet assessed: {}. None of {whose} packages is in a final window yet; what can be done is in the work list.",
+            named.join("; ")
+        )
+    })
+}
+
 /// Why the rate is what it is: the number of defects, and the largest group of them.
 pub fn why(account: &Account, names: &Names) -> Answer {
     let defects = account.defects();

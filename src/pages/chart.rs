@@ -30,10 +30,11 @@ pub fn shape(standing: Standing, size: u32) -> Html {
         Standing::Breach => ("M6 1 11 11H1Z", "bad"),
         Standing::AtRisk => ("M6 0 12 6 6 12 0 6Z", "warn"),
         Standing::Good => ("M1 6a5 5 0 1 0 10 0a5 5 0 1 0-10 0", "ok"),
-        Standing::Few => ("M1.5 6a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0", "few"),
+        Standing::Few | Standing::Unassessed => ("M1.5 6a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0", "few"),
     };
     let paint = match standing {
         Standing::Few => "fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\"",
+        Standing::Unassessed => "fill=\"none\" stroke=\"currentColor\" stroke-width=\"1.5\" stroke-dasharray=\"2 2\"",
         _ => "fill=\"currentColor\"",
     };
     Html::drawn(format!(
@@ -47,7 +48,7 @@ pub fn class(standing: Standing) -> &'static str {
         Standing::Breach => "bad",
         Standing::AtRisk => "warn",
         Standing::Good => "ok",
-        Standing::Few => "few",
+        Standing::Few | Standing::Unassessed => "few",
     }
 }
 

@@ -122,7 +122,7 @@ impl Details {
 /// # Errors
 /// A table is missing or cannot be read.
 pub fn report(source: &PublishedVersion, names: &Names, request: &Request) -> Result<Page> {
-    let (accounts, empty) = model::accounts(source, &request.scope)?;
+    let (accounts, empty) = model::all_accounts(source, &request.scope, names)?;
     let mondays = model::mondays(source.manifest.as_of, request.weeks);
     let paged = accounts.len().min(ACCOUNT_PAGES);
     let work = work(source, request, &accounts, paged)?;
@@ -158,7 +158,7 @@ pub fn by_seller(
     request: &Request,
     each: &mut dyn FnMut(Page) -> Result<()>,
 ) -> Result<()> {
-    let (accounts, _) = model::accounts(source, &request.scope)?;
+    let (accounts, _) = model::all_accounts(source, &request.scope, names)?;
     let mondays = model::mondays(source.manifest.as_of, request.weeks);
     let mut of_seller: BTreeMap<&str, Vec<Account>> = BTreeMap::new();
     accounts.iter().for_each(|account| of_seller.entry(&account.key.seller).or_default().push(account.clone()));
@@ -218,14 +218,23 @@ fn notes(source: &PublishedVersion, request: &Request) -> Vec<Html> {
     notes
 }
 
+/// What the version does not show: accounts as of its newest day, and tables that the job leaves out.
 fn lacking(source: &PublishedVersion) -> Vec<Html> {
+    let (judged, newest) = (source.health_as_of(), source.manifest.as_of);
+    let older = (newest > judged).then(|| {
+        format!(
+            "Accounts are judged as of {}, the newest weeks as of {}: only a run that reads all days of the judged windows renews the accounts.",
+            words::day(judged, newest),
+            words::day(newest, newest)
+        )
+    });
     let lacking = PARTS.iter().filter(|(table, _)| !source.has(table));
     let text = |(table, what): &(&str, &str)| {
         format!(
             "Not shown: {what}. The output holds no table {table}; publish it with the job\u{2019}s [output] tables."
         )
     };
-    lacking.map(|part| Html::text(text(part))).collect()
+    older.into_iter().chain(lacking.map(text)).map(Html::text).collect()
 }
 
 /// The data of a page.
@@ -325,18 +334,26 @@ fn section(account: &Account, names: &Names, request: &Request, material: &Mater
 
 fn assembled(source: &PublishedVersion, head: Html, parts: Vec<Html>, names_job: bool) -> String {
     let manifest = source.manifest;
-    let as_of = manifest.as_of;
+    // The accounts are judged as of this day, even if some weeks are newer.
+    let as_of = source.health_as_of();
     let kick =
         format!("Valid Tracking Rate, as of {} {}", words::weekday(as_of, as_of), words::date(as_of).format("%Y"));
+    let weeks = match manifest.as_of > as_of {
+        true => format!(", weeks as of {}", words::date(manifest.as_of)),
+        false => String::new(),
+    };
     let job = if names_job { Html::text(format!("job {} ", manifest.job.name)) } else { Html::text("job ") };
     let short = |digest: &str| digest.chars().take(12).collect::<String>();
-    let foot =
-        Html::text(format!("Figures as of {}, version {} of the output, ", words::date(as_of), manifest.version))
-            .with(&job)
-            .inside("code", short(&manifest.job.digest))
-            .and(", rules ")
-            .inside("code", short(&manifest.book))
-            .and(format!(", judged by {}. Rates are cut to two decimals, never rounded.", manifest.evidence));
+    let foot = Html::text(format!(
+        "Figures as of {}{weeks}, version {} of the output, ",
+        words::date(as_of),
+        manifest.version
+    ))
+    .with(&job)
+    .inside("code", short(&manifest.job.digest))
+    .and(", rules ")
+    .inside("code", short(&manifest.book))
+    .and(format!(", judged by {}. Rates are cut to two decimals, never rounded.", manifest.evidence));
     let page = view::PageDocument {
         policy: policy(),
         title: format!("Valid tracking, as of {}", words::date(as_of)),
@@ -373,7 +390,7 @@ fn base64(bytes: &[u8]) -> String {
 /// # Errors
 /// [`Error::Usage`] if there is no such account or category; a table is missing or cannot be read.
 pub fn appeal(source: &PublishedVersion, names: &Names, request: &Request, category: Option<&str>) -> Result<Page> {
-    let (accounts, _) = model::accounts(source, &request.scope)?;
+    let accounts = model::judged_accounts(source, &request.scope)?;
     let account = accounts.first().ok_or_else(|| {
         Error::Usage("--appeal: the output has no account with packages that count of this seller in this marketplace; `vtr health` lists the accounts".into())
     })?;

@@ -4,13 +4,16 @@
 //! targets, on integers. It writes no markup. It fails if a table cannot be read.
 
 mod breakdown;
+mod newcomers;
 mod weeks;
 
 use super::read::{PublishedVersion, Rows, Scope, optional};
 use super::sums::Summed;
 use super::words::{self, Names};
+use super::work::Reach;
 use crate::error::Result;
 pub use breakdown::{Breakdown, Share, breakdown};
+pub use newcomers::all_accounts;
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -45,11 +48,14 @@ pub enum Standing {
     Good,
     /// It has fewer packages than the job's `min_eligible`.
     Few,
+    /// None of its packages is in the last final window yet.
+    Unassessed,
 }
 
 impl Standing {
     /// All standings, the worst first.
-    pub const ALL: [Standing; 4] = [Standing::Breach, Standing::AtRisk, Standing::Good, Standing::Few];
+    pub const ALL: [Standing; 5] =
+        [Standing::Breach, Standing::AtRisk, Standing::Good, Standing::Few, Standing::Unassessed];
 
     /// The standing in words, as a heading.
     pub fn words(self) -> &'static str {
@@ -58,6 +64,7 @@ impl Standing {
             Standing::AtRisk => "At risk",
             Standing::Good => "Meets target",
             Standing::Few => "Too few to judge",
+            Standing::Unassessed => "Not yet assessed",
         }
     }
 }
@@ -138,9 +145,13 @@ impl Account {
         self.as_of - self.window.1 - 1
     }
 
-    /// Whether a day is in the window that can still be changed.
-    pub fn in_outlook(&self, day: Day) -> bool {
-        (self.outlook.end - self.window_days() + 1..=self.outlook.end).contains(&day)
+    /// Where a day is, seen from the window that can still be changed.
+    pub fn reach(&self, day: Day) -> Reach {
+        match day {
+            day if day > self.outlook.end => Reach::Later,
+            day if day > self.outlook.end - self.window_days() => Reach::Next,
+            _ => Reach::Earlier,
+        }
     }
 
     /// The target for the pages' arithmetic; 0 without a target.
@@ -274,16 +285,23 @@ fn health_columns() -> Vec<&'static str> {
     columns
 }
 
-/// The accounts of a scope, the worst first, and the number of accounts without eligible packages.
+/// The accounts of a scope with packages in the judged window, the worst first.
 ///
 /// # Errors
 /// The table cannot be read.
-pub fn accounts(source: &PublishedVersion, scope: &Scope) -> Result<(Vec<Account>, usize)> {
-    let as_of = source.manifest.health_as_of.unwrap_or(source.manifest.as_of);
-    let (mut found, mut empty) = (Vec::new(), 0);
+pub fn judged_accounts(source: &PublishedVersion, scope: &Scope) -> Result<Vec<Account>> {
+    Ok(health(source, scope)?.0)
+}
+
+/// The accounts of `account_health` with packages in the judged window, the worst first, and those without.
+fn health(source: &PublishedVersion, scope: &Scope) -> Result<(Vec<Account>, Vec<Account>)> {
+    let (mut found, mut empty) = (Vec::new(), Vec::new());
     source.read("account_health", &health_columns(), None, scope, &mut |rows| {
-        health_rows(&rows, scope, as_of, &mut |category, account| match (category, account.tally.eligible) {
-            (ALL, 0) => empty += 1,
+        health_rows(&rows, scope, source.health_as_of(), &mut |category, account| match (
+            category,
+            account.tally.eligible,
+        ) {
+            (ALL, 0) => empty.push(account),
             (ALL, _) => found.push(account),
             _ => {}
         });
@@ -298,7 +316,7 @@ pub fn accounts(source: &PublishedVersion, scope: &Scope) -> Result<(Vec<Account
 /// # Errors
 /// The table cannot be read.
 pub fn categories(source: &PublishedVersion, scope: &Scope) -> Result<HashMap<Key, Vec<(String, Account)>>> {
-    let as_of = source.manifest.health_as_of.unwrap_or(source.manifest.as_of);
+    let as_of = source.health_as_of();
     let mut found: HashMap<Key, Vec<(String, Account)>> = HashMap::new();
     source.read("account_health", &health_columns(), None, scope, &mut |rows| {
         health_rows(&rows, scope, as_of, &mut |category, account| {

@@ -9,7 +9,7 @@ use super::html::Html;
 use super::model::{self, Account, Breakdown, Key, Standing, Week};
 use super::view::{ColumnHead, HtmlTable, Side, TableGroup, pareto, rendered, side};
 use super::words::{self, NONE, Names, THIN};
-use super::work::{self, AccountWork, Actor, Task};
+use super::work::{self, AccountWork, Actor, Task, WorkGroup};
 use askama::Template;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use vtr_kernel::Reason;
@@ -98,11 +98,20 @@ impl Overview<'_> {
     /// The number of accounts that miss their target, five answers about the worst one, and the notes.
     pub fn head(&self, notes: Vec<Html>) -> Html {
         let breach = self.of(Standing::Breach).count() as i64;
-        let all = self.accounts.len() as i64;
+        let all = self.judged().count() as i64;
+        let new = self.accounts.len() as i64 - all;
         let title = match (self.title, breach, all) {
             (Some(title), _, _) => title.to_owned(),
+            (None, _, 0) if new > 0 => "No account can be assessed yet".to_owned(),
             (None, _, 0) => "No account has a package that counts".to_owned(),
-            (None, 0, _) => format!("No account of {} is below Amazon\u{2019}s target", words::number(all)),
+            (None, 0, _) => {
+                let new = match new {
+                    0 => String::new(),
+                    1 => "; 1 is not yet assessed".to_owned(),
+                    new => format!("; {} are not yet assessed", words::number(new)),
+                };
+                format!("No account of {} is below Amazon\u{2019}s target{new}", words::number(all))
+            }
             (None, 1, 1) => "The account is below Amazon\u{2019}s target".to_owned(),
             (None, breach, all) => format!(
                 "{} of {} {} below Amazon\u{2019}s target",
@@ -122,14 +131,19 @@ impl Overview<'_> {
             )
         });
         let units = units.filter(|(count, _)| *count > 0).map(|(_, unit)| unit).collect();
-        let mut all_notes = self.judged();
+        let mut all_notes = self.windows();
         all_notes.extend(notes);
         rendered(&Top { title, answers: self.answers(), units, notes: all_notes })
     }
 
+    /// The accounts with a rate, the worst first.
+    fn judged(&self) -> impl Iterator<Item = &Account> {
+        self.accounts.iter().filter(|account| account.standing != Standing::Unassessed)
+    }
+
     /// The worst account, why, what to do first, by when, and whether that is enough.
     fn answers(&self) -> Vec<(&'static str, Html)> {
-        let Some(worst) = self.accounts.first() else { return Vec::new() };
+        let Some(worst) = self.judged().next() else { return Vec::new() };
         let nothing = AccountWork::new();
         let work = self.work.get(&worst.key).unwrap_or(&nothing);
         let answers = brief::answers(worst, Some(work), self.names, self.as_of).into_iter().enumerate();
@@ -140,23 +154,26 @@ impl Overview<'_> {
         answers.map(html).collect()
     }
 
-    fn judged(&self) -> Vec<Html> {
-        let Some(worst) = self.accounts.first() else { return Vec::new() };
-        let sum = self.accounts.iter().fold(Tally::default(), |sum, account| Tally {
-            valid: sum.valid + account.tally.valid,
-            eligible: sum.eligible + account.tally.eligible,
+    /// The judged windows, and how many accounts have no package in them.
+    fn windows(&self) -> Vec<Html> {
+        let judged = self.judged().next().map(|worst| {
+            let sum = self.judged().fold(Tally::default(), |sum, account| Tally {
+                valid: sum.valid + account.tally.valid,
+                eligible: sum.eligible + account.tally.eligible,
+            });
+            let (from, to) = worst.window;
+            let is_one = self.judged().all(|account| account.window == worst.window);
+            let windows = if is_one { "" } else { " for the worst account; others are judged by windows of their own" };
+            format!(
+                "Judged: the {} from {} to {}, the last that are final{windows}. All accounts: {} of {}.",
+                words::plural(i64::from(worst.window_days()), "day"),
+                words::day(from, self.as_of),
+                words::day(to, self.as_of),
+                words::rate(sum),
+                words::plural(sum.eligible as i64, "package")
+            )
         });
-        let (from, to) = worst.window;
-        let is_one = self.accounts.iter().all(|account| account.window == worst.window);
-        let windows = if is_one { "" } else { " for the worst account; others are judged by windows of their own" };
-        let judged = format!(
-            "Judged: the {} from {} to {}, the last that are final{windows}. All accounts: {} of {}.",
-            words::plural(i64::from(worst.window_days()), "day"),
-            words::day(from, self.as_of),
-            words::day(to, self.as_of),
-            words::rate(sum),
-            words::plural(sum.eligible as i64, "package")
-        );
+        let new: Vec<&Account> = self.of(Standing::Unassessed).collect();
         let empty = (self.empty > 0).then(|| {
             format!(
                 "{} had no package that counts in that window and {} not listed.",
@@ -164,7 +181,7 @@ impl Overview<'_> {
                 if self.empty == 1 { "is" } else { "are" }
             )
         });
-        [Some(judged), empty].into_iter().flatten().map(Html::text).collect()
+        [judged, brief::unassessed(&new, self.names), empty].into_iter().flatten().map(Html::text).collect()
     }
 
     /// What to do first, all accounts, sums.
@@ -185,7 +202,7 @@ impl Overview<'_> {
         if waiting > 0 {
             let waits = words::plural(waiting, "package");
             more.push(Html::text(format!(
-                "{waits} without a scan so far {} not due yet: nothing to do about them.",
+                "{waits} with a scan missing so far {} not due yet: nothing to do about them.",
                 if waiting == 1 { "is" } else { "are" }
             )));
         }
@@ -212,7 +229,7 @@ impl Overview<'_> {
                 Html::new()
                     .strong(format!("By {}", words::weekday(day, self.as_of)))
                     .and(format!(", {}", words::distance(day, self.as_of))),
-                Html::text(format!("keeps {} out of the next figure", words::plural(packages, "defect"))),
+                self.kept_out(group),
             ),
             _ if group.moving > 0 => {
                 let mut worth =
@@ -226,10 +243,34 @@ impl Overview<'_> {
                 }
                 (Html::new().strong(format!("{} points", words::points(group.moving, outlook.tally.eligible))), worth)
             }
-            _ => (Html::text("Older packages"), Html::text("count only in windows before the next one")),
+            _ if group.elsewhere() == "after" => (
+                Html::text("Later packages"),
+                Html::text(format!("count only in windows after that to {}", words::day(outlook.end, self.as_of))),
+            ),
+            _ => (
+                Html::text("Older packages"),
+                Html::text(format!("count only in windows {} the next one", group.elsewhere())),
+            ),
         };
         let who = Html::new().with(&chart::shape(account.standing, 12)).and(" ").and(account.title(self.names));
         Line { when, what: Html::link(&target, what), who, worth }
+    }
+
+    /// Which figures corrections keep defects out of.
+    fn kept_out(&self, group: &WorkGroup) -> Html {
+        let others = group.packages - group.moving as i64;
+        let elsewhere = match group.elsewhere() {
+            "before" => "earlier figures",
+            "after" => "later figures",
+            _ => "earlier and later figures",
+        };
+        let kept = |packages, figures| format!("keeps {} out of {figures}", words::plural(packages, "defect"));
+        match (group.moving as i64, others) {
+            (_, 0) => Html::text(kept(group.packages, "the next figure")),
+            (0, others) => Html::text(kept(others, elsewhere)),
+            (moving, others) => Html::text(kept(moving, "the next figure"))
+                .below(format!("and {} out of {elsewhere}", words::number(others))),
+        }
     }
 
     fn table(&self) -> Html {
@@ -252,7 +293,7 @@ impl Overview<'_> {
                 Standing::Breach => "<span class=\"bad\">",
                 Standing::AtRisk => "<span class=\"warn\">",
                 Standing::Good => "<span class=\"ok\">",
-                Standing::Few => "<span class=\"few\">",
+                Standing::Few | Standing::Unassessed => "<span class=\"few\">",
             });
             let mut title = title.with(&chart::shape(standing, 12)).and(" ").and(words).with(&Html::markup("</span>"));
             if let Some(why) = why(standing) {
@@ -287,6 +328,15 @@ impl Overview<'_> {
         if account.cause.is_some() {
             name = name.below(model::cause(account, self.names));
         }
+        let is_new = account.standing == Standing::Unassessed;
+        if is_new && account.outlook.tally.eligible > 0 {
+            let (so_far, end) = (account.outlook.tally, words::day(account.outlook.end, self.as_of));
+            name = name.below(format!(
+                "So far {} of {} valid in the window to {end}",
+                words::number(so_far.valid as i64),
+                words::plural(so_far.eligible as i64, "package")
+            ));
+        }
         let rate = words::rate(account.tally);
         let rate = match account.standing {
             Standing::Few => Html::markup("<span class=\"mut\">").and(rate).with(&Html::markup("</span>")),
@@ -304,7 +354,7 @@ impl Overview<'_> {
             (_, None) => room.below("no number mends it"),
         };
         let change = account.before.zip(account.tally.rate()).map(|(before, now)| words::difference(now - before));
-        let spark = self.points.get(&account.key).filter(|_| account.standing != Standing::Few);
+        let spark = self.points.get(&account.key).filter(|_| account.standing < Standing::Few);
         let pending =
             self.work.get(&account.key).and_then(|work| work.get(&Actor::Wait)).map_or(0, |wait| wait.packages);
         vec![
@@ -312,9 +362,13 @@ impl Overview<'_> {
             rate,
             spark.map_or(Html::new(), |points| chart::spark(account, points)),
             Html::text(account.target.map_or(NONE.into(), words::target_short)),
-            Html::new()
-                .strong(words::number(account.defects()))
-                .and(format!(" of {}", words::number(account.tally.eligible as i64))),
+            if is_new {
+                Html::text(NONE)
+            } else {
+                Html::new()
+                    .strong(words::number(account.defects()))
+                    .and(format!(" of {}", words::number(account.tally.eligible as i64)))
+            },
             room,
             Html::text(change.unwrap_or(NONE.into())),
             Html::text(if pending > 0 { words::number(pending) } else { NONE.into() }),
@@ -396,6 +450,9 @@ fn why(standing: Standing) -> Option<&'static str> {
             "The target is met, but by so few packages that the true rate may lie below it, or the last 7 days or the outlook miss it.",
         ),
         Standing::Few => Some("One package more or less moves the rate by more than the target leaves room for."),
+        Standing::Unassessed => Some(
+            "None of their packages is in the last final window yet, so there is no rate. What can be done about them is in the list of what to do.",
+        ),
         Standing::Breach | Standing::Good => None,
     }
 }

@@ -106,6 +106,11 @@ impl PublishedVersion<'_> {
         self.manifest.tables.contains_key(table)
     }
 
+    /// The last day that `account_health` took into account; a run of some weeks leaves it as it was.
+    pub fn health_as_of(&self) -> Day {
+        self.manifest.health_as_of.unwrap_or(self.manifest.as_of)
+    }
+
     /// Reads columns of a table, batch by batch in the order of its key: of the weeks whose Mondays are in `weeks`, or
     /// of all weeks without it; and of the sellers of a scope.
     ///

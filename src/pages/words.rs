@@ -19,7 +19,8 @@ pub const NONE: &str = "–";
 pub struct Names {
     markets: HashMap<String, String>,
     carriers: HashMap<String, String>,
-    latency_days: HashMap<String, i32>,
+    /// By marketplace, the days of a window and the days until it is final.
+    windows: HashMap<String, (i32, i32)>,
 }
 
 impl Names {
@@ -27,7 +28,10 @@ impl Names {
     pub fn of(book: &Book) -> Names {
         Names {
             markets: book.markets().map(|(_, market)| (market.name.clone(), market.title.clone())).collect(),
-            latency_days: book.markets().map(|(_, market)| (market.name.clone(), market.latency_days)).collect(),
+            windows: book
+                .markets()
+                .map(|(_, market)| (market.name.clone(), (market.window_days.max(1), market.latency_days)))
+                .collect(),
             carriers: book.carriers.iter().map(|(_, entry)| (entry.id.clone(), entry.name.clone())).collect(),
         }
     }
@@ -46,9 +50,16 @@ impl Names {
         }
     }
 
-    /// Days until a marketplace's figures are final.
-    pub fn latency_days(&self, market: &str) -> i32 {
-        self.latency_days.get(market).copied().unwrap_or(14)
+    /// First and last day of a marketplace's last final window.
+    pub fn window(&self, market: &str, as_of: Day) -> (Day, Day) {
+        let (days, latency) = self.windows.get(market).copied().unwrap_or((30, 14));
+        let end = as_of - latency - 1;
+        (end - days + 1, end)
+    }
+
+    /// The most days until a marketplace's figures are final.
+    pub fn longest_latency(&self) -> i32 {
+        self.windows.values().map(|(_, latency)| *latency).max().unwrap_or(14)
     }
 }
 
@@ -64,7 +75,7 @@ pub fn reason(name: &str) -> String {
         "added_after_delivery" => "Number given after delivery",
         "number_malformed" => "Malformed number",
         "check_digit_failed" => "Mistyped number",
-        "delivery_scan_missing" => "Second scan missing",
+        "delivery_scan_missing" => "One of two scans missing",
         "scan_missing" => "Never scanned",
         "not_on_marketplace" => "Not sold on a marketplace",
         "fulfilled_by_marketplace" => "Shipped by Amazon",
@@ -101,6 +112,17 @@ pub fn number(count: i64) -> String {
 /// A count and its noun: `1 package`, `2 packages`.
 pub fn plural(count: i64, one: &str) -> String {
     format!("{} {one}{}", number(count), if count == 1 { "" } else { "s" })
+}
+
+/// Whether the promised day of packages that are not scanned is over, if it is not known of some of them.
+pub fn promise(unpromised: i64, packages: i64) -> String {
+    match unpromised {
+        0 => "promised day over".to_owned(),
+        all if all == packages => {
+            "no promised day known: those of the last days may only be waiting for a scan".to_owned()
+        }
+        some => format!("promised day over, or of {} not known", number(some)),
+    }
 }
 
 /// A share of whole packages in percent, truncated to two decimals: `94.99`.

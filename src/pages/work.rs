@@ -7,6 +7,7 @@ use super::model::{Account, Key, Standing};
 use super::read::{PublishedVersion, Scope, optional};
 use super::words::Names;
 use crate::error::Result;
+use arrow::array::Array as _;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use vtr_kernel::calendar::{Day, monday};
 
@@ -62,6 +63,18 @@ impl Actor {
     }
 }
 
+/// Where a package's day is, seen from the window that can still be changed: mending it moves the figures of the
+/// windows that hold that day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// Before that window.
+    Earlier,
+    /// In it.
+    Next,
+    /// Behind it.
+    Later,
+}
+
 /// A defect that still counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenDefect {
@@ -91,8 +104,10 @@ pub struct OpenDefect {
     pub counts_until: Day,
     /// The last day on which that window can still change, so that mending is useful.
     pub worth_until: Day,
-    /// Whether it is in the window that can still be changed.
-    pub moves: bool,
+    /// Which figures mending it moves.
+    pub reach: Reach,
+    /// Whether a promised day is known.
+    pub is_promised: bool,
 }
 
 impl OpenDefect {
@@ -109,6 +124,12 @@ pub struct WorkGroup {
     pub packages: i64,
     /// The number of packages in the window that can still be changed.
     pub moving: u64,
+    /// The number of packages behind that window.
+    pub later: i64,
+    /// The number of packages without a known promised day.
+    pub unpromised: i64,
+    /// The number of packages with an `act_by`.
+    pub dated: i64,
     /// The earliest `act_by`.
     pub act_by: Option<Day>,
     /// The earliest and the latest `worth_until`.
@@ -120,7 +141,10 @@ pub struct WorkGroup {
 impl WorkGroup {
     fn add(&mut self, item: OpenDefect, cap: usize) {
         self.packages += 1;
-        self.moving += u64::from(item.moves);
+        self.moving += u64::from(item.reach == Reach::Next);
+        self.later += i64::from(item.reach == Reach::Later);
+        self.unpromised += i64::from(!item.is_promised);
+        self.dated += i64::from(item.act_by.is_some());
         if let Some(day) = item.act_by {
             self.act_by = Some(self.act_by.map_or(day, |first| first.min(day)));
         }
@@ -132,6 +156,15 @@ impl WorkGroup {
             if self.items.len() >= cap.saturating_mul(2).saturating_add(64) {
                 self.keep_first(cap);
             }
+        }
+    }
+
+    /// Where the packages are that are not in the window that can still be changed: `before`, `after` it, or both.
+    pub fn elsewhere(&self) -> &'static str {
+        match (self.packages - self.moving as i64 - self.later, self.later) {
+            (_, 0) => "before",
+            (0, _) => "after",
+            _ => "before and after",
         }
     }
 
@@ -160,7 +193,8 @@ pub const PACKAGE: [&str; 11] = [
 ];
 
 /// The columns that say who can do what about it, and until when.
-const ACTION: [&str; 6] = ["suggested_fix", "likely_carrier", "pending", "fixable_by", "act_by", "counts_until"];
+const ACTION: [&str; 7] =
+    ["suggested_fix", "likely_carrier", "pending", "fixable_by", "act_by", "counts_until", "promised_delivery_at"];
 
 /// Who acts on a defect as of a day.
 fn actor(fixable_by: &str, is_pending: bool, act_by: Option<Day>, carrier: &str, as_of: Day) -> Actor {
@@ -202,7 +236,7 @@ pub fn work(
             ["order_id", "package_id", "carrier_typed", "carrier", "tracking_number"].map(texts);
         let [reason, fix, likely, fixable_by] = ["reason", "suggested_fix", "likely_carrier", "fixable_by"].map(texts);
         let [day, act_by, counts_until] = ["day", "act_by", "counts_until"].map(|name| rows.day(name));
-        let pending = rows.flag("pending");
+        let (pending, promised) = (rows.flag("pending"), rows.column("promised_delivery_at"));
         for row in rows.of(scope) {
             let of_seller = of_seller.get(seller.value(row));
             let account = of_seller.into_iter().flatten().find(|(_, account)| {
@@ -237,7 +271,8 @@ pub fn work(
                 act_by,
                 counts_until: counts_until.value(row),
                 worth_until,
-                moves: account.in_outlook(day.value(row)),
+                reach: account.reach(day.value(row)),
+                is_promised: promised.is_valid(row),
             };
             found[*index].entry(who).or_default().add(item, cap(*index));
         }
@@ -285,7 +320,7 @@ pub fn tasks<'a>(accounts: &[Account], work: &'a HashMap<Key, AccountWork>) -> (
             if *actor == Actor::Correct { dated.push(task) } else { open.push(task) }
         }
     }
-    let standing = |task: &Task| (accounts[task.account].standing == Standing::Few, accounts[task.account].standing);
+    let standing = |task: &Task| (accounts[task.account].standing >= Standing::Few, accounts[task.account].standing);
     dated.sort_by_key(|task| {
         (task.group.act_by.unwrap_or(Day::MAX), standing(task), std::cmp::Reverse(task.group.packages), task.account)
     });
@@ -331,7 +366,8 @@ mod tests {
             act_by,
             counts_until: until,
             worth_until: until,
-            moves: until % 2 == 0,
+            reach: if until % 2 == 0 { Reach::Next } else { Reach::Later },
+            is_promised: until > 0,
         };
         let mut group = WorkGroup::default();
         (0..1_000).rev().for_each(|until| group.add(item(None, until), 3));
@@ -340,5 +376,8 @@ mod tests {
         let kept: Vec<Day> = group.items.iter().map(|item| item.counts_until).collect();
         assert_eq!(kept, [2_000, 0, 1]);
         assert_eq!((group.packages, group.moving, group.act_by, group.until), (1_001, 501, Some(5), Some((0, 2_000))));
+        assert_eq!((group.later, group.unpromised, group.dated, group.elsewhere()), (500, 1, 1, "after"));
+        let older = WorkGroup { later: 0, ..group.clone() };
+        assert_eq!((older.elsewhere(), WorkGroup { later: 1, ..group }.elsewhere()), ("before", "before and after"));
     }
 }

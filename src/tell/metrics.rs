@@ -76,7 +76,7 @@ impl Accounts {
             return Ok(Accounts::default());
         }
         let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
-        let (mut shown, _) = model::accounts(&source, &Scope::default())?;
+        let mut shown = model::judged_accounts(&source, &Scope::default())?;
         let all = shown.len();
         shown.truncate(MOST_ACCOUNTS);
         Ok(Accounts { shown, all })

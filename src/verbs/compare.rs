@@ -93,9 +93,9 @@ pub fn run(
     let bad: Vec<_> = changed.iter().filter(|(rank, ..)| *rank == 0).collect();
     match (worse, bad.first()) {
         (Worse::Fails, Some((_, key, _, _))) => Err(Error::Gate(format!(
-            "--fail-on worse: {} of {} rows are worse than in version {}, first of all {} in {}, {}, {}",
+            "--fail-on worse: {} of {} rows are worse than in version {} or no longer known, first of all {} in {}, {}, {}",
             bad.len(),
-            new.len(),
+            changed.len() + same,
             before.version,
             key[0],
             key[1],
@@ -106,22 +106,40 @@ pub fn run(
     }
 }
 
-/// The rank of a change: worse, changed, better, new, gone.
+/// The status, if anything is known.
+fn known(stand: Option<Stand>) -> Option<Status> {
+    stand.map(|stand| stand.status).filter(|status| *status != Status::NoData)
+}
+
+/// The rank of a change: worse, changed, better, new, gone. Where a status was known and none is now, the data may have
+/// stopped, which counts as worse.
 fn rank(old: Option<Stand>, new: Option<Stand>) -> i32 {
-    match (old, new) {
-        (Some(old), Some(new)) if new.status > old.status => 0,
-        (Some(old), Some(new)) if new.status < old.status => 2,
+    match (known(old), known(new)) {
+        (Some(_), None) => 0,
+        (Some(old), Some(new)) if new > old => 0,
+        (Some(old), Some(new)) if new < old => 2,
         (Some(_), Some(_)) => 1,
         // A new account below its target counts as worse.
-        (None, Some(new)) if new.status == Status::Breach => 0,
-        (None, _) => 3,
-        (_, None) => 4,
+        (None, Some(Status::Breach)) => 0,
+        (None, Some(_)) => 3,
+        (None, None) => match (old, new) {
+            (None, _) => 3,
+            (_, None) => 4,
+            _ => 1,
+        },
+    }
+}
+
+/// The word for a change of this rank.
+fn change(rank: i32, old: Option<Stand>, new: Option<Stand>) -> &'static str {
+    match (rank, known(old), known(new)) {
+        (0, Some(_), None) => "no longer known",
+        (0, None, _) => "new, below target",
+        _ => ["worse", "changed", "better", "new", "gone"][rank as usize],
     }
 }
 
 fn row<'a>(rank: i32, key: &'a CategoryKey, old: Option<Stand>, new: Option<Stand>) -> Vec<Cell<'a>> {
-    let change = ["worse", "changed", "better", "new", "gone"][rank as usize];
-    let change = if rank == 0 && old.is_none() { "new, below target" } else { change };
     let status = |stand: Option<Stand>| stand.map_or(Cell::Null, |stand| Cell::text(stand.status.name()));
     let rate = |stand: Option<Stand>| {
         stand
@@ -131,7 +149,7 @@ fn row<'a>(rank: i32, key: &'a CategoryKey, old: Option<Stand>, new: Option<Stan
     let defects = |stand: Option<Stand>| {
         stand.map_or(Cell::Null, |stand| Cell::Count((stand.tally.eligible - stand.tally.valid) as i64))
     };
-    let mut cells = vec![Cell::text(change)];
+    let mut cells = vec![Cell::text(change(rank, old, new))];
     cells.extend(key.iter().map(|part| Cell::text(part.as_str())));
     cells.extend([status(old), status(new), rate(old), rate(new), defects(old), defects(new)]);
     cells.push(new.map_or(Cell::Null, |stand| Cell::Count(stand.tally.eligible as i64)));
@@ -174,6 +192,20 @@ mod tests {
         assert_eq!(rank(None, of(Status::Breach)), 0);
         assert_eq!(rank(of(Status::Breach), of(Status::Breach)), 1);
         assert_eq!(rank(of(Status::Breach), of(Status::Good)), 2);
-        assert_eq!((rank(None, of(Status::Good)), rank(of(Status::Good), None)), (3, 4));
+        assert_eq!((rank(None, of(Status::Good)), rank(of(Status::NoData), None)), (3, 4));
+    }
+
+    #[test]
+    fn a_status_that_is_no_longer_known_is_never_better() {
+        let of = |status| Some(Stand { status, tally: Tally::default() });
+        for status in [Status::Good, Status::AtRisk, Status::Breach] {
+            for now in [of(Status::NoData), None] {
+                let rank = rank(of(status), now);
+                assert_eq!((rank, change(rank, of(status), now)), (0, "no longer known"), "{status:?}");
+            }
+        }
+        let first = |status| rank(of(Status::NoData), of(status));
+        assert_eq!((first(Status::Good), first(Status::AtRisk), first(Status::Breach)), (3, 3, 0));
+        assert_eq!(change(0, of(Status::NoData), of(Status::Breach)), "new, below target");
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
 use crate::pages::model;
 use crate::pages::read::PublishedVersion;
+use crate::pages::words::Names;
 use crate::pages::work::{self, Actor, OpenDefect};
 use crate::progress::say;
 use crate::publish;
@@ -40,6 +41,7 @@ const HEADINGS: &str =
 enum Doubt {
     NotAMismatch,
     RowsRejected,
+    RowsNewer,
     SeveralPackages,
     ChangedSince,
     SeveralCarriers,
@@ -53,6 +55,7 @@ impl Doubt {
         match self {
             Doubt::NotAMismatch => "only a person knows the right number or carrier",
             Doubt::RowsRejected => "a row of the order cannot be read",
+            Doubt::RowsNewer => "a row of the order is newer than as_of; run the job with a later one",
             Doubt::SeveralPackages => "the order has several packages; a line of the file would replace them all",
             Doubt::ChangedSince => "the inputs no longer say so; run the job again",
             Doubt::SeveralCarriers => "the number fits several carriers",
@@ -67,8 +70,8 @@ impl Doubt {
 struct OrderRow {
     seller: String,
     order: String,
-    /// Its package; `None` if the row cannot be judged.
-    package: Option<String>,
+    /// Its package, or the reason why the row is not judged.
+    package: std::result::Result<String, Doubt>,
     /// For a carrier mismatch: the one carrier that the number matches, and the day of shipping.
     mismatch: Option<(Option<CarrierId>, Option<Day>)>,
 }
@@ -103,7 +106,7 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     let scope = report::scope(&args.seller, &args.marketplace, &plan.book)?;
     report::refuse_unknown(&source, &args.seller, &args.category, &plan.book)?;
-    let (accounts, empty) = model::accounts(&source, &scope)?;
+    let (accounts, empty) = model::all_accounts(&source, &scope, &Names::of(&plan.book))?;
     report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked = args.category.iter().cloned().collect();
     let categories = Some(&asked).filter(|_| !args.category.is_empty());
@@ -133,14 +136,18 @@ fn is_mismatch(item: &OpenDefect) -> bool {
 
 fn seen(plan: &Plan, _: &Judge, row: AskedRow) -> (OrderRow, Option<CopyRecord>) {
     let (seller, order) = super::explain::names(&row);
-    let mut seen = OrderRow { seller, order, package: None, mismatch: None };
+    let mut seen = OrderRow { seller, order, package: Err(Doubt::RowsRejected), mismatch: None };
     let mut copy = None;
-    if let Fate::Judged { facts, verdict, package, copy: found, .. } = row.fate {
-        copy = found;
-        seen.package = Some(package.to_owned());
-        if verdict.reason == Reason::CarrierMismatch {
-            let only = only_carrier(&plan.book, facts).filter(|only| verdict.likely_carrier == Some(*only));
-            seen.mismatch = Some((only, shipped(&plan.book, facts)));
+    match row.fate {
+        Fate::Rejected(_) => {}
+        Fate::AfterAsOf(_) => seen.package = Err(Doubt::RowsNewer),
+        Fate::Judged { facts, verdict, package, copy: found, .. } => {
+            copy = found;
+            seen.package = Ok(package.to_owned());
+            if verdict.reason == Reason::CarrierMismatch {
+                let only = only_carrier(&plan.book, facts).filter(|only| verdict.likely_carrier == Some(*only));
+                seen.mismatch = Some((only, shipped(&plan.book, facts)));
+            }
         }
     }
     (seen, copy)
@@ -186,11 +193,11 @@ fn correction(item: &OpenDefect, rows: &[&FoundRow<OrderRow>], book: &Book) -> s
     if !is_mismatch(item) {
         return Err(Doubt::NotAMismatch);
     }
-    if rows.iter().any(|row| row.kept.package.is_none()) {
-        return Err(Doubt::RowsRejected);
+    if let Some(doubt) = rows.iter().find_map(|row| row.kept.package.as_ref().err()) {
+        return Err(*doubt);
     }
     // Superseded rows are other copies of the same package, but a package that only superseded rows name still counts.
-    let packages: HashSet<&str> = rows.iter().filter_map(|row| row.kept.package.as_deref()).collect();
+    let packages: HashSet<&str> = rows.iter().filter_map(|row| row.kept.package.as_deref().ok()).collect();
     if packages.len() > 1 {
         return Err(Doubt::SeveralPackages);
     }
@@ -295,12 +302,13 @@ mod tests {
             act_by: Some(100),
             counts_until: 130,
             worth_until: 144,
-            moves: true,
+            reach: work::Reach::Next,
+            is_promised: true,
         }
     }
 
     fn row(
-        package: Option<&str>,
+        package: std::result::Result<&str, Doubt>,
         mismatch: Option<(Option<CarrierId>, Option<Day>)>,
         superseded: bool,
     ) -> FoundRow<OrderRow> {
@@ -316,30 +324,32 @@ mod tests {
         let good = item(&entry.id, "1Z999AA10123456784");
         let of =
             |item: &OpenDefect, rows: &[FoundRow<OrderRow>]| correction(item, &rows.iter().collect::<Vec<_>>(), &book);
-        let one = row(Some("p"), Some((Some(id), Some(20_000))), false);
-        let found = of(&good, &[one, row(Some("p"), None, true)]).unwrap_or_else(|doubt| panic!("{doubt:?}"));
+        let one = row(Ok("p"), Some((Some(id), Some(20_000))), false);
+        let found = of(&good, &[one, row(Ok("p"), None, true)]).unwrap_or_else(|doubt| panic!("{doubt:?}"));
         assert_eq!((&*found.order, Some(found.code), found.shipped), ("1-2", entry.amazon_code.clone(), 20_000));
         let mismatch = || Some((Some(id), Some(20_000)));
         let doubt = |item: &OpenDefect, rows: &[FoundRow<OrderRow>]| of(item, rows).err();
         assert_eq!(doubt(&good, &[]), Some(Doubt::ChangedSince));
-        assert_eq!(doubt(&good, &[row(Some("p"), None, false)]), Some(Doubt::ChangedSince));
-        let two = [row(Some("p"), mismatch(), false), row(Some("q"), None, false)];
+        assert_eq!(doubt(&good, &[row(Ok("p"), None, false)]), Some(Doubt::ChangedSince));
+        let two = [row(Ok("p"), mismatch(), false), row(Ok("q"), None, false)];
         assert_eq!(doubt(&good, &two), Some(Doubt::SeveralPackages));
-        let replaced = [row(Some("p"), mismatch(), false), row(Some("q"), None, true)];
+        let replaced = [row(Ok("p"), mismatch(), false), row(Ok("q"), None, true)];
         assert_eq!(doubt(&good, &replaced), Some(Doubt::SeveralPackages));
         assert_eq!(
-            doubt(&good, &[row(Some("p"), mismatch(), false), row(None, None, false)]),
+            doubt(&good, &[row(Ok("p"), mismatch(), false), row(Err(Doubt::RowsRejected), None, false)]),
             Some(Doubt::RowsRejected)
         );
-        assert_eq!(doubt(&good, &[row(Some("p"), Some((None, Some(1))), false)]), Some(Doubt::SeveralCarriers));
-        assert_eq!(doubt(&good, &[row(Some("p"), Some((Some(id), None)), false)]), Some(Doubt::NoShipDate));
+        let newer = [row(Ok("p"), mismatch(), false), row(Err(Doubt::RowsNewer), None, false)];
+        assert_eq!(doubt(&good, &newer), Some(Doubt::RowsNewer), "a row after as_of can be read");
+        assert_eq!(doubt(&good, &[row(Ok("p"), Some((None, Some(1))), false)]), Some(Doubt::SeveralCarriers));
+        assert_eq!(doubt(&good, &[row(Ok("p"), Some((Some(id), None)), false)]), Some(Doubt::NoShipDate));
         let tab = item(&entry.id, "1\t2");
-        assert_eq!(doubt(&tab, &[row(Some("p"), mismatch(), false)]), Some(Doubt::Unwritable));
+        assert_eq!(doubt(&tab, &[row(Ok("p"), mismatch(), false)]), Some(Doubt::Unwritable));
         let other = item(&uncoded.id, "1Z");
-        assert_eq!(doubt(&other, &[row(Some("p"), mismatch(), false)]), Some(Doubt::ChangedSince));
+        assert_eq!(doubt(&other, &[row(Ok("p"), mismatch(), false)]), Some(Doubt::ChangedSince));
         let uncoded_id = book.carriers.by_id(&uncoded.id).unwrap();
-        assert_eq!(doubt(&other, &[row(Some("p"), Some((Some(uncoded_id), Some(1))), false)]), Some(Doubt::NoCode));
+        assert_eq!(doubt(&other, &[row(Ok("p"), Some((Some(uncoded_id), Some(1))), false)]), Some(Doubt::NoCode));
         let missing = OpenDefect { reason: "tracking_missing".into(), likely: None, ..good };
-        assert_eq!(doubt(&missing, &[row(Some("p"), None, false)]), Some(Doubt::NotAMismatch));
+        assert_eq!(doubt(&missing, &[row(Ok("p"), None, false)]), Some(Doubt::NotAMismatch));
     }
 }

@@ -9,13 +9,14 @@ use super::listing::{self, CARDS_BELOW, Cell, Format, Listing, wrapped};
 use crate::error::{Error, Result};
 use crate::job::shelf;
 use crate::pages::brief::{self, Answer};
-use crate::pages::model::{ALL, Standing};
+use crate::pages::model::{ALL, Key, Standing};
 use crate::pages::words::{self, Names};
 use crate::publish::store::Store;
 use crate::schema::Table;
 use crate::tables::health::Status;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
+use std::collections::BTreeSet;
 use std::io::Write;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
@@ -32,6 +33,17 @@ pub struct HealthQuery {
     pub limit: Option<usize>,
     /// Exit code 4 if a matching row is at least this bad: `AtRisk` or `Breach`.
     pub fail_on: Option<Status>,
+}
+
+/// What people read above and below the rows.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// The answers about the worst account.
+    pub answers: Vec<Answer>,
+    /// The accounts that are not yet assessed, by name.
+    pub unassessed: Option<String>,
+    /// The same accounts by key; some have a row without packages.
+    pub new: BTreeSet<Key>,
 }
 
 /// The columns of the terminal's table of accounts; the other formats show all published columns.
@@ -98,6 +110,12 @@ impl<'a> HealthRow<'a> {
             Status::AtRisk => Standing::AtRisk,
             Status::Good | Status::NoData => Standing::Good,
         }
+    }
+
+    fn key(&self) -> Key {
+        let [seller, market, programme] =
+            ["seller_id", "marketplace", "programme"].map(|name| self.text(name).to_owned());
+        Key { seller, market, programme }
     }
 
     /// Whether the row is a whole account, not one of its categories.
@@ -238,6 +256,27 @@ fn of_categories(categories: &[&HealthRow]) -> Option<String> {
     Some(format!("By category: {}", told.join("; ")))
 }
 
+/// Reads the published files of `account_health`.
+fn read(store: &dyn Store, files: &[String]) -> Result<Vec<RecordBatch>> {
+    let mut batches = Vec::new();
+    for path in files {
+        listing::read_published(store, Table::AccountHealth, path, &mut |batch| {
+            batches.push(batch.clone());
+            Ok(true)
+        })?;
+    }
+    Ok(batches)
+}
+
+/// Fails by `fail_on` and shows nothing.
+///
+/// # Errors
+/// A file cannot be read; [`Error::Gate`].
+pub fn check(store: &dyn Store, files: &[String], query: &HealthQuery) -> Result<()> {
+    let Some(worst) = query.fail_on else { return Ok(()) };
+    gate(&select(&read(store, files)?, query)?, worst)
+}
+
 /// Shows the rows of the published files of `account_health`; people see the answers above it.
 ///
 /// # Errors
@@ -246,23 +285,20 @@ pub fn run(
     store: &dyn Store,
     files: &[String],
     query: &HealthQuery,
-    answers: &[Answer],
+    told: &Told,
     out: &mut dyn Write,
     notes: &mut dyn Write,
 ) -> Result<()> {
-    let mut batches = Vec::new();
-    for path in files {
-        listing::read_published(store, Table::AccountHealth, path, &mut |batch| {
-            batches.push(batch.clone());
-            Ok(true)
-        })?;
-    }
+    let batches = read(store, files)?;
     let rows = select(&batches, query)?;
     let limit = query.limit.unwrap_or(usize::MAX);
     listing::unless_pipe_closed(match query.format {
-        Format::Table => people(&rows, limit, answers, out, notes),
+        Format::Table => people(&rows, limit, told, out, notes),
         format => programs(&rows[..rows.len().min(limit)], format, out, notes),
     })?;
+    if let Some(new) = told.unassessed.as_ref().filter(|_| query.format != Format::Table || rows.is_empty()) {
+        let _ = writeln!(notes, "{}", shown(new));
+    }
     let is_listed = |row: &&HealthRow| query.format != Format::Table || row.is_account() && row.eligible() > 0;
     let (all, what) =
         (rows.iter().filter(is_listed).count(), if query.format == Format::Table { "accounts" } else { "rows" });
@@ -320,20 +356,14 @@ fn none(rows: &[HealthRow], notes: &mut dyn Write) {
 }
 
 /// The text for people: the answers about the worst account, then accounts and, below or beside each, its categories.
-fn people(
-    rows: &[HealthRow],
-    limit: usize,
-    answers: &[Answer],
-    out: &mut dyn Write,
-    notes: &mut dyn Write,
-) -> Result<()> {
+fn people(rows: &[HealthRow], limit: usize, told: &Told, out: &mut dyn Write, notes: &mut dyn Write) -> Result<()> {
     none(rows, notes);
     if rows.is_empty() {
         return Ok(());
     }
     let width = listing::width();
     write(out, &head(rows, width))?;
-    write(out, &block(answers, width))?;
+    write(out, &block(&told.answers, width))?;
     let (all, categories): (Vec<&HealthRow>, Vec<&HealthRow>) = rows.iter().partition(|row| row.is_account());
     let categories: Vec<&HealthRow> = categories.into_iter().filter(|row| row.eligible() > 0).collect();
     let accounts: Vec<&HealthRow> = all.iter().copied().filter(|row| row.eligible() > 0).collect();
@@ -358,7 +388,10 @@ fn people(
             table(&CATEGORIES, &parts, out, notes)?;
         }
     }
-    write(out, &legend(listed, all.len() - accounts.len(), width))
+    let empty = all.iter().filter(|row| row.eligible() == 0 && !told.new.contains(&row.key())).count();
+    write(out, &legend(listed, empty, width))?;
+    let new = told.unassessed.as_ref().map(|new| wrapped(&shown(new), width).join("\n"));
+    new.map_or(Ok(()), |new| write(out, &format!("\n{new}\n")))
 }
 
 /// The answers, each after its question.
@@ -437,8 +470,13 @@ fn legend(rows: &[&HealthRow], empty: usize, width: usize) -> String {
 }
 
 fn gate(rows: &[HealthRow], worst: Status) -> Result<()> {
-    if rows.is_empty() {
-        let what = "no account matches, so nothing is known to be well; leave the filters out, or run the job with a later as_of";
+    // Nothing known is no all-clear: an empty window mostly means that the data stopped.
+    if rows.iter().all(|row| row.status == Status::NoData) {
+        let what = if rows.is_empty() {
+            "no account matches, so nothing is known to be well; leave the filters out, or run the job with a later as_of"
+        } else {
+            "no account has a package that counts in its window, so nothing is known to be well; see whether the inputs go on"
+        };
         return Err(Error::Gate(format!("--fail-on {}: {what}", worst.name())));
     }
     let bad: Vec<&HealthRow> = rows.iter().filter(|row| row.status >= worst).collect();
@@ -495,7 +533,7 @@ mod tests {
         ]);
         let (mut out, mut notes) = (Vec::new(), Vec::new());
         let store = crate::publish::local::Local::new(std::path::Path::new("/"));
-        let result = run(&store, &[file.to_string_lossy().into_owned()], query, &[], &mut out, &mut notes);
+        let result = run(&store, &[file.to_string_lossy().into_owned()], query, &Told::default(), &mut out, &mut notes);
         (result, String::from_utf8(out).unwrap(), String::from_utf8(notes).unwrap())
     }
 
@@ -538,6 +576,9 @@ mod tests {
         let seller = |seller| Filters { seller: Some(FilterValues::of([seller])), ..Filters::default() };
         let good = HealthQuery { filters: seller("A"), fail_on: Some(Status::AtRisk), ..HealthQuery::default() };
         assert!(shown(&good).0.is_ok());
+        let unknown = HealthQuery { filters: seller("D"), fail_on: Some(Status::Breach), ..HealthQuery::default() };
+        let error = shown(&unknown).0.unwrap_err();
+        assert!(error.exit_code() == 4 && error.to_string().contains("nothing is known to be well"), "{error}");
         let (result, out, notes) = shown(&HealthQuery { filters: seller("a"), ..HealthQuery::default() });
         assert!(result.is_ok() && out.is_empty() && notes.contains("no row"));
     }

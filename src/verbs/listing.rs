@@ -211,6 +211,7 @@ pub fn coloured(standing: Standing) -> String {
         Standing::AtRisk => ('◆', 33),
         Standing::Good => ('●', 32),
         Standing::Few => ('○', 2),
+        Standing::Unassessed => ('◌', 2),
     };
     let words = format!("{shape} {}", standing.words().to_lowercase());
     if has_colours() { format!("\u{1b}[{colour}m{words}\u{1b}[0m") } else { words }

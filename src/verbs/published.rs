@@ -11,6 +11,7 @@ use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListForm
 use crate::error::{Error, Result};
 use crate::job;
 use crate::pages::brief::{self, Answer};
+use crate::pages::model::{Account, Standing};
 use crate::pages::read::{PublishedVersion, Scope};
 use crate::pages::words::Names;
 use crate::pages::{model, work};
@@ -126,24 +127,26 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
         limit: args.limit,
         fail_on: args.fail_on.iter().filter_map(status).min(),
     };
+    let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
+    let today = today(args.today, now);
+    let age = Age::of(&manifest, today, args.max_age);
+    let is_stale = || match &age {
+        Some(age) if args.fail_on.contains(&FailOn::Stale) => age.gate(),
+        _ => Ok(()),
+    };
     if let Some(before) = args.compare {
         let before = version(store.as_ref(), Table::AccountHealth, Some(before))?;
         let worse = if args.fail_on.contains(&FailOn::Worse) { compare::Worse::Fails } else { compare::Worse::Said };
         let compared = compare::run(store.as_ref(), (&before, &manifest), &query, worse, out, notes);
-        return listing::unless_pipe_closed(compared);
+        listing::unless_pipe_closed(compared)?;
+        health::check(store.as_ref(), &files, &query)?;
+        return is_stale();
     }
-    let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
-    let today = today(args.today, now);
-    let age = Age::of(&manifest, today, args.max_age);
     age.iter().for_each(|age| age.tell(notes));
-    let answers = match query.format {
-        Format::Table => {
-            answers(&PublishedVersion { store: store.as_ref(), manifest: &manifest }, &query.filters, &book, today)?
-        }
-        Format::Csv | Format::Json => Vec::new(),
-    };
-    health::run(store.as_ref(), &files, &query, &answers, out, notes)?;
-    age.filter(|_| args.fail_on.contains(&FailOn::Stale)).map_or(Ok(()), |age| age.gate())
+    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
+    let told = told(&source, &query, &book, today)?;
+    health::run(store.as_ref(), &files, &query, &told, out, notes)?;
+    is_stale()
 }
 
 /// The day given by an option, else that of the clock.
@@ -152,23 +155,36 @@ pub fn today(given: Option<chrono::NaiveDate>, now: SystemTime) -> Day {
     given.map_or_else(|| Day::try_from(seconds / 86_400).unwrap_or(Day::MAX), day_from_date)
 }
 
-/// What a reader wants to know first of the worst account that passes the filters; nothing if there is none.
-fn answers(source: &PublishedVersion, filters: &Filters, book: &Book, today: Day) -> Result<Vec<Answer>> {
-    let (accounts, _) = model::accounts(source, &Scope::default())?;
+/// What people read beside the rows: answers about the worst account that passes the filters, and the accounts that
+/// have no rate yet.
+fn told(source: &PublishedVersion, query: &health::HealthQuery, book: &Book, today: Day) -> Result<health::Told> {
+    let names = Names::of(book);
+    let (mut accounts, _) = model::all_accounts(source, &Scope::default(), &names)?;
     let passes = |wanted: &Option<FilterValues>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
-    let asked = accounts.into_iter().find(|account| {
-        passes(&filters.seller, &account.key.seller) && passes(&filters.marketplace, &account.key.market)
+    accounts.retain(|account| {
+        passes(&query.filters.seller, &account.key.seller) && passes(&query.filters.marketplace, &account.key.market)
     });
-    let Some(worst) = asked else { return Ok(Vec::new()) };
+    let (new, judged): (Vec<&Account>, Vec<&Account>) =
+        accounts.iter().partition(|account| account.standing == Standing::Unassessed);
+    let answers = match judged.first() {
+        Some(worst) if query.format == Format::Table => answers(source, worst, &names, today)?,
+        _ => Vec::new(),
+    };
+    let unassessed = brief::unassessed(&new, &names);
+    Ok(health::Told { answers, unassessed, new: new.into_iter().map(|account| account.key.clone()).collect() })
+}
+
+/// What a reader wants to know first of the worst account.
+fn answers(source: &PublishedVersion, worst: &Account, names: &Names, today: Day) -> Result<Vec<Answer>> {
     let seen = today.max(source.manifest.as_of);
     let mut work = None;
     if source.manifest.has(Table::Defects) {
         let only = |value: &str| Some(Arc::new(BTreeSet::from([value.to_owned()])));
         let scope = Scope { sellers: only(&worst.key.seller), markets: only(&worst.key.market) };
-        let accounts = std::slice::from_ref(&worst);
+        let accounts = std::slice::from_ref(worst);
         work = Some(work::work(source, &scope, accounts, None, seen, &|_| 0)?.remove(&worst.key).unwrap_or_default());
     }
-    Ok(brief::answers(&worst, work.as_ref(), &Names::of(book), seen))
+    Ok(brief::answers(worst, work.as_ref(), names, seen))
 }
 
 /// The least bad status with which the list fails.

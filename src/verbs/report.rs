@@ -33,7 +33,7 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     let request = request(args, &book)?;
     refuse_unknown(&source, &args.seller, &[], &book)?;
-    let (accounts, empty) = model::accounts(&source, &request.scope)?;
+    let (accounts, empty) = model::all_accounts(&source, &request.scope, &names)?;
     refuse_empty(accounts.len() + empty, &request.scope)?;
     let target = args.target.as_deref();
     if let Some(asked) = &args.appeal {

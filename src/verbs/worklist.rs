@@ -12,7 +12,7 @@ use crate::job::shelf;
 use crate::pages::model::{self, Account, Key, Standing};
 use crate::pages::read::PublishedVersion;
 use crate::pages::words::{self, Names};
-use crate::pages::work::{self, AccountWork, Actor, OpenDefect, Task, WorkGroup};
+use crate::pages::work::{self, AccountWork, Actor, OpenDefect, Reach, Task, WorkGroup};
 use crate::publish;
 use crate::schema::Table;
 use std::collections::{BTreeSet, HashMap};
@@ -49,7 +49,7 @@ pub fn run(args: &WorklistArgs, now: SystemTime) -> Result<()> {
     let names = Names::of(&book);
     let scope = report::scope(&args.seller, &args.marketplace, &book)?;
     report::refuse_unknown(&source, &args.seller, &args.category, &book)?;
-    let (accounts, empty) = model::accounts(&source, &scope)?;
+    let (accounts, empty) = model::all_accounts(&source, &scope, &names)?;
     report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked: BTreeSet<String> = args.category.iter().cloned().collect();
     let cap = if format == Format::Table { 0 } else { usize::MAX };
@@ -87,7 +87,7 @@ impl List<'_> {
 
     fn gate(&self) -> Result<()> {
         let overdue = self.overdue();
-        let Some((first, packages)) = overdue.first() else { return Ok(()) };
+        let Some((first, packages)) = overdue.first() else { return self.gate_past() };
         Err(Error::Gate(format!(
             "--fail-on overdue: {} of {} not corrected by the promised day, first of all {} of {}",
             words::plural(overdue.iter().map(|(_, packages)| packages).sum(), "package"),
@@ -95,6 +95,43 @@ impl List<'_> {
             words::number(*packages),
             first.title(self.names)
         )))
+    }
+
+    /// Fails if corrections were due when the figures were made and their last window is final since.
+    fn gate_past(&self) -> Result<()> {
+        let past = self.work.values().filter_map(|work| work.get(&Actor::Past));
+        match past.map(|group| group.dated).sum::<i64>() {
+            0 => Ok(()),
+            packages => Err(Error::Gate(format!(
+                "--fail-on overdue: by the figures of {} {} not corrected by the promised day, and the time for it is over; \
+                 run the job again",
+                words::date(self.as_of),
+                if packages == 1 {
+                    "1 package was".into()
+                } else {
+                    format!("{} packages were", words::number(packages))
+                }
+            ))),
+        }
+    }
+
+    /// What a reader must know if the time of packages has passed since the figures were made.
+    fn past(&self) -> Option<String> {
+        let past = self.packages_of(&Actor::Past);
+        (past > 0).then(|| {
+            format!(
+                "PAST: {} could be mended or waited for on that day, and the time for it is over. Run the job again.",
+                words::plural(past, "package")
+            )
+        })
+    }
+
+    /// What an empty list means.
+    fn nothing(&self) -> &'static str {
+        match self.packages_of(&Actor::Past) {
+            0 => "Nothing to do: no defect that still counts can be mended.",
+            _ => "Nothing to do by these figures, which are too old to say what can be mended today.",
+        }
     }
 
     fn packages_of(&self, actor: &Actor) -> i64 {
@@ -113,16 +150,9 @@ impl List<'_> {
             words::weekday(self.as_of, self.as_of),
             words::date(self.as_of).format("%Y")
         );
-        let past = self.packages_of(&Actor::Past);
-        if past > 0 {
-            let note = format!(
-                "PAST: {} could be mended or waited for on that day, and the time for it is over. Run the job again.",
-                words::plural(past, "package")
-            );
+        let nothing = (all == 0).then(|| self.nothing().to_owned());
+        for note in self.past().into_iter().chain(nothing) {
             listing::wrapped(&note, width).iter().for_each(|line| text += &format!("{line}\n"));
-        }
-        if all == 0 {
-            text += "Nothing to do: no defect that still counts can be mended.\n";
         }
         let stretches = [
             ("YOU: correct number or carrier before delivery, soonest first", dated),
@@ -151,23 +181,27 @@ impl List<'_> {
         text.push('\n');
         if waiting > 0 {
             let note =
-                format!("WAIT: {} without a scan, not due yet. Nothing to do.", words::plural(waiting, "package"));
+                format!("WAIT: {} with a scan missing, not due yet. Nothing to do.", words::plural(waiting, "package"));
             listing::wrapped(&note, width).iter().for_each(|line| text += &format!("{line}\n"));
         }
         if gone > 0 {
             let note = format!("Still counted, but too late to mend: {}.", words::plural(gone, "more package"));
             listing::wrapped(&note, width).iter().for_each(|line| text += &format!("{line}\n"));
         }
-        let legend = "Points: the gain of the account's rate from mending, in the window that can still change, which ends on the next Sunday; older windows: mending changes only figures before that one. Until: the last day on which mending is useful. --format csv lists every package.";
+        let legend = "Points: the gain of the account's rate from mending, in the window that can still change, which ends on the next Sunday; older or later windows: mending changes only figures before or after that one. Until: the last day on which mending is useful. --format csv lists every package.";
         listing::wrapped(legend, width).iter().for_each(|line| text += &format!("{line}\n"));
         text
     }
 
     fn task(&self, task: &Task, width: usize, text: &mut String) {
         let (account, group) = (&self.accounts[task.account], task.group);
-        let worth = match group.moving {
-            0 => "older windows".to_owned(),
-            moving => format!("{} points", words::points(moving, account.outlook.tally.eligible)),
+        let worth = match (group.moving, group.elsewhere()) {
+            (0, "before") => "older windows".to_owned(),
+            (0, "after") => "later windows".to_owned(),
+            (0, _) => "other windows".to_owned(),
+            // A job without `vtr_weekly` does not say how many packages a young account has.
+            (_, _) if account.outlook.tally.eligible == 0 => words::NONE.to_owned(),
+            (moving, _) => format!("{} points", words::points(moving, account.outlook.tally.eligible)),
         };
         let when = match (task.actor, group.act_by, group.until) {
             (Actor::Correct, Some(day), _) => {
@@ -183,7 +217,11 @@ impl List<'_> {
         let status = listing::coloured(account.standing);
         let what = shown(&task.actor.action(group.packages, self.names)).into_owned();
         let head = format!("  {when:<28} {worth:>14}  {status}");
-        let body = format!("{}: {what}{}", shown(&account.title(self.names)), self.effect(account, group));
+        let promise = match (task.actor, group.unpromised) {
+            (Actor::Chase(_), 1..) => format!("; {}", words::promise(group.unpromised, group.packages)),
+            _ => String::new(),
+        };
+        let body = format!("{}: {what}{promise}{}", shown(&account.title(self.names)), self.effect(account, group));
         let _ = writeln!(text, "{head}");
         listing::wrapped(&body, width.saturating_sub(4)).iter().for_each(|line| {
             let _ = writeln!(text, "    {line}");
@@ -230,8 +268,12 @@ impl List<'_> {
             }
         }
         listing.finish(notes)?;
+        // Notes that cannot be written are no errors.
+        if let Some(past) = self.past() {
+            let _ = writeln!(notes, "as of {}: {past}", words::date(self.as_of));
+        }
         if rows == 0 {
-            let _ = writeln!(notes, "nothing to do: no defect that still counts can be mended");
+            let _ = writeln!(notes, "{}", self.nothing());
         }
         Ok(())
     }
@@ -243,7 +285,7 @@ impl List<'_> {
             _ => "seller",
         };
         let eligible = account.outlook.tally.eligible;
-        let worth = if item.moves && eligible > 0 { 100.0 / eligible as f64 } else { 0.0 };
+        let worth = if item.reach == Reach::Next && eligible > 0 { 100.0 / eligible as f64 } else { 0.0 };
         let text = |text: &'a str| Cell::text(text);
         vec![
             text(actor.name()),
@@ -253,7 +295,7 @@ impl List<'_> {
             Cell::Day(item.counts_until),
             Cell::Share(worth),
             text(&account.status),
-            Cell::Flag(account.standing == Standing::Few),
+            Cell::Flag(account.standing >= Standing::Few),
             text(&account.key.seller),
             text(&account.key.market),
             text(&account.key.programme),

@@ -30,5 +30,6 @@ mod readme;
 mod reconcile;
 mod shares;
 mod support;
+mod todo;
 mod truth;
 mod unchanged;
