@@ -121,6 +121,11 @@ pub fn suggested_fix(
     }
     match (fixable_by, likely_carrier) {
         (FixableBy::Carrier, _) if is_pending => "Nothing to do yet: the promised day has not passed.".into(),
+        // Delivered without its first scan: nobody can act, and yet that scan may still be reported.
+        (FixableBy::Nobody, _) if is_pending => {
+            "Nothing to do yet: it is delivered without its first scan, which may still be reported until the promised day."
+                .into()
+        }
         (FixableBy::Nobody, _) => {
             format!("Nothing mends this package any more. For later ones: {}", entry.lesson).into()
         }
@@ -224,6 +229,11 @@ mod tests {
         let mismatch = suggested_fix(Reason::CarrierMismatch, FixableBy::Number, false, Some("Yun Express"));
         assert_eq!(mismatch, "Correct the carrier. The likely carrier is Yun Express.");
         assert!(suggested_fix(Reason::ScanMissing, FixableBy::Carrier, true, None).starts_with("Nothing to do yet"));
+        let delivered = suggested_fix(Reason::DeliveryScanMissing, FixableBy::Nobody, true, None);
+        assert!(
+            delivered.starts_with("Nothing to do yet") && delivered.contains("without its first scan"),
+            "{delivered}"
+        );
         assert_eq!(suggested_fix(Reason::Scanned, FixableBy::Nobody, false, None), "");
     }
 

@@ -147,9 +147,9 @@ pub static TABLE: [ReasonRow; 21] = table! {
         "Compare the number with the label and correct it: a digit is mistyped or two are swapped."
         "take numbers from the label's data instead of typing them.";
     DeliveryScanMissing "delivery_scan_missing" 18 Defect
-        "one scan was seen, but the rule asks for a second one at delivery"
-        "Ask the carrier for the scan at delivery, which this lane needs beside the first one."
-        "use a service with a delivery scan on this lane.";
+        "one scan was seen, but the rule asks for two: a first one and one at delivery"
+        "Ask the carrier for the scan that is missing: this lane needs a first one and one at delivery."
+        "use a service on this lane that scans packages on their way and at delivery.";
     ScanMissing "scan_missing" 19 Defect
         "nothing is known to be wrong with the number, but the carrier never scanned the package"
         "Ask the carrier why the package was not scanned, with the manifest as proof of its handover."

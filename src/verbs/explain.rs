@@ -319,7 +319,12 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
     }
     if matches!(judge.terms().evidence, Evidence::Scans) {
         let seen = Scanned::of(facts, plan.as_of);
-        line(body, "scans", &format!("{} counted as of {}", seen.count, date_from_day(plan.as_of)));
+        let which = match (seen.count, seen.delivery) {
+            (1, Some(_)) => ": the one at delivery, and no first one",
+            (1, None) => ": the first one, and none at delivery",
+            _ => "",
+        };
+        line(body, "scans", &format!("{} counted as of {}{which}", seen.count, date_from_day(plan.as_of)));
     } else {
         line(body, "scans", "not looked at: judged on the number alone");
     }
