@@ -137,7 +137,7 @@ fn publish(
     };
     let judged = rejected_sellers::JudgedRows::of(&folded.sellers, &plan.output.tables);
     let progress = Progress::begin("writing tables", 0, visibility);
-    let doubts = doubts::Doubts::of(&plan.book);
+    let doubts = doubts::Doubts::of(&plan.book, plan.as_of);
     let seen = tables::star::WrittenSellers::of(plan);
     let write = |piece: tables::Piece| publication.write(doubts.watch(seen.watch(judged.watch(piece))));
     let built = report.stage("tables", || {

@@ -1,14 +1,17 @@
-//! Warns of doubtful rules that decide many defects, and names them.
+//! Warns of defects that may be none: those decided by doubtful rules, which it names, and the newest ones without a
+//! promised day.
 //!
 //! It counts the defects of each rule by marketplace while their list is written; a job that makes no such list gets
 //! no warning. It gates nothing and cannot fail.
 
+use super::unpromised::Unpromised;
 use crate::schema::Table;
 use crate::tables::Piece;
 use arrow::array::{AsArray, RecordBatch};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use vtr_kernel::Book;
+use vtr_kernel::calendar::Day;
 use vtr_kernel::policy::{Doubt, RuleId};
 use vtr_kernel::tally::Tally;
 
@@ -25,14 +28,15 @@ pub struct Doubts<'b> {
     /// The doubts by the rule's id.
     known: HashMap<&'b str, Doubt>,
     seen: Mutex<BTreeMap<String, Defects>>,
+    unpromised: Unpromised<'b>,
 }
 
 impl<'b> Doubts<'b> {
     /// Begins without defects.
-    pub fn of(book: &'b Book) -> Doubts<'b> {
+    pub fn of(book: &'b Book, as_of: Day) -> Doubts<'b> {
         let rules = (0..book.rule_count() as u32).map(RuleId);
         let known = rules.filter_map(|rule| Some((book.rule(rule), book.doubt(rule)?))).collect();
-        Doubts { known, seen: Mutex::default() }
+        Doubts { known, seen: Mutex::default(), unpromised: Unpromised::of(book, as_of) }
     }
 
     /// Returns the piece; its rows are counted as they are made.
@@ -45,6 +49,7 @@ impl<'b> Doubts<'b> {
     }
 
     fn see(&self, batch: &RecordBatch) {
+        self.unpromised.see(batch);
         let [markets, rules] = ["marketplace", "rule"].map(|name| batch[name].as_string::<i32>());
         let mut seen = self.seen.lock();
         for (market, rule) in markets.iter().zip(rules) {
@@ -63,7 +68,8 @@ impl<'b> Doubts<'b> {
         }
     }
 
-    /// A warning for each rule with more than one in a hundred of its marketplace's defects.
+    /// A warning for each rule with more than one in a hundred of its marketplace's defects, and one of the newest
+    /// packages without a promised day.
     pub fn warnings(&self) -> Vec<String> {
         let seen = self.seen.lock();
         let of_market = |(market, defects): (&String, &Defects)| {
@@ -81,23 +87,27 @@ impl<'b> Doubts<'b> {
             };
             many.map(told).collect::<Vec<_>>()
         };
-        seen.iter().flat_map(of_market).collect()
+        seen.iter().flat_map(of_market).chain(self.unpromised.warning()).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow::array::{ArrayRef, StringArray};
+    use arrow::array::{ArrayRef, Int64Array, StringArray};
     use std::sync::Arc;
 
     fn warned(rows: &[(&str, usize)]) -> Vec<String> {
         let known = HashMap::from([("unsure-rule", Doubt::UnsureRule), ("low_shape", Doubt::LowShape)]);
-        let doubts = Doubts { known, seen: Mutex::default() };
+        let doubts = Doubts { known, seen: Mutex::default(), unpromised: Unpromised::default() };
         let rules: Vec<&str> = rows.iter().flat_map(|(rule, count)| std::iter::repeat_n(*rule, *count)).collect();
         let markets = StringArray::from_iter_values(rules.iter().map(|_| "GB"));
-        let columns: [(&str, ArrayRef); 2] =
-            [("marketplace", Arc::new(markets)), ("rule", Arc::new(StringArray::from(rules)))];
+        let promised = Arc::new(Int64Array::from(vec![0; rules.len()]));
+        let columns: [(&str, ArrayRef); 3] = [
+            ("marketplace", Arc::new(markets)),
+            ("rule", Arc::new(StringArray::from(rules))),
+            ("promised_delivery_at", promised),
+        ];
         let batch = RecordBatch::try_from_iter(columns).unwrap();
         let other = Piece::of(Table::VtrWeekly, None, vec![batch.clone()]);
         assert_eq!(doubts.watch(other).batches.count(), 1);

@@ -9,3 +9,4 @@ pub mod lineage;
 pub mod metrics;
 pub mod rejected_sellers;
 pub mod report;
+mod unpromised;
