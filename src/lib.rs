@@ -46,7 +46,7 @@ use publish::{ManifestFacts, Publication};
 use scan::Survey;
 use schema::Table;
 use tables::{FileRow, TablesInput};
-use tell::report::{Newest, Outcome, RunReport, TableRows};
+use tell::report::{Newest, Outcome, RunReport};
 use tell::{doubts, facts, rejected_sellers};
 use vtr_kernel::calendar::date_from_day;
 
@@ -142,10 +142,7 @@ fn publish(
     let write = |piece: tables::Piece| publication.write(doubts.watch(seen.watch(judged.watch(piece))));
     let built = report.stage("tables", || {
         tables::build(&input, &progress, &write)?;
-        publication.each_in_force(seen.tables(), &facts, &["seller_id"], &mut |batch| {
-            seen.add(batch);
-            Ok(())
-        })?;
+        publication.each_in_force(seen.tables(), &facts, "seller_id", &mut |seller| seen.see(seller))?;
         seen.piece().map_or(Ok(()), |piece| publication.write(piece))
     });
     drop(progress);
@@ -155,15 +152,7 @@ fn publish(
     }
     report.warnings.extend(judged.warning(plan.limits.max_rejected));
     report.warnings.extend(doubts.warnings());
-    report.tables = publication
-        .written()
-        .iter()
-        .map(|written| TableRows {
-            table: written.table.name().into(),
-            rows: written.rows,
-            files: written.files as u64,
-        })
-        .collect();
+    report.tables = publication.written().iter().map(facts::table_rows).collect();
     let mut checked = Vec::new();
     let published = report.stage("publish", || publication.commit(facts, &mut checked));
     let borne = checked.iter().filter(|check| !check.holds && !check.stops());

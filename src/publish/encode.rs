@@ -15,15 +15,19 @@ mod values;
 use crate::error::{Error, Result};
 use crate::place::hashed::Hashed;
 use crate::place::readable::Readable;
+use crate::tables::each_text;
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::{DataType, SchemaRef, UInt32Type};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, UInt32Type};
 use group::Groups;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use std::ops::Range;
+use std::sync::Arc;
 use tempfile::SpooledTempFile;
 
 /// Rows passed to the writer at a time. Pages end where writes end, so writes depend on the rows alone and not on how
@@ -196,6 +200,31 @@ pub fn read_columns(
     let failed = |error: ParquetError| Error::failed(format!("{shown}: reading it"), error);
     for batch in builder.with_projection(mask).build().map_err(failed)? {
         take(&batch.map_err(|error| Error::failed(format!("{shown}: reading it"), error))?)?;
+    }
+    Ok(())
+}
+
+/// Reads a column of texts of a published file, and hands on the text of each run of equal ones. Texts are kept in their
+/// dictionary: read row by row, the sellers of all weeks took as long as judging one.
+pub fn read_texts(readable: Readable, shown: &str, name: &str, take: &mut dyn FnMut(&str)) -> Result<()> {
+    let failed = |error: ParquetError| Error::failed(format!("{shown}: reading it"), error);
+    let plain = ArrowReaderMetadata::load(&readable, ArrowReaderOptions::new()).map_err(failed)?;
+    let coded = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
+    let field = |field: &FieldRef| match field.name() == name {
+        true => Arc::new(field.as_ref().clone().with_data_type(coded.clone())),
+        false => field.clone(),
+    };
+    let schema = Schema::new(plain.schema().fields().iter().map(field).collect::<Vec<_>>());
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(schema));
+    let metadata = ArrowReaderMetadata::try_new(plain.metadata().clone(), options).map_err(failed)?;
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(readable, metadata);
+    let mask = ProjectionMask::columns(builder.parquet_schema(), [name]);
+    let reader = builder.with_projection(mask).with_batch_size(ROWS_AT_A_TIME).build().map_err(failed)?;
+    for batch in reader {
+        each_text(
+            batch.map_err(|error| Error::failed(format!("{shown}: reading it"), error))?.column(0),
+            &mut |text, _| take(text),
+        );
     }
     Ok(())
 }

@@ -39,6 +39,7 @@ pub use store::at;
 
 use crate::error::{Error, Result};
 use crate::job::plan::Plan;
+use crate::place::readable::Readable;
 use crate::scan::Survey;
 use crate::scan::identity::BadFile;
 use crate::schema::Table;
@@ -262,7 +263,7 @@ impl Publication {
         self.target.spans.get(&table).copied()
     }
 
-    /// Hands on some columns of published rows that the run does not replace.
+    /// Hands on the texts in a column of published rows that the run does not replace, once for each run of equal ones.
     ///
     /// # Errors
     /// A file is missing or cannot be read; the error of `take`.
@@ -270,14 +271,14 @@ impl Publication {
         &self,
         tables: &[Table],
         facts: &ManifestFacts,
-        columns: &[&str],
-        take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+        column: &str,
+        take: &mut dyn FnMut(&str),
     ) -> Result<()> {
         let Some(base) = &self.base else { return Ok(()) };
         let replaced = self.replaced(facts, Some(base));
         for table in tables {
             for file in base.files(*table).iter().filter(|file| self.stays(*table, file, &replaced)) {
-                self.read_published(file, columns, take)?;
+                encode::read_texts(self.opened(file)?, &self.store.shown(&file.path), column, take)?;
             }
         }
         Ok(())
@@ -289,12 +290,15 @@ impl Publication {
         columns: &[&str],
         take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
     ) -> Result<()> {
-        let shown = self.store.shown(&file.path);
-        let Some(readable) = self.store.open(&file.path)? else {
+        encode::read_columns(self.opened(file)?, &self.store.shown(&file.path), columns, take)
+    }
+
+    fn opened(&self, file: &DataFile) -> Result<Readable> {
+        self.store.open(&file.path)?.ok_or_else(|| {
+            let shown = self.store.shown(&file.path);
             let what = format!("{shown}: the file is missing; `vtr run --full` writes all files anew");
-            return Err(Error::Failed { what, source: None });
-        };
-        encode::read_columns(readable, &shown, columns, take)
+            Error::Failed { what, source: None }
+        })
     }
 
     fn made(&self) -> MutexGuard<'_, WrittenPieces> {

@@ -256,18 +256,18 @@ impl<'a> WrittenSellers<'a> {
         if !self.tables.contains(&piece.table) {
             return piece;
         }
-        let batches = piece.batches.inspect(|batch| batch.iter().for_each(|batch| self.add(batch)));
+        // Rows are sorted by seller.
+        let see = |batch: &RecordBatch| each_text(&batch["seller_id"], &mut |seller, _| self.see(seller));
+        let batches = piece.batches.inspect(move |batch| batch.iter().for_each(see));
         Piece { batches: Box::new(batches), ..piece }
     }
 
-    /// Notes the sellers of rows, which are sorted by seller.
-    pub fn add(&self, batch: &RecordBatch) {
+    /// Notes a seller.
+    pub fn see(&self, seller: &str) {
         let mut seen = self.sellers.lock();
-        each_text(&batch["seller_id"], &mut |seller, _| {
-            if !seen.contains(seller) {
-                seen.insert(seller.to_owned());
-            }
-        });
+        if !seen.contains(seller) {
+            seen.insert(seller.to_owned());
+        }
     }
 
     /// Makes `dim_seller` of the sellers that were seen and those of the job's list; `None` if the job does not make

@@ -5,10 +5,10 @@
 use crate::fold::{FileCounts, Folded};
 use crate::job::plan::{AsOfMode, Plan};
 use crate::publish::gates::KeptCounts;
-use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, log, stale};
+use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, WrittenFiles, log, stale};
 use crate::scan::{self, Extent, Survey};
 use crate::tables::FileRow;
-use crate::tell::report::RunReport;
+use crate::tell::report::{RunReport, TableRows};
 use std::collections::{BTreeMap, BTreeSet};
 use vtr_columnar::alike::Alike;
 use vtr_columnar::choice::Between;
@@ -420,6 +420,11 @@ fn alike_texts(all: &[Alike]) -> Vec<String> {
         }
     }
     warnings
+}
+
+/// Returns what the report says of the files of a table.
+pub fn table_rows(written: &WrittenFiles) -> TableRows {
+    TableRows { table: written.table.name().into(), rows: written.rows, files: written.files as u64 }
 }
 
 /// Warnings of copies of which probably the wrong one counts.
