@@ -48,9 +48,10 @@ impl<'b> Unpromised<'b> {
         let packages = self.packages.load(Relaxed);
         (packages > 0).then(|| {
             format!(
-                "{} of the last days lack a scan and have no promised day, so they cannot wait for it: each counts as a defect \
-                 until it is scanned, which lowers the newest rates; map `promised_delivery_at`",
-                if packages == 1 { "1 package".to_owned() } else { format!("{} packages", grouped(packages)) }
+                "packages of the last days without the scans that the rule asks for, and without a promised day until which \
+                 they could wait: {}; each counts as a defect until it is scanned, which lowers the newest rates; map \
+                 `promised_delivery_at`",
+                grouped(packages)
             )
         })
     }

@@ -160,7 +160,7 @@ fn without_promised_days_nothing_is_called_over_and_the_run_names_the_remedy() {
     let (job, out) = job(folder.path(), &history);
     let said = text(&vtr(&["run", &job]).stderr);
     assert_eq!(said.matches("map `promised_delivery_at`").count(), 1, "{said}");
-    assert!(said.contains("2 packages of the last days lack a scan and have no promised day"), "{said}");
+    assert!(said.contains("without a promised day until which they could wait: 2; each counts"), "{said}");
     let html = ok(&["report", &out]);
     assert!(html.contains("no promised day known: those of the last days") && !html.contains("promised day over"));
     let list = ok(&[&["worklist", &out], &TODAY[..]].concat()).replace("\n    ", " ");
