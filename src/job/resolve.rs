@@ -240,7 +240,7 @@ fn output(spec: &OutputSpec, root: &Path, written: SpecReport) -> Option<Output>
 
 /// Refuses to close weeks that are not final yet: they would stay provisional for good.
 fn refuse_early_close(output: &Output, book: &vtr_kernel::Book, written: SpecReport) {
-    let latency = book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0);
+    let latency = book.longest_latency();
     if let Some(days) = output.closed_after_days.filter(|days| *days < latency) {
         let key = "output.closed_after_days";
         let message = format!(

@@ -272,6 +272,11 @@ impl Book {
         self.markets.iter().enumerate().map(|(index, market)| (MarketplaceId(index as u16), market))
     }
 
+    /// Returns the days after which figures are final in every marketplace.
+    pub fn longest_latency(&self) -> i32 {
+        self.markets.iter().map(|market| market.latency_days).max().unwrap_or(0)
+    }
+
     /// Returns one marketplace.
     pub fn market(&self, id: MarketplaceId) -> &Market {
         &self.markets[usize::from(id.0)]

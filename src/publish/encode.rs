@@ -204,8 +204,8 @@ pub fn read_columns(
     Ok(())
 }
 
-/// Reads a column of texts of a published file, and hands on the text of each run of equal ones. Texts are kept in their
-/// dictionary: read row by row, the sellers of all weeks took as long as judging one.
+/// Reads a column of texts of a published file, and hands on the text of each run of equal ones. Texts stay in their
+/// dictionary, so that rows cost little.
 pub fn read_texts(readable: Readable, shown: &str, name: &str, take: &mut dyn FnMut(&str)) -> Result<()> {
     let failed = |error: ParquetError| Error::failed(format!("{shown}: reading it"), error);
     let plain = ArrowReaderMetadata::load(&readable, ArrowReaderOptions::new()).map_err(failed)?;
@@ -221,10 +221,8 @@ pub fn read_texts(readable: Readable, shown: &str, name: &str, take: &mut dyn Fn
     let mask = ProjectionMask::columns(builder.parquet_schema(), [name]);
     let reader = builder.with_projection(mask).with_batch_size(ROWS_AT_A_TIME).build().map_err(failed)?;
     for batch in reader {
-        each_text(
-            batch.map_err(|error| Error::failed(format!("{shown}: reading it"), error))?.column(0),
-            &mut |text, _| take(text),
-        );
+        let batch = batch.map_err(|error| failed(error.into()))?;
+        each_text(batch.column(0), &mut |text, _| take(text));
     }
     Ok(())
 }

@@ -17,7 +17,6 @@ use crate::scan::identity::Days;
 use crate::scan::identity::{Known, KnownText};
 use crate::scan::{SourceFile, Survey};
 use crate::schema::Table;
-use arrow::array::AsArray;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use vtr_kernel::calendar::{Day, monday};
@@ -341,10 +340,7 @@ fn covered(base: &Manifest, store: &dyn Store, now: &Now) -> Result<BTreeMap<Str
 fn occurs(store: &dyn Store, path: &str, marketplace: &str) -> Result<bool> {
     let Some(readable) = store.open(path)? else { return Ok(true) };
     let mut found = false;
-    encode::read_columns(readable, &store.shown(path), &["marketplace"], &mut |batch| {
-        found |= batch["marketplace"].as_string::<i32>().iter().flatten().any(|name| name == marketplace);
-        Ok(())
-    })?;
+    encode::read_texts(readable, &store.shown(path), "marketplace", &mut |name| found |= name == marketplace)?;
     Ok(found)
 }
 

@@ -77,7 +77,7 @@ impl Target {
             ran_on: plan.began_on(),
             range: plan.range,
             claim: plan.claim.clone(),
-            latency_days: plan.book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0),
+            latency_days: plan.book.longest_latency(),
             as_of: plan.as_of,
             evidence: match plan.evidence {
                 EvidenceWanted::Auto => None,

@@ -211,7 +211,7 @@ fn source(sources: &[Source]) -> Option<String> {
 pub(super) fn weeks<'a>(input: &'a TablesInput<'a>) -> Vec<PieceTask<'a>> {
     let (book, as_of) = (&input.plan.book, input.plan.as_of);
     whole(Table::DimWeek, move || {
-        let latency = book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0);
+        let latency = book.longest_latency();
         let weeks: Vec<Day> = (monday(FIRST_DAY)..=monday(calendar::last_plausible_day(as_of))).step_by(7).collect();
         let labels: Vec<String> = weeks.iter().map(|week| iso_week(*week)).collect();
         let months: Vec<String> = weeks.iter().map(|week| date_from_day(*week).format("%Y-%m").to_string()).collect();

@@ -143,7 +143,7 @@ impl WeekCounts {
 impl Newest {
     /// The figures of a manifest; weeks are final by the marketplaces of a plan's book.
     pub fn of(manifest: &Manifest, plan: &Plan) -> Newest {
-        let latency = plan.book.markets().map(|(_, market)| market.latency_days).max().unwrap_or(0);
+        let latency = plan.book.longest_latency();
         let [final_weeks, open_weeks] = manifest.final_and_open(latency).map(WeekCounts::of);
         Newest {
             version: manifest.version,

@@ -13,6 +13,18 @@ fn same(case: &Case, as_of: i64, extra: &[&str], what: &str) -> String {
     said
 }
 
+/// Publishes anew, compares as of some days after another, and runs once more on the last of them.
+fn same_as_days_pass(case: &Case, as_of: i64, days: &[i64], extra: &[&str]) {
+    for out in ["out", "fresh"] {
+        let _ = fs::remove_dir_all(case.out(out));
+    }
+    for days in days {
+        same(case, as_of + days, extra, &format!("{extra:?}, {days} days later"));
+    }
+    let (_, said) = case.run("out", as_of + days.last().unwrap(), extra);
+    assert!(said.contains("no week is outdated"), "{said}");
+}
+
 fn tables(names: &[&str]) -> [String; 2] {
     let names: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     ["--set".to_owned(), format!("output.tables=[{}]", names.join(","))]
@@ -61,13 +73,7 @@ fn tables_of_all_weeks_are_as_of_the_new_day_though_no_week_is_outdated() {
     for set in [&["vtr_weekly", "dim_week"][..], &["vtr_weekly", "judged"], &["vtr_weekly", "dim_marketplace"]] {
         let set = tables(set);
         let set = [&set.each_ref().map(String::as_str)[..], &["--set", "output.judged_weeks=20"]].concat();
-        let _ = fs::remove_dir_all(case.out("out"));
-        let _ = fs::remove_dir_all(case.out("fresh"));
-        for days in [0, 3, 10, 17] {
-            same(&case, as_of + days, &set, &format!("{set:?}, {days} days later"));
-        }
-        let (_, said) = case.run("out", as_of + 17, &set);
-        assert!(said.contains("no week is outdated"), "{said}");
+        same_as_days_pass(&case, as_of, &[0, 3, 10, 17], &set);
     }
 }
 
@@ -79,14 +85,7 @@ fn what_account_health_is_made_of_is_renewed_without_it() {
     let as_of = *DAY_0 + 7 * 20;
     for set in [&["vtr_weekly", "health_breakdown"][..], &["vtr_weekly", "health_breakdown", "account_health"]] {
         let set = tables(set);
-        let set = set.each_ref().map(String::as_str);
-        let _ = fs::remove_dir_all(case.out("out"));
-        let _ = fs::remove_dir_all(case.out("fresh"));
-        for days in [0, 1, 9, 60] {
-            same(&case, as_of + days, &set, &format!("{set:?}, {days} days later"));
-        }
-        let (_, said) = case.run("out", as_of + 60, &set);
-        assert!(said.contains("no week is outdated"), "{said}");
+        same_as_days_pass(&case, as_of, &[0, 1, 9, 60], &set.each_ref().map(String::as_str));
     }
 }
 

@@ -40,9 +40,8 @@ const MOST_REJECTS: usize = 20_000;
 const MOST_TEXT_BYTES: usize = 8 << 20;
 /// Files that stay open at once.
 const MOST_OPEN: u64 = 256;
-/// The part of a group's rows above which those of the range of weeks are not read by themselves: then there is little
-/// that a note spares.
-const MOST_ASKED: u64 = 2;
+/// If more than one in so many rows of a group are of the range of weeks, all are read: a note would spare little.
+const ASKED_OF: u64 = 2;
 /// Days after which `as_of` has moved on so far that nobody looks back at a group.
 const KEPT_DAYS: i32 = 28;
 
@@ -146,7 +145,7 @@ impl<'a> Notes<'a> {
                 !plan.is_asked(day) && counted.is_none_or(|(first, last)| first <= day && day <= last)
             };
             let asked = facts.asked(plan);
-            if facts.as_of > plan.as_of || asked > unit.rows / MOST_ASKED {
+            if facts.as_of > plan.as_of || asked > unit.rows / ASKED_OF {
                 return None;
             }
             // Pending packages may have become something else.
