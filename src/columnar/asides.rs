@@ -24,6 +24,7 @@ pub enum Aside {
     OpenMark,
     OldRate,
     CopiedTime,
+    Unshipped,
 }
 
 /// The limit of a job that bounds how many values of a kind are accepted.
@@ -60,7 +61,7 @@ macro_rules! table {
 }
 
 /// Every kind, by discriminant.
-pub static TABLE: [AsideRow; 13] = table! {
+pub static TABLE: [AsideRow; 14] = table! {
     FillerTime "filler_time" None
         "are before 2005 or after 2100: they are fillers and count as empty"
         "leave the cell empty where nothing happened";
@@ -100,6 +101,9 @@ pub static TABLE: [AsideRow; 13] = table! {
     CopiedTime "copied_time" MaxCopiedTimes
         "equal the time of shipping, of the promise or of adding the number to the second, unlike a carrier's scans: they count as scans"
         "map the column with what the carrier scanned; if it is the ship times that are taken from scans, raise [limits] max_copied_times";
+    Unshipped "unshipped" None
+        "say that the order is not shipped yet, on rows without a number and a day of shipment: each counts as a package without number"
+        "leave orders that are not shipped out of the file: only packages that the seller confirmed as shipped are judged";
 };
 
 impl Aside {

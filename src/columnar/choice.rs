@@ -33,6 +33,9 @@ pub struct Between {
     /// Packages without a number, of orders of which a later file has a package with one: probably the same packages
     /// before they had a number.
     pub numberless: u64,
+    /// Packages without a number, of orders of which the same file has a package with one: two packages, or two items of
+    /// one.
+    pub beside: u64,
 }
 
 impl Between {
@@ -41,6 +44,7 @@ impl Between {
         self.apart_days = self.apart_days.max(other.apart_days);
         self.valid_lost += other.valid_lost;
         self.numberless += other.numberless;
+        self.beside += other.beside;
     }
 }
 
@@ -59,29 +63,32 @@ struct OfOrder {
     hash: u64,
     /// The files of those without a number.
     without: Vec<u32>,
-    /// The newest file of those with one.
-    with: Option<u32>,
+    /// The files of those with one.
+    with: Vec<u32>,
 }
 
 impl OfOrder {
-    /// Adds a package that counts; returns the number of older ones without a number, if it is of another order.
-    fn add(&mut self, package: &CopyRecord) -> u64 {
-        let mut before = 0;
+    /// Adds a package that counts; what was found among those before goes to `found` if it is of another order.
+    fn add(&mut self, package: &CopyRecord, found: &mut Between) {
         if package.hash.0 != self.hash {
-            before = self.end();
+            self.end(found);
             self.hash = package.hash.0;
         }
         if is_numberless(package) {
             self.without.push(package.file);
         } else {
-            self.with = self.with.max(Some(package.file));
+            self.with.push(package.file);
         }
-        before
     }
 
-    fn end(&mut self) -> u64 {
-        let with = self.with.take();
-        self.without.drain(..).filter(|file| Some(*file) < with).count() as u64
+    fn end(&mut self, found: &mut Between) {
+        let newest = self.with.iter().max();
+        for file in &self.without {
+            found.numberless += u64::from(Some(file) < newest);
+            found.beside += u64::from(Some(file) == newest);
+        }
+        self.without.clear();
+        self.with.clear();
     }
 }
 
@@ -162,7 +169,7 @@ impl Choice {
     pub fn finish<E>(mut self, lost: &mut dyn FnMut(&CopyRecord) -> Result<(), E>) -> Result<Between, E> {
         let last = self.group.take();
         self.end(last, lost)?;
-        self.found.numberless += self.order.end();
+        self.order.end(&mut self.found);
         Ok(self.found)
     }
 
@@ -182,9 +189,7 @@ impl Choice {
     fn see_winner(&mut self, group: &Group) {
         let is_defect = group.last.outcome().class() == Class::Defect;
         self.found.valid_lost += u64::from(group.has_valid && is_defect);
-        if self.unit == Unit::Package {
-            self.found.numberless += self.order.add(&group.last);
-        }
+        self.order.add(&group.last, &mut self.found);
     }
 
     /// Returns what sets copies of one version apart: with orders as the unit, a later file is a newer picture.

@@ -256,7 +256,11 @@ impl Resolvers {
                 known(book.words.fulfilled_by(text), aside)
             })?,
             state: r.state.labels(&origin(Column::OrderStatus), cells, |text, aside| {
-                known(book.words.order_state(text), aside)
+                let state = known(book.words.order_state(text), aside);
+                if text.is_some_and(|text| book.words.is_unshipped(text)) {
+                    *aside = Some(Aside::Unshipped);
+                }
+                state
             })?,
             carrier: r
                 .carrier
@@ -340,7 +344,12 @@ impl Columns<'_> {
         });
         self.carrier.each_aside(rows, &mut |row, aside| tell(Column::Carrier, row, aside));
         self.fulfilled.each_aside(rows, &mut |row, aside| tell(Column::FulfillmentChannel, row, aside));
-        self.state.each_aside(rows, &mut |row, aside| tell(Column::OrderStatus, row, aside));
+        // An order that is not shipped yet is only told of if its row shows no package either.
+        self.state.each_aside(rows, &mut |row, aside| {
+            if aside != Aside::Unshipped {
+                tell(Column::OrderStatus, row, aside);
+            }
+        });
         self.currency.each_aside(rows, &mut |row, aside| tell(Column::Currency, row, aside));
         self.programme.each_aside(rows, &mut |row, aside| tell(Column::Programme, row, aside));
         let marks = [

@@ -147,7 +147,7 @@ impl<'a> Tracking<'a> {
 
 /// Appends the parts to the cleaned whole if they are several numbers, and returns whether they are.
 fn append_several<'p>(parts: impl Iterator<Item = &'p str> + Clone, buffer: &mut String) -> bool {
-    let parts = parts.filter(|part| !part.trim().is_empty());
+    let parts = parts.map(wrapper::unquoted).filter(|part| !part.is_empty());
     let is_long = |text: &str| text.chars().nth(SHORTEST_OF_SEVERAL - 1).is_some();
     // Most cells fail here, before their parts are cleaned.
     if parts.clone().nth(1).is_none() || !parts.clone().all(is_long) {

@@ -6,7 +6,7 @@
 use crate::facts::{FulfilledBy, OrderState};
 use crate::policy::ProgrammeId;
 use crate::text;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The meaning of a text of such a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,8 @@ impl<T> Word<T> {
 pub struct Words {
     pub(crate) fulfillment_channel: HashMap<String, FulfilledBy>,
     pub(crate) order_status: HashMap<String, OrderState>,
+    /// The spellings among these that say that the order is not shipped yet.
+    pub(crate) unshipped: HashSet<String>,
     pub(crate) programme: HashMap<String, ProgrammeId>,
     /// In lower case: codes and other spellings of currencies.
     pub(crate) currency: HashMap<String, crate::money::Currency>,
@@ -55,6 +57,11 @@ impl Words {
     /// Returns the state of the order, from trimmed text; null and unknown text mean live.
     pub fn order_state(&self, text: Option<&str>) -> Word<OrderState> {
         word(&self.order_status, text, OrderState::Live)
+    }
+
+    /// Returns whether a trimmed text says that the order is not shipped yet.
+    pub fn is_unshipped(&self, text: &str) -> bool {
+        self.unshipped.contains(&text::alias_key(text))
     }
 
     /// Returns the programme of a spelling; `None` if it is none.

@@ -65,6 +65,13 @@ pub(crate) fn inner(text: &str) -> &str {
     }
 }
 
+/// Returns a part of a list without the quotes and equals signs at its ends. Those of the whole cell may have been
+/// taken for a pair, so that its first and last part have only one.
+pub(crate) fn unquoted(part: &str) -> &str {
+    let is_quote = |c: char| PAIRS.iter().any(|(open, close)| c == *open || c == *close);
+    part.trim_matches(|c: char| is_quote(c) || c == '=' || c.is_whitespace())
+}
+
 /// Removes a fraction of zeros behind digits.
 fn whole(text: &str) -> &str {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

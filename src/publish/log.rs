@@ -10,6 +10,7 @@ use crate::scan::identity::BadFile;
 use crate::schema::Table;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use vtr_kernel::calendar::Day;
 
 use super::asides::SetAside;
@@ -398,7 +399,13 @@ pub fn latest(store: &dyn Store) -> Result<Option<Manifest>> {
 
 /// Reads the published state of an output: the highest manifest, or the one asked for.
 pub fn open(store: &dyn Store, version: Option<u64>) -> Result<Manifest> {
-    let (versions, out) = (versions(store)?, store.shown(""));
+    let out = store.shown("");
+    if Path::new(&out).is_file() {
+        return Err(Error::Usage(format!(
+            "{out}: is a file; name the folder that a `vtr run` published, the `path` in [output] of its job"
+        )));
+    }
+    let versions = versions(store)?;
     let Some(highest) = versions.last() else {
         return Err(Error::Input(format!("{out}: nothing is published there; name the output of a `vtr run`")));
     };

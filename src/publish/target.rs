@@ -141,6 +141,12 @@ impl Target {
         let newest = published.states.iter().map(|state| state.as_of).chain([published.as_of]).max();
         match newest.filter(|newest| self.range.is_none() && *newest > self.as_of) {
             None => Ok(()),
+            Some(newest) if newest > self.ran_on => Err(Error::Usage(format!(
+                "{out}: is published as of {}, a day that has not come yet and was probably mistyped, later than this run's {}; \
+                 move that folder away or give another one with --out, and run again",
+                day_text(newest),
+                day_text(self.as_of)
+            ))),
             Some(newest) => Err(Error::Usage(format!(
                 "{out}: is published as of {}, later than this run's {}; what was known on a past day goes to an output of its \
                  own: use --out",

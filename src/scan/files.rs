@@ -423,6 +423,9 @@ pub(crate) fn delimiter_by_suffix(shown: &str) -> u8 {
     if inner.ends_with(".tsv") || inner.ends_with(".txt") { b'\t' } else { b',' }
 }
 
+/// The words with which [`beside`] begins.
+pub(crate) const BESIDE: &str = "files that look like data lie beside those that are read";
+
 /// Returns a warning of files that look like data, lie where a path of the job looks, and are read by no input; only
 /// local folders are looked at.
 pub(crate) fn beside(plan: &Plan, read: &HashSet<&str>) -> Option<String> {
@@ -462,7 +465,7 @@ pub(crate) fn beside(plan: &Plan, read: &HashSet<&str>) -> Option<String> {
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     (!shown.is_empty()).then(|| {
         format!(
-            "files that look like data lie beside those that are read, and are not read: {}{more}; name them in `path`, write them in a \
+            "{BESIDE}, and are not read: {}{more}; name them in `path`, write them in a \
              format that a run reads, or move them elsewhere",
             shown.join(", ")
         )

@@ -28,6 +28,7 @@ mod thrift;
 
 use crate::error::{Error, Result};
 use crate::job::plan::{AsOfMode, EvidenceWanted, Format, Input, Limits, OnBadFile, Plan};
+use crate::place::object_files::is_uri;
 pub use absent::NotJudged;
 use arrow::array::RecordBatch;
 pub(crate) use files::split_glob;
@@ -285,6 +286,22 @@ pub fn survey_and_try(plan: &Plan) -> Result<Survey> {
     let listed = files::list(plan)?;
     let refused = isolate::try_all(plan, &listed)?;
     look_at(plan, listed, &refused)
+}
+
+/// Returns the warnings of an earlier run with what it said of files beside those that are read said anew, for a run that
+/// reads none.
+///
+/// # Errors
+/// The files cannot be listed.
+pub fn told_again(plan: &Plan, warnings: &[String]) -> Result<Vec<String>> {
+    // Only folders of this machine are looked at; those of a store need not be listed once more.
+    if plan.inputs.iter().flat_map(|input| &input.paths).all(|path| is_uri(path)) {
+        return Ok(warnings.to_vec());
+    }
+    let files = files::list(plan)?;
+    let read = files.iter().map(|file| file.shown.as_str()).collect();
+    let others = warnings.iter().filter(|warning| !warning.starts_with(files::BESIDE)).cloned();
+    Ok(others.chain(files::beside(plan, &read)).collect())
 }
 
 /// Surveys only the files that another process has looked at, by shown path; those that it refused, with its reasons,

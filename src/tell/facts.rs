@@ -382,6 +382,18 @@ fn blanked_scans(plan: &Plan, folded: &Folded) -> Option<String> {
     })
 }
 
+/// A warning that `as_of` is after the day of the run itself, so that packages seem overdue that are not.
+fn before_its_time(plan: &Plan) -> Option<String> {
+    (plan.as_of > plan.began_on()).then(|| {
+        format!(
+            "as_of ({}) is after today ({}): nothing is known of the days between, and packages that are due by then and not \
+             scanned yet count as defects; write as_of = \"today\", or a day that has passed",
+            date_from_day(plan.as_of),
+            date_from_day(plan.began_on())
+        )
+    })
+}
+
 /// A warning that times are after the day of the run itself, so that nobody can have recorded them; only for text
 /// files.
 fn after_today(plan: &Plan, folded: &Folded) -> Option<String> {
@@ -427,8 +439,13 @@ pub fn table_rows(written: &WrittenFiles) -> TableRows {
     TableRows { table: written.table.name().into(), rows: written.rows, files: written.files as u64 }
 }
 
-/// Warnings of copies of which probably the wrong one counts.
-fn of_copies(between: &Between) -> Vec<String> {
+/// From one in this many of the packages that count on, packages without a number beside others of their order are
+/// told of; fewer are probably parcels of their own.
+const BESIDE_IN: u64 = 100;
+
+/// Warnings of copies of which probably the wrong one counts, and of rows that are probably no packages, among packages
+/// that count.
+fn of_copies(between: &Between, eligible: u64) -> Vec<String> {
     let mut warnings = Vec::new();
     if between.valid_lost > 0 {
         warnings.push(format!(
@@ -445,12 +462,20 @@ fn of_copies(between: &Between) -> Vec<String> {
             grouped(between.numberless)
         ));
     }
+    if between.beside > 0 && between.beside >= eligible / BESIDE_IN {
+        warnings.push(format!(
+            "{} packages without a number are of orders of which the same file has a package with one: if it has a row for each \
+             item, these rows are no packages, and each counts as a defect; write one row per package, or the number on each row",
+            grouped(between.beside)
+        ));
+    }
     warnings
 }
 
 /// Warnings for readers of the figures, in sentences that do not change between equal runs.
 fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> Vec<String> {
     let mut warnings: Vec<String> = plan.inputs.iter().flat_map(scan::headings::doubtful).collect();
+    warnings.extend(before_its_time(plan));
     if total.after_as_of > 0 && plan.as_of_mode == AsOfMode::Rows {
         let share = vtr_kernel::tally::Tally { valid: total.after_as_of, eligible: total.read }.percent();
         warnings.push(format!(
@@ -474,7 +499,7 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
         ));
     }
     warnings.extend(alike_texts(&folded.alike));
-    warnings.extend(of_copies(&folded.between));
+    warnings.extend(of_copies(&folded.between, total.valid + total.defect));
     if folded.unpriced > 0 {
         warnings.push(format!(
             "{} packages fall under a rule that asks for their value, but value, currency or rate is unknown; give \

@@ -115,7 +115,8 @@ fn wanted(args: &ExplainArgs) -> Result<WantedRows> {
     }
     if let Some(path) = &args.orders {
         let read = std::fs::read_to_string(path);
-        let text = read.map_err(|error| Error::failed(format!("reading the orders in {}", path.display()), error))?;
+        let unread = |error| format!("--orders {}: {error}; give a file with an order's id a line", path.display());
+        let text = read.map_err(|error| Error::Usage(unread(error)))?;
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (order, seller) = match line.split_once([',', ';', '\t']) {
                 Some((order, seller)) => (order, Some(seller_id(seller))),

@@ -347,7 +347,8 @@ impl Run<'_> {
         }
         self.tell(&format!("{}: no week is outdated; version {} is in force", plan.name, base.version));
         last.newest.iter().filter_map(Newest::headline).for_each(|line| self.tell(&line));
-        last.newest.iter().flat_map(|newest| &newest.warnings).for_each(|warning| warn(warning));
+        let warnings = last.newest.iter().flat_map(|newest| newest.warnings.iter().cloned()).collect::<Vec<_>>();
+        scan::told_again(plan, &warnings)?.iter().for_each(|warning| warn(warning));
         Ok(())
     }
 

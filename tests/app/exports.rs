@@ -190,3 +190,120 @@ fn packages_from_before_they_had_a_number_are_said() {
     let (_, told) = run("");
     assert!(!told.contains("without a number"), "{told}");
 }
+
+#[test]
+fn rows_of_items_in_the_place_of_packages_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let orders = |filled: bool| -> String {
+        let item = |order: &str| match filled {
+            true => row(order, NUMBER, SCANNED),
+            false => format!("A1,GB,{order},,,2025-02-05,2025-02-03,\n"),
+        };
+        ["o1", "o2"].iter().map(|order| row(order, NUMBER, SCANNED) + &item(order)).collect()
+    };
+    for identity in ["package", "order"] {
+        let keys = format!("identity = \"{identity}\"\n[[input]]\npath = \"in.csv\"\n");
+        fs::write(at.join("in.csv"), format!("{HEADINGS}\n{}", orders(false))).unwrap();
+        let told = said(&vtr(&["run", &job(at, &keys), "--full"]));
+        assert!(told.contains("2 packages without a number are of orders of which the same file"), "{told}");
+        assert_eq!(rate(&at.join("out")), (2, 4), "{told}");
+        // With the number on each row they are copies of one package.
+        fs::write(at.join("in.csv"), format!("{HEADINGS}\n{}", orders(true))).unwrap();
+        let told = said(&vtr(&["run", &job(at, &keys), "--full"]));
+        assert!(!told.contains("without a number"), "{told}");
+        assert_eq!(rate(&at.join("out")), (2, 2), "{told}");
+    }
+}
+
+#[test]
+fn orders_that_are_not_shipped_yet_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let row = |order: &str, status: &str, number: &str, shipped: &str| {
+        format!("A1,GB,{order},{status},Royal Mail,{number},2025-02-05,{shipped},\n")
+    };
+    let headings = HEADINGS.replace("order_id,", "order_id,order_status,");
+    let rows = [
+        row("o1", "Unshipped", "", ""),
+        row("o2", "未発送", "", ""),
+        row("o3", "UNFULFILLED", "", ""),
+        row("o4", "Unshipped", "", "2025-02-03"),
+        row("o5", "Pending", NUMBER, ""),
+        row("o6", "Shipped", "", ""),
+    ];
+    fs::write(at.join("in.csv"), format!("{headings}\n{}", rows.concat())).unwrap();
+    let told = said(&vtr(&["run", &job(at, "[[input]]\npath = \"in.csv\"\n")]));
+    assert!(told.contains("`order_status`: 3 values say that the order is not shipped yet"), "{told}");
+    assert!(told.contains("in.csv, record 2; ") && !told.contains("record 5"), "{told}");
+    assert_eq!(rate(&at.join("out")), (0, 6), "{told}");
+}
+
+#[test]
+fn lists_of_numbers_are_read_however_they_are_quoted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let other = "AH404746479GB";
+    let lists = [
+        format!("[\"{NUMBER}\", \"{other}\"]"),
+        format!("[\"{NUMBER}\",\"{other}\"]"),
+        format!("\"{NUMBER}\",\"{other}\""),
+        format!("=\"{NUMBER}\",=\"{other}\""),
+        format!("['{NUMBER}', '{other}']"),
+        format!("[{NUMBER}, {other}]"),
+        format!("[\"{NUMBER}\"]"),
+    ];
+    let quoted = |list: &String| format!("\"{}\"", list.replace('"', "\"\""));
+    let rows = lists.iter().enumerate().map(|(at, list)| row(&format!("o{at}"), &quoted(list), SCANNED));
+    fs::write(at.join("in.csv"), format!("{HEADINGS}\n{}", rows.collect::<String>())).unwrap();
+    let told = said(&vtr(&["run", &job(at, "evidence = \"format\"\n[[input]]\npath = \"in.csv\"\n")]));
+    assert_eq!(rate(&at.join("out")), (7, 7), "{told}");
+    assert!(told.contains("6 values hold several numbers"), "{told}");
+}
+
+#[test]
+fn a_day_that_has_not_come_is_said_and_told_from_a_past_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(at.join("in.csv"), format!("{HEADINGS}\n{}", row("o1", NUMBER, SCANNED))).unwrap();
+    let job = job(at, "[[input]]\npath = \"in.csv\"\n");
+    let next_year = (chrono::Utc::now() + chrono::Days::new(365)).date_naive().to_string();
+    let told = said(&vtr(&["run", &job, "--as-of", &next_year]));
+    assert!(told.contains(&format!("as_of ({next_year}) is after today")), "{told}");
+    let refused = fails(2, &["run", &job]);
+    assert!(refused.contains("has not come yet") && refused.contains("move that folder away"), "{refused}");
+    let out = at.join("elsewhere").display().to_string();
+    let told = said(&vtr(&["run", &job, "--out", &out]));
+    assert!(!told.contains("is after today"), "{told}");
+}
+
+#[test]
+fn files_that_come_beside_the_inputs_are_said_by_a_run_without_work_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("in")).unwrap();
+    fs::write(at.join("in/a.csv"), format!("{HEADINGS}\n{}", row("o1", NUMBER, SCANNED))).unwrap();
+    let job = job(at, "[[input]]\npath = \"in/*.csv\"\n");
+    said(&vtr(&["run", &job]));
+    fs::write(at.join("in/b.xlsx"), "PK").unwrap();
+    for _ in 0..2 {
+        let told = said(&vtr(&["run", &job]));
+        assert!(told.contains("no week is outdated") && told.contains("not read: `in/b.xlsx`;"), "{told}");
+    }
+    fs::remove_file(at.join("in/b.xlsx")).unwrap();
+    let told = said(&vtr(&["run", &job]));
+    assert!(told.contains("no week is outdated") && !told.contains("look like data"), "{told}");
+}
+
+#[test]
+fn a_file_in_the_place_of_an_output_or_of_a_list_is_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let job = job(at, "[[input]]\npath = \"in.csv\"\n");
+    for verb in ["health", "worklist", "defects", "report", "verify"] {
+        let refused = fails(2, &[verb, &job]);
+        assert!(refused.contains("job.toml: is a file; name the folder"), "{verb}: {refused}");
+    }
+    let refused = fails(2, &["explain", &job, "--orders", "no-such-list"]);
+    assert!(refused.contains("--orders no-such-list") && refused.contains("an order's id a line"), "{refused}");
+}

@@ -98,6 +98,15 @@ impl Counter<'_> {
         tally.blanked += u64::from(is_after(facts.first_scan) | is_after(facts.delivery_scan));
     }
 
+    /// Notes a package without number whose order is not shipped yet by its status, unless anything else shows that it
+    /// is.
+    #[cold]
+    pub(super) fn note_unshipped(&mut self, facts: &Facts, record: u64) {
+        if facts.shipped.or(facts.tracking_added).or(facts.first_scan).or(facts.delivery_scan).is_none() {
+            self.out.asides.note(Aside::Unshipped, Column::OrderStatus, record);
+        }
+    }
+
     /// Notes the findings in a row's tracking number, and an old exchange rate.
     #[cold]
     pub(super) fn note_findings(&mut self, notice: Notice, verdict: &Verdict, record: u64) {

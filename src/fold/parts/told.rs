@@ -147,6 +147,9 @@ pub struct Lost {
     /// Packages without a number, of orders of which a later file has one with a number.
     #[serde(default)]
     pub numberless: u64,
+    /// The same, of which the same file has one with a number.
+    #[serde(default)]
+    pub beside: u64,
 }
 
 impl Default for Tally {

@@ -21,11 +21,15 @@ pub(super) fn read<'a>(shelf: &Shelf<'a>, names: &Names, report: &'a Report) -> 
         let table = |key, example| root.need_in(layer, key, example).and_then(Node::table);
         if let Some(table) = table("fulfillment_channel", "[fulfillment_channel] with its keys") {
             let meanings = [("marketplace", FulfilledBy::Marketplace), ("seller", FulfilledBy::Seller)];
-            meant(&table, layer, meanings, &mut words.fulfillment_channel, report);
+            words.fulfillment_channel.extend(meant(&table, layer, meanings, report));
         }
         if let Some(table) = table("order_status", "[order_status] with its keys") {
             let meanings = [("canceled", OrderState::Canceled), ("live", OrderState::Live)];
-            meant(&table, layer, meanings, &mut words.order_status, report);
+            let unshipped = table.may("unshipped", "[\"Unshipped\"]").and_then(Node::texts).unwrap_or_default();
+            let mut met = meant(&table, layer, meanings, report);
+            add(&unshipped, OrderState::Live, text::alias_key, &mut met, report);
+            words.unshipped.extend(unshipped.iter().map(|spelling| text::alias_key(spelling.text)));
+            words.order_status.extend(met);
         }
         if let Some(table) = table("programme", "[programme] with its keys") {
             programmes(&table, names, &mut words.programme, report);
@@ -38,22 +42,21 @@ pub(super) fn read<'a>(shelf: &Shelf<'a>, names: &Names, report: &'a Report) -> 
     Some(words)
 }
 
-/// Reads lists of spellings under the names of their meanings.
+/// Reads lists of spellings under the names of their meanings. If a spelling has several meanings, that of the highest
+/// layer counts, which is read last.
 fn meant<T: Copy + PartialEq, const N: usize>(
     table: &Table,
     layer: Layer,
     meanings: [(&'static str, T); N],
-    into: &mut HashMap<String, T>,
     report: &Report,
-) {
+) -> HashMap<String, T> {
     let mut met = HashMap::new();
     for (key, meaning) in meanings {
         let spellings = table.need_in(layer, key, SPELLINGS).and_then(Node::texts).unwrap_or_default();
         add(&spellings, meaning, text::alias_key, &mut met, report);
     }
     table.finish();
-    // If a spelling has several meanings, that of the highest layer counts.
-    into.extend(met);
+    met
 }
 
 fn add<T: Copy + PartialEq>(
