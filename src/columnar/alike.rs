@@ -7,8 +7,10 @@ use crate::keys::{Keys, Ranked};
 use arrow::array::Array;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use vtr_kernel::text::look;
 
-/// Two texts of a column that differ only in case, blanks, or how a web page writes `&`, and count apart.
+/// Two texts of a column that differ only in case, blanks, characters that cannot be seen or look the same, or how a web
+/// page writes `&`, and count apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alike {
     /// The column.
@@ -31,9 +33,7 @@ impl Keys {
                 return found;
             }
             for text in texts.values.iter().flatten() {
-                let plain = text.to_lowercase().replace("&amp;", "&");
-                let plain = plain.split_whitespace().collect::<Vec<_>>().join(" ");
-                match met.entry(plain) {
+                match met.entry(look(&text.replace("&amp;", "&"))) {
                     Entry::Vacant(place) => {
                         place.insert(text);
                     }

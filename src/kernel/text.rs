@@ -83,6 +83,12 @@ pub fn lower(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
+/// Returns what a text looks like: compatible characters are one, case, blanks and hidden characters do not count.
+pub fn look(text: &str) -> String {
+    let seen: String = text.nfkc().filter(|c| c.is_whitespace() || !is_hidden(*c)).collect();
+    seen.to_lowercase().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Returns whether Unicode classes a character as a format character (Cf): marks of direction, blanks without
 /// width, tags.
 pub fn is_format(c: char) -> bool {

@@ -184,15 +184,7 @@ pub fn by_seller(
                 work.iter().filter(|(key, _)| is_own(key)).map(|(key, work)| (key.clone(), work.clone())).collect();
             let material =
                 Material { accounts, empty: 0, work: &own_work, details: &details, weeks: &weeks, whole: &whole };
-            let said = source.manifest.warnings.len() + source.manifest.not_judged.len();
-            let mut notes = lacking(source);
-            if said > 0 {
-                let text = format!(
-                    "The run behind these figures gave {} that concern all its sellers; whoever runs it has them.",
-                    words::plural(said as i64, "warning")
-                );
-                notes.push(Html::text(text));
-            }
+            let notes = [lacking(source), unnamed(source)].concat();
             let paged = accounts.len().min(ACCOUNT_PAGES);
             let html = document(source, names, request, &material, paged, notes, false);
             let digest = Sha256::digest(seller.as_bytes());
@@ -205,9 +197,10 @@ pub fn by_seller(
 
 /// The warnings of a version as sentences, and what cannot be shown.
 fn notes(source: &PublishedVersion, request: &Request) -> Vec<Html> {
-    let said = source.manifest.warnings.iter().chain(&source.manifest.not_judged);
-    let mut notes: Vec<Html> =
-        said.map(|text| Html::text(format!("Take care: {}.", text.trim_end_matches('.')))).collect();
+    let said = said(source);
+    let told = said.iter().map(|text| Html::text(format!("Take care: {}.", text.trim_end_matches('.'))));
+    // A page of some sellers may go to them, and warnings name files, sellers and categories of all.
+    let mut notes: Vec<Html> = if request.scope.sellers.is_some() { unnamed(source) } else { told.collect() };
     notes.extend(lacking(source));
     let mut only = Vec::new();
     only.extend(request.scope.sellers.as_ref().map(|sellers| words::plural(sellers.len() as i64, "seller")));
@@ -216,6 +209,24 @@ fn notes(source: &PublishedVersion, request: &Request) -> Vec<Html> {
         notes.push(Html::text(format!("Only {} asked for: sums leave out all others.", only.join(" and "))));
     }
     notes
+}
+
+/// The warnings about any week of a version, and what could not be judged.
+fn said(source: &PublishedVersion) -> Vec<String> {
+    let mut said = source.manifest.all_warnings();
+    said.extend_from_slice(&source.manifest.not_judged);
+    said
+}
+
+/// The number of warnings of a version, without their words.
+fn unnamed(source: &PublishedVersion) -> Vec<Html> {
+    let told = |count: usize| {
+        Html::text(format!(
+            "The runs behind these figures gave {} that concern all their sellers; whoever runs them has them.",
+            words::plural(count as i64, "warning")
+        ))
+    };
+    Some(said(source).len()).filter(|count| *count > 0).map(told).into_iter().collect()
 }
 
 /// What the version does not show: accounts as of its newest day, and tables that the job leaves out.

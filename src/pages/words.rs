@@ -57,6 +57,11 @@ impl Names {
         (end - days + 1, end)
     }
 
+    /// The most days of a marketplace's window.
+    pub fn longest_window(&self) -> i32 {
+        self.windows.values().map(|(days, _)| *days).max().unwrap_or(30)
+    }
+
     /// The most days until a marketplace's figures are final.
     pub fn longest_latency(&self) -> i32 {
         self.windows.values().map(|(_, latency)| *latency).max().unwrap_or(14)

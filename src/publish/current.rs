@@ -76,6 +76,14 @@ fn snapshot(store: &Local, manifest: &Manifest, run_id: &str) -> Result<()> {
     });
     made.map_err(|error| {
         let _ = fs::remove_dir_all(&temporary);
+        let missing = manifest.all_files().find(|file| !store.locate(&file.path).is_file());
+        if let Some(file) = missing {
+            return Error::Input(format!(
+                "{}: is missing, though version {version} names it; `vtr verify` lists what is missing, and `vtr run JOB --full` \
+                 makes it again",
+                store.locate(&file.path).display()
+            ));
+        }
         Error::failed(format!("{}: making the snapshot", folder.display()), error)
     })
 }

@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::plan::ByWeek;
+use crate::scan::LEFT_OUT;
 use crate::scan::identity::BadFile;
 use crate::schema::Table;
 use serde::{Deserialize, Serialize};
@@ -282,6 +283,9 @@ impl Manifest {
                 format!("{} weeks from {} to {}", weeks.len(), iso(*first), iso(*last))
             };
             let new = judged.warnings.iter().filter(|warning| !self.warnings.contains(warning));
+            // A file that was left out and has been read since is no longer left out.
+            let is_bad = |warning: &String| self.bad.iter().any(|bad| warning.contains(&bad.file));
+            let new = new.filter(|warning| !warning.starts_with(LEFT_OUT) || is_bad(warning));
             all.extend(new.map(|warning| format!("{of}, as of {}: {warning}", day_text(judged.as_of))));
         }
         all

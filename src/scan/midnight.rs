@@ -1,4 +1,5 @@
-//! Time columns whose every value is midnight: dates that a tool without a date type has stored as moments.
+//! Time columns whose every value is midnight, which are dates that a tool without a date type has stored as moments, and
+//! scan columns without any value.
 //!
 //! West of their clock such moments are on the day before. A column is checked until its first other time of day,
 //! which hardly ever takes more than one batch; nothing is changed. It cannot fail.
@@ -23,11 +24,16 @@ const TIMES: [Column; 6] = [
     Column::UpdatedAt,
 ];
 
-/// For each file one bit for every time column that has a value at midnight, and above it one for every column that
-/// has another.
+/// The columns of which it is known whether they have any value, however it is written.
+const SCANS: [Column; 2] = [Column::FirstScanAt, Column::DeliveryScanAt];
+
+/// For each file one bit for every time column that has a value at midnight, above it one for every scan column that has
+/// any value, and above these one for every time column that has another time of day.
 #[derive(Debug)]
 pub(crate) struct Midnights(Vec<AtomicU16>);
 
+/// The shift of the bits of scan columns with any value.
+const ANY: usize = 6;
 /// The shift of the bits of columns with another time of day.
 const OTHER: usize = 8;
 
@@ -48,6 +54,11 @@ impl Midnights {
     pub fn look(&self, file: u32, batch: &RecordBatch, cells: &CellRules) {
         let bits = &self.0[file as usize];
         let known = bits.load(Ordering::Relaxed);
+        for (place, column) in SCANS.iter().enumerate().filter(|(place, _)| known >> (place + ANY) & 1 == 0) {
+            if batch.column_by_name(column.name()).is_some_and(|array| has_any(array, cells)) {
+                bits.fetch_or(1 << (place + ANY), Ordering::Relaxed);
+            }
+        }
         for (place, column) in TIMES.iter().enumerate() {
             if known >> (place + OTHER) & 1 == 1 {
                 continue;
@@ -83,7 +94,33 @@ impl Midnights {
             };
             Some(sentence(column.name(), &format!("{}{more}", shown(&first.shown))))
         };
-        TIMES.iter().enumerate().filter_map(warning).collect()
+        TIMES.iter().enumerate().filter_map(warning).chain(self.without_scans(files)).collect()
+    }
+
+    /// Returns a sentence for each scan column that has no value in some file that has the other one's.
+    fn without_scans(&self, files: &[SourceFile]) -> Vec<String> {
+        let has = |bits: u16, place: usize| bits >> (place + ANY) & 1 == 1;
+        let warning = |(place, column): (usize, &Column)| {
+            let other = SCANS[1 - place];
+            let is_empty = |(bits, file): &(&AtomicU16, &SourceFile)| {
+                let bits = bits.load(Ordering::Relaxed);
+                file.columns.contains(*column) && !has(bits, place) && has(bits, 1 - place)
+            };
+            let mut empty = self.0.iter().zip(files).filter(is_empty);
+            let (_, first) = empty.next()?;
+            let more = match empty.count() {
+                0 => String::new(),
+                more => format!(" and {more} more files"),
+            };
+            Some(format!(
+                "no row of {}{more} has a value in `{}`, though the column is there and `{}` has: packages that need two scans \
+                 lack one; if the source does not know that scan, take the column out of the job or the file",
+                shown(&first.shown),
+                column.name(),
+                other.name()
+            ))
+        };
+        SCANS.iter().enumerate().filter_map(warning).collect()
     }
 }
 
@@ -133,6 +170,14 @@ fn seen(array: &ArrayRef, cells: &CellRules) -> TimesSeen {
             )
         }
         _ => TimesSeen::default(),
+    }
+}
+
+/// Returns whether a column has any value that is not blank.
+fn has_any(array: &ArrayRef, cells: &CellRules) -> bool {
+    match array.data_type() {
+        DataType::Utf8View => array.as_string_view().iter().flatten().any(|text| cells.trim(text).is_some()),
+        _ => array.logical_null_count() < array.len(),
     }
 }
 

@@ -71,6 +71,9 @@ pub struct Survey {
     pub bad: Vec<identity::BadFile>,
 }
 
+/// The words before a file that is left out, and why.
+pub const LEFT_OUT: &str = "left out, on_bad_file = \"skip\": ";
+
 impl Survey {
     /// Returns warnings about facts that reject nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
@@ -118,7 +121,7 @@ impl Survey {
 
     /// Returns the files that are left out, and why, in sentences.
     pub fn left_out(&self) -> impl Iterator<Item = String> {
-        self.left_out.iter().map(|what| format!("left out, on_bad_file = \"skip\": {what}"))
+        self.left_out.iter().map(|what| format!("{LEFT_OUT}{what}"))
     }
 
     /// Returns the survey without files that proved to be bad.

@@ -422,7 +422,7 @@ fn alike_texts(all: &[Alike]) -> Vec<String> {
         let alike: Vec<&Alike> = all.iter().filter(|alike| alike.column == column).collect();
         if let Some(Alike { pair: [first, second], .. }) = alike.first() {
             warnings.push(format!(
-                "`{}`: {} texts differ from another one only in case or blanks and count apart, as {} and {}; write them alike, or \
+                "`{}`: {} texts differ from another one only in case, blanks or signs that look the same, and count apart, as {} and {}; write them alike, or \
                  map them with `values`",
                 column.name(),
                 alike.len(),

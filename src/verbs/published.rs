@@ -210,7 +210,10 @@ pub fn version(store: &dyn Store, table: Table, version: Option<u64>) -> Result<
         return Ok(manifest);
     }
     let (out, name) = (store.shown(""), table.name());
-    Err(Error::Usage(format!("{out} holds no table {name}; publish it with a job whose [output] `tables` names it")))
+    let made = if table.is_of_health() { ", in a run without a range of weeks" } else { "" };
+    Err(Error::Usage(format!(
+        "{out} holds no table {name}; publish it with a job whose [output] `tables` names it{made}"
+    )))
 }
 
 /// The format of a list; `--json` is `--format json`.

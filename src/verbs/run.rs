@@ -213,6 +213,7 @@ impl Run<'_> {
                 return self.one(plan, last);
             }
         };
+        refuse_others_place(plan, base, &gone)?;
         let held: BTreeSet<Day> =
             weeks.keys().copied().filter(|week| closed.is_some_and(|first| *week < first)).collect();
         weeks.retain(|week, _| !held.contains(week));
@@ -234,7 +235,7 @@ impl Run<'_> {
         }
         // If the same content exists under another name, no row is lost.
         let is_renamed = |input: &&InputFile| inputs.values().any(|digest| *digest == input.digest);
-        gone.iter().filter(|input| !is_renamed(input)).for_each(|input| warn_gone(input, &weeks));
+        gone.iter().filter(|input| !is_renamed(input)).for_each(|input| warn_gone(plan, input, &weeks));
         let published = base.all_files().filter_map(|file| file.week).collect::<BTreeSet<Day>>();
         if held.is_empty() && closed.is_none() && published.iter().all(|week| weeks.contains_key(week)) {
             self.tell(&format!(
@@ -459,17 +460,47 @@ fn iso(week: Option<&Day>) -> String {
     week.map(|week| vtr_kernel::calendar::iso_week(*week)).unwrap_or_default()
 }
 
-/// Warns of the weeks that lose rows because a file is gone.
-fn warn_gone(input: &InputFile, weeks: &BTreeMap<Day, String>) {
+/// Whether a file that an earlier run read is still there.
+fn is_there(plan: &Plan, input: &InputFile) -> bool {
+    plan.root.join(&input.file).is_file()
+}
+
+/// Refuses an output that was made from other files which are all still there: that of another job with the same name.
+fn refuse_others_place(plan: &Plan, base: &Manifest, gone: &[InputFile]) -> Result<()> {
+    let are_all = gone.len() == base.inputs.len() && gone.iter().all(|input| is_there(plan, input));
+    match gone.first().filter(|_| are_all) {
+        None => Ok(()),
+        Some(first) => Err(Error::Usage(format!(
+            "{}: was made from {}, which is still there and which this job does not read: two jobs of one name and one output \
+             replace each other's figures; give each its own `name` and [output] path, or run with --full if the inputs of \
+             this job have changed",
+            plan.output.path,
+            vtr_kernel::text::shown(&first.file)
+        ))),
+    }
+}
+
+/// Warns of the weeks that lose rows because a file is gone, or is no longer read.
+fn warn_gone(plan: &Plan, input: &InputFile, weeks: &BTreeMap<Day, String>) {
     let held = |week: &Day| input.days.iter().flatten().any(|(first, last)| *first <= *week + 6 && *week <= *last);
     let lost: BTreeSet<Day> = weeks.keys().copied().filter(held).collect();
     let (Some(first), Some(last)) = (lost.first(), lost.last()) else { return };
+    let (what, remedy) = match is_there(plan, input) {
+        true => {
+            ("the file is there, but no input of the job reads it any more", "name it in `path` if its packages count")
+        }
+        false => (
+            "the file is gone",
+            "[output] closed_after_days keeps weeks as they are whose inputs are deleted as a rule",
+        ),
+    };
     warn(&format!(
-        "{}: the file is gone, and its rows with it, from {} to {}; [output] closed_after_days keeps weeks as they are whose \
-         inputs are deleted as a rule",
+        "{}: {}, and its rows are gone with it, from {} to {}; {}",
         vtr_kernel::text::shown(&input.file),
+        what,
         iso(Some(first)),
-        iso(Some(last))
+        iso(Some(last)),
+        remedy
     ));
 }
 

@@ -307,3 +307,95 @@ fn a_file_in_the_place_of_an_output_or_of_a_list_is_refused_with_the_remedy() {
     let refused = fails(2, &["explain", &job, "--orders", "no-such-list"]);
     assert!(refused.contains("--orders no-such-list") && refused.contains("an order's id a line"), "{refused}");
 }
+
+#[test]
+fn another_jobs_output_of_the_same_name_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    for name in ["a.csv", "b.csv"] {
+        fs::write(at.join(name), format!("{HEADINGS}\n{}", row(name, NUMBER, SCANNED))).unwrap();
+    }
+    said(&vtr(&["run", &job(at, "[[input]]\npath = \"a.csv\"\n")]));
+    let refused = fails(2, &["run", &job(at, "[[input]]\npath = \"b.csv\"\n")]);
+    assert!(refused.contains("was made from a.csv, which is still there"), "{refused}");
+    // A job that reads one of the files still is the same job, and loses the rows of the other.
+    said(&vtr(&["run", &job(at, "[[input]]\npath = \"*.csv\"\n")]));
+    assert_eq!(rate(&at.join("out")), (2, 2));
+    let told = said(&vtr(&["run", &job(at, "[[input]]\npath = \"b.csv\"\n")]));
+    assert!(told.contains("a.csv: the file is there, but no input of the job reads it any more"), "{told}");
+    assert_eq!(rate(&at.join("out")), (1, 1), "{told}");
+    said(&vtr(&["run", &job(at, "[[input]]\npath = \"a.csv\"\n"), "--full"]));
+    assert_eq!(table(&at.join("out"), "input_files").len(), 1);
+}
+
+#[test]
+fn a_scan_column_without_a_value_beside_the_other_one_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let headings = format!("{HEADINGS},delivery_scan_at");
+    let line = |order: &str, scans: &str| format!("A1,GB,{order},Royal Mail,{NUMBER},2025-02-05,2025-02-03,{scans}\n");
+    let job = job(at, "[[input]]\npath = \"in.csv\"\n");
+    for (scans, is_said) in
+        [(",2025-02-05T10:20:30Z", true), ("2025-02-04T08:07:06Z,2025-02-05T10:20:30Z", false), (",", false)]
+    {
+        let rows: String = ["o1", "o2"].iter().map(|order| line(order, scans)).collect();
+        fs::write(at.join("in.csv"), format!("{headings}\n{rows}")).unwrap();
+        let told = said(&vtr(&["run", &job, "--full"]));
+        assert_eq!(told.contains("no row of in.csv has a value in `first_scan_at`"), is_said, "{scans}: {told}");
+    }
+}
+
+#[test]
+fn categories_that_look_the_same_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let categories = ["B\u{fc}ro", "Bu\u{308}ro", "Toys", "To\u{200b}ys", "Garden"];
+    let rows = categories
+        .iter()
+        .enumerate()
+        .map(|(at, category)| format!("{},{category}\n", row(&format!("o{at}"), NUMBER, SCANNED).trim_end()));
+    let text = format!("{HEADINGS},product_category\n{}", rows.collect::<String>());
+    fs::write(at.join("in.csv"), text).unwrap();
+    let told = said(&vtr(&["run", &job(at, "[[input]]\npath = \"in.csv\"\n")]));
+    assert!(told.contains("`product_category`: 2 texts differ from another one only in"), "{told}");
+}
+
+#[test]
+fn a_file_that_was_left_out_and_read_later_is_not_said_to_be_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::create_dir(at.join("in")).unwrap();
+    let write = |name: &str, day: &str| {
+        let row = format!("A1,GB,{name},Royal Mail,{NUMBER},{day},{day},{day}T10:20:30Z\n");
+        fs::write(at.join("in").join(name), format!("{HEADINGS}\n{row}")).unwrap();
+    };
+    write("a.csv", "2025-02-05");
+    fs::write(at.join("in/b.csv"), [0xff, 0xd8, 0xff, 0xe0, 0, 0x10]).unwrap();
+    let job = job(at, "[[input]]\npath = \"in\"\nformat = \"csv\"\non_bad_file = \"skip\"\n");
+    let told = said(&vtr(&["run", &job]));
+    assert!(told.contains("left out, on_bad_file = \"skip\": in/b.csv"), "{told}");
+    write("b.csv", "2025-03-05");
+    said(&vtr(&["run", &job]));
+    assert_eq!(rate(&at.join("out")), (2, 2));
+    let told = said(&vtr(&["run", &job]));
+    assert!(told.contains("no week is outdated") && !told.contains("left out"), "{told}");
+}
+
+#[test]
+fn a_missing_data_file_is_named_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    fs::write(at.join("in.csv"), format!("{HEADINGS}\n{}", row("o1", NUMBER, SCANNED))).unwrap();
+    let job = job(at, "[[input]]\npath = \"in.csv\"\n");
+    said(&vtr(&["run", &job]));
+    for link in ["current", "_snapshots"] {
+        let week = at.join("out").join(link);
+        let target = if link == "current" { fs::canonicalize(&week).unwrap() } else { week };
+        let _ = fs::remove_dir_all(target);
+    }
+    fs::remove_dir_all(at.join("out/data/vtr_weekly")).unwrap();
+    let refused = fails(3, &["run", &job]);
+    assert!(refused.contains("is missing, though version 1 names it") && refused.contains("--full"), "{refused}");
+    said(&vtr(&["run", &job, "--full"]));
+    assert_eq!(rate(&at.join("out")), (1, 1));
+}

@@ -223,3 +223,46 @@ fn a_row_after_as_of_is_not_called_unreadable() {
     let said = text(&confirm.stdout);
     assert!(said.replace('\n', " ").contains("newer") && !said.contains("cannot be read"), "{said}");
 }
+
+#[test]
+fn pages_bear_the_warnings_of_all_weeks_and_those_of_one_seller_no_word_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = "SECRET,DE,1,DHL,9.2E+21,2025-01-20,2025-01-18,2025-01-19T10:00:00Z,2025-01-20T11:00:00Z\n";
+    let history = HEADINGS.to_owned() + damaged + &valid("A,DE", "2", "2025-01-18");
+    let (job, out) = job(folder.path(), &history);
+    let written = fs::read_to_string(&job).unwrap().replace("path = \"in.csv\"", "path = \"*.csv\"");
+    fs::write(&job, written + "[limits]\nmax_damaged = \"100%\"\n").unwrap();
+    ok(&["run", &job, "--quiet"]);
+    fs::write(folder.path().join("later.csv"), HEADINGS.to_owned() + &valid("A,DE", "3", "2025-03-05")).unwrap();
+    ok(&["run", &job, "--quiet"]);
+    let page = folder.path().join("page.html").display().to_string();
+    let paged = |more: &[&str]| {
+        ok(&[&["report", &out, "-o", &page], more].concat());
+        fs::read_to_string(&page).unwrap()
+    };
+    let whole = paged(&[]);
+    assert!(whole.contains("Take care") && whole.contains("9.2E+21") && whole.contains("2025-W03"), "{whole}");
+    let own = paged(&["--seller", "A"]);
+    assert!(own.contains("warning") && !own.contains("Take care") && !own.contains("in.csv"), "{own}");
+    assert!(!own.contains("SECRET"), "{own}");
+}
+
+#[test]
+fn an_output_of_defects_alone_has_its_work_and_a_part_of_a_history_its_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    // In the last final window, and still counted by windows to come.
+    let history = HEADINGS.to_owned()
+        + "A,DE,1,DHL,1Z5R89390357567127,2025-02-20,2025-02-18,,\n"
+        + &valid("A,DE", "2", "2025-02-20");
+    let (job, out) = job(folder.path(), &history);
+    let whole = ok(&["run", &job, "--quiet"]);
+    let listed = |out: &str| ok(&[&["worklist", out, "--format", "csv"], &TODAY[..]].concat()).lines().count();
+    assert_eq!(listed(&out), 2, "{whole}");
+    let only = folder.path().join("only").display().to_string();
+    ok(&["run", &job, "--quiet", "--out", &only, "--set", "output.tables=[\"defects\"]"]);
+    assert_eq!(listed(&only), 2);
+    let part = folder.path().join("part").display().to_string();
+    ok(&["run", &job, "--quiet", "--out", &part, "--from", "2025-W05", "--to", "2025-W08"]);
+    let refused = fails(2, &[&["health", &part], &TODAY[..]].concat());
+    assert!(refused.contains("in a run without a range of weeks"), "{refused}");
+}

@@ -31,7 +31,7 @@ use vtr_columnar::judge::{CopyRecord, Judge, NotedWriter, Reject, Yield};
 use vtr_kernel::calendar::Day;
 
 /// The form of a note; raised whenever notes of an older form must not be read.
-const FORM: u32 = 4;
+const FORM: u32 = 5;
 /// Row groups with fewer rows are read as fast as their notes.
 const LEAST_ROWS: u64 = 256;
 /// The most rejected rows that a note holds.

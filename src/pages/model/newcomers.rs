@@ -67,8 +67,10 @@ fn newcomers(
     let mut known: HashMap<&str, Vec<&Account>> = HashMap::new();
     judged.iter().for_each(|account| known.entry(&account.key.seller).or_default().push(account));
     let mut found: BTreeMap<Key, Outlook> = BTreeMap::new();
-    // A week that begins before the window's end holds no package of that window: its account would be judged.
-    let weeks = monday(as_of - names.longest_latency()) - 7..=Day::MAX;
+    // Accounts with packages in the last final window are among the judged ones, if the output has these at all.
+    let has_judged = source.has("account_health");
+    let back = names.longest_latency() + if has_judged { 0 } else { names.longest_window() };
+    let weeks = monday(as_of - back) - 7..=Day::MAX;
     let outlook_end = monday(as_of) + 6;
     let mut add = |rows: &Rows, row: usize, day: Day, tally: Tally, pending: u64| {
         let [seller, market, programme] = super::ACCOUNT.map(|name| rows.text(name).value(row));
@@ -78,7 +80,7 @@ fn newcomers(
             .into_iter()
             .flatten()
             .any(|account| account.key.market == market && account.key.programme == programme);
-        if is_judged || day <= end {
+        if is_judged || day < if has_judged { end + 1 } else { start } {
             return;
         }
         let key = Key { seller: seller.to_owned(), market: market.to_owned(), programme: programme.to_owned() };
