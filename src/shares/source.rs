@@ -4,12 +4,14 @@
 //! part that is put twice exists once.
 
 use crate::error::{Error, Result};
-use crate::fold::parts::{self, Header, Part, PartKind, Seal};
+use crate::fold::parts::{self, Header, Opened, Part, PartKind, Seal};
 use crate::place::readable::Readable;
 use crate::publish;
-use crate::publish::store::{Created, Store};
+use crate::publish::store::{Content, Created, Store};
 use bytes::Bytes;
+use parquet::file::reader::Length;
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,6 +72,8 @@ pub struct Folder {
 
 /// The suffix of the names of parts.
 const SUFFIX: &str = ".arrow";
+/// Bytes of a part that are compared at once.
+const STEP: usize = 256 << 10;
 
 impl Folder {
     /// Returns the folder at a path or URI, without a request to it.
@@ -103,25 +107,60 @@ impl Folder {
         name.ends_with(&Folder::name(named.0, named.1, named.2, named.3)).then_some(named)
     }
 
-    /// Puts a part in place under a name that ends in `.arrow`, whole and in one step. If the name is taken by a part
-    /// of the same plan, that one stays.
+    /// Puts a part in place under a name that ends in `.arrow`, whole and in one step. If the name is taken by the same
+    /// part, that one stays, unless its bytes are damaged.
     ///
     /// # Errors
     /// The disk's or the store's; the name is taken by another file.
     pub fn put(&self, name: &str, part: &Part, plan: &str) -> Result<()> {
         debug_assert!(name.ends_with(SUFFIX), "{name}");
-        if self.store.create(name, &part.bytes, &self.run_id)? == Created::Done {
+        if self.store.create(name, &part.bytes, &self.run_id)? == Created::Done || self.holds(name, &part.bytes)? {
             return Ok(());
         }
         let shown = self.store.shown(name);
-        let (there, own) = (Header::of(&shown, &self.end(name)?)?, Header::of(&shown, &part.bytes)?);
+        let own = Header::of(&shown, &part.bytes)?;
+        let there = match self.end(name).and_then(|end| Header::of(&shown, &end)) {
+            // A file of such a name can only be what is left of the part.
+            Err(Error::Input(_)) if Folder::named(name).is_some() => return self.replace(name, part),
+            there => there?,
+        };
         there.expect(&shown, &Seal { plan: plan.to_owned(), ..own.seal.clone() })?;
         if (there.kind, there.bucket, &there.units) != (own.kind, own.bucket, &own.units) {
             return Err(Error::Input(format!(
                 "{shown}: the name is taken by another part; give each plan a folder of its own"
             )));
         }
-        Ok(())
+        // The same units give the same bytes, so these are not those that were written.
+        self.replace(name, part)
+    }
+
+    fn replace(&self, name: &str, part: &Part) -> Result<()> {
+        self.store.put(name, Content::of(&part.bytes), &self.run_id)
+    }
+
+    /// Returns whether a file holds exactly these bytes.
+    fn holds(&self, name: &str, bytes: &[u8]) -> Result<bool> {
+        let Some(readable) = self.store.open(name)?.filter(|readable| readable.len() == bytes.len() as u64) else {
+            return Ok(false);
+        };
+        let (mut reader, mut left, mut read) = (readable.reader(), bytes, vec![0; STEP.min(bytes.len())]);
+        while !left.is_empty() {
+            let step = read.len().min(left.len());
+            let same = reader.read_exact(&mut read[..step]).map(|()| read[..step] == left[..step]);
+            if !same.map_err(|error| Error::failed(format!("{}: reading it", self.store.shown(name)), error))? {
+                return Ok(false);
+            }
+            left = &left[step..];
+        }
+        Ok(true)
+    }
+
+    /// Returns whether a part is as it was written.
+    ///
+    /// # Errors
+    /// It is gone, one of another plan, or cannot be read.
+    pub fn is_whole(&self, name: &str, seal: &Seal, temp: &Path) -> Result<bool> {
+        Opened::is_whole(&self.store.shown(name), self.open(name)?, seal, temp)
     }
 
     /// Returns the names below one of its folders.
@@ -159,10 +198,9 @@ impl PartSource for Folder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fold::parts::samples::part;
+    use crate::fold::parts::samples::{part, seal};
     use crate::publish::object::Object;
     use object_store::memory::InMemory;
-    use std::io::Read;
 
     #[test]
     fn what_is_put_twice_is_there_once_on_disks_and_stores() {
@@ -181,6 +219,15 @@ mod tests {
             let refused = folder.put(&name, &own, "other").unwrap_err().to_string();
             assert!(refused.contains(&name) && refused.contains("another plan"), "{refused}");
             folder.put("settled/one.arrow", &more, "plan").unwrap();
+            for damaged in [&own.bytes[..own.bytes.len() / 2], b"", &[own.bytes.as_slice(), b"x"].concat()] {
+                folder.store.put(&name, Content::of(damaged), "a").unwrap();
+                assert!(!folder.is_whole(&name, &seal(), &std::env::temp_dir()).unwrap());
+                folder.put(&name, &own, "plan").unwrap();
+                assert!(folder.is_whole(&name, &seal(), &std::env::temp_dir()).unwrap());
+            }
+            folder.store.put("x.arrow", Content::of(b"not ours"), "a").unwrap();
+            assert!(folder.put("x.arrow", &own, "plan").is_err(), "only a name of ours says whose file it was");
+            folder.store.delete("x.arrow").unwrap();
             assert_eq!(folder.names().unwrap(), [name.as_str(), "settled/one.arrow"]);
             let mut read = Vec::new();
             folder.open(&name).unwrap().reader().read_to_end(&mut read).unwrap();

@@ -113,7 +113,7 @@ impl Work {
         &self.units
     }
 
-    pub(super) fn seal(&self) -> &Seal {
+    pub(crate) fn seal(&self) -> &Seal {
         &self.seal
     }
 

@@ -95,8 +95,19 @@ pub fn fold(args: &FoldArgs, global: &GlobalOptions) -> Result<()> {
     let folder = Folder::at(&args.to, &work.plan().run_id)?;
     let there = folder.below(names[0].rsplit_once('/').map_or("", |(folder, _)| folder))?;
     if names.iter().all(|name| there.contains(name)) {
-        tell("all its parts are there already");
-        return Ok(());
+        let mut damaged = Vec::new();
+        for name in &names {
+            crate::signals::check()?;
+            if !folder.is_whole(name, work.seal(), &work.plan().temp)? {
+                damaged.push(name);
+            }
+        }
+        let Some(first) = damaged.first() else {
+            tell("all its parts are there already");
+            return Ok(());
+        };
+        let are = if damaged.len() == 1 { "is" } else { "are" };
+        tell(&format!("{} of its parts {are} damaged, first {first}: it is folded again", damaged.len()));
     }
     folder.prepare()?;
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };

@@ -311,6 +311,32 @@ fn parts_and_inputs_that_are_not_of_the_plan_are_refused_by_name() {
     assert!(code == Some(3) && said.contains(&name) && said.contains("gone since they were planned"), "{said}");
 }
 
+/// Who follows what `vtr finish` says of a damaged part gets out of it.
+#[test]
+fn a_damaged_part_is_made_again_when_its_share_is_folded_again() {
+    let world = World::of("6000", &["--format", "csv"], "");
+    let units = world.plan("out", &["--buckets", "2"]);
+    ["1/2", "2/2"].into_iter().for_each(|share| world.fold(&units, share, "parts", &[]));
+    let parts = ["copies-00001.arrow", "counts-00000.arrow"].map(|name| world.path("parts/00001-of-00002/") + name);
+    for part in &parts {
+        let whole = std::fs::read(part).unwrap();
+        let mut flipped = whole.clone();
+        flipped[whole.len() / 3] ^= 1;
+        for damaged in [&whole[..whole.len() / 2], b"", &flipped] {
+            std::fs::write(part, damaged).unwrap();
+            let (code, said) = world.finish(&units, "parts");
+            assert!(code == Some(3) && said.contains("fold its share again"), "{said}");
+            let (job, to) = (world.path("job.toml"), world.path("parts"));
+            let ended = vtr(&["fold", &job, "--plan", &units, "--share", "1/2", "--to", &to]);
+            let said = text(&ended.stderr);
+            assert!(ended.status.success() && said.contains("1 of its parts is damaged"), "{said}");
+            assert!(std::fs::read(part).unwrap() == whole, "{part}");
+        }
+    }
+    let (code, said) = world.finish(&units, "parts");
+    assert_eq!(code, Some(0), "{said}");
+}
+
 /// 900,000 orders in two files alike, whose 300,000 categories are 900,000 cells of two marginals, all in one part.
 #[test]
 fn a_finish_keeps_to_its_memory_however_great_the_parts_are() {

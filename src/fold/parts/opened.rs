@@ -67,7 +67,30 @@ impl Opened {
         let end = end(name, &readable)?;
         let header = Header::of(name, &end)?;
         header.expect(name, seal)?;
-        let behind = (footer_bytes(name, &end)? + END_MARK) as u64;
+        Opened::verified(name, (readable, header, &end), temp)
+    }
+
+    /// Returns whether every byte of a part is as it was written and its rows can be read.
+    ///
+    /// # Errors
+    /// It is one of another plan, or cannot be read.
+    pub fn is_whole(name: &str, readable: Readable, seal: &Seal, temp: &Path) -> Result<bool> {
+        let if_damaged = |error: Error| match error {
+            Error::Input(_) => Ok(false),
+            other => Err(other),
+        };
+        let (header, end) = match end(name, &readable).and_then(|end| Ok((Header::of(name, &end)?, end))) {
+            Ok(found) => found,
+            Err(error) => return if_damaged(error),
+        };
+        header.expect(name, seal)?;
+        let part = Opened::verified(name, (readable, header, &end), temp);
+        let read = part.and_then(|part| part.batches(None)?.try_for_each(|batch| batch.map(drop)));
+        read.map_or_else(if_damaged, |()| Ok(true))
+    }
+
+    fn verified(name: &str, (readable, header, end): (Readable, Header, &Bytes), temp: &Path) -> Result<Opened> {
+        let behind = (footer_bytes(name, end)? + END_MARK) as u64;
         let rows_end = readable.len().checked_sub(behind).ok_or_else(|| refused(name, NO_PART))?;
         let (check, content) = checked(readable, rows_end, temp).map_err(|error| unread(name, error))?;
         if check != header.check {
