@@ -292,6 +292,12 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("shipping-service", HeadingMeaning::Is(ShipService, None)),
     ("postal-service", HeadingMeaning::Is(ShipService, None)),
     ("postal-service-name", HeadingMeaning::Is(ShipService, None)),
+    ("postalservicename", HeadingMeaning::Is(ShipService, None)),
+    ("postaltrackingnumber", HeadingMeaning::Is(TrackingNumber, None)),
+    ("postal-tracking-number", HeadingMeaning::Is(TrackingNumber, None)),
+    ("postal-carrier", HeadingMeaning::Is(Carrier, None)),
+    ("dprocessedon", HeadingMeaning::Is(ShippedAt, Some(PROCESSED))),
+    ("ddispatchby", HeadingMeaning::Useless(PLANNED)),
     ("service", HeadingMeaning::Is(ShipService, None)),
     ("service-name", HeadingMeaning::Is(ShipService, None)),
     ("shipping-method", HeadingMeaning::Is(ShipService, None)),
@@ -465,6 +471,19 @@ const PERSONAL: [&str; 15] = [
     "anschrift",
 ];
 
+/// Words that say that a heading is about the transport, even if a word of [`PERSONAL`] stands beside them: a `postal`
+/// service or a `customer` tracking number is about no person.
+const OF_TRANSPORT: [&str; 5] = ["tracking", "carrier", "courier", "postal-service", "postalservice"];
+/// Words of [`PERSONAL`] that also stand in such headings.
+const AMBIGUOUS: [&str; 7] = ["buyer", "recipient", "customer", "postal", "kunde", "käufer", "empfänger"];
+
+/// Returns whether a heading, as the table spells it, is about a person.
+fn is_personal(hyphened: &str) -> bool {
+    let has = |word: &&str| hyphened.contains(*word);
+    let is_of_transport = OF_TRANSPORT.iter().any(|word| has(word));
+    PERSONAL.iter().filter(|word| has(word)).any(|word| !is_of_transport || !AMBIGUOUS.contains(word))
+}
+
 /// Returns a heading as the table spells it: in lower case, with hyphens for blanks and underscores.
 pub(super) fn key(heading: &str) -> String {
     crate::scan::headings::key(heading).replace(['.', ':'], "").trim().replace([' ', '_'], "-")
@@ -482,7 +501,7 @@ pub(super) fn meaning(heading: &str) -> Option<(HeadingMeaning, usize)> {
     if let Some(place) = KNOWN.iter().position(|(known, _)| *known == hyphened) {
         return Some((KNOWN[place].1, place + 2));
     }
-    PERSONAL.iter().any(|word| hyphened.contains(word)).then_some((HeadingMeaning::Personal, usize::MAX))
+    is_personal(&hyphened).then_some((HeadingMeaning::Personal, usize::MAX))
 }
 
 #[cfg(test)]
@@ -511,6 +530,26 @@ mod tests {
             assert_eq!(meaning(personal).map(|(meaning, _)| meaning), Some(HeadingMeaning::Personal), "{personal}");
         }
         assert_eq!(meaning("colour"), None);
+    }
+
+    #[test]
+    fn what_carries_a_package_is_about_no_person() {
+        for (heading, column) in [
+            ("PostalTrackingNumber", TrackingNumber),
+            ("Postal Tracking Number", TrackingNumber),
+            ("PostalServiceName", ShipService),
+        ] {
+            assert!(
+                matches!(meaning(heading), Some((HeadingMeaning::Is(found, _), _)) if found == column),
+                "{heading}"
+            );
+        }
+        for heading in ["PostalServiceCode", "Customer Tracking Link", "recipient_carrier", "Buyer courier"] {
+            assert_eq!(meaning(heading), None, "{heading}");
+        }
+        for personal in ["Customer Service Phone", "Tracking Email", "postal-code", "Carrier pickup address"] {
+            assert_eq!(meaning(personal).map(|(meaning, _)| meaning), Some(HeadingMeaning::Personal), "{personal}");
+        }
     }
 
     #[test]
