@@ -111,14 +111,21 @@ fn figures(one: &Compared, amazon: &super::Figure, text: &mut String) {
     }
 }
 
-fn of_orders(orders: &Orders, text: &mut String) {
-    let count = |side: Side| orders.cases.iter().filter(|case| case.side == side).count();
-    let complete = match orders.completeness {
+/// Whether a list of orders has all defects of the report.
+fn completeness(of: Completeness) -> String {
+    match of {
         Completeness::Complete => "list complete".to_owned(),
+        Completeness::Incomplete(1) => "list incomplete: 1 row is missing".to_owned(),
         Completeness::Incomplete(lacking) if lacking > 0 => format!("list incomplete: {lacking} rows are missing"),
+        Completeness::Incomplete(-1) => "list has 1 row more than the report has defects".to_owned(),
         Completeness::Incomplete(more) => format!("list has {} rows more than the report has defects", -more),
         Completeness::Unknown => "no figure tells whether the list is complete".to_owned(),
-    };
+    }
+}
+
+fn of_orders(orders: &Orders, text: &mut String) {
+    let count = |side: Side| orders.cases.iter().filter(|case| case.side == side).count();
+    let complete = completeness(orders.completeness);
     let said = format!(
         "orders: both {}, only Amazon {}, only ours {}, not listed {}, ambiguous {} ({complete})",
         count(Side::Both),
@@ -263,4 +270,18 @@ fn json_orders(orders: &Orders, with_cases: bool) -> serde_json::Value {
         "not_listed": count(Side::NotListed), "ambiguous": count(Side::Ambiguous),
         "causes": causes.collect::<Vec<_>>(), "criteria": flags.collect::<Vec<_>>(), "cases": cases.collect::<Vec<_>>(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_row_is_missing_and_two_are() {
+        for (lacking, said) in
+            [(1, "1 row is missing"), (2, "2 rows are missing"), (-1, "1 row more"), (-2, "2 rows more")]
+        {
+            assert!(completeness(Completeness::Incomplete(lacking)).contains(said), "{said}");
+        }
+    }
 }
