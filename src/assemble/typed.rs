@@ -13,7 +13,7 @@ use crate::job::plan::{CellRules, MatchedBy};
 use std::collections::BTreeMap;
 use vtr_columnar::asides::{Aside, PLACES};
 use vtr_columnar::fold::{Reject, shown_value};
-use vtr_kernel::amount::Amount;
+use vtr_kernel::amount::{Amount, NotAnAmount};
 use vtr_kernel::calendar::{Day, Micros, Zone};
 use vtr_kernel::facts::Tracking;
 use vtr_kernel::instant::{Moment, TimeFormat};
@@ -309,16 +309,18 @@ impl<'a> File<'a> {
                 None => refused("no time that can be read; `timestamps` says how times are written".to_owned()),
             },
             CellKind::Money => {
-                let amount = Amount::read(text, decimal_mark).ok();
-                if amount.is_some_and(|amount| is_open(amount, mark)) {
+                let amount = Amount::read(text, decimal_mark);
+                if amount.is_ok_and(|amount| is_open(amount, mark)) {
                     return Ok(TypedCell::Open);
                 }
-                match amount.map(orders::fixed) {
-                    Some(Some(amount)) => Ok(TypedCell::Money(amount)),
-                    Some(None) => {
-                        refused("an amount with more than nine digits after the decimal point, or too large".to_owned())
-                    }
-                    None => refused("no number; `decimal` says which mark is used".to_owned()),
+                let fixed = amount.map(|amount| orders::fixed(amount).ok_or(NotAnAmount::TooManyDigits));
+                match fixed.flatten() {
+                    Ok(amount) => Ok(TypedCell::Money(amount)),
+                    Err(NotAnAmount::TooManyDigits) => refused(
+                        "an amount with more than nine digits after the decimal point, or more than 29 before it"
+                            .to_owned(),
+                    ),
+                    Err(NotAnAmount::Notation) => refused("no number; `decimal` says which mark is used".to_owned()),
                 }
             }
         }

@@ -80,7 +80,7 @@ impl Counter<'_> {
             return (column, NO_COUNTRY);
         }
         if columns.value.get(row, cells) == Cell::Fault {
-            return (Column::PackageValue, fault_text(Column::PackageValue));
+            return (Column::PackageValue, columns.value.fault_text(row, cells));
         }
         let clock = zone(self.terms.book, marketplace, &self.utc);
         if columns.promised.get(row) == Cell::Null && columns.shipped.get(row) == Cell::Null {

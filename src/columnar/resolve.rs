@@ -16,7 +16,7 @@ use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, Float64Type, Int32Type, Int64Type, UInt64Type,
 };
 use arrow::util::bit_chunk_iterator::BitChunks;
-use vtr_kernel::amount::Amount;
+use vtr_kernel::amount::{Amount, NotAnAmount};
 use vtr_kernel::strays::Mark;
 use vtr_kernel::text;
 
@@ -349,6 +349,25 @@ impl Amounts {
                 array.value(row).to_i128().map_or(Cell::Fault, |mantissa| scaled(mantissa, *scale))
             }
             Amounts::Text(array) => read_amount(array.value(row), cells),
+        }
+    }
+
+    /// Describes the fault of the cell of a row, which cannot be typed.
+    pub(crate) fn fault_text(&self, row: usize, cells: &CellRules) -> &'static str {
+        const TOO_LONG: &str = "a number of more than 38 digits, which is the most that an amount can have";
+        let why = match self {
+            Amounts::Text(array) => cells.trim(array.value(row)).map(|text| Amount::read(text, cells.decimal_mark)),
+            Amounts::Double(array) => Some(Amount::from_f64(array.value(row))),
+            Amounts::Single(array) => {
+                let value = array.as_primitive::<arrow::datatypes::Float32Type>().value(row);
+                Some(Amount::from_f64(value.into()))
+            }
+            Amounts::Decimal(..) | Amounts::Wide(..) => return TOO_LONG,
+            Amounts::Constant(_) | Amounts::Signed(_) | Amounts::Unsigned(_) => None,
+        };
+        match why {
+            Some(Err(NotAnAmount::TooManyDigits)) => TOO_LONG,
+            _ => fault_text(Column::PackageValue),
         }
     }
 

@@ -9,7 +9,7 @@ use super::spec::{CsvSpec, HeadingSpec, InputSpec, JobSpec, MayLack, OneOrMany};
 use regex::Regex;
 use std::fmt::Write;
 use vtr_columnar::input::{Column, Kind};
-use vtr_kernel::amount::Amount;
+use vtr_kernel::amount::{Amount, NotAnAmount};
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::instant::{TimeFormat, WrongFormat};
 use vtr_kernel::sources;
@@ -431,9 +431,11 @@ fn fault_of_constant(column: Column, value: &str, cells: &CellRules) -> Option<S
     };
     match column.kind() {
         Kind::Flag if text::flag(value).is_none() => Some(format!("cannot be {value:?}; write true or false")),
-        Kind::Amount if Amount::read(value, cells.decimal_mark).is_err() => {
-            Some(format!("cannot be {value:?}; write a number such as \"12.50\""))
-        }
+        Kind::Amount => match Amount::read(value, cells.decimal_mark) {
+            Ok(_) => None,
+            Err(NotAnAmount::TooManyDigits) => Some(format!("cannot be {value:?}; an amount has at most 38 digits")),
+            Err(NotAnAmount::Notation) => Some(format!("cannot be {value:?}; write a number such as \"12.50\"")),
+        },
         Kind::Time if cells.times.read(value).is_err() => {
             Some(format!("cannot be {value:?}; write a time such as 2025-01-15T10:20:00Z, or a date"))
         }

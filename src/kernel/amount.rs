@@ -14,37 +14,46 @@ pub struct Amount {
     pub scale: u8,
 }
 
-/// The error for a text that is no number or has too many digits.
+/// Why a text or double is no amount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotANumber;
+pub enum NotAnAmount {
+    /// It is no number in the declared notation.
+    Notation,
+    /// It is a number with more digits than an amount holds: 38, without zeros in front.
+    TooManyDigits,
+}
 
 impl Amount {
     /// Reads an optional sign, digits, and optionally the decimal mark with digits.
     ///
     /// # Errors
-    /// [`NotANumber`] for anything else: thousands marks, exponents, currency signs, no digits.
-    pub fn read(text: &str, decimal_mark: u8) -> Result<Amount, NotANumber> {
+    /// [`NotAnAmount`] for anything else: thousands marks, exponents, currency signs, no digits, too many digits.
+    pub fn read(text: &str, decimal_mark: u8) -> Result<Amount, NotAnAmount> {
         let bytes = text.as_bytes();
         let (negative, bytes) = match bytes.first() {
             Some(b'-') => (true, &bytes[1..]),
             Some(b'+') => (false, &bytes[1..]),
             _ => (false, bytes),
         };
+        let too_long =
+            || if is_number(bytes, decimal_mark) { NotAnAmount::TooManyDigits } else { NotAnAmount::Notation };
         let (mut mantissa, mut scale, mut digits, mut fraction) = (0i128, 0u8, 0, false);
         for byte in bytes {
             if byte.is_ascii_digit() {
-                mantissa =
-                    mantissa.checked_mul(10).and_then(|m| m.checked_add(i128::from(byte - b'0'))).ok_or(NotANumber)?;
+                mantissa = mantissa
+                    .checked_mul(10)
+                    .and_then(|m| m.checked_add(i128::from(byte - b'0')))
+                    .ok_or_else(too_long)?;
                 digits += 1;
-                scale = scale.checked_add(u8::from(fraction)).ok_or(NotANumber)?;
+                scale = scale.checked_add(u8::from(fraction)).ok_or_else(too_long)?;
             } else if *byte == decimal_mark && !fraction && digits > 0 {
                 fraction = true;
             } else {
-                return Err(NotANumber);
+                return Err(NotAnAmount::Notation);
             }
         }
         if digits == 0 || fraction && scale == 0 {
-            return Err(NotANumber);
+            return Err(NotAnAmount::Notation);
         }
         Ok(Amount { mantissa: if negative { -mantissa } else { mantissa }, scale })
     }
@@ -52,14 +61,14 @@ impl Amount {
     /// Returns the shortest decimal that reads back as this double.
     ///
     /// # Errors
-    /// [`NotANumber`] for NaN, infinities and doubles of more than 38 digits.
-    pub fn from_f64(value: f64) -> Result<Amount, NotANumber> {
+    /// [`NotAnAmount`] for NaN, infinities and doubles of more than 38 digits.
+    pub fn from_f64(value: f64) -> Result<Amount, NotAnAmount> {
         let mut buffer = StackText { bytes: [0; 352], length: 0 };
         if !value.is_finite() || write!(buffer, "{value}").is_err() {
-            return Err(NotANumber);
+            return Err(NotAnAmount::Notation);
         }
         std::str::from_utf8(&buffer.bytes[..buffer.length])
-            .map_err(|_| NotANumber)
+            .map_err(|_| NotAnAmount::Notation)
             .and_then(|text| Amount::read(text, b'.'))
     }
 
@@ -86,6 +95,14 @@ impl Amount {
             }
         }
     }
+}
+
+/// Returns whether bytes after a sign are digits, and perhaps the decimal mark with digits, however many.
+#[cold]
+fn is_number(bytes: &[u8], decimal_mark: u8) -> bool {
+    let mut parts = bytes.split(|byte| *byte == decimal_mark);
+    let are_digits = |part: &[u8]| !part.is_empty() && part.iter().all(u8::is_ascii_digit);
+    parts.next().is_some_and(are_digits) && parts.next().is_none_or(are_digits) && parts.next().is_none()
 }
 
 /// The number 1: the factor that changes nothing.
@@ -167,8 +184,14 @@ mod tests {
     fn reading_is_strict() {
         assert_eq!(amount("-12.340"), Amount { mantissa: -12_340, scale: 3 });
         assert_eq!(Amount::read("19,99", b','), Ok(Amount { mantissa: 1_999, scale: 2 }));
-        for text in ["", "-", ".5", "5.", "1,234.5", "1e3", "$5", "1.2.3", "NaN", "٣", &"9".repeat(40)] {
-            assert_eq!(Amount::read(text, b'.'), Err(NotANumber), "{text}");
+        for text in ["", "-", ".5", "5.", "1,234.5", "1e3", "$5", "1.2.3", "NaN", "٣"] {
+            assert_eq!(Amount::read(text, b'.'), Err(NotAnAmount::Notation), "{text}");
+        }
+        let nines = "9".repeat(40);
+        for text in [&nines, &format!("-{nines}.5"), &format!("0.{nines}"), &format!("0.{}", "0".repeat(256))] {
+            assert_eq!(Amount::read(text, b'.'), Err(NotAnAmount::TooManyDigits), "{text}");
+            let no_number = format!("{text}.");
+            assert_eq!(Amount::read(&no_number, b'.'), Err(NotAnAmount::Notation), "{no_number}");
         }
     }
 
@@ -176,9 +199,9 @@ mod tests {
     fn doubles_are_their_shortest_decimal() {
         assert_eq!(Amount::from_f64(19.99), Ok(amount("19.99")));
         assert_eq!(Amount::from_f64(0.1), Ok(amount("0.1")));
-        assert_eq!(Amount::from_f64(f64::NAN), Err(NotANumber));
-        assert_eq!(Amount::from_f64(1e300), Err(NotANumber));
-        assert_eq!(Amount::from_f64(5e-324), Err(NotANumber).or(Amount::from_f64(5e-324)));
+        assert_eq!(Amount::from_f64(f64::NAN), Err(NotAnAmount::Notation));
+        assert_eq!(Amount::from_f64(1e300), Err(NotAnAmount::TooManyDigits));
+        assert_eq!(Amount::from_f64(5e-324), Err(NotAnAmount::TooManyDigits));
     }
 
     #[test]

@@ -42,3 +42,18 @@ fn null_has_a_key_of_its_own() {
         }
     }
 }
+
+#[test]
+fn the_reason_of_an_amount_that_cannot_be_read_is_its_notation_or_its_length() {
+    let cells = CellRules::default();
+    let texts: ArrayRef =
+        Arc::new(StringArray::from(vec!["1,000.00", &"9".repeat(39), &format!("1.{}", "0".repeat(300))]));
+    let doubles: ArrayRef = Arc::new(PrimitiveArray::<Float64Type>::from(vec![f64::NAN, 1e300, 5e-324]));
+    for array in [&texts, &doubles] {
+        let amounts = Amounts::new(&Origin::Array(array), &cells).unwrap();
+        assert!((0..3).all(|row| amounts.get(row, &cells) == Cell::Fault));
+        let why: Vec<&str> = (0..3).map(|row| amounts.fault_text(row, &cells)).collect();
+        assert!(why[0].contains("not a number in the declared notation"), "{}", why[0]);
+        assert!(why[1].contains("more than 38 digits") && why[2] == why[1], "{} {}", why[1], why[2]);
+    }
+}
