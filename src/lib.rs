@@ -153,15 +153,18 @@ fn publish(
     report.warnings.extend(judged.warning(plan.limits.max_rejected));
     report.warnings.extend(doubts.warnings());
     report.tables = publication.written().iter().map(facts::table_rows).collect();
-    let mut checked = Vec::new();
+    let (mut checked, reads_health) = (Vec::new(), facts.health_span_read);
     let published = report.stage("publish", || publication.commit(facts, &mut checked));
     let borne = checked.iter().filter(|check| !check.holds && !check.stops());
     report.warnings.extend(borne.map(|check| format!("check {}: {}", check.name, check.found)));
     report.checks = checked;
     let published = published?;
     report.version = Some(published.version);
-    if let Some(day) = published.manifest.health_as_of.filter(|day| *day > plan.as_of && plan.counts_health_span()) {
+    let is_later = published.manifest.health_as_of.filter(|day| *day > plan.as_of && plan.counts_health_span());
+    if is_later.is_some() || !reads_health {
         report.tables.retain(|table| !Table::from_name(&table.table).is_some_and(Table::is_of_health));
+    }
+    if let Some(day) = is_later {
         report.warnings.push(format!(
             "account_health was not replaced: it was published as of {}, later than this run; use --out for a past day",
             date_from_day(day)

@@ -15,7 +15,7 @@ use std::sync::{Arc, Weak};
 use vtr_columnar::keys::Keys;
 use vtr_columnar::marginals::MarginalKind;
 use vtr_columnar::partial::{Packed, Piece, Unpacked};
-use vtr_kernel::calendar::Day;
+use vtr_kernel::calendar::{Day, monday};
 
 mod defects;
 
@@ -64,7 +64,7 @@ impl Counted {
                 .into_iter()
                 // A cell is never negative, so a time without rows has no cell with rows.
                 .filter(|(_, pieces)| pieces.rows != 0)
-                .map(|(time, pieces)| (keys.day(kind, time), pieces.held))
+                .map(|(time, pieces)| (keys.day(kind, time), pieces))
                 .collect(),
             of: Some((kind, keys.clone())),
             ready: Mutex::default(),
@@ -230,7 +230,7 @@ fn cut<'a>(batch: RecordBatch, slot: Arc<Slot>) -> Batches<'a> {
 /// compare as texts do and a code means the same in every batch.
 #[derive(Debug, Default)]
 pub struct Marginal {
-    days: BTreeMap<Day, Vec<HeldCounts>>,
+    days: BTreeMap<Day, TimePieces>,
     /// The kind of marginal, and the texts of its codes; `None` if nothing was counted.
     of: Option<(MarginalKind, Arc<Keys>)>,
     ready: Mutex<Ready>,
@@ -264,6 +264,15 @@ impl Marginal {
             return self.batches.keys().copied().collect();
         }
         self.days.keys().copied().collect()
+    }
+
+    /// Returns the number of packages that are counted in each week, by Monday.
+    pub fn by_week(&self) -> BTreeMap<Day, u64> {
+        let mut weeks = BTreeMap::new();
+        for (day, pieces) in &self.days {
+            *weeks.entry(monday(*day)).or_default() += u64::try_from(pieces.rows).unwrap_or_default();
+        }
+        weeks
     }
 
     /// Returns the texts of a key column, by code; empty if nothing was counted.
@@ -314,9 +323,9 @@ impl Marginal {
     }
 
     fn batch(&self, day: Day) -> Result<Option<RecordBatch>> {
-        let (Some(held), Some((kind, keys))) = (self.days.get(&day), &self.of) else { return Ok(None) };
+        let (Some(pieces), Some((kind, keys))) = (self.days.get(&day), &self.of) else { return Ok(None) };
         let mut counts = Unpacked::default();
-        held.iter().try_for_each(|held| held.read(&mut counts))?;
+        pieces.held.iter().try_for_each(|held| held.read(&mut counts))?;
         Ok(Some(keys.batch(*kind, counts)))
     }
 }

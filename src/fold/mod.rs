@@ -357,7 +357,7 @@ pub fn judge(plan: &Plan, survey: &Survey) -> JudgeBuilder {
 
 fn judge_by(plan: &Plan, evidence: Evidence) -> JudgeBuilder {
     let asked = |table: Table| plan.output.tables.contains(&table);
-    let by_category = asked(Table::VtrWeeklyCategory) || asked(Table::VtrRolling) || asked(Table::AccountHealth);
+    let by_category = asked(Table::VtrWeeklyCategory) || asked(Table::VtrRolling) || plan.asks_for_health();
     let kinds = [
         (MarginalKind::Weekly, asked(Table::VtrWeekly)),
         (MarginalKind::Category, by_category),

@@ -147,18 +147,19 @@ impl Plan {
     }
 
     /// Returns the first and last day that a week or window of the tables asked for can hold; `None` for all. Days
-    /// that only windows need count if there are windows.
+    /// that only windows need count if there are windows, from the Monday of the first of them, so that its week can be
+    /// compared with the published one.
     pub fn days_counted(&self) -> Option<(Day, Day)> {
         let range = self.range?;
         let (mut first, mut last) = range.days();
         if self.output.tables.contains(&Table::VtrRolling) {
             let longest = self.book.markets().map(|(_, market)| market.window_days).max().unwrap_or(1);
-            first -= longest - 1;
+            first = monday(first - longest + 1);
             last = self.window_ends(range).1;
         }
         let (from, to) = self.health_span();
         if self.asks_for_health() && self.with_health {
-            (first, last) = (first.min(from), last.max(to));
+            (first, last) = (first.min(monday(from)), last.max(to));
         }
         Some((first, last))
     }

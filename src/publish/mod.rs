@@ -17,6 +17,7 @@ pub mod gc;
 pub mod kept;
 pub mod local;
 pub mod log;
+pub mod lost;
 mod next;
 pub mod notes;
 pub mod object;
@@ -105,6 +106,8 @@ pub struct ManifestFacts {
     pub copies_apart_days: Option<i64>,
     /// Whether the run read all days that `account_health` needs; if not, the published table stays.
     pub health_span_read: bool,
+    /// Weeks beside those that the run judges, by Monday, whose inputs are gone; published windows over them stay.
+    pub lost: BTreeSet<Day>,
     /// Sentences that say what could not be judged; equal runs have equal sentences.
     pub not_judged: Vec<String>,
     /// The values set aside.

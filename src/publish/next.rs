@@ -3,7 +3,7 @@
 //! It reads what was written and what is in force, and changes neither. It cannot fail; a missing table panics.
 
 use super::log::{self, DataFile, InputFile, Manifest, Span};
-use super::{ManifestFacts, Publication, rates, state};
+use super::{ManifestFacts, Publication, lost, rates, state};
 use crate::job::plan::Claim;
 use crate::schema::Table;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ impl Publication {
         let health_as_of = if makes_health { Some(self.target.as_of) } else { published };
         let has_health = tables.keys().filter_map(|name| Table::from_name(name)).any(Table::is_of_health);
         let health_as_of = health_as_of.filter(|_| has_health);
-        let health_state = match makes_health || claim.is_some() {
+        let health_state = match makes_health || claim.is_some() && facts.lost.is_empty() {
             true => Some(version),
             false => base.and_then(|base| base.health_state),
         };
@@ -76,6 +76,12 @@ impl Publication {
         let mut spans = self.target.spans.clone();
         if !takes_health {
             spans.retain(|table, _| !table.is_of_health());
+        }
+        let rolling = spans.get(&Table::VtrRolling).copied();
+        if let (Some(Span::Weeks { first, last }), Some(range)) = (rolling, self.target.range) {
+            let whole = lost::spared((first, last), range, self.target.windows, &facts.lost);
+            spans.remove(&Table::VtrRolling);
+            spans.extend(whole.map(|(first, last)| (Table::VtrRolling, Span::Weeks { first, last })));
         }
         spans
     }
@@ -162,7 +168,9 @@ impl Publication {
             assert!(written, "{name} is to be replaced, but was not written");
             let files = tables.entry(name.to_owned()).or_default();
             files.retain(|file| self.stays(*table, file, spans));
-            let new = made.files.get(table).into_iter().flatten().cloned();
+            // Windows that lost weeks make too small are written and not named.
+            let new =
+                made.files.get(table).into_iter().flatten().filter(|file| spans[table].covers(file.week)).cloned();
             files.extend(new.map(|file| DataFile { judged_by: version, ..file }));
             files.sort_by(|a, b| (a.week, &a.path).cmp(&(b.week, &b.path)));
         }

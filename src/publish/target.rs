@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::job::digest::OUTPUT_REVISION;
-use crate::job::plan::{Check, Claim, EvidenceWanted, Plan, WeekRange};
+use crate::job::plan::{Check, Claim, EvidenceWanted, Plan, Rolling, WeekRange};
 use crate::schema::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ pub struct Target {
     pub evidence: Option<Evidence>,
     /// The tables made, each with the span that is replaced.
     pub spans: BTreeMap<Table, Span>,
+    /// The longest window in days, and the first weekday on which windows end: 6 is Sunday.
+    pub windows: (i32, i32),
     /// The first week that `judged` keeps; `None` if the job does not make that table.
     pub judged_from: Option<Day>,
     /// The largest accepted share of rejected rows.
@@ -85,6 +87,10 @@ impl Target {
                 EvidenceWanted::Format => Some(Evidence::Format),
             },
             spans: super::spans(plan).into_iter().collect(),
+            windows: (
+                vtr_kernel::windows::lengths(&plan.book).last().copied().unwrap_or(1),
+                if plan.output.rolling == Rolling::Daily { 0 } else { 6 },
+            ),
             judged_from: plan.judged_from(),
             max_rejected: plan.limits.max_rejected,
             max_damaged: plan.limits.max_damaged,

@@ -5,7 +5,7 @@
 use crate::fold::{FileCounts, Folded};
 use crate::job::plan::{AsOfMode, Plan};
 use crate::publish::gates::KeptCounts;
-use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, WrittenFiles, log, stale};
+use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, WrittenFiles, log, lost, stale};
 use crate::scan::{self, Extent, Survey};
 use crate::tables::FileRow;
 use crate::tell::report::{RunReport, TableRows};
@@ -159,6 +159,9 @@ pub(crate) fn facts(
     report.warnings.extend(shrunk(&inputs, base));
     report.warnings.extend(fallen(&folded.weeks, base));
     report.warnings.extend(looks_back(plan, base));
+    let named: Vec<&InputFile> = inputs.iter().map(|(input, _)| input).collect();
+    let lost = lost::weeks(plan, &folded.counted.category.by_week(), &named, base);
+    report.warnings.extend(lost::warning(plan, &lost, base));
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
     report.rejected_values =
         rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
@@ -170,7 +173,8 @@ pub(crate) fn facts(
         due: folded.due.clone(),
         unpriced: folded.unpriced,
         copies_apart_days: apart,
-        health_span_read: plan.counts_health_span(),
+        health_span_read: plan.counts_health_span() && !lost::of_health(plan, &lost),
+        lost,
         kept,
         set_aside: SetAside::added_up(inputs.iter().flat_map(|(input, _)| &input.set_aside)),
         inputs,

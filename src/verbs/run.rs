@@ -305,10 +305,13 @@ impl Run<'_> {
                 return Run { base: Some(&newest), ..*self }.up_to_date(plan, last);
             }
         }
-        let closed = plan.first_open().map_or(String::new(), |first| {
-            format!(", apart from weeks before {}, which are closed", iso(Some(&first)))
-        });
-        self.tell(&format!("{}: up to date as a run with --full would leave it{closed}{copies}", plan.name));
+        let mut apart: Vec<String> = Vec::new();
+        apart.extend(plan.first_open().map(|first| format!("weeks before {}, which are closed", iso(Some(&first)))));
+        let health =
+            log::read(self.store, base)?.health_as_of.filter(|day| *day < plan.as_of && plan.asks_for_health());
+        apart.extend(health.map(|day| format!("account_health, which is of {}", day_text(day))));
+        let apart = if apart.is_empty() { String::new() } else { format!(", apart from {}", apart.join(", and ")) };
+        self.tell(&format!("{}: up to date as a run with --full would leave it{apart}{copies}", plan.name));
         Ok(())
     }
 

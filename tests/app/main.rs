@@ -28,6 +28,7 @@ mod ranges;
 mod reading;
 mod readme;
 mod reconcile;
+mod rotated;
 mod shares;
 mod support;
 mod todo;
