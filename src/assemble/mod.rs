@@ -314,9 +314,9 @@ fn find(plan: &Plan, assemble: &Assemble, at: &dyn Store, remember: Remember) ->
             None => read::format_of(name, input.profile.format),
         }
     };
-    let listed = crate::scan::files::list_raw(&plan.root, &paths, &|input, name| {
-        format_of(input, name).map(|(_, packing)| packing)
-    })?;
+    let (listed, published) =
+        crate::scan::files::list_raw(plan, &paths, &|input, name| format_of(input, name).map(|(_, packing)| packing))?;
+    published.iter().filter(|_| remember == Remember::Files).for_each(|said| crate::progress::warn(said));
     let mut known = Known::default();
     known.read(&publish::memory(at)?);
     let digests = identity::digests(&known, &listed, plan)?;

@@ -6,6 +6,7 @@
 pub mod budget;
 pub mod hashed;
 mod keys;
+pub mod marks;
 pub mod object_files;
 mod object_reads;
 pub mod readable;

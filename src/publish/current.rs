@@ -4,6 +4,7 @@
 //! the publication remains valid, and the next run repairs them.
 
 use crate::error::{Error, Result};
+use crate::place::marks;
 use crate::schema::Table;
 use arrow::datatypes::DataType;
 use std::fmt::Write;
@@ -16,11 +17,11 @@ use super::log::{self, DataFile, Manifest};
 use super::store::{self, Content, Store};
 
 /// The folder of the snapshots, below the output.
-pub const SNAPSHOTS: &str = "_snapshots";
+pub const SNAPSHOTS: &str = marks::SNAPSHOTS;
 /// The link to the newest snapshot.
-pub const CURRENT: &str = "current";
+pub const CURRENT: &str = marks::CURRENT;
 /// The table of packages.
-pub const PACKAGES: &str = "packages";
+pub const PACKAGES: &str = marks::PACKAGES;
 /// The views.
 pub const VIEWS: &str = "views.sql";
 

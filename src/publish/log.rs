@@ -22,7 +22,7 @@ use super::state::State;
 use super::store::{self, Store};
 
 /// The folder of the manifests, below the output.
-pub const FOLDER: &str = "_log";
+pub const FOLDER: &str = crate::place::marks::LOG;
 
 /// The format of the manifests written here; readers refuse a higher one.
 pub const FORMAT: u32 = 1;

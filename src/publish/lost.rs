@@ -10,6 +10,7 @@ use crate::schema::Table;
 use std::collections::{BTreeMap, BTreeSet};
 use vtr_kernel::calendar::{Day, iso_week, monday};
 
+use super::gates::Sums;
 use super::log::{InputFile, Manifest, day_text};
 
 /// Days after the first day of a file that reaches less far back in which packages may be missing too: an export by
@@ -20,7 +21,7 @@ const ON_THE_WAY: Day = 14;
 pub fn weeks(
     plan: &Plan,
     counted: &BTreeMap<Day, u64>,
-    inputs: &[&InputFile],
+    inputs: &[(InputFile, Sums)],
     base: Option<&Manifest>,
 ) -> BTreeSet<Day> {
     let (Some(range), Some((first, last)), Some(base)) = (plan.range, plan.days_counted(), base) else {
@@ -45,9 +46,9 @@ pub fn weeks(
         let own: Vec<Day> = fewer.iter().copied().filter(|week| state.holds(*week)).collect();
         let before = if own.is_empty() { Vec::new() } else { state.inputs.before(&base.inputs) };
         for old in &before {
-            if !inputs.iter().any(|input| input.digest == old.digest) {
-                let new = inputs.iter().find(|input| input.file == old.file);
-                lost.extend(own.iter().filter(|week| lacks(old, new.copied(), **week)));
+            if !inputs.iter().any(|(input, _)| input.digest == old.digest) {
+                let new = inputs.iter().map(|(input, _)| input).find(|input| input.file == old.file);
+                lost.extend(own.iter().filter(|week| lacks(old, new, **week)));
             }
         }
     }

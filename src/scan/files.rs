@@ -14,6 +14,7 @@ use std::path::{Component, Path, PathBuf};
 use vtr_kernel::text;
 use walkdir::WalkDir;
 
+use super::published::{Packages, PublishedFiles};
 use super::store::{self, Named, Origin};
 
 /// How a file is compressed as a whole.
@@ -44,13 +45,14 @@ pub(crate) struct Listed {
     pub bytes: u64,
 }
 
-/// Lists the files of all inputs, bytewise by shown path, each once.
+/// Lists the files of all inputs, bytewise by shown path, each once; and what is said of files that this program
+/// published itself, which are passed over.
 ///
 /// # Errors
 /// Every path that names no file, and every file that is not a regular file or whose format is unknown.
-pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
+pub(crate) fn list(plan: &Plan) -> Result<(Vec<Listed>, Option<String>)> {
     let wanted = |_: usize, input: &Input, relative: &str| wanted(input, relative);
-    let mut found = FoundFiles::below(&plan.root, &wanted);
+    let mut found = FoundFiles::below(plan, Packages::AreInputs, &wanted);
     for (index, input) in plan.inputs.iter().enumerate() {
         if let Some(given) = &input.given {
             if given.is_empty() {
@@ -63,11 +65,10 @@ pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
             continue;
         }
         for written in &input.paths {
-            let before = found.count();
+            let (before, published) = (found.count(), found.published.met());
             found.expand(index, input, written);
             if found.count() == before {
-                let why = nothing_found(&plan.root, input, written);
-                found.refused.push(format!("`{written}` names no file: {why}"));
+                found.refuse_nothing(input, written, published);
             }
         }
     }
@@ -88,21 +89,20 @@ pub(crate) fn list(plan: &Plan) -> Result<Vec<Listed>> {
 /// # Errors
 /// As [`list`].
 pub(crate) fn list_raw(
-    root: &Path,
+    plan: &Plan,
     paths: &[&[String]],
     packing: &dyn Fn(usize, &str) -> Option<Packing>,
-) -> Result<Vec<Listed>> {
+) -> Result<(Vec<Listed>, Option<String>)> {
     let wanted =
         |index: usize, _: &Input, relative: &str| packing(index, relative).is_some() && !relative.split('/').any(hides);
-    let mut found = FoundFiles::below(root, &wanted);
+    let mut found = FoundFiles::below(plan, Packages::ArePublished, &wanted);
     for (index, paths) in paths.iter().enumerate() {
         let input = crate::job::raw_input(paths);
         for written in &input.paths {
-            let before = found.count();
+            let (before, published) = (found.count(), found.published.met());
             found.expand(index, &input, written);
             if found.count() == before {
-                let why = nothing_found(root, &input, written);
-                found.refused.push(format!("`{written}` names no file: {why}"));
+                found.refuse_nothing(&input, written, published);
             }
         }
     }
@@ -120,7 +120,7 @@ pub(crate) fn list_raw(
 
 impl FoundFiles<'_> {
     /// Returns the files, each once; a file of two inputs is refused unless they are alike.
-    fn sorted(mut self, alike: &dyn Fn(usize, usize) -> bool) -> Result<Vec<Listed>> {
+    fn sorted(mut self, alike: &dyn Fn(usize, usize) -> bool) -> Result<(Vec<Listed>, Option<String>)> {
         let mut files = self.files;
         // The sort is stable: if two inputs name the same file, it belongs to the first one.
         files.sort_by(|a, b| a.shown.as_bytes().cmp(b.shown.as_bytes()));
@@ -143,7 +143,7 @@ impl FoundFiles<'_> {
             }
         });
         if self.refused.is_empty() {
-            return Ok(files);
+            return Ok((files, self.published.said()));
         }
         self.refused.dedup();
         let more = self.refused.len().saturating_sub(MOST_REFUSED);
@@ -162,12 +162,23 @@ struct FoundFiles<'a> {
     /// Whether a file of a folder is wanted: index of the input, input, path below the folder.
     wanted: &'a dyn Fn(usize, &Input, &str) -> bool,
     files: Vec<Listed>,
+    published: PublishedFiles,
     refused: Vec<String>,
 }
 
 impl<'a> FoundFiles<'a> {
-    fn below(root: &'a Path, wanted: &'a dyn Fn(usize, &Input, &str) -> bool) -> FoundFiles<'a> {
-        FoundFiles { root, wanted, files: Vec::new(), refused: Vec::new() }
+    fn below(plan: &'a Plan, packages: Packages, wanted: &'a dyn Fn(usize, &Input, &str) -> bool) -> FoundFiles<'a> {
+        let published = PublishedFiles::of(plan, packages);
+        FoundFiles { root: &plan.root, wanted, files: Vec::new(), published, refused: Vec::new() }
+    }
+
+    /// Refuses a path that named no input; `published` files had been passed over before it.
+    fn refuse_nothing(&mut self, input: &Input, written: &str, published: usize) {
+        let why = match self.published.met() > published {
+            true => "all that it names was published by this program; name the inputs".to_owned(),
+            false => nothing_found(self.root, input, written),
+        };
+        self.refused.push(format!("`{written}` names no file: {why}"));
     }
 
     fn count(&self) -> usize {
@@ -288,6 +299,9 @@ impl<'a> FoundFiles<'a> {
     }
 
     fn push(&mut self, index: usize, input: &Input, shown: String, origin: Origin) {
+        if input.given.is_none() && self.published.take(&shown, &origin) {
+            return;
+        }
         let quoted = text::shown(&shown).into_owned();
         let name = shown.rsplit('/').next().unwrap_or(&shown);
         let (format, packing) = match (input.format, by_suffix(name)) {
@@ -447,6 +461,7 @@ pub(crate) fn beside(plan: &Plan, read: &HashSet<&str>) -> Option<String> {
         };
         let output = plan.root.join(&plan.output.path);
         let walk = WalkDir::new(&base).follow_links(true).into_iter().filter_entry(|entry| entry.path() != output);
+        let mut published = PublishedFiles::of(plan, Packages::ArePublished);
         for entry in walk.filter_map(std::result::Result::ok) {
             let Some(relative) = entry.path().strip_prefix(&base).ok().and_then(Path::to_str) else { continue };
             let is_meant = match &looks {
@@ -454,7 +469,8 @@ pub(crate) fn beside(plan: &Plan, read: &HashSet<&str>) -> Option<String> {
                 // Suffixes that a run can read are those of other inputs or formats.
                 None => looks_like_data(relative) && (by_suffix(relative).is_none() || input.format.is_none()),
             };
-            if entry.file_type().is_file() && is_meant && !relative.split('/').any(hides) {
+            let is_meant = is_meant && entry.file_type().is_file() && !relative.split('/').any(hides);
+            if is_meant && !published.holds(entry.path()) {
                 found.insert(shown(&plan.root, entry.path(), written.starts_with('/')));
             }
         }
@@ -515,7 +531,7 @@ fn nothing_found(root: &Path, input: &Input, written: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::plan::fixture::{input, plan};
+    use crate::job::plan::fixture::{self, input, plan};
     use std::fs;
 
     fn folder(names: &[&str]) -> tempfile::TempDir {
@@ -529,7 +545,7 @@ mod tests {
     }
 
     fn listed(folder: &Path, paths: &[&str]) -> Vec<String> {
-        list(&plan(folder, vec![input(paths)])).unwrap().into_iter().map(|file| file.shown).collect()
+        list(&plan(folder, vec![input(paths)])).unwrap().0.into_iter().map(|file| file.shown).collect()
     }
 
     #[test]
@@ -551,11 +567,44 @@ mod tests {
         let folder = folder(&["in/x.dat", "in/y.parquet.gz"]);
         let error =
             list(&plan(folder.path(), vec![input(&["in/*.csv", "gone.csv", "in/x.dat", "ftp://b/x.csv", "in"])]))
-                .unwrap_err();
+                .err()
+                .unwrap();
         assert_eq!(error.exit_code(), 3);
         for part in ["`in/*.csv`", "`gone.csv`", "in/x.dat", "ftp://", "`in` names no file"] {
             assert!(error.to_string().contains(part), "{part}: {error}");
         }
+    }
+
+    #[test]
+    fn what_this_program_published_is_no_input() {
+        let folder = folder(&[
+            "a.csv",
+            "out/_log/1.json",
+            "out/data/defects/week=2025-01-06/x.parquet",
+            "out/_snapshots/1/judged/y.parquet",
+            "out/in/b.csv",
+            "data/c.csv",
+            "share/_version.json",
+            "share/vtr_weekly.csv",
+            "share/defects/week=2025-01-06.csv",
+            "share/notes.csv",
+            "defects.csv",
+            "data/defects/d.csv",
+        ]);
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(folder.path().join("out/data"), folder.path().join("link")).unwrap();
+        let plan = plan(folder.path(), vec![input(&["."])]);
+        let (files, said) = list(&plan).unwrap();
+        let names: Vec<String> = files.into_iter().map(|file| file.shown).collect();
+        assert_eq!(
+            names,
+            ["a.csv", "data/c.csv", "data/defects/d.csv", "defects.csv", "out/in/b.csv", "share/notes.csv"]
+        );
+        let said = said.unwrap();
+        assert!(said.contains("published") && said.contains("4 files"), "{said}");
+        let plan = fixture::plan(folder.path(), vec![input(&["out/data"])]);
+        let refused = list(&plan).err().unwrap().to_string();
+        assert!(refused.contains("`out/data` names no file: all that it names was published"), "{refused}");
     }
 
     #[test]

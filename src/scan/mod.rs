@@ -22,6 +22,7 @@ pub(crate) mod midnight;
 pub(crate) mod pages;
 pub(crate) mod parquet;
 mod prune;
+mod published;
 pub(crate) mod records;
 pub(crate) mod store;
 mod thrift;
@@ -65,6 +66,8 @@ pub struct Survey {
     left_out: Vec<String>,
     /// What is said of files that lie beside those that are read.
     beside: Option<String>,
+    /// What is said of files that this program published and that paths of the job lead to.
+    published: Option<String>,
     /// The reasons of those, by shown path.
     refused: BTreeMap<String, String>,
     /// Those of them that reading found to be bad, by path, each with the identity of its content.
@@ -79,6 +82,12 @@ impl Survey {
     pub fn warnings(&self) -> Vec<String> {
         let beside = self.beside.iter().cloned();
         self.left_out().chain(beside).chain(self.absent()).chain(self.midnights.warnings(&self.files)).collect()
+    }
+
+    /// Returns what is said of files that are no inputs because this program published them; it depends on what was
+    /// published before.
+    pub fn published(&self) -> Option<&str> {
+        self.published.as_deref()
     }
 
     /// Returns which times of day reading a file has met, for another process.
@@ -162,8 +171,8 @@ impl Survey {
             stays.map(|unit| Unit { file: places[unit.file as usize], ..unit }).collect()
         };
         let (units, beyond) = (stay(self.units), stay(self.beyond));
-        let (files, sources) = looked.into_iter().unzip();
-        Ok(Survey { refused, bad: known, ..finished(plan, files, (units, beyond), sources, left_out)? })
+        let ((files, sources), published) = (looked.into_iter().unzip(), self.published);
+        Ok(Survey { refused, bad: known, published, ..finished(plan, files, (units, beyond), sources, left_out)? })
     }
 }
 
@@ -278,7 +287,8 @@ enum FileDecoding {
 /// # Errors
 /// All files that are refused, each with every reason.
 pub fn survey(plan: &Plan) -> Result<Survey> {
-    look_at(plan, files::list(plan)?, &HashMap::new())
+    let (listed, published) = files::list(plan)?;
+    Ok(Survey { published, ..look_at(plan, listed, &HashMap::new())? })
 }
 
 /// Calls [`survey`] after decoding the files of inputs that ask for it whole, in separate processes.
@@ -286,9 +296,9 @@ pub fn survey(plan: &Plan) -> Result<Survey> {
 /// # Errors
 /// Those of [`survey`]; among them files whose process was killed or refused them.
 pub fn survey_and_try(plan: &Plan) -> Result<Survey> {
-    let listed = files::list(plan)?;
+    let (listed, published) = files::list(plan)?;
     let refused = isolate::try_all(plan, &listed)?;
-    look_at(plan, listed, &refused)
+    Ok(Survey { published, ..look_at(plan, listed, &refused)? })
 }
 
 /// Returns the warnings of an earlier run with what it said of files beside those that are read said anew, for a run that
@@ -313,7 +323,7 @@ pub fn told_again(plan: &Plan, warnings: &[String]) -> Result<Vec<String>> {
 /// # Errors
 /// Those of [`survey`], and a file that is gone.
 pub fn survey_again(plan: &Plan, files: &HashSet<&str>, refused: &BTreeMap<String, String>) -> Result<Survey> {
-    let mut listed = files::list(plan)?;
+    let (mut listed, published) = files::list(plan)?;
     listed.retain(|file| files.contains(file.shown.as_str()) || refused.contains_key(&file.shown));
     let there: HashSet<&str> = listed.iter().map(|file| file.shown.as_str()).collect();
     let mut gone: Vec<&str> = files.iter().copied().filter(|file| !there.contains(file)).collect();
@@ -324,7 +334,7 @@ pub fn survey_again(plan: &Plan, files: &HashSet<&str>, refused: &BTreeMap<Strin
     }
     let bad = listed.iter().enumerate().filter_map(|(place, file)| Some((place, refused.get(&file.shown)?.clone())));
     let bad = bad.collect();
-    look_at(plan, listed, &bad)
+    Ok(Survey { published, ..look_at(plan, listed, &bad)? })
 }
 
 /// Looks at files, some of which were tried and refused.
@@ -407,8 +417,22 @@ fn finished(
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = absent::not_judged(&files);
     let midnights = midnight::Midnights::of(files.len());
-    let (beside, refused, bad) = (None, BTreeMap::new(), Vec::new());
-    Ok(Survey { files, units, beyond, evidence, not_judged, sources, midnights, left_out, beside, refused, bad })
+    let (beside, published, refused, bad) = (None, None, BTreeMap::new(), Vec::new());
+    let whole = Survey {
+        files,
+        units,
+        beyond,
+        evidence,
+        not_judged,
+        sources,
+        midnights,
+        left_out,
+        beside,
+        published,
+        refused,
+        bad,
+    };
+    Ok(whole)
 }
 
 /// A function that returns the chunks of a unit, one after the other, and its end: [`read`], or a replacement. The

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 /// The file that names the version; written last.
-const VERSION: &str = "_version.json";
+const VERSION: &str = crate::place::marks::SINK_VERSION;
 /// The lock file, which only one writer can create.
 const LOCK: &str = "_lock";
 /// A lock that was not renewed for this long belongs to a dead writer.

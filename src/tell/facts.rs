@@ -155,13 +155,8 @@ pub(crate) fn facts(
     warnings.extend(blanked_scans(plan, folded));
     report.warnings.extend(warnings.iter().cloned());
     report.warnings.extend(after_today(plan, folded));
-    // These warnings depend on what was published before, and would differ between equal runs.
-    report.warnings.extend(shrunk(&inputs, base));
-    report.warnings.extend(fallen(&folded.weeks, base));
-    report.warnings.extend(looks_back(plan, base));
-    let named: Vec<&InputFile> = inputs.iter().map(|(input, _)| input).collect();
-    let lost = lost::weeks(plan, &folded.counted.category.by_week(), &named, base);
-    report.warnings.extend(lost::warning(plan, &lost, base));
+    let lost = lost::weeks(plan, &folded.counted.category.by_week(), &inputs, base);
+    report.warnings.extend(against_base(plan, (survey, folded), (&inputs, base), &lost));
     report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
     report.rejected_values =
         rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
@@ -181,6 +176,21 @@ pub(crate) fn facts(
         not_judged: survey.not_judged.iter().map(|absent| absent.told(survey.files.len())).collect(),
         warnings,
     }
+}
+
+/// Warnings that depend on what was published before, and would differ between equal runs.
+fn against_base(
+    plan: &Plan,
+    (survey, folded): (&Survey, &Folded),
+    (inputs, base): (&[(InputFile, Sums)], Option<&Manifest>),
+    lost: &BTreeSet<Day>,
+) -> Vec<String> {
+    let mut warnings: Vec<String> = survey.published().map(str::to_owned).into_iter().collect();
+    warnings.extend(shrunk(inputs, base));
+    warnings.extend(fallen(&folded.weeks, base));
+    warnings.extend(looks_back(plan, base));
+    warnings.extend(lost::warning(plan, lost, base));
+    warnings
 }
 
 /// Sentences about the first rejected rows of different faults; values are printed only on request.

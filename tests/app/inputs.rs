@@ -260,3 +260,44 @@ fn a_figure_that_nobody_meant_is_warned_of_however_few_rows_there_are() {
     let said = warned(&rows(&|at| sound(at).replace("2025-06-03", "2090-06-03")), "as_of = \"today\"");
     assert!(said.contains("times of rows in 1 file are after today"), "{said}");
 }
+
+/// A path that also leads to the output and to a sink of files reads neither.
+#[test]
+fn what_a_job_published_is_never_its_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let put = |number: &str| {
+        let rows: String = (0..20).map(|order| format!("A1,DE,{order},DHL,{number},2025-06-05\n")).collect();
+        fs::write(at.join("a.csv"), format!("{HEADINGS}{rows}")).unwrap();
+    };
+    for path in [".", "**/*.{csv,parquet}"] {
+        for name in ["out", "share"] {
+            let _ = fs::remove_dir_all(at.join(name));
+        }
+        let job = format!(
+            "name = \"test\"\nas_of = \"2025-06-30\"\n[[input]]\npath = \"{path}\"\n[output]\npath = \"out\"\n\
+             tables = [\"judged\", \"defects\", \"vtr_weekly\"]\njudged_weeks = 9\n\
+             [[sink]]\nname = \"s\"\nkind = \"files\"\npath = \"share\"\nformat = \"csv\"\n"
+        );
+        fs::write(at.join("job.toml"), job).unwrap();
+        put("N/A");
+        let run = |extra: &[&str]| {
+            let ended = vtr_in(at, &[&["run", "job.toml"], extra].concat());
+            (ended.status.code().unwrap(), text(&ended.stderr))
+        };
+        let (code, said) = run(&[]);
+        assert!(code == 0 && !said.contains("passed over"), "{said}");
+        assert_eq!(table(&at.join("out"), "defects").len(), 20);
+        put("00340434161094022115");
+        for extra in [&[][..], &["--full"], &["--full", "--out", "other"]] {
+            let (code, said) = run(extra);
+            assert!(code == 0 && said.contains("passed over as inputs"), "{path}: {said}");
+            assert!(!said.contains("lie beside"), "{path}: {said}");
+        }
+        assert!(!at.join("out/current/defects").exists(), "{path}: nothing is a defect now");
+        assert_eq!(table(&at.join("out"), "judged").len(), 20, "{path}");
+        fs::remove_dir_all(at.join("other")).unwrap();
+    }
+    let refused = fails(3, &["run", &job(at, "\"out/current\"", "", "")]);
+    assert!(refused.contains("all that it names was published by this program"), "{refused}");
+}

@@ -220,7 +220,7 @@ const ROOMS: [(&str, &[&str]); 19] = [
     ("signals", &["error", "progress"]),
     ("place", &["error", "signals"]),
     ("job", &["schema", "error", "progress", "place"]),
-    ("scan", &["error", "signals", "place", "job"]),
+    ("scan", &["schema", "error", "signals", "place", "job"]),
     ("fold", &["schema", "error", "progress", "signals", "place", "job", "scan"]),
     ("tables", &["schema", "error", "progress", "signals", "place", "job", "fold"]),
     ("publish", &["schema", "error", "signals", "place", "job", "scan", "fold", "tables"]),
