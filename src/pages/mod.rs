@@ -14,6 +14,7 @@ pub mod model;
 pub mod overview;
 pub mod read;
 mod sums;
+pub mod terms;
 pub mod view;
 pub mod words;
 pub mod work;

@@ -14,13 +14,21 @@ pub const THIN: char = '\u{202f}';
 /// The sign for a missing value.
 pub const NONE: &str = "–";
 
-/// The names of marketplaces and carriers.
-#[derive(Clone, Debug)]
+/// The window of a marketplace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its length in days.
+    pub days: i32,
+    /// The days until it is final.
+    pub latency: i32,
+}
+
+/// The names of marketplaces and carriers, and the windows of marketplaces.
+#[derive(Clone, Debug, Default)]
 pub struct Names {
     markets: HashMap<String, String>,
     carriers: HashMap<String, String>,
-    /// By marketplace, the days of a window and the days until it is final.
-    windows: HashMap<String, (i32, i32)>,
+    windows: HashMap<String, Window>,
 }
 
 impl Names {
@@ -30,10 +38,48 @@ impl Names {
             markets: book.markets().map(|(_, market)| (market.name.clone(), market.title.clone())).collect(),
             windows: book
                 .markets()
-                .map(|(_, market)| (market.name.clone(), (market.window_days.max(1), market.latency_days)))
+                .map(|(_, market)| {
+                    let window = Window { days: market.window_days.max(1), latency: market.latency_days };
+                    (market.name.clone(), window)
+                })
                 .collect(),
             carriers: book.carriers.iter().map(|(_, entry)| (entry.id.clone(), entry.name.clone())).collect(),
         }
+    }
+
+    /// Takes other marketplaces with their names and windows.
+    pub fn replace_markets(&mut self, markets: Vec<(String, String)>, windows: Vec<(String, Window)>) {
+        (self.markets, self.windows) = (markets.into_iter().collect(), windows.into_iter().collect());
+    }
+
+    /// Takes other carriers with their names.
+    pub fn replace_carriers(&mut self, carriers: Vec<(String, String)>) {
+        self.carriers = carriers.into_iter().collect();
+    }
+
+    /// Whether a marketplace is known by its name in the tables.
+    pub fn has_market(&self, name: &str) -> bool {
+        self.markets.contains_key(name)
+    }
+
+    /// Whether a carrier is known by its id in the tables.
+    pub fn has_carrier(&self, id: &str) -> bool {
+        self.carriers.contains_key(id)
+    }
+
+    /// The marketplaces, as named in the tables and for people.
+    pub fn markets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.markets.iter().map(|(name, title)| (name.as_str(), title.as_str()))
+    }
+
+    /// The carriers, by id and name.
+    pub fn carriers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.carriers.iter().map(|(id, name)| (id.as_str(), name.as_str()))
+    }
+
+    /// The days until a marketplace's figures are final; `None` for one without windows.
+    pub fn latency(&self, market: &str) -> Option<i32> {
+        self.windows.get(market).map(|window| window.latency)
     }
 
     /// A marketplace by its name in the tables.
@@ -52,7 +98,7 @@ impl Names {
 
     /// First and last day of a marketplace's last final window.
     pub fn window(&self, market: &str, as_of: Day) -> (Day, Day) {
-        let (days, latency) = self.windows.get(market).copied().unwrap_or((30, 14));
+        let Window { days, latency } = self.windows.get(market).copied().unwrap_or(Window { days: 30, latency: 14 });
         let end = as_of - latency - 1;
         (end - days + 1, end)
     }
@@ -64,7 +110,7 @@ impl Names {
 
     /// The most days until a marketplace's figures are final.
     pub fn longest_latency(&self) -> i32 {
-        self.windows.values().map(|(_, latency)| *latency).max().unwrap_or(14)
+        self.windows.values().map(|window| window.latency).max().unwrap_or(14)
     }
 }
 

@@ -4,6 +4,7 @@
 //! is written only for an order of one package whose number matches one carrier alone; all others are listed for a
 //! person. It publishes nothing, and fails if job, output or inputs are refused or a file cannot be written.
 
+use super::filters::Terms;
 use super::listing::{self, Cell, Format, Listing};
 use super::orders::{self, AskedRow, FoundRow, WantedRows};
 use super::{published, report};
@@ -12,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
 use crate::pages::model;
 use crate::pages::read::PublishedVersion;
-use crate::pages::words::Names;
+use crate::pages::terms;
 use crate::pages::work::{self, Actor, OpenDefect};
 use crate::progress::say;
 use crate::publish;
@@ -104,9 +105,12 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     let store = publish::at(Path::new(&plan.output.path))?;
     let manifest = published::version(store.as_ref(), Table::Defects, None)?;
     let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
-    let scope = report::scope(&args.seller, &args.marketplace, &plan.book)?;
-    report::refuse_unknown(&source, &args.seller, &args.category, &plan.book)?;
-    let (accounts, empty) = model::all_accounts(&source, &scope, &Names::of(&plan.book))?;
+    let (names, doubt) = terms::of(&source, &plan.book)?;
+    doubt.iter().for_each(|doubt| say(doubt));
+    let terms = Terms { book: &plan.book, names: &names };
+    let scope = report::scope(&args.seller, &args.marketplace, &terms)?;
+    report::refuse_unknown(&source, &args.seller, &args.category, &terms)?;
+    let (accounts, empty) = model::all_accounts(&source, &scope, &names)?;
     report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked = args.category.iter().cloned().collect();
     let categories = Some(&asked).filter(|_| !args.category.is_empty());

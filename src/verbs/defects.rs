@@ -7,6 +7,7 @@
 use super::filters::{FilterValues, Filters};
 use super::listing::{self, Cell, Format, Listing};
 use crate::error::{Error, Result};
+use crate::pages::words::Names;
 use crate::publish::store::Store;
 use crate::schema::Table;
 use arrow::array::{Array, AsArray, Date32Array, StringArray};
@@ -14,9 +15,9 @@ use arrow::datatypes::Date32Type;
 use arrow::record_batch::RecordBatch;
 use std::collections::BTreeMap;
 use std::io::Write;
+use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::reason::Class;
-use vtr_kernel::{Book, Reason};
 
 /// The filters and options of a list; a filter that is `None` lets every row pass.
 #[derive(Clone, Debug, Default)]
@@ -58,10 +59,10 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// The latencies of a book's marketplaces.
-    pub fn of(book: &Book, as_of: Day) -> Clock {
-        let latencies = book.markets().map(|(_, market)| (market.name.clone(), market.latency_days)).collect();
-        Clock { as_of, latencies }
+    /// The latencies of the marketplaces that a version was judged by.
+    pub fn of(names: &Names, as_of: Day) -> Clock {
+        let latency = |(market, _): (&str, &str)| Some((market.to_owned(), names.latency(market)?));
+        Clock { as_of, latencies: names.markets().filter_map(latency).collect() }
     }
 
     /// Whether a defect of a marketplace still affects a figure that can change.

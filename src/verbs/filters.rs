@@ -5,6 +5,7 @@
 //! It shows no rows.
 
 use crate::error::{Error, Result};
+use crate::pages::words::Names;
 use crate::publish::store::Store;
 use crate::publish::{Manifest, encode};
 use crate::schema::Table;
@@ -15,6 +16,7 @@ use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::lane::Country;
+use vtr_kernel::policy::Marketplace;
 use vtr_kernel::suggest::did_you_mean;
 
 /// Receives the texts of a batch, with the numbers of judged and eligible packages of each row.
@@ -88,33 +90,31 @@ impl Filters {
     ///
     /// # Errors
     /// [`Error::Usage`] for an unknown value, with the nearest known ones; a table cannot be read.
-    pub fn of(asked: &TypedFilter, book: &Book, published: &PublishedOutput) -> Result<Filters> {
+    pub fn of(asked: &TypedFilter, terms: &Terms, published: &PublishedOutput) -> Result<Filters> {
+        let book = terms.book;
         let marketplace = asked.marketplace.map(|text| {
-            let known = |text: &str| book.resolve_marketplace(text).map(|market| vec![book.marketplace_label(market)]);
-            let names = book
-                .markets()
-                .flat_map(|(_, market)| market.aliases.iter().map(String::as_str).chain([market.name.as_str()]));
+            let aliases = book.markets().filter(|(_, market)| terms.names.has_market(&market.name));
+            let aliases = aliases.flat_map(|(_, market)| market.aliases.iter().map(String::as_str));
             let ways = Ways {
                 option: "--marketplace",
                 column: "marketplace",
-                known: &known,
+                known: &|text| terms.marketplace(text).map(|name| vec![name]),
                 same: str::eq_ignore_ascii_case,
-                names: names.collect(),
+                names: aliases.chain(terms.names.markets().map(|(name, _)| name)).collect(),
             };
             ways.wanted(text, published)
         });
         let marketplace = marketplace.transpose()?;
         let carrier = asked.carrier.map(|text| {
-            let known = |text: &str| carriers(book, text);
-            let names = book.carriers.iter().flat_map(|(_, entry)| {
-                entry.aliases.iter().map(String::as_str).chain([entry.name.as_str(), entry.id.as_str()])
-            });
+            let aliases = book.carriers.iter().filter(|(_, entry)| terms.names.has_carrier(&entry.id));
+            let aliases = aliases.flat_map(|(_, entry)| entry.aliases.iter().map(String::as_str));
+            let names = terms.names.carriers().flat_map(|(id, name)| [name, id]);
             let ways = Ways {
                 option: "--carrier",
                 column: "carrier",
-                known: &known,
+                known: &|text| terms.carriers(text),
                 same: str::eq_ignore_ascii_case,
-                names: names.collect(),
+                names: aliases.chain(names).collect(),
             };
             ways.wanted(text, published)
         });
@@ -154,19 +154,45 @@ impl Filters {
     }
 }
 
-/// The carriers that a name may mean for any origin, as named in tables; an id means itself.
-fn carriers<'b>(book: &'b Book, text: &str) -> Option<Vec<&'b str>> {
-    let special = [Carrier::Unknown, Carrier::Missing].map(|carrier| book.carriers.label(carrier));
-    let ids = book.carriers.iter().map(|(_, entry)| entry.id.as_str());
-    if let Some(id) = ids.chain(special).find(|id| id.eq_ignore_ascii_case(text)) {
-        return Some(vec![id]);
+/// What the values of a filter are matched with: the names by which a version was judged, and the program's book, whose
+/// aliases count where the version knows what they name.
+pub struct Terms<'a> {
+    /// The program's book.
+    pub book: &'a Book,
+    /// The version's names.
+    pub names: &'a Names,
+}
+
+impl<'a> Terms<'a> {
+    /// The marketplace that a text means, as named in tables.
+    pub fn marketplace(&self, text: &str) -> Option<&'a str> {
+        let (book, names) = (self.book, self.names);
+        let is_meant = |(name, title): &(&str, &str)| [*name, *title].iter().any(|own| own.eq_ignore_ascii_case(text));
+        let by_alias = || {
+            let market = book.resolve_marketplace(text)?;
+            let label = book.marketplace_label(market);
+            (market == Marketplace::None || names.has_market(label)).then_some(label)
+        };
+        names.markets().find(is_meant).map(|(name, _)| name).or_else(by_alias)
     }
-    let name = book.carriers.resolve(Some(text));
-    let origins = Country::all().chain([Country::UNKNOWN]);
-    let carriers: BTreeSet<Carrier> = origins.map(|origin| book.carriers.in_country(name, origin)).collect();
-    let known = carriers.into_iter().filter(|carrier| matches!(carrier, Carrier::Known(_)));
-    let labels: Vec<&str> = known.map(|carrier| book.carriers.label(carrier)).collect();
-    (!labels.is_empty()).then_some(labels)
+
+    /// The carriers that a name may mean for any origin, as named in tables; an id means itself.
+    fn carriers(&self, text: &str) -> Option<Vec<&'a str>> {
+        let (book, names) = (self.book, self.names);
+        let special = [Carrier::Unknown, Carrier::Missing].map(|carrier| book.carriers.label(carrier));
+        let ids = names.carriers().map(|(id, _)| id);
+        if let Some(id) = ids.chain(special).find(|id| id.eq_ignore_ascii_case(text)) {
+            return Some(vec![id]);
+        }
+        let by_name = names.carriers().filter(|(_, name)| name.eq_ignore_ascii_case(text)).map(|(id, _)| id);
+        let name = book.carriers.resolve(Some(text));
+        let origins = Country::all().chain([Country::UNKNOWN]);
+        let carriers: BTreeSet<Carrier> = origins.map(|origin| book.carriers.in_country(name, origin)).collect();
+        let known = carriers.into_iter().filter(|carrier| matches!(carrier, Carrier::Known(_)));
+        let labels = known.map(|carrier| book.carriers.label(carrier)).filter(|id| names.has_carrier(id));
+        let labels: BTreeSet<&str> = labels.chain(by_name).collect();
+        (!labels.is_empty()).then(|| labels.into_iter().collect())
+    }
 }
 
 /// Resolves a filter's text by the book: the published values that it means.

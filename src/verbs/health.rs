@@ -7,7 +7,6 @@
 use super::filters::{FilterValues, Filters};
 use super::listing::{self, CARDS_BELOW, Cell, Format, Listing, wrapped};
 use crate::error::{Error, Result};
-use crate::job::shelf;
 use crate::pages::brief::{self, Answer};
 use crate::pages::model::{ALL, Key, Standing};
 use crate::pages::words::{self, Names};
@@ -44,6 +43,8 @@ pub struct Told {
     pub unassessed: Option<String>,
     /// The same accounts by key; some have a row without packages.
     pub new: BTreeSet<Key>,
+    /// The names by which the version was judged.
+    pub names: Names,
 }
 
 /// The columns of the terminal's table of accounts; the other formats show all published columns.
@@ -372,8 +373,7 @@ fn people(rows: &[HealthRow], limit: usize, told: &Told, out: &mut dyn Write, no
     heading.iter().try_for_each(|line| write(out, &format!("{}\n", listing::emphasised(line))))?;
     let own = |account: &HealthRow| categories.iter().copied().filter(|row| row.is_with(account)).collect::<Vec<_>>();
     if width < CARDS_BELOW {
-        let names = Names::of(shelf::book(&[])?.as_ref());
-        listed.iter().try_for_each(|row| write(out, &row.card(&own(row), &names, width)))?;
+        listed.iter().try_for_each(|row| write(out, &row.card(&own(row), &told.names, width)))?;
     } else {
         let table = |heads: &[&'static str], rows: &[&HealthRow], out: &mut dyn Write, notes: &mut dyn Write| {
             let mut listing = Listing::begin(Format::Table, heads, out)?;

@@ -4,7 +4,7 @@
 //! publication or lacks the table, or if a filter cannot be resolved.
 
 use super::age::Age;
-use super::filters::{FilterValues, Filters, Packages, PublishedOutput, TypedFilter};
+use super::filters::{FilterValues, Filters, Packages, PublishedOutput, Terms, TypedFilter};
 use super::listing::{self, Format};
 use super::{compare, defects, health};
 use crate::cli::{DefectOrder, DefectsArgs, FailOn, Fixable, HealthArgs, ListFormat, ListOutput};
@@ -14,7 +14,8 @@ use crate::pages::brief::{self, Answer};
 use crate::pages::model::{Account, Standing};
 use crate::pages::read::{PublishedVersion, Scope};
 use crate::pages::words::Names;
-use crate::pages::{model, work};
+use crate::pages::{model, terms, work};
+use crate::progress::warn;
 use crate::publish::store::Store;
 use crate::publish::{self, Manifest};
 use crate::schema::Table;
@@ -23,7 +24,6 @@ use std::collections::BTreeSet;
 use std::io::{Write, stderr, stdout};
 use std::sync::Arc;
 use std::time::SystemTime;
-use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, day_from_date};
 use vtr_kernel::mend::FixableBy;
 
@@ -48,7 +48,9 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
         programme: args.programme.as_deref(),
     };
     let book = job::shelf::book(&[])?;
-    let filters = Filters::of(&asked, &book, &published)?;
+    let (names, doubt) = terms::of(&PublishedVersion { store: store.as_ref(), manifest: &manifest }, &book)?;
+    doubt.iter().for_each(|doubt| warn(doubt));
+    let filters = Filters::of(&asked, &Terms { book: &book, names: &names }, &published)?;
     let since = args.since.as_deref().map(|text| {
         let no_day = || Error::Usage(format!("--since: `{text}` is no date like 2025-01-13"));
         text.parse().map(day_from_date).map_err(|_| no_day())
@@ -65,7 +67,7 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
         from: from.or(since.transpose()?),
         to,
         order: match args.sort {
-            DefectOrder::Urgency => defects::Order::Urgency(defects::Clock::of(&book, manifest.as_of)),
+            DefectOrder::Urgency => defects::Order::Urgency(defects::Clock::of(&names, manifest.as_of)),
             DefectOrder::Key => defects::Order::Key,
         },
         limit: args.limit,
@@ -121,8 +123,12 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
         ..TypedFilter::default()
     };
     let book = job::shelf::book(&[])?;
+    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
+    let (names, doubt) = terms::of(&source, &book)?;
+    // A note that cannot be written is not an error.
+    let _ = doubt.iter().try_for_each(|doubt| writeln!(notes, "{doubt}"));
     let query = health::HealthQuery {
-        filters: Filters::of(&asked, &book, &published)?,
+        filters: Filters::of(&asked, &Terms { book: &book, names: &names }, &published)?,
         format: format(args.written),
         limit: args.limit,
         fail_on: args.fail_on.iter().filter_map(status).min(),
@@ -143,8 +149,7 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
         return is_stale();
     }
     age.iter().for_each(|age| age.tell(notes));
-    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
-    let told = told(&source, &query, &book, today)?;
+    let told = told(&source, &query, names, today)?;
     health::run(store.as_ref(), &files, &query, &told, out, notes)?;
     is_stale()
 }
@@ -157,8 +162,7 @@ pub fn today(given: Option<chrono::NaiveDate>, now: SystemTime) -> Day {
 
 /// What people read beside the rows: answers about the worst account that passes the filters, and the accounts that
 /// have no rate yet.
-fn told(source: &PublishedVersion, query: &health::HealthQuery, book: &Book, today: Day) -> Result<health::Told> {
-    let names = Names::of(book);
+fn told(source: &PublishedVersion, query: &health::HealthQuery, names: Names, today: Day) -> Result<health::Told> {
     let (mut accounts, _) = model::all_accounts(source, &Scope::default(), &names)?;
     let passes = |wanted: &Option<FilterValues>, value: &str| wanted.as_ref().is_none_or(|wanted| wanted.has(value));
     accounts.retain(|account| {
@@ -171,7 +175,8 @@ fn told(source: &PublishedVersion, query: &health::HealthQuery, book: &Book, tod
         _ => Vec::new(),
     };
     let unassessed = brief::unassessed(&new, &names);
-    Ok(health::Told { answers, unassessed, new: new.into_iter().map(|account| account.key.clone()).collect() })
+    let new = new.into_iter().map(|account| account.key.clone()).collect();
+    Ok(health::Told { answers, unassessed, new, names })
 }
 
 /// What a reader wants to know first of the worst account.

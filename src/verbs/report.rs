@@ -3,22 +3,22 @@
 //! It turns options into a request to `pages`, and puts whole files in place; it reads no table itself. It fails if
 //! the output has no such version or table, an option is invalid, or a file cannot be written.
 
-use super::{filters, published};
+use super::filters::{self, Terms};
+use super::published;
 use crate::cli::{MAX_SIZE, ReportArgs, SplitBy, WEEKS};
 use crate::error::{Error, Result};
 use crate::job::{self, shelf, spec::Size};
 use crate::pages::levers::RateChange;
 use crate::pages::model;
 use crate::pages::read::{PublishedVersion, Scope};
-use crate::pages::words::Names;
-use crate::pages::{self, MOST_WEEKS, Page, Request};
+use crate::pages::{self, MOST_WEEKS, Page, Request, terms};
+use crate::progress::warn;
 use crate::publish::{self, Manifest, store::Store};
 use crate::schema::Table;
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use vtr_kernel::Book;
 use vtr_kernel::text::shown;
 
 /// Runs `vtr report`.
@@ -29,15 +29,17 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     let store = publish::at(&args.out)?;
     let manifest = published::version(store.as_ref(), Table::AccountHealth, args.version)?;
     let book = shelf::book(&[])?;
-    let names = Names::of(&book);
     let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
-    let request = request(args, &book)?;
-    refuse_unknown(&source, &args.seller, &[], &book)?;
+    let (names, doubt) = terms::of(&source, &book)?;
+    doubt.iter().for_each(|doubt| warn(doubt));
+    let terms = Terms { book: &book, names: &names };
+    let request = request(args, &terms)?;
+    refuse_unknown(&source, &args.seller, &[], &terms)?;
     let (accounts, empty) = model::all_accounts(&source, &request.scope, &names)?;
     refuse_empty(accounts.len() + empty, &request.scope)?;
     let target = args.target.as_deref();
     if let Some(asked) = &args.appeal {
-        let (scope, category) = appealed(asked, &book)?;
+        let (scope, category) = appealed(asked, &terms)?;
         let page = pages::appeal(&source, &names, &Request { scope, ..request }, category)?;
         return put(&page, target);
     }
@@ -60,13 +62,13 @@ pub fn run(args: &ReportArgs) -> Result<()> {
     }
 }
 
-fn request(args: &ReportArgs, book: &Book) -> Result<Request> {
+fn request(args: &ReportArgs, terms: &Terms) -> Result<Request> {
     if args.weeks == 0 || args.weeks as usize > MOST_WEEKS {
         return Err(Error::Usage(format!("--weeks {}: give 1 to {MOST_WEEKS}", args.weeks)));
     }
     let max_bytes = size(&args.max_size)?;
     Ok(Request {
-        scope: scope(&args.seller, &args.marketplace, book)?,
+        scope: scope(&args.seller, &args.marketplace, terms)?,
         weeks: args.weeks as usize,
         max_bytes,
         events: args.event.iter().map(|text| event(text)).collect::<Result<_>>()?,
@@ -81,11 +83,11 @@ fn size(text: &str) -> Result<u64> {
 /// The accounts that options ask for; marketplaces may be given in any form that jobs accept.
 ///
 /// # Errors
-/// [`Error::Usage`] for a marketplace that the book does not have.
-pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result<Scope> {
+/// [`Error::Usage`] for a marketplace that is not known.
+pub fn scope(sellers: &[String], marketplaces: &[String], terms: &Terms) -> Result<Scope> {
     let of =
         |values: &[String]| (!values.is_empty()).then(|| Arc::new(values.iter().cloned().collect::<BTreeSet<_>>()));
-    let markets: Vec<String> = marketplaces.iter().map(|text| marketplace(text, book)).collect::<Result<_>>()?;
+    let markets: Vec<String> = marketplaces.iter().map(|text| marketplace(text, terms)).collect::<Result<_>>()?;
     Ok(Scope { sellers: of(sellers), markets: of(&markets) })
 }
 
@@ -94,14 +96,19 @@ pub fn scope(sellers: &[String], marketplaces: &[String], book: &Book) -> Result
 ///
 /// # Errors
 /// [`Error::Usage`] with the known names; a table cannot be read.
-pub fn refuse_unknown(source: &PublishedVersion, sellers: &[String], categories: &[String], book: &Book) -> Result<()> {
+pub fn refuse_unknown(
+    source: &PublishedVersion,
+    sellers: &[String],
+    categories: &[String],
+    terms: &Terms,
+) -> Result<()> {
     let published = filters::PublishedOutput { store: source.store, manifest: source.manifest };
     let none = filters::TypedFilter { seller: None, marketplace: None, carrier: None, category: None, programme: None };
     for seller in sellers {
-        filters::Filters::of(&filters::TypedFilter { seller: Some(seller), ..none }, book, &published)?;
+        filters::Filters::of(&filters::TypedFilter { seller: Some(seller), ..none }, terms, &published)?;
     }
     for category in categories {
-        filters::Filters::of(&filters::TypedFilter { category: Some(category), ..none }, book, &published)?;
+        filters::Filters::of(&filters::TypedFilter { category: Some(category), ..none }, terms, &published)?;
     }
     Ok(())
 }
@@ -117,10 +124,10 @@ pub fn refuse_empty(accounts: usize, scope: &Scope) -> Result<()> {
     Err(Error::Usage("--marketplace: no account is published of it; `vtr health` lists those that are".into()))
 }
 
-fn marketplace(text: &str, book: &Book) -> Result<String> {
-    let found = book.resolve_marketplace(text.trim()).map(|found| book.marketplace_label(found).to_owned());
-    found.ok_or_else(|| {
-        let names: Vec<&str> = book.markets().map(|(_, market)| market.name.as_str()).collect();
+fn marketplace(text: &str, terms: &Terms) -> Result<String> {
+    terms.marketplace(text.trim()).map(str::to_owned).ok_or_else(|| {
+        let mut names: Vec<&str> = terms.names.markets().map(|(name, _)| name).collect();
+        names.sort_unstable();
         Error::Usage(format!("--marketplace {text}: is no marketplace of the book; there are {}", names.join(", ")))
     })
 }
@@ -132,11 +139,11 @@ fn event(text: &str) -> Result<RateChange> {
 }
 
 /// Reads seller, marketplace and an optional category.
-fn appealed<'a>(asked: &'a [String], book: &Book) -> Result<(Scope, Option<&'a str>)> {
+fn appealed<'a>(asked: &'a [String], terms: &Terms) -> Result<(Scope, Option<&'a str>)> {
     let [seller, market, category @ ..] = asked else {
         return Err(Error::Usage("--appeal: give SELLER MARKETPLACE, and a CATEGORY if one is meant".into()));
     };
-    let scope = scope(std::slice::from_ref(seller), std::slice::from_ref(market), book)?;
+    let scope = scope(std::slice::from_ref(seller), std::slice::from_ref(market), terms)?;
     Ok((scope, category.first().map(String::as_str)))
 }
 
@@ -176,7 +183,9 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 pub fn after_run(out: &str, path: &Path) -> Result<()> {
     let store: Arc<dyn Store> = publish::at(Path::new(out))?;
     let manifest: Manifest = published::version(store.as_ref(), Table::AccountHealth, None)?;
-    let names = Names::of(shelf::book(&[])?.as_ref());
+    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
+    let (names, doubt) = terms::of(&source, shelf::book(&[])?.as_ref())?;
+    doubt.iter().for_each(|doubt| warn(doubt));
     let request = Request {
         scope: Scope::default(),
         weeks: WEEKS as usize,
@@ -184,7 +193,6 @@ pub fn after_run(out: &str, path: &Path) -> Result<()> {
         events: Vec::new(),
         title: None,
     };
-    let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     put(&pages::report(&source, &names, &request)?, Some(path))
 }
 
@@ -204,6 +212,7 @@ pub fn check(path: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::words::Names;
 
     #[test]
     fn events_have_a_week_and_perhaps_a_text() {
@@ -216,10 +225,12 @@ mod tests {
     #[test]
     fn marketplaces_have_many_names() {
         let book = shelf::book(&[]).unwrap();
+        let names = Names::of(&book);
+        let terms = Terms { book: &book, names: &names };
         let asked = ["uk", "Amazon.co.uk", "A1F83G8C2ARO7P"].map(str::to_owned);
-        let found = scope(&[], &asked, &book).unwrap().markets.unwrap();
+        let found = scope(&[], &asked, &terms).unwrap().markets.unwrap();
         assert_eq!(found.iter().collect::<Vec<_>>(), ["GB"]);
-        let error = scope(&[], &["Atlantis".to_owned()], &book).unwrap_err();
+        let error = scope(&[], &["Atlantis".to_owned()], &terms).unwrap_err();
         assert!(error.exit_code() == 2 && error.to_string().contains("DE"), "{error}");
     }
 }

@@ -4,6 +4,7 @@
 //! window that can still be changed. It fails if a table is missing or cannot be read, if a filter cannot be resolved,
 //! and with `--fail-on overdue` if a correction's day has passed.
 
+use super::filters::Terms;
 use super::listing::{self, Cell, Format, Listing};
 use super::{confirm, published, report};
 use crate::cli::{WorklistArgs, WorklistFailOn, WorklistFormat};
@@ -11,8 +12,10 @@ use crate::error::{Error, Result};
 use crate::job::shelf;
 use crate::pages::model::{self, Account, Key, Standing};
 use crate::pages::read::PublishedVersion;
+use crate::pages::terms;
 use crate::pages::words::{self, Names};
 use crate::pages::work::{self, AccountWork, Actor, OpenDefect, Reach, Task, WorkGroup};
+use crate::progress::warn;
 use crate::publish;
 use crate::schema::Table;
 use std::collections::{BTreeSet, HashMap};
@@ -46,9 +49,11 @@ pub fn run(args: &WorklistArgs, now: SystemTime) -> Result<()> {
     let manifest = published::version(store.as_ref(), Table::Defects, None)?;
     let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     let book = shelf::book(&[])?;
-    let names = Names::of(&book);
-    let scope = report::scope(&args.seller, &args.marketplace, &book)?;
-    report::refuse_unknown(&source, &args.seller, &args.category, &book)?;
+    let (names, doubt) = terms::of(&source, &book)?;
+    doubt.iter().for_each(|doubt| warn(doubt));
+    let terms = Terms { book: &book, names: &names };
+    let scope = report::scope(&args.seller, &args.marketplace, &terms)?;
+    report::refuse_unknown(&source, &args.seller, &args.category, &terms)?;
     let (accounts, empty) = model::all_accounts(&source, &scope, &names)?;
     report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked: BTreeSet<String> = args.category.iter().cloned().collect();
@@ -56,7 +61,7 @@ pub fn run(args: &WorklistArgs, now: SystemTime) -> Result<()> {
     let (asked, seen) = (Some(&asked).filter(|asked| !asked.is_empty()), published::today(args.today, now));
     let work = work::work(&source, &scope, &accounts, asked, seen, &|_| cap)?;
     let (as_of, seen) = (manifest.as_of, seen.max(manifest.as_of));
-    let list = List { accounts: &accounts, work: &work, names: &names, as_of, seen };
+    let list = List { accounts: &accounts, work: &work, names: &names, is_doubtful: doubt.is_some(), as_of, seen };
     let shown = match format {
         // Quoted values were escaped where they were quoted; escaping here would destroy colours.
         Format::Table => super::print(list.text(listing::width())),
@@ -73,6 +78,8 @@ struct List<'a> {
     accounts: &'a [Account],
     work: &'a HashMap<Key, AccountWork>,
     names: &'a Names,
+    /// Whether the windows may be others than those by which the figures were judged.
+    is_doubtful: bool,
     /// The day of the figures.
     as_of: Day,
     /// The day from which days are seen.
@@ -129,6 +136,9 @@ impl List<'_> {
     /// What an empty list means.
     fn nothing(&self) -> &'static str {
         match self.packages_of(&Actor::Past) {
+            0 if self.is_doubtful => {
+                "Nothing found to do by the windows of this program's book, by which these figures were not judged."
+            }
             0 => "Nothing to do: no defect that still counts can be mended.",
             _ => "Nothing to do by these figures, which are too old to say what can be mended today.",
         }

@@ -1,6 +1,6 @@
 //! Tests of the filters of lists: an unknown value is an error, and never an empty list.
 
-use crate::support::{text, vtr_in};
+use crate::support::{root, text, vtr_in};
 use std::path::Path;
 
 const CSV: &str = "seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at,first_scan_at\n\
@@ -82,5 +82,83 @@ fn no_defects_says_among_how_many_packages() {
     ] {
         let (code, orders, said) = listed(world.path(), &filters);
         assert_eq!((code, orders.len(), said.as_str()), (0, 0, want), "{filters:?}");
+    }
+}
+
+/// A folder with an output that is judged by a book of its own: latencies of 25 days in Germany, a store in Greece, and
+/// a carrier there.
+fn own_book(tables: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let (book, at) = (root().join("src/kernel/book"), folder.path());
+    for name in ["own/policies", "own/carriers"] {
+        std::fs::create_dir_all(at.join(name)).unwrap();
+    }
+    let policy = |name: &str| std::fs::read_to_string(book.join("policies").join(name)).unwrap();
+    let german = policy("de.toml").replace("latency_days = 14", "latency_days = 25");
+    std::fs::write(at.join("own/policies/de.toml"), german).unwrap();
+    let dutch = policy("nl.toml");
+    let whole = &dutch[..dutch.find("[[version.lane]]\nid = \"nl-cross").unwrap()];
+    let greek = whole.replace("\"NL\"", "\"GR\"").replace("Amazon.nl", "Amazon.gr").replace("amazon.nl", "amazon.gr");
+    let greek = greek.replace("A1805IZSGTT6HS", "A1GREECEGREECE").replace("Europe/Amsterdam", "Europe/Athens");
+    let greek = greek.replace("nl-", "gr-").replace("eu = [\"GB\", ", "eu = [\"GB\", \"NL\", ");
+    std::fs::write(at.join("own/policies/gr.toml"), greek).unwrap();
+    let carrier = "id = \"hellas\"\nname = \"Hellas Post\"\naliases = [\"Hellas\"]\nclosed = false\n\
+        source = [{ title = \"x\", url = \"https://x.gr\" }]\n";
+    std::fs::write(at.join("own/carriers/hellas.toml"), carrier).unwrap();
+    let mut rows = String::from(
+        "seller_id,marketplace,order_id,carrier,tracking_number,promised_delivery_at,shipped_at,first_scan_at\n",
+    );
+    for order in 0..40 {
+        let day = 4 + order % 4;
+        rows += &format!("A1,DE,D-{order},DHL,00340434161094022115,2025-06-0{day},2025-06-01T10:00:00Z,\n");
+        rows += &format!("A1,GR,G-{order},Hellas,HP12345678{order},2025-06-0{day},2025-06-01T10:00:00Z,\n");
+    }
+    std::fs::write(at.join("in.csv"), rows).unwrap();
+    let job = "name = \"f\"\nas_of = \"2025-06-28\"\nbook = [\"embedded\", \"own\"]\n[[input]]\npath = \"in.csv\"\n[output]\n";
+    std::fs::write(at.join("job.toml"), format!("{job}path = \"out\"\n{tables}\n")).unwrap();
+    let ran = vtr_in(at, &["run", "job.toml", "-q"]);
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    folder
+}
+
+#[test]
+fn verbs_see_an_output_by_the_book_that_judged_it() {
+    let world = own_book("");
+    let at = world.path();
+    let run = |args: &[&str]| {
+        let ended = vtr_in(at, args);
+        (ended.status.code().unwrap(), text(&ended.stdout), text(&ended.stderr))
+    };
+    // By the program's own book all of these figures would be final for days.
+    let (code, list, said) = run(&["worklist", "out", "--today", "2025-06-28", "--marketplace", "DE"]);
+    assert!(code == 0 && list.contains("40 packages") && !list.contains("Nothing"), "{list}{said}");
+    let (code, list, said) = run(&["health", "out", "--today", "2025-06-28"]);
+    assert!(code == 0 && list.contains("Not yet assessed: A1, Amazon.de") && !said.contains("warning"), "{list}{said}");
+    for args in [
+        &["worklist", "out", "--marketplace", "GR"][..],
+        &["worklist", "out", "--marketplace", "amazon.gr"],
+        &["health", "out", "--marketplace", "Amazon.gr"],
+        &["report", "out", "--marketplace", "GR"],
+        &["report", "out", "--appeal", "A1", "GR"],
+        &["defects", "out", "--marketplace", "gr"],
+        &["defects", "out", "--carrier", "Hellas Post"],
+        &["defects", "out", "--carrier", "hellas"],
+        &["worklist", "out", "--marketplace", "Amazon.de"],
+    ] {
+        let (code, list, said) = run(args);
+        assert!(code == 0 && !list.is_empty() && !said.contains("warning"), "{args:?}: {code} {said}");
+    }
+    let (code, _, said) = run(&["worklist", "out", "--marketplace", "Atlantis"]);
+    assert!(code == 2 && said.contains("GR"), "{said}");
+}
+
+#[test]
+fn an_output_that_lacks_the_windows_of_its_book_is_read_with_a_warning() {
+    let world = own_book("tables = [\"vtr_weekly\", \"account_health\", \"defects\"]");
+    for verb in ["worklist", "health", "defects", "report"] {
+        let ended = vtr_in(world.path(), &[verb, "out"]);
+        let said = text(&ended.stderr);
+        assert!(ended.status.success() && said.contains("judged by another book"), "{verb}: {said}");
+        assert!(said.contains("dim_marketplace") && !text(&ended.stdout).contains("Nothing to do:"), "{verb}: {said}");
     }
 }
