@@ -105,7 +105,7 @@ impl Names {
 
     /// The most days of a marketplace's window.
     pub fn longest_window(&self) -> i32 {
-        self.windows.values().map(|(days, _)| *days).max().unwrap_or(30)
+        self.windows.values().map(|window| window.days).max().unwrap_or(30)
     }
 
     /// The most days until a marketplace's figures are final.

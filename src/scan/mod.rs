@@ -311,7 +311,7 @@ pub fn told_again(plan: &Plan, warnings: &[String]) -> Result<Vec<String>> {
     if plan.inputs.iter().flat_map(|input| &input.paths).all(|path| is_uri(path)) {
         return Ok(warnings.to_vec());
     }
-    let files = files::list(plan)?;
+    let (files, _) = files::list(plan)?;
     let read = files.iter().map(|file| file.shown.as_str()).collect();
     let others = warnings.iter().filter(|warning| !warning.starts_with(files::BESIDE)).cloned();
     Ok(others.chain(files::beside(plan, &read)).collect())

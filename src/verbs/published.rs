@@ -60,11 +60,18 @@ pub fn defects(args: &DefectsArgs) -> Result<()> {
         Fixable::Carrier => FixableBy::Carrier,
         Fixable::Number => FixableBy::Number,
     });
+    let from = from.or(since.transpose()?);
+    if let (Some(from), Some(to)) = (from, to)
+        && from > to
+    {
+        let [from, to] = [from, to].map(vtr_kernel::calendar::date_from_day);
+        return Err(Error::Usage(format!("the first day asked for ({from}) is after the last one ({to})")));
+    }
     let query = defects::Query {
         filters,
         reason,
         fixable_by: (!args.fixable_by.is_empty()).then(|| FilterValues::of(fixable_by.map(FixableBy::name))),
-        from: from.or(since.transpose()?),
+        from,
         to,
         order: match args.sort {
             DefectOrder::Urgency => defects::Order::Urgency(defects::Clock::of(&names, manifest.as_of)),

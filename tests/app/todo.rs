@@ -261,6 +261,8 @@ fn an_output_of_defects_alone_has_its_work_and_a_part_of_a_history_its_remedy() 
     let only = folder.path().join("only").display().to_string();
     ok(&["run", &job, "--quiet", "--out", &only, "--set", "output.tables=[\"defects\"]"]);
     assert_eq!(listed(&only), 2);
+    let refused = fails(2, &["defects", &out, "--from", "2025-W08", "--to", "2025-W07"]);
+    assert!(refused.contains("(2025-02-17) is after the last one (2025-02-16)"), "{refused}");
     let part = folder.path().join("part").display().to_string();
     ok(&["run", &job, "--quiet", "--out", &part, "--from", "2025-W05", "--to", "2025-W08"]);
     let refused = fails(2, &[&["health", &part], &TODAY[..]].concat());
