@@ -114,17 +114,21 @@ impl Folder {
     /// The disk's or the store's; the name is taken by another file.
     pub fn put(&self, name: &str, part: &Part, plan: &str) -> Result<()> {
         debug_assert!(name.ends_with(SUFFIX), "{name}");
-        if self.store.create(name, &part.bytes, &self.run_id)? == Created::Done || self.holds(name, &part.bytes)? {
+        if self.store.create(name, &part.bytes, &self.run_id)? == Created::Done {
             return Ok(());
         }
         let shown = self.store.shown(name);
         let own = Header::of(&shown, &part.bytes)?;
+        let seal = Seal { plan: plan.to_owned(), ..own.seal.clone() };
+        if self.holds(name, &part.bytes)? {
+            return own.expect(&shown, &seal);
+        }
         let there = match self.end(name).and_then(|end| Header::of(&shown, &end)) {
             // A file of such a name can only be what is left of the part.
             Err(Error::Input(_)) if Folder::named(name).is_some() => return self.replace(name, part),
             there => there?,
         };
-        there.expect(&shown, &Seal { plan: plan.to_owned(), ..own.seal.clone() })?;
+        there.expect(&shown, &seal)?;
         if (there.kind, there.bucket, &there.units) != (own.kind, own.bucket, &own.units) {
             return Err(Error::Input(format!(
                 "{shown}: the name is taken by another part; give each plan a folder of its own"
