@@ -94,33 +94,30 @@ impl Midnights {
             };
             Some(sentence(column.name(), &format!("{}{more}", shown(&first.shown))))
         };
-        TIMES.iter().enumerate().filter_map(warning).chain(self.without_scans(files)).collect()
+        TIMES.iter().enumerate().filter_map(warning).chain(self.without_first_scans(files)).collect()
     }
 
-    /// Returns a sentence for each scan column that has no value in some file that has the other one's.
-    fn without_scans(&self, files: &[SourceFile]) -> Vec<String> {
-        let has = |bits: u16, place: usize| bits >> (place + ANY) & 1 == 1;
-        let warning = |(place, column): (usize, &Column)| {
-            let other = SCANS[1 - place];
-            let is_empty = |(bits, file): &(&AtomicU16, &SourceFile)| {
-                let bits = bits.load(Ordering::Relaxed);
-                file.columns.contains(*column) && !has(bits, place) && has(bits, 1 - place)
-            };
-            let mut empty = self.0.iter().zip(files).filter(is_empty);
-            let (_, first) = empty.next()?;
-            let more = match empty.count() {
-                0 => String::new(),
-                more => format!(" and {more} more files"),
-            };
-            Some(format!(
-                "no row of {}{more} has a value in `{}`, though the column is there and `{}` has: packages that need two scans \
-                 lack one; if the source does not know that scan, take the column out of the job or the file",
-                shown(&first.shown),
-                column.name(),
-                other.name()
-            ))
+    /// Returns a sentence if some file has delivery scans and a column of first scans without any. New files may well
+    /// have first scans only, of which nothing is said.
+    fn without_first_scans(&self, files: &[SourceFile]) -> Option<String> {
+        let [first, delivery] = SCANS;
+        let is_empty = |(bits, file): &(&AtomicU16, &SourceFile)| {
+            let has = bits.load(Ordering::Relaxed) >> ANY & 0b11;
+            file.columns.contains(first) && has == 0b10
         };
-        SCANS.iter().enumerate().filter_map(warning).collect()
+        let mut empty = self.0.iter().zip(files).filter(is_empty);
+        let (_, file) = empty.next()?;
+        let more = match empty.count() {
+            0 => String::new(),
+            more => format!(" and {more} more files"),
+        };
+        Some(format!(
+            "no row of {}{more} has a value in `{}`, though the column is there and `{}` has: packages that need two scans \
+             lack one; if the source does not know that scan, take the column out of the job or the file",
+            shown(&file.shown),
+            first.name(),
+            delivery.name()
+        ))
     }
 }
 

@@ -133,7 +133,10 @@ fn verbs_see_an_output_by_the_book_that_judged_it() {
     let (code, list, said) = run(&["worklist", "out", "--today", "2025-06-28", "--marketplace", "DE"]);
     assert!(code == 0 && list.contains("40 packages") && !list.contains("Nothing"), "{list}{said}");
     let (code, list, said) = run(&["health", "out", "--today", "2025-06-28"]);
-    assert!(code == 0 && list.contains("Not yet assessed: A1, Amazon.de") && !said.contains("another book"), "{list}{said}");
+    assert!(
+        code == 0 && list.contains("Not yet assessed: A1, Amazon.de") && !said.contains("another book"),
+        "{list}{said}"
+    );
     for args in [
         &["worklist", "out", "--marketplace", "GR"][..],
         &["worklist", "out", "--marketplace", "amazon.gr"],
