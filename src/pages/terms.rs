@@ -9,6 +9,7 @@ use super::words::{Names, Window};
 use crate::error::Result;
 use arrow::array::Array;
 use vtr_kernel::Book;
+use vtr_kernel::text::shown;
 
 const MARKETPLACES: &str = "dim_marketplace";
 const CARRIERS: &str = "dim_carrier";
@@ -62,7 +63,7 @@ pub fn of(source: &PublishedVersion, book: &Book) -> Result<(Names, Option<Strin
         "{} was judged by another book than that of this program, and holds no {}: names, windows and days until figures are final \
          are those of this program's book, and may be others; publish it with a job whose [output] `tables` names dim_marketplace \
          and dim_carrier",
-        source.store.shown(""),
+        shown(&source.store.shown("")),
         lacking.join(" and no ")
     );
     Ok((names, (!lacking.is_empty()).then_some(said)))

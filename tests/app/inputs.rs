@@ -82,7 +82,7 @@ fn a_file_left_out_counts_nothing_and_is_warned_of() {
     let told = explain("7919");
     assert!(told.status.code() == Some(3) && text(&told.stderr).contains("cut-a.csv.gz"), "it stands in these alone");
     assert!(
-        fails(3, &["run", &job(folder.path(), "\"cut-*\"", "on_bad_file = \"skip\"", ""), "--quiet"])
+        fails(3, &["run", &job(folder.path(), "\"cut-*\"", "on_bad_file = \"skip\"", ""), "--quiet", "--full"])
             .contains("every input file")
     );
 }

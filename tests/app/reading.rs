@@ -46,7 +46,8 @@ impl Place {
         let job =
             format!("name = \"test\"\nas_of = \"2025-07-31\"\n{input}\n[output]\npath = \"out\"\n[limits]\n{limits}\n");
         self.put("job.toml", job);
-        self.vtr(&["run", "job.toml", "--json", "--quiet"])
+        // One output serves for all jobs of a test, whatever files they read.
+        self.vtr(&["run", "job.toml", "--json", "--quiet", "--full"])
     }
 
     /// The job that `inspect` proposes for a file, completed with what only the file's owner knows.
@@ -64,7 +65,7 @@ impl Place {
 
     fn run_job(&self, job: &str) -> Said {
         self.put("proposed.toml", job);
-        self.vtr(&["run", "proposed.toml", "--json", "--quiet"])
+        self.vtr(&["run", "proposed.toml", "--json", "--quiet", "--full"])
     }
 }
 
