@@ -22,7 +22,7 @@ use vtr_kernel::lane::Country;
 use vtr_kernel::placeholder::Placeholders;
 use vtr_kernel::policy::{Marketplace, ProgrammeId};
 use vtr_kernel::service::Service;
-use vtr_kernel::words::Word;
+use vtr_kernel::words::{Word, Words};
 use vtr_kernel::{Book, countries, wrapper};
 
 /// The resolved text of a marketplace.
@@ -168,6 +168,15 @@ fn known<T>(word: Word<T>, aside: &mut Option<Aside>) -> T {
     word.meaning()
 }
 
+/// Returns the state of an order, and notes whether its word is unknown or says that it is not shipped yet.
+fn state(text: Option<&str>, words: &Words, aside: &mut Option<Aside>) -> OrderState {
+    let state = known(words.order_state(text), aside);
+    if text.is_some_and(|text| words.is_unshipped(text)) {
+        *aside = Some(Aside::Unshipped);
+    }
+    state
+}
+
 /// Refuses numbers in a text column, because a float has damaged them. Tracking numbers are accepted, because scans
 /// can still decide.
 fn only_nan(batch: &RecordBatch) -> Result<(), InputError> {
@@ -255,13 +264,9 @@ impl Resolvers {
             fulfilled: r.fulfilled.labels(&origin(Column::FulfillmentChannel), cells, |text, aside| {
                 known(book.words.fulfilled_by(text), aside)
             })?,
-            state: r.state.labels(&origin(Column::OrderStatus), cells, |text, aside| {
-                let state = known(book.words.order_state(text), aside);
-                if text.is_some_and(|text| book.words.is_unshipped(text)) {
-                    *aside = Some(Aside::Unshipped);
-                }
-                state
-            })?,
+            state: r
+                .state
+                .labels(&origin(Column::OrderStatus), cells, |text, aside| state(text, &book.words, aside))?,
             carrier: r
                 .carrier
                 .labels(&origin(Column::Carrier), cells, |text, aside| r.names.cell(text, keys, book, aside))?,

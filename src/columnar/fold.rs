@@ -12,7 +12,7 @@ pub use crate::reject::{Records, Reject, Rejects, shown_cell, shown_value};
 pub use crate::tallies::{Due, FileTally, Later, Weeks};
 pub use noted::{NotedCell, NotedReader, NotedTexts, NotedWriter, noted_check};
 
-use crate::asides::{Aside, Asides};
+use crate::asides::Asides;
 use crate::columns::{Columns, Held, Resolvers};
 use crate::copies::{Of, copy, text_hash};
 use crate::defects::{Listed, ListedRows};
@@ -435,12 +435,7 @@ impl<'a> Counter<'a> {
         let unpriced = verdict.unpriced && keys.in_range;
         self.out.unpriced += u64::from(unpriced);
         let record = records.number(at);
-        if notice != Notice::None || verdict.several_numbers || verdict.old_rate {
-            self.note_findings(notice, &verdict, record);
-        }
-        if verdict.reason == Reason::TrackingMissing && columns.state.aside(at) == Some(Aside::Unshipped) {
-            self.note_unshipped(facts, record);
-        }
+        self.note_findings(columns, facts, (notice, &verdict), (at, record));
         let clock = zone(self.terms.book, facts.marketplace, &self.utc);
         if let Some(identity) = settings.identity {
             let package = package.unwrap_or(facts.tracking.whole());

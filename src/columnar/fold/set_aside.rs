@@ -4,12 +4,14 @@
 
 use super::{Counter, asks_for_number};
 use crate::asides::Aside;
+use crate::columns::Columns;
 use crate::input::Column;
 use crate::reject::Records;
 use crate::rows::Row;
 use vtr_kernel::facts::{Facts, Notice};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::ladder::{Verdict, zone};
+use vtr_kernel::reason::Reason;
 use vtr_kernel::strays::{Bounds, Mark, OddValue, Stray, are_days, is_filler, is_same_second, odd_value};
 
 impl Counter<'_> {
@@ -101,15 +103,32 @@ impl Counter<'_> {
     /// Notes a package without number whose order is not shipped yet by its status, unless anything else shows that it
     /// is.
     #[cold]
-    pub(super) fn note_unshipped(&mut self, facts: &Facts, record: u64) {
+    fn note_unshipped(&mut self, facts: &Facts, record: u64) {
         if facts.shipped.or(facts.tracking_added).or(facts.first_scan).or(facts.delivery_scan).is_none() {
             self.out.asides.note(Aside::Unshipped, Column::OrderStatus, record);
         }
     }
 
+    /// Notes the findings in a judged row: in its tracking number, its exchange rate and its order's state.
+    #[inline]
+    pub(super) fn note_findings(
+        &mut self,
+        columns: &Columns,
+        facts: &Facts,
+        (notice, verdict): (Notice, &Verdict),
+        (at, record): (usize, u64),
+    ) {
+        if notice != Notice::None || verdict.several_numbers || verdict.old_rate {
+            self.note_number(notice, verdict, record);
+        }
+        if verdict.reason == Reason::TrackingMissing && columns.state.aside(at) == Some(Aside::Unshipped) {
+            self.note_unshipped(facts, record);
+        }
+    }
+
     /// Notes the findings in a row's tracking number, and an old exchange rate.
     #[cold]
-    pub(super) fn note_findings(&mut self, notice: Notice, verdict: &Verdict, record: u64) {
+    fn note_number(&mut self, notice: Notice, verdict: &Verdict, record: u64) {
         let of_number = match notice {
             Notice::None => None,
             Notice::Unwrapped => Some(Aside::WrappedText),
