@@ -480,7 +480,7 @@ const AMBIGUOUS: [&str; 7] = ["buyer", "recipient", "customer", "postal", "kunde
 /// Returns whether a heading, as the table spells it, is about a person.
 fn is_personal(hyphened: &str) -> bool {
     let has = |word: &&str| hyphened.contains(*word);
-    let is_of_transport = OF_TRANSPORT.iter().any(|word| has(word));
+    let is_of_transport = OF_TRANSPORT.iter().any(&has);
     PERSONAL.iter().filter(|word| has(word)).any(|word| !is_of_transport || !AMBIGUOUS.contains(word))
 }
 
