@@ -171,7 +171,20 @@ impl Column {
             {
                 self.text_or(source)
             }
-            Kind::Time => refused("a timestamp, a date or text such as 2025-01-15T10:20:00Z"),
+            Kind::Time => {
+                let remedy = if source.is_integer() {
+                    "a number does not say what it counts. Write a timestamp; milliseconds become one by epoch_ms (DuckDB), \
+                     timestamp_millis (Spark) or to_datetime with unit=\"ms\" (pandas)"
+                } else {
+                    ""
+                };
+                Err(InputError::wrong_type(
+                    self,
+                    source,
+                    "a timestamp, a date or text such as 2025-01-15T10:20:00Z",
+                    remedy,
+                ))
+            }
         }
     }
 

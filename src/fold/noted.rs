@@ -47,7 +47,7 @@ impl FoldReading<'_> {
         let Some(notes) = self.notes else { return Ok(Left::All) };
         let Some(known) = notes.known(self.plan, judge, file, unit) else { return Ok(Left::All) };
         crate::signals::check()?;
-        self.survey.see_times(unit.file, known.times);
+        self.survey.see(unit.file, known.seen);
         known.cells.iter().for_each(|(record, rows)| counter.count_noted(record, *rows));
         gathered.peaks.see(Purpose::Counts, counter.bytes());
         gathered.relieve_counts(counter.bytes(), &mut || counter.take_pieces())?;

@@ -6,7 +6,7 @@
 use super::known::key;
 use super::profile::Profile;
 use super::{Finding, Mapping};
-use crate::scan::{damage, midnight};
+use crate::scan::{damage, midnight, repeated};
 use vtr_columnar::asides::Aside;
 use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::countries;
@@ -29,23 +29,20 @@ pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Fi
     }
     let unreadable = profile.unreadable;
     if column.kind() == Kind::Time && unreadable.times > 0 {
-        let remedy = match profile.time_formats().as_slice() {
-            [one] => format!("all of them are written as {one}: declare timestamps = [\"{one}\"]"),
-            [] => format!(
-                "declare how they are written, as in timestamps = [\"{}\"]; a run rejects the others",
-                "%d.%m.%Y %H:%M"
-            ),
-            several => format!("say which of {} they are written as, in timestamps", several.join(" and ")),
-        };
         let says = format!(
-            "{} of {values} values of `{name}`, taken for `{}`, are no times as they stand; {remedy}",
+            "{} of {values} values of `{name}`, taken for `{}`, are no times as they stand; {}",
             unreadable.times,
-            column.name()
+            column.name(),
+            remedy_of_times(profile)
         );
         add("unreadable_time", unreadable.times, says);
     }
     if column.kind() == Kind::Time && profile.is_at_midnight() {
         add("midnight", profile.midnights, midnight::sentence(column.name(), "this file"));
+    }
+    let is_one = profile.distinct.count() == (1, true) && values >= repeated::LEAST;
+    if is_one && repeated::COLUMNS.contains(&column) && (column.kind() != Kind::Time || profile.other_times > 0) {
+        add("one_value", values, repeated::sentence(column, values, "this file"));
     }
     if column.kind() == Kind::Amount && unreadable.amounts > 0 {
         let remedy = if profile.has_decimal_comma() {
@@ -79,6 +76,26 @@ pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Fi
         add("unreadable_flag", unreadable.flags, says);
     }
     findings
+}
+
+/// Returns what makes the values of a column times.
+fn remedy_of_times(profile: &Profile) -> String {
+    let fillers = &profile.timeless;
+    let are = if fillers.count == 0 { "all of them" } else { "the others" };
+    let nulls = (fillers.count > 0).then(|| {
+        let words: Vec<&String> = fillers.words.iter().collect();
+        format!("{} of them stand for nothing: declare nulls = {words:?}", fillers.count)
+    });
+    let formats = match profile.time_formats().as_slice() {
+        _ if fillers.count == profile.unreadable.times => None,
+        [one] => Some(format!("{are} are written as {one}: declare timestamps = [\"{one}\"]")),
+        [] => Some(format!(
+            "declare how they are written, as in timestamps = [\"{}\"]; a run rejects the others",
+            "%d.%m.%Y %H:%M"
+        )),
+        several => Some(format!("say which of {} they are written as, in timestamps", several.join(" and "))),
+    };
+    nulls.into_iter().chain(formats).collect::<Vec<_>>().join("; ")
 }
 
 /// Returns the kinds of values of a column that a run sets aside, and the number of each.

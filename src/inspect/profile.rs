@@ -12,13 +12,15 @@ use vtr_kernel::Book;
 use vtr_kernel::amount::Amount;
 use vtr_kernel::calendar::{FIRST_DAY, Zone};
 use vtr_kernel::countries;
-use vtr_kernel::instant::TimeFormat;
+use vtr_kernel::instant::{SPREADSHEET_DAYS, TimeFormat, UNIX_MILLISECONDS};
 use vtr_kernel::lane::CountrySet;
 use vtr_kernel::strays::{Mark, OddValue, odd_value};
 use vtr_kernel::text;
 
 /// Hashes kept; up to this many distinct values the number is exact, beyond it is off by about 4 %.
 const HASHES: usize = 512;
+/// Fillers that are named.
+const FILLERS: usize = 5;
 /// Values shown, and characters of each.
 const EXAMPLES: usize = 3;
 const EXAMPLE_CHARS: usize = 40;
@@ -67,6 +69,8 @@ const TIME_FORMATS: &[&str] = &[
     "%y-%m-%d",
     "%Y年%m月%d日",
     "%s",
+    UNIX_MILLISECONDS,
+    SPREADSHEET_DAYS,
 ];
 
 static READERS: LazyLock<Vec<TimeFormat>> = LazyLock::new(|| {
@@ -111,6 +115,15 @@ pub(super) struct Odd {
 /// The book in the program, which defines the fillers.
 static BOOK: LazyLock<Option<Arc<Book>>> = LazyLock::new(|| crate::job::shelf::book(&[]).ok());
 
+/// Fillers such as N/A among values that are no times.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Fillers {
+    /// Their number.
+    pub count: u64,
+    /// The first different ones, as they are written. They are words of the book.
+    pub words: BTreeSet<String>,
+}
+
 /// The facts of a column so far.
 pub(super) struct Profile {
     /// Values that are present.
@@ -131,6 +144,8 @@ pub(super) struct Profile {
     /// Times at midnight, and at another time of day.
     pub midnights: u64,
     pub other_times: u64,
+    /// Fillers among the values that are no times.
+    pub timeless: Fillers,
     /// Values that a run sets aside, by the type that they would need.
     pub odd: Odd,
     /// The countries among the values, and the number of values that are codes of states and of no country.
@@ -140,6 +155,8 @@ pub(super) struct Profile {
     has_sure_comma: bool,
     /// The types that all values so far can have.
     can_be: u64,
+    /// The formats of times that all values so far can have, apart from fillers.
+    formats: u64,
     leading_zeros: bool,
     keeps_examples: bool,
 }
@@ -158,11 +175,13 @@ impl Profile {
             unreadable: Unreadable::default(),
             midnights: 0,
             other_times: 0,
+            timeless: Fillers::default(),
             odd: Odd::default(),
             countries: CountrySet::NONE,
             states: 0,
             has_sure_comma: false,
-            can_be: INTEGER | DECIMAL | FLAG | DATE | TIME | COMMA | formats,
+            can_be: INTEGER | DECIMAL | FLAG | DATE | TIME | COMMA,
+            formats: TIME | formats,
             leading_zeros: false,
             keeps_examples,
         }
@@ -213,6 +232,7 @@ impl Profile {
 
     fn narrow(&mut self, value: &str, rules: &CellRules) {
         let written = rules.times.as_written(value);
+        self.narrow_formats(value, written.is_some());
         match written {
             None => self.unreadable.times += 1,
             Some((_, Some(0))) => self.midnights += 1,
@@ -245,11 +265,25 @@ impl Profile {
         keep(DATE, matches!(written, Some((_, None))));
         keep(TIME, written.is_some());
         self.leading_zeros |= whole && digits.len() > 1 && digits.starts_with('0');
+    }
+
+    /// Narrows the formats in which the values are times; fillers have none.
+    fn narrow_formats(&mut self, value: &str, is_time: bool) {
+        if !is_time && BOOK.as_ref().is_some_and(|book| book.placeholders.is_filler(value)) {
+            self.timeless.count += 1;
+            if self.timeless.words.len() < FILLERS {
+                self.timeless.words.insert(value.to_owned());
+            }
+            return;
+        }
+        if !is_time {
+            self.formats &= !TIME;
+        }
         for (index, reader) in READERS.iter().enumerate() {
             let bit = FIRST_FORMAT << index;
             // A year of two digits is not accepted.
-            if self.can_be & bit != 0 && reader.as_written(value).is_none_or(|(day, _)| day < FIRST_DAY) {
-                self.can_be &= !bit;
+            if self.formats & bit != 0 && reader.as_written(value).is_none_or(|(day, _)| day < FIRST_DAY) {
+                self.formats &= !bit;
             }
         }
     }
@@ -308,17 +342,12 @@ impl Profile {
         }
     }
 
-    /// Returns whether all values are times as a run reads them.
-    pub fn is_time(&self) -> bool {
-        self.values == 0 || self.can_be & TIME != 0
-    }
-
-    /// Returns the formats of times that all values fit, if a run does not read them without a format.
+    /// Returns the formats of times that all values fit apart from fillers, if a run does not read them without a format.
     pub fn time_formats(&self) -> Vec<&'static str> {
-        if self.is_time() {
+        if self.timeless.count == self.values || self.formats & TIME != 0 {
             return Vec::new();
         }
-        let fits = |(index, _): &(usize, &&str)| self.can_be & FIRST_FORMAT << index != 0;
+        let fits = |(index, _): &(usize, &&str)| self.formats & FIRST_FORMAT << index != 0;
         TIME_FORMATS.iter().enumerate().filter(fits).map(|(_, format)| *format).collect()
     }
 }

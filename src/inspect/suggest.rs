@@ -6,7 +6,7 @@ use super::known::{HeadingMeaning, meaning};
 use super::profile::Profile;
 use super::{Look, Mapped, Mapping, Unused, shown_heading};
 use encoding_rs::{Encoding, SHIFT_JIS};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use vtr_columnar::input::{Column, Kind};
 
@@ -119,8 +119,9 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Returns the keys that the columns need, whatever the format: how times and amounts are written, which are days.
-    pub fn of_columns(looked: &[(Column, &Profile)]) -> Keys {
+    /// Returns the keys that the columns need, whatever the format: how times and amounts are written, which are days,
+    /// which texts mean null beside those that are declared already.
+    pub fn of_columns(looked: &[(Column, &Profile)], declared_nulls: &[String]) -> Keys {
         let mut keys = Keys::default();
         let times = || looked.iter().filter(|(column, _)| column.kind() == Kind::Time);
         let written: Vec<Vec<&str>> =
@@ -137,6 +138,11 @@ impl Keys {
             keys.input.push(("# timestamps", format!("{formats:?}  # keep the one that is meant")));
         } else if !formats.is_empty() {
             keys.input.push(("timestamps", format!("{formats:?}")));
+        }
+        let fillers: BTreeSet<&String> = times().flat_map(|(_, profile)| &profile.timeless.words).collect();
+        let nulls: Vec<&String> = declared_nulls.iter().chain(fillers).collect();
+        if !nulls.is_empty() {
+            keys.input.push(("nulls", format!("{nulls:?}")));
         }
         let days: Vec<&str> =
             times().filter(|(_, profile)| profile.is_at_midnight()).map(|(column, _)| column.name()).collect();

@@ -14,7 +14,7 @@ use crate::scan::headings::{are_values, is_value};
 use crate::scan::records::{CellRange, Cutting, Fault, Next, RecordReader};
 use crate::scan::store::Origin;
 use encoding_rs::UTF_8;
-use vtr_columnar::input::Column;
+use vtr_columnar::input::{Column, Kind};
 
 /// Bytes that are examined for line ends, delimiter and encoding.
 const HEAD: usize = 64 << 10;
@@ -341,7 +341,7 @@ impl<'a> TextFindings<'a> {
                 Some((Column::from_name(look.mapping.column_of(trimmed(heading))?)?, profile))
             })
             .collect();
-        let mut keys = Keys::of_columns(&looked);
+        let mut keys = Keys::of_columns(&looked, &request.input.cells.nulls);
         add_declared(request, &mut keys);
         keys.csv = csv_keys(dialect, self.heading_line, look);
         look.findings = self.findings(&headings, &profiles, look);
@@ -438,7 +438,10 @@ fn columns(headings: &[String], profiles: &[Profile], look: &Look) -> Vec<Column
     let column = |(index, (heading, profile)): (usize, (&String, &Profile))| {
         let maps_to = look.mapping.column_of(trimmed(heading));
         let (distinct, distinct_is_exact) = profile.distinct.count();
-        let formats = profile.time_formats();
+        let is_time = maps_to.and_then(Column::from_name).is_some_and(|column| column.kind() == Kind::Time);
+        let mut formats = profile.time_formats();
+        // Plain numbers are hardly ever times.
+        formats.retain(|format| is_time || format.contains('%'));
         let note = match formats.as_slice() {
             [] => None,
             [one] => Some(format!("times as {one}")),
@@ -468,9 +471,6 @@ fn trimmed(heading: &str) -> &str {
 /// Adds the declarations for cells, which a job needs too.
 fn add_declared(request: &Request, keys: &mut Keys) {
     let cells = &request.input.cells;
-    if !cells.nulls.is_empty() {
-        keys.input.push(("nulls", format!("{:?}", cells.nulls)));
-    }
     if cells.decimal_mark != b'.' {
         keys.input.push(("decimal", "\",\"".to_owned()));
     }

@@ -11,7 +11,7 @@ use std::fmt::Write;
 use vtr_columnar::input::{Column, Kind};
 use vtr_kernel::amount::{Amount, NotAnAmount};
 use vtr_kernel::calendar::Zone;
-use vtr_kernel::instant::{TimeFormat, WrongFormat};
+use vtr_kernel::instant::{SPREADSHEET_DAYS, TimeFormat, UNIX_MILLISECONDS, WrongFormat};
 use vtr_kernel::sources;
 use vtr_kernel::strays::Mark;
 use vtr_kernel::suggest::did_you_mean;
@@ -383,7 +383,8 @@ fn says_of_format(wrong: &WrongFormat) -> String {
     match wrong {
         WrongFormat::Unknown(format) => {
             format!(
-                "the format {format:?} is not understood; write it with strftime's signs, such as \"%d.%m.%Y %H:%M\""
+                "the format {format:?} is not understood; write it with strftime's signs, such as \"%d.%m.%Y %H:%M\", or as \
+                 \"{UNIX_MILLISECONDS}\" or \"{SPREADSHEET_DAYS}\""
             )
         }
         WrongFormat::ZoneName(format) => format!(
@@ -392,8 +393,8 @@ fn says_of_format(wrong: &WrongFormat) -> String {
              write %z for offsets such as +0200"
         ),
         WrongFormat::SplitSeconds(format) => format!(
-            "the format {format:?} asks for seconds since 1970 (%s) with a fraction directly behind, as in milliseconds, which \
-             %s cannot read; export the column as a timestamp or in seconds"
+            "the format {format:?} asks for seconds since 1970 (%s) with a fraction directly behind, which %s cannot read; for \
+             milliseconds since 1970 write \"{UNIX_MILLISECONDS}\""
         ),
     }
 }

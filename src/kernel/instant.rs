@@ -67,10 +67,26 @@ pub enum WrongFormat {
     SplitSeconds(String),
 }
 
+/// The name of the declared form of milliseconds since 1970, in UTC.
+pub const UNIX_MILLISECONDS: &str = "unix milliseconds";
+/// The name of the declared form of a spreadsheet's serial days: days since 1899-12-30, their fraction a time of day.
+pub const SPREADSHEET_DAYS: &str = "spreadsheet days";
+
+/// A declared form.
+#[derive(Clone, Debug)]
+enum Form {
+    /// One in `strftime` notation.
+    Signs(Vec<Item<'static>>),
+    /// [`UNIX_MILLISECONDS`].
+    UnixMilliseconds,
+    /// [`SPREADSHEET_DAYS`].
+    SpreadsheetDays,
+}
+
 /// The notation of the times of one input.
 #[derive(Clone, Debug)]
 pub struct TimeFormat {
-    declared: Vec<Vec<Item<'static>>>,
+    declared: Vec<Form>,
     zone: Zone,
 }
 
@@ -94,13 +110,17 @@ struct Written {
 const RATHER_MILLISECONDS: i64 = 100_000_000_000;
 
 impl TimeFormat {
-    /// Takes formats in `strftime` notation, which are tried in order before the standard ones, and the zone of
-    /// times without an offset.
+    /// Takes formats in `strftime` notation, or [`UNIX_MILLISECONDS`] or [`SPREADSHEET_DAYS`], which are tried in order
+    /// before the standard ones, and the zone of times without an offset.
     ///
     /// # Errors
     /// Returns the first format that cannot be used.
     pub fn new<S: AsRef<str>>(formats: &[S], zone: Zone) -> Result<TimeFormat, WrongFormat> {
-        let declared = formats.iter().map(|format| items(format.as_ref()));
+        let declared = formats.iter().map(|format| match format.as_ref() {
+            UNIX_MILLISECONDS => Ok(Form::UnixMilliseconds),
+            SPREADSHEET_DAYS => Ok(Form::SpreadsheetDays),
+            format => items(format).map(Form::Signs),
+        });
         Ok(TimeFormat { declared: declared.collect::<Result<_, _>>()?, zone })
     }
 
@@ -150,15 +170,16 @@ impl TimeFormat {
     }
 
     fn written(&self, text: &str) -> Option<Written> {
-        for items in &self.declared {
-            let mut parsed = Parsed::new();
-            if parse(&mut parsed, text, items.iter()).is_ok()
-                && let Some(written) = resolve(&parsed)
-            {
-                return Some(written);
+        let declared = self.declared.iter().find_map(|form| match form {
+            Form::Signs(items) => {
+                let mut parsed = Parsed::new();
+                parse(&mut parsed, text, items.iter()).ok()?;
+                resolve(&parsed)
             }
-        }
-        standard(text.as_bytes())
+            Form::UnixMilliseconds => unix_milliseconds(text),
+            Form::SpreadsheetDays => spreadsheet_days(text),
+        });
+        declared.or_else(|| standard(text.as_bytes()))
     }
 }
 
@@ -197,6 +218,41 @@ fn resolve(parsed: &Parsed) -> Option<Written> {
     let time = local - i64::from(day) * DAY_MICROS;
     let offset = parsed.offset().map(|seconds| i64::from(seconds) * 1_000_000);
     Some(Written { day, time: Some(time), offset })
+}
+
+/// Reads milliseconds since 1970. Zero is a filler; any other number of fewer than twelve digits counts something else.
+fn unix_milliseconds(text: &str) -> Option<Written> {
+    // Tables of floats have `.0` behind whole numbers.
+    let text = text.strip_suffix(".0").unwrap_or(text);
+    let number =
+        text.parse::<i64>().ok().filter(|number| *number == 0 || number.checked_abs() >= Some(RATHER_MILLISECONDS))?;
+    let micros = number.checked_mul(1_000)?;
+    let day = Day::try_from(micros.div_euclid(DAY_MICROS)).ok()?;
+    Some(Written { day, time: Some(micros.rem_euclid(DAY_MICROS)), offset: Some(0) })
+}
+
+/// The day from which spreadsheets count: 1899-12-30.
+const SPREADSHEET_ZERO: Day = -25_569;
+
+/// Reads a spreadsheet's serial day of at most five digits; its fraction is a time of day, to the millisecond as
+/// spreadsheets keep it. Without one it is a date.
+fn spreadsheet_days(text: &str) -> Option<Written> {
+    let (whole, fraction) = text.split_once(['.', ',']).unwrap_or((text, ""));
+    if whole.is_empty() || whole.len() > 5 || fraction.len() > 18 {
+        return None;
+    }
+    let day = SPREADSHEET_ZERO + Day::try_from(digits(whole.as_bytes())?).ok()?;
+    let all = fraction.bytes().all(|byte| byte.is_ascii_digit()).then_some(fraction)?;
+    let fraction = if all.is_empty() { 0 } else { all.parse::<u128>().ok()? };
+    if fraction == 0 {
+        return Some(Written { day, time: None, offset: None });
+    }
+    let parts = 10u128.pow(all.len() as u32);
+    let milliseconds = (fraction * (DAY_MICROS / 1_000) as u128 + parts / 2) / parts;
+    // What rounds up to the end of the day is the first moment of the next one.
+    let local = i64::from(day) * DAY_MICROS + milliseconds as Micros * 1_000;
+    let day = Day::try_from(local.div_euclid(DAY_MICROS)).ok()?;
+    Some(Written { day, time: Some(local.rem_euclid(DAY_MICROS)), offset: None })
 }
 
 /// Reads `yyyy-mm-dd`, optionally with a time behind `T` or a blank.
@@ -362,6 +418,35 @@ mod tests {
         assert_eq!(seconds.read("1736936430"), Ok(micros("2025-01-15T10:20:30Z")));
         assert_eq!(seconds.read("1736936430.250"), Ok(micros("2025-01-15T10:20:30.25Z")));
         assert_eq!(seconds.read("1736936430000"), Err(Unreadable), "milliseconds are no seconds");
+    }
+
+    #[test]
+    fn milliseconds_and_serial_days_are_read_where_they_are_declared() {
+        let milliseconds = TimeFormat::new(&[UNIX_MILLISECONDS], Zone::utc()).unwrap();
+        for text in ["1736936430250", "1736936430250.0"] {
+            assert_eq!(milliseconds.read(text), Ok(micros("2025-01-15T10:20:30.25Z")));
+        }
+        assert_eq!(milliseconds.read("0"), Ok(micros("1970-01-01T00:00:00Z")));
+        for text in ["1736936430", "17369364302500000000", "1736936430250.5", "", "-"] {
+            assert_eq!(milliseconds.read(text), Err(Unreadable), "{text}");
+        }
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        let days = TimeFormat::new(&[SPREADSHEET_DAYS], berlin).unwrap();
+        // 45672 is 2025-01-15 in every spreadsheet.
+        assert_eq!(days.read("45672"), Ok(Moment::Date(20_103)));
+        assert_eq!(days.read("45672.0"), Ok(Moment::Date(20_103)));
+        for text in ["45672.4309027778", "45672,4309027778", "45672.430902777778"] {
+            assert_eq!(days.read(text), Ok(micros("2025-01-15T09:20:30Z")), "{text}");
+        }
+        assert_eq!(days.read("45671.9999999999"), Ok(micros("2025-01-14T23:00:00Z")));
+        assert_eq!(days.read("0"), Ok(Moment::Date(SPREADSHEET_ZERO)));
+        assert_eq!(days.read("2025-01-15"), Ok(Moment::Date(20_103)), "standard forms are still read");
+        for text in ["20250115", "-1", "1e4", "45672.", "45672.4x", "4567 2", ".5"] {
+            let wanted = if text == "45672." { Ok(Moment::Date(20_103)) } else { Err(Unreadable) };
+            assert_eq!(days.read(text), wanted, "{text}");
+        }
+        assert_eq!(read("45672"), Err(Unreadable));
+        assert_eq!(read("1736936430250"), Err(Unreadable));
     }
 
     #[test]

@@ -82,6 +82,12 @@ impl Midnights {
         self.0[file as usize].fetch_or(seen, Ordering::Relaxed);
     }
 
+    /// Returns whether some time in a column of a file is neither midnight nor the end of a day.
+    pub fn has_time_of_day(&self, file: u32, column: Column) -> bool {
+        let place = TIMES.iter().position(|known| *known == column);
+        place.is_some_and(|place| self.seen(file) >> (place + OTHER) & 1 == 1)
+    }
+
     /// Returns a sentence for each column that has only midnights in some file.
     pub fn warnings(&self, files: &[SourceFile]) -> Vec<String> {
         let warning = |(place, column): (usize, &Column)| {

@@ -24,6 +24,7 @@ pub(crate) mod parquet;
 mod prune;
 mod published;
 pub(crate) mod records;
+pub(crate) mod repeated;
 pub(crate) mod store;
 mod thrift;
 
@@ -35,6 +36,7 @@ use arrow::array::RecordBatch;
 pub(crate) use files::split_glob;
 use files::{Listed, Packing};
 use headings::Mapping;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 pub use store::{Origin, Stamp};
@@ -62,6 +64,8 @@ pub struct Survey {
     sources: Vec<FileDecoding>,
     /// The times of day that reading has met.
     midnights: midnight::Midnights,
+    /// The columns of which reading has met one value only.
+    repeated: repeated::Repeated,
     /// Files that the job allows to be left out, and the reasons.
     left_out: Vec<String>,
     /// What is said of files that lie beside those that are read.
@@ -74,14 +78,26 @@ pub struct Survey {
     pub bad: Vec<identity::BadFile>,
 }
 
+/// What reading rows of a file has met in its columns; what is met in other rows is added in any order.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct Seen {
+    /// The times of day, in bits.
+    pub times: u16,
+    /// The values of columns that may have one only.
+    pub values: repeated::ValuesOfColumns,
+}
+
 /// The words before a file that is left out, and why.
 pub const LEFT_OUT: &str = "left out, on_bad_file = \"skip\": ";
 
 impl Survey {
     /// Returns warnings about facts that reject nothing and should be known, in sentences.
     pub fn warnings(&self) -> Vec<String> {
-        let beside = self.beside.iter().cloned();
-        self.left_out().chain(beside).chain(self.absent()).chain(self.midnights.warnings(&self.files)).collect()
+        let mut warnings: Vec<String> = self.left_out().chain(self.beside.iter().cloned()).collect();
+        warnings.extend(self.absent());
+        warnings.extend(self.midnights.warnings(&self.files));
+        warnings.extend(self.repeated.warnings(&self.files, &self.midnights));
+        warnings
     }
 
     /// Returns what is said of files that are no inputs because this program published them; it depends on what was
@@ -90,14 +106,15 @@ impl Survey {
         self.published.as_deref()
     }
 
-    /// Returns which times of day reading a file has met, for another process.
-    pub fn times_seen(&self, file: u32) -> u16 {
-        self.midnights.seen(file)
+    /// Returns what reading a file has met, for another process.
+    pub fn seen(&self, file: u32) -> Seen {
+        Seen { times: self.midnights.seen(file), values: self.repeated.seen(file) }
     }
 
-    /// Notes which times of day another process has met in a file.
-    pub fn see_times(&self, file: u32, seen: u16) {
-        self.midnights.see(file, seen);
+    /// Notes what another process has met in a file.
+    pub fn see(&self, file: u32, seen: Seen) {
+        self.midnights.see(file, seen.times);
+        self.repeated.see(file, seen.values);
     }
 
     /// Files that were refused and that the job allows to be left out, with every reason.
@@ -416,7 +433,7 @@ fn finished(
     // the same cells.
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let not_judged = absent::not_judged(&files);
-    let midnights = midnight::Midnights::of(files.len());
+    let (midnights, repeated) = (midnight::Midnights::of(files.len()), repeated::Repeated::of(files.len()));
     let (beside, published, refused, bad) = (None, None, BTreeMap::new(), Vec::new());
     let whole = Survey {
         files,
@@ -426,6 +443,7 @@ fn finished(
         not_judged,
         sources,
         midnights,
+        repeated,
         left_out,
         beside,
         published,
@@ -449,6 +467,7 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
     let cells = plan.cells(file.input, file.format);
     let each = &mut |chunk: Chunk| {
         survey.midnights.look(unit.file, &chunk.batch, &cells);
+        survey.repeated.look(unit.file, &chunk.batch, &cells);
         each(chunk)
     };
     let end = match &survey.sources[unit.file as usize] {

@@ -263,7 +263,7 @@ fn rounded(column: &ColumnLook, count: u64) -> u64 {
 }
 
 fn finding_line(finding: &Finding, text: &mut String) {
-    const WHOLE: [&str; 18] = [
+    const WHOLE: [&str; 19] = [
         "copied_time",
         "negative_value",
         "zero_value",
@@ -279,6 +279,7 @@ fn finding_line(finding: &Finding, text: &mut String) {
         "unreadable_amount",
         "unreadable_flag",
         "midnight",
+        "one_value",
         "order_report",
         "no_evidence",
         "ship_confirm",

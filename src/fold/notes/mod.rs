@@ -21,7 +21,8 @@ use crate::place::budget::Purpose;
 use crate::place::readable::Readable;
 use crate::place::spill::Spill;
 use crate::scan::midnight::Midnights;
-use crate::scan::{Chunk, FilePart, SourceFile, Survey, Unit};
+use crate::scan::repeated::Repeated;
+use crate::scan::{Chunk, FilePart, Seen, SourceFile, Survey, Unit};
 use form::{Facts, Opened};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -31,7 +32,7 @@ use vtr_columnar::judge::{CopyRecord, Judge, NotedWriter, Reject, Yield};
 use vtr_kernel::calendar::Day;
 
 /// The form of a note; raised whenever notes of an older form must not be read.
-const FORM: u32 = 5;
+const FORM: u32 = 6;
 /// Row groups with fewer rows are read as fast as their notes.
 const LEAST_ROWS: u64 = 256;
 /// The most rejected rows that a note holds.
@@ -271,12 +272,13 @@ impl<'a> Notes<'a> {
             pending: BTreeSet::new(),
             rejects: Vec::new(),
             times: Midnights::of(1),
+            values: Repeated::of(1),
         })
     }
 
     /// Writes a note of what was gathered, if later runs may believe it.
     pub fn write(&self, plan: &Plan, judge: &Judge, gathered: Gathering, counts: &FileCounts) {
-        let Gathering { key, rows, writer, days, pending, rejects, times, .. } = gathered;
+        let Gathering { key, rows, writer, days, pending, rejects, times, values, .. } = gathered;
         let tally = &counts.tally;
         let is_whole = tally.rejected == rejects.len() as u64 && tally.after_as_of == 0;
         let (Some(rows), Some(of)) = (rows.filter(|_| is_whole), plan.identity.map(dedup::unit)) else { return };
@@ -284,7 +286,8 @@ impl<'a> Notes<'a> {
         if tally.later.is_some() || self.names.contains(&name) {
             return;
         }
-        let facts = Facts::of(key, plan.as_of, pending, counts, (&rejects, times.seen(0)), &days);
+        let seen = Seen { times: times.seen(0), values: values.seen(0) };
+        let facts = Facts::of(key, plan.as_of, pending, counts, (&rejects, seen), &days);
         let Some(bytes) = form::written(facts, writer.texts(judge), rows, of) else { return };
         if let Err(error) = self.place.put(&name, &bytes) {
             let mut troubles = self.troubles.lock();
@@ -348,12 +351,15 @@ pub struct Gathering {
     pending: BTreeSet<Day>,
     rejects: Vec<Reject>,
     times: Midnights,
+    values: Repeated,
 }
 
 impl Gathering {
     /// Looks at a chunk before it is judged.
     pub fn look(&self, chunk: &Chunk, plan: &Plan, file: &SourceFile) {
-        self.times.look(0, &chunk.batch, &plan.cells(file.input, file.format));
+        let cells = plan.cells(file.input, file.format);
+        self.times.look(0, &chunk.batch, &cells);
+        self.values.look(0, &chunk.batch, &cells);
     }
 
     /// Takes what came of rows.
@@ -394,8 +400,8 @@ pub struct Known {
     pub asked: u64,
     /// Its rejected rows.
     pub rejects: Vec<Reject>,
-    /// The times of day that its columns of times have.
-    pub times: u16,
+    /// What reading it has met in its columns.
+    pub seen: Seen,
     /// The cells that the run counts, as records, and their rows.
     pub cells: Vec<(CopyRecord, u32)>,
     readable: Option<Readable>,

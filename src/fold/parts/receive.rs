@@ -263,7 +263,7 @@ impl TakenParts<'_> {
                         format!("its file {file} is {}", vtr_kernel::text::shown(names.value(row))),
                     ));
                 }
-                survey.see_times(file, of.times);
+                survey.see(file, of.seen);
             }
             let counts = of.into_counts().ok_or_else(|| refused(name, "it tells of something unknown"))?;
             gathered.files.entry(file).or_default().merge(&counts);

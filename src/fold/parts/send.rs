@@ -179,7 +179,7 @@ pub(super) fn rejects_batch(rejects: &[(u32, Reject)]) -> RecordBatch {
 }
 
 fn files_batch(whole: &Whole, survey: &Survey, files: &BTreeSet<u32>) -> Result<RecordBatch> {
-    let told = files.iter().map(|file| json(&told::File::of(&whole.files[*file as usize], survey.times_seen(*file))));
+    let told = files.iter().map(|file| json(&told::File::of(&whole.files[*file as usize], survey.seen(*file))));
     let told = told.collect::<Result<Vec<String>>>()?;
     let columns: [(&str, ArrayRef); 3] = [
         ("file", Arc::new(UInt32Array::from_iter_values(files.iter().copied()))),

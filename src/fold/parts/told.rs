@@ -3,6 +3,7 @@
 //! It is only another form of the fold's counters. It fails on a text that it did not write.
 
 use crate::fold::FileCounts;
+use crate::scan::Seen;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vtr_columnar::asides::{Asides, TABLE};
@@ -76,13 +77,14 @@ pub struct File {
     asides: Vec<(String, String, u64, Vec<u64>)>,
     /// Column and the countries that occur in it.
     countries: Vec<(String, Vec<String>)>,
-    /// The times of day that were met.
-    pub times: u16,
+    /// What reading it has met in its columns.
+    #[serde(default)]
+    pub seen: Seen,
 }
 
 impl File {
     /// Converts the fold's counters.
-    pub fn of(counts: &FileCounts, times: u16) -> File {
+    pub fn of(counts: &FileCounts, seen: Seen) -> File {
         let found = counts.asides.iter().map(|found| {
             let (kind, column) = (found.kind.entry().name.to_owned(), found.column.name().to_owned());
             (kind, column, found.count, found.records.clone())
@@ -95,7 +97,7 @@ impl File {
             digest: counts.digest.clone(),
             asides: found.collect(),
             countries: countries.collect(),
-            times,
+            seen,
         }
     }
 
