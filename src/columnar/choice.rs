@@ -36,6 +36,9 @@ pub struct Between {
     /// Packages without a number, of orders of which the same file has a package with one: two packages, or two items of
     /// one.
     pub beside: u64,
+    /// Defects of orders of which a later file has other packages only, apart from those without a number that are
+    /// counted above: probably the same packages before they got another number or id, or were cancelled.
+    pub replaced: u64,
 }
 
 impl Between {
@@ -45,6 +48,7 @@ impl Between {
         self.valid_lost += other.valid_lost;
         self.numberless += other.numberless;
         self.beside += other.beside;
+        self.replaced += other.replaced;
     }
 }
 
@@ -65,6 +69,8 @@ struct OfOrder {
     without: Vec<u32>,
     /// The files of those with one.
     with: Vec<u32>,
+    /// The files of those that are defects although they have a number.
+    defects: Vec<u32>,
 }
 
 impl OfOrder {
@@ -78,17 +84,24 @@ impl OfOrder {
             self.without.push(package.file);
         } else {
             self.with.push(package.file);
+            if package.outcome().class() == Class::Defect {
+                self.defects.push(package.file);
+            }
         }
     }
 
     fn end(&mut self, found: &mut Between) {
         let newest = self.with.iter().max();
+        // A later file that still had the package would have its newest copy.
+        let last = self.with.iter().chain(&self.without).max();
+        found.replaced += self.defects.iter().filter(|file| Some(*file) < last).count() as u64;
         for file in &self.without {
             found.numberless += u64::from(Some(file) < newest);
             found.beside += u64::from(Some(file) == newest);
         }
         self.without.clear();
         self.with.clear();
+        self.defects.clear();
     }
 }
 
@@ -292,6 +305,36 @@ mod tests {
         assert_eq!(found(Unit::Order, &two), 1);
         let older = [(copy(1, 8, 0, 1), valid), (copy(1, 8, 1, 2), defect), (copy(1, 7, 1, 3), valid)];
         assert_eq!(found(Unit::Order, &older), 0);
+    }
+
+    #[test]
+    fn defects_of_orders_that_a_later_file_has_otherwise_are_counted() {
+        let told = |order: u64, package: u64, file: u32, reason: Reason| CopyRecord {
+            hash: (order, package),
+            cell: reason as u64,
+            ..copy(order, 1, file, package)
+        };
+        let (valid, defect, cancelled) = (Reason::Scanned, Reason::ScanMissing, Reason::Cancelled);
+        let found = |unit: Unit, copies: &[CopyRecord]| {
+            let Ok(found) = choose(copies.to_vec(), unit, &mut |_| Ok::<(), std::convert::Infallible>(()));
+            (found.replaced, found.numberless)
+        };
+        for later in [valid, defect, cancelled] {
+            let copies = [told(1, 7, 0, defect), told(1, 8, 1, later)];
+            assert_eq!(found(Unit::Package, &copies), (1, 0), "{later:?}");
+        }
+        let without = [told(1, 7, 0, defect), told(1, 8, 1, Reason::TrackingMissing)];
+        assert_eq!(found(Unit::Package, &without), (1, 0), "a cancelled label whose number is blank by now");
+        let numberless = [told(1, 7, 0, Reason::TrackingMissing), told(1, 8, 1, valid)];
+        assert_eq!(found(Unit::Package, &numberless), (0, 1), "it is counted once");
+        for (copies, why) in [
+            (vec![told(1, 7, 0, valid), told(1, 8, 1, valid)], "it counts as valid"),
+            (vec![told(1, 7, 1, defect), told(1, 8, 1, valid)], "one file has both"),
+            (vec![told(1, 7, 0, defect), told(1, 7, 1, defect), told(1, 8, 1, valid)], "the later file has it too"),
+            (vec![told(1, 7, 0, defect), told(2, 8, 1, valid)], "another order"),
+        ] {
+            assert_eq!(found(Unit::Package, &copies), (0, 0), "{why}");
+        }
     }
 
     #[test]

@@ -457,9 +457,14 @@ pub fn table_rows(written: &WrittenFiles) -> TableRows {
 /// told of; fewer are probably parcels of their own.
 const BESIDE_IN: u64 = 100;
 
+/// From one in this many defects on, those of orders that a later file has otherwise are told of; fewer are probably of
+/// orders whose packages were shipped on different days.
+const REPLACED_IN: u64 = 10;
+
 /// Warnings of copies of which probably the wrong one counts, and of rows that are probably no packages, among packages
 /// that count.
-fn of_copies(between: &Between, eligible: u64) -> Vec<String> {
+fn of_copies(between: &Between, (valid, defects): (u64, u64)) -> Vec<String> {
+    let eligible = valid + defects;
     let mut warnings = Vec::new();
     if between.valid_lost > 0 {
         warnings.push(format!(
@@ -474,6 +479,15 @@ fn of_copies(between: &Between, eligible: u64) -> Vec<String> {
             "{} packages without a number are of orders of which a later file has a package with one: if they are the same packages \
              before they had a number, each counts as a defect; with identity = \"order\" only the newest file of an order counts",
             grouped(between.numberless)
+        ));
+    }
+    if between.replaced > 0 && between.replaced >= defects / REPLACED_IN {
+        warnings.push(format!(
+            "{} of {} defects are of orders of which a later file has other packages only: if they are the same packages before they \
+             got another number or id, or were cancelled, they count twice; with identity = \"order\" only the newest file of an \
+             order counts",
+            grouped(between.replaced),
+            grouped(defects)
         ));
     }
     if between.beside > 0 && between.beside >= eligible / BESIDE_IN {
@@ -513,7 +527,7 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
         ));
     }
     warnings.extend(alike_texts(&folded.alike));
-    warnings.extend(of_copies(&folded.between, total.valid + total.defect));
+    warnings.extend(of_copies(&folded.between, (total.valid, total.defect)));
     if folded.unpriced > 0 {
         warnings.push(format!(
             "{} packages fall under a rule that asks for their value, but value, currency or rate is unknown; give \

@@ -56,17 +56,23 @@ pub fn search(
         starts.push(keys.len());
         group.keys(part, &mut buffer, &mut keys)?;
     }
+    // The groups are numbered from 1.
+    let group_of = |place: u32| starts.partition_point(|start| *start <= place as usize);
+    let file_of = |place: u32| match group_of(place) {
+        0 => copies[place as usize].file,
+        group => noted.groups[group - 1].file(),
+    };
+    // What a later file has of an order says something about packages that it lacks.
+    let are_of_files = |alike: &[(u64, u32)]| alike.iter().any(|(_, place)| file_of(*place) != file_of(alike[0].1));
     let (mut sets, mut of_order) = (Vec::new(), Vec::new());
     for alike in repeats.among(keys.iter().map(|(key, _)| key & !OF_PACKAGE)).chunk_by(|a, b| a.0 == b.0) {
         of_order.clear();
         of_order.extend(alike.iter().map(|(_, place)| keys[*place as usize].0));
         of_order.sort_unstable();
-        if may_meet(&of_order, unit) {
+        if may_meet(&of_order, unit) || are_of_files(alike) {
             sets.push(alike);
         }
     }
-    // The groups are numbered from 1.
-    let group_of = |place: u32| starts.partition_point(|start| *start <= place as usize);
     let mut wanted = BTreeMap::<usize, Vec<Key>>::new();
     for (_, place) in sets.iter().copied().flatten() {
         wanted.entry(group_of(*place)).or_default().push(keys[*place as usize]);

@@ -86,6 +86,11 @@ impl NotedGroup {
         Ok(())
     }
 
+    /// Returns the index of its file.
+    pub fn file(&self) -> u32 {
+        self.file
+    }
+
     fn ranks(&self, part: usize) -> Range<usize> {
         self.bounds[part] as usize..self.bounds[part + 1] as usize
     }

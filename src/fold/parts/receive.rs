@@ -308,8 +308,8 @@ impl TakenParts<'_> {
 
     fn lost(&self, name: &str, header: &Header, gathered: &mut Gathered) -> Result<()> {
         let told: told::Lost = parsed(name, &header.told)?;
-        let told::Lost { apart_days, valid_lost, numberless, beside, .. } = told;
-        let between = Between { apart_days, valid_lost, numberless, beside };
+        let told::Lost { apart_days, valid_lost, numberless, beside, replaced, .. } = told;
+        let between = Between { apart_days, valid_lost, numberless, beside, replaced };
         let mut lost = Lost { unpriced: told.unpriced, between, ..Lost::default() };
         for (file, (tally, rows)) in told.files {
             let tally = tally.into_tally().ok_or_else(|| refused(name, "it tells of something unknown"))?;

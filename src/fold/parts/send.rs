@@ -229,6 +229,7 @@ pub(super) fn gone_part(lost: &Lost, bucket: u32, making: Making) -> Result<Part
         apart_days: lost.between.apart_days,
         valid_lost: lost.between.valid_lost,
         numberless: lost.between.numberless,
+        replaced: lost.between.replaced,
         beside: lost.between.beside,
     };
     encode(making, (PartKind::Gone, bucket), &batch.schema(), std::slice::from_ref(&batch), json(&told)?)

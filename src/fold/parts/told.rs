@@ -152,6 +152,9 @@ pub struct Lost {
     /// The same, of which the same file has one with a number.
     #[serde(default)]
     pub beside: u64,
+    /// Defects of orders of which a later file has other packages only.
+    #[serde(default)]
+    pub replaced: u64,
 }
 
 impl Default for Tally {
