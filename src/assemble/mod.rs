@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 use crate::job::assembly::FoldBy;
 use crate::job::plan::{EvidenceWanted, Given, Plan};
 use crate::place::object_files::is_uri;
-use crate::publish::log::{InputFile, Manifest, day_text};
+use crate::publish::log::{self, InputFile, Manifest, day_text};
 use crate::publish::store::{self, Content, Store};
 use crate::scan::files::Listed;
 use crate::scan::identity::{self, Known};
@@ -148,7 +148,6 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Assembled> {
             "no record of the raw files is a package that was known on that day; nothing was published".into(),
         ));
     }
-    manifest.warnings.iter().for_each(|warning| crate::progress::warn(warning));
     Ok(Assembled::Made {
         packages: packages.iter().map(|file| file.rows).sum(),
         weeks: packages.len(),
@@ -278,8 +277,9 @@ fn holds_on(base: &Manifest, as_of: Day) -> bool {
     base.as_of == as_of || (base.as_of < as_of && !base.warnings.iter().any(|warning| warning.contains(NEWER)))
 }
 
-/// Lets the plan read the packages of a manifest.
+/// Lets the plan read the packages of a manifest, with what is to be said of them.
 fn give(plan: &mut Plan, store: &dyn Store, manifest: &Manifest) {
+    plan.of_packages = manifest.warnings.iter().map(|warning| format!("{}{warning}", log::JOINED)).collect();
     let given = manifest.tables.get(publish::PACKAGES).into_iter().flatten().map(|file| Given {
         shown: format!("{}/week={}", publish::PACKAGES, file.week.map(day_text).unwrap_or_default()),
         path: publish::locate(store, &file.path),

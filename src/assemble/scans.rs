@@ -170,6 +170,9 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
     for (index, (_, pack)) in group.iter_mut().enumerate() {
         let unseen = carriers[index].is_some_and(|id| context.unseen.contains(&id));
         weigh(pack, &told[index], unseen);
+        if let Some(id) = carriers[index].filter(|_| unseen && !is_spoken_for(pack)) {
+            tally.unasked(id);
+        }
         let seller = pack.text(Field::SellerId).unwrap_or_default();
         // Documents of orders know the promise themselves.
         let is_placed = pack.flags & HAS_ORDER != 0 || pack.time(Field::PromisedDeliveryAt).is_some();
@@ -200,6 +203,12 @@ fn weigh(pack: &mut Pack, told: &ScanFacts, unseen: bool) {
     }
     let notes = [(Note::NumberShared, told.is_shared), (Note::ScannedByOther, told.by_other), (Note::Unseen, unseen)];
     notes.into_iter().filter(|(_, is_so)| *is_so).for_each(|(note, _)| pack.notes.add(note));
+}
+
+/// Returns whether a scan, an event or a state says anything of a package, or its number cannot be looked up at all.
+fn is_spoken_for(pack: &Pack) -> bool {
+    let is_scanned = [Field::FirstScanAt, Field::DeliveryScanAt].iter().any(|field| pack.time(*field).is_some());
+    is_scanned || pack.flags & (HAS_NUMBER | HAS_STATE | NAMED) != HAS_NUMBER
 }
 
 /// Checks whether the sides have the facts of a package that they should have.

@@ -11,11 +11,12 @@ use super::facts::{Fate, RecordPlace, number_key};
 use super::judging::Judging;
 use super::publish::{self, PackagePublication};
 use super::read::{self, RawFile, ReadSettings};
+use super::tally::Told;
 use super::typed::{self, Noted, Typed};
 use super::weeks::{self, PackageBatches};
 use super::{Assemble, Categories, Context, Mode, NEWER, Raw, Tally, join, scans};
 use crate::error::{Error, Result};
-use crate::job::plan::{ByWeek, OnBadFile, Plan};
+use crate::job::plan::{ByWeek, EvidenceWanted, OnBadFile, Plan};
 use crate::place::budget::Purpose;
 use crate::place::spill::{Spill, SpillRange};
 use crate::publish::asides::{AsidePlace, SetAside};
@@ -29,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use vtr_columnar::asides::{Aside, Bound};
 use vtr_columnar::fold::Reject;
+use vtr_columnar::input::Column;
 use vtr_kernel::calendar::{Day, Zone};
 use vtr_kernel::sources::{Field, Role};
 use vtr_kernel::text::shown as quoted;
@@ -116,13 +118,28 @@ pub(super) fn assemble(
     publication.write(coverage::COVERAGE, None, coverage.table()?, ByWeek::new())?;
     publication.write(publish::REJECTS, None, publish::rejects_table(&files, &rejects)?, ByWeek::new())?;
     let closed = plan.first_open().filter(|_| mode != Mode::MakeAll && plan.range.is_none());
-    let mut warnings = warnings(&tally, assemble, &name);
+    let mut warnings = warnings(&tally, &told(plan, assemble, (&name, &carrier)));
     warnings.extend(set_aside.iter().map(SetAside::sentence));
     publication.commit(plan, &assemble.digest, inputs, publish::ManifestNotes { warnings, set_aside }, closed)
 }
 
+/// Names of files by number, and of carriers.
+type Names<'a> = (&'a dyn Fn(u32) -> String, &'a dyn Fn(u16) -> String);
+
+/// Returns what the warnings of a tally depend on beside its counts.
+fn told<'a>(plan: &Plan, assemble: &Assemble, (file, carrier): Names<'a>) -> Told<'a> {
+    let columns = super::columns(assemble);
+    let has_scans = [Column::FirstScanAt, Column::DeliveryScanAt].iter().any(|scan| columns.contains(*scan));
+    Told {
+        has_orders: assemble.inputs.iter().any(|input| input.profile.role == Role::Orders),
+        judges_scans: has_scans && plan.evidence != EvidenceWanted::Format,
+        file,
+        carrier,
+    }
+}
+
 /// Returns warnings that do not change between equal runs.
-fn warnings(tally: &Tally, assemble: &Assemble, name: &dyn Fn(u32) -> String) -> Vec<String> {
+fn warnings(tally: &Tally, told: &Told) -> Vec<String> {
     let newer: u64 = tally.fates.values().map(|fates| fates[Fate::AfterAsOf as usize]).sum();
     let mut warnings = Vec::new();
     if newer > 0 {
@@ -138,8 +155,7 @@ fn warnings(tally: &Tally, assemble: &Assemble, name: &dyn Fn(u32) -> String) ->
             tally.statuses
         ));
     }
-    let has_orders = assemble.inputs.iter().any(|input| input.profile.role == Role::Orders);
-    warnings.extend(tally.warnings(has_orders, name));
+    warnings.extend(tally.warnings(told));
     warnings
 }
 

@@ -81,6 +81,20 @@ pub struct Tally {
     /// The notes of all packages, in the order of [`Note::ALL`].
     notes: [u64; Note::ALL.len()],
     packages: u64,
+    /// Packages of carriers that no feed follows for whose scans nothing speaks, by carrier.
+    unasked: BTreeMap<u16, u64>,
+}
+
+/// What the warnings of a tally depend on beside its counts.
+pub struct Told<'a> {
+    /// Whether there is a side of orders.
+    pub has_orders: bool,
+    /// Whether the run judges scans.
+    pub judges_scans: bool,
+    /// The shown name of a file.
+    pub file: &'a dyn Fn(u32) -> String,
+    /// The id of a carrier.
+    pub carrier: &'a dyn Fn(u16) -> String,
 }
 
 impl Tally {
@@ -116,14 +130,20 @@ impl Tally {
         (*all, *with) = (*all + 1, *with + u64::from(is_placed));
     }
 
+    /// Counts a package of a carrier that no feed follows, of which no event and no state is known.
+    pub fn unasked(&mut self, carrier: u16) {
+        *self.unasked.entry(carrier).or_default() += 1;
+    }
+
     /// Counts a package whose order names another marketplace.
     pub fn other_store(&mut self, place: RecordPlace) {
         let (count, first) = self.other_store;
         self.other_store = (count + 1, Some(first.map_or(place, |first| first.min(place))));
     }
 
-    /// Returns warnings of packages that the sides do not fit; `has_orders`: there is a side of orders.
-    pub fn warnings(&self, has_orders: bool, file: &dyn Fn(u32) -> String) -> Vec<String> {
+    /// Returns warnings of packages that the sides do not fit.
+    pub fn warnings(&self, told: &Told) -> Vec<String> {
+        let (has_orders, file) = (told.has_orders, told.file);
         let mut warnings = Vec::new();
         let strangers: Vec<_> = self.met.iter().filter(|(_, (all, with))| *with == 0 && *all >= NOTICED).collect();
         if has_orders && !strangers.is_empty() {
@@ -163,7 +183,25 @@ impl Tally {
                 self.packages
             ));
         }
+        warnings.extend(self.told_of_unasked(told));
         warnings
+    }
+
+    /// Says what the packages count as whose carrier no feed follows: an output has one kind of evidence, so they are
+    /// judged by scans that nobody could have seen.
+    fn told_of_unasked(&self, told: &Told) -> Option<String> {
+        let all: u64 = self.unasked.values().sum();
+        if all == 0 || !told.judges_scans {
+            return None;
+        }
+        let each = self.unasked.iter().map(|(id, count)| format!("{} {count}", (told.carrier)(*id)));
+        Some(format!(
+            "{all} of {} packages, of carriers in [assemble] `unseen` ({}), have no scan because nobody asked their carrier; they \
+             count as never scanned, which is a defect, and the rates of their accounts are too low by that. Give a feed that \
+             follows the carrier, or judge these packages in a job of their own by their number alone (evidence = \"format\")",
+            self.packages,
+            each.collect::<Vec<_>>().join(", ")
+        ))
     }
 
     /// Adds the tally of another thread.
@@ -187,6 +225,7 @@ impl Tally {
         self.other_store = (self.other_store.0 + count, first);
         self.notes.iter_mut().zip(other.notes).for_each(|(sum, count)| *sum += count);
         self.packages += other.packages;
+        other.unasked.into_iter().for_each(|(carrier, count)| *self.unasked.entry(carrier).or_default() += count);
     }
 
     /// Checks the coverage.
@@ -234,7 +273,8 @@ impl Tally {
         gaps.truncate(30);
         Err(Error::Gate(format!(
             "the packages do not hang together; they were not replaced, and nothing was published:\n  {}\n  \
-             give the files that are missing, name carriers that no feed follows in [assemble] `unseen`, or set the limit in [limits]",
+             give the files that are missing, or set the limit in [limits]. Carriers that no feed follows can be named in [assemble] \
+             `unseen`: their packages then count as never scanned, which makes the rates of their accounts too low",
             gaps.join("\n  ")
         )))
     }

@@ -77,6 +77,8 @@ pub struct Plan {
     pub job_digest: String,
     /// The facts about inputs that earlier runs left.
     pub known: Arc<Known>,
+    /// Warnings about the packages that raw files were joined into, in sentences.
+    pub of_packages: Vec<String>,
     /// The state of all weeks once this run is published; `None` if it covers only the weeks that the run judges.
     pub claim: Option<Arc<Claim>>,
 }

@@ -149,6 +149,7 @@ pub(super) fn plan(spec: &JobSpec, written: SpecReport, around: Surroundings) ->
         temp,
         job_digest: String::new(),
         known: Arc::default(),
+        of_packages: Vec::new(),
         claim: None,
     };
     let job_digest = digest::of(&plan, spec, rates_text.as_deref(), sellers_text.as_deref());

@@ -27,6 +27,9 @@ pub const FOLDER: &str = crate::place::marks::LOG;
 /// The format of the manifests written here; readers refuse a higher one.
 pub const FORMAT: u32 = 1;
 
+/// The beginning of warnings about all joined packages, whatever weeks a run judges.
+pub const JOINED: &str = "joined packages: ";
+
 impl From<vtr_columnar::fold::Later> for Later {
     fn from(later: vtr_columnar::fold::Later) -> Later {
         Later { first: later.first, last: later.last, from: later.from, until: later.until }
@@ -286,6 +289,8 @@ impl Manifest {
             // A file that was left out and has been read since is no longer left out.
             let is_bad = |warning: &String| self.bad.iter().any(|bad| warning.contains(&bad.file));
             let new = new.filter(|warning| !warning.starts_with(LEFT_OUT) || is_bad(warning));
+            // Every run says anew what is to be said of all packages.
+            let new = new.filter(|warning| !warning.starts_with(JOINED));
             all.extend(new.map(|warning| format!("{of}, as of {}: {warning}", day_text(judged.as_of))));
         }
         all

@@ -32,6 +32,7 @@ pub(crate) fn begin_report(plan: &Plan) -> RunReport {
         began_at: plan.began_at.clone(),
         threads: plan.threads,
         memory_bytes: plan.memory,
+        warnings: plan.of_packages.clone(),
         ..RunReport::default()
     }
 }
@@ -154,6 +155,7 @@ pub(crate) fn facts(
     warnings.extend(files_of_one_reason(survey, folded, &total));
     warnings.extend(blanked_scans(plan, folded));
     report.warnings.extend(warnings.iter().cloned());
+    warnings.splice(..0, plan.of_packages.iter().cloned());
     report.warnings.extend(after_today(plan, folded));
     let lost = lost::weeks(plan, &folded.counted.category.by_week(), &inputs, base);
     report.warnings.extend(against_base(plan, (survey, folded), (&inputs, base), &lost));

@@ -22,7 +22,7 @@ use vtr_kernel::carrier::Carrier;
 use vtr_kernel::facts::{CarrierField, Facts, Tracking};
 use vtr_kernel::ladder::{Evidence, Scanned, Selected, Verdict, select, zone};
 use vtr_kernel::lane::{CarrierRule, Lane, Scans};
-use vtr_kernel::mend::{Mending, suggested_fix};
+use vtr_kernel::mend::{FixableBy, Mending, suggested_fix};
 use vtr_kernel::policy::{Market, Marketplace, Version};
 use vtr_kernel::reason::{Reason, TABLE};
 use vtr_kernel::sources::Field;
@@ -295,6 +295,10 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
     story.likely = verdict.likely_carrier.map(|owner| book.carriers.entry(owner).id.clone());
     if let Some(mending) = mending(book, judge, facts, verdict) {
         (story.to_do, story.act_by) = (fix(book, verdict, &mending), mending.act_by());
+        if mending.fixable_by == FixableBy::Carrier && !mending.is_pending && is_unasked(plan, verdict) {
+            story.to_do =
+                "Give a feed of events that follows its carrier, or leave the package out of these figures.".to_owned();
+        }
     }
     let body = &mut story.body;
     let day = date_from_day(verdict.day);
@@ -345,6 +349,30 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
     if let Some(owner) = verdict.likely_carrier {
         line(body, "likely", &format!("{} ({})", book.carriers.entry(owner).name, book.carriers.entry(owner).id));
     }
+    notes(plan, verdict, body);
+    if !story.to_do.is_empty() {
+        line(body, "to do", &story.to_do);
+    }
+    if let Some(day) = story.act_by {
+        line(body, "by", &format!("{}, the promised day", date_from_day(day)));
+    }
+}
+
+/// Whether the job says that no feed follows a package's carrier, so that its scans cannot be known.
+fn is_unasked(plan: &Plan, verdict: &Verdict) -> bool {
+    let (Some(assemble), Carrier::Known(id)) = (&plan.assemble, verdict.carrier) else { return false };
+    let waits_for_scan = matches!(verdict.reason, Reason::DeliveryScanMissing | Reason::ScanMissing);
+    let has_state = assemble.inputs.iter().any(|input| input.fills(Field::PackageStatus));
+    waits_for_scan && !has_state && assemble.unseen.contains(&plan.book.carriers.entry(id).id)
+}
+
+/// What to know about a verdict before it is relied on.
+fn notes(plan: &Plan, verdict: &Verdict, body: &mut String) {
+    if is_unasked(plan, verdict) {
+        let unasked = "no feed of events follows its carrier ([assemble] `unseen`): nobody asked it, so nothing says that it \
+                       did not scan the package";
+        line(body, "note", unasked);
+    }
     if verdict.list_doubt {
         line(body, "note", "the carrier is not on the rule's list, which is only partly known: it may not count");
     }
@@ -353,12 +381,6 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
     }
     if verdict.old_rate {
         line(body, "note", "a rule compared the package's value at an exchange rate that was more than 35 days old");
-    }
-    if !story.to_do.is_empty() {
-        line(body, "to do", &story.to_do);
-    }
-    if let Some(day) = story.act_by {
-        line(body, "by", &format!("{}, the promised day", date_from_day(day)));
     }
 }
 

@@ -351,7 +351,9 @@ impl Run<'_> {
         }
         self.tell(&format!("{}: no week is outdated; version {} is in force", plan.name, base.version));
         last.newest.iter().filter_map(Newest::headline).for_each(|line| self.tell(&line));
-        let warnings = last.newest.iter().flat_map(|newest| newest.warnings.iter().cloned()).collect::<Vec<_>>();
+        let published = last.newest.iter().flat_map(|newest| newest.warnings.iter());
+        let published = published.filter(|warning| !warning.starts_with(log::JOINED));
+        let warnings = plan.of_packages.iter().chain(published).cloned().collect::<Vec<_>>();
         scan::told_again(plan, &warnings)?.iter().for_each(|warning| warn(warning));
         Ok(())
     }

@@ -7,6 +7,7 @@ mod cli;
 mod escapes;
 mod exports;
 mod filters;
+mod followed;
 mod fuzzed;
 mod golden;
 mod hostile;

@@ -68,6 +68,7 @@ pub(crate) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         temp: std::env::temp_dir(),
         job_digest: String::new(),
         known: std::sync::Arc::default(),
+        of_packages: Vec::new(),
         claim: None,
         began_at: String::new(),
         run_id: String::new(),
