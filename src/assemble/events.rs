@@ -74,8 +74,10 @@ pub struct ScanFacts {
     pub is_named: bool,
     /// Other packages share its events.
     pub is_shared: bool,
-    /// Only other carriers have events of it.
+    /// Only other carriers have scans of it.
     pub by_other: bool,
+    /// Only other carriers have scans of it, and one of them delivered it.
+    pub delivered_by_other: bool,
     /// All its scans are by another carrier that may have them: one of its carrier's family or partners.
     pub by_friend: bool,
 }
@@ -90,7 +92,7 @@ pub fn assign(
 ) -> (Vec<ScanFacts>, Vec<Fate>) {
     let mut told = vec![ScanFacts::default(); packages.len()];
     let mut fates = vec![Fate::Unused; events.len()];
-    let (mut others, mut own) = (vec![false; packages.len()], vec![false; packages.len()]);
+    let (mut others, mut own) = (vec![Meaning::default(); packages.len()], vec![false; packages.len()]);
     name(packages, events, &mut told);
     let mut by_day: Vec<(Day, usize)> =
         packages.iter().enumerate().filter_map(|(index, package)| Some((package.opened?, index))).collect();
@@ -112,7 +114,8 @@ pub fn assign(
             let package = &packages[*owner];
             let fits = package.carrier.zip(event.carrier).is_none_or(|(a, b)| agree(a, b));
             if !fits {
-                others[*owner] |= event.meaning.is_scan;
+                others[*owner].is_scan |= event.meaning.is_scan;
+                others[*owner].is_delivery |= event.meaning.is_delivery;
                 continue;
             }
             fates[index] = Fate::Used;
@@ -135,9 +138,24 @@ pub fn assign(
     }
     for (told, (other, own)) in told.iter_mut().zip(others.into_iter().zip(own)) {
         told.by_friend &= !own;
-        told.by_other = other && told.first_scan_at.is_none() && told.delivery_scan_at.is_none();
+        told.by_other = other.is_scan && told.first_scan_at.is_none() && told.delivery_scan_at.is_none();
+        told.delivered_by_other = told.by_other && other.is_delivery;
     }
     (told, fates)
+}
+
+/// Returns whether an event would belong to a package if it had its carrier; packages of the same number are not looked at.
+pub fn is_of_another(
+    package: &Candidate,
+    event: &Event,
+    window: EventWindow,
+    agree: &dyn Fn(u16, u16) -> bool,
+) -> bool {
+    let (Some(opened), Some(at)) = (package.opened, event.at) else { return false };
+    let span = opened.saturating_add(window.from)..=opened.saturating_add(window.to);
+    let is_sellers = event.seller.is_none_or(|seller| seller == package.seller);
+    let is_another = package.carrier.zip(event.carrier).is_some_and(|(own, other)| !agree(own, other));
+    is_sellers && is_another && span.contains(&at.day(package.zone))
 }
 
 /// Finds which packages the feeds name at all: an event of a seller's own feed names only that seller's packages.
@@ -245,6 +263,16 @@ mod tests {
         let of = |carrier: Option<u16>| Event { carrier, ..event(101, SCAN) };
         let (told, fates) = assign(&packages, &[of(Some(2))], EventWindow::default(), &agree);
         assert_eq!((fates[0], told[0].events, told[0].by_other), (Fate::Unused, 0, true));
+        assert!(!told[0].delivered_by_other);
+        assert!(is_of_another(&packages[0], &of(Some(2)), EventWindow::default(), &agree));
+        for own in
+            [of(Some(1)), of(None), Event { seller: Some("T"), ..of(Some(2)) }, Event { at: None, ..of(Some(2)) }]
+        {
+            assert!(!is_of_another(&packages[0], &own, EventWindow::default(), &agree), "{own:?}");
+        }
+        let delivered = Event { carrier: Some(2), ..event(103, DELIVERY) };
+        let (told, _) = assign(&packages, &[of(Some(2)), delivered], EventWindow::default(), &agree);
+        assert!(told[0].delivered_by_other && told[0].delivery_scan_at.is_none());
         let (told, fates) = assign(&packages, &[of(Some(2)), of(None), of(None)], EventWindow::default(), &agree);
         assert_eq!((&fates[1..], told[0].events, told[0].by_other), (&[Fate::Used, Fate::Superseded][..], 1, false));
         let friends = |_, _| true;

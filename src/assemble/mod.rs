@@ -13,6 +13,7 @@ pub mod facts;
 mod join;
 mod judging;
 pub mod orders;
+pub mod others;
 mod pack;
 pub mod provenance;
 pub mod publish;

@@ -80,6 +80,26 @@ struct Sources {
     orders: Option<String>,
     events: i64,
     scans: Option<String>,
+    package: Unscanned,
+}
+
+/// A package without a scan, as far as events of its number need it.
+#[derive(Clone, Debug, Default)]
+pub struct Unscanned {
+    /// Its seller.
+    pub seller: String,
+    /// Its marketplace as typed.
+    pub marketplace: String,
+    /// Its number as typed; empty without one.
+    pub number: String,
+    /// Its carrier as typed.
+    pub carrier: Option<String>,
+    /// The country that it leaves from, as typed.
+    pub origin: Option<String>,
+    /// When it was shipped.
+    pub shipped_at: Option<Micros>,
+    /// The promised delivery.
+    pub promised_at: Option<Micros>,
 }
 
 impl Provenance<'_> {
@@ -146,21 +166,37 @@ impl Provenance<'_> {
     }
 
     /// Returns the sources of a package by its place, a line each, and the facts that each gave; `has` decides which
-    /// facts are present.
+    /// facts are present. Then the package, if the job joins events and none of them is a scan of it.
     ///
     /// # Errors
     /// The packages cannot be read.
-    pub fn of(&self, place: &str, has: &dyn Fn(Field) -> bool) -> Result<Vec<String>> {
+    pub fn of(&self, place: &str, has: &dyn Fn(Field) -> bool) -> Result<(Vec<String>, Option<Unscanned>)> {
         let found = place.rsplit_once(", record ").and_then(|(file, record)| Some((file, record.parse::<u64>().ok()?)));
-        let Some((file, record)) = found else { return Ok(Vec::new()) };
-        let Some(week) = self.week(file) else { return Ok(Vec::new()) };
-        Ok(self.sources(&week.path, record)?.map_or_else(Vec::new, |sources| self.told(&sources, has)))
+        let week = found.and_then(|(file, record)| Some((self.week(file)?, record)));
+        let Some((week, record)) = week else { return Ok(Default::default()) };
+        let Some(sources) = self.sources(&week.path, record)? else { return Ok(Default::default()) };
+        let told = self.told(&sources, has);
+        let is_unscanned = self.has_events() && sources.scans.is_none();
+        Ok((told, is_unscanned.then_some(sources.package)))
     }
 
     fn sources(&self, path: &str, record: u64) -> Result<Option<Sources>> {
         let mut left = record;
         let mut found = None;
-        let names = ["source_file", "source_record", "orders_file", "events", "scan_source"];
+        let names = [
+            "source_file",
+            "source_record",
+            "orders_file",
+            "events",
+            "scan_source",
+            "seller_id",
+            "marketplace",
+            "tracking_number",
+            "carrier",
+            "ship_from_country",
+            "shipped_at",
+            "promised_delivery_at",
+        ];
         read(self.store.as_ref(), path, &names, &mut |batch| {
             let rows = batch.num_rows() as u64;
             if found.is_none() && (1..=rows).contains(&left) {
@@ -170,7 +206,21 @@ impl Provenance<'_> {
                     let column = batch.column_by_name(name).filter(|column| column.is_valid(row));
                     column.map_or(0, |column| column.as_primitive::<Int64Type>().value(row))
                 };
+                let time = |name: &str| {
+                    let column = batch.column_by_name(name).filter(|column| column.is_valid(row));
+                    column.map(|column| column.as_primitive::<TimestampMicrosecondType>().value(row))
+                };
+                let package = Unscanned {
+                    seller: text("seller_id").unwrap_or_default(),
+                    marketplace: text("marketplace").unwrap_or_default(),
+                    number: text("tracking_number").unwrap_or_default(),
+                    carrier: text("carrier"),
+                    origin: text("ship_from_country"),
+                    shipped_at: time("shipped_at"),
+                    promised_at: time("promised_delivery_at"),
+                };
                 found = text("source_file").map(|file| Sources {
+                    package,
                     file,
                     record: count("source_record"),
                     orders: text("orders_file"),
@@ -227,7 +277,7 @@ impl Provenance<'_> {
             }
             Some(_) => lines.push(format!("the state that its source tells{}{}", of_kind(spine), facts(&scanned))),
             None if !role(Role::Events).is_empty() => {
-                lines.push(format!("{} events of its number, none of them a scan", sources.events));
+                lines.push(format!("{} events of its number that count for it, none of them a scan", sources.events));
             }
             None => {}
         }

@@ -14,6 +14,7 @@ use super::{Context, Tally};
 use crate::error::Result;
 use crate::place::spill::{Spill, SpillRange};
 use std::collections::BTreeMap;
+use vtr_kernel::Book;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::{Carrier, CarrierId};
 use vtr_kernel::countries;
@@ -118,11 +119,17 @@ fn alone(context: &Context, row: &Row, tally: &mut Tally) {
     tally.fate(row.head.file, Fate::Unused, 1);
 }
 
-fn carrier(context: &Context, name: Option<&str>, origin: Country) -> Option<u16> {
-    match context.book.carriers.in_country(context.book.carrier_name(Some(name?)), origin) {
+/// Returns the carrier of a name in the country that a package leaves from.
+pub(super) fn carrier(book: &Book, name: Option<&str>, origin: Country) -> Option<u16> {
+    match book.carriers.in_country(book.carrier_name(Some(name?)), origin) {
         Carrier::Known(id) => Some(id.0),
         Carrier::Missing | Carrier::Unknown => None,
     }
+}
+
+/// Returns what decides whether the numbers of two carriers may meet.
+pub(super) fn agree(book: &Book) -> impl Fn(u16, u16) -> bool {
+    |a, b| book.carriers.are_friends(CarrierId(a), CarrierId(b)) || a == b
 }
 
 /// Joins the packages and events of one number.
@@ -135,7 +142,7 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
     let carriers: Vec<Option<u16>> = group
         .iter()
         .zip(&stores)
-        .map(|((_, pack), store)| carrier(context, pack.text(Field::Carrier), origin(pack, store)))
+        .map(|((_, pack), store)| carrier(context.book, pack.text(Field::Carrier), origin(pack, store)))
         .collect();
     let country =
         group.iter().zip(&stores).map(|((_, pack), store)| origin(pack, store)).next().unwrap_or(Country::UNKNOWN);
@@ -158,12 +165,11 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
                 at: row.time(Field::OccurredAt),
                 meaning: meaning(context, row, tally),
                 seller: row.text(Field::SellerId),
-                carrier: carrier(context, row.text(Field::Carrier), country),
+                carrier: carrier(context.book, row.text(Field::Carrier), country),
                 status: status(row),
             });
         }
-        let agree = |a: u16, b: u16| context.book.carriers.are_friends(CarrierId(a), CarrierId(b)) || a == b;
-        let (told, fates) = events::assign(&candidates, &of_number, context.assemble.window, &agree);
+        let (told, fates) = events::assign(&candidates, &of_number, context.assemble.window, &agree(context.book));
         seen.iter().zip(fates).for_each(|((_, row), fate)| tally.fate(row.head.file, fate, 1));
         told
     };
@@ -177,6 +183,7 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
         // Documents of orders know the promise themselves.
         let is_placed = pack.flags & HAS_ORDER != 0 || pack.time(Field::PromisedDeliveryAt).is_some();
         tally.package(seller, &stores[index].label, is_placed, &pack.notes);
+        tally.delivered_by_other(told[index].delivered_by_other);
         ask(context, pack, &stores[index], carriers[index], unseen, tally);
     }
 }

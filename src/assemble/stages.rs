@@ -304,14 +304,7 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
         packing: file.listed.packing,
         constants: &constants,
     };
-    let reading = ReadSettings {
-        profile: &input.profile,
-        from_job: &input.from_job,
-        dialect: &input.dialect,
-        cells: if file.format == vtr_kernel::sources::Format::Parquet { &input.columnar_cells } else { &input.cells },
-        limits: &assemble.limits,
-        max_document_bytes: assemble.max_document_bytes,
-    };
+    let reading = reading(assemble, file);
     let typed = typed::File::of(input, place, index as u32, plan.as_of);
     let (by_order, by_event) = (&mut state.by_order, &mut state.by_event);
     let (categories, spans) = (&mut state.categories, &mut state.first.spans);
@@ -354,6 +347,20 @@ fn read_one(plan: &Plan, assemble: &Assemble, file: &Raw, index: usize, state: &
         }
     }
     Ok(())
+}
+
+/// Returns how a file is read.
+pub(super) fn reading<'a>(assemble: &'a Assemble, file: &Raw) -> ReadSettings<'a> {
+    let input = &assemble.inputs[file.listed.input];
+    let is_columnar = file.format == vtr_kernel::sources::Format::Parquet;
+    ReadSettings {
+        profile: &input.profile,
+        from_job: &input.from_job,
+        dialect: &input.dialect,
+        cells: if is_columnar { &input.columnar_cells } else { &input.cells },
+        limits: &assemble.limits,
+        max_document_bytes: assemble.max_document_bytes,
+    }
 }
 
 /// Widens the days that a seller's orders span.

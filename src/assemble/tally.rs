@@ -81,6 +81,8 @@ pub struct Tally {
     /// The notes of all packages, in the order of [`Note::ALL`].
     notes: [u64; Note::ALL.len()],
     packages: u64,
+    /// Packages that only another carrier than theirs scanned, and delivered.
+    delivered_by_other: u64,
     /// Packages of carriers that no feed follows for whose scans nothing speaks, by carrier.
     unasked: BTreeMap<u16, u64>,
 }
@@ -135,6 +137,11 @@ impl Tally {
         *self.unasked.entry(carrier).or_default() += 1;
     }
 
+    /// Counts a package if another carrier than its own delivered it.
+    pub fn delivered_by_other(&mut self, is_so: bool) {
+        self.delivered_by_other += u64::from(is_so);
+    }
+
     /// Counts a package whose order names another marketplace.
     pub fn other_store(&mut self, place: RecordPlace) {
         let (count, first) = self.other_store;
@@ -169,9 +176,17 @@ impl Tally {
         }
         let by_other = self.notes[Note::ScannedByOther as usize];
         if by_other > 0 {
+            let late = match self.delivered_by_other {
+                0 => String::new(),
+                late => format!(
+                    ". {late} of them were delivered by it, and lists that call a correction of these useful do not know that: \
+                     a number counts only if it is given before delivery"
+                ),
+            };
             warnings.push(format!(
                 "{by_other} of {} packages were scanned, but by another carrier than theirs, and count as not scanned; see \
-                 `scanned_by_other` in join_coverage, and correct the carrier of the packages or of the feed",
+                 `scanned_by_other` in join_coverage of the packages, and correct the carrier of the packages or of the feed \
+                 (`vtr explain` names the events of a package){late}",
                 self.packages
             ));
         }
@@ -225,6 +240,7 @@ impl Tally {
         self.other_store = (self.other_store.0 + count, first);
         self.notes.iter_mut().zip(other.notes).for_each(|(sum, count)| *sum += count);
         self.packages += other.packages;
+        self.delivered_by_other += other.delivered_by_other;
         other.unasked.into_iter().for_each(|(carrier, count)| *self.unasked.entry(carrier).or_default() += count);
     }
 

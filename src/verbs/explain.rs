@@ -5,7 +5,7 @@
 
 use super::listing::{self, Cell, Listing};
 use super::orders::{self, AskedRow, FoundRow, WantedRows, order_id, seller_id};
-use crate::assemble::provenance;
+use crate::assemble::{others, provenance};
 use crate::cli::{ExplainArgs, GlobalOptions};
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
@@ -42,12 +42,42 @@ struct Story {
     rule: String,
     reason: Option<Reason>,
     to_do: String,
+    fixable_by: Option<FixableBy>,
     act_by: Option<Day>,
     likely: Option<String>,
     /// The facts in the source.
     facts: Vec<Field>,
     /// The end of the facts in the body.
     facts_end: usize,
+}
+
+impl Story {
+    /// Adds a line behind the facts.
+    fn add_to_facts(&mut self, head: &str, text: &str) {
+        let mut told = String::new();
+        line(&mut told, head, text);
+        self.body.insert_str(self.facts_end, &told);
+        self.facts_end += told.len();
+    }
+
+    /// Takes back that a number or carrier can still be corrected: the package is delivered.
+    fn call_correction_off(&mut self) {
+        let Some(reason) = self.reason.filter(|_| self.fixable_by == Some(FixableBy::Number)) else { return };
+        let nobody = suggested_fix(reason, FixableBy::Nobody, false, None).into_owned();
+        let (mut before, mut now) = (String::new(), String::new());
+        line(&mut before, "to do", &self.to_do);
+        line(&mut now, "to do", &nobody);
+        if let Some(day) = self.act_by.take() {
+            line(&mut before, "by", &promised(day));
+        }
+        self.body = self.body.replace(&before, &now);
+        (self.to_do, self.fixable_by) = (nobody, Some(FixableBy::Nobody));
+    }
+}
+
+/// The day by which a correction counts, in words.
+fn promised(day: Day) -> String {
+    format!("{}, the promised day", date_from_day(day))
 }
 
 /// The columns of the lists for programs, which have a row for each row of the inputs.
@@ -76,16 +106,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
     crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
     let mut stories = orders::read(&mut plan, &wanted, &story)?;
-    if let Some(provenance) = provenance::open(&plan)? {
-        for FoundRow { kept: story, .. } in &mut stories {
-            let sources = provenance.of(&story.place, &|field| story.facts.contains(&field))?;
-            let mut told = String::new();
-            if !sources.is_empty() {
-                line(&mut told, "from", &sources.join("\n             "));
-            }
-            story.body.insert_str(story.facts_end, &told);
-        }
-    }
+    tell_sources(&plan, &mut stories)?;
     let missing = missing(&wanted, &stories);
     if stories.is_empty() {
         return Err(Error::Input(format!("no row of {} is in the job's inputs; {UNFOUND}", missing.join(" or "))));
@@ -98,6 +119,47 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
         return super::print_lines(&told(&stories, &wanted));
     }
     listing::unless_pipe_closed(listed(&stories, format))
+}
+
+/// Adds to the facts of joined packages where they come from, and events of their numbers that do not count for them.
+fn tell_sources(plan: &Plan, stories: &mut [FoundRow<Story>]) -> Result<()> {
+    let Some(provenance) = provenance::open(plan)? else { return Ok(()) };
+    let (mut unscanned, mut of_stories) = (Vec::new(), Vec::new());
+    for (index, FoundRow { kept: story, .. }) in stories.iter_mut().enumerate() {
+        let (sources, package) = provenance.of(&story.place, &|field| story.facts.contains(&field))?;
+        if !sources.is_empty() {
+            story.add_to_facts("from", &sources.join("\n             "));
+        }
+        if let Some(package) = package {
+            unscanned.push(package);
+            of_stories.push(index);
+        }
+    }
+    // The feeds may be gone since the packages were joined, which are explained all the same.
+    let others = others::of(plan, &unscanned).unwrap_or_else(|error| {
+        crate::progress::warn(&format!("events of other carriers are not named: {}", error.told()));
+        Vec::new()
+    });
+    for ((story, package), others) in of_stories.into_iter().zip(&unscanned).zip(&others) {
+        let each = others.iter().map(|other| {
+            let (count, carrier) = (other.events, shown(&other.carrier));
+            let events = if count == 1 { "1 event".to_owned() } else { format!("{count} events") };
+            let delivered = if other.is_delivered {
+                ", and was delivered by them: a number or carrier that is corrected after delivery does not count"
+            } else {
+                ""
+            };
+            format!("{} has {events} by {carrier}, which is another carrier{delivered}", shown(&package.number))
+        });
+        let each: Vec<String> = each.collect();
+        if !each.is_empty() {
+            stories[story].kept.add_to_facts("apart", &each.join("\n             "));
+        }
+        if others.iter().any(|other| other.is_delivered) {
+            stories[story].kept.call_correction_off();
+        }
+    }
+    Ok(())
 }
 
 const UNFOUND: &str = "seller and order must be as in the source, blanks around them aside, or the row was rejected before its order could be read";
@@ -295,6 +357,7 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
     story.likely = verdict.likely_carrier.map(|owner| book.carriers.entry(owner).id.clone());
     if let Some(mending) = mending(book, judge, facts, verdict) {
         (story.to_do, story.act_by) = (fix(book, verdict, &mending), mending.act_by());
+        story.fixable_by = Some(mending.fixable_by);
         if mending.fixable_by == FixableBy::Carrier && !mending.is_pending && is_unasked(plan, verdict) {
             story.to_do =
                 "Give a feed of events that follows its carrier, or leave the package out of these figures.".to_owned();
@@ -354,7 +417,7 @@ fn judged(plan: &Plan, judge: &Judge, facts: &Facts, verdict: &Verdict, story: &
         line(body, "to do", &story.to_do);
     }
     if let Some(day) = story.act_by {
-        line(body, "by", &format!("{}, the promised day", date_from_day(day)));
+        line(body, "by", &promised(day));
     }
 }
 

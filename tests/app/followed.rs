@@ -66,3 +66,37 @@ fn what_packages_of_unseen_carriers_count_as_is_said() {
     assert!(by_number.status.success(), "{}", text(&by_number.stderr));
     assert!(!text(&by_number.stderr).contains("nobody asked"), "{}", text(&by_number.stderr));
 }
+
+#[test]
+fn events_of_another_carrier_are_named_and_their_deliveries_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let unseen = "[assemble]\nunseen = [\"dhl_paket\"]\n";
+    let events = |delivered: &str| {
+        format!("{UPS},UPS,2025-03-04T09:00:00Z,in_transit\n{UPS},UPS,2024-03-04T09:00:00Z,in_transit\n{delivered}")
+    };
+    let explained = |delivered: &str| {
+        let job = job(at, &events(delivered), unseen);
+        let run = vtr(&["run", &job, "--full"]);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        let told = ok(&["explain", &job, "--seller", "S1", "--order", "M-1"]).replace("\n             ", " ");
+        (text(&run.stderr), told)
+    };
+    let (said, told) = explained(&format!("{UPS},UPS,2025-03-06T12:00:00Z,delivered\n"));
+    assert!(said.contains("1 of 25 packages were scanned, but by another carrier than theirs"), "{said}");
+    assert!(said.contains("1 of them were delivered by it"), "{said}");
+    assert!(
+        told.contains(&format!("{UPS} has 2 events by UPS, which is another carrier, and was delivered")),
+        "{told}"
+    );
+    assert!(told.contains("0 events of its number that count for it"), "{told}");
+    assert!(told.contains("Nothing mends this package any more") && !told.contains("the promised day\n"), "{told}");
+    let (said, told) = explained("");
+    assert!(said.contains("by another carrier than theirs") && !said.contains("were delivered by it"), "{said}");
+    assert!(told.contains(&format!("{UPS} has 1 event by UPS, which is another carrier\n")), "{told}");
+    assert!(told.contains("Correct the carrier") && told.contains("the promised day\n"), "{told}");
+    // Without the feed the packages are explained all the same.
+    fs::remove_file(at.join("events.csv")).unwrap();
+    let without = vtr(&["explain", &at.join("job.toml").display().to_string(), "--seller", "S1", "--order", "M-1"]);
+    assert!(without.status.success() && text(&without.stderr).contains("are not named"), "{}", text(&without.stderr));
+}
