@@ -93,6 +93,9 @@ pub fn job(
     InitialJob { text, unknown }
 }
 
+/// The part of a pattern for a time of writing.
+const WRITTEN_AT: &str = "(?<written_at>[0-9-]{10}T[0-9]{6}Z)";
+
 /// Whether the paths of a group say a field.
 fn says(group: &InputGroup, book: &Book, field: Field) -> bool {
     pattern(&group.files, book).is_some_and(|pattern| pattern.contains(&format!("?<{}>", field.name())))
@@ -113,10 +116,14 @@ fn input(
         let _ = writeln!(text, "csv = {{ encoding = {} }}", quoted(encoding));
     }
     let profile = sources.profile(&group.kind.kind).ok();
+    let is_spine = group.kind.role == Role::Shipments.name();
     if let Some(pattern) = pattern(&group.files, book) {
+        if is_spine && pattern.contains(WRITTEN_AT) {
+            text += "# written_at: the stamp in a file's name counts as the time of its upload, and each number as given then. If it\n\
+                     # is the time of an export, numbers seem to be given after delivery: write [^/_.]* in place of the group.\n";
+        }
         let _ = write!(text, "[input.from_path]\npattern = '{pattern}'\n");
     }
-    let is_spine = group.kind.role == Role::Shipments.name();
     let reads = |field: Field| {
         let is_constant = |profile: &Profile| profile.constants.iter().any(|(known, _)| *known == field);
         profile.is_some_and(|profile| profile.column(field).is_some() || is_constant(profile))
@@ -221,7 +228,7 @@ fn of_path(path: &str, book: &Book) -> Option<String> {
     let mut pattern = if begin == 0 { "^".to_owned() } else { regex::escape(&parts[begin - 1].1?.to_string()) };
     for (at, (_, separator)) in parts.iter().enumerate().take(end + 1).skip(begin) {
         match meanings[at].filter(|_| is_last(at)) {
-            Some(Field::WrittenAt) => pattern += "(?<written_at>[0-9-]{10}T[0-9]{6}Z)",
+            Some(Field::WrittenAt) => pattern += WRITTEN_AT,
             Some(Field::SellerId) => pattern += "(?<seller_id>A[0-9A-Z]{9,20})",
             Some(field) => {
                 let of = if parts[at].0.len() == 2 { "[A-Z]{2}" } else { "[0-9A-Z]+" };

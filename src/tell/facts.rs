@@ -3,6 +3,7 @@
 //! It adds up the stages' counts and decides nothing about a figure. It cannot fail.
 
 use crate::fold::{FileCounts, Folded};
+use crate::job::assembly::{AssembleInput, FoldBy};
 use crate::job::plan::{AsOfMode, Plan};
 use crate::publish::gates::KeptCounts;
 use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, WrittenFiles, log, lost, stale};
@@ -17,6 +18,7 @@ use vtr_columnar::input::Column;
 use vtr_kernel::calendar::{Day, date_from_day};
 use vtr_kernel::lane::Country;
 use vtr_kernel::reason::{COUNT, Class, Reason, TABLE};
+use vtr_kernel::sources::Field;
 use vtr_kernel::text::{grouped, shown};
 
 /// A report that describes the plan and has no figures yet.
@@ -153,7 +155,7 @@ pub(crate) fn facts(
     warnings.extend(states(survey, folded));
     warnings.extend(scanned_on_the_day(survey, folded));
     warnings.extend(files_of_one_reason(survey, folded, &total));
-    warnings.extend(blanked_scans(plan, folded));
+    warnings.extend(late_by_file(plan, survey, folded).into_iter().chain(blanked_scans(plan, folded)));
     report.warnings.extend(warnings.iter().cloned());
     warnings.splice(..0, plan.of_packages.iter().cloned());
     report.warnings.extend(after_today(plan, folded));
@@ -384,6 +386,36 @@ fn files_of_one_reason(survey: &Survey, folded: &Folded, total: &Sums) -> Vec<St
     };
     files.filter_map(sentence).collect()
 }
+
+/// A warning that most packages that count, of all or of a week, have a number that was given after delivery by the time at
+/// which their files were written: files of an export are all written after the deliveries.
+fn late_by_file(plan: &Plan, survey: &Survey, folded: &Folded) -> Option<String> {
+    let dates_numbers = |input: &AssembleInput| input.fold() == Some(FoldBy::Writes) && input.fills(Field::WrittenAt);
+    plan.assemble.as_ref().filter(|assemble| assemble.inputs.iter().any(dates_numbers))?;
+    let of = |counts: &FileCounts| {
+        let [_, _, valid, defect] = counts.tally.classes;
+        (counts.tally.reasons[Reason::AddedAfterDelivery as usize], valid + defect)
+    };
+    let is_most = |(late, counted): (u64, u64)| counted >= LATE_AMONG && late * 2 > counted;
+    let all = folded.files.iter().map(of).fold((0, 0), |all, own| (all.0 + own.0, all.1 + own.1));
+    let weeks = || survey.files.iter().zip(&folded.files).filter(|(_, counts)| is_most(of(counts)));
+    let first = weeks().next().map(|(file, _)| {
+        format!(", more than half in {} of the files, first in {}", weeks().count(), shown(&file.shown))
+    });
+    (first.is_some() || is_most(all)).then(|| {
+        format!(
+            "{} of {} packages that count have a number that was given after delivery by the `written_at` of the files that give it{}: \
+             it is probably the time of an export and not of the upload; take `written_at` out of the job, and no number is judged by \
+             when it was given",
+            grouped(all.0),
+            grouped(all.1),
+            first.unwrap_or_default()
+        )
+    })
+}
+
+/// Packages that count among which it is told of if most have a late number.
+const LATE_AMONG: u64 = 10;
 
 /// A warning that scans are after an `as_of` that the job fixes, while the data go on.
 fn blanked_scans(plan: &Plan, folded: &Folded) -> Option<String> {

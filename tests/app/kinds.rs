@@ -167,3 +167,38 @@ fn a_look_names_kind_form_and_fields_that_are_mostly_empty() {
     assert_eq!(json["kinds"][0]["kind"], "aftership");
     assert_eq!(json["fills"]["records"], 2);
 }
+
+/// Confirmations of packages that were delivered long before the stamp in the name of their file, and their events.
+fn exported_later(at: &Path) {
+    let mut sent = headings("ship_confirm_feed__classic.tsv");
+    let mut events = "tracking_number,carrier,occurred_at,status\n".to_owned();
+    for order in 10..24 {
+        let number = format!("JJD0003900078401{order}");
+        sent.extend(format!("O-{order}\t\t\t2025-03-03\tDHL\t\t{number}\t\n").bytes());
+        events +=
+            &format!("{number},DHL,2025-03-04T09:00:00Z,in_transit\n{number},DHL,2025-03-05T09:00:00Z,delivered\n");
+    }
+    put(at, "raw/A1BRIGHTONTOYS_DE_2025-04-01T101500Z.txt", sent);
+    put(at, "raw/events.csv", events);
+}
+
+#[test]
+fn a_stamp_that_dates_numbers_after_delivery_is_explained_and_doubted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    exported_later(at);
+    let made = vtr_in(at, &["job", "init", "raw"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let job = fs::read_to_string(at.join("job.toml")).unwrap();
+    assert!(job.contains("# written_at: the stamp in a file's name counts as the time of its upload"), "{job}");
+    let run = |full: &str| {
+        let run = vtr_in(at, &["run", "job.toml", full]);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        text(&run.stderr)
+    };
+    let said = run("--full");
+    assert!(said.contains("14 of 14 packages that count have a number that was given after delivery"), "{said}");
+    fs::write(at.join("job.toml"), job.replace("(?<written_at>[0-9-]{10}T[0-9]{6}Z)", "[^/_.]*")).unwrap();
+    let said = run("--full");
+    assert!(said.contains("14 valid + 0 defect") && !said.contains("after delivery"), "{said}");
+}
