@@ -11,5 +11,9 @@ pub const SNAPSHOTS: &str = "_snapshots";
 pub const CURRENT: &str = "current";
 /// The table of packages that were joined from raw files.
 pub const PACKAGES: &str = "packages";
+/// The tables of joined packages that are published beside them.
+pub const OF_PACKAGES: [&str; 2] = ["assembled_files", "join_coverage"];
+/// The views of an output.
+pub const VIEWS: &str = "views.sql";
 /// The file that names the version of a sink of files.
 pub const SINK_VERSION: &str = "_version.json";

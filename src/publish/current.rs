@@ -23,7 +23,7 @@ pub const CURRENT: &str = marks::CURRENT;
 /// The table of packages.
 pub const PACKAGES: &str = marks::PACKAGES;
 /// The views.
-pub const VIEWS: &str = "views.sql";
+pub const VIEWS: &str = marks::VIEWS;
 
 /// Brings `views.sql`, and on a local disk `current`, up to the highest manifest.
 pub fn refresh(store: &dyn Store, run_id: &str) -> Result<()> {

@@ -22,7 +22,7 @@ pub(crate) mod midnight;
 pub(crate) mod pages;
 pub(crate) mod parquet;
 mod prune;
-mod published;
+pub(crate) mod published;
 pub(crate) mod records;
 pub(crate) mod repeated;
 pub(crate) mod store;

@@ -6,7 +6,7 @@
 
 use super::store::Origin;
 use crate::job::plan::{Plan, SinkPlace};
-use crate::place::marks::{CURRENT, LOG, PACKAGES, SINK_VERSION, SNAPSHOTS};
+use crate::place::marks::{CURRENT, LOG, OF_PACKAGES, PACKAGES, SINK_VERSION, SNAPSHOTS, VIEWS};
 use crate::place::object_files::is_uri;
 use crate::schema::Table;
 use std::collections::HashMap;
@@ -43,6 +43,11 @@ impl PublishedFiles {
         let stores = std::iter::once(&plan.output.path).chain(sinks).filter(|path| is_uri(path));
         let stores = stores.map(|path| format!("{}/", path.trim_end_matches('/'))).collect();
         PublishedFiles { packages, stores, marks: HashMap::new(), met: 0, first: None }
+    }
+
+    /// Begins without a job: only places on this machine are known.
+    pub fn of_no_job(packages: Packages) -> PublishedFiles {
+        PublishedFiles { packages, stores: Vec::new(), marks: HashMap::new(), met: 0, first: None }
     }
 
     /// Returns whether a file was published, and counts it then.
@@ -87,12 +92,21 @@ impl PublishedFiles {
     /// Whether a path below an output is that of a file of a table.
     fn is_of_output(&self, below: &[&str]) -> bool {
         let is_table = |name: &str| {
-            Table::from_name(name).is_some() || name == PACKAGES && self.packages == Packages::ArePublished
+            let of_packages = name == PACKAGES || OF_PACKAGES.contains(&name);
+            Table::from_name(name).is_some() || of_packages && self.packages == Packages::ArePublished
         };
         match below {
+            [VIEWS] => true,
             ["data" | CURRENT, table, _, ..] | [SNAPSHOTS, _, table, _, ..] => is_table(table),
             _ => false,
         }
+    }
+
+    /// Returns how many there are and the first one, in words.
+    pub fn named(&self) -> Option<String> {
+        let first = shown(self.first.as_deref()?);
+        let files = if self.met == 1 { "1 file".to_owned() } else { format!("{} files", grouped(self.met as u64)) };
+        Some(format!("{files} that this program published, first `{first}`"))
     }
 
     /// Returns what is said of them.

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::inspect::initial::{self, FoundFile};
 use crate::inspect::kinds;
 use crate::job::spec;
+use crate::scan::published::{Packages, PublishedFiles};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use vtr_kernel::sources::Field;
@@ -41,11 +42,15 @@ fn init(args: &JobInitArgs) -> Result<()> {
     };
     let root = std::path::absolute(&root).map_err(|error| Error::failed("the job's folder has no path", error))?;
     let (mut found, mut others) = (Vec::new(), Vec::new());
+    let mut published = PublishedFiles::of_no_job(Packages::ArePublished);
     for path in files(&args.files)? {
         let whole = std::path::absolute(&path).map_err(|error| Error::failed("a file has no path", error))?;
         let relative = crate::scan::files::shown(&root, &whole, path.is_absolute());
         let (_, limits) = crate::job::input_of(&path, &[])?;
         let origin = crate::inspect::origin(&path)?;
+        if published.take(&relative, &origin) {
+            continue;
+        }
         match kinds::kinds(&sources, &origin, &relative, &limits) {
             Ok(kinds) if !kinds.is_empty() => {
                 let kind = kinds.into_iter().next().expect("one is there");
@@ -57,6 +62,9 @@ fn init(args: &JobInitArgs) -> Result<()> {
     }
     for (path, what) in &others {
         eprintln!("left out: {}: {}", shown(path), shown(what));
+    }
+    if let Some(published) = published.named() {
+        eprintln!("left out: {published}");
     }
     if found.is_empty() {
         return Err(Error::Input(

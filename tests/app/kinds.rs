@@ -202,3 +202,22 @@ fn a_stamp_that_dates_numbers_after_delivery_is_explained_and_doubted() {
     let said = run("--full");
     assert!(said.contains("14 valid + 0 defect") && !said.contains("after delivery"), "{said}");
 }
+
+#[test]
+fn a_first_job_passes_over_what_this_program_published() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    exported_later(at);
+    for name in ["first.toml", "second.toml"] {
+        let made = vtr_in(at, &["job", "init", ".", "-o", name]);
+        let said = text(&made.stderr);
+        assert!(made.status.success(), "{said}");
+        let (published, others): (Vec<&str>, Vec<&str>) =
+            said.lines().partition(|line| line.contains("that this program published"));
+        assert_eq!(published.len(), usize::from(name == "second.toml"), "{said}");
+        assert!(!others.iter().any(|line| line.contains("out/")), "{said}");
+        let run = vtr_in(at, &["run", name]);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+    }
+    assert_eq!(fs::read(at.join("first.toml")).unwrap(), fs::read(at.join("second.toml")).unwrap());
+}
