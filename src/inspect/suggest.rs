@@ -167,20 +167,14 @@ pub(super) fn snippet(look: &Look, keys: &Keys) -> String {
     for (key, value) in &keys.input {
         let _ = writeln!(text, "{key} = {value}");
     }
-    let is_own =
-        |mapped: &&Mapped| mapped.also.is_empty() && crate::scan::headings::key(&mapped.heading) == mapped.column;
-    let (own, others): (Vec<&Mapped>, Vec<&Mapped>) = look.mapping.columns.iter().partition(is_own);
+    // A run finds a heading that is a column's own name without its line, but not in an input that is joined with others.
     text += "\n[input.columns]\n";
-    for mapped in others {
+    for mapped in &look.mapping.columns {
         let caution = mapped.caution.map_or_else(String::new, |caution| format!("  # {caution}"));
         let list =
             || std::iter::once(&mapped.heading).chain(&mapped.also).map(|heading| quoted(heading)).collect::<Vec<_>>();
         let from = if mapped.also.is_empty() { quoted(&mapped.heading) } else { format!("[{}]", list().join(", ")) };
         let _ = writeln!(text, "{} = {from}{caution}", mapped.column);
-    }
-    if !own.is_empty() {
-        let names: Vec<&str> = own.iter().map(|mapped| mapped.column).collect();
-        let _ = writeln!(text, "# by their own names: {}", names.join(", "));
     }
     for missing in &look.mapping.missing {
         let where_else = if missing.contains(" or ") { "" } else { ", or give its value in [input.constants]" };

@@ -221,3 +221,30 @@ fn a_first_job_passes_over_what_this_program_published() {
     }
     assert_eq!(fs::read(at.join("first.toml")).unwrap(), fs::read(at.join("second.toml")).unwrap());
 }
+
+#[test]
+fn the_block_of_a_look_keeps_every_column_in_a_joined_job() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    exported_later(at);
+    let mut sent = "seller_id,marketplace,Order Number,Carrier,tracking_number,shipped_at\n".to_owned();
+    for order in 10..24 {
+        sent += &format!("S1,DE,O-{order},DHL,JJD0003900078401{order},2025-03-03\n");
+    }
+    put(at, "shipments.csv", sent);
+    let look = text(&vtr_in(at, &["inspect", "shipments.csv"]).stdout);
+    let block = look.split("    [[input]]\n").nth(1).unwrap().split("\n    [output]").next().unwrap();
+    let block = block.replace("\n    ", "\n");
+    for line in ["carrier = \"Carrier\"", "seller_id = \"seller_id\"", "tracking_number = \"tracking_number\""] {
+        assert!(block.contains(line), "{line}\n{look}");
+    }
+    let job = format!(
+        "name = \"both\"\n[[input]]\n{}\n[[input]]\nkind = \"vtr.events\"\npath = \"raw/events.csv\"\n[output]\npath = \"out\"\n",
+        block.trim_start()
+    );
+    put(at, "job.toml", &job);
+    let run = vtr_in(at, &["run", "job.toml"]);
+    let said = text(&run.stderr);
+    assert!(run.status.success() && !said.contains("carrier is absent"), "{said}\n{job}");
+    assert!(said.contains("14 valid + 0 defect"), "{said}");
+}
