@@ -481,8 +481,13 @@ fn gate(rows: &[HealthRow], worst: Status) -> Result<()> {
     }
     let bad: Vec<&HealthRow> = rows.iter().filter(|row| row.status >= worst).collect();
     let Some(first) = bad.first() else { return Ok(()) };
+    // The marketplace knows no least number of packages, so the gate holds for accounts that lists call too few to judge.
+    let few = match bad.iter().filter(|row| row.is_few()).count() {
+        0 => String::new(),
+        few => format!("; lists call {few} of them too few to judge, by the job's min_eligible"),
+    };
     Err(Error::Gate(format!(
-        "--fail-on {}: {} of {} rows are that bad, first of all {} in {}, {}, {}: {} with {} of {} valid",
+        "--fail-on {}: {} of {} rows are that bad, first of all {} in {}, {}, {}: {} with {} of {} valid{few}",
         worst.name(),
         bad.len(),
         rows.len(),
@@ -572,6 +577,7 @@ mod tests {
         let error = result.unwrap_err();
         assert_eq!(error.exit_code(), 4);
         assert!(error.to_string().contains("1 of 2 rows are that bad, first of all B in GB"), "{error}");
+        assert!(error.to_string().contains("lists call 1 of them too few to judge"), "{error}");
         assert!(shown(&of("DE", Status::AtRisk)).0.unwrap_err().to_string().contains("2 of 3 rows"));
         let seller = |seller| Filters { seller: Some(FilterValues::of([seller])), ..Filters::default() };
         let good = HealthQuery { filters: seller("A"), fail_on: Some(Status::AtRisk), ..HealthQuery::default() };
