@@ -312,7 +312,7 @@ fn on_disk(path: &Path) -> std::result::Result<Origin, String> {
 fn on_store(uri: &str) -> Result<Origin> {
     let others = match store::named(uri).map_err(Error::Input)? {
         Named::Object(object) => return Ok(Origin::Store(object)),
-        Named::Folder(others) | Named::Glob(_, others) => others,
+        Named::Several { objects, .. } => objects,
     };
     Err(Error::Input(match others.first() {
         Some((_, first)) => format!("{uri}: names {} objects; name one, such as {}", others.len(), first.shown()),

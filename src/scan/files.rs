@@ -16,6 +16,7 @@ use walkdir::WalkDir;
 
 use super::published::{Packages, PublishedFiles};
 use super::store::{self, Named, Origin};
+use super::table_formats::{MetTables, TableFormat};
 
 /// How a file is compressed as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,13 +164,15 @@ struct FoundFiles<'a> {
     wanted: &'a dyn Fn(usize, &Input, &str) -> bool,
     files: Vec<Listed>,
     published: PublishedFiles,
+    tables: MetTables,
     refused: Vec<String>,
 }
 
 impl<'a> FoundFiles<'a> {
     fn below(plan: &'a Plan, packages: Packages, wanted: &'a dyn Fn(usize, &Input, &str) -> bool) -> FoundFiles<'a> {
         let published = PublishedFiles::of(plan, packages);
-        FoundFiles { root: &plan.root, wanted, files: Vec::new(), published, refused: Vec::new() }
+        let (files, tables, refused) = (Vec::new(), MetTables::default(), Vec::new());
+        FoundFiles { root: &plan.root, wanted, files, published, tables, refused }
     }
 
     /// Refuses a path that named no input; `published` files had been passed over before it.
@@ -182,7 +185,7 @@ impl<'a> FoundFiles<'a> {
     }
 
     fn count(&self) -> usize {
-        self.files.len() + self.refused.len()
+        self.files.len() + self.refused.len() + self.tables.files()
     }
 
     /// Adds the files that one written path names.
@@ -195,7 +198,7 @@ impl<'a> FoundFiles<'a> {
         if path.is_dir() {
             for relative in self.walk(&path) {
                 if (self.wanted)(index, input, &relative) {
-                    self.add(index, input, path.join(&relative), from_root);
+                    self.add_found(index, input, path.join(&relative), from_root);
                 }
             }
         } else if path.exists() {
@@ -215,7 +218,7 @@ impl<'a> FoundFiles<'a> {
         let base = self.root.join(base);
         for relative in self.walk(&base) {
             if matcher.is_match(&relative) && (asks_for_hidden || !relative.split('/').any(hides)) {
-                self.add(index, input, base.join(&relative), written.starts_with('/'));
+                self.add_found(index, input, base.join(&relative), written.starts_with('/'));
             }
         }
     }
@@ -224,22 +227,45 @@ impl<'a> FoundFiles<'a> {
         match store::named(written) {
             Err(refused) => self.refused.push(refused),
             Ok(Named::Object(object)) => self.push(index, input, object.shown(), Origin::Store(object)),
-            Ok(Named::Folder(found)) => {
-                let wanted = self.wanted;
-                for (relative, object) in found.into_iter().filter(|(relative, _)| wanted(index, input, relative)) {
-                    debug_assert!(!relative.is_empty());
-                    self.push(index, input, object.shown(), Origin::Store(object));
-                }
-            }
-            Ok(Named::Glob(pattern, found)) => {
-                let asks_for_hidden = pattern.split('/').any(hides);
-                for (_, object) in
-                    found.into_iter().filter(|(relative, _)| asks_for_hidden || !relative.split('/').any(hides))
-                {
-                    self.push(index, input, object.shown(), Origin::Store(object));
+            Ok(Named::Several { pattern, objects, tables }) => {
+                let asks_for_hidden = pattern.as_ref().is_some_and(|pattern| pattern.split('/').any(hides));
+                for (relative, object) in objects {
+                    let is_wanted = match pattern {
+                        None => (self.wanted)(index, input, &relative),
+                        Some(_) => asks_for_hidden || !relative.split('/').any(hides),
+                    };
+                    if !is_wanted {
+                        continue;
+                    }
+                    let shown = object.shown();
+                    match tables.holding(&relative).filter(|_| is_parquet(input, &relative)) {
+                        Some((table, format)) => {
+                            let folder = shown.strip_suffix(&relative).unwrap_or(&shown);
+                            self.refuse_table(format!("{folder}{table}").trim_end_matches('/'), format);
+                        }
+                        None => self.push(index, input, shown, Origin::Store(object)),
+                    }
                 }
             }
         }
+    }
+
+    /// Adds a file to which a folder or a glob led, unless it is one of a table format: its table may no longer have it.
+    fn add_found(&mut self, index: usize, input: &Input, path: PathBuf, from_root: bool) {
+        let folder = path.parent().and_then(|folder| folder.canonicalize().ok());
+        let folder = folder.filter(|_| is_parquet(input, &path.to_string_lossy()));
+        match folder.and_then(|folder| self.tables.holding(&folder)) {
+            Some((table, format)) => {
+                let root = self.root.canonicalize().unwrap_or_else(|_| self.root.to_owned());
+                let table = shown(&root, &table, from_root);
+                self.refuse_table(if table.is_empty() { "." } else { &table }, format);
+            }
+            None => self.add(index, input, path, from_root),
+        }
+    }
+
+    fn refuse_table(&mut self, table: &str, format: TableFormat) {
+        self.refused.extend(self.tables.refuse(&text::shown(table), format));
     }
 
     /// Returns everything in a folder that is not a folder, as paths relative to it with `/`.
@@ -325,6 +351,11 @@ fn wanted(input: &Input, relative: &str) -> bool {
     let format = by_suffix(relative).map(|(format, _)| format);
     let fits = format.is_some() && input.format.is_none_or(|wanted| Some(wanted) == format);
     fits && !relative.split('/').any(hides)
+}
+
+/// Returns whether a file is read as Parquet, by its name and what the job says.
+fn is_parquet(input: &Input, name: &str) -> bool {
+    input.format.or_else(|| by_suffix(name).map(|(format, _)| format)) == Some(Format::Parquet)
 }
 
 /// Returns the matcher of a glob.
@@ -605,6 +636,38 @@ mod tests {
         let plan = fixture::plan(folder.path(), vec![input(&["out/data"])]);
         let refused = list(&plan).err().unwrap().to_string();
         assert!(refused.contains("`out/data` names no file: all that it names was published"), "{refused}");
+    }
+
+    #[test]
+    fn a_table_of_a_table_format_is_refused_unless_its_files_are_named() {
+        let marks = [
+            ("tbl/_delta_log/0.json", "tbl/day=1/x.parquet", "`tbl` is a table of Delta Lake"),
+            ("hudi/.hoodie/hoodie.properties", "hudi/x.parquet", "`hudi` is a table of Apache Hudi"),
+            ("ice/metadata/v2.metadata.json", "ice/data/day=1/x.parquet", "`ice` is a table of Apache Iceberg"),
+        ];
+        for (mark, file, why) in marks {
+            let folder = folder(&[mark, file, "plain/y.parquet", "plain/data/z.parquet", "a.csv"]);
+            let (top, _) = file.split_once('/').unwrap();
+            let within = file.rsplit_once('/').unwrap().0;
+            for path in [".", top, within, &format!("{top}/**/*.parquet"), &format!("{within}/*.parquet")] {
+                let refused = list(&plan(folder.path(), vec![input(&[path, path])])).err().unwrap();
+                assert_eq!(refused.exit_code(), 3);
+                let refused = refused.to_string();
+                assert!(refused.contains(why) && refused.lines().count() == 2, "{path}: {refused}");
+            }
+            assert_eq!(listed(folder.path(), &[file, "plain", "*.csv"]).len(), 4);
+        }
+        // Other files beside a log, and other metadata, make no table.
+        let folder = folder(&["tbl/_delta_log/0.json", "tbl/a.csv", "x/metadata/a.json", "x/data/b.parquet"]);
+        assert_eq!(listed(folder.path(), &["tbl", "x"]), ["tbl/a.csv", "x/data/b.parquet"]);
+        let refused = list(&plan(
+            &folder.path().join("tbl"),
+            vec![{
+                fs::write(folder.path().join("tbl/c.parquet"), b"x").unwrap();
+                input(&["."])
+            }],
+        ));
+        assert!(refused.err().unwrap().to_string().contains("`.` is a table of Delta Lake"));
     }
 
     #[test]

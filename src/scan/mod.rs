@@ -29,6 +29,7 @@ pub(crate) mod store;
 mod thrift;
 
 use crate::error::{Error, Result};
+pub(crate) mod table_formats;
 use crate::job::plan::{AsOfMode, EvidenceWanted, Format, Input, Limits, OnBadFile, Plan};
 use crate::place::object_files::is_uri;
 pub use absent::NotJudged;

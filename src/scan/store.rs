@@ -13,6 +13,7 @@ use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 
 use super::files::{is_glob, matcher, split_glob};
+use super::table_formats::ListedTables;
 
 /// The system's facts of a file: while all of them stay the same, the content does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -145,10 +146,15 @@ impl Origin {
 pub(crate) enum Named {
     /// One object.
     Object(ObjectFile),
-    /// The objects below a folder, each with its path from there; some of them may not be wanted.
-    Folder(Vec<(String, ObjectFile)>),
-    /// The objects that match a glob, each with its path from the first folder with a glob sign.
-    Glob(String, Vec<(String, ObjectFile)>),
+    /// Several objects.
+    Several {
+        /// The glob that they match; `None`: the objects below a folder, of which some may not be wanted.
+        pattern: Option<String>,
+        /// The objects, each with its path from the folder, or from the first folder with a glob sign.
+        objects: Vec<(String, ObjectFile)>,
+        /// The tables among all objects of the folder.
+        tables: ListedTables,
+    },
 }
 
 /// Asks a store which objects a URI names.
@@ -169,15 +175,16 @@ pub(crate) fn named(uri: &str) -> Result<Named, String> {
     let matcher: Option<GlobMatcher> = if pattern.is_empty() { None } else { Some(matcher(uri, &pattern)?) };
     // One slash ends a folder's name; a further one is part of its keys.
     let base = base.strip_suffix('/').unwrap_or(&base);
-    let mut found = Vec::new();
+    let (mut objects, mut tables) = (Vec::new(), ListedTables::default());
     let folder = if base.is_empty() { String::new() } else { format!("{base}/") };
     for meta in place.list(&folder).map_err(said)? {
         let Some(below) = place.below(&meta.location) else { continue };
         let Some(relative) = below.strip_prefix(&folder).map(str::to_owned) else { continue };
+        tables.look(&relative);
         if matcher.as_ref().is_none_or(|matcher| matcher.is_match(&relative)) {
-            found.push((relative, place.open(&below, &meta)));
+            objects.push((relative, place.open(&below, &meta)));
         }
     }
-    found.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(if pattern.is_empty() { Named::Folder(found) } else { Named::Glob(pattern, found) })
+    objects.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(Named::Several { pattern: (!pattern.is_empty()).then_some(pattern), objects, tables })
 }

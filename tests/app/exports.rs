@@ -1,7 +1,7 @@
 //! Tests of files as tools leave them: fillers before the real cell, files that lie beside or are named twice, files
 //! appended to each other, a wrong encoding, an older state in the place of a newer one.
 
-use crate::support::{cell, count, fails, table, text, vtr};
+use crate::support::{cell, count, fails, ok, root, table, text, vtr};
 use std::fs;
 use std::path::Path;
 use std::process::Output;
@@ -102,6 +102,26 @@ fn data_beside_the_files_that_are_read_is_said() {
         "--full",
     ]));
     assert!(told.contains("are not read: `in/c.csv (1)`, `in/d.xlsx`; name them"), "{told}");
+}
+
+#[test]
+fn a_folder_of_a_table_format_is_refused_and_its_files_can_be_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let sample = root().join("sample_data/shipments/2025-01.parquet");
+    for (mark, name) in [("tbl/_delta_log/00000000000000000000.json", "tbl"), ("tbl/.hoodie/hoodie.properties", "tbl")]
+    {
+        let _ = fs::remove_dir_all(at.join("tbl"));
+        fs::create_dir_all(at.join(mark).parent().unwrap()).unwrap();
+        fs::write(at.join(mark), "{}").unwrap();
+        fs::copy(&sample, at.join("tbl/part-00000.parquet")).unwrap();
+        for path in [name, "tbl/*.parquet"] {
+            let refused = fails(3, &["run", &job(at, &format!("[[input]]\npath = \"{path}\"\n"))]);
+            assert!(refused.contains("`tbl` is a table of") && refused.contains("docs/spark.md"), "{refused}");
+        }
+    }
+    assert!(!at.join("out/current").exists());
+    said(&vtr(&["run", &job(at, "[[input]]\npath = \"tbl/part-00000.parquet\"\n")]));
 }
 
 #[test]
