@@ -10,6 +10,7 @@ pub(crate) mod content;
 pub(crate) mod csv;
 pub(crate) mod damage;
 pub(crate) mod decode;
+mod evidence;
 pub(crate) mod files;
 pub(crate) mod footer;
 pub(crate) mod headings;
@@ -29,8 +30,7 @@ pub(crate) mod store;
 mod thrift;
 
 use crate::error::{Error, Result};
-pub(crate) mod table_formats;
-use crate::job::plan::{AsOfMode, EvidenceWanted, Format, Input, Limits, OnBadFile, Plan};
+use crate::job::plan::{AsOfMode, Format, Input, Limits, OnBadFile, Plan};
 use crate::place::object_files::is_uri;
 pub use absent::NotJudged;
 use arrow::array::RecordBatch;
@@ -428,8 +428,8 @@ fn finished(
         let what = left_out.join("\n  ");
         return Err(Error::Input(format!("every input file was refused, so none can be left out:\n  {what}")));
     }
-    refuse_without_evidence(plan, &files)?;
-    let evidence = evidence(plan.evidence, &files)?;
+    evidence::refuse_without(plan, &files)?;
+    let evidence = evidence::common(plan.evidence, &files)?;
     // Units of about one size stay in their order, which is roughly that of time: then consecutive units count into
     // the same cells.
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
@@ -566,51 +566,6 @@ fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
         columns: mapping.present(),
         constants: mapping.constants.clone(),
         reading: Extent::Read,
-    }
-}
-
-/// Refuses files without any evidence by which a package could be judged, unless the job allows them.
-fn refuse_without_evidence(plan: &Plan, files: &[SourceFile]) -> Result<()> {
-    const EVIDENCE: [Column; 3] = [Column::TrackingNumber, Column::FirstScanAt, Column::DeliveryScanAt];
-    let lacks = |file: &&SourceFile| {
-        let may_lack = plan.inputs[file.input].allow_absent.contains(Column::TrackingNumber);
-        !may_lack && !EVIDENCE.iter().any(|column| file.columns.contains(*column))
-    };
-    let without: Vec<&SourceFile> = files.iter().filter(lacks).collect();
-    if without.is_empty() {
-        return Ok(());
-    }
-    let names: String = without.iter().map(|file| format!("\n  {}", quoted(&file.shown))).collect();
-    Err(Error::Input(format!(
-        "these files have neither `tracking_number` nor a scan column, so that no package in them can be judged; an order \
-         report, for example, has none:{names}\n\
-         Map `tracking_number` in [input.columns], or take an export that has it. If they are meant as they are, write \
-         allow_absent = [\"tracking_number\"] in their [[input]]; `vtr inspect FILE` tells what a file is"
-    )))
-}
-
-/// Returns the evidence by which all files can be judged, or why they cannot.
-fn evidence(wanted: EvidenceWanted, files: &[SourceFile]) -> Result<Evidence> {
-    let has_scans = |file: &&SourceFile| {
-        file.columns.contains(Column::FirstScanAt) || file.columns.contains(Column::DeliveryScanAt)
-    };
-    let (with, without): (Vec<_>, Vec<_>) = files.iter().partition(has_scans);
-    let names =
-        |files: &[&SourceFile]| files.iter().map(|file| format!("\n  {}", quoted(&file.shown))).collect::<String>();
-    match (wanted, with.is_empty(), without.is_empty()) {
-        (EvidenceWanted::Format, ..) | (EvidenceWanted::Auto, true, _) => Ok(Evidence::Format),
-        (_, _, true) => Ok(Evidence::Scans),
-        (EvidenceWanted::Scans, ..) => Err(Error::Input(format!(
-            "the job demands evidence = \"scans\", but these files have neither `first_scan_at` nor `delivery_scan_at`:{}\n\
-             Map a scan column, leave the files out, or set evidence = \"format\"",
-            names(&without)
-        ))),
-        (EvidenceWanted::Auto, false, false) => Err(Error::Input(format!(
-            "some files have scan columns and some have none; they cannot be judged in one run.\nWith:{}\nWithout:{}\n\
-             Run them apart, map `first_scan_at` or `delivery_scan_at`, or set evidence = \"format\"",
-            names(&with),
-            names(&without)
-        ))),
     }
 }
 

@@ -7,7 +7,7 @@ mod parquet;
 
 use super::*;
 use crate::job::plan::fixture::{input, plan};
-use crate::job::plan::{Input, Quote};
+use crate::job::plan::{EvidenceWanted, Input, Quote};
 use std::fs;
 
 /// Everything that reading a plan's files returned.
