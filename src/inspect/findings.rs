@@ -3,9 +3,9 @@
 //! Each finding counts values and never shows one. Values that a run would reject, or read with another meaning, are
 //! named here with the declaration that helps. It cannot fail.
 
-use super::known::key;
 use super::profile::Profile;
 use super::{Finding, Mapping};
+use crate::scan::known::key;
 use crate::scan::{damage, midnight, repeated};
 use vtr_columnar::asides::Aside;
 use vtr_columnar::input::{Column, Kind};

@@ -8,7 +8,6 @@ mod columnar;
 mod findings;
 pub mod initial;
 pub mod kinds;
-mod known;
 mod profile;
 mod suggest;
 mod text;

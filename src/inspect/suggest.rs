@@ -2,9 +2,9 @@
 //!
 //! It only proposes: no file is read by its results. Headings are matched as the job would match them. It cannot fail.
 
-use super::known::{HeadingMeaning, meaning};
 use super::profile::Profile;
 use super::{Look, Mapped, Mapping, Unused, shown_heading};
+use crate::scan::known::{HeadingMeaning, meaning};
 use encoding_rs::{Encoding, SHIFT_JIS};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

@@ -35,7 +35,7 @@ pub(super) fn not_judged(files: &[SourceFile]) -> Vec<NotJudged> {
 }
 
 /// Returns the consequence of a column's absence; `None` if a file without it is refused.
-fn consequence(column: Column) -> Option<&'static str> {
+pub(super) fn consequence(column: Column) -> Option<&'static str> {
     Some(match column {
         Column::SellerId | Column::Marketplace | Column::OrderId => return None,
         Column::PackageId => "packages of an order are told apart by their tracking numbers",

@@ -17,6 +17,7 @@ pub(crate) mod headings;
 pub mod identity;
 mod inflate;
 pub mod isolate;
+pub(crate) mod known;
 pub(crate) mod labels;
 pub(crate) mod marks;
 pub(crate) mod midnight;
@@ -30,6 +31,7 @@ pub(crate) mod store;
 mod thrift;
 
 use crate::error::{Error, Result};
+mod unmapped;
 use crate::job::plan::{AsOfMode, Format, Input, Limits, OnBadFile, Plan};
 use crate::place::object_files::is_uri;
 pub use absent::NotJudged;
@@ -73,6 +75,8 @@ pub struct Survey {
     beside: Option<String>,
     /// What is said of files that this program published and that paths of the job lead to.
     published: Option<String>,
+    /// What is said of headings that are known and that the job does not map.
+    pub unmapped: Vec<String>,
     /// The reasons of those, by shown path.
     refused: BTreeMap<String, String>,
     /// Those of them that reading found to be bad, by path, each with the identity of its content.
@@ -103,6 +107,7 @@ impl Survey {
 
     /// Returns what is said of files that are no inputs because this program published them; it depends on what was
     /// published before.
+        warnings.extend(self.unmapped.iter().cloned());
     pub fn published(&self) -> Option<&str> {
         self.published.as_deref()
     }
@@ -229,6 +234,8 @@ pub enum Extent {
     /// All, or the row groups that can matter.
     Read,
     /// Nothing: a published version knows that the same content has no row on a day that is read.
+    /// Columns that it lacks by the job's mapping, each with a heading that is known as it.
+    pub unmapped: Vec<(Column, String)>,
     Kept,
 }
 
@@ -433,7 +440,7 @@ fn finished(
     // Units of about one size stay in their order, which is roughly that of time: then consecutive units count into
     // the same cells.
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
-    let not_judged = absent::not_judged(&files);
+    let (not_judged, unmapped) = (absent::not_judged(&files), unmapped::sentences(plan, &files));
     let (midnights, repeated) = (midnight::Midnights::of(files.len()), repeated::Repeated::of(files.len()));
     let (beside, published, refused, bad) = (None, None, BTreeMap::new(), Vec::new());
     let whole = Survey {
@@ -458,6 +465,7 @@ fn finished(
 /// number of rows in its end, counted apart from the chunks, must agree with them.
 pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> + Sync + 'a;
 
+        unmapped,
 /// Reads one unit, chunk by chunk.
 ///
 /// # Errors
@@ -546,7 +554,8 @@ fn survey_csv(reading: &LookSettings, listed: &Listed, index: u32) -> std::resul
         rows,
         bytes: listed.bytes,
     };
-    let file = source_file(listed, &mapping);
+    let unmapped = unmapped::unmapped(input, &mapping, &headings);
+    let file = SourceFile { unmapped, ..source_file(listed, &mapping) };
     let found = mapping.listed();
     let source = FileDecoding::Csv(listed.packing, mapping);
     Ok(Looked { file, units: vec![unit], beyond: Vec::new(), source, listed: found })
@@ -571,3 +580,4 @@ fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
 
 #[cfg(test)]
 mod tests;
+        unmapped: Vec::new(),

@@ -9,7 +9,9 @@ use super::files::Listed;
 use super::headings::{self, HeadingPlace, Mapping, shown_heading};
 use super::inflate::GroupPages;
 use super::prune::{self, Clock, TimeColumn};
-use super::{Chunk, FilePart, GroupDays, LookSettings, Looked, SourceFile, Unit, UnitEnd, footer, pages, source_file};
+use super::{
+    Chunk, FilePart, GroupDays, LookSettings, Looked, SourceFile, Unit, UnitEnd, footer, pages, source_file, unmapped,
+};
 use crate::job::plan::Limits;
 use crate::place::readable::Readable;
 use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatchOptions};
@@ -161,7 +163,8 @@ pub(crate) fn survey(reading: &LookSettings, listed: &Listed, index: u32) -> Res
         return Err(faults);
     }
     let clock = clock(reading, &plain, &mapping);
-    let mut looked = source_file(listed, &mapping);
+    let unmapped = unmapped::unmapped(input, &mapping, &names);
+    let mut looked = SourceFile { unmapped, ..source_file(listed, &mapping) };
     let (mut units, mut beyond, mut rows, mut days) = (Vec::new(), Vec::new(), 0, Some(Vec::new()));
     for (group_index, group) in metadata.row_groups().iter().enumerate() {
         let group_rows = group.num_rows() as u64;

@@ -152,6 +152,9 @@ fn input_lines(plan: &Plan, survey: &Survey, text: &mut Lines) {
     for twice in plan.inputs.iter().flat_map(scan::headings::doubtful) {
         put(text, "  doubtful", &twice);
     }
+    for unmapped in &survey.unmapped {
+        put(text, "  unmapped", unmapped);
+    }
     for absent in &survey.not_judged {
         put(text, "  absent", &absent.told(survey.files.len()));
     }

@@ -126,6 +126,33 @@ fn a_file_without_a_known_heading_is_refused_with_the_keys_that_help() {
         let refused = fails(3, &["run", &job]);
         assert!(refused.contains("`header_line`, `encoding` or `delimiter` in [input.csv]"), "{refused}");
         let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
+#[test]
+fn a_known_heading_that_the_job_does_not_map_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let headings = HEADINGS.trim_end().replace("shipped_at", "note") + ",order-status,Status,updated\n";
+    let row = |order: &str| letter(order, "9.99", "EUR").trim_end().to_owned() + ",Cancelled,x,y\n";
+    let of = |keys: &str| {
+        let job = job(folder.path(), "", keys);
+        for name in ["a.csv", "b.csv"] {
+            fs::write(folder.path().join(name), headings.clone() + &row(name)).unwrap();
+        }
+        job
+    };
+    let input = "[[input]]\npath = [\"a.csv\", \"b.csv\"]\n";
+    let job = of(input);
+    for told in [said(&vtr(&["run", &job])), ok(&["plan", &job])] {
+        let line = "`order-status` of 2 files, first a.csv, is known as `order_status`";
+        assert!(told.contains(line) && told.contains("write order_status = \"order-status\" in"), "{told}");
+        assert_eq!(told.matches("is known as").count(), 1, "`status` may be that of the payment: {told}");
+    }
+    for keys in ["order_status = \"order-status\"", "order_status = \"Status\"", "programme = \"Order-Status\""] {
+        let told = ok(&["plan", &of(&format!("{input}[input.columns]\n{keys}\n"))]);
+        assert!(!told.contains("is known as"), "{keys}: {told}");
+    }
+    let told = ok(&["plan", &of(&format!("{input}[input.constants]\norder_status = \"Shipped\"\n"))]);
+    assert!(!told.contains("is known as"), "{told}");
+}
+
         assert!(inspected.contains(key), "{inspected}");
     }
 }

@@ -3,11 +3,13 @@
 //! It is a table of names; if several headings give one column, the earlier one here is the better source. It says
 //! nothing about an unknown heading, except that some words indicate personal data.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
 use vtr_columnar::input::Column;
 
 /// The meaning of a heading.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum HeadingMeaning {
+pub(crate) enum HeadingMeaning {
     /// A column of a shipment, and the caution before it is trusted.
     Is(Column, Option<&'static str>),
     /// About a person; no verdict needs it.
@@ -452,6 +454,10 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("入金ステータス", HeadingMeaning::Useless("whether it was paid")),
 ];
 
+/// The place of each heading in [`KNOWN`].
+static PLACES: LazyLock<HashMap<&str, usize>> =
+    LazyLock::new(|| KNOWN.iter().enumerate().map(|(place, (heading, _))| (*heading, place)).collect());
+
 /// Words of headings that are about a person.
 const PERSONAL: [&str; 15] = [
     "buyer",
@@ -485,21 +491,21 @@ fn is_personal(hyphened: &str) -> bool {
 }
 
 /// Returns a heading as the table spells it: in lower case, with hyphens for blanks and underscores.
-pub(super) fn key(heading: &str) -> String {
-    crate::scan::headings::key(heading).replace(['.', ':'], "").trim().replace([' ', '_'], "-")
+pub(crate) fn key(heading: &str) -> String {
+    super::headings::key(heading).replace(['.', ':'], "").trim().replace([' ', '_'], "-")
 }
 
 /// Returns the meaning of a heading, and its rank as a source; smaller is better.
-pub(super) fn meaning(heading: &str) -> Option<(HeadingMeaning, usize)> {
-    if let Some(column) = Column::from_name(&crate::scan::headings::key(heading)) {
+pub(crate) fn meaning(heading: &str) -> Option<(HeadingMeaning, usize)> {
+    if let Some(column) = Column::from_name(&super::headings::key(heading)) {
         return Some((HeadingMeaning::Is(column, None), 0));
     }
     let hyphened = key(heading);
     if let Some(column) = Column::from_name(&hyphened.replace('-', "_")) {
         return Some((HeadingMeaning::Is(column, None), 1));
     }
-    if let Some(place) = KNOWN.iter().position(|(known, _)| *known == hyphened) {
-        return Some((KNOWN[place].1, place + 2));
+    if let Some(place) = PLACES.get(hyphened.as_str()) {
+        return Some((KNOWN[*place].1, place + 2));
     }
     is_personal(&hyphened).then_some((HeadingMeaning::Personal, usize::MAX))
 }
