@@ -174,7 +174,7 @@ impl TimeFormat {
             Form::Signs(items) => {
                 let mut parsed = Parsed::new();
                 parse(&mut parsed, text, items.iter()).ok()?;
-                resolve(&parsed)
+                resolve(&parsed, text)
             }
             Form::UnixMilliseconds => unix_milliseconds(text),
             Form::SpreadsheetDays => spreadsheet_days(text),
@@ -197,8 +197,15 @@ fn items(format: &str) -> Result<Vec<Item<'static>>, WrongFormat> {
     Ok(items)
 }
 
-fn resolve(parsed: &Parsed) -> Option<Written> {
+/// The first year of four digits.
+const FOUR_DIGITS: i32 = 1_000;
+
+fn resolve(parsed: &Parsed, text: &str) -> Option<Written> {
     if parsed.second() == Some(60) {
+        return None;
+    }
+    // `%Y` reads 26 as the year 26, which nobody means; a filler such as 0001-01-01 has all four digits.
+    if parsed.year().is_some_and(|year| year < FOUR_DIGITS && !text.contains(&format!("{:04}", year.unsigned_abs()))) {
         return None;
     }
     if let Some(second) = parsed.timestamp() {
@@ -418,6 +425,20 @@ mod tests {
         assert_eq!(seconds.read("1736936430"), Ok(micros("2025-01-15T10:20:30Z")));
         assert_eq!(seconds.read("1736936430.250"), Ok(micros("2025-01-15T10:20:30.25Z")));
         assert_eq!(seconds.read("1736936430000"), Err(Unreadable), "milliseconds are no seconds");
+    }
+
+    #[test]
+    fn a_year_of_two_digits_is_no_year_of_four() {
+        let format = TimeFormat::new(&["%d.%m.%Y %H:%M", "%d.%m.%Y"], Zone::utc()).unwrap();
+        for text in ["05.09.26", "05.09.26 19:12", "5.9.26", "01.01.1", "01.01.01 00:00", "05.09.126"] {
+            assert_eq!(format.read(text), Err(Unreadable), "{text}");
+            assert_eq!(format.as_written(text), None, "{text}");
+        }
+        for (text, day) in [("05.09.2026", 20_701), ("01.01.0001", -719_162), ("01.01.0001 00:00", -719_162)] {
+            assert_eq!(format.as_written(text).map(|(day, _)| day), Some(day), "{text}");
+        }
+        let short = TimeFormat::new(&["%d.%m.%y"], Zone::utc()).unwrap();
+        assert_eq!(short.read("05.09.26"), Ok(Moment::Date(20_701)));
     }
 
     #[test]

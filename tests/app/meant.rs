@@ -89,6 +89,18 @@ fn fillers_are_no_names() {
 }
 
 #[test]
+fn years_of_two_digits_are_no_fillers() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String =
+        (0..40).map(|order| letter(&order.to_string(), "9.99", "EUR").replace("2025-02-03", "03.02.25")).collect();
+    let input = |form: &str| format!("{INPUT}timestamps = [\"{form}\"]\n");
+    let refused = fails(4, &["run", &job(folder.path(), &rows, &input("%d.%m.%Y"))]);
+    assert!(refused.contains("shipped_at") && refused.contains("%d.%m.%y"), "{refused}");
+    let told = said(&vtr(&["run", &job(folder.path(), &rows, &input("%d.%m.%y"))]));
+    assert!(told.contains("40 rows") && !told.contains("filler"), "{told}");
+}
+
+#[test]
 fn states_of_the_us_are_no_countries() {
     let folder = tempfile::tempdir().unwrap();
     let row = |state: &str| {
