@@ -200,7 +200,10 @@ impl Decoding<'_> {
         let root = &self.plain.parquet_schema().root_schema().get_fields()[place];
         ColumnLook {
             name: shown_heading(field.name()),
-            kind: kind(root, field.data_type()),
+            kind: match reading::is_uuid(self.metadata, place) {
+                true => "fixed_len_byte_array, UUID".to_owned(),
+                false => kind(root, field.data_type()),
+            },
             values: profile.values,
             nulls: profile.nulls,
             distinct: (!nested).then_some(distinct),

@@ -14,13 +14,13 @@ use super::{
 };
 use crate::job::plan::Limits;
 use crate::place::readable::Readable;
-use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader};
 use parquet::arrow::parquet_to_arrow_field_levels;
-use parquet::basic::Type as PhysicalType;
+use parquet::basic::{LogicalType, Type as PhysicalType};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataOptions, ParquetStatisticsPolicy, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use std::cell::Cell;
@@ -70,6 +70,8 @@ struct Projection {
     columns: Vec<(Vec<usize>, Option<Arc<Choice>>)>,
     /// Leaves below those fields.
     leaves: Vec<usize>,
+    /// For each of `roots`, whether it holds UUIDs, which are sixteen bytes each and become text.
+    are_uuids: Vec<bool>,
     /// Canonical names and the types that the fold expects.
     schema: SchemaRef,
 }
@@ -94,8 +96,9 @@ impl Projection {
         let parts = |read: &ReadColumn| (read.roots.iter().map(place).collect(), read.choice.clone());
         let parts = columns.iter().map(parts).collect();
         let leaves = leaves(metadata, &roots);
+        let are_uuids = roots.iter().map(|root| is_uuid(metadata, *root)).collect();
         let fields: Vec<Field> = columns.into_iter().map(|read| read.field).collect();
-        Projection { roots, columns: parts, leaves, schema: Arc::new(Schema::new(fields)) }
+        Projection { roots, columns: parts, leaves, are_uuids, schema: Arc::new(Schema::new(fields)) }
     }
 }
 
@@ -237,9 +240,8 @@ fn source(
             Ok(_) if reading.unused.contains(*column) => {}
             Ok(Decoded { types, wanted, choice }) => {
                 for ((place, kind), found) in places.iter().zip(types).zip(&found) {
-                    let is_bytes = matches!(found, DataType::Binary | DataType::LargeBinary | DataType::BinaryView);
                     // The decoder returns these types as they are; they are converted to nulls or text afterwards.
-                    if kind != DataType::Null && !is_bytes {
+                    if kind != DataType::Null && !found.is_binary() {
                         fields[place.index] = Arc::new(fields[place.index].as_ref().clone().with_data_type(kind));
                     }
                 }
@@ -314,6 +316,29 @@ pub(crate) fn found_type(plain: &ArrowReaderMetadata, place: usize) -> DataType 
         DataType::Dictionary(_, values) => values.as_ref().clone(),
         other => other.clone(),
     }
+}
+
+/// Returns whether a top-level field holds UUIDs by its logical type.
+pub(crate) fn is_uuid(metadata: &ParquetMetaData, root: usize) -> bool {
+    let field = &metadata.file_metadata().schema().get_fields()[root];
+    field.is_primitive() && field.get_basic_info().logical_type_ref() == Some(&LogicalType::Uuid)
+}
+
+/// Returns UUIDs in their usual form, in lower case.
+fn uuid_texts(array: &ArrayRef) -> ArrayRef {
+    let Some(bytes) = array.as_fixed_size_binary_opt().filter(|bytes| bytes.value_length() == 16) else {
+        return array.clone();
+    };
+    let text = |bytes: &[u8]| {
+        let digits = bytes.iter().enumerate().flat_map(|(at, byte)| {
+            let hyphen = [4, 6, 8, 10].contains(&at).then_some('-');
+            hyphen
+                .into_iter()
+                .chain([byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])))
+        });
+        digits.collect::<String>()
+    };
+    Arc::new(bytes.iter().map(|bytes| bytes.map(text)).collect::<StringArray>())
 }
 
 pub(crate) fn leaves(metadata: &ParquetMetaData, roots: &[usize]) -> Vec<usize> {
@@ -526,13 +551,17 @@ fn damaged(unit: &Unit, error: &str) -> String {
 /// Returns the batch under canonical names and in the types that the fold expects.
 fn canonical(projection: &Projection, batch: &RecordBatch) -> Result<RecordBatch, String> {
     let strict = CastOptions { safe: false, ..CastOptions::default() };
+    let decoded = |place: usize| match projection.are_uuids[place] {
+        true => uuid_texts(batch.column(place)),
+        false => batch.column(place).clone(),
+    };
     let typed = |(field, (places, choice)): (&Arc<Field>, &(Vec<usize>, _))| -> Result<ArrayRef, String> {
         if let Some(choice) = choice {
-            let decoded: Vec<ArrayRef> = places.iter().map(|place| batch.column(*place).clone()).collect();
+            let decoded: Vec<ArrayRef> = places.iter().map(|place| decoded(*place)).collect();
             let choice: &Arc<Choice> = choice;
             return choice.array(&decoded).map_err(|error| format!("column `{}`: {error}", field.name()));
         }
-        let array = batch.column(places[0]);
+        let array = &decoded(places[0]);
         if array.data_type() == field.data_type() {
             return Ok(array.clone());
         }
@@ -550,6 +579,10 @@ fn canonical(projection: &Projection, batch: &RecordBatch) -> Result<RecordBatch
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView => to(array, &DataType::Utf8),
             _ => Ok(array.clone()),
         };
+        if cast.is_err() && array.data_type().is_binary() {
+            let (name, kind) = (field.name(), array.data_type());
+            return Err(format!("column `{name}`: {kind} whose bytes are no UTF-8: cast the column to text"));
+        }
         cast.and_then(|array| to(&array, field.data_type()))
             .map_err(|error| format!("column `{}`: {error}", field.name()))
     };

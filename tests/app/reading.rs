@@ -4,6 +4,10 @@
 use crate::support::{cell, table, text, vtr_in};
 use arrow::array::{ArrayRef, RecordBatch, StringArray, TimestampMicrosecondArray};
 use parquet::arrow::ArrowWriter;
+use parquet::column::writer::ColumnWriter;
+use parquet::data_type::{ByteArray, FixedLenByteArray};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -409,6 +413,63 @@ fn texts_in_parquet_are_read_as_their_input_says_or_its_keys_are_refused() {
         "{}",
         ran.err
     );
+}
+
+/// A Parquet file of one row group whose columns hold bytes, by the notation of its schema.
+fn parquet_of(schema: &str, columns: &[Vec<Vec<u8>>]) -> Vec<u8> {
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for values in columns {
+        let mut column = group.next_column().unwrap().unwrap();
+        let bytes = values.iter().cloned().map(ByteArray::from);
+        match column.untyped() {
+            ColumnWriter::ByteArrayColumnWriter(column) => {
+                column.write_batch(&bytes.collect::<Vec<_>>(), None, None).unwrap();
+            }
+            ColumnWriter::FixedLenByteArrayColumnWriter(column) => {
+                column.write_batch(&bytes.map(FixedLenByteArray::from).collect::<Vec<_>>(), None, None).unwrap();
+            }
+            _ => unreachable!("the columns are bytes"),
+        }
+        column.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn uuids_are_read_as_text_and_other_bytes_must_be_text() {
+    let place = Place::new();
+    let uuid = |row: u8| [vec![row; 4], vec![0xab; 11], vec![row]].concat();
+    let schema = |of_package: &str| {
+        format!(
+            "message m {{ required binary order_id (STRING); required fixed_len_byte_array(16) package_id {of_package}; required \
+             fixed_len_byte_array(16) seller_id (UUID); required binary promised_delivery_at (STRING); required binary \
+             tracking_number (STRING); }}"
+        )
+    };
+    let columns = [
+        (0..6).map(|row| format!("o{row}").into_bytes()).collect(),
+        (0..6).map(|row| uuid(row + 0x10)).collect(),
+        vec![uuid(0xf0); 6],
+        vec![b"2025-06-05".to_vec(); 6],
+        vec![Vec::new(); 6],
+    ];
+    let input = "[[input]]\npath = \"in.parquet\"\n[input.constants]\nmarketplace = \"DE\"\n";
+    place.put("in.parquet", parquet_of(&schema("(UUID)"), &columns));
+    let ran = place.run(input, "");
+    assert_eq!(ran.counts(), [6, 0, 0, 6], "{}{}", ran.out, ran.err);
+    let defects = table(&place.path().join("out"), "defects");
+    let mut ids: Vec<&str> = defects.iter().map(|row| cell(row, "package_id")).collect();
+    ids.sort_unstable();
+    assert_eq!(ids[1], "11111111-abab-abab-abab-ababababab11");
+    assert!(defects.iter().all(|row| cell(row, "seller_id") == "f0f0f0f0-abab-abab-abab-abababababf0"), "{defects:?}");
+    let inspected = place.vtr(&["inspect", "in.parquet"]);
+    assert!(inspected.out.contains("UUID"), "{}", inspected.out);
+    place.put("in.parquet", parquet_of(&schema(""), &columns));
+    let ran = place.run(input, "");
+    assert!(ran.code == Some(3) && ran.err.contains("cast the column to text"), "{}", ran.err);
 }
 
 #[test]

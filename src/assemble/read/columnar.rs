@@ -97,7 +97,7 @@ fn open<'a>(file: &RawFile, reading: &ReadSettings<'a>) -> Result<(ArrowReaderMe
             DataType::Dictionary(_, values) => values.as_ref(),
             other => other,
         };
-        if kind.is_nested() || kind.is_floating() || matches!(kind, DataType::Binary | DataType::LargeBinary) {
+        if kind.is_nested() || kind.is_floating() || kind.is_binary() {
             return Err(format!("the column `{}` is {kind}; write it as text", names[*root]));
         }
     }
