@@ -205,6 +205,9 @@ impl<'a> TextFindings<'a> {
     }
 
     fn record(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
+        if self.headings.is_some() && records.is_blank() {
+            return Ok(());
+        }
         let spot = self.spot(records);
         let bytes = records.bytes();
         let decoded = std::str::from_utf8(bytes);

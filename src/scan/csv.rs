@@ -390,6 +390,9 @@ impl<'a> Chunker<'a> {
     }
 
     fn record(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
+        if records.is_blank() {
+            return Ok(());
+        }
         self.number += 1;
         let bytes = records.bytes();
         let Ok(text) = simdutf8::basic::from_utf8(bytes) else {

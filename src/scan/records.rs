@@ -210,6 +210,14 @@ impl RecordReader {
         &self.buffer[self.record.start..self.end]
     }
 
+    /// Returns whether the current record has delimiters and blanks only: spreadsheets write such lines below the last
+    /// row, and like empty ones they are no records.
+    #[inline]
+    pub fn is_blank(&self) -> bool {
+        let (bytes, has_all) = (self.bytes(), self.cells.len() < self.cutting.max_cells);
+        has_all && self.cells.iter().all(|cell| bytes[cell.start..cell.end].trim_ascii_start().is_empty())
+    }
+
     /// Returns whether the current record has a NUL character.
     pub fn has_nul(&self) -> bool {
         self.marks.has_nul() && self.bytes().contains(&0)

@@ -424,3 +424,18 @@ fn a_missing_data_file_is_named_with_the_remedy() {
     said(&vtr(&["run", &job, "--full"]));
     assert_eq!(rate(&at.join("out")), (1, 1));
 }
+
+#[test]
+fn a_line_of_delimiters_is_no_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let rows = row("o1", NUMBER, SCANNED) + ",,,,,,,\n" + &row("o2", NUMBER, SCANNED);
+    let blanks = ",,,,,,,\r\n , ,,,,,,\n,,,\n\"\",\"\",,,,,,\n,,,,,,,".repeat(9);
+    fs::write(at.join("in.csv"), format!("{HEADINGS}\n{rows}{blanks}")).unwrap();
+    said(&vtr(&["run", &job(at, "[[input]]\npath = \"in.csv\"\n")]));
+    assert_eq!(rate(&at.join("out")), (2, 2));
+    let files = table(&at.join("out"), "input_files");
+    assert_eq!((count(&files[0], "rows_read"), count(&files[0], "rejected")), (2, 0));
+    let inspected = ok(&["inspect", &at.join("in.csv").display().to_string()]);
+    assert!(inspected.contains("rows       2 in 8 columns"), "{inspected}");
+}

@@ -227,17 +227,24 @@ fn plainly(text: &[u8], cut: Cut) -> Vec<Place> {
             continue;
         }
         let record = record(text, at, cut).filter(|(_, end)| end - at <= cut.max_record);
+        let is_blank = record.as_ref().is_some_and(|(fields, _)| fields.iter().all(|(_, field)| is_white(field)));
         let (cells, end) = match record {
             Some((fields, end)) => (accepted(&fields, &text[at..end], cut), end),
             None => (None, (at..).find(|place| ends(*place)).expect("the text ends")),
         };
-        places.push(Place { line, offset: at as u64, cells });
+        if !is_blank {
+            places.push(Place { line, offset: at as u64, cells });
+        }
         let next = if end < text.len() { behind(end) } else { end };
         line += lines_in(&text[at..next]);
         at = next;
     }
     places.remove(0);
     places
+}
+
+fn is_white(field: &[u8]) -> bool {
+    field.iter().all(u8::is_ascii_whitespace)
 }
 
 fn lines_in(text: &[u8]) -> u64 {
