@@ -9,9 +9,9 @@ use super::midnight::Midnights;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, make_comparator};
 use arrow::compute::SortOptions;
 use arrow::datatypes::DataType;
-use arrow::util::display::array_value_to_string;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
+use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::{CellRules, Column};
 use vtr_kernel::text::shown;
 
@@ -146,8 +146,8 @@ fn values(array: &ArrayRef, cells: &CellRules) -> Values {
             let present = |row: &usize| array.is_valid(*row);
             let mut rows = (0..array.len()).filter(present);
             let Some(first) = rows.next() else { return Values::None };
-            let (Ok(comparator), Ok(text)) =
-                (make_comparator(array, array, SortOptions::default()), array_value_to_string(array, first))
+            let (Ok(comparator), Some(text)) =
+                (make_comparator(array, array, SortOptions::default()), shown_cell(array, first))
             else {
                 return Values::Several;
             };
@@ -201,6 +201,8 @@ mod tests {
         assert_eq!(count(of(&[numbers.clone(), numbers])), Some(4));
         let times: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![5, 5, 6]));
         assert_eq!(count(of(&[times.slice(0, 2)])), Some(2));
+        let zoned: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![5, 5]).with_timezone("UTC"));
+        assert_eq!(count(of(&[zoned])), Some(2));
         assert_eq!(count(of(&[times])), None);
     }
 
