@@ -15,7 +15,8 @@ use vtr_columnar::input::{CellRules, Column};
 use vtr_kernel::calendar::{DAY_MICROS, FIRST_DAY};
 use vtr_kernel::text::shown;
 
-const TIMES: [Column; 6] = [
+/// The columns of times.
+pub(super) const TIMES: [Column; 6] = [
     Column::PromisedDeliveryAt,
     Column::ShippedAt,
     Column::TrackingAddedAt,
@@ -192,7 +193,7 @@ pub(crate) fn counted(array: &ArrayRef, cells: &CellRules) -> (u64, u64) {
 }
 
 /// Whether a text ends with an offset from UTC.
-fn has_offset(text: &str) -> bool {
+pub(super) fn has_offset(text: &str) -> bool {
     let behind = text.get(10..).unwrap_or_default();
     behind.ends_with(['Z', 'z']) || behind.ends_with("UTC") || behind.ends_with("GMT") || behind.contains(['+', '-'])
 }

@@ -27,11 +27,13 @@ mod prune;
 pub(crate) mod published;
 pub(crate) mod records;
 pub(crate) mod repeated;
+pub(crate) mod sampled;
 pub(crate) mod store;
+pub(crate) mod table_formats;
 mod thrift;
+mod unmapped;
 
 use crate::error::{Error, Result};
-mod unmapped;
 use crate::job::plan::{AsOfMode, Format, Input, Limits, OnBadFile, Plan};
 use crate::place::object_files::is_uri;
 pub use absent::NotJudged;
@@ -69,14 +71,16 @@ pub struct Survey {
     midnights: midnight::Midnights,
     /// The columns of which reading has met one value only.
     repeated: repeated::Repeated,
+    /// What reading has met in a sample of rows.
+    sampled: sampled::Sampled,
     /// Files that the job allows to be left out, and the reasons.
     left_out: Vec<String>,
+    /// What is said of headings that are known and that the job does not map.
+    pub unmapped: Vec<String>,
     /// What is said of files that lie beside those that are read.
     beside: Option<String>,
     /// What is said of files that this program published and that paths of the job lead to.
     published: Option<String>,
-    /// What is said of headings that are known and that the job does not map.
-    pub unmapped: Vec<String>,
     /// The reasons of those, by shown path.
     refused: BTreeMap<String, String>,
     /// Those of them that reading found to be bad, by path, each with the identity of its content.
@@ -90,6 +94,9 @@ pub struct Seen {
     pub times: u16,
     /// The values of columns that may have one only.
     pub values: repeated::ValuesOfColumns,
+    /// What a sample of the rows has.
+    #[serde(default)]
+    pub sample: sampled::Sample,
 }
 
 /// The words before a file that is left out, and why.
@@ -100,27 +107,30 @@ impl Survey {
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings: Vec<String> = self.left_out().chain(self.beside.iter().cloned()).collect();
         warnings.extend(self.absent());
+        warnings.extend(self.unmapped.iter().cloned());
         warnings.extend(self.midnights.warnings(&self.files));
         warnings.extend(self.repeated.warnings(&self.files, &self.midnights));
+        warnings.extend(self.sampled.warnings(&self.files, &self.midnights));
         warnings
     }
 
     /// Returns what is said of files that are no inputs because this program published them; it depends on what was
     /// published before.
-        warnings.extend(self.unmapped.iter().cloned());
     pub fn published(&self) -> Option<&str> {
         self.published.as_deref()
     }
 
     /// Returns what reading a file has met, for another process.
     pub fn seen(&self, file: u32) -> Seen {
-        Seen { times: self.midnights.seen(file), values: self.repeated.seen(file) }
+        let (times, values, sample) = (self.midnights.seen(file), self.repeated.seen(file), self.sampled.seen(file));
+        Seen { times, values, sample }
     }
 
     /// Notes what another process has met in a file.
     pub fn see(&self, file: u32, seen: Seen) {
         self.midnights.see(file, seen.times);
         self.repeated.see(file, seen.values);
+        self.sampled.see(file, seen.sample);
     }
 
     /// Files that were refused and that the job allows to be left out, with every reason.
@@ -224,6 +234,8 @@ pub struct SourceFile {
     pub columns: ColumnSet,
     /// Columns with one value: constants and those from its path.
     pub constants: Vec<(Column, String)>,
+    /// Columns that it lacks by the job's mapping, each with a heading that is known as it.
+    pub unmapped: Vec<(Column, String)>,
     /// How much of it is read.
     pub reading: Extent,
 }
@@ -234,8 +246,6 @@ pub enum Extent {
     /// All, or the row groups that can matter.
     Read,
     /// Nothing: a published version knows that the same content has no row on a day that is read.
-    /// Columns that it lacks by the job's mapping, each with a heading that is known as it.
-    pub unmapped: Vec<(Column, String)>,
     Kept,
 }
 
@@ -442,6 +452,7 @@ fn finished(
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let (not_judged, unmapped) = (absent::not_judged(&files), unmapped::sentences(plan, &files));
     let (midnights, repeated) = (midnight::Midnights::of(files.len()), repeated::Repeated::of(files.len()));
+    let sampled = sampled::Sampled::of(files.len());
     let (beside, published, refused, bad) = (None, None, BTreeMap::new(), Vec::new());
     let whole = Survey {
         files,
@@ -452,7 +463,9 @@ fn finished(
         sources,
         midnights,
         repeated,
+        sampled,
         left_out,
+        unmapped,
         beside,
         published,
         refused,
@@ -465,7 +478,6 @@ fn finished(
 /// number of rows in its end, counted apart from the chunks, must agree with them.
 pub type Reader<'a> = dyn Fn(&Plan, &Survey, &Unit, &mut dyn FnMut(Chunk) -> Result<()>) -> Result<UnitEnd> + Sync + 'a;
 
-        unmapped,
 /// Reads one unit, chunk by chunk.
 ///
 /// # Errors
@@ -477,6 +489,7 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
     let each = &mut |chunk: Chunk| {
         survey.midnights.look(unit.file, &chunk.batch, &cells);
         survey.repeated.look(unit.file, &chunk.batch, &cells);
+        survey.sampled.look(unit.file, file, &chunk, plan);
         each(chunk)
     };
     let end = match &survey.sources[unit.file as usize] {
@@ -574,10 +587,10 @@ fn source_file(listed: &Listed, mapping: &Mapping) -> SourceFile {
         days: None,
         columns: mapping.present(),
         constants: mapping.constants.clone(),
+        unmapped: Vec::new(),
         reading: Extent::Read,
     }
 }
 
 #[cfg(test)]
 mod tests;
-        unmapped: Vec::new(),

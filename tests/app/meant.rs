@@ -127,18 +127,6 @@ fn one_heading_for_two_columns_is_said() {
 }
 
 #[test]
-fn a_file_without_a_known_heading_is_refused_with_the_keys_that_help() {
-    let folder = tempfile::tempdir().unwrap();
-    let job = job(folder.path(), &letter("1", "9.99", "EUR"), INPUT);
-    let plain = fs::read_to_string(folder.path().join("in.csv")).unwrap();
-    let wide: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    for (bytes, key) in [(format!("Shipments\nof May\n\n{plain}").into_bytes(), "header_line = 4"), (wide, "utf-16le")]
-    {
-        fs::write(folder.path().join("in.csv"), bytes).unwrap();
-        let refused = fails(3, &["run", &job]);
-        assert!(refused.contains("`header_line`, `encoding` or `delimiter` in [input.csv]"), "{refused}");
-        let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
-#[test]
 fn a_known_heading_that_the_job_does_not_map_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let headings = HEADINGS.trim_end().replace("shipped_at", "note") + ",order-status,Status,updated\n";
@@ -165,8 +153,64 @@ fn a_known_heading_that_the_job_does_not_map_is_said() {
     assert!(!told.contains("is known as"), "{told}");
 }
 
+#[test]
+fn a_file_without_a_known_heading_is_refused_with_the_keys_that_help() {
+    let folder = tempfile::tempdir().unwrap();
+    let job = job(folder.path(), &letter("1", "9.99", "EUR"), INPUT);
+    let plain = fs::read_to_string(folder.path().join("in.csv")).unwrap();
+    let wide: Vec<u8> = plain.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for (bytes, key) in [(format!("Shipments\nof May\n\n{plain}").into_bytes(), "header_line = 4"), (wide, "utf-16le")]
+    {
+        fs::write(folder.path().join("in.csv"), bytes).unwrap();
+        let refused = fails(3, &["run", &job]);
+        assert!(refused.contains("`header_line`, `encoding` or `delimiter` in [input.csv]"), "{refused}");
+        let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
         assert!(inspected.contains(key), "{inspected}");
     }
+}
+
+#[test]
+fn orders_of_other_channels_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let told_of = |others: usize, market: &str, keys: &str| {
+        let other = |order: usize| {
+            letter(&format!("12-09876-{order:05}"), "9.99", "EUR").replace(",GB,12", &format!(",{market},12"))
+        };
+        let own = |order: usize| letter(&format!("{}02-1234567-{order:07}", ["2", "S"][order % 2]), "9.99", "EUR");
+        let rows: String = (0..others).map(other).chain((others..80).map(own)).collect();
+        said(&vtr(&["run", &job(folder.path(), &rows, &format!("{INPUT}{keys}")), "--full"]))
+    };
+    let told = told_of(20, "GB", "");
+    assert!(told.contains("20 of 80 order ids looked at are not of Amazon's form"), "{told}");
+    assert!(told.contains("in in.csv") && told.contains("export Amazon's orders alone"), "{told}");
+    for (others, market) in [(3, "GB"), (80, "GB"), (20, "Non-Amazon")] {
+        let told = told_of(others, market, "");
+        assert!(!told.contains("Amazon's form"), "{others} {market}: {told}");
+    }
+}
+
+#[test]
+fn local_ends_of_days_beside_other_times_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let told_of = |others: usize, offset: &str, keys: &str| {
+        let row = |order: usize| {
+            let time = if order < others { "20:15:00" } else { "23:59:59" };
+            letter(&order.to_string(), "9.99", "EUR").replace("2025-02-05", &format!("2025-02-05T{time}{offset}"))
+        };
+        let rows: String = (0..120).map(row).collect();
+        said(&vtr(&["run", &job(folder.path(), &rows, &format!("{INPUT}{keys}")), "--full"]))
+    };
+    let told = told_of(6, "", "");
+    assert!(told.contains("114 of 120 `promised_delivery_at` looked at have no offset"), "{told}");
+    assert!(told.contains("in in.csv") && told.contains("time_zone = \"Europe/Berlin\""), "{told}");
+    let zone = "time_zone = \"Europe/London\"\n";
+    let days = "days = [\"promised_delivery_at\"]\n";
+    for (others, offset, keys) in [(6, "Z", ""), (30, "", ""), (6, "", zone), (6, "", days)] {
+        let told = told_of(others, offset, keys);
+        assert!(!told.contains("looked at have no offset"), "{others} {offset} {keys}: {told}");
+    }
+    let told = told_of(0, "", "");
+    assert!(told.contains("every `promised_delivery_at`") && !told.contains("looked at have no offset"), "{told}");
 }
 
 #[test]

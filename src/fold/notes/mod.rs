@@ -22,6 +22,7 @@ use crate::place::readable::Readable;
 use crate::place::spill::Spill;
 use crate::scan::midnight::Midnights;
 use crate::scan::repeated::Repeated;
+use crate::scan::sampled::Sampled;
 use crate::scan::{Chunk, FilePart, Seen, SourceFile, Survey, Unit};
 use form::{Facts, Opened};
 use parking_lot::Mutex;
@@ -32,7 +33,7 @@ use vtr_columnar::judge::{CopyRecord, Judge, NotedWriter, Reject, Yield};
 use vtr_kernel::calendar::Day;
 
 /// The form of a note; raised whenever notes of an older form must not be read.
-const FORM: u32 = 6;
+const FORM: u32 = 7;
 /// Row groups with fewer rows are read as fast as their notes.
 const LEAST_ROWS: u64 = 256;
 /// The most rejected rows that a note holds.
@@ -273,12 +274,13 @@ impl<'a> Notes<'a> {
             rejects: Vec::new(),
             times: Midnights::of(1),
             values: Repeated::of(1),
+            sample: Sampled::of(1),
         })
     }
 
     /// Writes a note of what was gathered, if later runs may believe it.
     pub fn write(&self, plan: &Plan, judge: &Judge, gathered: Gathering, counts: &FileCounts) {
-        let Gathering { key, rows, writer, days, pending, rejects, times, values, .. } = gathered;
+        let Gathering { key, rows, writer, days, pending, rejects, times, values, sample, .. } = gathered;
         let tally = &counts.tally;
         let is_whole = tally.rejected == rejects.len() as u64 && tally.after_as_of == 0;
         let (Some(rows), Some(of)) = (rows.filter(|_| is_whole), plan.identity.map(dedup::unit)) else { return };
@@ -286,7 +288,7 @@ impl<'a> Notes<'a> {
         if tally.later.is_some() || self.names.contains(&name) {
             return;
         }
-        let seen = Seen { times: times.seen(0), values: values.seen(0) };
+        let seen = Seen { times: times.seen(0), values: values.seen(0), sample: sample.seen(0) };
         let facts = Facts::of(key, plan.as_of, pending, counts, (&rejects, seen), &days);
         let Some(bytes) = form::written(facts, writer.texts(judge), rows, of) else { return };
         if let Err(error) = self.place.put(&name, &bytes) {
@@ -352,6 +354,7 @@ pub struct Gathering {
     rejects: Vec<Reject>,
     times: Midnights,
     values: Repeated,
+    sample: Sampled,
 }
 
 impl Gathering {
@@ -360,6 +363,7 @@ impl Gathering {
         let cells = plan.cells(file.input, file.format);
         self.times.look(0, &chunk.batch, &cells);
         self.values.look(0, &chunk.batch, &cells);
+        self.sample.look(0, file, chunk, plan);
     }
 
     /// Takes what came of rows.
