@@ -52,6 +52,9 @@ pub enum Error {
     /// Exit 2: the command line, the job or the book is wrong.
     #[error("{0}")]
     Usage(String),
+    /// Exit 2: no package is in the weeks that were asked for.
+    #[error("{0}")]
+    NoWeeks(String),
     /// Exit 3: an input is missing, has the wrong columns or types, or cannot be trusted.
     #[error("{0}")]
     Input(String),
@@ -99,7 +102,7 @@ impl Error {
     pub fn exit_code(&self) -> i32 {
         match self {
             Error::Failed { .. } | Error::Enough => 1,
-            Error::Usage(_) => 2,
+            Error::Usage(_) | Error::NoWeeks(_) => 2,
             Error::Input(_) | Error::BadFiles(_) => 3,
             Error::Gate(_) => 4,
             Error::Conflict(_) => 5,

@@ -11,6 +11,9 @@ pub const WEEKS: u32 = 26;
 /// Bytes of a page at most unless told otherwise.
 pub const MAX_SIZE: &str = "5MiB";
 
+/// Days after which figures are too old for what is made of them, unless told otherwise.
+pub const MAX_AGE: i32 = 7;
+
 /// `vtr worklist`. All filters must fit.
 #[derive(Clone, Debug, Args)]
 pub struct WorklistArgs {
@@ -230,7 +233,7 @@ pub struct HealthArgs {
     #[arg(long, value_enum, value_name = "STATUS", value_delimiter = ',')]
     pub fail_on: Vec<FailOn>,
     /// Days after which the table is stale
-    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, value_name = "DAYS", default_value_t = MAX_AGE, value_parser = clap::value_parser!(i32).range(0..))]
     pub max_age: i32,
 }
 

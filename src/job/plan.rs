@@ -39,7 +39,8 @@ pub struct Plan {
     pub identity: Option<Identity>,
     /// The weeks asked for; `None` is the whole history.
     pub range: Option<WeekRange>,
-    /// Whether the weeks are some of those asked for, so that they may have no rows.
+    /// Whether the weeks are some of those asked for, so that the tables of the last final window may be all that a run
+    /// has to renew.
     pub is_batch: bool,
     /// Whether all days of `account_health` count, wherever the weeks of the run are.
     pub with_health: bool,

@@ -17,7 +17,7 @@ use askama::Template;
 use std::collections::BTreeMap;
 use vtr_kernel::Reason;
 use vtr_kernel::calendar::Day;
-use vtr_kernel::tally::Tally;
+use vtr_kernel::tally::{Tally, Target};
 
 /// The most categories shown.
 const CATEGORIES: usize = 30;
@@ -40,6 +40,8 @@ pub struct Detail<'a> {
     pub left: Option<&'a LeftOut>,
     /// The work list; `None` if no table has it.
     pub work: Option<&'a AccountWork>,
+    /// The work list of the category that decides the account's standing.
+    pub of_category: Option<&'a AccountWork>,
     /// The most rows of a list of packages.
     pub list_rows: usize,
     /// Changes whose effect is to be shown.
@@ -110,28 +112,45 @@ pub fn lead(account: &Account) -> Html {
     let Some(target) = account.target else {
         return rate.and(format!("; no rule is in force that asks for a rate. {defects}."));
     };
-    let asks = format!("; Amazon asks {}. ", words::target(target));
-    let budget = account.budget.unwrap_or_default();
-    match account.standing {
-        Standing::Few | Standing::Unassessed => rate.and(format!(
+    if account.standing == Standing::Few {
+        return rate.and(format!(
             ": too few to judge. {defects}; each package moves the rate by {} points.",
             words::cut(1, account.tally.eligible)
-        )),
+        ));
+    }
+    if let Some(name) = account.decisive_category() {
+        let decisive = account.decisive();
+        let asks = format!(" in all; Amazon asks {} of each category. ", words::target(target));
+        let figures = format!(
+            "{name}: {} of {}",
+            words::rate(decisive.tally),
+            words::plural(decisive.tally.eligible as i64, "package")
+        );
+        return rate.and(asks).strong(figures).and("; ").with(&standing(decisive, target));
+    }
+    rate.and(format!("; Amazon asks {}. ", words::target(target))).with(&standing(account, target))
+}
+
+/// The defects and the room that the target leaves for them.
+fn standing(account: &Account, target: Target) -> Html {
+    let defects = words::plural(account.defects(), "defect");
+    let budget = account.budget.unwrap_or_default();
+    match account.standing {
         Standing::Breach => {
             let fit = account.defects() + budget;
             let fit = if fit > 0 { format!("at most {} fit", words::number(fit)) } else { "none fits".to_owned() };
             let verb = if account.defects() == 1 { "There is" } else { "There are" };
-            let lead = rate.and(asks).and(verb).and(" ").strong(format!("{defects} where {fit}")).and(".");
+            let lead = Html::text(format!("{verb} ")).strong(format!("{defects} where {fit}")).and(".");
             lead.and(format!(" {}.", brief::back(account)))
         }
-        Standing::AtRisk | Standing::Good => {
+        Standing::AtRisk | Standing::Good | Standing::Few | Standing::Unassessed => {
             let room = match budget {
                 0 => "one more would miss the target".to_owned(),
                 1 => "1 more fits".to_owned(),
                 more => format!("{} more fit", words::number(more)),
             };
             let defects = if account.defects() == 0 { "No defects".to_owned() } else { defects };
-            let lead = rate.and(asks).and(format!("{defects}; {room}."));
+            let lead = Html::text(format!("{defects}; {room}."));
             if account.low < target.share() {
                 lead.and(format!(
                     " With so few packages the true rate may be as low as {}{THIN}%.",
@@ -188,9 +207,10 @@ impl Detail<'_> {
         let account = self.account;
         let mut facts = Vec::new();
         if account.standing != Standing::Unassessed {
-            facts.push(("Why", brief::why(account, self.names).html()));
+            facts.push(("Why", brief::why(account.decisive(), self.names).html()));
         }
         if let [(name, category), _, ..] = self.categories
+            && account.category.is_none()
             && category.defects() > 1
             && category.defects() * 3 > account.defects() * 2
         {
@@ -204,7 +224,8 @@ impl Detail<'_> {
                 )),
             ));
         }
-        if let Some(todo) = self.work.map(work::in_order) {
+        let work = if account.category.is_some() { self.of_category } else { self.work };
+        if let Some(todo) = work.map(work::in_order) {
             let id = format!("{}w", account.id());
             let mut todo = todo.into_iter();
             match todo.next() {
@@ -236,8 +257,7 @@ impl Detail<'_> {
             }
         }
         facts.extend(
-            self.work
-                .and_then(|work| brief::enough(account, work, self.as_of()))
+            work.and_then(|work| brief::enough(account.decisive(), work, self.as_of()))
                 .map(|answer| ("Enough?", answer.html())),
         );
         facts.extend(self.next().map(|next| ("Next", next)));
@@ -245,7 +265,7 @@ impl Detail<'_> {
     }
 
     fn next(&self) -> Option<Html> {
-        let outlook = self.account.outlook;
+        let outlook = self.account.decisive().outlook;
         if outlook.tally.eligible == 0 {
             return None;
         }
@@ -482,15 +502,18 @@ impl Detail<'_> {
         if account.standing == Standing::Few || account.target.is_none() {
             return None;
         }
-        let mending = self.work.map(|work| levers::mending(account, work)).unwrap_or_default();
+        let work = if account.category.is_some() { self.of_category } else { self.work };
+        let mending = work.map(|work| levers::mending(account.decisive(), work)).unwrap_or_default();
         let carriers = match account.standing {
-            Standing::Breach => levers::carriers(account, self.breakdown, self.names),
+            // Carriers are known for all categories together.
+            Standing::Breach if account.category.is_none() => levers::carriers(account, self.breakdown, self.names),
             _ => Vec::new(),
         };
         let mut pieces = Vec::new();
         if !mending.is_empty() {
+            let of = account.decisive_category().map_or(String::new(), |category| format!(" in {category}"));
             let note = format!(
-                "Whole packages of the window to {}, the one that can still be moved; packages that wait count as defects. Dark: the rate as it is; light: the gain; upright: the target.",
+                "Whole packages{of} of the window to {}, the one that can still be moved; packages that wait count as defects. Dark: the rate as it is; light: the gain; upright: the target.",
                 words::day(account.outlook.end, self.as_of())
             );
             pieces.push(self.lever_list(note, &mending));

@@ -37,25 +37,36 @@ impl Answer {
     }
 }
 
-/// The answers about the worst account, seen on a day. `work` is its work list, if a table has it.
+/// The answers about the worst account, seen on a day. `work` is the work list of what decides its standing, all of it
+/// or a category, if a table has it.
 pub fn answers(account: &Account, work: Option<&AccountWork>, names: &Names, seen: Day) -> Vec<Answer> {
-    let mut answers = vec![worst(account, names), why(account, names)];
+    let decisive = account.decisive();
+    let mut answers = vec![worst(account, names), why(decisive, names)];
     if let Some(work) = work {
-        answers.push(first(account, work, names, seen));
+        answers.push(first(decisive, work, names, seen));
         answers.extend(by_when(work, seen));
-        answers.extend(enough(account, work, seen));
+        answers.extend(enough(decisive, work, seen));
     }
     answers
 }
 
 fn worst(account: &Account, names: &Names) -> Answer {
-    let (rate, packages) = (words::rate(account.tally), words::plural(account.tally.eligible as i64, "package"));
+    let of = |account: &Account| {
+        format!("{} of {}", words::rate(account.tally), words::plural(account.tally.eligible as i64, "package"))
+    };
     let asked = account.target.map_or_else(
         || "no rule is in force that asks for a rate".to_owned(),
         |target| format!("Amazon asks {}", words::target(target)),
     );
     let standing = account.standing.words().to_lowercase();
-    Answer::of("Worst", account.title(names), format!(", {standing}: {rate} of {packages}; {asked}"))
+    let rest = match &account.category {
+        None => format!(", {standing}: {}; {asked}", of(account)),
+        Some(category) => {
+            let (name, figures) = (&category.0, of(&category.1));
+            format!(", {standing} in {name}: {figures}; {asked} of each category. All together: {}", of(account))
+        }
+    };
+    Answer::of("Worst", account.title(names), rest)
 }
 
 /// The most accounts that are named in a sentence.
@@ -119,7 +130,11 @@ pub fn lead(reason: &str, carrier: &str, packages: i64, defects: i64, names: &Na
 
 fn first(account: &Account, work: &AccountWork, names: &Names, seen: Day) -> Answer {
     if let Some((actor, group)) = work::in_order(work).into_iter().next() {
-        return Answer::of("First", actor.action(group.packages, names), "");
+        let caveat = match (actor, group.unpromised) {
+            (Actor::Correct, 1..) => format!("; {}", words::delivered(group.unpromised, group.packages)),
+            _ => String::new(),
+        };
+        return Answer::of("First", actor.action(group.packages, names), caveat);
     }
     match work.get(&Actor::Past) {
         Some(past) => Answer::of(
@@ -159,6 +174,10 @@ pub fn enough(account: &Account, work: &AccountWork, seen: Day) -> Option<Answer
     let answer = |strong: &str, rest: String| Some(Answer::of("Enough", strong, rest));
     if account.standing == Standing::Few {
         return None;
+    }
+    if account.is_outlook_final(seen) {
+        let end = words::day(account.outlook.end, seen);
+        return answer("Not known", format!(": the window to {end} is final by now; run the job again"));
     }
     let (numbers, carriers) = levers::mendable(work);
     let acts: i64 = work.iter().filter(|(actor, _)| actor.acts()).map(|(_, group)| group.packages).sum();

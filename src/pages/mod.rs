@@ -132,8 +132,16 @@ pub fn report(source: &PublishedVersion, names: &Names, request: &Request) -> Re
     let details = Details::of(source, &request.scope.of(sellers), &mondays, &|key| keys.contains(key))?;
     let weeks = model::weeks_together(source, &request.scope, &mondays)?;
     let whole = model::breakdown(source, &request.scope, model::ALL, &|_| false)?.1;
-    let material =
-        Material { accounts: &accounts, empty, work: &work, details: &details, weeks: &weeks, whole: &whole };
+    let decisive = decisive_work(source, &request.scope, &accounts)?;
+    let material = Material {
+        accounts: &accounts,
+        empty,
+        work: &work,
+        decisive: &decisive,
+        details: &details,
+        weeks: &weeks,
+        whole: &whole,
+    };
     let notes = notes(source, request);
     let html = document(source, names, request, &material, paged, notes, true);
     Ok(Page { seller: None, name: "report.html".into(), html })
@@ -146,7 +154,16 @@ fn work(
     paged: usize,
 ) -> Result<HashMap<Key, AccountWork>> {
     let cap = |index: usize| if index < paged { LIST_ROWS } else { 0 };
-    work::work(source, &request.scope, accounts, None, source.manifest.as_of, &cap)
+    work::work(source, &request.scope, accounts, work::ALL_CATEGORIES, source.manifest.as_of, &cap)
+}
+
+/// The work of the categories that decide the standing of their accounts, as numbers.
+fn decisive_work(source: &PublishedVersion, scope: &Scope, accounts: &[Account]) -> Result<HashMap<Key, AccountWork>> {
+    let of_categories: Vec<Account> = accounts.iter().filter(|account| account.category.is_some()).cloned().collect();
+    if of_categories.is_empty() {
+        return Ok(HashMap::new());
+    }
+    work::work(source, scope, &of_categories, &work::is_decisive, source.manifest.as_of, &|_| 0)
 }
 
 /// Makes a page for each seller that contains no byte of another seller.
@@ -171,7 +188,8 @@ pub fn by_seller(
         let details = Details::of(source, &scope, &mondays, &|_| true)?;
         let chunk_accounts: Vec<Account> = chunk.iter().flat_map(|(_, accounts)| accounts.iter().cloned()).collect();
         let cap = |_: usize| LIST_ROWS;
-        let work = work::work(source, &scope, &chunk_accounts, None, source.manifest.as_of, &cap)?;
+        let work = work::work(source, &scope, &chunk_accounts, work::ALL_CATEGORIES, source.manifest.as_of, &cap)?;
+        let decisive = decisive_work(source, &scope, &chunk_accounts)?;
         for (seller, accounts) in chunk {
             let is_own = |key: &Key| key.seller == *seller;
             let mut weeks: BTreeMap<Day, Week> = BTreeMap::new();
@@ -183,8 +201,15 @@ pub fn by_seller(
             let weeks: Vec<Week> = weeks.into_values().rev().filter(|week| week.tally.eligible > 0).collect();
             let own_work: HashMap<Key, AccountWork> =
                 work.iter().filter(|(key, _)| is_own(key)).map(|(key, work)| (key.clone(), work.clone())).collect();
-            let material =
-                Material { accounts, empty: 0, work: &own_work, details: &details, weeks: &weeks, whole: &whole };
+            let material = Material {
+                accounts,
+                empty: 0,
+                work: &own_work,
+                decisive: &decisive,
+                details: &details,
+                weeks: &weeks,
+                whole: &whole,
+            };
             let notes = [lacking(source), unnamed(source)].concat();
             let paged = accounts.len().min(ACCOUNT_PAGES);
             let html = document(source, names, request, &material, paged, notes, false);
@@ -254,6 +279,8 @@ struct Material<'a> {
     accounts: &'a [Account],
     empty: usize,
     work: &'a HashMap<Key, AccountWork>,
+    /// The work of the categories that decide the standing of their accounts.
+    decisive: &'a HashMap<Key, AccountWork>,
     details: &'a Details,
     weeks: &'a [Week],
     whole: &'a Breakdown,
@@ -283,6 +310,7 @@ fn document(
             accounts,
             empty: material.empty,
             work: material.work,
+            decisive: material.decisive,
             points: &material.details.points,
             shown: &ids,
             weeks: material.weeks,
@@ -338,6 +366,7 @@ fn section(account: &Account, names: &Names, request: &Request, material: &Mater
         breakdown: details.breakdown.get(key).unwrap_or(&Breakdown::new()),
         left: details.left.get(key),
         work: material.work.get(key),
+        of_category: material.decisive.get(key),
         list_rows,
         events: &request.events,
         names,
@@ -429,9 +458,9 @@ pub fn appeal(source: &PublishedVersion, names: &Names, request: &Request, categ
         model::breakdown(source, &request.scope, category.unwrap_or(model::ALL), &|key| *key == account.key)?;
     let mut window = Share::default();
     breakdown.values().flat_map(Breakdown::values).for_each(|share| window.add(share));
-    let asked = category.map(|category| BTreeSet::from([category.to_owned()]));
+    let is_asked = |_: &Account, of: &str| category.is_none_or(|category| category == of);
     let (accounts, seen) = (std::slice::from_ref(account), source.manifest.as_of);
-    let work = work::work(source, &request.scope, accounts, asked.as_ref(), seen, &|_| 0)?;
+    let work = work::work(source, &request.scope, accounts, &is_asked, seen, &|_| 0)?;
     let page = Appeal {
         account: of_category.unwrap_or(account),
         category,

@@ -122,9 +122,22 @@ pub struct Account {
     pub outlook: Outlook,
     /// The last day that the version took into account.
     pub as_of: Day,
+    /// The category that stands worse than all together, where the marketplace suspends categories: the account stands
+    /// as it does.
+    pub category: Option<Box<(String, Account)>>,
 }
 
 impl Account {
+    /// The figures by which the account stands as it does: its own, or those of one category.
+    pub fn decisive(&self) -> &Account {
+        self.category.as_ref().map_or(self, |category| &category.1)
+    }
+
+    /// The name of the category by which the account stands as it does, if it is not all together.
+    pub fn decisive_category(&self) -> Option<&str> {
+        self.category.as_ref().map(|category| category.0.as_str())
+    }
+
     /// The number of eligible packages that are not valid.
     pub fn defects(&self) -> i64 {
         (self.tally.eligible - self.tally.valid) as i64
@@ -143,6 +156,11 @@ impl Account {
     /// The number of days after which its figures are final.
     pub fn latency_days(&self) -> i32 {
         self.as_of - self.window.1 - 1
+    }
+
+    /// Whether nothing changes the figure of the outlook any more on a day.
+    pub fn is_outlook_final(&self, day: Day) -> bool {
+        day > self.outlook.end + self.latency_days()
     }
 
     /// Where a day is, seen from the window that can still be changed.
@@ -264,6 +282,7 @@ fn health_rows(rows: &Rows, scope: &Scope, as_of: Day, take: &mut dyn FnMut(&str
                 pending: unsigned(outlook_pending.value(row)),
             },
             as_of,
+            category: None,
         };
         take(category.value(row), account);
     }
@@ -271,11 +290,11 @@ fn health_rows(rows: &Rows, scope: &Scope, as_of: Day, take: &mut dyn FnMut(&str
 
 /// Orders the worst first: by standing, then by the number of defects too many, then by the interval's lower bound.
 pub fn worst_first(a: &Account, b: &Account) -> Ordering {
-    let budget = |account: &Account| account.budget.unwrap_or(i64::MAX);
+    let budget = |account: &Account| account.decisive().budget.unwrap_or(i64::MAX);
     a.standing
         .cmp(&b.standing)
         .then(budget(a).cmp(&budget(b)))
-        .then(a.low.total_cmp(&b.low))
+        .then(a.decisive().low.total_cmp(&b.decisive().low))
         .then_with(|| a.key.cmp(&b.key))
 }
 
@@ -285,17 +304,24 @@ fn health_columns() -> Vec<&'static str> {
     columns
 }
 
-/// The accounts of a scope with packages in the judged window, the worst first.
+/// The accounts of a scope with packages in the judged window, the worst first; each stands as its row says, whatever
+/// its categories do.
 ///
 /// # Errors
 /// The table cannot be read.
 pub fn judged_accounts(source: &PublishedVersion, scope: &Scope) -> Result<Vec<Account>> {
-    Ok(health(source, scope)?.0)
+    Ok(health(source, scope, &|_| false)?.0)
 }
 
-/// The accounts of `account_health` with packages in the judged window, the worst first, and those without.
-fn health(source: &PublishedVersion, scope: &Scope) -> Result<(Vec<Account>, Vec<Account>)> {
+/// The accounts of `account_health` with packages in the judged window, the worst first, and those without. The worst
+/// category decides how an account stands, if it is judged by categories and the category has enough packages.
+fn health(
+    source: &PublishedVersion,
+    scope: &Scope,
+    by_categories: &dyn Fn(&Key) -> bool,
+) -> Result<(Vec<Account>, Vec<Account>)> {
     let (mut found, mut empty) = (Vec::new(), Vec::new());
+    let mut worst: HashMap<Key, (String, Account)> = HashMap::new();
     source.read("account_health", &health_columns(), None, scope, &mut |rows| {
         health_rows(&rows, scope, source.health_as_of(), &mut |category, account| match (
             category,
@@ -303,10 +329,23 @@ fn health(source: &PublishedVersion, scope: &Scope) -> Result<(Vec<Account>, Vec
         ) {
             (ALL, 0) => empty.push(account),
             (ALL, _) => found.push(account),
+            (_, 0) => {}
+            _ if account.standing < Standing::Good && by_categories(&account.key) => {
+                let is_worse = |(_, known): &(String, Account)| worst_first(&account, known) == Ordering::Less;
+                if worst.get(&account.key).is_none_or(is_worse) {
+                    worst.insert(account.key.clone(), (category.to_owned(), account));
+                }
+            }
             _ => {}
         });
         Ok(())
     })?;
+    for account in &mut found {
+        if let Some(category) = worst.remove(&account.key).filter(|(_, worst)| worst.standing < account.standing) {
+            account.standing = category.1.standing;
+            account.category = Some(Box::new(category));
+        }
+    }
     found.sort_by(worst_first);
     Ok((found, empty))
 }

@@ -33,6 +33,8 @@ pub struct Overview<'a> {
     pub empty: usize,
     /// The work list.
     pub work: &'a HashMap<Key, AccountWork>,
+    /// The work of the categories that decide the standing of their accounts.
+    pub decisive: &'a HashMap<Key, AccountWork>,
     /// Weeks and windows of the accounts that have a page.
     pub points: &'a HashMap<Key, Vec<Point>>,
     /// The accounts that have a page.
@@ -145,7 +147,8 @@ impl Overview<'_> {
     fn answers(&self) -> Vec<(&'static str, Html)> {
         let Some(worst) = self.judged().next() else { return Vec::new() };
         let nothing = AccountWork::new();
-        let work = self.work.get(&worst.key).unwrap_or(&nothing);
+        let work = if worst.category.is_some() { self.decisive } else { self.work };
+        let work = work.get(&worst.key).unwrap_or(&nothing);
         let answers = brief::answers(worst, Some(work), self.names, self.as_of).into_iter().enumerate();
         let html = |(index, answer): (usize, brief::Answer)| match index {
             0 => (answer.head, self.title_of(worst).and(&answer.rest)),
@@ -325,6 +328,10 @@ impl Overview<'_> {
 
     fn row(&self, account: &Account) -> Vec<Html> {
         let mut name = self.title_of(account);
+        if let Some((category, decisive)) = account.category.as_deref() {
+            let (rate, packages) = (words::rate(decisive.tally), words::number(decisive.tally.eligible as i64));
+            name = name.below(format!("{category}: {rate} of {packages}, {}", account.standing.words().to_lowercase()));
+        }
         if account.cause.is_some() {
             name = name.below(model::cause(account, self.names));
         }

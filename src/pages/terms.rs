@@ -21,6 +21,7 @@ const CARRIERS: &str = "dim_carrier";
 pub fn of(source: &PublishedVersion, book: &Book) -> Result<(Names, Option<String>)> {
     let mut names = Names::of(book);
     if source.manifest.book == book.digest() {
+        names.see_suspensions(book, source.health_as_of());
         return Ok((names, None));
     }
     let mut lacking = Vec::new();
@@ -59,6 +60,7 @@ pub fn of(source: &PublishedVersion, book: &Book) -> Result<(Names, Option<Strin
             names.replace_carriers(carriers);
         }
     }
+    names.see_suspensions(book, source.health_as_of());
     let said = format!(
         "{} was judged by another book than that of this program, and holds no {}: names, windows and days until figures are final \
          are those of this program's book, and may be others; publish it with a job whose [output] `tables` names dim_marketplace \

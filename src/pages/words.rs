@@ -4,9 +4,10 @@
 //! fails: ids without a name are shown as published.
 
 use chrono::{Datelike, NaiveDate};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use vtr_kernel::Book;
 use vtr_kernel::calendar::{Day, date_from_day};
+use vtr_kernel::policy::{Per, ProgrammeId};
 use vtr_kernel::tally::{Tally, Target, TargetKind};
 
 /// The narrow space before a percent sign.
@@ -29,6 +30,8 @@ pub struct Names {
     markets: HashMap<String, String>,
     carriers: HashMap<String, String>,
     windows: HashMap<String, Window>,
+    /// The marketplaces and programmes that suspend a whole account, not a category of it.
+    of_account: HashSet<(String, String)>,
 }
 
 impl Names {
@@ -44,7 +47,28 @@ impl Names {
                 })
                 .collect(),
             carriers: book.carriers.iter().map(|(_, entry)| (entry.id.clone(), entry.name.clone())).collect(),
+            of_account: HashSet::new(),
         }
+    }
+
+    /// Takes over from a book what marketplaces suspend by the figures as of a day.
+    pub fn see_suspensions(&mut self, book: &Book, as_of: Day) {
+        for (_, market) in book.markets() {
+            let (_, end) = self.window(&market.name, as_of);
+            let Some(version) = market.version(end) else { continue };
+            let programmes = (0..book.programme_count()).map(|index| ProgrammeId(index as u16));
+            let of_account = programmes.filter(|id| {
+                let per = version.programme(*id, end).map_or(version.per, |programme| programme.per);
+                per == Per::Account
+            });
+            let names = of_account.map(|id| (market.name.clone(), book.programme(id).to_owned()));
+            self.of_account.extend(names);
+        }
+    }
+
+    /// Whether a marketplace suspends single categories of the accounts of a programme.
+    pub fn suspends_categories(&self, market: &str, programme: &str) -> bool {
+        !self.of_account.contains(&(market.to_owned(), programme.to_owned()))
     }
 
     /// Takes other marketplaces with their names and windows.
@@ -174,6 +198,16 @@ pub fn promise(unpromised: i64, packages: i64) -> String {
         }
         some => format!("promised day over, or of {} not known", number(some)),
     }
+}
+
+/// What the correction of packages without a promised day may be worth; there is at least one.
+pub fn delivered(unpromised: i64, packages: i64) -> String {
+    let whose = if unpromised == packages {
+        "no promised day known".to_owned()
+    } else {
+        format!("no promised day known of {}", number(unpromised))
+    };
+    format!("{whose}: those shipped weeks ago are surely delivered, and correcting them does not count")
 }
 
 /// A share of whole packages in percent, truncated to two decimals: `94.99`.

@@ -8,7 +8,7 @@ use super::read::{PublishedVersion, Scope, optional};
 use super::words::Names;
 use crate::error::Result;
 use arrow::array::Array as _;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use vtr_kernel::calendar::{Day, monday};
 
 /// Who acts, in the order of reading.
@@ -208,7 +208,7 @@ fn actor(fixable_by: &str, is_pending: bool, act_by: Option<Day>, carrier: &str,
 }
 
 /// The defects of a scope that still count, by account and by who acts; each group keeps the `cap` most urgent ones.
-/// If categories are named, only these are included. `seen` is the day from which the list is seen; days before the
+/// Only packages of wanted categories are included. `seen` is the day from which the list is seen; days before the
 /// figures' own count as that day.
 ///
 /// # Errors
@@ -217,7 +217,7 @@ pub fn work(
     source: &PublishedVersion,
     scope: &Scope,
     accounts: &[Account],
-    categories: Option<&BTreeSet<String>>,
+    is_wanted: &dyn Fn(&Account, &str) -> bool,
     seen: Day,
     cap: &dyn Fn(usize) -> usize,
 ) -> Result<HashMap<Key, AccountWork>> {
@@ -244,7 +244,7 @@ pub fn work(
             });
             let Some((index, account)) = account else { continue };
             let worth_until = counts_until.value(row) + account.latency_days();
-            if worth_until < account.as_of || categories.is_some_and(|asked| !asked.contains(category.value(row))) {
+            if worth_until < account.as_of || !is_wanted(account, category.value(row)) {
                 continue;
             }
             let act_by = optional(act_by, row, || act_by.value(row));
@@ -283,6 +283,14 @@ pub fn work(
     }
     let keys = accounts.iter().map(|account| account.key.clone());
     Ok(keys.zip(found).filter(|(_, work)| !work.is_empty()).collect())
+}
+
+/// What makes all packages wanted.
+pub const ALL_CATEGORIES: &dyn Fn(&Account, &str) -> bool = &|_, _| true;
+
+/// Returns whether a package is of the category by which its account stands as it does.
+pub fn is_decisive(account: &Account, category: &str) -> bool {
+    account.decisive_category().is_none_or(|decisive| decisive == category)
 }
 
 /// The groups of an account in order of action: corrections in time, then carriers by their packages, then late

@@ -55,16 +55,24 @@ impl Checked {
     }
 }
 
-/// The error of a publication that is stopped by checks.
-pub fn tripped(failed: &[&Checked]) -> Error {
+/// The error of a publication that is stopped by some of a job's checks, which are given in its order.
+pub fn tripped(checks: &[Checked]) -> Option<Error> {
+    let failed: Vec<(usize, &Checked)> = checks.iter().enumerate().filter(|(_, check)| check.stops()).collect();
     let lines: Vec<String> =
-        failed.iter().map(|check| format!("  {} ({}): {}", check.name, check.kind, check.found)).collect();
-    Error::Gate(format!(
-        "{} of the job's checks do not hold; nothing was published; mend the inputs, or if the figures are right let them \
-         pass once with --set check.0.level=warn (counted from 0)\n{}",
-        failed.len(),
-        lines.join("\n")
-    ))
+        failed.iter().map(|(_, check)| format!("  {} ({}): {}", check.name, check.kind, check.found)).collect();
+    let options: Vec<String> = failed.iter().map(|(place, _)| format!("--set check.{place}.level=warn")).collect();
+    let error = || {
+        Error::Gate(format!(
+            "{} of the job's checks {} not hold; nothing was published; mend the inputs, or if the figures are right let {} pass once \
+             with {}\n{}",
+            failed.len(),
+            if failed.len() == 1 { "does" } else { "do" },
+            if failed.len() == 1 { "it" } else { "them" },
+            options.join(" "),
+            lines.join("\n")
+        ))
+    };
+    (!failed.is_empty()).then(error)
 }
 
 fn name_of(level: CheckLevel) -> &'static str {

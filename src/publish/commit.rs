@@ -96,8 +96,7 @@ impl Publication {
         checked.clear();
         checked.extend(own.iter().map(|(kind, result)| Checked::of_gate(kind, result)));
         let results = self.judge_checks(base)?;
-        let failed: Vec<&Checked> = results.iter().filter(|check| check.stops()).collect();
-        let tripped = (!failed.is_empty()).then(|| checks::tripped(&failed));
+        let tripped = checks::tripped(&results);
         checked.extend(results.iter().cloned());
         own.into_iter().try_for_each(|(_, result)| result)?;
         tripped.map_or(Ok(()), Err)

@@ -39,7 +39,7 @@ pub use log::{DataFile, InputFile, Manifest, Span, open};
 pub use store::at;
 
 use crate::error::{Error, Result};
-use crate::job::plan::Plan;
+use crate::job::plan::{Plan, WeekRange};
 use crate::place::readable::Readable;
 use crate::scan::Survey;
 use crate::scan::identity::BadFile;
@@ -234,25 +234,13 @@ impl Publication {
     /// Refuses weeks that neither the inputs nor the output contain: nobody can have meant them.
     ///
     /// # Errors
-    /// [`Error::Usage`].
+    /// [`Error::NoWeeks`].
     pub fn refuse_nothing(&self, plan: &Plan) -> Result<()> {
-        let (Some(range), None, false) = (plan.range, &plan.claim, plan.is_batch) else { return Ok(()) };
-        let published = self.base.iter().flat_map(|base| base.tables.values().flatten()).filter_map(|file| file.week);
-        let all: BTreeSet<Day> = published.collect();
-        if all.iter().any(|week| (range.first..=range.last).contains(week)) {
+        let (Some(range), None) = (plan.range, &plan.claim) else { return Ok(()) };
+        if plan.is_batch && plan.with_health {
             return Ok(());
         }
-        let week = vtr_kernel::calendar::iso_week;
-        let known = match (all.first(), all.last()) {
-            (Some(first), Some(last)) => format!("; published are {} to {}", week(*first), week(*last)),
-            _ => String::new(),
-        };
-        Err(Error::Usage(format!(
-            "no package is in the weeks asked for, {} to {}, and none is published of them{known}; nothing was published: check \
-             the year",
-            week(range.first),
-            week(range.last)
-        )))
+        refuse_weeks(self.base.as_ref(), range)
     }
 
     /// Refuses evidence other than that of the published version; the commit checks again.
@@ -385,4 +373,27 @@ impl Publication {
         };
         self.made().files.iter().map(written).collect()
     }
+}
+
+/// Refuses weeks of which none is published, once the inputs are known to hold none of them either.
+///
+/// # Errors
+/// [`Error::NoWeeks`], with the weeks that are published.
+pub fn refuse_weeks(base: Option<&Manifest>, range: WeekRange) -> Result<()> {
+    let published = base.iter().flat_map(|base| base.tables.values().flatten()).filter_map(|file| file.week);
+    let all: BTreeSet<Day> = published.collect();
+    if all.iter().any(|week| (range.first..=range.last).contains(week)) {
+        return Ok(());
+    }
+    let week = vtr_kernel::calendar::iso_week;
+    let known = match (all.first(), all.last()) {
+        (Some(first), Some(last)) => format!("; published are {} to {}", week(*first), week(*last)),
+        _ => String::new(),
+    };
+    Err(Error::NoWeeks(format!(
+        "no package is in the weeks asked for, {} to {}, and none is published of them{known}; nothing was published: check \
+         the year",
+        week(range.first),
+        week(range.last)
+    )))
 }

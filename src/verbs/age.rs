@@ -3,6 +3,7 @@
 //! It reads only the manifest; the caller gives today's date. It fails only by `--fail-on stale`.
 
 use crate::error::{Error, Result};
+use crate::progress::warn;
 use crate::publish::Manifest;
 use crate::publish::log::day_text;
 use std::io::Write;
@@ -53,6 +54,15 @@ impl Age {
         let head = if self.is_stale() { "warning: " } else { "" };
         // A note that cannot be written is not an error.
         let _ = writeln!(notes, "{head}account health as of {}, {ago}{weeks}", day_text(self.as_of));
+    }
+
+    /// Warns of a table that is too old for what is made of it.
+    pub fn warn(&self) {
+        warn(&format!(
+            "these figures are as of {}, {} days before today, and days in them are seen from then: run the job again",
+            day_text(self.as_of.min(self.weeks_as_of)),
+            self.days()
+        ));
     }
 
     /// Fails if the table is stale, for `--fail-on stale`.

@@ -11,7 +11,7 @@ use super::{published, report};
 use crate::cli::{JobOptions, WorklistArgs};
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
-use crate::pages::model;
+use crate::pages::model::{self, Account};
 use crate::pages::read::PublishedVersion;
 use crate::pages::terms;
 use crate::pages::work::{self, Actor, OpenDefect};
@@ -112,9 +112,9 @@ pub fn run(args: &WorklistArgs) -> Result<()> {
     report::refuse_unknown(&source, &args.seller, &args.category, &terms)?;
     let (accounts, empty) = model::all_accounts(&source, &scope, &names)?;
     report::refuse_empty(accounts.len() + empty, &scope)?;
-    let asked = args.category.iter().cloned().collect();
-    let categories = Some(&asked).filter(|_| !args.category.is_empty());
-    let work = work::work(&source, &scope, &accounts, categories, manifest.as_of, &|_| usize::MAX)?;
+    let is_asked =
+        |_: &Account, category: &str| args.category.is_empty() || args.category.iter().any(|asked| asked == category);
+    let work = work::work(&source, &scope, &accounts, &is_asked, manifest.as_of, &|_| usize::MAX)?;
     let mut items: Vec<(String, String, &OpenDefect)> = Vec::new();
     for account in &accounts {
         let groups = work.get(&account.key).into_iter().flatten();

@@ -15,7 +15,7 @@ use crate::schema::Table;
 use crate::tables::health::Status;
 use arrow::array::AsArray;
 use arrow::record_batch::RecordBatch;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use vtr_kernel::calendar::Day;
 use vtr_kernel::tally::Tally;
@@ -124,9 +124,17 @@ impl<'a> HealthRow<'a> {
         self.text("product_category") == ALL
     }
 
-    /// Whether a row is of the same account.
-    fn is_with(&self, other: &HealthRow) -> bool {
-        ["seller_id", "marketplace", "programme"].iter().all(|name| self.text(name) == other.text(name))
+    /// Orders the worst first; rows with few packages come last, because little can be concluded from them.
+    fn rank(&self) -> (bool, std::cmp::Reverse<Status>, i64) {
+        (self.is_few(), std::cmp::Reverse(self.status), self.count("defect_budget").unwrap_or(i64::MAX))
+    }
+
+    /// Of its categories, the one by which an account stands worse than by all together; the worst one comes first.
+    fn decisive<'r>(&self, categories: &[&'r HealthRow<'a>], names: &Names) -> Option<&'r HealthRow<'a>> {
+        if !names.suspends_categories(self.text("marketplace"), self.text("programme")) {
+            return None;
+        }
+        categories.first().copied().filter(|worst| worst.standing() < self.standing())
     }
 
     /// The account, its standing and the reason, in some lines; `categories` are its own.
@@ -137,7 +145,8 @@ impl<'a> HealthRow<'a> {
             programme => format!(", programme {programme}"),
         };
         let who = format!("{}, {market}{programme}", self.text("seller_id"));
-        let standing = self.standing();
+        let decisive = self.decisive(categories, names);
+        let standing = decisive.unwrap_or(self).standing();
         // Colour codes take no width; what does not fit continues below.
         let pad = " ".repeat(STANDING_WIDTH.saturating_sub(standing.words().len()));
         let room = width.saturating_sub(STANDING_WIDTH + 15);
@@ -148,7 +157,18 @@ impl<'a> HealthRow<'a> {
             wrapped(&shown(&who), room).join("\n    ")
         );
         let defects = self.count("defects").unwrap_or_default();
-        let mut told = vec![self.room(defects)];
+        let mut told = match decisive {
+            None => vec![self.room(defects)],
+            Some(category) => {
+                let (name, rate) = (category.text("product_category"), category.percent());
+                let room = category.room(category.count("defects").unwrap_or_default());
+                let standing = category.standing().words();
+                vec![
+                    format!("{standing} in {name}: {rate}, {room}"),
+                    format!("All together: {}", self.counted(defects)),
+                ]
+            }
+        };
         if let (Cell::Text(reason), Cell::Text(carrier), Some(packages)) =
             (self.cell("cause_reason"), self.cell("cause_carrier"), self.count("cause_packages"))
         {
@@ -164,8 +184,7 @@ impl<'a> HealthRow<'a> {
 
     /// The defects, the room that the target leaves for them, and the way back to it.
     fn room(&self, defects: i64) -> String {
-        let eligible = self.eligible();
-        let told = format!("{} of {}", words::plural(defects, "defect"), words::plural(eligible, "package"));
+        let told = self.counted(defects);
         let target = self.asked();
         match self.count("defect_budget") {
             None => told,
@@ -178,6 +197,10 @@ impl<'a> HealthRow<'a> {
             Some(1) => format!("{told}; 1 more fits {target}"),
             Some(budget) => format!("{told}; {} more fit {target}", words::number(budget)),
         }
+    }
+
+    fn counted(&self, defects: i64) -> String {
+        format!("{} of {}", words::plural(defects, "defect"), words::plural(self.eligible(), "package"))
     }
 
     fn percent(&self) -> String {
@@ -329,11 +352,8 @@ fn select<'a>(batches: &'a [RecordBatch], query: &HealthQuery) -> Result<Vec<Hea
             }
         }
     }
-    // The sort is stable: equally bad rows keep the order of the table's key. Rows with few packages come last,
-    // because little can be concluded from them.
-    rows.sort_by_key(|row| {
-        (row.is_few(), std::cmp::Reverse(row.status), row.count("defect_budget").unwrap_or(i64::MAX))
-    });
+    // The sort is stable: equally bad rows keep the order of the table's key.
+    rows.sort_by_key(HealthRow::rank);
     Ok(rows)
 }
 
@@ -367,22 +387,37 @@ fn people(rows: &[HealthRow], limit: usize, told: &Told, out: &mut dyn Write, no
     write(out, &block(&told.answers, width))?;
     let (all, categories): (Vec<&HealthRow>, Vec<&HealthRow>) = rows.iter().partition(|row| row.is_account());
     let categories: Vec<&HealthRow> = categories.into_iter().filter(|row| row.eligible() > 0).collect();
-    let accounts: Vec<&HealthRow> = all.iter().copied().filter(|row| row.eligible() > 0).collect();
+    let mut of_account: HashMap<Key, Vec<&HealthRow>> = HashMap::new();
+    categories.into_iter().for_each(|row| of_account.entry(row.key()).or_default().push(row));
+    let own = |account: &HealthRow| of_account.get(&account.key()).map_or(&[][..], Vec::as_slice);
+    let mut accounts: Vec<&HealthRow> = all.iter().copied().filter(|row| row.eligible() > 0).collect();
+    let found =
+        accounts.iter().filter_map(|account| Some((account.key(), account.decisive(own(account), &told.names)?)));
+    let of_categories: HashMap<Key, &HealthRow> = found.collect();
+    let decisive = |account: &HealthRow| of_categories.get(&account.key()).copied();
+    accounts.sort_by_cached_key(|account| decisive(account).unwrap_or(account).rank());
     let listed = &accounts[..accounts.len().min(limit)];
-    let heading = listing::wrapped(&format!("ACCOUNTS, worst first: {}", standings(&accounts)), width);
+    let standings = standings(accounts.iter().map(|account| decisive(account).unwrap_or(account).standing()));
+    let heading = listing::wrapped(&format!("ACCOUNTS, worst first: {standings}"), width);
     heading.iter().try_for_each(|line| write(out, &format!("{}\n", listing::emphasised(line))))?;
-    let own = |account: &HealthRow| categories.iter().copied().filter(|row| row.is_with(account)).collect::<Vec<_>>();
     if width < CARDS_BELOW {
-        listed.iter().try_for_each(|row| write(out, &row.card(&own(row), &told.names, width)))?;
+        listed.iter().try_for_each(|row| write(out, &row.card(own(row), &told.names, width)))?;
     } else {
         let table = |heads: &[&'static str], rows: &[&HealthRow], out: &mut dyn Write, notes: &mut dyn Write| {
             let mut listing = Listing::begin(Format::Table, heads, out)?;
-            rows.iter().try_for_each(|row| listing.row(&row.shown(heads)))?;
+            for row in rows {
+                let mut cells = row.shown(heads);
+                if let Some(category) = decisive(row).filter(|_| row.is_account()) {
+                    cells[0] =
+                        Cell::text(format!("{} in {}", category.status.name(), category.text("product_category")));
+                }
+                listing.row(&cells)?;
+            }
             listing.finish(notes)
         };
         table(&ACCOUNTS, listed, out, notes)?;
         let bad = |row: &&HealthRow| row.count("defects").unwrap_or_default() > 0;
-        let parts: Vec<&HealthRow> = listed.iter().flat_map(|account| own(account)).filter(bad).collect();
+        let parts: Vec<&HealthRow> = listed.iter().flat_map(|account| own(account)).copied().filter(bad).collect();
         if !parts.is_empty() {
             write(out, &format!("\n{}\n", listing::emphasised("CATEGORIES of these accounts that have defects")))?;
             table(&CATEGORIES, &parts, out, notes)?;
@@ -410,8 +445,9 @@ fn block(answers: &[Answer], width: usize) -> String {
 }
 
 /// The number of accounts of each standing.
-fn standings(accounts: &[&HealthRow]) -> String {
-    let count = |standing: Standing| accounts.iter().filter(|row| row.standing() == standing).count() as i64;
+fn standings(accounts: impl Iterator<Item = Standing>) -> String {
+    let accounts: Vec<Standing> = accounts.collect();
+    let count = |standing: Standing| accounts.iter().filter(|own| **own == standing).count() as i64;
     let words = |standing: Standing, count: i64| match standing {
         Standing::Good if count > 1 => "meet it".to_owned(),
         Standing::Good => "meets it".to_owned(),

@@ -56,7 +56,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Verb::Defects(args) => published::defects(args),
         Verb::Health(args) => published::health(args, SystemTime::now()),
         Verb::Worklist(args) => worklist::run(args, SystemTime::now()),
-        Verb::Report(args) => report::run(args),
+        Verb::Report(args) => report::run(args, SystemTime::now()),
         Verb::Carriers(args) => carriers::run(args),
         Verb::Book(verb) => book::run(verb, SystemTime::now()),
         Verb::Gen(args) => r#gen::run(args, global),

@@ -52,7 +52,25 @@ fn lines(args: &PlanArgs) -> Result<Lines> {
     job_lines(&plan, &survey, &mut lines);
     input_lines(&plan, &survey, &mut lines);
     output_lines(&plan, base.as_ref(), &mut lines);
-    stale_lines(&plan, survey, base.as_ref(), &mut lines)?;
+    let mut stale = Lines::new();
+    let is_partial = stale_lines(&plan, survey, base.as_ref(), &mut stale)?;
+    if is_partial && plan.range.is_none() {
+        // A run without weeks reads and replaces what is outdated, not what the job spans.
+        for (head, line) in &mut lines {
+            match *head {
+                "weeks" => "those that are outdated, as below; with --full all that the inputs hold".clone_into(line),
+                REPLACES => (*head, *line) = ("  --full", format!("replaces {line}")),
+                _ => {}
+            }
+        }
+        let is_nothing = stale.iter().any(|(head, line)| *head == "stale" && line == NO_WEEK);
+        put(
+            &mut lines,
+            "replaces",
+            if is_nothing { "nothing" } else { "the outdated weeks, and tables that span weeks" },
+        );
+    }
+    lines.extend(stale);
     Ok(lines)
 }
 
@@ -67,6 +85,11 @@ fn print(lines: &Lines, args: &PlanArgs) -> Result<()> {
         }
     }
 }
+
+/// The step of a table that is replaced.
+const REPLACES: &str = "  replaces";
+/// What is said if nothing is outdated.
+const NO_WEEK: &str = "no week";
 
 /// The lines of a plan: the name of the step, and the rest of the line.
 type Lines = Vec<(&'static str, String)>;
@@ -188,20 +211,23 @@ fn output_lines(plan: &Plan, base: Option<&Manifest>, text: &mut Lines) {
         } else {
             format!("{}: {what}, {replaced} files", table.name())
         };
-        put(text, "  replaces", &line);
+        put(text, REPLACES, &line);
     }
 }
 
-/// Lists the outdated published weeks, and those that would lose all rows, as far as the inputs tell.
-fn stale_lines(plan: &Plan, survey: Survey, base: Option<&Manifest>, text: &mut Lines) -> Result<()> {
-    let Some(base) = base else { return Ok(()) };
+/// Lists the outdated published weeks, and those that would lose all rows, as far as the inputs tell; returns whether
+/// others stay as they are.
+fn stale_lines(plan: &Plan, survey: Survey, base: Option<&Manifest>, text: &mut Lines) -> Result<bool> {
+    let Some(base) = base else { return Ok(false) };
     let store = crate::publish::at(Path::new(&plan.output.path))?;
     let look = Look::at(plan, survey, base, store.as_ref())?;
-    match look.stale() {
+    let stale = look.stale();
+    let is_partial = matches!(stale, Stale::Some(_));
+    match stale {
         Stale::Everything(why) => put(text, "stale", &format!("all weeks: {why}")),
         Stale::Some(Weeks { weeks: stale, health, dropped, .. }) => {
             if stale.is_empty() {
-                put(text, "stale", "no week");
+                put(text, "stale", NO_WEEK);
             }
             let reasons: std::collections::BTreeSet<&String> = stale.values().collect();
             for reason in reasons {
@@ -225,5 +251,5 @@ fn stale_lines(plan: &Plan, survey: Survey, base: Option<&Manifest>, text: &mut 
             }
         }
     }
-    Ok(())
+    Ok(is_partial)
 }

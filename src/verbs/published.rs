@@ -194,7 +194,11 @@ fn answers(source: &PublishedVersion, worst: &Account, names: &Names, today: Day
         let only = |value: &str| Some(Arc::new(BTreeSet::from([value.to_owned()])));
         let scope = Scope { sellers: only(&worst.key.seller), markets: only(&worst.key.market) };
         let accounts = std::slice::from_ref(worst);
-        work = Some(work::work(source, &scope, accounts, None, seen, &|_| 0)?.remove(&worst.key).unwrap_or_default());
+        work = Some(
+            work::work(source, &scope, accounts, &work::is_decisive, seen, &|_| 0)?
+                .remove(&worst.key)
+                .unwrap_or_default(),
+        );
     }
     Ok(brief::answers(worst, work.as_ref(), names, seen))
 }

@@ -3,9 +3,10 @@
 //! It turns options into a request to `pages`, and puts whole files in place; it reads no table itself. It fails if
 //! the output has no such version or table, an option is invalid, or a file cannot be written.
 
+use super::age::Age;
 use super::filters::{self, Terms};
 use super::published;
-use crate::cli::{MAX_SIZE, ReportArgs, SplitBy, WEEKS};
+use crate::cli::{MAX_AGE, MAX_SIZE, ReportArgs, SplitBy, WEEKS};
 use crate::error::{Error, Result};
 use crate::job::{self, shelf, spec::Size};
 use crate::pages::levers::RateChange;
@@ -19,15 +20,20 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 use vtr_kernel::text::shown;
 
 /// Runs `vtr report`.
 ///
 /// # Errors
 /// See the head of the module.
-pub fn run(args: &ReportArgs) -> Result<()> {
+pub fn run(args: &ReportArgs, now: SystemTime) -> Result<()> {
     let store = publish::at(&args.out)?;
     let manifest = published::version(store.as_ref(), Table::AccountHealth, args.version)?;
+    // The page itself knows no clock; a version that was asked for may be old.
+    if args.version.is_none() {
+        Age::of(&manifest, published::today(None, now), MAX_AGE).filter(Age::is_stale).iter().for_each(Age::warn);
+    }
     let book = shelf::book(&[])?;
     let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };
     let (names, doubt) = terms::of(&source, &book)?;

@@ -411,18 +411,29 @@ impl Run<'_> {
             }
         };
         let last_week = weeks.last_key_value().map(|(week, _)| *week);
+        let mut empty = 0;
         plan.is_batch = true;
         for (index, batch) in batches.iter().enumerate() {
             let (from, to) = batch.days();
             let named = format!("batch {} of {}, {} to {}", index + 1, batches.len(), iso(Some(&from)), iso(Some(&to)));
             let Some((_, why)) = weeks.range(from..=to).next() else {
-                self.tell(&format!("{named}: is published and up to date"));
+                let is_empty = publish::refuse_weeks(self.base, *batch).is_err();
+                empty += usize::from(is_empty);
+                let says = if is_empty { "no package is in these weeks" } else { "is published and up to date" };
+                self.tell(&format!("{named}: {says}"));
                 continue;
             };
             plan.with_health = health.is_some() && last_week.is_some_and(|week| week <= to);
             self.tell(&format!("{named}: {why}"));
             job::restart(plan, *batch, SystemTime::now());
-            self.one(plan, last)?;
+            match self.one(plan, last) {
+                Err(Error::NoWeeks(_)) => empty += 1,
+                ended => ended?,
+            }
+        }
+        // Some weeks of a backfill may have no rows; if none has any, the year is mistyped.
+        if empty == batches.len() && empty > 0 {
+            return publish::refuse_weeks(self.base, asked);
         }
         if batches.is_empty() {
             self.tell(&format!("{}: no week is outdated", plan.name));

@@ -4,10 +4,11 @@
 //! window that can still be changed. It fails if a table is missing or cannot be read, if a filter cannot be resolved,
 //! and with `--fail-on overdue` if a correction's day has passed.
 
+use super::age::Age;
 use super::filters::Terms;
 use super::listing::{self, Cell, Format, Listing};
 use super::{confirm, published, report};
-use crate::cli::{WorklistArgs, WorklistFailOn, WorklistFormat};
+use crate::cli::{MAX_AGE, WorklistArgs, WorklistFailOn, WorklistFormat};
 use crate::error::{Error, Result};
 use crate::job::shelf;
 use crate::pages::model::{self, Account, Key, Standing};
@@ -58,8 +59,10 @@ pub fn run(args: &WorklistArgs, now: SystemTime) -> Result<()> {
     report::refuse_empty(accounts.len() + empty, &scope)?;
     let asked: BTreeSet<String> = args.category.iter().cloned().collect();
     let cap = if format == Format::Table { 0 } else { usize::MAX };
-    let (asked, seen) = (Some(&asked).filter(|asked| !asked.is_empty()), published::today(args.today, now));
-    let work = work::work(&source, &scope, &accounts, asked, seen, &|_| cap)?;
+    let (is_asked, seen) =
+        (|_: &Account, category: &str| asked.is_empty() || asked.contains(category), published::today(args.today, now));
+    let work = work::work(&source, &scope, &accounts, &is_asked, seen, &|_| cap)?;
+    Age::of(&manifest, seen, MAX_AGE).filter(Age::is_stale).iter().for_each(Age::warn);
     let (as_of, seen) = (manifest.as_of, seen.max(manifest.as_of));
     let list = List { accounts: &accounts, work: &work, names: &names, is_doubtful: doubt.is_some(), as_of, seen };
     let shown = match format {
@@ -206,6 +209,7 @@ impl List<'_> {
     fn task(&self, task: &Task, width: usize, text: &mut String) {
         let (account, group) = (&self.accounts[task.account], task.group);
         let worth = match (group.moving, group.elsewhere()) {
+            _ if account.is_outlook_final(self.seen) => "other windows".to_owned(),
             (0, "before") => "older windows".to_owned(),
             (0, "after") => "later windows".to_owned(),
             (0, _) => "other windows".to_owned(),
@@ -229,6 +233,7 @@ impl List<'_> {
         let head = format!("  {when:<28} {worth:>14}  {status}");
         let promise = match (task.actor, group.unpromised) {
             (Actor::Chase(_), 1..) => format!("; {}", words::promise(group.unpromised, group.packages)),
+            (Actor::Correct, 1..) => format!("; {}", words::delivered(group.unpromised, group.packages)),
             _ => String::new(),
         };
         let body = format!("{}: {what}{promise}{}", shown(&account.title(self.names)), self.effect(account, group));
@@ -244,15 +249,19 @@ impl List<'_> {
         if group.moving == 0 || from.eligible == 0 {
             return String::new();
         }
+        if account.is_outlook_final(self.seen) {
+            return format!(" (the window to {} is final by now)", words::day(account.outlook.end, self.seen));
+        }
         let to = Tally { valid: (from.valid + group.moving).min(from.eligible), ..from };
         let which = match (group.packages, group.moving) {
             (packages, moving) if packages == moving as i64 => "in".to_owned(),
             (_, moving) => format!("{} of them in", words::number(moving as i64)),
         };
-        let enough = match account.target.and_then(|target| to.meets(target)) {
-            Some(true) => "enough",
-            Some(false) => "not enough",
-            None => return String::new(),
+        let enough = match (account.decisive_category(), account.target.and_then(|target| to.meets(target))) {
+            (_, None) => return String::new(),
+            (Some(category), _) => format!("all categories together; {} decides", shown(category)),
+            (None, Some(true)) => "enough".to_owned(),
+            (None, Some(false)) => "not enough".to_owned(),
         };
         format!(
             " ({which} the window to {}: {} of {} valid become {}, {enough})",

@@ -2,8 +2,10 @@
 
 mod assembled;
 mod borders;
+mod categories;
 mod checks;
 mod cli;
+mod doubtful;
 mod escapes;
 mod exports;
 mod filters;

@@ -19,7 +19,8 @@ use vtr_kernel::tally::Tally;
 /// # Errors
 /// A table cannot be read.
 pub fn all_accounts(source: &PublishedVersion, scope: &Scope, names: &Names) -> Result<(Vec<Account>, usize)> {
-    let (mut accounts, empty) = super::health(source, scope)?;
+    let by_categories = |key: &Key| names.suspends_categories(&key.market, &key.programme);
+    let (mut accounts, empty) = super::health(source, scope, &by_categories)?;
     let new = newcomers(source, scope, names, &accounts)?;
     let mut published: HashMap<Key, Account> =
         empty.into_iter().map(|account| (account.key.clone(), account)).collect();
@@ -52,6 +53,7 @@ fn unassessed(source: &PublishedVersion, names: &Names, key: Key, outlook: Outlo
         cause: None,
         outlook,
         as_of,
+        category: None,
     }
 }
 
