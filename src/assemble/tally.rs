@@ -9,9 +9,9 @@ use crate::job::assembly::Covers;
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::{Day, date_from_day};
 
-/// Numbers of a carrier from which its coverage is checked by itself.
+/// Numbers of a carrier or a seller from which its coverage is checked by itself.
 const ENOUGH: u64 = 100;
-/// Numbers of a carrier from which a feed must name at least one.
+/// Numbers of a carrier or a seller from which a feed must name at least one.
 const NOTICED: u64 = 10;
 /// Unknown statuses that are counted separately.
 const STATUSES: usize = 1_000;
@@ -332,9 +332,15 @@ impl Tally {
             }
         }
         for ((seller, marketplace), asked) in &by_seller {
-            if asked.asked >= ENOUGH && asked.is_below(cover) {
-                gaps.push(format!("events_cover: seller {seller} in {marketplace}: less than {limit} of the numbers are named by events: {}", asked.told()));
-            }
+            // A feed that was not delivered at all is noticed with small sellers too.
+            let lacks = match asked.found {
+                0 if asked.asked >= NOTICED => "no feed names any of the numbers".to_owned(),
+                _ if asked.asked >= ENOUGH && asked.is_below(cover) => {
+                    format!("less than {limit} of the numbers are named by events")
+                }
+                _ => continue,
+            };
+            gaps.push(format!("events_cover: seller {seller} in {marketplace}: {lacks}: {}", asked.told()));
         }
         if total.is_below(cover) && gaps.is_empty() {
             let of: Vec<String> = by_seller

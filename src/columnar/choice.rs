@@ -314,7 +314,7 @@ mod tests {
             cell: reason as u64,
             ..copy(order, 1, file, package)
         };
-        let (valid, defect, cancelled) = (Reason::Scanned, Reason::ScanMissing, Reason::Cancelled);
+        let (valid, defect, cancelled) = (Reason::Scanned, Reason::ScanMissing, Reason::Canceled);
         let found = |unit: Unit, copies: &[CopyRecord]| {
             let Ok(found) = choose(copies.to_vec(), unit, &mut |_| Ok::<(), std::convert::Infallible>(()));
             (found.replaced, found.numberless)

@@ -74,7 +74,9 @@ pub(super) fn assemble(
     }
     if spec.identity == Identity::Order {
         sound = false;
-        let message = "`identity` cannot be \"order\" where inputs are joined into packages, each of which is there once; take it out";
+        let message = "`identity` cannot be \"order\" where inputs are joined into packages; take it out. Where a later file of an \
+                       input has all packages of its orders again, fold = \"confirmations\" in the [[input]] lets it replace the \
+                       earlier ones";
         written.refuse("identity", message);
     }
     if sound && !inputs.iter().any(|input| input.profile.role == Role::Shipments) {

@@ -67,6 +67,8 @@ pub struct Survey {
     pub not_judged: Vec<NotJudged>,
     /// How each file is read, in the order of `files`.
     sources: Vec<FileDecoding>,
+    /// Whether the files are packages that this program joined: they hold the days of their sources as moments.
+    is_joined: bool,
     /// The times of day that reading has met.
     midnights: midnight::Midnights,
     /// The columns of which reading has met one value only.
@@ -108,7 +110,9 @@ impl Survey {
         let mut warnings: Vec<String> = self.left_out().chain(self.beside.iter().cloned()).collect();
         warnings.extend(self.absent());
         warnings.extend(self.unmapped.iter().cloned());
-        warnings.extend(self.midnights.warnings(&self.files));
+        if !self.is_joined {
+            warnings.extend(self.midnights.warnings(&self.files));
+        }
         warnings.extend(self.repeated.warnings(&self.files, &self.midnights));
         warnings.extend(self.sampled.warnings(&self.files, &self.midnights));
         warnings
@@ -461,6 +465,7 @@ fn finished(
         evidence,
         not_judged,
         sources,
+        is_joined: plan.assemble.is_some(),
         midnights,
         repeated,
         sampled,

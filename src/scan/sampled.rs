@@ -168,7 +168,7 @@ fn rows(records: &Records, count: usize) -> Vec<usize> {
             (0..early as usize).chain((next as usize..count).step_by(EVERY as usize)).collect()
         }
         Records::Listed { record, .. } => {
-            let is_looked_at = |record: u64| record <= FIRST_RECORDS || record % EVERY == 0;
+            let is_looked_at = |record: u64| record <= FIRST_RECORDS || record.is_multiple_of(EVERY);
             record.iter().enumerate().filter(|(_, record)| is_looked_at(**record)).map(|(row, _)| row).collect()
         }
     }

@@ -283,7 +283,7 @@ fn a_scan_column_that_copies_another_time_is_gated_and_said() {
     // A few may be chance, and many packages can share a scan that is a day.
     for rows in [rows(19, at, at), rows(30, at, "2025-02-03T10:20:31Z"), rows(99, "2025-02-03", "2025-02-03")] {
         let told = said(&vtr(&["run", &job(folder.path(), &rows, INPUT), "--full"]));
-        assert!(!told.contains("`first_scan_at`: "), "{told}");
+        assert!(!told.contains("equal the time of"), "{told}");
     }
     for day in ["2025-02-03", "2025-02-03T00:00:00Z"] {
         let told = said(&vtr(&["run", &job(folder.path(), &rows(100, day, day), INPUT), "--full"]));

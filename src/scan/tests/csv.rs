@@ -75,8 +75,19 @@ fn a_quote_gone_wrong_costs_its_line_and_no_other() {
 }
 
 #[test]
+fn a_line_without_any_cell_is_no_record() {
+    let good = "S,DE,1,T,2025-01-01";
+    let got = csv(format!("{HEADINGS}\n,,,,\n{good}\n   \n ,\t,\n\"\",,\" \",,\n{good}\n,,,,"));
+    assert_eq!((got.rows.len(), got.rejects.len(), got.ends[0].rows_read), (2, 0, 2));
+    assert_eq!(got.rows.iter().map(|row| row.0).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(got.places.iter().map(|place| place.0).collect::<Vec<_>>(), [3, 7]);
+    // A NUL is no blank.
+    assert_eq!(csv(format!("{HEADINGS}\n,,,\0,\n")).rejects.len(), 1);
+}
+
+#[test]
 fn short_and_long_records_are_rejected_not_shifted() {
-    let got = csv(format!("{HEADINGS}\nS,DE,1,2025-01-01\nS,DE,2,T,2025-01-01,x\n   \nS,DE,4,T,2025-01-01\n"));
+    let got = csv(format!("{HEADINGS}\nS,DE,1,2025-01-01\nS,DE,2,T,2025-01-01,x\n x \nS,DE,4,T,2025-01-01\n"));
     assert_eq!(got.rows, [(4, row("4", "T"))]);
     let reasons: Vec<&str> = got.rejects.iter().map(|reject| reject.reason.as_str()).collect();
     assert_eq!(
