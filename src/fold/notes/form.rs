@@ -237,22 +237,12 @@ fn alike(rows: &[Row], order: &[(u64, u32)], unit: Unit, packing: &Packing) -> V
 
 /// The distinct cells in order, each with its number of rows, and how many there are.
 fn cells(rows: &[Row], packing: &Packing) -> (Vec<u8>, u64) {
-    let packed = rows.iter().map(|row| packing.cell(&row.cell));
-    // Nearly all fit a word, and words are sorted faster.
-    if packing.cell_bytes() <= size_of::<u64>() {
-        counted(packed.map(|cell| cell as u64).collect(), packing)
-    } else {
-        counted(packed.collect(), packing)
-    }
-}
-
-fn counted<T: Ord + Copy + Into<u128>>(mut cells: Vec<T>, packing: &Packing) -> (Vec<u8>, u64) {
+    let mut cells: Vec<u128> = rows.iter().map(|row| packing.cell(&row.cell)).collect();
     cells.sort_unstable();
     let (mut bytes, mut count) = (Vec::new(), 0);
     for equal in cells.chunk_by(|a, b| a == b) {
-        let cell: u128 = equal[0].into();
         // The highest byte first, so that neighbours begin alike.
-        bytes.extend_from_slice(&cell.to_be_bytes()[size_of::<u128>() - packing.cell_bytes()..]);
+        bytes.extend_from_slice(&equal[0].to_be_bytes()[size_of::<u128>() - packing.cell_bytes()..]);
         bytes.extend_from_slice(&(equal.len() as u32).to_le_bytes());
         count += 1;
     }
