@@ -56,7 +56,7 @@ impl CoverageGap {
         } else {
             format!("shipped from {} to {}", date_from_day(self.first), date_from_day(self.last))
         };
-        format!("{} of {} are, those that are not {days}", self.found, self.asked)
+        format!("{} of {} are; the others were {days}", self.found, self.asked)
     }
 }
 
@@ -381,6 +381,17 @@ mod tests {
     fn judged(tally: &Tally, covers: &Covers) -> String {
         let judged = tally.judge(covers, &|id| format!("c{id}"), &|file| format!("f{file}"));
         judged.err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_small_seller_whose_feed_is_missing_is_a_gap() {
+        let mut tally = Tally::default();
+        (0..400).for_each(|day| tally.ask_events("BIG", "DE", Some(1), 20_000 + day % 50, true));
+        (0..9).for_each(|day| tally.ask_events("SMALL", "DE", Some(1), 20_000 + day, false));
+        assert_eq!(judged(&tally, &COVERS), "", "nine may be new numbers");
+        tally.ask_events("SMALL", "DE", Some(1), 20_009, false);
+        let said = judged(&tally, &COVERS);
+        assert!(said.contains("seller SMALL in DE: no feed names any of the numbers: 0 of 10"), "{said}");
     }
 
     #[test]

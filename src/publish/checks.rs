@@ -419,3 +419,23 @@ fn judged(batch: &RecordBatch) -> [u64; 2] {
     });
     sums
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_failed_check_names_its_own_option() {
+        let check = |holds: bool| Checked {
+            name: "a check".into(),
+            kind: "rate_jump",
+            level: name_of(CheckLevel::Fail),
+            holds,
+            found: "a jump".into(),
+        };
+        assert!(tripped(&[check(true), check(true)]).is_none());
+        let said = tripped(&[check(true), check(false)]).unwrap().to_string();
+        assert!(said.starts_with("1 of the job's checks does not hold"), "{said}");
+        assert!(said.contains("--set check.1.level=warn") && !said.contains("check.0"), "{said}");
+    }
+}
