@@ -485,8 +485,8 @@ pub(crate) fn beside(plan: &Plan, read: &HashSet<&str>) -> Option<String> {
             (path, None)
         } else if !path.exists() && is_glob(written) {
             let (base, pattern) = split_glob(written);
-            let Some(looks) = any_suffix(&pattern) else { continue };
-            (plan.root.join(base), Some(looks))
+            let Ok(matched) = matcher(written, &pattern) else { continue };
+            (plan.root.join(base), Some((any_suffix(&pattern), matched)))
         } else {
             continue;
         };
@@ -496,7 +496,12 @@ pub(crate) fn beside(plan: &Plan, read: &HashSet<&str>) -> Option<String> {
         for entry in walk.filter_map(std::result::Result::ok) {
             let Some(relative) = entry.path().strip_prefix(&base).ok().and_then(Path::to_str) else { continue };
             let is_meant = match &looks {
-                Some(looks) => looks.is_match(relative) && looks_like_data(relative),
+                // A glob names files; what is in a folder that it matches is not read.
+                Some((any_suffix, matched)) => {
+                    let is_alike = any_suffix.as_ref().is_some_and(|looks| looks.is_match(relative));
+                    let mut folders = Path::new(relative).ancestors().skip(1);
+                    (is_alike || folders.any(|folder| matched.is_match(folder))) && looks_like_data(relative)
+                }
                 // Suffixes that a run can read are those of other inputs or formats.
                 None => looks_like_data(relative) && (by_suffix(relative).is_none() || input.format.is_none()),
             };

@@ -102,6 +102,14 @@ fn data_beside_the_files_that_are_read_is_said() {
         "--full",
     ]));
     assert!(told.contains("are not read: `in/c.csv (1)`, `in/d.xlsx`; name them"), "{told}");
+    // A glob matches the folder too, and what is in it is not read.
+    fs::create_dir_all(at.join("two/sub")).unwrap();
+    for name in ["two/a.csv", "two/sub/b.csv", "two/sub/deep.csv/c.csv"] {
+        fs::create_dir_all(at.join(name).parent().unwrap()).unwrap();
+        fs::write(at.join(name), &full).unwrap();
+    }
+    let told = said(&vtr(&["run", &job(at, "[[input]]\npath = \"two/*\"\n"), "--full"]));
+    assert!(told.contains("are not read: `two/sub/b.csv`, `two/sub/deep.csv/c.csv`; name them"), "{told}");
 }
 
 #[test]
