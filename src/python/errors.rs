@@ -55,7 +55,7 @@ pub fn raised(error: &Error) -> PyErr {
     let told = error.told();
     match error {
         Error::Failed { .. } | Error::Enough => VtrError::new_err(told),
-        Error::Usage(_) => UsageError::new_err(told),
+        Error::Usage(_) | Error::NoWeeks(_) => UsageError::new_err(told),
         Error::Input(_) | Error::BadFiles(_) => InputError::new_err(told),
         Error::Gate(_) => GateError::new_err(told),
         Error::Conflict(_) => ConflictError::new_err(told),
