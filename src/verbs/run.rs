@@ -426,8 +426,10 @@ impl Run<'_> {
             plan.with_health = health.is_some() && last_week.is_some_and(|week| week <= to);
             self.tell(&format!("{named}: {why}"));
             job::restart(plan, *batch, SystemTime::now());
+            let before = last.clone();
             match self.one(plan, last) {
-                Err(Error::NoWeeks(_)) => empty += 1,
+                // The run is told of by the batches that have packages.
+                Err(Error::NoWeeks(_)) => (empty, *last) = (empty + 1, before),
                 ended => ended?,
             }
         }
