@@ -39,6 +39,8 @@ pub fn ended(plan: &Plan, report: &RunReport, ended: &Result<()>) -> Value {
     let kind = match ended {
         _ if report.outcome != Outcome::Failed => "COMPLETE",
         Err(Error::Stopped { .. }) => "ABORT",
+        // The run goes on with the next batch.
+        Err(Error::NoWeeks(_)) if plan.is_batch => "ABORT",
         _ => "FAIL",
     };
     let told = ended.as_ref().err().filter(|_| kind != "COMPLETE").map(Error::told);
