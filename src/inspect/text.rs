@@ -205,7 +205,7 @@ impl<'a> TextFindings<'a> {
     }
 
     fn record(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
-        if self.headings.is_some() && records.is_blank() {
+        if self.headings.as_ref().is_some_and(|headings| records.is_blank(headings.len())) {
             return Ok(());
         }
         let spot = self.spot(records);

@@ -390,7 +390,7 @@ impl<'a> Chunker<'a> {
     }
 
     fn record(&mut self, records: &RecordReader, fields: usize) -> Result<(), String> {
-        if records.is_blank() {
+        if records.is_blank(self.first.width()) {
             return Ok(());
         }
         self.number += 1;

@@ -210,12 +210,15 @@ impl RecordReader {
         &self.buffer[self.record.start..self.end]
     }
 
-    /// Returns whether the current record has delimiters and blanks only: spreadsheets write such lines below the last
-    /// row, and like empty ones they are no records.
+    /// Returns whether the current record of a file with some number of headings has delimiters and blanks only:
+    /// spreadsheets write such lines below the last row, and like empty ones they are no records. Below a single heading
+    /// blanks are a value.
     #[inline]
-    pub fn is_blank(&self) -> bool {
+    pub fn is_blank(&self, headings: usize) -> bool {
         let (bytes, has_all) = (self.bytes(), self.cells.len() < self.cutting.max_cells);
-        has_all && self.cells.iter().all(|cell| bytes[cell.start..cell.end].trim_ascii_start().is_empty())
+        headings > 1
+            && has_all
+            && self.cells.iter().all(|cell| bytes[cell.start..cell.end].trim_ascii_start().is_empty())
     }
 
     /// Returns whether the current record has a NUL character.

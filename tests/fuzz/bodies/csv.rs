@@ -219,7 +219,7 @@ impl Rows {
 fn plainly(text: &[u8], cut: Cut) -> Vec<Place> {
     let ends = |at: usize| matches!(text.get(at), None | Some(b'\r' | b'\n'));
     let behind = |at: usize| if text[at..].starts_with(b"\r\n") { at + 2 } else { (at + 1).min(text.len()) };
-    let (mut at, mut line, mut places) = (0, 1, Vec::new());
+    let (mut at, mut line, mut places, mut headings) = (0, 1, Vec::new(), None);
     while at < text.len() {
         if ends(at) {
             at = behind(at);
@@ -227,7 +227,9 @@ fn plainly(text: &[u8], cut: Cut) -> Vec<Place> {
             continue;
         }
         let record = record(text, at, cut).filter(|(_, end)| end - at <= cut.max_record);
-        let is_blank = record.as_ref().is_some_and(|(fields, _)| fields.iter().all(|(_, field)| is_white(field)));
+        let fields = record.as_ref().map_or(&[][..], |(fields, _)| fields);
+        let headings = *headings.get_or_insert(fields.len());
+        let is_blank = headings > 1 && !fields.is_empty() && fields.iter().all(|(_, field)| is_white(field));
         let (cells, end) = match record {
             Some((fields, end)) => (accepted(&fields, &text[at..end], cut), end),
             None => (None, (at..).find(|place| ends(*place)).expect("the text ends")),
