@@ -446,4 +446,9 @@ fn a_line_of_delimiters_is_no_record() {
     assert_eq!((count(&files[0], "rows_read"), count(&files[0], "rejected")), (2, 0));
     let inspected = ok(&["inspect", &at.join("in.csv").display().to_string()]);
     assert!(inspected.contains("rows       2 in 8 columns"), "{inspected}");
+    // Below a single heading blanks are a cell.
+    fs::write(at.join("one.csv"), "tracking_number\n1Z999AA10123456784\n  \n\n1Z999AA10123456784\n").unwrap();
+    let look = ok(&["inspect", &at.join("one.csv").display().to_string(), "--json"]);
+    let look: serde_json::Value = serde_json::from_str(&look).unwrap();
+    assert_eq!(look["text"]["records"], 4, "with the headings: {look}");
 }
