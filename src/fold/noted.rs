@@ -48,7 +48,7 @@ impl FoldReading<'_> {
         let Some(known) = notes.known(self.plan, judge, file, unit) else { return Ok(Left::All) };
         crate::signals::check()?;
         self.survey.see(unit.file, known.seen);
-        known.cells.iter().for_each(|(record, rows)| counter.count_noted(record, *rows));
+        known.each_cell(self.plan, notes, |record, rows| counter.count_noted(record, rows))?;
         gathered.peaks.see(Purpose::Counts, counter.bytes());
         gathered.relieve_counts(counter.bytes(), &mut || counter.take_pieces())?;
         let seller = constant_seller(file);

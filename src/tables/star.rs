@@ -9,6 +9,7 @@ use crate::job::plan::Plan;
 use crate::schema::Table;
 use arrow::array::{ArrayRef, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray};
 use chrono::Datelike;
+use hashbrown::HashSet;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -230,7 +231,8 @@ pub struct WrittenSellers<'a> {
     plan: &'a Plan,
     /// The tables whose rows name the sellers; a job may make none.
     tables: Vec<Table>,
-    sellers: Mutex<BTreeSet<String>>,
+    /// They are asked for once for each of them in every published week.
+    sellers: Mutex<HashSet<String>>,
 }
 
 impl<'a> WrittenSellers<'a> {

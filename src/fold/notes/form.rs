@@ -315,8 +315,7 @@ impl Opened {
         Ok((Opened { readable, facts, end: from }, read.max(length)))
     }
 
-    /// Returns what is known of the unit, with the cells of days outside the range of weeks if the run counts any; and
-    /// the bytes read.
+    /// Returns what is known of the unit, with its cells if the run counts any; and the bytes read.
     pub fn known(self, judge: &Judge, plan: &Plan, counts_cells: bool) -> Result<(Known, u64), String> {
         let Opened { readable, facts, end } = self;
         let cells_from = MAGIC.len() as u64;
@@ -326,11 +325,8 @@ impl Opened {
         let record = packing.row_bytes();
         let mut read = 0;
         let cells = if counts_cells {
-            let bytes = sound(&readable, cells_from, stored, wanted)?;
             read += stored;
-            let mut cells = read_cells(&reader, &packing, &bytes, cells)?;
-            cells.retain(|(record, _)| !plan.is_asked(record.day));
-            cells
+            plain_cells(&packing, &sound(&readable, cells_from, stored, wanted)?, cells)?
         } else {
             Vec::new()
         };
@@ -384,24 +380,31 @@ fn outside(then: &FileTally, days: &[(Day, u64)], plan: &Plan) -> FileTally {
     tally
 }
 
-fn read_cells(
-    reader: &NotedReader,
-    packing: &Packing,
-    stored: &[u8],
-    count: u64,
-) -> Result<Vec<(CopyRecord, u32)>, String> {
+fn plain_cells(packing: &Packing, stored: &[u8], count: u64) -> Result<Vec<u8>, String> {
     let size = packing.cell_bytes() + COUNT;
     let length = usize::try_from(count).ok().and_then(|count| count.checked_mul(size));
     let length = length.filter(|length| *length as u64 <= MOST_BYTES).ok_or(DAMAGED)?;
     let bytes = zstd::bulk::decompress(stored, length).map_err(failed)?;
-    if bytes.len() != length {
-        return Err(DAMAGED.to_owned());
+    if bytes.len() == length { Ok(bytes) } else { Err(DAMAGED.to_owned()) }
+}
+
+/// Hands on the cells of days that are counted, as records, each with its rows; `None` if there is one that this program
+/// does not know, which ends it.
+pub fn each_cell(
+    sections: &Sections,
+    cells: &[u8],
+    is_counted: impl Fn(Day) -> bool,
+    mut take: impl FnMut(&CopyRecord, u32),
+) -> Option<()> {
+    let Sections { packing, reader, .. } = sections;
+    for bytes in cells.chunks_exact(packing.cell_bytes() + COUNT) {
+        let (packed, rows) = bytes.split_last_chunk::<COUNT>()?;
+        let mut wide = [0; size_of::<u128>()];
+        wide[size_of::<u128>() - packed.len()..].copy_from_slice(packed);
+        let cell = packing.cell_of(u128::from_be_bytes(wide))?;
+        if is_counted(cell.day()) {
+            take(&reader.record(&cell)?, u32::from_le_bytes(*rows));
+        }
     }
-    let cell = |bytes: &[u8]| {
-        let (cell, rows) = bytes.split_last_chunk::<COUNT>()?;
-        let packed = cell.iter().fold(0, |packed, byte| packed << 8 | u128::from(*byte));
-        Some((reader.record(&packing.cell_of(packed)?)?, u32::from_le_bytes(*rows)))
-    };
-    let cells: Option<Vec<(CopyRecord, u32)>> = bytes.chunks_exact(size).map(cell).collect();
-    cells.ok_or_else(|| "it holds cells that this program does not know".to_owned())
+    Some(())
 }

@@ -12,7 +12,7 @@ mod packing;
 pub use form::{OF_PACKAGE, key_of, may_meet};
 pub use group::{Key, NotedGroup};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::fold::FileCounts;
 use crate::fold::dedup;
 use crate::job::digest::OUTPUT_REVISION;
@@ -142,10 +142,7 @@ impl<'a> Notes<'a> {
                 }
             };
             let facts = &opened.facts;
-            let is_counted = |day: Day| {
-                let counted = plan.days_counted();
-                !plan.is_asked(day) && counted.is_none_or(|(first, last)| first <= day && day <= last)
-            };
+            let is_counted = counted(plan);
             let asked = facts.asked(plan);
             if facts.as_of > plan.as_of || asked > unit.rows / ASKED_OF {
                 return None;
@@ -395,6 +392,12 @@ impl Gathering {
     }
 }
 
+/// Returns whether a run counts rows of a day that it does not judge.
+fn counted(plan: &Plan) -> impl Fn(Day) -> bool {
+    let counted = plan.days_counted();
+    move |day| !plan.is_asked(day) && counted.is_none_or(|(first, last)| first <= day && day <= last)
+}
+
 /// What is known of a unit.
 pub struct Known {
     name: String,
@@ -406,14 +409,25 @@ pub struct Known {
     pub rejects: Vec<Reject>,
     /// What reading it has met in its columns.
     pub seen: Seen,
-    /// The cells that the run counts, as records, and their rows.
-    pub cells: Vec<(CopyRecord, u32)>,
+    /// The cells of its rows, as the note has them; none if the run counts none.
+    cells: Vec<u8>,
     readable: Option<Readable>,
     sections: form::Sections,
     keys: Vec<u8>,
 }
 
 impl Known {
+    /// Hands on the cells that the run counts, as records, each with its number of rows.
+    ///
+    /// # Errors
+    /// The note is not to be believed, although the run counted on it: it must begin again without notes.
+    pub fn each_cell(&self, plan: &Plan, notes: &Notes, take: impl FnMut(&CopyRecord, u32)) -> Result<()> {
+        form::each_cell(&self.sections, &self.cells, counted(plan), take).ok_or_else(|| {
+            notes.give_up(&self.name, "it holds cells that this program does not know");
+            Error::Enough
+        })
+    }
+
     /// Returns the part by which its rows are compared with others.
     pub fn into_group(self, unit: &Unit, spill: Arc<Spill>) -> (NotedGroup, Vec<u8>) {
         let place = (unit.file, unit.first_record);
