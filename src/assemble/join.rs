@@ -5,7 +5,7 @@
 
 use super::facts::{Fate, Note, Notes, RecordPlace, Stamp, number_key};
 use super::orders::{self, Line, Order};
-use super::pack::{self, HAS_NUMBER, HAS_ORDER, HAS_STATE, Pack, TEXTS, TIMES};
+use super::pack::{self, HAS_NUMBER, HAS_ORDER, HAS_STATE, Pack, REPLACED, TEXTS, TIMES};
 use super::row::{Row, rows};
 use super::typed::{BARE, instant};
 use super::{Context, Tally, documents, exchange, writes};
@@ -95,7 +95,7 @@ struct MadePackage<'a> {
     shipped_at: Option<Moment>,
     added_at: Option<Moment>,
     scans: (Option<Micros>, Option<Micros>),
-    /// [`HAS_STATE`], if its source gives a state that is in a list.
+    /// [`HAS_STATE`], if its source gives a state that is in a list; [`REPLACED`].
     state: u16,
 }
 
@@ -304,6 +304,7 @@ fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<MadePackage<'a>> {
     // The sort is stable: within a package the rows stay in the order of their age.
     keyed.sort_by(|a, b| a.0.cmp(&b.0));
     let mut packages = Vec::new();
+    let latest = own.iter().map(|row| (row.head.at, row.head.file)).max();
     for group in keyed.chunk_by(|a, b| a.0 == b.0) {
         let newest = &group[group.len() - 1].1;
         let stamp = |row: &Row| (row.head.at, row.head.file);
@@ -328,6 +329,7 @@ fn by_rows<'a>(own: &[Row<'a>], tally: &mut Tally) -> Vec<MadePackage<'a>> {
         let mut made = itself(*newest, RecordPlace { file: source.file, record: source.record }, (None, None));
         made.items = kept.iter().filter_map(|row| row.text(Field::OrderItemId)).collect();
         made.rows = kept;
+        made.state = if Some(stamp(newest)) == latest { 0 } else { REPLACED };
         packages.push(made);
     }
     packages

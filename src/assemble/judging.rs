@@ -3,7 +3,7 @@
 //! A run compares them with those it judged before, so that a file that was written again outdates only the weeks
 //! whose packages are others now. It must see every cell that is published. It cannot fail.
 
-use super::pack::{BY_EVENTS, BY_FRIEND, BY_STATUS, HAS_ORDER, Pack};
+use super::pack::{BY_EVENTS, BY_FRIEND, BY_OTHER, BY_STATUS, HAS_ORDER, OTHER_DELIVERED, Pack};
 use crate::job::plan::ByWeek;
 use std::collections::BTreeMap;
 use vtr_columnar::input::{ColumnSet, Kind as Cells};
@@ -60,8 +60,10 @@ impl<'b> Judging<'b> {
         for file in [Some(pack.source.file), lent] {
             self.cell(file.and_then(|file| files.get(file as usize)).map(|name| name.as_bytes()));
         }
-        let source = u64::from(pack.flags & (BY_STATUS | BY_EVENTS | BY_FRIEND));
-        self.bytes.extend([pack.source.record, pack.events, source].iter().flat_map(|number| number.to_le_bytes()));
+        let source = pack.flags & (BY_STATUS | BY_EVENTS | BY_FRIEND | BY_OTHER | OTHER_DELIVERED);
+        self.bytes.extend(
+            [pack.source.record, pack.events, u64::from(source)].iter().flat_map(|number| number.to_le_bytes()),
+        );
         self.weeks.entry(week).or_default().update(&self.bytes);
     }
 

@@ -4,6 +4,7 @@
 //! and joined there by the pure parts of this room. It judges nothing; the run does. It fails with the faults of the
 //! inputs, by file and place, and leaves the published packages unchanged.
 
+pub mod by_other;
 mod categories;
 pub mod coverage;
 pub mod documents;
@@ -126,7 +127,7 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Assembled> {
                 "{path}: no packages are published there, which job `{name}` joins from raw files; `vtr run` makes them first"
             )));
         };
-        give(plan, at.as_ref(), &base);
+        give(plan, at.as_ref(), &base)?;
         return Ok(Assembled::Standing);
     }
     refuse_mixed_evidence(plan, &assemble)?;
@@ -134,7 +135,7 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Assembled> {
     let inputs = inputs(&files);
     let is_same = |base: &Manifest| is_of(base, &assemble, &inputs) && holds_on(base, plan.as_of);
     if let Some(base) = base.as_ref().filter(|base| is_same(base)) {
-        give(plan, at.as_ref(), base);
+        give(plan, at.as_ref(), base)?;
         return Ok(Assembled::Unchanged);
     }
     // Packages of a past day must not replace newer ones.
@@ -143,7 +144,7 @@ pub fn ready(plan: &mut Plan, mode: Mode) -> Result<Assembled> {
     let before: HashSet<String> = base.iter().flat_map(Manifest::all_files).map(|file| file.path.clone()).collect();
     let manifest = stages::assemble(plan, &assemble, files, inputs, at.clone(), mode)?;
     let packages = manifest.tables.get(publish::PACKAGES).cloned().unwrap_or_default();
-    give(plan, at.as_ref(), &manifest);
+    give(plan, at.as_ref(), &manifest)?;
     if packages.is_empty() {
         return Err(Error::Input(
             "no record of the raw files is a package that was known on that day; nothing was published".into(),
@@ -279,16 +280,18 @@ fn holds_on(base: &Manifest, as_of: Day) -> bool {
 }
 
 /// Lets the plan read the packages of a manifest, with what is to be said of them.
-fn give(plan: &mut Plan, store: &dyn Store, manifest: &Manifest) {
+fn give(plan: &mut Plan, store: &dyn Store, manifest: &Manifest) -> Result<()> {
     plan.of_packages = manifest.warnings.iter().map(|warning| format!("{}{warning}", log::JOINED)).collect();
     let given = manifest.tables.get(publish::PACKAGES).into_iter().flatten().map(|file| Given {
         shown: format!("{}/week={}", publish::PACKAGES, file.week.map(day_text).unwrap_or_default()),
         path: publish::locate(store, &file.path),
         by_week: file.by_week.clone(),
     });
+    let given = given.collect();
     if let Some(input) = plan.inputs.first_mut() {
-        input.given = Some(given.collect());
+        input.given = Some(given);
     }
+    by_other::recall(plan, store, manifest)
 }
 
 /// Returns a temporary place for packages that are not kept.

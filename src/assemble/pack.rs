@@ -26,6 +26,12 @@ pub const HAS_STATE: u16 = 32;
 
 /// Its scans are events of its carrier's family or partners, and none is its carrier's own.
 pub const BY_FRIEND: u16 = 64;
+/// It is not scanned, but another carrier than its own has scans of its number.
+pub const BY_OTHER: u16 = 128;
+/// That other carrier delivered it.
+pub const OTHER_DELIVERED: u16 = 256;
+/// A later file has other packages of its order, and not this one.
+pub const REPLACED: u16 = 512;
 
 /// Texts of a package, in the order of canonical columns.
 pub const TEXTS: [Field; 15] = [

@@ -4,6 +4,7 @@
 
 use super::AssembleInput;
 use super::publish::{FILES, PACKAGES};
+use super::weeks::OTHERS;
 use crate::error::Result;
 use crate::job::plan::Plan;
 use crate::publish::DataFile;
@@ -12,7 +13,7 @@ use crate::publish::log::{self, Manifest, day_text};
 use crate::publish::store::{self, Store};
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use vtr_kernel::calendar::{DAY_MICROS, Day, Micros};
 use vtr_kernel::sources::{Field, Role};
@@ -46,7 +47,12 @@ pub fn open(plan: &Plan) -> Result<Option<Provenance<'_>>> {
     Ok(Some(Provenance { inputs: &assemble.inputs, store, manifest, kinds }))
 }
 
-fn read(store: &dyn Store, path: &str, names: &[&str], take: &mut dyn FnMut(&RecordBatch) -> Result<()>) -> Result<()> {
+pub(super) fn read(
+    store: &dyn Store,
+    path: &str,
+    names: &[&str],
+    take: &mut dyn FnMut(&RecordBatch) -> Result<()>,
+) -> Result<()> {
     match store.open(path)? {
         Some(readable) => encode::read_columns(readable, &store.shown(path), names, take),
         None => Ok(()),
@@ -176,7 +182,8 @@ impl Provenance<'_> {
         let Some((week, record)) = week else { return Ok(Default::default()) };
         let Some(sources) = self.sources(&week.path, record)? else { return Ok(Default::default()) };
         let told = self.told(&sources, has);
-        let is_unscanned = self.has_events() && sources.scans.is_none();
+        let counts = |told: &str| !OTHERS.contains(&told);
+        let is_unscanned = self.has_events() && !sources.scans.as_deref().is_some_and(counts);
         Ok((told, is_unscanned.then_some(sources.package)))
     }
 
@@ -266,7 +273,7 @@ impl Provenance<'_> {
         }
         let role = |role: Role| -> Vec<&str> {
             let inputs = self.inputs.iter().filter(|input| input.profile.role == role);
-            inputs.map(|input| input.profile.kind.as_str()).collect()
+            inputs.map(|input| input.profile.kind.as_str()).collect::<BTreeSet<_>>().into_iter().collect()
         };
         let scanned: Vec<&str> = scans.into_iter().filter(|field| has(*field)).map(Field::name).collect();
         match sources.scans.as_deref() {
@@ -275,11 +282,13 @@ impl Provenance<'_> {
                 let whose = if told == PARTNER { ", all by its carrier's family or partners" } else { "" };
                 lines.push(format!("{} events of its number{feeds}{whose}{}", sources.events, facts(&scanned)));
             }
-            Some(_) => lines.push(format!("the state that its source tells{}{}", of_kind(spine), facts(&scanned))),
-            None if !role(Role::Events).is_empty() => {
+            Some(told) if !OTHERS.contains(&told) => {
+                lines.push(format!("the state that its source tells{}{}", of_kind(spine), facts(&scanned)))
+            }
+            _ if !role(Role::Events).is_empty() => {
                 lines.push(format!("{} events of its number that count for it, none of them a scan", sources.events));
             }
-            None => {}
+            _ => {}
         }
         if has(Field::ProductCategory) && !own.contains(&"product_category") && !lent.contains(&"product_category") {
             lines.push(format!(

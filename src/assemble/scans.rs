@@ -6,7 +6,8 @@
 use super::events::{self, Candidate, Event, Meaning, ScanFacts};
 use super::facts::{Fate, Note, RecordPlace, number_key};
 use super::pack::{
-    self, BY_EVENTS, BY_FRIEND, BY_STATUS, HAS_NUMBER, HAS_ORDER, HAS_STATE, NAMED, Pack, STATE_DELIVERY, STATE_SCAN,
+    self, BY_EVENTS, BY_FRIEND, BY_OTHER, BY_STATUS, HAS_NUMBER, HAS_ORDER, HAS_STATE, NAMED, OTHER_DELIVERED, Pack,
+    REPLACED, STATE_DELIVERY, STATE_SCAN,
 };
 use super::row::{Row, rows};
 use super::typed::BARE;
@@ -183,7 +184,9 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
         // Documents of orders know the promise themselves.
         let is_placed = pack.flags & HAS_ORDER != 0 || pack.time(Field::PromisedDeliveryAt).is_some();
         tally.package(seller, &stores[index].label, is_placed, &pack.notes);
-        tally.delivered_by_other(told[index].delivered_by_other);
+        tally.delivered_by_other(pack.flags & OTHER_DELIVERED != 0);
+        let is_unscanned = pack.time(Field::FirstScanAt).or(pack.time(Field::DeliveryScanAt)).is_none();
+        tally.doubted(is_unscanned, pack.flags & HAS_NUMBER == 0, pack.flags & REPLACED != 0);
         ask(context, pack, &stores[index], carriers[index], unseen, tally);
     }
 }
@@ -203,6 +206,9 @@ fn weigh(pack: &mut Pack, told: &ScanFacts, unseen: bool) {
     }
     if told.by_friend && pack.flags & (BY_EVENTS | BY_STATUS) == BY_EVENTS {
         pack.flags |= BY_FRIEND;
+    }
+    if told.by_other && pack.times[3].or(pack.times[4]).is_none() {
+        pack.flags |= if told.delivered_by_other { BY_OTHER | OTHER_DELIVERED } else { BY_OTHER };
     }
     pack.events = told.events;
     if told.is_named {

@@ -13,6 +13,8 @@ use vtr_kernel::calendar::{Day, date_from_day};
 const ENOUGH: u64 = 100;
 /// Numbers of a carrier or a seller from which a feed must name at least one.
 const NOTICED: u64 = 10;
+/// From one in this many packages without a scan on, those that a later file has otherwise are told of.
+const REPLACED_IN: u64 = 10;
 /// Unknown statuses that are counted separately.
 const STATUSES: usize = 1_000;
 
@@ -83,6 +85,8 @@ pub struct Tally {
     packages: u64,
     /// Packages that only another carrier than theirs scanned, and delivered.
     delivered_by_other: u64,
+    /// Packages without a scan, and without a number; of both those that a later file has not with their order.
+    doubted: [(u64, u64); 2],
     /// Packages of carriers that no feed follows for whose scans nothing speaks, by carrier.
     unasked: BTreeMap<u16, u64>,
 }
@@ -142,6 +146,13 @@ impl Tally {
         self.delivered_by_other += u64::from(is_so);
     }
 
+    /// Counts a package that has no scan or no number; it may be an earlier state of one that a later file has.
+    pub fn doubted(&mut self, is_unscanned: bool, is_numberless: bool, is_replaced: bool) {
+        for ((all, replaced), is_so) in self.doubted.iter_mut().zip([is_unscanned, is_numberless]) {
+            (*all, *replaced) = (*all + u64::from(is_so), *replaced + u64::from(is_so && is_replaced));
+        }
+    }
+
     /// Counts a package whose order names another marketplace.
     pub fn other_store(&mut self, place: RecordPlace) {
         let (count, first) = self.other_store;
@@ -179,14 +190,14 @@ impl Tally {
             let late = match self.delivered_by_other {
                 0 => String::new(),
                 late => format!(
-                    ". {late} of them were delivered by it, and lists that call a correction of these useful do not know that: \
-                     a number counts only if it is given before delivery"
+                    ". {late} of them were delivered by it, so no list asks to correct them: a number counts only if it is given \
+                     before delivery"
                 ),
             };
             warnings.push(format!(
-                "{by_other} of {} packages were scanned, but by another carrier than theirs, and count as not scanned; see \
-                 `scanned_by_other` in join_coverage of the packages, and correct the carrier of the packages or of the feed \
-                 (`vtr explain` names the events of a package){late}",
+                "{by_other} of {} packages were scanned, but by another carrier than theirs, and count as not scanned; correct \
+                 the carrier of the packages or of the feed. They are the rows of the packages whose `scan_source` begins with \
+                 `other`, and `vtr explain` names their events{late}",
                 self.packages
             ));
         }
@@ -198,8 +209,25 @@ impl Tally {
                 self.packages
             ));
         }
+        warnings.extend(self.told_of_replaced(told));
         warnings.extend(self.told_of_unasked(told));
         warnings
+    }
+
+    /// Says which packages are probably earlier states of others. Few unscanned ones are probably parcels of orders that
+    /// were shipped on different days; one without a number is none.
+    fn told_of_replaced(&self, told: &Told) -> Option<String> {
+        let [(unscanned, replaced), (_, numberless)] = self.doubted;
+        let is_told = told.judges_scans && replaced * REPLACED_IN >= unscanned.max(1);
+        let (count, what) = if is_told { (replaced, "scan") } else { (numberless, "number") };
+        (count > 0).then(|| {
+            format!(
+                "{count} of {} packages have no {what}, and a later file has their order with other packages only: if they are the \
+                 same packages before they got another number, or one at all, they count twice; with fold = \"confirmations\" and \
+                 `written_at` (a group of [input.from_path]) the newest file of an order counts",
+                self.packages
+            )
+        })
     }
 
     /// Says what the packages count as whose carrier no feed follows: an output has one kind of evidence, so they are
@@ -241,6 +269,9 @@ impl Tally {
         self.notes.iter_mut().zip(other.notes).for_each(|(sum, count)| *sum += count);
         self.packages += other.packages;
         self.delivered_by_other += other.delivered_by_other;
+        for (sum, more) in self.doubted.iter_mut().zip(other.doubted) {
+            *sum = (sum.0 + more.0, sum.1 + more.1);
+        }
         other.unasked.into_iter().for_each(|(carrier, count)| *self.unasked.entry(carrier).or_default() += count);
     }
 
@@ -286,11 +317,17 @@ impl Tally {
         if gaps.is_empty() {
             return Ok(());
         }
+        let of_events = gaps.iter().any(|gap| gap.starts_with("events_cover"));
+        let unseen = if of_events {
+            ". Carriers that no feed follows can be named in [assemble] `unseen`: their packages then count as never scanned, which \
+             makes the rates of their accounts too low"
+        } else {
+            ""
+        };
         gaps.truncate(30);
         Err(Error::Gate(format!(
             "the packages do not hang together; they were not replaced, and nothing was published:\n  {}\n  \
-             give the files that are missing, or set the limit in [limits]. Carriers that no feed follows can be named in [assemble] \
-             `unseen`: their packages then count as never scanned, which makes the rates of their accounts too low",
+             give the files that are missing, or set the limit in [limits]{unseen}",
             gaps.join("\n  ")
         )))
     }

@@ -5,7 +5,7 @@
 
 use super::coverage::OfWeek;
 use super::judging::Judging;
-use super::pack::{BY_EVENTS, BY_FRIEND, BY_STATUS, HAS_ORDER, Pack};
+use super::pack::{BY_EVENTS, BY_FRIEND, BY_OTHER, BY_STATUS, HAS_ORDER, OTHER_DELIVERED, Pack};
 use super::row::Row;
 use crate::error::{Error, Result};
 use crate::place::spill::{Spill, SpillRange};
@@ -37,9 +37,13 @@ pub const OWN: [(&str, ValueKind, bool, &str); 5] = [
         ValueKind::Text,
         true,
         "`events`, `partner` (events, all of another carrier of the family or partners of its own), `status` (a scan is \
-         known by the package's state only, and is no later than its time), or null",
+         known by the package's state only, and is no later than its time); without a scan that counts: `other` (another \
+         carrier than its own scanned it), `other_delivered` (and delivered it), or null",
     ),
 ];
+
+/// The values of `scan_source` for packages that only another carrier than their own scanned: not delivered, delivered.
+pub const OTHERS: [&str; 2] = ["other", "other_delivered"];
 
 /// Returns the schema of packages.
 pub fn schema(columns: ColumnSet) -> SchemaRef {
@@ -245,6 +249,8 @@ impl BatchBuilder {
         self.orders_file.append_option(lent.and_then(|file| files.get(file as usize)));
         self.events.append_value(i64::try_from(pack.events).unwrap_or(i64::MAX));
         self.scan_source.append_option(match pack.flags & (BY_STATUS | BY_EVENTS) {
+            0 if pack.flags & OTHER_DELIVERED != 0 => Some(OTHERS[1]),
+            0 if pack.flags & BY_OTHER != 0 => Some(OTHERS[0]),
             0 => None,
             BY_EVENTS if pack.flags & BY_FRIEND != 0 => Some("partner"),
             BY_EVENTS => Some("events"),

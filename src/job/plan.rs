@@ -5,6 +5,7 @@
 use super::assembly::Assemble;
 pub use super::choices::{AsOfMode, EvidenceWanted, Identity, MatchedBy, OnBadFile, Rolling};
 pub use super::published::{CheckKind, CheckLevel, Direction, SinkFormat};
+use crate::assemble::by_other::DeliveredByOther;
 use crate::place::budget::Budget;
 use crate::scan::identity::Known;
 use crate::schema::Table;
@@ -80,6 +81,8 @@ pub struct Plan {
     pub known: Arc<Known>,
     /// Warnings about the packages that raw files were joined into, in sentences.
     pub of_packages: Vec<String>,
+    /// Packages that another carrier than their own delivered, so that correcting them is too late.
+    pub delivered_by_other: Arc<DeliveredByOther>,
     /// The state of all weeks once this run is published; `None` if it covers only the weeks that the run judges.
     pub claim: Option<Arc<Claim>>,
 }

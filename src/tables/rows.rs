@@ -9,10 +9,10 @@ use crate::error::Result;
 use crate::fold::counts::{Batches, Defects};
 use crate::schema::Table;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Int64Array, StringArray};
-use arrow::datatypes::UInt8Type;
+use arrow::datatypes::{Date32Type, FieldRef, UInt8Type};
 use arrow::record_batch::RecordBatch;
 use std::sync::Arc;
-use vtr_columnar::fold::Reject;
+use vtr_columnar::fold::{Reject, shown_cell};
 use vtr_kernel::calendar::Day;
 use vtr_kernel::carrier::Carrier;
 use vtr_kernel::mend::{FixableBy, suggested_fix};
@@ -49,8 +49,38 @@ fn listed<'a>(input: &'a TablesInput<'a>, table: Table, rows: &'a Defects) -> Ve
     rows.weeks().into_iter().filter(|week| input.in_range(*week)).map(task).collect()
 }
 
+/// Takes back that a number or carrier can still be corrected where another carrier has delivered the package.
+fn called_off(input: &TablesInput, batch: &RecordBatch) -> Option<RecordBatch> {
+    let delivered = &input.plan.delivered_by_other;
+    if delivered.is_empty() {
+        return None;
+    }
+    let (menders, act_by) = (batch["fixable_by"].as_string::<i32>(), batch["act_by"].as_primitive::<Date32Type>());
+    let text = |name: &str, row: usize| shown_cell(&batch[name], row).unwrap_or_default();
+    let is_off = |row: usize| {
+        let key = ["seller_id", "marketplace", "order_id", "tracking_number"].map(|name| text(name, row));
+        delivered.has([&key[0], &key[1], &key[2], &key[3]])
+    };
+    let by_number = |row: usize| menders.is_valid(row) && menders.value(row) == FixableBy::Number.name();
+    let off: Vec<bool> = (0..batch.num_rows()).map(|row| by_number(row) && is_off(row)).collect();
+    let menders = menders.iter().zip(&off).map(|(who, off)| if *off { Some(FixableBy::Nobody.name()) } else { who });
+    let act_by = act_by.iter().zip(&off).map(|(day, off)| day.filter(|_| !off));
+    let (menders, act_by) = (StringArray::from_iter(menders), Date32Array::from_iter(act_by));
+    let column = |(field, column): (&FieldRef, &ArrayRef)| -> ArrayRef {
+        match field.name().as_str() {
+            "fixable_by" => Arc::new(menders.clone()),
+            "act_by" => Arc::new(act_by.clone()),
+            _ => column.clone(),
+        }
+    };
+    let columns = batch.schema_ref().fields().iter().zip(batch.columns()).map(column).collect();
+    Some(RecordBatch::try_new(batch.schema(), columns).expect("columns of the same types and lengths"))
+}
+
 /// A batch of listed rows from the fold, with columns of the book and of the table of reasons added.
 fn listed_batch(input: &TablesInput, table: Table, week: Day, batch: &RecordBatch) -> RecordBatch {
+    let called_off = called_off(input, batch);
+    let batch = called_off.as_ref().unwrap_or(batch);
     let rows = batch.num_rows();
     let reasons = batch["reason"].as_primitive::<UInt8Type>().values();
     let reason = |row: usize| Reason::from_code(reasons[row]).expect("the fold writes codes of reasons");

@@ -1,6 +1,6 @@
 //! Joined packages of carriers that no feed follows, and events of another carrier than the package's.
 
-use crate::support::{fails, ok, text, vtr};
+use crate::support::{Row, cell, fails, ok, table, text, vtr};
 use std::fs;
 use std::path::Path;
 
@@ -82,7 +82,20 @@ fn events_of_another_carrier_are_named_and_their_deliveries_counted() {
         let told = ok(&["explain", &job, "--seller", "S1", "--order", "M-1"]).replace("\n             ", " ");
         (text(&run.stderr), told)
     };
+    let out = at.join("out");
+    let listed = || {
+        let defects = table(&out, "defects");
+        let row = defects.iter().find(|row| cell(row, "order_id") == "M-1").unwrap_or_else(|| panic!("{defects:?}"));
+        let (job, early) = (at.join("job.toml").display().to_string(), at.join("early").display().to_string());
+        ok(&["run", &job, "--as-of", "2025-03-20", "--out", &early]);
+        let list = ok(&["worklist", &early, "--today", "2025-03-20", "--format", "csv"]);
+        (cell(row, "fixable_by").to_owned(), row["act_by"].is_some(), list.contains("M-1"))
+    };
     let (said, told) = explained(&format!("{UPS},UPS,2025-03-06T12:00:00Z,delivered\n"));
+    assert_eq!(listed(), ("nobody".to_owned(), false, false), "a correction after the delivery does not count");
+    let packages = table(&at.join("packages"), "packages");
+    let told_of = |row: &&Row| row["scan_source"].as_deref() == Some("other_delivered");
+    assert_eq!(packages.iter().filter(told_of).count(), 1, "{packages:?}");
     assert!(said.contains("1 of 25 packages were scanned, but by another carrier than theirs"), "{said}");
     assert!(said.contains("1 of them were delivered by it"), "{said}");
     assert!(
@@ -92,6 +105,7 @@ fn events_of_another_carrier_are_named_and_their_deliveries_counted() {
     assert!(told.contains("0 events of its number that count for it"), "{told}");
     assert!(told.contains("Nothing mends this package any more") && !told.contains("the promised day\n"), "{told}");
     let (said, told) = explained("");
+    assert_eq!(listed(), ("number".to_owned(), true, true), "{said}");
     assert!(said.contains("by another carrier than theirs") && !said.contains("were delivered by it"), "{said}");
     assert!(told.contains(&format!("{UPS} has 1 event by UPS, which is another carrier\n")), "{told}");
     assert!(told.contains("Correct the carrier") && told.contains("the promised day\n"), "{told}");

@@ -536,7 +536,7 @@ class Reference:
     def events(self):
         by_number = defaultdict(list)
         for package in self.packages:
-            package.update(first=None, delivery=None, events=0, scan_source=None)
+            package.update(first=None, delivery=None, events=0, scan_source=None, other=False, other_delivered=False)
             if clean(package["number"]):
                 by_number[clean(package["number"])].append(package)
         seen = defaultdict(list)
@@ -585,11 +585,13 @@ class Reference:
                     if (latest - base).days > 3:
                         continue
                     carrier = CARRIERS.get(package["carrier"])
+                    scan, delivery = STATUSES[(tag, sub)]
                     if slug and carrier and not self.friends(slug, carrier):
+                        package["other"] |= scan
+                        package["other_delivered"] |= delivery
                         continue
                     used = True
                     package["events"] += 1
-                    scan, delivery = STATUSES[(tag, sub)]
                     if scan:
                         time = as_instant(moment, package["country"])
                         package["first"] = min(package["first"] or time, time)
@@ -605,7 +607,9 @@ class Reference:
                 elif by_state:
                     package[fact] = by_state
                     sources.add("status")
-            package["scan_source"] = "status" if "status" in sources else "events" if sources else None
+            by_other = "other_delivered" if package["other_delivered"] else "other"
+            unscanned = by_other if package["other"] else None
+            package["scan_source"] = "status" if "status" in sources else "events" if sources else unscanned
 
     @staticmethod
     def friends(one, other):

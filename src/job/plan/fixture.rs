@@ -69,6 +69,7 @@ pub(crate) fn plan(root: &Path, inputs: Vec<Input>) -> Plan {
         job_digest: String::new(),
         known: std::sync::Arc::default(),
         of_packages: Vec::new(),
+        delivered_by_other: std::sync::Arc::default(),
         claim: None,
         began_at: String::new(),
         run_id: String::new(),
