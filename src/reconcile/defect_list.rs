@@ -104,6 +104,11 @@ pub fn read(
     let mut reader = reader.delimiter(delimiter).quoting(quotes).flexible(true).from_reader(text.as_bytes());
     let broken = |error: csv::Error| refused(format!("it cannot be cut into cells: {error}"));
     let heads: Vec<String> = reader.headers().map_err(broken)?.iter().map(|head| head.trim().to_owned()).collect();
+    if let [line] = heads.as_slice()
+        && let Some(mark) = [';', '|'].into_iter().find(|mark| line.matches(*mark).count() >= 2)
+    {
+        return Err(refused(format!("its cells are separated by `{mark}`; save it with commas or tabs between them")));
+    }
     let places = Places::of(&heads, mapped).map_err(refused)?;
     let mut list = DefectList::default();
     for (row, record) in reader.records().enumerate() {

@@ -14,7 +14,7 @@ pub mod show;
 mod window;
 
 use crate::error::{Error, Result};
-use crate::job::plan::Plan;
+use crate::job::plan::{AsOfMode, Plan};
 use causes::{Cause, Circumstances};
 use defect_list::Listed;
 pub use files::{Given, Pulled, Reports, reports};
@@ -27,6 +27,7 @@ use vtr_kernel::ladder::Evidence;
 use vtr_kernel::lane::Country;
 use vtr_kernel::policy::{Marketplace, MarketplaceId};
 use vtr_kernel::reason::Class;
+use vtr_kernel::text::shown;
 pub use window::Window;
 
 /// The days before and after a window in which packages are also looked for.
@@ -156,6 +157,8 @@ pub struct Compared {
     pub ours: Option<OutcomeCounts>,
     /// Our counts by UTC days, if they differ.
     pub ours_utc: Option<OutcomeCounts>,
+    /// Orders of the window that ours lack, because all their rows are newer than the day as of which they are judged.
+    pub newer: u64,
     /// Whether the numbers of eligible packages agree.
     pub shipments: Agreement,
     /// Whether the rates agree.
@@ -184,6 +187,20 @@ pub fn compare(
     }
     mark_restated(&mut compared);
     Ok(compared)
+}
+
+/// Says which orders ours lack because the history tells nothing of them as early as the report.
+pub fn newer_notes(compared: &[Compared]) -> impl Iterator<Item = String> {
+    compared.iter().filter(|one| one.newer > 0).map(|one| {
+        let day = one.pulled_on.map_or("as_of".to_owned(), |day| vtr_kernel::calendar::date_from_day(day).to_string());
+        format!(
+            "{}, {}: of these days ours lacks {}, whose rows are all newer than {day}; if the source keeps only the \
+             latest state of a package, set as_of_mode = \"scans\" in the job",
+            shown(&one.seller),
+            one.marketplace,
+            if one.newer == 1 { "1 order".to_owned() } else { format!("{} orders", one.newer) }
+        )
+    })
 }
 
 /// Marks the earlier of two pulls of one window: Amazon restates figures, and the later one counts.
@@ -319,9 +336,23 @@ impl JudgedPull<'_> {
             ours_utc: utc.filter(|utc| ours.as_ref() != Some(utc)),
             orders: rows.map(|rows| self.orders(seller, &market.name, Some(figure), rows)),
             ours,
+            newer: self.newer(seller, &market.name, window),
             shipments,
             rate,
         }
+    }
+
+    /// The orders of a window of which the history has only rows that are newer than the day of the comparison.
+    fn newer(&self, seller: &str, marketplace: &str, window: Window) -> u64 {
+        if self.plan.as_of_mode != AsOfMode::Rows {
+            return 0;
+        }
+        let orders = |is_newer: bool| {
+            let of_order = self.of(seller, marketplace).filter(move |one| one.is_newer == is_newer);
+            of_order.filter(move |one| !is_newer || window.contains(one.day)).map(|one| one.order_id.as_str())
+        };
+        let known: HashSet<&str> = orders(false).collect();
+        orders(true).filter(|order| !known.contains(order)).collect::<HashSet<&str>>().len() as u64
     }
 
     /// Places the rows of a seller's list: in the marketplaces with a figure in which our history has the order; else
@@ -359,6 +390,7 @@ impl JudgedPull<'_> {
             is_restated: false,
             ours: None,
             ours_utc: None,
+            newer: 0,
             shipments: Agreement::NotCompared,
             rate: Agreement::NotCompared,
             orders: Some(self.orders(seller, name, None, rows)),

@@ -84,6 +84,8 @@ pub struct Package {
     pub scanned_by_other: Option<String>,
     /// Why its events may be missing from the inputs, in words; `None` if they are not, or no events are joined.
     pub missing_events: Option<String>,
+    /// Whether it is a row that was left out because it is newer than the day of the comparison.
+    pub is_newer: bool,
     /// The file and the record.
     pub(super) place: Option<(u32, u64)>,
     /// Its identity and order among copies.
@@ -111,6 +113,7 @@ impl Package {
             otherwise: BTreeMap::new(),
             scanned_by_other: None,
             missing_events: None,
+            is_newer: false,
             place: None,
             copy: None,
         }
@@ -373,27 +376,36 @@ impl BatchRows<'_> {
             Fate::Rejected(reject) => {
                 let column = reject.column.as_deref().unwrap_or("the record");
                 let why = format!("rejected: {column}: {}", reject.reason);
-                self.unjudged(row, seller, order_id, why)
+                self.is_listed(&seller, &order_id).then(|| self.unjudged(row, seller, order_id, why))
             }
-            Fate::AfterAsOf(_) => {
+            Fate::AfterAsOf(day) => {
                 let why = "newer than the day that is asked about".to_owned();
-                self.unjudged(row, seller, order_id, why)
+                (self.is_wanted(day) || self.is_listed(&seller, &order_id)).then(|| Package {
+                    day,
+                    is_newer: true,
+                    ..self.unjudged(row, seller, order_id, why)
+                })
             }
-            Fate::Judged { facts, verdict, copy, .. } => {
-                let inside = self.reading.wanted.days.is_none_or(|days| days.contains(verdict.day));
-                let is_listed = !self.reading.wanted.rows_of(&seller, &order_id).is_empty();
-                (inside || is_listed).then(|| self.judged(row, seller, facts, verdict, copy))
-            }
+            Fate::Judged { facts, verdict, copy, .. } => (self.is_wanted(verdict.day)
+                || self.is_listed(&seller, &order_id))
+            .then(|| self.judged(row, seller, facts, verdict, copy)),
         }
     }
 
-    /// A row that was not judged, kept only if Amazon lists its order. Its marketplace is what the cell says.
-    fn unjudged(&self, row: usize, seller: String, order_id: String, why: String) -> Option<Package> {
-        self.reading.wanted.rows_of(&seller, &order_id).first()?;
+    fn is_wanted(&self, day: Day) -> bool {
+        self.reading.wanted.days.is_none_or(|days| days.contains(day))
+    }
+
+    fn is_listed(&self, seller: &str, order_id: &str) -> bool {
+        !self.reading.wanted.rows_of(seller, order_id).is_empty()
+    }
+
+    /// A row that was not judged. Its marketplace is what the cell says.
+    fn unjudged(&self, row: usize, seller: String, order_id: String, why: String) -> Package {
         let book = self.reading.judge.terms().book;
         let marketplace = book.resolve_marketplace(&self.text(Column::Marketplace, row));
         let marketplace = marketplace.map_or_else(String::new, |found| book.marketplace_label(found).to_owned());
-        Some(Package { marketplace, ..Package::bare(seller, order_id, RowOutcome::NotJudged(why)) })
+        Package { marketplace, ..Package::bare(seller, order_id, RowOutcome::NotJudged(why)) }
     }
 
     fn judged(
@@ -429,11 +441,12 @@ impl BatchRows<'_> {
             otherwise: BTreeMap::new(),
             scanned_by_other: None,
             missing_events: None,
+            is_newer: false,
             place: None,
             copy,
             seller,
         };
-        let is_listed = !self.reading.wanted.rows_of(&package.seller, &package.order_id).is_empty();
+        let is_listed = self.is_listed(&package.seller, &package.order_id);
         if is_listed || verdict.reason.class() == Class::Defect {
             package.service = self.text(Column::ShipService, row);
             self.ask_further(&mut package, facts, verdict, terms);

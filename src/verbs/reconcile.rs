@@ -41,7 +41,7 @@ pub fn run(args: &ReconcileArgs) -> Result<()> {
     }
     let pulled_on = args.pulled_on.map(day_from_date);
     let given = Given { seller: args.seller.clone(), only_seller: &|| only_seller(&plan), pulled_on };
-    let reports = reconcile::reports(&plan.reconcile, &performance, &defects, &given)?;
+    let mut reports = reconcile::reports(&plan.reconcile, &performance, &defects, &given)?;
     let judge = |pulled_on: Option<Day>, days: Option<Window>| judge_as_of(&args.job.job, &flags, pulled_on, days, now);
     let mut compared = reconcile::compare(&reports, &judge)?;
     if let Some(asked) = &args.marketplace {
@@ -52,8 +52,10 @@ pub fn run(args: &ReconcileArgs) -> Result<()> {
         let asked = [plan.book.marketplace_label(marketplace), reconcile::UNKNOWN_STORE];
         compared.retain(|one| asked.contains(&one.marketplace.as_str()));
     }
+    reports.notes.extend(reconcile::newer_notes(&compared));
     let format = format(args.written);
     if args.orders && format != Format::Json || format == Format::Csv {
+        reports.notes.iter().for_each(|note| crate::progress::say(&format!("note: {note}")));
         orders(&compared, format)?;
     } else if format == Format::Json {
         super::print(format!("{:#}\n", show::json(&compared, &reports.notes, args.orders)))?;

@@ -136,6 +136,37 @@ fn without_a_difference_everything_agrees() {
 }
 
 #[test]
+fn orders_that_are_newer_than_the_report_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let ours: Vec<Ours> = (0..20).map(|order| Ours::ordinary(&format!("V{order}"))).collect();
+    let (_, json) = compared(at, &ours, &[], 20, 0, &[]);
+    assert_eq!(json["notes"].as_array().map(Vec::len), Some(1), "{json:#}");
+    // The history keeps the latest state only, and three packages were touched after the report was pulled.
+    let history = std::fs::read_to_string(at.join("in.csv")).unwrap();
+    let dated = history.lines().enumerate().map(|(row, line)| match row {
+        0 => format!("{line},updated_at\n"),
+        1..=3 => format!("{line},2026-06-20T08:00:00Z\n"),
+        _ => format!("{line},2026-05-21T08:00:00Z\n"),
+    });
+    std::fs::write(at.join("in.csv"), dated.collect::<String>()).unwrap();
+    let args = ["reconcile", "job.toml", "--seller", "S1", "--pulled-on", "2026-06-16"];
+    let said = text(&vtr_in(at, &args).stdout);
+    assert!(
+        said.contains("ours lacks 3 orders, whose rows are all newer than 2026-06-16") && said.contains("as_of_mode"),
+        "{said}"
+    );
+    let json = text(&vtr_in(at, &[&args[..], &["--format", "json"]].concat()).stdout);
+    assert!(json.contains("ours lacks 3 orders"), "{json}");
+    let kept = text(&vtr_in(at, &[&args[..], &["--set", "as_of_mode=scans"]].concat()).stdout);
+    assert!(!kept.contains("ours lacks"), "{kept}");
+    let list = std::fs::read_to_string(at.join("defects.csv")).unwrap().replace(',', ";");
+    std::fs::write(at.join("defects.csv"), list).unwrap();
+    let refused = text(&vtr_in(at, &args).stderr);
+    assert!(refused.contains("separated by `;`"), "{refused}");
+}
+
+#[test]
 fn every_planted_difference_gets_its_cause() {
     let folder = tempfile::tempdir().unwrap();
     let mut ours: Vec<Ours> = (0..300).map(|at| Ours::ordinary(&format!("V{at}"))).collect();
