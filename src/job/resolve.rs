@@ -150,6 +150,7 @@ pub(super) fn plan(spec: &JobSpec, written: SpecReport, around: Surroundings) ->
         job_digest: String::new(),
         known: Arc::default(),
         of_packages: Vec::new(),
+        delivered_by_other: Arc::default(),
         claim: None,
     };
     let job_digest = digest::of(&plan, spec, rates_text.as_deref(), sellers_text.as_deref());
@@ -233,6 +234,10 @@ fn output(spec: &OutputSpec, root: &Path, written: SpecReport) -> Option<Output>
     }
     let path =
         if is_uri(&spec.path) { spec.path.clone() } else { root.join(&spec.path).to_string_lossy().into_owned() };
+    if !is_uri(&spec.path) && Path::new(&path).is_file() {
+        let message = format!("`output.path`: {path} is a file; name a folder, which is made if it is not there");
+        written.refuse("output.path", message);
+    }
     let (rolling, min_eligible, judged_weeks) = (spec.rolling, spec.min_eligible, spec.judged_weeks);
     let (closed_after_days, keep) = (spec.closed_after_days, spec.keep);
     let output = Output { path, tables, rolling, min_eligible, judged_weeks, closed_after_days, keep };
