@@ -291,7 +291,7 @@ impl InputKeys<'_> {
         };
         let zone = match keys.time_zone {
             None => Some(base.times.zone().clone()),
-            Some(name) => Zone::named(name).filter(|_| !tells_no_summer_time(name)).or_else(|| {
+            Some(name) => Zone::of_place(name).or_else(|| {
                 let message =
                     format!("`time_zone` cannot be {name:?}; write the IANA name of a place, such as \"Europe/Berlin\", or \"UTC\"");
                 self.refuse(&key("time_zone"), message)
@@ -325,13 +325,6 @@ impl InputKeys<'_> {
             }
         }
     }
-}
-
-/// Whether a name of a zone is an abbreviation or an offset rather than a place: it tells the same time in summer, and who
-/// writes EST may mean New York or Sydney. `Etc/GMT+5` is five hours behind, not ahead.
-fn tells_no_summer_time(name: &str) -> bool {
-    matches!(name, "EST" | "MST" | "HST" | "GMT" | "GMT0" | "GMT+0" | "GMT-0" | "Greenwich")
-        || name.starts_with("Etc/GMT")
 }
 
 /// The first two formats that read one text as two days.

@@ -173,6 +173,13 @@ impl Zone {
         Zone { name: "UTC".into(), zone: chrono_tz::Tz::UTC, changes: OnceLock::new() }
     }
 
+    /// Returns the zone of a place by its IANA name, or UTC; `None` for names that stand for one offset the whole year,
+    /// such as `EST` and `Etc/GMT-1`: a place by that name has summer time, or no days of its own.
+    pub fn of_place(name: &str) -> Option<Zone> {
+        let is_offset = matches!(name, "EST" | "MST" | "HST" | "GMT" | "GMT0" | "GMT+0" | "GMT-0" | "Greenwich");
+        Zone::named(name).filter(|_| !is_offset && !name.starts_with("Etc/GMT"))
+    }
+
     /// Returns the zone of an IANA name such as `Europe/Berlin`; `None` if the database lacks it.
     pub fn named(name: &str) -> Option<Zone> {
         Some(Zone { name: name.into(), zone: name.parse().ok()?, changes: OnceLock::new() })

@@ -72,8 +72,12 @@ fn market<'a>(
     let aliases = root.need("aliases", "[\"UK\", \"Amazon.co.uk\"]").and_then(Node::texts);
     let currency = root.need("currency", "\"GBP\"").and_then(currency);
     let zone = root.need("time_zone", "\"Europe/London\"").and_then(|node| {
-        let zone = Zone::named(node.text()?.text);
-        if zone.is_none() { node.refuse("is no zone of the IANA database") } else { zone }
+        let zone = Zone::of_place(node.text()?.text);
+        if zone.is_none() {
+            node.refuse("is no place of the IANA database; write one such as \"Europe/London\"")
+        } else {
+            zone
+        }
     });
     let clocks = [("promised_delivery", SelectedBy::PromisedDelivery), ("shipped", SelectedBy::Shipped)];
     let selected_by = root.need("selected_by", "\"promised_delivery\"").and_then(|node| node.choice(&clocks));
