@@ -29,6 +29,8 @@ pub struct InitialJob {
     pub text: String,
     /// The constants without which a run refuses the job.
     pub unknown: Vec<&'static str>,
+    /// Whether a file makes packages; otherwise a run refuses the job.
+    pub makes_packages: bool,
 }
 
 /// An `[[input]]`.
@@ -90,7 +92,7 @@ pub fn job(
     }
     unknown.sort_unstable();
     unknown.dedup();
-    InitialJob { text, unknown }
+    InitialJob { text, unknown, makes_packages: has(Role::Shipments) }
 }
 
 /// The part of a pattern for a time of writing.
@@ -111,7 +113,13 @@ fn input(
     unknown: &mut Vec<&'static str>,
 ) -> String {
     let mut text = format!("# {}\n[[input]]\nkind = {}\n", group.kind.name, quoted(&group.kind.kind));
-    let _ = writeln!(text, "path = {}", paths(group, all));
+    let paths = paths(group, all);
+    text += match group.files.as_slice() {
+        [one] if paths == quoted(one) => "# Only this file is read: give later ones a pattern (*), or a list, here.\n",
+        [_] => "# A pattern, so that later files are read too; there is one file so far.\n",
+        _ => "",
+    };
+    let _ = writeln!(text, "path = {paths}");
     if let Some(encoding) = group.kind.encoding {
         let _ = writeln!(text, "csv = {{ encoding = {} }}", quoted(encoding));
     }
@@ -155,18 +163,30 @@ fn input(
     text
 }
 
-/// Returns a glob if it names these files and no other that was seen, else the files.
+/// Returns a glob if it names these files and no other that was seen, else the files. A single file without a date or
+/// number in its name is named.
 fn paths(group: &InputGroup, all: &[&str]) -> String {
-    let (Some(first), false) = (group.files.first(), group.files.len() == 1) else {
-        return quoted(group.files.first().unwrap_or(&""));
-    };
+    let Some(first) = group.files.first() else { return quoted("") };
     let (folder, suffix) = (folder(first), suffix(first));
-    let named = |shown: &&&str| self::folder(shown) == folder && self::suffix(shown) == suffix;
-    if all.iter().filter(named).count() == group.files.len() && !folder.contains(['*', '?', '[', '{']) {
-        return quoted(&format!("{folder}*{suffix}"));
+    let is_dated = |shown: &str| shown[folder.len()..].contains(|c: char| c.is_ascii_digit());
+    let is_glob = group.files.len() > 1 || is_dated(first);
+    let named = |begin: &str| {
+        let is_named = |shown: &&&str| {
+            self::folder(shown) == folder && self::suffix(shown) == suffix && shown[folder.len()..].starts_with(begin)
+        };
+        let is_sound = !folder.contains(['*', '?', '[', '{']) && !begin.contains(['*', '?', '[', '{']);
+        is_sound && all.iter().filter(is_named).count() == group.files.len()
+    };
+    // Of a single file beside others of its suffix, the words before the last date or number tell it from them.
+    let stem = first[folder.len()..].strip_suffix(suffix).unwrap_or_default();
+    let words = stem.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let words = words.trim_end_matches(|c: char| c.is_ascii_digit() || "-_.TZ".contains(c));
+    let begin = ["", words].into_iter().find(|begin| named(begin) && (begin.is_empty() || group.files.len() == 1));
+    if let Some(begin) = begin.filter(|_| is_glob) {
+        return quoted(&format!("{folder}{begin}*{suffix}"));
     }
     let list: Vec<String> = group.files.iter().map(|file| quoted(file)).collect();
-    format!("[{}]", list.join(", "))
+    if let [one] = list.as_slice() { one.clone() } else { format!("[{}]", list.join(", ")) }
 }
 
 /// Returns the path up to and including the last `/`.

@@ -88,6 +88,7 @@ fn init(args: &JobInitArgs) -> Result<()> {
     let out = args.out.display().to_string();
     let plural = if found.len() == 1 { "" } else { "s" };
     let first = match job.unknown.as_slice() {
+        _ if !job.makes_packages => "add files that make packages, as its last comments say; then: ".to_owned(),
         [] => String::new(),
         names => format!("write {} into it, which no file says; then: ", names.join(" and ")),
     };

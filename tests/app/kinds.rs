@@ -53,12 +53,12 @@ fn a_job_is_written_for_a_folder_and_never_over_another() {
         "name = \"shop\"",
         "kind = \"amazon.ship_confirm\"\npath = \"raw/confirm/*.txt\"",
         "pattern = '/(?<seller_id>A[0-9A-Z]{9,20})_(?<marketplace>[A-Z]{2})_(?<written_at>[0-9-]{10}T[0-9]{6}Z)\\.'",
-        "kind = \"amazon.order_report\"\npath = \"raw/orders/A1BRIGHTONTOYS.txt\"\ncsv = { encoding = \"windows-1252\" }",
-        "kind = \"amazon.ship_confirm_jp\"\npath = \"raw/jp/A1HOBBYTOKYO00.txt\"\n[input.from_path]",
-        "kind = \"amazon.ship_confirm_jp\"\npath = \"raw/jp/A1HOBBYTOKYO00.copy.txt\"\ncsv = { encoding = \"utf-8\" }",
-        "path = \"raw/orders_api/A1EVERGREENUSA_2025-02.json\"\n[input.from_path]\npattern = '/(?<seller_id>A[0-9A-Z]{9,20})_'",
-        "kind = \"aftership\"\npath = \"raw/tracking/all.jsonl\"",
-        "kind = \"vtr.category_map\"\npath = \"raw/categories.csv\"",
+        "there is one file so far.\npath = \"raw/orders/*.txt\"\ncsv = { encoding = \"windows-1252\" }",
+        "path = \"raw/jp/A1HOBBYTOKYO00.txt\"\n[input.from_path]",
+        "path = \"raw/jp/A1HOBBYTOKYO00.copy.txt\"\ncsv = { encoding = \"utf-8\" }",
+        "path = \"raw/orders_api/*.json\"\n[input.from_path]\npattern = '/(?<seller_id>A[0-9A-Z]{9,20})_'",
+        "# Only this file is read: give later ones a pattern (*), or a list, here.\npath = \"raw/tracking/all.jsonl\"",
+        "path = \"raw/categories.csv\"",
         "path = \"out/shop\"",
     ];
     for part in has {
