@@ -233,7 +233,9 @@ impl Table {
             Table::DimReason => "Every way a judged package can end.",
             Table::DimRule => "The rules that the tables name: since when, until when, and where that was read.",
             Table::DimWeek => "Every ISO week that a package can lie in.",
-            Table::DimSeller => "The sellers of the published rows, with what the job's `sellers` file says of them.",
+            Table::DimSeller => {
+                "The sellers of the published rows and of the job's `sellers` file, with what that file says of them."
+            }
         }
     }
 

@@ -249,7 +249,7 @@ pub enum DbtTarget {
 pub struct GcArgs {
     /// A published output
     pub out: PathBuf,
-    /// How many versions to keep
+    /// How many versions to keep; those that were the newest within the last 7 days are kept, too
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..))]
     pub keep: u64,
     /// Only count what would be deleted

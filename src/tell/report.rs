@@ -118,6 +118,9 @@ pub struct Newest {
     pub open_weeks: WeekCounts,
     /// Warnings about any of its weeks.
     pub warnings: Vec<String>,
+    /// The sentence with the rates that tells pending packages apart, if the version has the counts for it.
+    #[serde(skip)]
+    pub rates: Option<String>,
 }
 
 /// Packages of some weeks.
@@ -152,20 +155,27 @@ impl Newest {
             final_weeks,
             open_weeks,
             warnings: manifest.all_warnings(),
+            rates: crate::publish::rates::headline(&manifest.rates),
         }
     }
 
     /// A sentence with the rates: final weeks first, then open ones.
     pub fn headline(&self) -> Option<String> {
         let Newest { final_weeks, open_weeks, .. } = self;
+        if self.rates.is_some() {
+            return self.rates.clone();
+        }
+        let undue = "with packages that are not due yet as defects";
         let of =
             |counts: &WeekCounts| format!("{} of {} eligible packages", counts.percent(), grouped(counts.eligible));
         match (final_weeks.eligible, open_weeks.eligible) {
             (0, 0) => None,
             (_, 0) => Some(format!("valid tracking rate {} in final weeks", of(final_weeks))),
-            (0, _) => Some(format!("valid tracking rate {} in open weeks; no week is final yet", of(open_weeks))),
+            (0, _) => {
+                Some(format!("valid tracking rate {} in open weeks, {undue}; no week is final yet", of(open_weeks)))
+            }
             _ => Some(format!(
-                "valid tracking rate {} in final weeks; open weeks: {} so far",
+                "valid tracking rate {} in final weeks; open weeks: {} so far, {undue}",
                 of(final_weeks),
                 of(open_weeks)
             )),

@@ -21,10 +21,10 @@ pub struct Age {
 }
 
 impl Age {
-    /// The age of a version's `account_health` on a day; an age over `max_days` is stale.
-    pub fn of(manifest: &Manifest, today: Day, max_days: i32) -> Option<Age> {
-        let as_of = manifest.health_as_of?;
-        Some(Age { as_of, weeks_as_of: manifest.as_of, today, max_days })
+    /// The age of a version's `account_health` on a day, or without it of its weeks; an age over `max_days` is stale.
+    pub fn of(manifest: &Manifest, today: Day, max_days: i32) -> Age {
+        let as_of = manifest.health_as_of.unwrap_or(manifest.as_of);
+        Age { as_of, weeks_as_of: manifest.as_of, today, max_days }
     }
 
     fn days(&self) -> i32 {
@@ -56,8 +56,11 @@ impl Age {
         let _ = writeln!(notes, "{head}account health as of {}, {ago}{weeks}", day_text(self.as_of));
     }
 
-    /// Warns of a table that is too old for what is made of it.
-    pub fn warn(&self) {
+    /// Warns of figures that are too old for what is made of them.
+    pub fn warn_if_stale(&self) {
+        if !self.is_stale() {
+            return;
+        }
         warn(&format!(
             "these figures are as of {}, {} days before today, and days in them are seen from then: run the job again",
             day_text(self.as_of.min(self.weeks_as_of)),

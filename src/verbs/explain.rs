@@ -9,10 +9,12 @@ use crate::assemble::{others, provenance};
 use crate::cli::{ExplainArgs, GlobalOptions};
 use crate::error::{Error, Result};
 use crate::job::{self, plan::Plan};
+use crate::publish::{log, outdated, stale};
 use arrow::array::{Array, RecordBatch};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write;
 use std::io::{stderr, stdout};
+use std::path::Path;
 use std::time::SystemTime;
 use vtr_columnar::fold::shown_cell;
 use vtr_columnar::input::Column;
@@ -106,6 +108,7 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
     let mut plan = job::load(&args.job.job, &super::overrides(&args.job, &Default::default()), SystemTime::now())?;
     crate::assemble::ready(&mut plan, crate::assemble::Mode::Standing)?;
     let mut stories = orders::read(&mut plan, &wanted, &story)?;
+    published_otherwise(&plan).iter().for_each(|doubt| crate::progress::warn(doubt));
     tell_sources(&plan, &mut stories)?;
     let missing = missing(&wanted, &stories);
     if stories.is_empty() {
@@ -119,6 +122,21 @@ pub fn run(args: &ExplainArgs, _global: &GlobalOptions) -> Result<()> {
         return super::print_lines(&told(&stories, &wanted));
     }
     listing::unless_pipe_closed(listed(&stories, format))
+}
+
+/// Says if the tables were published by another book than the one that judges here, so that their verdicts may differ.
+/// Packages are explained without an output, too.
+fn published_otherwise(plan: &Plan) -> Option<String> {
+    let store = crate::publish::at(Path::new(&plan.output.path)).ok()?;
+    let base = log::latest(store.as_ref()).ok()??;
+    let now = stale::book_parts(plan);
+    let part = outdated::changed_parts(&base.states.first()?.book, &now).next()?;
+    Some(format!(
+        "version {} of {} was judged by another book, in which {part} differs, and may give other verdicts than these; name the \
+         book of that run by --book, or run the job again",
+        base.version,
+        store.shown("")
+    ))
 }
 
 /// Adds to the facts of joined packages where they come from, and events of their numbers that do not count for them.

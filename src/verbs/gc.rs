@@ -20,7 +20,7 @@ pub fn run(out: &Path, keep: u64, mode: Mode, now: SystemTime, format: Format) -
     if format == Format::Csv {
         return listing::print(format, &HEADS, [row(&collected, mode)]);
     }
-    match print(&mut io::stdout().lock(), &collected, mode, format) {
+    match print(&mut io::stdout().lock(), &collected, (keep, mode), format) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(Error::failed("writing to stdout", error)),
         _ => Ok(()),
     }
@@ -36,7 +36,7 @@ fn row(collected: &Collected, mode: Mode) -> Vec<Cell<'static>> {
     std::iter::once(Cell::Flag(mode == Mode::Delete)).chain(counts).collect()
 }
 
-fn print(to: &mut dyn Write, collected: &Collected, mode: Mode, format: Format) -> io::Result<()> {
+fn print(to: &mut dyn Write, collected: &Collected, (keep, mode): (u64, Mode), format: Format) -> io::Result<()> {
     let Collected { oldest_kept, newest, files, bytes, temporary, too_young, notes } = collected;
     if format == Format::Json {
         let document = json!({
@@ -59,5 +59,8 @@ fn print(to: &mut dyn Write, collected: &Collected, mode: Mode, format: Format) 
     }
     let days = gc::GRACE.as_secs() / 86_400;
     writeln!(to, "kept versions {oldest_kept} to {newest}, and {too_young} unnamed files younger than {days} days")?;
+    if newest.saturating_sub(*oldest_kept) + 1 > keep {
+        writeln!(to, "more than {keep} are kept: each of them was the newest within the last {days} days")?;
+    }
     to.flush()
 }

@@ -372,7 +372,10 @@ fn programs(rows: &[HealthRow], format: Format, out: &mut dyn Write, notes: &mut
 fn none(rows: &[HealthRow], notes: &mut dyn Write) {
     if rows.is_empty() {
         // A note that cannot be written is not an error.
-        let _ = writeln!(notes, "no row of account_health matches");
+        let _ = writeln!(
+            notes,
+            "no row of account_health matches; an account has rows as long as a package was judged in the last 84 days of its window"
+        );
     }
 }
 

@@ -143,10 +143,7 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
     let files: Vec<_> = manifest.files(Table::AccountHealth).iter().map(|file| file.path.clone()).collect();
     let today = today(args.today, now);
     let age = Age::of(&manifest, today, args.max_age);
-    let is_stale = || match &age {
-        Some(age) if args.fail_on.contains(&FailOn::Stale) => age.gate(),
-        _ => Ok(()),
-    };
+    let is_stale = || if args.fail_on.contains(&FailOn::Stale) { age.gate() } else { Ok(()) };
     if let Some(before) = args.compare {
         let before = version(store.as_ref(), Table::AccountHealth, Some(before))?;
         let worse = if args.fail_on.contains(&FailOn::Worse) { compare::Worse::Fails } else { compare::Worse::Said };
@@ -155,7 +152,7 @@ pub fn health_to(args: &HealthArgs, now: SystemTime, out: &mut dyn Write, notes:
         health::check(store.as_ref(), &files, &query)?;
         return is_stale();
     }
-    age.iter().for_each(|age| age.tell(notes));
+    age.tell(notes);
     let told = told(&source, &query, names, today)?;
     health::run(store.as_ref(), &files, &query, &told, out, notes)?;
     is_stale()

@@ -32,7 +32,7 @@ pub fn run(args: &ReportArgs, now: SystemTime) -> Result<()> {
     let manifest = published::version(store.as_ref(), Table::AccountHealth, args.version)?;
     // The page itself knows no clock; a version that was asked for may be old.
     if args.version.is_none() {
-        Age::of(&manifest, published::today(None, now), MAX_AGE).filter(Age::is_stale).iter().for_each(Age::warn);
+        Age::of(&manifest, published::today(None, now), MAX_AGE).warn_if_stale();
     }
     let book = shelf::book(&[])?;
     let source = PublishedVersion { store: store.as_ref(), manifest: &manifest };

@@ -20,6 +20,7 @@ use crate::scan;
 use crate::schema::Table;
 use crate::tell::report::{Newest, Outcome, RunReport};
 use crate::tell::{lineage, metrics};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -133,7 +134,7 @@ fn publications(
     let base = log::latest(store.as_ref())?;
     let rehash = if args.rehash { Rehash::All } else { Rehash::Changed };
     stale::recall(plan, base.as_ref(), store.as_ref(), rehash)?;
-    let run = Run { args, global, base: base.as_ref(), store: store.as_ref() };
+    let run = Run { args, global, base: base.as_ref(), store: store.as_ref(), told: &RefCell::default() };
     let ended = match (plan.range, args.batch, args.stale) {
         (None, ..) => run.up_to_date(plan, last),
         (Some(_), None, false) => run.weeks_asked_for(plan, last),
@@ -179,6 +180,8 @@ struct Run<'a> {
     /// The newest version at the beginning.
     base: Option<&'a Manifest>,
     store: &'a dyn Store,
+    /// What was said of all packages: it is the same for each publication.
+    told: &'a RefCell<BTreeSet<String>>,
 }
 
 impl Run<'_> {
@@ -189,7 +192,7 @@ impl Run<'_> {
     }
 
     fn one(&self, plan: &Plan, last: &mut RunReport) -> Result<()> {
-        one(plan, self.args, self.global, last)
+        one(plan, self, last)
     }
 
     /// Updates all outdated weeks of the output.
@@ -540,7 +543,8 @@ fn cut(range: WeekRange, weeks: i32) -> Vec<WeekRange> {
 }
 
 /// Makes one publication.
-fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions, last: &mut RunReport) -> Result<()> {
+fn one(plan: &Plan, run: &Run, last: &mut RunReport) -> Result<()> {
+    let Run { args, global, told, .. } = run;
     let visibility = if global.quiet { Visibility::Quiet } else { Visibility::Shown };
     if let Some(path) = &args.lineage {
         lineage::append(path, &lineage::started(plan))?;
@@ -568,7 +572,8 @@ fn one(plan: &Plan, args: &RunArgs, global: &GlobalOptions, last: &mut RunReport
     if !global.quiet {
         conclude(&last.summary(), exit_code(&ended));
     }
-    last.warnings.iter().for_each(|warning| warn(warning));
+    let is_new = |warning: &&String| !warning.starts_with(log::JOINED) || told.borrow_mut().insert((*warning).clone());
+    last.warnings.iter().filter(is_new).for_each(|warning| warn(warning));
     if global.show_values {
         last.rejected_values.iter().for_each(|value| say(value));
     }

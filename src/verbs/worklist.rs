@@ -62,7 +62,13 @@ pub fn run(args: &WorklistArgs, now: SystemTime) -> Result<()> {
     let (is_asked, seen) =
         (|_: &Account, category: &str| asked.is_empty() || asked.contains(category), published::today(args.today, now));
     let work = work::work(&source, &scope, &accounts, &is_asked, seen, &|_| cap)?;
-    Age::of(&manifest, seen, MAX_AGE).filter(Age::is_stale).iter().for_each(Age::warn);
+    Age::of(&manifest, seen, MAX_AGE).warn_if_stale();
+    if seen < manifest.as_of && args.today.is_some() {
+        let day = vtr_kernel::calendar::date_from_day(manifest.as_of);
+        warn(&format!(
+            "--today is before the day of the figures, {day}, and that day counts; publish figures of it by --as-of"
+        ));
+    }
     let (as_of, seen) = (manifest.as_of, seen.max(manifest.as_of));
     let list = List { accounts: &accounts, work: &work, names: &names, is_doubtful: doubt.is_some(), as_of, seen };
     let shown = match format {

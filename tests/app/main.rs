@@ -35,5 +35,6 @@ mod rotated;
 mod shares;
 mod support;
 mod todo;
+mod told;
 mod truth;
 mod unchanged;
