@@ -344,7 +344,7 @@ impl Detail<'_> {
             vec![
                 pareto(
                     "Reason",
-                    Some("What mends it"),
+                    Some("What mends it in time"),
                     &by_reason,
                     "By reason. Bar: share of all defects; tick: sum of the shares so far.",
                 ),

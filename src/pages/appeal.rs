@@ -120,7 +120,7 @@ impl Appeal<'_> {
             let numbers = sum(|actor| matches!(actor, Actor::Correct | Actor::Late));
             let scans = sum(|actor| matches!(actor, Actor::Chase(_)));
             pieces.push(paragraph(format!(
-                "Of the defects that still count {} can still get a number or carrier, and {} a scan of their carrier. Write what you did, and when.",
+                "Of all defects that still count, which are not only those of the days above, {} can still get a number or carrier, and {} a scan of their carrier. Write what you did, and when.",
                 words::number(numbers),
                 words::number(scans)
             )));

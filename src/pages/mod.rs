@@ -433,7 +433,7 @@ fn base64(bytes: &[u8]) -> String {
 pub fn appeal(source: &PublishedVersion, names: &Names, request: &Request, category: Option<&str>) -> Result<Page> {
     let accounts = model::judged_accounts(source, &request.scope)?;
     let account = accounts.first().ok_or_else(|| {
-        Error::Usage("--appeal: the output has no account with packages that count of this seller in this marketplace; `vtr health` lists the accounts".into())
+        Error::Usage("--appeal: the output has no account of this seller in this marketplace with packages that count in a judged window, which an appeal is about; `vtr health` lists the accounts, and those that are not yet assessed".into())
     })?;
     let categories = model::categories(source, &request.scope)?;
     let of_category = category

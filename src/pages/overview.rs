@@ -238,7 +238,7 @@ impl Overview<'_> {
                 let mut worth =
                     Html::text(format!("{} \u{2192} ", words::rate(outlook.tally))).strong(words::rate(after));
                 if (group.moving as i64) < packages {
-                    worth = worth.below(format!(
+                    worth = worth.and(" ").below(format!(
                         "by the {} in the window to {}",
                         group.moving,
                         words::day(outlook.end, self.as_of)
@@ -272,6 +272,7 @@ impl Overview<'_> {
             (_, 0) => Html::text(kept(group.packages, "the next figure")),
             (0, others) => Html::text(kept(others, elsewhere)),
             (moving, others) => Html::text(kept(moving, "the next figure"))
+                .and(" ")
                 .below(format!("and {} out of {elsewhere}", words::number(others))),
         }
     }

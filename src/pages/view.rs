@@ -54,7 +54,7 @@ const LABELS: [(&str, &str); 17] = [
     ("d", "Defects"),
     ("g", "What went wrong"),
     ("i", "In 7 days"),
-    ("m", "What mends it"),
+    ("m", "What mends it in time"),
     ("n", "Number as given"),
     ("o", "Order"),
     ("p", "Packages"),
