@@ -70,6 +70,8 @@ impl Peaks {
 pub struct Budget {
     memory: u64,
     threads: usize,
+    /// The threads asked for.
+    asked: usize,
 }
 
 impl Budget {
@@ -77,7 +79,7 @@ impl Budget {
     pub fn new(memory: u64, threads: usize) -> Budget {
         let more = memory.saturating_sub(FIRST_THREAD_BYTES) / THREAD_BYTES;
         let fit = usize::try_from(more).unwrap_or(usize::MAX).saturating_add(1);
-        Budget { memory, threads: threads.clamp(1, fit) }
+        Budget { memory, threads: threads.clamp(1, fit), asked: threads }
     }
 
     /// Returns the number of threads that work at once: those asked for, as far as they fit into the memory.
@@ -116,17 +118,27 @@ impl Budget {
         (self.left() / 32 / self.threads).min(64 << 20)
     }
 
+    /// Returns the memory that a run needs which takes so much by now: half as much again, in round steps, for each of the
+    /// threads that this memory allows. More memory means more threads, which take as much as the present ones.
+    fn needed(self, taken: u64) -> u64 {
+        let each = taken.saturating_sub(BASE_BYTES) / self.threads as u64;
+        let is_enough = |memory: &u64| {
+            let threads = Budget::new(*memory, self.asked).threads as u64;
+            *memory >= BASE_BYTES.saturating_add(each.saturating_mul(threads).saturating_mul(3) / 2)
+        };
+        ((taken + taken / 2).div_ceil(STEP)..).map(|steps| steps * STEP).find(is_enough).unwrap_or(u64::MAX)
+    }
+
     /// Fails once the process uses more than the run was given.
     ///
     /// # Errors
     /// The memory that the process uses, and the setting that the run needs.
     pub fn check(self) -> Result<()> {
         let Some(taken) = resident().filter(|taken| *taken > self.memory) else { return Ok(()) };
-        // Half as much again, in round steps.
-        let needed = (taken + taken / 2).div_ceil(STEP) * STEP;
+        let needed = self.needed(taken);
         Err(Error::Usage(format!(
             "these inputs take {} MiB of memory by now, more than the {} MiB of --memory; nothing was published: raise it to \
-             {} MiB, or run parts of the inputs separately",
+             {} MiB, use fewer --threads, or run parts of the inputs separately",
             taken >> 20,
             self.memory >> 20,
             needed >> 20
@@ -165,6 +177,13 @@ mod tests {
             refused.exit_code() == 2 && said.contains("the 1 MiB of --memory") && said.contains("raise it to"),
             "{said}"
         );
+    }
+
+    #[test]
+    fn the_figure_holds_for_the_threads_that_it_allows() {
+        assert_eq!(Budget::new(256 << 20, 1).needed(338 << 20), 512 << 20);
+        assert_eq!(Budget::new(256 << 20, 2).needed(338 << 20), 832 << 20);
+        assert_eq!(Budget::new(512 << 20, 2).needed(588 << 20), 896 << 20);
     }
 
     #[test]
