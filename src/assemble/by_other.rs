@@ -1,8 +1,8 @@
 //! The packages that another carrier than their own delivered, for the lists of what can still be corrected.
 //!
-//! The judge knows nothing of them, because events of another carrier are no facts of a package; but a number or carrier
-//! that is corrected after the delivery does not count. It reads only weeks that have such packages, and fails if the
-//! packages cannot be read.
+//! The judge knows nothing of them, because events of another carrier are no facts of a package; but a number or
+//! carrier that is corrected after the delivery does not count. It reads only weeks that have such packages, and fails
+//! if the packages cannot be read.
 
 use super::coverage::COVERAGE;
 use super::facts::Note;

@@ -210,10 +210,7 @@ fn path(spec: &JobSpec, root: &Path, written: SpecReport) -> Option<String> {
         if is_uri(path) { path.to_owned() } else { root.join(path).to_string_lossy().into_owned() }
     };
     if let Some(path) = &spec.assemble.path {
-        if !written.is_path("assemble.path", path) {
-            return None;
-        }
-        let path = resolved(path);
+        let path = written.folder("assemble.path", root, path)?;
         if path.trim_end_matches('/') == resolved(&spec.output.path).trim_end_matches('/') {
             written.refuse(
                 "assemble.path",

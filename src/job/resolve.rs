@@ -78,6 +78,22 @@ impl SpecReport<'_> {
         false
     }
 
+    /// Returns the folder or URI that a path names, if it can be one that is published to.
+    pub fn folder(&self, key: &str, root: &Path, path: &str) -> Option<String> {
+        if !self.is_path(key, path) {
+            return None;
+        }
+        if is_uri(path) {
+            return Some(path.to_owned());
+        }
+        let whole = root.join(path);
+        if whole.is_file() {
+            self.refuse(key, format!("`{key}`: {path} is a file; name a folder, which is made if it is not there"));
+            return None;
+        }
+        Some(whole.to_string_lossy().into_owned())
+    }
+
     /// Returns whether a path is one of this machine.
     pub fn is_local(&self, key: &str, path: &str) -> bool {
         if let Some((scheme, _)) = path.split_once("://") {
@@ -221,7 +237,7 @@ fn indented(lines: &str) -> String {
 }
 
 fn output(spec: &OutputSpec, root: &Path, written: SpecReport) -> Option<Output> {
-    let sound = written.is_path("output.path", &spec.path);
+    let path = written.folder("output.path", root, &spec.path);
     let tables: Vec<Table> = match &spec.tables {
         None => Table::ALL.into_iter().filter(|table| table.is_made_by_default()).collect(),
         Some(names) => Table::ALL.into_iter().filter(|table| names.iter().any(|name| name == table.name())).collect(),
@@ -232,16 +248,10 @@ fn output(spec: &OutputSpec, root: &Path, written: SpecReport) -> Option<Output>
             "`output.tables` is empty; name a table, or take the key out to make all but `judged`",
         );
     }
-    let path =
-        if is_uri(&spec.path) { spec.path.clone() } else { root.join(&spec.path).to_string_lossy().into_owned() };
-    if !is_uri(&spec.path) && Path::new(&path).is_file() {
-        let message = format!("`output.path`: {path} is a file; name a folder, which is made if it is not there");
-        written.refuse("output.path", message);
-    }
     let (rolling, min_eligible, judged_weeks) = (spec.rolling, spec.min_eligible, spec.judged_weeks);
     let (closed_after_days, keep) = (spec.closed_after_days, spec.keep);
-    let output = Output { path, tables, rolling, min_eligible, judged_weeks, closed_after_days, keep };
-    (sound && !output.tables.is_empty()).then_some(output)
+    let output = Output { path: path?, tables, rolling, min_eligible, judged_weeks, closed_after_days, keep };
+    (!output.tables.is_empty()).then_some(output)
 }
 
 /// Refuses to close weeks that are not final yet: they would stay provisional for good.

@@ -6,7 +6,6 @@
 use super::plan::{FilesPlace, Formulas, Layout, Sink, SinkPlace};
 use super::resolve::SpecReport;
 use super::spec::{SinkKind, SinkSpec};
-use crate::place::object_files::is_uri;
 use crate::schema::Table;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -102,11 +101,8 @@ fn files(spec: &SinkSpec, key: &str, root: &Path, written: SpecReport) -> Option
         written.refuse(key, "a sink of kind \"files\" needs a `format`: \"csv\", \"parquet\" or \"jsonl\"");
         return None;
     };
-    if !written.is_path(&format!("{key}.path"), path) {
-        return None;
-    }
     Some(SinkPlace::Files(FilesPlace {
-        path: if is_uri(path) { path.clone() } else { root.join(path).to_string_lossy().into_owned() },
+        path: written.folder(&format!("{key}.path"), root, path)?,
         format,
         layout: if spec.flat == Some(true) { Layout::Flat } else { Layout::Weeks },
         formulas: if spec.defuse == Some(false) { Formulas::Kept } else { Formulas::Defused },

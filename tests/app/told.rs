@@ -94,6 +94,9 @@ fn an_output_that_is_a_file_and_a_zone_that_is_no_place_are_refused() {
     let job = history(folder.path(), "");
     let refused = fails(2, &["plan", &job, "--set", "output.path=in.csv"]);
     assert!(refused.contains("is a file; name a folder"), "{refused}");
+    let sink = "sink=[{ name = \"s\", kind = \"files\", format = \"csv\", path = \"in.csv\" }]";
+    let refused = fails(2, &["plan", &job, "--set", sink]);
+    assert!(refused.contains("sink.0.path") && refused.contains("is a file"), "{refused}");
     let book = folder.path().join("book");
     ok(&["book", "export", &book.display().to_string()]);
     let us = book.join("policies/us.toml");
