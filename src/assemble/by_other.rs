@@ -11,46 +11,20 @@ use super::provenance::read;
 use super::publish::PACKAGES;
 use super::weeks::OTHERS;
 use crate::error::Result;
+use crate::job::assembly::DeliveredByOther;
 use crate::job::plan::Plan;
-use crate::publish::log::Manifest;
+use crate::publish::log::{JOINED, Manifest};
 use crate::publish::store::Store;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{Date32Type, Int64Type};
-use rustc_hash::FxHashSet;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use vtr_kernel::calendar::{Day, Zone};
 
-/// Bytes of the run's memory for each package that is held; one takes a fiftieth of them at the most.
-const SHARE: u64 = 2_048;
+/// The most that are held, in 9 MiB; the number is fixed, because tables must not depend on the memory of a run.
+const MOST: usize = 250_000;
 
-/// The keys of such packages, hashed: seller, marketplace as in tables, order, number as typed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DeliveredByOther(FxHashSet<u128>);
-
-impl DeliveredByOther {
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether a package is among them.
-    pub fn has(&self, key: [&str; 4]) -> bool {
-        self.0.contains(&hashed(key))
-    }
-}
-
-fn hashed(key: [&str; 4]) -> u128 {
-    let mut hash = blake3::Hasher::new();
-    for text in key.map(str::trim) {
-        hash.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
-    }
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.finalize().as_bytes()[..16]);
-    u128::from_le_bytes(bytes)
-}
-
-/// Reads them from published packages; too many for the memory are none, and the plan warns of that.
+/// Reads them from published packages; if there are too many, the plan warns of that and has none.
 ///
 /// # Errors
 /// The packages cannot be read.
@@ -60,14 +34,15 @@ pub(super) fn recall(plan: &mut Plan, store: &dyn Store, manifest: &Manifest) ->
     let note = Note::ScannedByOther.column();
     for file in files(COVERAGE) {
         read(store, &file.path, &["week_start", note], &mut |batch| {
-            let days = batch["week_start"].as_primitive::<Date32Type>().values();
-            let counts = batch[note].as_primitive::<Int64Type>().values();
+            let columns = batch.column_by_name("week_start").zip(batch.column_by_name(note));
+            let Some((days, counts)) = columns else { return Ok(()) };
+            let (days, counts) =
+                (days.as_primitive::<Date32Type>().values(), counts.as_primitive::<Int64Type>().values());
             weeks.extend(days.iter().zip(counts).filter(|(_, count)| **count > 0).map(|(day, _)| *day));
             Ok(())
         })?;
     }
-    let most = usize::try_from(plan.memory / SHARE).unwrap_or(usize::MAX);
-    let (mut found, utc) = (FxHashSet::default(), Zone::utc());
+    let (mut found, utc) = (DeliveredByOther::default(), Zone::utc());
     let names = ["seller_id", "marketplace", "order_id", "tracking_number", "scan_source"];
     for file in files(PACKAGES).filter(|file| file.week.is_some_and(|week| weeks.contains(&week))) {
         read(store, &file.path, &names, &mut |batch: &RecordBatch| {
@@ -78,18 +53,18 @@ pub(super) fn recall(plan: &mut Plan, store: &dyn Store, manifest: &Manifest) ->
             };
             for row in (0..batch.num_rows()).filter(|row| text(4, *row) == OTHERS[1]) {
                 let market = pack::store(&plan.book, Some(text(1, row)), &utc).label;
-                found.insert(hashed([text(0, row), &market, text(2, row), text(3, row)]));
+                found.add([text(0, row), &market, text(2, row), text(3, row)]);
             }
             Ok(())
         })?;
-        if found.len() > most {
+        if found.len() > MOST {
             plan.of_packages.push(format!(
-                "more than {most} packages were delivered by another carrier than theirs, too many to hold within --memory: lists \
-                 call corrections of them useful, which they are not; raise --memory, or correct the carriers"
+                "{JOINED}more than {MOST} were delivered by another carrier than theirs, more than can be held: lists call \
+                 corrections of them useful, which they are not; correct the carriers of the packages or of the feed"
             ));
             return Ok(());
         }
     }
-    plan.delivered_by_other = Arc::new(DeliveredByOther(found));
+    plan.delivered_by_other = Arc::new(found);
     Ok(())
 }

@@ -29,6 +29,7 @@ pub mod writes;
 
 pub use crate::job::assembly::{Assemble, AssembleInput, Covers};
 use tally::Tally;
+pub use weeks::OWN as PACKAGE_COLUMNS;
 
 use crate::error::{Error, Result};
 use crate::job::assembly::FoldBy;

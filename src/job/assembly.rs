@@ -4,6 +4,7 @@
 
 use super::plan::{CellRules, Dialect, Limits, MatchedBy, OnBadFile};
 use regex::Regex;
+use rustc_hash::FxHashSet;
 use std::sync::{Arc, OnceLock};
 use vtr_kernel::calendar::Zone;
 use vtr_kernel::sources::{BlankNumber, Field, Format, Profile, Role};
@@ -122,4 +123,41 @@ pub struct Covers {
     pub orders: (u64, u64),
     /// Events with an unknown status, at most.
     pub unmapped: (u64, u64),
+}
+
+/// The packages that another carrier than their own delivered: the hashes of their seller, marketplace as in tables,
+/// order and number as typed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeliveredByOther(FxHashSet<u128>);
+
+impl DeliveredByOther {
+    /// Adds a package.
+    pub fn add(&mut self, key: [&str; 4]) {
+        self.0.insert(hashed(key));
+    }
+
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a package is among them.
+    pub fn has(&self, key: [&str; 4]) -> bool {
+        self.0.contains(&hashed(key))
+    }
+}
+
+fn hashed(key: [&str; 4]) -> u128 {
+    let mut hash = blake3::Hasher::new();
+    for text in key.map(str::trim) {
+        hash.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    }
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&hash.finalize().as_bytes()[..16]);
+    u128::from_le_bytes(bytes)
 }

@@ -2,10 +2,9 @@
 //!
 //! Every later stage takes `&Plan` and never the job file; only this room reads clock and environment, once.
 
-use super::assembly::Assemble;
+use super::assembly::{Assemble, DeliveredByOther};
 pub use super::choices::{AsOfMode, EvidenceWanted, Identity, MatchedBy, OnBadFile, Rolling};
 pub use super::published::{CheckKind, CheckLevel, Direction, SinkFormat};
-use crate::assemble::by_other::DeliveredByOther;
 use crate::place::budget::Budget;
 use crate::scan::identity::Known;
 use crate::schema::Table;
