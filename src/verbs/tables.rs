@@ -4,8 +4,10 @@
 //! stdout cannot be written.
 
 use super::listing::{Cell, Format, Listing};
+use crate::assemble::PACKAGE_COLUMNS;
 use crate::error::{Error, Result};
-use crate::schema::Table;
+use crate::place::marks::{OF_PACKAGES, PACKAGES};
+use crate::schema::{Table, ValueKind};
 use vtr_kernel::suggest::did_you_mean;
 
 /// Lists all tables, or the columns of one.
@@ -16,11 +18,18 @@ pub fn run(name: Option<&str>, format: Format) -> Result<()> {
     let mut text = Vec::new();
     match name {
         None => tables(format, &mut text)?,
+        Some(PACKAGES) => columns(&PACKAGE_COLUMNS, format, &mut text)?,
+        Some(name) if OF_PACKAGES.contains(&name) => {
+            return Err(Error::Usage(format!(
+                "`{name}` counts what became of the records that were joined into packages: docs/assemble.md says what, and \
+                 `vtr tables packages` what packages have beside the columns of a shipment"
+            )));
+        }
         Some(name) => {
             let known = Table::ALL.into_iter().map(Table::name);
             let table = Table::from_name(name)
                 .ok_or_else(|| Error::Usage(format!("there is no table `{name}`{}", did_you_mean(name, known))))?;
-            columns(table, format, &mut text)?;
+            columns(&of(table), format, &mut text)?;
         }
     }
     super::print(text)
@@ -36,11 +45,17 @@ fn tables(format: Format, out: &mut Vec<u8>) -> Result<()> {
     listing.finish(&mut std::io::stderr())
 }
 
-fn columns(table: Table, format: Format, out: &mut Vec<u8>) -> Result<()> {
+/// A column: its name, its kind, whether it may be null, and what it means.
+type Described = (&'static str, ValueKind, bool, &'static str);
+
+fn of(table: Table) -> Vec<Described> {
+    table.columns().iter().map(|column| (column.name, column.kind, column.nullable, column.meaning)).collect()
+}
+
+fn columns(all: &[Described], format: Format, out: &mut Vec<u8>) -> Result<()> {
     let mut listing = Listing::begin(format, &["column", "type", "nulls", "meaning"], out)?;
-    for column in table.columns() {
-        let kind = Cell::text(column.kind.name());
-        listing.row(&[Cell::text(column.name), kind, Cell::Flag(column.nullable), Cell::text(column.meaning)])?;
+    for (name, kind, nullable, meaning) in all {
+        listing.row(&[Cell::text(*name), Cell::text(kind.name()), Cell::Flag(*nullable), Cell::text(*meaning)])?;
     }
     listing.finish(&mut std::io::stderr())
 }
@@ -57,7 +72,7 @@ mod tests {
         for table in Table::ALL {
             assert!(listed.contains(table.name()), "{}", table.name());
             let mut text = Vec::new();
-            columns(table, Format::Json, &mut text).unwrap();
+            columns(&of(table), Format::Json, &mut text).unwrap();
             let rows: serde_json::Value = serde_json::from_slice(&text).unwrap();
             assert_eq!(rows.as_array().unwrap().len(), table.columns().len());
         }

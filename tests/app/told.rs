@@ -108,6 +108,13 @@ fn an_output_that_is_a_file_and_a_zone_that_is_no_place_are_refused() {
 }
 
 #[test]
+fn tables_of_joined_packages_are_described() {
+    assert!(ok(&["tables", "packages"]).contains("other_delivered"));
+    let told = fails(2, &["tables", "join_coverage"]);
+    assert!(told.contains("docs/assemble.md") && told.contains("vtr tables packages"), "{told}");
+}
+
+#[test]
 fn gc_says_why_it_keeps_more_versions_than_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let job = history(folder.path(), "");
