@@ -22,8 +22,8 @@ pub enum Origin {
 pub struct Report {
     file: String,
     problems: RefCell<Vec<(Origin, String)>>,
-    /// Texts that no problem repeats, and whether they are parts of a typed value: remedies may name those.
-    hidden: RefCell<Vec<(String, bool)>>,
+    /// Texts that no problem repeats.
+    hidden: RefCell<Vec<String>>,
 }
 
 impl Report {
@@ -34,15 +34,15 @@ impl Report {
 
     /// Keeps a typed value, and all texts in it, out of the problems, because problems go to logs.
     pub fn hide(&self, typed: &str) {
-        let mut texts = Vec::new();
+        let mut texts = vec![typed.to_owned()];
         texts_of(&typed_value(typed, &Origin::Line(1)), &mut texts);
-        let is_whole = texts.len() == 1;
-        let all = texts.into_iter().map(|text| (text, !is_whole)).chain([(typed.to_owned(), false)]);
         let mut hidden = self.hidden.borrow_mut();
-        hidden.extend(all.flat_map(|(text, is_part)| [(text.escape_debug().to_string(), is_part), (text, is_part)]));
-        hidden.retain(|(text, _)| !text.trim().is_empty());
+        hidden.extend(texts.iter().map(|text| text.escape_debug().to_string()));
+        hidden.extend(texts);
+        // A word of the program's own is no value of a person, and remedies name it.
+        hidden.retain(|text| !text.trim().is_empty() && text != super::shelf::EMBEDDED);
         // Longer texts are removed first, so that no rest of one remains after a part of it is removed.
-        hidden.sort_by_key(|(text, is_part)| (std::cmp::Reverse(text.len()), *is_part));
+        hidden.sort_by_key(|text| std::cmp::Reverse(text.len()));
         hidden.dedup();
     }
 
@@ -61,11 +61,7 @@ impl Report {
         let mut problems = self.problems.into_inner();
         let hidden = self.hidden.into_inner();
         for (_, message) in &mut problems {
-            hidden.iter().for_each(|(text, is_part)| {
-                let (fault, remedy) =
-                    message.split_at(message.find("; ").filter(|_| *is_part).unwrap_or(message.len()));
-                *message = without(fault, text) + remedy;
-            });
+            *message = masked(message, &hidden);
         }
         problems.sort();
         problems.dedup();
@@ -81,9 +77,23 @@ impl Report {
 /// The replacement of a text that is not repeated.
 const HIDDEN: &str = "***";
 
+/// Returns a message without the hidden texts. A remedy (what follows `; `) has words of its own, so a hidden text is
+/// removed there only where it is no part of a longer name.
+fn masked(message: &str, hidden: &[String]) -> String {
+    let crosses = |text: &&String| text.contains("; ") || text.contains('\n');
+    let whole = hidden.iter().filter(crosses).fold(message.to_owned(), |message, text| without(&message, text, "."));
+    let line = |line: &str| {
+        let (fault, remedy) = line.split_at(line.find("; ").unwrap_or(line.len()));
+        let all =
+            |part: &str, joints: &str| hidden.iter().fold(part.to_owned(), |part, text| without(&part, text, joints));
+        all(fault, ".") + &all(remedy, "./")
+    };
+    whole.split('\n').map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// Returns a message without a text where that is a whole word: `a` is not removed from `name`, nor `input` from
-/// `input.0`, nor the last part of a path or of `Europe/Berlin`.
-fn without(message: &str, text: &str) -> String {
+/// `input.0`. What follows one of the `joints` continues a word, as in the `Europe/Berlin` of a remedy.
+fn without(message: &str, text: &str, joints: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let (mut kept, mut rest) = (String::new(), message);
     while let Some(at) = rest.find(text) {
@@ -94,7 +104,7 @@ fn without(message: &str, text: &str) -> String {
             next => next.is_some_and(is_word) && text.ends_with(is_word),
         };
         let last = before.chars().next_back().or_else(|| kept.chars().next_back());
-        let began = last.is_some_and(|c| is_word(c) || "./".contains(c)) && text.starts_with(is_word);
+        let began = last.is_some_and(|c| is_word(c) || joints.contains(c)) && text.starts_with(is_word);
         // A very short text is removed only if it is quoted, because only then it is surely the value.
         let is_plain = text.len() < 3 && !matches!(last, Some('"' | '`'));
         kept.push_str(before);
