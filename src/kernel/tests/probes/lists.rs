@@ -221,6 +221,7 @@ fn of_service(class: &str, service: &'static str) -> Vec<Shipment> {
     match class {
         "freight" => vec![package("US", NEW, "Bob's Vans")],
         "envelope" => vec![package("US", NEW, "USPS")],
+        "parcel" => vec![package("DE", OLD, "FedEx")],
         "regular_letter" => vec![package("AU", NEW, "Australia Post")],
         // German exemptions of 2024 do not distinguish letters from large letters; the British ones of 2025 do.
         _ => vec![package("DE", OLD, "Bob's Vans"), Shipment { bought: true, ..package("GB", NEW, "Royal Mail") }],
