@@ -41,7 +41,8 @@ pub(crate) fn is_clean(number: &str) -> bool {
 }
 
 /// Writes the cleaned form of a number as typed: white space, hidden characters, hyphens and dots are removed,
-/// full-width characters are folded, ASCII letters become upper case; all else stays. Clears `cleaned` first.
+/// full-width characters and digits of other scripts are folded, ASCII letters become upper case; all else stays. Clears
+/// `cleaned` first.
 pub fn clean_into(raw: &str, cleaned: &mut String) {
     cleaned.clear();
     if is_clean(raw) {
@@ -68,6 +69,10 @@ pub fn cleaned_char(c: char) -> Option<char> {
         'A'..='Z' | '0'..='9' => Some(c),
         'a'..='z' => Some(c.to_ascii_uppercase()),
         '-' | '.' | '\u{ad}' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0d}' | '\u{ff0e}' => None,
+        // Arabic-Indic, Persian and Devanagari digits, as systems of these languages write numbers.
+        '\u{660}'..='\u{669}' => char::from_u32(c as u32 - 0x660 + 0x30),
+        '\u{6f0}'..='\u{6f9}' => char::from_u32(c as u32 - 0x6f0 + 0x30),
+        '\u{966}'..='\u{96f}' => char::from_u32(c as u32 - 0x966 + 0x30),
         '\u{ff10}'..='\u{ff19}' | '\u{ff21}'..='\u{ff3a}' => char::from_u32(c as u32 - 0xfee0),
         '\u{ff41}'..='\u{ff5a}' => char::from_u32(c as u32 - 0xfee0).map(|c| c.to_ascii_uppercase()),
         c if c.is_whitespace() || c.is_control() || is_format(c) => None,
@@ -426,8 +431,8 @@ mod tests {
     #[test]
     fn cleaning_keeps_what_it_does_not_know() {
         let mut cleaned = String::new();
-        clean_into(" 1z-999.aa１０\u{200b}é\u{2013}", &mut cleaned);
-        assert_eq!(cleaned, "1Z999AA10é");
+        clean_into(" 1z-999.aa１０\u{200b}é\u{2013}٥۰९", &mut cleaned);
+        assert_eq!(cleaned, "1Z999AA10é509");
     }
 
     #[test]
