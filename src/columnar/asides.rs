@@ -46,62 +46,87 @@ pub struct AsideRow {
     pub kind: Aside,
     /// The name in reports and manifests.
     pub name: &'static str,
-    /// The values and their treatment, to follow a count: `N values ...`.
-    pub what: &'static str,
+    /// One value and its treatment, to follow `1 value`.
+    one: &'static str,
+    /// Values and their treatment, to follow `2 values`.
+    more: &'static str,
     /// The remedy.
     pub remedy: &'static str,
     /// The limit that bounds it.
     pub bound: Bound,
 }
 
+impl AsideRow {
+    /// Says what so many values are and how they are treated.
+    pub fn told(&self, count: u64) -> &'static str {
+        if count == 1 { self.one } else { self.more }
+    }
+}
+
 macro_rules! table {
-    ($($kind:ident $name:literal $bound:ident $what:literal $remedy:literal;)*) => {
-        [$(AsideRow { kind: Aside::$kind, name: $name, what: $what, remedy: $remedy, bound: Bound::$bound }),*]
+    ($($kind:ident $name:literal $bound:ident $one:literal $more:literal $remedy:literal;)*) => {
+        [$(AsideRow {
+            kind: Aside::$kind, name: $name, one: $one, more: $more, remedy: $remedy, bound: Bound::$bound
+        }),*]
     };
 }
 
 /// Every kind, by discriminant.
 pub static TABLE: [AsideRow; 14] = table! {
     FillerTime "filler_time" None
+        "is before 2005 or after 2100: it is a filler and counts as empty"
         "are before 2005 or after 2100: they are fillers and count as empty"
         "leave the cell empty where nothing happened";
     EarlierParcel "earlier_parcel" None
+        "is so long before the shipment that an earlier parcel with that number was scanned: it counts as empty"
         "are so long before the shipment that an earlier parcel with that number was scanned: they count as empty"
         "compare the dates, or set [limits] scan_lead_days";
     DamagedId "damaged_id" MaxDamaged
+        "is a number such as 9.2E+21, which a spreadsheet or a float has damaged: nothing is judged by it"
         "are numbers such as 9.2E+21, which a spreadsheet or a float has damaged: nothing is judged by them"
         "export the file again without opening it in a spreadsheet, the column as text";
     SeveralNumbers "several_numbers" None
+        "holds several numbers: they are one package, and the first number that fits is judged"
         "hold several numbers: they are one package, and the first number that fits is judged"
         "write one row per package";
     UnknownWord "unknown_word" MaxUnknownWords
+        "is a word that the book does not list: it counts as the default"
         "are words that the book does not list: they count as the default"
         "map them to known ones with `values` of [input.columns], or add them to the book's words";
     WrappedText "wrapped_text" None
+        "was in a wrapper (=\"...\", quotes, an apostrophe, hidden characters, a trailing .0), which was removed"
         "were in a wrapper (=\"...\", quotes, an apostrophe, hidden characters, a trailing .0), which was removed"
         "export the column as plain text";
     NumberAsInteger "number_as_integer" None
+        "is an integer: leading zeros of tracking numbers are lost"
         "are integers: leading zeros of tracking numbers are lost"
         "export the column as text";
     FillerText "filler_text" None
+        "is a filler such as N/A, 0 or unknown: it counts as empty"
         "are fillers such as N/A, 0 or unknown: they count as empty"
         "leave the cell empty where nothing is known";
     NegativeValue "negative_value" MaxDamaged
+        "is below zero, which no package is worth: it counts as unknown"
         "are below zero, which no package is worth: they count as unknown"
         "map the column with what the buyer paid, without refunds";
     ZeroValue "zero_value" None
+        "is zero: it counts as unknown, so that no rule exempts a package by it"
         "are zero: they count as unknown, so that no rule exempts a package by them"
         "give what the buyer paid, and leave the cell empty where that is not known";
     OpenMark "open_mark" MaxDamaged
+        "can be thousands as well as thousandths, as in 1.234: it counts as unknown"
         "can be thousands as well as thousandths, as in 1.234: they count as unknown"
         "say which mark is the decimal one, with decimal = \".\" or decimal = \",\" in the [[input]], or write two decimals";
     OldRate "old_rate" None
+        "was compared with a limit of a rule at an exchange rate that was more than 35 days old"
         "were compared with a limit of a rule at an exchange rate that was more than 35 days old"
         "bring the rates file up to date";
     CopiedTime "copied_time" MaxCopiedTimes
+        "equals the time of shipping, of the promise or of adding the number to the second, unlike a carrier's scans: it counts as a scan"
         "equal the time of shipping, of the promise or of adding the number to the second, unlike a carrier's scans: they count as scans"
         "map the column with what the carrier scanned; if it is the ship times that are taken from scans, raise [limits] max_copied_times";
     Unshipped "unshipped" None
+        "says that the order is not shipped yet, on a row without a number and a day of shipment: it counts as a package without number"
         "say that the order is not shipped yet, on rows without a number and a day of shipment: each counts as a package without number"
         "leave orders that are not shipped out of the file: only packages that the seller confirmed as shipped are judged";
 };
@@ -216,7 +241,7 @@ mod tests {
     fn the_table_is_indexed_by_discriminant() {
         for (index, entry) in TABLE.iter().enumerate() {
             assert_eq!(entry.kind as usize, index);
-            assert!(!entry.remedy.is_empty() && !entry.what.is_empty());
+            assert!(!entry.remedy.is_empty() && entry.told(1) != entry.told(2));
         }
     }
 

@@ -39,6 +39,10 @@ pub struct Between {
     /// Defects of orders of which a later file has other packages only, apart from those without a number that are
     /// counted above: probably the same packages before they got another number or id, or were cancelled.
     pub replaced: u64,
+    /// Defects with an `updated_at`, of packages of which a later file has a valid copy without one.
+    pub undated: u64,
+    /// Defects without a scan, of packages that an older copy, by `updated_at`, has with one: a scan does not vanish.
+    pub unscanned: u64,
 }
 
 impl Between {
@@ -49,6 +53,8 @@ impl Between {
         self.numberless += other.numberless;
         self.beside += other.beside;
         self.replaced += other.replaced;
+        self.undated += other.undated;
+        self.unscanned += other.unscanned;
     }
 }
 
@@ -114,7 +120,30 @@ struct Group {
     days: (i32, i32),
     /// Whether a copy of the last one's version is valid.
     has_valid: bool,
+    older: Older,
 }
+
+/// The valid copies of a package before its last one, if packages are the unit.
+#[derive(Clone, Copy, Default)]
+struct Older {
+    /// The last file of those without an `updated_at`, which are first whatever their file.
+    undated: Option<u32>,
+    /// Whether one was scanned.
+    scanned: bool,
+}
+
+impl Older {
+    fn and(self, copy: &CopyRecord) -> Older {
+        if !is_valid(copy) {
+            return self;
+        }
+        let undated = self.undated.max((copy.version == UNDATED).then_some(copy.file));
+        Older { undated, scanned: self.scanned || copy.outcome().reason == Reason::Scanned }
+    }
+}
+
+/// The version of a copy without an `updated_at`, if packages are the unit.
+const UNDATED: i64 = i64::MIN;
 
 /// Returns whether a package has no number.
 pub fn is_numberless(copy: &CopyRecord) -> bool {
@@ -164,12 +193,13 @@ impl Choice {
                 self.found.apart_days = self.found.apart_days.max(i64::from(days.1) - i64::from(days.0));
                 let is_again = (group.last.version, self.file(&group.last)) == (copy.version, self.file(copy));
                 let has_valid = is_valid(copy) || group.has_valid && is_again;
-                self.group = Some(Group { last: *copy, days, has_valid, ..group });
+                let older = if self.unit == Unit::Package { group.older.and(&group.last) } else { group.older };
+                self.group = Some(Group { last: *copy, days, has_valid, older, ..group });
             }
             before => {
                 self.end(before, lost)?;
                 let (newest, days, has_valid) = (copy.file, (copy.day, copy.day), is_valid(copy));
-                self.group = Some(Group { newest, last: *copy, days, has_valid });
+                self.group = Some(Group { newest, last: *copy, days, has_valid, older: Older::default() });
             }
         }
         Ok(())
@@ -200,8 +230,17 @@ impl Choice {
 
     /// Looks at the copy of a package that counts: the last one of a group so far.
     fn see_winner(&mut self, group: &Group) {
-        let is_defect = group.last.outcome().class() == Class::Defect;
-        self.found.valid_lost += u64::from(group.has_valid && is_defect);
+        let outcome = group.last.outcome();
+        if outcome.class() == Class::Defect {
+            let is_before = group.older.undated > Some(group.last.file) && group.last.version != UNDATED;
+            // The rungs behind that of the scans speak for want of them.
+            let is_unscanned = outcome.reason as u8 > Reason::Scanned as u8;
+            match group.has_valid {
+                true => self.found.valid_lost += 1,
+                false if is_before => self.found.undated += 1,
+                false => self.found.unscanned += u64::from(group.older.scanned && is_unscanned),
+            }
+        }
         self.order.add(&group.last, &mut self.found);
     }
 
@@ -305,6 +344,32 @@ mod tests {
         assert_eq!(found(Unit::Order, &two), 1);
         let older = [(copy(1, 8, 0, 1), valid), (copy(1, 8, 1, 2), defect), (copy(1, 7, 1, 3), valid)];
         assert_eq!(found(Unit::Order, &older), 0);
+    }
+
+    #[test]
+    fn valid_copies_that_lose_by_updated_at_are_counted() {
+        let told = |version: i64, file: u32, reason: Reason| CopyRecord {
+            cell: reason as u64,
+            ..copy(1, version, file, u64::from(file) + 1)
+        };
+        let found = |unit: Unit, copies: [CopyRecord; 2]| {
+            let Ok(found) = choose(copies.to_vec(), unit, &mut |_| Ok::<(), std::convert::Infallible>(()));
+            (found.undated, found.unscanned, found.valid_lost)
+        };
+        let (valid, defect, none) = (Reason::Scanned, Reason::ScanMissing, i64::MIN);
+        for (copies, want) in [
+            ([told(5, 0, defect), told(none, 1, valid)], (1, 0, 0)),
+            ([told(none, 0, valid), told(5, 1, defect)], (0, 1, 0)),
+            ([told(5, 0, valid), told(6, 1, defect)], (0, 1, 0)),
+            ([told(6, 0, defect), told(5, 1, valid)], (0, 1, 0)),
+            ([told(5, 0, valid), told(6, 1, Reason::TrackingMissing)], (0, 0, 0)),
+            ([told(5, 0, valid), told(5, 1, defect)], (0, 0, 1)),
+            ([told(5, 0, defect), told(6, 1, valid)], (0, 0, 0)),
+        ] {
+            assert_eq!(found(Unit::Package, copies), want, "{copies:?}");
+        }
+        let later = [told(5, 0, valid), told(6, 1, defect)];
+        assert_eq!(found(Unit::Order, later), (0, 0, 0), "a later file is a newer picture");
     }
 
     #[test]

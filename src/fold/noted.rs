@@ -47,7 +47,10 @@ impl FoldReading<'_> {
         let Some(notes) = self.notes else { return Ok(Left::All) };
         let Some(known) = notes.known(self.plan, judge, file, unit) else { return Ok(Left::All) };
         crate::signals::check()?;
-        self.survey.see(unit.file, known.seen);
+        // Rows that are read beside the note are seen again.
+        if known.asked == 0 {
+            self.survey.see(unit.file, known.seen);
+        }
         known.each_cell(self.plan, notes, |record, rows| counter.count_noted(record, rows))?;
         gathered.peaks.see(Purpose::Counts, counter.bytes());
         gathered.relieve_counts(counter.bytes(), &mut || counter.take_pieces())?;

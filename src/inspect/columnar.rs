@@ -72,6 +72,7 @@ pub(super) fn look(request: &Request, origin: &Origin, look: &mut Look) -> Resul
     });
     look.findings.extend(text::doubled(&names));
     look.findings.extend(super::findings::of_scans(&looked));
+    look.findings.extend(super::findings::of_stores(&looked));
     look.snippet = suggest::snippet(look, &Keys::of_columns(&looked, &request.input.columnar_cells.nulls));
     Ok(())
 }

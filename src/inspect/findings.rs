@@ -6,6 +6,7 @@
 use super::profile::Profile;
 use super::{Finding, Mapping};
 use crate::scan::known::key;
+use crate::scan::sampled::{OTHER_CHANNELS, are_of_several_channels};
 use crate::scan::{damage, midnight, repeated};
 use vtr_columnar::asides::Aside;
 use vtr_columnar::input::{Column, Kind};
@@ -59,7 +60,11 @@ pub(super) fn of_column(column: Column, name: &str, profile: &Profile) -> Vec<Fi
     }
     for (aside, count) in set_aside(column, profile) {
         let entry = aside.entry();
-        add(entry.name, count, format!("{count} of {values} values of `{name}` {}; {}", entry.what, entry.remedy));
+        add(
+            entry.name,
+            count,
+            format!("{count} of {values} values of `{name}` {}; {}", entry.told(count), entry.remedy),
+        );
     }
     if matches!(column, Column::ShipFromCountry | Column::ShipToCountry) {
         let states = countries::rather_states(&profile.countries);
@@ -156,6 +161,38 @@ pub(super) fn of_scans(looked: &[(Column, &Profile)]) -> Vec<Finding> {
             );
             findings.push(Finding { kind: "copied_time", count: held.values, says, first: Vec::new() });
         }
+    }
+    findings
+}
+
+/// Finds order ids of other channels in a file whose rows are all of Amazon's stores, or have no column of stores; and
+/// texts that name no store.
+pub(super) fn of_stores(looked: &[(Column, &Profile)]) -> Vec<Finding> {
+    let of = |column: Column| looked.iter().find(|(known, _)| *known == column).map(|(_, profile)| *profile);
+    let market = of(Column::Marketplace);
+    let mut findings = Vec::new();
+    if let Some(ids) = of(Column::OrderId)
+        && market.is_none_or(|market| market.stores[0] == market.values)
+    {
+        let others = ids.values - ids.amazon_ids;
+        if are_of_several_channels(ids.amazon_ids, others) {
+            let says = format!(
+                "{others} of {} order ids are not of Amazon's form (3-7-7 digits): {OTHER_CHANNELS}",
+                ids.values
+            );
+            findings.push(Finding { kind: "other_channels", count: others, says, first: Vec::new() });
+        }
+    }
+    if let Some(market) = market
+        && let unknown @ 1.. = market.stores[2]
+    {
+        let says = format!(
+            "{unknown} of {} values of `marketplace` name no marketplace of the book, and a run rejects each: it knows ids, countries \
+             such as DE and channels such as Amazon.de; replace others, as in marketplace = {{ at = \"marketplace\", values = {{ amazon_fr = \
+             \"FR\" }} }}",
+            market.values
+        );
+        findings.push(Finding { kind: "unknown_marketplace", count: unknown, says, first: Vec::new() });
     }
     findings
 }

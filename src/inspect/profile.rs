@@ -3,6 +3,7 @@
 //! A type is one that *all* values have, by the same readers that a run uses. The number of distinct values is exact
 //! while they are few; beyond, it is an estimate from the smallest hashes. It cannot fail.
 
+use crate::scan::sampled::has_amazons_form;
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, LazyLock};
@@ -14,6 +15,7 @@ use vtr_kernel::calendar::{FIRST_DAY, Zone};
 use vtr_kernel::countries;
 use vtr_kernel::instant::{SPREADSHEET_DAYS, TimeFormat, UNIX_MILLISECONDS};
 use vtr_kernel::lane::CountrySet;
+use vtr_kernel::policy::Marketplace;
 use vtr_kernel::strays::{Mark, OddValue, odd_value};
 use vtr_kernel::text;
 
@@ -151,6 +153,10 @@ pub(super) struct Profile {
     /// The countries among the values, and the number of values that are codes of states and of no country.
     pub countries: CountrySet,
     pub states: u64,
+    /// Values of the form of Amazon's order ids.
+    pub amazon_ids: u64,
+    /// Texts that name a store of Amazon, texts that name another channel, and texts that name neither.
+    pub stores: [u64; 3],
     /// Whether a comma in some value can only be a decimal mark.
     has_sure_comma: bool,
     /// The types that all values so far can have.
@@ -179,6 +185,8 @@ impl Profile {
             odd: Odd::default(),
             countries: CountrySet::NONE,
             states: 0,
+            amazon_ids: 0,
+            stores: [0; 3],
             has_sure_comma: false,
             can_be: INTEGER | DECIMAL | FLAG | DATE | TIME | COMMA,
             formats: TIME | formats,
@@ -299,6 +307,12 @@ impl Profile {
         let placeholders = BOOK.as_ref().map(|book| &book.placeholders);
         self.odd.fillers += u64::from(placeholders.is_some_and(|known| known.is_filler(value)));
         self.odd.id_fillers += u64::from(placeholders.is_some_and(|known| known.is_id_filler(value)));
+        self.amazon_ids += u64::from(has_amazons_form(value));
+        match BOOK.as_ref().and_then(|book| book.resolve_marketplace(value)) {
+            Some(Marketplace::Known(_)) => self.stores[0] += 1,
+            Some(Marketplace::None) => self.stores[1] += 1,
+            None => self.stores[2] += 1,
+        }
         if value.len() == 2 {
             match countries::read(value) {
                 Some(country) => self.countries.insert(country),

@@ -22,6 +22,8 @@ struct HeadingCandidate<'a> {
 /// The share of a column's rows that are filled.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fill {
+    /// Every row, with an order id of Amazon's form.
+    AmazonIds,
     /// Every row.
     All,
     /// More than one of ten.
@@ -36,6 +38,9 @@ impl Fill {
     /// Returns how much of a column was filled.
     pub fn of(profile: &Profile) -> Fill {
         match profile {
+            profile if profile.nulls == 0 && profile.values > 0 && profile.amazon_ids == profile.values => {
+                Fill::AmazonIds
+            }
             profile if profile.nulls == 0 => Fill::All,
             profile if profile.values == 0 => Fill::None,
             profile if profile.is_almost_empty() => Fill::AlmostNone,
@@ -67,11 +72,12 @@ pub(super) fn mapping(headings: &[String], fills: &[Fill]) -> Mapping {
         }
     }
     for (column, mut found) in candidates {
-        // A slightly better name does not outweigh a column without values.
-        found.sort_by_key(|candidate| (candidate.fill >= Fill::AlmostNone, candidate.rank));
+        // A slightly better name does not outweigh a column without values, nor one with the ids that are asked for.
+        let is_other = |fill: Fill| column == Column::OrderId && fill != Fill::AmazonIds;
+        found.sort_by_key(|candidate| (candidate.fill >= Fill::AlmostNone, is_other(candidate.fill), candidate.rank));
         let best = &found[0];
         let says_same = |other: &&HeadingCandidate| {
-            best.fill != Fill::All
+            best.fill > Fill::All
                 && other.fill != Fill::None
                 && best.caution.is_none()
                 && other.caution.is_none()

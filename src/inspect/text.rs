@@ -73,9 +73,10 @@ fn read<'a>(
             Next::Fault(fault) => seen.fault(&records, fault),
             Next::Swallowed { lines } => seen.swallow(&records, lines),
             Next::Record { fields } => {
-                let is_first = seen.headings.is_none();
-                seen.record(&records, fields)?;
-                if is_first {
+                let width = seen.headings.as_ref().map(Vec::len);
+                let below = width.map_or(fields, |width| records.fields_below(width, fields));
+                seen.record(&records, below)?;
+                if width.is_none() {
                     records.expect(fields);
                 }
             }
@@ -139,6 +140,8 @@ struct TextFindings<'a> {
     records: u64,
     rows: u64,
     ragged: Spots,
+    /// Those among them with a quote behind a backslash.
+    escaped: u64,
     unterminated: Spots,
     after_quote: Spots,
     swallowed: Spots,
@@ -167,6 +170,7 @@ impl<'a> TextFindings<'a> {
             records: 0,
             rows: 0,
             ragged: Spots::default(),
+            escaped: 0,
             unterminated: Spots::default(),
             after_quote: Spots::default(),
             swallowed: Spots::default(),
@@ -225,6 +229,7 @@ impl<'a> TextFindings<'a> {
         }
         let Some(headings) = &self.headings else { return self.head(records, fields) };
         if fields != headings.len() {
+            self.escaped += u64::from(bytes.windows(2).any(|pair| pair == b"\\\""));
             self.ragged.add(Spot { fields: Some(fields as u64), ..spot });
             return Ok(());
         }
@@ -320,8 +325,16 @@ impl<'a> TextFindings<'a> {
         if uncut > 0 {
             look.refused = Some(format!(
                 "{uncut} of {} records cannot be cut, and where they end is uncertain; a run rejects each such line. \
-                 Export the file again, or declare its dialect: another --quote, or --quote \"\" for none",
+                 Export the file again, with quotes in cells doubled and not behind a backslash, or declare its dialect: another \
+                 --quote, or --quote \"\" for none",
                 self.records
+            ));
+        }
+        if self.escaped > 0 && self.quote.is_some() {
+            look.hints.push(format!(
+                "{} of these records with other numbers of fields have a quote behind a backslash (\\\"), as Spark, MySQL and Redshift \
+                 write one: export with quotes doubled (Spark: option(\"escape\", \"\\\"\")), or as Parquet",
+                vtr_kernel::text::grouped(self.escaped)
             ));
         }
         look.text = Some(TextLook {
@@ -349,6 +362,7 @@ impl<'a> TextFindings<'a> {
         keys.csv = csv_keys(dialect, self.heading_line, look);
         look.findings = self.findings(&headings, &profiles, look);
         look.findings.extend(super::findings::of_scans(&looked));
+        look.findings.extend(super::findings::of_stores(&looked));
         look.snippet = suggest::snippet(look, &keys);
         Ok(())
     }

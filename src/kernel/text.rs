@@ -191,6 +191,11 @@ pub fn grouped(count: u64) -> String {
     text
 }
 
+/// Returns a count with a noun and its verb, such as `1 package is` and `2,000 packages are`.
+pub fn counted(count: u64, one: &str, more: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{} {more}", grouped(count)) }
+}
+
 /// Wraps a text between words into lines of at most `width` characters; a longer word has a line of its own.
 pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use vtr_columnar::asides::{Aside, Asides, Bound, Found, PLACES, TABLE};
-use vtr_kernel::text::shown;
+use vtr_kernel::text::{counted, shown};
 
 /// If fewer times than this are copied, they are taken for chance, whatever their share.
 const CHANCE: u64 = 20;
@@ -97,9 +97,9 @@ impl SetAside {
     /// A sentence that says what was set aside, where, and what to do.
     pub fn sentence(&self) -> String {
         let entry = TABLE.iter().find(|entry| entry.name == self.kind);
-        let (what, remedy) = entry.map_or((self.kind.as_str(), ""), |entry| (entry.what, entry.remedy));
-        let (count, column) = (vtr_kernel::text::grouped(self.count), &self.column);
-        format!("`{column}`: {count} values {what}; {remedy} (first: {})", self.places_shown())
+        let (what, remedy) = entry.map_or((self.kind.as_str(), ""), |entry| (entry.told(self.count), entry.remedy));
+        let (values, column) = (counted(self.count, "value", "values"), &self.column);
+        format!("`{column}`: {values} {what}; {remedy} (first: {})", self.places_shown())
     }
 }
 

@@ -107,6 +107,7 @@ impl Text<'_> {
             match records.next() {
                 Ok(Next::End) => break,
                 Ok(Next::Record { fields }) => {
+                    let fields = records.fields_below(chunker.first.width(), fields);
                     if let Err(refused) = chunker.record(&records, fields) {
                         return Ok(Err(refused));
                     }
@@ -201,6 +202,12 @@ pub(crate) fn says(fault: Fault, limits: &Limits) -> (String, Option<String>) {
         Fault::Oversize => (format!("the record is longer than {} bytes", limits.max_record_bytes), None),
     }
 }
+
+/// The reason for which a record is rejected if its bytes are of another encoding.
+pub(crate) const UNDECODABLE: &str = "not in the declared encoding";
+
+/// What is in the reason for which a record is rejected that has another number of fields than the headings.
+pub(crate) const FIELDS: &str = " fields: ";
 
 /// The reason for which a record is rejected if it repeats the headings.
 pub(crate) const HEADINGS_AGAIN: &str = "repeats the headings, as where one file was appended to another";
@@ -397,12 +404,12 @@ impl<'a> Chunker<'a> {
         let bytes = records.bytes();
         let Ok(text) = simdutf8::basic::from_utf8(bytes) else {
             let at = std::str::from_utf8(bytes).err().map_or(0, |error| error.valid_up_to());
-            self.reject_at(records, at, "not in the declared encoding".to_owned());
+            self.reject_at(records, at, UNDECODABLE.to_owned());
             return Ok(());
         };
         if fields != self.first.width() {
             let few = if fields < self.first.width() { "too few" } else { "too many" };
-            let reason = format!("{few} fields: {fields}, where the headings are {}", self.first.width());
+            let reason = format!("{few}{FIELDS}{fields}, where the headings are {}", self.first.width());
             self.number -= 1;
             self.swallowed(records, records.lines(), reason);
             return Ok(());

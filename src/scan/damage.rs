@@ -5,6 +5,7 @@
 
 use vtr_columnar::asides::Aside;
 use vtr_columnar::input::Column;
+use vtr_kernel::text::counted;
 
 /// The columns whose values are identifiers.
 pub(crate) const IDENTIFIERS: [Column; 4] =
@@ -13,5 +14,5 @@ pub(crate) const IDENTIFIERS: [Column; 4] =
 /// Explains damaged values of a column and the remedy.
 pub(crate) fn sentence(column: &str, count: u64) -> String {
     let entry = Aside::DamagedId.entry();
-    format!("`{column}`: {count} values {}; {}", entry.what, entry.remedy)
+    format!("`{column}`: {} {}; {}", counted(count, "value", "values"), entry.told(count), entry.remedy)
 }

@@ -127,7 +127,7 @@ impl Decoding {
             let declared = transcoder.decoder.encoding().name().to_ascii_lowercase();
             return Err(format!(
                 "is UTF-8, which all of its {lines} lines beyond ASCII show, but declared to be {declared}; set `encoding = \"utf-8\"` \
-                 in [input.csv]"
+                 in [input.csv]; if other files of its input are {declared}, give it an [[input]] of its own"
             ));
         }
         self.content.finish()

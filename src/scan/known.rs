@@ -51,6 +51,7 @@ const VOIDED: &str = "labels that were cancelled: take their rows out before, or
 /// Heading in lower case with hyphens for blanks and underscores.
 const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("amazon-order-id", HeadingMeaning::Is(OrderId, None)),
+    ("site-order-id", HeadingMeaning::Is(OrderId, None)),
     ("order-id", HeadingMeaning::Is(OrderId, None)),
     ("amazonorderid", HeadingMeaning::Is(OrderId, None)),
     ("merchant-id", HeadingMeaning::Is(SellerId, None)),
@@ -234,6 +235,8 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("order---number", HeadingMeaning::Is(OrderId, Some(SHOWN_TO_BUYER))),
     ("reference", HeadingMeaning::Is(OrderId, Some(SHOWN_TO_BUYER))),
     ("external-order-number", HeadingMeaning::Is(OrderId, Some(SHOWN_TO_BUYER))),
+    ("external-order-id", HeadingMeaning::Is(OrderId, Some(SHOWN_TO_BUYER))),
+    ("marketplace-order-id", HeadingMeaning::Is(OrderId, None)),
     ("numéro-de-commande", HeadingMeaning::Is(OrderId, None)),
     ("n°-de-commande", HeadingMeaning::Is(OrderId, None)),
     ("numero-de-commande", HeadingMeaning::Is(OrderId, None)),
@@ -288,6 +291,7 @@ const KNOWN: &[(&str, HeadingMeaning)] = &[
     ("お問い合わせ番号", HeadingMeaning::Is(TrackingNumber, None)),
     ("問い合わせ番号", HeadingMeaning::Is(TrackingNumber, None)),
     ("お問合せ番号", HeadingMeaning::Is(TrackingNumber, None)),
+    ("お荷物伝票番号", HeadingMeaning::Is(TrackingNumber, None)),
     ("伝票番号", HeadingMeaning::Is(TrackingNumber, None)),
     ("追跡番号", HeadingMeaning::Is(TrackingNumber, None)),
     ("送り状番号", HeadingMeaning::Is(TrackingNumber, None)),

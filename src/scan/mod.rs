@@ -28,20 +28,23 @@ pub(crate) mod published;
 pub(crate) mod records;
 pub(crate) mod repeated;
 pub(crate) mod sampled;
+mod seen;
+mod spans;
 pub(crate) mod store;
 pub(crate) mod table_formats;
 mod thrift;
+pub(crate) mod twice;
 mod unmapped;
 
 use crate::error::{Error, Result};
-use crate::job::plan::{AsOfMode, Format, Input, Limits, OnBadFile, Plan};
+use crate::job::plan::{AsOfMode, Format, Identity, Input, Limits, OnBadFile, Plan};
 use crate::place::object_files::is_uri;
 pub use absent::NotJudged;
 use arrow::array::RecordBatch;
 pub(crate) use files::split_glob;
 use files::{Listed, Packing};
 use headings::Mapping;
-use serde::{Deserialize, Serialize};
+pub use seen::Seen;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 pub use store::{Origin, Stamp};
@@ -69,12 +72,10 @@ pub struct Survey {
     sources: Vec<FileDecoding>,
     /// Whether the files are packages that this program joined: they hold the days of their sources as moments.
     is_joined: bool,
-    /// The times of day that reading has met.
-    midnights: midnight::Midnights,
-    /// The columns of which reading has met one value only.
-    repeated: repeated::Repeated,
-    /// What reading has met in a sample of rows.
-    sampled: sampled::Sampled,
+    /// What reading has met in the rows.
+    watch: seen::Watch,
+    /// How copies are found, if at all.
+    identity: Option<Identity>,
     /// Files that the job allows to be left out, and the reasons.
     left_out: Vec<String>,
     /// What is said of headings that are known and that the job does not map.
@@ -89,18 +90,6 @@ pub struct Survey {
     pub bad: Vec<identity::BadFile>,
 }
 
-/// What reading rows of a file has met in its columns; what is met in other rows is added in any order.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Seen {
-    /// The times of day, in bits.
-    pub times: u16,
-    /// The values of columns that may have one only.
-    pub values: repeated::ValuesOfColumns,
-    /// What a sample of the rows has.
-    #[serde(default)]
-    pub sample: sampled::Sample,
-}
-
 /// The words before a file that is left out, and why.
 pub const LEFT_OUT: &str = "left out, on_bad_file = \"skip\": ";
 
@@ -110,11 +99,7 @@ impl Survey {
         let mut warnings: Vec<String> = self.left_out().chain(self.beside.iter().cloned()).collect();
         warnings.extend(self.absent());
         warnings.extend(self.unmapped.iter().cloned());
-        if !self.is_joined {
-            warnings.extend(self.midnights.warnings(&self.files));
-        }
-        warnings.extend(self.repeated.warnings(&self.files, &self.midnights));
-        warnings.extend(self.sampled.warnings(&self.files, &self.midnights));
+        warnings.extend(self.watch.warnings(&self.files, self.is_joined, self.identity));
         warnings
     }
 
@@ -126,15 +111,17 @@ impl Survey {
 
     /// Returns what reading a file has met, for another process.
     pub fn seen(&self, file: u32) -> Seen {
-        let (times, values, sample) = (self.midnights.seen(file), self.repeated.seen(file), self.sampled.seen(file));
-        Seen { times, values, sample }
+        self.watch.seen(file)
     }
 
     /// Notes what another process has met in a file.
     pub fn see(&self, file: u32, seen: Seen) {
-        self.midnights.see(file, seen.times);
-        self.repeated.see(file, seen.values);
-        self.sampled.see(file, seen.sample);
+        self.watch.see(file, seen);
+    }
+
+    /// Returns the orders in which reading has looked for packages that count twice, for another process.
+    pub(crate) fn twice(&self) -> &twice::Twice {
+        &self.watch.twice
     }
 
     /// Files that were refused and that the job allows to be left out, with every reason.
@@ -455,8 +442,7 @@ fn finished(
     // the same cells.
     units.sort_by_key(|unit| (std::cmp::Reverse(unit.bytes.checked_ilog2()), unit.file, unit.first_record));
     let (not_judged, unmapped) = (absent::not_judged(&files), unmapped::sentences(plan, &files));
-    let (midnights, repeated) = (midnight::Midnights::of(files.len()), repeated::Repeated::of(files.len()));
-    let sampled = sampled::Sampled::of(files.len());
+    let (watch, identity) = (seen::Watch::of(files.len()), plan.identity);
     let (beside, published, refused, bad) = (None, None, BTreeMap::new(), Vec::new());
     let whole = Survey {
         files,
@@ -466,9 +452,8 @@ fn finished(
         not_judged,
         sources,
         is_joined: plan.assemble.is_some(),
-        midnights,
-        repeated,
-        sampled,
+        watch,
+        identity,
         left_out,
         unmapped,
         beside,
@@ -492,9 +477,7 @@ pub fn read(plan: &Plan, survey: &Survey, unit: &Unit, each: &mut dyn FnMut(Chun
     let file = &survey.files[unit.file as usize];
     let cells = plan.cells(file.input, file.format);
     let each = &mut |chunk: Chunk| {
-        survey.midnights.look(unit.file, &chunk.batch, &cells);
-        survey.repeated.look(unit.file, &chunk.batch, &cells);
-        survey.sampled.look(unit.file, file, &chunk, plan);
+        survey.watch.look(unit.file, file, &chunk, (plan, &cells));
         each(chunk)
     };
     let end = match &survey.sources[unit.file as usize] {

@@ -79,6 +79,8 @@ pub(crate) struct RecordReader {
     /// The number of delimiters from which a cell counts as holding other records; unknown before the headings are
     /// read.
     swallows: usize,
+    /// Whether each record ends with a delimiter that the headings lack; unknown before the first record below them.
+    ends_rows: Option<bool>,
 }
 
 /// The position of the current record.
@@ -131,6 +133,7 @@ impl RecordReader {
             record: RecordSpan::default(),
             cells: Vec::new(),
             swallows: usize::MAX,
+            ends_rows: None,
         })
     }
 
@@ -219,6 +222,19 @@ impl RecordReader {
         headings > 1
             && has_all
             && self.cells.iter().all(|cell| bytes[cell.start..cell.end].trim_ascii_start().is_empty())
+    }
+
+    /// Returns how many fields of the current record are below headings, of so many fields that it was cut into. If the
+    /// first record below the headings ends with a delimiter that these lack, it ends a row in this file and begins no
+    /// field.
+    pub fn fields_below(&mut self, headings: usize, fields: usize) -> usize {
+        if self.is_blank(headings) {
+            return fields;
+        }
+        let last = self.cells.last().filter(|_| self.cells.len() == fields);
+        let is_ended = last.is_some_and(|cell| cell.start == cell.end);
+        let ends_rows = *self.ends_rows.get_or_insert(is_ended && fields == headings + 1);
+        fields - usize::from(ends_rows && is_ended)
     }
 
     /// Returns whether the current record has a NUL character.

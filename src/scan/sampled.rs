@@ -1,10 +1,11 @@
-//! A sample of the rows of each file, for what only shares show: order ids of other forms beside Amazon's, and local times
-//! most of which are the ends of days.
+//! A sample of the rows of each file, for what only shares show: order ids of other forms beside Amazon's, local times
+//! most of which are the ends of days, and times that are oddly far apart.
 //!
 //! Which rows are looked at depends on their record numbers alone and not on the batches that they come in, so that a
 //! run says the same each time. Nothing is changed. It cannot fail.
 
 use super::midnight::{Midnights, TIMES, has_offset};
+use super::spans::{self, SPANS};
 use super::{Chunk, SourceFile};
 use crate::job::plan::Plan;
 use arrow::array::{Array, ArrayRef, AsArray, DictionaryArray};
@@ -29,6 +30,11 @@ const EVERY: u64 = 64;
 const LEAST_IDS: u64 = 20;
 /// One in so many order ids of another form is told of.
 const OTHER_IN: u64 = 20;
+
+/// Returns whether so many order ids of Amazon's form, and others, are of several channels.
+pub(crate) fn are_of_several_channels(own: u64, others: u64) -> bool {
+    own > 0 && own + others >= LEAST_IDS && others * OTHER_IN >= own + others
+}
 /// Fewer times show no share.
 const LEAST_TIMES: u64 = 100;
 /// Of ten times this many are told of if they are ends of days.
@@ -41,12 +47,15 @@ pub struct Sample {
     ids: [u32; 2],
     /// For each column of times, those without an offset that are ends of days, and others.
     times: [[u32; 2]; TIMES.len()],
+    /// For each span between two times, packages that have it, and all that have the times.
+    #[serde(default)]
+    spans: [spans::Counts; SPANS.len()],
 }
 
 impl Sample {
     fn add(&mut self, other: Sample) {
-        let pairs = std::iter::once((&mut self.ids, other.ids)).chain(self.times.iter_mut().zip(other.times));
-        for (own, other) in pairs {
+        let times = self.times.iter_mut().zip(other.times).chain(self.spans.iter_mut().zip(other.spans));
+        for (own, other) in std::iter::once((&mut self.ids, other.ids)).chain(times) {
             own.iter_mut().zip(other).for_each(|(own, other)| *own = own.saturating_add(other));
         }
     }
@@ -88,6 +97,14 @@ impl Sampled {
                 sample.times[place][usize::from(!is_end)] += 1;
             }
         }
+        let times = TIMES.map(column);
+        for row in &rows {
+            let found = spans::of_row(&times, *row, &cells);
+            for ([with, all], has) in sample.spans.iter_mut().zip(found) {
+                *with += u32::from(has == Some(true));
+                *all += u32::from(has.is_some());
+            }
+        }
         self.see(at, sample);
     }
 
@@ -114,7 +131,7 @@ impl Sampled {
             let mut all = Sample::default();
             of_input().for_each(|(at, _)| all.add(self.seen(at)));
             let [own, others] = all.ids.map(u64::from);
-            if own > 0 && own + others >= LEAST_IDS && others * OTHER_IN >= own + others {
+            if are_of_several_channels(own, others) {
                 let files = with(&|sample| sample.ids[1] > 0);
                 warnings.push(of_other_channels(others, own + others, &files));
             }
@@ -124,6 +141,17 @@ impl Sampled {
                 if mixed && ends + others >= LEAST_TIMES && ends * 10 >= (ends + others) * ENDS_OF_TEN {
                     let files = with(&|sample| sample.times[place][0] > 0);
                     warnings.push(ends_of_days(time.name(), ends, ends + others, &files));
+                }
+            }
+            for (place, span) in SPANS.into_iter().enumerate() {
+                // One file of many may be odd, or all of many that are too small to show it.
+                let is_odd = |sample: &Sample| span.is_told(sample.spans[place]);
+                let mut odd = Sample::default();
+                of_input().map(|(at, _)| self.seen(at)).filter(is_odd).for_each(|sample| odd.add(sample));
+                if odd.spans[place][1] > 0 {
+                    warnings.push(span.sentence(odd.spans[place], &with(&is_odd)));
+                } else if is_odd(&all) {
+                    warnings.push(span.sentence(all.spans[place], &with(&|sample| sample.spans[place][0] > 0)));
                 }
             }
         }
@@ -142,12 +170,15 @@ fn listed(names: &[&str]) -> String {
 fn of_other_channels(others: u64, all: u64, files: &str) -> String {
     format!(
         "{} of {} order ids looked at are not of Amazon's form (3-7-7 digits), though the marketplace of their rows is Amazon's, in \
-         {files}: they are probably orders of other channels, and each counts as one of Amazon's; export Amazon's orders alone, \
-         or map `marketplace` to the column that names the channel",
+         {files}: {OTHER_CHANNELS}",
         grouped(others),
         grouped(all)
     )
 }
+
+/// What follows from ids of other forms, and the remedy.
+pub(crate) const OTHER_CHANNELS: &str = "they are probably orders of other channels, and each counts as one of Amazon's; export \
+     Amazon's orders alone, or map `marketplace` to the column that names the channel";
 
 fn ends_of_days(column: &str, ends: u64, all: u64, files: &str) -> String {
     format!(
@@ -222,7 +253,7 @@ const FORM: &[u8; 19] = b"000-0000000-0000000";
 const MULTI_CHANNEL: &[u8; 1] = b"S";
 
 /// Returns whether an id has Amazon's form, or holds one: some tools write a prefix or the number of a parcel beside it.
-fn has_amazons_form(id: &str) -> bool {
+pub(crate) fn has_amazons_form(id: &str) -> bool {
     let fits = |text: &[u8]| {
         let digits = |(byte, form): (&u8, &u8)| if *form == b'0' { byte.is_ascii_digit() } else { byte == form };
         let from = usize::from(text.starts_with(MULTI_CHANNEL));

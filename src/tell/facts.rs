@@ -7,19 +7,20 @@ use crate::job::assembly::{AssembleInput, FoldBy};
 use crate::job::plan::{AsOfMode, Plan};
 use crate::publish::gates::KeptCounts;
 use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, WrittenFiles, log, lost, stale};
+use crate::scan::csv::{FIELDS, UNDECODABLE};
 use crate::scan::{self, Extent, Survey};
 use crate::tables::FileRow;
+use crate::tell::copies;
 use crate::tell::report::{RunReport, TableRows};
 use std::collections::{BTreeMap, BTreeSet};
 use vtr_columnar::alike::Alike;
-use vtr_columnar::choice::Between;
 use vtr_columnar::fold::{FileTally, Reject};
 use vtr_columnar::input::Column;
 use vtr_kernel::calendar::{Day, date_from_day};
 use vtr_kernel::lane::Country;
 use vtr_kernel::reason::{COUNT, Class, Reason, TABLE};
 use vtr_kernel::sources::Field;
-use vtr_kernel::text::{grouped, shown};
+use vtr_kernel::text::{counted, grouped, shown};
 
 /// A report that describes the plan and has no figures yet.
 pub(crate) fn begin_report(plan: &Plan) -> RunReport {
@@ -161,7 +162,9 @@ pub(crate) fn facts(
     report.warnings.extend(after_today(plan, folded));
     let lost = lost::weeks(plan, &folded.counted.category.by_week(), &inputs, base);
     report.warnings.extend(against_base(plan, (survey, folded), (&inputs, base), &lost));
-    report.warnings.extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}", reject.reason))));
+    report
+        .warnings
+        .extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}{}", reject.reason, remedy(reject)))));
     report.rejected_values =
         rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
     ManifestFacts {
@@ -206,6 +209,21 @@ fn rejects_shown(survey: &Survey, folded: &Folded, what: &dyn Fn(&Reject) -> Opt
     let mut seen = BTreeSet::new();
     let mut is_new = |reject: &Reject| seen.insert((reject.column.clone(), reject.reason.clone()));
     folded.rejects.iter().filter(|(_, reject)| is_new(reject)).take(3).filter_map(line).collect()
+}
+
+/// Returns what helps against a fault that is rarely one of single rows; empty if the reason says it.
+fn remedy(reject: &Reject) -> &'static str {
+    match reject.reason.as_str() {
+        UNDECODABLE => {
+            "; files of another encoding than the others need an [[input]] of their own, with `encoding` in its [input.csv]"
+        }
+        reason if reason.contains(FIELDS) => "; `vtr inspect` says what is wrong with the file",
+        "no marketplace of the book" => {
+            "; replace texts other than ids, countries and channels such as Amazon.de, as in marketplace = { at = \"heading\", \
+             values = { amazon_fr = \"FR\" } }"
+        }
+        _ => "",
+    }
 }
 
 /// If nearly all of this many defects have one reason, the inputs are probably at fault.
@@ -422,9 +440,9 @@ fn blanked_scans(plan: &Plan, folded: &Folded) -> Option<String> {
     let blanked: u64 = folded.files.iter().map(|counts| counts.tally.blanked).sum();
     (blanked > 0 && plan.as_of_mode == AsOfMode::Rows && plan.as_of < plan.began_on()).then(|| {
         format!(
-            "{} packages have scans after as_of ({}), which do not count yet: the inputs reach further than that day; if the newest \
+            "{} scans after as_of ({}), which do not count yet: the inputs reach further than that day; if the newest \
              figures are meant, set as_of = \"today\"",
-            grouped(blanked),
+            counted(blanked, "package has", "packages have"),
             date_from_day(plan.as_of)
         )
     })
@@ -470,10 +488,10 @@ fn alike_texts(all: &[Alike]) -> Vec<String> {
         let alike: Vec<&Alike> = all.iter().filter(|alike| alike.column == column).collect();
         if let Some(Alike { pair: [first, second], .. }) = alike.first() {
             warnings.push(format!(
-                "`{}`: {} texts differ from another one only in case, blanks or signs that look the same, and count apart, as {} and {}; write them alike, or \
-                 map them with `values`",
+                "`{}`: {} from another one only in case, blanks or signs that look the same, as {} and {}, and they count apart; write \
+                 them alike, or map them with `values`",
                 column.name(),
-                alike.len(),
+                counted(alike.len() as u64, "text differs", "texts differ"),
                 shown(first),
                 shown(second)
             ));
@@ -485,53 +503,6 @@ fn alike_texts(all: &[Alike]) -> Vec<String> {
 /// Returns what the report says of the files of a table.
 pub fn table_rows(written: &WrittenFiles) -> TableRows {
     TableRows { table: written.table.name().into(), rows: written.rows, files: written.files as u64 }
-}
-
-/// From one in this many of the packages that count on, packages without a number beside others of their order are
-/// told of; fewer are probably parcels of their own.
-const BESIDE_IN: u64 = 100;
-
-/// From one in this many defects on, those of orders that a later file has otherwise are told of; fewer are probably of
-/// orders whose packages were shipped on different days.
-const REPLACED_IN: u64 = 10;
-
-/// Warnings of copies of which probably the wrong one counts, and of rows that are probably no packages, among packages
-/// that count.
-fn of_copies(between: &Between, (valid, defects): (u64, u64)) -> Vec<String> {
-    let eligible = valid + defects;
-    let mut warnings = Vec::new();
-    if between.valid_lost > 0 {
-        warnings.push(format!(
-            "{} packages are defects in the copy that counts and valid in another one, which lost only because its file's name or its \
-             row comes first: an older export may count for a newer one. Name the files so that the newest sorts last \
-             (2025-05-09, not 9), or map `updated_at` (with identity = \"package\")",
-            grouped(between.valid_lost)
-        ));
-    }
-    if between.numberless > 0 {
-        warnings.push(format!(
-            "{} packages without a number are of orders of which a later file has a package with one: if they are the same packages \
-             before they had a number, each counts as a defect; with identity = \"order\" only the newest file of an order counts",
-            grouped(between.numberless)
-        ));
-    }
-    if between.replaced > 0 && between.replaced >= defects / REPLACED_IN {
-        warnings.push(format!(
-            "{} of {} defects are of orders of which a later file has other packages only: if they are the same packages before they \
-             got another number or id, or were cancelled, they count twice; with identity = \"order\" only the newest file of an \
-             order counts",
-            grouped(between.replaced),
-            grouped(defects)
-        ));
-    }
-    if between.beside > 0 && between.beside >= eligible / BESIDE_IN {
-        warnings.push(format!(
-            "{} packages without a number are of orders of which the same file has a package with one: if it has a row for each \
-             item, these rows are no packages, and each counts as a defect; write one row per package, or the number on each row",
-            grouped(between.beside)
-        ));
-    }
-    warnings
 }
 
 /// Warnings for readers of the figures, in sentences that do not change between equal runs.
@@ -561,12 +532,15 @@ fn warnings(plan: &Plan, total: &Sums, folded: &Folded, apart: Option<i64>) -> V
         ));
     }
     warnings.extend(alike_texts(&folded.alike));
-    warnings.extend(of_copies(&folded.between, (total.valid, total.defect)));
+    warnings.extend(copies::of_copies(&folded.between, (total.valid, total.defect)));
     if folded.unpriced > 0 {
         warnings.push(format!(
-            "{} packages fall under a rule that asks for their value, but value, currency or rate is unknown; give \
-             package_value, currency and a rates file",
-            folded.unpriced
+            "{} value, but value, currency or rate is unknown; give package_value, currency and a rates file",
+            counted(
+                folded.unpriced,
+                "package falls under a rule that asks for its",
+                "packages fall under a rule that asks for their"
+            )
         ));
     }
     // If a run itself finds the weeks to update, nobody asked about `account_health`, which is still valid.

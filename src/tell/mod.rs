@@ -3,6 +3,7 @@
 //! It repeats what the stages measured and decides nothing; no figure is made here. It fails only if a file cannot be
 //! written.
 
+mod copies;
 pub mod doubts;
 pub mod facts;
 pub mod lineage;

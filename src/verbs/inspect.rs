@@ -263,7 +263,9 @@ fn rounded(column: &ColumnLook, count: u64) -> u64 {
 }
 
 fn finding_line(finding: &Finding, text: &mut String) {
-    const WHOLE: [&str; 19] = [
+    const WHOLE: [&str; 21] = [
+        "other_channels",
+        "unknown_marketplace",
         "copied_time",
         "negative_value",
         "zero_value",
@@ -287,7 +289,9 @@ fn finding_line(finding: &Finding, text: &mut String) {
     let said = if WHOLE.contains(&finding.kind) {
         finding.says.clone()
     } else {
-        format!("{} {}", grouped(finding.count), finding.says)
+        let one = |says: &str| says.replacen("records ", "record ", 1).replacen("lines ", "line ", 1);
+        let says = if finding.count == 1 { one(&finding.says) } else { finding.says.clone() };
+        format!("{} {says}", grouped(finding.count))
     };
     line(text, "found", &said);
     for spot in &finding.first {

@@ -179,7 +179,7 @@ fn inspect_proposes_a_job_that_runs() {
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!((report["counts"]["read"].as_u64(), report["counts"]["rejected"].as_u64()), (Some(2), Some(0)));
     assert!(
-        report["warnings"].to_string().contains("`tracking_number`: 1 values are numbers such as 9.2E+21"),
+        report["warnings"].to_string().contains("`tracking_number`: 1 value is a number such as 9.2E+21"),
         "{report}"
     );
     let (code, _, said) = run(&["inspect", "export.csv", "--delimiter", "::"]);

@@ -142,7 +142,8 @@ fn an_amount_whose_mark_is_open_is_unknown_until_the_job_says_which_it_is() {
     };
     // Beside a line of 5.50 with a tax of 0.50, in a store whose prices hold tax.
     let unknown = |said: &str, column: &str, count: u64| {
-        let told = format!("`{column}`: {count} values can be thousands as well as thousandths");
+        let values = if count == 1 { "value" } else { "values" };
+        let told = format!("`{column}`: {count} {values} can be thousands as well as thousandths");
         assert!(said.contains(&told) && said.contains("orders.tsv, record 1"), "{said}");
     };
     for price in ["1.234", "-1.234", "999.999", "+12.345"] {
@@ -170,7 +171,7 @@ fn an_amount_whose_mark_is_open_is_unknown_until_the_job_says_which_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let job = shop(folder.path(), "", "1.234", "0");
     let said = fails(4, &["run", &job]);
-    for part in ["limits.max_damaged", "`item_price`: 1 values", "orders.tsv, record 1", "decimal = \".\""] {
+    for part in ["limits.max_damaged", "`item_price`: 1 value", "orders.tsv, record 1", "decimal = \".\""] {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert!(!folder.path().join("packages/current").exists());

@@ -23,6 +23,7 @@ mod matrix;
 mod meant;
 mod memory;
 mod noted;
+mod odd;
 mod operations;
 mod pages;
 mod plain;

@@ -36,7 +36,7 @@ fn a_value_that_nobody_pays_exempts_nothing_and_is_gated() {
         ["-5.00", "0", "1.234", "9.99"].iter().map(|value| letter(&format!("o{value}"), value, "EUR")).collect();
     let borne = job(folder.path(), &rows, &format!("{INPUT}{BORNE}"));
     let told = said(&vtr(&["run", &borne]));
-    for words in ["1 values are below zero", "1 values are zero", "1 values can be thousands", "in.csv, record 3"] {
+    for words in ["1 value is below zero", "1 value is zero", "1 value can be thousands", "in.csv, record 3"] {
         assert!(told.contains(words), "{words}: {told}");
     }
     let defects = table(&folder.path().join("out"), "defects");
@@ -45,7 +45,7 @@ fn a_value_that_nobody_pays_exempts_nothing_and_is_gated() {
     let kinds = ["negative_value", "zero_value", "open_mark"];
     assert!(kinds.iter().all(|kind| report.contains(kind)), "{report}");
     let inspected = ok(&["inspect", &folder.path().join("in.csv").display().to_string()]);
-    assert!(["below zero", "are zero", "decimal = \".\""].iter().all(|words| inspected.contains(words)), "{inspected}");
+    assert!(["below zero", "is zero", "decimal = \".\""].iter().all(|words| inspected.contains(words)), "{inspected}");
 
     let elsewhere = folder.path().join("elsewhere").display().to_string();
     let gated = fails(4, &["run", &job(folder.path(), &rows, INPUT), "--out", &elsewhere]);
@@ -66,7 +66,7 @@ fn an_old_rate_converts_and_is_said() {
     assert!(!run("2025-01-01").contains("exchange rate"), "35 days");
     let told = run("2024-12-31");
     assert!(
-        told.contains("`currency`: 1 values were compared") && told.contains("bring the rates file up to date"),
+        told.contains("`currency`: 1 value was compared") && told.contains("bring the rates file up to date"),
         "{told}"
     );
 }

@@ -44,6 +44,12 @@ pub struct Package {
     updated: Option<i64>,
 }
 
+/// An order id; half of them are of Amazon's form.
+fn order_id(of: u64) -> String {
+    let seven = of % 10_000_000;
+    if of % 2 == 0 { format!("305-{of:07}") } else { format!("305-{seven:07}-{seven:07}") }
+}
+
 /// Packages promised within a week; some repeat others that were written before, and some of those are of one order.
 pub fn packages(dice: &mut u64, week: i64, before: &[Package]) -> Vec<Package> {
     packages_of(dice, (week, 1), before)
@@ -59,7 +65,7 @@ fn packages_of(dice: &mut u64, (week, weeks): (i64, u64), before: &[Package]) ->
         let number = format!("JJD{:017}", 5_000_000 + roll(dice, 1 << 30));
         let mut package = Package {
             seller: (roll(dice, 90) > 0).then(|| format!("S{}", roll(dice, 4))),
-            order: format!("305-{:07}", roll(dice, 1 << 30)),
+            order: order_id(roll(dice, 1 << 30)),
             number: (roll(dice, 40) > 0).then_some(number),
             category: ["Toys", "Book", "Home"][roll(dice, 3) as usize].to_owned(),
             promised,
@@ -323,10 +329,17 @@ fn of_a_group_with_rows_of_the_week_only_these_are_judged() {
         let of_week = |name: &str| counts[name].as_u64().unwrap();
         let of_week: u64 = ["out_of_scope", "exempt", "valid", "defect"].map(of_week).iter().sum();
         let (all, judged) = (sum(&noted, "rows_noted"), counts["read"].as_u64().unwrap() - sum(&noted, "rows_noted"));
+        assert_eq!(other_channels(&noted[0]), other_channels(&bare[0]), "{monday}: no row is looked at twice");
         println!("{monday}: {all} rows are noted, {judged} are judged, {of_week} of the week are counted");
         // Superseded rows of the week are judged too.
         assert!(of_week > 100 && (of_week..of_week * 5 / 4).contains(&judged), "{monday}: {judged} for {of_week}");
     }
+}
+
+/// What a report says of order ids of other channels.
+fn other_channels(report: &Value) -> String {
+    let warnings = report["warnings"].as_array().unwrap().iter().filter_map(Value::as_str);
+    warnings.filter(|warning| warning.contains("of Amazon's form")).map(str::to_owned).next().unwrap()
 }
 
 /// The files that only one of two outputs has.

@@ -44,6 +44,7 @@ pub(super) fn read(
         match records.next() {
             Ok(Next::End) => break,
             Ok(Next::Record { fields }) => {
+                let fields = records.fields_below(rows.first.width(), fields);
                 if let Err(refused) = rows.record(&records, fields, each)? {
                     return Ok(Err(refused));
                 }

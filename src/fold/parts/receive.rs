@@ -288,12 +288,13 @@ impl TakenParts<'_> {
     }
 
     fn share(&self, name: &str, header: &Header, gathered: &mut Gathered) -> Result<()> {
-        let told::Share { rows_taken, bytes_read, unpriced, due, sellers } = parsed(name, &header.told)?;
+        let told::Share { rows_taken, bytes_read, unpriced, due, sellers, twice } = parsed(name, &header.told)?;
         gathered.rows_taken += rows_taken;
         gathered.bytes_read += bytes_read;
         gathered.unpriced += unpriced;
         due.into_iter().for_each(|(week, days)| gathered.due.see(week, days));
         gathered.sellers.merge(RejectedSellers::of(&sellers.0, sellers.1));
+        self.survey.into_iter().for_each(|survey| survey.twice().see(twice.clone()));
         Ok(())
     }
 
@@ -308,8 +309,8 @@ impl TakenParts<'_> {
 
     fn lost(&self, name: &str, header: &Header, gathered: &mut Gathered) -> Result<()> {
         let told: told::Lost = parsed(name, &header.told)?;
-        let told::Lost { apart_days, valid_lost, numberless, beside, replaced, .. } = told;
-        let between = Between { apart_days, valid_lost, numberless, beside, replaced };
+        let told::Lost { apart_days, valid_lost, numberless, beside, replaced, undated, unscanned, .. } = told;
+        let between = Between { apart_days, valid_lost, numberless, beside, replaced, undated, unscanned };
         let mut lost = Lost { unpriced: told.unpriced, between, ..Lost::default() };
         for (file, (tally, rows)) in told.files {
             let tally = tally.into_tally().ok_or_else(|| refused(name, "it tells of something unknown"))?;

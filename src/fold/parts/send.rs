@@ -75,7 +75,7 @@ pub fn folded(
     for (kind, batch, told) in [
         (PartKind::Rejects, rejects_batch(&rejects), String::new()),
         (PartKind::Files, files_batch(&whole, survey, &files)?, String::new()),
-        (PartKind::Weeks, weeks_batch(&whole), json(&share(&whole, progress))?),
+        (PartKind::Weeks, weeks_batch(&whole), json(&share(&whole, survey, progress))?),
     ] {
         take(encode(making, (kind, bucket), &batch.schema(), std::slice::from_ref(&batch), told)?)?;
     }
@@ -203,7 +203,7 @@ fn weeks_batch(whole: &Whole) -> RecordBatch {
     RecordBatch::try_from_iter(columns).expect("each column has a value for each row")
 }
 
-fn share(whole: &Whole, progress: &Progress) -> told::Share {
+fn share(whole: &Whole, survey: &Survey, progress: &Progress) -> told::Share {
     let (sellers, further) = whole.sellers.told();
     told::Share {
         rows_taken: progress.done(),
@@ -211,6 +211,7 @@ fn share(whole: &Whole, progress: &Progress) -> told::Share {
         unpriced: whole.unpriced,
         due: whole.due.by_monday(),
         sellers: (sellers.clone(), further),
+        twice: survey.twice().take(),
     }
 }
 
@@ -231,6 +232,8 @@ pub(super) fn gone_part(lost: &Lost, bucket: u32, making: Making) -> Result<Part
         numberless: lost.between.numberless,
         replaced: lost.between.replaced,
         beside: lost.between.beside,
+        undated: lost.between.undated,
+        unscanned: lost.between.unscanned,
     };
     encode(making, (PartKind::Gone, bucket), &batch.schema(), std::slice::from_ref(&batch), json(&told)?)
 }

@@ -4,6 +4,7 @@
 
 use crate::fold::FileCounts;
 use crate::scan::Seen;
+use crate::scan::twice::Orders;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use vtr_columnar::asides::{Asides, TABLE};
@@ -130,6 +131,9 @@ pub struct Share {
     pub due: BTreeMap<Day, (Day, Day)>,
     /// Rejected rows by seller, and those of further sellers.
     pub sellers: (BTreeMap<String, u64>, u64),
+    /// The orders in which packages that count twice were sought.
+    #[serde(default)]
+    pub twice: Orders,
 }
 
 /// The amounts that the losers of a bucket subtract.
@@ -155,6 +159,12 @@ pub struct Lost {
     /// Defects of orders of which a later file has other packages only.
     #[serde(default)]
     pub replaced: u64,
+    /// Defects of packages of which a later file has a valid copy without `updated_at`.
+    #[serde(default)]
+    pub undated: u64,
+    /// Defects without a scan that an older copy has.
+    #[serde(default)]
+    pub unscanned: u64,
 }
 
 impl Default for Tally {
