@@ -47,7 +47,7 @@ pub struct Package {
 /// An order id; half of them are of Amazon's form.
 fn order_id(of: u64) -> String {
     let seven = of % 10_000_000;
-    if of % 2 == 0 { format!("305-{of:07}") } else { format!("305-{seven:07}-{seven:07}") }
+    if of.is_multiple_of(2) { format!("305-{of:07}") } else { format!("305-{seven:07}-{seven:07}") }
 }
 
 /// Packages promised within a week; some repeat others that were written before, and some of those are of one order.

@@ -69,7 +69,8 @@ fn packages_that_count_twice_are_told_of() {
     let one = |order: usize| row(order, ("A1", "DE"), &number(order));
     let told_of = "counts more than once";
     assert!(!told(&one, &one, "", &[]).contains(told_of), "copies");
-    let other = |order: usize| row(order, ("A1", if order % 20 == 0 { "FR" } else { "Amazon.de" }), &number(order));
+    let other =
+        |order: usize| row(order, ("A1", if order.is_multiple_of(20) { "FR" } else { "Amazon.de" }), &number(order));
     let said = told(&one, &other, "", &[]);
     for words in ["3 of 60 packages", "in several marketplaces", "in/1.csv, record 1; in/2.csv, record 1"] {
         assert!(said.contains(words), "{words}: {said}");
@@ -201,7 +202,7 @@ fn inspect_tells_of_other_channels_and_unknown_stores() {
         ok(&["inspect", &file])
     };
     let amazons = |order: usize| format!("303-{order:07}-{order:07}");
-    let id = |order: usize| if order % 4 == 0 { format!("#{order}") } else { amazons(order) };
+    let id = |order: usize| if order.is_multiple_of(4) { format!("#{order}") } else { amazons(order) };
     let said = inspected("order_id,carrier,tracking_number,shipped_at,first_scan_at", &|order| {
         format!("{},UPS,{},2025-02-03,2025-02-03T10:20:{order:02}Z", id(order), number(order))
     });
