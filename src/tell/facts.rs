@@ -162,11 +162,8 @@ pub(crate) fn facts(
     report.warnings.extend(after_today(plan, folded));
     let lost = lost::weeks(plan, &folded.counted.category.by_week(), &inputs, base);
     report.warnings.extend(against_base(plan, (survey, folded), (&inputs, base), &lost));
-    report
-        .warnings
-        .extend(rejects_shown(survey, folded, &|reject| Some(format!(": {}{}", reject.reason, remedy(reject)))));
-    report.rejected_values =
-        rejects_shown(survey, folded, &|reject| reject.value.as_ref().map(|value| format!(" holds \"{value}\"")));
+    report.warnings.extend(rejects_shown(survey, folded, &said_of));
+    report.rejected_values = rejects_shown(survey, folded, &value_of);
     ManifestFacts {
         evidence: survey.evidence,
         bad: survey.bad.clone(),
@@ -209,6 +206,14 @@ fn rejects_shown(survey: &Survey, folded: &Folded, what: &dyn Fn(&Reject) -> Opt
     let mut seen = BTreeSet::new();
     let mut is_new = |reject: &Reject| seen.insert((reject.column.clone(), reject.reason.clone()));
     folded.rejects.iter().filter(|(_, reject)| is_new(reject)).take(3).filter_map(line).collect()
+}
+
+fn said_of(reject: &Reject) -> Option<String> {
+    Some(format!(": {}{}", reject.reason, remedy(reject)))
+}
+
+fn value_of(reject: &Reject) -> Option<String> {
+    reject.value.as_ref().map(|value| format!(" holds \"{value}\""))
 }
 
 /// Returns what helps against a fault that is rarely one of single rows; empty if the reason says it.
