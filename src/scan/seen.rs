@@ -51,7 +51,9 @@ impl Watch {
         self.midnights.look(at, &chunk.batch, cells);
         self.repeated.look(at, &chunk.batch, cells);
         self.sampled.look(at, file, chunk, plan);
-        self.twice.look(at, file, chunk, plan);
+        if plan.identity.is_some() {
+            self.twice.look(at, file, chunk, plan);
+        }
     }
 
     /// Returns what was met in a file, for another process.

@@ -54,9 +54,18 @@ pub(crate) struct Twice {
     orders: Mutex<BTreeMap<(u64, u64), Rows>>,
 }
 
-/// Returns the rank of an order by its id: most orders of a long history have a higher one than those that are looked at.
+/// Returns the rank of an order by the ends of its id: most orders of a long history have a higher one than those that are
+/// looked at.
 #[inline]
 fn rank(id: &[u8]) -> u64 {
+    const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+    let (Some(first), Some(last)) = (id.first_chunk(), id.last_chunk()) else { return short(id) };
+    let (first, last) = (u64::from_le_bytes(*first), u64::from_le_bytes(*last));
+    (first.rotate_left(29) ^ last).wrapping_mul(SPREAD)
+}
+
+#[cold]
+fn short(id: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(id);
     hasher.finish()
