@@ -129,6 +129,29 @@ impl Budget {
         ((taken + taken / 2).div_ceil(STEP)..).map(|steps| steps * STEP).find(is_enough).unwrap_or(u64::MAX)
     }
 
+    /// Refuses pages that are inflated at once on every thread and have no room; a batch may hold the end of one page and
+    /// the next, so that they take a quarter more than their bytes.
+    ///
+    /// # Errors
+    /// What has the pages, their bytes, and the setting that the run needs.
+    pub fn admit_pages(self, bytes: u64, of: &str) -> Result<()> {
+        let all = bytes.saturating_mul(self.threads as u64);
+        if all.saturating_add(all / 4) <= self.left() as u64 {
+            return Ok(());
+        }
+        let needed = self.needed(BASE_BYTES.saturating_add(all));
+        Err(Error::Usage(format!(
+            "{of}: the pages of its columns take {} MiB at once on each of {} {}, more than the {} MiB of --memory have room \
+             for; nothing was published: raise it to {} MiB{}, or write the file with pages of 1 MiB",
+            bytes >> 20,
+            self.threads,
+            if self.threads == 1 { "thread" } else { "threads" },
+            self.memory >> 20,
+            needed >> 20,
+            if self.threads == 1 { "" } else { ", use fewer --threads" }
+        )))
+    }
+
     /// Fails once the process uses more than the run was given.
     ///
     /// # Errors
@@ -184,6 +207,22 @@ mod tests {
         assert_eq!(Budget::new(256 << 20, 1).needed(338 << 20), 512 << 20);
         assert_eq!(Budget::new(256 << 20, 2).needed(338 << 20), 832 << 20);
         assert_eq!(Budget::new(512 << 20, 2).needed(588 << 20), 896 << 20);
+    }
+
+    #[test]
+    fn pages_without_room_are_refused_before_they_are_inflated() {
+        let said = |memory: u64, threads: usize, pages: u64| {
+            Budget::new(memory << 20, threads).admit_pages(pages << 20, "a.parquet").map_err(|error| error.to_string())
+        };
+        assert_eq!((said(256, 1, 128), said(512, 2, 160), said(2_048, 64, 50)), (Ok(()), Ok(()), Ok(())));
+        let refused = said(256, 2, 179).unwrap_err();
+        assert!(
+            refused.contains("a.parquet: the pages of its columns take 179 MiB at once on each of 1 thread,"),
+            "{refused}"
+        );
+        assert!(refused.contains("raise it to 640 MiB, or write"), "{refused}");
+        assert!(said(512, 2, 179).unwrap_err().contains("MiB, use fewer --threads, or write"));
+        assert!(said(640, 2, 179).is_ok() && said(384, 1, 179).is_ok());
     }
 
     #[test]

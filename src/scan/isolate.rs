@@ -210,6 +210,7 @@ impl TrialTask {
             as_of: None,
             unused: ColumnSet::default(),
             most_bytes: self.limits.max_isolated_bytes / 8,
+            budget: None,
         };
         let looked = match format {
             Format::Parquet => parquet::survey(&reading, &listed, 0),

@@ -38,6 +38,7 @@ mod unmapped;
 
 use crate::error::{Error, Result};
 use crate::job::plan::{AsOfMode, Format, Identity, Input, Limits, OnBadFile, Plan};
+use crate::place::budget::Budget;
 use crate::place::object_files::is_uri;
 pub use absent::NotJudged;
 use arrow::array::RecordBatch;
@@ -376,9 +377,9 @@ fn look_at(plan: &Plan, listed: Vec<Listed>, tried: &HashMap<usize, String>) -> 
         let as_of = (plan.as_of_mode == AsOfMode::Rows).then_some(plan.as_of);
         let (input, limits, unused) = (&plan.inputs[listed.input], &plan.limits, plan.unused());
         let counted = plan.days_counted().filter(|_| plan.prune);
-        let most_bytes = plan.budget().decoded();
+        let (most_bytes, budget) = (plan.budget().decoded(), Some(plan.budget()));
         let book = Some(&plan.book);
-        let reading = LookSettings { input, limits, book, needed, counted, as_of, unused, most_bytes };
+        let reading = LookSettings { input, limits, book, needed, counted, as_of, unused, most_bytes, budget };
         let looked = match listed.format {
             _ if tried.contains_key(&place) => Err(vec![tried[&place].clone()]),
             Format::Parquet => parquet::survey(&reading, &listed, index as u32),
@@ -521,6 +522,8 @@ pub(crate) struct LookSettings<'a> {
     unused: ColumnSet,
     /// The most bytes that the values of a decoded batch may take.
     most_bytes: u64,
+    /// The memory that must have room for pages; `None` where the system limits it.
+    budget: Option<Budget>,
 }
 
 fn text<'a>(

@@ -107,6 +107,8 @@ pub(crate) struct WalkedGroup {
     pub batch_rows: usize,
     /// For each leaf that is read, the bytes of its pages once inflated.
     pub inflated: HashMap<usize, Arc<[u32]>>,
+    /// The bytes of the largest page of each of these leaves: so much is inflated at once.
+    pub at_once: u64,
 }
 
 /// Walks over the headers of all pages, and refuses those that ask for too much memory. Batches have the number of rows
@@ -119,11 +121,12 @@ pub(crate) fn walk_group<R: ChunkReader + 'static>(
     limits: &Limits,
     most_bytes: u64,
 ) -> Result<WalkedGroup, String> {
-    let (mut rows, mut of_a_row, mut inflated) = (BATCH_ROWS, 0, HashMap::new());
+    let (mut rows, mut of_a_row, mut inflated, mut at_once) = (BATCH_ROWS, 0, HashMap::new(), 0u64);
     for leaf in leaves {
         let chunk = group.column(*leaf);
         of_a_row += chunk.uncompressed_size().unsigned_abs() / chunk.num_values().unsigned_abs().max(1);
         let pages = walk(data.as_ref(), chunk, limits)?;
+        at_once = at_once.saturating_add(pages.largest);
         inflated.insert(*leaf, pages.inflated.into());
         let longest = if pages.builds_on_the_last {
             pages.largest
@@ -134,7 +137,8 @@ pub(crate) fn walk_group<R: ChunkReader + 'static>(
         };
         rows = rows.min((most_bytes / longest.max(1)).max(LEAST_ROWS) as usize);
     }
-    Ok(WalkedGroup { batch_rows: rows.min((most_bytes / of_a_row.max(1)).max(LEAST_ROWS) as usize), inflated })
+    let batch_rows = rows.min((most_bytes / of_a_row.max(1)).max(LEAST_ROWS) as usize);
+    Ok(WalkedGroup { batch_rows, inflated, at_once })
 }
 
 /// Returns the length of the longest text of a dictionary, which may be written out once for every row.

@@ -13,6 +13,7 @@ use super::{
     Chunk, FilePart, GroupDays, LookSettings, Looked, SourceFile, Unit, UnitEnd, footer, pages, source_file, unmapped,
 };
 use crate::job::plan::Limits;
+use crate::place::budget::Budget;
 use crate::place::readable::Readable;
 use arrow::array::{Array, ArrayRef, AsArray, NullArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::compute::{CastOptions, cast_with_options};
@@ -30,6 +31,7 @@ use std::sync::{Arc, Once};
 use vtr_columnar::dictionary::Known;
 use vtr_columnar::fold::Records;
 use vtr_columnar::input::{Column, Kind};
+use vtr_kernel::text::shown;
 
 /// Rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 4_096;
@@ -54,6 +56,8 @@ pub(crate) struct ParquetDecoding {
     limits: Limits,
     /// The most bytes that the values of a batch may take.
     most_bytes: u64,
+    /// The memory that must have room for the pages; `None` where the system limits it.
+    budget: Option<Budget>,
 }
 
 impl ParquetDecoding {
@@ -268,7 +272,8 @@ fn source(
     let metadata =
         guarded(|| ArrowReaderMetadata::try_new(plain.metadata().clone(), options)).unwrap_or_else(|_| plain.clone());
     let [counted, for_copies] = [counted, for_copies].map(|columns| Projection::of(plain.metadata(), columns));
-    ParquetDecoding { metadata, counted, for_copies, limits: reading.limits.clone(), most_bytes: reading.most_bytes }
+    let LookSettings { limits, most_bytes, budget, .. } = *reading;
+    ParquetDecoding { metadata, counted, for_copies, limits: limits.clone(), most_bytes, budget }
 }
 
 /// Returns the type of a top-level field; `Null` if its column cannot be read from that type but holds no value at
@@ -441,7 +446,7 @@ fn check_chunk(group: &RowGroupMetaData, leaf: usize, size: u64, limits: &Limits
 /// Decodes a row group.
 ///
 /// # Errors
-/// The inner error: a fault of the file. The outer error: the one that `each` returned.
+/// The inner error: a fault of the file. The outer error: the one that `each` returned, or too little memory.
 pub(crate) fn read(
     source: &ParquetDecoding,
     file: &SourceFile,
@@ -449,10 +454,11 @@ pub(crate) fn read(
     each: &mut dyn FnMut(Chunk) -> crate::error::Result<()>,
 ) -> crate::error::Result<Result<UnitEnd, String>> {
     let projection = source.projection(unit);
-    let mut reader = match open(source, file, unit) {
-        Ok(reader) => reader,
+    let (mut reader, at_once) = match open(source, file, unit) {
+        Ok(opened) => opened,
         Err(refused) => return Ok(Err(refused)),
     };
+    source.budget.map_or(Ok(()), |budget| budget.admit_pages(at_once, &shown(&file.shown)))?;
     let (mut rows_read, mut short) = (0, Known::default());
     loop {
         let batch = match guarded(|| reader.next().transpose()) {
@@ -478,7 +484,7 @@ fn open(
     source: &ParquetDecoding,
     file: &SourceFile,
     unit: &Unit,
-) -> Result<impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>, String> {
+) -> Result<(impl Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>>, u64), String> {
     let data = file.origin.open()?;
     let Projection { roots, leaves, .. } = source.projection(unit);
     let FilePart::RowGroup(group) = unit.part else {
@@ -505,12 +511,12 @@ fn open(
     let mask = ProjectionMask::roots(source.metadata.parquet_schema(), roots.iter().copied());
     let rows = walked.batch_rows.min(unit.rows as usize).max(1);
     let pages = GroupPages { data, metadata: source.metadata.metadata().clone(), group, inflated: walked.inflated };
-    guarded(|| {
+    let reader = guarded(|| {
         let fields = source.metadata.schema().fields();
         let levels = parquet_to_arrow_field_levels(source.metadata.parquet_schema(), mask, Some(fields))?;
         ParquetRecordBatchReader::try_new_with_row_groups(&levels, &pages, rows, None)
-    })
-    .map_err(|error| damaged(unit, &error))
+    });
+    reader.map(|reader| (reader, walked.at_once)).map_err(|error| damaged(unit, &error))
 }
 
 pub(super) fn too_long(bytes: u64, limits: &Limits) -> String {
