@@ -1,6 +1,7 @@
 //! A spine of documents: snapshots of an order, each with all of its packages; only the newest snapshot counts.
 //!
-//! A package that is missing from it no longer exists. States without a history (`package_status`) become times here:
+//! A package that is missing from it no longer exists, but a snapshot without any package says nothing of packages:
+//! those of an older one stay, and what the newest says of the order holds for them. States without a history (`package_status`) become times here:
 //! a state happened no later than the first document that showed it. It looks at one order at a time and cannot fail.
 
 use super::facts::{Fate, RecordPlace, Stamp};
@@ -52,16 +53,25 @@ pub struct SnapshotPackage {
 /// The result of folding one order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FoldedDocuments {
-    /// Its packages, in the order of the newest document.
+    /// Its packages, in the order of the newest document that has any.
     pub packages: Vec<SnapshotPackage>,
+    /// The row of a newer document that has none, by index.
+    pub bare: Option<usize>,
     /// Where each row ends, in the order given.
     pub fates: Vec<Fate>,
 }
 
 /// Folds the rows of one order, sorted by stamp, document and record.
 pub fn fold(rows: &[DocumentRow]) -> FoldedDocuments {
-    let mut folded = FoldedDocuments { packages: Vec::new(), fates: vec![Fate::Superseded; rows.len()] };
-    let Some(newest) = rows.last() else { return folded };
+    let mut folded = FoldedDocuments { fates: vec![Fate::Superseded; rows.len()], ..FoldedDocuments::default() };
+    let Some(end) = rows.iter().rposition(|row| row.package.is_some()).map_or(rows.len().checked_sub(1), Some) else {
+        return folded;
+    };
+    if end + 1 < rows.len() {
+        folded.bare = Some(rows.len() - 1);
+        folded.fates[rows.len() - 1] = Fate::Merged;
+    }
+    let (newest, rows) = (&rows[end], &rows[..=end]);
     let of_newest = |row: &DocumentRow| (row.stamp, row.document) == (newest.stamp, newest.document);
     let first = rows.iter().position(of_newest).unwrap_or(rows.len());
     for index in first..rows.len() {
@@ -127,6 +137,9 @@ mod tests {
         assert_eq!((found.packages[0].first_scan_at, found.packages[0].delivery_scan_at), (Some(2), Some(4)));
         let back = fold(&[rows[4], part(5, 6, 6, Some("A"), Unscanned)]);
         assert_eq!((back.packages[0].first_scan_at, back.packages[0].delivery_scan_at), (None, None));
+        let silent = fold(&[rows[3], rows[4], part(6, 7, 7, None, Unscanned), part(7, 8, 8, None, Unscanned)]);
+        assert_eq!(silent.fates, [Fate::Superseded, Fate::Package, Fate::Superseded, Fate::Merged]);
+        assert_eq!((silent.packages[0].row, silent.bare), (1, Some(3)));
     }
 
     #[test]

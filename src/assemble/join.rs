@@ -4,6 +4,7 @@
 //! pure parts of this room decide which facts count; this module combines them. It fails if the disk does.
 
 use super::facts::{Fate, Note, Notes, RecordPlace, Stamp, number_key};
+use super::lending::{self, LentOrder};
 use super::orders::{self, Line, Order};
 use super::pack::{self, HAS_NUMBER, HAS_ORDER, HAS_STATE, Pack, REPLACED, TEXTS, TIMES};
 use super::row::{Row, rows};
@@ -12,9 +13,8 @@ use super::{Context, Tally, documents, exchange, writes};
 use crate::error::Result;
 use crate::job::assembly::{AssembleInput, FoldBy};
 use crate::job::plan::MatchedBy;
-use std::ops::Range;
 use vtr_kernel::calendar::{Micros, Zone};
-use vtr_kernel::facts::OrderState;
+use vtr_kernel::facts::{FulfilledBy, OrderState};
 use vtr_kernel::instant::Moment;
 use vtr_kernel::sources::{Field, Role};
 use vtr_kernel::wrapper;
@@ -50,7 +50,7 @@ pub(super) fn partition(
 
 type Keyed<'a> = (Option<&'a str>, Option<&'a str>, Row<'a>);
 
-fn input<'c>(context: &'c Context, row: &Row) -> &'c AssembleInput {
+pub(super) fn input<'c>(context: &'c Context, row: &Row) -> &'c AssembleInput {
     &context.assemble.inputs[usize::from(row.head.input)]
 }
 
@@ -84,19 +84,19 @@ fn one_order(
 }
 
 /// A package before its order is known.
-struct MadePackage<'a> {
+pub(super) struct MadePackage<'a> {
     /// The records that it consists of; the last one represents it.
     rows: Vec<Row<'a>>,
-    source: RecordPlace,
+    pub(super) source: RecordPlace,
     items: Vec<&'a str>,
-    number: Option<&'a str>,
+    pub(super) number: Option<&'a str>,
     carrier: Option<&'a str>,
     service: Option<&'a str>,
     shipped_at: Option<Moment>,
     added_at: Option<Moment>,
-    scans: (Option<Micros>, Option<Micros>),
+    pub(super) scans: (Option<Micros>, Option<Micros>),
     /// [`HAS_STATE`], if its source gives a state that is in a list; [`REPLACED`].
-    state: u16,
+    pub(super) state: u16,
 }
 
 /// Makes packages of all records that one seller has of an order.
@@ -109,49 +109,47 @@ fn of_seller(
     tally: &mut Tally,
 ) -> Result<()> {
     let group_of = |row: &Row| input(context, row).group;
-    let Some(group) = spine.iter().map(group_of).min() else { return Ok(()) };
+    // A spine whose documents name no package of the order says nothing of its packages.
+    let makes = spine.iter().filter(|row| row.head.flags & BARE == 0).map(group_of).min();
+    let Some(group) = makes.or_else(|| spine.iter().map(group_of).min()) else { return Ok(()) };
     let (own, others): (Vec<Row>, Vec<Row>) = spine.iter().partition(|row| group_of(row) == group);
+    let (lenders, others): (Vec<Row>, Vec<Row>) = others.iter().partition(|row| input(context, row).lends_orders());
     others.iter().for_each(|row| tally.fate(row.head.file, Fate::Superseded, 1));
+    [own.as_slice(), side, &lenders].iter().for_each(|rows| lending::compare_names(context, rows, tally));
+    let mut side: Vec<Row> = side.iter().chain(&lenders).copied().collect();
+    side.sort_by_key(|row| row.head.input);
     let words = &context.book.words;
     let is_canceled = |text: &str| words.order_state(Some(text)).meaning() == OrderState::Canceled;
-    let marketplace = own.iter().chain(side).rev().find_map(|row| row.text(Field::Marketplace));
+    let marketplace = own.iter().chain(&side).rev().find_map(|row| row.text(Field::Marketplace));
     let store = pack::store(
         context.book,
         own.iter().rev().find_map(|row| row.text(Field::Marketplace)).or(marketplace),
         &context.utc,
     );
-    let mut orders: Vec<(Range<usize>, Order)> = Vec::new();
-    let mut from = 0;
-    for lines in side.chunk_by(|a, b| a.head.input == b.head.input) {
-        let typed: Vec<Line> = lines.iter().map(|row| line(row)).collect();
-        if let Some(order) = orders::join(&typed, store.prices, &is_canceled) {
-            orders.push((from..from + lines.len(), order));
-        }
-        from += lines.len();
-    }
-    let lines = orders.iter().map(|(_, order)| order.lines.len()).next();
+    let lent = lending::orders(context, &side, store.prices, &is_canceled);
+    let lines = lent.iter().find_map(|lent| lent.lines);
     let mut notes = Notes::default();
     if ambiguous {
         notes.add(Note::Ambiguous);
     }
-    let made = match input(context, &own[0]).fold() {
+    let mut made = match input(context, &own[0]).fold() {
         Some(FoldBy::Writes) => by_writes(context, &own, lines, &mut notes, tally),
         Some(FoldBy::Documents) => by_documents(context, &own, tally),
         _ => by_rows(&own, tally),
     };
-    for (range, order) in &orders {
-        for (row, fate) in side[range.clone()].iter().zip(&order.fates) {
-            let fate = if made.is_empty() && *fate == Fate::Used { Fate::Unused } else { *fate };
-            tally.fate(row.head.file, fate, 1);
-        }
+    lending::states(context, &lenders, &mut made, tally);
+    lending::ask_states(context, input(context, &own[0]), &made, tally);
+    for (row, fate) in lent.iter().flat_map(|lent| &lent.rows) {
+        let fate = if made.is_empty() && *fate == Fate::Used { Fate::Unused } else { *fate };
+        tally.fate(row.head.file, fate, 1);
     }
+    let orders: Vec<&Order> = lent.iter().map(|LentOrder { order, .. }| order).collect();
     let is_split = made.len() > 1;
     for (index, made) in made.iter().enumerate() {
         let mut own_notes = if index == 0 { notes } else { Notes::default() };
         if index == 0 && is_split {
             own_notes.add(Note::SplitOrders);
         }
-        let orders: Vec<&Order> = orders.iter().map(|(_, order)| order).collect();
         let package = package(context, made, &orders, marketplace, own_notes, &is_canceled);
         if is_of_other_store(context, made, &orders) {
             tally.other_store(made.source);
@@ -174,7 +172,7 @@ fn is_of_other_store(context: &Context, made: &MadePackage, orders: &[&Order]) -
 }
 
 /// Returns a record of an order side.
-fn line<'a>(row: &Row<'a>) -> Line<'a> {
+pub(super) fn line<'a>(row: &Row<'a>) -> Line<'a> {
     Line {
         stamp: Stamp { at: row.head.at, file: row.head.file },
         record: row.head.record,
@@ -233,7 +231,7 @@ fn by_writes<'a>(
 }
 
 /// Returns the key that distinguishes a package from others of its order, owned: its id, or else its cleaned number.
-fn identity(row: &Row) -> String {
+pub(super) fn identity(row: &Row) -> String {
     let mut buffer = String::new();
     match (row.text(Field::PackageId), row.text(Field::TrackingNumber)) {
         (Some(id), _) => format!("i{id}"),
@@ -258,7 +256,28 @@ fn itself<'a>(row: Row<'a>, source: RecordPlace, scans: (Option<Micros>, Option<
     }
 }
 
+/// Returns the packages of documents; one that counts although the newest document has none is counted, and so is an
+/// order that the seller is said to have shipped without any.
 fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Vec<MadePackage<'a>> {
+    let (made, folded) = fold_documents(context, own, tally);
+    own.iter().zip(&folded.fates).for_each(|(row, fate)| tally.fate(row.head.file, *fate, 1));
+    let words = &context.book.words;
+    let Some(row) = own.last().filter(|row| row.head.flags & BARE != 0) else { return made };
+    let is_sellers = words.fulfilled_by(row.text(Field::FulfillmentChannel)).meaning() == FulfilledBy::Seller;
+    let is_shipped =
+        |status: &str| ["shipped", "partiallyshipped"].contains(&vtr_kernel::text::alias_key(status).as_str());
+    if is_sellers && row.text(Field::OrderStatus).is_some_and(is_shipped) {
+        tally.silent_document(!made.is_empty(), RecordPlace { file: row.head.file, record: row.head.record });
+    }
+    made
+}
+
+/// Folds documents of one order to packages with the states that they give.
+pub(super) fn fold_documents<'a>(
+    context: &Context,
+    own: &[Row<'a>],
+    tally: &mut Tally,
+) -> (Vec<MadePackage<'a>>, documents::FoldedDocuments) {
     let ids: Vec<Option<String>> = own.iter().map(|row| (row.head.flags & BARE == 0).then(|| identity(row))).collect();
     let state = |row: &Row, tally: &mut Tally| {
         let Some(status) = row.text(Field::PackageStatus) else { return documents::PackageState::Unscanned };
@@ -285,7 +304,6 @@ fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Ve
         });
     }
     let folded = documents::fold(&parts);
-    own.iter().zip(&folded.fates).for_each(|(row, fate)| tally.fate(row.head.file, *fate, 1));
     let made = |package: &documents::SnapshotPackage| {
         let row = own[package.row];
         let scans = (package.first_scan_at, package.delivery_scan_at);
@@ -293,9 +311,11 @@ fn by_documents<'a>(context: &Context, own: &[Row<'a>], tally: &mut Tally) -> Ve
         let statuses = &input(context, &row).profile.statuses;
         let is_told = row.text(Field::PackageStatus).and_then(|state| statuses.meaning(Some(state), None)).is_some();
         let state = if is_told { HAS_STATE } else { 0 };
-        MadePackage { added_at, state, ..itself(row, package.source, scans) }
+        let mut made = MadePackage { added_at, state, ..itself(row, package.source, scans) };
+        made.rows.extend(folded.bare.map(|bare| own[bare]));
+        made
     };
-    folded.packages.iter().map(made).collect()
+    (folded.packages.iter().map(made).collect(), folded)
 }
 
 /// Returns packages of rows that are packages: for each package the lines of its newest file, for each item the last.
@@ -388,8 +408,11 @@ fn package<'a>(
     let own = |field: Field| made.rows.iter().rev().find_map(|row| row.text(field));
     let newest = &made.rows[made.rows.len() - 1];
     let store = pack::store(context.book, own(Field::Marketplace).or(marketplace), &context.utc);
+    // Every row of documents has the whole order's price.
+    let is_document = input(context, newest).fold() == Some(FoldBy::Documents);
+    let priced = &made.rows[if is_document { made.rows.len() - 1 } else { 0 }..];
     let lines: Vec<Line> =
-        made.rows.iter().map(|row| line(row)).map(|line| Line { stamp: Stamp::default(), ..line }).collect();
+        priced.iter().map(|row| line(row)).map(|line| Line { stamp: Stamp::default(), ..line }).collect();
     let mine = orders::join(&lines, store.prices, is_canceled).unwrap_or_default();
     let mut texts = texts(made, orders);
     let times = times(made, orders, store.zone);

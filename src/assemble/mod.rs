@@ -13,6 +13,7 @@ mod exchange;
 pub mod facts;
 mod join;
 mod judging;
+mod lending;
 pub mod orders;
 pub mod others;
 mod pack;
@@ -74,6 +75,8 @@ struct Context<'p> {
     spans: BTreeMap<String, (Day, Day)>,
     /// Carriers that no feed follows.
     unseen: HashSet<u16>,
+    /// The ranks of the files by the numbers in their names, if the names as text give another order.
+    ranks: Option<Vec<u32>>,
 }
 
 impl Context<'_> {
@@ -365,8 +368,8 @@ fn refuse_mixed_evidence(plan: &Plan, assemble: &Assemble) -> Result<()> {
         named.collect::<Vec<_>>().join(", ")
     };
     Err(Error::Input(format!(
-        "{} tell of scans and {} do not: packages of both are never judged alike; give an input of events, set `evidence`, or run \
-         them as two jobs",
+        "{} tell of scans and {} do not: packages of both are never judged alike; give an input of events, run them as two jobs, or \
+         set `evidence`: with \"scans\" a package counts as never scanned if neither its record nor a document has its number",
         of(true),
         of(false)
     )))

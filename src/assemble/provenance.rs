@@ -245,8 +245,11 @@ impl Provenance<'_> {
         let kind = |file: &str| self.kinds.get(file).map(String::as_str).unwrap_or_default();
         let of_kind = |name: &str| if name.is_empty() { String::new() } else { format!(" ({name})") };
         let fills = |name: &str, role: Role, field: Field| {
-            let own = self.inputs.iter().filter(|input| input.profile.kind == name && input.profile.role == role);
-            own.into_iter().any(|input| fills(input, field))
+            let is_of = |input: &&AssembleInput| match role {
+                Role::Orders => input.profile.role == role || (input.lends_orders() && LENT.contains(&field)),
+                _ => input.profile.role == role,
+            };
+            self.inputs.iter().filter(|input| input.profile.kind == name).filter(is_of).any(|input| fills(input, field))
         };
         let spine = kind(&sources.file);
         let orders = sources.orders.as_deref().map(kind);
@@ -283,7 +286,9 @@ impl Provenance<'_> {
                 lines.push(format!("{} events of its number{feeds}{whose}{}", sources.events, facts(&scanned)));
             }
             Some(told) if !OTHERS.contains(&told) => {
-                lines.push(format!("the state that its source tells{}{}", of_kind(spine), facts(&scanned)))
+                let has_state = |name: &&str| fills(name, Role::Shipments, Field::PackageStatus);
+                let source = [spine].into_iter().chain(orders).find(has_state).unwrap_or(spine);
+                lines.push(format!("the state that its source tells{}{}", of_kind(source), facts(&scanned)))
             }
             _ if !role(Role::Events).is_empty() => {
                 lines.push(format!("{} events of its number that count for it, none of them a scan", sources.events));
@@ -299,6 +304,21 @@ impl Provenance<'_> {
         lines
     }
 }
+
+/// The facts of an order that a spine lends to packages of another.
+const LENT: [Field; 11] = [
+    Field::Marketplace,
+    Field::FulfillmentChannel,
+    Field::OrderStatus,
+    Field::ShipFromCountry,
+    Field::ShipToCountry,
+    Field::PackageValue,
+    Field::Currency,
+    Field::ProductCategory,
+    Field::Programme,
+    Field::PromisedDeliveryAt,
+    Field::ShippedAt,
+];
 
 /// Returns whether an input gives a fact: prices are a value, SKUs are not.
 fn fills(input: &AssembleInput, field: Field) -> bool {

@@ -14,8 +14,9 @@ use super::read::{self, RawFile, ReadSettings};
 use super::tally::Told;
 use super::typed::{self, Noted, Typed};
 use super::weeks::{self, PackageBatches};
-use super::{Assemble, Categories, Context, Mode, NEWER, Raw, Tally, join, scans};
+use super::{Assemble, Categories, Context, Mode, NEWER, Raw, Tally, join, lending, scans};
 use crate::error::{Error, Result};
+use crate::job::assembly::AssembleInput;
 use crate::job::plan::{ByWeek, EvidenceWanted, OnBadFile, Plan};
 use crate::place::budget::Purpose;
 use crate::place::spill::{Spill, SpillRange};
@@ -76,6 +77,7 @@ pub(super) fn assemble(
             return Err(Error::Input("every raw file was refused, so none can be left out".into()));
         }
     };
+    let names: Vec<String> = files.iter().map(|file| file.listed.shown.clone()).collect();
     let context = Context {
         assemble,
         book: &plan.book,
@@ -86,6 +88,7 @@ pub(super) fn assemble(
         categories: first.categories,
         spans: first.spans,
         unseen: assemble.unseen.iter().filter_map(|id| plan.book.carriers.by_id(id)).map(|id| id.0).collect(),
+        ranks: lending::ranks(&names),
     };
     let mut tally = first.tally;
     let by_number = Exchange::new(&plan.temp, parts);
@@ -111,7 +114,6 @@ pub(super) fn assemble(
     let carrier = |id: u16| plan.book.carriers.entry(vtr_kernel::carrier::CarrierId(id)).id.clone();
     tally.judge(&assemble.covers, &carrier, &name)?;
     let coverage = Coverage::below(&plan.temp);
-    let names: Vec<String> = files.iter().map(|file| file.listed.shown.clone()).collect();
     let sorted = SortedPackages { spill: &spill, runs: &runs, names: &names, coverage: &coverage };
     write_weeks(plan, assemble, &sorted, &publication)?;
     publication.write(publish::FILES, None, publish::files_table(&files, &tally)?, ByWeek::new())?;
@@ -131,7 +133,7 @@ fn told<'a>(plan: &Plan, assemble: &Assemble, (file, carrier): Names<'a>) -> Tol
     let columns = super::columns(assemble);
     let has_scans = [Column::FirstScanAt, Column::DeliveryScanAt].iter().any(|scan| columns.contains(*scan));
     Told {
-        has_orders: assemble.inputs.iter().any(|input| input.profile.role == Role::Orders),
+        has_orders: assemble.inputs.iter().any(AssembleInput::lends_orders),
         judges_scans: has_scans && plan.evidence != EvidenceWanted::Format,
         file,
         carrier,

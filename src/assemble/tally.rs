@@ -89,6 +89,20 @@ pub struct Tally {
     doubted: [(u64, u64); 2],
     /// Packages of carriers that no feed follows for whose scans nothing speaks, by carrier.
     unasked: BTreeMap<u16, u64>,
+    /// Shipped orders whose newest document has no packages, and the first place: those of which an older one has some,
+    /// and those without.
+    silent: [(u64, Option<RecordPlace>); 2],
+    /// Packages of whose scans no record speaks beside others that do, and the first place.
+    stateless: (u64, Option<RecordPlace>),
+    /// Orders whose newest file hangs on the order of names as text, and the first such pair: the newer one by the
+    /// numbers in the names, and the one that counts.
+    by_text: (u64, Option<(u32, u32)>),
+}
+
+/// Adds a count and a first place to others.
+fn count_up<T: Ord>(known: &mut (u64, Option<T>), (count, place): (u64, Option<T>)) {
+    known.0 += count;
+    known.1 = known.1.take().into_iter().chain(place).min();
 }
 
 /// What the warnings of a tally depend on beside its counts.
@@ -155,8 +169,23 @@ impl Tally {
 
     /// Counts a package whose order names another marketplace.
     pub fn other_store(&mut self, place: RecordPlace) {
-        let (count, first) = self.other_store;
-        self.other_store = (count + 1, Some(first.map_or(place, |first| first.min(place))));
+        count_up(&mut self.other_store, (1, Some(place)));
+    }
+
+    /// Counts a shipped order whose newest document has no packages; `is_kept` says whether an older one has.
+    pub fn silent_document(&mut self, is_kept: bool, place: RecordPlace) {
+        count_up(&mut self.silent[usize::from(!is_kept)], (1, Some(place)));
+    }
+
+    /// Counts a package of whose scans no record speaks.
+    pub fn stateless(&mut self, place: RecordPlace) {
+        count_up(&mut self.stateless, (1, Some(place)));
+    }
+
+    /// Counts an order of which two files say different things: the newer one by the numbers in their names, and the
+    /// one that counts.
+    pub fn ordered_by_text(&mut self, pair: (u32, u32)) {
+        count_up(&mut self.by_text, (1, Some(pair)));
     }
 
     /// Returns warnings of packages that the sides do not fit.
@@ -211,7 +240,45 @@ impl Tally {
         }
         warnings.extend(self.told_of_replaced(told));
         warnings.extend(self.told_of_unasked(told));
+        self.tell_of_documents(told, &mut warnings);
+        if let (count, Some((newer, counts))) = self.by_text {
+            warnings.push(format!(
+                "{count} orders stand differently in two files that only their names order, such as {} and {}: the second counts, \
+                 because names are compared as text. Name the files so that the newest sorts last (2025-05-09, not 9), or give \
+                 `written_at` (a column, or a group of [input.from_path])",
+                file(newer),
+                file(counts)
+            ));
+        }
         warnings
+    }
+
+    /// Says which packages hang on what documents do not say.
+    fn tell_of_documents(&self, told: &Told, warnings: &mut Vec<String>) {
+        let at = |place: &RecordPlace| format!("{} record {}", (told.file)(place.file), place.record);
+        let remedy = "Request the orders with their packages (includedData=PACKAGES)";
+        if let (count, Some(place)) = &self.silent[0] {
+            warnings.push(format!(
+                "{count} shipped orders have no packages in their newest document, first {}: their packages count as the last \
+                 document with packages has them, and may have been scanned since. {remedy}",
+                at(place)
+            ));
+        }
+        if let (count, Some(place)) = &self.silent[1] {
+            warnings.push(format!(
+                "{count} orders are shipped by their newest document, first {}, and no record has their packages: they are in no \
+                 figure. {remedy}, or give their confirmations",
+                at(place)
+            ));
+        }
+        if let ((count, Some(place)), true) = (&self.stateless, told.judges_scans) {
+            warnings.push(format!(
+                "{count} of {} packages have no scan because no document that has states has their number, first {}; they count as \
+                 never scanned, which is a defect. Give an input of events, or the documents of their orders",
+                self.packages,
+                at(place)
+            ));
+        }
     }
 
     /// Says which packages are probably earlier states of others. Few unscanned ones are probably parcels of orders that
@@ -263,9 +330,10 @@ impl Tally {
             let sum = self.met.entry(key).or_default();
             *sum = (sum.0 + all, sum.1 + with);
         }
-        let (count, first) = other.other_store;
-        let first = first.into_iter().chain(self.other_store.1).min();
-        self.other_store = (self.other_store.0 + count, first);
+        count_up(&mut self.other_store, other.other_store);
+        count_up(&mut self.stateless, other.stateless);
+        count_up(&mut self.by_text, other.by_text);
+        self.silent.iter_mut().zip(other.silent).for_each(|(sum, more)| count_up(sum, more));
         self.notes.iter_mut().zip(other.notes).for_each(|(sum, count)| *sum += count);
         self.packages += other.packages;
         self.delivered_by_other += other.delivered_by_other;

@@ -247,7 +247,11 @@ impl<'a> File<'a> {
     /// Returns whether a record was not known yet at the end of the last day.
     fn is_after(&self, typed: &Typed) -> bool {
         let event = typed.time(Field::OccurredAt).filter(|_| self.input.profile.role == Role::Events);
-        let head = typed.head.at.map(Moment::Instant);
+        // An order that changed after `as_of` was known before: its side is cut by the time of writing alone.
+        let head = match self.input.profile.role {
+            Role::Orders => typed.time(Field::WrittenAt),
+            _ => typed.head.at.map(Moment::Instant),
+        };
         event.into_iter().chain(head).any(|at| at.is_after(self.as_of))
     }
 
@@ -288,6 +292,7 @@ impl<'a> File<'a> {
             Role::Shipments if self.input.fold() != Some(FoldBy::Writes) => {
                 instant(Field::UpdatedAt).or_else(|| instant(Field::WrittenAt))
             }
+            Role::Orders => instant(Field::UpdatedAt).or_else(|| instant(Field::WrittenAt)),
             _ => instant(Field::WrittenAt),
         };
         Ok(typed)

@@ -125,6 +125,9 @@ pub(super) fn assemble(
     sound.then_some(assemble)
 }
 
+/// Raised whenever the same files join to other packages.
+const JOIN_REVISION: u32 = 1;
+
 /// Returns the hash of everything that can change a package, apart from the content of the inputs.
 fn digest(spec: &JobSpec, sources: &Sources, book: &Book, window: EventWindow, unseen: &[String]) -> String {
     let limits = (&spec.limits.max_field_bytes, &spec.limits.max_record_bytes, &spec.limits.max_document_bytes);
@@ -136,7 +139,7 @@ fn digest(spec: &JobSpec, sources: &Sources, book: &Book, window: EventWindow, u
         "evidence": spec.evidence,
         "sources": sources.digest,
         "book": book.digest(),
-        "revision": super::digest::OUTPUT_REVISION,
+        "revision": [super::digest::OUTPUT_REVISION, JOIN_REVISION],
         "program": env!("CARGO_PKG_VERSION"),
     });
     super::digest::sha256_hex(parts.to_string().as_bytes())
@@ -454,9 +457,7 @@ pub(super) fn packages(assemble: &Assemble) -> Input {
 
 /// Returns whether every input that makes packages, or the orders beside it, say in which marketplace they are.
 fn are_placed(inputs: &[AssembleInput], written: SpecReport) -> bool {
-    let knows_orders =
-        |input: &AssembleInput| input.profile.role == Role::Orders || input.profile.lends.contains(&Role::Orders);
-    if inputs.iter().any(|input| knows_orders(input) && input.fills(Field::Marketplace)) {
+    if inputs.iter().any(|input| input.lends_orders() && input.fills(Field::Marketplace)) {
         return true;
     }
     let mut sound = true;

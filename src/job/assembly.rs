@@ -51,6 +51,11 @@ impl AssembleInput {
                 .is_some_and(|path| path.capture_names().flatten().any(|name| name == field.name()))
     }
 
+    /// Returns whether its records also lend their orders' facts to packages of other inputs.
+    pub fn lends_orders(&self) -> bool {
+        self.profile.role == Role::Orders || self.profile.lends.contains(&Role::Orders)
+    }
+
     /// Returns how its rows become packages; `None` for a side.
     pub fn fold(&self) -> Option<FoldBy> {
         let profile = &self.profile;

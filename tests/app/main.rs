@@ -19,6 +19,7 @@ mod invariance;
 mod joined;
 mod kinds;
 mod leftovers;
+mod lent;
 mod matrix;
 mod meant;
 mod memory;

@@ -498,9 +498,16 @@ class Reference:
                     self.fate(document[1], "superseded", len(document[3]))
                 continue
             country = self.world.markets[seller]
-            at, name, _, records, document = documents[-1]
-            for other in documents[:-1]:
-                self.fate(other[1], "superseded", len(other[3]))
+            updated, newest = documents[-1][0], documents[-1][4]
+            # A document without packages says nothing of them: those of the newest one that has any stay.
+            with_packages = [document for document in documents if document[4]["packages"]]
+            picture = with_packages[-1] if with_packages else documents[-1]
+            at, name, _, records, document = picture
+            for other in documents:
+                if other is documents[-1] and other is not picture:
+                    self.fate(other[1], "merged")
+                elif other is not picture:
+                    self.fate(other[1], "superseded", len(other[3]))
             order = self.order(seller, order_id, country, any(package for _, package in records))
             for record, package in records:
                 if package is None:
@@ -521,9 +528,9 @@ class Reference:
                 self.add({
                     "order_id": order_id, "package_id": package["packageReferenceId"], "number": package["trackingNumber"],
                     "carrier": package["carrier"], "service": None, "shipped": when(package["shipTime"], country),
-                    "added": package["createdTime"], "updated": at, "source": (same[1], same[2]),
-                    "promised": when(document["fulfillment"]["deliverByWindow"]["latestDateTime"], country),
-                    "fulfilled": {"MERCHANT": "MFN", "AMAZON": "AFN"}[document["fulfillment"]["fulfilledBy"]],
+                    "added": package["createdTime"], "updated": updated, "source": (same[1], same[2]),
+                    "promised": when(newest["fulfillment"]["deliverByWindow"]["latestDateTime"], country),
+                    "fulfilled": {"MERCHANT": "MFN", "AMAZON": "AFN"}[newest["fulfillment"]["fulfilledBy"]],
                     "state": (parse(by_state), parse(delivered)),
                 }, order, seller, country, [])
 
