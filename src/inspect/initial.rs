@@ -57,7 +57,7 @@ pub fn job(
     }
     let all: Vec<&str> =
         found.iter().map(|file| file.shown.as_str()).chain(others.iter().map(String::as_str)).collect();
-    let mut text = format!("name = {}\n", quoted(name));
+    let mut text = format!("name = {}\n{}", quoted(name), evidence(found, sources));
     let of_orders = |kind: &FileKind| {
         let lends = |profile: &Profile| profile.lends.contains(&Role::Orders);
         kind.role == Role::Orders.name() || sources.profile(&kind.kind).is_ok_and(lends)
@@ -93,6 +93,27 @@ pub fn job(
     unknown.sort_unstable();
     unknown.dedup();
     InitialJob { text, unknown, makes_packages: has(Role::Shipments) }
+}
+
+/// Returns the evidence if only some of the files that make packages say what carriers scanned and no events do: a run
+/// refuses a job that leaves it open.
+fn evidence(found: &[FoundFile], sources: &Sources) -> &'static str {
+    if found.iter().any(|file| file.kind.role == Role::Events.name()) {
+        return "";
+    }
+    let spines = found.iter().filter(|file| file.kind.role == Role::Shipments.name());
+    let scanned = [Field::FirstScanAt, Field::DeliveryScanAt, Field::PackageStatus];
+    let has_scans = |profile: &Profile| scanned.iter().any(|field| profile.column(*field).is_some());
+    let told = spines.filter_map(|file| sources.profile(&file.kind.kind).ok()).map(has_scans);
+    let (with, without): (Vec<bool>, Vec<bool>) = told.partition(|has| *has);
+    match with.is_empty() || without.is_empty() {
+        false => {
+            "# Not all files here that make packages say what carriers scanned. A package counts as never scanned if neither its\n\
+             # own record nor a document has its number; by \"format\" all would be judged by their numbers alone.\n\
+             evidence = \"scans\"\n"
+        }
+        true => "",
+    }
 }
 
 /// The part of a pattern for a time of writing.
