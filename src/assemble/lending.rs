@@ -100,6 +100,9 @@ pub(super) fn ask_states(context: &Context, own: &AssembleInput, made: &[MadePac
     made.iter().filter(|made| made.state & HAS_STATE == 0).for_each(|made| tally.stateless(made.source));
 }
 
+/// A file, and the cells of its rows of one slot.
+type FileCells<'a> = (u32, Vec<&'a [u8]>);
+
 /// Counts an order of which two files say different things, if only their names order them and the names order them
 /// otherwise as text than by the numbers in them. `rows` are sorted by age.
 pub(super) fn compare_names(context: &Context, rows: &[Row], tally: &mut Tally) {
@@ -111,7 +114,7 @@ pub(super) fn compare_names(context: &Context, rows: &[Row], tally: &mut Tally) 
     };
     for rows in rows.chunk_by(|a, b| set(a) == set(b)) {
         let (of, newest) = (input(context, &rows[0]), rows[rows.len() - 1].head.at);
-        let mut slots: BTreeMap<String, Vec<(u32, Vec<&[u8]>)>> = BTreeMap::new();
+        let mut slots: BTreeMap<String, Vec<FileCells>> = BTreeMap::new();
         for row in rows.iter().filter(|row| row.head.at == newest) {
             let slot = match of.fold() {
                 Some(FoldBy::Rows | FoldBy::Documents) => identity(row),
