@@ -202,7 +202,15 @@ impl<'a> File<'a> {
                 return Ok(());
             }
             let bare = bare_ids(&record);
-            let cells = without_wrappers(&record, &bare);
+            let mut cells = without_wrappers(&record, &bare);
+            let damaged = self.damaged_ids(&cells);
+            damaged.iter().for_each(|field| note(&mut asides, (Aside::DamagedId, *field), record.record));
+            if let Some(field) = damaged.iter().find(|field| self.is_needed(**field)) {
+                follows = false;
+                refuse(reject(&Record { cells: &cells, ..record }, *field, DAMAGED.to_owned()));
+                return Ok(());
+            }
+            damaged.iter().for_each(|field| cells[field.index()] = None);
             let record = Record { cells: &cells, ..record };
             let typed = match self.typed(&record, reading.cells) {
                 Ok(typed) => typed,
@@ -219,19 +227,32 @@ impl<'a> File<'a> {
             }
             let open = typed.cells.iter().filter(|(_, cell)| matches!(cell, TypedCell::Open));
             let open = open.map(|(field, _)| (Aside::OpenMark, *field));
-            for key in open.chain(bare.iter().map(|(field, _)| (Aside::WrappedText, *field))) {
-                let known = asides.entry(key).or_default();
-                known.count += 1;
-                if known.records.len() < PLACES {
-                    known.records.push(record.record);
-                }
-            }
+            let wrapped = bare.iter().map(|(field, _)| (Aside::WrappedText, *field));
+            open.chain(wrapped).for_each(|key| note(&mut asides, key, record.record));
             take(&typed)
         })?;
         Ok(counts.map(|counts| {
             (read.counts, read.fates, read.rejects, read.asides) = (counts, fates, rejects, asides);
             read
         }))
+    }
+
+    /// Returns the ids by which the rows of an input become one that are damaged; events and categories meet by others.
+    fn damaged_ids(&self, cells: &[Option<&str>; Field::COUNT]) -> Vec<Field> {
+        let by_order = matches!(self.input.profile.role, Role::Orders | Role::Shipments);
+        let merging = MERGING.into_iter().filter(|field| by_order || *field == Field::SellerId);
+        merging.filter(|field| cells[field.index()].is_some_and(wrapper::is_damaged)).collect()
+    }
+
+    /// Returns whether a record cannot do without an id: the row of a write that names no item is of the whole order.
+    fn is_needed(&self, field: Field) -> bool {
+        match field {
+            Field::PackageId => false,
+            Field::OrderItemId => {
+                self.input.profile.role == Role::Shipments && self.input.fold() == Some(FoldBy::Writes)
+            }
+            _ => true,
+        }
     }
 
     /// Returns whether a line only continues the one before it.
@@ -350,6 +371,20 @@ impl<'a> File<'a> {
 /// The fields that name something, by which records meet.
 const IDS: [Field; 6] =
     [Field::SellerId, Field::OrderId, Field::OrderItemId, Field::PackageId, Field::Sku, Field::TrackingNumber];
+
+/// The ids by which rows become one: if a spreadsheet damaged them, those of different things are the same text.
+const MERGING: [Field; 4] = [Field::SellerId, Field::OrderId, Field::OrderItemId, Field::PackageId];
+
+const DAMAGED: &str = "damaged: a spreadsheet or a float has cut its digits; export the column as text";
+
+/// Counts a cell that is set aside or read without its wrapper.
+fn note(asides: &mut Asides, key: (Aside, Field), record: u64) {
+    let known = asides.entry(key).or_default();
+    known.count += 1;
+    if known.records.len() < PLACES {
+        known.records.push(record);
+    }
+}
 
 /// Returns the ids that stand in a wrapper, without it; nearly all records have none. A cell with several numbers
 /// stays as it is.

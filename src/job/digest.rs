@@ -15,7 +15,7 @@ use vtr_kernel::strays::Mark;
 use vtr_kernel::text::hex;
 
 /// The output revision, raised whenever the same job on the same inputs would publish different bytes.
-pub const OUTPUT_REVISION: u32 = 5;
+pub const OUTPUT_REVISION: u32 = 6;
 
 /// Everything that can change a figure; its JSON is hashed, so a renamed field changes the digest.
 #[derive(Serialize)]
