@@ -78,6 +78,8 @@ pub struct ScanFacts {
     pub by_other: bool,
     /// Only other carriers have scans of it, and one of them delivered it.
     pub delivered_by_other: bool,
+    /// Scans of its number are outside of its window and belong to no package.
+    pub outside: bool,
     /// All its scans are by another carrier that may have them: one of its carrier's family or partners.
     pub by_friend: bool,
 }
@@ -93,7 +95,7 @@ pub fn assign(
     let mut told = vec![ScanFacts::default(); packages.len()];
     let mut fates = vec![Fate::Unused; events.len()];
     let (mut others, mut own) = (vec![Meaning::default(); packages.len()], vec![false; packages.len()]);
-    name(packages, events, &mut told);
+    name(packages, events, window, &mut told);
     let mut by_day: Vec<(Day, usize)> =
         packages.iter().enumerate().filter_map(|(index, package)| Some((package.opened?, index))).collect();
     by_day.sort_unstable();
@@ -110,6 +112,9 @@ pub fn assign(
             continue;
         }
         let owners = owners(packages, &by_day, event, at, window);
+        if owners.is_empty() && (event.meaning.is_scan || event.meaning.is_delivery) {
+            nearest(packages, &by_day, event, at, agree).for_each(|near| told[near].outside = true);
+        }
         for owner in &owners {
             let package = &packages[*owner];
             let fits = package.carrier.zip(event.carrier).is_none_or(|(a, b)| agree(a, b));
@@ -158,13 +163,42 @@ pub fn is_of_another(
     is_sellers && is_another && span.contains(&at.day(package.zone))
 }
 
-/// Finds which packages the feeds name at all: an event of a seller's own feed names only that seller's packages.
-fn name(packages: &[Candidate], events: &[Event], told: &mut [ScanFacts]) {
-    let by_all = events.iter().any(|event| event.seller.is_none());
-    let sellers: HashSet<&str> = events.iter().filter_map(|event| event.seller).collect();
+/// Finds which packages the feeds name at all: an event of a seller's own feed names only that seller's packages, and one
+/// outside of a package's window, such as of an earlier parcel with its number, does not name it. A document without
+/// events names its number whenever it was asked for.
+fn name(packages: &[Candidate], events: &[Event], window: EventWindow, told: &mut [ScanFacts]) {
+    let Some(zone) = packages.first().map(|package| package.zone) else { return };
+    let day = |event: &Event| event.at.map_or(Day::MIN, |at| at.day(zone));
+    let mut seen: Vec<(Option<&str>, Day)> = events.iter().map(|event| (event.seller, day(event))).collect();
+    seen.sort_unstable();
+    let is_seen = |seller: Option<&str>, (from, to): (Day, Day)| {
+        let at = seen.partition_point(|event| *event < (seller, from));
+        seen.get(at).is_some_and(|(own, day)| *own == seller && *day <= to)
+    };
     for (told, package) in told.iter_mut().zip(packages) {
-        told.is_named = by_all || sellers.contains(package.seller);
+        let from = |opened: Day| opened.saturating_add(window.from).saturating_sub(CLOCKS_APART);
+        let to = |opened: Day| opened.saturating_add(window.to).saturating_add(CLOCKS_APART);
+        let days = package.opened.map_or((Day::MIN, Day::MAX), |opened| (from(opened), to(opened)));
+        let of = |seller| is_seen(seller, (Day::MIN, Day::MIN)) || is_seen(seller, days);
+        told.is_named = of(None) || of(Some(package.seller));
     }
+}
+
+/// Returns the packages, at most two, whose windows are nearest to an event that lies in none and could be theirs.
+fn nearest<'a>(
+    packages: &'a [Candidate],
+    by_day: &'a [(Day, usize)],
+    event: &'a Event,
+    at: Moment,
+    agree: &'a dyn Fn(u16, u16) -> bool,
+) -> impl Iterator<Item = usize> + 'a {
+    let next = by_day.partition_point(|(opened, index)| *opened <= at.day(packages[*index].zone));
+    let near = by_day[next.saturating_sub(1)..by_day.len().min(next + 1)].iter().map(|(_, index)| *index);
+    near.filter(move |index| {
+        let package = &packages[*index];
+        let fits = package.carrier.zip(event.carrier).is_none_or(|(own, other)| agree(own, other));
+        fits && event.seller.is_none_or(|seller| seller == package.seller)
+    })
 }
 
 /// The content of an event; events with equal content are the same.

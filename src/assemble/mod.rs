@@ -20,6 +20,7 @@ mod pack;
 pub mod provenance;
 pub mod publish;
 pub mod read;
+mod recent;
 mod row;
 mod scans;
 mod stages;

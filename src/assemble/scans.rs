@@ -186,6 +186,9 @@ fn meet(context: &Context, group: &mut [(String, Pack)], seen: &[(String, Row)],
         tally.package(seller, &stores[index].label, is_placed, &pack.notes);
         tally.delivered_by_other(pack.flags & OTHER_DELIVERED != 0);
         let is_unscanned = pack.time(Field::FirstScanAt).or(pack.time(Field::DeliveryScanAt)).is_none();
+        if is_unscanned && told[index].outside {
+            tally.outside_window(pack.source);
+        }
         tally.doubted(is_unscanned, pack.flags & HAS_NUMBER == 0, pack.flags & REPLACED != 0);
         ask(context, pack, &stores[index], carriers[index], unseen, tally);
     }
@@ -239,9 +242,10 @@ fn ask(
         return;
     }
     let is_asked = pack.flags & (HAS_NUMBER | HAS_STATE) == HAS_NUMBER && !unseen;
-    if context.has_events && is_asked && day < context.as_of.saturating_sub(FRESH_DAYS) {
+    let age = context.as_of.saturating_sub(FRESH_DAYS).saturating_sub(day);
+    if context.has_events && is_asked && age > 0 {
         let is_named = pack.flags & NAMED != 0;
-        tally.ask_events(seller, &store.label, carrier, day, is_named);
+        tally.ask_events((seller, &store.label, carrier), (day, age), is_named);
     }
     if let Some((first, last)) = context.span_of(seller).filter(|(first, last)| (*first..=*last).contains(&day)) {
         debug_assert!(first <= last);

@@ -112,7 +112,8 @@ pub(super) fn assemble(
     refuse_set_aside(plan, &files, &first.read, &set_aside)?;
     let name = |file: u32| quoted(&files[file as usize].listed.shown).into_owned();
     let carrier = |id: u16| plan.book.carriers.entry(vtr_kernel::carrier::CarrierId(id)).id.clone();
-    tally.judge(&assemble.covers, &carrier, &name)?;
+    let told = told(plan, assemble, (&name, &carrier));
+    tally.judge(&told)?;
     let coverage = Coverage::below(&plan.temp);
     let sorted = SortedPackages { spill: &spill, runs: &runs, names: &names, coverage: &coverage };
     write_weeks(plan, assemble, &sorted, &publication)?;
@@ -120,7 +121,7 @@ pub(super) fn assemble(
     publication.write(coverage::COVERAGE, None, coverage.table()?, ByWeek::new())?;
     publication.write(publish::REJECTS, None, publish::rejects_table(&files, &rejects)?, ByWeek::new())?;
     let closed = plan.first_open().filter(|_| mode != Mode::MakeAll && plan.range.is_none());
-    let mut warnings = warnings(&tally, &told(plan, assemble, (&name, &carrier)));
+    let mut warnings = warnings(&tally, &told);
     warnings.extend(set_aside.iter().map(SetAside::sentence));
     publication.commit(plan, &assemble.digest, inputs, publish::ManifestNotes { warnings, set_aside }, closed)
 }
@@ -129,11 +130,13 @@ pub(super) fn assemble(
 type Names<'a> = (&'a dyn Fn(u32) -> String, &'a dyn Fn(u16) -> String);
 
 /// Returns what the warnings of a tally depend on beside its counts.
-fn told<'a>(plan: &Plan, assemble: &Assemble, (file, carrier): Names<'a>) -> Told<'a> {
+fn told<'a>(plan: &Plan, assemble: &'a Assemble, (file, carrier): Names<'a>) -> Told<'a> {
     let columns = super::columns(assemble);
     let has_scans = [Column::FirstScanAt, Column::DeliveryScanAt].iter().any(|scan| columns.contains(*scan));
     Told {
         has_orders: assemble.inputs.iter().any(AssembleInput::lends_orders),
+        covers: &assemble.covers,
+        window: assemble.window,
         judges_scans: has_scans && plan.evidence != EvidenceWanted::Format,
         file,
         carrier,

@@ -4,15 +4,16 @@
 //! seller, marketplace, carrier and days, because a package that no feed names would be judged unscanned.
 
 use super::facts::{Fate, Note, Notes, RecordPlace};
+use super::recent::Recent;
 use crate::error::{Error, Result};
-use crate::job::assembly::Covers;
+use crate::job::assembly::{Covers, EventWindow};
 use std::collections::BTreeMap;
 use vtr_kernel::calendar::{Day, date_from_day};
 
 /// Numbers of a carrier or a seller from which its coverage is checked by itself.
 const ENOUGH: u64 = 100;
 /// Numbers of a carrier or a seller from which a feed must name at least one.
-const NOTICED: u64 = 10;
+pub(super) const NOTICED: u64 = 10;
 /// From one in this many packages without a scan on, those that a later file has otherwise are told of.
 const REPLACED_IN: u64 = 10;
 /// Unknown statuses that are counted separately.
@@ -25,11 +26,12 @@ pub struct CoverageGap {
     found: u64,
     first: Day,
     last: Day,
+    recent: Recent,
 }
 
 impl Default for CoverageGap {
     fn default() -> Self {
-        CoverageGap { asked: 0, found: 0, first: Day::MAX, last: Day::MIN }
+        CoverageGap { asked: 0, found: 0, first: Day::MAX, last: Day::MIN, recent: Recent::default() }
     }
 }
 
@@ -46,6 +48,7 @@ impl CoverageGap {
         self.asked += other.asked;
         self.found += other.found;
         (self.first, self.last) = (self.first.min(other.first), self.last.max(other.last));
+        self.recent.merge(&other.recent);
     }
 
     fn is_below(&self, (part, whole): (u64, u64)) -> bool {
@@ -78,8 +81,10 @@ pub struct Tally {
     orders: BTreeMap<AccountCarrier, CoverageGap>,
     /// Packages by seller and marketplace, and how many of them have an order or a promise of their own.
     met: BTreeMap<(String, String), (u64, u64)>,
-    /// Packages whose order names another marketplace than they do, and the first place.
+    /// Packages whose order names another marketplace than they do.
     other_store: (u64, Option<RecordPlace>),
+    /// Packages without a scan whose number was scanned outside of their window only.
+    outside_window: (u64, Option<RecordPlace>),
     /// The notes of all packages, in the order of [`Note::ALL`].
     notes: [u64; Note::ALL.len()],
     packages: u64,
@@ -111,6 +116,10 @@ pub struct Told<'a> {
     pub has_orders: bool,
     /// Whether the run judges scans.
     pub judges_scans: bool,
+    /// The limits of the gates: what no gate asks for is a warning.
+    pub covers: &'a Covers,
+    /// The days around shipping in which an event belongs to a package.
+    pub window: EventWindow,
     /// The shown name of a file.
     pub file: &'a dyn Fn(u32) -> String,
     /// The id of a carrier.
@@ -132,9 +141,16 @@ impl Tally {
         (*count, *first) = (*count + 1, (*first).min(place));
     }
 
-    /// Counts a package whose number events should name.
-    pub fn ask_events(&mut self, seller: &str, marketplace: &str, carrier: Option<u16>, day: Day, is_named: bool) {
-        self.events.entry((seller.to_owned(), marketplace.to_owned(), carrier)).or_default().add(day, is_named);
+    /// Counts a package whose number events should name, by the day of shipping and the days since events are due.
+    pub fn ask_events(
+        &mut self,
+        (seller, marketplace, carrier): (&str, &str, Option<u16>),
+        (day, age): (Day, Day),
+        is_named: bool,
+    ) {
+        let asked = self.events.entry((seller.to_owned(), marketplace.to_owned(), carrier)).or_default();
+        asked.add(day, is_named);
+        asked.recent.add(day, age, is_named);
     }
 
     /// Counts a package whose order should be known.
@@ -188,6 +204,11 @@ impl Tally {
         count_up(&mut self.by_text, (1, Some(pair)));
     }
 
+    /// Counts a package without a scan whose number was scanned outside of its window only.
+    pub fn outside_window(&mut self, place: RecordPlace) {
+        count_up(&mut self.outside_window, (1, Some(place)));
+    }
+
     /// Returns warnings of packages that the sides do not fit.
     pub fn warnings(&self, told: &Told) -> Vec<String> {
         let (has_orders, file) = (told.has_orders, told.file);
@@ -229,6 +250,10 @@ impl Tally {
                  `other`, and `vtr explain` names their events{late}",
                 self.packages
             ));
+        }
+        warnings.extend(self.told_of_outside(file, told.window).filter(|_| told.judges_scans));
+        if told.covers.events.0 == 0 && told.judges_scans {
+            warnings.extend(self.stopped((0, 1), told.carrier));
         }
         let shared = self.notes[Note::NumberShared as usize];
         if shared * 100 > self.packages {
@@ -279,6 +304,21 @@ impl Tally {
                 at(place)
             ));
         }
+    }
+
+    /// Says of how many packages the feeds have scans that are too far from their shipping to be theirs.
+    fn told_of_outside(&self, file: &dyn Fn(u32) -> String, window: EventWindow) -> Option<String> {
+        let (count, Some(place)) = self.outside_window else { return None };
+        Some(format!(
+            "{count} of {} packages have no scan, but their number was scanned outside of event_window = [{}, {}], the days around \
+             shipping, first of {} record {}: such scans do not count. Look for day and month swapped or another wrong date, or \
+             set [assemble] event_window",
+            self.packages,
+            window.from,
+            window.to,
+            file(place.file),
+            place.record
+        ))
     }
 
     /// Says which packages are probably earlier states of others. Few unscanned ones are probably parcels of orders that
@@ -334,6 +374,7 @@ impl Tally {
         count_up(&mut self.stateless, other.stateless);
         count_up(&mut self.by_text, other.by_text);
         self.silent.iter_mut().zip(other.silent).for_each(|(sum, more)| count_up(sum, more));
+        count_up(&mut self.outside_window, other.outside_window);
         self.notes.iter_mut().zip(other.notes).for_each(|(sum, count)| *sum += count);
         self.packages += other.packages;
         self.delivered_by_other += other.delivered_by_other;
@@ -347,10 +388,14 @@ impl Tally {
     ///
     /// # Errors
     /// [`Error::Gate`] with every gap.
-    pub fn judge(&self, covers: &Covers, carrier: &dyn Fn(u16) -> String, file: &dyn Fn(u32) -> String) -> Result<()> {
+    pub fn judge(&self, told: &Told) -> Result<()> {
+        let (covers, carrier, file) = (told.covers, told.carrier, told.file);
         let mut gaps = Vec::new();
         if covers.events.0 > 0 {
             self.judge_events(covers.events, carrier, &mut gaps);
+            if gaps.is_empty() {
+                gaps = self.stopped(covers.events, carrier);
+            }
         }
         if covers.orders.0 > 0 {
             let limit = share(covers.orders);
@@ -392,12 +437,40 @@ impl Tally {
         } else {
             ""
         };
+        let outside = self.told_of_outside(file, told.window).filter(|_| of_events);
+        let outside = outside.map_or_else(String::new, |outside| format!(". {outside}"));
         gaps.truncate(30);
         Err(Error::Gate(format!(
             "the packages do not hang together; they were not replaced, and nothing was published:\n  {}\n  \
-             give the files that are missing, or set the limit in [limits]{unseen}",
+             give the files that are missing, or set the limit in [limits]{unseen}{outside}",
             gaps.join("\n  ")
         )))
+    }
+
+    /// Says whose numbers a feed named until some weeks before the end: of a long history these weeks are a small share.
+    fn stopped(&self, cover: (u64, u64), carrier: &dyn Fn(u16) -> String) -> Vec<String> {
+        let mut by_carrier: BTreeMap<u16, CoverageGap> = BTreeMap::new();
+        let mut by_seller: BTreeMap<(&String, &String), CoverageGap> = BTreeMap::new();
+        let mut total = CoverageGap::default();
+        for ((seller, marketplace, of), asked) in &self.events {
+            of.iter().for_each(|id| by_carrier.entry(*id).or_default().merge(asked));
+            by_seller.entry((seller, marketplace)).or_default().merge(asked);
+            total.merge(asked);
+        }
+        let said = |whose: &dyn Fn() -> String, asked: &CoverageGap| {
+            let stopped = asked.recent.stopped(cover).filter(|_| asked.found > 0)?;
+            Some(format!("events_cover: {}: {stopped}", whose()))
+        };
+        let of_carrier = |(id, asked): (&u16, &CoverageGap)| said(&|| format!("carrier {}", carrier(*id)), asked);
+        let of_seller = |((seller, market), asked): (&(&String, &String), &CoverageGap)| {
+            said(&|| format!("seller {seller} in {market}"), asked)
+        };
+        let mut gaps: Vec<String> = by_carrier.iter().filter_map(of_carrier).collect();
+        gaps.extend(by_seller.iter().filter_map(of_seller));
+        if gaps.is_empty() {
+            gaps.extend(said(&|| "all carriers and sellers together".to_owned(), &total));
+        }
+        gaps
     }
 
     fn judge_events(&self, cover: (u64, u64), carrier: &dyn Fn(u16) -> String, gaps: &mut Vec<String>) {
@@ -484,17 +557,20 @@ mod tests {
     const COVERS: Covers = Covers { events: (95, 100), orders: (99, 100), unmapped: (1, 100) };
 
     fn judged(tally: &Tally, covers: &Covers) -> String {
-        let judged = tally.judge(covers, &|id| format!("c{id}"), &|file| format!("f{file}"));
+        let (carrier, file) = (|id| format!("c{id}"), |file| format!("f{file}"));
+        let (covers, window) = (covers, EventWindow::default());
+        let told = Told { has_orders: true, judges_scans: true, covers, window, file: &file, carrier: &carrier };
+        let judged = tally.judge(&told);
         judged.err().map(|error| error.to_string()).unwrap_or_default()
     }
 
     #[test]
     fn a_small_seller_whose_feed_is_missing_is_a_gap() {
         let mut tally = Tally::default();
-        (0..400).for_each(|day| tally.ask_events("BIG", "DE", Some(1), 20_000 + day % 50, true));
-        (0..9).for_each(|day| tally.ask_events("SMALL", "DE", Some(1), 20_000 + day, false));
+        (0..400).for_each(|day| tally.ask_events(("BIG", "DE", Some(1)), (20_000 + day % 50, 1_000), true));
+        (0..9).for_each(|day| tally.ask_events(("SMALL", "DE", Some(1)), (20_000 + day, 1_000), false));
         assert_eq!(judged(&tally, &COVERS), "", "nine may be new numbers");
-        tally.ask_events("SMALL", "DE", Some(1), 20_009, false);
+        tally.ask_events(("SMALL", "DE", Some(1)), (20_009, 1_000), false);
         let said = judged(&tally, &COVERS);
         assert!(said.contains("seller SMALL in DE: no feed names any of the numbers: 0 of 10"), "{said}");
     }
@@ -502,9 +578,9 @@ mod tests {
     #[test]
     fn a_gap_in_the_feeds_names_whose_it_is_and_when() {
         let mut tally = Tally::default();
-        (0..200).for_each(|day| tally.ask_events("S", "DE", Some(1), 20_000 + day, day >= 10));
+        (0..200).for_each(|day| tally.ask_events(("S", "DE", Some(1)), (20_000 + day, 1_000), day >= 10));
         assert_eq!(judged(&tally, &COVERS), "");
-        tally.ask_events("S", "DE", Some(1), 20_010, false);
+        tally.ask_events(("S", "DE", Some(1)), (20_010, 1_000), false);
         let said = judged(&tally, &COVERS);
         for part in ["seller S in DE", "carrier c1", "190 of 201", "2024-10-04 to 2024-10-14"] {
             assert!(said.contains(part), "{part}: {said}");
@@ -515,8 +591,8 @@ mod tests {
     #[test]
     fn a_carrier_that_no_feed_names_is_a_gap_however_small_its_share() {
         let mut tally = Tally::default();
-        (0..10_000).for_each(|_| tally.ask_events("S", "DE", Some(1), 20_000, true));
-        (0..10).for_each(|_| tally.ask_events("S", "DE", Some(2), 20_000, false));
+        (0..10_000).for_each(|_| tally.ask_events(("S", "DE", Some(1)), (20_000, 1_000), true));
+        (0..10).for_each(|_| tally.ask_events(("S", "DE", Some(2)), (20_000, 1_000), false));
         assert!(judged(&tally, &COVERS).contains("carrier c2: no feed names any"), "{}", judged(&tally, &COVERS));
     }
 
