@@ -30,6 +30,9 @@ pub const FORMAT: u32 = 1;
 /// The beginning of warnings about all joined packages, whatever weeks a run judges.
 pub const JOINED: &str = "joined packages: ";
 
+/// The beginning of the warning that the inputs end before `as_of`.
+pub const ENDED: &str = "the inputs end early: ";
+
 impl From<vtr_columnar::fold::Later> for Later {
     fn from(later: vtr_columnar::fold::Later) -> Later {
         Later { first: later.first, last: later.last, from: later.from, until: later.until }
@@ -290,7 +293,7 @@ impl Manifest {
             let is_bad = |warning: &String| self.bad.iter().any(|bad| warning.contains(&bad.file));
             let new = new.filter(|warning| !warning.starts_with(LEFT_OUT) || is_bad(warning));
             // Every run says anew what is to be said of all packages.
-            let new = new.filter(|warning| !warning.starts_with(JOINED));
+            let new = new.filter(|warning| ![JOINED, ENDED].iter().any(|anew| warning.starts_with(anew)));
             all.extend(new.map(|warning| format!("{of}, as of {}: {warning}", day_text(judged.as_of))));
         }
         all

@@ -10,7 +10,7 @@ use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, Written
 use crate::scan::csv::{FIELDS, UNDECODABLE};
 use crate::scan::{self, Extent, Survey};
 use crate::tables::FileRow;
-use crate::tell::copies;
+use crate::tell::{copies, ended};
 use crate::tell::report::{RunReport, TableRows};
 use std::collections::{BTreeMap, BTreeSet};
 use vtr_columnar::alike::Alike;
@@ -157,6 +157,7 @@ pub(crate) fn facts(
     warnings.extend(scanned_on_the_day(survey, folded));
     warnings.extend(files_of_one_reason(survey, folded, &total));
     warnings.extend(late_by_file(plan, survey, folded).into_iter().chain(blanked_scans(plan, folded)));
+    warnings.extend(ended::of_run(plan, &folded.weeks, base));
     report.warnings.extend(warnings.iter().cloned());
     warnings.splice(..0, plan.of_packages.iter().cloned());
     report.warnings.extend(after_today(plan, folded));

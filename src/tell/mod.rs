@@ -5,6 +5,7 @@
 
 mod copies;
 pub mod doubts;
+pub mod ended;
 pub mod facts;
 pub mod lineage;
 pub mod metrics;

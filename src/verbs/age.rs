@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::progress::warn;
 use crate::publish::Manifest;
 use crate::publish::log::day_text;
+use crate::tell::ended;
 use std::io::Write;
 use vtr_kernel::calendar::Day;
 
@@ -16,6 +17,8 @@ pub struct Age {
     as_of: Day,
     /// The `as_of` of the newest weeks.
     weeks_as_of: Day,
+    /// The last day with packages, if a manifest says it.
+    data_to: Option<Day>,
     today: Day,
     max_days: i32,
 }
@@ -24,7 +27,20 @@ impl Age {
     /// The age of a version's `account_health` on a day, or without it of its weeks; an age over `max_days` is stale.
     pub fn of(manifest: &Manifest, today: Day, max_days: i32) -> Age {
         let as_of = manifest.health_as_of.unwrap_or(manifest.as_of);
-        Age { as_of, weeks_as_of: manifest.as_of, today, max_days }
+        Age { as_of, weeks_as_of: manifest.as_of, data_to: ended::last_day(&manifest.weeks), today, max_days }
+    }
+
+    /// Says that the packages of new figures ended long before them; of old figures it need not be said.
+    fn ended(&self) -> Option<String> {
+        let last = self.data_to?;
+        let days = self.weeks_as_of.saturating_sub(last);
+        (!self.is_stale() && days > self.max_days.max(ended::LATE)).then(|| {
+            format!(
+                "hardly any package is of a day after {}, {days} days before the figures: if the exports have stopped, bring the newer \
+                 ones and run the job",
+                day_text(last)
+            )
+        })
     }
 
     fn days(&self) -> i32 {
@@ -54,10 +70,12 @@ impl Age {
         let head = if self.is_stale() { "warning: " } else { "" };
         // A note that cannot be written is not an error.
         let _ = writeln!(notes, "{head}account health as of {}, {ago}{weeks}", day_text(self.as_of));
+        let _ = self.ended().iter().try_for_each(|ended| writeln!(notes, "warning: {ended}"));
     }
 
     /// Warns of figures that are too old for what is made of them.
     pub fn warn_if_stale(&self) {
+        self.ended().iter().for_each(|ended| warn(ended));
         if !self.is_stale() {
             return;
         }
@@ -68,11 +86,14 @@ impl Age {
         ));
     }
 
-    /// Fails if the table is stale, for `--fail-on stale`.
+    /// Fails if the table is stale, or the data behind it, for `--fail-on stale`.
     ///
     /// # Errors
-    /// [`Error::Gate`] if it is too old.
+    /// [`Error::Gate`] if it is too old, or its packages are.
     pub fn gate(&self) -> Result<()> {
+        if let Some(ended) = self.ended() {
+            return Err(Error::Gate(format!("--fail-on stale: {ended}")));
+        }
         if !self.is_stale() {
             return Ok(());
         }
@@ -90,7 +111,7 @@ mod tests {
     use super::*;
 
     fn age(days: i32, behind: i32) -> Age {
-        Age { as_of: 20_000, weeks_as_of: 20_000 + behind, today: 20_000 + days, max_days: 7 }
+        Age { as_of: 20_000, weeks_as_of: 20_000 + behind, data_to: Some(20_000), today: 20_000 + days, max_days: 7 }
     }
 
     #[test]
@@ -104,6 +125,10 @@ mod tests {
         assert_eq!(told(&age(0, 0)), "account health as of 2024-10-04, today\n");
         assert_eq!(age(8, 0).gate().unwrap_err().exit_code(), 4);
         assert_eq!(told(&age(8, 0)), "warning: account health as of 2024-10-04, 8 days ago\n");
+        let ended = |days: i32| Age { data_to: Some(20_000 - days), ..age(1, 0) };
+        assert!(ended(7).gate().is_ok());
+        assert_eq!(ended(8).gate().unwrap_err().exit_code(), 4);
+        assert!(told(&ended(8)).contains("\nwarning: hardly any package is of a day after 2024-09-26, 8 days before"));
         let frozen = age(9, 9);
         assert!(
             frozen.is_stale() && told(&frozen).contains("the weekly tables are as of 2024-10-13"),

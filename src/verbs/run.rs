@@ -19,7 +19,7 @@ use crate::publish::store::Store;
 use crate::scan;
 use crate::schema::Table;
 use crate::tell::report::{Newest, Outcome, RunReport};
-use crate::tell::{lineage, metrics};
+use crate::tell::{ended, lineage, metrics};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -355,8 +355,10 @@ impl Run<'_> {
         self.tell(&format!("{}: no week is outdated; version {} is in force", plan.name, base.version));
         last.newest.iter().filter_map(Newest::headline).for_each(|line| self.tell(&line));
         let published = last.newest.iter().flat_map(|newest| newest.warnings.iter());
-        let published = published.filter(|warning| !warning.starts_with(log::JOINED));
-        let warnings = plan.of_packages.iter().chain(published).cloned().collect::<Vec<_>>();
+        let published =
+            published.filter(|warning| ![log::JOINED, log::ENDED].iter().any(|anew| warning.starts_with(anew)));
+        let ended = ended::warning(plan, &base.weeks);
+        let warnings = plan.of_packages.iter().chain(published).chain(&ended).cloned().collect::<Vec<_>>();
         scan::told_again(plan, &warnings)?.iter().for_each(|warning| warn(warning));
         Ok(())
     }

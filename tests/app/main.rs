@@ -11,6 +11,7 @@ mod exports;
 mod filters;
 mod followed;
 mod fuzzed;
+mod gaps;
 mod golden;
 mod hostile;
 mod identity;
