@@ -10,6 +10,8 @@ use vtr_kernel::calendar::{Day, date_from_day};
 const SPANS: [Day; 4] = [7, 14, 28, 56];
 /// Numbers from which on it is noticed that some are named, but less than half as many as there should be.
 const HALVED: u64 = 30;
+/// Days by which the newest numbers may be ahead of those that are named, whenever the files were made: events come later.
+const BEHIND: Day = 5;
 
 /// The newest packages: how many a feed should name, and does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Recent {
     /// By span, without those of the spans before it.
     asked: [u32; SPANS.len()],
     named: [u32; SPANS.len()],
+    /// The last day of shipping.
+    last_asked: Day,
     /// The last day of shipping of one that is named.
     last_named: Day,
     /// The last day of shipping of which events are due.
@@ -25,7 +29,8 @@ pub struct Recent {
 
 impl Default for Recent {
     fn default() -> Self {
-        Recent { asked: [0; SPANS.len()], named: [0; SPANS.len()], last_named: Day::MIN, end: Day::MIN }
+        let (asked, named) = ([0; SPANS.len()], [0; SPANS.len()]);
+        Recent { asked, named, last_asked: Day::MIN, last_named: Day::MIN, end: Day::MIN }
     }
 }
 
@@ -33,6 +38,7 @@ impl Recent {
     /// Counts a package of a day whose events are due since so many days, from 1.
     pub fn add(&mut self, day: Day, age: Day, is_named: bool) {
         self.end = day + age - 1;
+        self.last_asked = self.last_asked.max(day);
         if is_named {
             self.last_named = self.last_named.max(day);
         }
@@ -46,6 +52,7 @@ impl Recent {
     pub fn merge(&mut self, other: &Recent) {
         self.asked.iter_mut().zip(other.asked).for_each(|(sum, more)| *sum += more);
         self.named.iter_mut().zip(other.named).for_each(|(sum, more)| *sum += more);
+        self.last_asked = self.last_asked.max(other.last_asked);
         (self.last_named, self.end) = (self.last_named.max(other.last_named), self.end.max(other.end));
     }
 
@@ -56,7 +63,10 @@ impl Recent {
             asked += u64::from(self.asked[span]);
             named += u64::from(self.named[span]);
             let is_halved = u128::from(named) * 2 * u128::from(whole) < u128::from(asked) * u128::from(part);
-            if asked >= NOTICED && named == 0 || asked >= HALVED && is_halved {
+            // Files that end long before `as_of` leave only their last days in a span.
+            let is_behind = self.last_asked.saturating_sub(self.last_named) > BEHIND;
+            let is_week = self.last_asked.saturating_sub(self.end.saturating_sub(days)) >= SPANS[0];
+            if asked >= NOTICED && named == 0 && is_behind || asked >= HALVED && is_halved && is_week {
                 widest = Some((asked, named, days));
             }
         }
@@ -95,6 +105,15 @@ mod tests {
         assert!(said.contains("0 of 140 numbers shipped from 2024-09-20 to 2024-10-03"), "{said}");
         assert!(said.contains("the last day with a number that is named is 2024-09-19"), "{said}");
         assert!(year(10, 5, 1).is_some() && year(10, 3, 1).is_none() && year(10, 0, 1).is_none());
+    }
+
+    #[test]
+    fn files_that_end_long_ago_miss_the_events_of_their_last_days_only() {
+        for end in 1..=70 {
+            let mut recent = Recent::default();
+            (end..400).for_each(|age| (0..20).for_each(|_| recent.add(20_000 - age, age, age > end + 1)));
+            assert_eq!(recent.stopped(COVER), None, "{end}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use vtr_kernel::calendar::Day;
 /// Days before `as_of` on which packages may end: exports are often weekly.
 pub const LATE: Day = 7;
 /// Days before `as_of` from which on no window of account health has a package any more; lists say so themselves.
-const LONG_AGO: Day = 44;
+pub const LONG_AGO: Day = 44;
 /// Weeks with whose packages those of a week are compared.
 const WEEKS_BEFORE: usize = 8;
 

@@ -148,7 +148,7 @@ pub(crate) fn facts(
     // A ranged run sees fewer copies than the full run before it, so its distance is a lower bound.
     let apart = plan.range.and(base).and_then(|base| base.copies_apart_days).max(folded.copies_apart_days);
     let mut warnings = warnings(plan, &total, folded, apart);
-    warnings.extend(survey.warnings());
+    warnings.extend(survey.warnings().into_iter().chain(ended::of_run(plan, &folded.weeks, base)));
     let files = survey.files.iter().zip(&folded.files);
     let set_aside = SetAside::of(files.map(|(file, counts)| (file.shown.as_str(), &counts.asides, counts.rows_read)));
     warnings.extend(set_aside.iter().map(SetAside::sentence));
@@ -157,7 +157,6 @@ pub(crate) fn facts(
     warnings.extend(scanned_on_the_day(survey, folded));
     warnings.extend(files_of_one_reason(survey, folded, &total));
     warnings.extend(late_by_file(plan, survey, folded).into_iter().chain(blanked_scans(plan, folded)));
-    warnings.extend(ended::of_run(plan, &folded.weeks, base));
     report.warnings.extend(warnings.iter().cloned());
     warnings.splice(..0, plan.of_packages.iter().cloned());
     report.warnings.extend(after_today(plan, folded));

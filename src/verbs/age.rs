@@ -30,11 +30,12 @@ impl Age {
         Age { as_of, weeks_as_of: manifest.as_of, data_to: ended::last_day(&manifest.weeks), today, max_days }
     }
 
-    /// Says that the packages of new figures ended long before them; of old figures it need not be said.
-    fn ended(&self) -> Option<String> {
+    /// Says that the packages of new figures ended long before them, but no more than some days; of old figures it need not
+    /// be said, nor where a history ends that is looked back at.
+    fn ended(&self, at_most: Day) -> Option<String> {
         let last = self.data_to?;
         let days = self.weeks_as_of.saturating_sub(last);
-        (!self.is_stale() && days > self.max_days.max(ended::LATE)).then(|| {
+        (!self.is_stale() && days > self.max_days.max(ended::LATE) && days <= at_most).then(|| {
             format!(
                 "hardly any package is of a day after {}, {days} days before the figures: if the exports have stopped, bring the newer \
                  ones and run the job",
@@ -70,12 +71,12 @@ impl Age {
         let head = if self.is_stale() { "warning: " } else { "" };
         // A note that cannot be written is not an error.
         let _ = writeln!(notes, "{head}account health as of {}, {ago}{weeks}", day_text(self.as_of));
-        let _ = self.ended().iter().try_for_each(|ended| writeln!(notes, "warning: {ended}"));
+        let _ = self.ended(ended::LONG_AGO).iter().try_for_each(|ended| writeln!(notes, "warning: {ended}"));
     }
 
     /// Warns of figures that are too old for what is made of them.
     pub fn warn_if_stale(&self) {
-        self.ended().iter().for_each(|ended| warn(ended));
+        self.ended(ended::LONG_AGO).iter().for_each(|ended| warn(ended));
         if !self.is_stale() {
             return;
         }
@@ -91,7 +92,7 @@ impl Age {
     /// # Errors
     /// [`Error::Gate`] if it is too old, or its packages are.
     pub fn gate(&self) -> Result<()> {
-        if let Some(ended) = self.ended() {
+        if let Some(ended) = self.ended(Day::MAX) {
             return Err(Error::Gate(format!("--fail-on stale: {ended}")));
         }
         if !self.is_stale() {
@@ -129,6 +130,7 @@ mod tests {
         assert!(ended(7).gate().is_ok());
         assert_eq!(ended(8).gate().unwrap_err().exit_code(), 4);
         assert!(told(&ended(8)).contains("\nwarning: hardly any package is of a day after 2024-09-26, 8 days before"));
+        assert!(ended(200).gate().is_err() && !told(&ended(200)).contains("warning"));
         let frozen = age(9, 9);
         assert!(
             frozen.is_stale() && told(&frozen).contains("the weekly tables are as of 2024-10-13"),
