@@ -10,8 +10,8 @@ use crate::publish::{InputFile, Manifest, ManifestFacts, SetAside, Sums, Written
 use crate::scan::csv::{FIELDS, UNDECODABLE};
 use crate::scan::{self, Extent, Survey};
 use crate::tables::FileRow;
-use crate::tell::{copies, ended};
 use crate::tell::report::{RunReport, TableRows};
+use crate::tell::{copies, ended};
 use std::collections::{BTreeMap, BTreeSet};
 use vtr_columnar::alike::Alike;
 use vtr_columnar::fold::{FileTally, Reject};
