@@ -93,7 +93,7 @@ mod tests {
         let mut recent = Recent::default();
         for age in 1..=365 {
             (0..a_day)
-                .filter(|at| (*at + age as u64) % every == 0)
+                .filter(|at| (*at + age as u64).is_multiple_of(every))
                 .for_each(|_| recent.add(20_000 - age, age, age > stopped));
         }
         recent.stopped(COVER)
