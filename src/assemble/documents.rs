@@ -1,8 +1,9 @@
 //! A spine of documents: snapshots of an order, each with all of its packages; only the newest snapshot counts.
 //!
 //! A package that is missing from it no longer exists, but a snapshot without any package says nothing of packages:
-//! those of an older one stay, and what the newest says of the order holds for them. States without a history (`package_status`) become times here:
-//! a state happened no later than the first document that showed it. It looks at one order at a time and cannot fail.
+//! those of an older one stay, and what the newest says of the order holds for them. States without a history
+//! (`package_status`) become times here: a state happened no later than the first document that showed it. It looks at
+//! one order at a time and cannot fail.
 
 use super::facts::{Fate, RecordPlace, Stamp};
 use vtr_kernel::calendar::Micros;
