@@ -9,10 +9,11 @@ use crate::job::plan::ByWeek;
 use crate::scan::LEFT_OUT;
 use crate::scan::identity::BadFile;
 use crate::schema::Table;
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use vtr_kernel::calendar::Day;
+use vtr_kernel::calendar::{Day, day_from_date};
 
 use super::asides::SetAside;
 use super::encode::Encoded;
@@ -259,6 +260,12 @@ impl DataFile {
 }
 
 impl Manifest {
+    /// The day on which its run began, with which the id of a run begins.
+    pub fn made_on(&self) -> Option<Day> {
+        let date = NaiveDate::parse_from_str(self.run_id.get(..8)?, "%Y%m%d").ok()?;
+        Some(day_from_date(date))
+    }
+
     /// The files of a table by week and path; empty if the table was not published.
     pub fn files(&self, table: Table) -> &[DataFile] {
         self.tables.get(table.name()).map_or(&[], Vec::as_slice)

@@ -19,6 +19,8 @@ pub struct Age {
     weeks_as_of: Day,
     /// The last day with packages, if a manifest says it.
     data_to: Option<Day>,
+    /// Whether the figures were made for a day long before: whoever looks back knows where the packages end.
+    looks_back: bool,
     today: Day,
     max_days: i32,
 }
@@ -27,15 +29,17 @@ impl Age {
     /// The age of a version's `account_health` on a day, or without it of its weeks; an age over `max_days` is stale.
     pub fn of(manifest: &Manifest, today: Day, max_days: i32) -> Age {
         let as_of = manifest.health_as_of.unwrap_or(manifest.as_of);
-        Age { as_of, weeks_as_of: manifest.as_of, data_to: ended::last_day(&manifest.weeks), today, max_days }
+        let weeks_as_of = manifest.as_of;
+        let looks_back = manifest.made_on().is_some_and(|day| day > weeks_as_of + ended::LATE);
+        Age { as_of, weeks_as_of, data_to: ended::last_day(&manifest.weeks), looks_back, today, max_days }
     }
 
     /// Says that the packages of new figures ended long before them, but no more than some days; of old figures it need not
-    /// be said, nor where a history ends that is looked back at.
+    /// be said.
     fn ended(&self, at_most: Day) -> Option<String> {
         let last = self.data_to?;
         let days = self.weeks_as_of.saturating_sub(last);
-        (!self.is_stale() && days > self.max_days.max(ended::LATE) && days <= at_most).then(|| {
+        (!self.is_stale() && !self.looks_back && days > self.max_days.max(ended::LATE) && days <= at_most).then(|| {
             format!(
                 "hardly any package is of a day after {}, {days} days before the figures: if the exports have stopped, bring the newer \
                  ones and run the job",
@@ -112,7 +116,8 @@ mod tests {
     use super::*;
 
     fn age(days: i32, behind: i32) -> Age {
-        Age { as_of: 20_000, weeks_as_of: 20_000 + behind, data_to: Some(20_000), today: 20_000 + days, max_days: 7 }
+        let (as_of, weeks_as_of, today) = (20_000, 20_000 + behind, 20_000 + days);
+        Age { as_of, weeks_as_of, data_to: Some(20_000), looks_back: false, today, max_days: 7 }
     }
 
     #[test]
@@ -131,6 +136,7 @@ mod tests {
         assert_eq!(ended(8).gate().unwrap_err().exit_code(), 4);
         assert!(told(&ended(8)).contains("\nwarning: hardly any package is of a day after 2024-09-26, 8 days before"));
         assert!(ended(200).gate().is_err() && !told(&ended(200)).contains("warning"));
+        assert!(Age { looks_back: true, ..ended(8) }.gate().is_ok());
         let frozen = age(9, 9);
         assert!(
             frozen.is_stale() && told(&frozen).contains("the weekly tables are as of 2024-10-13"),
