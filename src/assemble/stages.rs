@@ -121,8 +121,7 @@ pub(super) fn assemble(
     publication.write(coverage::COVERAGE, None, coverage.table()?, ByWeek::new())?;
     publication.write(publish::REJECTS, None, publish::rejects_table(&files, &rejects)?, ByWeek::new())?;
     let closed = plan.first_open().filter(|_| mode != Mode::MakeAll && plan.range.is_none());
-    let mut warnings = warnings(&tally, &told);
-    warnings.extend(set_aside.iter().map(SetAside::sentence));
+    let warnings = warnings(&tally, &told).into_iter().chain(set_aside.iter().map(SetAside::sentence)).collect();
     publication.commit(plan, &assemble.digest, inputs, publish::ManifestNotes { warnings, set_aside }, closed)
 }
 
