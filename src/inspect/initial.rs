@@ -106,14 +106,12 @@ fn evidence(found: &[FoundFile], sources: &Sources) -> &'static str {
     let has_scans = |profile: &Profile| scanned.iter().any(|field| profile.column(*field).is_some());
     let told = spines.filter_map(|file| sources.profile(&file.kind.kind).ok()).map(has_scans);
     let (with, without): (Vec<bool>, Vec<bool>) = told.partition(|has| *has);
-    match with.is_empty() || without.is_empty() {
-        false => {
-            "# Not all files here that make packages say what carriers scanned. A package counts as never scanned if neither its\n\
-             # own record nor a document has its number; by \"format\" all would be judged by their numbers alone.\n\
-             evidence = \"scans\"\n"
-        }
-        true => "",
+    if with.is_empty() || without.is_empty() {
+        return "";
     }
+    "# Not all files here that make packages say what carriers scanned. A package counts as never scanned if neither its\n\
+     # own record nor a document has its number; by \"format\" all would be judged by their numbers alone.\n\
+     evidence = \"scans\"\n"
 }
 
 /// The part of a pattern for a time of writing.
